@@ -1,0 +1,43 @@
+package artifact
+
+import "context"
+
+// Location is where an artifact's record lies: the part's number within its run, and the byte range in it.
+type Location struct {
+	Part   uint32
+	Offset uint64
+	Length uint32
+}
+
+// Entry is one index entry: at this run, the key's record lies there.
+type Entry struct {
+	Key      []byte // order-preserving encoding of the key (see EncodeKey)
+	Run      uint64
+	Location Location
+}
+
+// Space names one generation of one pipeline.
+type Space struct {
+	Pipeline   string
+	Generation uint64
+}
+
+// Index is the index seam. Every backend passes indextest.Run.
+//
+// Entries of one key lie together, newest run first, so that history and as-of are neighbours. Load is
+// idempotent (rule 5) and durable when it returns; entries of unpublished runs may be there and are never
+// returned for an asOf below them.
+type Index interface {
+	// Load adds the entries of one run. next returns entries in ascending key order, each key once, and ok=false at the end.
+	// An Entry's Key is only valid until next is called again.
+	Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error
+	// Find looks up keys, ascending and distinct, and calls found for each that has an entry at or below asOf, in order of i.
+	Find(ctx context.Context, space Space, asOf uint64, keys [][]byte, found func(i int, e Entry) error) error
+	// Scan calls each for the newest entry at or below asOf of every key, in key order. Entry.Key is valid during the call.
+	Scan(ctx context.Context, space Space, asOf uint64, each func(e Entry) error) error
+	// History calls each for every entry of a key at or below asOf, newest first.
+	History(ctx context.Context, space Space, asOf uint64, key []byte, each func(e Entry) error) error
+	// Drop removes a generation.
+	Drop(ctx context.Context, space Space) error
+	Close() error
+}

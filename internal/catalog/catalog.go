@@ -1,0 +1,32 @@
+// Package catalog records what has been done: batches, runs, steps, parts, watermarks. It is the truth that
+// every restart resumes from. It keeps JSON documents by key and commits any number of them at once; what
+// the documents say belongs to the packages that write them.
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Catalog is the catalog seam. Every backend passes catalogtest.Run.
+//
+// Update is atomic and durable when it returns: all of fn's writes or none. It may not be retried blindly after an
+// error at commit: read first. fn may be called more than once and must have no other effects.
+// Transactions are serializable; View sees one consistent state.
+type Catalog interface {
+	Update(ctx context.Context, fn func(Tx) error) error
+	View(ctx context.Context, fn func(Tx) error) error
+	Close() error
+}
+
+// Tx reads and writes documents within one transaction. Keys are slash-separated; List is in key order (bytes).
+type Tx interface {
+	// Get decodes the document at key into value and reports whether there is one.
+	Get(key string, value any) (bool, error)
+	// Put writes the document at key; an error inside View.
+	Put(key string, value any) error
+	// Delete removes the document at key; absent is no error.
+	Delete(key string) error
+	// List calls fn for each document whose key starts with prefix, in key order, until fn returns an error.
+	List(prefix string, fn func(key string, value json.RawMessage) error) error
+}

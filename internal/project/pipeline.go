@@ -1,0 +1,62 @@
+package project
+
+// Pipeline is one declared pipeline: how events become artifacts.
+type Pipeline struct {
+	Name       string
+	File       string // path of the pipeline file, as errors name it
+	Line       int
+	From       string // the stream it folds
+	Key        []string
+	Artifact   []Fold // in declared order: the artifact's columns
+	Exceptions Exceptions
+	Conserve   []Conserve
+	Backlog    Backlog
+}
+
+// FoldKind says how an artifact column is made.
+type FoldKind string
+
+// The folds of DESIGN §6.
+const (
+	Count  FoldKind = "count"
+	Sum    FoldKind = "sum"
+	Min    FoldKind = "min"
+	Max    FoldKind = "max"
+	First  FoldKind = "first"
+	Last   FoldKind = "last"
+	ListOf FoldKind = "list"
+	Is     FoldKind = "is"
+)
+
+// Fold is one artifact column.
+type Fold struct {
+	Name  string
+	Line  int
+	Kind  FoldKind
+	Expr  string   // what is summed, compared, picked, or (Is) computed from other artifact columns; empty for count and list
+	Items []string // list: the columns of an element
+	By    []string // first, last, list: the ordering columns
+	Keep  int      // list: how many of the last are kept; 0 is all
+	Where string   // SQL over the stream's columns; empty takes every event
+}
+
+// Exceptions says which artifacts are open items. Where is SQL over the artifact columns,
+// evaluated when asked; Since names the column an item's age counts from.
+type Exceptions struct {
+	Where string
+	Since string
+	Line  int
+}
+
+// Conserve binds a control total of the stream to the artifact expression that must move by exactly it (rule 4).
+type Conserve struct {
+	Total string
+	Expr  string
+	Line  int
+}
+
+// Backlog limits one run.
+type Backlog struct {
+	MaxBatches int   // 64 by default
+	MaxEvents  int64 // 5,000,000 by default
+}

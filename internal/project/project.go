@@ -1,0 +1,45 @@
+// Package project reads and checks a user's project folder: bursar.yaml, streams and pipelines.
+// It owns the declared types and the errors that name file and line. It must not touch state:
+// SQL expressions are bound by whoever holds a DuckDB session, through the Binder it is handed.
+package project
+
+// Project is a read project folder.
+type Project struct {
+	Dir       string
+	Config    Config
+	Streams   []*Stream   // sorted by name
+	Pipelines []*Pipeline // sorted by name
+}
+
+// Config is bursar.yaml; every field has a default, so an empty file is valid.
+type Config struct {
+	Memory  string // DuckDB memory limit, such as "1GB"; empty chooses by the machine
+	Threads int    // 0 is the number of processors
+}
+
+// Error is one fault of the project folder.
+type Error struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+}
+
+// Stream finds a stream by name, or nil.
+func (p *Project) Stream(name string) *Stream {
+	for _, s := range p.Streams {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Pipeline finds a pipeline by name, or nil.
+func (p *Project) Pipeline(name string) *Pipeline {
+	for _, l := range p.Pipelines {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package project
+
+import "time"
+
+// Identities that a stream may declare in place of columns.
+const (
+	RowID     = "_row"     // digest of the file + row number: files sent once
+	ContentID = "_content" // digest of the typed columns + occurrence within the file: overlapping re-exports
+)
+
+// Stream is one declared stream: the schema of its events and how to read them.
+type Stream struct {
+	Name    string
+	File    string // path of the stream file, as errors name it
+	Line    int
+	Format  Format
+	CSV     CSV
+	ID      []string      // column names, or exactly one of RowID, ContentID
+	Time    string        // the column that says when an event happened; empty if undeclared
+	Columns []Column      // in declared order
+	Totals  []Total       // in declared order
+	Dedupe  time.Duration // how long an id is remembered by receipt; 0 is forever
+}
+
+// Format is how a stream's files are written.
+type Format string
+
+// The formats a stream may declare; compression is told by the file's suffix.
+const (
+	JSONL   Format = "jsonl"
+	CSVText Format = "csv"
+	Parquet Format = "parquet"
+)
+
+// CSV says how a CSV stream's files are written.
+type CSV struct {
+	Delimiter byte // ',' by default
+	Header    bool // true by default; without a header columns are taken by position
+}
+
+// Column is one typed column of a stream.
+type Column struct {
+	Name     string
+	Line     int
+	Type     Type
+	From     []string       // path into nested JSON or, for CSV and Parquet, one header; defaults to the name
+	In       []string       // allowed values of a string column; nil allows all
+	Optional bool           // null is allowed
+	Format   string         // strptime format of a date or timestamp; empty is ISO 8601
+	Zone     *time.Location // zone of timestamps written without one; nil is UTC
+	Decimal  byte           // decimal mark, '.' by default
+	Group    byte           // grouping mark dropped between digits; 0 is none
+	Is       string         // SQL over the other columns; empty for a column that is read
+}
+
+// Total is a control total: the signed sum of a measure, grouped by a column if By is set.
+type Total struct {
+	Name  string
+	Line  int
+	Sum   string // a decimal, int or bigint column
+	By    string // a required column; empty is none
+	Where string // SQL over the columns; empty counts every event
+}
+
+// Column finds a column by name, or nil.
+func (s *Stream) Column(name string) *Column {
+	for i := range s.Columns {
+		if s.Columns[i].Name == name {
+			return &s.Columns[i]
+		}
+	}
+	return nil
+}
+
+// DerivedID reports whether the stream's identity is computed rather than read from columns.
+func (s *Stream) DerivedID() bool {
+	return len(s.ID) == 1 && (s.ID[0] == RowID || s.ID[0] == ContentID)
+}

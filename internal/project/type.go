@@ -1,0 +1,111 @@
+package project
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Kind is the kind of a column's type.
+type Kind uint8
+
+// The kinds a column can have. List is made by list folds only and cannot be declared.
+const (
+	String Kind = iota + 1
+	Bool
+	Int
+	BigInt
+	Decimal
+	Date
+	Timestamp
+	JSON
+	List
+)
+
+// Type is a column's type. Precision and Scale belong to Decimal, Fields to List (a list of structs).
+type Type struct {
+	Kind      Kind
+	Precision int
+	Scale     int
+	Fields    []Field
+}
+
+// Field is one named value of a list's element.
+type Field struct {
+	Name string
+	Type Type
+}
+
+var kindNames = map[Kind]string{
+	String: "string", Bool: "bool", Int: "int", BigInt: "bigint",
+	Date: "date", Timestamp: "timestamp", JSON: "json",
+}
+
+var decimalType = regexp.MustCompile(`^decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)$`)
+
+// ParseType reads a type as a stream file writes it, such as "decimal(18,2)".
+func ParseType(s string) (Type, error) {
+	for kind, name := range kindNames {
+		if s == name {
+			return Type{Kind: kind}, nil
+		}
+	}
+	m := decimalType.FindStringSubmatch(s)
+	if m == nil {
+		return Type{}, fmt.Errorf("unknown type %q: use string, bool, int, bigint, decimal(p,s), date, timestamp or json", s)
+	}
+	precision, _ := strconv.Atoi(m[1])
+	scale, _ := strconv.Atoi(m[2])
+	if precision < 1 || precision > 38 || scale > precision {
+		return Type{}, fmt.Errorf("type %q: precision must be 1 to 38 and scale 0 to the precision", s)
+	}
+	return Type{Kind: Decimal, Precision: precision, Scale: scale}, nil
+}
+
+// String writes the type as a stream file declares it.
+func (t Type) String() string {
+	switch t.Kind {
+	case Decimal:
+		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
+	case List:
+		names := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			names[i] = f.Name + " " + f.Type.String()
+		}
+		return "list(" + strings.Join(names, ", ") + ")"
+	default:
+		return kindNames[t.Kind]
+	}
+}
+
+// SQL writes the type as DuckDB names it. A json column travels as its text.
+func (t Type) SQL() string {
+	switch t.Kind {
+	case Bool:
+		return "BOOLEAN"
+	case Int:
+		return "INTEGER"
+	case BigInt:
+		return "BIGINT"
+	case Decimal:
+		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale)
+	case Date:
+		return "DATE"
+	case Timestamp:
+		return "TIMESTAMP"
+	case List:
+		fields := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			fields[i] = QuoteIdentifier(f.Name) + " " + f.Type.SQL()
+		}
+		return "STRUCT(" + strings.Join(fields, ", ") + ")[]"
+	default:
+		return "VARCHAR"
+	}
+}
+
+// QuoteIdentifier quotes a name for SQL: column names may be SQL keywords.
+func QuoteIdentifier(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
