@@ -1,6 +1,10 @@
 package project
 
-import "time"
+import (
+	"time"
+
+	"bursar/internal/column"
+)
 
 // Identities that a stream may declare in place of columns.
 const (
@@ -42,7 +46,7 @@ type CSV struct {
 type Column struct {
 	Name     string
 	Line     int
-	Type     Type
+	Type     column.Type
 	From     []string       // path into nested JSON or, for CSV and Parquet, one header; defaults to the name
 	In       []string       // allowed values of a string column; nil allows all
 	Optional bool           // null is allowed

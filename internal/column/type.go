@@ -1,4 +1,6 @@
-package project
+// Package column is the vocabulary of typed values: types, columns of values, exact decimals, their text, digest
+// and Parquet form. It imports nothing of ours and does no I/O but through the writers it is handed.
+package column
 
 import (
 	"fmt"
