@@ -1,0 +1,98 @@
+package column
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/bits"
+
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/zeebo/xxh3"
+)
+
+// Digest is a 128-bit order-free digest: the sum, modulo 2^128, of the digests of rows.
+type Digest struct{ Hi, Lo uint64 }
+
+// Add takes a row's digest in. Addition commutes, so any order and grouping of rows gives the same sum.
+func (d *Digest) Add(o Digest) {
+	var carry uint64
+	d.Lo, carry = bits.Add64(d.Lo, o.Lo, 0)
+	d.Hi, _ = bits.Add64(d.Hi, o.Hi, carry)
+}
+
+// String is the digest as 32 hexadecimal digits.
+func (d Digest) String() string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], d.Hi)
+	binary.BigEndian.PutUint64(b[8:], d.Lo)
+	return hex.EncodeToString(b[:])
+}
+
+// Sum128 digests bytes with XXH3.
+func Sum128(b []byte) Digest {
+	s := xxh3.Hash128(b)
+	return Digest{Hi: s.Hi, Lo: s.Lo}
+}
+
+// NameSeed stands for a column in the encoding that row digests are made of.
+func NameSeed(name string) uint64 { return xxh3.HashString(name) }
+
+// AppendCanonical writes (seed, value i) in a form that survives every change a schema may make: nulls
+// write nothing, so a new optional column changes no digest; numbers are stripped of trailing zeros, so a
+// wider decimal or an integer become decimal digests as before.
+func (v *Vector) AppendCanonical(dst []byte, seed uint64, i int) []byte {
+	if v.IsNull(i) {
+		return dst
+	}
+	dst = binary.LittleEndian.AppendUint64(dst, seed)
+	switch v.Type.Kind {
+	case String, JSON:
+		text := v.Text(i)
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(text)))
+		return append(dst, text...)
+	case Int, BigInt, Decimal:
+		return v.appendNumber(dst, i)
+	default:
+		return binary.LittleEndian.AppendUint64(dst, uint64(v.Ints[i]))
+	}
+}
+
+func (v *Vector) appendNumber(dst []byte, i int) []byte {
+	scale := int8(v.Type.Scale)
+	if v.Type.IsWide() {
+		if n := v.Wide[i]; !fitsInt64(n) {
+			return appendWideNumber(dst, n, scale)
+		}
+	}
+	n := int64(v.Unscaled(i).LowBits())
+	if n == 0 {
+		scale = 0
+	}
+	for n != 0 && n%10 == 0 {
+		n /= 10
+		scale--
+	}
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
+	return append(dst, byte(scale))
+}
+
+func appendWideNumber(dst []byte, n decimal128.Num, scale int8) []byte {
+	ten := decimal128.FromI64(10)
+	for !fitsInt64(n) {
+		quotient, rest := n.Div(ten)
+		if rest != (decimal128.Num{}) {
+			break
+		}
+		n, scale = quotient, scale-1
+	}
+	if fitsInt64(n) {
+		v := Vector{Type: Type{Kind: Decimal, Precision: MaxNarrow, Scale: int(scale)}, Ints: []int64{int64(n.LowBits())}}
+		return v.appendNumber(dst, 0)
+	}
+	dst = binary.LittleEndian.AppendUint64(dst, n.LowBits())
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(n.HighBits()))
+	return append(dst, byte(scale))
+}
+
+func fitsInt64(n decimal128.Num) bool {
+	return n.HighBits() == int64(n.LowBits())>>63
+}

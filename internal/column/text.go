@@ -1,0 +1,150 @@
+package column
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+)
+
+// AppendJSON writes value i as JSON: decimals as strings with their full scale, integers as numbers, dates
+// as "2006-01-02", timestamps as RFC 3339 UTC with as many decimals as they need, json columns as they are.
+func (v *Vector) AppendJSON(dst []byte, i int) []byte {
+	if v.IsNull(i) {
+		return append(dst, "null"...)
+	}
+	switch v.Type.Kind {
+	case String:
+		return appendString(dst, v.Text(i))
+	case JSON:
+		return append(dst, v.Text(i)...)
+	case List:
+		return v.appendListJSON(dst, i)
+	case Int, BigInt, Bool:
+		return v.AppendText10(dst, i)
+	default:
+		dst = append(dst, '"')
+		dst = v.AppendText10(dst, i)
+		return append(dst, '"')
+	}
+}
+
+// AppendText10 writes value i as plain text, as a person or a CSV file would; null is nothing.
+func (v *Vector) AppendText10(dst []byte, i int) []byte {
+	if v.IsNull(i) {
+		return dst
+	}
+	switch v.Type.Kind {
+	case Bool:
+		return strconv.AppendBool(dst, v.Ints[i] != 0)
+	case Int, BigInt:
+		return strconv.AppendInt(dst, v.Ints[i], 10)
+	case Decimal:
+		return AppendDecimal(dst, v.Unscaled(i), v.Type.Scale)
+	case Date:
+		return time.Unix(v.Ints[i]*86400, 0).UTC().AppendFormat(dst, "2006-01-02")
+	case Timestamp:
+		return time.UnixMicro(v.Ints[i]).UTC().AppendFormat(dst, time.RFC3339Nano)
+	case List:
+		return v.appendListJSON(dst, i)
+	default:
+		return append(dst, v.Text(i)...)
+	}
+}
+
+func (v *Vector) appendListJSON(dst []byte, i int) []byte {
+	lo, hi := v.Span(i)
+	dst = append(dst, '[')
+	for j := lo; j < hi; j++ {
+		if j > lo {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '{')
+		for f := range v.Fields {
+			if f > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendString(dst, []byte(v.Type.Fields[f].Name))
+			dst = append(dst, ':')
+			dst = v.Fields[f].AppendJSON(dst, int(j))
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+// AppendDecimal writes an unscaled value with its decimal mark and full scale (rule 2).
+func AppendDecimal(dst []byte, unscaled decimal128.Num, scale int) []byte {
+	negative := unscaled.Sign() < 0
+	if negative {
+		unscaled = unscaled.Negate()
+		dst = append(dst, '-')
+	}
+	var digits []byte
+	var buf [48]byte
+	if unscaled.HighBits() == 0 {
+		digits = strconv.AppendUint(buf[:0], unscaled.LowBits(), 10)
+	} else {
+		digits = unscaled.BigInt().Append(buf[:0], 10)
+	}
+	for pad := scale + 1 - len(digits); pad > 0; pad-- {
+		dst = append(dst, '0')
+		if pad == scale+1-len(digits) && scale > 0 {
+			dst = append(dst, '.')
+		}
+	}
+	whole := len(digits) - scale
+	if whole <= 0 {
+		return append(dst, digits...)
+	}
+	dst = append(dst, digits[:whole]...)
+	if scale > 0 {
+		dst = append(dst, '.')
+		dst = append(dst, digits[whole:]...)
+	}
+	return dst
+}
+
+// appendString writes a JSON string. Most need no escaping; the rest is encoding/json's, without its HTML escapes.
+func appendString(dst, s []byte) []byte {
+	plain := true
+	for _, c := range s {
+		if c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		dst = append(dst, '"')
+		dst = append(dst, s...)
+		return append(dst, '"')
+	}
+	return appendEscaped(dst, s)
+}
+
+func appendEscaped(dst, s []byte) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, '\\', 'n')
+		case c == '\t':
+			dst = append(dst, '\\', 't')
+		case c == '\r':
+			dst = append(dst, '\\', 'r')
+		case c < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
+
+// QuoteJSON writes a text as a JSON string, exactly as artifacts are printed.
+func QuoteJSON(s string) json.RawMessage { return appendString(nil, []byte(s)) }

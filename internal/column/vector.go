@@ -1,0 +1,244 @@
+package column
+
+import (
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+)
+
+// MaxNarrow is the largest decimal precision whose unscaled values fit an int64.
+const MaxNarrow = 18
+
+// Vector is a column of values of one type. A value lies in Ints (bool as 0 or 1, int, bigint, date as days and
+// timestamp as microseconds since 1970 UTC, unscaled decimals of up to MaxNarrow digits), in Wide (unscaled decimals
+// of more digits), in Bytes up to Ends[i] (string, json) or in the rows of Fields up to Ends[i] (list).
+// Null is nil while no value is null. A null still takes its place in Ints, Wide or Ends.
+type Vector struct {
+	Type   Type
+	Ints   []int64
+	Wide   []decimal128.Num
+	Ends   []uint32
+	Bytes  []byte
+	Fields []Vector
+	Null   []bool
+}
+
+// NewVector makes an empty column with room for capacity values.
+func NewVector(t Type, capacity int) Vector {
+	v := Vector{Type: t}
+	switch {
+	case t.Kind == String || t.Kind == JSON:
+		v.Ends = make([]uint32, 0, capacity)
+	case t.Kind == List:
+		v.Ends = make([]uint32, 0, capacity)
+		v.Fields = make([]Vector, len(t.Fields))
+		for i, f := range t.Fields {
+			v.Fields[i] = NewVector(f.Type, 0)
+		}
+	case t.IsWide():
+		v.Wide = make([]decimal128.Num, 0, capacity)
+	default:
+		v.Ints = make([]int64, 0, capacity)
+	}
+	return v
+}
+
+// NewVectors makes one empty column for each type.
+func NewVectors(types []Type, capacity int) []Vector {
+	vectors := make([]Vector, len(types))
+	for i, t := range types {
+		vectors[i] = NewVector(t, capacity)
+	}
+	return vectors
+}
+
+// IsWide reports whether values of the type need 128 bits.
+func (t Type) IsWide() bool { return t.Kind == Decimal && t.Precision > MaxNarrow }
+
+// IsText reports whether values of the type are bytes.
+func (t Type) IsText() bool { return t.Kind == String || t.Kind == JSON }
+
+// Len is the number of values.
+func (v *Vector) Len() int {
+	switch {
+	case v.Ends != nil:
+		return len(v.Ends)
+	case v.Wide != nil:
+		return len(v.Wide)
+	default:
+		return len(v.Ints)
+	}
+}
+
+// Reset empties the column and keeps its memory.
+func (v *Vector) Reset() {
+	v.Ints, v.Wide, v.Ends, v.Bytes, v.Null = v.Ints[:0], v.Wide[:0], v.Ends[:0], v.Bytes[:0], nil
+	for i := range v.Fields {
+		v.Fields[i].Reset()
+	}
+}
+
+// IsNull reports whether value i is null.
+func (v *Vector) IsNull(i int) bool { return v.Null != nil && v.Null[i] }
+
+// AppendInt adds a value that lies in Ints.
+func (v *Vector) AppendInt(x int64) {
+	v.Ints = append(v.Ints, x)
+	v.appended()
+}
+
+// AppendWide adds a value that lies in Wide.
+func (v *Vector) AppendWide(x decimal128.Num) {
+	v.Wide = append(v.Wide, x)
+	v.appended()
+}
+
+// AppendText adds a string or json value.
+func (v *Vector) AppendText(b []byte) {
+	v.Bytes = append(v.Bytes, b...)
+	v.Ends = append(v.Ends, uint32(len(v.Bytes)))
+	v.appended()
+}
+
+// AppendList ends a list whose elements were appended to Fields.
+func (v *Vector) AppendList() {
+	v.Ends = append(v.Ends, uint32(v.Fields[0].Len()))
+	v.appended()
+}
+
+// AppendNull adds a null.
+func (v *Vector) AppendNull() {
+	if v.Null == nil {
+		v.Null = make([]bool, v.Len(), v.Len()+1)
+	}
+	switch {
+	case v.Type.IsText():
+		v.Ends = append(v.Ends, uint32(len(v.Bytes)))
+	case v.Type.Kind == List:
+		v.Ends = append(v.Ends, uint32(v.Fields[0].Len()))
+	case v.Type.IsWide():
+		v.Wide = append(v.Wide, decimal128.Num{})
+	default:
+		v.Ints = append(v.Ints, 0)
+	}
+	v.Null = append(v.Null, true)
+}
+
+func (v *Vector) appended() {
+	if v.Null != nil {
+		v.Null = append(v.Null, false)
+	}
+}
+
+// Text is value i of a string or json column; it shares the column's memory.
+func (v *Vector) Text(i int) []byte {
+	lo, hi := v.Span(i)
+	return v.Bytes[lo:hi]
+}
+
+// Span is the range of value i in Bytes or in the rows of Fields.
+func (v *Vector) Span(i int) (lo, hi uint32) {
+	if i > 0 {
+		lo = v.Ends[i-1]
+	}
+	return lo, v.Ends[i]
+}
+
+// Unscaled is decimal or integer value i without its decimal mark.
+func (v *Vector) Unscaled(i int) decimal128.Num {
+	if v.Type.IsWide() {
+		return v.Wide[i]
+	}
+	return decimal128.FromI64(v.Ints[i])
+}
+
+// AppendFrom adds value i of another column of the same type.
+func (v *Vector) AppendFrom(from *Vector, i int) {
+	switch {
+	case from.IsNull(i):
+		v.AppendNull()
+	case v.Type.IsText():
+		v.AppendText(from.Text(i))
+	case v.Type.Kind == List:
+		lo, hi := from.Span(i)
+		for f := range v.Fields {
+			for j := lo; j < hi; j++ {
+				v.Fields[f].AppendFrom(&from.Fields[f], int(j))
+			}
+		}
+		v.AppendList()
+	case v.Type.IsWide():
+		v.AppendWide(from.Wide[i])
+	default:
+		v.AppendInt(from.Ints[i])
+	}
+}
+
+// AppendAll adds all values of another column of the same type.
+func (v *Vector) AppendAll(from *Vector) {
+	if v.Type.Kind == List || from.Null != nil || v.Null != nil {
+		for i := range from.Len() {
+			v.AppendFrom(from, i)
+		}
+		return
+	}
+	v.Ints = append(v.Ints, from.Ints...)
+	v.Wide = append(v.Wide, from.Wide...)
+	base := uint32(len(v.Bytes))
+	for _, end := range from.Ends {
+		v.Ends = append(v.Ends, base+end)
+	}
+	v.Bytes = append(v.Bytes, from.Bytes...)
+}
+
+// Keep drops every row whose keep is false, in place. Lists are not filtered: events have none.
+func (v *Vector) Keep(keep []bool) {
+	n, bytes := 0, uint32(0)
+	for i, k := range keep {
+		if !k {
+			continue
+		}
+		if v.Null != nil {
+			v.Null[n] = v.Null[i]
+		}
+		switch {
+		case v.Type.IsText():
+			lo, hi := v.Span(i)
+			if n == i { // nothing dropped so far: the bytes lie right
+				bytes = hi
+				break
+			}
+			copy(v.Bytes[bytes:], v.Bytes[lo:hi])
+			bytes += hi - lo
+		case v.Type.IsWide():
+			v.Wide[n] = v.Wide[i]
+		default:
+			v.Ints[n] = v.Ints[i]
+		}
+		n++
+	}
+	v.truncate(n, keep, bytes)
+}
+
+// truncate ends Keep: ends of text are recomputed here, as overwriting them earlier would lose the spans still to read.
+func (v *Vector) truncate(n int, keep []bool, bytes uint32) {
+	if v.Null != nil {
+		v.Null = v.Null[:n]
+	}
+	switch {
+	case v.Type.IsText():
+		kept, lo, end := 0, uint32(0), uint32(0)
+		for i, k := range keep {
+			hi := v.Ends[i]
+			if k {
+				end += hi - lo
+				v.Ends[kept] = end
+				kept++
+			}
+			lo = hi
+		}
+		v.Ends, v.Bytes = v.Ends[:n], v.Bytes[:bytes]
+	case v.Type.IsWide():
+		v.Wide = v.Wide[:n]
+	default:
+		v.Ints = v.Ints[:n]
+	}
+}
