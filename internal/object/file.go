@@ -1,0 +1,102 @@
+// file.go writes and reads the file of one object.
+
+package object
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// buffers are shared by writers: an object is often written in blocks larger than the buffer, which pass it by.
+var buffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 256<<10) }}
+
+type fileReader struct {
+	*os.File
+	size int64
+}
+
+func (r *fileReader) Size() int64 { return r.size }
+
+type fileWriter struct {
+	folder *Folder
+	name   string
+	file   *os.File
+	buffer *bufio.Writer // nil once the object is committed or aborted
+}
+
+func newFileWriter(folder *Folder, name string, file *os.File) *fileWriter {
+	buffer := buffers.Get().(*bufio.Writer)
+	buffer.Reset(file)
+	return &fileWriter{folder: folder, name: name, file: file, buffer: buffer}
+}
+
+func (w *fileWriter) Write(block []byte) (int, error) {
+	if w.buffer == nil {
+		return 0, fmt.Errorf("write object %s: %w", w.name, fs.ErrClosed)
+	}
+	n, err := w.buffer.Write(block)
+	if err != nil {
+		return n, fmt.Errorf("write object %s: %w", w.name, err)
+	}
+	return n, nil
+}
+
+// Commit makes the bytes durable, then the name. After an error the object may or may not be there, but never half.
+func (w *fileWriter) Commit() error {
+	if w.buffer == nil {
+		return fmt.Errorf("commit object %s: %w", w.name, fs.ErrClosed)
+	}
+	err := w.finish()
+	if err == nil {
+		err = w.publish()
+	}
+	if err != nil {
+		_ = os.Remove(w.file.Name())
+		return fmt.Errorf("commit object %s: %w", w.name, err)
+	}
+	return nil
+}
+
+func (w *fileWriter) Abort() error {
+	if w.buffer == nil {
+		return nil
+	}
+	w.release()
+	if err := errors.Join(w.file.Close(), os.Remove(w.file.Name())); err != nil {
+		return fmt.Errorf("abort object %s: %w", w.name, err)
+	}
+	return nil
+}
+
+// finish brings every byte to the disk and closes the file, whatever fails.
+func (w *fileWriter) finish() error {
+	err := w.buffer.Flush()
+	w.release()
+	if err == nil {
+		err = w.file.Sync()
+	}
+	return errors.Join(err, w.file.Close())
+}
+
+func (w *fileWriter) publish() error {
+	path := w.folder.Path(w.name)
+	dir := filepath.Dir(path)
+	if err := w.folder.settle(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(w.file.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+func (w *fileWriter) release() {
+	w.buffer.Reset(nil)
+	buffers.Put(w.buffer)
+	w.buffer = nil
+}

@@ -1,0 +1,161 @@
+// folder.go is the object store of a single machine: one file per object below a root folder.
+
+package object
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// unfinished is the folder below the root that holds objects not yet committed. It lies on the same file
+// system, so that commit is a rename, and no object name can reach it.
+const unfinished = ".tmp"
+
+// Folder is a Store of local files. Each object is the file root/name, readable only by its owner.
+// Folders that Delete empties stay, for another writer may be about to use them.
+type Folder struct {
+	root string
+
+	mu      sync.Mutex
+	settled map[string]bool // folders known to exist and to be durable in their parents
+}
+
+// NewFolder is a store of the files below root, which Create makes when it is missing.
+func NewFolder(root string) *Folder {
+	// A process that cannot tell where it stands still has its files: the name stays relative then.
+	if full, err := filepath.Abs(root); err == nil {
+		root = full
+	}
+	return &Folder{root: filepath.Clean(root), settled: map[string]bool{}}
+}
+
+// Clean removes what writers that died left behind. Only the one process that holds the project may call it,
+// before it creates objects: it cannot tell a dead writer's file from a living one's.
+func (f *Folder) Clean() error {
+	dir := filepath.Join(f.root, unfinished)
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("clean object folder %s: %w", f.root, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.settled, dir)
+	return nil
+}
+
+// Path is the file that holds, or would hold, the object.
+func (f *Folder) Path(name string) string {
+	return filepath.Join(f.root, filepath.FromSlash(name))
+}
+
+// Create starts an object.
+func (f *Folder) Create(ctx context.Context, name string) (Writer, error) {
+	if err := check(ctx, name); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(f.root, unfinished)
+	if err := f.settle(dir); err != nil {
+		return nil, fmt.Errorf("create object %s: %w", name, err)
+	}
+	file, err := os.CreateTemp(dir, "*")
+	if err != nil {
+		return nil, fmt.Errorf("create object %s: %w", name, err)
+	}
+	return newFileWriter(f, name, file), nil
+}
+
+// Open opens an object for reading.
+func (f *Folder) Open(ctx context.Context, name string) (Reader, error) {
+	if err := check(ctx, name); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(f.Path(name))
+	if err != nil {
+		return nil, fmt.Errorf("open object %s: %w", name, absent(err))
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("open object %s: %w", name, err)
+	}
+	return &fileReader{File: file, size: info.Size()}, nil
+}
+
+// List returns the names under prefix, sorted by bytes.
+func (f *Folder) List(ctx context.Context, prefix string) ([]string, error) {
+	if err := CheckPrefix(prefix); err != nil {
+		return nil, err
+	}
+	var names []string
+	err := filepath.WalkDir(f.Path(prefix), func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case absent(err) == fs.ErrNotExist:
+			return nil // a folder that is not there holds no objects
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != f.root:
+			return fs.SkipDir
+		case entry.Type().IsRegular():
+			name, err := filepath.Rel(f.root, path)
+			if err != nil {
+				return err
+			}
+			names = append(names, filepath.ToSlash(name))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list objects %s: %w", prefix, err)
+	}
+	// A walk visits "a/b" before "a-b", because it sorts element by element.
+	slices.Sort(names)
+	return slices.DeleteFunc(names, func(name string) bool {
+		return !strings.HasPrefix(name, prefix) || CheckName(name) != nil // no object, whatever it is
+	}), nil
+}
+
+// Delete removes an object, durably.
+func (f *Folder) Delete(ctx context.Context, name string) error {
+	if err := check(ctx, name); err != nil {
+		return err
+	}
+	path := f.Path(name)
+	err := os.Remove(path)
+	if absent(err) == fs.ErrNotExist {
+		return nil
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("delete object %s: %w", name, err)
+	}
+	return nil
+}
+
+func check(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return CheckName(name)
+}
+
+// absent turns the errors that mean "there is no such object" into fs.ErrNotExist: also the one for a name
+// below another object.
+func absent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFolder) {
+		return fs.ErrNotExist
+	}
+	return err
+}
