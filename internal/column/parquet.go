@@ -1,0 +1,259 @@
+package column
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+)
+
+// ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the types given: plain
+// pages, uncompressed, every column optional, one row group for each WriteGroup.
+type ParquetWriter struct {
+	file   *file.Writer
+	leaf   leafBuffer
+	fields []Field
+}
+
+// leafBuffer is memory kept between column chunks.
+type leafBuffer struct {
+	text   []parquet.ByteArray
+	fixed  []parquet.FixedLenByteArray
+	narrow []int32
+	bools  []bool
+	ints   []int64
+	def    []int16
+	rep    []int16
+}
+
+// NewParquetWriter starts a file of the given columns; columns in dictionary have few distinct values.
+func NewParquetWriter(w io.Writer, fields []Field, dictionary ...string) (*ParquetWriter, error) {
+	nodes := make(schema.FieldList, len(fields))
+	for i, f := range fields {
+		node, err := parquetNode(f)
+		if err != nil {
+			return nil, fmt.Errorf("describe column %s: %w", f.Name, err)
+		}
+		nodes[i] = node
+	}
+	root, err := schema.NewGroupNode("bursar", parquet.Repetitions.Required, nodes, -1)
+	if err != nil {
+		return nil, fmt.Errorf("describe columns: %w", err)
+	}
+	options := []parquet.WriterProperty{
+		parquet.WithDictionaryDefault(false), parquet.WithStats(false),
+		parquet.WithCompression(compress.Codecs.Uncompressed), parquet.WithDataPageSize(1 << 20),
+		parquet.WithCreatedBy("bursar"),
+	}
+	for _, name := range dictionary {
+		options = append(options, parquet.WithDictionaryFor(name, true))
+	}
+	out := file.NewParquetWriter(w, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
+	return &ParquetWriter{file: out, fields: fields}, nil
+}
+
+func parquetNode(f Field) (schema.Node, error) {
+	optional := parquet.Repetitions.Optional
+	switch {
+	case f.Type.Kind == List:
+		fields := make(schema.FieldList, len(f.Type.Fields))
+		for i, inner := range f.Type.Fields {
+			node, err := parquetNode(inner)
+			if err != nil {
+				return nil, err
+			}
+			fields[i] = node
+		}
+		element, err := schema.NewGroupNode("element", parquet.Repetitions.Required, fields, -1)
+		if err != nil {
+			return nil, err
+		}
+		return schema.ListOfWithName(f.Name, element, optional, -1)
+	case f.Type.IsWide():
+		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.NewDecimalLogicalType(int32(f.Type.Precision), int32(f.Type.Scale)), parquet.Types.FixedLenByteArray, 16, -1)
+	case f.Type.Kind == Decimal:
+		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.NewDecimalLogicalType(int32(f.Type.Precision), int32(f.Type.Scale)), parquet.Types.Int64, -1, -1)
+	case f.Type.Kind == Timestamp:
+		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.NewTimestampLogicalType(false, schema.TimeUnitMicros), parquet.Types.Int64, -1, -1)
+	case f.Type.Kind == Date:
+		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.DateLogicalType{}, parquet.Types.Int32, -1, -1)
+	case f.Type.Kind == Int:
+		return schema.NewPrimitiveNode(f.Name, optional, parquet.Types.Int32, -1, -1)
+	case f.Type.Kind == BigInt:
+		return schema.NewPrimitiveNode(f.Name, optional, parquet.Types.Int64, -1, -1)
+	case f.Type.Kind == Bool:
+		return schema.NewPrimitiveNode(f.Name, optional, parquet.Types.Boolean, -1, -1)
+	default:
+		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1)
+	}
+}
+
+// WriteGroup writes the columns' rows as one row group.
+func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
+	group := p.file.AppendRowGroup()
+	for i := range vectors {
+		if err := p.writeColumn(group, &vectors[i]); err != nil {
+			return fmt.Errorf("write column %s: %w", p.fields[i].Name, err)
+		}
+	}
+	if err := group.Close(); err != nil {
+		return fmt.Errorf("end row group: %w", err)
+	}
+	return nil
+}
+
+// Close writes the file's footer; the writer below stays open.
+func (p *ParquetWriter) Close() error { return p.file.Close() }
+
+func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, v *Vector) error {
+	if v.Type.Kind != List {
+		return p.writeLeaf(group, v, p.flatLevels(v), nil)
+	}
+	for f := range v.Fields {
+		def, rep := p.listLevels(v, &v.Fields[f])
+		if err := p.writeLeaf(group, &v.Fields[f], def, rep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flatLevels are the definition levels of a plain column: 1 where there is a value.
+func (p *ParquetWriter) flatLevels(v *Vector) []int16 {
+	n := v.Len()
+	if cap(p.leaf.def) < n {
+		p.leaf.def = make([]int16, n)
+	}
+	def := p.leaf.def[:n]
+	for i := range def {
+		def[i] = 1
+	}
+	for i, null := range v.Null {
+		if null {
+			def[i] = 0
+		}
+	}
+	return def
+}
+
+// listLevels are the levels of one field of a list: 0 null list, 1 empty list, 2 null field, 3 value.
+func (p *ParquetWriter) listLevels(list, field *Vector) (def, rep []int16) {
+	def, rep = p.leaf.def[:0], p.leaf.rep[:0]
+	for i := range list.Len() {
+		lo, hi := list.Span(i)
+		if list.IsNull(i) || lo == hi {
+			level := int16(1)
+			if list.IsNull(i) {
+				level = 0
+			}
+			def, rep = append(def, level), append(rep, 0)
+			continue
+		}
+		for j := lo; j < hi; j++ {
+			level, again := int16(3), int16(1)
+			if field.IsNull(int(j)) {
+				level = 2
+			}
+			if j == lo {
+				again = 0
+			}
+			def, rep = append(def, level), append(rep, again)
+		}
+	}
+	p.leaf.def, p.leaf.rep = def, rep
+	return def, rep
+}
+
+func (p *ParquetWriter) writeLeaf(group file.SerialRowGroupWriter, v *Vector, def, rep []int16) error {
+	chunk, err := group.NextColumn()
+	if err != nil {
+		return err
+	}
+	switch w := chunk.(type) {
+	case *file.ByteArrayColumnChunkWriter:
+		_, err = w.WriteBatch(p.leaf.texts(v), def, rep)
+	case *file.FixedLenByteArrayColumnChunkWriter:
+		_, err = w.WriteBatch(p.leaf.wides(v), def, rep)
+	case *file.BooleanColumnChunkWriter:
+		_, err = w.WriteBatch(p.leaf.booleans(v), def, rep)
+	case *file.Int32ColumnChunkWriter:
+		_, err = w.WriteBatch(p.leaf.int32s(v), def, rep)
+	case *file.Int64ColumnChunkWriter:
+		_, err = w.WriteBatch(p.leaf.int64s(v), def, rep)
+	default:
+		err = fmt.Errorf("no writer for %s", v.Type)
+	}
+	if err != nil {
+		return err
+	}
+	return chunk.Close()
+}
+
+func (b *leafBuffer) texts(v *Vector) []parquet.ByteArray {
+	b.text = b.text[:0]
+	lo := uint32(0)
+	for i, hi := range v.Ends {
+		if !v.IsNull(i) {
+			b.text = append(b.text, v.Bytes[lo:hi:hi])
+		}
+		lo = hi
+	}
+	return b.text
+}
+
+func (b *leafBuffer) wides(v *Vector) []parquet.FixedLenByteArray {
+	b.fixed = b.fixed[:0]
+	backing := make([]byte, 16*len(v.Wide))
+	for i, n := range v.Wide {
+		if !v.IsNull(i) {
+			b.fixed = append(b.fixed, bigEndian(backing[16*i:16*i+16], n))
+		}
+	}
+	return b.fixed
+}
+
+func bigEndian(dst []byte, n decimal128.Num) []byte {
+	hi, lo := uint64(n.HighBits()), n.LowBits()
+	for k := range 8 {
+		dst[k] = byte(hi >> (56 - 8*k))
+		dst[8+k] = byte(lo >> (56 - 8*k))
+	}
+	return dst
+}
+
+func (b *leafBuffer) booleans(v *Vector) []bool {
+	b.bools = b.bools[:0]
+	for i, x := range v.Ints {
+		if !v.IsNull(i) {
+			b.bools = append(b.bools, x != 0)
+		}
+	}
+	return b.bools
+}
+
+func (b *leafBuffer) int32s(v *Vector) []int32 {
+	b.narrow = b.narrow[:0]
+	for i, x := range v.Ints {
+		if !v.IsNull(i) {
+			b.narrow = append(b.narrow, int32(x))
+		}
+	}
+	return b.narrow
+}
+
+func (b *leafBuffer) int64s(v *Vector) []int64 {
+	if v.Null == nil {
+		return v.Ints
+	}
+	b.ints = b.ints[:0]
+	for i, x := range v.Ints {
+		if !v.Null[i] {
+			b.ints = append(b.ints, x)
+		}
+	}
+	return b.ints
+}

@@ -1,0 +1,106 @@
+// Package duck runs SQL over typed columns in DuckDB: fresh in-memory sessions with a memory limit, scratch
+// space and no way out to the network or to files beyond the allowed folders. It reads results as column
+// vectors and binds expressions without running them. It must not parse or check input: DuckDB's own readers
+// round and guess (rule 2).
+package duck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+)
+
+// Options bound a session. Zero values choose DuckDB's defaults for memory and threads.
+type Options struct {
+	Memory  string   // such as "800MB"
+	Threads int      //
+	Scratch string   // folder to spill to; empty forbids spilling
+	Dirs    []string // folders whose files queries may read and write
+}
+
+// Session is one in-memory DuckDB, for one goroutine at a time.
+type Session struct {
+	db   duckdb.Database
+	conn duckdb.Connection
+}
+
+// Open starts a session and locks its configuration.
+func Open(o Options) (*Session, error) {
+	s := &Session{}
+	var message string
+	if duckdb.OpenExt(":memory:", &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
+		return nil, fmt.Errorf("open duckdb: %s", message)
+	}
+	if duckdb.Connect(s.db, &s.conn) != duckdb.StateSuccess {
+		duckdb.Close(&s.db)
+		return nil, errors.New("open duckdb: no connection")
+	}
+	if err := s.Exec(context.Background(), settings(o)); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("configure duckdb: %w", err)
+	}
+	return s, nil
+}
+
+func settings(o Options) string {
+	var b strings.Builder
+	b.WriteString("SET TimeZone='UTC'; SET preserve_insertion_order=true; ")
+	if o.Threads > 0 {
+		fmt.Fprintf(&b, "SET threads=%d; ", o.Threads)
+	}
+	if o.Memory != "" {
+		fmt.Fprintf(&b, "SET memory_limit=%s; ", Literal(o.Memory))
+	}
+	fmt.Fprintf(&b, "SET temp_directory=%s; ", Literal(o.Scratch))
+	if o.Scratch != "" {
+		o.Dirs = append([]string{o.Scratch}, o.Dirs...)
+	}
+	dirs := make([]string, len(o.Dirs))
+	for i, d := range o.Dirs {
+		dirs[i] = Literal(d)
+	}
+	fmt.Fprintf(&b, "SET allowed_directories=[%s]; ", strings.Join(dirs, ", "))
+	b.WriteString("SET enable_external_access=false; SET lock_configuration=true")
+	return b.String()
+}
+
+// Literal quotes a text for SQL.
+func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// Close ends the session and frees its memory.
+func (s *Session) Close() {
+	duckdb.Disconnect(&s.conn)
+	duckdb.Close(&s.db)
+}
+
+// Exec runs one or more statements for their effect. Cancelling ctx interrupts them.
+func (s *Session) Exec(ctx context.Context, sql string) error {
+	defer s.interruptOn(ctx)()
+	var res duckdb.Result
+	defer duckdb.DestroyResult(&res)
+	if duckdb.Query(s.conn, sql, &res) != duckdb.StateSuccess {
+		return s.failure(ctx, duckdb.ResultError(&res))
+	}
+	return nil
+}
+
+// interruptOn interrupts the running statement when ctx ends; the returned function stops watching.
+func (s *Session) interruptOn(ctx context.Context) (stop func()) {
+	unwatch := context.AfterFunc(ctx, func() { duckdb.Interrupt(s.conn) })
+	return func() { unwatch() }
+}
+
+func (s *Session) failure(ctx context.Context, message string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return Error(strings.TrimSpace(message))
+}
+
+// Error is what DuckDB says of a statement.
+type Error string
+
+func (e Error) Error() string { return string(e) }
