@@ -1,0 +1,214 @@
+// A batch in the making: segments are checked against each other and against the runs.
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// segmentLimit is how many entries are sorted at a time: what stays in the processor's cache.
+const segmentLimit = 1 << 18
+
+// Window says how far back the memory reaches. The zero Window is for ever.
+type Window struct {
+	// Since is the start of the window: ids received before it are not remembered.
+	Since time.Time
+	// ReceivedAt returns the time a place was received. It is asked about single entries of runs that lie on both
+	// sides of Since, and required unless Since is zero.
+	ReceivedAt func(Place) (time.Time, error)
+}
+
+// Batch decides on the entries of one batch. Nothing of it is visible to the memory.
+type Batch struct {
+	memory *Memory
+	window Window
+	levels levels
+	sorter sorter
+
+	// The segment at hand: its ids once each, sorted, with the index of the first arrival; what is known of each;
+	// and the later arrivals of the same ids.
+	probes  []Entry
+	arrival []uint32
+	known   []known
+	again   []repeat
+}
+
+// known is the earlier entry of a probe's id. A batch's own entry is newer than any run's.
+type known struct {
+	state   uint8
+	content uint64
+	first   Place
+}
+
+const (
+	unknown = iota
+	inRun
+	inBatch
+)
+
+// repeat is an arrival whose id came before in the same segment.
+type repeat struct {
+	arrival, probe uint32
+}
+
+// Begin starts a batch. limit bounds the bytes of entries held in memory; beyond it, and beyond 1 MiB, they go
+// to scratch files. Close the batch, sealed or not, before the next begins.
+func (m *Memory) Begin(window Window, limit int64) (*Batch, error) {
+	if m.batch != nil {
+		return nil, errors.New("begin batch: another one is open")
+	}
+	if !window.Since.IsZero() && window.ReceivedAt == nil {
+		return nil, errors.New("begin batch: a window without a way to learn times of receipt")
+	}
+	m.batch = &Batch{memory: m, window: window, levels: levels{scratch: m.scratch, limit: limit}}
+	return m.batch, nil
+}
+
+// Len is the number of entries kept: those that were New.
+func (b *Batch) Len() int64 { return int64(total(b.levels.all())) }
+
+// Close drops the batch and its scratch files.
+func (b *Batch) Close() error {
+	if b.memory.batch == b {
+		b.memory.batch = nil
+	}
+	return b.levels.close()
+}
+
+// Check decides on the entries of a segment, in order of arrival, and keeps those that are New. Entries must be
+// acceptable otherwise: what is rejected elsewhere must not be remembered. verdicts must be as long as segment.
+// After an error the batch can only be closed.
+func (b *Batch) Check(segment []Entry, verdicts []Verdict) error {
+	if len(verdicts) != len(segment) {
+		return fmt.Errorf("check segment: %d verdicts for %d entries", len(verdicts), len(segment))
+	}
+	for len(segment) > 0 {
+		n := min(len(segment), segmentLimit)
+		if err := b.check(segment[:n], verdicts[:n]); err != nil {
+			return fmt.Errorf("check segment: %w", err)
+		}
+		segment, verdicts = segment[n:], verdicts[n:]
+	}
+	return nil
+}
+
+func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
+	b.gather(segment)
+	if err := b.findInBatch(); err != nil {
+		return err
+	}
+	if err := b.findInRuns(); err != nil {
+		return err
+	}
+	fresh := b.decide(segment, verdicts)
+	return b.keep(fresh)
+}
+
+// gather sorts the segment into probes and repeats.
+func (b *Batch) gather(segment []Entry) {
+	keys, mask := b.sorter.sort(segment)
+	n := len(segment)
+	b.probes = slices.Grow(b.probes[:0], n)[:n]
+	b.arrival = slices.Grow(b.arrival[:0], n)[:n]
+	b.again = b.again[:0]
+	last := -1
+	for _, key := range keys {
+		i := uint32(key & mask)
+		e := &segment[i]
+		if last >= 0 && e.Hi == b.probes[last].Hi && e.Lo == b.probes[last].Lo {
+			b.again = append(b.again, repeat{i, uint32(last)})
+			continue
+		}
+		last++
+		b.probes[last], b.arrival[last] = *e, i
+	}
+	b.probes, b.arrival = b.probes[:last+1], b.arrival[:last+1]
+	b.known = slices.Grow(b.known[:0], last+1)[:last+1]
+	clear(b.known)
+}
+
+func (b *Batch) findInBatch() error {
+	for _, t := range b.levels.all() {
+		err := t.find(b.probes, func(i int, found Entry) error {
+			b.known[i] = known{inBatch, found.Content, found.Place}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("look in the batch: %w", err)
+		}
+	}
+	return nil
+}
+
+// findInRuns looks every probe up in every run within the window: an id may stand in several, when it was
+// accepted again after a window, and its newest entry counts, as in merges.
+func (b *Batch) findInRuns() error {
+	since := b.window.Since
+	for _, r := range b.memory.runs {
+		outside, inside := r.info.within(since)
+		if outside {
+			continue
+		}
+		err := r.table.find(b.probes, func(i int, found Entry) error {
+			k := &b.known[i]
+			if k.state == inBatch || k.state == inRun && k.first >= found.Place {
+				return nil
+			}
+			if !inside {
+				at, err := b.window.ReceivedAt(found.Place)
+				if err != nil || at.Before(since) {
+					return err
+				}
+			}
+			*k = known{inRun, found.Content, found.Place}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("look in run %s: %w", r.info.Name, err)
+		}
+	}
+	return nil
+}
+
+// decide writes the verdicts and returns the number of new ids.
+func (b *Batch) decide(segment []Entry, verdicts []Verdict) int {
+	fresh := 0
+	for i := range b.known {
+		k, at := &b.known[i], b.arrival[i]
+		if k.state == unknown {
+			verdicts[at] = Verdict{}
+			fresh++
+			continue
+		}
+		verdicts[at] = verdictOn(&segment[at], k.content, k.first)
+	}
+	for _, r := range b.again {
+		content, first := b.probes[r.probe].Content, b.probes[r.probe].Place
+		if k := &b.known[r.probe]; k.state != unknown {
+			content, first = k.content, k.first
+		}
+		verdicts[r.arrival] = verdictOn(&segment[r.arrival], content, first)
+	}
+	return fresh
+}
+
+// keep makes a table of the new ids.
+func (b *Batch) keep(fresh int) error {
+	if fresh == 0 {
+		return nil
+	}
+	return b.levels.build(uint64(fresh), func(to *builder) error {
+		for i := range b.probes {
+			if b.known[i].state != unknown {
+				continue
+			}
+			p := &b.probes[i]
+			if err := to.add(p.Hi, p.Lo, p.Content, uint64(p.Place)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,68 @@
+// Entry, place and verdict: what is asked and what is answered.
+package memory
+
+import "fmt"
+
+const (
+	rowBits = 40
+	// MaxFile is the largest file number a Place holds.
+	MaxFile = 1<<(64-rowBits) - 1
+	// MaxRow is the largest row number a Place holds.
+	MaxRow = 1<<rowBits - 1
+)
+
+// Place says where an event came from: file number << 40 | row. File numbers are per stream and grow with
+// receipt, so that of two places the larger is the newer; the catalog resolves them to batch and file name.
+type Place uint64
+
+// PlaceOf packs a file number and a row; an error when either does not fit.
+func PlaceOf(file, row uint64) (Place, error) {
+	if file > MaxFile || row > MaxRow {
+		return 0, fmt.Errorf("pack place: file %d, row %d beyond the limits %d and %d", file, row, MaxFile, int64(MaxRow))
+	}
+	return Place(file<<rowBits | row), nil
+}
+
+// File is the number of the file within the stream.
+func (p Place) File() uint64 { return uint64(p) >> rowBits }
+
+// Row is the row within the file.
+func (p Place) Row() uint64 { return uint64(p) & MaxRow }
+
+// Entry is one event as the memory knows it. Hi and Lo are a 128-bit digest of its id, spread evenly over all
+// bits; Content is a 64-bit digest of all its typed columns.
+type Entry struct {
+	Hi, Lo  uint64
+	Content uint64
+	Place   Place
+}
+
+func (e *Entry) sameID(o *Entry) bool { return e.Hi == o.Hi && e.Lo == o.Lo }
+
+// before orders entries by id.
+func (e *Entry) before(o *Entry) bool { return e.Hi < o.Hi || e.Hi == o.Hi && e.Lo < o.Lo }
+
+// Kind is the sort of a verdict.
+type Kind uint8
+
+const (
+	// New: the id was not seen before; the entry is kept.
+	New Kind = iota
+	// Duplicate: the id was seen with equal content.
+	Duplicate
+	// Conflict: the id was seen with different content.
+	Conflict
+)
+
+// Verdict is the answer for one entry. First is the place of the entry that was seen before; 0 for New.
+type Verdict struct {
+	Kind  Kind
+	First Place
+}
+
+func verdictOn(e *Entry, content uint64, first Place) Verdict {
+	if e.Content == content {
+		return Verdict{Duplicate, first}
+	}
+	return Verdict{Conflict, first}
+}

@@ -1,0 +1,144 @@
+// The tables of a batch, merged as they become many and spilled as they become large.
+package memory
+
+import (
+	"errors"
+	"fmt"
+)
+
+// fanIn is how many tables of one level are merged into one of the next.
+const fanIn = 4
+
+// levels holds the tables of a batch: their ids are unique over all. Tables in memory are merged to keep lookups
+// few, block by block, so that a merge needs no second copy; beyond the limit all go into one scratch file.
+type levels struct {
+	scratch string
+	limit   int64
+	memory  []*table // by falling level
+	spilled []*table
+	blocks  [][]byte // full-size blocks to be used again
+}
+
+func (l *levels) all() []*table {
+	return append(l.spilled[:len(l.spilled):len(l.spilled)], l.memory...)
+}
+
+// build adds a table of exactly n entries, which fill adds in order.
+func (l *levels) build(n uint64, fill func(*builder) error) error {
+	t, err := l.table(n, fill)
+	if err != nil {
+		return err
+	}
+	l.memory = append(l.memory, t)
+	for err == nil && l.crowded() {
+		err = l.merge()
+	}
+	if held := int64(total(l.memory)) * entrySize; err == nil && held > max(l.limit, blockSize) {
+		err = l.spill()
+	}
+	return err
+}
+
+// crowded says whether the last fanIn tables are of one level.
+func (l *levels) crowded() bool {
+	n := len(l.memory)
+	return n >= fanIn && l.memory[n-fanIn].level == l.memory[n-1].level
+}
+
+func (l *levels) merge() error {
+	at := len(l.memory) - fanIn
+	tables := l.memory[at:]
+	m := newMerger(tables, l.give)
+	t, err := l.table(total(tables), m.into)
+	if err != nil {
+		return err
+	}
+	t.level = tables[0].level + 1
+	l.memory = append(l.memory[:at], t)
+	return nil
+}
+
+func (l *levels) table(n uint64, fill func(*builder) error) (*table, error) {
+	t := &table{}
+	b, err := newBuilder(n, l.take, func(block []byte, _ int) error {
+		t.blocks = append(t.blocks, block)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(fill(b), b.finish()); err != nil {
+		return nil, err
+	}
+	t.n, t.dirBits, t.dir = uint32(b.n), b.dirBits, b.dir
+	return t, nil
+}
+
+func (l *levels) take(size int) []byte {
+	if n := len(l.blocks); n > 0 && size == blockSize {
+		b := l.blocks[n-1]
+		l.blocks = l.blocks[:n-1]
+		return b
+	}
+	return make([]byte, size)
+}
+
+func (l *levels) give(block []byte) {
+	if len(block) == blockSize {
+		l.blocks = append(l.blocks, block)
+	}
+}
+
+// spill moves the tables in memory to one scratch file, and those already spilled into one when they are many.
+func (l *levels) spill() error {
+	t, err := l.toFile(l.memory)
+	if err != nil {
+		return err
+	}
+	for _, m := range l.memory {
+		for _, block := range m.blocks {
+			l.give(block)
+		}
+	}
+	l.memory = nil
+	l.spilled = append(l.spilled, t)
+	for n := len(l.spilled); n >= fanIn && l.spilled[n-fanIn].level == t.level; n = len(l.spilled) {
+		many := l.spilled[n-fanIn:]
+		level := t.level + 1
+		if t, err = l.toFile(many); err != nil {
+			return err
+		}
+		t.level = level
+		for _, old := range many {
+			err = errors.Join(err, old.close())
+		}
+		if l.spilled = append(l.spilled[:n-fanIn], t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *levels) toFile(tables []*table) (*table, error) {
+	file, err := scratchFile(l.scratch)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := writeRun(file, tables, 0, 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("spill batch: %w", err), file.Close())
+	}
+	t, _, err := openTable(file)
+	if err != nil {
+		return nil, fmt.Errorf("reopen spilled batch: %w", err)
+	}
+	return t, nil
+}
+
+func (l *levels) close() error {
+	var err error
+	for _, t := range l.spilled {
+		err = errors.Join(err, t.close())
+	}
+	l.memory, l.spilled, l.blocks = nil, nil, nil
+	return err
+}

@@ -1,0 +1,142 @@
+// Merging tables in one pass: a tournament of cursors, the newest entry of an id winning.
+package memory
+
+// cursor walks one table in order.
+type cursor struct {
+	t     *table
+	pos   uint32
+	left  uint32
+	hiAt  []byte // Hi of this entry and the rest of its block's
+	rest  []byte // the rest of this entry, and on
+	spent func(block []byte)
+}
+
+func (c *cursor) open() {
+	b := c.t.blocks[c.pos>>blockBits]
+	room := len(b) / entrySize
+	c.hiAt, c.rest = b[:room*hiSize], b[room*hiSize:]
+}
+
+// next moves on; false at the end. A block that was read through goes to spent.
+func (c *cursor) next() bool {
+	c.pos++
+	if c.pos == c.t.n || c.pos&blockMask == 0 {
+		if c.spent != nil {
+			at := (c.pos - 1) >> blockBits
+			c.spent(c.t.blocks[at])
+			c.t.blocks[at] = nil
+		}
+		if c.pos == c.t.n {
+			return false
+		}
+		c.open()
+		return true
+	}
+	c.hiAt, c.rest = c.hiAt[hiSize:], c.rest[restSize:]
+	return true
+}
+
+// merger yields the entries of tables in order of id. The tree is a tournament of losers: tree[0] is the winner,
+// and each inner node holds the loser of its game, so that a step replays one path only.
+type merger struct {
+	cursors []cursor
+	keys    []uint64 // Hi of each cursor
+	done    []bool
+	tree    []int
+}
+
+// newMerger begins at the first entries. When spent is not nil the tables are used up, block by block.
+func newMerger(tables []*table, spent func(block []byte)) *merger {
+	m := &merger{}
+	for _, t := range tables {
+		if t.n > 0 {
+			m.cursors = append(m.cursors, cursor{t: t, spent: spent})
+		}
+	}
+	k := len(m.cursors)
+	m.keys, m.done, m.tree = make([]uint64, k), make([]bool, k), make([]int, k)
+	for i := range m.cursors {
+		m.cursors[i].open()
+		m.keys[i] = le.Uint64(m.cursors[i].hiAt)
+	}
+	m.play()
+	return m
+}
+
+// play fills the tree from the leaves up.
+func (m *merger) play() {
+	k := len(m.cursors)
+	winner := make([]int, 2*k)
+	for i := range k {
+		winner[k+i] = i
+	}
+	for node := k - 1; node > 0; node-- {
+		a, b := winner[2*node], winner[2*node+1]
+		if m.less(b, a) {
+			a, b = b, a
+		}
+		winner[node], m.tree[node] = a, b
+	}
+	if k > 0 {
+		m.tree[0] = winner[1]
+	}
+}
+
+// less orders two cursors; at equal ids the newer entry comes first.
+func (m *merger) less(a, b int) bool {
+	if m.keys[a] != m.keys[b] {
+		return m.keys[a] < m.keys[b]
+	}
+	return m.lessTie(a, b)
+}
+
+func (m *merger) lessTie(a, b int) bool {
+	if m.done[a] || m.done[b] {
+		return !m.done[a]
+	}
+	ra, rb := m.cursors[a].rest, m.cursors[b].rest
+	if la, lb := le.Uint64(ra), le.Uint64(rb); la != lb {
+		return la < lb
+	}
+	if pa, pb := le.Uint64(ra[16:]), le.Uint64(rb[16:]); pa != pb {
+		return pa > pb
+	}
+	return a < b
+}
+
+// step moves the winner on and finds the next.
+func (m *merger) step() {
+	w := m.tree[0]
+	if m.cursors[w].next() {
+		m.keys[w] = le.Uint64(m.cursors[w].hiAt)
+	} else {
+		m.keys[w], m.done[w] = ^uint64(0), true
+	}
+	for node := (len(m.cursors) + w) / 2; node > 0; node /= 2 {
+		if l := m.tree[node]; m.less(l, w) {
+			m.tree[node], w = w, l
+		}
+	}
+	m.tree[0] = w
+}
+
+// into adds every id once to b, by its newest entry.
+func (m *merger) into(b *builder) error {
+	if len(m.cursors) == 0 {
+		return nil
+	}
+	var lastHi, lastLo uint64
+	for some := false; !m.done[m.tree[0]]; m.step() {
+		w := m.tree[0]
+		r := m.cursors[w].rest
+		hi, lo := m.keys[w], le.Uint64(r)
+		if some && hi == lastHi && lo == lastLo {
+			continue
+		}
+		if err := b.add(hi, lo, le.Uint64(r[8:]), le.Uint64(r[16:])); err != nil {
+			return err
+		}
+		some, lastHi, lastLo = true, hi, lo
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+// Runs that are not what was written, and the small cases.
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sealed is a store with one run of n entries.
+func sealed(tb testing.TB, n int) (rangeStore, RunInfo) {
+	tb.Helper()
+	store := rangeStore{}
+	m := must(Open(context.Background(), store, tb.TempDir(), nil))
+	b := must(m.Begin(Window{}, 0))
+	check(tb, b.Check(randomEntries(4, 1, n), make([]Verdict, n)))
+	info := must(b.Seal(context.Background(), "run", time.Unix(77, 5)))
+	check(tb, m.Close())
+	return store, info
+}
+
+func TestDamagedRuns(t *testing.T) {
+	t.Parallel()
+	store, info := sealed(t, 1000)
+	whole := store["run"]
+	for _, c := range []struct {
+		name string
+		edit func(b []byte) []byte
+		says string
+	}{
+		{"empty", func([]byte) []byte { return nil }, "less than a footer"},
+		{"cut at the end", func(b []byte) []byte { return b[:len(b)-1] }, "truncated"},
+		{"cut at the front", func(b []byte) []byte { return b[8:] }, "are due"},
+		{"other count in the footer", func(b []byte) []byte { b[len(b)-footerSize]++; return b }, "footer checksum"},
+		{"entry flipped", func(b []byte) []byte { b[9000] ^= 4; return b }, "body checksum"},
+		{"directory flipped", func(b []byte) []byte { b[len(b)-footerSize-9] ^= 4; return b }, "body checksum"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			err := Verify(context.Background(), rangeStore{"run": c.edit(slices.Clone(whole))}, t.TempDir(), info)
+			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "run run") {
+				t.Fatalf("got %v, want it to say %q", err, c.says)
+			}
+		})
+	}
+}
+
+func TestRunsTheCatalogDoesNotMean(t *testing.T) {
+	t.Parallel()
+	store, info := sealed(t, 10)
+	if info != (RunInfo{"run", 10, 77, 77}) {
+		t.Fatalf("sealed %+v", info)
+	}
+	other := info
+	other.Entries = 11
+	if _, err := Open(context.Background(), store, t.TempDir(), []RunInfo{info, other}); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("another count: %v", err)
+	}
+	for _, s := range []interface {
+		open(RunInfo) error
+	}{opener{store: store}, opener{folder: newFolder(t), local: true}} {
+		if err := s.open(RunInfo{Name: "absent"}); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("absent run: %v", err)
+		}
+	}
+}
+
+type opener struct {
+	store  rangeStore
+	folder folderStore
+	local  bool
+}
+
+func (o opener) open(info RunInfo) error {
+	if o.local {
+		_, err := Open(context.Background(), o.folder, o.folder.dir, []RunInfo{info})
+		return err
+	}
+	_, err := Open(context.Background(), o.store, "", []RunInfo{info})
+	return err
+}
+
+// TestSizes seals and finds again every size around the edges of buckets and blocks.
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 2, 3, 4, 7, 8, 9, 100, blockEntries - 1, blockEntries, blockEntries + 1, 2*blockEntries + 5} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			store, info := sealed(t, n)
+			check(t, Verify(context.Background(), store, t.TempDir(), info))
+			m := must(Open(context.Background(), store, t.TempDir(), []RunInfo{info}))
+			b := must(m.Begin(Window{}, 0))
+			verdicts := make([]Verdict, n)
+			entries := randomEntries(4, 1, n)
+			check(t, b.Check(entries, verdicts))
+			for i, v := range verdicts {
+				if v != (Verdict{Duplicate, entries[i].Place}) {
+					t.Fatalf("entry %d: %+v", i, v)
+				}
+			}
+			fresh := []Entry{{}, {Hi: ^uint64(0), Lo: ^uint64(0)}, {}}
+			verdicts = make([]Verdict, 3)
+			check(t, b.Check(fresh, verdicts))
+			if !slices.Equal(verdicts, []Verdict{{}, {}, {Kind: Duplicate}}) {
+				t.Fatalf("got %+v", verdicts)
+			}
+			check(t, m.Close())
+		})
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	t.Parallel()
+	store, info := sealed(t, 3)
+	ctx := context.Background()
+	m := must(Open(ctx, store, t.TempDir(), nil))
+	if _, err := m.Begin(Window{Since: time.Unix(1, 0)}, 0); err == nil {
+		t.Fatal("a window without times of receipt")
+	}
+	b := must(m.Begin(Window{}, 0))
+	if _, err := m.Begin(Window{}, 0); err == nil {
+		t.Fatal("two batches at once")
+	}
+	if err := m.Add(ctx, info); err == nil {
+		t.Fatal("a run added under an open batch")
+	}
+	if err := b.Check(make([]Entry, 2), make([]Verdict, 1)); err == nil {
+		t.Fatal("too few verdicts")
+	}
+	check(t, b.Close())
+	if err := m.Replace(ctx, []RunInfo{info}, info); err == nil {
+		t.Fatal("replaced a run that is not open")
+	}
+	if _, err := Compact(ctx, store, t.TempDir(), nil, "x"); err == nil {
+		t.Fatal("compacted nothing")
+	}
+	check(t, m.Close())
+}
+
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	p := must(PlaceOf(MaxFile, MaxRow))
+	if p.File() != MaxFile || p.Row() != MaxRow || p != ^Place(0) {
+		t.Fatalf("got %d, %d", p.File(), p.Row())
+	}
+	if _, err := PlaceOf(MaxFile+1, 0); err == nil {
+		t.Fatal("file too large")
+	}
+	if _, err := PlaceOf(0, MaxRow+1); err == nil {
+		t.Fatal("row too large")
+	}
+}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	many := func(n int, entries int64) (runs []RunInfo) {
+		for i := range n {
+			runs = append(runs, RunInfo{fmt.Sprint(entries, "/", i), entries, int64(n - i), int64(n - i)})
+		}
+		return runs
+	}
+	for _, c := range []struct {
+		runs []RunInfo
+		want int
+		size int64
+	}{
+		{nil, 0, 0},
+		{many(7, 1), 0, 0},
+		{many(8, 0), 8, 0},
+		{append(many(7, 2_000_000), many(1, 100_000_000)...), 0, 0},
+		{append(many(8, 2_000_000), many(8, 20_000)...), 8, 20_000},
+		{many(9, 2_000_000), 9, 2_000_000},
+		{many(8, 1<<30), 0, 0},
+	} {
+		got := Plan(c.runs)
+		if len(got) != c.want || c.want > 0 && got[0].Entries != c.size {
+			t.Fatalf("of %d runs: %+v", len(c.runs), got)
+		}
+		if !slices.IsSortedFunc(got, func(a, b RunInfo) int { return int(a.FirstReceived - b.FirstReceived) }) {
+			t.Fatalf("not oldest first: %+v", got)
+		}
+	}
+}
+
+// FuzzRun reads runs of any bytes: a clear error or an answer, never a panic. The footer is made to match, or
+// nothing behind it would be reached.
+func FuzzRun(f *testing.F) {
+	for _, n := range []int{0, 1, 40} {
+		store, info := sealed(f, n)
+		b := store["run"]
+		f.Add(b[:len(b)-footerSize], uint64(info.Entries), uint32(dirBitsFor(uint64(n))), false)
+		f.Add(b, uint64(0), uint32(0), true)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, entries uint64, dirBits uint32, raw bool) {
+		if !raw {
+			body = append(slices.Clone(body), (&footer{entries: entries, dirBits: dirBits}).encode()...)
+		}
+		table, _, err := readTable(body)
+		if err != nil {
+			return
+		}
+		probes := randomEntries(4, 1, 40)
+		for pos := range min(table.n, 100) {
+			probes = append(probes, table.entry(pos))
+		}
+		keys, mask := new(sorter).sort(probes)
+		sorted := make([]Entry, 0, len(probes))
+		for _, k := range keys {
+			sorted = append(sorted, probes[k&mask])
+		}
+		if err := table.find(sorted, func(int, Entry) error { return nil }); err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Fatal(err)
+		}
+		if err := table.verify(); err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,104 @@
+// Sorting a segment by id, stable by arrival.
+package memory
+
+import (
+	"math/bits"
+	"slices"
+)
+
+const (
+	radixBits = 11
+	radixSize = 1 << radixBits
+	radixMask = radixSize - 1
+)
+
+// sorter orders a segment. A key is the top bits of Hi with the index of the entry in place of the bottom ones,
+// so that eight bytes are moved per entry, and plain comparison of keys is stable.
+type sorter struct {
+	keys, spare []uint64
+}
+
+// sort returns the order of the segment by (Hi, Lo, arrival), as keys, and the mask that makes an index of a key.
+func (s *sorter) sort(segment []Entry) (keys []uint64, mask uint64) {
+	n := len(segment)
+	mask = 1<<bits.Len(uint(max(n-1, 0))) - 1
+	s.keys, s.spare = slices.Grow(s.keys[:0], n)[:n], slices.Grow(s.spare[:0], n)[:n]
+	var low, high [radixSize]uint32
+	for i := range segment {
+		hi := segment[i].Hi
+		s.keys[i] = hi&^mask | uint64(i)
+		low[hi>>(64-2*radixBits)&radixMask]++
+		high[hi>>(64-radixBits)]++
+	}
+	scatter(s.spare, s.keys, &low, 64-2*radixBits)
+	scatter(s.keys, s.spare, &high, 64-radixBits)
+	settle(s.keys)
+	s.untie(segment, s.keys, mask)
+	return s.keys, mask
+}
+
+// scatter moves from into to by the radix digit at shift, whose counts are given, keeping equals in order.
+func scatter(to, from []uint64, counts *[radixSize]uint32, shift uint) {
+	var sum uint32
+	for i, c := range counts {
+		counts[i] = sum
+		sum += c
+	}
+	for _, k := range from {
+		d := k >> shift & radixMask
+		to[counts[d]] = k
+		counts[d]++
+	}
+}
+
+// settle finishes keys that are sorted by their top bits: neighbours are exchanged, unless too many share them.
+func settle(keys []uint64) {
+	const patience = 32
+	for i := 1; i < len(keys); i++ {
+		k := keys[i]
+		if keys[i-1] <= k {
+			continue
+		}
+		j := i
+		for ; j > 0 && keys[j-1] > k; j-- {
+			if i-j == patience {
+				keys[j] = k
+				slices.Sort(keys)
+				return
+			}
+			keys[j] = keys[j-1]
+		}
+		keys[j] = k
+	}
+}
+
+// untie orders entries whose keys tell nothing but arrival: the same id twice, or ids alike in their top bits.
+func (s *sorter) untie(segment []Entry, keys []uint64, mask uint64) {
+	for i := 0; i < len(keys); {
+		j := i + 1
+		for j < len(keys) && keys[j]&^mask == keys[i]&^mask {
+			j++
+		}
+		if j-i > 1 {
+			slices.SortFunc(keys[i:j], func(a, b uint64) int {
+				return compare(segment, a&mask, b&mask)
+			})
+		}
+		i = j
+	}
+}
+
+func compare(segment []Entry, a, b uint64) int {
+	x, y := &segment[a], &segment[b]
+	switch {
+	case x.before(y):
+		return -1
+	case y.before(x):
+		return 1
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,81 @@
+// Two stores for tests: one that only serves ranges, and one whose objects are files.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/object"
+)
+
+// rangeStore keeps objects in memory and has no paths.
+type rangeStore map[string][]byte
+
+func (s rangeStore) Create(_ context.Context, name string) (object.Writer, error) {
+	return &rangeWriter{store: s, name: name}, nil
+}
+
+func (s rangeStore) Open(_ context.Context, name string) (object.Reader, error) {
+	b, ok := s[name]
+	if !ok {
+		return nil, fmt.Errorf("open object %s: %w", name, fs.ErrNotExist)
+	}
+	return rangeReader{bytes.NewReader(b)}, nil
+}
+
+func (s rangeStore) List(context.Context, string) ([]string, error) { return nil, nil }
+
+func (s rangeStore) Delete(_ context.Context, name string) error {
+	delete(s, name)
+	return nil
+}
+
+type rangeReader struct{ *bytes.Reader }
+
+func (rangeReader) Close() error { return nil }
+
+type rangeWriter struct {
+	bytes.Buffer
+	store rangeStore
+	name  string
+}
+
+func (w *rangeWriter) Commit() error {
+	w.store[w.name] = w.Bytes()
+	return nil
+}
+
+func (w *rangeWriter) Abort() error { return nil }
+
+// folderStore keeps objects as files of a folder.
+type folderStore struct{ dir string }
+
+func newFolder(t testing.TB) folderStore { return folderStore{t.TempDir()} }
+
+func (s folderStore) Path(name string) string {
+	return filepath.Join(s.dir, strings.ReplaceAll(name, "/", "_"))
+}
+
+func (s folderStore) Create(_ context.Context, name string) (object.Writer, error) {
+	f, err := os.Create(s.Path(name))
+	return fileWriter{f}, err
+}
+
+func (s folderStore) Open(context.Context, string) (object.Reader, error) {
+	panic("a local object is opened by its path")
+}
+
+func (s folderStore) List(context.Context, string) ([]string, error) { return nil, nil }
+
+func (s folderStore) Delete(_ context.Context, name string) error { return os.Remove(s.Path(name)) }
+
+type fileWriter struct{ *os.File }
+
+func (w fileWriter) Commit() error { return w.Close() }
+func (w fileWriter) Abort() error  { return w.Close() }
