@@ -1,0 +1,181 @@
+// The benchmark's events: flat JSON lines of 206 bytes on average over a chosen number of keys.
+package shop
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+// LineBytes is the mean length of a benchmark line, newline included.
+const LineBytes = 206
+
+// Bench says which events a benchmark is made of. A key is a function of the seed and its number, so nothing of
+// the state need be remembered to write a batch that meets it.
+type Bench struct {
+	Seed   uint64
+	Events int // of the batch
+	Keys   int // distinct keys that the batch draws from, at most 10^9
+	State  int // keys that WriteState has written earlier; the batch's keys are drawn from them as far as they go
+	Batch  int // 1, 2, …: batches of other numbers have other events, and other keys of the state
+}
+
+// Totals is what benchmark events come to. Amounts are in cents.
+type Totals struct {
+	Events   int64
+	Bytes    int64
+	Keys     int64 // distinct keys
+	Shipped  int64
+	Paid     int64
+	Refunded int64
+}
+
+// WriteState writes one event for each of count keys, starting with key number first. Writing 0 to b.State in
+// any number of pieces makes the state.
+func WriteState(w io.Writer, b Bench, first, count int) (Totals, error) {
+	if first < 0 || count < 0 {
+		return Totals{}, fmt.Errorf("write bench state: keys %d to %d: not a range", first, first+count)
+	}
+	l := newBenchLines(w, b.Seed, 0, uint64(first))
+	for key := range count {
+		l.add(uint64(first + key))
+	}
+	l.flush()
+	l.totals.Keys = int64(count)
+	return l.finish("write bench state")
+}
+
+// WriteBench writes the events of one batch, each on a key drawn uniformly from b.Keys keys.
+func WriteBench(w io.Writer, b Bench) (Totals, error) {
+	if b.Events < 1 || b.Keys < 1 || b.Keys > 1_000_000_000 || b.State < 0 || b.Batch < 1 {
+		return Totals{}, fmt.Errorf("write bench: events, keys and batch must be positive and state not negative: %+v", b)
+	}
+	l := newBenchLines(w, b.Seed, uint64(b.Batch), 0)
+	touched := make([]uint64, b.Keys/64+1)
+	for range b.Events {
+		drawn := l.random.IntN(b.Keys)
+		if bit := uint64(1) << (drawn % 64); touched[drawn/64]&bit == 0 {
+			touched[drawn/64] |= bit
+			l.totals.Keys++
+		}
+		l.add(b.key(drawn))
+	}
+	l.flush()
+	return l.finish("write bench")
+}
+
+// key is the number of the drawn-th key of a batch: one from each of b.Keys equal stretches of the state, or
+// simply the drawn-th key if the state is no larger than the batch's keys.
+func (b Bench) key(drawn int) uint64 {
+	if b.State <= b.Keys {
+		return uint64(drawn)
+	}
+	low := uint64(drawn) * uint64(b.State) / uint64(b.Keys)
+	high := uint64(drawn+1) * uint64(b.State) / uint64(b.Keys)
+	return low + mix(mix(b.Seed^uint64(b.Batch)<<32)+uint64(drawn))%(high-low)
+}
+
+// benchLines writes events through one buffer and adds them up.
+type benchLines struct {
+	w      io.Writer
+	err    error
+	seed   uint64
+	next   uint64 // number of the next event, distinct over all batches and the state
+	random *rand.Rand
+	buffer []byte
+	totals Totals
+}
+
+// bufferBytes is how much is written at once.
+const bufferBytes = 1 << 20
+
+func newBenchLines(w io.Writer, seed, batch, first uint64) *benchLines {
+	return &benchLines{
+		w: w, seed: mix(seed), next: batch<<40 + first,
+		random: rand.New(rand.NewPCG(seed, batch<<40+first)),
+		buffer: make([]byte, 0, bufferBytes+2*LineBytes),
+	}
+}
+
+// benchTypes are what a benchmark event can be, with the share of each in eighths.
+var benchTypes = [8]Type{Shipped, Shipped, Shipped, Paid, Paid, Paid, Paid, Refunded}
+
+var benchChannels = [4]string{"web", "app", "pos", "tel"}
+
+var benchOpening = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+
+// add writes one event on a key.
+func (l *benchLines) add(key uint64) {
+	if l.err != nil {
+		return
+	}
+	start := len(l.buffer)
+	luck := l.random.Uint64()
+	kind := benchTypes[luck%8]
+	cents := 1 + int64(luck>>8%100_000)
+	b := append(l.buffer, `{"event_id":"`...)
+	b = appendWide(b, l.seed+l.next)
+	b = append(b, `","order_id":"`...)
+	b = appendWide(b, ^l.seed+key)
+	b = append(b, `","type":"`...)
+	b = append(b, kind.String()...)
+	b = append(b, `","amount":"`...)
+	b = appendCents(b, cents)
+	b = append(b, `","currency":"USD","ts":"`...)
+	b = appendSecond(b, benchOpening+int64(luck>>32%(365*24*3600)))
+	b = append(b, `Z","channel":"`...)
+	b = append(b, benchChannels[luck>>3%4]...)
+	b = append(b, `","note":"`...)
+	b = appendNote(b, start, luck)
+	l.buffer = append(b, `"}`+"\n"...)
+	l.next++
+	l.count(kind, cents)
+	if len(l.buffer) >= bufferBytes {
+		l.flush()
+	}
+}
+
+// appendNote fills a line that began at start to LineBytes, three bytes more or less.
+func appendNote(b []byte, start int, luck uint64) []byte {
+	const ending = len(`"}` + "\n")
+	length := LineBytes - ending - (len(b) - start) + int(luck>>5%7) - 3
+	for range length {
+		luck = luck>>5 | luck<<59
+		b = append(b, byte('a'+luck%26))
+	}
+	return b
+}
+
+func (l *benchLines) count(kind Type, cents int64) {
+	l.totals.Events++
+	switch kind {
+	case Shipped:
+		l.totals.Shipped += cents
+	case Paid:
+		l.totals.Paid += cents
+	case Refunded:
+		l.totals.Refunded += cents
+	}
+}
+
+// appendWide writes the 32 hex digits that stand for a number; different numbers have different ones.
+func appendWide(b []byte, x uint64) []byte {
+	high := mix(x)
+	return appendHex(appendHex(b, high), mix(high+x))
+}
+
+func (l *benchLines) flush() {
+	if l.err == nil {
+		_, l.err = l.w.Write(l.buffer)
+		l.totals.Bytes += int64(len(l.buffer))
+	}
+	l.buffer = l.buffer[:0]
+}
+
+func (l *benchLines) finish(doing string) (Totals, error) {
+	if l.err != nil {
+		return Totals{}, fmt.Errorf("%s: %w", doing, l.err)
+	}
+	return l.totals, nil
+}

@@ -1,0 +1,149 @@
+// The generator: decides row by row what is received, and enters it in the ledger.
+package shop
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+const day = int64(24 * time.Hour / time.Millisecond)
+
+var opening = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+
+// generator makes the rows of all batches in order of receipt.
+type generator struct {
+	options  Options
+	random   *rand.Rand
+	left     mixture // rows not yet made
+	received int     // the batch being made
+	opened   uint32  // orders so far
+	partner  int     // events of the order that shares its events with the last one opened; 0 is none
+	ids      uint64  // event ids given out
+	window   *window
+	sample   sample
+	ledger   *Ledger
+	parts    []part
+	line     []byte
+}
+
+func newGenerator(options Options) *generator {
+	return &generator{
+		options: options,
+		random:  rand.New(rand.NewPCG(options.Seed, 0x73686f70)),
+		left:    options.mixture(),
+		window:  newWindow(options),
+		ledger:  newLedger(options),
+	}
+}
+
+// batch writes the rows of the next batch.
+func (g *generator) batch(out io.Writer, batch int) error {
+	g.received = batch
+	g.admit(batch)
+	for range g.options.firstRow(batch+1) - g.options.firstRow(batch) {
+		if err := g.row(); err != nil {
+			return err
+		}
+		if _, err := out.Write(g.line); err != nil {
+			return err
+		}
+	}
+	g.sample.endBatch(g.random)
+	return nil
+}
+
+// row makes one row as g.line. Every sort of row is drawn in proportion to what is left of it, which spreads
+// the sorts evenly and spends each exactly.
+func (g *generator) row() error {
+	entry := &g.ledger.Batches[g.received]
+	entry.Rows++
+	l := &g.left
+	drawn := g.random.IntN(l.duplicates + l.conflicts + l.malformed + l.accepted)
+	switch {
+	case drawn < l.accepted || g.sample.empty():
+		return g.accepted()
+	case drawn < l.accepted+l.duplicates:
+		l.duplicates--
+		entry.Duplicates++
+		g.write(g.sample.pick(g.random))
+	case drawn < l.accepted+l.duplicates+l.conflicts:
+		l.conflicts--
+		entry.Conflicts++
+		e := g.sample.pick(g.random)
+		e.cents += 1 + g.random.Int64N(1000)
+		g.write(e)
+	default:
+		l.malformed--
+		entry.Malformed++
+		e := g.sample.pick(g.random)
+		e.id = g.newID()
+		g.write(e)
+		g.line = damages[l.malformed%len(damages)].apply(g.line)
+	}
+	return nil
+}
+
+// accepted makes the next row that intake must accept.
+func (g *generator) accepted() error {
+	e, ok := g.next()
+	if !ok {
+		return errors.New("the orders have fewer events than rows were planned")
+	}
+	g.left.accepted--
+	g.ledger.accept(g.received, e)
+	g.sample.keep(e)
+	g.write(e)
+	return nil
+}
+
+// next is an event that is due or, if none is, the first event of a new order.
+func (g *generator) next() (event, bool) {
+	for {
+		if e, ok := g.window.pop(); ok {
+			return e, true
+		}
+		if int(g.opened) < g.options.Orders {
+			g.window.advance()
+			return g.open(), true
+		}
+		if g.window.held == 0 && !g.admitNext() {
+			return event{}, false
+		}
+		g.window.advance()
+	}
+}
+
+// admit spreads a batch's late events over the window and reports whether there were any.
+func (g *generator) admit(batch int) bool {
+	events := g.window.takeLate(batch)
+	for _, e := range events {
+		g.window.add(e, g.delay())
+	}
+	return len(events) > 0
+}
+
+// admitNext brings late events forward when no others are left.
+func (g *generator) admitNext() bool {
+	for batch := range g.options.Batches {
+		if g.admit(batch) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *generator) delay() int { return 1 + g.random.IntN(g.window.reach()) }
+
+func (g *generator) newID() uint64 {
+	g.ids++
+	return mix(mix(g.options.Seed) + g.ids)
+}
+
+// moment is when something happens that falls on the opening of an order: the orders are spread evenly over a
+// day a batch.
+func (g *generator) moment(opened int) int64 {
+	micros := day * 1000 * int64(g.options.Batches) / int64(g.options.Orders)
+	return opening + int64(opened)*micros/1000 + g.random.Int64N(1000)
+}

@@ -1,0 +1,115 @@
+// Package shop generates the events of a shop that does not exist, for the demonstration and the benchmarks.
+//
+// It owns the generated project folders, the generated events and an independent ledger of what every batch and
+// every order must come to. It guarantees that equal options give equal bytes, and that the ledger is kept in
+// whole cents while generating, never by reading the files back. It must not import any other package of this
+// program: what it is compared with may share no code with it.
+package shop
+
+import (
+	"math/big"
+	"strconv"
+	"time"
+)
+
+// Type is the type of an event.
+type Type uint8
+
+// The types of events, as indexes of Order.Cents and Order.Events.
+const (
+	Ordered Type = iota
+	Shipped
+	Paid
+	Refunded
+	types // how many there are
+)
+
+var typeNames = [types]string{"order", "shipment", "payment", "refund"}
+
+// String is the type as an event's property holds it.
+func (t Type) String() string { return typeNames[t] }
+
+// Currency is the one currency of an order.
+type Currency uint8
+
+// currencies is how many currencies the shop sells in.
+const currencies = 3
+
+var currencyNames = [currencies]string{"USD", "EUR", "GBP"}
+
+// String is the ISO 4217 code.
+func (c Currency) String() string { return currencyNames[c] }
+
+// Cents writes an amount of cents as a decimal with two places, such as "-12.30".
+func Cents(cents int64) string { return string(appendCents(nil, cents)) }
+
+func appendCents(b []byte, cents int64) []byte {
+	if cents < 0 {
+		b = append(b, '-')
+		cents = -cents
+	}
+	b = strconv.AppendInt(b, cents/100, 10)
+	return append(b, '.', byte('0'+cents/10%10), byte('0'+cents%10))
+}
+
+// mix scatters 64 bits. It is a bijection, so different numbers stay different.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func appendHex(b []byte, x uint64) []byte {
+	const digits = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, digits[x>>shift&15])
+	}
+	return b
+}
+
+// appendSecond writes a moment to the second, without a zone: 2025-01-02T03:04:05.
+func appendSecond(b []byte, unix int64) []byte {
+	year, month, day := time.Unix(unix, 0).UTC().Date()
+	b = appendPadded(b, year, 4)
+	b = appendPadded(append(b, '-'), int(month), 2)
+	b = appendPadded(append(b, '-'), day, 2)
+	b = appendPadded(append(b, 'T'), int(unix/3600%24), 2)
+	b = appendPadded(append(b, ':'), int(unix/60%60), 2)
+	return appendPadded(append(b, ':'), int(unix%60), 2)
+}
+
+// appendPadded writes the last width digits of a number that is not negative, with leading zeros.
+func appendPadded(b []byte, n, width int) []byte {
+	start := len(b)
+	for range width {
+		b = append(b, '0')
+	}
+	for i := start + width - 1; i >= start; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return b
+}
+
+// Order numbers have nine digits. Multiplying by a step that shares no factor with 10^9 makes them look
+// unrelated, keeps them distinct, and can be undone.
+const (
+	numberSpace = 1_000_000_000
+	numberStep  = 387_420_489
+)
+
+var numberUndo = new(big.Int).ModInverse(big.NewInt(numberStep), big.NewInt(numberSpace)).Uint64()
+
+func orderNumber(seed uint64, order uint32) int {
+	return int((mix(seed)%numberSpace + uint64(order)*numberStep) % numberSpace)
+}
+
+// orderOf is the inverse of orderNumber; the result may be beyond the orders there are.
+func orderOf(seed, number uint64) uint64 {
+	return (number + numberSpace - mix(seed)%numberSpace) % numberSpace * numberUndo % numberSpace
+}
+
+// appendOrderID writes an order's id: S and nine digits.
+func appendOrderID(b []byte, seed uint64, order uint32) []byte {
+	return appendPadded(append(b, 'S'), orderNumber(seed, order), 9)
+}
