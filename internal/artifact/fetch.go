@@ -1,0 +1,113 @@
+package artifact
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"bursar/internal/object"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Byte ranges closer than maxGap are read as one, up to maxSpan bytes: a few unwanted records cost less than a call.
+const (
+	maxGap  = 32 << 10
+	maxSpan = 4 << 20
+)
+
+type partID struct {
+	run  uint64
+	part uint32
+}
+
+// Fetch reads the records at the entries' locations, with `workers` parts read at a time, and hands each record to
+// each together with the worker's number. Records come part by part, in order of offset.
+func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker int, record []byte) error) error {
+	byPart := map[partID][]Location{}
+	for _, e := range entries {
+		id := partID{e.Run, e.Location.Part}
+		byPart[id] = append(byPart[id], e.Location)
+	}
+	ids := make([]partID, 0, len(byPart))
+	for id := range byPart {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b partID) int { return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.part, b.part)) })
+
+	queue := make(chan partID, len(ids))
+	for _, id := range ids {
+		queue <- id
+	}
+	close(queue)
+	group, ctx := errgroup.WithContext(ctx)
+	for worker := range workers {
+		group.Go(func() error {
+			for id := range queue {
+				name := PartName(space, id.run, id.part)
+				if err := fetchPart(ctx, store, name, byPart[id], func(record []byte) error { return each(worker, record) }); err != nil {
+					return fmt.Errorf("fetch from %s: %w", name, err)
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func fetchPart(ctx context.Context, store object.Store, name string, locations []Location, each func([]byte) error) error {
+	in, err := store.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	slices.SortFunc(locations, func(a, b Location) int { return cmp.Compare(a.Offset, b.Offset) })
+	var buffer []byte
+	for len(locations) > 0 {
+		n, end := span(locations)
+		first := locations[0].Offset
+		if end > uint64(in.Size()) {
+			return fmt.Errorf("record ends at %d of %d bytes: %w", end, in.Size(), ErrCorrupt)
+		}
+		buffer = slices.Grow(buffer[:0], int(end-first))[:end-first]
+		if _, err := in.ReadAt(buffer, int64(first)); err != nil && err != io.EOF {
+			return err
+		}
+		for _, at := range locations[:n] {
+			if err := each(buffer[at.Offset-first : at.Offset-first+uint64(at.Length)]); err != nil {
+				return fmt.Errorf("at %d: %w", at.Offset, err)
+			}
+		}
+		locations = locations[n:]
+	}
+	return ctx.Err()
+}
+
+// span is how many of the locations, ascending by offset, are read as one range, and where it ends.
+func span(locations []Location) (n int, end uint64) {
+	first := locations[0].Offset
+	for n < len(locations) {
+		at := locations[n]
+		next := at.Offset + uint64(at.Length)
+		if n > 0 && (at.Offset > end+maxGap || next > first+maxSpan) {
+			break
+		}
+		n, end = n+1, max(end, next)
+	}
+	return n, end
+}
+
+// ReadRecord reads one record.
+func ReadRecord(ctx context.Context, store object.Store, space Space, e Entry) ([]byte, error) {
+	var record []byte
+	err := fetchPart(ctx, store, PartName(space, e.Run, e.Location.Part), []Location{e.Location}, func(r []byte) error {
+		record = slices.Clone(r)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read record: %w", err)
+	}
+	return record, nil
+}

@@ -1,0 +1,207 @@
+package artifact
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"bursar/internal/column"
+
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+)
+
+// headerSize is the length and the CRC-32C, four bytes each, little endian, that stand before a record's payload.
+const headerSize = 8
+
+// maxRecord bounds a record's payload: a longer one means a list fold without `keep` got out of hand.
+const maxRecord = 1 << 30
+
+// ErrCorrupt is what reading a record or part that is not as it was written returns, wrapped.
+var ErrCorrupt = errors.New("corrupt")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// AppendRecord writes row i of the columns (the key's, then the record's) as one record: header, null mask, values.
+func AppendRecord(dst []byte, row []column.Vector, i int) []byte {
+	start := len(dst)
+	dst = append(dst, make([]byte, headerSize+(len(row)+7)/8)...)
+	mask := start + headerSize
+	for c := range row {
+		if row[c].IsNull(i) {
+			dst[mask+c/8] |= 1 << (c % 8)
+			continue
+		}
+		dst = appendValue(dst, &row[c], i)
+	}
+	payload := dst[mask:]
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(payload)))
+	binary.LittleEndian.PutUint32(dst[start+4:], crc32.Checksum(payload, castagnoli))
+	return dst
+}
+
+// appendValue writes integers as varints, wide decimals as one too or, where they do not fit, as 16 bytes, texts and
+// lists behind their length.
+func appendValue(dst []byte, v *column.Vector, i int) []byte {
+	switch {
+	case v.Type.IsText():
+		text := v.Text(i)
+		dst = binary.AppendUvarint(dst, uint64(len(text)))
+		return append(dst, text...)
+	case v.Type.Kind == column.List:
+		return appendList(dst, v, i)
+	case v.Type.IsWide():
+		n := v.Wide[i]
+		if low := int64(n.LowBits()); n.HighBits() == low>>63 {
+			return binary.AppendVarint(append(dst, 0), low)
+		}
+		dst = binary.LittleEndian.AppendUint64(append(dst, 1), n.LowBits())
+		return binary.LittleEndian.AppendUint64(dst, uint64(n.HighBits()))
+	default:
+		return binary.AppendVarint(dst, v.Ints[i])
+	}
+}
+
+func appendList(dst []byte, v *column.Vector, i int) []byte {
+	lo, hi := v.Span(i)
+	dst = binary.AppendUvarint(dst, uint64(hi-lo))
+	for j := int(lo); j < int(hi); j++ {
+		for f := range v.Fields {
+			if v.Fields[f].IsNull(j) {
+				dst = append(dst, 1)
+				continue
+			}
+			dst = appendValue(append(dst, 0), &v.Fields[f], j)
+		}
+	}
+	return dst
+}
+
+// DecodeRecord checks one whole record and appends its values to the columns it was written from.
+func DecodeRecord(record []byte, row []column.Vector) error {
+	if len(record) < headerSize {
+		return fmt.Errorf("decode record of %d bytes: %w", len(record), ErrCorrupt)
+	}
+	payload := record[headerSize:]
+	if int(binary.LittleEndian.Uint32(record)) != len(payload) {
+		return fmt.Errorf("decode record: length does not match: %w", ErrCorrupt)
+	}
+	if binary.LittleEndian.Uint32(record[4:]) != crc32.Checksum(payload, castagnoli) {
+		return fmt.Errorf("decode record: checksum does not match: %w", ErrCorrupt)
+	}
+	d := decoder{rest: payload}
+	mask := d.take(uint64(len(row)+7) / 8)
+	for c := range row {
+		if d.bad {
+			break
+		}
+		if mask[c/8]&(1<<(c%8)) != 0 {
+			row[c].AppendNull()
+			continue
+		}
+		d.value(&row[c])
+	}
+	if d.bad || len(d.rest) != 0 {
+		return fmt.Errorf("decode record: values do not match the columns: %w", ErrCorrupt)
+	}
+	return nil
+}
+
+// decoder reads values off a payload; after the first that does not fit, bad is set and everything reads as empty.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.rest)) {
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+func (d *decoder) uvarint() uint64 {
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return n
+}
+
+func (d *decoder) varint() int64 {
+	u := d.uvarint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+func (d *decoder) value(v *column.Vector) {
+	switch {
+	case v.Type.IsText():
+		v.AppendText(d.take(d.uvarint()))
+	case v.Type.Kind == column.List:
+		d.list(v)
+	case v.Type.IsWide():
+		v.AppendWide(d.wide())
+	default:
+		v.AppendInt(d.varint())
+	}
+}
+
+func (d *decoder) wide() decimal128.Num {
+	flag := d.take(1)
+	if d.bad || flag[0] == 0 {
+		return decimal128.FromI64(d.varint())
+	}
+	b := d.take(16)
+	if d.bad {
+		return decimal128.Num{}
+	}
+	return decimal128.New(int64(binary.LittleEndian.Uint64(b[8:])), binary.LittleEndian.Uint64(b))
+}
+
+func (d *decoder) list(v *column.Vector) {
+	for n := d.uvarint(); n > 0 && !d.bad; n-- {
+		for f := range v.Fields {
+			null := d.take(1)
+			if d.bad {
+				return
+			}
+			if null[0] == 1 {
+				v.Fields[f].AppendNull()
+				continue
+			}
+			d.value(&v.Fields[f])
+		}
+	}
+	v.AppendList()
+}
+
+// ScanPart reads a whole part in order and hands each record to each with its offset.
+func ScanPart(r io.Reader, each func(offset uint64, record []byte) error) error {
+	header := make([]byte, headerSize)
+	var record []byte
+	for offset := uint64(0); ; {
+		if _, err := io.ReadFull(r, header); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read record at %d: %w", offset, err)
+		}
+		size := binary.LittleEndian.Uint32(header)
+		if size > maxRecord {
+			return fmt.Errorf("read record at %d: length %d: %w", offset, size, ErrCorrupt)
+		}
+		record = append(append(record[:0], header...), make([]byte, size)...)
+		if _, err := io.ReadFull(r, record[headerSize:]); err != nil {
+			return fmt.Errorf("read record at %d: %w: %w", offset, ErrCorrupt, err)
+		}
+		if err := each(offset, record); err != nil {
+			return err
+		}
+		offset += uint64(len(record))
+	}
+}

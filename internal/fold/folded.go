@@ -1,0 +1,196 @@
+package fold
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/project"
+)
+
+// folded is one fold's columns and the SQL that reduces events to them and merges a delta into the state.
+type folded struct {
+	columns []column.Field // the artifact column, then the hidden ones
+	items   []int
+	reduce  []string // one expression over events for each column
+	merge   []string // one expression over s (state, null where absent) and d (delta) for each column
+}
+
+func foldOf(f *project.Fold, s *project.Stream, t column.Type) folded {
+	switch f.Kind {
+	case project.Count:
+		return counted(f, t)
+	case project.Sum:
+		return summed(f, t)
+	case project.Min, project.Max:
+		return extreme(f, t)
+	case project.First, project.Last:
+		return picked(f, s, t)
+	default:
+		return listed(f, s)
+	}
+}
+
+func counted(f *project.Fold, t column.Type) folded {
+	return folded{
+		columns: []column.Field{{Name: f.Name, Type: t}},
+		reduce:  []string{"count(*)" + filter(f.Where)},
+		merge:   []string{added(f.Name, t)},
+	}
+}
+
+// summed casts what it sums first: DECIMAL(38,s) sums are exact, and a sum of integers overflows loudly in the cast (rule 2).
+func summed(f *project.Fold, t column.Type) folded {
+	return folded{
+		columns: []column.Field{{Name: f.Name, Type: t}},
+		reduce:  []string{fmt.Sprintf("CAST(coalesce(sum((%s\n))%s, 0) AS %s)", f.Expr, filter(f.Where), t.SQL())},
+		merge:   []string{added(f.Name, t)},
+	}
+}
+
+func added(name string, t column.Type) string {
+	q := column.QuoteIdentifier(name)
+	return fmt.Sprintf("CAST(coalesce(s.%s, 0) + d.%s AS %s)", q, q, t.SQL())
+}
+
+func extreme(f *project.Fold, t column.Type) folded {
+	function := map[project.FoldKind]string{project.Min: "least", project.Max: "greatest"}[f.Kind]
+	q := column.QuoteIdentifier(f.Name)
+	return folded{
+		columns: []column.Field{{Name: f.Name, Type: t}},
+		reduce:  []string{fmt.Sprintf("%s((%s\n))%s", f.Kind, f.Expr, filter(f.Where))},
+		merge:   []string{fmt.Sprintf("%s(s.%s, d.%s)", function, q, q)}, // both pass over nulls
+	}
+}
+
+// picked keeps the value with what orders it: first and last are the least and greatest by the ordering columns, and
+// ties are broken by the event id, so no two events are equal.
+func picked(f *project.Fold, s *project.Stream, t column.Type) folded {
+	aggregate, wins := "arg_max", ">"
+	if f.Kind == project.First {
+		aggregate, wins = "arg_min", "<"
+	}
+	order := orderOf(f, s)
+	value := fmt.Sprintf("(%s\n)", f.Expr)
+	packed := []string{"'v': " + value}
+	for i, o := range order {
+		packed = append(packed, fmt.Sprintf("'o%d': %s", i, column.QuoteIdentifier(o.Name)))
+	}
+	where := value + " IS NOT NULL"
+	if f.Where != "" {
+		where += fmt.Sprintf(" AND (%s\n)", f.Where)
+	}
+	pick := fmt.Sprintf("%s({%s}, %s)%s", aggregate, strings.Join(packed, ", "), rank(order, func(i int) string {
+		return column.QuoteIdentifier(order[i].Name)
+	}), filter(where))
+
+	out := folded{columns: []column.Field{{Name: f.Name, Type: t}}, reduce: []string{pick + ".v"}}
+	for i, o := range order {
+		out.columns = append(out.columns, column.Field{Name: fmt.Sprintf("_%s_%d", f.Name, i), Type: o.Type})
+		out.reduce = append(out.reduce, fmt.Sprintf("%s.o%d", pick, i))
+	}
+	side := func(alias string) string {
+		return rank(order, func(i int) string { return alias + "." + column.QuoteIdentifier(out.columns[i+1].Name) })
+	}
+	q := column.QuoteIdentifier(f.Name)
+	wonBy := fmt.Sprintf("d.%s IS NOT NULL AND (s.%s IS NULL OR %s %s %s)", q, q, side("d"), wins, side("s"))
+	for _, c := range out.columns {
+		name := column.QuoteIdentifier(c.Name)
+		out.merge = append(out.merge, fmt.Sprintf("CASE WHEN %s THEN d.%s ELSE s.%s END", wonBy, name, name))
+	}
+	return out
+}
+
+// listed keeps elements as structs of the ordering columns and the listed ones, sorted, the last Keep of them.
+func listed(f *project.Fold, s *project.Stream) folded {
+	order := orderOf(f, s)
+	fields := slices.Clone(order)
+	items := make([]int, len(f.Items))
+	for i, name := range f.Items {
+		items[i] = slices.IndexFunc(fields, func(x orderColumn) bool { return x.Name == name })
+		if items[i] < 0 {
+			items[i] = len(fields)
+			fields = append(fields, orderColumn{Field: column.Field{Name: name, Type: s.Column(name).Type}})
+		}
+	}
+	t := column.Type{Kind: column.List}
+	packed := []string{"'_rank': " + rank(order, func(i int) string { return column.QuoteIdentifier(order[i].Name) })}
+	for _, x := range fields {
+		t.Fields = append(t.Fields, x.Field)
+		packed = append(packed, fmt.Sprintf("%s: %s", quoteKey(x.Name), column.QuoteIdentifier(x.Name)))
+	}
+	q := column.QuoteIdentifier(f.Name)
+	collected := fmt.Sprintf("list({%s})%s", strings.Join(packed, ", "), filter(f.Where))
+	merged := fmt.Sprintf("list_concat(%s, %s)", ranked("s."+q, order, t), ranked("d."+q, order, t))
+	return folded{
+		columns: []column.Field{{Name: f.Name, Type: t}},
+		items:   items,
+		reduce:  []string{kept(collected, f.Keep, t)},
+		merge:   []string{kept(merged, f.Keep, t)},
+	}
+}
+
+// ranked gives stored elements back the rank they are sorted by.
+func ranked(list string, order []orderColumn, t column.Type) string {
+	packed := []string{"'_rank': " + rank(order, func(i int) string { return "x." + column.QuoteIdentifier(order[i].Name) })}
+	for _, f := range t.Fields {
+		packed = append(packed, fmt.Sprintf("%s: x.%s", quoteKey(f.Name), column.QuoteIdentifier(f.Name)))
+	}
+	return fmt.Sprintf("list_transform(coalesce(%s, []), lambda x: {%s})", list, strings.Join(packed, ", "))
+}
+
+// kept sorts elements by their rank, keeps the last keep of them (0 keeps all), and drops the rank.
+func kept(list string, keep int, t column.Type) string {
+	sorted := fmt.Sprintf("list_sort(coalesce(%s, []))", list)
+	if keep > 0 {
+		sorted = fmt.Sprintf("list_reverse(list_reverse(%s)[1:%d])", sorted, keep)
+	}
+	packed := make([]string, len(t.Fields))
+	for i, f := range t.Fields {
+		packed[i] = fmt.Sprintf("%s: x.%s", quoteKey(f.Name), column.QuoteIdentifier(f.Name))
+	}
+	return fmt.Sprintf("list_transform(%s, lambda x: {%s})", sorted, strings.Join(packed, ", "))
+}
+
+type orderColumn struct {
+	column.Field
+	nullable bool
+}
+
+// orderOf is a fold's total order: the declared columns, then the event id.
+func orderOf(f *project.Fold, s *project.Stream) []orderColumn {
+	var order []orderColumn
+	for _, name := range append(slices.Clone(f.By), s.IDColumns()...) {
+		if slices.ContainsFunc(order, func(o orderColumn) bool { return o.Name == name }) {
+			continue
+		}
+		o := orderColumn{Field: column.Field{Name: name, Type: column.Type{Kind: column.String}}}
+		if c := s.Column(name); c != nil {
+			o.Type, o.nullable = c.Type, c.Optional
+		}
+		order = append(order, o)
+	}
+	return order
+}
+
+// rank is a struct that compares as the order does: a null comes before every value.
+func rank(order []orderColumn, expr func(i int) string) string {
+	var parts []string
+	for i, o := range order {
+		if o.nullable {
+			parts = append(parts, fmt.Sprintf("'n%d': %s IS NOT NULL", i, expr(i)))
+		}
+		parts = append(parts, fmt.Sprintf("'o%d': %s", i, expr(i)))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func filter(where string) string {
+	if where == "" {
+		return ""
+	}
+	return fmt.Sprintf(" FILTER (WHERE (%s\n))", where)
+}
+
+func quoteKey(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }

@@ -1,0 +1,83 @@
+package fold
+
+import (
+	"fmt"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/project"
+)
+
+// reduceSQL folds events to one delta row a key. Hash aggregation has no order, so the rows are sorted by key.
+func reduceSQL(plan *Plan, folds []folded) string {
+	key := quoted(plan.Key)
+	list := append([]string{}, key...)
+	list = append(list, "count(*) AS "+column.QuoteIdentifier(EventCount))
+	for _, f := range folds {
+		for i, c := range f.columns {
+			list = append(list, named(f.reduce[i], c))
+		}
+	}
+	return fmt.Sprintf("SELECT %s\nFROM events GROUP BY %s ORDER BY %s", strings.Join(list, ",\n  "), strings.Join(key, ", "), strings.Join(key, ", "))
+}
+
+// mergeSQL brings each delta row and its state together, computes the `is` columns over the result one by one, and adds the
+// conserve expressions.
+func mergeSQL(plan *Plan, folds []folded, types []column.Type, order []int) string {
+	list := prefixed("d", plan.Key)
+	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
+	for _, f := range folds {
+		for i, c := range f.columns {
+			list = append(list, named(f.merge[i], c))
+		}
+	}
+	on := make([]string, len(plan.Key))
+	for i, k := range quoted(plan.Key) {
+		on[i] = fmt.Sprintf("s.%s = d.%s", k, k)
+	}
+	sql := fmt.Sprintf("SELECT %s\nFROM delta AS d LEFT JOIN state AS s ON %s", strings.Join(list, ",\n  "), strings.Join(on, " AND "))
+	sql = computed(sql, plan.Pipeline.Artifact, types, order)
+	out := quoted(plan.Key)
+	for _, c := range plan.Record {
+		out = append(out, column.QuoteIdentifier(c.Name))
+	}
+	return fmt.Sprintf("SELECT %s\nFROM (%s)\nORDER BY %s", join(out, plan.conserveSQL()), sql, strings.Join(quoted(plan.Key), ", "))
+}
+
+// computed adds the `is` columns in the given order.
+func computed(from string, folds []project.Fold, types []column.Type, order []int) string {
+	for _, i := range order {
+		expr := named(fmt.Sprintf("(%s\n)", folds[i].Expr), column.Field{Name: folds[i].Name, Type: types[i]})
+		from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
+	}
+	return from
+}
+
+// named casts an expression to its column's type, which binding has shown to lose nothing, and names it.
+func named(expr string, c column.Field) string {
+	return fmt.Sprintf("CAST(%s AS %s) AS %s", expr, c.Type.SQL(), column.QuoteIdentifier(c.Name))
+}
+
+func quoted(fields []column.Field) []string {
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		list[i] = column.QuoteIdentifier(f.Name)
+	}
+	return list
+}
+
+func prefixed(alias string, fields []column.Field) []string {
+	list := quoted(fields)
+	for i := range list {
+		list[i] = alias + "." + list[i]
+	}
+	return list
+}
+
+func join(lists ...[]string) string {
+	var all []string
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return strings.Join(all, ",\n  ")
+}
