@@ -1,0 +1,78 @@
+# Bursar's tasks. `make` alone lists them; .ci/run calls `make ci`.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# DuckDB is linked as a static C++ library: without a C++ compiler nothing builds, and says so.
+export CGO_ENABLED := 1
+
+# Real sample data. Tests that want it are skipped when the folder is not there.
+BURSAR_DATA ?= ../shared/data
+override BURSAR_DATA := $(abspath $(BURSAR_DATA))
+ifneq ($(wildcard $(BURSAR_DATA)/.),)
+export BURSAR_DATA
+else
+unexport BURSAR_DATA
+endif
+
+TESTFLAGS ?=
+FUZZTIME ?= 10s
+BENCH ?= .
+
+# Left out of the race detector: these start a whole Temporal server, whose races are not ours to
+# find and which is too slow under it for the deadlines of its own start.
+NO_RACE := bursar/internal/temporal bursar/internal/app bursar/cmd/bursar
+
+# Linters are pinned in their own module, so that their dependencies never meet the product's.
+LINT := go tool -modfile=.tools/go.mod golangci-lint
+
+# $(call having,Fuzz) lists the packages with such a test: only theirs are built and linked.
+having = { grep -rlE --include='*_test.go' '^func $(1)' cmd internal || true; } | sed 's|^|./|; s|/[^/]*$$||' | sort -u
+
+.PHONY: help build demo test race lint fmt bench fuzz soak ci clean
+
+help: ## List the targets.
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do printf '  %-7s %s\n' "$$name" "$$what"; done
+
+build: ## Build bin/bursar.
+	go build -trimpath -o bin/bursar ./cmd/bursar
+
+demo: build ## Build, then run the whole story on generated data.
+	bin/bursar demo
+
+test: ## Run all tests; TESTFLAGS are passed on.
+	go test $(TESTFLAGS) ./...
+
+race: ## Run the tests under the race detector, but for those that start a Temporal server.
+	go test -race $(TESTFLAGS) $$(go list ./... | grep -vxF $(NO_RACE:%=-e %))
+
+lint: ## Check format, vet, linters and the arrows between rooms.
+	@unformatted=$$(gofmt -s -l cmd internal); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(LINT) run ./...
+
+fmt: ## Format all code as lint wants it.
+	$(LINT) fmt
+
+bench: ## Run the Go benchmarks that match BENCH; `bin/bursar bench` measures the product.
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $$($(call having,Benchmark))
+
+fuzz: ## Run each fuzz target for FUZZTIME (10s).
+	@packages=$$($(call having,Fuzz)); [ -n "$$packages" ] || { echo 'no fuzz targets'; exit 0; }; \
+	go test -list '^Fuzz' $$packages \
+	| awk '/^Fuzz/ { names[n++] = $$1 } $$1 == "ok" { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' \
+	| while read -r package name; do \
+		echo "go test -run '^$$' -fuzz '^$$name$$' -fuzztime $(FUZZTIME) $$package"; \
+		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" < /dev/null; \
+	done
+
+soak: ## Run the long seeded tests without a time limit; SEEDS says how many seeds each tries.
+	go test $(TESTFLAGS) ./... -run Soak -count 1 -timeout 0
+
+ci: FUZZTIME := 5s
+ci: lint test race fuzz demo ## Everything that must pass before a change is taken.
+
+clean: ## Remove what was built; go's caches stay.
+	rm -rf bin
