@@ -1,4 +1,8 @@
+// The declared pipeline: how a stream's events become artifacts.
+
 package project
+
+import "bursar/internal/column"
 
 // Pipeline is one declared pipeline: how events become artifacts.
 type Pipeline struct {
@@ -11,6 +15,9 @@ type Pipeline struct {
 	Exceptions Exceptions
 	Conserve   []Conserve
 	Backlog    Backlog
+
+	lines  lines // where each key stands in File
+	broken bool  // the file has errors, so that binding its expressions would only repeat them
 }
 
 // FoldKind says how an artifact column is made.
@@ -59,4 +66,32 @@ type Conserve struct {
 type Backlog struct {
 	MaxBatches int   // 64 by default
 	MaxEvents  int64 // 5,000,000 by default
+}
+
+// Fold finds an artifact column by name, or nil.
+func (p *Pipeline) Fold(name string) *Fold {
+	for i := range p.Artifact {
+		if p.Artifact[i].Name == name {
+			return &p.Artifact[i]
+		}
+	}
+	return nil
+}
+
+// KeyTypes is the name and type of each key column; every one must be a column of s.
+func (p *Pipeline) KeyTypes(s *Stream) []NamedType {
+	types := make([]NamedType, len(p.Key))
+	for i, name := range p.Key {
+		types[i] = NamedType{Name: name, Type: s.Column(name).Type}
+	}
+	return types
+}
+
+// SQL is the expression of a fold as SQL. A bare column name is quoted, because names may be SQL keywords;
+// the expression of an Is column is SQL already.
+func (f *Fold) SQL() string {
+	if f.Kind != Is && namePattern.MatchString(f.Expr) {
+		return column.QuoteIdentifier(f.Expr)
+	}
+	return f.Expr
 }

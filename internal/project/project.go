@@ -1,7 +1,14 @@
 // Package project reads and checks a user's project folder: bursar.yaml, streams and pipelines.
-// It owns the declared types and the errors that name file and line. It must not touch state:
-// SQL expressions are bound by whoever holds a DuckDB session, through the Binder it is handed.
+// It owns the declared types and the errors that name file and line, and guarantees that a folder read without
+// an error is consistent in itself. It must not touch state: SQL expressions are bound by whoever holds a DuckDB
+// session, through the Binder it is handed.
 package project
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // Project is a read project folder.
 type Project struct {
@@ -17,12 +24,15 @@ type Config struct {
 	Threads int    // 0 is the number of processors
 }
 
-// Error is one fault of the project folder.
+// Error is one fault of the project folder. File is relative to the folder and slash separated; Line starts at 1.
 type Error struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Message string `json:"message"`
 }
+
+// Error writes the fault on one line, as compilers do.
+func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
 // Stream finds a stream by name, or nil.
 func (p *Project) Stream(name string) *Stream {
@@ -42,4 +52,10 @@ func (p *Project) Pipeline(name string) *Pipeline {
 		}
 	}
 	return nil
+}
+
+func sortErrors(errs []Error) {
+	slices.SortStableFunc(errs, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 }

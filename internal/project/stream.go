@@ -1,3 +1,5 @@
+// The declared stream: the schema of its events and how to read them.
+
 package project
 
 import (
@@ -24,6 +26,9 @@ type Stream struct {
 	Columns []Column      // in declared order
 	Totals  []Total       // in declared order
 	Dedupe  time.Duration // how long an id is remembered by receipt; 0 is forever
+
+	lines  lines // where each key stands in File
+	broken bool  // the file has errors, so that binding its expressions would only repeat them
 }
 
 // Format is how a stream's files are written.
@@ -79,4 +84,24 @@ func (s *Stream) Column(name string) *Column {
 // DerivedID reports whether the stream's identity is computed rather than read from columns.
 func (s *Stream) DerivedID() bool {
 	return len(s.ID) == 1 && (s.ID[0] == RowID || s.ID[0] == ContentID)
+}
+
+// Types is the name and type of every column, in declared order.
+func (s *Stream) Types() []NamedType {
+	types := make([]NamedType, len(s.Columns))
+	for i, c := range s.Columns {
+		types[i] = NamedType{Name: c.Name, Type: c.Type}
+	}
+	return types
+}
+
+// readTypes leaves the computed columns out: they may not use one another.
+func (s *Stream) readTypes() []NamedType {
+	var types []NamedType
+	for _, c := range s.Columns {
+		if c.Is == "" {
+			types = append(types, NamedType{Name: c.Name, Type: c.Type})
+		}
+	}
+	return types
 }

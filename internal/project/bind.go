@@ -1,0 +1,146 @@
+// Checking the project's SQL expressions against the declared columns.
+
+package project
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"bursar/internal/column"
+)
+
+// Binder tells the types of SQL expressions without running them. It refuses what the project may not use,
+// such as DOUBLE results (rule 2).
+type Binder interface {
+	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind.
+	// consistentOnly refuses functions whose result can change between calls (rule 6).
+	Bind(ctx context.Context, columns []NamedType, expr string, consistentOnly bool) (column.Type, error)
+}
+
+// NamedType is the name and type of a column that an expression may use.
+type NamedType struct {
+	Name string
+	Type column.Type
+}
+
+// Check binds every expression of a read project and reports what does not bind or fit, sorted by file and line.
+// Files that Read found errors in are passed over, and so are pipelines over such streams. A cancelled context
+// shows up as errors: ask ctx.Err() first.
+func Check(ctx context.Context, p *Project, b Binder) []Error {
+	var errs []Error
+	for _, s := range p.Streams {
+		if !s.broken {
+			errs = append(errs, bindStream(ctx, s, b)...)
+		}
+	}
+	for _, l := range p.Pipelines {
+		if s := p.Stream(l.From); !l.broken && s != nil && !s.broken {
+			errs = append(errs, bindPipeline(ctx, l, s, b)...)
+		}
+	}
+	sortErrors(errs)
+	return errs
+}
+
+// binding binds the expressions of one file.
+type binding struct {
+	*source
+	typeOf func(columns []NamedType, expr string, consistentOnly bool) (column.Type, error)
+}
+
+func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
+	return &binding{
+		source: &source{path: file, lines: at},
+		typeOf: func(columns []NamedType, expr string, consistentOnly bool) (column.Type, error) {
+			return b.Bind(ctx, columns, expr, consistentOnly)
+		},
+	}
+}
+
+func bindStream(ctx context.Context, s *Stream, b Binder) []Error {
+	src := newBinding(ctx, s.File, s.lines, b)
+	for _, c := range s.Columns {
+		if c.Is != "" {
+			src.computed(s, c)
+		}
+	}
+	for _, t := range s.Totals {
+		src.where("totals."+t.Name+".where", s.Types(), t.Where, true)
+	}
+	return src.errs
+}
+
+// computed binds a computed column of a stream.
+func (src *binding) computed(s *Stream, c Column) {
+	path := "columns." + c.Name + ".is"
+	t, ok := src.bind(path, s.readTypes(), c.Is, true)
+	if ok && !fits(c.Type, t) {
+		src.failAt(path, "`is` gives %s, which does not fit %s exactly; round or cast it in the expression", t, c.Type)
+	}
+}
+
+// fits reports whether values of one type become another without rounding. Integer digits are not compared:
+// the type of a product has more than its values need, and a value that overflows is rejected when it is computed.
+func fits(declared, got column.Type) bool {
+	switch declared.Kind {
+	case column.Decimal:
+		return got.Kind == column.Int || got.Kind == column.BigInt ||
+			got.Kind == column.Decimal && got.Scale <= declared.Scale
+	case column.BigInt:
+		return got.Kind == column.BigInt || got.Kind == column.Int
+	case column.Timestamp:
+		return got.Kind == column.Timestamp || got.Kind == column.Date
+	default:
+		return got.Kind == declared.Kind
+	}
+}
+
+func bindPipeline(ctx context.Context, p *Pipeline, s *Stream, b Binder) []Error {
+	src := newBinding(ctx, p.File, p.lines, b)
+	for i := range p.Artifact {
+		f := &p.Artifact[i]
+		src.where("artifact."+f.Name+".where", s.Types(), f.Where, true)
+	}
+	made := src.artifact(p, s)
+	if len(src.errs) > 0 {
+		return src.errs
+	}
+	src.where("exceptions.where", append(p.KeyTypes(s), made.types...), p.Exceptions.Where, false)
+	for _, t := range made.types {
+		if t.Name == p.Exceptions.Since && !isKind(t.Type, moments...) {
+			src.failAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", brief(t.Name), t.Type)
+		}
+	}
+	for _, c := range p.Conserve {
+		t, ok := src.bind("conserve."+c.Total, made.types, c.Expr, true)
+		if ok && !isKind(t, numbers...) {
+			src.failAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
+		}
+	}
+	return src.errs
+}
+
+// where binds a condition; an empty one takes all.
+func (src *binding) where(path string, columns []NamedType, expr string, consistentOnly bool) {
+	if expr == "" {
+		return
+	}
+	if t, ok := src.bind(path, columns, expr, consistentOnly); ok && t.Kind != column.Bool {
+		src.failAt(path, "`where` must be true or false; this is %s", t)
+	}
+}
+
+func (src *binding) bind(path string, columns []NamedType, expr string, consistentOnly bool) (column.Type, bool) {
+	t, err := src.typeOf(columns, expr, consistentOnly)
+	if err != nil {
+		src.failAt(path, "%s", bindMessage(path, err))
+	}
+	return t, err == nil
+}
+
+// bindMessage puts a binder's message, which may draw arrows under the expression, on one line.
+func bindMessage(path string, err error) string {
+	key := path[strings.LastIndexByte(path, '.')+1:]
+	return fmt.Sprintf("%s does not bind: %s", brief(key), strings.Join(strings.Fields(err.Error()), " "))
+}

@@ -1,0 +1,151 @@
+// One YAML file: what is accepted as a document at all, and the errors found in it.
+
+package project
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	maxFile    = 1 << 20 // bytes of a YAML file
+	maxDepth   = 16      // nesting of a YAML file
+	maxEntries = 4096    // keys of a mapping, items of a list
+	maxErrors  = 100     // faults told of one file
+)
+
+// lines is the line of each key by its path, such as "columns.amount.type" or "key.1".
+type lines map[string]int
+
+// at is the line of a path, or of the nearest key around it.
+func (l lines) at(path string) int {
+	for {
+		if line, ok := l[path]; ok {
+			return line
+		}
+		i := strings.LastIndexByte(path, '.')
+		if i < 0 {
+			return 1
+		}
+		path = path[:i]
+	}
+}
+
+// source is a file being read or checked.
+type source struct {
+	path  string // as errors name it
+	lines lines
+	errs  []Error
+}
+
+func newSource(path string) *source { return &source{path: path, lines: lines{}} }
+
+func (s *source) fail(line int, format string, args ...any) {
+	switch {
+	case len(s.errs) < maxErrors:
+		s.errs = append(s.errs, Error{File: s.path, Line: line, Message: fmt.Sprintf(format, args...)})
+	case len(s.errs) == maxErrors:
+		s.errs = append(s.errs, Error{File: s.path, Line: line, Message: "there are more errors in this file"})
+	}
+}
+
+// failAt reports a fault of the value that stands at a path.
+func (s *source) failAt(path, format string, args ...any) {
+	s.fail(s.lines.at(path), format, args...)
+}
+
+// root is the file's one value, or nil if the file is empty or is refused.
+func (s *source) root(data []byte) *yaml.Node {
+	if len(data) > maxFile {
+		s.fail(1, "the file is larger than %d bytes", maxFile)
+		return nil
+	}
+	documents, err := decode(data)
+	if err != nil {
+		s.syntax(data, err)
+		return nil
+	}
+	if len(documents) > 1 {
+		s.fail(documents[1].Line, "a second document starts here: a file holds one")
+		return nil
+	}
+	if len(documents) == 0 || len(documents[0].Content) == 0 {
+		return nil
+	}
+	root := documents[0].Content[0]
+	if root.ShortTag() == "!!null" || !s.plain(root, 1) {
+		return nil
+	}
+	return root
+}
+
+// plain refuses what would let one text mean something elsewhere: anchors, aliases and tags.
+func (s *source) plain(n *yaml.Node, depth int) bool {
+	switch {
+	case depth > maxDepth:
+		s.fail(n.Line, "nested more than %d levels deep", maxDepth)
+		return false
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		s.fail(n.Line, "anchors (&) and aliases (*) are not supported: write the value out, or put it in quotes")
+		return false
+	case n.Style&yaml.TaggedStyle != 0:
+		s.fail(n.Line, "tags (%s) are not supported: put the value in quotes", brief(n.Tag))
+		return false
+	}
+	ok := true
+	for _, child := range n.Content {
+		ok = s.plain(child, depth+1) && ok
+	}
+	return ok
+}
+
+// decode reads up to two documents: a second one is only needed to refuse it.
+func decode(data []byte) ([]*yaml.Node, error) {
+	var documents []*yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for len(documents) < 2 {
+		var n yaml.Node
+		if err := decoder.Decode(&n); errors.Is(err, io.EOF) {
+			return documents, nil
+		} else if err != nil {
+			return nil, err
+		}
+		documents = append(documents, &n)
+	}
+	return documents, nil
+}
+
+var yamlPrefix = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+
+// syntax reports why the text is no YAML. The parser names the line where the surrounding block starts, or none;
+// the line a person looks for is the last one of the shortest beginning of the file that fails in the same way.
+func (s *source) syntax(data []byte, err error) {
+	problem := yamlPrefix.ReplaceAllString(err.Error(), "")
+	var ends []int
+	for i, c := range data {
+		if c == '\n' {
+			ends = append(ends, i+1)
+		}
+	}
+	line := 1 + sort.Search(len(ends), func(i int) bool {
+		_, err := decode(data[:ends[i]])
+		return err != nil && yamlPrefix.ReplaceAllString(err.Error(), "") == problem
+	})
+	s.fail(line, "not valid YAML: %s", problem)
+}
+
+// brief quotes a value for a message.
+func brief(s string) string {
+	if len(s) > 60 {
+		s = s[:60] + "…"
+	}
+	return "`" + strings.Trim(strconv.Quote(s), `"`) + "`"
+}

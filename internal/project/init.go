@@ -1,0 +1,84 @@
+// Making a new project folder from an embedded example.
+
+package project
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// DefaultExample is the example that Init writes when none is named.
+const DefaultExample = "shop"
+
+//go:embed templates
+var templates embed.FS
+
+// Examples is the names that Init knows.
+func Examples() []string {
+	entries, _ := templates.ReadDir("templates") // embedded: it is there
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names
+}
+
+// Init writes a small working project folder: declarations, a sample file of events, and what version control must
+// leave out. An empty example is DefaultExample. A folder that holds anything is refused, so nothing is overwritten.
+func Init(dir, example string) error {
+	if example == "" {
+		example = DefaultExample
+	}
+	files, err := fs.Sub(templates, path.Join("templates", example))
+	if err != nil || strings.ContainsAny(example, "/.") || !isDir(files) {
+		return fmt.Errorf("find example %s: use one of %s", brief(example), strings.Join(Examples(), ", "))
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("make project folder %s: it is not empty", dir)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("make project folder: %w", err)
+	}
+	err = fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if e.IsDir() {
+			return os.MkdirAll(to, 0o755)
+		}
+		return copyFile(files, name, to)
+	})
+	if err != nil {
+		return fmt.Errorf("write example %s: %w", example, err)
+	}
+	return nil
+}
+
+func isDir(files fs.FS) bool {
+	info, err := fs.Stat(files, ".")
+	return err == nil && info.IsDir()
+}
+
+// copyFile writes one file of an example. Version control would obey a .gitignore among our own files too, so there
+// it stands without its dot.
+func copyFile(files fs.FS, name, to string) error {
+	data, err := fs.ReadFile(files, name)
+	if err != nil {
+		return err
+	}
+	if name == "gitignore" {
+		to = filepath.Join(filepath.Dir(to), ".gitignore")
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}

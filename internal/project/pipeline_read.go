@@ -1,0 +1,160 @@
+// Reading pipelines/*.yaml.
+
+package project
+
+import (
+	"math"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// parsePipeline reads a pipeline file and checks it against the project's streams. The pipeline is never nil and
+// has its file's name even if nothing else is right.
+func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Error) {
+	src := newSource(file)
+	root := src.root(data)
+	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
+		"reduce", "merge", "partitions")
+	p := &Pipeline{Name: o.nameFromFile("pipeline"), File: file, lines: src.lines}
+	for _, key := range []string{"reduce", "merge", "partitions"} {
+		if o.has(key) {
+			o.fail(key, "is not supported by this version")
+		}
+	}
+	if root != nil || len(src.errs) == 0 {
+		o.require("pipeline", "from", "key", "artifact")
+	}
+	p.Line = src.lines.at("pipeline")
+	p.From, p.Key = readPipelineFrom(o), readKey(o)
+	artifact := o.named("artifact")
+	for _, name := range artifact.keys {
+		p.Artifact = append(p.Artifact, readFold(artifact, name))
+	}
+	p.readRest(o)
+	p.check(src, project)
+	p.broken = len(src.errs) > 0
+	return p, src.errs
+}
+
+func readPipelineFrom(o section) string {
+	streams := o.texts("from")
+	if len(streams) > 1 {
+		o.fail("from", "with more than one stream is not supported by this version")
+		return ""
+	}
+	if len(streams) == 0 {
+		return ""
+	}
+	return streams[0]
+}
+
+func readKey(o section) []string {
+	if n := o.values["key"]; n != nil && n.Kind == yaml.MappingNode {
+		o.fail("key", "per stream is not supported by this version: give a column or a list of columns")
+		return nil
+	}
+	return o.texts("key")
+}
+
+func (p *Pipeline) readRest(o section) {
+	exceptions := o.sub("exceptions", "where", "since")
+	if o.has("exceptions") {
+		exceptions.require("where")
+		p.Exceptions = Exceptions{
+			Where: exceptions.expression("where"), Since: exceptions.text("since"), Line: p.lines.at("exceptions"),
+		}
+	}
+	conserve := o.named("conserve")
+	for _, total := range conserve.keys {
+		p.Conserve = append(p.Conserve, Conserve{
+			Total: total, Expr: conserve.expression(total), Line: p.lines.at(conserve.at(total)),
+		})
+	}
+	backlog := o.sub("backlog", "max_batches", "max_events")
+	p.Backlog = Backlog{
+		MaxBatches: int(backlog.number("max_batches", 64, math.MaxInt32)),
+		MaxEvents:  backlog.number("max_events", 5_000_000, math.MaxInt64),
+	}
+}
+
+// foldKeys tells for each kind of fold what may stand beside it.
+var foldKeys = []struct {
+	kind            FoldKind
+	by, keep, where bool
+}{
+	{kind: Count, where: true},
+	{kind: Sum, where: true},
+	{kind: Min, where: true},
+	{kind: Max, where: true},
+	{kind: First, by: true, where: true},
+	{kind: Last, by: true, where: true},
+	{kind: ListOf, by: true, keep: true, where: true},
+	{kind: Is},
+}
+
+// readFold reads one artifact column; its kind is empty if none is declared right.
+func readFold(artifact section, name string) Fold {
+	known := []string{"by", "keep", "where", "type"}
+	for _, k := range foldKeys {
+		known = append(known, string(k.kind))
+	}
+	o := artifact.sub(name, known...)
+	f := Fold{
+		Name: name, Line: artifact.src.lines.at(o.path), Kind: foldKind(o),
+		By: o.texts("by"), Keep: int(o.number("keep", 0, math.MaxInt32)), Where: o.expression("where"),
+	}
+	switch f.Kind {
+	case "":
+	case Count:
+		if !o.flag(string(Count), true) {
+			o.fail(string(Count), "must be true")
+		}
+	case ListOf:
+		f.Items = o.texts(string(ListOf))
+	default:
+		f.Expr = o.expression(string(f.Kind))
+	}
+	refuseBeside(o, f.Kind)
+	return f
+}
+
+func foldKind(o section) FoldKind {
+	if o.has("type") {
+		o.fail("type", "belongs to columns that SQL files make, which are not supported by this version")
+		return ""
+	}
+	var kind FoldKind
+	for _, k := range foldKeys {
+		switch {
+		case !o.has(string(k.kind)):
+		case kind != "":
+			o.fail(string(k.kind), "cannot stand beside `%s`: a column is made in one way", kind)
+		default:
+			kind = k.kind
+		}
+	}
+	if kind == "" && o.values != nil && len(o.meant) == 0 {
+		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is", o.title())
+	}
+	return kind
+}
+
+// refuseBeside reports keys that say nothing about this kind of fold, and a missing `by`.
+func refuseBeside(o section, kind FoldKind) {
+	for _, k := range foldKeys {
+		if k.kind != kind {
+			continue
+		}
+		if k.by {
+			o.require("by")
+		} else if o.has("by") {
+			o.fail("by", "belongs to first, last and list only")
+		}
+		if o.has("keep") && !k.keep {
+			o.fail("keep", "belongs to list only")
+		}
+		if o.has("where") && !k.where {
+			o.fail("where", "cannot stand beside `is`: write CASE WHEN in the expression")
+		}
+	}
+}

@@ -1,0 +1,127 @@
+// Reading the folder: which files there are, and what they say about one another.
+
+package project
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const configFile = "bursar.yaml"
+
+// Read reads a project folder and checks all that needs no SQL. Every fault is reported, sorted by file and line.
+// With errors the project is what could be understood: fit for Check and for messages, not for work.
+func Read(dir string) (*Project, []Error) {
+	p := &Project{Dir: dir}
+	if _, err := os.Stat(filepath.Join(dir, configFile)); errors.Is(err, fs.ErrNotExist) {
+		return p, []Error{{File: configFile, Line: 1, Message: fmt.Sprintf(
+			"%s is no project folder: it has no %s; `bursar init DIR` makes one", dir, configFile)}}
+	}
+	errs := readFile(dir, configFile, func(data []byte) []Error {
+		config, errs := parseConfig(configFile, data)
+		p.Config = config
+		return errs
+	})
+	errs = append(errs, eachFile(dir, "streams", func(file string, data []byte) []Error {
+		s, errs := parseStream(file, data)
+		p.Streams = append(p.Streams, s)
+		return errs
+	})...)
+	errs = append(errs, eachFile(dir, "pipelines", func(file string, data []byte) []Error {
+		l, errs := parsePipeline(file, data, p)
+		p.Pipelines = append(p.Pipelines, l)
+		return errs
+	})...)
+	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
+	sortErrors(errs)
+	return p, errs
+}
+
+// eachFile reads the .yaml files of one of the project's folders, which may be missing.
+func eachFile(dir, folder string, read func(file string, data []byte) []Error) []Error {
+	entries, err := os.ReadDir(filepath.Join(dir, folder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return []Error{{File: folder, Line: 1, Message: "cannot be read: " + cause(err)}}
+	}
+	var errs []Error
+	for _, e := range entries {
+		file := path.Join(folder, e.Name())
+		switch filepath.Ext(e.Name()) {
+		case ".yaml":
+			errs = append(errs, readFile(dir, file, func(data []byte) []Error { return read(file, data) })...)
+		case ".yml":
+			errs = append(errs, Error{File: file, Line: 1, Message: "is not read: name it .yaml"})
+		}
+	}
+	return errs
+}
+
+// readFile hands a file's bytes over; one byte more than the limit is enough to see that it is too large.
+func readFile(dir, file string, read func(data []byte) []Error) []Error {
+	data, err := readLimited(filepath.Join(dir, filepath.FromSlash(file)))
+	if err != nil {
+		return []Error{{File: file, Line: 1, Message: "cannot be read: " + cause(err)}}
+	}
+	return read(data)
+}
+
+func readLimited(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for ever
+		return nil, errors.New("it is not a regular file")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+// cause leaves out the path, which the error names already.
+func cause(err error) string {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err.Error()
+	}
+	return err.Error()
+}
+
+var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
+
+// parseConfig reads bursar.yaml, which may be empty.
+func parseConfig(file string, data []byte) (Config, []Error) {
+	src := newSource(file)
+	o := src.section(src.root(data), "", "memory", "threads")
+	c := Config{Memory: o.text("memory"), Threads: int(o.number("threads", 0, 1024))}
+	if c.Memory != "" && !memorySize.MatchString(c.Memory) {
+		o.fail("memory", "must be a size such as 512MB or 4GB")
+	}
+	return c, src.errs
+}
+
+// nameFromFile is the name a file must declare, checked against what it declares at key.
+func (o section) nameFromFile(key string) string {
+	name := strings.TrimSuffix(path.Base(o.src.path), ".yaml")
+	if !namePattern.MatchString(name) {
+		o.src.fail(1, "the file's name must be a name and .yaml: lower-case letters, digits and _, starting with a letter")
+	} else if declared := o.text(key); declared != "" && declared != name {
+		o.fail(key, "is %s but the file is named %s.yaml: they must agree", brief(declared), name)
+	}
+	return name
+}

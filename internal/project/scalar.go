@@ -1,0 +1,105 @@
+// Values other than text: flags, whole numbers, single characters; and names, with what a misspelt one may mean.
+
+package project
+
+import (
+	"regexp"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// flag is a boolean.
+func (o section) flag(key string, byDefault bool) bool {
+	n := o.values[key]
+	if n == nil {
+		return byDefault
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
+		return n.Value[0] == 't' || n.Value[0] == 'T'
+	}
+	o.fail(key, "must be true or false")
+	return byDefault
+}
+
+// number is a whole number from 1 to limit.
+func (o section) number(key string, byDefault, limit int64) int64 {
+	n := o.values[key]
+	if n == nil {
+		return byDefault
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
+		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= 1 && x <= limit {
+			return x
+		}
+	}
+	o.fail(key, "must be a whole number from 1 to %d", limit)
+	return byDefault
+}
+
+// mark is a character of one byte that cannot be part of a number or a word.
+func (o section) mark(key string, byDefault byte) byte {
+	if !o.has(key) {
+		return byDefault
+	}
+	s := o.text(key)
+	if s == "" {
+		return byDefault
+	}
+	c := s[0]
+	word := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	if len(s) != 1 || word || c >= 0x7f || c < ' ' && c != '\t' || c == '"' || c == '+' || c == '-' {
+		o.fail(key, "must be one ASCII character that is no letter, digit, sign or double quote")
+		return byDefault
+	}
+	return c
+}
+
+// nearest is the known name that a misspelt one probably means, or "".
+func nearest(name string, known []string) string {
+	if len(name) > 64 {
+		return ""
+	}
+	best, least := "", 1+min(2, (len(name)+1)/3)
+	for _, k := range known {
+		if len(k) > len(name)+2 || len(name) > len(k)+2 {
+			continue
+		}
+		if d := distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + brief(name) + "?"
+}
+
+// distance counts the letters to insert, drop, replace or swap with their neighbour to get from a to b.
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,149 @@
+// The types of an artifact's columns, and the order in which those computed from others can be made.
+
+package project
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+)
+
+// ArtifactTypes is the name and type of every artifact column, in declared order: count is bigint, a sum is bigint or
+// decimal(38, scale), list is a list of its items, any other has the type of its expression. Columns with an error
+// have kind 0.
+func ArtifactTypes(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]NamedType, []Error) {
+	src := newBinding(ctx, p.File, p.lines, b)
+	made := src.artifact(p, s)
+	return made.types, src.errs
+}
+
+// IsOrder is the names of the `is` columns, each after all it is computed from. It binds as ArtifactTypes does and
+// reports the same errors.
+func IsOrder(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]string, []Error) {
+	src := newBinding(ctx, p.File, p.lines, b)
+	made := src.artifact(p, s)
+	return made.order, src.errs
+}
+
+// shape is what can be said of a pipeline's artifact columns.
+type shape struct {
+	types []NamedType // in declared order
+	order []string    // the bound `is` columns in the order of their making
+}
+
+func (src *binding) artifact(p *Pipeline, s *Stream) shape {
+	made := shape{types: make([]NamedType, len(p.Artifact))}
+	known := p.KeyTypes(s)
+	var unknown, waiting []string
+	for i := range p.Artifact {
+		f := &p.Artifact[i]
+		made.types[i].Name = f.Name
+		if f.Kind == Is {
+			waiting = append(waiting, f.Name)
+			continue
+		}
+		t, ok := src.fold(f, s)
+		if !ok {
+			unknown = append(unknown, f.Name)
+			continue
+		}
+		made.types[i].Type = t
+		known = append(known, made.types[i])
+	}
+	src.computeAll(p, &made, known, waiting, unknown)
+	return made
+}
+
+// fold is the type of a column that is folded from events.
+func (src *binding) fold(f *Fold, s *Stream) (column.Type, bool) {
+	switch f.Kind {
+	case Count:
+		return column.Type{Kind: column.BigInt}, true
+	case ListOf:
+		t := column.Type{Kind: column.List}
+		for _, name := range f.Items {
+			t.Fields = append(t.Fields, column.Field{Name: name, Type: s.Column(name).Type})
+		}
+		return t, true
+	}
+	path := "artifact." + f.Name + "." + string(f.Kind)
+	t, ok := src.operand(path, f, s)
+	switch {
+	case !ok:
+		return t, false
+	case f.Kind == Sum:
+		return src.sum(path, t)
+	case t.Kind == column.JSON && (f.Kind == Min || f.Kind == Max):
+		src.failAt(path, "`%s` needs an order, which json has not", f.Kind)
+		return t, false
+	}
+	return t, true
+}
+
+// operand is the type of what is folded. A column's own type is taken as declared: json travels as text in SQL.
+func (src *binding) operand(path string, f *Fold, s *Stream) (column.Type, bool) {
+	if c := s.Column(f.Expr); c != nil {
+		return c.Type, true
+	}
+	return src.bind(path, s.Types(), f.SQL(), true)
+}
+
+// sum is wide enough that a decimal sum overflows rather than loses digits (rule 2).
+func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
+	switch t.Kind {
+	case column.Decimal:
+		return column.Type{Kind: column.Decimal, Precision: 38, Scale: t.Scale}, true
+	case column.Int, column.BigInt:
+		return column.Type{Kind: column.BigInt}, true
+	}
+	src.failAt(path, "`sum` needs decimal, int or bigint; this is %s", t)
+	return t, false
+}
+
+// computeAll binds the `is` columns in rounds: what binds over the columns known so far is known in the next round.
+func (src *binding) computeAll(p *Pipeline, made *shape, known []NamedType, waiting, unknown []string) {
+	for progress := true; progress && len(waiting) > 0; {
+		progress = false
+		var next []string
+		for _, name := range waiting {
+			t, err := src.typeOf(known, p.Fold(name).Expr, true)
+			if err != nil {
+				next = append(next, name)
+				continue
+			}
+			progress = true
+			made.order = append(made.order, name)
+			at := slices.IndexFunc(made.types, func(n NamedType) bool { return n.Name == name })
+			made.types[at].Type = t
+			known = append(known, made.types[at])
+		}
+		waiting = next
+	}
+	src.explain(p, known, waiting, append(unknown, waiting...))
+}
+
+// explain reports why columns could not be computed: their own fault, or a circle. A column that only waits for
+// another one with a fault is not reported.
+func (src *binding) explain(p *Pipeline, known []NamedType, waiting, unknown []string) {
+	uses := map[string][]string{}
+	for _, name := range waiting {
+		expr := p.Fold(name).Expr
+		uses[name] = mentioned(expr, unknown)
+		if len(uses[name]) == 0 {
+			src.bind("artifact."+name+".is", known, expr, true)
+		}
+	}
+	reported := map[string]bool{}
+	for _, name := range waiting {
+		circle := findCircle(uses, name)
+		if len(circle) == 0 || slices.ContainsFunc(circle, func(n string) bool { return reported[n] }) {
+			continue
+		}
+		for _, n := range circle {
+			reported[n] = true
+		}
+		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a circle: %s", strings.Join(append(circle, name), ", "))
+	}
+}

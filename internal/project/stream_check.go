@@ -1,0 +1,92 @@
+// What a stream's keys must say about its own columns (static: no SQL is bound).
+
+package project
+
+import (
+	"fmt"
+	"slices"
+
+	"bursar/internal/column"
+)
+
+// check reports names that lead nowhere. Without columns every name would, so nothing is said then.
+func (s *Stream) check(src *source) {
+	if len(s.Columns) == 0 {
+		return
+	}
+	s.checkID(src)
+	if s.Time != "" {
+		if c := s.reference(src, "time", s.Time); c != nil && !isKind(c.Type, moments...) {
+			src.failAt("time", "`time` must be a date or timestamp column; %s is %s", brief(c.Name), c.Type)
+		}
+	}
+	for _, t := range s.Totals {
+		s.checkTotal(src, t)
+	}
+}
+
+func (s *Stream) checkID(src *source) {
+	if s.DerivedID() {
+		return
+	}
+	for i, name := range s.ID {
+		path := item("id", i)
+		if name == RowID || name == ContentID {
+			src.failAt(path, "`id` %s stands alone", brief(name))
+			continue
+		}
+		c := s.reference(src, path, name)
+		switch {
+		case c == nil:
+		case c.Is != "":
+			src.failAt(path, "`id` column %s is computed: an id is read", brief(name))
+		default:
+			s.checkIdentifying(src, path, "id", c)
+		}
+	}
+}
+
+// checkIdentifying refuses columns whose values cannot tell two events or artifacts apart.
+func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
+	switch {
+	case c.Optional:
+		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
+	case c.Type.Kind == column.JSON:
+		src.failAt(path, "`%s` column %s is json: equal values can be written differently", key, brief(c.Name))
+	}
+}
+
+func (s *Stream) checkTotal(src *source, t Total) {
+	path := "totals." + t.Name
+	if t.Sum != "" {
+		if c := s.reference(src, path+".sum", t.Sum); c != nil && !isKind(c.Type, numbers...) {
+			src.failAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", brief(c.Name), c.Type)
+		}
+	}
+	if t.By != "" {
+		if c := s.reference(src, path+".by", t.By); c != nil {
+			s.checkIdentifying(src, path+".by", "by", c)
+		}
+	}
+}
+
+// reference finds a column, or reports that there is none.
+func (s *Stream) reference(src *source, path, name string) *Column {
+	c := s.Column(name)
+	if c == nil {
+		names := make([]string, len(s.Columns))
+		for i := range s.Columns {
+			names[i] = s.Columns[i].Name
+		}
+		src.failAt(path, "no column %s in stream %s%s", brief(name), s.Name, didYouMean(nearest(name, names)))
+	}
+	return c
+}
+
+// item is the path of an item of a list; where the list is a single text, its line is that of the key.
+func item(key string, i int) string { return fmt.Sprintf("%s.%d", key, i) }
+
+// isKind is true of a type that is not declared right, which has been reported.
+func isKind(t column.Type, kinds ...column.Kind) bool {
+	return t.Kind == 0 || slices.Contains(kinds, t.Kind)
+}
