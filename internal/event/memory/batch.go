@@ -27,26 +27,36 @@ type Batch struct {
 	levels levels
 	sorter sorter
 
-	// The segment at hand: its ids once each, sorted, with the index of the first arrival; what is known of each;
-	// and the later arrivals of the same ids.
+	// The segment at hand: its ids once each, sorted, with the index of the first arrival; where each was found
+	// before, and how, which means nothing for the unknown; and the later arrivals of the same ids.
 	probes  []Entry
 	arrival []uint32
-	known   []known
+	found   []finding
+	before  []earlier
 	again   []repeat
 }
 
-// known is the earlier entry of a probe's id. A batch's own entry is newer than any run's.
-type known struct {
-	state   uint8
-	content uint64
-	first   Place
-}
+// finding says where an id was found. A batch's own entry is newer than any run's.
+type finding uint8
 
 const (
-	unknown = iota
+	unknown finding = iota
 	inRun
 	inBatch
 )
+
+// earlier is what an entry is compared to.
+type earlier struct {
+	content uint64
+	place   Place
+}
+
+func (e earlier) judge(later *Entry) Verdict {
+	if e.content == later.Content {
+		return Verdict{Duplicate, e.place}
+	}
+	return Verdict{Conflict, e.place}
+}
 
 // repeat is an arrival whose id came before in the same segment.
 type repeat struct {
@@ -125,14 +135,15 @@ func (b *Batch) gather(segment []Entry) {
 		b.probes[last], b.arrival[last] = *e, i
 	}
 	b.probes, b.arrival = b.probes[:last+1], b.arrival[:last+1]
-	b.known = slices.Grow(b.known[:0], last+1)[:last+1]
-	clear(b.known)
+	b.before = slices.Grow(b.before[:0], last+1)[:last+1]
+	b.found = slices.Grow(b.found[:0], last+1)[:last+1]
+	clear(b.found)
 }
 
 func (b *Batch) findInBatch() error {
 	for _, t := range b.levels.all() {
-		err := t.find(b.probes, func(i int, found Entry) error {
-			b.known[i] = known{inBatch, found.Content, found.Place}
+		err := t.find(b.probes, func(i int, e Entry) error {
+			b.found[i], b.before[i] = inBatch, earlier{e.Content, e.Place}
 			return nil
 		})
 		if err != nil {
@@ -151,18 +162,17 @@ func (b *Batch) findInRuns() error {
 		if outside {
 			continue
 		}
-		err := r.table.find(b.probes, func(i int, found Entry) error {
-			k := &b.known[i]
-			if k.state == inBatch || k.state == inRun && k.first >= found.Place {
+		err := r.table.find(b.probes, func(i int, e Entry) error {
+			if b.found[i] == inBatch || b.found[i] == inRun && b.before[i].place >= e.Place {
 				return nil
 			}
 			if !inside {
-				at, err := b.window.ReceivedAt(found.Place)
+				at, err := b.window.ReceivedAt(e.Place)
 				if err != nil || at.Before(since) {
 					return err
 				}
 			}
-			*k = known{inRun, found.Content, found.Place}
+			b.found[i], b.before[i] = inRun, earlier{e.Content, e.Place}
 			return nil
 		})
 		if err != nil {
@@ -174,22 +184,22 @@ func (b *Batch) findInRuns() error {
 
 // decide writes the verdicts and returns the number of new ids.
 func (b *Batch) decide(segment []Entry, verdicts []Verdict) int {
+	clear(verdicts)
 	fresh := 0
-	for i := range b.known {
-		k, at := &b.known[i], b.arrival[i]
-		if k.state == unknown {
-			verdicts[at] = Verdict{}
+	for i, f := range b.found {
+		if f == unknown {
 			fresh++
 			continue
 		}
-		verdicts[at] = verdictOn(&segment[at], k.content, k.first)
+		at := b.arrival[i]
+		verdicts[at] = b.before[i].judge(&segment[at])
 	}
 	for _, r := range b.again {
-		content, first := b.probes[r.probe].Content, b.probes[r.probe].Place
-		if k := &b.known[r.probe]; k.state != unknown {
-			content, first = k.content, k.first
+		before := earlier{b.probes[r.probe].Content, b.probes[r.probe].Place}
+		if b.found[r.probe] != unknown {
+			before = b.before[r.probe]
 		}
-		verdicts[r.arrival] = verdictOn(&segment[r.arrival], content, first)
+		verdicts[r.arrival] = before.judge(&segment[r.arrival])
 	}
 	return fresh
 }
@@ -201,7 +211,7 @@ func (b *Batch) keep(fresh int) error {
 	}
 	return b.levels.build(uint64(fresh), func(to *builder) error {
 		for i := range b.probes {
-			if b.known[i].state != unknown {
+			if b.found[i] != unknown {
 				continue
 			}
 			p := &b.probes[i]

@@ -39,9 +39,9 @@ func (b *builder) add(hi, lo, content uint64, place uint64) error {
 	for bucket := hi >> (64 - b.dirBits); b.next <= bucket; b.next++ {
 		le.PutUint32(b.dir[b.next*4:], uint32(b.n))
 	}
-	le.PutUint64(b.block[b.in*hiSize:], hi)
-	r := b.block[b.room*hiSize+b.in*restSize:]
-	_ = r[restSize-1]
+	b.block[b.in] = byte(hi)
+	le.PutUint64(b.block[b.room*markSize+b.in*hiSize:], hi)
+	r := b.block[b.room*(markSize+hiSize)+b.in*restSize:][:restSize]
 	le.PutUint64(r, lo)
 	le.PutUint64(r[8:], content)
 	le.PutUint64(r[16:], place)

@@ -59,10 +59,3 @@ type Verdict struct {
 	Kind  Kind
 	First Place
 }
-
-func verdictOn(e *Entry, content uint64, first Place) Verdict {
-	if e.Content == content {
-		return Verdict{Duplicate, first}
-	}
-	return Verdict{Conflict, first}
-}

@@ -7,7 +7,7 @@ import (
 )
 
 // fanIn is how many tables of one level are merged into one of the next.
-const fanIn = 4
+const fanIn = 8
 
 // levels holds the tables of a batch: their ids are unique over all. Tables in memory are merged to keep lookups
 // few, block by block, so that a merge needs no second copy; beyond the limit all go into one scratch file.
@@ -23,20 +23,25 @@ func (l *levels) all() []*table {
 	return append(l.spilled[:len(l.spilled):len(l.spilled)], l.memory...)
 }
 
-// build adds a table of exactly n entries, which fill adds in order.
+// build adds a table of exactly n entries, which fill adds in order. What there is too much of is merged or
+// spilled only now, since the last table of a batch needs neither.
 func (l *levels) build(n uint64, fill func(*builder) error) error {
+	if held := int64(total(l.memory)+n) * entrySize; len(l.memory) > 0 && held > max(l.limit, blockSize) {
+		if err := l.spill(); err != nil {
+			return err
+		}
+	}
+	for l.crowded() {
+		if err := l.merge(); err != nil {
+			return err
+		}
+	}
 	t, err := l.table(n, fill)
 	if err != nil {
 		return err
 	}
 	l.memory = append(l.memory, t)
-	for err == nil && l.crowded() {
-		err = l.merge()
-	}
-	if held := int64(total(l.memory)) * entrySize; err == nil && held > max(l.limit, blockSize) {
-		err = l.spill()
-	}
-	return err
+	return nil
 }
 
 // crowded says whether the last fanIn tables are of one level.

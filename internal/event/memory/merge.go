@@ -14,7 +14,7 @@ type cursor struct {
 func (c *cursor) open() {
 	b := c.t.blocks[c.pos>>blockBits]
 	room := len(b) / entrySize
-	c.hiAt, c.rest = b[:room*hiSize], b[room*hiSize:]
+	c.hiAt, c.rest = b[room*markSize:], b[room*(markSize+hiSize):]
 }
 
 // next moves on; false at the end. A block that was read through goes to spent.

@@ -107,10 +107,13 @@ func writeRun(w io.Writer, tables []*table, first, last int64) (int64, error) {
 	}
 	give := func(block []byte, entries int) error {
 		room := len(block) / entrySize
-		if err := write(block[:entries*hiSize]); err != nil {
-			return err
+		for _, size := range [...]int{markSize, hiSize, restSize} {
+			if err := write(block[:entries*size]); err != nil {
+				return err
+			}
+			block = block[room*size:]
 		}
-		return write(block[room*hiSize : room*hiSize+entries*restSize])
+		return nil
 	}
 	b, err := newBuilder(total(tables), take, give)
 	if err != nil {

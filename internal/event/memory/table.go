@@ -9,9 +9,10 @@ import (
 )
 
 const (
+	markSize  = 1
 	hiSize    = 8
 	restSize  = 24 // Lo, Content, Place
-	entrySize = hiSize + restSize
+	entrySize = markSize + hiSize + restSize
 
 	blockBits    = 15
 	blockEntries = 1 << blockBits
@@ -20,9 +21,11 @@ const (
 
 	// maxEntries keeps positions in 32 bits.
 	maxEntries = 1<<32 - 1
-	maxBits    = 29
-	// scanLimit is how many entries of a bucket are compared one after the other; more, and it is searched.
+	maxBits    = 30
+	// scanLimit is how many entries of a bucket are scanned; one with more is searched. A scan looks at eight marks
+	// at once, and there is no block, however small, in which eight bytes cannot be read from any mark on.
 	scanLimit = 64
+	atOnce    = 8
 )
 
 // ErrCorrupt is wrapped by errors about runs whose bytes are not what was written.
@@ -30,10 +33,10 @@ var ErrCorrupt = errors.New("corrupt run")
 
 var le = binary.LittleEndian
 
-// table holds n entries sorted by id, unique, in blocks of blockEntries. A block is an array of Hi for as many
-// entries as the block has room for (length/entrySize) followed by an array of the rest, so that a lookup which
-// finds nothing reads only Hi. dir holds the first position of each bucket, and n at its end, as uint32; the
-// bucket of an id is its topmost dirBits bits.
+// table holds n entries sorted by id, unique, in blocks of blockEntries. A block has room for length/entrySize
+// entries, and is three arrays: of marks (the lowest byte of Hi), of Hi, and of the rest, so that a lookup which
+// finds nothing reads little but marks. dir holds the first position of each bucket, and n at its end, as uint32;
+// the bucket of an id is its topmost dirBits bits.
 type table struct {
 	n       uint32
 	dirBits uint8
@@ -44,13 +47,12 @@ type table struct {
 	free    func() error // releases what a mapped table stands on; nil in memory
 }
 
-// dirBitsFor chooses four to eight entries a bucket.
+// dirBitsFor chooses two to four entries a bucket: few have more than are looked at at once.
 func dirBitsFor(n uint64) uint8 {
-	b := bits.Len64(n / 4)
-	if b > 0 {
-		b--
+	if n <= 4 {
+		return 0
 	}
-	return uint8(min(b, maxBits))
+	return uint8(min(bits.Len64((n-1)/4), maxBits))
 }
 
 func dirSize(dirBits uint8) int { return (1<<dirBits + 1) * 4 }
@@ -64,73 +66,59 @@ func (t *table) close() error {
 	return free()
 }
 
-func (t *table) hi(pos uint32) uint64 {
-	return le.Uint64(t.blocks[pos>>blockBits][pos&blockMask*hiSize:])
-}
-
-func (t *table) rest(pos uint32) []byte {
-	b := t.blocks[pos>>blockBits]
-	at := len(b)/entrySize*hiSize + int(pos&blockMask)*restSize
-	return b[at : at+restSize]
-}
-
 func (t *table) entry(pos uint32) Entry {
-	r := t.rest(pos)
-	return Entry{t.hi(pos), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
+	b, at := t.blocks[pos>>blockBits], int(pos&blockMask)
+	room := len(b) / entrySize
+	r := b[room*(markSize+hiSize)+at*restSize:][:restSize]
+	return Entry{le.Uint64(b[room*markSize+at*hiSize:]), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
 }
 
-// find looks probes up, which are sorted by id, and calls hit with the index of each that is there and its entry.
+// find looks probes up, which are best sorted by id, and calls hit with the index of each that is there and its
+// entry.
 func (t *table) find(probes []Entry, hit func(i int, found Entry) error) error {
 	if t.n == 0 {
 		return nil
 	}
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	shift := 64 - t.dirBits
 	for i := range probes {
 		hi := probes[i].Hi
 		bounds := le.Uint64(t.dir[hi>>shift*4:])
 		from, to := uint32(bounds), uint32(bounds>>32)
-		if from == to {
-			continue
-		}
-		if to-from > scanLimit || to > t.n || (from^(to-1))>>blockBits != 0 {
-			if err := t.search(i, &probes[i], from, to, hit); err != nil {
-				return err
-			}
-			continue
-		}
-		at := from & blockMask * hiSize
-		his := t.blocks[from>>blockBits][at : at+(to-from)*hiSize]
-		for ; len(his) >= hiSize; his = his[hiSize:] {
-			if le.Uint64(his) != hi {
+		if to-from <= atOnce && to <= t.n && from&blockMask <= blockEntries-atOnce && from < to {
+			// A zero byte of x is an equal mark. The trick may report a byte above a true one falsely, so what
+			// it finds is only a reason to look closer.
+			x := le.Uint64(t.blocks[from>>blockBits][from&blockMask:]) ^ (hi & 0xff * ones)
+			if (x-ones)&^x&(tops>>((atOnce-(to-from))*8)) == 0 {
 				continue
 			}
-			found := t.entry(to - uint32(len(his)/hiSize))
-			if !found.sameID(&probes[i]) {
-				continue
-			}
-			if err := hit(i, found); err != nil {
-				return err
-			}
+		}
+		if err := t.look(i, &probes[i], from, to, hit); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// search is find for one probe in a bucket that is large, torn over two blocks or out of bounds.
-func (t *table) search(i int, probe *Entry, from, to uint32, hit func(int, Entry) error) error {
+// look is find for one probe in a bucket of any kind.
+func (t *table) look(i int, probe *Entry, from, to uint32, hit func(int, Entry) error) error {
 	if from > to || to > t.n {
 		return fmt.Errorf("%w: bucket of entries %d to %d out of %d", ErrCorrupt, from, to, t.n)
 	}
-	for lo, end := from, to; lo < end; {
-		mid := lo + (end-lo)/2
-		found := t.entry(mid)
-		switch {
-		case found.sameID(probe):
+	for to-from > scanLimit {
+		mid := from + (to-from)/2
+		if found := t.entry(mid); probe.before(&found) {
+			to = mid
+		} else {
+			from = mid
+		}
+	}
+	for pos := from; pos < to; pos++ {
+		if t.blocks[pos>>blockBits][pos&blockMask] != byte(probe.Hi) {
+			continue
+		}
+		if found := t.entry(pos); found.sameID(probe) {
 			return hit(i, found)
-		case found.before(probe):
-			lo = mid + 1
-		default:
-			end = mid
 		}
 	}
 	return nil

@@ -46,6 +46,9 @@ func (t *table) verifyOrder() error {
 		if pos > 0 && !last.before(&e) {
 			return fmt.Errorf("%w: entry %d is not after the one before it", ErrCorrupt, pos)
 		}
+		if t.blocks[pos>>blockBits][pos&blockMask] != byte(e.Hi) {
+			return fmt.Errorf("%w: entry %d has another mark", ErrCorrupt, pos)
+		}
 		for bucket := e.Hi >> (64 - t.dirBits); next <= bucket; next++ {
 			if le.Uint32(t.dir[next*4:]) != pos {
 				return fmt.Errorf("%w: bucket %d does not start at entry %d", ErrCorrupt, next, pos)
