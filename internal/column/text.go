@@ -23,16 +23,16 @@ func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 	case List:
 		return v.appendListJSON(dst, i)
 	case Int, BigInt, Bool:
-		return v.AppendText10(dst, i)
+		return v.AppendPlain(dst, i)
 	default:
 		dst = append(dst, '"')
-		dst = v.AppendText10(dst, i)
+		dst = v.AppendPlain(dst, i)
 		return append(dst, '"')
 	}
 }
 
-// AppendText10 writes value i as plain text, as a person or a CSV file would; null is nothing.
-func (v *Vector) AppendText10(dst []byte, i int) []byte {
+// AppendPlain writes value i as plain text, as a person or a CSV file would; null is nothing.
+func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 	if v.IsNull(i) {
 		return dst
 	}

@@ -44,7 +44,7 @@ func counted(f *project.Fold, t column.Type) folded {
 func summed(f *project.Fold, t column.Type) folded {
 	return folded{
 		columns: []column.Field{{Name: f.Name, Type: t}},
-		reduce:  []string{fmt.Sprintf("CAST(coalesce(sum((%s\n))%s, 0) AS %s)", f.Expr, filter(f.Where), t.SQL())},
+		reduce:  []string{fmt.Sprintf("CAST(coalesce(sum((%s\n))%s, 0) AS %s)", f.SQL(), filter(f.Where), t.SQL())},
 		merge:   []string{added(f.Name, t)},
 	}
 }
@@ -59,7 +59,7 @@ func extreme(f *project.Fold, t column.Type) folded {
 	q := column.QuoteIdentifier(f.Name)
 	return folded{
 		columns: []column.Field{{Name: f.Name, Type: t}},
-		reduce:  []string{fmt.Sprintf("%s((%s\n))%s", f.Kind, f.Expr, filter(f.Where))},
+		reduce:  []string{fmt.Sprintf("%s((%s\n))%s", f.Kind, f.SQL(), filter(f.Where))},
 		merge:   []string{fmt.Sprintf("%s(s.%s, d.%s)", function, q, q)}, // both pass over nulls
 	}
 }
@@ -72,7 +72,7 @@ func picked(f *project.Fold, s *project.Stream, t column.Type) folded {
 		aggregate, wins = "arg_min", "<"
 	}
 	order := orderOf(f, s)
-	value := fmt.Sprintf("(%s\n)", f.Expr)
+	value := fmt.Sprintf("(%s\n)", f.SQL())
 	packed := []string{"'v': " + value}
 	for i, o := range order {
 		packed = append(packed, fmt.Sprintf("'o%d': %s", i, column.QuoteIdentifier(o.Name)))

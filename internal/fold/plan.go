@@ -45,9 +45,9 @@ type Plan struct {
 	Old      string // SELECT key and conserve columns FROM state
 }
 
-// NewPlan compiles a checked pipeline. types are its artifact columns' types in declared order, and order the
-// positions of its `is` columns in an order in which they can be computed.
-func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Type, order []int) (*Plan, error) {
+// NewPlan compiles a checked pipeline. types are its artifact columns in declared order, and order the names of its `is`
+// columns in an order in which they can be computed.
+func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order []string) (*Plan, error) {
 	plan := &Plan{Pipeline: p, Stream: s}
 	for _, name := range p.Key {
 		c := s.Column(name)
@@ -59,7 +59,7 @@ func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Type, order 
 	folds := make([]folded, 0, len(p.Artifact))
 	for i := range p.Artifact {
 		if p.Artifact[i].Kind != project.Is {
-			folds = append(folds, foldOf(&p.Artifact[i], s, types[i]))
+			folds = append(folds, foldOf(&p.Artifact[i], s, types[i].Type))
 		}
 	}
 	plan.layout(folds, types)
@@ -67,13 +67,13 @@ func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Type, order 
 		return nil, err
 	}
 	plan.Reduce = reduceSQL(plan, folds)
-	plan.Merge = mergeSQL(plan, folds, types, order)
+	plan.Merge = mergeSQL(plan, folds, order)
 	plan.Old = fmt.Sprintf("SELECT %s FROM state", join(quoted(plan.Key), plan.conserveSQL()))
 	return plan, nil
 }
 
 // layout lists the columns of deltas and records in their order.
-func (plan *Plan) layout(folds []folded, types []column.Type) {
+func (plan *Plan) layout(folds []folded, types []column.Field) {
 	count := column.Field{Name: EventCount, Type: column.Type{Kind: column.BigInt}}
 	plan.Delta = []column.Field{count}
 	plan.Record = []Column{{Field: count, Hidden: true}}
@@ -85,7 +85,7 @@ func (plan *Plan) layout(folds []folded, types []column.Type) {
 	}
 	for i, f := range plan.Pipeline.Artifact {
 		if f.Kind == project.Is {
-			plan.Record = append(plan.Record, Column{Field: column.Field{Name: f.Name, Type: types[i]}})
+			plan.Record = append(plan.Record, Column{Field: types[i]})
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"bursar/internal/column"
-	"bursar/internal/project"
 )
 
 // reduceSQL folds events to one delta row a key. Hash aggregation has no order, so the rows are sorted by key.
@@ -23,7 +22,7 @@ func reduceSQL(plan *Plan, folds []folded) string {
 
 // mergeSQL brings each delta row and its state together, computes the `is` columns over the result one by one, and adds the
 // conserve expressions.
-func mergeSQL(plan *Plan, folds []folded, types []column.Type, order []int) string {
+func mergeSQL(plan *Plan, folds []folded, order []string) string {
 	list := prefixed("d", plan.Key)
 	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
 	for _, f := range folds {
@@ -36,7 +35,7 @@ func mergeSQL(plan *Plan, folds []folded, types []column.Type, order []int) stri
 		on[i] = fmt.Sprintf("s.%s = d.%s", k, k)
 	}
 	sql := fmt.Sprintf("SELECT %s\nFROM delta AS d LEFT JOIN state AS s ON %s", strings.Join(list, ",\n  "), strings.Join(on, " AND "))
-	sql = computed(sql, plan.Pipeline.Artifact, types, order)
+	sql = computed(sql, plan, order)
 	out := quoted(plan.Key)
 	for _, c := range plan.Record {
 		out = append(out, column.QuoteIdentifier(c.Name))
@@ -45,10 +44,14 @@ func mergeSQL(plan *Plan, folds []folded, types []column.Type, order []int) stri
 }
 
 // computed adds the `is` columns in the given order.
-func computed(from string, folds []project.Fold, types []column.Type, order []int) string {
-	for _, i := range order {
-		expr := named(fmt.Sprintf("(%s\n)", folds[i].Expr), column.Field{Name: folds[i].Name, Type: types[i]})
-		from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
+func computed(from string, plan *Plan, order []string) string {
+	for _, name := range order {
+		for _, c := range plan.Record {
+			if c.Name == name {
+				expr := named(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)
+				from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
+			}
+		}
 	}
 	return from
 }

@@ -15,13 +15,7 @@ import (
 type Binder interface {
 	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind.
 	// consistentOnly refuses functions whose result can change between calls (rule 6).
-	Bind(ctx context.Context, columns []NamedType, expr string, consistentOnly bool) (column.Type, error)
-}
-
-// NamedType is the name and type of a column that an expression may use.
-type NamedType struct {
-	Name string
-	Type column.Type
+	Bind(ctx context.Context, columns []column.Field, expr string, consistentOnly bool) (column.Type, error)
 }
 
 // Check binds every expression of a read project and reports what does not bind or fit, sorted by file and line.
@@ -46,13 +40,13 @@ func Check(ctx context.Context, p *Project, b Binder) []Error {
 // binding binds the expressions of one file.
 type binding struct {
 	*source
-	typeOf func(columns []NamedType, expr string, consistentOnly bool) (column.Type, error)
+	typeOf func(columns []column.Field, expr string, consistentOnly bool) (column.Type, error)
 }
 
 func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
 	return &binding{
 		source: &source{path: file, lines: at},
-		typeOf: func(columns []NamedType, expr string, consistentOnly bool) (column.Type, error) {
+		typeOf: func(columns []column.Field, expr string, consistentOnly bool) (column.Type, error) {
 			return b.Bind(ctx, columns, expr, consistentOnly)
 		},
 	}
@@ -122,7 +116,7 @@ func bindPipeline(ctx context.Context, p *Pipeline, s *Stream, b Binder) []Error
 }
 
 // where binds a condition; an empty one takes all.
-func (src *binding) where(path string, columns []NamedType, expr string, consistentOnly bool) {
+func (src *binding) where(path string, columns []column.Field, expr string, consistentOnly bool) {
 	if expr == "" {
 		return
 	}
@@ -131,7 +125,7 @@ func (src *binding) where(path string, columns []NamedType, expr string, consist
 	}
 }
 
-func (src *binding) bind(path string, columns []NamedType, expr string, consistentOnly bool) (column.Type, bool) {
+func (src *binding) bind(path string, columns []column.Field, expr string, consistentOnly bool) (column.Type, bool) {
 	t, err := src.typeOf(columns, expr, consistentOnly)
 	if err != nil {
 		src.failAt(path, "%s", bindMessage(path, err))

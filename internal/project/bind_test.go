@@ -122,6 +122,6 @@ func TestCheckPassesOverBrokenFiles(t *testing.T) {
 
 type refusingBinder struct{}
 
-func (refusingBinder) Bind(context.Context, []NamedType, string, bool) (column.Type, error) {
+func (refusingBinder) Bind(context.Context, []column.Field, string, bool) (column.Type, error) {
 	return column.Type{}, context.Canceled
 }

@@ -23,7 +23,7 @@ var (
 	fakeDecimal  = regexp.MustCompile(`\b[0-9]+\.([0-9]+)\b`)
 )
 
-func (fakeBinder) Bind(_ context.Context, columns []NamedType, expr string, consistentOnly bool) (column.Type, error) {
+func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, consistentOnly bool) (column.Type, error) {
 	if consistentOnly && strings.Contains(expr, "now()") {
 		return column.Type{}, errors.New("now() can change between calls")
 	}
@@ -34,7 +34,7 @@ func (fakeBinder) Bind(_ context.Context, columns []NamedType, expr string, cons
 		if name == "" || m[3] != "" || m[2] != "" && slices.Contains(fakeKeywords, name) {
 			continue
 		}
-		at := slices.IndexFunc(columns, func(c NamedType) bool { return c.Name == name })
+		at := slices.IndexFunc(columns, func(c column.Field) bool { return c.Name == name })
 		if at < 0 {
 			return column.Type{}, fmt.Errorf("column %q not found\n\nLINE 1: %s\n  ^", name, expr)
 		}

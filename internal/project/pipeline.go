@@ -79,10 +79,10 @@ func (p *Pipeline) Fold(name string) *Fold {
 }
 
 // KeyTypes is the name and type of each key column; every one must be a column of s.
-func (p *Pipeline) KeyTypes(s *Stream) []NamedType {
-	types := make([]NamedType, len(p.Key))
+func (p *Pipeline) KeyTypes(s *Stream) []column.Field {
+	types := make([]column.Field, len(p.Key))
 	for i, name := range p.Key {
-		types[i] = NamedType{Name: name, Type: s.Column(name).Type}
+		types[i] = column.Field{Name: name, Type: s.Column(name).Type}
 	}
 	return types
 }

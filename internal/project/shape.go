@@ -13,7 +13,7 @@ import (
 // ArtifactTypes is the name and type of every artifact column, in declared order: count is bigint, a sum is bigint or
 // decimal(38, scale), list is a list of its items, any other has the type of its expression. Columns with an error
 // have kind 0.
-func ArtifactTypes(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]NamedType, []Error) {
+func ArtifactTypes(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]column.Field, []Error) {
 	src := newBinding(ctx, p.File, p.lines, b)
 	made := src.artifact(p, s)
 	return made.types, src.errs
@@ -29,12 +29,12 @@ func IsOrder(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]string, [
 
 // shape is what can be said of a pipeline's artifact columns.
 type shape struct {
-	types []NamedType // in declared order
+	types []column.Field // in declared order
 	order []string    // the bound `is` columns in the order of their making
 }
 
 func (src *binding) artifact(p *Pipeline, s *Stream) shape {
-	made := shape{types: make([]NamedType, len(p.Artifact))}
+	made := shape{types: make([]column.Field, len(p.Artifact))}
 	known := p.KeyTypes(s)
 	var unknown, waiting []string
 	for i := range p.Artifact {
@@ -103,7 +103,7 @@ func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 }
 
 // computeAll binds the `is` columns in rounds: what binds over the columns known so far is known in the next round.
-func (src *binding) computeAll(p *Pipeline, made *shape, known []NamedType, waiting, unknown []string) {
+func (src *binding) computeAll(p *Pipeline, made *shape, known []column.Field, waiting, unknown []string) {
 	for progress := true; progress && len(waiting) > 0; {
 		progress = false
 		var next []string
@@ -115,7 +115,7 @@ func (src *binding) computeAll(p *Pipeline, made *shape, known []NamedType, wait
 			}
 			progress = true
 			made.order = append(made.order, name)
-			at := slices.IndexFunc(made.types, func(n NamedType) bool { return n.Name == name })
+			at := slices.IndexFunc(made.types, func(n column.Field) bool { return n.Name == name })
 			made.types[at].Type = t
 			known = append(known, made.types[at])
 		}
@@ -126,7 +126,7 @@ func (src *binding) computeAll(p *Pipeline, made *shape, known []NamedType, wait
 
 // explain reports why columns could not be computed: their own fault, or a circle. A column that only waits for
 // another one with a fault is not reported.
-func (src *binding) explain(p *Pipeline, known []NamedType, waiting, unknown []string) {
+func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown []string) {
 	uses := map[string][]string{}
 	for _, name := range waiting {
 		expr := p.Fold(name).Expr

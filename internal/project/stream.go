@@ -87,20 +87,20 @@ func (s *Stream) DerivedID() bool {
 }
 
 // Types is the name and type of every column, in declared order.
-func (s *Stream) Types() []NamedType {
-	types := make([]NamedType, len(s.Columns))
+func (s *Stream) Types() []column.Field {
+	types := make([]column.Field, len(s.Columns))
 	for i, c := range s.Columns {
-		types[i] = NamedType{Name: c.Name, Type: c.Type}
+		types[i] = column.Field{Name: c.Name, Type: c.Type}
 	}
 	return types
 }
 
 // readTypes leaves the computed columns out: they may not use one another.
-func (s *Stream) readTypes() []NamedType {
-	var types []NamedType
+func (s *Stream) readTypes() []column.Field {
+	var types []column.Field
 	for _, c := range s.Columns {
 		if c.Is == "" {
-			types = append(types, NamedType{Name: c.Name, Type: c.Type})
+			types = append(types, column.Field{Name: c.Name, Type: c.Type})
 		}
 	}
 	return types

@@ -1,0 +1,124 @@
+package column
+
+import (
+	"fmt"
+	"math/big"
+
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+)
+
+// Sums adds a measure up by group, exactly and without bound (rule 2).
+type Sums struct {
+	Scale  int
+	Groups map[string]*big.Int // unscaled; the group of an ungrouped sum is ""
+
+	group   string // the group of the row before: rows of one group often come together
+	current *big.Int
+	narrow  int64 // the current group's last terms, moved on before they can overflow
+	terms   int
+}
+
+// NewSums starts sums of values with the given scale.
+func NewSums(scale int) *Sums { return &Sums{Scale: scale, Groups: map[string]*big.Int{}} }
+
+// Add takes the measure of the rows that take approves, or of all when it is nil. Nulls add nothing; by is nil for one group.
+func (s *Sums) Add(measure, by *Vector, take func(i int) bool) {
+	for i := range measure.Len() {
+		if take != nil && !take(i) {
+			continue
+		}
+		s.enter(by, i)
+		if !measure.IsNull(i) {
+			s.term(measure, i)
+		}
+	}
+	s.settle()
+}
+
+// enter makes the row's group the current one.
+func (s *Sums) enter(by *Vector, i int) {
+	var buffer [64]byte
+	name := buffer[:0]
+	if by != nil {
+		name = by.AppendPlain(name, i)
+	}
+	if s.current != nil && string(name) == s.group {
+		return
+	}
+	s.settle()
+	s.group = string(name)
+	s.current = s.Groups[s.group]
+	if s.current == nil {
+		s.current = new(big.Int)
+		s.Groups[s.group] = s.current
+	}
+}
+
+func (s *Sums) term(measure *Vector, i int) {
+	if measure.Type.IsWide() && !fitsInt64(measure.Wide[i]) {
+		s.current.Add(s.current, measure.Wide[i].BigInt())
+		return
+	}
+	const safe = 1 << 59 // eight terms of this size fit an int64
+	x := int64(measure.Unscaled(i).LowBits())
+	if x > safe || x < -safe {
+		s.current.Add(s.current, big.NewInt(x))
+		return
+	}
+	if s.terms == 8 {
+		s.settle()
+	}
+	s.narrow += x
+	s.terms++
+}
+
+func (s *Sums) settle() {
+	if s.terms > 0 {
+		var x big.Int
+		s.current.Add(s.current, x.SetInt64(s.narrow))
+		s.narrow, s.terms = 0, 0
+	}
+}
+
+// Merge adds other sums of the same scale.
+func (s *Sums) Merge(other *Sums) {
+	for group, sum := range other.Groups {
+		if s.Groups[group] == nil {
+			s.Groups[group] = new(big.Int)
+		}
+		s.Groups[group].Add(s.Groups[group], sum)
+	}
+}
+
+// Sub takes other sums of the same scale away.
+func (s *Sums) Sub(other *Sums) {
+	for group, sum := range other.Groups {
+		if s.Groups[group] == nil {
+			s.Groups[group] = new(big.Int)
+		}
+		s.Groups[group].Sub(s.Groups[group], sum)
+	}
+}
+
+// Text prints the sums as decimals. One of more than 38 digits is an error: nothing ever wraps (rule 2).
+func (s *Sums) Text() (map[string]string, error) {
+	texts := make(map[string]string, len(s.Groups))
+	for group, sum := range s.Groups {
+		n, err := Narrow(sum)
+		if err != nil {
+			return nil, err
+		}
+		texts[group] = string(AppendDecimal(nil, n, s.Scale))
+	}
+	return texts, nil
+}
+
+var most = decimal128.GetMaxValue(38).BigInt()
+
+// Narrow is an unscaled value as a decimal of 38 digits, or an error when it has more.
+func Narrow(n *big.Int) (decimal128.Num, error) {
+	if n.CmpAbs(most) > 0 {
+		return decimal128.Num{}, fmt.Errorf("sum %s does not fit 38 digits", n)
+	}
+	return decimal128.FromBigInt(n), nil
+}

@@ -1,0 +1,79 @@
+// Objects described as they are written.
+
+package object
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"bursar/internal/column"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Description is what a catalog remembers of an object.
+type Description struct {
+	Name   string `json:"name"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	Digest string `json:"digest"` // XXH3-128 of the bytes
+}
+
+// DescribedWriter counts and digests what goes into an object. Rows are counted by whoever knows them.
+type DescribedWriter struct {
+	Description
+	writer Writer
+	hash   *xxh3.Hasher
+}
+
+// CreateDescribed starts an object in the store.
+func CreateDescribed(ctx context.Context, store Store, name string) (*DescribedWriter, error) {
+	writer, err := store.Create(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &DescribedWriter{writer: writer, hash: xxh3.New(), Description: Description{Name: name}}, nil
+}
+
+// Write adds bytes to the object.
+func (d *DescribedWriter) Write(b []byte) (int, error) {
+	_, _ = d.hash.Write(b) // a hash never fails
+	n, err := d.writer.Write(b)
+	d.Bytes += int64(n)
+	return n, err
+}
+
+// Commit makes the object visible and durable, and completes its description.
+func (d *DescribedWriter) Commit() error {
+	d.Digest = sum(d.hash)
+	return d.writer.Commit()
+}
+
+// Abort leaves nothing of the object; safe after Commit.
+func (d *DescribedWriter) Abort() error { return d.writer.Abort() }
+
+// Check reads an object whole and compares it with its description.
+func (d Description) Check(ctx context.Context, store Store) error {
+	in, err := store.Open(ctx, d.Name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if in.Size() != d.Bytes {
+		return fmt.Errorf("check %s: %d bytes, not %d", d.Name, in.Size(), d.Bytes)
+	}
+	hash := xxh3.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(in, 0, in.Size())); err != nil {
+		return fmt.Errorf("check %s: %w", d.Name, err)
+	}
+	if got := sum(hash); got != d.Digest {
+		return fmt.Errorf("check %s: digest %s, not %s", d.Name, got, d.Digest)
+	}
+	return nil
+}
+
+func sum(hash *xxh3.Hasher) string {
+	s := hash.Sum128()
+	return column.Digest{Hi: s.Hi, Lo: s.Lo}.String()
+}
