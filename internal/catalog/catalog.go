@@ -11,15 +11,17 @@ import (
 // Catalog is the catalog seam. Every backend passes catalogtest.Run.
 //
 // Update is atomic and durable when it returns: all of fn's writes or none. It may not be retried blindly after an
-// error at commit: read first. fn may be called more than once and must have no other effects.
-// Transactions are serializable; View sees one consistent state.
+// error at commit: read first. fn may be called more than once and must have no other effects; its error comes
+// back as it is (errors.Is), and nothing is written then. A transaction within an Update's fn waits for itself.
+// Transactions are serializable; View sees one consistent state and neither waits for writers nor stops them.
 type Catalog interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 	View(ctx context.Context, fn func(Tx) error) error
 	Close() error
 }
 
-// Tx reads and writes documents within one transaction. Keys are slash-separated; List is in key order (bytes).
+// Tx reads and writes documents within one transaction, and sees its own writes. Keys are slash-separated, not
+// empty, UTF-8 without NUL; List is in key order (bytes). A Tx is for one goroutine and ends with fn.
 type Tx interface {
 	// Get decodes the document at key into value and reports whether there is one.
 	Get(key string, value any) (bool, error)
@@ -28,5 +30,6 @@ type Tx interface {
 	// Delete removes the document at key; absent is no error.
 	Delete(key string) error
 	// List calls fn for each document whose key starts with prefix, in key order, until fn returns an error.
+	// fn may use the Tx; whether what it writes under prefix beyond its key is listed too is left open.
 	List(prefix string, fn func(key string, value json.RawMessage) error) error
 }

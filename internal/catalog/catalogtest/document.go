@@ -1,0 +1,111 @@
+// document.go tests single documents and their keys and values.
+
+package catalogtest
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+)
+
+type run struct {
+	Number  uint64            `json:"number"`
+	Batches []string          `json:"batches"`
+	Totals  map[string]string `json:"totals,omitempty"`
+	Open    *run              `json:"open,omitempty"`
+}
+
+func documents(t *testing.T, open Opener) {
+	c := start(t, open)
+	want := run{Number: math.MaxUint64, Batches: []string{"a", "b"}, Totals: map[string]string{"amount": "12.30"}, Open: &run{}}
+	Put(t, c, "run/orders/g1/42", want)
+	view(t, c, func(tx catalog.Tx) error {
+		var got run
+		found, err := tx.Get("run/orders/g1/42", &got)
+		if err != nil || !found || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, %v", got, found, err)
+		}
+		got = run{Number: 7}
+		found, err = tx.Get("run/orders/g1/4", &got)
+		if err != nil || found || got.Number != 7 {
+			t.Errorf("absent: %+v, %v, %v, want the value left alone", got, found, err)
+		}
+		var wrong int
+		if _, err := tx.Get("run/orders/g1/42", &wrong); err == nil {
+			t.Error("get into another type: no error")
+		}
+		return nil
+	})
+}
+
+func putReplaces(t *testing.T, open Opener) {
+	c := start(t, open)
+	Put(t, c, "a", "1")
+	Put(t, c, "a", "2", "b", "1", "a", "3")
+	wantText(t, c, "a", "3")
+	wantKeys(t, c, "", "a", "b")
+}
+
+func deletes(t *testing.T, open Opener) {
+	c := start(t, open)
+	Put(t, c, "a", "1", "b", "2")
+	for range 2 {
+		err := c.Update(context.Background(), func(tx catalog.Tx) error { return tx.Delete("a") })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantKeys(t, c, "", "b")
+	Put(t, c, "a", "again")
+	wantText(t, c, "a", "again")
+}
+
+func badKeys(t *testing.T, open Opener) {
+	c := start(t, open)
+	for _, key := range []string{"", "a\x00b", "\xff", "a/\xc3"} {
+		calls := map[string]func(tx catalog.Tx) error{
+			"put":    func(tx catalog.Tx) error { return tx.Put(key, 1) },
+			"delete": func(tx catalog.Tx) error { return tx.Delete(key) },
+			"get":    func(tx catalog.Tx) error { _, err := tx.Get(key, new(int)); return err },
+		}
+		for name, call := range calls {
+			if err := c.Update(context.Background(), call); err == nil {
+				t.Errorf("%s %q: no error", name, key)
+			}
+		}
+	}
+	wantKeys(t, c, "")
+}
+
+func values(t *testing.T, open Opener) {
+	c := start(t, open)
+	large := strings.Repeat("é\"\\\n<&>\u2028😀", 200_000)
+	Put(t, c, "null", nil, "empty", "", "number", json.Number("12345678901234567890.10"),
+		"raw", json.RawMessage(`{"a": 1.10}`), "large", large, "quote's", "it's")
+	wantText(t, c, "large", large)
+	wantText(t, c, "quote's", "it's")
+	wantText(t, c, "empty", "")
+	view(t, c, func(tx catalog.Tx) error {
+		var number json.Number
+		if _, err := tx.Get("number", &number); err != nil || number != "12345678901234567890.10" {
+			t.Errorf("number %q, %v: want every digit", number, err)
+		}
+		var raw map[string]json.Number
+		if _, err := tx.Get("raw", &raw); err != nil || raw["a"] != "1.10" {
+			t.Errorf("raw %v, %v", raw, err)
+		}
+		if found, err := tx.Get("null", new(any)); !found || err != nil {
+			t.Errorf("null: %v, %v, want found", found, err)
+		}
+		return nil
+	})
+	unfit := c.Update(context.Background(), func(tx catalog.Tx) error { return tx.Put("bad", math.Inf(1)) })
+	if unfit == nil {
+		t.Error("put what JSON cannot say: no error")
+	}
+}

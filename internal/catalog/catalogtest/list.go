@@ -1,0 +1,103 @@
+// list.go tests the order and the bounds of List.
+
+package catalogtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"bursar/internal/catalog"
+)
+
+// edges are keys around the borders of prefixes, in byte order.
+var edges = []string{
+	"\x01", "A", "B/x", "a", "a!", "a%", "a%b", "a*", "a-b", "a/", "a/1", "a/10", "a/2", "a/\x7f", "a/é", "a/ÿ", "a/ÿÿ", "a/\uffff", "a/\U0010ffff",
+	"a0", "aB", "a_", "a_b", "ab", "a\U0010ffff", "b", "é", "ê", "\U0010ffff", "\U0010ffff\U0010ffff",
+}
+
+func listOrder(t *testing.T, open Opener) {
+	c := start(t, open)
+	if !slices.IsSorted(edges) {
+		t.Fatal("the suite's own keys are out of order")
+	}
+	wantKeys(t, c, "")
+	var pairs []any
+	for _, key := range slices.Backward(edges) {
+		pairs = append(pairs, key, key)
+	}
+	Put(t, c, pairs...)
+	wantKeys(t, c, "", edges...)
+	for _, key := range edges {
+		wantText(t, c, key, key)
+	}
+}
+
+func listPrefix(t *testing.T, open Opener) {
+	c := start(t, open)
+	var pairs []any
+	for _, key := range edges {
+		pairs = append(pairs, key, key)
+	}
+	Put(t, c, pairs...)
+	for _, prefix := range append(slices.Clone(edges), "a/1/", "c", "zzz", "a/\xc3", "\xf4", "\xff") {
+		var want []string
+		for _, key := range edges {
+			if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
+				want = append(want, key)
+			}
+		}
+		wantKeys(t, c, prefix, want...)
+	}
+}
+
+func listStops(t *testing.T, open Opener) {
+	c := start(t, open)
+	Put(t, c, "a", 1, "b", 2, "c", 3)
+	stop, seen := errors.New("enough"), ""
+	err := c.View(context.Background(), func(tx catalog.Tx) error {
+		return tx.List("", func(key string, value json.RawMessage) error {
+			seen += key + string(value)
+			if key == "b" {
+				return stop
+			}
+			return nil
+		})
+	})
+	if !errors.Is(err, stop) || seen != "a1b2" {
+		t.Errorf("saw %q, %v", seen, err)
+	}
+}
+
+func listMany(t *testing.T, open Opener) {
+	c := start(t, open)
+	const n = 1500
+	err := c.Update(context.Background(), func(tx catalog.Tx) error {
+		for i := range n {
+			if err := tx.Put(fmt.Sprintf("from/%06d", i), i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Every document moves elsewhere while it is listed.
+	err = c.Update(context.Background(), func(tx catalog.Tx) error {
+		return tx.List("from/", func(key string, value json.RawMessage) error {
+			return errors.Join(tx.Delete(key), tx.Put("to/"+key[5:], value))
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKeys(t, c, "from/")
+	keys := Keys(t, c, "to/")
+	if len(keys) != n || keys[n-1] != fmt.Sprintf("to/%06d", n-1) || !slices.IsSorted(keys) {
+		t.Errorf("%d keys, want %d in order", len(keys), n)
+	}
+}

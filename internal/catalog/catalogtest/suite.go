@@ -1,0 +1,113 @@
+// Package catalogtest is the conformance suite of catalog.Catalog: what every backend must do, and what the rest
+// of the program may rely on. It owns no backend and must not know how one works.
+package catalogtest
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"bursar/internal/catalog"
+)
+
+// Opener opens the catalog kept in dir, which is empty at first. The suite closes it and opens the same dir again
+// to see what lasted; the catalogs it opens it closes itself.
+type Opener func(t *testing.T, dir string) catalog.Catalog
+
+// Run runs the suite; every test gets a folder of its own.
+func Run(t *testing.T, open Opener) {
+	tests := map[string]func(t *testing.T, open Opener){
+		"documents":                       documents,
+		"put replaces":                    putReplaces,
+		"delete":                          deletes,
+		"a failed update writes nothing":  failedUpdate,
+		"a panicking update too":          panickingUpdate,
+		"an update sees its own writes":   ownWrites,
+		"lasts":                           lasts,
+		"list in byte order":              listOrder,
+		"list by prefix":                  listPrefix,
+		"list stops at an error":          listStops,
+		"list of many, used while listed": listMany,
+		"bad keys":                        badKeys,
+		"values":                          values,
+		"view writes nothing":             viewWritesNothing,
+		"view is one state":               viewIsOneState,
+		"updates are serial":              updatesAreSerial,
+		"all or nothing to readers":       allOrNothing,
+		"cancelled":                       cancelled,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open)
+		})
+	}
+}
+
+// Put writes documents, given as key, value, key, value …, in one update.
+func Put(t *testing.T, c catalog.Catalog, pairs ...any) {
+	t.Helper()
+	err := c.Update(context.Background(), func(tx catalog.Tx) error {
+		for pair := range slices.Chunk(pairs, 2) {
+			if err := tx.Put(pair[0].(string), pair[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Keys lists the keys that start with prefix.
+func Keys(t *testing.T, c catalog.Catalog, prefix string) (keys []string) {
+	t.Helper()
+	view(t, c, func(tx catalog.Tx) error {
+		keys = nil
+		return tx.List(prefix, func(key string, _ json.RawMessage) error {
+			keys = append(keys, key)
+			return nil
+		})
+	})
+	return keys
+}
+
+func view(t *testing.T, c catalog.Catalog, fn func(catalog.Tx) error) {
+	t.Helper()
+	if err := c.View(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start opens a new catalog that is closed with the test.
+func start(t *testing.T, open Opener) catalog.Catalog {
+	t.Helper()
+	c := open(t, t.TempDir())
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func wantKeys(t *testing.T, c catalog.Catalog, prefix string, want ...string) {
+	t.Helper()
+	if got := Keys(t, c, prefix); !slices.Equal(got, want) {
+		t.Errorf("list %q: %q, want %q", prefix, got, want)
+	}
+}
+
+func wantText(t *testing.T, c catalog.Catalog, key, want string) {
+	t.Helper()
+	view(t, c, func(tx catalog.Tx) error {
+		var got string
+		found, err := tx.Get(key, &got)
+		if err == nil && (!found || got != want) {
+			t.Errorf("get %q: %q, %v, want %q", key, got, found, want)
+		}
+		return err
+	})
+}
