@@ -1,0 +1,203 @@
+// CSV rows: fields by header or position, to columns.
+
+package scan
+
+import (
+	"bytes"
+	"fmt"
+
+	"bursar/internal/column"
+)
+
+// csvScanner reads CSV as RFC 4180 writes it. A quote inside an unquoted field is data. A row whose quoted field does
+// not end, or is followed by anything but a delimiter or line end, is rejected.
+type csvScanner struct {
+	filler
+	delimiter byte
+	fields    []int // per field of a row: the column it fills, or -1
+	known     int   // fields that fill a column
+	absent    []int // columns that no field fills: null in every row
+	json      *jsonScanner
+	b         []byte
+	end       int
+	unquoted  []byte // a field without its doubled quotes
+}
+
+// newCSVScanner makes a scanner of rows with the given columns per field.
+func newCSVScanner(p *Plan, fields []int) *csvScanner {
+	s := &csvScanner{filler: newFiller(p), delimiter: p.csv.Delimiter, fields: fields, json: newJSONScanner(p)}
+	given := make([]bool, len(p.targets))
+	for _, i := range fields {
+		if i >= 0 {
+			s.known++
+			given[i] = true
+		}
+	}
+	for i, ok := range given {
+		if !ok {
+			s.absent = append(s.absent, i)
+		}
+	}
+	return s
+}
+
+// fill reads rows of the text from p on into the block until it is full. It returns where it stopped.
+func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64) {
+	s.begin(block)
+	s.b, s.end = t.b, t.end
+	for p < t.end && !block.full() {
+		if n := lineEnd(t.b, p); n > 0 {
+			p, line = p+n, line+1
+			continue
+		}
+		next, ok := s.row(p)
+		if ok && s.within(next-p) {
+			s.accept(line)
+		} else {
+			next, _ = recordEnd(t.b[:t.end], p, s.delimiter, fieldStart)
+			if next < 0 {
+				next = t.end
+			}
+			s.reject(line, trimReturn(bytes.TrimSuffix(t.b[p:min(next, t.bare)], newline)))
+		}
+		line += int64(bytes.Count(t.b[p:next], newline))
+		p = next
+	}
+	return p, line
+}
+
+var newline = []byte{'\n'}
+
+// lineEnd is the length of the line end at p, or 0.
+func lineEnd(b []byte, p int) int {
+	switch {
+	case b[p] == '\n':
+		return 1
+	case b[p] == '\r' && b[p+1] == '\n':
+		return 2
+	default:
+		return 0
+	}
+}
+
+// row reads one row and returns the position behind its line end.
+func (s *csvScanner) row(p int) (next int, ok bool) {
+	n := 0
+	for {
+		tok, end, problem := s.field(p)
+		if problem != "" {
+			return 0, s.refuse(-1, fmt.Sprintf("field %d: %s", n+1, problem))
+		}
+		if n < len(s.fields) && s.fields[n] >= 0 && !s.value(s.fields[n], tok) {
+			return 0, s.explain(p, n)
+		}
+		n++
+		if s.b[end] == s.delimiter {
+			p = end + 1
+			continue
+		}
+		if n != len(s.fields) {
+			return 0, s.refuse(-1, fmt.Sprintf("the row has %d fields, and %d are expected", n, len(s.fields)))
+		}
+		for _, i := range s.absent {
+			s.block.Columns[i].AppendNull()
+		}
+		s.extra = int64(n - s.known)
+		return end + lineEnd(s.b, end), true
+	}
+}
+
+// explain prefers a wrong number of fields to a misfit value as the reason: the value then mostly stands in the wrong field.
+func (s *csvScanner) explain(p, n int) bool {
+	for {
+		_, end, problem := s.field(p)
+		if problem != "" {
+			return false
+		}
+		n++
+		if s.b[end] != s.delimiter {
+			break
+		}
+		p = end + 1
+	}
+	if n != len(s.fields) {
+		s.refuse(-1, fmt.Sprintf("the row has %d fields, and %d are expected", n, len(s.fields)))
+	}
+	return false
+}
+
+// field reads the field at p. It ends before a delimiter or a line end.
+func (s *csvScanner) field(p int) (tok []byte, end int, problem string) {
+	b := s.b
+	if b[p] == '"' {
+		return s.quoted(p + 1)
+	}
+	for end = p; b[end] != s.delimiter && b[end] != '\n'; end++ {
+	}
+	if b[end] == '\n' && end > p && b[end-1] == '\r' {
+		end--
+	}
+	return b[p:end], end, ""
+}
+
+// quoted reads a quoted field, p being behind its quote.
+func (s *csvScanner) quoted(p int) (tok []byte, end int, problem string) {
+	b := s.b
+	s.unquoted = s.unquoted[:0]
+	for {
+		n := bytes.IndexByte(b[p:s.end], '"')
+		if n < 0 {
+			return nil, 0, "its quote is never closed"
+		}
+		end = p + n + 1
+		if b[end] == '"' && end < s.end {
+			s.unquoted = append(s.unquoted, b[p:end]...)
+			p = end + 1
+			continue
+		}
+		if tok = b[p : end-1]; len(s.unquoted) > 0 {
+			s.unquoted = append(s.unquoted, tok...)
+			tok = s.unquoted
+		}
+		if end < s.end && (b[end] == s.delimiter || lineEnd(b, end) > 0) {
+			return tok, end, ""
+		}
+		return nil, 0, "something follows its closing quote"
+	}
+}
+
+// value adds a field to column i. An empty field is null.
+func (s *csvScanner) value(i int, tok []byte) bool {
+	if len(tok) == 0 {
+		if s.plan.targets[i].optional {
+			return s.null(i)
+		}
+		return s.refuse(i, "a value is required, and the field is empty")
+	}
+	if !s.checkText(i, tok) {
+		return false
+	}
+	if s.plan.types[i].Kind == column.JSON {
+		return s.json.parse(&s.filler, i, tok)
+	}
+	return s.text(i, tok)
+}
+
+// parse adds a text that must be one JSON value to column i of another scanner.
+func (s *jsonScanner) parse(f *filler, i int, tok []byte) bool {
+	s.begin(f.block)
+	s.b, s.start = padded(s.b[:0], tok), 0
+	for p, c := range s.b[:len(tok)] {
+		if c == '\n' { // a blank like a tab, and like a tab no part of a string
+			s.b[p] = '\t'
+		}
+	}
+	end := s.unquoted(blanks(s.b, 0), i, 0)
+	if end >= 0 {
+		if end = blanks(s.b, end); s.b[end] == '\n' {
+			return true
+		}
+		s.malformed(end, "something follows the value")
+	}
+	return f.refuse(i, s.reason)
+}

@@ -1,0 +1,88 @@
+// CSV headers: which field fills which column.
+
+package scan
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// readHeader reads one record of field names; the text holds it whole.
+func readHeader(record []byte, delimiter byte) (names []string, err error) {
+	s := csvScanner{b: padded(nil, record), delimiter: delimiter}
+	s.end = len(s.b) - padding
+	for p := 0; ; {
+		tok, end, problem := s.field(p)
+		if problem != "" {
+			return nil, fmt.Errorf("header field %d: %s", len(names)+1, problem)
+		}
+		names = append(names, string(tok))
+		if s.b[end] != delimiter {
+			return names, nil
+		}
+		p = end + 1
+	}
+}
+
+// mapHeader says which column each field of a header fills.
+func (p *Plan) mapHeader(header []byte) ([]int, error) {
+	names, err := readHeader(header, p.csv.Delimiter)
+	if err != nil {
+		return nil, err
+	}
+	fields := make([]int, len(names))
+	given := map[string]bool{}
+	columns := map[string]int{}
+	for i := range p.targets {
+		columns[p.targets[i].path[0]] = i
+	}
+	for f, name := range names {
+		i, ok := columns[name]
+		if !ok {
+			fields[f] = -1
+			continue
+		}
+		if given[name] {
+			return nil, fmt.Errorf("header %q is given twice", name)
+		}
+		fields[f], given[name] = i, true
+	}
+	for i := range p.targets {
+		if t := &p.targets[i]; !t.optional && !given[t.path[0]] {
+			return nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
+				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), p.hint(header))
+		}
+	}
+	return fields, nil
+}
+
+// hint names another delimiter under which the header would fit.
+func (p *Plan) hint(header []byte) string {
+	for _, delimiter := range []byte{',', ';', '\t', '|'} {
+		if delimiter == p.csv.Delimiter {
+			continue
+		}
+		names, err := readHeader(header, delimiter)
+		if err != nil {
+			continue
+		}
+		given := map[string]bool{}
+		for _, name := range names {
+			given[name] = true
+		}
+		missing := false
+		for i := range p.targets {
+			missing = missing || !p.targets[i].optional && !given[p.targets[i].path[0]]
+		}
+		if !missing {
+			return fmt.Sprintf("; the file looks delimited by %q", string(delimiter))
+		}
+	}
+	return ""
+}
+
+// padded copies one line to memory in which it can be scanned.
+func padded(dst, line []byte) []byte {
+	dst = append(append(dst, line...), '\n')
+	return append(dst, make([]byte, padding)...)
+}

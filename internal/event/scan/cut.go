@@ -1,0 +1,226 @@
+// Cutting a stream of bytes into texts of whole rows.
+
+package scan
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// The places a CSV reader can be in.
+type csvState byte
+
+const (
+	fieldStart csvState = iota
+	inField
+	inQuotes
+	afterQuote // in quotes, behind a quote: the field's end, or half of a doubled quote
+)
+
+// recordEnd finds the end of the CSV record that goes on at p, behind its line end. It is -1 with the
+// state reached, where the record goes on behind b.
+func recordEnd(b []byte, p int, delimiter byte, state csvState) (int, csvState) {
+	for ; p < len(b); p++ {
+		c := b[p]
+		if state == inQuotes {
+			n := bytes.IndexByte(b[p:], '"')
+			if n < 0 {
+				return -1, state
+			}
+			p, state = p+n, afterQuote
+			continue
+		}
+		switch {
+		case c == '\n':
+			return p + 1, fieldStart
+		case c == delimiter:
+			state = fieldStart
+		case c == '"' && state != inField:
+			state = inQuotes
+		default:
+			state = inField
+		}
+	}
+	return -1, state
+}
+
+// cutter reads a file's bytes and cuts them where rows end.
+type cutter struct {
+	name      string
+	source    io.Reader
+	csv       bool
+	delimiter byte
+	size      int // wanted bytes of a text
+	tempDir   string
+	rest      []byte // read, and behind the last cut
+	line      int64  // 1-based line at which rest starts
+	started   bool
+	err       error // why there is no more to read
+}
+
+// cut is what the cutter gives: a text, or one row too long for memory, in a file.
+type cut struct {
+	text *text
+	long *Reject
+}
+
+// next reads the next text into buf, which it may replace by a larger one. It is io.EOF at the end,
+// or a *ReadError after the last whole row.
+func (c *cutter) next(buf []byte) (cut, error) {
+	buf = append(buf[:0], c.rest...)
+	c.rest = c.rest[:0]
+	want := c.size
+	for {
+		buf = c.read(buf, want)
+		if end := c.lastEnd(buf); end > 0 {
+			c.rest = append(c.rest, buf[end:]...)
+			return cut{text: c.text(buf[:end])}, nil
+		}
+		switch {
+		case len(buf) > MaxLine+1:
+			return c.spill(buf)
+		case c.err == nil:
+			want = min(2*max(want, len(buf)), MaxLine+2)
+			continue
+		case !errors.Is(c.err, io.EOF):
+			return cut{}, &ReadError{File: c.name, Row: c.line, Err: c.err}
+		case len(buf) == 0:
+			return cut{}, io.EOF
+		}
+		return cut{text: c.text(buf)}, nil
+	}
+}
+
+// read fills buf up to want bytes, or until the source has no more.
+func (c *cutter) read(buf []byte, want int) []byte {
+	if cap(buf) < want+padding+1 {
+		buf = append(make([]byte, 0, want+padding+1), buf...)
+	}
+	for len(buf) < want && c.err == nil {
+		var n int
+		n, c.err = c.source.Read(buf[len(buf):want])
+		buf = buf[:len(buf)+n]
+	}
+	if !c.started && (len(buf) >= 3 || c.err != nil) {
+		c.started = true
+		buf = c.begin(buf)
+	}
+	return buf
+}
+
+// foreign are the first bytes of files that are not what a stream reads, and what to do about them.
+var foreign = []struct{ prefix, advice string }{
+	{"\x1f\x8b", "the file is compressed with gzip: name it .gz"},
+	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd: name it .zst"},
+	{"PAR1", "the file is Parquet: declare format parquet"},
+	{"\xff\xfe", "the file is UTF-16: write it as UTF-8"},
+	{"\xfe\xff", "the file is UTF-16: write it as UTF-8"},
+}
+
+const byteOrderMark = "\xef\xbb\xbf"
+
+// begin drops a byte order mark from a file's first bytes, and stops at a file of another format.
+func (c *cutter) begin(buf []byte) []byte {
+	for _, f := range foreign {
+		if bytes.HasPrefix(buf, []byte(f.prefix)) {
+			c.err = errors.New(f.advice)
+			return buf[:0]
+		}
+	}
+	return buf[:copy(buf, bytes.TrimPrefix(buf, []byte(byteOrderMark)))]
+}
+
+// text makes a text of whole rows; only the last row of a file may lack its line end.
+func (c *cutter) text(b []byte) *text {
+	t := &text{line: c.line, bare: len(b)}
+	if b[len(b)-1] != '\n' {
+		b = append(b, '\n')
+	}
+	t.end = len(b)
+	t.b = append(b, make([]byte, padding)...)
+	c.line += int64(bytes.Count(b, newline))
+	return t
+}
+
+// lastEnd is the position behind the last row end in b, or 0.
+func (c *cutter) lastEnd(b []byte) int {
+	if !c.csv || bytes.IndexByte(b, '"') < 0 {
+		return bytes.LastIndexByte(b, '\n') + 1
+	}
+	last := 0
+	for {
+		end := last
+		if n := bytes.IndexByte(b[last:], '\n'); n < 0 {
+			return last
+		} else if bytes.IndexByte(b[last:last+n], '"') < 0 {
+			end += n + 1
+		} else if end, _ = recordEnd(b, last, c.delimiter, fieldStart); end < 0 {
+			return last
+		}
+		last = end
+	}
+}
+
+// spill writes a row that is longer than MaxLine to a file, so that it is kept whole without being held in memory.
+func (c *cutter) spill(buf []byte) (_ cut, err error) {
+	row := c.line
+	file, err := os.CreateTemp(c.tempDir, "bursar-row-*")
+	if err != nil {
+		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
+	}
+	out := bufio.NewWriterSize(file, 1<<16)
+	size, err := c.copyRow(out, buf)
+	err = errors.Join(err, out.Flush(), file.Close())
+	if err != nil {
+		_ = os.Remove(file.Name())
+		var read *ReadError
+		if errors.As(err, &read) {
+			return cut{}, read
+		}
+		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
+	}
+	return cut{long: &Reject{
+		Row: row, RawFile: file.Name(),
+		Reason: tooLongRow(size),
+	}}, nil
+}
+
+func tooLongRow(size int64) string {
+	return fmt.Sprintf("the row is %d bytes long: the limit is 64 MiB", size)
+}
+
+// copyRow copies one row, of which buf is the start, and returns its length. What follows it becomes the rest.
+func (c *cutter) copyRow(out io.Writer, buf []byte) (size int64, err error) {
+	row, state := c.line, fieldStart
+	for {
+		end := bytes.IndexByte(buf, '\n') + 1
+		if c.csv {
+			end, state = recordEnd(buf, 0, c.delimiter, state)
+		}
+		part := buf
+		if end > 0 {
+			c.rest = append(c.rest[:0], buf[end:]...)
+			part = buf[:end]
+		}
+		c.line += int64(bytes.Count(part, newline))
+		if end > 0 {
+			part = part[:end-1]
+		}
+		n, err := out.Write(part)
+		size += int64(n)
+		switch {
+		case err != nil || end > 0:
+			return size, err
+		case errors.Is(c.err, io.EOF):
+			c.line++
+			return size, nil
+		case c.err != nil:
+			return size, &ReadError{File: c.name, Row: row, Err: c.err}
+		}
+		buf = c.read(buf[:0], c.size)
+	}
+}

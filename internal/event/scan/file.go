@@ -1,0 +1,241 @@
+// Scanning a file: rows cut in order, parsed by several workers, delivered in order.
+
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+
+	"bursar/internal/project"
+)
+
+// Options say how a file is scanned. The zero value is good.
+type Options struct {
+	Workers    int               // parsing goroutines; 0 is one per processor
+	BlockBytes int               // text of one block, in bytes; 0 is 1 MiB
+	TempDir    string            // where rows longer than MaxLine and unpacked Parquet go; empty is the system's
+	Progress   func(bytes int64) // told how far into the file reading is, from another goroutine; may be nil
+}
+
+// File is one file being scanned. Next, Recycle and Close are for one goroutine at a time.
+type File struct {
+	name    string
+	plan    *Plan
+	options Options
+	header  []byte
+	source  *source
+	feed    feed
+	order   chan *task    // in file order, as far as parsing may run ahead
+	work    chan *task    // the same tasks, for whichever worker is free
+	stop    chan struct{} // closed by Close
+	wg      sync.WaitGroup
+	current *task
+	err     error
+	closed  bool
+	memory
+}
+
+// feed gives the jobs of a file in order, then io.EOF or why there are no more.
+type feed interface{ next() (job, error) }
+
+// job makes blocks and sends them, until send says that nobody wants them any more.
+type job struct {
+	run   func(send func(*Block) bool) error
+	large bool // takes so much memory that nothing should be read until it is done
+}
+
+// task is a job and its blocks. err is set before out is closed.
+type task struct {
+	job  job
+	out  chan *Block
+	done chan struct{}
+	err  error
+}
+
+// Open starts scanning a file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd.
+// A directory, an unreadable file and a header that cannot be right are errors that name the file.
+func Open(path string, plan *Plan, options Options) (*File, error) {
+	if options.Workers <= 0 {
+		options.Workers = runtime.GOMAXPROCS(0)
+	}
+	if options.BlockBytes <= 0 {
+		options.BlockBytes = 1 << 20
+	}
+	f := &File{
+		name: path, plan: plan, options: options, memory: memory{plan: plan},
+		order: make(chan *task, options.Workers), work: make(chan *task, options.Workers+1), stop: make(chan struct{}),
+	}
+	var err error
+	if f.source, err = openSource(path, options); err != nil {
+		return nil, err
+	}
+	if plan.format == project.Parquet {
+		f.feed, err = f.openParquet()
+	} else {
+		f.feed, err = f.openText()
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.source.Close())
+	}
+	f.start()
+	return f, nil
+}
+
+// Header is the header record of a CSV file without its line end, for Plan.Parse to read single rows by; nil if there is none.
+func (f *File) Header() []byte { return f.header }
+
+func (f *File) start() {
+	f.wg.Add(1 + f.options.Workers)
+	go func() {
+		defer f.wg.Done()
+		f.read()
+	}()
+	for range f.options.Workers {
+		go func() {
+			defer f.wg.Done()
+			for t := range f.work {
+				f.do(t)
+			}
+		}()
+	}
+}
+
+// read hands out jobs until the feed ends. The last task holds nothing but the reason.
+func (f *File) read() {
+	defer close(f.work)
+	for {
+		j, err := f.feed.next()
+		t := &task{job: j, out: make(chan *Block, 1), done: make(chan struct{})}
+		if err != nil {
+			t.err = err
+			close(t.out)
+		}
+		select {
+		case f.order <- t:
+		case <-f.stop:
+			t.drop()
+			return
+		}
+		if err != nil {
+			return
+		}
+		select {
+		case f.work <- t:
+		case <-f.stop:
+			t.drop()
+			close(t.out)
+			return
+		}
+		if j.large {
+			select {
+			case <-t.done:
+			case <-f.stop:
+				return
+			}
+		}
+	}
+}
+
+// drop removes the files of a task that is not going to be worked on.
+func (t *task) drop() {
+	if t.job.run == nil {
+		return
+	}
+	_ = t.job.run(func(b *Block) bool {
+		b.removeFiles()
+		return false
+	})
+}
+
+func (f *File) do(t *task) {
+	t.err = t.job.run(func(b *Block) bool {
+		select {
+		case t.out <- b:
+			return true
+		case <-f.stop:
+			return false
+		}
+	})
+	close(t.out)
+	close(t.done)
+}
+
+// Next gives the next block of rows. It is io.EOF at the end; a *ReadError where the file cannot be read on, after
+// everything before was delivered; or the context's error, after which Next may be called again.
+func (f *File) Next(ctx context.Context) (*Block, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for f.err == nil {
+		if f.current == nil {
+			select {
+			case f.current = <-f.order:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		select {
+		case b, ok := <-f.current.out:
+			if ok {
+				return b, nil
+			}
+			f.err, f.current = f.current.err, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return nil, f.err
+}
+
+// Close ends scanning and gives the file back. Files of rows that Next did not deliver are removed.
+func (f *File) Close() error {
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	if f.err == nil {
+		f.err = fmt.Errorf("scan %s: %w", f.name, os.ErrClosed)
+	}
+	close(f.stop)
+	f.wg.Wait()
+	f.discard()
+	return f.source.Close()
+}
+
+func (f *File) discard() {
+	close(f.order)
+	drop := func(t *task) {
+		for {
+			select {
+			case b, ok := <-t.out:
+				if !ok {
+					return
+				}
+				b.removeFiles()
+			default:
+				return
+			}
+		}
+	}
+	if f.current != nil {
+		drop(f.current)
+	}
+	for t := range f.order {
+		drop(t)
+	}
+}
+
+func (b *Block) removeFiles() {
+	for i := range b.Rejects {
+		if name := b.Rejects[i].RawFile; name != "" {
+			_ = os.Remove(name) // a leftover in the temporary folder loses no data
+		}
+	}
+}
+
+var _ io.Closer = (*File)(nil)

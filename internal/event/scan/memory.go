@@ -1,0 +1,81 @@
+// Memory that goes round: blocks, their texts and scanners.
+
+package scan
+
+import "sync"
+
+// scanner fills blocks from texts.
+type scanner interface {
+	fill(b *Block, t *text, p int, line int64) (int, int64)
+}
+
+// memory keeps what the caller gave back, for the next block. It holds as much as was in use at once.
+type memory struct {
+	mu       sync.Mutex
+	plan     *Plan
+	blocks   []*Block
+	buffers  [][]byte
+	scanners []scanner
+}
+
+// Recycle gives a block's memory back. The block, and the Raw of its rejects, must not be used after.
+func (f *File) Recycle(b *Block) {
+	if b.text != nil {
+		f.release(b.text)
+	}
+	b.reset()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b.small(8 * f.options.BlockBytes) {
+		f.blocks = append(f.blocks, b)
+	}
+}
+
+// release gives a text's memory back when its last user has.
+func (f *File) release(t *text) {
+	if t.refs.Add(-1) > 0 || cap(t.b) > 2*f.options.BlockBytes+1<<10 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.buffers = append(f.buffers, t.b[:0])
+}
+
+// small reports whether the block is worth keeping: one swollen by huge rows is better let go.
+func (b *Block) small(most int) bool {
+	for i := range b.Columns {
+		if cap(b.Columns[i].Bytes) > most {
+			return false
+		}
+	}
+	return true
+}
+
+func pop[T any](mu *sync.Mutex, from *[]T) (item T, ok bool) {
+	mu.Lock()
+	defer mu.Unlock()
+	n := len(*from) - 1
+	if n < 0 {
+		return item, false
+	}
+	item, *from = (*from)[n], (*from)[:n]
+	return item, true
+}
+
+func (m *memory) block() *Block {
+	if b, ok := pop(&m.mu, &m.blocks); ok {
+		return b
+	}
+	return newBlock(m.plan)
+}
+
+func (m *memory) buffer() []byte {
+	b, _ := pop(&m.mu, &m.buffers)
+	return b
+}
+
+func (m *memory) keepScanner(s scanner) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.scanners = append(m.scanners, s)
+}

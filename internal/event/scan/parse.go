@@ -1,0 +1,55 @@
+// Rows from memory: what HTTP intake receives and what quarantine feeds again.
+
+package scan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+
+	"bursar/internal/project"
+)
+
+// Parse reads rows from memory, the first of which is at line first. Header is the header record of the file that CSV
+// rows came from; where the stream's files have headers and it is nil, the data starts with its own. A row of a Parquet
+// stream is read as the JSON that Reject.Raw holds. An error means that no row could be read: a wrong header,
+// or more data than one block can hold. The block's memory is its own.
+func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
+	if len(data) > math.MaxInt32 {
+		return nil, fmt.Errorf("read rows: %d bytes are more than 2 GiB", len(data))
+	}
+	if data = bytes.TrimPrefix(data, []byte(byteOrderMark)); len(data) == 0 {
+		return nil, nil
+	}
+	t := &text{b: padded(nil, data), bare: len(data), line: first}
+	t.end = len(t.b) - padding
+	fields, from := []int(nil), 0
+	if p.format == project.CSVText {
+		var err error
+		if fields, from, err = p.fieldsOf(t, header); err != nil {
+			return nil, fmt.Errorf("read rows: %w", err)
+		}
+	}
+	var blocks []*Block
+	s := p.scanner(fields)
+	for at, line := from, t.line; at < t.end; {
+		b := newBlock(p)
+		at, line = s.fill(b, t, at, line)
+		blocks = append(blocks, b)
+	}
+	return blocks, nil
+}
+
+func (p *Plan) fieldsOf(t *text, header []byte) (fields []int, from int, err error) {
+	if !p.csv.Header {
+		return p.byPosition(), 0, nil
+	}
+	if header == nil {
+		if header, from = cutHeader(t, p.csv.Delimiter); header == nil {
+			return nil, 0, errors.New("no header")
+		}
+	}
+	fields, err = p.mapHeader(header)
+	return fields, from, err
+}

@@ -1,0 +1,197 @@
+// The plan: what a stream's scanner looks for.
+
+package scan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"bursar/internal/column"
+	"bursar/internal/project"
+)
+
+// Plan is what a stream's scanner looks for, made once per stream. It is read-only and safe for concurrent use.
+type Plan struct {
+	stream  string
+	format  project.Format
+	csv     project.CSV
+	targets []target
+	types   []column.Type
+	root    *node // properties of a JSON line
+	slots   int
+}
+
+// target is one column to fill.
+type target struct {
+	name     string
+	typ      column.Type
+	digits   int // integer types: digits that surely fit; decimals: the precision
+	path     []string
+	slots    []int // the slots of path
+	optional bool
+	bounded  bool // an id or key column: values up to MaxKey
+	in       []string
+	inMany   map[string]bool // in, when it is long
+	layout   *layout
+	zone     *time.Location
+	mark     byte
+	group    byte
+}
+
+// NewPlan makes the plan of a stream's read columns: those without `is`, in declared order. Values of the
+// stream's id columns and of keyColumns may be up to MaxKey bytes long.
+func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
+	p := &Plan{stream: s.Name, format: s.Format, csv: s.CSV}
+	if p.csv.Delimiter == 0 {
+		p.csv.Delimiter = ','
+	}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if c.Is != "" {
+			continue
+		}
+		t, err := newTarget(c)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: column %s: %w", s.Name, c.Name, err)
+		}
+		if p.format != project.JSONL && len(t.path) != 1 {
+			return nil, fmt.Errorf("stream %s: column %s: a path needs format jsonl", s.Name, c.Name)
+		}
+		t.bounded = slices.Contains(s.ID, c.Name) || slices.Contains(keyColumns, c.Name)
+		p.targets = append(p.targets, t)
+		p.types = append(p.types, c.Type)
+	}
+	if len(p.targets) == 0 {
+		return nil, fmt.Errorf("stream %s: no column is read from its files", s.Name)
+	}
+	if err := p.checkCSV(); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", s.Name, err)
+	}
+	p.growTree()
+	return p, nil
+}
+
+func (p *Plan) checkCSV() error {
+	if p.format != project.CSVText {
+		return nil
+	}
+	if d := p.csv.Delimiter; d == '"' || d == '\n' || d == '\r' || d >= utf8.RuneSelf || d == 0 {
+		return fmt.Errorf("csv delimiter %q cannot delimit", d)
+	}
+	given := map[string]string{}
+	for i := range p.targets {
+		t := &p.targets[i]
+		if other, twice := given[t.path[0]]; twice {
+			return fmt.Errorf("columns %s and %s both come from header %q", other, t.name, t.path[0])
+		}
+		given[t.path[0]] = t.name
+	}
+	return nil
+}
+
+func newTarget(c *project.Column) (target, error) {
+	t := target{
+		name: c.Name, typ: c.Type, path: c.From, optional: c.Optional, in: c.In,
+		zone: c.Zone, mark: c.Decimal, group: c.Group, digits: c.Type.Precision,
+	}
+	if len(t.path) == 0 {
+		t.path = []string{c.Name}
+	}
+	if len(t.path) >= MaxDepth {
+		return t, fmt.Errorf("a path of %d names is deeper than %d", len(t.path), MaxDepth)
+	}
+	if t.mark == 0 {
+		t.mark = '.'
+	}
+	if t.zone == time.UTC {
+		t.zone = nil
+	}
+	if len(t.in) > 8 {
+		t.inMany = map[string]bool{}
+		for _, value := range t.in {
+			t.inMany[value] = true
+		}
+	}
+	switch c.Type.Kind {
+	case column.Int:
+		t.digits = 9
+	case column.BigInt:
+		t.digits = 18
+	case column.List:
+		return t, fmt.Errorf("a list cannot be read")
+	}
+	if c.Format == "" {
+		return t, nil
+	}
+	var err error
+	t.layout, err = compileLayout(c.Format, c.Type.Kind)
+	return t, err
+}
+
+// Columns are the names of the read columns, in the order of Block.Columns.
+func (p *Plan) Columns() []string {
+	names := make([]string, len(p.targets))
+	for i := range p.targets {
+		names[i] = p.targets[i].name
+	}
+	return names
+}
+
+// node is an object on the way to a declared property; slot stands for its start.
+type node struct {
+	slot     int
+	children []child
+	byName   map[string]int
+}
+
+// child is one declared property of an object: columns to fill, an object to go into, or both.
+type child struct {
+	name    string
+	quoted  string // as it mostly stands in a line: "name":
+	slot    int
+	columns []int
+	sub     *node
+}
+
+// growTree builds the tree of declared properties. Every object start and every property has a slot, by which a
+// scanner remembers what it has seen in a row.
+func (p *Plan) growTree() {
+	p.root = p.newNode()
+	for i := range p.targets {
+		t, n := &p.targets[i], p.root
+		for depth, name := range t.path {
+			c := p.childOf(n, name)
+			t.slots = append(t.slots, c.slot)
+			if depth == len(t.path)-1 {
+				c.columns = append(c.columns, i)
+				break
+			}
+			if c.sub == nil {
+				c.sub = p.newNode()
+			}
+			n = c.sub
+		}
+	}
+}
+
+func (p *Plan) newNode() *node {
+	p.slots++
+	return &node{slot: p.slots - 1, byName: map[string]int{}}
+}
+
+func (p *Plan) childOf(n *node, name string) *child {
+	i, ok := n.byName[name]
+	if !ok {
+		i = len(n.children)
+		n.byName[name] = i
+		n.children = append(n.children, child{name: name, quoted: string(column.QuoteJSON(name)) + ":", slot: p.slots})
+		p.slots++
+	}
+	return &n.children[i]
+}
+
+// pathTo names the first names of a target's path.
+func (t *target) pathTo(names int) string { return strings.Join(t.path[:names], ".") }

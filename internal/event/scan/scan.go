@@ -1,0 +1,86 @@
+// The words of scanning: blocks, rejects, limits and errors.
+
+// Package scan reads files of events into typed columns, exactly. It owns the grammar of JSON lines, CSV and Parquet
+// input and the decision whether a value's own characters fit its declared type. It guarantees that no value is rounded or
+// guessed, that every row is either accepted whole or rejected whole with a reason, and that memory stays bounded whatever
+// the input is. It must not know of batches, identity or storage.
+package scan
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"bursar/internal/column"
+)
+
+// Limits of one row; a row beyond one is rejected with the limit named.
+const (
+	MaxLine  = 64 << 20 // bytes of a row, without its line end
+	MaxDepth = 64       // nested JSON objects and arrays
+	MaxKey   = 4 << 10  // bytes of a property name, or of a value in an id or key column
+)
+
+// maxRows bounds the rows of one block, so that very short rows cannot make a block many times its text.
+const maxRows = 1 << 15
+
+// padding is readable memory behind the last line end, so that eight bytes can be looked at anywhere.
+const padding = 8
+
+// Block is a run of rows read from one file. Its memory belongs to the caller until Recycle.
+type Block struct {
+	Columns []column.Vector // one per read column, in declared order; accepted rows only
+	Rows    []int64         // per accepted row: the 1-based line it starts at, or its 1-based number in a Parquet file
+	Rejects []Reject        // in row order
+	Extra   int64           // values of unknown properties or columns in accepted rows, kept out
+	text    *text
+}
+
+// Reject is one row that was not accepted.
+type Reject struct {
+	Row    int64  // as Block.Rows
+	Column string // the column at fault; empty where it is the whole row
+	Reason string // names the value (shortened), and the type or limit it does not fit
+	// Raw is the whole row as it stood in the file, without its line end, or a Parquet row written as JSON.
+	// It shares the block's memory.
+	Raw []byte
+	// RawFile is the path of a file holding the row in place of Raw, when the row is longer than MaxLine.
+	// The caller owns the file once Next has returned the block.
+	RawFile string
+}
+
+// ReadError says that a file could not be read to its end. All rows before Row were delivered.
+type ReadError struct {
+	File string
+	Row  int64 // the first row that could not be read whole
+	Err  error // io.ErrUnexpectedEOF for a truncated compressed file
+}
+
+func (e *ReadError) Error() string {
+	return fmt.Sprintf("read %s: at row %d: %v", e.File, e.Row, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// text is a run of whole rows: b[:end] ends with a line end, b[end:] is padding. Blocks made of it share it.
+type text struct {
+	b    []byte
+	end  int
+	bare int // bytes of b[:end] that stood in the file; a last line end may have been added
+	line int64
+	refs atomic.Int32
+}
+
+func newBlock(plan *Plan) *Block {
+	return &Block{Columns: column.NewVectors(plan.types, 0)}
+}
+
+func (b *Block) reset() {
+	for i := range b.Columns {
+		b.Columns[i].Reset()
+	}
+	clear(b.Rejects)
+	b.Rows, b.Rejects, b.Extra, b.text = b.Rows[:0], b.Rejects[:0], 0, nil
+}
+
+func (b *Block) full() bool { return len(b.Rows)+len(b.Rejects) >= maxRows }

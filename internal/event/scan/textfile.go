@@ -1,0 +1,151 @@
+// JSON lines and CSV files as a feed of texts.
+
+package scan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"bursar/internal/project"
+)
+
+// textFeed cuts a file into texts, each a job.
+type textFeed struct {
+	file   *File
+	cutter *cutter
+	fields []int // of a CSV row
+	first  *text // what followed the header in the first text
+	from   int   // where in it
+}
+
+func (f *File) openText() (*textFeed, error) {
+	feed := &textFeed{file: f, cutter: &cutter{
+		name: f.name, source: f.source.reader, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
+		size: f.options.BlockBytes, tempDir: f.options.TempDir, line: 1,
+	}}
+	if !feed.cutter.csv {
+		return feed, nil
+	}
+	if !f.plan.csv.Header {
+		feed.fields = f.plan.byPosition()
+		return feed, nil
+	}
+	return feed, feed.readHeader()
+}
+
+// byPosition maps fields to columns where there is no header.
+func (p *Plan) byPosition() []int {
+	fields := make([]int, len(p.targets))
+	for i := range fields {
+		fields[i] = i
+	}
+	return fields
+}
+
+// readHeader takes the first record of the file as its header.
+func (d *textFeed) readHeader() error {
+	for {
+		piece, err := d.cutter.next(nil)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case piece.long != nil:
+			(&Block{Rejects: []Reject{*piece.long}}).removeFiles()
+			return fmt.Errorf("read %s: the header is longer than 64 MiB", d.file.name)
+		}
+		header, rest := cutHeader(piece.text, d.file.plan.csv.Delimiter)
+		if header == nil {
+			continue
+		}
+		d.first, d.from, d.file.header = piece.text, rest, header
+		if d.fields, err = d.file.plan.mapHeader(header); err != nil {
+			return fmt.Errorf("read %s: %w", d.file.name, err)
+		}
+		return nil
+	}
+}
+
+// cutHeader finds the first record that is not blank, and what lies behind it.
+func cutHeader(t *text, delimiter byte) (header []byte, rest int) {
+	p := 0
+	for p < t.end {
+		n := lineEnd(t.b, p)
+		if n == 0 {
+			break
+		}
+		p += n
+		t.line++
+	}
+	if p == t.end {
+		return nil, p
+	}
+	rest, _ = recordEnd(t.b[:t.end], p, delimiter, fieldStart)
+	if rest < 0 {
+		rest = t.end
+	}
+	t.line += int64(bytes.Count(t.b[p:rest], newline))
+	return bytes.Clone(trimReturn(bytes.TrimSuffix(t.b[p:rest], newline))), rest
+}
+
+// next gives the next text as a job.
+func (d *textFeed) next() (job, error) {
+	if t := d.first; t != nil {
+		d.first = nil
+		return d.job(t, d.from), nil
+	}
+	piece, err := d.cutter.next(d.file.buffer())
+	if err != nil {
+		return job{}, err
+	}
+	if piece.long != nil {
+		b := d.file.block()
+		b.Rejects = append(b.Rejects, *piece.long)
+		return job{run: func(send func(*Block) bool) error {
+			if !send(b) {
+				b.removeFiles()
+			}
+			return nil
+		}}, nil
+	}
+	return d.job(piece.text, 0), nil
+}
+
+func (d *textFeed) job(t *text, from int) job {
+	return job{
+		large: t.end > 8*d.cutter.size,
+		run: func(send func(*Block) bool) error {
+			s := d.file.scanner(d.fields)
+			defer d.file.keepScanner(s)
+			t.refs.Store(1)
+			defer d.file.release(t)
+			for p, line := from, t.line; p < t.end; {
+				b := d.file.block()
+				b.text = t
+				t.refs.Add(1)
+				p, line = s.fill(b, t, p, line)
+				if !send(b) {
+					return nil
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (f *File) scanner(fields []int) scanner {
+	if s, ok := pop(&f.mu, &f.scanners); ok {
+		return s
+	}
+	return f.plan.scanner(fields)
+}
+
+func (p *Plan) scanner(fields []int) scanner {
+	if p.format == project.CSVText {
+		return newCSVScanner(p, fields)
+	}
+	return newJSONScanner(p)
+}
