@@ -142,6 +142,7 @@ func TestAgainstModel(t *testing.T) {
 	t.Parallel()
 	sameTop := func(n uint64) (uint64, uint64) { return 7<<60 | n%16, n }
 	fewHi := func(n uint64) (uint64, uint64) { return n % 3 * (1<<63 - 1), n << 7 }
+	sameTop22 := func(n uint64) (uint64, uint64) { hi, lo := evenID(n); return 7<<60 | hi>>24, lo }
 	for _, c := range []struct {
 		name   string
 		ids    uint64
@@ -156,6 +157,7 @@ func TestAgainstModel(t *testing.T) {
 		{name: "window", ids: 20_000, window: 72 * time.Hour, limit: 64 << 20, local: true, id: evenID},
 		{name: "half-second window", ids: 20_000, window: 500 * time.Millisecond, limit: 0, id: evenID},
 		{name: "same top bits", ids: 5_000, limit: 64 << 20, local: true, id: sameTop},
+		{name: "same top 22 bits", ids: 20_000, limit: 64 << 20, local: true, id: sameTop22},
 		{name: "three values of Hi", ids: 5_000, window: 48 * time.Hour, limit: 0, id: fewHi},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -170,7 +172,7 @@ func TestAgainstModel(t *testing.T) {
 			if c.limit == 0 {
 				segments = 45 // above the 1 MiB that is always held
 			}
-			for file := range uint64(24) {
+			for file := range uint64(16) {
 				m := w.open()
 				w.batch(m, file, w.rand.IntN(segments))
 				w.compact(m)
@@ -184,7 +186,7 @@ func TestAgainstModel(t *testing.T) {
 // TestSegmentsDoNotMatter cuts the same entries differently: verdicts and the bytes of the run are the same.
 func TestSegmentsDoNotMatter(t *testing.T) {
 	t.Parallel()
-	entries := randomEntries(9, 1, 120_000)
+	entries := randomEntries(9, 1, 400_000)
 	for i := range entries {
 		if i%7 == 6 {
 			entries[i].Hi, entries[i].Lo = entries[i/2].Hi, entries[i/2].Lo

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/zeebo/xxh3"
 )
@@ -139,12 +138,4 @@ func total(tables []*table) uint64 {
 		n += uint64(t.n)
 	}
 	return n
-}
-
-// within says how a run stands to a window that begins at since: all outside, all inside, or neither.
-func (r *RunInfo) within(since time.Time) (outside, inside bool) {
-	if since.IsZero() {
-		return false, true
-	}
-	return r.LastReceived < since.Unix(), r.FirstReceived > since.Unix()
 }

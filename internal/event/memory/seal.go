@@ -29,7 +29,7 @@ func sealRun(ctx context.Context, store object.Store, tables []*table, info RunI
 		return RunInfo{}, errors.Join(fmt.Errorf("write run %s: %w", info.Name, err), w.Abort())
 	}
 	if err := w.Commit(); err != nil {
-		return RunInfo{}, fmt.Errorf("commit run %s: %w", info.Name, err)
+		return RunInfo{}, errors.Join(fmt.Errorf("commit run %s: %w", info.Name, err), w.Abort())
 	}
 	return info, nil
 }

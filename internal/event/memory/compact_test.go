@@ -1,0 +1,39 @@
+// What is compacted, and what is not yet.
+package memory
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	many := func(n int, entries int64) (runs []RunInfo) {
+		for i := range n {
+			runs = append(runs, RunInfo{fmt.Sprint(entries, "/", i), entries, int64(n - i), int64(n - i)})
+		}
+		return runs
+	}
+	for _, c := range []struct {
+		runs []RunInfo
+		want int
+		size int64
+	}{
+		{nil, 0, 0},
+		{many(7, 1), 0, 0},
+		{many(8, 0), 8, 0},
+		{append(many(7, 2_000_000), many(1, 100_000_000)...), 0, 0},
+		{append(many(8, 2_000_000), many(8, 20_000)...), 8, 20_000},
+		{many(9, 2_000_000), 9, 2_000_000},
+		{many(8, 1<<30), 0, 0},
+	} {
+		got := Plan(c.runs)
+		if len(got) != c.want || c.want > 0 && got[0].Entries != c.size {
+			t.Fatalf("of %d runs: %+v", len(c.runs), got)
+		}
+		if !slices.IsSortedFunc(got, func(a, b RunInfo) int { return int(a.FirstReceived - b.FirstReceived) }) {
+			t.Fatalf("not oldest first: %+v", got)
+		}
+	}
+}
