@@ -23,13 +23,19 @@ type partID struct {
 	part uint32
 }
 
+// wanted is a record to read, and the position of its entry.
+type wanted struct {
+	Location
+	entry int
+}
+
 // Fetch reads the records at the entries' locations, with `workers` parts read at a time, and hands each record to
-// each together with the worker's number. Records come part by part, in order of offset.
-func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker int, record []byte) error) error {
-	byPart := map[partID][]Location{}
-	for _, e := range entries {
+// each together with the worker's number and the entry's position. Records come part by part, in order of offset.
+func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker, i int, record []byte) error) error {
+	byPart := map[partID][]wanted{}
+	for i, e := range entries {
 		id := partID{e.Run, e.Location.Part}
-		byPart[id] = append(byPart[id], e.Location)
+		byPart[id] = append(byPart[id], wanted{e.Location, i})
 	}
 	ids := make([]partID, 0, len(byPart))
 	for id := range byPart {
@@ -47,7 +53,7 @@ func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry
 		group.Go(func() error {
 			for id := range queue {
 				name := PartName(space, id.run, id.part)
-				if err := fetchPart(ctx, store, name, byPart[id], func(record []byte) error { return each(worker, record) }); err != nil {
+				if err := fetchPart(ctx, store, name, byPart[id], func(i int, record []byte) error { return each(worker, i, record) }); err != nil {
 					return fmt.Errorf("fetch from %s: %w", name, err)
 				}
 			}
@@ -57,17 +63,17 @@ func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry
 	return group.Wait()
 }
 
-func fetchPart(ctx context.Context, store object.Store, name string, locations []Location, each func([]byte) error) error {
+func fetchPart(ctx context.Context, store object.Store, name string, records []wanted, each func(i int, record []byte) error) error {
 	in, err := store.Open(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	slices.SortFunc(locations, func(a, b Location) int { return cmp.Compare(a.Offset, b.Offset) })
+	slices.SortFunc(records, func(a, b wanted) int { return cmp.Compare(a.Offset, b.Offset) })
 	var buffer []byte
-	for len(locations) > 0 {
-		n, end := span(locations)
-		first := locations[0].Offset
+	for len(records) > 0 {
+		n, end := span(records)
+		first := records[0].Offset
 		if end > uint64(in.Size()) {
 			return fmt.Errorf("record ends at %d of %d bytes: %w", end, in.Size(), ErrCorrupt)
 		}
@@ -75,21 +81,21 @@ func fetchPart(ctx context.Context, store object.Store, name string, locations [
 		if _, err := in.ReadAt(buffer, int64(first)); err != nil && err != io.EOF {
 			return err
 		}
-		for _, at := range locations[:n] {
-			if err := each(buffer[at.Offset-first : at.Offset-first+uint64(at.Length)]); err != nil {
+		for _, at := range records[:n] {
+			if err := each(at.entry, buffer[at.Offset-first:at.Offset-first+uint64(at.Length)]); err != nil {
 				return fmt.Errorf("at %d: %w", at.Offset, err)
 			}
 		}
-		locations = locations[n:]
+		records = records[n:]
 	}
 	return ctx.Err()
 }
 
-// span is how many of the locations, ascending by offset, are read as one range, and where it ends.
-func span(locations []Location) (n int, end uint64) {
-	first := locations[0].Offset
-	for n < len(locations) {
-		at := locations[n]
+// span is how many of the records, ascending by offset, are read as one range, and where it ends.
+func span(records []wanted) (n int, end uint64) {
+	first := records[0].Offset
+	for n < len(records) {
+		at := records[n]
 		next := at.Offset + uint64(at.Length)
 		if n > 0 && (at.Offset > end+maxGap || next > first+maxSpan) {
 			break
@@ -102,7 +108,7 @@ func span(locations []Location) (n int, end uint64) {
 // ReadRecord reads one record.
 func ReadRecord(ctx context.Context, store object.Store, space Space, e Entry) ([]byte, error) {
 	var record []byte
-	err := fetchPart(ctx, store, PartName(space, e.Run, e.Location.Part), []Location{e.Location}, func(r []byte) error {
+	err := fetchPart(ctx, store, PartName(space, e.Run, e.Location.Part), []wanted{{Location: e.Location}}, func(_ int, r []byte) error {
 		record = slices.Clone(r)
 		return nil
 	})

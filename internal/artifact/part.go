@@ -6,21 +6,11 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/object"
-
-	"github.com/zeebo/xxh3"
 )
 
 // partSize is where a part ends and the next begins: parts are read by range, so the size only bounds what one
 // object store call writes.
 const partSize = 64 << 20
-
-// Part describes one immutable file of artifacts.
-type Part struct {
-	Name   string `json:"name"`
-	Rows   int64  `json:"rows"`
-	Bytes  uint64 `json:"bytes"`
-	Digest string `json:"digest"` // XXH3-128 of the file
-}
 
 // PartName is where a part of a run lies (rule 5: named by pipeline, generation, run, step, partition).
 func PartName(space Space, run uint64, part uint32) string {
@@ -39,29 +29,28 @@ type PartWriter struct {
 	space Space
 	run   uint64
 
-	parts  []Part
-	out    object.Writer
-	hash   *xxh3.Hasher
+	parts  []object.Description
+	out    *object.DescribedWriter
 	buffer []byte
 }
 
 // NewPartWriter starts a run's parts.
 func NewPartWriter(ctx context.Context, store object.Store, space Space, run uint64) *PartWriter {
-	return &PartWriter{ctx: ctx, store: store, space: space, run: run, hash: xxh3.New()}
+	return &PartWriter{ctx: ctx, store: store, space: space, run: run}
 }
 
 // Write adds row i of the columns (the key's, then the record's).
 func (w *PartWriter) Write(row []column.Vector, i int) error {
 	if w.out == nil {
 		name := PartName(w.space, w.run, uint32(len(w.parts)))
-		out, err := w.store.Create(w.ctx, name)
+		out, err := object.CreateDescribed(w.ctx, w.store, name)
 		if err != nil {
 			return err
 		}
-		w.out, w.parts = out, append(w.parts, Part{Name: name})
+		w.out = out
 	}
 	w.buffer = AppendRecord(w.buffer, row, i)
-	w.parts[len(w.parts)-1].Rows++
+	w.out.Rows++
 	if len(w.buffer) >= 1<<20 {
 		return w.flush()
 	}
@@ -69,33 +58,27 @@ func (w *PartWriter) Write(row []column.Vector, i int) error {
 }
 
 func (w *PartWriter) flush() error {
-	part := &w.parts[len(w.parts)-1]
-	part.Bytes += uint64(len(w.buffer))
-	_, _ = w.hash.Write(w.buffer) // a hash never fails
 	if _, err := w.out.Write(w.buffer); err != nil {
-		return fmt.Errorf("write %s: %w", part.Name, err)
+		return fmt.Errorf("write %s: %w", w.out.Name, err)
 	}
 	w.buffer = w.buffer[:0]
-	if part.Bytes >= partSize {
+	if w.out.Bytes >= partSize {
 		return w.end()
 	}
 	return nil
 }
 
 func (w *PartWriter) end() error {
-	part := &w.parts[len(w.parts)-1]
 	if err := w.out.Commit(); err != nil {
-		return fmt.Errorf("commit %s: %w", part.Name, err)
+		return fmt.Errorf("commit %s: %w", w.out.Name, err)
 	}
-	sum := w.hash.Sum128()
-	part.Digest = column.Digest{Hi: sum.Hi, Lo: sum.Lo}.String()
-	w.hash.Reset()
+	w.parts = append(w.parts, w.out.Description)
 	w.out = nil
 	return nil
 }
 
 // Finish makes the last part durable and returns all of them.
-func (w *PartWriter) Finish() ([]Part, error) {
+func (w *PartWriter) Finish() ([]object.Description, error) {
 	if w.out != nil {
 		if err := w.flush(); err != nil {
 			return nil, err

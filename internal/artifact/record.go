@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"bursar/internal/column"
 
@@ -20,6 +21,8 @@ const maxRecord = 1 << 30
 
 // ErrCorrupt is what reading a record or part that is not as it was written returns, wrapped.
 var ErrCorrupt = errors.New("corrupt")
+
+var errColumns = fmt.Errorf("decode record: values do not match the columns: %w", ErrCorrupt)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -80,18 +83,10 @@ func appendList(dst []byte, v *column.Vector, i int) []byte {
 
 // DecodeRecord checks one whole record and appends its values to the columns it was written from.
 func DecodeRecord(record []byte, row []column.Vector) error {
-	if len(record) < headerSize {
-		return fmt.Errorf("decode record of %d bytes: %w", len(record), ErrCorrupt)
+	d, mask, err := open(record, len(row))
+	if err != nil {
+		return err
 	}
-	payload := record[headerSize:]
-	if int(binary.LittleEndian.Uint32(record)) != len(payload) {
-		return fmt.Errorf("decode record: length does not match: %w", ErrCorrupt)
-	}
-	if binary.LittleEndian.Uint32(record[4:]) != crc32.Checksum(payload, castagnoli) {
-		return fmt.Errorf("decode record: checksum does not match: %w", ErrCorrupt)
-	}
-	d := decoder{rest: payload}
-	mask := d.take(uint64(len(row)+7) / 8)
 	for c := range row {
 		if d.bad {
 			break
@@ -103,9 +98,44 @@ func DecodeRecord(record []byte, row []column.Vector) error {
 		d.value(&row[c])
 	}
 	if d.bad || len(d.rest) != 0 {
-		return fmt.Errorf("decode record: values do not match the columns: %w", ErrCorrupt)
+		return errColumns
 	}
 	return nil
+}
+
+// DecodeKey checks one whole record of the given number of columns and appends only its key, the first columns.
+func DecodeKey(record []byte, key []column.Vector, width int) error {
+	d, _, err := open(record, width)
+	if err != nil {
+		return err
+	}
+	for c := range key {
+		d.value(&key[c])
+	}
+	if d.bad {
+		return errColumns
+	}
+	return nil
+}
+
+// open checks a record's header and splits off its null mask.
+func open(record []byte, width int) (d decoder, mask []byte, err error) {
+	if len(record) < headerSize {
+		return d, nil, fmt.Errorf("decode record of %d bytes: %w", len(record), ErrCorrupt)
+	}
+	payload := record[headerSize:]
+	if int(binary.LittleEndian.Uint32(record)) != len(payload) {
+		return d, nil, fmt.Errorf("decode record: length does not match: %w", ErrCorrupt)
+	}
+	if binary.LittleEndian.Uint32(record[4:]) != crc32.Checksum(payload, castagnoli) {
+		return d, nil, fmt.Errorf("decode record: checksum does not match: %w", ErrCorrupt)
+	}
+	d = decoder{rest: payload}
+	mask = d.take(uint64(width+7) / 8)
+	if d.bad {
+		return d, nil, errColumns
+	}
+	return d, mask, nil
 }
 
 // decoder reads values off a payload; after the first that does not fit, bad is set and everything reads as empty.
@@ -181,27 +211,34 @@ func (d *decoder) list(v *column.Vector) {
 	v.AppendList()
 }
 
-// ScanPart reads a whole part in order and hands each record to each with its offset.
-func ScanPart(r io.Reader, each func(offset uint64, record []byte) error) error {
-	header := make([]byte, headerSize)
-	var record []byte
-	for offset := uint64(0); ; {
-		if _, err := io.ReadFull(r, header); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read record at %d: %w", offset, err)
-		}
-		size := binary.LittleEndian.Uint32(header)
-		if size > maxRecord {
-			return fmt.Errorf("read record at %d: length %d: %w", offset, size, ErrCorrupt)
-		}
-		record = append(append(record[:0], header...), make([]byte, size)...)
-		if _, err := io.ReadFull(r, record[headerSize:]); err != nil {
-			return fmt.Errorf("read record at %d: %w: %w", offset, ErrCorrupt, err)
-		}
-		if err := each(offset, record); err != nil {
-			return err
-		}
-		offset += uint64(len(record))
+// Scanner reads a whole part record by record.
+type Scanner struct {
+	in     io.Reader
+	offset uint64
+	record []byte
+}
+
+// NewScanner reads a part from its start; in should be buffered.
+func NewScanner(in io.Reader) *Scanner { return &Scanner{in: in} }
+
+// Next returns the next record and its offset, io.EOF at the end. The record is valid until the call after; its
+// checksum is compared by whoever decodes it.
+func (s *Scanner) Next() (offset uint64, record []byte, err error) {
+	s.record = slices.Grow(s.record[:0], headerSize)[:headerSize]
+	if _, err := io.ReadFull(s.in, s.record); err == io.EOF {
+		return 0, nil, err
+	} else if err != nil {
+		return 0, nil, fmt.Errorf("read record at %d: %w: %w", s.offset, ErrCorrupt, err)
 	}
+	size := binary.LittleEndian.Uint32(s.record)
+	if size > maxRecord {
+		return 0, nil, fmt.Errorf("read record at %d: length %d: %w", s.offset, size, ErrCorrupt)
+	}
+	s.record = slices.Grow(s.record, int(size))[:headerSize+size]
+	if _, err := io.ReadFull(s.in, s.record[headerSize:]); err != nil {
+		return 0, nil, fmt.Errorf("read record at %d: %w: %w", s.offset, ErrCorrupt, err)
+	}
+	offset = s.offset
+	s.offset += uint64(len(s.record))
+	return offset, s.record, nil
 }

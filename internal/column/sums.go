@@ -113,7 +113,17 @@ func (s *Sums) Text() (map[string]string, error) {
 	return texts, nil
 }
 
-var most = decimal128.GetMaxValue(38).BigInt()
+// Zero is the unscaled value 0.
+var Zero decimal128.Num
+
+var (
+	largest  = decimal128.GetMaxValue(38)
+	smallest = largest.Negate()
+	most     = largest.BigInt()
+)
+
+// Fits38 reports whether an unscaled value has at most 38 digits.
+func Fits38(n decimal128.Num) bool { return !largest.Less(n) && !n.Less(smallest) }
 
 // Narrow is an unscaled value as a decimal of 38 digits, or an error when it has more.
 func Narrow(n *big.Int) (decimal128.Num, error) {

@@ -55,6 +55,16 @@ func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 }
 
 func (v *Vector) appendListJSON(dst []byte, i int) []byte {
+	all := make([]int, len(v.Fields))
+	for f := range all {
+		all[f] = f
+	}
+	return v.AppendItemsJSON(dst, i, all)
+}
+
+// AppendItemsJSON writes list value i as a JSON array of objects with the given fields of its elements; null is an
+// empty array.
+func (v *Vector) AppendItemsJSON(dst []byte, i int, fields []int) []byte {
 	lo, hi := v.Span(i)
 	dst = append(dst, '[')
 	for j := lo; j < hi; j++ {
@@ -62,8 +72,8 @@ func (v *Vector) appendListJSON(dst []byte, i int) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, '{')
-		for f := range v.Fields {
-			if f > 0 {
+		for n, f := range fields {
+			if n > 0 {
 				dst = append(dst, ',')
 			}
 			dst = appendString(dst, []byte(v.Type.Fields[f].Name))

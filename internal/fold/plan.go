@@ -42,7 +42,7 @@ type Plan struct {
 	Conserve []Conserved
 	Reduce   string // SELECT key and delta columns FROM events, sorted by key
 	Merge    string // SELECT key, record and conserve columns FROM delta and state, sorted by key
-	Old      string // SELECT key and conserve columns FROM state
+	Old      string // SELECT key, event count and conserve columns FROM state
 }
 
 // NewPlan compiles a checked pipeline. types are its artifact columns in declared order, and order the names of its `is`
@@ -68,7 +68,7 @@ func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order
 	}
 	plan.Reduce = reduceSQL(plan, folds)
 	plan.Merge = mergeSQL(plan, folds, order)
-	plan.Old = fmt.Sprintf("SELECT %s FROM state", join(quoted(plan.Key), plan.conserveSQL()))
+	plan.Old = fmt.Sprintf("SELECT %s FROM state", join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()))
 	return plan, nil
 }
 

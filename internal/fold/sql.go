@@ -69,6 +69,9 @@ func quoted(fields []column.Field) []string {
 	return list
 }
 
+// Names lists the fields for a SELECT.
+func Names(fields []column.Field) string { return strings.Join(quoted(fields), ", ") }
+
 func prefixed(alias string, fields []column.Field) []string {
 	list := quoted(fields)
 	for i := range list {

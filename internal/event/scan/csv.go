@@ -52,7 +52,7 @@ func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64)
 		}
 		next, ok := s.row(p)
 		if ok && s.within(next-p) {
-			s.accept(line)
+			s.accept(line, trimReturn(bytes.TrimSuffix(t.b[p:min(next, t.bare)], newline)))
 		} else {
 			next, _ = recordEnd(t.b[:t.end], p, s.delimiter, fieldStart)
 			if next < 0 {

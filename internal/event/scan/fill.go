@@ -62,8 +62,9 @@ func (f *filler) within(size int) bool {
 	return size <= MaxLine+2 || f.refuse(-1, tooLongRow(int64(size)))
 }
 
-func (f *filler) accept(row int64) {
+func (f *filler) accept(row int64, raw []byte) {
 	f.block.Rows = append(f.block.Rows, row)
+	f.block.raws = append(f.block.raws, raw)
 	f.block.Extra += f.extra
 	f.extra = 0
 }

@@ -52,7 +52,7 @@ func (s *jsonScanner) fill(block *Block, t *text, p int, line int64) (int, int64
 			continue
 		}
 		if end := s.line(p); end >= 0 && s.within(end-p) {
-			s.accept(line)
+			s.accept(line, trimReturn(s.b[p:end]))
 			p = end + 1
 			continue
 		}

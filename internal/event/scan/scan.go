@@ -32,7 +32,26 @@ type Block struct {
 	Rows    []int64         // per accepted row: the 1-based line it starts at, or its 1-based number in a Parquet file
 	Rejects []Reject        // in row order
 	Extra   int64           // values of unknown properties or columns in accepted rows, kept out
+	raws    [][]byte        // per accepted row: its text; none in a block of a Parquet file
+	names   []string
 	text    *text
+}
+
+// Raw is accepted row i as it stood in the file, without its line end, or a Parquet row's columns written as JSON. It
+// shares the block's memory.
+func (b *Block) Raw(i int) []byte {
+	if i < len(b.raws) {
+		return b.raws[i]
+	}
+	row := []byte{'{'}
+	for c := range b.Columns {
+		if c > 0 {
+			row = append(row, ',')
+		}
+		row = append(append(row, column.QuoteJSON(b.names[c])...), ':')
+		row = b.Columns[c].AppendJSON(row, i)
+	}
+	return append(row, '}')
 }
 
 // Reject is one row that was not accepted.
@@ -72,7 +91,7 @@ type text struct {
 }
 
 func newBlock(plan *Plan) *Block {
-	return &Block{Columns: column.NewVectors(plan.types, 0)}
+	return &Block{Columns: column.NewVectors(plan.types, 0), names: plan.Columns()}
 }
 
 func (b *Block) reset() {
@@ -80,7 +99,8 @@ func (b *Block) reset() {
 		b.Columns[i].Reset()
 	}
 	clear(b.Rejects)
-	b.Rows, b.Rejects, b.Extra, b.text = b.Rows[:0], b.Rejects[:0], 0, nil
+	clear(b.raws)
+	b.Rows, b.Rejects, b.Extra, b.text, b.raws = b.Rows[:0], b.Rejects[:0], 0, nil, b.raws[:0]
 }
 
 func (b *Block) full() bool { return len(b.Rows)+len(b.Rejects) >= maxRows }

@@ -1,0 +1,104 @@
+// Package event takes files of a stream in and seals them as batches: it parses, checks against the schema, sets
+// duplicates aside, keeps bad rows in quarantine, and computes control totals. It owns the batches, their manifests and
+// objects, the duplicate memory and the quarantine. A batch is sealed by one catalog transaction, so that a crash
+// before it leaves nothing and after it everything (rules 1 and 3). It must not know of pipelines.
+package event
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event/memory"
+	"bursar/internal/object"
+)
+
+// Batch is a sealed batch's manifest: a catalog document, and an object beside the batch's events.
+type Batch struct {
+	Stream      string               `json:"stream"`
+	Batch       uint64               `json:"batch"` // numbered from 1 within the stream
+	Sealed      time.Time            `json:"sealed"`
+	Rows        int64                `json:"rows"`
+	Accepted    int64                `json:"accepted"`
+	Quarantined int64                `json:"quarantined"`
+	Duplicates  int64                `json:"duplicates"`
+	Extra       int64                `json:"extra,omitempty"` // values of unknown properties, kept out
+	Totals      Totals               `json:"totals"`
+	Digest      string               `json:"digest"` // order-free, of the accepted rows' typed columns
+	Columns     []Definition         `json:"columns"`
+	Files       []File               `json:"files"`
+	Objects     []object.Description `json:"objects"`
+	Quarantine  *object.Description  `json:"quarantine,omitempty"`
+	Oversize    []string             `json:"oversize,omitempty"` // objects of rows longer than a line may be
+	Memory      *memory.RunInfo      `json:"memory,omitempty"`
+}
+
+// File is one file that a stream took in.
+type File struct {
+	Number uint64 `json:"file"` // from 1 within the stream
+	Name   string `json:"name"`
+	Digest string `json:"digest"` // SHA-256 of the file as it was handed in
+	Batch  uint64 `json:"batch"`
+	Rows   int64  `json:"rows"`
+	Header string `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
+}
+
+// streamState is what the catalog keeps of a stream.
+type streamState struct {
+	Batches uint64           `json:"batches"`
+	Files   uint64           `json:"files"`
+	Merges  uint64           `json:"merges"` // compactions of the duplicate memory so far: they name its objects
+	Columns []Definition     `json:"columns"`
+	Memory  []memory.RunInfo `json:"memory"`
+}
+
+func streamKey(stream string) string              { return "stream/" + stream }
+func batchKey(stream string, batch uint64) string { return fmt.Sprintf("batch/%s/%08d", stream, batch) }
+func fileKey(stream, digest string) string        { return "file/" + stream + "/" + digest }
+func fileNumberKey(stream string, n uint64) string {
+	return fmt.Sprintf("filenumber/%s/%08d", stream, n)
+}
+func prefix(stream string, batch uint64) string {
+	return fmt.Sprintf("streams/%s/batches/%08d/", stream, batch)
+}
+
+// Batches lists a stream's batches numbered above after, in order.
+func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64) ([]Batch, error) {
+	var batches []Batch
+	err := c.View(ctx, func(tx catalog.Tx) error {
+		batches = nil
+		return tx.List("batch/"+stream+"/", func(_ string, value json.RawMessage) error {
+			var b Batch
+			if err := json.Unmarshal(value, &b); err != nil {
+				return err
+			}
+			if b.Batch > after {
+				batches = append(batches, b)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list batches of %s: %w", stream, err)
+	}
+	return batches, nil
+}
+
+// GetBatch reads one batch's manifest within a transaction.
+func GetBatch(tx catalog.Tx, stream string, batch uint64) (Batch, error) {
+	var b Batch
+	ok, err := tx.Get(batchKey(stream, batch), &b)
+	if err == nil && !ok {
+		err = fmt.Errorf("batch %d of %s is not in the catalog", batch, stream)
+	}
+	return b, err
+}
+
+// Sealed is how many batches a stream has: they are numbered from 1 without gaps.
+func Sealed(tx catalog.Tx, stream string) (uint64, error) {
+	var state streamState
+	_, err := tx.Get(streamKey(stream), &state)
+	return state.Batches, err
+}

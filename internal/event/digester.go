@@ -1,0 +1,98 @@
+package event
+
+import (
+	"encoding/binary"
+
+	"bursar/internal/column"
+	"bursar/internal/event/memory"
+	"bursar/internal/project"
+)
+
+// digester digests rows: identity for the duplicate memory, content for conflicts and the batch's digest.
+type digester struct {
+	stream *project.Stream
+	id     []int    // positions of the identity's columns; nil if it is derived
+	seeds  []uint64 // what stands for each column
+
+	file        *File // whose occurrences are counted
+	occurrences map[column.Digest]uint32
+}
+
+func newDigester(s *project.Stream) *digester {
+	d := &digester{stream: s}
+	for _, c := range s.Columns {
+		d.seeds = append(d.seeds, column.NameSeed(c.Name))
+	}
+	if !s.DerivedID() {
+		for _, name := range s.ID {
+			for i, c := range s.Columns {
+				if c.Name == name {
+					d.id = append(d.id, i)
+				}
+			}
+		}
+	}
+	return d
+}
+
+// digest fills in the content digest of each row.
+func (d *digester) digest(p *part, rows int) {
+	p.digests = make([]column.Digest, rows)
+	p.ids = make([]column.Digest, rows)
+	var buffer []byte
+	for r := range rows {
+		buffer = buffer[:0]
+		for c := range p.columns {
+			buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
+		}
+		p.digests[r] = column.Sum128(buffer)
+		if d.id == nil {
+			continue
+		}
+		buffer = buffer[:0]
+		for _, c := range d.id {
+			buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
+		}
+		p.ids[r] = column.Sum128(buffer)
+	}
+}
+
+// identify derives the identities that need it, in order of arrival, and hands the entry of each kept row to add.
+func (d *digester) identify(p *part, file *File, rows []int64, add func(memory.Entry)) error {
+	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
+	for r, row := range rows {
+		if d.id == nil {
+			p.ids[r] = d.derive(p.digests[r], file, row)
+			derived.AppendText([]byte(p.ids[r].String()))
+		}
+		if !p.keep[r] {
+			continue
+		}
+		place, err := memory.PlaceOf(file.Number, uint64(row))
+		if err != nil {
+			return err
+		}
+		add(memory.Entry{Hi: p.ids[r].Hi, Lo: p.ids[r].Lo, Content: p.digests[r].Hi, Place: place})
+	}
+	if d.id == nil {
+		p.columns = append(p.columns, derived)
+	}
+	return nil
+}
+
+// derive makes the identity of a stream that has none: `_row` from the file's digest and the row, `_content` from the row's
+// content and how often the file has held it so far.
+func (d *digester) derive(content column.Digest, file *File, row int64) column.Digest {
+	if d.stream.ID[0] == project.RowID {
+		buffer := append([]byte(file.Digest), 0)
+		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(row)))
+	}
+	if d.file != file {
+		d.file, d.occurrences = file, map[column.Digest]uint32{}
+	}
+	d.occurrences[content]++
+	var buffer []byte
+	buffer = binary.LittleEndian.AppendUint64(buffer, content.Hi)
+	buffer = binary.LittleEndian.AppendUint64(buffer, content.Lo)
+	return column.Sum128(binary.LittleEndian.AppendUint32(buffer, d.occurrences[content]))
+}

@@ -1,0 +1,185 @@
+package event
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/column"
+	"bursar/internal/object"
+)
+
+// laneCount is how many objects of a batch are written at a time. Segments go to the lanes in turn, so that the same rows
+// make the same objects (rule 5).
+const laneCount = 2
+
+// objectSize is where an object of a batch ends and the next begins: small enough to be made durable while later
+// ones are still written.
+const objectSize = 32 << 20
+
+// lane writes every laneCount-th segment of a batch.
+type lane struct {
+	w        *work
+	number   int
+	segments chan *segment
+	fields   []column.Field
+	columns  []column.Vector // the row group at hand
+	summers  []summer
+	digest   column.Digest
+
+	objects []*object.DescribedWriter
+	out     *object.DescribedWriter
+	parquet *column.ParquetWriter
+	pending []<-chan error // commits under way
+}
+
+func (l *lane) open(w *work, number int) {
+	l.w, l.number, l.segments = w, number, make(chan *segment, 1)
+	l.fields = Fields(w.stream)
+	types := make([]column.Type, len(l.fields))
+	for i, f := range l.fields {
+		types[i] = f.Type
+	}
+	l.columns = column.NewVectors(types, segmentRows)
+	l.summers = newSummers(w.stream)
+}
+
+func (l *lane) run(ctx context.Context) error {
+	for seg := range l.segments {
+		if err := l.write(ctx, seg); err != nil {
+			return err
+		}
+	}
+	return l.end()
+}
+
+// write sums and stores a segment's accepted rows and gives its blocks back.
+func (l *lane) write(ctx context.Context, seg *segment) error {
+	for i := range l.columns {
+		l.columns[i].Reset()
+	}
+	for i, block := range seg.blocks {
+		l.gather(seg, &seg.parts[i], block.Rows)
+		seg.in.Recycle(block)
+	}
+	if l.columns[0].Len() == 0 || l.w.options.DryRun {
+		return nil
+	}
+	if l.out == nil {
+		if err := l.begin(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.parquet.WriteGroup(l.columns); err != nil {
+		return fmt.Errorf("write %s: %w", l.out.Name, err)
+	}
+	l.out.Rows += int64(l.columns[0].Len())
+	if l.out.Bytes >= objectSize {
+		return l.turn()
+	}
+	return nil
+}
+
+// gather takes a part's kept rows into the row group, the totals and the digest.
+func (l *lane) gather(seg *segment, p *part, rows []int64) {
+	all := true
+	for r, kept := range p.keep {
+		if kept {
+			l.digest.Add(p.digests[r])
+		}
+		all = all && kept
+	}
+	l.sum(p)
+	file, row := &l.columns[len(l.columns)-2], &l.columns[len(l.columns)-1]
+	for i := range p.columns {
+		if all {
+			l.columns[i].AppendAll(&p.columns[i])
+		}
+	}
+	for r, kept := range p.keep {
+		if !kept {
+			continue
+		}
+		for i := range p.columns {
+			if !all {
+				l.columns[i].AppendFrom(&p.columns[i], r)
+			}
+		}
+		file.AppendInt(int64(seg.file.Number))
+		row.AppendInt(rows[r])
+	}
+}
+
+func (l *lane) sum(p *part) {
+	filter := 0
+	for i := range l.summers {
+		take := func(r int) bool { return p.keep[r] }
+		if l.w.stream.Totals[i].Where != "" {
+			where := &p.filters[filter]
+			filter++
+			take = func(r int) bool { return p.keep[r] && where.Ints[r] != 0 }
+		}
+		l.summers[i].add(p.columns, take)
+	}
+}
+
+// begin starts the lane's next object.
+func (l *lane) begin(ctx context.Context) error {
+	name := fmt.Sprintf("%sevents-%d-%04d.parquet", prefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
+	out, err := object.CreateDescribed(ctx, l.w.in.Objects, name)
+	if err != nil {
+		return err
+	}
+	var few []string // columns with few distinct values
+	for _, c := range l.w.stream.Columns {
+		if c.In != nil {
+			few = append(few, c.Name)
+		}
+	}
+	if l.parquet, err = column.NewParquetWriter(out, l.fields, few...); err != nil {
+		return err
+	}
+	l.out = out
+	return nil
+}
+
+// turn ends the object at hand and makes it durable in the background.
+func (l *lane) turn() error {
+	out := l.out
+	l.out = nil
+	if err := l.parquet.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", out.Name, err)
+	}
+	l.objects = append(l.objects, out)
+	done := make(chan error, 1)
+	go func() { done <- out.Commit() }()
+	l.pending = append(l.pending, done)
+	return nil
+}
+
+func (l *lane) end() error {
+	if l.out != nil {
+		if err := l.turn(); err != nil {
+			return err
+		}
+	}
+	return l.settle()
+}
+
+// settle waits for every commit under way.
+func (l *lane) settle() error {
+	var first error
+	for _, done := range l.pending {
+		if err := <-done; err != nil && first == nil {
+			first = err
+		}
+	}
+	l.pending = nil
+	return first
+}
+
+func (l *lane) abort() {
+	_ = l.settle() // the batch is given up: what became visible of it is swept by the next intake
+	if l.out != nil {
+		_ = l.out.Abort()
+	}
+}

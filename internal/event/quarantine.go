@@ -1,0 +1,206 @@
+package event
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf8"
+
+	"bursar/internal/catalog"
+	"bursar/internal/object"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Rejected is one row in quarantine: whole, with the reason.
+type Rejected struct {
+	Batch  uint64 `json:"batch"`
+	File   string `json:"file"`
+	Number uint64 `json:"number"` // of the file within the stream
+	Row    int64  `json:"row"`
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+	Raw    string `json:"raw"`              // the row as it stood in the file
+	Bytes  []byte `json:"bytes,omitempty"`  // in place of Raw where it is not UTF-8
+	Object string `json:"object,omitempty"` // in place of Raw where the row is longer than a line may be: the object that holds it
+}
+
+// reject is a row on its way into quarantine.
+type reject struct {
+	Row            int64
+	Column, Reason string
+	raw            []byte
+	rawFile        string
+}
+
+// quarantineWriter writes a batch's rejected rows: JSON lines, compressed.
+type quarantineWriter struct {
+	w   *work
+	out *object.DescribedWriter
+	zip *zstd.Encoder
+	err error
+}
+
+func newQuarantineWriter(ctx context.Context, w *work) *quarantineWriter {
+	q := &quarantineWriter{w: w}
+	if w.options.DryRun {
+		return q
+	}
+	q.out, q.err = object.CreateDescribed(ctx, w.in.Objects, prefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
+	if q.err == nil {
+		q.zip, q.err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
+	}
+	return q
+}
+
+func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) error {
+	if q.w.options.DryRun {
+		return discard(r.rawFile)
+	}
+	if q.err != nil {
+		return q.err
+	}
+	row := Rejected{Batch: q.w.batch.Batch, File: file.Name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason}
+	switch {
+	case r.rawFile != "":
+		name, err := q.keepOversize(ctx, r.rawFile)
+		if err != nil {
+			return err
+		}
+		row.Object = name
+	case utf8.Valid(r.raw):
+		row.Raw = string(r.raw)
+	default:
+		row.Bytes = r.raw
+	}
+	line, err := json.Marshal(row)
+	if err == nil {
+		_, err = q.zip.Write(append(line, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write quarantine: %w", err)
+	}
+	q.out.Rows++
+	return nil
+}
+
+func discard(path string) error {
+	if path == "" {
+		return nil
+	}
+	return os.Remove(path)
+}
+
+// keepOversize moves a row that is too long to be held in memory into an object of its own.
+func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (string, error) {
+	defer os.Remove(path)
+	in, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("keep oversize row: %w", err)
+	}
+	defer in.Close()
+	name := fmt.Sprintf("%soversize-%04d", prefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
+	out, err := q.w.in.Objects.Create(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return "", errors.Join(fmt.Errorf("keep oversize row: %w", err), out.Abort())
+	}
+	q.w.batch.Oversize = append(q.w.batch.Oversize, name)
+	return name, out.Commit()
+}
+
+// finish makes the rows durable and describes their object; nil when there is none.
+func (q *quarantineWriter) finish() (*object.Description, error) {
+	if q.w.options.DryRun || q.err != nil {
+		return nil, q.err
+	}
+	if err := q.zip.Close(); err != nil {
+		return nil, fmt.Errorf("write quarantine: %w", err)
+	}
+	err := q.out.Commit()
+	return &q.out.Description, err
+}
+
+func (q *quarantineWriter) abort() {
+	if q.out != nil {
+		_ = q.out.Abort() // nothing of it is visible either way
+	}
+}
+
+// retried marks a quarantine whose rows a later batch has taken up again.
+type retried struct {
+	Batch uint64 `json:"batch"` // the batch that took them up
+}
+
+func retriedKey(stream string, batch uint64) string {
+	return fmt.Sprintf("retried/%s/%08d", stream, batch)
+}
+
+// Quarantine calls each for every row of the stream that is in quarantine now, batch by batch.
+func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
+	batches, err := quarantined(ctx, c, stream)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if err := readQuarantine(ctx, store, b.Quarantine.Name, each); err != nil {
+			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, stream, err)
+		}
+	}
+	return nil
+}
+
+// quarantined lists the batches whose rejected rows no later batch has taken up.
+func quarantined(ctx context.Context, c catalog.Catalog, stream string) ([]Batch, error) {
+	all, err := Batches(ctx, c, stream, 0)
+	if err != nil {
+		return nil, err
+	}
+	var open []Batch
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		open = nil
+		for _, b := range all {
+			var later retried
+			again, err := tx.Get(retriedKey(stream, b.Batch), &later)
+			if err != nil {
+				return err
+			}
+			if b.Quarantine != nil && !again {
+				open = append(open, b)
+			}
+		}
+		return nil
+	})
+	return open, err
+}
+
+func readQuarantine(ctx context.Context, store object.Store, name string, each func(Rejected) error) error {
+	in, err := store.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	zip, err := zstd.NewReader(bufio.NewReader(io.NewSectionReader(in, 0, in.Size())), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	defer zip.Close()
+	rows := json.NewDecoder(zip)
+	for {
+		var row Rejected
+		if err := rows.Decode(&row); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := each(row); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package event
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/event/memory"
+)
+
+// finish counts, checks rule 4, and seals the batch unless nothing new came in.
+func (w *work) finish(ctx context.Context) (Result, error) {
+	if err := w.total(); err != nil {
+		return Result{}, err
+	}
+	b := &w.batch
+	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
+		return Result{}, fmt.Errorf("bug: %d rows are not %d accepted + %d quarantined + %d duplicates (rule 4)", b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
+	}
+	if limit := w.options.MaxRejected; limit > 0 && float64(b.Quarantined) > limit*float64(b.Rows) {
+		return w.result(0), fmt.Errorf("%w: %d of %d; nothing was sealed", ErrTooManyRejected, b.Quarantined, b.Rows)
+	}
+	if w.options.DryRun {
+		return w.result(0), nil
+	}
+	number := b.Batch
+	if b.Accepted == 0 && b.Quarantined == 0 {
+		number = 0
+	}
+	if err := w.seal(ctx, number); err != nil {
+		return Result{}, fmt.Errorf("seal batch %d of %s: %w", b.Batch, w.stream.Name, err)
+	}
+	return w.result(number), w.compact(ctx)
+}
+
+// total brings the lanes' sums and digests together.
+func (w *work) total() error {
+	w.batch.Rows += w.repeated
+	w.batch.Duplicates += w.repeated
+	summers := newSummers(w.stream)
+	var digest column.Digest
+	for i := range w.lanes {
+		digest.Add(w.lanes[i].digest)
+		for t := range summers {
+			summers[t].Merge(w.lanes[i].summers[t].Sums)
+		}
+		for _, o := range w.lanes[i].objects {
+			w.batch.Objects = append(w.batch.Objects, o.Description)
+		}
+	}
+	totals, err := totalsOf(summers)
+	w.batch.Totals, w.batch.Digest = totals, digest.String()
+	return err
+}
+
+func (w *work) result(batch uint64) Result {
+	b := &w.batch
+	return Result{
+		Stream: b.Stream, Batch: batch, Rows: b.Rows, Accepted: b.Accepted, Quarantined: b.Quarantined,
+		Duplicates: b.Duplicates, Extra: b.Extra, Totals: b.Totals, Digest: b.Digest,
+	}
+}
+
+// seal makes the rest of the batch durable, then commits it: manifest, files, duplicate memory and the next
+// numbers in one transaction (rule 1). With number 0 only the files are remembered.
+func (w *work) seal(ctx context.Context, number uint64) error {
+	for _, f := range w.files {
+		f.Batch = number
+		w.batch.Files = append(w.batch.Files, *f)
+	}
+	if number != 0 {
+		if err := w.writeObjects(ctx); err != nil {
+			return err
+		}
+	}
+	w.state.Files += uint64(len(w.files))
+	w.state.Columns = w.batch.Columns
+	return w.in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		if number != 0 {
+			if err := tx.Put(batchKey(w.stream.Name, number), w.batch); err != nil {
+				return err
+			}
+		}
+		for _, f := range w.files {
+			if err := w.putFile(tx, f); err != nil {
+				return err
+			}
+		}
+		for _, batch := range w.retries {
+			if err := tx.Put(retriedKey(w.stream.Name, batch), retried{Batch: w.batch.Batch}); err != nil {
+				return err
+			}
+		}
+		return tx.Put(streamKey(w.stream.Name), w.state)
+	})
+}
+
+func (w *work) putFile(tx catalog.Tx, f *File) error {
+	if err := tx.Put(fileNumberKey(w.stream.Name, f.Number), f); err != nil {
+		return err
+	}
+	if w.broken[f] { // handed in again it must fail again
+		return nil
+	}
+	return tx.Put(fileKey(w.stream.Name, f.Digest), f)
+}
+
+// writeObjects writes what belongs to the whole batch: quarantine, ids, manifest.
+func (w *work) writeObjects(ctx context.Context) error {
+	var err error
+	if w.rejects != nil {
+		if w.batch.Quarantine, err = w.rejects.finish(); err != nil {
+			return err
+		}
+	}
+	if w.known.Len() > 0 {
+		run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+"ids", w.received)
+		if err != nil {
+			return err
+		}
+		w.batch.Memory = &run
+		w.state.Memory = append(w.state.Memory, run)
+	}
+	w.state.Batches = w.batch.Batch
+	text, err := json.MarshalIndent(w.batch, "", "  ")
+	if err != nil {
+		return err
+	}
+	out, err := w.in.Objects.Create(ctx, prefix(w.stream.Name, w.batch.Batch)+"manifest.json")
+	if err != nil {
+		return err
+	}
+	if _, err := out.Write(text); err != nil {
+		return errors.Join(err, out.Abort())
+	}
+	return out.Commit()
+}
+
+// compact merges runs of the duplicate memory while there is a crowd of a size. The catalog swaps them before the old
+// objects go, so that a crash in between only leaves objects that nothing names.
+func (w *work) compact(ctx context.Context) error {
+	for {
+		crowd := memory.Plan(w.state.Memory)
+		if len(crowd) == 0 {
+			return nil
+		}
+		name := fmt.Sprintf("streams/%s/memory/%08d", w.stream.Name, w.state.Merges+1)
+		merged, err := memory.Compact(ctx, w.in.Objects, w.in.Scratch, crowd, name)
+		if err != nil {
+			return fmt.Errorf("compact duplicate memory of %s: %w", w.stream.Name, err)
+		}
+		state := w.state
+		state.Merges++
+		state.Memory = []memory.RunInfo{}
+		gone := map[string]bool{}
+		for _, run := range crowd {
+			gone[run.Name] = true
+		}
+		for _, run := range w.state.Memory {
+			if !gone[run.Name] {
+				state.Memory = append(state.Memory, run)
+			}
+		}
+		state.Memory = append(state.Memory, merged)
+		err = w.in.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(streamKey(w.stream.Name), state) })
+		if err != nil {
+			return fmt.Errorf("record compaction of %s: %w", w.stream.Name, err)
+		}
+		w.state = state
+		for name := range gone {
+			if err := w.in.Objects.Delete(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+}

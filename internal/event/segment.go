@@ -1,0 +1,202 @@
+package event
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"bursar/internal/column"
+	"bursar/internal/event/memory"
+	"bursar/internal/event/scan"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// segmentRows is how many rows are judged at a time and make one row group of a batch's object.
+const segmentRows = 1 << 17
+
+// segment is a run of rows of one file on its way through the flow.
+type segment struct {
+	in      *scan.File
+	file    *File
+	blocks  []*scan.Block
+	rows    int
+	parts   []part // one a block
+	entries []memory.Entry
+	ready   chan struct{} // closed when prepared
+	err     error
+}
+
+// part is what preparing a block makes of it.
+type part struct {
+	columns []column.Vector // the stream's, then a derived identity
+	filters []column.Vector // one a total with `where`
+	digests []column.Digest // of each row's content
+	ids     []column.Digest // of each row's identity
+	keep    []bool
+	rejects []reject
+}
+
+func (w *work) segment(in *scan.File, file *File) *segment {
+	return &segment{in: in, file: file, ready: make(chan struct{})}
+}
+
+// flow runs take and everything behind it at once: segments are prepared by some goroutines, judged one after another in
+// order, and written by the lanes.
+func (w *work) flow(ctx context.Context, take func(ctx context.Context) error) error {
+	w.segments = make(chan *segment, 2)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(w.segments)
+		return take(ctx)
+	})
+	for i := range w.lanes {
+		w.lanes[i].open(w, i)
+		group.Go(func() error { return w.lanes[i].run(ctx) })
+	}
+	group.Go(func() error {
+		defer func() {
+			for i := range w.lanes {
+				close(w.lanes[i].segments)
+			}
+		}()
+		return w.judgeAll(ctx)
+	})
+	return group.Wait()
+}
+
+// send starts preparing a segment and queues it for judging, in order.
+func (w *work) send(ctx context.Context, seg *segment) error {
+	go func() {
+		defer close(seg.ready)
+		seg.err = w.prepare(ctx, seg)
+	}()
+	select {
+	case w.segments <- seg:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *work) judgeAll(ctx context.Context) error {
+	next := 0
+	for seg := range w.segments {
+		<-seg.ready
+		if seg.err != nil {
+			return seg.err
+		}
+		if err := w.judge(ctx, seg); err != nil {
+			return err
+		}
+		select {
+		case w.lanes[next].segments <- seg:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		next = (next + 1) % laneCount
+	}
+	return nil
+}
+
+// prepare computes columns and digests rows: all that needs no order.
+func (w *work) prepare(ctx context.Context, seg *segment) error {
+	seg.parts = make([]part, len(seg.blocks))
+	for i, block := range seg.blocks {
+		p := &seg.parts[i]
+		p.keep = make([]bool, len(block.Rows))
+		for r := range p.keep {
+			p.keep[r] = true
+		}
+		for _, r := range block.Rejects {
+			p.rejects = append(p.rejects, reject{Row: r.Row, Column: r.Column, Reason: r.Reason, raw: r.Raw, rawFile: r.RawFile})
+		}
+		if err := w.computer.compute(ctx, block, p); err != nil {
+			return err
+		}
+		w.digester.digest(p, len(block.Rows))
+	}
+	return nil
+}
+
+// judge decides on each row in order of arrival: accepted, duplicate, or in quarantine (rule 1).
+func (w *work) judge(ctx context.Context, seg *segment) error {
+	if err := w.collect(seg); err != nil {
+		return err
+	}
+	verdicts := make([]memory.Verdict, len(seg.entries))
+	if err := w.known.Check(seg.entries, verdicts); err != nil {
+		return fmt.Errorf("check for duplicates: %w", err)
+	}
+	next := 0
+	for i, block := range seg.blocks {
+		p := &seg.parts[i]
+		for r, kept := range p.keep {
+			if !kept {
+				continue
+			}
+			verdict := verdicts[next]
+			next++
+			switch verdict.Kind {
+			case memory.New:
+				w.batch.Accepted++
+				continue
+			case memory.Duplicate:
+				w.batch.Duplicates++
+			case memory.Conflict:
+				reason, err := w.conflict(verdict.First)
+				if err != nil {
+					return err
+				}
+				p.rejects = append(p.rejects, reject{Row: block.Rows[r], Reason: reason, raw: block.Raw(r)})
+			}
+			p.keep[r] = false
+		}
+		w.batch.Rows += int64(len(block.Rows) + len(block.Rejects))
+		w.batch.Extra += block.Extra
+		if err := w.quarantine(ctx, seg.file, p.rejects); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect lists the entries to look up, the rows that preparing has not rejected. An occurrence number within the file is only
+// known here, in order, so derived `_content` identities are made here.
+func (w *work) collect(seg *segment) error {
+	seg.entries = slices.Grow(seg.entries, seg.rows)
+	for i, block := range seg.blocks {
+		p := &seg.parts[i]
+		if err := w.digester.identify(p, seg.file, block.Rows, func(e memory.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) conflict(first memory.Place) (string, error) {
+	file, err := w.place(first)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("conflict: this id was accepted before with other values, in batch %d, file %s, row %d", file.Batch, file.Name, first.Row()), nil
+}
+
+// quarantine keeps rejected rows, in row order.
+func (w *work) quarantine(ctx context.Context, file *File, rejects []reject) error {
+	if len(rejects) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(rejects, func(a, b reject) int { return cmp.Compare(a.Row, b.Row) })
+	if w.rejects == nil {
+		w.rejects = newQuarantineWriter(ctx, w)
+	}
+	for _, r := range rejects {
+		if err := w.rejects.write(ctx, file, r); err != nil {
+			return err
+		}
+	}
+	w.batch.Quarantined += int64(len(rejects))
+	return nil
+}

@@ -1,0 +1,135 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/project"
+
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+)
+
+// Totals are control totals by name, then by group; the group of a total without `by` is "". Sums are exact
+// decimals in text with the measure's scale (rule 2).
+type Totals map[string]map[string]string
+
+// MarshalJSON prints a total without `by` as {name: "12.30"} and one with it as {name: {group: "12.30"}}.
+func (t Totals) MarshalJSON() ([]byte, error) {
+	out := make(map[string]any, len(t))
+	for name, groups := range t {
+		if sum, plain := groups[""]; plain && len(groups) == 1 {
+			out[name] = sum
+			continue
+		}
+		out[name] = groups
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Totals) UnmarshalJSON(text []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return err
+	}
+	*t = Totals{}
+	for name, value := range raw {
+		groups := map[string]string{}
+		if len(value) > 0 && value[0] == '"' {
+			var sum string
+			if err := json.Unmarshal(value, &sum); err != nil {
+				return err
+			}
+			groups[""] = sum
+		} else if err := json.Unmarshal(value, &groups); err != nil {
+			return err
+		}
+		(*t)[name] = groups
+	}
+	return nil
+}
+
+// Add sums other totals in; both hold sums of the same scale under a name.
+func (t Totals) Add(other Totals) error {
+	for name, groups := range other {
+		if t[name] == nil {
+			t[name] = map[string]string{}
+		}
+		for group, sum := range groups {
+			total, err := AddDecimals(t[name][group], sum)
+			if err != nil {
+				return fmt.Errorf("add total %s: %w", name, err)
+			}
+			t[name][group] = total
+		}
+	}
+	return nil
+}
+
+// AddDecimals adds two decimals written with the same scale; an empty text is nothing.
+func AddDecimals(a, b string) (string, error) {
+	if a == "" {
+		return b, nil
+	}
+	x, scale, okA := unscaled(a)
+	y, scaleB, okB := unscaled(b)
+	if !okA || !okB || scale != scaleB {
+		return "", fmt.Errorf("decimals %q and %q cannot be added", a, b)
+	}
+	n, err := column.Narrow(x.Add(x, y))
+	return string(column.AppendDecimal(nil, n, scale)), err
+}
+
+// unscaled reads a decimal without its mark, and its scale.
+func unscaled(s string) (n *big.Int, scale int, ok bool) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	n, ok = new(big.Int).SetString(whole+fraction, 10)
+	return n, len(fraction), ok
+}
+
+// summer sums one control total over a batch.
+type summer struct {
+	*column.Sums
+	total   *project.Total
+	measure int // position of the summed column
+	by      int // position of the group column, or -1
+}
+
+func newSummers(s *project.Stream) []summer {
+	position := func(name string) int {
+		return slices.IndexFunc(s.Columns, func(c project.Column) bool { return c.Name == name })
+	}
+	summers := make([]summer, len(s.Totals))
+	for i := range s.Totals {
+		t := &s.Totals[i]
+		summers[i] = summer{Sums: column.NewSums(s.TotalType(t).Scale), total: t, measure: position(t.Sum), by: position(t.By)}
+	}
+	return summers
+}
+
+func (s *summer) add(columns []column.Vector, take func(i int) bool) {
+	var by *column.Vector
+	if s.by >= 0 {
+		by = &columns[s.by]
+	}
+	s.Add(&columns[s.measure], by, take)
+}
+
+func totalsOf(summers []summer) (Totals, error) {
+	totals := Totals{}
+	for _, s := range summers {
+		groups, err := s.Text()
+		if err != nil {
+			return nil, fmt.Errorf("total %s: %w", s.total.Name, err)
+		}
+		if len(groups) == 0 && s.by < 0 {
+			groups[""] = string(column.AppendDecimal(nil, decimal128.Num{}, s.Scale))
+		}
+		totals[s.total.Name] = groups
+	}
+	return totals, nil
+}

@@ -1,0 +1,90 @@
+package event
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// The hidden columns of a batch: where an event was read from.
+const (
+	FileColumn = "_file" // number of the file within the stream
+	RowColumn  = "_row"  // where the record starts in it
+)
+
+// Fields are the columns of a batch's objects: the stream's, a derived identity if it has one, and the source.
+func Fields(s *project.Stream) []column.Field {
+	fields := make([]column.Field, 0, len(s.Columns)+3)
+	for _, c := range s.Columns {
+		fields = append(fields, column.Field{Name: c.Name, Type: c.Type})
+	}
+	if s.DerivedID() {
+		fields = append(fields, column.Field{Name: project.DerivedIDColumn, Type: column.Type{Kind: column.String}})
+	}
+	return append(fields,
+		column.Field{Name: FileColumn, Type: column.Type{Kind: column.BigInt}},
+		column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}})
+}
+
+// ViewSQL is a SELECT over the events of batches with the stream's columns as declared now: a column that a batch was
+// sealed without is null, and one whose type has grown since is cast.
+func ViewSQL(files object.Local, s *project.Stream, batches []Batch) string {
+	var selects []string
+	for len(batches) > 0 {
+		n := 1
+		for n < len(batches) && slices.EqualFunc(batches[n].Columns, batches[0].Columns, sameShape) {
+			n++
+		}
+		if sql := selectSQL(files, s, batches[:n]); sql != "" {
+			selects = append(selects, sql)
+		}
+		batches = batches[n:]
+	}
+	if len(selects) == 0 {
+		return emptySQL(s)
+	}
+	return strings.Join(selects, "\nUNION ALL\n")
+}
+
+func sameShape(a, b Definition) bool { return a.Name == b.Name && a.Type == b.Type }
+
+// selectSQL reads the objects of batches whose columns are alike.
+func selectSQL(files object.Local, s *project.Stream, batches []Batch) string {
+	var paths []string
+	for _, b := range batches {
+		for _, o := range b.Objects {
+			paths = append(paths, duck.Literal(files.Path(o.Name)))
+		}
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	fields := Fields(s)
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		name := column.QuoteIdentifier(f.Name)
+		was := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
+		switch {
+		case strings.HasPrefix(f.Name, "_") || was >= 0 && batches[0].Columns[was].Type == f.Type.String():
+			list[i] = name
+		case was >= 0:
+			list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", name, f.Type.SQL(), name)
+		default:
+			list[i] = fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), name)
+		}
+	}
+	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])", strings.Join(list, ", "), strings.Join(paths, ", "))
+}
+
+func emptySQL(s *project.Stream) string {
+	var list []string
+	for _, f := range Fields(s) {
+		list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name)))
+	}
+	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
+}

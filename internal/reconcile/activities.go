@@ -1,0 +1,131 @@
+// The steps of a run as activities: alive by heartbeat, one at a time for a pipeline, errors by class.
+
+package reconcile
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"bursar/internal/failure"
+	"bursar/internal/temporal"
+)
+
+// beatEvery is the time between heartbeats, and so the longest until a step learns that it is cancelled.
+const beatEvery = time.Second
+
+// activities are the Steps as Temporal calls them.
+type activities struct {
+	steps Steps
+	lanes lanes
+}
+
+// NewWorker returns a worker that carries out the workflow of every pipeline by calling steps. The caller starts it
+// before the first RunReconcile and stops it before the client closes; stopping cancels the steps that are at work.
+func NewWorker(c client.Client, steps Steps) worker.Worker {
+	w := worker.New(c, TaskQueue, worker.Options{
+		MaxConcurrentWorkflowTaskPollers: 2,
+		MaxConcurrentActivityTaskPollers: 2,
+		MaxHeartbeatThrottleInterval:     beatEvery,
+		WorkerStopTimeout:                5 * time.Second,
+		// A step may take every core for itself; that the workflow's code then waits is no deadlock.
+		DeadlockDetectionTimeout: time.Minute,
+		// Code that no longer fits a history fails the workflow, visibly; the next start goes on from the catalog.
+		WorkflowPanicPolicy: worker.FailWorkflow,
+	})
+	registerReconcile(w, steps)
+	return w
+}
+
+// reconcileRegistry is the part of a worker, and of a test environment, that takes names.
+type reconcileRegistry interface {
+	RegisterWorkflow(w any)
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// registerReconcile gives each step an activity name of its own, which is what people see in a history.
+func registerReconcile(r reconcileRegistry, steps Steps) {
+	a := &activities{steps: steps}
+	r.RegisterWorkflow(Reconcile)
+	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
+	for _, step := range StepNames {
+		r.RegisterActivityWithOptions(a.step, activity.RegisterOptions{Name: step})
+	}
+}
+
+func (a *activities) next(ctx context.Context, in NextInput) (out NextResult, err error) {
+	err = a.work(ctx, in.Pipeline, func() error {
+		out.Ref, out.Backlog, err = a.steps.Next(ctx, in.Pipeline)
+		return err
+	})
+	return out, err
+}
+
+func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, err error) {
+	err = a.work(ctx, in.Ref.Pipeline, func() error {
+		out, err = a.steps.Step(ctx, in.Ref, in.Step)
+		return err
+	})
+	return out, err
+}
+
+// work calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in
+// this process: a process held up for longer than the heartbeat timeout wakes with its step already given out again.
+func (a *activities) work(ctx context.Context, pipeline string, fn func() error) error {
+	defer beat(ctx)()
+	leave, err := a.lanes.enter(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	err = fn()
+	tellRetry(ctx, err)
+	return temporal.ActivityError(err)
+}
+
+// beat sends heartbeats until the returned function is called.
+func beat(ctx context.Context) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	go func() {
+		ticker := time.NewTicker(beatEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				activity.RecordHeartbeat(ctx)
+			}
+		}
+	}()
+	return stop
+}
+
+// tellRetry logs the errors that nobody is told of otherwise, because another attempt follows.
+func tellRetry(ctx context.Context, err error) {
+	attempt := activity.GetInfo(ctx).Attempt
+	if err == nil || ctx.Err() != nil || !failure.Of(err).Retryable() || attempt >= temporal.RetryPolicy().MaximumAttempts {
+		return
+	}
+	activity.GetLogger(ctx).Warn("step failed and is tried again", "error", err)
+}
+
+// lanes let one goroutine at a time into each pipeline. The zero value is ready.
+type lanes struct{ doors sync.Map }
+
+// enter waits for the pipeline's lane; leave frees it.
+func (l *lanes) enter(ctx context.Context, pipeline string) (leave func(), err error) {
+	made, _ := l.doors.LoadOrStore(pipeline, make(chan struct{}, 1))
+	door := made.(chan struct{}) //nolint:errcheck // nothing else is stored
+	select {
+	case door <- struct{}{}:
+		return func() { <-door }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+

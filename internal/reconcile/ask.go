@@ -1,0 +1,209 @@
+package reconcile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/fold"
+)
+
+// Answer is one artifact as of a run.
+type Answer struct {
+	Key       json.RawMessage `json:"key"`
+	Run       uint64          `json:"run"` // that wrote it
+	Watermark time.Time       `json:"watermark"`
+	Artifact  json.RawMessage `json:"artifact"`
+	History   []Version       `json:"history,omitempty"` // newest first
+}
+
+// Version is an artifact as one run left it.
+type Version struct {
+	Run      uint64          `json:"run"`
+	Artifact json.RawMessage `json:"artifact"`
+}
+
+// Get finds one artifact as of a run, or as of now when asOf is 0. The key is given as text for one column, or as a JSON array
+// of values for several.
+func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (Answer, error) {
+	plan, g, err := e.reading(ctx, pipeline)
+	if err != nil {
+		return Answer{}, err
+	}
+	if asOf == 0 || asOf > g.Published {
+		asOf = g.Published
+	}
+	columns, err := parseKey(plan, key)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := Answer{Key: keyJSON(columns, 0), Watermark: g.Watermark}
+	err = e.Index.History(ctx, g.space(), asOf, artifact.AppendKey(nil, columns, 0), func(entry artifact.Entry) error {
+		if len(answer.History) > 0 && !history {
+			return errStop
+		}
+		version, err := e.version(ctx, plan, &g, entry)
+		answer.History = append(answer.History, version)
+		return err
+	})
+	if err != nil && err != errStop {
+		return Answer{}, fmt.Errorf("get %s from %s: %w", key, pipeline, err)
+	}
+	if len(answer.History) == 0 {
+		return Answer{}, &NotFoundError{fmt.Sprintf("key %s in %s", answer.Key, pipeline)}
+	}
+	answer.Run, answer.Artifact = answer.History[0].Run, answer.History[0].Artifact
+	if !history {
+		answer.History = nil
+	}
+	return answer, nil
+}
+
+// errStop ends a walk early.
+var errStop = fmt.Errorf("enough")
+
+func (e *Engine) version(ctx context.Context, plan *fold.Plan, g *Generation, entry artifact.Entry) (Version, error) {
+	record, err := artifact.ReadRecord(ctx, e.Objects, g.space(), entry)
+	if err != nil {
+		return Version{}, err
+	}
+	row := newRow(plan)
+	if err := artifact.DecodeRecord(record, row); err != nil {
+		return Version{}, err
+	}
+	return Version{Run: entry.Run, Artifact: newPrinter(plan).artifact(nil, row, 0)}, nil
+}
+
+// reading is what a question needs: the compiled pipeline, still as its artifacts were made, and the generation.
+func (e *Engine) reading(ctx context.Context, pipeline string) (*fold.Plan, Generation, error) {
+	g, err := e.Current(ctx, pipeline)
+	if err != nil {
+		return nil, g, err
+	}
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return nil, g, err
+	}
+	if g.Generation > 0 {
+		err = checkFingerprint(plan, g.Fingerprint)
+	}
+	return plan, g, err
+}
+
+// newRow makes empty columns for a record: the key's, then the record's.
+func newRow(plan *fold.Plan) []column.Vector {
+	return column.NewVectors(typesOf(recordFields(plan)), 0)
+}
+
+func recordFields(plan *fold.Plan) []column.Field {
+	return append(append([]column.Field{}, plan.Key...), plan.RecordFields()...)
+}
+
+func resetRow(row []column.Vector) {
+	for i := range row {
+		row[i].Reset()
+	}
+}
+
+// printer prints artifacts: every declared column in declared order, hidden state left out.
+type printer struct {
+	width   int
+	names   [][]byte // "name":
+	columns []int    // position of each declared column in a record
+	items   [][]int
+}
+
+func newPrinter(plan *fold.Plan) *printer {
+	p := &printer{width: len(plan.Key)}
+	for _, f := range plan.Pipeline.Artifact {
+		for i, c := range plan.Record {
+			if c.Name == f.Name {
+				p.names = append(p.names, append(column.QuoteJSON(f.Name), ':'))
+				p.columns = append(p.columns, len(plan.Key)+i)
+				p.items = append(p.items, c.Items)
+			}
+		}
+	}
+	return p
+}
+
+func (p *printer) artifact(dst []byte, row []column.Vector, i int) []byte {
+	dst = append(dst, '{')
+	for c, at := range p.columns {
+		if c > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, p.names[c]...)
+		if p.items[c] != nil {
+			dst = row[at].AppendItemsJSON(dst, i, p.items[c])
+			continue
+		}
+		dst = row[at].AppendJSON(dst, i)
+	}
+	return append(dst, '}')
+}
+
+// line prints {"key":…,"artifact":{…}} and a line end.
+func (p *printer) line(dst []byte, row []column.Vector, i int) []byte {
+	dst = append(dst, `{"key":`...)
+	dst = appendKeyJSON(dst, row[:p.width], i)
+	dst = append(dst, `,"artifact":`...)
+	dst = p.artifact(dst, row, i)
+	return append(dst, '}', '\n')
+}
+
+// keyJSON prints a key in its own JSON type, a composite key as an array.
+func keyJSON(key []column.Vector, i int) json.RawMessage { return appendKeyJSON(nil, key, i) }
+
+func appendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
+	if len(key) == 1 {
+		return key[0].AppendJSON(dst, i)
+	}
+	dst = append(dst, '[')
+	for c := range key {
+		if c > 0 {
+			dst = append(dst, ',')
+		}
+		dst = key[c].AppendJSON(dst, i)
+	}
+	return append(dst, ']')
+}
+
+// parseKey reads a key as it is printed; the text of a single key column may stand without quotes.
+func parseKey(plan *fold.Plan, text string) ([]column.Vector, error) {
+	values := []string{text}
+	if len(plan.Key) > 1 || json.Valid([]byte(text)) && bytes.HasPrefix([]byte(text), []byte(`"`)) {
+		var parsed any
+		decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+		decoder.UseNumber()
+		if err := decoder.Decode(&parsed); err != nil {
+			return nil, keyError(plan, text)
+		}
+		list, ok := parsed.([]any)
+		if !ok {
+			list = []any{parsed}
+		}
+		values = values[:0]
+		for _, v := range list {
+			values = append(values, fmt.Sprint(v))
+		}
+	}
+	if len(values) != len(plan.Key) {
+		return nil, keyError(plan, text)
+	}
+	key := column.NewVectors(typesOf(plan.Key), 1)
+	for i, v := range values {
+		if err := parseValue(&key[i], v); err != nil {
+			return nil, fmt.Errorf("key column %s: %w", plan.Key[i].Name, err)
+		}
+	}
+	return key, nil
+}
+
+func keyError(plan *fold.Plan, text string) error {
+	return fmt.Errorf("key %q is not a JSON array of the %d values %s", text, len(plan.Key), fold.Names(plan.Key))
+}

@@ -1,0 +1,92 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/fold"
+)
+
+// Exported says what an export wrote: its digest is the SHA-256 of the bytes, equal for equal results.
+type Exported struct {
+	Rows   int64  `json:"rows"`
+	Digest string `json:"digest"`
+}
+
+// Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line.
+func (e *Engine) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
+	plan, g, err := e.reading(ctx, pipeline)
+	if err != nil {
+		return Exported{}, err
+	}
+	return e.export(ctx, plan, &g, g.Published, w)
+}
+
+func (e *Engine) export(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, w io.Writer) (Exported, error) {
+	hash := sha256.New()
+	w = io.MultiWriter(w, hash)
+	printer := newPrinter(plan)
+	var out Exported
+	var lines []byte
+	err := e.walk(ctx, plan, g, asOf, func(row []column.Vector) error {
+		lines = lines[:0]
+		for i := range row[0].Len() {
+			lines = printer.line(lines, row, i)
+		}
+		out.Rows += int64(row[0].Len())
+		_, err := w.Write(lines)
+		return err
+	})
+	if err != nil {
+		return Exported{}, fmt.Errorf("export %s: %w", plan.Pipeline.Name, err)
+	}
+	out.Digest = hex.EncodeToString(hash.Sum(nil))
+	return out, nil
+}
+
+// walkRows is how many artifacts a walk reads at a time.
+const walkRows = 1 << 14
+
+// walk hands all artifacts as of a run to each, in key order, some thousand at a time.
+func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, each func(row []column.Vector) error) error {
+	var entries []artifact.Entry
+	row := newRow(plan)
+	flush := func() error {
+		if len(entries) == 0 {
+			return nil
+		}
+		records := make([][]byte, len(entries))
+		err := artifact.Fetch(ctx, e.Objects, g.space(), entries, e.Workers, func(_, i int, record []byte) error {
+			records[i] = append([]byte(nil), record...)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		resetRow(row)
+		for i, record := range records {
+			if err := artifact.DecodeRecord(record, row); err != nil {
+				return fmt.Errorf("read artifact at %v: %w", entries[i].Location, err)
+			}
+		}
+		entries = entries[:0]
+		return each(row)
+	}
+	err := e.Index.Scan(ctx, g.space(), asOf, func(entry artifact.Entry) error {
+		entry.Key = nil
+		entries = append(entries, entry)
+		if len(entries) == walkRows {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}

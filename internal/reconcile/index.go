@@ -1,0 +1,94 @@
+package reconcile
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/fold"
+)
+
+// index points every key of the run's parts to its record. It reads the parts themselves, so what is pointed to has been
+// read back and its checksum compared.
+func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
+	rows := int64(0)
+	reader := &partReader{ctx: ctx, store: e.Objects, run: run, key: column.NewVectors(typesOf(plan.Key), 0), width: len(plan.Key) + len(plan.Record)}
+	defer reader.close()
+	err := e.Index.Load(ctx, run.space(), run.Run, func() (artifact.Entry, bool, error) {
+		entry, err := reader.next()
+		if err == io.EOF {
+			return entry, false, nil
+		}
+		rows++
+		return entry, err == nil, err
+	})
+	if err == nil && rows != run.Created+run.Updated {
+		err = fmt.Errorf("bug: %d entries for %d artifacts", rows, run.Created+run.Updated)
+	}
+	return rows, err
+}
+
+// partReader walks the records of a run's parts in order.
+type partReader struct {
+	ctx   context.Context
+	store Store
+	run   *Run
+	key   []column.Vector
+	width int
+
+	part   int // the next part to open
+	in     io.Closer
+	scan   *artifact.Scanner
+	buffer []byte
+}
+
+// next returns the entry of the next record, io.EOF at the end. Its key is valid until the call after.
+func (r *partReader) next() (artifact.Entry, error) {
+	for {
+		if r.scan == nil {
+			if r.part == len(r.run.Parts) {
+				return artifact.Entry{}, io.EOF
+			}
+			if err := r.open(); err != nil {
+				return artifact.Entry{}, err
+			}
+		}
+		offset, record, err := r.scan.Next()
+		if err == io.EOF {
+			r.close()
+			continue
+		}
+		if err != nil {
+			return artifact.Entry{}, fmt.Errorf("read %s: %w", r.run.Parts[r.part-1].Name, err)
+		}
+		for i := range r.key {
+			r.key[i].Reset()
+		}
+		if err := artifact.DecodeKey(record, r.key, r.width); err != nil {
+			return artifact.Entry{}, fmt.Errorf("read %s at %d: %w", r.run.Parts[r.part-1].Name, offset, err)
+		}
+		r.buffer = artifact.AppendKey(r.buffer[:0], r.key, 0)
+		at := artifact.Location{Part: uint32(r.part - 1), Offset: offset, Length: uint32(len(record))}
+		return artifact.Entry{Key: r.buffer, Run: r.run.Run, Location: at}, nil
+	}
+}
+
+func (r *partReader) open() error {
+	in, err := r.store.Open(r.ctx, r.run.Parts[r.part].Name)
+	if err != nil {
+		return err
+	}
+	r.in, r.scan = in, artifact.NewScanner(bufio.NewReaderSize(io.NewSectionReader(in, 0, in.Size()), 1<<20))
+	r.part++
+	return nil
+}
+
+func (r *partReader) close() {
+	if r.in != nil {
+		_ = r.in.Close() // only read
+	}
+	r.in, r.scan = nil, nil
+}

@@ -1,0 +1,132 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+	"bursar/internal/project"
+)
+
+// Next returns the pipeline's unfinished run or fixes the batches of its next one; ok is false when there is no backlog.
+func (e *Engine) Next(ctx context.Context, pipeline string) (ref RunRef, ok bool, err error) {
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return ref, false, err
+	}
+	err = e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		generation, err := openGeneration(tx, plan)
+		if err != nil {
+			return err
+		}
+		ref, ok, err = nextRun(tx, plan, generation)
+		return err
+	})
+	if err != nil {
+		return ref, false, fmt.Errorf("plan run of %s: %w", pipeline, err)
+	}
+	return ref, ok, nil
+}
+
+// openGeneration reads the current generation, or makes the first.
+func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
+	name := plan.Pipeline.Name
+	var state pipelineState
+	known, err := tx.Get(pipelineKey(name), &state)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		state.Generation = 1
+		g := &Generation{Pipeline: name, Generation: 1, Fingerprint: plan.Fingerprint()}
+		if err := tx.Put(pipelineKey(name), state); err != nil {
+			return nil, err
+		}
+		return g, tx.Put(generationKey(name, 1), g)
+	}
+	var g Generation
+	if _, err := tx.Get(generationKey(name, state.Generation), &g); err != nil {
+		return nil, err
+	}
+	return &g, checkFingerprint(plan, g.Fingerprint)
+}
+
+// checkFingerprint refuses a pipeline that is not the one its generation was built with.
+func checkFingerprint(plan *fold.Plan, built map[string]string) error {
+	now := plan.Fingerprint()
+	var changed []string
+	for what, digest := range now {
+		if built[what] != digest {
+			changed = append(changed, what)
+		}
+	}
+	for what := range built {
+		if now[what] == "" {
+			changed = append(changed, what)
+		}
+	}
+	if len(changed) == 0 || maps.Equal(now, built) {
+		return nil
+	}
+	slices.Sort(changed)
+	err := fmt.Errorf("pipeline %s has changed (%s) since its artifacts were made: run `bursar rebuild %s`",
+		plan.Pipeline.Name, strings.Join(changed, ", "), plan.Pipeline.Name)
+	return failure.Wrap(failure.Data, err)
+}
+
+// nextRun finds the run that is not published yet, or groups the oldest batches of the backlog into a new one.
+func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation) (RunRef, bool, error) {
+	ref := RunRef{g.Pipeline, g.Generation, g.Runs}
+	if g.Runs > g.Published {
+		return ref, true, nil
+	}
+	sealed, err := event.Sealed(tx, plan.Stream.Name)
+	if err != nil || sealed == g.Taken {
+		return RunRef{}, false, err
+	}
+	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Steps: map[string]StepRecord{}}
+	if err := group(tx, plan, &run, g.Taken, sealed); err != nil {
+		return RunRef{}, false, err
+	}
+	g.Runs, g.Taken = run.Run, run.Batches[len(run.Batches)-1]
+	if err := tx.Put(runKey(run.ref()), run); err != nil {
+		return RunRef{}, false, err
+	}
+	return run.ref(), true, tx.Put(generationKey(g.Pipeline, g.Generation), g)
+}
+
+// group takes batches in order up to the backlog's limits; one batch is always taken.
+func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken, sealed uint64) error {
+	limits := plan.Pipeline.Backlog
+	for number := taken + 1; number <= sealed; number++ {
+		batch, err := event.GetBatch(tx, plan.Stream.Name, number)
+		if err != nil {
+			return err
+		}
+		full := len(run.Batches) >= limits.MaxBatches || run.Events+batch.Accepted > limits.MaxEvents
+		if full && len(run.Batches) > 0 {
+			break
+		}
+		run.Batches = append(run.Batches, number)
+		run.Events += batch.Accepted
+		if err := run.Totals.Add(conserved(plan.Pipeline, batch.Totals)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// conserved keeps the totals that the pipeline conserves.
+func conserved(p *project.Pipeline, totals event.Totals) event.Totals {
+	kept := event.Totals{}
+	for _, c := range p.Conserve {
+		kept[c.Total] = totals[c.Total]
+	}
+	return kept
+}

@@ -1,0 +1,158 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/object"
+)
+
+// Generation is one complete state of a pipeline: a catalog document.
+type Generation struct {
+	Pipeline    string            `json:"pipeline"`
+	Generation  uint64            `json:"generation"`
+	Fingerprint map[string]string `json:"fingerprint"` // of each definition its records depend on
+	Taken       uint64            `json:"taken"`       // the last batch that is in a run
+	Runs        uint64            `json:"runs"`        // the last run that has a number
+	Published   uint64            `json:"published"`   // the last run that readers see
+	Artifacts   int64             `json:"artifacts"`
+	Watermark   time.Time         `json:"watermark"` // everything received before it is included
+}
+
+// Run is one pass over batches: a catalog document. Steps are done when they stand in it.
+type Run struct {
+	Pipeline   string                `json:"pipeline"`
+	Generation uint64                `json:"generation"`
+	Run        uint64                `json:"run"`
+	Batches    []uint64              `json:"batches"` // fixed when the run gets its number
+	Events     int64                 `json:"events"`
+	Totals     event.Totals          `json:"totals"` // of the batches: what conserve entries must move by
+	Steps      map[string]StepRecord `json:"steps"`
+	Delta      []object.Description  `json:"delta,omitempty"`
+	State      []object.Description  `json:"state,omitempty"`
+	Parts      []object.Description  `json:"parts,omitempty"`
+	Created    int64                 `json:"created"`
+	Updated    int64                 `json:"updated"`
+	Balanced   bool                  `json:"balanced"`
+}
+
+// StepRecord says that a step is done.
+type StepRecord struct {
+	Done    time.Time `json:"done"`
+	Seconds float64   `json:"seconds"`
+	Rows    int64     `json:"rows"`
+}
+
+// pipelineState says which generation of a pipeline readers see, and which one a rebuild is making.
+type pipelineState struct {
+	Generation uint64 `json:"generation"`
+	Building   uint64 `json:"building,omitempty"`
+}
+
+func pipelineKey(pipeline string) string { return "pipeline/" + pipeline }
+
+func generationKey(pipeline string, generation uint64) string {
+	return fmt.Sprintf("generation/%s/g%04d", pipeline, generation)
+}
+
+func runPrefix(pipeline string, generation uint64) string {
+	return fmt.Sprintf("run/%s/g%04d/", pipeline, generation)
+}
+
+func runKey(ref RunRef) string {
+	return fmt.Sprintf("%s%08d", runPrefix(ref.Pipeline, ref.Generation), ref.Run)
+}
+
+func (r *Run) ref() RunRef { return RunRef{r.Pipeline, r.Generation, r.Run} }
+
+func (r *Run) space() artifact.Space {
+	return artifact.Space{Pipeline: r.Pipeline, Generation: r.Generation}
+}
+
+func (g *Generation) space() artifact.Space {
+	return artifact.Space{Pipeline: g.Pipeline, Generation: g.Generation}
+}
+
+// objectName names what a step makes (rule 5).
+func (r *Run) objectName(step string, partition int) string {
+	return fmt.Sprintf("%sruns/%08d/%s-%04d.parquet", artifact.SpacePrefix(r.space()), r.Run, step, partition)
+}
+
+func getRun(tx catalog.Tx, ref RunRef) (Run, error) {
+	var run Run
+	ok, err := tx.Get(runKey(ref), &run)
+	if err == nil && !ok {
+		err = &NotFoundError{fmt.Sprintf("run %d of %s, generation %d", ref.Run, ref.Pipeline, ref.Generation)}
+	}
+	return run, err
+}
+
+// run reads one run.
+func (e *Engine) run(ctx context.Context, ref RunRef) (run Run, err error) {
+	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		run, err = getRun(tx, ref)
+		return err
+	})
+	return run, err
+}
+
+// Runs lists the runs of a generation numbered above after, in order.
+func (e *Engine) Runs(ctx context.Context, pipeline string, generation, after uint64) ([]Run, error) {
+	var runs []Run
+	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		runs = nil
+		return tx.List(runPrefix(pipeline, generation), func(_ string, value json.RawMessage) error {
+			var run Run
+			if err := json.Unmarshal(value, &run); err != nil {
+				return err
+			}
+			if run.Run > after {
+				runs = append(runs, run)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list runs of %s: %w", pipeline, err)
+	}
+	return runs, nil
+}
+
+// Current is the generation that readers see; a pipeline that has never run has generation 0.
+func (e *Engine) Current(ctx context.Context, pipeline string) (g Generation, err error) {
+	if e.Project.Pipeline(pipeline) == nil {
+		return g, &NotFoundError{"pipeline " + pipeline}
+	}
+	g.Pipeline = pipeline
+	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		var state pipelineState
+		if ok, err := tx.Get(pipelineKey(pipeline), &state); err != nil || !ok {
+			return err
+		}
+		_, err := tx.Get(generationKey(pipeline, state.Generation), &g)
+		return err
+	})
+	return g, err
+}
+
+// batchesOf reads the manifests of a run's batches.
+func (e *Engine) batchesOf(ctx context.Context, run *Run) (batches []event.Batch, err error) {
+	stream := e.Project.Pipeline(run.Pipeline).From
+	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		batches = nil
+		for _, number := range run.Batches {
+			b, err := event.GetBatch(tx, stream, number)
+			if err != nil {
+				return err
+			}
+			batches = append(batches, b)
+		}
+		return nil
+	})
+	return batches, err
+}

@@ -1,0 +1,154 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/fold"
+	"bursar/internal/object"
+)
+
+// groupRows is how many rows make one row group of a delta or state object.
+const groupRows = 1 << 17
+
+// reduce folds the run's events to one delta row a key, and checks that no event was lost or doubled (rule 4).
+func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
+	batches, err := e.batchesOf(ctx, run)
+	if err != nil {
+		return 0, err
+	}
+	session, err := e.views(ctx, map[string]string{"events": event.ViewSQL(e.Objects, plan.Stream, batches)})
+	if err != nil {
+		return 0, err
+	}
+	defer session.Close()
+	out := e.table(run.objectName("delta", 0), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+	events := int64(0)
+	err = session.Query(ctx, plan.Reduce, func(rows []column.Vector) error {
+		for _, n := range rows[len(plan.Key)].Ints {
+			events += n
+		}
+		if err := checkDigits(rows); err != nil {
+			return err
+		}
+		return out.add(ctx, rows)
+	})
+	if err == nil && events != run.Events {
+		err = &Breach{Step: "reduce", Total: "events", Want: strconv.FormatInt(run.Events, 10), Got: strconv.FormatInt(events, 10)}
+	}
+	if err != nil {
+		out.abort()
+		return 0, err
+	}
+	run.Delta, err = out.finish()
+	return out.total, err
+}
+
+// checkDigits stops a sum that no longer fits DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
+func checkDigits(rows []column.Vector) error {
+	for c := range rows {
+		for _, n := range rows[c].Wide {
+			if !column.Fits38(n) {
+				return fmt.Errorf("a sum does not fit 38 digits: %s", column.AppendDecimal(nil, n, rows[c].Type.Scale))
+			}
+		}
+	}
+	return nil
+}
+
+// table writes rows into one Parquet object; without rows there is no object.
+type table struct {
+	e      *Engine
+	name   string
+	fields []column.Field
+	out    *object.DescribedWriter
+	file   *column.ParquetWriter
+	rows   []column.Vector
+	total  int64
+}
+
+func (e *Engine) table(name string, fields []column.Field) *table {
+	return &table{e: e, name: name, fields: fields, rows: column.NewVectors(typesOf(fields), 0)}
+}
+
+// add takes rows in.
+func (t *table) add(ctx context.Context, rows []column.Vector) error {
+	for i := range t.rows {
+		t.rows[i].AppendAll(&rows[i])
+	}
+	if t.rows[0].Len() >= groupRows {
+		return t.flush(ctx)
+	}
+	return nil
+}
+
+func (t *table) flush(ctx context.Context) (err error) {
+	if t.out == nil {
+		if t.out, err = object.CreateDescribed(ctx, t.e.Objects, t.name); err != nil {
+			return err
+		}
+		if t.file, err = column.NewParquetWriter(t.out, t.fields); err != nil {
+			return err
+		}
+	}
+	if err := t.file.WriteGroup(t.rows); err != nil {
+		return fmt.Errorf("write %s: %w", t.name, err)
+	}
+	t.total += int64(t.rows[0].Len())
+	t.out.Rows = t.total
+	for i := range t.rows {
+		t.rows[i].Reset()
+	}
+	return nil
+}
+
+// finish makes the object durable and describes it.
+func (t *table) finish() ([]object.Description, error) {
+	if t.rows[0].Len() > 0 {
+		if err := t.flush(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	if t.out == nil {
+		return nil, nil
+	}
+	if err := t.file.Close(); err != nil {
+		return nil, fmt.Errorf("write %s: %w", t.name, err)
+	}
+	if err := t.out.Commit(); err != nil {
+		return nil, fmt.Errorf("commit %s: %w", t.name, err)
+	}
+	return []object.Description{t.out.Description}, nil
+}
+
+func (t *table) abort() {
+	if t.out != nil {
+		_ = t.out.Abort() // nothing of it is visible either way
+	}
+}
+
+// tableSQL is a SELECT over table objects, typed even when there are none.
+func (e *Engine) tableSQL(objects []object.Description, fields []column.Field) string {
+	if len(objects) == 0 {
+		sql := "SELECT "
+		for i, f := range fields {
+			if i > 0 {
+				sql += ", "
+			}
+			sql += fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name))
+		}
+		return sql + " WHERE false"
+	}
+	sql := "SELECT * FROM read_parquet(["
+	for i, o := range objects {
+		if i > 0 {
+			sql += ", "
+		}
+		sql += duck.Literal(e.Objects.Path(o.Name))
+	}
+	return sql + "])"
+}

@@ -1,0 +1,52 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/fold"
+)
+
+// scratchTable is a generation's artifacts in a scratch file, for SQL over all of them.
+type scratchTable struct {
+	plan *fold.Plan
+	g    *Generation
+	asOf uint64
+	path string
+	rows int64
+}
+
+func (t *scratchTable) remove() { _ = os.Remove(t.path) }
+
+func (t *scratchTable) sql() string {
+	return "SELECT * FROM read_parquet(" + duck.Literal(t.path) + ")"
+}
+
+// materialise writes the table's file.
+func (e *Engine) materialise(ctx context.Context, name string, t *scratchTable) (*scratchTable, error) {
+	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
+	if err != nil {
+		return nil, fmt.Errorf("write scratch: %w", err)
+	}
+	defer file.Close()
+	t.path = file.Name()
+	out, err := column.NewParquetWriter(file, recordFields(t.plan))
+	if err != nil {
+		return nil, err
+	}
+	err = e.walk(ctx, t.plan, t.g, t.asOf, func(row []column.Vector) error {
+		t.rows += int64(row[0].Len())
+		return out.WriteGroup(row)
+	})
+	if err == nil {
+		err = out.Close()
+	}
+	if err != nil {
+		t.remove()
+		return nil, fmt.Errorf("write scratch: %w", err)
+	}
+	return t, nil
+}

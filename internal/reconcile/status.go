@@ -1,0 +1,68 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"bursar/internal/event"
+)
+
+// Status is where a pipeline stands.
+type Status struct {
+	Pipeline   string     `json:"pipeline"`
+	Generation uint64     `json:"generation"`
+	Runs       uint64     `json:"runs"` // published
+	Backlog    Backlog    `json:"backlog"`
+	Watermark  *time.Time `json:"watermark"`
+	Artifacts  int64      `json:"artifacts"`
+	Unfinished uint64     `json:"unfinished,omitempty"` // the run that is not published yet
+}
+
+// Backlog is what no published run has taken in.
+type Backlog struct {
+	Batches int   `json:"batches"`
+	Events  int64 `json:"events"`
+}
+
+// Status tells where every pipeline stands.
+func (e *Engine) Status(ctx context.Context) ([]Status, error) {
+	list := []Status{}
+	for _, p := range e.Project.Pipelines {
+		s, err := e.status(ctx, p.Name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
+	g, err := e.Current(ctx, pipeline)
+	if err != nil {
+		return Status{}, err
+	}
+	s := Status{Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Artifacts: g.Artifacts}
+	if g.Published > 0 {
+		s.Watermark = &g.Watermark
+	}
+	waiting := g.Taken
+	if g.Runs > g.Published {
+		s.Unfinished = g.Runs
+		run, err := e.run(ctx, RunRef{pipeline, g.Generation, g.Runs})
+		if err != nil {
+			return s, err
+		}
+		waiting = run.Batches[0] - 1
+	}
+	batches, err := event.Batches(ctx, e.Catalog, e.Project.Pipeline(pipeline).From, waiting)
+	if err != nil {
+		return s, err
+	}
+	for _, b := range batches {
+		s.Backlog.Batches++
+		s.Backlog.Events += b.Accepted
+	}
+	return s, nil
+}
+

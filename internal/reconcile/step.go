@@ -1,0 +1,140 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+)
+
+// StepNames are the steps of a run, in order.
+var StepNames = []string{"reduce", "prefetch", "merge", "index", "publish"}
+
+// Step carries out one step of a run. A step that is recorded is not done again; one that was cut short is, and writes
+// the same bytes (rule 5).
+func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
+	plan, err := e.Plan(ctx, ref.Pipeline)
+	if err != nil {
+		return StepResult{}, err
+	}
+	run, err := e.run(ctx, ref)
+	if err != nil {
+		return StepResult{}, err
+	}
+	if done, ok := run.Steps[step]; ok {
+		return StepResult{Rows: done.Rows, Seconds: done.Seconds}, nil
+	}
+	began := e.Now()
+	rows, err := e.carryOut(ctx, plan, &run, step)
+	if err != nil {
+		return StepResult{}, e.failed(ctx, &run, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
+	}
+	now := e.Now()
+	run.Steps[step] = StepRecord{Done: now.UTC(), Seconds: now.Sub(began).Seconds(), Rows: rows}
+	if err := e.record(ctx, &run, step); err != nil {
+		return StepResult{}, fmt.Errorf("record %s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err)
+	}
+	if step == "publish" {
+		if err := e.tidy(ctx, &run); err != nil {
+			return StepResult{}, err
+		}
+	}
+	return StepResult{Rows: rows, Seconds: run.Steps[step].Seconds}, nil
+}
+
+func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step string) (rows int64, err error) {
+	switch step {
+	case "reduce":
+		return e.reduce(ctx, plan, run)
+	case "prefetch":
+		return e.prefetch(ctx, plan, run)
+	case "merge":
+		return e.merge(ctx, plan, run)
+	case "index":
+		return e.index(ctx, plan, run)
+	case "publish":
+		return run.Created + run.Updated, nil
+	}
+	return 0, fmt.Errorf("bug: no step %q", step)
+}
+
+// record commits a step: with publish the watermark moves in the same transaction, so readers see all of a run or nothing.
+func (e *Engine) record(ctx context.Context, run *Run, step string) error {
+	batches, err := e.batchesOf(ctx, run)
+	if err != nil {
+		return err
+	}
+	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		if step == "publish" {
+			key := generationKey(run.Pipeline, run.Generation)
+			var g Generation
+			if _, err := tx.Get(key, &g); err != nil {
+				return err
+			}
+			if g.Published+1 != run.Run {
+				return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
+			}
+			g.Published, g.Artifacts = run.Run, g.Artifacts+run.Created
+			g.Watermark = batches[len(batches)-1].Sealed
+			if err := tx.Put(key, g); err != nil {
+				return err
+			}
+		}
+		return tx.Put(runKey(run.ref()), run)
+	})
+}
+
+// failed forgets the steps of a run whose totals do not balance, so that the next attempt starts from the events: what
+// a step left behind may be what is wrong.
+func (e *Engine) failed(ctx context.Context, run *Run, err error) error {
+	if failure.ExitCode(err) != breachExit {
+		return err
+	}
+	clean := Run{
+		Pipeline: run.Pipeline, Generation: run.Generation, Run: run.Run, Batches: run.Batches,
+		Events: run.Events, Totals: run.Totals, Steps: map[string]StepRecord{},
+	}
+	forget := e.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(runKey(run.ref()), clean) })
+	if forget != nil {
+		e.Log.Warn("a breached run keeps its steps", "pipeline", run.Pipeline, "run", run.Run, "error", forget)
+	}
+	return err
+}
+
+// tidy removes what only the run's own steps needed (rule 9).
+func (e *Engine) tidy(ctx context.Context, run *Run) error {
+	for _, o := range append(run.Delta, run.State...) {
+		if err := e.Objects.Delete(ctx, o.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// breachExit is the exit code of control totals that do not balance (DESIGN §7).
+const breachExit = 4
+
+// Breach is what a step returns when control totals do not balance (rule 4).
+type Breach struct {
+	Step  string
+	Total string // "events" or the name of a control total
+	Group string
+	Want  string
+	Got   string
+}
+
+func (b *Breach) Error() string {
+	name := b.Total
+	if b.Group != "" {
+		name += " of " + b.Group
+	}
+	return fmt.Sprintf("control totals do not balance at %s: %s should move by %s, moves by %s; nothing of this run is visible", b.Step, name, b.Want, b.Got)
+}
+
+// Class is Data: the same input breaches again.
+func (b *Breach) Class() failure.Class { return failure.Data }
+
+// ExitCode is 4 (DESIGN §7).
+func (b *Breach) ExitCode() int { return breachExit }
