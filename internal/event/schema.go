@@ -43,6 +43,9 @@ func definitions(s *project.Stream) []Definition {
 // checkGrowth refuses every change of a schema but growth (DESIGN §2): new optional columns, required → optional,
 // wider types, more `in:` values.
 func checkGrowth(s *project.Stream, old []Definition) error {
+	if len(old) == 0 { // the stream has taken nothing in yet
+		return nil
+	}
 	for _, was := range old {
 		c := s.Column(was.Name)
 		if c == nil {

@@ -1,0 +1,160 @@
+// Package app composes the rooms into a running Bursar: it opens a project folder's state in order and closes it in
+// reverse. It is plain code and decides nothing about events or artifacts.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/project"
+	"bursar/internal/reconcile"
+)
+
+// lockWait is how long a command waits for another that holds the project (DESIGN §7).
+const lockWait = 10 * time.Second
+
+// App is an open project folder, held by this process alone.
+type App struct {
+	Project *project.Project
+	Intake  *event.Intake
+	Engine  *reconcile.Engine
+
+	state   string // the folder of all state
+	log     *slog.Logger
+	closers []func() error // in the order of opening
+}
+
+// ProjectError holds all faults of a project folder: exit code 2.
+type ProjectError struct{ Errors []project.Error }
+
+func (e *ProjectError) Error() string {
+	if n := len(e.Errors); n > 1 {
+		return fmt.Sprintf("%v (and %d more; `bursar check` lists them)", e.Errors[0], n-1)
+	}
+	return e.Errors[0].Error()
+}
+
+// Class is Data: the same folder has the same faults.
+func (e *ProjectError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 2 (DESIGN §7).
+func (e *ProjectError) ExitCode() int { return 2 }
+
+// Check reads a project folder and binds its SQL, without touching state.
+func Check(ctx context.Context, dir string) (*project.Project, error) {
+	p, errs := project.Read(dir)
+	session, err := duck.Open(duck.Options{Threads: 1})
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	errs = append(errs, project.Check(ctx, p, session)...)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(errs) > 0 {
+		return p, &ProjectError{errs}
+	}
+	return p, nil
+}
+
+// Open checks a project folder and opens its state for the given command.
+func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, err error) {
+	p, err := Check(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("find project folder: %w", err)
+	}
+	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	release, err := Lock(ctx, root, command, lockWait)
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, release)
+	return a, a.open()
+}
+
+// open opens the stores, then what works on them.
+func (a *App) open() error {
+	scratch := filepath.Join(a.state, "scratch")
+	if err := emptyFolder(scratch); err != nil {
+		return err
+	}
+	objects := object.NewFolder(filepath.Join(a.state, "objects"))
+	if err := objects.Clean(); err != nil {
+		return err
+	}
+	records, err := catalog.Open(filepath.Join(a.state, "catalog.db"))
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, records.Close)
+	index, err := artifact.OpenPebble(filepath.Join(a.state, "index"), 0)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, index.Close)
+	a.compose(objects, records, index, scratch)
+	return nil
+}
+
+// compose makes the rooms from their stores.
+func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index artifact.Index, scratch string) {
+	o := duck.Options{
+		Memory: a.Project.Config.Memory, Threads: a.Project.Config.Threads,
+		Scratch: scratch, Dirs: []string{filepath.Join(a.state, "objects")},
+	}
+	if o.Memory == "" {
+		o.Memory = "1GB"
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	a.Intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
+	a.Engine = &reconcile.Engine{
+		Project: a.Project, Objects: objects, Catalog: records, Index: index,
+		Duck: o, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
+	}
+}
+
+// emptyFolder makes a folder of temporary files and removes what a killed process left in it.
+func emptyFolder(path string) error {
+	if err := os.RemoveAll(path); err != nil {
+		return fmt.Errorf("empty scratch folder: %w", err)
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return fmt.Errorf("make scratch folder: %w", err)
+	}
+	return nil
+}
+
+// Close closes what was opened, in reverse.
+func (a *App) Close() error {
+	var all error
+	for len(a.closers) > 0 {
+		last := len(a.closers) - 1
+		all = errors.Join(all, a.closers[last]())
+		a.closers = a.closers[:last]
+	}
+	return all
+}

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/event"
+	"bursar/internal/reconcile"
+)
+
+// Ingest takes files into one batch of a stream.
+func (a *App) Ingest(ctx context.Context, stream string, files []string, o event.Options) (event.Result, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	o.KeyColumns = a.keyColumns(stream)
+	return a.Intake.Ingest(ctx, s, files, o)
+}
+
+// keyColumns are the columns that pipelines key a stream by: their values are bounded like identities.
+func (a *App) keyColumns(stream string) []string {
+	var columns []string
+	for _, p := range a.Project.Pipelines {
+		if p.From == stream {
+			columns = append(columns, p.Key...)
+		}
+	}
+	return columns
+}
+
+// Pipelines are the named pipelines, or all of them.
+func (a *App) Pipelines(names []string) ([]string, error) {
+	if len(names) == 0 {
+		for _, p := range a.Project.Pipelines {
+			names = append(names, p.Name)
+		}
+	}
+	for _, name := range names {
+		if a.Project.Pipeline(name) == nil {
+			return nil, &reconcile.NotFoundError{What: fmt.Sprintf("pipeline %s", name)}
+		}
+	}
+	return names, nil
+}
