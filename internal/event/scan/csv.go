@@ -43,7 +43,7 @@ func newCSVScanner(p *Plan, fields []int) *csvScanner {
 
 // fill reads rows of the text from p on into the block until it is full. It returns where it stopped.
 func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64) {
-	s.begin(block)
+	s.begin(block, t)
 	s.b, s.end = t.b, t.end
 	for p < t.end && !block.full() {
 		if n := lineEnd(t.b, p); n > 0 {
@@ -52,7 +52,7 @@ func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64)
 		}
 		next, ok := s.row(p)
 		if ok && s.within(next-p) {
-			s.accept(line, trimReturn(bytes.TrimSuffix(t.b[p:min(next, t.bare)], newline)))
+			s.acceptSpan(line, p, p+len(trimReturn(bytes.TrimSuffix(t.b[p:min(next, t.bare)], newline))))
 		} else {
 			next, _ = recordEnd(t.b[:t.end], p, s.delimiter, fieldStart)
 			if next < 0 {
@@ -185,7 +185,7 @@ func (s *csvScanner) value(i int, tok []byte) bool {
 
 // parse adds a text that must be one JSON value to column i of another scanner.
 func (s *jsonScanner) parse(f *filler, i int, tok []byte) bool {
-	s.begin(f.block)
+	s.block = f.block
 	s.b, s.start = padded(s.b[:0], tok), 0
 	for p, c := range s.b[:len(tok)] {
 		if c == '\n' { // a blank like a tab, and like a tab no part of a string

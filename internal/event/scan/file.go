@@ -37,7 +37,7 @@ type File struct {
 	current *task
 	err     error
 	closed  bool
-	memory
+	spares
 }
 
 // feed gives the jobs of a file in order, then io.EOF or why there are no more.
@@ -67,7 +67,7 @@ func Open(path string, plan *Plan, options Options) (*File, error) {
 		options.BlockBytes = 1 << 20
 	}
 	f := &File{
-		name: path, plan: plan, options: options, memory: memory{plan: plan},
+		name: path, plan: plan, options: options, spares: spares{plan: plan},
 		order: make(chan *task, options.Workers), work: make(chan *task, options.Workers+1), stop: make(chan struct{}),
 	}
 	var err error

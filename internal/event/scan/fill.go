@@ -30,8 +30,9 @@ func newFiller(p *Plan) filler {
 	return filler{plan: p, zones: make([]zoneCache, len(p.targets))}
 }
 
-func (f *filler) begin(b *Block) {
+func (f *filler) begin(b *Block, t *text) {
 	f.block, f.extra = b, 0
+	b.text = t
 	if cap(f.scratch) > 1<<20 {
 		f.scratch = nil
 	}
@@ -62,9 +63,14 @@ func (f *filler) within(size int) bool {
 	return size <= MaxLine+2 || f.refuse(-1, tooLongRow(int64(size)))
 }
 
-func (f *filler) accept(row int64, raw []byte) {
+// acceptSpan accepts a row that stands in the block's text.
+func (f *filler) acceptSpan(row int64, from, to int) {
+	f.block.spans = append(f.block.spans, span{uint32(from), uint32(to)})
+	f.accept(row)
+}
+
+func (f *filler) accept(row int64) {
 	f.block.Rows = append(f.block.Rows, row)
-	f.block.raws = append(f.block.raws, raw)
 	f.block.Extra += f.extra
 	f.extra = 0
 }

@@ -12,11 +12,12 @@ import (
 type jsonScanner struct {
 	filler
 	b      []byte
-	start  int     // of the line at hand
-	row    uint64  // serial number of the line at hand
-	seen   []seen  // by slot
-	follow []int32 // by slot: the index of the property that came next, the last time
-	filled int     // columns that have their value
+	start  int          // of the line at hand
+	row    uint64       // serial number of the line at hand
+	seen   []seen       // by slot
+	follow []int32      // by slot: the index of the property that came next, the last time
+	filled int          // columns that have their value
+	inner  *jsonScanner // of JSON inside the strings of a Parquet row
 }
 
 // seen says when a declared property was met last, and the first byte of its value then.
@@ -43,7 +44,7 @@ func (s *jsonScanner) expect(n *node) {
 
 // fill reads rows of b[p:end] into the block until it is full. It returns where it stopped.
 func (s *jsonScanner) fill(block *Block, t *text, p int, line int64) (int, int64) {
-	s.begin(block)
+	s.begin(block, t)
 	s.b = t.b
 	for ; p < t.end && !block.full(); line++ {
 		s.start = p
@@ -52,7 +53,7 @@ func (s *jsonScanner) fill(block *Block, t *text, p int, line int64) (int, int64
 			continue
 		}
 		if end := s.line(p); end >= 0 && s.within(end-p) {
-			s.accept(line, trimReturn(s.b[p:end]))
+			s.acceptSpan(line, p, p+len(trimReturn(s.b[p:end])))
 			p = end + 1
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 )
 
 // column reads one value into column i.
@@ -21,7 +22,25 @@ func (s *jsonScanner) column(p, i, depth int) int {
 		}
 		return end
 	}
+	if s.plan.format == project.Parquet && s.b[p] == '"' {
+		return s.inString(p, i)
+	}
 	return s.unquoted(p, i, depth)
+}
+
+// inString reads a json column of a Parquet row, which holds JSON as text: the string's own text is the value.
+func (s *jsonScanner) inString(p, i int) int {
+	tok, end := s.str(p + 1)
+	if end < 0 {
+		return -1
+	}
+	if s.inner == nil {
+		s.inner = newJSONScanner(s.plan)
+	}
+	if !s.inner.parse(&s.filler, i, tok) {
+		return -1
+	}
+	return end
 }
 
 func (s *jsonScanner) unquoted(p, i, depth int) int {

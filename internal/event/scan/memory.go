@@ -9,8 +9,8 @@ type scanner interface {
 	fill(b *Block, t *text, p int, line int64) (int, int64)
 }
 
-// memory keeps what the caller gave back, for the next block. It holds as much as was in use at once.
-type memory struct {
+// spares keeps what the caller gave back, for the next block. It holds as much as was in use at once.
+type spares struct {
 	mu       sync.Mutex
 	plan     *Plan
 	blocks   []*Block
@@ -62,19 +62,19 @@ func pop[T any](mu *sync.Mutex, from *[]T) (item T, ok bool) {
 	return item, true
 }
 
-func (m *memory) block() *Block {
+func (m *spares) block() *Block {
 	if b, ok := pop(&m.mu, &m.blocks); ok {
 		return b
 	}
 	return newBlock(m.plan)
 }
 
-func (m *memory) buffer() []byte {
+func (m *spares) buffer() []byte {
 	b, _ := pop(&m.mu, &m.buffers)
 	return b
 }
 
-func (m *memory) keepScanner(s scanner) {
+func (m *spares) keepScanner(s scanner) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scanners = append(m.scanners, s)

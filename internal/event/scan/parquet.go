@@ -1,7 +1,157 @@
-// Parquet files.
+// Parquet files as a feed of row groups.
 
 package scan
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
 
-func (f *File) openParquet() (feed, error) { return nil, errors.New("read parquet: not a stream of text") }
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+
+	"bursar/internal/column"
+)
+
+// maxBatch is the most rows of a Parquet file that are decoded at once.
+const maxBatch = 1 << 13
+
+// parquetFeed gives one job for each row group.
+type parquetFeed struct {
+	file   *File
+	reader *file.Reader
+	shapes []shape // per leaf column of the file
+	fills  []int   // per leaf column: the column it fills, or -1
+	absent []int   // columns that no leaf fills
+	extra  int64   // leaf columns that fill none
+	group  int     // next row group
+	row    int64   // 1-based row at which it starts
+}
+
+func (f *File) openParquet() (_ *parquetFeed, err error) {
+	defer func() { err = recovered(recover(), err, f.name, 1) }()
+	d := &parquetFeed{file: f, row: 1}
+	if err := f.source.unpackWhole(f.options.TempDir); err != nil {
+		return nil, &ReadError{File: f.name, Row: 1, Err: err}
+	}
+	if info, err := f.source.file.Stat(); err == nil && info.Size() == 0 {
+		return d, nil
+	}
+	properties := parquet.NewReaderProperties(memory.NewGoAllocator())
+	properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
+	if d.reader, err = file.NewParquetReader(f.source.file, file.WithReadProps(properties)); err != nil {
+		return nil, &ReadError{File: f.name, Row: 1, Err: err}
+	}
+	if err := d.mapLeaves(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.name, err)
+	}
+	return d, nil
+}
+
+// recovered turns a panic of the Parquet library, which trusts what a file says, into an error of the file.
+func recovered(panicked any, err error, name string, row int64) error {
+	if panicked == nil {
+		return err
+	}
+	return &ReadError{File: name, Row: row, Err: fmt.Errorf("the file is damaged: %v", panicked)}
+}
+
+// unpackWhole decompresses a file whose reader needs to jump about in it.
+func (s *source) unpackWhole(dir string) error {
+	if !s.packed {
+		return nil
+	}
+	whole, err := os.CreateTemp(dir, "bursar-parquet-*")
+	if err != nil {
+		return fmt.Errorf("unpack: %w", err)
+	}
+	_, err = io.Copy(whole, s.reader)
+	if err = errors.Join(err, os.Remove(whole.Name())); err != nil {
+		return errors.Join(fmt.Errorf("unpack: %w", err), whole.Close())
+	}
+	packed := s.file
+	s.file = whole
+	return packed.Close()
+}
+
+// mapLeaves finds the columns to read and refuses types that cannot be converted exactly.
+func (d *parquetFeed) mapLeaves() error {
+	leaves := d.reader.MetaData().Schema
+	byName := map[string]int{}
+	names := make([]string, 0, leaves.NumColumns())
+	for i := range leaves.NumColumns() {
+		leaf := leaves.Column(i)
+		d.shapes, d.fills = append(d.shapes, shapeOf(leaf)), append(d.fills, -1)
+		names = append(names, leaf.Path())
+		if _, twice := byName[leaf.Path()]; twice {
+			return fmt.Errorf("column %q is given twice", leaf.Path())
+		}
+		byName[leaf.Path()] = i
+	}
+	for i := range d.file.plan.targets {
+		t := &d.file.plan.targets[i]
+		leaf, ok := byName[t.path[0]]
+		switch {
+		case !ok && t.optional:
+			d.absent = append(d.absent, i)
+			continue
+		case !ok:
+			list := strings.Join(names, ", ")
+			return fmt.Errorf("no column %q for column %s; the file has %s", t.path[0], t.name, list[:min(len(list), 500)])
+		case d.fills[leaf] >= 0:
+			return fmt.Errorf("column %q fills both %s and %s", t.path[0], d.file.plan.targets[d.fills[leaf]].name, t.name)
+		}
+		if err := d.shapes[leaf].suits(t); err != nil {
+			return fmt.Errorf("column %s: %w", t.name, err)
+		}
+		d.fills[leaf] = i
+	}
+	d.extra = int64(leaves.NumColumns() - len(d.file.plan.targets) + len(d.absent))
+	return nil
+}
+
+// suits reports why values of this shape cannot become the target's type. Values of the file's own types have
+// no decimal mark or format to declare: such a column would read its rejects in another way than the file.
+func (s *shape) suits(t *target) error {
+	kind := t.typ.Kind
+	ok := s.kind == shapeText
+	switch kind {
+	case column.Bool:
+		ok = ok || s.kind == shapeBool
+	case column.Int, column.BigInt, column.Decimal:
+		ok = ok || s.kind == shapeInteger || s.kind == shapeDecimal
+	case column.Date:
+		ok = ok || s.kind == shapeDate
+	case column.Timestamp:
+		ok = ok || s.kind == shapeTime
+	}
+	switch {
+	case s.kind == shapeFloat:
+		return fmt.Errorf("the file holds it as %s, which is not exact", s.name)
+	case !ok:
+		return fmt.Errorf("the file holds it as %s, and the type is %s", s.name, t.typ)
+	case s.kind != shapeText && (t.layout != nil || t.mark != '.' || t.group != 0):
+		return fmt.Errorf("the file holds it as %s, which has no format, decimal or group mark", s.name)
+	}
+	return nil
+}
+
+func (d *parquetFeed) next() (job, error) {
+	if d.reader == nil || d.group == d.reader.NumRowGroups() {
+		return job{}, io.EOF
+	}
+	group, row := d.group, d.row
+	rows := d.reader.MetaData().RowGroups[group].NumRows
+	if rows < 0 {
+		return job{}, &ReadError{File: d.file.name, Row: row, Err: fmt.Errorf("row group %d has %d rows", group, rows)}
+	}
+	d.group, d.row = group+1, row+rows
+	return job{run: func(send func(*Block) bool) error {
+		g := d.newGroup(group, row, rows)
+		defer g.close()
+		return g.run(send)
+	}}, nil
+}

@@ -32,24 +32,31 @@ type Block struct {
 	Rows    []int64         // per accepted row: the 1-based line it starts at, or its 1-based number in a Parquet file
 	Rejects []Reject        // in row order
 	Extra   int64           // values of unknown properties or columns in accepted rows, kept out
-	raws    [][]byte        // per accepted row: its text; none in a block of a Parquet file
-	names   []string
+	plan    *Plan
 	text    *text
+	spans   []span // per accepted row: its place in the text; none where rows are rendered when asked for
 }
 
-// Raw is accepted row i as it stood in the file, without its line end, or a Parquet row's columns written as JSON. It
-// shares the block's memory.
+// span is a range of bytes in a text.
+type span struct{ from, to uint32 }
+
+// Raw is accepted row i as it stood in the file, without its line end, or a Parquet row's columns written as JSON that
+// Plan.Parse reads back. It shares the block's memory.
 func (b *Block) Raw(i int) []byte {
-	if i < len(b.raws) {
-		return b.raws[i]
+	if i < len(b.spans) {
+		return b.text.b[b.spans[i].from:b.spans[i].to]
 	}
 	row := []byte{'{'}
 	for c := range b.Columns {
 		if c > 0 {
 			row = append(row, ',')
 		}
-		row = append(append(row, column.QuoteJSON(b.names[c])...), ':')
-		row = b.Columns[c].AppendJSON(row, i)
+		row = append(append(row, column.QuoteJSON(b.plan.targets[c].path[0])...), ':')
+		if v := &b.Columns[c]; v.Type.Kind == column.JSON && !v.IsNull(i) {
+			row = append(row, column.QuoteJSON(string(v.Text(i)))...)
+		} else {
+			row = v.AppendJSON(row, i)
+		}
 	}
 	return append(row, '}')
 }
@@ -91,7 +98,7 @@ type text struct {
 }
 
 func newBlock(plan *Plan) *Block {
-	return &Block{Columns: column.NewVectors(plan.types, 0), names: plan.Columns()}
+	return &Block{Columns: column.NewVectors(plan.types, 0), plan: plan}
 }
 
 func (b *Block) reset() {
@@ -99,8 +106,7 @@ func (b *Block) reset() {
 		b.Columns[i].Reset()
 	}
 	clear(b.Rejects)
-	clear(b.raws)
-	b.Rows, b.Rejects, b.Extra, b.text, b.raws = b.Rows[:0], b.Rejects[:0], 0, nil, b.raws[:0]
+	b.Rows, b.Rejects, b.Extra, b.text, b.spans = b.Rows[:0], b.Rejects[:0], 0, nil, b.spans[:0]
 }
 
 func (b *Block) full() bool { return len(b.Rows)+len(b.Rejects) >= maxRows }

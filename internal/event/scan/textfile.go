@@ -124,7 +124,6 @@ func (d *textFeed) job(t *text, from int) job {
 			defer d.file.release(t)
 			for p, line := from, t.line; p < t.end; {
 				b := d.file.block()
-				b.text = t
 				t.refs.Add(1)
 				p, line = s.fill(b, t, p, line)
 				if !send(b) {
