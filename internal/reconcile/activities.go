@@ -128,4 +128,3 @@ func (l *lanes) enter(ctx context.Context, pipeline string) (leave func(), err e
 		return nil, ctx.Err()
 	}
 }
-

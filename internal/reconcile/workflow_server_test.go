@@ -1,0 +1,248 @@
+//go:build !race
+
+// The workflow on the real embedded server: runs, cancellation, a killed process, and the recording of histories.
+
+package reconcile
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/client"
+
+	"bursar/internal/failure"
+	"bursar/internal/temporal"
+)
+
+// update records the histories in testdata anew: go test -run TestServer ./internal/reconcile -update-histories.
+var update = flag.Bool("update-histories", false, "record testdata/histories anew")
+
+// childEnv names the state folder in the environment of a child that is there to be killed.
+const childEnv = "BURSAR_TEST_WORKFLOW_CHILD"
+
+// serveSteps starts a server and a worker for steps, and stops them when the test ends.
+func serveSteps(t *testing.T, dir string, steps Steps) client.Client {
+	t.Helper()
+	server, err := temporal.Start(t.Context(), dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	w := NewWorker(server.Client(), steps)
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Stop)
+	return server.Client()
+}
+
+func TestServerRunsPipelines(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 2, fail: map[string][]error{
+		"1 merge":  {failure.Wrap(failure.Transient, errors.New("moment"))},
+		"22 merge": {&Breach{Step: "merge", Total: "events", Want: "3", Got: "4"}},
+	}}
+	c := serveSteps(t, t.TempDir(), steps)
+	runner := NewWorkflowRunner(c)
+	mustRun := func(want int) time.Duration {
+		t.Helper()
+		began := time.Now()
+		result, err := runner.Run(t.Context(), "orders")
+		if err != nil || result.Runs != want {
+			t.Fatalf("got %+v, %v; want %d runs", result, err, want)
+		}
+		return time.Since(began)
+	}
+	mustRun(2)
+	record(t, c, "two_runs")
+	mustRun(0)
+	steps.backlog = 21
+	took := mustRun(19)
+	t.Logf("overhead %v a run", took/19)
+
+	steps.backlog = 22
+	_, err := runner.Run(t.Context(), "orders")
+	var none *Breach
+	if failure.ExitCode(err) != 4 || failure.Of(err) != failure.Data || errors.As(err, &none) {
+		t.Errorf("got %v (class %v, exit code %d), want a breach with exit code 4", err, failure.Of(err), failure.ExitCode(err))
+	}
+	record(t, c, "breach")
+}
+
+func TestServerCancelsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	working, ended := make(chan struct{}), make(chan struct{})
+	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+		"1 merge": func(ctx context.Context) error {
+			close(working)
+			<-ctx.Done()
+			close(ended)
+			return fmt.Errorf("merge: %w", ctx.Err())
+		},
+	}}
+	c := serveSteps(t, t.TempDir(), steps)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-working
+		cancel()
+	}()
+	began := time.Now()
+	if _, err := NewWorkflowRunner(c).Run(ctx, "orders"); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the caller's cancellation", err)
+	}
+	t.Logf("cancelled in %v", time.Since(began))
+	select {
+	case <-ended:
+	default:
+		t.Error("returned while the step still works")
+	}
+	found, err := c.DescribeWorkflowExecution(t.Context(), ReconcileID("orders"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := found.WorkflowExecutionInfo.Status; got != enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
+		t.Errorf("the workflow is %v, want cancelled", got)
+	}
+	record(t, c, "cancelled")
+}
+
+func TestServerGoesOnAfterKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0], "-test.run=^TestServerChildToBeKilled$")
+	child.Env = append(os.Environ(), childEnv+"="+dir)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitLine(t, out, "merging")
+	if err := errors.Join(child.Process.Kill(), ignoreExit(child.Wait())); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	var first time.Duration
+	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+		"next": func(context.Context) error {
+			if first == 0 {
+				first = time.Since(killed)
+			}
+			return nil
+		},
+	}}
+	c := serveSteps(t, dir, steps)
+	if result, err := NewWorkflowRunner(c).Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
+		t.Fatalf("got %+v, %v; want one run", result, err)
+	}
+	t.Logf("first step %v after the kill, whole run %v", first, time.Since(killed))
+	if first > 10*time.Second {
+		t.Errorf("the first step came %v after the kill, want 10s at most", first)
+	}
+}
+
+// TestServerChildToBeKilled is the process that TestServerGoesOnAfterKill kills in the middle of a step.
+func TestServerChildToBeKilled(t *testing.T) {
+	dir := os.Getenv(childEnv)
+	if dir == "" {
+		t.Skip("only as a child of TestServerGoesOnAfterKill")
+	}
+	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+		"1 merge": func(ctx context.Context) error {
+			fmt.Println("merging")
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}}
+	_, _ = NewWorkflowRunner(serveSteps(t, dir, steps)).Run(t.Context(), "orders")
+}
+
+func awaitLine(t *testing.T, from io.Reader, want string) {
+	t.Helper()
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		if lines.Text() == want {
+			return
+		}
+	}
+	t.Fatalf("the child ended without %q (%v)", want, lines.Err())
+}
+
+func ignoreExit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+// record keeps the history of the last workflow in testdata when asked to.
+func record(t *testing.T, c client.Client, name string) {
+	t.Helper()
+	if !*update {
+		return
+	}
+	var history historypb.History
+	events := c.GetWorkflowHistory(t.Context(), ReconcileID("orders"), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		history.Events = append(history.Events, event)
+	}
+	compact, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(&history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := json.Unmarshal(compact, &tree); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(anonymous(tree), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("testdata", "histories", name+".json"), append(text, '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// anonymous replaces the names of hosts and processes in a history.
+func anonymous(tree any) any {
+	switch node := tree.(type) {
+	case []any:
+		for i := range node {
+			node[i] = anonymous(node[i])
+		}
+	case map[string]any:
+		for key, value := range node {
+			node[key] = anonymous(value)
+			text, isText := value.(string)
+			host, _, isSticky := strings.Cut(text, ":")
+			switch {
+			case key == "identity" || key == "workerName":
+				node[key] = "worker"
+			case key == "name" && isText && isSticky && host != "":
+				node[key] = "sticky"
+			}
+		}
+	}
+	return tree
+}

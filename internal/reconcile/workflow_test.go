@@ -1,0 +1,207 @@
+// The workflow in virtual time: the order of steps, retries by class, and the change to a new execution.
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"bursar/internal/failure"
+	"bursar/internal/temporal"
+)
+
+// scriptedSteps has a backlog of so many runs, and fails the calls it is told to.
+type scriptedSteps struct {
+	mu      sync.Mutex
+	backlog uint64
+	run     uint64
+	calls   []string
+	fail    map[string][]error // by call, such as "1 merge": what its attempts return in turn
+	hold    map[string]func(context.Context) error
+}
+
+func (s *scriptedSteps) Next(ctx context.Context, pipeline string) (RunRef, bool, error) {
+	if err := s.call(ctx, "next"); err != nil {
+		return RunRef{}, false, err
+	}
+	if s.run == s.backlog {
+		return RunRef{}, false, nil
+	}
+	return RunRef{Pipeline: pipeline, Generation: 1, Run: s.run + 1}, true, nil
+}
+
+func (s *scriptedSteps) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
+	err := s.call(ctx, fmt.Sprintf("%d %s", ref.Run, step))
+	if err == nil && step == "publish" {
+		s.run = ref.Run
+	}
+	return StepResult{Rows: 1}, err
+}
+
+func (s *scriptedSteps) call(ctx context.Context, name string) error {
+	if hold := s.hold[name]; hold != nil {
+		if err := hold(ctx); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, name)
+	if errs := s.fail[name]; len(errs) > 0 {
+		s.fail[name] = errs[1:]
+		return errs[0]
+	}
+	return nil
+}
+
+// attempts counts the calls of a name.
+func (s *scriptedSteps) attempts(name string) (n int) {
+	for _, call := range s.calls {
+		if call == name {
+			n++
+		}
+	}
+	return n
+}
+
+// virtualRun runs the workflow in an environment where time passes only by waiting for it.
+func virtualRun(t *testing.T, steps Steps) (*testsuite.TestWorkflowEnvironment, time.Duration) {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	registerReconcile(env, steps)
+	began := env.Now()
+	env.ExecuteWorkflow(Reconcile, ReconcileInput{Pipeline: "orders"})
+	if !env.IsWorkflowCompleted() {
+		t.Fatal("the workflow has not completed")
+	}
+	return env, env.Now().Sub(began)
+}
+
+func TestWorkflowWorksOffTheBacklogInOrder(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 2}
+	env, _ := virtualRun(t, steps)
+	var result ReconcileResult
+	if err := env.GetWorkflowResult(&result); err != nil {
+		t.Fatal(err)
+	}
+	if result.Runs != 2 {
+		t.Errorf("runs = %d, want 2", result.Runs)
+	}
+	want := []string{
+		"next", "1 reduce", "1 prefetch", "1 merge", "1 index", "1 publish",
+		"next", "2 reduce", "2 prefetch", "2 merge", "2 index", "2 publish", "next",
+	}
+	if !slices.Equal(steps.calls, want) {
+		t.Errorf("calls\n%q, want\n%q", steps.calls, want)
+	}
+}
+
+func TestWorkflowRetriesByClass(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("cause")
+	transient := failure.Wrap(failure.Transient, cause)
+	tests := []struct {
+		name     string
+		errs     []error
+		attempts int
+		waits    time.Duration // at least
+		class    failure.Class // of the workflow's error
+		exit     int
+	}{
+		{"transient goes away", []error{transient, transient}, 3, 800 * time.Millisecond, 0, 0},
+		{"transient stays", slices.Repeat([]error{transient}, 9), 5, 8 * time.Second, failure.Transient, 1},
+		{"throttled waits as asked", []error{failure.Throttle(90*time.Second, cause)}, 2, 90 * time.Second, 0, 0},
+		{"throttled waits unasked", []error{failure.Throttle(0, cause)}, 2, 10 * time.Second, 0, 0},
+		{"data stops", []error{failure.Wrap(failure.Data, cause)}, 1, 0, failure.Data, 1},
+		{"breach stops", []error{fmt.Errorf("merge: %w", &Breach{})}, 1, 0, failure.Data, 4},
+		{"unknown stops", []error{cause}, 1, 0, failure.Bug, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			steps := &scriptedSteps{backlog: 1, fail: map[string][]error{"1 merge": tt.errs}}
+			env, took := virtualRun(t, steps)
+			err := temporal.Received(env.GetWorkflowError())
+			if got := failure.ExitCode(err); got != tt.exit {
+				t.Errorf("exit code %d, want %d", got, tt.exit)
+			}
+			if err != nil && (failure.Of(err) != tt.class || err.Error() != tt.errs[0].Error()) {
+				t.Errorf("got %v error %q, want %v error %q", failure.Of(err), err, tt.class, tt.errs[0])
+			}
+			if got := steps.attempts("1 merge"); got != tt.attempts {
+				t.Errorf("%d attempts, want %d", got, tt.attempts)
+			}
+			if took < tt.waits || took > tt.waits+15*time.Second {
+				t.Errorf("waited %v, want about %v", took, tt.waits)
+			}
+		})
+	}
+}
+
+func TestWorkflowStopsAtPanic(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+		"1 merge": func(context.Context) error { panic("impossible") },
+	}}
+	env, took := virtualRun(t, steps)
+	if err := temporal.Received(env.GetWorkflowError()); err == nil || failure.Of(err) != failure.Bug {
+		t.Errorf("got error %v, want a bug", err)
+	}
+	if took > time.Second {
+		t.Errorf("a panic was tried again: took %v", took)
+	}
+}
+
+func TestWorkflowContinuesAsNew(t *testing.T) {
+	t.Parallel()
+	env, _ := virtualRun(t, &scriptedSteps{backlog: 1 << 40})
+	var again *workflow.ContinueAsNewError
+	if !errors.As(env.GetWorkflowError(), &again) {
+		t.Fatalf("got error %v, want continue-as-new", env.GetWorkflowError())
+	}
+	var in ReconcileInput
+	if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &in); err != nil {
+		t.Fatal(err)
+	}
+	if want := (ReconcileInput{Pipeline: "orders", Runs: runsPerExecution}); in != want {
+		t.Errorf("continues with %+v, want %+v", in, want)
+	}
+}
+
+func TestStepWaitsForItsEarlierAttempt(t *testing.T) {
+	t.Parallel()
+	var l lanes
+	leave, err := l.enter(context.Background(), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := l.enter(context.Background(), "invoices")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := l.enter(gone, "orders"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a taken lane was entered: %v", err)
+	}
+	leave()
+	if leave, err = l.enter(context.Background(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+}

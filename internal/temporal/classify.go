@@ -1,0 +1,128 @@
+// Error classes on their way through Temporal: into histories as the type of a failure, and back out.
+
+package temporal
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+
+	"bursar/internal/failure"
+)
+
+const (
+	// longestMessage bounds the text of an error in a history, in bytes: histories hold references, not data (rule 7).
+	longestMessage = 2000
+	// panicType is what the client library names the failure of an activity that panicked.
+	panicType = "PanicError"
+	// unhurried is the wait after a refusal that did not say how long.
+	unhurried = 15 * time.Second
+)
+
+// details is what a failure carries in a history besides its type and message.
+type details struct {
+	ExitCode int `json:"exit_code"`
+}
+
+// RetryPolicy is the policy of every activity. Data and bug are never retried. Transient errors are, up to four times
+// within about eight seconds: what lasts longer is told to whoever waits, and the next start resumes. Throttled ones
+// wait as long as they were asked to, by ActivityError.
+func RetryPolicy() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:        200 * time.Millisecond,
+		BackoffCoefficient:     3,
+		MaximumInterval:        10 * time.Second,
+		MaximumAttempts:        5,
+		NonRetryableErrorTypes: []string{failure.Data.String(), failure.Bug.String(), panicType},
+	}
+}
+
+// ActivityError turns the error of a step into what an activity returns: its class as the type, a short text, and its
+// exit code. Cancellation passes as it is, since Temporal knows it.
+func ActivityError(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	class := failure.Of(err)
+	options := temporal.ApplicationErrorOptions{
+		NonRetryable: !class.Retryable(),
+		Details:      []any{details{ExitCode: failure.ExitCode(err)}},
+	}
+	if class == failure.Throttled {
+		options.NextRetryDelay = unhurried
+		if after := failure.RetryAfter(err); after > 0 {
+			options.NextRetryDelay = after
+		}
+	}
+	return temporal.NewApplicationErrorWithOptions(shorten(err.Error()), class.String(), options)
+}
+
+func shorten(text string) string {
+	if len(text) <= longestMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestMessage], "") + " …"
+}
+
+// received is an error that came back out of Temporal.
+type received struct {
+	error
+	text  string
+	class failure.Class
+	code  int
+}
+
+func (r *received) Error() string        { return r.text }
+func (r *received) Unwrap() error        { return r.error }
+func (r *received) Class() failure.Class { return r.class }
+func (r *received) ExitCode() int        { return r.code }
+
+// Received is the way back from ActivityError: it turns what the waiter of a workflow gets into an error with the
+// step's own text, class and exit code, so that nobody above needs to know Temporal.
+func Received(err error) error {
+	var application *temporal.ApplicationError
+	var timeout *temporal.TimeoutError
+	var terminated *temporal.TerminatedError
+	var canceled *temporal.CanceledError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &application):
+		return fromApplication(err, application)
+	case errors.As(err, &timeout):
+		return &received{error: err, text: timeout.Error(), class: failure.Transient, code: 1}
+	case errors.As(err, &terminated):
+		return &received{error: err, text: "taken over by a later start", class: failure.Transient, code: 1}
+	case errors.As(err, &canceled):
+		return failure.Wrap(failure.Transient, context.Canceled)
+	}
+	return fromService(err)
+}
+
+func fromApplication(err error, application *temporal.ApplicationError) error {
+	class, _ := failure.Parse(application.Type())
+	code := 1
+	var d details
+	if application.HasDetails() && application.Details(&d) == nil && d.ExitCode > 0 {
+		code = d.ExitCode
+	}
+	return &received{error: err, text: application.Message(), class: class, code: code}
+}
+
+// fromService classifies the errors of the server itself.
+func fromService(err error) error {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	var exhausted *serviceerror.ResourceExhausted
+	switch {
+	case errors.As(err, &unavailable), errors.As(err, &late):
+		return failure.Wrap(failure.Transient, err)
+	case errors.As(err, &exhausted):
+		return failure.Throttle(0, err)
+	}
+	return err
+}

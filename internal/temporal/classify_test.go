@@ -1,0 +1,124 @@
+// Error classes into Temporal and back.
+
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+
+	"bursar/internal/failure"
+)
+
+type exiting struct{ code int }
+
+func (exiting) Error() string        { return "does not balance" }
+func (exiting) Class() failure.Class { return failure.Data }
+func (e exiting) ExitCode() int      { return e.code }
+
+func TestActivityErrorRoundTrip(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("cause")
+	tests := []struct {
+		name  string
+		err   error
+		class failure.Class
+		code  int
+		delay time.Duration
+	}{
+		{"bug", cause, failure.Bug, 1, 0},
+		{"data", failure.Wrap(failure.Data, cause), failure.Data, 1, 0},
+		{"transient", failure.Wrap(failure.Transient, cause), failure.Transient, 1, 0},
+		{"throttled", failure.Throttle(time.Minute, cause), failure.Throttled, 1, time.Minute},
+		{"throttled, not said how long", failure.Throttle(0, cause), failure.Throttled, 1, unhurried},
+		{"exit code", fmt.Errorf("merge: %w", exiting{code: 4}), failure.Data, 4, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			sent := ActivityError(tt.err)
+			var application *temporal.ApplicationError
+			if !errors.As(sent, &application) {
+				t.Fatalf("got %T, want an application error", sent)
+			}
+			if application.Type() != tt.class.String() || application.NonRetryable() == tt.class.Retryable() {
+				t.Errorf("type %q, non-retryable %v", application.Type(), application.NonRetryable())
+			}
+			if got := application.NextRetryDelay(); got != tt.delay {
+				t.Errorf("next delay %v, want %v", got, tt.delay)
+			}
+			if application.Unwrap() != nil {
+				t.Error("the cause would go into the history")
+			}
+			converter := temporal.GetDefaultFailureConverter()
+			back := Received(converter.FailureToError(converter.ErrorToFailure(sent)))
+			if failure.Of(back) != tt.class || failure.ExitCode(back) != tt.code || back.Error() != tt.err.Error() {
+				t.Errorf("came back as %v error %q with exit code %d", failure.Of(back), back, failure.ExitCode(back))
+			}
+		})
+	}
+}
+
+func TestActivityErrorPassesCancellation(t *testing.T) {
+	t.Parallel()
+	if ActivityError(nil) != nil {
+		t.Error("nil became an error")
+	}
+	err := fmt.Errorf("merge: %w", context.Canceled)
+	if !errors.Is(ActivityError(err), err) {
+		t.Error("a cancellation was changed")
+	}
+}
+
+func TestActivityErrorIsShort(t *testing.T) {
+	t.Parallel()
+	var application *temporal.ApplicationError
+	if !errors.As(ActivityError(errors.New(strings.Repeat("é", longestMessage))), &application) {
+		t.Fatal("no application error")
+	}
+	if text := application.Message(); len(text) > longestMessage+8 || !utf8.ValidString(text) {
+		t.Errorf("%d bytes, valid %v", len(text), utf8.ValidString(text))
+	}
+}
+
+func TestReceived(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		err  error
+		want failure.Class
+	}{
+		{"timeout", temporal.NewHeartbeatTimeoutError(), failure.Transient},
+		{"taken over", &temporal.TerminatedError{}, failure.Transient},
+		{"cancelled", temporal.NewCanceledError(), failure.Transient},
+		{"type of a panic", temporal.NewApplicationError("impossible", panicType), failure.Bug},
+		{"server away", serviceerror.NewUnavailable("away"), failure.Transient},
+		{"server late", serviceerror.NewDeadlineExceeded("late"), failure.Transient},
+		{"server full", &serviceerror.ResourceExhausted{Message: "slow down"}, failure.Throttled},
+		{"anything else", errors.New("else"), failure.Bug},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := failure.Of(Received(tt.err)); got != tt.want {
+				t.Errorf("class %v, want %v", got, tt.want)
+			}
+			if got := failure.ExitCode(Received(tt.err)); got != 1 {
+				t.Errorf("exit code %d, want 1", got)
+			}
+		})
+	}
+	if Received(nil) != nil {
+		t.Error("nil became an error")
+	}
+	if !errors.Is(Received(temporal.NewCanceledError()), context.Canceled) {
+		t.Error("a cancellation is not recognised")
+	}
+}

@@ -1,0 +1,149 @@
+// The embedded server's database: one SQLite file, made whole or not at all, in WAL mode.
+
+package temporal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/persistence/sql/sqlplugin"
+	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/schema/sqlite"
+	"google.golang.org/protobuf/types/known/durationpb"
+	_ "modernc.org/sqlite" // the driver named "sqlite"
+)
+
+// retention is how long the history of an ended workflow is kept.
+const retention = 3 * 24 * time.Hour
+
+// starts counts the servers this process has started.
+var starts atomic.Int64
+
+func databaseFile(stateDir string) string { return filepath.Join(stateDir, "temporal.db") }
+
+// inURI writes a file name as SQLite reads it in a URI, where ?, # and % have a meaning.
+func inURI(file string) string { return (&url.URL{Path: file}).EscapedPath() }
+
+// prepareDatabase makes what is missing of the database and returns how the server connects to it.
+func prepareDatabase(ctx context.Context, stateDir string) (*config.SQL, error) {
+	file := databaseFile(stateDir)
+	store := &config.SQL{
+		PluginName:   sqliteplugin.PluginName,
+		DatabaseName: inURI(file),
+		// Names that are not connection parameters are taken as pragmas, and wrong ones are ignored without a word.
+		ConnectAttributes: map[string]string{
+			"mode":         "rw",
+			"journal_mode": "WAL",
+			"synchronous":  "NORMAL",
+			// The plugin keeps one connection per set of attributes for the life of the process, even to a file that
+			// is gone; a number of its own gives each server a fresh one.
+			"busy_timeout": strconv.FormatInt(10_000+starts.Add(1), 10),
+		},
+	}
+	if err := setUp(ctx, file, store); err != nil {
+		return nil, fmt.Errorf("prepare %s (it holds only history, and is made again when deleted): %w", file, err)
+	}
+	return store, nil
+}
+
+func setUp(ctx context.Context, file string, store *config.SQL) error {
+	if err := dropOrphans(file); err != nil {
+		return err
+	}
+	if err := withDatabase(file, "rwc", func(db *sql.DB) error { return createSchema(ctx, db) }); err != nil {
+		return err
+	}
+	if err := createNamespace(store); err != nil {
+		return err
+	}
+	return withDatabase(file, "ro", func(db *sql.DB) error { return requireWAL(ctx, db) })
+}
+
+// withDatabase gives fn a connection of its own, closed before the server goes on: one left open would go on seeing
+// the journal mode it first found.
+func withDatabase(file, mode string, fn func(*sql.DB) error) error {
+	db, err := sql.Open("sqlite", "file:"+inURI(file)+"?mode="+mode+"&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db), db.Close())
+}
+
+// dropOrphans removes the side files of a database that was deleted without them: they are another file's log.
+func dropOrphans(file string) error {
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, side := range []string{"-wal", "-shm", "-journal"} {
+		if err := os.Remove(file + side); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// createSchema makes the tables in one transaction, so that a process killed meanwhile leaves an empty file to the next.
+func createSchema(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var tables int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
+		return err
+	}
+	if tables > 0 {
+		return nil
+	}
+	if err := sqlite.SetupSchemaOnDB(schemaTarget{tx: tx}); err != nil {
+		return fmt.Errorf("create schema: %w", err)
+	}
+	return tx.Commit()
+}
+
+// schemaTarget runs the schema's statements in a transaction; of AdminDB that is all the set-up calls.
+type schemaTarget struct {
+	sqlplugin.AdminDB
+	tx *sql.Tx
+}
+
+// Exec runs one statement.
+func (s schemaTarget) Exec(statement string, args ...any) error {
+	_, err := s.tx.Exec(statement, args...)
+	return err
+}
+
+// createNamespace makes the namespace unless it is there, through the server's own connection to the file.
+func createNamespace(store *config.SQL) error {
+	ns, err := sqlite.NewNamespaceConfig(clusterName, Namespace, false, nil)
+	if err != nil {
+		return fmt.Errorf("configure namespace %s: %w", Namespace, err)
+	}
+	ns.Detail.Config.Retention = durationpb.New(retention)
+	if err := sqlite.CreateNamespaces(store, ns); err != nil {
+		return fmt.Errorf("create namespace %s: %w", Namespace, err)
+	}
+	return nil
+}
+
+// requireWAL proves that the server's connection took its attributes: the journal mode stays with the file.
+func requireWAL(ctx context.Context, db *sql.DB) error {
+	var mode string
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return fmt.Errorf("read journal mode: %w", err)
+	}
+	if mode != "wal" {
+		return fmt.Errorf("journal mode is %q, not wal", mode)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+// What the embedded server and its client may say: warnings and errors, and nothing once the server stops.
+
+package temporal
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/log/tag"
+)
+
+// gate lets records through until it is shut.
+type gate struct {
+	out  *slog.Logger
+	shut atomic.Bool
+}
+
+func (g *gate) open(level slog.Level) bool {
+	return level >= slog.LevelWarn && !g.shut.Load() && g.out.Enabled(context.Background(), level)
+}
+
+// fatal is what the server could not go on after.
+type fatal struct{ message string }
+
+func (f fatal) Error() string { return f.message }
+
+// serverLogger adapts the gate to the server's logging interface.
+type serverLogger struct {
+	*gate
+	tags []tag.Tag
+}
+
+var _ log.WithLogger = (*serverLogger)(nil)
+
+// With returns a logger that adds tags to every record.
+func (l *serverLogger) With(tags ...tag.Tag) log.Logger {
+	return &serverLogger{gate: l.gate, tags: append(l.tags[:len(l.tags):len(l.tags)], tags...)}
+}
+
+// Debug is dropped.
+func (l *serverLogger) Debug(string, ...tag.Tag) {}
+
+// Info is dropped.
+func (l *serverLogger) Info(string, ...tag.Tag) {}
+
+// Warn writes a warning.
+func (l *serverLogger) Warn(msg string, tags ...tag.Tag) { l.write(slog.LevelWarn, msg, tags) }
+
+// Error writes an error.
+func (l *serverLogger) Error(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
+
+// DPanic writes an error: the server marks with it what should not be, yet can be lived with.
+func (l *serverLogger) DPanic(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
+
+// Panic ends the process, unless Start is there to report it.
+func (l *serverLogger) Panic(msg string, tags ...tag.Tag) { l.Fatal(msg, tags...) }
+
+// Fatal ends the process, unless Start is there to report it. While stopping it ends the goroutine alone: a listener
+// that is closed under a service is then no failure.
+func (l *serverLogger) Fatal(msg string, tags ...tag.Tag) {
+	if l.shut.Load() {
+		runtime.Goexit()
+	}
+	for _, t := range tags {
+		msg += fmt.Sprintf(", %s: %v", t.Key(), t.Value())
+	}
+	panic(fatal{message: msg})
+}
+
+func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
+	if !l.open(level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, len(l.tags)+len(tags))
+	for _, list := range [][]tag.Tag{l.tags, tags} {
+		for _, t := range list {
+			attrs = append(attrs, slog.Any(t.Key(), t.Value()))
+		}
+	}
+	l.out.LogAttrs(context.Background(), level, "temporal server: "+msg, attrs...)
+}
+
+// silent are records of the client library that tell only what its callers learn anyway: the error an activity
+// returned goes to whoever waits for the workflow, and a heartbeat that is refused cancels its activity.
+var silent = map[string]bool{
+	"Activity error.":                    true,
+	"RecordActivityHeartbeat with error": true,
+}
+
+// clientHandler passes the client library's records through the gate.
+type clientHandler struct {
+	*gate
+	inner slog.Handler
+}
+
+func newClientHandler(g *gate) clientHandler { return clientHandler{gate: g, inner: g.out.Handler()} }
+
+// Enabled reports whether records of a level go anywhere.
+func (h clientHandler) Enabled(_ context.Context, level slog.Level) bool { return h.open(level) }
+
+// Handle writes one record.
+func (h clientHandler) Handle(ctx context.Context, r slog.Record) error {
+	if silent[r.Message] {
+		return nil
+	}
+	return h.inner.Handle(ctx, r)
+}
+
+// WithAttrs returns a handler that adds attrs to every record.
+func (h clientHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return clientHandler{gate: h.gate, inner: h.inner.WithAttrs(attrs)}
+}
+
+// WithGroup returns a handler that puts what follows into a group.
+func (h clientHandler) WithGroup(name string) slog.Handler {
+	return clientHandler{gate: h.gate, inner: h.inner.WithGroup(name)}
+}

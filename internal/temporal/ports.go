@@ -1,0 +1,108 @@
+// The ports of a project's embedded server: chosen once, kept in a file, chosen anew only where another program has
+// taken one since.
+
+package temporal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"go.temporal.io/server/common/membership/static"
+	"go.temporal.io/server/common/primitives"
+)
+
+// ports are the loopback ports of the server's four services, as kept in temporal.json.
+type ports struct {
+	Frontend int `json:"frontend"`
+	History  int `json:"history"`
+	Matching int `json:"matching"`
+	Worker   int `json:"worker"`
+}
+
+func (p *ports) all() []*int { return []*int{&p.Frontend, &p.History, &p.Matching, &p.Worker} }
+
+func (p ports) address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+
+// hosts fixes the members of the cluster. Without it the server finds its members in the database, where those of a
+// killed process stand for up to a minute and are waited for.
+func (p ports) hosts() map[primitives.ServiceName]static.Hosts {
+	return map[primitives.ServiceName]static.Hosts{
+		primitives.FrontendService: static.SingleLocalHost(p.address(p.Frontend)),
+		primitives.HistoryService:  static.SingleLocalHost(p.address(p.History)),
+		primitives.MatchingService: static.SingleLocalHost(p.address(p.Matching)),
+		primitives.WorkerService:   static.SingleLocalHost(p.address(p.Worker)),
+	}
+}
+
+// keepPorts returns the project's ports, all free now. An unreadable file is as good as none: nothing depends on the
+// numbers but the habit of whoever attaches.
+func keepPorts(stateDir string) (ports, error) {
+	file := filepath.Join(stateDir, "temporal.json")
+	var kept ports
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return ports{}, fmt.Errorf("read Temporal ports: %w", err)
+	}
+	if json.Unmarshal(text, &kept) != nil {
+		kept = ports{}
+	}
+	before := kept
+	if err := kept.settle(); err != nil {
+		return ports{}, err
+	}
+	if kept == before {
+		return kept, nil
+	}
+	return kept, writePorts(file, kept)
+}
+
+// settle replaces each port that is missing, doubled or taken.
+func (p *ports) settle() error {
+	seen := map[int]bool{}
+	for _, port := range p.all() {
+		for try := 0; !usable(*port) || seen[*port]; try++ {
+			if try == 1000 {
+				return errors.New("choose ports for the embedded Temporal server: none of 1000 tried is free on " + loopback)
+			}
+			*port = choose()
+		}
+		seen[*port] = true
+	}
+	return nil
+}
+
+// choose proposes a port below those that systems hand to outgoing connections, so that none of these takes it while
+// the project is at rest.
+func choose() int { return 20000 + rand.IntN(12000) }
+
+func usable(port int) bool {
+	if port < 1 || port > 65535 {
+		return false
+	}
+	l, err := net.Listen("tcp", ports{}.address(port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+func writePorts(file string, p ports) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode Temporal ports: %w", err)
+	}
+	next := file + ".new"
+	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write Temporal ports: %w", err)
+	}
+	if err := os.Rename(next, file); err != nil {
+		return fmt.Errorf("write Temporal ports: %w", err)
+	}
+	return nil
+}

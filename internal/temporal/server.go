@@ -1,0 +1,142 @@
+// Package temporal is the connection to the durable-workflow service: a server embedded in this process, the client of
+// it, and the translation between this project's error classes and Temporal's retry policies.
+//
+// It guarantees that the embedded server listens on loopback only, that a start after a kill works at once, and that
+// deleting its files loses nothing but history. It must not know any workflow, and keeps nothing a run depends on: the
+// catalog is the truth.
+package temporal
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/server/common/authorization"
+	"go.temporal.io/server/common/config"
+	serverlog "go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/metrics"
+	"go.temporal.io/server/temporal"
+	"google.golang.org/grpc"
+)
+
+// Namespace is the namespace of every workflow of a project.
+const Namespace = "default"
+
+// Server is a Temporal server running inside this process.
+type Server struct {
+	inner   temporal.Server
+	client  client.Client
+	address string
+	logs    *gate
+	hangUp  context.CancelFunc
+	once    sync.Once
+}
+
+// Start starts the embedded server of the project whose state is in stateDir, which exists, and returns when it
+// answers. Its history is in temporal.db and its ports in temporal.json there; both are made when absent. Warnings and
+// errors go to logger. No two processes may start one project's server at a time; the caller's lock sees to that.
+func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, error) {
+	kept, err := keepPorts(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	store, err := prepareDatabase(ctx, stateDir)
+	if err != nil {
+		return nil, err
+	}
+	logs := &gate{out: logger}
+	serving, hangUp := context.WithCancel(context.Background())
+	inner, err := launch(serving, serverConfig(kept, store), kept, &serverLogger{gate: logs})
+	if err != nil {
+		hangUp()
+		return nil, fmt.Errorf("start the embedded Temporal server on %s: %w", databaseFile(stateDir), err)
+	}
+	s := &Server{inner: inner, address: kept.address(kept.Frontend), logs: logs, hangUp: hangUp}
+	if err := s.connect(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// launch builds and starts the server. The server reports some failures, such as a port taken in the last moment, by
+// Fatal, which unwinds to here as a panic.
+func launch(serving context.Context, cfg *config.Config, kept ports, logger serverlog.Logger,
+) (inner temporal.Server, err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case fatal:
+			inner, err = nil, cause
+		default:
+			panic(cause)
+		}
+	}()
+	inner, err = temporal.NewServer(
+		temporal.WithConfig(cfg),
+		temporal.ForServices(temporal.DefaultServices),
+		temporal.WithStaticHosts(kept.hosts()),
+		temporal.WithDynamicConfigClient(dynamicConfig()),
+		temporal.WithLogger(logger),
+		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
+		temporal.WithChainedFrontendGrpcInterceptors(whileServing(serving)),
+		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
+		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
+			return authorization.NewNoopClaimMapper()
+		}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return inner, inner.Start()
+}
+
+// whileServing ends the requests in flight when serving does. Those that wait for work would otherwise hold up the
+// stop for as long as the server is willing to wait, a second.
+func whileServing(serving context.Context) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(serving, cancel)()
+		return handle(ctx, request)
+	}
+}
+
+func (s *Server) connect(ctx context.Context) error {
+	c, err := client.NewLazyClient(client.Options{
+		HostPort:  s.address,
+		Namespace: Namespace,
+		Logger:    log.NewStructuredLogger(slog.New(newClientHandler(s.logs))),
+	})
+	if err != nil {
+		return fmt.Errorf("make Temporal client for %s: %w", s.address, err)
+	}
+	s.client = c
+	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return fmt.Errorf("reach the embedded Temporal server at %s: %w", s.address, err)
+	}
+	return nil
+}
+
+// Client returns the one client of this server. Workers and callers share it, which is what lets the first task of a
+// workflow started here go straight to a worker here. Stop closes it.
+func (s *Server) Client() client.Client { return s.client }
+
+// Address returns the loopback host:port where Temporal's own tools can attach.
+func (s *Server) Address() string { return s.address }
+
+// Stop stops the server and closes its client; workers must have been stopped before. It may be called again.
+// Nothing is logged from here on: what a stopping server complains about is only that it stops.
+func (s *Server) Stop() {
+	s.once.Do(func() {
+		s.logs.shut.Store(true)
+		if s.client != nil {
+			s.client.Close()
+		}
+		s.hangUp()
+		_ = s.inner.Stop() // it gives up waiting by itself, and leaves nothing to undo
+	})
+}

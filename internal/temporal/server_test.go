@@ -1,0 +1,165 @@
+//go:build !race
+
+// The embedded server as its callers see it: quick, quiet, on the same ports, and with nothing to lose.
+
+package temporal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+)
+
+// noise keeps what is logged.
+type noise struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (n *noise) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.Write(p)
+}
+
+func (n *noise) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(n, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func mustStart(t *testing.T, dir string, logger *slog.Logger) *Server {
+	t.Helper()
+	began := time.Now()
+	s, err := Start(t.Context(), dir, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	t.Logf("started in %v", time.Since(began))
+	return s
+}
+
+func mustStop(t *testing.T, s *Server) {
+	t.Helper()
+	began := time.Now()
+	s.Stop()
+	t.Logf("stopped in %v", time.Since(began))
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("stop took %v", took)
+	}
+}
+
+func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
+	t.Parallel()
+	dir, said := t.TempDir(), &noise{}
+	s := mustStart(t, dir, said.logger())
+	first := s.Address()
+	if !strings.HasPrefix(first, "127.0.0.1:") {
+		t.Errorf("address %s is not on loopback", first)
+	}
+	found, err := s.Client().WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: Namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := found.Config.WorkflowExecutionRetentionTtl.AsDuration(); got != retention {
+		t.Errorf("retention %v, want %v", got, retention)
+	}
+	mustStop(t, s)
+	s.Stop()
+
+	s = mustStart(t, dir, said.logger())
+	if s.Address() != first {
+		t.Errorf("address changed from %s to %s", first, s.Address())
+	}
+	mustStop(t, s)
+
+	if err := os.Remove(databaseFile(dir)); err != nil {
+		t.Fatal(err)
+	}
+	mustStop(t, mustStart(t, dir, said.logger()))
+	if _, err := os.Stat(databaseFile(dir)); err != nil {
+		t.Errorf("the deleted database was not made again: %v", err)
+	}
+	if said.text.Len() > 0 {
+		t.Errorf("the server spoke:\n%s", said.text.String())
+	}
+}
+
+func TestServerMovesFromTakenPorts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kept, err := keepPorts(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("tcp", kept.address(kept.Frontend))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	s := mustStart(t, dir, slog.New(slog.DiscardHandler))
+	if s.Address() == other.Addr().String() {
+		t.Errorf("the server claims a port that is taken: %s", s.Address())
+	}
+	now, err := os.ReadFile(filepath.Join(dir, "temporal.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, port, _ := net.SplitHostPort(s.Address()); !bytes.Contains(now, []byte(port)) {
+		t.Errorf("the new port %s is not kept: %s", port, now)
+	}
+}
+
+func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kept, err := keepPorts(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("tcp", kept.address(kept.History))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	store, err := prepareDatabase(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs := &gate{out: slog.New(slog.DiscardHandler)}
+	_, err = launch(t.Context(), serverConfig(kept, store), kept, &serverLogger{gate: logs})
+	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("got error %v, want the port named as taken", err)
+	}
+	logs.shut.Store(true)
+}
+
+func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(databaseFile(dir), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Start(t.Context(), dir, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), databaseFile(dir)) || !strings.Contains(err.Error(), "made again when deleted") {
+		t.Errorf("got %v, want an error that names the file and the way out", err)
+	}
+}
+
+func TestStartStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Start(ctx, t.TempDir(), slog.New(slog.DiscardHandler)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}
