@@ -150,8 +150,6 @@ func (d *parquetFeed) next() (job, error) {
 	}
 	d.group, d.row = group+1, row+rows
 	return job{run: func(send func(*Block) bool) error {
-		g := d.newGroup(group, row, rows)
-		defer g.close()
-		return g.run(send)
+		return d.newGroup(group, row, rows).run(send)
 	}}, nil
 }

@@ -12,7 +12,8 @@ import (
 	"bursar/internal/column"
 )
 
-// group reads one row group, batch by batch.
+// group reads one row group, batch by batch. Its readers hold nothing but memory, and closing one that met damage may panic:
+// they are left to the collector.
 type group struct {
 	filler
 	feed   *parquetFeed
@@ -31,14 +32,6 @@ func (d *parquetFeed) newGroup(index int, first, rows int64) *group {
 	return &group{
 		filler: newFiller(p), feed: d, json: newJSONScanner(p), index: index, first: first, rows: rows,
 		leaves: make([]*leaf, len(d.shapes)),
-	}
-}
-
-func (g *group) close() {
-	for _, l := range g.leaves {
-		if l != nil {
-			_ = l.reader.Close() // memory only: there is nothing to lose
-		}
 	}
 }
 
