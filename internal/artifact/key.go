@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"bursar/internal/column"
@@ -24,13 +25,24 @@ func AppendKey(dst []byte, key []column.Vector, i int) []byte {
 	return dst
 }
 
+// IsKey reports whether row i of a record's columns starts with the encoded key.
+func IsKey(key []byte, row []column.Vector, i int) bool {
+	var buffer [128]byte
+	encoded := buffer[:0]
+	for c := 0; len(encoded) < len(key) && c < len(row); c++ {
+		encoded = AppendKey(encoded, row[c:c+1], i)
+	}
+	return bytes.Equal(encoded, key)
+}
+
 // appendText ends a text with 00 01 and writes a zero byte within it as 00 FF.
 func appendText(dst, text []byte) []byte {
-	for _, b := range text {
-		dst = append(dst, b)
-		if b == 0 {
-			dst = append(dst, 0xFF)
+	for {
+		zero := bytes.IndexByte(text, 0)
+		if zero < 0 {
+			return append(append(dst, text...), 0, 1)
 		}
+		dst = append(append(dst, text[:zero+1]...), 0xFF)
+		text = text[zero+1:]
 	}
-	return append(dst, 0, 1)
 }

@@ -88,7 +88,7 @@ func (l *lane) gather(seg *segment, p *part, rows []int64) {
 		}
 		all = all && kept
 	}
-	l.sum(p)
+	sumPart(l.summers, p)
 	file, row := &l.columns[len(l.columns)-2], &l.columns[len(l.columns)-1]
 	for i := range p.columns {
 		if all {
@@ -109,16 +109,17 @@ func (l *lane) gather(seg *segment, p *part, rows []int64) {
 	}
 }
 
-func (l *lane) sum(p *part) {
+// sumPart adds a part's kept rows to the control totals.
+func sumPart(summers []summer, p *part) {
 	filter := 0
-	for i := range l.summers {
+	for i := range summers {
 		take := func(r int) bool { return p.keep[r] }
-		if l.w.stream.Totals[i].Where != "" {
+		if summers[i].total.Where != "" {
 			where := &p.filters[filter]
 			filter++
 			take = func(r int) bool { return p.keep[r] && where.Ints[r] != 0 }
 		}
-		l.summers[i].add(p.columns, take)
+		summers[i].add(p.columns, take)
 	}
 }
 

@@ -43,12 +43,14 @@ type Plan struct {
 	Reduce   string // SELECT key and delta columns FROM events, sorted by key
 	Merge    string // SELECT key, record and conserve columns FROM delta and state, sorted by key
 	Old      string // SELECT key, event count and conserve columns FROM state
+
+	order []string // of the `is` columns
 }
 
 // NewPlan compiles a checked pipeline. types are its artifact columns in declared order, and order the names of its `is`
 // columns in an order in which they can be computed.
 func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order []string) (*Plan, error) {
-	plan := &Plan{Pipeline: p, Stream: s}
+	plan := &Plan{Pipeline: p, Stream: s, order: order}
 	for _, name := range p.Key {
 		c := s.Column(name)
 		if c == nil {
@@ -67,7 +69,7 @@ func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order
 		return nil, err
 	}
 	plan.Reduce = reduceSQL(plan, folds)
-	plan.Merge = mergeSQL(plan, folds, order)
+	plan.Merge = mergeSQL(plan, folds)
 	plan.Old = fmt.Sprintf("SELECT %s FROM state", join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()))
 	return plan, nil
 }

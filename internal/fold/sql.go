@@ -22,7 +22,7 @@ func reduceSQL(plan *Plan, folds []folded) string {
 
 // mergeSQL brings each delta row and its state together, computes the `is` columns over the result one by one, and adds the
 // conserve expressions.
-func mergeSQL(plan *Plan, folds []folded, order []string) string {
+func mergeSQL(plan *Plan, folds []folded) string {
 	list := prefixed("d", plan.Key)
 	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
 	for _, f := range folds {
@@ -35,7 +35,7 @@ func mergeSQL(plan *Plan, folds []folded, order []string) string {
 		on[i] = fmt.Sprintf("s.%s = d.%s", k, k)
 	}
 	sql := fmt.Sprintf("SELECT %s\nFROM delta AS d LEFT JOIN state AS s ON %s", strings.Join(list, ",\n  "), strings.Join(on, " AND "))
-	sql = computed(sql, plan, order)
+	sql = plan.Computed(sql)
 	out := quoted(plan.Key)
 	for _, c := range plan.Record {
 		out = append(out, column.QuoteIdentifier(c.Name))
@@ -43,9 +43,9 @@ func mergeSQL(plan *Plan, folds []folded, order []string) string {
 	return fmt.Sprintf("SELECT %s\nFROM (%s)\nORDER BY %s", join(out, plan.conserveSQL()), sql, strings.Join(quoted(plan.Key), ", "))
 }
 
-// computed adds the `is` columns in the given order.
-func computed(from string, plan *Plan, order []string) string {
-	for _, name := range order {
+// Computed is a SELECT that adds the `is` columns to another one's result, each over those before it.
+func (plan *Plan) Computed(from string) string {
+	for _, name := range plan.order {
 		for _, c := range plan.Record {
 			if c.Name == name {
 				expr := named(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)

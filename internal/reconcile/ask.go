@@ -72,7 +72,7 @@ func (e *Engine) version(ctx context.Context, plan *fold.Plan, g *Generation, en
 		return Version{}, err
 	}
 	row := newRow(plan)
-	if err := artifact.DecodeRecord(record, row); err != nil {
+	if err := decode(record, row, 0, entry); err != nil {
 		return Version{}, err
 	}
 	return Version{Run: entry.Run, Artifact: newPrinter(plan).artifact(nil, row, 0)}, nil

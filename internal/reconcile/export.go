@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -70,15 +71,15 @@ func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf 
 		}
 		resetRow(row)
 		for i, record := range records {
-			if err := artifact.DecodeRecord(record, row); err != nil {
-				return fmt.Errorf("read artifact at %v: %w", entries[i].Location, err)
+			if err := decode(record, row, i, entries[i]); err != nil {
+				return err
 			}
 		}
 		entries = entries[:0]
 		return each(row)
 	}
 	err := e.Index.Scan(ctx, g.space(), asOf, func(entry artifact.Entry) error {
-		entry.Key = nil
+		entry.Key = bytes.Clone(entry.Key)
 		entries = append(entries, entry)
 		if len(entries) == walkRows {
 			return flush()
@@ -89,4 +90,15 @@ func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf 
 		return err
 	}
 	return flush()
+}
+
+// decode appends a record to the columns as their row i, and asserts that it is of the key whose entry led to it.
+func decode(record []byte, row []column.Vector, i int, entry artifact.Entry) error {
+	if err := artifact.DecodeRecord(record, row); err != nil {
+		return fmt.Errorf("read artifact of run %d at %+v: %w", entry.Run, entry.Location, err)
+	}
+	if !artifact.IsKey(entry.Key, row, i) {
+		return fmt.Errorf("read artifact of run %d at %+v: the index points to another key's record: %w", entry.Run, entry.Location, artifact.ErrCorrupt)
+	}
+	return nil
 }

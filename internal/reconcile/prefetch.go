@@ -19,8 +19,8 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run) (int64
 		return 0, err
 	}
 	var entries []artifact.Entry
-	err = e.Index.Find(ctx, run.space(), run.Run-1, keys, func(_ int, entry artifact.Entry) error {
-		entry.Key = nil // not needed any more, and the index's memory
+	err = e.Index.Find(ctx, run.space(), run.Run-1, keys, func(i int, entry artifact.Entry) error {
+		entry.Key = keys[i]
 		entries = append(entries, entry)
 		return nil
 	})
@@ -33,8 +33,8 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run) (int64
 		out := e.table(run.objectName("state", w), fields)
 		states[w] = &stateTable{table: out, buffer: column.NewVectors(typesOf(fields), 0)}
 	}
-	err = artifact.Fetch(ctx, e.Objects, run.space(), entries, e.Workers, func(w, _ int, record []byte) error {
-		return states[w].take(ctx, record)
+	err = artifact.Fetch(ctx, e.Objects, run.space(), entries, e.Workers, func(w, i int, record []byte) error {
+		return states[w].take(ctx, record, entries[i])
 	})
 	run.State = nil
 	for _, s := range states {
@@ -82,8 +82,8 @@ type stateTable struct {
 	buffer []column.Vector
 }
 
-func (s *stateTable) take(ctx context.Context, record []byte) error {
-	if err := artifact.DecodeRecord(record, s.buffer); err != nil {
+func (s *stateTable) take(ctx context.Context, record []byte, entry artifact.Entry) error {
+	if err := decode(record, s.buffer, s.buffer[0].Len(), entry); err != nil {
 		return err
 	}
 	if s.buffer[0].Len() >= 1<<11 {

@@ -65,4 +65,3 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	}
 	return s, nil
 }
-

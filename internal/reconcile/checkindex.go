@@ -1,0 +1,74 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+)
+
+// checkIndex proves for every record of every run that the index, asked as of that run, points to exactly it.
+func (v *verification) checkIndex(ctx context.Context) (string, error) {
+	total := int64(0)
+	for i := range v.runs {
+		run := &v.runs[i]
+		n, err := v.checkRunIndex(ctx, run)
+		if err != nil {
+			return "", fmt.Errorf("run %d: %w", run.Run, err)
+		}
+		if n != run.Created+run.Updated {
+			return "", fmt.Errorf("run %d: %d records for %d artifacts", run.Run, n, run.Created+run.Updated)
+		}
+		total += n
+	}
+	return fmt.Sprintf("%d entries point to their records", total), nil
+}
+
+func (v *verification) checkRunIndex(ctx context.Context, run *Run) (int64, error) {
+	reader := &partReader{ctx: ctx, store: v.Objects, run: run, key: column.NewVectors(typesOf(v.plan.Key), 0), width: len(v.plan.Key) + len(v.plan.Record)}
+	defer reader.close()
+	total := int64(0)
+	var want []artifact.Entry
+	for {
+		entry, err := reader.next()
+		if err == nil {
+			entry.Key = slices.Clone(entry.Key)
+			want = append(want, entry)
+		}
+		if err != nil || len(want) == walkRows {
+			if found := v.checkEntries(ctx, run, want); found != nil {
+				return total, found
+			}
+			total += int64(len(want))
+			want = want[:0]
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+func (v *verification) checkEntries(ctx context.Context, run *Run, want []artifact.Entry) error {
+	keys := make([][]byte, len(want))
+	for i, e := range want {
+		keys[i] = e.Key
+	}
+	found := 0
+	err := v.Index.Find(ctx, run.space(), run.Run, keys, func(i int, e artifact.Entry) error {
+		found++
+		if e.Run != run.Run || e.Location != want[i].Location {
+			return fmt.Errorf("an entry points to run %d, %+v, its record is in run %d, %+v", e.Run, e.Location, run.Run, want[i].Location)
+		}
+		return nil
+	})
+	if err == nil && found != len(want) {
+		err = fmt.Errorf("%d of %d records have no index entry", len(want)-found, len(want))
+	}
+	return err
+}

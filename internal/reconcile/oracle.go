@@ -1,0 +1,299 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/fold"
+	"bursar/internal/project"
+)
+
+// oracle recomputes artifacts from their events by a path of its own: DuckDB only evaluates the declared expressions event
+// by event and, at the end, the `is` columns; grouping and folding are plain loops in Go, over all events at once.
+type oracle struct {
+	plan   *fold.Plan
+	layout []project.Fold // the folds, without `is`
+	sql    string
+	raw    map[string]int // position of a stream column in sql's result
+	flag   []int          // position of each fold's `where`, and of its value behind it
+	events map[string][]eventAt
+}
+
+// eventAt is one event in the columns it was read in.
+type eventAt struct {
+	rows []column.Vector
+	i    int
+}
+
+func newOracle(plan *fold.Plan) *oracle {
+	o := &oracle{plan: plan, raw: map[string]int{}, events: map[string][]eventAt{}}
+	var list []string
+	for _, k := range plan.Key {
+		list = append(list, "e."+column.QuoteIdentifier(k.Name))
+	}
+	for _, f := range event.Fields(plan.Stream) {
+		o.raw[f.Name] = len(list)
+		list = append(list, "e."+column.QuoteIdentifier(f.Name))
+	}
+	for _, f := range plan.Pipeline.Artifact {
+		if f.Kind == project.Is {
+			continue
+		}
+		o.layout = append(o.layout, f)
+		o.flag = append(o.flag, len(list))
+		where, value := "true", "NULL::INTEGER"
+		if f.Where != "" {
+			where = fmt.Sprintf("coalesce((%s\n), false)", f.Where)
+		}
+		if f.Expr != "" {
+			value = fmt.Sprintf("(%s\n)", f.SQL())
+			if f.Kind == project.Sum {
+				value = fmt.Sprintf("CAST(%s AS %s)", value, plan.Record[o.position(f.Name)].Type.SQL())
+			}
+		}
+		list = append(list, where, value)
+	}
+	o.sql = fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample USING (%s)", strings.Join(list, ",\n"), fold.Names(plan.Key))
+	return o
+}
+
+// position finds a record's column.
+func (o *oracle) position(name string) int {
+	return slices.IndexFunc(o.plan.Record, func(c fold.Column) bool { return c.Name == name })
+}
+
+// add takes events in.
+func (o *oracle) add(rows []column.Vector) {
+	kept := make([]column.Vector, len(rows))
+	for c := range rows {
+		kept[c] = column.NewVector(rows[c].Type, rows[c].Len())
+		kept[c].AppendAll(&rows[c])
+	}
+	for i := range kept[0].Len() {
+		key := string(artifact.AppendKey(nil, kept[:len(o.plan.Key)], i))
+		o.events[key] = append(o.events[key], eventAt{kept, i})
+	}
+}
+
+// fold appends the key and the fold columns of one key's events to out.
+func (o *oracle) fold(key string, out []column.Vector) {
+	events := o.events[key]
+	width := len(o.plan.Key)
+	for c := range width {
+		out[c].AppendFrom(&events[0].rows[c], events[0].i)
+	}
+	for n, f := range o.layout {
+		var taken []eventAt
+		for _, e := range events {
+			if e.rows[o.flag[n]].Ints[e.i] != 0 {
+				taken = append(taken, e)
+			}
+		}
+		o.one(f, o.flag[n]+1, taken, &out[width+n])
+	}
+}
+
+// one folds the taken events to one value.
+func (o *oracle) one(f project.Fold, value int, taken []eventAt, out *column.Vector) {
+	switch f.Kind {
+	case project.Count:
+		out.AppendInt(int64(len(taken)))
+		return
+	case project.ListOf:
+		o.list(f, taken, out)
+		return
+	}
+	var present []eventAt
+	for _, e := range taken {
+		if !e.rows[value].IsNull(e.i) {
+			present = append(present, e)
+		}
+	}
+	if f.Kind == project.Sum {
+		sum := new(big.Int)
+		for _, e := range present {
+			sum.Add(sum, e.rows[value].Unscaled(e.i).BigInt())
+		}
+		appendBig(out, sum)
+		return
+	}
+	if len(present) == 0 {
+		out.AppendNull()
+		return
+	}
+	best := slices.MinFunc(present, func(a, b eventAt) int { return o.order(f, value, a, b) })
+	out.AppendFrom(&best.rows[value], best.i)
+}
+
+// order puts the event that min, max, first or last picks first.
+func (o *oracle) order(f project.Fold, value int, a, b eventAt) int {
+	switch f.Kind {
+	case project.Min:
+		return column.Compare(&a.rows[value], a.i, &b.rows[value], b.i)
+	case project.Max:
+		return column.Compare(&b.rows[value], b.i, &a.rows[value], a.i)
+	case project.First:
+		return o.byOrder(f, a, b)
+	default:
+		return o.byOrder(f, b, a)
+	}
+}
+
+// byOrder compares by the declared columns, then by the event id.
+func (o *oracle) byOrder(f project.Fold, a, b eventAt) int {
+	for _, name := range append(slices.Clone(f.By), o.plan.Stream.IDColumns()...) {
+		at := o.raw[name]
+		if c := column.Compare(&a.rows[at], a.i, &b.rows[at], b.i); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+func (o *oracle) list(f project.Fold, taken []eventAt, out *column.Vector) {
+	slices.SortFunc(taken, func(a, b eventAt) int { return o.byOrder(f, a, b) })
+	if f.Keep > 0 && len(taken) > f.Keep {
+		taken = taken[len(taken)-f.Keep:]
+	}
+	for i, field := range out.Type.Fields {
+		at := o.raw[field.Name]
+		for _, e := range taken {
+			out.Fields[i].AppendFrom(&e.rows[at], e.i)
+		}
+	}
+	out.AppendList()
+}
+
+func appendBig(out *column.Vector, n *big.Int) {
+	if !out.Type.IsWide() {
+		out.AppendInt(n.Int64())
+		return
+	}
+	wide, err := column.Narrow(n)
+	if err != nil {
+		out.AppendNull() // which no stored sum is: the comparison fails and shows it
+		return
+	}
+	out.AppendWide(wide)
+}
+
+// fields are what fold makes: the key, then the folds in declared order.
+func (o *oracle) fields() []column.Field {
+	fields := slices.Clone(o.plan.Key)
+	for _, f := range o.layout {
+		fields = append(fields, o.plan.Record[o.position(f.Name)].Field)
+	}
+	return fields
+}
+
+// checkSample recomputes a sample of keys, or all when there are fewer, and compares what is printed of them.
+func (v *verification) checkSample(ctx context.Context) (string, error) {
+	stored, keys, err := v.draw(ctx)
+	if err != nil || len(stored) == 0 {
+		return "no artifacts", err
+	}
+	o := newOracle(v.plan)
+	sample := filepath.Join(v.Scratch, "verify-sample.parquet")
+	defer os.Remove(sample)
+	if err := writeTable(sample, v.plan.Key, keys); err != nil {
+		return "", err
+	}
+	session, err := v.views(ctx, map[string]string{
+		"events": event.ViewSQL(v.Objects, v.plan.Stream, v.batches),
+		"sample": "SELECT * FROM read_parquet(" + duck.Literal(sample) + ")",
+	})
+	if err != nil {
+		return "", err
+	}
+	defer session.Close()
+	if err := session.Query(ctx, o.sql, func(rows []column.Vector) error { o.add(rows); return nil }); err != nil {
+		return "", err
+	}
+	if len(o.events) != len(stored) {
+		return "", fmt.Errorf("%d of %d sampled keys have events", len(o.events), len(stored))
+	}
+	folded := column.NewVectors(typesOf(o.fields()), len(stored))
+	for key := range o.events {
+		o.fold(key, folded)
+	}
+	if err := v.compare(ctx, session, o, folded, stored); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d artifacts recomputed from their events are the same", len(stored)), nil
+}
+
+// compare computes the `is` columns over the oracle's folds and holds what it prints against what is stored.
+func (v *verification) compare(ctx context.Context, session *duck.Session, o *oracle, folded []column.Vector, stored map[string]string) error {
+	path := filepath.Join(v.Scratch, "verify-folded.parquet")
+	defer os.Remove(path)
+	if err := writeTable(path, o.fields(), folded); err != nil {
+		return err
+	}
+	fields := recordFields(v.plan)
+	hidden := make([]string, 0, len(fields))
+	for _, f := range fields {
+		name := column.QuoteIdentifier(f.Name)
+		declared := len(hidden) < len(v.plan.Key) || v.plan.Pipeline.Fold(f.Name) != nil
+		if !declared {
+			name = fmt.Sprintf("CAST(NULL AS %s)", f.Type.SQL())
+		}
+		hidden = append(hidden, name)
+	}
+	from := v.plan.Computed("SELECT * FROM read_parquet(" + duck.Literal(path) + ")")
+	printer := newPrinter(v.plan)
+	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(hidden, ", "), from), func(row []column.Vector) error {
+		for i := range row[0].Len() {
+			key := string(keyJSON(row[:len(v.plan.Key)], i))
+			if got := string(printer.artifact(nil, row, i)); got != stored[key] {
+				return fmt.Errorf("key %s: events give %s, stored is %s", key, got, stored[key])
+			}
+		}
+		return nil
+	})
+}
+
+// draw picks artifacts spread evenly over the keys: what is printed of them by printed key, and the keys.
+func (v *verification) draw(ctx context.Context) (map[string]string, []column.Vector, error) {
+	stored := map[string]string{}
+	keys := column.NewVectors(typesOf(v.plan.Key), v.sample)
+	step, seen := max(1, int(v.g.Artifacts)/max(1, v.sample)), 0
+	printer := newPrinter(v.plan)
+	err := v.walk(ctx, v.plan, &v.g, v.g.Published, func(row []column.Vector) error {
+		for i := range row[0].Len() {
+			if seen++; seen%step != 0 || len(stored) >= v.sample {
+				continue
+			}
+			stored[string(keyJSON(row[:len(v.plan.Key)], i))] = string(printer.artifact(nil, row, i))
+			for c := range keys {
+				keys[c].AppendFrom(&row[c], i)
+			}
+		}
+		return nil
+	})
+	return stored, keys, err
+}
+
+func writeTable(path string, fields []column.Field, rows []column.Vector) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write scratch: %w", err)
+	}
+	defer file.Close()
+	out, err := column.NewParquetWriter(file, fields)
+	if err != nil {
+		return err
+	}
+	if err := out.WriteGroup(rows); err != nil {
+		return err
+	}
+	return out.Close()
+}

@@ -1,0 +1,249 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/fold"
+	"bursar/internal/object"
+)
+
+// Verified is the outcome of verifying a pipeline.
+type Verified struct {
+	OK     bool    `json:"ok"`
+	Checks []Check `json:"checks"`
+}
+
+// Check is one proof. Totals marks those of rule 4.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Totals bool   `json:"totals,omitempty"`
+	Detail string `json:"detail"`
+}
+
+// verification carries one verification.
+type verification struct {
+	*Engine
+	plan    *fold.Plan
+	g       Generation
+	runs    []Run         // published
+	batches []event.Batch // in the published runs
+	sample  int
+	out     Verified
+}
+
+// Verify proves rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index
+// entry against the record it points to, and a sample of keys recomputed from their events by an independent path.
+func (e *Engine) Verify(ctx context.Context, pipeline string, sample int) (Verified, error) {
+	plan, g, err := e.reading(ctx, pipeline)
+	if err != nil {
+		return Verified{}, err
+	}
+	v := &verification{Engine: e, plan: plan, g: g, sample: sample, out: Verified{OK: true}}
+	checks := []struct {
+		name   string
+		totals bool
+		check  func(context.Context) (string, error)
+	}{
+		{"runs", false, v.checkRuns},
+		{"run totals", true, v.checkRunTotals},
+		{"batch objects", false, v.checkBatchObjects},
+		{"batch totals", true, v.checkBatchTotals},
+		{"parts", false, v.checkParts},
+		{"index", false, v.checkIndex},
+		{"artifact totals", true, v.checkArtifactTotals},
+		{"recomputed sample", false, v.checkSample},
+	}
+	for _, c := range checks {
+		detail, err := c.check(ctx)
+		if ctx.Err() != nil {
+			return Verified{}, ctx.Err()
+		}
+		check := Check{Name: c.name, OK: err == nil, Totals: c.totals, Detail: detail}
+		if err != nil {
+			check.Detail, v.out.OK = err.Error(), false
+		}
+		v.out.Checks = append(v.out.Checks, check)
+		if err != nil && c.name == "runs" {
+			break // the other checks follow what the runs say
+		}
+	}
+	return v.out, nil
+}
+
+// checkRuns proves that published runs are complete and that each batch up to the last taken is in exactly one.
+func (v *verification) checkRuns(ctx context.Context) (string, error) {
+	runs, err := v.Runs(ctx, v.g.Pipeline, v.g.Generation, 0)
+	if err != nil {
+		return "", err
+	}
+	next := uint64(1)
+	for i, run := range runs {
+		if run.Run != uint64(i+1) {
+			return "", fmt.Errorf("run %d stands where run %d belongs", run.Run, i+1)
+		}
+		for _, batch := range run.Batches {
+			if batch != next {
+				return "", fmt.Errorf("run %d takes batch %d where batch %d is due: a batch is in two runs or in none", run.Run, batch, next)
+			}
+			next++
+		}
+		for _, step := range StepNames {
+			if _, done := run.Steps[step]; !done && run.Run <= v.g.Published {
+				return "", fmt.Errorf("run %d is published without its step %s", run.Run, step)
+			}
+		}
+	}
+	if uint64(len(runs)) < v.g.Published {
+		return "", fmt.Errorf("%d runs are recorded, %d published", len(runs), v.g.Published)
+	}
+	v.runs = runs[:v.g.Published]
+	for i := range v.runs {
+		batches, err := v.batchesOf(ctx, &v.runs[i])
+		if err != nil {
+			return "", err
+		}
+		v.batches = append(v.batches, batches...)
+	}
+	return fmt.Sprintf("%d runs, %d batches, each in one run", len(v.runs), len(v.batches)), nil
+}
+
+// checkRunTotals proves that what each run moved by is what its batches hold, and that rows are accounted for.
+func (v *verification) checkRunTotals(context.Context) (string, error) {
+	at := 0
+	for _, run := range v.runs {
+		events, totals := int64(0), event.Totals{}
+		for range run.Batches {
+			b := v.batches[at]
+			at++
+			if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
+				return "", fmt.Errorf("batch %d: %d rows are not %d accepted + %d quarantined + %d duplicates", b.Batch, b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
+			}
+			events += b.Accepted
+			if err := totals.Add(conserved(v.plan.Pipeline, b.Totals)); err != nil {
+				return "", err
+			}
+		}
+		if events != run.Events {
+			return "", fmt.Errorf("run %d folded %d events of batches that hold %d", run.Run, run.Events, events)
+		}
+		for name, groups := range totals {
+			for group, sum := range groups {
+				if run.Totals[name][group] != sum {
+					return "", fmt.Errorf("run %d moved %s %s by %s, its batches hold %s", run.Run, name, group, run.Totals[name][group], sum)
+				}
+			}
+		}
+		if !run.Balanced {
+			return "", fmt.Errorf("run %d is published and did not balance", run.Run)
+		}
+	}
+	return fmt.Sprintf("%d runs balance", len(v.runs)), nil
+}
+
+// checkBatchObjects proves that the batches' objects are, byte by byte, as they were sealed.
+func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
+	objects := 0
+	for _, b := range v.batches {
+		all := slices.Clone(b.Objects)
+		if b.Quarantine != nil {
+			all = append(all, *b.Quarantine)
+		}
+		if err := checkObjects(ctx, v.Objects, all); err != nil {
+			return "", fmt.Errorf("batch %d: %w", b.Batch, err)
+		}
+		objects += len(all)
+	}
+	return fmt.Sprintf("%d objects of %d batches are as they were sealed", objects, len(v.batches)), nil
+}
+
+func checkObjects(ctx context.Context, store object.Store, objects []object.Description) error {
+	for _, o := range objects {
+		if err := o.Check(ctx, store); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkBatchTotals recomputes each batch's rows, control totals and digest from its events.
+func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
+	events := int64(0)
+	for _, b := range v.batches {
+		if err := v.recount(ctx, b); err != nil {
+			return "", fmt.Errorf("batch %d: %w", b.Batch, err)
+		}
+		events += b.Accepted
+	}
+	return fmt.Sprintf("%d events have the rows, sums and digests of their batches", events), nil
+}
+
+func (v *verification) recount(ctx context.Context, b event.Batch) error {
+	count := event.NewRecount(v.plan.Stream)
+	session, err := v.views(ctx, map[string]string{"events": event.ViewSQL(v.Objects, v.plan.Stream, []event.Batch{b})})
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
+		count.Add(rows)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return count.Compare(b)
+}
+
+// checkParts proves that parts are, byte by byte, as merge wrote them.
+func (v *verification) checkParts(ctx context.Context) (string, error) {
+	parts, rows := 0, int64(0)
+	for _, run := range v.runs {
+		if err := checkObjects(ctx, v.Objects, run.Parts); err != nil {
+			return "", fmt.Errorf("run %d: %w", run.Run, err)
+		}
+		for _, p := range run.Parts {
+			parts, rows = parts+1, rows+p.Rows
+		}
+	}
+	return fmt.Sprintf("%d parts with %d records are as they were written", parts, rows), nil
+}
+
+// checkArtifactTotals proves that the artifacts as they are now hold exactly what all batches brought (rule 4).
+func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) {
+	all, err := v.materialise(ctx, "verify", &scratchTable{plan: v.plan, g: &v.g, asOf: v.g.Published})
+	if err != nil {
+		return "", err
+	}
+	defer all.remove()
+	session, err := v.views(ctx, map[string]string{"state": all.sql()})
+	if err != nil {
+		return "", err
+	}
+	defer session.Close()
+	now := newMovement(v.plan)
+	err = session.Query(ctx, v.plan.Old, func(rows []column.Vector) error {
+		now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	whole := Run{Totals: event.Totals{}}
+	for _, run := range v.runs {
+		whole.Events += run.Events
+		if err := whole.Totals.Add(run.Totals); err != nil {
+			return "", err
+		}
+	}
+	if err := now.check(newMovement(v.plan), &whole); err != nil {
+		return "", err
+	}
+	if now.rows != v.g.Artifacts {
+		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.rows, v.g.Artifacts)
+	}
+	return fmt.Sprintf("%d artifacts hold the %d events and all control totals", now.rows, whole.Events), nil
+}
