@@ -1,0 +1,174 @@
+// load.go tests what Load makes visible, and what lasts.
+
+package indextest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"bursar/internal/artifact"
+)
+
+func reload(t *testing.T, open Opener) {
+	x := start(t, open)
+	Load(t, x, orders, 1, "a", "b", "c")
+	Load(t, x, orders, 2, "b", "d")
+	for range 2 {
+		Load(t, x, orders, 1, "a", "b", "c")
+	}
+	Load(t, x, orders, 2, "b", "d")
+	check(t)(Scan(x, orders, allRuns))("a@1", "b@2", "c@1", "d@2")
+	check(t)(History(x, orders, allRuns, "b"))("b@2", "b@1")
+}
+
+func failedLoad(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	x := startIn(t, open, dir)
+	Load(t, x, orders, 1, "a")
+	fault, left := errors.New("fault"), 100_000
+	key := []byte("b000000")
+	err := x.Load(context.Background(), orders, 2, func() (artifact.Entry, bool, error) {
+		if left--; left < 0 {
+			return artifact.Entry{}, false, fault
+		}
+		for i := len(key) - 1; ; i-- { // the next number
+			if key[i]++; key[i] <= '9' {
+				break
+			}
+			key[i] = '0'
+		}
+		return artifact.Entry{Key: key}, true, nil
+	})
+	if !errors.Is(err, fault) {
+		t.Errorf("load: %v, want next's error", err)
+	}
+	check(t)(Scan(x, orders, allRuns))("a@1")
+	Load(t, x, orders, 2, "b")
+	check(t)(Scan(x, orders, allRuns))("a@1", "b@2")
+}
+
+func disorder(t *testing.T, open Opener) {
+	x := start(t, open)
+	for name, keys := range map[string][]string{
+		"descending": {"a", "c", "b"},
+		"twice":      {"a", "b", "b"},
+		"a prefix":   {"a", "ab"},
+		"empty":      {"", "a"},
+	} {
+		if err := load(x, orders, 1, keys...); err == nil {
+			t.Errorf("load keys %s: no error", name)
+		}
+	}
+	check(t)(Scan(x, orders, allRuns))()
+	Load(t, x, orders, 1, "a", "b")
+	if _, err := Find(x, orders, 1, "b", "a"); err == nil {
+		t.Error("find descending keys: no error")
+	}
+}
+
+func unpublished(t *testing.T, open Opener) {
+	x := start(t, open)
+	Load(t, x, orders, 3, "a", "b")
+	Load(t, x, orders, 4, "a", "c")
+	check(t)(Scan(x, orders, 2))()
+	check(t)(Find(x, orders, 2, "a", "b", "c"))()
+	check(t)(History(x, orders, 2, "a"))()
+	check(t)(Scan(x, orders, 3))("a@3", "b@3")
+	check(t)(Find(x, orders, 3, "a", "b", "c"))("a@3", "b@3")
+	check(t)(History(x, orders, 3, "a"))("a@3")
+}
+
+func anyOrder(t *testing.T, open Opener) {
+	x := start(t, open)
+	for _, run := range []uint64{5, 1, 300, 2, allRuns, 256} {
+		Load(t, x, orders, run, "a")
+	}
+	check(t)(History(x, orders, 300, "a"))("a@300", "a@256", "a@5", "a@2", "a@1")
+	check(t)(Find(x, orders, 255, "a"))("a@5")
+	check(t)(Find(x, orders, allRuns, "a"))("a@18446744073709551615")
+}
+
+func drop(t *testing.T, open Opener) {
+	x := start(t, open)
+	next := artifact.Space{Pipeline: "orders", Generation: 2}
+	if err := x.Drop(context.Background(), orders); err != nil {
+		t.Fatalf("drop what is not there: %v", err)
+	}
+	Load(t, x, orders, 1, "a", "b")
+	Load(t, x, next, 1, "a", "c")
+	Load(t, x, artifact.Space{Pipeline: "orders"}, 1, "z")
+	for range 2 {
+		if err := x.Drop(context.Background(), orders); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t)(Scan(x, orders, allRuns))()
+	check(t)(Find(x, orders, allRuns, "a"))()
+	check(t)(Scan(x, next, allRuns))("a@1", "c@1")
+	check(t)(Scan(x, artifact.Space{Pipeline: "orders"}, allRuns))("z@1")
+	Load(t, x, orders, 1, "b")
+	check(t)(Scan(x, orders, allRuns))("b@1")
+}
+
+func dropLasts(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	next := artifact.Space{Pipeline: "orders", Generation: 2}
+	x := open(t, dir)
+	Load(t, x, orders, 1, "a", "b")
+	Load(t, x, next, 1, "a")
+	if err := x.Drop(context.Background(), orders); err != nil {
+		t.Fatal(err)
+	}
+	closeIndex(t, x)
+	x = startIn(t, open, dir)
+	check(t)(Scan(x, orders, allRuns))()
+	check(t)(Scan(x, next, allRuns))("a@1")
+}
+
+func lasts(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	for run := uint64(1); run <= 3; run++ {
+		x := open(t, dir)
+		Load(t, x, orders, run, "a")
+		closeIndex(t, x)
+	}
+	x := startIn(t, open, dir)
+	check(t)(History(x, orders, allRuns, "a"))("a@3", "a@2", "a@1")
+}
+
+func atTheSameTime(t *testing.T, open Opener) {
+	x := start(t, open)
+	Load(t, x, orders, 1, "a", "b")
+	var done sync.WaitGroup
+	done.Go(func() {
+		for run := uint64(2); run < 12; run++ {
+			if err := load(x, orders, run, "a", "c"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	done.Go(func() {
+		other := artifact.Space{Pipeline: "invoices", Generation: 1}
+		for run := uint64(1); run < 10; run++ {
+			if err := load(x, other, run, "a"); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := x.Drop(context.Background(), other); err != nil {
+			t.Error(err)
+		}
+	})
+	for range 2 {
+		done.Go(func() {
+			for range 20 {
+				check(t)(Scan(x, orders, 1))("a@1", "b@1")
+				check(t)(Find(x, orders, 1, "a", "b", "c"))("a@1", "b@1")
+				check(t)(History(x, orders, 1, "a"))("a@1")
+			}
+		})
+	}
+	done.Wait()
+	check(t)(Scan(x, orders, allRuns))("a@11", "b@1", "c@11")
+}

@@ -1,0 +1,147 @@
+// read.go tests Find, Scan and History.
+
+package indextest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"bursar/internal/artifact"
+)
+
+func empty(t *testing.T, open Opener) {
+	x := start(t, open)
+	Load(t, x, orders, 1)
+	check(t)(Scan(x, orders, allRuns))()
+	check(t)(Find(x, orders, allRuns))()
+	check(t)(Find(x, orders, allRuns, "a", "b"))()
+	check(t)(History(x, orders, allRuns, "a"))()
+	Load(t, x, orders, 1, "b")
+	Load(t, x, orders, 2)
+	check(t)(Scan(x, orders, 0))()
+	check(t)(Find(x, orders, allRuns, "a", "b", "c"))("b@1")
+}
+
+func asOf(t *testing.T, open Opener) {
+	x := start(t, open)
+	Load(t, x, orders, 1, "a", "b", "d")
+	Load(t, x, orders, 2, "b", "c")
+	Load(t, x, orders, 4, "a", "b", "e")
+	for _, c := range []struct {
+		asOf uint64
+		want []string
+	}{
+		{0, nil},
+		{1, []string{"a@1", "b@1", "d@1"}},
+		{2, []string{"a@1", "b@2", "c@2", "d@1"}},
+		{3, []string{"a@1", "b@2", "c@2", "d@1"}},
+		{4, []string{"a@4", "b@4", "c@2", "d@1", "e@4"}},
+		{allRuns, []string{"a@4", "b@4", "c@2", "d@1", "e@4"}},
+	} {
+		check(t)(Scan(x, orders, c.asOf))(c.want...)
+		check(t)(Find(x, orders, c.asOf, "0", "a", "aa", "b", "c", "d", "e", "f", "g"))(c.want...)
+	}
+	check(t)(History(x, orders, 3, "b"))("b@2", "b@1")
+	check(t)(History(x, orders, allRuns, "b"))("b@4", "b@2", "b@1")
+	check(t)(History(x, orders, allRuns, "bb"))()
+	check(t)(History(x, orders, allRuns, ""))()
+}
+
+func keyBytes(t *testing.T, open Opener) {
+	x := start(t, open)
+	keys := []string{"\x00\x00", "\x00\x01\x00", "\x00\xff", "\x01", "a\x00", "a\x01", "a\xfe", "a\xff\x00", "a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "b", "\xff\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff"}
+	Load(t, x, orders, 1, keys...)
+	Load(t, x, orders, 256, keys...)
+	var first, second []string
+	for _, key := range keys {
+		first, second = append(first, key+"@1"), append(second, key+"@256")
+		check(t)(History(x, orders, allRuns, key))(key+"@256", key+"@1")
+	}
+	check(t)(Scan(x, orders, 255))(first...)
+	check(t)(Find(x, orders, 255, keys...))(first...)
+	check(t)(Scan(x, orders, 256))(second...)
+	check(t)(Find(x, orders, 256, keys...))(second...)
+}
+
+func locations(t *testing.T, open Opener) {
+	x := start(t, open)
+	want := []artifact.Location{{}, {Part: 1, Offset: 2, Length: 3}, {Part: math.MaxUint32, Offset: math.MaxUint64, Length: math.MaxUint32}}
+	var list []artifact.Entry
+	for i, l := range want {
+		list = append(list, artifact.Entry{Key: fmt.Appendf(nil, "k%d", i), Location: l})
+	}
+	if err := x.Load(context.Background(), orders, 1, Entries(list...)); err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	err := x.Scan(context.Background(), orders, 1, func(e artifact.Entry) error {
+		if e.Location != want[i] || e.Run != 1 {
+			t.Errorf("%+v, want %+v", e, want[i])
+		}
+		i++
+		return nil
+	})
+	if err != nil || i != len(want) {
+		t.Errorf("%d entries, %v", i, err)
+	}
+}
+
+func spacesApart(t *testing.T, open Opener) {
+	x := start(t, open)
+	spaces := []artifact.Space{
+		{Pipeline: "order", Generation: 1}, {Pipeline: "orders", Generation: 1}, {Pipeline: "orders", Generation: 2},
+		{Pipeline: "orders", Generation: 255}, {Pipeline: "orders", Generation: 256}, {Pipeline: "orders", Generation: math.MaxUint64},
+		{Pipeline: "orders", Generation: 0}, {Pipeline: "orders_2", Generation: 1},
+	}
+	for i, space := range spaces {
+		Load(t, x, space, uint64(i+1), "\x00", "k", "\xff\xff\xff\xff\xff\xff\xff\xff")
+	}
+	for i, space := range spaces {
+		at := fmt.Sprintf("@%d", i+1)
+		check(t)(Scan(x, space, allRuns))("\x00"+at, "k"+at, "\xff\xff\xff\xff\xff\xff\xff\xff"+at)
+		check(t)(Find(x, space, allRuns, "k", "l"))("k" + at)
+		check(t)(History(x, space, allRuns, "k"))("k" + at)
+	}
+}
+
+func callbackErrors(t *testing.T, open Opener) {
+	x, ctx, stop := start(t, open), context.Background(), errors.New("stop")
+	Load(t, x, orders, 1, "a", "b")
+	Load(t, x, orders, 2, "a", "b")
+	calls := 0
+	each := func(artifact.Entry) error { calls++; return stop }
+	for name, err := range map[string]error{
+		"scan":    x.Scan(ctx, orders, 2, each),
+		"history": x.History(ctx, orders, 2, []byte("a"), each),
+		"find":    x.Find(ctx, orders, 2, [][]byte{[]byte("a"), []byte("b")}, func(_ int, e artifact.Entry) error { return each(e) }),
+	} {
+		if !errors.Is(err, stop) {
+			t.Errorf("%s: %v, want the callback's error", name, err)
+		}
+	}
+	if calls != 3 {
+		t.Errorf("%d calls, want one each", calls)
+	}
+}
+
+func cancelled(t *testing.T, open Opener) {
+	x := start(t, open)
+	Load(t, x, orders, 1, "a")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	each := func(artifact.Entry) error { return nil }
+	for name, err := range map[string]error{
+		"load":    x.Load(ctx, orders, 2, Entries(At("b", 2))),
+		"scan":    x.Scan(ctx, orders, 2, each),
+		"history": x.History(ctx, orders, 2, []byte("a"), each),
+		"find":    x.Find(ctx, orders, 2, [][]byte{[]byte("a")}, func(int, artifact.Entry) error { return nil }),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s after cancel: %v", name, err)
+		}
+	}
+	check(t)(Scan(x, orders, allRuns))("a@1")
+}

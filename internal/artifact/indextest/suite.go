@@ -1,0 +1,162 @@
+// Package indextest is the conformance suite of artifact.Index: what every backend must do, and what the rest of
+// the program may rely on. It owns no backend and must not know how one works.
+package indextest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"bursar/internal/artifact"
+)
+
+// Opener opens the index kept in dir, which is empty at first. The suite closes it and opens the same dir again to
+// see what lasted; the indexes it opens it closes itself.
+type Opener func(t *testing.T, dir string) artifact.Index
+
+// Run runs the suite; every test gets a folder of its own.
+func Run(t *testing.T, open Opener) {
+	tests := map[string]func(t *testing.T, open Opener){
+		"empty":                            empty,
+		"as of":                            asOf,
+		"key bytes":                        keyBytes,
+		"locations":                        locations,
+		"reload":                           reload,
+		"a failed load loads nothing":      failedLoad,
+		"disorder is refused":              disorder,
+		"unpublished runs are invisible":   unpublished,
+		"runs loaded in any order":         anyOrder,
+		"spaces are apart":                 spacesApart,
+		"drop":                             drop,
+		"drop lasts":                       dropLasts,
+		"lasts":                            lasts,
+		"callback errors":                  callbackErrors,
+		"cancelled":                        cancelled,
+		"find many":                        findMany,
+		"at random, against a plain map":   atRandom,
+		"loads and reads at the same time": atTheSameTime,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open)
+		})
+	}
+}
+
+var orders = artifact.Space{Pipeline: "orders", Generation: 1}
+
+const allRuns = ^uint64(0)
+
+func start(t *testing.T, open Opener) artifact.Index {
+	t.Helper()
+	return startIn(t, open, t.TempDir())
+}
+
+// startIn opens an index that is closed with the test.
+func startIn(t *testing.T, open Opener, dir string) artifact.Index {
+	t.Helper()
+	x := open(t, dir)
+	t.Cleanup(func() { closeIndex(t, x) })
+	return x
+}
+
+func closeIndex(t *testing.T, x artifact.Index) {
+	t.Helper()
+	if err := x.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Entries tells entries one by one, as Load wants them; each key is overwritten by the next.
+func Entries(list ...artifact.Entry) func() (artifact.Entry, bool, error) {
+	var key []byte
+	return func() (e artifact.Entry, ok bool, err error) {
+		for i := range key {
+			key[i] = 0xEE
+		}
+		if len(list) == 0 {
+			return e, false, nil
+		}
+		e, list = list[0], list[1:]
+		key = append(key[:0], e.Key...)
+		e.Key = key
+		return e, true, nil
+	}
+}
+
+// At is a key's entry at a run; its location tells both, so that a mix-up shows.
+func At(key string, run uint64) artifact.Entry {
+	location := artifact.Location{Part: uint32(run), Offset: uint64(len(key)) << 33, Length: uint32(run * 7)}
+	return artifact.Entry{Key: []byte(key), Run: run, Location: location}
+}
+
+// Load loads one run, keys in order.
+func Load(t *testing.T, x artifact.Index, space artifact.Space, run uint64, keys ...string) {
+	t.Helper()
+	if err := load(x, space, run, keys...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func load(x artifact.Index, space artifact.Space, run uint64, keys ...string) error {
+	var list []artifact.Entry
+	for _, key := range keys {
+		list = append(list, At(key, run))
+	}
+	return x.Load(context.Background(), space, run, Entries(list...))
+}
+
+// Scan returns what Scan tells, as "key@run".
+func Scan(x artifact.Index, space artifact.Space, asOf uint64) (got []string, err error) {
+	err = x.Scan(context.Background(), space, asOf, collect(&got))
+	return got, err
+}
+
+// Find returns what Find tells, as "key@run".
+func Find(x artifact.Index, space artifact.Space, asOf uint64, keys ...string) (got []string, err error) {
+	var wanted [][]byte
+	for _, key := range keys {
+		wanted = append(wanted, []byte(key))
+	}
+	add, last := collect(&got), -1
+	err = x.Find(context.Background(), space, asOf, wanted, func(i int, e artifact.Entry) error {
+		if i <= last || string(e.Key) != keys[i] {
+			return fmt.Errorf("found %q as %d after %d, want ascending and %q", e.Key, i, last, keys[i])
+		}
+		last = i
+		return add(e)
+	})
+	return got, err
+}
+
+// History returns what History tells, as "key@run".
+func History(x artifact.Index, space artifact.Space, asOf uint64, key string) (got []string, err error) {
+	err = x.History(context.Background(), space, asOf, []byte(key), collect(&got))
+	return got, err
+}
+
+func collect(got *[]string) func(e artifact.Entry) error {
+	return func(e artifact.Entry) error {
+		if want := At(string(e.Key), e.Run); e.Location != want.Location {
+			return fmt.Errorf("%q at run %d lies at %+v, want %+v", e.Key, e.Run, e.Location, want.Location)
+		}
+		*got = append(*got, fmt.Sprintf("%s@%d", e.Key, e.Run))
+		return nil
+	}
+}
+
+// check compares what a call told: check(t)(Scan(…))("a@1", …).
+func check(t *testing.T) func(got []string, err error) func(want ...string) {
+	t.Helper()
+	return func(got []string, err error) func(want ...string) {
+		t.Helper()
+		return func(want ...string) {
+			t.Helper()
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("told %q, %v, want %q", got, err, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,147 @@
+// pebblefind.go looks up many sorted keys with a few iterators that only move forward.
+
+package artifact
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// findChunk is how many keys one worker looks up before it hands them over.
+	findChunk = 4096
+	// findWorkers is how many chunks are looked up at a time.
+	findWorkers = 2
+	// findSteps is how many entries a worker steps over before it seeks: neighbours are cheaper to reach by steps.
+	findSteps = 4
+)
+
+// finding is what was found of one key.
+type finding struct {
+	run      uint64
+	location Location
+	ok       bool
+}
+
+// Find looks up keys; workers take chunks of them in turn, and found is called on the caller's goroutine.
+func (x *PebbleIndex) Find(ctx context.Context, space Space, asOf uint64, keys [][]byte, found func(i int, e Entry) error) error {
+	prefix, err := spacePrefix(space)
+	if err == nil {
+		err = x.find(ctx, prefix, asOf, keys, found)
+	}
+	if err != nil {
+		return fmt.Errorf("find %d keys in index of %s generation %d: %w", len(keys), space.Pipeline, space.Generation, err)
+	}
+	return nil
+}
+
+// find gives worker w the chunks w, w+workers …: each iterator moves forward only, and the chunks come in order.
+func (x *PebbleIndex) find(ctx context.Context, prefix []byte, asOf uint64, keys [][]byte, found func(i int, e Entry) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	defer group.Wait() //nolint:errcheck // its first error is the cause that collect returns
+	defer cancel()
+	workers := min(findWorkers, (len(keys)+findChunk-1)/findChunk)
+	results := make([]chan []finding, workers)
+	for w := range results {
+		results[w] = make(chan []finding, 1)
+		group.Go(func() error { return x.findChunks(ctx, prefix, asOf, keys, w, results) })
+	}
+	for c := 0; c*findChunk < len(keys); c++ {
+		select {
+		case chunk := <-results[c%workers]:
+			if err := deliver(keys, c*findChunk, chunk, found); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func deliver(keys [][]byte, first int, chunk []finding, found func(i int, e Entry) error) error {
+	for j, f := range chunk {
+		if !f.ok {
+			continue
+		}
+		if err := found(first+j, Entry{Key: keys[first+j], Run: f.run, Location: f.location}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findChunks looks up worker w's chunks of keys.
+func (x *PebbleIndex) findChunks(ctx context.Context, prefix []byte, asOf uint64, keys [][]byte, w int, results []chan []finding) error {
+	iter, err := x.iterator(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	defer iter.Close()
+	c := cursor{iter: iter, target: bytes.Clone(prefix), prefix: len(prefix), asOf: asOf}
+	for at := w * findChunk; at < len(keys); at += len(results) * findChunk {
+		chunk := make([]finding, min(findChunk, len(keys)-at))
+		for j := range chunk {
+			if chunk[j], err = c.find(keys[at+j]); err != nil {
+				return err
+			}
+		}
+		select {
+		case results[w] <- chunk:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (x *PebbleIndex) iterator(ctx context.Context, prefix []byte) (*pebble.Iterator, error) {
+	return x.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
+}
+
+// cursor finds ascending keys with one iterator.
+type cursor struct {
+	iter   *pebble.Iterator
+	target []byte // space prefix, then the key and run sought
+	prefix int    // length of the space prefix
+	asOf   uint64
+	placed bool // the iterator stands at the first entry at or after the target before
+}
+
+func (c *cursor) find(key []byte) (finding, error) {
+	if c.placed && bytes.Compare(c.target[c.prefix:len(c.target)-runBytes], key) >= 0 {
+		return finding{}, fmt.Errorf("keys to find are out of order: %x after %x", key, c.target[c.prefix:len(c.target)-runBytes])
+	}
+	c.target = appendRun(append(c.target[:c.prefix], key...), c.asOf)
+	if !c.move() {
+		return finding{}, c.iter.Error()
+	}
+	stored := c.iter.Key()
+	if len(stored) != len(c.target) || !bytes.HasPrefix(stored, c.target[:len(c.target)-runBytes]) {
+		return finding{}, nil
+	}
+	location, err := locationOf(c.iter.Value())
+	return finding{run: runOf(stored), location: location, ok: true}, err
+}
+
+// move brings the iterator to the first entry at or after the target.
+func (c *cursor) move() bool {
+	for step := 0; c.placed && step <= findSteps; step++ {
+		if !c.iter.Valid() {
+			return false // past the last entry, and targets only grow
+		}
+		if bytes.Compare(c.iter.Key(), c.target) >= 0 {
+			return true
+		}
+		if step < findSteps {
+			c.iter.Next()
+		}
+	}
+	c.placed = true
+	return c.iter.SeekGE(c.target)
+}

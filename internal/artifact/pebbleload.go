@@ -1,0 +1,128 @@
+// pebbleload.go writes the entries of a run as sorted tables that the store takes over.
+
+package artifact
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// tableBytes is where a load starts its next table: small enough that compaction moves in steps.
+const tableBytes = 32 << 20
+
+// Load adds the entries of one run, all or none of them.
+func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error {
+	prefix, err := spacePrefix(space)
+	if err == nil {
+		l := &load{index: x, run: run, key: prefix, prefix: len(prefix)}
+		err = l.all(ctx, next)
+		if err = errors.Join(err, l.finish()); err == nil && len(l.paths) > 0 {
+			err = x.db.Ingest(ctx, l.paths)
+		}
+		if err != nil {
+			l.remove()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("load index of %s generation %d run %d: %w", space.Pipeline, space.Generation, run, err)
+	}
+	return nil
+}
+
+// load is one call of Load. Its tables lie on the store's file system, so that taking them over is a hard link.
+type load struct {
+	index  *PebbleIndex
+	run    uint64
+	paths  []string        // of all tables
+	table  *sstable.Writer // the one being written, nil between two
+	size   int             // bytes of keys and values in it
+	key    []byte          // space prefix, then key and run of the entry before
+	prefix int             // length of the space prefix
+	value  []byte
+}
+
+func (l *load) all(ctx context.Context, next func() (e Entry, ok bool, err error)) error {
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e, ok, err := next()
+		if err != nil || !ok {
+			return err
+		}
+		if err := l.add(e); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *load) add(e Entry) error {
+	if err := l.checkOrder(e.Key); err != nil {
+		return err
+	}
+	if l.table == nil {
+		if err := l.start(); err != nil {
+			return err
+		}
+	}
+	l.key = appendRun(append(l.key[:l.prefix], e.Key...), l.run)
+	l.value = appendLocation(l.value[:0], e.Location)
+	if err := l.table.Set(l.key, l.value); err != nil {
+		return err
+	}
+	if l.size += len(l.key) + len(l.value); l.size >= tableBytes {
+		return l.finish()
+	}
+	return nil
+}
+
+// checkOrder refuses keys that would be stored where no reader finds them.
+func (l *load) checkOrder(key []byte) error {
+	if len(key) == 0 {
+		return errors.New("index entry with an empty key")
+	}
+	if len(l.key) == l.prefix {
+		return nil // the first
+	}
+	before := l.key[l.prefix : len(l.key)-runBytes]
+	if bytes.Compare(before, key) >= 0 || bytes.HasPrefix(key, before) {
+		return fmt.Errorf("index entries are out of order: %x after %x", key, before)
+	}
+	return nil
+}
+
+func (l *load) start() error {
+	path := filepath.Join(l.index.loads, fmt.Sprintf("%d.sst", l.index.table.Add(1)))
+	file, err := vfs.Default.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	options := pebbleOptions(0).MakeWriterOptions(0, l.index.db.TableFormat())
+	l.table, l.size = sstable.NewWriter(objstorageprovider.NewFileWritable(file), options), 0
+	l.paths = append(l.paths, path)
+	return nil
+}
+
+// finish ends the table being written, fsynced.
+func (l *load) finish() error {
+	if l.table == nil {
+		return nil
+	}
+	err := l.table.Close()
+	l.table = nil
+	return err
+}
+
+func (l *load) remove() {
+	for _, path := range l.paths {
+		_ = os.Remove(path) // what stays is removed by the next open
+	}
+}

@@ -1,0 +1,86 @@
+// pebblescan.go walks through the entries of a generation or of one key.
+
+package artifact
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+)
+
+// Scan calls each for the newest entry at or below asOf of every key.
+func (x *PebbleIndex) Scan(ctx context.Context, space Space, asOf uint64, each func(e Entry) error) error {
+	prefix, err := spacePrefix(space)
+	if err == nil {
+		err = x.scan(ctx, prefix, asOf, each)
+	}
+	if err != nil {
+		return fmt.Errorf("scan index of %s generation %d: %w", space.Pipeline, space.Generation, err)
+	}
+	return nil
+}
+
+func (x *PebbleIndex) scan(ctx context.Context, prefix []byte, asOf uint64, each func(e Entry) error) error {
+	iter, err := x.iterator(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	defer iter.Close()
+	var done []byte // the key already told
+	for n, ok := 0, iter.First(); ok; n, ok = n+1, iter.Next() {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		stored := iter.Key()
+		key, run := stored[len(prefix):len(stored)-runBytes], runOf(stored)
+		if run > asOf || bytes.Equal(key, done) {
+			continue
+		}
+		done = append(done[:0], key...)
+		location, err := locationOf(iter.Value())
+		if err == nil {
+			err = each(Entry{Key: key, Run: run, Location: location})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return iter.Error()
+}
+
+// History calls each for every entry of a key at or below asOf, newest first.
+func (x *PebbleIndex) History(ctx context.Context, space Space, asOf uint64, key []byte, each func(e Entry) error) error {
+	prefix, err := spacePrefix(space)
+	if err == nil {
+		err = x.history(ctx, append(prefix, key...), asOf, len(prefix), each)
+	}
+	if err != nil {
+		return fmt.Errorf("read history in index of %s generation %d: %w", space.Pipeline, space.Generation, err)
+	}
+	return nil
+}
+
+func (x *PebbleIndex) history(ctx context.Context, full []byte, asOf uint64, prefix int, each func(e Entry) error) error {
+	iter, err := x.iterator(ctx, full)
+	if err != nil {
+		return err
+	}
+	defer iter.Close()
+	for ok := iter.SeekGE(appendRun(bytes.Clone(full), asOf)); ok; ok = iter.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		stored := iter.Key()
+		if len(stored) != len(full)+runBytes {
+			continue // a longer key, when the one asked for is not a whole one
+		}
+		location, err := locationOf(iter.Value())
+		if err == nil {
+			err = each(Entry{Key: full[prefix:], Run: runOf(stored), Location: location})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return iter.Error()
+}
