@@ -1,15 +1,12 @@
-// Filling columns: the text of a value to its column, and whole rows in or out.
+// Filling columns: whole rows in or out.
 
 package scan
 
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"bursar/internal/column"
 )
@@ -112,143 +109,4 @@ func truncate(v *column.Vector, n int) {
 	if v.Null = v.Null[:n]; n == 0 {
 		v.Null = nil
 	}
-}
-
-// null adds a null, or refuses it for a required column.
-func (f *filler) null(i int) bool {
-	t := &f.plan.targets[i]
-	if !t.optional {
-		return f.refuse(i, "a value is required, and it is null")
-	}
-	f.block.Columns[i].AppendNull()
-	return true
-}
-
-// text adds a value by the text a CSV field or a JSON string holds: valid UTF-8 without NUL. A json
-// column's text is the scanner's own business.
-func (f *filler) text(i int, tok []byte) bool {
-	t := &f.plan.targets[i]
-	if t.bounded && len(tok) > MaxKey {
-		return f.tooLong(i, tok)
-	}
-	switch t.typ.Kind {
-	case column.String:
-		if t.in != nil && !t.allows(tok) {
-			return f.refuse(i, shorten(tok)+" is not one of the declared values")
-		}
-		f.block.Columns[i].AppendText(tok)
-		return true
-	case column.Bool:
-		return f.boolText(i, tok)
-	case column.Date, column.Timestamp:
-		return f.time(i, tok)
-	default:
-		return f.number(i, tok, t.mark, t.group)
-	}
-}
-
-func (f *filler) tooLong(i int, tok []byte) bool {
-	return f.refuse(i, fmt.Sprintf("%s is %d bytes long: the limit of an id or key value is 4 KiB", shorten(tok), len(tok)))
-}
-
-// allows reports whether a value is one of the declared ones.
-func (t *target) allows(tok []byte) bool {
-	if t.inMany != nil {
-		return t.inMany[string(tok)]
-	}
-	for _, s := range t.in {
-		if string(tok) == s {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *filler) boolText(i int, tok []byte) bool {
-	switch {
-	case bytes.EqualFold(tok, []byte("true")):
-		f.block.Columns[i].AppendInt(1)
-	case bytes.EqualFold(tok, []byte("false")):
-		f.block.Columns[i].AppendInt(0)
-	default:
-		return f.misfit(i, tok, "it is neither true nor false")
-	}
-	return true
-}
-
-// number adds a decimal or integer by its text.
-func (f *filler) number(i int, tok []byte, mark, group byte) bool {
-	t := &f.plan.targets[i]
-	if n, ok := narrow(tok, t.digits, t.typ.Scale, mark); ok {
-		f.block.Columns[i].AppendInt(n)
-		return true
-	}
-	n, reason := exact(tok, t.typ.Scale, mark, group)
-	if reason != "" {
-		return f.misfit(i, tok, reason)
-	}
-	return f.unscaled(i, n, tok)
-}
-
-// unscaled adds a number already at its column's scale; tok is how it was written.
-func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
-	typ := f.plan.types[i]
-	if !fits(n, typ) {
-		return f.misfit(i, tok, overflows)
-	}
-	if typ.IsWide() {
-		f.block.Columns[i].AppendWide(n)
-	} else {
-		f.block.Columns[i].AppendInt(int64(n.LowBits()))
-	}
-	return true
-}
-
-// time adds a date or timestamp by its text.
-func (f *filler) time(i int, tok []byte) bool {
-	t := &f.plan.targets[i]
-	var m moment
-	var reason string
-	switch {
-	case t.layout != nil:
-		reason = t.layout.parse(&m, tok)
-	case t.typ.Kind == column.Date:
-		reason = m.isoDate(tok)
-	default:
-		reason = m.isoTimestamp(tok)
-	}
-	if reason != "" {
-		return f.misfit(i, tok, reason)
-	}
-	if t.typ.Kind == column.Date {
-		f.block.Columns[i].AppendInt(m.days())
-		return true
-	}
-	return f.instant(i, m.seconds()-int64(m.offset), int64(m.micro), m.zoned, tok)
-}
-
-// instant adds a timestamp; seconds without a zone are the column's local time.
-func (f *filler) instant(i int, seconds, micro int64, zoned bool, tok []byte) bool {
-	if zone := f.plan.targets[i].zone; zone != nil && !zoned {
-		var reason string
-		if seconds, reason = f.zones[i].utc(seconds, zone); reason != "" {
-			return f.misfit(i, tok, fmt.Sprintf("%s (%s)", reason, zone))
-		}
-	}
-	if seconds < minSeconds || seconds > maxSeconds {
-		return f.misfit(i, tok, outsideYears)
-	}
-	f.block.Columns[i].AppendInt(seconds*1e6 + micro)
-	return true
-}
-
-// checkText refuses bytes that are not text a warehouse can hold.
-func (f *filler) checkText(i int, tok []byte) bool {
-	if !utf8.Valid(tok) {
-		return f.refuse(i, shorten(tok)+" is not valid UTF-8")
-	}
-	if slices.Contains(tok, 0) {
-		return f.refuse(i, shorten(tok)+" holds a NUL character, which SQL text cannot")
-	}
-	return true
 }

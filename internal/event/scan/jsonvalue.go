@@ -16,7 +16,14 @@ import (
 // column reads one value into column i.
 func (s *jsonScanner) column(p, i, depth int) int {
 	if s.b[p] == '"' && s.plan.types[i].Kind != column.JSON {
-		tok, end := s.str(p + 1)
+		start := p + 1
+		if end := plainEnd(s.b, start); s.b[end] == '"' { // str, without a call for what strings mostly are
+			if !s.text(i, s.b[start:end]) {
+				return -1
+			}
+			return end + 1
+		}
+		tok, end := s.str(start)
 		if end < 0 || !s.text(i, tok) {
 			return -1
 		}

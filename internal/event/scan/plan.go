@@ -33,6 +33,7 @@ type target struct {
 	slots    []int // the slots of path
 	optional bool
 	bounded  bool // an id or key column: values up to MaxKey
+	free     bool // any text will do
 	in       []string
 	inMany   map[string]bool // in, when it is long
 	layout   *layout
@@ -61,6 +62,7 @@ func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
 			return nil, fmt.Errorf("stream %s: column %s: a path needs format jsonl", s.Name, c.Name)
 		}
 		t.bounded = slices.Contains(s.ID, c.Name) || slices.Contains(keyColumns, c.Name)
+		t.free = c.Type.Kind == column.String && c.In == nil && !t.bounded
 		p.targets = append(p.targets, t)
 		p.types = append(p.types, c.Type)
 	}
