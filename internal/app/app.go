@@ -33,6 +33,8 @@ type App struct {
 
 	state   string // the folder of all state
 	log     *slog.Logger
+	runner  *reconcile.WorkflowRunner // once Temporal serves
+	watch   func(Progress)
 	closers []func() error // in the order of opening
 }
 

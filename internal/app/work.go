@@ -18,6 +18,15 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o event
 	return a.Intake.Ingest(ctx, s, files, o)
 }
 
+// Retry takes the rows of a stream's quarantine up again.
+func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return a.Intake.Retry(ctx, s, event.Options{KeyColumns: a.keyColumns(stream)})
+}
+
 // keyColumns are the columns that pipelines key a stream by: their values are bounded like identities.
 func (a *App) keyColumns(stream string) []string {
 	var columns []string

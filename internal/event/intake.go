@@ -119,7 +119,7 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 	if err != nil {
 		return nil, err
 	}
-	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, received: in.Now().UTC().Truncate(time.Microsecond)}
+	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: in.Now().UTC().Truncate(time.Microsecond)}
 	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s)}
 	if err := w.sweep(ctx); err != nil {
 		return nil, err

@@ -59,7 +59,9 @@ func (l *lane) write(ctx context.Context, seg *segment) error {
 	}
 	for i, block := range seg.blocks {
 		l.gather(seg, &seg.parts[i], block.Rows)
-		seg.in.Recycle(block)
+		if seg.in != nil {
+			seg.in.Recycle(block)
+		}
 	}
 	if l.columns[0].Len() == 0 || l.w.options.DryRun {
 		return nil

@@ -65,7 +65,9 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 		return q.err
 	}
 	row := Rejected{Batch: q.w.batch.Batch, File: file.Name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason}
-	switch {
+	switch kept := q.w.keptAs(file, r.Row); {
+	case kept != "":
+		row.Object = kept
 	case r.rawFile != "":
 		name, err := q.keepOversize(ctx, r.rawFile)
 		if err != nil {
@@ -86,6 +88,13 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	}
 	q.out.Rows++
 	return nil
+}
+
+// keptAs is the object in which a retried row has lain since its first rejection.
+func (w *work) keptAs(file *File, row int64) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.kept[sourceRow{file.Number, row}]
 }
 
 func discard(path string) error {

@@ -23,7 +23,7 @@ func (w *work) finish(ctx context.Context) (Result, error) {
 	if limit := w.options.MaxRejected; limit > 0 && float64(b.Quarantined) > limit*float64(b.Rows) {
 		return w.result(0), fmt.Errorf("%w: %d of %d; nothing was sealed", ErrTooManyRejected, b.Quarantined, b.Rows)
 	}
-	if w.options.DryRun {
+	if w.options.DryRun || len(w.retries) > 0 && b.Accepted+b.Duplicates == 0 { // rows that stay where they are need no new batch
 		return w.result(0), nil
 	}
 	number := b.Batch

@@ -18,7 +18,7 @@ const segmentRows = 1 << 17
 
 // segment is a run of rows of one file on its way through the flow.
 type segment struct {
-	in      *scan.File
+	in      *scan.File // where the blocks' memory goes back to; nil for rows that are retried
 	file    *File
 	blocks  []*scan.Block
 	rows    int

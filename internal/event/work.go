@@ -31,8 +31,9 @@ type work struct {
 	retries  []uint64       // batches whose quarantine this one takes up
 	repeated int64          // rows of files that were taken in before
 
-	mu    sync.Mutex // guards files: judging names files while later ones are entered
+	mu    sync.Mutex // guards files and kept: judging asks for them while later rows come in
 	files []*File
+	kept  map[sourceRow]string // retried rows that lie in objects of their own
 
 	memory   *memory.Memory
 	known    *memory.Batch

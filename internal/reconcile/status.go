@@ -65,3 +65,13 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	}
 	return s, nil
 }
+
+// Waiting counts the run's events, and those that no published run has taken in, the run's among them.
+func (e *Engine) Waiting(ctx context.Context, ref RunRef) (events, backlog int64, err error) {
+	run, err := e.run(ctx, ref)
+	if err != nil {
+		return 0, 0, err
+	}
+	s, err := e.status(ctx, ref.Pipeline)
+	return run.Events, s.Backlog.Events, err
+}

@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/reconcile"
+	"bursar/internal/temporal"
+)
+
+// Progress tells that a step of a run begins, or has ended.
+type Progress struct {
+	Pipeline string
+	Run      uint64
+	Step     string
+	Done     bool
+	Rows     int64 // the step's, once done
+	Events   int64 // the run's
+	Backlog  int64 // events that no published run has taken in
+}
+
+// Serve starts the embedded Temporal server and the worker; it is called by the first Run otherwise.
+func (a *App) Serve(ctx context.Context) error {
+	if a.runner != nil {
+		return nil
+	}
+	server, err := temporal.Start(ctx, a.state, a.log)
+	if err != nil {
+		return fmt.Errorf("start temporal: %w", err)
+	}
+	a.closers = append(a.closers, func() error { server.Stop(); return nil })
+	a.log.Info("temporal serves", "address", server.Address())
+	worker := reconcile.NewWorker(server.Client(), watchedSteps{a})
+	if err := worker.Start(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	a.closers = append(a.closers, func() error { worker.Stop(); return nil })
+	a.runner = reconcile.NewWorkflowRunner(server.Client())
+	return nil
+}
+
+// Run works off the backlogs of the pipelines through their workflows and returns the runs that were published.
+func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]reconcile.Run, error) {
+	done := []reconcile.Run{}
+	if err := a.Serve(ctx); err != nil {
+		return done, err
+	}
+	a.watch = watch
+	for _, pipeline := range pipelines {
+		before, err := a.Engine.Current(ctx, pipeline)
+		if err != nil {
+			return done, err
+		}
+		_, failed := a.runner.Run(ctx, pipeline)
+		after, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+		if err != nil {
+			return done, err
+		}
+		runs, err := a.Engine.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
+		if err != nil {
+			return done, err
+		}
+		for _, run := range runs {
+			if run.Run <= after.Published {
+				done = append(done, run)
+			}
+		}
+		if failed != nil {
+			return done, failed
+		}
+	}
+	return done, nil
+}
+
+// watchedSteps are the engine's steps, told of to whoever watches.
+type watchedSteps struct{ *App }
+
+// Next is the engine's.
+func (w watchedSteps) Next(ctx context.Context, pipeline string) (reconcile.RunRef, bool, error) {
+	return w.Engine.Next(ctx, pipeline)
+}
+
+// Step is the engine's, with its begin and end reported.
+func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
+	if w.watch == nil {
+		return w.Engine.Step(ctx, ref, step)
+	}
+	p := Progress{Pipeline: ref.Pipeline, Run: ref.Run, Step: step}
+	var err error
+	if p.Events, p.Backlog, err = w.Engine.Waiting(ctx, ref); err != nil {
+		return reconcile.StepResult{}, err
+	}
+	w.watch(p)
+	result, err := w.Engine.Step(ctx, ref, step)
+	if err == nil {
+		p.Done, p.Rows = true, result.Rows
+		if step == reconcile.StepNames[len(reconcile.StepNames)-1] {
+			p.Backlog -= p.Events
+		}
+		w.watch(p)
+	}
+	return result, err
+}
+
+// Rebuild folds all batches of a pipeline into its next generation and swaps.
+func (a *App) Rebuild(ctx context.Context, pipeline string) (reconcile.Rebuilt, error) {
+	return a.Engine.Rebuild(ctx, pipeline, func(ref reconcile.RunRef, step string) {
+		a.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
+	})
+}
+
+// Verify proves a pipeline's stored data, recomputing a sample of that many artifacts.
+func (a *App) Verify(ctx context.Context, pipeline string, sample int) (reconcile.Verified, error) {
+	return a.Engine.Verify(ctx, pipeline, sample)
+}
