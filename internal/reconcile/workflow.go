@@ -48,15 +48,15 @@ type Steps interface {
 	Step(ctx context.Context, ref RunRef, step string) (StepResult, error)
 }
 
-// ReconcileInput starts the workflow Reconcile.
-type ReconcileInput struct {
+// WorkflowInput starts the workflow Reconcile.
+type WorkflowInput struct {
 	Pipeline string `json:"pipeline"`
 	// Runs counts those of earlier executions in the same chain.
 	Runs int `json:"runs"`
 }
 
-// ReconcileResult is what the workflow Reconcile did.
-type ReconcileResult struct {
+// WorkflowResult is what the workflow Reconcile did.
+type WorkflowResult struct {
 	Runs int `json:"runs"`
 }
 
@@ -77,8 +77,8 @@ type StepInput struct {
 	Step string `json:"step"`
 }
 
-// Reconcile works off the backlog of one pipeline. Its workflow id is that of ReconcileID.
-func Reconcile(ctx workflow.Context, in ReconcileInput) (ReconcileResult, error) {
+// Reconcile works off the backlog of one pipeline. Its workflow id is that of WorkflowID.
+func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: longestStep,
 		HeartbeatTimeout:    heartbeatTimeout,
@@ -88,17 +88,17 @@ func Reconcile(ctx workflow.Context, in ReconcileInput) (ReconcileResult, error)
 	for range runsPerExecution {
 		var next NextResult
 		if err := workflow.ExecuteActivity(ctx, nextActivity, NextInput{Pipeline: in.Pipeline}).Get(ctx, &next); err != nil {
-			return ReconcileResult{}, err
+			return WorkflowResult{}, err
 		}
 		if !next.Backlog {
-			return ReconcileResult{Runs: in.Runs}, nil
+			return WorkflowResult{Runs: in.Runs}, nil
 		}
 		if err := reconcileRun(ctx, next.Ref); err != nil {
-			return ReconcileResult{}, err
+			return WorkflowResult{}, err
 		}
 		in.Runs++
 	}
-	return ReconcileResult{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
+	return WorkflowResult{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
 }
 
 func reconcileRun(ctx workflow.Context, ref RunRef) error {
@@ -110,5 +110,5 @@ func reconcileRun(ctx workflow.Context, ref RunRef) error {
 	return nil
 }
 
-// ReconcileID is the id of a pipeline's workflow: there is one for each pipeline.
-func ReconcileID(pipeline string) string { return "reconcile/" + pipeline }
+// WorkflowID is the id of a pipeline's workflow: there is one for each pipeline.
+func WorkflowID(pipeline string) string { return "reconcile/" + pipeline }

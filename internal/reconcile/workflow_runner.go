@@ -29,19 +29,19 @@ func NewWorkflowRunner(c client.Client) *WorkflowRunner { return &WorkflowRunner
 // Run works off the backlog of a pipeline and returns how many runs that took. Every batch sealed before the call is
 // in. A second call for the same pipeline waits for the first. Once ctx is done the workflow is cancelled and its step
 // awaited; the error is then ctx's. Other errors carry the class and exit code of the step that failed.
-func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (ReconcileResult, error) {
+func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResult, error) {
 	leave, err := r.lanes.enter(ctx, pipeline)
 	if err != nil {
-		return ReconcileResult{}, err
+		return WorkflowResult{}, err
 	}
 	defer leave()
-	var result ReconcileResult
-	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(pipeline), Reconcile, ReconcileInput{Pipeline: pipeline})
+	var result WorkflowResult
+	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(pipeline), Reconcile, WorkflowInput{Pipeline: pipeline})
 	if err == nil {
 		err = run.Get(ctx, &result)
 	}
 	if err != nil && ctx.Err() != nil {
-		return ReconcileResult{}, r.cancel(ctx, pipeline)
+		return WorkflowResult{}, r.cancel(ctx, pipeline)
 	}
 	return result, temporal.Received(err)
 }
@@ -50,7 +50,7 @@ func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (ReconcileRes
 // process that died, and waiting for its heartbeats to be missed would be time lost.
 func reconcileOptions(pipeline string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                       ReconcileID(pipeline),
+		ID:                       WorkflowID(pipeline),
 		TaskQueue:                TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING,
@@ -63,11 +63,13 @@ func (r *WorkflowRunner) cancel(ctx context.Context, pipeline string) error {
 	why := context.Cause(ctx)
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer stop()
-	if err := r.client.CancelWorkflow(grace, ReconcileID(pipeline), ""); err != nil {
-		return fmt.Errorf("%w (cancel %s: %w)", why, ReconcileID(pipeline), temporal.Received(err))
+	if err := r.client.CancelWorkflow(grace, WorkflowID(pipeline), ""); err != nil {
+		return fmt.Errorf("%w (cancel %s: %w)", why, WorkflowID(pipeline), temporal.Received(err))
 	}
-	if err := r.client.GetWorkflow(grace, ReconcileID(pipeline), "").Get(grace, nil); grace.Err() != nil {
-		return fmt.Errorf("%w (%s has not ended in %s: %w)", why, ReconcileID(pipeline), farewell, err)
+	// That it ended in an error is what was asked for; that it has not ended is not.
+	err := r.client.GetWorkflow(grace, WorkflowID(pipeline), "").Get(grace, nil)
+	if grace.Err() != nil {
+		return fmt.Errorf("%w (%s has not ended in %s: %w)", why, WorkflowID(pipeline), farewell, err)
 	}
 	return why
 }

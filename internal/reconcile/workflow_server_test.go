@@ -1,36 +1,27 @@
 //go:build !race
 
-// The workflow on the real embedded server: runs, cancellation, a killed process, and the recording of histories.
+// The workflow on the real embedded server: runs, cancellation, and a killed process.
 
 package reconcile
 
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/sdk/client"
 
 	"bursar/internal/failure"
 	"bursar/internal/temporal"
 )
-
-// update records the histories in testdata anew: go test -run TestServer ./internal/reconcile -update-histories.
-var update = flag.Bool("update-histories", false, "record testdata/histories anew")
 
 // childEnv names the state folder in the environment of a child that is there to be killed.
 const childEnv = "BURSAR_TEST_WORKFLOW_CHILD"
@@ -111,7 +102,7 @@ func TestServerCancelsWithItsCaller(t *testing.T) {
 	default:
 		t.Error("returned while the step still works")
 	}
-	found, err := c.DescribeWorkflowExecution(t.Context(), ReconcileID("orders"), "")
+	found, err := c.DescribeWorkflowExecution(t.Context(), WorkflowID("orders"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,59 +181,4 @@ func ignoreExit(err error) error {
 		return nil
 	}
 	return err
-}
-
-// record keeps the history of the last workflow in testdata when asked to.
-func record(t *testing.T, c client.Client, name string) {
-	t.Helper()
-	if !*update {
-		return
-	}
-	var history historypb.History
-	events := c.GetWorkflowHistory(t.Context(), ReconcileID("orders"), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		history.Events = append(history.Events, event)
-	}
-	compact, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(&history)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tree any
-	if err := json.Unmarshal(compact, &tree); err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.MarshalIndent(anonymous(tree), "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join("testdata", "histories", name+".json"), append(text, '\n'), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// anonymous replaces the names of hosts and processes in a history.
-func anonymous(tree any) any {
-	switch node := tree.(type) {
-	case []any:
-		for i := range node {
-			node[i] = anonymous(node[i])
-		}
-	case map[string]any:
-		for key, value := range node {
-			node[key] = anonymous(value)
-			text, isText := value.(string)
-			host, _, isSticky := strings.Cut(text, ":")
-			switch {
-			case key == "identity" || key == "workerName":
-				node[key] = "worker"
-			case key == "name" && isText && isSticky && host != "":
-				node[key] = "sticky"
-			}
-		}
-	}
-	return tree
 }

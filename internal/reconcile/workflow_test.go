@@ -83,7 +83,7 @@ func virtualRun(t *testing.T, steps Steps) (*testsuite.TestWorkflowEnvironment, 
 	env := suite.NewTestWorkflowEnvironment()
 	registerReconcile(env, steps)
 	began := env.Now()
-	env.ExecuteWorkflow(Reconcile, ReconcileInput{Pipeline: "orders"})
+	env.ExecuteWorkflow(Reconcile, WorkflowInput{Pipeline: "orders"})
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the workflow has not completed")
 	}
@@ -94,7 +94,7 @@ func TestWorkflowWorksOffTheBacklogInOrder(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 2}
 	env, _ := virtualRun(t, steps)
-	var result ReconcileResult
+	var result WorkflowResult
 	if err := env.GetWorkflowResult(&result); err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +173,11 @@ func TestWorkflowContinuesAsNew(t *testing.T) {
 	if !errors.As(env.GetWorkflowError(), &again) {
 		t.Fatalf("got error %v, want continue-as-new", env.GetWorkflowError())
 	}
-	var in ReconcileInput
+	var in WorkflowInput
 	if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &in); err != nil {
 		t.Fatal(err)
 	}
-	if want := (ReconcileInput{Pipeline: "orders", Runs: runsPerExecution}); in != want {
+	if want := (WorkflowInput{Pipeline: "orders", Runs: runsPerExecution}); in != want {
 		t.Errorf("continues with %+v, want %+v", in, want)
 	}
 }

@@ -1,4 +1,4 @@
-// What the embedded server and its client may say: warnings and errors, and nothing once the server stops.
+// What the embedded server and its client may say: warnings and errors while it serves.
 
 package temporal
 
@@ -13,14 +13,28 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-// gate lets records through until it is shut.
+// phase is where a server is in its life.
+type phase int32
+
+const (
+	starting phase = iota
+	serving
+	stopping
+)
+
+// gate lets records through while the server serves. What it says before is that its parts do not answer each other
+// yet, and after, that they no longer do; a start that fails is told by the error of Start.
 type gate struct {
-	out  *slog.Logger
-	shut atomic.Bool
+	out *slog.Logger
+	now atomic.Int32
 }
 
+func (g *gate) enter(p phase) { g.now.Store(int32(p)) }
+
+func (g *gate) in(p phase) bool { return g.now.Load() == int32(p) }
+
 func (g *gate) open(level slog.Level) bool {
-	return level >= slog.LevelWarn && !g.shut.Load() && g.out.Enabled(context.Background(), level)
+	return level >= slog.LevelWarn && g.in(serving) && g.out.Enabled(context.Background(), level)
 }
 
 // fatal is what the server could not go on after.
@@ -62,7 +76,7 @@ func (l *serverLogger) Panic(msg string, tags ...tag.Tag) { l.Fatal(msg, tags...
 // Fatal ends the process, unless Start is there to report it. While stopping it ends the goroutine alone: a listener
 // that is closed under a service is then no failure.
 func (l *serverLogger) Fatal(msg string, tags ...tag.Tag) {
-	if l.shut.Load() {
+	if l.in(stopping) {
 		runtime.Goexit()
 	}
 	for _, t := range tags {

@@ -48,8 +48,8 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 		return nil, err
 	}
 	logs := &gate{out: logger}
-	serving, hangUp := context.WithCancel(context.Background())
-	inner, err := launch(serving, serverConfig(kept, store), kept, &serverLogger{gate: logs})
+	online, hangUp := context.WithCancel(context.Background())
+	inner, err := launch(online, serverConfig(kept, store), kept, &serverLogger{gate: logs})
 	if err != nil {
 		hangUp()
 		return nil, fmt.Errorf("start the embedded Temporal server on %s: %w", databaseFile(stateDir), err)
@@ -59,12 +59,13 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 		s.Stop()
 		return nil, err
 	}
+	logs.enter(serving)
 	return s, nil
 }
 
 // launch builds and starts the server. The server reports some failures, such as a port taken in the last moment, by
 // Fatal, which unwinds to here as a panic.
-func launch(serving context.Context, cfg *config.Config, kept ports, logger serverlog.Logger,
+func launch(online context.Context, cfg *config.Config, kept ports, logger serverlog.Logger,
 ) (inner temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -82,7 +83,7 @@ func launch(serving context.Context, cfg *config.Config, kept ports, logger serv
 		temporal.WithDynamicConfigClient(dynamicConfig()),
 		temporal.WithLogger(logger),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
-		temporal.WithChainedFrontendGrpcInterceptors(whileServing(serving)),
+		temporal.WithChainedFrontendGrpcInterceptors(whileOnline(online)),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
 			return authorization.NewNoopClaimMapper()
@@ -94,13 +95,13 @@ func launch(serving context.Context, cfg *config.Config, kept ports, logger serv
 	return inner, inner.Start()
 }
 
-// whileServing ends the requests in flight when serving does. Those that wait for work would otherwise hold up the
+// whileOnline ends the requests in flight when online does. Those that wait for work would otherwise hold up the
 // stop for as long as the server is willing to wait, a second.
-func whileServing(serving context.Context) grpc.UnaryServerInterceptor {
+func whileOnline(online context.Context) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(serving, cancel)()
+		defer context.AfterFunc(online, cancel)()
 		return handle(ctx, request)
 	}
 }
@@ -132,7 +133,7 @@ func (s *Server) Address() string { return s.address }
 // Nothing is logged from here on: what a stopping server complains about is only that it stops.
 func (s *Server) Stop() {
 	s.once.Do(func() {
-		s.logs.shut.Store(true)
+		s.logs.enter(stopping)
 		if s.client != nil {
 			s.client.Close()
 		}

@@ -140,7 +140,7 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got error %v, want the port named as taken", err)
 	}
-	logs.shut.Store(true)
+	logs.enter(stopping)
 }
 
 func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {

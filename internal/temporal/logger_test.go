@@ -1,0 +1,68 @@
+// What is let through, and when.
+
+package temporal
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"go.temporal.io/server/common/log/tag"
+)
+
+func TestGateOpensWhileServing(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	g := &gate{out: slog.New(slog.NewTextHandler(&out, nil))}
+	server := (&serverLogger{gate: g}).With(tag.NewStringTag("service", "history"))
+	client := slog.New(newClientHandler(g)).With("worker", "w").WithGroup("group")
+	speak := func(mark string) {
+		server.Debug(mark + "-debug")
+		server.Info(mark + "-info")
+		server.Warn(mark+"-warn", tag.NewStringTag("key", "value"))
+		server.Error(mark + "-error")
+		client.Info(mark + "-client-info")
+		client.Warn(mark + "-client-warn")
+		for message := range silent {
+			client.Error(message)
+		}
+	}
+	speak("early")
+	g.enter(serving)
+	speak("now")
+	g.enter(stopping)
+	speak("late")
+
+	said := out.String()
+	if got := strings.Count(said, "\n"); got != 3 {
+		t.Errorf("%d records, want 3:\n%s", got, said)
+	}
+	for _, want := range []string{"now-warn\" service=history key=value", "now-error", "now-client-warn"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is missing in\n%s", want, said)
+		}
+	}
+}
+
+func TestFatalUnwindsOrEndsItsGoroutine(t *testing.T) {
+	t.Parallel()
+	g := &gate{out: slog.New(slog.DiscardHandler)}
+	logger := &serverLogger{gate: g}
+	outcome := func() (cause any) {
+		done := make(chan any, 1)
+		go func() {
+			defer func() { done <- recover() }()
+			logger.Fatal("no port", tag.NewStringTag("error", "taken"))
+		}()
+		return <-done
+	}
+	f, ok := outcome().(fatal)
+	if !ok || f.Error() != "no port, error: taken" {
+		t.Errorf("got %v, want a panic with the message and its tags", f)
+	}
+	g.enter(stopping)
+	if cause := outcome(); cause != nil {
+		t.Errorf("panic %v while stopping", cause)
+	}
+}
