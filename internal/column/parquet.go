@@ -1,8 +1,10 @@
 package column
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/parquet"
@@ -12,7 +14,7 @@ import (
 )
 
 // ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the types given: plain
-// pages, uncompressed, every column optional, one row group for each WriteGroup.
+// pages, uncompressed, one row group for each WriteGroup.
 type ParquetWriter struct {
 	file   *file.Writer
 	leaf   leafBuffer
@@ -28,6 +30,7 @@ type leafBuffer struct {
 	ints   []int64
 	def    []int16
 	rep    []int16
+	valid  []byte
 }
 
 // NewParquetWriter starts a file of the given columns; columns in dictionary have few distinct values.
@@ -52,12 +55,15 @@ func NewParquetWriter(w io.Writer, fields []Field, dictionary ...string) (*Parqu
 	for _, name := range dictionary {
 		options = append(options, parquet.WithDictionaryFor(name, true))
 	}
-	out := file.NewParquetWriter(w, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
+	out := file.NewParquetWriter(struct{ io.Writer }{w}, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
 	return &ParquetWriter{file: out, fields: fields}, nil
 }
 
 func parquetNode(f Field) (schema.Node, error) {
-	optional := parquet.Repetitions.Optional
+	repetition := parquet.Repetitions.Optional
+	if f.Required {
+		repetition = parquet.Repetitions.Required
+	}
 	switch {
 	case f.Type.Kind == List:
 		fields := make(schema.FieldList, len(f.Type.Fields))
@@ -72,23 +78,23 @@ func parquetNode(f Field) (schema.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return schema.ListOfWithName(f.Name, element, optional, -1)
+		return schema.ListOfWithName(f.Name, element, repetition, -1)
 	case f.Type.IsWide():
-		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.NewDecimalLogicalType(int32(f.Type.Precision), int32(f.Type.Scale)), parquet.Types.FixedLenByteArray, 16, -1)
+		return schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.NewDecimalLogicalType(int32(f.Type.Precision), int32(f.Type.Scale)), parquet.Types.FixedLenByteArray, 16, -1)
 	case f.Type.Kind == Decimal:
-		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.NewDecimalLogicalType(int32(f.Type.Precision), int32(f.Type.Scale)), parquet.Types.Int64, -1, -1)
+		return schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.NewDecimalLogicalType(int32(f.Type.Precision), int32(f.Type.Scale)), parquet.Types.Int64, -1, -1)
 	case f.Type.Kind == Timestamp:
-		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.NewTimestampLogicalType(false, schema.TimeUnitMicros), parquet.Types.Int64, -1, -1)
+		return schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.NewTimestampLogicalType(false, schema.TimeUnitMicros), parquet.Types.Int64, -1, -1)
 	case f.Type.Kind == Date:
-		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.DateLogicalType{}, parquet.Types.Int32, -1, -1)
+		return schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.DateLogicalType{}, parquet.Types.Int32, -1, -1)
 	case f.Type.Kind == Int:
-		return schema.NewPrimitiveNode(f.Name, optional, parquet.Types.Int32, -1, -1)
+		return schema.NewPrimitiveNode(f.Name, repetition, parquet.Types.Int32, -1, -1)
 	case f.Type.Kind == BigInt:
-		return schema.NewPrimitiveNode(f.Name, optional, parquet.Types.Int64, -1, -1)
+		return schema.NewPrimitiveNode(f.Name, repetition, parquet.Types.Int64, -1, -1)
 	case f.Type.Kind == Bool:
-		return schema.NewPrimitiveNode(f.Name, optional, parquet.Types.Boolean, -1, -1)
+		return schema.NewPrimitiveNode(f.Name, repetition, parquet.Types.Boolean, -1, -1)
 	default:
-		return schema.NewPrimitiveNodeLogical(f.Name, optional, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1)
+		return schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1)
 	}
 }
 
@@ -96,7 +102,7 @@ func parquetNode(f Field) (schema.Node, error) {
 func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
 	group := p.file.AppendRowGroup()
 	for i := range vectors {
-		if err := p.writeColumn(group, &vectors[i]); err != nil {
+		if err := p.writeColumn(group, p.fields[i], &vectors[i]); err != nil {
 			return fmt.Errorf("write column %s: %w", p.fields[i].Name, err)
 		}
 	}
@@ -109,35 +115,42 @@ func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
 // Close writes the file's footer; the writer below stays open.
 func (p *ParquetWriter) Close() error { return p.file.Close() }
 
-func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, v *Vector) error {
+func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v *Vector) error {
 	if v.Type.Kind != List {
-		return p.writeLeaf(group, v, p.flatLevels(v), nil)
+		chunk, err := group.NextColumn()
+		if err != nil {
+			return err
+		}
+		if err := p.writeFlat(chunk, f, v); err != nil {
+			return err
+		}
+		return chunk.Close()
 	}
-	for f := range v.Fields {
-		def, rep := p.listLevels(v, &v.Fields[f])
-		if err := p.writeLeaf(group, &v.Fields[f], def, rep); err != nil {
+	for i := range v.Fields {
+		chunk, err := group.NextColumn()
+		if err != nil {
+			return err
+		}
+		def, rep := p.listLevels(v, &v.Fields[i])
+		if err := p.leaf.write(chunk, &v.Fields[i], def, rep); err != nil {
+			return err
+		}
+		if err := chunk.Close(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// flatLevels are the definition levels of a plain column: 1 where there is a value.
-func (p *ParquetWriter) flatLevels(v *Vector) []int16 {
-	n := v.Len()
-	if cap(p.leaf.def) < n {
-		p.leaf.def = make([]int16, n)
-	}
-	def := p.leaf.def[:n]
-	for i := range def {
-		def[i] = 1
-	}
-	for i, null := range v.Null {
-		if null {
-			def[i] = 0
+// writeFlat writes a plain column.
+func (p *ParquetWriter) writeFlat(chunk file.ColumnChunkWriter, f Field, v *Vector) error {
+	if f.Required {
+		if v.Null != nil && slices.Contains(v.Null, true) {
+			return errors.New("bug: a required column holds a null")
 		}
+		return p.leaf.write(chunk, v, nil, nil)
 	}
-	return def
+	return p.leaf.writeSpaced(chunk, v)
 }
 
 // listLevels are the levels of one field of a list: 0 null list, 1 empty list, 2 null field, 3 value.
@@ -168,29 +181,71 @@ func (p *ParquetWriter) listLevels(list, field *Vector) (def, rep []int16) {
 	return def, rep
 }
 
-func (p *ParquetWriter) writeLeaf(group file.SerialRowGroupWriter, v *Vector, def, rep []int16) error {
-	chunk, err := group.NextColumn()
-	if err != nil {
-		return err
-	}
+// writeSpaced writes a column that may hold nulls: values in all places, the null ones told by levels (1 is a value) and bits.
+// The library's WriteBatch would build an error text for each level; this call does not, but panics where that
+// one returns an error, and leaves errors of writing to the writer below, which must remember them.
+func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	b.mark(v)
+	full := *v
+	full.Null = nil
 	switch w := chunk.(type) {
 	case *file.ByteArrayColumnChunkWriter:
-		_, err = w.WriteBatch(p.leaf.texts(v), def, rep)
+		w.WriteBatchSpaced(b.texts(&full), b.def, nil, b.valid, 0)
 	case *file.FixedLenByteArrayColumnChunkWriter:
-		_, err = w.WriteBatch(p.leaf.wides(v), def, rep)
+		w.WriteBatchSpaced(b.wides(&full), b.def, nil, b.valid, 0)
 	case *file.BooleanColumnChunkWriter:
-		_, err = w.WriteBatch(p.leaf.booleans(v), def, rep)
+		w.WriteBatchSpaced(b.booleans(&full), b.def, nil, b.valid, 0)
 	case *file.Int32ColumnChunkWriter:
-		_, err = w.WriteBatch(p.leaf.int32s(v), def, rep)
+		w.WriteBatchSpaced(b.int32s(&full), b.def, nil, b.valid, 0)
 	case *file.Int64ColumnChunkWriter:
-		_, err = w.WriteBatch(p.leaf.int64s(v), def, rep)
+		w.WriteBatchSpaced(b.int64s(&full), b.def, nil, b.valid, 0)
 	default:
-		err = fmt.Errorf("no writer for %s", v.Type)
+		err = fmt.Errorf("bug: no writer for %s", v.Type)
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// mark fills in def and valid: which places hold a value.
+func (b *leafBuffer) mark(v *Vector) {
+	n := v.Len()
+	b.def = slices.Grow(b.def[:0], n)[:n]
+	b.valid = slices.Grow(b.valid[:0], (n+7)/8)[:(n+7)/8]
+	for i := range b.def {
+		b.def[i] = 1
 	}
-	return chunk.Close()
+	for i := range b.valid {
+		b.valid[i] = 0xFF
+	}
+	for i, null := range v.Null {
+		if null {
+			b.def[i] = 0
+			b.valid[i/8] &^= 1 << (i % 8)
+		}
+	}
+}
+
+// write hands a column's values, without the nulls, to the writer of its physical type.
+func (b *leafBuffer) write(chunk file.ColumnChunkWriter, v *Vector, def, rep []int16) (err error) {
+	switch w := chunk.(type) {
+	case *file.ByteArrayColumnChunkWriter:
+		_, err = w.WriteBatch(b.texts(v), def, rep)
+	case *file.FixedLenByteArrayColumnChunkWriter:
+		_, err = w.WriteBatch(b.wides(v), def, rep)
+	case *file.BooleanColumnChunkWriter:
+		_, err = w.WriteBatch(b.booleans(v), def, rep)
+	case *file.Int32ColumnChunkWriter:
+		_, err = w.WriteBatch(b.int32s(v), def, rep)
+	case *file.Int64ColumnChunkWriter:
+		_, err = w.WriteBatch(b.int64s(v), def, rep)
+	default:
+		err = fmt.Errorf("bug: no writer for %s", v.Type)
+	}
+	return err
 }
 
 func (b *leafBuffer) texts(v *Vector) []parquet.ByteArray {

@@ -33,10 +33,11 @@ type Type struct {
 	Fields    []Field
 }
 
-// Field is one named value of a list's element.
+// Field is one named column of a table, or one named value of a list's element.
 type Field struct {
-	Name string
-	Type Type
+	Name     string
+	Type     Type
+	Required bool // never null: cheaper to write
 }
 
 var kindNames = map[Kind]string{

@@ -21,14 +21,14 @@ const (
 func Fields(s *project.Stream) []column.Field {
 	fields := make([]column.Field, 0, len(s.Columns)+3)
 	for _, c := range s.Columns {
-		fields = append(fields, column.Field{Name: c.Name, Type: c.Type})
+		fields = append(fields, column.Field{Name: c.Name, Type: c.Type, Required: !c.Optional})
 	}
 	if s.DerivedID() {
-		fields = append(fields, column.Field{Name: project.DerivedIDColumn, Type: column.Type{Kind: column.String}})
+		fields = append(fields, column.Field{Name: project.DerivedIDColumn, Type: column.Type{Kind: column.String}, Required: true})
 	}
 	return append(fields,
-		column.Field{Name: FileColumn, Type: column.Type{Kind: column.BigInt}},
-		column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}})
+		column.Field{Name: FileColumn, Type: column.Type{Kind: column.BigInt}, Required: true},
+		column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
 }
 
 // ViewSQL is a SELECT over the events of batches with the stream's columns as declared now: a column that a batch was

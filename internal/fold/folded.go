@@ -34,7 +34,7 @@ func foldOf(f *project.Fold, s *project.Stream, t column.Type) folded {
 
 func counted(f *project.Fold, t column.Type) folded {
 	return folded{
-		columns: []column.Field{{Name: f.Name, Type: t}},
+		columns: []column.Field{{Name: f.Name, Type: t, Required: true}},
 		reduce:  []string{"count(*)" + filter(f.Where)},
 		merge:   []string{added(f.Name, t)},
 	}
@@ -43,7 +43,7 @@ func counted(f *project.Fold, t column.Type) folded {
 // summed casts what it sums first: DECIMAL(38,s) sums are exact, and a sum of integers overflows loudly in the cast (rule 2).
 func summed(f *project.Fold, t column.Type) folded {
 	return folded{
-		columns: []column.Field{{Name: f.Name, Type: t}},
+		columns: []column.Field{{Name: f.Name, Type: t, Required: true}},
 		reduce:  []string{fmt.Sprintf("CAST(coalesce(sum((%s\n))%s, 0) AS %s)", f.SQL(), filter(f.Where), t.SQL())},
 		merge:   []string{added(f.Name, t)},
 	}

@@ -56,7 +56,7 @@ func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order
 		if c == nil {
 			return nil, fmt.Errorf("plan pipeline %s: no key column %s in stream %s", p.Name, name, s.Name)
 		}
-		plan.Key = append(plan.Key, column.Field{Name: name, Type: c.Type})
+		plan.Key = append(plan.Key, column.Field{Name: name, Type: c.Type, Required: true})
 	}
 	folds := make([]folded, 0, len(p.Artifact))
 	for i := range p.Artifact {
@@ -76,7 +76,7 @@ func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order
 
 // layout lists the columns of deltas and records in their order.
 func (plan *Plan) layout(folds []folded, types []column.Field) {
-	count := column.Field{Name: EventCount, Type: column.Type{Kind: column.BigInt}}
+	count := column.Field{Name: EventCount, Type: column.Type{Kind: column.BigInt}, Required: true}
 	plan.Delta = []column.Field{count}
 	plan.Record = []Column{{Field: count, Hidden: true}}
 	for _, f := range folds {

@@ -3,6 +3,7 @@
 package object
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type DescribedWriter struct {
 	Description
 	writer Writer
 	hash   *xxh3.Hasher
+	failed error // the first failure: encoders in between may not pass it on
 }
 
 // CreateDescribed starts an object in the store.
@@ -41,11 +43,15 @@ func (d *DescribedWriter) Write(b []byte) (int, error) {
 	_, _ = d.hash.Write(b) // a hash never fails
 	n, err := d.writer.Write(b)
 	d.Bytes += int64(n)
+	d.failed = cmp.Or(d.failed, err)
 	return n, err
 }
 
 // Commit makes the object visible and durable, and completes its description.
 func (d *DescribedWriter) Commit() error {
+	if d.failed != nil {
+		return d.failed
+	}
 	d.Digest = sum(d.hash)
 	return d.writer.Commit()
 }
