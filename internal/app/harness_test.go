@@ -1,0 +1,53 @@
+// What tests of whole projects share: a project folder copied and opened, and runs carried out without Temporal.
+
+package app
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"bursar/internal/reconcile"
+)
+
+// openTest copies a project folder, so that its state lies in the test's own folder, and opens it until the test ends.
+func openTest(t *testing.T, dir string) *App {
+	t.Helper()
+	own := t.TempDir()
+	if err := os.CopyFS(own, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(own, ".bursar")); err != nil {
+		t.Fatal(err)
+	}
+	a, err := Open(t.Context(), own, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+// runAll works off a pipeline's backlog, step by step in this goroutine, and says how many runs that took.
+func runAll(t *testing.T, a *App, pipeline string) (runs int) {
+	t.Helper()
+	for ; ; runs++ {
+		ref, ok, err := a.Engine.Next(t.Context(), pipeline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return runs
+		}
+		for _, step := range reconcile.StepNames {
+			if _, err := a.Engine.Step(t.Context(), ref, step); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
