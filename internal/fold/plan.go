@@ -41,7 +41,7 @@ type Plan struct {
 	Delta    []column.Field // what follows the key in a delta
 	Conserve []Conserved
 	Reduce   string // SELECT key and delta columns FROM events, sorted by key
-	Merge    string // SELECT key, record and conserve columns FROM delta and state, sorted by key
+	Merge    string // SELECT key, record, conserve columns and Aligned FROM delta and state, in the delta's order
 	Old      string // SELECT key, event count and conserve columns FROM state
 
 	order []string // of the `is` columns
@@ -70,7 +70,8 @@ func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order
 	}
 	plan.Reduce = reduceSQL(plan, folds)
 	plan.Merge = mergeSQL(plan, folds)
-	plan.Old = fmt.Sprintf("SELECT %s FROM state", join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()))
+	plan.Old = fmt.Sprintf("SELECT %s FROM state WHERE %s IS NOT NULL",
+		join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()), column.QuoteIdentifier(EventCount))
 	return plan, nil
 }
 

@@ -20,8 +20,12 @@ func reduceSQL(plan *Plan, folds []folded) string {
 	return fmt.Sprintf("SELECT %s\nFROM events GROUP BY %s ORDER BY %s", strings.Join(list, ",\n  "), strings.Join(key, ", "), strings.Join(key, ", "))
 }
 
+// Aligned is the column of the merge's result that says whether delta and state stood at the same key.
+const Aligned = "_aligned"
+
 // mergeSQL brings each delta row and its state together, computes the `is` columns over the result one by one, and adds the
-// conserve expressions.
+// conserve expressions. State has a row for each row of the delta, in the same order, all null where the key is
+// new: so nothing is hashed or sorted again. The result says of each row whether that held.
 func mergeSQL(plan *Plan, folds []folded) string {
 	list := prefixed("d", plan.Key)
 	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
@@ -30,17 +34,18 @@ func mergeSQL(plan *Plan, folds []folded) string {
 			list = append(list, named(f.merge[i], c))
 		}
 	}
-	on := make([]string, len(plan.Key))
+	same := make([]string, len(plan.Key))
 	for i, k := range quoted(plan.Key) {
-		on[i] = fmt.Sprintf("s.%s = d.%s", k, k)
+		same[i] = fmt.Sprintf("s.%s = d.%s", k, k)
 	}
-	sql := fmt.Sprintf("SELECT %s\nFROM delta AS d LEFT JOIN state AS s ON %s", strings.Join(list, ",\n  "), strings.Join(on, " AND "))
-	sql = plan.Computed(sql)
+	list = append(list, fmt.Sprintf("d.%s IS NOT NULL AND (s.%s IS NULL OR (%s)) AS %s", column.QuoteIdentifier(EventCount),
+		column.QuoteIdentifier(EventCount), strings.Join(same, " AND "), Aligned))
+	sql := plan.Computed(fmt.Sprintf("SELECT %s\nFROM delta AS d POSITIONAL JOIN state AS s", strings.Join(list, ",\n  ")))
 	out := quoted(plan.Key)
 	for _, c := range plan.Record {
 		out = append(out, column.QuoteIdentifier(c.Name))
 	}
-	return fmt.Sprintf("SELECT %s\nFROM (%s)\nORDER BY %s", join(out, plan.conserveSQL()), sql, strings.Join(quoted(plan.Key), ", "))
+	return fmt.Sprintf("SELECT %s\nFROM (%s)", join(out, plan.conserveSQL(), []string{Aligned}), sql)
 }
 
 // Computed is a SELECT that adds the `is` columns to another one's result, each over those before it.

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
 
 	"bursar/internal/artifact"
@@ -14,8 +16,7 @@ import (
 // between state and result is seen.
 func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
 	delta := append(append([]column.Field{}, plan.Key...), plan.Delta...)
-	state := append(append([]column.Field{}, plan.Key...), plan.RecordFields()...)
-	session, err := e.views(ctx, map[string]string{"delta": e.tableSQL(run.Delta, delta), "state": e.tableSQL(run.State, state)})
+	session, err := e.views(ctx, map[string]string{"delta": e.tableSQL(run.Delta, delta), "state": e.tableSQL(run.State, stateFields(plan))})
 	if err != nil {
 		return 0, err
 	}
@@ -29,6 +30,9 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run) (int64, e
 	err = session.Query(ctx, plan.Merge, func(chunk []column.Vector) error {
 		if err := checkDigits(chunk); err != nil {
 			return err
+		}
+		if aligned := &chunk[len(chunk)-1]; aligned.Null != nil || slices.Contains(aligned.Ints, 0) {
+			return errors.New("bug: delta and state are not aligned by key")
 		}
 		moved.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[width:])
 		for i := range chunk[0].Len() {

@@ -3,50 +3,135 @@ package reconcile
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"sort"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
 	"bursar/internal/fold"
-	"bursar/internal/object"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// prefetch brings the state of just the keys that the delta touches: index lookup, then coalesced byte ranges of parts.
+// window is how many keys are prefetched at a time: it bounds the memory their records take.
+const window = 1 << 15
+
+// prefetch brings the state of just the keys that the delta touches: index lookup, then coalesced byte ranges of parts. The state
+// has a row for each row of the delta, in the same order, all null where the key is new; when all are new there is none.
 func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
 	keys, err := e.deltaKeys(ctx, plan, run)
 	if err != nil {
 		return 0, err
 	}
-	var entries []artifact.Entry
+	found := make([]artifact.Entry, 0, len(keys))
+	at := make([]int, 0, len(keys)) // the key's position of each found entry
 	err = e.Index.Find(ctx, run.space(), run.Run-1, keys, func(i int, entry artifact.Entry) error {
 		entry.Key = keys[i]
-		entries = append(entries, entry)
+		found, at = append(found, entry), append(at, i)
 		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("find state: %w", err)
 	}
-	fields := append(append([]column.Field{}, plan.Key...), plan.RecordFields()...)
-	states := make([]*stateTable, e.Workers)
-	for w := range states {
-		out := e.table(run.objectName("state", w), fields)
-		states[w] = &stateTable{table: out, buffer: column.NewVectors(typesOf(fields), 0)}
-	}
-	err = artifact.Fetch(ctx, e.Objects, run.space(), entries, e.Workers, func(w, i int, record []byte) error {
-		return states[w].take(ctx, record, entries[i])
-	})
 	run.State = nil
-	for _, s := range states {
-		if err != nil {
-			s.abort()
+	if len(found) == 0 {
+		return 0, nil
+	}
+	out := e.table(run.objectName("state", 0), stateFields(plan))
+	if err := e.writeState(ctx, run, out, found, at, len(keys)); err != nil {
+		out.abort()
+		return 0, err
+	}
+	run.State, err = out.finish()
+	return int64(len(found)), err
+}
+
+// stateFields are the columns of a state: a record's, all of which are null where a key is new.
+func stateFields(plan *fold.Plan) []column.Field {
+	fields := recordFields(plan)
+	for i := range fields {
+		fields[i].Required = false
+	}
+	return fields
+}
+
+// writeState fetches and writes window by window; the next one is fetched while one is written.
+func (e *Engine) writeState(ctx context.Context, run *Run, out *table, found []artifact.Entry, at []int, keys int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	fetched := make(chan *stateWindow, 1)
+	group.Go(func() error {
+		defer close(fetched)
+		for lo := 0; lo < keys; lo += window {
+			hi := min(lo+window, keys)
+			n := sort.SearchInts(at, hi)
+			w := &stateWindow{rows: hi - lo, first: lo, entries: found[:n], at: at[:n]}
+			found, at = found[n:], at[n:]
+			if err := w.fetch(ctx, e, run); err != nil {
+				return err
+			}
+			select {
+			case fetched <- w:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	group.Go(func() error {
+		row := column.NewVectors(typesOf(out.fields), window)
+		for w := range fetched {
+			resetRow(row)
+			if err := w.decode(row); err != nil {
+				return err
+			}
+			if err := out.add(ctx, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// stateWindow is a run of the delta's keys and the records of those that have one.
+type stateWindow struct {
+	first, rows int
+	entries     []artifact.Entry
+	at          []int
+	records     [][]byte // one an entry
+}
+
+func (w *stateWindow) fetch(ctx context.Context, e *Engine, run *Run) error {
+	w.records = make([][]byte, len(w.entries))
+	arenas := make([][]byte, e.Workers)
+	return artifact.Fetch(ctx, e.Objects, run.space(), w.entries, e.Workers, func(worker, i int, record []byte) error {
+		arena := &arenas[worker]
+		if cap(*arena)-len(*arena) < len(record) {
+			*arena = make([]byte, 0, max(1<<20, len(record)))
+		}
+		start := len(*arena)
+		*arena = append(*arena, record...)
+		w.records[i] = (*arena)[start:]
+		return nil
+	})
+}
+
+// decode appends a row for each key.
+func (w *stateWindow) decode(row []column.Vector) error {
+	next := 0
+	for i := range w.rows {
+		if next < len(w.at) && w.at[next] == w.first+i {
+			if err := decode(w.records[next], row, i, w.entries[next]); err != nil {
+				return err
+			}
+			next++
 			continue
 		}
-		objects, ended := s.end(ctx)
-		run.State = append(run.State, objects...)
-		err = errors.Join(err, ended)
+		for c := range row {
+			row[c].AppendNull()
+		}
 	}
-	return int64(len(entries)), err
+	return nil
 }
 
 // deltaKeys lists the delta's keys as the index knows them, ascending.
@@ -74,37 +159,6 @@ func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run) ([][]
 		return nil
 	})
 	return keys, err
-}
-
-// stateTable decodes one worker's records into its table.
-type stateTable struct {
-	*table
-	buffer []column.Vector
-}
-
-func (s *stateTable) take(ctx context.Context, record []byte, entry artifact.Entry) error {
-	if err := decode(record, s.buffer, s.buffer[0].Len(), entry); err != nil {
-		return err
-	}
-	if s.buffer[0].Len() >= 1<<11 {
-		return s.pass(ctx)
-	}
-	return nil
-}
-
-func (s *stateTable) pass(ctx context.Context) error {
-	err := s.add(ctx, s.buffer)
-	for i := range s.buffer {
-		s.buffer[i].Reset()
-	}
-	return err
-}
-
-func (s *stateTable) end(ctx context.Context) ([]object.Description, error) {
-	if err := s.pass(ctx); err != nil {
-		return nil, err
-	}
-	return s.finish()
 }
 
 func typesOf(fields []column.Field) []column.Type {
