@@ -1,0 +1,66 @@
+// bursar check: is the project folder right?
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"bursar/internal/app"
+	"bursar/internal/project"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Validate the project folder without touching state",
+		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each
+fault is told with its file and line; then the exit code is 2.`,
+		Example: `  bursar check
+  bursar check --project shop --json`,
+		Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := app.Check(cmd.Context(), c.project)
+			var faults *app.ProjectError
+			if err != nil && !errors.As(err, &faults) {
+				return err
+			}
+			return errors.Join(c.printCheck(p, faults), faulty(faults))
+		},
+	}
+}
+
+// checked is what `check --json` prints.
+type checked struct {
+	OK     bool            `json:"ok"`
+	Errors []project.Error `json:"errors"`
+}
+
+func (c *cli) printCheck(p *project.Project, faults *app.ProjectError) error {
+	if faults != nil {
+		return c.result(checked{Errors: faults.Errors}, func(w io.Writer) {
+			for _, fault := range faults.Errors {
+				fmt.Fprintln(w, clean(fault.Error()))
+			}
+		})
+	}
+	return c.result(checked{OK: true, Errors: []project.Error{}}, func(w io.Writer) {
+		fmt.Fprintf(w, "The project is right: %s, %s.\n",
+			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
+		if len(p.Streams) > 0 {
+			fmt.Fprintf(w, "next: bursar ingest %s FILE\n", p.Streams[0].Name)
+		}
+	})
+}
+
+// faulty ends the command once the faults are printed: exit code 2.
+func faulty(faults *app.ProjectError) error {
+	if faults == nil {
+		return nil
+	}
+	n := len(faults.Errors)
+	return hinted(&usageError{plural(n, "fault", "faults") + " in the project folder"}, "the files and lines are listed above")
+}

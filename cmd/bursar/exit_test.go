@@ -1,0 +1,175 @@
+// Exit codes, and what stands where when a command fails.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	broken := shop(t)
+	file(t, broken, "streams/payments.yaml", "stream: payments\nformat: xml\n")
+	csv := shop(t)
+	const columns = "id: a\ncolumns:\n  a: {type: string}\n  b: {type: string}\n"
+	file(t, csv, "streams/fees.yaml", "stream: fees\nformat: csv\n"+columns)
+	file(t, csv, "streams/bare.yaml", "stream: bare\nformat: csv\ncsv: {header: false}\n"+columns)
+	fees := file(t, csv, "fees.csv", "a;b\n1;2\n")
+	sample := filepath.Join(dir, "sample", "payments.jsonl")
+
+	for _, c := range []struct {
+		dir  string
+		args string
+		code int
+		err  string // part of standard error
+	}{
+		{dir, "", 0, ""},
+		{dir, "help ingest", 0, ""},
+		{dir, "version", 0, ""},
+		{dir, "check", 0, ""},
+		{dir, "status", 0, ""},
+		{dir, "quarantine", 0, ""},
+		{dir, "ingst payments " + sample, 2, "ingest"},
+		{dir, "stats --limit 3", 2, "unknown command"},
+		{dir, "status --bad", 2, "unknown flag: --bad"},
+		{dir, "status more", 2, "takes no argument"},
+		{dir, "ingest payments", 2, "needs more arguments"},
+		{dir, "ingest payments " + sample + " --max-rejected 5", 2, "use a share such as 1% or 0.01"},
+		{dir, "ingest payments " + sample + " --max-rejected NaN", 2, "use a share"},
+		{dir, "export orders", 2, "--to FILE"},
+		{dir, "export orders --json --to -", 2, "standard output"},
+		{dir, "get orders o-1 USD --as-of 0", 2, "numbered from 1"},
+		{dir, "get orders o-1", 2, "order_id, currency"},
+		{dir, "init " + t.TempDir() + " --example x", 2, "no example"},
+		{dir, "init", 2, "needs"},
+		{dir, "init " + dir, 1, "not empty"},
+		{dir, "ingest nothing " + sample, 3, "there is payments"},
+		{dir, "run nothing", 3, "there is orders"},
+		{dir, "get nothing k", 3, "pipeline nothing not found"},
+		{dir, "export nothing --to x", 3, "pipeline nothing not found"},
+		{dir, "exceptions nothing", 3, "pipeline nothing not found"},
+		{dir, "rebuild nothing", 3, "pipeline nothing not found"},
+		{dir, "verify nothing", 3, "pipeline nothing not found"},
+		{dir, "quarantine nothing", 3, "stream nothing not found"},
+		{dir, "ingest payments " + dir, 1, "directory"},
+		{dir, "ingest payments nowhere.jsonl", 1, "no such file"},
+		{dir, "export orders --to " + dir, 1, "directory"},
+		{csv, "ingest fees " + fees, 1, "delimited by"},
+		{csv, "ingest bare " + fees, 1, "fees.csv looks split at ';', but stream bare splits at ','"},
+		{broken, "check", 2, "faults in the project folder"},
+		{broken, "status", 2, "streams/payments.yaml:"},
+		{t.TempDir(), "status", 2, "bursar init"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			args := append(strings.Fields(c.args), "--project", c.dir)
+			if c.args == "init" { // which takes the folder from --project
+				args = args[:1]
+			}
+			got := must(t, c.code, args...)
+			if !strings.Contains(got.err, c.err) {
+				t.Errorf("standard error is %q, want %q in it", got.err, c.err)
+			}
+			if got.code != 0 && strings.Contains(got.err, "Usage:") {
+				t.Errorf("an error prints the usage: %s", got.err)
+			}
+		})
+	}
+}
+
+func TestErrorsAsJSON(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	for args, want := range map[string]problem{
+		"run nothing":          {Class: "data", Exit: 3},
+		"status --bad":         {Class: "usage", Exit: 2},
+		"ingest payments none": {Class: "data", Exit: 1},
+	} {
+		got := must(t, want.Exit, append(strings.Fields(args), "--project", dir, "--json")...)
+		var p problem
+		if err := json.Unmarshal([]byte(got.err), &p); err != nil {
+			t.Fatalf("%s: standard error is no JSON: %s", args, got.err)
+		}
+		if got.out != "" || p.Class != want.Class || p.Exit != want.Exit || p.Error == "" {
+			t.Errorf("%s: got %+v, standard output %q", args, p, got.out)
+		}
+	}
+}
+
+func TestCheckTellsEveryFault(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	file(t, dir, "streams/payments.yaml", "stream: payments\nformat: xml\nid: x\ncolumns:\n  x: {type: money}\n")
+	v := value(t, must(t, 2, "check", "--project", dir, "--json"))
+	wantFields(t, v, "ok", "errors")
+	wantFields(t, item(t, v, "errors", 1), "file", "line", "message")
+	if v["ok"] != false {
+		t.Errorf("check says %v", v)
+	}
+	text := must(t, 2, "--project", dir, "check")
+	if !strings.Contains(text.out, "streams/payments.yaml:2:") || !strings.Contains(text.out, "streams/payments.yaml:5:") {
+		t.Errorf("check prints %s", text.out)
+	}
+}
+
+func TestInterruptedIngestSealsNothing(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got := bursarIn(ctx, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	if got.code != 1 || !strings.HasPrefix(got.err, "error: interrupted") || got.out != "" {
+		t.Errorf("got %+v", got)
+	}
+	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, _ error) error {
+		if strings.Contains(path, "batches") {
+			t.Errorf("%s is left", path)
+		}
+		return nil
+	})
+}
+
+func TestFlagsBeforeAndAfterTheCommand(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	want := must(t, 0, "status", "--project", dir, "--json").out
+	for _, args := range [][]string{
+		{"--project", dir, "--json", "status"},
+		{"--json", "status", "--project=" + dir},
+		{"-v", "--project=" + dir, "status", "--json"},
+	} {
+		if got := must(t, 0, args...); got.out != want {
+			t.Errorf("%v prints %s, want %s", args, got.out, want)
+		}
+	}
+	sample := filepath.Join(dir, "sample", "payments.jsonl")
+	v := value(t, must(t, 0, "--dry-run", "--max-rejected", "1%", "--json", "--project", dir, "ingest", "payments", sample))
+	if v["accepted"] != 20.0 || v["batch"] != 0.0 {
+		t.Errorf("ingest says %v", v)
+	}
+}
+
+func TestEveryCommandHelps(t *testing.T) {
+	t.Parallel()
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Short == "" || cmd.Long == "" || !strings.HasPrefix(cmd.Example, "  bursar ") {
+			t.Errorf("%s lacks a part of its help", cmd.CommandPath())
+		}
+		if strings.HasSuffix(cmd.Short, ".") || !strings.HasSuffix(strings.TrimSpace(cmd.Long), ".") {
+			t.Errorf("%s: Short is a phrase, Long is sentences", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newCLI(os.Stdout, os.Stderr).root())
+}

@@ -1,0 +1,115 @@
+// bursar export: all artifacts of a pipeline as JSON lines.
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"bursar/internal/app"
+	"bursar/internal/failure"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) exportCommand() *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use:   "export PIPELINE --to FILE",
+		Short: "Write all artifacts to a file, sorted by key",
+		Long: `Writes every artifact of a pipeline, one {"key":…,"artifact":{…}} a line, sorted by key. Equal results are equal
+bytes, whatever order and grouping the events came in. The file appears when it is whole.`,
+		Example: `  bursar export orders --to orders.jsonl
+  bursar export orders --to - | head`,
+		Args:              takes(1, 1),
+		ValidArgsFunction: c.completePipeline,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case to == "":
+				return usagef("name the file to write: bursar export %s --to FILE", args[0])
+			case to == "-" && c.json:
+				return usagef("--to - and --json both want standard output")
+			}
+			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.export(ctx, a, args[0], to) })
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "the `file` to write; - is standard output")
+	return cmd
+}
+
+func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
+	if _, err := pipeline(a, name); err != nil {
+		return err
+	}
+	var done app.Exported
+	write := func(w io.Writer) (err error) {
+		buffer := bufio.NewWriterSize(w, 1<<20)
+		if done, err = a.Engine.Export(ctx, name, buffer); err != nil {
+			return err
+		}
+		return buffer.Flush()
+	}
+	if to == "-" {
+		return write(c.out)
+	}
+	if err := replaceFile(to, write); err != nil {
+		return err
+	}
+	made := struct {
+		app.Exported
+		File string `json:"file"`
+	}{done, to}
+	return c.result(made, func(w io.Writer) {
+		fmt.Fprintf(w, "Exported %s of %s to %s.\nsha256 %s\n", plural(done.Rows, "artifact", "artifacts"), name, to, done.Digest)
+	})
+}
+
+// replaceFile writes a file beside the one at path and gives it that name once it is whole and durable. A device or a
+// pipe is written to as it is.
+func replaceFile(path string, write func(io.Writer) error) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return failure.Wrap(failure.Data, fmt.Errorf("write %s: it is a directory", path))
+	case err == nil && !info.Mode().IsRegular():
+		return writeOpen(path, os.O_WRONLY, write)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	partial := fmt.Sprintf("%s.%d.partial", path, os.Getpid())
+	if err := writeOpen(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
+		return errors.Join(err, discard(partial))
+	}
+	if err := os.Rename(partial, path); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), discard(partial))
+	}
+	return nil
+}
+
+func writeOpen(path string, flags int, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, flags, 0o644)
+	if err != nil {
+		return fmt.Errorf("write file: %w", err)
+	}
+	err = write(f)
+	if err == nil && flags&os.O_CREATE != 0 {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func discard(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove unfinished file: %w", err)
+	}
+	return nil
+}

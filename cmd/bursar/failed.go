@@ -1,0 +1,132 @@
+// How a command ends that fails: one line that says why, a next step, and the exit code.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"bursar/internal/failure"
+
+	"github.com/spf13/cobra"
+)
+
+// exitUsage is the exit code of bad usage (DESIGN §7).
+const exitUsage = 2
+
+// usageError is an error in how a command was called, found by its own work.
+type usageError struct{ text string }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+func (e *usageError) Error() string { return e.text }
+
+// Class is Data: the same call is wrong again.
+func (e *usageError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 2 (DESIGN §7).
+func (e *usageError) ExitCode() int { return exitUsage }
+
+// hintedError is an error with what to do about it.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Unwrap() error { return e.error }
+
+// hinted adds a next step to an error; nil stays nil, and an empty hint adds nothing.
+func hinted(err error, format string, args ...any) error {
+	if err == nil || format == "" {
+		return err
+	}
+	return &hintedError{err, fmt.Sprintf(format, args...)}
+}
+
+// interruptedError is how a command ends that was told to stop; it says what that leaves.
+type interruptedError struct {
+	error
+	leaves string
+}
+
+func (e *interruptedError) Unwrap() error { return e.error }
+
+// problem is an error as --json prints it on standard error.
+type problem struct {
+	Error string `json:"error"`
+	Hint  string `json:"hint,omitempty"`
+	Class string `json:"class"`
+	Exit  int    `json:"exit"`
+}
+
+// fail prints an error on standard error and returns its exit code. What fails before a command's own work begins is
+// wrong usage.
+func (c *cli) fail(ctx context.Context, cmd *cobra.Command, args []string, err error) int {
+	p := c.describe(ctx, cmd, err)
+	if c.json || asksJSON(args) {
+		if text, err := json.Marshal(p); err == nil {
+			fmt.Fprintf(c.err, "%s\n", text)
+		}
+		return p.Exit
+	}
+	fmt.Fprintf(c.err, "error: %s", clean(p.Error))
+	if p.Class != "usage" && p.Class != "interrupted" {
+		fmt.Fprintf(c.err, " [%s]", p.Class)
+	}
+	fmt.Fprintln(c.err)
+	if p.Hint != "" {
+		fmt.Fprintf(c.err, "hint: %s\n", clean(p.Hint))
+	}
+	return p.Exit
+}
+
+func (c *cli) describe(ctx context.Context, cmd *cobra.Command, err error) problem {
+	p := problem{Error: oneLine(err.Error()), Class: failure.Of(err).String(), Exit: failure.ExitCode(err)}
+	var next *hintedError
+	if errors.As(err, &next) {
+		p.Hint = next.hint
+	}
+	var usage *usageError
+	if !c.started || errors.As(err, &usage) {
+		p.Class, p.Exit = "usage", exitUsage
+		if text, similar, ok := strings.Cut(err.Error(), "Did you mean this?"); ok { // as cobra asks
+			p.Error = oneLine(text)
+			p.Hint = "did you mean " + strings.Join(strings.Fields(similar), " or ") + "?"
+		}
+		if p.Hint == "" {
+			p.Hint = fmt.Sprintf("`%s --help` shows how it is used", cmd.CommandPath())
+		}
+		return p
+	}
+	// Drivers tell of an interruption in words of their own, so the context is asked.
+	if ctx.Err() != nil && p.Exit == 1 {
+		c.log.Info("interrupted", "error", err)
+		p.Error, p.Class = "interrupted", "interrupted"
+		var stopped *interruptedError
+		if errors.As(err, &stopped) {
+			p.Error += "; " + stopped.leaves
+		}
+	}
+	return p
+}
+
+// oneLine joins the lines of joined errors.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// asksJSON looks for --json where parsing has stopped before it.
+func asksJSON(args []string) bool {
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		if arg == "--json" || arg == "--json=true" {
+			return true
+		}
+	}
+	return false
+}

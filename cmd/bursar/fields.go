@@ -1,0 +1,74 @@
+// Artifacts as people see them: columns in declared order, texts without quotes.
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// field is one column of an artifact.
+type field struct {
+	name  string
+	value json.RawMessage
+}
+
+// fieldsOf takes a JSON object apart and keeps its order.
+func fieldsOf(object json.RawMessage) []field {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if _, err := d.Token(); err != nil {
+		return nil
+	}
+	var fields []field
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		var value json.RawMessage
+		if err != nil || !ok || d.Decode(&value) != nil {
+			break
+		}
+		fields = append(fields, field{name, value})
+	}
+	return fields
+}
+
+// text is a value in one cell: without the quotes of JSON, null as none, and a list as how long it is.
+func (f field) text() string {
+	if list := f.list(); list != nil {
+		return plural(len(list), "item", "items")
+	}
+	return textOf(f.value)
+}
+
+// list is the items of a list, and nil for any other value.
+func (f field) list() []json.RawMessage {
+	var list []json.RawMessage
+	if len(f.value) == 0 || f.value[0] != '[' || json.Unmarshal(f.value, &list) != nil {
+		return nil
+	}
+	return list
+}
+
+func textOf(value json.RawMessage) string {
+	var s string
+	switch {
+	case string(value) == "null":
+		return none
+	case json.Unmarshal(value, &s) == nil:
+		return s
+	}
+	return string(value)
+}
+
+// keyTexts are the values of a key of so many columns.
+func keyTexts(key json.RawMessage, width int) []string {
+	var values []json.RawMessage
+	if width == 1 || json.Unmarshal(key, &values) != nil {
+		return []string{textOf(key)}
+	}
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = textOf(v)
+	}
+	return texts
+}

@@ -1,0 +1,138 @@
+// bursar get: one artifact, now, as of a run, or through all runs.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"bursar/internal/app"
+	"bursar/internal/project"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) getCommand() *cobra.Command {
+	var asOf uint64
+	var history bool
+	cmd := &cobra.Command{
+		Use:   "get PIPELINE KEY…",
+		Short: "Show one artifact",
+		Long: `Shows the artifact of a key. The values of a composite key are given one after another, or together as one JSON
+array. A value that begins with a dash goes behind --.`,
+		Example: `  bursar get orders o-1003 USD
+  bursar get orders '["o-1003","USD"]' --json
+  bursar get orders o-1003 USD --as-of 2
+  bursar get orders o-1003 USD --history`,
+		Args:              takes(2, -1),
+		ValidArgsFunction: c.completePipeline,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("as-of") && asOf == 0 {
+				return usagef("--as-of 0: runs are numbered from 1")
+			}
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				return c.get(ctx, a, args[0], args[1:], asOf, history)
+			})
+		},
+	}
+	cmd.Flags().Uint64Var(&asOf, "as-of", 0, "the artifact as this `run` left it")
+	cmd.Flags().BoolVar(&history, "history", false, "also the artifact's earlier versions, newest first")
+	return cmd
+}
+
+func (c *cli) get(ctx context.Context, a *app.App, name string, values []string, asOf uint64, history bool) error {
+	p, err := pipeline(a, name)
+	if err != nil {
+		return err
+	}
+	key, err := keyText(p, values)
+	if err != nil {
+		return err
+	}
+	answer, err := a.Engine.Get(ctx, name, key, asOf, history)
+	var unknown *app.NotFoundError
+	if errors.As(err, &unknown) {
+		if g, err := a.Engine.Current(ctx, name); err == nil && g.Published == 0 {
+			return hinted(unknown, "nothing of %s is published yet: bursar run", name)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer) })
+}
+
+// keyText makes one text of a key's values, as the engine reads it.
+func keyText(p *project.Pipeline, values []string) (string, error) {
+	width := len(p.Key)
+	if len(values) == 1 {
+		var list []any
+		if width > 1 && (json.Unmarshal([]byte(values[0]), &list) != nil || len(list) != width) {
+			return "", usagef("%s is keyed by %s: give %d values, or a JSON array of them", p.Name, strings.Join(p.Key, ", "), width)
+		}
+		return values[0], nil
+	}
+	if len(values) != width {
+		return "", usagef("%s is keyed by %s: %d values were given", p.Name, strings.Join(p.Key, ", "), len(values))
+	}
+	text, err := json.Marshal(values)
+	return string(text), err
+}
+
+func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) {
+	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, clean(string(answer.Key)), answer.Run, when(&answer.Watermark))
+	if answer.History == nil {
+		c.printArtifact(w, answer.Artifact)
+		return
+	}
+	header := []string{"run"}
+	for _, f := range fieldsOf(answer.Artifact) {
+		header = append(header, f.name)
+	}
+	g := newGrid(header...)
+	for _, v := range answer.History {
+		cells := []string{count(v.Run)}
+		for _, f := range fieldsOf(v.Artifact) {
+			cells = append(cells, f.text())
+		}
+		g.add(cells...)
+	}
+	g.print(w, width(c.out))
+}
+
+// printArtifact draws a row for each column, and below them the items of lists.
+func (c *cli) printArtifact(w io.Writer, artifact json.RawMessage) {
+	fields := fieldsOf(artifact)
+	g := newGrid("column", "value")
+	for _, f := range fields {
+		g.add(f.name, f.text())
+	}
+	g.print(w, width(c.out))
+	for _, f := range fields {
+		if list := f.list(); len(list) > 0 {
+			fmt.Fprintf(w, "%s:\n", f.name)
+			c.printItems(w, list)
+		}
+	}
+}
+
+// printItems draws a row for each item: all have the same columns.
+func (c *cli) printItems(w io.Writer, list []json.RawMessage) {
+	var header []string
+	for _, f := range fieldsOf(list[0]) {
+		header = append(header, f.name)
+	}
+	g := newGrid(header...)
+	for _, item := range list {
+		var cells []string
+		for _, f := range fieldsOf(item) {
+			cells = append(cells, f.text())
+		}
+		g.add(cells...)
+	}
+	g.print(w, width(c.out))
+}

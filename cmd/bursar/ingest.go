@@ -1,0 +1,124 @@
+// bursar ingest: files become one batch of a stream.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"bursar/internal/app"
+	"bursar/internal/failure"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) ingestCommand() *cobra.Command {
+	var dryRun bool
+	limit := share{}
+	cmd := &cobra.Command{
+		Use:   "ingest STREAM FILE…",
+		Short: "Take files into a stream as one sealed batch",
+		Long: `Parses the files, checks every row against the stream's schema, sets duplicates aside, keeps bad rows in
+quarantine, and seals the rest as one batch: rows = accepted + quarantined + duplicates. A file that was
+taken in before changes nothing.
+
+The exit code is 0 even if some rows were quarantined. It is 1 when a file could not be read, or when rows were
+rejected and not one was accepted.`,
+		Example: `  bursar ingest payments data/*.jsonl.gz
+  bursar ingest payments new.jsonl --dry-run
+  bursar ingest payments new.jsonl --max-rejected 1%`,
+		Args:              takes(2, -1),
+		ValidArgsFunction: c.completeStream,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				return c.ingest(ctx, a, args[0], args[1:], app.IngestOptions{DryRun: dryRun, MaxRejected: limit.limit()})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "count only, seal nothing")
+	cmd.Flags().Var(&limit, "max-rejected", "seal nothing if more than this share of the rows is rejected, such as 1%")
+	return cmd
+}
+
+func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []string, o app.IngestOptions) error {
+	s, err := stream(a, name)
+	if err != nil {
+		return err
+	}
+	total, err := sizes(files)
+	if err != nil {
+		return err
+	}
+	bar, at := c.meter(name, "bytes", total), &position{}
+	o.Progress = func(bytes int64) { bar.set(at.at(bytes)) }
+	result, err := a.Ingest(ctx, name, files, o)
+	bar.done()
+	if ctx.Err() != nil && err != nil && result.Batch == 0 {
+		return &interruptedError{err, "nothing was sealed"}
+	}
+	if errors.Is(err, app.ErrTooManyRejected) {
+		err = hinted(failure.Wrap(failure.Data, err),
+			"without --max-rejected the good rows are sealed and the others kept for `bursar quarantine %s`", name)
+	}
+	if err == nil && result.Accepted == 0 && result.Quarantined > 0 {
+		err = failure.Wrap(failure.Data, fmt.Errorf("not one of %s was accepted", plural(result.Rows, "row", "rows")))
+		err = hinted(err, "%s", rejectedHint(ctx, a, s, &result, files))
+	}
+	if result.Stream == "" { // nothing was counted
+		return err
+	}
+	return errors.Join(c.printIngest(&result, len(files), o.DryRun, err != nil), err)
+}
+
+// sizes adds up the sizes of files, in bytes, and refuses what is none.
+func sizes(files []string) (total int64, err error) {
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", file, errors.Unwrap(err))
+		}
+		if info.IsDir() {
+			err := failure.Wrap(failure.Data, fmt.Errorf("read %s: it is a directory", file))
+			return 0, hinted(err, "name the files in it: %s/*", strings.TrimRight(file, "/"))
+		}
+		total += info.Size()
+	}
+	return total, nil
+}
+
+// share is the value of --max-rejected: a part of all rows.
+type share struct {
+	text string
+	part float64
+}
+
+func (s *share) String() string { return s.text }
+
+// Type is how help names the value.
+func (s *share) Type() string { return "share" }
+
+// Set reads 1% or 0.01.
+func (s *share) Set(text string) error {
+	number, percent := strings.CutSuffix(text, "%")
+	part, err := strconv.ParseFloat(number, 64)
+	if percent {
+		part /= 100
+	}
+	if err != nil || !(part >= 0 && part <= 1) {
+		return errors.New("use a share such as 1% or 0.01")
+	}
+	s.text, s.part = text, part
+	return nil
+}
+
+// limit is the share as Ingest takes it, where 0 is no limit: 0% becomes less than one row of any file.
+func (s *share) limit() float64 {
+	if s.text != "" && s.part == 0 {
+		return 1e-300
+	}
+	return s.part
+}

@@ -1,0 +1,119 @@
+// What ingest tells: the counts, the control totals, and what to do next.
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"bursar/internal/app"
+	"bursar/internal/project"
+)
+
+func (c *cli) printIngest(r *app.IngestResult, files int, dryRun, failed bool) error {
+	return c.result(r, func(w io.Writer) {
+		counts := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
+		batch := none
+		if r.Batch > 0 {
+			batch = count(r.Batch)
+		}
+		counts.add(r.Stream, batch, count(r.Rows), count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
+		counts.print(w, width(c.out))
+		printTotals(w, r.Totals)
+		if r.Extra > 0 {
+			fmt.Fprintf(w, "%s of undeclared properties kept out.\n", plural(r.Extra, "value", "values"))
+		}
+		tellIngested(w, r, files, dryRun, failed)
+	})
+}
+
+func tellIngested(w io.Writer, r *app.IngestResult, files int, dryRun, failed bool) {
+	switch {
+	case dryRun:
+		fmt.Fprintln(w, "Dry run: nothing was sealed.")
+	case r.Batch == 0 && failed:
+		fmt.Fprintln(w, "Nothing was sealed.")
+	case r.Batch == 0:
+		fmt.Fprintln(w, "Nothing new: every row is known already.")
+	default:
+		fmt.Fprintf(w, "Sealed batch %d of %s from %s.\n", r.Batch, r.Stream, plural(files, "file", "files"))
+		if r.Quarantined > 0 && !failed {
+			fmt.Fprintf(w, "%s rejected and kept: bursar quarantine %s\n", plural(r.Quarantined, "row was", "rows were"), r.Stream)
+		}
+		if r.Accepted > 0 {
+			fmt.Fprintln(w, "next: bursar run")
+		}
+	}
+}
+
+func printTotals(w io.Writer, totals app.Totals) {
+	if len(totals) == 0 {
+		return
+	}
+	sums := newGrid("control total", "group", "sum")
+	for _, name := range slices.Sorted(maps.Keys(totals)) {
+		for _, group := range slices.Sorted(maps.Keys(totals[name])) {
+			sums.add(name, group, totals[name][group])
+		}
+	}
+	if len(sums.rows) > 0 {
+		sums.print(w, 0)
+	}
+}
+
+// errFirst ends a walk at its first row.
+var errFirst = errors.New("first row found")
+
+// rejectedHint says what may be wrong with a file of which no row was accepted.
+func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.IngestResult, files []string) string {
+	if s.Format == project.CSVText {
+		if d := otherDelimiter(files[0], s.CSV.Delimiter); d != 0 {
+			return fmt.Sprintf("%s looks split at %q, but stream %s splits at %q: set csv.delimiter in %s",
+				filepath.Base(files[0]), d, s.Name, s.CSV.Delimiter, s.File)
+		}
+	}
+	hint := fmt.Sprintf("`bursar quarantine %s` tells the reasons", s.Name)
+	if r.Batch == 0 { // a dry run keeps no rows
+		return "check the files against " + s.File
+	}
+	_ = a.Quarantine(ctx, s.Name, func(row app.Rejected) error { // without its answer the hint is only shorter
+		if row.Batch != r.Batch {
+			return nil
+		}
+		where := fmt.Sprintf("%s row %d", filepath.Base(row.File), row.Row)
+		if row.Column != "" {
+			where += ", column " + row.Column
+		}
+		hint = fmt.Sprintf("%s: %s; %s", where, row.Reason, hint)
+		return errFirst
+	})
+	return hint
+}
+
+// otherDelimiter finds the mark that splits a file's first line where the declared one does not; 0 is none.
+func otherDelimiter(file string, declared byte) byte {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	line, _ := bufio.NewReader(io.LimitReader(f, 1<<16)).ReadBytes('\n') // a line without an end is one too
+	if bytes.IndexByte(line, declared) >= 0 {
+		return 0
+	}
+	var best byte
+	for _, mark := range []byte(",;\t|") {
+		if n := bytes.Count(line, []byte{mark}); n > 0 && (best == 0 || n > bytes.Count(line, []byte{best})) {
+			best = mark
+		}
+	}
+	return best
+}

@@ -1,0 +1,62 @@
+// bursar init: a new project folder.
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/failure"
+	"bursar/internal/project"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) initCommand() *cobra.Command {
+	var example string
+	cmd := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Make a new project folder",
+		Long: `Writes a small working project into DIR: a stream, a pipeline over it, and a file of sample events. DIR is made
+if it is missing; a folder that holds anything is refused.`,
+		Example: `  bursar init shop
+  bursar init shop --example shop`,
+		Args: takes(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && !cmd.Flags().Changed("project"):
+				return usagef("%s needs the folder to make: %s", cmd.CommandPath(), cmd.UseLine())
+			case len(args) == 0:
+				args = []string{c.project}
+			}
+			return c.init(args[0], example)
+		},
+	}
+	cmd.Flags().StringVar(&example, "example", project.DefaultExample,
+		"what to start from: "+strings.Join(project.Examples(), ", "))
+	return cmd
+}
+
+func (c *cli) init(dir, example string) error {
+	if !slices.Contains(project.Examples(), example) {
+		return usagef("no example %q: there is %s", example, strings.Join(project.Examples(), ", "))
+	}
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("find folder %s: %w", dir, err)
+	}
+	if err := project.Init(root, example); err != nil {
+		return failure.Wrap(failure.Data, err)
+	}
+	made := struct {
+		Project string `json:"project"`
+		Example string `json:"example"`
+	}{root, example}
+	return c.result(made, func(w io.Writer) {
+		fmt.Fprintf(w, "Made the project %s from the example %s.\n", dir, example)
+		fmt.Fprintf(w, "next: cd %s && bursar ingest payments sample/payments.jsonl\n", dir)
+	})
+}

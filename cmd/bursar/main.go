@@ -1,0 +1,33 @@
+// Command bursar is the command line of Bursar: it parses, calls internal/app and prints. It owns flags, help, tables
+// and exit codes; standard output carries one result and nothing else. It must not decide anything about events or
+// artifacts.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once: what is not sealed or published leaves nothing behind (rule 1).
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run carries out one command line and returns its exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c := newCLI(stdout, stderr)
+	root := c.root()
+	root.SetArgs(commandFirst(root, args))
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	return c.fail(ctx, cmd, args, err)
+}

@@ -1,0 +1,69 @@
+// Progress bars on standard error, when a person watches.
+
+package main
+
+import (
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// meter is a progress bar; without a terminal it shows nothing.
+type meter struct{ bar *progressbar.ProgressBar }
+
+// meter makes a progress bar over total bytes, or over total things called unit.
+func (o *output) meter(what, unit string, total int64) *meter {
+	if width(o.err) == 0 || total == 0 {
+		return &meter{}
+	}
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(o.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionThrottle(100 * time.Millisecond), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(24),
+	}
+	if unit == "bytes" {
+		options = append(options, progressbar.OptionShowBytes(true))
+	} else {
+		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit))
+	}
+	return &meter{progressbar.NewOptions64(total, options...)}
+}
+
+// set moves the bar. A terminal that fails is no reason to stop.
+func (m *meter) set(n int64) {
+	if m.bar != nil {
+		_ = m.bar.Set64(min(n, m.bar.GetMax64()))
+	}
+}
+
+func (m *meter) describe(what string) {
+	if m.bar != nil {
+		m.bar.Describe(what)
+	}
+}
+
+// done takes the bar away.
+func (m *meter) done() {
+	if m.bar != nil {
+		_ = m.bar.Exit()
+		_ = m.bar.Clear()
+	}
+}
+
+// position adds up how far reading is in one file after another.
+type position struct {
+	mu           sync.Mutex
+	before, last int64
+}
+
+// at takes how far into the current file reading is: a smaller number than before starts the next file.
+func (p *position) at(n int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n < p.last {
+		p.before += p.last
+	}
+	p.last = n
+	return p.before + n
+}

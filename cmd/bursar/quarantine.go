@@ -1,0 +1,162 @@
+// bursar quarantine: what was rejected, and why.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"bursar/internal/app"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) quarantineCommand() *cobra.Command {
+	var limit int
+	var retry bool
+	cmd := &cobra.Command{
+		Use:   "quarantine [STREAM]",
+		Short: "Show rejected rows and why they were rejected",
+		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. The rows are
+kept whole; --json lists all of them with their text.
+
+With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
+own in which they keep their file and row; those that are rejected again stay in quarantine.`,
+		Example: `  bursar quarantine
+  bursar quarantine payments --limit 200
+  bursar quarantine payments --json
+  bursar quarantine payments --retry`,
+		Args:              takes(0, 1),
+		ValidArgsFunction: c.completeStream,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				streams, err := streamsOf(a, args)
+				if err != nil {
+					return err
+				}
+				var retried []app.IngestResult
+				if retry {
+					if retried, err = retryAll(ctx, a, streams); err != nil {
+						return err
+					}
+				}
+				return c.quarantine(ctx, a, streams, retried, limit)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&retry, "retry", false, "take the rows up again first")
+	cmd.Flags().IntVar(&limit, "limit", 50, "how many rows the table shows")
+	return cmd
+}
+
+// streamsOf are the named streams, or all.
+func streamsOf(a *app.App, names []string) ([]string, error) {
+	for _, name := range names {
+		if _, err := stream(a, name); err != nil {
+			return nil, err
+		}
+	}
+	if len(names) == 0 {
+		return streamNames(a.Project), nil
+	}
+	return names, nil
+}
+
+// rejectedRow is one row of `quarantine --json`.
+type rejectedRow struct {
+	Stream string `json:"stream"`
+	Batch  uint64 `json:"batch"`
+	File   string `json:"file"`
+	Row    int64  `json:"row"`
+	Column string `json:"column"`
+	Reason string `json:"reason"`
+	Raw    string `json:"raw"`
+	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8, as base64
+	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
+}
+
+// eachRejected calls each for the rows of several streams.
+func eachRejected(ctx context.Context, a *app.App, streams []string, each func(rejectedRow) error) error {
+	for _, name := range streams {
+		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
+			return each(rejectedRow{name, r.Batch, r.File, r.Row, r.Column, r.Reason, r.Raw, r.Bytes, r.Object})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retryAll takes up again what is in the quarantines of the streams; one without any is left out.
+func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestResult, error) {
+	retried := []app.IngestResult{}
+	for _, name := range streams {
+		err := a.Quarantine(ctx, name, func(app.Rejected) error { return errFirst })
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, errFirst) {
+			return retried, err
+		}
+		result, err := a.Retry(ctx, name)
+		if err != nil {
+			return retried, &interruptedError{err, "nothing was sealed"}
+		}
+		retried = append(retried, result)
+	}
+	return retried, nil
+}
+
+func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []app.IngestResult, limit int) error {
+	if c.json {
+		var more map[string]any
+		if retried != nil {
+			more = map[string]any{"retried": retried}
+		}
+		return c.list("rows", more, func(add func(any) error) error {
+			return eachRejected(ctx, a, streams, func(r rejectedRow) error { return add(r) })
+		})
+	}
+	g, total := newGrid("stream", "batch", "file", "row", "column", "reason"), 0
+	err := eachRejected(ctx, a, streams, func(r rejectedRow) error {
+		if total++; total <= limit {
+			g.add(r.Stream, count(r.Batch), nearName(r.File), count(r.Row), r.Column, r.Reason)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.result(nil, func(w io.Writer) {
+		for i := range retried {
+			r := &retried[i]
+			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s known already.\n", plural(r.Rows, "row", "rows"),
+				r.Stream, count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
+		}
+		if total == 0 {
+			fmt.Fprintln(w, "Nothing is in quarantine.")
+			return
+		}
+		c.printSome(w, g, total)
+		fmt.Fprintf(w, "%s in quarantine.\n", plural(total, "row is", "rows are"))
+	})
+}
+
+// nearName is a file's name from the working folder, if it lies below it.
+func nearName(file string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	near, err := filepath.Rel(here, file)
+	if err != nil || strings.HasPrefix(near, "..") {
+		return file
+	}
+	return near
+}

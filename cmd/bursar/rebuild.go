@@ -1,0 +1,52 @@
+// bursar rebuild: a new generation from the events.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"bursar/internal/app"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) rebuildCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rebuild PIPELINE",
+		Short: "Fold all events again into a new generation",
+		Long: `Folds every sealed batch into the pipeline's next generation, and swaps to it at once when it is whole; until then
+readers see the present one. This is how a changed pipeline takes effect, and a proof that the artifacts are what the
+events say: for an unchanged pipeline the digests before and after are equal.`,
+		Example: `  bursar rebuild orders
+  bursar rebuild orders --json`,
+		Args:              takes(1, 1),
+		ValidArgsFunction: c.completePipeline,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.rebuild(ctx, a, args[0]) })
+		},
+	}
+}
+
+func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
+	if _, err := pipeline(a, name); err != nil {
+		return err
+	}
+	made, err := a.Rebuild(ctx, name)
+	if err != nil {
+		return &interruptedError{err, fmt.Sprintf("readers see the same as before, and `bursar rebuild %s` goes on", name)}
+	}
+	return c.result(made, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is at generation %d: %s from %s.\n", name, made.Generation,
+			plural(made.Rows, "artifact", "artifacts"), plural(made.Runs, "run", "runs"))
+		switch made.DigestBefore {
+		case "":
+			fmt.Fprintf(w, "digest %s\n", made.DigestAfter)
+		case made.DigestAfter:
+			fmt.Fprintf(w, "%s equal to the generation before: digest %s\n", mark(true), made.DigestAfter)
+		default:
+			fmt.Fprintf(w, "It differs from the generation before:\n  before %s\n  after  %s\n", made.DigestBefore, made.DigestAfter)
+		}
+	})
+}

@@ -1,0 +1,150 @@
+// bursar run: works off the backlog.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"bursar/internal/app"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run [PIPELINE…]",
+		Short: "Work off the backlog, then return",
+		Long: `Folds the sealed batches of the backlog into artifacts, of the named pipelines or of all, run after run until none is
+left. A run becomes visible as a whole, once its control totals balance; else nothing of it is, and the exit code is 4.
+A run that was interrupted is finished by the next call.`,
+		Example: `  bursar run
+  bursar run orders
+  bursar run orders --json`,
+		Args:              takes(0, -1),
+		ValidArgsFunction: c.completePipeline,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.run(ctx, a, args) })
+		},
+	}
+}
+
+func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
+	for _, name := range names {
+		if _, err := pipeline(a, name); err != nil {
+			return err
+		}
+	}
+	names, err := a.Pipelines(names)
+	if err != nil {
+		return err
+	}
+	total, err := backlogOf(ctx, a, names)
+	if err != nil {
+		return err
+	}
+	bar := c.meter("run", "events", total)
+	runs, err := a.Run(ctx, names, watchRuns(bar, total))
+	bar.done()
+	if err != nil {
+		if !c.json && len(runs) > 0 {
+			err = errors.Join(c.printRuns(runs), err)
+		}
+		return &interruptedError{err, "what is published stays, and `bursar run` goes on from there"}
+	}
+	return c.printRuns(runs)
+}
+
+// backlogOf counts the events that no published run of the pipelines has taken in.
+func backlogOf(ctx context.Context, a *app.App, names []string) (events int64, err error) {
+	list, err := a.Engine.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range list {
+		if slices.Contains(names, s.Pipeline) {
+			events += s.Backlog.Events
+		}
+	}
+	return events, nil
+}
+
+// watchRuns moves the bar by a fifth of a run's events with each of its five steps.
+func watchRuns(bar *meter, total int64) func(app.Progress) {
+	steps := app.Steps()
+	left := map[string]int64{} // events, of the pipelines that have begun
+	begun := map[string]int64{}
+	return func(p app.Progress) {
+		bar.describe(fmt.Sprintf("%s run %d %s", p.Pipeline, p.Run, p.Step))
+		if _, known := begun[p.Pipeline]; !known {
+			begun[p.Pipeline] = p.Backlog
+		}
+		left[p.Pipeline] = p.Backlog
+		var done int64
+		for name, events := range begun {
+			done += events - left[name]
+		}
+		last := p.Step == steps[len(steps)-1]
+		if !p.Done || !last {
+			done += p.Events * int64(slices.Index(steps, p.Step)) / int64(len(steps))
+		}
+		bar.set(min(done, total))
+	}
+}
+
+// runRow is one run of `run --json`.
+type runRow struct {
+	Pipeline   string             `json:"pipeline"`
+	Generation uint64             `json:"generation"`
+	Run        uint64             `json:"run"`
+	Batches    int                `json:"batches"`
+	Events     int64              `json:"events"`
+	Created    int64              `json:"created"`
+	Updated    int64              `json:"updated"`
+	Seconds    float64            `json:"seconds"`
+	Steps      map[string]float64 `json:"steps"` // seconds
+	Balanced   bool               `json:"balanced"`
+}
+
+func rowOf(r *app.Run) runRow {
+	row := runRow{
+		Pipeline: r.Pipeline, Generation: r.Generation, Run: r.Run, Batches: len(r.Batches), Events: r.Events,
+		Created: r.Created, Updated: r.Updated, Steps: map[string]float64{}, Balanced: r.Balanced,
+	}
+	for name, step := range r.Steps {
+		row.Steps[name] = step.Seconds
+		row.Seconds += step.Seconds
+	}
+	return row
+}
+
+func (c *cli) printRuns(runs []app.Run) error {
+	rows := make([]runRow, len(runs))
+	for i := range runs {
+		rows[i] = rowOf(&runs[i])
+	}
+	return c.result(map[string]any{"runs": rows}, func(w io.Writer) {
+		if len(rows) == 0 {
+			fmt.Fprintln(w, "Nothing to do: there is no backlog.")
+			return
+		}
+		g := newGrid("pipeline", "run", "batches", "events", "created", "updated", "seconds", "balanced")
+		for _, r := range rows {
+			g.add(r.Pipeline, count(r.Run), count(r.Batches), count(r.Events), count(r.Created), count(r.Updated),
+				fmt.Sprintf("%.2f", r.Seconds), mark(r.Balanced))
+		}
+		g.print(w, width(c.out))
+		fmt.Fprintf(w, "Published %s.\nnext: bursar exceptions %s\n", plural(len(rows), "run", "runs"), rows[0].Pipeline)
+	})
+}
+
+// mark shows yes or no.
+func mark(ok bool) string {
+	if ok {
+		return "✓"
+	}
+	return "✗"
+}

@@ -1,0 +1,94 @@
+// bursar verify: proves the rules on the stored data.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"bursar/internal/app"
+	"bursar/internal/failure"
+
+	"github.com/spf13/cobra"
+)
+
+// verifySample is how many artifacts are recomputed unless a number is given.
+const verifySample = 100
+
+func (c *cli) verifyCommand() *cobra.Command {
+	var sample int
+	cmd := &cobra.Command{
+		Use:   "verify PIPELINE",
+		Short: "Prove that the stored artifacts are what the events say",
+		Long: `Checks control totals through every step, the digests of all stored files, every index entry against the record it
+points to, and a sample of artifacts recomputed from their events by another path. The exit code is 1 when a check
+fails, and 4 when one of control totals does.`,
+		Example: `  bursar verify orders
+  bursar verify orders --sample 5000 --json`,
+		Args:              takes(1, 1),
+		ValidArgsFunction: c.completePipeline,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if sample < 0 {
+				return usagef("--sample %d: it is a number of artifacts", sample)
+			}
+			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.verify(ctx, a, args[0], sample) })
+		},
+	}
+	cmd.Flags().IntVar(&sample, "sample", verifySample, "how many artifacts to recompute")
+	return cmd
+}
+
+func (c *cli) verify(ctx context.Context, a *app.App, name string, sample int) error {
+	if _, err := pipeline(a, name); err != nil {
+		return err
+	}
+	proof, err := a.Verify(ctx, name, sample)
+	if err != nil {
+		return err
+	}
+	err = c.result(proof, func(w io.Writer) {
+		for _, check := range proof.Checks {
+			fmt.Fprintf(w, "%s %-18s %s\n", mark(check.OK), check.Name, clean(oneLine(check.Detail)))
+		}
+		if proof.OK {
+			fmt.Fprintf(w, "%s is right: %s passed.\n", name, plural(len(proof.Checks), "check", "checks"))
+		}
+	})
+	return errors.Join(err, unproven(name, &proof))
+}
+
+// unprovenError is how verify ends when checks fail.
+type unprovenError struct {
+	text   string
+	totals bool
+}
+
+func (e *unprovenError) Error() string { return e.text }
+
+// Class is Data: what is stored does not change by asking again.
+func (e *unprovenError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 4 when control totals do not balance, else 1 (DESIGN §7).
+func (e *unprovenError) ExitCode() int {
+	if e.totals {
+		return 4
+	}
+	return 1
+}
+
+func unproven(name string, proof *app.Verified) error {
+	if proof.OK {
+		return nil
+	}
+	failed, totals := 0, false
+	for _, check := range proof.Checks {
+		if !check.OK {
+			failed++
+			totals = totals || check.Totals
+		}
+	}
+	text := fmt.Sprintf("%d of %s of %s failed", failed, plural(len(proof.Checks), "check", "checks"), name)
+	return hinted(&unprovenError{text, totals}, "`bursar rebuild %s` makes the artifacts again from the events", name)
+}

@@ -1,0 +1,56 @@
+// bursar version: which build this is.
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// build says where a binary comes from.
+type build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Modified bool   `json:"modified,omitempty"` // built from a working copy with changes
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func buildOf() build {
+	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Revision = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
+		}
+	}
+	return b
+}
+
+func (c *cli) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Show which build this is",
+		Long:  `Shows the version, the revision it was built from, and what it was built with and for.`,
+		Example: `  bursar version
+  bursar version --json`,
+		Args: takes(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			b := buildOf()
+			return c.result(b, func(w io.Writer) { fmt.Fprintf(w, "bursar %s (%s, %s)\n", b.Version, b.Go, b.Platform) })
+		},
+	}
+}
