@@ -36,7 +36,7 @@ help: ## List the targets.
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do printf '  %-7s %s\n' "$$name" "$$what"; done
 
 build: ## Build bin/bursar.
-	go build -trimpath -o bin/bursar ./cmd/bursar
+	go build -o bin/bursar ./cmd/bursar
 
 demo: build ## Build, then run the whole story on generated data.
 	bin/bursar demo
