@@ -113,6 +113,9 @@ func (l *lane) gather(seg *segment, p *part, rows []int64) {
 
 // sumPart adds a part's kept rows to the control totals.
 func sumPart(summers []summer, p *part) {
+	if len(p.keep) == 0 { // every row was rejected, so nothing was computed
+		return
+	}
 	filter := 0
 	for i := range summers {
 		take := func(r int) bool { return p.keep[r] }
@@ -132,13 +135,7 @@ func (l *lane) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var few []string // columns with few distinct values
-	for _, c := range l.w.stream.Columns {
-		if c.In != nil {
-			few = append(few, c.Name)
-		}
-	}
-	if l.parquet, err = column.NewParquetWriter(out, l.fields, few...); err != nil {
+	if l.parquet, err = column.NewParquetWriter(out, l.fields); err != nil {
 		return err
 	}
 	l.out = out
