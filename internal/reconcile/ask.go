@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,7 +51,7 @@ func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 		answer.History = append(answer.History, version)
 		return err
 	})
-	if err != nil && err != errStop {
+	if err != nil && !errors.Is(err, errStop) {
 		return Answer{}, fmt.Errorf("get %s from %s: %w", key, pipeline, err)
 	}
 	if len(answer.History) == 0 {
@@ -64,7 +65,7 @@ func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 }
 
 // errStop ends a walk early.
-var errStop = fmt.Errorf("enough")
+var errStop = errors.New("enough")
 
 func (e *Engine) version(ctx context.Context, plan *fold.Plan, g *Generation, entry artifact.Entry) (Version, error) {
 	record, err := artifact.ReadRecord(ctx, e.Objects, g.space(), entry)
