@@ -13,12 +13,27 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the types given: plain
-// pages, uncompressed, one row group for each WriteGroup.
+// ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the types given: uncompressed, one row
+// group for each WriteGroup; lengths of texts, counters and times are packed as differences, which mostly are alike.
 type ParquetWriter struct {
+	sink   *rememberingWriter
 	file   *file.Writer
 	leaf   leafBuffer
 	fields []Field
+}
+
+// rememberingWriter keeps the first error of the writer below to itself: the library panics where it starts a file and
+// drops the errors of a footer.
+type rememberingWriter struct {
+	below io.Writer
+	err   error
+}
+
+func (w *rememberingWriter) Write(block []byte) (int, error) {
+	if w.err == nil {
+		_, w.err = w.below.Write(block)
+	}
+	return len(block), nil
 }
 
 // leafBuffer is memory kept between column chunks.
@@ -33,8 +48,8 @@ type leafBuffer struct {
 	valid  []byte
 }
 
-// NewParquetWriter starts a file of the given columns; columns in dictionary have few distinct values.
-func NewParquetWriter(w io.Writer, fields []Field, dictionary ...string) (*ParquetWriter, error) {
+// NewParquetWriter starts a file of the given columns.
+func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
 	nodes := make(schema.FieldList, len(fields))
 	for i, f := range fields {
 		node, err := parquetNode(f)
@@ -52,11 +67,17 @@ func NewParquetWriter(w io.Writer, fields []Field, dictionary ...string) (*Parqu
 		parquet.WithCompression(compress.Codecs.Uncompressed), parquet.WithDataPageSize(1 << 20),
 		parquet.WithCreatedBy("bursar"),
 	}
-	for _, name := range dictionary {
-		options = append(options, parquet.WithDictionaryFor(name, true))
+	for _, f := range fields {
+		switch {
+		case f.Type.IsText():
+			options = append(options, parquet.WithEncodingFor(f.Name, parquet.Encodings.DeltaLengthByteArray))
+		case f.Type.Kind == BigInt || f.Type.Kind == Timestamp:
+			options = append(options, parquet.WithEncodingFor(f.Name, parquet.Encodings.DeltaBinaryPacked))
+		}
 	}
-	out := file.NewParquetWriter(struct{ io.Writer }{w}, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
-	return &ParquetWriter{file: out, fields: fields}, nil
+	sink := &rememberingWriter{below: w}
+	out := file.NewParquetWriter(sink, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
+	return &ParquetWriter{sink: sink, file: out, fields: fields}, sink.err
 }
 
 func parquetNode(f Field) (schema.Node, error) {
@@ -109,11 +130,11 @@ func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
 	if err := group.Close(); err != nil {
 		return fmt.Errorf("end row group: %w", err)
 	}
-	return nil
+	return p.sink.err
 }
 
 // Close writes the file's footer; the writer below stays open.
-func (p *ParquetWriter) Close() error { return p.file.Close() }
+func (p *ParquetWriter) Close() error { return errors.Join(p.file.Close(), p.sink.err) }
 
 func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v *Vector) error {
 	if v.Type.Kind != List {
@@ -183,7 +204,7 @@ func (p *ParquetWriter) listLevels(list, field *Vector) (def, rep []int16) {
 
 // writeSpaced writes a column that may hold nulls: values in all places, the null ones told by levels (1 is a value) and bits.
 // The library's WriteBatch would build an error text for each level; this call does not, but panics where that
-// one returns an error, and leaves errors of writing to the writer below, which must remember them.
+// one returns an error, and leaves errors of writing to the writer below, which remembers them.
 func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -2,9 +2,11 @@ package column_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"bursar/internal/column"
@@ -38,6 +40,40 @@ func TestParquetRoundTrip(t *testing.T) {
 			compare(t, path, want, rows)
 		}
 	}
+}
+
+// TestParquetFailure writes to a disk that is full after some bytes: every such place is an error, and none a panic.
+func TestParquetFailure(t *testing.T) {
+	t.Parallel()
+	fields := []column.Field{{Name: "text", Type: column.Type{Kind: column.String}}, {Name: "int", Type: column.Type{Kind: column.Int}}}
+	rows := random(fields, 100, 0.1)
+	for room := 0; ; room++ {
+		disk := &fullDisk{room: room}
+		out, err := column.NewParquetWriter(disk, fields)
+		if err == nil {
+			err = errors.Join(out.WriteGroup(rows), out.Close())
+		}
+		if disk.full != (err != nil) {
+			t.Fatalf("with room for %d writes the error is %v", room, err)
+		}
+		if !disk.full {
+			return
+		}
+	}
+}
+
+// fullDisk takes some writes.
+type fullDisk struct {
+	room int
+	full bool
+}
+
+func (d *fullDisk) Write(block []byte) (int, error) {
+	if d.room--; d.room < 0 {
+		d.full = true
+		return 0, syscall.ENOSPC
+	}
+	return len(block), nil
 }
 
 func random(fields []column.Field, rows int, nulls float64) []column.Vector {
@@ -87,7 +123,7 @@ func write(t *testing.T, path string, fields []column.Field, rows []column.Vecto
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := column.NewParquetWriter(file, fields, "text")
+	out, err := column.NewParquetWriter(file, fields)
 	if err == nil {
 		err = out.WriteGroup(rows)
 	}
