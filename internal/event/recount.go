@@ -60,7 +60,7 @@ func (r *Recount) Compare(b Batch) error {
 	if err != nil {
 		return err
 	}
-	for name, groups := range b.Totals {
+	for name, groups := range b.TotalsNow(r.stream) {
 		for group, sum := range groups {
 			if totals[name][group] != sum {
 				return fmt.Errorf("total %s %s is %s, not %s", name, group, totals[name][group], sum)

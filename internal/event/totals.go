@@ -70,11 +70,12 @@ func (t Totals) Add(other Totals) error {
 	return nil
 }
 
-// AddDecimals adds two decimals written with the same scale; an empty text is nothing.
+// AddDecimals adds two decimals at the finer of their scales, which differ once a type has grown; an empty text is nothing.
 func AddDecimals(a, b string) (string, error) {
 	if a == "" {
 		return b, nil
 	}
+	a, b = Rescale(a, scaleOf(b)), Rescale(b, scaleOf(a))
 	x, scale, okA := unscaled(a)
 	y, scaleB, okB := unscaled(b)
 	if !okA || !okB || scale != scaleB {
@@ -82,6 +83,44 @@ func AddDecimals(a, b string) (string, error) {
 	}
 	n, err := column.Narrow(x.Add(x, y))
 	return string(column.AppendDecimal(nil, n, scale)), err
+}
+
+// Rescale writes a decimal with at least that many decimals.
+func Rescale(text string, scale int) string {
+	missing := scale - scaleOf(text)
+	if missing <= 0 {
+		return text
+	}
+	if !strings.Contains(text, ".") {
+		text += "."
+	}
+	return text + strings.Repeat("0", missing)
+}
+
+func scaleOf(text string) int {
+	_, fraction, _ := strings.Cut(text, ".")
+	return len(fraction)
+}
+
+// TotalsNow is a batch's totals as they are written since its stream's types have grown: sums, and groups that are numbers,
+// at the scales declared now.
+func (b *Batch) TotalsNow(s *project.Stream) Totals {
+	now := Totals{}
+	for name, groups := range b.Totals {
+		now[name] = groups
+		t := s.Total(name)
+		if t == nil {
+			continue
+		}
+		now[name] = map[string]string{}
+		for group, sum := range groups {
+			if by := s.Column(t.By); by != nil && by.Type.Kind == column.Decimal {
+				group = Rescale(group, by.Type.Scale)
+			}
+			now[name][group] = Rescale(sum, s.TotalType(t).Scale)
+		}
+	}
+	return now
 }
 
 // unscaled reads a decimal without its mark, and its scale.

@@ -8,6 +8,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
+	"bursar/internal/event"
 	"bursar/internal/fold"
 )
 
@@ -122,8 +123,8 @@ func compareTotals(step, name string, want map[string]string, got *column.Sums) 
 		groups[g] = true
 	}
 	for g := range groups {
-		a, b := want[g], texts[g]
-		if a == "" {
+		a, b := event.Rescale(want[g], got.Scale), texts[g]
+		if want[g] == "" {
 			a = zero
 		}
 		if b == "" {

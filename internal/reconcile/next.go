@@ -115,7 +115,7 @@ func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken, sealed uint64) error
 		}
 		run.Batches = append(run.Batches, number)
 		run.Events += batch.Accepted
-		if err := run.Totals.Add(conserved(plan.Pipeline, batch.Totals)); err != nil {
+		if err := run.Totals.Add(conserved(plan.Pipeline, batch.TotalsNow(plan.Stream))); err != nil {
 			return err
 		}
 	}

@@ -124,7 +124,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 				return "", fmt.Errorf("batch %d: %d rows are not %d accepted + %d quarantined + %d duplicates", b.Batch, b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
 			}
 			events += b.Accepted
-			if err := totals.Add(conserved(v.plan.Pipeline, b.Totals)); err != nil {
+			if err := totals.Add(conserved(v.plan.Pipeline, b.TotalsNow(v.plan.Stream))); err != nil {
 				return "", err
 			}
 		}
@@ -133,7 +133,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 		}
 		for name, groups := range totals {
 			for group, sum := range groups {
-				if run.Totals[name][group] != sum {
+				if event.Rescale(run.Totals[name][group], v.plan.Stream.TotalType(v.plan.Stream.Total(name)).Scale) != sum {
 					return "", fmt.Errorf("run %d moved %s %s by %s, its batches hold %s", run.Run, name, group, run.Totals[name][group], sum)
 				}
 			}
