@@ -42,8 +42,11 @@ func pipeline(a *app.App, name string) (*project.Pipeline, error) {
 
 func missing(what, name string, known []string) error {
 	err := &app.NotFoundError{What: what + " " + name}
-	if len(known) == 0 {
+	switch len(known) {
+	case 0:
 		return hinted(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
+	case 1:
+		return hinted(err, "there is %s", known[0])
 	}
-	return hinted(err, "there is %s", strings.Join(known, ", "))
+	return hinted(err, "there are %s", strings.Join(known, ", "))
 }

@@ -42,6 +42,9 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 	if err != nil {
 		return err
 	}
+	if len(names) == 0 {
+		return c.printRuns(nil)
+	}
 	total, err := backlogOf(ctx, a, names)
 	if err != nil {
 		return err
