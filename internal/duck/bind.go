@@ -66,17 +66,31 @@ func (s *Session) checkExpression(ctx context.Context, columns []column.Field, e
 }
 
 func (s *Session) checkConsistent(ctx context.Context, function string) error {
-	inconsistent := false
-	sql := "SELECT count(*) > 0 FROM duckdb_functions() WHERE function_name = " + Literal(strings.ToLower(function)) +
-		" AND stability <> 'CONSISTENT'"
-	err := s.Query(ctx, sql, func(rows []column.Vector) error {
-		inconsistent = rows[0].Ints[0] != 0
-		return nil
-	})
-	if err == nil && inconsistent {
+	names, err := s.inconsistent(ctx)
+	if err == nil && names[strings.ToLower(function)] {
 		return fmt.Errorf("function %s() is refused: its result can change from call to call", function)
 	}
 	return err
+}
+
+// inconsistent is the functions that DuckDB does not call CONSISTENT. Listing them takes longer than binding does, so a
+// session asks once.
+func (s *Session) inconsistent(ctx context.Context) (map[string]bool, error) {
+	if s.unstable != nil {
+		return s.unstable, nil
+	}
+	names := map[string]bool{}
+	sql := "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
+	err := s.Query(ctx, sql, func(rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			names[string(rows[0].Text(i))] = true
+		}
+		return nil
+	})
+	if err == nil {
+		s.unstable = names
+	}
+	return names, err
 }
 
 type exprNode struct{ class, name string }

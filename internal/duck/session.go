@@ -25,6 +25,8 @@ type Options struct {
 type Session struct {
 	db   duckdb.Database
 	conn duckdb.Connection
+
+	unstable map[string]bool // functions that Bind may refuse; nil until asked for
 }
 
 // Open starts a session and locks its configuration.
