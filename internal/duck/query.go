@@ -7,10 +7,11 @@ import (
 	"bursar/internal/column"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
+	"golang.org/x/sync/errgroup"
 )
 
-// Query runs a SELECT and hands its rows to each, some thousand at a time, in order. The vectors are only valid
-// during the call. Results stream: memory does not grow with their size.
+// Query runs a SELECT and hands its rows to each, some thousand at a time, in order and from another goroutine. The
+// vectors are only valid during the call. Results stream: memory does not grow with their size.
 func (s *Session) Query(ctx context.Context, sql string, each func(rows []column.Vector) error) error {
 	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
@@ -31,33 +32,75 @@ func (s *Session) Query(ctx context.Context, sql string, each func(rows []column
 	return s.fetch(ctx, &res, each)
 }
 
+// batchRows is how many rows are handed on at a time.
+const batchRows = 1 << 13
+
+// fetch hands rows on while DuckDB makes the next ones: two sets of vectors go back and forth.
 func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]column.Vector) error) error {
 	types, err := resultTypes(res)
 	if err != nil {
 		return err
 	}
-	rows := column.NewVectors(types, int(duckdb.VectorSize()))
-	for {
+	full, free := make(chan []column.Vector, 1), make(chan []column.Vector, 2)
+	free <- column.NewVectors(types, 0)
+	free <- column.NewVectors(types, 0)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(full)
+		for {
+			var rows []column.Vector
+			select {
+			case rows = <-free:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			more, err := s.fill(ctx, res, rows)
+			if err != nil {
+				return err
+			}
+			if rows[0].Len() > 0 {
+				full <- rows // there is room for one, and the other set is with whoever takes this one
+			}
+			if !more {
+				return nil
+			}
+		}
+	})
+	group.Go(func() error {
+		for rows := range full {
+			if err := each(rows); err != nil {
+				return err
+			}
+			free <- rows
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// fill replaces rows by the next ones of the result; more is false at its end.
+func (s *Session) fill(ctx context.Context, res *duckdb.Result, rows []column.Vector) (more bool, err error) {
+	for i := range rows {
+		rows[i].Reset()
+	}
+	for rows[0].Len() < batchRows {
 		chunk := duckdb.FetchChunk(*res)
 		if chunk.Ptr == nil {
 			if message := duckdb.ResultError(res); message != "" {
-				return s.failure(ctx, message)
+				return false, s.failure(ctx, message)
 			}
-			return nil
+			return false, nil
 		}
 		n := int(duckdb.DataChunkGetSize(chunk))
 		for i := range rows {
-			rows[i].Reset()
 			appendVector(&rows[i], duckdb.DataChunkGetVector(chunk, duckdb.IdxT(i)), 0, n)
 		}
 		duckdb.DestroyDataChunk(&chunk)
 		if n == 0 {
-			return nil
-		}
-		if err := each(rows); err != nil {
-			return err
+			return false, nil
 		}
 	}
+	return true, nil
 }
 
 func resultTypes(res *duckdb.Result) ([]column.Type, error) {

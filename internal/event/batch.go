@@ -40,6 +40,7 @@ type File struct {
 	Number uint64 `json:"file"` // from 1 within the stream
 	Name   string `json:"name"`
 	Digest string `json:"digest"` // SHA-256 of the file as it was handed in
+	Bytes  int64  `json:"bytes"`
 	Batch  uint64 `json:"batch"`
 	Rows   int64  `json:"rows"`
 	Header string `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
@@ -57,6 +58,9 @@ type streamState struct {
 func streamKey(stream string) string              { return "stream/" + stream }
 func batchKey(stream string, batch uint64) string { return fmt.Sprintf("batch/%s/%08d", stream, batch) }
 func fileKey(stream, digest string) string        { return "file/" + stream + "/" + digest }
+func fileSizeKey(stream string, size int64) string {
+	return fmt.Sprintf("filesize/%s/%d", stream, size)
+}
 func fileNumberKey(stream string, n uint64) string {
 	return fmt.Sprintf("filenumber/%s/%08d", stream, n)
 }

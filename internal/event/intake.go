@@ -176,7 +176,7 @@ func (w *work) takeFile(ctx context.Context, path string) error {
 		return err
 	}
 	defer in.Close()
-	err = w.cut(ctx, in, file)
+	err = w.alongside(ctx, file, func() error { return w.cut(ctx, in, file) })
 	file.Header = string(in.Header())
 	if err != nil {
 		w.broken[file] = true

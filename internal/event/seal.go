@@ -105,6 +105,9 @@ func (w *work) putFile(tx catalog.Tx, f *File) error {
 	if w.broken[f] { // handed in again it must fail again
 		return nil
 	}
+	if err := tx.Put(fileSizeKey(w.stream.Name, f.Bytes), struct{}{}); err != nil {
+		return err
+	}
 	return tx.Put(fileKey(w.stream.Name, f.Digest), f)
 }
 

@@ -16,6 +16,8 @@ import (
 	"bursar/internal/event/memory"
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // work is one batch in the making.
@@ -55,40 +57,91 @@ func (w *work) close() {
 	}
 }
 
-// enter numbers a file, or finds that its digest is known: in the catalog or in this very batch.
+// enter numbers a file, or finds that its digest is known: in the catalog or in this very batch. A file of a size that no
+// file had before cannot be known, so its digest is computed while it is scanned, unless rows are identified by it.
 func (w *work) enter(ctx context.Context, path string) (file *File, known bool, err error) {
-	sum, err := digestFile(ctx, path)
+	info, err := os.Stat(path)
 	if err != nil {
-		return nil, false, err
-	}
-	var earlier File
-	for _, f := range w.files {
-		if f.Digest == sum {
-			earlier, known = *f, true
-		}
-	}
-	if !known {
-		err := w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
-			known, err = tx.Get(fileKey(w.stream.Name, sum), &earlier)
-			return err
-		})
-		if err != nil {
-			return nil, false, fmt.Errorf("look up file %s: %w", path, err)
-		}
-	}
-	if known {
-		w.repeated += earlier.Rows
-		return nil, true, nil
+		return nil, false, fmt.Errorf("read file: %w", err)
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, false, fmt.Errorf("name file %s: %w", path, err)
 	}
+	file = &File{Name: absolute, Bytes: info.Size(), Batch: w.batch.Batch}
+	alike, err := w.sizeKnown(ctx, info.Size())
+	if err != nil {
+		return nil, false, err
+	}
+	if alike || w.stream.ID[0] == project.RowID {
+		if file.Digest, err = digestFile(ctx, path); err != nil {
+			return nil, false, err
+		}
+		if known, err = w.fileKnown(ctx, file.Digest); err != nil || known {
+			return nil, known, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	file = &File{Number: w.state.Files + uint64(len(w.files)) + 1, Name: absolute, Digest: sum, Batch: w.batch.Batch}
+	file.Number = w.state.Files + uint64(len(w.files)) + 1
 	w.files = append(w.files, file)
 	return file, false, nil
+}
+
+// sizeKnown reports whether the stream has taken a file of this size before.
+func (w *work) sizeKnown(ctx context.Context, size int64) (known bool, err error) {
+	for _, f := range w.files {
+		known = known || f.Bytes == size
+	}
+	if known {
+		return true, nil
+	}
+	err = w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		known, err = tx.Get(fileSizeKey(w.stream.Name, size), &struct{}{})
+		return err
+	})
+	return known, err
+}
+
+// fileKnown reports whether the stream has taken this very file before, and counts its rows as duplicates if so.
+func (w *work) fileKnown(ctx context.Context, digest string) (known bool, err error) {
+	var earlier File
+	for _, f := range w.files {
+		if f.Digest == digest {
+			earlier, known = *f, true
+		}
+	}
+	if !known {
+		err = w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+			known, err = tx.Get(fileKey(w.stream.Name, digest), &earlier)
+			return err
+		})
+	}
+	if known {
+		w.repeated += earlier.Rows
+	}
+	return known, err
+}
+
+// alongside computes a file's digest, if it has none yet, while scan reads it.
+func (w *work) alongside(ctx context.Context, file *File, scan func() error) error {
+	if file.Digest != "" {
+		return scan()
+	}
+	var digest string
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		digest, err = digestFile(ctx, file.Name)
+		return err
+	})
+	scanned := scan()
+	if err := group.Wait(); scanned == nil && err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	file.Digest = digest
+	return scanned
 }
 
 func digestFile(ctx context.Context, path string) (string, error) {
