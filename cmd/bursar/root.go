@@ -36,6 +36,7 @@ func (c *cli) commands() []*cobra.Command {
 		c.quarantineCommand(),
 		c.rebuildCommand(),
 		c.verifyCommand(),
+		c.demoCommand(),
 		c.versionCommand(),
 	}
 }

@@ -1,0 +1,130 @@
+// Commands as processes of their own: run to their end, or killed at a moment.
+
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// pollEvery is how often the folder is looked at for the moment to kill.
+	pollEvery = time.Millisecond
+	// farewell is how long an interrupted command may take to end.
+	farewell = 20 * time.Second
+)
+
+// commandError is a command that ended with an exit code; so does the story (DESIGN §7).
+type commandError struct {
+	command string
+	code    int
+	text    string
+}
+
+func (e *commandError) Error() string {
+	return fmt.Sprintf("%s: exit code %d: %s", e.command, e.code, e.text)
+}
+
+// ExitCode is the command's.
+func (e *commandError) ExitCode() int { return e.code }
+
+// run carries out a command to its end and reads what it prints as JSON.
+func (s *story) run(ctx context.Context, into any, args ...string) (time.Duration, error) {
+	_, took, err := s.child(ctx, into, nil, args...)
+	return took, err
+}
+
+// kill starts a command and sends it SIGKILL once moment says so. If the command ends first, killed is false and into
+// holds its result.
+func (s *story) kill(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
+	return s.child(ctx, into, moment, args...)
+}
+
+func (s *story) child(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
+	var out, complaint bytes.Buffer
+	cmd := exec.CommandContext(ctx, s.Program, append(append([]string{}, args...), "--project", s.Dir, "--json")...)
+	cmd.Env = append(os.Environ(), s.Env...)
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = farewell
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return false, 0, fmt.Errorf("start %s: %w", s.typed(args...), err)
+	}
+	stop := s.watch(cmd.Process, moment)
+	err = cmd.Wait()
+	stop()
+	took = time.Since(began)
+	s.busy += took
+	switch {
+	case ctx.Err() != nil:
+		return false, took, ctx.Err()
+	case wasKilled(err) && moment != nil:
+		return true, took, nil
+	case err != nil:
+		return false, took, s.commandError(err, complaint.String(), args)
+	}
+	if err := json.Unmarshal(out.Bytes(), into); err != nil {
+		return false, took, fmt.Errorf("read what %s printed: %w", s.typed(args...), err)
+	}
+	return false, took, nil
+}
+
+// watch looks for the moment to kill until it came or stop is called.
+func (s *story) watch(process *os.Process, moment func() bool) (stop func()) {
+	ended, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		if moment == nil {
+			return
+		}
+		tick := time.NewTicker(pollEvery)
+		defer tick.Stop()
+		for !moment() {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+		}
+		_ = process.Kill() // a process that has ended meanwhile was too quick
+	}()
+	return func() {
+		close(ended)
+		<-watched
+	}
+}
+
+func wasKilled(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// commandError tells what the command said on standard error.
+func (s *story) commandError(err error, complaint string, args []string) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("run %s: %w", s.typed(args...), err)
+	}
+	text := strings.TrimSpace(complaint)
+	lines := strings.Split(text, "\n")
+	var told struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal([]byte(lines[len(lines)-1]), &told) == nil && told.Error != "" {
+		text = told.Error
+	}
+	return &commandError{s.typed(args...), exit.ExitCode(), text}
+}

@@ -1,0 +1,190 @@
+// Package demo tells the whole story on generated data: a shop's events become reconciled order records through the
+// ordinary commands, each a process of its own, two of which it kills in their middle. It owns the demonstration's
+// folder and its words, and guarantees that the result equals the generator's ledger to the cent, or an error that
+// names the order and the column. It must not share code with what it proves: it only runs commands and reads what
+// is stored.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/shop"
+)
+
+const (
+	stream   = "payments"
+	pipeline = "orders"
+)
+
+// Options of one demonstration.
+type Options struct {
+	Dir     string   // the folder, as people should read it in the commands that are shown
+	Keep    bool     // refuse a folder that an earlier demonstration made, instead of replacing it
+	Events  int      // rows to generate; 0 is the shop's default
+	Seed    uint64   // what is generated depends on it and on Events only
+	Program string   // the program that is run for each command
+	Name    string   // how people call it
+	Env     []string // added to the environment of the commands
+}
+
+// Teller shows the story to people as it goes.
+type Teller interface {
+	// Say writes one line.
+	Say(line string)
+	// Table draws rows under a header.
+	Table(header []string, rows [][]string)
+}
+
+// Report is what the demonstration came to: figures it measured, none of them promised.
+type Report struct {
+	Project         string      `json:"project"` // absolute path
+	Seed            uint64      `json:"seed"`
+	Events          int64       `json:"events"` // generated
+	Rows            int64       `json:"rows"`   // taken in: accepted, quarantined or duplicates
+	Accepted        int64       `json:"accepted"`
+	Quarantined     int64       `json:"quarantined"`
+	Duplicates      int64       `json:"duplicates"`
+	Seconds         float64     `json:"seconds"`           // all of the story
+	BusySeconds     float64     `json:"busy_seconds"`      // the commands ingest and run, those killed included
+	EventsPerSecond int64       `json:"events_per_second"` // Rows by BusySeconds
+	Kills           int         `json:"kills"`
+	Killed          []string    `json:"killed"` // the commands that were killed
+	Runs            []Run       `json:"runs"`
+	Totals          Amounts     `json:"totals"`
+	Artifacts       int64       `json:"artifacts"`
+	Exceptions      int64       `json:"exceptions"`
+	Largest         []Exception `json:"largest_exceptions"`
+	Equal           bool        `json:"equal_to_ledger"`
+}
+
+// Amounts is a control total by name, then by group.
+type Amounts map[string]map[string]string
+
+// Run is one run as `bursar run --json` prints it.
+type Run struct {
+	Pipeline string             `json:"pipeline"`
+	Run      uint64             `json:"run"`
+	Batches  int                `json:"batches"`
+	Events   int64              `json:"events"`
+	Created  int64              `json:"created"`
+	Updated  int64              `json:"updated"`
+	Seconds  float64            `json:"seconds"`
+	Steps    map[string]float64 `json:"steps"` // seconds
+	Balanced bool               `json:"balanced"`
+}
+
+// Exception is an order that does not reconcile.
+type Exception struct {
+	OrderID  string `json:"order_id"`
+	Currency string `json:"currency"`
+	Balance  string `json:"balance"`
+}
+
+// story is a demonstration under way.
+type story struct {
+	Options
+	Teller
+	ledger *shop.Ledger
+	report Report
+	busy   time.Duration
+	key    string // of the order that is shown
+}
+
+// Tell tells the story and returns what it came to. An error with exit code 4 says that control totals do not
+// balance; any other that something failed, or differs from the ledger.
+func Tell(ctx context.Context, o Options, teller Teller) (Report, error) {
+	began := time.Now()
+	s := &story{Options: o, Teller: teller}
+	s.report = Report{Seed: o.Seed, Killed: []string{}, Runs: []Run{}, Totals: Amounts{}}
+	for _, chapter := range []func(context.Context) error{s.generate, s.work, s.prove} {
+		if err := chapter(ctx); err != nil {
+			return s.report, err
+		}
+	}
+	s.report.Seconds = time.Since(began).Seconds()
+	s.report.BusySeconds = s.busy.Seconds()
+	s.report.EventsPerSecond = int64(float64(s.report.Rows) / s.report.BusySeconds)
+	s.summary()
+	return s.report, nil
+}
+
+// generate makes the project folder, its files and the ledger.
+func (s *story) generate(ctx context.Context) error {
+	if err := s.makeFolder(ctx); err != nil {
+		return err
+	}
+	root, err := filepath.Abs(s.Dir)
+	if err != nil {
+		return fmt.Errorf("find folder %s: %w", s.Dir, err)
+	}
+	s.report.Project = root
+	began := time.Now()
+	s.ledger, err = shop.Demo(ctx, s.Dir, shop.Options{Seed: s.Seed, Events: s.Events})
+	if err != nil {
+		return err
+	}
+	total := s.ledger.Total()
+	s.report.Events = total.Rows
+	s.chapter("A shop sends its events")
+	s.sayf("Generated %s events of %s orders from seed %d in %s s, into %s files of %s.",
+		number(total.Rows), number(int64(len(s.ledger.Orders))), s.Seed, seconds(time.Since(began)),
+		number(int64(len(s.ledger.Batches))), filepath.Join(s.Dir, "data"))
+	s.sayf("Among them are %s late events, %s sent twice, %s malformed rows and %s that contradict an earlier one;"+
+		" %s orders do not balance.", number(total.Late), number(total.Duplicates), number(total.Malformed),
+		number(total.Conflicts), number(int64(s.ledger.Open())))
+	s.Say("The generator keeps a ledger of its own, in whole cents. At the end everything is compared with it.")
+	return nil
+}
+
+// work takes the batches in and reconciles them in three goes: an undisturbed one, one with a killed intake and a
+// killed run, and the rest.
+func (s *story) work(ctx context.Context) error {
+	n := len(s.ledger.Batches)
+	goes := []struct {
+		title        string
+		first, after int // batches
+		disturbed    bool
+	}{
+		{"The first days", 0, n * 2 / 5, false},
+		{"Days with accidents", n * 2 / 5, n * 7 / 10, true},
+		{"The last days", n * 7 / 10, n, false},
+	}
+	for _, g := range goes {
+		s.chapter(g.title)
+		// An accident that came too late to happen is made up for in the next go.
+		disturbIntake := g.disturbed || g.first > 0 && !s.hasKilled("ingest")
+		if err := s.ingest(ctx, g.first, g.after, disturbIntake); err != nil {
+			return err
+		}
+		disturbRun := g.disturbed || g.first > 0 && !s.hasKilled("run")
+		if err := s.reconcile(ctx, disturbRun); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prove reads everything back in this process and compares it with the ledger.
+func (s *story) prove(ctx context.Context) (err error) {
+	a, err := app.Open(ctx, s.Dir, "demo", discard)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := a.Close(); err == nil {
+			err = closed
+		}
+	}()
+	for _, chapter := range []func(context.Context, *app.App) error{
+		s.showTotals, s.showQuarantine, s.showExceptions, s.showOrder,
+	} {
+		if err := chapter(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}

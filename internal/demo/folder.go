@@ -1,0 +1,75 @@
+// The demonstration's folder: made, or made anew where an earlier demonstration stood.
+
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/failure"
+)
+
+// markName is the file that tells a demonstration's folder from one that somebody needs.
+const markName = ".bursar-demo"
+
+const markText = "This folder was made by `bursar demo`, which replaces it when it is run again.\n"
+
+// ignoreText keeps the folder out of version control, wherever it stands.
+const ignoreText = "*\n"
+
+// makeFolder makes the folder, or empties it if a demonstration made it. Any other folder that holds something is
+// refused.
+func (s *story) makeFolder(ctx context.Context) error {
+	entries, err := os.ReadDir(s.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.MkdirAll(s.Dir, 0o755)
+	case err == nil && len(entries) > 0:
+		err = s.replace(ctx, entries)
+	}
+	if err != nil {
+		return fmt.Errorf("make demo folder: %w", err)
+	}
+	// The mark is first, so that a demonstration cut short here can be replaced too.
+	for _, file := range [][2]string{{markName, markText}, {".gitignore", ignoreText}} {
+		if err := os.WriteFile(filepath.Join(s.Dir, file[0]), []byte(file[1]), 0o644); err != nil {
+			return fmt.Errorf("make demo folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// replace empties a folder that a demonstration made, unless a process works in it.
+func (s *story) replace(ctx context.Context, entries []os.DirEntry) (err error) {
+	text, err := os.ReadFile(filepath.Join(s.Dir, markName))
+	if err != nil || string(text) != markText {
+		return failure.Wrap(failure.Data, fmt.Errorf("%s is not empty and was not made by demo: name another folder", s.Dir))
+	}
+	if s.Keep {
+		return failure.Wrap(failure.Data, fmt.Errorf("%s holds an earlier demo, which is kept: name another folder", s.Dir))
+	}
+	release, err := app.Lock(ctx, s.Dir, "demo", lockWait)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	// The mark goes last, so that an emptying cut short can be taken up again.
+	for _, entry := range entries {
+		if entry.Name() == markName {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.Dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockWait is how long to wait for a process that works in the folder of an earlier demonstration.
+const lockWait = 10 * time.Second

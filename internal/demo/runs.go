@@ -1,0 +1,117 @@
+// Working off the backlog: the command run, killed once and repeated.
+
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// steps are a run's steps, in order.
+var steps = []string{"reduce", "prefetch", "merge", "index", "publish"}
+
+// status is what `bursar status --json` prints.
+type status struct {
+	Pipelines []pipelineStatus `json:"pipelines"`
+}
+
+type pipelineStatus struct {
+	Runs       uint64 `json:"runs"` // published
+	Backlog    int    `json:"backlog"`
+	Artifacts  int64  `json:"artifacts"`
+	Unfinished uint64 `json:"unfinished"`
+}
+
+// sealed is how many batches there are: those in the runs that were told of, and the backlog.
+func (s *story) sealed(now *status) int {
+	n := 0
+	for _, r := range s.report.Runs {
+		n += r.Batches
+	}
+	for _, p := range now.Pipelines {
+		n += p.Backlog
+	}
+	return n
+}
+
+func (s *story) hasKilled(command string) bool {
+	return slices.ContainsFunc(s.report.Killed, func(line string) bool {
+		return len(line) > len(s.Name)+len(command)+1 && line[len(quoted(s.Name))+1:][:len(command)] == command
+	})
+}
+
+// reconcile works off the backlog. If disturb is set, it is killed and repeated.
+func (s *story) reconcile(ctx context.Context, disturb bool) error {
+	s.sayf("$ %s", s.typed("run"))
+	var done struct {
+		Runs []Run `json:"runs"`
+	}
+	if disturb {
+		killed, err := s.killRun(ctx, &done)
+		if err != nil {
+			return err
+		}
+		disturb = killed
+	}
+	if !disturb && len(done.Runs) > 0 { // quicker than the kill
+		return s.tellRuns(done.Runs)
+	}
+	if _, err := s.run(ctx, &done, "run"); err != nil {
+		return err
+	}
+	return s.tellRuns(done.Runs)
+}
+
+// killRun kills a run in its middle and shows that nothing of it is visible. It reports false if the command was
+// quicker; then its result is in into.
+func (s *story) killRun(ctx context.Context, into any) (bool, error) {
+	next := uint64(len(s.report.Runs)) + 1
+	var seen tree
+	killed, took, err := s.kill(ctx, into, s.midRun(next, &seen), "run")
+	if err != nil || !killed {
+		return false, err
+	}
+	var now status
+	if _, err := s.run(ctx, &now, "status"); err != nil {
+		return false, err
+	}
+	if len(now.Pipelines) != 1 {
+		return false, fmt.Errorf("status shows %d pipelines, the demo has one", len(now.Pipelines))
+	}
+	p := now.Pipelines[0]
+	if p.Runs >= next {
+		return false, errors.New("the run was published as it was killed")
+	}
+	s.sayf("Killed (SIGKILL) after %s s, in the middle of run %d: its delta of %s lies there and nothing of it is visible,"+
+		" readers see the %s artifacts of run %d. The same command again:",
+		seconds(took), next, size(seen.bytes), number(p.Artifacts), p.Runs)
+	s.count("run")
+	return true, nil
+}
+
+// tellRuns shows runs and enters them in the report.
+func (s *story) tellRuns(runs []Run) error {
+	header := []string{"run", "batches", "events", "created", "updated"}
+	for _, step := range steps {
+		header = append(header, step+" s")
+	}
+	header = append(header, "events a second", "balanced")
+	var rows [][]string
+	for _, r := range runs {
+		row := []string{fmt.Sprint(r.Run), fmt.Sprint(r.Batches), number(r.Events), number(r.Created), number(r.Updated)}
+		for _, step := range steps {
+			row = append(row, seconds(time.Duration(r.Steps[step]*float64(time.Second))))
+		}
+		took := time.Duration(r.Seconds * float64(time.Second))
+		rows = append(rows, append(row, rate(r.Events, took), mark(r.Balanced)))
+		if !r.Balanced {
+			return &totalsError{fmt.Sprintf("run %d does not balance", r.Run)}
+		}
+	}
+	s.Table(header, rows)
+	s.report.Runs = append(s.report.Runs, runs...)
+	return nil
+}

@@ -1,0 +1,212 @@
+// What stays to be looked at: quarantine, exceptions, one order, and the commands to go on with.
+
+package demo
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/shop"
+)
+
+const (
+	someRejected   = 6
+	someExceptions = 5
+)
+
+// showQuarantine shows one row for each reason, and compares how many there are with what intake counted.
+func (s *story) showQuarantine(ctx context.Context, a *app.App) error {
+	rows, kinds := int64(0), map[string]bool{}
+	var table [][]string
+	err := a.Quarantine(ctx, stream, func(r app.Rejected) error {
+		rows++
+		kind, _, _ := strings.Cut(r.Reason, ":")
+		if len(table) < someRejected && !kinds[r.Column+"/"+kind] {
+			kinds[r.Column+"/"+kind] = true
+			table = append(table, []string{filepath.Base(r.File), number(r.Row), r.Column, r.Reason})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.chapter("Quarantine and duplicates")
+	s.Table([]string{"file", "row", "column", "reason"}, table)
+	s.sayf("%s rows are in quarantine, whole, with the reason; %s rows were known already and count once.",
+		number(rows), number(s.report.Duplicates))
+	if rows != s.report.Quarantined {
+		return fmt.Errorf("quarantine holds %d rows, intake counted %d", rows, s.report.Quarantined)
+	}
+	return nil
+}
+
+// showExceptions shows the open orders of the largest balance, which must be the ledger's.
+func (s *story) showExceptions(ctx context.Context, a *app.App) error {
+	var largest []Exception
+	err := a.Engine.Exceptions(ctx, pipeline, func(x app.Exception) error {
+		e, err := readException(x)
+		if err != nil {
+			return err
+		}
+		s.report.Exceptions++
+		at, _ := slices.BinarySearchFunc(largest, e, compareExceptions)
+		if at < someExceptions {
+			largest = slices.Insert(largest, at, e)
+			largest = largest[:min(len(largest), someExceptions)]
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.report.Largest = largest
+	return s.tellExceptions()
+}
+
+func (s *story) tellExceptions() error {
+	s.chapter(fmt.Sprintf("The %d largest of %s exceptions", len(s.report.Largest), number(s.report.Exceptions)))
+	var table [][]string
+	for i, want := range s.ledger.Largest(someExceptions) {
+		expected := Exception{want.OrderID, want.Currency.String(), shop.Cents(want.Balance)}
+		if i >= len(s.report.Largest) || s.report.Largest[i] != expected {
+			return fmt.Errorf("largest exceptions are %v, ledger has %v as number %d", s.report.Largest, expected, i+1)
+		}
+		table = append(table, []string{expected.OrderID, expected.Currency, expected.Balance, want.Fault.String()})
+	}
+	s.Table([]string{"order", "currency", "balance", "what the generator did"}, table)
+	if open := int64(s.ledger.Open()); s.report.Exceptions != open {
+		return fmt.Errorf("%d orders are open, ledger has %d", s.report.Exceptions, open)
+	}
+	return nil
+}
+
+func readException(x app.Exception) (Exception, error) {
+	var key []string
+	var artifact struct {
+		Balance string `json:"balance"`
+	}
+	if err := json.Unmarshal(x.Key, &key); err != nil || len(key) != 2 {
+		return Exception{}, fmt.Errorf("read exception: key %s is not an order and a currency", x.Key)
+	}
+	if err := json.Unmarshal(x.Artifact, &artifact); err != nil {
+		return Exception{}, fmt.Errorf("read exception: %w", err)
+	}
+	_, err := cents(artifact.Balance)
+	return Exception{key[0], key[1], artifact.Balance}, err
+}
+
+// compareExceptions puts the largest first, equal ones by order. The balances have been read once.
+func compareExceptions(a, b Exception) int {
+	return cmp.Or(magnitude(b).Cmp(magnitude(a)), cmp.Compare(a.OrderID, b.OrderID))
+}
+
+func magnitude(e Exception) *big.Int {
+	n, err := cents(e.Balance)
+	if err != nil {
+		return new(big.Int)
+	}
+	return n.Abs(n)
+}
+
+// candidates is how many orders are looked at for one with a history.
+const candidates = 200
+
+// showOrder shows an order that was refunded and reconciles, one that several runs have touched if there is one.
+func (s *story) showOrder(ctx context.Context, a *app.App) error {
+	var answer app.Answer
+	var took time.Duration
+	looked := 0
+	for i := range s.ledger.Orders {
+		o := &s.ledger.Orders[i]
+		if o.Open() || o.Events[shop.Refunded] == 0 {
+			continue
+		}
+		key, err := json.Marshal([]string{s.ledger.OrderID(i), o.Currency.String()})
+		if err != nil {
+			return fmt.Errorf("name order: %w", err)
+		}
+		began := time.Now()
+		if answer, err = a.Engine.Get(ctx, pipeline, string(key), 0, true); err != nil {
+			return err
+		}
+		s.key, took = string(key), time.Since(began)
+		if looked++; looked == candidates || len(answer.History) > 1 {
+			break
+		}
+	}
+	if looked == 0 {
+		return nil // too small a shop
+	}
+	s.chapter("One order")
+	s.sayf("$ %s", s.typed("get", pipeline, s.key))
+	s.Table([]string{"column", "value"}, columns(answer.Artifact))
+	s.sayf("Found in %s. Run %d wrote it; it has %s.", took.Round(10*time.Microsecond), answer.Run, versions(len(answer.History)))
+	return nil
+}
+
+func versions(n int) string {
+	if n == 1 {
+		return "one version so far"
+	}
+	return fmt.Sprintf("%d versions, one a run that touched it", n)
+}
+
+// columns takes an artifact apart in its order.
+func columns(artifact json.RawMessage) [][]string {
+	d := json.NewDecoder(strings.NewReader(string(artifact)))
+	d.UseNumber()
+	var rows [][]string
+	if _, err := d.Token(); err != nil {
+		return nil
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			break
+		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			break
+		}
+		rows = append(rows, []string{fmt.Sprint(name), fmt.Sprint(value)})
+	}
+	return rows
+}
+
+// summary says what it came to, and how to go on.
+func (s *story) summary() {
+	r := &s.report
+	s.chapter("Summary")
+	s.Table([]string{"what", "figure"}, [][]string{
+		{"events", number(r.Rows)},
+		{"artifacts", number(r.Artifacts)},
+		{"exceptions", number(r.Exceptions)},
+		{"commands killed and repeated", fmt.Sprint(r.Kills)},
+		{"difference from the ledger", "none, to the cent"},
+		{"from files to artifacts, processes and kills included", fmt.Sprintf("%.1f s, %s events a second", r.BusySeconds, number(r.EventsPerSecond))},
+		{"the whole demo", fmt.Sprintf("%.1f s", r.Seconds)},
+	})
+	s.Say("Go on with:")
+	commands := [][]string{}
+	if s.key != "" {
+		commands = append(commands, []string{"get", pipeline, s.key}, []string{"get", pipeline, s.key, "--history"})
+	}
+	commands = append(commands, [][]string{
+		{"exceptions", pipeline},
+		{"quarantine", stream},
+		{"status"},
+		{"verify", pipeline},
+		{"export", pipeline, "--to", filepath.Join(s.Dir, "orders.jsonl")},
+	}...)
+	for _, args := range commands {
+		s.Say("  " + s.typed(args...))
+	}
+}

@@ -1,0 +1,216 @@
+// Control totals step by step: from the generator's ledger through intake and runs to the artifacts.
+
+package demo
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+
+	"bursar/internal/app"
+	"bursar/internal/shop"
+)
+
+// totalsError says that control totals do not balance (rule 4).
+type totalsError struct{ text string }
+
+func (e *totalsError) Error() string { return e.text }
+
+// ExitCode is 4 (DESIGN §7).
+func (e *totalsError) ExitCode() int { return 4 }
+
+func unbalanced(where string, want, got map[string]string) error {
+	return &totalsError{fmt.Sprintf("control total amount of %s is %v, ledger has %v", where, got, want)}
+}
+
+// add sums other amounts in.
+func (a Amounts) add(other Amounts) error {
+	for name, groups := range other {
+		if a[name] == nil {
+			a[name] = map[string]string{}
+		}
+		for group, text := range groups {
+			sum, err := cents(a[name][group])
+			if err != nil {
+				return err
+			}
+			more, err := cents(text)
+			if err != nil {
+				return err
+			}
+			a[name][group] = centsText(sum.Add(sum, more))
+		}
+	}
+	return nil
+}
+
+// cents reads an amount with two places exactly; an empty text is nothing.
+func cents(text string) (*big.Int, error) {
+	if text == "" {
+		return new(big.Int), nil
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, ok := new(big.Int).SetString(whole+fraction, 10)
+	if !ok || len(fraction) != 2 {
+		return nil, fmt.Errorf("amount %q has not two places", text)
+	}
+	return n, nil
+}
+
+// centsText writes what cents reads. Sums of all events of a shop stay within 64 bits.
+func centsText(n *big.Int) string { return shop.Cents(n.Int64()) }
+
+// point is one place where control totals are counted.
+type point struct {
+	name   string
+	events int64
+	sums   map[string]string // by currency
+}
+
+// showTotals reads the runs and all artifacts, compares each artifact with the ledger, and shows that the same events
+// and the same sums stand at every step.
+func (s *story) showTotals(ctx context.Context, a *app.App) error {
+	total := s.ledger.Total()
+	points := []point{
+		{"generated (the ledger)", total.Accepted, total.Totals()},
+		{"accepted by intake", s.report.Accepted, s.report.Totals["amount"]},
+	}
+	runs, err := runTotals(ctx, a)
+	if err != nil {
+		return err
+	}
+	artifacts, rows, err := s.audit(ctx, a)
+	if err != nil {
+		return err
+	}
+	s.report.Artifacts = rows
+	points = append(points, runs, artifacts)
+	s.chapter("Control totals, step by step")
+	header := []string{"where", "events"}
+	currencies := slices.Sorted(maps.Keys(points[0].sums))
+	var table [][]string
+	for _, p := range points {
+		row := []string{p.name, number(p.events)}
+		for _, c := range currencies {
+			row = append(row, p.sums[c])
+		}
+		table = append(table, row)
+	}
+	s.Table(append(header, currencies...), table)
+	for _, p := range points[1:] {
+		if p.events != points[0].events || !maps.Equal(p.sums, points[0].sums) {
+			return unbalanced(p.name, points[0].sums, p.sums)
+		}
+	}
+	r := &s.report
+	if r.Rows != r.Accepted+r.Quarantined+r.Duplicates {
+		return &totalsError{fmt.Sprintf("%d rows are not %d accepted + %d quarantined + %d duplicates", r.Rows, r.Accepted, r.Quarantined, r.Duplicates)}
+	}
+	s.sayf("%s rows = %s accepted + %s quarantined + %s duplicates.", number(r.Rows), number(r.Accepted), number(r.Quarantined), number(r.Duplicates))
+	s.sayf("All %s artifacts are the ledger's orders, every column of each, to the cent.", number(rows))
+	r.Equal = true
+	return nil
+}
+
+// runTotals adds up what the catalog holds of the runs.
+func runTotals(ctx context.Context, a *app.App) (point, error) {
+	p := point{name: "moved by the runs"}
+	g, err := a.Engine.Current(ctx, pipeline)
+	if err != nil {
+		return p, err
+	}
+	runs, err := a.Engine.Runs(ctx, pipeline, g.Generation, 0)
+	if err != nil {
+		return p, err
+	}
+	sums := Amounts{}
+	for _, run := range runs {
+		p.events += run.Events
+		if err := sums.add(Amounts(run.Totals)); err != nil {
+			return p, err
+		}
+	}
+	p.sums = sums["amount"]
+	return p, nil
+}
+
+// audit exports all artifacts once, compares them with the ledger and adds them up.
+func (s *story) audit(ctx context.Context, a *app.App) (sum point, rows int64, err error) {
+	toLedger, ledgerEnd := io.Pipe()
+	toSum, sumEnd := io.Pipe()
+	compared, added := make(chan error, 1), make(chan error, 1)
+	go func() {
+		err := s.ledger.CompareExport(toLedger)
+		toLedger.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+		compared <- err
+	}()
+	go func() {
+		var err error
+		sum, err = addArtifacts(toSum)
+		toSum.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+		added <- err
+	}()
+	out := bufio.NewWriterSize(io.MultiWriter(ledgerEnd, sumEnd), 1<<20)
+	exported, err := a.Engine.Export(ctx, pipeline, out)
+	if err == nil {
+		err = out.Flush()
+	}
+	ledgerEnd.CloseWithError(err) // nil is the end of the file
+	sumEnd.CloseWithError(err)
+	// A difference from the ledger also ends the export, by closing the pipe: it is what is told.
+	differs, wrong := <-compared, <-added
+	switch {
+	case differs != nil:
+		return sum, 0, differs
+	case wrong != nil:
+		return sum, 0, wrong
+	}
+	return sum, exported.Rows, err
+}
+
+// addArtifacts sums the columns that together hold every event's amount.
+func addArtifacts(r io.Reader) (point, error) {
+	p := point{name: "held by the artifacts", sums: map[string]string{}}
+	sums := map[string]*big.Int{}
+	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
+	for {
+		var line struct {
+			Key      []string `json:"key"`
+			Artifact struct {
+				Events                           int64
+				Ordered, Shipped, Paid, Refunded string
+			} `json:"artifact"`
+		}
+		if err := lines.Decode(&line); err == io.EOF {
+			break
+		} else if err != nil {
+			return p, fmt.Errorf("add artifacts up: %w", err)
+		}
+		if len(line.Key) != 2 {
+			return p, fmt.Errorf("add artifacts up: key %q is not an order and a currency", line.Key)
+		}
+		currency := line.Key[1]
+		if sums[currency] == nil {
+			sums[currency] = new(big.Int)
+		}
+		p.events += line.Artifact.Events
+		for _, text := range []string{line.Artifact.Ordered, line.Artifact.Shipped, line.Artifact.Paid, line.Artifact.Refunded} {
+			n, err := cents(text)
+			if err != nil {
+				return p, err
+			}
+			sums[currency].Add(sums[currency], n)
+		}
+	}
+	for currency, n := range sums {
+		p.sums[currency] = centsText(n)
+	}
+	return p, nil
+}

@@ -1,0 +1,75 @@
+// How the story puts figures and commands into words.
+
+package demo
+
+import (
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// discard is the log of what the story opens itself: its errors are returned.
+var discard = slog.New(slog.DiscardHandler)
+
+func (s *story) sayf(format string, args ...any) { s.Say(fmt.Sprintf(format, args...)) }
+
+func (s *story) chapter(title string) {
+	s.Say("")
+	s.Say(title)
+	s.Say(strings.Repeat("─", len([]rune(title))))
+}
+
+// number writes a count with thousands separators.
+func number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
+
+// rate is so many a second.
+func rate(n int64, d time.Duration) string {
+	if d <= 0 {
+		return "–"
+	}
+	return number(int64(float64(n) / d.Seconds()))
+}
+
+// size writes bytes as people read them.
+func size(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+}
+
+func mark(ok bool) string {
+	if ok {
+		return "✓"
+	}
+	return "✗"
+}
+
+// typed is a command as people type it: what the shell would take apart is quoted.
+func (s *story) typed(args ...string) string {
+	words := make([]string, 0, len(args)+3)
+	for _, word := range append(append([]string{s.Name}, args...), "--project", s.Dir) {
+		words = append(words, quoted(word))
+	}
+	return strings.Join(words, " ")
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./%+=:,@-]+$`)
+
+func quoted(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
