@@ -28,6 +28,7 @@ type PartWriter struct {
 	store object.Store
 	space Space
 	run   uint64
+	size  int64 // where a part ends, in bytes
 
 	parts  []object.Description
 	out    *object.DescribedWriter
@@ -36,7 +37,7 @@ type PartWriter struct {
 
 // NewPartWriter starts a run's parts.
 func NewPartWriter(ctx context.Context, store object.Store, space Space, run uint64) *PartWriter {
-	return &PartWriter{ctx: ctx, store: store, space: space, run: run}
+	return &PartWriter{ctx: ctx, store: store, space: space, run: run, size: partSize}
 }
 
 // Write adds row i of the columns (the key's, then the record's).
@@ -62,7 +63,7 @@ func (w *PartWriter) flush() error {
 		return fmt.Errorf("write %s: %w", w.out.Name, err)
 	}
 	w.buffer = w.buffer[:0]
-	if w.out.Bytes >= partSize {
+	if w.out.Bytes >= w.size {
 		return w.end()
 	}
 	return nil
