@@ -1,0 +1,130 @@
+// Reading the beginning of a file, uncompressed.
+
+package infer
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// input is an open file behind its decompressor.
+type input struct {
+	*bufio.Reader
+	packed  bool
+	closers []func() error
+}
+
+func openFile(path string) (*input, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Unwrap(err) // the caller names the file
+	}
+	in := &input{closers: []func() error{file.Close}}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a directory: name one file in it")
+	}
+	var reader io.Reader = file
+	if err == nil {
+		reader, err = in.unpack(file, path)
+	}
+	if err != nil {
+		in.close()
+		return nil, err
+	}
+	in.Reader = bufio.NewReaderSize(reader, 1<<16)
+	return in, nil
+}
+
+// unpack puts the decompressor that the suffix asks for before the file.
+func (in *input) unpack(file *os.File, path string) (io.Reader, error) {
+	switch {
+	case strings.HasSuffix(path, ".gz"):
+		r, err := gzip.NewReader(file)
+		if err != nil {
+			return nil, fmt.Errorf("decompress gzip: %w", err)
+		}
+		in.packed = true
+		return r, nil
+	case strings.HasSuffix(path, ".zst"):
+		r, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			return nil, fmt.Errorf("decompress zstd: %w", err)
+		}
+		in.packed = true
+		in.closers = append(in.closers, func() error { r.Close(); return nil })
+		return r, nil
+	}
+	return file, nil
+}
+
+// close gives the file back; nothing was written to it.
+func (in *input) close() {
+	for _, c := range in.closers {
+		_ = c()
+	}
+}
+
+func (in *input) parquet() bool {
+	magic, _ := in.Peek(4) // a shorter file is none
+	return string(magic) == "PAR1"
+}
+
+// head is the beginning of a text file.
+type head struct {
+	text  []byte // without a byte order mark
+	whole bool   // nothing follows it
+}
+
+// foreign are the first bytes of files that cannot be read as text, and what to do about them.
+var foreign = []struct{ prefix, advice string }{
+	{"\x1f\x8b", "it is compressed with gzip: name it .gz"},
+	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: name it .zst"},
+	{"PK\x03\x04", "it is a zip archive or a spreadsheet: unpack it, or save it as CSV"},
+	{"\xff\xfe", "it is UTF-16: write it as UTF-8"},
+	{"\xfe\xff", "it is UTF-16: write it as UTF-8"},
+}
+
+func (in *input) head() (head, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
+	if err != nil {
+		return head{}, err
+	}
+	for _, f := range foreign {
+		if bytes.HasPrefix(text, []byte(f.prefix)) {
+			return head{}, errors.New(f.advice)
+		}
+	}
+	h := head{text: text, whole: len(text) <= maxBytes}
+	h.text = bytes.TrimPrefix(h.text[:min(len(text), maxBytes)], []byte("\xef\xbb\xbf"))
+	if len(bytes.TrimSpace(h.text)) == 0 {
+		return head{}, errors.New("it is empty")
+	}
+	return h, nil
+}
+
+// jsonl reports whether the text is JSON lines rather than CSV, whatever the suffix says: CSV may be named
+// anything, and a first line that is an object is nothing else.
+func (h head) jsonl(path string) bool {
+	text := bytes.TrimLeft(h.text, " \t\r\n")
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	if text[0] == '{' && (json.Valid(line) || len(line) == len(text)) {
+		return true
+	}
+	name := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(path), ".gz"), ".zst")
+	for _, suffix := range []string{".jsonl", ".ndjson", ".json"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,138 @@
+// Guesses: a column's type and options from its sampled values.
+
+package infer
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"bursar/internal/column"
+	"bursar/internal/project"
+)
+
+// guess is a guessed column.
+type guess struct {
+	project.Column
+	notes  []string
+	unique bool // no value is given twice
+	absent bool // no value was seen: written as a comment where that loses nothing
+}
+
+// guess decides on one column.
+func (s *sample) guess(f *field, name string) guess {
+	g := guess{Column: project.Column{Name: name, From: f.path, Optional: f.count < s.rows, Decimal: '.'}}
+	switch {
+	case f.typed != nil && f.typed.Kind != column.String:
+		g.Type = *f.typed
+	case f.count == 0:
+		g.Type = column.Type{Kind: column.String}
+		g.note("never a value in the sample")
+		g.absent = s.format == project.JSONL
+	case f.others > 0 || f.bools > 0 && f.bools < f.count:
+		g.Type = column.Type{Kind: column.JSON}
+	case f.bools > 0:
+		g.Type = column.Type{Kind: column.Bool}
+	default:
+		g.fromTexts(f, s)
+	}
+	if g.Type.Kind != column.JSON {
+		counts := f.distinct()
+		g.unique = len(counts) == f.count
+		g.chooseIn(f, counts)
+	}
+	if g.Optional && f.count > 0 {
+		g.note(fmt.Sprintf("no value in %s of %s rows", thousands(s.rows-f.count), thousands(s.rows)))
+	}
+	return g
+}
+
+func (g *guess) note(text string) { g.notes = append(g.notes, text) }
+
+// fromTexts tries types from the narrowest on. Strings and numbers in one JSON property are all numbers, or anything.
+func (g *guess) fromTexts(f *field, s *sample) {
+	j := newJudge(f)
+	mixed := f.strings > 0 && f.numbers > 0
+	switch {
+	case f.strings == 0 || mixed:
+		t, ok := j.number('.', 0)
+		if !ok {
+			t = column.Type{Kind: column.JSON}
+		}
+		g.Type = t
+		if g.Type.Kind == column.Decimal && g.Type.Scale > 9 {
+			g.note("so many decimals hint at binary floating point: check what the source means")
+		}
+	case g.compactDate(j), g.truth(j), g.number(f, j, s), g.moment(j):
+	default:
+		g.Type = column.Type{Kind: column.String}
+	}
+}
+
+func (g *guess) truth(j *judge) bool {
+	g.Type = column.Type{Kind: column.Bool}
+	_, ok := j.takes(g.Column)
+	return ok
+}
+
+// namesNumber finds texts that are numbers by their characters and names by their look: a number would lose the
+// leading zero, the sign or the exponent of 007, +420 or 10E3.
+var namesNumber = regexp.MustCompile(`^(?:-?0[0-9]|\+|.*[eE])`)
+
+// marks are the ways in which numbers are written: the decimal mark, then the mark between groups.
+var marks = [][2]byte{{'.', 0}, {'.', ','}, {',', 0}, {',', '.'}, {',', ' '}, {'.', ' '}, {'.', '\''}}
+
+func (g *guess) number(f *field, j *judge, s *sample) bool {
+	if j.text {
+		return false
+	}
+	if slices.ContainsFunc(f.texts, namesNumber.MatchString) {
+		if t, ok := j.number('.', 0); ok {
+			g.note(fmt.Sprintf("%s would lose how it is written as %s", quoted([]byte(firstMatch(f.texts))), t))
+		}
+		return false
+	}
+	for _, m := range marks {
+		if s.csv.Delimiter == ';' && m == marks[1] { // 1,234 is less than two where a semicolon delimits
+			continue
+		}
+		t, ok := j.number(m[0], m[1])
+		if !ok {
+			continue
+		}
+		if t.Kind == column.Decimal && t.Scale == 0 || t.Kind != column.Decimal && s.format == project.JSONL && idLike(g.Name) {
+			return false // a name made of digits: too long to count with, or written as text on purpose
+		}
+		g.Type, g.Decimal, g.Group = t, m[0], m[1]
+		if m[1] != 0 {
+			g.note(fmt.Sprintf("CHECK: %q is taken to group digits", m[1]))
+		}
+		return true
+	}
+	return false
+}
+
+func firstMatch(texts []string) string {
+	return texts[slices.IndexFunc(texts, namesNumber.MatchString)]
+}
+
+// maxIn is the most values that are taken for a list of all there are, and inTimes how often each is seen on average.
+const (
+	maxIn   = 12
+	inTimes = 20
+)
+
+// chooseIn lists the values of a string column that has a few, repeated often.
+func (g *guess) chooseIn(f *field, counts map[string]int) {
+	if g.Type.Kind != column.String || len(counts) < 2 || len(counts) > maxIn || f.count < inTimes*len(counts) || idLike(g.Name) {
+		return
+	}
+	for value, n := range counts {
+		if n < inTimes/4 || value == "" || len(value) > 40 || quoted([]byte(value)) != value {
+			return
+		}
+	}
+	g.In = slices.Sorted(maps.Keys(counts))
+	g.note("only these were seen; any other is rejected, so add those to come, or drop `in`")
+}

@@ -1,0 +1,116 @@
+package infer
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+
+	"bursar/internal/column"
+)
+
+// parquetFile holds three rows of every type that is declared, and a list.
+func parquetFile(t *testing.T) string {
+	t.Helper()
+	fields := []column.Field{
+		{Name: "payment_id", Type: column.Type{Kind: column.BigInt}},
+		{Name: "Amount", Type: column.Type{Kind: column.Decimal, Precision: 9, Scale: 2}},
+		{Name: "day", Type: column.Type{Kind: column.Date}},
+		{Name: "at", Type: column.Type{Kind: column.Timestamp}},
+		{Name: "ok", Type: column.Type{Kind: column.Bool}},
+		{Name: "raw", Type: column.Type{Kind: column.JSON}},
+		{Name: "booked", Type: column.Type{Kind: column.String}},
+		{Name: "lines", Type: column.Type{Kind: column.List, Fields: []column.Field{{Name: "n", Type: column.Type{Kind: column.Int}}}}},
+	}
+	rows := make([]column.Vector, len(fields))
+	for i, f := range fields {
+		rows[i] = column.NewVector(f.Type, 0)
+		for n := range int64(3) {
+			switch {
+			case f.Type.Kind == column.List:
+				rows[i].Fields[0].AppendInt(n)
+				rows[i].AppendList()
+			case f.Type.Kind == column.JSON:
+				rows[i].AppendText([]byte(`{"a":[1]}`))
+			case f.Name == "booked" && n == 2:
+				rows[i].AppendNull()
+			case f.Name == "booked":
+				rows[i].AppendText([]byte("31.12.2024"))
+			default:
+				rows[i].AppendInt(n % 2 * (n + 3))
+				if f.Name == "payment_id" {
+					rows[i].Ints[n] = n
+				}
+			}
+		}
+	}
+	var out bytes.Buffer
+	w, err := column.NewParquetWriter(&out, fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.WriteGroup(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestParquet(t *testing.T) {
+	t.Parallel()
+	wantParquet(t, write(t, "payments.parquet", parquetFile(t)))
+}
+
+func wantParquet(t *testing.T, path string) {
+	t.Helper()
+	text, err := Stream(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"all 3 rows", "format: parquet", "id: payment_id", "time: day", "payment_id: {type: bigint}", `amount: {type: "decimal(18,2)", from: Amount}`,
+		"day: {type: date}", "at: {type: timestamp}", "ok: {type: bool}", "amount: {sum: amount}",
+		`booked: {type: date, format: "%d.%m.%Y", optional: true}`, "lines.list.element.n: it is nested",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if _, rejects := guessed(t, path, text); len(rejects) > 0 {
+		t.Errorf("rejected %+v by\n%s", rejects, text)
+	}
+}
+
+func TestLeafTypes(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]struct {
+		physical parquet.Type
+		logical  schema.LogicalType
+	}{
+		"int":                    {parquet.Types.Int32, schema.NoLogicalType{}},
+		"bigint":                 {parquet.Types.Int32, schema.NewIntLogicalType(32, false)},
+		"decimal(20,0)":          {parquet.Types.Int64, schema.NewIntLogicalType(64, false)},
+		"timestamp":              {parquet.Types.Int96, schema.NoLogicalType{}},
+		"string":                 {parquet.Types.ByteArray, schema.NoLogicalType{}},
+		"which is not exact":     {parquet.Types.Double, schema.NoLogicalType{}},
+		"at most 38 digits":      {parquet.Types.ByteArray, schema.NewDecimalLogicalType(40, 2)},
+		"there is no type for T": {parquet.Types.Int64, schema.NewTimeLogicalType(true, schema.TimeUnitMicros)},
+	} {
+		node, err := schema.NewPrimitiveNodeLogical("x", parquet.Repetitions.Optional, c.logical, c.physical, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, err := schema.NewGroupNode("root", parquet.Repetitions.Required, schema.FieldList{node}, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, why := leafType(schema.NewSchema(root).Column(0))
+		if got.String() != want && (why == "" || !strings.Contains(why, want)) {
+			t.Errorf("%s: got %s, %s", want, got, why)
+		}
+	}
+}
