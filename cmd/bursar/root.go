@@ -27,6 +27,7 @@ func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
 		c.initCommand(),
 		c.checkCommand(),
+		c.streamCommand(),
 		c.ingestCommand(),
 		c.runCommand(),
 		c.statusCommand(),
