@@ -1,0 +1,407 @@
+// Intake over stores of its own: what is counted, what is kept apart and why, and what a repeat changes.
+
+package event_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/fault"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+const salesYAML = `
+stream: sales
+format: jsonl
+id: id
+columns:
+  id: {type: string}
+  kind: {type: string, in: [sale, refund]}
+  amount: {type: "decimal(18,2)"}
+  currency: {type: string}
+  note: {type: string, optional: true}
+totals:
+  amount: {sum: amount, by: currency}
+  refunds: {sum: amount, where: "kind = 'refund'"}
+`
+
+// plainYAML computes nothing in SQL, so an intake of it is quick.
+var plainYAML = strings.Replace(salesYAML, "  refunds: {sum: amount, where: \"kind = 'refund'\"}\n", "", 1)
+
+// house is the stores of an intake, and the stream as it is declared now.
+type house struct {
+	t      *testing.T
+	dir    string
+	now    time.Time
+	intake *event.Intake
+	stream *project.Stream
+}
+
+func newHouse(t *testing.T, yaml string) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := records.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.intake = &event.Intake{
+		Objects: object.NewFolder(filepath.Join(h.dir, "objects")), Catalog: records, Scratch: t.TempDir(), Workers: 2,
+		Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler),
+	}
+	h.intake.Duck.Threads, h.intake.Duck.Scratch = 1, h.intake.Scratch
+	h.declare(yaml)
+	return h
+}
+
+// declare changes the stream's schema.
+func (h *house) declare(yaml string) {
+	h.t.Helper()
+	h.file("project/bursar.yaml", "")
+	h.file("project/streams/sales.yaml", yaml)
+	p, errs := project.Read(filepath.Join(h.dir, "project"))
+	if len(errs) > 0 {
+		h.t.Fatal(errs)
+	}
+	h.stream = p.Streams[0]
+}
+
+func (h *house) file(name, text string) string {
+	h.t.Helper()
+	path := filepath.Join(h.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	return path
+}
+
+// take ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
+func (h *house) take(want string, paths ...string) event.Result {
+	h.t.Helper()
+	got, err := h.intake.Ingest(h.t.Context(), h.stream, paths, event.Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.expect(got, want)
+	return got
+}
+
+func (h *house) expect(r event.Result, want string) {
+	h.t.Helper()
+	if got := fmt.Sprint(r.Batch, r.Rows, r.Accepted, r.Quarantined, r.Duplicates); got != want {
+		h.t.Errorf("batch, rows, accepted, quarantined, duplicates are %s, want %s", got, want)
+	}
+}
+
+// reasons lists what is in quarantine as "batch file:row column: reason".
+func (h *house) reasons() (list []string) {
+	h.t.Helper()
+	err := event.Quarantine(h.t.Context(), h.intake.Catalog, h.intake.Objects, h.stream.Name, func(r event.Rejected) error {
+		list = append(list, fmt.Sprintf("%d %s:%d %s: %s", r.Batch, filepath.Base(r.File), r.Row, r.Column, r.Reason))
+		return nil
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return list
+}
+
+func (h *house) batches() []event.Batch {
+	h.t.Helper()
+	batches, err := event.Batches(h.t.Context(), h.intake.Catalog, h.stream.Name, 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return batches
+}
+
+func sale(id, kind, amount, currency string) string {
+	return fmt.Sprintf(`{"id":%q,"kind":%q,"amount":%q,"currency":%q}`+"\n", id, kind, amount, currency)
+}
+
+func TestIntakeCountsAndReasons(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, salesYAML)
+	first := h.file("a.jsonl", sale("1", "sale", "10.00", "EUR")+sale("2", "refund", "-2.50", "USD")+sale("1", "sale", "10.0", "EUR")+
+		sale("1", "sale", "10.01", "EUR")+sale("3", "gift", "1.00", "EUR")+sale("4", "sale", "1.005", "EUR")+"{\"id\":\"5\"}\n"+
+		strings.Replace(sale("6", "refund", "-0.50", "EUR"), "{", `{"more":1,`, 1))
+	got := h.take("1 8 3 4 1", first)
+	if want := (event.Totals{"amount": {"EUR": "9.50", "USD": "-2.50"}, "refunds": {"": "-3.00"}}); !reflect.DeepEqual(got.Totals, want) || got.Extra != 1 {
+		t.Errorf("totals %v and %d extra values, want %v and 1", got.Totals, got.Extra, want)
+	}
+	second := h.file("b.jsonl", sale("2", "refund", "-2.50", "USD")+sale("2", "refund", "-2.51", "USD")+sale("7", "sale", "1.00", "EUR"))
+	if got := h.take("2 3 1 1 1", second); got.Totals["refunds"][""] != "0.00" {
+		t.Errorf("refunds of a batch without any: %v", got.Totals)
+	}
+	conflict := func(row int) string {
+		return fmt.Sprintf("conflict: this id was accepted before with other values, in batch 1, file %s, row %d", first, row)
+	}
+	list := h.reasons()
+	if len(list) != 5 || list[0] != "1 a.jsonl:4 : "+conflict(1) || list[4] != "2 b.jsonl:2 : "+conflict(2) {
+		t.Errorf("quarantine holds\n%s", strings.Join(list, "\n"))
+	}
+	for i, want := range []string{"1 a.jsonl:5 kind: ", "1 a.jsonl:6 amount: ", "1 a.jsonl:7 "} {
+		if !strings.HasPrefix(list[i+1], want) {
+			t.Errorf("got %q, want it to start with %q", list[i+1], want)
+		}
+	}
+}
+
+func TestRepeatedFiles(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	a := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
+	copied := h.file("copy.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
+	b := h.file("b.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "3.00", "EUR"))
+	h.take("1 6 3 0 3", a, b, copied) // two files and one of them again, in one call
+	h.take("0 2 0 0 2", a)
+	h.take("0 4 0 0 4", copied, b)
+	h.take("0 1 0 0 1", h.file("c.jsonl", sale("3", "sale", "3.00", "EUR")))
+	if n := len(h.batches()); n != 1 {
+		t.Errorf("%d batches", n)
+	}
+}
+
+func TestNothingIsSealed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "sale", "2.00", "EUR")+sale("4", "sale", "2.00", "EUR"))
+	ingest := func(o event.Options, paths ...string) (event.Result, error) {
+		return h.intake.Ingest(t.Context(), h.stream, paths, o)
+	}
+	dry, err := ingest(event.Options{DryRun: true}, path)
+	if err != nil || dry.Totals["amount"]["EUR"] != "5.00" {
+		t.Errorf("%+v, %v", dry, err)
+	}
+	h.expect(dry, "0 4 3 1 0")
+	if names, err := h.intake.Objects.List(t.Context(), ""); err != nil || len(names) != 0 {
+		t.Errorf("a dry run leaves %v, %v", names, err)
+	}
+	refused, err := ingest(event.Options{MaxRejected: 0.24}, path)
+	if !errors.Is(err, event.ErrTooManyRejected) {
+		t.Errorf("a quarter rejected: %v", err)
+	}
+	h.expect(refused, "0 4 3 1 0")
+	for _, wrong := range []string{h.dir, filepath.Join(h.dir, "nosuch.jsonl")} {
+		if _, err := ingest(event.Options{}, path, wrong); err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%s is taken: %v", wrong, err)
+		}
+	}
+	if n := len(h.batches()); n != 0 { // objects may stay: the next intake sweeps what no batch names
+		t.Errorf("%d batches", n)
+	}
+	sealed, err := ingest(event.Options{MaxRejected: 0.25}, path)
+	if err != nil || sealed.Digest != dry.Digest {
+		t.Errorf("the dry run says %s, the real one %s, %v", dry.Digest, sealed.Digest, err)
+	}
+	h.expect(sealed, "1 4 3 1 0")
+}
+
+func TestSchemaGrowth(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ from, to, says string }{
+		{"decimal(18,2)", "decimal(20,4)", ""},
+		{"[sale, refund]", "[gift, sale, refund]", ""},
+		{"kind: {type: string, in: [sale, refund]}", "kind: {type: string}", ""},
+		{"currency: {type: string}", "currency: {type: string}\n  more: {type: int, optional: true}", ""},
+		{"amount: {type: \"decimal(18,2)\"}", "amount: {type: \"decimal(18,2)\", optional: true}", ""},
+		{"decimal(18,2)", "decimal(18,3)", "column amount was declared as amount: {type: decimal(18,2)}; now its type is not wider: amount: {type: decimal(18,3)}"},
+		{"[sale, refund]", "[sale]", "now it allows fewer values: kind: {type: string, in: [sale]}"},
+		{"currency: {type: string}", "currency: {type: string}\n  more: {type: int}", "new column more must be optional"},
+		{"note: {type: string, optional: true}", "note: {type: string}", "column note was declared as note: {type: string, optional: true}; now it became required"},
+		{"  note: {type: string, optional: true}\n", "", "column note was declared as note: {type: string, optional: true}; now it is gone"},
+	} {
+		t.Run(c.to, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			a := sale("1", "sale", "1.00", "EUR")
+			before := h.take("1 1 1 0 0", h.file("a.jsonl", a))
+			h.declare(strings.Replace(plainYAML, c.from, c.to, 1))
+			again := h.file("b.jsonl", a+" \n"+sale("2", "sale", "1.00", "EUR"))
+			got, err := h.intake.Ingest(t.Context(), h.stream, []string{again}, event.Options{})
+			if c.says != "" {
+				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "declare a new stream") {
+					t.Errorf("got %v, want %q", err, c.says)
+				}
+				return
+			}
+			if err != nil || got.Accepted != 1 || got.Duplicates != 1 { // the same event digests alike in the grown schema
+				t.Errorf("%+v, %v", got, err)
+			}
+			if before.Digest == got.Digest {
+				t.Error("two events have one digest")
+			}
+		})
+	}
+}
+
+func TestRetryAfterGrowth(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "loan", "3.00", "EUR")))
+	retry := func(want string) {
+		t.Helper()
+		got, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.expect(got, want)
+	}
+	retry("0 2 0 2 0") // nothing has grown: they stay where they are
+	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+	retry("2 2 1 1 0")
+	if list := h.reasons(); len(list) != 1 || !strings.HasPrefix(list[0], "2 a.jsonl:3 kind: ") {
+		t.Errorf("quarantine holds %q", list)
+	}
+	retry("0 1 0 1 0")
+	if got := h.batches()[1]; got.Totals["amount"]["EUR"] != "2.00" || got.Accepted != 1 {
+		t.Errorf("the retried batch is %+v", got)
+	}
+}
+
+func TestDerivedIdentities(t *testing.T) {
+	t.Parallel()
+	x, y, z := sale("x", "sale", "1.00", "EUR"), sale("y", "sale", "1.00", "EUR"), sale("z", "sale", "1.00", "EUR")
+	for _, c := range []struct{ id, first, second string }{
+		{"_row", "1 4 4 0 0", "2 4 4 0 0"},     // each row of each file is an event
+		{"_content", "1 4 4 0 0", "2 4 2 0 2"}, // of x, x, y the second file brings x and y again, a third x and a z
+	} {
+		h := newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
+		h.take(c.first, h.file("a.jsonl", x+x+y+y))
+		h.take(c.second, h.file("b.jsonl", y+x+z+z))
+		h.take("0 4 0 0 4", h.file("c.jsonl", x+x+y+y))
+	}
+}
+
+func TestComputedColumnThatOverflows(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, strings.Replace(salesYAML, "totals:", "  twice: {type: \"decimal(18,2)\", is: \"amount * 2\"}\ntotals:\n  twice: {sum: twice}", 1))
+	got := h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.25", "EUR")+sale("2", "sale", "9999999999999999.99", "EUR")))
+	if got.Totals["twice"][""] != "2.50" || got.Totals["amount"]["EUR"] != "1.25" {
+		t.Errorf("totals %v", got.Totals)
+	}
+	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: no value: amount * 2 is null or does not fit decimal(18,2)"}) {
+		t.Errorf("quarantine holds %q", list)
+	}
+}
+
+func TestTruncatedFile(t *testing.T) {
+	t.Parallel()
+	var text, zipped bytes.Buffer
+	for i := range 20000 {
+		text.WriteString(sale(fmt.Sprint(i*7919%20000, "-", i), "sale", fmt.Sprintf("%d.%02d", i*31%977, i%100), "EUR"))
+	}
+	zip := gzip.NewWriter(&zipped)
+	if _, err := zip.Write(text.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cut := zipped.String()[:zipped.Len()/2]
+
+	h := newHouse(t, plainYAML)
+	path := h.file("a.jsonl.gz", cut)
+	got, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
+	if err == nil || got.Batch != 1 || got.Accepted == 0 || got.Accepted >= 20000 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{}); err == nil {
+		t.Error("handed in again, the file is taken for whole")
+	}
+	whole, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("whole.jsonl.gz", zipped.String())}, event.Options{})
+	if err != nil || whole.Accepted+got.Accepted != 20000 || whole.Rows != 20000 {
+		t.Errorf("first %+v, then %+v, %v", got, whole, err)
+	}
+
+	h = newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1))
+	_, err = h.intake.Ingest(t.Context(), h.stream, []string{h.file("a.jsonl.gz", cut)}, event.Options{})
+	if err == nil || !strings.Contains(err.Error(), "nothing was taken in") || len(h.batches()) != 0 {
+		t.Errorf("a stream of rows took %d batches of it, %v", len(h.batches()), err)
+	}
+}
+
+func TestDedupeWindow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	a := sale("1", "sale", "1.00", "EUR")
+	h.take("1 1 1 0 0", h.file("a.jsonl", a))
+	h.now = h.now.AddDate(0, 0, 29)
+	h.take("0 1 0 0 1", h.file("b.jsonl", a+" \n")) // 29 days on, it is known
+	h.now = h.now.AddDate(0, 0, 2)
+	h.take("2 1 1 0 0", h.file("c.jsonl", a+"  \n")) // 31 days on, it is not
+	h.take("0 1 0 0 1", h.file("d.jsonl", a))        // the same file never counts again
+}
+
+// TestIntakeFailsAtEveryCall fails each call of the stores in turn, as an error and as a crash: afterwards there is nothing or
+// all, and the same file handed in again ends with the same batch (rule 1).
+func TestIntakeFailsAtEveryCall(t *testing.T) {
+	t.Parallel()
+	text := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "2.00", "EUR") + sale("3", "refund", "-3.00", "USD")
+	whole := newHouse(t, plainYAML)
+	want := whole.take("1 3 2 1 0", whole.file("a.jsonl", text)).Digest
+	for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
+		t.Run(fmt.Sprint("mode ", mode), func(t *testing.T) {
+			t.Parallel()
+			for n, more := 1, true; more; n++ {
+				more = failIntake(t, text, want, n, mode)
+			}
+		})
+	}
+}
+
+// failIntake reports whether there was an n-th call to fail.
+func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
+	t.Helper()
+	h := newHouse(t, plainYAML)
+	path := h.file("a.jsonl", text)
+	plan := fault.NewPlan()
+	plan.FailAt(n, mode)
+	faulty := *h.intake
+	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
+	_, err := faulty.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
+	if plan.Fired() && mode == fault.Before && err == nil {
+		t.Errorf("%s failed, and intake says nothing", plan.Call(n))
+	}
+	sealed := h.batches()
+	if len(sealed) > 1 || err == nil && len(sealed) != 1 {
+		t.Fatalf("after %s: %d batches, %v", plan.Call(n), len(sealed), err)
+	}
+	again, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
+	if err != nil {
+		t.Fatalf("after %s, again: %v", plan.Call(n), err)
+	}
+	if counts := map[int]string{0: "1 3 2 1 0", 1: "0 3 0 0 3"}[len(sealed)]; counts != fmt.Sprint(again.Batch, again.Rows, again.Accepted, again.Quarantined, again.Duplicates) {
+		t.Errorf("after %s, again: %+v, want %s", plan.Call(n), again, counts)
+	}
+	batches := h.batches()
+	if len(batches) != 1 || batches[0].Digest != want || batches[0].Totals["amount"]["USD"] != "-3.00" {
+		t.Fatalf("after %s: %+v", plan.Call(n), batches)
+	}
+	for _, o := range append(batches[0].Objects, *batches[0].Quarantine) {
+		if err := o.Check(t.Context(), h.intake.Objects); err != nil {
+			t.Errorf("after %s: %v", plan.Call(n), err)
+		}
+	}
+	return plan.Fired()
+}
