@@ -9,19 +9,28 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// The types of what commands ask for and print.
 type (
+	// IngestOptions are the options of one Ingest.
 	IngestOptions = event.Options
-	IngestResult  = event.Result
-	Totals        = event.Totals
-	Rejected      = event.Rejected
-
-	Run           = reconcile.Run
-	Status        = reconcile.Status
-	Answer        = reconcile.Answer
-	Exported      = reconcile.Exported
-	Exception     = reconcile.Exception
-	Verified      = reconcile.Verified
+	// IngestResult counts what one Ingest took in.
+	IngestResult = event.Result
+	// Totals are control totals by name and group.
+	Totals = event.Totals
+	// Rejected is one row in quarantine.
+	Rejected = event.Rejected
+	// Run is one run of a pipeline.
+	Run = reconcile.Run
+	// Status is where a pipeline stands.
+	Status = reconcile.Status
+	// Answer is one artifact as of a run.
+	Answer = reconcile.Answer
+	// Exported says what an export wrote.
+	Exported = reconcile.Exported
+	// Exception is one open item.
+	Exception = reconcile.Exception
+	// Verified is the outcome of verifying a pipeline.
+	Verified = reconcile.Verified
+	// NotFoundError is what asking for an unknown name or key returns.
 	NotFoundError = reconcile.NotFoundError
 )
 

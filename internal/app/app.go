@@ -93,7 +93,8 @@ func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, e
 		return nil, err
 	}
 	a.closers = append(a.closers, release)
-	return a, a.open()
+	err = a.open()
+	return a, err
 }
 
 // open opens the stores, then what works on them.

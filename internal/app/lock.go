@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
+
+	"bursar/internal/failure"
 
 	"github.com/gofrs/flock"
 )
@@ -29,7 +32,9 @@ type holder struct {
 // again. While another process has it, Lock tries again for the time given, and then fails naming that process.
 func Lock(ctx context.Context, dir, command string, wait time.Duration) (release func() error, err error) {
 	state := filepath.Join(dir, ".bursar")
-	if err := os.MkdirAll(state, 0o700); err != nil {
+	if err := os.MkdirAll(state, 0o700); errors.Is(err, syscall.ENOTDIR) {
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("lock project %s: %s is in the way: it is no folder", dir, state))
+	} else if err != nil {
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
 	lock, beside := flock.New(filepath.Join(state, "lock")), filepath.Join(state, "lock.json")
@@ -38,7 +43,7 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("%s; wait for it or stop it", describeHolder(beside))
+		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeHolder(beside)))
 	}
 	if err := writeHolder(beside, holder{Process: os.Getpid(), Command: command, Since: time.Now().UTC()}); err != nil {
 		return nil, fmt.Errorf("lock project %s: %w", dir, errors.Join(err, lock.Unlock()))

@@ -3,6 +3,7 @@ package artifact
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -78,7 +79,7 @@ func fetchPart(ctx context.Context, store object.Store, name string, records []w
 			return fmt.Errorf("record ends at %d of %d bytes: %w", end, in.Size(), ErrCorrupt)
 		}
 		buffer = slices.Grow(buffer[:0], int(end-first))[:end-first]
-		if _, err := in.ReadAt(buffer, int64(first)); err != nil && err != io.EOF {
+		if _, err := in.ReadAt(buffer, int64(first)); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		for _, at := range records[:n] {

@@ -72,8 +72,16 @@ func TestKeysOrderAsTheirValues(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
 	for _, types := range [][]column.Type{
-		{textType}, {bigType}, {narrowType}, {wideType}, {{Kind: column.Date}}, {{Kind: column.Timestamp}},
-		{textType, textType}, {textType, wideType}, {bigType, textType, textType}, {wideType, bigType, textType},
+		{textType},
+		{bigType},
+		{narrowType},
+		{wideType},
+		{{Kind: column.Date}},
+		{{Kind: column.Timestamp}},
+		{textType, textType},
+		{textType, wideType},
+		{bigType, textType, textType},
+		{wideType, bigType, textType},
 	} {
 		keys := make([][]value, 300)
 		encoded := make([][]byte, len(keys))

@@ -23,8 +23,13 @@ import (
 // recordTypes has every type a record can hold; the first two are the key.
 var recordTypes = []column.Type{
 	textType, bigType,
-	textType, {Kind: column.JSON}, {Kind: column.Bool}, {Kind: column.Int}, bigType, narrowType, wideType,
-	{Kind: column.Date}, {Kind: column.Timestamp},
+	textType,
+	{Kind: column.JSON},
+	{Kind: column.Bool},
+	{Kind: column.Int},
+	bigType, narrowType, wideType,
+	{Kind: column.Date},
+	{Kind: column.Timestamp},
 	{Kind: column.List, Fields: []column.Field{{Name: "id", Type: textType}, {Name: "amount", Type: wideType}, {Name: "day", Type: column.Type{Kind: column.Date}}}},
 }
 
@@ -44,7 +49,8 @@ func fill(r *rand.Rand, v *column.Vector, null bool) {
 		v.AppendList()
 	case v.Type.IsWide():
 		v.AppendWide([]decimal128.Num{
-			{}, decimal128.FromI64(-1), decimal128.FromI64(math.MinInt64), decimal128.FromI64(math.MaxInt64), decimal128.FromU64(1 << 63),
+			{},
+			decimal128.FromI64(-1), decimal128.FromI64(math.MinInt64), decimal128.FromI64(math.MaxInt64), decimal128.FromU64(1 << 63),
 			decimal128.GetMaxValue(38), decimal128.GetMaxValue(38).Negate(), decimal128.New(-1, 5), decimal128.New(1, 0), decimal128.New(0, math.MaxUint64),
 		}[r.IntN(10)])
 	case v.Type.Kind == column.Bool:
@@ -137,8 +143,12 @@ func TestRecordOfOtherColumns(t *testing.T) {
 	row[1].AppendInt(300)
 	record := AppendRecord(nil, row, 0)
 	for _, types := range [][]column.Type{
-		{textType}, {textType, bigType, bigType}, {textType, textType}, {bigType, textType},
-		{textType, recordTypes[len(recordTypes)-1]}, {textType, wideType},
+		{textType},
+		{textType, bigType, bigType},
+		{textType, textType},
+		{bigType, textType},
+		{textType, recordTypes[len(recordTypes)-1]},
+		{textType, wideType},
 	} {
 		if err := DecodeRecord(record, column.NewVectors(types, 0)); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("read as %v: %v", types, err)

@@ -115,7 +115,7 @@ func (s *SQLite) create() error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // a no-op after Commit
+	defer tx.Rollback() // a no-op after Commit
 	found, err := userVersion(tx)
 	switch {
 	case err != nil || found == layout:
@@ -134,7 +134,8 @@ func (s *SQLite) create() error {
 
 func userVersion(from interface {
 	QueryRow(query string, args ...any) *sql.Row
-}) (version int, err error) {
+},
+) (version int, err error) {
 	err = from.QueryRow("PRAGMA user_version").Scan(&version)
 	return version, err
 }
@@ -154,7 +155,7 @@ func within(ctx context.Context, db *sql.DB, readOnly bool, fn func(Tx) error) e
 	if err != nil {
 		return fmt.Errorf("begin catalog transaction: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // a no-op after Commit; also when fn panics
+	defer tx.Rollback() // a no-op after Commit; also when fn panics
 	if err := fn(&sqliteTx{ctx: ctx, tx: tx, readOnly: readOnly}); err != nil {
 		return err
 	}

@@ -25,8 +25,14 @@ func TestSumsOfExtremes(t *testing.T) {
 	most, least := int64(math.MaxInt64), int64(math.MinInt64)
 	safe := int64(1 << 59)
 	for _, terms := range [][]int64{
-		{most, most, most}, {least, least}, {most, least, most, least}, {safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe},
-		{-safe, -safe, -safe, -safe, -safe, -safe, -safe, -safe, -safe}, {safe + 1, -safe - 1, least, most, 1}, {0}, {},
+		{most, most, most},
+		{least, least},
+		{most, least, most, least},
+		{safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe, safe},
+		{-safe, -safe, -safe, -safe, -safe, -safe, -safe, -safe, -safe},
+		{safe + 1, -safe - 1, least, most, 1},
+		{0},
+		{},
 	} {
 		v, want := NewVector(Type{Kind: BigInt}, 0), new(big.Int)
 		for _, x := range terms {

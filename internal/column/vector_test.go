@@ -11,8 +11,15 @@ import (
 )
 
 var plainTypes = []Type{
-	{Kind: String}, {Kind: JSON}, {Kind: Bool}, {Kind: Int}, {Kind: BigInt}, {Kind: Date}, {Kind: Timestamp},
-	{Kind: Decimal, Precision: 18, Scale: 2}, {Kind: Decimal, Precision: 38, Scale: 6},
+	{Kind: String},
+	{Kind: JSON},
+	{Kind: Bool},
+	{Kind: Int},
+	{Kind: BigInt},
+	{Kind: Date},
+	{Kind: Timestamp},
+	{Kind: Decimal, Precision: 18, Scale: 2},
+	{Kind: Decimal, Precision: 38, Scale: 6},
 }
 
 var listType = Type{Kind: List, Fields: []Field{{Name: "a", Type: Type{Kind: String}}, {Name: "b", Type: Type{Kind: Decimal, Precision: 30, Scale: 3}}}}

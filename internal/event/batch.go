@@ -61,9 +61,11 @@ func fileKey(stream, digest string) string        { return "file/" + stream + "/
 func fileSizeKey(stream string, size int64) string {
 	return fmt.Sprintf("filesize/%s/%d", stream, size)
 }
+
 func fileNumberKey(stream string, n uint64) string {
 	return fmt.Sprintf("filenumber/%s/%08d", stream, n)
 }
+
 func prefix(stream string, batch uint64) string {
 	return fmt.Sprintf("streams/%s/batches/%08d/", stream, batch)
 }

@@ -124,7 +124,7 @@ func (c *computer) arrange(read, computed []column.Vector) []column.Vector {
 // evaluate runs the SELECT over columns, through a scratch file that DuckDB reads in order.
 func (c *computer) evaluate(ctx context.Context, read []column.Vector) ([]column.Vector, error) {
 	path := filepath.Join(c.in.Scratch, fmt.Sprintf("compute-%s-%d.parquet", c.stream.Name, c.files.Add(1)))
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
 	if err := writeScratch(path, c.read, read); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type Intake struct {
 // Options of one call of Ingest.
 type Options struct {
 	DryRun      bool
-	MaxRejected float64           // share of rows in quarantine above which nothing is sealed; 0 is no limit
+	MaxRejected float64           //nolint:forbidigo // share of rows in quarantine above which nothing is sealed, no money; 0 is no limit
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 	KeyColumns  []string          // columns that pipelines use as keys: bounded like identities
 }
@@ -200,7 +200,7 @@ func (w *work) cut(ctx context.Context, in *scan.File, file *File) error {
 			}
 			seg = w.segment(in, file)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -106,7 +106,7 @@ func discard(path string) error {
 
 // keepOversize moves a row that is too long to be held in memory into an object of its own.
 func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (string, error) {
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
 	in, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("keep oversize row: %w", err)

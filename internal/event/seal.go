@@ -20,7 +20,7 @@ func (w *work) finish(ctx context.Context) (Result, error) {
 	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
 		return Result{}, fmt.Errorf("bug: %d rows are not %d accepted + %d quarantined + %d duplicates (rule 4)", b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
 	}
-	if limit := w.options.MaxRejected; limit > 0 && float64(b.Quarantined) > limit*float64(b.Rows) {
+	if limit := w.options.MaxRejected; limit > 0 && float64(b.Quarantined) > limit*float64(b.Rows) { //nolint:forbidigo // counts, no money
 		return w.result(0), fmt.Errorf("%w: %d of %d; nothing was sealed", ErrTooManyRejected, b.Quarantined, b.Rows)
 	}
 	if w.options.DryRun || len(w.retries) > 0 && b.Accepted+b.Duplicates == 0 { // rows that stay where they are need no new batch

@@ -14,7 +14,7 @@ import (
 // passing are the operating system's answers that another moment, or a person making room, can change.
 var passing = []error{
 	syscall.EAGAIN, syscall.EINTR, syscall.EBUSY, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE,
-	syscall.ENOSPC, syscall.EDQUOT, syscall.EPIPE,
+	syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EPIPE,
 	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ETIMEDOUT,
 	syscall.EHOSTUNREACH, syscall.ENETUNREACH,
 }
@@ -32,7 +32,7 @@ func Of(err error) Class {
 		return Transient
 	case isAny(err, passing), fromNetwork(err):
 		return Transient
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return Data
 	}
 	return Bug

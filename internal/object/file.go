@@ -30,7 +30,7 @@ type fileWriter struct {
 }
 
 func newFileWriter(folder *Folder, name string, file *os.File) *fileWriter {
-	buffer := buffers.Get().(*bufio.Writer)
+	buffer := buffers.Get().(*bufio.Writer) //nolint:errcheck // the pool holds nothing else
 	buffer.Reset(file)
 	return &fileWriter{folder: folder, name: name, file: file, buffer: buffer}
 }

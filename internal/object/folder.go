@@ -98,7 +98,7 @@ func (f *Folder) List(ctx context.Context, prefix string) ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(f.Path(prefix), func(path string, entry fs.DirEntry, err error) error {
 		switch {
-		case absent(err) == fs.ErrNotExist:
+		case errors.Is(absent(err), fs.ErrNotExist):
 			return nil // a folder that is not there holds no objects
 		case err != nil:
 			return err
@@ -132,7 +132,7 @@ func (f *Folder) Delete(ctx context.Context, name string) error {
 	}
 	path := f.Path(name)
 	err := os.Remove(path)
-	if absent(err) == fs.ErrNotExist {
+	if errors.Is(absent(err), fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {

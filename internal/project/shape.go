@@ -30,7 +30,7 @@ func IsOrder(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]string, [
 // shape is what can be said of a pipeline's artifact columns.
 type shape struct {
 	types []column.Field // in declared order
-	order []string    // the bound `is` columns in the order of their making
+	order []string       // the bound `is` columns in the order of their making
 }
 
 func (src *binding) artifact(p *Pipeline, s *Stream) shape {

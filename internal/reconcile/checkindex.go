@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -45,7 +46,7 @@ func (v *verification) checkRunIndex(ctx context.Context, run *Run) (int64, erro
 			total += int64(len(want))
 			want = want[:0]
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return total, nil
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -19,7 +20,7 @@ func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run) (int64, e
 	defer reader.close()
 	err := e.Index.Load(ctx, run.space(), run.Run, func() (artifact.Entry, bool, error) {
 		entry, err := reader.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return entry, false, nil
 		}
 		rows++
@@ -57,7 +58,7 @@ func (r *partReader) next() (artifact.Entry, error) {
 			}
 		}
 		offset, record, err := r.scan.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			r.close()
 			continue
 		}

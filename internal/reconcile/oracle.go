@@ -203,7 +203,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 	}
 	o := newOracle(v.plan)
 	sample := filepath.Join(v.Scratch, "verify-sample.parquet")
-	defer os.Remove(sample)
+	defer func() { _ = os.Remove(sample) }() // scratch is emptied at the next start
 	if err := writeTable(sample, v.plan.Key, keys); err != nil {
 		return "", err
 	}
@@ -234,7 +234,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 // compare computes the `is` columns over the oracle's folds and holds what it prints against what is stored.
 func (v *verification) compare(ctx context.Context, session *duck.Session, o *oracle, folded []column.Vector, stored map[string]string) error {
 	path := filepath.Join(v.Scratch, "verify-folded.parquet")
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
 	if err := writeTable(path, o.fields(), folded); err != nil {
 		return err
 	}

@@ -144,8 +144,11 @@ func TestBenchRefuses(t *testing.T) {
 	t.Parallel()
 	good := Bench{Events: 1, Keys: 1, Batch: 1}
 	for _, b := range []Bench{
-		{Keys: 1, Batch: 1}, {Events: 1, Batch: 1}, {Events: 1, Keys: 1},
-		{Events: 1, Keys: 1, Batch: 1, State: -1}, {Events: 1, Keys: 2_000_000_000, Batch: 1},
+		{Keys: 1, Batch: 1},
+		{Events: 1, Batch: 1},
+		{Events: 1, Keys: 1},
+		{Events: 1, Keys: 1, Batch: 1, State: -1},
+		{Events: 1, Keys: 2_000_000_000, Batch: 1},
 	} {
 		if _, err := WriteBench(io.Discard, b); err == nil {
 			t.Errorf("%+v is accepted", b)

@@ -92,9 +92,14 @@ func locations(t *testing.T, open Opener) {
 func spacesApart(t *testing.T, open Opener) {
 	x := start(t, open)
 	spaces := []artifact.Space{
-		{Pipeline: "order", Generation: 1}, {Pipeline: "orders", Generation: 1}, {Pipeline: "orders", Generation: 2},
-		{Pipeline: "orders", Generation: 255}, {Pipeline: "orders", Generation: 256}, {Pipeline: "orders", Generation: math.MaxUint64},
-		{Pipeline: "orders", Generation: 0}, {Pipeline: "orders_2", Generation: 1},
+		{Pipeline: "order", Generation: 1},
+		{Pipeline: "orders", Generation: 1},
+		{Pipeline: "orders", Generation: 2},
+		{Pipeline: "orders", Generation: 255},
+		{Pipeline: "orders", Generation: 256},
+		{Pipeline: "orders", Generation: math.MaxUint64},
+		{Pipeline: "orders", Generation: 0},
+		{Pipeline: "orders_2", Generation: 1},
 	}
 	for i, space := range spaces {
 		Load(t, x, space, uint64(i+1), "\x00", "k", "\xff\xff\xff\xff\xff\xff\xff\xff")

@@ -5,6 +5,7 @@ package catalogtest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -50,7 +51,7 @@ func Put(t *testing.T, c catalog.Catalog, pairs ...any) {
 	t.Helper()
 	err := c.Update(context.Background(), func(tx catalog.Tx) error {
 		for pair := range slices.Chunk(pairs, 2) {
-			if err := tx.Put(pair[0].(string), pair[1]); err != nil {
+			if err := tx.Put(fmt.Sprint(pair[0]), pair[1]); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,5 @@
 // A batch in the making: segments are checked against each other and against the runs.
+
 package memory
 
 import (

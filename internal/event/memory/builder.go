@@ -1,4 +1,5 @@
 // A builder packs ascending entries into blocks and their directory.
+
 package memory
 
 import "fmt"

@@ -1,4 +1,5 @@
 // Compaction: many runs of a similar size become one, so that a lookup asks few.
+
 package memory
 
 import (

@@ -1,4 +1,5 @@
 // Entry, place and verdict: what is asked and what is answered.
+
 package memory
 
 import "fmt"
@@ -46,11 +47,11 @@ func (e *Entry) before(o *Entry) bool { return e.Hi < o.Hi || e.Hi == o.Hi && e.
 type Kind uint8
 
 const (
-	// New: the id was not seen before; the entry is kept.
+	// New says that the id was not seen before; the entry is kept.
 	New Kind = iota
-	// Duplicate: the id was seen with equal content.
+	// Duplicate says that the id was seen with equal content.
 	Duplicate
-	// Conflict: the id was seen with different content.
+	// Conflict says that the id was seen with different content.
 	Conflict
 )
 

@@ -1,4 +1,5 @@
 // The tables of a batch, merged as they become many and spilled as they become large.
+
 package memory
 
 import (

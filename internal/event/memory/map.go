@@ -1,6 +1,7 @@
 //go:build unix
 
 // Mapping a file into memory.
+
 package memory
 
 import (

@@ -1,4 +1,5 @@
 // Memory: the open runs of a stream.
+
 package memory
 
 import (

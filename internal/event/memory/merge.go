@@ -1,4 +1,5 @@
 // Merging tables in one pass: a tournament of cursors, the newest entry of an id winning.
+
 package memory
 
 import "math/bits"
@@ -7,7 +8,6 @@ import "math/bits"
 type cursor struct {
 	t     *table
 	pos   uint32
-	left  uint32
 	hiAt  []byte // Hi of this entry and the rest of its block's
 	rest  []byte // the rest of this entry, and on
 	spent func(block []byte)

@@ -162,8 +162,10 @@ func TestAgainstModel(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := &workload{t: t, rand: rand.New(rand.NewPCG(1, uint64(len(c.name)))), model: model{}, ids: c.ids, id: c.id,
-				times: map[uint64]time.Time{}, window: c.window, limit: c.limit, now: time.Unix(1_700_000_000, 400_000_000)}
+			w := &workload{
+				t: t, rand: rand.New(rand.NewPCG(1, uint64(len(c.name)))), model: model{}, ids: c.ids, id: c.id,
+				times: map[uint64]time.Time{}, window: c.window, limit: c.limit, now: time.Unix(1_700_000_000, 400_000_000),
+			}
 			w.store = rangeStore{}
 			if c.local {
 				w.store = newFolder(t)

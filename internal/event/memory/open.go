@@ -1,4 +1,5 @@
 // Opening a run: in place when the store has it as a file, else through a scratch copy, so that memory stays bounded.
+
 package memory
 
 import (
@@ -32,7 +33,7 @@ func openRun(ctx context.Context, store object.Store, scratch string, info RunIn
 // openTable maps a file and closes it.
 func openTable(file *os.File) (*table, footer, error) {
 	content, free, err := mapFile(file)
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, footer{}, err
 	}
 	t, f, err := readTable(content)

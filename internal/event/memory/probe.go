@@ -1,4 +1,5 @@
 // Probing: where the ids of a segment were seen before, within the window.
+
 package memory
 
 import (

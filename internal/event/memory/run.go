@@ -1,4 +1,5 @@
 // The run format: blocks of entries, their directory, and a footer, since the writer learns the count last.
+
 package memory
 
 import (

@@ -1,4 +1,5 @@
 // Sealing a batch: its entries become one run.
+
 package memory
 
 import (

@@ -1,4 +1,5 @@
 // Sorting a segment by id, stable by arrival.
+
 package memory
 
 import (

@@ -1,4 +1,5 @@
 // A table is a sorted set of entries with a directory, in memory or mapped from a run: what lookups read.
+
 package memory
 
 import (

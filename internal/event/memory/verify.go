@@ -1,4 +1,5 @@
 // Verification: everything that opening a run takes on trust.
+
 package memory
 
 import (

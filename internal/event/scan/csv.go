@@ -89,7 +89,8 @@ func (s *csvScanner) row(p int) (next int, ok bool) {
 			return 0, s.refuse(-1, fmt.Sprintf("field %d: %s", n+1, problem))
 		}
 		if n < len(s.fields) && s.fields[n] >= 0 && !s.value(s.fields[n], tok) {
-			return 0, s.explain(p, n)
+			s.explain(p, n)
+			return 0, false
 		}
 		n++
 		if s.b[end] == s.delimiter {
@@ -108,11 +109,11 @@ func (s *csvScanner) row(p int) (next int, ok bool) {
 }
 
 // explain prefers a wrong number of fields to a misfit value as the reason: the value then mostly stands in the wrong field.
-func (s *csvScanner) explain(p, n int) bool {
+func (s *csvScanner) explain(p, n int) {
 	for {
 		_, end, problem := s.field(p)
 		if problem != "" {
-			return false
+			return
 		}
 		n++
 		if s.b[end] != s.delimiter {
@@ -123,7 +124,6 @@ func (s *csvScanner) explain(p, n int) bool {
 	if n != len(s.fields) {
 		s.refuse(-1, fmt.Sprintf("the row has %d fields, and %d are expected", n, len(s.fields)))
 	}
-	return false
 }
 
 // field reads the field at p. It ends before a delimiter or a line end.
@@ -132,7 +132,9 @@ func (s *csvScanner) field(p int) (tok []byte, end int, problem string) {
 	if b[p] == '"' {
 		return s.quoted(p + 1)
 	}
-	for end = p; b[end] != s.delimiter && b[end] != '\n'; end++ {
+	end = p
+	for b[end] != s.delimiter && b[end] != '\n' {
+		end++
 	}
 	if b[end] == '\n' && end > p && b[end-1] == '\r' {
 		end--

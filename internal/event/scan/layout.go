@@ -63,7 +63,8 @@ func compileLayout(format string, kind column.Kind) (*layout, error) {
 		given[part] = true
 		l.steps = append(l.steps, step{verb: verb})
 	}
-	return l, l.complete(given, kind)
+	err := l.complete(given, kind)
+	return l, err
 }
 
 func (l *layout) complete(given map[string]bool, kind column.Kind) error {

@@ -91,6 +91,7 @@ func (l *leafOf) physical() parquet.Type {
 	}
 }
 
+//nolint:errcheck // a wrong assertion panics, which fails the test
 func (l *leafOf) write(c file.ColumnChunkWriter) (err error) {
 	switch v := l.values.(type) {
 	case []int32:
@@ -262,7 +263,8 @@ func TestParquetRows(t *testing.T) {
 		leafOf{name: "Amount due", logical: decimalOf(18, 3), length: -1, values: amounts}, leafOf{name: "id", logical: schema.StringLogicalType{}, length: -1, values: ids})
 	text := column.Type{Kind: column.String}
 	plan, err := NewPlan(&project.Stream{Name: "s", Format: project.Parquet, Columns: []project.Column{
-		{Name: "id", Type: text}, {Name: "amount", Type: column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}, From: []string{"Amount due"}},
+		{Name: "id", Type: text},
+		{Name: "amount", Type: column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}, From: []string{"Amount due"}},
 		{Name: "gone", Type: text, Optional: true},
 	}}, nil)
 	if err != nil {

@@ -111,7 +111,7 @@ type leaf struct {
 	at     []int // per row: its value's place, or -1 for null
 	ints   []int64
 	bytes  [][]byte
-	floats []float64
+	floats []float64 //nolint:forbidigo // only ever printed, in the raw text of rejected rows
 }
 
 // read decodes n rows from row start on. Rows between the last batch and this one are passed over.
@@ -182,9 +182,9 @@ func (l *leaf) decode(n int64) (rows int64, values int, err error) {
 	case *file.Int96ColumnChunkReader:
 		return batch(n, l.levels, r.ReadBatch, &l.bytes, func(x parquet.Int96) []byte { return slices.Clone(x[:]) })
 	case *file.Float32ColumnChunkReader:
-		return batch(n, l.levels, r.ReadBatch, &l.floats, func(x float32) float64 { return float64(x) })
+		return batch(n, l.levels, r.ReadBatch, &l.floats, func(x float32) float64 { return float64(x) }) //nolint:forbidigo // see floats
 	case *file.Float64ColumnChunkReader:
-		return batch(n, l.levels, r.ReadBatch, &l.floats, func(x float64) float64 { return x })
+		return batch(n, l.levels, r.ReadBatch, &l.floats, func(x float64) float64 { return x }) //nolint:forbidigo // see floats
 	default:
 		return 0, 0, fmt.Errorf("physical type %s is not known", l.reader.Type())
 	}
@@ -263,7 +263,7 @@ func (l *leaf) json(dst []byte, k int) []byte {
 	case shapeDate, shapeTime:
 		return append(l.plain(append(dst, '"'), k), '"')
 	case shapeFloat:
-		return append(dst, column.QuoteJSON(strconv.FormatFloat(l.floats[k], 'g', -1, 64))...)
+		return append(dst, column.QuoteJSON(strconv.FormatFloat(l.floats[k], 'g', -1, 64))...) //nolint:forbidigo // see floats
 	}
 	if len(l.bytes) == 0 {
 		return strconv.AppendInt(dst, l.ints[k], 10)

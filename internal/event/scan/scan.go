@@ -82,7 +82,28 @@ type ReadError struct {
 }
 
 func (e *ReadError) Error() string {
-	return fmt.Sprintf("read %s: at row %d: %v", e.File, e.Row, e.Err)
+	return fmt.Sprintf("read %s: at row %d: %s", e.File, e.Row, e.reason())
+}
+
+// reason says in words of the file what decompressors say of their formats.
+func (e *ReadError) reason() string {
+	switch {
+	case errors.Is(e.Err, io.ErrUnexpectedEOF):
+		return "the file ends too early: a part of it is missing"
+	case errors.Is(e.Err, gzip.ErrHeader):
+		return "this is not gzip, as the file's name says: rename it if it is not compressed"
+	case errors.Is(e.Err, zstd.ErrMagicMismatch):
+		return "this is not zstd, as the file's name says: rename it if it is not compressed"
+	}
+	return e.Err.Error()
+}
+
+// Class is Data, as the same file is as damaged again, unless the cause may pass.
+func (e *ReadError) Class() failure.Class {
+	if class := failure.Of(e.Err); class.Retryable() {
+		return class
+	}
+	return failure.Data
 }
 
 // Unwrap gives the cause.

@@ -32,7 +32,8 @@ func (f *File) openText() (*textFeed, error) {
 		feed.fields = f.plan.byPosition()
 		return feed, nil
 	}
-	return feed, feed.readHeader()
+	err := feed.readHeader()
+	return feed, err
 }
 
 // byPosition maps fields to columns where there is no header.
@@ -55,7 +56,7 @@ func (d *textFeed) readHeader() error {
 			return err
 		case piece.long != nil:
 			(&Block{Rejects: []Reject{*piece.long}}).removeFiles()
-			return fmt.Errorf("read %s: the header is longer than 64 MiB", d.file.name)
+			return &ReadError{File: d.file.name, Row: 1, Err: errors.New("the header is longer than 64 MiB")}
 		}
 		header, rest := cutHeader(piece.text, d.file.plan.csv.Delimiter)
 		if header == nil {
@@ -63,7 +64,7 @@ func (d *textFeed) readHeader() error {
 		}
 		d.first, d.from, d.file.header = piece.text, rest, header
 		if d.fields, err = d.file.plan.mapHeader(header); err != nil {
-			return fmt.Errorf("read %s: %w", d.file.name, err)
+			return &ReadError{File: d.file.name, Row: 1, Err: err}
 		}
 		return nil
 	}

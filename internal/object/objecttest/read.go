@@ -36,10 +36,10 @@ func rangeReads(t *testing.T, open Opener) {
 	}
 	done.Wait()
 	block := make([]byte, 10)
-	if n, err := r.ReadAt(block, int64(len(content))-4); n != 4 || err != io.EOF {
+	if n, err := r.ReadAt(block, int64(len(content))-4); n != 4 || !errors.Is(err, io.EOF) {
 		t.Errorf("read over the end: %d, %v, want 4, EOF", n, err)
 	}
-	if n, err := r.ReadAt(block, int64(len(content))+4); n != 0 || err != io.EOF {
+	if n, err := r.ReadAt(block, int64(len(content))+4); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("read after the end: %d, %v, want 0, EOF", n, err)
 	}
 }
