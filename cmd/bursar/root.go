@@ -38,6 +38,7 @@ func (c *cli) commands() []*cobra.Command {
 		c.rebuildCommand(),
 		c.verifyCommand(),
 		c.demoCommand(),
+		c.benchCommand(),
 		c.versionCommand(),
 	}
 }

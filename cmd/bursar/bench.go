@@ -1,0 +1,122 @@
+// bursar bench: benchmarks of the product, each beside a yardstick.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"bursar/internal/app"
+	"bursar/internal/bench"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) benchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench NAME",
+		Short: "Measure this machine, beside a yardstick",
+		Long: `Runs a benchmark with its yardstick, one after the other on the same data. Only the ratio of two figures of one call
+says something: machines drift.`,
+		Example: `  bursar bench reconcile
+  bursar bench reconcile --state 10000000 --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("no benchmark %q: there is reconcile", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(c.benchReconcileCommand(), c.benchPartCommand())
+	return cmd
+}
+
+func (c *cli) benchReconcileCommand() *cobra.Command {
+	o := bench.Options{}
+	cmd := &cobra.Command{
+		Use:   "reconcile",
+		Short: "From files to published artifacts, beside a DuckDB query that groups the same files in memory",
+		Long: `Generates events of 206 bytes, prepares a state of artifacts through the same intake, and measures in each round:
+
+  yardstick  DuckDB reads the files with read_json and groups them by key into a table in memory, on two threads
+  ours       from the first byte of ingest to the watermark of the last run: parsed, checked, duplicates set aside,
+             sealed, folded onto the state, indexed, published, all of it fsynced; the server is up before
+
+Each round starts from a copy of the same state. Both sides must come to the generated sums, or the benchmark fails.
+With --batches, each batch is taken in and reconciled before the next.`,
+		Example: `  bursar bench reconcile
+  bursar bench reconcile --events 200000 --keys 50000 --state 100000
+  bursar bench reconcile --state 10000000 --dir /mnt/fast --json`,
+		Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Batches < 1 || o.Events < o.Batches || o.Keys < 1 || o.Keys > 1_000_000_000 || o.State < 0 || o.Rounds < 1 {
+				return usagef("--rounds, --batches and --keys are 1 at least, --events as many as batches, --state not negative")
+			}
+			return c.benchReconcile(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&o.Events, "events", 2_000_000, "events that are measured")
+	flags.IntVar(&o.Keys, "keys", 500_000, "keys they are of")
+	flags.IntVar(&o.State, "state", 1_000_000, "artifacts there are before, one earlier event each")
+	flags.IntVar(&o.Batches, "batches", 1, "batches the events come in")
+	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
+	flags.StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary one)")
+	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of ours in the last round to this `file`")
+	return cmd
+}
+
+// benchPartCommand is what a benchmark starts for each side.
+func (c *cli) benchPartCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "part", Hidden: true, Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return bench.Part(cmd.Context(), cmd.InOrStdin(), c.out) },
+	}
+}
+
+func (c *cli) benchReconcile(ctx context.Context, o bench.Options) (err error) {
+	if o.Program, err = os.Executable(); err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if o.Profile != "" { // parts work where the benchmark does, but promise nothing of it
+		if o.Profile, err = filepath.Abs(o.Profile); err != nil {
+			return fmt.Errorf("find profile: %w", err)
+		}
+	}
+	o.Command = []string{"bench", "part"}
+	o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+	r, err := bench.Reconcile(ctx, o)
+	if err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) { c.printBench(w, &r) })
+}
+
+func (c *cli) printBench(w io.Writer, r *bench.Report) {
+	steps := append([]string{"intake"}, app.Steps()...)
+	header := append([]string{"round", "yardstick s", "ours s", "ratio"}, steps...)
+	g := newGrid(append(header, "between steps", "server start", "peak MiB", "written MiB")...)
+	row := func(name string, b bench.Round) {
+		cells := []string{name, thousandths(b.YardstickSeconds), thousandths(b.OursSeconds), fmt.Sprintf("%.2f", b.OursSeconds/b.YardstickSeconds)}
+		for _, step := range steps {
+			cells = append(cells, thousandths(b.Steps[step]))
+		}
+		g.add(append(cells, thousandths(b.Orchestration), thousandths(b.ServerStartSeconds), count(b.PeakMemory>>20), count(b.Written>>20))...)
+	}
+	for i, round := range r.Rounds {
+		row(count(i+1), round)
+	}
+	row("median", bench.Round{
+		OursSeconds: r.OursSeconds, YardstickSeconds: r.YardstickSeconds, Steps: r.Steps, Orchestration: r.Orchestration,
+		ServerStartSeconds: r.ServerStartSeconds, PeakMemory: r.PeakMemory, Written: r.Written,
+	})
+	g.print(w, width(c.out))
+	fmt.Fprintf(w, "%s events of %d bytes on %s keys, with %s artifacts of state: ours takes %.2f times as long as the yardstick, "+
+		"%s events a second.\n", count(r.Events), (r.EventBytes+r.Events/2)/r.Events, count(r.Keys), count(r.State), r.Ratio, count(r.EventsPerSecond))
+}
+
+// thousandths writes seconds.
+func thousandths(seconds float64) string { return fmt.Sprintf("%.3f", seconds) }

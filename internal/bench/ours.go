@@ -1,0 +1,130 @@
+// The product: from the first byte of the first file to the watermark of the last run, with the server already up.
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/pprof"
+	"time"
+
+	"bursar/internal/app"
+)
+
+const (
+	stream   = "payments"
+	pipeline = "orders"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+type oursResult struct {
+	Seconds       float64            `json:"seconds"`
+	Steps         map[string]float64 `json:"steps"` // intake, and the steps of all runs
+	Orchestration float64            `json:"orchestration"`
+	ServerStart   float64            `json:"server_start"`
+	Peak          int64              `json:"peak"`
+	Written       int64              `json:"written"`
+	Touched       []int64            `json:"touched"` // artifacts, of each run
+	Parts         []string           `json:"parts"`   // digests
+	Sums          map[string]string  `json:"sums,omitempty"`
+}
+
+func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	began := time.Now()
+	if err := a.Serve(ctx); err != nil {
+		return r, err
+	}
+	r.ServerStart = time.Since(began).Seconds()
+	r.Steps = map[string]float64{}
+	written, err := writtenBytes()
+	if err != nil {
+		return r, err
+	}
+	stop, err := profile(spec.Profile)
+	if err != nil {
+		return r, err
+	}
+	began = time.Now()
+	for _, file := range spec.Files {
+		if err := r.reconcile(ctx, a, file); err != nil {
+			return r, errors.Join(err, stop())
+		}
+	}
+	r.Seconds = time.Since(began).Seconds()
+	r.Orchestration /= float64(len(r.Touched))
+	if err := stop(); err != nil {
+		return r, err
+	}
+	now, err := writtenBytes()
+	if err != nil {
+		return r, err
+	}
+	r.Written = now - written
+	if r.Peak, err = peakMemory(); err != nil || !spec.Sum {
+		return r, err
+	}
+	r.Sums, err = sumArtifacts(ctx, a)
+	return r, err
+}
+
+// reconcile takes one file in and works off the backlog.
+func (r *oursResult) reconcile(ctx context.Context, a *app.App, file string) error {
+	began := time.Now()
+	if err := takeIn(ctx, a, file); err != nil {
+		return err
+	}
+	r.Steps["intake"] += time.Since(began).Seconds()
+	began = time.Now()
+	runs, err := a.Run(ctx, []string{pipeline}, nil)
+	if err != nil {
+		return err
+	}
+	r.Orchestration += time.Since(began).Seconds()
+	for _, run := range runs {
+		for name, step := range run.Steps {
+			r.Steps[name] += step.Seconds
+			r.Orchestration -= step.Seconds
+		}
+		for _, part := range run.Parts {
+			r.Parts = append(r.Parts, part.Digest)
+		}
+		r.Touched = append(r.Touched, run.Created+run.Updated)
+	}
+	return nil
+}
+
+// takeIn seals one file of events that are all new and right.
+func takeIn(ctx context.Context, a *app.App, file string) error {
+	result, err := a.Ingest(ctx, stream, []string{file}, app.IngestOptions{})
+	if err == nil && (result.Accepted != result.Rows || result.Rows == 0) {
+		err = fmt.Errorf("%d of %d events of %s were accepted", result.Accepted, result.Rows, file)
+	}
+	return err
+}
+
+// profile starts a CPU profile into a file unless its name is empty.
+func profile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("profile: %w", err), file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
+}

@@ -1,0 +1,81 @@
+// Parts: what is measured, or must not disturb what is, runs in a process of its own that takes its orders as JSON.
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// The kinds of parts.
+const (
+	kindState     = "state"
+	kindOurs      = "ours"
+	kindYardstick = "yardstick"
+)
+
+// partSpec says what a part is to do.
+type partSpec struct {
+	Kind    string   `json:"kind"`
+	Dir     string   `json:"dir"`   // of the project; the yardstick's of the files
+	Files   []string `json:"files"` // to take in, in this order; the yardstick's pattern
+	State   int      `json:"state"` // how many artifacts to prepare
+	Sum     bool     `json:"sum"`   // whether to read all artifacts back and add them up
+	Profile string   `json:"profile,omitempty"`
+}
+
+// farewell is how long an interrupted part may take to end.
+const farewell = 20 * time.Second
+
+// startPart starts a process for a part and reads its result.
+func startPart(ctx context.Context, program string, command []string, spec partSpec, into any) error {
+	orders, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", spec.Kind, err)
+	}
+	var out, complaint bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, command...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(orders), &out, &complaint
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = farewell
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%s failed: %w: %s", spec.Kind, err, bytes.TrimSpace(complaint.Bytes()))
+	}
+	if err := json.Unmarshal(out.Bytes(), into); err != nil {
+		return fmt.Errorf("read result of %s: %w", spec.Kind, err)
+	}
+	return nil
+}
+
+// Part carries out one part: its orders are read from in, its result is written to out.
+func Part(ctx context.Context, in io.Reader, out io.Writer) error {
+	var spec partSpec
+	if err := json.NewDecoder(in).Decode(&spec); err != nil {
+		return fmt.Errorf("read orders: %w", err)
+	}
+	var result any
+	var err error
+	switch spec.Kind {
+	case kindState:
+		result, err = makeState(ctx, spec)
+	case kindOurs:
+		result, err = measureOurs(ctx, spec)
+	case kindYardstick:
+		result, err = measureYardstick(ctx, spec)
+	default:
+		err = fmt.Errorf("there is no part %q", spec.Kind)
+	}
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(result)
+}

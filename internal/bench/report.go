@@ -1,0 +1,61 @@
+// What the rounds come to: medians, and the ratio of medians.
+
+package bench
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Report is what the benchmark measured. Seconds, bytes and memory are medians over the rounds unless said otherwise.
+type Report struct {
+	Benchmark          string             `json:"benchmark"`
+	Events             int64              `json:"events"`
+	EventBytes         int64              `json:"event_bytes"` // of all events together
+	Keys               int                `json:"keys"`
+	State              int                `json:"state"`
+	Batches            int                `json:"batches"`
+	Ratio              float64            `json:"ratio"` // ours by the yardstick
+	OursSeconds        float64            `json:"ours_seconds"`
+	YardstickSeconds   float64            `json:"yardstick_seconds"`
+	EventsPerSecond    int64              `json:"events_per_second"`
+	Steps              map[string]float64 `json:"steps"`
+	Orchestration      float64            `json:"orchestration_seconds"` // a run
+	ServerStartSeconds float64            `json:"server_start_seconds"`
+	PeakMemory         int64              `json:"peak_memory_bytes"` // the highest of all rounds
+	Written            int64              `json:"written_bytes"`
+	Rounds             []Round            `json:"rounds"`
+}
+
+func (b *bench) report(rounds []Round) Report {
+	total := sumOf(b.totals...)
+	r := Report{
+		Benchmark: "reconcile", Events: total.Events, EventBytes: total.Bytes, Keys: b.Keys, State: b.State, Batches: b.Batches,
+		OursSeconds:        median(rounds, func(r *Round) float64 { return r.OursSeconds }),
+		YardstickSeconds:   median(rounds, func(r *Round) float64 { return r.YardstickSeconds }),
+		Orchestration:      median(rounds, func(r *Round) float64 { return r.Orchestration }),
+		ServerStartSeconds: median(rounds, func(r *Round) float64 { return r.ServerStartSeconds }),
+		Written:            median(rounds, func(r *Round) int64 { return r.Written }),
+		Steps:              map[string]float64{},
+		Rounds:             rounds,
+	}
+	for name := range rounds[0].Steps {
+		r.Steps[name] = median(rounds, func(r *Round) float64 { return r.Steps[name] })
+	}
+	for i := range rounds {
+		r.PeakMemory = max(r.PeakMemory, rounds[i].PeakMemory)
+	}
+	r.Ratio = r.OursSeconds / r.YardstickSeconds
+	r.EventsPerSecond = int64(float64(r.Events) / r.OursSeconds)
+	return r
+}
+
+// median is the middle value; of an even number of them the lower of the two.
+func median[N cmp.Ordered](rounds []Round, of func(*Round) N) N {
+	values := make([]N, len(rounds))
+	for i := range rounds {
+		values[i] = of(&rounds[i])
+	}
+	slices.Sort(values)
+	return values[(len(values)-1)/2]
+}

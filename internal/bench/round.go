@@ -1,0 +1,104 @@
+// One round: the yardstick, then the product on a copy of the prepared state, and the check of both.
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"syscall"
+
+	"bursar/internal/shop"
+)
+
+// Round is what one round measured.
+type Round struct {
+	OursSeconds        float64            `json:"ours_seconds"`
+	YardstickSeconds   float64            `json:"yardstick_seconds"`
+	Steps              map[string]float64 `json:"steps"`                 // seconds; intake and the steps of all runs
+	Orchestration      float64            `json:"orchestration_seconds"` // a run, beside its steps
+	ServerStartSeconds float64            `json:"server_start_seconds"`  // before the clock starts
+	PeakMemory         int64              `json:"peak_memory_bytes"`     // resident, from the process's start
+	YardstickMemory    int64              `json:"yardstick_memory_bytes"`
+	Written            int64              `json:"written_bytes"` // while the clock ran
+}
+
+func (b *bench) round(ctx context.Context, n int) (Round, error) {
+	var yard yardstickResult
+	err := b.part(ctx, partSpec{Kind: kindYardstick, Files: []string{b.batches()}, Dir: b.dir}, &yard)
+	if err != nil {
+		return Round{}, err
+	}
+	if err := cloneState(b.prepared(), b.cloned()); err != nil {
+		return Round{}, err
+	}
+	spec := partSpec{Kind: kindOurs, Dir: b.cloned(), Files: b.files, Sum: n == 0}
+	if n == b.Rounds-1 {
+		spec.Profile = b.Profile
+	}
+	var ours oursResult
+	if err := b.part(ctx, spec, &ours); err != nil {
+		return Round{}, err
+	}
+	if err := os.RemoveAll(b.cloned()); err != nil {
+		return Round{}, fmt.Errorf("remove round's folder: %w", err)
+	}
+	if err := b.check(&yard, &ours); err != nil {
+		return Round{}, err
+	}
+	return Round{
+		OursSeconds: ours.Seconds, YardstickSeconds: yard.Seconds, Steps: ours.Steps, Orchestration: ours.Orchestration,
+		ServerStartSeconds: ours.ServerStart, PeakMemory: ours.Peak, YardstickMemory: yard.Peak, Written: ours.Written,
+	}, nil
+}
+
+// part carries out one part in a process of its own. What others have written is on disk before it starts, so that no
+// part pays for another's pages.
+func (b *bench) part(ctx context.Context, spec partSpec, into any) error {
+	syscall.Sync()
+	return startPart(ctx, b.Program, b.Command, spec, into)
+}
+
+// check compares what both sides made with what was generated. The artifacts are summed once; the other rounds, of
+// equal events on equal state, must have made the same bytes (rule 5).
+func (b *bench) check(yard *yardstickResult, ours *oursResult) error {
+	want := sumOf(b.totals...)
+	if err := sameSums("the yardstick's rows", yard.Sums, sumsOf(want)); err != nil {
+		return err
+	}
+	if b.Batches == 1 && yard.Keys != want.Keys {
+		return fmt.Errorf("the yardstick made %d rows of %d keys", yard.Keys, want.Keys)
+	}
+	if len(ours.Touched) != len(b.totals) {
+		return fmt.Errorf("%d runs were made of %d batches", len(ours.Touched), len(b.totals))
+	}
+	for n, t := range b.totals {
+		if ours.Touched[n] != t.Keys {
+			return fmt.Errorf("run %d of the round touched %d artifacts of %d keys", n+1, ours.Touched[n], t.Keys)
+		}
+	}
+	if ours.Sums != nil {
+		b.parts = ours.Parts
+		return sameSums("the artifacts", ours.Sums, sumsOf(sumOf(b.before, want)))
+	}
+	if !slices.Equal(ours.Parts, b.parts) {
+		return fmt.Errorf("this round's parts %v are not the first round's %v", ours.Parts, b.parts)
+	}
+	return nil
+}
+
+// sumsOf names what totals come to, as both sides do: counts and decimals in text.
+func sumsOf(t shop.Totals) map[string]string {
+	return map[string]string{
+		"events": fmt.Sprint(t.Events), "shipped": shop.Cents(t.Shipped), "paid": shop.Cents(t.Paid), "refunded": shop.Cents(t.Refunded),
+	}
+}
+
+func sameSums(what string, got, want map[string]string) error {
+	if !maps.Equal(got, want) {
+		return fmt.Errorf("%s come to %v, generated were %v", what, got, want)
+	}
+	return nil
+}

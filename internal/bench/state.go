@@ -1,0 +1,178 @@
+// The state that each round starts from: made once through the same intake and runs, then copied.
+
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/shop"
+)
+
+const (
+	stateFile = 1_000_000 // events of one file of the state
+	filesRun  = 3         // files of the state that a run takes in
+)
+
+// prepare makes the project, with its state, in a process of its own.
+func (b *bench) prepare(ctx context.Context) error {
+	for path, text := range map[string]string{
+		"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream(), "pipelines/orders.yaml": shop.BenchPipeline(),
+	} {
+		path = filepath.Join(b.prepared(), filepath.FromSlash(path))
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = os.WriteFile(path, []byte(text), 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("write bench project: %w", err)
+		}
+	}
+	began := time.Now()
+	if err := b.part(ctx, partSpec{Kind: kindState, Dir: b.prepared(), State: b.State}, &b.before); err != nil {
+		return err
+	}
+	b.watchf("prepared %d artifacts of state in %.1f s", b.State, time.Since(began).Seconds())
+	return nil
+}
+
+// makeState takes one event in for each key of the state, and settles what the runs leave to be done.
+func makeState(ctx context.Context, spec partSpec) (sum shop.Totals, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := a.Serve(ctx); err != nil {
+		return sum, err
+	}
+	for at, files := 0, 1; at < spec.State; at, files = at+stateFile, files+1 {
+		count := min(stateFile, spec.State-at)
+		totals, err := takeState(ctx, a, filepath.Join(spec.Dir, "state.jsonl"), spec.State, at, count)
+		if err != nil {
+			return sum, err
+		}
+		sum = sumOf(sum, totals)
+		if files%filesRun == 0 || at+count == spec.State {
+			if _, err := a.Run(ctx, []string{pipeline}, nil); err != nil {
+				return sum, err
+			}
+		}
+	}
+	return sum, settle(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
+}
+
+// takeState writes one file of the state, takes it in and removes it.
+func takeState(ctx context.Context, a *app.App, path string, state, first, count int) (totals shop.Totals, err error) {
+	err = writeFile(path, func(w *bufio.Writer) (err error) {
+		totals, err = shop.WriteState(w, shop.Bench{Seed: seed, State: state}, first, count)
+		return err
+	})
+	if err == nil {
+		err = takeIn(ctx, a, path)
+	}
+	return totals, errors.Join(err, os.Remove(path))
+}
+
+const (
+	// quiet is how long the index must not change to be settled.
+	quiet = time.Second
+	// longestSettling bounds the wait for it.
+	longestSettling = 5 * time.Minute
+)
+
+// settle waits until compaction of the index, which runs behind the runs' back, has nothing left to do.
+func settle(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, longestSettling)
+	defer cancel()
+	tick := time.NewTicker(quiet)
+	defer tick.Stop()
+	before := ""
+	for {
+		now, err := listing(dir)
+		if err != nil {
+			return fmt.Errorf("settle index: %w", err)
+		}
+		if now == before {
+			return nil
+		}
+		before = now
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("settle index: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// listing is the names and sizes of a folder's files.
+func listing(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // compaction has just removed it
+		}
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&b, entry.Name(), info.Size())
+	}
+	return b.String(), nil
+}
+
+// cloneState makes a copy of a closed project. Objects and the index's tables are immutable, so they are linked, which
+// leaves their pages in the system's cache as they are for every round alike; all else is copied.
+func cloneState(from, to string) error {
+	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case entry.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case immutable(filepath.ToSlash(rel)):
+			return os.Link(path, target)
+		default:
+			return copyFile(path, target)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("copy prepared state: %w", err)
+	}
+	return nil
+}
+
+func immutable(name string) bool {
+	return strings.HasPrefix(name, ".bursar/objects/") || strings.HasPrefix(name, ".bursar/index/") && strings.HasSuffix(name, ".sst")
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return writeFile(to, func(w *bufio.Writer) error {
+		_, err := io.Copy(w, in)
+		return err
+	})
+}

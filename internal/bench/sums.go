@@ -1,0 +1,79 @@
+// Reading all artifacts back: what they come to must be what was generated.
+
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"bursar/internal/app"
+	"bursar/internal/shop"
+)
+
+// artifact is one line of an export: what the sums need of it.
+type artifact struct {
+	Artifact struct {
+		Events                  int64
+		Shipped, Paid, Refunded string
+	}
+}
+
+// sumArtifacts exports all artifacts and adds them up.
+func sumArtifacts(ctx context.Context, a *app.App) (map[string]string, error) {
+	out, in := io.Pipe()
+	exported := make(chan error, 1)
+	go func() {
+		w := bufio.NewWriterSize(in, 1<<20)
+		_, err := a.Engine.Export(ctx, pipeline, w)
+		if err == nil {
+			err = w.Flush()
+		}
+		exported <- err
+		in.CloseWithError(err) // nil is the end of the file
+	}()
+	totals, err := sumLines(out)
+	out.CloseWithError(err)
+	if failed := <-exported; err == nil {
+		err = failed
+	}
+	return sumsOf(totals), err
+}
+
+func sumLines(r io.Reader) (sum shop.Totals, err error) {
+	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
+	for {
+		var line artifact
+		if err := lines.Decode(&line); err == io.EOF {
+			return sum, nil
+		} else if err != nil {
+			return sum, fmt.Errorf("add artifacts up: %w", err)
+		}
+		a := &line.Artifact
+		sum.Events += a.Events
+		for _, column := range []struct {
+			sum  *int64
+			text string
+		}{{&sum.Shipped, a.Shipped}, {&sum.Paid, a.Paid}, {&sum.Refunded, a.Refunded}} {
+			cents, err := readCents(column.text)
+			if err != nil {
+				return sum, err
+			}
+			*column.sum += cents
+		}
+	}
+}
+
+// readCents reads an amount with two places exactly.
+func readCents(text string) (int64, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	cents, err := strconv.ParseInt(whole+fraction, 10, 64)
+	if err == nil && len(fraction) != 2 {
+		err = fmt.Errorf("amount %q has not two places", text)
+	}
+	return cents, err
+}
