@@ -35,6 +35,7 @@ type App struct {
 	log     *slog.Logger
 	runner  *reconcile.WorkflowRunner // once Temporal serves
 	watch   func(Progress)
+	disk    diskWatch
 	closers []func() error // in the order of opening
 }
 

@@ -1,9 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 
+	"bursar/internal/failure"
 	"bursar/internal/reconcile"
 	"bursar/internal/temporal"
 )
@@ -24,8 +28,13 @@ func (a *App) Serve(ctx context.Context) error {
 	if a.runner != nil {
 		return nil
 	}
-	server, err := temporal.Start(ctx, a.state, a.log)
+	server, err := temporal.Start(ctx, a.state, slog.New(diskHandler{a.log.Handler(), &a.disk}))
 	if err != nil {
+		for _, trouble := range diskTroubles { // the driver's error has no class
+			if strings.Contains(err.Error(), trouble) {
+				err = failure.Wrap(failure.Transient, err)
+			}
+		}
 		return fmt.Errorf("start temporal: %w", err)
 	}
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
@@ -42,12 +51,14 @@ func (a *App) Serve(ctx context.Context) error {
 // Run works off the backlogs of the pipelines through their workflows and returns the runs that were published.
 func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]reconcile.Run, error) {
 	done := []reconcile.Run{}
+	ctx, stop := a.disk.over(ctx)
+	defer stop(nil)
 	if err := a.Serve(ctx); err != nil {
-		return done, err
+		return done, cmp.Or(a.disk.told(), err)
 	}
 	a.watch = watch
 	for _, pipeline := range pipelines {
-		before, err := a.Engine.Current(ctx, pipeline)
+		before, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
 		if err != nil {
 			return done, err
 		}
@@ -66,7 +77,7 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 			}
 		}
 		if failed != nil {
-			return done, failed
+			return done, cmp.Or(a.disk.told(), failed)
 		}
 	}
 	return done, nil
@@ -83,7 +94,7 @@ func (w watchedSteps) Next(ctx context.Context, pipeline string) (reconcile.RunR
 // Step is the engine's, with its begin and end reported.
 func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
 	if w.watch == nil {
-		return w.Engine.Step(ctx, ref, step)
+		return w.step(ctx, ref, step)
 	}
 	p := Progress{Pipeline: ref.Pipeline, Run: ref.Run, Step: step}
 	var err error
@@ -91,13 +102,21 @@ func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step strin
 		return reconcile.StepResult{}, err
 	}
 	w.watch(p)
-	result, err := w.Engine.Step(ctx, ref, step)
+	result, err := w.step(ctx, ref, step)
 	if err == nil {
 		p.Done, p.Rows = true, result.Rows
 		if step == reconcile.StepNames[len(reconcile.StepNames)-1] {
 			p.Backlog -= p.Events
 		}
 		w.watch(p)
+	}
+	return result, err
+}
+
+func (w watchedSteps) step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
+	result, err := w.Engine.Step(ctx, ref, step)
+	if isFull(err) {
+		w.disk.tell(err)
 	}
 	return result, err
 }
