@@ -108,7 +108,10 @@ func (pebbleLogger) Errorf(format string, args ...any) {
 	slog.Error("index: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf is called when the store can no longer keep its promises, and must not return.
+// Fatalf is called, in a goroutine of the store, when it could not write its own files, and must not return. It ends the
+// process as a kill would, with the reason in place of a stack trace: what is durable stays, and opening goes on from it.
 func (pebbleLogger) Fatalf(format string, args ...any) {
-	panic("index: " + fmt.Sprintf(format, args...))
+	fmt.Fprintf(os.Stderr, "error: write index: %s [transient]\nhint: nothing is lost; make room and try again\n",
+		fmt.Sprintf(format, args...))
+	os.Exit(1)
 }
