@@ -45,6 +45,8 @@ func TestOf(t *testing.T) {
 		{"network", &net.OpError{Op: "dial", Err: errPlain}, failure.Transient},
 		{"refused", fmt.Errorf("dial: %w", syscall.ECONNREFUSED), failure.Transient},
 		{"disk full", full, failure.Transient},
+		{"file too large", fmt.Errorf("write: %w", syscall.EFBIG), failure.Transient},
+		{"read-only disk", fmt.Errorf("write: %w", syscall.EROFS), failure.Data},
 		{"absent file", absent, failure.Data},
 		{"absent object", fmt.Errorf("open part: %w", fs.ErrNotExist), failure.Data},
 		{"joined", errors.Join(errPlain, full), failure.Transient},
