@@ -65,8 +65,11 @@ func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []strin
 			"without --max-rejected the good rows are sealed and the others kept for `bursar quarantine %s`", name)
 	}
 	if err == nil && result.Accepted == 0 && result.Quarantined > 0 {
-		err = failure.Wrap(failure.Data, fmt.Errorf("not one of %s was accepted", plural(result.Rows, "row", "rows")))
+		err = failure.Wrap(failure.Data, fmt.Errorf("%s taken in, and none accepted", plural(result.Rows, "row", "rows")))
 		err = hinted(err, "%s", rejectedHint(ctx, a, s, &result, files))
+	}
+	if err != nil && result.Batch > 0 && result.Accepted > 0 {
+		err = hinted(err, "what could be read is sealed; ingest the mended file: rows known already count as duplicates")
 	}
 	if result.Stream == "" { // nothing was counted
 		return err

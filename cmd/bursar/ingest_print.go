@@ -41,6 +41,8 @@ func tellIngested(w io.Writer, r *app.IngestResult, files int, dryRun, failed bo
 		fmt.Fprintln(w, "Dry run: nothing was sealed.")
 	case r.Batch == 0 && failed:
 		fmt.Fprintln(w, "Nothing was sealed.")
+	case r.Rows == 0:
+		fmt.Fprintln(w, "Nothing to take in: there is not one row.")
 	case r.Batch == 0:
 		fmt.Fprintln(w, "Nothing new: every row is known already.")
 	default:

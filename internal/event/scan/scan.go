@@ -7,10 +7,16 @@
 package scan
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // Limits of one row; a row beyond one is rejected with the limit named.

@@ -5,7 +5,6 @@ package scan
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 
 	"bursar/internal/project"
