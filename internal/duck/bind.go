@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"bursar/internal/column"
 
@@ -73,11 +74,18 @@ func (s *Session) checkConsistent(ctx context.Context, function string) error {
 	return err
 }
 
-// inconsistent is the functions that DuckDB does not call CONSISTENT. Listing them takes longer than binding does, so a
-// session asks once.
+// unstable is the functions that DuckDB does not call CONSISTENT. Listing them takes longer than binding does, so a
+// process asks once.
+var unstable struct {
+	sync.Mutex
+	names map[string]bool
+}
+
 func (s *Session) inconsistent(ctx context.Context) (map[string]bool, error) {
-	if s.unstable != nil {
-		return s.unstable, nil
+	unstable.Lock()
+	defer unstable.Unlock()
+	if unstable.names != nil {
+		return unstable.names, nil
 	}
 	names := map[string]bool{}
 	sql := "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
@@ -88,7 +96,7 @@ func (s *Session) inconsistent(ctx context.Context) (map[string]bool, error) {
 		return nil
 	})
 	if err == nil {
-		s.unstable = names
+		unstable.names = names
 	}
 	return names, err
 }

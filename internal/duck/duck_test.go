@@ -96,3 +96,28 @@ func TestNoWayOut(t *testing.T) {
 		}
 	}
 }
+
+// TestFreshSession opens sessions after others that made something, failed or were used up: each finds nothing of them.
+func TestFreshSession(t *testing.T) {
+	t.Parallel()
+	o := duck.Options{Scratch: t.TempDir()}
+	for _, sql := range []string{"CREATE TEMP VIEW x AS SELECT 1 AS a", "CREATE TABLE x AS SELECT 1 AS a", "SELECT 1 FROM nowhere", "SELECT 1"} {
+		for range 2 {
+			s, err := duck.Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Query(t.Context(), "SELECT * FROM x", func([]column.Vector) error { return nil }); err == nil {
+				t.Errorf("before %s there is an x already", sql)
+			}
+			s.Close()
+			if s, err = duck.Open(o); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Exec(t.Context(), sql); (err != nil) != strings.Contains(sql, "nowhere") {
+				t.Errorf("%s: %v", sql, err)
+			}
+			s.Close()
+		}
+	}
+}

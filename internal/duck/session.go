@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
@@ -23,28 +24,44 @@ type Options struct {
 
 // Session is one in-memory DuckDB, for one goroutine at a time.
 type Session struct {
-	db   duckdb.Database
-	conn duckdb.Connection
-
-	unstable map[string]bool // functions that Bind may refuse; nil until asked for
+	db       duckdb.Database
+	conn     duckdb.Connection
+	settings string
+	spent    bool // its database is not used again: a statement failed, or made what does not end with the session
 }
+
+// idle keeps one database for each settings from a session that ended well to the next: to make one takes longer than
+// most of what a step asks of it. Nothing is left in it but its configuration: temporary views are the connection's, and
+// files are not cached.
+var idle sync.Map
 
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
-	s := &Session{}
+	s := &Session{settings: settings(o)}
+	if db, ok := idle.LoadAndDelete(s.settings); ok {
+		s.db, _ = db.(duckdb.Database)
+		return s, s.connect()
+	}
 	var message string
 	if duckdb.OpenExt(":memory:", &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
 		return nil, fmt.Errorf("open duckdb: %s", message)
 	}
-	if duckdb.Connect(s.db, &s.conn) != duckdb.StateSuccess {
-		duckdb.Close(&s.db)
-		return nil, errors.New("open duckdb: no connection")
+	if err := s.connect(); err != nil {
+		return nil, err
 	}
-	if err := s.Exec(context.Background(), settings(o)); err != nil {
+	if err := s.exec(context.Background(), s.settings); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("configure duckdb: %w", err)
 	}
 	return s, nil
+}
+
+func (s *Session) connect() error {
+	if duckdb.Connect(s.db, &s.conn) != duckdb.StateSuccess {
+		duckdb.Close(&s.db)
+		return errors.New("open duckdb: no connection")
+	}
+	return nil
 }
 
 func settings(o Options) string {
@@ -65,7 +82,7 @@ func settings(o Options) string {
 		dirs[i] = Literal(d)
 	}
 	fmt.Fprintf(&b, "SET allowed_directories=[%s]; ", strings.Join(dirs, ", "))
-	b.WriteString("SET enable_external_access=false; SET lock_configuration=true")
+	b.WriteString("SET enable_external_file_cache=false; SET enable_external_access=false; SET lock_configuration=true")
 	return b.String()
 }
 
@@ -75,11 +92,23 @@ func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 // Close ends the session and frees its memory.
 func (s *Session) Close() {
 	duckdb.Disconnect(&s.conn)
+	if !s.spent {
+		if _, taken := idle.LoadOrStore(s.settings, s.db); !taken {
+			return
+		}
+	}
 	duckdb.Close(&s.db)
 }
 
 // Exec runs one or more statements for their effect. Cancelling ctx interrupts them.
 func (s *Session) Exec(ctx context.Context, sql string) error {
+	if !strings.HasPrefix(sql, "CREATE TEMP VIEW ") {
+		s.spent = true
+	}
+	return s.exec(ctx, sql)
+}
+
+func (s *Session) exec(ctx context.Context, sql string) error {
 	defer s.interruptOn(ctx)()
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)
@@ -96,6 +125,7 @@ func (s *Session) interruptOn(ctx context.Context) (stop func()) {
 }
 
 func (s *Session) failure(ctx context.Context, message string) error {
+	s.spent = true
 	if err := ctx.Err(); err != nil {
 		return err
 	}

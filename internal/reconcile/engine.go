@@ -99,7 +99,7 @@ func (e *Engine) views(ctx context.Context, views map[string]string) (*duck.Sess
 		return nil, err
 	}
 	for name, sql := range views {
-		if err := session.Exec(ctx, fmt.Sprintf("CREATE VIEW %s AS %s", name, sql)); err != nil {
+		if err := session.Exec(ctx, fmt.Sprintf("CREATE TEMP VIEW %s AS %s", name, sql)); err != nil {
 			session.Close()
 			return nil, fmt.Errorf("open view %s: %w", name, err)
 		}
