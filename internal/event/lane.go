@@ -35,11 +35,6 @@ type lane struct {
 func (l *lane) open(w *work, number int) {
 	l.w, l.number, l.segments = w, number, make(chan *segment, 1)
 	l.fields = Fields(w.stream)
-	types := make([]column.Type, len(l.fields))
-	for i, f := range l.fields {
-		types[i] = f.Type
-	}
-	l.columns = column.NewVectors(types, segmentRows)
 	l.summers = newSummers(w.stream)
 }
 
@@ -54,9 +49,7 @@ func (l *lane) run(ctx context.Context) error {
 
 // write sums and stores a segment's accepted rows and gives its blocks back.
 func (l *lane) write(ctx context.Context, seg *segment) error {
-	for i := range l.columns {
-		l.columns[i].Reset()
-	}
+	l.reset(seg.rows)
 	for i, block := range seg.blocks {
 		l.gather(seg, &seg.parts[i], block.Rows)
 		if seg.in != nil {
@@ -79,6 +72,20 @@ func (l *lane) write(ctx context.Context, seg *segment) error {
 		return l.turn()
 	}
 	return nil
+}
+
+// reset empties the row group at hand; its memory is made by the first segment, most often the largest.
+func (l *lane) reset(rows int) {
+	if l.columns == nil {
+		types := make([]column.Type, len(l.fields))
+		for i, f := range l.fields {
+			types[i] = f.Type
+		}
+		l.columns = column.NewVectors(types, rows)
+	}
+	for i := range l.columns {
+		l.columns[i].Reset()
+	}
 }
 
 // gather takes a part's kept rows into the row group, the totals and the digest.
