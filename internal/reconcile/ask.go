@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/fold"
 )
 
@@ -40,7 +41,7 @@ func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 	}
 	columns, err := parseKey(plan, key)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, failure.Wrap(failure.Data, err)
 	}
 	answer := Answer{Key: keyJSON(columns, 0), Watermark: g.Watermark}
 	err = e.Index.History(ctx, g.space(), asOf, artifact.AppendKey(nil, columns, 0), func(entry artifact.Entry) error {

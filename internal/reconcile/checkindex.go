@@ -25,7 +25,7 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 		}
 		total += n
 	}
-	return fmt.Sprintf("%d entries point to their records", total), nil
+	return many(int(total), "entry") + ": each leads to its record", nil
 }
 
 func (v *verification) checkRunIndex(ctx context.Context, run *Run) (int64, error) {

@@ -228,7 +228,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 	if err := v.compare(ctx, session, o, folded, stored); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d artifacts recomputed from their events are the same", len(stored)), nil
+	return many(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
 }
 
 // compare computes the `is` columns over the oracle's folds and holds what it prints against what is stored.

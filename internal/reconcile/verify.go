@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"bursar/internal/column"
 	"bursar/internal/event"
@@ -109,7 +110,7 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 		}
 		v.batches = append(v.batches, batches...)
 	}
-	return fmt.Sprintf("%d runs, %d batches, each in one run", len(v.runs), len(v.batches)), nil
+	return fmt.Sprintf("%s, %s, each batch in one run", many(len(v.runs), "run"), many(len(v.batches), "batch")), nil
 }
 
 // checkRunTotals proves that what each run moved by is what its batches hold, and that rows are accounted for.
@@ -142,7 +143,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 			return "", fmt.Errorf("run %d is published and did not balance", run.Run)
 		}
 	}
-	return fmt.Sprintf("%d runs balance", len(v.runs)), nil
+	return fmt.Sprintf("%s: events and control totals are those of the batches", many(len(v.runs), "run")), nil
 }
 
 // checkBatchObjects proves that the batches' objects are, byte by byte, as they were sealed.
@@ -158,7 +159,7 @@ func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 		}
 		objects += len(all)
 	}
-	return fmt.Sprintf("%d objects of %d batches are as they were sealed", objects, len(v.batches)), nil
+	return fmt.Sprintf("%s of %s: every byte as it was sealed", many(objects, "object"), many(len(v.batches), "batch")), nil
 }
 
 func checkObjects(ctx context.Context, store object.Store, objects []object.Description) error {
@@ -179,7 +180,7 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 		}
 		events += b.Accepted
 	}
-	return fmt.Sprintf("%d events have the rows, sums and digests of their batches", events), nil
+	return fmt.Sprintf("%s: rows, sums and digests are those of the batches", many(int(events), "event")), nil
 }
 
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
@@ -209,7 +210,7 @@ func (v *verification) checkParts(ctx context.Context) (string, error) {
 			parts, rows = parts+1, rows+p.Rows
 		}
 	}
-	return fmt.Sprintf("%d parts with %d records are as they were written", parts, rows), nil
+	return fmt.Sprintf("%s with %s: every byte as it was written", many(parts, "part"), many(int(rows), "record")), nil
 }
 
 // checkArtifactTotals proves that the artifacts as they are now hold exactly what all batches brought (rule 4).
@@ -245,5 +246,18 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	if now.rows != v.g.Artifacts {
 		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.rows, v.g.Artifacts)
 	}
-	return fmt.Sprintf("%d artifacts hold the %d events and all control totals", now.rows, whole.Events), nil
+	return fmt.Sprintf("%s: they hold %s and all control totals", many(int(now.rows), "artifact"), many(int(whole.Events), "event")), nil
+}
+
+// many counts things in words.
+func many(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if strings.HasSuffix(what, "ch") {
+		what += "e"
+	} else if stem, found := strings.CutSuffix(what, "y"); found {
+		what = stem + "ie"
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
