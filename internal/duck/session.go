@@ -40,7 +40,8 @@ func Open(o Options) (*Session, error) {
 	s := &Session{settings: settings(o)}
 	if db, ok := idle.LoadAndDelete(s.settings); ok {
 		s.db, _ = db.(duckdb.Database)
-		return s, s.connect()
+		err := s.connect()
+		return s, err
 	}
 	var message string
 	if duckdb.OpenExt(":memory:", &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {

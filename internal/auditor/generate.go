@@ -1,0 +1,146 @@
+// generate.go makes a case of a seed: a project, files, and the commands that are carried out on them.
+
+package auditor
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// Action is what one step of a case does.
+type Action string
+
+// The actions.
+const (
+	Ingest  Action = "ingest"
+	DryRun  Action = "dry run"
+	Run     Action = "run"
+	Grow    Action = "grow" // the stream's declaration changes; what is open is opened again
+	Retry   Action = "retry"
+	Rebuild Action = "rebuild"
+	Reopen  Action = "reopen"
+)
+
+// Step is one step of a case. Files belong to Ingest and DryRun, Stream to Grow.
+type Step struct {
+	Do     Action
+	Files  []File
+	Stream *Stream
+}
+
+// Case is all that happens under a seed.
+type Case struct {
+	Seed     uint64
+	Stream   *Stream
+	Pipeline *Pipeline
+	Steps    []Step // the last one leaves no backlog
+}
+
+// Size bounds a case.
+type Size struct {
+	Files int // handed in at most
+	Rows  int // of a file at most
+}
+
+// source makes one case.
+type source struct {
+	*rand.Rand
+	stream *Stream
+	size   Size
+	sent   []sentRow // rows that were made so far, to be sent again
+	files  []File    // likewise
+	next   int       // number of the next event
+	names  int       // number of the next file
+	plain  bool      // the stream is CSV, in which some texts cannot stand
+}
+
+// New makes the case of a seed.
+func New(seed uint64, size Size) *Case {
+	g := &source{Rand: rand.New(rand.NewPCG(seed, 1)), size: size}
+	g.makeStream()
+	c := &Case{Seed: seed, Stream: g.stream, Pipeline: g.pipeline()}
+	g.steps(c)
+	return c
+}
+
+// chance is true once in n times.
+func (g *source) chance(n int) bool { return g.IntN(n) == 0 }
+
+func pick[T any](g *source, list []T) T { return list[g.IntN(len(list))] }
+
+// some is up to n of a list, in its order, at least one.
+func some[T any](g *source, list []T, n int) []T {
+	at := g.Perm(len(list))[:1+g.IntN(min(n, len(list)))]
+	slices.Sort(at)
+	var chosen []T
+	for _, i := range at {
+		chosen = append(chosen, list[i])
+	}
+	return chosen
+}
+
+// steps plays the life of a project: files in calls of one or more, runs in between, a schema that grows.
+func (g *source) steps(c *Case) {
+	calls := 1 + g.IntN(g.size.Files)
+	for range calls {
+		files := []File{g.file()}
+		for g.chance(3) {
+			files = append(files, g.file())
+		}
+		if g.chance(12) {
+			c.Steps = append(c.Steps, Step{Do: DryRun, Files: files})
+		}
+		c.Steps = append(c.Steps, Step{Do: Ingest, Files: files})
+		g.between(c)
+	}
+	c.Steps = append(c.Steps, Step{Do: Run})
+}
+
+func (g *source) between(c *Case) {
+	switch g.IntN(12) {
+	case 0, 1, 2:
+		c.Steps = append(c.Steps, Step{Do: Run})
+	case 3:
+		grown, rebuild := g.grow()
+		c.Steps = append(c.Steps, Step{Do: Grow, Stream: grown})
+		if rebuild {
+			c.Steps = append(c.Steps, Step{Do: Rebuild})
+		}
+		if g.chance(2) {
+			c.Steps = append(c.Steps, Step{Do: Retry})
+		}
+	case 4:
+		c.Steps = append(c.Steps, Step{Do: Retry})
+	case 5:
+		if g.chance(3) {
+			c.Steps = append(c.Steps, Step{Do: Rebuild})
+		}
+	case 6:
+		c.Steps = append(c.Steps, Step{Do: Reopen})
+	}
+}
+
+// grow changes the declaration as DESIGN §2 allows; rebuild tells that artifacts have other types now.
+func (g *source) grow() (grown *Stream, rebuild bool) {
+	s := g.stream.clone()
+	kind := s.Column("kind")
+	switch g.IntN(4) {
+	case 0:
+		if s.Column("extra") == nil {
+			s.Columns = append(s.Columns, Column{Name: "extra", Type: Type{Kind: Text}, Optional: true, From: []string{"x"}})
+		}
+	case 1:
+		s.Column("memo").Optional = true
+	case 2:
+		for _, name := range []string{"amount", "gross"} {
+			if c := s.Column(name); c != nil && c.Type.Precision < 30 {
+				c.Type.Precision, c.Type.Scale = c.Type.Precision+3, c.Type.Scale+1
+				rebuild = true
+			}
+		}
+	default:
+		kind.In = append(slices.Clone(kind.In), string(rune('a'+len(kind.In))))
+	}
+	g.stream = s
+	return s, rebuild
+}

@@ -1,0 +1,219 @@
+// model.go is what a stream and its pipeline must come to: slices and maps, one event after another.
+
+package auditor
+
+import (
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// File is one file that is handed in. Its name tells nothing but whether it is compressed.
+type File struct {
+	Name string
+	Text string
+	Zip  bool
+}
+
+// Counts is what one ingest or retry comes to.
+type Counts struct {
+	Rows, Accepted, Quarantined, Duplicates int64
+	Totals                                  map[string]map[string]*big.Rat // by name and group
+	Sealed                                  bool
+}
+
+// Model holds a stream and its pipeline as they must be.
+type Model struct {
+	stream   *Stream
+	pipeline *Pipeline
+
+	files      map[string]*taken
+	known      map[string]string // content by id
+	events     []Row
+	quarantine [][]record // a batch's rejected rows together
+	published  int        // events that are in artifacts
+	Batches    []Counts   // those that were sealed
+}
+
+// taken is a file that was taken in.
+type taken struct {
+	name, header string
+	rows         int64
+	occurrences  map[string]int // of each content, for _content
+}
+
+// NewModel is the model of a project in which nothing has happened.
+func NewModel(s *Stream, p *Pipeline) *Model {
+	return &Model{stream: s, pipeline: p, files: map[string]*taken{}, known: map[string]string{}}
+}
+
+// Grow changes the stream's declaration.
+func (m *Model) Grow(s *Stream) { m.stream = s }
+
+// Publish puts all accepted events into artifacts, as `bursar run` does.
+func (m *Model) Publish() { m.published = len(m.events) }
+
+// Ingest takes files into one batch.
+func (m *Model) Ingest(files []File) Counts {
+	counts := m.counts()
+	var rejected []record
+	for _, f := range files {
+		digest := fmt.Sprint(f.Zip, f.Text)
+		if earlier := m.files[digest]; earlier != nil {
+			counts.Rows += earlier.rows
+			counts.Duplicates += earlier.rows
+			continue
+		}
+		file := &taken{name: f.Name, occurrences: map[string]int{}}
+		m.files[digest] = file
+		rows := records(m.stream, file, f.Text)
+		file.rows = int64(len(rows))
+		for _, r := range rows {
+			if !m.take(r, &counts) {
+				rejected = append(rejected, r)
+			}
+		}
+	}
+	counts.Sealed = counts.Accepted+counts.Quarantined > 0
+	m.seal(counts, rejected)
+	return counts
+}
+
+// Retry takes all rows in quarantine up again.
+func (m *Model) Retry() Counts {
+	counts := m.counts()
+	var rejected []record
+	for _, r := range slices.Concat(m.quarantine...) {
+		if !m.take(r, &counts) {
+			rejected = append(rejected, r)
+		}
+	}
+	if counts.Accepted+counts.Duplicates == 0 {
+		return counts
+	}
+	m.quarantine = nil
+	counts.Sealed = counts.Accepted+counts.Quarantined > 0
+	m.seal(counts, rejected)
+	return counts
+}
+
+func (m *Model) counts() Counts {
+	totals := map[string]map[string]*big.Rat{}
+	for _, t := range m.stream.Totals {
+		totals[t.Name] = map[string]*big.Rat{}
+		if t.By == "" {
+			totals[t.Name][""] = new(big.Rat)
+		}
+	}
+	return Counts{Totals: totals}
+}
+
+func (m *Model) seal(counts Counts, rejected []record) {
+	if counts.Sealed {
+		m.Batches = append(m.Batches, counts)
+	}
+	if len(rejected) > 0 {
+		m.quarantine = append(m.quarantine, rejected)
+	}
+}
+
+// take judges one row; false is quarantine.
+func (m *Model) take(r record, counts *Counts) bool {
+	counts.Rows++
+	row, ok := read(m.stream, r)
+	if ok {
+		ok = m.compute(row)
+	}
+	if !ok {
+		counts.Quarantined++
+		return false
+	}
+	content := contentOf(row)
+	id := m.identify(r, row, content)
+	if first, seen := m.known[id]; seen {
+		if first != content {
+			counts.Quarantined++
+			return false
+		}
+		counts.Duplicates++
+		return true
+	}
+	m.known[id] = content
+	m.events = append(m.events, row)
+	counts.Accepted++
+	m.total(row, counts)
+	return true
+}
+
+// compute adds the computed columns.
+func (m *Model) compute(row Row) bool {
+	for _, c := range m.stream.Columns {
+		if c.Is == nil {
+			continue
+		}
+		v := c.Is.Of(row)
+		if c.Type.Kind == Decimal && !v.IsNull() && !fits(v.number, c.Type) {
+			v = Value{}
+		}
+		if v.IsNull() && !c.Optional {
+			return false
+		}
+		if !v.IsNull() {
+			row[c.Name] = v
+		}
+	}
+	return true
+}
+
+func contentOf(row Row) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(row)) {
+		fmt.Fprintf(&b, "%s=%s;", name, row[name].canonical())
+	}
+	return b.String()
+}
+
+func (m *Model) identify(r record, row Row, content string) string {
+	switch m.stream.ID[0] {
+	case "_row":
+		return fmt.Sprintf("%p %d", r.file, r.line)
+	case "_content":
+		r.file.occurrences[content]++
+		return fmt.Sprint(r.file.occurrences[content], content)
+	}
+	id := ""
+	for _, name := range m.stream.ID {
+		id += row[name].canonical() + ";"
+	}
+	return id
+}
+
+func (m *Model) total(row Row, counts *Counts) {
+	for _, t := range m.stream.Totals {
+		if t.Where != nil && !t.Where.Holds(row) {
+			continue
+		}
+		group := ""
+		if t.By != "" {
+			group = row[t.By].plain(m.stream.Column(t.By).Type)
+		}
+		sums := counts.Totals[t.Name]
+		if sums[group] == nil {
+			sums[group] = new(big.Rat)
+		}
+		if v := row[t.Sum]; !v.IsNull() {
+			sums[group].Add(sums[group], v.number)
+		}
+	}
+}
+
+// Quarantined lists the rows in quarantine as name:line, in their order.
+func (m *Model) Quarantined() []string {
+	var list []string
+	for _, r := range slices.Concat(m.quarantine...) {
+		list = append(list, fmt.Sprintf("%s:%d", r.file.name, r.line))
+	}
+	return list
+}

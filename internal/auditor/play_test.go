@@ -1,0 +1,378 @@
+// Playing a case: each step is carried out on the stage and on the model, and compared.
+
+package auditor
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/event"
+	"bursar/internal/reconcile"
+)
+
+// play carries the case out and compares all that can be seen.
+func (s *stage) play() {
+	s.t.Helper()
+	s.work()
+	s.compare()
+}
+
+func (s *stage) work() {
+	s.t.Helper()
+	for i := range s.c.Steps {
+		s.step = i
+		s.do(&s.c.Steps[i])
+	}
+	s.step = len(s.c.Steps)
+}
+
+// compare looks at all that is stored at the end, and closes the stage.
+func (s *stage) compare() {
+	s.t.Helper()
+	s.compareBatches()
+	s.compareQuarantine()
+	s.compareVersions()
+	s.verify()
+	s.checkScratch()
+	s.shut()
+}
+
+func (s *stage) do(step *Step) {
+	s.t.Helper()
+	switch step.Do {
+	case Ingest:
+		s.ingest(step.Files)
+	case DryRun:
+		s.dryRun(step.Files)
+	case Run:
+		s.run()
+	case Grow:
+		s.stream = step.Stream
+		s.model.Grow(step.Stream)
+		s.declare()
+		s.reopen()
+	case Retry:
+		s.retry()
+	case Rebuild:
+		s.rebuild()
+	case Reopen:
+		s.reopen()
+	}
+}
+
+// files writes files where they are handed in from.
+func (s *stage) files(files []File) []string {
+	var paths []string
+	for _, f := range files {
+		path := filepath.Join(s.dir, f.Name)
+		if err := os.WriteFile(path, f.Bytes(), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func (s *stage) options(dryRun bool) event.Options {
+	return event.Options{DryRun: dryRun, KeyColumns: s.c.Pipeline.Key}
+}
+
+func (s *stage) ingest(files []File) {
+	s.t.Helper()
+	paths := s.files(files)
+	var got event.Result
+	disturbed := s.carry(func(ctx context.Context) (err error) {
+		got, err = s.intake.Ingest(ctx, s.project.Stream(s.stream.Name), paths, s.options(false))
+		return err
+	})
+	want := s.model.Ingest(files)
+	// An ingest whose answer was lost after its seal is answered the second time with duplicates only.
+	again := disturbed && got.Rows == want.Rows && got.Duplicates == want.Rows
+	if !again {
+		s.compareCounts(got, want)
+	}
+}
+
+func (s *stage) dryRun(files []File) {
+	s.t.Helper()
+	paths := s.files(files)
+	s.carry(func(ctx context.Context) error {
+		_, err := s.intake.Ingest(ctx, s.project.Stream(s.stream.Name), paths, s.options(true))
+		return err
+	})
+}
+
+func (s *stage) retry() {
+	s.t.Helper()
+	var got event.Result
+	disturbed := s.carry(func(ctx context.Context) (err error) {
+		got, err = s.intake.Retry(ctx, s.project.Stream(s.stream.Name), s.options(false))
+		return err
+	})
+	if want := s.model.Retry(); !disturbed {
+		s.compareCounts(got, want)
+	}
+}
+
+func (s *stage) compareCounts(got event.Result, want Counts) {
+	s.t.Helper()
+	if got.Rows != want.Rows || got.Accepted != want.Accepted || got.Quarantined != want.Quarantined || got.Duplicates != want.Duplicates {
+		s.fatalf("%d rows = %d accepted + %d quarantined + %d duplicates; want %d = %d + %d + %d\n%s",
+			got.Rows, got.Accepted, got.Quarantined, got.Duplicates, want.Rows, want.Accepted, want.Quarantined, want.Duplicates, s.disputed())
+	}
+	if (got.Batch != 0) != want.Sealed {
+		s.fatalf("sealed batch %d; want one: %v", got.Batch, want.Sealed)
+	}
+	if a, b := totalsText(want.Totals), totalsText(rationals(got.Totals)); a != b {
+		s.fatalf("totals are %s\nwant %s", b, a)
+	}
+	for _, t := range s.stream.Totals {
+		scale := s.stream.Column(t.Sum).Type.Scale
+		for group, sum := range got.Totals[t.Name] {
+			if want := want.Totals[t.Name][group].FloatString(scale); sum != want {
+				s.fatalf("total %s of %q is printed %s; want %s", t.Name, group, sum, want)
+			}
+		}
+	}
+}
+
+func rationals(totals event.Totals) map[string]map[string]*big.Rat {
+	all := map[string]map[string]*big.Rat{}
+	for name, groups := range totals {
+		all[name] = map[string]*big.Rat{}
+		for group, text := range groups {
+			all[name][group], _ = new(big.Rat).SetString(text)
+		}
+	}
+	return all
+}
+
+// totalsText is totals in one order.
+func totalsText(totals map[string]map[string]*big.Rat) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(totals)) {
+		for _, group := range slices.Sorted(maps.Keys(totals[name])) {
+			fmt.Fprintf(&b, "%s %q %s; ", name, group, totals[name][group].RatString())
+		}
+	}
+	return b.String()
+}
+
+// run works the backlog off, and compares what is published.
+func (s *stage) run() {
+	s.t.Helper()
+	pipeline := s.c.Pipeline.Name
+	for more := true; more; {
+		var ref reconcile.RunRef
+		s.carry(func(ctx context.Context) (err error) {
+			ref, more, err = s.engine.Next(ctx, pipeline)
+			return err
+		})
+		for _, step := range reconcile.StepNames {
+			if !more {
+				break
+			}
+			s.carry(func(ctx context.Context) error {
+				_, err := s.engine.Step(ctx, ref, step)
+				return err
+			})
+		}
+	}
+	s.model.Publish()
+	s.compareExport()
+	var g reconcile.Generation
+	s.carry(func(ctx context.Context) (err error) {
+		g, err = s.engine.Current(ctx, pipeline)
+		return err
+	})
+	s.versions = append(s.versions, version{g.Published, s.model.Export()})
+}
+
+func (s *stage) compareExport() {
+	s.t.Helper()
+	var got bytes.Buffer
+	var exported reconcile.Exported
+	s.carry(func(ctx context.Context) (err error) {
+		got.Reset()
+		exported, err = s.engine.Export(ctx, s.c.Pipeline.Name, &got)
+		return err
+	})
+	want := s.model.Export()
+	if diff := difference(got.String(), want); diff != "" {
+		s.fatalf("the export differs: %s", diff)
+	}
+	if exported.Digest != digestOf(want) || exported.Rows != int64(strings.Count(want, "\n")) {
+		s.fatalf("the export says of itself %+v", exported)
+	}
+}
+
+// difference is the first line in which two texts differ.
+func difference(got, want string) string {
+	a, b := strings.SplitAfter(got, "\n"), strings.SplitAfter(want, "\n")
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(a):
+			return fmt.Sprintf("line %d is missing: %s", i+1, b[i])
+		case i >= len(b):
+			return fmt.Sprintf("line %d is too many: %s", i+1, a[i])
+		case a[i] != b[i]:
+			return fmt.Sprintf("line %d is\n%swant\n%s", i+1, a[i], b[i])
+		}
+	}
+	return ""
+}
+
+func digestOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// rebuild makes a new generation, which holds all that is sealed.
+func (s *stage) rebuild() {
+	s.t.Helper()
+	before := digestOf(s.model.Export())
+	var got reconcile.Rebuilt
+	disturbed := s.carry(func(ctx context.Context) (err error) {
+		got, err = s.engine.Rebuild(ctx, s.c.Pipeline.Name, func(reconcile.RunRef, string) {})
+		return err
+	})
+	s.model.Publish()
+	s.versions = nil
+	if after := digestOf(s.model.Export()); got.DigestAfter != after {
+		s.compareExport()
+		s.fatalf("rebuilt to digest %s; want %s", got.DigestAfter, after)
+	}
+	if got.DigestBefore != "" && got.DigestBefore != before && !disturbed {
+		s.fatalf("rebuilt from digest %s; want %s", got.DigestBefore, before)
+	}
+	s.compareExport()
+}
+
+// compareBatches holds the sealed batches against the model's.
+func (s *stage) compareBatches() {
+	s.t.Helper()
+	var batches []event.Batch
+	s.carry(func(ctx context.Context) (err error) {
+		batches, err = event.Batches(ctx, s.intake.Catalog, s.stream.Name, 0)
+		return err
+	})
+	if len(batches) != len(s.model.Batches) {
+		s.fatalf("%d batches are sealed; want %d", len(batches), len(s.model.Batches))
+	}
+	for i, b := range batches {
+		want := s.model.Batches[i]
+		if b.Rows != want.Rows || b.Accepted != want.Accepted || b.Quarantined != want.Quarantined || b.Duplicates != want.Duplicates {
+			s.fatalf("batch %d has %d rows = %d accepted + %d quarantined + %d duplicates; want %+v", b.Batch, b.Rows, b.Accepted, b.Quarantined, b.Duplicates, want)
+		}
+		if a, b := totalsText(want.Totals), totalsText(rationals(b.Totals)); a != b {
+			s.fatalf("batch %d has the totals %s\nwant %s", i+1, b, a)
+		}
+	}
+}
+
+func (s *stage) compareQuarantine() {
+	s.t.Helper()
+	got, _ := s.quarantined()
+	if want := s.model.Quarantined(); !slices.Equal(got, want) {
+		s.fatalf("in quarantine is %v\nwant %v", got, want)
+	}
+}
+
+// quarantined lists what is in quarantine as the model does, and the whole rows by it.
+func (s *stage) quarantined() (places []string, rows map[string]event.Rejected) {
+	s.t.Helper()
+	s.carry(func(ctx context.Context) error {
+		places, rows = nil, map[string]event.Rejected{}
+		return event.Quarantine(ctx, s.intake.Catalog, s.intake.Objects, s.stream.Name, func(r event.Rejected) error {
+			place := fmt.Sprintf("%s:%d", filepath.Base(r.File), r.Row)
+			places, rows[place] = append(places, place), r
+			return nil
+		})
+	})
+	return places, rows
+}
+
+// disputed tells the rows that the product and the model judge differently.
+func (s *stage) disputed() string {
+	var b strings.Builder
+	places, rows := s.quarantined()
+	want := s.model.Quarantined()
+	for _, place := range places {
+		if !slices.Contains(want, place) {
+			fmt.Fprintf(&b, "only in quarantine: %s: %s: %s\n", place, rows[place].Reason, rows[place].Raw)
+		}
+	}
+	for _, place := range want {
+		if !slices.Contains(places, place) {
+			fmt.Fprintf(&b, "only in the model's quarantine: %s\n", place)
+		}
+	}
+	return b.String()
+}
+
+// compareVersions asks for artifacts as of an earlier run.
+func (s *stage) compareVersions() {
+	s.t.Helper()
+	for _, v := range s.versions {
+		lines := strings.Split(strings.TrimSuffix(v.text, "\n"), "\n")
+		line := lines[s.random.IntN(len(lines))]
+		if line == "" || v.run == 0 {
+			continue
+		}
+		key, _, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
+		var got reconcile.Answer
+		s.carry(func(ctx context.Context) (err error) {
+			got, err = s.engine.Get(ctx, s.c.Pipeline.Name, key, v.run, false)
+			return err
+		})
+		if text := fmt.Sprintf(`{"key":%s,"artifact":%s}`, got.Key, got.Artifact); text != line {
+			s.fatalf("as of run %d there is\n%s\nwant\n%s", v.run, text, line)
+		}
+	}
+}
+
+func (s *stage) verify() {
+	s.t.Helper()
+	var got reconcile.Verified
+	s.carry(func(ctx context.Context) (err error) {
+		if got, err = s.engine.Verify(ctx, s.c.Pipeline.Name, 1000); err == nil && !got.OK && s.plan.Fired() {
+			err = fmt.Errorf("verified with a fault: %+v", got)
+		}
+		return err
+	})
+	if !got.OK {
+		s.fatalf("verify: %+v", got.Checks)
+	}
+}
+
+// checkScratch finds temporary files that nobody removed.
+func (s *stage) checkScratch() {
+	s.t.Helper()
+	left, err := os.ReadDir(s.intake.Scratch)
+	if err != nil || len(left) > 0 {
+		s.fatalf("left in scratch: %v, %v", left, err)
+	}
+}
+
+// Bytes are the file as it is handed in.
+func (f File) Bytes() []byte {
+	if !f.Zip {
+		return []byte(f.Text)
+	}
+	var b bytes.Buffer
+	out := gzip.NewWriter(&b)
+	if _, err := out.Write([]byte(f.Text)); err != nil || out.Close() != nil {
+		panic("a buffer takes all")
+	}
+	return b.Bytes()
+}

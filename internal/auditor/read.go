@@ -1,0 +1,211 @@
+// read.go reads rows naively: JSON by encoding/json's tokens, CSV by encoding/csv, a record at a time.
+
+package auditor
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// record is one row of a file as it stands there, with the line it starts at.
+type record struct {
+	file *taken
+	line int
+	text string
+}
+
+// records cuts a file into rows, without its CSV header.
+func records(s *Stream, file *taken, text string) []record {
+	var list []record
+	line := 0
+	for _, part := range strings.SplitAfter(text, "\n") {
+		line++
+		if n := len(list); s.Delimiter != 0 && n > 0 && strings.Count(list[n-1].text, `"`)%2 == 1 {
+			list[n-1].text += part // a quoted field goes on
+			continue
+		}
+		if strings.TrimSpace(part) != "" {
+			list = append(list, record{file, line, part})
+		}
+	}
+	for i := range list {
+		list[i].text = strings.TrimSuffix(strings.TrimSuffix(list[i].text, "\n"), "\r")
+	}
+	if s.Delimiter != 0 && len(list) > 0 {
+		file.header = list[0].text
+		list = list[1:]
+	}
+	return list
+}
+
+// read parses a row into the columns that are read; ok is false for what goes to quarantine.
+func read(s *Stream, r record) (row Row, ok bool) {
+	if s.Delimiter != 0 {
+		return readCSV(s, r)
+	}
+	return readJSON(s, r.text)
+}
+
+func fields(s *Stream, text string) ([]string, error) {
+	in := csv.NewReader(strings.NewReader(text))
+	in.Comma, in.FieldsPerRecord = rune(s.Delimiter), -1
+	return in.Read()
+}
+
+func readCSV(s *Stream, r record) (Row, bool) {
+	header, err := fields(s, r.file.header)
+	if err != nil {
+		return nil, false
+	}
+	values, err := fields(s, r.text)
+	if err != nil || len(values) != len(header) {
+		return nil, false
+	}
+	row := Row{}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if c.Is != nil {
+			continue
+		}
+		text := ""
+		for f, name := range header {
+			if name == c.From[0] {
+				text = values[f]
+			}
+		}
+		if text == "" {
+			if !c.Optional {
+				return nil, false
+			}
+			continue
+		}
+		v, ok := parse(c, text)
+		if !ok {
+			return nil, false
+		}
+		row[c.Name] = v
+	}
+	return row, true
+}
+
+// property is one property of an object; its value is an object, a json.Number, a string, a bool, nil, or anything else.
+type property struct {
+	name  string
+	value any
+}
+
+type properties []property
+
+// broken finds escapes that encoding/json mends silently: halves of surrogate pairs, and NUL.
+var broken = regexp.MustCompile(`\\u(?i:0000|d[89ab][0-9a-f]{2}(?:[^\\]|\\[^u]|$))`)
+
+func readJSON(s *Stream, text string) (Row, bool) {
+	if !utf8.ValidString(text) || !json.Valid([]byte(text)) || broken.MatchString(text) {
+		return nil, false
+	}
+	in := json.NewDecoder(strings.NewReader(text))
+	in.UseNumber()
+	value, err := tree(in)
+	root, isObject := value.(properties)
+	if err != nil || !isObject {
+		return nil, false
+	}
+	row := Row{}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if c.Is != nil {
+			continue
+		}
+		v, ok := find(root, c, c.From)
+		if !ok {
+			return nil, false
+		}
+		if !v.IsNull() {
+			row[c.Name] = v
+		}
+	}
+	return row, true
+}
+
+// find follows a path to a column's value. A property given twice on the way, or none for a required column, is refused.
+func find(o properties, c *Column, path []string) (Value, bool) {
+	var found []any
+	for _, p := range o {
+		if p.name == path[0] {
+			found = append(found, p.value)
+		}
+	}
+	switch {
+	case len(found) > 1:
+		return Value{}, false
+	case len(found) == 0:
+		return Value{}, c.Optional
+	case len(path) > 1:
+		inner, isObject := found[0].(properties)
+		if !isObject {
+			return Value{}, c.Optional
+		}
+		return find(inner, c, path[1:])
+	}
+	number := c.Type.Kind == Int || c.Type.Kind == BigInt || c.Type.Kind == Decimal
+	switch v := found[0].(type) {
+	case nil:
+		return Value{}, c.Optional
+	case string:
+		return parse(c, v)
+	case json.Number:
+		if number {
+			return parse(c, v.String())
+		}
+	case bool:
+		if c.Type.Kind == Flag {
+			return parse(c, map[bool]string{true: "true", false: "false"}[v])
+		}
+	}
+	return Value{}, false
+}
+
+// tree reads one JSON value, keeping every property of an object.
+func tree(in *json.Decoder) (any, error) {
+	token, err := in.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		o := properties{}
+		for in.More() {
+			name, err := in.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := tree(in)
+			if err != nil {
+				return nil, err
+			}
+			text, isText := name.(string)
+			if !isText {
+				return nil, io.ErrUnexpectedEOF
+			}
+			o = append(o, property{text, value})
+		}
+		_, err := in.Token()
+		return o, err
+	case json.Delim('['):
+		list := []any{}
+		for in.More() {
+			value, err := tree(in)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		_, err := in.Token()
+		return list, err
+	}
+	return token, nil
+}

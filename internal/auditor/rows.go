@@ -1,0 +1,293 @@
+// rows.go writes files: rows that are new, sent again, in conflict or malformed, each spelt in one of many ways.
+
+package auditor
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// sentRow is the plain text of a row's columns by name; one that is not there is null.
+type sentRow map[string]string
+
+var (
+	accounts = []string{"a", "B", "ä", "a b", "ŽŽ", "\U0001F600", `q"t`, "a,b;c|d", "NULL", "a\tb", "new\nline", "", "\u2028<>&", "0", "zz"}
+	instants = []string{"2024-01-31T23:59:59Z", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000001Z", "1969-12-31T23:59:59.5Z", "2024-02-29T12:00:00Z"}
+	days     = []string{"2024-02-29", "1970-01-01", "1969-07-20", "2024-03-01", "0001-01-01"}
+)
+
+// file makes the next file: mostly small, sometimes one that was sent before.
+func (g *source) file() File {
+	if len(g.files) > 0 && g.chance(8) {
+		f := pick(g, g.files)
+		f.Name = g.fileName(f.Zip)
+		return f
+	}
+	rows := g.IntN(12)
+	if g.chance(6) {
+		rows = g.IntN(g.size.Rows + 1)
+	}
+	header := g.header()
+	var lines []string
+	for range rows {
+		lines = append(lines, g.line(header))
+		if g.chance(40) {
+			lines = append(lines, "") // a blank line is no row
+		}
+	}
+	f := File{Zip: g.chance(8)}
+	f.Name = g.fileName(f.Zip)
+	f.Text = g.join(header, lines)
+	g.files = append(g.files, f)
+	return f
+}
+
+func (g *source) fileName(zip bool) string {
+	g.names++
+	name := fmt.Sprintf("%03d.txt", g.names)
+	if zip {
+		name += ".gz"
+	}
+	return name
+}
+
+// join ends lines in one way, the last one perhaps not at all.
+func (g *source) join(header, lines []string) string {
+	end := "\n"
+	if g.chance(6) {
+		end = "\r\n"
+	}
+	if g.plain {
+		lines = append([]string{g.csv(header)}, lines...)
+		if g.chance(30) {
+			lines = append(lines, `"never closed`)
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	text := strings.Join(lines, end)
+	if !g.chance(6) {
+		text += end
+	}
+	return text
+}
+
+// header is the order in which a CSV file has its columns, with one more that nothing reads.
+func (g *source) header() []string {
+	if !g.plain {
+		return nil
+	}
+	var header []string
+	for _, c := range g.stream.Columns {
+		if c.Is == nil {
+			header = append(header, c.From[0])
+		}
+	}
+	header = append(header, "unknown")
+	if g.stream.Column("extra") == nil {
+		header = append(header, "x")
+	}
+	g.Shuffle(len(header), func(i, k int) { header[i], header[k] = header[k], header[i] })
+	return header
+}
+
+// line makes one row.
+func (g *source) line(header []string) string {
+	row := g.row()
+	if g.chance(12) {
+		return g.malformed(row, header)
+	}
+	return g.write(row, header)
+}
+
+// row is a new event, or one that was sent, perhaps changed.
+func (g *source) row() sentRow {
+	if len(g.sent) > 0 && g.chance(5) {
+		row := sentRow{}
+		for name, text := range pick(g, g.sent) {
+			row[name] = text
+		}
+		if g.chance(4) {
+			row["amount"] = g.number(g.stream.Column("amount").Type)
+		}
+		return row
+	}
+	g.next++
+	row := sentRow{
+		"id": fmt.Sprintf("e%d", g.next), "part": fmt.Sprint(g.next % 3), "kind": pick(g, []string{"a", "b", "c", "a", "b", "d"}),
+		"acct": pick(g, accounts[:4+g.IntN(len(accounts)-3)]), "num": fmt.Sprint(g.IntN(7) - 3), "day": pick(g, days),
+		"at": pick(g, instants), "amount": g.number(g.stream.Column("amount").Type), "memo": pick(g, accounts),
+		"fee": g.number(Type{Decimal, 10, 2}), "order": pick(g, accounts), "flag": pick(g, []string{"true", "false"}),
+		"when": pick(g, instants), "extra": pick(g, accounts),
+	}
+	if g.chance(20) {
+		row["num"] = pick(g, []string{"2147483647", "-2147483648", "0"})
+	}
+	for _, name := range []string{"fee", "order", "flag", "when", "extra", "memo"} {
+		if g.chance(3) && (name != "memo" || g.chance(4)) {
+			delete(row, name)
+		}
+	}
+	g.sent = append(g.sent, row)
+	return row
+}
+
+// number is the text of a decimal; few are so large that twice as much does not fit.
+func (g *source) number(t Type) string {
+	whole := fmt.Sprint(g.IntN(100))
+	switch {
+	case g.chance(30):
+		whole = strings.Repeat("9", min(t.Precision-t.Scale, 20))
+	case g.chance(8):
+		whole = "0"
+	}
+	text := pick(g, []string{"", "", "-"}) + whole
+	if t.Scale == 0 || g.chance(6) {
+		return text
+	}
+	return text + "." + fmt.Sprintf("%09d", g.IntN(1e9))[:1+g.IntN(min(t.Scale, 9))]
+}
+
+// write spells a row.
+func (g *source) write(row sentRow, header []string) string {
+	if g.plain {
+		return g.csv(g.cells(row, header))
+	}
+	return g.object(g.properties(row))
+}
+
+// spell writes a value in another way that means the same.
+func (g *source) spell(c *Column, text string) string {
+	switch c.Type.Kind {
+	case Decimal:
+		if strings.Contains(text, ".") && g.chance(4) {
+			text += strings.Repeat("0", 1+g.IntN(3))
+		} else if g.chance(6) {
+			text += pick(g, []string{"e0", "E+0", "e-0"})
+		}
+	case Timestamp:
+		return g.spellTime(text)
+	case Flag:
+		if g.plain && g.chance(3) {
+			return strings.ToUpper(text)
+		}
+	}
+	return text
+}
+
+func (g *source) spellTime(text string) string {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || g.chance(2) {
+		return text
+	}
+	switch g.IntN(4) {
+	case 0:
+		return strings.TrimSuffix(text, "Z") // without a zone it is UTC
+	case 1:
+		return strings.Replace(text, "T", " ", 1)
+	case 2:
+		return strings.TrimSuffix(text, "Z") + "+00:00"
+	default:
+		return t.In(time.FixedZone("", 3600*(1+g.IntN(5)))).Format(time.RFC3339Nano)
+	}
+}
+
+// properties spells a row's values as JSON, by column.
+func (g *source) properties(row sentRow) map[string]string {
+	values := map[string]string{}
+	for i := range g.stream.Columns {
+		c := &g.stream.Columns[i]
+		text, there := row[c.Name]
+		switch {
+		case c.Is != nil:
+		case there:
+			values[c.Name] = g.jsonValue(c, g.spell(c, text))
+		case g.chance(2):
+			values[c.Name] = "null"
+		}
+	}
+	return values
+}
+
+func (g *source) jsonValue(c *Column, text string) string {
+	switch c.Type.Kind {
+	case Int, BigInt, Decimal:
+		if g.chance(2) && json.Valid([]byte(text)) {
+			return text
+		}
+	case Flag:
+		if g.chance(2) {
+			return text
+		}
+	}
+	quoted, _ := json.Marshal(text) // a string always marshals
+	return string(quoted)
+}
+
+// object writes properties, those below data together, in any order and with others between them.
+func (g *source) object(values map[string]string) string {
+	var top, inner []string
+	for _, c := range g.stream.Columns {
+		value, there := values[c.Name]
+		switch {
+		case !there:
+		case len(c.From) == 1:
+			top = append(top, g.property(c.From[0], value))
+		default:
+			inner = append(inner, g.property(c.From[1], value))
+		}
+	}
+	if g.stream.Column("extra") == nil && g.chance(2) {
+		top = append(top, g.property("x", `"later"`))
+	}
+	if g.chance(6) {
+		top = append(top, g.property("unknown", `{"id":"no","data":[1,{"acct":null}]}`))
+	}
+	if g.chance(3) {
+		g.Shuffle(len(inner), func(i, k int) { inner[i], inner[k] = inner[k], inner[i] })
+		g.Shuffle(len(top), func(i, k int) { top[i], top[k] = top[k], top[i] })
+	}
+	if len(inner) > 0 {
+		top = slices.Insert(top, g.IntN(len(top)+1), g.property("data", "{"+strings.Join(inner, ",")+"}"))
+	}
+	return "{" + strings.Join(top, ",") + "}"
+}
+
+func (g *source) property(name, value string) string {
+	if g.chance(30) {
+		return fmt.Sprintf(`"\u%04x%s" : %s`, name[0], name[1:], value)
+	}
+	return `"` + name + `":` + value
+}
+
+// cells spells a row's values in the order of a header.
+func (g *source) cells(row sentRow, header []string) []string {
+	cells := make([]string, len(header))
+	for f, name := range header {
+		for i := range g.stream.Columns {
+			if c := &g.stream.Columns[i]; c.Is == nil && c.From[0] == name {
+				cells[f] = g.spell(c, row[c.Name])
+			}
+		}
+		if name == "x" {
+			cells[f] = row["extra"]
+		}
+	}
+	return cells
+}
+
+// csv writes one record, with quotes where they must be and elsewhere by chance.
+func (g *source) csv(cells []string) string {
+	texts := make([]string, len(cells))
+	for i, text := range cells {
+		texts[i] = text
+		if strings.ContainsAny(text, "\"\n,;|") || g.chance(10) {
+			texts[i] = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+		}
+	}
+	return strings.Join(texts, string(g.stream.Delimiter))
+}

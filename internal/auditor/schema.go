@@ -1,0 +1,221 @@
+// schema.go is a project as the model knows it, and how it stands in its files.
+
+package auditor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Row is values by column name: an event's, or an artifact's.
+type Row map[string]Value
+
+// Formula is an expression in SQL and what it means.
+type Formula struct {
+	SQL  string
+	Uses []string // columns
+	Type func(types map[string]Type) Type
+	Of   func(Row) Value
+}
+
+// Condition is a `where` in SQL, and when it holds; unknown is false.
+type Condition struct {
+	SQL   string
+	Holds func(Row) bool
+}
+
+// Column is a column of a stream. From is its path in JSON, or its header in CSV; a computed column has Is.
+type Column struct {
+	Name     string
+	Type     Type
+	Optional bool
+	In       []string
+	From     []string
+	Is       *Formula
+}
+
+// Total is a control total.
+type Total struct {
+	Name, Sum, By string
+	Where         *Condition
+}
+
+// Stream is a stream. Delimiter is 0 for JSON lines.
+type Stream struct {
+	Name      string
+	Delimiter byte
+	ID        []string // columns, or one of _row and _content
+	Columns   []Column
+	Totals    []Total
+}
+
+// Fold is one artifact column.
+type Fold struct {
+	Name      string
+	Kind      string // as pipeline files name it
+	Of        *Formula
+	Items, By []string
+	Keep      int
+	Where     *Condition
+}
+
+// Conserve binds a total to an artifact expression.
+type Conserve struct{ Total, SQL string }
+
+// Pipeline is a pipeline over a stream.
+type Pipeline struct {
+	Name       string
+	Key        []string
+	Folds      []Fold
+	Conserve   []Conserve
+	MaxBatches int // 0 is undeclared
+	MaxEvents  int
+}
+
+// Column finds a column.
+func (s *Stream) Column(name string) *Column {
+	for i := range s.Columns {
+		if s.Columns[i].Name == name {
+			return &s.Columns[i]
+		}
+	}
+	return nil
+}
+
+// Derived reports whether events have no id of their own.
+func (s *Stream) Derived() bool { return strings.HasPrefix(s.ID[0], "_") }
+
+func (s *Stream) types() map[string]Type {
+	types := map[string]Type{}
+	for _, c := range s.Columns {
+		types[c.Name] = c.Type
+	}
+	return types
+}
+
+// clone is a copy whose columns can be changed.
+func (s *Stream) clone() *Stream {
+	other := *s
+	other.Columns = append([]Column(nil), s.Columns...)
+	return &other
+}
+
+// entries is a YAML mapping on one line, in the order of its pairs; an empty value is left out.
+func entries(pairs ...string) string {
+	var list []string
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			list = append(list, pairs[i]+": "+pairs[i+1])
+		}
+	}
+	return "{" + strings.Join(list, ", ") + "}"
+}
+
+// quoted is a text in quotes, and nothing for nothing.
+func quoted(s string) string {
+	if s == "" {
+		return ""
+	}
+	return quote(s)
+}
+
+func list(names []string) string {
+	if names == nil {
+		return ""
+	}
+	texts := make([]string, len(names))
+	for i, n := range names {
+		texts[i] = quote(n)
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+func (w *Condition) yaml() string {
+	if w == nil {
+		return ""
+	}
+	return quote(w.SQL)
+}
+
+func (f *Formula) yaml() string {
+	if f == nil {
+		return ""
+	}
+	return quote(f.SQL)
+}
+
+// YAML is the stream's file.
+func (s *Stream) YAML() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "stream: %s\nformat: ", s.Name)
+	if s.Delimiter == 0 {
+		b.WriteString("jsonl\n")
+	} else {
+		fmt.Fprintf(&b, "csv\ncsv: {delimiter: %s}\n", quote(string(s.Delimiter)))
+	}
+	fmt.Fprintf(&b, "id: %s\ncolumns:\n", list(s.ID))
+	for _, c := range s.Columns {
+		optional := ""
+		if c.Optional {
+			optional = "true"
+		}
+		from := quoted(strings.Join(c.From, "."))
+		fmt.Fprintf(&b, "  %s: %s\n", c.Name, entries("type", quote(c.Type.String()), "optional", optional, "in", list(c.In), "from", from, "is", c.Is.yaml()))
+	}
+	if len(s.Totals) > 0 {
+		b.WriteString("totals:\n")
+	}
+	for _, t := range s.Totals {
+		fmt.Fprintf(&b, "  %s: %s\n", t.Name, entries("sum", t.Sum, "by", t.By, "where", t.Where.yaml()))
+	}
+	return b.String()
+}
+
+// YAML is the pipeline's file.
+func (p *Pipeline) YAML(s *Stream) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pipeline: %s\nfrom: %s\nkey: %s\nartifact:\n", p.Name, s.Name, list(p.Key))
+	for _, f := range p.Folds {
+		of, keep := f.Of.yaml(), ""
+		switch f.Kind {
+		case "count":
+			of = "true"
+		case "list":
+			of = list(f.Items)
+		}
+		if f.Keep > 0 {
+			keep = fmt.Sprint(f.Keep)
+		}
+		fmt.Fprintf(&b, "  %s: %s\n", f.Name, entries(f.Kind, of, "by", list(f.By), "keep", keep, "where", f.Where.yaml()))
+	}
+	if len(p.Conserve) > 0 {
+		b.WriteString("conserve:\n")
+	}
+	for _, c := range p.Conserve {
+		fmt.Fprintf(&b, "  %s: %s\n", c.Total, quote(c.SQL))
+	}
+	if p.MaxBatches > 0 {
+		fmt.Fprintf(&b, "backlog: {max_batches: %d, max_events: %d}\n", p.MaxBatches, p.MaxEvents)
+	}
+	return b.String()
+}
+
+// write puts a project's files in a folder.
+func write(dir string, s *Stream, p *Pipeline) error {
+	for name, text := range map[string]string{
+		"bursar.yaml":                   "",
+		"streams/" + s.Name + ".yaml":   s.YAML(),
+		"pipelines/" + p.Name + ".yaml": p.YAML(s),
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+// The stage: a composition of the rooms over stores that fail on purpose, and the model beside it.
+
+package auditor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/fault"
+	"bursar/internal/object"
+	"bursar/internal/project"
+	"bursar/internal/reconcile"
+)
+
+// stage is one case being carried out.
+type stage struct {
+	t       *testing.T
+	c       *Case
+	dir     string
+	stream  *Stream // as declared now
+	model   *Model
+	project *project.Project
+	clock   atomic.Int64
+
+	random *rand.Rand
+	faults int  // still to come
+	crash  bool // the armed one ends the process
+	plan   *fault.Plan
+	intake *event.Intake
+	engine *reconcile.Engine
+	close  func() error
+
+	step     int
+	versions []version // what was exported after runs of this generation
+}
+
+// version is an export as of a run.
+type version struct {
+	run  uint64
+	text string
+}
+
+// newStage writes a case's project in memory-backed storage if there is some, as every object is fsynced.
+func newStage(t *testing.T, c *Case, faults int) *stage {
+	t.Helper()
+	s := &stage{
+		t: t, c: c, dir: shmDir(t), stream: c.Stream, model: NewModel(c.Stream, c.Pipeline),
+		random: rand.New(rand.NewPCG(c.Seed, 2)), faults: faults, plan: fault.NewPlan(),
+	}
+	s.declare()
+	s.open()
+	s.arm()
+	return s
+}
+
+// shmDir is a folder of the test's own.
+func shmDir(t *testing.T) string {
+	t.Helper()
+	const memory = "/dev/shm"
+	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "bursar-auditor-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fatalf ends the case, naming the seed and the step.
+func (s *stage) fatalf(format string, args ...any) {
+	s.t.Helper()
+	what := "end"
+	if s.step < len(s.c.Steps) {
+		what = string(s.c.Steps[s.step].Do)
+	}
+	s.t.Fatalf("seed %d, step %d (%s): %s\nreplay: SEED=%d go test -run TestAuditor ./internal/auditor\n%s\n%s",
+		s.c.Seed, s.step, what, fmt.Sprintf(format, args...), s.c.Seed, s.stream.YAML(), s.c.Pipeline.YAML(s.stream))
+}
+
+// declare writes the project folder and checks it as `bursar check` does.
+func (s *stage) declare() {
+	s.t.Helper()
+	if err := write(s.dir, s.stream, s.c.Pipeline); err != nil {
+		s.t.Fatal(err)
+	}
+	p, errs := project.Read(s.dir)
+	session, err := duck.Open(duck.Options{Threads: 1})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer session.Close()
+	errs = append(errs, project.Check(s.t.Context(), p, session)...)
+	if len(errs) > 0 {
+		s.fatalf("the project has faults: %v", errs)
+	}
+	s.project = p
+}
+
+// open composes the rooms as a new process does.
+func (s *stage) open() {
+	s.t.Helper()
+	state := filepath.Join(s.dir, ".bursar")
+	scratch := filepath.Join(state, "scratch")
+	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o750)); err != nil {
+		s.t.Fatal(err)
+	}
+	folder := object.NewFolder(filepath.Join(state, "objects"))
+	if err := folder.Clean(); err != nil {
+		s.fatalf("clean objects: %v", err)
+	}
+	records, err := catalog.Open(filepath.Join(state, "catalog.db"))
+	if err != nil {
+		s.fatalf("open catalog: %v", err)
+	}
+	index, err := artifact.OpenPebble(filepath.Join(state, "index"), 0)
+	if err != nil {
+		s.fatalf("open index: %v", err)
+	}
+	s.close = func() error { return errors.Join(index.Close(), records.Close()) }
+	s.compose(folder, records, index, scratch)
+}
+
+func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index artifact.Index, scratch string) {
+	objects, local := fault.Objects(folder, s.plan).(reconcile.Store)
+	if !local {
+		s.t.Fatal("the wrapped store is not local")
+	}
+	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder.Path("")}}
+	records, index = fault.Catalog(records, s.plan), fault.Index(index, s.plan)
+	log := slog.New(slog.DiscardHandler)
+	s.intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log}
+	s.engine = &reconcile.Engine{
+		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,
+		Scratch: scratch, Workers: 2, Now: s.now, Log: log,
+	}
+}
+
+// now is a clock that goes on by a second with every look.
+func (s *stage) now() time.Time { return time.Unix(1_700_000_000+s.clock.Add(1), 0) }
+
+// reopen closes what is open and opens it again, as one process does after another.
+func (s *stage) reopen() {
+	s.t.Helper()
+	s.shut()
+	s.open()
+}
+
+func (s *stage) shut() {
+	s.t.Helper()
+	if err := s.close(); err != nil {
+		s.fatalf("close: %v", err)
+	}
+}
+
+// arm puts the next fault somewhere ahead.
+func (s *stage) arm() {
+	if s.faults == 0 {
+		s.plan.FailAt(0, fault.Before)
+		return
+	}
+	s.faults--
+	mode := fault.Mode(s.random.IntN(4)) // before or after the effect, with or without the death of the process
+	s.crash = mode&fault.Crash != 0
+	reach := []int{8, 30, 120}[s.random.IntN(3)]
+	s.plan.FailAt(s.plan.Calls()+1+s.random.IntN(reach), mode)
+}
+
+// carry repeats what a fault cuts short until it is done, and reports whether it was cut short.
+func (s *stage) carry(do func(ctx context.Context) error) (disturbed bool) {
+	s.t.Helper()
+	for {
+		err := do(s.t.Context())
+		if !s.plan.Fired() {
+			if err != nil {
+				s.fatalf("%v", err)
+			}
+			return disturbed
+		}
+		if s.crash {
+			s.plan = fault.NewPlan() // nothing of the dead process goes on
+			s.reopen()
+		}
+		s.arm()
+		if err == nil {
+			return disturbed
+		}
+		disturbed = true
+	}
+}

@@ -1,0 +1,130 @@
+// value.go is the model's typed values: exact, slow and plain.
+
+package auditor
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+)
+
+// Kind is what a column holds.
+type Kind int
+
+// The kinds of DESIGN §6 that workloads use.
+const (
+	Text Kind = iota + 1
+	Flag
+	Int
+	BigInt
+	Decimal
+	Date
+	Timestamp
+)
+
+// Type is a column's declared type; Precision and Scale belong to Decimal.
+type Type struct {
+	Kind             Kind
+	Precision, Scale int
+}
+
+// String is the type as a stream file declares it.
+func (t Type) String() string {
+	if t.Kind == Decimal {
+		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
+	}
+	return map[Kind]string{Text: "string", Flag: "bool", Int: "int", BigInt: "bigint", Date: "date", Timestamp: "timestamp"}[t.Kind]
+}
+
+// Value is one value; the zero Value is null. A number holds itself, a flag 0 or 1, a date its days and a timestamp its
+// microseconds since 1970.
+type Value struct {
+	text   string
+	number *big.Rat
+	kind   Kind
+}
+
+func textValue(s string) Value { return Value{kind: Text, text: s} }
+
+func numberValue(kind Kind, n *big.Rat) Value { return Value{kind: kind, number: n} }
+
+// IsNull reports whether there is no value.
+func (v Value) IsNull() bool { return v.kind == 0 }
+
+// compare orders values of one column: null first, texts by their bytes, all else by value.
+func compare(a, b Value) int {
+	switch {
+	case a.IsNull() && b.IsNull():
+		return 0
+	case a.IsNull():
+		return -1
+	case b.IsNull():
+		return 1
+	case a.kind == Text:
+		return strings.Compare(a.text, b.text)
+	default:
+		return a.number.Cmp(b.number)
+	}
+}
+
+// plain writes a value as a person would.
+func (v Value) plain(t Type) string {
+	switch {
+	case v.IsNull():
+		return ""
+	case t.Kind == Text:
+		return v.text
+	case t.Kind == Flag:
+		return map[bool]string{true: "true", false: "false"}[v.number.Sign() != 0]
+	case t.Kind == Date:
+		return time.Unix(v.number.Num().Int64()*86400, 0).UTC().Format("2006-01-02")
+	case t.Kind == Timestamp:
+		return time.UnixMicro(v.number.Num().Int64()).UTC().Format(time.RFC3339Nano)
+	default:
+		return v.number.FloatString(t.Scale)
+	}
+}
+
+// json writes a value as DESIGN §7 prints it: decimals and times are strings, integers numbers.
+func (v Value) json(t Type) string {
+	switch {
+	case v.IsNull():
+		return "null"
+	case t.Kind == Flag || t.Kind == Int || t.Kind == BigInt:
+		return v.plain(t)
+	default:
+		return quote(v.plain(t))
+	}
+}
+
+// quote writes a JSON string that escapes only what JSON demands.
+func quote(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r < ' ':
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return `"` + b.String() + `"`
+}
+
+// canonical tells values apart whatever type they were declared with: 1, 1.0 and 1.00 are one.
+func (v Value) canonical() string {
+	if v.kind == Text {
+		return "t" + quote(v.text)
+	}
+	return "n" + v.number.RatString()
+}
