@@ -1,0 +1,119 @@
+// Bad project folders, and what must change nothing: dry runs, too many rejected rows, a line without end.
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBadProjects(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, file, text, message string }{
+		{"unknown key", "bursar.yaml", "memroy: 1GB\n", "bursar.yaml:1: unknown key `memroy`"},
+		{"aliases", "streams/payments.yaml", "a: &a [x, x]\nb: [*a, *a]\n", "streams/payments.yaml:1: anchors (&) and aliases (*) are not supported"},
+		{"nested", "streams/payments.yaml", "a: " + strings.Repeat("[", 20_000), "streams/payments.yaml:1: not valid YAML"},
+		{"large", "pipelines/orders.yaml", strings.Repeat("# x\n", 1<<19), "pipelines/orders.yaml:1: the file is larger than 1048576 bytes"},
+		{"binary", "bursar.yaml", "\x7fELF\x02\x01\x00\xfe", "bursar.yaml:1: not valid YAML"},
+		{"two documents", "bursar.yaml", "---\n{}\n---\n{}\n", "bursar.yaml:3: a second document starts here"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := shop(t)
+			file(t, dir, c.file, c.text)
+			if got := must(t, 2, "check", "--project", dir); !strings.Contains(got.out, c.message) {
+				t.Errorf("check prints %s, want %s", got.out, c.message)
+			}
+			got := must(t, 2, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+			if !strings.HasPrefix(got.err, "error: "+strings.Split(c.message, ":")[0]) || got.out != "" {
+				t.Errorf("ingest prints %+v", got)
+			}
+			if _, err := os.Stat(filepath.Join(dir, ".bursar")); err == nil {
+				t.Error("a faulty project has state")
+			}
+		})
+	}
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	if got := must(t, 2, "status", "--project", nowhere); !strings.Contains(got.err, "is no project folder") {
+		t.Errorf("standard error is %s", got.err)
+	}
+	if _, err := os.Stat(nowhere); err == nil {
+		t.Error("a project that was not there has been made")
+	}
+}
+
+// TestRefusedFiles: what is refused before or after counting leaves the stream as it was.
+func TestRefusedFiles(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	mixed := file(t, dir, "mixed.jsonl", good("1")+"no\n"+good("2"))
+	at := func(args ...string) []string { return append(args, "--project", dir, "--json") }
+	for _, args := range [][]string{{mixed, dir}, {mixed, filepath.Join(dir, "none.jsonl")}} {
+		if got := must(t, 1, at(append([]string{"ingest", "payments"}, args...)...)...); got.out != "" || !strings.Contains(got.err, args[1]) {
+			t.Errorf("ingest %v prints %+v", args, got)
+		}
+	}
+	v := value(t, must(t, 0, at("ingest", "payments", mixed, "--dry-run")...))
+	if v["batch"] != 0.0 || v["accepted"] != 2.0 || v["quarantined"] != 1.0 {
+		t.Errorf("dry run says %v", v)
+	}
+	over := must(t, 1, at("ingest", "payments", mixed, "--max-rejected", "30%")...)
+	if v := value(t, over); v["batch"] != 0.0 || !strings.Contains(over.err, "1 of 3; nothing was sealed") {
+		t.Errorf("beyond the limit: %+v", over)
+	}
+	if n := length(t, value(t, must(t, 0, at("quarantine")...)), "rows"); n != 0 {
+		t.Errorf("%d rows are in quarantine of a stream without batches", n)
+	}
+	v = value(t, must(t, 0, at("ingest", "payments", mixed, "--max-rejected", "34%")...))
+	if v["batch"] != 1.0 || v["accepted"] != 2.0 {
+		t.Errorf("within the limit: %v", v)
+	}
+	none := must(t, 1, "ingest", "payments", file(t, dir, "none.jsonl", "no\nneither\n"), "--project", dir)
+	if !strings.Contains(none.err, "2 rows taken in, and none accepted [data]\nhint: none.jsonl row 1: ") {
+		t.Errorf("standard error is %s", none.err)
+	}
+	wantArtifacts(t, dir, 2)
+}
+
+// TestEndlessLine takes in a line of 100 MB between two good ones; it is kept in an object of its own.
+func TestEndlessLine(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("writes a line of 100 MB")
+	}
+	dir := shop(t)
+	path := filepath.Join(dir, "long.jsonl")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriter(f)
+	fmt.Fprint(w, good("1"))
+	for range 100 {
+		fmt.Fprint(w, strings.Repeat("x", 1<<20))
+	}
+	fmt.Fprint(w, "\n"+good("2"))
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v := value(t, must(t, 0, "ingest", "payments", path, "--project", dir, "--json"))
+	if v["rows"] != 3.0 || v["accepted"] != 2.0 || v["quarantined"] != 1.0 {
+		t.Errorf("ingest says %v", v)
+	}
+	row := item(t, value(t, must(t, 0, "quarantine", "--project", dir, "--json")), "rows", 0)
+	if row["row"] != 2.0 || !strings.Contains(words(row, "reason"), "104857600 bytes long: the limit is 64 MiB") {
+		t.Errorf("quarantine says %v", row)
+	}
+	kept, err := os.Stat(filepath.Join(dir, ".bursar", "objects", words(row, "object")))
+	if err != nil || kept.Size() != 100<<20 {
+		t.Errorf("the row is kept as %v, %v", kept, err)
+	}
+	wantArtifacts(t, dir, 2)
+}
