@@ -78,10 +78,10 @@ func (h diskHandler) Handle(ctx context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	if h.watch.told() != nil || !h.Handler.Enabled(ctx, r.Level) {
-		return nil
+	if h.watch.told() == nil && h.Handler.Enabled(ctx, r.Level) {
+		return h.Handler.Handle(ctx, r)
 	}
-	return h.Handler.Handle(ctx, r)
+	return nil
 }
 
 // WithAttrs returns a handler that adds attrs to every record.
