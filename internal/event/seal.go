@@ -119,13 +119,8 @@ func (w *work) writeObjects(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.known.Len() > 0 {
-		run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+"ids", w.received)
-		if err != nil {
-			return err
-		}
-		w.batch.Memory = &run
-		w.state.Memory = append(w.state.Memory, run)
+	if w.batch.Memory != nil {
+		w.state.Memory = append(w.state.Memory, *w.batch.Memory)
 	}
 	w.state.Batches = w.batch.Batch
 	text, err := json.MarshalIndent(w.batch, "", "  ")

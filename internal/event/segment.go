@@ -56,14 +56,26 @@ func (w *work) flow(ctx context.Context, take func(ctx context.Context) error) e
 		group.Go(func() error { return w.lanes[i].run(ctx) })
 	}
 	group.Go(func() error {
-		defer func() {
-			for i := range w.lanes {
-				close(w.lanes[i].segments)
-			}
-		}()
-		return w.judgeAll(ctx)
+		err := w.judgeAll(ctx)
+		for i := range w.lanes {
+			close(w.lanes[i].segments)
+		}
+		if err == nil {
+			err = w.remember(ctx) // while the lanes write their last segments
+		}
+		return err
 	})
 	return group.Wait()
+}
+
+// remember makes the batch's ids durable. They count once the batch is sealed.
+func (w *work) remember(ctx context.Context) error {
+	if w.options.DryRun || w.known.Len() == 0 {
+		return nil
+	}
+	run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+"ids", w.received)
+	w.batch.Memory = &run
+	return err
 }
 
 // send starts preparing a segment and queues it for judging, in order.

@@ -27,7 +27,13 @@ type fileWriter struct {
 	name   string
 	file   *os.File
 	buffer *bufio.Writer // nil once the object is committed or aborted
+	size   int64
+	begun  int64 // bytes that the system was asked to start writing to the disk
 }
+
+// ahead is after how many bytes the disk is put to work, while the rest is still being made: a commit then waits for
+// the last of them only.
+const ahead = 4 << 20
 
 func newFileWriter(folder *Folder, name string, file *os.File) *fileWriter {
 	buffer := buffers.Get().(*bufio.Writer) //nolint:errcheck // the pool holds nothing else
@@ -42,6 +48,10 @@ func (w *fileWriter) Write(block []byte) (int, error) {
 	n, err := w.buffer.Write(block)
 	if err != nil {
 		return n, fmt.Errorf("write object %s: %w", w.name, err)
+	}
+	if w.size += int64(n); w.size-w.begun >= ahead {
+		startWriting(w.file, w.begun, w.size-w.begun)
+		w.begun = w.size
 	}
 	return n, nil
 }
