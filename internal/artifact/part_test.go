@@ -84,7 +84,7 @@ func scanParts(t *testing.T, store object.Store, run uint64, parts []object.Desc
 		before := len(entries)
 		for {
 			at, record, err := scan.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -106,7 +106,7 @@ func TestRecordRoundTrip(t *testing.T) {
 			t.Fatalf("key %d: got %s, want %s", i, got, want)
 		}
 	}
-	if _, _, err := scan.Next(); err != io.EOF {
+	if _, _, err := scan.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last record: %v", err)
 	}
 }
@@ -169,7 +169,7 @@ func TestScannerOfCutPart(t *testing.T) {
 				records++
 			}
 		}
-		if clean := n == 0 || n == first; clean != (err == io.EOF) || !clean && !errors.Is(err, ErrCorrupt) {
+		if clean := n == 0 || n == first; clean != errors.Is(err, io.EOF) || !clean && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("cut at %d of %d: %v", n, len(whole), err)
 		}
 		if want := map[bool]int{true: 1}[n >= first]; records != want {

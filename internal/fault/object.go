@@ -123,7 +123,7 @@ func (w *writer) Abort() error {
 
 // giveUp does what a failing Commit does in a process that lives.
 func (w *writer) giveUp() error {
-	if w.plan.dead() != nil {
+	if dead := w.plan.dead() != nil; dead {
 		return nil
 	}
 	return w.inner.Abort()

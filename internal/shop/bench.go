@@ -1,4 +1,5 @@
 // The benchmark's events: flat JSON lines of 206 bytes on average over a chosen number of keys.
+
 package shop
 
 import (

@@ -1,4 +1,5 @@
 // The audit: an export of the pipeline against the ledger, to the cent.
+
 package shop
 
 import (

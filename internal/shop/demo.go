@@ -1,4 +1,5 @@
 // The demonstration: a complete project folder and its batch files, generated in order of receipt.
+
 package shop
 
 import (

@@ -1,4 +1,5 @@
 // The ledger's file, which a process that was killed and started again compares with.
+
 package shop
 
 import (

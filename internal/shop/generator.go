@@ -1,4 +1,5 @@
 // The generator: decides row by row what is received, and enters it in the ledger.
+
 package shop
 
 import (

@@ -3,6 +3,7 @@
 // Duplicates and conflicts are judged in order of receipt: the first row of an id that passes the schema check is
 // accepted, a later one with equal columns is a duplicate, a later one with others is a conflict and quarantined.
 // A damaged row never claims its id.
+
 package shop
 
 import (

@@ -1,4 +1,5 @@
 // The lines of the demonstration's files: how an event is written, and how a line is damaged.
+
 package shop
 
 import (

@@ -1,4 +1,5 @@
 // The demonstration's options: their defaults and limits, and how many rows of each sort they come to.
+
 package shop
 
 import "fmt"

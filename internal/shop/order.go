@@ -1,4 +1,5 @@
 // The life of an order: what is ordered, shipped, paid and refunded, and what goes wrong with it.
+
 package shop
 
 // Fault is why an order never reconciles.

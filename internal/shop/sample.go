@@ -1,4 +1,5 @@
 // A sample of the accepted events, from which duplicates and conflicts are drawn.
+
 package shop
 
 import "math/rand/v2"

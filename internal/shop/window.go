@@ -1,4 +1,5 @@
 // The sliding window: events that are already decided and not yet received.
+
 package shop
 
 // event is one fact of the shop. Its line is a function of it and the seed alone, so that sending it again

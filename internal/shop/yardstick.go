@@ -1,4 +1,5 @@
 // The benchmark's declarations, and the yardstick: the same folds as one DuckDB query over the same file.
+
 package shop
 
 import (
