@@ -235,7 +235,11 @@ func (s *Scanner) Next() (offset uint64, record []byte, err error) {
 		return 0, nil, fmt.Errorf("read record at %d: length %d: %w", s.offset, size, ErrCorrupt)
 	}
 	s.record = slices.Grow(s.record, int(size))[:headerSize+size]
-	if _, err := io.ReadFull(s.in, s.record[headerSize:]); err != nil {
+	_, err = io.ReadFull(s.in, s.record[headerSize:])
+	if errors.Is(err, io.EOF) { // a part that ends behind a header does not end well
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
 		return 0, nil, fmt.Errorf("read record at %d: %w: %w", s.offset, ErrCorrupt, err)
 	}
 	offset = s.offset
