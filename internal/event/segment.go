@@ -65,7 +65,9 @@ func (w *work) flow(ctx context.Context, take func(ctx context.Context) error) e
 		}
 		return err
 	})
-	return group.Wait()
+	err := group.Wait()
+	w.preparing.Wait() // what a failure left behind still uses the scratch folder
+	return err
 }
 
 // remember makes the batch's ids durable. They count once the batch is sealed.
@@ -80,10 +82,10 @@ func (w *work) remember(ctx context.Context) error {
 
 // send starts preparing a segment and queues it for judging, in order.
 func (w *work) send(ctx context.Context, seg *segment) error {
-	go func() {
+	w.preparing.Go(func() {
 		defer close(seg.ready)
 		seg.err = w.prepare(ctx, seg)
-	}()
+	})
 	select {
 	case w.segments <- seg:
 		return nil

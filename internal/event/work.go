@@ -44,6 +44,8 @@ type work struct {
 	rejects  *quarantineWriter
 	lanes    [laneCount]lane
 	segments chan *segment
+
+	preparing sync.WaitGroup // segments
 }
 
 func (w *work) close() {
