@@ -4,7 +4,6 @@ package auditor
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -208,28 +207,12 @@ func (s *stage) compareExport() {
 		return err
 	})
 	want := s.model.Export()
-	if diff := difference(got.String(), want); diff != "" {
+	if diff := Difference(got.String(), want); diff != "" {
 		s.fatalf("the export differs: %s", diff)
 	}
 	if exported.Digest != digestOf(want) || exported.Rows != int64(strings.Count(want, "\n")) {
 		s.fatalf("the export says of itself %+v", exported)
 	}
-}
-
-// difference is the first line in which two texts differ.
-func difference(got, want string) string {
-	a, b := strings.SplitAfter(got, "\n"), strings.SplitAfter(want, "\n")
-	for i := range max(len(a), len(b)) {
-		switch {
-		case i >= len(a):
-			return fmt.Sprintf("line %d is missing: %s", i+1, b[i])
-		case i >= len(b):
-			return fmt.Sprintf("line %d is too many: %s", i+1, a[i])
-		case a[i] != b[i]:
-			return fmt.Sprintf("line %d is\n%swant\n%s", i+1, a[i], b[i])
-		}
-	}
-	return ""
 }
 
 func digestOf(text string) string {
@@ -362,17 +345,4 @@ func (s *stage) checkScratch() {
 	if err != nil || len(left) > 0 {
 		s.fatalf("left in scratch: %v, %v", left, err)
 	}
-}
-
-// Bytes are the file as it is handed in.
-func (f File) Bytes() []byte {
-	if !f.Zip {
-		return []byte(f.Text)
-	}
-	var b bytes.Buffer
-	out := gzip.NewWriter(&b)
-	if _, err := out.Write([]byte(f.Text)); err != nil || out.Close() != nil {
-		panic("a buffer takes all")
-	}
-	return b.Bytes()
 }

@@ -202,8 +202,8 @@ func (p *Pipeline) YAML(s *Stream) string {
 	return b.String()
 }
 
-// write puts a project's files in a folder.
-func write(dir string, s *Stream, p *Pipeline) error {
+// Write makes a project folder, or changes its declarations.
+func Write(dir string, s *Stream, p *Pipeline) error {
 	for name, text := range map[string]string{
 		"bursar.yaml":                   "",
 		"streams/" + s.Name + ".yaml":   s.YAML(),

@@ -98,7 +98,7 @@ func (s *stage) fatalf(format string, args ...any) {
 // declare writes the project folder and checks it as `bursar check` does.
 func (s *stage) declare() {
 	s.t.Helper()
-	if err := write(s.dir, s.stream, s.c.Pipeline); err != nil {
+	if err := Write(s.dir, s.stream, s.c.Pipeline); err != nil {
 		s.t.Fatal(err)
 	}
 	p, errs := project.Read(s.dir)
