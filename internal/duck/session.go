@@ -119,10 +119,19 @@ func (s *Session) exec(ctx context.Context, sql string) error {
 	return nil
 }
 
-// interruptOn interrupts the running statement when ctx ends; the returned function stops watching.
+// interruptOn interrupts the running statement when ctx ends. The returned function stops watching, and awaits an
+// interruption that has begun: it must not reach a connection that is closed meanwhile.
 func (s *Session) interruptOn(ctx context.Context) (stop func()) {
-	unwatch := context.AfterFunc(ctx, func() { duckdb.Interrupt(s.conn) })
-	return func() { unwatch() }
+	done := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(done)
+		duckdb.Interrupt(s.conn)
+	})
+	return func() {
+		if !unwatch() {
+			<-done
+		}
+	}
 }
 
 func (s *Session) failure(ctx context.Context, message string) error {
