@@ -21,10 +21,9 @@ FUZZTIME ?= 10s
 BENCH ?= .
 
 # Left out of the race detector: these link a whole Temporal server, whose races are not ours to
-# find and which is too slow under it for the deadlines of its own start. internal/event itself is left out while a
-# race it showed once (in TestIntakeCountsAndReasons, not again alone) is not found; its rooms below are in.
+# find and which is too slow under it for the deadlines of its own start.
 NO_RACE := bursar/internal/temporal bursar/internal/reconcile bursar/internal/auditor bursar/internal/app \
-	bursar/internal/demo bursar/internal/bench bursar/internal/event bursar/cmd/bursar
+	bursar/internal/demo bursar/internal/bench bursar/cmd/bursar
 
 # Linters are pinned in their own module, so that their dependencies never meet the product's.
 LINT := go tool -modfile=.tools/go.mod golangci-lint

@@ -25,11 +25,11 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// TestAuditor plays 2,000 cases, or 200 of them with -short.
+// TestAuditor plays 2,000 cases, or 200 of them with -short and under the race detector.
 func TestAuditor(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(2000)
-	if testing.Short() {
+	if testing.Short() || raced {
 		seeds = 200
 	}
 	playAll(t, 1, number(t, "SEEDS", seeds))

@@ -52,12 +52,12 @@ func small() *Case {
 }
 
 // TestCrashAtEveryCall ends the process before and after each call of the stores, opens everything again, repeats what
-// was cut short, and expects what the model says. With -short it tries every eleventh call.
+// was cut short, and expects what the model says. With -short and under the race detector it tries every eleventh call.
 func TestCrashAtEveryCall(t *testing.T) {
 	t.Parallel()
 	plan := undisturbed(t)
 	stride := int64(1)
-	if testing.Short() {
+	if testing.Short() || raced {
 		stride = 11
 	}
 	var next atomic.Int64

@@ -177,6 +177,8 @@ func (w *work) takeFile(ctx context.Context, path string) error {
 	}
 	defer in.Close()
 	err = w.alongside(ctx, file, func() error { return w.cut(ctx, in, file) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	file.Header = string(in.Header())
 	if err != nil {
 		w.broken[file] = true

@@ -33,7 +33,7 @@ type work struct {
 	retries  []uint64       // batches whose quarantine this one takes up
 	repeated int64          // rows of files that were taken in before
 
-	mu    sync.Mutex // guards files and kept: judging asks for them while later rows come in
+	mu    sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
 	files []*File
 	kept  map[sourceRow]string // retried rows that lie in objects of their own
 
