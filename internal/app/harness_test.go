@@ -37,7 +37,7 @@ func openTest(t *testing.T, dir string) *App {
 func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 	t.Helper()
 	for ; ; runs++ {
-		ref, ok, err := a.Engine.Next(t.Context(), pipeline)
+		ref, ok, err := a.Engine.Next(t.Context(), pipeline, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

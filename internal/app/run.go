@@ -87,8 +87,8 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 type watchedSteps struct{ *App }
 
 // Next is the engine's.
-func (w watchedSteps) Next(ctx context.Context, pipeline string) (reconcile.RunRef, bool, error) {
-	return w.Engine.Next(ctx, pipeline)
+func (w watchedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.RunRef, bool, error) {
+	return w.Engine.Next(ctx, pipeline, after)
 }
 
 // Step is the engine's, with its begin and end reported.

@@ -248,7 +248,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 // step carries out one step of the unfinished run.
 func step(t *testing.T, a *App, name string) error {
 	t.Helper()
-	ref, ok, err := a.Engine.Next(t.Context(), "orders")
+	ref, ok, err := a.Engine.Next(t.Context(), "orders", 0)
 	if err != nil || !ok {
 		t.Fatalf("no run: %v", err)
 	}

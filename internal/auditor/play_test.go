@@ -167,24 +167,31 @@ func totalsText(totals map[string]map[string]*big.Rat) string {
 	return b.String()
 }
 
-// run works the backlog off, and compares what is published.
+// run works the backlog off, and compares what is published. Runs overtake each other as far as the lanes allow.
 func (s *stage) run() {
 	s.t.Helper()
 	pipeline := s.c.Pipeline.Name
-	for more := true; more; {
-		var ref reconcile.RunRef
-		s.carry(func(ctx context.Context) (err error) {
-			ref, more, err = s.engine.Next(ctx, pipeline)
-			return err
-		})
-		for _, step := range reconcile.StepNames {
-			if !more {
-				break
-			}
+	done := map[uint64]int{} // steps by run
+	var last reconcile.RunRef
+	for more := true; more || len(done) > 0; {
+		if more && len(done) < reconcile.MaxInFlight && (len(done) == 0 || s.random.IntN(2) == 0) {
 			s.carry(func(ctx context.Context) error {
-				_, err := s.engine.Step(ctx, ref, step)
+				ref, ok, err := s.engine.Next(ctx, pipeline, last.Run)
+				if more = ok; ok && err == nil {
+					last, done[ref.Run] = ref, 0
+				}
 				return err
 			})
+			continue
+		}
+		ref := last
+		ref.Run = s.movable(done)
+		s.carry(func(ctx context.Context) error {
+			_, err := s.engine.Step(ctx, ref, reconcile.StepNames[done[ref.Run]])
+			return err
+		})
+		if done[ref.Run]++; done[ref.Run] == len(reconcile.StepNames) {
+			delete(done, ref.Run)
 		}
 	}
 	s.model.Publish()
@@ -195,6 +202,19 @@ func (s *stage) run() {
 		return err
 	})
 	s.versions = append(s.versions, version{g.Published, s.model.Export()})
+}
+
+// movable picks one of the runs whose next step is not held back by the run before.
+func (s *stage) movable(done map[uint64]int) uint64 {
+	var can []uint64
+	for run, steps := range done {
+		before, flying := done[run-1]
+		if steps == 0 || !flying || before > steps {
+			can = append(can, run)
+		}
+	}
+	slices.Sort(can)
+	return can[s.random.IntN(len(can))]
 }
 
 func (s *stage) compareExport() {

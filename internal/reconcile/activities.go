@@ -1,9 +1,10 @@
-// The steps of a run as activities: alive by heartbeat, one at a time for a pipeline, errors by class.
+// The steps of a run as activities: alive by heartbeat, one at a time for a run, errors by class.
 
 package reconcile
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ const beatEvery = time.Second
 // activities are the Steps as Temporal calls them.
 type activities struct {
 	steps Steps
-	lanes lanes
+	doors doors
 }
 
 // NewWorker returns a worker that carries out the workflow of every pipeline by calling steps. The caller starts it
@@ -59,14 +60,14 @@ func registerReconcile(r reconcileRegistry, steps Steps) {
 
 func (a *activities) next(ctx context.Context, in NextInput) (out NextResult, err error) {
 	err = a.work(ctx, in.Pipeline, func() error {
-		out.Ref, out.Backlog, err = a.steps.Next(ctx, in.Pipeline)
+		out.Ref, out.Backlog, err = a.steps.Next(ctx, in.Pipeline, in.After)
 		return err
 	})
 	return out, err
 }
 
 func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, err error) {
-	err = a.work(ctx, in.Ref.Pipeline, func() error {
+	err = a.work(ctx, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
 		out, err = a.steps.Step(ctx, in.Ref, in.Step)
 		return err
 	})
@@ -75,9 +76,9 @@ func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, er
 
 // work calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in
 // this process: a process held up for longer than the heartbeat timeout wakes with its step already given out again.
-func (a *activities) work(ctx context.Context, pipeline string, fn func() error) error {
+func (a *activities) work(ctx context.Context, on string, fn func() error) error {
 	defer beat(ctx)()
-	leave, err := a.lanes.enter(ctx, pipeline)
+	leave, err := a.doors.enter(ctx, on)
 	if err != nil {
 		return err
 	}
@@ -114,17 +115,43 @@ func tellRetry(ctx context.Context, err error) {
 	activity.GetLogger(ctx).Warn("step failed and is tried again", "error", err)
 }
 
-// lanes let one goroutine at a time into each pipeline. The zero value is ready.
-type lanes struct{ doors sync.Map }
+// doors let one goroutine at a time into each of what they are named by. The zero value is ready.
+type doors struct {
+	mu     sync.Mutex
+	inside map[string]*door
+}
 
-// enter waits for the pipeline's lane; leave frees it.
-func (l *lanes) enter(ctx context.Context, pipeline string) (leave func(), err error) {
-	made, _ := l.doors.LoadOrStore(pipeline, make(chan struct{}, 1))
-	door := made.(chan struct{}) //nolint:errcheck // nothing else is stored
+// door is one that somebody is inside of or waits at.
+type door struct {
+	free  chan struct{}
+	users int
+}
+
+// enter waits until nobody else is inside; leave lets the next one in.
+func (d *doors) enter(ctx context.Context, name string) (leave func(), err error) {
+	d.mu.Lock()
+	if d.inside == nil {
+		d.inside = map[string]*door{}
+	}
+	at := d.inside[name]
+	if at == nil {
+		at = &door{free: make(chan struct{}, 1)}
+		d.inside[name] = at
+	}
+	at.users++
+	d.mu.Unlock()
+	done := func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if at.users--; at.users == 0 {
+			delete(d.inside, name)
+		}
+	}
 	select {
-	case door <- struct{}{}:
-		return func() { <-door }, nil
+	case at.free <- struct{}{}:
+		return func() { <-at.free; done() }, nil
 	case <-ctx.Done():
+		done()
 		return nil, ctx.Err()
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"bursar/internal/artifact"
-	"bursar/internal/column"
 )
 
 // checkIndex proves for every record of every run that the index, asked as of that run, points to exactly it.
@@ -29,7 +28,7 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 }
 
 func (v *verification) checkRunIndex(ctx context.Context, run *Run) (int64, error) {
-	reader := &partReader{ctx: ctx, store: v.Objects, run: run, key: column.NewVectors(typesOf(v.plan.Key), 0), width: len(v.plan.Key) + len(v.plan.Record)}
+	reader := v.partReader(ctx, v.plan, run)
 	defer reader.close()
 	total := int64(0)
 	var want []artifact.Entry

@@ -16,7 +16,7 @@ import (
 // read back and its checksum compared.
 func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
 	rows := int64(0)
-	reader := &partReader{ctx: ctx, store: e.Objects, run: run, key: column.NewVectors(typesOf(plan.Key), 0), width: len(plan.Key) + len(plan.Record)}
+	reader := e.partReader(ctx, plan, run)
 	defer reader.close()
 	err := e.Index.Load(ctx, run.space(), run.Run, func() (artifact.Entry, bool, error) {
 		entry, err := reader.next()
@@ -43,7 +43,15 @@ type partReader struct {
 	part   int // the next part to open
 	in     io.Closer
 	scan   *artifact.Scanner
+	record []byte // of the entry returned last
 	buffer []byte
+}
+
+func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run) *partReader {
+	return &partReader{
+		ctx: ctx, store: e.Objects, run: run,
+		key: column.NewVectors(typesOf(plan.Key), 0), width: len(plan.Key) + len(plan.Record),
+	}
 }
 
 // next returns the entry of the next record, io.EOF at the end. Its key is valid until the call after.
@@ -65,9 +73,8 @@ func (r *partReader) next() (artifact.Entry, error) {
 		if err != nil {
 			return artifact.Entry{}, fmt.Errorf("read %s: %w", r.run.Parts[r.part-1].Name, err)
 		}
-		for i := range r.key {
-			r.key[i].Reset()
-		}
+		r.record = record
+		resetRow(r.key)
 		if err := artifact.DecodeKey(record, r.key, r.width); err != nil {
 			return artifact.Entry{}, fmt.Errorf("read %s at %d: %w", r.run.Parts[r.part-1].Name, offset, err)
 		}

@@ -12,12 +12,17 @@ import (
 	"bursar/internal/fold"
 )
 
-// merge brings delta and state together, writes the new artifacts as parts, and checks rule 4: the artifacts moved by exactly
+// merge brings delta, state and what earlier runs have merged since together, writes the new artifacts as parts, and checks rule 4: the artifacts moved by exactly
 // the batches' totals. The old totals are summed over the prefetched state by a query of their own, so that a row lost
 // between state and result is seen.
 func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
+	pending, err := e.pending(ctx, plan, run)
+	if err != nil {
+		return 0, err
+	}
+	defer pending.remove()
 	delta := append(append([]column.Field{}, plan.Key...), plan.Delta...)
-	session, err := e.views(ctx, map[string]string{"delta": e.tableSQL(run.Delta, delta), "state": e.tableSQL(run.State, stateFields(plan))})
+	session, err := e.views(ctx, map[string]string{"delta": e.tableSQL(run.Delta, delta), "state": e.stateSQL(plan, run, pending)})
 	if err != nil {
 		return 0, err
 	}

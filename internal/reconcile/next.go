@@ -14,8 +14,10 @@ import (
 	"bursar/internal/project"
 )
 
-// Next returns the pipeline's unfinished run or fixes the batches of its next one; ok is false when there is no backlog.
-func (e *Engine) Next(ctx context.Context, pipeline string) (ref RunRef, ok bool, err error) {
+// Next returns the pipeline's oldest run numbered above after that is not published yet, or fixes the batches of a new
+// one; ok is false when there is no backlog. With after, the last run in flight, runs follow each other before
+// the first is published.
+func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (ref RunRef, ok bool, err error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
 		return ref, false, err
@@ -25,7 +27,7 @@ func (e *Engine) Next(ctx context.Context, pipeline string) (ref RunRef, ok bool
 		if err != nil {
 			return err
 		}
-		ref, ok, err = nextRun(tx, plan, generation)
+		ref, ok, err = nextRun(tx, plan, generation, after)
 		return err
 	})
 	if err != nil {
@@ -80,11 +82,10 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 	return failure.Wrap(failure.Data, err)
 }
 
-// nextRun finds the run that is not published yet, or groups the oldest batches of the backlog into a new one.
-func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation) (RunRef, bool, error) {
-	ref := RunRef{g.Pipeline, g.Generation, g.Runs}
-	if g.Runs > g.Published {
-		return ref, true, nil
+// nextRun finds the oldest unpublished run above after, or groups the oldest batches of the backlog into a new one.
+func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (RunRef, bool, error) {
+	if after = max(after, g.Published); g.Runs > after {
+		return RunRef{g.Pipeline, g.Generation, after + 1}, true, nil
 	}
 	sealed, err := event.Sealed(tx, plan.Stream.Name)
 	if err != nil || sealed == g.Taken {

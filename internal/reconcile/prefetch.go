@@ -25,7 +25,7 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run) (int64
 	}
 	found := make([]artifact.Entry, 0, len(keys))
 	at := make([]int, 0, len(keys)) // the key's position of each found entry
-	err = e.Index.Find(ctx, run.space(), run.Run-1, keys, func(i int, entry artifact.Entry) error {
+	err = e.Index.Find(ctx, run.space(), *run.AsOf, keys, func(i int, entry artifact.Entry) error {
 		entry.Key = keys[i]
 		found, at = append(found, entry), append(at, i)
 		return nil

@@ -62,7 +62,7 @@ func (e *Engine) build(ctx context.Context, plan *fold.Plan, watch func(RunRef, 
 			if g, discarded, err = buildingGeneration(tx, plan); err != nil {
 				return err
 			}
-			ref, more, err = nextRun(tx, plan, g)
+			ref, more, err = nextRun(tx, plan, g, 0)
 			if !more {
 				ref = RunRef{g.Pipeline, g.Generation, 0}
 			}

@@ -34,11 +34,21 @@ type Run struct {
 	Totals     event.Totals          `json:"totals"` // of the batches: what conserve entries must move by
 	Steps      map[string]StepRecord `json:"steps"`
 	Delta      []object.Description  `json:"delta,omitempty"`
+	AsOf       *uint64               `json:"as_of,omitempty"` // the last indexed run when prefetch began: what its state is of
 	State      []object.Description  `json:"state,omitempty"`
 	Parts      []object.Description  `json:"parts,omitempty"`
 	Created    int64                 `json:"created"`
 	Updated    int64                 `json:"updated"`
 	Balanced   bool                  `json:"balanced"`
+	Trouble    *Trouble              `json:"trouble,omitempty"` // of its last attempt, until a step is done again
+}
+
+// Trouble is why a run has not gone on.
+type Trouble struct {
+	Step    string    `json:"step"`
+	Class   string    `json:"class"`
+	Message string    `json:"message"`
+	At      time.Time `json:"at"`
 }
 
 // StepRecord says that a step is done.

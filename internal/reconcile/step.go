@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
@@ -13,7 +14,7 @@ import (
 var StepNames = []string{"reduce", "prefetch", "merge", "index", "publish"}
 
 // Step carries out one step of a run. A step that is recorded is not done again; one that was cut short is, and writes
-// the same bytes (rule 5).
+// the same bytes (rule 5). Runs may be at different steps at a time, but all steps after reduce are taken in order of runs.
 func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
@@ -29,7 +30,7 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 	began := e.Now()
 	rows, err := e.carryOut(ctx, plan, &run, step)
 	if err != nil {
-		return StepResult{}, e.failed(ctx, &run, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
+		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
 	}
 	now := e.Now()
 	run.Steps[step] = StepRecord{Done: now.UTC(), Seconds: now.Sub(began).Seconds(), Rows: rows}
@@ -45,6 +46,9 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 }
 
 func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step string) (rows int64, err error) {
+	if err := e.inTurn(ctx, run, step); err != nil {
+		return 0, err
+	}
 	switch step {
 	case "reduce":
 		return e.reduce(ctx, plan, run)
@@ -60,45 +64,76 @@ func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step s
 	return 0, fmt.Errorf("bug: no step %q", step)
 }
 
-// record commits a step: with publish the watermark moves in the same transaction, so readers see all of a run or nothing.
+// record commits a step: with publish the watermark moves in the same transaction, so readers see all of a run or
+// nothing. An attempt that comes late, after another has recorded the step, changes nothing.
 func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 	batches, err := e.batchesOf(ctx, run)
 	if err != nil {
 		return err
 	}
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		now, err := getRun(tx, run.ref())
+		if err != nil {
+			return err
+		}
+		if done, ok := now.Steps[step]; ok {
+			run.Steps[step] = done
+			return nil
+		}
+		if len(now.Steps) != len(run.Steps)-1 {
+			return fmt.Errorf("bug: %s is recorded where %d steps are done", step, len(now.Steps))
+		}
 		if step == "publish" {
-			key := generationKey(run.Pipeline, run.Generation)
-			var g Generation
-			if _, err := tx.Get(key, &g); err != nil {
-				return err
-			}
-			if g.Published+1 != run.Run {
-				return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
-			}
-			g.Published, g.Artifacts = run.Run, g.Artifacts+run.Created
-			g.Watermark = batches[len(batches)-1].Sealed
-			if err := tx.Put(key, g); err != nil {
+			if err := publish(tx, run, batches[len(batches)-1].Sealed); err != nil {
 				return err
 			}
 		}
+		run.Trouble = nil
 		return tx.Put(runKey(run.ref()), run)
 	})
 }
 
-// failed forgets the steps of a run whose totals do not balance, so that the next attempt starts from the events: what
-// a step left behind may be what is wrong.
-func (e *Engine) failed(ctx context.Context, run *Run, err error) error {
-	if failure.ExitCode(err) != breachExit {
+// publish moves the watermark over the run.
+func publish(tx catalog.Tx, run *Run, watermark time.Time) error {
+	key := generationKey(run.Pipeline, run.Generation)
+	var g Generation
+	if _, err := tx.Get(key, &g); err != nil {
 		return err
 	}
-	clean := Run{
-		Pipeline: run.Pipeline, Generation: run.Generation, Run: run.Run, Batches: run.Batches,
-		Events: run.Events, Totals: run.Totals, Steps: map[string]StepRecord{},
+	if g.Published+1 != run.Run {
+		return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
 	}
-	forget := e.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(runKey(run.ref()), clean) })
-	if forget != nil {
-		e.Log.Warn("a breached run keeps its steps", "pipeline", run.Pipeline, "run", run.Run, "error", forget)
+	g.Published, g.Artifacts, g.Watermark = run.Run, g.Artifacts+run.Created, watermark
+	return tx.Put(key, g)
+}
+
+// failed keeps with the run why its step failed, for those who ask how it stands. The steps of a run whose totals do not
+// balance are forgotten, so that the next attempt starts from the events: what a step left behind may be what is wrong.
+func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	breached := failure.ExitCode(err) == breachExit
+	trouble := &Trouble{Step: step, Class: failure.Of(err).String(), Message: err.Error(), At: e.Now().UTC()}
+	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		now, err := getRun(tx, run.ref())
+		if err != nil {
+			return err
+		}
+		if _, done := now.Steps[step]; done { // by another attempt
+			return nil
+		}
+		if breached {
+			now = Run{
+				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches,
+				Events: now.Events, Totals: now.Totals, Steps: map[string]StepRecord{},
+			}
+		}
+		now.Trouble = trouble
+		return tx.Put(runKey(run.ref()), now)
+	})
+	if keep != nil {
+		e.Log.Warn("a failed step is not noted with its run", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
 	}
 	return err
 }

@@ -1,5 +1,6 @@
-// The workflow of a pipeline: next run, its steps in order, until there is no backlog. It decides nothing else; what
-// is done and what comes next the catalog says, so a workflow that is lost is replaced by a new one.
+// The workflow of a pipeline is its backlog manager: it has runs planned, and moves them through the lanes like an assembly
+// line. It decides nothing else; what is done and what comes next the catalog says, so a workflow that is lost is
+// replaced by a new one.
 
 package reconcile
 
@@ -42,8 +43,8 @@ type StepResult struct {
 // Steps are the plain functions of a run. Each is idempotent (rule 5): what is done already returns what was recorded.
 // Their errors say by their class whether they are tried again.
 type Steps interface {
-	// Next fixes the batches of the pipeline's next run, or returns the unfinished one; ok is false without backlog.
-	Next(ctx context.Context, pipeline string) (ref RunRef, ok bool, err error)
+	// Next returns the oldest unpublished run above after, or fixes the batches of a new one; ok is false without backlog.
+	Next(ctx context.Context, pipeline string, after uint64) (ref RunRef, ok bool, err error)
 	// Step carries out one of StepNames.
 	Step(ctx context.Context, ref RunRef, step string) (StepResult, error)
 }
@@ -53,16 +54,23 @@ type WorkflowInput struct {
 	Pipeline string `json:"pipeline"`
 	// Runs counts those of earlier executions in the same chain.
 	Runs int `json:"runs"`
+	// Follow makes the workflow stay when the backlog is worked off, and wait for SealedSignal.
+	Follow bool `json:"follow,omitempty"`
+	// Failures counts those in a row, of earlier executions.
+	Failures int `json:"failures,omitempty"`
 }
 
 // WorkflowResult is what the workflow Reconcile did.
 type WorkflowResult struct {
 	Runs int `json:"runs"`
+	// Interrupted says that there may be more: the execution ended for a new one.
+	Interrupted bool `json:"interrupted,omitempty"`
 }
 
 // NextInput asks for a pipeline's next run.
 type NextInput struct {
 	Pipeline string `json:"pipeline"`
+	After    uint64 `json:"after,omitempty"` // the last run in flight
 }
 
 // NextResult is a pipeline's next run, or that there is no backlog.
@@ -77,37 +85,43 @@ type StepInput struct {
 	Step string `json:"step"`
 }
 
-// Reconcile works off the backlog of one pipeline. Its workflow id is that of WorkflowID.
+// Reconcile works off the backlog of one pipeline, and stays for more if it is to follow. Its workflow id is that of
+// WorkflowID.
 func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+	m := &manager{in: in, failures: in.Failures}
+	if err := m.listen(ctx); err != nil {
+		return WorkflowResult{}, err
+	}
+	for m.runs < runsPerExecution {
+		err := m.pass(ctx)
+		if ctx.Err() != nil {
+			return WorkflowResult{}, ctx.Err()
+		}
+		if m.runs >= runsPerExecution {
+			break
+		}
+		if !in.Follow {
+			return WorkflowResult{Runs: in.Runs + m.runs}, err
+		}
+		if err := m.rest(ctx, err); err != nil {
+			return WorkflowResult{}, err
+		}
+	}
+	if err := m.hangUp(ctx); err != nil {
+		return WorkflowResult{}, err
+	}
+	in.Runs, in.Failures = in.Runs+m.runs, m.failures
+	return WorkflowResult{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
+}
+
+// stepContext is for activities: the options that all of them have.
+func stepContext(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: longestStep,
 		HeartbeatTimeout:    heartbeatTimeout,
 		RetryPolicy:         temporal.RetryPolicy(),
 		WaitForCancellation: true, // a cancelled run ends when its step has, so that nothing works on behind its back
 	})
-	for range runsPerExecution {
-		var next NextResult
-		if err := workflow.ExecuteActivity(ctx, nextActivity, NextInput{Pipeline: in.Pipeline}).Get(ctx, &next); err != nil {
-			return WorkflowResult{}, err
-		}
-		if !next.Backlog {
-			return WorkflowResult{Runs: in.Runs}, nil
-		}
-		if err := reconcileRun(ctx, next.Ref); err != nil {
-			return WorkflowResult{}, err
-		}
-		in.Runs++
-	}
-	return WorkflowResult{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
-}
-
-func reconcileRun(ctx workflow.Context, ref RunRef) error {
-	for _, step := range StepNames {
-		if err := workflow.ExecuteActivity(ctx, step, StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // WorkflowID is the id of a pipeline's workflow: there is one for each pipeline.

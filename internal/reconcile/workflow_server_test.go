@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,6 +74,46 @@ func TestServerRunsPipelines(t *testing.T) {
 		t.Errorf("got %v (class %v, exit code %d), want a breach with exit code 4", err, failure.Of(err), failure.ExitCode(err))
 	}
 	record(t, c, "breach")
+}
+
+// TestServerFollows has a workflow stay over batches, requests and a failure, and then ends it.
+func TestServerFollows(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 1, fail: map[string][]error{"4 merge": {&Breach{Step: "merge"}}}}
+	c := serveSteps(t, t.TempDir(), steps)
+	runner := NewWorkflowRunner(c)
+	grow := func(to uint64) { steps.mu.Lock(); steps.backlog = to; steps.mu.Unlock() }
+	if err := runner.Follow(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	steps.await("publish", 1)
+	grow(2)
+	if err := runner.Wake(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	steps.await("publish", 2)
+	grow(3)
+	if result, err := runner.Run(t.Context(), "orders"); err != nil || result.Runs < 1 { // run 2 may be on its way yet
+		t.Fatalf("asked while it follows: %+v, %v", result, err)
+	}
+	if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2, 3}) {
+		t.Fatalf("published %v when the answer came", got)
+	}
+	grow(4)
+	if _, err := runner.Run(t.Context(), "orders"); failure.ExitCode(err) != 4 {
+		t.Fatalf("asked while it follows: %v, want the breach", err)
+	}
+	if result, err := runner.Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
+		t.Fatalf("asked again: %+v, %v", result, err)
+	}
+	if err := runner.Unfollow(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	record(t, c, "followed")
+	grow(5)
+	if result, err := runner.Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
+		t.Fatalf("run without following: %+v, %v", result, err)
+	}
 }
 
 func TestServerCancelsWithItsCaller(t *testing.T) {

@@ -1,0 +1,142 @@
+package reconcile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/fold"
+)
+
+// pendingState is what earlier runs merged but had not indexed when this run's prefetch began: a row for each row of
+// the delta, in the same order, all null where none of those runs touched the key.
+type pendingState struct {
+	path string // a scratch file
+}
+
+func (p *pendingState) remove() {
+	if p != nil {
+		_ = os.Remove(p.path)
+	}
+}
+
+// pending reads the parts of those runs; it is nil when there are none.
+func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run) (*pendingState, error) {
+	runs, err := e.pendingRuns(ctx, run)
+	if err != nil || len(runs) == 0 {
+		return nil, err
+	}
+	keys, err := e.deltaKeys(ctx, plan, run)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(e.Scratch, "pending-*.parquet")
+	if err != nil {
+		return nil, fmt.Errorf("write scratch: %w", err)
+	}
+	defer file.Close()
+	p := &pendingState{path: file.Name()}
+	if err := e.writePending(ctx, plan, runs, keys, file); err != nil {
+		p.remove()
+		return nil, fmt.Errorf("read what is not indexed yet: %w", err)
+	}
+	return p, nil
+}
+
+// writePending walks the delta's keys and the runs' parts together: both are sorted by key.
+func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, runs []Run, keys [][]byte, to io.Writer) error {
+	fields := stateFields(plan)
+	out, err := column.NewParquetWriter(to, fields)
+	if err != nil {
+		return err
+	}
+	readers := make([]*pendingReader, len(runs))
+	for i := range runs {
+		readers[i] = &pendingReader{partReader: e.partReader(ctx, plan, &runs[i])}
+	}
+	defer func() {
+		for _, r := range readers {
+			r.close()
+		}
+	}()
+	row := column.NewVectors(typesOf(fields), window)
+	for i, key := range keys {
+		if err := appendNewest(readers, key, row, i%window); err != nil {
+			return err
+		}
+		if i%window == window-1 || i == len(keys)-1 {
+			if err := errors.Join(ctx.Err(), out.WriteGroup(row)); err != nil {
+				return err
+			}
+			resetRow(row)
+		}
+	}
+	return out.Close()
+}
+
+// appendNewest appends the key's record in the newest run that has one, or nulls. The readers stand newest first.
+func appendNewest(readers []*pendingReader, key []byte, row []column.Vector, i int) error {
+	for _, r := range readers {
+		found, err := r.seek(key)
+		if err != nil {
+			return err
+		}
+		if found {
+			return decode(r.record, row, i, r.entry)
+		}
+	}
+	for c := range row {
+		row[c].AppendNull()
+	}
+	return nil
+}
+
+// pendingReader walks one run's records along ascending keys.
+type pendingReader struct {
+	*partReader
+	entry artifact.Entry
+	begun bool
+	ended bool
+}
+
+// seek moves on to the first record at or after the key and reports whether it is the key's.
+func (r *pendingReader) seek(key []byte) (bool, error) {
+	for !r.ended && (!r.begun || bytes.Compare(r.entry.Key, key) < 0) {
+		entry, err := r.next()
+		r.begun = true
+		if errors.Is(err, io.EOF) {
+			r.ended = true
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+		r.entry = entry
+	}
+	return !r.ended && bytes.Equal(r.entry.Key, key), nil
+}
+
+// stateSQL is the state that merge sees: what is pending where there is such a record, else what prefetch brought.
+func (e *Engine) stateSQL(plan *fold.Plan, run *Run, pending *pendingState) string {
+	fields := stateFields(plan)
+	if pending == nil {
+		return e.tableSQL(run.State, fields)
+	}
+	waiting := "SELECT * FROM read_parquet(" + duck.Literal(pending.path) + ")"
+	if len(run.State) == 0 {
+		return waiting
+	}
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		name := column.QuoteIdentifier(f.Name)
+		list[i] = fmt.Sprintf("CASE WHEN p.%s IS NULL THEN s.%s ELSE p.%s END AS %s", column.QuoteIdentifier(fold.EventCount), name, name, name)
+	}
+	return fmt.Sprintf("SELECT %s FROM (%s) AS p POSITIONAL JOIN (%s) AS s", strings.Join(list, ", "), waiting, e.tableSQL(run.State, fields))
+}

@@ -1,0 +1,198 @@
+// The lanes in virtual time: what is in flight at a time, and what a run that stands still holds up.
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/testsuite"
+
+	"bursar/internal/failure"
+	"bursar/internal/temporal"
+)
+
+// meeting lets nobody go on before all of its members have come.
+func meeting(members ...string) map[string]func(context.Context) error {
+	var all sync.WaitGroup
+	all.Add(len(members))
+	hold := map[string]func(context.Context) error{}
+	for _, name := range members {
+		hold[name] = func(context.Context) error {
+			all.Done()
+			all.Wait()
+			return nil
+		}
+	}
+	return hold
+}
+
+func TestThreeLanesAreInFlight(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 7, hold: meeting("1 index", "2 merge", "3 prefetch", "4 reduce", "5 reduce")}
+	env, _ := virtualRun(t, steps)
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLaneHoldsBackLaterRuns blocks each lane in turn: the other runs come as far as that lane, and no further.
+func TestLaneHoldsBackLaterRuns(t *testing.T) {
+	t.Parallel()
+	for i, blocked := range StepNames {
+		if !inLane(blocked) {
+			continue
+		}
+		t.Run(blocked, func(t *testing.T) {
+			t.Parallel()
+			steps := &scriptedSteps{backlog: 9}
+			before := StepNames[i-1]
+			steps.hold = map[string]func(context.Context) error{
+				"1 " + blocked: func(context.Context) error {
+					steps.await(before, MaxInFlight)
+					if got := steps.called(blocked); len(got) != 1 {
+						return fmt.Errorf("%s is called for runs %v while run 1 is in it", blocked, got)
+					}
+					if got := steps.called("reduce"); len(got) > MaxInFlight {
+						return fmt.Errorf("runs %v are in flight", got)
+					}
+					return nil
+				},
+			}
+			env, _ := virtualRun(t, steps)
+			if err := env.GetWorkflowError(); err != nil {
+				t.Fatal(err)
+			}
+			if got := steps.called("publish"); !slices.IsSorted(got) || len(got) != 9 {
+				t.Errorf("published %v", got)
+			}
+		})
+	}
+}
+
+// TestEarlierRunsLandAfterAFailure: runs before the one that fails are published, later ones are not merged.
+func TestEarlierRunsLandAfterAFailure(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 6, fail: map[string][]error{"3 merge": {&Breach{Step: "merge"}}}}
+	env, _ := virtualRun(t, steps)
+	if err := temporal.Received(env.GetWorkflowError()); failure.ExitCode(err) != 4 {
+		t.Errorf("got %v, want a breach", err)
+	}
+	if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2}) {
+		t.Errorf("published %v, want runs 1 and 2", got)
+	}
+	if got := steps.called("merge"); !slices.Equal(got, []uint64{1, 2, 3}) {
+		t.Errorf("merged %v, want runs 1 to 3", got)
+	}
+}
+
+// followed runs the following workflow; at each moment of virtual time something happens to it. It is cancelled an hour in.
+func followed(t *testing.T, steps Steps, moments map[time.Duration]func(*testsuite.TestWorkflowEnvironment)) {
+	t.Helper()
+	env := virtualEnvironment(steps)
+	for at, what := range moments {
+		env.RegisterDelayedCallback(func() { what(env) }, at)
+	}
+	env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
+	env.ExecuteWorkflow(Reconcile, WorkflowInput{Pipeline: "orders", Follow: true})
+	if !env.IsWorkflowCompleted() {
+		t.Fatal("the workflow has not completed")
+	}
+	if err := temporal.Received(env.GetWorkflowError()); !errors.Is(err, context.Canceled) {
+		t.Errorf("the workflow ended with %v, not by being cancelled", err)
+	}
+}
+
+func TestFollowingGoesOnWhenABatchIsSealed(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 2}
+	grow := func(to uint64) { steps.mu.Lock(); steps.backlog = to; steps.mu.Unlock() }
+	followed(t, steps, map[time.Duration]func(*testsuite.TestWorkflowEnvironment){
+		10 * time.Second: func(env *testsuite.TestWorkflowEnvironment) { grow(3); env.SignalWorkflow(SealedSignal, nil) },
+		11 * time.Second: func(*testsuite.TestWorkflowEnvironment) {
+			if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2, 3}) {
+				t.Errorf("published %v a second after the signal", got)
+			}
+			grow(4) // and the signal is lost
+		},
+		11*time.Second + idle: func(*testsuite.TestWorkflowEnvironment) {
+			if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2, 3, 4}) {
+				t.Errorf("published %v without a signal", got)
+			}
+		},
+	})
+}
+
+func TestFollowingBacksOffByClass(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("cause")
+	for _, tt := range []struct {
+		name     string
+		err      error
+		least    int // attempts within the hour
+		most     int
+		asked    int // and after being asked once more
+		exitCode int
+	}{
+		{"transient is tried again and again", failure.Wrap(failure.Transient, cause), 100, 300, 0, 1},
+		{"data waits to be asked", failure.Wrap(failure.Data, cause), 1, 1, 2, 1},
+		{"a breach waits to be asked", &Breach{Step: "merge"}, 1, 1, 2, 4},
+		{"a bug waits to be asked", cause, 1, 1, 2, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			steps := &scriptedSteps{backlog: 1, fail: map[string][]error{"1 merge": slices.Repeat([]error{tt.err}, 10000)}}
+			answer := &updateAnswer{}
+			followed(t, steps, map[time.Duration]func(*testsuite.TestWorkflowEnvironment){
+				20 * time.Minute: func(env *testsuite.TestWorkflowEnvironment) { env.SignalWorkflow(SealedSignal, nil) },
+				59 * time.Minute: func(env *testsuite.TestWorkflowEnvironment) {
+					if n := steps.attempts("1 merge"); n < tt.least || n > tt.most {
+						t.Errorf("%d attempts within the hour, want %d to %d", n, tt.least, tt.most)
+					}
+					env.UpdateWorkflow(workOffUpdate, "", answer)
+				},
+			})
+			if tt.asked > 0 && steps.attempts("1 merge") != tt.asked {
+				t.Errorf("%d attempts after being asked, want %d", steps.attempts("1 merge"), tt.asked)
+			}
+			if err := temporal.Received(answer.err); !answer.done || failure.ExitCode(err) != tt.exitCode || err.Error() != tt.err.Error() {
+				t.Errorf("who asked was told %v", answer.err)
+			}
+		})
+	}
+}
+
+func TestFollowingAnswersWhoAsks(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{}
+	answer := &updateAnswer{}
+	followed(t, steps, map[time.Duration]func(*testsuite.TestWorkflowEnvironment){
+		time.Minute / 2: func(env *testsuite.TestWorkflowEnvironment) {
+			steps.mu.Lock()
+			steps.backlog = 3
+			steps.mu.Unlock()
+			env.UpdateWorkflow(workOffUpdate, "", answer)
+		},
+	})
+	if result, ok := answer.result.(WorkflowResult); !ok || result.Runs != 3 || answer.err != nil {
+		t.Errorf("who asked was told %+v, %v", answer.result, answer.err)
+	}
+}
+
+// updateAnswer is what a request to a workflow gets.
+type updateAnswer struct {
+	done   bool
+	result any
+	err    error
+}
+
+func (a *updateAnswer) Accept()          {}
+func (a *updateAnswer) Reject(err error) { a.err = err }
+func (a *updateAnswer) Complete(result any, err error) {
+	a.done, a.result, a.err = true, result, err
+}

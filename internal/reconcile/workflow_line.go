@@ -1,0 +1,108 @@
+// The assembly line: up to MaxInFlight runs at a time, each in another lane.
+
+package reconcile
+
+import "go.temporal.io/sdk/workflow"
+
+// manager is the state of one execution of Reconcile.
+type manager struct {
+	in       WorkflowInput
+	runs     int // published in this execution
+	failures int // in a row
+
+	asked    int   // requests to work off the backlog
+	answered int   // of them, those that came before the last pass began
+	outcome  error // of the last pass
+	awake    bool  // a batch was sealed, or a request came, since the last pass began
+	leaving  bool  // this execution makes no more passes
+}
+
+// pass works the backlog off, and answers the requests that came before.
+func (m *manager) pass(ctx workflow.Context) error {
+	asked := m.asked
+	m.awake = false
+	err := m.workOff(ctx)
+	m.outcome, m.answered = err, asked
+	return err
+}
+
+// line is one pass over the backlog.
+type line struct {
+	last   uint64            // the last run that was planned
+	flying int               // runs that are under way
+	passed map[string]uint64 // by step: the last run that has passed it
+	broken uint64            // the first run that failed, 0 if none has
+	err    error             // its error
+}
+
+// workOff plans runs and moves them along until there is no backlog, and returns the error of the first run that failed. Runs
+// before that one are carried on to their end; those after it wait for the next pass.
+func (m *manager) workOff(ctx workflow.Context) error {
+	l := &line{passed: map[string]uint64{}}
+	var failed error
+	for l.broken == 0 && m.runs+l.flying < runsPerExecution {
+		var next NextResult
+		in := NextInput{Pipeline: m.in.Pipeline, After: l.last}
+		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
+			break
+		}
+		l.start(ctx, m, next.Ref)
+		if failed = workflow.Await(ctx, func() bool { return l.flying < MaxInFlight || l.broken > 0 }); failed != nil {
+			break
+		}
+	}
+	// What is under way ends by itself, also when the workflow is cancelled: its activities are then.
+	landed, _ := workflow.NewDisconnectedContext(ctx)
+	if err := workflow.Await(landed, func() bool { return l.flying == 0 }); err != nil {
+		return err
+	}
+	if l.err != nil {
+		return l.err
+	}
+	return failed
+}
+
+// start sends a run down the line.
+func (l *line) start(ctx workflow.Context, m *manager, ref RunRef) {
+	if l.last == 0 {
+		for _, step := range StepNames {
+			l.passed[step] = ref.Run - 1
+		}
+	}
+	l.last = ref.Run
+	l.flying++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { l.flying-- }()
+		for _, step := range StepNames {
+			if err := l.carry(ctx, ref, step); err != nil {
+				if l.broken == 0 || ref.Run < l.broken {
+					l.broken, l.err = ref.Run, err
+				}
+				return
+			}
+			if l.broken > 0 && l.broken < ref.Run {
+				return
+			}
+		}
+		m.runs++
+		m.failures = 0
+	})
+}
+
+// carry takes a run through one step, in its turn.
+func (l *line) carry(ctx workflow.Context, ref RunRef, step string) error {
+	if inLane(step) {
+		gone := func() bool { return l.broken > 0 && l.broken < ref.Run }
+		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || gone() }); err != nil {
+			return err
+		}
+		if gone() {
+			return l.err
+		}
+	}
+	if err := workflow.ExecuteActivity(stepContext(ctx), step, StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
+		return err
+	}
+	l.passed[step] = ref.Run
+	return nil
+}
