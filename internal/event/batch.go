@@ -39,18 +39,20 @@ type Batch struct {
 type File struct {
 	Number uint64 `json:"file"` // from 1 within the stream
 	Name   string `json:"name"`
-	Digest string `json:"digest"` // SHA-256 of the file as it was handed in
+	Digest string `json:"digest"` // SHA-256 of the file as it was handed in; empty where it was received in requests
 	Bytes  int64  `json:"bytes"`
 	Batch  uint64 `json:"batch"`
 	Rows   int64  `json:"rows"`
 	Header string `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
+	Format string `json:"format,omitempty"` // where it is not the stream's: requests are JSON lines in every stream
 }
 
 // streamState is what the catalog keeps of a stream.
 type streamState struct {
 	Batches uint64           `json:"batches"`
 	Files   uint64           `json:"files"`
-	Merges  uint64           `json:"merges"` // compactions of the duplicate memory so far: they name its objects
+	Merges  uint64           `json:"merges"`           // compactions of the duplicate memory so far: they name its objects
+	Spools  uint64           `json:"spools,omitempty"` // the last spool of live intake that was sealed
 	Columns []Definition     `json:"columns"`
 	Memory  []memory.RunInfo `json:"memory"`
 }

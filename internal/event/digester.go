@@ -14,7 +14,7 @@ type digester struct {
 	id     []int    // positions of the identity's columns; nil if it is derived
 	seeds  []uint64 // what stands for each column
 
-	file        *File // whose occurrences are counted
+	within      any // the file or request whose occurrences are counted
 	occurrences map[column.Digest]uint32
 }
 
@@ -58,17 +58,17 @@ func (d *digester) digest(p *part, rows int) {
 }
 
 // identify derives the identities that need it, in order of arrival, and hands the entry of each kept row to add.
-func (d *digester) identify(p *part, file *File, rows []int64, add func(memory.Entry)) error {
+func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add func(memory.Entry)) error {
 	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
 	for r, row := range rows {
 		if d.id == nil {
-			p.ids[r] = d.derive(p.digests[r], file, row)
+			p.ids[r] = d.derive(p.digests[r], seg, block, row)
 			derived.AppendText([]byte(p.ids[r].String()))
 		}
 		if !p.keep[r] {
 			continue
 		}
-		place, err := memory.PlaceOf(file.Number, uint64(row))
+		place, err := memory.PlaceOf(seg.file.Number, uint64(row))
 		if err != nil {
 			return err
 		}
@@ -80,15 +80,16 @@ func (d *digester) identify(p *part, file *File, rows []int64, add func(memory.E
 	return nil
 }
 
-// derive makes the identity of a stream that has none: `_row` from the file's digest and the row, `_content` from the row's
-// content and how often the file has held it so far.
-func (d *digester) derive(content column.Digest, file *File, row int64) column.Digest {
+// derive makes the identity of a stream that has none: `_row` from the digest of the file or request and the row in it,
+// `_content` from the row's content and how often the file or request has held it so far.
+func (d *digester) derive(content column.Digest, seg *segment, block int, row int64) column.Digest {
 	if d.stream.ID[0] == project.RowID {
-		buffer := append([]byte(file.Digest), 0)
-		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(row)))
+		from := seg.sourceOf(block, row)
+		buffer := append([]byte(from.digest), 0)
+		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(from.line)))
 	}
-	if d.file != file {
-		d.file, d.occurrences = file, map[column.Digest]uint32{}
+	if within := seg.within(row); d.within != within {
+		d.within, d.occurrences = within, map[column.Digest]uint32{}
 	}
 	d.occurrences[content]++
 	var buffer []byte

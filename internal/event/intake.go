@@ -64,6 +64,7 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 	if err != nil {
 		return Result{}, err
 	}
+	defer w.computer.close()
 	defer w.close()
 	var unread error
 	err = w.flow(ctx, func(ctx context.Context) error {
@@ -104,6 +105,16 @@ func readable(path string) error {
 
 // begin reads what the catalog knows of the stream and opens the duplicate memory.
 func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*work, error) {
+	w, err := in.beginAt(ctx, s, o, in.Now())
+	if err != nil {
+		return nil, err
+	}
+	w.computer = newComputer(in, s)
+	return w, nil
+}
+
+// beginAt is begin for a batch whose dedupe window counts from a time of receipt. Its computer is the caller's.
+func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, received time.Time) (*work, error) {
 	var state streamState
 	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		_, err := tx.Get(streamKey(s.Name), &state)
@@ -119,7 +130,7 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 	if err != nil {
 		return nil, err
 	}
-	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: in.Now().UTC().Truncate(time.Microsecond)}
+	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: received.UTC().Truncate(time.Microsecond)}
 	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s)}
 	if err := w.sweep(ctx); err != nil {
 		return nil, err
@@ -133,7 +144,6 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 		return nil, errors.Join(err, w.memory.Close())
 	}
 	w.digester = newDigester(s)
-	w.computer = newComputer(in, s)
 	return w, nil
 }
 

@@ -44,19 +44,35 @@ func (l *lane) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
 	return l.end()
 }
 
-// write sums and stores a segment's accepted rows and gives its blocks back.
+// write sums and stores a segment's accepted rows and gives its blocks back. Small segments wait for each other, as a row
+// group of few rows is dear to write and to read.
 func (l *lane) write(ctx context.Context, seg *segment) error {
-	l.reset(seg.rows)
+	l.makeColumns(seg.rows)
 	for i, block := range seg.blocks {
 		l.gather(seg, &seg.parts[i], block.Rows)
 		if seg.in != nil {
 			seg.in.Recycle(block)
 		}
 	}
-	if l.columns[0].Len() == 0 || l.w.options.DryRun {
+	if l.columns[0].Len() < segmentRows && !l.w.options.DryRun {
+		return nil
+	}
+	return l.flush(ctx)
+}
+
+// flush writes the row group at hand.
+func (l *lane) flush(ctx context.Context) error {
+	if l.columns == nil || l.columns[0].Len() == 0 {
+		return nil
+	}
+	defer l.reset()
+	if l.w.options.DryRun {
 		return nil
 	}
 	if l.out == nil {
@@ -74,15 +90,20 @@ func (l *lane) write(ctx context.Context, seg *segment) error {
 	return nil
 }
 
-// reset empties the row group at hand; its memory is made by the first segment, most often the largest.
-func (l *lane) reset(rows int) {
-	if l.columns == nil {
-		types := make([]column.Type, len(l.fields))
-		for i, f := range l.fields {
-			types[i] = f.Type
-		}
-		l.columns = column.NewVectors(types, rows)
+// makeColumns makes the memory of a row group for the first segment, most often the largest.
+func (l *lane) makeColumns(rows int) {
+	if l.columns != nil {
+		return
 	}
+	types := make([]column.Type, len(l.fields))
+	for i, f := range l.fields {
+		types[i] = f.Type
+	}
+	l.columns = column.NewVectors(types, rows)
+}
+
+// reset empties the row group at hand.
+func (l *lane) reset() {
 	for i := range l.columns {
 		l.columns[i].Reset()
 	}

@@ -27,6 +27,9 @@ type Rejected struct {
 	Raw    string `json:"raw"`              // the row as it stood in the file
 	Bytes  []byte `json:"bytes,omitempty"`  // in place of Raw where it is not UTF-8
 	Object string `json:"object,omitempty"` // in place of Raw where the row is longer than a line may be: the object that holds it
+
+	Request string `json:"request,omitempty"` // digest of the request that brought the row, where that identifies it
+	Line    int64  `json:"line,omitempty"`    // of the row in that request
 }
 
 // reject is a row on its way into quarantine.
@@ -35,6 +38,7 @@ type reject struct {
 	Column, Reason string
 	raw            []byte
 	rawFile        string
+	from           source // where a request brought the row
 }
 
 // quarantineWriter writes a batch's rejected rows: JSON lines, compressed.
@@ -64,7 +68,7 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	if q.err != nil {
 		return q.err
 	}
-	row := Rejected{Batch: q.w.batch.Batch, File: file.Name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason}
+	row := Rejected{Batch: q.w.batch.Batch, File: file.Name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line}
 	switch kept := q.w.keptAs(file, r.Row); {
 	case kept != "":
 		row.Object = kept

@@ -24,6 +24,7 @@ func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Resu
 	if err != nil {
 		return Result{}, err
 	}
+	defer w.computer.close()
 	defer w.close()
 	err = w.flow(ctx, func(ctx context.Context) error {
 		for _, b := range batches {
@@ -69,6 +70,7 @@ func (w *work) retryBatch(ctx context.Context, b Batch) error {
 		}
 		for _, block := range blocks {
 			seg.blocks = append(seg.blocks, block)
+			seg.sources = append(seg.sources, source{row.Request, row.Line})
 			seg.rows += len(block.Rows)
 		}
 		if size += len(row.Raw) + len(row.Bytes); size < retryBytes {
@@ -86,7 +88,11 @@ func (w *work) retryBatch(ctx context.Context, b Batch) error {
 func (w *work) parseAgain(file *File, row Rejected) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
 	if row.Object == "" {
-		blocks, err := w.plan.Parse(append(raw, '\n'), []byte(file.Header), row.Row)
+		plan, err := w.planOf(file)
+		if err != nil {
+			return nil, err
+		}
+		blocks, err := plan.Parse(append(raw, '\n'), []byte(file.Header), row.Row)
 		if err != nil || count(blocks) > 0 {
 			return blocks, err
 		}

@@ -76,16 +76,18 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 			return err
 		}
 	}
-	w.state.Files += uint64(len(w.files))
-	w.state.Columns = w.batch.Columns
-	return w.in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+	var state streamState
+	err := w.in.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		if state, err = w.next(tx, number); err != nil {
+			return err
+		}
 		if number != 0 {
 			if err := tx.Put(batchKey(w.stream.Name, number), w.batch); err != nil {
 				return err
 			}
 		}
 		for _, f := range w.files {
-			if err := w.putFile(tx, f); err != nil {
+			if err := w.putFile(tx, f, number); err != nil {
 				return err
 			}
 		}
@@ -94,15 +96,49 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 				return err
 			}
 		}
-		return tx.Put(streamKey(w.stream.Name), w.state)
+		if err := w.rememberAnswers(tx); err != nil {
+			return err
+		}
+		return tx.Put(streamKey(w.stream.Name), state)
 	})
+	if err == nil {
+		w.state = state
+	}
+	return err
 }
 
-func (w *work) putFile(tx catalog.Tx, f *File) error {
+// next is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
+// its duplicate memory, so nothing may be sealed then (rule 1).
+func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
+	var state streamState
+	if _, err := tx.Get(streamKey(w.stream.Name), &state); err != nil {
+		return state, err
+	}
+	if state.Batches != w.state.Batches || state.Files != w.state.Files || state.Spools != w.state.Spools {
+		return state, fmt.Errorf("bug: another intake of %s sealed a batch meanwhile", w.stream.Name)
+	}
+	state.Files += uint64(len(w.files))
+	state.Columns = w.batch.Columns
+	if w.spool != 0 {
+		state.Spools = w.spool
+	}
+	if number != 0 {
+		state.Batches = number
+		if w.batch.Memory != nil {
+			state.Memory = append(state.Memory, *w.batch.Memory)
+		}
+	}
+	return state, nil
+}
+
+func (w *work) putFile(tx catalog.Tx, f *File, number uint64) error {
+	if w.spool != 0 && number == 0 { // nothing refers to a spool of which nothing is left
+		return nil
+	}
 	if err := tx.Put(fileNumberKey(w.stream.Name, f.Number), f); err != nil {
 		return err
 	}
-	if w.broken[f] { // handed in again it must fail again
+	if w.spool != 0 || w.broken[f] { // nobody hands a spool in; and a broken file must fail again
 		return nil
 	}
 	if err := tx.Put(fileSizeKey(w.stream.Name, f.Bytes), struct{}{}); err != nil {
@@ -119,10 +155,6 @@ func (w *work) writeObjects(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.batch.Memory != nil {
-		w.state.Memory = append(w.state.Memory, *w.batch.Memory)
-	}
-	w.state.Batches = w.batch.Batch
 	text, err := json.MarshalIndent(w.batch, "", "  ")
 	if err != nil {
 		return err

@@ -18,8 +18,12 @@ const segmentRows = 1 << 17
 
 // segment is a run of rows of one file on its way through the flow.
 type segment struct {
-	in      *scan.File // where the blocks' memory goes back to; nil for rows that are retried
+	in      *scan.File // where the blocks' memory goes back to; nil for rows that are retried or were received
 	file    *File
+	text    []byte   // JSON lines that are still to be parsed
+	first   int64    // the line at which text starts
+	asks    []*ask   // the requests that the text is made of
+	sources []source // one a block, of rows that are retried
 	blocks  []*scan.Block
 	rows    int
 	parts   []part // one a block
@@ -75,7 +79,7 @@ func (w *work) remember(ctx context.Context) error {
 	if w.options.DryRun || w.known.Len() == 0 {
 		return nil
 	}
-	run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+"ids", w.received)
+	run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+"ids", w.batch.Sealed)
 	w.batch.Memory = &run
 	return err
 }
@@ -94,8 +98,9 @@ func (w *work) send(ctx context.Context, seg *segment) error {
 	}
 }
 
+// judgeAll hands judged segments to the lanes in turn. Small ones go to the same lane until it has enough for a row group.
 func (w *work) judgeAll(ctx context.Context) error {
-	next := 0
+	next, given := 0, 0
 	for seg := range w.segments {
 		<-seg.ready
 		if seg.err != nil {
@@ -104,18 +109,28 @@ func (w *work) judgeAll(ctx context.Context) error {
 		if err := w.judge(ctx, seg); err != nil {
 			return err
 		}
+		for _, a := range seg.asks {
+			a.step()
+		}
 		select {
 		case w.lanes[next].segments <- seg:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		next = (next + 1) % laneCount
+		if given += seg.rows; given >= segmentRows {
+			next, given = (next+1)%laneCount, 0
+		}
 	}
 	return nil
 }
 
 // prepare computes columns and digests rows: all that needs no order.
 func (w *work) prepare(ctx context.Context, seg *segment) error {
+	if seg.text != nil {
+		if err := w.parse(seg); err != nil {
+			return err
+		}
+	}
 	seg.parts = make([]part, len(seg.blocks))
 	for i, block := range seg.blocks {
 		p := &seg.parts[i]
@@ -155,9 +170,11 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 			switch verdict.Kind {
 			case memory.New:
 				w.batch.Accepted++
+				seg.tell(block.Rows[r], verdict.Kind)
 				continue
 			case memory.Duplicate:
 				w.batch.Duplicates++
+				seg.tell(block.Rows[r], verdict.Kind)
 			case memory.Conflict:
 				reason, err := w.conflict(verdict.First)
 				if err != nil {
@@ -169,9 +186,11 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 		}
 		w.batch.Rows += int64(len(block.Rows) + len(block.Rejects))
 		w.batch.Extra += block.Extra
+		seg.source(i, p.rejects)
 		if err := w.quarantine(ctx, seg.file, p.rejects); err != nil {
 			return err
 		}
+		seg.tellRejects(p.rejects)
 	}
 	return nil
 }
@@ -182,7 +201,7 @@ func (w *work) collect(seg *segment) error {
 	seg.entries = slices.Grow(seg.entries, seg.rows)
 	for i, block := range seg.blocks {
 		p := &seg.parts[i]
-		if err := w.digester.identify(p, seg.file, block.Rows, func(e memory.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
+		if err := w.digester.identify(p, seg, i, block.Rows, func(e memory.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,9 @@ type work struct {
 	broken   map[*File]bool // files that could not be read to their end: not remembered as taken
 	retries  []uint64       // batches whose quarantine this one takes up
 	repeated int64          // rows of files that were taken in before
+	spool    uint64         // the spool that the batch's requests lie in; 0 for a batch of files
+	keyed    []*ask         // requests whose answers are remembered by their keys
+	requests *scan.Plan     // what reads JSON lines, whatever the stream's files are; nil until needed
 
 	mu    sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
 	files []*File
@@ -50,7 +53,6 @@ type work struct {
 
 func (w *work) close() {
 	_ = w.memory.Close() // only reads
-	w.computer.close()
 	if w.rejects != nil {
 		w.rejects.abort()
 	}

@@ -26,6 +26,7 @@ type Stream struct {
 	Columns []Column      // in declared order
 	Totals  []Total       // in declared order
 	Dedupe  time.Duration // how long an id is remembered by receipt; 0 is forever
+	Seal    Seal
 
 	lines  lines // where each key stands in File
 	broken bool  // the file has errors, so that binding its expressions would only repeat them
@@ -46,6 +47,16 @@ type CSV struct {
 	Delimiter byte // ',' by default
 	Header    bool // true by default; without a header columns are taken by position
 }
+
+// Seal says when a batch of events that arrive one by one is sealed: at whichever comes first.
+type Seal struct {
+	Every  time.Duration // after its first event
+	Events int64         // when it has about so many
+	Bytes  int64         // or so many bytes of requests
+}
+
+// DefaultSeal is what a stream declares that says nothing of it.
+var DefaultSeal = Seal{Every: time.Second, Events: 1_000_000, Bytes: 256_000_000}
 
 // Column is one typed column of a stream.
 type Column struct {

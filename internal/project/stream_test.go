@@ -23,10 +23,14 @@ columns:
   fee: {type: "decimal(18,2)", decimal: ",", group: " "}
   net: {type: "decimal(18,4)", is: "fee * 0.98"}
 dedupe: 30d
+seal: {every: 500ms, bytes: 64MB}
 `))
 	wantErrors(t, errs, "streams/fees.yaml:4: no column `Ref` in stream fees; did you mean `ref`?")
 	if s.Dedupe != 30*24*time.Hour || s.CSV != (CSV{Delimiter: ';', Header: true}) || s.Line != 1 {
 		t.Errorf("got %+v", s)
+	}
+	if want := (Seal{Every: 500 * time.Millisecond, Events: 1_000_000, Bytes: 64_000_000}); s.Seal != want {
+		t.Errorf("seal is %+v, want %+v", s.Seal, want)
 	}
 	zone, _ := time.LoadLocation("Europe/Prague")
 	want := []Column{
@@ -48,6 +52,9 @@ func TestGoodStream(t *testing.T) {
 	t.Parallel()
 	s, errs := parseStream("streams/payments.yaml", []byte(goodStream))
 	wantErrors(t, errs)
+	if s.Seal != DefaultSeal {
+		t.Errorf("seal is %+v, want %+v", s.Seal, DefaultSeal)
+	}
 	if got := s.Column("order_id").From; !reflect.DeepEqual(got, []string{"data", "order", "id"}) {
 		t.Errorf("from is %q", got)
 	}
@@ -69,6 +76,15 @@ func TestBrokenStream(t *testing.T) {
 		{"totals:", "dedupe: 30\ntotals:", "16: `dedupe` must be text"},
 		{"totals:", "dedupe: 0d\ntotals:", "16: `dedupe` is `0d`: use forever, days such as 30d or hours such as 12h"},
 		{"totals:", "dedupe: 99999d\ntotals:", "16: `dedupe` is longer than 36500d"},
+		{"totals:", "seal: 1s\ntotals:", "16: `seal` must be a mapping of keys to values"},
+		{"totals:", "seal: {evry: 1s}\ntotals:", "16: unknown key `evry`; did you mean `every`?"},
+		{"totals:", "seal: {every: 1d}\ntotals:", "16: `every` is `1d`: use a time from 100ms to 24h"},
+		{"totals:", "seal:\n  every: 99ms\ntotals:", "17: `every` is `99ms`: use a time from 100ms to 24h"},
+		{"totals:", "seal: {every: 25h}\ntotals:", "16: `every` is `25h`: use a time from 100ms to 24h"},
+		{"totals:", "seal: {every: 1}\ntotals:", "16: `every` must be text"},
+		{"totals:", "seal: {events: 0}\ntotals:", "16: `events` must be a whole number from 1 to 100000000"},
+		{"totals:", "seal: {bytes: 1KB}\ntotals:", "16: `bytes` is `1KB`: use a size from 1MB to 10GB"},
+		{"totals:", "seal: {bytes: 11GB}\ntotals:", "16: `bytes` is `11GB`: use a size from 1MB to 10GB"},
 		{"totals:", "partitions: 4\ntotals:", "16: unknown key `partitions`"},
 		{"id: event_id", "id: [event_id, _row]", "3: `id` `_row` stands alone"},
 		{"id: event_id", "id:\n  - event_id\n  - event_id", "5: `id` lists `event_id` twice"},

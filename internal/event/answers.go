@@ -1,0 +1,173 @@
+package event
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+)
+
+// AnswersKept is how long the answer to a request with a key is remembered after its batch was sealed. Within it the
+// same request gets the same answer; after it the request is judged again, and finds its events to be duplicates.
+const AnswersKept = 24 * time.Hour
+
+// ErrKeyReused says that a key came before with another body. Class Data.
+var ErrKeyReused = failure.Wrap(failure.Data, errors.New("the idempotency key was used before for a request with another body"))
+
+// remembered is an answer in the catalog.
+type remembered struct {
+	Spool  uint64    `json:"spool"`
+	At     time.Time `json:"at"`
+	Digest string    `json:"digest"` // of the request's body
+	Answer Answer    `json:"answer"`
+}
+
+// rememberedKeys lists what a spool's batch remembers, so that it can be forgotten.
+type rememberedKeys struct {
+	At   time.Time `json:"at"`
+	Keys []string  `json:"keys"`
+}
+
+// answerKey is a document named by a digest: keys are the senders' own, and may hold anything.
+func answerKey(stream, hashed string) string { return "answer/" + stream + "/" + hashed }
+
+func hashKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:16])
+}
+
+func answersPrefix(stream string) string { return "answers/" + stream + "/" }
+
+// rememberAnswers writes the batch's answers, and forgets some of those whose time is over.
+func (w *work) rememberAnswers(tx catalog.Tx) error {
+	if len(w.keyed) == 0 {
+		return nil
+	}
+	list := rememberedKeys{At: w.batch.Sealed}
+	for _, a := range w.keyed {
+		hashed := hashKey(a.key)
+		list.Keys = append(list.Keys, hashed)
+		r := remembered{Spool: w.spool, At: w.batch.Sealed, Digest: a.digest, Answer: a.answer}
+		if err := tx.Put(answerKey(w.stream.Name, hashed), r); err != nil {
+			return err
+		}
+	}
+	if err := tx.Put(fmt.Sprintf("%s%08d", answersPrefix(w.stream.Name), w.spool), list); err != nil {
+		return err
+	}
+	return w.forgetAnswers(tx)
+}
+
+// errEnough ends a listing.
+var errEnough = errors.New("enough")
+
+// forgetAnswers removes the answers of a few batches whose time is over. Each batch that adds answers removes more than
+// it adds lists, so that they do not pile up.
+func (w *work) forgetAnswers(tx catalog.Tx) error {
+	var old []string
+	before := w.batch.Sealed.Add(-AnswersKept)
+	err := tx.List(answersPrefix(w.stream.Name), func(key string, value json.RawMessage) error {
+		var list rememberedKeys
+		if err := json.Unmarshal(value, &list); err != nil {
+			return err
+		}
+		if len(old) == 4 || !list.At.Before(before) {
+			return errEnough
+		}
+		old = append(old, key)
+		return w.forget(tx, list.Keys, before)
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	for _, key := range old {
+		if err := tx.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget removes answers, but for those whose key came again later.
+func (w *work) forget(tx catalog.Tx, keys []string, before time.Time) error {
+	for _, hashed := range keys {
+		key := answerKey(w.stream.Name, hashed)
+		var r remembered
+		found, err := tx.Get(key, &r)
+		if err == nil && found && r.At.Before(before) {
+			err = tx.Delete(key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remembered looks for the answer to an earlier request with the same key.
+func (l *Live) remembered(ctx context.Context, a *ask) (answer Answer, found bool, err error) {
+	var r remembered
+	err = l.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		found, err = tx.Get(answerKey(l.stream.Name, hashKey(a.key)), &r)
+		return err
+	})
+	switch {
+	case err != nil:
+		return Answer{}, false, fmt.Errorf("look for an earlier answer: %w", err)
+	case !found || r.At.Before(l.in.Now().Add(-AnswersKept)):
+		return Answer{}, false, nil
+	case r.Digest != a.digest:
+		return Answer{}, false, ErrKeyReused
+	}
+	r.Answer.Repeated = true
+	return r.Answer, true, nil
+}
+
+// keys are the requests with keys that are under way or whose batch is not sealed yet.
+type keys struct {
+	mu    sync.Mutex
+	byKey map[string]*ask
+}
+
+// claim enters a request, or gives the one that has its key already.
+func (k *keys) claim(a *ask) *ask {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if first := k.byKey[a.key]; first != nil {
+		return first
+	}
+	if k.byKey == nil {
+		k.byKey = map[string]*ask{}
+	}
+	k.byKey[a.key] = a
+	return nil
+}
+
+// drop forgets requests: those that failed, and those whose answers are in the catalog.
+func (k *keys) drop(asks ...*ask) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, a := range asks {
+		if k.byKey[a.key] == a {
+			delete(k.byKey, a.key)
+		}
+	}
+}
+
+// dropDone forgets what was answered: after a recovery it is in the catalog.
+func (k *keys) dropDone() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, a := range k.byKey {
+		if a.isDone() {
+			delete(k.byKey, key)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package event
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
+
+	"bursar/internal/event/memory"
+	"bursar/internal/event/scan"
+	"bursar/internal/project"
+)
+
+// Request is one delivery of events to live intake.
+type Request struct {
+	Key  string // what the sender knows the request by, so that it can be sent again; may be empty
+	Body []byte // JSON lines, not compressed; not to be changed any more, as it may be read after Accept has returned
+}
+
+// Answer says what became of a request's rows: Rows = Accepted + Duplicates + Quarantined.
+type Answer struct {
+	Stream      string        `json:"stream"`
+	Rows        int64         `json:"rows"`
+	Accepted    int64         `json:"accepted"`
+	Duplicates  int64         `json:"duplicates"`
+	Quarantined int64         `json:"quarantined"`
+	Rejected    []RejectedRow `json:"rejected"` // the first MaxRejectedRows of those in quarantine, by row
+	Repeated    bool          `json:"repeated"` // the answer is that of an earlier request with the same key
+}
+
+// RejectedRow says why a row is in quarantine.
+type RejectedRow struct {
+	Row    int64  `json:"row"` // 1-based line in the request
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// MaxRejectedRows is how many rejected rows an answer lists.
+const MaxRejectedRows = 1000
+
+// ask is a request on its way. It is answered once its rows are judged and its body is durable, in whichever order.
+type ask struct {
+	key    string
+	digest string // SHA-256 of the body, where the key or the identity of rows needs it
+	body   []byte // nil once it is part of a segment
+	size   int64
+	seen   uint64 // how often the spool had been recovered when the key was looked up
+	first  int64  // the line of the batch's file at which the body starts
+	answer Answer
+
+	steps atomic.Int32 // still to be taken
+	once  sync.Once
+	err   error
+	done  chan struct{} // closed once answer or err is final
+	ended func(*ask)    // called before; may be nil
+}
+
+func newAsk(s *project.Stream, r Request) *ask {
+	a := &ask{key: r.Key, body: r.Body, size: int64(len(r.Body)), done: make(chan struct{})}
+	a.answer = Answer{Stream: s.Name, Rejected: []RejectedRow{}}
+	if r.Key != "" || s.ID[0] == project.RowID {
+		sum := sha256.Sum256(r.Body)
+		a.digest = hex.EncodeToString(sum[:])
+	}
+	a.steps.Store(2)
+	return a
+}
+
+// step takes one of the two steps to an answer.
+func (a *ask) step() {
+	if a.steps.Add(-1) == 0 {
+		a.end(nil)
+	}
+}
+
+func (a *ask) end(err error) {
+	a.once.Do(func() {
+		a.err = err
+		if a.ended != nil {
+			a.ended(a)
+		}
+		close(a.done)
+	})
+}
+
+func (a *ask) isDone() bool {
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// appendLines adds the body to a text as whole lines.
+func (a *ask) appendLines(text []byte) []byte {
+	body := bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf"))
+	if text = append(text, body...); len(body) > 0 && body[len(body)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	return text
+}
+
+// source is where a row identified by its place comes from: the digest of a file or request, and the line in it.
+type source struct {
+	digest string
+	line   int64
+}
+
+// ask finds the request that a row came in, nil for rows of files.
+func (seg *segment) ask(row int64) *ask {
+	if len(seg.asks) == 0 {
+		return nil
+	}
+	low, high := 0, len(seg.asks)
+	for high-low > 1 {
+		if mid := (low + high) / 2; seg.asks[mid].first <= row {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return seg.asks[low]
+}
+
+// within is what the occurrences of a row's content are counted in.
+func (seg *segment) within(row int64) any {
+	if a := seg.ask(row); a != nil {
+		return a
+	}
+	return seg.file
+}
+
+func (seg *segment) sourceOf(block int, row int64) source {
+	if a := seg.ask(row); a != nil {
+		return source{a.digest, row - a.first + 1}
+	}
+	if seg.sources != nil && seg.sources[block].digest != "" {
+		return seg.sources[block]
+	}
+	return source{seg.file.Digest, row}
+}
+
+// source notes which requests rejected rows came in, as a retry of rows that are identified by it must know.
+func (seg *segment) source(block int, rejects []reject) {
+	for i := range rejects {
+		if from := seg.sourceOf(block, rejects[i].Row); from.digest != seg.file.Digest {
+			rejects[i].from = from
+		}
+	}
+}
+
+// tell counts a row that passed into its request's answer.
+func (seg *segment) tell(row int64, kind memory.Kind) {
+	a := seg.ask(row)
+	switch {
+	case a == nil:
+	case kind == memory.New:
+		a.answer.Rows++
+		a.answer.Accepted++
+	case kind == memory.Duplicate:
+		a.answer.Rows++
+		a.answer.Duplicates++
+	}
+}
+
+// tellRejects tells requests of their rows in quarantine.
+func (seg *segment) tellRejects(rejects []reject) {
+	for _, r := range rejects {
+		a := seg.ask(r.Row)
+		if a == nil {
+			return
+		}
+		a.answer.Rows++
+		a.answer.Quarantined++
+		if len(a.answer.Rejected) < MaxRejectedRows {
+			a.answer.Rejected = append(a.answer.Rejected, RejectedRow{Row: r.Row - a.first + 1, Column: r.Column, Reason: r.Reason})
+		}
+	}
+}
+
+// parse reads the text of received rows.
+func (w *work) parse(seg *segment) error {
+	plan, err := w.planOf(seg.file)
+	if err != nil {
+		return err
+	}
+	if seg.blocks, err = plan.Parse(seg.text, nil, seg.first); err != nil {
+		return err
+	}
+	seg.text = nil
+	for _, block := range seg.blocks {
+		seg.rows += len(block.Rows)
+		w.count(seg.file, len(block.Rows)+len(block.Rejects))
+	}
+	return nil
+}
+
+// planOf is what reads rows of a file: requests are JSON lines, whatever the stream's files are. There a CSV header or
+// a Parquet column is one property, also with dots in it.
+func (w *work) planOf(f *File) (*scan.Plan, error) {
+	if f.Format == "" || f.Format == string(w.stream.Format) {
+		return w.plan, nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.requests == nil {
+		lines := *w.stream
+		lines.Format = project.JSONL
+		plan, err := scan.NewPlan(&lines, w.options.KeyColumns)
+		if err != nil {
+			return nil, err
+		}
+		w.requests = plan
+	}
+	return w.requests, nil
+}

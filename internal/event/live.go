@@ -1,0 +1,232 @@
+package event
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"bursar/internal/event/spool"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// MaxRequest is the largest body that live intake takes, in bytes.
+const MaxRequest = 64 << 20
+
+// LiveOptions say how a stream is taken in live. MaxRejected and DryRun of Options do not apply: what was acknowledged is
+// sealed.
+type LiveOptions struct {
+	Options
+	Spool     string        // folder of this stream's requests that are not sealed yet; made when needed
+	Window    time.Duration // a batch is sealed this long after its first event; 0 is what the stream declares
+	MaxEvents int64         // or when it has about so many lines; 0 is what the stream declares
+	MaxBytes  int64         // or its spool so many bytes; 0 is what the stream declares
+	Sealed    func(Result)  // told of each sealed batch, in order; must return at once; may be nil
+}
+
+// Live takes one stream's events as they arrive. It holds the stream: nobody else may seal batches of it meanwhile.
+// Methods may be called from several goroutines at once.
+type Live struct {
+	in       *Intake
+	stream   *project.Stream
+	options  LiveOptions
+	computer *computer
+	queue    queue
+	keys     keys
+	commands chan command
+	ctx      context.Context // of everything that belongs to no caller
+	cancel   context.CancelFunc
+	stopped  chan struct{} // closed when the loop has ended
+
+	recovered atomic.Uint64                                           // how often the spool was, since the start
+	create    func(dir string, h spool.Header) (*spool.Writer, error) // makes spools
+
+	// The loop's own.
+	open    *openBatch // nil while nothing came in since the last seal
+	broken  error      // why the spool has to be recovered before anything is taken
+	retryAt time.Time
+	backoff time.Duration
+	folder  bool // the spool folder is made
+}
+
+// command is something that the loop does between requests.
+type command struct {
+	ctx  context.Context
+	run  func(ctx context.Context) error
+	done chan error
+	last bool
+}
+
+// Live starts to take a stream in as its events arrive. What an earlier process acknowledged and did not seal is sealed first
+// (rule 1). Close it; the context is for the start only.
+func (in *Intake) Live(ctx context.Context, s *project.Stream, o LiveOptions) (*Live, error) {
+	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
+	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
+	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
+	o.DryRun, o.MaxRejected, o.Progress = false, 0, nil
+	l := &Live{
+		in: in, stream: s, options: o, computer: newComputer(in, s), queue: queue{wake: make(chan struct{}, 1)},
+		commands: make(chan command), stopped: make(chan struct{}), create: spool.Create,
+	}
+	if err := l.recover(ctx); err != nil {
+		l.computer.close()
+		return nil, err
+	}
+	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go l.loop()
+	return l, nil
+}
+
+// Accept takes a request's events. When it returns an answer, every row is judged, and counts exactly once whatever happens
+// (rule 1). After an error the request may be sent again, unchanged: rows that were taken are duplicates then. A
+// context that ends meanwhile says nothing about the rows.
+func (l *Live) Accept(ctx context.Context, r Request) (Answer, error) {
+	switch {
+	case len(r.Key) > spool.MaxKey:
+		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the idempotency key is %d bytes long: the limit is %d", len(r.Key), spool.MaxKey))
+	case len(r.Body) > MaxRequest:
+		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the request is %d bytes long: the limit is %d", len(r.Body), MaxRequest))
+	}
+	a := newAsk(l.stream, r)
+	a.seen = l.recovered.Load()
+	if a.key == "" {
+		if err := l.queue.put(a); err != nil {
+			return Answer{}, err
+		}
+		return l.wait(ctx, a)
+	}
+	if first := l.keys.claim(a); first != nil {
+		return repeat(ctx, first, a)
+	}
+	answer, found, err := l.remembered(ctx, a)
+	if err == nil && !found {
+		err = l.queue.put(a)
+	}
+	if err != nil || found {
+		l.keys.drop(a)
+		a.answer = answer
+		a.end(err)
+		return answer, err
+	}
+	return l.wait(ctx, a)
+}
+
+// repeat waits for the answer of a request with the same key.
+func repeat(ctx context.Context, first, again *ask) (Answer, error) {
+	if first.digest != again.digest {
+		return Answer{}, ErrKeyReused
+	}
+	select {
+	case <-first.done:
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+	answer := first.answer
+	answer.Repeated = true
+	if first.err != nil {
+		return Answer{}, first.err
+	}
+	return answer, nil
+}
+
+// wait waits for a request's answer. One that nobody has taken up in time leaves the queue again.
+func (l *Live) wait(ctx context.Context, a *ask) (Answer, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		select {
+		case <-a.done:
+			if a.err != nil {
+				return Answer{}, a.err
+			}
+			return a.answer, nil
+		case <-ctx.Done():
+			l.leave(a, ctx.Err())
+			return Answer{}, ctx.Err()
+		case <-timer.C:
+			l.leave(a, ErrBusy)
+		}
+	}
+}
+
+// leave ends a request that nobody has taken up.
+func (l *Live) leave(a *ask, err error) {
+	if l.queue.leave(a) {
+		l.end(a, err)
+	}
+}
+
+// end answers a request that failed.
+func (l *Live) end(a *ask, err error) {
+	if a.key != "" {
+		l.keys.drop(a)
+	}
+	a.end(err)
+}
+
+// Seal seals the open batch now, if it has anything.
+func (l *Live) Seal(ctx context.Context) error {
+	return l.do(ctx, false, l.settle)
+}
+
+// Ingest seals the open batch, then takes files in as Intake.Ingest does. Requests wait for it a while.
+func (l *Live) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
+	return l.alone(ctx, func(ctx context.Context) (Result, error) { return l.in.Ingest(ctx, l.stream, paths, o) })
+}
+
+// Retry seals the open batch, then takes the stream's quarantine up again as Intake.Retry does.
+func (l *Live) Retry(ctx context.Context, o Options) (Result, error) {
+	return l.alone(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
+}
+
+// alone runs what seals a batch of its own, between batches of requests.
+func (l *Live) alone(ctx context.Context, take func(context.Context) (Result, error)) (r Result, err error) {
+	err = l.do(ctx, false, func(ctx context.Context) error {
+		if err := l.settle(ctx); err != nil {
+			return err
+		}
+		var err error
+		if r, err = take(ctx); r.Batch != 0 && l.options.Sealed != nil {
+			l.options.Sealed(r)
+		}
+		return err
+	})
+	return r, err
+}
+
+// Close takes no more requests, answers those that wait, seals, and ends. When the context ends first, what is not sealed
+// stays in the spool for the next Live.
+func (l *Live) Close(ctx context.Context) error {
+	l.queue.close()
+	stop := context.AfterFunc(ctx, l.cancel)
+	defer stop()
+	err := l.do(ctx, true, func(ctx context.Context) error {
+		l.takeAll()
+		return l.settle(ctx)
+	})
+	if errors.Is(err, ErrClosed) {
+		err = nil
+	}
+	if ctx.Err() != nil {
+		l.cancel()
+	}
+	<-l.stopped
+	l.cancel()
+	return err
+}
+
+// do has the loop run something.
+func (l *Live) do(ctx context.Context, last bool, run func(context.Context) error) error {
+	c := command{ctx: ctx, run: run, done: make(chan error, 1), last: last}
+	select {
+	case l.commands <- c:
+		return <-c.done
+	case <-l.stopped:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

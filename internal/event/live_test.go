@@ -1,0 +1,365 @@
+// Live intake over stores of its own: what requests are answered, what repeats change, and what a crash leaves.
+
+package event_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bursar/internal/event"
+	"bursar/internal/failure"
+)
+
+// live opens live intake of the house's stream, which seals nothing by itself, and closes it with the test.
+func (h *house) live(o event.LiveOptions) *event.Live {
+	h.t.Helper()
+	l, err := h.openLive(o)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		if err := l.Close(context.Background()); err != nil {
+			h.t.Error(err)
+		}
+	})
+	return l
+}
+
+func (h *house) openLive(o event.LiveOptions) (*event.Live, error) {
+	if o.Spool == "" {
+		o.Spool = h.spool()
+	}
+	if o.Window == 0 {
+		o.Window = time.Hour
+	}
+	return h.intake.Live(h.t.Context(), h.stream, o)
+}
+
+func (h *house) spool() string { return filepath.Join(h.dir, "spool", "sales") }
+
+// accept sends a request and expects "rows accepted duplicates quarantined", and "again" for a repeated answer.
+func (h *house) accept(l *event.Live, key, body, want string) event.Answer {
+	h.t.Helper()
+	a, err := l.Accept(h.t.Context(), event.Request{Key: key, Body: []byte(body)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	got := fmt.Sprint(a.Rows, a.Accepted, a.Duplicates, a.Quarantined)
+	if a.Repeated {
+		got += " again"
+	}
+	if got != want {
+		h.t.Errorf("rows, accepted, duplicates, quarantined are %q, want %q", got, want)
+	}
+	return a
+}
+
+func (h *house) seal(l *event.Live) {
+	h.t.Helper()
+	if err := l.Seal(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) expectBatches(want ...string) {
+	h.t.Helper()
+	var got []string
+	for _, b := range h.batches() {
+		got = append(got, fmt.Sprintf("%d: %d %d %d %d", b.Batch, b.Rows, b.Accepted, b.Duplicates, b.Quarantined))
+	}
+	if !reflect.DeepEqual(got, want) {
+		h.t.Errorf("batches are %q, want %q", got, want)
+	}
+}
+
+func TestLiveAnswers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, salesYAML)
+	l := h.live(event.LiveOptions{})
+	h.accept(l, "", "", "0 0 0 0")
+	h.accept(l, "", "\ufeff"+sale("1", "sale", "10.00", "EUR")+"\n"+strings.TrimSuffix(sale("2", "refund", "-1.00", "EUR"), "\n"), "2 2 0 0")
+	got := h.accept(l, "", sale("1", "sale", "10.0", "EUR")+"\n"+sale("3", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+"{", "4 0 1 3")
+	want := []event.RejectedRow{
+		{Row: 3, Column: "kind", Reason: `"gift" is not one of the declared values`},
+		{Row: 4, Reason: "conflict: this id was accepted before with other values, in batch 1, file received/00000001.jsonl, row 3"},
+		{Row: 5, Reason: "malformed JSON at byte 2: a property name should stand here"},
+	}
+	if !reflect.DeepEqual(got.Rejected, want) {
+		t.Errorf("rejected are %+v, want %+v", got.Rejected, want)
+	}
+	h.expectBatches()
+	h.seal(l)
+	h.seal(l) // nothing came in
+	h.expectBatches("1: 6 2 1 3")
+	h.accept(l, "", sale("1", "sale", "10.00", "EUR"), "1 0 1 0")
+	h.seal(l) // nothing new came in
+	h.accept(l, "", sale("4", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.seal(l)
+	h.expectBatches("1: 6 2 1 3", "2: 1 1 0 0")
+	b := h.batches()[0]
+	if totals := (event.Totals{"amount": {"EUR": "9.00"}, "refunds": {"": "-1.00"}}); !reflect.DeepEqual(b.Totals, totals) {
+		t.Errorf("totals are %v, want %v", b.Totals, totals)
+	}
+	if f := b.Files[0]; len(b.Files) != 1 || f.Name != "received/00000001.jsonl" || f.Rows != 6 || f.Format != "jsonl" {
+		t.Errorf("files are %+v", b.Files)
+	}
+	reasons := h.reasons()
+	if len(reasons) != 3 || !strings.HasPrefix(reasons[0], "1 00000001.jsonl:6 kind:") {
+		t.Errorf("quarantine is %q", reasons)
+	}
+}
+
+func TestLiveKeys(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
+	first := h.accept(l, "a/b\x00", body, "2 1 0 1")
+	for _, sealed := range []bool{false, true} {
+		if sealed {
+			h.seal(l)
+		}
+		again := h.accept(l, "a/b\x00", body, "2 1 0 1 again")
+		if again.Repeated = false; !reflect.DeepEqual(again, first) {
+			t.Errorf("the repeated answer is %+v, the first was %+v", again, first)
+		}
+		_, err := l.Accept(t.Context(), event.Request{Key: "a/b\x00", Body: []byte(body + "\n")})
+		if !errors.Is(err, event.ErrKeyReused) || failure.Of(err) != failure.Data {
+			t.Errorf("another body under the key: %v", err)
+		}
+	}
+	h.accept(l, "c", body, "2 0 1 1")
+	h.now = h.now.Add(event.AnswersKept + time.Second)
+	h.accept(l, "a/b\x00", body, "2 0 1 1")
+	h.seal(l)
+	_, err := l.Accept(t.Context(), event.Request{Key: strings.Repeat("k", 256)})
+	if failure.Of(err) != failure.Data {
+		t.Errorf("a key of 256 bytes: %v", err)
+	}
+	// What was forgotten, and what came again after that.
+	h.now = h.now.Add(event.AnswersKept - 2*time.Second)
+	h.accept(l, "a/b\x00", body, "2 0 1 1 again")
+	h.expectBatches("1: 2 1 0 1", "2: 4 0 2 2")
+}
+
+func TestLiveSameKeyAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	var wg sync.WaitGroup
+	answers := make([]event.Answer, 16)
+	for i := range answers {
+		wg.Go(func() {
+			a, err := l.Accept(t.Context(), event.Request{Key: "k", Body: []byte(sale("1", "sale", "1.00", "EUR"))})
+			if err != nil {
+				t.Error(err)
+			}
+			answers[i] = a
+		})
+	}
+	wg.Wait()
+	judged := 0
+	for _, a := range answers {
+		if !a.Repeated {
+			judged++
+		}
+		if a.Accepted != 1 {
+			t.Errorf("answer %+v", a)
+		}
+	}
+	if judged != 1 {
+		t.Errorf("%d requests were judged, want 1", judged)
+	}
+}
+
+func TestLiveDerivedIdentities(t *testing.T) {
+	t.Parallel()
+	two := sale("1", "sale", "1.00", "EUR") + sale("1", "sale", "1.00", "EUR")
+	tests := []struct{ id, again, other string }{
+		{"_row", "2 0 2 0", "3 3 0 0"},     // another request is another source
+		{"_content", "2 0 2 0", "3 1 2 0"}, // a third occurrence within a request is new
+	}
+	for _, tt := range tests {
+		t.Run(tt.id, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, strings.Replace(plainYAML, "id: id", "id: "+tt.id, 1))
+			l := h.live(event.LiveOptions{})
+			h.accept(l, "", two, "2 2 0 0")
+			h.accept(l, "", two, tt.again)
+			h.accept(l, "", two+sale("1", "sale", "1.00", "EUR"), tt.other)
+			h.seal(l)
+			h.accept(l, "", two, tt.again)
+		})
+	}
+}
+
+// A row of a request that a retry accepts is known when the request is sent again.
+func TestLiveRetryKeepsIdentity(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"id", "_row"} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, strings.Replace(plainYAML, "id: id", "id: "+id, 1))
+			l := h.live(event.LiveOptions{})
+			h.accept(l, "", sale("0", "sale", "1.00", "EUR"), "1 1 0 0")
+			body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
+			h.accept(l, "", body, "2 1 0 1")
+			if _, err := l.Retry(t.Context(), event.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			h.expectBatches("1: 3 2 0 1")
+			if err := l.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.declare(strings.Replace(strings.Replace(plainYAML, "refund]", "refund, gift]", 1), "id: id", "id: "+id, 1))
+			l = h.live(event.LiveOptions{})
+			if _, err := l.Retry(t.Context(), event.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			h.accept(l, "", body, "2 0 2 0")
+			h.expectBatches("1: 3 2 0 1", "2: 1 1 0 0")
+		})
+	}
+}
+
+const csvYAML = `
+stream: sales
+format: csv
+csv: {delimiter: ";"}
+id: id
+columns:
+  id: {type: string, from: "sale.id"}
+  day: {type: date, format: "%d.%m.%Y"}
+  amount: {type: "decimal(18,2)", decimal: ",", group: "."}
+  kind: {type: string, in: [sale]}
+  more: {type: json, optional: true}
+totals:
+  amount: {sum: amount}
+`
+
+func TestLiveTakesJSONIntoEveryFormat(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"csv":     csvYAML,
+		"parquet": strings.Replace(strings.Replace(csvYAML, "format: csv\ncsv: {delimiter: \";\"}", "format: parquet", 1), `, decimal: ",", group: "."`, "", 1),
+	}
+	for format, yaml := range tests {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, yaml)
+			l := h.live(event.LiveOptions{})
+			amount := "1.000,50"
+			if format == "parquet" {
+				amount = "1000.50"
+			}
+			body := fmt.Sprintf(`{"sale.id":"1","day":"31.12.2025","amount":%q,"kind":"sale","more":{"a":[1]}}`, amount) + "\n" +
+				`{"sale.id":"2","day":"01.01.2026","amount":2.5,"kind":"sale"}` + "\n" +
+				`{"sale":{"id":"3"},"day":"01.01.2026","amount":2.5,"kind":"sale"}` + "\n" +
+				`{"sale.id":"4","day":"01.01.2026","amount":"1","kind":"gift"}` + "\n"
+			got := h.accept(l, "", body, "4 2 0 2")
+			if len(got.Rejected) != 2 || got.Rejected[0].Column != "id" || got.Rejected[1].Column != "kind" || got.Rejected[1].Row != 4 {
+				t.Errorf("rejected are %+v", got.Rejected)
+			}
+			h.seal(l)
+			if total := h.batches()[0].Totals["amount"][""]; total != "1003.00" {
+				t.Errorf("the total is %s, want 1003.00", total)
+			}
+			if err := l.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.declare(strings.Replace(yaml, "in: [sale]", "in: [sale, gift]", 1))
+			l = h.live(event.LiveOptions{})
+			r, err := l.Retry(t.Context(), event.Options{})
+			if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Quarantined != 1 {
+				t.Errorf("retry: %+v, %v", r, err)
+			}
+			if reasons := h.reasons(); len(reasons) != 1 || !strings.Contains(reasons[0], `property "sale.id" is missing`) {
+				t.Errorf("quarantine is %q", reasons)
+			}
+		})
+	}
+}
+
+func TestLiveSealsByTimeAndSize(t *testing.T) {
+	t.Parallel()
+	tests := map[string]event.LiveOptions{
+		"time":   {Window: time.Millisecond},
+		"events": {MaxEvents: 2},
+		"bytes":  {MaxBytes: 100},
+	}
+	for name, o := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			sealed := make(chan event.Result, 1)
+			o.Sealed = func(r event.Result) { sealed <- r }
+			l := h.live(o)
+			h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"), "2 2 0 0")
+			if r := <-sealed; r.Batch != 1 || r.Accepted != 2 {
+				t.Errorf("sealed %+v", r)
+			}
+		})
+	}
+}
+
+func TestLiveAmongFiles(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"))
+	r, err := l.Ingest(t.Context(), []string{path}, event.Options{})
+	if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Duplicates != 1 {
+		t.Errorf("ingest: %+v, %v", r, err)
+	}
+	h.accept(l, "", sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "2 1 1 0")
+	if r, err := l.Ingest(t.Context(), []string{path}, event.Options{}); err != nil || r.Batch != 0 || r.Duplicates != 2 {
+		t.Errorf("ingest again: %+v, %v", r, err)
+	}
+	h.expectBatches("1: 1 1 0 0", "2: 2 1 1 0", "3: 2 1 1 0")
+}
+
+func TestLiveStops(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	for range 2 {
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("2", "sale", "1.00", "EUR"))})
+	if !errors.Is(err, event.ErrClosed) || failure.Of(err) != failure.Transient {
+		t.Errorf("after the end: %v", err)
+	}
+	if err := l.Seal(t.Context()); !errors.Is(err, event.ErrClosed) {
+		t.Errorf("seal after the end: %v", err)
+	}
+	h.expectBatches("1: 1 1 0 0")
+}
+
+// An end in a hurry leaves what was acknowledged to the next life.
+func TestLiveInterrupted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Close(now); !errors.Is(err, context.Canceled) {
+		t.Errorf("close: %v", err)
+	}
+	h.expectBatches()
+	l = h.live(event.LiveOptions{})
+	h.expectBatches("1: 1 1 0 0")
+	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
+	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 0 1 0")
+}

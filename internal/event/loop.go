@@ -1,0 +1,260 @@
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"bursar/internal/event/spool"
+)
+
+// groupBytes is about how much of the waiting requests is made durable at a time, and judged together.
+const groupBytes = 4 << 20
+
+// The pauses before a broken stream is recovered, doubling from the least to the most.
+const (
+	leastBackoff = 100 * time.Millisecond
+	mostBackoff  = 10 * time.Second
+)
+
+// loop is the one goroutine that writes the spool, cuts batches and seals them.
+func (l *Live) loop() {
+	defer close(l.stopped)
+	defer l.computer.close()
+	defer l.giveUp()
+	for {
+		var due <-chan time.Time
+		var failed <-chan struct{}
+		if l.open != nil {
+			due, failed = l.open.timer.C, l.open.ended
+		}
+		select {
+		case <-l.queue.wake:
+			l.takeGroup()
+		case <-due:
+			l.sealLogged()
+		case <-failed:
+			l.fail(l.open.err)
+		case c := <-l.commands:
+			c.done <- c.run(c.ctx)
+			if c.last {
+				return
+			}
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// giveUp ends what a stop has left: the spool has everything that was acknowledged.
+func (l *Live) giveUp() {
+	l.queue.close()
+	if l.open != nil {
+		l.fail(ErrClosed)
+	}
+	for {
+		asks := l.queue.take(maxWaitingBytes)
+		if len(asks) == 0 {
+			return
+		}
+		l.endAll(asks, ErrClosed)
+	}
+}
+
+func (l *Live) endAll(asks []*ask, err error) {
+	for _, a := range asks {
+		if !a.isDone() {
+			l.end(a, err)
+		}
+	}
+}
+
+// takeAll takes up everything that waits.
+func (l *Live) takeAll() {
+	for l.takeGroup() {
+	}
+}
+
+// takeGroup takes up some of the waiting requests: one write to the disk for all of them. It reports whether there were any.
+func (l *Live) takeGroup() bool {
+	asks := l.queue.take(groupBytes)
+	if len(asks) == 0 {
+		return false
+	}
+	if err := l.ready(); err != nil {
+		l.endAll(asks, err)
+		return true
+	}
+	if asks = l.known(asks); len(asks) == 0 {
+		return true
+	}
+	if err := l.group(asks); err != nil {
+		l.endAll(asks, err)
+		l.fail(err)
+		return true
+	}
+	if o := l.open; o.lines >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
+		l.sealLogged()
+	}
+	return true
+}
+
+// group makes requests durable while they are judged. The order in the spool is the order of judging, so that reading
+// it again gives the same verdicts.
+func (l *Live) group(asks []*ask) error {
+	o := l.open
+	for _, a := range asks {
+		if err := o.spool.Append(a.key, a.body); err != nil {
+			return err
+		}
+	}
+	if err := o.add(asks); err != nil {
+		return err
+	}
+	if err := o.spool.Sync(); err != nil {
+		return err
+	}
+	for _, a := range asks {
+		a.step()
+	}
+	return nil
+}
+
+// ready opens a batch if none is open, after recovering what an error has left.
+func (l *Live) ready() error {
+	if l.broken != nil {
+		if time.Now().Before(l.retryAt) {
+			return l.broken
+		}
+		if err := l.mend(l.ctx); err != nil {
+			return err
+		}
+	}
+	if l.open != nil {
+		return nil
+	}
+	err := l.begin()
+	if err != nil {
+		l.breakOff(err)
+	}
+	return err
+}
+
+// begin opens a batch with a spool of its own.
+func (l *Live) begin() error {
+	if !l.folder {
+		if err := spool.MakeFolder(l.options.Spool); err != nil {
+			return err
+		}
+		l.folder = true
+	}
+	h := spool.Header{Stream: l.stream.Name, Opened: l.in.Now().UTC().Truncate(time.Microsecond)}
+	o, err := l.openBatch(l.ctx, h)
+	if err != nil {
+		return err
+	}
+	h.Number = o.work.spool
+	if o.spool, err = l.create(l.options.Spool, h); err != nil {
+		o.abort(err)
+		return err
+	}
+	o.timer.Reset(l.options.Window)
+	l.open = o
+	return nil
+}
+
+// known answers requests whose keys a recovery has brought back since they were looked up.
+func (l *Live) known(asks []*ask) []*ask {
+	recovered := l.recovered.Load()
+	if !slices.ContainsFunc(asks, func(a *ask) bool { return a.key != "" && a.seen != recovered }) {
+		return asks
+	}
+	var rest []*ask
+	for _, a := range asks {
+		if a.key == "" || a.seen == recovered {
+			rest = append(rest, a)
+			continue
+		}
+		answer, found, err := l.remembered(l.ctx, a)
+		switch {
+		case err != nil:
+			l.end(a, err)
+		case found:
+			a.answer = answer
+			l.end(a, nil)
+		default:
+			rest = append(rest, a)
+		}
+	}
+	return rest
+}
+
+// settle leaves nothing open: recovered if it was broken, and sealed.
+func (l *Live) settle(ctx context.Context) error {
+	if l.broken != nil {
+		if err := l.mend(ctx); err != nil {
+			return err
+		}
+	}
+	return l.seal(ctx)
+}
+
+// sealLogged seals where nobody waits for the outcome: the next request is told why it failed, should it still.
+func (l *Live) sealLogged() {
+	if err := l.seal(l.ctx); err != nil && l.in.Log != nil {
+		l.in.Log.Error("seal batch: it is tried again from the spool", "stream", l.stream.Name, "error", err)
+	}
+}
+
+// seal cuts and seals the open batch. After an error the spool has all of it.
+func (l *Live) seal(ctx context.Context) error {
+	o := l.open
+	if o == nil {
+		return nil
+	}
+	result, err := o.seal(ctx, l.in.Now())
+	if err != nil {
+		l.fail(err)
+		return err
+	}
+	l.open = nil
+	if err := errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.work.spool)); err != nil {
+		l.breakOff(err)
+		return err
+	}
+	l.keys.drop(o.work.keyed...)
+	if result.Batch != 0 && l.options.Sealed != nil {
+		l.options.Sealed(result)
+	}
+	return nil
+}
+
+// fail gives the open batch up: requests without an answer fail, and what was acknowledged is in the spool.
+func (l *Live) fail(err error) {
+	o := l.open
+	l.open = nil
+	o.abort(err)
+	l.endAll(o.asks, err)
+	l.breakOff(err)
+}
+
+// breakOff has the spool recovered before anything else is taken.
+func (l *Live) breakOff(err error) {
+	l.broken = fmt.Errorf("take events of %s in: %w", l.stream.Name, err)
+	l.backoff = min(max(2*l.backoff, leastBackoff), mostBackoff)
+	l.retryAt = time.Now().Add(l.backoff)
+}
+
+// mend recovers from an error.
+func (l *Live) mend(ctx context.Context) error {
+	if err := l.recover(ctx); err != nil {
+		l.breakOff(err)
+		return err
+	}
+	l.broken, l.backoff = nil, 0
+	l.recovered.Add(1)
+	l.keys.dropDone()
+	return nil
+}

@@ -1,0 +1,106 @@
+package event
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"bursar/internal/failure"
+)
+
+// What one stream holds of requests that wait; a single larger one may wait alone.
+const (
+	maxWaiting      = 4096      // requests
+	maxWaitingBytes = 128 << 20 // of their bodies
+)
+
+// patience is how long a request waits to be taken up while something else holds the stream.
+const patience = 2 * time.Second
+
+// ErrBusy says that a stream has as much waiting as it may hold: send the request again later. Class Throttled.
+var ErrBusy = failure.Throttle(time.Second, errors.New("the stream's intake is busy: send the request again later"))
+
+// ErrClosed says that live intake has stopped. Class Transient.
+var ErrClosed = failure.Wrap(failure.Transient, errors.New("the stream's intake is stopping"))
+
+// queue holds the requests that wait, in order of arrival, and counts those that are not answered yet.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*ask
+	count   int   // not answered
+	bytes   int64 // of those
+	closed  bool
+	wake    chan struct{} // of one: something waits
+}
+
+// put adds a request, or refuses it.
+func (q *queue) put(a *ask) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return ErrClosed
+	case q.count > 0 && (q.count >= maxWaiting || q.bytes+a.size > maxWaitingBytes):
+		return ErrBusy
+	}
+	q.count++
+	q.bytes += a.size
+	a.ended = q.release
+	q.waiting = append(q.waiting, a)
+	q.rouse()
+	return nil
+}
+
+func (q *queue) rouse() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// release is called when a request has its answer.
+func (q *queue) release(a *ask) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.count--
+	q.bytes -= a.size
+}
+
+// take gives the next requests, up to about so many bytes.
+func (q *queue) take(most int64) []*ask {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, int64(0)
+	for n < len(q.waiting) && (n == 0 || size+q.waiting[n].size <= most) {
+		size += q.waiting[n].size
+		n++
+	}
+	taken := q.waiting[:n:n]
+	if q.waiting = q.waiting[n:]; len(q.waiting) > 0 {
+		q.rouse()
+	} else {
+		q.waiting = nil
+	}
+	return taken
+}
+
+// leave takes a request out again that nobody has taken up yet.
+func (q *queue) leave(a *ask) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, w := range q.waiting {
+		if w == a {
+			rest := make([]*ask, 0, len(q.waiting)-1)
+			q.waiting = append(append(rest, q.waiting[:i]...), q.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// close refuses everything from now on.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}

@@ -1,0 +1,142 @@
+package spool
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Header is the first frame of a spool.
+type Header struct {
+	Stream string    `json:"stream"`
+	Number uint64    `json:"spool"`  // from 1 within the stream
+	Opened time.Time `json:"opened"` // when the first of its requests was taken
+}
+
+// File is what a spool is written to.
+type File interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// Writer appends requests to a spool. It is for one goroutine. After an error nothing more is written: what the file holds
+// then is only known by reading it.
+type Writer struct {
+	file File
+	out  *bufio.Writer
+	size int64
+	err  error
+}
+
+// Path is the file of a spool.
+func Path(dir string, number uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%08d.spool", number))
+}
+
+// MakeFolder makes a folder for spools, durably, with the folders above it that are missing.
+func MakeFolder(dir string) error {
+	parent := filepath.Dir(dir)
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := MakeFolder(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o700)
+	}
+	if err == nil || errors.Is(err, fs.ErrExist) { // who made it may have died before it was durable
+		err = syncFolder(parent)
+	}
+	if err != nil {
+		return fmt.Errorf("make spool folder: %w", err)
+	}
+	return nil
+}
+
+// Create starts a spool in dir: an empty file, durable in its folder, with the header waiting for the first Sync.
+func Create(dir string, h Header) (*Writer, error) {
+	file, err := os.OpenFile(Path(dir, h.Number), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create spool: %w", err)
+	}
+	if err := syncFolder(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("create spool: %w", err), file.Close())
+	}
+	return NewWriter(file, h)
+}
+
+// NewWriter starts a spool in an empty file.
+func NewWriter(file File, h Header) (*Writer, error) {
+	w := &Writer{file: file, out: bufio.NewWriterSize(file, 1<<20)}
+	text, err := json.Marshal(h)
+	if err == nil {
+		err = w.frame(text)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("write spool header: %w", err), file.Close())
+	}
+	return w, nil
+}
+
+// Append adds a request. It is durable once Sync has returned.
+func (w *Writer) Append(key string, body []byte) error {
+	if len(key) > MaxKey {
+		return fmt.Errorf("append to spool: a key of %d bytes: the limit is %d", len(key), MaxKey)
+	}
+	return w.frame([]byte{byte(len(key))}, []byte(key), body)
+}
+
+func (w *Writer) frame(pieces ...[]byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	p, err := begin(pieces...)
+	if err != nil {
+		return err
+	}
+	_, w.err = w.out.Write(p[:])
+	w.size += prologue
+	for _, piece := range pieces {
+		if w.err == nil {
+			_, w.err = w.out.Write(piece)
+		}
+		w.size += int64(len(piece))
+	}
+	if w.err != nil {
+		w.err = fmt.Errorf("write spool: %w", w.err)
+	}
+	return w.err
+}
+
+// Sync makes everything appended durable.
+func (w *Writer) Sync() error {
+	if w.err != nil {
+		return w.err
+	}
+	if err := w.out.Flush(); err != nil {
+		w.err = fmt.Errorf("write spool: %w", err)
+	} else if err := w.file.Sync(); err != nil {
+		w.err = fmt.Errorf("sync spool: %w", err)
+	}
+	return w.err
+}
+
+// Size is how many bytes the spool has.
+func (w *Writer) Size() int64 { return w.size }
+
+// Close closes the file. What was not synced may be lost.
+func (w *Writer) Close() error { return w.file.Close() }
+
+// syncFolder makes the names in a folder durable: a file's own fsync does not.
+func syncFolder(dir string) error {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

@@ -1,0 +1,54 @@
+// When batches of events that arrive one by one are sealed, and the units of such limits.
+
+package project
+
+import (
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// The bounds of such a batch. Beyond them it is either too dear for what it holds, or too much to take up again after a
+// crash.
+const (
+	leastSealEvery = 100 * time.Millisecond
+	mostSealEvery  = 24 * time.Hour
+	mostSealEvents = 100_000_000
+	leastSealBytes = 1_000_000
+	mostSealBytes  = 10_000_000_000
+)
+
+// amount is a number of at most six digits, so that no unit makes it overflow, and its unit.
+var amount = regexp.MustCompile(`^([1-9][0-9]{0,5})([a-zA-Z]+)$`)
+
+var (
+	timeUnits = map[string]int64{"ms": int64(time.Millisecond), "s": int64(time.Second), "m": int64(time.Minute), "h": int64(time.Hour)}
+	sizeUnits = map[string]int64{"MB": 1_000_000, "GB": 1_000_000_000}
+)
+
+func readSeal(o section) Seal {
+	o = o.sub("seal", "every", "events", "bytes")
+	every := o.amount("every", int64(DefaultSeal.Every), timeUnits, int64(leastSealEvery), int64(mostSealEvery),
+		"a time from 100ms to 24h such as 500ms, 1s, 5m or 1h")
+	return Seal{
+		Every:  time.Duration(every),
+		Events: o.number("events", DefaultSeal.Events, mostSealEvents),
+		Bytes:  o.amount("bytes", DefaultSeal.Bytes, sizeUnits, leastSealBytes, mostSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
+	}
+}
+
+// amount is a whole number with a unit, within bounds.
+func (o section) amount(key string, byDefault int64, units map[string]int64, least, most int64, advice string) int64 {
+	text := o.text(key)
+	if text == "" {
+		return byDefault
+	}
+	if m := amount.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.ParseInt(m[1], 10, 64) // six digits at most
+		if x := n * units[m[2]]; x >= least && x <= most {
+			return x
+		}
+	}
+	o.fail(key, "is %s: use %s", brief(text), advice)
+	return byDefault
+}
