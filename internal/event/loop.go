@@ -157,7 +157,7 @@ func (l *Live) begin() error {
 	}
 	h.Number = o.work.spool
 	if o.spool, err = l.create(l.options.Spool, h); err != nil {
-		o.abort(err)
+		o.abort()
 		return err
 	}
 	o.timer.Reset(l.options.Window)
@@ -235,7 +235,7 @@ func (l *Live) seal(ctx context.Context) error {
 func (l *Live) fail(err error) {
 	o := l.open
 	l.open = nil
-	o.abort(err)
+	o.abort()
 	l.endAll(o.asks, err)
 	l.breakOff(err)
 }

@@ -144,7 +144,7 @@ func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 }
 
 // abort gives the batch up; nothing of it is sealed.
-func (o *openBatch) abort(err error) {
+func (o *openBatch) abort() {
 	o.timer.Stop()
 	o.cancel()
 	<-o.ended
@@ -210,7 +210,7 @@ func (l *Live) replay(ctx context.Context, number uint64) error {
 		result, err = o.seal(ctx, l.in.Now())
 	}
 	if err != nil {
-		o.abort(err)
+		o.abort()
 		return err
 	}
 	if result.Batch != 0 && l.options.Sealed != nil {
