@@ -37,15 +37,15 @@ func openTest(t *testing.T, dir string) *App {
 func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 	t.Helper()
 	for ; ; runs++ {
-		ref, ok, err := a.Engine.Next(t.Context(), pipeline, 0)
+		next, err := a.Engine.Next(t.Context(), pipeline, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !ok {
+		if !next.Backlog {
 			return runs
 		}
 		for _, step := range reconcile.StepNames {
-			if _, err := a.Engine.Step(t.Context(), ref, step); err != nil {
+			if _, err := a.Engine.Step(t.Context(), next.Ref, step); err != nil {
 				t.Fatal(err)
 			}
 		}

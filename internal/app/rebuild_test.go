@@ -51,7 +51,7 @@ func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 			}
 			a = reopen(t, a, changed)
 			pay(t, a, "6 z 1.00")
-			_, _, err := a.Engine.Next(t.Context(), "orders", 0)
+			_, err := a.Engine.Next(t.Context(), "orders", 0)
 			_, asked := a.Engine.Get(t.Context(), "orders", "a", 0, false)
 			if c.says == "" {
 				if err != nil || asked != nil {

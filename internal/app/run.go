@@ -39,11 +39,11 @@ func (a *App) Serve(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
 	a.log.Info("temporal serves", "address", server.Address())
-	worker := reconcile.NewWorker(server.Client(), watchedSteps{a})
-	if err := worker.Start(); err != nil {
-		return fmt.Errorf("start worker: %w", err)
+	workers := reconcile.NewWorkers(server.Client(), watchedSteps{a})
+	if err := workers.Start(); err != nil {
+		return fmt.Errorf("start workers: %w", err)
 	}
-	a.closers = append(a.closers, func() error { worker.Stop(); return nil })
+	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
 	a.runner = reconcile.NewWorkflowRunner(server.Client())
 	return nil
 }
@@ -87,7 +87,7 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 type watchedSteps struct{ *App }
 
 // Next is the engine's.
-func (w watchedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.RunRef, bool, error) {
+func (w watchedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
 	return w.Engine.Next(ctx, pipeline, after)
 }
 
@@ -109,6 +109,15 @@ func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step strin
 			p.Backlog -= p.Events
 		}
 		w.watch(p)
+	}
+	return result, err
+}
+
+// Partition is the engine's.
+func (w watchedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step string, partition int) (reconcile.StepResult, error) {
+	result, err := w.Engine.Partition(ctx, ref, step, partition)
+	if isFull(err) {
+		w.disk.tell(err)
 	}
 	return result, err
 }

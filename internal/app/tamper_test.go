@@ -110,6 +110,13 @@ func firstFailed(t *testing.T, a *App) (name, detail string) {
 	return "", ""
 }
 
+// partOfOrders is the name of a run's first part.
+func partOfOrders(t *testing.T, a *App, number int) string {
+	t.Helper()
+	run := runOfOrders(t, a, number)
+	return run.Parts()[0].Name
+}
+
 func runOfOrders(t *testing.T, a *App, number int) reconcile.Run {
 	t.Helper()
 	runs, err := a.Engine.Runs(t.Context(), "orders", 1, 0)
@@ -197,9 +204,9 @@ func TestVerifyFindsDamage(t *testing.T) {
 		says   string
 		damage func(t *testing.T, a *App)
 	}{
-		{"parts", "run 2", func(t *testing.T, a *App) { flip(t, a, runOfOrders(t, a, 2).Parts[0].Name) }},
+		{"parts", "run 2", func(t *testing.T, a *App) { flip(t, a, partOfOrders(t, a, 2)) }},
 		{"parts", "not exist", func(t *testing.T, a *App) {
-			if err := a.Engine.Objects.Delete(t.Context(), runOfOrders(t, a, 1).Parts[0].Name); err != nil {
+			if err := a.Engine.Objects.Delete(t.Context(), partOfOrders(t, a, 1)); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -248,11 +255,11 @@ func TestVerifyFindsDamage(t *testing.T) {
 // step carries out one step of the unfinished run.
 func step(t *testing.T, a *App, name string) error {
 	t.Helper()
-	ref, ok, err := a.Engine.Next(t.Context(), "orders", 0)
-	if err != nil || !ok {
+	next, err := a.Engine.Next(t.Context(), "orders", 0)
+	if err != nil || !next.Backlog {
 		t.Fatalf("no run: %v", err)
 	}
-	_, err = a.Engine.Step(t.Context(), ref, name)
+	_, err = a.Engine.Step(t.Context(), next.Ref, name)
 	return err
 }
 
@@ -293,16 +300,16 @@ func TestBreachStopsTheRun(t *testing.T) {
 		damage func(t *testing.T, a *App, run reconcile.Run) (repair func())
 	}{
 		{"a cent in the delta", "amount", func(t *testing.T, a *App, run reconcile.Run) func() {
-			rewrite(t, a, run.Delta[0], `SELECT * REPLACE (CAST(paid + 0.01 AS DECIMAL(38,2)) AS paid) FROM %s`)
+			rewrite(t, a, run.Steps["reduce"].Shares[0].Objects[0], `SELECT * REPLACE (CAST(paid + 0.01 AS DECIMAL(38,2)) AS paid) FROM %s`)
 			return func() {}
 		}},
 		{"an event in the delta", "events", func(t *testing.T, a *App, run reconcile.Run) func() {
-			rewrite(t, a, run.Delta[0], `SELECT * REPLACE (_events + 1 AS _events) FROM %s`)
+			rewrite(t, a, run.Steps["reduce"].Shares[0].Objects[0], `SELECT * REPLACE (_events + 1 AS _events) FROM %s`)
 			return func() {}
 		}},
 		{"a row lost from delta and state", "events", func(t *testing.T, a *App, run reconcile.Run) func() {
-			rewrite(t, a, run.Delta[0], `SELECT * FROM %s LIMIT 1`)
-			rewrite(t, a, run.State[0], `SELECT * FROM %s LIMIT 1`)
+			rewrite(t, a, run.Steps["reduce"].Shares[0].Objects[0], `SELECT * FROM %s LIMIT 1`)
+			rewrite(t, a, run.Steps["prefetch"].Shares[0].Objects[0], `SELECT * FROM %s LIMIT 1`)
 			return func() {}
 		}},
 		{"totals of the run", "amount", func(t *testing.T, a *App, run reconcile.Run) func() {

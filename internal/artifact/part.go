@@ -12,9 +12,15 @@ import (
 // object store call writes.
 const partSize = 64 << 20
 
+// partitionShift is where a part's number holds its partition; below it, the part is numbered within that.
+const partitionShift = 16
+
+// PartNumber is the number, within its run, of the n-th part that a partition wrote. Both count from 0.
+func PartNumber(partition, n int) uint32 { return uint32(partition)<<partitionShift | uint32(n) }
+
 // PartName is where a part of a run lies (rule 5: named by pipeline, generation, run, step, partition).
 func PartName(space Space, run uint64, part uint32) string {
-	return fmt.Sprintf("%sparts/%08d-%04d", SpacePrefix(space), run, part)
+	return fmt.Sprintf("%sparts/%08d-%04d-%04d", SpacePrefix(space), run, part>>partitionShift, part&(1<<partitionShift-1))
 }
 
 // SpacePrefix is the folder of everything that belongs to one generation.
@@ -22,28 +28,29 @@ func SpacePrefix(space Space) string {
 	return fmt.Sprintf("pipelines/%s/g%04d/", space.Pipeline, space.Generation)
 }
 
-// PartWriter writes one run's records, ascending by key, into as many parts as they need.
+// PartWriter writes one partition's records of a run, ascending by key, into as many parts as they need.
 type PartWriter struct {
-	ctx   context.Context
-	store object.Store
-	space Space
-	run   uint64
-	size  int64 // where a part ends, in bytes
+	ctx       context.Context
+	store     object.Store
+	space     Space
+	run       uint64
+	partition int
+	size      int64 // where a part ends, in bytes
 
 	parts  []object.Description
 	out    *object.DescribedWriter
 	buffer []byte
 }
 
-// NewPartWriter starts a run's parts.
-func NewPartWriter(ctx context.Context, store object.Store, space Space, run uint64) *PartWriter {
-	return &PartWriter{ctx: ctx, store: store, space: space, run: run, size: partSize}
+// NewPartWriter starts a partition's parts.
+func NewPartWriter(ctx context.Context, store object.Store, space Space, run uint64, partition int) *PartWriter {
+	return &PartWriter{ctx: ctx, store: store, space: space, run: run, partition: partition, size: partSize}
 }
 
 // Write adds row i of the columns (the key's, then the record's).
 func (w *PartWriter) Write(row []column.Vector, i int) error {
 	if w.out == nil {
-		name := PartName(w.space, w.run, uint32(len(w.parts)))
+		name := PartName(w.space, w.run, PartNumber(w.partition, len(w.parts)))
 		out, err := object.CreateDescribed(w.ctx, w.store, name)
 		if err != nil {
 			return err

@@ -47,7 +47,7 @@ func (r *countingReader) ReadAt(b []byte, at int64) (int, error) {
 // writeParts writes rows of a running number and a filler as one run, in parts of about a mebibyte.
 func writeParts(t *testing.T, store object.Store, run uint64, rows, filler int) []object.Description {
 	t.Helper()
-	w := NewPartWriter(t.Context(), store, ordersOne, run)
+	w := NewPartWriter(t.Context(), store, ordersOne, run, 0)
 	defer w.Abort()
 	w.size = 1 << 20
 	row := column.NewVectors([]column.Type{bigType, textType}, rows)
@@ -238,7 +238,7 @@ func TestPartWriterLeavesNothingBehind(t *testing.T) {
 	if parts := writeParts(t, store, 1, 0, 0); len(parts) != 0 {
 		t.Errorf("no rows make parts %v", parts)
 	}
-	w := NewPartWriter(t.Context(), store, ordersOne, 1)
+	w := NewPartWriter(t.Context(), store, ordersOne, 1, 0)
 	row := randomRows(rand.New(rand.NewPCG(13, 13)), 1)
 	if err := w.Write(row, 0); err != nil {
 		t.Fatal(err)

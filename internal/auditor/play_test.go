@@ -172,22 +172,26 @@ func (s *stage) run() {
 	s.t.Helper()
 	pipeline := s.c.Pipeline.Name
 	done := map[uint64]int{} // steps by run
-	var last reconcile.RunRef
+	var last reconcile.NextResult
 	for more := true; more || len(done) > 0; {
 		if more && len(done) < reconcile.MaxInFlight && (len(done) == 0 || s.random.IntN(2) == 0) {
 			s.carry(func(ctx context.Context) error {
-				ref, ok, err := s.engine.Next(ctx, pipeline, last.Run)
-				if more = ok; ok && err == nil {
-					last, done[ref.Run] = ref, 0
+				next, err := s.engine.Next(ctx, pipeline, last.Ref.Run)
+				if more = next.Backlog; more && err == nil {
+					last, done[next.Ref.Run] = next, 0
 				}
 				return err
 			})
 			continue
 		}
-		ref := last
+		ref := last.Ref
 		ref.Run = s.movable(done)
+		step := reconcile.StepNames[done[ref.Run]]
+		if reconcile.Partitioned(step) {
+			s.partitions(ref, step, last.Partitions)
+		}
 		s.carry(func(ctx context.Context) error {
-			_, err := s.engine.Step(ctx, ref, reconcile.StepNames[done[ref.Run]])
+			_, err := s.engine.Step(ctx, ref, step)
 			return err
 		})
 		if done[ref.Run]++; done[ref.Run] == len(reconcile.StepNames) {
@@ -202,6 +206,18 @@ func (s *stage) run() {
 		return err
 	})
 	s.versions = append(s.versions, version{g.Published, s.model.Export()})
+}
+
+// partitions has some of a step's partitions done before the step, in any order, and more than once.
+func (s *stage) partitions(ref reconcile.RunRef, step string, of int) {
+	s.t.Helper()
+	for range s.random.IntN(of + 1) {
+		partition := s.random.IntN(of)
+		s.carry(func(ctx context.Context) error {
+			_, err := s.engine.Partition(ctx, ref, step, partition)
+			return err
+		})
+	}
 }
 
 // movable picks one of the runs whose next step is not held back by the run before.

@@ -71,6 +71,7 @@ type Pipeline struct {
 	Folds      []Fold
 	Conserve   []Conserve
 	MaxBatches int // 0 is undeclared
+	Partitions int // 0 is undeclared
 	MaxEvents  int
 }
 
@@ -195,6 +196,9 @@ func (p *Pipeline) YAML(s *Stream) string {
 	}
 	for _, c := range p.Conserve {
 		fmt.Fprintf(&b, "  %s: %s\n", c.Total, quote(c.SQL))
+	}
+	if p.Partitions > 0 {
+		fmt.Fprintf(&b, "partitions: %d\n", p.Partitions)
 	}
 	if p.MaxBatches > 0 {
 		fmt.Fprintf(&b, "backlog: {max_batches: %d, max_events: %d}\n", p.MaxBatches, p.MaxEvents)

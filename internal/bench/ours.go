@@ -94,7 +94,7 @@ func (r *oursResult) reconcile(ctx context.Context, a *app.App, file string) err
 			r.Steps[name] += step.Seconds
 			r.Orchestration -= step.Seconds
 		}
-		for _, part := range run.Parts {
+		for _, part := range run.Parts() {
 			r.Parts = append(r.Parts, part.Digest)
 		}
 		r.Touched = append(r.Touched, run.Created+run.Updated)

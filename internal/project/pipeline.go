@@ -15,6 +15,7 @@ type Pipeline struct {
 	Exceptions Exceptions
 	Conserve   []Conserve
 	Backlog    Backlog
+	Partitions int // what each step is split into, by key; 1 by default, MaxPartitions at most
 
 	lines  lines // where each key stands in File
 	broken bool  // the file has errors, so that binding its expressions would only repeat them
@@ -67,6 +68,9 @@ type Backlog struct {
 	MaxBatches int   // 64 by default
 	MaxEvents  int64 // 5,000,000 by default
 }
+
+// MaxPartitions bounds the partitions of a pipeline.
+const MaxPartitions = 256
 
 // Fold finds an artifact column by name, or nil.
 func (p *Pipeline) Fold(name string) *Fold {

@@ -16,7 +16,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
 		"reduce", "merge", "partitions")
 	p := &Pipeline{Name: o.nameFromFile("pipeline"), File: file, lines: src.lines}
-	for _, key := range []string{"reduce", "merge", "partitions"} {
+	for _, key := range []string{"reduce", "merge"} {
 		if o.has(key) {
 			o.fail(key, "is not supported by this version")
 		}
@@ -70,6 +70,7 @@ func (p *Pipeline) readRest(o section) {
 			Total: total, Expr: conserve.expression(total), Line: p.lines.at(conserve.at(total)),
 		})
 	}
+	p.Partitions = int(o.number("partitions", 1, MaxPartitions))
 	backlog := o.sub("backlog", "max_batches", "max_events")
 	p.Backlog = Backlog{
 		MaxBatches: int(backlog.number("max_batches", 64, math.MaxInt32)),

@@ -25,10 +25,38 @@ type activities struct {
 	doors doors
 }
 
-// NewWorker returns a worker that carries out the workflow of every pipeline by calling steps. The caller starts it
-// before the first RunReconcile and stops it before the client closes; stopping cancels the steps that are at work.
-func NewWorker(c client.Client, steps Steps) worker.Worker {
-	w := worker.New(c, TaskQueue, worker.Options{
+// Workers are those of both task queues.
+type Workers []worker.Worker
+
+// NewWorkers returns workers that carry out the workflow of every pipeline by calling steps. The caller starts them before
+// the first Run and stops them before the client closes; stopping cancels the steps that are at work.
+func NewWorkers(c client.Client, steps Steps) Workers {
+	reconciles, indexes := worker.New(c, TaskQueue, workerOptions()), worker.New(c, IndexQueue, workerOptions())
+	registerReconcile(reconciles, steps)
+	registerPartition(indexes, &activities{steps: steps}, "index")
+	return Workers{reconciles, indexes}
+}
+
+// Start starts all workers, or none.
+func (w Workers) Start() error {
+	for i, one := range w {
+		if err := one.Start(); err != nil {
+			w[:i].Stop()
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop stops all workers.
+func (w Workers) Stop() {
+	for _, one := range w {
+		one.Stop()
+	}
+}
+
+func workerOptions() worker.Options {
+	return worker.Options{
 		MaxConcurrentWorkflowTaskPollers: 2,
 		MaxConcurrentActivityTaskPollers: 2,
 		MaxHeartbeatThrottleInterval:     beatEvery,
@@ -37,14 +65,16 @@ func NewWorker(c client.Client, steps Steps) worker.Worker {
 		DeadlockDetectionTimeout: time.Minute,
 		// Code that no longer fits a history fails the workflow, visibly; the next start goes on from the catalog.
 		WorkflowPanicPolicy: worker.FailWorkflow,
-	})
-	registerReconcile(w, steps)
-	return w
+	}
 }
 
 // reconcileRegistry is the part of a worker, and of a test environment, that takes names.
 type reconcileRegistry interface {
 	RegisterWorkflow(w any)
+	activityRegistry
+}
+
+type activityRegistry interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }
 
@@ -55,12 +85,20 @@ func registerReconcile(r reconcileRegistry, steps Steps) {
 	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
 	for _, step := range StepNames {
 		r.RegisterActivityWithOptions(a.step, activity.RegisterOptions{Name: step})
+		if Partitioned(step) && step != "index" {
+			registerPartition(r, a, step)
+		}
 	}
+}
+
+// registerPartition gives a partition's share of a step an activity name. The index has a task queue of its own.
+func registerPartition(r activityRegistry, a *activities, step string) {
+	r.RegisterActivityWithOptions(a.partition, activity.RegisterOptions{Name: partitionActivity(step)})
 }
 
 func (a *activities) next(ctx context.Context, in NextInput) (out NextResult, err error) {
 	err = a.work(ctx, in.Pipeline, func() error {
-		out.Ref, out.Backlog, err = a.steps.Next(ctx, in.Pipeline, in.After)
+		out, err = a.steps.Next(ctx, in.Pipeline, in.After)
 		return err
 	})
 	return out, err
@@ -72,6 +110,15 @@ func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, er
 		return err
 	})
 	return out, err
+}
+
+// partition does one partition's share of a step. It waits for no other attempt: the one it replaces may hang for ever,
+// and what that does late changes nothing (rule 5).
+func (a *activities) partition(ctx context.Context, in PartitionInput) (StepResult, error) {
+	defer beat(ctx)()
+	out, err := a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
+	tellRetry(ctx, err)
+	return out, temporal.ActivityError(err)
 }
 
 // work calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in

@@ -15,9 +15,13 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 	total := int64(0)
 	for i := range v.runs {
 		run := &v.runs[i]
-		n, err := v.checkRunIndex(ctx, run)
-		if err != nil {
-			return "", fmt.Errorf("run %d: %w", run.Run, err)
+		n := int64(0)
+		for p := range run.Partitions {
+			entries, err := v.checkRunIndex(ctx, run, p)
+			if err != nil {
+				return "", fmt.Errorf("run %d: %w", run.Run, err)
+			}
+			n += entries
 		}
 		if n != run.Created+run.Updated {
 			return "", fmt.Errorf("run %d: %d records for %d artifacts", run.Run, n, run.Created+run.Updated)
@@ -27,8 +31,8 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 	return many(int(total), "entry") + ": each leads to its record", nil
 }
 
-func (v *verification) checkRunIndex(ctx context.Context, run *Run) (int64, error) {
-	reader := v.partReader(ctx, v.plan, run)
+func (v *verification) checkRunIndex(ctx context.Context, run *Run, partition int) (int64, error) {
+	reader := v.partReader(ctx, v.plan, run, partition)
 	defer reader.close()
 	total := int64(0)
 	var want []artifact.Entry

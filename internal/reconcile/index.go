@@ -10,35 +10,35 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/column"
 	"bursar/internal/fold"
+	"bursar/internal/object"
 )
 
-// index points every key of the run's parts to its record. It reads the parts themselves, so what is pointed to has been
-// read back and its checksum compared.
-func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
-	rows := int64(0)
-	reader := e.partReader(ctx, plan, run)
+// index points every key of a partition's parts to its record. It reads the parts themselves, so what is pointed to has
+// been read back and its checksum compared.
+func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
+	reader := e.partReader(ctx, plan, run, partition)
 	defer reader.close()
-	err := e.Index.Load(ctx, run.space(), run.Run, func() (artifact.Entry, bool, error) {
+	err = e.Index.Load(ctx, run.space(), run.Run, func() (artifact.Entry, bool, error) {
 		entry, err := reader.next()
 		if errors.Is(err, io.EOF) {
 			return entry, false, nil
 		}
-		rows++
+		share.Rows++
 		return entry, err == nil, err
 	})
-	if err == nil && rows != run.Created+run.Updated {
-		err = fmt.Errorf("bug: %d entries for %d artifacts", rows, run.Created+run.Updated)
-	}
-	return rows, err
+	return share, err
 }
 
-// partReader walks the records of a run's parts in order.
+// partReader walks the records of a partition's parts in order.
 type partReader struct {
 	ctx   context.Context
 	store Store
 	run   *Run
 	key   []column.Vector
 	width int
+
+	partition int
+	parts     []object.Description
 
 	part   int // the next part to open
 	in     io.Closer
@@ -47,9 +47,9 @@ type partReader struct {
 	buffer []byte
 }
 
-func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run) *partReader {
+func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run, partition int) *partReader {
 	return &partReader{
-		ctx: ctx, store: e.Objects, run: run,
+		ctx: ctx, store: e.Objects, run: run, partition: partition, parts: run.objects("merge", partition),
 		key: column.NewVectors(typesOf(plan.Key), 0), width: len(plan.Key) + len(plan.Record),
 	}
 }
@@ -58,7 +58,7 @@ func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run) *par
 func (r *partReader) next() (artifact.Entry, error) {
 	for {
 		if r.scan == nil {
-			if r.part == len(r.run.Parts) {
+			if r.part == len(r.parts) {
 				return artifact.Entry{}, io.EOF
 			}
 			if err := r.open(); err != nil {
@@ -71,21 +71,21 @@ func (r *partReader) next() (artifact.Entry, error) {
 			continue
 		}
 		if err != nil {
-			return artifact.Entry{}, fmt.Errorf("read %s: %w", r.run.Parts[r.part-1].Name, err)
+			return artifact.Entry{}, fmt.Errorf("read %s: %w", r.parts[r.part-1].Name, err)
 		}
 		r.record = record
 		resetRow(r.key)
 		if err := artifact.DecodeKey(record, r.key, r.width); err != nil {
-			return artifact.Entry{}, fmt.Errorf("read %s at %d: %w", r.run.Parts[r.part-1].Name, offset, err)
+			return artifact.Entry{}, fmt.Errorf("read %s at %d: %w", r.parts[r.part-1].Name, offset, err)
 		}
 		r.buffer = artifact.AppendKey(r.buffer[:0], r.key, 0)
-		at := artifact.Location{Part: uint32(r.part - 1), Offset: offset, Length: uint32(len(record))}
+		at := artifact.Location{Part: artifact.PartNumber(r.partition, r.part-1), Offset: offset, Length: uint32(len(record))}
 		return artifact.Entry{Key: r.buffer, Run: r.run.Run, Location: at}, nil
 	}
 }
 
 func (r *partReader) open() error {
-	in, err := r.store.Open(r.ctx, r.run.Parts[r.part].Name)
+	in, err := r.store.Open(r.ctx, r.parts[r.part].Name)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -12,26 +13,26 @@ import (
 	"bursar/internal/fold"
 )
 
-// merge brings delta, state and what earlier runs have merged since together, writes the new artifacts as parts, and checks rule 4: the artifacts moved by exactly
-// the batches' totals. The old totals are summed over the prefetched state by a query of their own, so that a row lost
+// merge brings a partition's delta, its state and what earlier runs have merged since together, writes the new artifacts
+// as parts, and sums by what they moved: over all partitions exactly the batches' totals (rule 4). The old totals are summed over the prefetched state by a query of their own, so that a row lost
 // between state and result is seen.
-func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
-	pending, err := e.pending(ctx, plan, run)
+func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
+	pending, err := e.pending(ctx, plan, run, partition)
 	if err != nil {
-		return 0, err
+		return share, err
 	}
 	defer pending.remove()
-	delta := append(append([]column.Field{}, plan.Key...), plan.Delta...)
-	session, err := e.views(ctx, map[string]string{"delta": e.tableSQL(run.Delta, delta), "state": e.stateSQL(plan, run, pending)})
+	session, err := e.views(ctx, map[string]string{
+		"delta": e.deltaSQL(plan, run, partition), "state": e.stateSQL(plan, run.objects("prefetch", partition), pending),
+	})
 	if err != nil {
-		return 0, err
+		return share, err
 	}
 	defer session.Close()
 
 	moved := newMovement(plan)
-	out := artifact.NewPartWriter(ctx, e.Objects, run.space(), run.Run)
+	out := artifact.NewPartWriter(ctx, e.Objects, run.space(), run.Run, partition)
 	defer out.Abort()
-	rows := int64(0)
 	width := len(plan.Key) + len(plan.Record)
 	err = session.Query(ctx, plan.Merge, func(chunk []column.Vector) error {
 		if err := checkDigits(chunk); err != nil {
@@ -46,11 +47,11 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run) (int64, e
 				return err
 			}
 		}
-		rows += int64(chunk[0].Len())
+		share.Rows += int64(chunk[0].Len())
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return share, err
 	}
 	before := newMovement(plan)
 	err = session.Query(ctx, plan.Old, func(chunk []column.Vector) error {
@@ -58,14 +59,14 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run) (int64, e
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return share, err
 	}
-	if err := moved.check(before, run); err != nil {
-		return 0, err
+	share.Created = share.Rows - before.rows
+	if share.Events, share.Totals, err = moved.since(before); err != nil {
+		return share, err
 	}
-	run.Parts, err = out.Finish()
-	run.Created, run.Updated, run.Balanced = rows-before.rows, before.rows, true
-	return rows, err
+	share.Objects, err = out.Finish()
+	return share, err
 }
 
 // movement sums events and conserved totals over artifacts.
@@ -99,44 +100,52 @@ func (m *movement) add(plan *fold.Plan, key []column.Vector, events column.Vecto
 	}
 }
 
-// check compares what moved since before with the totals of the run's batches (rule 4).
-func (m *movement) check(before *movement, run *Run) error {
-	if got := m.events - before.events; got != run.Events {
-		return &Breach{Step: "merge", Total: "events", Want: strconv.FormatInt(run.Events, 10), Got: strconv.FormatInt(got, 10)}
-	}
+// since is by what the sums have moved since before.
+func (m *movement) since(before *movement) (events int64, totals event.Totals, err error) {
+	totals = event.Totals{}
 	for i, name := range m.names {
 		m.totals[i].Sub(before.totals[i])
-		if err := compareTotals("merge", name, run.Totals[name], m.totals[i]); err != nil {
+		if totals[name], err = m.totals[i].Text(); err != nil {
+			return 0, nil, err
+		}
+	}
+	return m.events - before.events, totals, nil
+}
+
+// checkMoved holds by what the artifacts moved against the totals of the run's batches (rule 4).
+func checkMoved(plan *fold.Plan, run *Run, events int64, totals event.Totals) error {
+	if err := compareEvents("merge", run.Events, events); err != nil {
+		return err
+	}
+	for _, c := range plan.Conserve {
+		if err := compareTotals("merge", c, run.Totals[c.Total], totals[c.Total]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// compareTotals holds sums against control totals, group by group; a group that is missing on one side is zero there.
-func compareTotals(step, name string, want map[string]string, got *column.Sums) error {
-	texts, err := got.Text()
-	if err != nil {
-		return err
+func compareEvents(step string, want, got int64) error {
+	if got != want {
+		return &Breach{Step: step, Total: "events", Want: strconv.FormatInt(want, 10), Got: strconv.FormatInt(got, 10)}
 	}
-	zero := string(column.AppendDecimal(nil, column.Zero, got.Scale))
+	return nil
+}
+
+// compareTotals holds sums against control totals, group by group; a group that is missing on one side is zero there.
+func compareTotals(step string, c fold.Conserved, want, got map[string]string) error {
+	zero := string(column.AppendDecimal(nil, column.Zero, c.Type.Scale))
 	groups := map[string]bool{}
 	for g := range want {
 		groups[g] = true
 	}
-	for g := range texts {
+	for g := range got {
 		groups[g] = true
 	}
 	for g := range groups {
-		a, b := event.Rescale(want[g], got.Scale), texts[g]
-		if want[g] == "" {
-			a = zero
-		}
-		if b == "" {
-			b = zero
-		}
+		a, b := event.Rescale(cmp.Or(want[g], zero), c.Type.Scale), cmp.Or(got[g], zero)
 		if a != b {
-			return &Breach{Step: step, Total: name, Group: g, Want: a, Got: b}
+			return &Breach{Step: step, Total: c.Total, Group: g, Want: a, Got: b}
 		}
 	}
 	return nil

@@ -15,25 +15,25 @@ import (
 )
 
 // Next returns the pipeline's oldest run numbered above after that is not published yet, or fixes the batches of a new
-// one; ok is false when there is no backlog. With after, the last run in flight, runs follow each other before
-// the first is published.
-func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (ref RunRef, ok bool, err error) {
+// one, unless there is no backlog. With after, the last run in flight, runs follow each other before the first is
+// published.
+func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (next NextResult, err error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
-		return ref, false, err
+		return next, err
 	}
 	err = e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		generation, err := openGeneration(tx, plan)
 		if err != nil {
 			return err
 		}
-		ref, ok, err = nextRun(tx, plan, generation, after)
+		next, err = nextRun(tx, plan, generation, after)
 		return err
 	})
 	if err != nil {
-		return ref, false, fmt.Errorf("plan run of %s: %w", pipeline, err)
+		return NextResult{}, fmt.Errorf("plan run of %s: %w", pipeline, err)
 	}
-	return ref, ok, nil
+	return next, nil
 }
 
 // openGeneration reads the current generation, or makes the first.
@@ -83,23 +83,24 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 }
 
 // nextRun finds the oldest unpublished run above after, or groups the oldest batches of the backlog into a new one.
-func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (RunRef, bool, error) {
+func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextResult, error) {
 	if after = max(after, g.Published); g.Runs > after {
-		return RunRef{g.Pipeline, g.Generation, after + 1}, true, nil
+		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, after + 1})
+		return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, err
 	}
 	sealed, err := event.Sealed(tx, plan.Stream.Name)
 	if err != nil || sealed == g.Taken {
-		return RunRef{}, false, err
+		return NextResult{}, err
 	}
-	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Steps: map[string]StepRecord{}}
+	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Steps: map[string]StepRecord{}}
 	if err := group(tx, plan, &run, g.Taken, sealed); err != nil {
-		return RunRef{}, false, err
+		return NextResult{}, err
 	}
 	g.Runs, g.Taken = run.Run, run.Batches[len(run.Batches)-1]
 	if err := tx.Put(runKey(run.ref()), run); err != nil {
-		return RunRef{}, false, err
+		return NextResult{}, err
 	}
-	return run.ref(), true, tx.Put(generationKey(g.Pipeline, g.Generation), g)
+	return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, tx.Put(generationKey(g.Pipeline, g.Generation), g)
 }
 
 // group takes batches in order up to the backlog's limits; one batch is always taken.

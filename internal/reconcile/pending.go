@@ -13,6 +13,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/fold"
+	"bursar/internal/object"
 )
 
 // pendingState is what earlier runs merged but had not indexed when this run's prefetch began: a row for each row of
@@ -28,12 +29,12 @@ func (p *pendingState) remove() {
 }
 
 // pending reads the parts of those runs; it is nil when there are none.
-func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run) (*pendingState, error) {
+func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run, partition int) (*pendingState, error) {
 	runs, err := e.pendingRuns(ctx, run)
 	if err != nil || len(runs) == 0 {
 		return nil, err
 	}
-	keys, err := e.deltaKeys(ctx, plan, run)
+	keys, err := e.deltaKeys(ctx, plan, run, partition)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run) (*pendi
 	}
 	defer file.Close()
 	p := &pendingState{path: file.Name()}
-	if err := e.writePending(ctx, plan, runs, keys, file); err != nil {
+	if err := e.writePending(ctx, plan, e.pendingReaders(ctx, plan, runs, run.Partitions, partition), keys, file); err != nil {
 		p.remove()
 		return nil, fmt.Errorf("read what is not indexed yet: %w", err)
 	}
@@ -51,15 +52,11 @@ func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run) (*pendi
 }
 
 // writePending walks the delta's keys and the runs' parts together: both are sorted by key.
-func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, runs []Run, keys [][]byte, to io.Writer) error {
+func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, readers []*pendingReader, keys [][]byte, to io.Writer) error {
 	fields := stateFields(plan)
 	out, err := column.NewParquetWriter(to, fields)
 	if err != nil {
 		return err
-	}
-	readers := make([]*pendingReader, len(runs))
-	for i := range runs {
-		readers[i] = &pendingReader{partReader: e.partReader(ctx, plan, &runs[i])}
 	}
 	defer func() {
 		for _, r := range readers {
@@ -79,6 +76,19 @@ func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, runs []Run, 
 		}
 	}
 	return out.Close()
+}
+
+// pendingReaders read the runs' parts that may hold a partition's keys, newest run first. A run of another number of partitions
+// has them anywhere.
+func (e *Engine) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run, partitions, partition int) (readers []*pendingReader) {
+	for i := range runs {
+		for p := range runs[i].Partitions {
+			if p == partition || runs[i].Partitions != partitions {
+				readers = append(readers, &pendingReader{partReader: e.partReader(ctx, plan, &runs[i], p)})
+			}
+		}
+	}
+	return readers
 }
 
 // appendNewest appends the key's record in the newest run that has one, or nulls. The readers stand newest first.
@@ -124,13 +134,13 @@ func (r *pendingReader) seek(key []byte) (bool, error) {
 }
 
 // stateSQL is the state that merge sees: what is pending where there is such a record, else what prefetch brought.
-func (e *Engine) stateSQL(plan *fold.Plan, run *Run, pending *pendingState) string {
+func (e *Engine) stateSQL(plan *fold.Plan, state []object.Description, pending *pendingState) string {
 	fields := stateFields(plan)
 	if pending == nil {
-		return e.tableSQL(run.State, fields)
+		return e.tableSQL(state, fields)
 	}
 	waiting := "SELECT * FROM read_parquet(" + duck.Literal(pending.path) + ")"
-	if len(run.State) == 0 {
+	if len(state) == 0 {
 		return waiting
 	}
 	list := make([]string, len(fields))
@@ -138,5 +148,5 @@ func (e *Engine) stateSQL(plan *fold.Plan, run *Run, pending *pendingState) stri
 		name := column.QuoteIdentifier(f.Name)
 		list[i] = fmt.Sprintf("CASE WHEN p.%s IS NULL THEN s.%s ELSE p.%s END AS %s", column.QuoteIdentifier(fold.EventCount), name, name, name)
 	}
-	return fmt.Sprintf("SELECT %s FROM (%s) AS p POSITIONAL JOIN (%s) AS s", strings.Join(list, ", "), waiting, e.tableSQL(run.State, fields))
+	return fmt.Sprintf("SELECT %s FROM (%s) AS p POSITIONAL JOIN (%s) AS s", strings.Join(list, ", "), waiting, e.tableSQL(state, fields))
 }

@@ -16,12 +16,12 @@ import (
 // window is how many keys are prefetched at a time: it bounds the memory their records take.
 const window = 1 << 15
 
-// prefetch brings the state of just the keys that the delta touches: index lookup, then coalesced byte ranges of parts. The state
+// prefetch brings the state of just the keys that a partition's delta touches: index lookup, then coalesced byte ranges of parts. The state
 // has a row for each row of the delta, in the same order, all null where the key is new; when all are new there is none.
-func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run) (int64, error) {
-	keys, err := e.deltaKeys(ctx, plan, run)
+func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
+	keys, err := e.deltaKeys(ctx, plan, run, partition)
 	if err != nil {
-		return 0, err
+		return share, err
 	}
 	found := make([]artifact.Entry, 0, len(keys))
 	at := make([]int, 0, len(keys)) // the key's position of each found entry
@@ -31,19 +31,19 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run) (int64
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("find state: %w", err)
+		return share, fmt.Errorf("find state: %w", err)
 	}
-	run.State = nil
 	if len(found) == 0 {
-		return 0, nil
+		return share, nil
 	}
-	out := e.table(run.objectName("state", 0), stateFields(plan))
+	out := e.table(run.objectName("state", partition), stateFields(plan))
 	if err := e.writeState(ctx, run, out, found, at, len(keys)); err != nil {
 		out.abort()
-		return 0, err
+		return share, err
 	}
-	run.State, err = out.finish()
-	return int64(len(found)), err
+	share.Rows = int64(len(found))
+	share.Objects, err = out.finish()
+	return share, err
 }
 
 // stateFields are the columns of a state: a record's, all of which are null where a key is new.
@@ -135,8 +135,8 @@ func (w *stateWindow) decode(row []column.Vector) error {
 }
 
 // deltaKeys lists the delta's keys as the index knows them, ascending.
-func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run) ([][]byte, error) {
-	session, err := e.views(ctx, map[string]string{"delta": e.tableSQL(run.Delta, append(append([]column.Field{}, plan.Key...), plan.Delta...))})
+func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, partition int) ([][]byte, error) {
+	session, err := e.views(ctx, map[string]string{"delta": e.deltaSQL(plan, run, partition)})
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +159,11 @@ func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run) ([][]
 		return nil
 	})
 	return keys, err
+}
+
+// deltaSQL is a partition's delta.
+func (e *Engine) deltaSQL(plan *fold.Plan, run *Run, partition int) string {
+	return e.tableSQL(run.objects("reduce", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
 }
 
 func typesOf(fields []column.Field) []column.Type {

@@ -54,18 +54,16 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, watch func(RunRef
 // build works the whole backlog off into the generation in the making.
 func (e *Engine) build(ctx context.Context, plan *fold.Plan, watch func(RunRef, string)) (Generation, error) {
 	for {
-		var ref RunRef
-		var more bool
+		var next NextResult
+		var generation RunRef
 		var discarded *Generation
 		err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
 			var g *Generation
 			if g, discarded, err = buildingGeneration(tx, plan); err != nil {
 				return err
 			}
-			ref, more, err = nextRun(tx, plan, g, 0)
-			if !more {
-				ref = RunRef{g.Pipeline, g.Generation, 0}
-			}
+			next, err = nextRun(tx, plan, g, 0)
+			generation = RunRef{g.Pipeline, g.Generation, 0}
 			return err
 		})
 		if err != nil {
@@ -76,12 +74,12 @@ func (e *Engine) build(ctx context.Context, plan *fold.Plan, watch func(RunRef, 
 				return Generation{}, err
 			}
 		}
-		if !more {
-			return e.generation(ctx, ref)
+		if !next.Backlog {
+			return e.generation(ctx, generation)
 		}
 		for _, step := range StepNames {
-			watch(ref, step)
-			if _, err := e.Step(ctx, ref, step); err != nil {
+			watch(next.Ref, step)
+			if _, err := e.Step(ctx, next.Ref, step); err != nil {
 				return Generation{}, err
 			}
 		}

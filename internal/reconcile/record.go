@@ -33,10 +33,8 @@ type Run struct {
 	Events     int64                 `json:"events"`
 	Totals     event.Totals          `json:"totals"` // of the batches: what conserve entries must move by
 	Steps      map[string]StepRecord `json:"steps"`
-	Delta      []object.Description  `json:"delta,omitempty"`
+	Partitions int                   `json:"partitions"`      // what each step is split into, by key; fixed with the batches
 	AsOf       *uint64               `json:"as_of,omitempty"` // the last indexed run when prefetch began: what its state is of
-	State      []object.Description  `json:"state,omitempty"`
-	Parts      []object.Description  `json:"parts,omitempty"`
 	Created    int64                 `json:"created"`
 	Updated    int64                 `json:"updated"`
 	Balanced   bool                  `json:"balanced"`
@@ -56,6 +54,16 @@ type StepRecord struct {
 	Done    time.Time `json:"done"`
 	Seconds float64   `json:"seconds"`
 	Rows    int64     `json:"rows"`
+	Shares  []Share   `json:"shares,omitempty"` // by partition
+}
+
+// Share is what one partition did of a step.
+type Share struct {
+	Rows    int64                `json:"rows"`
+	Objects []object.Description `json:"objects,omitempty"` // a delta, a state, or parts
+	Events  int64                `json:"events,omitempty"`  // reduce: events folded; merge: by how many the artifacts moved
+	Totals  event.Totals         `json:"totals,omitempty"`  // merge: by what the artifacts moved
+	Created int64                `json:"created,omitempty"` // merge: artifacts that are new
 }
 
 // pipelineState says which generation of a pipeline readers see, and which one a rebuild is making.
@@ -77,6 +85,34 @@ func runPrefix(pipeline string, generation uint64) string {
 func runKey(ref RunRef) string {
 	return fmt.Sprintf("%s%08d", runPrefix(ref.Pipeline, ref.Generation), ref.Run)
 }
+
+// sharePrefix is where shares are kept until all partitions have done a run's step.
+func sharePrefix(ref RunRef) string {
+	return fmt.Sprintf("share/%s/g%04d/%08d/", ref.Pipeline, ref.Generation, ref.Run)
+}
+
+func shareKey(ref RunRef, step string, partition int) string {
+	return fmt.Sprintf("%s%s/%04d", sharePrefix(ref), step, partition)
+}
+
+// objects are what a partition's share of a step made.
+func (r *Run) objects(step string, partition int) []object.Description {
+	if shares := r.Steps[step].Shares; partition < len(shares) {
+		return shares[partition].Objects
+	}
+	return nil
+}
+
+// made are all objects of a step, partition by partition.
+func (r *Run) made(step string) (all []object.Description) {
+	for _, share := range r.Steps[step].Shares {
+		all = append(all, share.Objects...)
+	}
+	return all
+}
+
+// Parts are all parts of the run.
+func (r *Run) Parts() []object.Description { return r.made("merge") }
 
 func (r *Run) ref() RunRef { return RunRef{r.Pipeline, r.Generation, r.Run} }
 

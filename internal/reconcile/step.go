@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
+	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 )
@@ -13,8 +14,9 @@ import (
 // StepNames are the steps of a run, in order.
 var StepNames = []string{"reduce", "prefetch", "merge", "index", "publish"}
 
-// Step carries out one step of a run. A step that is recorded is not done again; one that was cut short is, and writes
-// the same bytes (rule 5). Runs may be at different steps at a time, but all steps after reduce are taken in order of runs.
+// Step carries out one step of a run, or what its partitions have not done of it yet. A step that is recorded is not done
+// again; one that was cut short is, and writes the same bytes (rule 5). Runs may be at different steps at a time, but all
+// steps after reduce are taken in order of runs.
 func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
@@ -28,12 +30,13 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 		return StepResult{Rows: done.Rows, Seconds: done.Seconds}, nil
 	}
 	began := e.Now()
-	rows, err := e.carryOut(ctx, plan, &run, step)
+	done, err := e.carryOut(ctx, plan, &run, step)
 	if err != nil {
 		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
 	}
 	now := e.Now()
-	run.Steps[step] = StepRecord{Done: now.UTC(), Seconds: now.Sub(began).Seconds(), Rows: rows}
+	done.Done, done.Seconds = now.UTC(), now.Sub(began).Seconds()
+	run.Steps[step] = done
 	if err := e.record(ctx, &run, step); err != nil {
 		return StepResult{}, fmt.Errorf("record %s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err)
 	}
@@ -42,26 +45,49 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 			return StepResult{}, err
 		}
 	}
-	return StepResult{Rows: rows, Seconds: run.Steps[step].Seconds}, nil
+	return StepResult{Rows: done.Rows, Seconds: done.Seconds}, nil
 }
 
-func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step string) (rows int64, err error) {
+func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step string) (done StepRecord, err error) {
 	if err := e.inTurn(ctx, run, step); err != nil {
-		return 0, err
+		return done, err
+	}
+	if step == "publish" {
+		return StepRecord{Rows: run.Created + run.Updated}, nil
+	}
+	if done.Shares, err = e.shares(ctx, plan, run, step); err != nil {
+		return done, err
+	}
+	for _, share := range done.Shares {
+		done.Rows += share.Rows
+	}
+	return done, e.settle(plan, run, step, done.Shares)
+}
+
+// settle holds what all partitions did of a step against the run (rule 4).
+func (e *Engine) settle(plan *fold.Plan, run *Run, step string, shares []Share) error {
+	var whole Share
+	whole.Totals = event.Totals{}
+	for _, share := range shares {
+		whole.Rows += share.Rows
+		whole.Events += share.Events
+		whole.Created += share.Created
+		if err := whole.Totals.Add(share.Totals); err != nil {
+			return err
+		}
 	}
 	switch step {
 	case "reduce":
-		return e.reduce(ctx, plan, run)
-	case "prefetch":
-		return e.prefetch(ctx, plan, run)
+		return compareEvents(step, run.Events, whole.Events)
 	case "merge":
-		return e.merge(ctx, plan, run)
+		run.Created, run.Updated, run.Balanced = whole.Created, whole.Rows-whole.Created, true
+		return checkMoved(plan, run, whole.Events, whole.Totals)
 	case "index":
-		return e.index(ctx, plan, run)
-	case "publish":
-		return run.Created + run.Updated, nil
+		if whole.Rows != run.Created+run.Updated {
+			return fmt.Errorf("bug: %d entries for %d artifacts", whole.Rows, run.Created+run.Updated)
+		}
 	}
-	return 0, fmt.Errorf("bug: no step %q", step)
+	return nil
 }
 
 // record commits a step: with publish the watermark moves in the same transaction, so readers see all of a run or
@@ -89,6 +115,9 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 			}
 		}
 		run.Trouble = nil
+		if err := forgetShares(tx, run.ref()); err != nil {
+			return err
+		}
 		return tx.Put(runKey(run.ref()), run)
 	})
 }
@@ -126,10 +155,13 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 		if breached {
 			now = Run{
 				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches,
-				Events: now.Events, Totals: now.Totals, Steps: map[string]StepRecord{},
+				Events: now.Events, Totals: now.Totals, Partitions: now.Partitions, Steps: map[string]StepRecord{},
 			}
 		}
 		now.Trouble = trouble
+		if err := forgetShares(tx, run.ref()); breached && err != nil {
+			return err
+		}
 		return tx.Put(runKey(run.ref()), now)
 	})
 	if keep != nil {
@@ -140,7 +172,7 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 
 // tidy removes what only the run's own steps needed (rule 9).
 func (e *Engine) tidy(ctx context.Context, run *Run) error {
-	for _, o := range append(run.Delta, run.State...) {
+	for _, o := range append(run.made("reduce"), run.made("prefetch")...) {
 		if err := e.Objects.Delete(ctx, o.Name); err != nil {
 			return err
 		}

@@ -203,10 +203,10 @@ func (v *verification) recount(ctx context.Context, b event.Batch) error {
 func (v *verification) checkParts(ctx context.Context) (string, error) {
 	parts, rows := 0, int64(0)
 	for _, run := range v.runs {
-		if err := checkObjects(ctx, v.Objects, run.Parts); err != nil {
+		if err := checkObjects(ctx, v.Objects, run.Parts()); err != nil {
 			return "", fmt.Errorf("run %d: %w", run.Run, err)
 		}
-		for _, p := range run.Parts {
+		for _, p := range run.Parts() {
 			parts, rows = parts+1, rows+p.Rows
 		}
 	}
@@ -240,7 +240,11 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 			return "", err
 		}
 	}
-	if err := now.check(newMovement(v.plan), &whole); err != nil {
+	events, totals, err := now.since(newMovement(v.plan))
+	if err != nil {
+		return "", err
+	}
+	if err := checkMoved(v.plan, &whole, events, totals); err != nil {
 		return "", err
 	}
 	if now.rows != v.g.Artifacts {

@@ -16,6 +16,8 @@ import (
 const (
 	// TaskQueue is the task queue of the workflow and of its steps.
 	TaskQueue = "reconcile"
+	// IndexQueue is the task queue of index workers: what they do is handed out by partition.
+	IndexQueue = "index"
 
 	// runsPerExecution bounds a history: a run is 37 events of it, and beyond some 4,000 a server asks for a new one.
 	runsPerExecution = 100
@@ -43,9 +45,11 @@ type StepResult struct {
 // Steps are the plain functions of a run. Each is idempotent (rule 5): what is done already returns what was recorded.
 // Their errors say by their class whether they are tried again.
 type Steps interface {
-	// Next returns the oldest unpublished run above after, or fixes the batches of a new one; ok is false without backlog.
-	Next(ctx context.Context, pipeline string, after uint64) (ref RunRef, ok bool, err error)
-	// Step carries out one of StepNames.
+	// Next returns the oldest unpublished run above after, or fixes the batches of a new one.
+	Next(ctx context.Context, pipeline string, after uint64) (next NextResult, err error)
+	// Partition does one partition's share of a step. It may be called while an attempt that hangs is still at it.
+	Partition(ctx context.Context, ref RunRef, step string, partition int) (StepResult, error)
+	// Step carries out one of StepNames: what its partitions have not done of it.
 	Step(ctx context.Context, ref RunRef, step string) (StepResult, error)
 }
 
@@ -75,14 +79,22 @@ type NextInput struct {
 
 // NextResult is a pipeline's next run, or that there is no backlog.
 type NextResult struct {
-	Ref     RunRef `json:"ref"`
-	Backlog bool   `json:"backlog"`
+	Ref        RunRef `json:"ref"`
+	Backlog    bool   `json:"backlog"`
+	Partitions int    `json:"partitions,omitempty"`
 }
 
 // StepInput asks for one step of a run.
 type StepInput struct {
 	Ref  RunRef `json:"ref"`
 	Step string `json:"step"`
+}
+
+// PartitionInput asks for one partition's share of a step.
+type PartitionInput struct {
+	Ref       RunRef `json:"ref"`
+	Step      string `json:"step"`
+	Partition int    `json:"partition"`
 }
 
 // Reconcile works off the backlog of one pipeline, and stays for more if it is to follow. Its workflow id is that of

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -74,6 +75,41 @@ func TestLaneHoldsBackLaterRuns(t *testing.T) {
 		})
 	}
 }
+
+// TestPartitionsAreHandedOut: every step but publish is done by all partitions at once, then settled.
+func TestPartitionsAreHandedOut(t *testing.T) {
+	t.Parallel()
+	for _, split := range []int{1, 3} {
+		var want, together []string
+		for _, step := range StepNames {
+			for p := range split {
+				if Partitioned(step) && (split > 1 || step == "index") {
+					want = append(want, fmt.Sprintf("1 %s %d", step, p))
+				}
+				if step == "index" {
+					together = append(together, fmt.Sprintf("1 %s %d", step, p))
+				}
+			}
+			want = append(want, "1 "+step)
+		}
+		steps := &scriptedSteps{backlog: 1, split: split, hold: meeting(together...)}
+		env, _ := virtualRun(t, steps)
+		if err := env.GetWorkflowError(); err != nil {
+			t.Fatal(err)
+		}
+		got := slices.DeleteFunc(steps.calls, func(call string) bool { return call == "next" })
+		if sorted(got) != sorted(want) {
+			t.Errorf("%d partitions: calls %q, want %q", split, got, want)
+		}
+		for i, call := range got { // a step is settled after its partitions
+			if strings.Count(call, " ") == 1 && slices.Contains(got[i+1:], call+" 0") {
+				t.Errorf("%s came before its partitions: %q", call, got)
+			}
+		}
+	}
+}
+
+func sorted(calls []string) string { return strings.Join(slices.Sorted(slices.Values(calls)), ",") }
 
 // TestEarlierRunsLandAfterAFailure: runs before the one that fails are published, later ones are not merged.
 func TestEarlierRunsLandAfterAFailure(t *testing.T) {

@@ -46,7 +46,7 @@ func (m *manager) workOff(ctx workflow.Context) error {
 		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
 			break
 		}
-		l.start(ctx, m, next.Ref)
+		l.start(ctx, m, next)
 		if failed = workflow.Await(ctx, func() bool { return l.flying < MaxInFlight || l.broken > 0 }); failed != nil {
 			break
 		}
@@ -63,7 +63,8 @@ func (m *manager) workOff(ctx workflow.Context) error {
 }
 
 // start sends a run down the line.
-func (l *line) start(ctx workflow.Context, m *manager, ref RunRef) {
+func (l *line) start(ctx workflow.Context, m *manager, next NextResult) {
+	ref := next.Ref
 	if l.last == 0 {
 		for _, step := range StepNames {
 			l.passed[step] = ref.Run - 1
@@ -74,7 +75,7 @@ func (l *line) start(ctx workflow.Context, m *manager, ref RunRef) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		defer func() { l.flying-- }()
 		for _, step := range StepNames {
-			if err := l.carry(ctx, ref, step); err != nil {
+			if err := l.carry(ctx, next, step); err != nil {
 				if l.broken == 0 || ref.Run < l.broken {
 					l.broken, l.err = ref.Run, err
 				}
@@ -90,7 +91,8 @@ func (l *line) start(ctx workflow.Context, m *manager, ref RunRef) {
 }
 
 // carry takes a run through one step, in its turn.
-func (l *line) carry(ctx workflow.Context, ref RunRef, step string) error {
+func (l *line) carry(ctx workflow.Context, next NextResult, step string) error {
+	ref := next.Ref
 	if inLane(step) {
 		gone := func() bool { return l.broken > 0 && l.broken < ref.Run }
 		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || gone() }); err != nil {
@@ -100,9 +102,38 @@ func (l *line) carry(ctx workflow.Context, ref RunRef, step string) error {
 			return l.err
 		}
 	}
+	if err := handOut(ctx, next, step); err != nil {
+		return err
+	}
 	if err := workflow.ExecuteActivity(stepContext(ctx), step, StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
 		return err
 	}
 	l.passed[step] = ref.Run
 	return nil
 }
+
+// handOut has the partitions of a step done at the same time. The index is always handed to index workers; another step that
+// is not split is done at once. Whoever falls silent for the heartbeat timeout is replaced by the server.
+func handOut(ctx workflow.Context, next NextResult, step string) error {
+	if !Partitioned(step) || next.Partitions <= 1 && step != "index" {
+		return nil
+	}
+	ctx = stepContext(ctx)
+	if step == "index" {
+		ctx = workflow.WithTaskQueue(ctx, IndexQueue)
+	}
+	shares := make([]workflow.Future, max(next.Partitions, 1))
+	for p := range shares {
+		shares[p] = workflow.ExecuteActivity(ctx, partitionActivity(step), PartitionInput{Ref: next.Ref, Step: step, Partition: p})
+	}
+	var failed error
+	for _, share := range shares {
+		if err := share.Get(ctx, nil); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// partitionActivity names the activity of a partition's share of a step, as people see it in a history.
+func partitionActivity(step string) string { return step + " partition" }

@@ -35,7 +35,7 @@ func serveSteps(t *testing.T, dir string, steps Steps) client.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	w := NewWorker(server.Client(), steps)
+	w := NewWorkers(server.Client(), steps)
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

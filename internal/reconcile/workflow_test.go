@@ -26,23 +26,28 @@ type scriptedSteps struct {
 	mu      sync.Mutex
 	more    sync.Cond // on mu, made by whoever waits: a call has come
 	backlog uint64
+	split   int    // partitions
 	run     uint64 // the last published
 	calls   []string
 	fail    map[string][]error // by call, such as "1 merge": what its attempts return in turn
 	hold    map[string]func(context.Context) error
 }
 
-func (s *scriptedSteps) Next(ctx context.Context, pipeline string, after uint64) (RunRef, bool, error) {
+func (s *scriptedSteps) Next(ctx context.Context, pipeline string, after uint64) (NextResult, error) {
 	if err := s.call(ctx, "next"); err != nil {
-		return RunRef{}, false, err
+		return NextResult{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	after = max(after, s.run)
 	if after == s.backlog {
-		return RunRef{}, false, nil
+		return NextResult{}, nil
 	}
-	return RunRef{Pipeline: pipeline, Generation: 1, Run: after + 1}, true, nil
+	return NextResult{Ref: RunRef{Pipeline: pipeline, Generation: 1, Run: after + 1}, Backlog: true, Partitions: s.split}, nil
+}
+
+func (s *scriptedSteps) Partition(ctx context.Context, ref RunRef, step string, partition int) (StepResult, error) {
+	return StepResult{Rows: 1}, s.call(ctx, fmt.Sprintf("%d %s %d", ref.Run, step, partition))
 }
 
 func (s *scriptedSteps) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
@@ -96,7 +101,7 @@ func (s *scriptedSteps) runsOf(step string) (runs []uint64) {
 	for _, call := range s.calls {
 		var run uint64
 		var name string
-		if n, _ := fmt.Sscanf(call, "%d %s", &run, &name); n == 2 && name == step {
+		if n, _ := fmt.Sscanf(call, "%d %s", &run, &name); n == 2 && call == fmt.Sprintf("%d %s", run, step) {
 			runs = append(runs, run)
 		}
 	}
@@ -130,6 +135,7 @@ func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	registerReconcile(env, steps)
+	registerPartition(env, &activities{steps: steps}, "index")
 	return env
 }
 
