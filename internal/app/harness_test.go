@@ -3,11 +3,13 @@
 package app
 
 import (
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"bursar/internal/catalog"
 	"bursar/internal/reconcile"
 )
 
@@ -50,4 +52,19 @@ func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 			}
 		}
 	}
+}
+
+// keysOf lists the catalog's keys that start so.
+func keysOf(t *testing.T, a *App, prefix string) (keys []string) {
+	t.Helper()
+	err := a.Engine.Catalog.View(t.Context(), func(tx catalog.Tx) error {
+		return tx.List(prefix, func(key string, _ json.RawMessage) error {
+			keys = append(keys, key)
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }

@@ -1,0 +1,211 @@
+// Partitions and workers that come late: neither changes what the artifacts are.
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"bursar/internal/artifact"
+	"bursar/internal/fault"
+	"bursar/internal/reconcile"
+)
+
+// payAtRandom takes batches of random payments over a few keys in; after each, between decides what else happens.
+func payAtRandom(t *testing.T, a *App, batches int, between func(batch int)) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(7, 7))
+	for batch := range batches {
+		var list []string
+		for i := range 1 + random.IntN(60) {
+			list = append(list, fmt.Sprintf("%d-%d k%d %d.%02d", batch, i, random.IntN(40), random.IntN(900)-300, random.IntN(100)))
+		}
+		pay(t, a, list...)
+		between(batch)
+	}
+}
+
+func TestPartitionsDoNotChangeTheDigest(t *testing.T) {
+	t.Parallel()
+	digests := map[string]string{}
+	for _, partitions := range []int{1, 2, 8} {
+		a := openSmall(t, ordersYAML+fmt.Sprintf("partitions: %d\n", partitions))
+		payAtRandom(t, a, 5, func(int) { runAll(t, a, "orders") })
+		digests[fmt.Sprint(partitions)] = digestOf(t, a)
+		if name, detail := firstFailed(t, a); name != "" {
+			t.Errorf("with %d partitions %s fails: %s", partitions, name, detail)
+		}
+	}
+	a := openSmall(t, ordersYAML)
+	changing := 0
+	payAtRandom(t, a, 5, func(batch int) {
+		changing = []int{1, 8, 2, 3, 1}[batch]
+		a.Project.Pipeline("orders").Partitions = changing
+		runAll(t, a, "orders")
+	})
+	digests["changing"] = digestOf(t, a)
+	for partitions, digest := range digests {
+		if digest != digests["1"] {
+			t.Errorf("with partitions %s the digest is %s, with 1 it is %s", partitions, digest, digests["1"])
+		}
+	}
+}
+
+// lateIndex is an index whose first Load hangs, with all that it was given in hand, until it is released.
+type lateIndex struct {
+	artifact.Index
+	hangs   chan struct{}
+	release chan struct{}
+}
+
+func (l *lateIndex) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
+	close(l.hangs)
+	<-l.release
+	return l.Index.Load(ctx, space, run, next)
+}
+
+// TestLateIndexWorkerChangesNothing lets a worker hang in the index step while another does its partition and later runs follow.
+func TestLateIndexWorkerChangesNothing(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML+"partitions: 2\n")
+	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00", "4 d 1.00")
+	next, err := a.Engine.Next(t.Context(), "orders", 0)
+	if err != nil || !next.Backlog || next.Partitions != 2 {
+		t.Fatalf("%+v, %v", next, err)
+	}
+	for _, name := range []string{"reduce", "prefetch", "merge"} {
+		if _, err := a.Engine.Step(t.Context(), next.Ref, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slow := &lateIndex{Index: a.Engine.Index, hangs: make(chan struct{}), release: make(chan struct{})}
+	hanging := &reconcile.Engine{
+		Project: a.Engine.Project, Objects: a.Engine.Objects, Catalog: a.Engine.Catalog, Index: slow,
+		Duck: a.Engine.Duck, Scratch: a.Engine.Scratch, Workers: 1, Now: a.Engine.Now, Log: a.Engine.Log,
+	}
+	late := make(chan error, 1)
+	go func() {
+		_, err := hanging.Partition(context.Background(), next.Ref, "index", 0)
+		late <- err
+	}()
+	<-slow.hangs
+	runAll(t, a, "orders") // replaces it, and publishes
+	pay(t, a, "5 a 1.00", "6 e 5.00")
+	runAll(t, a, "orders")
+	before := digestOf(t, a)
+	close(slow.release)
+	if err := <-late; err != nil {
+		t.Fatalf("who comes late fails: %v", err)
+	}
+	pay(t, a, "7 a -11.00", "8 b 0.01")
+	runAll(t, a, "orders")
+	answer, err := a.Engine.Get(t.Context(), "orders", "a", 2, false)
+	if err != nil || string(answer.Artifact) != `{"paid":"11.00","last":"5"}` {
+		t.Errorf("as of the second run %s, %v", answer.Artifact, err)
+	}
+	if digestOf(t, a) == before {
+		t.Error("the third run changed nothing")
+	}
+	if name, detail := firstFailed(t, a); name != "" {
+		t.Errorf("%s fails: %s", name, detail)
+	}
+	if left := sharesLeft(t, a); len(left) > 0 {
+		t.Errorf("the catalog still keeps shares: %v", left)
+	}
+}
+
+// TestRunsInFlightSurviveEveryFailure has three runs in flight, lets the 1st, 2nd, 3rd … call of the stores fail, and goes on
+// from there: each time the same artifacts.
+func TestRunsInFlightSurviveEveryFailure(t *testing.T) {
+	t.Parallel()
+	want := ""
+	for n, more := 0, true; more; n += 5 {
+		a := openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
+		payAtRandom(t, a, 3, func(int) {})
+		plan := fault.NewPlan()
+		if n > 0 {
+			plan.FailAt(n, []fault.Mode{0, fault.After, fault.Crash, fault.Crash | fault.After}[n%4])
+		}
+		e := a.Engine
+		failing := &reconcile.Engine{
+			Project: e.Project, Objects: fault.Objects(e.Objects, plan).(reconcile.Store), //nolint:errcheck // the wrapper of a local store is one
+			Catalog: fault.Catalog(e.Catalog, plan), Index: fault.Index(e.Index, plan),
+			Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
+		}
+		err := inFlight(t.Context(), failing, "orders")
+		more = n == 0 || plan.Fired()
+		if failed := n > 0 && plan.Fired(); failed != (err != nil) {
+			t.Fatalf("call %d (%s) fails: %v, and the runs say %v", n, plan.Call(n), failed, err)
+		}
+		runAll(t, a, "orders")
+		if want == "" {
+			want = digestOf(t, a)
+		}
+		if got := digestOf(t, a); got != want {
+			t.Fatalf("after a failure at %s the digest is another", plan.Call(n))
+		}
+		if name, detail := firstFailed(t, a); name != "" {
+			t.Fatalf("after a failure at %s, %s fails: %s", plan.Call(n), name, detail)
+		}
+	}
+}
+
+// inFlight takes three runs through each step before any goes on to the next.
+func inFlight(ctx context.Context, e *reconcile.Engine, pipeline string) error {
+	var refs []reconcile.RunRef
+	for after := uint64(0); after < 3; after++ {
+		next, err := e.Next(ctx, pipeline, after)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, next.Ref)
+	}
+	for _, step := range reconcile.StepNames {
+		for _, ref := range refs {
+			if reconcile.Partitioned(step) {
+				if _, err := e.Partition(ctx, ref, step, 1); err != nil {
+					return err
+				}
+			}
+			if _, err := e.Step(ctx, ref, step); err != nil {
+				return fmt.Errorf("%s of run %d: %w", step, ref.Run, err)
+			}
+		}
+	}
+	return nil
+}
+
+func sharesLeft(t *testing.T, a *App) []string {
+	t.Helper()
+	return keysOf(t, a, "share/")
+}
+
+func TestStepsKeepToTheirLanes(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML+"backlog: {max_batches: 1}\n")
+	pay(t, a, "1 a 10.00")
+	pay(t, a, "2 a 20.00")
+	ref := func(run uint64) reconcile.RunRef {
+		return reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: run}
+	}
+	for after := range uint64(2) {
+		if _, err := a.Engine.Next(t.Context(), "orders", after); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []string{"reduce", "prefetch", "merge", "index", "publish"} {
+		_, err := a.Engine.Step(t.Context(), ref(2), step)
+		if reconcile.Partitioned(step) && step == "reduce" {
+			if err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), "the run before has not passed this step") {
+			t.Errorf("%s overtakes: %v", step, err)
+		}
+	}
+}
