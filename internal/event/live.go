@@ -25,6 +25,8 @@ type LiveOptions struct {
 	MaxEvents int64         // or when it has about so many lines; 0 is what the stream declares
 	MaxBytes  int64         // or its spool so many bytes; 0 is what the stream declares
 	Sealed    func(Result)  // told of each sealed batch, in order; must return at once; may be nil
+
+	wrap func(spool.File) spool.File // for tests: disks that fail
 }
 
 // Live takes one stream's events as they arrive. It holds the stream: nobody else may seal batches of it meanwhile.
@@ -41,8 +43,7 @@ type Live struct {
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the loop has ended
 
-	recovered atomic.Uint64                                           // how often the spool was, since the start
-	create    func(dir string, h spool.Header) (*spool.Writer, error) // makes spools
+	recovered atomic.Uint64 // how often the spool was, since the start
 
 	// The loop's own.
 	open    *openBatch // nil while nothing came in since the last seal
@@ -69,7 +70,7 @@ func (in *Intake) Live(ctx context.Context, s *project.Stream, o LiveOptions) (*
 	o.DryRun, o.MaxRejected, o.Progress = false, 0, nil
 	l := &Live{
 		in: in, stream: s, options: o, computer: newComputer(in, s), queue: queue{wake: make(chan struct{}, 1)},
-		commands: make(chan command), stopped: make(chan struct{}), create: spool.Create,
+		commands: make(chan command), stopped: make(chan struct{}),
 	}
 	if err := l.recover(ctx); err != nil {
 		l.computer.close()

@@ -156,13 +156,24 @@ func (l *Live) begin() error {
 		return err
 	}
 	h.Number = o.work.spool
-	if o.spool, err = l.create(l.options.Spool, h); err != nil {
+	if o.spool, err = l.createSpool(h); err != nil {
 		o.abort()
 		return err
 	}
 	o.timer.Reset(l.options.Window)
 	l.open = o
 	return nil
+}
+
+func (l *Live) createSpool(h spool.Header) (*spool.Writer, error) {
+	file, err := spool.Create(l.options.Spool, h.Number)
+	if err != nil {
+		return nil, err
+	}
+	if l.options.wrap != nil {
+		file = l.options.wrap(file)
+	}
+	return spool.NewWriter(file, h)
 }
 
 // known answers requests whose keys a recovery has brought back since they were looked up.

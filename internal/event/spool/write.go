@@ -58,19 +58,19 @@ func MakeFolder(dir string) error {
 	return nil
 }
 
-// Create starts a spool in dir: an empty file, durable in its folder, with the header waiting for the first Sync.
-func Create(dir string, h Header) (*Writer, error) {
-	file, err := os.OpenFile(Path(dir, h.Number), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+// Create makes the file of a spool, empty and durable in its folder.
+func Create(dir string, number uint64) (File, error) {
+	file, err := os.OpenFile(Path(dir, number), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create spool: %w", err)
 	}
 	if err := syncFolder(dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("create spool: %w", err), file.Close())
 	}
-	return NewWriter(file, h)
+	return file, nil
 }
 
-// NewWriter starts a spool in an empty file.
+// NewWriter starts a spool in an empty file. The header waits for the first Sync. After an error the file is closed.
 func NewWriter(file File, h Header) (*Writer, error) {
 	w := &Writer{file: file, out: bufio.NewWriterSize(file, 1<<20)}
 	text, err := json.Marshal(h)

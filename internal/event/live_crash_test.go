@@ -1,0 +1,433 @@
+// Live intake that fails or dies at every point: what was acknowledged is there, and nothing twice.
+
+package event_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/event/spool"
+	"bursar/internal/fault"
+	"bursar/internal/object"
+)
+
+// stored are the ids of the events in batches, which must be there once each.
+func (h *house) stored() map[string]bool {
+	h.t.Helper()
+	folder, ok := h.intake.Objects.(*object.Folder)
+	if !ok {
+		h.t.Fatal("the house's objects are not in a folder")
+	}
+	session, err := duck.Open(duck.Options{Threads: 1, Dirs: []string{filepath.Join(h.dir, "objects")}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer session.Close()
+	ids := map[string]bool{}
+	sql := "SELECT id FROM (" + event.ViewSQL(folder, h.stream, h.batches()) + ")"
+	err = session.Query(h.t.Context(), sql, func(rows []column.Vector) error {
+		for r := range rows[0].Len() {
+			id := string(rows[0].Text(r))
+			if ids[id] {
+				h.t.Errorf("event %s is there twice", id)
+			}
+			ids[id] = true
+		}
+		return nil
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return ids
+}
+
+func (h *house) expectStored(when string, want map[string]bool, exactly bool) {
+	h.t.Helper()
+	got := h.stored()
+	for id := range want {
+		if !got[id] {
+			h.t.Errorf("%s: event %s was acknowledged and is missing", when, id)
+		}
+	}
+	if exactly && len(got) != len(want) {
+		h.t.Errorf("%s: %d events, want %d: %v", when, len(got), len(want), slices.Sorted(maps.Keys(got)))
+	}
+}
+
+// sender sends requests until they are acknowledged, and remembers which events were.
+type sender struct {
+	h     *house
+	acked map[string]bool
+}
+
+var errDead = errors.New("the process is dead")
+
+// send sends one request of sales. An error is tried again; a crash is for the caller.
+func (s *sender) send(l *event.Live, plan *fault.Plan, key string, ids ...string) error {
+	s.h.t.Helper()
+	var body strings.Builder
+	for _, id := range ids {
+		body.WriteString(sale(id, "sale", "1.00", "EUR"))
+	}
+	body.WriteString("{bad\n")
+	for range 3 {
+		a, err := l.Accept(context.Background(), event.Request{Key: key, Body: []byte(body.String())})
+		if err == nil {
+			if a.Rows != int64(len(ids))+1 || a.Quarantined != 1 || a.Accepted+a.Duplicates != int64(len(ids)) {
+				s.h.t.Errorf("after %s: answer %+v to %v", plan.Call(plan.Calls()), a, ids)
+			}
+			for _, id := range ids {
+				s.acked[id] = true
+			}
+			return nil
+		}
+		if errors.Is(err, fault.ErrCrashed) {
+			return errDead
+		}
+		if !errors.Is(err, fault.ErrInjected) && !errors.Is(err, errDisk) {
+			s.h.t.Errorf("accept: %v", err)
+		}
+		_ = l.Seal(context.Background()) // recovers without waiting for the time to do so
+	}
+	s.h.t.Errorf("%v were not accepted in three attempts", ids)
+	return nil
+}
+
+// script is a day of a stream: requests, a seal, a file among them. It ends early when the process dies.
+func (s *sender) script(o event.LiveOptions, in *event.Intake, plan *fault.Plan) error {
+	l, err := in.Live(context.Background(), s.h.stream, o)
+	if err != nil {
+		return errDead
+	}
+	defer func() { _ = l.Close(context.Background()) }()
+	if err := s.send(l, plan, "k1", "1", "2"); err != nil {
+		return err
+	}
+	if err := s.send(l, plan, "", "2", "3"); err != nil {
+		return err
+	}
+	_ = l.Seal(context.Background()) // what fails is done by the next request
+	if err := s.send(l, plan, "k2", "4"); err != nil {
+		return err
+	}
+	path := s.h.file("a.jsonl", sale("4", "sale", "1.00", "EUR")+sale("5", "sale", "1.00", "EUR"))
+	for range 3 {
+		if _, err = l.Ingest(context.Background(), []string{path}, event.Options{}); err == nil {
+			s.acked["5"] = true
+			break
+		}
+	}
+	return errors.Join(s.send(l, plan, "", "5", "6"), s.send(l, plan, "k1", "1", "2"))
+}
+
+// everything sends what the script sends, as clients do that have no answer yet.
+func (s *sender) everything(l *event.Live) {
+	for i, ids := range [][]string{{"1", "2"}, {"2", "3"}, {"4"}, {"4", "5"}, {"5", "6"}} {
+		if err := s.send(l, fault.NewPlan(), []string{"k1", "", "k2", "", ""}[i], ids...); err != nil {
+			s.h.t.Error(err)
+		}
+	}
+}
+
+func TestLiveFaults(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
+		t.Run(fmt.Sprint("mode ", mode), func(t *testing.T) {
+			t.Parallel()
+			n, step := 1+int(mode)%2, 2 // before the odd calls, after the even ones
+			if testing.Short() {
+				step = 14
+			}
+			for ; failLive(t, n, mode); n += step {
+			}
+			if n < 40 {
+				t.Errorf("the script made %d calls only", n)
+			}
+		})
+	}
+}
+
+// failLive reports whether there was an n-th call to fail.
+func failLive(t *testing.T, n int, mode fault.Mode) bool {
+	t.Helper()
+	h := newHouse(t, plainYAML)
+	plan := fault.NewPlan()
+	plan.FailAt(n, mode)
+	faulty := *h.intake
+	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
+	s := &sender{h: h, acked: map[string]bool{}}
+	_ = s.script(event.LiveOptions{Spool: h.spool(), Window: 1 << 40}, &faulty, plan)
+	l, err := h.openLive(event.LiveOptions{})
+	if err != nil {
+		t.Fatalf("after %s: %v", plan.Call(n), err)
+	}
+	h.expectStored("after "+plan.Call(n), s.acked, false)
+	s.everything(l)
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.expectStored("after "+plan.Call(n)+", in the end", s.acked, true)
+	if left, err := spool.List(h.spool()); err != nil || len(left) > 0 {
+		t.Errorf("after %s: spools %v are left, %v", plan.Call(n), left, err)
+	}
+	return plan.Fired()
+}
+
+var errDisk = errors.New("broken disk")
+
+// disk fails the n-th write or sync of all spools.
+type disk struct {
+	mu    sync.Mutex
+	calls int
+	at    int
+	half  bool // a failing write has half of its effect
+}
+
+func (d *disk) call() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.calls++; d.calls == d.at {
+		return errDisk
+	}
+	return nil
+}
+
+type diskFile struct {
+	spool.File
+	disk *disk
+}
+
+func (f diskFile) Write(b []byte) (int, error) {
+	err := f.disk.call()
+	if err != nil && f.disk.half {
+		n, _ := f.File.Write(b[:len(b)/2])
+		return n, err
+	}
+	if err != nil {
+		return 0, err
+	}
+	return f.File.Write(b)
+}
+
+func (f diskFile) Sync() error { return errors.Join(f.disk.call(), f.File.Sync()) }
+
+func TestLiveSpoolFaults(t *testing.T) {
+	t.Parallel()
+	for n := 1; n < 15; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			d := &disk{at: n, half: n%2 == 0}
+			o := event.LiveOptions{Spool: h.spool(), Window: 1 << 40}
+			event.WrapSpool(&o, func(f spool.File) spool.File { return diskFile{f, d} })
+			s := &sender{h: h, acked: map[string]bool{}}
+			if err := s.script(o, h.intake, fault.NewPlan()); err != nil {
+				t.Fatal(err)
+			}
+			h.expectStored("in the end", s.acked, true)
+		})
+	}
+}
+
+// A process that dies leaves a spool that ends anywhere behind what it acknowledged.
+func TestLiveTornSpool(t *testing.T) {
+	t.Parallel()
+	for torn := range 12 {
+		t.Run(fmt.Sprint(torn), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			s := &sender{h: h, acked: map[string]bool{}}
+			l, err := h.openLive(event.LiveOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.send(l, fault.NewPlan(), "", "1", "2"); err != nil {
+				t.Fatal(err)
+			}
+			size := h.spoolSize()
+			if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); err != nil {
+				t.Fatal(err)
+			}
+			dead, cancel := context.WithCancel(t.Context())
+			cancel()
+			_ = l.Close(dead)
+			cut := size + int64(torn)
+			if torn == 11 {
+				cut = h.spoolSize() - 1
+			}
+			if err := os.Truncate(spool.Path(h.spool(), 1), cut); err != nil {
+				t.Fatal(err)
+			}
+			h.live(event.LiveOptions{})
+			h.expectStored("after the cut", s.acked, true)
+		})
+	}
+}
+
+func (h *house) spoolSize() int64 {
+	h.t.Helper()
+	info, err := os.Stat(spool.Path(h.spool(), 1))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// Random senders at once, among files, seals and deaths, against what they were told.
+func TestLiveAgainstModel(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			random := rand.New(rand.NewPCG(seed, 1))
+			acked := map[string]bool{}
+			for life := range 4 {
+				o := event.LiveOptions{MaxEvents: int64(1 + random.IntN(60))}
+				l, err := h.openLive(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.expectStored(fmt.Sprint("life ", life), acked, false)
+				h.liveOneLife(l, random, acked)
+				dead, cancel := context.WithCancel(t.Context())
+				if random.IntN(3) > 0 {
+					cancel()
+				}
+				_ = l.Close(dead)
+				cancel()
+			}
+			l, err := h.openLive(event.LiveOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.expectStored("in the end", acked, true)
+		})
+	}
+}
+
+func (h *house) liveOneLife(l *event.Live, random *rand.Rand, acked map[string]bool) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for sender := range 4 {
+		random := rand.New(rand.NewPCG(random.Uint64(), uint64(sender)))
+		wg.Go(func() {
+			for range 10 {
+				var body strings.Builder
+				var ids []string
+				for range 1 + random.IntN(8) {
+					ids = append(ids, fmt.Sprint(random.IntN(200)))
+					body.WriteString(sale(ids[len(ids)-1], "sale", "1.00", "EUR"))
+				}
+				key := ""
+				if random.IntN(2) == 0 {
+					key = body.String()[:min(body.Len(), spool.MaxKey)] + fmt.Sprint(len(ids))
+					key = key[max(0, len(key)-spool.MaxKey):]
+				}
+				a, err := l.Accept(context.Background(), event.Request{Key: key, Body: []byte(body.String())})
+				if errors.Is(err, event.ErrKeyReused) {
+					continue
+				}
+				if err != nil || a.Accepted+a.Duplicates != int64(len(ids)) {
+					h.t.Errorf("%v: %+v, %v", ids, a, err)
+				}
+				mu.Lock()
+				for _, id := range ids {
+					acked[id] = true
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for range 3 {
+		if err := l.Seal(context.Background()); err != nil {
+			h.t.Error(err)
+		}
+	}
+	id := fmt.Sprint(random.IntN(200))
+	path := h.file("f.jsonl", sale(id, "sale", "1.00", "EUR"))
+	if _, err := l.Ingest(context.Background(), []string{path}, event.Options{}); err != nil {
+		h.t.Error(err)
+	}
+	wg.Wait()
+	acked[id] = true
+}
+
+// While a file holds the stream, requests wait, and then are told to come again; what is too much is refused at once.
+func TestLiveBackPressure(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	held := &gate{entered: make(chan struct{}), open: make(chan struct{})}
+	in := *h.intake
+	in.Objects = &gatedStore{Store: h.intake.Objects, gate: held}
+	l, err := in.Live(t.Context(), h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR"))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := l.Ingest(context.Background(), []string{path}, event.Options{}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held.entered
+	refused := make(chan error, 100)
+	large := append([]byte(sale("2", "sale", "1.00", "EUR")), make([]byte, 40<<20)...)
+	for range 4 {
+		wg.Go(func() {
+			_, err := l.Accept(context.Background(), event.Request{Body: large})
+			refused <- err
+		})
+	}
+	for range 4 {
+		if err := <-refused; !errors.Is(err, event.ErrBusy) {
+			t.Errorf("while the stream is held: %v", err)
+		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Accept(gone, event.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a sender that is gone: %v", err)
+	}
+	close(held.open)
+	wg.Wait()
+	h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "3 2 1 0")
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// gate holds the first who enters.
+type gate struct {
+	once          sync.Once
+	entered, open chan struct{}
+}
+
+type gatedStore struct {
+	object.Store
+	gate *gate
+}
+
+func (g *gatedStore) Create(ctx context.Context, name string) (object.Writer, error) {
+	g.gate.once.Do(func() {
+		close(g.gate.entered)
+		<-g.gate.open
+	})
+	return g.Store.Create(ctx, name)
+}
