@@ -150,7 +150,8 @@ func TestLiveFaults(t *testing.T) {
 			if testing.Short() {
 				step = 14
 			}
-			for ; failLive(t, n, mode); n += step {
+			for failLive(t, n, mode) {
+				n += step
 			}
 			if n < 40 {
 				t.Errorf("the script made %d calls only", n)
@@ -273,6 +274,31 @@ func TestLiveTornSpool(t *testing.T) {
 			h.live(event.LiveOptions{})
 			h.expectStored("after the cut", s.acked, true)
 		})
+	}
+}
+
+// A process that dies between the seal and the end of the spool must not seal it twice: not its quarantine either.
+func TestLiveSealedSpoolComesBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "1.00", "EUR"), "2 1 0 1")
+	text, err := os.ReadFile(spool.Path(h.spool(), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(spool.Path(h.spool(), 1), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l = h.live(event.LiveOptions{})
+	h.accept(l, "", sale("3", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.seal(l)
+	h.expectBatches("1: 2 1 0 1", "2: 1 1 0 0")
+	if reasons := h.reasons(); len(reasons) != 1 {
+		t.Errorf("quarantine is %q", reasons)
 	}
 }
 
