@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +59,7 @@ func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
 	if to == "-" {
 		return write(c.out)
 	}
-	if err := replaceFile(to, write); err != nil {
+	if err := replaceFile(c.path(to), write); err != nil {
 		return err
 	}
 	made := struct {
@@ -85,7 +86,7 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	partial := fmt.Sprintf("%s.%d.partial", path, os.Getpid())
+	partial := fmt.Sprintf("%s.%d-%s.partial", path, os.Getpid(), rand.Text()[:6])
 	if err := writeOpen(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
 		return errors.Join(err, discard(partial))
 	}

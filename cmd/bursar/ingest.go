@@ -35,7 +35,7 @@ rejected and not one was accepted.`,
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				return c.ingest(ctx, a, args[0], args[1:], app.IngestOptions{DryRun: dryRun, MaxRejected: limit.limit()})
+				return c.ingest(ctx, a, args[0], c.paths(args[1:]), app.IngestOptions{DryRun: dryRun, MaxRejected: limit.limit()})
 			})
 		},
 	}
@@ -75,6 +75,15 @@ func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []strin
 		return err
 	}
 	return errors.Join(c.printIngest(&result, len(files), o.DryRun, err != nil), err)
+}
+
+// paths are files of the command line.
+func (c *cli) paths(names []string) []string {
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = c.path(name)
+	}
+	return paths
 }
 
 // sizes adds up the sizes of files, in bytes, and refuses what is none.

@@ -5,11 +5,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // Columns come and go in large blocks: collecting less often is worth a fifth of the processor while a gigabyte bounds
@@ -18,6 +21,10 @@ const (
 	gcPercent = 300
 	softLimit = 1 << 30
 )
+
+func init() {
+	cobra.EnableCommandSorting = false // commands are listed in the order of a day's work
+}
 
 func main() {
 	debug.SetGCPercent(gcPercent)
@@ -32,12 +39,20 @@ func main() {
 
 // run carries out one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	c := newCLI(stdout, stderr)
+	return newCLI(stdout, stderr).carryOut(ctx, args)
+}
+
+func (c *cli) carryOut(ctx context.Context, args []string) int {
+	c.args = args
 	root := c.root()
 	root.SetArgs(commandFirst(root, args))
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
+	var elsewhere *elsewhereError
+	switch {
+	case err == nil:
 		return 0
+	case errors.As(err, &elsewhere):
+		return elsewhere.exit
 	}
 	return c.fail(ctx, cmd, args, err)
 }

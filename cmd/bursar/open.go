@@ -5,23 +5,44 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/serve"
 
 	"github.com/spf13/cobra"
 )
 
-// open opens the project for one command and closes it after do.
+// open opens the project for one command and closes it after do. While `bursar up` has the project, the command is carried
+// out there.
 func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) (err error) {
 	ctx := cmd.Context()
+	if c.served != nil {
+		return do(ctx, c.served.app)
+	}
 	a, err := app.Open(ctx, c.project, cmd.Name(), c.log)
+	var up *app.ServedError
+	for errors.As(err, &up) {
+		if err := c.handOver(ctx, up); !errors.Is(err, serve.ErrNotServed) {
+			return err
+		}
+		a, err = app.Open(ctx, c.project, cmd.Name(), c.log) // it has ended meanwhile
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	return do(ctx, a)
+}
+
+// path is a file of the command line, which is relative to where the command was given.
+func (c *cli) path(name string) string {
+	if c.served == nil || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.served.directory, name)
 }
 
 // stream finds a stream, or tells which there are: exit code 3.

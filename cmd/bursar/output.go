@@ -102,8 +102,17 @@ func (o *output) print(r io.Reader) error {
 	return nil
 }
 
+// screen is the terminal of another process.
+type screen struct {
+	io.Writer
+	width int
+}
+
 // width is how many columns a terminal at w shows; 0 when w is none.
 func width(w io.Writer) int {
+	if s, ok := w.(screen); ok {
+		return s.width
+	}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0

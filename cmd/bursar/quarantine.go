@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -126,7 +125,7 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	g, total := newGrid("stream", "batch", "file", "row", "column", "reason"), 0
 	err := eachRejected(ctx, a, streams, func(r rejectedRow) error {
 		if total++; total <= limit {
-			g.add(r.Stream, count(r.Batch), nearName(r.File), count(r.Row), r.Column, r.Reason)
+			g.add(r.Stream, count(r.Batch), c.nearName(r.File), count(r.Row), r.Column, r.Reason)
 		}
 		return nil
 	})
@@ -149,8 +148,8 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 }
 
 // nearName is a file's name from the working folder, if it lies below it.
-func nearName(file string) string {
-	here, err := os.Getwd()
+func (c *cli) nearName(file string) string {
+	here, err := filepath.Abs(c.path("."))
 	if err != nil {
 		return file
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -13,6 +14,8 @@ import (
 type cli struct {
 	output
 	project string // the folder
+	args    []string
+	served  *served // the running project that carries this command out; nil opens its own
 	verbose int
 	log     *slog.Logger
 	started bool // a command's own work has begun: errors before that are of usage
@@ -24,10 +27,14 @@ func newCLI(stdout, stderr io.Writer) *cli {
 
 // commands are all commands, in the order of their help.
 func (c *cli) commands() []*cobra.Command {
+	first := []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand()}
+	last := []*cobra.Command{c.demoCommand(), c.benchCommand(), c.versionCommand()}
+	return slices.Concat(first, c.stateCommands(), last)
+}
+
+// stateCommands are those that open the project: a running `bursar up` carries them out.
+func (c *cli) stateCommands() []*cobra.Command {
 	return []*cobra.Command{
-		c.initCommand(),
-		c.checkCommand(),
-		c.streamCommand(),
 		c.ingestCommand(),
 		c.runCommand(),
 		c.statusCommand(),
@@ -37,9 +44,6 @@ func (c *cli) commands() []*cobra.Command {
 		c.quarantineCommand(),
 		c.rebuildCommand(),
 		c.verifyCommand(),
-		c.demoCommand(),
-		c.benchCommand(),
-		c.versionCommand(),
 	}
 }
 
@@ -64,12 +68,15 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 	root.SetErr(c.err)
 	root.SetVersionTemplate("bursar {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	cobra.EnableCommandSorting = false
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.project, "project", ".", "the project's folder")
 	flags.BoolVar(&c.json, "json", false, "print one JSON value on standard output and nothing else there")
 	flags.CountVarP(&c.verbose, "verbose", "v", "log what is done on standard error; twice for every detail")
-	for _, cmd := range c.commands() {
+	commands := c.commands
+	if c.served != nil {
+		commands = c.stateCommands
+	}
+	for _, cmd := range commands() {
 		root.AddCommand(cmd)
 		c.begin(cmd)
 	}

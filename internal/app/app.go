@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"bursar/internal/artifact"
@@ -25,7 +26,7 @@ import (
 // lockWait is how long a command waits for another that holds the project (DESIGN §7).
 const lockWait = 10 * time.Second
 
-// App is an open project folder, held by this process alone.
+// App is an open project folder, held by this process alone. Its methods are safe for concurrent use once it is open.
 type App struct {
 	Project *project.Project
 	Intake  *event.Intake
@@ -34,9 +35,16 @@ type App struct {
 	state   string // the folder of all state
 	log     *slog.Logger
 	runner  *reconcile.WorkflowRunner // once Temporal serves
-	watch   func(Progress)
-	disk    diskWatch
 	closers []func() error // in the order of opening
+
+	temporal  string     // the server's address
+	starting  sync.Mutex // one starts the server
+	watchers  watchers
+	disk      diskWatch
+	pipelines doors // one run or rebuild of a pipeline at a time
+	streams   doors // one intake of a stream at a time
+	followers followers
+	told      Told
 }
 
 // ProjectError holds all faults of a project folder: exit code 2.
@@ -73,8 +81,12 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 	return p, nil
 }
 
-// Open checks a project folder and opens its state for the given command.
+// Open checks a project folder and opens its state for the given command. When a running `bursar up` has the project, a
+// *ServedError says so: it is the one to carry commands out.
 func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, err error) {
+	if err := Served(dir); err != nil {
+		return nil, err
+	}
 	p, err := Check(ctx, dir)
 	if err != nil {
 		return nil, err

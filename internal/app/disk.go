@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"bursar/internal/failure"
 )
@@ -18,36 +19,64 @@ import (
 // diskTroubles are SQLite's words for a disk that takes no more; its errors reach the log only.
 var diskTroubles = []string{"database or disk is full", "disk I/O error"}
 
-// diskWatch holds the first trouble of the disk and ends what is under way.
+// diskWatch ends what is under way with the first trouble of the disk.
 type diskWatch struct {
-	mu   sync.Mutex
-	err  error
-	stop context.CancelCauseFunc
+	mu    sync.Mutex
+	tasks map[*diskTask]bool
+	last  time.Time // when one was told
 }
 
-// over returns a context that ends with the first trouble of the disk.
-func (d *diskWatch) over(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+// diskTask is one thing under way.
+type diskTask struct {
+	stop context.CancelCauseFunc
+	err  error
+}
+
+// over returns a context that ends with the first trouble of the disk, and the task to ask for it. The task's end must
+// be called.
+func (d *diskWatch) over(ctx context.Context) (_ context.Context, told func() error, end func()) {
 	ctx, stop := context.WithCancelCause(ctx)
+	task := &diskTask{stop: stop}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.stop, d.err = stop, nil
-	return ctx, stop
+	if d.tasks == nil {
+		d.tasks = map[*diskTask]bool{}
+	}
+	d.tasks[task] = true
+	told = func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return task.err
+	}
+	end = func() {
+		stop(nil)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.tasks, task)
+	}
+	return ctx, told, end
 }
 
 func (d *diskWatch) tell(err error) {
+	err = failure.Wrap(failure.Transient, err)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.err == nil && d.stop != nil {
-		d.err = failure.Wrap(failure.Transient, err)
-		d.stop(d.err)
+	for task := range d.tasks {
+		if task.err == nil {
+			task.err, d.last = err, time.Now()
+			task.stop(err)
+		}
 	}
 }
 
-// told is the first trouble, nil if there is none.
-func (d *diskWatch) told() error {
+// hush is how long the log is silent about what follows a trouble that something under way was told of.
+const hush = 30 * time.Second
+
+// heard is true for a while after something under way has been told of trouble.
+func (d *diskWatch) heard() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.err
+	return !d.last.IsZero() && time.Since(d.last) < hush
 }
 
 // isFull is true of the system's answers that a person must make room for: trying again in a moment is in vain.
@@ -78,7 +107,7 @@ func (h diskHandler) Handle(ctx context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	if h.watch.told() == nil && h.Handler.Enabled(ctx, r.Level) {
+	if !h.watch.heard() && h.Handler.Enabled(ctx, r.Level) {
 		return h.Handler.Handle(ctx, r)
 	}
 	return nil

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -25,6 +26,8 @@ type Progress struct {
 
 // Serve starts the embedded Temporal server and the worker; it is called by the first Run otherwise.
 func (a *App) Serve(ctx context.Context) error {
+	a.starting.Lock()
+	defer a.starting.Unlock()
 	if a.runner != nil {
 		return nil
 	}
@@ -38,7 +41,8 @@ func (a *App) Serve(ctx context.Context) error {
 		return fmt.Errorf("start temporal: %w", err)
 	}
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
-	a.log.Info("temporal serves", "address", server.Address())
+	a.temporal = server.Address()
+	a.log.Info("temporal serves", "address", a.temporal)
 	workers := reconcile.NewWorkers(server.Client(), watchedSteps{a})
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
@@ -48,39 +52,53 @@ func (a *App) Serve(ctx context.Context) error {
 	return nil
 }
 
-// Run works off the backlogs of the pipelines through their workflows and returns the runs that were published.
+// Run works off the backlogs of the pipelines through their workflows and returns the runs that were published. It is
+// safe for concurrent use.
 func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]reconcile.Run, error) {
 	done := []reconcile.Run{}
-	ctx, stop := a.disk.over(ctx)
-	defer stop(nil)
+	ctx, trouble, end := a.disk.over(ctx)
+	defer end()
 	if err := a.Serve(ctx); err != nil {
-		return done, cmp.Or(a.disk.told(), err)
+		return done, cmp.Or(trouble(), err)
 	}
-	a.watch = watch
+	defer a.watchers.add(pipelines, watch)()
 	for _, pipeline := range pipelines {
-		before, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+		runs, err := a.runOne(ctx, pipeline)
+		done = append(done, runs...)
 		if err != nil {
-			return done, err
-		}
-		_, failed := a.runner.Run(ctx, pipeline)
-		after, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
-		if err != nil {
-			return done, err
-		}
-		runs, err := a.Engine.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
-		if err != nil {
-			return done, err
-		}
-		for _, run := range runs {
-			if run.Run <= after.Published {
-				done = append(done, run)
-			}
-		}
-		if failed != nil {
-			return done, cmp.Or(a.disk.told(), failed)
+			return done, cmp.Or(trouble(), err)
 		}
 	}
 	return done, nil
+}
+
+// runOne works one pipeline off. A rebuild of it is waited for: it takes in all there is, and replaces what a run would
+// add to.
+func (a *App) runOne(ctx context.Context, pipeline string) (done []reconcile.Run, err error) {
+	leave, err := a.pipelines.enter(ctx, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	before, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+	if err != nil {
+		return nil, err
+	}
+	_, failed := a.runner.Run(ctx, pipeline)
+	after, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := a.Engine.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		if run.Run <= after.Published {
+			done = append(done, run)
+		}
+	}
+	return done, failed
 }
 
 // watchedSteps are the engine's steps, told of to whoever watches.
@@ -93,7 +111,7 @@ func (w watchedSteps) Next(ctx context.Context, pipeline string, after uint64) (
 
 // Step is the engine's, with its begin and end reported.
 func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
-	if w.watch == nil {
+	if !w.watchers.watched(ref.Pipeline) {
 		return w.step(ctx, ref, step)
 	}
 	p := Progress{Pipeline: ref.Pipeline, Run: ref.Run, Step: step}
@@ -101,14 +119,14 @@ func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step strin
 	if p.Events, p.Backlog, err = w.Engine.Waiting(ctx, ref); err != nil {
 		return reconcile.StepResult{}, err
 	}
-	w.watch(p)
+	w.watchers.tell(p)
 	result, err := w.step(ctx, ref, step)
 	if err == nil {
 		p.Done, p.Rows = true, result.Rows
-		if step == reconcile.StepNames[len(reconcile.StepNames)-1] {
+		if step == lastStep {
 			p.Backlog -= p.Events
 		}
-		w.watch(p)
+		w.watchers.tell(p)
 	}
 	return result, err
 }
@@ -122,16 +140,33 @@ func (w watchedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step 
 	return result, err
 }
 
+// lastStep is the one that makes a run visible.
+const lastStep = "publish"
+
 func (w watchedSteps) step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
 	result, err := w.Engine.Step(ctx, ref, step)
 	if isFull(err) {
 		w.disk.tell(err)
 	}
+	if err == nil && step == lastStep && w.told.Published != nil {
+		w.tellPublished(ctx, ref)
+	}
 	return result, err
 }
 
-// Rebuild folds all batches of a pipeline into its next generation and swaps.
-func (a *App) Rebuild(ctx context.Context, pipeline string) (reconcile.Rebuilt, error) {
+// Rebuild folds all batches of a pipeline into its next generation and swaps. No run of the pipeline is under way
+// meanwhile: those of the old generation would be lost with it.
+func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebuilt, err error) {
+	leave, err := a.pipelines.enter(ctx, pipeline)
+	if err != nil {
+		return out, err
+	}
+	defer leave()
+	resume, err := a.pause(ctx, pipeline)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, resume()) }()
 	return a.Engine.Rebuild(ctx, pipeline, func(ref reconcile.RunRef, step string) {
 		a.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	})

@@ -8,14 +8,14 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// Ingest takes files into one batch of a stream.
+// Ingest takes files into one batch of a stream. Intakes of one stream wait for each other.
 func (a *App) Ingest(ctx context.Context, stream string, files []string, o event.Options) (event.Result, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	return a.Intake.Ingest(ctx, s, files, o)
+	return a.take(ctx, stream, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
 }
 
 // Retry takes the rows of a stream's quarantine up again.
@@ -24,7 +24,22 @@ func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 	if s == nil {
 		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	return a.Intake.Retry(ctx, s, event.Options{KeyColumns: a.keyColumns(stream)})
+	o := event.Options{KeyColumns: a.keyColumns(stream)}
+	return a.take(ctx, stream, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
+}
+
+// take has the stream for itself while intake works, and tells of the batch it sealed.
+func (a *App) take(ctx context.Context, stream string, intake func() (event.Result, error)) (event.Result, error) {
+	leave, err := a.streams.enter(ctx, stream)
+	if err != nil {
+		return event.Result{}, err
+	}
+	defer leave()
+	result, err := intake()
+	if result.Batch > 0 {
+		a.sealed(result)
+	}
+	return result, err
 }
 
 // keyColumns are the columns that pipelines key a stream by: their values are bounded like identities.

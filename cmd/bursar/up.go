@@ -1,0 +1,114 @@
+// bursar up: the whole project in one process, until it is told to stop.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"bursar/internal/app"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) upCommand() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Serve the project until stopped: workers and the HTTP API",
+		Long: `Brings the whole project up in this process: every sealed batch is reconciled as it comes, events are taken in and
+questions answered over HTTP, and other commands on this project are carried out here, so that they may be used as ever.
+
+The API listens on 127.0.0.1, at a port that is chosen once and kept; --listen HOST:PORT says otherwise. It speaks plain
+HTTP: beyond this machine, put something in front of it that speaks TLS. Requests carry the token that lies in
+.bursar/token of the project folder. GET /v1/openapi.yaml describes all of it.
+
+The project folder is read at the start: after changing it, stop and start again. SIGTERM or Ctrl-C stops: requests under way
+end, what is open is sealed, and nothing is lost; a second one ends the process at once, which loses nothing either.`,
+		Example: `  bursar up
+  bursar up --listen 0.0.0.0:8080
+  token=$(cat .bursar/token)
+  curl -H "Authorization: Bearer $token" http://127.0.0.1:8080/v1/status
+  curl -H "Authorization: Bearer $token" -G http://127.0.0.1:8080/v1/pipelines/orders/artifacts --data-urlencode 'key=["o-1003","USD"]'`,
+		Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.up(cmd.Context(), listen) },
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "the `address` of the API, HOST:PORT")
+	return cmd
+}
+
+func (c *cli) up(ctx context.Context, listen string) (err error) {
+	a, err := app.Open(ctx, c.project, "up", c.log)
+	var other *app.ServedError
+	if errors.As(err, &other) {
+		return hinted(err, "other commands talk to it; stop it with: kill %d", other.Process)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	t := &upTeller{cli: c}
+	err = a.Up(ctx, app.UpOptions{
+		Listen: listen, Commands: handedOver{a}, Ready: t.ready,
+		Told: app.Told{Sealed: t.sealed, Published: t.published},
+	})
+	if err == nil {
+		t.line(map[string]string{"event": "stopped"}, "Stopped: everything taken in is sealed.")
+	}
+	return err
+}
+
+// upTeller prints a line for whatever happens; with --json each is a JSON value.
+type upTeller struct {
+	*cli
+	mu sync.Mutex
+}
+
+func (t *upTeller) line(value any, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.json {
+		_ = encode(t.out, value) // whoever reads it may go away; the project stays up
+		return
+	}
+	fmt.Fprintln(t.out, clean(text))
+}
+
+func (t *upTeller) ready(u app.Up) {
+	t.line(struct {
+		Event string `json:"event"`
+		app.Up
+	}{"ready", u}, fmt.Sprintf("Bursar is up in process %d. Ctrl-C stops it.", u.Process))
+	if t.json {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, row := range [][2]string{
+		{"API", "http://" + u.Address}, {"token", u.TokenFile}, {"inbox", u.Inbox}, {"Temporal", u.Temporal},
+	} {
+		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], clean(row[1]))
+	}
+	if !u.Loopback {
+		fmt.Fprintln(t.err, "warning: the API is reached from other machines, in plain HTTP: put TLS in front of it")
+	}
+}
+
+func (t *upTeller) sealed(r app.IngestResult) {
+	t.line(struct {
+		Event string `json:"event"`
+		app.IngestResult
+	}{"sealed", r}, fmt.Sprintf("Sealed batch %d of %s: %s, %s accepted, %s quarantined, %s known already.", r.Batch, r.Stream,
+		plural(r.Rows, "row", "rows"), count(r.Accepted), count(r.Quarantined), count(r.Duplicates)))
+}
+
+func (t *upTeller) published(r app.Run) {
+	row := rowOf(&r)
+	t.line(struct {
+		Event string `json:"event"`
+		runRow
+	}{"published", row}, fmt.Sprintf("Published run %d of %s: %s in %s, %s created, %s updated, %.2f s.", r.Run, r.Pipeline,
+		plural(r.Events, "event", "events"), plural(len(r.Batches), "batch", "batches"), count(r.Created), count(r.Updated), row.Seconds))
+}

@@ -1,0 +1,130 @@
+// The whole project in one process until it is told to stop: workflows that stay, live intake, and the HTTP API through
+// which other commands talk to it.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bursar/internal/event"
+	"bursar/internal/reconcile"
+	"bursar/internal/serve"
+)
+
+const (
+	// upGrace is how long requests under way may take to end once `up` is told to stop; then they are cancelled.
+	upGrace = 10 * time.Second
+	// upLast is how long cancelled ones may take.
+	upLast = 20 * time.Second
+)
+
+// Told is called with what happens while the project is up; each may be nil, and is called from several goroutines.
+type Told struct {
+	Sealed    func(event.Result)
+	Published func(reconcile.Run)
+}
+
+// UpOptions say how a project is brought up.
+type UpOptions struct {
+	Listen   string         // address of the HTTP API; empty is the project's own port on loopback
+	Commands serve.Commands // carries out the commands of other processes
+	Ready    func(Up)       // called once everything serves; may be nil
+	Told     Told
+}
+
+// Up says where a running project is reached.
+type Up struct {
+	Address   string `json:"address"` // of the HTTP API, host:port
+	TokenFile string `json:"token_file"`
+	Inbox     string `json:"inbox"` // folder whose subfolders take files for streams
+	Temporal  string `json:"temporal"`
+	Process   int    `json:"process"`
+	Loopback  bool   `json:"loopback"` // whether only this machine reaches the API
+}
+
+// Up brings the project up and serves it until ctx ends: then requests under way end, open batches are sealed, and
+// workflows pause. The state stays open for Close.
+func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
+	token, err := serve.Token(a.state)
+	if err != nil {
+		return err
+	}
+	listeners, err := serve.Listen(ctx, a.state, o.Listen)
+	if err != nil {
+		return err
+	}
+	defer listeners.Close()
+	if err := a.Serve(ctx); err != nil {
+		return err
+	}
+	server := serve.New(serve.Options{
+		Questions: a.Engine, Quarantine: a, Commands: o.Commands, Token: token, Loopback: listeners.Loopback, Log: a.log,
+	})
+	a.told = o.Told
+	a.told.Published = func(r reconcile.Run) {
+		server.Published(r.Pipeline)
+		if o.Told.Published != nil {
+			o.Told.Published(r)
+		}
+	}
+	stop, err := a.followAll(ctx)
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return err
+	}
+	up := Up{
+		Address: listeners.Address, TokenFile: serve.TokenFile(a.state), Inbox: filepath.Join(filepath.Dir(a.state), "inbox"),
+		Temporal: a.temporal, Process: os.Getpid(), Loopback: listeners.Loopback,
+	}
+	return a.serveUntil(ctx, server, listeners, func() {
+		if o.Ready != nil {
+			o.Ready(up)
+		}
+	})
+}
+
+// serveUntil answers requests until ctx ends or a listener fails.
+func (a *App) serveUntil(ctx context.Context, server *serve.Server, listeners *serve.Listeners, ready func()) error {
+	failed := make(chan error, len(listeners.All))
+	for _, l := range listeners.All {
+		go func() { failed <- server.Serve(l) }()
+	}
+	withdraw, err := serve.Announce(a.state, serve.Contact{Address: listeners.Contact, Process: os.Getpid()})
+	if err != nil {
+		return errors.Join(err, server.Stop(0, upLast))
+	}
+	ready()
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	// First withdrawn, so that a command that comes now waits for the project instead of being refused.
+	return errors.Join(err, withdraw(), server.Stop(upGrace, upLast))
+}
+
+// sealed tells of a batch, and has the pipelines that read it take it in.
+func (a *App) sealed(r event.Result) {
+	if a.told.Sealed != nil {
+		a.told.Sealed(r)
+	}
+	for _, p := range a.Project.Pipelines {
+		if p.From == r.Stream {
+			a.followers.wake(p.Name)
+		}
+	}
+}
+
+// tellPublished tells of a run that readers see from now on.
+func (w watchedSteps) tellPublished(ctx context.Context, ref reconcile.RunRef) {
+	runs, err := w.Engine.Runs(ctx, ref.Pipeline, ref.Generation, ref.Run-1)
+	if err != nil || len(runs) == 0 {
+		w.log.Warn("a published run is not told of", "pipeline", ref.Pipeline, "run", ref.Run, "error", fmt.Errorf("read run: %w", err))
+		return
+	}
+	w.told.Published(runs[0])
+}

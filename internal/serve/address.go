@@ -1,0 +1,123 @@
+// Where a project is served: on loopback, at a port that is chosen once, unless told otherwise.
+
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"bursar/internal/failure"
+)
+
+const (
+	portFile = "http.json"
+	loopback = "127.0.0.1"
+	// portTries is how many ports are tried before there seems to be none.
+	portTries = 100
+)
+
+// keptPort is the project's port in http.json.
+type keptPort struct {
+	Port int `json:"port"`
+}
+
+// Listeners are where a project is served.
+type Listeners struct {
+	All      []net.Listener
+	Address  string // host:port that people are told
+	Contact  string // host:port on loopback, for commands on this machine
+	Loopback bool   // nobody but this machine reaches it
+}
+
+// Listen opens the address, or the project's own port on loopback when it is empty. Commands of this machine come by
+// loopback, so an address that does not take them in gets the project's own port beside it.
+func Listen(ctx context.Context, state, address string) (*Listeners, error) {
+	if address == "" {
+		l, err := listenKept(ctx, state)
+		if err != nil {
+			return nil, err
+		}
+		own := l.Addr().String()
+		return &Listeners{All: []net.Listener{l}, Address: own, Contact: own, Loopback: true}, nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("listen on %q: use HOST:PORT, such as 127.0.0.1:8080 or :8080", address))
+	}
+	l, err := listen(ctx, address)
+	if err != nil {
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("listen for HTTP: %w", err))
+	}
+	all := &Listeners{All: []net.Listener{l}, Address: l.Addr().String()}
+	bound, _ := l.Addr().(*net.TCPAddr)
+	switch {
+	case bound.IP.IsLoopback():
+		all.Contact, all.Loopback = all.Address, true
+	case host == "" || bound.IP.IsUnspecified():
+		all.Contact = net.JoinHostPort(loopback, strconv.Itoa(bound.Port))
+	default:
+		own, err := listenKept(ctx, state)
+		if err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		all.All, all.Contact = append(all.All, own), own.Addr().String()
+	}
+	return all, nil
+}
+
+// Close closes what is still open.
+func (l *Listeners) Close() {
+	for _, one := range l.All {
+		_ = one.Close() // a server that took it over has closed it
+	}
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
+
+// listenKept opens the project's port: the one of before, so that clients find it again, else the first free one of those
+// below what systems hand to outgoing connections. An unreadable file is as good as none.
+func listenKept(ctx context.Context, state string) (net.Listener, error) {
+	file := filepath.Join(state, portFile)
+	var kept keptPort
+	if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &kept) != nil {
+		kept = keptPort{}
+	}
+	port := kept.Port
+	for range portTries {
+		if port > 0 && port < 1<<16 {
+			l, err := listen(ctx, net.JoinHostPort(loopback, strconv.Itoa(port)))
+			if err == nil {
+				return l, keepPort(file, kept.Port, port, l)
+			}
+			if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
+				return nil, fmt.Errorf("listen for HTTP: %w", err)
+			}
+		}
+		port = 20000 + rand.IntN(12000)
+	}
+	return nil, fmt.Errorf("listen for HTTP: none of %d ports tried is free on %s", portTries, loopback)
+}
+
+func keepPort(file string, before, now int, l net.Listener) error {
+	if before == now {
+		return nil
+	}
+	text, err := json.Marshal(keptPort{now})
+	if err == nil {
+		err = writeOwn(file, append(text, '\n'))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("keep HTTP port: %w", err), l.Close())
+	}
+	return nil
+}

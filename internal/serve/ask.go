@@ -1,0 +1,189 @@
+// Questions: where pipelines stand, one artifact, what is open, what was rejected.
+
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"bursar/internal/event"
+	"bursar/internal/reconcile"
+)
+
+const (
+	// listRows is how many rows a list holds unless asked otherwise, and mostRows at most.
+	listRows = 1000
+	mostRows = 10_000
+	// listBytes is where a list ends whatever its rows: they may be long.
+	listBytes = 32 << 20
+)
+
+var errParameter = refuse(http.StatusBadRequest, "a parameter is not understood", "GET /v1/openapi.yaml says what is")
+
+// health tells whether requests are taken.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
+	status := http.StatusOK
+	if !s.ready.Load() {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, map[string]bool{"ready": s.ready.Load()})
+	return nil
+}
+
+// pipelineStatus is where one pipeline stands.
+type pipelineStatus struct {
+	Pipeline      string     `json:"pipeline"`
+	Generation    uint64     `json:"generation"`
+	Runs          uint64     `json:"runs"`
+	Backlog       int        `json:"backlog"` // batches
+	BacklogEvents int64      `json:"backlog_events"`
+	Watermark     *time.Time `json:"watermark"`
+	Artifacts     int64      `json:"artifacts"`
+	Unfinished    uint64     `json:"unfinished,omitempty"` // the run that is not published yet
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
+	if err := only(r); err != nil {
+		return err
+	}
+	list, err := s.options.Questions.Status(r.Context())
+	if err != nil {
+		return err
+	}
+	pipelines := make([]pipelineStatus, len(list))
+	for i, p := range list {
+		pipelines[i] = pipelineStatus{p.Pipeline, p.Generation, p.Runs, p.Backlog.Batches, p.Backlog.Events, p.Watermark, p.Artifacts, p.Unfinished}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"pipelines": pipelines})
+	return nil
+}
+
+func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
+	if err := only(r, "key", "as_of", "history"); err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	key := query.Get("key")
+	if key == "" {
+		return refuse(http.StatusBadRequest, "the key is missing", `ask with ?key=o-1003, or ?key=["o-1003","USD"] for several columns`)
+	}
+	var asOf uint64
+	if text := query.Get("as_of"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil || n == 0 {
+			return refuse(http.StatusBadRequest, "as_of is no run", "runs are numbered from 1")
+		}
+		asOf = n
+	}
+	history := false
+	if text := query.Get("history"); text != "" {
+		var err error
+		if history, err = strconv.ParseBool(text); err != nil {
+			return refuse(http.StatusBadRequest, "history is neither true nor false", "")
+		}
+	}
+	answer, err := s.options.Questions.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// rows is a list that ends where it gets too long.
+type rows struct {
+	items []json.RawMessage
+	bytes int
+	limit int
+	more  bool
+}
+
+// errEnough ends a walk when the list is full.
+var errEnough = errors.New("the list is full")
+
+func (l *rows) add(item any) error {
+	text, err := json.Marshal(item)
+	if err != nil {
+		return err
+	}
+	if len(l.items) == l.limit || l.bytes+len(text) > listBytes && len(l.items) > 0 {
+		l.more = true
+		return errEnough
+	}
+	l.items, l.bytes = append(l.items, text), l.bytes+len(text)
+	return nil
+}
+
+// list answers with the rows that walk adds. Few are made at a time: each may walk over everything there is.
+func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
+	if err := only(r, "limit"); err != nil {
+		return err
+	}
+	l := rows{limit: listRows, items: []json.RawMessage{}}
+	if text := r.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > mostRows {
+			return refuse(http.StatusBadRequest, "limit is no number from 1 to 10000", "")
+		}
+		l.limit = n
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Time{}) // a writer without deadlines is a test's
+	if err := s.heavy.Acquire(r.Context(), 1); err != nil {
+		return err
+	}
+	defer s.heavy.Release(1)
+	if err := walk(r.Context(), l.add); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	_ = rc.SetWriteDeadline(time.Now().Add(answerTime))
+	writeJSON(w, http.StatusOK, map[string]any{name: l.items, "more": l.more})
+	return nil
+}
+
+func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {
+	return s.list(w, r, "exceptions", func(ctx context.Context, add func(any) error) error {
+		return s.options.Questions.Exceptions(ctx, r.PathValue("pipeline"), func(x reconcile.Exception) error { return add(x) })
+	})
+}
+
+// quarantinedRow is one row in quarantine.
+type quarantinedRow struct {
+	Batch  uint64 `json:"batch"`
+	File   string `json:"file"`
+	Row    int64  `json:"row"`
+	Column string `json:"column"`
+	Reason string `json:"reason"`
+	Raw    string `json:"raw"`
+	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8
+	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
+}
+
+func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
+	return s.list(w, r, "rows", func(ctx context.Context, add func(any) error) error {
+		return s.options.Quarantine.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
+			return add(quarantinedRow{q.Batch, q.File, q.Row, q.Column, q.Reason, q.Raw, q.Bytes, q.Object})
+		})
+	})
+}
+
+// only refuses parameters that a route does not know, so that a misspelt one is not passed over.
+func only(r *http.Request, known ...string) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	for name, values := range r.URL.Query() {
+		found := false
+		for _, k := range known {
+			found = found || k == name && len(values) == 1
+		}
+		if !found {
+			return errParameter
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+// Commands of other processes: the server carries out their command line on the open project and sends back, frame by
+// frame, what it prints.
+
+package serve
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// Command is one command line of another process.
+type Command struct {
+	Args      []string `json:"args"`
+	Directory string   `json:"directory"` // absolute: what paths in the arguments are relative to
+	OutWidth  int      `json:"out_width"` // columns of the terminal that standard output is, 0 if it is none
+	ErrWidth  int      `json:"err_width"` // the same of standard error
+}
+
+// Commands carries out a command line on the open project and returns its exit code. It ends soon after ctx.
+type Commands interface {
+	Run(ctx context.Context, c Command, stdout, stderr io.Writer) int
+}
+
+// frame is one line of the answer to a command: first its id, then what it prints, at the end its exit code.
+type frame struct {
+	ID   string `json:"id,omitempty"`
+	Out  []byte `json:"out,omitempty"`
+	Err  []byte `json:"err,omitempty"`
+	Exit *int   `json:"exit,omitempty"`
+}
+
+const (
+	// commandBytes bounds a command line: more than any system takes.
+	commandBytes = 4 << 20
+	// commandsAtOnce is how many commands are carried out at a time.
+	commandsAtOnce = 64
+)
+
+var (
+	errRemote      = refuse(http.StatusForbidden, "commands are taken from this machine only", "events and questions are taken from everywhere")
+	errCommand     = refuse(http.StatusBadRequest, "the body is no command", "send {\"args\":[…],\"directory\":\"/absolute/path\"}")
+	errCommandGone = refuse(http.StatusNotFound, "there is no such command under way", "")
+	errCommandBusy = &refusal{
+		status: http.StatusTooManyRequests, message: "too many commands are under way", hint: "try again when one has ended", after: retryLater,
+	}
+)
+
+// commands are those under way.
+type commands struct {
+	limit *semaphore.Weighted
+	stops sync.Map // id → context.CancelFunc
+}
+
+func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
+	if !fromHere(r) {
+		return errRemote
+	}
+	var c Command
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(headerTime)) // a writer without deadlines is a test's
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, commandBytes))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&c); err != nil || len(c.Args) == 0 || !filepath.IsAbs(c.Directory) {
+		return errCommand
+	}
+	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetWriteDeadline(time.Time{}) // commands take what they take, and are read as slowly
+	if !s.commands.limit.TryAcquire(1) {
+		return errCommandBusy
+	}
+	defer s.commands.limit.Release(1)
+	ctx, stop := context.WithCancel(r.Context())
+	defer stop()
+	id := rand.Text()
+	s.commands.stops.Store(id, stop)
+	defer s.commands.stops.Delete(id)
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := &frames{w: w, flush: rc.Flush, gone: stop}
+	out.send(frame{ID: id})
+	exit := s.options.Commands.Run(ctx, c, framed{out, func(b []byte) frame { return frame{Out: b} }},
+		framed{out, func(b []byte) frame { return frame{Err: b} }})
+	out.send(frame{Exit: &exit})
+	return nil
+}
+
+// cancelCommand tells a command to stop, as an interrupt would; its frames go on until it has.
+func (s *Server) cancelCommand(w http.ResponseWriter, r *http.Request) error {
+	if !fromHere(r) {
+		return errRemote
+	}
+	stop, ok := s.commands.stops.Load(r.PathValue("id"))
+	if !ok {
+		return errCommandGone
+	}
+	stop.(context.CancelFunc)() //nolint:errcheck // nothing else is stored
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// fromHere is true of a request that comes from this machine.
+func fromHere(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}
+
+// frames sends frames one after another. A client that is gone stops its command.
+type frames struct {
+	mu    sync.Mutex
+	w     io.Writer
+	flush func() error
+	gone  func()
+	err   error
+}
+
+func (f *frames) send(one frame) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return
+	}
+	if f.err = json.NewEncoder(f.w).Encode(one); f.err == nil {
+		f.err = f.flush()
+	}
+	if f.err != nil {
+		f.gone()
+	}
+}
+
+// framed is standard output or standard error of a command.
+type framed struct {
+	to   *frames
+	make func([]byte) frame
+}
+
+// Write sends the bytes as a frame.
+func (f framed) Write(b []byte) (int, error) {
+	if len(b) > 0 {
+		f.to.send(f.make(b))
+	}
+	f.to.mu.Lock()
+	defer f.to.mu.Unlock()
+	return len(b), f.to.err
+}

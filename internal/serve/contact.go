@@ -1,0 +1,83 @@
+// How other processes of the same user find a running server: its address, its process and its token, in files of the
+// project's state folder.
+
+package serve
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	contactFile = "api.json"
+	tokenFile   = "token"
+	tokenBytes  = 32
+)
+
+// TokenFile is where the token of the project whose state is in the folder lies.
+func TokenFile(state string) string { return filepath.Join(state, tokenFile) }
+
+// Token reads the project's token; the first call makes it. Only the owner may read its file (rule 8).
+func Token(state string) (string, error) {
+	text, err := os.ReadFile(TokenFile(state))
+	if token := strings.TrimSpace(string(text)); err == nil && token != "" {
+		return token, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read API token: %w", err)
+	}
+	secret := make([]byte, tokenBytes)
+	_, _ = rand.Read(secret) // it never fails
+	token := hex.EncodeToString(secret)
+	if err := writeOwn(TokenFile(state), []byte(token+"\n")); err != nil {
+		return "", fmt.Errorf("write API token: %w", err)
+	}
+	return token, nil
+}
+
+// Contact says where a project is served, and by whom.
+type Contact struct {
+	Address string `json:"address"` // host:port on loopback
+	Process int    `json:"process"`
+}
+
+// Announce tells other processes where the project is served, until the returned function is called.
+func Announce(state string, c Contact) (withdraw func() error, err error) {
+	text, err := json.Marshal(c)
+	if err == nil {
+		err = writeOwn(filepath.Join(state, contactFile), append(text, '\n'))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("announce API: %w", err)
+	}
+	return func() error {
+		if err := os.Remove(filepath.Join(state, contactFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("withdraw API: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// readContact reads what was announced; ok is false while there is nothing, or only what a dead process left.
+func readContact(state string, process int) (c Contact, ok bool) {
+	text, err := os.ReadFile(filepath.Join(state, contactFile))
+	if err != nil || json.Unmarshal(text, &c) != nil {
+		return Contact{}, false
+	}
+	return c, c.Process == process
+}
+
+// writeOwn replaces a file that only its owner may read.
+func writeOwn(path string, text []byte) error {
+	next := path + ".new"
+	if err := os.WriteFile(next, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
+}

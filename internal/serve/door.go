@@ -1,0 +1,181 @@
+// What every request passes: its number, the host it asks for, the token, the log, the metrics.
+
+package serve
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"bursar/internal/failure"
+)
+
+// requestHeader names a request: the client's own name for it or one that is made here.
+const requestHeader = "X-Request-Id"
+
+var (
+	errToken = refuse(http.StatusUnauthorized, "the request carries no valid token",
+		"send `Authorization: Bearer TOKEN` with what is in .bursar/token of the project folder")
+	errHost  = refuse(http.StatusForbidden, "the request is for another host", "ask for the address that `bursar up` printed")
+	errRoute = refuse(http.StatusNotFound, "there is no such route", "GET /v1/openapi.yaml lists them")
+)
+
+// front numbers requests, refuses those for other hosts and answers those that no route takes in the API's own way.
+func (s *Server) front(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(requestHeader)
+		if !isName(id) {
+			id = rand.Text()
+		}
+		w.Header().Set(requestHeader, id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if s.options.Loopback && !isLoopback(r.Host) {
+			s.answer(w, r, "none", time.Now(), func(w http.ResponseWriter, _ *http.Request) error { return errHost })
+			return
+		}
+		if _, pattern := mux.Handler(r); pattern == "" {
+			s.answer(w, r, "none", time.Now(), noRoute(mux))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// noRoute answers what the mux refuses: 404, or 405 with the methods there are.
+func noRoute(mux *http.ServeMux) func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		refused := statusOf{ResponseWriter: w, header: http.Header{}}
+		mux.ServeHTTP(&refused, r)
+		if refused.code != http.StatusMethodNotAllowed {
+			return errRoute
+		}
+		allowed := refused.header.Get("Allow")
+		w.Header().Set("Allow", allowed)
+		return refuse(http.StatusMethodNotAllowed, "the route takes no "+r.Method, "it takes "+allowed)
+	}
+}
+
+// statusOf keeps an answer's status and headers and drops the rest.
+type statusOf struct {
+	http.ResponseWriter
+	header http.Header
+	code   int
+}
+
+func (s *statusOf) Header() http.Header         { return s.header }
+func (s *statusOf) WriteHeader(code int)        { s.code = code }
+func (s *statusOf) Write(b []byte) (int, error) { return len(b), nil }
+
+// isName is true of a request id that is safe to be logged and sent back.
+func isName(id string) bool {
+	return id != "" && len(id) <= 64 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) < 0
+}
+
+// isLoopback is true of a Host header that names this machine to itself. A page that a browser was lured to reaches
+// loopback under a name of its own (DNS rebinding).
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// enter is a route's handler behind the token.
+func (s *Server) enter(way route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.answer(w, r, way.pattern, time.Now(), func(w http.ResponseWriter, r *http.Request) error {
+			if !way.open && !s.isAllowed(r) {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				return errToken
+			}
+			return way.serve(w, r)
+		})
+	})
+}
+
+// isAllowed compares the token in constant time; digests are compared, so that its length does not show either.
+func (s *Server) isAllowed(r *http.Request) bool {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	got, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(s.options.Token))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1 && strings.EqualFold(scheme, "Bearer")
+}
+
+// answer carries out one request: what fails before anything was sent becomes an error of the API.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, began time.Time,
+	serve func(w http.ResponseWriter, r *http.Request) error,
+) {
+	seen := &recorder{ResponseWriter: w}
+	err := guarded(func() error { return serve(seen, r) })
+	if err != nil && seen.code == 0 {
+		writeProblem(seen, r, err)
+	}
+	s.metrics.count(pattern, seen.status())
+	log := s.options.Log
+	if failure.Of(err) == failure.Bug && err != nil && !isRefusal(err) {
+		log.Error("request failed", "request", w.Header().Get(requestHeader), "route", pattern, "error", err)
+	}
+	if log.Enabled(r.Context(), slog.LevelDebug) {
+		log.Debug("request", "request", w.Header().Get(requestHeader), "method", r.Method, "path", r.URL.Path,
+			"status", seen.status(), "seconds", time.Since(began).Seconds(), "from", r.RemoteAddr)
+	}
+	if err != nil && seen.begun && !seen.whole { // half an answer must not look like a whole one
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// guarded turns a panic into an error of the class bug: one request's fault ends no other.
+func guarded(serve func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return serve()
+}
+
+// recorder notes an answer's status.
+type recorder struct {
+	http.ResponseWriter
+	code  int
+	begun bool // a part of the body was sent
+	whole bool // an error was written
+}
+
+func (r *recorder) WriteHeader(code int) {
+	if r.code == 0 {
+		r.code = code
+	}
+	r.ResponseWriter.WriteHeader(code)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.status()
+	r.code, r.begun = r.status(), true
+	return r.ResponseWriter.Write(b)
+}
+
+func (r *recorder) status() int {
+	if r.code == 0 {
+		return http.StatusOK
+	}
+	return r.code
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// isGone is true when the client has hung up, or the server is to stop.
+func isGone(r *http.Request, err error) bool {
+	return r.Context().Err() != nil && (errors.Is(err, context.Canceled) || failure.Of(err) == failure.Transient)
+}

@@ -1,0 +1,55 @@
+// What the server counts, for Prometheus.
+
+package serve
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are those of one server.
+type metrics struct {
+	requests *prometheus.CounterVec
+	events   *prometheus.CounterVec
+	runs     *prometheus.CounterVec
+	bytes    prometheus.Gauge
+	handler  http.Handler
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bursar_requests_total", Help: "HTTP requests by route and status.",
+		}, []string{"route", "code"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bursar_events_total", Help: "Events acknowledged over HTTP, by stream and what became of them.",
+		}, []string{"stream", "as"}),
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bursar_runs_published_total", Help: "Runs published since the process started, by pipeline.",
+		}, []string{"pipeline"}),
+		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "bursar_body_bytes", Help: "Bytes of request bodies held in memory now.",
+		}),
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m.requests, m.events, m.runs, m.bytes, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return m
+}
+
+func (m *metrics) count(pattern string, status int) {
+	m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
+}
+
+func (m *metrics) serve(w http.ResponseWriter, r *http.Request) error {
+	m.handler.ServeHTTP(w, r)
+	return nil
+}
+
+// Published counts a run that readers see from now on.
+func (s *Server) Published(pipeline string) { s.metrics.runs.WithLabelValues(pipeline).Inc() }

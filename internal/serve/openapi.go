@@ -1,0 +1,17 @@
+// The API's own description.
+
+package serve
+
+import (
+	_ "embed"
+	"net/http"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+func (s *Server) document(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(openAPI) // a client that is gone hears nothing
+	return nil
+}

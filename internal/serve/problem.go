@@ -1,0 +1,115 @@
+// Errors as the API tells them.
+
+package serve
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"bursar/internal/failure"
+	"bursar/internal/reconcile"
+)
+
+// problem is the body of every answer that is no success.
+type problem struct {
+	Error problemText `json:"error"`
+}
+
+type problemText struct {
+	Class   string `json:"class"` // of internal/failure; "request" when the request itself is refused
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// refusal is an error in the request itself.
+type refusal struct {
+	status  int
+	message string
+	hint    string
+	after   time.Duration // when to try again; 0 is never
+}
+
+func refuse(status int, message, hint string) *refusal {
+	return &refusal{status: status, message: message, hint: hint}
+}
+
+func (r *refusal) Error() string { return r.message }
+
+// Class is Data: the same request is refused again. A refusal that tells when to come back is Throttled.
+func (r *refusal) Class() failure.Class {
+	if r.after > 0 {
+		return failure.Throttled
+	}
+	return failure.Data
+}
+
+func isRefusal(err error) bool {
+	var r *refusal
+	return errors.As(err, &r)
+}
+
+// retryLater is what a client is told to wait that was told no other time.
+const retryLater = time.Second
+
+// writeProblem answers with an error: its status and Retry-After follow from its class.
+func writeProblem(w *recorder, r *http.Request, err error) {
+	status, p := describe(err)
+	if isGone(r, err) && status != http.StatusRequestTimeout {
+		status, p.Error = http.StatusServiceUnavailable, problemText{Class: failure.Transient.String(), Message: "the request was given up: `bursar up` stops"}
+	}
+	if after := retryAfter(err, status); after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	}
+	w.whole = true
+	writeJSON(w, status, p)
+}
+
+func describe(err error) (status int, p problem) {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return refused.status, problem{problemText{"request", refused.message, refused.hint}}
+	}
+	class := failure.Of(err)
+	p.Error = problemText{Class: class.String(), Message: err.Error()}
+	var unknown *reconcile.NotFoundError
+	switch {
+	case errors.As(err, &unknown):
+		return http.StatusNotFound, p
+	case class == failure.Data:
+		return http.StatusBadRequest, p
+	case class == failure.Throttled:
+		return http.StatusTooManyRequests, p
+	case class == failure.Transient:
+		return http.StatusServiceUnavailable, p
+	}
+	p.Error.Message = "an error that should not be possible; the log of `bursar up` tells more"
+	return http.StatusInternalServerError, p
+}
+
+func retryAfter(err error, status int) time.Duration {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return refused.after
+	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		return cmp.Or(failure.RetryAfter(err), retryLater)
+	}
+	return 0
+}
+
+// writeJSON answers with one JSON value. A client that is gone hears nothing, and that is all.
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // only values of this package's own types come here
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n'))
+}

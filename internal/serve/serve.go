@@ -1,0 +1,142 @@
+// Package serve is the HTTP API of a running project: it takes events in, answers questions, and carries out the
+// commands of other processes. It owns the wire (routes, limits, the token, the shape of answers and errors) and
+// guarantees that a request is answered by its class of error and held to bounds of time and memory. It must not decide
+// anything about events or artifacts: what it serves is handed to it.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"bursar/internal/event"
+	"bursar/internal/reconcile"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// Questions are what the API asks about artifacts. All are safe for concurrent use.
+type Questions interface {
+	Status(ctx context.Context) ([]reconcile.Status, error)
+	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.Answer, error)
+	Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error
+}
+
+// Quarantine hands the rows of a stream that are in quarantine now to each.
+type Quarantine interface {
+	Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error
+}
+
+// Options are what a Server serves.
+type Options struct {
+	Questions  Questions
+	Quarantine Quarantine
+	Commands   Commands
+	Token      string // what every request but a few must carry
+	Loopback   bool   // it listens on loopback only: requests for other hosts are refused
+	Log        *slog.Logger
+}
+
+const (
+	// headerTime bounds how long a client takes to send its headers.
+	headerTime = 10 * time.Second
+	// idleTime is how long a connection without a request is kept.
+	idleTime = 2 * time.Minute
+	// headerBytes bounds a request's headers.
+	headerBytes = 64 << 10
+	// answerTime bounds how long a client takes to read an answer that is made at once.
+	answerTime = time.Minute
+	// heavyQuestions is how many questions that walk over everything are worked on at a time.
+	heavyQuestions = 2
+)
+
+// Server serves the API of one project.
+type Server struct {
+	options  Options
+	http     *http.Server
+	metrics  *metrics
+	commands commands
+	heavy    *semaphore.Weighted
+	ready    atomic.Bool
+	hangUp   context.CancelFunc
+}
+
+// New makes a server that is not ready yet.
+func New(o Options) *Server {
+	online, hangUp := context.WithCancel(context.Background())
+	s := &Server{options: o, metrics: newMetrics(), heavy: semaphore.NewWeighted(heavyQuestions), hangUp: hangUp}
+	s.commands.limit = semaphore.NewWeighted(commandsAtOnce)
+	s.http = &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTime,
+		WriteTimeout:      answerTime, // from the headers on; routes that take longer move it
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerBytes,
+		BaseContext:       func(net.Listener) context.Context { return online },
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// route is one way into the API.
+type route struct {
+	pattern string // as http.ServeMux takes it
+	open    bool   // needs no token
+	serve   func(w http.ResponseWriter, r *http.Request) error
+}
+
+// routes are all there are; the OpenAPI document holds the same.
+func (s *Server) routes() []route {
+	return []route{
+		{"GET /v1/health", true, s.health},
+		{"GET /v1/openapi.yaml", true, s.document},
+		{"GET /v1/status", false, s.status},
+		{"GET /v1/pipelines/{pipeline}/artifacts", false, s.artifact},
+		{"GET /v1/pipelines/{pipeline}/exceptions", false, s.exceptions},
+		{"GET /v1/streams/{stream}/quarantine", false, s.quarantine},
+		{"POST /v1/commands", false, s.command},
+		{"DELETE /v1/commands/{id}", false, s.cancelCommand},
+		{"GET /metrics", false, s.metrics.serve},
+	}
+}
+
+// Handler is the API as it is served.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, s.enter(r))
+	}
+	return s.front(mux)
+}
+
+// Serve answers on the listener until Stop; it returns nil then.
+func (s *Server) Serve(l net.Listener) error {
+	s.ready.Store(true)
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Stop takes no more requests and waits for those under way, first for grace, then, having cancelled them, until last.
+func (s *Server) Stop(grace, last time.Duration) error {
+	s.ready.Store(false)
+	patience, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	defer s.hangUp()
+	if err := s.http.Shutdown(patience); err == nil {
+		return nil
+	}
+	s.hangUp()
+	patience, cancel = context.WithTimeout(context.Background(), last)
+	defer cancel()
+	if err := s.http.Shutdown(patience); err != nil {
+		return errors.Join(fmt.Errorf("stop HTTP: requests under way have not ended: %w", err), s.http.Close())
+	}
+	return nil
+}
