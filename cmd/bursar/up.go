@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"bursar/internal/app"
+	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
@@ -52,7 +53,7 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 	t := &upTeller{cli: c}
 	err = a.Up(ctx, app.UpOptions{
 		Listen: listen, Commands: handedOver{a}, Ready: t.ready,
-		Told: app.Told{Sealed: t.sealed, Published: t.published},
+		Told: app.Told{Sealed: t.sealed, Published: t.published, Failed: t.failed},
 	})
 	if err == nil {
 		t.line(map[string]string{"event": "stopped"}, "Stopped: everything taken in is sealed.")
@@ -111,4 +112,10 @@ func (t *upTeller) published(r app.Run) {
 		runRow
 	}{"published", row}, fmt.Sprintf("Published run %d of %s: %s in %s, %s created, %s updated, %.2f s.", r.Run, r.Pipeline,
 		plural(r.Events, "event", "events"), plural(len(r.Batches), "batch", "batches"), count(r.Created), count(r.Updated), row.Seconds))
+}
+
+func (t *upTeller) failed(pipeline string, err error) {
+	class := failure.Of(err).String()
+	t.line(map[string]string{"event": "failed", "pipeline": pipeline, "class": class, "error": err.Error()},
+		fmt.Sprintf("Failed: %s: %s [%s]", pipeline, oneLine(err.Error()), class))
 }

@@ -35,7 +35,7 @@ type App struct {
 	state   string // the folder of all state
 	log     *slog.Logger
 	runner  *reconcile.WorkflowRunner // once Temporal serves
-	closers []func() error // in the order of opening
+	closers []func() error            // in the order of opening
 
 	temporal  string     // the server's address
 	starting  sync.Mutex // one starts the server

@@ -1,4 +1,4 @@
-// Pipelines that work off every batch as it is sealed.
+// Pipelines that work off every batch as it is sealed: their workflows stay, and are told of new batches.
 
 package app
 
@@ -7,12 +7,14 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"bursar/internal/failure"
 )
 
-// followRetry is how long a pipeline waits after a run that failed in a way that may pass.
-const followRetry = 5 * time.Second
+const (
+	// wakeRetry is how long after a pipeline could not be told of a batch it is told again.
+	wakeRetry = time.Second
+	// pauseTime bounds how long the steps under way of a pipeline may take to end.
+	pauseTime = 30 * time.Second
+)
 
 // followers are the pipelines that stay at work. The zero value has none.
 type followers struct {
@@ -20,13 +22,13 @@ type followers struct {
 	wakes map[string]chan struct{}
 }
 
-// wake tells a pipeline that a batch was sealed.
+// wake tells a pipeline that a batch was sealed, in a moment: who seals does not wait for it.
 func (f *followers) wake(pipeline string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	select {
 	case f.wakes[pipeline] <- struct{}{}:
-	default: // it looks anyway, or does not follow
+	default: // it is about to look, or does not follow
 	}
 }
 
@@ -40,41 +42,82 @@ func (f *followers) add(pipeline string) <-chan struct{} {
 	return f.wakes[pipeline]
 }
 
-// followAll has every pipeline stay at work until stop.
+func (f *followers) has(pipeline string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wakes[pipeline] != nil
+}
+
+func (f *followers) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wakes = nil
+}
+
+// followAll has every pipeline stay at work until stop, which awaits the steps under way.
 func (a *App) followAll(ctx context.Context) (stop func() error, err error) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	waking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
-	for _, p := range a.Project.Pipelines {
-		wakes := a.followers.add(p.Name)
-		group.Go(func() { a.follow(ctx, p.Name, wakes) })
-	}
-	return func() error {
+	stop = func() error {
 		cancel()
 		group.Wait()
-		return nil
-	}, nil
+		a.followers.clear()
+		return a.unfollowAll()
+	}
+	for _, p := range a.Project.Pipelines {
+		if err := a.runner.Follow(ctx, p.Name); err != nil {
+			return stop, err
+		}
+		wakes := a.followers.add(p.Name)
+		group.Go(func() { a.passOn(waking, p.Name, wakes) })
+	}
+	return stop, nil
 }
 
-// follow works a pipeline off whenever it is woken.
-func (a *App) follow(ctx context.Context, pipeline string, wakes <-chan struct{}) {
-	for ctx.Err() == nil {
-		_, err := a.runOne(ctx, pipeline)
-		again := make(<-chan time.Time)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
-			a.log.Error("pipeline stopped", "pipeline", pipeline, "class", failure.Of(err).String(), "error", err)
-			if failure.Of(err).Retryable() {
-				again = time.After(followRetry)
-			}
-		}
+// passOn tells a pipeline's workflow of each batch that was sealed.
+func (a *App) passOn(ctx context.Context, pipeline string, wakes <-chan struct{}) {
+	for {
 		select {
 		case <-wakes:
-		case <-again:
 		case <-ctx.Done():
+			return
+		}
+		if err := a.runner.Wake(ctx, pipeline); err != nil && ctx.Err() == nil {
+			a.log.Warn("a pipeline does not hear of a batch yet", "pipeline", pipeline, "error", err)
+			time.AfterFunc(wakeRetry, func() { a.followers.wake(pipeline) })
 		}
 	}
 }
 
-// pause keeps a pipeline from working until resume.
-func (a *App) pause(context.Context, string) (resume func() error, err error) {
-	return func() error { return nil }, nil
+func (a *App) unfollowAll() (all error) {
+	ctx, cancel := context.WithTimeout(context.Background(), pauseTime)
+	defer cancel()
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for _, p := range a.Project.Pipelines {
+		group.Go(func() {
+			err := a.runner.Unfollow(ctx, p.Name)
+			mu.Lock()
+			defer mu.Unlock()
+			all = errors.Join(all, err)
+		})
+	}
+	group.Wait()
+	return all
+}
+
+// pause keeps a pipeline that follows from working until resume, which looks at what has come meanwhile.
+func (a *App) pause(ctx context.Context, pipeline string) (resume func() error, err error) {
+	if !a.followers.has(pipeline) {
+		return func() error { return nil }, nil
+	}
+	if err := a.runner.Unfollow(ctx, pipeline); err != nil {
+		return nil, err
+	}
+	return func() error {
+		if !a.followers.has(pipeline) { // the project goes down
+			return nil
+		}
+		return a.runner.Follow(context.WithoutCancel(ctx), pipeline)
+	}, nil
 }

@@ -106,7 +106,9 @@ type watchedSteps struct{ *App }
 
 // Next is the engine's.
 func (w watchedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
-	return w.Engine.Next(ctx, pipeline, after)
+	next, err := w.Engine.Next(ctx, pipeline, after)
+	w.tell(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
+	return next, err
 }
 
 // Step is the engine's, with its begin and end reported.
@@ -137,6 +139,9 @@ func (w watchedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step 
 	if isFull(err) {
 		w.disk.tell(err)
 	}
+	if err != nil {
+		w.tell(ctx, ref, step, err)
+	}
 	return result, err
 }
 
@@ -148,9 +153,7 @@ func (w watchedSteps) step(ctx context.Context, ref reconcile.RunRef, step strin
 	if isFull(err) {
 		w.disk.tell(err)
 	}
-	if err == nil && step == lastStep && w.told.Published != nil {
-		w.tellPublished(ctx, ref)
-	}
+	w.tell(ctx, ref, step, err)
 	return result, err
 }
 

@@ -6,7 +6,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,6 +26,7 @@ const (
 type Told struct {
 	Sealed    func(event.Result)
 	Published func(reconcile.Run)
+	Failed    func(pipeline string, err error) // a step of a run failed; it may be tried again
 }
 
 // UpOptions say how a project is brought up.
@@ -119,12 +119,17 @@ func (a *App) sealed(r event.Result) {
 	}
 }
 
-// tellPublished tells of a run that readers see from now on.
-func (w watchedSteps) tellPublished(ctx context.Context, ref reconcile.RunRef) {
-	runs, err := w.Engine.Runs(ctx, ref.Pipeline, ref.Generation, ref.Run-1)
-	if err != nil || len(runs) == 0 {
-		w.log.Warn("a published run is not told of", "pipeline", ref.Pipeline, "run", ref.Run, "error", fmt.Errorf("read run: %w", err))
-		return
+// tell tells of a step that has ended, where somebody wants to know.
+func (w watchedSteps) tell(ctx context.Context, ref reconcile.RunRef, step string, err error) {
+	switch {
+	case err != nil && ctx.Err() == nil && w.told.Failed != nil:
+		w.told.Failed(ref.Pipeline, err)
+	case err == nil && step == lastStep && w.told.Published != nil:
+		run, err := w.Engine.FindRun(ctx, ref)
+		if err != nil {
+			w.log.Warn("a published run is not told of", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
+			return
+		}
+		w.told.Published(run)
 	}
-	w.told.Published(runs[0])
 }

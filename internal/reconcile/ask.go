@@ -65,6 +65,9 @@ func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 	return answer, nil
 }
 
+// FindRun reads one run as it stands now.
+func (e *Engine) FindRun(ctx context.Context, ref RunRef) (Run, error) { return e.run(ctx, ref) }
+
 // errStop ends a walk early.
 var errStop = errors.New("enough")
 
