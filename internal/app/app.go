@@ -44,6 +44,7 @@ type App struct {
 	pipelines doors // one run or rebuild of a pipeline at a time
 	streams   doors // one intake of a stream at a time
 	followers followers
+	lives     lives
 	told      Told
 }
 

@@ -61,6 +61,9 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 	if err := a.Serve(ctx); err != nil {
 		return done, cmp.Or(trouble(), err)
 	}
+	if err := a.sealAllLeft(ctx); err != nil {
+		return done, err
+	}
 	defer a.watchers.add(pipelines, watch)()
 	for _, pipeline := range pipelines {
 		runs, err := a.runOne(ctx, pipeline)
@@ -165,6 +168,9 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebui
 		return out, err
 	}
 	defer leave()
+	if err := a.sealAllLeft(ctx); err != nil {
+		return out, err
+	}
 	resume, err := a.pause(ctx, pipeline)
 	if err != nil {
 		return out, err

@@ -22,7 +22,8 @@ const (
 	upLast = 20 * time.Second
 )
 
-// Told is called with what happens while the project is up; each may be nil, and is called from several goroutines.
+// Told is called with what happens while the project is up; each may be nil, is called from several goroutines, and
+// returns at once.
 type Told struct {
 	Sealed    func(event.Result)
 	Published func(reconcile.Run)
@@ -63,7 +64,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	server := serve.New(serve.Options{
-		Questions: a.Engine, Quarantine: a, Commands: o.Commands, Token: token, Loopback: listeners.Loopback, Log: a.log,
+		Questions: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands, Token: token, Loopback: listeners.Loopback, Log: a.log,
 	})
 	a.told = o.Told
 	a.told.Published = func(r reconcile.Run) {
@@ -72,10 +73,13 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 			o.Told.Published(r)
 		}
 	}
-	stop, err := a.followAll(ctx)
-	defer func() { err = errors.Join(err, stop()) }()
-	if err != nil {
-		return err
+	// Backlogs stay watched until the last batch is sealed.
+	for _, start := range []func(context.Context) (stop func() error, err error){a.followAll, a.takeLive} {
+		stop, started := start(ctx)
+		defer func() { err = errors.Join(err, stop()) }()
+		if started != nil {
+			return started
+		}
 	}
 	up := Up{
 		Address: listeners.Address, TokenFile: serve.TokenFile(a.state), Inbox: filepath.Join(filepath.Dir(a.state), "inbox"),

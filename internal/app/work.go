@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"bursar/internal/event"
+	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
 
@@ -15,7 +16,10 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o event
 		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	return a.take(ctx, stream, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	if live := a.lives.of(stream); live != nil {
+		return live.Ingest(ctx, files, o)
+	}
+	return a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
 }
 
 // Retry takes the rows of a stream's quarantine up again.
@@ -25,21 +29,23 @@ func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := event.Options{KeyColumns: a.keyColumns(stream)}
-	return a.take(ctx, stream, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
+	if live := a.lives.of(stream); live != nil {
+		return live.Retry(ctx, o)
+	}
+	return a.take(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
 }
 
-// take has the stream for itself while intake works, and tells of the batch it sealed.
-func (a *App) take(ctx context.Context, stream string, intake func() (event.Result, error)) (event.Result, error) {
-	leave, err := a.streams.enter(ctx, stream)
+// take has the stream for itself while intake works.
+func (a *App) take(ctx context.Context, s *project.Stream, intake func() (event.Result, error)) (event.Result, error) {
+	leave, err := a.streams.enter(ctx, s.Name)
 	if err != nil {
 		return event.Result{}, err
 	}
 	defer leave()
-	result, err := intake()
-	if result.Batch > 0 {
-		a.sealed(result)
+	if err := a.sealLeft(ctx, s); err != nil {
+		return event.Result{}, err
 	}
-	return result, err
+	return intake()
 }
 
 // keyColumns are the columns that pipelines key a stream by: their values are bounded like identities.

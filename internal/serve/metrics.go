@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"bursar/internal/event"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -44,6 +46,13 @@ func newMetrics() *metrics {
 
 func (m *metrics) count(pattern string, status int) {
 	m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
+}
+
+// took counts the events of an answer.
+func (m *metrics) took(stream string, a *event.Answer) {
+	m.events.WithLabelValues(stream, "accepted").Add(float64(a.Accepted))
+	m.events.WithLabelValues(stream, "duplicate").Add(float64(a.Duplicates))
+	m.events.WithLabelValues(stream, "quarantined").Add(float64(a.Quarantined))
 }
 
 func (m *metrics) serve(w http.ResponseWriter, r *http.Request) error {

@@ -32,10 +32,17 @@ type Quarantine interface {
 	Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error
 }
 
+// Intake takes in a request's events. Once it answers they are durable and count exactly once, so that a request may be sent
+// again after any error.
+type Intake interface {
+	Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error)
+}
+
 // Options are what a Server serves.
 type Options struct {
 	Questions  Questions
 	Quarantine Quarantine
+	Intake     Intake
 	Commands   Commands
 	Token      string // what every request but a few must carry
 	Loopback   bool   // it listens on loopback only: requests for other hosts are refused
@@ -62,6 +69,7 @@ type Server struct {
 	metrics  *metrics
 	commands commands
 	heavy    *semaphore.Weighted
+	bodies   *semaphore.Weighted // bytes of events in memory
 	ready    atomic.Bool
 	hangUp   context.CancelFunc
 }
@@ -70,6 +78,7 @@ type Server struct {
 func New(o Options) *Server {
 	online, hangUp := context.WithCancel(context.Background())
 	s := &Server{options: o, metrics: newMetrics(), heavy: semaphore.NewWeighted(heavyQuestions), hangUp: hangUp}
+	s.bodies = semaphore.NewWeighted(bodiesBytes)
 	s.commands.limit = semaphore.NewWeighted(commandsAtOnce)
 	s.http = &http.Server{
 		Handler:           s.Handler(),
@@ -99,6 +108,7 @@ func (s *Server) routes() []route {
 		{"GET /v1/pipelines/{pipeline}/artifacts", false, s.artifact},
 		{"GET /v1/pipelines/{pipeline}/exceptions", false, s.exceptions},
 		{"GET /v1/streams/{stream}/quarantine", false, s.quarantine},
+		{"POST /v1/streams/{stream}/events", false, s.events},
 		{"POST /v1/commands", false, s.command},
 		{"DELETE /v1/commands/{id}", false, s.cancelCommand},
 		{"GET /metrics", false, s.metrics.serve},

@@ -1,0 +1,122 @@
+// Streams that are taken in as their events arrive, and what a dead process left of them.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"bursar/internal/event"
+	"bursar/internal/event/spool"
+	"bursar/internal/project"
+	"bursar/internal/reconcile"
+)
+
+// sealTime bounds how long sealing what is open may take at the end; what is not sealed by then stays in its spool.
+const sealTime = 30 * time.Second
+
+// lives are the streams whose events are taken in as they arrive. The zero value has none.
+type lives struct {
+	mu  sync.RWMutex
+	all map[string]*event.Live
+}
+
+func (l *lives) of(stream string) *event.Live {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.all[stream]
+}
+
+func (l *lives) set(stream string, live *event.Live) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[string]*event.Live{}
+	}
+	if live == nil {
+		delete(l.all, stream)
+		return
+	}
+	l.all[stream] = live
+}
+
+// Accept takes in a request's events: once it returns they are durable, and count exactly once (rule 1).
+func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
+	if live := a.lives.of(stream); live != nil {
+		return live.Accept(ctx, r)
+	}
+	if a.Project.Stream(stream) == nil {
+		return event.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return event.Answer{}, event.ErrClosed
+}
+
+func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
+
+func (a *App) openLive(ctx context.Context, s *project.Stream) (*event.Live, error) {
+	o := event.LiveOptions{Spool: a.spool(s.Name), Sealed: a.sealed}
+	o.KeyColumns = a.keyColumns(s.Name)
+	live, err := a.Intake.Live(ctx, s, o)
+	if err != nil {
+		return nil, fmt.Errorf("take stream %s in: %w", s.Name, err)
+	}
+	return live, nil
+}
+
+// takeLive takes every stream in as its events arrive, until stop has sealed what is open.
+func (a *App) takeLive(ctx context.Context) (stop func() error, err error) {
+	stop = func() (all error) {
+		ctx, cancel := context.WithTimeout(context.Background(), sealTime)
+		defer cancel()
+		for _, s := range a.Project.Streams {
+			if live := a.lives.of(s.Name); live != nil {
+				a.lives.set(s.Name, nil)
+				all = errors.Join(all, live.Close(ctx))
+			}
+		}
+		return all
+	}
+	for _, s := range a.Project.Streams {
+		live, err := a.openLive(ctx, s)
+		if err != nil {
+			return stop, err
+		}
+		a.lives.set(s.Name, live)
+	}
+	return stop, nil
+}
+
+// sealLeft seals what a process that died had acknowledged of a stream (rule 1): nothing else may seal before.
+func (a *App) sealLeft(ctx context.Context, s *project.Stream) error {
+	left, err := spool.List(a.spool(s.Name))
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	live, err := a.openLive(ctx, s)
+	if err != nil {
+		return err
+	}
+	return live.Close(ctx)
+}
+
+// sealAllLeft does so for all streams, before what is sealed is worked off.
+func (a *App) sealAllLeft(ctx context.Context) error {
+	for _, s := range a.Project.Streams {
+		leave, err := a.streams.enter(ctx, s.Name)
+		if err != nil {
+			return err
+		}
+		if a.lives.of(s.Name) == nil {
+			err = a.sealLeft(ctx, s)
+		}
+		leave()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

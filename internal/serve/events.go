@@ -1,0 +1,64 @@
+// Events over HTTP: a body of JSON lines, acknowledged once it is durable.
+
+package serve
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"time"
+
+	"bursar/internal/event"
+)
+
+// keyBytes is the longest Idempotency-Key.
+const keyBytes = 255
+
+var (
+	errEmpty     = refuse(http.StatusBadRequest, "the body holds no events", "send one JSON object a line")
+	errKey       = refuse(http.StatusBadRequest, "the Idempotency-Key is too long or no visible ASCII", "use at most 255 characters, such as a UUID")
+	errKeyReused = refuse(http.StatusUnprocessableEntity, event.ErrKeyReused.Error(), "use a new Idempotency-Key for other events")
+)
+
+func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	if err := only(r); err != nil {
+		return err
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if !isKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
+		return errKey
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Time{}) // a writer without deadlines is a test's
+	body, release, err := s.readBody(rc, r)
+	defer release()
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return errEmpty
+	}
+	stream := r.PathValue("stream")
+	answer, err := s.options.Intake.Accept(r.Context(), stream, event.Request{Key: key, Body: body})
+	if errors.Is(err, event.ErrKeyReused) {
+		return errKeyReused
+	}
+	if err != nil {
+		return err
+	}
+	if !answer.Repeated {
+		s.metrics.took(stream, &answer)
+	}
+	_ = rc.SetWriteDeadline(time.Now().Add(answerTime))
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func isKey(key string) bool {
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return len(key) <= keyBytes
+}
