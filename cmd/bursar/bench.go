@@ -35,7 +35,7 @@ says something: machines drift.`,
 }
 
 func (c *cli) benchReconcileCommand() *cobra.Command {
-	o := bench.Options{}
+	o, lanes := bench.Options{}, false
 	cmd := &cobra.Command{
 		Use:   "reconcile",
 		Short: "From files to published artifacts, beside a DuckDB query that groups the same files in memory",
@@ -46,14 +46,21 @@ func (c *cli) benchReconcileCommand() *cobra.Command {
              sealed, folded onto the state, indexed, published, all of it fsynced; the server is up before
 
 Each round starts from a copy of the same state. Both sides must come to the generated sums, or the benchmark fails.
-With --batches, each batch is taken in and reconciled before the next.`,
+With --batches, each batch is taken in and reconciled before the next.
+
+With --lanes, all batches are taken in first; what is measured then is a run for each of them, one after another and in
+three lanes, with the object store at hand and with 20 ms added to each of its calls.`,
 		Example: `  bursar bench reconcile
   bursar bench reconcile --events 200000 --keys 50000 --state 100000
-  bursar bench reconcile --state 10000000 --dir /mnt/fast --json`,
+  bursar bench reconcile --state 10000000 --dir /mnt/fast --json
+  bursar bench reconcile --lanes --batches 20 --events 400000 --keys 20000 --state 100000`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Batches < 1 || o.Events < o.Batches || o.Keys < 1 || o.Keys > 1_000_000_000 || o.State < 0 || o.Rounds < 1 {
 				return usagef("--rounds, --batches and --keys are 1 at least, --events as many as batches, --state not negative")
+			}
+			if lanes {
+				return c.benchLanes(cmd.Context(), o)
 			}
 			return c.benchReconcile(cmd.Context(), o)
 		},
@@ -64,6 +71,7 @@ With --batches, each batch is taken in and reconciled before the next.`,
 	flags.IntVar(&o.State, "state", 1_000_000, "artifacts there are before, one earlier event each")
 	flags.IntVar(&o.Batches, "batches", 1, "batches the events come in")
 	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
+	flags.BoolVar(&lanes, "lanes", false, "runs in three lanes, beside the same runs one after another")
 	flags.StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary one)")
 	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of ours in the last round to this `file`")
 	return cmd
@@ -77,7 +85,37 @@ func (c *cli) benchPartCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) benchReconcile(ctx context.Context, o bench.Options) (err error) {
+func (c *cli) benchReconcile(ctx context.Context, o bench.Options) error {
+	if err := c.benchParts(&o); err != nil {
+		return err
+	}
+	r, err := bench.Reconcile(ctx, o)
+	if err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) { c.printBench(w, &r) })
+}
+
+func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
+	if err := c.benchParts(&o); err != nil {
+		return err
+	}
+	r, err := bench.Lanes(ctx, o)
+	if err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) {
+		g := newGrid("a call of the store", "one after another s", "three lanes s", "throughput", "events a second")
+		for _, s := range r.Stores {
+			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), thousandths(s.OneSeconds), thousandths(s.LanesSeconds),
+				fmt.Sprintf("× %.2f", s.Ratio), count(s.EventsPerSecond))
+		}
+		g.print(w, width(c.out))
+	})
+}
+
+// benchParts tells a benchmark how to start its parts.
+func (c *cli) benchParts(o *bench.Options) (err error) {
 	if o.Program, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
@@ -88,11 +126,7 @@ func (c *cli) benchReconcile(ctx context.Context, o bench.Options) (err error) {
 	}
 	o.Command = []string{"bench", "part"}
 	o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
-	r, err := bench.Reconcile(ctx, o)
-	if err != nil {
-		return err
-	}
-	return c.result(r, func(w io.Writer) { c.printBench(w, &r) })
+	return nil
 }
 
 func (c *cli) printBench(w io.Writer, r *bench.Report) {

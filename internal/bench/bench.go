@@ -43,7 +43,7 @@ func Reconcile(ctx context.Context, o Options) (Report, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return Report{}, fmt.Errorf("find bench folder: %w", err)
 	}
-	b := &bench{Options: o, dir: dir}
+	b := &bench{Options: o, dir: dir, pipeline: shop.BenchPipeline()}
 	report, err := b.measure(ctx)
 	if removed := os.RemoveAll(dir); err == nil && removed != nil {
 		err = fmt.Errorf("remove bench folder: %w", removed)
@@ -54,11 +54,12 @@ func Reconcile(ctx context.Context, o Options) (Report, error) {
 // bench is a benchmark under way.
 type bench struct {
 	Options
-	dir    string
-	files  []string
-	totals []shop.Totals // of each file
-	before shop.Totals   // of the state
-	parts  []string      // digests of the parts that the first round made
+	dir      string
+	pipeline string // the pipeline file
+	files    []string
+	totals   []shop.Totals // of each file
+	before   shop.Totals   // of the state
+	parts    []string      // digests of the parts that the first round made
 }
 
 func (b *bench) prepared() string { return filepath.Join(b.dir, "prepared") }

@@ -18,6 +18,7 @@ const (
 	kindState     = "state"
 	kindOurs      = "ours"
 	kindYardstick = "yardstick"
+	kindLanes     = "lanes"
 )
 
 // partSpec says what a part is to do.
@@ -28,6 +29,9 @@ type partSpec struct {
 	State   int      `json:"state"` // how many artifacts to prepare
 	Sum     bool     `json:"sum"`   // whether to read all artifacts back and add them up
 	Profile string   `json:"profile,omitempty"`
+
+	Lanes   bool          `json:"lanes,omitempty"`   // three lanes, not one run after another
+	Latency time.Duration `json:"latency,omitempty"` // of each call of the object store
 }
 
 // farewell is how long an interrupted part may take to end.
@@ -71,6 +75,8 @@ func Part(ctx context.Context, in io.Reader, out io.Writer) error {
 		result, err = measureOurs(ctx, spec)
 	case kindYardstick:
 		result, err = measureYardstick(ctx, spec)
+	case kindLanes:
+		result, err = measureLanes(ctx, spec)
 	default:
 		err = fmt.Errorf("there is no part %q", spec.Kind)
 	}

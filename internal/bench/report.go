@@ -51,7 +51,7 @@ func (b *bench) report(rounds []Round) Report {
 }
 
 // median is the middle value; of an even number of them the lower of the two.
-func median[N cmp.Ordered](rounds []Round, of func(*Round) N) N {
+func median[R any, N cmp.Ordered](rounds []R, of func(*R) N) N {
 	values := make([]N, len(rounds))
 	for i := range rounds {
 		values[i] = of(&rounds[i])

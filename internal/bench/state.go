@@ -26,7 +26,7 @@ const (
 // prepare makes the project, with its state, in a process of its own.
 func (b *bench) prepare(ctx context.Context) error {
 	for path, text := range map[string]string{
-		"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream(), "pipelines/orders.yaml": shop.BenchPipeline(),
+		"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream(), "pipelines/orders.yaml": b.pipeline,
 	} {
 		path = filepath.Join(b.prepared(), filepath.FromSlash(path))
 		err := os.MkdirAll(filepath.Dir(path), 0o755)

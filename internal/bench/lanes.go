@@ -1,0 +1,198 @@
+// Runs in three lanes beside the same runs one after another, on a store at hand and on one that is far away.
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/reconcile"
+	"bursar/internal/shop"
+)
+
+// Latency is how long each call takes of the object store that is far away.
+const Latency = 20 * time.Millisecond
+
+// LanesReport is what the benchmark measured: medians over the rounds.
+type LanesReport struct {
+	Benchmark string       `json:"benchmark"`
+	Runs      int          `json:"runs"`
+	Events    int64        `json:"events"`
+	Keys      int          `json:"keys"`
+	State     int          `json:"state"`
+	Ratio     float64      `json:"ratio"` // throughput of three lanes by that of one run after another, on the store far away
+	Stores    []LanesStore `json:"stores"`
+}
+
+// LanesStore is what was measured on one store.
+type LanesStore struct {
+	LatencySeconds  float64 `json:"latency_seconds"` // of a call
+	OneSeconds      float64 `json:"one_after_another_seconds"`
+	LanesSeconds    float64 `json:"three_lanes_seconds"`
+	Ratio           float64 `json:"ratio"`
+	EventsPerSecond int64   `json:"events_per_second"` // in three lanes
+}
+
+// lanesResult is what a part measured.
+type lanesResult struct {
+	Seconds float64  `json:"seconds"`
+	Parts   []string `json:"parts"` // digests
+}
+
+// Lanes measures how long a backlog takes, a batch a run, in three lanes and one run after another.
+func Lanes(ctx context.Context, o Options) (LanesReport, error) {
+	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
+	if err != nil {
+		return LanesReport{}, fmt.Errorf("make bench folder: %w", err)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return LanesReport{}, fmt.Errorf("find bench folder: %w", err)
+	}
+	b := &bench{Options: o, dir: dir, pipeline: shop.BenchPipeline() + "backlog: {max_batches: 1}\n"}
+	report, err := b.lanes(ctx)
+	return report, errors.Join(err, os.RemoveAll(dir))
+}
+
+func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
+	if err := b.generate(); err != nil {
+		return r, err
+	}
+	if err := b.prepare(ctx); err != nil {
+		return r, err
+	}
+	r = LanesReport{Benchmark: "lanes", Runs: b.Batches, Events: sumOf(b.totals...).Events, Keys: b.Keys, State: b.State}
+	for _, latency := range []time.Duration{Latency, 0} {
+		store, err := b.lanesStore(ctx, latency)
+		if err != nil {
+			return r, err
+		}
+		store.EventsPerSecond = int64(float64(r.Events) / store.LanesSeconds)
+		r.Stores = append(r.Stores, store)
+	}
+	r.Ratio = r.Stores[0].Ratio
+	return r, nil
+}
+
+func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (LanesStore, error) {
+	var one, lanes []lanesResult
+	for n := range b.Rounds {
+		for _, into := range []*[]lanesResult{&one, &lanes} {
+			spec := partSpec{Kind: kindLanes, Dir: b.cloned(), Files: b.files, Latency: latency, Lanes: into == &lanes}
+			if n == b.Rounds-1 && spec.Lanes {
+				spec.Profile = b.Profile
+			}
+			result, err := b.lanesPart(ctx, spec)
+			if err != nil {
+				return LanesStore{}, err
+			}
+			*into = append(*into, result)
+		}
+		b.watchf("%v a call, round %d of %d: one after another %.3f s, three lanes %.3f s", latency, n+1, b.Rounds, one[n].Seconds, lanes[n].Seconds)
+	}
+	s := LanesStore{
+		LatencySeconds: latency.Seconds(),
+		OneSeconds:     median(one, func(r *lanesResult) float64 { return r.Seconds }),
+		LanesSeconds:   median(lanes, func(r *lanesResult) float64 { return r.Seconds }),
+	}
+	s.Ratio = s.OneSeconds / s.LanesSeconds
+	return s, nil
+}
+
+// lanesPart measures once, on a copy of the state; all must make the same parts (rules 5 and 6).
+func (b *bench) lanesPart(ctx context.Context, spec partSpec) (r lanesResult, err error) {
+	if err := cloneState(b.prepared(), b.cloned()); err != nil {
+		return r, err
+	}
+	if err := b.part(ctx, spec, &r); err != nil {
+		return r, err
+	}
+	if b.parts == nil {
+		b.parts = r.Parts
+	}
+	if !slices.Equal(r.Parts, b.parts) {
+		return r, fmt.Errorf("parts %v are not the first ones, %v", r.Parts, b.parts)
+	}
+	return r, os.RemoveAll(b.cloned())
+}
+
+// measureLanes takes all files in, a batch each, and measures how long the runs take.
+func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	for _, file := range spec.Files {
+		if err := takeIn(ctx, a, file); err != nil {
+			return r, err
+		}
+	}
+	before, err := a.Engine.Current(ctx, pipeline)
+	if err != nil {
+		return r, err
+	}
+	if spec.Latency > 0 {
+		a.Engine.Objects = slowStore{a.Engine.Objects, spec.Latency}
+	}
+	work := oneAfterAnother
+	if spec.Lanes {
+		work = threeLanes
+		if err := a.Serve(ctx); err != nil {
+			return r, err
+		}
+	}
+	stop, err := profile(spec.Profile)
+	if err != nil {
+		return r, err
+	}
+	began := time.Now()
+	err = work(ctx, a)
+	r.Seconds = time.Since(began).Seconds()
+	if err := errors.Join(err, stop()); err != nil {
+		return r, err
+	}
+	return r, r.collect(ctx, a, before, len(spec.Files))
+}
+
+func threeLanes(ctx context.Context, a *app.App) error {
+	_, err := a.Run(ctx, []string{pipeline}, nil)
+	return err
+}
+
+// oneAfterAnother carries out the steps as plain functions: nothing is lost between them.
+func oneAfterAnother(ctx context.Context, a *app.App) error {
+	for {
+		next, err := a.Engine.Next(ctx, pipeline, 0)
+		if err != nil || !next.Backlog {
+			return err
+		}
+		for _, step := range reconcile.StepNames {
+			if _, err := a.Engine.Step(ctx, next.Ref, step); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// collect lists the digests of what the measured runs made.
+func (r *lanesResult) collect(ctx context.Context, a *app.App, before reconcile.Generation, want int) error {
+	runs, err := a.Engine.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
+	if err != nil {
+		return err
+	}
+	if len(runs) != want {
+		return fmt.Errorf("%d runs were made of %d batches", len(runs), want)
+	}
+	for _, run := range runs {
+		for _, part := range run.Parts() {
+			r.Parts = append(r.Parts, part.Digest)
+		}
+	}
+	return nil
+}

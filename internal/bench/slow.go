@@ -1,0 +1,67 @@
+// An object store that is far away: each call takes a while, as those of S3 do.
+
+package bench
+
+import (
+	"context"
+	"time"
+
+	"bursar/internal/object"
+	"bursar/internal/reconcile"
+)
+
+// slowStore adds a wait to each call of a store. What reads an object in place pays when it asks where that is.
+type slowStore struct {
+	reconcile.Store
+	latency time.Duration
+}
+
+func (s slowStore) wait() { time.Sleep(s.latency) }
+
+func (s slowStore) Path(name string) string {
+	s.wait()
+	return s.Store.Path(name)
+}
+
+func (s slowStore) Create(ctx context.Context, name string) (object.Writer, error) {
+	s.wait()
+	w, err := s.Store.Create(ctx, name)
+	return slowWriter{w, s}, err
+}
+
+func (s slowStore) Open(ctx context.Context, name string) (object.Reader, error) {
+	s.wait()
+	r, err := s.Store.Open(ctx, name)
+	return slowReader{r, s}, err
+}
+
+func (s slowStore) List(ctx context.Context, prefix string) ([]string, error) {
+	s.wait()
+	return s.Store.List(ctx, prefix)
+}
+
+func (s slowStore) Delete(ctx context.Context, name string) error {
+	s.wait()
+	return s.Store.Delete(ctx, name)
+}
+
+// slowWriter waits at the end only: a store like S3 takes bytes in as they come.
+type slowWriter struct {
+	object.Writer
+	store slowStore
+}
+
+func (w slowWriter) Commit() error {
+	w.store.wait()
+	return w.Writer.Commit()
+}
+
+type slowReader struct {
+	object.Reader
+	store slowStore
+}
+
+func (r slowReader) ReadAt(p []byte, off int64) (int, error) {
+	r.store.wait()
+	return r.Reader.ReadAt(p, off)
+}
