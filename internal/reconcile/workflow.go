@@ -19,7 +19,7 @@ const (
 	// IndexQueue is the task queue of index workers: what they do is handed out by partition.
 	IndexQueue = "index"
 
-	// runsPerExecution bounds a history: a run is 37 events of it, and beyond some 4,000 a server asks for a new one.
+	// runsPerExecution bounds a history: a run is 43 events of it, and beyond some 4,000 a server asks for a new one.
 	runsPerExecution = 100
 	// heartbeatTimeout is how long a step may be silent before it counts as dead.
 	heartbeatTimeout = 8 * time.Second
