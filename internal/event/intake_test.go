@@ -43,14 +43,14 @@ var plainYAML = strings.Replace(salesYAML, "  refunds: {sum: amount, where: \"ki
 
 // house is the stores of an intake, and the stream as it is declared now.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	now    time.Time
 	intake *event.Intake
 	stream *project.Stream
 }
 
-func newHouse(t *testing.T, yaml string) *house {
+func newHouse(t testing.TB, yaml string) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
