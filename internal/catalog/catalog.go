@@ -32,4 +32,7 @@ type Tx interface {
 	// List calls fn for each document whose key starts with prefix, in key order, until fn returns an error.
 	// fn may use the Tx; whether what it writes under prefix beyond its key is listed too is left open.
 	List(prefix string, fn func(key string, value json.RawMessage) error) error
+	// ListAfter is List from the first key above after, which need not be that of a document: what it costs does not
+	// grow with the documents before.
+	ListAfter(prefix, after string, fn func(key string, value json.RawMessage) error) error
 }

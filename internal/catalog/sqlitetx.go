@@ -12,8 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// page is how many documents List holds in memory at a time.
-const page = 256
+// page is how many documents a listing holds in memory at a time; its first page is smaller.
+const (
+	page      = 256
+	firstPage = 8
+)
 
 type sqliteTx struct {
 	ctx      context.Context
@@ -66,9 +69,21 @@ func (t *sqliteTx) Delete(key string) error {
 }
 
 func (t *sqliteTx) List(prefix string, fn func(key string, value json.RawMessage) error) error {
-	// Pages instead of one cursor: fn may use the transaction, and memory stays bounded.
-	for from, inclusive := prefix, true; ; inclusive = false {
-		documents, err := t.page(from, inclusive, prefix)
+	return t.list(prefix, prefix, true, fn)
+}
+
+func (t *sqliteTx) ListAfter(prefix, after string, fn func(key string, value json.RawMessage) error) error {
+	if after < prefix {
+		return t.List(prefix, fn)
+	}
+	return t.list(prefix, after, false, fn)
+}
+
+func (t *sqliteTx) list(prefix, from string, inclusive bool, fn func(key string, value json.RawMessage) error) error {
+	// Pages instead of one cursor: fn may use the transaction, and memory stays bounded. Small ones first: a listing that
+	// stops early should not have read much.
+	for size := firstPage; ; size, inclusive = min(2*size, page), false {
+		documents, err := t.page(from, inclusive, prefix, size)
 		if err != nil {
 			return fmt.Errorf("list documents %s: %w", prefix, err)
 		}
@@ -77,10 +92,10 @@ func (t *sqliteTx) List(prefix string, fn func(key string, value json.RawMessage
 				return err
 			}
 		}
-		if len(documents) < page {
+		if len(documents) < size {
 			return nil
 		}
-		from = documents[page-1].key
+		from = documents[size-1].key
 	}
 }
 
@@ -90,7 +105,7 @@ type document struct {
 }
 
 // page reads the next documents under prefix by a range of keys: LIKE would fold case and match wildcards.
-func (t *sqliteTx) page(from string, inclusive bool, prefix string) ([]document, error) {
+func (t *sqliteTx) page(from string, inclusive bool, prefix string, size int) ([]document, error) {
 	query, args := `SELECT key, value FROM documents WHERE key > ?`, []any{from}
 	if inclusive {
 		query = `SELECT key, value FROM documents WHERE key >= ?`
@@ -98,7 +113,7 @@ func (t *sqliteTx) page(from string, inclusive bool, prefix string) ([]document,
 	if end := after(prefix); end != "" {
 		query, args = query+` AND key < ?`, append(args, end)
 	}
-	rows, err := t.tx.QueryContext(t.ctx, query+` ORDER BY key LIMIT ?`, append(args, page)...)
+	rows, err := t.tx.QueryContext(t.ctx, query+` ORDER BY key LIMIT ?`, append(args, size)...)
 	if err != nil {
 		return nil, err
 	}

@@ -132,22 +132,29 @@ func (seg *segment) within(row int64) any {
 	return seg.file
 }
 
+// sourceOf is the place that identifies a row of a `_row` stream.
 func (seg *segment) sourceOf(block int, row int64) source {
-	if a := seg.ask(row); a != nil {
-		return source{a.digest, row - a.first + 1}
-	}
-	if seg.sources != nil && seg.sources[block].digest != "" {
-		return seg.sources[block]
+	if from := seg.requested(block, row); from.digest != "" {
+		return from
 	}
 	return source{seg.file.Digest, row}
+}
+
+// requested is where in which request a row came, zero for rows of files.
+func (seg *segment) requested(block int, row int64) source {
+	if a := seg.ask(row); a != nil && a.digest != "" {
+		return source{a.digest, row - a.first + 1}
+	}
+	if seg.sources != nil {
+		return seg.sources[block]
+	}
+	return source{}
 }
 
 // source notes which requests rejected rows came in, as a retry of rows that are identified by it must know.
 func (seg *segment) source(block int, rejects []reject) {
 	for i := range rejects {
-		if from := seg.sourceOf(block, rejects[i].Row); from.digest != seg.file.Digest {
-			rejects[i].from = from
-		}
+		rejects[i].from = seg.requested(block, rejects[i].Row)
 	}
 }
 

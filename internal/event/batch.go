@@ -53,8 +53,14 @@ type streamState struct {
 	Files   uint64           `json:"files"`
 	Merges  uint64           `json:"merges"`           // compactions of the duplicate memory so far: they name its objects
 	Spools  uint64           `json:"spools,omitempty"` // the last spool of live intake that was sealed
+	Listed  uint64           `json:"listed,omitempty"` // the first batch that is listed when it has rows in quarantine
 	Columns []Definition     `json:"columns"`
 	Memory  []memory.RunInfo `json:"memory"`
+}
+
+// rejectedKey lists a batch among those whose quarantine nobody has taken up.
+func rejectedKey(stream string, batch uint64) string {
+	return fmt.Sprintf("rejected/%s/%08d", stream, batch)
 }
 
 func streamKey(stream string) string              { return "stream/" + stream }
@@ -77,14 +83,12 @@ func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64
 	var batches []Batch
 	err := c.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
-		return tx.List("batch/"+stream+"/", func(_ string, value json.RawMessage) error {
+		return tx.ListAfter("batch/"+stream+"/", batchKey(stream, after), func(_ string, value json.RawMessage) error {
 			var b Batch
 			if err := json.Unmarshal(value, &b); err != nil {
 				return err
 			}
-			if b.Batch > after {
-				batches = append(batches, b)
-			}
+			batches = append(batches, b)
 			return nil
 		})
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,7 @@ type Live struct {
 	queue    queue
 	keys     keys
 	commands chan command
+	swap     sync.Mutex      // held while runs of the duplicate memory are opened, or go
 	ctx      context.Context // of everything that belongs to no caller
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the loop has ended
@@ -50,7 +52,8 @@ type Live struct {
 	broken  error      // why the spool has to be recovered before anything is taken
 	retryAt time.Time
 	backoff time.Duration
-	folder  bool // the spool folder is made
+	folder  bool          // the spool folder is made
+	tidying chan struct{} // closed when the last compaction has ended; nil before the first
 }
 
 // command is something that the loop does between requests.
@@ -189,6 +192,7 @@ func (l *Live) alone(ctx context.Context, take func(context.Context) (Result, er
 		if err := l.settle(ctx); err != nil {
 			return err
 		}
+		l.awaitTidy()
 		var err error
 		if r, err = take(ctx); r.Batch != 0 && l.options.Sealed != nil {
 			l.options.Sealed(r)

@@ -326,6 +326,34 @@ func TestLiveAmongFiles(t *testing.T) {
 	h.expectBatches("1: 1 1 0 0", "2: 2 1 1 0", "3: 2 1 1 0")
 }
 
+// The duplicate memory is compacted beside the batches, and keeps every id.
+func TestLiveCompacts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	const batches = 40
+	for n := range batches {
+		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
+		h.seal(l)
+		h.accept(l, "", sale(fmt.Sprint(n/2), "sale", "1.00", "EUR"), "1 0 1 0")
+	}
+	for n := range batches {
+		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 0 1 0")
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := h.intake.Objects.List(t.Context(), "streams/sales/memory/")
+	if err != nil || len(runs) == 0 {
+		t.Errorf("compacted runs are %q, %v", runs, err)
+	}
+	for n := range batches {
+		if got := h.take("0 1 0 0 1", h.file(fmt.Sprintf("%d.jsonl", n), sale(fmt.Sprint(n), "sale", "1.00", "EUR"))); got.Duplicates != 1 {
+			break
+		}
+	}
+}
+
 func TestLiveStops(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plainYAML)

@@ -22,6 +22,7 @@ const (
 // loop is the one goroutine that writes the spool, cuts batches and seals them.
 func (l *Live) loop() {
 	defer close(l.stopped)
+	defer l.awaitTidy()
 	defer l.computer.close()
 	defer l.giveUp()
 	for {
@@ -214,7 +215,7 @@ func (l *Live) settle(ctx context.Context) error {
 
 // sealLogged seals where nobody waits for the outcome: the next request is told why it failed, should it still.
 func (l *Live) sealLogged() {
-	if err := l.seal(l.ctx); err != nil && l.in.Log != nil {
+	if err := l.seal(l.ctx); err != nil {
 		l.in.Log.Error("seal batch: it is tried again from the spool", "stream", l.stream.Name, "error", err)
 	}
 }
@@ -236,6 +237,7 @@ func (l *Live) seal(ctx context.Context) error {
 		return err
 	}
 	l.keys.drop(o.work.keyed...)
+	l.tidy()
 	if result.Batch != 0 && l.options.Sealed != nil {
 		l.options.Sealed(result)
 	}

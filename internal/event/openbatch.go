@@ -23,7 +23,7 @@ type openBatch struct {
 	timer  *time.Timer
 	cancel context.CancelFunc
 	ctx    context.Context
-	cut    bool          // in is closed
+	cut    time.Time     // when in was closed: what was received before is in the batch (rule 3)
 	in     chan *segment // to the flow
 	ended  chan struct{} // closed when the flow has ended
 	err    error         // why it did, before in was closed
@@ -31,7 +31,9 @@ type openBatch struct {
 
 // openBatch starts the flow of a batch. Without a number it gets the one after the last sealed spool's.
 func (l *Live) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
+	l.swap.Lock()
 	w, err := l.in.beginAt(ctx, l.stream, l.options.Options, h.Opened)
+	l.swap.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +63,7 @@ func (o *openBatch) feed(ctx context.Context) error {
 		select {
 		case seg, more := <-o.in:
 			if !more {
+				o.work.batch.Sealed = o.cut
 				return nil
 			}
 			if err := o.work.send(ctx, seg); err != nil {
@@ -122,8 +125,7 @@ func (o *openBatch) prune() {
 // seal cuts the batch and seals it.
 func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 	o.timer.Stop()
-	o.work.batch.Sealed = now.UTC().Truncate(time.Microsecond)
-	o.cut = true
+	o.cut = now.UTC().Truncate(time.Microsecond)
 	close(o.in)
 	select {
 	case <-o.ended:
@@ -134,7 +136,7 @@ func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 	if o.err != nil {
 		return Result{}, o.err
 	}
-	result, err := o.work.finish(ctx)
+	result, err := o.work.conclude(ctx)
 	if err != nil {
 		return Result{}, err
 	}

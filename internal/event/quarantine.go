@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"bursar/internal/catalog"
@@ -171,26 +173,53 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 
 // quarantined lists the batches whose rejected rows no later batch has taken up.
 func quarantined(ctx context.Context, c catalog.Catalog, stream string) ([]Batch, error) {
-	all, err := Batches(ctx, c, stream, 0)
-	if err != nil {
-		return nil, err
-	}
 	var open []Batch
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		open = nil
-		for _, b := range all {
-			var later retried
-			again, err := tx.Get(retriedKey(stream, b.Batch), &later)
+	err := c.View(ctx, func(tx catalog.Tx) (err error) {
+		var state streamState
+		if _, err = tx.Get(streamKey(stream), &state); err != nil {
+			return err
+		}
+		if open, err = unlisted(tx, stream, &state); err != nil {
+			return err
+		}
+		prefix := "rejected/" + stream + "/"
+		return tx.List(prefix, func(key string, _ json.RawMessage) error {
+			number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
 			if err != nil {
 				return err
 			}
-			if b.Quarantine != nil && !again {
-				open = append(open, b)
-			}
-		}
-		return nil
+			b, err := GetBatch(tx, stream, number)
+			open = append(open, b)
+			return err
+		})
 	})
-	return open, err
+	if err != nil {
+		return nil, fmt.Errorf("list quarantine of %s: %w", stream, err)
+	}
+	return open, nil
+}
+
+// unlisted finds the open quarantines of batches that were sealed before they were listed.
+func unlisted(tx catalog.Tx, stream string, state *streamState) ([]Batch, error) {
+	end := state.Batches + 1
+	if state.Listed != 0 {
+		end = state.Listed
+	}
+	var open []Batch
+	for number := uint64(1); number < end; number++ {
+		b, err := GetBatch(tx, stream, number)
+		if err != nil {
+			return nil, err
+		}
+		again, err := tx.Get(retriedKey(stream, number), &retried{})
+		if err != nil {
+			return nil, err
+		}
+		if b.Quarantine != nil && !again {
+			open = append(open, b)
+		}
+	}
+	return open, nil
 }
 
 func readQuarantine(ctx context.Context, store object.Store, name string, each func(Rejected) error) error {

@@ -1,18 +1,28 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
-	"bursar/internal/event/memory"
 )
 
-// finish counts, checks rule 4, and seals the batch unless nothing new came in.
+// finish seals the batch and tidies the duplicate memory.
 func (w *work) finish(ctx context.Context) (Result, error) {
+	result, err := w.conclude(ctx)
+	if err != nil || w.batch.Memory == nil {
+		return result, err
+	}
+	return result, w.in.compact(ctx, w.stream.Name, &sync.Mutex{})
+}
+
+// conclude counts, checks rule 4, and seals the batch unless nothing new came in.
+func (w *work) conclude(ctx context.Context) (Result, error) {
 	if err := w.total(); err != nil {
 		return Result{}, err
 	}
@@ -33,7 +43,7 @@ func (w *work) finish(ctx context.Context) (Result, error) {
 	if err := w.seal(ctx, number); err != nil {
 		return Result{}, fmt.Errorf("seal batch %d of %s: %w", b.Batch, w.stream.Name, err)
 	}
-	return w.result(number), w.compact(ctx)
+	return w.result(number), nil
 }
 
 // total brings the lanes' sums and digests together.
@@ -76,13 +86,13 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 			return err
 		}
 	}
-	var state streamState
-	err := w.in.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
-		if state, err = w.next(tx, number); err != nil {
+	return w.in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		state, err := w.next(tx, number)
+		if err != nil {
 			return err
 		}
 		if number != 0 {
-			if err := tx.Put(batchKey(w.stream.Name, number), w.batch); err != nil {
+			if err := w.putBatch(tx, number); err != nil {
 				return err
 			}
 		}
@@ -92,7 +102,8 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 			}
 		}
 		for _, batch := range w.retries {
-			if err := tx.Put(retriedKey(w.stream.Name, batch), retried{Batch: w.batch.Batch}); err != nil {
+			err := errors.Join(tx.Put(retriedKey(w.stream.Name, batch), retried{Batch: w.batch.Batch}), tx.Delete(rejectedKey(w.stream.Name, batch)))
+			if err != nil {
 				return err
 			}
 		}
@@ -101,10 +112,6 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 		}
 		return tx.Put(streamKey(w.stream.Name), state)
 	})
-	if err == nil {
-		w.state = state
-	}
-	return err
 }
 
 // next is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
@@ -124,11 +131,20 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 	}
 	if number != 0 {
 		state.Batches = number
+		state.Listed = cmp.Or(state.Listed, number)
 		if w.batch.Memory != nil {
 			state.Memory = append(state.Memory, *w.batch.Memory)
 		}
 	}
 	return state, nil
+}
+
+// putBatch writes the manifest, and lists the batch among those with rows in quarantine.
+func (w *work) putBatch(tx catalog.Tx, number uint64) error {
+	if err := tx.Put(batchKey(w.stream.Name, number), w.batch); err != nil || w.batch.Quarantine == nil {
+		return err
+	}
+	return tx.Put(rejectedKey(w.stream.Name, number), struct{}{})
 }
 
 func (w *work) putFile(tx catalog.Tx, f *File, number uint64) error {
@@ -167,43 +183,4 @@ func (w *work) writeObjects(ctx context.Context) error {
 		return errors.Join(err, out.Abort())
 	}
 	return out.Commit()
-}
-
-// compact merges runs of the duplicate memory while there is a crowd of a size. The catalog swaps them before the old
-// objects go, so that a crash in between only leaves objects that nothing names.
-func (w *work) compact(ctx context.Context) error {
-	for {
-		crowd := memory.Plan(w.state.Memory)
-		if len(crowd) == 0 {
-			return nil
-		}
-		name := fmt.Sprintf("streams/%s/memory/%08d", w.stream.Name, w.state.Merges+1)
-		merged, err := memory.Compact(ctx, w.in.Objects, w.in.Scratch, crowd, name)
-		if err != nil {
-			return fmt.Errorf("compact duplicate memory of %s: %w", w.stream.Name, err)
-		}
-		state := w.state
-		state.Merges++
-		state.Memory = []memory.RunInfo{}
-		gone := map[string]bool{}
-		for _, run := range crowd {
-			gone[run.Name] = true
-		}
-		for _, run := range w.state.Memory {
-			if !gone[run.Name] {
-				state.Memory = append(state.Memory, run)
-			}
-		}
-		state.Memory = append(state.Memory, merged)
-		err = w.in.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(streamKey(w.stream.Name), state) })
-		if err != nil {
-			return fmt.Errorf("record compaction of %s: %w", w.stream.Name, err)
-		}
-		w.state = state
-		for name := range gone {
-			if err := w.in.Objects.Delete(ctx, name); err != nil {
-				return err
-			}
-		}
-	}
 }

@@ -11,6 +11,9 @@ import (
 	"syscall"
 )
 
+// maxSettled bounds the folders that are remembered.
+const maxSettled = 4096
+
 var errNotFolder error = syscall.ENOTDIR
 
 // settle makes dir exist, durably: every folder from the root down to it is fsynced into its parent once in
@@ -44,6 +47,9 @@ func (f *Folder) settleLocked(dir string) error {
 	}
 	if err := syncFolder(parent); err != nil {
 		return err
+	}
+	if len(f.settled) >= maxSettled {
+		clear(f.settled) // in a process that runs for years folders are many, and settling one again is harmless
 	}
 	f.settled[dir] = true
 	return nil

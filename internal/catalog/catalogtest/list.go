@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"bursar/internal/catalog"
@@ -51,6 +52,35 @@ func listPrefix(t *testing.T, open Opener) {
 			}
 		}
 		wantKeys(t, c, prefix, want...)
+	}
+}
+
+func listAfter(t *testing.T, open Opener) {
+	c := start(t, open)
+	var pairs []any
+	for _, key := range edges {
+		pairs = append(pairs, key, key)
+	}
+	Put(t, c, pairs...)
+	for _, prefix := range []string{"", "a", "a/", "a/1", "c", "\U0010ffff"} {
+		for _, after := range append(slices.Clone(edges), "", "a/0", "a/~", "zzz") {
+			var want, got []string
+			for _, key := range edges {
+				if strings.HasPrefix(key, prefix) && key > after {
+					want = append(want, key)
+				}
+			}
+			view(t, c, func(tx catalog.Tx) error {
+				got = nil
+				return tx.ListAfter(prefix, after, func(key string, _ json.RawMessage) error {
+					got = append(got, key)
+					return nil
+				})
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("list %q after %q: %q, want %q", prefix, after, got, want)
+			}
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ func Run(t *testing.T, open Opener) {
 		"lasts":                           lasts,
 		"list in byte order":              listOrder,
 		"list by prefix":                  listPrefix,
+		"list after a key":                listAfter,
 		"list stops at an error":          listStops,
 		"list of many, used while listed": listMany,
 		"bad keys":                        badKeys,
