@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"time"
 
 	"bursar/internal/event"
@@ -73,16 +72,13 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 			o.Told.Published(r)
 		}
 	}
-	// Backlogs stay watched until the last batch is sealed.
-	for _, start := range []func(context.Context) (stop func() error, err error){a.followAll, a.takeLive} {
-		stop, started := start(ctx)
-		defer func() { err = errors.Join(err, stop()) }()
-		if started != nil {
-			return started
-		}
+	stop, err := a.startAll(ctx)
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return err
 	}
 	up := Up{
-		Address: listeners.Address, TokenFile: serve.TokenFile(a.state), Inbox: filepath.Join(filepath.Dir(a.state), "inbox"),
+		Address: listeners.Address, TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
 		Temporal: a.temporal, Process: os.Getpid(), Loopback: listeners.Loopback,
 	}
 	return a.serveUntil(ctx, server, listeners, func() {
@@ -90,6 +86,26 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 			o.Ready(up)
 		}
 	})
+}
+
+// startAll starts what stays at work, in an order in which backlogs are watched until the last batch is sealed. stop, which is
+// never nil, stops what was started in reverse.
+func (a *App) startAll(ctx context.Context) (stop func() error, err error) {
+	var stops []func() error
+	stop = func() (all error) {
+		for i := len(stops) - 1; i >= 0; i-- {
+			all = errors.Join(all, stops[i]())
+		}
+		return all
+	}
+	for _, start := range []func(context.Context) (func() error, error){a.followAll, a.takeLive, a.watchInbox} {
+		ended, err := start(ctx)
+		stops = append(stops, ended)
+		if err != nil {
+			return stop, err
+		}
+	}
+	return stop, nil
 }
 
 // serveUntil answers requests until ctx ends or a listener fails.

@@ -157,7 +157,8 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 	if err := errors.Join(err, stop()); err != nil {
 		return r, err
 	}
-	return r, r.collect(ctx, a, before, len(spec.Files))
+	err = r.collect(ctx, a, before, len(spec.Files))
+	return r, err
 }
 
 func threeLanes(ctx context.Context, a *app.App) error {

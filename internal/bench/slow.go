@@ -16,7 +16,7 @@ type slowStore struct {
 	latency time.Duration
 }
 
-func (s slowStore) wait() { time.Sleep(s.latency) }
+func (s slowStore) wait() { <-time.After(s.latency) }
 
 func (s slowStore) Path(name string) string {
 	s.wait()

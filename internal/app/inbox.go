@@ -1,0 +1,31 @@
+// The inbox of a project that is up.
+
+package app
+
+import (
+	"context"
+	"path/filepath"
+
+	"bursar/internal/event"
+	"bursar/internal/inbox"
+)
+
+func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbox") }
+
+// watchInbox takes files in as they come to the inbox, until stop.
+func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
+	o := inbox.Options{Dir: a.inbox(), Log: a.log, Take: func(ctx context.Context, stream string, paths []string) error {
+		_, err := a.Ingest(ctx, stream, paths, event.Options{})
+		return err
+	}}
+	for _, s := range a.Project.Streams {
+		o.Streams = append(o.Streams, s.Name)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- inbox.Watch(ctx, o) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}, nil
+}
