@@ -22,15 +22,16 @@ func (c *cli) benchCommand() *cobra.Command {
 		Long: `Runs a benchmark with its yardstick, one after the other on the same data. Only the ratio of two figures of one call
 says something: machines drift.`,
 		Example: `  bursar bench reconcile
-  bursar bench reconcile --state 10000000 --json`,
+  bursar bench reconcile --state 10000000 --json
+  bursar bench intake`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("no benchmark %q: there is reconcile", args[0])
+				return usagef("no benchmark %q: there are reconcile and intake", args[0])
 			}
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(c.benchReconcileCommand(), c.benchPartCommand())
+	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchPartCommand())
 	return cmd
 }
 

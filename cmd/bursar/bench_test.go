@@ -35,7 +35,24 @@ func TestBenchUsage(t *testing.T) {
 		t.Errorf("help says %s", help.out)
 	}
 	must(t, 2, "bench", "reconcile", "--events", "0")
-	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there is reconcile") {
+	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there are reconcile and intake") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}
+}
+
+func TestBenchIntake(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	args := []string{"bench", "intake", "--events", "500", "--request", "20", "--connections", "3", "--rounds", "1", "--dir", dir}
+	v := value(t, must(t, 0, append(args, "--json")...))
+	if v["benchmark"] != "intake" || v["events"] != 500.0 || v["events_per_second"] == 0.0 {
+		t.Errorf("bench says %v", v)
+	}
+	if told := must(t, 0, args...); !strings.Contains(told.out, "500 events of") || !strings.Contains(told.out, "3 clients") {
+		t.Errorf("bench tells %q", told.out)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("bench leaves %v (%v)", left, err)
+	}
+	must(t, 2, "bench", "intake", "--request", "0")
 }

@@ -1,0 +1,66 @@
+// bursar bench intake: events over HTTP.
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"bursar/internal/bench"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) benchIntakeCommand() *cobra.Command {
+	o := bench.IntakeOptions{}
+	cmd := &cobra.Command{
+		Use:   "intake",
+		Short: "Events over HTTP until they are acknowledged as durable, beside writing and fsyncing the same bytes",
+		Long: `Generates events of 206 bytes and measures in each round, with the same requests from the same number of clients:
+
+  yardstick  the bodies are appended to a file, and those that wait are fsynced together
+  ours       the bodies are sent to a running project: parsed, checked, duplicates set aside, made durable, answered;
+             batches are sealed every second meanwhile; clients and server share the machine
+
+The project has no pipelines, so that nothing but intake is measured. Every event must be accepted, or the benchmark fails.`,
+		Example: `  bursar bench intake
+  bursar bench intake --request 1 --events 20000 --connections 64 --json`,
+		Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.Batch < 1 || o.Events < o.Batch || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
+				return usagef("--rounds and --request are 1 at least, --events as many as a request has, --connections 1 to 1000")
+			}
+			if o.Profile != "" {
+				if o.Profile, err = filepath.Abs(o.Profile); err != nil {
+					return fmt.Errorf("find profile: %w", err)
+				}
+			}
+			o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+			r, err := bench.Intake(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return c.result(r, func(w io.Writer) { c.printIntake(w, &r) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&o.Events, "events", 2_000_000, "events of each round")
+	flags.IntVar(&o.Batch, "request", 1000, "events of a request")
+	flags.IntVar(&o.Connections, "connections", 8, "clients, each sending one request after another")
+	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
+	flags.StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary one)")
+	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of all rounds to this `file`")
+	return cmd
+}
+
+func (c *cli) printIntake(w io.Writer, r *bench.IntakeReport) {
+	g := newGrid("round", "yardstick s", "ours s", "ratio", "events a second", "p50 ms", "p99 ms", "slowest ms", "yardstick p99 ms")
+	for i, round := range r.Rounds {
+		g.add(count(i+1), thousandths(round.YardstickSeconds), thousandths(round.Seconds), fmt.Sprintf("%.2f", round.Seconds/round.YardstickSeconds),
+			count(int64(float64(r.Events)/round.Seconds)), thousandths(round.P50), thousandths(round.P99), thousandths(round.Slowest), thousandths(round.YardstickP99))
+	}
+	g.print(w, width(c.out))
+	fmt.Fprintf(w, "%s events of %d bytes in requests of %s from %s: %s a second, %.2f times as long as the yardstick.\n",
+		count(r.Events), (r.EventBytes+r.Events/2)/r.Events, count(r.Batch), plural(r.Connections, "client", "clients"), count(r.EventsPerSecond), r.Ratio)
+}
