@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -109,17 +108,15 @@ func requestsOf(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
 	}
 	var bodies [][]byte
 	var body []byte
-	lines := bufio.NewReader(&text)
-	for n := 1; ; n++ {
-		line, err := lines.ReadBytes('\n')
-		if body = append(body, line...); len(body) > 0 && (err != nil || n%o.Batch == 0) {
+	n := 0
+	for line := range bytes.Lines(text.Bytes()) {
+		body = append(body, line...)
+		if n++; n%o.Batch == 0 || n == o.Events {
 			bodies = append(bodies, body)
 			body = nil
 		}
-		if err != nil { // memory only ends
-			return bodies, totals, nil
-		}
 	}
+	return bodies, totals, nil
 }
 
 // intakeRound measures both sides on the same bodies, each in a new folder.
