@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
@@ -30,16 +29,11 @@ type Session struct {
 	spent    bool // its database is not used again: a statement failed, or made what does not end with the session
 }
 
-// idle keeps one database for each settings from a session that ended well to the next: to make one takes longer than
-// most of what a step asks of it. Nothing is left in it but its configuration: temporary views are the connection's, and
-// files are not cached.
-var idle sync.Map
-
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
 	s := &Session{settings: settings(o)}
-	if db, ok := idle.LoadAndDelete(s.settings); ok {
-		s.db, _ = db.(duckdb.Database)
+	if db, ok := idle.take(s.settings); ok {
+		s.db = db
 		err := s.connect()
 		return s, err
 	}
@@ -93,12 +87,11 @@ func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 // Close ends the session and frees its memory.
 func (s *Session) Close() {
 	duckdb.Disconnect(&s.conn)
-	if !s.spent {
-		if _, taken := idle.LoadOrStore(s.settings, s.db); !taken {
-			return
-		}
+	if s.spent {
+		duckdb.Close(&s.db)
+		return
 	}
-	duckdb.Close(&s.db)
+	idle.put(s.settings, s.db)
 }
 
 // Exec runs one or more statements for their effect. Cancelling ctx interrupts them.

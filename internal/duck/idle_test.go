@@ -1,0 +1,20 @@
+package duck
+
+import "testing"
+
+// TestIdleDatabasesAreBounded ends sessions of many settings: those kept for later are few, and of the last ones.
+func TestIdleDatabasesAreBounded(t *testing.T) {
+	t.Parallel()
+	for range 3 * idleMost {
+		s, err := Open(Options{Threads: 1, Scratch: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+	idle.mu.Lock()
+	defer idle.mu.Unlock()
+	if len(idle.kept) > idleMost {
+		t.Errorf("%d databases are kept, %d at most", len(idle.kept), idleMost)
+	}
+}
