@@ -277,6 +277,26 @@ func TestLiveTornSpool(t *testing.T) {
 	}
 }
 
+// A request that cannot be judged fails alone: it must not stand in the way of what comes after it.
+func TestLivePoison(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, strings.Replace(salesYAML, "kind = 'refund'", "CAST(note AS INTEGER) > 0", 1))
+	l := h.live(event.LiveOptions{})
+	row := func(id, note string) string {
+		return strings.Replace(sale(id, "sale", "1.00", "EUR"), "{", fmt.Sprintf(`{"note":%q,`, note), 1)
+	}
+	h.accept(l, "", row("1", "1"), "1 1 0 0")
+	for range 2 {
+		if a, err := l.Accept(t.Context(), event.Request{Key: "k", Body: []byte(row("2", "none"))}); err == nil {
+			t.Fatalf("a row that no total can be made of is answered %+v", a)
+		}
+		h.seal(l)
+	}
+	h.accept(l, "k", row("2", "2"), "1 1 0 0")
+	h.seal(l)
+	h.expectStored("after the failure", map[string]bool{"1": true, "2": true}, true)
+}
+
 // A process that dies between the seal and the end of the spool must not seal it twice: not its quarantine either.
 func TestLiveSealedSpoolComesBack(t *testing.T) {
 	t.Parallel()

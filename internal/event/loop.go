@@ -92,8 +92,8 @@ func (l *Live) takeGroup() bool {
 		return true
 	}
 	if err := l.group(asks); err != nil {
-		l.endAll(asks, err)
 		l.fail(err)
+		l.endAll(asks, err)
 		return true
 	}
 	if o := l.open; o.lines >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
@@ -106,12 +106,13 @@ func (l *Live) takeGroup() bool {
 // it again gives the same verdicts.
 func (l *Live) group(asks []*ask) error {
 	o := l.open
+	from := o.spool.Size()
 	for _, a := range asks {
 		if err := o.spool.Append(a.key, a.body); err != nil {
 			return err
 		}
 	}
-	if err := o.add(asks); err != nil {
+	if err := o.add(asks, from); err != nil {
 		return err
 	}
 	if err := o.spool.Sync(); err != nil {
@@ -249,7 +250,9 @@ func (l *Live) fail(err error) {
 	o := l.open
 	l.open = nil
 	o.abort()
-	l.endAll(o.asks, err)
+	for _, g := range o.groups {
+		l.endAll(g.asks, err)
+	}
 	l.breakOff(err)
 }
 

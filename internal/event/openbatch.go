@@ -19,7 +19,7 @@ type openBatch struct {
 	spool  *spool.Writer // nil while a spool is read again
 	file   *File         // the spool, as batches name it
 	lines  int64
-	asks   []*ask // that may have no answer yet
+	groups []group // that may have no answer yet
 	timer  *time.Timer
 	cancel context.CancelFunc
 	ctx    context.Context
@@ -27,6 +27,12 @@ type openBatch struct {
 	in     chan *segment // to the flow
 	ended  chan struct{} // closed when the flow has ended
 	err    error         // why it did, before in was closed
+}
+
+// group is requests that are judged and made durable together, so that they have their answers together.
+type group struct {
+	asks []*ask
+	from int64 // where they begin in the spool
 }
 
 // openBatch starts the flow of a batch. Without a number it gets the one after the last sealed spool's.
@@ -76,7 +82,7 @@ func (o *openBatch) feed(ctx context.Context) error {
 }
 
 // add sends requests down the flow as one segment.
-func (o *openBatch) add(asks []*ask) error {
+func (o *openBatch) add(asks []*ask, from int64) error {
 	size := 0
 	for _, a := range asks {
 		size += len(a.body) + 1
@@ -93,7 +99,7 @@ func (o *openBatch) add(asks []*ask) error {
 	}
 	seg.text = text
 	o.prune()
-	o.asks = append(o.asks, asks...)
+	o.groups = append(o.groups, group{asks, from})
 	select {
 	case o.in <- seg:
 		return nil
@@ -116,10 +122,10 @@ func (o *openBatch) count(a *ask) {
 // prune forgets requests that have their answers.
 func (o *openBatch) prune() {
 	n := 0
-	for n < len(o.asks) && o.asks[n].isDone() {
+	for n < len(o.groups) && o.groups[n].asks[0].isDone() {
 		n++
 	}
-	o.asks = o.asks[n:]
+	o.groups = o.groups[n:]
 }
 
 // seal cuts the batch and seals it.
@@ -151,9 +157,15 @@ func (o *openBatch) abort() {
 	o.cancel()
 	<-o.ended
 	o.work.close()
-	if o.spool != nil {
-		_ = o.spool.Close() // what it holds durably is read again
+	if o.spool == nil {
+		return
 	}
+	// Requests that nobody was promised anything about are taken out again: one that cannot be judged would fail
+	// every recovery, and hold the stream for ever. Where it does not succeed they are taken in.
+	if o.prune(); len(o.groups) > 0 {
+		_ = o.spool.Cut(o.groups[0].from)
+	}
+	_ = o.spool.Close() // what it holds durably is read again
 }
 
 // recover seals what acknowledged requests an earlier life has left in spools (rule 1). Doing so at once means that nothing
@@ -200,7 +212,7 @@ func (l *Live) replay(ctx context.Context, number uint64) error {
 		return err
 	}
 	for len(asks) > 0 {
-		if err = o.add(asks); err != nil {
+		if err = o.add(asks, 0); err != nil {
 			break
 		}
 		if asks, err = l.read(in); err != nil {

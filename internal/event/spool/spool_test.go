@@ -201,8 +201,9 @@ func (f *brokenFile) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-func (f *brokenFile) Sync() error  { return errBroken }
-func (f *brokenFile) Close() error { return nil }
+func (f *brokenFile) Sync() error          { return errBroken }
+func (f *brokenFile) Close() error         { return nil }
+func (f *brokenFile) Truncate(int64) error { return errBroken }
 
 // After an error nothing is written any more, as nobody knows what the disk has.
 func TestErrorsLast(t *testing.T) {
@@ -225,6 +226,45 @@ func TestErrorsLast(t *testing.T) {
 			}
 			if err := w.Sync(); !errors.Is(err, errBroken) || f.written != before {
 				t.Errorf("sync: %v, %d bytes written, want %d", err, f.written, before)
+			}
+		})
+	}
+}
+
+// What is cut off is gone, whether it was synced or not; what was synced before stays.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	for _, synced := range []int{0, 1, 2} {
+		t.Run(fmt.Sprint(synced), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			w := create(t, dir)
+			var size int64
+			for n := range 2 {
+				if n < synced {
+					size = w.Size()
+				}
+				if err := w.Append("", []byte{'a' + byte(n)}); err != nil {
+					t.Fatal(err)
+				}
+				if n < synced {
+					if err := w.Sync(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := errors.Join(w.Cut(size), w.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(w.Append("", nil), w.Sync()); err == nil {
+				t.Error("a spool that was cut is written on")
+			}
+			file, err := os.Open(spool.Path(dir, 7))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, got := read(t, file); len(got) != max(synced-1, 0) {
+				t.Errorf("%d requests are left, want %d", len(got), max(synced-1, 0))
 			}
 		})
 	}

@@ -23,15 +23,17 @@ type Header struct {
 type File interface {
 	io.WriteCloser
 	Sync() error
+	Truncate(size int64) error
 }
 
 // Writer appends requests to a spool. It is for one goroutine. After an error nothing more is written: what the file holds
 // then is only known by reading it.
 type Writer struct {
-	file File
-	out  *bufio.Writer
-	size int64
-	err  error
+	file   File
+	out    *bufio.Writer
+	size   int64
+	synced int64
+	err    error
 }
 
 // Path is the file of a spool.
@@ -122,8 +124,23 @@ func (w *Writer) Sync() error {
 		w.err = fmt.Errorf("write spool: %w", err)
 	} else if err := w.file.Sync(); err != nil {
 		w.err = fmt.Errorf("sync spool: %w", err)
+	} else {
+		w.synced = w.size
 	}
 	return w.err
+}
+
+// Cut takes back what was appended behind a size, durably, and ends the writing. After an earlier error it does nothing: nobody
+// knows what the file holds.
+func (w *Writer) Cut(size int64) error {
+	if w.err != nil {
+		return w.err
+	}
+	w.err = errors.New("write spool: it was cut")
+	if err := errors.Join(w.file.Truncate(min(size, w.synced)), w.file.Sync()); err != nil {
+		return fmt.Errorf("cut spool: %w", err)
+	}
+	return nil
 }
 
 // Size is how many bytes the spool has.
