@@ -23,15 +23,16 @@ func (c *cli) benchCommand() *cobra.Command {
 says something: machines drift.`,
 		Example: `  bursar bench reconcile
   bursar bench reconcile --state 10000000 --json
-  bursar bench intake`,
+  bursar bench intake
+  bursar bench freshness`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("no benchmark %q: there are reconcile and intake", args[0])
+				return usagef("no benchmark %q: there are reconcile, intake and freshness", args[0])
 			}
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchPartCommand())
+	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchPartCommand())
 	return cmd
 }
 

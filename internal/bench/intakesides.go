@@ -3,16 +3,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,73 +21,29 @@ func overAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Total
 			return nil, 0, fmt.Errorf("write bench project: %w", err)
 		}
 	}
-	a, err := app.Open(ctx, dir, "bench", discard)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	ready, ended := make(chan app.Up, 1), make(chan error, 1)
-	go func() { ended <- a.Up(serving, app.UpOptions{Ready: func(u app.Up) { ready <- u }}) }()
-	select {
-	case up := <-ready:
+	err = whileUp(ctx, dir, func(up app.Up) (err error) {
 		took, seconds, err = sendEvents(ctx, up, bodies, totals, clients)
-	case err := <-ended:
-		return nil, 0, err
-	}
-	stop()
-	return took, seconds, errors.Join(err, <-ended)
-}
-
-func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Totals, clients int) ([]time.Duration, float64, error) {
-	token, err := os.ReadFile(up.TokenFile)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read API token: %w", err)
-	}
-	s := &eventSender{
-		url: "http://" + up.Address + "/v1/streams/" + stream + "/events", token: "Bearer " + strings.TrimSpace(string(token)),
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}},
-	}
-	defer s.client.CloseIdleConnections()
-	took, seconds, err := sendAll(ctx, bodies, clients, s.send)
-	if got := s.accepted.Load(); err == nil && got != totals.Events {
-		err = fmt.Errorf("%d of %d events were accepted", got, totals.Events)
-	}
+		return err
+	})
 	return took, seconds, err
 }
 
-// eventSender posts events and counts what was accepted.
-type eventSender struct {
-	url, token string
-	client     *http.Client
-	accepted   atomic.Int64
-}
-
-func (s *eventSender) send(ctx context.Context, body []byte) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Totals, clients int) ([]time.Duration, float64, error) {
+	c, err := newCaller(up, clients)
 	if err != nil {
+		return nil, 0, err
+	}
+	defer c.client.CloseIdleConnections()
+	var all atomic.Int64
+	took, seconds, err := sendAll(ctx, bodies, clients, func(ctx context.Context, body []byte) error {
+		accepted, err := c.send(ctx, body)
+		all.Add(accepted)
 		return err
+	})
+	if got := all.Load(); err == nil && got != totals.Events {
+		err = fmt.Errorf("%d of %d events were accepted", got, totals.Events)
 	}
-	r.Header.Set("Authorization", s.token)
-	r.Header.Set("Content-Type", "application/x-ndjson")
-	response, err := s.client.Do(r)
-	if err != nil {
-		return fmt.Errorf("send events: %w", err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return errors.Join(err, fmt.Errorf("send events: %s %s", response.Status, bytes.TrimSpace(text)))
-	}
-	var answer struct {
-		Accepted int64 `json:"accepted"`
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return fmt.Errorf("read answer: %w", err)
-	}
-	s.accepted.Add(answer.Accepted)
-	return nil
+	return took, seconds, err
 }
 
 // groupCommit is the yardstick: whoever waits is written and fsynced together.

@@ -25,6 +25,18 @@ const (
 
 // prepare makes the project, with its state, in a process of its own.
 func (b *bench) prepare(ctx context.Context) error {
+	if err := b.writeProject(); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := b.part(ctx, partSpec{Kind: kindState, Dir: b.prepared(), State: b.State}, &b.before); err != nil {
+		return err
+	}
+	b.watchf("prepared %d artifacts of state in %.1f s", b.State, time.Since(began).Seconds())
+	return nil
+}
+
+func (b *bench) writeProject() error {
 	for path, text := range map[string]string{
 		"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream(), "pipelines/orders.yaml": b.pipeline,
 	} {
@@ -37,11 +49,6 @@ func (b *bench) prepare(ctx context.Context) error {
 			return fmt.Errorf("write bench project: %w", err)
 		}
 	}
-	began := time.Now()
-	if err := b.part(ctx, partSpec{Kind: kindState, Dir: b.prepared(), State: b.State}, &b.before); err != nil {
-		return err
-	}
-	b.watchf("prepared %d artifacts of state in %.1f s", b.State, time.Since(began).Seconds())
 	return nil
 }
 

@@ -1,0 +1,89 @@
+// A running project, and a client of its API on the same machine.
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"bursar/internal/app"
+)
+
+// whileUp brings the project up, and stops it when do returns.
+func whileUp(ctx context.Context, dir string, do func(up app.Up) error) (err error) {
+	a, err := app.Open(ctx, dir, "bench", discard)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ready, ended := make(chan app.Up, 1), make(chan error, 1)
+	go func() { ended <- a.Up(serving, app.UpOptions{Ready: func(u app.Up) { ready <- u }}) }()
+	select {
+	case up := <-ready:
+		err = do(up)
+	case err := <-ended:
+		return err
+	}
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// caller calls the API of a running project.
+type caller struct {
+	base, token string
+	client      *http.Client
+}
+
+func newCaller(up app.Up, connections int) (*caller, error) {
+	token, err := os.ReadFile(up.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("read API token: %w", err)
+	}
+	return &caller{
+		base: "http://" + up.Address, token: "Bearer " + strings.TrimSpace(string(token)),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}},
+	}, nil
+}
+
+func (c *caller) call(ctx context.Context, method, path string, body io.Reader) (code int, text []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Authorization", c.token)
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	response, err := c.client.Do(r)
+	if err != nil {
+		return 0, nil, fmt.Errorf("call API: %w", err)
+	}
+	defer response.Body.Close()
+	text, err = io.ReadAll(response.Body)
+	return response.StatusCode, text, err
+}
+
+// send posts events and returns how many were accepted.
+func (c *caller) send(ctx context.Context, events []byte) (accepted int64, err error) {
+	code, text, err := c.call(ctx, http.MethodPost, "/v1/streams/"+stream+"/events", bytes.NewReader(events))
+	if err != nil {
+		return 0, err
+	}
+	if code != http.StatusOK {
+		return 0, fmt.Errorf("send events: %d %s", code, bytes.TrimSpace(text))
+	}
+	var answer struct {
+		Accepted int64 `json:"accepted"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return 0, fmt.Errorf("read answer: %w", err)
+	}
+	return answer.Accepted, nil
+}

@@ -1,0 +1,143 @@
+// How old the newest artifact is: from the acknowledgement of an event until its artifact can be read, over HTTP, with
+// nothing else to do.
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/shop"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// eventsApart is the longest time between two events; they come at random.
+	eventsApart = 1500 * time.Millisecond
+	// readEvery is how often each artifact is asked for, and so the grain of the figures.
+	readEvery = 5 * time.Millisecond
+	// stale is when an artifact that is still not there fails the benchmark.
+	stale = time.Minute
+)
+
+// FreshnessOptions of the benchmark freshness.
+type FreshnessOptions struct {
+	Events int // one at a time
+	Dir    string
+	Watch  func(line string)
+}
+
+// FreshnessReport is what the benchmark measured, in milliseconds from acknowledged to readable.
+type FreshnessReport struct {
+	Benchmark string  `json:"benchmark"`
+	Events    int     `json:"events"`
+	P50       float64 `json:"p50_ms"`
+	P99       float64 `json:"p99_ms"`
+	Slowest   float64 `json:"slowest_ms"`
+}
+
+// Freshness sends single events to a running project and reads until their artifacts are there.
+func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport, err error) {
+	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
+	if err != nil {
+		return report, fmt.Errorf("make bench folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b := &bench{dir: dir, pipeline: shop.BenchPipeline()}
+	if err := b.writeProject(); err != nil {
+		return report, err
+	}
+	var took []time.Duration
+	err = whileUp(ctx, b.prepared(), func(up app.Up) (err error) {
+		took, err = measureFreshness(ctx, up, o)
+		return err
+	})
+	if err != nil {
+		return report, err
+	}
+	slices.Sort(took)
+	return FreshnessReport{
+		Benchmark: "freshness", Events: len(took), P50: quantile(took, 50), P99: quantile(took, 99), Slowest: quantile(took, 100),
+	}, nil
+}
+
+func measureFreshness(ctx context.Context, up app.Up, o FreshnessOptions) ([]time.Duration, error) {
+	caller, err := newCaller(up, o.Events)
+	if err != nil {
+		return nil, err
+	}
+	defer caller.client.CloseIdleConnections()
+	var events bytes.Buffer
+	if _, err := shop.WriteState(&events, shop.Bench{Seed: seed, State: o.Events}, 0, o.Events); err != nil {
+		return nil, err
+	}
+	lines := bytes.SplitAfter(bytes.TrimSpace(events.Bytes()), []byte("\n"))
+	took := make([]time.Duration, len(lines))
+	random := rand.New(rand.NewPCG(seed, 0))
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range took {
+		group.Go(func() (err error) {
+			took[i], err = caller.fresh(ctx, lines[i])
+			return err
+		})
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(group.Wait(), context.Cause(ctx))
+		case <-time.After(time.Duration(random.Int64N(int64(eventsApart)))):
+		}
+		if i%10 == 9 {
+			o.Watch(fmt.Sprintf("%d of %d events", i+1, o.Events))
+		}
+	}
+	return took, group.Wait()
+}
+
+// fresh sends one event of a new order and asks for the order until it is there.
+func (c *caller) fresh(ctx context.Context, event []byte) (time.Duration, error) {
+	var of struct {
+		Order string `json:"order_id"`
+	}
+	if err := json.Unmarshal(event, &of); err != nil {
+		return 0, fmt.Errorf("read event: %w", err)
+	}
+	accepted, err := c.send(ctx, event)
+	if err != nil || accepted != 1 {
+		return 0, fmt.Errorf("%d events of %s were accepted: %w", accepted, of.Order, err)
+	}
+	return c.awaitArtifact(ctx, of.Order)
+}
+
+// awaitArtifact tells how long it takes from now until the artifact is there.
+func (c *caller) awaitArtifact(ctx context.Context, order string) (time.Duration, error) {
+	acknowledged := time.Now()
+	look := time.NewTicker(readEvery)
+	defer look.Stop()
+	for {
+		code, text, err := c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(order), http.NoBody)
+		took := time.Since(acknowledged)
+		switch {
+		case err != nil:
+			return 0, err
+		case code == http.StatusOK:
+			return took, nil
+		case code != http.StatusNotFound || took > stale:
+			return 0, fmt.Errorf("ask for %s for %v: %d %s", order, took, code, text)
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
