@@ -35,9 +35,6 @@ func small() *Case {
 			{Name: "lines", Kind: "list", Items: []string{"id", "amount"}, By: []string{"id"}, Keep: 2},
 		},
 	}
-	row := func(id, kind, acct, amount string) string {
-		return fmt.Sprintf(`{"id":%q,"kind":%q,"acct":%q,"amount":%q}`+"\n", id, kind, acct, amount)
-	}
 	first := File{Name: "1.jsonl", Text: row("1", "a", "x", "1.10") + row("2", "b", "y", "-2") + row("3", "a", "y", "3")}
 	second := File{Name: "2.jsonl", Text: row("1", "a", "x", "1.1") + row("3", "a", "y", "4") + "{\n" + row("4", "a", "z", "5")}
 	return &Case{Stream: s, Pipeline: p, Steps: []Step{
@@ -49,6 +46,11 @@ func small() *Case {
 		{Do: Run},
 		{Do: Rebuild},
 	}}
+}
+
+// row is an event of the small workload.
+func row(id, kind, acct, amount string) string {
+	return fmt.Sprintf(`{"id":%q,"kind":%q,"acct":%q,"amount":%q}`+"\n", id, kind, acct, amount)
 }
 
 // TestCrashAtEveryCall ends the process before and after each call of the stores, opens everything again, repeats what
@@ -98,7 +100,7 @@ func crashAt(t *testing.T, n int, mode fault.Mode) {
 	t.Helper()
 	s := newStage(t, small(), 0)
 	plan := s.plan
-	s.crash = true
+	s.calm, s.crash = false, true
 	plan.FailAt(n, mode)
 	s.work()
 	s.compare()

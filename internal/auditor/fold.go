@@ -13,9 +13,11 @@ import (
 // Export is the text that `bursar export` must write: the artifacts of all published events.
 func (m *Model) Export() string {
 	groups := map[string][]Row{}
-	for _, row := range m.events[:m.published] {
-		key := m.keyJSON(row)
-		groups[key] = append(groups[key], row)
+	for _, e := range m.events {
+		if e.batch <= m.published {
+			key := m.keyJSON(e.Row)
+			groups[key] = append(groups[key], e.Row)
+		}
 	}
 	keys := slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
 		return m.compareBy(m.pipeline.Key, groups[a][0], groups[b][0])
@@ -154,11 +156,11 @@ func sum(values []Value, t Type) (Value, Type) {
 	return numberValue(Decimal, total), Type{Kind: Decimal, Precision: 38, Scale: t.Scale}
 }
 
-// order sorts events by the fold's columns, then by event id. A derived id orders nothing here: workloads that have one
-// order by every column, so that what ties is equal.
+// order sorts events by the fold's columns, then by event id. A derived id orders nothing here, and one that is forgotten
+// may come twice: workloads that have such ids order by every column, so that what ties is equal.
 func (m *Model) order(f *Fold, events []Row) {
 	columns := slices.Clone(f.By)
-	if !m.stream.Derived() {
+	if m.stream.Orders() {
 		columns = append(columns, m.stream.ID...)
 	}
 	slices.SortFunc(events, func(a, b Row) int { return m.compareBy(columns, a, b) })

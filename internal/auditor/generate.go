@@ -19,13 +19,15 @@ const (
 	Retry   Action = "retry"
 	Rebuild Action = "rebuild"
 	Reopen  Action = "reopen"
+	Wait    Action = "wait"
 )
 
-// Step is one step of a case. Files belong to Ingest and DryRun, Stream to Grow.
+// Step is one step of a case. Files belong to Ingest and DryRun, Stream to Grow, Days to Wait.
 type Step struct {
 	Do     Action
 	Files  []File
 	Stream *Stream
+	Days   int
 }
 
 // Case is all that happens under a seed.
@@ -38,7 +40,8 @@ type Case struct {
 
 // Size bounds a case.
 type Size struct {
-	Files int // handed in at most
+	Calls int // that hand files in, at least
+	Files int // handed in at most, or so
 	Rows  int // of a file at most
 }
 
@@ -52,6 +55,7 @@ type source struct {
 	next   int       // number of the next event
 	names  int       // number of the next file
 	plain  bool      // the stream is CSV, in which some texts cannot stand
+	order  []string  // columns by which a first or last value is chosen: their types stay
 }
 
 // New makes the case of a seed.
@@ -82,7 +86,10 @@ func some[T any](g *source, list []T, n int) []T {
 // steps plays the life of a project: files in calls of one or more, runs in between, a schema that grows.
 func (g *source) steps(c *Case) {
 	calls := 1 + g.IntN(g.size.Files)
-	for range calls {
+	for range max(calls, g.size.Calls) {
+		if g.stream.Dedupe > 0 && g.chance(2) {
+			c.Steps = append(c.Steps, Step{Do: Wait, Days: 1 + g.IntN(4)})
+		}
 		files := []File{g.file()}
 		for g.chance(3) {
 			files = append(files, g.file())
@@ -107,10 +114,10 @@ func (g *source) between(c *Case) {
 			c.Steps = append(c.Steps, Step{Do: Rebuild})
 		}
 		if g.chance(2) {
-			c.Steps = append(c.Steps, Step{Do: Retry})
+			g.retry(c)
 		}
 	case 4:
-		c.Steps = append(c.Steps, Step{Do: Retry})
+		g.retry(c)
 	case 5:
 		if g.chance(3) {
 			c.Steps = append(c.Steps, Step{Do: Rebuild})
@@ -118,6 +125,30 @@ func (g *source) between(c *Case) {
 	case 6:
 		c.Steps = append(c.Steps, Step{Do: Reopen})
 	}
+}
+
+// retry is left out where ids are forgotten and runs of the duplicate memory are merged: the receipt of a retried event is
+// its batch's until then, and its file's from then on.
+func (g *source) retry(c *Case) {
+	if g.stream.Dedupe == 0 || g.size.Files <= 4 {
+		c.Steps = append(c.Steps, Step{Do: Retry})
+	}
+}
+
+// widen gives money one more decimal and two more digits before it.
+func (g *source) widen(s *Stream) (done bool) {
+	for _, name := range []string{"amount", "gross"} {
+		if slices.Contains(g.order, name) {
+			return false
+		}
+	}
+	for _, name := range []string{"amount", "gross"} {
+		if c := s.Column(name); c != nil && c.Type.Precision < 30 {
+			c.Type.Precision, c.Type.Scale = c.Type.Precision+3, c.Type.Scale+1
+			done = true
+		}
+	}
+	return done
 }
 
 // grow changes the declaration as DESIGN §2 allows; rebuild tells that artifacts have other types now.
@@ -132,12 +163,7 @@ func (g *source) grow() (grown *Stream, rebuild bool) {
 	case 1:
 		s.Column("memo").Optional = true
 	case 2:
-		for _, name := range []string{"amount", "gross"} {
-			if c := s.Column(name); c != nil && c.Type.Precision < 30 {
-				c.Type.Precision, c.Type.Scale = c.Type.Precision+3, c.Type.Scale+1
-				rebuild = true
-			}
-		}
+		rebuild = g.widen(s)
 	default:
 		kind.In = append(slices.Clone(kind.In), string(rune('a'+len(kind.In))))
 	}

@@ -30,11 +30,40 @@ type Model struct {
 	pipeline *Pipeline
 
 	files      map[string]*taken
-	known      map[string]string // content by id
-	events     []Row
+	known      map[string]first // by id
+	events     []accepted
 	quarantine [][]record // a batch's rejected rows together
-	published  int        // events that are in artifacts
+	day        int        // as the clock has it
+	published  int        // the last batch that is in artifacts
 	Batches    []Counts   // those that were sealed
+}
+
+// accepted is an event and the batch it is in.
+type accepted struct {
+	Row
+	batch int
+}
+
+// first is the event that an id was last accepted with, and the day of its receipt.
+type first struct {
+	content string
+	place   Place
+	day     int
+}
+
+// Place is where an event was read. Batch is 0 when it came to its batch through quarantine, by a retry.
+type Place struct {
+	Batch int
+	File  string
+	Row   int
+}
+
+// Held is one row in quarantine, whole. First is the event that it is in conflict with, if it is.
+type Held struct {
+	File  string
+	Row   int
+	Text  string
+	First *Place
 }
 
 // taken is a file that was taken in.
@@ -46,14 +75,28 @@ type taken struct {
 
 // NewModel is the model of a project in which nothing has happened.
 func NewModel(s *Stream, p *Pipeline) *Model {
-	return &Model{stream: s, pipeline: p, files: map[string]*taken{}, known: map[string]string{}}
+	return &Model{stream: s, pipeline: p, files: map[string]*taken{}, known: map[string]first{}}
 }
 
 // Grow changes the stream's declaration.
 func (m *Model) Grow(s *Stream) { m.stream = s }
 
-// Publish puts all accepted events into artifacts, as `bursar run` does.
-func (m *Model) Publish() { m.published = len(m.events) }
+// Wait lets days pass.
+func (m *Model) Wait(days int) { m.day += days }
+
+// Publish puts the events of all batches up to one into artifacts.
+func (m *Model) Publish(batch int) { m.published = batch }
+
+// Keys are the keys that the events of a batch have.
+func (m *Model) Keys(batch int) map[string]bool {
+	keys := map[string]bool{}
+	for _, e := range m.events {
+		if e.batch == batch {
+			keys[m.keyJSON(e.Row)] = true
+		}
+	}
+	return keys
+}
 
 // Ingest takes files into one batch.
 func (m *Model) Ingest(files []File) Counts {
@@ -71,7 +114,7 @@ func (m *Model) Ingest(files []File) Counts {
 		rows := records(m.stream, file, f.Text)
 		file.rows = int64(len(rows))
 		for _, r := range rows {
-			if !m.take(r, &counts) {
+			if !m.take(&r, len(m.Batches)+1, &counts) {
 				rejected = append(rejected, r)
 			}
 		}
@@ -86,7 +129,7 @@ func (m *Model) Retry() Counts {
 	counts := m.counts()
 	var rejected []record
 	for _, r := range slices.Concat(m.quarantine...) {
-		if !m.take(r, &counts) {
+		if !m.take(&r, 0, &counts) {
 			rejected = append(rejected, r)
 		}
 	}
@@ -119,10 +162,11 @@ func (m *Model) seal(counts Counts, rejected []record) {
 	}
 }
 
-// take judges one row; false is quarantine.
-func (m *Model) take(r record, counts *Counts) bool {
+// take judges one row; false is quarantine. The batch is the one the row was handed in for, 0 if that was an earlier one.
+func (m *Model) take(r *record, batch int, counts *Counts) bool {
 	counts.Rows++
-	row, ok := read(m.stream, r)
+	r.conflict = nil
+	row, ok := read(m.stream, *r)
 	if ok {
 		ok = m.compute(row)
 	}
@@ -131,21 +175,26 @@ func (m *Model) take(r record, counts *Counts) bool {
 		return false
 	}
 	content := contentOf(row)
-	id := m.identify(r, row, content)
-	if first, seen := m.known[id]; seen {
-		if first != content {
+	id := m.identify(*r, row, content)
+	if before, seen := m.known[id]; seen && m.remembers(before) {
+		if before.content != content {
+			r.conflict = &before.place
 			counts.Quarantined++
 			return false
 		}
 		counts.Duplicates++
 		return true
 	}
-	m.known[id] = content
-	m.events = append(m.events, row)
+	m.known[id] = first{content, Place{batch, r.file.name, r.line}, m.day}
+	m.events = append(m.events, accepted{row, len(m.Batches) + 1})
 	counts.Accepted++
 	m.total(row, counts)
 	return true
 }
+
+// remembers reports whether an id still counts. The clock goes on by seconds with every look, so that what is as many days
+// old as the window is long lies outside.
+func (m *Model) remembers(f first) bool { return m.stream.Dedupe == 0 || m.day-f.day < m.stream.Dedupe }
 
 // compute adds the computed columns.
 func (m *Model) compute(row Row) bool {
@@ -209,11 +258,11 @@ func (m *Model) total(row Row, counts *Counts) {
 	}
 }
 
-// Quarantined lists the rows in quarantine as name:line, in their order.
-func (m *Model) Quarantined() []string {
-	var list []string
+// Quarantined lists the rows in quarantine, in their order.
+func (m *Model) Quarantined() []Held {
+	var list []Held
 	for _, r := range slices.Concat(m.quarantine...) {
-		list = append(list, fmt.Sprintf("%s:%d", r.file.name, r.line))
+		list = append(list, Held{r.file.name, r.line, r.text, r.conflict})
 	}
 	return list
 }

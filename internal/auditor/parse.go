@@ -12,7 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-var numberPattern = regexp.MustCompile(`^[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?$`)
+var (
+	numberPattern  = regexp.MustCompile(`^[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?$`)
+	groupedPattern = regexp.MustCompile(`^[+-]?((\d+|\d{1,3}(\.\d{3})+)(,\d+)?|,\d+)([eE][+-]?\d+)?$`)
+)
 
 // parse reads the text of a CSV field or JSON string; ok is false for what goes to quarantine.
 func parse(c *Column, text string) (v Value, ok bool) {
@@ -26,25 +29,64 @@ func parse(c *Column, text string) (v Value, ok bool) {
 		n, ok := map[string]int64{"true": 1, "false": 0}[strings.ToLower(text)]
 		return numberValue(Flag, big.NewRat(n, 1)), ok
 	case Date:
-		t, err := time.Parse("2006-01-02", text)
-		return numberValue(Date, big.NewRat(t.Unix()/86400, 1)), err == nil && len(text) == 10 && t.Year() >= 1
+		return parseDate(c.Format, text)
 	case Timestamp:
-		return parseTimestamp(text)
+		return parseTimestamp(c.Zone, text)
 	default:
+		if c.Comma {
+			if !groupedPattern.MatchString(text) {
+				return v, false
+			}
+			text = strings.NewReplacer(".", "", ",", ".").Replace(text)
+		}
 		return parseNumber(c.Type, text)
 	}
 }
 
-func parseTimestamp(text string) (Value, bool) {
+func parseDate(f *Format, text string) (Value, bool) {
+	layout, fits := "2006-01-02", len(text) == 10
+	if f != nil {
+		layout, fits = f.Layout, true
+	}
+	t, err := time.Parse(layout, text)
+	return numberValue(Date, big.NewRat(t.Unix()/86400, 1)), err == nil && fits && t.Year() >= 1
+}
+
+func parseTimestamp(local, text string) (Value, bool) {
 	for _, day := range []string{"2006-01-02T", "2006-01-02 "} {
 		for _, zone := range []string{"", "Z07:00", "-0700", "-07"} {
 			t, err := time.Parse(day+"15:04:05"+zone, text)
-			if err == nil && t.Nanosecond()%1000 == 0 && t.UTC().Year() >= 1 && !strings.Contains(text, ",") {
-				return numberValue(Timestamp, big.NewRat(t.UnixMicro(), 1)), true
+			if err != nil || t.Nanosecond()%1000 != 0 || t.UTC().Year() < 1 || strings.Contains(text, ",") {
+				continue
 			}
+			ok := true
+			if zone == "" && local != "" {
+				t, ok = localTime(local, t)
+			}
+			return numberValue(Timestamp, big.NewRat(t.UnixMicro(), 1)), ok
 		}
 	}
 	return Value{}, false
+}
+
+// localTime is the one instant at which a zone's clocks show a time; ok is false when there is none, or there are two.
+func localTime(name string, shown time.Time) (t time.Time, ok bool) {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err)
+	}
+	found := map[int64]time.Time{}
+	for hours := -24; hours <= 24; hours++ { // offsets that are in force around it
+		_, offset := shown.Add(time.Duration(hours) * time.Hour).In(zone).Zone()
+		at := shown.Add(-time.Duration(offset) * time.Second)
+		if at.In(zone).Format(time.DateTime) == shown.Format(time.DateTime) {
+			found[at.UnixMicro()] = at
+		}
+	}
+	for _, t = range found {
+		ok = len(found) == 1
+	}
+	return t, ok
 }
 
 func parseNumber(t Type, text string) (v Value, ok bool) {

@@ -13,6 +13,7 @@ func (g *source) makeStream() {
 	s := &Stream{Name: "events"}
 	if g.plain = g.chance(4); g.plain {
 		s.Delimiter = pick(g, []byte{',', ';', '|'})
+		s.Bare = g.chance(4)
 	}
 	money := pick(g, []Type{{Decimal, 9, 2}, {Decimal, 18, 2}, {Decimal, 12, 3}, {Decimal, 38, 10}, {Decimal, 18, 0}})
 	s.Columns = []Column{
@@ -35,8 +36,12 @@ func (g *source) makeStream() {
 	}
 	for i := range s.Columns {
 		g.place(s, &s.Columns[i])
+		g.style(&s.Columns[i])
 	}
 	s.ID = pick(g, [][]string{{"id"}, {"id"}, {"id"}, {"id", "part"}, {"part", "id"}, {"num", "id"}, {"_row"}, {"_content"}})
+	if g.chance(5) {
+		s.Dedupe = 1 + g.IntN(9)
+	}
 	g.Shuffle(len(s.Columns), func(i, k int) { s.Columns[i], s.Columns[k] = s.Columns[k], s.Columns[i] })
 	g.stream = s
 }
@@ -53,6 +58,24 @@ func (g *source) place(s *Stream, c *Column) {
 		c.From = []string{"The " + c.Name}
 	default:
 		c.From = []string{"data", c.Name}
+	}
+}
+
+// formats are how files may write dates.
+var formats = []*Format{{"%d.%m.%Y", "2.1.2006"}, {"%y%m%d", "060102"}, {"%Y%m%d", "20060102"}, {"%d %b %Y", "2 Jan 2006"}}
+
+// style says how a column's values are written.
+func (g *source) style(c *Column) {
+	if c.Is != nil || !g.chance(4) {
+		return
+	}
+	switch c.Type.Kind {
+	case Date:
+		c.Format = pick(g, formats)
+	case Decimal:
+		c.Comma = true
+	case Timestamp:
+		c.Zone = "Europe/Prague"
 	}
 }
 
@@ -179,6 +202,7 @@ func (g *source) fold(name string) Fold {
 		f.Of = columnFormula(pick(g, ordered))
 	case "first", "last":
 		f.Of, f.By = columnFormula(pick(g, all)), g.by(ordered, all)
+		g.order = append(g.order, f.By...)
 	case "list":
 		f.Items, f.By = some(g, all, 4), g.by(ordered, all)
 		g.Shuffle(len(f.Items), func(i, k int) { f.Items[i], f.Items[k] = f.Items[k], f.Items[i] })
@@ -189,11 +213,11 @@ func (g *source) fold(name string) Fold {
 	return f
 }
 
-// by is what orders; a stream whose events have no id of their own is ordered by every column.
+// by is what orders; a stream whose ids do not tell its events apart is ordered by every column.
 func (g *source) by(ordered, all []string) []string {
 	by := some(g, ordered, 2)
 	g.Shuffle(len(by), func(i, k int) { by[i], by[k] = by[k], by[i] })
-	if !g.stream.Derived() {
+	if g.stream.Orders() {
 		return by
 	}
 	for _, name := range all {

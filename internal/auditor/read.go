@@ -13,15 +13,19 @@ import (
 
 // record is one row of a file as it stands there, with the line it starts at.
 type record struct {
-	file *taken
-	line int
-	text string
+	file     *taken
+	line     int
+	text     string
+	conflict *Place // what its id was accepted with before, when that is why it was rejected
 }
 
-// records cuts a file into rows, without its CSV header.
+const byteOrderMark = "\ufeff"
+
+// records cuts a file into rows, without its CSV header and a byte order mark.
 func records(s *Stream, file *taken, text string) []record {
 	var list []record
 	line := 0
+	text = strings.TrimPrefix(text, byteOrderMark)
 	for _, part := range strings.SplitAfter(text, "\n") {
 		line++
 		if n := len(list); s.Delimiter != 0 && n > 0 && strings.Count(list[n-1].text, `"`)%2 == 1 {
@@ -29,13 +33,13 @@ func records(s *Stream, file *taken, text string) []record {
 			continue
 		}
 		if strings.TrimSpace(part) != "" {
-			list = append(list, record{file, line, part})
+			list = append(list, record{file: file, line: line, text: part})
 		}
 	}
 	for i := range list {
 		list[i].text = strings.TrimSuffix(strings.TrimSuffix(list[i].text, "\n"), "\r")
 	}
-	if s.Delimiter != 0 && len(list) > 0 {
+	if s.Delimiter != 0 && !s.Bare && len(list) > 0 {
 		file.header = list[0].text
 		list = list[1:]
 	}
@@ -56,8 +60,21 @@ func fields(s *Stream, text string) ([]string, error) {
 	return in.Read()
 }
 
+// headerOf names a file's fields; those of a file without a header are the columns in their order.
+func headerOf(s *Stream, file *taken) (names []string, err error) {
+	if !s.Bare {
+		return fields(s, file.header)
+	}
+	for _, c := range s.Columns {
+		if c.Is == nil {
+			names = append(names, c.From[0])
+		}
+	}
+	return names, nil
+}
+
 func readCSV(s *Stream, r record) (Row, bool) {
-	header, err := fields(s, r.file.header)
+	header, err := headerOf(s, r.file)
 	if err != nil {
 		return nil, false
 	}
@@ -159,7 +176,7 @@ func find(o properties, c *Column, path []string) (Value, bool) {
 		return parse(c, v)
 	case json.Number:
 		if number {
-			return parse(c, v.String())
+			return parseNumber(c.Type, v.String())
 		}
 	case bool:
 		if c.Type.Kind == Flag {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // sentRow is the plain text of a row's columns by name; one that is not there is null.
@@ -15,7 +14,7 @@ type sentRow map[string]string
 
 var (
 	accounts = []string{"a", "B", "ä", "a b", "ŽŽ", "\U0001F600", `q"t`, "a,b;c|d", "NULL", "a\tb", "new\nline", "", "\u2028<>&", "0", "zz"}
-	instants = []string{"2024-01-31T23:59:59Z", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000001Z", "1969-12-31T23:59:59.5Z", "2024-02-29T12:00:00Z"}
+	instants = []string{"2024-01-31T23:59:59Z", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000001Z", "1969-12-31T23:59:59.5Z", "2024-02-29T12:00:00Z", "2024-07-01T12:00:00Z", "2024-03-31T02:30:00Z", "2024-10-27T02:30:00Z"}
 	days     = []string{"2024-02-29", "1970-01-01", "1969-07-20", "2024-03-01", "0001-01-01"}
 )
 
@@ -41,6 +40,9 @@ func (g *source) file() File {
 	f := File{Zip: g.chance(8)}
 	f.Name = g.fileName(f.Zip)
 	f.Text = g.join(header, lines)
+	if g.chance(12) {
+		f.Text = byteOrderMark + f.Text
+	}
 	g.files = append(g.files, f)
 	return f
 }
@@ -61,7 +63,9 @@ func (g *source) join(header, lines []string) string {
 		end = "\r\n"
 	}
 	if g.plain {
-		lines = append([]string{g.csv(header)}, lines...)
+		if !g.stream.Bare {
+			lines = append([]string{g.csv(header)}, lines...)
+		}
 		if g.chance(30) {
 			lines = append(lines, `"never closed`)
 		}
@@ -76,7 +80,7 @@ func (g *source) join(header, lines []string) string {
 	return text
 }
 
-// header is the order in which a CSV file has its columns, with one more that nothing reads.
+// header is the order in which a CSV file has its columns, with one more that nothing reads; without a header it is fixed.
 func (g *source) header() []string {
 	if !g.plain {
 		return nil
@@ -86,6 +90,9 @@ func (g *source) header() []string {
 		if c.Is == nil {
 			header = append(header, c.From[0])
 		}
+	}
+	if g.stream.Bare {
+		return header
 	}
 	header = append(header, "unknown")
 	if g.stream.Column("extra") == nil {
@@ -144,6 +151,8 @@ func (g *source) number(t Type) string {
 		whole = strings.Repeat("9", min(t.Precision-t.Scale, 20))
 	case g.chance(8):
 		whole = "0"
+	case g.chance(4):
+		whole = fmt.Sprint(1_000_000 + g.IntN(9_000_000))[:4+g.IntN(4)]
 	}
 	text := pick(g, []string{"", "", "-"}) + whole
 	if t.Scale == 0 || g.chance(6) {
@@ -160,42 +169,6 @@ func (g *source) write(row sentRow, header []string) string {
 	return g.object(g.properties(row))
 }
 
-// spell writes a value in another way that means the same.
-func (g *source) spell(c *Column, text string) string {
-	switch c.Type.Kind {
-	case Decimal:
-		if strings.Contains(text, ".") && g.chance(4) {
-			text += strings.Repeat("0", 1+g.IntN(3))
-		} else if g.chance(6) {
-			text += pick(g, []string{"e0", "E+0", "e-0"})
-		}
-	case Timestamp:
-		return g.spellTime(text)
-	case Flag:
-		if g.plain && g.chance(3) {
-			return strings.ToUpper(text)
-		}
-	}
-	return text
-}
-
-func (g *source) spellTime(text string) string {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || g.chance(2) {
-		return text
-	}
-	switch g.IntN(4) {
-	case 0:
-		return strings.TrimSuffix(text, "Z") // without a zone it is UTC
-	case 1:
-		return strings.Replace(text, "T", " ", 1)
-	case 2:
-		return strings.TrimSuffix(text, "Z") + "+00:00"
-	default:
-		return t.In(time.FixedZone("", 3600*(1+g.IntN(5)))).Format(time.RFC3339Nano)
-	}
-}
-
 // properties spells a row's values as JSON, by column.
 func (g *source) properties(row sentRow) map[string]string {
 	values := map[string]string{}
@@ -205,7 +178,7 @@ func (g *source) properties(row sentRow) map[string]string {
 		switch {
 		case c.Is != nil:
 		case there:
-			values[c.Name] = g.jsonValue(c, g.spell(c, text))
+			values[c.Name] = g.jsonValue(c, text)
 		case g.chance(2):
 			values[c.Name] = "null"
 		}
@@ -216,15 +189,15 @@ func (g *source) properties(row sentRow) map[string]string {
 func (g *source) jsonValue(c *Column, text string) string {
 	switch c.Type.Kind {
 	case Int, BigInt, Decimal:
-		if g.chance(2) && json.Valid([]byte(text)) {
-			return text
+		if number := g.spellNumber(text); g.chance(2) && json.Valid([]byte(number)) {
+			return number
 		}
 	case Flag:
 		if g.chance(2) {
 			return text
 		}
 	}
-	quoted, _ := json.Marshal(text) // a string always marshals
+	quoted, _ := json.Marshal(g.spell(c, text)) // a string always marshals
 	return string(quoted)
 }
 

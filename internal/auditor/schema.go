@@ -34,7 +34,13 @@ type Column struct {
 	In       []string
 	From     []string
 	Is       *Formula
+	Format   *Format // of dates
+	Comma    bool    // decimals are written 1.234,56
+	Zone     string  // of timestamps without one
 }
+
+// Format is how dates are written: in the words of a stream file, and in those of the standard library.
+type Format struct{ Pattern, Layout string }
 
 // Total is a control total.
 type Total struct {
@@ -46,7 +52,9 @@ type Total struct {
 type Stream struct {
 	Name      string
 	Delimiter byte
+	Bare      bool     // CSV without a header
 	ID        []string // columns, or one of _row and _content
+	Dedupe    int      // days that an id counts; 0 is for ever
 	Columns   []Column
 	Totals    []Total
 }
@@ -87,6 +95,9 @@ func (s *Stream) Column(name string) *Column {
 
 // Derived reports whether events have no id of their own.
 func (s *Stream) Derived() bool { return strings.HasPrefix(s.ID[0], "_") }
+
+// Orders reports whether ids tell all events apart.
+func (s *Stream) Orders() bool { return !s.Derived() && s.Dedupe == 0 }
 
 func (s *Stream) types() map[string]Type {
 	types := map[string]Type{}
@@ -147,6 +158,24 @@ func (f *Formula) yaml() string {
 	return quote(f.SQL)
 }
 
+func (c *Column) yaml(bare bool) string {
+	optional, from, format, decimal, group := "", quoted(strings.Join(c.From, ".")), "", "", ""
+	if c.Optional {
+		optional = "true"
+	}
+	if bare {
+		from = ""
+	}
+	if c.Format != nil {
+		format = quote(c.Format.Pattern)
+	}
+	if c.Comma {
+		decimal, group = `","`, `"."`
+	}
+	return entries("type", quote(c.Type.String()), "optional", optional, "in", list(c.In), "from", from, "is", c.Is.yaml(),
+		"format", format, "decimal", decimal, "group", group, "zone", c.Zone)
+}
+
 // YAML is the stream's file.
 func (s *Stream) YAML() string {
 	var b strings.Builder
@@ -154,22 +183,20 @@ func (s *Stream) YAML() string {
 	if s.Delimiter == 0 {
 		b.WriteString("jsonl\n")
 	} else {
-		fmt.Fprintf(&b, "csv\ncsv: {delimiter: %s}\n", quote(string(s.Delimiter)))
+		fmt.Fprintf(&b, "csv\ncsv: {delimiter: %s, header: %v}\n", quote(string(s.Delimiter)), !s.Bare)
 	}
 	fmt.Fprintf(&b, "id: %s\ncolumns:\n", list(s.ID))
 	for _, c := range s.Columns {
-		optional := ""
-		if c.Optional {
-			optional = "true"
-		}
-		from := quoted(strings.Join(c.From, "."))
-		fmt.Fprintf(&b, "  %s: %s\n", c.Name, entries("type", quote(c.Type.String()), "optional", optional, "in", list(c.In), "from", from, "is", c.Is.yaml()))
+		fmt.Fprintf(&b, "  %s: %s\n", c.Name, c.yaml(s.Bare))
 	}
 	if len(s.Totals) > 0 {
 		b.WriteString("totals:\n")
 	}
 	for _, t := range s.Totals {
 		fmt.Fprintf(&b, "  %s: %s\n", t.Name, entries("sum", t.Sum, "by", t.By, "where", t.Where.yaml()))
+	}
+	if s.Dedupe > 0 {
+		fmt.Fprintf(&b, "dedupe: %dd\n", s.Dedupe)
 	}
 	return b.String()
 }

@@ -35,6 +35,7 @@ type stage struct {
 	clock   atomic.Int64
 
 	random *rand.Rand
+	calm   bool // nothing is disturbed
 	faults int  // still to come
 	crash  bool // the armed one ends the process
 	plan   *fault.Plan
@@ -57,7 +58,7 @@ func newStage(t *testing.T, c *Case, faults int) *stage {
 	t.Helper()
 	s := &stage{
 		t: t, c: c, dir: shmDir(t), stream: c.Stream, model: NewModel(c.Stream, c.Pipeline),
-		random: rand.New(rand.NewPCG(c.Seed, 2)), faults: faults, plan: fault.NewPlan(),
+		random: rand.New(rand.NewPCG(c.Seed, 2)), calm: faults == 0, faults: faults, plan: fault.NewPlan(),
 	}
 	s.declare()
 	s.open()

@@ -1,0 +1,72 @@
+// Workloads of one intake: one that is given up, and one whose duplicate memory has runs of several sizes.
+
+package auditor
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/fault"
+)
+
+// TestAbandonedIngest ends the process at each call of an ingest in turn. Other files come next, and nothing that was
+// begun before is found with them.
+func TestAbandonedIngest(t *testing.T) {
+	t.Parallel()
+	for n, more := 1, true; more; n++ {
+		for _, mode := range []fault.Mode{fault.Before, fault.After} {
+			t.Run(fmt.Sprintf("call %d mode %d", n, mode), func(t *testing.T) { more = abandonAt(t, n, mode|fault.Crash) })
+		}
+	}
+}
+
+// abandonAt reports whether there is such a call.
+func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
+	t.Helper()
+	c := small()
+	c.Steps = nil
+	s := newStage(t, c, 0)
+	given := []File{{Name: "1.jsonl", Text: row("1", "a", "x", "1.10") + row("1", "a", "x", "2") + row("2", "b", "y", "-2")}}
+	paths := s.files(given)
+	plan := s.plan
+	plan.FailAt(n, mode)
+	_, err := s.intake.Ingest(t.Context(), s.project.Stream(s.stream.Name), paths, s.options(false))
+	if plan.Fired() != (err != nil) {
+		t.Errorf("%s failed, and intake says %v", plan.Call(n), err)
+	}
+	s.plan = fault.NewPlan()
+	s.reopen()
+	if len(s.batches()) > 0 {
+		s.model.Ingest(given)
+	}
+	s.ingest([]File{{Name: "2.jsonl", Text: row("3", "a", "x", "3")}})
+	s.run()
+	s.compare()
+	return plan.Fired()
+}
+
+// TestMemoryOfManySizes merges small runs of the duplicate memory while a large one stays, and asks for ids of all of them.
+func TestMemoryOfManySizes(t *testing.T) {
+	t.Parallel()
+	c := small()
+	c.Steps = nil
+	ingest := func(text string) {
+		f := File{Name: fmt.Sprintf("%d.jsonl", len(c.Steps)), Text: text}
+		c.Steps = append(c.Steps, Step{Do: Ingest, Files: []File{f}})
+	}
+	var large strings.Builder
+	for i := range 1 << 14 { // the least that is of another size than a few
+		large.WriteString(row(fmt.Sprint("large", i), "a", "x", "1"))
+	}
+	ingest(large.String())
+	ids := ""
+	for i := range 9 {
+		id := row(fmt.Sprint("small", i), "a", "y", "1")
+		ingest(id)
+		ids += id
+	}
+	ingest(ids + large.String())
+	c.Steps = append(c.Steps, Step{Do: Run})
+	newStage(t, c, 0).play()
+}

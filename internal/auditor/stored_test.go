@@ -1,0 +1,247 @@
+// What is stored at the end of a case, held against the model: batches, quarantine, runs and objects.
+
+package auditor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/object"
+	"bursar/internal/reconcile"
+)
+
+// compareBatches holds the sealed batches against the model's.
+func (s *stage) compareBatches() {
+	s.t.Helper()
+	batches := s.batches()
+	if len(batches) != len(s.model.Batches) {
+		s.fatalf("%d batches are sealed; want %d", len(batches), len(s.model.Batches))
+	}
+	for i, b := range batches {
+		want := s.model.Batches[i]
+		if b.Rows != want.Rows || b.Accepted != want.Accepted || b.Quarantined != want.Quarantined || b.Duplicates != want.Duplicates {
+			s.fatalf("batch %d has %d rows = %d accepted + %d quarantined + %d duplicates; want %+v", b.Batch, b.Rows, b.Accepted, b.Quarantined, b.Duplicates, want)
+		}
+		if a, b := totalsText(want.Totals), totalsText(rationals(b.Totals)); a != b {
+			s.fatalf("batch %d has the totals %s\nwant %s", i+1, b, a)
+		}
+	}
+}
+
+// batches are those that are sealed.
+func (s *stage) batches() (batches []event.Batch) {
+	s.t.Helper()
+	s.carry(func(ctx context.Context) (err error) {
+		batches, err = event.Batches(ctx, s.intake.Catalog, s.stream.Name, 0)
+		return err
+	})
+	return batches
+}
+
+// compareQuarantine expects each row whole and in its place, and a conflict to name the event before it.
+func (s *stage) compareQuarantine() {
+	s.t.Helper()
+	got, want := s.quarantined(), s.model.Quarantined()
+	if len(got) != len(want) {
+		s.fatalf("%d rows are in quarantine, want %d\n%s", len(got), len(want), s.disputed())
+	}
+	for i, r := range got {
+		if place(r) != want[i].place() {
+			s.fatalf("in quarantine is %s: %s\nwant %s", place(r), r.Reason, want[i].place())
+		}
+		if text := r.Raw + string(r.Bytes); text != want[i].Text {
+			s.fatalf("in quarantine is %s as %q\nwant %q", place(r), text, want[i].Text)
+		}
+		s.compareReason(r, want[i].First)
+	}
+}
+
+func (s *stage) compareReason(r event.Rejected, first *Place) {
+	s.t.Helper()
+	if conflict := strings.HasPrefix(r.Reason, "conflict: "); conflict != (first != nil) {
+		s.fatalf("%s is in conflict with %+v; its reason is %s", place(r), first, r.Reason)
+	}
+	if first == nil {
+		return
+	}
+	want := fmt.Sprintf("file %s, row %d", filepath.Join(s.dir, first.File), first.Row)
+	if first.Batch > 0 {
+		want = fmt.Sprintf("in batch %d, %s", first.Batch, want)
+	}
+	if !strings.HasSuffix(r.Reason, want) {
+		s.fatalf("%s is in conflict with the event %s; its reason is %s", place(r), want, r.Reason)
+	}
+}
+
+func (h Held) place() string { return fmt.Sprintf("%s:%d", h.File, h.Row) }
+
+func place(r event.Rejected) string { return fmt.Sprintf("%s:%d", filepath.Base(r.File), r.Row) }
+
+// quarantined lists what is in quarantine.
+func (s *stage) quarantined() (rows []event.Rejected) {
+	s.t.Helper()
+	s.carry(func(ctx context.Context) error {
+		rows = nil
+		return event.Quarantine(ctx, s.intake.Catalog, s.intake.Objects, s.stream.Name, func(r event.Rejected) error {
+			rows = append(rows, r)
+			return nil
+		})
+	})
+	return rows
+}
+
+// disputed tells the rows that the product and the model judge differently.
+func (s *stage) disputed() string {
+	s.t.Helper()
+	var b strings.Builder
+	only := map[string]bool{}
+	for _, h := range s.model.Quarantined() {
+		only[h.place()] = true
+	}
+	for _, r := range s.quarantined() {
+		if !only[place(r)] {
+			fmt.Fprintf(&b, "only in quarantine: %s: %s: %s\n", place(r), r.Reason, r.Raw)
+		}
+		delete(only, place(r))
+	}
+	for _, place := range slices.Sorted(maps.Keys(only)) {
+		fmt.Fprintf(&b, "only in the model's quarantine: %s\n", place)
+	}
+	return b.String()
+}
+
+// runs are those of a generation.
+func (s *stage) runs(generation uint64) (runs []reconcile.Run) {
+	s.t.Helper()
+	s.carry(func(ctx context.Context) (err error) {
+		runs, err = s.engine.Runs(ctx, s.c.Pipeline.Name, generation, 0)
+		return err
+	})
+	return runs
+}
+
+// status is how the pipeline stands.
+func (s *stage) status() reconcile.Status {
+	s.t.Helper()
+	var all []reconcile.Status
+	s.carry(func(ctx context.Context) (err error) {
+		all, err = s.engine.Status(ctx)
+		return err
+	})
+	return all[0]
+}
+
+// compareRuns expects each batch in one run, within the declared limits, and counts what the runs have made.
+func (s *stage) compareRuns() {
+	s.t.Helper()
+	status := s.status()
+	runs, batches := s.runs(status.Generation), s.batches()
+	keys, taken := map[string]bool{}, 0
+	for _, run := range runs {
+		created, updated := s.keysOf(&run, keys, &taken)
+		if run.Created != created || run.Updated != updated {
+			s.fatalf("run %d says %d artifacts are created, %d updated; want %d, %d", run.Run, run.Created, run.Updated, created, updated)
+		}
+	}
+	if taken != len(batches) || status.Backlog != (reconcile.Backlog{}) || status.Runs != uint64(len(runs)) || status.Artifacts != int64(len(keys)) {
+		s.fatalf("%d of %d batches are in %d runs, %d artifacts; the status is %+v", taken, len(batches), len(runs), len(keys), status)
+	}
+	if taken > 0 && !batches[taken-1].Sealed.Equal(*status.Watermark) {
+		s.fatalf("the watermark is %s, the last batch is of %s", status.Watermark, batches[taken-1].Sealed)
+	}
+}
+
+// keysOf adds a run's keys to those before it, and counts the new and the others.
+func (s *stage) keysOf(run *reconcile.Run, keys map[string]bool, taken *int) (created, updated int64) {
+	s.t.Helper()
+	touched, events := map[string]bool{}, int64(0)
+	for _, batch := range run.Batches {
+		if *taken++; int(batch) != *taken {
+			s.fatalf("run %d takes batch %d where batch %d is due", run.Run, batch, *taken)
+		}
+		maps.Copy(touched, s.model.Keys(*taken))
+		events += s.model.Batches[*taken-1].Accepted
+	}
+	p := s.c.Pipeline
+	if n := len(run.Batches); n == 0 || p.MaxBatches > 0 && n > p.MaxBatches || p.MaxEvents > 0 && n > 1 && events > int64(p.MaxEvents) {
+		s.fatalf("run %d takes %d batches of %d events", run.Run, n, events)
+	}
+	for key := range touched {
+		if keys[key] {
+			updated++
+		} else {
+			created++
+		}
+		keys[key] = true
+	}
+	return created, updated
+}
+
+// compareObjects expects what the catalog names to be there, and nothing else: what a crash left between a record and a
+// removal is no harm, but nothing of a batch or part that was never recorded stays.
+func (s *stage) compareObjects() {
+	s.t.Helper()
+	want := map[string]bool{}
+	name := func(objects []object.Description) {
+		for _, o := range objects {
+			want[o.Name] = true
+		}
+	}
+	for _, b := range s.batches() {
+		name(b.Objects)
+		if b.Quarantine != nil {
+			want[b.Quarantine.Name] = true
+		}
+		want[fmt.Sprintf("streams/%s/batches/%08d/manifest.json", s.stream.Name, b.Batch)] = true
+	}
+	for _, run := range s.runs(s.status().Generation) {
+		name(run.Parts())
+	}
+	for _, run := range s.memory() {
+		want[run] = true
+	}
+	for _, object := range s.objects() {
+		late := strings.Contains(object, "/runs/") || strings.Contains(object, "/memory/") || strings.HasSuffix(object, "/ids")
+		if !want[object] && (s.calm || !late) {
+			s.fatalf("nothing names the object %s", object)
+		}
+		delete(want, object)
+	}
+	if len(want) > 0 {
+		s.fatalf("objects are missing: %v", slices.Sorted(maps.Keys(want)))
+	}
+}
+
+// objects are the names of all that is stored.
+func (s *stage) objects() (names []string) {
+	s.t.Helper()
+	s.carry(func(ctx context.Context) (err error) {
+		names, err = s.engine.Objects.List(ctx, "")
+		return err
+	})
+	return names
+}
+
+// memory is the names of the runs of the duplicate memory.
+func (s *stage) memory() (names []string) {
+	s.t.Helper()
+	s.carry(func(ctx context.Context) error {
+		var state struct{ Memory []struct{ Name string } }
+		err := s.intake.Catalog.View(ctx, func(tx catalog.Tx) error {
+			_, err := tx.Get("stream/"+s.stream.Name, &state)
+			return err
+		})
+		names = nil
+		for _, run := range state.Memory {
+			names = append(names, run.Name)
+		}
+		return err
+	})
+	return names
+}
