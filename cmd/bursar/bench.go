@@ -24,15 +24,16 @@ says something: machines drift.`,
 		Example: `  bursar bench reconcile
   bursar bench reconcile --state 10000000 --json
   bursar bench intake
-  bursar bench freshness`,
+  bursar bench freshness
+  bursar bench get`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("no benchmark %q: there are reconcile, intake and freshness", args[0])
+				return usagef("no benchmark %q: there are reconcile, intake, freshness and get", args[0])
 			}
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchPartCommand())
+	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchPartCommand())
 	return cmd
 }
 

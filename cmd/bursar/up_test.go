@@ -303,3 +303,94 @@ func TestCommandsWhileUpStarts(t *testing.T) {
 		t.Errorf("up says %+v", got)
 	}
 }
+
+// post sends events.
+func (u *running) post(body, key string) (int, string) {
+	u.t.Helper()
+	r, err := http.NewRequestWithContext(u.t.Context(), http.MethodPost, u.base+"/v1/streams/payments/events", strings.NewReader(body))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+u.token)
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// TestAcknowledgedEventsStay kills the process once events are acknowledged, before their batch is sealed: a command that
+// works by itself seals them first, and so does the next `bursar up`.
+func TestAcknowledgedEventsStay(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	for i, again := range []bool{false, true} {
+		u := bringUp(t, dir)
+		code, body := u.post(good(fmt.Sprint("a", i))+good(fmt.Sprint("b", i)), "")
+		if code != 200 || !strings.Contains(body, `"accepted":2`) {
+			t.Fatalf("%d %s", code, body)
+		}
+		u.stop(syscall.SIGKILL, -1)
+		if again {
+			bringUp(t, dir).stop(syscall.SIGTERM, 0)
+		}
+		must(t, 0, "run", "--project", dir)
+		must(t, 0, "verify", "orders", "--project", dir)
+	}
+	v := value(t, must(t, 0, "ingest", "payments", file(t, dir, "all.jsonl", good("a0")+good("b0")+good("a1")+good("b1")), "--project", dir, "--json"))
+	if v["duplicates"] != 4.0 {
+		t.Errorf("of four acknowledged events are known: %v", v)
+	}
+}
+
+// TestTwiceAtOnce sends a request twice at the same time, and then another under its key.
+func TestTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	u := bringUp(t, shop(t))
+	answers := make(chan string, 2)
+	for range cap(answers) {
+		go func() {
+			_, body := u.post(good("e1"), "one")
+			answers <- body
+		}()
+	}
+	repeated := 0
+	for range cap(answers) {
+		body := <-answers
+		if !strings.Contains(body, `"accepted":1`) {
+			t.Errorf("an answer is %s", body)
+		}
+		repeated += strings.Count(body, `"repeated":true`)
+	}
+	if repeated != 1 {
+		t.Errorf("%d of two answers are repeated", repeated)
+	}
+	if code, body := u.post(good("e2"), "one"); code != 422 {
+		t.Errorf("another body under the key: %d %s", code, body)
+	}
+	u.stop(syscall.SIGTERM, 0)
+}
+
+// TestInbox takes a file that lies there.
+func TestInbox(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	file(t, dir, "inbox/payments/new.jsonl", good("i1"))
+	u := bringUp(t, dir)
+	if sealed := u.await("sealed"); sealed["accepted"] != 1.0 {
+		t.Errorf("sealed %v", sealed)
+	}
+	u.await("published")
+	u.stop(syscall.SIGTERM, 0)
+	if _, err := os.Stat(filepath.Join(dir, "inbox", "payments", "taken", "new.jsonl")); err != nil {
+		t.Error(err)
+	}
+}

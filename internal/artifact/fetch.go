@@ -71,6 +71,14 @@ func fetchPart(ctx context.Context, store object.Store, name string, records []w
 	}
 	defer in.Close()
 	slices.SortFunc(records, func(a, b wanted) int { return cmp.Compare(a.Offset, b.Offset) })
+	if err := readSpans(in, records, each); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// readSpans reads records, ascending by offset.
+func readSpans(in object.Reader, records []wanted, each func(i int, record []byte) error) error {
 	var buffer []byte
 	for len(records) > 0 {
 		n, end := span(records)
@@ -89,7 +97,7 @@ func fetchPart(ctx context.Context, store object.Store, name string, records []w
 		}
 		records = records[n:]
 	}
-	return ctx.Err()
+	return nil
 }
 
 // span is how many of the records, ascending by offset, are read as one range, and where it ends.
@@ -104,17 +112,4 @@ func span(records []wanted) (n int, end uint64) {
 		n, end = n+1, max(end, next)
 	}
 	return n, end
-}
-
-// ReadRecord reads one record.
-func ReadRecord(ctx context.Context, store object.Store, space Space, e Entry) ([]byte, error) {
-	var record []byte
-	err := fetchPart(ctx, store, PartName(space, e.Run, e.Location.Part), []wanted{{Location: e.Location}}, func(_ int, r []byte) error {
-		record = slices.Clone(r)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read record: %w", err)
-	}
-	return record, nil
 }

@@ -147,7 +147,7 @@ func TestPartsAreScannedAndFetched(t *testing.T) {
 			t.Errorf("entry %d is row %d, want %d", i, got[i], want)
 		}
 	}
-	record, err := ReadRecord(t.Context(), store, ordersOne, entries[3999])
+	record, err := new(Readers).Record(t.Context(), store, ordersOne, entries[3999])
 	if err != nil || numberOf(t, record) != 3999 {
 		t.Errorf("one record: %v", err)
 	}
@@ -223,7 +223,7 @@ func TestFetchErrors(t *testing.T) {
 	}
 	shifted := entries[1]
 	shifted.Location.Offset++
-	record, err := ReadRecord(t.Context(), store, ordersOne, shifted)
+	record, err := new(Readers).Record(t.Context(), store, ordersOne, shifted)
 	if err == nil {
 		err = DecodeRecord(record, column.NewVectors([]column.Type{bigType, textType}, 1))
 	}

@@ -20,6 +20,12 @@ type Catalog interface {
 	Close() error
 }
 
+// Counted is implemented by catalogs that only one process writes to, so that what was read once may be kept: a number that
+// stays the same says that nothing was written since. It grows before Update returns.
+type Counted interface {
+	Changes() uint64
+}
+
 // Tx reads and writes documents within one transaction, and sees its own writes. Keys are slash-separated, not
 // empty, UTF-8 without NUL; List is in key order (bytes). A Tx is for one goroutine and ends with fn.
 type Tx interface {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver that the embedded Temporal server brings
@@ -29,7 +30,12 @@ const (
 type SQLite struct {
 	writer *sql.DB // one connection
 	reader *sql.DB // a few, opened when needed
+
+	changes atomic.Uint64
 }
+
+// Changes grows with every Update of this process.
+func (s *SQLite) Changes() uint64 { return s.changes.Load() }
 
 // Open opens the catalog in the file at path, and makes file and folder when they are missing.
 func Open(path string) (*SQLite, error) {
@@ -142,6 +148,7 @@ func userVersion(from interface {
 
 // Update runs fn in a transaction that excludes every other writer.
 func (s *SQLite) Update(ctx context.Context, fn func(Tx) error) error {
+	defer s.changes.Add(1) // also after an error: it may have been written
 	return within(ctx, s.writer, false, fn)
 }
 

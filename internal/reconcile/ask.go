@@ -32,14 +32,16 @@ type Version struct {
 // Get finds one artifact as of a run, or as of now when asOf is 0. The key is given as text for one column, or as a JSON array
 // of values for several.
 func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (Answer, error) {
-	plan, g, err := e.reading(ctx, pipeline)
+	q, err := e.reading(ctx, pipeline)
 	if err != nil {
 		return Answer{}, err
 	}
+	defer q.done()
+	g := &q.g
 	if asOf == 0 || asOf > g.Published {
 		asOf = g.Published
 	}
-	columns, err := parseKey(plan, key)
+	columns, err := parseKey(q.plan, key)
 	if err != nil {
 		return Answer{}, failure.Wrap(failure.Data, err)
 	}
@@ -48,7 +50,7 @@ func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 		if len(answer.History) > 0 && !history {
 			return errStop
 		}
-		version, err := e.version(ctx, plan, &g, entry)
+		version, err := e.version(ctx, q, entry)
 		answer.History = append(answer.History, version)
 		return err
 	})
@@ -71,32 +73,16 @@ func (e *Engine) FindRun(ctx context.Context, ref RunRef) (Run, error) { return 
 // errStop ends a walk early.
 var errStop = errors.New("enough")
 
-func (e *Engine) version(ctx context.Context, plan *fold.Plan, g *Generation, entry artifact.Entry) (Version, error) {
-	record, err := artifact.ReadRecord(ctx, e.Objects, g.space(), entry)
+func (e *Engine) version(ctx context.Context, q *question, entry artifact.Entry) (Version, error) {
+	record, err := e.parts.Record(ctx, e.Objects, q.g.space(), entry)
 	if err != nil {
 		return Version{}, err
 	}
-	row := newRow(plan)
+	row := newRow(q.plan)
 	if err := decode(record, row, 0, entry); err != nil {
 		return Version{}, err
 	}
-	return Version{Run: entry.Run, Artifact: newPrinter(plan).artifact(nil, row, 0)}, nil
-}
-
-// reading is what a question needs: the compiled pipeline, still as its artifacts were made, and the generation.
-func (e *Engine) reading(ctx context.Context, pipeline string) (*fold.Plan, Generation, error) {
-	g, err := e.Current(ctx, pipeline)
-	if err != nil {
-		return nil, g, err
-	}
-	plan, err := e.Plan(ctx, pipeline)
-	if err != nil {
-		return nil, g, err
-	}
-	if g.Generation > 0 {
-		err = checkFingerprint(plan, g.Fingerprint)
-	}
-	return plan, g, err
+	return Version{Run: entry.Run, Artifact: q.printer.artifact(nil, row, 0)}, nil
 }
 
 // newRow makes empty columns for a record: the key's, then the record's.

@@ -40,6 +40,9 @@ type Engine struct {
 
 	mu    sync.Mutex
 	plans map[string]*fold.Plan
+
+	standing standing         // what questions start from
+	parts    artifact.Readers // for one record at a time
 }
 
 // NotFoundError is what asking for an unknown stream, pipeline or key returns: exit code 3.

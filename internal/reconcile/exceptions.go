@@ -21,10 +21,12 @@ type Exception struct {
 
 // Exceptions hands the artifacts for which the pipeline's exceptions.where holds now to each, oldest first.
 func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
-	plan, g, err := e.reading(ctx, pipeline)
+	q, err := e.reading(ctx, pipeline)
 	if err != nil {
 		return err
 	}
+	defer q.done()
+	plan, g := q.plan, q.g
 	x := plan.Pipeline.Exceptions
 	if x.Where == "" {
 		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", pipeline, plan.Pipeline.File)

@@ -21,10 +21,12 @@ type Exported struct {
 
 // Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line.
 func (e *Engine) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
-	plan, g, err := e.reading(ctx, pipeline)
+	q, err := e.reading(ctx, pipeline)
 	if err != nil {
 		return Exported{}, err
 	}
+	defer q.done()
+	plan, g := q.plan, q.g
 	return e.export(ctx, plan, &g, g.Published, w)
 }
 

@@ -138,7 +138,12 @@ func (e *Engine) swap(ctx context.Context, g *Generation) error {
 }
 
 // drop removes all of a generation: what was derived can be derived again (rule 9).
+// Whoever reads in it is waited for.
 func (e *Engine) drop(ctx context.Context, g *Generation) error {
+	if err := e.standing.unread(ctx, g.space()); err != nil {
+		return err
+	}
+	e.parts.Forget()
 	if err := e.Index.Drop(ctx, g.space()); err != nil {
 		return fmt.Errorf("drop generation %d of %s: %w", g.Generation, g.Pipeline, err)
 	}

@@ -40,10 +40,12 @@ type verification struct {
 // Verify proves rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index
 // entry against the record it points to, and a sample of keys recomputed from their events by an independent path.
 func (e *Engine) Verify(ctx context.Context, pipeline string, sample int) (Verified, error) {
-	plan, g, err := e.reading(ctx, pipeline)
+	q, err := e.reading(ctx, pipeline)
 	if err != nil {
 		return Verified{}, err
 	}
+	defer q.done()
+	plan, g := q.plan, q.g
 	v := &verification{Engine: e, plan: plan, g: g, sample: sample, out: Verified{OK: true}}
 	checks := []struct {
 		name   string

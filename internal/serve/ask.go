@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -47,7 +49,7 @@ type pipelineStatus struct {
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if err := only(r); err != nil {
+	if _, err := only(r); err != nil {
 		return err
 	}
 	list, err := s.options.Questions.Status(r.Context())
@@ -63,10 +65,10 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
-	if err := only(r, "key", "as_of", "history"); err != nil {
+	query, err := only(r, "key", "as_of", "history")
+	if err != nil {
 		return err
 	}
-	query := r.URL.Query()
 	key := query.Get("key")
 	if key == "" {
 		return refuse(http.StatusBadRequest, "the key is missing", `ask with ?key=o-1003, or ?key=["o-1003","USD"] for several columns`)
@@ -81,7 +83,6 @@ func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
 	}
 	history := false
 	if text := query.Get("history"); text != "" {
-		var err error
 		if history, err = strconv.ParseBool(text); err != nil {
 			return refuse(http.StatusBadRequest, "history is neither true nor false", "")
 		}
@@ -90,8 +91,25 @@ func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, answer)
+	writeText(w, http.StatusOK, appendAnswer(nil, &answer))
 	return nil
+}
+
+// appendAnswer writes an artifact, whose parts are JSON already.
+func appendAnswer(b []byte, a *reconcile.Answer) []byte {
+	b = append(append(b, `{"key":`...), a.Key...)
+	b = strconv.AppendUint(append(b, `,"run":`...), a.Run, 10)
+	b = a.Watermark.UTC().AppendFormat(append(b, `,"watermark":"`...), time.RFC3339Nano)
+	b = append(append(b, `","artifact":`...), a.Artifact...)
+	for i, v := range a.History {
+		b = append(b, [...]string{`,"history":[`, `,`}[min(i, 1)]...)
+		b = strconv.AppendUint(append(b, `{"run":`...), v.Run, 10)
+		b = append(append(append(b, `,"artifact":`...), v.Artifact...), '}')
+	}
+	if len(a.History) > 0 {
+		b = append(b, ']')
+	}
+	return append(b, '}', '\n')
 }
 
 // rows is a list that ends where it gets too long.
@@ -120,11 +138,12 @@ func (l *rows) add(item any) error {
 
 // list answers with the rows that walk adds. Few are made at a time: each may walk over everything there is.
 func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
-	if err := only(r, "limit"); err != nil {
+	query, err := only(r, "limit")
+	if err != nil {
 		return err
 	}
 	l := rows{limit: listRows, items: []json.RawMessage{}}
-	if text := r.URL.Query().Get("limit"); text != "" {
+	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > mostRows {
 			return refuse(http.StatusBadRequest, "limit is no number from 1 to 10000", "")
@@ -171,19 +190,19 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// only refuses parameters that a route does not know, so that a misspelt one is not passed over.
-func only(r *http.Request, known ...string) error {
+// only reads the parameters and refuses those that a route does not know, so that a misspelt one is not passed over.
+func only(r *http.Request, known ...string) (url.Values, error) {
 	if r.URL.RawQuery == "" {
-		return nil
+		return nil, nil
 	}
-	for name, values := range r.URL.Query() {
-		found := false
-		for _, k := range known {
-			found = found || k == name && len(values) == 1
-		}
-		if !found {
-			return errParameter
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, errParameter
+	}
+	for name, values := range query {
+		if !slices.Contains(known, name) || len(values) != 1 {
+			return nil, errParameter
 		}
 	}
-	return nil
+	return query, nil
 }

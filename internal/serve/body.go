@@ -48,8 +48,7 @@ func (s *Server) readBody(rc *http.ResponseController, r *http.Request) (body []
 	if r.ContentLength > bodyBytes {
 		return nil, release, errTooLarge
 	}
-	sent := &paced{from: r.Body, rc: rc, began: time.Now()}
-	defer sent.end()
+	sent := &paced{from: r.Body, rc: rc, until: time.Now().Add(s.bodyTime)}
 	unfolded, closeUnfolded, err := unfold(sent, r.Header.Get("Content-Encoding"))
 	if err != nil {
 		return nil, release, sent.cause(err)
@@ -140,26 +139,28 @@ func (b *budget) read(from io.Reader, length int64) ([]byte, error) {
 type paced struct {
 	from  io.Reader
 	rc    *http.ResponseController
-	began time.Time
+	until time.Time // and a second more for each bodyRate bytes
 	bytes int64
 	err   error // the first, other than the end
 }
 
 func (p *paced) Read(b []byte) (int, error) {
 	// Deadlines are of the connection; a writer without them is a test's.
-	_ = p.rc.SetReadDeadline(p.began.Add(bodyTime + time.Duration(p.bytes/bodyRate)*time.Second))
+	_ = p.rc.SetReadDeadline(p.until.Add(time.Duration(p.bytes/bodyRate) * time.Second))
 	n, err := p.from.Read(b)
 	if p.bytes += int64(n); p.bytes > bodyBytes {
 		err = errTooLarge
 	}
-	if err != nil && !errors.Is(err, io.EOF) && p.err == nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		// Once all is read the deadline would pass for a client that has gone. Until then it stays, as what is left of a
+		// refused body is waited for as well.
+		_ = p.rc.SetReadDeadline(time.Time{})
+	case err != nil && p.err == nil:
 		p.err = err
 	}
 	return n, err
 }
-
-// end leaves the connection without a deadline: it would pass for a client that has gone.
-func (p *paced) end() { _ = p.rc.SetReadDeadline(time.Time{}) }
 
 // cause tells why a body could not be read, which a decompressor says in words of its own.
 func (p *paced) cause(err error) error {

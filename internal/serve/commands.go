@@ -4,6 +4,7 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -66,13 +67,16 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 	}
 	var c Command
 	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(headerTime)) // a writer without deadlines is a test's
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, commandBytes))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, commandBytes)) // to its end, or nobody sees the client go
+	if err != nil {
+		return errCommand
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&c); err != nil || len(c.Args) == 0 || !filepath.IsAbs(c.Directory) {
 		return errCommand
 	}
-	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetReadDeadline(time.Time{})  // a writer without deadlines is a test's
 	_ = rc.SetWriteDeadline(time.Time{}) // commands take what they take, and are read as slowly
 	if !s.commands.limit.TryAcquire(1) {
 		return errCommandBusy

@@ -4,7 +4,6 @@ package serve
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,24 +29,23 @@ var (
 	errRoute = refuse(http.StatusNotFound, "there is no such route", "GET /v1/openapi.yaml lists them")
 )
 
-// front numbers requests, refuses those for other hosts and answers those that no route takes in the API's own way.
-func (s *Server) front(mux *http.ServeMux) http.Handler {
+// front numbers requests and refuses those for other hosts.
+func (s *Server) front(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestHeader)
 		if !isName(id) {
-			id = rand.Text()
+			id = s.prefix + strconv.FormatUint(s.number.Add(1), 10)
 		}
-		w.Header().Set(requestHeader, id)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header()[requestHeader] = []string{id}
+		if r.ContentLength == 0 { // a deadline would pass for a client that has gone
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a writer without deadlines is a test's
+		}
+		w.Header()["X-Content-Type-Options"] = []string{"nosniff"}
 		if s.options.Loopback && !isLoopback(r.Host) {
-			s.answer(w, r, "none", time.Now(), func(w http.ResponseWriter, _ *http.Request) error { return errHost })
+			s.answer(w, r, "none", time.Now(), func(http.ResponseWriter, *http.Request) error { return errHost })
 			return
 		}
-		if _, pattern := mux.Handler(r); pattern == "" {
-			s.answer(w, r, "none", time.Now(), noRoute(mux))
-			return
-		}
-		mux.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -21,7 +21,7 @@ var (
 )
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	if err := only(r); err != nil {
+	if _, err := only(r); err != nil {
 		return err
 	}
 	key := r.Header.Get("Idempotency-Key")

@@ -108,8 +108,13 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	if err != nil {
 		panic(err) // only values of this package's own types come here
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
+	writeText(w, status, append(text, '\n'))
+}
+
+// writeText answers with JSON that is made already.
+func writeText(w http.ResponseWriter, status int, text []byte) {
+	w.Header()["Content-Type"] = []string{"application/json"}
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(text))}
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n'))
+	_, _ = w.Write(text)
 }

@@ -6,6 +6,7 @@ package serve
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -70,19 +71,24 @@ type Server struct {
 	commands commands
 	heavy    *semaphore.Weighted
 	bodies   *semaphore.Weighted // bytes of events in memory
+	bodyTime time.Duration       // tests have less patience
 	ready    atomic.Bool
+	prefix   string        // of request ids
+	number   atomic.Uint64 // of the last request
 	hangUp   context.CancelFunc
 }
 
 // New makes a server that is not ready yet.
 func New(o Options) *Server {
 	online, hangUp := context.WithCancel(context.Background())
-	s := &Server{options: o, metrics: newMetrics(), heavy: semaphore.NewWeighted(heavyQuestions), hangUp: hangUp}
+	s := &Server{options: o, metrics: newMetrics(), heavy: semaphore.NewWeighted(heavyQuestions), hangUp: hangUp, bodyTime: bodyTime}
+	s.prefix = rand.Text()[:8] + "-"
 	s.bodies = semaphore.NewWeighted(bodiesBytes)
 	s.commands.limit = semaphore.NewWeighted(commandsAtOnce)
 	s.http = &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       bodyTime,   // the route that takes long bodies moves it
 		WriteTimeout:      answerTime, // from the headers on; routes that take longer move it
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
@@ -117,11 +123,14 @@ func (s *Server) routes() []route {
 
 // Handler is the API as it is served.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
+	known, all := http.NewServeMux(), http.NewServeMux()
 	for _, r := range s.routes() {
-		mux.Handle(r.pattern, s.enter(r))
+		known.Handle(r.pattern, s.enter(r))
+		all.Handle(r.pattern, s.enter(r))
 	}
-	return s.front(mux)
+	// What no route takes is answered in the API's own way; the first mux still tells 404 from 405.
+	all.Handle("/", s.enter(route{pattern: "none", open: true, serve: noRoute(known)}))
+	return s.front(all)
 }
 
 // Serve answers on the listener until Stop; it returns nil then.

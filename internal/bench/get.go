@@ -1,0 +1,136 @@
+// Point reads: in process and over HTTP, beside a Pebble store that holds the records themselves.
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"bursar/internal/app"
+)
+
+// GetOptions of the benchmark get.
+type GetOptions struct {
+	Artifacts   int // there are
+	Reads       int // of each kind
+	Connections int // over HTTP, at once
+	Dir         string
+	Program     string   // the program to start for making the state
+	Command     []string // its arguments that make it call Part
+	Watch       func(line string)
+}
+
+// coldReads is how many reads after opening count as cold.
+const coldReads = 1000
+
+// Reads is what reads of one kind took.
+type Reads struct {
+	Count     int     `json:"reads"`
+	P50       float64 `json:"p50_us"` // microseconds
+	P99       float64 `json:"p99_us"`
+	PerSecond int64   `json:"per_second"`
+}
+
+// GetReport is what the benchmark measured.
+type GetReport struct {
+	Benchmark   string  `json:"benchmark"`
+	Artifacts   int     `json:"artifacts"`
+	Connections int     `json:"connections"`
+	First       float64 `json:"first_us"`  // the first read after opening, microseconds
+	Cold        Reads   `json:"cold"`      // the reads after it
+	Warm        Reads   `json:"warm"`      // one after another in process
+	HTTP        Reads   `json:"http"`      // over several connections on loopback, the client's share included
+	Yardstick   Reads   `json:"yardstick"` // Pebble, the record under its key, one after another in process
+	Ratio       float64 `json:"ratio"`     // warm by the yardstick, by median
+}
+
+// Get measures how fast one artifact after another is found, by keys drawn at random.
+func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
+	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
+	if err != nil {
+		return report, fmt.Errorf("make bench folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b := &bench{Options: Options{State: o.Artifacts, Program: o.Program, Command: o.Command, Watch: o.Watch}, dir: dir}
+	if err := b.prepare(ctx); err != nil {
+		return report, err
+	}
+	report = GetReport{Benchmark: "get", Artifacts: o.Artifacts, Connections: o.Connections}
+	peer, keys, err := makePeer(ctx, b.prepared(), filepath.Join(dir, "peer"), o.Reads)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, peer.Close()) }()
+	random := rand.New(rand.NewPCG(seed, 0))
+	random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	if err := report.inProcess(ctx, b.prepared(), keys); err != nil {
+		return report, err
+	}
+	report.Yardstick, err = timed(ctx, keys, peer.read)
+	if err != nil {
+		return report, err
+	}
+	report.Ratio = report.Warm.P50 / report.Yardstick.P50
+	report.HTTP, err = overHTTP(ctx, b.prepared(), keys, o.Connections)
+	return report, err
+}
+
+// inProcess opens the project and reads.
+func (r *GetReport) inProcess(ctx context.Context, dir string, keys []string) (err error) {
+	a, err := app.Open(ctx, dir, "bench", discard)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	read := func(key string) error {
+		_, err := a.Engine.Get(ctx, pipeline, key, 0, false)
+		return err
+	}
+	began := time.Now()
+	if err := read(keys[0]); err != nil {
+		return err
+	}
+	r.First = micros(time.Since(began))
+	if r.Cold, err = timed(ctx, keys[:min(coldReads, len(keys))], read); err != nil {
+		return err
+	}
+	if _, err := timed(ctx, keys, read); err != nil { // warms up
+		return err
+	}
+	r.Warm, err = timed(ctx, keys, read)
+	return err
+}
+
+// timed reads the keys one after another.
+func timed(ctx context.Context, keys []string, read func(key string) error) (Reads, error) {
+	took := make([]time.Duration, len(keys))
+	began := time.Now()
+	for i, key := range keys {
+		if err := ctx.Err(); err != nil {
+			return Reads{}, err
+		}
+		at := time.Now()
+		if err := read(key); err != nil {
+			return Reads{}, fmt.Errorf("read %s: %w", key, err)
+		}
+		took[i] = time.Since(at)
+	}
+	return readsOf(took, time.Since(began)), nil
+}
+
+func readsOf(took []time.Duration, all time.Duration) Reads {
+	slices.Sort(took)
+	n := len(took)
+	return Reads{
+		Count: n, P50: micros(took[(n-1)/2]), P99: micros(took[(n-1)*99/100]),
+		PerSecond: int64(float64(n) / all.Seconds()),
+	}
+}
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }

@@ -1,0 +1,95 @@
+// The yardstick of point reads: the record itself in Pebble, under its key.
+
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"bursar/internal/app"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// peer holds every artifact under its key.
+type peer struct{ db *pebble.DB }
+
+// peerCache is the same as the product's index has.
+const peerCache = 64 << 20
+
+// makePeer fills a store with the project's artifacts, and keeps so many of the keys, spread over all.
+func makePeer(ctx context.Context, project, dir string, keep int) (_ *peer, keys []string, err error) {
+	a, err := app.Open(ctx, project, "bench", discard)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	db, err := pebble.Open(dir, &pebble.Options{CacheSize: peerCache, DisableWAL: true, Logger: unheard{}})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open yardstick: %w", err)
+	}
+	p := &peer{db}
+	out, in := io.Pipe()
+	go func() {
+		_, err := a.Engine.Export(ctx, pipeline, in)
+		in.CloseWithError(err)
+	}()
+	all, err := p.fill(out)
+	if err != nil {
+		return nil, nil, errors.Join(err, out.CloseWithError(err), db.Close())
+	}
+	for i := range min(keep, len(all)) {
+		keys = append(keys, all[i*len(all)/min(keep, len(all))])
+	}
+	return p, keys, nil
+}
+
+// fill writes exported lines and settles the store.
+func (p *peer) fill(lines io.Reader) (keys []string, err error) {
+	in := bufio.NewScanner(lines)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		var line struct {
+			Key      string          `json:"key"`
+			Artifact json.RawMessage `json:"artifact"`
+		}
+		if err := json.Unmarshal(in.Bytes(), &line); err != nil {
+			return nil, fmt.Errorf("fill yardstick: %w", err)
+		}
+		if err := p.db.Set([]byte(line.Key), line.Artifact, pebble.NoSync); err != nil {
+			return nil, fmt.Errorf("fill yardstick: %w", err)
+		}
+		keys = append(keys, line.Key)
+	}
+	if err := in.Err(); err != nil {
+		return nil, fmt.Errorf("fill yardstick: %w", err)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("fill yardstick: there are no artifacts")
+	}
+	return keys, p.db.Flush()
+}
+
+func (p *peer) read(key string) error {
+	_, closer, err := p.db.Get([]byte(key))
+	if err != nil {
+		return err
+	}
+	return closer.Close()
+}
+
+// Close closes the store.
+func (p *peer) Close() error { return p.db.Close() }
+
+// unheard keeps the yardstick's commentary away.
+type unheard struct{}
+
+func (unheard) Infof(string, ...any)  {}
+func (unheard) Errorf(string, ...any) {}
+
+// Fatalf must not return.
+func (unheard) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

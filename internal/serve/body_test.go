@@ -1,0 +1,255 @@
+// Bodies beyond what is taken: too long, too slow, cut off, unfolding without end, too many at a time.
+
+package serve
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/event"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// dial opens a connection and sends a request's head.
+func (a *api) dial(head ...string) (net.Conn, *bufio.Reader) {
+	a.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(a.t.Context(), "tcp", a.front.Listener.Addr().String())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() { _ = conn.Close() })
+	text := "POST " + payments + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + secret + "\r\n" + strings.Join(head, "\r\n") + "\r\n\r\n"
+	if _, err := io.WriteString(conn, text); err != nil {
+		a.t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
+
+// answerTo reads an answer off a connection.
+func (a *api) answerTo(in *bufio.Reader) int {
+	a.t.Helper()
+	answer, err := http.ReadResponse(in, nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	readContract(a.t).check(a.t, posting, answered{answer.StatusCode, answer.Header}, body)
+	return answer.StatusCode
+}
+
+// quiet fails the test if anything was taken, or if memory of bodies is still counted.
+func (a *api) quiet(taken int) {
+	a.t.Helper()
+	if got := a.stage.taken(); len(got) != taken {
+		a.t.Errorf("%d bodies were taken, want %d", len(got), taken)
+	}
+	if err := a.server.bodies.Acquire(a.t.Context(), bodiesBytes); err != nil { // waits for handlers to end
+		a.t.Error(err)
+	}
+	a.server.bodies.Release(bodiesBytes)
+}
+
+// TestHugeLength answers before any of the ten gigabytes is sent.
+func TestHugeLength(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	for _, expect := range []string{"X-A: b", "Expect: 100-continue"} {
+		_, in := a.dial("Content-Length: 10737418240", expect)
+		if got := a.answerTo(in); got != 413 {
+			t.Errorf("%d, want 413", got)
+		}
+	}
+	a.quiet(0)
+}
+
+func TestExpectContinue(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	conn, in := a.dial("Content-Length: 3", "Expect: 100-continue")
+	line, err := in.ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 100") {
+		t.Fatalf("%q, %v, want 100", line, err)
+	}
+	if _, err := in.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "{}\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.answerTo(in); got != 200 {
+		t.Errorf("%d, want 200", got)
+	}
+	a.quiet(1)
+}
+
+// endless is a body without end, or of so many bytes.
+type endless struct{ left int64 }
+
+func (e *endless) Read(b []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(int64(len(b)), e.left)
+	for i := range b[:n] {
+		b[i] = ' '
+	}
+	e.left -= n
+	return int(n), nil
+}
+
+// TestEndless sends chunks without end, as they are and compressed.
+func TestEndless(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	conn, in := a.dial("Transfer-Encoding: chunked")
+	go func() {
+		chunk := fmt.Sprintf("%x\r\n%s\r\n", 1<<20, strings.Repeat(" ", 1<<20))
+		for {
+			if _, err := io.WriteString(conn, chunk); err != nil {
+				return // the server has hung up
+			}
+		}
+	}()
+	if got := a.answerTo(in); got != 413 {
+		t.Errorf("%d, want 413", got)
+	}
+	a.quiet(0)
+}
+
+func TestBombs(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	const unfolded = 1 << 30
+	var zipped, zstded bytes.Buffer
+	zip := gzip.NewWriter(&zipped)
+	zst, err := zstd.NewWriter(&zstded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []io.WriteCloser{zip, zst} {
+		if _, err := io.Copy(w, &endless{unfolded}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for encoding, body := range map[string][]byte{"gzip": zipped.Bytes(), "zstd": zstded.Bytes()} {
+		answer, text := a.do(call{pattern: posting, path: payments, body: bytes.NewReader(body), header: map[string]string{"Content-Encoding": encoding}})
+		if answer.StatusCode != 413 {
+			t.Errorf("%s: %d %s, want 413", encoding, answer.StatusCode, text)
+		}
+	}
+	a.quiet(0)
+}
+
+// TestLargest takes the longest body there may be, in each encoding, and nothing longer.
+func TestLargest(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	for _, size := range []int64{bodyBytes, bodyBytes + 1} {
+		body := io.MultiReader(strings.NewReader("{}\n"), &endless{size - 3})
+		answer, text := a.do(call{pattern: posting, path: payments, body: body})
+		if want := map[bool]int{true: 200, false: 413}[size == bodyBytes]; answer.StatusCode != want {
+			t.Errorf("%d bytes: %d %s, want %d", size, answer.StatusCode, text, want)
+		}
+	}
+	a.quiet(1)
+}
+
+// TestSlow sends a byte and then nothing.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	a.server.bodyTime = 50 * time.Millisecond
+	conn, in := a.dial("Content-Length: 100")
+	if _, err := io.WriteString(conn, "{"); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.answerTo(in); got != 408 {
+		t.Errorf("%d, want 408", got)
+	}
+	a.quiet(0)
+}
+
+// TestSlowIntake has a request wait for longer than its body might have taken: that is no slow client.
+func TestSlowIntake(t *testing.T) {
+	t.Parallel()
+	s := &stage{}
+	a := play(t, s)
+	a.server.bodyTime = 30 * time.Millisecond
+	s.accept = func(ctx context.Context, _ event.Request) (event.Answer, error) {
+		timer := time.NewTimer(4 * a.server.bodyTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return event.Answer{Rejected: []event.RejectedRow{}}, nil
+		case <-ctx.Done():
+			return event.Answer{}, ctx.Err()
+		}
+	}
+	if answer, text := a.do(call{pattern: posting, path: payments, body: strings.NewReader("{}")}); answer.StatusCode != 200 {
+		t.Errorf("%d %s, want 200", answer.StatusCode, text)
+	}
+}
+
+// TestHangUp disconnects in the middle of a body: nothing of it is taken.
+func TestHangUp(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	for _, head := range []string{"Content-Length: 100", "Transfer-Encoding: chunked"} {
+		conn, _ := a.dial(head)
+		if _, err := io.WriteString(conn, "8\r\n{\"a\":1}\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+	}
+	a.front.Close() // waits for the handlers
+	a.quiet(0)
+}
+
+// TestMemoryIsBounded holds as many bodies as may be in memory; one more is told to come later.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	inside, leave := make(chan struct{}, 8), make(chan struct{})
+	a := play(t, &stage{accept: func(context.Context, event.Request) (event.Answer, error) {
+		inside <- struct{}{}
+		<-leave
+		return event.Answer{Rejected: []event.RejectedRow{}}, nil
+	}})
+	const size, fit = 60 << 20, 4
+	body := func() io.Reader { return bytes.NewReader(append([]byte("{}"), bytes.Repeat([]byte(" "), size-2)...)) }
+	done := make(chan int, fit)
+	for range fit {
+		go func() {
+			answer, _ := a.do(call{pattern: posting, path: payments, body: body()})
+			done <- answer.StatusCode
+		}()
+		<-inside
+	}
+	answer, text := a.do(call{pattern: posting, path: payments, body: body()})
+	if answer.StatusCode != 429 || answer.Header.Get("Retry-After") != "1" {
+		t.Errorf("%d %s, want 429", answer.StatusCode, text)
+	}
+	close(leave)
+	for range fit {
+		if got := <-done; got != 200 {
+			t.Errorf("%d, want 200", got)
+		}
+	}
+	a.quiet(fit)
+}

@@ -1,0 +1,200 @@
+// Commands from end to end: server and client over a real connection.
+
+package serve
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// callable announces the server of an api in a folder, as its process would.
+func (a *api) callable() (state string) {
+	a.t.Helper()
+	state = a.t.TempDir()
+	if err := os.WriteFile(TokenFile(state), []byte(secret+"\n"), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+	if _, err := Announce(state, Contact{Address: a.front.Listener.Addr().String(), Process: 7}); err != nil {
+		a.t.Fatal(err)
+	}
+	return state
+}
+
+func held() bool { return true }
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	binary := bytes.Repeat([]byte{0xff, 0, '\n', '<'}, 100_000)
+	a := play(t, &stage{run: func(_ context.Context, c Command, out, err io.Writer) int {
+		fmt.Fprintf(err, "%q in %s, %d and %d wide", c.Args, c.Directory, c.OutWidth, c.ErrWidth)
+		if _, err := out.Write(binary); err != nil {
+			t.Error(err)
+		}
+		return 4
+	}})
+	var out, err bytes.Buffer
+	exit, failed := Call(t.Context(), a.callable(), 7, held, Command{[]string{"run", "ä"}, "/x", 80, 0}, &out, &err)
+	if failed != nil || exit != 4 || !bytes.Equal(out.Bytes(), binary) || err.String() != `["run" "ä"] in /x, 80 and 0 wide` {
+		t.Errorf("exit %d, %v, %d bytes, %s", exit, failed, out.Len(), err.String())
+	}
+}
+
+// TestCommandIsInterrupted ends the client's context: the command hears of it, and its last words are heard.
+func TestCommandIsInterrupted(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{})
+	a := play(t, &stage{run: func(ctx context.Context, _ Command, _, err io.Writer) int {
+		close(begun)
+		<-ctx.Done()
+		fmt.Fprint(err, "interrupted")
+		return 1
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-begun
+		cancel()
+	}()
+	var err bytes.Buffer
+	exit, failed := Call(ctx, a.callable(), 7, held, Command{Args: []string{"run"}, Directory: "/"}, io.Discard, &err)
+	if failed != nil || exit != 1 || err.String() != "interrupted" {
+		t.Errorf("exit %d, %v, %q", exit, failed, err.String())
+	}
+}
+
+// TestCommandOfOneWhoHangsUp stops it.
+func TestCommandOfOneWhoHangsUp(t *testing.T) {
+	t.Parallel()
+	begun, ended := make(chan struct{}), make(chan struct{})
+	a := play(t, &stage{run: func(ctx context.Context, _ Command, _, _ io.Writer) int {
+		close(begun)
+		<-ctx.Done()
+		close(ended)
+		return 1
+	}})
+	conn, _ := a.dial("Content-Length: 0")
+	body := `{"args":["run"],"directory":"/"}`
+	fmt.Fprintf(conn, "POST /v1/commands HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", secret, len(body), body)
+	<-begun
+	_ = conn.Close()
+	<-ended
+}
+
+// TestCommandFinds tells the live process from a dead one's leavings, and waits for one that starts.
+func TestCommandFinds(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{run: func(context.Context, Command, io.Writer, io.Writer) int { return 0 }})
+	state := a.callable()
+	command := Command{Args: []string{"status"}, Directory: "/"}
+	_, err := Call(t.Context(), state, 8, func() bool { return false }, command, io.Discard, io.Discard)
+	if !errors.Is(err, ErrNotServed) {
+		t.Errorf("of a dead process: %v", err)
+	}
+	looks := 0
+	later := func() bool {
+		if looks++; looks == 3 {
+			if _, err := Announce(state, Contact{Address: a.front.Listener.Addr().String(), Process: 8}); err != nil {
+				t.Error(err)
+			}
+		}
+		return true
+	}
+	if exit, err := Call(t.Context(), state, 8, later, command, io.Discard, io.Discard); err != nil || exit != 0 {
+		t.Errorf("of one that starts: %d, %v", exit, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Call(ctx, state, 9, held, command, io.Discard, io.Discard); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
+	}
+}
+
+// TestStop lets what is under way end, then cancels it.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	for _, patient := range []bool{true, false} {
+		begun, leave := make(chan struct{}), make(chan struct{})
+		a := play(t, &stage{run: func(ctx context.Context, _ Command, out, _ io.Writer) int {
+			close(begun)
+			select {
+			case <-leave:
+				fmt.Fprint(out, "done")
+			case <-ctx.Done():
+				fmt.Fprint(out, "cancelled")
+			}
+			return 0
+		}})
+		stopped := make(chan error, 1)
+		go func() {
+			<-begun
+			grace := time.Millisecond
+			if patient {
+				grace = time.Minute
+			}
+			go func() { stopped <- a.server.Stop(grace, time.Minute) }()
+			if patient {
+				close(leave)
+			}
+		}()
+		var out strings.Builder
+		exit, err := Call(t.Context(), a.callable(), 7, held, Command{Args: []string{"run"}, Directory: "/"}, &out, io.Discard)
+		want := map[bool]string{true: "done", false: "cancelled"}[patient]
+		if err != nil || exit != 0 || out.String() != want {
+			t.Errorf("patient %v: exit %d, %v, %q", patient, exit, err, out.String())
+		}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	first, err := Token(state)
+	if err != nil || len(first) != 2*tokenBytes {
+		t.Fatalf("%q, %v", first, err)
+	}
+	again, err := Token(state)
+	if err != nil || again != first {
+		t.Errorf("%q, %v, want the same again", again, err)
+	}
+	info, err := os.Stat(TokenFile(state))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v, want 0600", info, err)
+	}
+}
+
+func TestListen(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	open := func(address string) *Listeners {
+		l, err := Listen(t.Context(), state, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.Close)
+		return l
+	}
+	first := open("")
+	first.Close()
+	again := open("")
+	if again.Address != first.Address || !again.Loopback || again.Contact != again.Address {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	if taken := open(""); taken.Address == again.Address { // by another program, as it were
+		t.Errorf("%s is taken", taken.Address)
+	}
+	if all := open("0.0.0.0:0"); all.Loopback || !strings.HasPrefix(all.Contact, "127.0.0.1:") {
+		t.Errorf("everywhere: %+v", all)
+	}
+	if _, err := Listen(t.Context(), state, "8080"); err == nil {
+		t.Error("an address without a port is taken")
+	}
+}

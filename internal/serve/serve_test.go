@@ -1,0 +1,262 @@
+// The API over real connections, in front of a stage that answers as told.
+
+package serve
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/reconcile"
+)
+
+const secret = "0123456789abcdef"
+
+// stage stands for the project.
+type stage struct {
+	mu     sync.Mutex
+	bodies []string
+	accept func(ctx context.Context, r event.Request) (event.Answer, error)
+	run    func(ctx context.Context, c Command, out, err io.Writer) int
+}
+
+func (s *stage) Status(context.Context) ([]reconcile.Status, error) {
+	at := time.Date(2025, 1, 1, 0, 0, 0, 1000, time.UTC)
+	return []reconcile.Status{
+		{Pipeline: "orders", Generation: 2, Runs: 3, Backlog: reconcile.Backlog{Batches: 1, Events: 5}, Watermark: &at, Artifacts: 7, Unfinished: 4},
+		{Pipeline: "new"},
+	}, nil
+}
+
+func (s *stage) Get(_ context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.Answer, error) {
+	switch {
+	case pipeline != "orders" || key == "none":
+		return reconcile.Answer{}, &reconcile.NotFoundError{What: "key " + key}
+	case key == "bad":
+		return reconcile.Answer{}, failure.Wrap(failure.Data, errors.New("key column n: bad"))
+	case key == "bug":
+		panic("a bug")
+	}
+	a := reconcile.Answer{
+		Key: json.RawMessage(`["<o>","USD"]`), Run: max(asOf, 1), Watermark: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC),
+		Artifact: json.RawMessage(`{"paid":"1.00"}`),
+	}
+	if history {
+		a.History = []reconcile.Version{{Run: 2, Artifact: a.Artifact}, {Run: 1, Artifact: json.RawMessage(`{"paid":null}`)}}
+	}
+	return a, nil
+}
+
+func (s *stage) Exceptions(_ context.Context, pipeline string, each func(reconcile.Exception) error) error {
+	if pipeline != "orders" {
+		return &reconcile.NotFoundError{What: "pipeline " + pipeline}
+	}
+	at, days := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), 3
+	for range 3 {
+		x := reconcile.Exception{Key: json.RawMessage(`1`), Artifact: json.RawMessage(`{}`), Since: &at, AgeDays: &days}
+		if err := each(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stage) Quarantine(_ context.Context, _ string, each func(event.Rejected) error) error {
+	return each(event.Rejected{Batch: 1, File: "f", Row: 1, Reason: "r", Bytes: []byte{0xff}})
+}
+
+func (s *stage) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
+	if stream != "payments" {
+		return event.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	s.mu.Lock()
+	s.bodies = append(s.bodies, string(r.Body))
+	s.mu.Unlock()
+	if s.accept != nil {
+		return s.accept(ctx, r)
+	}
+	rows := int64(bytes.Count(r.Body, []byte("\n")))
+	return event.Answer{Stream: stream, Rows: rows, Accepted: rows, Rejected: []event.RejectedRow{}}, nil
+}
+
+func (s *stage) Run(ctx context.Context, c Command, out, err io.Writer) int {
+	return s.run(ctx, c, out, err)
+}
+
+func (s *stage) taken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.bodies...)
+}
+
+// api is a server on a stage.
+type api struct {
+	t      *testing.T
+	server *Server
+	front  *httptest.Server
+	stage  *stage
+}
+
+func play(t *testing.T, s *stage) *api {
+	t.Helper()
+	server := New(Options{
+		Questions: s, Quarantine: s, Intake: s, Commands: s, Token: secret, Loopback: true, Log: slog.New(slog.DiscardHandler),
+	})
+	server.ready.Store(true)
+	front := httptest.NewUnstartedServer(nil)
+	front.Config = server.http
+	front.Start()
+	t.Cleanup(front.Close)
+	return &api{t, server, front, s}
+}
+
+// call is a request to be made.
+type call struct {
+	pattern string // of the route, as the document names it
+	path    string
+	body    io.Reader
+	header  map[string]string
+	host    string
+}
+
+// answered is what came back.
+type answered struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func (a *api) do(c call) (answered, string) {
+	a.t.Helper()
+	method, _, _ := strings.Cut(c.pattern, " ")
+	r, err := http.NewRequestWithContext(a.t.Context(), method, a.front.URL+c.path, c.body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+secret)
+	for name, value := range c.header {
+		r.Header.Set(name, value)
+	}
+	r.Host = c.host
+	answer, err := a.front.Client().Do(r)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	got := answered{answer.StatusCode, answer.Header}
+	readContract(a.t).check(a.t, c.pattern, got, body)
+	return got, string(body)
+}
+
+const (
+	artifacts = "GET /v1/pipelines/{pipeline}/artifacts"
+	posting   = "POST /v1/streams/{stream}/events"
+	payments  = "/v1/streams/payments/events"
+)
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	tests := []struct {
+		call
+		status int
+		want   string
+	}{
+		{call{pattern: "GET /v1/health", path: "/v1/health", header: map[string]string{"Authorization": ""}}, 200, `{"ready":true}`},
+		{call{pattern: "GET /v1/openapi.yaml", path: "/v1/openapi.yaml", header: map[string]string{"Authorization": ""}}, 200, "openapi: 3.1.0"},
+		{call{pattern: "GET /v1/status", path: "/v1/status"}, 200, `"watermark":"2025-01-01T00:00:00.000001Z"`},
+		{call{pattern: "GET /v1/status", path: "/v1/status?x=1"}, 400, "parameter"},
+		{call{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": ""}}, 401, `"class":"request"`},
+		{call{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": "Basic " + secret}}, 401, ".bursar/token"},
+		{call{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": "bearer  " + secret}}, 200, "orders"},
+		{call{pattern: "GET /v1/status", path: "/v1/status", host: "evil.example"}, 403, "another host"},
+		{call{pattern: "GET /v1/status", path: "/v1/status", host: "localhost:1"}, 200, "orders"},
+		{call{pattern: "GET /v1/status", path: "/v1/status", host: "[::1]:80"}, 200, "orders"},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o"}, 200, `{"key":["<o>","USD"],"run":1,"watermark":"2025-01-01T00:00:00Z","artifact":{"paid":"1.00"}}`},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&as_of=2&history=true"}, 200, `"history":[{"run":2,"artifact":{"paid":"1.00"}},{"run":1,"artifact":{"paid":null}}]}`},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=none"}, 404, `"class":"data","message":"key none not found"`},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=bad"}, 400, "key column n"},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=bug"}, 500, `"class":"bug"`},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts"}, 400, "the key is missing"},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&as_of=0"}, 400, "as_of"},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&key=p"}, 400, "parameter"},
+		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&history=maybe"}, 400, "history"},
+		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions"}, 200, `"more":false`},
+		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=2"}, 200, `"more":true`},
+		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=0"}, 400, "limit"},
+		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/no/exceptions"}, 404, "not found"},
+		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `"bytes":"/w=="`},
+		{call{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
+		{call{pattern: "DELETE /v1/commands/{id}", path: "/v1/commands/none"}, 404, "no such command"},
+		{call{pattern: "POST /v1/commands", path: "/v1/commands", body: strings.NewReader(`{"args":["status"],"directory":"relative"}`)}, 400, "no command"},
+		{call{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
+		{call{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},
+		{call{pattern: posting, path: payments, body: strings.NewReader(" \n")}, 400, "no events"},
+		{call{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Idempotency-Key": "a b"}}, 400, "Idempotency-Key"},
+		{call{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Content-Encoding": "br"}}, 415, "gzip"},
+		{call{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Content-Encoding": "gzip"}}, 400, "decompressed"},
+	}
+	for _, tt := range tests {
+		answer, body := a.do(tt.call)
+		if answer.StatusCode != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%s: %d %s, want %d with %s", tt.path, answer.StatusCode, body, tt.status, tt.want)
+		}
+	}
+}
+
+func TestNoRoute(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	for path, want := range map[string]int{"/": 404, "/v1/none": 404, "/v1/status/": 404, payments: 405} {
+		answer, err := a.front.Client().Get(a.front.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if answer.StatusCode != want || !strings.HasPrefix(string(body), `{"error":{"class":"request"`) {
+			t.Errorf("%s: %d %s, want %d", path, answer.StatusCode, body, want)
+		}
+		if want == 405 && answer.Header.Get("Allow") != "POST" {
+			t.Errorf("%s allows %q", path, answer.Header.Get("Allow"))
+		}
+	}
+}
+
+// TestErrorsOfIntake gives each class of error its status, and says when to come back.
+func TestErrorsOfIntake(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err    error
+		status int
+		after  string
+	}{
+		{event.ErrBusy, 429, "1"},
+		{failure.Throttle(2500*time.Millisecond, errors.New("slow down")), 429, "3"},
+		{fmt.Errorf("accept: %w", event.ErrKeyReused), 422, ""},
+		{event.ErrClosed, 503, "1"},
+		{failure.Wrap(failure.Data, errors.New("no JSON lines")), 400, ""},
+		{errors.New("a bug"), 500, ""},
+	} {
+		a := play(t, &stage{accept: func(context.Context, event.Request) (event.Answer, error) { return event.Answer{}, tt.err }})
+		answer, body := a.do(call{pattern: posting, path: payments, body: strings.NewReader("{}")})
+		if answer.StatusCode != tt.status || answer.Header.Get("Retry-After") != tt.after {
+			t.Errorf("%v: %d, Retry-After %q, want %d, %q: %s", tt.err, answer.StatusCode, answer.Header.Get("Retry-After"), tt.status, tt.after, body)
+		}
+	}
+}
