@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bursar/internal/artifact"
+	"bursar/internal/failure"
 	"bursar/internal/fault"
 	"bursar/internal/reconcile"
 )
@@ -117,40 +118,61 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 	}
 }
 
+// failingEngine is the app's, over stores that fail as planned.
+func failingEngine(a *App, plan *fault.Plan) *reconcile.Engine {
+	e := a.Engine
+	return &reconcile.Engine{
+		Project: e.Project, Objects: fault.Objects(e.Objects, plan).(reconcile.Store), //nolint:errcheck,forcetypeassert // the wrapper of a local store is one
+		Catalog: fault.Catalog(e.Catalog, plan), Index: fault.Index(e.Index, plan),
+		Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
+	}
+}
+
+// openThreeBatches has a run for each of three batches to do.
+func openThreeBatches(t *testing.T) *App {
+	t.Helper()
+	a := openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
+	payAtRandom(t, a, 3, func(int) {})
+	return a
+}
+
 // TestRunsInFlightSurviveEveryFailure has three runs in flight, lets the 1st, 2nd, 3rd … call of the stores fail, and goes on
-// from there: each time the same artifacts.
+// from there: each time the class is told and the artifacts are the same. With -short it tries every ninth call.
 func TestRunsInFlightSurviveEveryFailure(t *testing.T) {
 	t.Parallel()
-	want := ""
-	for n, more := 0, true; more; n += 5 {
-		a := openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
-		payAtRandom(t, a, 3, func(int) {})
-		plan := fault.NewPlan()
-		if n > 0 {
-			plan.FailAt(n, []fault.Mode{0, fault.After, fault.Crash, fault.Crash | fault.After}[n%4])
-		}
-		e := a.Engine
-		failing := &reconcile.Engine{
-			Project: e.Project, Objects: fault.Objects(e.Objects, plan).(reconcile.Store), //nolint:errcheck // the wrapper of a local store is one
-			Catalog: fault.Catalog(e.Catalog, plan), Index: fault.Index(e.Index, plan),
-			Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
-		}
-		err := inFlight(t.Context(), failing, "orders")
-		more = n == 0 || plan.Fired()
-		if failed := n > 0 && plan.Fired(); failed != (err != nil) {
-			t.Fatalf("call %d (%s) fails: %v, and the runs say %v", n, plan.Call(n), failed, err)
+	stride := 1
+	if testing.Short() {
+		stride = 9
+	}
+	undisturbed := openThreeBatches(t)
+	runAll(t, undisturbed, "orders")
+	want := digestOf(t, undisturbed)
+	classes := []failure.Class{failure.Transient, failure.Throttled, failure.Data, failure.Bug}
+	calls := 0
+	for n, more := 1, true; more; n += stride {
+		a, plan := openThreeBatches(t), fault.NewPlan()
+		class := classes[n/4%4]
+		mode := fault.Mode(n % 4)
+		plan.FailWith(n, mode, failure.Wrap(class, fault.ErrInjected))
+		err := inFlight(t.Context(), failingEngine(a, plan), "orders")
+		more = plan.Fired()
+		told := failure.Of(err) == class || mode&fault.Crash != 0 // what a dead process meets has no class
+		if more && (err == nil || !told) || !more && err != nil {
+			t.Fatalf("call %d (%s) fails as %v: %v; the runs say %v, as %v", n, plan.Call(n), class, more, err, failure.Of(err))
 		}
 		runAll(t, a, "orders")
-		if want == "" {
-			want = digestOf(t, a)
-		}
 		if got := digestOf(t, a); got != want {
 			t.Fatalf("after a failure at %s the digest is another", plan.Call(n))
 		}
 		if name, detail := firstFailed(t, a); name != "" {
 			t.Fatalf("after a failure at %s, %s fails: %s", plan.Call(n), name, detail)
 		}
+		calls = plan.Calls()
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
+	t.Logf("%d calls, one in %d failed in turn", calls, stride)
 }
 
 // inFlight takes three runs through each step before any goes on to the next.

@@ -1,0 +1,56 @@
+// Runs by their workflows over stores that fail.
+
+package app
+
+import (
+	"strings"
+	"testing"
+
+	"bursar/internal/failure"
+	"bursar/internal/fault"
+)
+
+// TestWorkflowsSurviveFailures has calls of the stores fail under running workflows: what is transient is tried again, and the run ends
+// right; data stops it with its class, and the next run goes on to the same digest.
+func TestWorkflowsSurviveFailures(t *testing.T) {
+	t.Parallel()
+	undisturbed := openThreeBatches(t)
+	runAll(t, undisturbed, "orders")
+	want := digestOf(t, undisturbed)
+	stride := 29
+	if testing.Short() {
+		stride = 97
+	}
+	right := 0
+	for n, more := 1, true; more; n += stride {
+		for _, class := range []failure.Class{failure.Transient, failure.Data} {
+			a, plan := openThreeBatches(t), fault.NewPlan()
+			plan.FailWith(n, fault.Mode(n%2), failure.Wrap(class, fault.ErrInjected))
+			a.Engine = failingEngine(a, plan)
+			_, err := a.Run(t.Context(), []string{"orders"}, nil)
+			more = plan.Fired()
+			if err == nil {
+				right++
+			}
+			if more && class == failure.Data && err == nil || !more && err != nil {
+				t.Fatalf("%s fails as %v: %v", plan.Call(n), class, err)
+			}
+			if err != nil && (failure.Of(err) != class || !strings.Contains(err.Error(), fault.ErrInjected.Error())) {
+				t.Fatalf("%s fails as %v, told is %v: %v", plan.Call(n), class, failure.Of(err), err)
+			}
+			plan.FailAt(0, fault.Before) // no call has that number
+			if _, err := a.Run(t.Context(), []string{"orders"}, nil); err != nil {
+				t.Fatalf("after a failure at %s: %v", plan.Call(n), err)
+			}
+			if got := digestOf(t, a); got != want {
+				t.Fatalf("after a failure at %s the digest is another", plan.Call(n))
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if right < 2 { // only what the command itself reads is not tried again
+		t.Errorf("%d runs ended right at once", right)
+	}
+}
