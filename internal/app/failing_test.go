@@ -17,7 +17,7 @@ func TestWorkflowsSurviveFailures(t *testing.T) {
 	undisturbed := openThreeBatches(t)
 	runAll(t, undisturbed, "orders")
 	want := digestOf(t, undisturbed)
-	stride := 29
+	stride := 53
 	if testing.Short() {
 		stride = 97
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -124,7 +123,7 @@ func (c *caller) awaitArtifact(ctx context.Context, order string) (time.Duration
 	look := time.NewTicker(readEvery)
 	defer look.Stop()
 	for {
-		code, text, err := c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(order), http.NoBody)
+		code, text, err := c.artifact(ctx, order)
 		took := time.Since(acknowledged)
 		switch {
 		case err != nil:

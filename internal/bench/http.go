@@ -5,13 +5,9 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"bursar/internal/app"
@@ -19,60 +15,33 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// overHTTP brings the project up and reads the keys over several connections.
-func overHTTP(ctx context.Context, dir string, keys []string, connections int) (l Reads, err error) {
-	a, err := app.Open(ctx, dir, "bench", discard)
-	if err != nil {
-		return l, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	ready, ended := make(chan app.Up, 1), make(chan error, 1)
-	go func() { ended <- a.Up(serving, app.UpOptions{Ready: func(u app.Up) { ready <- u }}) }()
-	select {
-	case up := <-ready:
-		l, err = askAll(ctx, up, keys, connections)
-	case err := <-ended:
-		return l, err
-	}
-	stop()
-	return l, errors.Join(err, <-ended)
-}
-
-// askAll asks for all keys twice and measures the second time.
-func askAll(ctx context.Context, up app.Up, keys []string, connections int) (l Reads, err error) {
-	token, err := os.ReadFile(up.TokenFile)
-	if err != nil {
-		return l, fmt.Errorf("read API token: %w", err)
-	}
-	asker := &asker{
-		base: "http://" + up.Address + "/v1/pipelines/" + pipeline + "/artifacts?key=", token: "Bearer " + strings.TrimSpace(string(token)),
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}},
-	}
-	defer asker.client.CloseIdleConnections()
-	for range 2 {
-		if l, err = asker.all(ctx, keys, connections); err != nil {
-			return l, err
+// overHTTP brings the project up and reads the keys over several connections, twice; the second time is measured.
+func overHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
+	err = whileUp(ctx, dir, func(up app.Up) error {
+		c, err := newCaller(up, connections)
+		if err != nil {
+			return err
 		}
-	}
-	return l, nil
+		defer c.client.CloseIdleConnections()
+		for range 2 {
+			if r, err = c.readAll(ctx, keys, connections); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return r, err
 }
 
-type asker struct {
-	base, token string
-	client      *http.Client
-}
-
-func (a *asker) all(ctx context.Context, keys []string, connections int) (Reads, error) {
+func (c *caller) readAll(ctx context.Context, keys []string, connections int) (Reads, error) {
 	took := make([]time.Duration, len(keys))
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
-	for c := range connections {
+	for first := range connections {
 		group.Go(func() error {
-			for i := c; i < len(keys); i += connections {
+			for i := first; i < len(keys); i += connections {
 				at := time.Now()
-				if err := a.ask(ctx, keys[i]); err != nil {
+				if err := c.read(ctx, keys[i]); err != nil {
 					return err
 				}
 				took[i] = time.Since(at)
@@ -84,20 +53,14 @@ func (a *asker) all(ctx context.Context, keys []string, connections int) (Reads,
 	return readsOf(took, time.Since(began)), err
 }
 
-func (a *asker) ask(ctx context.Context, key string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base+url.QueryEscape(key), http.NoBody)
-	if err != nil {
-		return err
+func (c *caller) read(ctx context.Context, key string) error {
+	code, text, err := c.artifact(ctx, key)
+	if err == nil && (code != http.StatusOK || !bytes.Contains(text, []byte(key))) {
+		err = fmt.Errorf("ask for %s: %d %s", key, code, text)
 	}
-	r.Header.Set("Authorization", a.token)
-	answer, err := a.client.Do(r)
-	if err != nil {
-		return fmt.Errorf("ask for %s: %w", key, err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(key)) {
-		return fmt.Errorf("ask for %s: %s %s: %w", key, answer.Status, body, err)
-	}
-	return nil
+	return err
+}
+
+func (c *caller) artifact(ctx context.Context, key string) (code int, text []byte, err error) {
+	return c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(key), http.NoBody)
 }
