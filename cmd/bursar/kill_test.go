@@ -116,7 +116,7 @@ func (k *killed) do(c *auditor.Case, step auditor.Step) {
 		k.compare(got, k.model.Ingest(step.Files), disturbed)
 	case auditor.Run:
 		k.process(step.Do, "run")
-		k.model.Publish()
+		k.model.Publish(len(k.model.Batches))
 	case auditor.Grow:
 		k.model.Grow(step.Stream)
 		if err := auditor.Write(k.dir, step.Stream, c.Pipeline); err != nil {
@@ -127,7 +127,7 @@ func (k *killed) do(c *auditor.Case, step auditor.Step) {
 		k.model.Retry()
 	case auditor.Rebuild:
 		k.process(step.Do, "rebuild", c.Pipeline.Name)
-		k.model.Publish()
+		k.model.Publish(len(k.model.Batches))
 	}
 }
 
@@ -256,7 +256,7 @@ func updating(t *testing.T) *auditor.Case {
 			case auditor.Ingest:
 				fresh += m.Ingest(step.Files).Accepted
 			case auditor.Run:
-				m.Publish()
+				m.Publish(len(m.Batches))
 				runs, fresh = runs+1, 0
 			case auditor.Grow, auditor.Rebuild, auditor.Retry:
 				runs = -1000 // a longer story than is wanted here
