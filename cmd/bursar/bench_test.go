@@ -35,7 +35,7 @@ func TestBenchUsage(t *testing.T) {
 		t.Errorf("help says %s", help.out)
 	}
 	must(t, 2, "bench", "reconcile", "--events", "0")
-	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there are reconcile and intake") {
+	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there are reconcile, intake, freshness and get") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}
 }
