@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/shop"
 )
 
 // GetOptions of the benchmark get.
@@ -57,7 +58,7 @@ func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
 		return report, fmt.Errorf("make bench folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{Options: Options{State: o.Artifacts, Program: o.Program, Command: o.Command, Watch: o.Watch}, dir: dir}
+	b := &bench{Options: Options{State: o.Artifacts, Program: o.Program, Command: o.Command, Watch: o.Watch}, dir: dir, pipeline: shop.BenchPipeline()}
 	if err := b.prepare(ctx); err != nil {
 		return report, err
 	}
