@@ -162,7 +162,11 @@ func TestBacklogLimitsGroupBatches(t *testing.T) {
 			}
 			var got [][]uint64
 			for _, run := range runs {
-				got = append(got, run.Batches)
+				var batches []uint64
+				for _, b := range run.Batches {
+					batches = append(batches, b.Batch)
+				}
+				got = append(got, batches)
 			}
 			if !slices.EqualFunc(got, c.want, slices.Equal) {
 				t.Errorf("runs of %v, want %v", got, c.want)

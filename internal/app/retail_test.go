@@ -71,7 +71,7 @@ func retailSeed(t *testing.T) uint64 {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("seed %d: SEED=%d go test ./internal/app -run 'TestRetail'", seed, seed)
+	t.Logf("seed %d: SEED=%d go test ./internal/app -run '%s'", seed, seed, t.Name())
 	return seed
 }
 
@@ -110,8 +110,13 @@ func checkCounts(t *testing.T, got event.Result, rows int64) {
 
 func exported(t *testing.T, a *App) []byte {
 	t.Helper()
+	return exportOf(t, a, "invoices")
+}
+
+func exportOf(t *testing.T, a *App, pipeline string) []byte {
+	t.Helper()
 	var out bytes.Buffer
-	if _, err := a.Engine.Export(t.Context(), "invoices", &out); err != nil {
+	if _, err := a.Engine.Export(t.Context(), pipeline, &out); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

@@ -52,8 +52,8 @@ func (a *App) take(ctx context.Context, s *project.Stream, intake func() (event.
 func (a *App) keyColumns(stream string) []string {
 	var columns []string
 	for _, p := range a.Project.Pipelines {
-		if p.From == stream {
-			columns = append(columns, p.Key...)
+		if p.Folds(stream) {
+			columns = append(columns, p.KeyOf(stream)...)
 		}
 	}
 	return columns

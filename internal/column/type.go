@@ -108,6 +108,35 @@ func (t Type) SQL() string {
 	}
 }
 
+// Widen is the narrowest type that holds every value of both exactly: one of them, a wider integer, or a decimal with the
+// digits of each before and behind the mark. ok is false where there is none.
+func Widen(a, b Type) (t Type, ok bool) {
+	if a.Kind == b.Kind && a.Kind != Decimal {
+		return a, a.Kind != List
+	}
+	if a.Kind+b.Kind == Int+BigInt {
+		return Type{Kind: BigInt}, true
+	}
+	wholeA, okA := a.wholeDigits()
+	wholeB, okB := b.wholeDigits()
+	t = Type{Kind: Decimal, Scale: max(a.Scale, b.Scale)}
+	t.Precision = t.Scale + max(wholeA, wholeB)
+	return t, okA && okB && t.Precision <= 38
+}
+
+// wholeDigits is how many digits a number of the type has before its mark.
+func (t Type) wholeDigits() (digits int, ok bool) {
+	switch t.Kind {
+	case Int:
+		return 10, true
+	case BigInt:
+		return 19, true
+	case Decimal:
+		return t.Precision - t.Scale, true
+	}
+	return 0, false
+}
+
 // QuoteIdentifier quotes a name for SQL: column names may be SQL keywords.
 func QuoteIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`

@@ -75,16 +75,22 @@ func selectSQL(files object.Local, s *project.Stream, batches []Batch) string {
 		case was >= 0:
 			list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", name, f.Type.SQL(), name)
 		default:
-			list[i] = fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), name)
+			list[i] = nullSQL(f)
 		}
 	}
 	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])", strings.Join(list, ", "), strings.Join(paths, ", "))
 }
 
-func emptySQL(s *project.Stream) string {
-	var list []string
-	for _, f := range Fields(s) {
-		list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name)))
+func emptySQL(s *project.Stream) string { return noRows(Fields(s)) }
+
+func noRows(fields []column.Field) string {
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		list[i] = nullSQL(f)
 	}
 	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
+}
+
+func nullSQL(f column.Field) string {
+	return fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name))
 }

@@ -79,10 +79,14 @@ type bench struct {
 	plan *fold.Plan
 }
 
-func newBench(t *testing.T, stream, pipeline string) *bench {
+func newBench(t *testing.T, stream, pipeline string, sql ...string) *bench {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"bursar.yaml": "", "streams/events.yaml": stream, "pipelines/folded.yaml": pipeline} {
+	files := map[string]string{"bursar.yaml": "", "streams/events.yaml": stream, "pipelines/folded.yaml": pipeline}
+	for i := range sql {
+		files["pipelines/"+[]string{"reduce.sql", "merge.sql"}[i]] = sql[i]
+	}
+	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -100,10 +104,9 @@ func newBench(t *testing.T, stream, pipeline string) *bench {
 	if errs = append(errs, project.Check(t.Context(), p, s)...); len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	pipe, from := p.Pipelines[0], p.Streams[0]
-	types, _ := project.ArtifactTypes(t.Context(), pipe, from, s)
-	order, _ := project.IsOrder(t.Context(), pipe, from, s)
-	plan, err := fold.NewPlan(pipe, from, types, order)
+	events := p.Events(p.Pipelines[0])
+	shape, _ := project.Bind(t.Context(), p.Pipelines[0], events, s)
+	plan, err := fold.NewPlan(p.Pipelines[0], events, shape)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ type folded struct {
 	merge   []string // one expression over s (state, null where absent) and d (delta) for each column
 }
 
-func foldOf(f *project.Fold, s *project.Stream, t column.Type) folded {
+func foldOf(f *project.Fold, e *project.Events, t column.Type) folded {
 	switch f.Kind {
 	case project.Count:
 		return counted(f, t)
@@ -26,9 +26,9 @@ func foldOf(f *project.Fold, s *project.Stream, t column.Type) folded {
 	case project.Min, project.Max:
 		return extreme(f, t)
 	case project.First, project.Last:
-		return picked(f, s, t)
+		return picked(f, e, t)
 	default:
-		return listed(f, s)
+		return listed(f, e)
 	}
 }
 
@@ -66,12 +66,12 @@ func extreme(f *project.Fold, t column.Type) folded {
 
 // picked keeps the value with what orders it: first and last are the least and greatest by the ordering columns, and
 // ties are broken by the event id, so no two events are equal.
-func picked(f *project.Fold, s *project.Stream, t column.Type) folded {
+func picked(f *project.Fold, e *project.Events, t column.Type) folded {
 	aggregate, wins := "arg_max", ">"
 	if f.Kind == project.First {
 		aggregate, wins = "arg_min", "<"
 	}
-	order := orderOf(f, s)
+	order := orderOf(f, e)
 	value := fmt.Sprintf("(%s\n)", f.SQL())
 	packed := []string{"'v': " + value}
 	for i, o := range order {
@@ -103,15 +103,15 @@ func picked(f *project.Fold, s *project.Stream, t column.Type) folded {
 }
 
 // listed keeps elements as structs of the ordering columns and the listed ones, sorted, the last Keep of them.
-func listed(f *project.Fold, s *project.Stream) folded {
-	order := orderOf(f, s)
+func listed(f *project.Fold, e *project.Events) folded {
+	order := orderOf(f, e)
 	fields := slices.Clone(order)
 	items := make([]int, len(f.Items))
 	for i, name := range f.Items {
 		items[i] = slices.IndexFunc(fields, func(x orderColumn) bool { return x.Name == name })
 		if items[i] < 0 {
 			items[i] = len(fields)
-			fields = append(fields, orderColumn{Field: column.Field{Name: name, Type: s.Column(name).Type}})
+			fields = append(fields, orderColumn{Field: column.Field{Name: name, Type: e.Column(name).Type}})
 		}
 	}
 	t := column.Type{Kind: column.List}
@@ -158,18 +158,28 @@ type orderColumn struct {
 	nullable bool
 }
 
-// orderOf is a fold's total order: the declared columns, then the event id.
-func orderOf(f *project.Fold, s *project.Stream) []orderColumn {
+// orderOf is a fold's total order: the declared columns, then the stream where there are several, then the event id.
+// What is ordered by already is not repeated.
+func orderOf(f *project.Fold, e *project.Events) []orderColumn {
 	var order []orderColumn
-	for _, name := range append(slices.Clone(f.By), s.IDColumns()...) {
-		if slices.ContainsFunc(order, func(o orderColumn) bool { return o.Name == name }) {
-			continue
+	names := slices.Clone(f.By)
+	if e.Several() {
+		names = append(names, project.StreamColumn)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(order, func(o orderColumn) bool { return o.Name == name }) {
+			c := e.Column(name)
+			order = append(order, orderColumn{Field: column.Field{Name: name, Type: c.Type}, nullable: c.Optional})
 		}
-		o := orderColumn{Field: column.Field{Name: name, Type: column.Type{Kind: column.String}}}
-		if c := s.Column(name); c != nil {
-			o.Type, o.nullable = c.Type, c.Optional
+	}
+	for _, id := range e.IDs {
+		known := true
+		for _, own := range id.Of {
+			known = known && slices.Contains(f.By, own)
 		}
-		order = append(order, o)
+		if !known {
+			order = append(order, orderColumn{Field: column.Field{Name: id.Name, Type: id.Type}, nullable: id.Optional})
+		}
 	}
 	return order
 }

@@ -1,15 +1,13 @@
-// Package fold turns a pipeline's declared folds into the SQL of reduce and merge. It owns the layout of deltas and
-// records and guarantees that both are insensitive to the order and grouping of events (rule 6). It runs no SQL.
+// Package fold turns a pipeline's declared folds, or the SQL files in their place, into the SQL of reduce and merge. It owns the layout of deltas and
+// records and guarantees that declared folds are insensitive to the order and grouping of events (rule 6). It runs no SQL.
 //
 // A delta and a record start with the key, then the hidden column _events (how many events are folded in), then the
 // fold columns with the hidden columns that order them; a record goes on with the `is` columns.
 package fold
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/project"
@@ -35,7 +33,7 @@ type Conserved struct {
 // Plan is all that the steps of a run need to know of a pipeline.
 type Plan struct {
 	Pipeline *project.Pipeline
-	Stream   *project.Stream
+	Events   *project.Events
 	Key      []column.Field
 	Record   []Column       // what follows the key in a record
 	Delta    []column.Field // what follows the key in a delta
@@ -47,33 +45,39 @@ type Plan struct {
 	order []string // of the `is` columns
 }
 
-// NewPlan compiles a checked pipeline. types are its artifact columns in declared order, and order the names of its `is`
-// columns in an order in which they can be computed.
-func NewPlan(p *project.Pipeline, s *project.Stream, types []column.Field, order []string) (*Plan, error) {
-	plan := &Plan{Pipeline: p, Stream: s, order: order}
-	for _, name := range p.Key {
-		c := s.Column(name)
-		if c == nil {
-			return nil, fmt.Errorf("plan pipeline %s: no key column %s in stream %s", p.Name, name, s.Name)
-		}
-		plan.Key = append(plan.Key, column.Field{Name: name, Type: c.Type, Required: true})
+// NewPlan compiles a checked pipeline over its events, of the shape that binding has found.
+func NewPlan(p *project.Pipeline, e *project.Events, shape project.Shape) (*Plan, error) {
+	plan := &Plan{Pipeline: p, Events: e, order: shape.Order}
+	for _, k := range e.Key {
+		plan.Key = append(plan.Key, k.Field)
 	}
 	folds := make([]folded, 0, len(p.Artifact))
 	for i := range p.Artifact {
-		if p.Artifact[i].Kind != project.Is {
-			folds = append(folds, foldOf(&p.Artifact[i], s, types[i].Type))
+		switch f := &p.Artifact[i]; f.Kind {
+		case project.Is:
+		case project.Typed:
+			folds = append(folds, folded{columns: []column.Field{{Name: f.Name, Type: shape.Types[i].Type}}})
+		default:
+			folds = append(folds, foldOf(f, e, shape.Types[i].Type))
 		}
 	}
-	plan.layout(folds, types)
+	plan.layout(folds, shape.Types)
 	if err := plan.conserve(); err != nil {
 		return nil, err
 	}
-	plan.Reduce = reduceSQL(plan, folds)
-	plan.Merge = mergeSQL(plan, folds)
+	if plan.Custom() {
+		plan.Delta = append(plan.Delta[:1], shape.Delta...)
+		plan.Reduce, plan.Merge = customReduce(plan), customMerge(plan)
+	} else {
+		plan.Reduce, plan.Merge = reduceSQL(plan, folds), mergeSQL(plan, folds)
+	}
 	plan.Old = fmt.Sprintf("SELECT %s FROM state WHERE %s IS NOT NULL",
 		join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()), column.QuoteIdentifier(EventCount))
 	return plan, nil
 }
+
+// Custom reports whether SQL files of the project's own make the columns.
+func (plan *Plan) Custom() bool { return plan.Pipeline.Reduce != nil }
 
 // layout lists the columns of deltas and records in their order.
 func (plan *Plan) layout(folds []folded, types []column.Field) {
@@ -93,20 +97,20 @@ func (plan *Plan) layout(folds []folded, types []column.Field) {
 	}
 }
 
-// conserve binds each declared conserve entry to the scale and group of its control total.
+// conserve binds each declared conserve entry to the scale and group of its control total, which are the same in every
+// stream that has it.
 func (plan *Plan) conserve() error {
 	for _, c := range plan.Pipeline.Conserve {
-		total := plan.Stream.Total(c.Total)
-		if total == nil {
-			return fmt.Errorf("plan pipeline %s: no total %s in stream %s", plan.Pipeline.Name, c.Total, plan.Stream.Name)
+		streams := plan.Events.Totals(c.Total)
+		if len(streams) == 0 {
+			return fmt.Errorf("plan pipeline %s: no total %s in its streams", plan.Pipeline.Name, c.Total)
 		}
-		group := -1
-		for i, k := range plan.Key {
-			if total.By != "" && k.Name == total.By {
-				group = i
-			}
+		s := streams[0]
+		total, group := s.Total(c.Total), -1
+		if total.By != "" {
+			group = slices.Index(plan.Pipeline.KeyOf(s.Name), total.By)
 		}
-		plan.Conserve = append(plan.Conserve, Conserved{Total: c.Total, Group: group, Type: plan.Stream.TotalType(total)})
+		plan.Conserve = append(plan.Conserve, Conserved{Total: c.Total, Group: group, Type: s.TotalType(total)})
 	}
 	return nil
 }
@@ -134,33 +138,3 @@ func (plan *Plan) Output() []column.Field {
 
 // RecordFields is the fields of a record after the key.
 func (plan *Plan) RecordFields() []column.Field { return plan.Output()[:len(plan.Record)] }
-
-// Fingerprint digests every definition that a stored record depends on, by column: a generation built with one set of
-// fingerprints cannot be carried on with another.
-func (plan *Plan) Fingerprint() map[string]string {
-	prints := map[string]string{"key": digest(plan.Key), "from": digest(plan.Stream.Name), "identity": digest(plan.Stream.ID)}
-	record := map[string]column.Type{}
-	for _, c := range plan.Record {
-		record[c.Name] = c.Type
-	}
-	for i := range plan.Pipeline.Artifact {
-		f := plan.Pipeline.Artifact[i]
-		f.Line = 0
-		prints["artifact."+f.Name] = digest([]any{f, record[f.Name]})
-	}
-	columns := make([]string, len(plan.Pipeline.Artifact))
-	for i, f := range plan.Pipeline.Artifact {
-		columns[i] = f.Name
-	}
-	prints["order of columns"] = digest(columns)
-	return prints
-}
-
-func digest(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("bug: digest definition: %v", err)) // plain structs always marshal
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
-}

@@ -5,12 +5,15 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 )
 
 // reduceSQL folds events to one delta row a key. Hash aggregation has no order, so the rows are sorted by key.
 func reduceSQL(plan *Plan, folds []folded) string {
-	key := quoted(plan.Key)
-	list := append([]string{}, key...)
+	var list, key []string
+	for _, k := range plan.Events.Key {
+		key, list = append(key, column.QuoteIdentifier(k.Event)), append(list, keySQL(k))
+	}
 	list = append(list, "count(*) AS "+column.QuoteIdentifier(EventCount))
 	for _, f := range folds {
 		for i, c := range f.columns {
@@ -18,6 +21,14 @@ func reduceSQL(plan *Plan, folds []folded) string {
 		}
 	}
 	return fmt.Sprintf("SELECT %s\nFROM events GROUP BY %s ORDER BY %s", strings.Join(list, ",\n  "), strings.Join(key, ", "), strings.Join(key, ", "))
+}
+
+// keySQL is a key column of the events by its name in artifacts.
+func keySQL(k project.KeyColumn) string {
+	if k.Event == k.Name {
+		return column.QuoteIdentifier(k.Name)
+	}
+	return column.QuoteIdentifier(k.Event) + " AS " + column.QuoteIdentifier(k.Name)
 }
 
 // Aligned is the column of the merge's result that says whether delta and state stood at the same key.
@@ -34,18 +45,28 @@ func mergeSQL(plan *Plan, folds []folded) string {
 			list = append(list, named(f.merge[i], c))
 		}
 	}
+	list = append(list, plan.aligned()+" AS "+Aligned)
+	sql := plan.Computed(fmt.Sprintf("SELECT %s\nFROM delta AS d POSITIONAL JOIN state AS s", strings.Join(list, ",\n  ")))
+	return plan.output(sql, "")
+}
+
+// aligned says of a row of the delta (d) and one of the state (s) that they stand at the same key, or the state at none.
+func (plan *Plan) aligned() string {
 	same := make([]string, len(plan.Key))
 	for i, k := range quoted(plan.Key) {
 		same[i] = fmt.Sprintf("s.%s = d.%s", k, k)
 	}
-	list = append(list, fmt.Sprintf("d.%s IS NOT NULL AND (s.%s IS NULL OR (%s)) AS %s", column.QuoteIdentifier(EventCount),
-		column.QuoteIdentifier(EventCount), strings.Join(same, " AND "), Aligned))
-	sql := plan.Computed(fmt.Sprintf("SELECT %s\nFROM delta AS d POSITIONAL JOIN state AS s", strings.Join(list, ",\n  ")))
+	return fmt.Sprintf("d.%s IS NOT NULL AND (s.%s IS NULL OR (%s))", column.QuoteIdentifier(EventCount),
+		column.QuoteIdentifier(EventCount), strings.Join(same, " AND "))
+}
+
+// output is the merge's columns out of a SELECT that has the record's.
+func (plan *Plan) output(from, order string) string {
 	out := quoted(plan.Key)
 	for _, c := range plan.Record {
 		out = append(out, column.QuoteIdentifier(c.Name))
 	}
-	return fmt.Sprintf("SELECT %s\nFROM (%s)", join(out, plan.conserveSQL(), []string{Aligned}), sql)
+	return fmt.Sprintf("SELECT %s\nFROM (%s)%s", join(out, plan.conserveSQL(), []string{Aligned}), from, order)
 }
 
 // Computed is a SELECT that adds the `is` columns to another one's result, each over those before it.

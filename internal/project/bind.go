@@ -5,6 +5,7 @@ package project
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
@@ -16,6 +17,9 @@ type Binder interface {
 	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind.
 	// consistentOnly refuses functions whose result can change between calls (rule 6).
 	Bind(ctx context.Context, columns []column.Field, expr string, consistentOnly bool) (column.Type, error)
+	// Select returns the columns of one SELECT over the named tables and nothing else, and the line of each in the text,
+	// or an error telling what does not bind; an error with a method Line() int tells where.
+	Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error)
 }
 
 // Check binds every expression of a read project and reports what does not bind or fit, sorted by file and line.
@@ -29,8 +33,8 @@ func Check(ctx context.Context, p *Project, b Binder) []Error {
 		}
 	}
 	for _, l := range p.Pipelines {
-		if s := p.Stream(l.From); !l.broken && s != nil && !s.broken {
-			errs = append(errs, bindPipeline(ctx, l, s, b)...)
+		if e := p.Events(l); !l.broken && e != nil && !slices.ContainsFunc(e.Streams, func(s *Stream) bool { return s.broken }) {
+			errs = append(errs, bindPipeline(ctx, l, e, b)...)
 		}
 	}
 	sortErrors(errs)
@@ -40,7 +44,8 @@ func Check(ctx context.Context, p *Project, b Binder) []Error {
 // binding binds the expressions of one file.
 type binding struct {
 	*source
-	typeOf func(columns []column.Field, expr string, consistentOnly bool) (column.Type, error)
+	typeOf   func(columns []column.Field, expr string, consistentOnly bool) (column.Type, error)
+	selectOf func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
 }
 
 func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
@@ -48,6 +53,9 @@ func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
 		source: &source{path: file, lines: at},
 		typeOf: func(columns []column.Field, expr string, consistentOnly bool) (column.Type, error) {
 			return b.Bind(ctx, columns, expr, consistentOnly)
+		},
+		selectOf: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
+			return b.Select(ctx, tables, sql)
 		},
 	}
 }
@@ -90,24 +98,25 @@ func fits(declared, got column.Type) bool {
 	}
 }
 
-func bindPipeline(ctx context.Context, p *Pipeline, s *Stream, b Binder) []Error {
+func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error {
 	src := newBinding(ctx, p.File, p.lines, b)
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		src.where("artifact."+f.Name+".where", s.Types(), f.Where, true)
+		src.where("artifact."+f.Name+".where", e.Types(), f.Where, true)
 	}
-	made := src.artifact(p, s)
+	made, errs := Bind(ctx, p, e, b)
+	src.errs = append(src.errs, errs...)
 	if len(src.errs) > 0 {
 		return src.errs
 	}
-	src.where("exceptions.where", append(p.KeyTypes(s), made.types...), p.Exceptions.Where, false)
-	for _, t := range made.types {
+	src.where("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, false)
+	for _, t := range made.Types {
 		if t.Name == p.Exceptions.Since && !isKind(t.Type, moments...) {
 			src.failAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", brief(t.Name), t.Type)
 		}
 	}
 	for _, c := range p.Conserve {
-		t, ok := src.bind("conserve."+c.Total, made.types, c.Expr, true)
+		t, ok := src.bind("conserve."+c.Total, made.Types, c.Expr, true)
 		if ok && !isKind(t, numbers...) {
 			src.failAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
 		}

@@ -71,10 +71,9 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestArtifactTypes(t *testing.T) {
+func TestShape(t *testing.T) {
 	t.Parallel()
 	project := goodProject(t)
-	s := project.Streams[0]
 	p, errs := parsePipeline("pipelines/orders.yaml", []byte(`pipeline: orders
 from: payments
 key: order_id
@@ -90,10 +89,10 @@ artifact:
   lines: {list: [event_id, amount], by: occurred_at, keep: 5}
 `), project)
 	wantErrors(t, errs)
-	types, errs := ArtifactTypes(t.Context(), p, s, fakeBinder{})
+	made, errs := Bind(t.Context(), p, project.Events(p), fakeBinder{})
 	wantErrors(t, errs)
 	var got []string
-	for _, n := range types {
+	for _, n := range made.Types {
 		got = append(got, n.Name+" "+n.Type.String())
 	}
 	want := []string{
@@ -103,10 +102,8 @@ artifact:
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	order, errs := IsOrder(t.Context(), p, s, fakeBinder{})
-	wantErrors(t, errs)
-	if !reflect.DeepEqual(order, []string{"twice", "label"}) {
-		t.Errorf("order is %q", order)
+	if !reflect.DeepEqual(made.Order, []string{"twice", "label"}) {
+		t.Errorf("order is %q", made.Order)
 	}
 }
 
@@ -124,4 +121,8 @@ type refusingBinder struct{}
 
 func (refusingBinder) Bind(context.Context, []column.Field, string, bool) (column.Type, error) {
 	return column.Type{}, context.Canceled
+}
+
+func (refusingBinder) Select(context.Context, map[string][]column.Field, string) ([]column.Field, []int, error) {
+	return nil, nil, context.Canceled
 }

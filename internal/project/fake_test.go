@@ -51,6 +51,29 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, c
 	return fakeArithmetic(body, used), nil
 }
 
+// Select knows "SELECT name type, …", each column on a line of its own: the first line is line 1.
+func (fakeBinder) Select(_ context.Context, tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
+	var fields []column.Field
+	var lines []int
+	for i, line := range strings.Split(strings.TrimPrefix(sql, "SELECT "), "\n") {
+		name, typ, found := strings.Cut(strings.Trim(line, " ,"), " ")
+		t, err := column.ParseType(typ)
+		if !found || err != nil {
+			return nil, nil, &fakeSelectError{i + 1, fmt.Sprintf("cannot read %q over %d tables", line, len(tables))}
+		}
+		fields, lines = append(fields, column.Field{Name: name, Type: t}), append(lines, i+1)
+	}
+	return fields, lines, nil
+}
+
+type fakeSelectError struct {
+	line    int
+	message string
+}
+
+func (e *fakeSelectError) Error() string { return e.message }
+func (e *fakeSelectError) Line() int     { return e.line }
+
 func fakeArithmetic(body string, used []column.Type) column.Type {
 	if len(used) == 1 && namePattern.MatchString(strings.Trim(body, `"`)) {
 		return used[0]

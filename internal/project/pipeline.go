@@ -1,17 +1,25 @@
-// The declared pipeline: how a stream's events become artifacts.
+// The declared pipeline: how events become artifacts.
 
 package project
 
-import "bursar/internal/column"
+import (
+	"slices"
+
+	"bursar/internal/column"
+)
 
 // Pipeline is one declared pipeline: how events become artifacts.
 type Pipeline struct {
 	Name       string
 	File       string // path of the pipeline file, as errors name it
 	Line       int
-	From       string // the stream it folds
-	Key        []string
-	Artifact   []Fold // in declared order: the artifact's columns
+	From       []string            // the streams it folds, as declared
+	Listed     bool                // `from` is a list: events have a column that names their stream
+	Key        []string            // the key columns of artifacts: those of the first stream
+	Keys       map[string][]string // the key columns of each stream; nil where all have Key
+	Reduce     *SQLFile            // makes deltas in place of the folds; nil with folds
+	Merge      *SQLFile            // brings deltas and states together; nil with folds
+	Artifact   []Fold              // in declared order: the artifact's columns
 	Exceptions Exceptions
 	Conserve   []Conserve
 	Backlog    Backlog
@@ -34,6 +42,7 @@ const (
 	Last   FoldKind = "last"
 	ListOf FoldKind = "list"
 	Is     FoldKind = "is"
+	Typed  FoldKind = "type" // made by the SQL files
 )
 
 // Fold is one artifact column.
@@ -41,11 +50,18 @@ type Fold struct {
 	Name  string
 	Line  int
 	Kind  FoldKind
-	Expr  string   // what is summed, compared, picked, or (Is) computed from other artifact columns; empty for count and list
-	Items []string // list: the columns of an element
-	By    []string // first, last, list: the ordering columns
-	Keep  int      // list: how many of the last are kept; 0 is all
-	Where string   // SQL over the stream's columns; empty takes every event
+	Expr  string      // what is summed, compared, picked, or (Is) computed from other artifact columns; empty for count and list
+	Items []string    // list: the columns of an element
+	By    []string    // first, last, list: the ordering columns
+	Keep  int         // list: how many of the last are kept; 0 is all
+	Where string      // SQL over the events' columns; empty takes every event
+	Type  column.Type `json:",omitzero"` // Typed: what it is declared as
+}
+
+// SQLFile is SQL that a project declares in a file of its own: one SELECT.
+type SQLFile struct {
+	File string // as errors name it
+	Text string
 }
 
 // Exceptions says which artifacts are open items. Where is SQL over the artifact columns,
@@ -56,7 +72,7 @@ type Exceptions struct {
 	Line  int
 }
 
-// Conserve binds a control total of the stream to the artifact expression that must move by exactly it (rule 4).
+// Conserve binds a control total of the streams to the artifact expression that must move by exactly it (rule 4).
 type Conserve struct {
 	Total string
 	Expr  string
@@ -82,14 +98,16 @@ func (p *Pipeline) Fold(name string) *Fold {
 	return nil
 }
 
-// KeyTypes is the name and type of each key column; every one must be a column of s.
-func (p *Pipeline) KeyTypes(s *Stream) []column.Field {
-	types := make([]column.Field, len(p.Key))
-	for i, name := range p.Key {
-		types[i] = column.Field{Name: name, Type: s.Column(name).Type}
+// KeyOf is the key columns of one of the streams, each in the place of the artifact's.
+func (p *Pipeline) KeyOf(stream string) []string {
+	if p.Keys != nil {
+		return p.Keys[stream]
 	}
-	return types
+	return p.Key
 }
+
+// Folds reports whether the pipeline takes in a stream.
+func (p *Pipeline) Folds(stream string) bool { return slices.Contains(p.From, stream) }
 
 // SQL is the expression of a fold as SQL. A bare column name is quoted, because names may be SQL keywords;
 // the expression of an Is column is SQL already.

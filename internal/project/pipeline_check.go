@@ -11,28 +11,106 @@ import (
 // check reports names that lead nowhere.
 func (p *Pipeline) check(src *source, project *Project) {
 	p.checkNames(src)
-	s := project.Stream(p.From)
-	if s == nil && p.From != "" {
-		names := make([]string, len(project.Streams))
-		for i, other := range project.Streams {
-			names[i] = other.Name
-		}
-		src.failAt("from", "no stream %s%s", brief(p.From), didYouMean(nearest(p.From, names)))
-	}
-	if s == nil || len(s.Columns) == 0 { // a stream that could not be read is reported in its own file
+	if !p.checkFrom(src, project) { // a stream that could not be read is reported in its own file
 		return
 	}
-	for i, name := range p.Key {
-		path := item("key", i)
+	streams := project.streamsOf(p)
+	p.checkColumns(src, streams)
+	for _, name := range p.From {
+		p.checkKey(src, project.Stream(name))
+	}
+	p.checkKeyTypes(src, project)
+	events := &Events{Columns: p.columns(streams), Streams: streams}
+	for i := range p.Artifact {
+		p.Artifact[i].check(src, events)
+	}
+	for _, c := range p.Conserve {
+		p.checkConserve(src, events, c)
+	}
+}
+
+// checkFrom reports streams that are not there; ok is true when all are and have columns.
+func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
+	names := make([]string, len(project.Streams))
+	for i, other := range project.Streams {
+		names[i] = other.Name
+	}
+	ok = len(p.From) > 0
+	for i, name := range p.From {
+		s := project.Stream(name)
+		if s == nil {
+			src.failAt(item("from", i), "no stream %s%s", brief(name), didYouMean(nearest(name, names)))
+		}
+		ok = ok && s != nil && len(s.Columns) > 0
+	}
+	return ok
+}
+
+// checkColumns reports columns of one name whose types no type holds both of.
+func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
+	seen := map[string]*Column{}
+	of := map[string]*Stream{}
+	for _, s := range streams {
+		for i := range s.Columns {
+			c := &s.Columns[i]
+			if p.Listed && c.Name == StreamColumn {
+				src.failAt("from", "stream %s has a column %s of its own (%s:%d), which names the stream where `from` is a list: give it another name and say `from: %s`",
+					s.Name, brief(c.Name), s.File, c.Line, c.Name)
+			}
+			first := seen[c.Name]
+			if first == nil {
+				seen[c.Name], of[c.Name] = c, s
+				continue
+			}
+			together, ok := column.Widen(first.Type, c.Type)
+			if first.Type.Kind == 0 || c.Type.Kind == 0 {
+				continue // which has been reported
+			}
+			if !ok {
+				src.failAt("from", "column %s is %s in %s:%d and %s in %s:%d: columns of one name must have one type",
+					brief(c.Name), first.Type, of[c.Name].File, first.Line, c.Type, s.File, c.Line)
+				continue
+			}
+			seen[c.Name] = &Column{Name: c.Name, Line: first.Line, Type: together}
+		}
+	}
+}
+
+// checkKey reports what is wrong with the key columns of one stream.
+func (p *Pipeline) checkKey(src *source, s *Stream) {
+	for i, name := range p.KeyOf(s.Name) {
+		path := p.keyPath(s.Name, i)
 		if c := s.reference(src, path, name); c != nil {
 			s.checkIdentifying(src, path, "key", c)
 		}
 	}
-	for i := range p.Artifact {
-		p.Artifact[i].check(src, s)
+}
+
+// keyPath is where a key column of a stream stands.
+func (p *Pipeline) keyPath(stream string, i int) string {
+	if p.Keys == nil {
+		return item("key", i)
 	}
-	for _, c := range p.Conserve {
-		p.checkConserve(src, s, c)
+	return item("key."+stream, i)
+}
+
+// checkKeyTypes reports key columns that stand for each other and whose types no type holds both of. Those of one name
+// are reported as any column is.
+func (p *Pipeline) checkKeyTypes(src *source, project *Project) {
+	first := project.Stream(p.From[0])
+	for i, name := range p.Key {
+		a := first.Column(name)
+		for _, stream := range p.From[1:] {
+			own, s := p.KeyOf(stream), project.Stream(stream)
+			if a == nil || i >= len(own) || own[i] == name || s.Column(own[i]) == nil {
+				continue
+			}
+			b := s.Column(own[i])
+			if _, ok := column.Widen(a.Type, b.Type); !ok && a.Type.Kind != 0 && b.Type.Kind != 0 {
+				src.failAt(p.keyPath(stream, i), "key columns must have one type: %s is %s in %s:%d and %s is %s in %s:%d",
+					brief(a.Name), a.Type, first.File, a.Line, brief(b.Name), b.Type, s.File, b.Line)
+			}
+		}
 	}
 }
 
@@ -50,37 +128,60 @@ func (p *Pipeline) checkNames(src *source) {
 	}
 }
 
-func (f *Fold) check(src *source, s *Stream) {
+func (f *Fold) check(src *source, e *Events) {
 	path := "artifact." + f.Name
 	if f.Kind != Is && namePattern.MatchString(f.Expr) {
-		s.reference(src, path+"."+string(f.Kind), f.Expr)
+		e.reference(src, path+"."+string(f.Kind), f.Expr)
 	}
 	for i, name := range f.Items {
-		s.reference(src, item(path+".list", i), name)
+		e.reference(src, item(path+".list", i), name)
 	}
 	for i, name := range f.By {
-		c := s.reference(src, item(path+".by", i), name)
+		c := e.reference(src, item(path+".by", i), name)
 		if c != nil && c.Type.Kind == column.JSON {
 			src.failAt(item(path+".by", i), "`by` column %s is json, which has no order", brief(name))
 		}
 	}
 }
 
-// checkConserve keeps rule 4 checkable: a total per group can be compared only if the key tells the group.
-func (p *Pipeline) checkConserve(src *source, s *Stream, c Conserve) {
+// checkConserve keeps rule 4 checkable: the totals of a name add up over the streams, and one per group can be compared
+// only if the key tells the group.
+func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
 	path := "conserve." + c.Total
-	t := s.Total(c.Total)
-	switch {
-	case t == nil && len(s.Totals) == 0:
-		src.failAt(path, "no total %s: stream %s declares no totals", brief(c.Total), s.Name)
-	case t == nil:
-		names := make([]string, len(s.Totals))
-		for i := range s.Totals {
-			names[i] = s.Totals[i].Name
-		}
-		src.failAt(path, "no total %s in stream %s%s", brief(c.Total), s.Name, didYouMean(nearest(c.Total, names)))
-	case t.By != "" && len(p.Key) > 0 && !slices.Contains(p.Key, t.By):
-		src.failAt(path, "total %s is summed by %s, which is not in the key: add it to the key, or declare a total without `by`",
-			brief(c.Total), brief(t.By))
+	streams := e.Totals(c.Total)
+	if len(streams) == 0 {
+		p.noTotal(src, e, path, c.Total)
+		return
 	}
+	first := streams[0].Total(c.Total)
+	for _, s := range streams {
+		t := s.Total(c.Total)
+		place := slices.Index(p.KeyOf(s.Name), t.By)
+		measure, of := s.Column(t.Sum), streams[0].Column(first.Sum)
+		switch {
+		case t.By != "" && len(p.Key) > 0 && place < 0:
+			src.failAt(path, "total %s is summed by %s, which is not in the key: add it to the key, or declare a total without `by`",
+				brief(c.Total), brief(t.By))
+		case (t.By == "") != (first.By == "") || place != slices.Index(p.KeyOf(streams[0].Name), first.By):
+			src.failAt(path, "total %s is grouped otherwise in %s:%d than in %s:%d: totals of one name add up only in the same groups",
+				brief(c.Total), s.File, t.Line, streams[0].File, first.Line)
+		case measure != nil && of != nil && measure.Type.Scale != of.Type.Scale:
+			src.failAt(path, "total %s has %d decimals in %s:%d and %d in %s:%d: totals of one name add up only with the same",
+				brief(c.Total), measure.Type.Scale, s.File, t.Line, of.Type.Scale, streams[0].File, first.Line)
+		}
+	}
+}
+
+func (p *Pipeline) noTotal(src *source, e *Events, path, name string) {
+	var names []string
+	for _, s := range e.Streams {
+		for i := range s.Totals {
+			names = append(names, s.Totals[i].Name)
+		}
+	}
+	if len(names) == 0 {
+		src.failAt(path, "no total %s: %s declares no totals", brief(name), e.names())
+		return
+	}
+	src.failAt(path, "no total %s in %s%s", brief(name), e.names(), didYouMean(nearest(name, names)))
 }

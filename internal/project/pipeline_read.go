@@ -16,19 +16,19 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
 		"reduce", "merge", "partitions")
 	p := &Pipeline{Name: o.nameFromFile("pipeline"), File: file, lines: src.lines}
-	for _, key := range []string{"reduce", "merge"} {
-		if o.has(key) {
-			o.fail(key, "is not supported by this version")
-		}
-	}
 	if root != nil || len(src.errs) == 0 {
 		o.require("pipeline", "from", "key", "artifact")
 	}
 	p.Line = src.lines.at("pipeline")
-	p.From, p.Key = readPipelineFrom(o), readKey(o)
+	p.From = o.texts("from")
+	p.Listed = o.has("from") && o.values["from"].Kind == yaml.SequenceNode
+	p.readKey(o)
+	p.readSQL(o, project.Dir)
 	artifact := o.named("artifact")
 	for _, name := range artifact.keys {
-		p.Artifact = append(p.Artifact, readFold(artifact, name))
+		f := readFold(artifact, name)
+		p.checkMaker(o, &f)
+		p.Artifact = append(p.Artifact, f)
 	}
 	p.readRest(o)
 	p.check(src, project)
@@ -36,24 +36,27 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	return p, src.errs
 }
 
-func readPipelineFrom(o section) string {
-	streams := o.texts("from")
-	if len(streams) > 1 {
-		o.fail("from", "with more than one stream is not supported by this version")
-		return ""
+// readKey reads the key: the same columns in every stream, or each stream's own.
+func (p *Pipeline) readKey(o section) {
+	if n := o.values["key"]; n == nil || n.Kind != yaml.MappingNode {
+		p.Key = o.texts("key")
+		return
 	}
-	if len(streams) == 0 {
-		return ""
+	if len(p.From) == 0 {
+		return // which has been reported
 	}
-	return streams[0]
-}
-
-func readKey(o section) []string {
-	if n := o.values["key"]; n != nil && n.Kind == yaml.MappingNode {
-		o.fail("key", "per stream is not supported by this version: give a column or a list of columns")
-		return nil
+	keys := o.sub("key", p.From...)
+	p.Keys = map[string][]string{}
+	for _, stream := range p.From {
+		p.Keys[stream] = keys.texts(stream)
 	}
-	return o.texts("key")
+	keys.require(p.From...)
+	p.Key = p.Keys[p.From[0]]
+	for _, stream := range p.From[1:] {
+		if n := len(p.Keys[stream]); n > 0 && len(p.Key) > 0 && n != len(p.Key) {
+			keys.fail(stream, "has %d key columns and %s has %d: they stand for each other", n, brief(p.From[0]), len(p.Key))
+		}
+	}
 }
 
 func (p *Pipeline) readRest(o section) {
@@ -91,11 +94,12 @@ var foldKeys = []struct {
 	{kind: Last, by: true, where: true},
 	{kind: ListOf, by: true, keep: true, where: true},
 	{kind: Is},
+	{kind: Typed},
 }
 
 // readFold reads one artifact column; its kind is empty if none is declared right.
 func readFold(artifact section, name string) Fold {
-	known := []string{"by", "keep", "where", "type"}
+	known := []string{"by", "keep", "where"}
 	for _, k := range foldKeys {
 		known = append(known, string(k.kind))
 	}
@@ -112,6 +116,8 @@ func readFold(artifact section, name string) Fold {
 		}
 	case ListOf:
 		f.Items = o.texts(string(ListOf))
+	case Typed:
+		f.Type = readType(o)
 	default:
 		f.Expr = o.expression(string(f.Kind))
 	}
@@ -120,10 +126,6 @@ func readFold(artifact section, name string) Fold {
 }
 
 func foldKind(o section) FoldKind {
-	if o.has("type") {
-		o.fail("type", "belongs to columns that SQL files make, which are not supported by this version")
-		return ""
-	}
 	var kind FoldKind
 	for _, k := range foldKeys {
 		switch {
@@ -135,7 +137,7 @@ func foldKind(o section) FoldKind {
 		}
 	}
 	if kind == "" && o.values != nil && len(o.meant) == 0 {
-		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is", o.title())
+		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is; type where SQL files make it", o.title())
 	}
 	return kind
 }
@@ -155,7 +157,7 @@ func refuseBeside(o section, kind FoldKind) {
 			o.fail("keep", "belongs to list only")
 		}
 		if o.has("where") && !k.where {
-			o.fail("where", "cannot stand beside `is`: write CASE WHEN in the expression")
+			o.fail("where", "cannot stand beside `%s`: write CASE WHEN in the expression", kind)
 		}
 	}
 }

@@ -10,66 +10,64 @@ import (
 	"bursar/internal/column"
 )
 
-// ArtifactTypes is the name and type of every artifact column, in declared order: count is bigint, a sum is bigint or
-// decimal(38, scale), list is a list of its items, any other has the type of its expression. Columns with an error
+// Shape is what can be said of a pipeline's columns once its SQL is bound.
+type Shape struct {
+	Types []column.Field // the artifact's columns, in declared order
+	Order []string       // the `is` columns, each after all it is computed from
+	Delta []column.Field // what reduce's SQL file gives after the key; nil with folds
+}
+
+// Bind finds the shape of a pipeline over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a
+// list of its items, a typed column has its type, any other the type of its expression. Columns with an error
 // have kind 0.
-func ArtifactTypes(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]column.Field, []Error) {
+func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (Shape, []Error) {
 	src := newBinding(ctx, p.File, p.lines, b)
-	made := src.artifact(p, s)
-	return made.types, src.errs
+	made := src.artifact(p, e)
+	if len(src.errs) == 0 && p.Reduce != nil {
+		src.sqlFiles(p, e, &made)
+	}
+	return made, src.errs
 }
 
-// IsOrder is the names of the `is` columns, each after all it is computed from. It binds as ArtifactTypes does and
-// reports the same errors.
-func IsOrder(ctx context.Context, p *Pipeline, s *Stream, b Binder) ([]string, []Error) {
-	src := newBinding(ctx, p.File, p.lines, b)
-	made := src.artifact(p, s)
-	return made.order, src.errs
-}
-
-// shape is what can be said of a pipeline's artifact columns.
-type shape struct {
-	types []column.Field // in declared order
-	order []string       // the bound `is` columns in the order of their making
-}
-
-func (src *binding) artifact(p *Pipeline, s *Stream) shape {
-	made := shape{types: make([]column.Field, len(p.Artifact))}
-	known := p.KeyTypes(s)
+func (src *binding) artifact(p *Pipeline, e *Events) Shape {
+	made := Shape{Types: make([]column.Field, len(p.Artifact))}
+	known := e.KeyTypes()
 	var unknown, waiting []string
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		made.types[i].Name = f.Name
+		made.Types[i].Name = f.Name
 		if f.Kind == Is {
 			waiting = append(waiting, f.Name)
 			continue
 		}
-		t, ok := src.fold(f, s)
+		t, ok := src.fold(f, e)
 		if !ok {
 			unknown = append(unknown, f.Name)
 			continue
 		}
-		made.types[i].Type = t
-		known = append(known, made.types[i])
+		made.Types[i].Type = t
+		known = append(known, made.Types[i])
 	}
 	src.computeAll(p, &made, known, waiting, unknown)
 	return made
 }
 
 // fold is the type of a column that is folded from events.
-func (src *binding) fold(f *Fold, s *Stream) (column.Type, bool) {
+func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
 	switch f.Kind {
+	case Typed:
+		return f.Type, true
 	case Count:
 		return column.Type{Kind: column.BigInt}, true
 	case ListOf:
 		t := column.Type{Kind: column.List}
 		for _, name := range f.Items {
-			t.Fields = append(t.Fields, column.Field{Name: name, Type: s.Column(name).Type})
+			t.Fields = append(t.Fields, column.Field{Name: name, Type: e.Column(name).Type})
 		}
 		return t, true
 	}
 	path := "artifact." + f.Name + "." + string(f.Kind)
-	t, ok := src.operand(path, f, s)
+	t, ok := src.operand(path, f, e)
 	switch {
 	case !ok:
 		return t, false
@@ -83,11 +81,11 @@ func (src *binding) fold(f *Fold, s *Stream) (column.Type, bool) {
 }
 
 // operand is the type of what is folded. A column's own type is taken as declared: json travels as text in SQL.
-func (src *binding) operand(path string, f *Fold, s *Stream) (column.Type, bool) {
-	if c := s.Column(f.Expr); c != nil {
+func (src *binding) operand(path string, f *Fold, e *Events) (column.Type, bool) {
+	if c := e.Column(f.Expr); c != nil {
 		return c.Type, true
 	}
-	return src.bind(path, s.Types(), f.SQL(), true)
+	return src.bind(path, e.Types(), f.SQL(), true)
 }
 
 // sum is wide enough that a decimal sum overflows rather than loses digits (rule 2).
@@ -103,7 +101,7 @@ func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 }
 
 // computeAll binds the `is` columns in rounds: what binds over the columns known so far is known in the next round.
-func (src *binding) computeAll(p *Pipeline, made *shape, known []column.Field, waiting, unknown []string) {
+func (src *binding) computeAll(p *Pipeline, made *Shape, known []column.Field, waiting, unknown []string) {
 	for progress := true; progress && len(waiting) > 0; {
 		progress = false
 		var next []string
@@ -114,10 +112,10 @@ func (src *binding) computeAll(p *Pipeline, made *shape, known []column.Field, w
 				continue
 			}
 			progress = true
-			made.order = append(made.order, name)
-			at := slices.IndexFunc(made.types, func(n column.Field) bool { return n.Name == name })
-			made.types[at].Type = t
-			known = append(known, made.types[at])
+			made.Order = append(made.Order, name)
+			at := slices.IndexFunc(made.Types, func(n column.Field) bool { return n.Name == name })
+			made.Types[at].Type = t
+			known = append(known, made.Types[at])
 		}
 		waiting = next
 	}

@@ -72,16 +72,15 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 		return nil, err
 	}
 	defer session.Close()
-	s := e.Project.Stream(p.From)
-	types, errs := project.ArtifactTypes(ctx, p, s, session)
+	events := e.Project.Events(p)
+	if events == nil {
+		return nil, &NotFoundError{"a stream or key column of pipeline " + pipeline}
+	}
+	shape, errs := project.Bind(ctx, p, events, session)
 	if len(errs) > 0 {
 		return nil, failure.Wrap(failure.Data, errs[0])
 	}
-	order, errs := project.IsOrder(ctx, p, s, session)
-	if len(errs) > 0 {
-		return nil, failure.Wrap(failure.Data, errs[0])
-	}
-	plan, err := fold.NewPlan(p, s, types, order)
+	plan, err := fold.NewPlan(p, events, shape)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return nil
 	})
 	if err != nil {
-		return share, err
+		return share, plan.Explain(err)
 	}
 	before := newMovement(plan)
 	err = session.Query(ctx, plan.Old, func(chunk []column.Vector) error {

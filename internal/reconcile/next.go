@@ -11,7 +11,6 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
-	"bursar/internal/project"
 )
 
 // Next returns the pipeline's oldest run numbered above after that is not published yet, or fixes the batches of a new
@@ -88,47 +87,14 @@ func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextR
 		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, after + 1})
 		return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, err
 	}
-	sealed, err := event.Sealed(tx, plan.Stream.Name)
-	if err != nil || sealed == g.Taken {
-		return NextResult{}, err
-	}
 	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Steps: map[string]StepRecord{}}
-	if err := group(tx, plan, &run, g.Taken, sealed); err != nil {
+	taken, err := group(tx, plan, &run, g.Taken)
+	if err != nil || len(run.Batches) == 0 {
 		return NextResult{}, err
 	}
-	g.Runs, g.Taken = run.Run, run.Batches[len(run.Batches)-1]
+	g.Runs, g.Taken = run.Run, taken
 	if err := tx.Put(runKey(run.ref()), run); err != nil {
 		return NextResult{}, err
 	}
 	return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, tx.Put(generationKey(g.Pipeline, g.Generation), g)
-}
-
-// group takes batches in order up to the backlog's limits; one batch is always taken.
-func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken, sealed uint64) error {
-	limits := plan.Pipeline.Backlog
-	for number := taken + 1; number <= sealed; number++ {
-		batch, err := event.GetBatch(tx, plan.Stream.Name, number)
-		if err != nil {
-			return err
-		}
-		full := len(run.Batches) >= limits.MaxBatches || run.Events+batch.Accepted > limits.MaxEvents
-		if full && len(run.Batches) > 0 {
-			break
-		}
-		run.Batches = append(run.Batches, number)
-		run.Events += batch.Accepted
-		if err := run.Totals.Add(conserved(plan.Pipeline, batch.TotalsNow(plan.Stream))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// conserved keeps the totals that the pipeline conserves.
-func conserved(p *project.Pipeline, totals event.Totals) event.Totals {
-	kept := event.Totals{}
-	for _, c := range p.Conserve {
-		kept[c.Total] = totals[c.Total]
-	}
-	return kept
 }

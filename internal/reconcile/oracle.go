@@ -37,10 +37,10 @@ type eventAt struct {
 func newOracle(plan *fold.Plan) *oracle {
 	o := &oracle{plan: plan, raw: map[string]int{}, events: map[string][]eventAt{}}
 	var list []string
-	for _, k := range plan.Key {
-		list = append(list, "e."+column.QuoteIdentifier(k.Name))
+	for _, k := range plan.Events.Key {
+		list = append(list, "e."+column.QuoteIdentifier(k.Event))
 	}
-	for _, f := range event.Fields(plan.Stream) {
+	for _, f := range event.FoldedFields(plan.Events) {
 		o.raw[f.Name] = len(list)
 		list = append(list, "e."+column.QuoteIdentifier(f.Name))
 	}
@@ -62,8 +62,17 @@ func newOracle(plan *fold.Plan) *oracle {
 		}
 		list = append(list, where, value)
 	}
-	o.sql = fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample USING (%s)", strings.Join(list, ",\n"), fold.Names(plan.Key))
+	o.sql = fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s", strings.Join(list, ",\n"), sampled(plan))
 	return o
+}
+
+// sampled joins events and the sample of keys.
+func sampled(plan *fold.Plan) string {
+	same := make([]string, len(plan.Events.Key))
+	for i, k := range plan.Events.Key {
+		same[i] = fmt.Sprintf("e.%s = sample.%s", column.QuoteIdentifier(k.Event), column.QuoteIdentifier(k.Name))
+	}
+	return strings.Join(same, " AND ")
 }
 
 // position finds a record's column.
@@ -148,9 +157,16 @@ func (o *oracle) order(f project.Fold, value int, a, b eventAt) int {
 	}
 }
 
-// byOrder compares by the declared columns, then by the event id.
+// byOrder compares by the declared columns, then by the stream, then by the event id.
 func (o *oracle) byOrder(f project.Fold, a, b eventAt) int {
-	for _, name := range append(slices.Clone(f.By), o.plan.Stream.IDColumns()...) {
+	names := slices.Clone(f.By)
+	if o.plan.Events.Several() {
+		names = append(names, project.StreamColumn)
+	}
+	for _, id := range o.plan.Events.IDs {
+		names = append(names, id.Name)
+	}
+	for _, name := range names {
 		at := o.raw[name]
 		if c := column.Compare(&a.rows[at], a.i, &b.rows[at], b.i); c != 0 {
 			return c
@@ -208,7 +224,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 		return "", err
 	}
 	session, err := v.views(ctx, map[string]string{
-		"events": event.ViewSQL(v.Objects, v.plan.Stream, v.batches),
+		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
 		"sample": "SELECT * FROM read_parquet(" + duck.Literal(sample) + ")",
 	})
 	if err != nil {

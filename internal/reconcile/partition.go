@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/fold"
+	"bursar/internal/project"
 )
 
 // Partitioned says whether a step is split by key. Publishing is one transaction.
@@ -119,9 +121,13 @@ func forgetShares(tx catalog.Tx, ref RunRef) error {
 
 // partitionSQL keeps the events of one of so many partitions. Which one a key is in may depend on the version of DuckDB: what
 // partitions of different versions make of a run does not balance, and is made again (rule 4).
-func partitionSQL(events string, key []column.Field, partition, partitions int) string {
+func partitionSQL(events string, key []project.KeyColumn, partition, partitions int) string {
 	if partitions == 1 {
 		return events
 	}
-	return fmt.Sprintf("SELECT * FROM (%s) WHERE hash(%s) %% %d = %d", events, fold.Names(key), partitions, partition)
+	names := make([]string, len(key))
+	for i, k := range key {
+		names[i] = column.QuoteIdentifier(k.Event)
+	}
+	return fmt.Sprintf("SELECT * FROM (%s) WHERE hash(%s) %% %d = %d", events, strings.Join(names, ", "), partitions, partition)
 }

@@ -17,7 +17,7 @@ type Generation struct {
 	Pipeline    string            `json:"pipeline"`
 	Generation  uint64            `json:"generation"`
 	Fingerprint map[string]string `json:"fingerprint"` // of each definition its records depend on
-	Taken       uint64            `json:"taken"`       // the last batch that is in a run
+	Taken       Taken             `json:"taken"`       // the last batch of each stream that is in a run
 	Runs        uint64            `json:"runs"`        // the last run that has a number
 	Published   uint64            `json:"published"`   // the last run that readers see
 	Artifacts   int64             `json:"artifacts"`
@@ -29,7 +29,7 @@ type Run struct {
 	Pipeline   string                `json:"pipeline"`
 	Generation uint64                `json:"generation"`
 	Run        uint64                `json:"run"`
-	Batches    []uint64              `json:"batches"` // fixed when the run gets its number
+	Batches    []BatchRef            `json:"batches"` // fixed when the run gets its number
 	Events     int64                 `json:"events"`
 	Totals     event.Totals          `json:"totals"` // of the batches: what conserve entries must move by
 	Steps      map[string]StepRecord `json:"steps"`
@@ -188,11 +188,14 @@ func (e *Engine) Current(ctx context.Context, pipeline string) (g Generation, er
 
 // batchesOf reads the manifests of a run's batches.
 func (e *Engine) batchesOf(ctx context.Context, run *Run) (batches []event.Batch, err error) {
-	stream := e.Project.Pipeline(run.Pipeline).From
+	only := e.Project.Pipeline(run.Pipeline).From[0]
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
-		for _, number := range run.Batches {
-			b, err := event.GetBatch(tx, stream, number)
+		for _, ref := range run.Batches {
+			if ref.Stream == "" {
+				ref.Stream = only
+			}
+			b, err := event.GetBatch(tx, ref.Stream, ref.Batch)
 			if err != nil {
 				return err
 			}

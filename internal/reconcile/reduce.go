@@ -20,7 +20,7 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	if err != nil {
 		return share, err
 	}
-	events := partitionSQL(event.ViewSQL(e.Objects, plan.Stream, batches), plan.Key, partition, run.Partitions)
+	events := partitionSQL(event.FoldedSQL(e.Objects, plan.Events, batches), plan.Events.Key, partition, run.Partitions)
 	session, err := e.views(ctx, map[string]string{"events": events})
 	if err != nil {
 		return share, err
@@ -38,7 +38,7 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	})
 	if err != nil {
 		out.abort()
-		return share, err
+		return share, plan.Explain(err)
 	}
 	share.Objects, err = out.finish()
 	share.Rows = out.total

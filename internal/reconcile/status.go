@@ -46,22 +46,31 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	if g.Published > 0 {
 		s.Watermark = &g.Watermark
 	}
-	waiting := g.Taken
 	if g.Runs > g.Published {
 		s.Unfinished = g.Runs
-		run, err := e.run(ctx, RunRef{pipeline, g.Generation, g.Runs})
-		if err != nil {
-			return s, err
-		}
-		waiting = run.Batches[0] - 1
 	}
-	batches, err := event.Batches(ctx, e.Catalog, e.Project.Pipeline(pipeline).From, waiting)
+	runs, err := e.Runs(ctx, pipeline, g.Generation, g.Published)
 	if err != nil {
 		return s, err
 	}
-	for _, b := range batches {
-		s.Backlog.Batches++
-		s.Backlog.Events += b.Accepted
+	taken := g.Taken
+	for i := range runs {
+		taken = taken.before(runs[i].Batches)
+	}
+	streams := e.Project.Pipeline(pipeline).From
+	for _, stream := range streams {
+		last := taken[stream]
+		if len(streams) == 1 {
+			last = taken[""]
+		}
+		batches, err := event.Batches(ctx, e.Catalog, stream, last)
+		if err != nil {
+			return s, err
+		}
+		for _, b := range batches {
+			s.Backlog.Batches++
+			s.Backlog.Events += b.Accepted
+		}
 	}
 	return s, nil
 }

@@ -132,7 +132,10 @@ func publish(tx catalog.Tx, run *Run, watermark time.Time) error {
 	if g.Published+1 != run.Run {
 		return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
 	}
-	g.Published, g.Artifacts, g.Watermark = run.Run, g.Artifacts+run.Created, watermark
+	g.Published, g.Artifacts = run.Run, g.Artifacts+run.Created
+	if watermark.After(g.Watermark) { // a batch of another stream that took longer to seal may be older
+		g.Watermark = watermark
+	}
 	return tx.Put(key, g)
 }
 

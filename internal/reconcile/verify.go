@@ -34,11 +34,13 @@ type verification struct {
 	runs    []Run         // published
 	batches []event.Batch // in the published runs
 	sample  int
+	seed    uint64 // of the random groupings
 	out     Verified
 }
 
 // Verify proves rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index
-// entry against the record it points to, and a sample of keys recomputed from their events by an independent path.
+// entry against the record it points to, and a sample of keys recomputed from their events by an independent path, or,
+// where SQL files make them, folded in other groupings.
 func (e *Engine) Verify(ctx context.Context, pipeline string, sample int) (Verified, error) {
 	q, err := e.reading(ctx, pipeline)
 	if err != nil {
@@ -46,7 +48,11 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, sample int) (Verif
 	}
 	defer q.done()
 	plan, g := q.plan, q.g
-	v := &verification{Engine: e, plan: plan, g: g, sample: sample, out: Verified{OK: true}}
+	v := &verification{Engine: e, plan: plan, g: g, sample: sample, seed: uint64(e.Now().UnixMilli()) % 1_000_000, out: Verified{OK: true}}
+	sampled := v.checkSample
+	if plan.Custom() {
+		sampled = v.checkRegrouped
+	}
 	checks := []struct {
 		name   string
 		totals bool
@@ -59,7 +65,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, sample int) (Verif
 		{"parts", false, v.checkParts},
 		{"index", false, v.checkIndex},
 		{"artifact totals", true, v.checkArtifactTotals},
-		{"recomputed sample", false, v.checkSample},
+		{"recomputed sample", false, sampled},
 	}
 	for _, c := range checks {
 		detail, err := c.check(ctx)
@@ -84,16 +90,16 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	next := uint64(1)
+	next := Taken{}
 	for i, run := range runs {
 		if run.Run != uint64(i+1) {
 			return "", fmt.Errorf("run %d stands where run %d belongs", run.Run, i+1)
 		}
 		for _, batch := range run.Batches {
-			if batch != next {
-				return "", fmt.Errorf("run %d takes batch %d where batch %d is due: a batch is in two runs or in none", run.Run, batch, next)
+			if due := next[batch.Stream] + 1; batch.Batch != due {
+				return "", fmt.Errorf("run %d takes batch %d where batch %d is due%s: a batch is in two runs or in none", run.Run, batch.Batch, due, ofStream(batch))
 			}
-			next++
+			next[batch.Stream]++
 		}
 		for _, step := range StepNames {
 			if _, done := run.Steps[step]; !done && run.Run <= v.g.Published {
@@ -115,6 +121,13 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s, %s, each batch in one run", many(len(v.runs), "run"), many(len(v.batches), "batch")), nil
 }
 
+func ofStream(b BatchRef) string {
+	if b.Stream == "" {
+		return ""
+	}
+	return " of " + b.Stream
+}
+
 // checkRunTotals proves that what each run moved by is what its batches hold, and that rows are accounted for.
 func (v *verification) checkRunTotals(context.Context) (string, error) {
 	at := 0
@@ -124,10 +137,10 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 			b := v.batches[at]
 			at++
 			if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
-				return "", fmt.Errorf("batch %d: %d rows are not %d accepted + %d quarantined + %d duplicates", b.Batch, b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
+				return "", fmt.Errorf("batch %d of %s: %d rows are not %d accepted + %d quarantined + %d duplicates", b.Batch, b.Stream, b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
 			}
 			events += b.Accepted
-			if err := totals.Add(conserved(v.plan.Pipeline, b.TotalsNow(v.plan.Stream))); err != nil {
+			if err := totals.Add(conserved(v.plan, &b)); err != nil {
 				return "", err
 			}
 		}
@@ -136,7 +149,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 		}
 		for name, groups := range totals {
 			for group, sum := range groups {
-				if event.Rescale(run.Totals[name][group], v.plan.Stream.TotalType(v.plan.Stream.Total(name)).Scale) != sum {
+				if event.Rescale(run.Totals[name][group], v.scale(name)) != sum {
 					return "", fmt.Errorf("run %d moved %s %s by %s, its batches hold %s", run.Run, name, group, run.Totals[name][group], sum)
 				}
 			}
@@ -148,6 +161,16 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 	return fmt.Sprintf("%s: events and control totals are those of the batches", many(len(v.runs), "run")), nil
 }
 
+// scale is how many decimals a conserved total has.
+func (v *verification) scale(total string) int {
+	for _, c := range v.plan.Conserve {
+		if c.Total == total {
+			return c.Type.Scale
+		}
+	}
+	return 0
+}
+
 // checkBatchObjects proves that the batches' objects are, byte by byte, as they were sealed.
 func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 	objects := 0
@@ -157,7 +180,7 @@ func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 			all = append(all, *b.Quarantine)
 		}
 		if err := checkObjects(ctx, v.Objects, all); err != nil {
-			return "", fmt.Errorf("batch %d: %w", b.Batch, err)
+			return "", fmt.Errorf("batch %d of %s: %w", b.Batch, b.Stream, err)
 		}
 		objects += len(all)
 	}
@@ -178,7 +201,7 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 	events := int64(0)
 	for _, b := range v.batches {
 		if err := v.recount(ctx, b); err != nil {
-			return "", fmt.Errorf("batch %d: %w", b.Batch, err)
+			return "", fmt.Errorf("batch %d of %s: %w", b.Batch, b.Stream, err)
 		}
 		events += b.Accepted
 	}
@@ -186,8 +209,9 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 }
 
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
-	count := event.NewRecount(v.plan.Stream)
-	session, err := v.views(ctx, map[string]string{"events": event.ViewSQL(v.Objects, v.plan.Stream, []event.Batch{b})})
+	stream := v.plan.Events.Stream(b.Stream)
+	count := event.NewRecount(stream)
+	session, err := v.views(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,163 @@
+package duck
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bursar/internal/column"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+)
+
+// SelectError says why a SELECT is refused, and where.
+type SelectError struct {
+	Message string
+	At      int // the line in its text, from 1; 0 is unknown
+}
+
+func (e *SelectError) Error() string { return e.Message }
+
+// Line is where the fault stands.
+func (e *SelectError) Line() int { return e.At }
+
+// Select returns the columns of one SELECT over the named tables without running it, and the line of the text that each
+// stands in. It refuses other statements, more than one, every other table or table function (files are tables to
+// DuckDB), samples, floating point results, and functions whose result can change between two calls (rule 6).
+func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
+	tree, err := s.parseSelect(ctx, sql)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.checkSelect(ctx, tree, tables, sql); err != nil {
+		return nil, nil, err
+	}
+	other := Session{db: s.db}
+	if duckdb.Connect(s.db, &other.conn) != duckdb.StateSuccess { // its temporary views end with it
+		return nil, nil, errors.New("open duckdb: no connection")
+	}
+	defer duckdb.Disconnect(&other.conn)
+	for name, columns := range tables {
+		if err := other.exec(ctx, "CREATE TEMP VIEW "+column.QuoteIdentifier(name)+" AS "+emptySQL(columns)); err != nil {
+			return nil, nil, fmt.Errorf("bind over %s: %w", name, err)
+		}
+	}
+	return other.describe(sql, tree.lines(sql))
+}
+
+func emptySQL(columns []column.Field) string {
+	nulls := make([]string, len(columns))
+	for i, c := range columns {
+		nulls[i] = fmt.Sprintf("NULL::%s AS %s", c.Type.SQL(), column.QuoteIdentifier(c.Name))
+	}
+	return "SELECT " + strings.Join(nulls, ", ") + " WHERE false"
+}
+
+var lineOf = regexp.MustCompile(`\n+LINE (\d+):`)
+
+// describe prepares a statement and reads the names and types of its columns.
+func (s *Session) describe(sql string, lines []int) ([]column.Field, []int, error) {
+	var stmt duckdb.PreparedStatement
+	defer duckdb.DestroyPrepare(&stmt)
+	if duckdb.Prepare(s.conn, sql, &stmt) != duckdb.StateSuccess {
+		message := duckdb.PrepareError(stmt)
+		refusal := &SelectError{Message: message}
+		if m := lineOf.FindStringSubmatchIndex(message); m != nil {
+			refusal.At, _ = strconv.Atoi(message[m[2]:m[3]])
+			refusal.Message = message[:m[0]]
+		}
+		return nil, nil, refusal
+	}
+	if duckdb.NParams(stmt) > 0 {
+		return nil, nil, &SelectError{Message: "parameters are not allowed"}
+	}
+	columns := make([]column.Field, duckdb.PreparedStatementColumnCount(stmt))
+	if len(lines) != len(columns) { // a * stands for several
+		lines = slices.Repeat([]int{1}, len(columns))
+	}
+	for i := range columns {
+		at := duckdb.IdxT(i)
+		logical := duckdb.PreparedStatementColumnLogicalType(stmt, at)
+		t, err := typeOf(logical)
+		duckdb.DestroyLogicalType(&logical)
+		name := duckdb.PreparedStatementColumnName(stmt, at)
+		if err != nil {
+			return nil, nil, &SelectError{Message: fmt.Sprintf("column %s: %v", name, err), At: lines[i]}
+		}
+		columns[i] = column.Field{Name: name, Type: t}
+	}
+	return columns, lines, nil
+}
+
+// selectTree is a SELECT as DuckDB's parser serialises it.
+type selectTree map[string]any
+
+// parseSelect parses one SELECT.
+func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, error) {
+	var text []byte
+	err := s.Query(ctx, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
+		text = slices.Clone(rows[0].Text(0))
+		return nil
+	})
+	if err != nil {
+		return nil, &SelectError{Message: firstLine(err.Error())}
+	}
+	var parsed struct {
+		Error      bool         `json:"error"`
+		Message    string       `json:"error_message"`
+		Position   json.Number  `json:"position"`
+		Statements []selectTree `json:"statements"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&parsed); err != nil {
+		return nil, fmt.Errorf("read parse tree: %w", err)
+	}
+	switch {
+	case parsed.Error && parsed.Position != "":
+		return nil, &SelectError{Message: firstLine(parsed.Message), At: lineAt(sql, parsed.Position)}
+	case parsed.Error && strings.Contains(parsed.Message, "Only SELECT"):
+		return nil, &SelectError{Message: "it must be one SELECT statement: nothing else is run", At: 1}
+	case parsed.Error:
+		return nil, &SelectError{Message: firstLine(parsed.Message), At: 1}
+	case len(parsed.Statements) != 1:
+		return nil, &SelectError{Message: fmt.Sprintf("it must be one SELECT statement; these are %d", len(parsed.Statements)), At: 1}
+	}
+	return parsed.Statements[0], nil
+}
+
+// lines is the line of each column of the result, as far as the SELECT lists them.
+func (t selectTree) lines(sql string) []int {
+	node, _ := t["node"].(map[string]any)
+	list, _ := node["select_list"].([]any)
+	lines := make([]int, len(list))
+	for i, item := range list {
+		lines[i] = nodeLine(item, sql)
+	}
+	return lines
+}
+
+// nodeLine is the line that a node of the tree stands in.
+func nodeLine(node any, sql string) int {
+	if fields, ok := node.(map[string]any); ok {
+		if at, ok := fields["query_location"].(json.Number); ok {
+			return lineAt(sql, at)
+		}
+	}
+	return 1
+}
+
+// lineAt is the line of a byte of a text, or the first for what is no place in it.
+func lineAt(sql string, at json.Number) int {
+	n, err := strconv.Atoi(at.String())
+	if err != nil || n < 0 || n > len(sql) {
+		return 1
+	}
+	return 1 + strings.Count(sql[:n], "\n")
+}

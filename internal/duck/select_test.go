@@ -1,0 +1,99 @@
+package duck_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+)
+
+func TestSelect(t *testing.T) {
+	t.Parallel()
+	s := open(t, duck.Options{Threads: 1})
+	tables := map[string][]column.Field{
+		"delta": {{Name: "order", Type: column.Type{Kind: column.String}}, {Name: "n", Type: column.Type{Kind: column.BigInt}}},
+		"state": {
+			{Name: "order", Type: column.Type{Kind: column.String}},
+			{Name: "user", Type: column.Type{Kind: column.String}},
+			{Name: "amount", Type: column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}},
+		},
+	}
+	for _, c := range []struct {
+		sql, want, fails string
+		line             int
+	}{
+		{sql: "SELECT \"order\",\n  sum(n) AS n\nFROM delta GROUP BY ALL", want: "order string 1, n decimal(38,0) 2"},
+		{sql: "SELECT * FROM delta -- no more;\n;\n-- at all", want: "order string 1, n bigint 1"},
+		{sql: "WITH x AS (SELECT * FROM state)\nSELECT x.amount\nFROM x JOIN main.delta USING (\"order\")", fails: `table "delta" is refused: only delta and state can be read`, line: 3},
+		{sql: "WITH x AS (SELECT * FROM state)\nSELECT x.amount, \"user\"\nFROM x JOIN delta USING (\"order\")", want: "amount decimal(18,2) 2, user string 2"},
+		{sql: "SELECT list({a: n})\n AS l, (SELECT max(amount) FROM state) AS m FROM delta", want: "l list(a bigint) 1, m decimal(18,2) 2"},
+		{sql: "SELECT u.x FROM (SELECT unnest([1, 2]) AS x) u, range(3)", want: "x int 1"},
+		{sql: "", fails: "must be one SELECT", line: 1},
+		{sql: "-- nothing", fails: "must be one SELECT", line: 1},
+		{sql: "SELECT 1;\nSELECT 2", fails: "these are 2", line: 1},
+		{sql: "SELECT 1; DROP TABLE x", fails: "must be one SELECT", line: 1},
+		{sql: "ATTACH 'x.db'", fails: "must be one SELECT", line: 1},
+		{sql: "COPY delta TO 'x.csv'", fails: "must be one SELECT", line: 1},
+		{sql: "CREATE TABLE x AS SELECT 1", fails: "must be one SELECT", line: 1},
+		{sql: "PRAGMA version", fails: "", line: 1},
+		{sql: "SELECT 1\n\nFORM x y", fails: "syntax error", line: 3},
+		{sql: "SELECT n,\n  nosuch\nFROM delta", fails: `"nosuch" not found`, line: 2},
+		{sql: "SELECT\n n FROM nosuch", fails: `table "nosuch" is refused`, line: 2},
+		{sql: "SELECT *\nFROM 'x.parquet'", fails: `table "x.parquet" is refused`, line: 2},
+		{sql: "SELECT *\nFROM read_csv('/etc/passwd')", fails: "table function read_csv() is refused", line: 2},
+		{sql: "SELECT * FROM delta WHERE n IN (\nSELECT size FROM read_text('/etc/passwd'))", fails: "read_text() is refused", line: 2},
+		{sql: "SELECT * FROM query('SELECT 1')", fails: "query() is refused", line: 1},
+		{sql: "SELECT * FROM duckdb_settings()", fails: "duckdb_settings() is refused", line: 1},
+		{sql: "SELECT * FROM information_schema.tables", fails: `table "tables" is refused`, line: 1},
+		{sql: "SELECT n,\n random() AS r FROM delta", fails: "random() is refused", line: 2},
+		{sql: "SELECT n FROM delta\nORDER BY uuid()", fails: "uuid() is refused", line: 2},
+		{sql: "SELECT current_date AS d", fails: "current_date is refused", line: 1},
+		{sql: "SELECT n FROM delta\nUSING SAMPLE 3", fails: "a sample is refused", line: 1},
+		{sql: "SELECT n FROM delta TABLESAMPLE 3%", fails: "a sample is refused", line: 1},
+		{sql: "SELECT n,\n avg(n) AS mean\nFROM delta GROUP BY n", fails: "column mean: a binary floating point result is refused", line: 2},
+		{sql: "SELECT [n] AS l FROM delta", fails: "column l: a list of plain values", line: 1},
+		{sql: "SELECT $1 AS x", fails: "parameters", line: 0},
+	} {
+		fields, lines, err := s.Select(t.Context(), tables, c.sql)
+		if c.want != "" {
+			var got []string
+			for i, f := range fields {
+				got = append(got, fmt.Sprintf("%s %s %d", f.Name, f.Type, lines[i]))
+			}
+			if text := strings.Join(got, ", "); err != nil || text != c.want {
+				t.Errorf("%s\ngot %s, %v\nwant %s", c.sql, text, err, c.want)
+			}
+			continue
+		}
+		var refused *duck.SelectError
+		if !errors.As(err, &refused) || !strings.Contains(refused.Message, c.fails) || refused.Line() != c.line {
+			t.Errorf("%s\ngot %+v\nwant line %d, %q", c.sql, err, c.line, c.fails)
+		}
+	}
+}
+
+// FuzzSelect holds that whatever passes reads nothing but its table: it is run where there is nothing else.
+func FuzzSelect(f *testing.F) {
+	for _, sql := range []string{"SELECT a FROM t", "SELECT 1; SELECT 2", "WITH x AS (FROM t) FROM x", "SELECT $$;$$ FROM 'x'", "FROM t PIVOT (sum(a) FOR a IN (1))"} {
+		f.Add(sql)
+	}
+	tables := map[string][]column.Field{"t": {{Name: "a", Type: column.Type{Kind: column.Int}}}}
+	f.Fuzz(func(t *testing.T, sql string) {
+		s, err := duck.Open(duck.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		fields, lines, err := s.Select(t.Context(), tables, sql)
+		if err == nil && (len(fields) == 0 || len(fields) != len(lines)) {
+			t.Fatalf("%d columns, %d lines of %q", len(fields), len(lines), sql)
+		}
+		var refused *duck.SelectError
+		if errors.As(err, &refused) && (refused.Message == "" || refused.Line() < 0 || refused.Line() > 1+strings.Count(sql, "\n")) {
+			t.Fatalf("%+v of %q", refused, sql)
+		}
+	})
+}

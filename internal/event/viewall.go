@@ -1,0 +1,89 @@
+package event
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// FoldedFields are the columns of FoldedSQL: those of the events, then what their ids and keys lie in and the source,
+// hidden.
+func FoldedFields(e *project.Events) []column.Field {
+	var fields []column.Field
+	add := func(f column.Field) {
+		if !slices.ContainsFunc(fields, func(x column.Field) bool { return x.Name == f.Name }) {
+			fields = append(fields, f)
+		}
+	}
+	for _, c := range e.Columns {
+		add(column.Field{Name: c.Name, Type: c.Type, Required: !c.Optional})
+	}
+	for _, id := range e.IDs {
+		add(column.Field{Name: id.Name, Type: id.Type, Required: !id.Optional})
+	}
+	for _, k := range e.Key {
+		add(column.Field{Name: k.Event, Type: k.Type, Required: true})
+	}
+	add(column.Field{Name: FileColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
+	add(column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
+	return fields
+}
+
+// FoldedSQL is a SELECT over the events of batches of any of the streams, as the one table that a pipeline folds.
+func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
+	fields := FoldedFields(e)
+	var selects []string
+	for _, s := range e.Streams {
+		var own []Batch
+		for _, b := range batches {
+			if b.Stream == s.Name {
+				own = append(own, b)
+			}
+		}
+		if len(own) == 0 {
+			continue
+		}
+		list := make([]string, len(fields))
+		for i, f := range fields {
+			list[i] = foldedColumn(e, s, f)
+		}
+		selects = append(selects, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), ViewSQL(files, s, own)))
+	}
+	if len(selects) == 0 {
+		return noRows(fields)
+	}
+	return strings.Join(selects, "\nUNION ALL\n")
+}
+
+// foldedColumn is a column of the one table in the terms of a stream's own: null where it has none.
+func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
+	own := ""
+	switch {
+	case f.Name == project.StreamColumn && s.Column(f.Name) == nil:
+		return duck.Literal(s.Name) + " AS " + column.QuoteIdentifier(f.Name)
+	case f.Name == FileColumn, f.Name == RowColumn, s.Column(f.Name) != nil:
+		own = f.Name
+	}
+	for _, id := range e.IDs {
+		if id.Name == f.Name {
+			own = id.Of[s.Name]
+		}
+	}
+	for _, k := range e.Key {
+		if k.Event == f.Name {
+			own = k.Of[s.Name]
+		}
+	}
+	switch {
+	case own == "":
+		return nullSQL(f)
+	case own == f.Name && (s.Column(own) == nil || s.Column(own).Type.String() == f.Type.String()):
+		return column.QuoteIdentifier(own)
+	}
+	return fmt.Sprintf("CAST(%s AS %s) AS %s", column.QuoteIdentifier(own), f.Type.SQL(), column.QuoteIdentifier(f.Name))
+}

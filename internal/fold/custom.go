@@ -1,0 +1,137 @@
+package fold
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// The engine counts events itself and holds what a project's own SQL gives against it, key by key: a row too few or
+// too many would move artifacts by what their batches do not hold (rule 4).
+
+// customReduce is the delta that the reduce file makes of the declared columns of the events, each key with its count
+// of events, sorted by key.
+func customReduce(plan *Plan) string {
+	var key []string
+	for _, k := range plan.Events.Key {
+		key = append(key, keySQL(k))
+	}
+	counted := fmt.Sprintf("SELECT %s, count(*) AS %s FROM events GROUP BY ALL", strings.Join(key, ", "), column.QuoteIdentifier(EventCount))
+	made := fmt.Sprintf("WITH events AS (SELECT %s FROM events)\nSELECT * FROM (%s\n)", Names(plan.Events.Types()), statement(plan.Pipeline.Reduce))
+	list := append(quoted(plan.Key), column.QuoteIdentifier(EventCount))
+	for _, c := range plan.Delta[1:] {
+		list = append(list, named(column.QuoteIdentifier(c.Name), c))
+	}
+	return fmt.Sprintf("SELECT %s\nFROM (%s) WHERE %s ORDER BY %s", strings.Join(list, ",\n  "),
+		plan.matched(counted, made, plan.Delta[1:]), guard(plan.Pipeline.Reduce, "events"), Names(plan.Key))
+}
+
+// customMerge is the record that the merge file makes of delta and state. Both are as the file may see them: without
+// hidden columns, and without the rows of keys that are new.
+func customMerge(plan *Plan) string {
+	count := column.QuoteIdentifier(EventCount)
+	pairs := fmt.Sprintf("SELECT %s, coalesce(s.%s, 0) + d.%s AS %s, %s AS %s FROM delta AS d POSITIONAL JOIN state AS s",
+		strings.Join(prefixed("d", plan.Key), ", "), count, count, count, plan.aligned(), Aligned)
+	var stored, typed []column.Field
+	for i, f := range plan.Pipeline.Artifact {
+		c := plan.column(f.Name)
+		stored = append(stored, c)
+		if plan.Pipeline.Artifact[i].Kind == project.Typed {
+			typed = append(typed, c)
+		}
+	}
+	made := fmt.Sprintf("WITH delta AS (SELECT %s FROM delta), state AS (SELECT %s FROM state WHERE %s IS NOT NULL)\nSELECT * FROM (%s\n)",
+		join(quoted(plan.Key), quoted(plan.Delta[1:])), join(quoted(plan.Key), quoted(stored)), count, statement(plan.Pipeline.Merge))
+	list := append(quoted(plan.Key), count, Aligned)
+	for _, c := range typed {
+		list = append(list, typedSQL(c))
+	}
+	checked := fmt.Sprintf("SELECT %s\nFROM (%s) WHERE %s", strings.Join(list, ",\n  "),
+		plan.matched(pairs, made, typed), guard(plan.Pipeline.Merge, "a delta"))
+	return plan.output(plan.Computed(checked), " ORDER BY "+Names(plan.Key))
+}
+
+// column finds a record's column.
+func (plan *Plan) column(name string) column.Field {
+	for _, c := range plan.Record {
+		if c.Name == name {
+			return c.Field
+		}
+	}
+	return column.Field{}
+}
+
+// typedSQL casts what the merge file gives to what is declared. json travels as text, which has to be json.
+func typedSQL(c column.Field) string {
+	name := column.QuoteIdentifier(c.Name)
+	if c.Type.Kind == column.JSON {
+		name = fmt.Sprintf("CAST(%s AS JSON)", name)
+	}
+	return named(name, c)
+}
+
+// matched puts what is expected (e) and what a file made (m) side by side by key, and counts the keys that do not match
+// one to one.
+func (plan *Plan) matched(expected, made string, columns []column.Field) string {
+	var on []string
+	for _, k := range quoted(plan.Key) {
+		on = append(on, fmt.Sprintf("e.%s = m.%s", k, k))
+	}
+	first := column.QuoteIdentifier(plan.Key[0].Name)
+	list := append([]string{"e.*"}, prefixed("m", columns)...)
+	list = append(list,
+		fmt.Sprintf("count(*) FILTER (WHERE e.%s IS NOT NULL AND m.%s IS NULL) OVER () AS _missing", first, first),
+		fmt.Sprintf("count(*) FILTER (WHERE e.%s IS NULL) OVER () AS _extra", first),
+		fmt.Sprintf("row_number() OVER (PARTITION BY %s) AS _nth", strings.Join(prefixed("e", plan.Key), ", ")))
+	inner := fmt.Sprintf("SELECT %s\nFROM (%s) AS e FULL JOIN (%s) AS m ON %s", strings.Join(list, ",\n  "), expected, made, strings.Join(on, " AND "))
+	return fmt.Sprintf("SELECT *, count(*) FILTER (WHERE _nth = 2 AND %s IS NOT NULL) OVER () AS _double FROM (%s)", first, inner)
+}
+
+// fault begins the message of a row count that a project's own SQL got wrong.
+const fault = "must give one row for each key"
+
+// guard stops a query whose rows do not match their keys one to one.
+func guard(f *project.SQLFile, of string) string {
+	return fmt.Sprintf("CASE WHEN _missing + _extra + _double > 0 THEN error(%s || _missing || ' keys have none, ' || _double || "+
+		"' keys have several, and ' || _extra || ' rows are of no such key') ELSE true END",
+		duck.Literal(fmt.Sprintf("%s %s that has %s: ", f.File, fault, of)))
+}
+
+// Explain classes what DuckDB says of a query with SQL of the project's own: its row counts and values are the project's
+// to put right, and the same events bring them again.
+func (plan *Plan) Explain(err error) error {
+	var message duck.Error
+	if !plan.Custom() || !errors.As(err, &message) {
+		return err
+	}
+	if strings.Contains(string(message), fault) {
+		return failure.Wrap(failure.Data, err)
+	}
+	for _, of := range []string{"Conversion Error", "Out of Range Error", "Invalid Input Error"} {
+		if strings.HasPrefix(string(message), of) {
+			err = fmt.Errorf("%s and %s: %w", plan.Pipeline.Reduce.File, plan.Pipeline.Merge.File, err)
+			return failure.Wrap(failure.Data, err)
+		}
+	}
+	return err
+}
+
+// sqlPiece finds what a semicolon may stand in without ending anything, and semicolons.
+var sqlPiece = regexp.MustCompile(`(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|;`)
+
+// statement is a file's SELECT without the semicolon at its end, so that it can stand in another one. Binding has shown
+// that there is one statement.
+func statement(f *project.SQLFile) string {
+	return sqlPiece.ReplaceAllStringFunc(f.Text, func(piece string) string {
+		if piece == ";" {
+			return " "
+		}
+		return piece
+	})
+}

@@ -1,0 +1,233 @@
+// The events that a pipeline folds, as one table: the columns of one stream, or those of several side by side.
+
+package project
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+)
+
+// StreamColumn is the column that says which stream an event is of, where `from` is a list.
+const StreamColumn = "stream"
+
+// Events is the table that a pipeline folds.
+type Events struct {
+	Streams []*Stream   // sorted by name
+	Columns []Column    // of one name in several streams: one column, of a type that holds the values of each exactly
+	Key     []KeyColumn // in the order of the pipeline's key
+	IDs     []IDColumn  // with the stream, what tells two events apart
+}
+
+// KeyColumn is one column of the key.
+type KeyColumn struct {
+	column.Field                   // as artifacts name it
+	Event        string            // the column of the table that holds it
+	Of           map[string]string // the stream's own column by stream
+}
+
+// IDColumn is one column of the table that event ids lie in. Of several streams those of one place and type share one.
+type IDColumn struct {
+	Name     string
+	Type     column.Type
+	Optional bool              // an event of some stream has none
+	Of       map[string]string // the stream's own column by stream
+}
+
+// Several reports whether the events are of more than one stream.
+func (e *Events) Several() bool { return len(e.Streams) > 1 }
+
+// Column finds a column by name, or nil.
+func (e *Events) Column(name string) *Column {
+	for i := range e.Columns {
+		if e.Columns[i].Name == name {
+			return &e.Columns[i]
+		}
+	}
+	return nil
+}
+
+// Stream finds one of the streams by name, or nil.
+func (e *Events) Stream(name string) *Stream {
+	for _, s := range e.Streams {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Types is the name and type of every column.
+func (e *Events) Types() []column.Field {
+	types := make([]column.Field, len(e.Columns))
+	for i, c := range e.Columns {
+		types[i] = column.Field{Name: c.Name, Type: c.Type}
+	}
+	return types
+}
+
+// KeyTypes is the name and type of each key column, as artifacts have it.
+func (e *Events) KeyTypes() []column.Field {
+	types := make([]column.Field, len(e.Key))
+	for i, k := range e.Key {
+		types[i] = column.Field{Name: k.Name, Type: k.Type}
+	}
+	return types
+}
+
+// Totals are the streams that declare a control total of a name.
+func (e *Events) Totals(name string) []*Stream {
+	var having []*Stream
+	for _, s := range e.Streams {
+		if s.Total(name) != nil {
+			having = append(having, s)
+		}
+	}
+	return having
+}
+
+// names lists the streams for a message.
+func (e *Events) names() string {
+	names := make([]string, len(e.Streams))
+	for i, s := range e.Streams {
+		names[i] = s.Name
+	}
+	if len(names) == 1 {
+		return "stream " + names[0]
+	}
+	return "streams " + strings.Join(names, ", ")
+}
+
+// reference finds a column, or reports that there is none.
+func (e *Events) reference(src *source, path, name string) *Column {
+	c := e.Column(name)
+	if c == nil {
+		names := make([]string, len(e.Columns))
+		for i := range e.Columns {
+			names[i] = e.Columns[i].Name
+		}
+		src.failAt(path, "no column %s in %s%s", brief(name), e.names(), didYouMean(nearest(name, names)))
+	}
+	return c
+}
+
+// Events is the table that a pipeline of the project folds, or nil when one of its streams is not there or its key is
+// none of their columns.
+func (p *Project) Events(l *Pipeline) *Events {
+	streams := p.streamsOf(l)
+	if streams == nil {
+		return nil
+	}
+	e := &Events{Columns: l.columns(streams), IDs: idColumns(streams), Streams: streams}
+	for i, name := range l.Key {
+		k := KeyColumn{Field: column.Field{Name: name, Required: true}, Event: name, Of: map[string]string{}}
+		if l.Keys != nil {
+			k.Event = fmt.Sprintf("__key_%d", i)
+		}
+		for _, s := range streams {
+			own := l.KeyOf(s.Name)
+			if i >= len(own) || s.Column(own[i]) == nil {
+				return nil
+			}
+			t, ok := s.Column(own[i]).Type, true
+			if len(k.Of) > 0 {
+				t, ok = column.Widen(k.Type, t)
+			}
+			if !ok {
+				return nil
+			}
+			k.Type, k.Of[s.Name] = t, own[i]
+		}
+		e.Key = append(e.Key, k)
+	}
+	return e
+}
+
+// streamsOf is a pipeline's streams by name, or nil when one is not there.
+func (p *Project) streamsOf(l *Pipeline) []*Stream {
+	var streams []*Stream
+	for _, name := range l.From {
+		s := p.Stream(name)
+		if s == nil || len(s.Columns) == 0 {
+			return nil
+		}
+		streams = append(streams, s)
+	}
+	slices.SortFunc(streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
+	return streams
+}
+
+// columns are those of the streams, each name once; one that a stream lacks can be null.
+func (p *Pipeline) columns(streams []*Stream) []Column {
+	var all []Column
+	if p.Listed {
+		all = append(all, Column{Name: StreamColumn, Type: column.Type{Kind: column.String}})
+	}
+	if len(streams) == 1 {
+		return append(all, streams[0].Columns...)
+	}
+	for _, s := range streams {
+		for _, c := range s.Columns {
+			if !slices.ContainsFunc(all, func(x Column) bool { return x.Name == c.Name }) {
+				all = append(all, shared(c, streams))
+			}
+		}
+	}
+	return all
+}
+
+// shared is a column as the streams have it together. Types that do not go together have been reported; the first stands.
+func shared(c Column, streams []*Stream) Column {
+	out := Column{Name: c.Name, Line: c.Line, Type: c.Type, Optional: c.Optional}
+	for _, s := range streams {
+		own := s.Column(c.Name)
+		if own == nil {
+			out.Optional = true
+			continue
+		}
+		out.Optional = out.Optional || own.Optional
+		if t, ok := column.Widen(out.Type, own.Type); ok {
+			out.Type = t
+		}
+	}
+	return out
+}
+
+// idColumns are a stream's own id columns, or, of several streams, hidden ones: one for each place and type, so that the
+// events of a stream compare by its own ids, in their own types.
+func idColumns(streams []*Stream) []IDColumn {
+	var ids []IDColumn
+	for place := 0; ; place++ {
+		found := false
+		for _, s := range streams {
+			own := s.IDColumns()
+			if place >= len(own) {
+				continue
+			}
+			found = true
+			t := column.Type{Kind: column.String}
+			if c := s.Column(own[place]); c != nil {
+				t = c.Type
+			}
+			name := own[place]
+			if len(streams) > 1 {
+				name = fmt.Sprintf("__id_%d_%s", place, t)
+			}
+			at := slices.IndexFunc(ids, func(x IDColumn) bool { return x.Name == name })
+			if at < 0 {
+				at = len(ids)
+				ids = append(ids, IDColumn{Name: name, Type: t, Of: map[string]string{}})
+			}
+			ids[at].Of[s.Name] = own[place]
+		}
+		if !found {
+			break
+		}
+	}
+	for i := range ids {
+		ids[i].Optional = len(ids[i].Of) < len(streams)
+	}
+	return ids
+}

@@ -1,0 +1,170 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"maps"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/fold"
+)
+
+// BatchRef names a batch of a run. Stream is empty where the pipeline folds one stream only.
+type BatchRef struct {
+	Stream string `json:"stream"`
+	Batch  uint64 `json:"batch"`
+}
+
+// MarshalJSON writes a batch of the only stream as its number.
+func (r BatchRef) MarshalJSON() ([]byte, error) {
+	if r.Stream == "" {
+		return json.Marshal(r.Batch)
+	}
+	type plain BatchRef
+	return json.Marshal(plain(r))
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *BatchRef) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] != '{' {
+		return json.Unmarshal(text, &r.Batch)
+	}
+	type plain BatchRef
+	return json.Unmarshal(text, (*plain)(r))
+}
+
+// Taken is the last batch of each stream that is in a run, by the names that BatchRef has.
+type Taken map[string]uint64
+
+// MarshalJSON writes the last batch of the only stream as its number.
+func (t Taken) MarshalJSON() ([]byte, error) {
+	if n, only := t[""]; only || len(t) == 0 {
+		return json.Marshal(n)
+	}
+	return json.Marshal(map[string]uint64(t))
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Taken) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] != '{' {
+		*t = Taken{"": 0}
+		var n uint64
+		err := json.Unmarshal(text, &n)
+		(*t)[""] = n
+		return err
+	}
+	return json.Unmarshal(text, (*map[string]uint64)(t))
+}
+
+// before is what was taken before runs took these batches.
+func (t Taken) before(batches []BatchRef) Taken {
+	out := maps.Clone(t)
+	for _, b := range batches {
+		out[b.Stream] = min(out[b.Stream], b.Batch-1)
+	}
+	return out
+}
+
+// backlog is the sealed batches of a pipeline's streams that are in no run, the oldest of each at hand.
+type backlog struct {
+	tx    catalog.Tx
+	plan  *fold.Plan
+	taken Taken
+	heads map[string]*event.Batch // by stream; nil where there is none
+}
+
+func newBacklog(tx catalog.Tx, plan *fold.Plan, taken Taken) (*backlog, error) {
+	b := &backlog{tx: tx, plan: plan, taken: Taken{}, heads: map[string]*event.Batch{}}
+	maps.Copy(b.taken, taken)
+	for _, s := range plan.Events.Streams {
+		if err := b.look(s.Name); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// ref names a batch as runs do.
+func (b *backlog) ref(batch *event.Batch) BatchRef {
+	if b.plan.Events.Several() {
+		return BatchRef{batch.Stream, batch.Batch}
+	}
+	return BatchRef{"", batch.Batch}
+}
+
+// look finds the oldest batch of a stream that is not taken.
+func (b *backlog) look(stream string) error {
+	sealed, err := event.Sealed(b.tx, stream)
+	if err != nil {
+		return err
+	}
+	next := b.taken[b.ref(&event.Batch{Stream: stream}).Stream] + 1
+	b.heads[stream] = nil
+	if next > sealed {
+		return nil
+	}
+	batch, err := event.GetBatch(b.tx, stream, next)
+	b.heads[stream] = &batch
+	return err
+}
+
+// oldest is the batch that was sealed first, or nil. Of several of one moment that of the first stream is.
+func (b *backlog) oldest() *event.Batch {
+	var first *event.Batch
+	for _, s := range b.plan.Events.Streams {
+		if head := b.heads[s.Name]; head != nil && (first == nil || head.Sealed.Before(first.Sealed)) {
+			first = head
+		}
+	}
+	return first
+}
+
+// take removes a batch from the backlog.
+func (b *backlog) take(batch *event.Batch) (BatchRef, error) {
+	ref := b.ref(batch)
+	b.taken[ref.Stream] = ref.Batch
+	return ref, b.look(batch.Stream)
+}
+
+// group takes batches of all streams, the oldest first, up to the backlog's limits; one batch is always taken. So the last
+// one's time of sealing is the run's watermark.
+func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken Taken) (Taken, error) {
+	limits := plan.Pipeline.Backlog
+	waiting, err := newBacklog(tx, plan, taken)
+	if err != nil {
+		return nil, err
+	}
+	for batch := waiting.oldest(); batch != nil; batch = waiting.oldest() {
+		full := len(run.Batches) >= limits.MaxBatches || run.Events+batch.Accepted > limits.MaxEvents
+		if full && len(run.Batches) > 0 {
+			break
+		}
+		ref, err := waiting.take(batch)
+		if err != nil {
+			return nil, err
+		}
+		run.Batches = append(run.Batches, ref)
+		run.Events += batch.Accepted
+		if err := run.Totals.Add(conserved(plan, batch)); err != nil {
+			return nil, err
+		}
+	}
+	return waiting.taken, nil
+}
+
+// conserved is a batch's totals that the pipeline conserves, at the scales of its key and artifacts.
+func conserved(plan *fold.Plan, b *event.Batch) event.Totals {
+	totals := b.TotalsNow(plan.Events.Stream(b.Stream))
+	kept := event.Totals{}
+	for _, c := range plan.Conserve {
+		kept[c.Total] = map[string]string{}
+		for group, sum := range totals[c.Total] {
+			if c.Group >= 0 && plan.Key[c.Group].Type.Kind == column.Decimal {
+				group = event.Rescale(group, plan.Key[c.Group].Type.Scale)
+			}
+			kept[c.Total][group] = sum
+		}
+	}
+	return kept
+}

@@ -1,0 +1,176 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/fold"
+)
+
+// What a project's own SQL means is not known here, so there is nothing to recompute it by. What can be proved is rule 6:
+// the events of a sample of keys, dealt into other batches in another order, come to what is stored.
+
+// regroupings is how many times the events are dealt out.
+const regroupings = 2
+
+// checkRegrouped folds the events of a sample of keys in random groupings and orders.
+func (v *verification) checkRegrouped(ctx context.Context) (string, error) {
+	stored, keys, err := v.draw(ctx)
+	if err != nil || len(stored) == 0 {
+		return "no artifacts", err
+	}
+	events, err := v.sampleEvents(ctx, keys)
+	if err != nil {
+		return "", err
+	}
+	random := rand.New(rand.NewPCG(v.seed, 0))
+	for range regroupings {
+		if err := v.regroup(ctx, random, events, stored); err != nil {
+			return "", fmt.Errorf("seed %d: %w", v.seed, err)
+		}
+	}
+	return fmt.Sprintf("%s folded from their events in %d random groupings and orders (seed %d): nothing differs",
+		many(len(stored), "artifact"), regroupings, v.seed), nil
+}
+
+// sampleEvents reads all events of the keys, in the columns of event.FoldedFields.
+func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) ([]column.Vector, error) {
+	path := filepath.Join(v.Scratch, "verify-sample.parquet")
+	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
+	if err := writeTable(path, v.plan.Key, keys); err != nil {
+		return nil, err
+	}
+	session, err := v.views(ctx, map[string]string{
+		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
+		"sample": "SELECT * FROM read_parquet(" + duck.Literal(path) + ")",
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	fields := event.FoldedFields(v.plan.Events)
+	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s", fold.Names(fields), sampled(v.plan))
+	return collect(ctx, session, sql, fields)
+}
+
+// collect reads a whole result into columns of the fields' types.
+func collect(ctx context.Context, session *duck.Session, sql string, fields []column.Field) ([]column.Vector, error) {
+	all := column.NewVectors(typesOf(fields), 0)
+	err := session.Query(ctx, sql, func(rows []column.Vector) error {
+		for c := range all {
+			all[c].AppendAll(&rows[c])
+		}
+		return nil
+	})
+	return all, err
+}
+
+// regroup deals the events into batches, folds these one after another, and compares.
+func (v *verification) regroup(ctx context.Context, random *rand.Rand, events []column.Vector, stored map[string]string) error {
+	groups := make([][]int, 2+random.IntN(4))
+	for _, i := range random.Perm(events[0].Len()) {
+		g := random.IntN(len(groups))
+		groups[g] = append(groups[g], i)
+	}
+	state := map[string]eventAt{}
+	for _, group := range groups {
+		if len(group) == 0 {
+			continue
+		}
+		dealt := column.NewVectors(typesOf(event.FoldedFields(v.plan.Events)), len(group))
+		for c := range dealt {
+			for _, i := range group {
+				dealt[c].AppendFrom(&events[c], i)
+			}
+		}
+		if err := v.foldGroup(ctx, dealt, state); err != nil {
+			return v.plan.Explain(err)
+		}
+	}
+	printer := newPrinter(v.plan)
+	if len(state) != len(stored) {
+		return fmt.Errorf("%d of %d sampled keys have events", len(state), len(stored))
+	}
+	for _, at := range state {
+		key := string(keyJSON(at.rows[:len(v.plan.Key)], at.i))
+		if got := string(printer.artifact(nil, at.rows, at.i)); got != stored[key] {
+			return fmt.Errorf("key %s: in another grouping and order its events give %s, stored is %s: %s and %s must not depend on which events come together or first",
+				key, got, stored[key], v.plan.Pipeline.Reduce.File, v.plan.Pipeline.Merge.File)
+		}
+	}
+	return nil
+}
+
+// foldGroup reduces one batch and merges it into the state, by key as the index knows it.
+func (v *verification) foldGroup(ctx context.Context, events []column.Vector, state map[string]eventAt) error {
+	deltaFields := append(slices.Clone(v.plan.Key), v.plan.Delta...)
+	delta, err := v.over(ctx, v.plan.Reduce, deltaFields, scratchRows{"events", event.FoldedFields(v.plan.Events), events})
+	if err != nil {
+		return err
+	}
+	before := column.NewVectors(typesOf(stateFields(v.plan)), 0)
+	var keys []string
+	for i := range delta[0].Len() {
+		key := string(artifact.AppendKey(nil, delta[:len(v.plan.Key)], i))
+		keys = append(keys, key)
+		at, known := state[key]
+		for c := range before {
+			if known {
+				before[c].AppendFrom(&at.rows[c], at.i)
+			} else {
+				before[c].AppendNull()
+			}
+		}
+	}
+	after, err := v.over(ctx, v.plan.Merge, recordFields(v.plan),
+		scratchRows{"delta", deltaFields, delta}, scratchRows{"state", stateFields(v.plan), before})
+	if err != nil {
+		return err
+	}
+	if after[0].Len() != len(keys) {
+		return errors.New("bug: merge gives other keys than the delta has")
+	}
+	for i, key := range keys {
+		state[key] = eventAt{after, i}
+	}
+	return nil
+}
+
+// scratchRows is a view over rows at hand.
+type scratchRows struct {
+	view   string
+	fields []column.Field
+	rows   []column.Vector
+}
+
+// over runs a query over views of rows, and reads the first columns of its result.
+func (v *verification) over(ctx context.Context, sql string, fields []column.Field, tables ...scratchRows) ([]column.Vector, error) {
+	views := map[string]string{}
+	dir, err := os.MkdirTemp(v.Scratch, "verify-")
+	if err != nil {
+		return nil, fmt.Errorf("write scratch: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // scratch is emptied at the next start
+	for _, t := range tables {
+		path := filepath.Join(dir, t.view+".parquet")
+		if err := writeTable(path, t.fields, t.rows); err != nil {
+			return nil, err
+		}
+		views[t.view] = "SELECT * FROM read_parquet(" + duck.Literal(path) + ")"
+	}
+	session, err := v.views(ctx, views)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	return collect(ctx, session, sql, fields)
+}
