@@ -30,6 +30,7 @@ func TestGoodPipeline(t *testing.T) {
 		Exceptions: Exceptions{Where: "balance = 0", Since: "last_at", Line: 9},
 		Conserve:   []Conserve{{Total: "amount", Expr: "shipped", Line: 11}},
 		Backlog:    Backlog{MaxBatches: 64, MaxEvents: 5_000_000},
+		Partitions: 1,
 	}
 	if !reflect.DeepEqual(p, want) {
 		t.Errorf("got %+v\nwant %+v", p, want)
@@ -67,7 +68,7 @@ func TestBrokenPipeline(t *testing.T) {
 		{"key: [order_id, currency]", "key: [currency, note]", "3: `key` column `note` is optional"},
 		{"key: [order_id, currency]", "key: [currency, raw]", "3: `key` column `raw` is json"},
 		{"key: [order_id, currency]", "key: order_id", "11: total `amount` is summed by `currency`, which is not in the key"},
-		{"artifact:\n", "partitions: 4\nartifact:\n", "4: `partitions` is not supported by this version"},
+		{"artifact:\n", "partitions: 0\nartifact:\n", "4: `partitions` must be a whole number from 1"},
 		{"artifact:\n", "artefact:\n", "4: unknown key `artefact`; did you mean `artifact`?"},
 		{"n: {count: true}", "n: {type: int}", "6: `type` belongs to columns that SQL files make: declare `reduce` and `merge`"},
 		{"n: {count: true}", "n: {count: false}", "6: `count` must be true"},
