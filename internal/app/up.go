@@ -133,7 +133,7 @@ func (a *App) sealed(r event.Result) {
 		a.told.Sealed(r)
 	}
 	for _, p := range a.Project.Pipelines {
-		if p.From == r.Stream {
+		if p.Folds(r.Stream) {
 			a.followers.wake(p.Name)
 		}
 	}
