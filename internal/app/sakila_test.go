@@ -130,7 +130,7 @@ func sakilaOracle(t *testing.T, rentals, payments [][]string) (lines []byte, ope
 		status := "different"
 		switch len(all) {
 		case 0:
-			status = "only rented"
+			status = "only-left"
 		case 1:
 			status = "matched"
 		}

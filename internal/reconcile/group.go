@@ -37,7 +37,7 @@ func (r *BatchRef) UnmarshalJSON(text []byte) error {
 // Taken is the last batch of each stream that is in a run, by the names that BatchRef has.
 type Taken map[string]uint64
 
-// MarshalJSON writes the last batch of the only stream as its number.
+// MarshalJSON writes the last batch of the only stream as its number, and nothing as 0.
 func (t Taken) MarshalJSON() ([]byte, error) {
 	if n, only := t[""]; only || len(t) == 0 {
 		return json.Marshal(n)
@@ -47,14 +47,16 @@ func (t Taken) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (t *Taken) UnmarshalJSON(text []byte) error {
-	if len(text) > 0 && text[0] != '{' {
-		*t = Taken{"": 0}
-		var n uint64
-		err := json.Unmarshal(text, &n)
-		(*t)[""] = n
+	*t = Taken{}
+	if len(text) > 0 && text[0] == '{' {
+		return json.Unmarshal(text, (*map[string]uint64)(t))
+	}
+	var n uint64
+	if err := json.Unmarshal(text, &n); err != nil || n == 0 {
 		return err
 	}
-	return json.Unmarshal(text, (*map[string]uint64)(t))
+	(*t)[""] = n
+	return nil
 }
 
 // before is what was taken before runs took these batches.

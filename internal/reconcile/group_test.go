@@ -1,0 +1,36 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+)
+
+// TestTakenIsKept writes and reads what is taken: of one stream as a number, of several by name, of none as nothing, so that
+// a stream's name can be added to it.
+func TestTakenIsKept(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		taken Taken
+		text  string
+	}{
+		{Taken{}, "0"},
+		{Taken{"": 7}, "7"},
+		{Taken{"bank": 1, "payments": 2}, `{"bank":1,"payments":2}`},
+	} {
+		text, err := json.Marshal(Generation{Taken: c.taken})
+		var g Generation
+		if err != nil || json.Unmarshal(text, &g) != nil || !reflect.DeepEqual(g.Taken, c.taken) {
+			t.Errorf("%v was written as %s, %v, and read as %v", c.taken, text, err, g.Taken)
+		}
+		if text, err = json.Marshal(c.taken); err != nil || string(text) != c.text {
+			t.Errorf("%v is written as %s, %v", c.taken, text, err)
+		}
+	}
+	var refs []BatchRef
+	want := []BatchRef{{"", 3}, {"bank", 4}}
+	text, err := json.Marshal(want)
+	if err != nil || json.Unmarshal(text, &refs) != nil || !reflect.DeepEqual(refs, want) || string(text) != `[3,{"stream":"bank","batch":4}]` {
+		t.Errorf("%s, %v, %+v", text, err, refs)
+	}
+}
