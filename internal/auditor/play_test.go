@@ -215,7 +215,7 @@ func (s *stage) published(ref reconcile.RunRef) {
 	s.t.Helper()
 	runs := s.runs(ref.Generation)
 	batches := runs[ref.Run-1].Batches
-	s.model.Publish(int(batches[len(batches)-1]))
+	s.model.Publish(int(batches[len(batches)-1].Batch))
 	s.versions = append(s.versions, version{ref.Run, s.model.Export()})
 }
 

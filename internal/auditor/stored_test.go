@@ -162,8 +162,8 @@ func (s *stage) keysOf(run *reconcile.Run, keys map[string]bool, taken *int) (cr
 	s.t.Helper()
 	touched, events := map[string]bool{}, int64(0)
 	for _, batch := range run.Batches {
-		if *taken++; int(batch) != *taken {
-			s.fatalf("run %d takes batch %d where batch %d is due", run.Run, batch, *taken)
+		if *taken++; int(batch.Batch) != *taken {
+			s.fatalf("run %d takes batch %d where batch %d is due", run.Run, batch.Batch, *taken)
 		}
 		maps.Copy(touched, s.model.Keys(*taken))
 		events += s.model.Batches[*taken-1].Accepted

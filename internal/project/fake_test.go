@@ -14,7 +14,7 @@ import (
 	"bursar/internal/column"
 )
 
-// fakeBinder knows as much SQL as the tests need: identifiers, number literals, + - *, comparisons, CASE and a
+// fakeBinder knows as much SQL as the tests need: identifiers, number literals, + - *, comparisons, CASE, coalesce and a
 // trailing ::type that decides the type.
 type fakeBinder struct{}
 
@@ -43,6 +43,8 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, c
 	switch {
 	case isCast:
 		return column.ParseType(cast)
+	case strings.HasPrefix(body, "coalesce("):
+		return used[0], nil
 	case strings.HasPrefix(body, "CASE"):
 		return column.Type{Kind: column.String}, nil
 	case strings.ContainsAny(body, "=<>"):
