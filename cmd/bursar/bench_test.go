@@ -29,6 +29,21 @@ func TestBenchReconcile(t *testing.T) {
 	}
 }
 
+// TestBenchGet runs the benchmark of point reads on a few.
+func TestBenchGet(t *testing.T) {
+	t.Setenv(asProgram, "1") // for the processes that it starts
+	dir := t.TempDir()
+	v := value(t, must(t, 0, "bench", "get", "--artifacts", "2000", "--reads", "500", "--dir", dir, "--json"))
+	wantFields(t, v, "first_us", "cold", "warm", "http", "yardstick", "ratio")
+	for _, kind := range []string{"cold", "warm", "http", "yardstick"} {
+		wantFields(t, v[kind], "reads", "p50_us", "p99_us", "per_second")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("bench leaves %v (%v)", left, err)
+	}
+	must(t, 2, "bench", "get", "--reads", "0")
+}
+
 func TestBenchUsage(t *testing.T) {
 	t.Parallel()
 	if help := must(t, 0, "bench", "--help"); !strings.Contains(help.out, "reconcile") || strings.Contains(help.out, "part ") {
