@@ -22,8 +22,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"bursar/internal/event"
 )
 
 const (
@@ -134,7 +132,10 @@ func (d *day) send(chunk int) {
 	for d.t.Context().Err() == nil {
 		u := d.server()
 		code, body, err := d.try(u, chunk)
-		var answer event.Answer
+		var answer struct {
+			Rows, Accepted, Duplicates int64
+			Repeated                   bool
+		}
 		if err == nil && code == http.StatusOK {
 			err = json.Unmarshal([]byte(body), &answer)
 		}

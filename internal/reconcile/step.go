@@ -9,6 +9,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
+	"bursar/internal/object"
 )
 
 // StepNames are the steps of a run, in order.
@@ -32,6 +33,7 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 	began := e.Now()
 	done, err := e.carryOut(ctx, plan, &run, step)
 	if err != nil {
+		run.Steps[step] = done // what it made, for failed to remove
 		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
 	}
 	now := e.Now()
@@ -167,15 +169,22 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 		}
 		return tx.Put(runKey(run.ref()), now)
 	})
+	if keep == nil && breached {
+		keep = e.remove(ctx, run.made(step))
+	}
 	if keep != nil {
-		e.Log.Warn("a failed step is not noted with its run", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
+		e.Log.Info("a failed step is not noted with its run", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
 	}
 	return err
 }
 
 // tidy removes what only the run's own steps needed (rule 9).
 func (e *Engine) tidy(ctx context.Context, run *Run) error {
-	for _, o := range append(run.made("reduce"), run.made("prefetch")...) {
+	return e.remove(ctx, append(run.made("reduce"), run.made("prefetch")...))
+}
+
+func (e *Engine) remove(ctx context.Context, objects []object.Description) error {
+	for _, o := range objects {
 		if err := e.Objects.Delete(ctx, o.Name); err != nil {
 			return err
 		}

@@ -134,6 +134,7 @@ func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(workerOptions()) // a busy machine is no deadlock
 	registerReconcile(env, steps)
 	registerPartition(env, &activities{steps: steps}, "index")
 	return env
