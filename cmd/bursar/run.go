@@ -69,7 +69,7 @@ func backlogOf(ctx context.Context, a *app.App, names []string) (events int64, e
 	}
 	for _, s := range list {
 		if slices.Contains(names, s.Pipeline) {
-			events += s.Backlog.Events
+			events += s.BacklogEvents
 		}
 	}
 	return events, nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"bursar/internal/app"
 
@@ -18,7 +17,8 @@ func (c *cli) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show backlog, watermark and artifacts of every pipeline",
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
-published run, the watermark (everything received before it is included) and the number of artifacts.`,
+published run, the watermark (everything received before it is included), the number of artifacts, and the runs under way:
+which step each is at, and why one has not gone on.`,
 		Example: `  bursar status
   bursar status --json`,
 		Args: takes(0, 0),
@@ -34,27 +34,9 @@ published run, the watermark (everything received before it is included) and the
 	}
 }
 
-// pipelineStatus is one pipeline of `status --json`.
-type pipelineStatus struct {
-	Pipeline      string     `json:"pipeline"`
-	Generation    uint64     `json:"generation"`
-	Runs          uint64     `json:"runs"`
-	Backlog       int        `json:"backlog"` // batches
-	BacklogEvents int64      `json:"backlog_events"`
-	Watermark     *time.Time `json:"watermark"`
-	Artifacts     int64      `json:"artifacts"`
-	Unfinished    uint64     `json:"unfinished,omitempty"` // the run that is not published yet
-}
-
-func (c *cli) printStatus(list []app.Status) error {
-	pipelines := make([]pipelineStatus, len(list))
-	for i, s := range list {
-		pipelines[i] = pipelineStatus{
-			s.Pipeline, s.Generation, s.Runs, s.Backlog.Batches, s.Backlog.Events, s.Watermark, s.Artifacts, s.Unfinished,
-		}
-	}
+func (c *cli) printStatus(pipelines []app.Status) error {
 	return c.result(map[string]any{"pipelines": pipelines}, func(w io.Writer) {
-		if len(list) == 0 {
+		if len(pipelines) == 0 {
 			fmt.Fprintln(w, "The project declares no pipeline yet.")
 			return
 		}
@@ -67,8 +49,11 @@ func (c *cli) printStatus(list []app.Status) error {
 		}
 		g.print(w, width(c.out))
 		for _, s := range pipelines {
-			if s.Unfinished > 0 {
-				fmt.Fprintf(w, "Run %d of %s is not finished.\n", s.Unfinished, s.Pipeline)
+			for _, run := range s.Lanes {
+				fmt.Fprintf(w, "Run %d of %s is at %s: %s events in %s.\n", run.Run, s.Pipeline, run.Step, count(run.Events), plural(run.Batches, "batch", "batches"))
+				if t := run.Trouble; t != nil {
+					fmt.Fprintf(w, "  It failed at %s: %s [%s]\n", when(&t.At), clean(t.Message), t.Class)
+				}
 			}
 		}
 		if waiting > 0 {

@@ -321,7 +321,7 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 func checkBacklog(t *testing.T, a *App, batches int) {
 	t.Helper()
 	status, err := a.Engine.Status(t.Context())
-	if err != nil || status[0].Backlog.Batches != batches || status[0].Backlog.Events != int64(batches) {
+	if err != nil || status[0].Backlog != batches || status[0].BacklogEvents != int64(batches) {
 		t.Errorf("status %+v, %v, want a backlog of %d", status, err, batches)
 	}
 }

@@ -149,7 +149,7 @@ func (s *stage) compareRuns() {
 			s.fatalf("run %d says %d artifacts are created, %d updated; want %d, %d", run.Run, run.Created, run.Updated, created, updated)
 		}
 	}
-	if taken != len(batches) || status.Backlog != (reconcile.Backlog{}) || status.Runs != uint64(len(runs)) || status.Artifacts != int64(len(keys)) {
+	if taken != len(batches) || status.Backlog != 0 || status.BacklogEvents != 0 || len(status.Lanes) != 0 || status.Runs != uint64(len(runs)) || status.Artifacts != int64(len(keys)) {
 		s.fatalf("%d of %d batches are in %d runs, %d artifacts; the status is %+v", taken, len(batches), len(runs), len(keys), status)
 	}
 	if taken > 0 && !batches[taken-1].Sealed.Equal(*status.Watermark) {

@@ -19,10 +19,12 @@ type status struct {
 }
 
 type pipelineStatus struct {
-	Runs       uint64 `json:"runs"` // published
-	Backlog    int    `json:"backlog"`
-	Artifacts  int64  `json:"artifacts"`
-	Unfinished uint64 `json:"unfinished"`
+	Runs      uint64 `json:"runs"` // published
+	Backlog   int    `json:"backlog"`
+	Artifacts int64  `json:"artifacts"`
+	Lanes     []struct {
+		Run uint64 `json:"run"`
+	} `json:"lanes"`
 }
 
 // sealed is how many batches there are: those in the runs that were told of, and the backlog.

@@ -9,19 +9,34 @@ import (
 
 // Status is where a pipeline stands.
 type Status struct {
-	Pipeline   string     `json:"pipeline"`
-	Generation uint64     `json:"generation"`
-	Runs       uint64     `json:"runs"` // published
-	Backlog    Backlog    `json:"backlog"`
-	Watermark  *time.Time `json:"watermark"`
-	Artifacts  int64      `json:"artifacts"`
-	Unfinished uint64     `json:"unfinished,omitempty"` // the run that is not published yet
+	Pipeline      string     `json:"pipeline"`
+	Generation    uint64     `json:"generation"`
+	Runs          uint64     `json:"runs"`    // published
+	Backlog       int        `json:"backlog"` // batches that no published run has taken in
+	BacklogEvents int64      `json:"backlog_events"`
+	Watermark     *time.Time `json:"watermark"`
+	Artifacts     int64      `json:"artifacts"`
+	Lanes         []InFlight `json:"lanes"` // the runs under way, oldest first
 }
 
-// Backlog is what no published run has taken in.
-type Backlog struct {
-	Batches int   `json:"batches"`
-	Events  int64 `json:"events"`
+// InFlight is a run that is not published yet.
+type InFlight struct {
+	Run     uint64   `json:"run"`
+	Step    string   `json:"step"` // that it is in, or waits for
+	Batches int      `json:"batches"`
+	Events  int64    `json:"events"`
+	Trouble *Trouble `json:"trouble,omitempty"` // why it has not gone on
+}
+
+func inFlight(run *Run) InFlight {
+	at := InFlight{Run: run.Run, Batches: len(run.Batches), Events: run.Events, Trouble: run.Trouble}
+	for _, step := range StepNames {
+		if _, done := run.Steps[step]; !done {
+			at.Step = step
+			break
+		}
+	}
+	return at
 }
 
 // Status tells where every pipeline stands.
@@ -42,12 +57,9 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Artifacts: g.Artifacts}
+	s := Status{Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Artifacts: g.Artifacts, Lanes: []InFlight{}}
 	if g.Published > 0 {
 		s.Watermark = &g.Watermark
-	}
-	if g.Runs > g.Published {
-		s.Unfinished = g.Runs
 	}
 	runs, err := e.Runs(ctx, pipeline, g.Generation, g.Published)
 	if err != nil {
@@ -56,6 +68,7 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	taken := g.Taken
 	for i := range runs {
 		taken = taken.before(runs[i].Batches)
+		s.Lanes = append(s.Lanes, inFlight(&runs[i]))
 	}
 	streams := e.Project.Pipeline(pipeline).From
 	for _, stream := range streams {
@@ -68,8 +81,8 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 			return s, err
 		}
 		for _, b := range batches {
-			s.Backlog.Batches++
-			s.Backlog.Events += b.Accepted
+			s.Backlog++
+			s.BacklogEvents += b.Accepted
 		}
 	}
 	return s, nil
@@ -82,5 +95,5 @@ func (e *Engine) Waiting(ctx context.Context, ref RunRef) (events, backlog int64
 		return 0, 0, err
 	}
 	s, err := e.status(ctx, ref.Pipeline)
-	return run.Events, s.Backlog.Events, err
+	return run.Events, s.BacklogEvents, err
 }

@@ -36,18 +36,6 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// pipelineStatus is where one pipeline stands.
-type pipelineStatus struct {
-	Pipeline      string     `json:"pipeline"`
-	Generation    uint64     `json:"generation"`
-	Runs          uint64     `json:"runs"`
-	Backlog       int        `json:"backlog"` // batches
-	BacklogEvents int64      `json:"backlog_events"`
-	Watermark     *time.Time `json:"watermark"`
-	Artifacts     int64      `json:"artifacts"`
-	Unfinished    uint64     `json:"unfinished,omitempty"` // the run that is not published yet
-}
-
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if _, err := only(r); err != nil {
 		return err
@@ -56,11 +44,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	pipelines := make([]pipelineStatus, len(list))
-	for i, p := range list {
-		pipelines[i] = pipelineStatus{p.Pipeline, p.Generation, p.Runs, p.Backlog.Batches, p.Backlog.Events, p.Watermark, p.Artifacts, p.Unfinished}
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"pipelines": pipelines})
+	writeJSON(w, http.StatusOK, map[string]any{"pipelines": list})
 	return nil
 }
 

@@ -35,8 +35,10 @@ type stage struct {
 func (s *stage) Status(context.Context) ([]reconcile.Status, error) {
 	at := time.Date(2025, 1, 1, 0, 0, 0, 1000, time.UTC)
 	return []reconcile.Status{
-		{Pipeline: "orders", Generation: 2, Runs: 3, Backlog: reconcile.Backlog{Batches: 1, Events: 5}, Watermark: &at, Artifacts: 7, Unfinished: 4},
-		{Pipeline: "new"},
+		{Pipeline: "orders", Generation: 2, Runs: 3, Backlog: 1, BacklogEvents: 5, Watermark: &at, Artifacts: 7, Lanes: []reconcile.InFlight{
+			{Run: 4, Step: "merge", Batches: 1, Events: 5, Trouble: &reconcile.Trouble{Step: "merge", Class: "data", Message: "no", At: at}},
+		}},
+		{Pipeline: "new", Lanes: []reconcile.InFlight{}},
 	}, nil
 }
 
