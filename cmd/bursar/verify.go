@@ -19,12 +19,14 @@ const verifySample = 100
 
 func (c *cli) verifyCommand() *cobra.Command {
 	var sample int
+	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "verify PIPELINE",
 		Short: "Prove that the stored artifacts are what the events say",
 		Long: `Checks control totals through every step, the digests of all stored files, every index entry against the record it
-points to, and a sample of artifacts recomputed from their events by another path. The exit code is 1 when a check
-fails, and 4 when one of control totals does.`,
+points to, and a sample of artifacts recomputed from their events by another path. Where SQL files make the artifacts, the
+sample's events are folded again in random groupings and orders; the seed is printed, and --seed repeats them. The exit
+code is 1 when a check fails, and 4 when one of control totals does.`,
 		Example: `  bursar verify orders
   bursar verify orders --sample 5000 --json`,
 		Args:              takes(1, 1),
@@ -33,10 +35,14 @@ fails, and 4 when one of control totals does.`,
 			if sample < 0 {
 				return usagef("--sample %d: it is a number of artifacts", sample)
 			}
-			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.verify(ctx, a, args[0], sample) })
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				a.Engine.Seed = seed
+				return c.verify(ctx, a, args[0], sample)
+			})
 		},
 	}
 	cmd.Flags().IntVar(&sample, "sample", verifySample, "how many artifacts to recompute")
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "of the random groupings that SQL files are tried with; 0 takes one from the clock")
 	return cmd
 }
 

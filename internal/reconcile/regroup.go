@@ -14,6 +14,7 @@ import (
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/fold"
+	"bursar/internal/project"
 )
 
 // What a project's own SQL means is not known here, so there is nothing to recompute it by. What can be proved is rule 6:
@@ -58,7 +59,11 @@ func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) (
 	}
 	defer session.Close()
 	fields := event.FoldedFields(v.plan.Events)
-	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s", fold.Names(fields), sampled(v.plan))
+	order := fmt.Sprintf("%s, %s", event.FileColumn, event.RowColumn) // so that a seed deals the same events out the same way
+	if v.plan.Events.Several() {
+		order = project.StreamColumn + ", " + order
+	}
+	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s ORDER BY %s", fold.Names(fields), sampled(v.plan), order)
 	return collect(ctx, session, sql, fields)
 }
 

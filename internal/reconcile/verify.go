@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, sample int) (Verif
 	}
 	defer q.done()
 	plan, g := q.plan, q.g
-	v := &verification{Engine: e, plan: plan, g: g, sample: sample, seed: uint64(e.Now().UnixMilli()) % 1_000_000, out: Verified{OK: true}}
+	v := &verification{Engine: e, plan: plan, g: g, sample: sample, seed: cmp.Or(e.Seed, uint64(e.Now().UnixMilli())%1_000_000), out: Verified{OK: true}}
 	sampled := v.checkSample
 	if plan.Custom() {
 		sampled = v.checkRegrouped
