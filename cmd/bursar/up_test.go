@@ -276,8 +276,10 @@ func TestKilledUp(t *testing.T) {
 	}
 	must(t, 0, "ingest", "payments", path, "--project", dir)
 	again.await("published")
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("it took %s until a run was published", took)
+	took := time.Since(began)
+	t.Logf("it took %s until a run was published", took)
+	if took > time.Minute { // alone it is a second: other tests share the machine
+		t.Error("that is too long")
 	}
 	again.stop(os.Interrupt, 0)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -137,13 +138,23 @@ func openThreeBatches(t *testing.T) *App {
 }
 
 // TestRunsInFlightSurviveEveryFailure has three runs in flight, lets the 1st, 2nd, 3rd … call of the stores fail, and goes on
-// from there: each time the class is told and the artifacts are the same. With -short it tries every ninth call.
-func TestRunsInFlightSurviveEveryFailure(t *testing.T) {
+// from there: each time the class is told and the artifacts are the same. It tries every fifth call, and the soak every one.
+func TestRunsInFlightSurviveFailures(t *testing.T) {
 	t.Parallel()
-	stride := 1
-	if testing.Short() {
-		stride = 9
+	surviveFailures(t, 5)
+}
+
+// TestSoakRunsInFlightSurviveEveryFailure belongs to `make soak`.
+func TestSoakRunsInFlightSurviveEveryFailure(t *testing.T) {
+	if os.Getenv("SEEDS") == "" {
+		t.Skip("runs for minutes: set SEEDS, or use make soak")
 	}
+	t.Parallel()
+	surviveFailures(t, 1)
+}
+
+func surviveFailures(t *testing.T, stride int) {
+	t.Helper()
 	undisturbed := openThreeBatches(t)
 	runAll(t, undisturbed, "orders")
 	want := digestOf(t, undisturbed)
