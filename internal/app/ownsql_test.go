@@ -68,7 +68,7 @@ func TestOwnSQL(t *testing.T) {
 	paySome(t, declared, rand.New(rand.NewPCG(seed, 3)))
 	compareLines(t, exportOf(t, a, "orders"), exportOf(t, declared, "orders"))
 	proof, err := a.Engine.Verify(t.Context(), "orders", 100)
-	if err != nil || !proof.OK || !strings.Contains(fmt.Sprint(proof.Checks), "9 artifacts folded from their events in 2 random groupings and orders (seed ") {
+	if err != nil || !proof.OK || !strings.Contains(fmt.Sprint(proof.Checks), "9 artifacts folded from their events in 3 random groupings and orders (seed ") {
 		t.Errorf("verify: %+v, %v", proof, err)
 	}
 	rebuilt, err := a.Engine.Rebuild(t.Context(), "orders", func(reconcile.RunRef, string) {})
@@ -95,7 +95,9 @@ func TestVerifyFindsOwnSQLThatMindsArrival(t *testing.T) {
 			}
 			last := proof.Checks[len(proof.Checks)-1]
 			_, text, _ := strings.Cut(last.Detail, "seed ")
-			fmt.Sscan(text, &a.Engine.Seed)
+			if _, err := fmt.Sscan(text, &a.Engine.Seed); err != nil {
+				t.Fatalf("no seed in %s: %v", last.Detail, err)
+			}
 			again, err := a.Engine.Verify(t.Context(), "orders", 100)
 			if err != nil || again.Checks[len(again.Checks)-1].OK || !strings.HasPrefix(again.Checks[len(again.Checks)-1].Detail, fmt.Sprintf("seed %d: ", a.Engine.Seed)) {
 				t.Errorf("with the same seed verify says %+v, %v", again, err)
