@@ -108,9 +108,9 @@ func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
-		g := newGrid("a call of the store", "one after another s", "three lanes s", "throughput", "events a second")
+		g := newGrid("a call of the store", "one after another s", "cpu s", "three lanes s", "cpu s", "throughput", "events a second")
 		for _, s := range r.Stores {
-			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), thousandths(s.OneSeconds), thousandths(s.LanesSeconds),
+			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), thousandths(s.OneSeconds), thousandths(s.OneCPU), thousandths(s.LanesSeconds), thousandths(s.LanesCPU),
 				fmt.Sprintf("× %.2f", s.Ratio), count(s.EventsPerSecond))
 		}
 		g.print(w, width(c.out))

@@ -35,6 +35,8 @@ type LanesStore struct {
 	LatencySeconds  float64 `json:"latency_seconds"` // of a call
 	OneSeconds      float64 `json:"one_after_another_seconds"`
 	LanesSeconds    float64 `json:"three_lanes_seconds"`
+	OneCPU          float64 `json:"one_after_another_cpu_seconds"`
+	LanesCPU        float64 `json:"three_lanes_cpu_seconds"`
 	Ratio           float64 `json:"ratio"`
 	EventsPerSecond int64   `json:"events_per_second"` // in three lanes
 }
@@ -42,6 +44,7 @@ type LanesStore struct {
 // lanesResult is what a part measured.
 type lanesResult struct {
 	Seconds float64  `json:"seconds"`
+	CPU     float64  `json:"cpu"`   // seconds of all processors
 	Parts   []string `json:"parts"` // digests
 }
 
@@ -99,6 +102,8 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (LanesSto
 		LatencySeconds: latency.Seconds(),
 		OneSeconds:     median(one, func(r *lanesResult) float64 { return r.Seconds }),
 		LanesSeconds:   median(lanes, func(r *lanesResult) float64 { return r.Seconds }),
+		OneCPU:         median(one, func(r *lanesResult) float64 { return r.CPU }),
+		LanesCPU:       median(lanes, func(r *lanesResult) float64 { return r.CPU }),
 	}
 	s.Ratio = s.OneSeconds / s.LanesSeconds
 	return s, nil
@@ -151,9 +156,9 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 	if err != nil {
 		return r, err
 	}
-	began := time.Now()
+	began, busy := time.Now(), cpuSeconds()
 	err = work(ctx, a)
-	r.Seconds = time.Since(began).Seconds()
+	r.Seconds, r.CPU = time.Since(began).Seconds(), cpuSeconds()-busy
 	if err := errors.Join(err, stop()); err != nil {
 		return r, err
 	}

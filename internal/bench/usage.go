@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"syscall"
+	"time"
 )
 
 // peakMemory is the most memory the process ever had resident, in bytes.
@@ -32,4 +34,13 @@ func procField(path, name string) (n int64, err error) {
 		}
 	}
 	return 0, fmt.Errorf("read %s: there is no %s", path, name)
+}
+
+// cpuSeconds is how long all processors together have worked for this process.
+func cpuSeconds() float64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }

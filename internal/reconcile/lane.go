@@ -10,8 +10,8 @@ import (
 )
 
 // MaxInFlight is how many runs of a pipeline are under way at a time: one in each of the three lanes prefetch, merge and
-// index, and two that are reduced ahead of them.
-const MaxInFlight = 5
+// index, each of which was reduced ahead of its turn. More make the index lag further behind, and gain nothing.
+const MaxInFlight = 3
 
 // inLane says whether a step is taken strictly in order of runs. A reduce knows nothing of other runs.
 func inLane(step string) bool { return step != "reduce" }
