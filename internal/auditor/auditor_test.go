@@ -70,6 +70,8 @@ func playSeed(t *testing.T, seed uint64) {
 	t.Helper()
 	size := Size{Files: 4, Rows: 40}
 	switch seed % 40 {
+	case 10, 30:
+		size = Size{Calls: 6, Files: 8, Rows: 12, Backlog: true}
 	case 0:
 		size = Size{Files: 12, Rows: 200}
 	case 20:

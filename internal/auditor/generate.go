@@ -38,11 +38,12 @@ type Case struct {
 	Steps    []Step // the last one leaves no backlog
 }
 
-// Size bounds a case.
+// Size bounds a case. With Backlog, all batches wait for one Run, which takes them one by one in several partitions.
 type Size struct {
-	Calls int // that hand files in, at least
-	Files int // handed in at most, or so
-	Rows  int // of a file at most
+	Calls   int // that hand files in, at least
+	Files   int // handed in at most, or so
+	Rows    int // of a file at most
+	Backlog bool
 }
 
 // source makes one case.
@@ -104,6 +105,9 @@ func (g *source) steps(c *Case) {
 }
 
 func (g *source) between(c *Case) {
+	if g.size.Backlog {
+		return
+	}
 	switch g.IntN(12) {
 	case 0, 1, 2:
 		c.Steps = append(c.Steps, Step{Do: Run})

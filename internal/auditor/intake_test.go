@@ -10,16 +10,20 @@ import (
 	"bursar/internal/fault"
 )
 
-// TestAbandonedIngest ends the process at each call of an ingest in turn. Other files come next, and nothing that was
-// begun before is found with them.
+// TestAbandonedIngest ends the process at each call of an ingest in turn, one that merges the runs of the duplicate memory
+// at its end. Other files come next: nothing that was begun before is found with them, and all that was sealed is known.
 func TestAbandonedIngest(t *testing.T) {
 	t.Parallel()
 	for n, more := 1, true; more; n++ {
+		more = false
 		for _, mode := range []fault.Mode{fault.Before, fault.After} {
 			t.Run(fmt.Sprintf("call %d mode %d", n, mode), func(t *testing.T) { more = abandonAt(t, n, mode|fault.Crash) })
 		}
 	}
 }
+
+// sealed is how many batches there are before: with one more, their runs are merged.
+const sealed = 7
 
 // abandonAt reports whether there is such a call.
 func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
@@ -27,20 +31,24 @@ func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
 	c := small()
 	c.Steps = nil
 	s := newStage(t, c, 0)
+	s.calm = false
+	for i := range sealed {
+		s.ingest([]File{{Name: fmt.Sprintf("0%d.jsonl", i), Text: row(fmt.Sprint("0", i), "a", "x", "1")}})
+	}
 	given := []File{{Name: "1.jsonl", Text: row("1", "a", "x", "1.10") + row("1", "a", "x", "2") + row("2", "b", "y", "-2")}}
 	paths := s.files(given)
 	plan := s.plan
-	plan.FailAt(n, mode)
+	plan.FailAt(plan.Calls()+n, mode)
 	_, err := s.intake.Ingest(t.Context(), s.project.Stream(s.stream.Name), paths, s.options(false))
 	if plan.Fired() != (err != nil) {
-		t.Errorf("%s failed, and intake says %v", plan.Call(n), err)
+		t.Errorf("intake says %v of the death of the process: %v", err, plan.Fired())
 	}
 	s.plan = fault.NewPlan()
 	s.reopen()
-	if len(s.batches()) > 0 {
+	if len(s.batches()) > sealed {
 		s.model.Ingest(given)
 	}
-	s.ingest([]File{{Name: "2.jsonl", Text: row("3", "a", "x", "3")}})
+	s.ingest([]File{{Name: "2.jsonl", Text: row("3", "a", "x", "3") + row("00", "a", "x", "1.0")}})
 	s.run()
 	s.compare()
 	return plan.Fired()

@@ -43,6 +43,7 @@ func (s *stage) compare() {
 	s.compareRuns()
 	s.compareVersions()
 	s.compareObjects()
+	s.compareRecords()
 	s.verify()
 	s.checkScratch()
 	s.shut()
@@ -195,6 +196,9 @@ func (s *stage) run() {
 		step := reconcile.StepNames[done[ref.Run]]
 		if reconcile.Partitioned(step) {
 			s.partitions(ref, step, last.Partitions)
+			if s.random.IntN(3) == 0 {
+				continue // other runs go on meanwhile
+			}
 		}
 		s.carry(func(ctx context.Context) error {
 			_, err := s.engine.Step(ctx, ref, step)
@@ -205,6 +209,7 @@ func (s *stage) run() {
 			s.published(ref)
 		} else if s.random.IntN(8) == 0 {
 			s.compareExport()
+			s.outOfTurn(last.Ref, done)
 		}
 	}
 	s.compareExport()
@@ -228,6 +233,19 @@ func (s *stage) partitions(ref reconcile.RunRef, step string, of int) {
 			_, err := s.engine.Partition(ctx, ref, step, partition)
 			return err
 		})
+	}
+}
+
+// outOfTurn tries a step that the run before holds back.
+func (s *stage) outOfTurn(ref reconcile.RunRef, done map[uint64]int) {
+	s.t.Helper()
+	for run, steps := range done {
+		before, flying := done[run-1]
+		if ref.Run = run; s.calm && flying && steps > 0 && before <= steps {
+			if _, err := s.engine.Step(s.t.Context(), ref, reconcile.StepNames[steps]); err == nil {
+				s.fatalf("%s of run %d is done before that of the run before", reconcile.StepNames[steps], run)
+			}
+		}
 	}
 }
 

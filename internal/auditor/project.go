@@ -175,6 +175,9 @@ func (g *source) pipeline() *Pipeline {
 		p.Partitions = []int{1, 1, 2, 3, 8}[g.IntN(5)]
 		p.MaxBatches, p.MaxEvents = 1+g.IntN(3), 1+g.IntN(200)
 	}
+	if g.size.Backlog {
+		p.Partitions, p.MaxBatches, p.MaxEvents = 1+g.IntN(3), 1, 200
+	}
 	return p
 }
 

@@ -4,6 +4,7 @@ package auditor
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -215,6 +216,26 @@ func (s *stage) compareObjects() {
 	}
 	if len(want) > 0 {
 		s.fatalf("objects are missing: %v", slices.Sorted(maps.Keys(want)))
+	}
+}
+
+// compareRecords expects one generation in the catalog, and no partition's share of a step that is done.
+func (s *stage) compareRecords() {
+	s.t.Helper()
+	for prefix, most := range map[string]int{"generation/": 1, "share/": 0} {
+		var keys []string
+		s.carry(func(ctx context.Context) error {
+			keys = nil
+			return s.engine.Catalog.View(ctx, func(tx catalog.Tx) error {
+				return tx.List(prefix, func(key string, _ json.RawMessage) error {
+					keys = append(keys, key)
+					return nil
+				})
+			})
+		})
+		if len(keys) > most {
+			s.fatalf("the catalog still holds %v", keys)
+		}
 	}
 }
 
