@@ -21,9 +21,9 @@ TESTFLAGS ?=
 FUZZTIME ?= 20000x
 BENCH ?= .
 
-# Left out of the race detector: these link a whole Temporal server, whose races are not ours to
-# find and which is too slow under it for the deadlines of its own start.
-NO_RACE := bursar/internal/temporal bursar/internal/reconcile bursar/internal/auditor bursar/internal/app \
+# Left out of the race detector: these start a whole Temporal server, whose races are not ours to find and which is too
+# slow under it for the deadlines of its own start; and the auditor, which takes long.
+NO_RACE := bursar/internal/temporal bursar/internal/auditor bursar/internal/app \
 	bursar/internal/demo bursar/internal/bench bursar/cmd/bursar
 
 # Linters are pinned in their own module, so that their dependencies never meet the product's.
