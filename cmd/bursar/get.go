@@ -84,7 +84,7 @@ func keyText(p *project.Pipeline, values []string) (string, error) {
 }
 
 func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) {
-	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, clean(string(answer.Key)), answer.Run, when(&answer.Watermark))
+	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, clean(string(answer.Key)), answer.Run, when(answer.Watermark))
 	if answer.History == nil {
 		c.printArtifact(w, answer.Artifact)
 		return

@@ -18,7 +18,7 @@ import (
 type Answer struct {
 	Key       json.RawMessage `json:"key"`
 	Run       uint64          `json:"run"` // that wrote it
-	Watermark time.Time       `json:"watermark"`
+	Watermark *time.Time      `json:"watermark"`
 	Artifact  json.RawMessage `json:"artifact"`
 	History   []Version       `json:"history,omitempty"` // newest first
 }

@@ -129,8 +129,8 @@ func (b *backlog) take(batch *event.Batch) (BatchRef, error) {
 	return ref, b.look(batch.Stream)
 }
 
-// group takes batches of all streams, the oldest first, up to the backlog's limits; one batch is always taken. So the last
-// one's time of sealing is the run's watermark.
+// group takes batches of all streams, the oldest first, up to the backlog's limits; one batch is always taken. So of each
+// stream everything is included up to when its last one was sealed.
 func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken Taken) (Taken, error) {
 	limits := plan.Pipeline.Backlog
 	waiting, err := newBacklog(tx, plan, taken)

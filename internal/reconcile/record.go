@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"bursar/internal/artifact"
@@ -21,7 +23,28 @@ type Generation struct {
 	Runs        uint64            `json:"runs"`        // the last run that has a number
 	Published   uint64            `json:"published"`   // the last run that readers see
 	Artifacts   int64             `json:"artifacts"`
-	Watermark   time.Time         `json:"watermark"` // everything received before it is included
+	Watermark   *time.Time        `json:"watermark"` // everything received before it is included; nil as long as a stream has sent nothing
+
+	// Included is by stream, named as in BatchRef, when the last included batch was sealed.
+	Included map[string]time.Time `json:"included,omitempty"`
+}
+
+// include moves the watermark over batches. Of several streams it is the one that is furthest behind: what was received of
+// that one later is not in yet, although others may have gone on.
+func (g *Generation) include(refs []BatchRef, batches []event.Batch, streams int) {
+	if g.Included == nil {
+		g.Included = map[string]time.Time{}
+	}
+	for i, ref := range refs {
+		if sealed := batches[i].Sealed; sealed.After(g.Included[ref.Stream]) {
+			g.Included[ref.Stream] = sealed
+		}
+	}
+	if len(g.Included) < streams {
+		return
+	}
+	furthest := slices.MinFunc(slices.Collect(maps.Values(g.Included)), time.Time.Compare)
+	g.Watermark = &furthest
 }
 
 // Run is one pass over batches: a catalog document. Steps are done when they stand in it.

@@ -57,9 +57,8 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Artifacts: g.Artifacts, Lanes: []InFlight{}}
-	if g.Published > 0 {
-		s.Watermark = &g.Watermark
+	s := Status{
+		Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Watermark: g.Watermark, Artifacts: g.Artifacts, Lanes: []InFlight{},
 	}
 	runs, err := e.Runs(ctx, pipeline, g.Generation, g.Published)
 	if err != nil {

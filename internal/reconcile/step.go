@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
@@ -112,7 +111,7 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 			return fmt.Errorf("bug: %s is recorded where %d steps are done", step, len(now.Steps))
 		}
 		if step == "publish" {
-			if err := publish(tx, run, batches[len(batches)-1].Sealed); err != nil {
+			if err := publish(tx, run, batches, len(e.Project.Pipeline(run.Pipeline).From)); err != nil {
 				return err
 			}
 		}
@@ -125,7 +124,7 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 }
 
 // publish moves the watermark over the run.
-func publish(tx catalog.Tx, run *Run, watermark time.Time) error {
+func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error {
 	key := generationKey(run.Pipeline, run.Generation)
 	var g Generation
 	if _, err := tx.Get(key, &g); err != nil {
@@ -135,9 +134,7 @@ func publish(tx catalog.Tx, run *Run, watermark time.Time) error {
 		return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
 	}
 	g.Published, g.Artifacts = run.Run, g.Artifacts+run.Created
-	if watermark.After(g.Watermark) { // a batch of another stream that took longer to seal may be older
-		g.Watermark = watermark
-	}
+	g.include(run.Batches, batches, streams)
 	return tx.Put(key, g)
 }
 

@@ -83,8 +83,13 @@ func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
 func appendAnswer(b []byte, a *reconcile.Answer) []byte {
 	b = append(append(b, `{"key":`...), a.Key...)
 	b = strconv.AppendUint(append(b, `,"run":`...), a.Run, 10)
-	b = a.Watermark.UTC().AppendFormat(append(b, `,"watermark":"`...), time.RFC3339Nano)
-	b = append(append(b, `","artifact":`...), a.Artifact...)
+	b = append(b, `,"watermark":`...)
+	if a.Watermark == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(a.Watermark.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
+	}
+	b = append(append(b, `,"artifact":`...), a.Artifact...)
 	for i, v := range a.History {
 		b = append(b, [...]string{`,"history":[`, `,`}[min(i, 1)]...)
 		b = strconv.AppendUint(append(b, `{"run":`...), v.Run, 10)

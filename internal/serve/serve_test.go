@@ -51,8 +51,9 @@ func (s *stage) Get(_ context.Context, pipeline, key string, asOf uint64, histor
 	case key == "bug":
 		panic("a bug")
 	}
+	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	a := reconcile.Answer{
-		Key: json.RawMessage(`["<o>","USD"]`), Run: max(asOf, 1), Watermark: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC),
+		Key: json.RawMessage(`["<o>","USD"]`), Run: max(asOf, 1), Watermark: &at,
 		Artifact: json.RawMessage(`{"paid":"1.00"}`),
 	}
 	if history {
