@@ -86,7 +86,7 @@ func (l *serverLogger) Fatal(msg string, tags ...tag.Tag) {
 }
 
 func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
-	if !l.open(level) {
+	if !l.open(level) || silent[msg] {
 		return
 	}
 	attrs := make([]slog.Attr, 0, len(l.tags)+len(tags))
@@ -98,11 +98,13 @@ func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
 	l.out.LogAttrs(context.Background(), level, "temporal server: "+msg, attrs...)
 }
 
-// silent are records of the client library that tell only what its callers learn anyway: the error an activity
-// returned goes to whoever waits for the workflow, and a heartbeat that is refused cancels its activity.
+// silent are records of the client library, which the server uses as well, that tell only what its callers learn anyway: the error
+// an activity returned goes to whoever waits for the workflow, a heartbeat that is refused cancels its activity, and a
+// poll that fails is made again while the server tells why.
 var silent = map[string]bool{
 	"Activity error.":                    true,
 	"RecordActivityHeartbeat with error": true,
+	"Failed to poll for task.":           true,
 }
 
 // clientHandler passes the client library's records through the gate.
