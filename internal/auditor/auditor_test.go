@@ -70,12 +70,12 @@ func playSeed(t *testing.T, seed uint64) {
 	t.Helper()
 	size := Size{Files: 4, Rows: 40}
 	switch seed % 40 {
-	case 10, 30:
-		size = Size{Calls: 6, Files: 8, Rows: 12, Backlog: true}
+	case 10:
+		size = Size{Calls: 6, Files: 8, Rows: 10, Backlog: true}
 	case 0:
 		size = Size{Files: 12, Rows: 200}
 	case 20:
-		size = Size{Calls: 18, Files: 24, Rows: 20} // enough batches for merges of the duplicate memory
+		size = Size{Calls: 12, Files: 16, Rows: 20} // enough batches for merges of the duplicate memory
 	}
 	newStage(t, New(seed, size), int(seed%3)*2).play()
 }
