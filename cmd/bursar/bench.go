@@ -51,8 +51,9 @@ func (c *cli) benchReconcileCommand() *cobra.Command {
 Each round starts from a copy of the same state. Both sides must come to the generated sums, or the benchmark fails.
 With --batches, each batch is taken in and reconciled before the next.
 
-With --lanes, all batches are taken in first; what is measured then is a run for each of them, one after another and in
-three lanes, with the object store at hand and with 20 ms added to each of its calls.`,
+With --lanes, what is measured is a run for each batch: in three lanes, when all batches are there; one after another, when
+each is worked off before the next comes; and by plain calls of the steps, without a workflow. The object store is at hand, or
+takes 20 ms more for each call.`,
 		Example: `  bursar bench reconcile
   bursar bench reconcile --events 200000 --keys 50000 --state 100000
   bursar bench reconcile --state 10000000 --dir /mnt/fast --json
@@ -108,10 +109,10 @@ func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
-		g := newGrid("a call of the store", "one after another s", "cpu s", "three lanes s", "cpu s", "throughput", "events a second")
+		g := newGrid("a call of the store", "plain calls s", "cpu s", "one after another s", "cpu s", "three lanes s", "cpu s", "by plain calls", "by one after another", "events a second")
 		for _, s := range r.Stores {
-			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), thousandths(s.OneSeconds), thousandths(s.OneCPU), thousandths(s.LanesSeconds), thousandths(s.LanesCPU),
-				fmt.Sprintf("× %.2f", s.Ratio), count(s.EventsPerSecond))
+			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), thousandths(s.CallsSeconds), thousandths(s.CallsCPU), thousandths(s.RunsSeconds), thousandths(s.RunsCPU),
+				thousandths(s.LanesSeconds), thousandths(s.LanesCPU), fmt.Sprintf("× %.2f", s.CallsRatio), fmt.Sprintf("× %.2f", s.Ratio), count(s.EventsPerSecond))
 		}
 		g.print(w, width(c.out))
 	})

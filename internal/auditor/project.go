@@ -172,7 +172,7 @@ func (g *source) pipeline() *Pipeline {
 	}
 	g.Shuffle(len(p.Folds), func(i, k int) { p.Folds[i], p.Folds[k] = p.Folds[k], p.Folds[i] })
 	if g.chance(2) {
-		p.Partitions = []int{1, 1, 2, 3, 8}[g.IntN(5)]
+		p.Partitions = []int{1, 1, 1, 1, 1, 2, 2, 3, 8}[g.IntN(9)]
 		p.MaxBatches, p.MaxEvents = 1+g.IntN(3), 1+g.IntN(200)
 	}
 	if g.size.Backlog {

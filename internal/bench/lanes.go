@@ -30,16 +30,26 @@ type LanesReport struct {
 	Stores    []LanesStore `json:"stores"`
 }
 
-// LanesStore is what was measured on one store.
+// LanesStore is what was measured on one store: seconds, and seconds of all processors.
 type LanesStore struct {
 	LatencySeconds  float64 `json:"latency_seconds"` // of a call
-	OneSeconds      float64 `json:"one_after_another_seconds"`
+	CallsSeconds    float64 `json:"plain_calls_seconds"`
+	CallsCPU        float64 `json:"plain_calls_cpu_seconds"`
+	RunsSeconds     float64 `json:"one_after_another_seconds"`
+	RunsCPU         float64 `json:"one_after_another_cpu_seconds"`
 	LanesSeconds    float64 `json:"three_lanes_seconds"`
-	OneCPU          float64 `json:"one_after_another_cpu_seconds"`
 	LanesCPU        float64 `json:"three_lanes_cpu_seconds"`
-	Ratio           float64 `json:"ratio"`
+	Ratio           float64 `json:"ratio"`             // throughput of three lanes by that of one run after another
+	CallsRatio      float64 `json:"plain_calls_ratio"` // and by that of plain calls
 	EventsPerSecond int64   `json:"events_per_second"` // in three lanes
 }
+
+// The ways of carrying out the same runs.
+const (
+	plainCalls      = "plain calls"       // the steps as functions, one after another: nothing decides, nothing is tried again
+	oneAfterAnother = "one after another" // each batch is worked off before the next is there
+	threeLanes      = "three lanes"       // all batches are there
+)
 
 // lanesResult is what a part measured.
 type lanesResult struct {
@@ -82,30 +92,33 @@ func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
 	return r, nil
 }
 
-func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (LanesStore, error) {
-	var one, lanes []lanesResult
+func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesStore, err error) {
+	ways := []string{plainCalls, oneAfterAnother, threeLanes}
+	results := map[string][]lanesResult{}
 	for n := range b.Rounds {
-		for _, into := range []*[]lanesResult{&one, &lanes} {
-			spec := partSpec{Kind: kindLanes, Dir: b.cloned(), Files: b.files, Latency: latency, Lanes: into == &lanes}
-			if n == b.Rounds-1 && spec.Lanes {
+		for _, way := range ways {
+			spec := partSpec{Kind: kindLanes, Dir: b.cloned(), Files: b.files, Latency: latency, Way: way}
+			if n == b.Rounds-1 && way == threeLanes {
 				spec.Profile = b.Profile
 			}
 			result, err := b.lanesPart(ctx, spec)
 			if err != nil {
-				return LanesStore{}, err
+				return s, err
 			}
-			*into = append(*into, result)
+			results[way] = append(results[way], result)
+			b.watchf("%v a call, round %d of %d: %s %.3f s", latency, n+1, b.Rounds, way, result.Seconds)
 		}
-		b.watchf("%v a call, round %d of %d: one after another %.3f s, three lanes %.3f s", latency, n+1, b.Rounds, one[n].Seconds, lanes[n].Seconds)
 	}
-	s := LanesStore{
+	seconds := func(way string) float64 {
+		return median(results[way], func(r *lanesResult) float64 { return r.Seconds })
+	}
+	cpu := func(way string) float64 { return median(results[way], func(r *lanesResult) float64 { return r.CPU }) }
+	s = LanesStore{
 		LatencySeconds: latency.Seconds(),
-		OneSeconds:     median(one, func(r *lanesResult) float64 { return r.Seconds }),
-		LanesSeconds:   median(lanes, func(r *lanesResult) float64 { return r.Seconds }),
-		OneCPU:         median(one, func(r *lanesResult) float64 { return r.CPU }),
-		LanesCPU:       median(lanes, func(r *lanesResult) float64 { return r.CPU }),
+		CallsSeconds:   seconds(plainCalls), RunsSeconds: seconds(oneAfterAnother), LanesSeconds: seconds(threeLanes),
+		CallsCPU: cpu(plainCalls), RunsCPU: cpu(oneAfterAnother), LanesCPU: cpu(threeLanes),
 	}
-	s.Ratio = s.OneSeconds / s.LanesSeconds
+	s.Ratio, s.CallsRatio = s.RunsSeconds/s.LanesSeconds, s.CallsSeconds/s.LanesSeconds
 	return s, nil
 }
 
@@ -126,18 +139,13 @@ func (b *bench) lanesPart(ctx context.Context, spec partSpec) (r lanesResult, er
 	return r, os.RemoveAll(b.cloned())
 }
 
-// measureLanes takes all files in, a batch each, and measures how long the runs take.
+// measureLanes takes the files in, a batch each, and measures how long the runs take.
 func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error) {
 	a, err := app.Open(ctx, spec.Dir, "bench", discard)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	for _, file := range spec.Files {
-		if err := takeIn(ctx, a, file); err != nil {
-			return r, err
-		}
-	}
 	before, err := a.Engine.Current(ctx, pipeline)
 	if err != nil {
 		return r, err
@@ -145,34 +153,49 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 	if spec.Latency > 0 {
 		a.Engine.Objects = slowStore{a.Engine.Objects, spec.Latency}
 	}
-	work := oneAfterAnother
-	if spec.Lanes {
-		work = threeLanes
-		if err := a.Serve(ctx); err != nil {
-			return r, err
-		}
+	if err := a.Serve(ctx); err != nil {
+		return r, err
 	}
 	stop, err := profile(spec.Profile)
 	if err != nil {
 		return r, err
 	}
-	began, busy := time.Now(), cpuSeconds()
-	err = work(ctx, a)
-	r.Seconds, r.CPU = time.Since(began).Seconds(), cpuSeconds()-busy
-	if err := errors.Join(err, stop()); err != nil {
+	at := 1 // files at a time
+	if spec.Way != oneAfterAnother {
+		at = len(spec.Files)
+	}
+	for files := range slices.Chunk(spec.Files, at) {
+		if err := r.work(ctx, a, spec.Way, files); err != nil {
+			return r, errors.Join(err, stop())
+		}
+	}
+	if err := stop(); err != nil {
 		return r, err
 	}
 	err = r.collect(ctx, a, before, len(spec.Files))
 	return r, err
 }
 
-func threeLanes(ctx context.Context, a *app.App) error {
-	_, err := a.Run(ctx, []string{pipeline}, nil)
+// work takes files in, and measures how long their runs take.
+func (r *lanesResult) work(ctx context.Context, a *app.App, way string, files []string) (err error) {
+	for _, file := range files {
+		if err := takeIn(ctx, a, file); err != nil {
+			return err
+		}
+	}
+	began, busy := time.Now(), cpuSeconds()
+	if way == plainCalls {
+		err = callSteps(ctx, a)
+	} else {
+		_, err = a.Run(ctx, []string{pipeline}, nil)
+	}
+	r.Seconds += time.Since(began).Seconds()
+	r.CPU += cpuSeconds() - busy
 	return err
 }
 
-// oneAfterAnother carries out the steps as plain functions: nothing is lost between them.
-func oneAfterAnother(ctx context.Context, a *app.App) error {
+// callSteps works the backlog off by plain calls.
+func callSteps(ctx context.Context, a *app.App) error {
 	for {
 		next, err := a.Engine.Next(ctx, pipeline, 0)
 		if err != nil || !next.Backlog {

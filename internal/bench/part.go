@@ -30,7 +30,7 @@ type partSpec struct {
 	Sum     bool     `json:"sum"`   // whether to read all artifacts back and add them up
 	Profile string   `json:"profile,omitempty"`
 
-	Lanes   bool          `json:"lanes,omitempty"`   // three lanes, not one run after another
+	Way     string        `json:"way,omitempty"`     // of carrying out runs
 	Latency time.Duration `json:"latency,omitempty"` // of each call of the object store
 }
 
