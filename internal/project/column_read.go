@@ -51,8 +51,8 @@ func (s *Stream) readColumn(columns section, name string) Column {
 	if c.Group == c.Decimal {
 		o.fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", brief(string(c.Group)))
 	}
-	if c.Format != "" && !strings.Contains(c.Format, "%") {
-		o.fail("format", "is %s: use a pattern such as \"%%Y-%%m-%%d\"", brief(c.Format))
+	if c.Format != "" && slices.Contains(moments, c.Type.Kind) {
+		o.layout("format", c.Type.Kind)
 	}
 	return c
 }

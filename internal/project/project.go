@@ -1,4 +1,4 @@
-// Package project reads and checks a user's project folder: bursar.yaml, streams and pipelines.
+// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions.
 // It owns the declared types and the errors that name file and line, and guarantees that a folder read without
 // an error is consistent in itself. It must not touch state: SQL expressions are bound by whoever holds a DuckDB
 // session, through the Binder it is handed.
@@ -16,6 +16,8 @@ type Project struct {
 	Config    Config
 	Streams   []*Stream   // sorted by name
 	Pipelines []*Pipeline // sorted by name
+
+	Institutions []*Institution // sorted by name
 }
 
 // Config is bursar.yaml; every field has a default, so an empty file is valid.

@@ -40,6 +40,13 @@ func Read(dir string) (*Project, []Error) {
 		p.Pipelines = append(p.Pipelines, l)
 		return errs
 	})...)
+	errs = append(errs, eachFile(dir, "institutions", func(file string, data []byte) []Error {
+		i, errs := parseInstitution(file, data)
+		p.Institutions = append(p.Institutions, i)
+		return errs
+	})...)
+	errs = append(errs, checkInstitutions(p.Institutions)...)
+	slices.SortFunc(p.Institutions, func(a, b *Institution) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
 	sortErrors(errs)

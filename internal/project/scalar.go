@@ -5,8 +5,11 @@ package project
 import (
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"bursar/internal/column"
 )
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -26,16 +29,21 @@ func (o section) flag(key string, byDefault bool) bool {
 
 // number is a whole number from 1 to limit.
 func (o section) number(key string, byDefault, limit int64) int64 {
+	return o.from(1, key, byDefault, limit)
+}
+
+// from is a whole number from least to limit.
+func (o section) from(least int64, key string, byDefault, limit int64) int64 {
 	n := o.values[key]
 	if n == nil {
 		return byDefault
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
-		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= 1 && x <= limit {
+		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= least && x <= limit {
 			return x
 		}
 	}
-	o.fail(key, "must be a whole number from 1 to %d", limit)
+	o.fail(key, "must be a whole number from %d to %d", least, limit)
 	return byDefault
 }
 
@@ -55,6 +63,23 @@ func (o section) mark(key string, byDefault byte) byte {
 		return byDefault
 	}
 	return c
+}
+
+// layout is a compiled date format, or nil.
+func (o section) layout(key string, kind column.Kind) *column.Layout {
+	format := o.text(key)
+	if format == "" {
+		return nil
+	}
+	if !strings.Contains(format, "%") {
+		o.fail(key, "is %s: use a pattern such as \"%%Y-%%m-%%d\"", brief(format))
+		return nil
+	}
+	l, err := column.CompileLayout(format, kind)
+	if err != nil {
+		o.src.failAt(o.at(key), "%v", err)
+	}
+	return l
 }
 
 // nearest is the known name that a misspelt one probably means, or "".

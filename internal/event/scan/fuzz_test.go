@@ -220,12 +220,12 @@ func FuzzLayout(f *testing.F) {
 	f.Add("%y%m%d", "240229")
 	f.Add("%b %d%% %Y", "mar 05% 2024")
 	f.Fuzz(func(t *testing.T, format, text string) {
-		l, err := compileLayout(format, column.Timestamp)
+		l, err := column.CompileLayout(format, column.Timestamp)
 		if err != nil {
 			return
 		}
 		var m moment
-		if l.parse(&m, []byte(text)) != "" {
+		if m.follow(l, []byte(text)) != "" {
 			return
 		}
 		want := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.sec, 0, time.UTC)

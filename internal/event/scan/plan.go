@@ -36,7 +36,7 @@ type target struct {
 	free     bool // any text will do
 	in       []string
 	inMany   map[string]bool // in, when it is long
-	layout   *layout
+	layout   *column.Layout
 	zone     *time.Location
 	mark     byte
 	group    byte
@@ -129,7 +129,7 @@ func newTarget(c *project.Column) (target, error) {
 		return t, nil
 	}
 	var err error
-	t.layout, err = compileLayout(c.Format, c.Type.Kind)
+	t.layout, err = column.CompileLayout(c.Format, c.Type.Kind)
 	return t, err
 }
 

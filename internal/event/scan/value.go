@@ -113,7 +113,7 @@ func (f *filler) time(i int, tok []byte) bool {
 	var reason string
 	switch {
 	case t.layout != nil:
-		reason = t.layout.parse(&m, tok)
+		reason = m.follow(t.layout, tok)
 	case t.typ.Kind == column.Date:
 		reason = m.isoDate(tok)
 	default:

@@ -285,11 +285,11 @@ func TestZoneCache(t *testing.T) {
 func TestLayoutsRefused(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"%Y-%m", "%Y-%m-%d %H", "%Y%Y%m%d", "%Y-%m-%d %q", "%Y-%m-%", "%j"} {
-		if _, err := compileLayout(format, column.Date); err == nil {
+		if _, err := column.CompileLayout(format, column.Date); err == nil {
 			t.Errorf("%s: compiled for a date", format)
 		}
 	}
-	if _, err := compileLayout("%Y-%m-%d %S", column.Timestamp); err == nil {
+	if _, err := column.CompileLayout("%Y-%m-%d %S", column.Timestamp); err == nil {
 		t.Error("seconds without minutes compiled")
 	}
 }

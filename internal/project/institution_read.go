@@ -1,0 +1,91 @@
+// Reading institutions/*.yaml.
+
+package project
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// ibanShape is what an IBAN looks like; people group its characters with blanks, statements do not.
+var ibanShape = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}\*?$`)
+
+// parseInstitution reads an institution's file. The institution is never nil.
+func parseInstitution(file string, data []byte) (*Institution, []Error) {
+	src := newSource(file)
+	root := src.root(data)
+	o := src.section(root, "", "institution", "servicer", "accounts", "statements", "csv")
+	if root != nil || len(src.errs) == 0 {
+		o.require("institution")
+	}
+	i := &Institution{Name: o.text("institution"), File: file, lines: src.lines}
+	i.Line = src.lines.at("institution")
+	if i.Name != "" && !namePattern.MatchString(i.Name) {
+		o.fail("institution", "%s is no name: names are lower-case letters, digits and _, and start with a letter", brief(i.Name))
+	}
+	i.Servicer = o.text("servicer")
+	i.Accounts = readAccounts(o)
+	i.Statements = readCalendar(o)
+	if o.has("csv") {
+		i.CSV = readCSVMapping(o)
+	}
+	return i, src.errs
+}
+
+func readAccounts(o section) []string {
+	accounts := o.texts("accounts")
+	for n, account := range accounts {
+		path := item("accounts", n)
+		if together := strings.ReplaceAll(account, " ", ""); ibanShape.MatchString(together) {
+			account = together
+			accounts[n] = account
+		}
+		beginning := strings.TrimSuffix(account, "*")
+		switch {
+		case strings.TrimSpace(account) != account || account == "":
+			o.src.failAt(path, "`accounts` lists %s: an account number has no blanks around it", brief(account))
+		case beginning == "":
+			o.src.failAt(path, "`accounts` lists *, which is every account: give the beginning of the numbers, or a `servicer` instead")
+		case strings.Contains(beginning, "*"):
+			o.src.failAt(path, "`accounts` lists %s: * stands once, at the end", brief(account))
+		}
+	}
+	return accounts
+}
+
+// checkInstitutions refuses what two institutions claim both, since nothing would say whose it is.
+func checkInstitutions(institutions []*Institution) []Error {
+	var errs []Error
+	type claim struct{ what, value string }
+	claims := map[claim]*Institution{}
+	once := func(i *Institution, path, what, value, advice string) {
+		if value == "" {
+			return
+		}
+		if first := claims[claim{what, value}]; first != nil {
+			errs = append(errs, Error{File: i.File, Line: i.lines.at(path), Message: fmt.Sprintf(
+				"%s %s is declared in %s:%d already%s", what, brief(value), first.File, first.lineOf(what, value), advice)})
+			return
+		}
+		claims[claim{what, value}] = i
+	}
+	for _, i := range institutions {
+		once(i, "institution", "institution", i.Name, "")
+		once(i, "servicer", "servicer", i.Servicer, ": tell the institutions apart by `accounts`")
+		for n, account := range i.Accounts {
+			once(i, item("accounts", n), "account", account, ": an account belongs to one institution")
+		}
+	}
+	return errs
+}
+
+// lineOf is where an institution claims what checkInstitutions compares.
+func (i *Institution) lineOf(what, value string) int {
+	for n, account := range i.Accounts {
+		if what == "account" && account == value {
+			return i.lines.at(item("accounts", n))
+		}
+	}
+	return i.lines.at(what)
+}
