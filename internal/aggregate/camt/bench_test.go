@@ -1,0 +1,84 @@
+package camt_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"bursar/internal/aggregate/camt"
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/statement/statementtest"
+)
+
+// nobody is a handler that does nothing.
+type nobody struct{}
+
+func (nobody) Begin(*statement.Statement) error { return nil }
+func (nobody) Balance(*statement.Balance) error { return nil }
+func (nobody) Entry(*statement.Entry) error     { return nil }
+func (nobody) Detail(*statement.Detail) error   { return nil }
+func (nobody) EndEntry() error                  { return nil }
+func (nobody) End() error                       { return nil }
+func (nobody) Notice(*statement.Notice) error   { return nil }
+
+// recorded are the recorded files, and how many bytes they have.
+func recorded(t testing.TB) (files [][]byte, size int64) {
+	t.Helper()
+	for _, pattern := range []string{"settlement/*.xml", "two_sided/*/*.xml"} {
+		paths, err := filepath.Glob(filepath.Join(statementtest.Data(t), filepath.FromSlash(pattern)))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %d files, error %v", pattern, len(paths), err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, size = append(files, text), size+int64(len(text))
+		}
+	}
+	return files, size
+}
+
+func BenchmarkRead(b *testing.B) {
+	files, size := recorded(b)
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, text := range files {
+			if err := camt.Read(bytes.NewReader(text), nobody{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkTokenise is what BenchmarkRead is measured against.
+func BenchmarkTokenise(b *testing.B) {
+	files, size := recorded(b)
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, text := range files {
+			if err := tokenise(bytes.NewReader(text)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func tokenise(r io.Reader) error {
+	d := xml.NewDecoder(r)
+	for {
+		if _, err := d.Token(); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}

@@ -1,0 +1,60 @@
+// Package camt reads ISO 20022 cash management messages: CAMT.052 reports, CAMT.053 statements and CAMT.054 notifications,
+// every version, with any namespace prefix or none, alone or in a business envelope. It owns which element fills which
+// field of package statement: paths.go is that table.
+//
+// It guarantees that a file of any size passes through bounded memory, that a file which is cut, nested wrongly or has a
+// value beyond statement's limits is refused with its place, and that nothing outside the file is ever read: document
+// types and entities are refused. It must not judge what it reads: amounts and dates that cannot be read are handed on as
+// the file has them.
+package camt
+
+import (
+	"encoding/xml"
+	"io"
+	"regexp"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// Read tells a handler what a message states. An error of the file is a *statement.Error; one of r or h is returned as it is,
+// or wrapped. Columns count bytes of UTF-8, whatever the file's own encoding.
+func Read(r io.Reader, h statement.Handler) error {
+	w := newWalk(r)
+	m := &message{handler: h, walk: w}
+	w.message = m
+	return w.run()
+}
+
+// kinds are the elements that messages are made of, without the version that the first ones had in their names.
+var kinds = map[string]struct {
+	kind   statement.Kind
+	format string
+}{
+	"BkToCstmrAcctRpt":      {statement.Report, "camt.052"},
+	"BkToCstmrStmt":         {statement.Booked, "camt.053"},
+	"BkToCstmrDbtCdtNtfctn": {statement.Notification, "camt.054"},
+}
+
+// unversioned is a message element's name as later versions have it: "BkToCstmrStmtV01" is "BkToCstmrStmt".
+func unversioned(name string) string {
+	if n := len(name) - 3; n > 0 && name[n] == 'V' && strings.Trim(name[n+1:], "0123456789") == "" {
+		return name[:n]
+	}
+	return name
+}
+
+// formats finds a message's name and version in a namespace, which banks' guilds decorate.
+var formats = regexp.MustCompile(`camt\.05[234](\.\d{3}(\.\d{2})?)?`)
+
+// declared is the format whose namespace an element declares; empty where it declares none.
+func declared(attributes []xml.Attr) string {
+	for _, a := range attributes {
+		if a.Name.Local == "xmlns" || a.Name.Space == "xmlns" {
+			if format := formats.FindString(a.Value); format != "" {
+				return format
+			}
+		}
+	}
+	return ""
+}

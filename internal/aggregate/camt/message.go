@@ -1,0 +1,177 @@
+// A message's statements and balances, from facts to what a handler is told.
+
+package camt
+
+import (
+	"encoding/xml"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// message puts together what the elements say, and tells the handler.
+type message struct {
+	handler statement.Handler
+	walk    *walk
+	facts   facts
+
+	kind       statement.Kind
+	format     string
+	found      bool // a message
+	statements int
+
+	began     bool // the statement at hand
+	statement statement.Statement
+	balance   statement.Balance
+	entry     statement.Entry
+	details   int              // of the entry so far
+	held      statement.Detail // the first one, until it is known whether it is the only one
+	bare      bool             // it has no amount of its own
+	detail    statement.Detail
+	batches   operations
+}
+
+// open begins a message.
+func (m *message) open(kind statement.Kind, format string) {
+	m.kind, m.format, m.found, m.facts = kind, format, true, facts{}
+}
+
+// start is told of an element on a path.
+func (m *message) start(n *node, attributes []xml.Attr) error {
+	if n.money != nil {
+		if err := m.currency(n, attributes); err != nil {
+			return err
+		}
+	}
+	if n.opens != nil {
+		return n.opens(m)
+	}
+	return nil
+}
+
+// currency takes an amount's attribute.
+func (m *message) currency(n *node, attributes []xml.Attr) error {
+	for i := range attributes {
+		if attributes[i].Name.Local == "Ccy" && attributes[i].Name.Space == "" {
+			return m.put(n, &n.money(&m.facts).currency, attributes[i].Value)
+		}
+	}
+	return nil
+}
+
+// end is told of a path's element's end, and of its text.
+func (m *message) end(n *node, text []byte) error {
+	if len(text) > 0 && n.takes() {
+		if err := m.put(n, n.target(&m.facts), string(text)); err != nil {
+			return err
+		}
+	}
+	if n.closes != nil {
+		return n.closes(m)
+	}
+	return nil
+}
+
+// put keeps a fact, once and in time: one that comes when its statement or entry has been told would be lost, and
+// of two that differ none is to be believed.
+func (m *message) put(n *node, target *string, text string) error {
+	switch {
+	case n.until == begun && m.began:
+		return m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema wants it before them")
+	case n.until == detailed && m.details > 0:
+		return m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema wants it before them")
+	case *target == "":
+		*target = text
+	case n.repeats:
+		if len(*target)+len(text) >= statement.MaxValue {
+			return m.walk.long()
+		}
+		*target += " " + text
+	case *target != text:
+		return m.walk.refuse("<%s> is given twice: %.40q and %.40q", n.name, *target, text)
+	}
+	return nil
+}
+
+// begin opens a statement; the handler is told with the first balance or entry, or at the end.
+func (m *message) begin() error {
+	m.facts.statement = statementFacts{}
+	m.statement = statement.Statement{Place: m.walk.place}
+	m.began = false
+	m.statements++
+	return nil
+}
+
+// tell begins the statement for the handler, when all that comes before its balances and entries is known.
+func (m *message) tell() error {
+	if m.began {
+		return nil
+	}
+	m.began = true
+	f, s := &m.facts.statement, &m.statement
+	s.Account, s.IBAN = f.account.number()
+	if s.Account == "" {
+		return statement.Refuse(s.Place, "the statement names no account").Advise("ask the bank for <Acct> with an <Id>")
+	}
+	s.Format, s.Kind = m.format, m.kind
+	s.Servicer = f.servicer.name()
+	s.Name, s.Currency = first(f.name, f.owner), f.currency
+	s.Reference, s.Page = f.id, f.page
+	s.Number = first(f.electronic, f.legal)
+	s.Created = first(f.created, m.facts.created)
+	s.From, s.To = date(f.from), date(f.to)
+	return m.handler.Begin(s)
+}
+
+// endStatement closes a statement with the totals that the bank states.
+func (m *message) endStatement() error {
+	if err := m.tell(); err != nil {
+		return err
+	}
+	m.statement.Stated = m.facts.statement.stated()
+	return m.handler.End()
+}
+
+// stated are the totals. The sum of credits and debits together says nothing of the net, unless one side is empty.
+func (f *statementFacts) stated() statement.Stated {
+	s := statement.Stated{
+		Count: f.count, CreditCount: f.creditCount, DebitCount: f.debitCount,
+		Sum: signed(f.net, f.direction), CreditSum: signed(f.creditSum, ""), DebitSum: signed(f.debitSum, ""),
+	}
+	switch {
+	case f.net != "" || f.gross == "":
+	case isZero(f.debitCount) || isZero(f.debitSum):
+		s.Sum = signed(f.gross, "")
+	case isZero(f.creditCount) || isZero(f.creditSum):
+		s.Sum = signed(f.gross, "DBIT")
+	}
+	return s
+}
+
+func (m *message) startBalance() error {
+	m.facts.balance = balanceFacts{}
+	m.balance = statement.Balance{Place: m.walk.place}
+	return m.tell()
+}
+
+func (m *message) endBalance() error {
+	f, b := &m.facts.balance, &m.balance
+	b.Code, b.Subtype, b.Date = f.code, f.subtype, date(f.date)
+	b.Amount, b.Currency = signed(f.amount.text, f.direction), first(f.amount.currency, m.statement.Currency)
+	return m.handler.Balance(b)
+}
+
+// finish judges the message at the end of its file.
+func (m *message) finish() error {
+	switch {
+	case !m.found:
+		return m.walk.refuse("<%.40s> holds no CAMT message", m.walk.root).
+			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected")
+	case m.statements == 0:
+		return m.walk.refuse("the message holds no statement").Advise("ask the bank for one with <" + strings.Join(parts, ">, <") + ">")
+	}
+	return nil
+}
+
+// parts are what a message calls its statements.
+var parts = []string{"Stmt", "Rpt", "Ntfctn"}
