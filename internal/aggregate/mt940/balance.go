@@ -1,0 +1,103 @@
+// Balances, and the totals of an interim report.
+
+package mt940
+
+import (
+	"errors"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// balanceCodes are the ISO 20022 codes of the fields.
+var balanceCodes = map[string]string{
+	"60": statement.OpeningBooked, "60F": statement.OpeningBooked, "62": statement.ClosingBooked, "62F": statement.ClosingBooked,
+	"60M": statement.InterimBooked, "62M": statement.InterimBooked,
+	"64": statement.ClosingAvailable, "65": statement.ForwardAvailable,
+}
+
+// balance tells a balance. A page's own, :60M: and :62M:, has its tag as its subtype.
+func (t *teller) balance(tag, text string, at statement.Place) error {
+	if err := t.start(at, tag[:2] == "60" && t.seen.closing); err != nil {
+		return err
+	}
+	t.seen.body = true
+	t.seen.opening = t.seen.opening || tag[:2] == "60"
+	t.seen.closing = t.seen.closing || tag[:2] == "62"
+	b, err := readBalance(text)
+	if err != nil {
+		b.Amount = unread(tag, text)
+	}
+	if t.s.Currency == "" {
+		t.s.Currency = b.Currency
+	}
+	if b.Currency == "" {
+		b.Currency = t.s.Currency // some banks write no second one
+	}
+	b.Place, b.Code = at, balanceCodes[tag]
+	if b.Code == statement.InterimBooked {
+		b.Subtype = tag
+	}
+	if err := t.begin(); err != nil {
+		return err
+	}
+	return t.h.Balance(&b)
+}
+
+var errUnread = errors.New("it cannot be read")
+
+// readBalance reads C or D, YYMMDD, a currency and an amount.
+func readBalance(text string) (b statement.Balance, err error) {
+	if len(text) < 8 || text[0] != 'C' && text[0] != 'D' || strings.Trim(text[1:7], "0123456789") != "" {
+		return b, errUnread
+	}
+	b.Date = date(text[1:7])
+	rest := text[7:]
+	if len(rest) > 3 && isCurrency(rest[:3]) {
+		b.Currency, rest = rest[:3], rest[3:]
+	}
+	amount, ok := statement.Amount(strings.TrimSpace(rest), ',')
+	if !ok || strings.ContainsAny(rest, "+-") {
+		return b, errUnread
+	}
+	b.Amount = signed(amount, text[0] == 'D')
+	return b, nil
+}
+
+// totals reads :90D: and :90C:, a count, a currency and a sum without sign.
+func (t *teller) totals(tag, text string, at statement.Place) error {
+	if err := t.start(at, false); err != nil {
+		return err
+	}
+	t.seen.body, t.seen.interim = true, true
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	count, rest := text[:digits], text[digits:]
+	sum, ok := text, false
+	if len(rest) > 3 && isCurrency(rest[:3]) {
+		sum, ok = statement.Amount(rest[3:], ',')
+		if t.s.Currency == "" {
+			t.s.Currency = rest[:3]
+		}
+	}
+	if !ok || count == "" || strings.ContainsAny(sum, "+-") {
+		count, sum = unread(tag, text), unread(tag, text)
+	}
+	if tag == "90D" {
+		t.s.Stated.DebitCount, t.s.Stated.DebitSum = count, sum
+	} else {
+		t.s.Stated.CreditCount, t.s.Stated.CreditSum = count, sum
+	}
+	return nil
+}
+
+// unread stands for an amount that cannot be read: the whole field, with its tag, so that it is never taken for a number.
+func unread(tag, text string) string { return ":" + tag + ":" + text }
+
+func signed(amount string, negative bool) string {
+	if negative {
+		return statement.Negate(amount)
+	}
+	return amount
+}
+
+func isCurrency(text string) bool { return letter(text[0]) && letter(text[1]) && letter(text[2]) }

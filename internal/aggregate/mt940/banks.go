@@ -1,0 +1,81 @@
+// Forms of details that one country's banks have: codes between slashes, and the German banks' :NS:.
+
+package mt940
+
+import "strings"
+
+// codes are what stands between slashes in :86:, as in /NAME/…/REMI/….
+var codes = map[string]bool{
+	"ACCW": true, "ADDR": true, "BENM": true, "BIC": true, "BO": true, "CD": true, "CNTP": true, "CSID": true, "EREF": true,
+	"IBAN": true, "ID": true, "ISDT": true, "KREF": true, "MARF": true, "NAME": true, "NRTX": true, "OCMT": true, "ORDP": true,
+	"PREF": true, "PURP": true, "REMI": true, "RTRN": true, "SUBI": true, "SVCL": true, "SWOC": true, "SWOD": true,
+	"TR": true, "TRCD": true, "TRTP": true, "ULTB": true, "ULTC": true, "ULTD": true,
+}
+
+// slashes finds the other side in codes between slashes. CNTP holds account, bank, name and town between slashes.
+func (d *details) slashes(text string) {
+	d.party, d.peer = coded(text, "NAME"), coded(text, "IBAN")
+	if both := strings.Split(coded(text, "CNTP"), "/"); len(both) >= 3 {
+		d.peer, d.party = strings.TrimSpace(both[0]), strings.TrimSpace(both[2])
+	}
+}
+
+// coded is what stands behind a code, up to the next.
+func coded(text, code string) string {
+	_, value, ok := strings.Cut(text, "/"+code+"/")
+	if !ok {
+		return ""
+	}
+	for i := range len(value) {
+		if value[i] != '/' {
+			continue
+		}
+		if end := strings.IndexByte(value[i+1:min(len(value), i+6)], '/'); end >= 0 && codes[value[i+1:i+1+end]] {
+			value = value[:i]
+			break
+		}
+	}
+	return strings.Trim(value, " /")
+}
+
+// nonSwift takes the :NS: of an entry: 01 to 14 its purpose, 15 and 16 the other side's name, 17 the posting text, 34 the
+// other side's account.
+func (d *details) nonSwift(lines []line) {
+	for _, part := range numbered(lines) {
+		switch {
+		case part.code >= "01" && part.code <= "14":
+			d.purpose = append(d.purpose, part.text)
+		case part.code == "15" || part.code == "16":
+			d.party += part.text
+		case part.code == "17":
+			d.posting = part.text
+		case part.code == "34":
+			d.peer = part.text
+		}
+	}
+}
+
+// named is the account's name in the :NS: of a statement.
+func named(lines []line) string {
+	for _, part := range numbered(lines) {
+		if part.code == "22" {
+			return part.text
+		}
+	}
+	return ""
+}
+
+// numberedText is one line of :NS: with the two digits that say what it is.
+type numberedText struct{ code, text string }
+
+func numbered(lines []line) []numberedText {
+	var all []numberedText
+	for _, l := range lines {
+		if len(l.text) >= 2 && digit(l.text[0]) && digit(l.text[1]) {
+			all = append(all, numberedText{l.text[:2], strings.TrimSpace(l.text[2:])})
+		} else if len(all) > 0 {
+			all[len(all)-1].text += strings.TrimSpace(l.text)
+		}
+	}
+	return all
+}

@@ -1,0 +1,161 @@
+// What stands behind an entry, in the forms that banks give it: free text, subfields, codes between slashes, :NS:.
+
+package mt940
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"bursar/internal/aggregate/statement"
+)
+
+const (
+	fullLine     = 65 // characters of a line of :86:
+	fullSubfield = 27 // characters of a subfield
+)
+
+// details gathers an entry's text.
+type details struct {
+	posting    string // what kind of entry, in words
+	purpose    []string
+	party      string
+	peer       string
+	supplement string // the second line of :61:
+	size       int
+}
+
+func (d *details) reset() { *d = details{purpose: d.purpose[:0]} }
+
+// add takes a field into the details, as long as all of an entry's fields are within the limit.
+func (d *details) add(f *field, take func([]line)) error {
+	if d.size += f.size; d.size > statement.MaxValue {
+		return statement.Refuse(f.at, "an entry's text is longer than %d bytes", statement.MaxValue)
+	}
+	take(f.lines)
+	return nil
+}
+
+// text is all that is said of the entry: posting text, purpose, supplementary details.
+func (d *details) text() string {
+	var whole strings.Builder
+	for _, text := range slices.Concat([]string{d.posting}, d.purpose, []string{d.supplement}) {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		if whole.Len() > 0 {
+			whole.WriteByte(' ')
+		}
+		whole.WriteString(text)
+	}
+	return whole.String()
+}
+
+// information takes :86:.
+func (d *details) information(lines []line) {
+	var whole strings.Builder
+	for _, l := range lines {
+		whole.WriteString(l.text)
+	}
+	if mark, text := structure(whole.String()); mark != 0 {
+		d.subfields(text, mark)
+		return
+	}
+	text := unwrap(lines)
+	d.purpose = append(d.purpose, text)
+	if strings.HasPrefix(text, "/") {
+		d.slashes(text)
+	}
+}
+
+// unwrap joins the lines of a free text: as they are where the first is full, with a space between them elsewhere.
+func unwrap(lines []line) string {
+	var whole strings.Builder
+	full := true
+	for _, l := range lines {
+		text := l.text
+		if !full {
+			whole.WriteByte(' ')
+			text = strings.TrimLeft(text, " ")
+		}
+		if full = utf8.RuneCountInString(l.text) >= fullLine; !full {
+			text = strings.TrimRight(text, " ")
+		}
+		whole.WriteString(text)
+	}
+	return strings.TrimSpace(whole.String())
+}
+
+// structure tells the character that begins each subfield, as in "166?00…", "020<00…" or "?20…", and returns the text from
+// the first on; mark is 0 where there is none.
+func structure(text string) (mark byte, subfields string) {
+	text = strings.TrimLeft(text, " ")
+	if len(text) >= 3 && digit(text[0]) && digit(text[1]) && digit(text[2]) {
+		text = text[3:]
+	}
+	if len(text) < 3 || strings.IndexByte("?<^~@", text[0]) < 0 || !isSubfield(text[1:3]) {
+		return 0, ""
+	}
+	return text[0], text
+}
+
+// isSubfield tells the numbers that subfields have; other digits behind the mark are text.
+func isSubfield(code string) bool {
+	return (code[0] >= '0' && code[0] <= '3' || code[0] == '6') && digit(code[1])
+}
+
+// subfields reads a structured :86:. Lines are wrapped anywhere in it, and a purpose anywhere between its subfields.
+func (d *details) subfields(text string, mark byte) {
+	var purpose, party strings.Builder
+	var last, iban string
+	for text != "" {
+		code, value := text[1:3], text[3:]
+		end := nextSubfield(value, mark)
+		value, text = value[:end], value[end:]
+		switch {
+		case code == "00":
+			d.posting = value
+		case code[0] == '2' || code[0] == '6':
+			if beginsApart(last, code, value) {
+				purpose.WriteByte(' ')
+			}
+			purpose.WriteString(value)
+			last = value
+		case code == "31":
+			d.peer = strings.TrimSpace(value)
+		case code == "32" || code == "33":
+			party.WriteString(value)
+		case code == "38":
+			iban = strings.TrimSpace(value)
+		}
+	}
+	if d.peer == "" {
+		d.peer = iban
+	}
+	if party.Len() > 0 {
+		d.party = strings.TrimSpace(party.String())
+	}
+	d.purpose = append(d.purpose, purpose.String())
+}
+
+// nextSubfield is where the next subfield begins.
+func nextSubfield(text string, mark byte) int {
+	for i := 0; i+2 < len(text); i++ {
+		if text[i] == mark && isSubfield(text[i+1:i+3]) {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// beginsApart tells whether a part of the purpose is more than the rest of the one before it: a part named as SEPA names them,
+// such as EREF+, or the continuation of a purpose that did not fill its subfields.
+func beginsApart(before, code, value string) bool {
+	if before == "" {
+		return false
+	}
+	if len(value) > 4 && value[4] == '+' && isCurrency(value[:3]) && letter(value[3]) {
+		return true
+	}
+	return code == "60" && utf8.RuneCountInString(before) < fullSubfield
+}

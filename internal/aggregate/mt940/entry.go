@@ -1,0 +1,170 @@
+// Entries: :61:, its supplementary details, and the fields behind it.
+
+package mt940
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// statementLine reads :61:, and keeps the entry until its text is whole.
+func (t *teller) statementLine(f *field) error {
+	if err := t.start(f.at, false); err != nil {
+		return err
+	}
+	t.seen.body, t.pending = true, true
+	t.details.reset()
+	parts, rest := readLines(f.lines)
+	t.entry = statement.Entry{Place: f.at, Currency: t.s.Currency}
+	if parts == nil {
+		t.entry.Amount = unread("61", joined(f.lines, " "))
+		return nil
+	}
+	parts.fill(&t.entry)
+	t.details.supplement = joined(rest, " ")
+	return nil
+}
+
+// information takes :86:. After an entry it is the entry's; elsewhere it is about the statement, which has no place for it.
+func (t *teller) information(f *field) error {
+	if !t.pending {
+		return nil
+	}
+	return t.details.add(f, t.details.information)
+}
+
+// nonSwift takes :NS:, of an entry or of the statement.
+func (t *teller) nonSwift(f *field) error {
+	if t.pending {
+		return t.details.add(f, t.details.nonSwift)
+	}
+	if t.open && !t.seen.begun {
+		t.s.Name = named(f.lines)
+	}
+	return nil
+}
+
+// endEntry tells the entry that waits.
+func (t *teller) endEntry() error {
+	if !t.pending {
+		return nil
+	}
+	t.pending = false
+	if err := t.begin(); err != nil {
+		return err
+	}
+	t.entry.Party, t.entry.Peer = t.details.party, t.details.peer
+	t.entry.Text = t.details.text()
+	if err := t.h.Entry(&t.entry); err != nil {
+		return err
+	}
+	return t.h.EndEntry()
+}
+
+// parts are the subfields of :61:.
+type parts struct {
+	value, entry string // YYMMDD, MMDD or nothing
+	expected     bool   // an E before the mark
+	reversed     bool   // an R before the mark
+	debit        bool
+	amount       string
+	code         string // N, S or F and three characters
+	reference    string // the customer's, and behind // the bank's
+}
+
+// readLines reads the field's first line, joined with the next where it breaks off before the amount and the type of the
+// entry are told. rest are the supplementary details.
+func readLines(lines []line) (p *parts, rest []line) {
+	first := strings.TrimRight(lines[0].text, " ")
+	if p = readParts(first); p != nil || len(lines) == 1 || first == "" {
+		return p, lines[1:]
+	}
+	p = readParts(first + strings.TrimLeft(lines[1].text, " "))
+	if end := first[len(first)-1]; p != nil && (digit(end) || end == ',') && !p.certain() {
+		p = nil
+	}
+	return p, lines[2:]
+}
+
+// certain tells whether an amount that goes over the end of a line must be one: digits of supplementary details behind a line
+// without a type are not to become decimals.
+func (p *parts) certain() bool {
+	_, decimals, _ := strings.Cut(p.amount, ".")
+	return len(decimals) == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
+}
+
+// readParts reads :61:; nil where it has no whole amount: one that is followed by the type, so that a line which breaks off
+// within its amount is never read as less.
+func readParts(text string) *parts {
+	p := &parts{}
+	text = strings.TrimSpace(text)
+	dates := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	if dates != 6 && dates != 10 {
+		return nil
+	}
+	p.value, p.entry = text[:6], text[6:dates]
+	text = strings.TrimLeft(text[dates:], " ") // some banks write spaces for no entry date
+	if text == "" || !p.mark(&text) {
+		return nil
+	}
+	length := len(text) - len(strings.TrimLeft(text, "0123456789,"))
+	amount, ok := statement.Amount(text[:length], ',')
+	if !ok || length == len(text) || !letter(text[length]) {
+		return nil
+	}
+	p.amount, text = amount, text[length:]
+	code := 1
+	for code < min(4, len(text)) && (letter(text[code]) || digit(text[code]) || text[code] == ' ') {
+		code++
+	}
+	p.code, p.reference = strings.TrimSpace(text[:code]), text[code:]
+	return p
+}
+
+// mark takes C or D with what stands before it, and the letter of the funds' currency behind it, off the text.
+func (p *parts) mark(text *string) bool {
+	rest := *text
+	p.reversed, p.expected = rest[0] == 'R', rest[0] == 'E'
+	if p.reversed || p.expected {
+		rest = rest[1:]
+	}
+	if rest == "" || rest[0] != 'C' && rest[0] != 'D' {
+		return false
+	}
+	p.debit, rest = rest[0] == 'D', rest[1:]
+	if rest != "" && letter(rest[0]) {
+		rest = rest[1:]
+	}
+	*text = strings.TrimLeft(rest, " ")
+	return true
+}
+
+// fill makes an entry of the parts. The reversal of a credit takes money away, that of a debit gives it back.
+func (p *parts) fill(e *statement.Entry) {
+	e.Value = date(p.value)
+	if p.entry != "" {
+		e.Booked = entryDate(p.entry, e.Value)
+	}
+	e.Amount, e.Reversal = signed(p.amount, p.debit != p.reversed), p.reversed
+	if p.expected {
+		e.Status = "PDNG"
+	}
+	e.Code = p.code
+	own, reference, _ := strings.Cut(p.reference, "//")
+	if e.Own = strings.TrimSpace(own); e.Own == "NONREF" {
+		e.Own = ""
+	}
+	e.Reference = strings.TrimSpace(reference)
+}
+
+// joined are lines as one, with a mark between them and no spaces around it.
+func joined(lines []line, mark string) string {
+	texts := make([]string, 0, len(lines))
+	for _, l := range lines {
+		if text := strings.TrimSpace(l.text); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, mark)
+}

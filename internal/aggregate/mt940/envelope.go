@@ -1,0 +1,119 @@
+// What is around the fields: {1:…}{2:…}{3:…}{4: … -}{5:…}, or a lone hyphen, or nothing.
+
+package mt940
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// envelope is the message that is open.
+type envelope struct {
+	open bool // block 4 has begun, and -} must follow
+	at   statement.Place
+	skip bool // it is no statement
+}
+
+// content takes a line that is not blank: of an envelope, of a field, or the end of one and the start of the next.
+func (r *reader) content(l line) error {
+	for {
+		done, err := r.around(&l)
+		if done || err != nil {
+			return err
+		}
+		inside, behind, ends := l, line{}, false
+		if r.block.open {
+			inside, behind, ends = splitEnd(l)
+		}
+		if err := r.fieldLine(inside); err != nil || !ends {
+			return err
+		}
+		if err := r.closeBlock(); err != nil {
+			return err
+		}
+		l = behind
+	}
+}
+
+// around takes what is around fields off the start of a line; done tells that nothing is left of it.
+func (r *reader) around(l *line) (done bool, err error) {
+	text := strings.TrimSpace(l.text)
+	if rest, ok := strings.CutPrefix(text, "-}"); ok {
+		if err := r.closeBlock(); err != nil {
+			return true, err
+		}
+		text = strings.TrimLeftFunc(rest, func(b rune) bool { return b == '$' || b == ' ' })
+		l.text = text
+	}
+	switch {
+	case text == "" || text == "$": // which some systems write between messages
+		return true, nil
+	case text == "-":
+		return true, r.endMessage()
+	case isBlock(text):
+		return r.blocks(l, text)
+	}
+	return r.block.skip, nil
+}
+
+// splitEnd finds the -} that ends a message within a line: nothing is behind it but blocks.
+func splitEnd(l line) (inside, behind line, ends bool) {
+	for from := 0; ; {
+		i := strings.Index(l.text[from:], "-}")
+		if i < 0 {
+			return l, line{}, false
+		}
+		from += i + len("-}")
+		if rest := strings.TrimLeft(l.text[from:], " $"); rest == "" || isBlock(rest) {
+			return line{l.text[:from-len("-}")], l.at}, line{rest, l.at}, true
+		}
+	}
+}
+
+// isBlock tells whether a line begins with a block such as {1:.
+func isBlock(text string) bool {
+	return len(text) >= 3 && text[0] == '{' && strings.IndexByte("12345S", text[1]) >= 0 && text[2] == ':'
+}
+
+// closeBlock ends a message and its envelope.
+func (r *reader) closeBlock() error {
+	err := r.endMessage()
+	r.block = envelope{}
+	r.told.kind = ""
+	return err
+}
+
+// blocks reads the type out of block 2, and leaves of the line what stands in block 4.
+func (r *reader) blocks(l *line, text string) (done bool, err error) {
+	if err := r.endMessage(); err != nil {
+		return true, err
+	}
+	header, inside, ok := strings.Cut(text, "{4:")
+	if kind := messageType(header); kind != "" {
+		r.told.kind = kind
+		r.block.skip = kind != "940" && kind != "942" && kind != "950"
+		if r.block.skip {
+			n := &statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}}
+			if err := r.told.h.Notice(n); err != nil {
+				return true, err
+			}
+		}
+	}
+	if !ok {
+		return true, nil
+	}
+	r.block.open, r.block.at = true, l.at
+	l.at.Column += int64(len(header) + len("{4:"))
+	l.text = inside
+	return strings.TrimSpace(inside) == "" || r.block.skip, nil
+}
+
+// messageType is the type that block 2 states, as in {2:O940… or {2:I942…; "" where there is none.
+func messageType(text string) string {
+	_, block, ok := strings.Cut(text, "{2:")
+	if !ok || len(block) < 4 || !digit(block[1]) || !digit(block[2]) || !digit(block[3]) {
+		return ""
+	}
+	return block[1:4]
+}

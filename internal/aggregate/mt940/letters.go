@@ -1,0 +1,70 @@
+// Letters beyond ASCII. The standard has none; banks write UTF-8, Windows-1252, or what DOS wrote.
+
+package mt940
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// letters decodes the lines of a file. A line that is UTF-8 stays as it is; of the others, the letters within words
+// tell Windows' letters (0xC0 and above) from those of DOS (0x80 to 0xA5): whichever the file has had more of, else Windows'.
+// DOS is read as code page 852, of Central Europe, where such files come from; its German letters are those of 437 and 850 too.
+// Both leave ASCII as it is, and make no digit of anything else: an amount does not depend on the choice.
+type letters struct{ windows, dos int }
+
+// decode makes a line UTF-8, with spaces for control characters.
+func (l *letters) decode(text []byte) string {
+	ascii := true
+	for _, b := range text {
+		if b >= utf8.RuneSelf || control(rune(b)) {
+			ascii = false
+			break
+		}
+	}
+	if ascii {
+		return string(text)
+	}
+	if utf8.Valid(text) {
+		return strings.Map(space, string(text))
+	}
+	l.count(text)
+	page := charmap.Windows1252
+	if l.dos > l.windows {
+		page = charmap.CodePage852
+	}
+	var decoded strings.Builder
+	for _, b := range text {
+		decoded.WriteRune(space(page.DecodeByte(b)))
+	}
+	return decoded.String()
+}
+
+// count looks at the letters that stand between letters. What both code pages use within words tells nothing:
+// 0xA0 is a space of Windows', 0x91 to 0x97 are its quotes and dashes, and six are letters of both.
+func (l *letters) count(text []byte) {
+	for i := 1; i+1 < len(text); i++ {
+		if !latin(text[i-1]) || !latin(text[i+1]) {
+			continue
+		}
+		switch b := text[i]; {
+		case b >= 0xC0:
+			l.windows++
+		case b >= 0x91 && b <= 0x97, b == 0xA0, strings.IndexByte("\x8A\x8C\x8E\x9A\x9C\x9E", b) >= 0:
+		case b >= 0x80 && b <= 0xA5:
+			l.dos++
+		}
+	}
+}
+
+func latin(b byte) bool { return 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' }
+
+// space is a space for a control character.
+func space(r rune) rune {
+	if control(r) {
+		return ' '
+	}
+	return r
+}

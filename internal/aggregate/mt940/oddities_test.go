@@ -1,0 +1,157 @@
+package mt940_test
+
+import (
+	"strings"
+	"testing"
+
+	"bursar/internal/aggregate/mt940"
+	"bursar/internal/aggregate/statement/statementtest"
+)
+
+const head = ":20:A\n:25:1\n:28C:1/1\n:60F:C240101EUR0,00\n"
+
+// entryLine is an entry as the tables write it: value, booked, amount, status, reversal, code, own and bank reference, text.
+func entryLine(e *statementtest.Entry) string {
+	reversal := ""
+	if e.Reversal {
+		reversal = "R"
+	}
+	return strings.Join([]string{e.Value, e.Booked, e.Amount, e.Status, reversal, e.Code, e.Own, e.Reference, e.Text}, "|")
+}
+
+func TestEntryLines(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, text, want string }{
+		{"plain", ":61:2401020103C12,50NTRFOWN//BANK\nmore\n:86:text", "2024-01-02|2024-01-03|12.50|||NTRF|OWN|BANK|text more"},
+		{"no entry date", ":61:240102D12,NTRFNONREF", "2024-01-02||-12|||NTRF|||"},
+		{"spaces for an entry date", ":61:240102    DD212,39NMSCNONREF//\nX", "2024-01-02||-212.39|||NMSC|||X"},
+		{"booked the year after", ":61:2312310102C1,NTRF", "2023-12-31|2024-01-02|1|||NTRF|||"},
+		{"booked the year before", ":61:2401011231C1,NTRF", "2024-01-01|2023-12-31|1|||NTRF|||"},
+		{"the last century", ":61:9912310101C1,NTRF", "1999-12-31|2000-01-01|1|||NTRF|||"},
+		{"30 February", ":61:2302300301D1,NTRF", "2023-02-28|2023-03-01|-1|||NTRF|||"},
+		{"29 February of a year without", ":61:230229D1,NTRF", "2023-02-28||-1|||NTRF|||"},
+		{"no day", ":61:2402310301D1,NTRF", "240231|0301|-1|||NTRF|||"},
+		{"no entry day", ":61:2402281301D1,NTRF", "2024-02-28|1301|-1|||NTRF|||"},
+		{"a credit taken back", ":61:240102RC5,00NTRF", "2024-01-02||-5.00||R|NTRF|||"},
+		{"a debit taken back", ":61:240102RD5,00NTRF", "2024-01-02||5.00||R|NTRF|||"},
+		{"a debit taken back, funds", ":61:240102RDR5,00NTRF", "2024-01-02||5.00||R|NTRF|||"},
+		{"credit, funds", ":61:240102CR5,00NTRF", "2024-01-02||5.00|||NTRF|||"},
+		{"expected credit", ":61:240102EC5,00NTRF", "2024-01-02||5.00|PDNG||NTRF|||"},
+		{"expected debit", ":61:240102ED5,00NTRF", "2024-01-02||-5.00|PDNG||NTRF|||"},
+		{"fifteen digits", ":61:240102C999999999999999,99NTRF", "2024-01-02||999999999999999.99|||NTRF|||"},
+		{"zeros", ":61:240102D000000000000,00NTRF", "2024-01-02||0.00|||NTRF|||"},
+		{"no comma", ":61:240102D500NTRF", "2024-01-02||-500|||NTRF|||"},
+		{"a type of spaces", ":61:240102D1,00S   X", "2024-01-02||-1.00|||S|X||"},
+		{"a short type", ":61:240102D1,00N", "2024-01-02||-1.00|||N|||"},
+		{"slashes in references", ":61:240102C1,NMSC341/1X//O/34", "2024-01-02||1|||NMSC|341/1X|O/34|"},
+		{"broken before the amount", ":61:240102CR\n30,00N062NONREF", "2024-01-02||30.00|||N062|||"},
+		{"broken within the amount", ":61:240102CR3\n0,00N062OWN\nmore", "2024-01-02||30.00|||N062|OWN||more"},
+		{"broken within the tag", ":\n61:240102C1,00NTRF\n:8\n6:text", "2024-01-02||1.00|||NTRF|||text"},
+		{"wrapped behind the tag", ":61:\n240102C1,00NTRF", "2024-01-02||1.00|||NTRF|||"},
+		{"a time that looks like a tag", ":61:240102C1,00NTRF\n:86:AT 2024-01-02T16\n:20:37 OK", "2024-01-02||1.00|||NTRF|||AT 2024-01-02T16 :20:37 OK"},
+		{"an unknown tag in a text", ":61:240102C1,00NTRF\n:86:a\n:72:b", "2024-01-02||1.00|||NTRF|||a :72:b"},
+		{"two texts", ":61:240102C1,00NTRF\n:86:a\n:86:b", "2024-01-02||1.00|||NTRF|||a b"},
+	} {
+		for _, end := range []string{"\n", "\r\n", "\r"} {
+			s := readOne(t, c.name, strings.ReplaceAll(head+c.text+"\n:62F:C240101EUR0,00\n", "\n", end))
+			if s == nil || len(s.Entries) != 1 {
+				t.Errorf("%s: %+v", c.name, s)
+				continue
+			}
+			if got := entryLine(&s.Entries[0]); got != c.want {
+				t.Errorf("%s, lines that end in %q:\ngot  %s\nwant %s", c.name, end, got, c.want)
+			}
+		}
+	}
+}
+
+// What cannot be read is told as it is written, and never as a number.
+func TestUnreadableEntriesAreTold(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "123", "240102", "240102C", "240102CR", "240102C12", "240102C12,0", "240102C12,00", "240102C,NTRF", "240102CNTRF",
+		"240102C1.234,00NTRF", "240102C1,2,3NTRF", "240102C-12,00NTRF", "240102C12.50NTRF", "240102X12,50NTRF", "24010C12,00NTRF",
+		"2401020C12,00NTRF", "240102C1 000,00NTRF", "240102C1,234567NTRF", "240102C1234567890123456789,00NTRF",
+		"240102C１,00NTRF", "240102C1\x002,00NTRF", "240102R12,00NTRF", "240102C12,00\n911TRANSFER", "240102C12,00\n5NTRF",
+	} {
+		s := readOne(t, text, head+":61:"+text+"\n:86:text\n:62F:C240101EUR0,00\n")
+		if s == nil || len(s.Entries) != 1 {
+			t.Errorf("%q: %+v", text, s)
+			continue
+		}
+		e := s.Entries[0]
+		if !strings.HasPrefix(e.Amount, ":61:") || e.Text != "text" {
+			t.Errorf("%q: amount %q, text %q", text, e.Amount, e.Text)
+		}
+	}
+}
+
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	full := strings.Repeat("x", 65)
+	for _, c := range []struct{ name, text, want, party, peer string }{
+		{"free text", ":86:one\n two ", "one two", "", ""},
+		{"a full line", ":86:" + full + "\ny\nz", full + "y z", "", ""},
+		{
+			"subfields", ":86:166?00GUTSCHRIFT?109310?20EREF+1?21SVWZ+Rech\nnung 7?22 von Mai?30BANK?31 DE1 ?32Erika?33 Muster?34992",
+			"GUTSCHRIFT EREF+1 SVWZ+Rechnung 7 von Mai", "Erika Muster", "DE1",
+		},
+		{"subfields without a code", ":86:?20a?21b", "ab", "", ""},
+		{"subfields behind another mark", ":86:020<00PRZELEW<20za<21 maj<32JAN<38PL61", "PRZELEW za maj", "JAN", "PL61"},
+		{"and another", ":86:020^00PRZELEW^20za maj", "PRZELEW za maj", "", ""},
+		{"and another", ":86:020~00PRZELEW~20za maj", "PRZELEW za maj", "", ""},
+		{"more purpose", ":86:166?20" + full[:27] + "?60y?61z", full[:27] + "yz", "", ""},
+		{"something else behind the purpose", ":86:166?20x?60y", "x y", "", ""},
+		{"a mark that is text", ":86:166?20why?50 or ?x ?", "why?50 or ?x ?", "", ""},
+		{
+			"codes between slashes", ":86:/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1",
+			"/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1", "A/B JANSEN", "NL91ABNA0417164300",
+		},
+		{
+			"account and name in one", ":86:/EREF/E1//CNTP/NL32INGB0000012345/INGBNL2A/B BV/TOWN//REMI/USTD//x/",
+			"/EREF/E1//CNTP/NL32INGB0000012345/INGBNL2A/B BV/TOWN//REMI/USTD//x/", "B BV", "NL32INGB0000012345",
+		},
+		{"numbered lines", ":NS:01one\n02two\n15Erika\n16 M\n17GUTSCHRIFT\n340012\n99", "GUTSCHRIFT one two", "ErikaM", "0012"},
+		{"a text without a letter of ASCII", ":86:166?20é?21ü?", "éü?", "", ""},
+	} {
+		s := readOne(t, c.name, head+":61:240102C1,00NTRF\n"+c.text+"\n:62F:C240101EUR0,00\n")
+		if s == nil || len(s.Entries) != 1 {
+			t.Errorf("%s: %+v", c.name, s)
+			continue
+		}
+		if e := s.Entries[0]; e.Text != c.want || e.Party != c.party || e.Peer != c.peer {
+			t.Errorf("%s:\ntext  %q\nwant  %q\nparty %q, peer %q", c.name, e.Text, c.want, e.Party, e.Peer)
+		}
+	}
+}
+
+func TestLetters(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ text, want string }{
+		{"Empf\xE4nger", "Empfänger"},
+		{"Empf\xC3\xA4nger", "Empfänger"},
+		{"kwot\xC4\x85 odsetek", "kwotą odsetek"},
+		{"Csoportos \xA0tutal\xA0s j\xA2v\xA0\xA1r\xA0sa", "Csoportos átutalás jóváírása"},
+		{"O\x92Neil \x96 5\xA0000 \x80", "O’Neil – 5\u00a0000 €"},
+		{"a\x01b\tc", "a b c"},
+	} {
+		s := readOne(t, c.text, head+":61:240102C1,00NTRF\n:86:"+c.text+"\n")
+		if s == nil || len(s.Entries) != 1 || s.Entries[0].Text != c.want {
+			t.Errorf("%q: %+v", c.text, s)
+		}
+	}
+}
+
+// readOne reads a text of one statement.
+func readOne(t *testing.T, name, text string) *statementtest.Statement {
+	t.Helper()
+	r := statementtest.NewRecorder(t)
+	if err := statementtest.Guarded(t, []byte(text), mt940.Read, r); err != nil {
+		t.Errorf("%q: %v", name, err)
+	}
+	if len(r.Statements) != 1 {
+		t.Errorf("%q: %d statements", name, len(r.Statements))
+		return nil
+	}
+	return &r.Statements[0]
+}

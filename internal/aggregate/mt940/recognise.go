@@ -1,0 +1,54 @@
+// Telling a file by how it begins.
+
+package mt940
+
+import (
+	"bytes"
+	"strings"
+)
+
+// maxPreamble is how many lines of a bank's own may stand before the first field.
+const maxPreamble = 10
+
+// Recognise tells whether a file that begins with head, some kilobytes of it, is MT940 or MT942: within its first lines one
+// begins a field, and the field says what it should.
+func Recognise(head []byte) bool {
+	head = bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF"))
+	preamble := 0
+	for _, text := range strings.FieldsFunc(string(head), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		text = strings.TrimFunc(text, func(r rune) bool { return r == ' ' || control(r) })
+		if isBlock(text) {
+			if kind := messageType(text); kind != "" {
+				return kind == "940" || kind == "942" || kind == "950"
+			}
+			if _, inside, ok := strings.Cut(text, "{4:"); ok {
+				text = inside
+			}
+		}
+		if tag, rest := cutTag(text); tag != "" && tells(tag, rest) {
+			return true
+		}
+		if text == "" {
+			continue
+		}
+		if preamble++; preamble > maxPreamble || text[0] == '<' {
+			return false
+		}
+	}
+	return false
+}
+
+// tells tells whether a field is one that names the format, and is well begun.
+func tells(tag, rest string) bool {
+	rest = strings.TrimSpace(rest)
+	switch tag {
+	case "20", "25", "25P", "28", "28C":
+		return rest != "" && len(rest) <= 2*35
+	case "13", "13D", "61":
+		return len(rest) >= 6 && strings.Trim(rest[:6], "0123456789") == ""
+	case "34F", "60", "60F", "60M", "62", "62F", "62M", "64", "65":
+		_, err := readBalance(rest)
+		return err == nil || tag == "34F" && len(rest) > 3 && isCurrency(rest[:3])
+	}
+	return false
+}

@@ -1,0 +1,164 @@
+// From fields to statements: where one begins and ends, and what its fields say of it.
+
+package mt940
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// teller tells a Handler what the fields state.
+type teller struct {
+	h          statement.Handler
+	kind       string // the message's type, where its envelope states it
+	statements int
+
+	open bool // a statement has a field
+	seen seen
+	s    statement.Statement
+
+	entry   statement.Entry
+	details details
+	pending bool // an entry waits for the rest of its text
+}
+
+// seen is what an open statement has had.
+type seen struct {
+	reference, account, number bool
+	interim                    bool // a field that only an interim report has
+	opening, closing           bool
+	body                       bool // a balance, a total or an entry
+	begun                      bool // the Handler knows of it
+}
+
+func (t *teller) inEntry() bool { return t.pending }
+
+// field takes a whole field.
+func (t *teller) field(f *field) error {
+	switch f.tag {
+	case "86":
+		return t.information(f)
+	case "NS":
+		return t.nonSwift(f)
+	}
+	if err := t.endEntry(); err != nil {
+		return err
+	}
+	for len(f.lines) > 1 && strings.TrimSpace(f.lines[0].text) == "" {
+		f.lines = f.lines[1:] // wrapped behind its tag
+	}
+	if f.tag == "61" {
+		return t.statementLine(f)
+	}
+	if err := t.header(f); err != nil {
+		return err
+	}
+	return t.stray(f)
+}
+
+// header takes a field of the statement itself.
+func (t *teller) header(f *field) error {
+	text := strings.TrimSpace(f.lines[0].text)
+	switch f.tag {
+	case "20":
+		err := t.start(f.at, t.seen.reference || t.seen.body)
+		t.seen.reference, t.s.Reference = true, text
+		return err
+	case "25", "25P":
+		err := t.start(f.at, t.seen.account || t.seen.body)
+		t.account(f)
+		return err
+	case "28", "28C":
+		err := t.start(f.at, t.seen.number || t.seen.closing)
+		t.seen.number = true
+		number, page, _ := strings.Cut(text, "/")
+		t.s.Number, t.s.Page = strings.TrimSpace(number), strings.TrimSpace(page)
+		return err
+	case "34F", "13", "13D":
+		err := t.start(f.at, false)
+		t.interim(f.tag, text)
+		return err
+	case "90D", "90C":
+		return t.totals(f.tag, text, f.at)
+	case "60", "60F", "60M", "62", "62F", "62M", "64", "65":
+		return t.balance(f.tag, text, f.at)
+	}
+	return nil
+}
+
+// start opens a statement where none is open. again tells that the field belongs to the next one.
+func (t *teller) start(at statement.Place, again bool) error {
+	if again {
+		if err := t.endStatement(); err != nil {
+			return err
+		}
+	}
+	if !t.open {
+		t.open, t.seen = true, seen{}
+		t.s = statement.Statement{Place: at}
+	}
+	return nil
+}
+
+// account reads :25:, and :25P: with a BIC in its second line.
+func (t *teller) account(f *field) {
+	t.seen.account = true
+	t.s.Account, t.s.IBAN = accountNumber(f.lines[0].text)
+	if len(f.lines) > 1 && f.tag == "25P" {
+		t.s.Servicer = strings.TrimSpace(f.lines[1].text)
+		f.lines = append(f.lines[:1], f.lines[2:]...)
+	}
+}
+
+// interim reads what MT942 has in the place of an opening balance.
+func (t *teller) interim(tag, text string) {
+	t.seen.interim = true
+	if tag != "34F" {
+		t.s.Created = created(text)
+	} else if len(text) >= 3 && isCurrency(text[:3]) && t.s.Currency == "" {
+		t.s.Currency = text[:3]
+	}
+}
+
+// begin tells the Handler of the open statement, once.
+func (t *teller) begin() error {
+	if t.seen.begun {
+		return nil
+	}
+	t.seen.begun = true
+	t.statements++
+	t.s.Format, t.s.Kind = "mt940", statement.Booked
+	if t.kind == "942" || t.kind == "" && t.seen.interim && !t.seen.opening {
+		t.s.Format, t.s.Kind = "mt942", statement.Report
+	}
+	return t.h.Begin(&t.s)
+}
+
+// endStatement ends the open entry and statement.
+func (t *teller) endStatement() error {
+	if err := t.endEntry(); err != nil {
+		return err
+	}
+	if !t.open {
+		return nil
+	}
+	if err := t.begin(); err != nil {
+		return err
+	}
+	t.open, t.seen = false, seen{}
+	return t.h.End()
+}
+
+// stray reports the lines after a field that has but one: nothing is said to belong to it, and nothing is lost (rule 10).
+func (t *teller) stray(f *field) error {
+	for _, l := range f.lines[1:] {
+		n := &statement.Notice{Place: l.at, What: "line", Fields: []statement.Field{
+			{Name: "after", Value: ":" + f.tag + ":"}, {Name: "text", Value: strings.TrimSpace(l.text)},
+		}}
+		if err := t.h.Notice(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
