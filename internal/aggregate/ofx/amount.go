@@ -1,0 +1,177 @@
+// Amounts and dates as banks write them.
+
+package ofx
+
+import (
+	"strings"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// amount is a plain decimal (rule 2); text that is none, or that two readings fit, stays as it is. The format has either mark
+// and no grouping, but some banks group: the mark on the right is the decimal one.
+func amount(text string) string {
+	sign, rest := "", strings.TrimSpace(text)
+	if rest != "" && (rest[0] == '-' || rest[0] == '+') {
+		sign, rest = rest[:1], strings.TrimLeft(rest[1:], " ")
+	}
+	mark, group, ok := marks(rest)
+	if !ok {
+		return text
+	}
+	if group != "" {
+		whole, fraction, _ := strings.Cut(rest, string(mark))
+		if !grouped(whole, group) || strings.Contains(fraction, group) {
+			return text
+		}
+		rest = strings.ReplaceAll(rest, group, "")
+	}
+	if decimal, ok := statement.Amount(sign+rest, mark); ok {
+		return decimal
+	}
+	return text
+}
+
+// marks tells the decimal mark of a number, and what groups its digits. A lone comma before three digits may be either.
+func marks(number string) (mark byte, group string, ok bool) {
+	dots, commas := strings.Count(number, "."), strings.Count(number, ",")
+	switch {
+	case dots > 0 && commas > 0 && strings.LastIndexByte(number, '.') > strings.LastIndexByte(number, ','):
+		return '.', ",", dots == 1
+	case dots > 0 && commas > 0:
+		return ',', ".", commas == 1
+	case dots > 1:
+		return ',', ".", true
+	case commas > 1:
+		return '.', ",", true
+	case commas == 1:
+		return ',', "", number[0] == '0' || !grouped(number, ",")
+	}
+	return '.', "", true
+}
+
+// grouped says whether all groups behind the first have three digits.
+func grouped(whole, group string) bool {
+	groups := strings.Split(whole, group)
+	for _, g := range groups[1:] {
+		if len(g) != 3 {
+			return false
+		}
+	}
+	return len(groups[0]) >= 1 && len(groups[0]) <= 3
+}
+
+const (
+	dateOnly = "2006-01-02"
+	timeOnly = "2006-01-02T15:04:05"
+)
+
+// moment is a time as written: local, and the offset where one is stated.
+type moment struct {
+	local  time.Time
+	zone   *time.Location // nil where none is stated
+	stated bool
+}
+
+// date is the local date as written, or the text.
+func date(text string) string {
+	if m := momentOf(text); m.stated {
+		return m.local.Format(dateOnly)
+	}
+	return text
+}
+
+// given is date, but for the zeros that some write for none.
+func given(text string) string {
+	if strings.Trim(text, "0") == "" {
+		return ""
+	}
+	return date(text)
+}
+
+// String is the time as package statement writes it; empty where there is none.
+func (m moment) String() string {
+	switch {
+	case !m.stated:
+		return ""
+	case m.zone == nil:
+		return m.local.Format(timeOnly)
+	}
+	l := m.local
+	return time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), 0, m.zone).Format(time.RFC3339)
+}
+
+// instant is the time where it can be read, or else the text.
+func instant(text string) string {
+	if m := momentOf(text); m.stated {
+		return m.String()
+	}
+	return text
+}
+
+// momentOf reads YYYYMMDD[HH[MM[SS]]][.fraction][[offset:name]], and dates with hyphens. An offset that cannot be read leaves
+// the local time.
+func momentOf(text string) moment {
+	text, offset, zoned := strings.Cut(text, "[")
+	text = strings.TrimSpace(text)
+	if zoned && !strings.HasSuffix(strings.TrimSpace(offset), "]") {
+		return moment{}
+	}
+	if m := hyphened(text); m.stated {
+		return m
+	}
+	n := 0
+	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
+		n++
+	}
+	if n != 8 && n != 10 && n != 12 && n != 14 || !fraction(text[n:]) {
+		return moment{}
+	}
+	local, err := time.Parse("20060102150405", text[:n]+"000000"[:14-n])
+	if err != nil {
+		return moment{}
+	}
+	return moment{local: local, zone: zone(offset), stated: true}
+}
+
+// fraction says whether text can stand for parts of a second.
+func fraction(text string) bool {
+	return text == "" || strings.IndexByte(".,:", text[0]) >= 0 && strings.Trim(text[1:], "0123456789") == ""
+}
+
+func hyphened(text string) moment {
+	for _, layout := range []string{dateOnly, timeOnly, "2006-01-02 15:04:05"} {
+		if local, err := time.Parse(layout, text); err == nil {
+			return moment{local: local, stated: true}
+		}
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return moment{local: t, zone: t.Location(), stated: true}
+	}
+	return moment{}
+}
+
+// zone reads "-5:EST]", "+5.5]", "5.30:IST]": hours, and minutes as a part of an hour or as they are.
+func zone(text string) *time.Location {
+	text, _, _ = strings.Cut(strings.TrimSuffix(strings.TrimSpace(text), "]"), ":")
+	hours, part, _ := strings.Cut(text, ".")
+	minutes, ok := map[string]int{"": 0, "0": 0, "00": 0, "5": 30, "50": 30, "30": 30, "25": 15, "15": 15, "75": 45, "45": 45}[part]
+	sign := 1
+	switch {
+	case strings.HasPrefix(hours, "-"):
+		sign, hours = -1, hours[1:]
+	case strings.HasPrefix(hours, "+"):
+		hours = hours[1:]
+	}
+	whole := 0
+	for _, digit := range hours {
+		ok = ok && digit >= '0' && digit <= '9'
+		whole = whole*10 + int(digit-'0')
+		ok = ok && whole <= 14
+	}
+	if !ok || hours == "" {
+		return nil
+	}
+	return time.FixedZone("", sign*(whole*3600+minutes*60))
+}

@@ -1,0 +1,80 @@
+// The elements of the format that have a place in its order.
+
+package ofx
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// rank orders the known elements that hold others, from the outside in. One of a rank ends all that are open of the same rank
+// or further in, since banks forget end tags. Elements of rank none are values, or hold others if an end tag says so.
+type rank int8
+
+const (
+	none   rank = iota
+	file        // OFX
+	set         // messages of a kind
+	answer      // to one request
+	report      // a statement
+	list        // of entries, positions, securities
+	group       // told whole when it ends; may hold an item
+	item        // told whole when it ends, unless within a group
+)
+
+type kind struct {
+	rank rank
+	tell func(*reader) error // of groups and items: what is done with the whole
+}
+
+type element struct {
+	name  string
+	kind  kind
+	place statement.Place
+	node  int // its node in the record, while one is read
+}
+
+var kinds = map[string]kind{
+	"OFX":    {rank: file},
+	"STMTRS": {rank: report}, "CCSTMTRS": {rank: report}, "INVSTMTRS": {rank: report},
+	"BANKTRANLIST": {rank: list}, "BANKTRANLISTP": {rank: list}, "INVTRANLIST": {rank: list}, "INVPOSLIST": {rank: list},
+	"SECLIST": {rank: list},
+	"SONRS":   {group, (*reader).signOn}, "STATUS": {item, (*reader).status}, "ACCTINFO": {group, (*reader).accounts},
+	"BANKACCTFROM": {item, (*reader).accountFrom}, "CCACCTFROM": {item, (*reader).accountFrom},
+	"INVACCTFROM": {item, (*reader).accountFrom},
+	"STMTTRN":     {item, (*reader).entry}, "STMTTRNP": {item, (*reader).entry},
+	"LEDGERBAL": {item, (*reader).balance}, "AVAILBAL": {item, (*reader).balance}, "BAL": {item, (*reader).namedBalance},
+	"INVBAL": {group, (*reader).investmentBalance}, "INV401KBAL": {group, (*reader).investmentBalance},
+	"SECINFO": {item, (*reader).security},
+}
+
+// Kinds that are told alike.
+const (
+	transactions = "BUYDEBT BUYMF BUYOPT BUYOTHER BUYSTOCK CLOSUREOPT INCOME INVBANKTRAN INVEXPENSE JRNLFUND JRNLSEC MARGININTEREST " +
+		"REINVEST RETOFCAP SELLDEBT SELLMF SELLOPT SELLOTHER SELLSTOCK SPLIT TRANSFER"
+	positions  = "POSDEBT POSMF POSOPT POSOTHER POSSTOCK"
+	securities = "DEBTINFO MFINFO OPTINFO OTHERINFO STOCKINFO"
+)
+
+// kindOf is the kind of the element of that name, in capitals.
+func kindOf(name string) kind {
+	if k, ok := kinds[name]; ok {
+		return k
+	}
+	switch {
+	case strings.HasSuffix(name, "MSGSRSV1"), strings.HasSuffix(name, "MSGSRSV2"):
+		return kind{rank: set}
+	case strings.HasSuffix(name, "TRNRS"):
+		return kind{rank: answer}
+	case one(transactions, name):
+		return kind{group, (*reader).transaction}
+	case one(positions, name):
+		return kind{group, (*reader).position}
+	case one(securities, name):
+		return kind{group, (*reader).security}
+	}
+	return kind{}
+}
+
+func one(names, name string) bool { return strings.Contains(" "+names+" ", " "+name+" ") }

@@ -1,0 +1,210 @@
+// From tags to elements, however their ends are written.
+
+package ofx
+
+import (
+	"bursar/internal/aggregate/statement"
+)
+
+// reader keeps what is open, and has every record told when it is whole.
+type reader struct {
+	lex    *lexer
+	values values
+	to     statement.Handler
+	format string
+
+	open []element // the outermost first
+	leaf string    // the value that came last, until the next tag
+	rec  record    // the one being read
+
+	in     within
+	told   told
+	notice statement.Notice
+	row    statement.Entry
+}
+
+// read tells the file to its end.
+func (p *reader) read() error {
+	raw, err := p.lex.text(true)
+	if err == nil {
+		err = p.header(p.lex.from, raw)
+	}
+	if err != nil {
+		return err
+	}
+	for p.lex.tag.shape != tagNone {
+		if err := p.next(p.lex.tag); err != nil {
+			return err
+		}
+	}
+	for i := len(p.open) - 1; i >= 0; i-- {
+		if e := &p.open[i]; e.kind.rank != none {
+			return statement.Refuse(p.lex.at, "the file ends within the <%s> that begins at %s", e.name, e.place).
+				Advise("fetch the file again")
+		}
+	}
+	return nil
+}
+
+func (p *reader) next(t tag) error {
+	if t.shape == tagEnd {
+		return p.end(t.name, t.kind.rank)
+	}
+	return p.start(t)
+}
+
+// header takes what stands outside of all elements.
+func (p *reader) header(place statement.Place, raw []byte) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	fields := headerFields(p.values.text(raw))
+	for _, f := range fields {
+		switch f.Name {
+		case "VERSION":
+			p.format = formatOf(f.Value, p.format)
+		case "CHARSET", "ENCODING":
+			p.values.choose(f.Value)
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	p.notice = statement.Notice{Place: place, What: "header", Fields: fields}
+	return p.to.Notice(&p.notice)
+}
+
+// start reads an element's beginning and the text that follows. Text makes it a value, closed or not. Without text it holds
+// others, or is an empty value: known names tell, and of the rest its end tag, if one comes.
+func (p *reader) start(t tag) error {
+	p.leaf = ""
+	if err := p.makeRoom(t.kind.rank); err != nil {
+		return err
+	}
+	raw, err := p.lex.text(false)
+	if err != nil {
+		return err
+	}
+	if t.kind.rank == none {
+		if value := p.values.text(raw); value != "" || t.shape == tagEmpty {
+			p.leaf = t.name
+			return p.value(&t.element, value)
+		}
+	}
+	if err := p.push(t.element); err != nil || t.shape != tagEmpty {
+		return err
+	}
+	return p.pop(len(p.open) - 1)
+}
+
+// end closes the element of that name and all that is open within it. One that closes a value, or nothing, changes nothing.
+func (p *reader) end(name string, rank rank) error {
+	if p.leaf != name {
+		if i := p.find(name, rank); i >= 0 {
+			if p.rec.active() && rank == none {
+				p.rec.hold(p.open[i].node)
+			}
+			if err := p.pop(i); err != nil {
+				return err
+			}
+		}
+	}
+	p.leaf = ""
+	outside := len(p.open) == 0
+	raw, err := p.lex.text(outside)
+	if err != nil || !outside {
+		return err
+	}
+	return p.header(p.lex.from, raw)
+}
+
+// find is where an element of that name is open; -1 if nowhere, or where an unknown name would end a known one.
+func (p *reader) find(name string, rank rank) int {
+	for i := len(p.open) - 1; i >= 0; i-- {
+		if p.open[i].name == name {
+			return i
+		}
+		if rank == none && p.open[i].kind.rank != none {
+			break
+		}
+	}
+	return -1
+}
+
+// makeRoom ends what cannot hold an element of a rank: see rank.
+func (p *reader) makeRoom(r rank) error {
+	if r == none {
+		return nil
+	}
+	for i := range p.open {
+		if p.open[i].kind.rank >= r {
+			return p.pop(i)
+		}
+	}
+	return nil
+}
+
+// push opens an element.
+func (p *reader) push(e element) error {
+	if len(p.open) == statement.MaxDepth {
+		return statement.Refuse(e.place, "more than %d elements within each other", statement.MaxDepth)
+	}
+	if e.kind.tell != nil || p.rec.active() {
+		node, err := p.rec.add(&e, "", p.holder())
+		if err != nil {
+			return err
+		}
+		e.node = node
+	}
+	p.open = append(p.open, e)
+	switch e.kind.rank {
+	case answer:
+		p.in.request = ""
+	case report:
+		p.enter(&e)
+	}
+	return nil
+}
+
+// value takes an element that holds only text.
+func (p *reader) value(e *element, text string) error {
+	if p.rec.active() {
+		_, err := p.rec.add(e, text, p.holder())
+		return err
+	}
+	p.in.set(e.name, text)
+	return nil
+}
+
+// holder is the node that holds what comes next: of the innermost known element, for the others may be values.
+func (p *reader) holder() int {
+	if !p.rec.active() {
+		return -1
+	}
+	for i := len(p.open) - 1; i >= 0; i-- {
+		if p.open[i].kind.rank != none {
+			return p.open[i].node
+		}
+	}
+	return -1
+}
+
+// pop closes all elements from the i-th on, the innermost first, and has told what is whole then.
+func (p *reader) pop(i int) error {
+	for len(p.open) > i {
+		e := p.open[len(p.open)-1]
+		p.open = p.open[:len(p.open)-1]
+		var err error
+		switch {
+		case e.kind.tell != nil && e.node == 0:
+			err = e.kind.tell(p)
+			p.rec.reset()
+		case e.kind.rank == report:
+			err = p.leave()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

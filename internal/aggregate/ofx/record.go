@@ -1,0 +1,88 @@
+// One element with all that it holds, to be told as a whole.
+
+package ofx
+
+import (
+	"bursar/internal/aggregate/statement"
+)
+
+const (
+	maxNodes  = 4096                   // elements of a record
+	maxRecord = 4 * statement.MaxValue // bytes of its values
+)
+
+// record is a tree of elements in the file's order; the first is the root, and every element's holder stands before it.
+type record struct {
+	nodes []node
+	place statement.Place
+	bytes int
+}
+
+type node struct {
+	name, value string
+	holder      int
+}
+
+func (r *record) active() bool { return len(r.nodes) > 0 }
+
+// add puts an element below holder and returns its number.
+func (r *record) add(e *element, value string, holder int) (int, error) {
+	if len(r.nodes) == 0 {
+		r.place = e.place
+	}
+	r.bytes += len(value)
+	if len(r.nodes) == maxNodes || r.bytes > maxRecord {
+		return 0, statement.Refuse(r.place, "<%s> holds more than %d elements or %d bytes", r.nodes[0].name, maxNodes, maxRecord)
+	}
+	r.nodes = append(r.nodes, node{e.name, value, holder})
+	return len(r.nodes) - 1, nil
+}
+
+// hold makes an element the holder of what came after it: its end tag has shown that it was no empty value.
+func (r *record) hold(holder int) {
+	for i := holder + 1; i < len(r.nodes); i++ {
+		if r.nodes[i].holder == r.nodes[holder].holder {
+			r.nodes[i].holder = holder
+		}
+	}
+}
+
+func (r *record) reset() { r.nodes, r.bytes = r.nodes[:0], 0 }
+
+// get is the root's value of that name. One that is stated twice and differently is both, which no amount and no date is.
+func (r *record) get(name string) string { return r.below(0, name) }
+
+// under is the value of that name within the root's element holder.
+func (r *record) under(holder, name string) string {
+	for i := range r.nodes {
+		if i > 0 && r.nodes[i].holder == 0 && r.nodes[i].name == holder {
+			return r.below(i, name)
+		}
+	}
+	return ""
+}
+
+func (r *record) below(holder int, name string) string {
+	found := ""
+	for i := holder + 1; i < len(r.nodes); i++ {
+		n := &r.nodes[i]
+		if n.holder != holder || n.name != name || n.value == "" || n.value == found {
+			continue
+		}
+		if found != "" {
+			found += " "
+		}
+		found += n.value
+	}
+	return found
+}
+
+// first is the first value of that name, however deep.
+func (r *record) first(name string) string {
+	for i := range r.nodes {
+		if n := &r.nodes[i]; n.name == name && n.value != "" {
+			return n.value
+		}
+	}
+	return ""
+}
