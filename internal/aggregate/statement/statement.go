@@ -35,6 +35,7 @@ type Statement struct {
 	Created   string // a time
 	From, To  string // dates of the interval, where the file states one
 	Stated    Stated // totals that the bank states
+	Fault     string // a control total that the reader itself found not to hold, with both figures; known at the end
 }
 
 // Stated are a statement's totals as the bank states them; empty where it does not. Sums of credits and debits have no sign;

@@ -1,0 +1,213 @@
+// Control rows: what they state, and the rows that they state it of.
+
+package csvfile
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// maxHash is how many digits a hash total may have; of each row's number no more matter.
+const maxHash = 64
+
+// scope is the rows that one control row is about: all between it and the control row, or the end of the file, on their
+// side of it.
+type scope struct {
+	control    *row // nil until it has come
+	rows       int64
+	sum        statement.Sum
+	unreadable bool // the amount of a row cannot be read
+	hash       big.Int
+	statements int // begun in it
+}
+
+var hashModulus = new(big.Int).Exp(big.NewInt(10), big.NewInt(maxHash), nil)
+
+// add takes a row in.
+func (s *scope) add(decimal, number string, hashed bool) {
+	s.rows++
+	s.unreadable = !s.sum.Add(decimal) || s.unreadable
+	if !hashed {
+		return
+	}
+	number = digits(number)
+	if n, ok := new(big.Int).SetString(number[max(0, len(number)-maxHash):], 10); ok {
+		s.hash.Mod(s.hash.Add(&s.hash, n), hashModulus)
+	}
+}
+
+// digits leaves only them.
+func digits(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' {
+			return c
+		}
+		return -1
+	}, text)
+}
+
+// marks tells whether a row is marked as a control row.
+func (t *table) marks(r row) bool {
+	return t.columns.where >= 0 && r.cell(t.columns.where) == t.mapping.Control.Where.Is
+}
+
+// isControl tells control rows from entries: by their mark, or else by being the file's first or last row.
+func (g *telling) isControl(r row) bool {
+	c := g.mapping.Control
+	switch {
+	case c == nil:
+		return false
+	case c.Where.Column != "":
+		return g.table.marks(r)
+	case c.First:
+		return g.scope.control == nil && g.scope.rows == 0
+	}
+	return g.table.last
+}
+
+// control takes a control row: behind its rows it closes their scope, before them it opens one.
+func (g *telling) control(r row) error {
+	first := g.mapping.Control.First
+	if !first {
+		g.scope.control = &r
+	}
+	if !first || g.scope.control != nil || g.scope.rows > 0 {
+		if err := g.closeScope(); err != nil {
+			return err
+		}
+		if err := g.endStatement(); err != nil {
+			return err
+		}
+	}
+	g.scope = scope{}
+	if first {
+		g.scope.control = &r
+	}
+	return nil
+}
+
+// closeScope holds the control row against its rows. Of one statement the count, the sum and the balances are told as the
+// bank states them; what only the reader can check is the statement's fault where it does not hold.
+func (g *telling) closeScope() error {
+	if g.mapping.Control == nil {
+		return nil
+	}
+	r := g.scope.control
+	if r == nil {
+		if g.begun {
+			g.fault("there is no control row")
+		}
+		return nil
+	}
+	if !g.begun {
+		if err := g.beginAt(r); err != nil {
+			return err
+		}
+	}
+	g.checkHash(r)
+	if g.scope.statements > 1 {
+		g.checkTogether(r)
+		return nil
+	}
+	if count, stated := g.total(r, "count", g.table.columns.count); stated {
+		g.statement.Stated.Count = count
+	}
+	if sum, stated := g.total(r, "sum", g.table.columns.sum); stated {
+		g.statement.Stated.Sum = sum
+	}
+	return g.tellBalances(r)
+}
+
+// beginAt begins a statement for a control row that has no rows.
+func (g *telling) beginAt(r *row) error {
+	account := g.account(*r)
+	if account == "" {
+		return statement.Refuse(r.place, "the control row has no rows, so that nothing says whose statement it is")
+	}
+	return g.begin(r.place, account, g.currency(*r))
+}
+
+func (g *telling) fault(format string, args ...any) {
+	if g.statement.Fault != "" {
+		g.statement.Fault += "; "
+	}
+	g.statement.Fault += fmt.Sprintf(format, args...)
+}
+
+// total is a number that the control row states. One that is missing or no number is a fault: the row promises it.
+func (g *telling) total(r *row, what string, column int) (decimal string, stated bool) {
+	if column < 0 {
+		return "", false
+	}
+	text := r.cell(column)
+	decimal, ok := amount(text, g.mapping)
+	if what == "count" && strings.Contains(decimal, ".") {
+		ok = false
+	}
+	if !ok {
+		g.fault("the control row's %s is no number: %s", what, quote([]string{text}))
+	}
+	return decimal, ok
+}
+
+// checkTogether holds count and sum of several statements against the rows of all of them.
+func (g *telling) checkTogether(r *row) {
+	s, c := &g.scope, &g.table.columns
+	if count, stated := g.total(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
+		g.fault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
+	}
+	if sum, stated := g.total(r, "sum", c.sum); stated {
+		var apart statement.Sum
+		apart.Add(sum)
+		apart.Minus(&s.sum)
+		if s.unreadable || apart.Sign() != 0 {
+			g.fault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
+		}
+	}
+	if c.opening >= 0 || c.closed >= 0 {
+		g.fault("the control row has the balance of one account, and there are %d before it", s.statements)
+	}
+}
+
+// checkHash compares hash totals in as many digits as the control row has.
+func (g *telling) checkHash(r *row) {
+	c := &g.table.columns
+	if c.hash < 0 {
+		return
+	}
+	stated := digits(r.cell(c.hash))
+	if stated == "" || len(stated) > maxHash {
+		g.fault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quote([]string{r.cell(c.hash)}))
+		return
+	}
+	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
+	made := new(big.Int).Mod(&g.scope.hash, modulus).String()
+	made = strings.Repeat("0", len(stated)-len(made)) + made
+	if made != stated {
+		g.fault("the control row's hash total of %s is %s, and the rows come to %s",
+			quote([]string{g.mapping.Control.Hash.Of}), stated, made)
+	}
+}
+
+// tellBalances tells the balances that the control row states, with the dates of the first and the last entry.
+func (g *telling) tellBalances(r *row) error {
+	first, last := g.running.first.date, g.running.last.date
+	if first > last {
+		first, last = last, first
+	}
+	if opening, stated := g.total(r, "opening balance", g.table.columns.opening); stated {
+		g.stated.opening = true
+		if err := g.balance(r.place, statement.OpeningBooked, mark{first, opening}); err != nil {
+			return err
+		}
+	}
+	if closing, stated := g.total(r, "closing balance", g.table.columns.closed); stated {
+		g.stated.closing = true
+		return g.balance(r.place, statement.ClosingBooked, mark{last, closing})
+	}
+	return nil
+}

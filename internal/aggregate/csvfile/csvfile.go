@@ -1,0 +1,68 @@
+// Package csvfile reads an institution's CSV files by its declared mapping. It owns how rows become entries: their signs, their
+// amounts, the statements that they belong to, the balances that they tell, and the control row. A row that cannot be read is told
+// as an entry whose amount is its own line, so that it is quarantined and the rest goes on (rule 10). It holds one row and
+// the one after it, and refuses a longer one than statement.MaxValue. It must not know of streams, batches or storage.
+//
+// The rows of an account and currency stand together, since statements are told one after another; a file in which
+// an account comes again is refused.
+package csvfile
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/event/scan"
+	"bursar/internal/project"
+)
+
+// Reader reads the CSV files of one institution. It may be used by several readings at once.
+type Reader struct {
+	institution *project.Institution
+	mapping     *project.CSVMapping
+}
+
+// New makes the reader of an institution that declares a CSV mapping.
+func New(institution *project.Institution) *Reader {
+	return &Reader{institution: institution, mapping: institution.CSV}
+}
+
+// Matches tells by a file's beginning whether the mapping fits: its header line has all columns that the mapping names.
+// Without a header line the first row must have as many fields as the declared header, and a date of booking.
+func (r *Reader) Matches(head []byte) bool {
+	t, err := open(bytes.NewReader(head), r.mapping)
+	if err != nil || r.mapping.Header == nil {
+		return err == nil
+	}
+	first, err := t.row()
+	if err != nil || first.bad {
+		return false
+	}
+	if c := r.mapping.Control; c != nil && c.First && (t.marks(first) || c.Where.Column == "") {
+		return true
+	}
+	_, reason := scan.DateOf(r.mapping.Date, first.cell(t.columns.booked))
+	return reason == ""
+}
+
+// Read tells what a file states. An error that is no statement.Error comes from in or from the handler.
+func (r *Reader) Read(in io.Reader, h statement.Handler) error {
+	t, err := open(in, r.mapping)
+	if err != nil {
+		return err
+	}
+	g := newTelling(r, t, h)
+	for {
+		row, err := t.next()
+		if errors.Is(err, io.EOF) {
+			return g.finish()
+		}
+		if err == nil {
+			err = g.tell(row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

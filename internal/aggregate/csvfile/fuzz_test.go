@@ -1,0 +1,153 @@
+package csvfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/statement/statementtest"
+)
+
+// readAll reads a text that is not refused.
+func readAll(t *testing.T, r *Reader, text string) *statementtest.Recorder {
+	t.Helper()
+	recorder := statementtest.NewRecorder(t)
+	if err := r.Read(strings.NewReader(text), recorder); err != nil {
+		t.Fatal(err)
+	}
+	return recorder
+}
+
+const everything = `
+skip: 1
+decimal: ","
+group: "."
+account: {column: Acc}
+currency: {column: Cur}
+columns: {booked: D, value: V, amount: A, sign: {column: S, credit: C, debit: D}, reference: R, own: O, text: [T, O], balance: B}
+unique: true
+control:
+  row: last
+  where: {column: D, is: TOTAL}
+  count: {column: A}
+  sum: {column: B}
+  hash: {column: R, of: reference}
+`
+
+// sample is a file of that mapping with several accounts.
+func sample() []byte {
+	var b bytes.Buffer
+	b.WriteString("title\nAcc;Cur;D;V;A;S;R;O;T;B\n")
+	for _, account := range []string{"DE89370400440532013000", "12", "13"} {
+		for i := range 20 {
+			fmt.Fprintf(&b, "%s;EUR;2024-01-%02d;2024-01-30;1.000,50;C;R%d;\"a;\nb\"\"c\";Text;%d,00\n", account, i+1, i, 2001*(i+1)/2)
+		}
+		b.WriteString(";;TOTAL;;20;;190;;;20.010,00\n\n")
+	}
+	return b.Bytes()
+}
+
+func TestTruncated(t *testing.T) {
+	t.Parallel()
+	r := newReader(t, everything)
+	got := readAll(t, r, string(sample())).Statements
+	for _, s := range got {
+		if s.Fault != "" || s.Stated != (statement.Stated{Count: "20", Sum: "20010.00"}) || len(s.Entries) != 20 {
+			t.Errorf("the sample is read as %+v and %d entries", s.Statement, len(s.Entries))
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("the sample has %d statements", len(got))
+	}
+	statementtest.Truncated(t, sample(), r.Read)
+	statementtest.Stopping(t, sample()[:400], r.Read)
+}
+
+// TestErrorsOfTheFile tells an error of what is read from a refusal.
+func TestErrorsOfTheFile(t *testing.T) {
+	t.Parallel()
+	torn := errors.New("the archive is torn")
+	text := string(sample())
+	for n := 0; n < len(text); n += 50 {
+		in := io.MultiReader(strings.NewReader(text[:n]), failing{torn})
+		if err := newReader(t, everything).Read(in, statementtest.NewRecorder(t)); !errors.Is(err, torn) {
+			t.Fatalf("after %d bytes: %v", n, err)
+		}
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// endless gives one text again and again.
+type endless struct {
+	text string
+	left int64
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left <= 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for n < len(p) {
+		n += copy(p[n:], e.text)
+	}
+	e.left -= int64(n)
+	return n, nil
+}
+
+// TestRowsTooLong reads a line of 100 MB: it is refused in the memory of a row.
+func TestRowsTooLong(t *testing.T) {
+	r := newReader(t, plain)
+	for name, c := range map[string]struct{ before, text string }{
+		"a header line":    {"", "x"},
+		"a row":            {"Date,Amount,Ref\n1,2,3\n", "x"},
+		"fields":           {"Date,Amount,Ref\n1,2,3\n", ","},
+		"a quote":          {"Date,Amount,Ref\n1,2,\"", "x\n"},
+		"quotes":           {"Date,Amount,Ref\n1,2,\"", "\"\""},
+		"a quote within":   {"Date,Amount,Ref\n1,2,x\"", "x"},
+		"windows-1252":     {"Date,Amount,Ref\n", "\xe4"},
+		"a line with mark": {"\xff\xfe", "x\x00"},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		in := &endless{text: c.text, left: 100 << 20}
+		err := r.Read(io.MultiReader(strings.NewReader(c.before), in), statementtest.NewRecorder(t))
+		runtime.ReadMemStats(&after)
+		var refused *statement.Error
+		if !errors.As(err, &refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 256<<20 || in.left < 90<<20 {
+			t.Errorf("%s: %d MB were allocated in all, and %d of 100 MB were left", name, grown>>20, in.left>>20)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	readers := []*Reader{
+		newReader(f, plain), newReader(f, everything),
+		newReader(f, "account: {column: A}\ncurrency: EUR\nheader: [A, D, C, B]\ncolumns: {booked: D, credit: C, debit: B}\ncontrol: {row: first, sum: {column: C}, opening: {column: B}}"),
+	}
+	f.Add(sample()[:400])
+	f.Add([]byte("Date;Amount;Ref\n2024-01-01;1;\"x\n;;\n1;2\n"))
+	f.Add([]byte("\xff\xfeD\x00a\x00t\x00e\x00"))
+	f.Add([]byte("1,2024-01-01,5,\n2,2024-01-01,,6\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, r := range readers {
+			r.Matches(text)
+			recorder := statementtest.NewRecorder(t)
+			err := statementtest.Guarded(t, text, r.Read, recorder)
+			if err != nil && r.Matches(text) && strings.Contains(err.Error(), "the header line has no column") {
+				t.Errorf("it matches, and is refused: %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,87 @@
+// A file's bytes: what they are encoded in, and never more of them at once than a row may have.
+
+package csvfile
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// window is how much of a file is looked at to find its delimiter, and how far is read ahead.
+const window = 64 << 10
+
+// errTooLong ends a reading whose row is longer than its budget.
+var errTooLong = errors.New("the row is too long")
+
+// source reads no further than window and a row of statement.MaxValue bytes beyond what has been taken from it.
+type source struct {
+	in     io.Reader
+	budget int64
+	err    error
+}
+
+// renew lets another row through.
+func (s *source) renew() { s.budget = statement.MaxValue + window }
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	if s.budget == 0 {
+		s.err = errTooLong
+		return 0, s.err
+	}
+	n, err := s.in.Read(p[:min(int64(len(p)), s.budget)])
+	s.budget -= int64(n)
+	s.err = err
+	return n, err
+}
+
+// The marks that files in Unicode may begin with.
+var (
+	markUTF8    = []byte("\xef\xbb\xbf")
+	markUTF16BE = []byte("\xfe\xff")
+	markUTF16LE = []byte("\xff\xfe")
+)
+
+// decoded turns a file into UTF-8: by its byte order mark, else as declared. Without either its bytes are left as they are, and
+// each value is decoded by itself.
+func decoded(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
+	b := bufio.NewReader(in)
+	head, err := b.Peek(len(markUTF8))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, markUTF8):
+		_, err := b.Discard(len(markUTF8))
+		return b, err
+	case bytes.HasPrefix(head, markUTF16BE), bytes.HasPrefix(head, markUTF16LE):
+		declared = unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
+	case declared == nil:
+		return b, nil
+	}
+	return transform.NewReader(b, declared.NewDecoder()), nil
+}
+
+// valid is a value in UTF-8: what is none is windows-1252, in which every byte is a character.
+func valid(value string) string {
+	if utf8.ValidString(value) {
+		return value
+	}
+	text, err := charmap.Windows1252.NewDecoder().String(value)
+	if err != nil {
+		return string(bytes.ToValidUTF8([]byte(value), []byte("\uFFFD")))
+	}
+	return text
+}

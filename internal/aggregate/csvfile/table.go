@@ -1,0 +1,192 @@
+// Rows: the header line and what follows it.
+
+package csvfile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// maxRaw is how many bytes are shown of a row that cannot be read.
+const maxRaw = 200
+
+// table is a file's rows in order.
+type table struct {
+	mapping *project.CSVMapping
+	source  *source
+	buffer  *bufio.Reader
+	csv     *csv.Reader
+	skipped int64 // lines before those that csv counts
+	line    int   // where the last field of the last row is, as csv counts
+	width   int   // fields of a row
+	columns columns
+
+	raw     [maxRaw]byte // how the row being read begins
+	ahead   row          // the row after the one that next gave last
+	waiting bool         // whether there is one
+	end     error        // why there is none
+	last    bool         // whether next gave the last row
+}
+
+// row is one record of the file.
+type row struct {
+	place  statement.Place
+	fields []string
+	bad    bool   // its fields are not those of the header, or it names no account
+	raw    string // of a bad row: how it begins
+}
+
+// cell is a field without blanks around it; a column that there is none of has empty ones.
+func (r row) cell(column int) string {
+	if column < 0 || column >= len(r.fields) {
+		return ""
+	}
+	return strings.TrimSpace(valid(r.fields[column]))
+}
+
+// open reads a file up to its first row. It refuses one that the mapping does not fit.
+func open(in io.Reader, m *project.CSVMapping) (*table, error) {
+	text, err := decoded(in, m.Encoding)
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	t := &table{mapping: m, source: &source{in: text}}
+	t.source.renew()
+	t.buffer = bufio.NewReaderSize(t.source, window)
+	if err := t.skip(m.Skip); err != nil {
+		return nil, err
+	}
+	head, err := t.buffer.Peek(window)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, t.fail(err)
+	}
+	header, delimiter := recognise(head, m)
+	if delimiter == 0 {
+		return nil, refuseHeader(t.at(1), header, m)
+	}
+	t.csv = newCSV(t.buffer, delimiter)
+	if m.Header == nil {
+		t.source.renew()
+		fields, err := t.csv.Read()
+		if err != nil {
+			return nil, t.fail(err)
+		}
+		t.line, _ = t.csv.FieldPos(len(fields) - 1)
+	}
+	t.width = len(header)
+	t.columns, err = locate(t.at(1), header, m)
+	return t, err
+}
+
+func newCSV(in io.Reader, delimiter byte) *csv.Reader {
+	c := csv.NewReader(in)
+	c.Comma, c.FieldsPerRecord = rune(delimiter), -1
+	return c
+}
+
+// skip passes over lines that come before the header line.
+func (t *table) skip(lines int) error {
+	for range lines {
+		t.source.renew()
+		for {
+			_, err := t.buffer.ReadSlice('\n')
+			if err == nil {
+				break
+			}
+			if errors.Is(err, io.EOF) {
+				return statement.Refuse(t.at(1), "the file ends within the %d lines that `skip` passes over", lines)
+			}
+			if !errors.Is(err, bufio.ErrBufferFull) {
+				return t.fail(err)
+			}
+		}
+		t.skipped++
+	}
+	return nil
+}
+
+// at is the beginning of a line that csv counts.
+func (t *table) at(line int) statement.Place {
+	return statement.Place{Line: t.skipped + int64(line), Column: 1}
+}
+
+// next gives the rows in order, and at the end io.EOF; last tells whether one more follows.
+func (t *table) next() (row, error) {
+	if !t.waiting && t.end == nil {
+		t.advance()
+	}
+	if !t.waiting {
+		return row{}, t.end
+	}
+	r := t.ahead
+	t.advance()
+	t.last = errors.Is(t.end, io.EOF)
+	return r, nil
+}
+
+func (t *table) advance() {
+	t.ahead, t.end = t.row()
+	t.waiting = t.end == nil
+}
+
+// row reads one row. One whose quotes, number of fields or account are wrong is a bad one, and no error.
+func (t *table) row() (row, error) {
+	t.source.renew()
+	begins, err := t.buffer.Peek(maxRaw)
+	if len(begins) == 0 && err != nil {
+		return row{}, t.fail(err)
+	}
+	n := copy(t.raw[:], begins)
+	fields, err := t.csv.Read()
+	var wrong *csv.ParseError
+	switch {
+	case errors.As(err, &wrong):
+		return row{place: t.at(wrong.StartLine), fields: fields, bad: true, raw: firstLine(t.raw[:n])}, nil
+	case err != nil:
+		return row{}, t.fail(err)
+	}
+	line, column := t.csv.FieldPos(0)
+	r := row{place: statement.Place{Line: t.skipped + int64(line), Column: int64(column)}, fields: fields}
+	t.line, _ = t.csv.FieldPos(len(fields) - 1)
+	if !t.fits(fields) || t.columns.account >= 0 && r.cell(t.columns.account) == "" {
+		r.bad, r.raw = true, firstLine(t.raw[:n])
+	}
+	return r, nil
+}
+
+// fits tells whether a row has the header's fields; behind them only empty ones.
+func (t *table) fits(fields []string) bool {
+	return len(fields) >= t.width && strings.Join(fields[t.width:], "") == ""
+}
+
+// fail tells the end of the file from a row that is refused and from an error of what is read.
+func (t *table) fail(err error) error {
+	var wrong *csv.ParseError
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case errors.As(err, &wrong):
+		return statement.Refuse(t.at(wrong.StartLine), "the header line cannot be read: %v", wrong.Err)
+	case errors.Is(err, errTooLong):
+		return statement.Refuse(t.at(t.line+1), "a row is longer than %d bytes", statement.MaxValue).Advise(
+			"it may be no CSV, or a quote in it may never end")
+	}
+	return fmt.Errorf("read: %w", err)
+}
+
+// firstLine is how a row begins, in UTF-8.
+func firstLine(raw []byte) string {
+	raw = bytes.TrimLeft(raw, "\r\n")
+	if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+		raw = raw[:i]
+	}
+	return strings.TrimSpace(valid(string(raw)))
+}

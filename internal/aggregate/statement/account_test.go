@@ -1,0 +1,23 @@
+package statement
+
+import "testing"
+
+func TestAccountNumber(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text, want string
+		iban       bool
+	}{
+		{"DE89 3704 0044 0532 0130 00", "DE89370400440532013000", true},
+		{"NO9386011117947", "NO9386011117947", true},
+		{"DE88370400440532013000", "DE88370400440532013000", false},
+		{"12 345", "12 345", false},
+		{"8937040044053201", "8937040044053201", false},
+		{"DE8937040044053201300ä", "DE8937040044053201300ä", false},
+		{"", "", false},
+	} {
+		if got, iban := AccountNumber(c.text); got != c.want || iban != c.iban {
+			t.Errorf("AccountNumber(%q) = %q, %v; want %q, %v", c.text, got, iban, c.want, c.iban)
+		}
+	}
+}
