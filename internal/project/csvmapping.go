@@ -50,7 +50,7 @@ type Sign struct {
 }
 
 // Control is a row that states totals of the rows before it, or after it if First. An empty column is a total that it does
-// not state.
+// not state. Where it is about the rows of several accounts, what does not hold is the fault of the last one's statement.
 type Control struct {
 	First            bool
 	Where            Marker

@@ -8,6 +8,7 @@ import "bursar/internal/aggregate/statement"
 // by the balances: in order of time each one is the opening balance and all amounts so far; against it each one is the closing
 // balance less all amounts that came before it.
 type running struct {
+	followed     bool // there is such a column; else only dates are kept
 	rows         int64
 	sum          statement.Sum // of the amounts so far
 	broken       bool          // an amount cannot be read
@@ -44,6 +45,9 @@ func (u *running) add(date, amount, balance string) {
 	u.last, u.lastBalanced = mark{date, balance}, balance != ""
 	if u.rows == 1 {
 		u.first = u.last
+	}
+	if !u.followed {
+		return
 	}
 	var told, before statement.Sum
 	if balance != "" && !told.Add(balance) {

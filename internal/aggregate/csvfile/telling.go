@@ -24,6 +24,7 @@ type telling struct {
 	statement  statement.Statement
 	begun      bool
 	entry      statement.Entry
+	written    string // the account of the row before, as that has it
 	running    running
 	stated     struct{ opening, closing bool } // balances that the control row has told of the open statement
 	statements map[[sha256.Size]byte]bool      // accounts and currencies that have begun, by digest
@@ -57,6 +58,10 @@ func (g *telling) account(r row) string {
 	if text == "" && !r.bad {
 		text = r.cell(g.table.columns.account)
 	}
+	if g.begun && text == g.written {
+		return g.statement.Account
+	}
+	g.written = text
 	number, _ := statement.AccountNumber(text)
 	return number
 }
@@ -87,7 +92,7 @@ func (g *telling) begin(at statement.Place, account, currency string) error {
 		Place: at, Format: "csv " + g.institution.Name, Kind: statement.Booked, Servicer: g.institution.Servicer,
 		Account: number, IBAN: iban, Currency: currency,
 	}
-	g.begun, g.running = true, running{}
+	g.begun, g.running = true, running{followed: g.table.columns.balance >= 0}
 	g.stated.opening, g.stated.closing = false, false
 	g.scope.statements++
 	return g.handler.Begin(&g.statement)
@@ -111,7 +116,9 @@ func (g *telling) tellEntry(r row) error {
 		g.entry.Peer, _ = statement.AccountNumber(g.entry.Peer)
 		g.running.add(g.entry.Booked, decimal, balance)
 	}
-	g.scope.add(g.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
+	if g.mapping.Control != nil {
+		g.scope.add(g.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
+	}
 	if err := g.handler.Entry(&g.entry); err != nil {
 		return err
 	}

@@ -2,11 +2,7 @@
 
 package scan
 
-import (
-	"fmt"
-
-	"bursar/internal/column"
-)
+import "bursar/internal/column"
 
 // DateOf is the date of a text that follows a layout, written 2006-01-02, whatever time of day follows it; without a
 // layout texts are ISO 8601, as in streams. The reason says why there is none.
@@ -24,7 +20,15 @@ func DateOf(l *column.Layout, text string) (date, reason string) {
 	if reason != "" {
 		return "", reason
 	}
-	return fmt.Sprintf("%04d-%02d-%02d", m.year, m.month, m.day), ""
+	var b [len("2006-01-02")]byte
+	for i, n := len(b)-1, m.year*10000+m.month*100+m.day; i >= 0; i-- {
+		if i == len("2006") || i == len("2006-01") {
+			b[i] = '-'
+			continue
+		}
+		b[i], n = byte('0'+n%10), n/10
+	}
+	return string(b[:]), ""
 }
 
 const months = "janfebmaraprmayjunjulaugsepoctnovdec"

@@ -293,3 +293,29 @@ func TestLayoutsRefused(t *testing.T) {
 		t.Error("seconds without minutes compiled")
 	}
 }
+
+func TestDateOf(t *testing.T) {
+	t.Parallel()
+	layout, err := column.CompileLayout("%d.%m.%Y %H:%M", column.Timestamp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		layout       *column.Layout
+		text, date   string
+		reasonBegins string
+	}{
+		{layout, "1.2.2024 23:59", "2024-02-01", ""},
+		{layout, "30.2.2024 23:59", "", noSuchDate},
+		{layout, "1.2.2024", "", "it is not written %d.%m.%Y"},
+		{nil, "0987-06-05", "0987-06-05", ""},
+		{nil, "2024-12-31T23:59:59.5-08:00", "2024-12-31", ""},
+		{nil, "2024-13-01", "", noSuchDate},
+		{nil, "", "", notISOTime},
+	} {
+		date, reason := DateOf(c.layout, c.text)
+		if date != c.date || !strings.HasPrefix(reason, c.reasonBegins) || (reason == "") != (date != "") {
+			t.Errorf("DateOf(%q) = %q, %q; want %q, %q", c.text, date, reason, c.date, c.reasonBegins)
+		}
+	}
+}
