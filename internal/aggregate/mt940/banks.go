@@ -2,7 +2,10 @@
 
 package mt940
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // codes are what stands between slashes in :86:, as in /NAME/…/REMI/….
 var codes = map[string]bool{
@@ -41,41 +44,46 @@ func coded(text, code string) string {
 // nonSwift takes the :NS: of an entry: 01 to 14 its purpose, 15 and 16 the other side's name, 17 the posting text, 34 the
 // other side's account.
 func (d *details) nonSwift(lines []line) {
-	for _, part := range numbered(lines) {
+	var party strings.Builder
+	for code, text := range numbered(lines) {
 		switch {
-		case part.code >= "01" && part.code <= "14":
-			d.purpose = append(d.purpose, part.text)
-		case part.code == "15" || part.code == "16":
-			d.party += part.text
-		case part.code == "17":
-			d.posting = part.text
-		case part.code == "34":
-			d.peer = part.text
+		case code >= "01" && code <= "14":
+			d.purpose = append(d.purpose, text)
+		case code == "15" || code == "16":
+			party.WriteString(text)
+		case code == "17" && d.posting == "":
+			d.posting = text
+		case code == "34" && d.peer == "":
+			d.peer = text
 		}
+	}
+	if party.Len() > 0 {
+		d.party = party.String()
 	}
 }
 
 // named is the account's name in the :NS: of a statement.
 func named(lines []line) string {
-	for _, part := range numbered(lines) {
-		if part.code == "22" {
-			return part.text
+	for code, text := range numbered(lines) {
+		if code == "22" {
+			return text
 		}
 	}
 	return ""
 }
 
-// numberedText is one line of :NS: with the two digits that say what it is.
-type numberedText struct{ code, text string }
-
-func numbered(lines []line) []numberedText {
-	var all []numberedText
-	for _, l := range lines {
-		if len(l.text) >= 2 && digit(l.text[0]) && digit(l.text[1]) {
-			all = append(all, numberedText{l.text[:2], strings.TrimSpace(l.text[2:])})
-		} else if len(all) > 0 {
-			all[len(all)-1].text += strings.TrimSpace(l.text)
+// numbered gives the lines of :NS: by the two digits that say what each is. A line without them goes on with the one before.
+func numbered(lines []line) iter.Seq2[string, string] {
+	return func(yield func(code, text string) bool) {
+		code := ""
+		for _, l := range lines {
+			text := l.text
+			if len(text) >= 2 && digit(text[0]) && digit(text[1]) {
+				code, text = text[:2], text[2:]
+			}
+			if !yield(code, strings.TrimSpace(text)) {
+				return
+			}
 		}
 	}
-	return all
 }

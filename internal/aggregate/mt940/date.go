@@ -44,6 +44,28 @@ func parseDay(year int, text string) (day time.Time, ok bool) {
 	return day, err == nil
 }
 
+// calendar reads the dates of entries. They repeat from one entry to the next, so it keeps the last.
+type calendar struct{ text, day, entryText, entryDay string }
+
+// value reads the value date.
+func (c *calendar) value(text string) string {
+	if text != c.text || text == "" {
+		*c = calendar{text: text, day: date(text)}
+	}
+	return c.day
+}
+
+// entry reads the entry date beside the value date that was read last.
+func (c *calendar) entry(text string) string {
+	if text == "" {
+		return ""
+	}
+	if text != c.entryText {
+		c.entryText, c.entryDay = text, entryDate(text, c.day)
+	}
+	return c.entryDay
+}
+
 // entryDate reads MMDD in the year that brings it nearest to the value date: 1231 of a value date in January is of
 // the year before.
 func entryDate(text, value string) string {

@@ -3,7 +3,6 @@
 package mt940
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -39,15 +38,20 @@ func (d *details) add(f *field, take func([]line)) error {
 // text is all that is said of the entry: posting text, purpose, supplementary details.
 func (d *details) text() string {
 	var whole strings.Builder
-	for _, text := range slices.Concat([]string{d.posting}, d.purpose, []string{d.supplement}) {
+	add := func(text string) {
 		if text = strings.TrimSpace(text); text == "" {
-			continue
+			return
 		}
 		if whole.Len() > 0 {
 			whole.WriteByte(' ')
 		}
 		whole.WriteString(text)
 	}
+	add(d.posting)
+	for _, text := range d.purpose {
+		add(text)
+	}
+	add(d.supplement)
 	return whole.String()
 }
 

@@ -21,6 +21,8 @@ func (t *teller) statementLine(f *field) error {
 		t.entry.Amount = unread("61", joined(f.lines, " "))
 		return nil
 	}
+	t.entry.Value = t.calendar.value(parts.value)
+	t.entry.Booked = t.calendar.entry(parts.entry)
 	parts.fill(&t.entry)
 	t.details.supplement = joined(rest, " ")
 	return nil
@@ -140,12 +142,8 @@ func (p *parts) mark(text *string) bool {
 	return true
 }
 
-// fill makes an entry of the parts. The reversal of a credit takes money away, that of a debit gives it back.
+// fill makes an entry of the parts, but for their dates. The reversal of a credit takes money away, that of a debit gives it back.
 func (p *parts) fill(e *statement.Entry) {
-	e.Value = date(p.value)
-	if p.entry != "" {
-		e.Booked = entryDate(p.entry, e.Value)
-	}
 	e.Amount, e.Reversal = signed(p.amount, p.debit != p.reversed), p.reversed
 	if p.expected {
 		e.Status = "PDNG"

@@ -64,8 +64,8 @@ func (r *reader) end() error {
 	if err := r.release(); err != nil {
 		return err
 	}
-	if r.field.tag == "61" && r.lines.cut {
-		return statement.Refuse(r.field.at, "the file ends within :61:").Advise(hint)
+	if r.lines.cut && r.field.cutOff() {
+		return statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(hint)
 	}
 	if r.block.open {
 		return statement.Refuse(r.block.at, "the file ends before -} closes this message").Advise(hint)
@@ -143,6 +143,19 @@ func (r *reader) keep(l line) error {
 	}
 	r.field.lines = append(r.field.lines, l)
 	return nil
+}
+
+// cutOff tells whether a file that ends without the end of a line ends within this field. A text, a note and an amount with all
+// its decimals may be the last that a file says; a shorter amount, an account or an entry may be less than the bank wrote.
+func (f *field) cutOff() bool {
+	switch f.tag {
+	case "", "86", "NS":
+		return false
+	case "60", "60F", "60M", "62", "62F", "62M", "64", "65", "90C", "90D":
+		_, decimals, comma := strings.Cut(f.lines[len(f.lines)-1].text, ",")
+		return !comma || len(decimals) == 1
+	}
+	return true
 }
 
 // endField tells the open field.

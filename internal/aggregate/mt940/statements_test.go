@@ -77,6 +77,9 @@ func TestStatements(t *testing.T) {
 		{"nothing", "", "1:1: no field of an MT940 or MT942 is found, such as :20:, :25:, :60F: or :61:\n"},
 		{"lines", "\n\n1\n2\n", "3:1: no field of an MT940 or MT942 is found, such as :20:, :25:, :60F: or :61:\n"},
 		{"cut within an entry", first + ":61:240101C1,00NTRF", "6:1: the file ends within :61:; the file seems to be cut off: fetch it again\n"},
+		{"cut within an account", first + last + ":20:B\n:25:12", "8:1: the file ends within :25:; the file seems to be cut off: fetch it again\n"},
+		{"cut within a balance", first + last[:len(last)-2], "6:1: the file ends within :62F:; the file seems to be cut off: fetch it again\n"},
+		{"no end of the last line", first + last[:len(last)-1], told},
 		{"cut within an envelope", "{4:\n" + first + last, "1:1: the file ends before -} closes this message; the file seems to be cut off: fetch it again\n"},
 	} {
 		got := outline(t, c.text)

@@ -18,9 +18,10 @@ type teller struct {
 	seen seen
 	s    statement.Statement
 
-	entry   statement.Entry
-	details details
-	pending bool // an entry waits for the rest of its text
+	entry    statement.Entry
+	details  details
+	calendar calendar
+	pending  bool // an entry waits for the rest of its text
 }
 
 // seen is what an open statement has had.

@@ -1,0 +1,65 @@
+package mt940_test
+
+import (
+	"bytes"
+	"testing"
+
+	"bursar/internal/aggregate/mt940"
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/statement/statementtest"
+)
+
+// unbalanced are the recorded files of one statement that has both balances, and entries that do not lead from one to the
+// other: it was shortened or altered when it was recorded.
+var unbalanced = map[string]bool{
+	"mBank/with_newline_in_tnr.sta": true, "self-provided/details_60-63.sta": true, "self-provided/malformed_details.sta": true,
+	"self-provided/overly_long_details.sta": true, "self-provided/raiffeisen-cmi.sta": true, "self-provided/whitespace.sta": true,
+}
+
+// Opening + entries = closing tells that every entry is read, with its sign and its decimals.
+func TestBalancesHold(t *testing.T) {
+	t.Parallel()
+	held := 0
+	for name, text := range files(t) {
+		r := statementtest.NewRecorder(t)
+		if err := mt940.Read(bytes.NewReader(text), r); err != nil {
+			continue // TestGolden holds which are refused
+		}
+		for i := range r.Statements {
+			difference, ok := moved(t, &r.Statements[i])
+			if !ok {
+				continue
+			}
+			held++
+			if (difference.Sign() != 0) != unbalanced[name] {
+				t.Errorf("%s, statement %d: the closing balance is off by %s", name, i+1, &difference)
+			}
+		}
+	}
+	if held != 20 {
+		t.Errorf("%d statements have both balances, want 20", held)
+	}
+}
+
+// moved is what the closing balance is more than the opening one and the entries; ok is false where one of them is missing.
+func moved(t *testing.T, s *statementtest.Statement) (difference statement.Sum, ok bool) {
+	t.Helper()
+	var opening, closing string
+	for _, b := range s.Balances {
+		switch {
+		case b.Code == statement.OpeningBooked || b.Subtype == "60M":
+			opening = b.Amount
+		case b.Code == statement.ClosingBooked || b.Subtype == "62M":
+			closing = b.Amount
+		}
+	}
+	if !difference.Add(closing) || !difference.Add(statement.Negate(opening)) {
+		return difference, false
+	}
+	for i := range s.Entries {
+		if !difference.Add(statement.Negate(s.Entries[i].Amount)) {
+			t.Errorf("an amount that is none: %s", s.Entries[i].Amount)
+		}
+	}
+	return difference, true
+}
