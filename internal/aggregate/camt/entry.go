@@ -60,7 +60,8 @@ func (m *message) endEntry() error {
 }
 
 func (m *message) startDetail() error {
-	m.facts.detail = detailFacts{}
+	f := &m.facts.detail
+	*f = detailFacts{remittance: f.remittance[:0], structured: f.structured[:0]}
 	m.detail = statement.Detail{Place: m.walk.place}
 	return nil
 }
@@ -93,7 +94,7 @@ func (m *message) readDetail() (bare bool) {
 	}
 	d.Reference, d.Transaction = f.reference, f.transaction
 	d.EndToEnd, d.Instruction, d.Mandate = f.endToEnd, f.instruction, f.mandate
-	d.Text = first(f.remittance, f.structured, f.text)
+	d.Text = first(string(f.remittance), string(f.structured), f.text)
 	d.Settled = date(f.settled)
 	other := m.other()
 	d.Party, d.Bank = first(other.name, other.ultimate), other.bank.name()

@@ -39,7 +39,8 @@ type detailFacts struct {
 	direction                                              string
 	reference, transaction, endToEnd, instruction, mandate string
 	debtor, creditor                                       side
-	remittance, structured, text                           string
+	remittance, structured                                 []byte // joined
+	text                                                   string
 	settled                                                string
 }
 

@@ -61,10 +61,16 @@ func (m *message) currency(n *node, attributes []xml.Attr) error {
 
 // end is told of a path's element's end, and of its text.
 func (m *message) end(n *node, text []byte) error {
-	if len(text) > 0 && n.takes() {
-		if err := m.put(n, n.target(&m.facts), string(text)); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case len(text) == 0 || !n.takes():
+	case n.join != nil:
+		err = m.join(n.join(&m.facts), text)
+	default:
+		err = m.put(n, n.target(&m.facts), string(text))
+	}
+	if err != nil {
+		return err
 	}
 	if n.closes != nil {
 		return n.closes(m)
@@ -82,14 +88,21 @@ func (m *message) put(n *node, target *string, text string) error {
 		return m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema wants it before them")
 	case *target == "":
 		*target = text
-	case n.repeats:
-		if len(*target)+len(text) >= statement.MaxValue {
-			return m.walk.long()
-		}
-		*target += " " + text
 	case *target != text:
 		return m.walk.refuse("<%s> is given twice: %.40q and %.40q", n.name, *target, text)
 	}
+	return nil
+}
+
+// join keeps a text that may be given many times.
+func (m *message) join(target *[]byte, text []byte) error {
+	if len(*target)+len(text) >= statement.MaxValue {
+		return m.walk.long()
+	}
+	if len(*target) > 0 {
+		*target = append(*target, ' ')
+	}
+	*target = append(*target, text...)
 	return nil
 }
 

@@ -17,8 +17,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxToken is how many bytes a text, a tag, a comment or an instruction may have.
-const maxToken = statement.MaxValue
+// maxToken is how many bytes a text, a tag, a comment or an instruction may have, with the brackets around it.
+const maxToken = statement.MaxValue + 2
 
 // errLong ends a token of more than maxToken bytes before it is held whole.
 var errLong = errors.New("longer than the limit")

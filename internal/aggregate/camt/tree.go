@@ -6,14 +6,14 @@ import "strings"
 
 // row says what is done with the element at a path: its text or amount is kept, or it opens a group of elements.
 type row struct {
-	path    string
-	text    func(*facts) *string // where the element's text goes
-	money   func(*facts) *money  // where an amount goes
-	repeats bool                 // texts of repeated elements are joined
-	until   stage                // when it is too late for it
-	opens   func(*message) error // called at the start tag
-	closes  func(*message) error // called at the end tag
-	rows    []row                // of a group: paths within it
+	path   string
+	text   func(*facts) *string // where the element's text goes
+	money  func(*facts) *money  // where an amount goes
+	join   func(*facts) *[]byte // where the texts of repeated elements go, with spaces between
+	until  stage                // when it is too late for it
+	opens  func(*message) error // called at the start tag
+	closes func(*message) error // called at the end tag
+	rows   []row                // of a group: paths within it
 }
 
 // stage is how far a statement has been told.
@@ -52,9 +52,9 @@ type node struct {
 }
 
 // takes tells whether the element's text is kept.
-func (n *node) takes() bool { return n.text != nil || n.money != nil }
+func (n *node) takes() bool { return n.text != nil || n.money != nil || n.join != nil }
 
-// target is where the text of an element that takes one goes.
+// target is where the text of an element goes that may be given once.
 func (n *node) target(f *facts) *string {
 	if n.money != nil {
 		return &n.money(f).text

@@ -20,9 +20,9 @@ const (
 func signed(amount, direction string) string {
 	decimal, ok := statement.Amount(amount, '.')
 	switch {
-	case amount == "" || direction == "":
+	case !ok || direction == "":
 		return decimal
-	case !ok || direction != credit && direction != debit || strings.HasPrefix(decimal, "-"):
+	case direction != credit && direction != debit || strings.HasPrefix(decimal, "-"):
 		return amount + " " + direction
 	case direction == debit:
 		return statement.Negate(decimal)

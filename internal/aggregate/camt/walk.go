@@ -5,10 +5,7 @@ package camt
 import (
 	"bytes"
 	"encoding/xml"
-	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"golang.org/x/text/transform"
 
@@ -192,51 +189,4 @@ func (w *walk) instruction(target string) error {
 	}
 	w.declared = true
 	return nil
-}
-
-// finish makes the answer of how the decoder ended.
-func (w *walk) finish(err error) error {
-	var syntax *xml.SyntaxError
-	broken := errors.As(err, &syntax)
-	cut := errors.Is(err, io.EOF) || broken && strings.HasPrefix(syntax.Msg, "unexpected EOF")
-	switch {
-	case errors.Is(err, errLong):
-		return w.long()
-	case w.file.err != nil && !errors.Is(w.file.err, io.EOF) && errors.Is(err, w.file.err):
-		return fmt.Errorf("read the file: %w", err)
-	case cut && w.depth > 0:
-		inner := w.open[w.depth-1]
-		return w.refuse("the file ends within <%s> of %s", inner.name.Local, inner.place).Advise("ask for the whole file")
-	case cut && w.root == "":
-		return w.refuse("the file has no element").Advise("a message is XML from its first to its last byte")
-	case errors.Is(err, io.EOF):
-		return w.message.finish()
-	case broken:
-		line, column := w.decoder.InputPos()
-		w.place = statement.Place{Line: int64(line), Column: max(1, int64(column))}
-		return w.refuse("this is no XML: %s", syntax.Msg)
-	default:
-		return w.refuse("this cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: "))
-	}
-}
-
-// long refuses a token or a value beyond the limit.
-func (w *walk) long() error {
-	if w.depth == 0 {
-		return w.refuse("a value or a tag has more than %d bytes", statement.MaxValue)
-	}
-	inner := w.open[w.depth-1]
-	w.place = inner.place
-	return w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue)
-}
-
-// refuse names the token at hand.
-func (w *walk) refuse(format string, args ...any) *statement.Error {
-	return statement.Refuse(w.place, format, args...)
-}
-
-// short keeps a name that is nothing of ours from filling an error.
-func short(name string) string {
-	const most = 40
-	return name[:min(len(name), most)]
 }

@@ -1,0 +1,212 @@
+// Small messages written for one property each.
+
+package camt_test
+
+import (
+	"strings"
+	"testing"
+
+	"bursar/internal/aggregate/camt"
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/statement/statementtest"
+)
+
+const (
+	header  = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><CreDtTm>2024-01-02T03:04:05</CreDtTm></GrpHdr>`
+	trailer = `</BkToCstmrStmt></Document>`
+	account = `<Acct><Id><Othr><Id>12 34</Id></Othr></Id><Ccy>EUR</Ccy></Acct>`
+)
+
+// inStatement is a message with one statement of what follows its account.
+func inStatement(body string) string {
+	return header + `<Stmt><Id>S</Id>` + account + body + `</Stmt>` + trailer
+}
+
+// inEntry is a message with one entry.
+func inEntry(body string) string { return inStatement(`<Ntry>` + body + `</Ntry>`) }
+
+// inDetail is a message with one entry of 5 EUR and one detail.
+func inDetail(body string) string {
+	return inEntry(`<Amt Ccy="EUR">5</Amt><CdtDbtInd>CRDT</CdtDbtInd><NtryDtls><TxDtls>` + body + `</TxDtls></NtryDtls>`)
+}
+
+// one reads a message of one statement.
+func one(t *testing.T, text string) statementtest.Statement {
+	t.Helper()
+	r := statementtest.NewRecorder(t)
+	if err := camt.Read(strings.NewReader(text), r); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	if len(r.Statements) != 1 || !camt.Recognise([]byte(text)) {
+		t.Fatalf("%s: %d statements", text, len(r.Statements))
+	}
+	return r.Statements[0]
+}
+
+func TestAmountsAndSigns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ body, amount, currency string }{
+		{`<Amt Ccy="SEK">5.50</Amt><CdtDbtInd>CRDT</CdtDbtInd>`, "5.50", "SEK"},
+		{`<Amt Ccy="SEK"> 005.5 </Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "-5.5", "SEK"},
+		{`<Amt Ccy="JPY">0</Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "0", "JPY"},
+		{`<Amt>7</Amt>`, "7", "EUR"},
+		{`<Amt>-7</Amt>`, "-7", "EUR"},
+		{`<Amt>7<!-- of --><![CDATA[.25]]></Amt>`, "7.25", "EUR"},
+		{`<Amt>-7</Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "-7 DBIT", "EUR"},
+		{`<Amt>7</Amt><CdtDbtInd>C</CdtDbtInd>`, "7 C", "EUR"},
+		{`<Amt>1.234,50</Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "1.234,50", "EUR"},
+		{`<Amt>1e5</Amt>`, "1e5", "EUR"},
+		{`<CdtDbtInd>DBIT</CdtDbtInd>`, "", "EUR"},
+		{`<Amt>7</Amt><CdtDbtInd>CRDT</CdtDbtInd><RvslInd>true</RvslInd>`, "7", "EUR"},
+		{`<Amt>7</Amt><Chrgs><Amt>9</Amt></Chrgs><CdtDbtInd>DBIT</CdtDbtInd>`, "-7", "EUR"},
+	} {
+		e := one(t, inEntry(c.body)).Entries[0]
+		if e.Amount != c.amount || e.Currency != c.currency || e.Reversal != strings.Contains(c.body, "RvslInd") {
+			t.Errorf("%s: %q %s, reversal %v; want %q %s", c.body, e.Amount, e.Currency, e.Reversal, c.amount, c.currency)
+		}
+	}
+}
+
+func TestDetailAmounts(t *testing.T) {
+	t.Parallel()
+	other := `<AmtDtls><InstdAmt><Amt Ccy="USD">8</Amt></InstdAmt><TxAmt><Amt Ccy="CHF">7</Amt></TxAmt><CntrValAmt><Amt Ccy="EUR">6</Amt></CntrValAmt></AmtDtls>`
+	for _, c := range []struct{ body, amount, currency string }{
+		{``, "5", "EUR"},
+		{`<CdtDbtInd>DBIT</CdtDbtInd>`, "-5", "EUR"},
+		{`<Amt Ccy="EUR">4</Amt>` + other, "4", "EUR"},
+		{`<Amt Ccy="SEK">4</Amt>` + other, "6", "EUR"},
+		{`<Amt Ccy="SEK">4</Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "-4", "SEK"},
+		{strings.ReplaceAll(other, "EUR", "GBP"), "7", "CHF"},
+		{`<AmtDtls><InstdAmt><Amt Ccy="USD">8</Amt></InstdAmt></AmtDtls>`, "8", "USD"},
+		{`<Amt>3</Amt>`, "3", "EUR"},
+	} {
+		d := one(t, inDetail(c.body)).Entries[0].Details[0]
+		if d.Amount != c.amount || d.Currency != c.currency {
+			t.Errorf("%s: %q %s, want %q %s", c.body, d.Amount, d.Currency, c.amount, c.currency)
+		}
+	}
+	several := one(t, inEntry(`<Amt>5</Amt><NtryDtls><TxDtls/></NtryDtls><NtryDtls><TxDtls><Amt>2</Amt></TxDtls></NtryDtls>`)).Entries[0]
+	if d := several.Details; len(d) != 2 || d[0].Amount != "" || d[1].Amount != "2" || several.Amount != "5" {
+		t.Errorf("of several details without an amount one reads %+v", d)
+	}
+}
+
+func TestTheOtherSide(t *testing.T) {
+	t.Parallel()
+	parties := func(debtor, creditor string) string {
+		return `<RltdPties><Dbtr><Nm>D</Nm></Dbtr><DbtrAcct><Id><Othr><Id>` + debtor + `</Id></Othr></Id></DbtrAcct>` +
+			`<UltmtDbtr><Nm>UD</Nm></UltmtDbtr><UltmtCdtr><Pty><Nm>UC</Nm></Pty></UltmtCdtr><CdtrAcct><Id><IBAN>` + creditor + `</IBAN></Id></CdtrAcct></RltdPties>` +
+			`<RltdAgts><DbtrAgt><FinInstnId><BICFI>DBIC</BICFI></FinInstnId></DbtrAgt>` +
+			`<CdtrAgt><FinInstnId><ClrSysMmbId><MmbId>100</MmbId></ClrSysMmbId></FinInstnId></CdtrAgt></RltdAgts>`
+	}
+	for _, c := range []struct{ body, party, peer, bank string }{
+		{parties("1", "2 2"), "D", "1", "DBIC"},
+		{`<CdtDbtInd>DBIT</CdtDbtInd>` + parties("1", "2 2"), "UC", "22", "100"},
+		{parties("12 34", "2"), "UC", "2", "100"},
+		{`<CdtDbtInd>DBIT</CdtDbtInd>` + strings.ReplaceAll(parties("1", "12 34"), "IBAN>", "BBAN>"), "D", "1", "DBIC"},
+		{strings.ReplaceAll(parties("12 34", "12 34"), "IBAN>", "BBAN>"), "D", "12 34", "DBIC"},
+	} {
+		e := one(t, inDetail(c.body)).Entries[0]
+		if d := e.Details[0]; d.Party != c.party || d.Peer != c.peer || d.Bank != c.bank || e.Party != d.Party || e.Peer != d.Peer {
+			t.Errorf("%s: %q %q %q, want %q %q %q", c.body, d.Party, d.Peer, d.Bank, c.party, c.peer, c.bank)
+		}
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		id, account string
+		iban        bool
+	}{
+		{`<IBAN>DE89 3704 0044 0532 0130 00</IBAN>`, "DE89370400440532013000", true},
+		{`<Othr><Id>GB82 WEST 1234 5698 7654 32</Id></Othr>`, "GB82WEST12345698765432", true},
+		{`<Othr><Id>GB83 WEST 1234 5698 7654 32</Id></Othr>`, "GB83 WEST 1234 5698 7654 32", false},
+		{`<Othr><Id>123456789012345678</Id></Othr>`, "123456789012345678", false},
+		{`<PrtryAcct><Id>7/8</Id></PrtryAcct>`, "7/8", false},
+		{`<BBAN>0001</BBAN>`, "0001", false},
+		{`<UPIC>0002</UPIC>`, "0002", false},
+	} {
+		s := one(t, header+`<Stmt><Acct><Id>`+c.id+`</Id><Svcr><FinInstnId><CmbndId><BIC>B</BIC></CmbndId></FinInstnId></Svcr></Acct></Stmt>`+trailer)
+		if s.Account != c.account || s.IBAN != c.iban || s.Servicer != "B" || s.Created != "2024-01-02T03:04:05" {
+			t.Errorf("%s: %q, IBAN %v, of %q", c.id, s.Account, s.IBAN, s.Servicer)
+		}
+	}
+}
+
+func TestDates(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"<Dt>2024-02-30</Dt>": "2024-02-30", "<Dt>2024-01-01+02:00</Dt>": "2024-01-01", "<Dt>2024-01-01Z</Dt>": "2024-01-01",
+		"<DtTm>2024-01-01T23:59:59.999-11:00</DtTm>": "2024-01-01", "<Dt>01.02.2024</Dt>": "01.02.2024", "<Dt>2024-1-1</Dt>": "2024-1-1",
+		"<Dt>2024-01-01 noon</Dt>": "2024-01-01 noon", "<Dt>20240101T000000</Dt>": "20240101T000000", "": "",
+	} {
+		e := one(t, inEntry(`<BookgDt>`+text+`</BookgDt><ValDt>`+text+`</ValDt>`)).Entries[0]
+		if e.Booked != want || e.Value != want {
+			t.Errorf("%s: %q and %q, want %q", text, e.Booked, e.Value, want)
+		}
+	}
+}
+
+func TestStated(t *testing.T) {
+	t.Parallel()
+	total := `<TtlNtries><NbOfNtries>3</NbOfNtries><Sum>30.00</Sum>`
+	credits := `<TtlCdtNtries><NbOfNtries>2</NbOfNtries><Sum>20.0</Sum></TtlCdtNtries>`
+	none := `<NbOfNtries>0</NbOfNtries>`
+	for _, c := range []struct {
+		body string
+		want statement.Stated
+	}{
+		{
+			total + `<TtlNetNtryAmt>10</TtlNetNtryAmt><CdtDbtInd>DBIT</CdtDbtInd></TtlNtries>` + credits + `<TtlDbtNtries><Sum>1</Sum></TtlDbtNtries>`,
+			statement.Stated{Count: "3", Sum: "-10", CreditCount: "2", CreditSum: "20.0", DebitSum: "1"},
+		},
+		{total + `<TtlNetNtry><Amt>10</Amt><CdtDbtInd>CRDT</CdtDbtInd></TtlNetNtry></TtlNtries>`, statement.Stated{Count: "3", Sum: "10"}},
+		{total + `</TtlNtries>` + credits, statement.Stated{Count: "3", CreditCount: "2", CreditSum: "20.0"}},
+		{total + `</TtlNtries><TtlDbtNtries>` + none + `</TtlDbtNtries>`, statement.Stated{Count: "3", Sum: "30.00", DebitCount: "0"}},
+		{total + `</TtlNtries><TtlCdtNtries>` + none + `</TtlCdtNtries>`, statement.Stated{Count: "3", Sum: "-30.00", CreditCount: "0"}},
+		{``, statement.Stated{}},
+	} {
+		if got := one(t, inStatement(`<TxsSummry>`+c.body+`</TxsSummry>`)).Stated; got != c.want {
+			t.Errorf("%s:\n got %+v\nwant %+v", c.body, got, c.want)
+		}
+	}
+}
+
+func TestBatchesAndTexts(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		``: "", `<NtryDtls><Btch/></NtryDtls>`: "", `<Btch><NbOfTxs>20</NbOfTxs></Btch>`: "20",
+		`<NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch><TxDtls/></NtryDtls><NtryDtls><Btch><NbOfTxs>3</NbOfTxs></Btch></NtryDtls>`: "5",
+		`<NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch></NtryDtls><NtryDtls><Btch><NbOfTxs>many</NbOfTxs></Btch></NtryDtls>`:       "many",
+	} {
+		if e := one(t, inEntry(body+`<AddtlNtryInf>why</AddtlNtryInf>`)).Entries[0]; e.Operations != want || e.Text != "why" {
+			t.Errorf("%s: %q operations, text %q; want %q", body, e.Operations, e.Text, want)
+		}
+	}
+	reference := `<Strd><CdtrRefInf><Ref>R</Ref></CdtrRefInf></Strd>`
+	for body, want := range map[string]string{
+		`<RmtInf><Ustrd>a</Ustrd><Ustrd> b &amp; c </Ustrd>` + reference + `</RmtInf><AddtlTxInf>x</AddtlTxInf>`: "a b & c",
+		`<RmtInf>` + reference + reference + `</RmtInf><AddtlTxInf>x</AddtlTxInf>`:                               "R R",
+		`<AddtlTxInf>x</AddtlTxInf>`: "x", ``: "",
+	} {
+		if d := one(t, inDetail(body)).Entries[0].Details[0]; d.Text != want {
+			t.Errorf("%s: %q, want %q", body, d.Text, want)
+		}
+	}
+}
+
+func TestBalancesStandAlone(t *testing.T) {
+	t.Parallel()
+	s := one(t, inStatement(`<Bal><Tp><CdOrPrtry><Prtry>OWN</Prtry></CdOrPrtry><SubTp><Cd>S</Cd></SubTp></Tp>`+
+		`<CdtLine><Incl>true</Incl><Amt Ccy="USD">1</Amt></CdtLine><Amt Ccy="EUR">2</Amt><CdtDbtInd>DBIT</CdtDbtInd>`+
+		`<Dt><DtTm>2024-01-01T00:00:00+14:00</DtTm></Dt><Avlbty><Amt Ccy="GBP">3</Amt><CdtDbtInd>CRDT</CdtDbtInd></Avlbty></Bal>`+
+		"\n<Bal><Tp><Cd>CLBD</Cd></Tp></Bal>"))
+	want := []statement.Balance{
+		{Place: s.Balances[0].Place, Code: "OWN", Subtype: "S", Amount: "-2", Currency: "EUR", Date: "2024-01-01"},
+		{Place: statement.Place{Line: 2, Column: 1}, Code: "CLBD", Currency: "EUR"},
+	}
+	if len(s.Balances) != 2 || s.Balances[0] != want[0] || s.Balances[1] != want[1] {
+		t.Errorf("\n got %+v\nwant %+v", s.Balances, want)
+	}
+}
