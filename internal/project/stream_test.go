@@ -102,6 +102,8 @@ func TestBrokenStream(t *testing.T) {
 		{"event_id: {type: string}", "event_id: {type: text}", "6: unknown type \"text\""},
 		{"decimal(18,2)", "decimal(39,2)", "9: type \"decimal(39,2)\""},
 		{"occurred_at: {type: timestamp}", "occurred_at: {type: timestamp, format: x}", "11: `format` is `x`: use a pattern"},
+		{"occurred_at: {type: timestamp}", "occurred_at: {type: timestamp, format: \"%Y-%m\"}", "11: format \"%Y-%m\" gives no day"},
+		{"occurred_at: {type: timestamp}", "occurred_at: {type: date, format: \"%Y-%m-%d %H\"}", "11: format \"%Y-%m-%d %H\" gives a time of day"},
 		{"note: {type: string, optional: true}", "note: {type: string, optional: maybe}", "14: `optional` must be true or false"},
 		{"note: {type: string, ", "note: {type: string, is: type, from: x, ", "14: `from` cannot stand beside `is`"},
 		{"note: {type: string, ", "note: {type: string, is: type, in: [x], ", "14: `in` cannot stand beside `is`"},
