@@ -114,12 +114,11 @@ func instant(text string) string {
 // the local time.
 func momentOf(text string) moment {
 	text, offset, zoned := strings.Cut(text, "[")
-	text = strings.TrimSpace(text)
 	if zoned && !strings.HasSuffix(strings.TrimSpace(offset), "]") {
 		return moment{}
 	}
-	if m := hyphened(text); m.stated {
-		return m
+	if text = strings.TrimSpace(text); len(text) > 4 && text[4] == '-' {
+		return hyphened(text)
 	}
 	n := 0
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
@@ -128,8 +127,17 @@ func momentOf(text string) moment {
 	if n != 8 && n != 10 && n != 12 && n != 14 || !fraction(text[n:]) {
 		return moment{}
 	}
-	local, err := time.Parse("20060102150405", text[:n]+"000000"[:14-n])
-	if err != nil {
+	part := func(from, to int) int {
+		value := 0
+		for i := from; i < to && i < n; i++ {
+			value = value*10 + int(text[i]-'0')
+		}
+		return value
+	}
+	year, month, day, hour, minute, second := part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14)
+	local := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	// What is out of range moves another part; an hour moves the day.
+	if local.Day() != day || int(local.Month()) != month || local.Minute() != minute || local.Second() != second {
 		return moment{}
 	}
 	return moment{local: local, zone: zone(offset), stated: true}
@@ -152,11 +160,17 @@ func hyphened(text string) moment {
 	return moment{}
 }
 
-// zone reads "-5:EST]", "+5.5]", "5.30:IST]": hours, and minutes as a part of an hour or as they are.
+// minutes are those of a part of an hour; some write the minutes themselves.
+var minutes = map[string]int{"": 0, "0": 0, "00": 0, "5": 30, "50": 30, "30": 30, "25": 15, "15": 15, "75": 45, "45": 45}
+
+// zone reads "-5:EST]", "+5.5]", "5.30:IST]"; nil where that is none.
 func zone(text string) *time.Location {
+	if text == "" {
+		return nil
+	}
 	text, _, _ = strings.Cut(strings.TrimSuffix(strings.TrimSpace(text), "]"), ":")
 	hours, part, _ := strings.Cut(text, ".")
-	minutes, ok := map[string]int{"": 0, "0": 0, "00": 0, "5": 30, "50": 30, "30": 30, "25": 15, "15": 15, "75": 45, "45": 45}[part]
+	after, ok := minutes[part]
 	sign := 1
 	switch {
 	case strings.HasPrefix(hours, "-"):
@@ -173,5 +187,5 @@ func zone(text string) *time.Location {
 	if !ok || hours == "" {
 		return nil
 	}
-	return time.FixedZone("", sign*(whole*3600+minutes*60))
+	return time.FixedZone("", sign*(whole*3600+after*60))
 }

@@ -84,25 +84,6 @@ func (p *reader) leave() error {
 	return p.to.End()
 }
 
-// accountFrom takes the account that a statement is of.
-func (p *reader) accountFrom() error {
-	if p.in.report == "" {
-		return p.account(0)
-	}
-	r, s := &p.rec, &p.in.Statement
-	number, iban := asIBAN(r.get("ACCTID"))
-	servicer := r.get("BANKID")
-	if branch := r.get("BRANCHID"); branch != "" {
-		servicer += "/" + branch
-	}
-	if p.in.begun && (number != s.Account || servicer != s.Servicer) {
-		return statement.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place)
-	}
-	s.Account, s.IBAN, s.Servicer = number, iban, servicer
-	p.in.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.in.request})
-	return nil
-}
-
 // balance tells a balance. One without an amount states nothing that could be proven, and is noticed.
 func (p *reader) balance() error {
 	r := &p.rec
@@ -184,29 +165,4 @@ func either(values ...string) string {
 		}
 	}
 	return ""
-}
-
-// asIBAN is an IBAN without its spaces where the text is one, or the text.
-func asIBAN(text string) (string, bool) {
-	compact := strings.ToUpper(strings.ReplaceAll(text, " ", ""))
-	if len(compact) < 15 || len(compact) > 34 {
-		return text, false
-	}
-	rest := 0
-	for i, c := range []byte(compact[4:] + compact[:4]) {
-		letter := c >= 'A' && c <= 'Z'
-		wanted := i >= len(compact)-4 && i < len(compact)-2
-		switch {
-		case letter && (wanted || i < len(compact)-4):
-			rest = (rest*100 + int(c-'A') + 10) % 97
-		case c >= '0' && c <= '9' && !wanted:
-			rest = (rest*10 + int(c-'0')) % 97
-		default:
-			return text, false
-		}
-	}
-	if rest != 1 {
-		return text, false
-	}
-	return compact, true
 }

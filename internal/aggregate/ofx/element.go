@@ -26,6 +26,7 @@ const (
 type kind struct {
 	rank rank
 	tell func(*reader) error // of groups and items: what is done with the whole
+	only string              // the list that it is known in; empty is anywhere
 }
 
 type element struct {
@@ -40,13 +41,13 @@ var kinds = map[string]kind{
 	"STMTRS": {rank: report}, "CCSTMTRS": {rank: report}, "INVSTMTRS": {rank: report},
 	"BANKTRANLIST": {rank: list}, "BANKTRANLISTP": {rank: list}, "INVTRANLIST": {rank: list}, "INVPOSLIST": {rank: list},
 	"SECLIST": {rank: list},
-	"SONRS":   {group, (*reader).signOn}, "STATUS": {item, (*reader).status}, "ACCTINFO": {group, (*reader).accounts},
-	"BANKACCTFROM": {item, (*reader).accountFrom}, "CCACCTFROM": {item, (*reader).accountFrom},
-	"INVACCTFROM": {item, (*reader).accountFrom},
-	"STMTTRN":     {item, (*reader).entry}, "STMTTRNP": {item, (*reader).entry},
-	"LEDGERBAL": {item, (*reader).balance}, "AVAILBAL": {item, (*reader).balance}, "BAL": {item, (*reader).namedBalance},
-	"INVBAL": {group, (*reader).investmentBalance}, "INV401KBAL": {group, (*reader).investmentBalance},
-	"SECINFO": {item, (*reader).security},
+	"SONRS":   {rank: group, tell: (*reader).signOn}, "STATUS": {rank: item, tell: (*reader).status}, "ACCTINFO": {rank: group, tell: (*reader).accounts},
+	"BANKACCTFROM": {rank: item, tell: (*reader).accountFrom}, "CCACCTFROM": {rank: item, tell: (*reader).accountFrom},
+	"INVACCTFROM": {rank: item, tell: (*reader).accountFrom},
+	"STMTTRN":     {rank: item, tell: (*reader).entry}, "STMTTRNP": {rank: item, tell: (*reader).entry},
+	"LEDGERBAL": {rank: item, tell: (*reader).balance}, "AVAILBAL": {rank: item, tell: (*reader).balance}, "BAL": {rank: item, tell: (*reader).namedBalance},
+	"INVBAL": {rank: group, tell: (*reader).investmentBalance}, "INV401KBAL": {rank: group, tell: (*reader).investmentBalance},
+	"SECINFO": {rank: item, tell: (*reader).security, only: "SECLIST"},
 }
 
 // Kinds that are told alike.
@@ -68,11 +69,11 @@ func kindOf(name string) kind {
 	case strings.HasSuffix(name, "TRNRS"):
 		return kind{rank: answer}
 	case one(transactions, name):
-		return kind{group, (*reader).transaction}
+		return kind{rank: group, tell: (*reader).transaction, only: "INVTRANLIST"}
 	case one(positions, name):
-		return kind{group, (*reader).position}
+		return kind{rank: group, tell: (*reader).position, only: "INVPOSLIST"}
 	case one(securities, name):
-		return kind{group, (*reader).security}
+		return kind{rank: group, tell: (*reader).security, only: "SECLIST"}
 	}
 	return kind{}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"bursar/internal/aggregate/statement"
 )
@@ -82,126 +83,18 @@ func (l *lexer) text(prologue bool) ([]byte, error) {
 // keep adds to the value, unless it is only the blanks before it.
 func (l *lexer) keep(text []byte) error {
 	if len(l.value) == 0 {
-		rest := bytes.TrimLeft(text, blank)
-		l.advance(text[:len(text)-len(rest)])
-		text, l.from = rest, l.at
+		n := 0
+		for n < len(text) && strings.IndexByte(blank, text[n]) >= 0 {
+			n++
+		}
+		l.advance(text[:n])
+		text, l.from = text[n:], l.at
 	}
 	if len(l.value)+len(text) > statement.MaxValue {
 		return statement.Refuse(l.from, "a value of more than %d bytes", statement.MaxValue)
 	}
 	l.advance(text)
 	l.value = append(l.value, text...)
-	return nil
-}
-
-// markup reads what follows a '<': a tag, which ends the text, or something that is part of it or of nothing.
-func (l *lexer) markup(prologue bool) (tagFound bool, err error) {
-	place := l.at
-	head, err := l.in.Peek(maxTag)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("read ofx: %w", err)
-	}
-	if name, form, length := cutTag(head); length > 0 {
-		l.tag = tag{element: l.named(name), shape: form}
-		l.tag.place = place
-		l.at.Column++
-		l.discard(head[:length])
-		return true, nil
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte("!--")):
-		return false, l.enclosed("!--", "-->", place)
-	case bytes.HasPrefix(head, []byte("![CDATA[")):
-		return false, l.enclosed("![CDATA[", "]]>", place)
-	case begins(head, "!DOCTYPE"), begins(head, "!ENTITY"):
-		return false, statement.Refuse(place, "declarations of document types and entities are not read").
-			Advise("remove everything before <OFX>")
-	case prologue && bytes.HasPrefix(head, []byte("?")):
-		return false, l.enclosed("?", "?>", place)
-	}
-	return false, l.keep([]byte("<"))
-}
-
-func begins(head []byte, word string) bool {
-	return len(head) >= len(word) && bytes.EqualFold(head[:len(word)], []byte(word))
-}
-
-// cutTag takes a tag apart whose '<' has been read. Its length is 0 where it is none: no name, an attribute without a
-// value, another '<' before its end.
-func cutTag(head []byte) (name []byte, form shape, length int) {
-	i := 0
-	if len(head) > 0 && head[0] == '/' {
-		form, i = tagEnd, 1
-	}
-	from := i
-	for i < len(head) && i-from <= maxName && nameByte(head[i], i == from) {
-		i++
-	}
-	name = head[from:i]
-	if len(name) == 0 || len(name) > maxName {
-		return nil, form, 0
-	}
-	name = name[bytes.LastIndexByte(name, ':')+1:]
-	end := bytes.IndexAny(head[i:], "<>")
-	if end < 0 || head[i+end] == '<' {
-		return nil, form, 0
-	}
-	rest := bytes.Trim(head[i:i+end], blank)
-	if closed, ok := bytes.CutSuffix(rest, []byte("/")); ok && form == tagStart {
-		rest, form = closed, tagEmpty
-	}
-	if len(rest) > 0 && (form == tagEnd || !bytes.ContainsRune(rest, '=')) {
-		return nil, form, 0
-	}
-	return name, form, i + end + 1
-}
-
-func nameByte(b byte, first bool) bool {
-	if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' {
-		return true
-	}
-	return !first && (b >= '0' && b <= '9' || b == '.' || b == '_' || b == '-' || b == ':')
-}
-
-// enclosed reads what an opening mark begins up to its end: a comment, which is dropped, or text without entities.
-func (l *lexer) enclosed(mark, end string, place statement.Place) error {
-	l.at.Column++
-	l.discard([]byte(mark))
-	start, comment := len(l.value), mark == "!--"
-	for {
-		chunk, err := l.in.ReadSlice('>')
-		switch {
-		case errors.Is(err, io.EOF):
-			return statement.Refuse(place, "the file ends within <%s", mark)
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			return fmt.Errorf("read ofx: %w", err)
-		case len(l.value)+len(chunk) > statement.MaxValue+window:
-			return statement.Refuse(place, "a value of more than %d bytes", statement.MaxValue)
-		}
-		l.advance(chunk)
-		l.value = append(l.value, chunk...)
-		if bytes.HasSuffix(l.value[start:], []byte(end)) {
-			return l.enclose(start, end, comment)
-		}
-		if comment { // what may begin its end is all that matters
-			l.value = append(l.value[:start], l.value[max(start, len(l.value)-len(end)):]...)
-		}
-	}
-}
-
-// enclose cuts the end off and guards a '&' from being read as an entity.
-func (l *lexer) enclose(start int, end string, comment bool) error {
-	if comment {
-		l.value = l.value[:start]
-		return nil
-	}
-	l.value = l.value[:len(l.value)-len(end)]
-	if bytes.IndexByte(l.value[start:], '&') >= 0 {
-		l.value = append(l.value[:start], bytes.ReplaceAll(l.value[start:], []byte("&"), []byte("&amp;"))...)
-	}
-	if end == "?>" {
-		l.value = append(l.value, ' ')
-	}
 	return nil
 }
 

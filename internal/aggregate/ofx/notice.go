@@ -85,35 +85,6 @@ func (p *reader) answer(to, code, severity, message string) {
 	}
 }
 
-// accounts tells every account of a list's element.
-func (p *reader) accounts() error {
-	found := false
-	for i := range p.rec.nodes {
-		if strings.HasSuffix(p.rec.nodes[i].name, "ACCTFROM") {
-			found = true
-			if err := p.account(i); err != nil {
-				return err
-			}
-		}
-	}
-	if found {
-		return nil
-	}
-	return p.account(0)
-}
-
-func (p *reader) account(holder int) error {
-	return p.other("account", accountFields(&p.rec, holder)...)
-}
-
-func accountFields(r *record, holder int) []statement.Field {
-	return []statement.Field{
-		field("type", r.below(holder, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.below(holder, "ACCTID")),
-		field("routing", r.below(holder, "BANKID")), field("branch", r.below(holder, "BRANCHID")),
-		field("key", r.below(holder, "ACCTKEY")), field("broker", r.below(holder, "BROKERID")),
-	}
-}
-
 // investment tells whose investments follow. Their cash is no bank account's, so its entries are told as transactions.
 func (p *reader) investment() error {
 	p.told.others = true

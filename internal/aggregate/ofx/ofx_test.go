@@ -1,17 +1,14 @@
 package ofx_test
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"bursar/internal/aggregate/ofx"
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/aggregate/statement/statementtest"
-	"bursar/internal/failure"
 )
 
 const header = "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:USASCII\nCHARSET:1252\n\n"
@@ -69,7 +66,15 @@ func TestEntries(t *testing.T) {
 		"available":          {"<DTPOSTED>20240229235959.999[-11:X]<DTAVAIL>2024-03-01", statement.Entry{Booked: "2024-02-29", Value: "2024-03-01"}},
 		"never available":    {"<DTAVAIL>00000000", statement.Entry{}},
 		"attributes":         {`<MEMO xml:lang="de">m</MEMO>`, statement.Entry{Text: "m"}},
-		"namespace":          {"<o:MEMO>m</o:MEMO>", statement.Entry{Text: "m"}},
+		"names known elsewhere": {
+			"<SPLIT>No<STATUS>Cleared<STATUS><NAME>z</NAME></STATUS><BAL><VALUE>1</BAL><INCOME></INCOME><NAME>a<LEDGERBAL><BALAMT>9</LEDGERBAL><MEMO>m",
+			statement.Entry{Party: "a", Text: "m"},
+		},
+		"a value in its own":   {"<X><NAME>b</NAME><X>v</X></X><MEMO>m", statement.Entry{Text: "m"}},
+		"a value not its own":  {"<X><NAME>b<X>v<Y></X><MEMO>m", statement.Entry{Text: "m"}},
+		"names without a name": {"<MEMO>a <:> <b:> <1> </> <.x>", statement.Entry{Text: "a <:> <b:> <1> </> <.x>"}},
+		"a long comment":       {"<!--" + strings.Repeat(">-- ", 1<<20) + "> <MEMO>x--><MEMO>m", statement.Entry{Text: "m"}},
+		"namespace":            {"<o:MEMO>m</o:MEMO>", statement.Entry{Text: "m"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +134,7 @@ func TestStatements(t *testing.T) {
 		"<STMTTRN><TRNAMT>2<STMTTRN><TRNAMT>3</BANKTRANLIST>"+
 		"<LEDGERBAL><BALAMT>1,00<DTASOF>20240131120000[+1:CET]<AVAILBAL><BALAMT>x<DTASOF>2024</AVAILBAL>"+
 		"<BALLIST><BAL><NAME>limit<DESC><BALTYPE>DOLLAR<VALUE>9</BAL></BALLIST>"+
-		"<BANKTRANLISTP><DTASOF>20240201<STMTTRNP><DTTRAN>20240201<TRNAMT>7</STMTTRNP></BANKTRANLISTP>"+
+		"<BANKTRANLISTP><DTASOF>20240201<STMTTRN><DTPOSTED>20240202</STMTTRN></BANKTRANLISTP><BANKTRANLISTP><STMTTRNP><DTTRAN>20240201<TRNAMT>7</STMTTRNP></BANKTRANLISTP>"+
 		"</STMTRS><STMTRS><CURDEF></CURDEF></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n\n")
 	if err != nil || len(r.Statements) != 2 {
 		t.Fatalf("%v: %+v", err, r.Statements)
@@ -142,8 +147,9 @@ func TestStatements(t *testing.T) {
 	if s.Statement != want {
 		t.Errorf("told\n%+v, want\n%+v", s.Statement, want)
 	}
-	told := fmt.Sprint(len(s.Entries), s.Entries[0].Text, s.Entries[1].Amount, s.Entries[2].Amount, s.Entries[3].Status, s.Entries[3].Booked)
-	if told != "4ą23PDNG2024-02-01" {
+	told := fmt.Sprint(len(s.Entries), s.Entries[0].Text, s.Entries[1].Amount, s.Entries[2].Amount, s.Entries[3].Status, s.Entries[3].Booked,
+		s.Entries[4].Status, s.Entries[4].Booked)
+	if told != "5ą23PDNG2024-02-02PDNG2024-02-01" {
 		t.Errorf("entries: %s: %+v", told, s.Entries)
 	}
 	told = fmt.Sprint(s.Balances[0].Code, s.Balances[0].Amount, s.Balances[0].Date, s.Balances[1].Code, s.Balances[1].Amount, s.Balances[1].Date)
@@ -156,6 +162,80 @@ func TestStatements(t *testing.T) {
 	told = fmt.Sprint(r.Notices)
 	if !strings.Contains(told, "balance [{name limit} {type DOLLAR} {value 9}]") {
 		t.Errorf("notices: %s", told)
+	}
+}
+
+// TestTimes reads when a statement was made: local, with the offset where it can be read.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"20240131120000.123[-5:EST]": "2024-01-31T12:00:00-05:00", "20240131120000[+5.30:IST]": "2024-01-31T12:00:00+05:30",
+		"20240131120000[-3.5:NST]": "2024-01-31T12:00:00-03:30", "20240131120000[0:GMT]": "2024-01-31T12:00:00Z", "20240131120000[05.75]": "2024-01-31T12:00:00+05:45",
+		"20240131120000": "2024-01-31T12:00:00", "20240131": "2024-01-31T00:00:00", "2024-01-31T12:00:00+02:00": "2024-01-31T12:00:00+02:00",
+		"20240131120000[-:EST]": "2024-01-31T12:00:00", "20240131120000[99:X]": "2024-01-31T12:00:00", "20240131120000[5.1:X]": "2024-01-31T12:00:00",
+		"20240131120000[a:X]": "2024-01-31T12:00:00", "20240131250000": "", "today": "", "": "",
+	} {
+		r, err := read(t, "<OFX><SONRS><DTSERVER>"+text+"</SONRS><STMTRS></STMTRS></OFX>")
+		if err != nil || len(r.Statements) != 1 || r.Statements[0].Created != want {
+			t.Errorf("%q is read as %+v, want %q: %v", text, r.Statements, want, err)
+		}
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"de89 3704 0044 0532 0130 00": "DE89370400440532013000 true", "DE88370400440532013000": "DE88370400440532013000 false",
+		"12300 000012345678": "12300 000012345678 false", "DE89370400440532013000é": "DE89370400440532013000é false", "": " false",
+	} {
+		r, err := read(t, "<OFX><STMTRS><BANKACCTFROM><BANKID>b<BRANCHID>c<ACCTID>"+text+"</BANKACCTFROM></STMTRS></OFX>")
+		if err != nil || len(r.Statements) != 1 {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if s := r.Statements[0]; fmt.Sprint(s.Account, " ", s.IBAN) != want || s.Servicer != "b/c" {
+			t.Errorf("%q is read as %q %v of %q", text, s.Account, s.IBAN, s.Servicer)
+		}
+	}
+}
+
+func TestRequestsOfStatements(t *testing.T) {
+	t.Parallel()
+	from := "<BANKACCTFROM><ACCTID>a</BANKACCTFROM></STMTRS>"
+	r, err := read(t, "<OFX><STMTTRNRS><TRNUID>1<STMTRS>"+from+"<STMTRS>"+from+"</STMTTRNRS><STMTTRNRS><STMTRS>"+from+"</OFX>")
+	const want = "[account [{number a} {transaction_uid 1}] account [{number a} {transaction_uid 1}] account [{number a}]]"
+	var told []string
+	for _, n := range r.Notices {
+		told = append(told, fmt.Sprint(n.What, " ", n.Fields))
+	}
+	if err != nil || fmt.Sprint(told) != want {
+		t.Errorf("%v: told %v", err, told)
+	}
+}
+
+// TestElsewhere tells what stands where it should not, and takes nothing from what stands around it.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	r, err := read(t, "<OFX><LEDGERBAL><BALAMT>1</LEDGERBAL><INVSTMTRS><AVAILBAL><BALAMT>2<DTASOF>20240131</AVAILBAL>"+
+		"<INVTRANLIST><STMTTRN><TRNAMT>3</STMTTRN></INVTRANLIST><BAL><NAME>n<VALUE>4</BAL></INVSTMTRS>"+
+		"<STMTRS><SPLIT><CURDEF>USD<X><BANKTRANLIST><STMTTRN><TRNAMT>5</X><NAME>a</STMTTRN></BANKTRANLIST></X></STMTRS>"+
+		"<SECLIST><SECINFO><SECNAME>s</SECINFO></SECLIST><CCACCTFROM><ACCTID>6</CCACCTFROM></OFX>trailing<OFX></OFX>")
+	if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 1 {
+		t.Fatalf("%v: %+v", err, r.Statements)
+	}
+	if e := r.Statements[0].Entries[0]; e.Amount != "5" || e.Party != "a" || e.Currency != "USD" {
+		t.Errorf("told %+v", e.Entry)
+	}
+	var told []string
+	for _, n := range r.Notices {
+		told = append(told, fmt.Sprint(n.What, n.Fields))
+	}
+	want := []string{
+		"balance[{name LEDGERBAL} {value 1}]", "balance[{name AVAILBAL} {value 2} {date 2024-01-31T00:00:00}]",
+		"investment transaction[{type STMTTRN} {amount 3}]", "balance[{name n} {value 4}]", "security[{type SECINFO} {name s}]",
+		"account[{number 6}]",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("told\n%q, want\n%q", told, want)
 	}
 }
 
@@ -180,34 +260,6 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestRefused names what is wrong and where.
-func TestRefused(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct{ text, where, why string }{
-		"empty":               {"", "1:1", "no statement"},
-		"another format":      {"a,b\n1,2\n", "1:1", "no statement"},
-		"ends in an entry":    {"<OFX>\n<STMTRS><STMTTRN>\n<TRNAMT>1", "3:10", "within the <STMTTRN> that begins at 2:9"},
-		"ends without an end": {"<OFX><STMTRS></STMTRS>", "1:23", "within the <OFX>"},
-		"ends in a comment":   {"<OFX><!-- ", "1:6", "within <!--"},
-		"ends in cdata":       {"<OFX><STMTRS><CURDEF><![CDATA[x", "1:22", "within <![CDATA["},
-		"document type":       {`<!DOCTYPE OFX [<!ENTITY a "b">]><OFX></OFX>`, "1:1", "document types"},
-		"entity":              {`<OFX><!entity a "b"></OFX>`, "1:6", "entities"},
-		"an entry alone":      {"<OFX>\n <STMTTRN><TRNAMT>1</STMTTRN></OFX>", "2:2", "outside of a statement"},
-		"a late account":      {"<OFX><STMTRS><STMTTRN></STMTTRN><BANKACCTFROM><ACCTID>1</BANKACCTFROM></OFX>", "1:33", "after its entries"},
-		"too deep":            {"<OFX>" + strings.Repeat("<X>", 100), "1:195", "more than 64 elements"},
-		"too many in one":     {"<OFX><STMTRS><STMTTRN>" + strings.Repeat("<X/>", 5000), "1:14", "more than 4096 elements"},
-		"too much in one":     {"<OFX><STMTRS><STMTTRN>" + strings.Repeat("<X>"+strings.Repeat("y", 1<<20-9), 5), "1:14", "elements or 4194304 bytes"},
-		"a request":           {"<OFX><SIGNONMSGSRQV1><SONRQ><DTCLIENT>1</SONRQ></SIGNONMSGSRQV1></OFX>", "1:1", "no statement"},
-		"a refusal":           {"<OFX><SONRS><STATUS><CODE>15500<MESSAGE>no</STATUS></SONRS></OFX>", "1:6", "code 15500, severity : no"},
-	} {
-		_, err := read(t, c.text)
-		var refused *statement.Error
-		if !errors.As(err, &refused) || refused.Place.String() != c.where || !strings.Contains(refused.Reason, c.why) {
-			t.Errorf("%s: %v, want %s: … %s", name, err, c.where, c.why)
-		}
-	}
-}
-
 func TestRecognise(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
@@ -220,98 +272,5 @@ func TestRecognise(t *testing.T) {
 		if got := ofx.Recognise([]byte(text)); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
-	}
-}
-
-func TestFailingReader(t *testing.T) {
-	t.Parallel()
-	broken := errors.New("the disk is gone")
-	for _, text := range []string{"", "<OFX>", "<OFX><STMTRS><!-- ", "<OFX><STMTRS><"} {
-		err := ofx.Read(io.MultiReader(strings.NewReader(text), &failing{broken}), statementtest.NewRecorder(t))
-		if !errors.Is(err, broken) || failure.Of(err) != failure.Bug {
-			t.Errorf("after %q: %v", text, err)
-		}
-	}
-}
-
-type failing struct{ err error }
-
-func (f *failing) Read([]byte) (int, error) { return 0, f.err }
-
-// TestEndlessValueIsRefusedUnkept counts what is allocated for a value of 100 MB, wherever it may stand.
-func TestEndlessValueIsRefusedUnkept(t *testing.T) {
-	for _, before := range []string{"", "<OFX><STMTRS><STMTTRN><MEMO>", "<OFX><STMTRS><STMTTRN><MEMO><![CDATA[", "<?OFX ", "<OFX></OFX>"} {
-		endless := io.LimitReader(&repeated{}, 100<<20)
-		var start, end runtime.MemStats
-		runtime.ReadMemStats(&start)
-		err := ofx.Read(io.MultiReader(strings.NewReader(before), endless), statementtest.NewRecorder(t))
-		runtime.ReadMemStats(&end)
-		var refused *statement.Error
-		if !errors.As(err, &refused) || !strings.Contains(refused.Reason, "more than 1048576 bytes") || refused.Place.Line != 1 {
-			t.Errorf("after %q: %v", before, err)
-		}
-		if used := end.TotalAlloc - start.TotalAlloc; used > 16<<20 {
-			t.Errorf("after %q: %d bytes were allocated", before, used)
-		}
-	}
-}
-
-type repeated struct{}
-
-func (*repeated) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), nil
-}
-
-func FuzzRead(f *testing.F) {
-	for _, seed := range []string{
-		header, bank("<STMTTRN><TRNAMT>1<MEMO>a & b < c</STMTTRN>"), bank("<STMTTRN><MEMO><![CDATA[x]]></MEMO><X><Y>1</X></STMTTRN>"),
-		"<?xml version='1.0'?><?OFX VERSION=\"200\"?><OFX><SONRS><STATUS><CODE>1<SEVERITY>ERROR</STATUS></SONRS></OFX>",
-		"<OFX><INVSTMTRS><INVTRANLIST><BUYMF><INVBUY><INVTRAN><FITID>1</INVTRAN><SECID><UNIQUEID>x</SECID></INVBUY></BUYMF></INVTRANLIST>" +
-			"<INVPOSLIST><POSMF><UNITS>1</POSMF></INVPOSLIST><INVBAL><AVAILCASH>1<BALLIST><BAL><NAME>n<VALUE>1</BAL></BALLIST></INVBAL></INVSTMTRS>" +
-			"<SECLIST><STOCKINFO><SECINFO><SECNAME>s</SECINFO></STOCKINFO></SECLIST></OFX>",
-		"<OFX><ACCTINFO><DESC>d<BANKACCTINFO><BANKACCTFROM><ACCTID>1</BANKACCTFROM></BANKACCTINFO></ACCTINFO></OFX>",
-		"<OFX><STMTRS><BANKTRANLISTP><STMTTRNP><TRNAMT>1,5</BANKTRANLISTP><LEDGERBAL><BALAMT>1<DTASOF>20240101[-5.5:X]</STMTRS></OFX>",
-		"<OFX><!-- --><!DOCTYPE", "<OFX><A><B></A></B><a:b c='d'/>&#x41;",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		ofx.Recognise(text)
-		_ = statementtest.Guarded(t, text, ofx.Read, statementtest.NewRecorder(t))
-	})
-}
-
-// sink takes everything and keeps nothing.
-type sink struct{ entries int }
-
-func (*sink) Begin(*statement.Statement) error { return nil }
-func (*sink) Balance(*statement.Balance) error { return nil }
-func (s *sink) Entry(*statement.Entry) error   { s.entries++; return nil }
-func (*sink) Detail(*statement.Detail) error   { return nil }
-func (*sink) EndEntry() error                  { return nil }
-func (*sink) End() error                       { return nil }
-func (*sink) Notice(*statement.Notice) error   { return nil }
-
-func BenchmarkRead(b *testing.B) {
-	const n = 20_000
-	open := "<STMTTRN>\n<TRNTYPE>POS\n<DTPOSTED>20090401122017.000[-5:EST]\n<TRNAMT>-6.60\n<FITID>0000123456782009040100001\n" +
-		"<NAME>MCDONALD'S #112\n<MEMO>POS MERCHANDISE;MCDONALD'S #112\n</STMTTRN>\n"
-	closed := "<STMTTRN><TRNTYPE>POS</TRNTYPE><DTPOSTED>20090401122017.000[-5:EST]</DTPOSTED><TRNAMT>-6.60</TRNAMT>" +
-		"<FITID>0000123456782009040100001</FITID><NAME>R&amp;D</NAME><MEMO>POS MERCHANDISE</MEMO></STMTTRN>"
-	for name, entry := range map[string]string{"sgml": open, "xml": closed} {
-		text := bank(strings.Repeat(entry, n))
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				s := &sink{}
-				if err := ofx.Read(strings.NewReader(text), s); err != nil || s.entries != n {
-					b.Fatal(err, s.entries)
-				}
-			}
-		})
 	}
 }

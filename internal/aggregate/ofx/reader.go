@@ -3,6 +3,8 @@
 package ofx
 
 import (
+	"strings"
+
 	"bursar/internal/aggregate/statement"
 )
 
@@ -78,6 +80,9 @@ func (p *reader) header(place statement.Place, raw []byte) error {
 // others, or is an empty value: known names tell, and of the rest its end tag, if one comes.
 func (p *reader) start(t tag) error {
 	p.leaf = ""
+	if !p.known(&t.element) {
+		t.kind = kind{}
+	}
 	if err := p.makeRoom(t.kind.rank); err != nil {
 		return err
 	}
@@ -97,11 +102,28 @@ func (p *reader) start(t tag) error {
 	return p.pop(len(p.open) - 1)
 }
 
+// known says whether an element is what its name says where it stands. Banks put values of their own into entries, under names
+// that are known elsewhere.
+func (p *reader) known(e *element) bool {
+	if e.kind.rank < group {
+		return true
+	}
+	if p.rec.active() && strings.HasPrefix(p.rec.nodes[0].name, "STMTTRN") {
+		return strings.HasPrefix(e.name, "STMTTRN")
+	}
+	for i := len(p.open) - 1; i >= 0 && e.kind.only != ""; i-- {
+		if r := p.open[i].kind.rank; r != none && r <= list {
+			return p.open[i].name == e.kind.only
+		}
+	}
+	return true
+}
+
 // end closes the element of that name and all that is open within it. One that closes a value, or nothing, changes nothing.
 func (p *reader) end(name string, rank rank) error {
 	if p.leaf != name {
 		if i := p.find(name, rank); i >= 0 {
-			if p.rec.active() && rank == none {
+			if p.rec.active() && p.open[i].kind.rank == none {
 				p.rec.hold(p.open[i].node)
 			}
 			if err := p.pop(i); err != nil {

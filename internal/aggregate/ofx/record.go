@@ -3,11 +3,13 @@
 package ofx
 
 import (
+	"strings"
+
 	"bursar/internal/aggregate/statement"
 )
 
 const (
-	maxNodes  = 4096                   // elements of a record
+	maxNodes  = 2048                   // elements of a record
 	maxRecord = 4 * statement.MaxValue // bytes of its values
 )
 
@@ -63,16 +65,22 @@ func (r *record) under(holder, name string) string {
 }
 
 func (r *record) below(holder int, name string) string {
-	found := ""
+	found, others := "", []string(nil)
 	for i := holder + 1; i < len(r.nodes); i++ {
 		n := &r.nodes[i]
-		if n.holder != holder || n.name != name || n.value == "" || n.value == found {
-			continue
+		if n.holder < holder {
+			break // what it holds stands together
 		}
-		if found != "" {
-			found += " "
+		switch {
+		case n.holder != holder || n.name != name || n.value == "" || n.value == found:
+		case found == "":
+			found = n.value
+		default:
+			others = append(others, n.value)
 		}
-		found += n.value
+	}
+	if others != nil {
+		found += " " + strings.Join(others, " ")
 	}
 	return found
 }
