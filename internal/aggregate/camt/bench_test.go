@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"bursar/internal/aggregate/camt"
 	"bursar/internal/aggregate/statement"
@@ -81,4 +82,23 @@ func tokenise(r io.Reader) error {
 			return err
 		}
 	}
+}
+
+// BenchmarkRatio runs both in turn, as machines drift: ratio is Read's throughput by that of tokenising alone.
+func BenchmarkRatio(b *testing.B) {
+	files, _ := recorded(b)
+	var reading, tokenising time.Duration
+	for b.Loop() {
+		for _, text := range files {
+			start := time.Now()
+			err := camt.Read(bytes.NewReader(text), nobody{})
+			middle := time.Now()
+			err = errors.Join(err, tokenise(bytes.NewReader(text)))
+			reading, tokenising = reading+middle.Sub(start), tokenising+time.Since(middle)
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(tokenising.Seconds()/reading.Seconds(), "ratio")
 }
