@@ -50,8 +50,9 @@ var kinds = map[string]kind{
 	"SECINFO": {rank: item, tell: (*reader).security, only: "SECLIST"},
 }
 
-// Kinds that are told alike.
+// Kinds that are told alike, and the answers that hold what is told; of others it is told that they are not read.
 const (
+	answers      = "STMTTRNRS CCSTMTTRNRS INVSTMTTRNRS ACCTINFOTRNRS SECLISTTRNRS"
 	transactions = "BUYDEBT BUYMF BUYOPT BUYOTHER BUYSTOCK CLOSUREOPT INCOME INVBANKTRAN INVEXPENSE JRNLFUND JRNLSEC MARGININTEREST " +
 		"REINVEST RETOFCAP SELLDEBT SELLMF SELLOPT SELLOTHER SELLSTOCK SPLIT TRANSFER"
 	positions  = "POSDEBT POSMF POSOPT POSOTHER POSSTOCK"

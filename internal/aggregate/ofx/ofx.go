@@ -1,8 +1,9 @@
 // Package ofx reads OFX and QFX files, SGML (1.x) and XML (2.x) alike, into the vocabulary of package statement. It owns the
 // tags, headers, encodings, dates and amounts of the format as banks write them, and reads in one pass and bounded memory:
 // one value, one element with its children, and the names of what is open are all it holds. Bank and credit card statements
-// become statements; sign-on, account lists, investments and securities are told as notices. It must not judge what it reads:
-// dates and amounts that cannot be read stay as written, and an entry is told however little it says.
+// become statements; header, sign-on, failures, account lists, investments and securities are told as notices, and so is
+// which answers are not read. It must not judge what it reads: dates and amounts that cannot be read stay as written, and an
+// entry is told however little it says.
 //
 // The library for this format, aclindsa/ofxgo 0.1.3, holds the whole document, insists on values that banks leave empty, and
 // reads 30 of the 42 files that other readers of the format are tested with; hence this one.

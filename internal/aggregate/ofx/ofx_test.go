@@ -218,7 +218,7 @@ func TestElsewhere(t *testing.T) {
 	r, err := read(t, "<OFX><LEDGERBAL><BALAMT>1</LEDGERBAL><INVSTMTRS><AVAILBAL><BALAMT>2<DTASOF>20240131</AVAILBAL>"+
 		"<INVTRANLIST><STMTTRN><TRNAMT>3</STMTTRN></INVTRANLIST><BAL><NAME>n<VALUE>4</BAL></INVSTMTRS>"+
 		"<STMTRS><SPLIT><CURDEF>USD<X><BANKTRANLIST><STMTTRN><TRNAMT>5</X><NAME>a</STMTTRN></BANKTRANLIST></X></STMTRS>"+
-		"<SECLIST><SECINFO><SECNAME>s</SECINFO></SECLIST><CCACCTFROM><ACCTID>6</CCACCTFROM></OFX>trailing<OFX></OFX>")
+		"<LOANSTMTTRNRS><STATUS><CODE>0</STATUS><LOANSTMTRS><CURDEF>USD</LOANSTMTRS></LOANSTMTTRNRS><SECLIST><SECINFO><SECNAME>s</SECINFO></SECLIST><CCACCTFROM><ACCTID>6</CCACCTFROM></OFX>trailing<OFX></OFX>")
 	if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 1 {
 		t.Fatalf("%v: %+v", err, r.Statements)
 	}
@@ -231,7 +231,7 @@ func TestElsewhere(t *testing.T) {
 	}
 	want := []string{
 		"balance[{name LEDGERBAL} {value 1}]", "balance[{name AVAILBAL} {value 2} {date 2024-01-31T00:00:00}]",
-		"investment transaction[{type STMTTRN} {amount 3}]", "balance[{name n} {value 4}]", "security[{type SECINFO} {name s}]",
+		"investment transaction[{type STMTTRN} {amount 3}]", "balance[{name n} {value 4}]", "not read[{element LOANSTMTTRNRS}]", "security[{type SECINFO} {name s}]",
 		"account[{number 6}]",
 	}
 	if !slices.Equal(told, want) {

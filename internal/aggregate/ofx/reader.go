@@ -182,6 +182,9 @@ func (p *reader) push(e element) error {
 	switch e.kind.rank {
 	case answer:
 		p.in.request = ""
+		if !one(answers, e.name) {
+			return p.tell(e.place, "not read", field("element", e.name))
+		}
 	case report:
 		p.enter(&e)
 	}
