@@ -50,8 +50,11 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError) error {
 	return c.result(checked{OK: true, Errors: []project.Error{}}, func(w io.Writer) {
 		fmt.Fprintf(w, "The project is right: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
-		if len(p.Streams) > 0 {
+		switch {
+		case len(p.Streams) > 0:
 			fmt.Fprintf(w, "next: bursar ingest %s FILE\n", p.Streams[0].Name)
+		case len(p.Institutions) > 0:
+			fmt.Fprintln(w, "next: bursar import FILE…")
 		}
 	})
 }

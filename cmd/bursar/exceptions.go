@@ -89,10 +89,15 @@ func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
 
 // printSome draws a table that holds the first of so many rows.
 func (c *cli) printSome(w io.Writer, g *grid, total int) {
+	c.printFirst(w, g, total, "--limit shows more, --json all")
+}
+
+// printFirst draws the first rows of a table, and says how to see the others.
+func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
 	if len(g.rows) > 0 {
 		g.print(w, width(c.out))
 	}
-	if more := total - len(g.rows); more > 0 {
-		fmt.Fprintf(w, "… and %s more; --limit shows more, --json all.\n", count(more))
+	if left := total - len(g.rows); left > 0 {
+		fmt.Fprintf(w, "… and %s more; %s.\n", count(left), more)
 	}
 }

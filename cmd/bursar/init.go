@@ -57,6 +57,14 @@ func (c *cli) init(dir, example string) error {
 	}{root, example}
 	return c.result(made, func(w io.Writer) {
 		fmt.Fprintf(w, "Made the project %s from the example %s.\n", dir, example)
-		fmt.Fprintf(w, "next: cd %s && bursar ingest payments sample/payments.jsonl\n", dir)
+		fmt.Fprintf(w, "next: cd %s && %s\n", dir, firstStep(example))
 	})
+}
+
+// firstStep is the command that an example begins with.
+func firstStep(example string) string {
+	if example == "statements" {
+		return "bursar import sample/*"
+	}
+	return "bursar ingest payments sample/payments.jsonl"
 }

@@ -36,6 +36,8 @@ func (c *cli) commands() []*cobra.Command {
 func (c *cli) stateCommands() []*cobra.Command {
 	return []*cobra.Command{
 		c.ingestCommand(),
+		c.importCommand(),
+		c.completenessCommand(),
 		c.runCommand(),
 		c.statusCommand(),
 		c.getCommand(),

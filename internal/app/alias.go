@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 
+	"bursar/internal/aggregate"
 	"bursar/internal/event"
 	"bursar/internal/reconcile"
 )
@@ -30,8 +31,24 @@ type (
 	Exception = reconcile.Exception
 	// Verified is the outcome of verifying a pipeline.
 	Verified = reconcile.Verified
+	// ImportOptions are the options of one Import.
+	ImportOptions = aggregate.Options
+	// Imported is what became of one Import.
+	Imported = aggregate.Result
+	// CompletenessQuery says what is asked of the accounts' record.
+	CompletenessQuery = aggregate.Query
+	// Account is the record of one account.
+	Account = aggregate.Account
 	// NotFoundError is what asking for an unknown name or key returns.
 	NotFoundError = reconcile.NotFoundError
+)
+
+// The states of an account's interval.
+const (
+	Proven  = aggregate.Proven
+	Claimed = aggregate.Claimed
+	Unknown = aggregate.Unknown
+	Broken  = aggregate.Broken
 )
 
 // ErrTooManyRejected is what Ingest returns, wrapped, beyond IngestOptions.MaxRejected.

@@ -43,6 +43,7 @@ type App struct {
 	disk      diskWatch
 	pipelines doors // one run or rebuild of a pipeline at a time
 	streams   doors // one intake of a stream at a time
+	imports   doors // one import of statements at a time
 	followers followers
 	lives     lives
 	told      Told

@@ -8,6 +8,7 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/inbox"
+	"bursar/internal/project"
 )
 
 func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbox") }
@@ -15,9 +16,15 @@ func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbo
 // watchInbox takes files in as they come to the inbox, until stop.
 func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	o := inbox.Options{Dir: a.inbox(), Log: a.log, Take: func(ctx context.Context, stream string, paths []string) error {
+		if stream == project.StatementStream && a.importsHere() {
+			return a.importInbox(ctx, paths)
+		}
 		_, err := a.Ingest(ctx, stream, paths, event.Options{})
 		return err
 	}}
+	if a.importsHere() {
+		o.Streams = append(o.Streams, project.StatementStream)
+	}
 	for _, s := range a.Project.Streams {
 		o.Streams = append(o.Streams, s.Name)
 	}

@@ -49,7 +49,7 @@ func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event
 	if live := a.lives.of(stream); live != nil {
 		return live.Accept(ctx, r)
 	}
-	if a.Project.Stream(stream) == nil {
+	if s := a.Project.Stream(stream); s == nil || s.Builtin {
 		return event.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	return event.Answer{}, event.ErrClosed

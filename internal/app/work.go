@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
@@ -14,6 +15,9 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o event
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	if s.Builtin {
+		return event.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
 	if live := a.lives.of(stream); live != nil {

@@ -13,6 +13,7 @@ type digester struct {
 	stream *project.Stream
 	id     []int    // positions of the identity's columns; nil if it is derived
 	seeds  []uint64 // what stands for each column
+	facts  []int    // positions of the columns that are compared: all but the origin
 
 	within      any // the file or request whose occurrences are counted
 	occurrences map[column.Digest]uint32
@@ -20,8 +21,11 @@ type digester struct {
 
 func newDigester(s *project.Stream) *digester {
 	d := &digester{stream: s}
-	for _, c := range s.Columns {
+	for i, c := range s.Columns {
 		d.seeds = append(d.seeds, column.NameSeed(c.Name))
+		if !c.Origin {
+			d.facts = append(d.facts, i)
+		}
 	}
 	if !s.DerivedID() {
 		for _, name := range s.ID {
@@ -42,7 +46,7 @@ func (d *digester) digest(p *part, rows int) {
 	var buffer []byte
 	for r := range rows {
 		buffer = buffer[:0]
-		for c := range p.columns {
+		for _, c := range d.facts {
 			buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
 		}
 		p.digests[r] = column.Sum128(buffer)

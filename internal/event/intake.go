@@ -34,6 +34,9 @@ type Options struct {
 	MaxRejected float64           //nolint:forbidigo // share of rows in quarantine above which nothing is sealed, no money; 0 is no limit
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 	KeyColumns  []string          // columns that pipelines use as keys: bounded like identities
+
+	// Name is what a file is called in records and errors; nil is its absolute path.
+	Name func(path string) string
 }
 
 // Result counts what one call took in. Batch is 0 when nothing was sealed, as every row was known.
@@ -186,7 +189,7 @@ func (w *work) takeFile(ctx context.Context, path string) error {
 		return err
 	}
 	defer in.Close()
-	err = w.alongside(ctx, file, func() error { return w.cut(ctx, in, file) })
+	err = w.alongside(ctx, file, path, func() error { return w.cut(ctx, in, file) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	file.Header = string(in.Header())

@@ -16,6 +16,7 @@ type Definition struct {
 	In       []string `json:"in,omitempty"`
 	Optional bool     `json:"optional,omitempty"`
 	Is       string   `json:"is,omitempty"`
+	Origin   bool     `json:"origin,omitempty"`
 }
 
 func (d Definition) String() string {
@@ -26,6 +27,9 @@ func (d Definition) String() string {
 	if d.Optional {
 		parts = append(parts, "optional: true")
 	}
+	if d.Origin {
+		parts = append(parts, "origin: true")
+	}
 	if d.Is != "" {
 		parts = append(parts, fmt.Sprintf("is: %q", d.Is))
 	}
@@ -35,7 +39,7 @@ func (d Definition) String() string {
 func definitions(s *project.Stream) []Definition {
 	list := make([]Definition, len(s.Columns))
 	for i, c := range s.Columns {
-		list[i] = Definition{Name: c.Name, Type: c.Type.String(), In: c.In, Optional: c.Optional, Is: c.Is}
+		list[i] = Definition{Name: c.Name, Type: c.Type.String(), In: c.In, Optional: c.Optional, Is: c.Is, Origin: c.Origin}
 	}
 	return list
 }
@@ -51,10 +55,12 @@ func checkGrowth(s *project.Stream, old []Definition) error {
 		if c == nil {
 			return growthError(s, was, "it is gone")
 		}
-		now := Definition{Name: c.Name, Type: c.Type.String(), In: c.In, Optional: c.Optional, Is: c.Is}
+		now := Definition{Name: c.Name, Type: c.Type.String(), In: c.In, Optional: c.Optional, Is: c.Is, Origin: c.Origin}
 		switch {
 		case was.Optional && !now.Optional:
 			return growthError(s, was, "it became required: "+now.String())
+		case was.Origin != now.Origin:
+			return growthError(s, was, "events would compare otherwise: "+now.String())
 		case was.Is != now.Is:
 			return growthError(s, was, "it is computed otherwise: "+now.String())
 		case !wider(was.Type, c.Type):

@@ -72,6 +72,9 @@ func (w *work) enter(ctx context.Context, path string) (file *File, known bool, 
 	if err != nil {
 		return nil, false, fmt.Errorf("name file %s: %w", path, err)
 	}
+	if w.options.Name != nil {
+		absolute = w.options.Name(path)
+	}
 	file = &File{Name: absolute, Bytes: info.Size(), Batch: w.batch.Batch}
 	alike, err := w.sizeKnown(ctx, info.Size())
 	if err != nil {
@@ -128,14 +131,14 @@ func (w *work) fileKnown(ctx context.Context, digest string) (known bool, err er
 }
 
 // alongside computes a file's digest, if it has none yet, while scan reads it.
-func (w *work) alongside(ctx context.Context, file *File, scan func() error) error {
+func (w *work) alongside(ctx context.Context, file *File, path string, scan func() error) error {
 	if file.Digest != "" {
 		return scan()
 	}
 	var digest string
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		digest, err = digestFile(ctx, file.Name)
+		digest, err = digestFile(ctx, path)
 		return err
 	})
 	scanned := scan()

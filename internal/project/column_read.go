@@ -24,6 +24,7 @@ var columnKeys = []struct {
 }{
 	{key: "type", computed: true},
 	{key: "optional", computed: true},
+	{key: "origin"},
 	{key: "is", computed: true},
 	{key: "from"},
 	{key: "in", kinds: []column.Kind{column.String}},
@@ -43,7 +44,7 @@ func (s *Stream) readColumn(columns section, name string) Column {
 	o.require("type")
 	c := Column{
 		Name: name, Line: columns.src.lines.at(o.path), Type: readType(o),
-		From: s.readFrom(o, name), In: o.texts("in"), Optional: o.flag("optional", false),
+		From: s.readFrom(o, name), In: o.texts("in"), Optional: o.flag("optional", false), Origin: o.flag("origin", false),
 		Format: o.text("format"), Zone: readZone(o), Is: o.expression("is"),
 		Decimal: o.mark("decimal", '.'), Group: o.mark("group", 0),
 	}

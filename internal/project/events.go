@@ -159,18 +159,20 @@ func (p *Project) streamsOf(l *Pipeline) []*Stream {
 	return streams
 }
 
-// columns are those of the streams, each name once; one that a stream lacks can be null.
+// columns are those of the streams, each name once; one that a stream lacks can be null. Where an event was read from is
+// left out: it depends on which of two equal events came first (rule 6).
 func (p *Pipeline) columns(streams []*Stream) []Column {
 	var all []Column
 	if p.Listed {
 		all = append(all, Column{Name: StreamColumn, Type: column.Type{Kind: column.String}})
 	}
-	if len(streams) == 1 {
-		return append(all, streams[0].Columns...)
-	}
 	for _, s := range streams {
 		for _, c := range s.Columns {
-			if !slices.ContainsFunc(all, func(x Column) bool { return x.Name == c.Name }) {
+			switch {
+			case c.Origin, slices.ContainsFunc(all, func(x Column) bool { return x.Name == c.Name }):
+			case len(streams) == 1:
+				all = append(all, c)
+			default:
 				all = append(all, shared(c, streams))
 			}
 		}

@@ -31,9 +31,9 @@ func (p *Pipeline) check(src *source, project *Project) {
 
 // checkFrom reports streams that are not there; ok is true when all are and have columns.
 func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
-	names := make([]string, len(project.Streams))
-	for i, other := range project.Streams {
-		names[i] = other.Name
+	var names []string
+	for _, other := range slices.Concat(project.Streams, project.builtin) {
+		names = append(names, other.Name)
 	}
 	ok = len(p.From) > 0
 	for i, name := range p.From {

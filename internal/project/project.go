@@ -18,6 +18,8 @@ type Project struct {
 	Pipelines []*Pipeline // sorted by name
 
 	Institutions []*Institution // sorted by name
+
+	builtin []*Stream // those of statements; none where the project declares a stream of one of their names
 }
 
 // Config is bursar.yaml; every field has a default, so an empty file is valid.
@@ -36,9 +38,9 @@ type Error struct {
 // Error writes the fault on one line, as compilers do.
 func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
-// Stream finds a stream by name, or nil.
+// Stream finds a declared or built-in stream by name, or nil.
 func (p *Project) Stream(name string) *Stream {
-	for _, s := range p.Streams {
+	for _, s := range slices.Concat(p.Streams, p.builtin) {
 		if s.Name == name {
 			return s
 		}

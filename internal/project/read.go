@@ -35,6 +35,7 @@ func Read(dir string) (*Project, []Error) {
 		p.Streams = append(p.Streams, s)
 		return errs
 	})...)
+	p.addBuiltin()
 	errs = append(errs, eachFile(dir, "pipelines", func(file string, data []byte) []Error {
 		l, errs := parsePipeline(file, data, p)
 		p.Pipelines = append(p.Pipelines, l)

@@ -83,8 +83,8 @@ func TestInit(t *testing.T) {
 		p, errs := Read(dir)
 		wantErrors(t, errs)
 		wantErrors(t, Check(t.Context(), p, fakeBinder{}))
-		if len(p.Streams) == 0 || len(p.Pipelines) == 0 {
-			t.Errorf("example %q declares %d streams and %d pipelines", example, len(p.Streams), len(p.Pipelines))
+		if len(p.Streams)+len(p.Institutions) == 0 || len(p.Pipelines) == 0 {
+			t.Errorf("example %q declares %d streams, %d institutions and %d pipelines", example, len(p.Streams), len(p.Institutions), len(p.Pipelines))
 		}
 		ignored, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
 		if err != nil || !strings.Contains(string(ignored), "\n.bursar/\n") {

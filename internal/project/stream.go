@@ -28,6 +28,8 @@ type Stream struct {
 	Dedupe  time.Duration // how long an id is remembered by receipt; 0 is forever
 	Seal    Seal
 
+	Builtin bool // it is part of every project, and filled by `bursar import` alone
+
 	lines  lines // where each key stands in File
 	broken bool  // the file has errors, so that binding its expressions would only repeat them
 }
@@ -66,6 +68,7 @@ type Column struct {
 	From     []string       // path into nested JSON or, for CSV and Parquet, one header; defaults to the name
 	In       []string       // allowed values of a string column; nil allows all
 	Optional bool           // null is allowed
+	Origin   bool           // says where the event was read from: the same event may come from elsewhere, so it is not compared and not folded
 	Format   string         // strptime format of a date or timestamp; empty is ISO 8601
 	Zone     *time.Location // zone of timestamps written without one; nil is UTC
 	Decimal  byte           // decimal mark, '.' by default
@@ -106,11 +109,11 @@ func (s *Stream) Types() []column.Field {
 	return types
 }
 
-// readTypes leaves the computed columns out: they may not use one another.
+// readTypes leaves the computed columns out, which may not use one another, and the origin.
 func (s *Stream) readTypes() []column.Field {
 	var types []column.Field
 	for _, c := range s.Columns {
-		if c.Is == "" {
+		if c.Is == "" && !c.Origin {
 			types = append(types, column.Field{Name: c.Name, Type: c.Type})
 		}
 	}

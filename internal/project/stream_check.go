@@ -49,6 +49,8 @@ func (s *Stream) checkID(src *source) {
 // checkIdentifying refuses columns whose values cannot tell two events or artifacts apart.
 func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
 	switch {
+	case c.Origin:
+		src.failAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, brief(c.Name))
 	case c.Optional:
 		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
 	case c.Type.Kind == column.JSON:

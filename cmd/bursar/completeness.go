@@ -1,0 +1,137 @@
+// bursar completeness: how far the record of every account can be trusted.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/app"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) completenessCommand() *cobra.Command {
+	var q app.CompletenessQuery
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "completeness [ACCOUNT…]",
+		Short: "Tell how far the record of each account can be trusted",
+		Long: `Judges every account and interval by the statements' own control totals:
+
+  PROVEN   opening + entries = closing, the bank's counts and sums hold, and it opens with what the one before closed with
+  CLAIMED  the bank gives nothing to hold the entries against
+  UNKNOWN  nothing was received, and the institution's calendar expects something
+  BROKEN   a total does not hold: both figures are named
+
+An institution declares in institutions/*.yaml when statements come: ` + "`statements: every file day`" + `, daily, weekdays, or a
+calendar such as target. Calendars are held up to the last day that its statements speak of, or up to --until. The exit
+code is 4 when anything is BROKEN.`,
+		Example: `  bursar completeness
+  bursar completeness LT625883379695428516 --all
+  bursar completeness --until today --json`,
+		Args: takes(0, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if q.Until == "today" {
+				q.Until = time.Now().UTC().Format(time.DateOnly)
+			}
+			if _, err := time.Parse(time.DateOnly, q.Until); err != nil && q.Until != "" {
+				return usagef("--until %s: it is a day such as 2024-07-31, or today", q.Until)
+			}
+			q.Accounts = args
+			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
+		},
+	}
+	cmd.Flags().StringVar(&q.Until, "until", "", "hold calendars up to this day, or today")
+	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only what is UNKNOWN or BROKEN")
+	return cmd
+}
+
+func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQuery, all bool) error {
+	found, broken := map[string]bool{}, 0
+	judge := func(each func(app.Account) error) error {
+		return a.Completeness(ctx, q, func(account app.Account) error {
+			found[account.Account] = true
+			broken += account.States[app.Broken]
+			return each(account)
+		})
+	}
+	var err error
+	if c.json {
+		err = c.list("accounts", nil, func(add func(any) error) error {
+			return judge(func(account app.Account) error { return add(account) })
+		})
+	} else {
+		err = c.printCompleteness(judge, all)
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range q.Accounts {
+		if !found[name] {
+			err = errors.Join(err, &app.NotFoundError{What: "a statement of account " + name})
+		}
+	}
+	if err == nil && broken > 0 {
+		err = &unprovenError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
+	}
+	return err
+}
+
+func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, all bool) error {
+	accounts := newGrid("account", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
+	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
+	shown := 0
+	err := judge(func(a app.Account) error {
+		name := a.Account
+		if a.Servicer != "" {
+			name = a.Servicer + " " + name
+		}
+		accounts.add(name, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
+		for _, i := range a.Intervals {
+			if (i.State == app.Proven || i.State == app.Claimed) && !all {
+				continue
+			}
+			if shown++; shown <= shownIntervals || all {
+				details.add(name, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.result(nil, func(w io.Writer) {
+		if len(accounts.rows) == 0 {
+			fmt.Fprintln(w, "No statements yet: bursar import FILE…")
+			return
+		}
+		accounts.print(w, width(c.out))
+		if shown > 0 {
+			c.printFirst(w, details, shown, "--all shows them")
+		}
+		for _, row := range details.rows { // a cell of the table is short, and figures are not to be cut
+			if row[3] == string(app.Broken) {
+				fmt.Fprintf(w, "BROKEN %s %s – %s: %s\n", row[0], row[1], row[2], clean(row[7]))
+			}
+		}
+	})
+}
+
+// shownIntervals is how many intervals are shown without --all.
+const shownIntervals = 40
+
+// listCounts writes counts by name, such as "3 of position, 1 of status".
+func listCounts(counts map[string]int) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%s %s", count(counts[name]), name))
+	}
+	return strings.Join(list, ", ")
+}

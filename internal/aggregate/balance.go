@@ -1,0 +1,84 @@
+// Which of a statement's balances opens it and which closes it.
+
+package aggregate
+
+import (
+	"slices"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// bounds are the positions of the balances that open and close a statement; -1 where there is none. booked says that they are
+// of booked entries, so that what is booked leads from one to the other.
+type bounds struct {
+	opening, closing int
+	booked           bool
+}
+
+// sorts are the balances that belong together, the most telling sort first: booked, or else available. Within a sort the
+// first code that a statement has counts. An interim balance opens where it comes first and closes where it comes last.
+var sorts = []struct {
+	booked           bool
+	opening, closing []string
+}{
+	{true, []string{statement.OpeningBooked, statement.PreviousClosing, statement.InterimBooked}, []string{statement.ClosingBooked, statement.InterimBooked}},
+	{false, []string{statement.OpeningAvailable, statement.InterimAvailable}, []string{statement.ClosingAvailable, statement.InterimAvailable}},
+}
+
+// boundsOf finds the sort of which a statement states most.
+func boundsOf(balances []statement.Balance) bounds {
+	best, most := bounds{-1, -1, false}, 0
+	for _, sort := range sorts {
+		b := bounds{first(balances, sort.opening), last(balances, sort.closing), sort.booked}
+		if b.closing == b.opening {
+			b.closing = -1
+		}
+		n := 0
+		for _, at := range []int{b.opening, b.closing} {
+			if at >= 0 {
+				n++
+			}
+		}
+		if n > most {
+			best, most = b, n
+		}
+	}
+	return best
+}
+
+func first(balances []statement.Balance, codes []string) int {
+	for _, code := range codes {
+		if i := slices.IndexFunc(balances, func(b statement.Balance) bool { return b.Code == code && b.Subtype != closingPage }); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+func last(balances []statement.Balance, codes []string) int {
+	for _, code := range codes {
+		for i := len(balances) - 1; i >= 0; i-- {
+			if balances[i].Code == code && balances[i].Subtype != openingPage {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// The subtypes of MT940's balances of one page.
+const (
+	openingPage = "60M"
+	closingPage = "62M"
+)
+
+// position is how a balance is told.
+func (b bounds) position(i int) string {
+	switch i {
+	case b.opening:
+		return "opening"
+	case b.closing:
+		return "closing"
+	}
+	return "other"
+}

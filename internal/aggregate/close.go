@@ -1,0 +1,216 @@
+// The end of a statement: its balances, its interval, and whether it holds in itself.
+
+package aggregate
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// End writes the balances and the statement, once everything of it is known.
+func (t *teller) End() error {
+	b := boundsOf(t.balances)
+	t.entries.closeOn(t.s, t.balances, b)
+	if fault := t.entries.broken(true); fault != "" && len(t.faults) < maxNotices {
+		t.faults = append(t.faults, fmt.Sprintf("account %s, %s: %s", t.s.Account, t.day(b), fault))
+	}
+	for i := range t.balances {
+		if err := t.writeBalance(i, b); err != nil {
+			return err
+		}
+	}
+	return t.writeStatement(b)
+}
+
+// day is the day the statement speaks of.
+func (t *teller) day(b bounds) string {
+	closing := ""
+	if b.booked && b.closing >= 0 {
+		closing = t.balances[b.closing].Date
+	}
+	return cmp.Or(closing, t.s.To, dateOf(t.s.Created), t.entries.last)
+}
+
+// writeBalance writes a balance. A statement that opens with one and closes with none tells besides what the day before it
+// closed with: that is an event of its own, of that day.
+func (t *teller) writeBalance(i int, b bounds) error {
+	day, balance := t.day(b), &t.balances[i]
+	if err := t.balanceRow(i, b, day, b.position(i), false); err != nil {
+		return err
+	}
+	if i != b.opening || b.closing >= 0 || balance.Code == statement.PreviousClosing {
+		return nil
+	}
+	if date, err := time.Parse(time.DateOnly, day); err == nil { // else intake rejects the row above
+		return t.balanceRow(i, b, t.eve(t.s, date).Format(time.DateOnly), "closing", true)
+	}
+	return nil
+}
+
+func (t *teller) balanceRow(i int, b bounds, day, position string, carried bool) error {
+	balance := &t.balances[i]
+	r := &t.row
+	r.begin()
+	r.text("id", t.balanceID(i, b, day, carried).String())
+	t.account(r, cmp.Or(balance.Currency, t.s.Currency))
+	r.stated("day", day)
+	r.stated("stated_day", balance.Date)
+	r.text("code", balance.Code)
+	r.stated("subtype", balance.Subtype)
+	r.text("position", position)
+	r.flag("carried", carried)
+	r.stated("amount", balance.Amount)
+	r.stated("statement", t.label())
+	return t.finish(project.BalanceStream, balance.Place)
+}
+
+// balanceID digests what a balance says. Balances that open and close a statement go together: they are of that statement;
+// one alone is said by every statement that states it.
+func (t *teller) balanceID(i int, b bounds, day string, carried bool) digest {
+	balance, alike, scope := &t.balances[i], 0, ""
+	for _, other := range t.balances[:i] {
+		if other.Code == balance.Code && other.Subtype == balance.Subtype && other.Date == balance.Date && other.Amount == balance.Amount {
+			alike++
+		}
+	}
+	switch {
+	case b.opening < 0 || b.closing < 0:
+	case b.booked:
+		scope = t.s.Number + "/" + t.s.Page
+	default:
+		scope = message(t.s)
+	}
+	return digestOf("balance", string(t.s.Kind), bank(t.s), t.s.Account, scope, day, balance.Code, balance.Subtype,
+		balance.Date, balance.Amount, balance.Currency, strconv.Itoa(alike), strconv.FormatBool(carried))
+}
+
+// writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both
+// booked balances is known by them, however the bank calls it; another needs its name.
+func (t *teller) writeStatement(b bounds) error {
+	s, l, day := t.s, &t.entries, t.day(b)
+	from, to := t.interval(b, day)
+	balanced := b.booked && b.opening >= 0 && b.closing >= 0
+	r := &t.row
+	r.begin()
+	t.account(r, t.currency(b))
+	r.stated("name", s.Name)
+	r.stated("number", s.Number)
+	r.stated("page", s.Page)
+	r.stated("day", day)
+	r.stated("from_day", from)
+	r.stated("to_day", to)
+	if b.booked && b.opening >= 0 {
+		r.stated("opening", t.balances[b.opening].Amount)
+		r.stated("opening_day", t.balances[b.opening].Date)
+	}
+	if b.booked && b.closing >= 0 {
+		r.stated("closing", t.balances[b.closing].Amount)
+		r.stated("closing_day", t.balances[b.closing].Date)
+	}
+	r.count("entries", l.counted)
+	r.text("amount", l.sum.String())
+	r.text("entries_digest", l.said.String())
+	r.count("pending", l.pending)
+	r.count("details", l.details)
+	r.count("operations", l.operations)
+	r.flag("totals", balanced || s.Stated != statement.Stated{})
+	r.stated("fault", l.broken(false))
+	name := ""
+	if !balanced {
+		name = message(s)
+	}
+	r.text("id", digestOf("statement", string(*r), name).String())
+	r.text("format", s.Format)
+	r.stated("reference", s.Reference)
+	r.stated("created", s.Created)
+	return t.finish(project.StatementStream, s.Place)
+}
+
+// currency is the account's, else that of what is told of it.
+func (t *teller) currency(b bounds) string {
+	for _, i := range []int{b.opening, b.closing} {
+		if t.s.Currency == "" && i >= 0 {
+			return t.balances[i].Currency
+		}
+	}
+	return cmp.Or(t.s.Currency, t.entries.currency)
+}
+
+// interval is the days that the statement speaks of, both included. A previous closing balance is that of the day before.
+func (t *teller) interval(b bounds, day string) (from, to string) {
+	from, to = t.s.From, cmp.Or(t.s.To, day)
+	if b.booked && b.closing >= 0 {
+		to = cmp.Or(t.balances[b.closing].Date, to)
+	}
+	if b.booked && b.opening >= 0 && from == "" {
+		from = t.balances[b.opening].Date
+		if date, err := time.Parse(time.DateOnly, from); err == nil && t.balances[b.opening].Code == statement.PreviousClosing {
+			from = date.AddDate(0, 0, 1).Format(time.DateOnly)
+		}
+	}
+	from = cmp.Or(from, t.entries.first, to)
+	return min(from, to), to
+}
+
+// closeOn holds the entries against the balances and totals that the bank states, and keeps the first fault with both figures.
+func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b bounds) {
+	if b.booked && b.opening >= 0 && b.closing >= 0 {
+		l.holdBalances(s, &balances[b.opening], &balances[b.closing])
+	}
+	if s.Fault != "" {
+		l.blame(s.Place, "%s", s.Fault)
+	}
+	net := l.sum
+	debit := strings.TrimPrefix(l.debit.String(), "-")
+	for _, c := range []struct {
+		what, stated, counted string
+	}{
+		{"entries", s.Stated.Count, strconv.FormatInt(l.counted, 10)},
+		{"credit entries", s.Stated.CreditCount, strconv.FormatInt(l.credits, 10)},
+		{"debit entries", s.Stated.DebitCount, strconv.FormatInt(l.debits, 10)},
+		{"sum of entries", s.Stated.Sum, net.String()},
+		{"sum of credit entries", s.Stated.CreditSum, l.credit.String()},
+		{"sum of debit entries", s.Stated.DebitSum, debit},
+	} {
+		if c.stated != "" && !same(c.stated, c.counted) {
+			l.blame(s.Place, "%s: the bank states %s, the statement lists %s", c.what, c.stated, c.counted)
+		}
+	}
+}
+
+// holdBalances proves opening + entries = closing.
+func (l *ledger) holdBalances(s *statement.Statement, opening, closing *statement.Balance) {
+	if opening.Currency != closing.Currency || l.currency != "" && opening.Currency != "" && l.currency != opening.Currency {
+		l.blame(closing.Place, "the opening balance is in %s, the closing one in %s, the entries in %s", opening.Currency, closing.Currency,
+			cmp.Or(l.currency, s.Currency))
+		return
+	}
+	var rest, made, stated statement.Sum
+	if !made.Add(opening.Amount) || !stated.Add(closing.Amount) {
+		l.blame(closing.Place, "opening balance %q or closing balance %q cannot be read", opening.Amount, closing.Amount)
+		return
+	}
+	made.Plus(&l.sum)
+	rest.Plus(&stated)
+	rest.Minus(&made)
+	if rest.Sign() != 0 {
+		l.blame(closing.Place, "opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing",
+			opening.Amount, l.counted, &l.sum, &made, closing.Amount, &rest)
+	}
+}
+
+// same compares numbers, or texts that are none.
+func same(a, b string) bool {
+	var x, y statement.Sum
+	if !x.Add(a) || !y.Add(b) {
+		return a == b
+	}
+	x.Minus(&y)
+	return x.Sign() == 0
+}

@@ -1,0 +1,73 @@
+// The formats, told by content.
+
+package aggregate
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"bursar/internal/aggregate/camt"
+	"bursar/internal/aggregate/csvfile"
+	"bursar/internal/aggregate/mt940"
+	"bursar/internal/aggregate/ofx"
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// format is one way in which statements are written.
+type format struct {
+	name      string
+	recognise func(head []byte) bool
+	read      func(in io.Reader, h statement.Handler) error
+}
+
+// formats are those that need no declaration, the strictest first.
+var formats = []format{
+	{"CAMT", camt.Recognise, camt.Read},
+	{"OFX", ofx.Recognise, ofx.Read},
+	{"MT940", mt940.Recognise, mt940.Read},
+}
+
+// formatOf tells a file's format by its first bytes. institution restricts CSV mappings to one; empty tries all of them.
+func formatOf(head []byte, institutions []*project.Institution, institution string) (format, error) {
+	at := statement.Place{Line: 1, Column: 1}
+	if len(bytes.TrimSpace(head)) == 0 {
+		return format{}, statement.Refuse(at, "the file is empty")
+	}
+	for _, f := range formats {
+		if f.recognise(head) {
+			return f, nil
+		}
+	}
+	var found []format
+	var names []string
+	for _, i := range institutions {
+		if i.CSV == nil || institution != "" && i.Name != institution {
+			continue
+		}
+		if reader := csvfile.New(i); reader.Matches(head) {
+			found, names = append(found, format{"CSV of " + i.Name, nil, reader.Read}), append(names, i.Name)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
+			"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
+	case 1:
+		return found[0], nil
+	}
+	return format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
+}
+
+// beginning is the start of a file, for a message.
+func beginning(head []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
+	text := string(line[:min(len(line), 60)])
+	if !utf8.ValidString(text) {
+		return fmt.Sprintf("%x", text)
+	}
+	return text
+}

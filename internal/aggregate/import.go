@@ -1,0 +1,145 @@
+// Package aggregate turns what institutions send into events: statement files of every format become rows of the built-in
+// streams, and each statement's own totals decide how far an account's record can be trusted. It owns the identity of
+// statements, entries, details and balances, the files as they were received, and the completeness of accounts. It guarantees
+// that a file counts once however often, in whatever order and in whatever company it is sent, and that a file that cannot
+// be read to its end leaves nothing. It must not know of pipelines; formats below it know nothing of streams.
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// Importer takes statement files in.
+type Importer struct {
+	Objects object.Store
+	Catalog catalog.Catalog
+	Project *project.Project
+	Scratch string // folder for rows before they are taken in
+	// Take seals the rows of JSON lines files as one batch of a built-in stream; name is what a file is called. Rows that the
+	// stream has are duplicates.
+	Take func(ctx context.Context, stream string, files []string, name func(path string) string) (event.Result, error)
+	Now  func() time.Time
+}
+
+// Options of one Import.
+type Options struct {
+	Institution string            // whose CSV mapping is used; empty tells by the header line
+	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
+}
+
+// Part is what one file, or one member of an archive, held.
+type Part struct {
+	File       string             `json:"file"`
+	Format     string             `json:"format,omitempty"`
+	Statements int64              `json:"statements"`
+	Entries    int64              `json:"entries"`
+	Details    int64              `json:"details"`
+	Balances   int64              `json:"balances"`
+	Faults     []string           `json:"faults,omitempty"`  // statements whose totals do not hold
+	Notices    []statement.Notice `json:"notices,omitempty"` // what it says that is no bank statement
+	Refused    string             `json:"refused,omitempty"` // why nothing of it was taken in
+}
+
+// File is what became of one file.
+type File struct {
+	File   string `json:"file"` // as it was named
+	Digest string `json:"digest"`
+	Object string `json:"object"` // that keeps it
+	Bytes  int64  `json:"bytes"`
+	Known  bool   `json:"known"` // it was taken in before: nothing was to do
+	Parts  []Part `json:"parts"`
+
+	spools []*spool
+}
+
+// whole reports whether every part was taken in.
+func (f *File) whole() bool {
+	for _, p := range f.Parts {
+		if p.Refused != "" {
+			return false
+		}
+	}
+	return len(f.Parts) > 0
+}
+
+// Result is what became of one Import.
+type Result struct {
+	Files   []*File                 `json:"files"`
+	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
+}
+
+// Err is an error that names every part that was refused, or nil. Class Data.
+func (r *Result) Err() error {
+	var all error
+	for _, f := range r.Files {
+		for _, p := range f.Parts {
+			if p.Refused != "" {
+				all = errors.Join(all, fmt.Errorf("%s:%s", p.File, p.Refused))
+			}
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return failure.Wrap(failure.Data, all)
+}
+
+// Import reads the files, keeps each as an object, and seals what they say as one batch of each built-in stream, statements
+// last. A file, or a member of an archive, that cannot be read to its end is refused whole, with the reason in the result; the
+// others are taken in. After a crash the same call takes in what is missing (rule 1).
+func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Result, err error) {
+	dir, err := os.MkdirTemp(im.Scratch, "import-")
+	if err != nil {
+		return r, fmt.Errorf("make scratch folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // scratch is emptied at the next start
+	reading := &reading{Importer: im, options: o, dir: dir, here: map[string]*File{}}
+	for _, path := range paths {
+		f, err := reading.file(ctx, path)
+		if err != nil {
+			return r, err
+		}
+		r.Files = append(r.Files, f)
+	}
+	if r.Streams, err = im.take(ctx, r.Files); err != nil {
+		return r, err
+	}
+	return r, im.remember(ctx, r.Files)
+}
+
+// take seals the rows of all files, statements last: one is there only with all its parts.
+func (im *Importer) take(ctx context.Context, files []*File) (map[string]event.Result, error) {
+	results := map[string]event.Result{}
+	for _, stream := range project.BuiltinStreams {
+		var paths []string
+		names := map[string]string{}
+		for _, f := range files {
+			for _, s := range f.spools {
+				if s.rows(stream) > 0 {
+					path := s.files[stream].path
+					paths, names[path] = append(paths, path), s.name
+				}
+			}
+		}
+		if len(paths) == 0 {
+			continue
+		}
+		result, err := im.Take(ctx, stream, paths, func(path string) string { return names[path] })
+		if err != nil {
+			return results, fmt.Errorf("take %s in: %w", stream, err)
+		}
+		results[stream] = result
+	}
+	return results, nil
+}

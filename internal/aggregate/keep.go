@@ -1,0 +1,108 @@
+// Files as they were received, kept as objects.
+
+package aggregate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"bursar/internal/catalog"
+)
+
+// kept remembers a file that was taken in whole, so that it is not read again.
+type kept struct {
+	Digest   string    `json:"digest"` // SHA-256
+	Bytes    int64     `json:"bytes"`
+	Imported time.Time `json:"imported"`
+	Parts    []Part    `json:"parts"`
+}
+
+func keptKey(digest string) string { return "statements/file/" + digest }
+
+// known is what a file held that was taken in before, or nil.
+func (im *Importer) known(ctx context.Context, digest string) ([]Part, error) {
+	var k kept
+	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		_, err := tx.Get(keptKey(digest), &k)
+		return err
+	})
+	return k.Parts, err
+}
+
+// remember records files that were taken in whole.
+func (im *Importer) remember(ctx context.Context, files []*File) error {
+	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for _, f := range files {
+			if !f.Known && f.whole() {
+				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: im.Now().UTC(), Parts: f.Parts}
+				if err := tx.Put(keptKey(f.Digest), k); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// digestOfFile is the SHA-256 of a file.
+func digestOfFile(ctx context.Context, path string) (digest string, bytes int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
+	}
+	defer f.Close()
+	hash := sha256.New()
+	bytes, err = io.Copy(hash, &interruptible{ctx, f})
+	if err != nil {
+		return "", 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), bytes, nil
+}
+
+// objectName is where a file of a digest is kept.
+func objectName(digest string) string { return "statements/" + digest[:2] + "/" + digest }
+
+// keep stores the file as it is, unless the object is there: its name says what it holds.
+func (im *Importer) keep(ctx context.Context, path, name string) error {
+	if there, err := im.Objects.Open(ctx, name); err == nil {
+		return there.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep %s: %w", path, err)
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", path, err)
+	}
+	defer in.Close()
+	out, err := im.Objects.Create(ctx, name)
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", path, err)
+	}
+	if _, err = io.Copy(out, &interruptible{ctx, in}); err == nil {
+		err = out.Commit()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("keep %s: %w", path, err), out.Abort())
+	}
+	return nil
+}
+
+// interruptible is a reader that ends with a context.
+type interruptible struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.in.Read(p)
+}

@@ -1,0 +1,129 @@
+// Counts and sums of what a statement lists.
+
+package aggregate
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// ledger adds up the entries of a statement, or the details of an entry. Its zero value is empty.
+type ledger struct {
+	all        int64 // however they stand
+	counted    int64 // those that are booked
+	pending    int64
+	credits    int64
+	debits     int64
+	details    int64
+	operations int64
+	sum        statement.Sum
+	credit     statement.Sum
+	debit      statement.Sum // below zero
+	currency   string        // of what was added up
+	said       digest        // of all that was said, in any order
+	first      string        // days of booking
+	last       string
+	faults     []fault // what keeps the ledger from being added up or from holding: the first few
+	more       int     // further faults
+}
+
+// fault is one thing that does not hold.
+type fault struct {
+	at   statement.Place
+	text string
+}
+
+// maxFaults is how many faults of a statement are told.
+const maxFaults = 3
+
+// blame keeps a fault.
+func (l *ledger) blame(at statement.Place, format string, args ...any) {
+	if len(l.faults) == maxFaults {
+		l.more++
+		return
+	}
+	l.faults = append(l.faults, fault{at, fmt.Sprintf(format, args...)})
+}
+
+// broken is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for
+// people, and no part of what the statement says.
+func (l *ledger) broken(places bool) string {
+	list := make([]string, len(l.faults), maxFaults+1)
+	for i, f := range l.faults {
+		list[i] = f.text
+		if places {
+			list[i] = f.at.String() + ": " + f.text
+		}
+	}
+	if l.more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", l.more))
+	}
+	return strings.Join(list, "; ")
+}
+
+// add adds an amount up.
+func (l *ledger) add(amount, currency string, at statement.Place) {
+	l.all++
+	l.counted++
+	if l.currency = cmp.Or(l.currency, currency); currency != "" && currency != l.currency {
+		l.blame(at, "amounts in %s and in %s are not one sum", l.currency, currency)
+		return
+	}
+	if !l.sum.Add(amount) {
+		l.blame(at, "amount %q cannot be added up", amount)
+		return
+	}
+	if amount[0] == '-' {
+		l.debits++
+		l.debit.Add(amount)
+		return
+	}
+	l.credits++
+	l.credit.Add(amount)
+}
+
+// isPending tells entries that are announced, not booked: they do not move the booked balance.
+func isPending(status string) bool { return status == "PDNG" || status == "FUTR" }
+
+// take adds an entry up that has ended, and holds it against its details.
+func (l *ledger) take(t *teller, e *statement.Entry) {
+	l.all-- // counted when it began
+	l.said.plus(digestOf("said", string(t.base[:]), e.Amount))
+	l.details += t.details.all
+	if isPending(e.Status) {
+		l.all++
+		l.pending++
+		return
+	}
+	l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
+	day := t.dayOf(e)
+	if _, err := time.Parse(time.DateOnly, day); err != nil {
+		l.blame(e.Place, "the entry's day %q is none", day)
+	} else {
+		l.first, l.last = min(cmp.Or(l.first, day), day), max(l.last, day)
+	}
+	if n, err := strconv.ParseInt(e.Operations, 10, 64); err == nil && n >= 0 && n < 1<<40 {
+		l.operations += n
+	}
+	if difference := t.details.against(e); difference != "" {
+		l.blame(e.Place, "%s", difference)
+	}
+}
+
+// against compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency.
+func (l *ledger) against(e *statement.Entry) string {
+	var rest statement.Sum
+	if l.all == 0 || len(l.faults) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
+		return ""
+	}
+	rest.Minus(&l.sum)
+	if rest.Sign() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.sum)
+}

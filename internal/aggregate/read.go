@@ -1,0 +1,129 @@
+// Reading the files of one import into spools.
+
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// reading is the first half of an import: every file is read, and nothing is taken in yet.
+type reading struct {
+	*Importer
+	options Options
+	dir     string // of the spools
+	spools  int
+	here    map[string]*File // by digest: the import's own files
+}
+
+// file spools the rows of one file, unless it was taken in before.
+func (r *reading) file(ctx context.Context, path string) (*File, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
+	} else if !info.Mode().IsRegular() {
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("read %s: it is no regular file; name the files in it", path))
+	}
+	digest, bytes, err := digestOfFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{File: path, Digest: digest, Object: objectName(digest), Bytes: bytes}
+	known, err := r.known(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	if earlier := r.here[digest]; earlier != nil {
+		known = earlier.Parts
+	}
+	if known != nil {
+		f.Known, f.Parts = true, known
+		return f, nil
+	}
+	r.here[digest] = f
+	if err := r.keep(ctx, path, f.Object); err != nil {
+		return nil, err
+	}
+	return f, each(path, func(name string, head []byte, in io.Reader) error {
+		part, err := r.part(ctx, f, name, head, in)
+		f.Parts = append(f.Parts, part)
+		return err
+	})
+}
+
+// part spools the rows of a file or of an archive's member. What the file is to blame for is its refusal; any other
+// error stops the import.
+func (r *reading) part(ctx context.Context, f *File, name string, head []byte, in io.Reader) (Part, error) {
+	p := Part{File: filepath.Join(filepath.Dir(f.File), name)}
+	as, refusal := formatOf(head, r.Project.Institutions, r.options.Institution)
+	if unread, is := in.(broken); is {
+		refusal = unread.err
+	}
+	if refusal != nil {
+		p.Refused = refusal.Error()
+		return p, nil
+	}
+	r.spools++
+	rows, err := newSpool(r.dir, r.spools, p.File)
+	if err != nil {
+		return p, err
+	}
+	t := newTeller(origin{file: name, object: f.Object}, rows, r.eve)
+	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t)
+	err = errors.Join(err, rows.close())
+	p.Format, p.Notices, p.Faults = t.format, t.notices, t.faults
+	switch {
+	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
+		return p, fmt.Errorf("read %s: %w", p.File, errors.Join(err, rows.remove()))
+	case err != nil:
+		p.Refused = err.Error()
+		return p, rows.remove()
+	}
+	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
+	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
+	f.spools = append(f.spools, rows)
+	return p, nil
+}
+
+// longestPause is how many days without a statement a calendar may have in a row.
+const longestPause = 14
+
+// eve is the last day before, of which the account's institution sends statements by its calendar; the day before if it
+// declares none.
+func (r *reading) eve(s *statement.Statement, day time.Time) time.Time {
+	before := day.AddDate(0, 0, -1)
+	i := r.Project.InstitutionOf(s.Servicer, s.Account)
+	if i == nil || i.Statements.Kind == project.NoCalendar {
+		return before
+	}
+	calendar := i.Statements
+	calendar.Since = time.Time{} // it bounds what is missing, not which days there are
+	for n := range longestPause {
+		if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
+			return earlier
+		}
+	}
+	return before
+}
+
+// counted tells of the bytes that are read.
+type counted struct {
+	in       io.Reader
+	progress func(bytes int64)
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	if c.progress != nil {
+		c.progress(int64(n))
+	}
+	return n, err
+}

@@ -1,0 +1,56 @@
+// How far an account's record can be trusted.
+
+package aggregate
+
+// State says how far the record of an account and an interval can be trusted.
+type State string
+
+// The states, the worst last.
+const (
+	Proven  State = "PROVEN"  // opening + entries = closing, the bank's counts and sums hold, and opening = the previous closing
+	Claimed State = "CLAIMED" // the bank gives nothing to hold the entries against
+	Unknown State = "UNKNOWN" // nothing was received
+	Broken  State = "BROKEN"  // a total does not hold
+)
+
+// Interval is what is known of an account from one day to another, both included.
+type Interval struct {
+	From       string `json:"from"`
+	To         string `json:"to"`
+	State      State  `json:"state"`
+	Reason     string `json:"reason,omitempty"` // what does not hold or is missing, with both figures
+	Kind       string `json:"kind,omitempty"`   // of the message; empty where there is none
+	Number     string `json:"number,omitempty"`
+	Opening    string `json:"opening,omitempty"` // booked
+	Closing    string `json:"closing,omitempty"`
+	Entries    int64  `json:"entries"`
+	Amount     string `json:"amount,omitempty"` // signed sum of the entries
+	Operations int64  `json:"operations"`
+	File       string `json:"file,omitempty"` // that told it
+	Object     string `json:"object,omitempty"`
+	Place      string `json:"place,omitempty"`
+}
+
+// Account is the record of one account.
+type Account struct {
+	Institution string        `json:"institution,omitempty"`
+	Servicer    string        `json:"servicer,omitempty"`
+	Account     string        `json:"account"`
+	Currency    string        `json:"currency"`
+	From        string        `json:"from"` // first and last day that a statement speaks of
+	To          string        `json:"to"`
+	States      map[State]int `json:"states"` // intervals by state
+	Intervals   []Interval    `json:"intervals"`
+}
+
+// told is a statement as its event tells it.
+type told struct {
+	Interval
+	page   string
+	totals bool   // the bank states totals or balances
+	fault  string // what does not hold in the statement itself
+	label  string // by which its entries name it
+}
+
+// balanced reports whether the statement has both booked balances.
+func (t *told) balanced() bool { return t.Opening != "" && t.Closing != "" }

@@ -1,0 +1,196 @@
+// What a reader tells of a file becomes rows of the built-in streams, and each statement is held against its own totals.
+
+package aggregate
+
+import (
+	"cmp"
+	"strconv"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// sink takes rows of the built-in streams.
+type sink interface {
+	write(stream string, r row) error
+}
+
+// origin says which file rows come from.
+type origin struct {
+	file   string // as errors name it
+	object string // the object that keeps it
+}
+
+// maxBalances is how many balances of one statement are held until its end tells which of them open and close it.
+const maxBalances = 100_000
+
+// teller is the statement.Handler of one file.
+type teller struct {
+	origin  origin
+	to      sink
+	eve     func(s *statement.Statement, day time.Time) time.Time // the last day before, of which there was a statement to be
+	said    *occurrences
+	notices []statement.Notice
+	format  string   // of its statements
+	faults  []string // of statements that do not hold
+
+	s        *statement.Statement
+	balances []statement.Balance
+	entries  ledger
+
+	e       *statement.Entry
+	id      digest // of the entry
+	base    digest // what it says
+	details ledger // of the entry
+
+	row row
+}
+
+func newTeller(o origin, to sink, eve func(*statement.Statement, time.Time) time.Time) *teller {
+	return &teller{origin: o, to: to, eve: eve, said: newOccurrences()}
+}
+
+// maxNotices is how many notices of a file are reported.
+const maxNotices = 10_000
+
+// Notice keeps what is reported.
+func (t *teller) Notice(n *statement.Notice) error {
+	if len(t.notices) < maxNotices {
+		t.notices = append(t.notices, statement.Notice{Place: n.Place, What: n.What, Fields: append([]statement.Field(nil), n.Fields...)})
+	}
+	return nil
+}
+
+// Begin starts a statement.
+func (t *teller) Begin(s *statement.Statement) error {
+	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
+	return nil
+}
+
+// Balance holds a balance until the statement ends.
+func (t *teller) Balance(b *statement.Balance) error {
+	if len(t.balances) >= maxBalances {
+		return statement.Refuse(b.Place, "the statement has more than %d balances", maxBalances)
+	}
+	t.balances = append(t.balances, *b)
+	return nil
+}
+
+// Entry names an entry, so that its details can name it.
+func (t *teller) Entry(e *statement.Entry) (err error) {
+	if t.entries.all == 0 {
+		t.said.begin(t.head())
+	}
+	t.entries.all++
+	t.e, t.details = e, ledger{}
+	t.base = content(t.s, e, later(t.s, t.intermediate()))
+	t.id = t.base
+	if !e.Unique {
+		n, err := t.said.next(e.Place, t.base)
+		if err != nil {
+			return err
+		}
+		t.id = digestOf("entry", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
+	}
+	return nil
+}
+
+// head is what a statement says before its first entry.
+func (t *teller) head() digest {
+	texts := []string{string(t.s.Kind), bank(t.s), t.s.Account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
+	for _, b := range t.balances {
+		texts = append(texts, b.Code, b.Subtype, b.Date, b.Amount, b.Currency)
+	}
+	return digestOf(texts...)
+}
+
+// intermediate is the balance that a later part of a statement opens with.
+func (t *teller) intermediate() string {
+	if len(t.balances) > 0 && t.balances[0].Subtype == openingPage {
+		return t.balances[0].Amount
+	}
+	return ""
+}
+
+// Detail writes one transaction of the entry.
+func (t *teller) Detail(d *statement.Detail) error {
+	t.details.add(d.Amount, d.Currency, d.Place)
+	r := &t.row
+	r.begin()
+	r.text("id", digestOf("detail", string(t.id[:]), strconv.FormatInt(t.details.all, 10)).String())
+	r.text("entry", t.id.String())
+	t.account(r, cmp.Or(d.Currency, t.e.Currency, t.s.Currency))
+	r.stated("day", t.dayOf(t.e))
+	r.stated("settled_day", d.Settled)
+	r.stated("amount", d.Amount)
+	r.stated("reference", d.Reference)
+	r.stated("transaction", d.Transaction)
+	r.stated("end_to_end", d.EndToEnd)
+	r.stated("instruction", d.Instruction)
+	r.stated("mandate", d.Mandate)
+	r.stated("party", d.Party)
+	r.stated("party_account", d.Peer)
+	r.stated("party_bank", d.Bank)
+	r.stated("text", d.Text)
+	r.stated("statement", t.label())
+	return t.finish(project.DetailStream, d.Place)
+}
+
+// EndEntry writes the entry.
+func (t *teller) EndEntry() error {
+	e := t.e
+	t.entries.take(t, e)
+	r := &t.row
+	r.begin()
+	r.text("id", t.id.String())
+	t.account(r, cmp.Or(e.Currency, t.s.Currency))
+	r.stated("day", t.dayOf(e))
+	r.stated("value_day", e.Value)
+	r.stated("amount", e.Amount)
+	r.text("status", cmp.Or(e.Status, "BOOK"))
+	r.flag("reversal", e.Reversal)
+	r.stated("reference", e.Reference)
+	r.stated("own_reference", e.Own)
+	r.stated("code", e.Code)
+	r.stated("party", e.Party)
+	r.stated("party_account", e.Peer)
+	r.stated("text", e.Text)
+	r.stated("operations", e.Operations)
+	r.count("details", t.details.all)
+	r.stated("statement", t.label())
+	return t.finish(project.EntryStream, e.Place)
+}
+
+// account writes what all rows of an account have.
+func (t *teller) account(r *row, currency string) {
+	r.stated("kind", string(t.s.Kind))
+	r.text("servicer", bank(t.s))
+	r.stated("account", t.s.Account)
+	r.text("currency", currency)
+}
+
+// finish writes where the row comes from, and hands it on.
+func (t *teller) finish(stream string, at statement.Place) error {
+	t.row.text("file", t.origin.file)
+	t.row.text("object", t.origin.object)
+	t.row.text("place", at.String())
+	t.row.end()
+	return t.to.write(stream, t.row)
+}
+
+// label is how people name the statement.
+func (t *teller) label() string { return cmp.Or(t.s.Reference, t.s.Number) }
+
+// dayOf is the day an entry counts for: that of its booking, else the statement's, as far as that is known by then.
+func (t *teller) dayOf(e *statement.Entry) string {
+	return cmp.Or(e.Booked, t.s.To, dateOf(t.s.Created), e.Value)
+}
+
+// dateOf is the date of a time, as it is written.
+func dateOf(created string) string {
+	if len(created) < len(time.DateOnly) {
+		return ""
+	}
+	return created[:len(time.DateOnly)]
+}

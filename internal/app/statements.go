@@ -1,0 +1,70 @@
+// Statements: what institutions send, taken in and judged.
+
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/aggregate"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+)
+
+// Import takes statement files into the built-in streams. Imports wait for each other.
+func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (aggregate.Result, error) {
+	if err := a.hasStatements(); err != nil {
+		return aggregate.Result{}, err
+	}
+	leave, err := a.imports.enter(ctx, "statements")
+	if err != nil {
+		return aggregate.Result{}, err
+	}
+	defer leave()
+	im := &aggregate.Importer{
+		Objects: a.Intake.Objects, Catalog: a.Intake.Catalog, Project: a.Project,
+		Scratch: a.Intake.Scratch, Take: a.takeRows, Now: a.Intake.Now,
+	}
+	return im.Import(ctx, files, o)
+}
+
+// takeRows seals rows of a built-in stream, and wakes the pipelines that fold it.
+func (a *App) takeRows(ctx context.Context, stream string, files []string, name func(path string) string) (event.Result, error) {
+	s := a.Project.Stream(stream)
+	o := event.Options{KeyColumns: a.keyColumns(stream), Name: name}
+	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	if err == nil && r.Batch > 0 {
+		a.sealed(r)
+	}
+	return r, err
+}
+
+// Completeness judges what the statements of every account prove.
+func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(aggregate.Account) error) error {
+	if err := a.hasStatements(); err != nil {
+		return err
+	}
+	c := &aggregate.Completeness{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
+	return c.Judge(ctx, q, each)
+}
+
+// hasStatements refuses a project in which a declared stream has the name of a built-in one.
+func (a *App) hasStatements() error {
+	s := a.Project.Shadowing()
+	if s == nil {
+		return nil
+	}
+	return failure.Wrap(failure.Data, fmt.Errorf("%s:%d: stream %s has the name of a built-in stream, so that statements have no place: rename it", s.File, s.Line, s.Name))
+}
+
+// importInbox imports files of the inbox. Files that were refused are an error, so that each is set aside with its reason.
+func (a *App) importInbox(ctx context.Context, files []string) error {
+	r, err := a.Import(ctx, files, aggregate.Options{})
+	if err != nil {
+		return err
+	}
+	return r.Err()
+}
+
+// importsHere reports whether the inbox takes statement files.
+func (a *App) importsHere() bool { return a.Project.Shadowing() == nil }
