@@ -95,9 +95,9 @@ func (c *cli) completePipeline(_ *cobra.Command, args []string, _ string) ([]str
 }
 
 func streamNames(p *project.Project) []string {
-	names := make([]string, len(p.Streams))
-	for i, s := range p.Streams {
-		names[i] = s.Name
+	var names []string
+	for _, s := range p.AllStreams() {
+		names = append(names, s.Name)
 	}
 	return names
 }

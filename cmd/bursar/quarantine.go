@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -72,6 +73,7 @@ type rejectedRow struct {
 	Batch  uint64 `json:"batch"`
 	File   string `json:"file"`
 	Row    int64  `json:"row"`
+	Place  string `json:"place,omitempty"` // of a statement's row: line:column in the file
 	Column string `json:"column"`
 	Reason string `json:"reason"`
 	Raw    string `json:"raw"`
@@ -83,13 +85,37 @@ type rejectedRow struct {
 func eachRejected(ctx context.Context, a *app.App, streams []string, each func(rejectedRow) error) error {
 	for _, name := range streams {
 		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
-			return each(rejectedRow{name, r.Batch, r.File, r.Row, r.Column, r.Reason, r.Raw, r.Bytes, r.Object})
+			row := rejectedRow{Stream: name, Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
+			if s := a.Project.Stream(name); s != nil && s.Builtin {
+				row.locate()
+			}
+			return each(row)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// locate finds where in its file a statement's row was read: the row itself is one that import made.
+func (r *rejectedRow) locate() {
+	var from struct{ Place string }
+	var line, column int64
+	if err := json.Unmarshal([]byte(r.Raw), &from); err != nil {
+		return
+	}
+	if _, err := fmt.Sscanf(from.Place, "%d:%d", &line, &column); err == nil {
+		r.Row, r.Place = line, from.Place
+	}
+}
+
+// where is the row as the table shows it.
+func (r *rejectedRow) where() string {
+	if r.Place != "" {
+		return r.Place
+	}
+	return count(r.Row)
 }
 
 // retryAll takes up again what is in the quarantines of the streams; one without any is left out.
@@ -125,7 +151,7 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	g, total := newGrid("stream", "batch", "file", "row", "column", "reason"), 0
 	err := eachRejected(ctx, a, streams, func(r rejectedRow) error {
 		if total++; total <= limit {
-			g.add(r.Stream, count(r.Batch), c.nearName(r.File), count(r.Row), r.Column, r.Reason)
+			g.add(r.Stream, count(r.Batch), c.nearName(r.File), r.where(), r.Column, r.Reason)
 		}
 		return nil
 	})

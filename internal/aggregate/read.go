@@ -72,7 +72,11 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		return p, nil
 	}
 	r.spools++
-	rows, err := newSpool(r.dir, r.spools, p.File)
+	named, err := filepath.Abs(p.File)
+	if err != nil {
+		return p, fmt.Errorf("name file %s: %w", p.File, err)
+	}
+	rows, err := newSpool(r.dir, r.spools, named)
 	if err != nil {
 		return p, err
 	}

@@ -36,7 +36,11 @@ func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 	if live := a.lives.of(stream); live != nil {
 		return live.Retry(ctx, o)
 	}
-	return a.take(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
+	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
+	if err == nil && r.Batch > 0 {
+		a.sealed(r)
+	}
+	return r, err
 }
 
 // take has the stream for itself while intake works.

@@ -32,7 +32,7 @@ func (p *Pipeline) check(src *source, project *Project) {
 // checkFrom reports streams that are not there; ok is true when all are and have columns.
 func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
 	var names []string
-	for _, other := range slices.Concat(project.Streams, project.builtin) {
+	for _, other := range project.AllStreams() {
 		names = append(names, other.Name)
 	}
 	ok = len(p.From) > 0

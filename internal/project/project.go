@@ -38,9 +38,12 @@ type Error struct {
 // Error writes the fault on one line, as compilers do.
 func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
+// AllStreams are the declared streams, then the built-in ones.
+func (p *Project) AllStreams() []*Stream { return slices.Concat(p.Streams, p.builtin) }
+
 // Stream finds a declared or built-in stream by name, or nil.
 func (p *Project) Stream(name string) *Stream {
-	for _, s := range slices.Concat(p.Streams, p.builtin) {
+	for _, s := range p.AllStreams() {
 		if s.Name == name {
 			return s
 		}
