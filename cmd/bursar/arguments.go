@@ -96,7 +96,7 @@ func (c *cli) completePipeline(_ *cobra.Command, args []string, _ string) ([]str
 
 func streamNames(p *project.Project) []string {
 	var names []string
-	for _, s := range p.AllStreams() {
+	for _, s := range p.Streams {
 		names = append(names, s.Name)
 	}
 	return names

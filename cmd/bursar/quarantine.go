@@ -62,7 +62,9 @@ func streamsOf(a *app.App, names []string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return streamNames(a.Project), nil
+		for _, s := range a.Project.AllStreams() {
+			names = append(names, s.Name)
+		}
 	}
 	return names, nil
 }
