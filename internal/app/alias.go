@@ -37,6 +37,8 @@ type (
 	Imported = aggregate.Result
 	// CompletenessQuery says what is asked of the accounts' record.
 	CompletenessQuery = aggregate.Query
+	// Interval is what is known of an account from one day to another.
+	Interval = aggregate.Interval
 	// Account is the record of one account.
 	Account = aggregate.Account
 	// NotFoundError is what asking for an unknown name or key returns.
