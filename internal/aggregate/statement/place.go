@@ -16,7 +16,10 @@ const (
 )
 
 // Place is where something starts in a file: its line and the byte within the line, both from 1.
-type Place struct{ Line, Column int64 }
+type Place struct {
+	Line   int64 `json:"line"`
+	Column int64 `json:"column"`
+}
 
 // String is "line:column", as compilers write it.
 func (p Place) String() string {

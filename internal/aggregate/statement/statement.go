@@ -110,13 +110,16 @@ type Detail struct {
 // Notice is what a file says that is no statement of a bank account: a sign-on status, a list of accounts, an
 // investment position. It is reported, and makes no event.
 type Notice struct {
-	Place  Place
-	What   string // such as "status", "account", "position", "security", "investment"
-	Fields []Field
+	Place  Place   `json:"place"`
+	What   string  `json:"what"` // such as "status", "account", "position", "security", "investment"
+	Fields []Field `json:"fields,omitempty"`
 }
 
 // Field is one stated value of a notice.
-type Field struct{ Name, Value string }
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Handler takes what a file states, in the file's order: Begin (Balance | Entry Detail* EndEntry)* End for each statement,
 // Notice anywhere. What a pointer leads to may change until its end is told and is not to be kept after it; the reader may
