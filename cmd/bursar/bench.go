@@ -25,15 +25,17 @@ says something: machines drift.`,
   bursar bench reconcile --state 10000000 --json
   bursar bench intake
   bursar bench freshness
-  bursar bench get`,
+  bursar bench get
+  bursar bench statements --data ../shared/data`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("no benchmark %q: there are reconcile, intake, freshness and get", args[0])
+				return usagef("no benchmark %q: there are reconcile, intake, freshness, get and statements", args[0])
 			}
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchPartCommand())
+	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchStatementsCommand(),
+		c.benchPartCommand())
 	return cmd
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -50,7 +51,7 @@ func TestBenchUsage(t *testing.T) {
 		t.Errorf("help says %s", help.out)
 	}
 	must(t, 2, "bench", "reconcile", "--events", "0")
-	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there are reconcile, intake, freshness and get") {
+	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there are reconcile, intake, freshness, get and statements") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}
 }
@@ -70,4 +71,64 @@ func TestBenchIntake(t *testing.T) {
 		t.Errorf("bench leaves %v (%v)", left, err)
 	}
 	must(t, 2, "bench", "intake", "--request", "0")
+}
+
+// recordedStatements is a folder with a small file of each format, as the recorded ones lie, and one that is cut.
+func recordedStatements(t *testing.T) string {
+	t.Helper()
+	camt := `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>` +
+		`<Ntry><Amt Ccy="EUR">5.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2024-01-02</Dt></BookgDt></Ntry></Stmt></BkToCstmrStmt></Document>`
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"settlement/a.xml":              camt,
+		"two_sided/camt_054/b.xml":      strings.ReplaceAll(strings.ReplaceAll(camt, "BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn"), "Stmt>", "Ntfctn>"),
+		"statements/mt940/x/c.sta":      ":20:1\r\n:25:12345\r\n:28C:1\r\n:60F:C240101EUR0,\r\n:61:240102C5,NTRF1\r\n:62F:C240102EUR5,\r\n-\r\n",
+		"statements/mt940/x/LICENSE":    "no statement",
+		"statements/ofx/d.ofx":          "OFXHEADER:100\n\n<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>EUR<BANKACCTFROM><BANKID>1<ACCTID>2</BANKACCTFROM></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>",
+		"statements/ofx/wrong/cut.ofx":  "OFXHEADER:100\n\n<OFX><BANKMSGSRSV1><STMTTRNRS>",
+		"statements/ofx/wrong/read.txt": "not measured",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestBenchStatements(t *testing.T) {
+	dir := recordedStatements(t)
+	t.Setenv(dataVariable, dir)
+	v := value(t, must(t, 0, "bench", "statements", "--rounds", "1", "--each", "0", "--rows", "30", "--json"))
+	wantFields(t, v, "ratio", "mb_per_second")
+	formats, ok := v["formats"].([]any)
+	if !ok || len(formats) != 5 {
+		t.Fatalf("bench says %v", v)
+	}
+	for i, want := range []struct {
+		format               string
+		files, refused, rows float64
+	}{{"camt.053", 1, 0, 2}, {"camt", 2, 0, 4}, {"mt940", 1, 0, 4}, {"ofx", 1, 1, 1}, {"csv", 1, 0, 33}} {
+		got, _ := formats[i].(map[string]any)
+		wantFields(t, got, "ratio", "reading_ratio", "mb_per_second", "reading_mb_per_second", "peer", "peer_mb_per_second", "bytes", "from", "rounds")
+		if got["format"] != want.format || got["files"] != want.files || got["refused"] != want.refused || got["rows"] != want.rows {
+			t.Errorf("format %d is %v, want %+v", i, got, want)
+		}
+	}
+	told := must(t, 0, "bench", "statements", "--data", dir, "--rounds", "1", "--each", "0", "--rows", "30")
+	if !strings.Contains(told.out, "what encoding/xml merely tokenises") || !strings.Contains(told.out, "ofx: 1 file left out") {
+		t.Errorf("bench tells %q", told.out)
+	}
+	t.Setenv(dataVariable, "")
+	if got := must(t, 2, "bench", "statements"); !strings.Contains(got.err, "--data DIR, or set BURSAR_DATA") {
+		t.Errorf("without recorded files: %s", got.err)
+	}
+	must(t, 2, "bench", "statements", "--data", filepath.Join(dir, "nowhere"))
+	must(t, 2, "bench", "statements", "--data", dir, "--rounds", "0")
+	if got := must(t, 1, "bench", "statements", "--data", filepath.Join(dir, "settlement")); !strings.Contains(got.err, "find recorded statements") {
+		t.Errorf("a folder of other files: %s", got.err)
+	}
 }

@@ -57,7 +57,7 @@ func (t *teller) balanceRow(i int, b bounds, day, position string, carried bool)
 	balance := &t.balances[i]
 	r := &t.row
 	r.begin()
-	r.text("id", t.balanceID(i, b, day, carried).String())
+	r.digest("id", t.balanceID(i, b, day, carried))
 	t.account(r, cmp.Or(balance.Currency, t.s.Currency))
 	r.stated("day", day)
 	r.stated("stated_day", balance.Date)
@@ -115,7 +115,7 @@ func (t *teller) writeStatement(b bounds) error {
 	}
 	r.count("entries", l.counted)
 	r.text("amount", l.sum.String())
-	r.text("entries_digest", l.said.String())
+	r.digest("entries_digest", l.said)
 	r.count("pending", l.pending)
 	r.count("details", l.details)
 	r.count("operations", l.operations)
@@ -125,7 +125,7 @@ func (t *teller) writeStatement(b bounds) error {
 	if !balanced {
 		name = message(s)
 	}
-	r.text("id", digestOf("statement", string(*r), name).String())
+	r.digest("id", digestOf("statement", string(*r), name))
 	r.text("format", s.Format)
 	r.stated("reference", s.Reference)
 	r.stated("created", s.Created)

@@ -1,4 +1,4 @@
-// Days and differences in text.
+// Days, and differences in text.
 
 package aggregate
 
@@ -7,7 +7,33 @@ import (
 	"time"
 
 	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
 )
+
+// longestPause is how many days without a statement a calendar may have in a row.
+const longestPause = 14
+
+// eve is the last day before, of which there was a statement to be.
+type eve func(s *statement.Statement, day time.Time) time.Time
+
+// evesOf tells it by the calendar of the account's institution; it is the day before if none is declared.
+func evesOf(p *project.Project) eve {
+	return func(s *statement.Statement, day time.Time) time.Time {
+		before := day.AddDate(0, 0, -1)
+		i := p.InstitutionOf(s.Servicer, s.Account)
+		if i == nil || i.Statements.Kind == project.NoCalendar {
+			return before
+		}
+		calendar := i.Statements
+		calendar.Since = time.Time{} // it bounds what is missing, not which days there are
+		for n := range longestPause {
+			if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
+				return earlier
+			}
+		}
+		return before
+	}
+}
 
 // dayOf reads a day as streams hold it: it has passed intake.
 func dayOf(day string) time.Time {

@@ -50,13 +50,22 @@ func bank(s *statement.Statement) string {
 // later is the part of a statement in several parts, from its second on. Equal entries on different parts are different
 // ones, even where the parts come in files of their own.
 func later(s *statement.Statement, intermediate string) string {
-	switch n, err := strconv.Atoi(s.Page); {
-	case err == nil && n > 1:
+	switch {
+	case isLater(s.Page):
 		return s.Number + "/" + s.Page
 	case intermediate != "":
 		return s.Number + "/" + s.Page + "/" + intermediate
 	}
 	return ""
+}
+
+// isLater tells the number of a second or later page.
+func isLater(page string) bool {
+	if page == "" {
+		return false // an error of Atoi is costly, and there is one a statement's entry
+	}
+	n, err := strconv.Atoi(page)
+	return err == nil && n > 1
 }
 
 // message names a statement by what the bank calls it. It is the last resort: a bank may send the same again under a new name.

@@ -74,17 +74,19 @@ func (l *ledger) add(amount, currency string, at statement.Place) {
 		l.blame(at, "amounts in %s and in %s are not one sum", l.currency, currency)
 		return
 	}
-	if !l.sum.Add(amount) {
+	var one statement.Sum
+	if !one.Add(amount) {
 		l.blame(at, "amount %q cannot be added up", amount)
 		return
 	}
+	l.sum.Plus(&one)
 	if amount[0] == '-' {
 		l.debits++
-		l.debit.Add(amount)
+		l.debit.Plus(&one)
 		return
 	}
 	l.credits++
-	l.credit.Add(amount)
+	l.credit.Plus(&one)
 }
 
 // isPending tells entries that are announced, not booked: they do not move the booked balance.
@@ -101,18 +103,25 @@ func (l *ledger) take(t *teller, e *statement.Entry) {
 		return
 	}
 	l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
-	day := t.dayOf(e)
-	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		l.blame(e.Place, "the entry's day %q is none", day)
-	} else {
-		l.first, l.last = min(cmp.Or(l.first, day), day), max(l.last, day)
-	}
+	l.on(t.dayOf(e), e.Place)
 	if n, err := strconv.ParseInt(e.Operations, 10, 64); err == nil && n >= 0 && n < 1<<40 {
 		l.operations += n
 	}
 	if difference := t.details.against(e); difference != "" {
 		l.blame(e.Place, "%s", difference)
 	}
+}
+
+// on takes in the day of an entry.
+func (l *ledger) on(day string, at statement.Place) {
+	if day == l.last && day != "" {
+		return // most entries of a statement are of one day
+	}
+	if _, err := time.Parse(time.DateOnly, day); err != nil {
+		l.blame(at, "the entry's day %q is none", day)
+		return
+	}
+	l.first, l.last = min(cmp.Or(l.first, day), day), max(l.last, day)
 }
 
 // against compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency.

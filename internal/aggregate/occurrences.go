@@ -23,12 +23,12 @@ type tally struct {
 }
 
 func newOccurrences() *occurrences {
-	return &occurrences{heads: map[digest]int32{}, seen: map[digest][]tally{}}
+	return &occurrences{heads: map[digest]int32{}, seen: map[digest][]tally{}, own: map[digest]uint32{}}
 }
 
 // begin counts for a statement that begins so.
 func (o *occurrences) begin(head digest) {
-	o.own = map[digest]uint32{}
+	clear(o.own)
 	n, again := o.heads[head]
 	if !again {
 		n = int32(len(o.heads))

@@ -9,9 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
-	"bursar/internal/aggregate/statement"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -80,7 +78,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 	if err != nil {
 		return p, err
 	}
-	t := newTeller(origin{file: name, object: f.Object}, rows, r.eve)
+	t := newTeller(origin{file: name, object: f.Object}, rows, evesOf(r.Project))
 	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t)
 	err = errors.Join(err, rows.close())
 	p.Format, p.Notices, p.Faults = t.format, t.notices, t.faults
@@ -95,27 +93,6 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
 	f.spools = append(f.spools, rows)
 	return p, nil
-}
-
-// longestPause is how many days without a statement a calendar may have in a row.
-const longestPause = 14
-
-// eve is the last day before, of which the account's institution sends statements by its calendar; the day before if it
-// declares none.
-func (r *reading) eve(s *statement.Statement, day time.Time) time.Time {
-	before := day.AddDate(0, 0, -1)
-	i := r.Project.InstitutionOf(s.Servicer, s.Account)
-	if i == nil || i.Statements.Kind == project.NoCalendar {
-		return before
-	}
-	calendar := i.Statements
-	calendar.Since = time.Time{} // it bounds what is missing, not which days there are
-	for n := range longestPause {
-		if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
-			return earlier
-		}
-	}
-	return before
 }
 
 // counted tells of the bytes that are read.

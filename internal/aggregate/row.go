@@ -3,8 +3,10 @@
 package aggregate
 
 import (
+	"encoding/hex"
 	"strconv"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/column"
 )
 
@@ -13,17 +15,28 @@ type row []byte
 
 func (r *row) begin() { *r = append((*r)[:0], '{') }
 
-func (r *row) name(name string) {
-	if len(*r) > 1 {
+// next parts a column from the one before it.
+func (r *row) next() {
+	if n := len(*r); n > 0 && (*r)[n-1] != '{' {
 		*r = append(*r, ',')
 	}
+}
+
+// columns takes over what is written already.
+func (r *row) columns(written row) {
+	r.next()
+	*r = append(*r, written...)
+}
+
+func (r *row) name(name string) {
+	r.next()
 	*r = append(append(append(*r, '"'), name...), '"', ':')
 }
 
 // text writes a required text, empty or not.
 func (r *row) text(name, value string) {
 	r.name(name)
-	*r = append(*r, column.QuoteJSON(value)...)
+	*r = column.AppendJSON(*r, value)
 }
 
 // stated writes what is there; a missing value of a required column is intake's to reject.
@@ -31,6 +44,18 @@ func (r *row) stated(name, value string) {
 	if value != "" {
 		r.text(name, value)
 	}
+}
+
+// digest writes an id.
+func (r *row) digest(name string, d digest) {
+	r.name(name)
+	*r = append(hex.AppendEncode(append(*r, '"'), d[:]), '"')
+}
+
+// place writes where something stands in its file.
+func (r *row) place(name string, at statement.Place) {
+	r.name(name)
+	*r = append(at.Append(append(*r, '"')), '"')
 }
 
 func (r *row) count(name string, n int64) {

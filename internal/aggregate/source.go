@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/failure"
@@ -106,9 +107,17 @@ func hidden(name string) bool {
 	return strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(name, "__MACOSX/")
 }
 
+// heads are used again, as banks send many small files.
+var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBytes) }}
+
 // readPart peeks what the format is told by. An error of reading comes again when the rest is read.
 func readPart(name string, in io.Reader, read func(string, []byte, io.Reader) error) error {
-	buffered := bufio.NewReaderSize(in, headBytes)
+	buffered := heads.Get().(*bufio.Reader) //nolint:errcheck // there is nothing else in it
+	buffered.Reset(in)
+	defer func() {
+		buffered.Reset(nil)
+		heads.Put(buffered)
+	}()
 	head, _ := buffered.Peek(headBytes)
 	return read(name, head, buffered)
 }

@@ -27,9 +27,8 @@ const maxBalances = 100_000
 
 // teller is the statement.Handler of one file.
 type teller struct {
-	origin  origin
 	to      sink
-	eve     func(s *statement.Statement, day time.Time) time.Time // the last day before, of which there was a statement to be
+	eve     eve
 	said    *occurrences
 	notices []statement.Notice
 	format  string   // of its statements
@@ -44,11 +43,16 @@ type teller struct {
 	base    digest // what it says
 	details ledger // of the entry
 
-	row row
+	row  row
+	of   row // the columns that all rows of the statement begin with
+	from row // the columns that all rows of the file end with
 }
 
-func newTeller(o origin, to sink, eve func(*statement.Statement, time.Time) time.Time) *teller {
-	return &teller{origin: o, to: to, eve: eve, said: newOccurrences()}
+func newTeller(o origin, to sink, before eve) *teller {
+	t := &teller{to: to, eve: before, said: newOccurrences(), row: make(row, 0, 1<<10)}
+	t.from.text("file", o.file)
+	t.from.text("object", o.object)
+	return t
 }
 
 // maxNotices is how many notices of a file are reported.
@@ -65,6 +69,10 @@ func (t *teller) Notice(n *statement.Notice) error {
 // Begin starts a statement.
 func (t *teller) Begin(s *statement.Statement) error {
 	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
+	t.of = t.of[:0]
+	t.of.stated("kind", string(s.Kind))
+	t.of.text("servicer", bank(s))
+	t.of.stated("account", s.Account)
 	return nil
 }
 
@@ -118,8 +126,8 @@ func (t *teller) Detail(d *statement.Detail) error {
 	t.details.add(d.Amount, d.Currency, d.Place)
 	r := &t.row
 	r.begin()
-	r.text("id", digestOf("detail", string(t.id[:]), strconv.FormatInt(t.details.all, 10)).String())
-	r.text("entry", t.id.String())
+	r.digest("id", digestOf("detail", string(t.id[:]), strconv.FormatInt(t.details.all, 10)))
+	r.digest("entry", t.id)
 	t.account(r, cmp.Or(d.Currency, t.e.Currency, t.s.Currency))
 	r.stated("day", t.dayOf(t.e))
 	r.stated("settled_day", d.Settled)
@@ -143,7 +151,7 @@ func (t *teller) EndEntry() error {
 	t.entries.take(t, e)
 	r := &t.row
 	r.begin()
-	r.text("id", t.id.String())
+	r.digest("id", t.id)
 	t.account(r, cmp.Or(e.Currency, t.s.Currency))
 	r.stated("day", t.dayOf(e))
 	r.stated("value_day", e.Value)
@@ -164,17 +172,14 @@ func (t *teller) EndEntry() error {
 
 // account writes what all rows of an account have.
 func (t *teller) account(r *row, currency string) {
-	r.stated("kind", string(t.s.Kind))
-	r.text("servicer", bank(t.s))
-	r.stated("account", t.s.Account)
+	r.columns(t.of)
 	r.text("currency", currency)
 }
 
 // finish writes where the row comes from, and hands it on.
 func (t *teller) finish(stream string, at statement.Place) error {
-	t.row.text("file", t.origin.file)
-	t.row.text("object", t.origin.object)
-	t.row.text("place", at.String())
+	t.row.columns(t.from)
+	t.row.place("place", at)
 	t.row.end()
 	return t.to.write(stream, t.row)
 }

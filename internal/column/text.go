@@ -118,10 +118,10 @@ func AppendDecimal(dst []byte, unscaled decimal128.Num, scale int) []byte {
 }
 
 // appendString writes a JSON string. Most need no escaping; the rest is encoding/json's, without its HTML escapes.
-func appendString(dst, s []byte) []byte {
+func appendString[T string | []byte](dst []byte, s T) []byte {
 	plain := true
-	for _, c := range s {
-		if c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
 			plain = false
 			break
 		}
@@ -134,11 +134,11 @@ func appendString(dst, s []byte) []byte {
 	return appendEscaped(dst, s)
 }
 
-func appendEscaped(dst, s []byte) []byte {
+func appendEscaped[T string | []byte](dst []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
-	for _, c := range s {
-		switch {
+	for i := range len(s) {
+		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			dst = append(dst, '\\', c)
 		case c == '\n':
@@ -157,4 +157,7 @@ func appendEscaped(dst, s []byte) []byte {
 }
 
 // QuoteJSON writes a text as a JSON string, exactly as artifacts are printed.
-func QuoteJSON(s string) json.RawMessage { return appendString(nil, []byte(s)) }
+func QuoteJSON(s string) json.RawMessage { return AppendJSON(nil, s) }
+
+// AppendJSON appends what QuoteJSON writes.
+func AppendJSON(dst []byte, s string) []byte { return appendString(dst, s) }

@@ -15,17 +15,6 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// nobody is a handler that does nothing.
-type nobody struct{}
-
-func (nobody) Begin(*statement.Statement) error { return nil }
-func (nobody) Balance(*statement.Balance) error { return nil }
-func (nobody) Entry(*statement.Entry) error     { return nil }
-func (nobody) Detail(*statement.Detail) error   { return nil }
-func (nobody) EndEntry() error                  { return nil }
-func (nobody) End() error                       { return nil }
-func (nobody) Notice(*statement.Notice) error   { return nil }
-
 // recorded are the recorded files, and how many bytes they have.
 func recorded(t testing.TB) (files [][]byte, size int64) {
 	t.Helper()
@@ -51,7 +40,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, text := range files {
-			if err := camt.Read(bytes.NewReader(text), nobody{}); err != nil {
+			if err := camt.Read(bytes.NewReader(text), statement.Nobody{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -91,7 +80,7 @@ func BenchmarkRatio(b *testing.B) {
 	for b.Loop() {
 		for _, text := range files {
 			start := time.Now()
-			err := camt.Read(bytes.NewReader(text), nobody{})
+			err := camt.Read(bytes.NewReader(text), statement.Nobody{})
 			middle := time.Now()
 			err = errors.Join(err, tokenise(bytes.NewReader(text)))
 			reading, tokenising = reading+middle.Sub(start), tokenising+time.Since(middle)

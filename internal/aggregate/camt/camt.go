@@ -20,7 +20,9 @@ import (
 // Read tells a handler what a message states. An error of the file is a *statement.Error; one of r or h is returned as it is,
 // or wrapped. Columns count bytes of UTF-8, whatever the file's own encoding.
 func Read(r io.Reader, h statement.Handler) error {
-	w := newWalk(r)
+	buffer := buffers.Get().(*[window]byte) //nolint:errcheck // there is nothing else in it
+	defer buffers.Put(buffer)
+	w := newWalk(&source{reader: r, buffer: buffer[:]})
 	m := &message{handler: h, walk: w}
 	w.message = m
 	return w.run()

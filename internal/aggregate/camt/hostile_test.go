@@ -151,7 +151,7 @@ func TestEndlessFiles(t *testing.T) {
 		before, _, _ = strings.Cut(before, "</TxDtls>")
 		var start, end runtime.MemStats
 		runtime.ReadMemStats(&start)
-		err := camt.Read(io.MultiReader(strings.NewReader(before), io.LimitReader(&again{text: c.endless}, size)), nobody{})
+		err := camt.Read(io.MultiReader(strings.NewReader(before), io.LimitReader(&again{text: c.endless}, size)), statement.Nobody{})
 		runtime.ReadMemStats(&end)
 		if err == nil || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%q for ever: %v, want %s", c.endless, err, c.reason)

@@ -10,7 +10,7 @@ import (
 // Recognise tells whether a file that starts with head looks like a CAMT message: XML that declares the namespace of one,
 // has one of their elements, or is an envelope whose header names one. A few kilobytes are enough; the head may end anywhere.
 func Recognise(head []byte) bool {
-	w := newWalk(bytes.NewReader(head))
+	w := newWalk(&source{reader: bytes.NewReader(nil), buffer: head, end: len(head)})
 	header := false
 	for {
 		w.source.renew()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
@@ -35,8 +36,14 @@ type source struct {
 	left   int // the token's budget beyond the buffer's end
 }
 
+// window is how much of a file is read at a time.
+const window = 32 << 10
+
+// buffers are used again, as banks send many small files.
+var buffers = sync.Pool{New: func() any { return new([window]byte) }}
+
 func newSource(r io.Reader) *source {
-	return &source{reader: r, buffer: make([]byte, 32<<10)}
+	return &source{reader: r, buffer: make([]byte, window)}
 }
 
 // renew starts a new token.

@@ -60,37 +60,11 @@ func isDay(text string) bool {
 	return true
 }
 
-// number is an account's IBAN without spaces, else the bank's own number as it is written. Banks put IBANs where their own numbers
+// number is what is stated as an IBAN, right or wrong, else the bank's own number. Banks put IBANs where their own numbers
 // belong, too.
 func (i *identification) number() (number string, iban bool) {
 	if i.iban != "" {
-		return strings.Join(strings.Fields(i.iban), ""), true
+		return statement.WithoutBlanks(i.iban), true
 	}
-	if compact := strings.Join(strings.Fields(i.other), ""); isIBAN(compact) {
-		return compact, true
-	}
-	return i.other, false
-}
-
-// isIBAN checks an IBAN's form and its check digits (ISO 13616): the rest of dividing it by 97 is 1, with its first four
-// characters put last and letters counted from 10.
-func isIBAN(text string) bool {
-	const shortest, longest = 15, 34
-	if len(text) < shortest || len(text) > longest {
-		return false
-	}
-	rest := 0
-	for i := range len(text) {
-		c := text[(i+4)%len(text)]
-		switch {
-		case c >= '0' && c <= '9':
-			rest = (rest*10 + int(c-'0')) % 97
-		case c >= 'A' && c <= 'Z':
-			rest = (rest*100 + int(c-'A') + 10) % 97
-		default:
-			return false
-		}
-	}
-	letters := text[0] >= 'A' && text[1] >= 'A'
-	return letters && text[2] <= '9' && text[3] <= '9' && rest == 1
+	return statement.AccountNumber(i.other)
 }

@@ -32,7 +32,7 @@ type walk struct {
 	decoder  *xml.Decoder
 	place    statement.Place // of the token at hand
 
-	open    [statement.MaxDepth]element
+	open    []element // depth of them
 	depth   int
 	root    string // the root's name; empty before it
 	within  int    // the depth of the message that is being read; 0 is none
@@ -40,8 +40,8 @@ type walk struct {
 	message *message
 }
 
-func newWalk(r io.Reader) *walk {
-	w := &walk{file: newSource(r)}
+func newWalk(file *source) *walk {
+	w := &walk{file: file, open: make([]element, 0, 16)}
 	w.source, w.certain = text(w.file)
 	w.decoder = xml.NewDecoder(w.source)
 	w.decoder.CharsetReader = w.charset
@@ -100,18 +100,18 @@ func (w *walk) start(t *xml.StartElement) error {
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
 		return w.refuse("an element's name is longer than %d bytes", maxName)
 	}
-	opened := element{name: t.Name, place: w.place}
+	w.open = append(w.open[:w.depth], element{name: t.Name, place: w.place})
+	opened := &w.open[w.depth]
 	w.text = w.text[:0]
 	w.depth++
 	if w.within == 0 {
-		w.outside(t, &opened)
+		w.outside(t, opened)
 	} else if around := w.open[w.depth-2].node; around != nil {
 		if around.value() {
 			return w.refuse("<%s> is within <%s>, which is a value", short(t.Name.Local), around.name)
 		}
 		opened.node = around.children[t.Name.Local]
 	}
-	w.open[w.depth-1] = opened
 	if opened.node == nil {
 		return nil
 	}

@@ -7,17 +7,6 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// silent takes everything and keeps nothing.
-type silent struct{}
-
-func (silent) Begin(*statement.Statement) error { return nil }
-func (silent) Balance(*statement.Balance) error { return nil }
-func (silent) Entry(*statement.Entry) error     { return nil }
-func (silent) Detail(*statement.Detail) error   { return nil }
-func (silent) EndEntry() error                  { return nil }
-func (silent) End() error                       { return nil }
-func (silent) Notice(*statement.Notice) error   { return nil }
-
 func BenchmarkRead(b *testing.B) {
 	r := newReader(b, "date: \"%d.%m.%Y\"\ndecimal: \",\"\ngroup: \".\"\naccount: {column: Konto}\ncurrency: {column: Cur}\n"+
 		"columns: {booked: D, value: V, amount: A, reference: R, party: P, peer: G, text: [T, U], balance: B}")
@@ -29,7 +18,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := r.Read(bytes.NewReader(text.Bytes()), silent{}); err != nil {
+		if err := r.Read(bytes.NewReader(text.Bytes()), statement.Nobody{}); err != nil {
 			b.Fatal(err)
 		}
 	}

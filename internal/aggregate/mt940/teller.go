@@ -102,10 +102,11 @@ func (t *teller) start(at statement.Place, again bool) error {
 	return nil
 }
 
-// account reads :25:, and :25P: with a BIC in its second line.
+// account reads :25:, and :25P: with a BIC in its second line. A currency behind the number is the bank's way to tell accounts
+// of one number apart, and stays.
 func (t *teller) account(f *field) {
 	t.seen.account = true
-	t.s.Account, t.s.IBAN = accountNumber(f.lines[0].text)
+	t.s.Account, t.s.IBAN = statement.AccountNumber(f.lines[0].text)
 	if len(f.lines) > 1 && f.tag == "25P" {
 		t.s.Servicer = strings.TrimSpace(f.lines[1].text)
 		f.lines = append(f.lines[:1], f.lines[2:]...)

@@ -3,7 +3,6 @@
 package ofx
 
 import (
-	"regexp"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -15,7 +14,7 @@ func (p *reader) accountFrom() error {
 		return p.account(0)
 	}
 	r, s := &p.rec, &p.in.Statement
-	number, iban := asIBAN(r.get("ACCTID"))
+	number, iban := statement.AccountNumber(r.get("ACCTID"))
 	servicer := r.get("BANKID")
 	if branch := r.get("BRANCHID"); branch != "" {
 		servicer += "/" + branch
@@ -56,25 +55,3 @@ func accountFields(r *record, holder int) []statement.Field {
 		field("key", r.below(holder, "ACCTKEY")), field("broker", r.below(holder, "BROKERID")),
 	}
 }
-
-// asIBAN is an IBAN without its spaces where the text is one (ISO 13616), or the text.
-func asIBAN(text string) (number string, iban bool) {
-	compact := strings.ToUpper(strings.ReplaceAll(text, " ", ""))
-	if !country.MatchString(compact) {
-		return text, false
-	}
-	rest := 0
-	for _, c := range []byte(compact[4:] + compact[:4]) {
-		if c >= 'A' {
-			rest = (rest*100 + int(c-'A') + 10) % 97
-		} else {
-			rest = (rest*10 + int(c-'0')) % 97
-		}
-	}
-	if rest != 1 {
-		return text, false
-	}
-	return compact, true
-}
-
-var country = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)

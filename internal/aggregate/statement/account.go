@@ -2,19 +2,30 @@
 
 package statement
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
-// AccountNumber is an account's number as statements name it: a valid IBAN without the blanks that people group it with, any
-// other number as it is written.
+// AccountNumber is an account's number as statements name it: a valid IBAN in capitals and without the blanks that people group
+// it with, any other number as it is written, but for blanks around it.
 func AccountNumber(text string) (number string, iban bool) {
-	if compact := strings.Join(strings.Fields(text), ""); isIBAN(compact) {
-		return compact, true
+	if compact := WithoutBlanks(text); isIBAN(compact) {
+		return strings.ToUpper(compact), true
 	}
-	return text, false
+	return strings.TrimSpace(text), false
 }
 
-// isIBAN checks form and check digits as ISO 13616 has them: with the first four characters put last and letters counted
-// from 10, the rest of dividing by 97 is 1.
+// WithoutBlanks takes all blanks out.
+func WithoutBlanks(text string) string {
+	if strings.IndexFunc(text, unicode.IsSpace) < 0 {
+		return text
+	}
+	return strings.Join(strings.Fields(text), "")
+}
+
+// isIBAN checks form and check digits as ISO 13616 has them, but for capitals: with the first four characters put last and
+// letters counted from 10, the rest of dividing by 97 is 1.
 func isIBAN(text string) bool {
 	const shortest, longest = 15, 34
 	if len(text) < shortest || len(text) > longest || text[0] < 'A' || text[1] < 'A' || text[2] > '9' || text[3] > '9' {
@@ -27,6 +38,8 @@ func isIBAN(text string) bool {
 			rest = (rest*10 + int(c-'0')) % 97
 		case c >= 'A' && c <= 'Z':
 			rest = (rest*100 + int(c-'A') + 10) % 97
+		case c >= 'a' && c <= 'z':
+			rest = (rest*100 + int(c-'a') + 10) % 97
 		default:
 			return false
 		}

@@ -3,7 +3,10 @@
 package statement
 
 import (
+	"cmp"
+	"math"
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -35,16 +38,21 @@ func Amount(text string, mark byte) (decimal string, ok bool) {
 	if len(fraction) > Scale {
 		fraction = fraction[:Scale]
 	}
+	if whole == "" && strings.Trim(fraction, "0") == "" {
+		sign = ""
+	}
 	if whole == "" {
 		whole = "0"
 	}
-	if fraction != "" {
-		fraction = "." + fraction
+	if fraction == "" {
+		return sign + whole, true
 	}
-	if sign != "" && strings.Trim(whole+fraction, "0.") == "" {
-		sign = ""
+	if tail, same := strings.CutPrefix(text, sign); same && mark == '.' {
+		if tail, same = strings.CutPrefix(tail, whole); same && len(tail) == len(".")+len(fraction) {
+			return text, true // as it is written: nothing is copied
+		}
 	}
-	return sign + whole + fraction, true
+	return sign + whole + "." + fraction, true
 }
 
 func digits(text string) bool {
@@ -71,29 +79,65 @@ func Negate(decimal string) string {
 }
 
 // Sum adds amounts up exactly. Its zero value is 0.
-type Sum struct{ unscaled big.Int }
+type Sum struct {
+	near int64   // at Scale: all but what does not fit
+	far  big.Int // at Scale: the rest
+}
 
 // Add takes a decimal in; ok is false, and nothing is added, where it is none.
 func (s *Sum) Add(decimal string) (ok bool) {
-	n, ok := unscaled(decimal)
+	text, ok := Amount(decimal, '.')
+	if !ok {
+		return false
+	}
+	if n, fits := nearly(text); fits {
+		s.add(n)
+		return true
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", Scale-len(fraction)), 10)
 	if ok {
-		s.unscaled.Add(&s.unscaled, n)
+		s.far.Add(&s.far, n)
 	}
 	return ok
 }
 
+// add adds a number at Scale.
+func (s *Sum) add(n int64) {
+	if sum := s.near + n; (sum < s.near) == (n < 0) {
+		s.near = sum
+		return
+	}
+	s.far.Add(&s.far, big.NewInt(n))
+}
+
 // Plus adds another sum.
-func (s *Sum) Plus(other *Sum) { s.unscaled.Add(&s.unscaled, &other.unscaled) }
+func (s *Sum) Plus(other *Sum) {
+	s.add(other.near)
+	s.far.Add(&s.far, &other.far)
+}
 
 // Minus takes another sum away.
-func (s *Sum) Minus(other *Sum) { s.unscaled.Sub(&s.unscaled, &other.unscaled) }
+func (s *Sum) Minus(other *Sum) {
+	s.far.Sub(&s.far, &other.far)
+	if other.near == math.MinInt64 {
+		s.far.Sub(&s.far, big.NewInt(other.near))
+		return
+	}
+	s.add(-other.near)
+}
 
 // Sign is -1, 0 or 1.
-func (s *Sum) Sign() int { return s.unscaled.Sign() }
+func (s *Sum) Sign() int {
+	if s.far.Sign() == 0 {
+		return cmp.Compare(s.near, 0)
+	}
+	return s.all().Sign()
+}
 
 // String is the sum with the fewest decimals that hold it, and at least two.
 func (s *Sum) String() string {
-	text := new(big.Int).Abs(&s.unscaled).String()
+	text, negative := strings.CutPrefix(s.unscaled(), "-")
 	if short := Scale + 1 - len(text); short > 0 {
 		text = strings.Repeat("0", short) + text
 	}
@@ -101,18 +145,43 @@ func (s *Sum) String() string {
 	if short := 2 - len(fraction); short > 0 {
 		fraction += strings.Repeat("0", short)
 	}
-	if s.unscaled.Sign() < 0 {
+	if negative {
 		whole = "-" + whole
 	}
 	return whole + "." + fraction
 }
 
-// unscaled is a decimal as an integer at Scale.
-func unscaled(decimal string) (*big.Int, bool) {
-	text, ok := Amount(decimal, '.')
-	if !ok {
-		return nil, false
+// unscaled is the sum as an integer at Scale.
+func (s *Sum) unscaled() string {
+	if s.far.Sign() == 0 {
+		return strconv.FormatInt(s.near, 10)
 	}
-	whole, fraction, _ := strings.Cut(text, ".")
-	return new(big.Int).SetString(whole+fraction+strings.Repeat("0", Scale-len(fraction)), 10)
+	return s.all().String()
+}
+
+func (s *Sum) all() *big.Int { return new(big.Int).Add(&s.far, big.NewInt(s.near)) }
+
+// nearly is a decimal that Amount has read as an integer at Scale, where it is short enough for one.
+func nearly(decimal string) (n int64, fits bool) {
+	const most = 18 // digits that any int64 holds
+	text, negative := strings.CutPrefix(decimal, "-")
+	point := strings.IndexByte(text, '.')
+	if point < 0 {
+		point = len(text)
+	}
+	if point+Scale > most {
+		return 0, false
+	}
+	for i := range len(text) {
+		if i != point {
+			n = n*10 + int64(text[i]-'0')
+		}
+	}
+	for range Scale - max(len(text)-point-1, 0) {
+		n *= 10
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
 }

@@ -1,6 +1,12 @@
 package statement
 
-import "testing"
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+)
 
 func TestAmount(t *testing.T) {
 	t.Parallel()
@@ -15,6 +21,13 @@ func TestAmount(t *testing.T) {
 		{"-0007.50", '.', "-7.50", true},
 		{"+5", '.', "5", true},
 		{"-0.00", '.', "0.00", true},
+		{"-.0", '.', "0.0", true},
+		{"+.5", '.', "0.5", true},
+		{"12.", '.', "12", true},
+		{"012.50", '.', "12.50", true},
+		{"-12.50", '.', "-12.50", true},
+		{"12,50", ',', "12.50", true},
+		{"1.500000", '.', "1.50000", true},
 		{"27229398.96", '.', "27229398.96", true},
 		{"1.123456", '.', "1.123456", false},
 		{"1.1234500", '.', "1.12345", true},
@@ -61,5 +74,34 @@ func TestErrorSaysWhereWhyAndWhatNext(t *testing.T) {
 	err := Refuse(Place{3, 17}, "no <%s>", "Amt").Advise("ask the bank")
 	if err.Error() != "3:17: no <Amt>; ask the bank" {
 		t.Error(err)
+	}
+}
+
+// TestSumOfAnySize adds amounts of any length, some of them beyond what a machine's integer holds, beside math/big.
+func TestSumOfAnySize(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	var got, gone Sum
+	want := new(big.Rat)
+	for range 20_000 {
+		text := strconv.FormatUint(random.Uint64N(1e18), 10)
+		text = text[:1+random.IntN(len(text))]
+		if n := random.IntN(Scale + 1); n > 0 {
+			text += "." + fmt.Sprintf("%05d", random.IntN(1e5))[:n]
+		}
+		if random.IntN(3) == 0 {
+			text = "-" + text
+		}
+		n, ok := new(big.Rat).SetString(text)
+		if !ok || !got.Add(text) || !gone.Add(text) {
+			t.Fatalf("%s cannot be added", text)
+		}
+		want.Add(want, n)
+		if of, ok := new(big.Rat).SetString(got.String()); !ok || of.Cmp(want) != 0 || got.Sign() != want.Sign() {
+			t.Fatalf("with %s the sum is %s, want %s", text, &got, want.FloatString(Scale))
+		}
+	}
+	if got.Minus(&gone); got.Sign() != 0 {
+		t.Errorf("less itself it is %s", &got)
 	}
 }

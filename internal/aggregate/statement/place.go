@@ -22,8 +22,12 @@ type Place struct {
 }
 
 // String is "line:column", as compilers write it.
-func (p Place) String() string {
-	return strconv.FormatInt(p.Line, 10) + ":" + strconv.FormatInt(p.Column, 10)
+func (p Place) String() string { return string(p.Append(nil)) }
+
+// Append appends what String writes.
+func (p Place) Append(to []byte) []byte {
+	to = append(strconv.AppendInt(to, p.Line, 10), ':')
+	return strconv.AppendInt(to, p.Column, 10)
 }
 
 // Error refuses a file: where, why and what to do about it. Class Data: the same file is refused again.

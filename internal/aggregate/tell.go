@@ -1,0 +1,33 @@
+// One file by itself, for who wants nothing taken in.
+
+package aggregate
+
+import (
+	"io"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// Rows takes rows of the built-in streams, each a JSON line that is good until the call returns.
+type Rows func(stream string, line []byte) error
+
+func (to Rows) write(stream string, r row) error { return to(stream, r) }
+
+// Tell does to one file what Import does before anything is taken in: its format is told by its content, it is read, and what it
+// says is made into rows, which name it and object as where they come from. An error of class Data is the file's: Import
+// would refuse it.
+func Tell(p *project.Project, name, object string, in io.Reader, to Rows) error {
+	return Read(p, name, in, newTeller(origin{file: name, object: object}, to, evesOf(p)))
+}
+
+// Read does no more than tell a file's format by its content and read it.
+func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
+	return readPart(name, in, func(_ string, head []byte, in io.Reader) error {
+		as, err := formatOf(head, p.Institutions, "")
+		if err != nil {
+			return err
+		}
+		return as.read(in, h)
+	})
+}
