@@ -67,7 +67,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 	}
 	if refusal != nil {
 		p.Refused = refusal.Error()
-		return p, nil
+		return p, nil //nolint:nilerr // it is told in the part; the other files are read
 	}
 	r.spools++
 	named, err := filepath.Abs(p.File)
