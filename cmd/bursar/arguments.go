@@ -109,3 +109,11 @@ func pipelineNames(p *project.Project) []string {
 	}
 	return names
 }
+
+func institutionNames(p *project.Project) []string {
+	names := make([]string, len(p.Institutions))
+	for i, l := range p.Institutions {
+		names[i] = l.Name
+	}
+	return names
+}

@@ -45,7 +45,7 @@ Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 
 func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, institution string) error {
 	if institution != "" && a.Project.Institution(institution) == nil {
-		return &app.NotFoundError{What: "institution " + institution}
+		return missing("institution", institution, institutionNames(a.Project))
 	}
 	total, err := sizes(files)
 	if err != nil {
@@ -92,6 +92,10 @@ func (c *cli) printImport(r *app.Imported) error {
 			}
 		}
 		c.printFirst(w, files, parts, "--json shows all")
+		if len(r.Streams) == 0 && r.Err() != nil {
+			fmt.Fprintln(w, "Nothing was taken in.")
+			return
+		}
 		printStreams(w, r)
 		tellFaults(w, r)
 		fmt.Fprintln(w, "next: bursar completeness, bursar run")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"bursar/internal/aggregate/camt"
@@ -37,6 +38,9 @@ func formatOf(head []byte, institutions []*project.Institution, institution stri
 	if len(bytes.TrimSpace(head)) == 0 {
 		return format{}, statement.Refuse(at, "the file is empty")
 	}
+	if isPacked(head) {
+		return format{}, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
+	}
 	for _, f := range formats {
 		if f.recognise(head) {
 			return f, nil
@@ -62,12 +66,15 @@ func formatOf(head []byte, institutions []*project.Institution, institution stri
 	return format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
 }
 
-// beginning is the start of a file, for a message.
+// beginning is the start of a file, for a message: of what is no text, some bytes.
 func beginning(head []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
-	text := string(line[:min(len(line), 60)])
-	if !utf8.ValidString(text) {
-		return fmt.Sprintf("%x", text)
+	text := strings.TrimRight(string(line[:min(len(line), 60)]), "\r")
+	for n := 1; n < utf8.UTFMax && len(line) > 60 && !utf8.ValidString(text); n++ { // a letter is cut
+		text = text[:len(text)-1]
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Sprintf("% x", head[:min(len(head), 16)])
 	}
 	return text
 }

@@ -28,6 +28,21 @@ const (
 	maxUnpacked = 16 << 30 // bytes of all members together
 )
 
+// How packed files begin.
+var (
+	zipMagic, emptyZipMagic = []byte("PK\x03\x04"), []byte("PK\x05\x06")
+	gzipMagic               = []byte{0x1f, 0x8b}
+	zstdMagic               = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+func isArchive(head []byte) bool {
+	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, emptyZipMagic)
+}
+
+func isPacked(head []byte) bool {
+	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
+}
+
 // headBytes is what a format is told by.
 const headBytes = 64 << 10
 
@@ -49,18 +64,18 @@ func each(file string, read func(name string, head []byte, in io.Reader) error) 
 	}
 	name := filepath.Base(file)
 	switch magic = magic[:n]; {
-	case bytes.HasPrefix(magic, []byte("PK\x03\x04")), bytes.HasPrefix(magic, []byte("PK\x05\x06")):
+	case isArchive(magic):
 		return eachMember(f, name, read)
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+	case bytes.HasPrefix(magic, gzipMagic):
 		unpacked, err := gzip.NewReader(f)
 		if err != nil {
-			return read(name, nil, broken{err})
+			return read(name, nil, unreadable("unpack: %w", err))
 		}
 		return readPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.HasPrefix(magic, zstdMagic):
 		unpacked, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
 		if err != nil {
-			return read(name, nil, broken{err})
+			return read(name, nil, unreadable("unpack: %w", err))
 		}
 		defer unpacked.Close()
 		return readPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
@@ -76,27 +91,37 @@ func eachMember(f *os.File, name string, read func(string, []byte, io.Reader) er
 	}
 	archive, err := zip.NewReader(f, info.Size())
 	if err != nil {
-		return read(name, nil, broken{err})
+		return read(name, nil, unreadable("unpack: %w", err))
 	}
 	if len(archive.File) > maxMembers {
-		return read(name, nil, broken{fmt.Errorf("the archive has %d files: at most %d are read", len(archive.File), maxMembers)})
+		return read(name, nil, unreadable("the archive has %d files: at most %d are read", len(archive.File), maxMembers))
 	}
-	left := int64(maxUnpacked)
+	left, empty := int64(maxUnpacked), true
 	for _, member := range archive.File {
 		if member.FileInfo().IsDir() || hidden(member.Name) {
 			continue
 		}
+		empty = false
 		if err := readMember(name+"/"+member.Name, member, &left, read); err != nil {
 			return err
 		}
 	}
+	if empty {
+		return read(name, nil, unreadable("the archive holds no file"))
+	}
 	return nil
 }
 
+// encrypted is the flag of a member that a password protects.
+const encrypted = 1
+
 func readMember(name string, member *zip.File, left *int64, read func(string, []byte, io.Reader) error) error {
+	if member.Flags&encrypted != 0 {
+		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
+	}
 	in, err := member.Open()
 	if err != nil {
-		return read(name, nil, broken{err})
+		return read(name, nil, unreadable("unpack: %w", err))
 	}
 	defer in.Close()
 	return readPart(name, &bounded{in: in, left: left}, read)
@@ -110,7 +135,8 @@ func hidden(name string) bool {
 // heads are used again, as banks send many small files.
 var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBytes) }}
 
-// readPart peeks what the format is told by. An error of reading comes again when the rest is read.
+// readPart peeks what the format is told by. An error of reading comes again when the rest is read, but where nothing can be
+// read at all.
 func readPart(name string, in io.Reader, read func(string, []byte, io.Reader) error) error {
 	buffered := heads.Get().(*bufio.Reader) //nolint:errcheck // there is nothing else in it
 	buffered.Reset(in)
@@ -118,12 +144,20 @@ func readPart(name string, in io.Reader, read func(string, []byte, io.Reader) er
 		buffered.Reset(nil)
 		heads.Put(buffered)
 	}()
-	head, _ := buffered.Peek(headBytes)
+	head, err := buffered.Peek(headBytes)
+	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return read(name, nil, broken{err})
+	}
 	return read(name, head, buffered)
 }
 
 // broken is a file of which nothing can be read.
 type broken struct{ err error }
+
+// unreadable is broken for a reason that the file is to blame for.
+func unreadable(format string, args ...any) broken {
+	return broken{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
+}
 
 func (b broken) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
 
@@ -140,7 +174,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.in.Read(p[:min(int64(len(p)), *b.left)])
 	*b.left -= int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = failure.Wrap(failure.Data, fmt.Errorf("unpack: %w", err))
+		err = unreadable("unpack: %w", err).err
 	}
 	return n, err
 }
