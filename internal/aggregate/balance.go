@@ -66,10 +66,11 @@ func last(balances []statement.Balance, codes []string) int {
 	return -1
 }
 
-// The subtypes of MT940's balances of one page.
+// The subtypes of MT940's balances: that opens the statement, and those of one page of it.
 const (
-	openingPage = "60M"
-	closingPage = "62M"
+	openingWhole = "60F"
+	openingPage  = "60M"
+	closingPage  = "62M"
 )
 
 // position is how a balance is told.

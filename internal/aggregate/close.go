@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -20,10 +19,14 @@ func (t *teller) End() error {
 	if fault := t.entries.broken(true); fault != "" && len(t.faults) < maxNotices {
 		t.faults = append(t.faults, fmt.Sprintf("account %s, %s: %s", t.s.Account, t.day(b), fault))
 	}
+	alike := map[statement.Balance]int{}
 	for i := range t.balances {
-		if err := t.writeBalance(i, b); err != nil {
+		same := t.balances[i]
+		same.Place = statement.Place{}
+		if err := t.writeBalance(i, alike[same], b); err != nil {
 			return err
 		}
+		alike[same]++
 	}
 	return t.writeStatement(b)
 }
@@ -38,26 +41,26 @@ func (t *teller) day(b bounds) string {
 }
 
 // writeBalance writes a balance. A statement that opens with one and closes with none tells besides what the day before it
-// closed with: that is an event of its own, of that day.
-func (t *teller) writeBalance(i int, b bounds) error {
+// closed with: that is an event of its own, of that day. alike is how many balances before it say the same.
+func (t *teller) writeBalance(i, alike int, b bounds) error {
 	day, balance := t.day(b), &t.balances[i]
-	if err := t.balanceRow(i, b, day, b.position(i), false); err != nil {
+	if err := t.balanceRow(i, alike, b, day, b.position(i), false); err != nil {
 		return err
 	}
 	if i != b.opening || b.closing >= 0 || balance.Code == statement.PreviousClosing {
 		return nil
 	}
 	if date, err := time.Parse(time.DateOnly, day); err == nil { // else intake rejects the row above
-		return t.balanceRow(i, b, t.eve(t.s, date).Format(time.DateOnly), "closing", true)
+		return t.balanceRow(i, alike, b, t.eve(t.s, date).Format(time.DateOnly), "closing", true)
 	}
 	return nil
 }
 
-func (t *teller) balanceRow(i int, b bounds, day, position string, carried bool) error {
+func (t *teller) balanceRow(i, alike int, b bounds, day, position string, carried bool) error {
 	balance := &t.balances[i]
 	r := &t.row
 	r.begin()
-	r.digest("id", t.balanceID(i, b, day, carried))
+	r.digest("id", t.balanceID(i, alike, b, day, carried))
 	t.account(r, cmp.Or(balance.Currency, t.s.Currency))
 	r.stated("day", day)
 	r.stated("stated_day", balance.Date)
@@ -72,13 +75,8 @@ func (t *teller) balanceRow(i int, b bounds, day, position string, carried bool)
 
 // balanceID digests what a balance says. Balances that open and close a statement go together: they are of that statement;
 // one alone is said by every statement that states it.
-func (t *teller) balanceID(i int, b bounds, day string, carried bool) digest {
-	balance, alike, scope := &t.balances[i], 0, ""
-	for _, other := range t.balances[:i] {
-		if other.Code == balance.Code && other.Subtype == balance.Subtype && other.Date == balance.Date && other.Amount == balance.Amount {
-			alike++
-		}
-	}
+func (t *teller) balanceID(i, alike int, b bounds, day string, carried bool) digest {
+	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
 	case b.booked:
@@ -113,9 +111,11 @@ func (t *teller) writeStatement(b bounds) error {
 		r.stated("closing", t.balances[b.closing].Amount)
 		r.stated("closing_day", t.balances[b.closing].Date)
 	}
-	r.count("entries", l.counted)
-	r.text("amount", l.sum.String())
+	r.count("entries", l.booked.count())
+	r.text("amount", l.booked.sum.String())
 	r.digest("entries_digest", l.said)
+	r.stated("first_day", l.first)
+	r.stated("last_day", l.last)
 	r.count("pending", l.pending)
 	r.count("details", l.details)
 	r.count("operations", l.operations)
@@ -142,20 +142,29 @@ func (t *teller) currency(b bounds) string {
 	return cmp.Or(t.s.Currency, t.entries.currency)
 }
 
-// interval is the days that the statement speaks of, both included. A previous closing balance is that of the day before.
+// interval is the days that the statement speaks of, both included.
 func (t *teller) interval(b bounds, day string) (from, to string) {
 	from, to = t.s.From, cmp.Or(t.s.To, day)
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
 	}
 	if b.booked && b.opening >= 0 && from == "" {
-		from = t.balances[b.opening].Date
-		if date, err := time.Parse(time.DateOnly, from); err == nil && t.balances[b.opening].Code == statement.PreviousClosing {
-			from = date.AddDate(0, 0, 1).Format(time.DateOnly)
-		}
+		from = t.opened(&t.balances[b.opening], to)
 	}
 	from = cmp.Or(from, t.entries.first, to)
 	return min(from, to), to
+}
+
+// opened is the day that a balance opens. A previous closing balance is that of the day before, and so is MT940's opening
+// balance, but for banks that date it as its first day: entries of its day, or a closing on it, tell.
+func (t *teller) opened(opening *statement.Balance, to string) string {
+	date, err := time.Parse(time.DateOnly, opening.Date)
+	before := opening.Code == statement.PreviousClosing ||
+		opening.Subtype == openingWhole && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)
+	if err != nil || !before {
+		return opening.Date
+	}
+	return date.AddDate(0, 0, 1).Format(time.DateOnly)
 }
 
 // closeOn holds the entries against the balances and totals that the bank states, and keeps the first fault with both figures.
@@ -166,20 +175,9 @@ func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b
 	if s.Fault != "" {
 		l.blame(s.Place, "%s", s.Fault)
 	}
-	net := l.sum
-	debit := strings.TrimPrefix(l.debit.String(), "-")
-	for _, c := range []struct {
-		what, stated, counted string
-	}{
-		{"entries", s.Stated.Count, strconv.FormatInt(l.counted, 10)},
-		{"credit entries", s.Stated.CreditCount, strconv.FormatInt(l.credits, 10)},
-		{"debit entries", s.Stated.DebitCount, strconv.FormatInt(l.debits, 10)},
-		{"sum of entries", s.Stated.Sum, net.String()},
-		{"sum of credit entries", s.Stated.CreditSum, l.credit.String()},
-		{"sum of debit entries", s.Stated.DebitSum, debit},
-	} {
-		if c.stated != "" && !same(c.stated, c.counted) {
-			l.blame(s.Place, "%s: the bank states %s, the statement lists %s", c.what, c.stated, c.counted)
+	if faults := l.booked.against(&s.Stated); len(faults) > 0 && len(l.listed.against(&s.Stated)) > 0 {
+		for _, fault := range faults {
+			l.blame(s.Place, "%s", fault)
 		}
 	}
 }
@@ -196,21 +194,11 @@ func (l *ledger) holdBalances(s *statement.Statement, opening, closing *statemen
 		l.blame(closing.Place, "opening balance %q or closing balance %q cannot be read", opening.Amount, closing.Amount)
 		return
 	}
-	made.Plus(&l.sum)
+	made.Plus(&l.booked.sum)
 	rest.Plus(&stated)
 	rest.Minus(&made)
 	if rest.Sign() != 0 {
 		l.blame(closing.Place, "opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing",
-			opening.Amount, l.counted, &l.sum, &made, closing.Amount, &rest)
+			opening.Amount, l.booked.count(), &l.booked.sum, &made, closing.Amount, &rest)
 	}
-}
-
-// same compares numbers, or texts that are none.
-func same(a, b string) bool {
-	var x, y statement.Sum
-	if !x.Add(a) || !y.Add(b) {
-		return a == b
-	}
-	x.Minus(&y)
-	return x.Sign() == 0
 }

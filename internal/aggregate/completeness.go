@@ -5,15 +5,11 @@ package aggregate
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/catalog"
-	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/object"
@@ -52,37 +48,46 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 	if err != nil {
 		return err
 	}
-	return c.accounts(ctx, view, q, func(a *Account, statements []*told) error {
-		for _, s := range statements {
-			s.fault = cmp.Or(s.fault, held.of(a, s))
+	return c.records(ctx, view, q, func(r *record) error {
+		for _, s := range r.statements {
+			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
 		}
-		c.judge(a, statements, days, q.Until)
-		return each(*a)
+		c.judge(r, days, q.Until)
+		return each(r.Account)
 	})
 }
 
-// fileDays are the days that an institution's statements speak of, by its name.
-type fileDays map[string]map[string]bool
+// fileDays are the days that the statements of institutions with a calendar speak of.
+type fileDays map[string]*days
+
+type days struct {
+	had  map[string]bool
+	last string
+}
 
 func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, error) {
-	days := fileDays{}
+	found := fileDays{}
+	if !slices.ContainsFunc(c.Project.Institutions, func(i *project.Institution) bool { return i.Statements.Kind != project.NoCalendar }) {
+		return found, nil
+	}
 	err := c.query(ctx, "SELECT DISTINCT servicer, account, strftime(day, '%Y-%m-%d') FROM ("+view+")", func(row []string) error {
 		name := c.institution(row[0], row[1])
-		if days[name] == nil {
-			days[name] = map[string]bool{}
+		if found[name] == nil {
+			found[name] = &days{had: map[string]bool{}}
 		}
-		days[name][row[2]] = true
+		found[name].had[row[2]] = true
+		found[name].last = max(found[name].last, row[2])
 		return nil
 	})
-	return days, err
+	return found, err
 }
 
-// last is the latest of an institution's days.
-func (d fileDays) last(institution string) (day string) {
-	for other := range d[institution] {
-		day = max(day, other)
+// of is an institution's days.
+func (d fileDays) of(institution string) *days {
+	if found := d[institution]; found != nil {
+		return found
 	}
-	return day
+	return &days{}
 }
 
 func (c *Completeness) institution(servicer, account string) string {
@@ -92,36 +97,44 @@ func (c *Completeness) institution(servicer, account string) string {
 	return ""
 }
 
-// judge makes an account's intervals: those of each kind of message, then what is missing.
-func (c *Completeness) judge(a *Account, statements []*told, days fileDays, until string) {
+// judge makes an account's intervals: those of each kind of message, then what does not go together, then what is missing. Where an
+// account has statements, it is statements that its calendar expects.
+func (c *Completeness) judge(r *record, days fileDays, until string) {
+	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
 	expects, declared := c.expects(a.Institution, days)
-	for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
-		var own []*told
-		for _, s := range statements {
-			if s.Kind == string(kind) {
-				own = append(own, s)
-			}
-		}
-		if kind == statement.Booked {
-			a.Intervals = append(a.Intervals, chainOf(own, expects)...)
-			continue
-		}
-		for _, s := range own { // reports and notifications need not follow on one another
-			a.Intervals = append(a.Intervals, chainOf([]*told{s}, nil)...)
+	links, gaps := chainOf(r.kind(statement.Booked), expects)
+	a.Intervals = append(intervals(links), gaps...)
+	a.Intervals = append(a.Intervals, heldAgainst(links, gaps, r.movements)...)
+	expected := slices.Clone(a.Intervals)
+	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
+		for _, s := range r.kind(kind) { // these need not follow on one another
+			one, _ := chainOf([]*told{s}, nil)
+			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
 	}
 	for _, i := range a.Intervals {
-		if i.Kind != "" {
+		if i.Kind != "" || len(r.statements) == 0 {
 			a.From, a.To = min(cmp.Or(a.From, i.From), i.From), max(a.To, i.To)
 		}
 	}
-	a.Intervals = append(a.Intervals, missing(a.Intervals, expects, declared, cmp.Or(until, days.last(a.Institution)))...)
+	if len(links) == 0 {
+		expected = a.Intervals
+	}
+	a.Intervals = append(a.Intervals, missing(expected, expects, declared, cmp.Or(until, days.of(a.Institution).last))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}
 	for _, i := range a.Intervals {
 		a.States[i.State]++
 	}
+}
+
+func intervals(links []link) []Interval {
+	list := make([]Interval, len(links))
+	for i, l := range links {
+		list[i] = l.is
+	}
+	return list
 }
 
 // expects is the rule by which an institution sends statements, and its name; nil where none is declared.
@@ -131,132 +144,9 @@ func (c *Completeness) expects(institution string, days fileDays) (rule func(day
 		return nil, ""
 	}
 	return func(day time.Time) bool {
-		if i.Statements.Kind == project.EveryFileDay && !days[institution][day.Format(time.DateOnly)] {
+		if i.Statements.Kind == project.EveryFileDay && !days.of(institution).had[day.Format(time.DateOnly)] {
 			return false
 		}
 		return i.Statements.Expects(day)
 	}, string(i.Statements.Kind)
-}
-
-// columns of a statement as accounts reads them.
-var statementColumns = []string{
-	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day",
-	"opening", "closing", "entries", "amount", "operations", "totals", "fault", "file", "object", "place",
-}
-
-// accounts hands on the statements of each account.
-func (c *Completeness) accounts(ctx context.Context, view string, q Query, each func(*Account, []*told) error) error {
-	list := make([]string, len(statementColumns))
-	for i, name := range statementColumns {
-		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR)", column.QuoteIdentifier(name))
-	}
-	where := ""
-	if len(q.Accounts) > 0 {
-		literals := make([]string, len(q.Accounts))
-		for i, a := range q.Accounts {
-			literals[i] = duck.Literal(a)
-		}
-		where = " WHERE account IN (" + strings.Join(literals, ", ") + ")"
-	}
-	var account *Account
-	var statements []*told
-	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM (%s)%s ORDER BY servicer, account, currency, day, id", strings.Join(list, ", "), view, where), func(row []string) error {
-		if account == nil || account.Servicer != row[0] || account.Account != row[1] || account.Currency != row[2] {
-			if account != nil {
-				if err := each(account, statements); err != nil {
-					return err
-				}
-			}
-			account, statements = &Account{Servicer: row[0], Account: row[1], Currency: row[2]}, nil
-		}
-		statements = append(statements, toldBy(row))
-		return nil
-	})
-	if err == nil && account != nil {
-		err = each(account, statements)
-	}
-	return err
-}
-
-// toldBy reads a row of statementColumns.
-func toldBy(row []string) *told {
-	v := map[string]string{}
-	for i, name := range statementColumns {
-		v[name] = row[i]
-	}
-	t := &told{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], label: cmp.Or(v["reference"], v["number"])}
-	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
-	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
-	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
-	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
-	return t
-}
-
-// query hands on rows of texts; null is empty.
-func (c *Completeness) query(ctx context.Context, sql string, each func(row []string) error) error {
-	session, err := duck.Open(c.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	err = session.Query(ctx, sql, func(columns []column.Vector) error {
-		row := make([]string, len(columns))
-		for i := range columns[0].Len() {
-			for j := range columns {
-				row[j] = string(columns[j].AppendPlain(nil, i))
-			}
-			if err := each(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read statements: %w", err)
-	}
-	return nil
-}
-
-// held are rows of statements that are in quarantine: what a statement says and its account does not hold.
-type held map[string]*heldRows
-
-type heldRows struct {
-	rows  int
-	first string
-}
-
-// source is what a row says of where it comes from.
-type source struct{ Object, Account, Statement, Place string }
-
-func (s source) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
-
-// quarantined reads the rows of entries, details and balances that are in quarantine.
-func (c *Completeness) quarantined(ctx context.Context) (held, error) {
-	all := held{}
-	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
-		err := event.Quarantine(ctx, c.Catalog, c.Objects, stream, func(r event.Rejected) error {
-			var from source
-			if err := json.Unmarshal([]byte(r.Raw), &from); err != nil {
-				return fmt.Errorf("read quarantine of %s: %w", stream, err)
-			}
-			if all[from.key()] == nil {
-				all[from.key()] = &heldRows{first: fmt.Sprintf("%s: %s (%s)", from.Place, r.Reason, stream)}
-			}
-			all[from.key()].rows++
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// of is what is wrong with a statement whose rows are in quarantine; empty if none are.
-func (h held) of(a *Account, t *told) string {
-	rows := h[source{Object: t.Object, Account: a.Account, Statement: t.label}.key()]
-	if rows == nil {
-		return ""
-	}
-	return fmt.Sprintf("%d of its rows are in quarantine; the first is %s", rows.rows, rows.first)
 }

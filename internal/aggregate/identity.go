@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"bursar/internal/aggregate/statement"
 )
@@ -48,7 +49,8 @@ func bank(s *statement.Statement) string {
 }
 
 // later is the part of a statement in several parts, from its second on. Equal entries on different parts are different
-// ones, even where the parts come in files of their own.
+// ones, even where the parts come in files of their own; those with a reference of the bank's are not told apart by it, so that
+// a statement that is cut otherwise tells of the same entries.
 func later(s *statement.Statement, intermediate string) string {
 	switch {
 	case isLater(s.Page):
@@ -69,18 +71,28 @@ func isLater(page string) bool {
 }
 
 // message names a statement by what the bank calls it. It is the last resort: a bank may send the same again under a new name.
+// CAMT's name is unique by itself, and a repetition has another time; that of MT94x is a constant of many banks' software.
 func message(s *statement.Statement) string {
-	return digestOf(s.Reference, s.Number, s.Page, s.Created).String()
+	created := s.Created
+	if s.Reference != "" && strings.HasPrefix(s.Format, "camt") {
+		created = ""
+	}
+	return digestOf(s.Reference, s.Number, s.Page, created).String()
 }
 
 // content digests what an entry says, but for its text, which banks word anew. Two entries that say the same are told
-// apart by how often the file has said it: see occurrences.
-func content(s *statement.Statement, e *statement.Entry, part string) digest {
+// apart by how often the file has said it: see occurrences. within is what an entry without a day of booking belongs to.
+func content(s *statement.Statement, e *statement.Entry, part, within string) digest {
 	if e.Unique {
 		return digestOf("unique", string(s.Kind), bank(s), s.Account, e.Reference)
 	}
 	scope := ""
-	if e.Booked == "" || s.Kind != statement.Booked && e.Reference == "" {
+	switch {
+	case e.Reference != "" && e.Booked != "":
+		part = ""
+	case e.Booked == "" && s.Kind == statement.Booked:
+		scope = within
+	case e.Booked == "" || s.Kind != statement.Booked:
 		scope = message(s)
 	}
 	return digestOf(string(s.Kind), bank(s), s.Account, part, scope, e.Booked, e.Value, e.Amount, e.Currency, e.Status,

@@ -15,18 +15,14 @@ import (
 // ledger adds up the entries of a statement, or the details of an entry. Its zero value is empty.
 type ledger struct {
 	all        int64 // however they stand
-	counted    int64 // those that are booked
-	pending    int64
-	credits    int64
-	debits     int64
+	booked     tally
+	listed     tally // booked or not
+	pending    int64 // not booked
 	details    int64
 	operations int64
-	sum        statement.Sum
-	credit     statement.Sum
-	debit      statement.Sum // below zero
-	currency   string        // of what was added up
-	said       digest        // of all that was said, in any order
-	first      string        // days of booking
+	currency   string // of what was added up
+	said       digest // of all that was said, in any order
+	first      string // days of booking
 	last       string
 	faults     []fault // what keeps the ledger from being added up or from holding: the first few
 	more       int     // further faults
@@ -69,37 +65,29 @@ func (l *ledger) broken(places bool) string {
 // add adds an amount up.
 func (l *ledger) add(amount, currency string, at statement.Place) {
 	l.all++
-	l.counted++
 	if l.currency = cmp.Or(l.currency, currency); currency != "" && currency != l.currency {
 		l.blame(at, "amounts in %s and in %s are not one sum", l.currency, currency)
 		return
 	}
-	var one statement.Sum
-	if !one.Add(amount) {
+	if !l.booked.add(amount) {
 		l.blame(at, "amount %q cannot be added up", amount)
 		return
 	}
-	l.sum.Plus(&one)
-	if amount[0] == '-' {
-		l.debits++
-		l.debit.Plus(&one)
-		return
-	}
-	l.credits++
-	l.credit.Plus(&one)
+	l.listed.add(amount)
 }
 
-// isPending tells entries that are announced, not booked: they do not move the booked balance.
-func isPending(status string) bool { return status == "PDNG" || status == "FUTR" }
+// isBooked tells what moves the booked balance from what is announced or told for information.
+func isBooked(status string) bool { return status != "PDNG" && status != "FUTR" && status != "INFO" }
 
 // take adds an entry up that has ended, and holds it against its details.
 func (l *ledger) take(t *teller, e *statement.Entry) {
 	l.all-- // counted when it began
 	l.said.plus(digestOf("said", string(t.base[:]), e.Amount))
 	l.details += t.details.all
-	if isPending(e.Status) {
+	if !isBooked(e.Status) {
 		l.all++
 		l.pending++
+		l.listed.add(e.Amount)
 		return
 	}
 	l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
@@ -130,9 +118,9 @@ func (l *ledger) against(e *statement.Entry) string {
 	if l.all == 0 || len(l.faults) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
 		return ""
 	}
-	rest.Minus(&l.sum)
+	rest.Minus(&l.booked.sum)
 	if rest.Sign() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.sum)
+	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.booked.sum)
 }

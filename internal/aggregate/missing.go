@@ -11,22 +11,20 @@ import (
 
 // missing are the days from the first that is known of an account until a day on which a statement is expected and none
 // covers, nor a gap that is broken already. Days without a covered one between them are one interval.
-func missing(known []Interval, expects func(day time.Time) bool, declared, until string) []Interval {
+func missing(known []Interval, expects func(day time.Time) bool, declared, until string) (gaps []Interval) {
 	if expects == nil || len(known) == 0 {
 		return nil
 	}
 	covered := slices.Clone(known)
-	slices.SortFunc(covered, byDays)
-	var gaps []Interval
-	open := false
-	at := 0
+	slices.SortFunc(covered, func(a, b Interval) int { return cmp.Compare(a.From, b.From) })
+	open, at, furthest := false, 0, ""
 	for day := covered[0].From; day <= until; day = after(day) {
-		for at < len(covered) && covered[at].To < day {
-			at++
+		for ; at < len(covered) && covered[at].From <= day; at++ {
+			furthest = max(furthest, covered[at].To)
 		}
 		switch {
-		case covers(covered[at:], day):
-			open = false
+		case day <= furthest:
+			open, day = false, furthest
 		case !expects(dayOf(day)):
 		case open:
 			gaps[len(gaps)-1].To = day
@@ -37,11 +35,3 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, until
 	}
 	return gaps
 }
-
-// covers reports whether one of the intervals, sorted by their last day, has the day.
-func covers(intervals []Interval, day string) bool {
-	return slices.ContainsFunc(intervals, func(i Interval) bool { return i.From <= day && day <= i.To })
-}
-
-// byDays sorts by last day.
-func byDays(a, b Interval) int { return cmp.Or(cmp.Compare(a.To, b.To), cmp.Compare(a.From, b.From)) }

@@ -4,58 +4,79 @@ package aggregate
 
 import "bursar/internal/aggregate/statement"
 
-// maxEntries is how many entries of one file are told apart: they take some 60 bytes of memory each.
+// maxEntries is how many entries of one file are told apart: they take some 80 bytes of memory each.
 const maxEntries = 20_000_000
 
 // occurrences counts equal entries of a file. A statement that the file holds twice counts from where it counted at first, so
 // that its repetition tells of the same entries; another statement counts on from those before it.
 type occurrences struct {
-	heads map[digest]int32 // statements by what they begin with, numbered in order
-	seen  map[digest][]tally
-	now   int32
-	own   map[digest]uint32 // of the statement that is being read
+	heads  map[digest]int32   // statements by what they begin with, numbered in order
+	latest map[digest]repeats // by content: as the statement that said it last has it
+	former map[saying]repeats // as those before have it
+	now    int32              // the statement that is being read
+	pass   int32              // counts statements, repetitions too
 }
 
-// tally is how often one statement of the file has said something.
-type tally struct {
-	head int32
-	n    uint32
+// saying is what one statement says.
+type saying struct {
+	content digest
+	head    int32
+}
+
+// repeats is how often a statement says something.
+type repeats struct {
+	head, pass int32
+	before     uint32 // how often others had said it when this one said it first
+	most       uint32 // in any pass
+	own        uint32 // in this pass
+	all        uint32 // by all statements of the file
 }
 
 func newOccurrences() *occurrences {
-	return &occurrences{heads: map[digest]int32{}, seen: map[digest][]tally{}, own: map[digest]uint32{}}
+	return &occurrences{heads: map[digest]int32{}, latest: map[digest]repeats{}, former: map[saying]repeats{}}
 }
 
 // begin counts for a statement that begins so.
 func (o *occurrences) begin(head digest) {
-	clear(o.own)
 	n, again := o.heads[head]
 	if !again {
 		n = int32(len(o.heads))
 		o.heads[head] = n
 	}
 	o.now = n
+	o.pass++
 }
 
 // next numbers an entry among those of the same content, from 1.
 func (o *occurrences) next(at statement.Place, content digest) (uint32, error) {
-	o.own[content]++
-	own, before := o.own[content], uint32(0)
-	tallies := o.seen[content]
-	found := false
-	for i := range tallies {
-		switch t := &tallies[i]; {
-		case t.head < o.now:
-			before += t.n
-		case t.head == o.now:
-			t.n, found = max(t.n, own), true
-		}
+	r, found := o.latest[content]
+	if !found && len(o.latest)+len(o.former) >= maxEntries {
+		return 0, statement.Refuse(at, "the file has more than %d entries", maxEntries).Advise("split it by account or by day")
 	}
-	if !found {
-		if len(o.seen) >= maxEntries {
-			return 0, statement.Refuse(at, "the file has more than %d entries", maxEntries).Advise("split it by account or by day")
-		}
-		o.seen[content] = append(tallies, tally{o.now, 1})
+	if !found || r.head != o.now {
+		r = o.turn(content, r, found)
 	}
-	return before + own, nil
+	if r.pass != o.pass {
+		r.pass, r.own = o.pass, 0
+	}
+	if r.own++; r.own > r.most {
+		r.most = r.own
+		r.all++
+	}
+	o.latest[content] = r
+	return r.before + r.own, nil
+}
+
+// turn sets aside how often another statement said it, and takes up where this one stopped.
+func (o *occurrences) turn(content digest, r repeats, found bool) repeats {
+	all := r.all
+	if found {
+		o.former[saying{content, r.head}] = r
+	}
+	own, known := o.former[saying{content, o.now}]
+	if !known {
+		own = repeats{head: o.now, before: all}
+	}
+	own.all = all
+	return own
 }

@@ -47,6 +47,9 @@ type Account struct {
 type told struct {
 	Interval
 	page   string
+	said   string // digest of its entries
+	first  string // day of its first entry that is booked, and of its last; empty if it has none
+	final  string
 	totals bool   // the bank states totals or balances
 	fault  string // what does not hold in the statement itself
 	label  string // by which its entries name it

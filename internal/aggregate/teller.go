@@ -37,6 +37,7 @@ type teller struct {
 	s        *statement.Statement
 	balances []statement.Balance
 	entries  ledger
+	within   string // what an entry without a day of booking belongs to
 
 	e       *statement.Entry
 	id      digest // of the entry
@@ -89,10 +90,11 @@ func (t *teller) Balance(b *statement.Balance) error {
 func (t *teller) Entry(e *statement.Entry) (err error) {
 	if t.entries.all == 0 {
 		t.said.begin(t.head())
+		t.within = t.scope()
 	}
 	t.entries.all++
 	t.e, t.details = e, ledger{}
-	t.base = content(t.s, e, later(t.s, t.intermediate()))
+	t.base = content(t.s, e, later(t.s, t.intermediate()), t.within)
 	t.id = t.base
 	if !e.Unique {
 		n, err := t.said.next(e.Place, t.base)
@@ -104,13 +106,25 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 	return nil
 }
 
-// head is what a statement says before its first entry.
+// head is what a statement says before its first entry. One without balances is known by its name alone.
 func (t *teller) head() digest {
 	texts := []string{string(t.s.Kind), bank(t.s), t.s.Account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
 	for _, b := range t.balances {
 		texts = append(texts, b.Code, b.Subtype, b.Date, b.Amount, b.Currency)
 	}
+	if len(t.balances) == 0 {
+		texts = append(texts, message(t.s))
+	}
 	return digestOf(texts...)
+}
+
+// scope names the statement for entries without a day of booking: by the balances it leads from and to, which are the same
+// when it is sent again, or, where they are not known yet, as the bank calls it.
+func (t *teller) scope() string {
+	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
+		return t.head().String()
+	}
+	return message(t.s)
 }
 
 // intermediate is the balance that a later part of a statement opens with.

@@ -1,0 +1,142 @@
+// What the statements of some days prove, held against what the stream of entries has of these days.
+
+package aggregate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// movement is what an account moved by on one day, by the booked entries in their stream.
+type movement struct {
+	day     string
+	entries int64
+	amount  string
+}
+
+// cluster is days that the entries of no statement reach into or out of: what its statements list is what these days have.
+type cluster struct {
+	from, to string
+	links    []link
+	broken   bool
+}
+
+// heldAgainst compares clusters of statements with the movements of their days, both sorted by day. Entries of two statements
+// that say the same count once, and cannot be told from one entry that was sent twice: here it shows. A cluster in
+// which something else does not hold is left out, as is one of which no balances tell what it must move by.
+func heldAgainst(links []link, gaps []Interval, movements []movement) (wrong []Interval) {
+	n := 0
+	for _, c := range clusters(links, gaps) {
+		for ; n < len(movements) && movements[n].day < c.from; n++ {
+			wrong = append(wrong, untold(movements[n]))
+		}
+		first := n
+		for n < len(movements) && movements[n].day <= c.to {
+			n++
+		}
+		if reason := c.against(movements[first:n]); reason != "" {
+			wrong = append(wrong, Interval{From: c.from, To: c.to, State: Broken, Reason: reason})
+		}
+	}
+	for ; n < len(movements); n++ {
+		wrong = append(wrong, untold(movements[n]))
+	}
+	return wrong
+}
+
+// untold is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
+func untold(m movement) Interval {
+	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: short(m.amount), Reason: fmt.Sprintf(
+		"%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, short(m.amount))}
+}
+
+// clusters joins statements that share days, be it by their intervals or by the days of their entries.
+func clusters(links []link, gaps []Interval) (list []cluster) {
+	reach := make([]cluster, 0, len(links)+len(gaps))
+	for _, l := range links {
+		reach = append(reach, cluster{min(l.is.From, cmp.Or(l.first, l.is.From)), max(l.is.To, l.final), []link{l}, l.is.State == Broken})
+	}
+	for _, g := range gaps {
+		reach = append(reach, cluster{g.From, g.To, nil, true})
+	}
+	slices.SortStableFunc(reach, func(a, b cluster) int { return cmp.Compare(a.from, b.from) })
+	for _, r := range reach {
+		if last := len(list) - 1; last >= 0 && r.from <= list[last].to {
+			list[last].to = max(list[last].to, r.to)
+			list[last].links = append(list[last].links, r.links...)
+			list[last].broken = list[last].broken || r.broken
+			continue
+		}
+		list = append(list, r)
+	}
+	for _, c := range list {
+		slices.SortFunc(c.links, func(a, b link) int { return cmp.Compare(a.at, b.at) })
+	}
+	return list
+}
+
+// against is what the movements of the cluster's days say otherwise than its statements; empty where nothing does.
+func (c *cluster) against(movements []movement) string {
+	opening, closing, known := c.bounds()
+	if c.broken || !known {
+		return ""
+	}
+	var sum statement.Sum
+	entries := int64(0)
+	for _, m := range movements {
+		sum.Add(m.amount)
+		entries += m.entries
+	}
+	least, most, whole := c.listed()
+	moved := difference(closing, opening)
+	if sum.String() == moved && (!whole || least <= entries && entries <= most) {
+		return ""
+	}
+	return fmt.Sprintf("the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: two statements list equal entries "+
+		"that have no reference, or list the same entries in different words", moved, listed(least, most, whole), entries, &sum)
+}
+
+// bounds are the balances before and after the cluster's days, where statements state them.
+func (c *cluster) bounds() (opening, closing string, known bool) {
+	from, to := "", ""
+	for _, l := range c.links { // in the order of the chain
+		if l.Opening != "" && (from == "" || l.is.From < from) {
+			from, opening = l.is.From, l.Opening
+		}
+		if l.Closing != "" && l.is.To >= to {
+			to, closing = l.is.To, l.Closing
+		}
+	}
+	inside := func(l link) bool { return from <= l.is.From && l.is.To <= to }
+	return opening, closing, from != "" && to != "" && !slices.ContainsFunc(c.links, func(l link) bool { return !inside(l) })
+}
+
+// listed is how many entries the statements list, where none overlaps another: from those of the statements that say
+// something new, to those of all.
+func (c *cluster) listed() (least, most int64, whole bool) {
+	closing := ""
+	whole = true
+	for _, l := range c.links {
+		most += l.Entries
+		if l.repeated {
+			continue
+		}
+		least += l.Entries
+		whole = whole && l.balanced() && (closing == "" || closing == l.Opening)
+		closing = l.Closing
+	}
+	return least, most, whole
+}
+
+func listed(least, most int64, whole bool) string {
+	switch {
+	case !whole:
+		return "overlapping"
+	case least == most:
+		return fmt.Sprint(least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}

@@ -1,0 +1,100 @@
+// The order of an account's statements: by their days, and within a day as their balances lead from one to the next.
+
+package aggregate
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// inOrder sorts statements by their last day. Those of one day alone come first, in the order of their balances: each opens with
+// what another closed with, whatever the bank numbers them. Then come those of longer intervals that end on it.
+func inOrder(statements []*told) []*told {
+	statements = slices.Clone(statements)
+	slices.SortStableFunc(statements, func(a, b *told) int {
+		return cmp.Or(cmp.Compare(a.To, b.To), -cmp.Compare(a.From, b.From), numbers(a.Number, b.Number), numbers(a.page, b.page), cmp.Compare(a.Place, b.Place))
+	})
+	ordered, closing := make([]*told, 0, len(statements)), ""
+	for rest := statements; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].To == rest[0].To && rest[n].From == rest[0].From {
+			n++
+		}
+		ordered = append(ordered, trail(rest[:n], closing)...)
+		closing = ordered[len(ordered)-1].Closing
+		rest = rest[n:]
+	}
+	return ordered
+}
+
+// trail orders statements of the same days so that as many as can be open with what the one before closed with, beginning
+// with closing. Balances are the nodes of a graph, statements its edges: the order is an Eulerian trail.
+func trail(statements []*told, closing string) []*told {
+	if len(statements) == 1 {
+		return statements
+	}
+	g := newGraph(statements)
+	ordered := make([]*told, 0, len(statements))
+	if closing != "" {
+		ordered = g.walk(ordered, closing)
+	}
+	for _, s := range statements {
+		if g.out[s.Opening] > g.in[s.Opening] {
+			ordered = g.walk(ordered, s.Opening)
+		}
+	}
+	for _, s := range statements {
+		ordered = g.walk(ordered, s.Opening)
+	}
+	return ordered
+}
+
+// graph is the statements that are not ordered yet, by their openings.
+type graph struct {
+	from    map[string][]*told
+	in, out map[string]int
+}
+
+func newGraph(statements []*told) *graph {
+	g := &graph{from: map[string][]*told{}, in: map[string]int{}, out: map[string]int{}}
+	for _, s := range statements {
+		g.from[s.Opening] = append(g.from[s.Opening], s)
+		g.out[s.Opening]++
+		g.in[s.Closing]++
+	}
+	return g
+}
+
+// walk appends all that can be reached from a balance (Hierholzer's algorithm).
+func (g *graph) walk(ordered []*told, balance string) []*told {
+	first := len(ordered)
+	var path []*told
+	for {
+		if next := g.from[balance]; len(next) > 0 {
+			g.from[balance] = next[1:]
+			g.out[balance]--
+			g.in[next[0].Closing]--
+			path, balance = append(path, next[0]), next[0].Closing
+			continue
+		}
+		if len(path) == 0 {
+			break
+		}
+		last := path[len(path)-1]
+		path, balance = path[:len(path)-1], last.Opening
+		ordered = append(ordered, last)
+	}
+	slices.Reverse(ordered[first:])
+	return ordered
+}
+
+// numbers orders running numbers by value, and texts as they are.
+func numbers(a, b string) int {
+	x, errX := strconv.ParseUint(a, 10, 64)
+	y, errY := strconv.ParseUint(b, 10, 64)
+	if errX != nil || errY != nil {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Compare(x, y)
+}

@@ -1,0 +1,135 @@
+// What is stored of an account, read from the streams.
+
+package aggregate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/project"
+)
+
+// record is what the streams have of one account.
+type record struct {
+	Account
+	statements []*told
+	movements  []movement // by day
+}
+
+// kind are the statements of one kind of message.
+func (r *record) kind(kind statement.Kind) (own []*told) {
+	for _, s := range r.statements {
+		if s.Kind == string(kind) {
+			own = append(own, s)
+		}
+	}
+	return own
+}
+
+// statementColumns are what is read of statements; movements are read into some of them.
+var statementColumns = []string{
+	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "entries",
+	"amount", "operations", "totals", "fault", "entries_digest", "first_day", "last_day", "file", "object", "place",
+}
+
+// recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
+func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
+	where := ""
+	if len(q.Accounts) > 0 {
+		literals := make([]string, len(q.Accounts))
+		for i, a := range q.Accounts {
+			literals[i] = duck.Literal(a)
+		}
+		where = " AND account IN (" + strings.Join(literals, ", ") + ")"
+	}
+	list := make([]string, len(statementColumns))
+	for i, name := range statementColumns {
+		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR) AS %[1]s", column.QuoteIdentifier(name))
+	}
+	sql := fmt.Sprintf("SELECT %s, 0 AS part, day AS sorted, id FROM (%s) WHERE true%s", strings.Join(list, ", "), statements, where)
+	batches, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
+	if err != nil {
+		return "", err
+	}
+	if len(batches) > 0 {
+		sql += fmt.Sprintf(" UNION ALL BY NAME SELECT servicer, account, currency, CAST(day AS VARCHAR) AS from_day, CAST(count(*) AS VARCHAR) AS entries, "+
+			"CAST(sum(amount) AS VARCHAR) AS amount, 1 AS part, day AS sorted, '' AS id FROM (%s) WHERE kind = 'statement' AND status NOT IN ('PDNG', 'FUTR', 'INFO')%s "+
+			"GROUP BY servicer, account, currency, day", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), where)
+	}
+	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
+}
+
+// records hands on what is stored of each account.
+func (c *Completeness) records(ctx context.Context, statements string, q Query, each func(*record) error) error {
+	sql, err := c.recordsSQL(ctx, statements, q)
+	if err != nil {
+		return err
+	}
+	var r *record
+	err = c.query(ctx, sql, func(row []string) error {
+		if r == nil || r.Servicer != row[0] || r.Account.Account != row[1] || r.Currency != row[2] {
+			if r != nil {
+				if err := each(r); err != nil {
+					return err
+				}
+			}
+			r = &record{Account: Account{Servicer: row[0], Account: row[1], Currency: row[2]}}
+		}
+		r.add(row)
+		return nil
+	})
+	if err == nil && r != nil {
+		err = each(r)
+	}
+	return err
+}
+
+// add takes a row of recordsSQL in.
+func (r *record) add(row []string) {
+	v := map[string]string{}
+	for i, name := range statementColumns {
+		v[name] = row[i]
+	}
+	if part := row[len(statementColumns)]; part == "1" {
+		r.movements = append(r.movements, movement{v["from_day"], number(v["entries"]), v["amount"]})
+		return
+	}
+	t := &told{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], label: cmp.Or(v["reference"], v["number"])}
+	t.said, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
+	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
+	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
+	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
+	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
+	r.statements = append(r.statements, t)
+}
+
+// query hands on rows of texts; null is empty.
+func (c *Completeness) query(ctx context.Context, sql string, each func(row []string) error) error {
+	session, err := duck.Open(c.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	err = session.Query(ctx, sql, func(columns []column.Vector) error {
+		row := make([]string, len(columns))
+		for i := range columns[0].Len() {
+			for j := range columns {
+				row[j] = string(columns[j].AppendPlain(nil, i))
+			}
+			if err := each(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read statements: %w", err)
+	}
+	return nil
+}

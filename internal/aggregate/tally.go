@@ -1,0 +1,78 @@
+// Numbers and sums of credits and debits, held against those that the bank states.
+
+package aggregate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// tally counts amounts by their sign. A zero has none, whichever side the bank counts it on.
+type tally struct {
+	credits, debits, zeros int64
+	sum, credit, debit     statement.Sum // debit is below zero
+}
+
+// add adds an amount up; ok is false, and nothing is added, where it is none.
+func (t *tally) add(amount string) (ok bool) {
+	var one statement.Sum
+	if !one.Add(amount) {
+		return false
+	}
+	t.sum.Plus(&one)
+	switch one.Sign() {
+	case 1:
+		t.credits++
+		t.credit.Plus(&one)
+	case -1:
+		t.debits++
+		t.debit.Plus(&one)
+	default:
+		t.zeros++
+	}
+	return true
+}
+
+func (t *tally) count() int64 { return t.credits + t.debits + t.zeros }
+
+// against is what does not hold of what the bank states, each with both figures.
+func (t *tally) against(s *statement.Stated) (faults []string) {
+	fault := func(what, stated, counted string) {
+		faults = append(faults, fmt.Sprintf("%s: the bank states %s, the statement lists %s", what, stated, counted))
+	}
+	for _, c := range []struct {
+		what, stated string
+		n, zeros     int64
+	}{
+		{"entries", s.Count, t.count(), 0},
+		{"credit entries", s.CreditCount, t.credits, t.zeros},
+		{"debit entries", s.DebitCount, t.debits, t.zeros},
+	} {
+		if n, err := strconv.ParseInt(c.stated, 10, 64); c.stated != "" && (err != nil || n < c.n || n > c.n+c.zeros) {
+			fault(c.what, c.stated, strconv.FormatInt(c.n, 10))
+		}
+	}
+	for _, c := range []struct{ what, stated, sum string }{
+		{"sum of entries", s.Sum, t.sum.String()},
+		{"sum of credit entries", s.CreditSum, t.credit.String()},
+		{"sum of debit entries", s.DebitSum, strings.TrimPrefix(t.debit.String(), "-")},
+	} {
+		if c.stated != "" && !same(c.stated, c.sum) {
+			fault(c.what, c.stated, c.sum)
+		}
+	}
+	return faults
+}
+
+// same compares numbers, or texts that are none.
+func same(a, b string) bool {
+	var x, y statement.Sum
+	if !x.Add(a) || !y.Add(b) {
+		return a == b
+	}
+	x.Minus(&y)
+	return x.Sign() == 0
+}
