@@ -70,26 +70,31 @@ func digestOfFile(ctx context.Context, path string) (digest string, bytes int64,
 func objectName(digest string) string { return "statements/" + digest[:2] + "/" + digest }
 
 // keep stores the file as it is, unless the object is there: its name says what it holds.
-func (im *Importer) keep(ctx context.Context, path, name string) error {
-	if there, err := im.Objects.Open(ctx, name); err == nil {
+func (im *Importer) keep(ctx context.Context, f *File) error {
+	if there, err := im.Objects.Open(ctx, f.Object); err == nil {
 		return there.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keep %s: %w", path, err)
+		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	in, err := os.Open(path)
+	in, err := os.Open(f.File)
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", path, err)
+		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
 	defer in.Close()
-	out, err := im.Objects.Create(ctx, name)
+	out, err := im.Objects.Create(ctx, f.Object)
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", path, err)
+		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	if _, err = io.Copy(out, &interruptible{ctx, in}); err == nil {
+	hash := sha256.New()
+	_, err = io.Copy(io.MultiWriter(out, hash), &interruptible{ctx, in})
+	if err == nil && hex.EncodeToString(hash.Sum(nil)) != f.Digest {
+		err = changed(f.File)
+	}
+	if err == nil {
 		err = out.Commit()
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("keep %s: %w", path, err), out.Abort())
+		return errors.Join(fmt.Errorf("keep %s: %w", f.File, err), out.Abort())
 	}
 	return nil
 }

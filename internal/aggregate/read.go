@@ -25,9 +25,11 @@ type reading struct {
 
 // file spools the rows of one file, unless it was taken in before.
 func (r *reading) file(ctx context.Context, path string) (*File, error) {
-	if info, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
-	} else if !info.Mode().IsRegular() {
+	}
+	if !info.Mode().IsRegular() {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("read %s: it is no regular file; name the files in it", path))
 	}
 	digest, bytes, err := digestOfFile(ctx, path)
@@ -47,27 +49,44 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 		return f, nil
 	}
 	r.here[digest] = f
-	if err := r.keep(ctx, path, f.Object); err != nil {
+	if err := r.keep(ctx, f); err != nil {
 		return nil, err
 	}
-	return f, each(path, func(name string, head []byte, in io.Reader) error {
+	return f, r.parts(ctx, f, info)
+}
+
+// parts spools what the file holds, which is to stay as it was when its digest was taken.
+func (r *reading) parts(ctx context.Context, f *File, was os.FileInfo) error {
+	err := each(f.File, func(name string, head []byte, in io.Reader) error {
 		part, err := r.part(ctx, f, name, head, in)
 		f.Parts = append(f.Parts, part)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	if len(f.Parts) == 0 {
+		f.Parts = []Part{{File: f.File, Refused: "the archive holds no files"}}
+	}
+	if is, err := os.Stat(f.File); err != nil || is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()) {
+		return changed(f.File)
+	}
+	return nil
+}
+
+// changed refuses a file that is still being written: another moment may help.
+func changed(path string) error {
+	return failure.Wrap(failure.Transient, fmt.Errorf("read %s: it changed while it was read: import it when it is whole", path))
 }
 
 // part spools the rows of a file or of an archive's member. What the file is to blame for is its refusal; any other
 // error stops the import.
 func (r *reading) part(ctx context.Context, f *File, name string, head []byte, in io.Reader) (Part, error) {
 	p := Part{File: filepath.Join(filepath.Dir(f.File), name)}
-	as, refusal := formatOf(head, r.Project.Institutions, r.options.Institution)
-	if unread, is := in.(broken); is {
-		refusal = unread.err
-	}
-	if refusal != nil {
-		p.Refused = refusal.Error()
-		return p, nil //nolint:nilerr // it is told in the part; the other files are read
+	as, refused := r.recognise(head, in)
+	if refused != "" {
+		p.Refused = refused
+		return p, nil
 	}
 	r.spools++
 	named, err := filepath.Abs(p.File)
@@ -93,6 +112,18 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
 	f.spools = append(f.spools, rows)
 	return p, nil
+}
+
+// recognise tells a format, or why there is none to read.
+func (r *reading) recognise(head []byte, in io.Reader) (as format, refused string) {
+	if unread, is := in.(broken); is {
+		return as, unread.err.Error()
+	}
+	as, err := formatOf(head, r.Project.Institutions, r.options.Institution)
+	if err != nil {
+		return as, err.Error()
+	}
+	return as, ""
 }
 
 // counted tells of the bytes that are read.

@@ -66,7 +66,7 @@ func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 	switch {
 	case f.Name == project.StreamColumn && s.Column(f.Name) == nil:
 		return duck.Literal(s.Name) + " AS " + column.QuoteIdentifier(f.Name)
-	case f.Name == FileColumn, f.Name == RowColumn, s.Column(f.Name) != nil:
+	case f.Name == FileColumn, f.Name == RowColumn, s.Column(f.Name) != nil && !s.Column(f.Name).Origin:
 		own = f.Name
 	}
 	for _, id := range e.IDs {

@@ -13,6 +13,14 @@ import (
 // StreamColumn is the column that says which stream an event is of, where `from` is a list.
 const StreamColumn = "stream"
 
+// isOrigin reports whether a name is that of a column which says where events were read from.
+func (e *Events) isOrigin(name string) bool {
+	return slices.ContainsFunc(e.Streams, func(s *Stream) bool {
+		c := s.Column(name)
+		return c != nil && c.Origin
+	})
+}
+
 // Events is the table that a pipeline folds.
 type Events struct {
 	Streams []*Stream   // sorted by name
@@ -103,6 +111,10 @@ func (e *Events) names() string {
 // reference finds a column, or reports that there is none.
 func (e *Events) reference(src *source, path, name string) *Column {
 	c := e.Column(name)
+	if c == nil && e.isOrigin(name) {
+		src.failAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so it is not folded; `bursar trace` shows it", brief(name))
+		return nil
+	}
 	if c == nil {
 		names := make([]string, len(e.Columns))
 		for i := range e.Columns {
@@ -185,7 +197,7 @@ func shared(c Column, streams []*Stream) Column {
 	out := Column{Name: c.Name, Line: c.Line, Type: c.Type, Optional: c.Optional}
 	for _, s := range streams {
 		own := s.Column(c.Name)
-		if own == nil {
+		if own == nil || own.Origin {
 			out.Optional = true
 			continue
 		}

@@ -100,11 +100,13 @@ func (s *Stream) DerivedID() bool {
 	return len(s.ID) == 1 && (s.ID[0] == RowID || s.ID[0] == ContentID)
 }
 
-// Types is the name and type of every column, in declared order.
+// Types is the name and type of every column that says something of an event itself, in declared order.
 func (s *Stream) Types() []column.Field {
-	types := make([]column.Field, len(s.Columns))
-	for i, c := range s.Columns {
-		types[i] = column.Field{Name: c.Name, Type: c.Type}
+	var types []column.Field
+	for _, c := range s.Columns {
+		if !c.Origin {
+			types = append(types, column.Field{Name: c.Name, Type: c.Type})
+		}
 	}
 	return types
 }

@@ -16,7 +16,11 @@ func (s *Stream) check(src *source) {
 	}
 	s.checkID(src)
 	if s.Time != "" {
-		if c := s.reference(src, "time", s.Time); c != nil && !isKind(c.Type, moments...) {
+		switch c := s.reference(src, "time", s.Time); {
+		case c == nil:
+		case c.Origin:
+			src.failAt("time", "`time` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
+		case !isKind(c.Type, moments...):
 			src.failAt("time", "`time` must be a date or timestamp column; %s is %s", brief(c.Name), c.Type)
 		}
 	}
@@ -61,7 +65,11 @@ func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
 func (s *Stream) checkTotal(src *source, t Total) {
 	path := "totals." + t.Name
 	if t.Sum != "" {
-		if c := s.reference(src, path+".sum", t.Sum); c != nil && !isKind(c.Type, numbers...) {
+		switch c := s.reference(src, path+".sum", t.Sum); {
+		case c == nil:
+		case c.Origin:
+			src.failAt(path+".sum", "`sum` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
+		case !isKind(c.Type, numbers...):
 			src.failAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", brief(c.Name), c.Type)
 		}
 	}
