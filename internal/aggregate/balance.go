@@ -66,11 +66,10 @@ func last(balances []statement.Balance, codes []string) int {
 	return -1
 }
 
-// The subtypes of MT940's balances: that opens the statement, and those of one page of it.
+// The subtypes of MT940's balances of one page.
 const (
-	openingWhole = "60F"
-	openingPage  = "60M"
-	closingPage  = "62M"
+	openingPage = "60M"
+	closingPage = "62M"
 )
 
 // position is how a balance is told.

@@ -5,8 +5,6 @@ package aggregate
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -18,10 +16,13 @@ type chain struct {
 	expects func(day time.Time) bool // nil where no calendar is declared
 	links   []link
 	gaps    []Interval
+	bridges []Interval // days before which and after which the balance is the same
 
 	closed []*told          // those with a closing balance, by their last days
 	loose  statement.Sum    // entries of statements without balances since the last of them
 	spans  map[span][]*told // those with both balances
+	opens  map[span]int     // statements yet to come too, by their days and opening balance
+	closes map[span]int     // and by their closing balance
 }
 
 // link is a statement and what is held of it.
@@ -30,15 +31,21 @@ type link struct {
 	at       int // its place in the chain
 	is       Interval
 	repeated bool // another one says the same of the same days
+	overlaps bool // others speak of its days too, so that they may list the same entries
 }
 
-// span is days and what they open with.
-type span struct{ from, to, opening string }
+// span is days and a balance.
+type span struct{ from, to, balance string }
 
 // chainOf judges the statements of one account and kind of message: each by itself, and against the one before it. gaps
 // are days between them that lack a statement.
 func chainOf(statements []*told, expects func(day time.Time) bool) (links []link, gaps []Interval) {
-	c := &chain{expects: expects, spans: map[span][]*told{}}
+	c := &chain{expects: expects, spans: map[span][]*told{}, opens: map[span]int{}, closes: map[span]int{}}
+	for _, s := range statements {
+		c.opens[span{s.From, s.To, s.Opening}]++
+		c.opens[span{s.From, "", s.Opening}]++
+		c.closes[span{s.From, s.To, s.Closing}]++
+	}
 	for _, s := range inOrder(statements) {
 		c.link(s)
 	}
@@ -95,6 +102,7 @@ func (c *chain) follow(l *link) (reason string) {
 	case l.From == b.From && l.To == b.To || l.From == l.To:
 		return c.sameDay(l)
 	}
+	l.overlaps = true
 	return c.overlap(l.told)
 }
 
@@ -130,17 +138,29 @@ func (c *chain) consecutive(l *link) (reason string) {
 		return ""
 	}
 	b := c.last()
-	missing := difference(l.Opening, b.Closing)
 	if after(b.To) == l.From && l.opensBefore() { // what it opens with is of the day that is missing
 		l.is.From = after(l.From)
 	}
-	from, to := c.days(after(b.To), earlier(l.is.From))
-	if from == "" {
-		return fmt.Sprintf("it opens with %s, and the statement before closed with %s on %s: %s between them", l.Opening, b.Closing, b.To, missing)
+	if c.gap(b, l.is.From, l.Opening) {
+		return ""
 	}
-	c.gaps = append(c.gaps, Interval{From: from, To: to, State: Broken, Reason: fmt.Sprintf(
-		"no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, l.is.From, l.Opening, missing)})
-	return ""
+	return differs(b, l.told)
+}
+
+// gap adds the days on which a statement was to be expected between one that closed and what another opens with, if any.
+func (c *chain) gap(b *told, day, opening string) bool {
+	from, to := c.days(after(b.To), earlier(day))
+	if from == "" {
+		return false
+	}
+	c.gaps = append(c.gaps, Interval{From: from, To: to, State: Broken, Reason: fmt.Sprintf("no statement: %s closed with %s, %s opens with %s: %s between them",
+		b.To, b.Closing, day, opening, difference(opening, b.Closing))})
+	return true
+}
+
+// differs says that a statement does not open with what the one before closed with.
+func differs(b, s *told) string {
+	return fmt.Sprintf("it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, difference(s.Opening, b.Closing))
 }
 
 // opensBefore reports whether the opening balance may be that of the day before the statement's first.
@@ -168,7 +188,11 @@ func (c *chain) sameDay(l *link) string {
 			return ""
 		}
 	}
+	l.overlaps = len(alike) > 0
 	if c.last().Closing == l.Opening {
+		return ""
+	}
+	if len(alike) > 0 && c.divides(l.told) {
 		return ""
 	}
 	if len(alike) > 0 && (alike[0].Closing != l.Closing || alike[0].Amount != l.Amount) {
@@ -176,45 +200,16 @@ func (c *chain) sameDay(l *link) string {
 		return fmt.Sprintf("%s (%s) says otherwise of the same days: %d entries of %s, closing with %s; here %d of %s, closing with %s",
 			other.File, other.Place, other.Entries, other.Amount, other.Closing, l.Entries, l.Amount, l.Closing)
 	}
+	l.overlaps = true
 	return c.overlap(l.told)
 }
 
-// overlap judges a statement of days that others speak of too, by what they close with before it and on its last day.
-func (c *chain) overlap(s *told) string {
-	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *told, day string) int { return strings.Compare(t.To, day) })
-	var opens, closes *told
-	if n > 0 {
-		opens = c.closed[n-1]
+// divides reports whether statements of the same days may be parts of one another: another one opens or closes with what this
+// one closes with.
+func (c *chain) divides(s *told) bool {
+	at := span{s.From, s.To, s.Closing}
+	if s.Opening == s.Closing {
+		return c.opens[at] > 1
 	}
-	if last := c.last(); last.To == s.To {
-		closes = last
-	}
-	between := func(b *told) string {
-		return fmt.Sprintf("it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, difference(s.Opening, b.Closing))
-	}
-	switch {
-	case opens != nil && after(opens.To) == s.From && s.From < s.To && opens.Closing != s.Opening:
-		return between(opens)
-	case closes != nil && s.From < s.To && closes.Closing != s.Closing:
-		return fmt.Sprintf("it closes with %s, and another statement of %s with %s", s.Closing, s.To, closes.Closing)
-	case closes != nil && s.From == s.To && closes.Closing != s.Opening:
-		return between(closes)
-	case closes == nil && s.From == c.last().To && (opens == nil || opens.Closing != s.Opening):
-		return between(c.last())
-	}
-	return ""
-}
-
-// uncovered are the gaps that no other statement spans.
-func (c *chain) uncovered() []Interval {
-	spanning := slices.DeleteFunc(slices.Clone(c.links), func(l link) bool { return l.is.State != Proven || l.is.From == l.is.To })
-	slices.SortFunc(spanning, func(a, b link) int { return cmp.Compare(a.is.From, b.is.From) })
-	furthest := ""
-	n := 0
-	return slices.DeleteFunc(c.gaps, func(gap Interval) bool { // in order of their days
-		for ; n < len(spanning) && spanning[n].is.From <= gap.From; n++ {
-			furthest = max(furthest, spanning[n].is.To)
-		}
-		return furthest >= gap.To
-	})
+	return c.opens[at] > 0 || c.closes[at] > 1
 }

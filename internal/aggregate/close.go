@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -160,7 +161,7 @@ func (t *teller) interval(b bounds, day string) (from, to string) {
 func (t *teller) opened(opening *statement.Balance, to string) string {
 	date, err := time.Parse(time.DateOnly, opening.Date)
 	before := opening.Code == statement.PreviousClosing ||
-		opening.Subtype == openingWhole && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)
+		strings.HasPrefix(t.s.Format, "mt94") && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)
 	if err != nil || !before {
 		return opening.Date
 	}

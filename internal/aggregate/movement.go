@@ -117,16 +117,13 @@ func (c *cluster) bounds() (opening, closing string, known bool) {
 // listed is how many entries the statements list, where none overlaps another: from those of the statements that say
 // something new, to those of all.
 func (c *cluster) listed() (least, most int64, whole bool) {
-	closing := ""
 	whole = true
 	for _, l := range c.links {
+		whole = whole && l.balanced() && !l.overlaps
 		most += l.Entries
-		if l.repeated {
-			continue
+		if !l.repeated {
+			least += l.Entries
 		}
-		least += l.Entries
-		whole = whole && l.balanced() && (closing == "" || closing == l.Opening)
-		closing = l.Closing
 	}
 	return least, most, whole
 }

@@ -36,7 +36,7 @@ func trail(statements []*told, closing string) []*told {
 	}
 	g := newGraph(statements)
 	ordered := make([]*told, 0, len(statements))
-	if closing != "" {
+	if g.out[closing] > g.in[closing] || !g.starts() {
 		ordered = g.walk(ordered, closing)
 	}
 	for _, s := range statements {
@@ -64,6 +64,16 @@ func newGraph(statements []*told) *graph {
 		g.in[s.Closing]++
 	}
 	return g
+}
+
+// starts reports whether there is a balance that more statements open than close with: a trail begins there.
+func (g *graph) starts() bool {
+	for balance, n := range g.out {
+		if n > g.in[balance] {
+			return true
+		}
+	}
+	return false
 }
 
 // walk appends all that can be reached from a balance (Hierholzer's algorithm).

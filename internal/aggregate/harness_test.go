@@ -1,0 +1,168 @@
+// An importer over stores of its own, and what is to be seen of it afterwards.
+
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// house is an importer with its stores.
+type house struct {
+	testing.TB
+	dir     string
+	objects interface {
+		object.Store
+		object.Local
+	}
+	importer *Importer
+	intake   *event.Intake
+}
+
+// newHouse has one institution of all accounts; statements is its calendar, empty for none.
+func newHouse(t testing.TB, statements string) *house {
+	t.Helper()
+	h := &house{TB: t, dir: t.TempDir()}
+	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := records.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.objects = object.NewFolder(filepath.Join(h.dir, "objects"))
+	now := func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+	h.intake = &event.Intake{
+		Objects: h.objects, Catalog: records, Scratch: t.TempDir(), Workers: 1, Now: now, Log: slog.New(slog.DiscardHandler),
+	}
+	h.intake.Duck = duck.Options{Memory: "300MB", Threads: 1, Scratch: h.intake.Scratch, Dirs: []string{h.dir}}
+	h.file("project/bursar.yaml", "")
+	if statements != "" {
+		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
+	}
+	p, errs := project.Read(filepath.Join(h.dir, "project"))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: p, Scratch: h.intake.Scratch, Now: now, Take: h.take}
+	return h
+}
+
+func (h *house) take(ctx context.Context, stream string, files []string, name func(string) string) (event.Result, error) {
+	return h.intake.Ingest(ctx, h.importer.Project.Stream(stream), files, event.Options{Name: name})
+}
+
+// file writes a file below the house's folder.
+func (h *house) file(name, text string) string {
+	h.Helper()
+	path := filepath.Join(h.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		h.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		h.Fatal(err)
+	}
+	return path
+}
+
+// send imports texts as files of new names in one call, all of which are to be taken in.
+func (h *house) send(texts ...string) Result {
+	h.Helper()
+	dir := h.TempDir()
+	paths := make([]string, len(texts))
+	for i, text := range texts {
+		paths[i] = filepath.Join(dir, fmt.Sprintf("%d.txt", i))
+		if err := os.WriteFile(paths[i], []byte(text), 0o600); err != nil {
+			h.Fatal(err)
+		}
+	}
+	return h.imported(paths...)
+}
+
+func (h *house) imported(paths ...string) Result {
+	h.Helper()
+	r, err := h.importer.Import(h.Context(), paths, Options{})
+	if err != nil || r.Err() != nil {
+		h.Fatal(err, r.Err())
+	}
+	return r
+}
+
+func (h *house) completeness() *Completeness {
+	return &Completeness{Objects: h.objects, Catalog: h.importer.Catalog, Project: h.importer.Project, Duck: h.intake.Duck}
+}
+
+// judged are the accounts with their intervals.
+func (h *house) judged(until string) (accounts []Account) {
+	h.Helper()
+	err := h.completeness().Judge(h.Context(), Query{Until: until}, func(a Account) error {
+		accounts = append(accounts, a)
+		return nil
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return accounts
+}
+
+// states lists an account's intervals as "day STATE" or "day–day STATE", with the day of the month alone.
+func states(intervals []Interval) string {
+	list := make([]string, len(intervals))
+	for i, x := range intervals {
+		from, to := strings.TrimPrefix(x.From[8:], "0"), strings.TrimPrefix(x.To[8:], "0")
+		if from != to {
+			from += "–" + to
+		}
+		list[i] = from + " " + string(x.State)
+	}
+	return strings.Join(list, ", ")
+}
+
+// stored lists rows of a stream as SQL shows them, sorted.
+func (h *house) stored(stream, columns string) (rows []string) {
+	h.Helper()
+	batches, err := event.Batches(h.Context(), h.importer.Catalog, stream, 0)
+	if err != nil {
+		h.Fatal(err)
+	}
+	if len(batches) == 0 {
+		return nil
+	}
+	sql := fmt.Sprintf("SELECT concat_ws(' ', %s) FROM (%s)", columns, event.ViewSQL(h.objects, h.importer.Project.Stream(stream), batches))
+	err = h.completeness().query(h.Context(), sql, func(row []string) error {
+		rows = append(rows, row[0])
+		return nil
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+// quarantined counts what is in quarantine.
+func (h *house) quarantined() (rows int) {
+	h.Helper()
+	for _, stream := range project.BuiltinStreams {
+		err := event.Quarantine(h.Context(), h.importer.Catalog, h.objects, stream, func(event.Rejected) error { rows++; return nil })
+		if err != nil {
+			h.Fatal(err)
+		}
+	}
+	return rows
+}

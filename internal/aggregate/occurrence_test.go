@@ -1,0 +1,119 @@
+// What counts once and what counts twice, by example.
+
+package aggregate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// day is a date of the month in which the examples are.
+func day(n int) string { return fmt.Sprintf("2024-03-%02d", n) }
+
+// items are entries of a day in cents.
+func items(n int, amounts ...int64) (list []item) {
+	for _, a := range amounts {
+		list = append(list, item{day: day(n), cents: a})
+	}
+	return list
+}
+
+// sheetOf is a statement of one day that opens with so much.
+func sheetOf(number string, n int, opening int64, entries ...item) sheet {
+	s := sheet{account: "A1", from: day(n), to: day(n), number: number, opening: opening, opened: day(n), entries: entries, name: "M" + number}
+	s.closing = opening
+	for _, e := range entries {
+		s.closing += e.cents
+	}
+	return s
+}
+
+// paged cuts a statement into two pages behind its n-th entry.
+func paged(s sheet, n int) (first, second sheet) {
+	first, second = s, s
+	first.page, second.page, second.last = "1", "2", true
+	first.entries, second.entries = s.entries[:n], s.entries[n:]
+	first.closing = s.opening
+	for _, e := range first.entries {
+		first.closing += e.cents
+	}
+	second.opening = first.closing
+	if s.opened < s.to {
+		second.opened = s.to
+	}
+	return first, second
+}
+
+func renamed(s sheet, name string) sheet {
+	s.name = name
+	return s
+}
+
+func referred(list []item) []item {
+	for i := range list {
+		list[i].reference = fmt.Sprint("R", i)
+	}
+	return list
+}
+
+// TestWhatCountsOnce sends files in the order given, both formats, and counts the entries that are stored.
+func TestWhatCountsOnce(t *testing.T) {
+	t.Parallel()
+	equal := sheetOf("1", 5, 1000, items(5, 10, 10, 10)...)
+	next := sheetOf("2", 5, 1030, items(5, 10)...)
+	fourth := sheetOf("0", 4, 1000, items(4, 0)...)
+	first, second := paged(equal, 1)
+	month := sheetOf("9", 6, 1000, append(items(5, 10, 10, 10), items(6, 10)...)...)
+	month.from, month.opened = day(5), day(5)
+	sixth := sheetOf("2", 6, 1030, items(6, 10)...)
+	withReferences := sheetOf("1", 5, 1000, referred(items(5, 10, 10, 10))...)
+	refFirst, refSecond := paged(withReferences, 1)
+	back := sheetOf("2", 6, 1030, items(5, 10)...)
+	for _, c := range []struct {
+		name  string
+		files [][]sheet
+		want  int
+		state string
+	}{
+		{"equal entries of one statement", [][]sheet{{equal}}, 3, "5 PROVEN"},
+		{"sent again under another name", [][]sheet{{equal}, {renamed(equal, "Another")}}, 3, "5 PROVEN"},
+		{"twice in one file", [][]sheet{{equal, equal}}, 3, "5 PROVEN"},
+		{"a second statement of the day in the same file", [][]sheet{{equal, next}}, 4, "5 PROVEN, 5 PROVEN"},
+		{"two statements of the day, sent again together", [][]sheet{{equal, next}, {renamed(equal, "X"), renamed(next, "Y")}}, 4, "5 PROVEN, 5 PROVEN"},
+		{"two statements of the day, then one alone", [][]sheet{{equal, next}, {renamed(next, "Y")}}, 4, "5 PROVEN, 5 PROVEN"},
+		{"pages in files of their own", [][]sheet{{first}, {second}}, 3, "5 PROVEN, 5 PROVEN"},
+		{"pages in one file, then in two", [][]sheet{{first, second}, {renamed(second, "P2")}, {renamed(first, "P1")}}, 3, "5 PROVEN, 5 PROVEN"},
+		{"pages with references, then all at once", [][]sheet{{refFirst}, {refSecond}, {withReferences}}, 3, "5 PROVEN, 5 PROVEN, 5 PROVEN"},
+		{"a longer interval over days", [][]sheet{{equal}, {sixth}, {month}}, 4, "5 PROVEN, 5–6 PROVEN, 6 PROVEN"},
+		{"days under a longer interval", [][]sheet{{month}, {sixth}, {equal}}, 4, "5 PROVEN, 5–6 PROVEN, 6 PROVEN"},
+		{"a zero entry", [][]sheet{{fourth}, {equal}}, 4, "4 PROVEN, 5 PROVEN"},
+		{"booked for an earlier day", [][]sheet{{equal, back}}, 4, "5 PROVEN, 6 PROVEN"},
+
+		// What cannot be told apart is loud.
+		{"a second statement of the day with an equal entry, in a file of its own", [][]sheet{{equal}, {next}}, 3, "5 PROVEN, 5 PROVEN, 5 BROKEN"},
+		{"the same, unless both come in one file later", [][]sheet{{equal}, {next}, {renamed(equal, "X"), renamed(next, "Y")}}, 4, "5 PROVEN, 5 PROVEN"},
+		{"an equal entry booked for an earlier day, in a file of its own", [][]sheet{{equal}, {back}}, 3, "5 PROVEN, 5–6 BROKEN, 6 PROVEN"},
+		{"pages without references, then all at once", [][]sheet{{first}, {second}, {equal}}, 5, "5 PROVEN, 5 PROVEN, 5 PROVEN, 5 BROKEN"},
+	} {
+		for name, render := range map[string]func(...sheet) string{"camt": camtOf, "mt940": mtOf} {
+			t.Run(c.name+" "+name, func(t *testing.T) {
+				t.Parallel()
+				h := newHouse(t, "")
+				for _, f := range c.files {
+					h.send(render(f...))
+				}
+				accounts := h.judged("")
+				if got := states(accounts[0].Intervals); got != c.state || len(accounts) != 1 {
+					t.Errorf("intervals %s, want %s: %+v", got, c.state, accounts)
+				}
+				if rows := h.stored("entries", "day, amount, id"); len(rows) != c.want {
+					t.Errorf("stored are %d entries, want %d:\n%s", len(rows), c.want, strings.Join(rows, "\n"))
+				}
+				if n := h.quarantined(); n > 0 {
+					t.Errorf("%d rows are in quarantine", n)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,97 @@
+// Statements of days that others speak of too, such as a month's beside those of its days.
+
+package aggregate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// overlap judges a statement of days that others speak of too, by what they close with before it and on its last day.
+func (c *chain) overlap(s *told) string {
+	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *told, day string) int { return strings.Compare(t.To, day) })
+	if n > 0 {
+		if reason := c.opensAfter(c.closed[n-1], s); reason != "" {
+			return reason
+		}
+	}
+	last := c.last()
+	switch {
+	case last.To == s.To && s.From < s.To && last.Closing != s.Closing:
+		return fmt.Sprintf("it closes with %s, and another statement of %s with %s", s.Closing, s.To, last.Closing)
+	case last.To == s.To && s.From == s.To && last.Closing != s.Opening:
+		return differs(last, s)
+	case last.To != s.To && last.To == s.From && !c.joins(s) && (n == 0 || c.closed[n-1].Closing != s.Opening):
+		return differs(last, s)
+	}
+	return ""
+}
+
+// opensAfter holds a longer statement against the last one that ended before it began. Others that began on its first day
+// have been held against that one already.
+func (c *chain) opensAfter(b, s *told) string {
+	adjacent := after(b.To) == s.From
+	switch {
+	case s.From == s.To:
+	case b.Closing == s.Opening && !adjacent:
+		c.bridges = append(c.bridges, Interval{From: after(b.To), To: earlier(s.From)})
+	case b.Closing == s.Opening, c.joins(s):
+	case !c.gap(b, s.From, s.Opening) && adjacent:
+		return differs(b, s)
+	}
+	return ""
+}
+
+// joins reports whether another statement begins on the same day with the same balance.
+func (c *chain) joins(s *told) bool { return c.opens[span{s.From, "", s.Opening}] > 1 }
+
+// uncovered are the gaps less what is told otherwise: by a statement with balances that spans days of a gap, and is judged by
+// itself, or by a balance that stood still.
+func (c *chain) uncovered() (gaps []Interval) {
+	told := c.spanned()
+	around := func(day string) *Interval {
+		n, found := slices.BinarySearchFunc(told, day, func(i Interval, day string) int { return strings.Compare(i.From, day) })
+		if !found {
+			n--
+		}
+		if n < 0 || told[n].To < day {
+			return nil
+		}
+		return &told[n]
+	}
+	for _, gap := range c.gaps {
+		from, to := gap.From, gap.To
+		if i := around(from); i != nil {
+			from = after(i.To)
+		}
+		if i := around(to); i != nil {
+			to = earlier(i.From)
+		}
+		gap.From, gap.To = c.days(from, to)
+		if gap.From != "" && !slices.ContainsFunc(gaps[max(0, len(gaps)-1):], func(g Interval) bool { return g.From == gap.From }) {
+			gaps = append(gaps, gap)
+		}
+	}
+	return gaps
+}
+
+// spanned are the days of longer statements and of bridges, joined.
+func (c *chain) spanned() (joined []Interval) {
+	all := slices.Clone(c.bridges)
+	for _, l := range c.links {
+		if l.balanced() && l.is.From < l.is.To {
+			all = append(all, l.is)
+		}
+	}
+	slices.SortFunc(all, func(a, b Interval) int { return cmp.Compare(a.From, b.From) })
+	for _, i := range all {
+		if n := len(joined) - 1; n >= 0 && i.From <= after(joined[n].To) {
+			joined[n].To = max(joined[n].To, i.To)
+			continue
+		}
+		joined = append(joined, i)
+	}
+	return joined
+}
