@@ -176,7 +176,10 @@ func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b
 	if s.Fault != "" {
 		l.blame(s.Place, "%s", s.Fault)
 	}
-	if faults := l.booked.against(&s.Stated); len(faults) > 0 && len(l.listed.against(&s.Stated)) > 0 {
+	var listed tally // with some banks, what is announced too
+	listed.plus(&l.booked)
+	listed.plus(&l.announced)
+	if faults := l.booked.against(&s.Stated); len(faults) > 0 && len(listed.against(&s.Stated)) > 0 {
 		for _, fault := range faults {
 			l.blame(s.Place, "%s", fault)
 		}

@@ -16,7 +16,7 @@ import (
 type ledger struct {
 	all        int64 // however they stand
 	booked     tally
-	listed     tally // booked or not
+	announced  tally // not booked
 	pending    int64 // not booked
 	details    int64
 	operations int64
@@ -73,7 +73,6 @@ func (l *ledger) add(amount, currency string, at statement.Place) {
 		l.blame(at, "amount %q cannot be added up", amount)
 		return
 	}
-	l.listed.add(amount)
 }
 
 // isBooked tells what moves the booked balance from what is announced or told for information.
@@ -87,7 +86,7 @@ func (l *ledger) take(t *teller, e *statement.Entry) {
 	if !isBooked(e.Status) {
 		l.all++
 		l.pending++
-		l.listed.add(e.Amount)
+		l.announced.add(e.Amount)
 		return
 	}
 	l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)

@@ -36,6 +36,14 @@ func (t *tally) add(amount string) (ok bool) {
 	return true
 }
 
+// plus adds another tally up.
+func (t *tally) plus(other *tally) {
+	t.credits, t.debits, t.zeros = t.credits+other.credits, t.debits+other.debits, t.zeros+other.zeros
+	t.sum.Plus(&other.sum)
+	t.credit.Plus(&other.credit)
+	t.debit.Plus(&other.debit)
+}
+
 func (t *tally) count() int64 { return t.credits + t.debits + t.zeros }
 
 // against is what does not hold of what the bank states, each with both figures.

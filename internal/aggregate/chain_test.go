@@ -1,0 +1,185 @@
+// Chains in a small notation: what statements say of their days and balances, and what is to be judged of it.
+
+package aggregate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// parse reads statements written as "days opening>closing", such as "5 100>130" or "1-31 0>50": what they list is the
+// difference. "!" before the closing balance makes it one that does not hold, "~20" in place of the balances is a
+// statement that states none and lists so much; "@4" behind is the day of its first entry, "#" its number.
+func parse(t *testing.T, text string) (list []*told) {
+	t.Helper()
+	for n, line := range strings.Split(text, ", ") {
+		s := &told{totals: true, said: "d"}
+		s.Kind, s.File, s.Number, s.Place = "statement", fmt.Sprint("f", n), fmt.Sprint(n), "1:1"
+		days, what, _ := strings.Cut(line, " ")
+		from, to, several := strings.Cut(days, "-")
+		if !several {
+			to = from
+		}
+		s.From, s.To = dayIn(t, from), dayIn(t, to)
+		what, first, _ := strings.Cut(what, "@")
+		s.first, s.final = s.From, s.To
+		if first != "" {
+			s.first = dayIn(t, first)
+		}
+		if amount, loose := strings.CutPrefix(what, "~"); loose {
+			s.Amount, s.Entries = short(amount), 1
+			list = append(list, s)
+			continue
+		}
+		opening, closing, _ := strings.Cut(what, ">")
+		if rest, fault := strings.CutPrefix(closing, "!"); fault {
+			s.fault, closing = "it does not hold", rest
+		}
+		s.Opening, s.Closing, s.Entries = short(opening), short(closing), 1
+		s.Amount = difference(s.Closing, s.Opening)
+		list = append(list, s)
+	}
+	return list
+}
+
+func dayIn(t *testing.T, text string) string {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return day(n)
+}
+
+// TestChain judges statements given in any order. March 2024 begins on a Friday.
+func TestChain(t *testing.T) {
+	t.Parallel()
+	weekdays := func(d time.Time) bool { return d.Weekday() != time.Saturday && d.Weekday() != time.Sunday }
+	for _, c := range []struct {
+		statements string
+		expects    func(time.Time) bool
+		want       string
+	}{
+		{"5 100>130, 6 130>90, 7 90>-5", nil, "5 PROVEN, 6 PROVEN, 7 PROVEN"},
+		{"5 100>130, 7 90>-5", nil, "5 PROVEN, 6 BROKEN, 7 PROVEN"},
+		{"5 100>130, 7 130>-5", nil, "5 PROVEN, 7 PROVEN"},
+		{"5 100>130, 6 131>90", nil, "5 PROVEN, 6 BROKEN"},
+		{"5 100>!130, 6 140>90", nil, "5 BROKEN, 6 BROKEN"},
+		{"1 0>10, 4 10>20", weekdays, "1 PROVEN, 4 PROVEN"},
+		{"1 0>10, 4 15>20", weekdays, "1 PROVEN, 4 BROKEN"},
+		{"1 0>10, 6 15>20", weekdays, "1 PROVEN, 4–5 BROKEN, 6 PROVEN"},
+		// several of a day
+		{"5 110>120, 5 100>110, 6 120>120", nil, "5 PROVEN, 5 PROVEN, 6 PROVEN"},
+		{"4 0>100, 5 100>120, 5 110>100, 5 100>110", nil, "4 PROVEN, 5 PROVEN, 5 PROVEN, 5 PROVEN"},
+		{"5 100>110, 5 120>130", nil, "5 BROKEN, 5 PROVEN"},
+		{"5 100>110, 5 100>110", nil, "5 PROVEN, 5 PROVEN"},
+		{"5 100>110, 5 100>115", nil, "5 BROKEN, 5 PROVEN"},
+		{"5 100>110, 5 110>130, 5 100>130", nil, "5 PROVEN, 5 PROVEN, 5 PROVEN"},
+		// opened on the day that the one before closed
+		{"5 100>130, 5-6 130>90, 6-7 90>80", nil, "5 PROVEN, 6 PROVEN, 7 PROVEN"},
+		{"5 100>130, 6-7 90>80@7", nil, "5 PROVEN, 6 BROKEN, 7 PROVEN"},
+		{"5 100>130, 6-7 90>80@6", nil, "5 PROVEN, 6–7 BROKEN"},
+		// longer intervals beside days
+		{"1 0>10, 2 10>20, 3 20>30, 1-3 0>30, 4-6 30>60, 6 50>60", nil, "1 PROVEN, 1–3 PROVEN, 2 PROVEN, 3 PROVEN, 4–6 PROVEN, 6 PROVEN"},
+		{"1 0>10, 3 20>30, 1-3 0>30", nil, "1 PROVEN, 1–3 PROVEN, 3 PROVEN"},
+		{"1 0>10, 2 10>20, 3 20>30, 1-3 0>31", nil, "1 PROVEN, 1–3 BROKEN, 2 PROVEN, 3 PROVEN"},
+		{"1 0>10, 3 20>30, 5 40>50, 2-3 10>30", nil, "1 PROVEN, 2–3 PROVEN, 3 PROVEN, 4 BROKEN, 5 PROVEN"},
+		{"1 0>10, 5 40>50, 3-5 20>50", nil, "1 PROVEN, 2 BROKEN, 3–5 PROVEN, 5 PROVEN"},
+		{"1 0>10, 5 40>50, 3-5 10>50", nil, "1 PROVEN, 3–5 PROVEN, 5 PROVEN"},
+		// without balances
+		{"5 100>130, 6 ~20, 7 150>160", nil, "5 PROVEN, 6 CLAIMED, 7 PROVEN"},
+		{"5 100>130, 6 ~20, 7 155>160", nil, "5 PROVEN, 6 BROKEN, 6 CLAIMED, 7 PROVEN"},
+		{"5 100>130, 5 ~30, 6 130>160", nil, "5 CLAIMED, 5 PROVEN, 6 PROVEN"},
+		{"5 ~20, 6 ~20", nil, "5 CLAIMED, 6 CLAIMED"},
+	} {
+		statements := parse(t, c.statements)
+		for range 2 {
+			links, gaps := chainOf(statements, c.expects)
+			if got := sorted(append(intervals(links), gaps...)); got != c.want {
+				t.Errorf("%s:\n%s\nwant\n%s", c.statements, got, c.want)
+			}
+			slices.Reverse(statements)
+		}
+	}
+}
+
+// TestAlteredBalanceBreaksItsStatementAlone: the next one still opens with what the entries lead to.
+func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
+	t.Parallel()
+	for _, alter := range []func(s *told){
+		func(s *told) { s.Closing = "131.00" },
+		func(s *told) { s.Opening = "99.00" },
+		func(s *told) { s.Amount = "31.00" },
+	} {
+		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
+		alter(list[1])
+		links, gaps := chainOf(list, nil)
+		if got := sorted(append(intervals(links), gaps...)); got != "4 PROVEN, 5 BROKEN, 6 PROVEN" {
+			t.Error(got)
+		}
+	}
+}
+
+// TestMissing finds the days that a calendar expects.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	every := func(time.Time) bool { return true }
+	odd := func(d time.Time) bool { return d.Day()%2 == 1 }
+	for _, c := range []struct {
+		statements, until, want string
+		expects                 func(time.Time) bool
+	}{
+		{"5 0>0, 8 0>0", day(8), "6–7 UNKNOWN", every},
+		{"5 0>0, 8 0>0", day(8), "7 UNKNOWN", odd},
+		{"5 0>0", day(9), "6–9 UNKNOWN", every},
+		{"5 0>0", day(4), "", every},
+		{"2-6 0>0, 3 0>0", day(6), "", every},
+		{"1 0>0, 4-8 0>0, 10 0>0", day(9), "2–3 UNKNOWN, 9 UNKNOWN", every},
+		{"5 0>0", day(9), "", nil},
+	} {
+		links, _ := chainOf(parse(t, c.statements), nil)
+		if got := states(missing(intervals(links), c.expects, "daily", c.until)); got != c.want {
+			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
+		}
+	}
+}
+
+// TestChainOfManyStatements judges a hundred thousand statements of one account: twenty years of days with many a day, and
+// as many of one single day. Quadratic work would take minutes.
+func TestChainOfManyStatements(t *testing.T) {
+	t.Parallel()
+	const days, each = 5000, 20
+	var list, one []*told
+	balance := statement.Sum{}
+	for n := range days * each {
+		from := time.Date(2004, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n/each).Format(time.DateOnly)
+		s := &told{said: strconv.Itoa(n)}
+		s.Kind, s.From, s.To, s.Opening, s.Amount, s.Entries = "statement", from, from, balance.String(), "0.01", 1
+		balance.Add(s.Amount)
+		s.Closing = balance.String()
+		list = append(list, s)
+		same := *s
+		same.From, same.To = day(1), day(1)
+		one = append(one, &same)
+	}
+	slices.Reverse(list)
+	slices.Reverse(one)
+	for _, all := range [][]*told{list, one} {
+		links, gaps := chainOf(all, nil)
+		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.is.State != Proven }) {
+			t.Error("the chain does not hold")
+		}
+		if wrong := heldAgainst(links, nil, nil); len(wrong) == 0 {
+			t.Error("no entries are stored, and nothing is wrong")
+		}
+		if found := missing(intervals(links), func(time.Time) bool { return true }, "daily", "2024-12-31"); len(found) != 1 {
+			t.Errorf("missing are %d intervals", len(found))
+		}
+	}
+}
