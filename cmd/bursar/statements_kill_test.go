@@ -33,6 +33,9 @@ type importing struct {
 	alone map[string]time.Duration // the last process of a command that was left alone took
 }
 
+// The bounds of the time in which a process is killed, where the machine is quick and where it is busy.
+const leastLife, mostLife = 400 * time.Millisecond, 3 * time.Second
+
 // TestStatementsKilled imports everything twice: as it is, and from copies with other bytes that say the same. Left out are
 // files that are refused, and files with an entry that another file tells otherwise under the same id (they are found by
 // importing them: the later one is in quarantine): which of two such entries counts depends on which comes first.
@@ -158,7 +161,7 @@ func (im *importing) carryOut(args ...string) {
 	for {
 		after := time.Duration(0)
 		if im.left > 0 && im.random.IntN(4) > 0 {
-			after = time.Duration(1 + im.random.Int64N(int64(max(im.alone[args[0]], 400*time.Millisecond))))
+			after = time.Duration(1 + im.random.Int64N(int64(min(max(im.alone[args[0]], leastLife), mostLife))))
 		}
 		began := time.Now()
 		got, dead := im.child(after, append(args, "--project", im.dir)...)
