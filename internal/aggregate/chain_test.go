@@ -132,19 +132,26 @@ func TestMissing(t *testing.T) {
 	every := func(time.Time) bool { return true }
 	odd := func(d time.Time) bool { return d.Day()%2 == 1 }
 	for _, c := range []struct {
-		statements, until, want string
-		expects                 func(time.Time) bool
+		statements, since, until, want string
+		expects                        func(time.Time) bool
 	}{
-		{"5 0>0, 8 0>0", day(8), "6–7 UNKNOWN", every},
-		{"5 0>0, 8 0>0", day(8), "7 UNKNOWN", odd},
-		{"5 0>0", day(9), "6–9 UNKNOWN", every},
-		{"5 0>0", day(4), "", every},
-		{"2-6 0>0, 3 0>0", day(6), "", every},
-		{"1 0>0, 4-8 0>0, 10 0>0", day(9), "2–3 UNKNOWN, 9 UNKNOWN", every},
-		{"5 0>0", day(9), "", nil},
+		{"5 0>0, 8 0>0", "", day(8), "6–7 UNKNOWN", every},
+		{"5 0>0, 8 0>0", "", day(8), "7 UNKNOWN", odd},
+		{"5 0>0", "", day(9), "6–9 UNKNOWN", every},
+		{"5 0>0", "", day(4), "", every},
+		{"2-6 0>0, 3 0>0", "", day(6), "", every},
+		{"1 0>0, 4-8 0>0, 10 0>0", "", day(9), "2–3 UNKNOWN, 9 UNKNOWN", every},
+		{"5 0>0", "", day(9), "", nil},
+		{"5 0>0", day(3), day(6), "3–4 UNKNOWN, 6 UNKNOWN", every},
+		{"5 0>0", day(7), day(6), "6 UNKNOWN", every},
+		{"", day(3), day(6), "3–6 UNKNOWN", every},
+		{"", "", day(6), "", every},
 	} {
-		links, _ := chainOf(parse(t, c.statements), nil)
-		if got := states(missing(intervals(links), c.expects, "daily", c.until)); got != c.want {
+		var links []link
+		if c.statements != "" {
+			links, _ = chainOf(parse(t, c.statements), nil)
+		}
+		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until)); got != c.want {
 			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
 		}
 	}
@@ -178,8 +185,31 @@ func TestChainOfManyStatements(t *testing.T) {
 		if wrong := heldAgainst(links, nil, nil); len(wrong) == 0 {
 			t.Error("no entries are stored, and nothing is wrong")
 		}
-		if found := missing(intervals(links), func(time.Time) bool { return true }, "daily", "2024-12-31"); len(found) != 1 {
+		if found := missing(intervals(links), func(time.Time) bool { return true }, "daily", "", "2024-12-31"); len(found) != 1 {
 			t.Errorf("missing are %d intervals", len(found))
 		}
+	}
+}
+
+// TestSilentAccounts names accounts that are declared and of which nothing came.
+func TestSilentAccounts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "daily")
+	bank := h.importer.Project.Institutions[0]
+	bank.Accounts = []string{"A1", "A2", "B*"}
+	if silent := h.judged(day(9)); len(silent) != 0 {
+		t.Errorf("without a first day nothing is expected yet: %+v", silent)
+	}
+	h.send(camtOf(sheet{account: "A1", from: day(3), to: day(3), number: "1", name: "m", opened: day(3)}), camtOf(sheet{account: "A1", from: day(5), to: day(5), number: "3", name: "n", opened: day(5)}))
+	bank.Statements.Since = dayOf(day(2))
+	accounts := h.judged("")
+	if len(accounts) != 2 || accounts[1].Account != "A2" || accounts[1].Institution != "bank" {
+		t.Fatalf("accounts are %+v", accounts)
+	}
+	if got := states(accounts[0].Intervals); got != "2 UNKNOWN, 3 PROVEN, 4 UNKNOWN, 5 PROVEN" {
+		t.Errorf("A1 is %s", got)
+	}
+	if got := states(accounts[1].Intervals); got != "2–5 UNKNOWN" {
+		t.Errorf("A2 is %s", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -36,8 +37,12 @@ type Query struct {
 // Judge hands on each account with its intervals, sorted by servicer, number and currency. Memory holds one account's statements.
 func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) error {
 	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
-	if err != nil || len(batches) == 0 {
+	if err != nil {
 		return err
+	}
+	heard := map[string]bool{}
+	if len(batches) == 0 {
+		return c.silent(q, fileDays{}, heard, each)
 	}
 	view := event.ViewSQL(c.Objects, c.Project.Stream(project.StatementStream), batches)
 	days, err := c.fileDays(ctx, view)
@@ -48,21 +53,47 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 	if err != nil {
 		return err
 	}
-	return c.records(ctx, view, q, func(r *record) error {
+	err = c.records(ctx, view, q, func(r *record) error {
+		heard[r.Account.Account] = true
 		for _, s := range r.statements {
 			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
 		}
 		c.judge(r, days, q.Until)
 		return each(r.Account)
 	})
+	if err != nil {
+		return err
+	}
+	return c.silent(q, days, heard, each)
+}
+
+// silent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
+func (c *Completeness) silent(q Query, days fileDays, heard map[string]bool, each func(Account) error) error {
+	for _, i := range c.Project.Institutions {
+		for _, number := range i.Accounts {
+			asked := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
+			if strings.HasSuffix(number, "*") || heard[number] || !asked || i.Statements.Kind == project.NoCalendar {
+				continue
+			}
+			r := &record{Account: Account{Servicer: i.Servicer, Account: number}}
+			c.judge(r, days, q.Until)
+			if len(r.Intervals) == 0 {
+				continue
+			}
+			if err := each(r.Account); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // fileDays are the days that the statements of institutions with a calendar speak of.
 type fileDays map[string]*days
 
 type days struct {
-	had  map[string]bool
-	last string
+	had         map[string]bool
+	first, last string
 }
 
 func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, error) {
@@ -76,6 +107,7 @@ func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, err
 			found[name] = &days{had: map[string]bool{}}
 		}
 		found[name].had[row[2]] = true
+		found[name].first = min(cmp.Or(found[name].first, row[2]), row[2])
 		found[name].last = max(found[name].last, row[2])
 		return nil
 	})
@@ -121,7 +153,12 @@ func (c *Completeness) judge(r *record, days fileDays, until string) {
 	if len(links) == 0 {
 		expected = a.Intervals
 	}
-	a.Intervals = append(a.Intervals, missing(expected, expects, declared, cmp.Or(until, days.of(a.Institution).last))...)
+	of := days.of(a.Institution)
+	since := c.since(a.Institution)
+	if len(r.statements) == 0 {
+		since = cmp.Or(since, of.first)
+	}
+	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, cmp.Or(until, of.last))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}
 	for _, i := range a.Intervals {
@@ -135,6 +172,15 @@ func intervals(links []link) []Interval {
 		list[i] = l.is
 	}
 	return list
+}
+
+// since is the first day that an institution's calendar is held to; empty where it declares none.
+func (c *Completeness) since(institution string) string {
+	i := c.Project.Institution(institution)
+	if i == nil || i.Statements.Since.IsZero() {
+		return ""
+	}
+	return i.Statements.Since.Format(time.DateOnly)
 }
 
 // expects is the rule by which an institution sends statements, and its name; nil where none is declared.

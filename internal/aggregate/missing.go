@@ -9,16 +9,21 @@ import (
 	"time"
 )
 
-// missing are the days from the first that is known of an account until a day on which a statement is expected and none
-// covers, nor a gap that is broken already. Days without a covered one between them are one interval.
-func missing(known []Interval, expects func(day time.Time) bool, declared, until string) (gaps []Interval) {
-	if expects == nil || len(known) == 0 {
+// missing are the days from one to another on which a statement is expected and none covers, nor a gap that is broken already.
+// Days without a covered one between them are one interval. It begins with the first day that is known of the account, or
+// earlier if since says so.
+func missing(known []Interval, expects func(day time.Time) bool, declared, since, until string) (gaps []Interval) {
+	if expects == nil {
 		return nil
 	}
 	covered := slices.Clone(known)
 	slices.SortFunc(covered, func(a, b Interval) int { return cmp.Compare(a.From, b.From) })
+	from := since
+	if len(covered) > 0 {
+		from = min(cmp.Or(since, covered[0].From), covered[0].From)
+	}
 	open, at, furthest := false, 0, ""
-	for day := covered[0].From; day <= until; day = after(day) {
+	for day := from; day != "" && day <= until; day = after(day) {
 		for ; at < len(covered) && covered[at].From <= day; at++ {
 			furthest = max(furthest, covered[at].To)
 		}
