@@ -75,15 +75,21 @@ func (l *ledger) add(amount, currency string, at statement.Place) {
 	}
 }
 
-// isBooked tells what moves the booked balance from what is announced or told for information.
-func isBooked(status string) bool { return status != "PDNG" && status != "FUTR" && status != "INFO" }
+// isBooked tells what a message adds up from what is announced. An entry for information moves no booked balance; in a
+// notification, which has none, it is what is notified.
+func isBooked(kind statement.Kind, status string) bool {
+	return status != "PDNG" && status != "FUTR" && (status != "INFO" || kind == statement.Notification)
+}
 
 // take adds an entry up that has ended, and holds it against its details.
 func (l *ledger) take(t *teller, e *statement.Entry) {
 	l.all-- // counted when it began
 	l.said.plus(digestOf("said", string(t.base[:]), e.Amount))
 	l.details += t.details.all
-	if !isBooked(e.Status) {
+	if difference := t.details.against(e); difference != "" {
+		l.blame(e.Place, "%s", difference)
+	}
+	if !isBooked(t.s.Kind, e.Status) {
 		l.all++
 		l.pending++
 		l.announced.add(e.Amount)
@@ -93,9 +99,6 @@ func (l *ledger) take(t *teller, e *statement.Entry) {
 	l.on(t.dayOf(e), e.Place)
 	if n, err := strconv.ParseInt(e.Operations, 10, 64); err == nil && n >= 0 && n < 1<<40 {
 		l.operations += n
-	}
-	if difference := t.details.against(e); difference != "" {
-		l.blame(e.Place, "%s", difference)
 	}
 }
 

@@ -117,3 +117,27 @@ func TestWhatCountsOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestDetailsAreHeldAgainstEveryEntry breaks notifications whose entry is not the sum of its details, whatever its status.
+func TestDetailsAreHeldAgainstEveryEntry(t *testing.T) {
+	t.Parallel()
+	const notice = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><GrpHdr><MsgId>M</MsgId><CreDtTm>2024-05-01T10:00:00</CreDtTm></GrpHdr>` +
+		`<Ntfctn><Id>%s</Id><Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct><Ntry><Amt Ccy="EUR">%s</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>%s</Cd></Sts>` +
+		`<NtryDtls><TxDtls><Amt Ccy="EUR">7.50</Amt><CdtDbtInd>CRDT</CdtDbtInd></TxDtls><TxDtls><Amt Ccy="EUR">2.50</Amt><CdtDbtInd>DBIT</CdtDbtInd></TxDtls></NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>`
+	for _, c := range []struct {
+		amount, status, want string
+		entries              int64
+	}{
+		{"5.00", "INFO", "1 CLAIMED", 1},
+		{"5.00", "PDNG", "1 CLAIMED", 0},
+		{"5.01", "INFO", "1 BROKEN", 1},
+		{"5.01", "PDNG", "1 BROKEN", 0},
+	} {
+		h := newHouse(t, "")
+		h.send(fmt.Sprintf(notice, "N", c.amount, c.status))
+		intervals := h.judged("")[0].Intervals
+		if got := states(intervals); got != c.want || intervals[0].Entries != c.entries {
+			t.Errorf("an entry of %s, %s: %s with %d entries, want %s with %d", c.amount, c.status, got, intervals[0].Entries, c.want, c.entries)
+		}
+	}
+}
