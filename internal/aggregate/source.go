@@ -4,7 +4,6 @@ package aggregate
 
 import (
 	"archive/zip"
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/failure"
@@ -42,9 +40,6 @@ func isArchive(head []byte) bool {
 func isPacked(head []byte) bool {
 	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
 }
-
-// headBytes is what a format is told by.
-const headBytes = 64 << 10
 
 // each hands on what is to be read of a file: itself, what it unpacks to, or each member of an archive. read is given the
 // name, and what a format is told by. An error of opening is returned; errors of read are its own to keep.
@@ -132,19 +127,12 @@ func hidden(name string) bool {
 	return strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(name, "__MACOSX/")
 }
 
-// heads are used again, as banks send many small files.
-var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBytes) }}
-
 // readPart peeks what the format is told by. An error of reading comes again when the rest is read, but where nothing can be
 // read at all.
 func readPart(name string, in io.Reader, read func(string, []byte, io.Reader) error) error {
-	buffered := heads.Get().(*bufio.Reader) //nolint:errcheck // there is nothing else in it
-	buffered.Reset(in)
-	defer func() {
-		buffered.Reset(nil)
-		heads.Put(buffered)
-	}()
-	head, err := buffered.Peek(headBytes)
+	buffered := statement.Buffer(in)
+	defer statement.Release(buffered)
+	head, err := buffered.Peek(statement.Window)
 	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
 		return read(name, nil, broken{err})
 	}

@@ -24,6 +24,10 @@ func Tell(p *project.Project, name, object string, in io.Reader, to Rows) error 
 // Read does no more than tell a file's format by its content and read it.
 func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
 	return readPart(name, in, func(_ string, head []byte, in io.Reader) error {
+		if _, is := in.(broken); is {
+			_, err := in.Read(nil)
+			return err
+		}
 		as, err := formatOf(head, p.Institutions, "")
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
 )
 
@@ -75,7 +76,7 @@ func TestSigns(t *testing.T) {
 		{two, "", "y", "/ y", "no number"},
 		{two, "", "", "", "neither"},
 	} {
-		table, err := open(strings.NewReader("D;A;S\n2024-01-02;"+c.a+";"+c.s+"\n"), c.r.mapping)
+		table, err := open(strings.NewReader("D;A;S\n2024-01-02;"+c.a+";"+c.s+"\n"), statement.Buffer(nil), c.r.mapping)
 		if err != nil {
 			t.Fatal(err)
 		}

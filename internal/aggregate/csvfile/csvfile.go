@@ -31,7 +31,9 @@ func New(institution *project.Institution) *Reader {
 // Matches tells by a file's beginning whether the mapping fits: its header line has all columns that the mapping names.
 // Without a header line the first row must have as many fields as the declared header, and a date of booking.
 func (r *Reader) Matches(head []byte) bool {
-	t, err := open(bytes.NewReader(head), r.mapping)
+	buffer := statement.Buffer(nil)
+	defer statement.Release(buffer)
+	t, err := open(bytes.NewReader(head), buffer, r.mapping)
 	if err != nil || r.mapping.Header == nil {
 		return err == nil
 	}
@@ -48,7 +50,9 @@ func (r *Reader) Matches(head []byte) bool {
 
 // Read tells what a file states. An error that is no statement.Error comes from in or from the handler.
 func (r *Reader) Read(in io.Reader, h statement.Handler) error {
-	t, err := open(in, r.mapping)
+	buffer := statement.Buffer(nil)
+	defer statement.Release(buffer)
+	t, err := open(in, buffer, r.mapping)
 	if err != nil {
 		return err
 	}

@@ -17,13 +17,10 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// window is how much of a file is looked at to find its delimiter, and how far is read ahead.
-const window = 64 << 10
-
 // errTooLong ends a reading whose row is longer than its budget.
 var errTooLong = errors.New("the row is too long")
 
-// source reads no further than window and a row of statement.MaxValue bytes beyond what has been taken from it.
+// source reads no further than statement.Window and a row of statement.MaxValue bytes beyond what has been taken from it.
 type source struct {
 	in     io.Reader
 	budget int64
@@ -31,7 +28,7 @@ type source struct {
 }
 
 // renew lets another row through.
-func (s *source) renew() { s.budget = statement.MaxValue + window }
+func (s *source) renew() { s.budget = statement.MaxValue + statement.Window }
 
 func (s *source) Read(p []byte) (int, error) {
 	if s.err != nil {

@@ -52,19 +52,19 @@ func (r row) cell(column int) string {
 	return strings.TrimSpace(valid(r.fields[column]))
 }
 
-// open reads a file up to its first row. It refuses one that the mapping does not fit.
-func open(in io.Reader, m *project.CSVMapping) (*table, error) {
+// open reads a file through a buffer, up to its first row. It refuses one that the mapping does not fit.
+func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, error) {
 	text, err := decoded(in, m.Encoding)
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
-	t := &table{mapping: m, source: &source{in: text}}
+	t := &table{mapping: m, source: &source{in: text}, buffer: buffer}
 	t.source.renew()
-	t.buffer = bufio.NewReaderSize(t.source, window)
+	buffer.Reset(t.source)
 	if err := t.skip(m.Skip); err != nil {
 		return nil, err
 	}
-	head, err := t.buffer.Peek(window)
+	head, err := t.buffer.Peek(statement.Window)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, t.fail(err)
 	}

@@ -29,10 +29,6 @@ type lines struct {
 	letters letters
 }
 
-const bufferSize = 64 << 10
-
-func newLines(r io.Reader) *lines { return &lines{in: bufio.NewReaderSize(r, bufferSize)} }
-
 // next is the file's next line; ok is false after the last.
 func (l *lines) next() (next line, ok bool, err error) {
 	l.held = l.held[:0]

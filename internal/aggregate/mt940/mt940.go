@@ -44,7 +44,9 @@ const lineCost = 64
 // Read reads a file to its end and tells h what it states. It returns a *statement.Error where the file is refused, h's
 // error where h returns one, and else what r says.
 func Read(r io.Reader, h statement.Handler) error {
-	in := &reader{lines: newLines(r), told: teller{h: h}}
+	buffer := statement.Buffer(r)
+	defer statement.Release(buffer)
+	in := &reader{lines: &lines{in: buffer}, told: teller{h: h}}
 	for {
 		l, ok, err := in.lines.next()
 		if err != nil {

@@ -17,7 +17,6 @@ const (
 	maxName  = 64      // bytes of an element's name; longer ones are text
 	maxTag   = 2048    // bytes of a tag with its attributes; longer ones are text
 	maxNames = 1 << 12 // different names kept
-	window   = 64 << 10
 	blank    = " \t\r\n"
 )
 
@@ -45,8 +44,8 @@ type lexer struct {
 	names map[string]element
 }
 
-func newLexer(r io.Reader) *lexer {
-	l := &lexer{in: bufio.NewReaderSize(r, window), at: statement.Place{Line: 1, Column: 1}, names: map[string]element{}}
+func newLexer(in *bufio.Reader) *lexer {
+	l := &lexer{in: in, at: statement.Place{Line: 1, Column: 1}, names: map[string]element{}}
 	if head, err := l.in.Peek(len(byteOrder)); err == nil && bytes.Equal(head, byteOrder) {
 		l.discard(head)
 	}

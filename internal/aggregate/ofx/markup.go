@@ -98,7 +98,7 @@ func (l *lexer) enclosed(mark, end string, place statement.Place) error {
 			return statement.Refuse(place, "the file ends within <%s", mark)
 		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
 			return fmt.Errorf("read ofx: %w", err)
-		case len(l.value)+len(chunk) > statement.MaxValue+window:
+		case len(l.value)+len(chunk) > statement.MaxValue+statement.Window:
 			return statement.Refuse(place, "a value of more than %d bytes", statement.MaxValue)
 		}
 		l.advance(chunk)

@@ -21,7 +21,9 @@ import (
 // limit of package statement, declares a document type, holds nothing known, or holds only a bank's answer that something
 // failed. What was told before an error stands in the file as told.
 func Read(r io.Reader, h statement.Handler) error {
-	p := &reader{lex: newLexer(r), to: h, format: "ofx"}
+	buffer := statement.Buffer(r)
+	defer statement.Release(buffer)
+	p := &reader{lex: newLexer(buffer), to: h, format: "ofx"}
 	if err := p.read(); err != nil {
 		return err
 	}
