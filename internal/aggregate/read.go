@@ -65,9 +65,6 @@ func (r *reading) parts(ctx context.Context, f *File, was os.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if len(f.Parts) == 0 {
-		f.Parts = []Part{{File: f.File, Refused: "the archive holds no files"}}
-	}
 	if is, err := os.Stat(f.File); err != nil || is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()) {
 		return changed(f.File)
 	}
