@@ -16,9 +16,9 @@ import (
 // TestBank plays banks of so many seeds; SEED=n replays one, SEEDS=n says how many are tried.
 func TestBank(t *testing.T) {
 	t.Parallel()
-	seeds := 25
+	seeds := 15
 	if testing.Short() {
-		seeds = 8
+		seeds = 5
 	}
 	playBanks(t, 1, seeds)
 }
