@@ -41,6 +41,12 @@ func (t *teller) day(b bounds) string {
 	return cmp.Or(closing, t.s.To, dateOf(t.s.Created), t.entries.last)
 }
 
+// daily reports whether all that the statement lists is of the day it speaks of, so that its balances are that day's.
+func (t *teller) daily(b bounds) bool {
+	l, day := &t.entries, t.day(b)
+	return l.first == "" || l.first == day && l.last == day
+}
+
 // writeBalance writes a balance. A statement that opens with one and closes with none tells besides what the day before it
 // closed with: that is an event of its own, of that day. alike is how many balances before it say the same.
 func (t *teller) writeBalance(i, alike int, b bounds) error {
@@ -69,6 +75,7 @@ func (t *teller) balanceRow(i, alike int, b bounds, day, position string, carrie
 	r.stated("subtype", balance.Subtype)
 	r.text("position", position)
 	r.flag("carried", carried)
+	r.flag("daily", t.daily(b))
 	r.stated("amount", balance.Amount)
 	r.stated("statement", t.label())
 	return t.finish(project.BalanceStream, balance.Place)
@@ -86,7 +93,7 @@ func (t *teller) balanceID(i, alike int, b bounds, day string, carried bool) dig
 		scope = message(t.s)
 	}
 	return digestOf("balance", string(t.s.Kind), bank(t.s), t.s.Account, scope, day, balance.Code, balance.Subtype,
-		balance.Date, balance.Amount, balance.Currency, strconv.Itoa(alike), strconv.FormatBool(carried))
+		balance.Date, balance.Amount, balance.Currency, strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
 }
 
 // writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both

@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -139,5 +140,19 @@ func TestDetailsAreHeldAgainstEveryEntry(t *testing.T) {
 		if got := states(intervals); got != c.want || intervals[0].Entries != c.entries {
 			t.Errorf("an entry of %s, %s: %s with %d entries, want %s with %d", c.amount, c.status, got, intervals[0].Entries, c.want, c.entries)
 		}
+	}
+}
+
+// TestBalancesOfSeveralDaysAreNoDays tells the balances of a day from those of a statement over several.
+func TestBalancesOfSeveralDaysAreNoDays(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	h.send(
+		camtOf(sheet{account: "A1", from: day(4), to: day(4), number: "1", name: "m", opened: day(4), closing: 700, entries: []item{{day(4), 700, "R1"}}}),
+		camtOf(sheet{account: "A1", from: day(3), to: day(4), number: "1", name: "n", opened: day(3), opening: -300, closing: 700, entries: []item{{day(3), 300, "R0"}, {day(4), 700, "R1"}}}),
+	)
+	want := []string{"closing false 7.00", "closing true 7.00", "opening false -3.00", "opening true 0.00"}
+	if got := h.stored("balances", "position, daily, CAST(amount AS DECIMAL(18,2))"); !slices.Equal(got, want) {
+		t.Errorf("balances are %q, want %q", got, want)
 	}
 }
