@@ -112,7 +112,7 @@ func (e *Events) names() string {
 func (e *Events) reference(src *source, path, name string) *Column {
 	c := e.Column(name)
 	if c == nil && e.isOrigin(name) {
-		src.failAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so it is not folded; `bursar trace` shows it", brief(name))
+		src.failAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so no pipeline can fold it", brief(name))
 		return nil
 	}
 	if c == nil {
