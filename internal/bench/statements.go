@@ -90,40 +90,54 @@ func Statements(ctx context.Context, o StatementsOptions) (report StatementsRepo
 	return report, nil
 }
 
-// round measures the peer and both of ours, one after the other.
-func (s *statementSet) round(ctx context.Context, each time.Duration) (r StatementsRound, err error) {
-	for _, side := range []struct {
-		speed *float64
-		do    func(f *statementFile) error
-	}{
-		{&r.Peer, func(f *statementFile) error { return s.peer(bytes.NewReader(f.text)) }},
-		{&r.Telling, s.tell},
-		{&r.Reading, func(f *statementFile) error {
-			return aggregate.Read(s.project, f.name, bytes.NewReader(f.text), statement.Nobody{})
-		}},
-	} {
-		if *side.speed, err = s.speed(ctx, each, side.do); err != nil {
-			return r, err
-		}
-	}
-	return r, nil
+// slice is how long a side works before it is another's turn, at least.
+const slice = 20 * time.Millisecond
+
+// side is one of those that are measured side by side.
+type side struct {
+	do     func(f *statementFile) error
+	took   time.Duration
+	passes int // through all files
 }
 
-// speed goes through all files again and again until the time is up.
-func (s *statementSet) speed(ctx context.Context, each time.Duration, do func(f *statementFile) error) (float64, error) {
-	runtime.GC() // nobody pays for what another has left
-	began, passes := time.Now(), 0
-	for passes == 0 || time.Since(began) < each {
-		for i := range s.files {
-			if err := do(&s.files[i]); err != nil {
-				return 0, fmt.Errorf("%s: %w", s.files[i].name, err)
+// round measures the peer and both of ours, in slices that are short beside the machine's moods.
+func (s *statementSet) round(ctx context.Context, each time.Duration) (r StatementsRound, err error) {
+	peer := &side{do: func(f *statementFile) error { return s.peer(bytes.NewReader(f.text)) }}
+	telling := &side{do: s.tell}
+	reading := &side{do: func(f *statementFile) error {
+		return aggregate.Read(s.project, f.name, bytes.NewReader(f.text), statement.Nobody{})
+	}}
+	runtime.GC() // no round pays for what another has left
+	for min(peer.took, telling.took, reading.took) < max(each, slice) {
+		for _, one := range []*side{peer, telling, reading} {
+			if err := one.work(ctx, s.files); err != nil {
+				return r, err
 			}
 		}
-		if passes++; ctx.Err() != nil {
-			return 0, ctx.Err()
+	}
+	return StatementsRound{Telling: s.speed(telling), Reading: s.speed(reading), Peer: s.speed(peer)}, nil
+}
+
+// work goes through all files again and again until the slice is over.
+func (s *side) work(ctx context.Context, files []statementFile) error {
+	began := time.Now()
+	for {
+		for i := range files {
+			if err := s.do(&files[i]); err != nil {
+				return fmt.Errorf("%s: %w", files[i].name, err)
+			}
+		}
+		s.passes++
+		if took := time.Since(began); took >= slice {
+			s.took += took
+			return ctx.Err()
 		}
 	}
-	return float64(s.result.Bytes) * float64(passes) / 1e6 / time.Since(began).Seconds(), nil
+}
+
+// speed is in millions of bytes a second.
+func (s *statementSet) speed(of *side) float64 {
+	return float64(s.result.Bytes) * float64(of.passes) / 1e6 / of.took.Seconds()
 }
 
 // tell tells a file as rows, which must be as many as ever.
