@@ -3,8 +3,6 @@
 package aggregate
 
 import (
-	"slices"
-
 	"bursar/internal/aggregate/statement"
 )
 
@@ -48,8 +46,10 @@ func boundsOf(balances []statement.Balance) bounds {
 
 func first(balances []statement.Balance, codes []string) int {
 	for _, code := range codes {
-		if i := slices.IndexFunc(balances, func(b statement.Balance) bool { return b.Code == code && b.Subtype != closingPage }); i >= 0 {
-			return i
+		for i := range balances {
+			if balances[i].Code == code && balances[i].Subtype != closingPage {
+				return i
+			}
 		}
 	}
 	return -1

@@ -97,6 +97,9 @@ func (l *ledger) take(t *teller, e *statement.Entry) {
 	}
 	l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
 	l.on(t.dayOf(e), e.Place)
+	if e.Operations == "" {
+		return
+	}
 	if n, err := strconv.ParseInt(e.Operations, 10, 64); err == nil && n >= 0 && n < 1<<40 {
 		l.operations += n
 	}

@@ -36,6 +36,17 @@ func newOccurrences() *occurrences {
 	return &occurrences{heads: map[digest]int32{}, latest: map[digest]repeats{}, former: map[saying]repeats{}}
 }
 
+// size is how many counts it holds.
+func (o *occurrences) size() int { return len(o.heads) + len(o.latest) + len(o.former) }
+
+// forget makes it new.
+func (o *occurrences) forget() {
+	clear(o.heads)
+	clear(o.latest)
+	clear(o.former)
+	o.now, o.pass = 0, 0
+}
+
 // begin counts for a statement that begins so.
 func (o *occurrences) begin(head digest) {
 	n, again := o.heads[head]

@@ -95,6 +95,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		return p, err
 	}
 	t := newTeller(origin{file: name, object: f.Object}, rows, evesOf(r.Project))
+	defer t.release()
 	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t)
 	err = errors.Join(err, rows.close())
 	p.Format, p.Notices, p.Faults = t.format, t.notices, t.faults

@@ -59,17 +59,30 @@ func (t *tally) against(s *statement.Stated) (faults []string) {
 		{"credit entries", s.CreditCount, t.credits, t.zeros},
 		{"debit entries", s.DebitCount, t.debits, t.zeros},
 	} {
-		if n, err := strconv.ParseInt(c.stated, 10, 64); c.stated != "" && (err != nil || n < c.n || n > c.n+c.zeros) {
+		if c.stated == "" {
+			continue
+		}
+		if n, err := strconv.ParseInt(c.stated, 10, 64); err != nil || n < c.n || n > c.n+c.zeros {
 			fault(c.what, c.stated, strconv.FormatInt(c.n, 10))
 		}
 	}
-	for _, c := range []struct{ what, stated, sum string }{
-		{"sum of entries", s.Sum, t.sum.String()},
-		{"sum of credit entries", s.CreditSum, t.credit.String()},
-		{"sum of debit entries", s.DebitSum, strings.TrimPrefix(t.debit.String(), "-")},
+	for _, c := range []struct {
+		what, stated string
+		sum          *statement.Sum
+	}{
+		{"sum of entries", s.Sum, &t.sum},
+		{"sum of credit entries", s.CreditSum, &t.credit},
+		{"sum of debit entries", s.DebitSum, &t.debit},
 	} {
-		if c.stated != "" && !same(c.stated, c.sum) {
-			fault(c.what, c.stated, c.sum)
+		if c.stated == "" {
+			continue
+		}
+		sum := c.sum.String()
+		if c.sum == &t.debit {
+			sum = strings.TrimPrefix(sum, "-")
+		}
+		if !same(c.stated, sum) {
+			fault(c.what, c.stated, sum)
 		}
 	}
 	return faults

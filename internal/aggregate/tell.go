@@ -18,7 +18,9 @@ func (to Rows) write(stream string, r row) error { return to(stream, r) }
 // says is made into rows, which name it and object as where they come from. An error of class Data is the file's: Import
 // would refuse it.
 func Tell(p *project.Project, name, object string, in io.Reader, to Rows) error {
-	return Read(p, name, in, newTeller(origin{file: name, object: object}, to, evesOf(p)))
+	t := newTeller(origin{file: name, object: object}, to, evesOf(p))
+	defer t.release()
+	return Read(p, name, in, t)
 }
 
 // Read does no more than tell a file's format by its content and read it.

@@ -5,6 +5,7 @@ package aggregate
 import (
 	"cmp"
 	"strconv"
+	"sync"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -49,11 +50,28 @@ type teller struct {
 	from row // the columns that all rows of the file end with
 }
 
+// tellers are used again, as banks send many small files.
+var tellers = sync.Pool{New: func() any { return &teller{said: newOccurrences()} }}
+
+// newTeller takes a teller, which is to be released.
 func newTeller(o origin, to sink, before eve) *teller {
-	t := &teller{to: to, eve: before, said: newOccurrences(), row: make(row, 0, 1<<10)}
+	t := tellers.Get().(*teller) //nolint:errcheck // the pool holds nothing else
+	*t = teller{to: to, eve: before, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0]}
 	t.from.text("file", o.file)
 	t.from.text("object", o.object)
 	return t
+}
+
+// mostKept is how much of each kind a teller keeps from a file to the next.
+const mostKept = 1 << 12
+
+// release lets a teller be used again; what it has told stays.
+func (t *teller) release() {
+	if len(t.balances) > mostKept || t.said.size() > mostKept || cap(t.row) > mostKept {
+		return
+	}
+	t.said.forget()
+	tellers.Put(t)
 }
 
 // maxNotices is how many notices of a file are reported.
@@ -89,8 +107,9 @@ func (t *teller) Balance(b *statement.Balance) error {
 // Entry names an entry, so that its details can name it.
 func (t *teller) Entry(e *statement.Entry) (err error) {
 	if t.entries.all == 0 {
-		t.said.begin(t.head())
-		t.within = t.scope()
+		head := t.head()
+		t.said.begin(head)
+		t.within = t.scope(head)
 	}
 	t.entries.all++
 	t.e, t.details = e, ledger{}
@@ -109,7 +128,8 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 // head is what a statement says before its first entry. One without balances is known by its name alone.
 func (t *teller) head() digest {
 	texts := []string{string(t.s.Kind), bank(t.s), t.s.Account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
-	for _, b := range t.balances {
+	for i := range t.balances {
+		b := &t.balances[i]
 		texts = append(texts, b.Code, b.Subtype, b.Date, b.Amount, b.Currency)
 	}
 	if len(t.balances) == 0 {
@@ -120,9 +140,9 @@ func (t *teller) head() digest {
 
 // scope names the statement for entries without a day of booking: by the balances it leads from and to, which are the same
 // when it is sent again, or, where they are not known yet, as the bank calls it.
-func (t *teller) scope() string {
+func (t *teller) scope(head digest) string {
 	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
-		return t.head().String()
+		return head.String()
 	}
 	return message(t.s)
 }

@@ -11,7 +11,6 @@ package camt
 import (
 	"encoding/xml"
 	"io"
-	"regexp"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -20,9 +19,10 @@ import (
 // Read tells a handler what a message states. An error of the file is a *statement.Error; one of r or h is returned as it is,
 // or wrapped. Columns count bytes of UTF-8, whatever the file's own encoding.
 func Read(r io.Reader, h statement.Handler) error {
-	buffer := buffers.Get().(*[window]byte) //nolint:errcheck // there is nothing else in it
-	defer buffers.Put(buffer)
-	w := newWalk(&source{reader: r, buffer: buffer[:]})
+	room := rooms.Get().(*scratch) //nolint:errcheck // there is nothing else in it
+	defer rooms.Put(room)
+	w := newWalk(&source{reader: r, buffer: room.buffer[:]})
+	w.open = room.open[:0]
 	m := &message{handler: h, walk: w}
 	w.message = m
 	return w.run()
@@ -46,14 +46,41 @@ func unversioned(name string) string {
 	return name
 }
 
-// formats finds a message's name and version in a namespace, which banks' guilds decorate.
-var formats = regexp.MustCompile(`camt\.05[234](\.\d{3}(\.\d{2})?)?`)
+// formatIn finds a message's name and version in a namespace, which banks' guilds decorate: "camt.053.001.08".
+func formatIn(namespace string) string {
+	const name = "camt.05"
+	for {
+		i := strings.Index(namespace, name)
+		if i < 0 || i+len(name) == len(namespace) {
+			return ""
+		}
+		namespace = namespace[i:]
+		if c := namespace[len(name)]; c < '2' || c > '4' {
+			namespace = namespace[len(name):]
+			continue
+		}
+		end := len(name) + 1
+		if n := number(namespace[end:], 3); n > 0 {
+			end += n
+			end += number(namespace[end:], 2)
+		}
+		return namespace[:end]
+	}
+}
+
+// number is the length of a dot and that many digits at the beginning of a text; 0 where it has none.
+func number(text string, digits int) int {
+	if len(text) <= digits || text[0] != '.' || strings.Trim(text[1:1+digits], "0123456789") != "" {
+		return 0
+	}
+	return 1 + digits
+}
 
 // declared is the format whose namespace an element declares; empty where it declares none.
 func declared(attributes []xml.Attr) string {
 	for _, a := range attributes {
 		if a.Name.Local == "xmlns" || a.Name.Space == "xmlns" {
-			if format := formats.FindString(a.Value); format != "" {
+			if format := formatIn(a.Value); format != "" {
 				return format
 			}
 		}

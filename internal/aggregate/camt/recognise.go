@@ -10,6 +10,10 @@ import (
 // Recognise tells whether a file that starts with head looks like a CAMT message: XML that declares the namespace of one,
 // has one of their elements, or is an envelope whose header names one. A few kilobytes are enough; the head may end anywhere.
 func Recognise(head []byte) bool {
+	root, isXML := rootOf(head)
+	if !isXML || bytes.Contains(root, []byte("xmlns")) && formatIn(string(root)) != "" {
+		return isXML
+	}
 	w := newWalk(&source{reader: bytes.NewReader(nil), buffer: head, end: len(head)})
 	header := false
 	for {
@@ -25,9 +29,36 @@ func Recognise(head []byte) bool {
 			}
 			header = t.Name.Local == "MsgDefIdr"
 		case xml.CharData:
-			if header && formats.Match(t) {
+			if header && formatIn(string(t)) != "" {
 				return true
 			}
 		}
+	}
+}
+
+// rootOf is the first tag of a file, as far as it can be told by its bytes; empty where it takes a decoder to tell.
+func rootOf(head []byte) (tag []byte, isXML bool) {
+	const around = "\xef\xbb\xbf\xfe\xff\x00 \t\r\n" // byte order marks, the zeros of UTF-16, blanks
+	for {
+		head = bytes.TrimLeft(head, around)
+		if len(head) == 0 || head[0] != '<' {
+			return nil, isXML
+		}
+		isXML = true
+		end := ">"
+		switch {
+		case bytes.HasPrefix(head, []byte("<?")):
+			end = "?>"
+		case bytes.HasPrefix(head, []byte("<!")):
+			return nil, true
+		}
+		tag, rest, whole := bytes.Cut(head, []byte(end))
+		switch {
+		case !whole:
+			return nil, true
+		case end == ">":
+			return tag, true
+		}
+		head = rest
 	}
 }

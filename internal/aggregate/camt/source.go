@@ -39,8 +39,13 @@ type source struct {
 // window is how much of a file is read at a time.
 const window = 32 << 10
 
-// buffers are used again, as banks send many small files.
-var buffers = sync.Pool{New: func() any { return new([window]byte) }}
+// scratch is what every reading needs, and is used again, as banks send many small files.
+type scratch struct {
+	buffer [window]byte
+	open   [16]element // most messages nest no deeper
+}
+
+var rooms = sync.Pool{New: func() any { return new(scratch) }}
 
 func newSource(r io.Reader) *source {
 	return &source{reader: r, buffer: make([]byte, window)}

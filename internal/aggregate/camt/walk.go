@@ -32,7 +32,7 @@ type walk struct {
 	decoder  *xml.Decoder
 	place    statement.Place // of the token at hand
 
-	open    []element // depth of them
+	open    []element // those beyond depth are closed
 	depth   int
 	root    string // the root's name; empty before it
 	within  int    // the depth of the message that is being read; 0 is none
@@ -41,7 +41,7 @@ type walk struct {
 }
 
 func newWalk(file *source) *walk {
-	w := &walk{file: file, open: make([]element, 0, 16)}
+	w := &walk{file: file}
 	w.source, w.certain = text(w.file)
 	w.decoder = xml.NewDecoder(w.source)
 	w.decoder.CharsetReader = w.charset
@@ -100,8 +100,11 @@ func (w *walk) start(t *xml.StartElement) error {
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
 		return w.refuse("an element's name is longer than %d bytes", maxName)
 	}
-	w.open = append(w.open[:w.depth], element{name: t.Name, place: w.place})
+	if w.depth == len(w.open) {
+		w.open = append(w.open, element{})
+	}
 	opened := &w.open[w.depth]
+	opened.name, opened.node, opened.place, opened.format = t.Name, nil, w.place, ""
 	w.text = w.text[:0]
 	w.depth++
 	if w.within == 0 {

@@ -86,13 +86,13 @@ type Sum struct {
 
 // Add takes a decimal in; ok is false, and nothing is added, where it is none.
 func (s *Sum) Add(decimal string) (ok bool) {
+	if n, fits := nearly(decimal); fits {
+		s.add(n)
+		return true
+	}
 	text, ok := Amount(decimal, '.')
 	if !ok {
 		return false
-	}
-	if n, fits := nearly(text); fits {
-		s.add(n)
-		return true
 	}
 	whole, fraction, _ := strings.Cut(text, ".")
 	n, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", Scale-len(fraction)), 10)
@@ -161,27 +161,33 @@ func (s *Sum) unscaled() string {
 
 func (s *Sum) all() *big.Int { return new(big.Int).Add(&s.far, big.NewInt(s.near)) }
 
-// nearly is a decimal that Amount has read as an integer at Scale, where it is short enough for one.
+// nearly reads a plain decimal that is short enough for a machine's integer, as most are, at Scale.
 func nearly(decimal string) (n int64, fits bool) {
-	const most = 18 // digits that any int64 holds
+	const most = 18 - Scale // digits that fit with Scale more
 	text, negative := strings.CutPrefix(decimal, "-")
-	point := strings.IndexByte(text, '.')
-	if point < 0 {
-		point = len(text)
-	}
-	if point+Scale > most {
-		return 0, false
-	}
+	whole, scale, point := 0, 0, false
 	for i := range len(text) {
-		if i != point {
-			n = n*10 + int64(text[i]-'0')
+		switch c := text[i]; {
+		case c >= '0' && c <= '9' && point:
+			scale++
+			n = n*10 + int64(c-'0')
+		case c >= '0' && c <= '9':
+			whole++
+			n = n*10 + int64(c-'0')
+		case c == '.' && !point:
+			point = true
+		default:
+			return 0, false
+		}
+		if whole > most || scale > Scale {
+			return 0, false
 		}
 	}
-	for range Scale - max(len(text)-point-1, 0) {
+	for range Scale - scale {
 		n *= 10
 	}
 	if negative {
 		n = -n
 	}
-	return n, true
+	return n, whole > 0
 }
