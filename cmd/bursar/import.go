@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"bursar/internal/app"
-	"bursar/internal/failure"
 	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
@@ -70,7 +69,7 @@ func refusedError(r *app.Imported) error {
 	if err == nil {
 		return nil
 	}
-	return hinted(failure.Wrap(failure.Data, fmt.Errorf("files were refused: %w", err)), "nothing of these files was taken in, and all of the others")
+	return hinted(fmt.Errorf("files were refused: %w", err), "nothing of these files was taken in, and all of the others")
 }
 
 func (c *cli) printImport(r *app.Imported) error {

@@ -118,7 +118,8 @@ func (c *chain) last() *told {
 // without balances may have come between, and of a statement that does not hold one balance may be the wrong one.
 func (c *chain) leads(s *told) bool {
 	b := c.last()
-	with := c.loose
+	var with statement.Sum // a Sum is not to be copied: its digits would be shared
+	with.Plus(&c.loose)
 	with.Add(b.Closing)
 	switch {
 	case s.Opening == b.Closing, s.Opening == with.String():

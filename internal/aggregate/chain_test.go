@@ -213,3 +213,19 @@ func TestSilentAccounts(t *testing.T) {
 		t.Errorf("A2 is %s", got)
 	}
 }
+
+// TestAskingForAChainChangesNoSum asks twice what follows on entries of more digits than a machine's integer has.
+func TestAskingForAChainChangesNoSum(t *testing.T) {
+	t.Parallel()
+	c := &chain{closed: []*told{{Interval: Interval{Closing: "100000000000000000.00"}}}}
+	c.loose.Add("23456789012345678.90")
+	next := &told{Interval: Interval{Opening: "123456789012345678.90"}}
+	for range 2 {
+		if !c.leads(next) {
+			t.Error("the balance does not follow on the entries")
+		}
+	}
+	if got := c.loose.String(); got != "23456789012345678.90" {
+		t.Errorf("the entries sum to %s now", got)
+	}
+}

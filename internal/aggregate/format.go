@@ -20,16 +20,15 @@ import (
 
 // format is one way in which statements are written.
 type format struct {
-	name      string
 	recognise func(head []byte) bool
 	read      func(in io.Reader, h statement.Handler) error
 }
 
 // formats are those that need no declaration, the strictest first.
 var formats = []format{
-	{"CAMT", camt.Recognise, camt.Read},
-	{"OFX", ofx.Recognise, ofx.Read},
-	{"MT940", mt940.Recognise, mt940.Read},
+	{camt.Recognise, camt.Read},
+	{ofx.Recognise, ofx.Read},
+	{mt940.Recognise, mt940.Read},
 }
 
 // formatOf tells a file's format by its first bytes. institution restricts CSV mappings to one; empty tries all of them.
@@ -53,7 +52,7 @@ func formatOf(head []byte, institutions []*project.Institution, institution stri
 			continue
 		}
 		if reader := csvfile.New(i); reader.Matches(head) {
-			found, names = append(found, format{"CSV of " + i.Name, nil, reader.Read}), append(names, i.Name)
+			found, names = append(found, format{reader.Matches, reader.Read}), append(names, i.Name)
 		}
 	}
 	switch len(found) {

@@ -78,7 +78,7 @@ func Negate(decimal string) string {
 	return "-" + decimal
 }
 
-// Sum adds amounts up exactly. Its zero value is 0.
+// Sum adds amounts up exactly. Its zero value is 0. It is not to be copied once it holds something.
 type Sum struct {
 	near int64   // at Scale: all but what does not fit
 	far  big.Int // at Scale: the rest
