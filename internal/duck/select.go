@@ -159,5 +159,10 @@ func lineAt(sql string, at json.Number) int {
 	if err != nil || n < 0 || n > len(sql) {
 		return 1
 	}
-	return 1 + strings.Count(sql[:n], "\n")
+	return 1 + lineBreaks(sql[:n])
+}
+
+// lineBreaks counts as DuckDB's messages do: a return alone, a line feed alone, and both together each end one line.
+func lineBreaks(sql string) int {
+	return strings.Count(sql, "\n") + strings.Count(sql, "\r") - strings.Count(sql, "\r\n")
 }

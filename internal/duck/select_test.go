@@ -3,6 +3,7 @@ package duck_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -41,6 +42,10 @@ func TestSelect(t *testing.T) {
 		{sql: "PRAGMA version", fails: "", line: 1},
 		{sql: "SELECT 1\n\nFORM x y", fails: "syntax error", line: 3},
 		{sql: "SELECT n,\n  nosuch\nFROM delta", fails: `"nosuch" not found`, line: 2},
+		{sql: "SELECT n,\r\n  nosuch\r\nFROM delta", fails: `"nosuch" not found`, line: 2},
+		{sql: "SELECT n,\r  nosuch FROM delta", fails: `"nosuch" not found`, line: 2},
+		{sql: "SELECT n,\r\n\r [n] AS l FROM delta", fails: "column l: a list of plain values", line: 3},
+		{sql: "SELECT n,\n\r\n FORM x y", fails: "syntax error", line: 3},
 		{sql: "SELECT\n n FROM nosuch", fails: `table "nosuch" is refused`, line: 2},
 		{sql: "SELECT *\nFROM 'x.parquet'", fails: `table "x.parquet" is refused`, line: 2},
 		{sql: "SELECT *\nFROM read_csv('/etc/passwd')", fails: "table function read_csv() is refused", line: 2},
@@ -80,7 +85,9 @@ func FuzzSelect(f *testing.F) {
 	for _, sql := range []string{"SELECT a FROM t", "SELECT 1; SELECT 2", "WITH x AS (FROM t) FROM x", "SELECT $$;$$ FROM 'x'", "FROM t PIVOT (sum(a) FOR a IN (1))"} {
 		f.Add(sql)
 	}
+	f.Add("SELECT a,\r b FROM t")
 	tables := map[string][]column.Field{"t": {{Name: "a", Type: column.Type{Kind: column.Int}}}}
+	breaks := regexp.MustCompile(`\r\n|\r|\n`)
 	f.Fuzz(func(t *testing.T, sql string) {
 		s, err := duck.Open(duck.Options{Threads: 1})
 		if err != nil {
@@ -92,7 +99,7 @@ func FuzzSelect(f *testing.F) {
 			t.Fatalf("%d columns, %d lines of %q", len(fields), len(lines), sql)
 		}
 		var refused *duck.SelectError
-		if errors.As(err, &refused) && (refused.Message == "" || refused.Line() < 0 || refused.Line() > 1+strings.Count(sql, "\n")) {
+		if errors.As(err, &refused) && (refused.Message == "" || refused.Line() < 0 || refused.Line() > 1+len(breaks.FindAllString(sql, -1))) {
 			t.Fatalf("%+v of %q", refused, sql)
 		}
 	})
