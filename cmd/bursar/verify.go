@@ -36,8 +36,7 @@ code is 1 when a check fails, and 4 when one of control totals does.`,
 				return usagef("--sample %d: it is a number of artifacts", sample)
 			}
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				a.Engine.Seed = seed
-				return c.verify(ctx, a, args[0], sample)
+				return c.verify(ctx, a, args[0], app.VerifyOptions{Sample: sample, Seed: seed})
 			})
 		},
 	}
@@ -46,11 +45,11 @@ code is 1 when a check fails, and 4 when one of control totals does.`,
 	return cmd
 }
 
-func (c *cli) verify(ctx context.Context, a *app.App, name string, sample int) error {
+func (c *cli) verify(ctx context.Context, a *app.App, name string, o app.VerifyOptions) error {
 	if _, err := pipeline(a, name); err != nil {
 		return err
 	}
-	proof, err := a.Verify(ctx, name, sample)
+	proof, err := a.Verify(ctx, name, o)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ type (
 	Exported = reconcile.Exported
 	// Exception is one open item.
 	Exception = reconcile.Exception
+	// VerifyOptions of one verification.
+	VerifyOptions = reconcile.VerifyOptions
 	// Verified is the outcome of verifying a pipeline.
 	Verified = reconcile.Verified
 	// ImportOptions are the options of one Import.

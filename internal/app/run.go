@@ -181,7 +181,7 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebui
 	})
 }
 
-// Verify proves a pipeline's stored data, recomputing a sample of that many artifacts.
-func (a *App) Verify(ctx context.Context, pipeline string, sample int) (reconcile.Verified, error) {
-	return a.Engine.Verify(ctx, pipeline, sample)
+// Verify proves a pipeline's stored data.
+func (a *App) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
+	return a.Engine.Verify(ctx, pipeline, o)
 }

@@ -44,7 +44,7 @@ func TestSakila(t *testing.T) {
 	runAll(t, dealt, "rentals")
 	compareLines(t, exportOf(t, dealt, "rentals"), want)
 	checkPaidTwice(t, dealt, paidTwice)
-	proof, err := dealt.Engine.Verify(t.Context(), "rentals", 500)
+	proof, err := dealt.Engine.Verify(t.Context(), "rentals", reconcile.VerifyOptions{Sample: 500})
 	if err != nil || !proof.OK {
 		t.Errorf("verify: %+v, %v", proof, err)
 	}

@@ -70,7 +70,7 @@ func TestTwoSidedExample(t *testing.T) {
 
 func checkProof(t *testing.T, a *App, pipeline string) {
 	t.Helper()
-	proof, err := a.Engine.Verify(t.Context(), pipeline, 1000)
+	proof, err := a.Engine.Verify(t.Context(), pipeline, reconcile.VerifyOptions{Sample: 1000})
 	if err != nil || !proof.OK {
 		t.Errorf("verify %s: %+v, %v", pipeline, proof, err)
 	}

@@ -92,7 +92,7 @@ func openTwoRuns(t *testing.T) *App {
 // firstFailed is the name of the first check that fails, and what it says; empty when all hold.
 func firstFailed(t *testing.T, a *App) (name, detail string) {
 	t.Helper()
-	verified, err := a.Engine.Verify(t.Context(), "orders", 100)
+	verified, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,6 @@ type Engine struct {
 	Workers int    // parts read at a time; 1 at least
 	Now     func() time.Time
 	Log     *slog.Logger
-	Seed    uint64 // of the random groupings that Verify tries; 0 takes one from the clock
 
 	mu    sync.Mutex
 	plans map[string]*fold.Plan

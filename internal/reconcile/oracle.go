@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -218,14 +216,14 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 		return "no artifacts", err
 	}
 	o := newOracle(v.plan)
-	sample := filepath.Join(v.Scratch, "verify-sample.parquet")
-	defer func() { _ = os.Remove(sample) }() // scratch is emptied at the next start
-	if err := writeTable(sample, v.plan.Key, keys); err != nil {
+	sample, remove, err := v.spill("sample", v.plan.Key, keys)
+	if err != nil {
 		return "", err
 	}
+	defer remove()
 	session, err := v.views(ctx, map[string]string{
 		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
-		"sample": "SELECT * FROM read_parquet(" + duck.Literal(sample) + ")",
+		"sample": sample,
 	})
 	if err != nil {
 		return "", err
@@ -249,11 +247,11 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 
 // compare computes the `is` columns over the oracle's folds and holds what it prints against what is stored.
 func (v *verification) compare(ctx context.Context, session *duck.Session, o *oracle, folded []column.Vector, stored map[string]string) error {
-	path := filepath.Join(v.Scratch, "verify-folded.parquet")
-	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
-	if err := writeTable(path, o.fields(), folded); err != nil {
+	table, remove, err := v.spill("folded", o.fields(), folded)
+	if err != nil {
 		return err
 	}
+	defer remove()
 	fields := recordFields(v.plan)
 	hidden := make([]string, 0, len(fields))
 	for _, f := range fields {
@@ -264,7 +262,7 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 		}
 		hidden = append(hidden, name)
 	}
-	from := v.plan.Computed("SELECT * FROM read_parquet(" + duck.Literal(path) + ")")
+	from := v.plan.Computed(table)
 	printer := newPrinter(v.plan)
 	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(hidden, ", "), from), func(row []column.Vector) error {
 		for i := range row[0].Len() {
@@ -296,20 +294,4 @@ func (v *verification) draw(ctx context.Context) (map[string]string, []column.Ve
 		return nil
 	})
 	return stored, keys, err
-}
-
-func writeTable(path string, fields []column.Field, rows []column.Vector) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write scratch: %w", err)
-	}
-	defer file.Close()
-	out, err := column.NewParquetWriter(file, fields)
-	if err != nil {
-		return err
-	}
-	if err := out.WriteGroup(rows); err != nil {
-		return err
-	}
-	return out.Close()
 }

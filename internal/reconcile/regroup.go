@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"bursar/internal/artifact"
@@ -50,14 +48,14 @@ func (v *verification) checkRegrouped(ctx context.Context) (string, error) {
 
 // sampleEvents reads all events of the keys, in the columns of event.FoldedFields.
 func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) ([]column.Vector, error) {
-	path := filepath.Join(v.Scratch, "verify-sample.parquet")
-	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
-	if err := writeTable(path, v.plan.Key, keys); err != nil {
+	sample, remove, err := v.spill("sample", v.plan.Key, keys)
+	if err != nil {
 		return nil, err
 	}
+	defer remove()
 	session, err := v.views(ctx, map[string]string{
 		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
-		"sample": "SELECT * FROM read_parquet(" + duck.Literal(path) + ")",
+		"sample": sample,
 	})
 	if err != nil {
 		return nil, err
@@ -164,18 +162,18 @@ type scratchRows struct {
 
 // over runs a query over views of rows, and reads the first columns of its result.
 func (v *verification) over(ctx context.Context, sql string, fields []column.Field, tables ...scratchRows) ([]column.Vector, error) {
-	views := map[string]string{}
-	dir, err := os.MkdirTemp(v.Scratch, "verify-")
-	if err != nil {
-		return nil, fmt.Errorf("write scratch: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // scratch is emptied at the next start
+	views, used := map[string]string{}, []func(){}
+	defer func() {
+		for _, remove := range used {
+			remove()
+		}
+	}()
 	for _, t := range tables {
-		path := filepath.Join(dir, t.view+".parquet")
-		if err := writeTable(path, t.fields, t.rows); err != nil {
+		sql, remove, err := v.spill(t.view, t.fields, t.rows)
+		if err != nil {
 			return nil, err
 		}
-		views[t.view] = "SELECT * FROM read_parquet(" + duck.Literal(path) + ")"
+		views[t.view], used = sql, append(used, remove)
 	}
 	session, err := v.views(ctx, views)
 	if err != nil {

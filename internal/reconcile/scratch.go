@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -23,6 +24,25 @@ func (t *scratchTable) remove() { _ = os.Remove(t.path) }
 
 func (t *scratchTable) sql() string {
 	return "SELECT * FROM read_parquet(" + duck.Literal(t.path) + ")"
+}
+
+// spill writes rows at hand into a file of its own, as others may verify at the same time, and is a SELECT of them until remove.
+func (e *Engine) spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
+	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
+	if err != nil {
+		return "", nil, fmt.Errorf("write scratch: %w", err)
+	}
+	defer file.Close()
+	remove = func() { _ = os.Remove(file.Name()) } // scratch is emptied at the next start
+	out, err := column.NewParquetWriter(file, fields)
+	if err == nil {
+		err = errors.Join(out.WriteGroup(rows), out.Close())
+	}
+	if err != nil {
+		remove()
+		return "", nil, fmt.Errorf("write scratch: %w", err)
+	}
+	return "SELECT * FROM read_parquet(" + duck.Literal(file.Name()) + ")", remove, nil
 }
 
 // materialise writes the table's file.

@@ -13,6 +13,12 @@ import (
 	"bursar/internal/object"
 )
 
+// VerifyOptions of one verification.
+type VerifyOptions struct {
+	Sample int    // how many artifacts to recompute
+	Seed   uint64 // of the random groupings that SQL files are tried with; 0 takes one from the clock
+}
+
 // Verified is the outcome of verifying a pipeline.
 type Verified struct {
 	OK     bool    `json:"ok"`
@@ -42,14 +48,15 @@ type verification struct {
 // Verify proves rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index
 // entry against the record it points to, and a sample of keys recomputed from their events by an independent path, or,
 // where SQL files make them, folded in other groupings.
-func (e *Engine) Verify(ctx context.Context, pipeline string, sample int) (Verified, error) {
+func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
 	q, err := e.reading(ctx, pipeline)
 	if err != nil {
 		return Verified{}, err
 	}
 	defer q.done()
 	plan, g := q.plan, q.g
-	v := &verification{Engine: e, plan: plan, g: g, sample: sample, seed: cmp.Or(e.Seed, uint64(e.Now().UnixMilli())%1_000_000), out: Verified{OK: true}}
+	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
+	v := &verification{Engine: e, plan: plan, g: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
 	sampled := v.checkSample
 	if plan.Custom() {
 		sampled = v.checkRegrouped
