@@ -54,16 +54,21 @@ func (c *cli) get(ctx context.Context, a *app.App, name string, values []string,
 		return err
 	}
 	answer, err := a.Engine.Get(ctx, name, key, asOf, history)
+	if err != nil {
+		return unpublished(ctx, a, name, err)
+	}
+	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer) })
+}
+
+// unpublished says of a key that is not found when there are no keys yet.
+func unpublished(ctx context.Context, a *app.App, name string, err error) error {
 	var unknown *app.NotFoundError
 	if errors.As(err, &unknown) {
 		if g, err := a.Engine.Current(ctx, name); err == nil && g.Published == 0 {
 			return hinted(unknown, "nothing of %s is published yet: bursar run", name)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer) })
+	return err
 }
 
 // keyText makes one text of a key's values, as the engine reads it.

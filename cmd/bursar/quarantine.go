@@ -89,7 +89,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, each func(r
 		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
 			row := rejectedRow{Stream: name, Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
 			if s := a.Project.Stream(name); s != nil && s.Builtin {
-				row.locate()
+				row.Row, row.Place = locate([]byte(r.Raw), r.Row)
 			}
 			return each(row)
 		})
@@ -101,23 +101,24 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, each func(r
 }
 
 // locate finds where in its file a statement's row was read: the row itself is one that import made.
-func (r *rejectedRow) locate() {
+func locate(text []byte, row int64) (line int64, place string) {
 	var from struct{ Place string }
-	var line, column int64
-	if err := json.Unmarshal([]byte(r.Raw), &from); err != nil {
-		return
+	var column int64
+	if err := json.Unmarshal(text, &from); err != nil {
+		return row, ""
 	}
-	if _, err := fmt.Sscanf(from.Place, "%d:%d", &line, &column); err == nil {
-		r.Row, r.Place = line, from.Place
+	if _, err := fmt.Sscanf(from.Place, "%d:%d", &line, &column); err != nil {
+		return row, ""
 	}
+	return line, from.Place
 }
 
-// where is the row as the table shows it.
-func (r *rejectedRow) where() string {
-	if r.Place != "" {
-		return r.Place
+// where is a row as tables show it.
+func where(row int64, place string) string {
+	if place != "" {
+		return place
 	}
-	return count(r.Row)
+	return count(row)
 }
 
 // retryAll takes up again what is in the quarantines of the streams; one without any is left out.
@@ -153,7 +154,7 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	g, total := newGrid("stream", "batch", "file", "row", "column", "reason"), 0
 	err := eachRejected(ctx, a, streams, func(r rejectedRow) error {
 		if total++; total <= limit {
-			g.add(r.Stream, count(r.Batch), c.nearName(r.File), r.where(), r.Column, r.Reason)
+			g.add(r.Stream, count(r.Batch), c.nearName(r.File), where(r.Row, r.Place), r.Column, r.Reason)
 		}
 		return nil
 	})
@@ -175,15 +176,17 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	})
 }
 
-// nearName is a file's name from the working folder, if it lies below it.
+// nearName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it
+// begins with.
 func (c *cli) nearName(file string) string {
-	here, err := filepath.Abs(c.path("."))
-	if err != nil {
-		return file
+	name := file
+	if here, err := filepath.Abs(c.path(".")); err == nil {
+		if near, err := filepath.Rel(here, file); err == nil && !strings.HasPrefix(near, "..") {
+			name = near
+		}
 	}
-	near, err := filepath.Rel(here, file)
-	if err != nil || strings.HasPrefix(near, "..") {
-		return file
+	if letters := []rune(name); len(letters) > cellWidth {
+		return "…" + string(letters[len(letters)-cellWidth+1:])
 	}
-	return near
+	return name
 }

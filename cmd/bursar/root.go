@@ -41,6 +41,7 @@ func (c *cli) stateCommands() []*cobra.Command {
 		c.runCommand(),
 		c.statusCommand(),
 		c.getCommand(),
+		c.traceCommand(),
 		c.exportCommand(),
 		c.exceptionsCommand(),
 		c.quarantineCommand(),

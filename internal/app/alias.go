@@ -25,6 +25,12 @@ type (
 	Status = reconcile.Status
 	// Answer is one artifact as of a run.
 	Answer = reconcile.Answer
+	// Traced is an artifact and the runs that made it what it is.
+	Traced = reconcile.Traced
+	// TracedEvent is one event of an artifact.
+	TracedEvent = reconcile.TracedEvent
+	// UntracedError is what a trace returns that finds other events than were folded.
+	UntracedError = reconcile.UntracedError
 	// Exported says what an export wrote.
 	Exported = reconcile.Exported
 	// Exception is one open item.

@@ -275,12 +275,16 @@ func digestOf(t *testing.T, a *App) string {
 // rewrite replaces a Parquet object of run 2 by a SELECT over it.
 func rewrite(t *testing.T, a *App, what object.Description, sql string) {
 	t.Helper()
+	rewriteFile(t, a, a.Engine.Objects.Path(what.Name), sql)
+}
+
+func rewriteFile(t *testing.T, a *App, path, sql string) {
+	t.Helper()
 	session, err := duck.Open(a.Engine.Duck)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	path := a.Engine.Objects.Path(what.Name)
 	own := filepath.Join(a.Engine.Scratch, "rewritten.parquet")
 	err = session.Exec(t.Context(), fmt.Sprintf("COPY ("+sql+") TO %s (FORMAT parquet)", "read_parquet("+duck.Literal(path)+")", duck.Literal(own)))
 	if err == nil {

@@ -38,10 +38,12 @@ type Model struct {
 	Batches    []Counts   // those that were sealed
 }
 
-// accepted is an event and the batch it is in.
+// accepted is an event, the batch it is in, and where it was read.
 type accepted struct {
 	Row
 	batch int
+	file  string
+	line  int
 }
 
 // first is the event that an id was last accepted with, and the day of its receipt.
@@ -186,7 +188,7 @@ func (m *Model) take(r *record, batch int, counts *Counts) bool {
 		return true
 	}
 	m.known[id] = first{content, Place{batch, r.file.name, r.line}, m.day}
-	m.events = append(m.events, accepted{row, len(m.Batches) + 1})
+	m.events = append(m.events, accepted{row, len(m.Batches) + 1, r.file.name, r.line})
 	counts.Accepted++
 	m.total(row, counts)
 	return true
@@ -214,6 +216,17 @@ func (m *Model) compute(row Row) bool {
 		}
 	}
 	return true
+}
+
+// Trace lists the batch, file and row of each event that is in a key's artifact, in any order.
+func (m *Model) Trace(key string) []Place {
+	var places []Place
+	for _, e := range m.events {
+		if e.batch <= m.published && m.keyJSON(e.Row) == key {
+			places = append(places, Place{e.batch, e.file, e.line})
+		}
+	}
+	return places
 }
 
 func contentOf(row Row) string {

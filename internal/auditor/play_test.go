@@ -4,6 +4,7 @@ package auditor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,6 +43,7 @@ func (s *stage) compare() {
 	s.compareQuarantine()
 	s.compareRuns()
 	s.compareVersions()
+	s.compareTrace()
 	s.compareObjects()
 	s.compareRecords()
 	s.verify()
@@ -327,11 +329,43 @@ func (s *stage) compareVersions() {
 	}
 }
 
+// compareTrace follows a random artifact back to its events, and expects each where it was read.
+func (s *stage) compareTrace() {
+	s.t.Helper()
+	lines := strings.Split(strings.TrimSuffix(s.model.Export(), "\n"), "\n")
+	line := lines[s.random.IntN(len(lines))]
+	if line == "" {
+		return
+	}
+	key, artifact, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
+	var found []Place
+	var got reconcile.Traced
+	s.carry(func(ctx context.Context) (err error) {
+		found = nil
+		got, err = s.engine.Trace(ctx, s.c.Pipeline.Name, key, func(e reconcile.TracedEvent) error {
+			found = append(found, Place{int(e.Batch), filepath.Base(e.File), int(e.Row)})
+			return nil
+		})
+		return err
+	})
+	want := s.model.Trace(key)
+	slices.SortFunc(found, Place.compare)
+	slices.SortFunc(want, Place.compare)
+	if !slices.Equal(found, want) || string(got.Runs[len(got.Runs)-1].Artifact)+"}" != artifact {
+		s.fatalf("%s is traced to %v: %+v\nwant %v: %s", key, found, got, want, artifact)
+	}
+}
+
+// compare is by batch, file and row.
+func (p Place) compare(q Place) int {
+	return cmp.Or(cmp.Compare(p.Batch, q.Batch), cmp.Compare(p.File, q.File), cmp.Compare(p.Row, q.Row))
+}
+
 func (s *stage) verify() {
 	s.t.Helper()
 	var got reconcile.Verified
 	s.carry(func(ctx context.Context) (err error) {
-		if got, err = s.engine.Verify(ctx, s.c.Pipeline.Name, 1000); err == nil && !got.OK && s.plan.Fired() {
+		if got, err = s.engine.Verify(ctx, s.c.Pipeline.Name, reconcile.VerifyOptions{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
 			err = fmt.Errorf("verified with a fault: %+v", got)
 		}
 		return err

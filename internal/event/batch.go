@@ -108,6 +108,18 @@ func GetBatch(tx catalog.Tx, stream string, batch uint64) (Batch, error) {
 	return b, err
 }
 
+// FindFile reads what is known of a file by its number within the stream.
+func FindFile(ctx context.Context, c catalog.Catalog, stream string, number uint64) (file File, err error) {
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		ok, err := tx.Get(fileNumberKey(stream, number), &file)
+		if err == nil && !ok {
+			err = fmt.Errorf("file %d of stream %s is not in the catalog", number, stream)
+		}
+		return err
+	})
+	return file, err
+}
+
 // Sealed is how many batches a stream has: they are numbered from 1 without gaps.
 func Sealed(tx catalog.Tx, stream string) (uint64, error) {
 	var state streamState

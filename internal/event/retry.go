@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"bursar/internal/catalog"
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
 )
@@ -54,10 +53,11 @@ func (w *work) retryBatch(ctx context.Context, b Batch) error {
 		return w.send(ctx, full)
 	}
 	err := readQuarantine(ctx, w.in.Objects, b.Quarantine.Name, func(row Rejected) error {
-		file, err := w.numbered(ctx, row.Number)
+		found, err := FindFile(ctx, w.in.Catalog, w.stream.Name, row.Number)
 		if err != nil {
 			return err
 		}
+		file := &found
 		if seg.file != nil && seg.file.Number != file.Number {
 			if err := flush(); err != nil {
 				return err
@@ -117,17 +117,4 @@ func count(blocks []*scan.Block) (rows int) {
 		rows += len(b.Rows) + len(b.Rejects)
 	}
 	return rows
-}
-
-// numbered is a file of an earlier batch.
-func (w *work) numbered(ctx context.Context, number uint64) (*File, error) {
-	var file File
-	err := w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		ok, err := tx.Get(fileNumberKey(w.stream.Name, number), &file)
-		if err == nil && !ok {
-			err = fmt.Errorf("file %d of stream %s is not in the catalog", number, w.stream.Name)
-		}
-		return err
-	})
-	return &file, err
 }

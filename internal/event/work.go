@@ -185,15 +185,7 @@ func (w *work) place(p memory.Place) (File, error) {
 		defer w.mu.Unlock()
 		return *w.files[n-w.state.Files-1], nil
 	}
-	var file File
-	err := w.in.Catalog.View(context.Background(), func(tx catalog.Tx) error {
-		ok, err := tx.Get(fileNumberKey(w.stream.Name, p.File()), &file)
-		if err == nil && !ok {
-			err = fmt.Errorf("file %d of stream %s is not in the catalog", p.File(), w.stream.Name)
-		}
-		return err
-	})
-	return file, err
+	return FindFile(context.Background(), w.in.Catalog, w.stream.Name, p.File())
 }
 
 // receivedAt is when a place's batch was sealed: what a dedupe window counts from.

@@ -27,6 +27,7 @@ type Answer struct {
 type Version struct {
 	Run      uint64          `json:"run"`
 	Artifact json.RawMessage `json:"artifact"`
+	events   int64           // folded into it so far
 }
 
 // Get finds one artifact as of a run, or as of now when asOf is 0. The key is given as text for one column, or as a JSON array
@@ -45,26 +46,34 @@ func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 	if err != nil {
 		return Answer{}, failure.Wrap(failure.Data, err)
 	}
-	answer := Answer{Key: keyJSON(columns, 0), Watermark: g.Watermark}
-	err = e.Index.History(ctx, g.space(), asOf, artifact.AppendKey(nil, columns, 0), func(entry artifact.Entry) error {
-		if len(answer.History) > 0 && !history {
+	versions, err := e.versions(ctx, q, columns, asOf, history)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := Answer{Key: keyJSON(columns, 0), Run: versions[0].Run, Watermark: g.Watermark, Artifact: versions[0].Artifact}
+	if history {
+		answer.History = versions
+	}
+	return answer, nil
+}
+
+// versions are an artifact as each run up to one left it, newest first, or only the newest: one at least.
+func (e *Engine) versions(ctx context.Context, q *question, key []column.Vector, asOf uint64, all bool) (versions []Version, err error) {
+	err = e.Index.History(ctx, q.g.space(), asOf, artifact.AppendKey(nil, key, 0), func(entry artifact.Entry) error {
+		if len(versions) > 0 && !all {
 			return errStop
 		}
 		version, err := e.version(ctx, q, entry)
-		answer.History = append(answer.History, version)
+		versions = append(versions, version)
 		return err
 	})
 	if err != nil && !errors.Is(err, errStop) {
-		return Answer{}, fmt.Errorf("get %s from %s: %w", key, pipeline, err)
+		return nil, fmt.Errorf("get %s from %s: %w", keyJSON(key, 0), q.g.Pipeline, err)
 	}
-	if len(answer.History) == 0 {
-		return Answer{}, &NotFoundError{fmt.Sprintf("key %s in %s", answer.Key, pipeline)}
+	if len(versions) == 0 {
+		return nil, &NotFoundError{fmt.Sprintf("key %s in %s", keyJSON(key, 0), q.g.Pipeline)}
 	}
-	answer.Run, answer.Artifact = answer.History[0].Run, answer.History[0].Artifact
-	if !history {
-		answer.History = nil
-	}
-	return answer, nil
+	return versions, nil
 }
 
 // FindRun reads one run as it stands now.
@@ -82,7 +91,7 @@ func (e *Engine) version(ctx context.Context, q *question, entry artifact.Entry)
 	if err := decode(record, row, 0, entry); err != nil {
 		return Version{}, err
 	}
-	return Version{Run: entry.Run, Artifact: q.printer.artifact(nil, row, 0)}, nil
+	return Version{entry.Run, q.printer.artifact(nil, row, 0), row[len(q.plan.Key)].Ints[0]}, nil
 }
 
 // newRow makes empty columns for a record: the key's, then the record's.

@@ -1,0 +1,123 @@
+// bursar trace: the events behind an artifact, and where each was read.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"bursar/internal/app"
+	"bursar/internal/project"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) traceCommand() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "trace PIPELINE KEY…",
+		Short: "Show the events behind an artifact, and where each was read",
+		Long: `Shows what an artifact is made of: the runs that changed it, and each of their events with its batch, file and row. Of
+a statement's events the row is line:column in the file that the bank sent. The key is given as to get.
+
+Each run must find as many events in its batches as it folded; else the exit code is 4.`,
+		Example: `  bursar trace orders o-1003 USD
+  bursar trace orders '["o-1003","USD"]' --json
+  bursar trace days DE02120300000000202051 EUR 2026-03-02 --limit 200`,
+		Args:              takes(2, -1),
+		ValidArgsFunction: c.completePipeline,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				return c.trace(ctx, a, args[0], args[1:], limit)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 50, "how many events the table shows")
+	return cmd
+}
+
+// tracedEvent is one event of `trace --json`.
+type tracedEvent struct {
+	app.TracedEvent
+	Place string `json:"place,omitempty"` // of a statement's event: line:column in the file
+}
+
+func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, limit int) error {
+	p, err := pipeline(a, name)
+	if err != nil {
+		return err
+	}
+	key, err := keyText(p, values)
+	if err != nil {
+		return err
+	}
+	walk := func(each func(tracedEvent) error) (app.Traced, error) {
+		traced, err := a.Engine.Trace(ctx, name, key, func(e app.TracedEvent) error {
+			found := tracedEvent{TracedEvent: e}
+			if a.Project.Stream(e.Stream).Builtin {
+				found.Row, found.Place = locate(e.Event, e.Row)
+			}
+			return each(found)
+		})
+		return traced, untraced(unpublished(ctx, a, name, err), name)
+	}
+	if c.json {
+		about := map[string]any{}
+		return c.list("events", about, func(add func(any) error) error {
+			traced, err := walk(func(e tracedEvent) error { return add(e) })
+			about["key"], about["run"], about["watermark"], about["runs"] = traced.Key, traced.Run, traced.Watermark, traced.Runs
+			return err
+		})
+	}
+	g, total := newGrid("run", "stream", "batch", "event", "says", "file", "row"), 0
+	traced, err := walk(func(e tracedEvent) error {
+		if total++; total <= limit {
+			g.add(count(e.Run), e.Stream, count(e.Batch), strings.Join(keyTexts(e.ID, len(a.Project.Stream(e.Stream).IDColumns())), " "),
+				saying(a.Project.Stream(e.Stream), e.Event), c.nearName(e.File), where(e.Row, e.Place))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.result(nil, func(w io.Writer) { c.printTraced(w, name, &traced, g, total) })
+}
+
+func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid, total int) {
+	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, clean(string(traced.Key)), traced.Run, when(traced.Watermark))
+	c.printSome(w, g, total)
+	fmt.Fprintf(w, "%s in %s: as many as were folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
+}
+
+// saying is when an event happened and what its stream sums of it.
+func saying(s *project.Stream, text json.RawMessage) string {
+	values := map[string]string{}
+	for _, f := range fieldsOf(text) {
+		values[f.name] = f.text()
+	}
+	names := []string{s.Time}
+	for _, t := range s.Totals {
+		names = append(names, t.Sum, t.By)
+	}
+	var told []string
+	for _, name := range names {
+		if text, there := values[name]; there && text != none {
+			told = append(told, text)
+		}
+		delete(values, name) // two totals may sum one column
+	}
+	return strings.Join(told, " ")
+}
+
+// untraced says what helps where the trail is broken.
+func untraced(err error, name string) error {
+	var broken *app.UntracedError
+	if errors.As(err, &broken) {
+		return hinted(err, "`bursar verify %s` finds what is damaged", name)
+	}
+	return err
+}

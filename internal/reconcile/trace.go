@@ -1,0 +1,185 @@
+// The way back: from an artifact to the runs, batches and events it is made of, and to where each event was read.
+
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+	"bursar/internal/project"
+)
+
+// Traced is an artifact and the runs that made it what it is.
+type Traced struct {
+	Key       json.RawMessage `json:"key"`
+	Run       uint64          `json:"run"` // the last that changed it
+	Watermark *time.Time      `json:"watermark"`
+	Runs      []TracedRun     `json:"runs"` // oldest first
+}
+
+// TracedRun is what one run did to an artifact.
+type TracedRun struct {
+	Run      uint64          `json:"run"`
+	Batches  []TracedBatch   `json:"batches"`
+	Events   int64           `json:"events"`
+	Artifact json.RawMessage `json:"artifact"` // as the run left it
+}
+
+// TracedBatch is a batch that holds events of the artifact.
+type TracedBatch struct {
+	Stream string    `json:"stream"`
+	Batch  uint64    `json:"batch"`
+	Sealed time.Time `json:"sealed"`
+	Events int64     `json:"events"` // of the artifact
+}
+
+// TracedEvent is one event of an artifact, and where it was read.
+type TracedEvent struct {
+	Run    uint64          `json:"run"`
+	Stream string          `json:"stream"`
+	Batch  uint64          `json:"batch"`
+	ID     json.RawMessage `json:"id"` // in its own JSON type, of several columns an array
+	File   string          `json:"file"`
+	Row    int64           `json:"row"`   // 1-based line where its record starts
+	Event  json.RawMessage `json:"event"` // every column of the stream
+}
+
+// UntracedError is that the batches of a run do not hold the events which the run folded into an artifact (rule 4).
+type UntracedError struct {
+	Key         json.RawMessage
+	Run         uint64
+	Folded, Has int64
+}
+
+func (e *UntracedError) Error() string {
+	return fmt.Sprintf("run %d folded %s into key %s, and its batches hold %d", e.Run, many(int(e.Folded), "event"), e.Key, e.Has)
+}
+
+// Class is Data: what is stored does not change by asking again.
+func (e *UntracedError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 4 (DESIGN §7).
+func (e *UntracedError) ExitCode() int { return breachExit }
+
+// Trace hands each event of an artifact to each: by run, stream, batch, file and row. The key is given as to Get. Each run must
+// find as many events in its batches as it folded.
+func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
+	q, err := e.reading(ctx, pipeline)
+	if err != nil {
+		return Traced{}, err
+	}
+	defer q.done()
+	columns, err := parseKey(q.plan, key)
+	if err != nil {
+		return Traced{}, failure.Wrap(failure.Data, err)
+	}
+	versions, err := e.versions(ctx, q, columns, q.g.Published, true)
+	if err != nil {
+		return Traced{}, err
+	}
+	sample, remove, err := e.spill("trace", q.plan.Key, columns)
+	if err != nil {
+		return Traced{}, err
+	}
+	defer remove()
+	traced := Traced{Key: keyJSON(columns, 0), Run: versions[0].Run, Watermark: q.g.Watermark}
+	before := int64(0)
+	for _, v := range slices.Backward(versions) {
+		run, err := e.run(ctx, RunRef{pipeline, q.g.Generation, v.Run})
+		if err != nil {
+			return Traced{}, err
+		}
+		t := tracing{Engine: e, plan: q.plan, key: sample, run: &run, each: each}
+		if err := t.trace(ctx); err != nil {
+			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, pipeline, err)
+		}
+		if folded := v.events - before; t.found != folded {
+			return Traced{}, &UntracedError{traced.Key, v.Run, folded, t.found}
+		}
+		before = v.events
+		traced.Runs = append(traced.Runs, TracedRun{Run: v.Run, Batches: t.batches, Events: t.found, Artifact: v.Artifact})
+	}
+	return traced, nil
+}
+
+// tracing looks for a key's events in the batches of one run.
+type tracing struct {
+	*Engine
+	plan *fold.Plan
+	key  string // SELECT of the one key
+	run  *Run
+	each func(TracedEvent) error
+
+	batches []TracedBatch // that hold some
+	found   int64
+}
+
+func (t *tracing) trace(ctx context.Context) error {
+	batches, err := t.batchesOf(ctx, t.run)
+	if err != nil {
+		return err
+	}
+	for _, s := range t.plan.Events.Streams {
+		own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
+		if len(own) == 0 {
+			continue
+		}
+		if err := t.stream(ctx, s, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stream walks over the key's events in batches of one stream.
+func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
+	session, err := t.views(ctx, map[string]string{"events": numberedSQL(t.Objects, s, batches), "traced": t.key})
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	same := make([]string, len(t.plan.Events.Key))
+	for i, k := range t.plan.Events.Key {
+		same[i] = fmt.Sprintf("e.%s = traced.%s", column.QuoteIdentifier(k.Of[s.Name]), column.QuoteIdentifier(k.Name))
+	}
+	p := newEventPrinter(s)
+	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN traced ON %s ORDER BY %s, %s, %s", fold.Names(p.fields),
+		strings.Join(same, " AND "), batchColumn, event.FileColumn, event.RowColumn)
+	files := map[uint64]string{}
+	return session.Query(ctx, sql, func(rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			found, file := p.event(rows, i)
+			if _, known := files[file]; !known {
+				f, err := event.FindFile(ctx, t.Catalog, s.Name, file)
+				if err != nil {
+					return err
+				}
+				files[file] = f.Name
+			}
+			found.Run, found.File = t.run.Run, files[file]
+			t.count(&found, batches)
+			if err := t.each(found); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// count takes an event into its run's and batch's numbers; events come batch by batch.
+func (t *tracing) count(found *TracedEvent, batches []event.Batch) {
+	t.found++
+	if n := len(t.batches); n == 0 || t.batches[n-1].Batch != found.Batch || t.batches[n-1].Stream != found.Stream {
+		at := slices.IndexFunc(batches, func(b event.Batch) bool { return b.Batch == found.Batch })
+		t.batches = append(t.batches, TracedBatch{Stream: found.Stream, Batch: found.Batch, Sealed: batches[at].Sealed})
+	}
+	t.batches[len(t.batches)-1].Events++
+}

@@ -1,0 +1,75 @@
+// Events as they are read back from batches, each with its batch, identity and place.
+
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// batchColumn numbers the batch that an event lies in.
+const batchColumn = "_batch"
+
+// numberedSQL is a SELECT over a stream's batches, each event with its batch's number.
+func numberedSQL(files object.Local, s *project.Stream, batches []event.Batch) string {
+	selects := make([]string, len(batches))
+	for i, b := range batches {
+		selects[i] = fmt.Sprintf("SELECT %d::BIGINT AS %s, * FROM (%s)", b.Batch, batchColumn, event.ViewSQL(files, s, batches[i:i+1]))
+	}
+	return strings.Join(selects, "\nUNION ALL\n")
+}
+
+// eventPrinter prints events of a stream from rows of its fields.
+type eventPrinter struct {
+	stream *project.Stream
+	fields []column.Field // the stream's columns first
+	names  [][]byte       // "name": of each of these
+	ids    []int
+}
+
+func newEventPrinter(s *project.Stream) *eventPrinter {
+	batch := column.Field{Name: batchColumn, Type: column.Type{Kind: column.BigInt}, Required: true}
+	p := &eventPrinter{stream: s, fields: append(event.Fields(s), batch)}
+	for _, c := range s.Columns {
+		p.names = append(p.names, append(column.QuoteJSON(c.Name), ':'))
+	}
+	for _, id := range s.IDColumns() {
+		p.ids = append(p.ids, p.position(id))
+	}
+	return p
+}
+
+func (p *eventPrinter) position(name string) int {
+	return slices.IndexFunc(p.fields, func(f column.Field) bool { return f.Name == name })
+}
+
+// event prints one row, and tells the number of the file that it was read from.
+func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, file uint64) {
+	number := func(name string) int64 { return rows[p.position(name)].Ints[i] }
+	id := make([]column.Vector, len(p.ids))
+	for n, at := range p.ids {
+		id[n] = rows[at]
+	}
+	return TracedEvent{
+		Stream: p.stream.Name, Batch: uint64(number(batchColumn)), Row: number(event.RowColumn),
+		ID: keyJSON(id, i), Event: p.columns(rows, i),
+	}, uint64(number(event.FileColumn))
+}
+
+func (p *eventPrinter) columns(rows []column.Vector, i int) json.RawMessage {
+	text := []byte{'{'}
+	for c, name := range p.names {
+		if c > 0 {
+			text = append(text, ',')
+		}
+		text = rows[c].AppendJSON(append(text, name...), i)
+	}
+	return append(text, '}')
+}
