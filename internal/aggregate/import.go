@@ -111,12 +111,8 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // scratch is emptied at the next start
 	reading := &reading{Importer: im, options: o, dir: dir, here: map[string]*File{}}
-	for _, path := range paths {
-		f, err := reading.file(ctx, path)
-		if err != nil {
-			return r, err
-		}
-		r.Files = append(r.Files, f)
+	if r.Files, err = reading.all(ctx, paths); err != nil {
+		return r, err
 	}
 	if r.Streams, err = im.take(ctx, r.Files); err != nil {
 		return r, err

@@ -7,12 +7,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"bursar/internal/event"
 	failing "bursar/internal/fault"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -174,5 +177,61 @@ func TestChangingFileIsLeftForLater(t *testing.T) {
 	}
 	if names, err := h.objects.List(t.Context(), "streams/"); err != nil || slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "batches") }) {
 		t.Errorf("%q, %v", names, err)
+	}
+}
+
+// together is a store in which an original is durable only when another one is on its way, too.
+type together struct {
+	object.Store
+	object.Local
+	waiting chan struct{}
+}
+
+type togetherWriter struct {
+	object.Writer
+	store *together
+	ctx   context.Context
+}
+
+func (s *together) Create(ctx context.Context, name string) (object.Writer, error) {
+	w, err := s.Store.Create(ctx, name)
+	if err != nil || !strings.HasPrefix(name, "statements/") {
+		return w, err
+	}
+	return &togetherWriter{w, s, ctx}, nil
+}
+
+func (w *togetherWriter) Commit() error {
+	select {
+	case w.store.waiting <- struct{}{}:
+	case <-w.store.waiting:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	return w.Writer.Commit()
+}
+
+// TestOriginalsAreKeptTogether and all of them before anything of any file is taken in.
+func TestOriginalsAreKeptTogether(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	var paths []string
+	for day := range 2 * keepers {
+		sheet := sheetOf(fmt.Sprint(day), day+1, 1000, items(day+1, 10)...)
+		paths = append(paths, h.file(fmt.Sprintf("%d.xml", day), camtOf(sheet)))
+	}
+	h.importer.Objects = &together{h.objects, h.objects, make(chan struct{})}
+	take := h.importer.Take
+	h.importer.Take = func(ctx context.Context, stream string, files []string, name func(string) string) (event.Result, error) {
+		kept, err := h.objects.List(ctx, "statements/")
+		if err != nil || len(kept) != len(paths) {
+			t.Errorf("kept are %d files, want %d, when %s are taken in: %v", len(kept), len(paths), stream, err)
+		}
+		return take(ctx, stream, files, name)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if r, err := h.importer.Import(ctx, paths, Options{}); err != nil || r.Err() != nil || len(r.Streams) == 0 {
+		t.Error(err, r.Err())
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"bursar/internal/failure"
 	"bursar/internal/project"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // reading is the first half of an import: every file is read, and nothing is taken in yet.
@@ -21,6 +23,28 @@ type reading struct {
 	dir     string // of the spools
 	spools  int
 	here    map[string]*File // by digest: the import's own files
+	keeping *errgroup.Group  // originals
+}
+
+// keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.
+const keepers = 8
+
+// all reads the files while their originals are kept. When it returns each is durable, so that nothing is taken in that
+// names what is not there (rule 1).
+func (r *reading) all(ctx context.Context, paths []string) (files []*File, err error) {
+	r.keeping, ctx = errgroup.WithContext(ctx)
+	r.keeping.SetLimit(keepers)
+	for _, path := range paths {
+		var f *File
+		if f, err = r.file(ctx, path); err != nil {
+			break
+		}
+		files = append(files, f)
+	}
+	if unkept := r.keeping.Wait(); unkept != nil { // it is what ended the reading, too
+		err = unkept
+	}
+	return files, err
 }
 
 // file spools the rows of one file, unless it was taken in before.
@@ -49,9 +73,7 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 		return f, nil
 	}
 	r.here[digest] = f
-	if err := r.keep(ctx, f); err != nil {
-		return nil, err
-	}
+	r.keeping.Go(func() error { return r.keep(ctx, f) })
 	return f, r.parts(ctx, f, info)
 }
 

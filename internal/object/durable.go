@@ -18,26 +18,21 @@ var errNotFolder error = syscall.ENOTDIR
 
 // settle makes dir exist, durably: every folder from the root down to it is fsynced into its parent once in
 // the life of the process. A folder that was found there counts as unsettled too, for the process that
-// made it may have died before it fsynced the parent.
+// made it may have died before it fsynced the parent. Writers that meet at a new folder each settle it, and wait
+// for no other folder's fsync.
 func (f *Folder) settle(dir string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.settleLocked(dir)
-}
-
-func (f *Folder) settleLocked(dir string) error {
-	if f.settled[dir] {
+	if f.isSettled(dir) {
 		return nil
 	}
 	parent := filepath.Dir(dir)
 	if strings.HasPrefix(dir, f.root+string(filepath.Separator)) {
-		if err := f.settleLocked(parent); err != nil {
+		if err := f.settle(parent); err != nil {
 			return err
 		}
 	}
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrNotExist) && parent != dir { // only above the root
-		if err := f.settleLocked(parent); err != nil {
+		if err := f.settle(parent); err != nil {
 			return err
 		}
 		err = os.Mkdir(dir, 0o700)
@@ -48,11 +43,23 @@ func (f *Folder) settleLocked(dir string) error {
 	if err := syncFolder(parent); err != nil {
 		return err
 	}
+	f.remember(dir)
+	return nil
+}
+
+func (f *Folder) isSettled(dir string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.settled[dir]
+}
+
+func (f *Folder) remember(dir string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.settled) >= maxSettled {
 		clear(f.settled) // in a process that runs for years folders are many, and settling one again is harmless
 	}
 	f.settled[dir] = true
-	return nil
 }
 
 // syncFolder makes the names in a folder durable: a file's own fsync does not.
