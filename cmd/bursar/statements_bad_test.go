@@ -68,7 +68,8 @@ func TestBadStatementFiles(t *testing.T) {
 		{"blank.xml", " \n\n\t", "blank.xml:1:1: the file is empty"},
 		{"invoice.pdf", "%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", `invoice.pdf:1:1: no known format: it begins with "%PDF-1.4"`},
 		{"binary", "\x7fELF\x02\x01\x00\xfe", `binary:1:1: no known format: it begins with "7f 45 4c 46 02 01 00 fe"`},
-		{"other.csv", "Datum;Betrag\n01.01.2025;1,00\n", `other.csv:1:1: no known format: it begins with "Datum;Betrag"`},
+		{"other.csv", "Datum;Betrag\n01.01.2025;1,00\n", `other.csv:1:1: no known format: it begins with "Datum;Betrag"; the CSV mapping of bank does not fit: the header line has no column ` +
+			"`Konto`, `Währung`, `Buchungstag`, `Valuta`, `Referenz`, `Empfänger`, `Verwendungszweck`; it has `Datum`, `Betrag`"},
 		{"cut.xml", good[:len(good)/2], "cut.xml:"},
 		{"cut.zip", packed[:200], "cut.zip:1:1: unpack: "},
 		{"empty.zip", zipOf(t), "empty.zip:1:1: the archive holds no file"},

@@ -57,12 +57,32 @@ func formatOf(head []byte, institutions []*project.Institution, institution stri
 	}
 	switch len(found) {
 	case 0:
+		if why := nearest(head, institutions, institution); why != nil {
+			why.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), why.Reason)
+			return format{}, why
+		}
 		return format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
 			"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
 	case 1:
 		return found[0], nil
 	}
 	return format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
+}
+
+// nearest is why the CSV mapping does not fit of which a file has most columns, or the one that is asked for; nil if the file has
+// nothing of any.
+func nearest(head []byte, institutions []*project.Institution, institution string) *statement.Error {
+	var best *statement.Error
+	most := -1
+	for _, i := range institutions {
+		if i.CSV == nil || institution != "" && i.Name != institution {
+			continue
+		}
+		if why, near := csvfile.New(i).Misfit(head); why != nil && (near > most || institution != "") {
+			best, most = why, near
+		}
+	}
+	return best
 }
 
 // beginning is the start of a file, for a message: of what is no text, some bytes.

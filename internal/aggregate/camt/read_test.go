@@ -55,7 +55,7 @@ func TestAmountsAndSigns(t *testing.T) {
 		{`<Amt>-7</Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "-7 DBIT", "EUR"},
 		{`<Amt>7</Amt><CdtDbtInd>C</CdtDbtInd>`, "7 C", "EUR"},
 		{`<Amt>1.234,50</Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "1.234,50", "EUR"},
-		{`<Amt>1e5</Amt>`, "1e5", "EUR"},
+		{`<Amt>1e5</Amt>`, "`1e5`", "EUR"},
 		{`<CdtDbtInd>DBIT</CdtDbtInd>`, "", "EUR"},
 		{`<Amt>7</Amt><CdtDbtInd>CRDT</CdtDbtInd><RvslInd>true</RvslInd>`, "7", "EUR"},
 		{`<Amt>7</Amt><Chrgs><Amt>9</Amt></Chrgs><CdtDbtInd>DBIT</CdtDbtInd>`, "-7", "EUR"},

@@ -13,7 +13,8 @@ import (
 // alike are characters that stand for a declared mark: blanks that do not break, and the typographic apostrophe and minus.
 var alike = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2019", "'", "\u2212", "-")
 
-// amount reads a number with the mapping's marks; a sign may stand behind it. What is none stays as it is.
+// amount reads a number with the mapping's marks; a sign may stand behind it. What is none stays as it is, but as
+// statement.Unread has it: with a decimal comma "1.234" is not read, and not one and a bit either.
 func amount(text string, m *project.CSVMapping) (decimal string, ok bool) {
 	number := alike.Replace(text)
 	if end := len(number) - 1; end > 0 && (number[end] == '-' || number[end] == '+') && digit(number[0]) {
@@ -23,7 +24,7 @@ func amount(text string, m *project.CSVMapping) (decimal string, ok bool) {
 		number = ungroup(number, m.Group, m.Decimal)
 	}
 	if decimal, ok = statement.Amount(number, m.Decimal); !ok {
-		return text, false
+		return statement.Unread(text, m.Decimal), false
 	}
 	return decimal, true
 }
@@ -69,7 +70,7 @@ func (t *table) signed(r row) (decimal string, ok bool) {
 	case unsigned && slices.Contains(m.Columns.Sign.Debit, sign):
 		return statement.Negate(decimal), true
 	}
-	return strings.TrimSpace(text + " " + sign), false
+	return statement.Unread(strings.TrimSpace(text+" "+sign), 0), false
 }
 
 // twoColumns is the amount of a row that has it in one of two columns. Zeros in the other one say nothing; a debit may have

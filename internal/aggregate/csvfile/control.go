@@ -14,42 +14,6 @@ import (
 // maxHash is how many digits a hash total may have; of each row's number no more matter.
 const maxHash = 64
 
-// scope is the rows that one control row is about: all between it and the control row, or the end of the file, on their
-// side of it.
-type scope struct {
-	control    *row // nil until it has come
-	rows       int64
-	sum        statement.Sum
-	unreadable bool // the amount of a row cannot be read
-	hash       big.Int
-	statements int // begun in it
-}
-
-var hashModulus = new(big.Int).Exp(big.NewInt(10), big.NewInt(maxHash), nil)
-
-// add takes a row in.
-func (s *scope) add(decimal, number string, hashed bool) {
-	s.rows++
-	s.unreadable = !s.sum.Add(decimal) || s.unreadable
-	if !hashed {
-		return
-	}
-	number = digits(number)
-	if n, ok := new(big.Int).SetString(number[max(0, len(number)-maxHash):], 10); ok {
-		s.hash.Mod(s.hash.Add(&s.hash, n), hashModulus)
-	}
-}
-
-// digits leaves only them.
-func digits(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c >= '0' && c <= '9' {
-			return c
-		}
-		return -1
-	}, text)
-}
-
 // marks tells whether a row is marked as a control row.
 func (t *table) marks(r row) bool {
 	return t.columns.where >= 0 && r.cell(t.columns.where) == t.mapping.Control.Where.Is
@@ -75,22 +39,42 @@ func (g *telling) control(r row) error {
 	if !first {
 		g.scope.control = &r
 	}
-	if !first || g.scope.control != nil || g.scope.rows > 0 {
+	switch {
+	case g.begun:
 		if err := g.closeScope(); err != nil {
 			return err
 		}
 		if err := g.endStatement(); err != nil {
 			return err
 		}
+	case g.scope.control != nil:
+		if err := g.hollowScope(g.scope.control); err != nil {
+			return err
+		}
 	}
 	g.scope = scope{}
 	if first {
 		g.scope.control = &r
+	} else {
+		g.scope.after = r.place.Line
 	}
 	return nil
 }
 
-// closeScope holds the control row against its rows. Of one statement the count, the sum and the balances are told as the
+// hollowScope holds a control row against no rows at all. Nothing is told of them: which days they are of is not known.
+func (g *telling) hollowScope(r *row) error {
+	g.hollow = true
+	c := &g.table.columns
+	for _, column := range []int{c.count, c.sum, c.hash} {
+		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
+			return statement.Refuse(r.place, "the control row states %s of its rows, and there are none", quote([]string{text})).Advise(
+				"ask for the whole file")
+		}
+	}
+	return nil
+}
+
+// closeScope holds the control row against its rows, of which the last statement is open. Of one statement the count, the sum and the balances are told as the
 // bank states them; what only the reader can check is the statement's fault where it does not hold.
 func (g *telling) closeScope() error {
 	if g.mapping.Control == nil {
@@ -98,15 +82,8 @@ func (g *telling) closeScope() error {
 	}
 	r := g.scope.control
 	if r == nil {
-		if g.begun {
-			g.fault("there is no control row")
-		}
+		g.fault("there is no control row")
 		return nil
-	}
-	if !g.begun {
-		if err := g.beginAt(r); err != nil {
-			return err
-		}
 	}
 	g.checkHash(r)
 	if g.scope.statements > 1 {
@@ -120,15 +97,6 @@ func (g *telling) closeScope() error {
 		g.statement.Stated.Sum = sum
 	}
 	return g.tellBalances(r)
-}
-
-// beginAt begins a statement for a control row that has no rows.
-func (g *telling) beginAt(r *row) error {
-	account := g.account(*r)
-	if account == "" {
-		return statement.Refuse(r.place, "the control row has no rows, so that nothing says whose statement it is")
-	}
-	return g.begin(r.place, account, g.currency(*r))
 }
 
 func (g *telling) fault(format string, args ...any) {

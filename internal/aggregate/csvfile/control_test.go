@@ -16,8 +16,6 @@ func TestControlRow(t *testing.T) {
 		text, want string
 	}{
 		{last, "D,A,R\n2024-01-01,1,a\n2024-01-02,2,b\n,3,002\n", "statement at=2:1 account=LT62 currency=EUR count=2 sum=3\n" + entries},
-		{last, "D,A,R\n,0,0\n", "statement at=2:1 account=LT62 currency=EUR count=0 sum=0\n"},
-		{last, "D,A,R\n", "statement at=2:1 account=LT62 currency=EUR fault=there is no control row\n"},
 		{
 			last, "D,A,R\n2024-01-01,1,a\n2024-01-02,2,b\n", // cut: an entry stands where the control row is expected
 			"statement at=2:1 account=LT62 currency=EUR sum=2 fault=the control row's count is no number: `b`\nentry at=2:1 amount=1 booked=2024-01-01 reference=a\n",
@@ -30,7 +28,6 @@ func TestControlRow(t *testing.T) {
 			first, "D,A,R\n,3,2\n2024-01-01,1,a\n2024-01-02,2,b\n",
 			"statement at=3:1 account=LT62 currency=EUR count=2 sum=3\nentry at=3:1 amount=1 booked=2024-01-01 reference=a\nentry at=4:1 amount=2 booked=2024-01-02 reference=b\n",
 		},
-		{first, "D,A,R\n,0,0\n", "statement at=2:1 account=LT62 currency=EUR count=0 sum=0\n"},
 		{
 			marked, "Acc,D,A,R\n1,2024-01-01,1,a\n,TOTAL,1,1\n2,2024-01-02,2,b\n,TOTAL,2,1\n",
 			"statement at=2:1 account=1 currency=EUR count=1 sum=1\nentry at=2:1 amount=1 booked=2024-01-01 reference=a\n" +
@@ -52,7 +49,17 @@ func TestControlRow(t *testing.T) {
 				"statement at=3:1 account=2 currency=EUR fault=the control row counts 3 rows of 2 accounts, and there are 2; " +
 				"the control row sums 2 accounts up to 4, and their rows to 3.00\nentry at=3:1 amount=2 booked=2024-01-02 reference=b\n",
 		},
-		{marked, "Acc,D,A,R\n,TOTAL,0,0\n", "error 2:1: the control row has no rows, so that nothing says whose statement it is\n"},
+		{marked, "Acc,D,A,R\n,TOTAL,0,0\n1,2024-01-01,1,a\n,TOTAL,1,1\n", "statement at=3:1 account=1 currency=EUR count=1 sum=1\n" +
+			"entry at=3:1 amount=1 booked=2024-01-01 reference=a\n"},
+		{
+			marked, "Acc,D,A,R\n1,2024-01-01,1,a\n,TOTAL,1,1\n,TOTAL,7,1\n", "statement at=2:1 account=1 currency=EUR count=1 sum=1\n" +
+				"entry at=2:1 amount=1 booked=2024-01-01 reference=a\nerror 4:1: the control row states `1` of its rows, and there are none; ask for the whole file\n",
+		},
+		{
+			marked, "Acc,D,A,R\n1,2024-01-01,1,a\n,TOTAL,1,1\n1,2024-01-02,1,b\n,TOTAL,1,1\n", "statement at=2:1 account=1 currency=EUR count=1 sum=1\n" +
+				"entry at=2:1 amount=1 booked=2024-01-01 reference=a\nerror 4:1: account `1` comes again after the control row of line 3; " +
+				"import each export by itself; a control row before its rows is declared with `row: first`\n",
+		},
 		{
 			before, "Acc,D,A,R\n,TOTAL,,1\n1,2024-01-01,1,a\n,TOTAL,,2\n2,2024-01-01,1,a\n",
 			"statement at=3:1 account=1 currency=EUR count=1\nentry at=3:1 amount=1 booked=2024-01-01 reference=a\n" +

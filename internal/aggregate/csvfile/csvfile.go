@@ -38,7 +38,7 @@ func (r *Reader) Matches(head []byte) bool {
 		return err == nil
 	}
 	first, err := t.row()
-	if err != nil || first.bad {
+	if err != nil || first.bad != "" {
 		return false
 	}
 	if c := r.mapping.Control; c != nil && c.First && (t.marks(first) || c.Where.Column == "") {
@@ -46,6 +46,22 @@ func (r *Reader) Matches(head []byte) bool {
 	}
 	_, reason := scan.DateOf(r.mapping.Date, first.cell(t.columns.booked))
 	return reason == ""
+}
+
+// Misfit is why the mapping does not fit a file that begins so, and how near it comes: how many of the columns that it names the
+// header line has; -1 if there is no such line, or nothing in it that parts columns. It is nil where the mapping fits.
+func (r *Reader) Misfit(head []byte) (why *statement.Error, near int) {
+	buffer := statement.Buffer(nil)
+	defer statement.Release(buffer)
+	t, err := open(bytes.NewReader(head), buffer, r.mapping)
+	if !errors.As(err, &why) {
+		return nil, 0
+	}
+	why.Reason = "the CSV mapping of " + r.institution.Name + " does not fit: " + why.Reason
+	if t == nil || len(t.header) < 2 {
+		return why, -1
+	}
+	return why, len(r.mapping.Named()) - len(missing(t.header, r.mapping))
 }
 
 // Read tells what a file states. An error that is no statement.Error comes from in or from the handler.

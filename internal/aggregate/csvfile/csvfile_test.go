@@ -142,7 +142,7 @@ func TestRowsThatCannotBeRead(t *testing.T) {
 	long := strings.Repeat("y", 300)
 	reads(t, newReader(t, plain), "Date,Amount,Ref\n2024-01-02,1,a\n2024-01-02,2\n2024-01-02,3,b,c\n2024-01-02,\"4\"x,d\n2024-01-02,5,e,,\n"+
 		"x,"+long+"\n2024-01-03T10:11:12Z,6,f\n2024-01-03,7,\"open", `
-statement at=2:1 account=LT62 currency=EUR
+statement at=2:1 account=LT62 currency=EUR fault=line 3 has 2 fields, and the header 3
 entry at=2:1 amount=1 booked=2024-01-02 reference=a
 entry at=3:1 amount=2024-01-02,2
 entry at=4:1 amount=2024-01-02,3,b,c
@@ -154,9 +154,9 @@ entry at=9:1 amount=2024-01-03,7,"open
 `)
 	byColumn := newReader(t, "account: {column: Acc}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}")
 	reads(t, byColumn, "Acc,Date,Amount\nshort\n1,2024-01-02,5\nshort\n1,2024-01-02,6\n,,7\n1,2024-01-02,8\n", `
-statement at=2:1 currency=EUR
+statement at=2:1 currency=EUR fault=line 2 has 1 fields, and the header 3
 entry at=2:1 amount=short
-statement at=3:1 account=1 currency=EUR
+statement at=3:1 account=1 currency=EUR fault=line 4 has 1 fields, and the header 3
 entry at=3:1 amount=5 booked=2024-01-02
 entry at=4:1 amount=short
 entry at=5:1 amount=6 booked=2024-01-02
@@ -174,7 +174,6 @@ func TestRefused(t *testing.T) {
 		{plain, "a;b\n", "error 1:1: the header line has no column `Date`, `Amount`, `Ref`; it has `a`, `b`; declare the `delimiter`, and with `skip` the lines before the header\n"},
 		{plain, "Date,Amount,Ref,Ref\n", "error 1:1: the header line has column `Ref` twice; name the columns with `header`, and pass over this line with `skip`\n"},
 		{plain + "skip: 3", "a\nb\n", "error 3:1: the file ends within the 3 lines that `skip` passes over\n"},
-		{byColumn, "Acc,Date,Amount\n", "error 2:1: there are no rows, so that nothing says whose statement it is\n"},
 		{plain + "header: [Date, Amount, Ref]", "a,b\n", "error 1:1: no row of 3 fields as the mapping's header has; declare the `delimiter`, and with `skip` the lines before the first row\n"},
 	} {
 		reads(t, newReader(t, c.mapping), c.text, c.want)
@@ -188,9 +187,77 @@ error 4:1: account `+"`1`"+` in `+"`EUR`"+` comes again after another one; sort 
 `)
 }
 
+// TestWithoutRows reads files without entries: nothing says which days they speak of, so that they are reported. A control row
+// that states otherwise, or that is missing, refuses them.
 func TestWithoutRows(t *testing.T) {
 	t.Parallel()
-	reads(t, newReader(t, plain), "Date,Amount,Ref\n", "statement at=2:1 account=LT62 currency=EUR\n")
+	const byColumn = "account: {column: Ref}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}\n"
+	const last, first = "control: {row: last, count: {column: Ref}, sum: {column: Amount}}", "control: {row: first, sum: {column: Amount}}"
+	for _, c := range []struct{ mapping, rows, want string }{
+		{plain, "", ""},
+		{plain, ",,\n", ""},
+		{byColumn, "\n", ""},
+		{plain + last, ",0.00,0\n", ""},
+		{plain + first, ",0.00,0\n", ""},
+		{plain + last, ",0,2\n", "error 2:1: the control row states `2` of its rows, and there are none; ask for the whole file\n"},
+		{plain + first, ",5,\n", "error 2:1: the control row states `5` of its rows, and there are none; ask for the whole file\n"},
+		{plain + last, "", "error 2:1: there are no rows, and no control row; ask for the whole file\n"},
+	} {
+		r := newReader(t, c.mapping)
+		reads(t, r, "Date,Amount,Ref\n"+c.rows, c.want)
+		recorder := statementtest.NewRecorder(t)
+		if err := r.Read(strings.NewReader("Date,Amount,Ref\n"+c.rows), recorder); err == nil && len(recorder.Notices) != 1 {
+			t.Errorf("%q: %d notices", c.rows, len(recorder.Notices))
+		}
+	}
+}
+
+// TestRowsAsTheyCome reads what spreadsheets and patched exports have: rows of delimiters alone, a delimiter behind the header, and
+// a header line in the middle.
+func TestRowsAsTheyCome(t *testing.T) {
+	t.Parallel()
+	reads(t, newReader(t, plain), "Date;Amount;Ref;;\n;;;;\n2024-01-02;1;a\n2024-01-02;2;b;;\n ; ;\n2024-01-03;3;c;;x\n2024-01-03;4;d;;;y\n", `
+statement at=3:1 account=LT62 currency=EUR fault=line 7 has 6 fields, and the header 5
+entry at=3:1 amount=1 booked=2024-01-02 reference=a
+entry at=4:1 amount=2 booked=2024-01-02 reference=b
+entry at=6:1 amount=3 booked=2024-01-03 reference=c
+entry at=7:1 amount=2024-01-03;4;d;;;y
+`)
+	reads(t, newReader(t, "account: {column: Acc}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}"),
+		"Acc,Date,Amount\n1,2024-01-02,5\nAcc,Date,Amount\n1,2024-01-03,6\n", `
+statement at=2:1 account=1 currency=EUR fault=line 3 is the header line again
+entry at=2:1 amount=5 booked=2024-01-02
+entry at=3:1 amount=Acc,Date,Amount
+entry at=4:1 amount=6 booked=2024-01-03
+`)
+}
+
+// TestMisfit tells why a mapping does not fit, and how near it comes.
+func TestMisfit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text, want string
+		near       int
+	}{
+		{"Date;Sum;Ref\n", "1:1: the CSV mapping of acme does not fit: the header line has no column `Amount`; it has `Date`, `Sum`, `Ref`; " +
+			"declare the `delimiter`, and with `skip` the lines before the header", 2},
+		{"date,amount\n", "1:1: the CSV mapping of acme does not fit: the header line has no column `Date`, `Amount`, `Ref`; it has `date`, `amount`; " +
+			"declare the `delimiter`, and with `skip` the lines before the header", 0},
+		{"Date,Amount,Ref,Ref\n", "1:1: the CSV mapping of acme does not fit: the header line has column `Ref` twice; " +
+			"name the columns with `header`, and pass over this line with `skip`", 3},
+		{"%PDF-1.7\n", "1:1: the CSV mapping of acme does not fit: the header line has no column `Date`, `Amount`, `Ref`; it has `%PDF-1.7`; " +
+			"declare the `delimiter`, and with `skip` the lines before the header", -1},
+		{"Ref,Amount,Date\n", "", 0},
+	} {
+		got := ""
+		why, near := newReader(t, plain).Misfit([]byte(c.text))
+		if why != nil {
+			got = why.Error()
+		}
+		if got != c.want || near != c.near {
+			t.Errorf("%q: %d, %s; want %d, %s", c.text, near, got, c.near, c.want)
+		}
+	}
 }
 
 // TestEncodings reads one row in each of the ways in which files are encoded.

@@ -45,7 +45,7 @@ func sample() []byte {
 	b.WriteString("title\nAcc;Cur;D;V;A;S;R;O;T;B\n")
 	for _, account := range []string{"DE89370400440532013000", "12", "13"} {
 		for i := range 20 {
-			fmt.Fprintf(&b, "%s;EUR;2024-01-%02d;2024-01-30;1.000,50;C;R%d;\"a;\nb\"\"c\";Text;%d,00\n", account, i+1, i, 2001*(i+1)/2)
+			fmt.Fprintf(&b, "%s;EUR;2024-01-%02d;2024-01-30;1.000,50;C;R%d;\"a;\nb\"\"c\";Text;%d,%d0\n", account, i+1, i, 2001*(i+1)/2, 5*((i+1)%2))
 		}
 		b.WriteString(";;TOTAL;;20;;190;;;20.010,00\n\n")
 	}

@@ -2,16 +2,22 @@
 
 package csvfile
 
-import "bursar/internal/aggregate/statement"
+import (
+	"fmt"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+)
 
 // running follows a statement's balances through its rows. Files stand in order of time or against it, which is told
 // by the balances: in order of time each one is the opening balance and all amounts so far; against it each one is the closing
-// balance less all amounts that came before it.
+// balance less all amounts that came before it. Dates that tell the order are not contradicted: few rows can fit the wrong way by chance.
 type running struct {
 	followed     bool // there is such a column; else only dates are kept
 	rows         int64
 	sum          statement.Sum // of the amounts so far
-	broken       bool          // an amount cannot be read
+	broken       bool          // an amount or a balance cannot be read
+	strange      string        // what is said of the first balance that cannot be read
 	forward      origin
 	backward     origin
 	first, last  mark
@@ -23,24 +29,36 @@ type mark struct{ date, balance string }
 
 // origin is a balance that follows from every row, as long as the rows agree.
 type origin struct {
-	known, differs bool
-	at             statement.Sum
+	known bool
+	at    statement.Sum
+	row   int64  // the first one that does not agree; 0 is none
+	wrong string // what is said of it, with both figures
 }
 
-func (o *origin) see(sum *statement.Sum) {
+// see takes in the balance of a row, which makes the origin such a sum. told is the balance as it is stated.
+func (o *origin) see(sum *statement.Sum, at statement.Place, row int64, told string) {
 	if !o.known {
 		o.known, o.at = true, statement.Sum{}
 		o.at.Plus(sum)
 		return
 	}
-	var apart statement.Sum
-	apart.Plus(&o.at)
-	apart.Minus(sum)
-	o.differs = o.differs || apart.Sign() != 0
+	if o.row > 0 {
+		return
+	}
+	var apart, made statement.Sum
+	apart.Plus(sum)
+	apart.Minus(&o.at)
+	if apart.Sign() == 0 {
+		return
+	}
+	made.Add(told)
+	made.Minus(&apart)
+	o.row = row
+	o.wrong = fmt.Sprintf("the balance of line %d is %s, and the rows before it make it %s: %s between them", at.Line, told, &made, &apart)
 }
 
 // add takes a row in: its amount and the balance after it, as decimals; an empty balance is none.
-func (u *running) add(date, amount, balance string) {
+func (u *running) add(at statement.Place, date, amount, balance string) {
 	u.rows++
 	u.last, u.lastBalanced = mark{date, balance}, balance != ""
 	if u.rows == 1 {
@@ -52,6 +70,9 @@ func (u *running) add(date, amount, balance string) {
 	var told, before statement.Sum
 	if balance != "" && !told.Add(balance) {
 		u.broken = true
+		if u.strange == "" {
+			u.strange = fmt.Sprintf("the balance of line %d is no number: %s", at.Line, quote([]string{balance}))
+		}
 	}
 	before.Plus(&u.sum)
 	if !u.sum.Add(amount) {
@@ -61,9 +82,40 @@ func (u *running) add(date, amount, balance string) {
 		return
 	}
 	before.Plus(&told) // the closing balance, if the newest row comes first
-	u.backward.see(&before)
+	u.backward.see(&before, at, u.rows, balance)
 	told.Minus(&u.sum) // the opening balance, if the oldest does
-	u.forward.see(&told)
+	u.forward.see(&told, at, u.rows, balance)
+}
+
+// order is how the dates of the first and the last row lie: below zero if the oldest comes first, 0 if they do not tell.
+func (u *running) order() int {
+	first, err := time.Parse(time.DateOnly, u.first.date)
+	if err != nil {
+		return 0
+	}
+	last, err := time.Parse(time.DateOnly, u.last.date)
+	if err != nil {
+		return 0
+	}
+	return first.Compare(last)
+}
+
+// fault is what does not hold of the balances, with both figures; empty where they agree, or cannot be told to disagree.
+func (u *running) fault() string {
+	order := u.order()
+	switch {
+	case u.strange != "":
+		return u.strange
+	case order < 0:
+		return u.forward.wrong
+	case order > 0:
+		return u.backward.wrong
+	case u.forward.row == 0 || u.backward.row == 0:
+		return ""
+	case u.backward.row > u.forward.row:
+		return u.backward.wrong
+	}
+	return u.forward.wrong
 }
 
 // balances are the statement's opening and closing ones with the dates of its first and last entry, where the first and the
@@ -72,9 +124,10 @@ func (u *running) balances() (opening, closing mark, ok bool) {
 	if u.rows == 0 || u.broken || u.first.balance == "" || !u.lastBalanced {
 		return mark{}, mark{}, false
 	}
-	forward, backward := !u.forward.differs, !u.backward.differs
+	order := u.order()
+	forward, backward := u.forward.row == 0 && order <= 0, u.backward.row == 0 && order >= 0
 	if forward && backward && u.rows > 1 { // such as amounts that take each other back
-		forward, backward = u.first.date < u.last.date, u.first.date > u.last.date
+		return mark{}, mark{}, false
 	}
 	switch {
 	case forward:

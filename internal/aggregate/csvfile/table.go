@@ -4,12 +4,10 @@ package csvfile
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
@@ -26,8 +24,10 @@ type table struct {
 	csv     *csv.Reader
 	skipped int64 // lines before those that csv counts
 	line    int   // where the last field of the last row is, as csv counts
-	width   int   // fields of a row
+	width   int   // fields of the header line
+	least   int   // fields that a row has at least: those up to the last column that has a name
 	columns columns
+	header  []string
 
 	raw     [maxRaw]byte // how the row being read begins
 	ahead   row          // the row after the one that next gave last
@@ -36,23 +36,8 @@ type table struct {
 	last    bool         // whether next gave the last row
 }
 
-// row is one record of the file.
-type row struct {
-	place  statement.Place
-	fields []string
-	bad    bool   // its fields are not those of the header, or it names no account
-	raw    string // of a bad row: how it begins
-}
-
-// cell is a field without blanks around it; a column that there is none of has empty ones.
-func (r row) cell(column int) string {
-	if column < 0 || column >= len(r.fields) {
-		return ""
-	}
-	return strings.TrimSpace(valid(r.fields[column]))
-}
-
-// open reads a file through a buffer, up to its first row. It refuses one that the mapping does not fit.
+// open reads a file through a buffer, up to its first row. It refuses one that the mapping does not fit; the table has its header
+// then, where there is one.
 func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, error) {
 	text, err := decoded(in, m.Encoding)
 	if err != nil {
@@ -69,8 +54,8 @@ func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, er
 		return nil, t.fail(err)
 	}
 	header, delimiter := recognise(head, m)
-	if delimiter == 0 {
-		return nil, refuseHeader(t.at(1), header, m)
+	if t.header = header; delimiter == 0 {
+		return t, refuseHeader(t.at(1), header, m)
 	}
 	t.csv = newCSV(t.buffer, delimiter)
 	if m.Header == nil {
@@ -81,7 +66,10 @@ func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, er
 		}
 		t.line, _ = t.csv.FieldPos(len(fields) - 1)
 	}
-	t.width = len(header)
+	t.width, t.least = len(header), len(header)
+	for t.least > 0 && header[t.least-1] == "" { // such as behind a delimiter at the line's end, which rows may lack
+		t.least--
+	}
 	t.columns, err = locate(t.at(1), header, m)
 	return t, err
 }
@@ -132,9 +120,15 @@ func (t *table) next() (row, error) {
 	return r, nil
 }
 
+// advance passes over rows in which nothing stands: spreadsheets leave them.
 func (t *table) advance() {
-	t.ahead, t.end = t.row()
-	t.waiting = t.end == nil
+	for {
+		t.ahead, t.end = t.row()
+		t.waiting = t.end == nil
+		if !t.waiting || !t.ahead.blank() {
+			return
+		}
+	}
 }
 
 // row reads one row. One whose quotes, number of fields or account are wrong is a bad one, and no error.
@@ -149,22 +143,17 @@ func (t *table) row() (row, error) {
 	var wrong *csv.ParseError
 	switch {
 	case errors.As(err, &wrong):
-		return row{place: t.at(wrong.StartLine), fields: fields, bad: true, raw: firstLine(t.raw[:n])}, nil
+		return row{place: t.at(wrong.StartLine), bad: "has a quote that is not closed, or not doubled", raw: firstLine(t.raw[:n])}, nil
 	case err != nil:
 		return row{}, t.fail(err)
 	}
 	line, column := t.csv.FieldPos(0)
 	r := row{place: statement.Place{Line: t.skipped + int64(line), Column: int64(column)}, fields: fields}
 	t.line, _ = t.csv.FieldPos(len(fields) - 1)
-	if !t.fits(fields) || t.columns.account >= 0 && r.cell(t.columns.account) == "" {
-		r.bad, r.raw = true, firstLine(t.raw[:n])
+	if r.bad = t.unfit(r); r.bad != "" {
+		r.raw = firstLine(t.raw[:n])
 	}
 	return r, nil
-}
-
-// fits tells whether a row has the header's fields; behind them only empty ones.
-func (t *table) fits(fields []string) bool {
-	return len(fields) >= t.width && strings.Join(fields[t.width:], "") == ""
 }
 
 // fail tells the end of the file from a row that is refused and from an error of what is read.
@@ -180,13 +169,4 @@ func (t *table) fail(err error) error {
 			"it may be no CSV, or a quote in it may never end")
 	}
 	return fmt.Errorf("read: %w", err)
-}
-
-// firstLine is how a row begins, in UTF-8.
-func firstLine(raw []byte) string {
-	raw = bytes.TrimLeft(raw, "\r\n")
-	if i := bytes.IndexByte(raw, '\n'); i >= 0 {
-		raw = raw[:i]
-	}
-	return strings.TrimSpace(valid(string(raw)))
 }

@@ -25,10 +25,12 @@ type telling struct {
 	begun      bool
 	entry      statement.Entry
 	written    string // the account of the row before, as that has it
+	blamed     bool   // a row of the open statement cannot be read, and it is said of one why
 	running    running
 	stated     struct{ opening, closing bool } // balances that the control row has told of the open statement
 	statements map[[sha256.Size]byte]bool      // accounts and currencies that have begun, by digest
 	scope      scope
+	hollow     bool // a control row without rows has come
 }
 
 func newTelling(r *Reader, t *table, h statement.Handler) *telling {
@@ -44,7 +46,7 @@ func (g *telling) tell(r row) error {
 		return g.control(r)
 	}
 	account, currency := g.account(r), g.currency(r)
-	if !g.begun || !r.bad && (account != g.statement.Account || currency != g.statement.Currency) {
+	if !g.begun || r.bad == "" && (account != g.statement.Account || currency != g.statement.Currency) {
 		if err := g.begin(r.place, account, currency); err != nil {
 			return err
 		}
@@ -55,7 +57,7 @@ func (g *telling) tell(r row) error {
 // account is the number of a row's account; a row that cannot be read has that of the rows before it.
 func (g *telling) account(r row) string {
 	text := g.mapping.Account.Literal
-	if text == "" && !r.bad {
+	if text == "" && r.bad == "" {
 		text = r.cell(g.table.columns.account)
 	}
 	if g.begun && text == g.written {
@@ -67,7 +69,7 @@ func (g *telling) account(r row) string {
 }
 
 func (g *telling) currency(r row) string {
-	if g.mapping.Currency.Literal != "" || r.bad {
+	if g.mapping.Currency.Literal != "" || r.bad != "" {
 		return g.mapping.Currency.Literal
 	}
 	return r.cell(g.table.columns.currency)
@@ -80,6 +82,9 @@ func (g *telling) begin(at statement.Place, account, currency string) error {
 	}
 	key := sha256.Sum256([]byte(account + "\x00" + currency))
 	switch {
+	case g.statements[key] && g.scope.after > 0 && g.scope.statements == 0:
+		return statement.Refuse(at, "account %s comes again after the control row of line %d", quote([]string{account}), g.scope.after).Advise(
+			"import each export by itself; a control row before its rows is declared with `row: first`")
 	case g.statements[key]:
 		return statement.Refuse(at, "account %s in %s comes again after another one", quote([]string{account}), quote([]string{currency})).Advise(
 			"sort the export by account and currency, so that the rows of each stand together")
@@ -92,7 +97,7 @@ func (g *telling) begin(at statement.Place, account, currency string) error {
 		Place: at, Format: "csv " + g.institution.Name, Kind: statement.Booked, Servicer: g.institution.Servicer,
 		Account: number, IBAN: iban, Currency: currency,
 	}
-	g.begun, g.running = true, running{followed: g.table.columns.balance >= 0}
+	g.begun, g.blamed, g.running = true, false, running{followed: g.table.columns.balance >= 0}
 	g.stated.opening, g.stated.closing = false, false
 	g.scope.statements++
 	return g.handler.Begin(&g.statement)
@@ -100,9 +105,10 @@ func (g *telling) begin(at statement.Place, account, currency string) error {
 
 func (g *telling) tellEntry(r row) error {
 	c := &g.table.columns
-	if r.bad {
-		g.entry = statement.Entry{Place: r.place, Amount: r.raw, Currency: g.statement.Currency}
+	if r.bad != "" {
+		g.entry = statement.Entry{Place: r.place, Amount: statement.Unread(r.raw, 0), Currency: g.statement.Currency}
 		g.running.broken = true
+		g.blame(r)
 	} else {
 		decimal, _ := g.table.signed(r)
 		balance, _ := amount(r.cell(c.balance), g.mapping)
@@ -114,7 +120,7 @@ func (g *telling) tellEntry(r row) error {
 		}
 		g.entry.Unique = g.mapping.Unique && g.entry.Reference != ""
 		g.entry.Peer, _ = statement.AccountNumber(g.entry.Peer)
-		g.running.add(g.entry.Booked, decimal, balance)
+		g.running.add(r.place, g.entry.Booked, decimal, balance)
 	}
 	if g.mapping.Control != nil {
 		g.scope.add(g.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
@@ -123,6 +129,14 @@ func (g *telling) tellEntry(r row) error {
 		return err
 	}
 	return g.handler.EndEntry()
+}
+
+// blame says of the first row that cannot be read why.
+func (g *telling) blame(r row) {
+	if !g.blamed {
+		g.fault("line %d %s", r.place.Line, r.bad)
+	}
+	g.blamed = true
 }
 
 // date is a date as entries have it; what is none stays as it is.
@@ -152,6 +166,9 @@ func (g *telling) endStatement() error {
 	if !g.begun {
 		return nil
 	}
+	if fault := g.running.fault(); fault != "" {
+		g.fault("%s", fault)
+	}
 	opening, closing, ok := g.running.balances()
 	if ok && !g.stated.opening {
 		if err := g.balance(g.statement.Place, statement.OpeningBooked, opening); err != nil {
@@ -173,20 +190,25 @@ func (g *telling) balance(at statement.Place, code string, m mark) error {
 	})
 }
 
-// finish ends the file. One without rows is a statement without entries, where the account is known all the same.
+// finish ends the file. One without rows is reported: nothing says which days it speaks of.
 func (g *telling) finish() error {
 	end := g.table.at(g.table.line + 1)
-	if len(g.statements) == 0 && g.scope.control == nil {
-		if g.mapping.Account.Literal == "" {
-			return statement.Refuse(end, "there are no rows, so that nothing says whose statement it is")
+	if g.begun {
+		if err := g.closeScope(); err != nil {
+			return err
 		}
-		account, _ := statement.AccountNumber(g.mapping.Account.Literal)
-		if err := g.begin(end, account, g.mapping.Currency.Literal); err != nil {
+		return g.endStatement()
+	}
+	if g.scope.control != nil {
+		if err := g.hollowScope(g.scope.control); err != nil {
 			return err
 		}
 	}
-	if err := g.closeScope(); err != nil {
-		return err
+	switch {
+	case len(g.statements) > 0:
+		return nil
+	case g.mapping.Control != nil && !g.hollow:
+		return statement.Refuse(end, "there are no rows, and no control row").Advise("ask for the whole file")
 	}
-	return g.endStatement()
+	return g.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})
 }

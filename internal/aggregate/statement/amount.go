@@ -18,7 +18,7 @@ const maxDigits = 18
 
 // Amount reads a number with a decimal mark of '.' or ',' and returns it as a plain decimal: "1.234,50" is refused, "12," is
 // "12", ".09" is "0.09". ok is false where the text is no number of at most 18 digits before and 5 behind the mark; zeros
-// at the end do not count.
+// at the end do not count. Such a text comes back as Unread makes it.
 func Amount(text string, mark byte) (decimal string, ok bool) {
 	sign, rest := "", text
 	if rest != "" && (rest[0] == '-' || rest[0] == '+') {
@@ -29,11 +29,11 @@ func Amount(text string, mark byte) (decimal string, ok bool) {
 	}
 	whole, fraction, _ := strings.Cut(rest, string(mark))
 	if whole == "" && fraction == "" || !digits(whole) || !digits(fraction) {
-		return text, false
+		return Unread(text, mark), false
 	}
 	whole = strings.TrimLeft(whole, "0")
 	if len(whole) > maxDigits || len(strings.TrimRight(fraction, "0")) > Scale {
-		return text, false
+		return Unread(text, mark), false
 	}
 	if len(fraction) > Scale {
 		fraction = fraction[:Scale]
@@ -53,6 +53,15 @@ func Amount(text string, mark byte) (decimal string, ok bool) {
 		}
 	}
 	return sign + whole + "." + fraction, true
+}
+
+// Unread is a text that is no number where the mark is this one, so that nobody takes it for one: where intake would read
+// "1.234" or "1e3" as a number, it stands in quotes. A mark of 0 is none at all.
+func Unread(text string, mark byte) string {
+	if text == "" || strings.Trim(text, "0123456789.+-eE") != "" || mark == '.' && !strings.ContainsAny(text, "eE") {
+		return text
+	}
+	return "`" + text + "`"
 }
 
 func digits(text string) bool {

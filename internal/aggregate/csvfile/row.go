@@ -1,0 +1,59 @@
+// One row, and why it may not be read.
+
+package csvfile
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// row is one record of the file.
+type row struct {
+	place  statement.Place
+	fields []string
+	bad    string // why it cannot be read: its fields are not those of the header, or it names no account; empty if it can
+	raw    string // of a bad row: how it begins
+}
+
+// cell is a field without blanks around it; a column that there is none of has empty ones.
+func (r row) cell(column int) string {
+	if column < 0 || column >= len(r.fields) {
+		return ""
+	}
+	return strings.TrimSpace(valid(r.fields[column]))
+}
+
+// blank tells a row that has delimiters and nothing else.
+func (r row) blank() bool {
+	for _, field := range r.fields {
+		if strings.TrimSpace(field) != "" {
+			return false
+		}
+	}
+	return len(r.fields) > 0
+}
+
+// unfit is why a row cannot be read: it has to have the header's fields, and behind them only empty ones.
+func (t *table) unfit(r row) string {
+	switch {
+	case len(r.fields) < t.least, len(r.fields) > t.width && strings.Join(r.fields[t.width:], "") != "":
+		return fmt.Sprintf("has %d fields, and the header %d", len(r.fields), t.width)
+	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
+		return "is the header line again"
+	case t.columns.account >= 0 && r.cell(t.columns.account) == "":
+		return "names no account"
+	}
+	return ""
+}
+
+// firstLine is how a row begins, in UTF-8.
+func firstLine(raw []byte) string {
+	raw = bytes.TrimLeft(raw, "\r\n")
+	if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+		raw = raw[:i]
+	}
+	return strings.TrimSpace(valid(string(raw)))
+}
