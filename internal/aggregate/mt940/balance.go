@@ -18,7 +18,7 @@ var balanceCodes = map[string]string{
 
 // balance tells a balance. A page's own, :60M: and :62M:, has its tag as its subtype.
 func (t *teller) balance(tag, text string, at statement.Place) error {
-	if err := t.start(at, tag[:2] == "60" && t.seen.closing); err != nil {
+	if err := t.startBalance(tag, at); err != nil {
 		return err
 	}
 	t.seen.body = true
@@ -44,10 +44,25 @@ func (t *teller) balance(tag, text string, at statement.Place) error {
 	return t.h.Balance(&b)
 }
 
+// startBalance starts the next statement where one that is closed is followed by an opening balance: another currency or part of
+// the same message, whose account is told once.
+func (t *teller) startBalance(tag string, at statement.Place) error {
+	again, s := tag[:2] == "60" && t.open && t.seen.closing, t.s
+	if err := t.start(at, again); err != nil || !again {
+		return err
+	}
+	t.s.Servicer, t.s.Account, t.s.IBAN, t.s.Name = s.Servicer, s.Account, s.IBAN, s.Name
+	t.s.Reference, t.s.Number, t.s.Page = s.Reference, s.Number, s.Page
+	return nil
+}
+
 var errUnread = errors.New("it cannot be read")
 
 // readBalance reads C or D, YYMMDD, a currency and an amount.
 func readBalance(text string) (b statement.Balance, err error) {
+	if text != "" && lower(text[0]) {
+		text = strings.ToUpper(text)
+	}
 	if len(text) < 8 || text[0] != 'C' && text[0] != 'D' || strings.Trim(text[1:7], "0123456789") != "" {
 		return b, errUnread
 	}
@@ -71,7 +86,7 @@ func (t *teller) totals(tag, text string, at statement.Place) error {
 	}
 	t.seen.body, t.seen.interim = true, true
 	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
-	count, rest := text[:digits], text[digits:]
+	count, rest := text[:digits], strings.ToUpper(text[digits:])
 	sum, ok := text, false
 	if len(rest) > 3 && isCurrency(rest[:3]) {
 		sum, ok = statement.Amount(rest[3:], ',')

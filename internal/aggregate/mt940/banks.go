@@ -62,8 +62,8 @@ func (d *details) nonSwift(lines []line) {
 	}
 }
 
-// named is the account's name in the :NS: of a statement.
-func named(lines []line) string {
+// ownerIn is the account's name in the :NS: of a statement.
+func ownerIn(lines []line) string {
 	for code, text := range numbered(lines) {
 		if code == "22" {
 			return text

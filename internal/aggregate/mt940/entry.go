@@ -42,7 +42,7 @@ func (t *teller) nonSwift(f *field) error {
 		return t.details.add(f, t.details.nonSwift)
 	}
 	if t.open && !t.seen.begun {
-		t.s.Name = named(f.lines)
+		t.s.Name = ownerIn(f.lines)
 	}
 	return nil
 }
@@ -107,21 +107,34 @@ func readParts(text string) *parts {
 	}
 	p.value, p.entry = text[:6], text[6:dates]
 	text = strings.TrimLeft(text[dates:], " ") // some banks write spaces for no entry date
+	if text != "" && lower(text[0]) {
+		text = inCapitals(text)
+	}
 	if text == "" || !p.mark(&text) {
 		return nil
 	}
 	length := len(text) - len(strings.TrimLeft(text, "0123456789,"))
 	amount, ok := statement.Amount(text[:length], ',')
-	if !ok || length == len(text) || !letter(text[length]) {
+	text = strings.TrimLeft(text[length:], " ")
+	if !ok || text == "" || !letter(text[0]) {
 		return nil
 	}
-	p.amount, text = amount, text[length:]
+	p.amount = amount
 	code := 1
 	for code < min(4, len(text)) && (letter(text[code]) || digit(text[code]) || text[code] == ' ') {
 		code++
 	}
 	p.code, p.reference = strings.TrimSpace(text[:code]), text[code:]
 	return p
+}
+
+// inCapitals makes capitals of mark and type, which stand around the amount. References stay as they are.
+func inCapitals(text string) string {
+	const digits = "0123456789,"
+	from := max(0, strings.IndexAny(text, digits))
+	end := len(text) - len(strings.TrimLeft(text[from:], digits))
+	end = min(len(text), end+4)
+	return strings.ToUpper(text[:end]) + text[end:]
 }
 
 // mark takes C or D with what stands before it, and the letter of the funds' currency behind it, off the text.
@@ -150,10 +163,15 @@ func (p *parts) fill(e *statement.Entry) {
 	}
 	e.Code = p.code
 	own, reference, _ := strings.Cut(p.reference, "//")
-	if e.Own = strings.TrimSpace(own); e.Own == "NONREF" {
-		e.Own = ""
+	e.Own, e.Reference = named(own), named(reference)
+}
+
+// named is a reference, where it is one: it tells entries apart.
+func named(reference string) string {
+	if reference = strings.TrimSpace(reference); strings.EqualFold(reference, "NONREF") {
+		return ""
 	}
-	e.Reference = strings.TrimSpace(reference)
+	return reference
 }
 
 // joined are lines as one, with a mark between them and no spaces around it.

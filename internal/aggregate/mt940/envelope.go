@@ -39,18 +39,18 @@ func (r *reader) content(l line) error {
 // around takes what is around fields off the start of a line; done tells that nothing is left of it.
 func (r *reader) around(l *line) (done bool, err error) {
 	text := strings.TrimSpace(l.text)
-	if rest, ok := strings.CutPrefix(text, "-}"); ok {
+	if rest, ok := cutEnd(text); ok {
 		if err := r.closeBlock(); err != nil {
 			return true, err
 		}
-		text = strings.TrimLeftFunc(rest, func(b rune) bool { return b == '$' || b == ' ' })
+		text = rest
 		l.text = text
 	}
 	switch {
 	case text == "" || text == "$": // which some systems write between messages
 		return true, nil
 	case text == "-":
-		return true, r.endMessage()
+		return true, r.hyphen(*l)
 	case isBlock(text):
 		return r.blocks(l, text)
 	}
@@ -65,10 +65,21 @@ func splitEnd(l line) (inside, behind line, ends bool) {
 			return l, line{}, false
 		}
 		from += i + len("-}")
-		if rest := strings.TrimLeft(l.text[from:], " $"); rest == "" || isBlock(rest) {
+		if rest, ok := cutEnd(l.text[from-len("-}"):]); ok {
 			return line{l.text[:from-len("-}")], l.at}, line{rest, l.at}, true
 		}
 	}
+}
+
+// cutEnd takes the -} that ends a message off the start of a text: nothing is behind it but the next message,
+// and what systems write between two.
+func cutEnd(text string) (rest string, ok bool) {
+	if rest, ok = strings.CutPrefix(text, "-}"); !ok {
+		return "", false
+	}
+	rest = strings.TrimLeft(rest, " $")
+	tag, _ := cutTag(rest)
+	return rest, rest == "" || tag != "" || isBlock(rest) || strings.HasPrefix(rest, "-}")
 }
 
 // isBlock tells whether a line begins with a block such as {1:.
@@ -78,6 +89,7 @@ func isBlock(text string) bool {
 
 // closeBlock ends a message and its envelope.
 func (r *reader) closeBlock() error {
+	r.pause = pause{} // this is the end, so that a hyphen before it was text
 	err := r.endMessage()
 	r.block = envelope{}
 	r.told.kind = ""

@@ -26,6 +26,7 @@ type reader struct {
 	field field
 
 	held  line     // a line that may be the first half of a tag
+	pause pause    // a hyphen that may have ended the message
 	first line     // the first line that is not blank
 	block envelope // the message around the fields
 }
@@ -66,11 +67,8 @@ func (r *reader) end() error {
 	if err := r.release(); err != nil {
 		return err
 	}
-	if r.lines.cut && r.field.cutOff() {
-		return statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(hint)
-	}
-	if r.block.open {
-		return statement.Refuse(r.block.at, "the file ends before -} closes this message").Advise(hint)
+	if err := r.unfinished(); err != nil {
+		return err
 	}
 	if err := r.endMessage(); err != nil {
 		return err
@@ -125,7 +123,7 @@ func (r *reader) release() error {
 func (r *reader) fieldLine(l line) error {
 	tag, rest := cutTag(l.text)
 	if tag != "" && !r.wrapped(l.text) {
-		if err := r.endField(); err != nil {
+		if err := r.beforeTag(tag); err != nil {
 			return err
 		}
 		r.field = field{tag: tag, at: l.at, lines: r.field.lines[:0]}
@@ -147,19 +145,6 @@ func (r *reader) keep(l line) error {
 	return nil
 }
 
-// cutOff tells whether a file that ends without the end of a line ends within this field. A text, a note and an amount with all
-// its decimals may be the last that a file says; a shorter amount, an account or an entry may be less than the bank wrote.
-func (f *field) cutOff() bool {
-	switch f.tag {
-	case "", "86", "NS":
-		return false
-	case "60", "60F", "60M", "62", "62F", "62M", "64", "65", "90C", "90D":
-		_, decimals, comma := strings.Cut(f.lines[len(f.lines)-1].text, ",")
-		return !comma || len(decimals) == 1
-	}
-	return true
-}
-
 // endField tells the open field.
 func (r *reader) endField() error {
 	if r.field.tag == "" {
@@ -172,6 +157,7 @@ func (r *reader) endField() error {
 
 // endMessage tells the open field and ends the statement.
 func (r *reader) endMessage() error {
+	r.cutAtPause()
 	if err := r.endField(); err != nil {
 		return err
 	}

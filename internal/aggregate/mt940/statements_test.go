@@ -61,7 +61,7 @@ func TestStatements(t *testing.T) {
 			"mt940 1 A 7/1 EUR OPBD=1.00 ITBD62M=2.00 1.00\nmt940 1 A 7/2 EUR ITBD60M=2.00 CLBD=-1.00 -3.00\n",
 		},
 		{"no reference", ":25:1\n" + last + ":25:2\n" + last, "mt940 1  / EUR CLBD=2.00\nmt940 2  / EUR CLBD=2.00\n"},
-		{"openings only", ":60F:C240101EUR1,\n" + last + ":60F:C240101EUR2,\n", "mt940   / EUR OPBD=1 CLBD=2.00\nmt940   / EUR OPBD=2\n"},
+		{"openings only", ":60F:C240101EUR1,\n" + last + ":60F:C240101EUR2,\n-\n", "mt940   / EUR OPBD=1 CLBD=2.00\nmt940   / EUR OPBD=2\n"},
 		{"a report", ":20:A\n:25:1\n:28C:1\n:34F:EURD0,\n:13D:2401011200+0100\n:61:240101C1,00NTRF\n", "mt942 1 A 1/ EUR 1.00\n"},
 		{"a statement that says when", ":20:A\n:25:1\n:13D:2401011200+0100\n:60F:C240101EUR1,00\n", "mt940 1 A / EUR OPBD=1.00\n"},
 		{"a report by its envelope", "{1:F01X}{2:O9421200}{4:\n:20:A\n:61:240101C1,00NTRF\n-}", "mt942  A /  1.00\n"},

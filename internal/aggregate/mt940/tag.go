@@ -18,10 +18,15 @@ func cutTag(text string) (tag, rest string) {
 		return "", ""
 	}
 	end := strings.IndexByte(text[1:min(len(text), 5)], ':')
-	if end < 0 || !tags[text[1:1+end]] {
+	if end < 0 {
 		return "", ""
 	}
-	return text[1 : 1+end], text[2+end:]
+	if tag = text[1 : 1+end]; !tags[tag] {
+		if tag = strings.ToUpper(tag); !tags[tag] {
+			return "", ""
+		}
+	}
+	return tag, text[2+end:]
 }
 
 // beginsTag tells whether a line is nothing but the first half of a tag: ":", ":8", ":86".
@@ -60,5 +65,7 @@ func number(text string, limit int) bool {
 }
 
 func digit(b byte) bool { return '0' <= b && b <= '9' }
+
+func lower(b byte) bool { return 'a' <= b && b <= 'z' }
 
 func letter(b byte) bool { return 'A' <= b && b <= 'Z' }

@@ -13,6 +13,8 @@ type teller struct {
 	h          statement.Handler
 	kind       string // the message's type, where its envelope states it
 	statements int
+	closings   int // statements that close with a balance
+	hyphens    int // messages that end in a hyphen
 
 	open bool // a statement has a field
 	seen seen
@@ -106,11 +108,36 @@ func (t *teller) start(at statement.Place, again bool) error {
 // of one number apart, and stays.
 func (t *teller) account(f *field) {
 	t.seen.account = true
-	t.s.Account, t.s.IBAN = statement.AccountNumber(f.lines[0].text)
+	t.s.Servicer, t.s.Account, t.s.IBAN = accountOf(f.lines[0].text)
 	if len(f.lines) > 1 && f.tag == "25P" {
 		t.s.Servicer = strings.TrimSpace(f.lines[1].text)
 		f.lines = append(f.lines[:1], f.lines[2:]...)
 	}
+}
+
+// accountOf reads an account's number. Polish banks write a slash before an IBAN, others their BIC and a slash.
+func accountOf(text string) (servicer, number string, iban bool) {
+	if before, behind, ok := strings.Cut(text, "/"); ok {
+		before = strings.TrimSpace(before)
+		if number, iban = statement.AccountNumber(behind); iban && (before == "" || isBIC(before)) {
+			return before, number, true
+		}
+	}
+	number, iban = statement.AccountNumber(text)
+	return "", number, iban
+}
+
+// isBIC tells a BIC by its form: bank, country, place, and maybe a branch.
+func isBIC(text string) bool {
+	if len(text) != 8 && len(text) != 11 {
+		return false
+	}
+	for i := range len(text) {
+		if !letter(text[i]) && (i < 6 || !digit(text[i])) {
+			return false
+		}
+	}
+	return true
 }
 
 // interim reads what MT942 has in the place of an opening balance.
@@ -118,7 +145,7 @@ func (t *teller) interim(tag, text string) {
 	t.seen.interim = true
 	if tag != "34F" {
 		t.s.Created = created(text)
-	} else if len(text) >= 3 && isCurrency(text[:3]) && t.s.Currency == "" {
+	} else if text = strings.ToUpper(text); len(text) >= 3 && isCurrency(text[:3]) && t.s.Currency == "" {
 		t.s.Currency = text[:3]
 	}
 }
@@ -131,10 +158,15 @@ func (t *teller) begin() error {
 	t.seen.begun = true
 	t.statements++
 	t.s.Format, t.s.Kind = "mt940", statement.Booked
-	if t.kind == "942" || t.kind == "" && t.seen.interim && !t.seen.opening {
+	if t.report() {
 		t.s.Format, t.s.Kind = "mt942", statement.Report
 	}
 	return t.h.Begin(&t.s)
+}
+
+// report tells an interim report: by its envelope, else by its fields.
+func (t *teller) report() bool {
+	return t.kind == "942" || t.kind == "" && t.seen.interim && !t.seen.opening
 }
 
 // endStatement ends the open entry and statement.
@@ -147,6 +179,9 @@ func (t *teller) endStatement() error {
 	}
 	if err := t.begin(); err != nil {
 		return err
+	}
+	if t.seen.closing {
+		t.closings++
 	}
 	t.open, t.seen = false, seen{}
 	return t.h.End()

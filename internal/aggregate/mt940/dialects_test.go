@@ -1,0 +1,119 @@
+package mt940_test
+
+import (
+	"strings"
+	"testing"
+
+	"bursar/internal/aggregate/mt940"
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/statement/statementtest"
+)
+
+// Forms that banks' manuals and their customers' complaints tell of. Each is one day of one account: 100,00 and two entries make
+// 110,00.
+func TestDialects(t *testing.T) {
+	t.Parallel()
+	const account = ":20:A\n:25:NL91ABNA0417164300\n"
+	const opened = account + ":28C:1/1\n:60F:C240101EUR100,00\n"
+	const entries = ":61:2401020102C4,00NTRFNONREF//B1\n:86:x\n:61:2401020102C6,00NTRFNONREF//B2\n:86:y\n"
+	const closed = ":62F:C240102EUR110,00\n"
+	for name, text := range map[string]string{
+		"ABN AMRO":             "ABNANL2A\n940\nABNANL2A\n" + opened + entries + closed + "-\n",
+		"without a reference":  "ABNANL2A\n940\nABNANL2A\n" + opened[len(":20:A\n"):] + entries + closed + ":64:C240102EUR110,00\n:65:C240103EUR110,00\n-\n",
+		"Sparkasse":            strings.Replace(opened, ":60F:", ":60M:", 1) + "-\n" + entries + closed + "-\n",
+		"a hyphen in a text":   opened + strings.Replace(entries, ":86:x\n", ":86:x\n-\nz\n-\n", 1) + closed + "-\n",
+		"the same in a block":  "{1:F01X}{2:O9401200}{4:\n" + opened + strings.Replace(entries, ":86:x\n", ":86:x\n-\nz\n", 1) + closed + "-}\n",
+		"a block's end in it":  opened + strings.Replace(entries, ":86:x\n", ":86:x\n-}z\n", 1) + closed,
+		"a block with no end":  "{1:F01X}{2:O9401200}{4:\n" + opened + entries + closed + "-\n",
+		"colons in a text":     opened + strings.Replace(entries, ":86:x\n", ":86:x\n:z\n:Ref: 1\n- 2\n:99:3\n", 1) + closed,
+		"lower case":           strings.ToLower(opened + entries + closed),
+		"Polish IBAN":          strings.ReplaceAll(opened, ":25:", ":25:/") + entries + closed,
+		"BIC and IBAN":         strings.ReplaceAll(opened, ":25:", ":25:ABNANL2A/") + entries + closed,
+		"spaces around amount": opened + strings.ReplaceAll(strings.ReplaceAll(entries, "0102C", "0102CR "), ",00N", ",00 N") + closed,
+		"spaces before tags":   strings.ReplaceAll(opened+entries+closed, "\n:", "\n :"),
+		"a currency's letter":  opened + strings.ReplaceAll(entries, "0102C", "0102CR") + closed,
+		"no entry date":        opened + strings.ReplaceAll(entries, "2401020102C", "240102C") + closed,
+		"leading zeros":        strings.ReplaceAll(opened+entries+closed, "100,00", "000000000100,00"),
+		"DOS":                  "\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-\x03\r\n\x1A",
+		"another SWIFT system": "\x01{1:F01X}{2:I940X}{3:{108:1}}{4:\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-}{5:{CHK:1}{TNG:}}{S:{SPD:}}\x03   ",
+		"three decimals":       strings.ReplaceAll(opened+entries+closed, ",00", ",000"),
+		"no decimals":          strings.ReplaceAll(opened+entries+closed, ",00", ","),
+	} {
+		if !mt940.Recognise([]byte(text)) {
+			t.Errorf("%s is not recognised", name)
+		}
+		s := readOne(t, name, text)
+		if s == nil {
+			continue
+		}
+		difference, balanced := moved(t, s)
+		if !balanced || difference.Sign() != 0 || len(s.Entries) != 2 || s.Fault != "" || s.Account != "NL91ABNA0417164300" || !s.IBAN || s.Currency != "EUR" {
+			t.Errorf("%s: off by %s: %+v", name, &difference, s)
+		}
+		for i, e := range s.Entries {
+			if e.Value != "2024-01-02" || e.Code != "NTRF" || e.Own != "" || !strings.HasPrefix(e.Text, "xy"[i:i+1]) {
+				t.Errorf("%s: entry %d is %+v", name, i, e)
+			}
+		}
+	}
+}
+
+// Where the message's header is told once, it is that of each of its statements; behind a message's end it is not.
+func TestStatementsOfOneMessage(t *testing.T) {
+	t.Parallel()
+	const first = ":20:A\n:25:1\n:28C:7\n:60F:C240101EUR1,\n:61:240101C1,NTRF//NONREF\n:62F:C240101EUR2,\n"
+	for _, c := range []struct{ name, text, want string }{
+		{
+			"another currency", first + ":60F:C240101USD5,\n:61:240101D5,NTRF\n:62F:C240101USD0,\n-\n",
+			"mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940 1 A 7/ USD OPBD=5 CLBD=0 -5\n",
+		},
+		{"another message", first + "-\n:60F:C240101USD5,\n-\n", "mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940   / USD OPBD=5\n"},
+		{
+			"reports that end in hyphens", ":20:A\n:25:1\n:34F:EUR0,\n:61:240101C1,NTRF\n:86:x\n-\nABNANL2A\n:20:B\n:25:1\n:34F:EUR0,\n:61:240101C2,NTRF\n-\n",
+			"mt942 1 A / EUR 1\nmt942 1 B / EUR 2\n",
+		},
+		{
+			"a hyphen that nothing follows", first + ":20:B\n:25:1\n:60F:C240101EUR1,\n:61:240101C1,NTRF\n:86:x\n-\nthe bank's own\n",
+			"mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940 1 B / EUR OPBD=1 1\n",
+		},
+	} {
+		if got := outline(t, c.text); got != c.want {
+			t.Errorf("%s:\ngot\n%swant\n%s", c.name, got, c.want)
+		}
+	}
+	if s := readOne(t, "NONREF", first); s != nil && s.Entries[0].Reference != "" {
+		t.Errorf("NONREF names an entry: %+v", s.Entries[0])
+	}
+}
+
+// A file that is cut anywhere is refused, or each statement that opens also closes, or does not hold.
+func TestTruncatedIsNeverWhole(t *testing.T) {
+	t.Parallel()
+	const one = ":20:A\n:25:1\n:28C:7\n:60F:C240101EUR1,00\n:61:2401010101C1,00NTRFNONREF//B\nmore\n:86:166?20a\n?21b\n:62F:C240101EUR2,00\n:64:C240101EUR2,00\n"
+	for name, text := range map[string]string{
+		"one": one, "two": one + one, "hyphens": one + "-\n" + one + "-\n", "blocks": "{1:F01X}{2:O9401200}{4:\n" + one + "-}\n{1:F01X}{2:O9401200}{4:\n" + one + "-}",
+		"returns": strings.ReplaceAll(one+"-\n"+one+"-\n", "\n", "\r\n"),
+	} {
+		whole := 0
+		for n := range text {
+			r := statementtest.NewRecorder(t)
+			if err := statementtest.Guarded(t, []byte(text[:n]), mt940.Read, r); err != nil {
+				continue
+			}
+			for i := range r.Statements {
+				s := &r.Statements[i]
+				difference, balanced := moved(t, s)
+				opens := len(s.Balances) > 0 && s.Balances[0].Code == statement.OpeningBooked
+				if opens && s.Fault == "" && (!balanced || difference.Sign() != 0 && !strings.HasSuffix(text[:n], ",")) || i > 0 && !opens {
+					t.Errorf("%s, cut at byte %d: %q is told as %+v", name, n, text[:n], s)
+				}
+				if balanced {
+					whole++
+				}
+			}
+		}
+		if whole == 0 {
+			t.Errorf("%s: nothing was read", name)
+		}
+	}
+}
