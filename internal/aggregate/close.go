@@ -155,6 +155,9 @@ func (t *teller) interval(b bounds, day string) (from, to string) {
 	from, to = t.s.From, cmp.Or(t.s.To, day)
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
+		if b.opening < 0 && t.s.To != "" {
+			to = min(to, t.s.To) // a balance of today does not tell what entries came since the interval's end
+		}
 	}
 	if b.booked && b.opening >= 0 && from == "" {
 		from = t.opened(&t.balances[b.opening], to)

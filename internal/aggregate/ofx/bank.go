@@ -17,6 +17,7 @@ type within struct {
 	account    []statement.Field
 	asOf       string // of an investment statement
 	start, end string
+	said       map[digest]digest // what the first entry of each FITID says
 	statement.Statement
 }
 
@@ -104,58 +105,6 @@ func (p *reader) balance() error {
 		return err
 	}
 	return p.to.Balance(&b)
-}
-
-// entry tells an entry, however little it says: what lacks a date or an amount is for quarantine (rule 10).
-func (p *reader) entry() error {
-	r := &p.rec
-	if p.in.report == "" {
-		return statement.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name)
-	}
-	if !p.in.bank() {
-		return p.transaction()
-	}
-	if err := p.begin(); err != nil {
-		return err
-	}
-	reference := r.get("FITID")
-	p.row = statement.Entry{
-		Place: r.place, Amount: amount(r.get("TRNAMT")), Currency: p.in.Currency,
-		Booked: date(r.get("DTPOSTED")), Value: given(r.get("DTAVAIL")),
-		Reference: reference, Unique: strings.Trim(reference, "0") != "",
-		Own: either(r.get("CHECKNUM"), r.get("REFNUM")), Code: strings.ToUpper(r.get("TRNTYPE")),
-		Party: either(r.get("NAME"), r.under("PAYEE", "NAME"), r.get("PAYEE")),
-		Peer:  either(r.under("BANKACCTTO", "ACCTID"), r.under("CCACCTTO", "ACCTID")),
-		Text:  r.get("MEMO"),
-	}
-	// Under CURRENCY the amount is in that currency; under ORIGCURRENCY the bank has converted it.
-	if stated := r.under("CURRENCY", "CURSYM"); stated != "" {
-		p.row.Currency = strings.ToUpper(stated)
-	}
-	p.pending(r)
-	if corrected := r.get("CORRECTFITID"); corrected != "" {
-		text := "CORRECTACTION:" + r.get("CORRECTACTION") + " CORRECTFITID:" + corrected
-		p.row.Text = strings.TrimSpace(text + " " + p.row.Text)
-	}
-	if err := p.to.Entry(&p.row); err != nil {
-		return err
-	}
-	return p.to.EndEntry()
-}
-
-// pending marks an entry of the list of those that are not booked yet.
-func (p *reader) pending(r *record) {
-	listed := false
-	for i := range p.open {
-		listed = listed || p.open[i].name == "BANKTRANLISTP"
-	}
-	if !listed && r.nodes[0].name != "STMTTRNP" {
-		return
-	}
-	p.row.Status = "PDNG"
-	if p.row.Booked == "" {
-		p.row.Booked = date(r.get("DTTRAN"))
-	}
 }
 
 func either(values ...string) string {

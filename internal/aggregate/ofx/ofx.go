@@ -32,13 +32,20 @@ func Read(r io.Reader, h statement.Handler) error {
 
 var (
 	byteOrder = []byte("\ufeff")
-	colons    = regexp.MustCompile(`(?i)^\s*((DATA|VERSION|SECURITY|ENCODING|CHARSET)\s*:\s*\S+\s+)*OFXHEADER\s*:`)
+	colons    = regexp.MustCompile(`(?i)^\s*((DATA|VERSION|SECURITY|ENCODING|CHARSET|COMPRESSION|OLDFILEUID|NEWFILEUID)\s*:\s*\S+\s+)*(OFXHEADER\s*:|DATA\s*:\s*OFXSGML|<OFX[\s>])`)
+	mail      = regexp.MustCompile(`(?i)^(HTTP/|MIME-Version:|Content-|--\S)`)
+	encoded   = regexp.MustCompile(`(?i)\nContent-Transfer-Encoding:\s*(quoted-printable|base64)`)
+	inMail    = regexp.MustCompile(`(?i)\n(OFXHEADER\s*:|<\?xml\s|<\?OFX\s|<OFX[\s>])`)
 	prologue  = regexp.MustCompile(`(?is)^(\s|<\?xml.*?\?>|<!--.*?-->)*`)
 	root      = regexp.MustCompile(`(?i)^(<\?OFX\s|<!DOCTYPE\s+OFX\b|<(\w+:)?(OFX|(\w+MSGSRSV1)|(CC|INV)?STMT(TRN)?RS)[\s>])`)
 )
 
-// Recognise says whether a file that begins with head is OFX: by its header, or by its first element.
+// Recognise says whether a file that begins with head is OFX: by its header, or by its first element; also as servers send it,
+// with the lines of HTTP or MIME before it.
 func Recognise(head []byte) bool {
 	head = bytes.TrimPrefix(head, byteOrder)
+	if at := inMail.FindIndex(head); at != nil && mail.Match(head) && !encoded.Match(head[:at[0]]) {
+		head = head[at[0]:]
+	}
 	return colons.Match(head) || root.Match(head[len(prologue.Find(head)):])
 }

@@ -49,9 +49,11 @@ func TestEntries(t *testing.T) {
 		"other account":      {"<BANKACCTTO><BANKID>1<ACCTID>2</BANKACCTTO>", statement.Entry{Peer: "2"}},
 		"other card":         {"<CCACCTTO><ACCTID>3</CCACCTTO>", statement.Entry{Peer: "3"}},
 		"its own currency":   {"<TRNAMT>1<CURRENCY><CURRATE>1.1<CURSYM>usd</CURRENCY>", statement.Entry{Amount: "1", Currency: "USD"}},
+		"as a value":         {"<TRNAMT>1<CURRENCY>usd</CURRENCY><MEMO>m", statement.Entry{Amount: "1", Currency: "USD", Text: "m"}},
+		"no currency":        {"<TRNAMT>1<CURRENCY>1", statement.Entry{Amount: "1"}},
 		"converted":          {"<TRNAMT>1<ORIGCURRENCY><CURRATE>1.1<CURSYM>USD</ORIGCURRENCY>", statement.Entry{Amount: "1"}},
 		"filler for a name":  {"<FITID>0", statement.Entry{Reference: "0"}},
-		"corrects":           {"<CORRECTFITID>7<CORRECTACTION>DELETE<MEMO>m", statement.Entry{Text: "CORRECTACTION:DELETE CORRECTFITID:7 m"}},
+		"corrects":           {"<TRNAMT>-5<CORRECTFITID>7<CORRECTACTION>DELETE<MEMO>m", statement.Entry{Amount: "-5 to DELETE FITID 7", Text: "CORRECTACTION:DELETE CORRECTFITID:7 m"}},
 		"entities":           {"<MEMO>&lt;a&gt; &amp;amp; &quot;&apos;&#233;&#xe9; R&D &x; &#0; &", statement.Entry{Text: `<a> &amp; "'éé R&D &x; &#0; &`}},
 		"blanks":             {"<MEMO>&nbsp; a   b \t&nbsp;<NAME>  ", statement.Entry{Text: "a   b"}},
 		"wrapped":            {"<MEMO>one\r\n   two\n\nthree", statement.Entry{Text: "one two three"}},
@@ -86,6 +88,9 @@ func TestEntries(t *testing.T) {
 			got.Place = statement.Place{}
 			if c.want.Currency == "" {
 				c.want.Currency = "EUR"
+			}
+			if c.want.Booked == "" {
+				c.want.Booked = "not stated"
 			}
 			if got != c.want {
 				t.Errorf("told\n%+v, want\n%+v", got, c.want)
@@ -266,6 +271,11 @@ func TestRecognise(t *testing.T) {
 		header: true, "\ufeff \r\n" + header: true, "OFXHEADER:100DATA:OFXSGML": true, "DATA:OFXSGML\nOFXHEADER:100": true,
 		"<?xml version=\"1.0\"?>\n<?OFX OFXHEADER=\"200\"?>": true, "<!-- x --><ofx>": true, "<OFX>": true, "<o:OFX xmlns:o='x'>": true,
 		"<?xml version='1.0'?><!DOCTYPE OFX [": true, "<STMTTRNRS><TRNUID>": true, "<BANKMSGSRSV1>\n": true,
+		"DATA:OFXSGML\nENCODING:UTF-8\n<OFX>": true, "VERSION:102\n\n<OFX>": true, "ENCODING:UTF-8\n<OFXX>": false, "ENCODING:UTF-8\nx\n": false,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/x-ofx\r\n\r\n" + header:          true,
+		"--x\nContent-Type: text/xml\n\n<?xml version=\"1.0\"?><OFX>":                  true,
+		"HTTP/1.1 200 OK\nContent-Type: text/xml\n\n<?xml version=\"1.0\"?><Document>": false,
+		"MIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n" + header:  false,
 		"": false, "<": false, "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.02'>": false, "<OFXX>": false,
 		"date,text\n1,OFXHEADER:100": false, ":20:OFXHEADER:": false, "<?xml version='1.0'?><html><OFX>": false, "x<OFX>": false,
 	} {

@@ -1,0 +1,83 @@
+package ofx_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/aggregate/ofx"
+)
+
+// dialect is one statement as some banks write it: the whole of it, with an entry of -5.00 and a balance of 10.00.
+var dialects = map[string]string{
+	"a header of two lines": "DATA:OFXSGML\nENCODING:UTF-8\n" + sgml,
+	"no header":             sgml,
+	"answered by a server":  "HTTP/1.1 200 OK\r\nContent-Type: application/x-ofx; charset=utf-8\r\nDate: Mon, 1 Jan 2024 08:00:00 GMT\r\n\r\n" + header + sgml,
+	"a part of a mail": "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"x\"\n\n--x\nContent-Type: application/x-ofx\n\n" +
+		header + sgml + "\n--x--\n",
+	"a header with blank lines":  strings.ReplaceAll(header, "\n", "\r\n\r\n") + strings.ReplaceAll(sgml, "<", "\r\n  <"),
+	"values that are closed":     strings.NewReplacer("<FITID>7", "<FITID>7</FITID>", "-5.00", "-5.00</TRNAMT>").Replace(sgml),
+	"lists that are not closed":  strings.NewReplacer("</STMTTRN>", "", "</STMTTRNRS>", "", "</BANKMSGSRSV1>", "").Replace(sgml),
+	"lower case":                 strings.ToLower(sgml),
+	"a namespace and attributes": strings.NewReplacer("</", "</o:", "<", "<o:", "<OFX>", `<o:OFX xmlns:o="x">`).Replace(sgml),
+	"a root with a blank": `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><?OFX OFXHEADER="200" VERSION="220" SECURITY="NONE"?>` +
+		strings.Replace(sgml, "<OFX>", "<OFX >", 1),
+	"padded amounts":               strings.NewReplacer("-5.00", "\n      -5,00\n", "10.00", "   +10.00 ").Replace(sgml),
+	"moments":                      strings.NewReplacer("<DTPOSTED>20240105", "<DTPOSTED>20240105120000.000[-3:BRT]", "20240131", "20240131235959.999[+05.50:IST]").Replace(sgml),
+	"an answer that failed before": strings.Replace(sgml, "<STMTTRNRS>", "<STMTTRNRS><TRNUID>1<STATUS><CODE>2003<SEVERITY>ERROR</STATUS></STMTTRNRS><STMTTRNRS>", 1),
+}
+
+const sgml = "<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>USD<BANKACCTFROM><BANKID>1<ACCTID>2</BANKACCTFROM><BANKTRANLIST><DTSTART>20240101<DTEND>20240131" +
+	"<STMTTRN><DTPOSTED>20240105<TRNAMT>-5.00<FITID>7</STMTTRN></BANKTRANLIST><LEDGERBAL><BALAMT>10.00<DTASOF>20240131</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
+
+func TestDialects(t *testing.T) {
+	t.Parallel()
+	for name, text := range dialects {
+		if !ofx.Recognise([]byte(text)) {
+			t.Errorf("%s is not recognised", name)
+		}
+		r, err := read(t, text)
+		if err != nil || len(r.Statements) != 1 {
+			t.Errorf("%s: %v: %+v", name, err, r.Statements)
+			continue
+		}
+		s, got := &r.Statements[0], ""
+		for _, e := range s.Entries {
+			got += fmt.Sprint(e.Booked, " ", e.Amount, " ", e.Currency, " ", e.Reference, "; ")
+		}
+		for _, b := range s.Balances {
+			got += fmt.Sprint(b.Date, " ", b.Code, " ", b.Amount, "; ")
+		}
+		got = strings.NewReplacer("-5.00", "-5", "10.00", "10").Replace(fmt.Sprint(s.Servicer, " ", s.Account, " ", s.From, " ", s.To, ": ", got))
+		if want := "1 2 2024-01-01 2024-01-31: 2024-01-05 -5 USD 7; 2024-01-31 CLBD 10; "; got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+// A FITID that names several entries: what says something else is another entry, what says the same counts once, and shows.
+func TestRepeatedNames(t *testing.T) {
+	t.Parallel()
+	const payment = "<STMTTRN><DTPOSTED>20240105<TRNAMT>-5.00<FITID>7<NAME>a</STMTTRN>"
+	for _, c := range []struct{ name, entries, want string }{
+		{"names", payment + strings.Replace(payment, ">7", ">8", 1), "-5.00 true; -5.00 true; "},
+		{"a fee of the same name", payment + strings.Replace(payment, "-5.00", "-0.15", 1), "-5.00 true; -0.15 false; "},
+		{"another day", payment + strings.Replace(payment, "0105", "0106", 1) + payment, "-5.00 true; -5.00 false; -5.00 true; FITID 7 names two entries of -5.00 that say the same: they count once"},
+		{"other words", payment + strings.Replace(payment, ">a", ">b", 1), "-5.00 true; -5.00 true; FITID 7 names two entries of -5.00 that say the same: they count once"},
+		{"no name", strings.Repeat(strings.Replace(payment, "<FITID>7", "", 1), 2), "-5.00 false; -5.00 false; "},
+		{"announced, then booked", payment + "<BANKTRANLISTP>" + payment + "</BANKTRANLISTP>", "-5.00 true; -5.00 false; "},
+		{"another statement", payment + "</BANKTRANLIST></STMTRS></STMTTRNRS><STMTTRNRS><STMTRS><BANKTRANLIST>" + payment, "-5.00 true; -5.00 true; "},
+	} {
+		r, err := read(t, bank(c.entries))
+		got := ""
+		for i := range r.Statements {
+			for _, e := range r.Statements[i].Entries {
+				got += fmt.Sprint(e.Amount, " ", e.Unique, "; ")
+			}
+			got += r.Statements[i].Fault
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: %v\ngot  %s\nwant %s", c.name, err, got, c.want)
+		}
+	}
+}

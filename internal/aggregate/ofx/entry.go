@@ -1,0 +1,115 @@
+// Entries of bank accounts and credit cards.
+
+package ofx
+
+import (
+	"crypto/sha256"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// entry tells an entry, however little it says: what lacks a date or an amount is for quarantine (rule 10).
+func (p *reader) entry() error {
+	r := &p.rec
+	if p.in.report == "" {
+		return statement.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name)
+	}
+	if !p.in.bank() {
+		return p.transaction()
+	}
+	if err := p.begin(); err != nil {
+		return err
+	}
+	reference := r.get("FITID")
+	p.row = statement.Entry{
+		Place: r.place, Amount: amount(r.get("TRNAMT")), Currency: p.in.Currency,
+		Booked: date(r.get("DTPOSTED")), Value: given(r.get("DTAVAIL")),
+		Reference: reference, Unique: strings.Trim(reference, "0") != "",
+		Own: either(r.get("CHECKNUM"), r.get("REFNUM")), Code: strings.ToUpper(r.get("TRNTYPE")),
+		Party: either(r.get("NAME"), r.under("PAYEE", "NAME"), r.get("PAYEE")),
+		Peer:  either(r.under("BANKACCTTO", "ACCTID"), r.under("CCACCTTO", "ACCTID")),
+		Text:  r.get("MEMO"),
+	}
+	// Under CURRENCY the amount is in that currency; under ORIGCURRENCY the bank has converted it.
+	if stated := either(r.under("CURRENCY", "CURSYM"), r.get("CURRENCY")); len(stated) == len("EUR") {
+		p.row.Currency = strings.ToUpper(stated)
+	}
+	p.pending(r)
+	if p.row.Booked == "" {
+		p.row.Booked = "not stated" // and no day is read: that of the statement would be a guess
+	}
+	p.correction(r)
+	if err := p.promise(); err != nil {
+		return err
+	}
+	if err := p.to.Entry(&p.row); err != nil {
+		return err
+	}
+	return p.to.EndEntry()
+}
+
+// pending marks an entry of the list of those that are not booked yet. Its FITID, if it has one, is that of the booked one to come.
+func (p *reader) pending(r *record) {
+	listed := false
+	for i := range p.open {
+		listed = listed || p.open[i].name == "BANKTRANLISTP"
+	}
+	if !listed && r.nodes[0].name != "STMTTRNP" {
+		return
+	}
+	p.row.Status, p.row.Unique = "PDNG", false
+	if p.row.Booked == "" {
+		p.row.Booked = date(r.get("DTTRAN"))
+	}
+}
+
+// correction marks an entry that replaces or deletes another one. What the account moves by is the difference to that one, of
+// which this file need not tell: no amount is read, so that it waits in quarantine, and counts neither twice nor not at all.
+func (p *reader) correction(r *record) {
+	corrected := r.get("CORRECTFITID")
+	if corrected == "" {
+		return
+	}
+	action := either(r.get("CORRECTACTION"), "CORRECT")
+	p.row.Text = strings.TrimSpace("CORRECTACTION:" + r.get("CORRECTACTION") + " CORRECTFITID:" + corrected + " " + p.row.Text)
+	p.row.Amount = p.row.Amount + " to " + action + " FITID " + corrected
+}
+
+// digest tells texts apart. It is cryptographic, as files come from outside.
+type digest [16]byte
+
+func digestOf(texts ...string) (d digest) {
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	copy(d[:], sum[:])
+	return d
+}
+
+// maxEntries is how many FITIDs of one statement are told apart: they take some 60 bytes of memory each.
+const maxEntries = 20_000_000
+
+// promise holds the bank to its promise that a FITID names one entry of the account. Another entry of the same name, such
+// as the fee for it, is told apart by what it says. One that says the same counts once, and the statement does not hold:
+// nobody can tell whether it is a second payment.
+func (p *reader) promise() error {
+	e := &p.row
+	if !e.Unique {
+		return nil
+	}
+	if p.in.said == nil {
+		p.in.said = map[digest]digest{}
+	}
+	name, says := digestOf(e.Reference), digestOf(e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code)
+	first, again := p.in.said[name]
+	switch {
+	case !again && len(p.in.said) >= maxEntries:
+		return statement.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day")
+	case !again:
+		p.in.said[name] = says
+	case first != says:
+		e.Unique = false
+	case p.in.Fault == "":
+		p.in.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
+	}
+	return nil
+}
