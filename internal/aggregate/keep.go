@@ -4,8 +4,6 @@ package aggregate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
+	"bursar/internal/event"
 )
 
 // kept remembers a file that was taken in whole, so that it is not read again.
@@ -51,19 +50,18 @@ func (im *Importer) remember(ctx context.Context, files []*File) error {
 	})
 }
 
-// digestOfFile is the SHA-256 of a file.
-func digestOfFile(ctx context.Context, path string) (digest string, bytes int64, err error) {
-	f, err := os.Open(path)
+// digest is the SHA-256 of a file.
+func (im *Importer) digest(ctx context.Context, path string) (string, error) {
+	in, err := os.Open(path)
 	if err != nil {
-		return "", 0, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
+		return "", fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
 	}
-	defer f.Close()
-	hash := sha256.New()
-	bytes, err = io.Copy(hash, &interruptible{ctx, f})
+	defer in.Close()
+	digest, err := event.DigestOf(ctx, in)
 	if err != nil {
-		return "", 0, fmt.Errorf("read %s: %w", path, err)
+		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	return hex.EncodeToString(hash.Sum(nil)), bytes, nil
+	return digest, nil
 }
 
 // objectName is where a file of a digest is kept.
@@ -85,9 +83,8 @@ func (im *Importer) keep(ctx context.Context, f *File) error {
 	if err != nil {
 		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	hash := sha256.New()
-	_, err = io.Copy(io.MultiWriter(out, hash), &interruptible{ctx, in})
-	if err == nil && hex.EncodeToString(hash.Sum(nil)) != f.Digest {
+	digest, err := event.DigestOf(ctx, io.TeeReader(in, out))
+	if err == nil && digest != f.Digest {
 		err = changed(f.File)
 	}
 	if err == nil {

@@ -56,11 +56,11 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("read %s: it is no regular file; name the files in it", path))
 	}
-	digest, bytes, err := digestOfFile(ctx, path)
+	digest, err := r.digest(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{File: path, Digest: digest, Object: objectName(digest), Bytes: bytes}
+	f := &File{File: path, Digest: digest, Object: objectName(digest), Bytes: info.Size()}
 	known, err := r.known(ctx, digest)
 	if err != nil {
 		return nil, err

@@ -157,16 +157,25 @@ func digestFile(ctx context.Context, path string) (string, error) {
 		return "", fmt.Errorf("read file: %w", err)
 	}
 	defer f.Close()
+	digest, err := DigestOf(ctx, f)
+	if err != nil {
+		return "", fmt.Errorf("read file %s: %w", path, err)
+	}
+	return digest, nil
+}
+
+// DigestOf reads all of a file, and is what File.Digest says of it. The context ends it between blocks.
+func DigestOf(ctx context.Context, file io.Reader) (string, error) {
 	hash := sha256.New()
-	buffer := make([]byte, 1<<20)
+	buffer := make([]byte, 64<<10)
 	for ctx.Err() == nil {
-		n, err := f.Read(buffer)
+		n, err := file.Read(buffer)
 		_, _ = hash.Write(buffer[:n]) // a hash never fails
 		if errors.Is(err, io.EOF) {
 			return hex.EncodeToString(hash.Sum(nil)), nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("read file %s: %w", path, err)
+			return "", err
 		}
 	}
 	return "", ctx.Err()
