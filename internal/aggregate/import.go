@@ -36,6 +36,8 @@ type Importer struct {
 	// stream has are duplicates.
 	Take func(ctx context.Context, stream string, files []string, name func(path string) string) (event.Result, error)
 	Now  func() time.Time
+
+	open func(path string) (handed, error) // nil opens files of the disk
 }
 
 // Options of one Import.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"bursar/internal/catalog"
@@ -52,9 +51,9 @@ func (im *Importer) remember(ctx context.Context, files []*File) error {
 
 // digest is the SHA-256 of a file.
 func (im *Importer) digest(ctx context.Context, path string) (string, error) {
-	in, err := os.Open(path)
+	in, err := im.original(path)
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
+		return "", err
 	}
 	defer in.Close()
 	digest, err := event.DigestOf(ctx, in)
@@ -74,9 +73,9 @@ func (im *Importer) keep(ctx context.Context, f *File) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	in, err := os.Open(f.File)
+	in, err := im.original(f.File)
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", f.File, err)
+		return err
 	}
 	defer in.Close()
 	out, err := im.Objects.Create(ctx, f.Object)

@@ -51,7 +51,7 @@ func (r *reading) all(ctx context.Context, paths []string) (files []*File, err e
 func (r *reading) file(ctx context.Context, path string) (*File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("read %s: %w", path, bare(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("read %s: it is no regular file; name the files in it", path))
@@ -79,7 +79,7 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 
 // parts spools what the file holds, which is to stay as it was when its digest was taken.
 func (r *reading) parts(ctx context.Context, f *File, was os.FileInfo) error {
-	err := each(f.File, func(name string, head []byte, in io.Reader) error {
+	err := r.each(f.File, func(name string, head []byte, in io.Reader) error {
 		part, err := r.part(ctx, f, name, head, in)
 		f.Parts = append(f.Parts, part)
 		return err

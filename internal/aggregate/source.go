@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -41,23 +40,36 @@ func isPacked(head []byte) bool {
 	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
 }
 
-// each hands on what is to be read of a file: itself, what it unpacks to, or each member of an archive. read is given the
-// name, and what a format is told by. An error of opening is returned; errors of read are its own to keep.
-func each(file string, read func(name string, head []byte, in io.Reader) error) error {
-	f, err := os.Open(file)
+// reader is given what is to be read of a file: the name, what a format is told by, and the bytes. An error that it returns
+// ends the reading.
+type reader func(name string, head []byte, in io.Reader) error
+
+// each hands on what is to be read of a file: itself, what it unpacks to, or each member of an archive. What the disk could
+// not give is an error of each, whatever was made of it on the way.
+func (im *Importer) each(file string, read reader) error {
+	f, err := im.original(file)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", file, errors.Unwrap(err))
+		return err
 	}
 	defer f.Close()
+	err = unpack(f, filepath.Base(file), func(name string, head []byte, in io.Reader) error {
+		if err := read(name, head, in); err != nil {
+			return err
+		}
+		return f.failed
+	})
+	if f.failed != nil {
+		return fmt.Errorf("read %s: %w", file, f.failed)
+	}
+	return err
+}
+
+func unpack(f *original, name string, read reader) error {
 	magic := make([]byte, 4)
-	n, err := io.ReadFull(f, magic)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return failure.Wrap(failure.Data, fmt.Errorf("read %s: %w", file, err))
+	n, err := f.ReadAt(magic, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("read %s: %w", file, err))
-	}
-	name := filepath.Base(file)
 	switch magic = magic[:n]; {
 	case isArchive(magic):
 		return eachMember(f, name, read)
@@ -79,10 +91,10 @@ func each(file string, read func(name string, head []byte, in io.Reader) error) 
 }
 
 // eachMember hands on the files of an archive, in its order.
-func eachMember(f *os.File, name string, read func(string, []byte, io.Reader) error) error {
+func eachMember(f *original, name string, read reader) error {
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", name, bare(err))
 	}
 	archive, err := zip.NewReader(f, info.Size())
 	if err != nil {
@@ -110,7 +122,7 @@ func eachMember(f *os.File, name string, read func(string, []byte, io.Reader) er
 // encrypted is the flag of a member that a password protects.
 const encrypted = 1
 
-func readMember(name string, member *zip.File, left *int64, read func(string, []byte, io.Reader) error) error {
+func readMember(name string, member *zip.File, left *int64, read reader) error {
 	if member.Flags&encrypted != 0 {
 		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
 	}
@@ -129,7 +141,7 @@ func hidden(name string) bool {
 
 // readPart peeks what the format is told by. An error of reading comes again when the rest is read, but where nothing can be
 // read at all.
-func readPart(name string, in io.Reader, read func(string, []byte, io.Reader) error) error {
+func readPart(name string, in io.Reader, read reader) error {
 	buffered := statement.Buffer(in)
 	defer statement.Release(buffered)
 	head, err := buffered.Peek(statement.Window)

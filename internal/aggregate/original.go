@@ -1,0 +1,73 @@
+// Files on the disk, of which not all may be readable at the moment.
+
+package aggregate
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"bursar/internal/failure"
+)
+
+// handed is an open file.
+type handed interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+}
+
+// original is a file as it was handed in. What the disk cannot give says nothing of the file's content, so that such an error
+// is Transient; it is remembered, as those who unpack and read formats cannot tell it from damaged content.
+type original struct {
+	handed
+	failed error // the first error of the disk
+}
+
+func openFile(path string) (handed, error) { return os.Open(path) }
+
+// original opens a file.
+func (im *Importer) original(path string) (*original, error) {
+	open := openFile
+	if im.open != nil {
+		open = im.open
+	}
+	f, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, bare(err))
+	}
+	return &original{handed: f}, nil
+}
+
+func (o *original) Read(p []byte) (int, error) {
+	n, err := o.handed.Read(p)
+	return n, o.told(err)
+}
+
+// ReadAt is what archives are read by.
+func (o *original) ReadAt(p []byte, at int64) (int, error) {
+	n, err := o.handed.ReadAt(p, at)
+	return n, o.told(err)
+}
+
+func (o *original) told(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	err = failure.Wrap(failure.Transient, bare(err))
+	o.failed = cmp.Or(o.failed, err)
+	return err
+}
+
+// bare is an error of the system without the file's name: those who pass it on name the file as it was handed in.
+func bare(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
