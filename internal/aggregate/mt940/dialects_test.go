@@ -117,3 +117,29 @@ func TestTruncatedIsNeverWhole(t *testing.T) {
 		}
 	}
 }
+
+// Reports: by what they are called, and what they count beside what they list.
+func TestReports(t *testing.T) {
+	t.Parallel()
+	const report = ":20:A\n:25:1\n:34F:EURD5,\n:34F:EURC0,\n:13:2401011200\n:61:240101D10,NTRF\n:61:240101C1,NTRF\n:90D:3EUR12,\n:90C:1EUR1,\n-\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"entries below the limit", report, "mt942 1 1"},
+		{"no limit", strings.Replace(report, "D5,", "D0,", 1), "mt942 3 12 1 1"},
+		{"all entries", strings.Replace(report, "3EUR12,", "1EUR10,", 1), "mt942 1 10 1 1"},
+		{"fewer than are listed", strings.Replace(report, "3EUR12,", "1EUR9,", 1), "mt942 1 9 1 1"},
+		{"more entries of less", strings.Replace(report, "3EUR12,", "3EUR9,", 1), "mt942 3 9 1 1"},
+		{"what is not booked yet", ":20:STARTDISP\n:25:1\n:60F:C240101EUR1,\n:61:240101D10,NTRF\n:62F:D240101EUR9,\n-\n", "mt942"},
+		{"behind what is booked", ":20:STARTUMS\n:25:1\n:60F:C240101EUR1,\n:62F:C240101EUR1,\n-+@350@\n:20:STARTDISP\n:25:1\n:61:240101D10,NTRF\n-\n", "mt940 mt942"},
+	} {
+		r := statementtest.NewRecorder(t)
+		err := statementtest.Guarded(t, []byte(c.text), mt940.Read, r)
+		var got []string
+		for i := range r.Statements {
+			s := &r.Statements[i]
+			got = append(got, s.Format, s.Stated.DebitCount, s.Stated.DebitSum, s.Stated.CreditCount, s.Stated.CreditSum)
+		}
+		if told := strings.Join(strings.Fields(strings.Join(got, " ")), " "); err != nil || told != c.want {
+			t.Errorf("%s: %v: %s, want %s", c.name, err, told, c.want)
+		}
+	}
+}

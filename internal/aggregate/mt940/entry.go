@@ -58,6 +58,9 @@ func (t *teller) endEntry() error {
 	}
 	t.entry.Party, t.entry.Peer = t.details.party, t.details.peer
 	t.entry.Text = t.details.text()
+	if t.seen.floor {
+		t.listed.add(t.entry.Amount)
+	}
 	if err := t.h.Entry(&t.entry); err != nil {
 		return err
 	}

@@ -24,12 +24,14 @@ type teller struct {
 	details  details
 	calendar calendar
 	pending  bool // an entry waits for the rest of its text
+	listed   listed
 }
 
 // seen is what an open statement has had.
 type seen struct {
 	reference, account, number bool
 	interim                    bool // a field that only an interim report has
+	floor                      bool // entries below a limit are not listed
 	opening, closing           bool
 	body                       bool // a balance, a total or an entry
 	begun                      bool // the Handler knows of it
@@ -98,7 +100,7 @@ func (t *teller) start(at statement.Place, again bool) error {
 		}
 	}
 	if !t.open {
-		t.open, t.seen = true, seen{}
+		t.open, t.seen, t.listed = true, seen{}, listed{}
 		t.s = statement.Statement{Place: at}
 	}
 	return nil
@@ -145,7 +147,10 @@ func (t *teller) interim(tag, text string) {
 	t.seen.interim = true
 	if tag != "34F" {
 		t.s.Created = created(text)
-	} else if text = strings.ToUpper(text); len(text) >= 3 && isCurrency(text[:3]) && t.s.Currency == "" {
+		return
+	}
+	t.seen.floor = t.seen.floor || strings.Trim(text[min(3, len(text)):], "CD0,. ") != ""
+	if text = strings.ToUpper(text); len(text) >= 3 && isCurrency(text[:3]) && t.s.Currency == "" {
 		t.s.Currency = text[:3]
 	}
 }
@@ -164,9 +169,10 @@ func (t *teller) begin() error {
 	return t.h.Begin(&t.s)
 }
 
-// report tells an interim report: by its envelope, else by its fields.
+// report tells an interim report: by its envelope, else by its fields, or by the name that German banks give to what is not
+// booked yet.
 func (t *teller) report() bool {
-	return t.kind == "942" || t.kind == "" && t.seen.interim && !t.seen.opening
+	return t.kind == "942" || t.kind == "" && (t.seen.interim && !t.seen.opening || strings.HasPrefix(t.s.Reference, "STARTDISP"))
 }
 
 // endStatement ends the open entry and statement.
@@ -183,6 +189,7 @@ func (t *teller) endStatement() error {
 	if t.seen.closing {
 		t.closings++
 	}
+	t.aboveFloor()
 	t.open, t.seen = false, seen{}
 	return t.h.End()
 }

@@ -85,17 +85,21 @@ func (p *reader) leave() error {
 	return p.to.End()
 }
 
-// balance tells a balance. One without an amount states nothing that could be proven, and is noticed.
-func (p *reader) balance() error {
+// balance tells a balance.
+func (p *reader) balance() error { return p.balanceOf(0) }
+
+// balanceOf tells the balance that an element of the record holds. One without an amount states nothing that could be proven, and
+// is noticed.
+func (p *reader) balanceOf(holder int) error {
 	r := &p.rec
-	value, asOf := r.get("BALAMT"), r.get("DTASOF")
+	value, asOf := r.below(holder, "BALAMT"), r.below(holder, "DTASOF")
 	if !p.in.bank() || value == "" {
-		return p.tell(r.place, "balance", field("name", r.nodes[0].name), field("value", value), field("date", instant(asOf)))
+		return p.tell(r.place, "balance", field("name", r.nodes[holder].name), field("value", value), field("date", instant(asOf)))
 	}
 	b := statement.Balance{
-		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.in.Currency, Date: date(asOf),
+		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.in.Currency, Date: given(asOf),
 	}
-	if r.nodes[0].name == "LEDGERBAL" {
+	if r.nodes[holder].name == "LEDGERBAL" {
 		b.Code = statement.ClosingBooked
 		if created := momentOf(asOf).String(); created != "" {
 			p.in.Created = created

@@ -15,11 +15,13 @@ var dialects = map[string]string{
 	"answered by a server":  "HTTP/1.1 200 OK\r\nContent-Type: application/x-ofx; charset=utf-8\r\nDate: Mon, 1 Jan 2024 08:00:00 GMT\r\n\r\n" + header + sgml,
 	"a part of a mail": "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"x\"\n\n--x\nContent-Type: application/x-ofx\n\n" +
 		header + sgml + "\n--x--\n",
-	"a header with blank lines":  strings.ReplaceAll(header, "\n", "\r\n\r\n") + strings.ReplaceAll(sgml, "<", "\r\n  <"),
-	"values that are closed":     strings.NewReplacer("<FITID>7", "<FITID>7</FITID>", "-5.00", "-5.00</TRNAMT>").Replace(sgml),
-	"lists that are not closed":  strings.NewReplacer("</STMTTRN>", "", "</STMTTRNRS>", "", "</BANKMSGSRSV1>", "").Replace(sgml),
-	"lower case":                 strings.ToLower(sgml),
-	"a namespace and attributes": strings.NewReplacer("</", "</o:", "<", "<o:", "<OFX>", `<o:OFX xmlns:o="x">`).Replace(sgml),
+	"a header with blank lines":   strings.ReplaceAll(header, "\n", "\r\n\r\n") + strings.ReplaceAll(sgml, "<", "\r\n  <"),
+	"values that are closed":      strings.NewReplacer("<FITID>7", "<FITID>7</FITID>", "-5.00", "-5.00</TRNAMT>").Replace(sgml),
+	"lists that are not closed":   strings.NewReplacer("</STMTTRN>", "", "</STMTTRNRS>", "", "</BANKMSGSRSV1>", "").Replace(sgml),
+	"entries that are not closed": strings.NewReplacer("</STMTTRN>", "", "</BANKTRANLIST>", "").Replace(sgml),
+	"the wrong end":               strings.NewReplacer("<STMTTRN>", "<STMTTRN>", "<STMT", "<CCSTMT", "BANKACCTFROM", "CCACCTFROM").Replace(sgml),
+	"lower case":                  strings.ToLower(sgml),
+	"a namespace and attributes":  strings.NewReplacer("</", "</o:", "<", "<o:", "<OFX>", `<o:OFX xmlns:o="x">`).Replace(sgml),
 	"a root with a blank": `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><?OFX OFXHEADER="200" VERSION="220" SECURITY="NONE"?>` +
 		strings.Replace(sgml, "<OFX>", "<OFX >", 1),
 	"padded amounts":               strings.NewReplacer("-5.00", "\n      -5,00\n", "10.00", "   +10.00 ").Replace(sgml),
@@ -66,6 +68,7 @@ func TestRepeatedNames(t *testing.T) {
 		{"other words", payment + strings.Replace(payment, ">a", ">b", 1), "-5.00 true; -5.00 true; FITID 7 names two entries of -5.00 that say the same: they count once"},
 		{"no name", strings.Repeat(strings.Replace(payment, "<FITID>7", "", 1), 2), "-5.00 false; -5.00 false; "},
 		{"announced, then booked", payment + "<BANKTRANLISTP>" + payment + "</BANKTRANLISTP>", "-5.00 true; -5.00 false; "},
+		{"NONE for a name of each", strings.Replace(payment, ">7", ">NONE", 1) + strings.NewReplacer(">7", ">NONE", "5.00", "6.00").Replace(payment), "-5.00 true; -6.00 false; "},
 		{"another statement", payment + "</BANKTRANLIST></STMTRS></STMTTRNRS><STMTTRNRS><STMTRS><BANKTRANLIST>" + payment, "-5.00 true; -5.00 true; "},
 	} {
 		r, err := read(t, bank(c.entries))
@@ -79,5 +82,14 @@ func TestRepeatedNames(t *testing.T) {
 		if err != nil || got != c.want {
 			t.Errorf("%s: %v\ngot  %s\nwant %s", c.name, err, got, c.want)
 		}
+	}
+}
+
+// Zeros for a date are none: the balance is told, and is that of the interval's last day.
+func TestBalanceWithoutADay(t *testing.T) {
+	t.Parallel()
+	r, err := read(t, strings.Replace(sgml, "<DTASOF>20240131", "<DTASOF>00000000", 1))
+	if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Balances) != 1 || r.Statements[0].Balances[0].Date != "" {
+		t.Errorf("%v: %+v", err, r.Statements)
 	}
 }

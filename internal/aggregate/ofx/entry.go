@@ -46,7 +46,25 @@ func (p *reader) entry() error {
 	if err := p.to.Entry(&p.row); err != nil {
 		return err
 	}
-	return p.to.EndEntry()
+	if err := p.to.EndEntry(); err != nil {
+		return err
+	}
+	return p.behind(r)
+}
+
+// behind tells the balances that stand within an entry because its end tag, and that of the list, are forgotten. Where the entry
+// has an end, they are values of the bank's own.
+func (p *reader) behind(r *record) error {
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		if r.ended || n.holder != 0 || n.name != "LEDGERBAL" && n.name != "AVAILBAL" {
+			continue
+		}
+		if err := p.balanceOf(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pending marks an entry of the list of those that are not booked yet. Its FITID, if it has one, is that of the booked one to come.

@@ -126,6 +126,7 @@ func (p *reader) end(name string, rank rank) error {
 			if p.rec.active() && p.open[i].kind.rank == none {
 				p.rec.hold(p.open[i].node)
 			}
+			p.rec.ended = p.open[i].kind.tell != nil && p.open[i].node == 0
 			if err := p.pop(i); err != nil {
 				return err
 			}

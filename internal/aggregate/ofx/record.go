@@ -18,6 +18,7 @@ type record struct {
 	nodes []node
 	place statement.Place
 	bytes int
+	ended bool // by its own end tag
 }
 
 type node struct {
@@ -49,7 +50,7 @@ func (r *record) hold(holder int) {
 	}
 }
 
-func (r *record) reset() { r.nodes, r.bytes = r.nodes[:0], 0 }
+func (r *record) reset() { r.nodes, r.bytes, r.ended = r.nodes[:0], 0, false }
 
 // get is the root's value of that name. One that is stated twice and differently is both, which no amount and no date is.
 func (r *record) get(name string) string { return r.below(0, name) }
