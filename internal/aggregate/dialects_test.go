@@ -28,6 +28,7 @@ func TestDialects(t *testing.T) {
 		{"no day", strings.Replace(download, "<DTPOSTED>20240205", "", 1), "", 1, "1–29 BROKEN"},
 		{"a message", message, "-5.00000 2024-02-05", 0, "5 PROVEN"},
 		{"a message cut behind a field", message[:strings.Index(message, ":62F:")], "-5.00000 2024-02-05", 0, "5 BROKEN"},
+		{"an account's first statement", strings.Replace(message, "C240204EUR10", "C000000EUR10", 1), "-5.00000 2024-02-05", 0, "5 PROVEN"},
 		{"two currencies under one header", message + strings.ReplaceAll(message[strings.Index(message, ":60F:"):], "EUR", "USD"), "-5.00000 2024-02-05 -5.00000 2024-02-05", 0, "5 PROVEN; 5 PROVEN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -58,6 +58,9 @@ func (t *teller) startBalance(tag string, at statement.Place) error {
 
 var errUnread = errors.New("it cannot be read")
 
+// noDate is what German banks write with the opening balance of an account's first statement.
+const noDate = "000000"
+
 // readBalance reads C or D, YYMMDD, a currency and an amount.
 func readBalance(text string) (b statement.Balance, err error) {
 	if text != "" && lower(text[0]) {
@@ -66,7 +69,9 @@ func readBalance(text string) (b statement.Balance, err error) {
 	if len(text) < 8 || text[0] != 'C' && text[0] != 'D' || strings.Trim(text[1:7], "0123456789") != "" {
 		return b, errUnread
 	}
-	b.Date = date(text[1:7])
+	if text[1:7] != noDate {
+		b.Date = date(text[1:7])
+	}
 	rest := text[7:]
 	if len(rest) > 3 && isCurrency(rest[:3]) {
 		b.Currency, rest = rest[:3], rest[3:]

@@ -36,6 +36,7 @@ func TestDialects(t *testing.T) {
 		"leading zeros":        strings.ReplaceAll(opened+entries+closed, "100,00", "000000000100,00"),
 		"DOS":                  "\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-\x03\r\n\x1A",
 		"another SWIFT system": "\x01{1:F01X}{2:I940X}{3:{108:1}}{4:\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-}{5:{CHK:1}{TNG:}}{S:{SPD:}}\x03   ",
+		"videotex":             "@@" + strings.ReplaceAll(opened+strings.Replace(entries, ":86:x", ":86:x a@b.c", 1)+closed, "\n", "@@"),
 		"three decimals":       strings.ReplaceAll(opened+entries+closed, ",00", ",000"),
 		"no decimals":          strings.ReplaceAll(opened+entries+closed, ",00", ","),
 	} {
@@ -83,6 +84,24 @@ func TestStatementsOfOneMessage(t *testing.T) {
 	}
 	if s := readOne(t, "NONREF", first); s != nil && s.Entries[0].Reference != "" {
 		t.Errorf("NONREF names an entry: %+v", s.Entries[0])
+	}
+}
+
+// Ends of lines are found wherever a buffer ends.
+func TestOldEndsAcrossBuffers(t *testing.T) {
+	t.Parallel()
+	const entry = ":61:240102C1,NTRF@@:86:x@y@@"
+	const entries = statement.Window/len(entry) + 2
+	for pad := range len(entry) {
+		s := readOne(t, "old ends", strings.Repeat(" ", pad)+"@@"+strings.ReplaceAll(head, "\n", "@@")+strings.Repeat(entry, entries)+"-@@")
+		if s == nil || len(s.Entries) != entries {
+			t.Fatalf("%d blanks before: %+v", pad, s)
+		}
+		for i, e := range s.Entries {
+			if e.Amount != "1" || e.Text != "x@y" {
+				t.Fatalf("%d blanks before: entry %d is %+v", pad, i, e)
+			}
+		}
 	}
 }
 

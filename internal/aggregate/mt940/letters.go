@@ -1,9 +1,10 @@
-// Letters beyond ASCII. The standard has none; banks write UTF-8, Windows-1252, or what DOS wrote.
+// Letters beyond ASCII. The standard has none; banks write UTF-8, or what Windows, Unix or DOS wrote.
 
 package mt940
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -11,6 +12,7 @@ import (
 
 // letters decodes the lines of a file. A line that is UTF-8 stays as it is; of the others, the letters within words
 // tell Windows' letters (0xC0 and above) from those of DOS (0x80 to 0xA5): whichever the file has had more of, else Windows'.
+// Unix' letters, of ISO 8859, are nearly the same as Windows'.
 // DOS is read as code page 852, of Central Europe, where such files come from; its German letters are those of 437 and 850 too.
 // Both leave ASCII as it is, and make no digit of anything else: an amount does not depend on the choice.
 type letters struct{ windows, dos int }
@@ -31,7 +33,7 @@ func (l *letters) decode(text []byte) string {
 		return strings.Map(space, string(text))
 	}
 	l.count(text)
-	page := charmap.Windows1252
+	page := windows(text)
 	if l.dos > l.windows {
 		page = charmap.CodePage852
 	}
@@ -40,6 +42,30 @@ func (l *letters) decode(text []byte) string {
 		decoded.WriteRune(space(page.DecodeByte(b)))
 	}
 	return decoded.String()
+}
+
+// windows is the code page of a line that Windows or Unix wrote: of Western Europe, unless it has symbols within words that are
+// letters in one of Central Europe. The line alone tells, so that it is read the same in every file.
+func windows(text []byte) *charmap.Charmap {
+	pages := [...]*charmap.Charmap{charmap.Windows1252, charmap.Windows1250, charmap.ISO8859_2}
+	var strange [len(pages)]int
+	for i := 1; i+1 < len(text); i++ {
+		if text[i] < utf8.RuneSelf || !latin(text[i-1]) || !latin(text[i+1]) {
+			continue
+		}
+		for n, page := range pages {
+			if r := page.DecodeByte(text[i]); !unicode.IsLower(r) && !unicode.IsUpper(r) {
+				strange[n]++
+			}
+		}
+	}
+	best := 0
+	for n := range strange {
+		if strange[n] < strange[best] {
+			best = n
+		}
+	}
+	return pages[best]
 }
 
 // count looks at the letters that stand between letters. What both code pages use within words tells nothing:

@@ -18,13 +18,23 @@ type line struct {
 	at   statement.Place
 }
 
-// lines cuts a file into lines that end in CR, LF or both.
+// oldEnd ends the lines of what once went over videotex, which German banks may still send.
+const oldEnd = "@@"
+
+// hasOldEnds tells whether a file that begins with head has such lines.
+func hasOldEnds(head []byte) bool { return bytes.Contains(head, []byte(oldEnd+":2")) }
+
+// headSize is how much of a file tells how its lines end.
+const headSize = 1 << 10
+
+// lines cuts a file into lines that end in CR, LF or both, or in oldEnd.
 type lines struct {
 	in      *bufio.Reader
 	rest    []byte // read, and not yet told
 	held    []byte // the line being read
 	count   int64
 	afterCR bool
+	old     bool // oldEnd ends lines too
 	cut     bool // the last line has no end
 	letters letters
 }
@@ -32,6 +42,10 @@ type lines struct {
 // next is the file's next line; ok is false after the last.
 func (l *lines) next() (next line, ok bool, err error) {
 	l.held = l.held[:0]
+	if l.count == 0 {
+		head, _ := l.in.Peek(headSize) // an error is met again
+		l.old = hasOldEnds(head)
+	}
 	for {
 		if len(l.rest) == 0 {
 			if err := l.fill(); errors.Is(err, io.EOF) {
@@ -50,10 +64,10 @@ func (l *lines) next() (next line, ok bool, err error) {
 			continue
 		}
 		l.afterCR = false
-		if end := bytes.IndexAny(l.rest, "\r\n"); end >= 0 {
+		if end, size := l.end(); size > 0 {
 			l.held = append(l.held, l.rest[:end]...)
 			l.afterCR = l.rest[end] == '\r'
-			l.rest = l.rest[end+1:]
+			l.rest = l.rest[end+size:]
 			return l.take(), true, nil
 		}
 		l.held = append(l.held, l.rest...)
@@ -62,6 +76,33 @@ func (l *lines) next() (next line, ok bool, err error) {
 			return line{}, false, statement.Refuse(statement.Place{Line: l.count + 1, Column: 1},
 				"a line is longer than %d bytes", statement.MaxValue)
 		}
+	}
+}
+
+// end finds the next end of a line in what is read, and its size; 0 where there is none.
+func (l *lines) end() (at, size int) {
+	if !l.old {
+		if at = bytes.IndexAny(l.rest, "\r\n"); at < 0 {
+			return 0, 0
+		}
+		return at, 1
+	}
+	if n := len(l.held); n > 0 && l.held[n-1] == oldEnd[0] && l.rest[0] == oldEnd[1] { // read in halves
+		l.held = l.held[:n-1]
+		return 0, 1
+	}
+	for {
+		next := bytes.IndexAny(l.rest[at:], "\r\n"+oldEnd[:1])
+		if next < 0 {
+			return 0, 0
+		}
+		if at += next; l.rest[at] != oldEnd[0] {
+			return at, 1
+		}
+		if bytes.HasPrefix(l.rest[at:], []byte(oldEnd)) {
+			return at, len(oldEnd)
+		}
+		at++
 	}
 }
 

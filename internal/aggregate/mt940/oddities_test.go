@@ -133,6 +133,10 @@ func TestLetters(t *testing.T) {
 		{"kwot\xC4\x85 odsetek", "kwotą odsetek"},
 		{"Csoportos \xA0tutal\xA0s j\xA2v\xA0\xA1r\xA0sa", "Csoportos átutalás jóváírása"},
 		{"O\x92Neil \x96 5\xA0000 \x80", "O’Neil – 5\u00a0000 €"},
+		{"Op\xb3ata za wp\xb3yw\xb9cy", "Opłata za wpływący"},
+		{"wp\xb3yw\xb1cy \xb6wie\xbfo", "wpływący świeżo"},
+		{"P\xf8\xedkaz k \xfahrad\xec, Le\x9aov", "Pøíkaz k úhradì, Lešov"},
+		{"Vers\xe3o m\xb2 d\x92Oro", "Versão m² d’Oro"},
 		{"a\x01b\tc", "a b c"},
 	} {
 		s := readOne(t, c.text, head+":61:240102C1,00NTRF\n:86:"+c.text+"\n")

@@ -14,6 +14,9 @@ const maxPreamble = 10
 // begins a field, and the field says what it should.
 func Recognise(head []byte) bool {
 	head = bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF"))
+	if hasOldEnds(head[:min(len(head), headSize)]) {
+		head = bytes.ReplaceAll(head, []byte(oldEnd), []byte("\n"))
+	}
 	preamble := 0
 	for _, text := range strings.FieldsFunc(string(head), func(r rune) bool { return r == '\r' || r == '\n' }) {
 		text = strings.TrimFunc(text, func(r rune) bool { return r == ' ' || control(r) })
