@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
+	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -19,26 +21,47 @@ type heldRows struct {
 	first string
 }
 
-// source is what a row says of where it comes from.
-type source struct{ Object, Account, Statement, Place string }
+// heldRow is what a row of entries, details or balances says.
+type heldRow struct {
+	Object, Account, Statement, Place         string
+	ID, Day, Amount, Currency, Status, reason string
+}
 
-func (s source) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
+func (s *heldRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
 
-// quarantined reads the rows of entries, details and balances that are in quarantine.
+// take counts a row.
+func (h held) take(stream string, r *heldRow) {
+	if h[r.key()] == nil {
+		h[r.key()] = &heldRows{first: fmt.Sprintf("%s: %s (%s)", r.Place, r.reason, stream)}
+	}
+	h[r.key()].rows++
+}
+
+// quarantined reads the rows of entries, details and balances that are in quarantine, but for those that only say in other words
+// what is stored.
 func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 	all := held{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
-		err := event.Quarantine(ctx, c.Catalog, c.Objects, stream, func(r event.Rejected) error {
-			var from source
-			if err := json.Unmarshal([]byte(r.Raw), &from); err != nil {
+		var doubtful []heldRow
+		err := event.Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
+			r := heldRow{reason: rejected.Reason}
+			if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
 			}
-			if all[from.key()] == nil {
-				all[from.key()] = &heldRows{first: fmt.Sprintf("%s: %s (%s)", from.Place, r.Reason, stream)}
+			if !rejected.Conflict() || stream == project.BalanceStream {
+				all.take(stream, &r)
+				return nil
 			}
-			all[from.key()].rows++
-			return nil
+			if doubtful = append(doubtful, r); len(doubtful) < wordsAtOnce {
+				return nil
+			}
+			err := c.reworded(ctx, stream, doubtful, all)
+			doubtful = doubtful[:0]
+			return err
 		})
+		if err == nil && len(doubtful) > 0 {
+			err = c.reworded(ctx, stream, doubtful, all)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -46,9 +69,36 @@ func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 	return all, nil
 }
 
+// wordsAtOnce is how many rows are looked up together.
+const wordsAtOnce = 2000
+
+// reworded takes those rows of a stream that are in conflict with what is stored by more than words: by day, amount, currency or
+// status. A bank that words a payment anew moves no money.
+func (c *Completeness) reworded(ctx context.Context, stream string, rows []heldRow, all held) error {
+	batches, err := event.Batches(ctx, c.Catalog, stream, 0)
+	if err != nil {
+		return err
+	}
+	values := make([]string, len(rows))
+	for i, r := range rows {
+		values[i] = fmt.Sprintf("(%d, %s, CAST(%s AS DATE), CAST(%s AS DECIMAL(23,5)), %s, %s)", i, duck.Literal(r.ID), duck.Literal(r.Day),
+			duck.Literal(r.Amount), duck.Literal(r.Currency), duck.Literal(r.Status))
+	}
+	status := "'' AS status"
+	if stream == project.EntryStream {
+		status = "status"
+	}
+	sql := fmt.Sprintf("SELECT held.n FROM (VALUES %s) held(n, id, day, amount, currency, status) ANTI JOIN (SELECT id, day, amount, currency, %s FROM (%s)) stored "+
+		"USING (id, day, amount, currency, status) ORDER BY held.n", strings.Join(values, ", "), status, event.ViewSQL(c.Objects, c.Project.Stream(stream), batches))
+	return c.query(ctx, sql, func(row []string) error {
+		all.take(stream, &rows[number(row[0])])
+		return nil
+	})
+}
+
 // of is what is wrong with a statement whose rows are in quarantine; empty if none are.
 func (h held) of(a *Account, t *told) string {
-	rows := h[source{Object: t.Object, Account: a.Account, Statement: t.label}.key()]
+	rows := h[(&heldRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
 	if rows == nil {
 		return ""
 	}

@@ -34,6 +34,9 @@ type Rejected struct {
 	Line    int64  `json:"line,omitempty"`    // of the row in that request
 }
 
+// Conflict reports whether the row's id was accepted before with other values.
+func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, conflictReason) }
+
 // reject is a row on its way into quarantine.
 type reject struct {
 	Row            int64

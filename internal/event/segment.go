@@ -208,12 +208,15 @@ func (w *work) collect(seg *segment) error {
 	return nil
 }
 
+// conflictReason is how the reason of a row begins whose id was accepted with other values.
+const conflictReason = "conflict: "
+
 func (w *work) conflict(first memory.Place) (string, error) {
 	file, err := w.place(first)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("conflict: this id was accepted before with other values, in batch %d, file %s, row %d", file.Batch, file.Name, first.Row()), nil
+	return fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", file.Batch, file.Name, first.Row()), nil
 }
 
 // quarantine keeps rejected rows, in row order.
