@@ -80,6 +80,14 @@ func message(s *statement.Statement) string {
 	return digestOf(s.Reference, s.Number, s.Page, created).String()
 }
 
+// saidOf is content and the amount, which is no part of the content of an entry that its reference names for ever.
+func saidOf(base digest, e *statement.Entry) digest {
+	if !e.Unique {
+		return base
+	}
+	return digestOf("said", string(base[:]), e.Amount)
+}
+
 // content digests what an entry says, but for its text, which banks word anew. Two entries that say the same are told
 // apart by how often the file has said it: see occurrences. within is what an entry without a day of booking belongs to.
 func content(s *statement.Statement, e *statement.Entry, part, within string) digest {

@@ -84,7 +84,7 @@ func isBooked(kind statement.Kind, status string) bool {
 // take adds an entry up that has ended, and holds it against its details.
 func (l *ledger) take(t *teller, e *statement.Entry) {
 	l.all-- // counted when it began
-	l.said.plus(digestOf("said", string(t.base[:]), e.Amount))
+	l.said.plus(saidOf(t.base, e))
 	l.details += t.details.all
 	if difference := t.details.against(e); difference != "" {
 		l.blame(e.Place, "%s", difference)

@@ -120,7 +120,9 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 		if err != nil {
 			return err
 		}
-		t.id = digestOf("entry", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
+		if n > 1 {
+			t.id = digestOf("again", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
+		}
 	}
 	return nil
 }
