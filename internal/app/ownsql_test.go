@@ -75,6 +75,16 @@ func TestOwnSQL(t *testing.T) {
 	if err != nil || rebuilt.DigestBefore != rebuilt.DigestAfter {
 		t.Errorf("rebuilt %+v, %v", rebuilt, err)
 	}
+	events := 0
+	for i := range 9 {
+		_, err := a.Engine.Trace(t.Context(), "orders", fmt.Sprint("k", i), func(reconcile.TracedEvent) error { events++; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if events != 240 {
+		t.Errorf("the artifacts lead to %d events", events)
+	}
 }
 
 // TestVerifyFindsOwnSQLThatMindsArrival plants SQL whose result depends on what arrives together or last.
