@@ -3,6 +3,8 @@
 package aggregate
 
 import (
+	"slices"
+
 	"bursar/internal/aggregate/statement"
 )
 
@@ -14,7 +16,8 @@ type bounds struct {
 }
 
 // sorts are the balances that belong together, the most telling sort first: booked, or else available. Within a sort the
-// first code that a statement has counts. An interim balance opens where it comes first and closes where it comes last.
+// first code that a statement has counts, of its balances that of the first or last day, as some state them for each day.
+// An interim balance opens where it comes first and closes where it comes last, unless it is said to be the one or the other.
 var sorts = []struct {
 	booked           bool
 	opening, closing []string
@@ -46,10 +49,15 @@ func boundsOf(balances []statement.Balance) bounds {
 
 func first(balances []statement.Balance, codes []string) int {
 	for _, code := range codes {
+		at := -1
 		for i := range balances {
-			if balances[i].Code == code && balances[i].Subtype != closingPage {
-				return i
+			b := &balances[i]
+			if b.Code == code && !slices.Contains(closingPage, b.Subtype) && (at < 0 || b.Date < balances[at].Date) {
+				at = i
 			}
+		}
+		if at >= 0 {
+			return at
 		}
 	}
 	return -1
@@ -57,20 +65,27 @@ func first(balances []statement.Balance, codes []string) int {
 
 func last(balances []statement.Balance, codes []string) int {
 	for _, code := range codes {
-		for i := len(balances) - 1; i >= 0; i-- {
-			if balances[i].Code == code && balances[i].Subtype != openingPage {
-				return i
+		at := -1
+		for i := range balances {
+			b := &balances[i]
+			if b.Code == code && !slices.Contains(openingPage, b.Subtype) && (at < 0 || b.Date >= balances[at].Date) {
+				at = i
 			}
+		}
+		if at >= 0 {
+			return at
 		}
 	}
 	return -1
 }
 
-// The subtypes of MT940's balances of one page.
-const (
-	openingPage = "60M"
-	closingPage = "62M"
+// The subtypes of balances of one page: MT940's, and CAMT's opening and closing interim balance.
+var (
+	openingPage = []string{openingMT940, "OIBD"}
+	closingPage = []string{"62M", "CIBD"}
 )
+
+const openingMT940 = "60M"
 
 // position is how a balance is told.
 func (b bounds) position(i int) string {

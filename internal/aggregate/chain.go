@@ -5,6 +5,7 @@ package aggregate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -78,8 +79,13 @@ func (t *told) alone() (State, string) {
 	switch {
 	case t.fault != "":
 		return Broken, t.fault
+	case t.balanced() && !t.holds():
+		return Broken, fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance is %s: its other pages are missing, or do not make up for it",
+			t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():
 		return Proven, ""
+	case t.Opening != "" && !t.totals:
+		return Claimed, "it states no closing balance that its entries lead to"
 	case t.totals:
 		return Claimed, "its counts and sums hold; it states no opening and closing balance"
 	}
@@ -124,6 +130,8 @@ func (c *chain) leads(s *told) bool {
 	switch {
 	case s.Opening == b.Closing, s.Opening == with.String():
 		return true
+	case slices.ContainsFunc(c.spans[span{b.From, b.To, b.Opening}], func(other *told) bool { return other.Closing == s.Opening }):
+		return true // what the last one says otherwise of its days, it says: they do not both hold
 	case s.fault != "" && s.Closing != "" && difference(s.Closing, s.Amount) == b.Closing:
 		return true
 	case b.fault != "" && b.Opening != "":

@@ -87,13 +87,15 @@ func (t *teller) balanceID(i, alike int, b bounds, day string, carried bool) dig
 	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
+	case b.booked && t.s.Part && balance.Code != statement.InterimBooked: // each page may state those of the whole
+		scope = t.s.Number
 	case b.booked:
 		scope = t.s.Number + "/" + t.s.Page
 	default:
 		scope = message(t.s)
 	}
 	return digestOf("balance", string(t.s.Kind), bank(t.s), t.s.Account, scope, day, balance.Code, balance.Subtype,
-		balance.Date, balance.Amount, balance.Currency, strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
+		balance.Date, balance.Amount, balance.Currency, b.position(i), strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
 }
 
 // writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both
@@ -101,7 +103,8 @@ func (t *teller) balanceID(i, alike int, b bounds, day string, carried bool) dig
 func (t *teller) writeStatement(b bounds) error {
 	s, l, day := t.s, &t.entries, t.day(b)
 	from, to := t.interval(b, day)
-	balanced := b.booked && b.opening >= 0 && b.closing >= 0
+	closed := b.booked && b.closing >= 0 && !l.since
+	balanced := closed && b.opening >= 0
 	r := &t.row
 	r.begin()
 	t.account(r, t.currency(b))
@@ -115,7 +118,7 @@ func (t *teller) writeStatement(b bounds) error {
 		r.stated("opening", t.balances[b.opening].Amount)
 		r.stated("opening_day", t.balances[b.opening].Date)
 	}
-	if b.booked && b.closing >= 0 {
+	if closed {
 		r.stated("closing", t.balances[b.closing].Amount)
 		r.stated("closing_day", t.balances[b.closing].Date)
 	}
@@ -176,43 +179,4 @@ func (t *teller) opened(opening *statement.Balance, to string) string {
 		return opening.Date
 	}
 	return date.AddDate(0, 0, 1).Format(time.DateOnly)
-}
-
-// closeOn holds the entries against the balances and totals that the bank states, and keeps the first fault with both figures.
-func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b bounds) {
-	if b.booked && b.opening >= 0 && b.closing >= 0 {
-		l.holdBalances(s, &balances[b.opening], &balances[b.closing])
-	}
-	if s.Fault != "" {
-		l.blame(s.Place, "%s", s.Fault)
-	}
-	var listed tally // with some banks, what is announced too
-	listed.plus(&l.booked)
-	listed.plus(&l.announced)
-	if faults := l.booked.against(&s.Stated); len(faults) > 0 && len(listed.against(&s.Stated)) > 0 {
-		for _, fault := range faults {
-			l.blame(s.Place, "%s", fault)
-		}
-	}
-}
-
-// holdBalances proves opening + entries = closing.
-func (l *ledger) holdBalances(s *statement.Statement, opening, closing *statement.Balance) {
-	if opening.Currency != closing.Currency || l.currency != "" && opening.Currency != "" && l.currency != opening.Currency {
-		l.blame(closing.Place, "the opening balance is in %s, the closing one in %s, the entries in %s", opening.Currency, closing.Currency,
-			cmp.Or(l.currency, s.Currency))
-		return
-	}
-	var rest, made, stated statement.Sum
-	if !made.Add(opening.Amount) || !stated.Add(closing.Amount) {
-		l.blame(closing.Place, "opening balance %q or closing balance %q cannot be read", opening.Amount, closing.Amount)
-		return
-	}
-	made.Plus(&l.booked.sum)
-	rest.Plus(&stated)
-	rest.Minus(&made)
-	if rest.Sign() != 0 {
-		l.blame(closing.Place, "opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing",
-			opening.Amount, l.booked.count(), &l.booked.sum, &made, closing.Amount, &rest)
-	}
 }

@@ -47,6 +47,9 @@ func dayOf(day string) time.Time {
 func after(day string) string   { return dayOf(day).AddDate(0, 0, 1).Format(time.DateOnly) }
 func earlier(day string) string { return dayOf(day).AddDate(0, 0, -1).Format(time.DateOnly) }
 
+// apart is how many days lie from one to another.
+func apart(from, to string) int { return int(dayOf(to).Sub(dayOf(from)) / (24 * time.Hour)) }
+
 // difference is a - b.
 func difference(a, b string) string {
 	var x, y statement.Sum

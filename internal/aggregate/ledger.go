@@ -20,9 +20,12 @@ type ledger struct {
 	pending    int64 // not booked
 	details    int64
 	operations int64
-	currency   string // of what was added up
-	said       digest // of all that was said, in any order
-	first      string // days of booking
+	charges    charges // of the details
+	lax        bool    // details have amounts that need not be those of the entry
+	since      bool    // it is a report of what came since the one before
+	currency   string  // of what was added up
+	said       digest  // of all that was said, in any order
+	first      string  // days of booking
 	last       string
 	faults     []fault // what keeps the ledger from being added up or from holding: the first few
 	more       int     // further faults
@@ -117,14 +120,15 @@ func (l *ledger) on(day string, at statement.Place) {
 	l.first, l.last = min(cmp.Or(l.first, day), day), max(l.last, day)
 }
 
-// against compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency.
+// against compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency that
+// is what moved. Between the two there may be what the bank took.
 func (l *ledger) against(e *statement.Entry) string {
 	var rest statement.Sum
-	if l.all == 0 || len(l.faults) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
+	if l.all == 0 || l.lax || len(l.faults) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
 		return ""
 	}
 	rest.Minus(&l.booked.sum)
-	if rest.Sign() == 0 {
+	if rest.Sign() == 0 || l.charges.explain(&rest, e.Charges) {
 		return ""
 	}
 	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.booked.sum)

@@ -57,3 +57,6 @@ type told struct {
 
 // balanced reports whether the statement has both booked balances.
 func (t *told) balanced() bool { return t.Opening != "" && t.Closing != "" }
+
+// holds reports whether opening + entries = closing, of a statement that has both.
+func (t *told) holds() bool { return difference(t.Closing, t.Opening) == short(t.Amount) }

@@ -151,7 +151,7 @@ func (t *teller) scope(head digest) string {
 
 // intermediate is the balance that a later part of a statement opens with.
 func (t *teller) intermediate() string {
-	if len(t.balances) > 0 && t.balances[0].Subtype == openingPage {
+	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
 		return t.balances[0].Amount
 	}
 	return ""
@@ -160,6 +160,8 @@ func (t *teller) intermediate() string {
 // Detail writes one transaction of the entry.
 func (t *teller) Detail(d *statement.Detail) error {
 	t.details.add(d.Amount, d.Currency, d.Place)
+	t.details.charges.add(d.Charges)
+	t.details.lax = t.details.lax || d.Instructed
 	r := &t.row
 	r.begin()
 	r.digest("id", digestOf("detail", string(t.id[:]), strconv.FormatInt(t.details.all, 10)))

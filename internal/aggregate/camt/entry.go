@@ -14,6 +14,7 @@ func (m *message) startEntry() error {
 	m.facts.entry = entryFacts{}
 	m.entry = statement.Entry{Place: m.walk.place}
 	m.details, m.batches = 0, operations{}
+	m.charged = charged{}
 	return m.tell()
 }
 
@@ -56,6 +57,7 @@ func (m *message) endEntry() error {
 		}
 	}
 	m.entry.Text, m.entry.Operations = m.facts.entry.text, m.batches.String()
+	m.entry.Charges = m.charged.sums()
 	return m.handler.EndEntry()
 }
 
@@ -63,6 +65,7 @@ func (m *message) startDetail() error {
 	f := &m.facts.detail
 	*f = detailFacts{remittance: f.remittance[:0], structured: f.structured[:0]}
 	m.detail = statement.Detail{Place: m.walk.place}
+	m.taken = charged{}
 	return nil
 }
 
@@ -88,10 +91,11 @@ func (m *message) endDetail() error {
 // readDetail puts a detail together, and tells whether it has no amount of its own.
 func (m *message) readDetail() (bare bool) {
 	f, d := &m.facts.detail, &m.detail
-	amount := f.pick(first(m.facts.entry.amount.currency, m.statement.Currency))
+	amount := f.pick(m.currencyOfEntry())
 	if amount.text != "" {
 		d.Amount, d.Currency = signed(amount.text, m.direction()), first(amount.currency, m.statement.Currency)
 	}
+	d.Instructed, d.Charges = amount == &f.instructed || amount == &f.counter, m.taken.sums()
 	d.Reference, d.Transaction = f.reference, f.transaction
 	d.EndToEnd, d.Instruction, d.Mandate = f.endToEnd, f.instruction, f.mandate
 	d.Text = first(string(f.remittance), string(f.structured), f.text)

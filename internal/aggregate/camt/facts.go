@@ -4,15 +4,19 @@ package camt
 
 // facts are the texts of the elements that are read, of what is open at the time.
 type facts struct {
-	created   string // the message's
+	message   messageFacts
 	statement statementFacts
 	balance   balanceFacts
 	entry     entryFacts
 	detail    detailFacts
+	charge    chargeFacts
+	charges   money // their total
 }
 
+type messageFacts struct{ created, page, last string }
+
 type statementFacts struct {
-	id, page, electronic, legal, created, from, to string
+	id, page, last, electronic, legal, created, from, to string
 
 	account               identification
 	currency, name, owner string
@@ -50,11 +54,11 @@ type money struct{ text, currency string }
 // identification is what an account is called.
 type identification struct{ iban, other string }
 
-// agent is a bank: its BIC, and its number in a clearing system.
-type agent struct{ bic, member string }
+// agent is a bank: its BIC, its number in a clearing system, its LEI or another number, and what it is called.
+type agent struct{ bic, member, lei, other, called string }
 
 // name is what names the bank best.
-func (a *agent) name() string { return first(a.bic, a.member) }
+func (a *agent) name() string { return first(a.bic, a.member, a.lei, a.other) }
 
 // side is one of a transaction's two sides.
 type side struct {

@@ -18,7 +18,8 @@ type message struct {
 	kind       statement.Kind
 	format     string
 	found      bool // a message
-	statements int
+	statements int  // in all
+	inMessage  int  // in the one at hand
 
 	began     bool // the statement at hand
 	statement statement.Statement
@@ -29,11 +30,13 @@ type message struct {
 	bare      bool             // it has no amount of its own
 	detail    statement.Detail
 	batches   operations
+	charged   charged // of the entry
+	taken     charged // of the detail
 }
 
 // open begins a message.
 func (m *message) open(kind statement.Kind, format string) {
-	m.kind, m.format, m.found, m.facts = kind, format, true, facts{}
+	m.kind, m.format, m.found, m.facts, m.inMessage = kind, format, true, facts{}, 0
 }
 
 // start is told of an element on a path.
@@ -112,6 +115,7 @@ func (m *message) begin() error {
 	m.statement = statement.Statement{Place: m.walk.place}
 	m.began = false
 	m.statements++
+	m.inMessage++
 	return nil
 }
 
@@ -127,11 +131,12 @@ func (m *message) tell() error {
 		return statement.Refuse(s.Place, "the statement names no account").Advise("ask the bank for <Acct> with an <Id>")
 	}
 	s.Format, s.Kind = m.format, m.kind
-	s.Servicer = f.servicer.name()
+	s.Servicer = first(f.servicer.name(), f.servicer.called)
 	s.Name, s.Currency = first(f.name, f.owner), f.currency
-	s.Reference, s.Page = f.id, f.page
+	s.Reference = f.id
+	s.Page, s.Part = m.page()
 	s.Number = first(f.electronic, f.legal)
-	s.Created = first(f.created, m.facts.created)
+	s.Created = first(f.created, m.facts.message.created)
 	s.From, s.To = date(f.from), date(f.to)
 	return m.handler.Begin(s)
 }
@@ -149,14 +154,14 @@ func (m *message) endStatement() error {
 func (f *statementFacts) stated() statement.Stated {
 	s := statement.Stated{
 		Count: f.count, CreditCount: f.creditCount, DebitCount: f.debitCount,
-		Sum: signed(f.net, f.direction), CreditSum: signed(f.creditSum, ""), DebitSum: signed(f.debitSum, ""),
+		Sum: total(f.net, f.direction), CreditSum: signed(f.creditSum, ""), DebitSum: strings.TrimPrefix(signed(f.debitSum, ""), "-"),
 	}
 	switch {
 	case f.net != "" || f.gross == "":
 	case isZero(f.debitCount) || isZero(f.debitSum):
 		s.Sum = signed(f.gross, "")
 	case isZero(f.creditCount) || isZero(f.creditSum):
-		s.Sum = signed(f.gross, "DBIT")
+		s.Sum = total(f.gross, debit)
 	}
 	return s
 }

@@ -5,13 +5,18 @@ package camt
 // paths leads from a message element to all that is read of it. Versions differ in names, not in structure, so one table serves all:
 // an element that a version does not have is not met.
 var paths = grow(
-	row{path: "GrpHdr/CreDtTm", text: func(f *facts) *string { return &f.created }},
+	row{path: "GrpHdr/CreDtTm", text: func(f *facts) *string { return &f.message.created }},
+	row{path: "GrpHdr/MsgPgntn/PgNb", text: func(f *facts) *string { return &f.message.page }},
+	row{path: "GrpHdr/MsgPgntn/LastPgInd", text: func(f *facts) *string { return &f.message.last }},
 	group("Stmt", (*message).begin, (*message).endStatement,
 		until(begun, []row{
 			{path: "Id", text: func(f *facts) *string { return &f.statement.id }},
 			{path: "StmtPgntn/PgNb", text: func(f *facts) *string { return &f.statement.page }},
+			{path: "StmtPgntn/LastPgInd", text: func(f *facts) *string { return &f.statement.last }},
 			{path: "RptPgntn/PgNb", text: func(f *facts) *string { return &f.statement.page }},
+			{path: "RptPgntn/LastPgInd", text: func(f *facts) *string { return &f.statement.last }},
 			{path: "NtfctnPgntn/PgNb", text: func(f *facts) *string { return &f.statement.page }},
+			{path: "NtfctnPgntn/LastPgInd", text: func(f *facts) *string { return &f.statement.last }},
 			{path: "ElctrncSeqNb", text: func(f *facts) *string { return &f.statement.electronic }},
 			{path: "LglSeqNb", text: func(f *facts) *string { return &f.statement.legal }},
 			{path: "CreDtTm", text: func(f *facts) *string { return &f.statement.created }},
@@ -39,6 +44,7 @@ var paths = grow(
 			group("Bal", (*message).startBalance, (*message).endBalance, balanceRows),
 			group("Ntry", (*message).startEntry, (*message).endEntry,
 				until(detailed, entryRows), entryEndRows,
+				charges(func(m *message) *charged { return &m.charged }),
 				[]row{
 					group("TxDtls", (*message).startDetail, (*message).endDetail, detailRows...),
 					group("NtryDtls/TxDtls", (*message).startDetail, (*message).endDetail, detailRows...),
@@ -103,6 +109,7 @@ var detailRows = [][]row{
 		{path: "AddtlTxInf", text: func(f *facts) *string { return &f.detail.text }},
 		{path: "RltdDts/IntrBkSttlmDt", text: func(f *facts) *string { return &f.detail.settled }},
 	},
+	charges(func(m *message) *charged { return &m.taken }),
 	sides("Dbtr", func(f *facts) *side { return &f.detail.debtor }),
 	sides("Cdtr", func(f *facts) *side { return &f.detail.creditor }),
 }
@@ -145,5 +152,10 @@ func bank(path string, of func(*facts) *agent) []row {
 		{path: path + "/FinInstnId/ClrSysMmbId/MmbId", text: member},
 		{path: path + "/FinInstnId/ClrSysMmbId/Id", text: member},
 		{path: path + "/FinInstnId/ClrSysMmbId/Prtry", text: member},
+		{path: path + "/FinInstnId/LEI", text: func(f *facts) *string { return &of(f).lei }},
+		{path: path + "/FinInstnId/Othr/Id", text: func(f *facts) *string { return &of(f).other }},
+		{path: path + "/FinInstnId/PrtryId/Id", text: func(f *facts) *string { return &of(f).other }},
+		{path: path + "/FinInstnId/Nm", text: func(f *facts) *string { return &of(f).called }},
+		{path: path + "/FinInstnId/NmAndAdr/Nm", text: func(f *facts) *string { return &of(f).called }},
 	}
 }

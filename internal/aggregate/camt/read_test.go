@@ -3,6 +3,7 @@
 package camt_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -208,5 +209,28 @@ func TestBalancesStandAlone(t *testing.T) {
 	}
 	if len(s.Balances) != 2 || s.Balances[0] != want[0] || s.Balances[1] != want[1] {
 		t.Errorf("\n got %+v\nwant %+v", s.Balances, want)
+	}
+}
+
+// TestSameAccount reads one account in several hands.
+func TestSameAccount(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{`<IBAN>DE89370400440532013000</IBAN>`, `<IBAN>de89 3704 0044 0532 0130 00</IBAN>`, `<Othr><Id>De89 3704 0044 0532 0130 00</Id></Othr>`} {
+		if s := one(t, header+`<Stmt><Id>S</Id><Acct><Id>`+id+`</Id></Acct></Stmt>`+trailer); s.Account != "DE89370400440532013000" || !s.IBAN {
+			t.Errorf("%s is account %s, IBAN %v", id, s.Account, s.IBAN)
+		}
+	}
+}
+
+// TestMessagePages has pages of messages of versions in which statements have none.
+func TestMessagePages(t *testing.T) {
+	t.Parallel()
+	for pagination, want := range map[string]string{
+		"": " false", "<PgNb>1</PgNb><LastPgInd>true</LastPgInd>": " false", "<PgNb>1</PgNb><LastPgInd>false</LastPgInd>": "1 true", "<PgNb>2</PgNb><LastPgInd>true</LastPgInd>": "2 true",
+	} {
+		text := strings.Replace(inStatement(""), "</CreDtTm></GrpHdr>", "</CreDtTm><MsgPgntn>"+pagination+"</MsgPgntn></GrpHdr>", 1)
+		if s := one(t, text); fmt.Sprint(s.Page, " ", s.Part) != want {
+			t.Errorf("%s: page %q, part %v; want %s", pagination, s.Page, s.Part, want)
+		}
 	}
 }

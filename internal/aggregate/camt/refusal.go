@@ -32,7 +32,11 @@ func (w *walk) finish(err error) error {
 	case broken:
 		line, column := w.decoder.InputPos()
 		w.place = statement.Place{Line: int64(line), Column: max(1, int64(column))}
-		return w.refuse("this is no XML: %s", syntax.Msg)
+		refused := w.refuse("this is no XML: %s", syntax.Msg)
+		if syntax.Msg == "invalid UTF-8" {
+			return refused.Advise("the file is in another encoding than it declares, or declares none")
+		}
+		return refused
 	default:
 		return w.refuse("this cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: "))
 	}

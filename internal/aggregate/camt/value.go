@@ -30,6 +30,14 @@ func signed(amount, direction string) string {
 	return decimal
 }
 
+// total is signed, but for sums: of debits, banks write them with a sign and without.
+func total(sum, direction string) string {
+	if direction == debit {
+		sum = strings.TrimPrefix(sum, "-")
+	}
+	return signed(sum, direction)
+}
+
 // debits tells whether an amount leaves the account.
 func debits(amount, direction string) bool {
 	return direction == debit || direction == "" && strings.HasPrefix(amount, "-")
@@ -64,7 +72,7 @@ func isDay(text string) bool {
 // belong, too.
 func (i *identification) number() (number string, iban bool) {
 	if i.iban != "" {
-		return statement.WithoutBlanks(i.iban), true
+		return strings.ToUpper(statement.WithoutBlanks(i.iban)), true
 	}
 	return statement.AccountNumber(i.other)
 }

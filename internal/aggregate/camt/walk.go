@@ -99,6 +99,8 @@ func (w *walk) start(t *xml.StartElement) error {
 		return w.refuse("elements are nested more than %d deep", statement.MaxDepth)
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
 		return w.refuse("an element's name is longer than %d bytes", maxName)
+	case t.Name.Local == "include" && t.Name.Space != "":
+		return w.refuse("<%s:include> stands for what is not in the file", short(t.Name.Space)).Advise("ask for the whole file")
 	}
 	if w.depth == len(w.open) {
 		w.open = append(w.open, element{})

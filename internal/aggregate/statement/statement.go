@@ -32,6 +32,7 @@ type Statement struct {
 	Reference string // the message's own name for it: Stmt/Id, :20:
 	Number    string // the bank's running number: ElctrncSeqNb, else LglSeqNb; :28C:
 	Page      string // of a statement in several parts
+	Part      bool   // there are other parts of it: what it states may be of all of them together
 	Created   string // a time
 	From, To  string // dates of the interval, where the file states one
 	Stated    Stated // totals that the bank states
@@ -86,8 +87,17 @@ type Entry struct {
 	Party     string // the other side's name
 	Peer      string // the other side's account
 
-	Text       string // what the bank says about it
-	Operations string // number of operations it stands for, where stated
+	Text       string   // what the bank says about it
+	Operations string   // number of operations it stands for, where stated
+	Charges    *Charges // that the bank states; nil if none
+}
+
+// Charges are what a bank says that it took, in its currency and signed: below zero where the account pays. Banks do not agree on
+// whether an amount that they state has them.
+type Charges struct {
+	All      string // their sum
+	Included string // the sum of those that are said to be included
+	Strange  bool   // one of them is in another currency than the entry, or cannot be read: the sums say nothing
 }
 
 // Detail is one transaction of an entry.
@@ -105,6 +115,8 @@ type Detail struct {
 	Bank        string // its bank
 	Text        string // remittance information
 	Settled     string // date of settlement
+	Instructed  bool   // Amount is what was ordered, before charges and exchange: the entry may be another one
+	Charges     *Charges
 }
 
 // Notice is what a file says that is no statement of a bank account: a sign-on status, a list of accounts, an

@@ -99,7 +99,7 @@ func (r *Recorder) EndEntry() error {
 	entry := r.openEntry()
 	told, now := entry.Entry, *r.entry
 	entry.Entry = now
-	now.Text, now.Operations = told.Text, told.Operations
+	now.Text, now.Operations, now.Charges = told.Text, told.Operations, told.Charges
 	if now != told {
 		r.t.Errorf("call %d: an entry was told as\n%+v\nand ends as\n%+v", r.Calls, told, now)
 	}

@@ -1,0 +1,119 @@
+// Entries beside their details, and statements beside their summaries: what is a fault, and what banks mean otherwise.
+
+package aggregate
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/project"
+)
+
+// faultOf tells one file, and what does not hold in its only statement.
+func faultOf(t *testing.T, text string) string {
+	t.Helper()
+	fault, statements := "", 0
+	err := Tell(&project.Project{}, "in.xml", "object", strings.NewReader(text), func(stream string, line []byte) error {
+		if stream != project.StatementStream {
+			return nil
+		}
+		statements++
+		var row struct{ Fault string }
+		err := json.Unmarshal(line, &row)
+		fault = row.Fault
+		return err
+	})
+	if err != nil || statements != 1 {
+		t.Fatalf("%d statements, %v in %s", statements, err, text)
+	}
+	return fault
+}
+
+// camtWith is a statement that opens with 1000, closes with so much, and has what follows its balances.
+func camtWith(closing, rest string) string {
+	balance := func(code, amount string) string {
+		return `<Bal><Tp><CdOrPrtry><Cd>` + code + `</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-03-05</Dt></Dt></Bal>`
+	}
+	return `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><CreDtTm>2024-03-05T20:00:00</CreDtTm></GrpHdr><Stmt><Id>S</Id>` +
+		`<Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct>` + balance("OPBD", "1000.00") + balance("CLBD", closing) + rest + `</Stmt></BkToCstmrStmt></Document>`
+}
+
+func camtEntry(amount, direction, rest string) string {
+	return `<Ntry><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>` + direction + `</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2024-03-05</Dt></BookgDt>` + rest + `</Ntry>`
+}
+
+// TestChargesBesideDetails has entries that are not the sum of their details, for what the bank took, or for nothing.
+func TestChargesBesideDetails(t *testing.T) {
+	t.Parallel()
+	record := func(amount, direction, included string) string {
+		return `<Rcrd><Amt Ccy="EUR">` + amount + `</Amt>` + direction + `<ChrgInclInd>` + included + `</ChrgInclInd></Rcrd>`
+	}
+	detail := func(amount, direction, rest string) string {
+		return `<TxDtls><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>` + direction + `</CdtDbtInd>` + rest + `</TxDtls>`
+	}
+	const debit = `<CdtDbtInd>DBIT</CdtDbtInd>`
+	of := func(details string) string { return `<NtryDtls>` + details + `</NtryDtls>` }
+	for name, c := range map[string]struct {
+		amount, direction, rest string
+		fault                   bool
+	}{
+		"none":                     {"990", "CRDT", of(detail("1000", "CRDT", "")), true},
+		"of the detail, in all":    {"990", "CRDT", of(detail("1000", "CRDT", `<Chrgs><TtlChrgsAndTaxAmt Ccy="EUR">10</TtlChrgsAndTaxAmt></Chrgs>`)), false},
+		"of the detail, a record":  {"1526", "DBIT", of(detail("1500", "DBIT", `<Chrgs>`+record("26", debit, "false")+`</Chrgs>`)), false},
+		"no direction":             {"990", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("10", "", "true")+`</Chrgs>`)), false},
+		"the total beside records": {"990", "CRDT", of(detail("1000", "CRDT", `<Chrgs><TtlChrgsAndTaxAmt Ccy="EUR">99</TtlChrgsAndTaxAmt>`+record("4", debit, "true")+record("6", debit, "true")+`</Chrgs>`)), false},
+		"some included":            {"996", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("4", debit, "true")+record("6", debit, "false")+`</Chrgs>`)), false},
+		"some not":                 {"994", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("4", debit, "true")+record("6", debit, "false")+`</Chrgs>`)), false},
+		"neither":                  {"995", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("4", debit, "true")+record("6", debit, "false")+`</Chrgs>`)), true},
+		"the wrong way":            {"1010", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("10", debit, "true")+`</Chrgs>`)), true},
+		"given back":               {"1010", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("10", `<CdtDbtInd>CRDT</CdtDbtInd>`, "true")+`</Chrgs>`)), false},
+		"of the entry":             {"990", "CRDT", `<Chrgs><Amt Ccy="EUR">3</Amt></Chrgs><Chrgs><Amt Ccy="EUR">7</Amt>` + debit + `</Chrgs>` + of(detail("1000", "CRDT", "")), false},
+		"of both":                  {"990", "CRDT", `<Chrgs><Amt Ccy="EUR">3</Amt></Chrgs>` + of(detail("1000", "CRDT", `<Chrgs><Amt Ccy="EUR">7</Amt></Chrgs>`)), false},
+		"of several details": {"1985", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("10", debit, "true")+`</Chrgs>`) +
+			detail("1000", "CRDT", `<Chrgs>`+record("5", debit, "true")+`</Chrgs>`)), false},
+		"in another currency": {"990", "CRDT", of(detail("1000", "CRDT", `<Chrgs><Rcrd><Amt Ccy="USD">11</Amt></Rcrd></Chrgs>`)), false},
+		"not in the entry":    {"1000", "CRDT", of(detail("1000", "CRDT", `<Chrgs>`+record("0.04", debit, "false")+`</Chrgs>`)), false},
+		"as instructed":       {"990", "CRDT", of(`<TxDtls><AmtDtls><InstdAmt><Amt Ccy="EUR">1000</Amt></InstdAmt></AmtDtls></TxDtls>`), false},
+		"as exchanged":        {"990", "CRDT", of(`<TxDtls><Amt Ccy="USD">1</Amt><AmtDtls><CntrValAmt><Amt Ccy="EUR">1000</Amt></CntrValAmt></AmtDtls></TxDtls>`), false},
+		"as it was moved":     {"990", "CRDT", of(`<TxDtls><AmtDtls><TxAmt><Amt Ccy="EUR">1000</Amt></TxAmt></AmtDtls></TxDtls>`), true},
+	} {
+		closing := fmt.Sprint(1000 + atoi(t, c.amount))
+		if c.direction == "DBIT" {
+			closing = fmt.Sprint(3000 - atoi(t, c.amount))
+			c.rest += `</Ntry>` + strings.TrimSuffix(camtEntry("2000", "CRDT", ""), "</Ntry>")
+		}
+		fault := faultOf(t, camtWith(closing, camtEntry(c.amount, c.direction, c.rest)))
+		if strings.Contains(fault, "sum to") != c.fault || !c.fault && fault != "" {
+			t.Errorf("%s: %q", name, fault)
+		}
+	}
+}
+
+func atoi(t *testing.T, text string) (n int) {
+	t.Helper()
+	if _, err := fmt.Sscan(text, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestSummaries has sums of debits with a sign and without.
+func TestSummaries(t *testing.T) {
+	t.Parallel()
+	for summary, want := range map[string]string{
+		`<TtlDbtNtries><NbOfNtries>1</NbOfNtries><Sum>-50.00</Sum></TtlDbtNtries>`:                                                         "",
+		`<TtlDbtNtries><NbOfNtries>1</NbOfNtries><Sum>50</Sum></TtlDbtNtries>`:                                                             "",
+		`<TtlNtries><TtlNetNtry><Amt>-50</Amt><CdtDbtInd>DBIT</CdtDbtInd></TtlNetNtry></TtlNtries>`:                                        "",
+		`<TtlNtries><TtlNetNtryAmt>50</TtlNetNtryAmt><CdtDbtInd>DBIT</CdtDbtInd></TtlNtries>`:                                              "",
+		`<TtlNtries><Sum>-50</Sum></TtlNtries><TtlCdtNtries><NbOfNtries>0</NbOfNtries><Sum>0</Sum></TtlCdtNtries>`:                         "",
+		`<TtlNtries><TtlNetNtry><Amt>50</Amt><CdtDbtInd>CRDT</CdtDbtInd></TtlNetNtry></TtlNtries>`:                                         "sum of entries: the bank states 50, the statement lists -50.00",
+		`<TtlDbtNtries><NbOfNtries>1</NbOfNtries><Sum>-51</Sum></TtlDbtNtries>`:                                                            "sum of debit entries: the bank states 51, the statement lists 50.00",
+		`<TtlNtries><NbOfNtries>1</NbOfNtries><TtlNetNtry><Amt>-50</Amt><CdtDbtInd>CRDT</CdtDbtInd></TtlNetNtry></TtlNtries><TtlX></TtlX>`: "sum of entries: the bank states -50 CRDT, the statement lists -50.00",
+	} {
+		if got := faultOf(t, camtWith("950", `<TxsSummry>`+summary+`</TxsSummry>`+camtEntry("50", "DBIT", ""))); got != want {
+			t.Errorf("%s: %q, want %q", summary, got, want)
+		}
+	}
+}

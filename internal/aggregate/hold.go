@@ -1,0 +1,56 @@
+// A statement held against what it states itself.
+
+package aggregate
+
+import (
+	"cmp"
+	"fmt"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// closeOn holds the entries against the balances and totals that the bank states, and keeps the first fault with both figures. Those of
+// a page may be of all pages together, and a report may list only what came since the one before: neither is a fault.
+func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b bounds) {
+	if b.booked && b.opening >= 0 && b.closing >= 0 {
+		opening, closing := &balances[b.opening], &balances[b.closing]
+		fault := l.againstBalances(s, opening, closing)
+		interim := closing.Code == statement.InterimBooked
+		l.since = fault != "" && interim && s.Kind == statement.Report
+		whole := s.Part && !interim && opening.Code != statement.InterimBooked
+		if fault != "" && !l.since && !whole {
+			l.blame(closing.Place, "%s", fault)
+		}
+	}
+	if s.Fault != "" {
+		l.blame(s.Place, "%s", s.Fault)
+	}
+	var listed tally // with some banks, what is announced too
+	listed.plus(&l.booked)
+	listed.plus(&l.announced)
+	if faults := l.booked.against(&s.Stated); len(faults) > 0 && !s.Part && len(listed.against(&s.Stated)) > 0 {
+		for _, fault := range faults {
+			l.blame(s.Place, "%s", fault)
+		}
+	}
+}
+
+// againstBalances proves opening + entries = closing; it says what is missing, or nothing.
+func (l *ledger) againstBalances(s *statement.Statement, opening, closing *statement.Balance) string {
+	if opening.Currency != closing.Currency || l.currency != "" && opening.Currency != "" && l.currency != opening.Currency {
+		return fmt.Sprintf("the opening balance is in %s, the closing one in %s, the entries in %s", opening.Currency, closing.Currency,
+			cmp.Or(l.currency, s.Currency))
+	}
+	var rest, made, stated statement.Sum
+	if !made.Add(opening.Amount) || !stated.Add(closing.Amount) {
+		return fmt.Sprintf("opening balance %q or closing balance %q cannot be read", opening.Amount, closing.Amount)
+	}
+	made.Plus(&l.booked.sum)
+	rest.Plus(&stated)
+	rest.Minus(&made)
+	if rest.Sign() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing",
+		opening.Amount, l.booked.count(), &l.booked.sum, &made, closing.Amount, &rest)
+}

@@ -1,0 +1,165 @@
+// Statements in pages, and reports of what came since the last one.
+
+package aggregate
+
+import (
+	"strings"
+	"testing"
+)
+
+// paper is one page of a statement, or a report.
+type paper struct {
+	head            string // within <GrpHdr>
+	page            string // within <Stmt>
+	opening         string // code and amount of the balances; empty is none
+	closing         string
+	summary         string
+	entries         []string
+	number, account string
+}
+
+const firstOfTwo, lastOfTwo = `<StmtPgntn><PgNb>1</PgNb><LastPgInd>false</LastPgInd></StmtPgntn>`, `<StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>`
+
+func (p paper) camt(kind string) string {
+	message, part := "BkToCstmrStmt", "Stmt"
+	if kind == "052" {
+		message, part = "BkToCstmrAcctRpt", "Rpt"
+	}
+	b := &strings.Builder{}
+	b.WriteString(`<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.` + kind + `.001.08"><` + message + `><GrpHdr><CreDtTm>2024-05-02T20:00:00</CreDtTm>` + p.head +
+		`</GrpHdr><` + part + `><Id>S</Id>` + p.page + `<ElctrncSeqNb>` + p.number + `</ElctrncSeqNb><CreDtTm>2024-05-02T20:00:00</CreDtTm>` +
+		`<Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy>` + p.account + `</Acct>`)
+	for _, balance := range []string{p.opening, p.closing} {
+		if code, amount, ok := strings.Cut(balance, " "); ok {
+			b.WriteString(`<Bal><Tp><CdOrPrtry><Cd>` + code + `</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-05-02</Dt></Dt></Bal>`)
+		}
+	}
+	b.WriteString(p.summary)
+	for _, amount := range p.entries {
+		b.WriteString(strings.ReplaceAll(camtEntry(amount, "CRDT", ""), "2024-03-05", "2024-05-02"))
+	}
+	b.WriteString(`</` + part + `></` + message + `></Document>`)
+	return b.String()
+}
+
+// TestPages has statements of 1, 2 and 2 in two pages, as banks cut them.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	const whole = `<TxsSummry><TtlCdtNtries><NbOfNtries>3</NbOfNtries><Sum>5.00</Sum></TtlCdtNtries></TxsSummry>`
+	message := func(page, last string) string {
+		return `<MsgPgntn><PgNb>` + page + `</PgNb><LastPgInd>` + last + `</LastPgInd></MsgPgntn>`
+	}
+	for name, c := range map[string]struct {
+		first, second paper
+		want          string
+	}{
+		"each with its own balances":     {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
+		"each with those of the whole":   {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, paper{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
+		"one at each end":                {paper{page: firstOfTwo, opening: "OPBD 10"}, paper{page: lastOfTwo, closing: "CLBD 15"}, "2 PROVEN"},
+		"the whole's, wrong":             {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, paper{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, "2 BROKEN"},
+		"one at each end, wrong":         {paper{page: firstOfTwo, opening: "OPBD 10"}, paper{page: lastOfTwo, closing: "CLBD 14"}, "2 BROKEN"},
+		"their own, wrong":               {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 14"}, paper{page: lastOfTwo, opening: "ITBD 14", closing: "CLBD 16"}, "2 BROKEN, 2 PROVEN"},
+		"a summary of the whole on each": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13", summary: whole}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15", summary: whole}, "2 PROVEN, 2 PROVEN"},
+		"pages of messages":              {paper{head: message("1", "false"), opening: "OPBD 10", closing: "CLBD 15"}, paper{head: message("2", "true"), opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
+		"pages of messages, own":         {paper{head: message("1", "false"), opening: "OPBD 10", closing: "ITBD 13"}, paper{head: message("2", "true"), opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, "")
+			c.first.number, c.first.entries = "7", []string{"1", "2"}
+			c.second.number, c.second.entries = "7", []string{"2"}
+			h.send(c.second.camt("053"))
+			if c.first.closing != "ITBD 13" && c.first.closing != "ITBD 14" {
+				if got := states(h.judged("")[0].Intervals); strings.Contains(got, "PROVEN") {
+					t.Errorf("the second page alone is %s", got)
+				}
+			}
+			h.send(c.first.camt("053"))
+			h.send(c.first.camt("053"), c.second.camt("053")+"\n")
+			if got := states(h.judged("")[0].Intervals); got != c.want || h.quarantined() > 0 {
+				t.Errorf("%s with %d rows in quarantine, want %s: %+v", got, h.quarantined(), c.want, h.judged("")[0].Intervals)
+			}
+			if got := len(h.stored("entries", "amount")); got != 3 {
+				t.Errorf("%d entries are stored", got)
+			}
+		})
+	}
+}
+
+// TestReports has reports through a day, each with the day's opening balance and the interim one: of all that came so far, or of what
+// came since the one before. Only a closing balance holds them to it.
+func TestReports(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		second paper
+		want   string
+	}{
+		"so far":      {paper{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
+		"since":       {paper{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
+		"at the end":  {paper{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
+		"not at all":  {paper{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"2"}}, "2 BROKEN, 2 PROVEN"},
+		"no balances": {paper{entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, "")
+			first := paper{number: "1", opening: "OPBD 10", closing: "ITBD 11", entries: []string{"1"}}
+			c.second.number = "2"
+			h.send(first.camt("052"), c.second.camt("052"))
+			if got := sorted(h.judged("")[0].Intervals); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestBalancesOfEachDay has a statement of several days with the balances of each, the newest first.
+func TestBalancesOfEachDay(t *testing.T) {
+	t.Parallel()
+	text := camtWith("1100.00", camtEntry("100", "CRDT", "")+strings.ReplaceAll(camtEntry("50", "CRDT", ""), "03-05", "03-06"))
+	later := strings.NewReplacer("1000.00", "1100.00", "1100.00", "1150.00", "03-05", "03-06").Replace(text[strings.Index(text, "<Bal>"):strings.Index(text, "<Ntry>")])
+	if fault := faultOf(t, strings.Replace(text, "<Bal>", later+"<Bal>", 1)); fault != "" {
+		t.Error(fault)
+	}
+}
+
+// TestCorrectedStatement has a statement of a day, another of the same day with another amount, and the next day's, which opens with
+// what one of the two closed with.
+func TestCorrectedStatement(t *testing.T) {
+	t.Parallel()
+	for _, follows := range []int64{1300, 1600} {
+		h := newHouse(t, "")
+		said := sheetOf("1", 1, 1000, item{day: day(1), cents: 300, reference: "R"})
+		corrected := sheetOf("1", 1, 1000, item{day: day(1), cents: 600, reference: "S"})
+		next := sheetOf("2", 2, follows, item{day: day(2), cents: 5, reference: "T"})
+		for i, s := range []*sheet{&said, &corrected, &next} {
+			s.account, s.name = "A1", string(rune('a'+i))
+		}
+		h.send(camtOf(next), camtOf(corrected), camtOf(said))
+		intervals := h.judged("")[0].Intervals
+		if got := states(intervals); got != "1 PROVEN, 1 BROKEN, 2 PROVEN" {
+			t.Errorf("%d: %s: %+v", follows, got, intervals)
+		}
+	}
+}
+
+// TestBanksWithoutBIC keeps two accounts of one number apart by whatever names the bank.
+func TestBanksWithoutBIC(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	var files []string
+	for _, servicer := range []string{`<Othr><Id>BANK1</Id></Othr>`, `<LEI>529900T8BM49AURSDO55</LEI>`, `<Nm>Bank Two</Nm>`} {
+		files = append(files, paper{
+			number: "1", opening: "OPBD 10", closing: "CLBD 11", entries: []string{"1"},
+			account: `<Svcr><FinInstnId>` + servicer + `</FinInstnId></Svcr>`,
+		}.camt("053"))
+	}
+	h.send(files...)
+	got := ""
+	for _, a := range h.judged("") {
+		got += a.Servicer + " " + states(a.Intervals) + "; "
+	}
+	if got != "529900T8BM49AURSDO55 2 PROVEN; BANK1 2 PROVEN; Bank Two 2 PROVEN; " {
+		t.Error(got)
+	}
+}
