@@ -37,6 +37,7 @@ func TestDialects(t *testing.T) {
 		"DOS":                  "\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-\x03\r\n\x1A",
 		"another SWIFT system": "\x01{1:F01X}{2:I940X}{3:{108:1}}{4:\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-}{5:{CHK:1}{TNG:}}{S:{SPD:}}\x03   ",
 		"videotex":             "@@" + strings.ReplaceAll(opened+strings.Replace(entries, ":86:x", ":86:x a@b.c", 1)+closed, "\n", "@@"),
+		"two bytes a letter":   "\xff\xfe" + strings.Join(strings.Split(opened+entries+closed, ""), "\x00") + "\x00",
 		"three decimals":       strings.ReplaceAll(opened+entries+closed, ",00", ",000"),
 		"no decimals":          strings.ReplaceAll(opened+entries+closed, ",00", ","),
 	} {

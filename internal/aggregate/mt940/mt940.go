@@ -45,8 +45,8 @@ const lineCost = 64
 // Read reads a file to its end and tells h what it states. It returns a *statement.Error where the file is refused, h's
 // error where h returns one, and else what r says.
 func Read(r io.Reader, h statement.Handler) error {
-	buffer := statement.Buffer(r)
-	defer statement.Release(buffer)
+	buffer, release := statement.BufferUTF8(r)
+	defer release()
 	in := &reader{lines: &lines{in: buffer}, told: teller{h: h}}
 	for {
 		l, ok, err := in.lines.next()

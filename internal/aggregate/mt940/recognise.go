@@ -5,6 +5,8 @@ package mt940
 import (
 	"bytes"
 	"strings"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // maxPreamble is how many lines of a bank's own may stand before the first field.
@@ -13,7 +15,7 @@ const maxPreamble = 10
 // Recognise tells whether a file that begins with head, some kilobytes of it, is MT940 or MT942: within its first lines one
 // begins a field, and the field says what it should.
 func Recognise(head []byte) bool {
-	head = bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF"))
+	head = bytes.TrimPrefix(statement.UTF8Head(head), []byte("\xEF\xBB\xBF"))
 	if hasOldEnds(head[:min(len(head), headSize)]) {
 		head = bytes.ReplaceAll(head, []byte(oldEnd), []byte("\n"))
 	}

@@ -17,7 +17,7 @@ type within struct {
 	account    []statement.Field
 	asOf       string // of an investment statement
 	start, end string
-	said       map[digest]digest // what the first entry of each FITID says
+	said       map[naming]uint64 // what the first entry of each FITID says
 	statement.Statement
 }
 

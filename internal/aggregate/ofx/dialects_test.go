@@ -21,6 +21,8 @@ var dialects = map[string]string{
 	"entries that are not closed": strings.NewReplacer("</STMTTRN>", "", "</BANKTRANLIST>", "").Replace(sgml),
 	"the wrong end":               strings.NewReplacer("<STMTTRN>", "<STMTTRN>", "<STMT", "<CCSTMT", "BANKACCTFROM", "CCACCTFROM").Replace(sgml),
 	"lower case":                  strings.ToLower(sgml),
+	"two bytes a letter":          "\xff\xfe" + strings.Join(strings.Split(header+sgml, ""), "\x00") + "\x00",
+	"an answer that is not read":  strings.Replace(sgml, "<STMTTRNRS>", "<LOANSTMTTRNRS><LOANSTMTRS><CURDEF>USD<X><STMTTRN><TRNAMT>9</STMTTRN></X></LOANSTMTRS></LOANSTMTTRNRS><STMTTRNRS>", 1),
 	"a namespace and attributes":  strings.NewReplacer("</", "</o:", "<", "<o:", "<OFX>", `<o:OFX xmlns:o="x">`).Replace(sgml),
 	"a root with a blank": `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><?OFX OFXHEADER="200" VERSION="220" SECURITY="NONE"?>` +
 		strings.Replace(sgml, "<OFX>", "<OFX >", 1),

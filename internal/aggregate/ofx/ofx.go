@@ -21,8 +21,8 @@ import (
 // limit of package statement, declares a document type, holds nothing known, or holds only a bank's answer that something
 // failed. What was told before an error stands in the file as told.
 func Read(r io.Reader, h statement.Handler) error {
-	buffer := statement.Buffer(r)
-	defer statement.Release(buffer)
+	buffer, release := statement.BufferUTF8(r)
+	defer release()
 	p := &reader{lex: newLexer(buffer), to: h, format: "ofx"}
 	if err := p.read(); err != nil {
 		return err
@@ -43,7 +43,7 @@ var (
 // Recognise says whether a file that begins with head is OFX: by its header, or by its first element; also as servers send it,
 // with the lines of HTTP or MIME before it.
 func Recognise(head []byte) bool {
-	head = bytes.TrimPrefix(head, byteOrder)
+	head = bytes.TrimPrefix(statement.UTF8Head(head), byteOrder)
 	if at := inMail.FindIndex(head); at != nil && mail.Match(head) && !encoded.Match(head[:at[0]]) {
 		head = head[at[0]:]
 	}

@@ -20,6 +20,7 @@ type reader struct {
 	rec  record    // the one being read
 
 	in     within
+	unread bool // the answer is told to be not read
 	told   told
 	notice statement.Notice
 	row    statement.Entry
@@ -183,7 +184,7 @@ func (p *reader) push(e element) error {
 	switch e.kind.rank {
 	case answer:
 		p.in.request = ""
-		if !one(answers, e.name) {
+		if p.unread = !one(answers, e.name); p.unread {
 			return p.tell(e.place, "not read", field("element", e.name))
 		}
 	case report:
