@@ -41,7 +41,14 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 		return err
 	}
 	heard := map[string]bool{}
+	gone, err := c.quarantinedStatements(ctx, q)
+	if err != nil {
+		return err
+	}
 	if len(batches) == 0 {
+		if err := gone.rest(c.institution, each); err != nil {
+			return err
+		}
 		return c.silent(q, fileDays{}, heard, each)
 	}
 	view := event.ViewSQL(c.Objects, c.Project.Stream(project.StatementStream), batches)
@@ -59,8 +66,12 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
 		}
 		c.judge(r, days, q.Until)
+		gone.of(&r.Account)
 		return each(r.Account)
 	})
+	if err == nil {
+		err = gone.rest(c.institution, each)
+	}
 	if err != nil {
 		return err
 	}

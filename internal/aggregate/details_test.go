@@ -117,3 +117,43 @@ func TestSummaries(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusAndReversal has a status of a bank's own, and a reversal whose detail is the one that it takes back.
+func TestStatusAndReversal(t *testing.T) {
+	t.Parallel()
+	own := strings.Replace(camtEntry("100", "CRDT", ""), "<Sts>BOOK", "<Sts><Prtry>Posted</Prtry>", 1)
+	pending := strings.Replace(camtEntry("7", "CRDT", ""), "BOOK", "pdng", 1)
+	back := `<NtryDtls><TxDtls><Amt Ccy="EUR">20</Amt><CdtDbtInd>CRDT</CdtDbtInd></TxDtls></NtryDtls>`
+	reversal := strings.Replace(camtEntry("20", "DBIT", back), "<Sts>", "<RvslInd>true</RvslInd><Sts>", 1)
+	h := newHouse(t, "")
+	h.send(camtWith("1080", own+pending+reversal))
+	if got := states(h.judged("")[0].Intervals); got != "5 PROVEN" {
+		t.Errorf("%s: %+v", got, h.judged("")[0].Intervals)
+	}
+	if got := strings.Join(h.stored("entries", "amount, status"), ", "); got != "-20.00000 BOOK, 100.00000 BOOK, 7.00000 PDNG" {
+		t.Errorf("stored are %s", got)
+	}
+	if fault := faultOf(t, camtWith("980", camtEntry("20", "DBIT", back))); fault == "" {
+		t.Error("an entry that is no reversal may be the opposite of its detail")
+	}
+}
+
+// TestStatementInQuarantine has a statement of a day that there is not: it is BROKEN, whether its account has others or none.
+func TestStatementInQuarantine(t *testing.T) {
+	t.Parallel()
+	bad := strings.ReplaceAll(camtWith("1000.00", ""), "2024-03-05</Dt>", "2024-02-30</Dt>")
+	h := newHouse(t, "weekdays")
+	h.send(bad)
+	for _, want := range []string{"BROKEN", "PROVEN BROKEN"} {
+		accounts := h.judged("")
+		got := ""
+		for _, i := range accounts[0].Intervals {
+			got += " " + string(i.State)
+		}
+		last := accounts[0].Intervals[len(accounts[0].Intervals)-1]
+		if len(accounts) != 1 || accounts[0].Account != "A1" || got[1:] != want || !strings.Contains(last.Reason, "in quarantine: 1:") || accounts[0].States[Broken] != 1 {
+			t.Errorf("%+v, want %s", accounts, want)
+		}
+		h.send(camtWith("1000.00", ""))
+	}
+}

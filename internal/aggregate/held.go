@@ -3,9 +3,12 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"bursar/internal/duck"
@@ -103,4 +106,65 @@ func (h held) of(a *Account, t *told) string {
 		return ""
 	}
 	return fmt.Sprintf("%d of its rows are in quarantine; the first is %s", rows.rows, rows.first)
+}
+
+// lost are statements that are in quarantine themselves, such as for a day that the calendar does not have, by account.
+type lost map[accountKey][]Interval
+
+type accountKey struct{ servicer, account, currency string }
+
+// quarantinedStatements reads them. One that names no account cannot be laid to any.
+func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost, error) {
+	all := lost{}
+	err := event.Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
+		var s struct {
+			Servicer, Account, Currency, Kind, Number, Amount, File, Object, Place string
+			Entries, Operations                                                    int64
+			From                                                                   string `json:"from_day"`
+			To                                                                     string `json:"to_day"`
+		}
+		if err := json.Unmarshal([]byte(r.Raw), &s); err != nil {
+			return fmt.Errorf("read quarantine of %s: %w", project.StatementStream, err)
+		}
+		if s.Account == "" || len(q.Accounts) > 0 && !slices.Contains(q.Accounts, s.Account) {
+			return nil
+		}
+		key := accountKey{s.Servicer, s.Account, s.Currency}
+		all[key] = append(all[key], Interval{
+			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: s.Amount,
+			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
+			Reason: fmt.Sprintf("the statement is in quarantine: %s: %s %s", s.Place, r.Column, r.Reason),
+		})
+		return nil
+	})
+	return all, err
+}
+
+// of adds an account's lost statements to it, and forgets them.
+func (l lost) of(a *Account) {
+	key := accountKey{a.Servicer, a.Account, a.Currency}
+	if len(l[key]) == 0 {
+		return
+	}
+	a.Intervals = append(a.Intervals, l[key]...)
+	a.States[Broken] += len(l[key])
+	delete(l, key)
+}
+
+// rest hands on the accounts of which nothing else is known.
+func (l lost) rest(institution func(servicer, account string) string, each func(Account) error) error {
+	keys := slices.SortedFunc(maps.Keys(l), func(a, b accountKey) int {
+		return cmp.Or(cmp.Compare(a.servicer, b.servicer), cmp.Compare(a.account, b.account), cmp.Compare(a.currency, b.currency))
+	})
+	for _, key := range keys {
+		a := Account{
+			Institution: institution(key.servicer, key.account), Servicer: key.servicer, Account: key.account, Currency: key.currency,
+			States: map[State]int{},
+		}
+		l.of(&a)
+		if err := each(a); err != nil {
+			return err
+		}
+	}
+	return nil
 }

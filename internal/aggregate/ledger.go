@@ -84,6 +84,15 @@ func isBooked(kind statement.Kind, status string) bool {
 	return status != "PDNG" && status != "FUTR" && (status != "INFO" || kind == statement.Notification)
 }
 
+// statusOf is an entry's status as its stream has it: banks have words of their own for what is booked, or none.
+func statusOf(e *statement.Entry) string {
+	switch e.Status {
+	case "PDNG", "FUTR", "INFO":
+		return e.Status
+	}
+	return "BOOK"
+}
+
 // take adds an entry up that has ended, and holds it against its details.
 func (l *ledger) take(t *teller, e *statement.Entry) {
 	l.all-- // counted when it began
@@ -121,14 +130,17 @@ func (l *ledger) on(day string, at statement.Place) {
 }
 
 // against compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency that
-// is what moved. Between the two there may be what the bank took.
+// is what moved. Between the two there may be what the bank took, and the details of a reversal may be those that it takes back.
 func (l *ledger) against(e *statement.Entry) string {
 	var rest statement.Sum
 	if l.all == 0 || l.lax || len(l.faults) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
 		return ""
 	}
+	var back statement.Sum
+	back.Plus(&rest)
+	back.Plus(&l.booked.sum)
 	rest.Minus(&l.booked.sum)
-	if rest.Sign() == 0 || l.charges.explain(&rest, e.Charges) {
+	if rest.Sign() == 0 || e.Reversal && back.Sign() == 0 || l.charges.explain(&rest, e.Charges) {
 		return ""
 	}
 	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.booked.sum)

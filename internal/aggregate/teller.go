@@ -194,7 +194,7 @@ func (t *teller) EndEntry() error {
 	r.stated("day", t.dayOf(e))
 	r.stated("value_day", e.Value)
 	r.stated("amount", e.Amount)
-	r.text("status", cmp.Or(e.Status, "BOOK"))
+	r.text("status", statusOf(e))
 	r.flag("reversal", e.Reversal)
 	r.stated("reference", e.Reference)
 	r.stated("own_reference", e.Own)

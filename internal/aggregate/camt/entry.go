@@ -23,7 +23,7 @@ func (m *message) tellEntry() error {
 	f, e := &m.facts.entry, &m.entry
 	e.Amount, e.Currency = signed(f.amount.text, f.direction), first(f.amount.currency, m.statement.Currency)
 	e.Booked, e.Value = date(f.booked), date(f.value)
-	e.Status, e.Reversal = f.status, f.reversal == "true" || f.reversal == "1"
+	e.Status, e.Reversal = strings.ToUpper(f.status), f.reversal == "true" || f.reversal == "1"
 	e.Reference, e.Own, e.Code = f.reference, f.own, f.code()
 	return m.handler.Entry(e)
 }
