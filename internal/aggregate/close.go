@@ -159,7 +159,7 @@ func (t *teller) interval(b bounds, day string) (from, to string) {
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
 		if b.opening < 0 && t.s.To != "" {
-			to = min(to, t.s.To) // a balance of today does not tell what entries came since the interval's end
+			to = max(min(to, t.s.To), t.entries.last) // a balance of today does not tell what entries came since the interval's end
 		}
 	}
 	if b.booked && b.opening >= 0 && from == "" {

@@ -22,6 +22,7 @@ func TestDialects(t *testing.T) {
 		states     string
 	}{
 		{"a balance of today does not stretch the interval", download, "-5.00000 2024-02-05", 0, "1–29 CLAIMED"},
+		{"entries behind the stated interval are of it", strings.Replace(download, "<DTEND>20240229", "<DTEND>20240201", 1), "-5.00000 2024-02-05", 0, "1–5 CLAIMED"},
 		{"a fee under its payment's name", strings.Replace(download, entry, entry+strings.Replace(entry, "5.00", "0.10", 1), 1), "-0.10000 2024-02-05 -5.00000 2024-02-05", 0, "1–29 CLAIMED"},
 		{"a name that says the same twice", strings.Replace(download, entry, entry+entry, 1), "-5.00000 2024-02-05", 0, "1–29 BROKEN"},
 		{"a correction", strings.Replace(download, "<FITID>7", "<FITID>8<CORRECTFITID>7<CORRECTACTION>REPLACE", 1), "", 1, "1–29 BROKEN"},

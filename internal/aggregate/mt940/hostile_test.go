@@ -163,6 +163,8 @@ func FuzzRead(f *testing.F) {
 		"\x01{1:F01X}{2:O9421200}{4:\n:20:A\n:25P:1\nBIC\n:34F:EURD0,\n:13D:2401011200+0100\n:61:240230RD1,NTRF\n:90D:1EUR1,\n-}\x03$",
 		":61:1811261126CR\n30,00N062NONREF\n:\n86:166?00T?081542?20SVWZ+Test\n", ":NS:22A\n", ":20:A\n:NS:22A\n:61:240102C1,NTRF\n:NS:01a\n15b\n",
 		head + ":61:240102C1,NTRF\n:86:/CNTP/A/B/C/D//REMI/x/\n:61:x\n:86:T16\n:20:37 x\n", ":20:A\r:60F:C240101EUR1,\r\nj\xA2v\xA0\n", "-}-}{4:-}",
+		head + ":61:240102C1,NTRF\n:86:a\n-\nb\n:61:240102C1,NTRF\n-\n:20:STARTDISP\n:34F:EURD5,\n:61:240102d1,ntrf\n:90D:2EUR7,\n-\n",
+		"@@:20:A@@:25:BANKDEFF/DE89370400440532013000@@:60F:C000000EUR1,@@:62F:C240101EUR1,@@:60F:C240101USD1,@@-@@", "\xff\xfe:\x002\x000\x00:\x00A\x00",
 	} {
 		f.Add([]byte(text))
 	}
