@@ -36,10 +36,12 @@ func TestDialects(t *testing.T) {
 		"leading zeros":        strings.ReplaceAll(opened+entries+closed, "100,00", "000000000100,00"),
 		"DOS":                  "\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-\x03\r\n\x1A",
 		"another SWIFT system": "\x01{1:F01X}{2:I940X}{3:{108:1}}{4:\r\n" + strings.ReplaceAll(opened+entries+closed, "\n", "\r\n") + "-}{5:{CHK:1}{TNG:}}{S:{SPD:}}\x03   ",
-		"videotex":             "@@" + strings.ReplaceAll(opened+strings.Replace(entries, ":86:x", ":86:x a@b.c", 1)+closed, "\n", "@@"),
-		"two bytes a letter":   "\xff\xfe" + strings.Join(strings.Split(opened+entries+closed, ""), "\x00") + "\x00",
-		"three decimals":       strings.ReplaceAll(opened+entries+closed, ",00", ",000"),
-		"no decimals":          strings.ReplaceAll(opened+entries+closed, ",00", ","),
+		"acknowledgements": "{1:F21X}{4:{177:2401021200}{451:0}}{1:F01X}{2:O9401200}{4:\n" + opened + entries + closed + "-}{5:{CHK:1}}{1:F21X}{4:{177:2401021200}{451:0}}\n" +
+			"{1:F21X}{4:{177:2401021200}{451:0}}\n",
+		"videotex":           "@@" + strings.ReplaceAll(opened+strings.Replace(entries, ":86:x", ":86:x a@b.c", 1)+closed, "\n", "@@"),
+		"two bytes a letter": "\xff\xfe" + strings.Join(strings.Split(opened+entries+closed, ""), "\x00") + "\x00",
+		"three decimals":     strings.ReplaceAll(opened+entries+closed, ",00", ",000"),
+		"no decimals":        strings.ReplaceAll(opened+entries+closed, ",00", ","),
 	} {
 		if !mt940.Recognise([]byte(text)) {
 			t.Errorf("%s is not recognised", name)
@@ -69,6 +71,7 @@ func TestStatementsOfOneMessage(t *testing.T) {
 			"another currency", first + ":60F:C240101USD5,\n:61:240101D5,NTRF\n:62F:C240101USD0,\n-\n",
 			"mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940 1 A 7/ USD OPBD=5 CLBD=0 -5\n",
 		},
+		{"an end is missing", ":20:B\n:25:1\n:60F:C240101EUR9,\n:61:240101C1,NTRF\n" + first + "-\n", "mt940 1 B / EUR OPBD=9 1 it opens with a balance, and ends before another closes it\nmt940 1 A 7/ EUR OPBD=1 CLBD=2 1\n"},
 		{"another message", first + "-\n:60F:C240101USD5,\n-\n", "mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940   / USD OPBD=5\n"},
 		{
 			"reports that end in hyphens", ":20:A\n:25:1\n:34F:EUR0,\n:61:240101C1,NTRF\n:86:x\n-\nABNANL2A\n:20:B\n:25:1\n:34F:EUR0,\n:61:240101C2,NTRF\n-\n",

@@ -35,7 +35,7 @@ func (r *reader) beforeTag(tag string) error {
 	case !r.pause.set:
 	case !goesOn(tag):
 		r.told.hyphens++
-		return r.endMessage()
+		return r.endMessage(true)
 	case r.field.tag != "86" || !r.told.inEntry():
 		r.cutAtPause()
 	}
@@ -60,29 +60,27 @@ func (r *reader) cutAtPause() {
 	r.pause = pause{}
 }
 
-// unfinished refuses a file that ends within a message. One without hyphens may end behind any field: then what the file's other
-// statements have tells, and a single one that opens and does not close is read, and does not hold.
-func (r *reader) unfinished() error {
-	ended := r.pause.set && !r.lines.cut
+// unfinished refuses a file that ends within a message. One without hyphens may end behind any field: then a report's totals, or
+// what the file's other statements have, tell. A single one that opens and does not close is read, and does not hold.
+// whole tells that a hyphen has ended the message.
+func (r *reader) unfinished() (whole bool, err error) {
+	whole = r.pause.set && !r.lines.cut
 	if r.lines.cut && !r.pause.set && r.field.cutOff() {
-		return statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(hint)
+		return whole, statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(hint)
 	}
 	if r.block.open {
-		return statement.Refuse(r.block.at, "the file ends before -} closes this message").Advise(hint)
+		return whole, statement.Refuse(r.block.at, "the file ends before -} closes this message").Advise(hint)
 	}
 	r.cutAtPause()
 	if err := r.endField(); err != nil {
-		return err
+		return whole, err
 	}
-	t := &r.told
-	switch {
-	case ended || !t.headed() || t.seen.closing:
+	switch t := &r.told; {
+	case whole || !t.headed() || t.seen.closing || t.report() && t.s.Stated != statement.Stated{}:
 	case t.hyphens > 0, t.closings > 0 && !t.report(), t.seen.opening && r.lines.cut:
-		return statement.Refuse(t.s.Place, "the file ends before the statement that begins here does").Advise(hint)
-	case t.seen.opening:
-		t.s.Fault = "it opens with a balance, and the file ends before another closes it"
+		return whole, statement.Refuse(t.s.Place, "the file ends before the statement that begins here does").Advise(hint)
 	}
-	return nil
+	return whole, nil
 }
 
 // headed tells whether a statement is open that a bank has begun: a field behind the end of a message begins none.
@@ -92,14 +90,14 @@ func (t *teller) headed() bool {
 
 // cutOff tells whether a file that ends without the end of a line ends within this field. A text, a note and an amount with all
 // its decimals may be the last that a file says; a shorter amount, an account or an entry may be less than the bank wrote. A
-// closing balance that ends at its comma is a whole amount, or does not hold.
+// closing balance or a total that ends at its comma is a whole amount, or does not hold.
 func (f *field) cutOff() bool {
 	switch f.tag {
 	case "", "86", "NS":
 		return false
 	case "60", "60F", "60M", "62", "62F", "62M", "64", "65", "90C", "90D":
 		_, decimals, comma := strings.Cut(f.lines[len(f.lines)-1].text, ",")
-		return !comma || len(decimals) < 2 && (decimals != "" || f.tag[:2] != "62")
+		return !comma || len(decimals) < 2 && (decimals != "" || f.tag[0] == '6' && f.tag[:2] != "62")
 	}
 	return true
 }

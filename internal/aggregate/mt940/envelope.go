@@ -22,6 +22,9 @@ func (r *reader) content(l line) error {
 		if done || err != nil {
 			return err
 		}
+		if isBlock(l.text) {
+			continue // behind an acknowledgement
+		}
 		inside, behind, ends := l, line{}, false
 		if r.block.open {
 			inside, behind, ends = splitEnd(l)
@@ -90,7 +93,7 @@ func isBlock(text string) bool {
 // closeBlock ends a message and its envelope.
 func (r *reader) closeBlock() error {
 	r.pause = pause{} // this is the end, so that a hyphen before it was text
-	err := r.endMessage()
+	err := r.endMessage(true)
 	r.block = envelope{}
 	r.told.kind = ""
 	return err
@@ -98,7 +101,7 @@ func (r *reader) closeBlock() error {
 
 // blocks reads the type out of block 2, and leaves of the line what stands in block 4.
 func (r *reader) blocks(l *line, text string) (done bool, err error) {
-	if err := r.endMessage(); err != nil {
+	if err := r.endMessage(false); err != nil {
 		return true, err
 	}
 	header, inside, ok := strings.Cut(text, "{4:")
@@ -114,6 +117,12 @@ func (r *reader) blocks(l *line, text string) (done bool, err error) {
 	}
 	if !ok {
 		return true, nil
+	}
+	if strings.HasPrefix(inside, "{") { // an acknowledgement: there may be a message behind it
+		_, behind, ok := strings.Cut(inside, "{1:")
+		l.at.Column += int64(len(text) - len(behind) - len("{1:"))
+		l.text = "{1:" + behind
+		return !ok, nil
 	}
 	r.block.open, r.block.at = true, l.at
 	l.at.Column += int64(len(header) + len("{4:"))

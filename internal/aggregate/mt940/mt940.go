@@ -67,10 +67,11 @@ func (r *reader) end() error {
 	if err := r.release(); err != nil {
 		return err
 	}
-	if err := r.unfinished(); err != nil {
+	whole, err := r.unfinished()
+	if err != nil {
 		return err
 	}
-	if err := r.endMessage(); err != nil {
+	if err := r.endMessage(whole); err != nil {
 		return err
 	}
 	if r.told.statements > 0 {
@@ -155,11 +156,11 @@ func (r *reader) endField() error {
 	return r.told.field(&f)
 }
 
-// endMessage tells the open field and ends the statement.
-func (r *reader) endMessage() error {
+// endMessage tells the open field and ends the statement; whole tells that the message has an end of its own.
+func (r *reader) endMessage(whole bool) error {
 	r.cutAtPause()
 	if err := r.endField(); err != nil {
 		return err
 	}
-	return r.told.endStatement()
+	return r.told.endStatement(whole)
 }

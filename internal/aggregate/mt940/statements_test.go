@@ -25,6 +25,9 @@ func outline(t *testing.T, text string) string {
 		for j := range s.Entries {
 			fmt.Fprintf(&b, " %s", s.Entries[j].Amount)
 		}
+		if s.Fault != "" {
+			fmt.Fprintf(&b, " %s", s.Fault)
+		}
 		b.WriteString("\n")
 	}
 	for _, n := range r.Notices {
@@ -63,7 +66,7 @@ func TestStatements(t *testing.T) {
 		{"no reference", ":25:1\n" + last + ":25:2\n" + last, "mt940 1  / EUR CLBD=2.00\nmt940 2  / EUR CLBD=2.00\n"},
 		{"openings only", ":60F:C240101EUR1,\n" + last + ":60F:C240101EUR2,\n-\n", "mt940   / EUR OPBD=1 CLBD=2.00\nmt940   / EUR OPBD=2\n"},
 		{"a report", ":20:A\n:25:1\n:28C:1\n:34F:EURD0,\n:13D:2401011200+0100\n:61:240101C1,00NTRF\n", "mt942 1 A 1/ EUR 1.00\n"},
-		{"a statement that says when", ":20:A\n:25:1\n:13D:2401011200+0100\n:60F:C240101EUR1,00\n", "mt940 1 A / EUR OPBD=1.00\n"},
+		{"a statement that says when", ":20:A\n:25:1\n:13D:2401011200+0100\n:60F:C240101EUR1,00\n-\n", "mt940 1 A / EUR OPBD=1.00\n"},
 		{"a report by its envelope", "{1:F01X}{2:O9421200}{4:\n:20:A\n:61:240101C1,00NTRF\n-}", "mt942  A /  1.00\n"},
 		{"available", first + last + ":64:D240101EUR2,00\n:65:C240102EUR3,5\n", "mt940 1 A 1/1 EUR OPBD=1.00 CLBD=2.00 CLAV=-2.00 FWAV=3.5 1.00\n"},
 		{
@@ -71,7 +74,7 @@ func TestStatements(t *testing.T) {
 			"mt940   / EUR OPBD=:60F:C240101EUR CLBD=:62F:C240101EUR1.00 CLAV=:64:123\n",
 		},
 		{
-			"a line that belongs to nothing", ":20:A\nstray\n:60F:C240101EUR1,00\n61:240101C1,00NTRF\n",
+			"a line that belongs to nothing", ":20:A\nstray\n:60F:C240101EUR1,00\n61:240101C1,00NTRF\n-\n",
 			"mt940  A / EUR OPBD=1.00\nline at 2:1: [{after :20:} {text stray}]\nline at 4:1: [{after :60F:} {text 61:240101C1,00NTRF}]\n",
 		},
 		{"nothing", "", "1:1: no field of an MT940 or MT942 is found, such as :20:, :25:, :60F: or :61:\n"},

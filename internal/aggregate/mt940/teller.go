@@ -95,7 +95,7 @@ func (t *teller) header(f *field) error {
 // start opens a statement where none is open. again tells that the field belongs to the next one.
 func (t *teller) start(at statement.Place, again bool) error {
 	if again {
-		if err := t.endStatement(); err != nil {
+		if err := t.endStatement(false); err != nil {
 			return err
 		}
 	}
@@ -175,8 +175,8 @@ func (t *teller) report() bool {
 	return t.kind == "942" || t.kind == "" && (t.seen.interim && !t.seen.opening || strings.HasPrefix(t.s.Reference, "STARTDISP"))
 }
 
-// endStatement ends the open entry and statement.
-func (t *teller) endStatement() error {
+// endStatement ends the open entry and statement. One that opens must close: without an end of its own it may be cut off.
+func (t *teller) endStatement(whole bool) error {
 	if err := t.endEntry(); err != nil {
 		return err
 	}
@@ -186,8 +186,11 @@ func (t *teller) endStatement() error {
 	if err := t.begin(); err != nil {
 		return err
 	}
-	if t.seen.closing {
+	switch {
+	case t.seen.closing:
 		t.closings++
+	case t.seen.opening && !whole:
+		t.s.Fault = "it opens with a balance, and ends before another closes it"
 	}
 	t.aboveFloor()
 	t.open, t.seen = false, seen{}
