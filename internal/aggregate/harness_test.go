@@ -63,8 +63,8 @@ func newHouse(t testing.TB, statements string) *house {
 	return h
 }
 
-func (h *house) take(ctx context.Context, stream string, files []string, name func(string) string) (event.Result, error) {
-	return h.intake.Ingest(ctx, h.importer.Project.Stream(stream), files, event.Options{Name: name})
+func (h *house) take(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+	return h.intake.Ingest(ctx, h.importer.Project.Stream(stream), files, event.Options{Parts: parts})
 }
 
 // file writes a file below the house's folder.

@@ -32,9 +32,9 @@ type Importer struct {
 	Catalog catalog.Catalog
 	Project *project.Project
 	Scratch string // folder for rows before they are taken in
-	// Take seals the rows of JSON lines files as one batch of a built-in stream; name is what a file is called. Rows that the
-	// stream has are duplicates.
-	Take func(ctx context.Context, stream string, files []string, name func(path string) string) (event.Result, error)
+	// Take seals the rows of JSON lines files as one batch of a built-in stream; parts are the statement files whose rows
+	// such a file has. Rows that the stream has are duplicates.
+	Take func(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error)
 	Now  func() time.Time
 
 	open func(path string) (handed, error) // nil opens files of the disk
@@ -67,8 +67,6 @@ type File struct {
 	Bytes  int64  `json:"bytes"`
 	Known  bool   `json:"known"` // it was taken in before: nothing was to do
 	Parts  []Part `json:"parts"`
-
-	spools []*spool
 }
 
 // whole reports whether every part was taken in.
@@ -116,30 +114,27 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Files, err = reading.all(ctx, paths); err != nil {
 		return r, err
 	}
-	if r.Streams, err = im.take(ctx, r.Files); err != nil {
+	if r.Streams, err = im.take(ctx, reading.spools); err != nil {
 		return r, err
 	}
 	return r, im.remember(ctx, r.Files)
 }
 
 // take seals the rows of all files, statements last: one is there only with all its parts.
-func (im *Importer) take(ctx context.Context, files []*File) (map[string]event.Result, error) {
+func (im *Importer) take(ctx context.Context, spools []*spool) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
 	for _, stream := range project.BuiltinStreams {
 		var paths []string
-		names := map[string]string{}
-		for _, f := range files {
-			for _, s := range f.spools {
-				if s.rows(stream) > 0 {
-					path := s.files[stream].path
-					paths, names[path] = append(paths, path), s.name
-				}
+		parts := map[string][]event.Part{}
+		for _, s := range spools {
+			if f := s.files[stream]; f.rows > 0 {
+				paths, parts[f.path] = append(paths, f.path), f.parts
 			}
 		}
 		if len(paths) == 0 {
 			continue
 		}
-		result, err := im.Take(ctx, stream, paths, func(path string) string { return names[path] })
+		result, err := im.Take(ctx, stream, paths, func(path string) []event.Part { return parts[path] })
 		if err != nil {
 			return results, fmt.Errorf("take %s in: %w", stream, err)
 		}

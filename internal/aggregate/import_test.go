@@ -222,12 +222,12 @@ func TestOriginalsAreKeptTogether(t *testing.T) {
 	}
 	h.importer.Objects = &together{h.objects, h.objects, make(chan struct{})}
 	take := h.importer.Take
-	h.importer.Take = func(ctx context.Context, stream string, files []string, name func(string) string) (event.Result, error) {
+	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 		kept, err := h.objects.List(ctx, "statements/")
 		if err != nil || len(kept) != len(paths) {
 			t.Errorf("kept are %d files, want %d, when %s are taken in: %v", len(kept), len(paths), stream, err)
 		}
-		return take(ctx, stream, files, name)
+		return take(ctx, stream, files, parts)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

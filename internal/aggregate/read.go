@@ -20,8 +20,8 @@ import (
 type reading struct {
 	*Importer
 	options Options
-	dir     string // of the spools
-	spools  int
+	dir     string           // of the spools
+	spools  []*spool         // the last one is written to
 	here    map[string]*File // by digest: the import's own files
 	keeping *errgroup.Group  // originals
 }
@@ -41,10 +41,32 @@ func (r *reading) all(ctx context.Context, paths []string) (files []*File, err e
 		}
 		files = append(files, f)
 	}
+	if len(r.spools) > 0 {
+		err = errors.Join(err, r.spools[len(r.spools)-1].close())
+	}
 	if unkept := r.keeping.Wait(); unkept != nil { // it is what ended the reading, too
 		err = unkept
 	}
 	return files, err
+}
+
+// spool is what rows are written to.
+func (r *reading) spool() (*spool, error) {
+	n := len(r.spools)
+	if n > 0 {
+		last := r.spools[n-1]
+		if last.told < spoolParts {
+			return last, nil
+		}
+		if err := last.close(); err != nil {
+			return nil, err
+		}
+	}
+	s, err := newSpool(r.dir, n+1)
+	if err == nil {
+		r.spools = append(r.spools, s)
+	}
+	return s, err
 }
 
 // file spools the rows of one file, unless it was taken in before.
@@ -107,30 +129,29 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		p.Refused = refused
 		return p, nil
 	}
-	r.spools++
 	named, err := filepath.Abs(p.File)
 	if err != nil {
 		return p, fmt.Errorf("name file %s: %w", p.File, err)
 	}
-	rows, err := newSpool(r.dir, r.spools, named)
+	rows, err := r.spool()
 	if err != nil {
 		return p, err
 	}
+	rows.begin()
 	t := newTeller(origin{file: name, object: f.Object}, rows, evesOf(r.Project))
 	defer t.release()
 	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t)
-	err = errors.Join(err, rows.close())
 	p.Format, p.Notices, p.Faults = t.format, t.notices, t.faults
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
-		return p, fmt.Errorf("read %s: %w", p.File, errors.Join(err, rows.remove()))
+		return p, fmt.Errorf("read %s: %w", p.File, err)
 	case err != nil:
 		p.Refused = err.Error()
-		return p, rows.remove()
+		return p, rows.undo()
 	}
 	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
 	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
-	f.spools = append(f.spools, rows)
+	rows.end(named)
 	return p, nil
 }
 

@@ -6,47 +6,87 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
+	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
-// spool holds the rows of one file, a JSON lines file for each built-in stream. Nothing of a file is taken in before it has
-// been read to its end: a truncated statement cannot be told from a whole one otherwise.
+// spoolParts is how many files share a spool. Each file of a spool is dear to make and to take in, and what is remembered of
+// it names all its parts.
+const spoolParts = 1000
+
+// spool holds the rows of some files, in a JSON lines file for each built-in stream. Nothing of a file is taken in before it
+// has been read to its end: a truncated statement cannot be told from a whole one otherwise.
 type spool struct {
-	name  string // of the file the rows are of
 	files map[string]*spooled
+	told  int // files whose rows it has
 }
 
 type spooled struct {
-	path string
-	out  *os.File
-	to   *bufio.Writer
-	rows int64
+	path  string
+	out   *os.File
+	to    *bufio.Writer
+	rows  int64
+	bytes int64
+	parts []event.Part
+
+	begun struct{ rows, bytes int64 } // before the file at hand
 }
 
 // newSpool makes the files dir/N.STREAM.jsonl.
-func newSpool(dir string, n int, name string) (*spool, error) {
-	s := &spool{name: name, files: map[string]*spooled{}}
+func newSpool(dir string, n int) (*spool, error) {
+	s := &spool{files: map[string]*spooled{}}
 	for _, stream := range project.BuiltinStreams {
 		path := filepath.Join(dir, fmt.Sprintf("%d.%s.jsonl", n, stream))
 		out, err := os.Create(path)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("spool rows: %w", err), s.remove())
+			return nil, errors.Join(fmt.Errorf("spool rows: %w", err), s.close())
 		}
 		s.files[stream] = &spooled{path: path, out: out, to: bufio.NewWriterSize(out, 1<<16)}
 	}
 	return s, nil
 }
 
+// begin starts with the rows of another file.
+func (s *spool) begin() {
+	for _, f := range s.files {
+		f.begun.rows, f.begun.bytes = f.rows, f.bytes
+	}
+}
+
 func (s *spool) write(stream string, r row) error {
 	f := s.files[stream]
 	f.rows++
+	f.bytes += int64(len(r))
 	if _, err := f.to.Write(r); err != nil {
 		return fmt.Errorf("spool rows: %w", err)
 	}
 	return nil
+}
+
+// end leaves the rows written since begin as those of a file of this name.
+func (s *spool) end(name string) {
+	s.told++
+	for _, f := range s.files {
+		if f.rows > f.begun.rows {
+			f.parts = append(f.parts, event.Part{Row: f.begun.rows + 1, Name: name})
+		}
+	}
+}
+
+// undo takes back the rows written since begin.
+func (s *spool) undo() (all error) {
+	for _, f := range s.files {
+		err := errors.Join(f.to.Flush(), f.out.Truncate(f.begun.bytes))
+		if _, failed := f.out.Seek(f.begun.bytes, io.SeekStart); err != nil || failed != nil {
+			all = errors.Join(all, fmt.Errorf("spool rows: %w", errors.Join(err, failed)))
+		}
+		f.rows, f.bytes = f.begun.rows, f.begun.bytes
+	}
+	return all
 }
 
 // close ends the writing; the files stay.
@@ -59,13 +99,8 @@ func (s *spool) close() (all error) {
 	return all
 }
 
-func (s *spool) remove() (all error) {
-	for _, f := range s.files {
-		_ = f.out.Close() // it may be closed
-		all = errors.Join(all, os.Remove(f.path))
-	}
-	return all
+// rows counts what a stream gets of the file at hand.
+func (s *spool) rows(stream string) int64 {
+	f := s.files[stream]
+	return f.rows - f.begun.rows
 }
-
-// rows counts what a stream gets.
-func (s *spool) rows(stream string) int64 { return s.files[stream].rows }

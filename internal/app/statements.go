@@ -29,9 +29,9 @@ func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (
 }
 
 // takeRows seals rows of a built-in stream, and wakes the pipelines that fold it.
-func (a *App) takeRows(ctx context.Context, stream string, files []string, name func(path string) string) (event.Result, error) {
+func (a *App) takeRows(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error) {
 	s := a.Project.Stream(stream)
-	o := event.Options{KeyColumns: a.keyColumns(stream), Name: name}
+	o := event.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
 	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
 	if err == nil && r.Batch > 0 {
 		a.sealed(r)

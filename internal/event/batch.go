@@ -5,9 +5,11 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/catalog"
@@ -45,6 +47,23 @@ type File struct {
 	Rows   int64  `json:"rows"`
 	Header string `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
 	Format string `json:"format,omitempty"` // where it is not the stream's: requests are JSON lines in every stream
+	Parts  []Part `json:"parts,omitempty"`  // that it was put together from, where there are several
+}
+
+// Part is where a file's rows are from, up to the next part.
+type Part struct {
+	Row  int64  `json:"row"` // the first of them
+	Name string `json:"name"`
+}
+
+// At is where a row of the file is from: the name of its part, and the row within that.
+func (f *File) At(row int64) (string, int64) {
+	next, _ := slices.BinarySearchFunc(f.Parts, row, func(p Part, row int64) int { return cmp.Compare(p.Row, row+1) })
+	if next == 0 {
+		return f.Name, row
+	}
+	part := f.Parts[next-1]
+	return part.Name, row - part.Row + 1
 }
 
 // streamState is what the catalog keeps of a stream.

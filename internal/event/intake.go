@@ -35,8 +35,9 @@ type Options struct {
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 	KeyColumns  []string          // columns that pipelines use as keys: bounded like identities
 
-	// Name is what a file is called in records and errors; nil is its absolute path.
-	Name func(path string) string
+	// Parts are what a file was put together from, one at least: records and errors name them. nil is the file itself, by
+	// its absolute path.
+	Parts func(path string) []Part
 }
 
 // Result counts what one call took in. Batch is 0 when nothing was sealed, as every row was known.

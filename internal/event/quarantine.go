@@ -73,16 +73,17 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	if q.err != nil {
 		return q.err
 	}
-	row := Rejected{Batch: q.w.batch.Batch, File: file.Name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line}
+	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
+	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line}
 	switch kept := q.w.keptAs(file, r.Row); {
 	case kept != "":
 		row.Object = kept
 	case r.rawFile != "":
-		name, err := q.keepOversize(ctx, r.rawFile)
+		object, err := q.keepOversize(ctx, r.rawFile)
 		if err != nil {
 			return err
 		}
-		row.Object = name
+		row.Object = object
 	case utf8.Valid(r.raw):
 		row.Raw = string(r.raw)
 	default:

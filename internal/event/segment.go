@@ -212,11 +212,15 @@ func (w *work) collect(seg *segment) error {
 const conflictReason = "conflict: "
 
 func (w *work) conflict(first memory.Place) (string, error) {
-	file, err := w.place(first)
-	if err != nil {
-		return "", err
+	if w.first.Number != first.File() { // conflicts come in crowds, of a file against an earlier one
+		file, err := w.place(first)
+		if err != nil {
+			return "", err
+		}
+		w.first = file
 	}
-	return fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", file.Batch, file.Name, first.Row()), nil
+	name, row := w.first.At(int64(first.Row()))
+	return fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", w.first.Batch, name, row), nil
 }
 
 // quarantine keeps rejected rows, in row order.

@@ -34,6 +34,7 @@ type work struct {
 	repeated int64          // rows of files that were taken in before
 	spool    uint64         // the spool that the batch's requests lie in; 0 for a batch of files
 	keyed    []*ask         // requests whose answers are remembered by their keys
+	first    File           // that the last conflict was with
 	requests *scan.Plan     // what reads JSON lines, whatever the stream's files are; nil until needed
 
 	mu    sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
@@ -72,10 +73,10 @@ func (w *work) enter(ctx context.Context, path string) (file *File, known bool, 
 	if err != nil {
 		return nil, false, fmt.Errorf("name file %s: %w", path, err)
 	}
-	if w.options.Name != nil {
-		absolute = w.options.Name(path)
-	}
 	file = &File{Name: absolute, Bytes: info.Size(), Batch: w.batch.Batch}
+	if w.options.Parts != nil {
+		file.isOf(w.options.Parts(path))
+	}
 	alike, err := w.sizeKnown(ctx, info.Size())
 	if err != nil {
 		return nil, false, err
@@ -93,6 +94,13 @@ func (w *work) enter(ctx context.Context, path string) (file *File, known bool, 
 	file.Number = w.state.Files + uint64(len(w.files)) + 1
 	w.files = append(w.files, file)
 	return file, false, nil
+}
+
+// isOf names a file by its parts. The only one is the file itself under another name.
+func (f *File) isOf(parts []Part) {
+	if f.Name = parts[0].Name; len(parts) > 1 {
+		f.Parts = parts
+	}
 }
 
 // sizeKnown reports whether the stream has taken a file of this size before.

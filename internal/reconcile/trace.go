@@ -153,7 +153,7 @@ func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event
 	p := newEventPrinter(s)
 	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN traced ON %s ORDER BY %s, %s, %s", fold.Names(p.fields),
 		strings.Join(same, " AND "), batchColumn, event.FileColumn, event.RowColumn)
-	files := map[uint64]string{}
+	files := map[uint64]event.File{}
 	return session.Query(ctx, sql, func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			found, file := p.event(rows, i)
@@ -162,9 +162,11 @@ func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event
 				if err != nil {
 					return err
 				}
-				files[file] = f.Name
+				files[file] = f
 			}
-			found.Run, found.File = t.run.Run, files[file]
+			from := files[file]
+			found.Run = t.run.Run
+			found.File, found.Row = from.At(found.Row)
 			t.count(&found, batches)
 			if err := t.each(found); err != nil {
 				return err

@@ -1,0 +1,111 @@
+// Rows of several files in one spool.
+
+package aggregate
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+	"bursar/internal/project"
+)
+
+// TestSpoolTakesRowsBack and has nothing left of them, whether they were still in memory or not.
+func TestSpoolTakesRowsBack(t *testing.T) {
+	t.Parallel()
+	s, err := newSpool(t.TempDir(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string, times int) {
+		s.begin()
+		for range times {
+			if err := s.write(project.EntryStream, row(text+"\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write("first", 2)
+	s.end("/first")
+	for _, times := range []int{1, 100_000, 0} {
+		write("refused", times)
+		if n := s.rows(project.EntryStream); n != int64(times) {
+			t.Errorf("%d rows are %d", times, n)
+		}
+		if err := s.undo(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("nothing", 0)
+	s.end("/nothing")
+	write("last", 1)
+	s.end("/last")
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	f := s.files[project.EntryStream]
+	text, err := os.ReadFile(f.path)
+	if err != nil || string(text) != "first\nfirst\nlast\n" || f.rows != 3 || fmt.Sprint(f.parts) != "[{1 /first} {3 /last}]" {
+		t.Errorf("%.60q, %d rows of %v: %v", text, f.rows, f.parts, err)
+	}
+	if f := s.files[project.DetailStream]; f.rows != 0 || f.parts != nil {
+		t.Errorf("details are %+v", f)
+	}
+}
+
+// TestRefusedAmongWhole: what a refused file told before its fault is nowhere, and a conflict names the statement's own file
+// though rows of several share a spool.
+func TestRefusedAmongWhole(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	named := func(day int, reference string) string {
+		entry := items(day, 10)
+		entry[0].reference = reference
+		return camtOf(sheetOf(fmt.Sprint(day), day, 1000, entry...))
+	}
+	a, broken, b := h.file("a.xml", named(5, "R1")), h.file("broken.xml", strings.TrimSuffix(named(6, "R2"), "</Document>")), h.file("b.xml", named(7, "R3"))
+	r, err := h.importer.Import(t.Context(), []string{a, broken, b}, Options{})
+	if err != nil || r.Files[1].Parts[0].Refused == "" || r.Files[0].Parts[0].Refused+r.Files[2].Parts[0].Refused != "" {
+		t.Fatalf("%v, %v", err, r.Err())
+	}
+	if got := strings.Join(h.stored(project.EntryStream, "reference, file"), ", "); got != "R1 a.xml, R3 b.xml" {
+		t.Errorf("stored are %s", got)
+	}
+	h.send(strings.ReplaceAll(named(7, "R3"), "</Ntry>", "<AddtlNtryInf>other words</AddtlNtryInf></Ntry>"))
+	var reasons []string
+	err = event.Quarantine(t.Context(), h.importer.Catalog, h.objects, project.EntryStream, func(r event.Rejected) error {
+		reasons = append(reasons, r.Reason)
+		return nil
+	})
+	if err != nil || len(reasons) != 1 || !strings.Contains(reasons[0], b+", row 1") {
+		t.Errorf("in quarantine are %q: %v", reasons, err)
+	}
+}
+
+// TestManyFilesShareSpools: a spool's files are so many, and then another is begun.
+func TestManyFilesShareSpools(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	var members []string
+	for i := range spoolParts + 2 {
+		s := sheetOf("1", 5, 1000, items(5, 10)...)
+		s.account = fmt.Sprintf("A%d", i)
+		members = append(members, fmt.Sprintf("%04d.xml", i), camtOf(s))
+	}
+	r := h.imported(h.file("many.zip", zipOf(t, members...)))
+	if n := r.Streams[project.EntryStream].Accepted; n != spoolParts+2 || len(h.stored(project.EntryStream, "id")) != spoolParts+2 {
+		t.Errorf("%d entries", n)
+	}
+	batches, err := event.Batches(t.Context(), h.importer.Catalog, project.EntryStream, 0)
+	if err != nil || len(batches) != 1 || len(batches[0].Files) != 2 {
+		t.Fatalf("%d batches: %v", len(batches), err)
+	}
+	f := batches[0].Files
+	first, row := f[0].At(spoolParts)
+	last, only := f[1].At(2)
+	if !strings.HasSuffix(first, "/many.zip/0999.xml") || !strings.HasSuffix(last, "/many.zip/1001.xml") || row != 1 || only != 1 {
+		t.Errorf("%s %d, %s %d", first, row, last, only)
+	}
+}

@@ -1,0 +1,59 @@
+// Files that were put together from others.
+
+package event_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+)
+
+// TestParts are named where their rows are: in quarantine, in conflicts of this batch and of a later one; a file of one part
+// goes by its name. A retry finds the rows all the same.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	parts := map[string][]event.Part{
+		"several": {{Row: 1, Name: "/a"}, {Row: 3, Name: "/b"}, {Row: 4, Name: "/c"}},
+		"one":     {{Row: 1, Name: "/only"}},
+	}
+	take := func(want, name string, rows ...string) {
+		t.Helper()
+		o := event.Options{Parts: func(path string) []event.Part { return parts[filepath.Base(path)] }}
+		r, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file(name, strings.Join(rows, ""))}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.expect(r, want)
+	}
+	take("1 5 3 2 0", "several", sale("1", "sale", "1.00", "EUR"), sale("2", "gift", "1.00", "EUR"), // a
+		sale("1", "sale", "2.00", "EUR"),                                   // b
+		sale("3", "sale", "1.00", "EUR"), sale("4", "sale", "1.00", "EUR")) // c
+	take("2 3 1 2 0", "one", sale("4", "sale", "3.00", "EUR"), sale("1", "sale", "3.00", "EUR"), sale("5", "sale", "3.00", "EUR"))
+	conflict := "conflict: this id was accepted before with other values, in batch 1, file %s, row %d"
+	got := h.reasons()
+	for i, want := range []string{
+		"1 a:2 kind: ", "1 b:3 : " + fmt.Sprintf(conflict, "/a", 1),
+		"2 only:1 : " + fmt.Sprintf(conflict, "/c", 2), "2 only:2 : " + fmt.Sprintf(conflict, "/a", 1),
+	} {
+		if i >= len(got) || !strings.HasPrefix(got[i], want) {
+			t.Fatalf("quarantine has\n%s\nwant %s", strings.Join(got, "\n"), want)
+		}
+	}
+	if batches := h.batches(); !slices.Equal(batches[0].Files[0].Parts, parts["several"]) || batches[1].Files[0].Parts != nil {
+		t.Errorf("%+v", batches)
+	}
+	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(r, "3 4 1 3 0")
+	if got := h.reasons(); len(got) != 3 || !strings.HasPrefix(got[0], "3 b:3 : ") {
+		t.Errorf("after the retry quarantine has\n%s", strings.Join(got, "\n"))
+	}
+}
