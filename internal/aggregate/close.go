@@ -15,6 +15,17 @@ import (
 
 // End writes the balances and the statement, once everything of it is known.
 func (t *teller) End() error {
+	if t.listed == 0 {
+		t.others = currencies(t.balances)
+	}
+	if t.others == nil {
+		return t.close()
+	}
+	return t.endEach()
+}
+
+// close writes the balances and the statement of one currency.
+func (t *teller) close() error {
 	b := boundsOf(t.balances)
 	t.entries.closeOn(t.s, t.balances, b)
 	if fault := t.entries.broken(true); fault != "" && len(t.faults) < maxNotices {

@@ -157,3 +157,16 @@ func TestStatementInQuarantine(t *testing.T) {
 		h.send(camtWith("1000.00", ""))
 	}
 }
+
+// TestPreviousClosing has a statement that opens with another balance than it states as the previous closing one.
+func TestPreviousClosing(t *testing.T) {
+	t.Parallel()
+	for amount, want := range map[string]string{"1000": "", "900.00": "it opens with 1000.00, and states 900.00 as what closed before"} {
+		text := camtWith("1000.00", "")
+		bal := text[strings.Index(text, "<Bal>") : strings.Index(text, "</Bal>")+6]
+		bal = strings.NewReplacer("OPBD", "PRCD", "1000.00", amount, "03-05", "03-04").Replace(bal)
+		if got := faultOf(t, strings.Replace(text, "<Bal>", bal+"<Bal>", 1)); got != want {
+			t.Errorf("%s: %q, want %q", amount, got, want)
+		}
+	}
+}

@@ -22,6 +22,7 @@ func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b
 			l.blame(closing.Place, "%s", fault)
 		}
 	}
+	l.holdPrevious(s, balances, b)
 	if s.Fault != "" {
 		l.blame(s.Place, "%s", s.Fault)
 	}
@@ -32,6 +33,18 @@ func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b
 		for _, fault := range faults {
 			l.blame(s.Place, "%s", fault)
 		}
+	}
+}
+
+// holdPrevious compares the opening balance with what the statement states as the previous closing one: by definition they are equal.
+func (l *ledger) holdPrevious(s *statement.Statement, balances []statement.Balance, b bounds) {
+	previous := first(balances, []string{statement.PreviousClosing})
+	if s.Kind != statement.Booked || !b.booked || b.opening < 0 || previous < 0 || balances[b.opening].Code != statement.OpeningBooked {
+		return
+	}
+	opening, before := &balances[b.opening], &balances[previous]
+	if opening.Currency == before.Currency && !same(opening.Amount, before.Amount) {
+		l.blame(opening.Place, "it opens with %s, and states %s as what closed before", opening.Amount, before.Amount)
 	}
 }
 

@@ -95,7 +95,6 @@ func statusOf(e *statement.Entry) string {
 
 // take adds an entry up that has ended, and holds it against its details.
 func (l *ledger) take(t *teller, e *statement.Entry) {
-	l.all-- // counted when it began
 	l.said.plus(saidOf(t.base, e))
 	l.details += t.details.all
 	if difference := t.details.against(e); difference != "" {

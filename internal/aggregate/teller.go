@@ -37,8 +37,10 @@ type teller struct {
 
 	s        *statement.Statement
 	balances []statement.Balance
-	entries  ledger
-	within   string // what an entry without a day of booking belongs to
+	listed   int64              // entries so far
+	entries  ledger             // of its currency
+	others   map[string]*ledger // of the currencies of an account that has several; nil if there is one
+	within   string             // what an entry without a day of booking belongs to
 
 	e       *statement.Entry
 	id      digest // of the entry
@@ -88,6 +90,7 @@ func (t *teller) Notice(n *statement.Notice) error {
 // Begin starts a statement.
 func (t *teller) Begin(s *statement.Statement) error {
 	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
+	t.listed, t.others = 0, nil
 	t.of = t.of[:0]
 	t.of.stated("kind", string(s.Kind))
 	t.of.text("servicer", bank(s))
@@ -106,12 +109,13 @@ func (t *teller) Balance(b *statement.Balance) error {
 
 // Entry names an entry, so that its details can name it.
 func (t *teller) Entry(e *statement.Entry) (err error) {
-	if t.entries.all == 0 {
+	if t.listed == 0 {
+		t.others = currencies(t.balances)
 		head := t.head()
 		t.said.begin(head)
 		t.within = t.scope(head)
 	}
-	t.entries.all++
+	t.listed++
 	t.e, t.details = e, ledger{}
 	t.base = content(t.s, e, later(t.s, t.intermediate()), t.within)
 	t.id = t.base
@@ -186,7 +190,7 @@ func (t *teller) Detail(d *statement.Detail) error {
 // EndEntry writes the entry.
 func (t *teller) EndEntry() error {
 	e := t.e
-	t.entries.take(t, e)
+	t.ledger(cmp.Or(e.Currency, t.s.Currency)).take(t, e)
 	r := &t.row
 	r.begin()
 	r.digest("id", t.id)

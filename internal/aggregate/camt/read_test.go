@@ -234,3 +234,12 @@ func TestMessagePages(t *testing.T) {
 		}
 	}
 }
+
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"NONREF": "", "NotProvided": "", " 2024 17 ": "2024 17", "NONREF1": "NONREF1"} {
+		if e := one(t, inEntry(`<Amt>5</Amt><AcctSvcrRef>`+text+`</AcctSvcrRef>`)).Entries[0]; e.Reference != want {
+			t.Errorf("%q is %q, want %q", text, e.Reference, want)
+		}
+	}
+}

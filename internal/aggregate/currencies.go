@@ -1,0 +1,83 @@
+// Statements of an account that has several currencies: one for each.
+
+package aggregate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// currencies are ledgers for the currencies in which a statement has booked balances, where it has an opening and a closing one
+// in each of several; else nil.
+func currencies(balances []statement.Balance) map[string]*ledger {
+	if len(balances) < 4 || !slices.ContainsFunc(balances, func(b statement.Balance) bool { return b.Currency != balances[0].Currency }) {
+		return nil
+	}
+	apart := map[string][]statement.Balance{}
+	for i := range balances {
+		if isBookedBalance(balances[i].Code) {
+			apart[balances[i].Currency] = append(apart[balances[i].Currency], balances[i])
+		}
+	}
+	ledgers := map[string]*ledger{}
+	for currency, own := range apart {
+		if b := boundsOf(own); currency == "" || b.opening < 0 || b.closing < 0 {
+			return nil
+		}
+		ledgers[currency] = &ledger{}
+	}
+	if len(ledgers) < 2 {
+		return nil
+	}
+	return ledgers
+}
+
+func isBookedBalance(code string) bool {
+	return slices.Contains(sorts[0].opening, code) || slices.Contains(sorts[0].closing, code)
+}
+
+// ledger is where an entry of a currency counts. What is in none of the statement's currencies goes to the first of them.
+func (t *teller) ledger(currency string) *ledger {
+	if t.others == nil {
+		return &t.entries
+	}
+	if own := t.others[currency]; own != nil {
+		return own
+	}
+	return t.others[t.names()[0]]
+}
+
+// names are the currencies of an account that has several, in an order that does not depend on the file's.
+func (t *teller) names() []string { return slices.Sorted(maps.Keys(t.others)) }
+
+// endEach ends a statement for each currency, with its own balances and entries. Counts are of all of them together; sums would be
+// of different money.
+func (t *teller) endEach() error {
+	whole, all := *t.s, t.balances
+	names := t.names()
+	first := t.others[names[0]]
+	count := int64(0)
+	for _, l := range t.others {
+		count += l.booked.count()
+	}
+	if stated := whole.Stated.Count; stated != "" && stated != strconv.FormatInt(count, 10) && stated != strconv.FormatInt(t.listed, 10) {
+		first.blame(whole.Place, "%s", fmt.Sprintf("entries: the bank states %s, the statement lists %d", stated, count))
+	}
+	for _, name := range names {
+		own := whole
+		own.Currency, own.Stated = name, statement.Stated{}
+		t.s, t.entries = &own, *t.others[name]
+		t.balances = slices.DeleteFunc(slices.Clone(all), func(b statement.Balance) bool {
+			return b.Currency != name && (name != names[0] || t.others[b.Currency] != nil)
+		})
+		if err := t.close(); err != nil {
+			return err
+		}
+	}
+	t.balances = all
+	return nil
+}
