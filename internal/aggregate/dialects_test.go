@@ -25,6 +25,7 @@ func TestDialects(t *testing.T) {
 		{"entries behind the stated interval are of it", strings.Replace(download, "<DTEND>20240229", "<DTEND>20240201", 1), "-5.00000 2024-02-05", 0, "1–5 CLAIMED"},
 		{"a fee under its payment's name", strings.Replace(download, entry, entry+strings.Replace(entry, "5.00", "0.10", 1), 1), "-0.10000 2024-02-05 -5.00000 2024-02-05", 0, "1–29 CLAIMED"},
 		{"a name that says the same twice", strings.Replace(download, entry, entry+entry, 1), "-5.00000 2024-02-05", 0, "1–29 BROKEN"},
+		{"an entry in another currency", strings.Replace(download, entry, entry+"<STMTTRN><DTPOSTED>20240206<TRNAMT>-1<FITID>8<CURRENCY><CURSYM>USD</CURRENCY></STMTTRN>", 1), "-1.00000 2024-02-06 -5.00000 2024-02-05", 0, "1–29 CLAIMED; 1–29 CLAIMED"},
 		{"a correction", strings.Replace(download, "<FITID>7", "<FITID>8<CORRECTFITID>7<CORRECTACTION>REPLACE", 1), "", 1, "1–29 BROKEN"},
 		{"no day", strings.Replace(download, "<DTPOSTED>20240205", "", 1), "", 1, "1–29 BROKEN"},
 		{"a message", message, "-5.00000 2024-02-05", 0, "5 PROVEN"},

@@ -55,9 +55,9 @@ func (c *calendar) value(text string) string {
 	return c.day
 }
 
-// entry reads the entry date beside the value date that was read last.
+// entry reads the entry date beside the value date that was read last; zeros are none.
 func (c *calendar) entry(text string) string {
-	if text == "" {
+	if text == "" || text == noDate[:len("MMDD")] {
 		return ""
 	}
 	if text != c.entryText {

@@ -25,6 +25,7 @@ func TestEntryLines(t *testing.T) {
 		{"plain", ":61:2401020103C12,50NTRFOWN//BANK\nmore\n:86:text", "2024-01-02|2024-01-03|12.50|||NTRF|OWN|BANK|text more"},
 		{"no entry date", ":61:240102D12,NTRFNONREF", "2024-01-02||-12|||NTRF|||"},
 		{"spaces for an entry date", ":61:240102    DD212,39NMSCNONREF//\nX", "2024-01-02||-212.39|||NMSC|||X"},
+		{"zeros for an entry date", ":61:2401020000D1,NTRF", "2024-01-02||-1|||NTRF|||"},
 		{"booked the year after", ":61:2312310102C1,NTRF", "2023-12-31|2024-01-02|1|||NTRF|||"},
 		{"booked the year before", ":61:2401011231C1,NTRF", "2024-01-01|2023-12-31|1|||NTRF|||"},
 		{"the last century", ":61:9912310101C1,NTRF", "1999-12-31|2000-01-01|1|||NTRF|||"},

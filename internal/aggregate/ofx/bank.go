@@ -17,6 +17,7 @@ type within struct {
 	account    []statement.Field
 	asOf       string // of an investment statement
 	start, end string
+	foreign    foreign
 	said       map[naming]uint64 // what the first entry of each FITID says
 	statement.Statement
 }
@@ -82,7 +83,10 @@ func (p *reader) leave() error {
 	if !bank {
 		return nil
 	}
-	return p.to.End()
+	if err := p.to.End(); err != nil {
+		return err
+	}
+	return p.in.foreign.tell(p.to, p.in.Statement)
 }
 
 // balance tells a balance.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate/ofx"
+	"bursar/internal/aggregate/statement/statementtest"
 )
 
 // dialect is one statement as some banks write it: the whole of it, with an entry of -5.00 and a balance of 10.00.
@@ -93,5 +94,36 @@ func TestBalanceWithoutADay(t *testing.T) {
 	r, err := read(t, strings.Replace(sgml, "<DTASOF>20240131", "<DTASOF>00000000", 1))
 	if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Balances) != 1 || r.Statements[0].Balances[0].Date != "" {
 		t.Errorf("%v: %+v", err, r.Statements)
+	}
+}
+
+// Amounts in several currencies are not one sum: a statement tells its own, and others of the same account the rest.
+func TestOtherCurrencies(t *testing.T) {
+	t.Parallel()
+	entry := func(n int, currency string) string {
+		return fmt.Sprintf("<STMTTRN><DTPOSTED>20240105<TRNAMT>%d<FITID>%d%s</STMTTRN>", n, n, currency)
+	}
+	text := bank(entry(1, "") + entry(2, "<CURRENCY><CURRATE>1.1<CURSYM>USD</CURRENCY>") + entry(3, "<CURRENCY>gbp</CURRENCY>") +
+		entry(4, "<ORIGCURRENCY><CURRATE>1.1<CURSYM>USD</ORIGCURRENCY>") + entry(5, "<CURRENCY><CURSYM>usd</CURRENCY>"))
+	r, err := read(t, text)
+	var got []string
+	for i := range r.Statements {
+		s := &r.Statements[i]
+		got = append(got, s.Account, s.Currency)
+		for _, e := range s.Entries {
+			got = append(got, e.Amount+e.Currency)
+		}
+	}
+	if told := strings.Join(got, " "); err != nil || told != "A EUR 1EUR 4EUR A USD 2USD 5USD A GBP 3GBP" {
+		t.Errorf("%v: %s", err, told)
+	}
+	statementtest.Stopping(t, []byte(text), ofx.Read)
+	if r, err := read(t, strings.Replace(text, "<CURDEF>EUR", "<CURDEF>", 1)); err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 5 {
+		t.Errorf("without a currency of its own: %v: %+v", err, r.Statements)
+	}
+	memo := "<CURRENCY>USD</CURRENCY><MEMO>" + strings.Repeat("x", 1<<19)
+	_, err = read(t, bank(strings.Repeat(entry(1, memo), 140)))
+	if err == nil || !strings.Contains(err.Error(), "more than 67108864 bytes of entries in other currencies") {
+		t.Errorf("too many: %v", err)
 	}
 }

@@ -46,13 +46,21 @@ func (p *reader) entry() error {
 	if err := p.promise(); err != nil {
 		return err
 	}
-	if err := p.to.Entry(&p.row); err != nil {
-		return err
-	}
-	if err := p.to.EndEntry(); err != nil {
+	if err := p.tellEntry(); err != nil {
 		return err
 	}
 	return p.behind(r)
+}
+
+// tellEntry tells the entry, or holds it until its statement has ended.
+func (p *reader) tellEntry() error {
+	if p.in.isForeign(&p.row) {
+		return p.in.foreign.hold(&p.row)
+	}
+	if err := p.to.Entry(&p.row); err != nil {
+		return err
+	}
+	return p.to.EndEntry()
 }
 
 // behind tells the balances that stand within an entry because its end tag, and that of the list, are forgotten. Where the entry

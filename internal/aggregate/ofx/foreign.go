@@ -1,0 +1,63 @@
+// Entries in another currency than their statement's.
+
+package ofx
+
+import (
+	"bursar/internal/aggregate/statement"
+)
+
+// Limits of what is held of a statement until it ends.
+const (
+	maxForeign = 64 << 20 // bytes of entries in other currencies
+	entryCost  = 512      // of an entry beside its texts
+)
+
+// foreign holds a statement's entries in other currencies. They are no part of its sum, which is in its own: each currency's are told
+// as a statement of their own, of the same account and interval.
+type foreign struct {
+	currencies []string // in the order of the file
+	entries    map[string][]statement.Entry
+	bytes      int
+}
+
+// isForeign tells an entry that is not in its statement's currency, where that has one.
+func (w *within) isForeign(e *statement.Entry) bool {
+	return w.Currency != "" && e.Currency != w.Currency
+}
+
+func (f *foreign) hold(e *statement.Entry) error {
+	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
+	if f.bytes > maxForeign {
+		return statement.Refuse(e.Place, "a statement of more than %d bytes of entries in other currencies than its own", maxForeign)
+	}
+	if f.entries == nil {
+		f.entries = map[string][]statement.Entry{}
+	}
+	if f.entries[e.Currency] == nil {
+		f.currencies = append(f.currencies, e.Currency)
+	}
+	f.entries[e.Currency] = append(f.entries[e.Currency], *e)
+	return nil
+}
+
+// tell tells what is held.
+func (f *foreign) tell(to statement.Handler, of statement.Statement) error {
+	for _, currency := range f.currencies {
+		of.Currency, of.Fault = currency, ""
+		if err := to.Begin(&of); err != nil {
+			return err
+		}
+		for i := range f.entries[currency] {
+			if err := to.Entry(&f.entries[currency][i]); err != nil {
+				return err
+			}
+			if err := to.EndEntry(); err != nil {
+				return err
+			}
+		}
+		if err := to.End(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
