@@ -78,6 +78,10 @@ func TestStatementsOfOneMessage(t *testing.T) {
 			"mt942 1 A / EUR 1\nmt942 1 B / EUR 2\n",
 		},
 		{
+			"the last without the end of a line", ":20:A\n:25:1\n:34F:EUR0,\n:61:240101C1,NTRF\n:86:x\n-\n:20:B\n:25:1\n:34F:EUR0,\n:61:240101C2,NTRF\n:86:y\n-",
+			"mt942 1 A / EUR 1\nmt942 1 B / EUR 2\n",
+		},
+		{
 			"a hyphen that nothing follows", first + ":20:B\n:25:1\n:60F:C240101EUR1,\n:61:240101C1,NTRF\n:86:x\n-\nthe bank's own\n",
 			"mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940 1 B / EUR OPBD=1 1\n",
 		},

@@ -64,7 +64,7 @@ func (r *reader) cutAtPause() {
 // what the file's other statements have, tell. A single one that opens and does not close is read, and does not hold.
 // whole tells that a hyphen has ended the message.
 func (r *reader) unfinished() (whole bool, err error) {
-	whole = r.pause.set && !r.lines.cut
+	whole = r.pause.set && (!r.lines.cut || r.told.report())
 	if r.lines.cut && !r.pause.set && r.field.cutOff() {
 		return whole, statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(hint)
 	}
