@@ -15,6 +15,7 @@ import (
 // account of any age is judged in the time of sorting its statements.
 type chain struct {
 	expects func(day time.Time) bool // nil where no calendar is declared
+	stored  stored
 	links   []link
 	gaps    []Interval
 	bridges []Interval // days before which and after which the balance is the same
@@ -40,8 +41,8 @@ type span struct{ from, to, balance string }
 
 // chainOf judges the statements of one account and kind of message: each by itself, and against the one before it. gaps
 // are days between them that lack a statement.
-func chainOf(statements []*told, expects func(day time.Time) bool) (links []link, gaps []Interval) {
-	c := &chain{expects: expects, spans: map[span][]*told{}, opens: map[span]int{}, closes: map[span]int{}}
+func chainOf(statements []*told, expects func(day time.Time) bool, movements []movement) (links []link, gaps []Interval) {
+	c := &chain{expects: expects, stored: storedOf(movements), spans: map[span][]*told{}, opens: map[span]int{}, closes: map[span]int{}}
 	for _, s := range statements {
 		c.opens[span{s.From, s.To, s.Opening}]++
 		c.opens[span{s.From, "", s.Opening}]++
@@ -62,6 +63,7 @@ func (c *chain) link(s *told) {
 	}
 	c.links = append(c.links, l)
 	switch {
+	case s.early: // what it closes with is not what the day did
 	case s.Closing != "":
 		c.closed = append(c.closed, s)
 		c.loose = statement.Sum{}
@@ -202,6 +204,9 @@ func (c *chain) sameDay(l *link) string {
 		return ""
 	}
 	if len(alike) > 0 && c.divides(l.told) {
+		return ""
+	}
+	if len(alike) > 0 && c.extends(l.told, alike[0]) {
 		return ""
 	}
 	if len(alike) > 0 && (alike[0].Closing != l.Closing || alike[0].Amount != l.Amount) {

@@ -100,7 +100,7 @@ func TestChain(t *testing.T) {
 	} {
 		statements := parse(t, c.statements)
 		for range 2 {
-			links, gaps := chainOf(statements, c.expects)
+			links, gaps := chainOf(statements, c.expects, nil)
 			if got := sorted(append(intervals(links), gaps...)); got != c.want {
 				t.Errorf("%s:\n%s\nwant\n%s", c.statements, got, c.want)
 			}
@@ -119,7 +119,7 @@ func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	} {
 		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
 		alter(list[1])
-		links, gaps := chainOf(list, nil)
+		links, gaps := chainOf(list, nil, nil)
 		if got := sorted(append(intervals(links), gaps...)); got != "4 PROVEN, 5 BROKEN, 6 PROVEN" {
 			t.Error(got)
 		}
@@ -149,7 +149,7 @@ func TestMissing(t *testing.T) {
 	} {
 		var links []link
 		if c.statements != "" {
-			links, _ = chainOf(parse(t, c.statements), nil)
+			links, _ = chainOf(parse(t, c.statements), nil, nil)
 		}
 		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until)); got != c.want {
 			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
@@ -178,7 +178,7 @@ func TestChainOfManyStatements(t *testing.T) {
 	slices.Reverse(list)
 	slices.Reverse(one)
 	for _, all := range [][]*told{list, one} {
-		links, gaps := chainOf(all, nil)
+		links, gaps := chainOf(all, nil, nil)
 		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.is.State != Proven }) {
 			t.Error("the chain does not hold")
 		}

@@ -146,13 +146,13 @@ func (c *Completeness) judge(r *record, days fileDays, until string) {
 	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
 	expects, declared := c.expects(a.Institution, days)
-	links, gaps := chainOf(joined(r.kind(statement.Booked)), expects)
+	links, gaps := chainOf(joined(r.kind(statement.Booked)), expects, r.movements)
 	a.Intervals = append(intervals(links), gaps...)
 	a.Intervals = append(a.Intervals, heldAgainst(links, gaps, r.movements)...)
 	expected := slices.Clone(a.Intervals)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
 		for _, s := range joined(r.kind(kind)) { // these need not follow on one another
-			one, _ := chainOf([]*told{s}, nil)
+			one, _ := chainOf([]*told{s}, nil, nil)
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
 	}

@@ -106,7 +106,7 @@ func (c *cluster) bounds() (opening, closing string, known bool) {
 		if l.Opening != "" && (from == "" || l.is.From < from) {
 			from, opening = l.is.From, l.Opening
 		}
-		if l.Closing != "" && l.is.To >= to {
+		if l.Closing != "" && l.is.To >= to && !l.early {
 			to, closing = l.is.To, l.Closing
 		}
 	}

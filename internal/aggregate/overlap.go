@@ -19,10 +19,12 @@ func (c *chain) overlap(s *told) string {
 	}
 	last := c.last()
 	switch {
+	case last.To == s.To && last.Closing != s.Closing && c.extends(s, last):
 	case last.To == s.To && s.From < s.To && last.Closing != s.Closing:
 		return fmt.Sprintf("it closes with %s, and another statement of %s with %s", s.Closing, s.To, last.Closing)
 	case last.To == s.To && s.From == s.To && last.Closing != s.Opening:
 		return differs(last, s)
+	case last.To == s.From && last.From < s.From && last.balanced() && c.stored.leads(last.Opening, last.From, earlier(s.From)) == s.Opening:
 	case last.To != s.To && last.To == s.From && !c.joins(s) && (n == 0 || c.closed[n-1].Closing != s.Opening):
 		return differs(last, s)
 	}

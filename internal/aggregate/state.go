@@ -52,6 +52,7 @@ type told struct {
 	final  string
 	totals bool   // the bank states totals or balances
 	fault  string // what does not hold in the statement itself
+	early  bool   // made before its last day had ended: another one goes on where it stops
 	label  string // by which its entries name it
 }
 

@@ -212,6 +212,17 @@ func TestWithoutRows(t *testing.T) {
 	}
 }
 
+// TestDatesAsDeclared has dates that are none as they are declared, and would be another way.
+func TestDatesAsDeclared(t *testing.T) {
+	t.Parallel()
+	reads(t, newReader(t, plain+`date: "%Y-%d-%m"`), "Date,Amount,Ref\n2024-05-13,1,a\n2024-13-05,1,b\n13.5.24,1,c\n", `
+statement at=2:1 account=LT62 currency=EUR
+entry at=2:1 amount=1 booked=`+"`2024-05-13`"+` reference=a
+entry at=3:1 amount=1 booked=2024-05-13 reference=b
+entry at=4:1 amount=1 booked=13.5.24 reference=c
+`)
+}
+
 // TestRowsAsTheyCome reads what spreadsheets and patched exports have: rows of delimiters alone, a delimiter behind the header, and
 // a header line in the middle.
 func TestRowsAsTheyCome(t *testing.T) {

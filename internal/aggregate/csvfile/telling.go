@@ -139,13 +139,16 @@ func (g *telling) blame(r row) {
 	g.blamed = true
 }
 
-// date is a date as entries have it; what is none stays as it is.
+// date is a date as entries have it; what is none stays as it is, in quotes where intake would read it otherwise than declared.
 func (g *telling) date(text string) string {
 	if text == "" {
 		return ""
 	}
 	if date, reason := scan.DateOf(g.mapping.Date, text); reason == "" {
 		return date
+	}
+	if _, reason := scan.DateOf(nil, text); reason == "" {
+		return "`" + text + "`"
 	}
 	return text
 }
