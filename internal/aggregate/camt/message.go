@@ -56,7 +56,7 @@ func (m *message) start(n *node, attributes []xml.Attr) error {
 func (m *message) currency(n *node, attributes []xml.Attr) error {
 	for i := range attributes {
 		if attributes[i].Name.Local == "Ccy" && attributes[i].Name.Space == "" {
-			return m.put(n, &n.money(&m.facts).currency, attributes[i].Value)
+			return m.put(n, &n.money(&m.facts).currency, strings.TrimSpace(attributes[i].Value))
 		}
 	}
 	return nil

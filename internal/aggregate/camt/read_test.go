@@ -50,6 +50,7 @@ func TestAmountsAndSigns(t *testing.T) {
 		{`<Amt Ccy="SEK">5.50</Amt><CdtDbtInd>CRDT</CdtDbtInd>`, "5.50", "SEK"},
 		{`<Amt Ccy="SEK"> 005.5 </Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "-5.5", "SEK"},
 		{`<Amt Ccy="JPY">0</Amt><CdtDbtInd>DBIT</CdtDbtInd>`, "0", "JPY"},
+		{`<Amt Ccy=" SEK ">7</Amt>`, "7", "SEK"},
 		{`<Amt>7</Amt>`, "7", "EUR"},
 		{`<Amt>-7</Amt>`, "-7", "EUR"},
 		{`<Amt>7<!-- of --><![CDATA[.25]]></Amt>`, "7.25", "EUR"},

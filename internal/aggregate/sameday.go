@@ -1,0 +1,43 @@
+// Several statements of the same days.
+
+package aggregate
+
+import "fmt"
+
+// sameDay judges one of several statements of a day: it continues another, or says the same again.
+func (c *chain) sameDay(l *link) string {
+	alike := c.spans[span{l.From, l.To, l.Opening}]
+	for _, other := range alike {
+		if other.Closing == l.Closing && other.Entries == l.Entries && other.said == l.said {
+			l.repeated = true
+			return ""
+		}
+	}
+	l.overlaps = len(alike) > 0
+	if c.last().Closing == l.Opening {
+		return ""
+	}
+	if len(alike) > 0 && c.divides(l.told) {
+		return ""
+	}
+	if len(alike) > 0 && c.extends(l.told, alike[0]) {
+		return ""
+	}
+	if len(alike) > 0 && (alike[0].Closing != l.Closing || alike[0].Amount != l.Amount) {
+		other := alike[0]
+		return fmt.Sprintf("%s (%s) says otherwise of the same days: %d entries of %s, closing with %s; here %d of %s, closing with %s",
+			other.File, other.Place, other.Entries, other.Amount, other.Closing, l.Entries, l.Amount, l.Closing)
+	}
+	l.overlaps = true
+	return c.overlap(l.told)
+}
+
+// divides reports whether statements of the same days may be parts of one another: another one opens or closes with what this
+// one closes with.
+func (c *chain) divides(s *told) bool {
+	at := span{s.From, s.To, s.Closing}
+	if s.Opening == s.Closing {
+		return c.opens[at] > 1
+	}
+	return c.opens[at] > 0 || c.closes[at] > 1
+}
