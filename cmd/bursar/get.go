@@ -45,11 +45,7 @@ array. A value that begins with a dash goes behind --.`,
 }
 
 func (c *cli) get(ctx context.Context, a *app.App, name string, values []string, asOf uint64, history bool) error {
-	p, err := pipeline(a, name)
-	if err != nil {
-		return err
-	}
-	key, err := keyText(p, values)
+	p, key, err := keyed(a, name, values)
 	if err != nil {
 		return err
 	}
@@ -69,6 +65,14 @@ func unpublished(ctx context.Context, a *app.App, name string, err error) error 
 		}
 	}
 	return err
+}
+
+// keyed finds a pipeline and makes one text of the values of a key of it.
+func keyed(a *app.App, name string, values []string) (p *project.Pipeline, key string, err error) {
+	if p, err = pipeline(a, name); err == nil {
+		key, err = keyText(p, values)
+	}
+	return p, key, err
 }
 
 // keyText makes one text of a key's values, as the engine reads it.

@@ -47,37 +47,24 @@ type tracedEvent struct {
 }
 
 func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, limit int) error {
-	p, err := pipeline(a, name)
+	_, key, err := keyed(a, name, values)
 	if err != nil {
 		return err
-	}
-	key, err := keyText(p, values)
-	if err != nil {
-		return err
-	}
-	walk := func(each func(tracedEvent) error) (app.Traced, error) {
-		traced, err := a.Engine.Trace(ctx, name, key, func(e app.TracedEvent) error {
-			found := tracedEvent{TracedEvent: e}
-			if a.Project.Stream(e.Stream).Builtin {
-				found.Row, found.Place = locate(e.Event, e.Row)
-			}
-			return each(found)
-		})
-		return traced, untraced(unpublished(ctx, a, name, err), name)
 	}
 	if c.json {
 		about := map[string]any{}
 		return c.list("events", about, func(add func(any) error) error {
-			traced, err := walk(func(e tracedEvent) error { return add(e) })
+			traced, err := eachTraced(ctx, a, name, key, func(e tracedEvent) error { return add(e) })
 			about["key"], about["run"], about["watermark"], about["runs"] = traced.Key, traced.Run, traced.Watermark, traced.Runs
 			return err
 		})
 	}
 	g, total := newGrid("run", "stream", "batch", "event", "says", "file", "row"), 0
-	traced, err := walk(func(e tracedEvent) error {
+	traced, err := eachTraced(ctx, a, name, key, func(e tracedEvent) error {
 		if total++; total <= limit {
-			g.add(count(e.Run), e.Stream, count(e.Batch), strings.Join(keyTexts(e.ID, len(a.Project.Stream(e.Stream).IDColumns())), " "),
-				saying(a.Project.Stream(e.Stream), e.Event), c.nearName(e.File), where(e.Row, e.Place))
+			s := a.Project.Stream(e.Stream)
+			id := strings.Join(keyTexts(e.ID, len(s.IDColumns())), " ")
+			g.add(count(e.Run), e.Stream, count(e.Batch), id, saying(s, e.Event), c.nearName(e.File), where(e.Row, e.Place))
 		}
 		return nil
 	})
@@ -85,6 +72,18 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 		return err
 	}
 	return c.result(nil, func(w io.Writer) { c.printTraced(w, name, &traced, g, total) })
+}
+
+// eachTraced calls each for the events of an artifact.
+func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tracedEvent) error) (app.Traced, error) {
+	traced, err := a.Engine.Trace(ctx, name, key, func(e app.TracedEvent) error {
+		found := tracedEvent{TracedEvent: e}
+		if a.Project.Stream(e.Stream).Builtin {
+			found.Row, found.Place = locate(e.Event, e.Row)
+		}
+		return each(found)
+	})
+	return traced, untraced(unpublished(ctx, a, name, err), name)
 }
 
 func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid, total int) {
