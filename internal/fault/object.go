@@ -54,11 +54,13 @@ func (o *objects) Open(ctx context.Context, name string) (object.Reader, error) 
 		return nil, err
 	}
 	r, err := o.inner.Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if v.after != nil {
+	switch {
+	case v.after != nil && err != nil:
+		return nil, v.after // nobody is told whether the object is there
+	case v.after != nil:
 		return nil, errors.Join(v.after, r.Close())
+	case err != nil:
+		return nil, err
 	}
 	return &reader{inner: r, plan: o.plan, name: name}, nil
 }
