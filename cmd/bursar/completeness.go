@@ -68,7 +68,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			return judge(func(account app.Account) error { return add(account) })
 		})
 	} else {
-		err = c.printCompleteness(judge, all)
+		err = c.printCompleteness(judge, len(q.Accounts) == 0, all)
 	}
 	if err != nil {
 		return err
@@ -84,7 +84,8 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	return err
 }
 
-func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, all bool) error {
+// printCompleteness draws the accounts; whole says that they are all there are.
+func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, whole, all bool) error {
 	accounts := newGrid("account", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
@@ -109,7 +110,9 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 	}
 	return c.result(nil, func(w io.Writer) {
 		if len(accounts.rows) == 0 {
-			fmt.Fprintln(w, "No statements yet: bursar import FILE…")
+			if whole {
+				fmt.Fprintln(w, "No statements yet: bursar import FILE…")
+			}
 			return
 		}
 		accounts.print(w, width(c.out))

@@ -53,21 +53,12 @@ func bank(s *statement.Statement) string {
 // a statement that is cut otherwise tells of the same entries.
 func later(s *statement.Statement, intermediate string) string {
 	switch {
-	case isLater(s.Page):
+	case statement.IsLater(s.Page):
 		return s.Number + "/" + s.Page
 	case intermediate != "":
 		return s.Number + "/" + s.Page + "/" + intermediate
 	}
 	return ""
-}
-
-// isLater tells the number of a second or later page.
-func isLater(page string) bool {
-	if page == "" {
-		return false // an error of Atoi is costly, and there is one a statement's entry
-	}
-	n, err := strconv.Atoi(page)
-	return err == nil && n > 1
 }
 
 // message names a statement by what the bank calls it. It is the last resort: a bank may send the same again under a new name.

@@ -24,16 +24,8 @@ func (m *message) tellEntry() error {
 	e.Amount, e.Currency = signed(f.amount.text, f.direction), first(f.amount.currency, m.statement.Currency)
 	e.Booked, e.Value = date(f.booked), date(f.value)
 	e.Status, e.Reversal = strings.ToUpper(f.status), f.reversal == "true" || f.reversal == "1"
-	e.Reference, e.Own, e.Code = named(f.reference), f.own, f.code()
+	e.Reference, e.Own, e.Code = statement.Named(f.reference), f.own, f.code()
 	return m.handler.Entry(e)
-}
-
-// named is a reference, unless it is a word for having none: equal entries are not the same for that.
-func named(reference string) string {
-	if strings.EqualFold(reference, "NONREF") || strings.EqualFold(reference, "NOTPROVIDED") {
-		return ""
-	}
-	return reference
 }
 
 // code is the bank transaction code: "PMNT/RCDT/BOOK", or the bank's own.

@@ -166,15 +166,7 @@ func (p *parts) fill(e *statement.Entry) {
 	}
 	e.Code = p.code
 	own, reference, _ := strings.Cut(p.reference, "//")
-	e.Own, e.Reference = named(own), named(reference)
-}
-
-// named is a reference, where it is one: it tells entries apart.
-func named(reference string) string {
-	if reference = strings.TrimSpace(reference); strings.EqualFold(reference, "NONREF") {
-		return ""
-	}
-	return reference
+	e.Own, e.Reference = statement.Named(own), statement.Named(reference)
 }
 
 // joined are lines as one, with a mark between them and no spaces around it.
