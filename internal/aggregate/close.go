@@ -28,7 +28,7 @@ func (t *teller) End() error {
 func (t *teller) close() error {
 	b := boundsOf(t.balances)
 	t.entries.closeOn(t.s, t.balances, b)
-	if fault := t.entries.broken(true); fault != "" && len(t.faults) < maxNotices {
+	if fault := both(t.entries.broken(true), t.entries.ofPage.broken(true)); fault != "" && len(t.faults) < maxNotices {
 		t.faults = append(t.faults, fmt.Sprintf("account %s, %s: %s", t.s.Account, t.day(b), fault))
 	}
 	alike := map[statement.Balance]int{}
@@ -143,6 +143,7 @@ func (t *teller) writeStatement(b bounds) error {
 	r.count("operations", l.operations)
 	r.flag("totals", balanced || s.Stated != statement.Stated{})
 	r.stated("fault", l.broken(false))
+	r.stated("page_fault", l.ofPage.broken(false))
 	name := ""
 	if !balanced {
 		name = message(s)

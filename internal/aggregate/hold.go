@@ -10,16 +10,23 @@ import (
 )
 
 // closeOn holds the entries against the balances and totals that the bank states, and keeps the first fault with both figures. Those of
-// a page may be of all pages together, and a report may list only what came since the one before: neither is a fault.
+// a page may be of all pages together, and a report may list only what came since the one before, which is no fault.
 func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b bounds) {
+	whole := &l.faults
+	if s.Part {
+		whole = &l.ofPage
+	}
 	if b.booked && b.opening >= 0 && b.closing >= 0 {
 		opening, closing := &balances[b.opening], &balances[b.closing]
 		fault := l.againstBalances(s, opening, closing)
 		interim := closing.Code == statement.InterimBooked
 		l.since = fault != "" && interim && s.Kind == statement.Report
-		whole := s.Part && !interim && opening.Code != statement.InterimBooked
-		if fault != "" && !l.since && !whole {
+		switch {
+		case fault == "" || l.since:
+		case interim || opening.Code == statement.InterimBooked:
 			l.blame(closing.Place, "%s", fault)
+		default:
+			whole.blame(closing.Place, "%s", fault)
 		}
 	}
 	l.holdPrevious(s, balances, b)
@@ -29,9 +36,9 @@ func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b
 	var listed tally // with some banks, what is announced too
 	listed.plus(&l.booked)
 	listed.plus(&l.announced)
-	if faults := l.booked.against(&s.Stated); len(faults) > 0 && !s.Part && len(listed.against(&s.Stated)) > 0 {
+	if faults := l.booked.against(&s.Stated); len(faults) > 0 && len(listed.against(&s.Stated)) > 0 {
 		for _, fault := range faults {
-			l.blame(s.Place, "%s", fault)
+			whole.blame(s.Place, "%s", fault)
 		}
 	}
 }

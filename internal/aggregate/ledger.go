@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -27,42 +26,8 @@ type ledger struct {
 	said       digest  // of all that was said, in any order
 	first      string  // days of booking
 	last       string
-	faults     []fault // what keeps the ledger from being added up or from holding: the first few
-	more       int     // further faults
-}
-
-// fault is one thing that does not hold.
-type fault struct {
-	at   statement.Place
-	text string
-}
-
-// maxFaults is how many faults of a statement are told.
-const maxFaults = 3
-
-// blame keeps a fault.
-func (l *ledger) blame(at statement.Place, format string, args ...any) {
-	if len(l.faults) == maxFaults {
-		l.more++
-		return
-	}
-	l.faults = append(l.faults, fault{at, fmt.Sprintf(format, args...)})
-}
-
-// broken is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for
-// people, and no part of what the statement says.
-func (l *ledger) broken(places bool) string {
-	list := make([]string, len(l.faults), maxFaults+1)
-	for i, f := range l.faults {
-		list[i] = f.text
-		if places {
-			list[i] = f.at.String() + ": " + f.text
-		}
-	}
-	if l.more > 0 {
-		list = append(list, fmt.Sprintf("and %d more", l.more))
-	}
-	return strings.Join(list, "; ")
+	faults            // what keeps the ledger from being added up or from holding
+	ofPage     faults // what does not hold on this page by itself: it may be of all pages together
 }
 
 // add adds an amount up.
@@ -132,7 +97,7 @@ func (l *ledger) on(day string, at statement.Place) {
 // is what moved. Between the two there may be what the bank took, and the details of a reversal may be those that it takes back.
 func (l *ledger) against(e *statement.Entry) string {
 	var rest statement.Sum
-	if l.all == 0 || l.lax || len(l.faults) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
+	if l.all == 0 || l.lax || len(l.list) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
 		return ""
 	}
 	var back statement.Sum

@@ -40,7 +40,7 @@ func joined(statements []*told) []*told {
 
 // join makes one of pages, where they are all pages from the first one on, and one of them has not both balances or has those of all.
 func join(pages []*told) []*told {
-	open := func(p *told) bool { return p.fault == "" && (!p.balanced() || !p.holds()) }
+	open := func(p *told) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
 	stated := func(p *told) bool { return p.Opening != "" || p.Closing != "" }
 	if !slices.ContainsFunc(pages, open) || !slices.ContainsFunc(pages, stated) {
 		return pages
@@ -56,7 +56,7 @@ func join(pages []*told) []*told {
 		return pages
 	}
 	whole := *pages[0]
-	whole.page = ""
+	whole.page, whole.pageFault = "", ""
 	for _, p := range pages[1:] {
 		whole.turn(p)
 	}

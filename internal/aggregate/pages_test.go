@@ -59,7 +59,7 @@ func TestPages(t *testing.T) {
 		"the whole's, wrong":             {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, paper{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, "2 BROKEN"},
 		"one at each end, wrong":         {paper{page: firstOfTwo, opening: "OPBD 10"}, paper{page: lastOfTwo, closing: "CLBD 14"}, "2 BROKEN"},
 		"their own, wrong":               {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 14"}, paper{page: lastOfTwo, opening: "ITBD 14", closing: "CLBD 16"}, "2 BROKEN, 2 PROVEN"},
-		"a summary of the whole on each": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13", summary: whole}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15", summary: whole}, "2 PROVEN, 2 PROVEN"},
+		"a summary of the whole on each": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13", summary: whole}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15", summary: whole}, "2 PROVEN"},
 		"pages of messages":              {paper{head: message("1", "false"), opening: "OPBD 10", closing: "CLBD 15"}, paper{head: message("2", "true"), opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
 		"pages of messages, own":         {paper{head: message("1", "false"), opening: "OPBD 10", closing: "ITBD 13"}, paper{head: message("2", "true"), opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
 	} {
@@ -161,5 +161,23 @@ func TestBanksWithoutBIC(t *testing.T) {
 	}
 	if got != "529900T8BM49AURSDO55 2 PROVEN; BANK1 2 PROVEN; Bank Two 2 PROVEN; " {
 		t.Error(got)
+	}
+}
+
+// TestPageAloneIsHeldToItsBalances has a statement on the last page of a message, as of some banks every statement is: whole or not, it
+// is named with both figures unless other pages make up for it.
+func TestPageAloneIsHeldToItsBalances(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ closing, want, reason string }{
+		{"CLBD 13.00", "2 PROVEN", ""},
+		{"CLBD 13.50", "2 BROKEN", "opening 10 and 2 entries of 3.00 make 13.00, the closing balance is 13.50: 0.50 is missing"},
+	} {
+		h := newHouse(t, "")
+		text := paper{head: `<MsgPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></MsgPgntn>`, number: "7", opening: "OPBD 10", closing: c.closing, entries: []string{"1", "2"}}.camt("053")
+		told := strings.Join(h.send(text).Files[0].Parts[0].Faults, "")
+		got := h.judged("")[0].Intervals
+		if states(got) != c.want || got[0].Reason != c.reason || !strings.Contains(told, c.reason) || c.reason == "" && told != "" {
+			t.Errorf("%s: %+v; the import says %q", c.closing, got, told)
+		}
 	}
 }

@@ -1,0 +1,58 @@
+// What does not hold, in words.
+
+package aggregate
+
+import (
+	"fmt"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// faults are the first few things that do not hold. Its zero value is none.
+type faults struct {
+	list []fault
+	more int // further ones
+}
+
+// fault is one thing that does not hold.
+type fault struct {
+	at   statement.Place
+	text string
+}
+
+// maxFaults is how many faults of a statement are told.
+const maxFaults = 3
+
+// blame keeps a fault.
+func (f *faults) blame(at statement.Place, format string, args ...any) {
+	if len(f.list) == maxFaults {
+		f.more++
+		return
+	}
+	f.list = append(f.list, fault{at, fmt.Sprintf(format, args...)})
+}
+
+// broken is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for
+// people, and no part of what the statement says.
+func (f *faults) broken(places bool) string {
+	list := make([]string, len(f.list), maxFaults+1)
+	for i, one := range f.list {
+		list[i] = one.text
+		if places {
+			list[i] = one.at.String() + ": " + one.text
+		}
+	}
+	if f.more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", f.more))
+	}
+	return strings.Join(list, "; ")
+}
+
+// both are two texts in one line, of which either may be empty.
+func both(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
