@@ -21,14 +21,15 @@ const maxBatch = 1 << 13
 
 // parquetFeed gives one job for each row group.
 type parquetFeed struct {
-	file   *File
-	reader *file.Reader
-	shapes []shape // per leaf column of the file
-	fills  []int   // per leaf column: the column it fills, or -1
-	absent []int   // columns that no leaf fills
-	extra  int64   // leaf columns that fill none
-	group  int     // next row group
-	row    int64   // 1-based row at which it starts
+	file       *File
+	reader     *file.Reader
+	properties *parquet.ReaderProperties
+	shapes     []shape // per leaf column of the file
+	fills      []int   // per leaf column: the column it fills, or -1
+	absent     []int   // columns that no leaf fills
+	extra      int64   // leaf columns that fill none
+	group      int     // next row group
+	row        int64   // 1-based row at which it starts
 }
 
 func (f *File) openParquet() (_ *parquetFeed, err error) {
@@ -37,12 +38,16 @@ func (f *File) openParquet() (_ *parquetFeed, err error) {
 	if err := f.source.unpackWhole(f.options.TempDir); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
-	if info, err := f.source.file.Stat(); err == nil && info.Size() == 0 {
+	info, err := f.source.file.Stat()
+	if err != nil {
+		return nil, &ReadError{File: f.name, Row: 1, Err: err}
+	}
+	if info.Size() == 0 {
 		return d, nil
 	}
-	properties := parquet.NewReaderProperties(memory.NewGoAllocator())
-	properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
-	if d.reader, err = file.NewParquetReader(f.source.file, file.WithReadProps(properties)); err != nil {
+	d.properties = parquet.NewReaderProperties(&pageMemory{Allocator: memory.NewGoAllocator(), most: maxPage + int(info.Size())})
+	d.properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
+	if d.reader, err = file.NewParquetReader(f.source.file, file.WithReadProps(d.properties)); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
 	if err := d.mapLeaves(); err != nil {

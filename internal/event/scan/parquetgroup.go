@@ -139,7 +139,7 @@ func (g *group) read(i int, n int64) error {
 		if g.reader == nil {
 			g.reader = g.feed.reader.RowGroup(g.index)
 		}
-		reader, err := g.reader.Column(i)
+		reader, err := g.open(i)
 		if err != nil {
 			return fmt.Errorf("open column %q: %w", g.feed.shapes[i].column, err)
 		}
@@ -153,6 +153,16 @@ func (g *group) read(i int, n int64) error {
 		return fmt.Errorf("read column %q: %w", l.shape.column, err)
 	}
 	return nil
+}
+
+// open makes the reader of leaf i as the library does, but of proven pages.
+func (g *group) open(i int) (file.ColumnChunkReader, error) {
+	pages, err := g.openPages(i)
+	if err != nil {
+		return nil, err
+	}
+	//nolint:staticcheck // the library has no other seam between pages and decoders
+	return file.NewColumnReader(pages.leaf, pages, g.feed.properties.Allocator(), g.feed.reader.BufferPool()), nil
 }
 
 // row fills the columns from row i of the batch.

@@ -1,0 +1,113 @@
+// Column chunks of Parquet files: their bytes, the memory that pages take, and no more of either.
+
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+)
+
+// maxPage is the most bytes that a page of a small file may take, packed or not. Writers make pages of 8 KiB to 100 MB.
+const maxPage = 1 << 28
+
+// chunkStream gives the bytes of a column chunk. The library's own gives what was read before, behind its end, and the
+// library does not look whether a page was there whole.
+type chunkStream struct {
+	parquet.BufferedReader
+	left  int64
+	short bool // more was wanted than there is
+}
+
+// Peek gives n bytes ahead, or as many as are left.
+func (s *chunkStream) Peek(n int) ([]byte, error) {
+	if n = int(min(int64(n), s.left)); n <= 0 {
+		return nil, io.EOF
+	}
+	return s.BufferedReader.Peek(n)
+}
+
+// Discard passes over n bytes.
+func (s *chunkStream) Discard(n int) (int, error) {
+	n, err := s.BufferedReader.Discard(int(min(int64(n), s.left)))
+	s.left -= int64(n)
+	return n, err
+}
+
+// Read gives the next bytes.
+func (s *chunkStream) Read(p []byte) (int, error) {
+	if s.left == 0 && len(p) > 0 {
+		s.short = true
+		return 0, io.EOF
+	}
+	n, err := s.BufferedReader.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}
+
+// pageMemory gives memory for pages. Their sizes are as a file states them: one that cannot be panics, as the library does
+// at what it cannot read.
+type pageMemory struct {
+	memory.Allocator
+	most int
+}
+
+// Allocate gives size bytes.
+func (m *pageMemory) Allocate(size int) []byte {
+	m.check(size)
+	return m.Allocator.Allocate(size)
+}
+
+// Reallocate gives size bytes that begin with b.
+func (m *pageMemory) Reallocate(size int, b []byte) []byte {
+	m.check(size)
+	return m.Allocator.Reallocate(size, b)
+}
+
+func (m *pageMemory) check(size int) {
+	if size < 0 || size > m.most {
+		panic(fmt.Errorf("a page of %d bytes", size))
+	}
+}
+
+// openPages opens the pages of a column chunk where its metadata say that it is, as the library does.
+func (g *group) openPages(i int) (*provenPages, error) {
+	meta := g.feed.reader.MetaData()
+	chunk, err := g.reader.MetaData().ColumnChunk(i)
+	switch {
+	case err != nil:
+		return nil, err
+	case chunk.CryptoMetadata() != nil:
+		return nil, errors.New("it is encrypted")
+	}
+	start, size := chunk.DataPageOffset(), chunk.TotalCompressedSize()
+	if at := chunk.DictionaryPageOffset(); chunk.HasDictionaryPage() && at > 0 && at < start {
+		start = at
+	}
+	whole := meta.GetSourceFileSize()
+	if start < 0 || size < 0 || start > whole || size > whole-start {
+		return nil, fmt.Errorf("it is said to be %d bytes from byte %d on, in a file of %d bytes", size, start, whole)
+	}
+	if meta.WriterVersion().LessThan(metadata.Parquet816FixedVersion) {
+		size += min(maxOldHeader, whole-start-size)
+	}
+	inner, err := g.feed.properties.GetStream(g.feed.file.source.file, start, size)
+	if err != nil {
+		return nil, err
+	}
+	stream := &chunkStream{BufferedReader: inner, left: size}
+	//nolint:staticcheck // the library has no other seam between a file and its pages
+	pages, err := file.NewPageReader(stream, chunk.NumValues(), chunk.Compression(), g.feed.properties.Allocator(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return &provenPages{PageReader: pages, stream: stream, leaf: meta.Schema.Column(i), entries: -1}, nil
+}
+
+// maxOldHeader is the bytes of a dictionary page's header, which old writers leave out of a chunk's size (PARQUET-816).
+const maxOldHeader = 100

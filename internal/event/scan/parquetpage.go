@@ -1,0 +1,186 @@
+// Parquet pages: what a page states about itself is proven before the library's decoders see it.
+
+package scan
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+)
+
+// provenPages gives the pages of a column chunk that can be what they state to be, by the Parquet format's "Encodings" and
+// "Data Pages". The library's decoders trust a page: where it holds fewer levels or values than stated, they wait for ever,
+// take memory for any count that it states, and give what lies behind its end.
+type provenPages struct {
+	file.PageReader
+	stream  *chunkStream
+	leaf    *schema.Column
+	entries int   // of the dictionary; -1 before it was seen
+	last    int64 // bytes of the last text, of which the next may share
+	err     error
+}
+
+// Next goes to the next page. After the first error there is none: the library would go on behind it, rows apart.
+func (p *provenPages) Next() bool {
+	if p.err != nil {
+		return false
+	}
+	if !p.PageReader.Next() {
+		p.err = p.PageReader.Err()
+		return false
+	}
+	if p.stream.short {
+		p.err = fmt.Errorf("a page is damaged: %w", errEnds)
+		return false
+	}
+	if err := p.prove(p.Page()); err != nil {
+		p.err = fmt.Errorf("a page is damaged: %w", err)
+	}
+	return p.err == nil
+}
+
+// Err is what is wrong with the page at which Next ended, or nil at the end of the column chunk.
+func (p *provenPages) Err() error { return p.err }
+
+func (p *provenPages) prove(page file.Page) error {
+	data, rows := page.Data(), int64(page.NumValues())
+	if rows < 0 {
+		return fmt.Errorf("it states %d values", rows)
+	}
+	var levels, values []byte
+	var err error
+	switch page := page.(type) {
+	case *file.DictionaryPage:
+		return p.dictionary(data, rows)
+	case *file.DataPageV1:
+		levels, values, err = p.splitV1(page, data)
+	case *file.DataPageV2:
+		levels, values, err = splitV2(page, data)
+	default:
+		return nil // neither has values
+	}
+	if err != nil {
+		return err
+	}
+	present := rows
+	if p.leaf.MaxDefinitionLevel() > 0 {
+		if present, err = countPresent(levels, rows); err != nil {
+			return fmt.Errorf("its definition levels: %w", err)
+		}
+	}
+	return p.values(parquet.Encoding(page.Encoding()), values, present)
+}
+
+// splitV1 finds the levels of a page of the first version, which go without for a required column.
+func (p *provenPages) splitV1(page *file.DataPageV1, data []byte) (levels, values []byte, err error) {
+	switch {
+	case p.leaf.MaxDefinitionLevel() == 0:
+		return nil, data, nil
+	case page.DefinitionLevelEncoding() != parquet.Encodings.RLE:
+		// The deprecated one packs bits from the highest on; the library reads them from the lowest.
+		return nil, nil, fmt.Errorf("its definition levels are encoded as %s", page.DefinitionLevelEncoding())
+	}
+	return splitLength(data)
+}
+
+func splitV2(page *file.DataPageV2, data []byte) (levels, values []byte, err error) {
+	repetition, definition := int64(page.RepetitionLevelByteLen()), int64(page.DefinitionLevelByteLen())
+	if repetition < 0 || definition < 0 || repetition+definition > int64(len(data)) {
+		return nil, nil, fmt.Errorf("it states %d and %d bytes of levels, and has %d bytes", repetition, definition, len(data))
+	}
+	return data[repetition : repetition+definition], data[repetition+definition:], nil
+}
+
+// splitLength splits data that begins with a length of four bytes.
+func splitLength(data []byte) (head, rest []byte, err error) {
+	if len(data) < 4 {
+		return nil, nil, errEnds
+	}
+	n := binary.LittleEndian.Uint32(data)
+	if data = data[4:]; uint64(n) > uint64(len(data)) {
+		return nil, nil, fmt.Errorf("a length of %d bytes, and %d are left", n, len(data))
+	}
+	return data[:n], data[n:], nil
+}
+
+// dictionary proves that all entries stated are there.
+func (p *provenPages) dictionary(data []byte, entries int64) error {
+	p.entries = int(entries)
+	if p.leaf.PhysicalType() != parquet.Types.ByteArray {
+		return p.fixed(data, entries)
+	}
+	var err error
+	for range entries {
+		if _, data, err = splitLength(data); err != nil {
+			return fmt.Errorf("its dictionary of %d entries: %w", entries, err)
+		}
+	}
+	return nil
+}
+
+// values proves that the values present are there. Plain texts are left to the library, which fails where they end.
+func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int64) error {
+	err := errEnds
+	switch encoding {
+	case parquet.Encodings.Plain:
+		return p.fixed(data, present)
+	case parquet.Encodings.PlainDict, parquet.Encodings.RLEDict:
+		err = proveIndexes(data, present, p.entries)
+	case parquet.Encodings.RLE:
+		err = proveBools(data, present)
+	case parquet.Encodings.DeltaBinaryPacked:
+		err = proveDeltas(data, present)
+	case parquet.Encodings.DeltaLengthByteArray:
+		err = proveDeltaTexts(data, present, nil)
+	case parquet.Encodings.DeltaByteArray:
+		err = proveDeltaTexts(data, present, &p.last)
+	case parquet.Encodings.ByteStreamSplit:
+		if size := p.size(); size <= 0 || int64(len(data)) != present*size {
+			err = fmt.Errorf("%d bytes for %d values of %d bytes", len(data), present, size)
+		} else {
+			err = nil
+		}
+	default:
+		err = errors.New("not known")
+	}
+	if err != nil {
+		return fmt.Errorf("its values in %s: %w", encoding, err)
+	}
+	return nil
+}
+
+// fixed proves that plain values of a fixed size are there.
+func (p *provenPages) fixed(data []byte, n int64) error {
+	size, bits := p.size(), int64(len(data))*8
+	switch p.leaf.PhysicalType() {
+	case parquet.Types.ByteArray:
+		return nil
+	case parquet.Types.Boolean:
+		if n > bits {
+			return fmt.Errorf("%d bytes for %d values of a bit", len(data), n)
+		}
+		return nil
+	}
+	if size <= 0 || n*size*8 > bits {
+		return fmt.Errorf("%d bytes for %d values of %d bytes", len(data), n, size)
+	}
+	return nil
+}
+
+// size is the bytes of a value, or 0 where that is not fixed.
+func (p *provenPages) size() int64 {
+	switch t := p.leaf.PhysicalType(); t {
+	case parquet.Types.FixedLenByteArray:
+		return int64(p.leaf.TypeLength())
+	case parquet.Types.ByteArray, parquet.Types.Boolean:
+		return 0
+	default:
+		return int64(t.ByteSize())
+	}
+}
+
+var errEnds = errors.New("it ends too early")
