@@ -326,6 +326,17 @@ func TestParquetRepeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
+	feed, ok := f.feed.(*parquetFeed)
+	if !ok {
+		t.Fatalf("%T", f.feed)
+	}
+	g := feed.newGroup(0, 1, 200)
+	if size, err := g.batchSize(); err != nil || size != 1 {
+		t.Errorf("batches of %d rows, %v", size, err)
+	}
+	if err := g.read(0, 2000); err == nil || !strings.Contains(err.Error(), "2000 rows may repeat a value of 1048576 bytes") {
+		t.Errorf("a batch of 2 GB: %v", err)
+	}
 	rows := 0
 	for {
 		b, err := f.Next(t.Context())

@@ -16,6 +16,10 @@ import (
 // maxPage is the most bytes that a page of a small file may take, packed or not. Writers make pages of 8 KiB to 100 MB.
 const maxPage = 1 << 28
 
+// maxRepeated is the most bytes that a batch may take where a dictionary repeats a value. Batches are made smaller for the
+// columns to fill; others are only read for the text of rejected rows.
+const maxRepeated = 1 << 30
+
 // chunkStream gives the bytes of a column chunk. The library's own gives what was read before, behind its end, and the
 // library does not look whether a page was there whole.
 type chunkStream struct {
@@ -73,6 +77,28 @@ func (m *pageMemory) check(size int) {
 	if size < 0 || size > m.most {
 		panic(fmt.Errorf("a page of %d bytes", size))
 	}
+}
+
+// leaf opens leaf i at its first page, and so at its dictionary. The reader is made as the library does, but of proven pages.
+func (g *group) leaf(i int) (*leaf, error) {
+	if l := g.leaves[i]; l != nil {
+		return l, nil
+	}
+	name := g.feed.shapes[i].column
+	if g.reader == nil {
+		g.reader = g.feed.reader.RowGroup(g.index)
+	}
+	pages, err := g.openPages(i)
+	if err != nil {
+		return nil, fmt.Errorf("open column %q: %w", name, err)
+	}
+	//nolint:staticcheck // the library has no other seam between pages and decoders
+	reader := file.NewColumnReader(pages.leaf, pages, g.feed.properties.Allocator(), g.feed.reader.BufferPool())
+	if !reader.HasNext() && reader.Err() != nil {
+		return nil, fmt.Errorf("read column %q: %w", name, reader.Err())
+	}
+	g.leaves[i] = &leaf{shape: &g.feed.shapes[i], reader: reader, pages: pages, start: -1}
+	return g.leaves[i], nil
 }
 
 // openPages opens the pages of a column chunk where its metadata say that it is, as the library does.

@@ -130,7 +130,7 @@ func proveDeltaTexts(data []byte, present int64, last *int64) error {
 			return fmt.Errorf("shared lengths: %w", err)
 		}
 		if data, err = d.walk(func(n int64) error {
-			prefixes = append(prefixes, int32(n)) //nolint:gosec // as the library does; proven against the text before
+			prefixes = append(prefixes, int32(n)) // as the library does; proven against the text before
 			return nil
 		}); err != nil {
 			return fmt.Errorf("shared lengths: %w", err)
@@ -148,7 +148,7 @@ func (d *deltas) texts(prefixes []int32, last *int64) error {
 	var at int
 	var bytes, repeated int64
 	rest, err := d.walk(func(n int64) error {
-		length := int64(int32(n)) //nolint:gosec // as the library does
+		length := int64(int32(n)) // as the library does
 		if length < 0 {
 			return fmt.Errorf("a text of %d bytes", length)
 		}

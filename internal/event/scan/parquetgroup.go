@@ -37,7 +37,10 @@ func (d *parquetFeed) newGroup(index int, first, rows int64) *group {
 
 // run sends the group's blocks. What is damaged ends it with an error at the batch it is met in.
 func (g *group) run(send func(*Block) bool) error {
-	size := g.batchSize()
+	var size int64
+	if err := g.guard(g.first, func() (err error) { size, err = g.batchSize(); return err }); err != nil {
+		return err
+	}
 	for g.at < g.rows {
 		n := min(size, g.rows-g.at)
 		if err := g.guard(g.first+g.at, func() error { return g.load(n) }); err != nil {
@@ -68,10 +71,24 @@ func (g *group) guard(row int64, do func() error) (err error) {
 	return do()
 }
 
-// batchSize is how many rows to decode at once, so that they take a few blocks' memory.
-func (g *group) batchSize() int64 {
-	bytes := max(1, g.feed.reader.MetaData().RowGroups[g.index].TotalByteSize/max(1, g.rows))
-	return max(1, min(maxBatch, 4*int64(g.feed.file.options.BlockBytes)/bytes))
+// batchSize is how many rows to decode at once, so that they take a few blocks' memory, whatever a dictionary repeats.
+func (g *group) batchSize() (int64, error) {
+	if g.rows == 0 {
+		return 0, nil
+	}
+	block := int64(g.feed.file.options.BlockBytes)
+	size := min(maxBatch, 4*block/max(1, g.feed.reader.MetaData().RowGroups[g.index].TotalByteSize/g.rows))
+	for i, fills := range g.feed.fills {
+		if fills < 0 {
+			continue
+		}
+		l, err := g.leaf(i)
+		if err != nil {
+			return 0, err
+		}
+		size = min(size, 16*block/max(1, l.pages.longest))
+	}
+	return max(1, size), nil
 }
 
 // load decodes the next n rows of the columns to fill.
@@ -134,35 +151,20 @@ func (g *group) written() *text {
 
 // read makes leaf i hold the batch of n rows at hand.
 func (g *group) read(i int, n int64) error {
-	l := g.leaves[i]
-	if l == nil {
-		if g.reader == nil {
-			g.reader = g.feed.reader.RowGroup(g.index)
-		}
-		reader, err := g.open(i)
-		if err != nil {
-			return fmt.Errorf("open column %q: %w", g.feed.shapes[i].column, err)
-		}
-		l = &leaf{shape: &g.feed.shapes[i], reader: reader, start: -1}
-		g.leaves[i] = l
+	l, err := g.leaf(i)
+	if err != nil {
+		return err
 	}
 	if l.start == g.at {
 		return nil
+	}
+	if most := l.pages.longest; most*n > maxRepeated {
+		return fmt.Errorf("read column %q: %d rows may repeat a value of %d bytes", l.shape.column, n, most)
 	}
 	if err := l.read(g.at, n); err != nil {
 		return fmt.Errorf("read column %q: %w", l.shape.column, err)
 	}
 	return nil
-}
-
-// open makes the reader of leaf i as the library does, but of proven pages.
-func (g *group) open(i int) (file.ColumnChunkReader, error) {
-	pages, err := g.openPages(i)
-	if err != nil {
-		return nil, err
-	}
-	//nolint:staticcheck // the library has no other seam between pages and decoders
-	return file.NewColumnReader(pages.leaf, pages, g.feed.properties.Allocator(), g.feed.reader.BufferPool()), nil
 }
 
 // row fills the columns from row i of the batch.

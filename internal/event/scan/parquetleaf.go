@@ -105,6 +105,7 @@ func (s *shape) logical(leaf *schema.Column) {
 type leaf struct {
 	shape  *shape
 	reader file.ColumnChunkReader
+	pages  *provenPages
 	next   int64 // rows read so far
 	start  int64 // row of the batch at hand; -1 is none
 	levels []int16

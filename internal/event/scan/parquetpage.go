@@ -20,7 +20,8 @@ type provenPages struct {
 	stream  *chunkStream
 	leaf    *schema.Column
 	entries int   // of the dictionary; -1 before it was seen
-	last    int64 // bytes of the last text, of which the next may share
+	longest int64 // bytes of the longest text in it
+	last    int64 // bytes of the text before, of which the next may share
 	err     error
 }
 
@@ -113,21 +114,21 @@ func (p *provenPages) dictionary(data []byte, entries int64) error {
 	if p.leaf.PhysicalType() != parquet.Types.ByteArray {
 		return p.fixed(data, entries)
 	}
-	var err error
 	for range entries {
-		if _, data, err = splitLength(data); err != nil {
+		text, rest, err := splitLength(data)
+		if err != nil {
 			return fmt.Errorf("its dictionary of %d entries: %w", entries, err)
 		}
+		data, p.longest = rest, max(p.longest, int64(len(text)))
 	}
 	return nil
 }
 
 // values proves that the values present are there. Plain texts are left to the library, which fails where they end.
-func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int64) error {
-	err := errEnds
+func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int64) (err error) {
 	switch encoding {
 	case parquet.Encodings.Plain:
-		return p.fixed(data, present)
+		err = p.fixed(data, present)
 	case parquet.Encodings.PlainDict, parquet.Encodings.RLEDict:
 		err = proveIndexes(data, present, p.entries)
 	case parquet.Encodings.RLE:
@@ -140,9 +141,7 @@ func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int
 		err = proveDeltaTexts(data, present, &p.last)
 	case parquet.Encodings.ByteStreamSplit:
 		if size := p.size(); size <= 0 || int64(len(data)) != present*size {
-			err = fmt.Errorf("%d bytes for %d values of %d bytes", len(data), present, size)
-		} else {
-			err = nil
+			err = p.wrongSize(data, present)
 		}
 	default:
 		err = errors.New("not known")
@@ -155,20 +154,23 @@ func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int
 
 // fixed proves that plain values of a fixed size are there.
 func (p *provenPages) fixed(data []byte, n int64) error {
-	size, bits := p.size(), int64(len(data))*8
 	switch p.leaf.PhysicalType() {
 	case parquet.Types.ByteArray:
 		return nil
 	case parquet.Types.Boolean:
-		if n > bits {
+		if n > int64(len(data))*8 {
 			return fmt.Errorf("%d bytes for %d values of a bit", len(data), n)
 		}
 		return nil
 	}
-	if size <= 0 || n*size*8 > bits {
-		return fmt.Errorf("%d bytes for %d values of %d bytes", len(data), n, size)
+	if size := p.size(); size <= 0 || n*size > int64(len(data)) {
+		return p.wrongSize(data, n)
 	}
 	return nil
+}
+
+func (p *provenPages) wrongSize(data []byte, n int64) error {
+	return fmt.Errorf("%d bytes for %d values of %d bytes", len(data), n, p.size())
 }
 
 // size is the bytes of a value, or 0 where that is not fixed.
