@@ -129,6 +129,7 @@ func proveDeltaTexts(data []byte, present int64, last *int64) error {
 		if err != nil {
 			return fmt.Errorf("shared lengths: %w", err)
 		}
+		prefixes = make([]int32, 0, min(present, maxDeltaBlock))
 		if data, err = d.walk(func(n int64) error {
 			prefixes = append(prefixes, int32(n)) // as the library does; proven against the text before
 			return nil
