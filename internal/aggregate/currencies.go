@@ -3,7 +3,6 @@
 package aggregate
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -65,7 +64,7 @@ func (t *teller) endEach() error {
 		count += l.booked.count()
 	}
 	if stated := whole.Stated.Count; stated != "" && stated != strconv.FormatInt(count, 10) && stated != strconv.FormatInt(t.listed, 10) {
-		first.blame(whole.Place, "%s", fmt.Sprintf("entries: the bank states %s, the statement lists %d", stated, count))
+		first.blame(whole.Place, "entries: the bank states %s, the statement lists %d", stated, count)
 	}
 	for _, name := range names {
 		own := whole

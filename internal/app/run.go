@@ -180,8 +180,3 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebui
 		a.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	})
 }
-
-// Verify proves a pipeline's stored data.
-func (a *App) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
-	return a.Engine.Verify(ctx, pipeline, o)
-}
