@@ -41,6 +41,10 @@ type Index interface {
 	Find(ctx context.Context, space Space, asOf uint64, keys [][]byte, found func(i int, e Entry) error) error
 	// Scan calls each for the newest entry at or below asOf of every key, in key order. Entry.Key is valid during the call.
 	Scan(ctx context.Context, space Space, asOf uint64, each func(e Entry) error) error
+	// Loads calls each for every Load of a space that lasts, newest run first: its run and how many entries it brought. A run
+	// may have several, of keys apart; loading the same entries again counts once. It says whether the index is as new
+	// as whoever recorded the loads believes.
+	Loads(ctx context.Context, space Space, each func(run uint64, entries int64) error) error
 	// History calls each for every entry of a key at or below asOf, newest first.
 	History(ctx context.Context, space Space, asOf uint64, key []byte, each func(e Entry) error) error
 	// Drop removes a generation, durably; one that is not there is no error.

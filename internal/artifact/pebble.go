@@ -5,11 +5,16 @@ package artifact
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
+
+	"bursar/internal/failure"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -32,7 +37,7 @@ func OpenPebble(dir string, cacheBytes int64) (*PebbleIndex, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
-	db, err := pebble.Open(dir, pebbleOptions(cmp.Or(cacheBytes, DefaultIndexCache)))
+	db, err := openDB(dir, cacheBytes)
 	if err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
@@ -42,6 +47,21 @@ func OpenPebble(dir string, cacheBytes int64) (*PebbleIndex, error) {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
 	return x, nil
+}
+
+// openDB opens the store. What is neither the system's refusal nor another process is damage: some files that were bent on
+// purpose make the store panic instead of returning an error.
+func openDB(dir string, cacheBytes int64) (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrIndexDamaged, r)
+		}
+	}()
+	db, err = pebble.Open(dir, pebbleOptions(cmp.Or(cacheBytes, DefaultIndexCache)))
+	if err == nil || failure.Of(err) == failure.Transient || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return db, err
+	}
+	return nil, fmt.Errorf("%w: %w", ErrIndexDamaged, err)
 }
 
 // clean removes the tables of loads that died; the store's own lock says that no other process is loading.
@@ -62,6 +82,10 @@ func pebbleOptions(cacheBytes int64) *pebble.Options {
 		MemTableSize:       1 << 20, // stays empty: everything is ingested
 		MaxOpenFiles:       1000,
 		Logger:             pebbleLogger{},
+		// Unless somebody else listens, a damaged block that is only read ends the process.
+		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+			slog.Error("index: a file is damaged; run `bursar repair`", "file", info.Path)
+		}},
 		// Compacting one run rewrites all that it overlaps, which is everything. So compaction waits until six runs
 		// lie over each other (Pebble's threshold is twice that) and takes them to the bottom in one step.
 		L0CompactionThreshold: 12,
@@ -81,9 +105,13 @@ func pebbleOptions(cacheBytes int64) *pebble.Options {
 
 // Drop removes a generation at once and durably; the space is freed as soon as no reader looks at it.
 func (x *PebbleIndex) Drop(ctx context.Context, space Space) error {
-	prefix, err := spacePrefix(space)
-	if err == nil {
-		err = x.db.Excise(ctx, pebble.KeyRange{Start: prefix, End: successor(prefix)})
+	var err error
+	for _, prefixOf := range []func(Space) ([]byte, error){loadsPrefix, spacePrefix} {
+		prefix, failed := prefixOf(space)
+		if failed == nil {
+			failed = x.db.Excise(ctx, pebble.KeyRange{Start: prefix, End: successor(prefix)})
+		}
+		err = cmp.Or(err, failed)
 	}
 	if err != nil {
 		return fmt.Errorf("drop index of %s generation %d: %w", space.Pipeline, space.Generation, err)
@@ -97,6 +125,18 @@ func (x *PebbleIndex) Close() error {
 		return fmt.Errorf("close index: %w", err)
 	}
 	return nil
+}
+
+// ErrIndexDamaged is what opening or reading an index returns whose files are not as they were written, wrapped. Class Data.
+// The index can be made again from parts.
+var ErrIndexDamaged = failure.Wrap(failure.Data, errors.New("the index is damaged; run `bursar repair`"))
+
+// damage marks the store's errors about damaged files.
+func damage(err error) error {
+	if err != nil && pebble.IsCorruptionError(err) && !errors.Is(err, ErrIndexDamaged) {
+		return fmt.Errorf("%w: %w", ErrIndexDamaged, err)
+	}
+	return err
 }
 
 // pebbleLogger keeps Pebble's running commentary away and lets its troubles through.

@@ -34,7 +34,7 @@ func (x *PebbleIndex) Find(ctx context.Context, space Space, asOf uint64, keys [
 		err = x.find(ctx, prefix, asOf, keys, found)
 	}
 	if err != nil {
-		return fmt.Errorf("find %d keys in index of %s generation %d: %w", len(keys), space.Pipeline, space.Generation, err)
+		return fmt.Errorf("find %d keys in index of %s generation %d: %w", len(keys), space.Pipeline, space.Generation, damage(err))
 	}
 	return nil
 }

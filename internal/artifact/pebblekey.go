@@ -3,7 +3,11 @@
 //	key    pipeline 0x00 generation(8 bytes, big endian) key ^run(8 bytes, big endian)
 //	value  part, offset, length (uvarints)
 //
-// Entries of one key lie together, newest run first. Keys are prefix-free, so the run needs no separator.
+//	key    pipeline 0x01 generation(8 bytes, big endian) ^run(8 bytes, big endian) first key of the load
+//	value  entries of the load (uvarint)
+//
+// Entries of one key lie together, newest run first. Keys are prefix-free, so the run needs no separator. What a load
+// brought stands behind all entries of the pipeline, so that it is the last thing written to a load's last table.
 
 package artifact
 
@@ -16,11 +20,22 @@ import (
 const runBytes = 8
 
 // spacePrefix is what the keys of one generation start with, and of no other.
-func spacePrefix(space Space) ([]byte, error) {
-	if space.Pipeline == "" || strings.ContainsRune(space.Pipeline, 0) {
-		return nil, fmt.Errorf("pipeline name %q is no name", space.Pipeline)
+func spacePrefix(space Space) ([]byte, error) { return prefixOf(space, entryMark) }
+
+// loadsPrefix is what the keys of one generation's loads start with.
+func loadsPrefix(space Space) ([]byte, error) { return prefixOf(space, loadMark) }
+
+// What stands behind the pipeline's name in a key.
+const (
+	entryMark = 0
+	loadMark  = 1
+)
+
+func prefixOf(space Space, mark byte) ([]byte, error) {
+	if space.Pipeline == "" || strings.ContainsAny(space.Pipeline, "\x00\x01") {
+		return nil, fmt.Errorf("pipeline name %q is not a valid name", space.Pipeline)
 	}
-	prefix := append([]byte(space.Pipeline), 0)
+	prefix := append([]byte(space.Pipeline), mark)
 	return binary.BigEndian.AppendUint64(prefix, space.Generation), nil
 }
 

@@ -5,6 +5,7 @@ package artifact
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -22,8 +23,10 @@ const tableBytes = 32 << 20
 func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error {
 	prefix, err := spacePrefix(space)
 	if err == nil {
-		l := &load{index: x, run: run, key: prefix, prefix: len(prefix)}
-		err = l.all(ctx, next)
+		l := &load{index: x, space: space, run: run, key: prefix, prefix: len(prefix)}
+		if err = l.all(ctx, next); err == nil {
+			err = l.count()
+		}
 		if err = errors.Join(err, l.finish()); err == nil && len(l.paths) > 0 {
 			err = x.db.Ingest(ctx, l.paths)
 		}
@@ -32,7 +35,7 @@ func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next fu
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("load index of %s generation %d run %d: %w", space.Pipeline, space.Generation, run, err)
+		return fmt.Errorf("load index of %s generation %d run %d: %w", space.Pipeline, space.Generation, run, damage(err))
 	}
 	return nil
 }
@@ -40,7 +43,10 @@ func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next fu
 // load is one call of Load. Its tables lie on the store's file system, so that taking them over is a hard link.
 type load struct {
 	index  *PebbleIndex
+	space  Space
 	run    uint64
+	first  []byte          // key of the first entry
+	n      uint64          // entries
 	paths  []string        // of all tables
 	table  *sstable.Writer // the one being written, nil between two
 	size   int             // bytes of keys and values in it
@@ -68,6 +74,10 @@ func (l *load) add(e Entry) error {
 	if err := l.checkOrder(e.Key); err != nil {
 		return err
 	}
+	if l.n == 0 {
+		l.first = bytes.Clone(e.Key)
+	}
+	l.n++
 	if l.table == nil {
 		if err := l.start(); err != nil {
 			return err
@@ -82,6 +92,20 @@ func (l *load) add(e Entry) error {
 		return l.finish()
 	}
 	return nil
+}
+
+// count adds what the load brought, behind its entries and in the same table: both are there or neither.
+func (l *load) count() error {
+	key, err := loadsPrefix(l.space)
+	if err != nil {
+		return err
+	}
+	if l.table == nil {
+		if err := l.start(); err != nil {
+			return err
+		}
+	}
+	return l.table.Set(append(appendRun(key, l.run), l.first...), binary.AppendUvarint(nil, l.n))
 }
 
 // checkOrder refuses keys that would be stored where no reader finds them.

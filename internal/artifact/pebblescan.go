@@ -5,6 +5,7 @@ package artifact
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 )
 
@@ -15,7 +16,7 @@ func (x *PebbleIndex) Scan(ctx context.Context, space Space, asOf uint64, each f
 		err = x.scan(ctx, prefix, asOf, each)
 	}
 	if err != nil {
-		return fmt.Errorf("scan index of %s generation %d: %w", space.Pipeline, space.Generation, err)
+		return fmt.Errorf("scan index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
 	}
 	return nil
 }
@@ -48,6 +49,40 @@ func (x *PebbleIndex) scan(ctx context.Context, prefix []byte, asOf uint64, each
 	return iter.Error()
 }
 
+// Loads calls each for every load of a space, newest run first.
+func (x *PebbleIndex) Loads(ctx context.Context, space Space, each func(run uint64, entries int64) error) error {
+	prefix, err := loadsPrefix(space)
+	if err == nil {
+		err = x.loadsOf(ctx, prefix, each)
+	}
+	if err != nil {
+		return fmt.Errorf("read loads in index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
+	}
+	return nil
+}
+
+func (x *PebbleIndex) loadsOf(ctx context.Context, prefix []byte, each func(run uint64, entries int64) error) error {
+	iter, err := x.iterator(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	defer iter.Close()
+	for ok := iter.First(); ok; ok = iter.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		stored := iter.Key()
+		entries, n := binary.Uvarint(iter.Value())
+		if len(stored) < len(prefix)+runBytes || n != len(iter.Value()) {
+			return fmt.Errorf("load %x: %w", stored, ErrCorrupt)
+		}
+		if err := each(runOf(stored[:len(prefix)+runBytes]), int64(entries)); err != nil {
+			return err
+		}
+	}
+	return iter.Error()
+}
+
 // History calls each for every entry of a key at or below asOf, newest first.
 func (x *PebbleIndex) History(ctx context.Context, space Space, asOf uint64, key []byte, each func(e Entry) error) error {
 	prefix, err := spacePrefix(space)
@@ -55,7 +90,7 @@ func (x *PebbleIndex) History(ctx context.Context, space Space, asOf uint64, key
 		err = x.history(ctx, append(prefix, key...), asOf, len(prefix), each)
 	}
 	if err != nil {
-		return fmt.Errorf("read history in index of %s generation %d: %w", space.Pipeline, space.Generation, err)
+		return fmt.Errorf("read history in index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
@@ -19,8 +20,8 @@ const headerSize = 8
 // maxRecord bounds a record's payload: a longer one means a list fold without `keep` got out of hand.
 const maxRecord = 1 << 30
 
-// ErrCorrupt is what reading a record or part that is not as it was written returns, wrapped.
-var ErrCorrupt = errors.New("corrupt")
+// ErrCorrupt is what reading a record or part that is not as it was written returns, wrapped. Class Data.
+var ErrCorrupt = failure.Wrap(failure.Data, errors.New("corrupt"))
 
 var errColumns = fmt.Errorf("decode record: values do not match the columns: %w", ErrCorrupt)
 
@@ -228,7 +229,7 @@ func (s *Scanner) Next() (offset uint64, record []byte, err error) {
 	if _, err := io.ReadFull(s.in, s.record); err == io.EOF {
 		return 0, nil, err
 	} else if err != nil {
-		return 0, nil, fmt.Errorf("read record at %d: %w: %w", s.offset, ErrCorrupt, err)
+		return 0, nil, s.failed(err)
 	}
 	size := binary.LittleEndian.Uint32(s.record)
 	if size > maxRecord {
@@ -236,13 +237,18 @@ func (s *Scanner) Next() (offset uint64, record []byte, err error) {
 	}
 	s.record = slices.Grow(s.record, int(size))[:headerSize+size]
 	_, err = io.ReadFull(s.in, s.record[headerSize:])
-	if errors.Is(err, io.EOF) { // a part that ends behind a header does not end well
-		err = io.ErrUnexpectedEOF
-	}
 	if err != nil {
-		return 0, nil, fmt.Errorf("read record at %d: %w: %w", s.offset, ErrCorrupt, err)
+		return 0, nil, s.failed(err)
 	}
 	offset = s.offset
 	s.offset += uint64(len(s.record))
 	return offset, s.record, nil
+}
+
+// failed marks a part that ends within a record as corrupt; one that cannot be read may be whole.
+func (s *Scanner) failed(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: %w", ErrCorrupt, io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("read record at %d: %w", s.offset, err)
 }

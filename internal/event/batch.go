@@ -28,7 +28,8 @@ type Batch struct {
 	Duplicates  int64                `json:"duplicates"`
 	Extra       int64                `json:"extra,omitempty"` // values of unknown properties, kept out
 	Totals      Totals               `json:"totals"`
-	Digest      string               `json:"digest"` // order-free, of the accepted rows' typed columns
+	Definitions map[string]string    `json:"definitions,omitempty"` // of each total, as it was declared
+	Digest      string               `json:"digest"`                // order-free, of the accepted rows' typed columns
 	Columns     []Definition         `json:"columns"`
 	Files       []File               `json:"files"`
 	Objects     []object.Description `json:"objects"`

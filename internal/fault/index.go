@@ -43,6 +43,10 @@ func (x *index) Scan(ctx context.Context, space artifact.Space, asOf uint64, eac
 	return x.fail("scan", space, func() error { return x.inner.Scan(ctx, space, asOf, each) })
 }
 
+func (x *index) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
+	return x.fail("list loads of", space, func() error { return x.inner.Loads(ctx, space, each) })
+}
+
 func (x *index) History(ctx context.Context, space artifact.Space, asOf uint64, key []byte, each func(e artifact.Entry) error) error {
 	return x.fail("history", space, func() error { return x.inner.History(ctx, space, asOf, key, each) })
 }

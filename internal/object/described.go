@@ -5,8 +5,6 @@ package object
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"io"
 
 	"bursar/internal/column"
 
@@ -58,26 +56,6 @@ func (d *DescribedWriter) Commit() error {
 
 // Abort leaves nothing of the object; safe after Commit.
 func (d *DescribedWriter) Abort() error { return d.writer.Abort() }
-
-// Check reads an object whole and compares it with its description.
-func (d Description) Check(ctx context.Context, store Store) error {
-	in, err := store.Open(ctx, d.Name)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if in.Size() != d.Bytes {
-		return fmt.Errorf("check %s: %d bytes, not %d", d.Name, in.Size(), d.Bytes)
-	}
-	hash := xxh3.New()
-	if _, err := io.Copy(hash, io.NewSectionReader(in, 0, in.Size())); err != nil {
-		return fmt.Errorf("check %s: %w", d.Name, err)
-	}
-	if got := sum(hash); got != d.Digest {
-		return fmt.Errorf("check %s: digest %s, not %s", d.Name, got, d.Digest)
-	}
-	return nil
-}
 
 func sum(hash *xxh3.Hasher) string {
 	s := hash.Sum128()

@@ -85,11 +85,11 @@ var errStop = errors.New("enough")
 func (e *Engine) version(ctx context.Context, q *question, entry artifact.Entry) (Version, error) {
 	record, err := e.parts.Record(ctx, e.Objects, q.g.space(), entry)
 	if err != nil {
-		return Version{}, err
+		return Version{}, unreadable(q.g.Pipeline, err)
 	}
 	row := newRow(q.plan)
 	if err := decode(record, row, 0, entry); err != nil {
-		return Version{}, err
+		return Version{}, unreadable(q.g.Pipeline, err)
 	}
 	return Version{entry.Run, q.printer.artifact(nil, row, 0), row[len(q.plan.Key)].Ints[0]}, nil
 }

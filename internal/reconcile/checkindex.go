@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"bursar/internal/artifact"
+	"bursar/internal/fold"
 )
 
 // checkIndex proves for every record of every run that the index, asked as of that run, points to exactly it.
@@ -17,7 +18,7 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 		run := &v.runs[i]
 		n := int64(0)
 		for p := range run.Partitions {
-			entries, err := v.checkRunIndex(ctx, run, p)
+			entries, err := v.checkRunIndex(ctx, v.plan, run, p)
 			if err != nil {
 				return "", fmt.Errorf("run %d: %w", run.Run, err)
 			}
@@ -31,8 +32,9 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 	return many(int(total), "entry") + ": each leads to its record", nil
 }
 
-func (v *verification) checkRunIndex(ctx context.Context, run *Run, partition int) (int64, error) {
-	reader := v.partReader(ctx, v.plan, run, partition)
+// checkRunIndex proves for every record of a partition of a run that the index, asked as of the run, leads to exactly it.
+func (e *Engine) checkRunIndex(ctx context.Context, plan *fold.Plan, run *Run, partition int) (int64, error) {
+	reader := e.partReader(ctx, plan, run, partition)
 	defer reader.close()
 	total := int64(0)
 	var want []artifact.Entry
@@ -43,7 +45,7 @@ func (v *verification) checkRunIndex(ctx context.Context, run *Run, partition in
 			want = append(want, entry)
 		}
 		if err != nil || len(want) == walkRows {
-			if found := v.checkEntries(ctx, run, want); found != nil {
+			if found := e.checkEntries(ctx, run, want); found != nil {
 				return total, found
 			}
 			total += int64(len(want))
@@ -58,13 +60,24 @@ func (v *verification) checkRunIndex(ctx context.Context, run *Run, partition in
 	}
 }
 
-func (v *verification) checkEntries(ctx context.Context, run *Run, want []artifact.Entry) error {
+// checkLoads proves that the index holds the last published run, and none that the catalog does not know.
+func (v *verification) checkLoads(ctx context.Context) (string, error) {
+	if v.g.Generation == 0 {
+		return "no runs", nil
+	}
+	if err := v.checkLoaded(ctx, v.plan, v.g.space(), v.g.Published); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the index is as new as the catalog: run %d", v.g.Published), nil
+}
+
+func (e *Engine) checkEntries(ctx context.Context, run *Run, want []artifact.Entry) error {
 	keys := make([][]byte, len(want))
 	for i, e := range want {
 		keys[i] = e.Key
 	}
 	found := 0
-	err := v.Index.Find(ctx, run.space(), run.Run, keys, func(i int, e artifact.Entry) error {
+	err := e.Index.Find(ctx, run.space(), run.Run, keys, func(i int, e artifact.Entry) error {
 		found++
 		if e.Run != run.Run || e.Location != want[i].Location {
 			return fmt.Errorf("an entry points to run %d, %+v, its record is in run %d, %+v", e.Run, e.Location, run.Run, want[i].Location)

@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/fold"
 )
 
@@ -58,6 +61,7 @@ const walkRows = 1 << 14
 // walk hands all artifacts as of a run to each, in key order, some thousand at a time.
 func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, each func(row []column.Vector) error) error {
 	var entries []artifact.Entry
+	var whole wholeWalk
 	row := newRow(plan)
 	flush := func() error {
 		if len(entries) == 0 {
@@ -78,6 +82,7 @@ func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf 
 			}
 		}
 		entries = entries[:0]
+		whole.add(row[len(plan.Key)])
 		return each(row)
 	}
 	err := e.Index.Scan(ctx, g.space(), asOf, func(entry artifact.Entry) error {
@@ -88,11 +93,64 @@ func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf 
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = flush()
 	}
-	return flush()
+	if err == nil && asOf == g.Published {
+		err = whole.check(g)
+	}
+	return unreadable(g.Pipeline, err)
 }
+
+// unreadable adds the remedy to an error about a damaged or missing part.
+func unreadable(pipeline string, err error) error {
+	if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
+		return failure.Wrap(failure.Data, fmt.Errorf("%w; run `bursar rebuild %s`", err, pipeline))
+	}
+	return err
+}
+
+// wholeWalk counts what a walk over all artifacts met.
+type wholeWalk struct{ artifacts, events int64 }
+
+func (w *wholeWalk) add(events column.Vector) {
+	w.artifacts += int64(events.Len())
+	for _, n := range events.Ints {
+		w.events += n
+	}
+}
+
+// check compares the walk with what all published runs folded: an artifact that was made from an old state balances in its
+// own run, and lacks what the runs between brought (rule 4).
+func (w *wholeWalk) check(g *Generation) error {
+	if w.artifacts == g.Artifacts && (g.Events == nil || w.events == *g.Events) {
+		return nil
+	}
+	folded := w.events
+	if g.Events != nil {
+		folded = *g.Events
+	}
+	return &LostError{Pipeline: g.Pipeline, Artifacts: g.Artifacts, Events: folded, HasArtifacts: w.artifacts, HasEvents: w.events}
+}
+
+// LostError is that the artifacts of a pipeline are not what its published runs made (rule 4).
+type LostError struct {
+	Pipeline                string
+	Artifacts, HasArtifacts int64
+	Events, HasEvents       int64
+}
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, and stored are %s from %s; run `bursar rebuild %s`",
+		e.Pipeline, many(int(e.Artifacts), "artifact"), many(int(e.Events), "event"),
+		many(int(e.HasArtifacts), "artifact"), many(int(e.HasEvents), "event"), e.Pipeline)
+}
+
+// Class is Data: what is stored does not change by asking again.
+func (e *LostError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 4 (DESIGN §7).
+func (e *LostError) ExitCode() int { return breachExit }
 
 // decode appends a record to the columns as their row i, and asserts that it is of the key whose entry led to it.
 func decode(record []byte, row []column.Vector, i int, entry artifact.Entry) error {

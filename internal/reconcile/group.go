@@ -3,6 +3,7 @@ package reconcile
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -107,6 +108,9 @@ func (b *backlog) look(stream string) error {
 		return nil
 	}
 	batch, err := event.GetBatch(b.tx, stream, next)
+	if err == nil {
+		err = batch.WithComputed(b.tx)
+	}
 	b.heads[stream] = &batch
 	return err
 }
@@ -148,6 +152,9 @@ func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken Taken) (Taken, error)
 		}
 		run.Batches = append(run.Batches, ref)
 		run.Events += batch.Accepted
+		if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
+			return nil, &event.ErrNoTotals{Batch: *batch}
+		}
 		if err := run.Totals.Add(conserved(plan, batch)); err != nil {
 			return nil, err
 		}
@@ -169,4 +176,24 @@ func conserved(plan *fold.Plan, b *event.Batch) event.Totals {
 		}
 	}
 	return kept
+}
+
+// conservedNames are the totals of a stream that the pipeline conserves.
+func conservedNames(plan *fold.Plan, stream string) (names []string) {
+	for _, c := range plan.Conserve {
+		if plan.Events.Stream(stream).Total(c.Total) != nil {
+			names = append(names, c.Total)
+		}
+	}
+	return names
+}
+
+// summedNames are the totals of a stream that no conserve entry follows through a run: reduce sums them over the events.
+func summedNames(plan *fold.Plan, stream string) (names []string) {
+	for _, t := range plan.Events.Stream(stream).Totals {
+		if !slices.ContainsFunc(plan.Conserve, func(c fold.Conserved) bool { return c.Total == t.Name }) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }

@@ -40,7 +40,8 @@ type partReader struct {
 	partition int
 	parts     []object.Description
 
-	part   int // the next part to open
+	part   int   // the next part to open
+	read   int64 // bytes of the open part
 	in     io.Closer
 	scan   *artifact.Scanner
 	record []byte // of the entry returned last
@@ -67,6 +68,9 @@ func (r *partReader) next() (artifact.Entry, error) {
 		}
 		offset, record, err := r.scan.Next()
 		if errors.Is(err, io.EOF) {
+			if want := r.parts[r.part-1].Bytes; r.read != want {
+				return artifact.Entry{}, fmt.Errorf("read %s: %w: it ends after %d of %d bytes", r.parts[r.part-1].Name, artifact.ErrCorrupt, r.read, want)
+			}
 			r.close()
 			continue
 		}
@@ -74,6 +78,7 @@ func (r *partReader) next() (artifact.Entry, error) {
 			return artifact.Entry{}, fmt.Errorf("read %s: %w", r.parts[r.part-1].Name, err)
 		}
 		r.record = record
+		r.read += int64(len(record))
 		resetRow(r.key)
 		if err := artifact.DecodeKey(record, r.key, r.width); err != nil {
 			return artifact.Entry{}, fmt.Errorf("read %s at %d: %w", r.parts[r.part-1].Name, offset, err)
@@ -91,6 +96,7 @@ func (r *partReader) open() error {
 	}
 	r.in, r.scan = in, artifact.NewScanner(bufio.NewReaderSize(io.NewSectionReader(in, 0, in.Size()), 1<<20))
 	r.part++
+	r.read = 0
 	return nil
 }
 

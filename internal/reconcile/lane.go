@@ -7,6 +7,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
+	"bursar/internal/fold"
 )
 
 // MaxInFlight is how many runs of a pipeline are under way at a time: one in each of the three lanes prefetch, merge and
@@ -22,28 +23,44 @@ var errOutOfTurn = errors.New("the run before has not passed this step")
 // inTurn holds steps to the order of their lanes: a prefetch, merge, index or publish follows that of the run before. And it
 // fixes what a prefetch is of: the state as of the last run that is indexed by then. Another attempt brings that same
 // state, although more runs may be indexed meanwhile (rule 5).
-func (e *Engine) inTurn(ctx context.Context, run *Run, step string) error {
+func (e *Engine) inTurn(ctx context.Context, plan *fold.Plan, run *Run, step string) error {
 	if !inLane(step) {
 		return nil
 	}
 	if step != "prefetch" {
 		return e.Catalog.View(ctx, func(tx catalog.Tx) error { return follows(tx, run, step) })
 	}
-	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		if err := follows(tx, run, step); err != nil || run.AsOf != nil {
-			return err
-		}
-		indexed, err := lastIndexed(tx, run)
-		if err != nil {
-			return err
-		}
-		now, err := getRun(tx, run.ref())
-		if err != nil {
-			return err
-		}
-		run.AsOf, now.AsOf = &indexed, &indexed
-		return tx.Put(runKey(run.ref()), now)
+	var asOf uint64
+	err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		asOf, err = fixAsOf(tx, run.ref())
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	run.AsOf = &asOf
+	return e.checkLoaded(ctx, plan, run.space(), asOf)
+}
+
+// fixAsOf returns what a run's prefetch is of, and decides it if no attempt and no partition has. The stored run decides,
+// not a copy that was read earlier: partitions start at different times, and more runs may be indexed between.
+func fixAsOf(tx catalog.Tx, ref RunRef) (uint64, error) {
+	run, err := getRun(tx, ref)
+	if err != nil {
+		return 0, err
+	}
+	if run.AsOf != nil {
+		return *run.AsOf, nil
+	}
+	if err := follows(tx, &run, "prefetch"); err != nil {
+		return 0, err
+	}
+	indexed, err := lastIndexed(tx, &run)
+	if err != nil {
+		return 0, err
+	}
+	run.AsOf = &indexed
+	return indexed, tx.Put(runKey(ref), run)
 }
 
 // follows returns errOutOfTurn unless the run before, if it is not published, has done the step.

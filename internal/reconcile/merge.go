@@ -17,6 +17,9 @@ import (
 // as parts, and sums by what they moved: over all partitions exactly the batches' totals (rule 4). The old totals are summed over the prefetched state by a query of their own, so that a row lost
 // between state and result is seen.
 func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
+	if err := e.checkDerived(ctx, run, partition, "reduce", "prefetch"); err != nil {
+		return share, err
+	}
 	pending, err := e.pending(ctx, plan, run, partition)
 	if err != nil {
 		return share, err
@@ -30,12 +33,12 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	}
 	defer session.Close()
 
-	moved := newMovement(plan)
+	moved, fields := newMovement(plan), recordFields(plan)
 	out := artifact.NewPartWriter(ctx, e.Objects, run.space(), run.Run, partition)
 	defer out.Abort()
 	width := len(plan.Key) + len(plan.Record)
 	err = session.Query(ctx, plan.Merge, func(chunk []column.Vector) error {
-		if err := checkDigits(chunk); err != nil {
+		if err := checkDigits(fields, chunk); err != nil {
 			return err
 		}
 		if aligned := &chunk[len(chunk)-1]; aligned.Null != nil || slices.Contains(aligned.Ints, 0) {
@@ -118,7 +121,7 @@ func checkMoved(plan *fold.Plan, run *Run, events int64, totals event.Totals) er
 		return err
 	}
 	for _, c := range plan.Conserve {
-		if err := compareTotals("merge", c, run.Totals[c.Total], totals[c.Total]); err != nil {
+		if err := compareTotals("merge", c.Total, c.Type.Scale, run.Totals[c.Total], totals[c.Total]); err != nil {
 			return err
 		}
 	}
@@ -133,8 +136,8 @@ func compareEvents(step string, want, got int64) error {
 }
 
 // compareTotals holds sums against control totals, group by group; a group that is missing on one side is zero there.
-func compareTotals(step string, c fold.Conserved, want, got map[string]string) error {
-	zero := string(column.AppendDecimal(nil, column.Zero, c.Type.Scale))
+func compareTotals(step, total string, scale int, want, got map[string]string) error {
+	zero := string(column.AppendDecimal(nil, column.Zero, scale))
 	groups := map[string]bool{}
 	for g := range want {
 		groups[g] = true
@@ -143,9 +146,9 @@ func compareTotals(step string, c fold.Conserved, want, got map[string]string) e
 		groups[g] = true
 	}
 	for g := range groups {
-		a, b := event.Rescale(cmp.Or(want[g], zero), c.Type.Scale), cmp.Or(got[g], zero)
+		a, b := event.Rescale(cmp.Or(want[g], zero), scale), cmp.Or(got[g], zero)
 		if a != b {
-			return &Breach{Step: step, Total: c.Total, Group: g, Want: a, Got: b}
+			return &Breach{Step: step, Total: total, Group: g, Want: a, Got: b}
 		}
 	}
 	return nil

@@ -21,7 +21,10 @@ func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (next 
 	if err != nil {
 		return next, err
 	}
-	err = e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+	if err := e.clearFirst(ctx, pipeline); err != nil {
+		return next, err
+	}
+	err = e.planning(ctx, plan, func(tx catalog.Tx) error {
 		generation, err := openGeneration(tx, plan)
 		if err != nil {
 			return err
@@ -33,6 +36,30 @@ func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (next 
 		return NextResult{}, fmt.Errorf("plan run of %s: %w", pipeline, err)
 	}
 	return next, nil
+}
+
+// planning is an Update that plans a run. A batch that was sealed without a total which the pipeline conserves gets it
+// first: it is computed from the events, outside of the transaction.
+func (e *Engine) planning(ctx context.Context, plan *fold.Plan, fn func(tx catalog.Tx) error) error {
+	for {
+		err := e.Catalog.Update(ctx, fn)
+		batch, lacks := event.LacksTotals(err)
+		if !lacks {
+			return err
+		}
+		if err := e.computeTotals(ctx, plan, batch); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *Engine) computeTotals(ctx context.Context, plan *fold.Plan, batch event.Batch) error {
+	session, err := e.session()
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	return event.ComputeTotals(ctx, e.Catalog, e.Objects, e.Objects, session, plan.Events.Stream(batch.Stream), batch)
 }
 
 // openGeneration reads the current generation, or makes the first.
@@ -87,7 +114,7 @@ func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextR
 		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, after + 1})
 		return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, err
 	}
-	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Steps: map[string]StepRecord{}}
+	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}}
 	taken, err := group(tx, plan, &run, g.Taken)
 	if err != nil || len(run.Batches) == 0 {
 		return NextResult{}, err

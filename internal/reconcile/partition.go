@@ -3,9 +3,12 @@ package reconcile
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
+	"bursar/internal/artifact"
 	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/fold"
@@ -32,18 +35,18 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 	if done, ok := run.Steps[step]; ok {
 		return StepResult{Rows: done.Shares[partition].Rows}, nil
 	}
-	share, known, err := e.keptShare(ctx, ref, step, partition)
+	share, known, err := e.keptShare(ctx, &run, step, partition)
 	if err != nil || known {
 		return StepResult{Rows: share.Rows}, err
 	}
 	began := e.Now()
-	if err = e.inTurn(ctx, &run, step); err == nil {
+	if err = e.inTurn(ctx, plan, &run, step); err == nil {
 		share, err = e.share(ctx, plan, &run, step, partition)
 	}
 	if err != nil {
 		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err))
 	}
-	if err := e.keepShare(ctx, ref, step, partition, share); err != nil {
+	if err := e.keepShare(ctx, &run, step, partition, share); err != nil {
 		return StepResult{}, fmt.Errorf("record %s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err)
 	}
 	return StepResult{Rows: share.Rows, Seconds: e.Now().Sub(began).Seconds()}, nil
@@ -56,7 +59,7 @@ func (e *Engine) shares(ctx context.Context, plan *fold.Plan, run *Run, step str
 		known := false
 		var err error
 		if run.Partitions > 1 {
-			shares[p], known, err = e.keptShare(ctx, run.ref(), step, p)
+			shares[p], known, err = e.keptShare(ctx, run, step, p)
 		}
 		if err == nil && !known {
 			shares[p], err = e.share(ctx, plan, run, step, p)
@@ -68,39 +71,59 @@ func (e *Engine) shares(ctx context.Context, plan *fold.Plan, run *Run, step str
 	return shares, nil
 }
 
-func (e *Engine) share(ctx context.Context, plan *fold.Plan, run *Run, step string, partition int) (Share, error) {
+func (e *Engine) share(ctx context.Context, plan *fold.Plan, run *Run, step string, partition int) (share Share, err error) {
 	switch step {
 	case "reduce":
-		return e.reduce(ctx, plan, run, partition)
+		share, err = e.reduce(ctx, plan, run, partition)
 	case "prefetch":
-		return e.prefetch(ctx, plan, run, partition)
+		share, err = e.prefetch(ctx, plan, run, partition)
 	case "merge":
-		return e.merge(ctx, plan, run, partition)
+		share, err = e.merge(ctx, plan, run, partition)
 	case "index":
-		return e.index(ctx, plan, run, partition)
+		share, err = e.index(ctx, plan, run, partition)
+		if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
+			err = &derivedError{fmt.Errorf("%w; the run starts again from the events", err)}
+		}
+	default:
+		err = fmt.Errorf("bug: no step %q", step)
 	}
-	return Share{}, fmt.Errorf("bug: no step %q", step)
+	share.Resets = run.Resets
+	if run.AsOf != nil {
+		share.AsOf = *run.AsOf
+	}
+	return share, err
 }
 
-func (e *Engine) keptShare(ctx context.Context, ref RunRef, step string, partition int) (share Share, known bool, err error) {
+// wants reports whether a kept share is of this attempt at the run, and of the state that its prefetch is of.
+func (r *Run) wants(step string, share *Share) bool {
+	sameState := step == "reduce" || r.AsOf != nil && share.AsOf == *r.AsOf
+	return share.Resets == r.Resets && sameState
+}
+
+// keptShare finds a partition's share that was done already.
+func (e *Engine) keptShare(ctx context.Context, run *Run, step string, partition int) (share Share, known bool, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = tx.Get(shareKey(ref, step, partition), &share)
+		share = Share{}
+		known, err = tx.Get(shareKey(run.ref(), step, partition), &share)
 		return err
 	})
+	if known && !run.wants(step, &share) {
+		return Share{}, false, err
+	}
 	return share, known, err
 }
 
-// keepShare records a share, unless the step is no longer waiting for it.
-func (e *Engine) keepShare(ctx context.Context, ref RunRef, step string, partition int, share Share) error {
+// keepShare records a share, unless the step is no longer waiting for it, or for another attempt at the whole run.
+func (e *Engine) keepShare(ctx context.Context, run *Run, step string, partition int, share Share) error {
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		run, err := getRun(tx, ref)
+		now, err := getRun(tx, run.ref())
 		if err != nil {
 			return err
 		}
-		if _, done := run.Steps[step]; done {
+		if _, done := now.Steps[step]; done || now.Resets != run.Resets {
 			return nil
 		}
-		return tx.Put(shareKey(ref, step, partition), share)
+		return tx.Put(shareKey(run.ref(), step, partition), share)
 	})
 }
 
@@ -119,15 +142,24 @@ func forgetShares(tx catalog.Tx, ref RunRef) error {
 	return err
 }
 
-// partitionSQL keeps the events of one of so many partitions. Which one a key is in may depend on the version of DuckDB: what
-// partitions of different versions make of a run does not balance, and is made again (rule 4).
-func partitionSQL(events string, key []project.KeyColumn, partition, partitions int) string {
-	if partitions == 1 {
+// How keys are spread over the partitions of a run. The run says which, so that all attempts at it agree.
+const (
+	splitByDuckDB = ""    // DuckDB's hash, which may differ between its versions: runs of earlier programs
+	splitByMD5    = "md5" // of the key's values as text
+)
+
+// partitionSQL keeps the events of one of a run's partitions.
+func partitionSQL(events string, key []project.KeyColumn, run *Run, partition int) string {
+	if run.Partitions == 1 {
 		return events
 	}
 	names := make([]string, len(key))
 	for i, k := range key {
 		names[i] = column.QuoteIdentifier(k.Event)
 	}
-	return fmt.Sprintf("SELECT * FROM (%s) WHERE hash(%s) %% %d = %d", events, strings.Join(names, ", "), partitions, partition)
+	hash := fmt.Sprintf("hash(%s)", strings.Join(names, ", "))
+	if run.Split == splitByMD5 {
+		hash = fmt.Sprintf("md5_number_lower(concat_ws(',', %s))", strings.Join(names, ", "))
+	}
+	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s %% %d = %d", events, hash, run.Partitions, partition)
 }

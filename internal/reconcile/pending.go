@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
 	"bursar/internal/duck"
+	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
 )
@@ -46,6 +48,9 @@ func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run, partiti
 	p := &pendingState{path: file.Name()}
 	if err := e.writePending(ctx, plan, e.pendingReaders(ctx, plan, runs, run.Partitions, partition), keys, file); err != nil {
 		p.remove()
+		if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) { // the run that made it finds it too, and starts again
+			err = failure.Wrap(failure.Transient, err)
+		}
 		return nil, fmt.Errorf("read what is not indexed yet: %w", err)
 	}
 	return p, nil

@@ -19,6 +19,9 @@ const window = 1 << 15
 // prefetch brings the state of just the keys that a partition's delta touches: index lookup, then coalesced byte ranges of parts. The state
 // has a row for each row of the delta, in the same order, all null where the key is new; when all are new there is none.
 func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
+	if err := e.checkDerived(ctx, run, partition, "reduce"); err != nil {
+		return share, err
+	}
 	keys, err := e.deltaKeys(ctx, plan, run, partition)
 	if err != nil {
 		return share, err
@@ -39,7 +42,7 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partit
 	out := e.table(run.objectName("state", partition), stateFields(plan))
 	if err := e.writeState(ctx, run, out, found, at, len(keys)); err != nil {
 		out.abort()
-		return share, err
+		return share, unreadable(run.Pipeline, err)
 	}
 	share.Rows = int64(len(found))
 	share.Objects, err = out.finish()

@@ -14,7 +14,7 @@ import (
 type Rebuilt struct {
 	Pipeline     string `json:"pipeline"`
 	Generation   uint64 `json:"generation"`
-	DigestBefore string `json:"digest_before"` // empty when the pipeline had changed or never run
+	DigestBefore string `json:"digest_before"` // empty when the pipeline had changed, never run, or was damaged
 	DigestAfter  string `json:"digest_after"`
 	Runs         uint64 `json:"runs"`
 	Rows         int64  `json:"rows"`
@@ -34,8 +34,11 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, watch func(RunRef
 	out := Rebuilt{Pipeline: pipeline}
 	if old.Published > 0 && checkFingerprint(plan, old.Fingerprint) == nil {
 		before, err := e.export(ctx, plan, &old, old.Published, io.Discard)
-		if err != nil {
+		if ctx.Err() != nil {
 			return out, err
+		}
+		if err != nil { // a rebuild is the way out of damage to the old generation
+			e.Log.Warn("cannot read the artifacts that the rebuild replaces", "pipeline", pipeline, "error", err)
 		}
 		out.DigestBefore = before.Digest
 	}
@@ -57,7 +60,10 @@ func (e *Engine) build(ctx context.Context, plan *fold.Plan, watch func(RunRef, 
 		var next NextResult
 		var generation RunRef
 		var discarded *Generation
-		err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		if err := e.clearNext(ctx, plan.Pipeline.Name); err != nil {
+			return Generation{}, err
+		}
+		err := e.planning(ctx, plan, func(tx catalog.Tx) (err error) {
 			var g *Generation
 			if g, discarded, err = buildingGeneration(tx, plan); err != nil {
 				return err
@@ -84,6 +90,19 @@ func (e *Engine) build(ctx context.Context, plan *fold.Plan, watch func(RunRef, 
 			}
 		}
 	}
+}
+
+// clearNext removes what lies under the names of the generation that a rebuild is about to make.
+func (e *Engine) clearNext(ctx context.Context, pipeline string) error {
+	var state pipelineState
+	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		_, err := tx.Get(pipelineKey(pipeline), &state)
+		return err
+	})
+	if err != nil || state.Building > 0 {
+		return err
+	}
+	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: state.Generation + 1})
 }
 
 func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err error) {

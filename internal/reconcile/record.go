@@ -23,7 +23,8 @@ type Generation struct {
 	Runs        uint64            `json:"runs"`        // the last run that has a number
 	Published   uint64            `json:"published"`   // the last run that readers see
 	Artifacts   int64             `json:"artifacts"`
-	Watermark   *time.Time        `json:"watermark"` // everything received before it is included; nil as long as a stream has sent nothing
+	Events      *int64            `json:"events,omitempty"` // folded by all published runs, and so by all artifacts (rule 4)
+	Watermark   *time.Time        `json:"watermark"`        // everything received before it is included; nil as long as a stream has sent nothing
 
 	// Included is by stream, named as in BatchRef, when the last included batch was sealed.
 	Included map[string]time.Time `json:"included,omitempty"`
@@ -56,8 +57,10 @@ type Run struct {
 	Events     int64                 `json:"events"`
 	Totals     event.Totals          `json:"totals"` // of the batches: what conserve entries must move by
 	Steps      map[string]StepRecord `json:"steps"`
-	Partitions int                   `json:"partitions"`      // what each step is split into, by key; fixed with the batches
-	AsOf       *uint64               `json:"as_of,omitempty"` // the last indexed run when prefetch began: what its state is of
+	Partitions int                   `json:"partitions"`       // what each step is split into, by key; fixed with the batches
+	Split      string                `json:"split,omitempty"`  // how keys are spread over partitions; empty is splitByDuckDB
+	Resets     int                   `json:"resets,omitempty"` // how often its steps were forgotten, to start from the events again
+	AsOf       *uint64               `json:"as_of,omitempty"`  // the last indexed run when prefetch began: what its state is of
 	Created    int64                 `json:"created"`
 	Updated    int64                 `json:"updated"`
 	Balanced   bool                  `json:"balanced"`
@@ -85,8 +88,10 @@ type Share struct {
 	Rows    int64                `json:"rows"`
 	Objects []object.Description `json:"objects,omitempty"` // a delta, a state, or parts
 	Events  int64                `json:"events,omitempty"`  // reduce: events folded; merge: by how many the artifacts moved
-	Totals  event.Totals         `json:"totals,omitempty"`  // merge: by what the artifacts moved
+	Totals  event.Totals         `json:"totals,omitempty"`  // merge: by what the artifacts moved; reduce: sums of the events
 	Created int64                `json:"created,omitempty"` // merge: artifacts that are new
+	AsOf    uint64               `json:"as_of,omitempty"`   // prefetch and merge: the run that the state is of
+	Resets  int                  `json:"resets,omitempty"`  // the run's, when the share was begun
 }
 
 // pipelineState says which generation of a pipeline readers see, and which one a rebuild is making.
@@ -175,14 +180,13 @@ func (e *Engine) Runs(ctx context.Context, pipeline string, generation, after ui
 	var runs []Run
 	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		runs = nil
-		return tx.List(runPrefix(pipeline, generation), func(_ string, value json.RawMessage) error {
+		last := runKey(RunRef{pipeline, generation, after})
+		return tx.ListAfter(runPrefix(pipeline, generation), last, func(_ string, value json.RawMessage) error {
 			var run Run
 			if err := json.Unmarshal(value, &run); err != nil {
 				return err
 			}
-			if run.Run > after {
-				runs = append(runs, run)
-			}
+			runs = append(runs, run)
 			return nil
 		})
 	})
@@ -219,6 +223,9 @@ func (e *Engine) batchesOf(ctx context.Context, run *Run) (batches []event.Batch
 				ref.Stream = only
 			}
 			b, err := event.GetBatch(tx, ref.Stream, ref.Batch)
+			if err == nil {
+				err = b.WithComputed(tx)
+			}
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
 )
@@ -20,7 +21,10 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	if err != nil {
 		return share, err
 	}
-	events := partitionSQL(event.FoldedSQL(e.Objects, plan.Events, batches), plan.Events.Key, partition, run.Partitions)
+	if err := e.checkEvents(ctx, batches, run, partition); err != nil {
+		return share, err
+	}
+	events := partitionSQL(event.FoldedSQL(e.Objects, plan.Events, batches), plan.Events.Key, run, partition)
 	session, err := e.views(ctx, map[string]string{"events": events})
 	if err != nil {
 		return share, err
@@ -31,7 +35,7 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		for _, n := range rows[len(plan.Key)].Ints {
 			share.Events += n
 		}
-		if err := checkDigits(rows); err != nil {
+		if err := checkDigits(out.fields, rows); err != nil {
 			return err
 		}
 		return out.add(ctx, rows)
@@ -40,17 +44,22 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		out.abort()
 		return share, plan.Explain(err)
 	}
+	if share.Totals, err = e.sumEvents(ctx, session, plan, batches, run, partition); err != nil {
+		out.abort()
+		return share, err
+	}
 	share.Objects, err = out.finish()
 	share.Rows = out.total
 	return share, err
 }
 
 // checkDigits stops a sum that no longer fits DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
-func checkDigits(rows []column.Vector) error {
-	for c := range rows {
+func checkDigits(fields []column.Field, rows []column.Vector) error {
+	for c := range fields {
 		for _, n := range rows[c].Wide {
 			if !column.Fits38(n) {
-				return fmt.Errorf("a sum does not fit 38 digits: %s", column.AppendDecimal(nil, n, rows[c].Type.Scale))
+				err := fmt.Errorf("a sum in column %s does not fit 38 digits", fields[c].Name)
+				return failure.Wrap(failure.Data, err)
 			}
 		}
 	}

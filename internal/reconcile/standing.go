@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
@@ -18,7 +19,8 @@ type question struct {
 	plan    *fold.Plan
 	printer *printer
 	g       Generation
-	refused error // why nothing may be asked
+	refused error       // why nothing may be asked
+	loaded  atomic.Bool // the index was found to hold all that is published
 	changes uint64
 	owner   *standing
 }
@@ -34,8 +36,22 @@ type standing struct {
 	left    chan struct{} // closed when a reader leaves; nil while nobody waits
 }
 
-// reading starts a question.
+// reading starts a question, once it is known that the index holds all that is published.
 func (e *Engine) reading(ctx context.Context, pipeline string) (*question, error) {
+	q, err := e.entering(ctx, pipeline)
+	if err != nil || q.g.Generation == 0 || q.loaded.Load() {
+		return q, err
+	}
+	if err := e.checkLoaded(ctx, q.plan, q.g.space(), q.g.Published); err != nil {
+		q.done()
+		return nil, err
+	}
+	q.loaded.Store(true)
+	return q, nil
+}
+
+// entering starts a question that looks at the index itself.
+func (e *Engine) entering(ctx context.Context, pipeline string) (*question, error) {
 	for {
 		q, err := e.question(ctx, pipeline)
 		if err != nil {

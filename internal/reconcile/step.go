@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"bursar/internal/catalog"
@@ -27,7 +28,10 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 		return StepResult{}, err
 	}
 	if done, ok := run.Steps[step]; ok {
-		return StepResult{Rows: done.Rows, Seconds: done.Seconds}, nil
+		if step == "publish" { // an earlier attempt may have ended before its deltas and states were removed
+			err = e.tidy(ctx, &run)
+		}
+		return StepResult{Rows: done.Rows, Seconds: done.Seconds}, err
 	}
 	began := e.Now()
 	done, err := e.carryOut(ctx, plan, &run, step)
@@ -50,7 +54,7 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 }
 
 func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step string) (done StepRecord, err error) {
-	if err := e.inTurn(ctx, run, step); err != nil {
+	if err := e.inTurn(ctx, plan, run, step); err != nil {
 		return done, err
 	}
 	if step == "publish" {
@@ -62,24 +66,31 @@ func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step s
 	for _, share := range done.Shares {
 		done.Rows += share.Rows
 	}
-	return done, e.settle(plan, run, step, done.Shares)
+	return done, e.settle(ctx, plan, run, step, done.Shares)
 }
 
-// settle holds what all partitions did of a step against the run (rule 4).
-func (e *Engine) settle(plan *fold.Plan, run *Run, step string, shares []Share) error {
+// settle compares what all partitions did of a step with the run (rule 4).
+func (e *Engine) settle(ctx context.Context, plan *fold.Plan, run *Run, step string, shares []Share) error {
 	var whole Share
 	whole.Totals = event.Totals{}
-	for _, share := range shares {
+	for p, share := range shares {
 		whole.Rows += share.Rows
 		whole.Events += share.Events
 		whole.Created += share.Created
 		if err := whole.Totals.Add(share.Totals); err != nil {
 			return err
 		}
+		// A state of another run than the others' lacks what the runs between brought, and still balances.
+		if step != "reduce" && share.AsOf != *run.AsOf {
+			return fmt.Errorf("bug: partition %d has the state as of run %d, the run that as of run %d", p, share.AsOf, *run.AsOf)
+		}
 	}
 	switch step {
 	case "reduce":
-		return compareEvents(step, run.Events, whole.Events)
+		if err := compareEvents(step, run.Events, whole.Events); err != nil {
+			return err
+		}
+		return e.checkSums(ctx, plan, run, whole.Totals)
 	case "merge":
 		run.Created, run.Updated, run.Balanced = whole.Created, whole.Rows-whole.Created, true
 		return checkMoved(plan, run, whole.Events, whole.Totals)
@@ -107,7 +118,10 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 			run.Steps[step] = done
 			return nil
 		}
-		if len(now.Steps) != len(run.Steps)-1 {
+		if now.Resets != run.Resets { // the run began again meanwhile, and another attempt is at it
+			return failure.Wrap(failure.Transient, fmt.Errorf("%s is of an attempt that was given up", step))
+		}
+		if len(now.Steps) != len(run.Steps)-1 || now.AsOf != nil && *now.AsOf != *run.AsOf {
 			return fmt.Errorf("bug: %s is recorded where %d steps are done", step, len(now.Steps))
 		}
 		if step == "publish" {
@@ -133,18 +147,41 @@ func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error 
 	if g.Published+1 != run.Run {
 		return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
 	}
-	g.Published, g.Artifacts = run.Run, g.Artifacts+run.Created
+	events, err := eventsBefore(tx, &g)
+	if err != nil {
+		return err
+	}
+	events += run.Events
+	g.Published, g.Artifacts, g.Events = run.Run, g.Artifacts+run.Created, &events
 	g.include(run.Batches, batches, streams)
 	return tx.Put(key, g)
 }
 
+// eventsBefore is how many events the published runs of a generation folded: what it says, or, where an earlier program
+// wrote it, what its runs say.
+func eventsBefore(tx catalog.Tx, g *Generation) (events int64, err error) {
+	if g.Events != nil {
+		return *g.Events, nil
+	}
+	for n := uint64(1); n <= g.Published; n++ {
+		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, n})
+		if err != nil {
+			return 0, err
+		}
+		events += run.Events
+	}
+	return events, nil
+}
+
 // failed keeps with the run why its step failed, for those who ask how it stands. The steps of a run whose totals do not
-// balance are forgotten, so that the next attempt starts from the events: what a step left behind may be what is wrong.
+// balance, or whose deltas, states or parts are damaged, are forgotten, so that the next attempt starts from the events: what
+// a step left behind may be what is wrong.
 func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	breached := failure.ExitCode(err) == breachExit
+	var derived *derivedError
+	restart := failure.ExitCode(err) == breachExit || errors.As(err, &derived)
 	trouble := &Trouble{Step: step, Class: failure.Of(err).String(), Message: err.Error(), At: e.Now().UTC()}
 	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		now, err := getRun(tx, run.ref())
@@ -154,19 +191,19 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 		if _, done := now.Steps[step]; done { // by another attempt
 			return nil
 		}
-		if breached {
+		if restart && now.Resets == run.Resets {
 			now = Run{
-				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches,
-				Events: now.Events, Totals: now.Totals, Partitions: now.Partitions, Steps: map[string]StepRecord{},
+				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches, Events: now.Events, Totals: now.Totals,
+				Partitions: now.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}, Resets: now.Resets + 1,
+			}
+			if err := forgetShares(tx, run.ref()); err != nil {
+				return err
 			}
 		}
 		now.Trouble = trouble
-		if err := forgetShares(tx, run.ref()); breached && err != nil {
-			return err
-		}
 		return tx.Put(runKey(run.ref()), now)
 	})
-	if keep == nil && breached {
+	if keep == nil && restart {
 		keep = e.remove(ctx, run.made(step))
 	}
 	if keep != nil {
@@ -175,9 +212,23 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 	return err
 }
 
-// tidy removes what only the run's own steps needed (rule 9).
+// tidy removes what only the steps of the run needed, and of the run before, whose process may have died before it did
+// so (rule 9).
 func (e *Engine) tidy(ctx context.Context, run *Run) error {
-	return e.remove(ctx, append(run.made("reduce"), run.made("prefetch")...))
+	done := []Run{*run}
+	if run.Run > 1 {
+		before, err := e.run(ctx, RunRef{run.Pipeline, run.Generation, run.Run - 1})
+		if err != nil {
+			return err
+		}
+		done = append(done, before)
+	}
+	for i := range done {
+		if err := e.remove(ctx, append(done[i].made("reduce"), done[i].made("prefetch")...)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) remove(ctx context.Context, objects []object.Description) error {

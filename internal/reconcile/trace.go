@@ -127,6 +127,9 @@ func (t *tracing) trace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := event.CheckObjects(ctx, t.Objects, batches, t.Workers); err != nil {
+		return err
+	}
 	for _, s := range t.plan.Events.Streams {
 		own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
 		if len(own) == 0 {

@@ -49,7 +49,7 @@ type verification struct {
 // entry against the record it points to, and a sample of keys recomputed from their events by an independent path, or,
 // where SQL files make them, folded in other groupings.
 func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
-	q, err := e.reading(ctx, pipeline)
+	q, err := e.entering(ctx, pipeline)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -71,6 +71,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		{"batch objects", false, v.checkBatchObjects},
 		{"batch totals", true, v.checkBatchTotals},
 		{"parts", false, v.checkParts},
+		{"index loads", false, v.checkLoads},
 		{"index", false, v.checkIndex},
 		{"artifact totals", true, v.checkArtifactTotals},
 		{"recomputed sample", false, sampled},

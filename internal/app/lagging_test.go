@@ -1,0 +1,101 @@
+// Partitions and attempts whose view of a run is out of date: what a prefetch is of is decided once.
+
+package app
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/reconcile"
+)
+
+// delayedCatalog calls before once, ahead of its first Update.
+type delayedCatalog struct {
+	catalog.Catalog
+	once   sync.Once
+	before func()
+}
+
+func (c *delayedCatalog) Update(ctx context.Context, fn func(catalog.Tx) error) error {
+	c.once.Do(c.before)
+	return c.Catalog.Update(ctx, fn)
+}
+
+// engineOver is the app's engine over another catalog.
+func engineOver(a *App, c catalog.Catalog) *reconcile.Engine {
+	e := a.Engine
+	return &reconcile.Engine{
+		Project: e.Project, Objects: e.Objects, Catalog: c, Index: e.Index,
+		Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
+	}
+}
+
+// openLagging has run 1 merged and not indexed, and run 2 reduced.
+func openLagging(t *testing.T) (a *App, first, second reconcile.RunRef) {
+	t.Helper()
+	a = openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
+	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00", "4 d 1.00", "5 e 5.00", "6 f 6.00")
+	pay(t, a, "7 a 1.00", "8 b 2.00", "9 c 3.00", "10 d 4.00", "11 e 5.00", "12 f 6.00")
+	first, second = reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 1}, reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
+	for after := range uint64(2) {
+		if next, err := a.Engine.Next(t.Context(), "orders", after); err != nil || next.Ref.Run != after+1 {
+			t.Fatalf("%+v, %v", next, err)
+		}
+	}
+	mustStep(t, a.Engine, first, "reduce", "prefetch", "merge")
+	mustStep(t, a.Engine, second, "reduce")
+	return a, first, second
+}
+
+func mustStep(t *testing.T, e *reconcile.Engine, ref reconcile.RunRef, steps ...string) {
+	t.Helper()
+	for _, step := range steps {
+		if _, err := e.Step(t.Context(), ref, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPartitionsPrefetchTheSameState has one partition read the run before the other fixes what its prefetch is of, and
+// go on after an earlier run was indexed.
+func TestPartitionsPrefetchTheSameState(t *testing.T) {
+	t.Parallel()
+	for _, late := range []int{0, 1} {
+		a, first, second := openLagging(t)
+		delayed := &delayedCatalog{Catalog: a.Engine.Catalog, before: func() {
+			if _, err := a.Engine.Partition(t.Context(), second, "prefetch", 1-late); err != nil {
+				t.Error(err)
+			}
+			mustStep(t, a.Engine, first, "index")
+		}}
+		if _, err := engineOver(a, delayed).Partition(t.Context(), second, "prefetch", late); err != nil {
+			t.Fatal(err)
+		}
+		mustStep(t, a.Engine, first, "publish")
+		mustStep(t, a.Engine, second, "prefetch", "merge", "index", "publish")
+		if name, detail := firstFailed(t, a); name != "" {
+			t.Errorf("partition %d late: %s fails: %s", late, name, detail)
+		}
+	}
+}
+
+// TestLateAttemptDoesNotMoveTheState has a whole attempt wait between reading the run and fixing what its prefetch is of,
+// until another attempt has done the prefetch.
+func TestLateAttemptDoesNotMoveTheState(t *testing.T) {
+	t.Parallel()
+	a, first, second := openLagging(t)
+	delayed := &delayedCatalog{Catalog: a.Engine.Catalog, before: func() {
+		mustStep(t, a.Engine, second, "prefetch")
+		mustStep(t, a.Engine, first, "index")
+	}}
+	if _, err := engineOver(a, delayed).Step(t.Context(), second, "prefetch"); err != nil {
+		t.Fatal(err)
+	}
+	mustStep(t, a.Engine, first, "publish")
+	mustStep(t, a.Engine, second, "merge", "index", "publish")
+	if name, detail := firstFailed(t, a); name != "" {
+		t.Errorf("%s fails: %s", name, detail)
+	}
+}

@@ -1,0 +1,159 @@
+// Control totals computed from the events of batches: those that a batch was sealed without, because they were declared or
+// changed later, and those that a step compares with what was sealed (rule 4).
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// totalDefinition says what a total sums, so that a batch that was sealed with another definition is recognised.
+func totalDefinition(t *project.Total) string {
+	definition := "sum " + t.Sum
+	if t.By != "" {
+		definition += " by " + t.By
+	}
+	if t.Where != "" {
+		definition += " where " + t.Where
+	}
+	return definition
+}
+
+func totalDefinitions(s *project.Stream) map[string]string {
+	if len(s.Totals) == 0 {
+		return nil
+	}
+	definitions := make(map[string]string, len(s.Totals))
+	for i := range s.Totals {
+		definitions[s.Totals[i].Name] = totalDefinition(&s.Totals[i])
+	}
+	return definitions
+}
+
+// HasTotals reports whether the batch has each of the named totals as the stream declares it now.
+func (b *Batch) HasTotals(s *project.Stream, names []string) bool {
+	for _, name := range names {
+		if t := s.Total(name); t == nil || b.Definitions[name] != totalDefinition(t) {
+			return false
+		}
+	}
+	return true
+}
+
+// computedTotals are a batch's totals that it was sealed without: a catalog document.
+type computedTotals struct {
+	Definitions map[string]string `json:"definitions"`
+	Totals      Totals            `json:"totals"`
+}
+
+func computedTotalsKey(stream string, batch uint64) string {
+	return fmt.Sprintf("totals/%s/%08d", stream, batch)
+}
+
+// WithComputed adds to the batch the totals that were computed for it since it was sealed.
+func (b *Batch) WithComputed(tx catalog.Tx) error {
+	var computed computedTotals
+	found, err := tx.Get(computedTotalsKey(b.Stream, b.Batch), &computed)
+	if err != nil || !found {
+		return err
+	}
+	totals, definitions := Totals{}, map[string]string{}
+	for name, groups := range b.Totals {
+		totals[name], definitions[name] = groups, b.Definitions[name]
+	}
+	for name, groups := range computed.Totals {
+		totals[name], definitions[name] = groups, computed.Definitions[name]
+	}
+	b.Totals, b.Definitions = totals, definitions
+	return nil
+}
+
+// ComputeTotals computes all totals that a stream declares now from the events of one of its batches, and keeps them beside
+// the batch's own.
+func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, local object.Local, session *duck.Session, s *project.Stream, b Batch) error {
+	if err := CheckObjects(ctx, store, []Batch{b}, 1); err != nil {
+		return err
+	}
+	names := make([]string, len(s.Totals))
+	for i := range s.Totals {
+		names[i] = s.Totals[i].Name
+	}
+	totals, err := SumTotals(ctx, session, local, s, []Batch{b}, names)
+	if err != nil {
+		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
+	}
+	return c.Update(ctx, func(tx catalog.Tx) error {
+		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{totalDefinitions(s), totals})
+	})
+}
+
+// SumTotals sums the named totals over the events of batches of a stream.
+func SumTotals(ctx context.Context, session *duck.Session, local object.Local, s *project.Stream, batches []Batch, names []string) (Totals, error) {
+	totals := Totals{}
+	view := ViewSQL(local, s, batches)
+	for _, name := range names {
+		t := s.Total(name)
+		if t == nil {
+			return nil, fmt.Errorf("stream %s declares no total %s", s.Name, name)
+		}
+		sums := column.NewSums(s.TotalType(t).Scale)
+		err := session.Query(ctx, totalSQL(s, t, view), func(rows []column.Vector) error {
+			if t.By == "" {
+				sums.Add(&rows[0], nil, nil)
+				return nil
+			}
+			sums.Add(&rows[0], &rows[1], nil)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("total %s: %w", name, err)
+		}
+		if totals[name], err = sums.Text(); err != nil {
+			return nil, fmt.Errorf("total %s: %w", name, err)
+		}
+	}
+	return totals, nil
+}
+
+// totalSQL is a SELECT of a total's sum, and of its group where it has one.
+func totalSQL(s *project.Stream, t *project.Total, view string) string {
+	sum := fmt.Sprintf("CAST(sum(%s) AS DECIMAL(38,%d))", column.QuoteIdentifier(t.Sum), s.TotalType(t).Scale)
+	var sql strings.Builder
+	sql.WriteString("SELECT " + sum)
+	if t.By != "" {
+		sql.WriteString(", " + column.QuoteIdentifier(t.By))
+	}
+	sql.WriteString(" FROM (" + view + ")")
+	if t.Where != "" {
+		sql.WriteString(" WHERE coalesce((" + t.Where + "\n), false)")
+	}
+	if t.By != "" {
+		sql.WriteString(" GROUP BY " + column.QuoteIdentifier(t.By))
+	}
+	return sql.String()
+}
+
+// ErrNoTotals is what a batch is refused with whose totals must be computed first.
+type ErrNoTotals struct{ Batch Batch }
+
+func (e *ErrNoTotals) Error() string {
+	return fmt.Sprintf("batch %d of %s was sealed without a control total that is declared now", e.Batch.Batch, e.Batch.Stream)
+}
+
+// LacksTotals finds the batch whose totals must be computed before what failed is tried again.
+func LacksTotals(err error) (Batch, bool) {
+	var lacks *ErrNoTotals
+	if errors.As(err, &lacks) {
+		return lacks.Batch, true
+	}
+	return Batch{}, false
+}
