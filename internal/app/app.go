@@ -33,6 +33,7 @@ type App struct {
 	Engine  *reconcile.Engine
 
 	state   string // the folder of all state
+	index   *projectIndex
 	log     *slog.Logger
 	runner  *reconcile.WorkflowRunner // once Temporal serves
 	closers []func() error            // in the order of opening
@@ -127,12 +128,11 @@ func (a *App) open() error {
 		return err
 	}
 	a.closers = append(a.closers, records.Close)
-	index, err := artifact.OpenPebble(filepath.Join(a.state, "index"), 0)
-	if err != nil {
+	if a.index, err = openIndex(indexFolder(a.state)); err != nil {
 		return err
 	}
-	a.closers = append(a.closers, index.Close)
-	a.compose(objects, records, index, scratch)
+	a.closers = append(a.closers, a.index.Close)
+	a.compose(objects, records, a.index, scratch)
 	return nil
 }
 

@@ -5,6 +5,8 @@ package indextest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -171,4 +173,43 @@ func atTheSameTime(t *testing.T, open Opener) {
 	}
 	done.Wait()
 	check(t)(Scan(x, orders, allRuns))("a@11", "b@1", "c@11")
+}
+
+func loads(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	x := open(t, dir)
+	want := func(space artifact.Space, want ...string) {
+		t.Helper()
+		var got []string
+		err := x.Loads(context.Background(), space, func(run uint64, entries int64) error {
+			got = append(got, fmt.Sprintf("%d:%d", run, entries))
+			return nil
+		})
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("loads of %s g%d: %q, %v, want %q", space.Pipeline, space.Generation, got, err, want)
+		}
+	}
+	other := artifact.Space{Pipeline: orders.Pipeline, Generation: 2}
+	want(orders)
+	Load(t, x, orders, 1, "a", "b", "c")
+	Load(t, x, orders, 2) // a run may bring nothing
+	Load(t, x, orders, 3, "a")
+	Load(t, x, orders, 3, "b", "c") // another partition's share
+	Load(t, x, orders, 3, "b", "c")
+	Load(t, x, other, 1, "a", "b")
+	want(orders, "3:1", "3:2", "2:0", "1:3")
+	want(other, "1:2")
+	check(t)(Scan(x, orders, allRuns))("a@3", "b@3", "c@3")
+	closeIndex(t, x)
+	x = startIn(t, open, dir)
+	want(orders, "3:1", "3:2", "2:0", "1:3")
+	if err := x.Drop(context.Background(), orders); err != nil {
+		t.Fatal(err)
+	}
+	want(orders)
+	want(other, "1:2")
+	stop := errors.New("stop")
+	if err := x.Loads(context.Background(), other, func(uint64, int64) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("a callback's error: %v", err)
+	}
 }

@@ -23,6 +23,7 @@ func Run(t *testing.T, open Opener) {
 		"key bytes":                        keyBytes,
 		"locations":                        locations,
 		"reload":                           reload,
+		"loads":                            loads,
 		"a failed load loads nothing":      failedLoad,
 		"disorder is refused":              disorder,
 		"unpublished runs are invisible":   unpublished,

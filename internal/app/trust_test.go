@@ -1,0 +1,438 @@
+// Stores that are older, emptied or damaged below an honest catalog: a step or question stops and names the remedy, which
+// mends it; no figure comes of it.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/reconcile"
+)
+
+// again closes a project, has change work on its state folder, and opens it again.
+func again(t *testing.T, a *App, change func(state string)) *App {
+	t.Helper()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(a.state)
+	b, err := Open(t.Context(), filepath.Dir(a.state), "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustRefuse checks that what was asked ends in an error of class data that names the remedy.
+func mustRefuse(t *testing.T, what string, err error, remedy string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), remedy) || failure.Of(err) != failure.Data {
+		t.Errorf("%s: %v [%v], want class data and %q", what, err, failure.Of(err), remedy)
+	}
+}
+
+// refusesAll asks and runs in every way that needs the index.
+func refusesAll(t *testing.T, a *App, remedy string) {
+	t.Helper()
+	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, true)
+	mustRefuse(t, "get", err, remedy)
+	_, err = a.Engine.Export(t.Context(), "orders", discard{})
+	mustRefuse(t, "export", err, remedy)
+	_, err = a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
+	mustRefuse(t, "trace", err, remedy)
+	pay(t, a, "90 a 100.00", "91 e 1.00") // intake needs no index
+	if err := step(t, a, "reduce"); err != nil {
+		t.Error(err)
+	}
+	mustRefuse(t, "prefetch", step(t, a, "prefetch"), remedy)
+	if name, _ := firstFailed(t, a); name != "index loads" {
+		t.Errorf("verify fails at %q", name)
+	}
+	if status, err := a.Engine.Status(t.Context()); err != nil || len(status) != 1 {
+		t.Errorf("status: %v", err)
+	}
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// isRight works off the backlog and checks what became of a.
+func isRight(t *testing.T, a *App, want string) {
+	t.Helper()
+	runAll(t, a, "orders")
+	answer, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	if err != nil || string(answer.Artifact) != want {
+		t.Errorf("%s, %v, want %s", answer.Artifact, err, want)
+	}
+	if name, detail := firstFailed(t, a); name != "" {
+		t.Errorf("%s fails: %s", name, detail)
+	}
+}
+
+func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(t *testing.T, state, kept string)
+		remedy string
+	}{
+		{"absent", func(t *testing.T, state, _ string) {
+			if err := os.RemoveAll(filepath.Join(state, "index")); err != nil {
+				t.Fatal(err)
+			}
+		}, "bursar repair"},
+		{"older", func(t *testing.T, state, kept string) {
+			copyFolder(t, filepath.Join(kept, "index"), filepath.Join(state, "index"))
+		}, "bursar repair"},
+		{"a table truncated", func(t *testing.T, state, _ string) {
+			if err := os.Truncate(indexTable(t, state), 100); err != nil {
+				t.Fatal(err)
+			}
+		}, "bursar repair"},
+		{"a table gone", func(t *testing.T, state, _ string) {
+			if err := os.Remove(indexTable(t, state)); err != nil {
+				t.Fatal(err)
+			}
+		}, "bursar repair"},
+		{"a bit of a table", func(t *testing.T, state, _ string) { flipFile(t, indexTable(t, state), 20) }, "bursar repair"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := openSmall(t, ordersYAML)
+			pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00")
+			runAll(t, a, "orders")
+			kept := t.TempDir()
+			a = again(t, a, func(state string) { copyFolder(t, state, kept) })
+			pay(t, a, "4 a 1.00", "5 d -4.00")
+			runAll(t, a, "orders")
+			a = again(t, a, func(state string) { c.change(t, state, kept) })
+			refusesAll(t, a, c.remedy)
+			repaired, err := a.RepairIndex(t.Context())
+			if err != nil || len(repaired) != 1 || repaired[0].Err != nil || repaired[0].Entries != 5 {
+				t.Fatalf("%+v, %v", repaired, err)
+			}
+			isRight(t, a, `{"paid":"111.00","last":"90"}`)
+		})
+	}
+}
+
+func indexTable(t *testing.T, state string) string {
+	t.Helper()
+	tables, err := filepath.Glob(filepath.Join(state, "index", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("no tables: %v", err)
+	}
+	return tables[len(tables)-1]
+}
+
+// flipFile changes one bit of a file.
+func flipFile(t *testing.T, path string, at int) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err == nil {
+		content[at%len(content)] ^= 1
+		err = os.WriteFile(path, content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOlderCatalogBelowANewerIndex puts back a catalog of before the last run.
+func TestOlderCatalogBelowANewerIndex(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML)
+	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00")
+	runAll(t, a, "orders")
+	pay(t, a, "4 a 1.00", "5 d -4.00")
+	kept := t.TempDir()
+	a = again(t, a, func(state string) { copyFolder(t, state, kept) })
+	runAll(t, a, "orders")
+	a = again(t, a, func(state string) {
+		content, err := os.ReadFile(filepath.Join(kept, "catalog.db"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(state, "catalog.db"), content, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	mustRefuse(t, "get", err, "bursar rebuild orders")
+	if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+}
+
+// loadsUnsaid is an index that says nothing of its loads before the first that it takes itself, as one of an earlier program.
+type loadsUnsaid struct {
+	artifact.Index
+	loaded bool
+}
+
+func (l *loadsUnsaid) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
+	l.loaded = true
+	return l.Index.Load(ctx, space, run, next)
+}
+
+func (l *loadsUnsaid) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
+	if !l.loaded {
+		return nil
+	}
+	return l.Index.Loads(ctx, space, each)
+}
+
+// TestIndexOfAnEarlierProgram opens an index that does not say what was loaded: it is taken over if it holds the last run.
+func TestIndexOfAnEarlierProgram(t *testing.T) {
+	t.Parallel()
+	a := openTwoRuns(t)
+	a.Engine.Index = &loadsUnsaid{Index: a.index}
+	pay(t, a, "90 a 100.00")
+	isRight(t, a, `{"paid":"111.00","last":"90"}`)
+}
+
+func TestFlippedEventsAreNotFolded(t *testing.T) {
+	t.Parallel()
+	for _, pipeline := range []string{ordersYAML, strings.Replace(ordersYAML, "conserve: {amount: paid}", "", 1), ordersYAML + "partitions: 2\n"} {
+		a := openTwoRuns(t)
+		if pipeline != ordersYAML {
+			a = reopen(t, a, pipeline)
+			if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pay(t, a, "6 a 1.00", "7 d -4.00")
+		batches := a.Engine.Objects.Path("streams/payments/batches/00000003/events-0-0000.parquet")
+		flipFile(t, batches, 40)
+		mustRefuse(t, "reduce", step(t, a, "reduce"), "repair --from")
+		_, err := a.Rebuild(t.Context(), "orders")
+		mustRefuse(t, "rebuild", err, "repair --from")
+		flipFile(t, batches, 40)
+		isRight(t, a, `{"paid":"12.00","last":"6"}`)
+		flipFile(t, batches, 40)
+		_, err = a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
+		mustRefuse(t, "trace", err, "repair --from")
+	}
+}
+
+// TestSumsOfEventsAreThoseOfTheBatch rewrites a batch's object and describes it anew, so that only its total differs.
+func TestSumsOfEventsAreThoseOfTheBatch(t *testing.T) {
+	t.Parallel()
+	for _, partitions := range []string{"", "partitions: 3\n"} {
+		a := openSmall(t, strings.Replace(ordersYAML, "conserve: {amount: paid}", "", 1)+partitions)
+		pay(t, a, "1 a 10.00", "2 b 20.00")
+		rewriteBatch(t, a, `SELECT * REPLACE (CAST(amount + 1 AS DECIMAL(38,2)) AS amount) FROM %s`)
+		err := step(t, a, "reduce")
+		var breach *reconcile.Breach
+		if !errors.As(err, &breach) || breach.Step != "reduce" || breach.Total != "amount" || breach.Want != "30.00" || breach.Got != "32.00" {
+			t.Errorf("reduce says %v", err)
+		}
+	}
+}
+
+// rewriteBatch replaces the only object of the first batch, and what the catalog says of it.
+func rewriteBatch(t *testing.T, a *App, sql string) {
+	t.Helper()
+	name := "streams/payments/batches/00000001/events-0-0000.parquet"
+	rewriteFile(t, a, a.Engine.Objects.Path(name), sql)
+	putBatchObject(t, a, describe(t, a, name))
+}
+
+// TestDamagedDeltaOrStateIsMadeAgain damages what earlier steps of a run made, in each way: the run starts again.
+func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	damages := map[string]func(t *testing.T, path string){
+		"a bit": func(t *testing.T, path string) { flipFile(t, path, 50) },
+		"truncated": func(t *testing.T, path string) {
+			if err := os.Truncate(path, 10); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"gone": func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	for name, damage := range damages {
+		for _, made := range []struct{ by, before string }{{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"}} {
+			t.Run(name+" of "+made.by+" before "+made.before, func(t *testing.T) {
+				t.Parallel()
+				a := openSmall(t, ordersYAML)
+				pay(t, a, "1 a 10.00", "2 b 20.00")
+				runAll(t, a, "orders")
+				pay(t, a, "3 a 1.00", "4 d -4.00")
+				for _, name := range reconcile.StepNames {
+					if name == made.before {
+						break
+					}
+					if err := step(t, a, name); err != nil {
+						t.Fatal(err)
+					}
+				}
+				damage(t, a.Engine.Objects.Path(runOfOrders(t, a, 2).Steps[made.by].Shares[0].Objects[0].Name))
+				if err := step(t, a, made.before); err == nil || failure.Of(err) != failure.Transient {
+					t.Errorf("%s says %v, want a transient error", made.before, err)
+				}
+				isRight(t, a, `{"paid":"11.00","last":"3"}`)
+			})
+		}
+	}
+}
+
+// TestDamagedPartNamesTheRebuild damages a published part.
+func TestDamagedPartNamesTheRebuild(t *testing.T) {
+	t.Parallel()
+	a := openTwoRuns(t)
+	part := a.Engine.Objects.Path(partOfOrders(t, a, 2))
+	if err := os.Truncate(part, 3); err != nil {
+		t.Fatal(err)
+	}
+	a = again(t, a, func(string) {})
+	_, err := a.Engine.Export(t.Context(), "orders", discard{})
+	mustRefuse(t, "export", err, "bursar rebuild orders")
+	_, err = a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	mustRefuse(t, "get", err, "bursar rebuild orders")
+	if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+}
+
+// TestTotalsDeclaredLater adds and regroups control totals of sealed batches, and conserves them.
+func TestTotalsDeclaredLater(t *testing.T) {
+	t.Parallel()
+	stream := strings.Replace(paymentsYAML, "totals: {amount: {sum: amount}}", "", 1)
+	for name, totals := range map[string]string{
+		"added":      "totals: {amount: {sum: amount}}",
+		"added, by":  "totals: {amount: {sum: amount, by: order}}",
+		"some where": "totals: {amount: {sum: amount, where: \"id <> '2'\"}}",
+	} {
+		for _, before := range []string{"", "totals: {amount: {sum: amount}}", "totals: {amount: {sum: amount, by: id}}"} {
+			if before == totals {
+				continue
+			}
+			t.Run(name+" after "+before, func(t *testing.T) {
+				t.Parallel()
+				after := ordersYAML
+				if strings.Contains(totals, "where") {
+					after = strings.Replace(after, "conserve: {amount: paid}", "conserve: {amount: partly}", 1)
+					after = strings.Replace(after, "  last:", "  partly: {sum: amount, where: \"id <> '2'\"}\n  last:", 1)
+				}
+				a := openSmall(t, strings.Replace(ordersYAML, "conserve: {amount: paid}", "", 1))
+				putFile(t, filepath.Dir(a.state), "streams/payments.yaml", stream+before)
+				a = again(t, a, func(string) {})
+				pay(t, a, "1 a 10.00", "2 b 20.00")
+				runAll(t, a, "orders")
+				pay(t, a, "3 a 1.00")
+				a = again(t, a, func(state string) {
+					putFile(t, filepath.Dir(state), "streams/payments.yaml", stream+totals)
+					putFile(t, filepath.Dir(state), "pipelines/orders.yaml", after)
+				})
+				if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+					t.Fatal(err)
+				}
+				pay(t, a, "4 a 2.00")
+				runAll(t, a, "orders")
+				if name, detail := firstFailed(t, a); name != "" {
+					t.Errorf("%s fails: %s", name, detail)
+				}
+			})
+		}
+	}
+}
+
+// TestArtifactsHoldTheEventsOfAllRuns takes an event from the artifacts in a way that balances within its run.
+func TestArtifactsHoldTheEventsOfAllRuns(t *testing.T) {
+	t.Parallel()
+	a := openTwoRuns(t)
+	g, err := a.Engine.Current(t.Context(), "orders")
+	if err != nil || g.Events == nil || *g.Events != 5 {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	more := *g.Events + 1
+	g.Events = &more
+	putGeneration(t, a, g)
+	_, err = a.Engine.Export(t.Context(), "orders", discard{})
+	var lost *reconcile.LostError
+	if !errors.As(err, &lost) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
+		t.Errorf("export says %v", err)
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, object.ErrDamaged) {
+		t.Error("a loss is not damage")
+	}
+}
+
+func putGeneration(t *testing.T, a *App, g reconcile.Generation) {
+	t.Helper()
+	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Put("generation/orders/g0001", g) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// describe reads an object and says what the catalog would of it.
+func describe(t *testing.T, a *App, name string) object.Description {
+	t.Helper()
+	content, err := os.ReadFile(a.Engine.Objects.Path(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := object.CreateDescribed(t.Context(), a.Engine.Objects, name)
+	if err == nil {
+		_, err = out.Write(content)
+	}
+	if err == nil {
+		err = out.Commit()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Description
+}
+
+// putBatchObject has the catalog expect another object in the first batch.
+func putBatchObject(t *testing.T, a *App, d object.Description) {
+	t.Helper()
+	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+		b, err := event.GetBatch(tx, "payments", 1)
+		if err != nil {
+			return err
+		}
+		d.Rows = b.Objects[0].Rows
+		b.Objects[0] = d
+		return tx.Put("batch/payments/00000001", b)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
