@@ -51,6 +51,13 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 		}
 		return c.silent(q, fileDays{}, heard, each)
 	}
+	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
+	if err != nil {
+		return err
+	}
+	if err := event.CheckObjects(ctx, c.Objects, slices.Concat(batches, entries), c.Duck.Threads); err != nil {
+		return err
+	}
 	view := event.ViewSQL(c.Objects, c.Project.Stream(project.StatementStream), batches)
 	days, err := c.fileDays(ctx, view)
 	if err != nil {

@@ -74,12 +74,13 @@ func TestTraceLeadsToEachRow(t *testing.T) {
 func TestTraceFindsWhatIsLost(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
-	path := a.Engine.Objects.Path(batchObject(t, a))
+	name := batchObject(t, a)
 	for _, c := range []struct{ where, fails string }{
 		{"true", ""},
 		{`"order" <> 'a'`, `run 2 folded 1 event into key "a", and its batches hold 0`},
 	} {
-		rewriteFile(t, a, path, "SELECT * FROM %s WHERE "+c.where)
+		rewriteFile(t, a, a.Engine.Objects.Path(name), "SELECT * FROM %s WHERE "+c.where)
+		putBatchObject(t, a, 2, describe(t, a, name))
 		_, err := a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
 		var untraced *reconcile.UntracedError
 		if c.fails == "" && err != nil || c.fails != "" && (!errors.As(err, &untraced) || err.Error() != c.fails || failure.ExitCode(err) != 4) {

@@ -6,6 +6,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -264,7 +265,7 @@ func rewriteBatch(t *testing.T, a *App, sql string) {
 	t.Helper()
 	name := "streams/payments/batches/00000001/events-0-0000.parquet"
 	rewriteFile(t, a, a.Engine.Objects.Path(name), sql)
-	putBatchObject(t, a, describe(t, a, name))
+	putBatchObject(t, a, 1, describe(t, a, name))
 }
 
 // TestDamagedDeltaOrStateIsMadeAgain damages what earlier steps of a run made, in each way: the run starts again.
@@ -420,17 +421,17 @@ func describe(t *testing.T, a *App, name string) object.Description {
 	return out.Description
 }
 
-// putBatchObject has the catalog expect another object in the first batch.
-func putBatchObject(t *testing.T, a *App, d object.Description) {
+// putBatchObject has the catalog expect another object in a batch of payments.
+func putBatchObject(t *testing.T, a *App, batch uint64, d object.Description) {
 	t.Helper()
 	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		b, err := event.GetBatch(tx, "payments", 1)
+		b, err := event.GetBatch(tx, "payments", batch)
 		if err != nil {
 			return err
 		}
 		d.Rows = b.Objects[0].Rows
 		b.Objects[0] = d
-		return tx.Put("batch/payments/00000001", b)
+		return tx.Put(fmt.Sprintf("batch/payments/%08d", batch), b)
 	})
 	if err != nil {
 		t.Fatal(err)
