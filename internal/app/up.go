@@ -12,6 +12,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve"
+	"bursar/internal/temporal"
 )
 
 const (
@@ -39,12 +40,13 @@ type UpOptions struct {
 
 // Up says where a running project is reached.
 type Up struct {
-	Address   string `json:"address"` // of the HTTP API, host:port
-	TokenFile string `json:"token_file"`
-	Inbox     string `json:"inbox"` // folder whose subfolders take files for streams
-	Temporal  string `json:"temporal"`
-	Process   int    `json:"process"`
-	Loopback  bool   `json:"loopback"` // whether only this machine reaches the API
+	Address     string               `json:"address"` // of the HTTP API, host:port
+	TokenFile   string               `json:"token_file"`
+	Inbox       string               `json:"inbox"` // folder whose subfolders take files for streams
+	Temporal    string               `json:"temporal"`
+	TemporalTLS temporal.ClientFiles `json:"temporal_tls"` // what Temporal's own tools need to attach
+	Process     int                  `json:"process"`
+	Loopback    bool                 `json:"loopback"` // whether only this machine reaches the API
 }
 
 // Up brings the project up and serves it until ctx ends: then requests under way end, open batches are sealed, and
@@ -79,7 +81,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	up := Up{
 		Address: listeners.Address, TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal, Process: os.Getpid(), Loopback: listeners.Loopback,
+		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: listeners.Loopback,
 	}
 	return a.serveUntil(ctx, server, listeners, func() {
 		if o.Ready != nil {

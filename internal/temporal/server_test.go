@@ -135,8 +135,12 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := keepIdentity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	logs := &gate{out: slog.New(slog.DiscardHandler)}
-	_, err = launch(t.Context(), serverConfig(kept, store), kept, &serverLogger{gate: logs})
+	_, err = launch(t.Context(), serverConfig(kept, store), kept, own, &serverLogger{gate: logs})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got error %v, want the port named as taken", err)
 	}
