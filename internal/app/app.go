@@ -21,6 +21,7 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/serve/access"
 )
 
 // lockWait is how long a command waits for another that holds the project (DESIGN §7).
@@ -31,6 +32,7 @@ type App struct {
 	Project *project.Project
 	Intake  *event.Intake
 	Engine  *reconcile.Engine
+	Tokens  *access.Tokens // of the HTTP API
 
 	state   string // the folder of all state
 	log     *slog.Logger
@@ -149,6 +151,7 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	a.Intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
+	a.Tokens = &access.Tokens{Catalog: records}
 	a.Engine = &reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: index,
 		Duck: o, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
@@ -164,6 +167,16 @@ func emptyFolder(path string) error {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	return nil
+}
+
+// IsIn reports whether the project lies in dir.
+func (a *App) IsIn(dir string) bool {
+	own, err := os.Stat(filepath.Dir(a.state))
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(dir)
+	return err == nil && os.SameFile(own, other)
 }
 
 // Close closes what was opened, in reverse.

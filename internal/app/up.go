@@ -6,6 +6,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"time"
 
@@ -56,16 +57,18 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	listeners, err := serve.Listen(ctx, a.state, o.Listen)
+	at, err := a.listen(ctx, o.Listen)
 	if err != nil {
 		return err
 	}
-	defer listeners.Close()
+	defer at.close()
 	if err := a.Serve(ctx); err != nil {
 		return err
 	}
+	loopback := serve.OnLoopback(at.api)
 	server := serve.New(serve.Options{
-		Questions: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands, Token: token, Loopback: listeners.Loopback, Log: a.log,
+		Questions: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands,
+		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
 	a.told = o.Told
 	a.told.Published = func(r reconcile.Run) {
@@ -80,10 +83,10 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	up := Up{
-		Address: listeners.Address, TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: listeners.Loopback,
+		Address: at.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
+		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: loopback,
 	}
-	return a.serveUntil(ctx, server, listeners, func() {
+	return a.serveUntil(ctx, server, at, func() {
 		if o.Ready != nil {
 			o.Ready(up)
 		}
@@ -110,13 +113,31 @@ func (a *App) startAll(ctx context.Context) (stop func() error, err error) {
 	return stop, nil
 }
 
-// serveUntil answers requests until ctx ends or a listener fails.
-func (a *App) serveUntil(ctx context.Context, server *serve.Server, listeners *serve.Listeners, ready func()) error {
-	failed := make(chan error, len(listeners.All))
-	for _, l := range listeners.All {
-		go func() { failed <- server.Serve(l) }()
+// listeners are where a project is reached: the HTTP API, and the socket for commands.
+type listeners struct{ api, commands net.Listener }
+
+func (a *App) listen(ctx context.Context, address string) (at listeners, err error) {
+	if at.api, err = serve.Listen(ctx, a.state, address); err != nil {
+		return at, err
 	}
-	withdraw, err := serve.Announce(a.state, serve.Contact{Address: listeners.Contact, Process: os.Getpid()})
+	if at.commands, err = serve.ListenCommands(ctx, a.state); err != nil {
+		return at, errors.Join(err, at.api.Close())
+	}
+	return at, nil
+}
+
+// close closes what is still open: a server that took a listener over has closed it.
+func (l listeners) close() {
+	_ = l.api.Close()
+	_ = l.commands.Close()
+}
+
+// serveUntil answers requests until ctx ends or a listener fails.
+func (a *App) serveUntil(ctx context.Context, server *serve.Server, at listeners, ready func()) error {
+	failed := make(chan error, 2)
+	go func() { failed <- server.Serve(at.api) }()
+	go func() { failed <- server.ServeCommands(at.commands) }()
+	withdraw, err := serve.Announce(a.state, serve.Contact{Address: at.api.Addr().String(), Process: os.Getpid()})
 	if err != nil {
 		return errors.Join(err, server.Stop(0, upLast))
 	}
