@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 )
 
 // noise keeps what is logged.
@@ -91,6 +94,27 @@ func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	}
 	if said.text.Len() > 0 {
 		t.Errorf("the server spoke:\n%s", said.text.String())
+	}
+}
+
+// TestNewsIsLookedForAgain waits for news of a workflow of which there is none: the server may drop news on a busy machine, so its
+// waiters must ask again soon.
+func TestNewsIsLookedForAgain(t *testing.T) {
+	t.Parallel()
+	s := mustStart(t, t.TempDir(), slog.New(slog.DiscardHandler))
+	run, err := s.Client().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "waiting", TaskQueue: "nobody"}, "nothing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	began := time.Now()
+	_, err = s.Client().WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
+		Namespace: Namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
+		WaitNewEvent: true, HistoryEventFilterType: enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+	})
+	if took := time.Since(began); err != nil || took > 10*time.Second {
+		t.Errorf("waited %v (%v), want about %v", took, err, lookAgain)
 	}
 }
 
