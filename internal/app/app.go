@@ -49,6 +49,8 @@ type App struct {
 	followers followers
 	lives     lives
 	told      Told
+
+	stepsAtOnce int // steps of runs that this process works on at a time
 }
 
 // ProjectError holds all faults of a project folder: exit code 2.
@@ -138,6 +140,16 @@ func (a *App) open() error {
 	return nil
 }
 
+// leastStepMemory is what a step gets at least, where the project's memory is enough for one.
+const leastStepMemory = 256 << 20
+
+// stepsOf says how many steps of runs work at a time, by cores and memory, and the memory of each.
+func stepsOf(threads int, memory string) (atOnce int, each string) {
+	bytes := duck.Bytes(memory)
+	atOnce = int(max(1, min(int64(threads), bytes/leastStepMemory)))
+	return atOnce, duck.MemoryText(bytes / int64(atOnce))
+}
+
 // compose makes the rooms from their stores.
 func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index artifact.Index, scratch string) {
 	o := duck.Options{
@@ -151,10 +163,12 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	a.Intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
+	step := o
+	a.stepsAtOnce, step.Memory = stepsOf(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
 	a.Engine = &reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: index,
-		Duck: o, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
+		Duck: step, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
 	}
 }
 
