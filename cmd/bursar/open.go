@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,15 +21,19 @@ import (
 func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) (err error) {
 	ctx := cmd.Context()
 	if c.served != nil {
+		if !c.served.app.IsIn(c.path(c.project)) {
+			return usagef("the command is for the project in %s, which process %d does not serve", c.path(c.project), os.Getpid())
+		}
 		return do(ctx, c.served.app)
 	}
-	a, err := app.Open(ctx, c.project, cmd.Name(), c.log)
+	name := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	a, err := app.Open(ctx, c.project, name, c.log)
 	var up *app.ServedError
 	for errors.As(err, &up) {
 		if err := c.handOver(ctx, up); !errors.Is(err, serve.ErrNotServed) {
 			return err
 		}
-		a, err = app.Open(ctx, c.project, cmd.Name(), c.log) // it has ended meanwhile
+		a, err = app.Open(ctx, c.project, name, c.log) // it has ended meanwhile
 	}
 	if err != nil {
 		return err

@@ -47,6 +47,7 @@ func (c *cli) stateCommands() []*cobra.Command {
 		c.quarantineCommand(),
 		c.rebuildCommand(),
 		c.verifyCommand(),
+		c.tokenCommand(),
 	}
 }
 

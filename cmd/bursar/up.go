@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
+	"path/filepath"
 	"sync"
+	"syscall"
 
 	"bursar/internal/app"
 	"bursar/internal/failure"
@@ -24,7 +27,8 @@ questions answered over HTTP, and other commands on this project are carried out
 
 The API listens on 127.0.0.1, at a port that is chosen once and kept; --listen HOST:PORT says otherwise. It speaks plain
 HTTP: beyond this machine, put something in front of it that speaks TLS. Requests carry the token that lies in
-.bursar/token of the project folder. GET /v1/openapi.yaml describes all of it.
+.bursar/token of the project folder, or one that ` + "`bursar token create`" + ` made for less. GET /v1/openapi.yaml describes all of it.
+Other commands come through a socket in .bursar, which only its owner may open.
 
 The project folder is read at the start: after changing it, stop and start again. SIGTERM or Ctrl-C stops: requests under way
 end, what is open is sealed, and nothing is lost; a second one ends the process at once, which loses nothing either.`,
@@ -41,6 +45,7 @@ end, what is open is sealed, and nothing is lost; a second one ends the process 
 }
 
 func (c *cli) up(ctx context.Context, listen string) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // whoever reads what it prints may go away; the project stays up
 	a, err := app.Open(ctx, c.project, "up", c.log)
 	var other *app.ServedError
 	if errors.As(err, &other) {
@@ -71,7 +76,7 @@ func (t *upTeller) line(value any, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.json {
-		_ = encode(t.out, value) // whoever reads it may go away; the project stays up
+		_ = encode(t.out, value) // nobody may be left to read it
 		return
 	}
 	fmt.Fprintln(t.out, clean(text))
@@ -88,7 +93,8 @@ func (t *upTeller) ready(u app.Up) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, row := range [][2]string{
-		{"API", "http://" + u.Address}, {"token", u.TokenFile}, {"inbox", u.Inbox}, {"Temporal", u.Temporal},
+		{"API", "http://" + u.Address}, {"token", u.TokenFile}, {"inbox", u.Inbox},
+		{"Temporal", u.Temporal + ", with the TLS files in " + filepath.Dir(u.TemporalTLS.Key)},
 	} {
 		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], clean(row[1]))
 	}

@@ -21,6 +21,7 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/serve/access"
 )
 
 // lockWait is how long a command waits for another that holds the project (DESIGN §7).
@@ -31,6 +32,7 @@ type App struct {
 	Project *project.Project
 	Intake  *event.Intake
 	Engine  *reconcile.Engine
+	Tokens  *access.Tokens // of the HTTP API
 
 	state   string // the folder of all state
 	index   *projectIndex
@@ -48,6 +50,8 @@ type App struct {
 	followers followers
 	lives     lives
 	told      Told
+
+	stepsAtOnce int // steps of runs that this process works on at a time
 }
 
 // ProjectError holds all faults of a project folder: exit code 2.
@@ -136,6 +140,16 @@ func (a *App) open() error {
 	return nil
 }
 
+// leastStepMemory is what a step gets at least, where the project's memory is enough for one.
+const leastStepMemory = 256 << 20
+
+// stepsOf says how many steps of runs work at a time, by cores and memory, and the memory of each.
+func stepsOf(threads int, memory string) (atOnce int, each string) {
+	bytes := duck.Bytes(memory)
+	atOnce = int(max(1, min(int64(threads), bytes/leastStepMemory)))
+	return atOnce, duck.MemoryText(bytes / int64(atOnce))
+}
+
 // compose makes the rooms from their stores.
 func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index artifact.Index, scratch string) {
 	o := duck.Options{
@@ -149,9 +163,12 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	a.Intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
+	step := o
+	a.stepsAtOnce, step.Memory = stepsOf(o.Threads, o.Memory)
+	a.Tokens = &access.Tokens{Catalog: records}
 	a.Engine = &reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: index,
-		Duck: o, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
+		Duck: step, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
 	}
 }
 
@@ -164,6 +181,16 @@ func emptyFolder(path string) error {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	return nil
+}
+
+// IsIn reports whether the project lies in dir.
+func (a *App) IsIn(dir string) bool {
+	own, err := os.Stat(filepath.Dir(a.state))
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(dir)
+	return err == nil && os.SameFile(own, other)
 }
 
 // Close closes what was opened, in reverse.

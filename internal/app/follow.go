@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// wakeRetry is how long after a pipeline could not be told of a batch it is told again.
-	wakeRetry = time.Second
+	// A pipeline that could not be told of a batch is told again after wakeRetry, and later each time, up to longestWakeRetry.
+	wakeRetry, longestWakeRetry = time.Second, time.Minute
 	// pauseTime bounds how long the steps under way of a pipeline may take to end.
 	pauseTime = 30 * time.Second
 )
@@ -76,16 +76,21 @@ func (a *App) followAll(ctx context.Context) (stop func() error, err error) {
 
 // passOn tells a pipeline's workflow of each batch that was sealed.
 func (a *App) passOn(ctx context.Context, pipeline string, wakes <-chan struct{}) {
+	wait := wakeRetry
 	for {
 		select {
 		case <-wakes:
 		case <-ctx.Done():
 			return
 		}
-		if err := a.runner.Wake(ctx, pipeline); err != nil && ctx.Err() == nil {
-			a.log.Warn("a pipeline does not hear of a batch yet", "pipeline", pipeline, "error", err)
-			time.AfterFunc(wakeRetry, func() { a.followers.wake(pipeline) })
+		err := a.runner.Wake(ctx, pipeline)
+		if err == nil || ctx.Err() != nil {
+			wait = wakeRetry
+			continue
 		}
+		a.log.Warn("a pipeline does not hear of a batch yet", "pipeline", pipeline, "error", err)
+		time.AfterFunc(wait, func() { a.followers.wake(pipeline) })
+		wait = min(2*wait, longestWakeRetry)
 	}
 }
 

@@ -43,12 +43,12 @@ func (a *App) Serve(ctx context.Context) error {
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
 	a.temporal = server.Address()
 	a.log.Info("temporal serves", "address", a.temporal)
-	workers := reconcile.NewWorkers(server.Client(), watchedSteps{a})
+	workers := reconcile.NewWorkers(server.Client(), watchedSteps{a}, a.stepsAtOnce)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
 	}
 	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
-	a.runner = reconcile.NewWorkflowRunner(server.Client())
+	a.runner = reconcile.NewWorkflowRunner(server.Client(), a.log)
 	return nil
 }
 

@@ -6,12 +6,14 @@ package app
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"time"
 
 	"bursar/internal/event"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve"
+	"bursar/internal/temporal"
 )
 
 const (
@@ -39,12 +41,13 @@ type UpOptions struct {
 
 // Up says where a running project is reached.
 type Up struct {
-	Address   string `json:"address"` // of the HTTP API, host:port
-	TokenFile string `json:"token_file"`
-	Inbox     string `json:"inbox"` // folder whose subfolders take files for streams
-	Temporal  string `json:"temporal"`
-	Process   int    `json:"process"`
-	Loopback  bool   `json:"loopback"` // whether only this machine reaches the API
+	Address     string               `json:"address"` // of the HTTP API, host:port
+	TokenFile   string               `json:"token_file"`
+	Inbox       string               `json:"inbox"` // folder whose subfolders take files for streams
+	Temporal    string               `json:"temporal"`
+	TemporalTLS temporal.ClientFiles `json:"temporal_tls"` // what Temporal's own tools need to attach
+	Process     int                  `json:"process"`
+	Loopback    bool                 `json:"loopback"` // whether only this machine reaches the API
 }
 
 // Up brings the project up and serves it until ctx ends: then requests under way end, open batches are sealed, and
@@ -54,16 +57,18 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	listeners, err := serve.Listen(ctx, a.state, o.Listen)
+	at, err := a.listen(ctx, o.Listen)
 	if err != nil {
 		return err
 	}
-	defer listeners.Close()
+	defer at.close()
 	if err := a.Serve(ctx); err != nil {
 		return err
 	}
+	loopback := serve.OnLoopback(at.api)
 	server := serve.New(serve.Options{
-		Questions: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands, Token: token, Loopback: listeners.Loopback, Log: a.log,
+		Questions: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands,
+		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
 	a.told = o.Told
 	a.told.Published = func(r reconcile.Run) {
@@ -78,10 +83,10 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	up := Up{
-		Address: listeners.Address, TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal, Process: os.Getpid(), Loopback: listeners.Loopback,
+		Address: at.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
+		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: loopback,
 	}
-	return a.serveUntil(ctx, server, listeners, func() {
+	return a.serveUntil(ctx, server, at, func() {
 		if o.Ready != nil {
 			o.Ready(up)
 		}
@@ -108,13 +113,31 @@ func (a *App) startAll(ctx context.Context) (stop func() error, err error) {
 	return stop, nil
 }
 
-// serveUntil answers requests until ctx ends or a listener fails.
-func (a *App) serveUntil(ctx context.Context, server *serve.Server, listeners *serve.Listeners, ready func()) error {
-	failed := make(chan error, len(listeners.All))
-	for _, l := range listeners.All {
-		go func() { failed <- server.Serve(l) }()
+// listeners are where a project is reached: the HTTP API, and the socket for commands.
+type listeners struct{ api, commands net.Listener }
+
+func (a *App) listen(ctx context.Context, address string) (at listeners, err error) {
+	if at.api, err = serve.Listen(ctx, a.state, address); err != nil {
+		return at, err
 	}
-	withdraw, err := serve.Announce(a.state, serve.Contact{Address: listeners.Contact, Process: os.Getpid()})
+	if at.commands, err = serve.ListenCommands(ctx, a.state); err != nil {
+		return at, errors.Join(err, at.api.Close())
+	}
+	return at, nil
+}
+
+// close closes what is still open: a server that took a listener over has closed it.
+func (l listeners) close() {
+	_ = l.api.Close()
+	_ = l.commands.Close()
+}
+
+// serveUntil answers requests until ctx ends or a listener fails.
+func (a *App) serveUntil(ctx context.Context, server *serve.Server, at listeners, ready func()) error {
+	failed := make(chan error, 2)
+	go func() { failed <- server.Serve(at.api) }()
+	go func() { failed <- server.ServeCommands(at.commands) }()
+	withdraw, err := serve.Announce(a.state, serve.Contact{Address: at.api.Addr().String(), Process: os.Getpid()})
 	if err != nil {
 		return errors.Join(err, server.Stop(0, upLast))
 	}

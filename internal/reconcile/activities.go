@@ -28,10 +28,13 @@ type activities struct {
 // Workers are those of both task queues.
 type Workers []worker.Worker
 
-// NewWorkers returns workers that carry out the workflow of every pipeline by calling steps. The caller starts them before
-// the first Run and stops them before the client closes; stopping cancels the steps that are at work.
-func NewWorkers(c client.Client, steps Steps) Workers {
-	reconciles, indexes := worker.New(c, TaskQueue, workerOptions()), worker.New(c, IndexQueue, workerOptions())
+// NewWorkers returns workers that carry out the workflow of every pipeline by calling steps, so many at a time on each task
+// queue. The caller starts them before the first Run and stops them before the client closes; stopping cancels the steps
+// that are at work.
+func NewWorkers(c client.Client, steps Steps, atOnce int) Workers {
+	o := workerOptions()
+	o.MaxConcurrentActivityExecutionSize = atOnce
+	reconciles, indexes := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
 	registerReconcile(reconciles, steps)
 	registerPartition(indexes, &activities{steps: steps}, "index")
 	return Workers{reconciles, indexes}
@@ -58,7 +61,8 @@ func (w Workers) Stop() {
 func workerOptions() worker.Options {
 	return worker.Options{
 		MaxConcurrentWorkflowTaskPollers: 2,
-		MaxConcurrentActivityTaskPollers: 2,
+		// Each poller keeps one of the places of activities, which those that are handed over eagerly need.
+		MaxConcurrentActivityTaskPollers: 1,
 		MaxHeartbeatThrottleInterval:     beatEvery,
 		WorkerStopTimeout:                5 * time.Second,
 		// A step may take every core for itself; that the workflow's code then waits is no deadlock.

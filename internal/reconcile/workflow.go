@@ -19,7 +19,8 @@ const (
 	// IndexQueue is the task queue of index workers: what they do is handed out by partition.
 	IndexQueue = "index"
 
-	// runsPerExecution bounds a history: a run is 43 events of it, and beyond some 4,000 a server asks for a new one.
+	// runsPerExecution bounds an execution besides its history, whose length depends on partitions, updates and idle passes, and
+	// of which the server says when it is long enough.
 	runsPerExecution = 100
 	// heartbeatTimeout is how long a step may be silent before it counts as dead.
 	heartbeatTimeout = 8 * time.Second
@@ -62,6 +63,9 @@ type WorkflowInput struct {
 	Follow bool `json:"follow,omitempty"`
 	// Failures counts those in a row, of earlier executions.
 	Failures int `json:"failures,omitempty"`
+	// BySuggestion has an execution end for a new one also when the server suggests it. Executions that were started without it
+	// count their runs only.
+	BySuggestion bool `json:"by_suggestion,omitempty"`
 }
 
 // WorkflowResult is what the workflow Reconcile did.
@@ -104,12 +108,12 @@ func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
 	if err := m.listen(ctx); err != nil {
 		return WorkflowResult{}, err
 	}
-	for m.runs < runsPerExecution {
+	for !m.isLong(ctx, m.runs) {
 		err := m.pass(ctx)
 		if ctx.Err() != nil {
 			return WorkflowResult{}, ctx.Err()
 		}
-		if m.runs >= runsPerExecution {
+		if m.isLong(ctx, m.runs) {
 			break
 		}
 		if !in.Follow {
@@ -124,6 +128,11 @@ func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
 	}
 	in.Runs, in.Failures = in.Runs+m.runs, m.failures
 	return WorkflowResult{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
+}
+
+// isLong reports whether this execution has to end for a new one, with so many runs in it.
+func (m *manager) isLong(ctx workflow.Context, runs int) bool {
+	return runs >= runsPerExecution || m.in.BySuggestion && workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 }
 
 // stepContext is for activities: the options that all of them have.

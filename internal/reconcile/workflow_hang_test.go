@@ -74,7 +74,7 @@ func TestServerReplacesAHangingIndexWorker(t *testing.T) {
 	works := &scriptedSteps{backlog: 1, split: 1, hold: map[string]func(context.Context) error{
 		"1 index 0": func(context.Context) error { replaced <- time.Now(); return nil },
 	}}
-	workers := NewWorkers(c, works)
+	workers := NewWorkers(c, works, 4)
 	if err := workers[0].Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestServerReplacesAHangingIndexWorker(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	done := make(chan error, 1)
 	go func() {
-		_, err := NewWorkflowRunner(c).Run(t.Context(), "orders")
+		_, err := NewWorkflowRunner(c, slog.New(slog.DiscardHandler)).Run(t.Context(), "orders")
 		done <- err
 	}()
 	began := <-hung

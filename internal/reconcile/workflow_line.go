@@ -40,7 +40,7 @@ type line struct {
 func (m *manager) workOff(ctx workflow.Context) error {
 	l := &line{passed: map[string]uint64{}}
 	var failed error
-	for l.broken == 0 && m.runs+l.flying < runsPerExecution {
+	for l.broken == 0 && !m.isLong(ctx, m.runs+l.flying) {
 		var next NextResult
 		in := NextInput{Pipeline: m.in.Pipeline, After: l.last}
 		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {

@@ -1,10 +1,11 @@
-// Starting a pipeline's workflow, and waiting for it.
+// Working a pipeline off: starting its workflow, and waiting for it.
 
 package reconcile
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -14,21 +15,28 @@ import (
 	"bursar/internal/temporal"
 )
 
-// farewell is how long a cancelled workflow may take to end its step.
-const farewell = 15 * time.Second
+const (
+	// farewell is how long a cancelled workflow may take to end its step.
+	farewell = 15 * time.Second
+	// mostStarts is how often a workflow is started for one call, when somebody else ends it.
+	mostStarts = 5
+)
 
 // WorkflowRunner works pipelines off through their workflows. A process has one, on the client its worker uses; it is
 // safe for concurrent use, and the process has the project for itself.
 type WorkflowRunner struct {
 	client client.Client
+	log    *slog.Logger
 	doors  doors
 
-	mu        sync.Mutex
-	following map[string]bool // pipelines whose workflow stays
+	mu        sync.RWMutex
+	following map[string]*keeper // pipelines whose workflow stays
 }
 
 // NewWorkflowRunner returns a runner that starts workflows through c.
-func NewWorkflowRunner(c client.Client) *WorkflowRunner { return &WorkflowRunner{client: c} }
+func NewWorkflowRunner(c client.Client, log *slog.Logger) *WorkflowRunner {
+	return &WorkflowRunner{client: c, log: log, following: map[string]*keeper{}}
+}
 
 // Run works off the backlog of a pipeline and returns how many runs that took. Every batch sealed before the call is
 // in. A second call for the same pipeline waits for the first. Once ctx is done the workflow is cancelled and its step
@@ -39,93 +47,39 @@ func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResu
 		return WorkflowResult{}, err
 	}
 	defer leave()
+	work := r.start
 	if r.follows(pipeline) {
-		return r.ask(ctx, pipeline)
+		work = r.ask
 	}
-	var result WorkflowResult
-	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(pipeline), Reconcile, WorkflowInput{Pipeline: pipeline})
+	var all WorkflowResult
+	for tries := 1; ; {
+		result, err := work(ctx, pipeline)
+		all.Runs += result.Runs
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return all, err
+		case err != nil && temporal.WasEnded(err) && tries < mostStarts:
+			tries++ // what somebody else has ended is started again: the catalog says where to go on
+		case err != nil || !result.Interrupted:
+			return all, temporal.Received(err)
+		}
+	}
+}
+
+// start has a new workflow work off the backlog.
+func (r *WorkflowRunner) start(ctx context.Context, pipeline string) (result WorkflowResult, err error) {
+	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(pipeline), Reconcile, newInput(pipeline, false))
 	if err == nil {
 		err = run.Get(ctx, &result)
 	}
 	if err != nil && ctx.Err() != nil {
 		return WorkflowResult{}, r.cancel(ctx, pipeline)
 	}
-	return result, temporal.Received(err)
+	return result, err
 }
 
-// Follow has the pipeline's workflow stay and work off every batch as it is sealed, until the process ends or Unfollow.
-func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
-	leave, err := r.doors.enter(ctx, pipeline)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	in := WorkflowInput{Pipeline: pipeline, Follow: true}
-	if _, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(pipeline), Reconcile, in); err != nil {
-		return fmt.Errorf("follow %s: %w", pipeline, temporal.Received(err))
-	}
-	r.setFollowing(pipeline, true)
-	return nil
-}
-
-// Unfollow ends the workflow of a followed pipeline and awaits the steps under way.
-func (r *WorkflowRunner) Unfollow(ctx context.Context, pipeline string) error {
-	leave, err := r.doors.enter(ctx, pipeline)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	if !r.follows(pipeline) {
-		return nil
-	}
-	r.setFollowing(pipeline, false)
-	return r.end(ctx, pipeline)
-}
-
-// Wake tells the workflow of a followed pipeline that a batch was sealed.
-func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
-	if !r.follows(pipeline) {
-		return nil
-	}
-	if err := r.client.SignalWorkflow(ctx, WorkflowID(pipeline), "", SealedSignal, nil); err != nil {
-		return fmt.Errorf("wake %s: %w", pipeline, temporal.Received(err))
-	}
-	return nil
-}
-
-func (r *WorkflowRunner) follows(pipeline string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.following[pipeline]
-}
-
-func (r *WorkflowRunner) setFollowing(pipeline string, yes bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.following == nil {
-		r.following = map[string]bool{}
-	}
-	r.following[pipeline] = yes
-}
-
-// ask has a following workflow work off the backlog as it is now.
-func (r *WorkflowRunner) ask(ctx context.Context, pipeline string) (all WorkflowResult, err error) {
-	for {
-		handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-			WorkflowID: WorkflowID(pipeline), UpdateName: workOffUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
-		})
-		var result WorkflowResult
-		if err == nil {
-			err = handle.Get(ctx, &result)
-		}
-		if err != nil && ctx.Err() != nil {
-			return all, context.Cause(ctx)
-		}
-		all.Runs += result.Runs
-		if err != nil || !result.Interrupted {
-			return all, temporal.Received(err)
-		}
-	}
+func newInput(pipeline string, follow bool) WorkflowInput {
+	return WorkflowInput{Pipeline: pipeline, Follow: follow, BySuggestion: true}
 }
 
 // reconcileOptions replace what is open under the same id: within this process the lane is free, so it belongs to a

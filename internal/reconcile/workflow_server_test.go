@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func serveSteps(t *testing.T, dir string, steps Steps) client.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	w := NewWorkers(server.Client(), steps)
+	w := NewWorkers(server.Client(), steps, 4)
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestServerRunsPipelines(t *testing.T) {
 		"22 merge": {&Breach{Step: "merge", Total: "events", Want: "3", Got: "4"}},
 	}}
 	c := serveSteps(t, t.TempDir(), steps)
-	runner := NewWorkflowRunner(c)
+	runner := NewWorkflowRunner(c, slog.New(slog.DiscardHandler))
 	mustRun := func(want int) time.Duration {
 		t.Helper()
 		began := time.Now()
@@ -81,7 +82,7 @@ func TestServerFollows(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 1, fail: map[string][]error{"4 merge": {&Breach{Step: "merge"}}}}
 	c := serveSteps(t, t.TempDir(), steps)
-	runner := NewWorkflowRunner(c)
+	runner := NewWorkflowRunner(c, slog.New(slog.DiscardHandler))
 	grow := func(to uint64) { steps.mu.Lock(); steps.backlog = to; steps.mu.Unlock() }
 	if err := runner.Follow(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
@@ -116,6 +117,38 @@ func TestServerFollows(t *testing.T) {
 	}
 }
 
+// TestServerBoundsSteps has many partitions at once: no more of them work at a time than the workers have places.
+func TestServerBoundsSteps(t *testing.T) {
+	t.Parallel()
+	const partitions, places = 12, 4 // as serveSteps has
+	var now, most atomic.Int64
+	steps := &scriptedSteps{backlog: 2, split: partitions, hold: map[string]func(context.Context) error{}}
+	count := func(ctx context.Context) error {
+		if at := now.Add(1); at > most.Load() {
+			most.Store(at)
+		}
+		defer now.Add(-1)
+		select {
+		case <-time.After(30 * time.Millisecond): // for others to join
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	for p := range partitions {
+		for _, step := range []string{"reduce", "prefetch", "merge"} {
+			steps.hold[fmt.Sprintf("1 %s %d", step, p)] = count
+			steps.hold[fmt.Sprintf("2 %s %d", step, p)] = count
+		}
+	}
+	if _, err := quietRunner(serveSteps(t, t.TempDir(), steps)).Run(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d worked at a time", most.Load())
+	if most.Load() > places {
+		t.Errorf("%d worked at a time, want %d at most", most.Load(), places)
+	}
+}
+
 func TestServerCancelsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	working, ended := make(chan struct{}), make(chan struct{})
@@ -134,7 +167,7 @@ func TestServerCancelsWithItsCaller(t *testing.T) {
 		cancel()
 	}()
 	began := time.Now()
-	if _, err := NewWorkflowRunner(c).Run(ctx, "orders"); !errors.Is(err, context.Canceled) {
+	if _, err := NewWorkflowRunner(c, slog.New(slog.DiscardHandler)).Run(ctx, "orders"); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v, want the caller's cancellation", err)
 	}
 	t.Logf("cancelled in %v", time.Since(began))
@@ -180,7 +213,7 @@ func TestServerGoesOnAfterKill(t *testing.T) {
 		},
 	}}
 	c := serveSteps(t, dir, steps)
-	if result, err := NewWorkflowRunner(c).Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
+	if result, err := NewWorkflowRunner(c, slog.New(slog.DiscardHandler)).Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
 		t.Fatalf("got %+v, %v; want one run", result, err)
 	}
 	t.Logf("first step %v after the kill, whole run %v", first, time.Since(killed))
@@ -202,7 +235,7 @@ func TestServerChildToBeKilled(t *testing.T) {
 			return ctx.Err()
 		},
 	}}
-	_, _ = NewWorkflowRunner(serveSteps(t, dir, steps)).Run(t.Context(), "orders")
+	_, _ = NewWorkflowRunner(serveSteps(t, dir, steps), slog.New(slog.DiscardHandler)).Run(t.Context(), "orders")
 }
 
 func awaitLine(t *testing.T, from io.Reader, want string) {

@@ -235,6 +235,23 @@ func TestWorkflowContinuesAsNew(t *testing.T) {
 	}
 }
 
+// TestWorkflowHeedsTheServer has the server suggest a new execution: partitions, updates and idle passes make histories long
+// before so many runs have passed. An execution that was started by an earlier version goes on by runs.
+func TestWorkflowHeedsTheServer(t *testing.T) {
+	t.Parallel()
+	for _, in := range []WorkflowInput{
+		{Pipeline: "orders", BySuggestion: true}, {Pipeline: "orders", BySuggestion: true, Follow: true}, {Pipeline: "orders"},
+	} {
+		env := virtualEnvironment(&scriptedSteps{backlog: 1})
+		env.SetContinueAsNewSuggested(true)
+		env.ExecuteWorkflow(Reconcile, in)
+		var again *workflow.ContinueAsNewError
+		if isNew := errors.As(env.GetWorkflowError(), &again); isNew != in.BySuggestion {
+			t.Errorf("%+v ends with %v", in, env.GetWorkflowError())
+		}
+	}
+}
+
 func TestStepWaitsForItsEarlierAttempt(t *testing.T) {
 	t.Parallel()
 	var d doors

@@ -29,55 +29,25 @@ type keptPort struct {
 	Port int `json:"port"`
 }
 
-// Listeners are where a project is served.
-type Listeners struct {
-	All      []net.Listener
-	Address  string // host:port that people are told
-	Contact  string // host:port on loopback, for commands on this machine
-	Loopback bool   // nobody but this machine reaches it
-}
-
-// Listen opens the address, or the project's own port on loopback when it is empty. Commands of this machine come by
-// loopback, so an address that does not take them in gets the project's own port beside it.
-func Listen(ctx context.Context, state, address string) (*Listeners, error) {
+// Listen opens the address of the HTTP API, or the project's own port on loopback when it is empty.
+func Listen(ctx context.Context, state, address string) (net.Listener, error) {
 	if address == "" {
-		l, err := listenKept(ctx, state)
-		if err != nil {
-			return nil, err
-		}
-		own := l.Addr().String()
-		return &Listeners{All: []net.Listener{l}, Address: own, Contact: own, Loopback: true}, nil
+		return listenKept(ctx, state)
 	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("listen on %q: use HOST:PORT, such as 127.0.0.1:8080 or :8080", address))
 	}
 	l, err := listen(ctx, address)
 	if err != nil {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("listen for HTTP: %w", err))
 	}
-	all := &Listeners{All: []net.Listener{l}, Address: l.Addr().String()}
-	bound, _ := l.Addr().(*net.TCPAddr)
-	switch {
-	case bound.IP.IsLoopback():
-		all.Contact, all.Loopback = all.Address, true
-	case host == "" || bound.IP.IsUnspecified():
-		all.Contact = net.JoinHostPort(loopback, strconv.Itoa(bound.Port))
-	default:
-		own, err := listenKept(ctx, state)
-		if err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
-		all.All, all.Contact = append(all.All, own), own.Addr().String()
-	}
-	return all, nil
+	return l, nil
 }
 
-// Close closes what is still open.
-func (l *Listeners) Close() {
-	for _, one := range l.All {
-		_ = one.Close() // a server that took it over has closed it
-	}
+// OnLoopback is true of a listener that only this machine reaches.
+func OnLoopback(l net.Listener) bool {
+	bound, ok := l.Addr().(*net.TCPAddr)
+	return ok && bound.IP.IsLoopback()
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

@@ -9,9 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"bursar/internal/failure"
@@ -33,54 +32,62 @@ var ErrNotServed = errors.New("the project is not served")
 // prints and returns its exit code. A process that is still starting is waited for while held says that it has the project.
 // When ctx ends the command is told to stop and its end awaited.
 func Call(ctx context.Context, state string, process int, held func() bool, c Command, stdout, stderr io.Writer) (exit int, err error) {
-	contact, err := find(ctx, state, process, held)
-	if err != nil {
+	caller := &caller{state}
+	if err := caller.find(ctx, process, held); err != nil {
 		return 0, err
 	}
-	token, err := os.ReadFile(TokenFile(state))
-	if err != nil {
-		return 0, fmt.Errorf("read API token: %w", err)
-	}
-	caller := &caller{address: contact.Address, token: strings.TrimSpace(string(token))}
 	return caller.carryOut(ctx, c, stdout, stderr)
 }
 
-// find waits until the process says where it serves.
-func find(ctx context.Context, state string, process int, held func() bool) (Contact, error) {
+// caller speaks to the server of the project whose state is in a folder.
+type caller struct{ state string }
+
+// find waits until the process says that it serves, and takes commands.
+func (c *caller) find(ctx context.Context, process int, held func() bool) error {
 	patience, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	tick := time.NewTicker(startPoll)
 	defer tick.Stop()
 	for {
-		if contact, ok := readContact(state, process); ok {
-			return contact, nil
+		if c.isServed(ctx, process) {
+			return nil
 		}
 		if !held() {
-			return Contact{}, fmt.Errorf("process %d has ended: %w", process, ErrNotServed)
+			return fmt.Errorf("process %d has ended: %w", process, ErrNotServed)
 		}
 		select {
 		case <-tick.C:
 		case <-patience.Done():
 			if err := ctx.Err(); err != nil {
-				return Contact{}, err
+				return err
 			}
-			return Contact{}, failure.Wrap(failure.Transient,
-				fmt.Errorf("process %d (`bursar up`) holds the project and does not serve it yet, after %s", process, startTime))
+			return failure.Wrap(failure.Transient, fmt.Errorf("process %d (`bursar up`) holds the project and takes no commands at %s after %s: "+
+				"wait until it has started; stop it and start it again if it is of another version of bursar", process, SocketFile(c.state), startTime))
 		}
 	}
 }
 
-// caller speaks to one server.
-type caller struct{ address, token string }
+func (c *caller) isServed(ctx context.Context, process int) bool {
+	if _, ok := readContact(c.state, process); !ok {
+		return false
+	}
+	conn, err := dialSocket(ctx, c.state)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
 
 func (c *caller) request(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.address+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, "http://bursar"+path, body)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	// No proxy stands between two processes of one machine.
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, c.state) },
+	}
 	return (&http.Client{Transport: transport}).Do(r)
 }
 
@@ -94,19 +101,19 @@ func (c *caller) carryOut(ctx context.Context, command Command, stdout, stderr i
 	defer hangUp()
 	answer, err := c.request(call, http.MethodPost, "/v1/commands", bytes.NewReader(body))
 	if err != nil {
-		return 0, fmt.Errorf("hand command to %s: %w", c.address, err)
+		return 0, fmt.Errorf("hand command to `bursar up`: %w", err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("hand command to %s: %w", c.address, refusedBy(answer))
+		return 0, fmt.Errorf("hand command to `bursar up`: %w", refusedBy(answer))
 	}
 	frames := json.NewDecoder(answer.Body)
 	var first frame
 	if err := frames.Decode(&first); err != nil {
-		return 0, cutOff(c.address, err)
+		return 0, cutOff(err)
 	}
 	defer context.AfterFunc(ctx, func() { c.stop(call, first.ID, hangUp) })()
-	return copyFrames(c.address, frames, stdout, stderr)
+	return copyFrames(frames, stdout, stderr)
 }
 
 // stop tells a command to stop, and gives it up if it has not in time.
@@ -120,11 +127,11 @@ func (c *caller) stop(call context.Context, id string, hangUp func()) {
 	_ = answer.Body.Close()
 }
 
-func copyFrames(address string, frames *json.Decoder, stdout, stderr io.Writer) (int, error) {
+func copyFrames(frames *json.Decoder, stdout, stderr io.Writer) (int, error) {
 	for {
 		var one frame
 		if err := frames.Decode(&one); err != nil {
-			return 0, cutOff(address, err)
+			return 0, cutOff(err)
 		}
 		if one.Exit != nil {
 			return *one.Exit, nil
@@ -139,8 +146,8 @@ func copyFrames(address string, frames *json.Decoder, stdout, stderr io.Writer) 
 }
 
 // cutOff is how a command ends whose server is gone.
-func cutOff(address string, err error) error {
-	return failure.Wrap(failure.Transient, fmt.Errorf("`bursar up` at %s has gone before the command ended; what it did is durable: %w", address, err))
+func cutOff(err error) error {
+	return failure.Wrap(failure.Transient, fmt.Errorf("`bursar up` has gone before the command ended; what it did is durable: %w", err))
 }
 
 // refusedBy reads an error of the API.

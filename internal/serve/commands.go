@@ -1,5 +1,5 @@
-// Commands of other processes: the server carries out their command line on the open project and sends back, frame by
-// frame, what it prints.
+// Commands of other processes, which come through the project's socket only: the server carries out their command line on
+// the open project and sends back, frame by frame, what it prints.
 
 package serve
 
@@ -9,11 +9,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"bursar/internal/serve/access"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -47,7 +48,6 @@ const (
 )
 
 var (
-	errRemote      = refuse(http.StatusForbidden, "commands are taken from this machine only", "events and questions are taken from everywhere")
 	errCommand     = refuse(http.StatusBadRequest, "the body is no command", "send {\"args\":[…],\"directory\":\"/absolute/path\"}")
 	errCommandGone = refuse(http.StatusNotFound, "there is no such command under way", "")
 	errCommandBusy = &refusal{
@@ -61,10 +61,15 @@ type commands struct {
 	stops sync.Map // id → context.CancelFunc
 }
 
-func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
-	if !fromHere(r) {
-		return errRemote
+// commandRoutes are those of the socket. They need no token: who may open the socket may read the project's state.
+func (s *Server) commandRoutes() []route {
+	return []route{
+		{"POST /v1/commands", access.Open, s.command},
+		{"DELETE /v1/commands/{id}", access.Open, s.cancelCommand},
 	}
+}
+
+func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 	var c Command
 	rc := http.NewResponseController(w)
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, commandBytes)) // to its end, or nobody sees the client go
@@ -99,9 +104,6 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 
 // cancelCommand tells a command to stop, as an interrupt would; its frames go on until it has.
 func (s *Server) cancelCommand(w http.ResponseWriter, r *http.Request) error {
-	if !fromHere(r) {
-		return errRemote
-	}
 	stop, ok := s.commands.stops.Load(r.PathValue("id"))
 	if !ok {
 		return errCommandGone
@@ -109,13 +111,6 @@ func (s *Server) cancelCommand(w http.ResponseWriter, r *http.Request) error {
 	stop.(context.CancelFunc)() //nolint:errcheck // nothing else is stored
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// fromHere is true of a request that comes from this machine.
-func fromHere(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
 }
 
 // frames sends frames one after another. A client that is gone stops its command.

@@ -1,5 +1,5 @@
 // How other processes of the same user find a running server: its address, its process and its token, in files of the
-// project's state folder.
+// project's state folder. The socket for commands lies beside them.
 
 package serve
 
@@ -43,7 +43,7 @@ func Token(state string) (string, error) {
 
 // Contact says where a project is served, and by whom.
 type Contact struct {
-	Address string `json:"address"` // host:port on loopback
+	Address string `json:"address"` // of the HTTP API, host:port
 	Process int    `json:"process"`
 }
 

@@ -1,4 +1,4 @@
-// What every request passes: its number, the host it asks for, the token, the log, the metrics.
+// What every request passes: its number, the host it asks for, the token and its scope, the log, the metrics.
 
 package serve
 
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
+	"bursar/internal/serve/access"
 )
 
 // requestHeader names a request: the client's own name for it or one that is made here.
@@ -24,12 +25,13 @@ const requestHeader = "X-Request-Id"
 
 var (
 	errToken = refuse(http.StatusUnauthorized, "the request carries no valid token",
-		"send `Authorization: Bearer TOKEN` with what is in .bursar/token of the project folder")
+		"send `Authorization: Bearer TOKEN` with a token that `bursar token create` printed, or what is in .bursar/token of the project folder")
+	errScope = refuse(http.StatusForbidden, "the token does not allow this", "`bursar token list` shows what each token is for")
 	errHost  = refuse(http.StatusForbidden, "the request is for another host", "ask for the address that `bursar up` printed")
 	errRoute = refuse(http.StatusNotFound, "there is no such route", "GET /v1/openapi.yaml lists them")
 )
 
-// front numbers requests and refuses those for other hosts.
+// front numbers requests.
 func (s *Server) front(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestHeader)
@@ -41,6 +43,13 @@ func (s *Server) front(next http.Handler) http.Handler {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a writer without deadlines is a test's
 		}
 		w.Header()["X-Content-Type-Options"] = []string{"nosniff"}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostCheck refuses requests for other hosts while only this machine is served.
+func (s *Server) hostCheck(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.options.Loopback && !isLoopback(r.Host) {
 			s.answer(w, r, "none", time.Now(), func(http.ResponseWriter, *http.Request) error { return errHost })
 			return
@@ -94,20 +103,41 @@ func isLoopback(host string) bool {
 func (s *Server) enter(way route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, way.pattern, time.Now(), func(w http.ResponseWriter, r *http.Request) error {
-			if !way.open && !s.isAllowed(r) {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				return errToken
+			if err := s.allow(w, r, way.need); err != nil {
+				return err
 			}
 			return way.serve(w, r)
 		})
 	})
 }
 
-// isAllowed compares the token in constant time; digests are compared, so that its length does not show either.
-func (s *Server) isAllowed(r *http.Request) bool {
+// allow refuses a request whose token is not known (401) or is not for what the request does (403).
+func (s *Server) allow(w http.ResponseWriter, r *http.Request, need access.Right) error {
+	if need == access.Open {
+		return nil
+	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	got, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(s.options.Token))
-	return subtle.ConstantTimeCompare(got[:], want[:]) == 1 && strings.EqualFold(scheme, "Bearer")
+	scope, known, err := s.scopeOf(r.Context(), strings.TrimSpace(token))
+	switch {
+	case err != nil:
+		return err
+	case !known || !strings.EqualFold(scheme, "Bearer"):
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		return errToken
+	case !scope.Allows(need, r.PathValue("stream")):
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
+		return errScope
+	}
+	return nil
+}
+
+// scopeOf is what the bearer of a token may do. Digests are compared, in constant time, so that not even a token's length shows.
+func (s *Server) scopeOf(ctx context.Context, token string) (scope access.Scope, known bool, err error) {
+	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.options.Token))
+	if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
+		return access.Everything, true, nil
+	}
+	return s.options.Tokens.Find(ctx, token)
 }
 
 // answer carries out one request: what fails before anything was sent becomes an error of the API.

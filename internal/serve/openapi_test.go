@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"bursar/internal/serve/access"
+
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 )
@@ -73,18 +75,24 @@ func (c *contract) follow(t *testing.T, node map[string]any) map[string]any {
 	return c.at(t, c.root, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
 }
 
-// TestDocumentHasAllRoutes holds the routes of the mux against the paths of the document, both ways.
+// rights are what routes need, as the document says it.
+var rights = map[access.Right]string{access.Open: "[]", access.Read: "[map[token:[read]]]", access.Events: "[map[token:[events]]]"}
+
+// TestDocumentHasAllRoutes compares the routes of the mux with the paths of the document, both ways.
 func TestDocumentHasAllRoutes(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	var served, described []string
 	for _, r := range (&Server{metrics: &metrics{}}).routes() {
-		served = append(served, fmt.Sprint(r.pattern, " open=", r.open))
+		served = append(served, fmt.Sprint(r.pattern, " needs ", rights[r.need]))
 	}
 	for path := range c.at(t, c.root, "paths") {
 		for method := range c.at(t, c.root, "paths", path) {
-			security, ok := c.at(t, c.root, "paths", path, method)["security"].([]any)
-			described = append(described, fmt.Sprint(strings.ToUpper(method), " ", path, " open=", ok && len(security) == 0))
+			security, own := c.at(t, c.root, "paths", path, method)["security"]
+			if !own {
+				security = c.root["security"]
+			}
+			described = append(described, fmt.Sprint(strings.ToUpper(method), " ", path, " needs ", security))
 		}
 	}
 	slices.Sort(served)

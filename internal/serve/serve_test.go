@@ -20,6 +20,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
+	"bursar/internal/serve/access"
 )
 
 const secret = "0123456789abcdef"
@@ -98,6 +99,15 @@ func (s *stage) Run(ctx context.Context, c Command, out, err io.Writer) int {
 	return s.run(ctx, c, out, err)
 }
 
+// Find knows tokens that are their own scope.
+func (s *stage) Find(_ context.Context, token string) (access.Scope, bool, error) {
+	if token == "broken" {
+		return access.Scope{}, false, failure.Wrap(failure.Transient, errors.New("the catalog is away"))
+	}
+	scope, err := access.ParseScope(token)
+	return scope, err == nil, nil
+}
+
 func (s *stage) taken() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +125,7 @@ type api struct {
 func play(t *testing.T, s *stage) *api {
 	t.Helper()
 	server := New(Options{
-		Questions: s, Quarantine: s, Intake: s, Commands: s, Token: secret, Loopback: true, Log: slog.New(slog.DiscardHandler),
+		Questions: s, Quarantine: s, Intake: s, Commands: s, Token: secret, Tokens: s, Loopback: true, Log: slog.New(slog.DiscardHandler),
 	})
 	server.ready.Store(true)
 	front := httptest.NewUnstartedServer(nil)
@@ -205,8 +215,6 @@ func TestAnswers(t *testing.T) {
 		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/no/exceptions"}, 404, "not found"},
 		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `"bytes":"/w=="`},
 		{call{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
-		{call{pattern: "DELETE /v1/commands/{id}", path: "/v1/commands/none"}, 404, "no such command"},
-		{call{pattern: "POST /v1/commands", path: "/v1/commands", body: strings.NewReader(`{"args":["status"],"directory":"relative"}`)}, 400, "no command"},
 		{call{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
 		{call{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},
 		{call{pattern: posting, path: payments, body: strings.NewReader(" \n")}, 400, "no events"},
@@ -225,7 +233,7 @@ func TestAnswers(t *testing.T) {
 func TestNoRoute(t *testing.T) {
 	t.Parallel()
 	a := play(t, &stage{})
-	for path, want := range map[string]int{"/": 404, "/v1/none": 404, "/v1/status/": 404, payments: 405} {
+	for path, want := range map[string]int{"/": 404, "/v1/none": 404, "/v1/status/": 404, "/v1/commands": 404, payments: 405} {
 		answer, err := a.front.Client().Get(a.front.URL + path)
 		if err != nil {
 			t.Fatal(err)
@@ -261,5 +269,46 @@ func TestErrorsOfIntake(t *testing.T) {
 		if answer.StatusCode != tt.status || answer.Header.Get("Retry-After") != tt.after {
 			t.Errorf("%v: %d, Retry-After %q, want %d, %q: %s", tt.err, answer.StatusCode, answer.Header.Get("Retry-After"), tt.status, tt.after, body)
 		}
+	}
+}
+
+// TestScopes has every kind of token try every route: 401 is for tokens that are not known, 403 for those that are for something else.
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	asking := []call{
+		{pattern: "GET /v1/status", path: "/v1/status"},
+		{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o"},
+		{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions"},
+		{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"},
+		{pattern: "GET /metrics", path: "/metrics"},
+	}
+	for _, tt := range []struct {
+		token       string
+		asks, sends int
+	}{
+		{"read", 200, 403},
+		{"operate", 200, 200},
+		{"events:payments", 403, 200},
+		{"events:fees,payments", 403, 200},
+		{"events:fees", 403, 403},
+		{"events:", 401, 401},
+		{"", 401, 401},
+		{"broken", 503, 503},
+	} {
+		header := map[string]string{"Authorization": "Bearer " + tt.token}
+		for _, c := range asking {
+			c.header = header
+			if answer, body := a.do(c); answer.StatusCode != tt.asks {
+				t.Errorf("token %q, %s: %d %s, want %d", tt.token, c.path, answer.StatusCode, body, tt.asks)
+			}
+		}
+		send := call{pattern: posting, path: payments, body: strings.NewReader("{}\n"), header: header}
+		if answer, body := a.do(send); answer.StatusCode != tt.sends {
+			t.Errorf("token %q sends: %d %s, want %d", tt.token, answer.StatusCode, body, tt.sends)
+		}
+	}
+	if got := len(a.stage.taken()); got != 3 {
+		t.Errorf("%d requests were taken, want 3", got)
 	}
 }

@@ -103,6 +103,26 @@ func Received(err error) error {
 	return fromService(err)
 }
 
+// endedUpdate is what the server calls the failure of an update whose workflow ended before it was answered.
+const endedUpdate = "AcceptedUpdateCompletedWorkflow"
+
+// WasEnded is true of what the waiter of a workflow, or of an update, gets when somebody else has ended the workflow.
+func WasEnded(err error) bool {
+	var terminated *temporal.TerminatedError
+	var canceled *temporal.CanceledError
+	var gone *serviceerror.NotFound
+	var application *temporal.ApplicationError
+	return errors.As(err, &terminated) || errors.As(err, &canceled) || errors.As(err, &gone) ||
+		errors.As(err, &application) && application.Type() == endedUpdate
+}
+
+// HasEnded is true of what the waiter of a workflow gets once that has ended; after other errors nobody knows.
+func HasEnded(err error) bool {
+	var ended *temporal.WorkflowExecutionError
+	var gone *serviceerror.NotFound
+	return err == nil || errors.As(err, &ended) || errors.As(err, &gone)
+}
+
 func fromApplication(err error, application *temporal.ApplicationError) error {
 	class, _ := failure.Parse(application.Type())
 	code := 1

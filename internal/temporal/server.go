@@ -1,8 +1,8 @@
 // Package temporal is the connection to the durable-workflow service: a server embedded in this process, the client of
 // it, and the translation between this project's error classes and Temporal's retry policies.
 //
-// It guarantees that the embedded server listens on loopback only, that a start after a kill works at once, and that
-// deleting its files loses nothing but history. It must not know any workflow, and keeps nothing a run depends on: the
+// It guarantees that the embedded server listens on loopback only and answers only who has the project's certificate, that a
+// start after a kill works at once, and that deleting its files loses nothing but history. It must not know any workflow, and keeps nothing a run depends on: the
 // catalog is the truth.
 package temporal
 
@@ -27,19 +27,24 @@ const Namespace = "default"
 
 // Server is a Temporal server running inside this process.
 type Server struct {
-	inner   temporal.Server
-	client  client.Client
-	address string
-	logs    *gate
-	hangUp  context.CancelFunc
-	once    sync.Once
+	inner  temporal.Server
+	client client.Client
+	ports  ports
+	own    *identity
+	logs   *gate
+	hangUp context.CancelFunc
+	once   sync.Once
 }
 
 // Start starts the embedded server of the project whose state is in stateDir, which exists, and returns when it
-// answers. Its history is in temporal.db and its ports in temporal.json there; both are made when absent. Warnings and
-// errors go to logger. No two processes may start one project's server at a time; the caller's lock sees to that.
+// answers. Its history is in temporal.db there, its ports in temporal.json and its certificate in temporal-tls; all are made
+// when absent. Warnings and errors go to logger. No two processes may start one project's server at a time; the caller's lock sees to that.
 func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, error) {
 	kept, err := keepPorts(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	own, err := keepIdentity(stateDir)
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +54,12 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 	}
 	logs := &gate{out: logger}
 	online, hangUp := context.WithCancel(context.Background())
-	inner, err := launch(online, serverConfig(kept, store), kept, &serverLogger{gate: logs})
+	inner, err := launch(online, serverConfig(kept, store), kept, own, &serverLogger{gate: logs})
 	if err != nil {
 		hangUp()
 		return nil, fmt.Errorf("start the embedded Temporal server on %s: %w", databaseFile(stateDir), err)
 	}
-	s := &Server{inner: inner, address: kept.address(kept.Frontend), logs: logs, hangUp: hangUp}
+	s := &Server{inner: inner, ports: kept, own: own, logs: logs, hangUp: hangUp}
 	if err := s.connect(ctx); err != nil {
 		s.Stop()
 		return nil, err
@@ -65,7 +70,7 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 
 // launch builds and starts the server. The server reports some failures, such as a port taken in the last moment, by
 // Fatal, which unwinds to here as a panic.
-func launch(online context.Context, cfg *config.Config, kept ports, logger serverlog.Logger,
+func launch(online context.Context, cfg *config.Config, kept ports, own *identity, logger serverlog.Logger,
 ) (inner temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -84,6 +89,8 @@ func launch(online context.Context, cfg *config.Config, kept ports, logger serve
 		temporal.WithLogger(logger),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
 		temporal.WithChainedFrontendGrpcInterceptors(whileOnline(online)),
+		temporal.WithTLSConfigFactory(own.provider()),
+		// Who has shown the certificate may do everything: there is nobody else.
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
 			return authorization.NewNoopClaimMapper()
@@ -108,16 +115,17 @@ func whileOnline(online context.Context) grpc.UnaryServerInterceptor {
 
 func (s *Server) connect(ctx context.Context) error {
 	c, err := client.NewLazyClient(client.Options{
-		HostPort:  s.address,
-		Namespace: Namespace,
-		Logger:    log.NewStructuredLogger(slog.New(newClientHandler(s.logs))),
+		HostPort:          s.Address(),
+		Namespace:         Namespace,
+		Logger:            log.NewStructuredLogger(slog.New(newClientHandler(s.logs))),
+		ConnectionOptions: client.ConnectionOptions{TLS: s.own.client()},
 	})
 	if err != nil {
-		return fmt.Errorf("make Temporal client for %s: %w", s.address, err)
+		return fmt.Errorf("make Temporal client for %s: %w", s.Address(), err)
 	}
 	s.client = c
 	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
-		return fmt.Errorf("reach the embedded Temporal server at %s: %w", s.address, err)
+		return fmt.Errorf("reach the embedded Temporal server at %s: %w", s.Address(), err)
 	}
 	return nil
 }
@@ -126,8 +134,8 @@ func (s *Server) connect(ctx context.Context) error {
 // workflow started here go straight to a worker here. Stop closes it.
 func (s *Server) Client() client.Client { return s.client }
 
-// Address returns the loopback host:port where Temporal's own tools can attach.
-func (s *Server) Address() string { return s.address }
+// Address returns the loopback host:port where Temporal's own tools can attach, with the files that TLSFiles names.
+func (s *Server) Address() string { return s.ports.address(s.ports.Frontend) }
 
 // Stop stops the server and closes its client; workers must have been stopped before. It may be called again.
 // Nothing is logged from here on: what a stopping server complains about is only that it stops.

@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 )
 
 // noise keeps what is logged.
@@ -94,6 +97,27 @@ func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	}
 }
 
+// TestNewsIsLookedForAgain waits for news of a workflow of which there is none: the server may drop news on a busy machine, so its
+// waiters must ask again soon.
+func TestNewsIsLookedForAgain(t *testing.T) {
+	t.Parallel()
+	s := mustStart(t, t.TempDir(), slog.New(slog.DiscardHandler))
+	run, err := s.Client().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "waiting", TaskQueue: "nobody"}, "nothing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	began := time.Now()
+	_, err = s.Client().WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
+		Namespace: Namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
+		WaitNewEvent: true, HistoryEventFilterType: enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+	})
+	if took := time.Since(began); err != nil || took > 10*time.Second {
+		t.Errorf("waited %v (%v), want about %v", took, err, lookAgain)
+	}
+}
+
 func TestServerMovesFromTakenPorts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -135,8 +159,12 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := keepIdentity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	logs := &gate{out: slog.New(slog.DiscardHandler)}
-	_, err = launch(t.Context(), serverConfig(kept, store), kept, &serverLogger{gate: logs})
+	_, err = launch(t.Context(), serverConfig(kept, store), kept, own, &serverLogger{gate: logs})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got error %v, want the port named as taken", err)
 	}

@@ -1,0 +1,132 @@
+// bursar token: who else may use the HTTP API, and for what.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"bursar/internal/app"
+	"bursar/internal/serve/access"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) tokenCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Give others tokens for the HTTP API",
+		Long: `Makes, lists and revokes tokens for the HTTP API. Each has a name and a scope, so that a producer of events or a dashboard need
+not carry the token in .bursar/token, which allows everything. What is made or revoked while the project is up counts at once.`,
+		Example: `  bursar token create shop --scope events:payments,refunds
+  bursar token create dashboard --scope read
+  bursar token list
+  bursar token revoke shop`,
+		Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.tokenCreateCommand(), c.tokenListCommand(), c.tokenRevokeCommand())
+	return cmd
+}
+
+func (c *cli) tokenCreateCommand() *cobra.Command {
+	var scope string
+	cmd := &cobra.Command{
+		Use:   "create NAME --scope SCOPE",
+		Short: "Make a token and print it, once",
+		Long: `Makes a token and prints it. Only a digest of it is kept, so it cannot be printed again: revoke it and make another one.
+
+Scopes:
+  events:STREAM[,STREAM…]  send events to these streams, and nothing else
+  read                     ask anything, and change nothing
+  operate                  whatever the HTTP API offers`,
+		Example: `  bursar token create shop --scope events:payments,refunds
+  bursar token create dashboard --scope read --json`,
+		Args: takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if scope == "" {
+				return usagef("a token needs a scope: --scope events:STREAM[,STREAM…], read or operate")
+			}
+			allowed, err := access.ParseScope(scope)
+			if err != nil {
+				return usagef("%v", err)
+			}
+			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.createToken(ctx, a, args[0], allowed) })
+		},
+	}
+	cmd.Flags().StringVar(&scope, "scope", "", "what the token is for: events:STREAM[,STREAM…], read or operate")
+	return cmd
+}
+
+func (c *cli) createToken(ctx context.Context, a *app.App, name string, scope access.Scope) error {
+	for _, name := range scope.Streams() {
+		if s := a.Project.Stream(name); s == nil || s.Builtin {
+			return missing("stream", name, streamNames(a.Project))
+		}
+	}
+	made, secret, err := a.Tokens.Create(ctx, name, scope)
+	if errors.Is(err, access.ErrExists) {
+		return hinted(err, "`bursar token revoke %s` removes it", name)
+	}
+	if err != nil {
+		return err
+	}
+	return c.result(struct {
+		access.Token
+		Secret string `json:"token"`
+	}{made, secret}, func(w io.Writer) {
+		fmt.Fprintln(w, secret)
+		fmt.Fprintf(c.err, "Token %s allows %s. It is not shown again.\n", made.Name, made.Scope)
+	})
+}
+
+func (c *cli) tokenListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "Show the tokens that were made",
+		Long:    `Shows name, scope, time of creation and last digits of each token that was made and not revoked.`,
+		Example: `  bursar token list`,
+		Args:    takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				list, err := a.Tokens.List(ctx)
+				if err != nil {
+					return err
+				}
+				return c.result(map[string]any{"tokens": list}, func(w io.Writer) {
+					g := newGrid("token", "scope", "created", "ends in")
+					for _, t := range list {
+						g.add(t.Name, t.Scope, when(&t.Created), t.EndsIn)
+					}
+					g.print(w, width(c.out))
+				})
+			})
+		},
+	}
+}
+
+func (c *cli) tokenRevokeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "revoke NAME",
+		Short:   "Have a token mean nothing from now on",
+		Long:    `Removes a token: requests that carry it are refused from now on.`,
+		Example: `  bursar token revoke shop`,
+		Args:    takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				err := a.Tokens.Revoke(ctx, args[0])
+				if errors.Is(err, access.ErrUnknown) {
+					return hinted(&app.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
+				}
+				if err != nil {
+					return err
+				}
+				return c.result(map[string]any{"name": args[0], "revoked": true}, func(w io.Writer) {
+					fmt.Fprintf(w, "Token %s is revoked.\n", args[0])
+				})
+			})
+		},
+	}
+}

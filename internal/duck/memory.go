@@ -1,0 +1,28 @@
+// Memory limits as text, such as "1GB", shared out among sessions that work at the same time.
+
+package duck
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// units of DuckDB: powers of 1000, and with an i of 1024.
+var units = map[string]float64{
+	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+}
+
+// Bytes reads a memory limit; 0 is one that is not understood.
+func Bytes(limit string) int64 {
+	text := strings.ToLower(strings.ReplaceAll(limit, " ", ""))
+	number := strings.TrimRight(text, "kmgtib")
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return 0
+	}
+	return int64(n * units[text[len(number):]])
+}
+
+// MemoryText writes a memory limit.
+func MemoryText(bytes int64) string { return fmt.Sprintf("%dKiB", bytes>>10) }
