@@ -40,16 +40,17 @@ type App struct {
 	runner  *reconcile.WorkflowRunner // once Temporal serves
 	closers []func() error            // in the order of opening
 
-	temporal  string     // the server's address
-	starting  sync.Mutex // one starts the server
-	watchers  watchers
-	disk      diskWatch
-	pipelines doors // one run or rebuild of a pipeline at a time
-	streams   doors // one intake of a stream at a time
-	imports   doors // one import of statements at a time
-	followers followers
-	lives     lives
-	told      Told
+	temporal   string     // the server's address
+	starting   sync.Mutex // one starts the server
+	watchers   watchers
+	disk       diskWatch
+	pipelines  doors    // one run or rebuild of a pipeline at a time
+	streams    doors    // one intake of a stream at a time
+	rebuilding sync.Map // pipelines whose next generation is being made
+	imports    doors    // one import of statements at a time
+	followers  followers
+	lives      lives
+	told       Told
 
 	stepsAtOnce int // steps of runs that this process works on at a time
 }

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -52,6 +53,23 @@ func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 			}
 		}
 	}
+}
+
+// rebuildHere makes a pipeline's next generation, step by step in this goroutine.
+func rebuildHere(ctx context.Context, e *reconcile.Engine, pipeline string) (reconcile.Rebuilt, error) {
+	return e.Rebuild(ctx, pipeline, func(ctx context.Context) error {
+		for {
+			next, err := e.NextOfRebuild(ctx, pipeline, 0)
+			if err != nil || !next.Backlog {
+				return err
+			}
+			for _, step := range reconcile.StepNames {
+				if _, err := e.Step(ctx, next.Ref, step); err != nil {
+					return err
+				}
+			}
+		}
+	})
 }
 
 // keysOf lists the catalog's keys that start so.

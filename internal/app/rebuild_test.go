@@ -3,6 +3,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -116,7 +117,7 @@ func TestRebuildGoesOnAfterACrash(t *testing.T) {
 			Catalog: fault.Catalog(e.Catalog, plan),
 			Index:   fault.Index(e.Index, plan), Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
 		}
-		_, err := dying.Rebuild(t.Context(), "orders", func(reconcile.RunRef, string) {})
+		_, err := rebuildHere(t.Context(), dying, "orders")
 		if more = plan.Fired(); more == (err == nil) {
 			t.Fatalf("call %d (%s) fails: %v, and the rebuild says %v", n, plan.Call(n), more, err)
 		}
@@ -211,4 +212,33 @@ func TestGetAsOfAndHistory(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRebuildEndsWhileBatchesArrive seals a batch before each run of a rebuild is planned: those that were sealed when it
+// began are in it, the others in the runs after.
+func TestRebuildEndsWhileBatchesArrive(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML+"backlog: {max_batches: 1}\n")
+	pay(t, a, "1 a 10.00")
+	pay(t, a, "2 a 1.00")
+	runAll(t, a, "orders")
+	arrived := 2
+	rebuilt, err := a.Engine.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
+		for {
+			arrived++
+			pay(t, a, fmt.Sprintf("%d a 1.00", arrived))
+			next, err := a.Engine.NextOfRebuild(ctx, "orders", 0)
+			if err != nil || !next.Backlog {
+				return err
+			}
+			mustStep(t, a.Engine, next.Ref, reconcile.StepNames...)
+		}
+	})
+	if err != nil || rebuilt.Runs != 2 || arrived != 5 {
+		t.Fatalf("%+v, %v after %d batches", rebuilt, err, arrived)
+	}
+	if runs := runAll(t, a, "orders"); runs != 3 {
+		t.Errorf("%d runs after the rebuild, want one for each batch that came meanwhile", runs)
+	}
+	checkRebuilt(t, a, `{"paid":"14.00","last":"5"}`)
 }

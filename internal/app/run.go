@@ -114,6 +114,13 @@ func (w watchedSteps) Next(ctx context.Context, pipeline string, after uint64) (
 	return next, err
 }
 
+// NextOfRebuild is the engine's.
+func (w watchedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
+	next, err := w.Engine.NextOfRebuild(ctx, pipeline, after)
+	w.tell(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
+	return next, err
+}
+
 // Step is the engine's, with its begin and end reported.
 func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
 	if !w.watchers.watched(ref.Pipeline) {
@@ -152,6 +159,9 @@ func (w watchedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step 
 const lastStep = "publish"
 
 func (w watchedSteps) step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
+	if _, rebuilding := w.rebuilding.Load(ref.Pipeline); rebuilding {
+		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
+	}
 	result, err := w.Engine.Step(ctx, ref, step)
 	if isFull(err) {
 		w.disk.tell(err)
@@ -171,12 +181,15 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebui
 	if err := a.sealAllLeft(ctx); err != nil {
 		return out, err
 	}
+	if err := a.Serve(ctx); err != nil {
+		return out, err
+	}
 	resume, err := a.pause(ctx, pipeline)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, resume()) }()
-	return a.Engine.Rebuild(ctx, pipeline, func(ref reconcile.RunRef, step string) {
-		a.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
-	})
+	a.rebuilding.Store(pipeline, true)
+	defer a.rebuilding.Delete(pipeline)
+	return a.Engine.Rebuild(ctx, pipeline, func(ctx context.Context) error { return a.runner.Rebuild(ctx, pipeline) })
 }

@@ -263,7 +263,7 @@ func TestThreeStreamsInAnyGrouping(t *testing.T) {
 		runAll(t, a, "orders")
 		compareLines(t, exportOf(t, a, "orders"), want)
 		checkProof(t, a, "orders")
-		rebuilt, err := a.Engine.Rebuild(t.Context(), "orders", func(reconcile.RunRef, string) {})
+		rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
 		if err != nil || rebuilt.DigestAfter != rebuilt.DigestBefore {
 			t.Errorf("rebuilt %+v, %v", rebuilt, err)
 		}
@@ -345,7 +345,7 @@ func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "pipeline orders has changed (artifact.n, from, identity, key per stream)") {
 		t.Fatalf("said %v", err)
 	}
-	if _, err := a.Engine.Rebuild(t.Context(), "orders", func(reconcile.RunRef, string) {}); err != nil {
+	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	if got := string(exportOf(t, a, "orders")); got != `{"key":"k1","artifact":{"n":2}}`+"\n" {

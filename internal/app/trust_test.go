@@ -188,7 +188,7 @@ func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 	})
 	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
 	mustRefuse(t, "get", err, "bursar rebuild orders")
-	if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	isRight(t, a, `{"paid":"11.00","last":"4"}`)
@@ -227,7 +227,7 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 		a := openTwoRuns(t)
 		if pipeline != ordersYAML {
 			a = reopen(t, a, pipeline)
-			if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -235,7 +235,7 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 		batches := a.Engine.Objects.Path("streams/payments/batches/00000003/events-0-0000.parquet")
 		flipFile(t, batches, 40)
 		mustRefuse(t, "reduce", step(t, a, "reduce"), "repair --from")
-		_, err := a.Rebuild(t.Context(), "orders")
+		_, err := rebuildHere(t.Context(), a.Engine, "orders")
 		mustRefuse(t, "rebuild", err, "repair --from")
 		flipFile(t, batches, 40)
 		isRight(t, a, `{"paid":"12.00","last":"6"}`)
@@ -323,7 +323,7 @@ func TestDamagedPartNamesTheRebuild(t *testing.T) {
 	mustRefuse(t, "export", err, "bursar rebuild orders")
 	_, err = a.Engine.Get(t.Context(), "orders", "a", 0, false)
 	mustRefuse(t, "get", err, "bursar rebuild orders")
-	if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	isRight(t, a, `{"paid":"11.00","last":"4"}`)
@@ -359,7 +359,7 @@ func TestTotalsDeclaredLater(t *testing.T) {
 					putFile(t, filepath.Dir(state), "streams/payments.yaml", stream+totals)
 					putFile(t, filepath.Dir(state), "pipelines/orders.yaml", after)
 				})
-				if _, err := a.Rebuild(t.Context(), "orders"); err != nil {
+				if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 					t.Fatal(err)
 				}
 				pay(t, a, "4 a 2.00")

@@ -164,10 +164,11 @@ func (a *App) sealed(r event.Result) {
 
 // tell tells of a step that has ended, where somebody wants to know.
 func (w watchedSteps) tell(ctx context.Context, ref reconcile.RunRef, step string, err error) {
+	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // its runs are seen by nobody before the swap
 	switch {
 	case err != nil && ctx.Err() == nil && w.told.Failed != nil:
 		w.told.Failed(ref.Pipeline, err)
-	case err == nil && step == lastStep && w.told.Published != nil:
+	case err == nil && step == lastStep && w.told.Published != nil && !rebuilding:
 		run, err := w.Engine.FindRun(ctx, ref)
 		if err != nil {
 			w.log.Warn("a published run is not told of", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)

@@ -101,8 +101,12 @@ func registerPartition(r activityRegistry, a *activities, step string) {
 }
 
 func (a *activities) next(ctx context.Context, in NextInput) (out NextResult, err error) {
-	err = a.work(ctx, in.Pipeline, func() error {
-		out, err = a.steps.Next(ctx, in.Pipeline, in.After)
+	plan, on := a.steps.Next, in.Pipeline
+	if in.Rebuild {
+		plan, on = a.steps.NextOfRebuild, rebuildID(in.Pipeline)
+	}
+	err = a.work(ctx, on, func() error {
+		out, err = plan(ctx, in.Pipeline, in.After)
 		return err
 	})
 	return out, err

@@ -74,11 +74,12 @@ type backlog struct {
 	tx    catalog.Tx
 	plan  *fold.Plan
 	taken Taken
+	until Taken                   // the last batches that are looked at; nil is all
 	heads map[string]*event.Batch // by stream; nil where there is none
 }
 
-func newBacklog(tx catalog.Tx, plan *fold.Plan, taken Taken) (*backlog, error) {
-	b := &backlog{tx: tx, plan: plan, taken: Taken{}, heads: map[string]*event.Batch{}}
+func newBacklog(tx catalog.Tx, plan *fold.Plan, taken, until Taken) (*backlog, error) {
+	b := &backlog{tx: tx, plan: plan, taken: Taken{}, until: until, heads: map[string]*event.Batch{}}
 	maps.Copy(b.taken, taken)
 	for _, s := range plan.Events.Streams {
 		if err := b.look(s.Name); err != nil {
@@ -102,7 +103,11 @@ func (b *backlog) look(stream string) error {
 	if err != nil {
 		return err
 	}
-	next := b.taken[b.ref(&event.Batch{Stream: stream}).Stream] + 1
+	name := b.ref(&event.Batch{Stream: stream}).Stream
+	next := b.taken[name] + 1
+	if b.until != nil {
+		sealed = min(sealed, b.until[name])
+	}
 	b.heads[stream] = nil
 	if next > sealed {
 		return nil
@@ -133,11 +138,28 @@ func (b *backlog) take(batch *event.Batch) (BatchRef, error) {
 	return ref, b.look(batch.Stream)
 }
 
+// sealedUntil is the last batch of each of the pipeline's streams.
+func sealedUntil(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
+	until := Taken{}
+	for _, s := range plan.Events.Streams {
+		sealed, err := event.Sealed(tx, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		name := s.Name
+		if !plan.Events.Several() {
+			name = ""
+		}
+		until[name] = sealed
+	}
+	return until, nil
+}
+
 // group takes batches of all streams, the oldest first, up to the backlog's limits; one batch is always taken. So of each
 // stream everything is included up to when its last one was sealed.
-func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken Taken) (Taken, error) {
+func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken, until Taken) (Taken, error) {
 	limits := plan.Pipeline.Backlog
-	waiting, err := newBacklog(tx, plan, taken)
+	waiting, err := newBacklog(tx, plan, taken, until)
 	if err != nil {
 		return nil, err
 	}

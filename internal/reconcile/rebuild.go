@@ -20,31 +20,28 @@ type Rebuilt struct {
 	Rows         int64  `json:"rows"`
 }
 
-// Rebuild folds all batches into the next generation and swaps (rule 9). Readers see the old generation until the swap.
-// A rebuild that was cut short goes on where it stopped, unless the pipeline has changed again since.
-func (e *Engine) Rebuild(ctx context.Context, pipeline string, watch func(RunRef, string)) (Rebuilt, error) {
+// Rebuild folds all batches that are sealed by now into the next generation and swaps (rule 9). workOff carries out the runs of
+// the generation in the making, which NextOfRebuild plans. Readers see the old generation until the swap. A rebuild that
+// was cut short goes on where it stopped, unless the pipeline has changed again since.
+func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx context.Context) error) (Rebuilt, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
 		return Rebuilt{}, err
 	}
-	old, err := e.Current(ctx, pipeline)
-	if err != nil {
-		return Rebuilt{}, err
-	}
 	out := Rebuilt{Pipeline: pipeline}
-	if old.Published > 0 && checkFingerprint(plan, old.Fingerprint) == nil {
-		before, err := e.export(ctx, plan, &old, old.Published, io.Discard)
-		if ctx.Err() != nil {
-			return out, err
-		}
-		if err != nil { // a rebuild is the way out of damage to the old generation
-			e.Log.Warn("cannot read the artifacts that the rebuild replaces", "pipeline", pipeline, "error", err)
-		}
-		out.DigestBefore = before.Digest
+	if out.DigestBefore, err = e.digestBefore(ctx, plan); err != nil {
+		return out, err
 	}
-	g, err := e.build(ctx, plan, watch)
+	ref, err := e.beginRebuild(ctx, plan)
+	if err == nil {
+		err = workOff(ctx)
+	}
 	if err != nil {
 		return out, fmt.Errorf("rebuild %s: %w", pipeline, err)
+	}
+	g, err := e.generation(ctx, ref)
+	if err != nil {
+		return out, err
 	}
 	after, err := e.export(ctx, plan, &g, g.Published, io.Discard)
 	if err != nil {
@@ -54,42 +51,73 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, watch func(RunRef
 	return out, e.swap(ctx, &g)
 }
 
-// build works the whole backlog off into the generation in the making.
-func (e *Engine) build(ctx context.Context, plan *fold.Plan, watch func(RunRef, string)) (Generation, error) {
-	for {
-		var next NextResult
-		var generation RunRef
-		var discarded *Generation
-		if err := e.clearNext(ctx, plan.Pipeline.Name); err != nil {
-			return Generation{}, err
-		}
-		err := e.planning(ctx, plan, func(tx catalog.Tx) (err error) {
-			var g *Generation
-			if g, discarded, err = buildingGeneration(tx, plan); err != nil {
-				return err
-			}
-			next, err = nextRun(tx, plan, g, 0)
-			generation = RunRef{g.Pipeline, g.Generation, 0}
-			return err
-		})
-		if err != nil {
-			return Generation{}, err
-		}
-		if discarded != nil {
-			if err := e.drop(ctx, discarded); err != nil {
-				return Generation{}, err
-			}
-		}
-		if !next.Backlog {
-			return e.generation(ctx, generation)
-		}
-		for _, step := range StepNames {
-			watch(next.Ref, step)
-			if _, err := e.Step(ctx, next.Ref, step); err != nil {
-				return Generation{}, err
-			}
-		}
+// digestBefore is the digest of what readers see, empty where that is of another definition, or cannot be read: a rebuild
+// is the way out of damage.
+func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan) (string, error) {
+	old, err := e.Current(ctx, plan.Pipeline.Name)
+	if err != nil || old.Published == 0 || checkFingerprint(plan, old.Fingerprint) != nil {
+		return "", err
 	}
+	before, err := e.export(ctx, plan, &old, old.Published, io.Discard)
+	if ctx.Err() != nil {
+		return "", err
+	}
+	if err != nil {
+		e.Log.Warn("cannot read the artifacts that the rebuild replaces", "pipeline", plan.Pipeline.Name, "error", err)
+	}
+	return before.Digest, nil
+}
+
+// beginRebuild finds the generation in the making, or makes it, and fixes which batches it takes in: all that are sealed by
+// now, so that a rebuild ends also while more arrive.
+func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan) (RunRef, error) {
+	if err := e.clearNext(ctx, plan.Pipeline.Name); err != nil {
+		return RunRef{}, err
+	}
+	var g, discarded *Generation
+	err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		if g, discarded, err = buildingGeneration(tx, plan); err != nil {
+			return err
+		}
+		if g.Until, err = sealedUntil(tx, plan); err != nil {
+			return err
+		}
+		return tx.Put(generationKey(g.Pipeline, g.Generation), g)
+	})
+	if err == nil && discarded != nil {
+		err = e.drop(ctx, discarded)
+	}
+	if err != nil {
+		return RunRef{}, err
+	}
+	return RunRef{Pipeline: g.Pipeline, Generation: g.Generation}, nil
+}
+
+// NextOfRebuild is Next for the generation that a rebuild is making.
+func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next NextResult, err error) {
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return next, err
+	}
+	err = e.planning(ctx, plan, func(tx catalog.Tx) error {
+		var state pipelineState
+		if _, err := tx.Get(pipelineKey(pipeline), &state); err != nil {
+			return err
+		}
+		var g Generation
+		found, err := tx.Get(generationKey(pipeline, state.Building), &g)
+		if err == nil && !found {
+			err = fmt.Errorf("bug: no rebuild of %s has begun", pipeline)
+		}
+		if err == nil {
+			next, err = nextRun(tx, plan, &g, after)
+		}
+		return err
+	})
+	if err != nil {
+		return NextResult{}, fmt.Errorf("plan run of the rebuild of %s: %w", pipeline, err)
+	}
+	return next, nil
 }
 
 // clearNext removes what lies under the names of the generation that a rebuild is about to make.
@@ -143,6 +171,11 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan) (g, discarded *Generatio
 // swap makes the new generation the one that readers see, then removes the others.
 func (e *Engine) swap(ctx context.Context, g *Generation) error {
 	err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		open := *g
+		open.Until = nil
+		if err := tx.Put(generationKey(g.Pipeline, g.Generation), open); err != nil {
+			return err
+		}
 		return tx.Put(pipelineKey(g.Pipeline), pipelineState{Generation: g.Generation})
 	})
 	if err != nil {

@@ -18,10 +18,11 @@ import (
 type Generation struct {
 	Pipeline    string            `json:"pipeline"`
 	Generation  uint64            `json:"generation"`
-	Fingerprint map[string]string `json:"fingerprint"` // of each definition its records depend on
-	Taken       Taken             `json:"taken"`       // the last batch of each stream that is in a run
-	Runs        uint64            `json:"runs"`        // the last run that has a number
-	Published   uint64            `json:"published"`   // the last run that readers see
+	Fingerprint map[string]string `json:"fingerprint"`     // of each definition its records depend on
+	Taken       Taken             `json:"taken"`           // the last batch of each stream that is in a run
+	Until       Taken             `json:"until,omitempty"` // while a rebuild makes it: the last batch of each stream that it takes
+	Runs        uint64            `json:"runs"`            // the last run that has a number
+	Published   uint64            `json:"published"`       // the last run that readers see
 	Artifacts   int64             `json:"artifacts"`
 	Events      *int64            `json:"events,omitempty"` // folded by all published runs, and so by all artifacts (rule 4)
 	Watermark   *time.Time        `json:"watermark"`        // everything received before it is included; nil as long as a stream has sent nothing

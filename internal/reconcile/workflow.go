@@ -48,6 +48,8 @@ type StepResult struct {
 type Steps interface {
 	// Next returns the oldest unpublished run above after, or fixes the batches of a new one.
 	Next(ctx context.Context, pipeline string, after uint64) (next NextResult, err error)
+	// NextOfRebuild is Next for the generation that a rebuild is making.
+	NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next NextResult, err error)
 	// Partition does one partition's share of a step. It may be called while an attempt that hangs is still at it.
 	Partition(ctx context.Context, ref RunRef, step string, partition int) (StepResult, error)
 	// Step carries out one of StepNames: what its partitions have not done of it.
@@ -61,6 +63,8 @@ type WorkflowInput struct {
 	Runs int `json:"runs"`
 	// Follow makes the workflow stay when the backlog is worked off, and wait for SealedSignal.
 	Follow bool `json:"follow,omitempty"`
+	// Rebuild makes it work off the generation that a rebuild is making.
+	Rebuild bool `json:"rebuild,omitempty"`
 	// Failures counts those in a row, of earlier executions.
 	Failures int `json:"failures,omitempty"`
 	// BySuggestion has an execution end for a new one also when the server suggests it. Executions that were started without it
@@ -79,6 +83,7 @@ type WorkflowResult struct {
 type NextInput struct {
 	Pipeline string `json:"pipeline"`
 	After    uint64 `json:"after,omitempty"` // the last run in flight
+	Rebuild  bool   `json:"rebuild,omitempty"`
 }
 
 // NextResult is a pipeline's next run, or that there is no backlog.
@@ -144,6 +149,9 @@ func stepContext(ctx workflow.Context) workflow.Context {
 		WaitForCancellation: true, // a cancelled run ends when its step has, so that nothing works on behind its back
 	})
 }
+
+// rebuildID is the id of the workflow that works off a rebuild.
+func rebuildID(pipeline string) string { return "rebuild/" + pipeline }
 
 // WorkflowID is the id of a pipeline's workflow: there is one for each pipeline.
 func WorkflowID(pipeline string) string { return "reconcile/" + pipeline }

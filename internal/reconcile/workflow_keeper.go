@@ -35,7 +35,7 @@ func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
 		return err
 	}
 	defer leave()
-	if _, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(pipeline), Reconcile, newInput(pipeline, true)); err != nil {
+	if _, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(WorkflowID(pipeline)), Reconcile, newInput(pipeline, true)); err != nil {
 		return fmt.Errorf("follow %s: %w", pipeline, temporal.Received(err))
 	}
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -66,7 +66,7 @@ func (r *WorkflowRunner) Unfollow(ctx context.Context, pipeline string) error {
 	}
 	k.stop()
 	<-k.done
-	return r.end(ctx, pipeline)
+	return r.end(ctx, WorkflowID(pipeline))
 }
 
 // Wake reports to the workflow of a followed pipeline that a batch was sealed. A workflow that has ended is started.

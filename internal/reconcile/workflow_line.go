@@ -42,7 +42,7 @@ func (m *manager) workOff(ctx workflow.Context) error {
 	var failed error
 	for l.broken == 0 && !m.isLong(ctx, m.runs+l.flying) {
 		var next NextResult
-		in := NextInput{Pipeline: m.in.Pipeline, After: l.last}
+		in := NextInput{Pipeline: m.in.Pipeline, After: l.last, Rebuild: m.in.Rebuild}
 		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
 			break
 		}

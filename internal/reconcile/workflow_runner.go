@@ -47,19 +47,36 @@ func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResu
 		return WorkflowResult{}, err
 	}
 	defer leave()
-	work := r.start
 	if r.follows(pipeline) {
-		work = r.ask
+		return r.workOff(ctx, func() (WorkflowResult, error) { return r.ask(ctx, pipeline) })
 	}
+	return r.workOff(ctx, func() (WorkflowResult, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
+}
+
+// Rebuild works off the generation that a rebuild of the pipeline is making, as Run does a backlog.
+func (r *WorkflowRunner) Rebuild(ctx context.Context, pipeline string) error {
+	leave, err := r.doors.enter(ctx, rebuildID(pipeline))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	in := newInput(pipeline, false)
+	in.Rebuild = true
+	_, err = r.workOff(ctx, func() (WorkflowResult, error) { return r.start(ctx, rebuildID(pipeline), in) })
+	return err
+}
+
+// workOff has a workflow do its work, again if it was interrupted or somebody ended it: the catalog says where to go on.
+func (r *WorkflowRunner) workOff(ctx context.Context, work func() (WorkflowResult, error)) (WorkflowResult, error) {
 	var all WorkflowResult
 	for tries := 1; ; {
-		result, err := work(ctx, pipeline)
+		result, err := work()
 		all.Runs += result.Runs
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return all, err
 		case err != nil && temporal.WasEnded(err) && tries < mostStarts:
-			tries++ // what somebody else has ended is started again: the catalog says where to go on
+			tries++
 		case err != nil || !result.Interrupted:
 			return all, temporal.Received(err)
 		}
@@ -67,13 +84,13 @@ func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResu
 }
 
 // start has a new workflow work off the backlog.
-func (r *WorkflowRunner) start(ctx context.Context, pipeline string) (result WorkflowResult, err error) {
-	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(pipeline), Reconcile, newInput(pipeline, false))
+func (r *WorkflowRunner) start(ctx context.Context, id string, in WorkflowInput) (result WorkflowResult, err error) {
+	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(id), Reconcile, in)
 	if err == nil {
 		err = run.Get(ctx, &result)
 	}
 	if err != nil && ctx.Err() != nil {
-		return WorkflowResult{}, r.cancel(ctx, pipeline)
+		return WorkflowResult{}, r.cancel(ctx, id)
 	}
 	return result, err
 }
@@ -84,9 +101,9 @@ func newInput(pipeline string, follow bool) WorkflowInput {
 
 // reconcileOptions replace what is open under the same id: within this process the lane is free, so it belongs to a
 // process that died, and waiting for its heartbeats to be missed would be time lost.
-func reconcileOptions(pipeline string) client.StartWorkflowOptions {
+func reconcileOptions(id string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                       WorkflowID(pipeline),
+		ID:                       id,
 		TaskQueue:                TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING,
@@ -94,26 +111,26 @@ func reconcileOptions(pipeline string) client.StartWorkflowOptions {
 	}
 }
 
-// cancel ends the pipeline's workflow after ctx, and returns why.
-func (r *WorkflowRunner) cancel(ctx context.Context, pipeline string) error {
+// cancel ends a workflow after ctx, and returns why.
+func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
 	why := context.Cause(ctx)
-	if err := r.end(context.WithoutCancel(ctx), pipeline); err != nil {
+	if err := r.end(context.WithoutCancel(ctx), id); err != nil {
 		return fmt.Errorf("%w (%w)", why, err)
 	}
 	return why
 }
 
-// end cancels the pipeline's workflow and awaits the steps under way.
-func (r *WorkflowRunner) end(ctx context.Context, pipeline string) error {
+// end cancels a workflow and awaits the steps under way.
+func (r *WorkflowRunner) end(ctx context.Context, id string) error {
 	grace, stop := context.WithTimeout(ctx, farewell)
 	defer stop()
-	if err := r.client.CancelWorkflow(grace, WorkflowID(pipeline), ""); err != nil {
-		return fmt.Errorf("cancel %s: %w", WorkflowID(pipeline), temporal.Received(err))
+	if err := r.client.CancelWorkflow(grace, id, ""); err != nil {
+		return fmt.Errorf("cancel %s: %w", id, temporal.Received(err))
 	}
 	// That it ended in an error is what was asked for; that it has not ended is not.
-	err := r.client.GetWorkflow(grace, WorkflowID(pipeline), "").Get(grace, nil)
+	err := r.client.GetWorkflow(grace, id, "").Get(grace, nil)
 	if grace.Err() != nil {
-		return fmt.Errorf("%s has not ended in %s: %w", WorkflowID(pipeline), farewell, err)
+		return fmt.Errorf("%s has not ended in %s: %w", id, farewell, err)
 	}
 	return nil
 }

@@ -77,6 +77,24 @@ func TestServerRunsPipelines(t *testing.T) {
 	record(t, c, "breach")
 }
 
+// TestServerRebuilds works off a rebuild: its partitions are handed out to workers, as those of a run are.
+func TestServerRebuilds(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{backlog: 2, split: 2}
+	runner := NewWorkflowRunner(serveSteps(t, t.TempDir(), steps), slog.New(slog.DiscardHandler))
+	if err := runner.Rebuild(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	for _, call := range []string{"1 reduce 0", "1 reduce 1", "2 merge 1", "2 publish"} {
+		if steps.attempts(call) != 1 {
+			t.Errorf("%s: %d calls, want one", call, steps.attempts(call))
+		}
+	}
+	if steps.attempts("next of rebuild") == 0 {
+		t.Error("its runs are not planned as those of a rebuild")
+	}
+}
+
 // TestServerFollows has a workflow stay over batches, requests and a failure, and then ends it.
 func TestServerFollows(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,14 @@ type scriptedSteps struct {
 	hold    map[string]func(context.Context) error
 }
 
+// NextOfRebuild gives the same runs: which generation they are of the steps know.
+func (s *scriptedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (NextResult, error) {
+	if err := s.call(ctx, "next of rebuild"); err != nil {
+		return NextResult{}, err
+	}
+	return s.Next(ctx, pipeline, after)
+}
+
 func (s *scriptedSteps) Next(ctx context.Context, pipeline string, after uint64) (NextResult, error) {
 	if err := s.call(ctx, "next"); err != nil {
 		return NextResult{}, err
