@@ -138,10 +138,5 @@ func (s *Session) failure(ctx context.Context, message string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return Error(strings.TrimSpace(message))
+	return errorOf(message)
 }
-
-// Error is what DuckDB says of a statement.
-type Error string
-
-func (e Error) Error() string { return string(e) }

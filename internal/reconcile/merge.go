@@ -22,9 +22,8 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return share, err
 	}
 	defer pending.remove()
-	session, err := e.views(ctx, map[string]string{
-		"delta": e.deltaSQL(plan, run, partition), "state": e.stateSQL(plan, run.objects("prefetch", partition), pending),
-	})
+	delta, state := e.deltaSQL(plan, run, partition), e.stateSQL(plan, run.objects("prefetch", partition), pending)
+	session, err := e.views(ctx, map[string]string{"delta": delta, "state": state})
 	if err != nil {
 		return share, err
 	}
@@ -51,7 +50,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return nil
 	})
 	if err != nil {
-		return share, plan.Explain(err)
+		return share, e.failingArtifact(ctx, plan, [2]string{delta, state}, run.Steps["reduce"].Shares[partition].Rows, err)
 	}
 	before := newMovement(plan)
 	err = session.Query(ctx, plan.Old, func(chunk []column.Vector) error {

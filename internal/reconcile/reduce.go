@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"bursar/internal/column"
@@ -20,8 +21,8 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	if err != nil {
 		return share, err
 	}
-	events := partitionSQL(event.FoldedSQL(e.Objects, plan.Events, batches), plan.Events.Key, partition, run.Partitions)
-	session, err := e.views(ctx, map[string]string{"events": events})
+	events := event.FoldedSQL(e.Objects, plan.Events, batches)
+	session, err := e.views(ctx, map[string]string{"events": partitionSQL(events, plan.Events.Key, partition, run.Partitions)})
 	if err != nil {
 		return share, err
 	}
@@ -38,19 +39,22 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	})
 	if err != nil {
 		out.abort()
-		return share, plan.Explain(err)
+		return share, e.failingEvent(ctx, plan, run, partition, err)
 	}
 	share.Objects, err = out.finish()
 	share.Rows = out.total
 	return share, err
 }
 
+// errDigits is a sum that no longer fits DECIMAL(38,s).
+var errDigits = errors.New("a sum does not fit 38 digits")
+
 // checkDigits stops a sum that no longer fits DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
 func checkDigits(rows []column.Vector) error {
 	for c := range rows {
 		for _, n := range rows[c].Wide {
 			if !column.Fits38(n) {
-				return fmt.Errorf("a sum does not fit 38 digits: %s", column.AppendDecimal(nil, n, rows[c].Type.Scale))
+				return errDigits
 			}
 		}
 	}
