@@ -53,6 +53,9 @@ func (c *cli) printStatus(pipelines []app.Status) error {
 				fmt.Fprintf(w, "Run %d of %s is at %s: %s events in %s.\n", run.Run, s.Pipeline, run.Step, count(run.Events), plural(run.Batches, "batch", "batches"))
 				if t := run.Trouble; t != nil {
 					fmt.Fprintf(w, "  It failed at %s: %s [%s]\n", when(&t.At), clean(t.Message), t.Class)
+					if t.Key != nil {
+						fmt.Fprintf(w, "  Its key is %s.\n", clean(string(t.Key)))
+					}
 				}
 			}
 		}

@@ -74,7 +74,7 @@ func (e *ProjectError) ExitCode() int { return 2 }
 // Check reads a project folder and binds its SQL, without touching state.
 func Check(ctx context.Context, dir string) (*project.Project, error) {
 	p, errs := project.Read(dir)
-	session, err := duck.Open(duck.Options{Threads: 1})
+	session, err := duck.Open(duck.Options{Threads: 1, Memory: "256MB"})
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,13 @@
+// Binding expressions: their types, and all that must not be in them.
+
 package duck
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"bursar/internal/column"
 
@@ -15,18 +15,31 @@ import (
 )
 
 // Bind returns the type of an SQL expression over the given columns without running it. It refuses aggregates, window
-// functions, subqueries, parameters, floating point results and, with consistentOnly, functions whose result can
-// change between two calls with the same arguments (rule 6).
-func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, consistentOnly bool) (column.Type, error) {
-	if err := s.checkExpression(ctx, columns, expr, consistentOnly); err != nil {
-		return column.Type{}, err
-	}
-	nulls := make([]string, len(columns))
-	for i, c := range columns {
-		nulls[i] = fmt.Sprintf("NULL::%s AS %s", c.Type.SQL(), column.QuoteIdentifier(c.Name))
-	}
-	// In WHERE neither aggregates nor window functions are allowed, so none can hide in an expression.
-	sql := fmt.Sprintf("SELECT (%s\n) FROM (SELECT %s) WHERE (%s\n) IS NULL", expr, strings.Join(nulls, ", "), expr)
+// functions, subqueries, parameters, binary floating point anywhere within it (rule 2), functions that are not known to give
+// the same result for the same arguments (rule 6), and literals that are not values of the type they are compared with.
+func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (t column.Type, err error) {
+	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
+		tree, err := b.parseExpression(ctx, expr)
+		if err != nil {
+			return err
+		}
+		check := treeCheck{columns: columns, at: at}
+		if err := check.expression(tree); err != nil {
+			return err
+		}
+		// In WHERE neither aggregates nor window functions are allowed, so none can hide in an expression.
+		sql := fmt.Sprintf("SELECT (%s\n) FROM (%s) WHERE (%s\n) IS NULL", expr, emptySQL(columns), expr)
+		if t, err = b.typeOfExpression(ctx, sql); err != nil {
+			return err
+		}
+		return b.checkBound(ctx, sql, boundCheck{at: at})
+	})
+	return t, err
+}
+
+// typeOfExpression is the type of a SELECT's one column.
+func (s *Session) typeOfExpression(ctx context.Context, sql string) (column.Type, error) {
+	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
 	defer duckdb.DestroyPrepare(&stmt)
 	if duckdb.Prepare(s.conn, sql, &stmt) != duckdb.StateSuccess {
@@ -40,130 +53,80 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 	return typeOf(logical)
 }
 
-// checkExpression walks the parsed expression and refuses what binding alone would let pass.
-func (s *Session) checkExpression(ctx context.Context, columns []column.Field, expr string, consistentOnly bool) error {
-	tree, err := s.parse(ctx, expr)
+// parseExpression parses one expression.
+func (s *Session) parseExpression(ctx context.Context, expr string) (any, error) {
+	tree, err := s.parseSelect(ctx, "SELECT ("+expr+"\n)")
 	if err != nil {
+		return nil, err
+	}
+	node, _ := tree["node"].(map[string]any)
+	list, _ := node["select_list"].([]any)
+	from, _ := node["from_table"].(map[string]any)
+	if len(list) != 1 || from["type"] != "EMPTY" {
+		return nil, errors.New("not one SQL expression")
+	}
+	return list[0], nil
+}
+
+// treeCheck walks a parsed expression and refuses what binding alone would let pass.
+type treeCheck struct {
+	columns []column.Field
+	at      column.Evaluated
+}
+
+func (c *treeCheck) expression(tree any) error {
+	if err := c.walk([]any{tree}); err != nil {
 		return err
 	}
-	for _, node := range tree {
-		switch node.class {
-		case "SUBQUERY":
-			return errors.New("a subquery is not allowed in an expression")
-		case "COLUMN_REF":
-			if !slices.ContainsFunc(columns, func(c column.Field) bool { return strings.EqualFold(c.Name, node.name) }) {
-				return fmt.Errorf("unknown column %q; there are %s", node.name, names(columns))
+	if reason := tooLarge(tree); reason != "" {
+		return errors.New(reason)
+	}
+	return nil
+}
+
+func (c *treeCheck) walk(value any) error {
+	for _, item := range inner(value) {
+		if node, ok := item.(map[string]any); ok {
+			if reason := c.refusal(node); reason != "" {
+				return errors.New(reason)
 			}
-		case "FUNCTION":
-			if !consistentOnly {
-				continue
-			}
-			if err := s.checkConsistent(ctx, node.name); err != nil {
-				return err
-			}
+		}
+		if err := c.walk(item); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *Session) checkConsistent(ctx context.Context, function string) error {
-	names, err := s.inconsistent(ctx)
-	if err == nil && names[strings.ToLower(function)] {
-		return fmt.Errorf("function %s() is refused: its result can change from call to call", function)
+// refusal says why a node is refused, or nothing.
+func (c *treeCheck) refusal(node map[string]any) string {
+	switch node["class"] {
+	case "SUBQUERY":
+		return "a subquery is not allowed in an expression"
+	case "COLUMN_REF":
+		return c.column(node)
 	}
-	return err
+	return refusedCall(node, c.at)
 }
 
-// unstable is the functions that DuckDB does not call CONSISTENT. Listing them takes longer than binding does, so a
-// process asks once.
-var unstable struct {
-	sync.Mutex
-	names map[string]bool
+// column refuses names that are neither columns nor, where the clock may be read, words for it.
+func (c *treeCheck) column(node map[string]any) string {
+	parts, _ := node["column_names"].([]any)
+	name := ""
+	if len(parts) > 0 {
+		name, _ = parts[len(parts)-1].(string)
+	}
+	switch {
+	case hasColumn(c.columns, name), c.at == column.WhenAsked && len(parts) == 1 && clockWords[strings.ToLower(name)]:
+		return ""
+	case clockWords[strings.ToLower(name)]:
+		return fmt.Sprintf("%s is refused: it changes from call to call", name)
+	}
+	return fmt.Sprintf("unknown column %q; there are %s", name, names(c.columns))
 }
 
-func (s *Session) inconsistent(ctx context.Context) (map[string]bool, error) {
-	unstable.Lock()
-	defer unstable.Unlock()
-	if unstable.names != nil {
-		return unstable.names, nil
-	}
-	names := map[string]bool{}
-	sql := "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-	err := s.Query(ctx, sql, func(rows []column.Vector) error {
-		for i := range rows[0].Len() {
-			names[string(rows[0].Text(i))] = true
-		}
-		return nil
-	})
-	if err == nil {
-		unstable.names = names
-	}
-	return names, err
-}
-
-type exprNode struct{ class, name string }
-
-// parse lists the nodes of an expression's parse tree, as DuckDB itself serialises it.
-func (s *Session) parse(ctx context.Context, expr string) ([]exprNode, error) {
-	var text string
-	err := s.Query(ctx, "SELECT json_serialize_sql("+Literal("SELECT ("+expr+"\n)")+")::VARCHAR", func(rows []column.Vector) error {
-		text = string(rows[0].Text(0))
-		return nil
-	})
-	if err != nil {
-		return nil, errors.New(firstLine(err.Error()))
-	}
-	var parsed struct {
-		Error      bool   `json:"error"`
-		Message    string `json:"error_message"`
-		Statements []struct {
-			Node struct {
-				Select []any `json:"select_list"`
-				From   struct {
-					Type string `json:"type"`
-				} `json:"from_table"`
-			} `json:"node"`
-		} `json:"statements"`
-	}
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
-		return nil, fmt.Errorf("read parse tree: %w", err)
-	}
-	if parsed.Error {
-		return nil, errors.New(firstLine(parsed.Message))
-	}
-	if len(parsed.Statements) != 1 || len(parsed.Statements[0].Node.Select) != 1 || parsed.Statements[0].Node.From.Type != "EMPTY" {
-		return nil, errors.New("not one SQL expression")
-	}
-	var nodes []exprNode
-	walk(parsed.Statements[0].Node.Select[0], &nodes)
-	return nodes, nil
-}
-
-func walk(value any, nodes *[]exprNode) {
-	switch v := value.(type) {
-	case []any:
-		for _, item := range v {
-			walk(item, nodes)
-		}
-	case map[string]any:
-		if class, ok := v["class"].(string); ok {
-			*nodes = append(*nodes, exprNode{class: class, name: nodeName(v)})
-		}
-		for _, item := range v {
-			walk(item, nodes)
-		}
-	}
-}
-
-func nodeName(node map[string]any) string {
-	if name, ok := node["function_name"].(string); ok {
-		return name
-	}
-	if parts, ok := node["column_names"].([]any); ok && len(parts) > 0 {
-		name, _ := parts[len(parts)-1].(string)
-		return name
-	}
-	return ""
+func hasColumn(columns []column.Field, name string) bool {
+	return slices.ContainsFunc(columns, func(c column.Field) bool { return strings.EqualFold(c.Name, name) })
 }
 
 func names(columns []column.Field) string {

@@ -2,6 +2,7 @@ package duck_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestBind(t *testing.T) {
 		{expr: "nothing + 1", fails: `unknown column "nothing"`},
 		{expr: "random() > 0.5", fails: "random() is refused"},
 		{expr: "moment < now()", fails: "now() is refused"},
-		{expr: "moment < current_timestamp", fails: "current_timestamp"},
+		{expr: "moment < current_timestamp", fails: "current_timestamp is refused"},
 		{expr: "sum(amount)", fails: "aggregate"},
 		{expr: "(SELECT 1)", fails: "subquery"},
 		{expr: "1) FROM x --", fails: ""},
@@ -77,7 +78,7 @@ func TestBind(t *testing.T) {
 		{expr: "nosuchfunction(amount)", fails: "nosuchfunction"},
 	}
 	for _, c := range cases {
-		got, err := s.Bind(context.Background(), columns, c.expr, true)
+		got, err := s.Bind(context.Background(), columns, c.expr, column.InRuns)
 		switch {
 		case c.want != "" && (err != nil || got.String() != c.want):
 			t.Errorf("%s: got %v %v, want %s", c.expr, got, err, c.want)
@@ -119,5 +120,30 @@ func TestFreshSession(t *testing.T) {
 			}
 			s.Close()
 		}
+	}
+}
+
+// TestErrorsHoldNoValues has statements fail on values, which must not be told: errors reach histories and logs (rule 7).
+func TestErrorsHoldNoValues(t *testing.T) {
+	t.Parallel()
+	for _, sql := range []string{
+		"SELECT CAST(x AS INT) FROM (VALUES ('1'), ('SECRET 4711')) t(x)", "SELECT CAST(x AS JSON) FROM (VALUES ('SECRET 4711')) t(x)",
+		"SELECT CAST(x AS DATE) FROM (VALUES ('SECRET 4711')) t(x)", "SELECT CAST(x AS DECIMAL(5,2)) FROM (VALUES (4711::BIGINT)) t(x)",
+		"SELECT x + x FROM (VALUES (2147484711::BIGINT * 4000000000)) t(x)", "SELECT strptime(x, '%Y') FROM (VALUES ('SECRET 4711')) t(x)",
+		"SELECT CAST(x AS INT) FROM (VALUES (99994711.55::DECIMAL(38,2) * 1000)) t(x)", "SELECT CAST(x AS TIMESTAMP) FROM (VALUES ('SECRET-4711')) t(x)",
+		"SELECT json_extract(x, '$.a') FROM (VALUES ('SECRET 4711')) t(x)", "SELECT CAST(x AS BOOLEAN) FROM (VALUES ('SECRET 4711')) t(x)",
+		"SELECT make_date(x, 4711, 1) FROM (VALUES (4711)) t(x)", "SELECT CAST(x AS UUID) FROM (VALUES ('SECRET 4711')) t(x)",
+	} {
+		s := open(t, duck.Options{Threads: 1})
+		err := s.Query(t.Context(), sql, func([]column.Vector) error { return nil })
+		var message duck.Error
+		if !errors.As(err, &message) || !message.OnValues() || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "4711") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	s := open(t, duck.Options{Threads: 1})
+	err := s.Query(t.Context(), "SELECT error('"+duck.Raised+"3 keys: have none')", func([]column.Vector) error { return nil })
+	if err == nil || err.Error() != "3 keys: have none" {
+		t.Errorf("raised: %v", err)
 	}
 }

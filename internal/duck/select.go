@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -29,26 +28,23 @@ func (e *SelectError) Line() int { return e.At }
 
 // Select returns the columns of one SELECT over the named tables without running it, and the line of the text that each
 // stands in. It refuses other statements, more than one, every other table or table function (files are tables to
-// DuckDB), samples, floating point results, and functions whose result can change between two calls (rule 6).
-func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
-	tree, err := s.parseSelect(ctx, sql)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := s.checkSelect(ctx, tree, tables, sql); err != nil {
-		return nil, nil, err
-	}
-	other := Session{db: s.db}
-	if duckdb.Connect(s.db, &other.conn) != duckdb.StateSuccess { // its temporary views end with it
-		return nil, nil, errors.New("open duckdb: no connection")
-	}
-	defer duckdb.Disconnect(&other.conn)
-	for name, columns := range tables {
-		if err := other.exec(ctx, "CREATE TEMP VIEW "+column.QuoteIdentifier(name)+" AS "+emptySQL(columns)); err != nil {
-			return nil, nil, fmt.Errorf("bind over %s: %w", name, err)
+// DuckDB), samples, binary floating point anywhere within it (rule 2), functions that are not known to give the same result
+// for the same arguments, and what depends on an order of rows that nothing gives them (rule 6).
+func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error) {
+	err = s.binding(ctx, tables, func(ctx context.Context, b *Session) error {
+		tree, err := b.parseSelect(ctx, sql)
+		if err != nil {
+			return err
 		}
-	}
-	return other.describe(sql, tree.lines(sql))
+		if err := checkSelect(tree, tables, sql); err != nil {
+			return err
+		}
+		if columns, lines, err = b.describe(ctx, sql, tree.lines(sql)); err != nil {
+			return err
+		}
+		return b.checkBound(ctx, sql, boundCheck{file: true, tables: tables})
+	})
+	return columns, lines, err
 }
 
 func emptySQL(columns []column.Field) string {
@@ -62,7 +58,8 @@ func emptySQL(columns []column.Field) string {
 var lineOf = regexp.MustCompile(`\n+LINE (\d+):`)
 
 // describe prepares a statement and reads the names and types of its columns.
-func (s *Session) describe(sql string, lines []int) ([]column.Field, []int, error) {
+func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]column.Field, []int, error) {
+	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
 	defer duckdb.DestroyPrepare(&stmt)
 	if duckdb.Prepare(s.conn, sql, &stmt) != duckdb.StateSuccess {

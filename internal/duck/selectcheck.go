@@ -1,7 +1,7 @@
 package duck
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,32 +13,30 @@ import (
 // rowFunctions are the table functions that make rows of their arguments alone.
 var rowFunctions = []string{"unnest", "range", "generate_series"}
 
-// valueNames are words that stand for function calls, unless a column has the name.
-var valueNames = []string{
-	"current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp",
-	"current_user", "localtime", "localtimestamp", "session_user", "user",
-}
+// sessionWords are words that stand for calls of functions, unless a column has the name.
+var sessionWords = set("current_catalog current_role current_schema current_user session_user user")
 
 // selectCheck walks the tree of a SELECT.
 type selectCheck struct {
-	sql      string
-	tables   map[string][]column.Field
-	known    map[string]bool // tables, and what WITH names
-	unstable map[string]bool
+	sql    string
+	tables map[string][]column.Field
+	known  map[string]bool // tables, and what WITH names
 }
 
 // checkSelect refuses what binding alone would let pass.
-func (s *Session) checkSelect(ctx context.Context, tree selectTree, tables map[string][]column.Field, sql string) error {
+func checkSelect(tree selectTree, tables map[string][]column.Field, sql string) error {
 	c := selectCheck{sql: sql, tables: tables, known: map[string]bool{}}
 	for name := range tables {
 		c.known[name] = true
 	}
-	var err error
-	if c.unstable, err = s.inconsistent(ctx); err != nil {
+	c.collect(map[string]any(tree))
+	if err := c.walk(map[string]any(tree)); err != nil {
 		return err
 	}
-	c.collect(map[string]any(tree))
-	return c.walk(map[string]any(tree))
+	if reason := tooLarge(map[string]any(tree)); reason != "" {
+		return &SelectError{Message: reason, At: 1}
+	}
+	return nil
 }
 
 // collect finds the names that WITH gives.
@@ -102,15 +100,54 @@ func (c *selectCheck) refusal(node map[string]any) string {
 		}
 	case kind == "SHOW_REF", kind == "PIVOT" && class == "":
 		return "only a plain SELECT is allowed"
-	case class == "FUNCTION", class == "WINDOW":
-		name, _ := node["function_name"].(string)
-		if c.unstable[strings.ToLower(name)] {
-			return fmt.Sprintf("function %s() is refused: its result can change from call to call", name)
-		}
 	case class == "COLUMN_REF":
 		return c.column(node)
 	}
+	return cmp.Or(unordered(node), refusedCall(node, column.AtIntake))
+}
+
+// unordered refuses what takes rows by their order where the SQL gives them none (rule 6).
+func unordered(node map[string]any) string {
+	name, _ := node["function_name"].(string)
+	name = strings.ToLower(name)
+	switch node["class"] {
+	case "FUNCTION":
+		order, _ := node["order_bys"].(map[string]any)
+		if by, _ := order["orders"].([]any); ordered[name] && len(by) == 0 {
+			return fmt.Sprintf("%s() is refused without an order, as rows have none: write %s(… ORDER BY …), or min, max or arg_max", name, name)
+		}
+	case "WINDOW":
+		by, _ := node["orders"].([]any)
+		inside, _ := node["arg_orders"].([]any)
+		if orderedWindows[name] && len(by)+len(inside) == 0 {
+			return fmt.Sprintf("%s() is refused without an order, as rows have none: write OVER (… ORDER BY …)", name)
+		}
+	}
+	if modifiers, ok := node["modifiers"].([]any); ok && len(modifiers) > 0 {
+		return takesFirst(modifiers)
+	}
 	return ""
+}
+
+// takesFirst refuses a SELECT that takes the first of its rows where they have no order.
+func takesFirst(modifiers []any) string {
+	takes, sorts := "", false
+	for _, item := range modifiers {
+		modifier, _ := item.(map[string]any)
+		kept, _ := modifier["distinct_on_targets"].([]any)
+		switch {
+		case modifier["type"] == "ORDER_MODIFIER":
+			sorts = true
+		case modifier["type"] == "LIMIT_MODIFIER", modifier["type"] == "LIMIT_PERCENT_MODIFIER":
+			takes = "LIMIT"
+		case len(kept) > 0:
+			takes = "DISTINCT ON"
+		}
+	}
+	if takes == "" || sorts {
+		return ""
+	}
+	return takes + " is refused without ORDER BY, as rows have no order"
 }
 
 // table refuses all but the given tables: a file is a table to DuckDB, and so is what its catalog tells.
@@ -122,8 +159,10 @@ func (c *selectCheck) table(node map[string]any) string {
 	return fmt.Sprintf("table %q is refused: only %s can be read", name, c.names())
 }
 
-func (c *selectCheck) names() string {
-	return strings.Join(slices.Sorted(maps.Keys(c.tables)), " and ")
+func (c *selectCheck) names() string { return tableNames(c.tables) }
+
+func tableNames(tables map[string][]column.Field) string {
+	return strings.Join(slices.Sorted(maps.Keys(tables)), " and ")
 }
 
 // column refuses words such as current_date where no column has the name.
@@ -133,11 +172,11 @@ func (c *selectCheck) column(node map[string]any) string {
 		return ""
 	}
 	name, _ := parts[0].(string)
-	if !slices.Contains(valueNames, strings.ToLower(name)) {
+	if word := strings.ToLower(name); !clockWords[word] && !sessionWords[word] {
 		return ""
 	}
 	for _, columns := range c.tables {
-		if slices.ContainsFunc(columns, func(f column.Field) bool { return strings.EqualFold(f.Name, name) }) {
+		if hasColumn(columns, name) {
 			return ""
 		}
 	}

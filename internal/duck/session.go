@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
@@ -27,11 +28,13 @@ type Session struct {
 	conn     duckdb.Connection
 	settings string
 	spent    bool // its database is not used again: a statement failed, or made what does not end with the session
+	left     bool // something still binds in its database
+	bindTime time.Duration
 }
 
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
-	s := &Session{settings: settings(o)}
+	s := &Session{settings: settings(o), bindTime: bindTime}
 	if db, ok := idle.take(s.settings); ok {
 		s.db = db
 		err := s.connect()
@@ -86,6 +89,9 @@ func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 
 // Close ends the session and frees its memory.
 func (s *Session) Close() {
+	if s.left {
+		return
+	}
 	duckdb.Disconnect(&s.conn)
 	if s.spent {
 		duckdb.Close(&s.db)
@@ -132,10 +138,5 @@ func (s *Session) failure(ctx context.Context, message string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return Error(strings.TrimSpace(message))
+	return errorOf(message)
 }
-
-// Error is what DuckDB says of a statement.
-type Error string
-
-func (e Error) Error() string { return string(e) }

@@ -22,46 +22,51 @@ type computer struct {
 	stream   *project.Stream
 	read     []column.Field // the columns that are read, as the scanner delivers them
 	filtered []*project.Total
-	sql      string // SELECT of the computed columns, then the filters, FROM %s; empty when nothing is computed
+	list     string // what is computed, and what that needs, without the FROM
+	from     [2]string
 
 	mu    sync.Mutex
 	idle  []*duck.Session
 	files atomic.Int64
 }
 
+// newComputer compiles the SELECT. Expressions run within TRY, so that a row on which one fails is rejected alone; as the
+// value of a struct their own null is told apart from that.
 func newComputer(in *Intake, s *project.Stream) *computer {
 	c := &computer{in: in, stream: s}
-	var list []string
+	var tried, named, filters, values, failed []string
 	for _, x := range s.Columns {
 		if x.Is == "" {
 			c.read = append(c.read, column.Field{Name: x.Name, Type: x.Type})
 			continue
 		}
-		// A result that overflows is null, which a required column rejects: binding has shown that nothing is rounded.
-		list = append(list, fmt.Sprintf("TRY(CAST((%s\n) AS %s)) AS %s", x.Is, x.Type.SQL(), column.QuoteIdentifier(x.Name)))
+		try, name := fmt.Sprintf("_computed_%d", len(tried)), column.QuoteIdentifier(x.Name)
+		tried = append(tried, fmt.Sprintf("TRY({'v': CAST((%s\n) AS %s)}) AS %s", x.Is, x.Type.SQL(), try))
+		named = append(named, fmt.Sprintf("%s.v AS %s", try, name))
+		values, failed = append(values, name), append(failed, try+" IS NULL")
 	}
-	computed := strings.Join(list, ", ")
-	var filters []string
 	for i := range s.Totals {
 		if t := &s.Totals[i]; t.Where != "" {
 			c.filtered = append(c.filtered, t)
-			filters = append(filters, fmt.Sprintf("coalesce((%s\n), false)", t.Where))
+			try := fmt.Sprintf("_filter_%d", len(filters))
+			filters = append(filters, fmt.Sprintf("TRY({'v': (%s\n)}) AS %s", t.Where, try))
+			values, failed = append(values, fmt.Sprintf("coalesce(%s.v, false)", try)), append(failed, try+" IS NULL")
 		}
 	}
-	switch {
-	case computed == "" && filters == nil:
-	case filters == nil:
-		c.sql = fmt.Sprintf("SELECT %s FROM (SELECT * FROM read_parquet(%%s))", computed)
-	case computed == "":
-		c.sql = fmt.Sprintf("SELECT %s FROM read_parquet(%%s)", strings.Join(filters, ", "))
-	default:
-		columns := make([]string, len(list))
-		for i, x := range c.computedColumns() {
-			columns[i] = column.QuoteIdentifier(x.Name)
-		}
-		c.sql = fmt.Sprintf("SELECT %s, %s FROM (SELECT *, %s FROM read_parquet(%%s))", strings.Join(columns, ", "), strings.Join(filters, ", "), computed)
+	if len(values) > 0 {
+		c.list = strings.Join(append(values, failed...), ", ")
+		c.from[0] = "SELECT " + strings.Join(append([]string{"*"}, filters...), ", ") +
+			" FROM (SELECT " + strings.Join(append([]string{"*"}, named...), ", ") +
+			" FROM (SELECT " + strings.Join(append([]string{"*"}, tried...), ", ") + " FROM read_parquet("
+		c.from[1] = ")))"
 	}
 	return c
+}
+
+// sql is the SELECT over a file: computed columns, filters, and for each of both whether it failed. The declared expressions
+// may hold a percent sign, so they are never a format.
+func (c *computer) sql(path string) string {
+	return "SELECT " + c.list + " FROM (" + c.from[0] + duck.Literal(path) + c.from[1] + ")"
 }
 
 func (c *computer) computedColumns() []project.Column {
@@ -74,10 +79,10 @@ func (c *computer) computedColumns() []project.Column {
 	return list
 }
 
-// compute puts the block's columns in declared order, the computed ones among them, and rejects rows whose required
-// computed column has no value.
+// compute puts the block's columns in declared order, the computed ones among them, and rejects rows on which an expression
+// fails or whose required computed column is null.
 func (c *computer) compute(ctx context.Context, block *scan.Block, p *part) error {
-	if c.sql == "" || len(block.Rows) == 0 {
+	if c.list == "" || len(block.Rows) == 0 {
 		p.columns = c.arrange(block.Columns, nil)
 		return nil
 	}
@@ -86,21 +91,36 @@ func (c *computer) compute(ctx context.Context, block *scan.Block, p *part) erro
 		return fmt.Errorf("compute columns of %s: %w", c.stream.Name, err)
 	}
 	computed := c.computedColumns()
+	width := len(computed) + len(c.filtered)
 	p.columns = c.arrange(block.Columns, results[:len(computed)])
-	p.filters = results[len(computed):]
+	p.filters = results[len(computed):width]
 	for i, x := range computed {
-		if x.Optional {
-			continue
+		value, failed := &results[i], &results[width+i]
+		for r := range block.Rows {
+			switch {
+			case failed.Ints[r] != 0:
+				c.reject(block, p, r, x.Name, fmt.Sprintf("%s has no value of %s here: it overflows, or a conversion in it fails", x.Is, x.Type))
+			case !x.Optional && value.IsNull(r):
+				c.reject(block, p, r, x.Name, fmt.Sprintf("no value: %s is null", x.Is))
+			}
 		}
-		for r, null := range results[i].Null {
-			if null && p.keep[r] {
-				p.keep[r] = false
-				reason := fmt.Sprintf("no value: %s is null or does not fit %s", x.Is, x.Type)
-				p.rejects = append(p.rejects, reject{Row: block.Rows[r], Column: x.Name, Reason: reason, raw: block.Raw(r)})
+	}
+	for i, t := range c.filtered {
+		for r, failed := range results[width+len(computed)+i].Ints {
+			if failed != 0 {
+				c.reject(block, p, r, t.Sum, fmt.Sprintf("`where` of total %s fails here: %s overflows, or a conversion in it fails", t.Name, t.Where))
 			}
 		}
 	}
 	return nil
+}
+
+// reject puts a row into quarantine, once.
+func (c *computer) reject(block *scan.Block, p *part, r int, column, reason string) {
+	if p.keep[r] {
+		p.keep[r] = false
+		p.rejects = append(p.rejects, reject{Row: block.Rows[r], Column: column, Reason: reason, raw: block.Raw(r)})
+	}
 }
 
 // arrange merges read and computed columns into declared order.
@@ -137,11 +157,11 @@ func (c *computer) evaluate(ctx context.Context, read []column.Vector) ([]column
 	for _, x := range c.computedColumns() {
 		types = append(types, x.Type)
 	}
-	for range c.filtered {
+	for range 2*len(c.filtered) + len(types) {
 		types = append(types, column.Type{Kind: column.Bool})
 	}
 	results := column.NewVectors(types, read[0].Len())
-	err = session.Query(ctx, fmt.Sprintf(c.sql, duck.Literal(path)), func(rows []column.Vector) error {
+	err = session.Query(ctx, c.sql(path), func(rows []column.Vector) error {
 		for i := range rows {
 			results[i].AppendAll(&rows[i])
 		}

@@ -300,8 +300,36 @@ func TestComputedColumnThatOverflows(t *testing.T) {
 	if got.Totals["twice"][""] != "2.50" || got.Totals["amount"]["EUR"] != "1.25" {
 		t.Errorf("totals %v", got.Totals)
 	}
-	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: no value: amount * 2 is null or does not fit decimal(18,2)"}) {
+	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 has no value of decimal(18,2) here: it overflows, or a conversion in it fails"}) {
 		t.Errorf("quarantine holds %q", list)
+	}
+}
+
+// An expression that fails on a row puts that row into quarantine, whether its column is optional or not; its own null is null.
+func TestExpressionsThatFail(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, strings.NewReplacer("kind = 'refund'", "CAST(note AS INTEGER) > 0",
+		"totals:", `  twice: {type: "decimal(5,2)", optional: true, is: "amount * 2"}
+  year: {type: int, optional: true, is: "CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END"}
+  month: {type: string, is: "strftime(TIMESTAMP '2024-05-01', '%Y-%m')"}
+totals:
+  twice: {sum: twice, where: "amount % 2 <> 1"}`).Replace(salesYAML))
+	row := func(id, amount, note string) string {
+		return strings.Replace(sale(id, "sale", amount, "EUR"), "{", fmt.Sprintf(`{"note":%s,`, note), 1)
+	}
+	got := h.take("1 6 3 3 0", h.file("a.jsonl", row("1", "100.00", `"2024"`)+row("2", "300.00", `null`)+row("3", "300.00", `"600"`)+
+		row("4", "600.00", `"1"`)+row("5", "1.00", `"2x"`)+row("6", "1.00", `"secret"`)))
+	if got.Totals["twice"][""] != "1400.00" || got.Totals["refunds"][""] != "400.00" {
+		t.Errorf("totals %v", got.Totals)
+	}
+	const fails = "it overflows, or a conversion in it fails"
+	want := []string{
+		"1 a.jsonl:4 twice: amount * 2 has no value of decimal(5,2) here: " + fails,
+		"1 a.jsonl:5 year: CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END has no value of int here: " + fails,
+		"1 a.jsonl:6 amount: `where` of total refunds fails here: CAST(note AS INTEGER) > 0 overflows, or a conversion in it fails",
+	}
+	if list := h.reasons(); !slices.Equal(list, want) {
+		t.Errorf("quarantine holds\n%s", strings.Join(list, "\n"))
 	}
 }
 

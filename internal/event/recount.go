@@ -30,7 +30,7 @@ func (r *Recount) SQL(view string) string {
 	}
 	for _, t := range r.stream.Totals {
 		if t.Where != "" {
-			list = append(list, fmt.Sprintf("coalesce((%s\n), false)", t.Where))
+			list = append(list, fmt.Sprintf("coalesce(TRY((%s\n)), false)", t.Where))
 		}
 	}
 	return fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view)

@@ -100,26 +100,30 @@ const fault = "must give one row for each key"
 func guard(f *project.SQLFile, of string) string {
 	return fmt.Sprintf("CASE WHEN _missing + _extra + _double > 0 THEN error(%s || _missing || ' keys have none, ' || _double || "+
 		"' keys have several, and ' || _extra || ' rows are of no such key') ELSE true END",
-		duck.Literal(fmt.Sprintf("%s %s that has %s: ", f.File, fault, of)))
+		duck.Literal(fmt.Sprintf("%s%s %s that has %s: ", duck.Raised, f.File, fault, of)))
 }
 
-// Explain classes what DuckDB says of a query with SQL of the project's own: its row counts and values are the project's
-// to put right, and the same events bring them again.
+// Explain classes what DuckDB says of a query with a project's expressions: row counts and values are the project's to put
+// right, and the same events bring them again.
 func (plan *Plan) Explain(err error) error {
 	var message duck.Error
-	if !plan.Custom() || !errors.As(err, &message) {
+	switch {
+	case !errors.As(err, &message):
 		return err
-	}
-	if strings.Contains(string(message), fault) {
+	case strings.Contains(string(message), fault):
 		return failure.Wrap(failure.Data, err)
-	}
-	for _, of := range []string{"Conversion Error", "Out of Range Error", "Invalid Input Error"} {
-		if strings.HasPrefix(string(message), of) {
-			err = fmt.Errorf("%s and %s: %w", plan.Pipeline.Reduce.File, plan.Pipeline.Merge.File, err)
-			return failure.Wrap(failure.Data, err)
-		}
+	case message.OnValues():
+		return failure.Wrap(failure.Data, fmt.Errorf("%s: %w", plan.Declared(), err))
 	}
 	return err
+}
+
+// Declared names the files that a pipeline's expressions stand in.
+func (plan *Plan) Declared() string {
+	if plan.Custom() {
+		return fmt.Sprintf("%s, %s and %s", plan.Pipeline.File, plan.Pipeline.Reduce.File, plan.Pipeline.Merge.File)
+	}
+	return plan.Pipeline.File
 }
 
 // sqlPiece finds what a semicolon may stand in without ending anything, and semicolons.

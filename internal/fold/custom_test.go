@@ -84,7 +84,7 @@ func TestOwnSQLGivesOneRowForEachKey(t *testing.T) {
 		{reduce, merge + ` WHERE false`, "pipelines/merge.sql must give one row for each key that has a delta: 2 keys have none, 0 keys have several, and 0 rows"},
 		{reduce, merge + ` UNION ALL SELECT "order", n FROM delta`, "merge.sql must give one row for each key that has a delta: 0 keys have none, 2 keys have several"},
 		{reduce, merge + ` UNION ALL SELECT 'y', 2 UNION ALL SELECT NULL, 2`, "0 keys have none, 0 keys have several, and 2 rows"},
-		{reduce, `SELECT d."order", (d.n + 1e10)::BIGINT::INTEGER::BIGINT AS n FROM delta d`, "pipelines/reduce.sql and pipelines/merge.sql: Conversion Error"},
+		{reduce, `SELECT d."order", (d.n + 10000000000)::BIGINT::INTEGER::BIGINT AS n FROM delta d`, "pipelines/reduce.sql and pipelines/merge.sql: Conversion Error"},
 	} {
 		b := newBench(t, keywordStream, "pipeline: folded\nfrom: events\nkey: order\nreduce: reduce.sql\nmerge: merge.sql\nartifact: {n: {type: bigint}}\n", c.reduce, c.merge)
 		got, err := b.fold(rows)

@@ -14,9 +14,9 @@ import (
 // Binder tells the types of SQL expressions without running them. It refuses what the project may not use,
 // such as DOUBLE results (rule 2).
 type Binder interface {
-	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind.
-	// consistentOnly refuses functions whose result can change between calls (rule 6).
-	Bind(ctx context.Context, columns []column.Field, expr string, consistentOnly bool) (column.Type, error)
+	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind. What the
+	// expression may contain depends on when it is evaluated (rule 6).
+	Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (column.Type, error)
 	// Select returns the columns of one SELECT over the named tables and nothing else, and the line of each in the text,
 	// or an error telling what does not bind; an error with a method Line() int tells where.
 	Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error)
@@ -44,15 +44,15 @@ func Check(ctx context.Context, p *Project, b Binder) []Error {
 // binding binds the expressions of one file.
 type binding struct {
 	*source
-	typeOf   func(columns []column.Field, expr string, consistentOnly bool) (column.Type, error)
+	typeOf   func(columns []column.Field, expr string, at column.Evaluated) (column.Type, error)
 	selectOf func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
 }
 
 func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
 	return &binding{
 		source: &source{path: file, lines: at},
-		typeOf: func(columns []column.Field, expr string, consistentOnly bool) (column.Type, error) {
-			return b.Bind(ctx, columns, expr, consistentOnly)
+		typeOf: func(columns []column.Field, expr string, at column.Evaluated) (column.Type, error) {
+			return b.Bind(ctx, columns, expr, at)
 		},
 		selectOf: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
 			return b.Select(ctx, tables, sql)
@@ -68,7 +68,7 @@ func bindStream(ctx context.Context, s *Stream, b Binder) []Error {
 		}
 	}
 	for _, t := range s.Totals {
-		src.where("totals."+t.Name+".where", s.Types(), t.Where, true)
+		src.where("totals."+t.Name+".where", s.Types(), t.Where, column.AtIntake)
 	}
 	return src.errs
 }
@@ -76,7 +76,7 @@ func bindStream(ctx context.Context, s *Stream, b Binder) []Error {
 // computed binds a computed column of a stream.
 func (src *binding) computed(s *Stream, c Column) {
 	path := "columns." + c.Name + ".is"
-	t, ok := src.bind(path, s.readTypes(), c.Is, true)
+	t, ok := src.bind(path, s.readTypes(), c.Is, column.AtIntake)
 	if ok && !fits(c.Type, t) {
 		src.failAt(path, "`is` gives %s, which does not fit %s exactly; round or cast it in the expression", t, c.Type)
 	}
@@ -102,21 +102,21 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 	src := newBinding(ctx, p.File, p.lines, b)
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		src.where("artifact."+f.Name+".where", e.Types(), f.Where, true)
+		src.where("artifact."+f.Name+".where", e.Types(), f.Where, column.InRuns)
 	}
 	made, errs := Bind(ctx, p, e, b)
 	src.errs = append(src.errs, errs...)
 	if len(src.errs) > 0 {
 		return src.errs
 	}
-	src.where("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, false)
+	src.where("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.WhenAsked)
 	for _, t := range made.Types {
 		if t.Name == p.Exceptions.Since && !isKind(t.Type, moments...) {
 			src.failAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", brief(t.Name), t.Type)
 		}
 	}
 	for _, c := range p.Conserve {
-		t, ok := src.bind("conserve."+c.Total, made.Types, c.Expr, true)
+		t, ok := src.bind("conserve."+c.Total, made.Types, c.Expr, column.InRuns)
 		if ok && !isKind(t, numbers...) {
 			src.failAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
 		}
@@ -125,17 +125,17 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 }
 
 // where binds a condition; an empty one takes all.
-func (src *binding) where(path string, columns []column.Field, expr string, consistentOnly bool) {
+func (src *binding) where(path string, columns []column.Field, expr string, at column.Evaluated) {
 	if expr == "" {
 		return
 	}
-	if t, ok := src.bind(path, columns, expr, consistentOnly); ok && t.Kind != column.Bool {
+	if t, ok := src.bind(path, columns, expr, at); ok && t.Kind != column.Bool {
 		src.failAt(path, "`where` must be true or false; this is %s", t)
 	}
 }
 
-func (src *binding) bind(path string, columns []column.Field, expr string, consistentOnly bool) (column.Type, bool) {
-	t, err := src.typeOf(columns, expr, consistentOnly)
+func (src *binding) bind(path string, columns []column.Field, expr string, at column.Evaluated) (column.Type, bool) {
+	t, err := src.typeOf(columns, expr, at)
 	if err != nil {
 		src.failAt(path, "%s", bindMessage(path, err))
 	}

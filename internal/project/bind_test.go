@@ -119,7 +119,7 @@ func TestCheckPassesOverBrokenFiles(t *testing.T) {
 
 type refusingBinder struct{}
 
-func (refusingBinder) Bind(context.Context, []column.Field, string, bool) (column.Type, error) {
+func (refusingBinder) Bind(context.Context, []column.Field, string, column.Evaluated) (column.Type, error) {
 	return column.Type{}, context.Canceled
 }
 

@@ -23,8 +23,8 @@ var (
 	fakeDecimal  = regexp.MustCompile(`\b[0-9]+\.([0-9]+)\b`)
 )
 
-func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, consistentOnly bool) (column.Type, error) {
-	if consistentOnly && strings.Contains(expr, "now()") {
+func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, at column.Evaluated) (column.Type, error) {
+	if at != column.WhenAsked && strings.Contains(expr, "now()") {
 		return column.Type{}, errors.New("now() can change between calls")
 	}
 	body, cast, isCast := strings.Cut(expr, "::")

@@ -85,7 +85,7 @@ func (src *binding) operand(path string, f *Fold, e *Events) (column.Type, bool)
 	if c := e.Column(f.Expr); c != nil {
 		return c.Type, true
 	}
-	return src.bind(path, e.Types(), f.SQL(), true)
+	return src.bind(path, e.Types(), f.SQL(), column.InRuns)
 }
 
 // sum is wide enough that a decimal sum overflows rather than loses digits (rule 2).
@@ -106,7 +106,7 @@ func (src *binding) computeAll(p *Pipeline, made *Shape, known []column.Field, w
 		progress = false
 		var next []string
 		for _, name := range waiting {
-			t, err := src.typeOf(known, p.Fold(name).Expr, true)
+			t, err := src.typeOf(known, p.Fold(name).Expr, column.InRuns)
 			if err != nil {
 				next = append(next, name)
 				continue
@@ -130,7 +130,7 @@ func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown 
 		expr := p.Fold(name).Expr
 		uses[name] = mentioned(expr, unknown)
 		if len(uses[name]) == 0 {
-			src.bind("artifact."+name+".is", known, expr, true)
+			src.bind("artifact."+name+".is", known, expr, column.InRuns)
 		}
 	}
 	reported := map[string]bool{}

@@ -56,7 +56,7 @@ func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exce
 	defer session.Close()
 	printer, now := newPrinter(plan), e.Now()
 	sql := fmt.Sprintf("SELECT %s FROM artifacts WHERE (%s\n) ORDER BY %s", strings.Join(list, ", "), x.Where, order)
-	return session.Query(ctx, sql, func(row []column.Vector) error {
+	err = session.Query(ctx, sql, func(row []column.Vector) error {
 		for i := range row[0].Len() {
 			item := Exception{Key: keyJSON(row[:len(plan.Key)], i), Artifact: printer.artifact(nil, row, i)}
 			if since >= 0 && !row[since].IsNull(i) {
@@ -68,6 +68,7 @@ func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exce
 		}
 		return nil
 	})
+	return plan.Explain(err)
 }
 
 func (x *Exception) age(since *column.Vector, i int, now time.Time) {

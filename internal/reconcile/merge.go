@@ -25,20 +25,19 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return share, err
 	}
 	defer pending.remove()
-	session, err := e.views(ctx, map[string]string{
-		"delta": e.deltaSQL(plan, run, partition), "state": e.stateSQL(plan, run.objects("prefetch", partition), pending),
-	})
+	delta, state := e.deltaSQL(plan, run, partition), e.stateSQL(plan, run.objects("prefetch", partition), pending)
+	session, err := e.views(ctx, map[string]string{"delta": delta, "state": state})
 	if err != nil {
 		return share, err
 	}
 	defer session.Close()
 
-	moved, fields := newMovement(plan), recordFields(plan)
+	moved := newMovement(plan)
 	out := artifact.NewPartWriter(ctx, e.Objects, run.space(), run.Run, partition)
 	defer out.Abort()
 	width := len(plan.Key) + len(plan.Record)
 	err = session.Query(ctx, plan.Merge, func(chunk []column.Vector) error {
-		if err := checkDigits(fields, chunk); err != nil {
+		if err := checkDigits(chunk); err != nil {
 			return err
 		}
 		if aligned := &chunk[len(chunk)-1]; aligned.Null != nil || slices.Contains(aligned.Ints, 0) {
@@ -54,7 +53,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return nil
 	})
 	if err != nil {
-		return share, plan.Explain(err)
+		return share, e.failingArtifact(ctx, plan, [2]string{delta, state}, run.Steps["reduce"].Shares[partition].Rows, err)
 	}
 	before := newMovement(plan)
 	err = session.Query(ctx, plan.Old, func(chunk []column.Vector) error {

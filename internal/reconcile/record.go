@@ -70,10 +70,11 @@ type Run struct {
 
 // Trouble is why a run has not gone on.
 type Trouble struct {
-	Step    string    `json:"step"`
-	Class   string    `json:"class"`
-	Message string    `json:"message"`
-	At      time.Time `json:"at"`
+	Step    string          `json:"step"`
+	Class   string          `json:"class"`
+	Message string          `json:"message"`
+	Key     json.RawMessage `json:"key,omitempty"` // of the event or artifact that a declared expression fails on
+	At      time.Time       `json:"at"`
 }
 
 // StepRecord says that a step is done.

@@ -2,12 +2,12 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
 )
@@ -24,8 +24,8 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	if err := e.checkEvents(ctx, batches, run, partition); err != nil {
 		return share, err
 	}
-	events := partitionSQL(event.FoldedSQL(e.Objects, plan.Events, batches), plan.Events.Key, run, partition)
-	session, err := e.views(ctx, map[string]string{"events": events})
+	events := event.FoldedSQL(e.Objects, plan.Events, batches)
+	session, err := e.views(ctx, map[string]string{"events": partitionSQL(events, plan.Events.Key, run, partition)})
 	if err != nil {
 		return share, err
 	}
@@ -35,14 +35,14 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		for _, n := range rows[len(plan.Key)].Ints {
 			share.Events += n
 		}
-		if err := checkDigits(out.fields, rows); err != nil {
+		if err := checkDigits(rows); err != nil {
 			return err
 		}
 		return out.add(ctx, rows)
 	})
 	if err != nil {
 		out.abort()
-		return share, plan.Explain(err)
+		return share, e.failingEvent(ctx, plan, run, partition, err)
 	}
 	if share.Totals, err = e.sumEvents(ctx, session, plan, batches, run, partition); err != nil {
 		out.abort()
@@ -53,13 +53,15 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	return share, err
 }
 
+// errDigits is a sum that no longer fits DECIMAL(38,s).
+var errDigits = errors.New("a sum does not fit 38 digits")
+
 // checkDigits stops a sum that no longer fits DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
-func checkDigits(fields []column.Field, rows []column.Vector) error {
-	for c := range fields {
+func checkDigits(rows []column.Vector) error {
+	for c := range rows {
 		for _, n := range rows[c].Wide {
 			if !column.Fits38(n) {
-				err := fmt.Errorf("a sum in column %s does not fit 38 digits", fields[c].Name)
-				return failure.Wrap(failure.Data, err)
+				return errDigits
 			}
 		}
 	}

@@ -183,6 +183,9 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 	var derived *derivedError
 	restart := failure.ExitCode(err) == breachExit || errors.As(err, &derived)
 	trouble := &Trouble{Step: step, Class: failure.Of(err).String(), Message: err.Error(), At: e.Now().UTC()}
+	if failing := (*FailingError)(nil); errors.As(err, &failing) {
+		trouble.Key = failing.Key
+	}
 	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		now, err := getRun(tx, run.ref())
 		if err != nil {

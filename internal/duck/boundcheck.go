@@ -1,0 +1,200 @@
+// What must not be in bound SQL: binary floating point, literals that are not exact, and casts that may fail.
+
+package duck
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bursar/internal/column"
+)
+
+// boundCheck walks a bound plan, which has the type of every expression, the casts that nobody wrote, and the bodies of
+// macros, views and lambdas.
+type boundCheck struct {
+	at       column.Evaluated
+	file     bool // an SQL file: its casts may fail
+	tables   map[string][]column.Field
+	sql      string
+	literals []typedLiteral
+}
+
+// typedLiteral is a text literal that is used as another type.
+type typedLiteral struct {
+	text  string
+	t     boundType
+	place any
+}
+
+const inexact = "binary floating point is refused, as it is not exact"
+
+// exactForms are what the refusal of binary floating point advises.
+const exactForms = "multiply by a decimal literal (x * 0.01), divide whole numbers with //, round decimals with round(x, 2), " +
+	"and write 0.015 rather than 0.015e0"
+
+// checkBound binds a SELECT and checks what it is bound to.
+func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) error {
+	plans, err := s.bound(ctx, sql)
+	if err != nil {
+		return err
+	}
+	c.sql = sql
+	if err := c.walk(plans); err != nil {
+		return err
+	}
+	for _, l := range c.literals {
+		if reason, err := s.refusedLiteral(ctx, l); reason != "" || err != nil {
+			return errors.Join(err, c.fail(l.place, "%s", reason))
+		}
+	}
+	return nil
+}
+
+// bound is the plan of a SELECT before anything is optimized, as DuckDB serialises it.
+func (s *Session) bound(ctx context.Context, sql string) (any, error) {
+	var text []byte
+	err := s.Query(ctx, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
+		text = slices.Clone(rows[0].Text(0))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be checked: %s", firstLine(err.Error()))
+	}
+	var answer struct {
+		Error   bool   `json:"error"`
+		Message string `json:"error_message"`
+		Plans   any    `json:"plans"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&answer); err != nil {
+		return nil, fmt.Errorf("read bound plan: %w", err)
+	}
+	if answer.Error {
+		return nil, fmt.Errorf("it cannot be checked: %s", firstLine(answer.Message))
+	}
+	return answer.Plans, nil
+}
+
+func (c *boundCheck) walk(value any) error {
+	node, ok := value.(map[string]any)
+	if ok {
+		if base := wholeInterval(node); base != nil {
+			return c.walk(base)
+		}
+		if err := c.check(node); err != nil {
+			return err
+		}
+	}
+	for _, item := range inner(value) {
+		if err := c.walk(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *boundCheck) check(node map[string]any) error {
+	name, _ := node["name"].(string)
+	switch {
+	case node["type"] == "LOGICAL_GET" && !slices.Contains(rowFunctions, name):
+		return c.fail(node, "table function %s() is refused: only %s can be read", name, tableNames(c.tables))
+	case isInexact(node["return_type"]):
+		if name != "" {
+			return c.fail(node, "%s: %s() gives it; %s", inexact, name, exactForms)
+		}
+		return c.fail(node, "%s: %s", inexact, exactForms)
+	case node["expression_class"] == "BOUND_CONSTANT":
+		if constant, _ := node["value"].(map[string]any); isInexact(constant["type"]) {
+			return c.fail(node, "%s: %s", inexact, exactForms)
+		}
+	case node["expression_class"] == "BOUND_CAST":
+		return c.cast(node)
+	}
+	return nil
+}
+
+// isInexact reports a type that is, or holds, binary floating point.
+func isInexact(value any) bool {
+	if node, ok := value.(map[string]any); ok && (node["id"] == "DOUBLE" || node["id"] == "FLOAT") {
+		return true
+	}
+	return slices.ContainsFunc(inner(value), isInexact)
+}
+
+// wholeInterval is the whole number that an interval is made of. DuckDB passes it through binary floating point, which holds
+// every 32-bit number exactly.
+func wholeInterval(node map[string]any) any {
+	if t, _ := node["return_type"].(map[string]any); node["expression_class"] != "BOUND_FUNCTION" || t["id"] != "INTERVAL" {
+		return nil
+	}
+	name, _ := node["name"].(string)
+	arguments, _ := node["children"].([]any)
+	if !strings.HasPrefix(name, "to_") || len(arguments) != 1 {
+		return nil
+	}
+	base, _ := arguments[0].(map[string]any)
+	for base["expression_class"] == "BOUND_CAST" || base["name"] == "trunc" {
+		if inside, ok := base["child"].(map[string]any); ok {
+			base = inside
+			continue
+		}
+		arguments, _ = base["children"].([]any)
+		if len(arguments) != 1 {
+			return nil
+		}
+		base, _ = arguments[0].(map[string]any)
+	}
+	if slices.Contains([]string{"TINYINT", "SMALLINT", "INTEGER"}, typeOfNode(base).id) {
+		return base
+	}
+	return nil
+}
+
+// cast checks what a value is cast to, by the SQL or because it is compared with a value of another type.
+func (c *boundCheck) cast(node map[string]any) error {
+	child, _ := node["child"].(map[string]any)
+	from, to := typeOfNode(child), typeOfNode(node)
+	if constant, _ := child["value"].(map[string]any); child["expression_class"] == "BOUND_CONSTANT" && from.id == "VARCHAR" {
+		if text, ok := constant["value"].(string); ok && (to.id != "VARCHAR" || to.json && !from.json) {
+			c.literals = append(c.literals, typedLiteral{text, to, node})
+		}
+		return nil
+	}
+	if from.json && to.isNumber() {
+		return c.fail(node, "a number within JSON is refused, as it is read as binary floating point: take its text with ->> and cast that")
+	}
+	if why := mayFail(from, to); why != "" && node["try_cast"] != true && !c.file && c.at != column.AtIntake {
+		return c.fail(node, "a cast of %s to %s is refused, as %s, and one such value would stop the pipeline: "+
+			"write TRY_CAST(x AS %s), which gives null for it", from, to, why, to)
+	}
+	return nil
+}
+
+// fail reports a fault where it stands in the text.
+func (c *boundCheck) fail(place any, format string, values ...any) error {
+	line, _ := lineWithin(place, c.sql)
+	return &SelectError{Message: fmt.Sprintf(format, values...), At: max(line, 1)}
+}
+
+// lineWithin is the line of an expression, or of the first within it that has one: aggregates do not.
+func lineWithin(value any, sql string) (line int, ok bool) {
+	if node, isNode := value.(map[string]any); isNode {
+		at, _ := node["query_location"].(json.Number)
+		if n, err := strconv.Atoi(at.String()); err == nil && n <= len(sql) {
+			return lineAt(sql, at), true
+		}
+	}
+	for _, item := range inner(value) {
+		if line, ok := lineWithin(item, sql); ok {
+			return line, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,135 @@
+// Types in a bound plan, and the literals and casts that they decide about.
+
+package duck
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"bursar/internal/column"
+)
+
+// boundType is a type as DuckDB serialises it.
+type boundType struct {
+	id           string
+	width, scale int
+	json         bool
+	items        []boundType // of a list or struct
+}
+
+func (t boundType) String() string {
+	switch {
+	case t.json:
+		return "JSON"
+	case t.id == "LIST" && len(t.items) == 1:
+		return t.items[0].String() + "[]"
+	case t.id == "DECIMAL":
+		return fmt.Sprintf("DECIMAL(%d,%d)", t.width, t.scale)
+	}
+	return t.id
+}
+
+// typeOfNode is the type of a bound expression.
+func typeOfNode(node map[string]any) boundType {
+	t, ok := node["return_type"].(map[string]any)
+	if !ok {
+		value, _ := node["value"].(map[string]any)
+		t, _ = value["type"].(map[string]any)
+	}
+	return readType(t)
+}
+
+func readType(t map[string]any) boundType {
+	info, _ := t["type_info"].(map[string]any)
+	id, _ := t["id"].(string)
+	read := boundType{id: id, width: number(info["width"]), scale: number(info["scale"]), json: info["alias"] == "JSON"}
+	if child, ok := info["child_type"].(map[string]any); ok {
+		read.items = []boundType{readType(child)}
+	}
+	children, _ := info["child_types"].([]any)
+	for _, item := range children {
+		field, _ := item.(map[string]any)
+		if child, ok := field["second"].(map[string]any); ok {
+			read.items = append(read.items, readType(child))
+		}
+	}
+	return read
+}
+
+func number(value any) int {
+	text, _ := value.(json.Number)
+	n, _ := text.Int64() // 0 for what is no number
+	return int(n)
+}
+
+// wholeDigits are the digits before the mark that every value of a whole type has room for.
+var wholeDigits = map[string]int{
+	"TINYINT": 2, "UTINYINT": 2, "SMALLINT": 4, "USMALLINT": 4, "INTEGER": 9, "UINTEGER": 9, "BIGINT": 18, "UBIGINT": 19, "HUGEINT": 38,
+}
+
+func (t boundType) isNumber() bool { return t.id == "DECIMAL" || wholeDigits[t.id] > 0 }
+
+// digits are the digits before the mark that the largest value has.
+func (t boundType) digits() int {
+	if t.id == "DECIMAL" {
+		return t.width - t.scale
+	}
+	return wholeDigits[t.id] + 1
+}
+
+// mayFail says why a value of one type may have no value of the other, or nothing. Decimals are not compared: that a number
+// overflows its 38 digits, or those it is cast to, is not a matter of how it was written.
+func mayFail(from, to boundType) string {
+	switch {
+	case from.id == "VARCHAR" && (to.id != "VARCHAR" || to.json && !from.json):
+		return "not every text is one"
+	case wholeDigits[to.id] > 0 && from.isNumber() && from.id != to.id && from.digits() > wholeDigits[to.id]:
+		return "not every number fits"
+	case from.id == to.id && len(from.items) == len(to.items):
+		for i := range from.items {
+			if why := mayFail(from.items[i], to.items[i]); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+var (
+	plainNumber = regexp.MustCompile(`^[-+]?[0-9]+(?:\.([0-9]*?)0*)?$`)
+	plainDate   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	plainMoment = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|\+00(?::?00)?)?)?$`)
+)
+
+// refusedLiteral says why a text literal is not exactly a value of the type that it is used as, or nothing.
+func (s *Session) refusedLiteral(ctx context.Context, l typedLiteral) (string, error) {
+	text := strings.TrimSpace(l.text)
+	switch parts := plainNumber.FindStringSubmatch(text); {
+	case l.t.isNumber() && parts == nil:
+		return fmt.Sprintf("%s is not a valid %s: write a number without quotes", Literal(l.text), l.t), nil
+	case l.t.isNumber() && len(parts[1]) > l.t.scale:
+		return fmt.Sprintf("%s has more decimals than %s and would be rounded: write the number without quotes, which is compared exactly, "+
+			"or with %d decimals", Literal(l.text), l.t, l.t.scale), nil
+	case l.t.id == "DATE" && !plainDate.MatchString(text):
+		return fmt.Sprintf("%s is not a valid DATE: write it as '2024-01-31'", Literal(l.text)), nil
+	case strings.HasPrefix(l.t.id, "TIMESTAMP") && !plainMoment.MatchString(text):
+		return fmt.Sprintf("%s is not a valid %s: write it in UTC as '2024-01-31 23:59:59.000001'", Literal(l.text), l.t), nil
+	case l.t.id == "BOOLEAN" && len(text) == 1 && strings.Contains("tf", text): // how DuckDB writes true and false
+		return "", nil
+	case l.t.id == "LIST", l.t.id == "STRUCT", l.t.id == "MAP", l.t.id == "ARRAY", l.t.id == "UNION", l.t.id == "ENUM":
+		return fmt.Sprintf("the text %s is used as a %s: write it as one", Literal(l.text), strings.ToLower(l.t.id)), nil
+	}
+	valid := false
+	sql := fmt.Sprintf("SELECT TRY_CAST(%s AS %s) IS NOT NULL", Literal(l.text), l.t)
+	err := s.Query(ctx, sql, func(rows []column.Vector) error {
+		valid = rows[0].Ints[0] != 0
+		return nil
+	})
+	if err != nil || valid {
+		return "", err
+	}
+	return fmt.Sprintf("%s is not a valid %s", Literal(l.text), l.t), nil
+}

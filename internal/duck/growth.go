@@ -1,0 +1,182 @@
+// Bounds on what constant SQL expressions can grow to, before anything evaluates them.
+
+package duck
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+const (
+	maxRepeat   = 1000     // times that repeat, lpad and rpad write something
+	maxRange    = 100_000  // either end of range and generate_series
+	maxConstant = 16 << 20 // bytes that a value made of literals alone may take, estimated from above
+)
+
+// tooLarge says why the values of an expression's constant parts may be too large to be made, or nothing. DuckDB makes them
+// when it binds, out of any memory limit.
+func tooLarge(tree any) string {
+	g := growth{parameters: map[string]bool{}}
+	g.collect([]any{tree})
+	g.size(tree)
+	return g.reason
+}
+
+// growth estimates the sizes of constant values.
+type growth struct {
+	parameters map[string]bool // of lambdas: constant where what is passed is
+	reason     string
+}
+
+// collect finds the names of lambdas' parameters.
+func (g *growth) collect(value any) {
+	for _, item := range inner(value) {
+		if node, ok := item.(map[string]any); ok && node["class"] == "LAMBDA" {
+			for _, name := range columnNames(node["lhs"]) {
+				g.parameters[name] = true
+			}
+		}
+		g.collect(item)
+	}
+}
+
+func columnNames(value any) (names []string) {
+	if node, ok := value.(map[string]any); ok && node["class"] == "COLUMN_REF" {
+		return []string{columnName(node)}
+	}
+	for _, item := range inner(value) {
+		names = append(names, columnNames(item)...)
+	}
+	return names
+}
+
+func columnName(node map[string]any) string {
+	parts, _ := node["column_names"].([]any)
+	if len(parts) == 0 {
+		return ""
+	}
+	name, _ := parts[0].(string)
+	return strings.ToLower(name)
+}
+
+// sums are functions whose results are about as large as all of their arguments together.
+var sums = set("+ - * / // % || concat concat_ws list_value list_pack struct_pack row coalesce greatest least list_concat map")
+
+// size is about how many bytes a value takes at most, and whether it is made of literals alone.
+func (g *growth) size(value any) (bytes float64, constant bool) {
+	node, ok := value.(map[string]any)
+	class, _ := node["class"].(string)
+	switch {
+	case ok && class == "CONSTANT":
+		text, _ := literal(node)
+		return float64(1 + len(text)), true
+	case ok && class == "COLUMN_REF":
+		return 1, g.parameters[columnName(node)]
+	}
+	product := 8.0
+	bytes, constant = 0, class != "SUBQUERY" && class != "STAR"
+	for _, part := range parts(value) {
+		n, fixed := g.size(part)
+		bytes, product, constant = bytes+n, product*max(n, 1), constant && fixed
+	}
+	switch name, _ := node["function_name"].(string); {
+	case class == "CAST":
+		bytes *= 4
+	case class == "FUNCTION" && !sums[strings.ToLower(name)]: // at most its arguments multiplied, as by replace or a lambda
+		bytes = max(product, g.repeated(strings.ToLower(name), node, bytes))
+	}
+	if constant && bytes > maxConstant {
+		g.refuse("a constant in it may become too large to be computed: write it shorter")
+	}
+	return bytes, constant
+}
+
+// parts are the values within a node, those of its lists one by one.
+func parts(value any) (list []any) {
+	for _, item := range inner(value) {
+		if items, ok := item.([]any); ok {
+			list = append(list, items...)
+			continue
+		}
+		list = append(list, item)
+	}
+	return list
+}
+
+// repeated is the size of what a function makes by repeating, whose numbers have to be literals.
+func (g *growth) repeated(name string, node map[string]any, size float64) float64 {
+	arguments, _ := node["children"].([]any)
+	switch {
+	case (name == "repeat" || name == "lpad" || name == "rpad") && len(arguments) > 1:
+		times, ok := integer(arguments[1])
+		if !ok || times > maxRepeat {
+			g.refuse(fmt.Sprintf("%s() takes a number literal up to %d: longer texts could take all memory", name, maxRepeat))
+		}
+		if text, ok := arguments[0].(map[string]any); name == "repeat" && (!ok || text["class"] != "CONSTANT") {
+			g.refuse("repeat() takes a text literal: another text could take all memory")
+		}
+		return float64(times) * size
+	case name == "range", name == "generate_series":
+		most := int64(0)
+		for _, argument := range arguments {
+			n, ok := integer(argument)
+			if !ok || n > maxRange || n < -maxRange {
+				g.refuse(fmt.Sprintf("%s() takes integer literals between -%d and %d: longer lists could take all memory", name, maxRange, maxRange))
+			}
+			most = max(most, n, -n)
+		}
+		return 16 * float64(most)
+	}
+	return 0
+}
+
+func (g *growth) refuse(reason string) {
+	if g.reason == "" {
+		g.reason = reason
+	}
+}
+
+// integer reads an integer literal, which may have a sign.
+func integer(value any) (n int64, ok bool) {
+	node, _ := value.(map[string]any)
+	if arguments, _ := node["children"].([]any); node["function_name"] == "-" && len(arguments) == 1 {
+		n, ok = integer(arguments[0])
+		return -n, ok
+	}
+	text, number := literal(node)
+	if node["class"] != "CONSTANT" || !number {
+		return 0, false
+	}
+	n, err := json.Number(text).Int64()
+	return n, err == nil
+}
+
+// literal is the text of a CONSTANT, and whether it is a number.
+func literal(node map[string]any) (text string, number bool) {
+	value, _ := node["value"].(map[string]any)
+	switch v := value["value"].(type) {
+	case string:
+		return v, false
+	case json.Number:
+		return v.String(), true
+	}
+	return "", false
+}
+
+// inner are the values directly within a node or list, in a fixed order.
+func inner(value any) []any {
+	switch v := value.(type) {
+	case []any:
+		return v
+	case map[string]any:
+		list := make([]any, 0, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			list = append(list, v[key])
+		}
+		return list
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+// Finding the one event or artifact on which a pipeline's expression fails.
+
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+)
+
+// FailingError says which event or artifact a declared expression fails on. Its text names the event's place, and neither its
+// values nor its key: it reaches the histories of workflows (rule 7).
+type FailingError struct {
+	Pipeline, Declared string
+	File               string // of the event; empty for an artifact
+	Row                int64
+	Key                json.RawMessage
+	Cause              error
+}
+
+func (e *FailingError) Error() string {
+	on := "an artifact"
+	if e.File != "" {
+		on = fmt.Sprintf("the event in %s:%d", e.File, e.Row)
+	}
+	return fmt.Sprintf("an expression of %s fails on %s, whose key `bursar status` shows: %v; nothing of this run is visible: let the "+
+		"expression take such values (TRY_CAST where it casts, a smaller scale where a number overflows) and run `bursar rebuild %s`",
+		e.Declared, on, e.Cause, e.Pipeline)
+}
+
+func (e *FailingError) Unwrap() error { return e.Cause }
+
+// Class is Data: the same events fail again.
+func (e *FailingError) Class() failure.Class { return failure.Data }
+
+// byValue reports whether a query failed because of a value.
+func byValue(err error) bool {
+	var message duck.Error
+	return errors.Is(err, errDigits) || errors.As(err, &message) && message.OnValues()
+}
+
+// search repeats a step's query over parts of what it failed on.
+type search struct {
+	e     *Engine
+	plan  *fold.Plan
+	sql   string
+	cause error // of the last try that failed
+}
+
+// fails tries the query over views.
+func (s *search) fails(ctx context.Context, views map[string]string) (bool, error) {
+	session, err := s.e.views(ctx, views)
+	if err != nil {
+		return false, err
+	}
+	defer session.Close()
+	err = session.Query(ctx, s.sql, checkDigits)
+	if byValue(err) {
+		s.cause = err
+		return true, nil
+	}
+	return false, err
+}
+
+// first is the least number from lo to hi with which something fails; with hi it does.
+func first(lo, hi int64, fails func(n int64) (bool, error)) (int64, error) {
+	for lo < hi {
+		at := lo + (hi-lo)/2
+		failed, err := fails(at)
+		if err != nil {
+			return 0, err
+		}
+		if failed {
+			hi = at
+			continue
+		}
+		lo = at + 1
+	}
+	return lo, nil
+}
+
+// failingEvent names the first event with which reduce fails, in the order of batches, files and rows. A cause that is not of
+// a value, or of which no event is found, stays as it is.
+func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, partition int, cause error) error {
+	if !byValue(cause) {
+		return plan.Explain(cause)
+	}
+	batches, err := e.batchesOf(ctx, run)
+	if err != nil {
+		return plan.Explain(cause)
+	}
+	s := &eventSearch{search{e, plan, plan.Reduce, cause}, run, partition, batches}
+	found, err := s.find(ctx)
+	if err != nil {
+		return plan.Explain(cause)
+	}
+	return found
+}
+
+// eventSearch looks for an event among a run's batches.
+type eventSearch struct {
+	search
+	run       *Run
+	partition int
+	batches   []event.Batch
+}
+
+// views are the partition's events of some batches, and those of one more for which a condition holds.
+func (s *eventSearch) views(whole []event.Batch, part []event.Batch, condition string) map[string]string {
+	events := fmt.Sprintf("SELECT * FROM (%s) WHERE %s", event.FoldedSQL(s.e.Objects, s.plan.Events, part), condition)
+	if len(whole) > 0 {
+		events += "\nUNION ALL\n" + event.FoldedSQL(s.e.Objects, s.plan.Events, whole)
+	}
+	return map[string]string{"events": partitionSQL(events, s.plan.Events.Key, s.run, s.partition)}
+}
+
+func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
+	k, err := first(1, int64(len(s.batches)), func(n int64) (bool, error) {
+		return s.fails(ctx, s.views(s.batches[:n-1], s.batches[n-1:n], "true"))
+	})
+	if err != nil {
+		return nil, err
+	}
+	before, batch := s.batches[:k-1], s.batches[k-1:k]
+	file, err := s.least(ctx, before, batch, event.FileColumn, "", "true")
+	if err != nil {
+		return nil, err
+	}
+	row, err := s.least(ctx, before, batch, event.RowColumn, fmt.Sprintf("%s < %d OR ", event.FileColumn, file), fmt.Sprintf("%s = %d", event.FileColumn, file))
+	if err != nil {
+		return nil, err
+	}
+	return s.event(ctx, batch, file, row)
+}
+
+// least is the least value of a column up to which the events of a batch fail: those that are before, and those that are alike.
+func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, name, before, alike string) (n int64, err error) {
+	session, err := s.e.views(ctx, s.views(nil, batch, alike))
+	if err != nil {
+		return 0, err
+	}
+	defer session.Close()
+	var lo, hi int64
+	err = session.Query(ctx, fmt.Sprintf("SELECT min(%s), max(%s) FROM events HAVING count(*) > 0", name, name), func(rows []column.Vector) error {
+		lo, hi = rows[0].Ints[0], rows[1].Ints[0]
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return first(lo, hi, func(n int64) (bool, error) {
+		return s.fails(ctx, s.views(whole, batch, fmt.Sprintf("%s%s AND %s <= %d", before, alike, name, n)))
+	})
+}
+
+// event names the event at a place of a batch.
+func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, row int64) (*FailingError, error) {
+	file, err := event.FindFile(ctx, s.e.Catalog, batch[0].Stream, uint64(number))
+	if err != nil {
+		return nil, err
+	}
+	found := &FailingError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Declared(), Cause: s.cause}
+	found.File, found.Row = file.At(row)
+	names := make([]column.Field, len(s.plan.Events.Key))
+	for i, k := range s.plan.Events.Key {
+		names[i] = column.Field{Name: k.Event}
+	}
+	at := fmt.Sprintf("%s = %d AND %s = %d", event.FileColumn, number, event.RowColumn, row)
+	found.Key = s.e.keyOf(ctx, s.views(nil, batch, at), fmt.Sprintf("SELECT %s FROM events LIMIT 1", fold.Names(names)))
+	return found, nil
+}
+
+// failingArtifact names the first key with which merge fails: delta and state have a row for each, in the same order.
+func (e *Engine) failingArtifact(ctx context.Context, plan *fold.Plan, sides [2]string, rows int64, cause error) error {
+	if !byValue(cause) {
+		return plan.Explain(cause)
+	}
+	views := func(n int64) map[string]string {
+		return map[string]string{
+			"delta": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", sides[0], n), "state": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", sides[1], n),
+		}
+	}
+	s := &search{e, plan, plan.Merge, cause}
+	n, err := first(1, rows, func(n int64) (bool, error) { return s.fails(ctx, views(n)) })
+	if err != nil {
+		return plan.Explain(cause)
+	}
+	key := e.keyOf(ctx, views(n), fmt.Sprintf("SELECT %s FROM delta LIMIT 1 OFFSET %d", fold.Names(plan.Key), n-1))
+	return &FailingError{Pipeline: plan.Pipeline.Name, Declared: plan.Declared(), Key: key, Cause: s.cause}
+}
+
+// keyOf is the key that a query finds, or nothing: the failure is reported either way.
+func (e *Engine) keyOf(ctx context.Context, views map[string]string, sql string) (key json.RawMessage) {
+	session, err := e.views(ctx, views)
+	if err != nil {
+		return nil
+	}
+	defer session.Close()
+	err = session.Query(ctx, sql, func(rows []column.Vector) error {
+		key = keyJSON(rows, 0)
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return key
+}
