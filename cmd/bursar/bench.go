@@ -8,12 +8,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/bench"
 
 	"github.com/spf13/cobra"
 )
+
+// noPeers is the value of --peers that chooses none.
+const noPeers = "none"
 
 func (c *cli) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -43,14 +48,22 @@ func (c *cli) benchReconcileCommand() *cobra.Command {
 	o, lanes := bench.Options{}, false
 	cmd := &cobra.Command{
 		Use:   "reconcile",
-		Short: "From files to published artifacts, beside a DuckDB query that groups the same files in memory",
+		Short: "From files to published artifacts, beside DuckDB that merely groups the files, and DuckDB with the same promises",
 		Long: `Generates events of 206 bytes, prepares a state of artifacts through the same intake, and measures in each round:
 
   yardstick  DuckDB reads the files with read_json and groups them by key into a table in memory, on two threads
   ours       from the first byte of ingest to the watermark of the last run: parsed, checked, duplicates set aside,
              sealed, folded onto the state, indexed, published, all of it fsynced; the server is up before
+  duckdb     DuckDB with the same promises, the same memory and as many threads, on a database file that is open before:
+             texts are cast, rows that do not fit set aside with the reason, ids compared with all earlier ones, conflicts set
+             aside, the rest grouped and merged by key, in one transaction, checkpointed and fsynced
+  duckdb-keys  the same with primary keys on the ids and the artifacts
 
-Each round starts from a copy of the same state. Both sides must come to the generated sums, or the benchmark fails.
+The two peers with the same promises are measured unless --peers says otherwise. They keep neither the events nor a history, and balance
+no control totals. --peers none leaves out the preparation of their state, too.
+
+Each round starts from a copy of the same state. All must come to the generated sums, and ours and the peers to the same
+artifacts, or the benchmark fails.
 With --batches, each batch is taken in and reconciled before the next.
 
 With --lanes, what is measured is a run for each batch: in three lanes, when all batches are there; one after another, when
@@ -59,11 +72,15 @@ takes 20 ms more for each call.`,
 		Example: `  bursar bench reconcile
   bursar bench reconcile --events 200000 --keys 50000 --state 100000
   bursar bench reconcile --state 10000000 --dir /mnt/fast --json
+  bursar bench reconcile --peers duckdb
   bursar bench reconcile --lanes --batches 20 --events 400000 --keys 20000 --state 100000`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Batches < 1 || o.Events < o.Batches || o.Keys < 1 || o.Keys > 1_000_000_000 || o.State < 0 || o.Rounds < 1 {
 				return usagef("--rounds, --batches and --keys are 1 at least, --events as many as batches, --state not negative")
+			}
+			if err := choosePeers(&o); err != nil {
+				return err
 			}
 			if lanes {
 				return c.benchLanes(cmd.Context(), o)
@@ -77,10 +94,31 @@ takes 20 ms more for each call.`,
 	flags.IntVar(&o.State, "state", 1_000_000, "artifacts there are before, one earlier event each")
 	flags.IntVar(&o.Batches, "batches", 1, "batches the events come in")
 	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
+	flags.StringSliceVar(&o.Peers, "peers", bench.PeerNames(), "the `peers` with the same promises that are measured, or none")
 	flags.BoolVar(&lanes, "lanes", false, "runs in three lanes, beside the same runs one after another")
 	flags.StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary one)")
 	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of ours in the last round to this `file`")
 	return cmd
+}
+
+// choosePeers puts the chosen peers into the order in which they are measured.
+func choosePeers(o *bench.Options) error {
+	chosen := o.Peers
+	o.Peers = nil
+	if slices.Equal(chosen, []string{noPeers}) {
+		return nil
+	}
+	for _, name := range chosen {
+		if !slices.Contains(bench.PeerNames(), name) {
+			return usagef("no peer %q: there are %s; %s measures none of them", name, strings.Join(bench.PeerNames(), " and "), noPeers)
+		}
+	}
+	for _, name := range bench.PeerNames() {
+		if slices.Contains(chosen, name) {
+			o.Peers = append(o.Peers, name)
+		}
+	}
+	return nil
 }
 
 // benchPartCommand is what a benchmark starts for each side.
@@ -137,10 +175,20 @@ func (c *cli) benchParts(o *bench.Options) (err error) {
 
 func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	steps := append([]string{"intake"}, app.Steps()...)
-	header := append([]string{"round", "yardstick s", "ours s", "ratio"}, steps...)
+	header := []string{"round", "yardstick s", "ours s", "ratio"}
+	var peers []string
+	for _, name := range bench.PeerNames() {
+		if _, measured := r.Peers[name]; measured {
+			peers, header = append(peers, name), append(header, name+" s", "ratio")
+		}
+	}
+	header = append(header, steps...)
 	g := newGrid(append(header, "between steps", "server start", "peak MiB", "written MiB")...)
 	row := func(name string, b bench.Round) {
 		cells := []string{name, thousandths(b.YardstickSeconds), thousandths(b.OursSeconds), fmt.Sprintf("%.2f", b.OursSeconds/b.YardstickSeconds)}
+		for _, name := range peers {
+			cells = append(cells, thousandths(b.Peers[name].Seconds), fmt.Sprintf("%.2f", b.Peers[name].Ratio))
+		}
 		for _, step := range steps {
 			cells = append(cells, thousandths(b.Steps[step]))
 		}
@@ -151,11 +199,14 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	}
 	row("median", bench.Round{
 		OursSeconds: r.OursSeconds, YardstickSeconds: r.YardstickSeconds, Steps: r.Steps, Orchestration: r.Orchestration,
-		ServerStartSeconds: r.ServerStartSeconds, PeakMemory: r.PeakMemory, Written: r.Written,
+		ServerStartSeconds: r.ServerStartSeconds, PeakMemory: r.PeakMemory, Written: r.Written, Peers: r.Peers,
 	})
 	g.print(w, width(c.out))
 	fmt.Fprintf(w, "%s events of %d bytes on %s keys, with %s artifacts of state: ours takes %.2f times as long as the yardstick, "+
 		"%s events a second.\n", count(r.Events), (r.EventBytes+r.Events/2)/r.Events, count(r.Keys), count(r.State), r.Ratio, count(r.EventsPerSecond))
+	for _, name := range peers {
+		fmt.Fprintf(w, "Ours takes %.2f times as long as %s, which keeps the same promises.\n", r.Peers[name].Ratio, name)
+	}
 }
 
 // thousandths writes seconds.

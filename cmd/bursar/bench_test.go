@@ -15,15 +15,28 @@ func TestBenchReconcile(t *testing.T) {
 	args := []string{"bench", "reconcile", "--events", "3000", "--keys", "500", "--state", "1000", "--rounds", "2", "--dir", dir}
 	v := value(t, must(t, 0, append(args, "--json")...))
 	wantFields(t, v, "ratio", "ours_seconds", "yardstick_seconds", "events_per_second", "peak_memory_bytes", "written_bytes",
-		"steps", "orchestration_seconds", "server_start_seconds", "rounds")
+		"steps", "orchestration_seconds", "server_start_seconds", "rounds", "peers")
 	wantFields(t, v["steps"], "intake", "reduce", "prefetch", "merge", "index", "publish")
+	for _, at := range []any{v, v["rounds"].([]any)[1]} {
+		peers := at.(map[string]any)["peers"]
+		wantFields(t, peers, "duckdb", "duckdb-keys")
+		wantFields(t, peers.(map[string]any)["duckdb-keys"], "ratio", "seconds", "peak_memory_bytes", "written_bytes")
+	}
 	if rounds, ok := v["rounds"].([]any); !ok || len(rounds) != 2 || v["events"] != 3000.0 {
 		t.Errorf("bench says %v", v)
 	}
 	// More keys than there is state, and several batches.
 	told := must(t, 0, "bench", "reconcile", "--events", "900", "--keys", "500", "--state", "100", "--batches", "3", "--rounds", "1", "--dir", dir)
-	if !strings.Contains(told.out, "ours takes") {
+	if !strings.Contains(told.out, "ours takes") || strings.Count(told.out, "keeps the same promises") != 2 {
 		t.Errorf("bench tells %q", told.out)
+	}
+	// One peer, and none.
+	few := []string{"bench", "reconcile", "--events", "900", "--keys", "50", "--state", "0", "--rounds", "1", "--dir", dir, "--peers"}
+	if told := must(t, 0, append(few, "duckdb-keys")...); strings.Count(told.out, "keeps the same promises") != 1 {
+		t.Errorf("bench tells %q", told.out)
+	}
+	if v := value(t, must(t, 0, append(few, "none", "--json")...)); v["peers"] != nil {
+		t.Errorf("bench says %v", v)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("bench leaves %v (%v)", left, err)
@@ -51,6 +64,9 @@ func TestBenchUsage(t *testing.T) {
 		t.Errorf("help says %s", help.out)
 	}
 	must(t, 2, "bench", "reconcile", "--events", "0")
+	if got := must(t, 2, "bench", "reconcile", "--peers", "duckdb,none"); !strings.Contains(got.err, "there are duckdb and duckdb-keys") {
+		t.Errorf("an unknown peer: %s", got.err)
+	}
 	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there are reconcile, intake, freshness, get and statements") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}

@@ -25,7 +25,8 @@ type Options struct {
 	Keys    int      // that each batch draws from
 	State   int      // artifacts there are before
 	Batches int      // each is taken in and reconciled before the next
-	Rounds  int      // a yardstick and a product in each
+	Rounds  int      // a yardstick, a product and the peers in each
+	Peers   []string // some of PeerNames
 	Dir     string   // a folder for all files; empty is the system's for temporary ones
 	Profile string   // file for a CPU profile of the product in the last round; empty is none
 	Program string   // the program to start for each side
@@ -34,7 +35,7 @@ type Options struct {
 }
 
 // Reconcile measures how long files take to become artifacts that can be asked for, against one DuckDB query that reads
-// and groups the same files in memory.
+// and groups the same files in memory, and against DuckDB scripts that keep the same promises in a database file.
 func Reconcile(ctx context.Context, o Options) (Report, error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -43,7 +44,7 @@ func Reconcile(ctx context.Context, o Options) (Report, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return Report{}, fmt.Errorf("find bench folder: %w", err)
 	}
-	b := &bench{Options: o, dir: dir, pipeline: shop.BenchPipeline()}
+	b := &bench{Options: o, dir: dir, pipeline: shop.BenchPipeline(), fingerprints: map[string]string{}}
 	report, err := b.measure(ctx)
 	if removed := os.RemoveAll(dir); err == nil && removed != nil {
 		err = fmt.Errorf("remove bench folder: %w", removed)
@@ -60,6 +61,8 @@ type bench struct {
 	totals   []shop.Totals // of each file
 	before   shop.Totals   // of the state
 	parts    []string      // digests of the parts that the first round made
+
+	fingerprints map[string]string // of the artifacts that each peer made in the first round
 }
 
 func (b *bench) prepared() string { return filepath.Join(b.dir, "prepared") }
@@ -77,13 +80,20 @@ func (b *bench) measure(ctx context.Context) (Report, error) {
 	if err := b.prepare(ctx); err != nil {
 		return Report{}, err
 	}
+	if err := b.preparePeers(ctx); err != nil {
+		return Report{}, err
+	}
 	var rounds []Round
 	for n := range b.Rounds {
 		round, err := b.round(ctx, n)
 		if err != nil {
 			return Report{}, fmt.Errorf("round %d: %w", n+1, err)
 		}
-		b.watchf("round %d of %d: yardstick %.3f s, ours %.3f s", n+1, b.Rounds, round.YardstickSeconds, round.OursSeconds)
+		line := fmt.Sprintf("round %d of %d: yardstick %.3f s, ours %.3f s", n+1, b.Rounds, round.YardstickSeconds, round.OursSeconds)
+		for _, name := range b.Peers {
+			line += fmt.Sprintf(", %s %.3f s", name, round.Peers[name].Seconds)
+		}
+		b.Watch(line)
 		rounds = append(rounds, round)
 	}
 	return b.report(rounds), nil

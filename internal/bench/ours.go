@@ -31,6 +31,8 @@ type oursResult struct {
 	Touched       []int64            `json:"touched"` // artifacts, of each run
 	Parts         []string           `json:"parts"`   // digests
 	Sums          map[string]string  `json:"sums,omitempty"`
+	Artifacts     int64              `json:"artifacts,omitempty"` // in all
+	Digest        string             `json:"digest,omitempty"`    // of their export
 }
 
 func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
@@ -72,7 +74,8 @@ func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
 	if r.Peak, err = peakMemory(); err != nil || !spec.Sum {
 		return r, err
 	}
-	r.Sums, err = sumArtifacts(ctx, a)
+	sums, exported, err := sumArtifacts(ctx, a)
+	r.Sums, r.Artifacts, r.Digest = sums, exported.Rows, exported.Digest
 	return r, err
 }
 

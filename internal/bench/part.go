@@ -19,12 +19,15 @@ const (
 	kindOurs      = "ours"
 	kindYardstick = "yardstick"
 	kindLanes     = "lanes"
+	kindPeerState = "peer state"
+	kindPeerKeys  = "peer keys"
+	kindPeer      = "peer"
 )
 
 // partSpec says what a part is to do.
 type partSpec struct {
 	Kind    string   `json:"kind"`
-	Dir     string   `json:"dir"`   // of the project; the yardstick's of the files
+	Dir     string   `json:"dir"`   // of the project; the yardstick's and the peers' of the files
 	Files   []string `json:"files"` // to take in, in this order; the yardstick's pattern
 	State   int      `json:"state"` // how many artifacts to prepare
 	Sum     bool     `json:"sum"`   // whether to read all artifacts back and add them up
@@ -32,6 +35,9 @@ type partSpec struct {
 
 	Way     string        `json:"way,omitempty"`     // of carrying out runs
 	Latency time.Duration `json:"latency,omitempty"` // of each call of the object store
+
+	Database string `json:"database,omitempty"` // of a peer
+	Keys     bool   `json:"keys,omitempty"`     // whether it has primary keys
 }
 
 // farewell is how long an interrupted part may take to end.
@@ -77,6 +83,12 @@ func Part(ctx context.Context, in io.Reader, out io.Writer) error {
 		result, err = measureYardstick(ctx, spec)
 	case kindLanes:
 		result, err = measureLanes(ctx, spec)
+	case kindPeerState:
+		result, err = makePeerState(ctx, spec)
+	case kindPeerKeys:
+		err = addPeerKeys(ctx, spec)
+	case kindPeer:
+		result, err = measurePeer(ctx, spec)
 	default:
 		err = fmt.Errorf("there is no part %q", spec.Kind)
 	}

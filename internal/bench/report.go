@@ -25,6 +25,8 @@ type Report struct {
 	PeakMemory         int64              `json:"peak_memory_bytes"` // the highest of all rounds
 	Written            int64              `json:"written_bytes"`
 	Rounds             []Round            `json:"rounds"`
+
+	Peers map[string]PeerFigures `json:"peers,omitempty"` // those that keep the same promises
 }
 
 func (b *bench) report(rounds []Round) Report {
@@ -46,6 +48,7 @@ func (b *bench) report(rounds []Round) Report {
 		r.PeakMemory = max(r.PeakMemory, rounds[i].PeakMemory)
 	}
 	r.Ratio = r.OursSeconds / r.YardstickSeconds
+	r.Peers = b.reportPeers(rounds, r.OursSeconds)
 	r.EventsPerSecond = int64(float64(r.Events) / r.OursSeconds)
 	return r
 }

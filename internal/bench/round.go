@@ -1,4 +1,4 @@
-// One round: the yardstick, then the product on a copy of the prepared state, and the check of both.
+// One round: the yardstick, then the product on a copy of the prepared state, then the peers, and the check of all.
 
 package bench
 
@@ -23,6 +23,8 @@ type Round struct {
 	PeakMemory         int64              `json:"peak_memory_bytes"`     // resident, from the process's start
 	YardstickMemory    int64              `json:"yardstick_memory_bytes"`
 	Written            int64              `json:"written_bytes"` // while the clock ran
+
+	Peers map[string]PeerFigures `json:"peers,omitempty"`
 }
 
 func (b *bench) round(ctx context.Context, n int) (Round, error) {
@@ -48,10 +50,17 @@ func (b *bench) round(ctx context.Context, n int) (Round, error) {
 	if err := b.check(&yard, &ours); err != nil {
 		return Round{}, err
 	}
-	return Round{
+	round := Round{
 		OursSeconds: ours.Seconds, YardstickSeconds: yard.Seconds, Steps: ours.Steps, Orchestration: ours.Orchestration,
 		ServerStartSeconds: ours.ServerStart, PeakMemory: ours.Peak, YardstickMemory: yard.Peak, Written: ours.Written,
-	}, nil
+		Peers: map[string]PeerFigures{},
+	}
+	for _, name := range b.Peers {
+		if round.Peers[name], err = b.peerRound(ctx, name, &ours); err != nil {
+			return Round{}, err
+		}
+	}
+	return round, nil
 }
 
 // part carries out one part in a process of its own. What others have written is on disk before it starts, so that no

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile"
 	"bursar/internal/shop"
 )
 
@@ -24,13 +25,13 @@ type artifact struct {
 }
 
 // sumArtifacts exports all artifacts and adds them up.
-func sumArtifacts(ctx context.Context, a *app.App) (map[string]string, error) {
+func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all reconcile.Exported, err error) {
 	out, in := io.Pipe()
 	exported := make(chan error, 1)
 	go func() {
 		w := bufio.NewWriterSize(in, 1<<20)
-		_, err := a.Engine.Export(ctx, pipeline, w)
-		if err == nil {
+		var err error
+		if all, err = a.Engine.Export(ctx, pipeline, w); err == nil {
 			err = w.Flush()
 		}
 		exported <- err
@@ -41,7 +42,7 @@ func sumArtifacts(ctx context.Context, a *app.App) (map[string]string, error) {
 	if failed := <-exported; err == nil {
 		err = failed
 	}
-	return sumsOf(totals), err
+	return sumsOf(totals), all, err
 }
 
 func sumLines(r io.Reader) (sum shop.Totals, err error) {

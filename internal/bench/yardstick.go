@@ -36,15 +36,24 @@ func measureYardstick(ctx context.Context, spec partSpec) (r yardstickResult, er
 	if r.Peak, err = peakMemory(); err != nil {
 		return r, err
 	}
+	r.Keys, r.Sums, err = sumTable(ctx, session, "result")
+	return r, err
+}
+
+// sumTable counts a table's rows and adds their columns up.
+func sumTable(ctx context.Context, session *duck.Session, table string) (rows int64, sums map[string]string, err error) {
 	sql := `SELECT CAST(count(*) AS VARCHAR), CAST(sum(events) AS VARCHAR), CAST(sum(shipped) AS VARCHAR),
-		CAST(sum(paid) AS VARCHAR), CAST(sum(refunded) AS VARCHAR) FROM result`
+		CAST(sum(paid) AS VARCHAR), CAST(sum(refunded) AS VARCHAR) FROM ` + table
 	err = session.Query(ctx, sql, func(row []column.Vector) error {
-		r.Sums = map[string]string{
+		sums = map[string]string{
 			"events": string(row[1].Text(0)), "shipped": string(row[2].Text(0)),
 			"paid": string(row[3].Text(0)), "refunded": string(row[4].Text(0)),
 		}
-		_, err := fmt.Sscan(string(row[0].Text(0)), &r.Keys)
+		_, err := fmt.Sscan(string(row[0].Text(0)), &rows)
 		return err
 	})
-	return r, err
+	if err != nil {
+		return 0, nil, fmt.Errorf("add %s up: %w", table, err)
+	}
+	return rows, sums, nil
 }

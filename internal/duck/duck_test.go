@@ -3,6 +3,7 @@ package duck_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -85,6 +86,32 @@ func TestBind(t *testing.T) {
 		case c.want == "" && (err == nil || !strings.Contains(err.Error(), c.fails)):
 			t.Errorf("%s: got %v %v, want an error with %q", c.expr, got, err, c.fails)
 		}
+	}
+}
+
+// TestFile writes to a database file in one session and reads it in the next.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := duck.Options{Scratch: filepath.Join(dir, "scratch"), File: filepath.Join(dir, "a.db"), Unordered: true}
+	for _, sql := range []string{"CREATE TABLE x AS SELECT 1 AS a; CHECKPOINT", "INSERT INTO x VALUES (2)"} {
+		s, err := duck.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+		s.Close()
+	}
+	s := open(t, o)
+	var sum int64
+	err := s.Query(t.Context(), "SELECT CAST(sum(a) AS BIGINT) FROM x", func(rows []column.Vector) error {
+		sum = rows[0].Ints[0]
+		return nil
+	})
+	if err != nil || sum != 3 {
+		t.Errorf("the sum is %d (%v)", sum, err)
 	}
 }
 

@@ -5,6 +5,7 @@
 package duck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,32 +17,36 @@ import (
 
 // Options bound a session. Zero values choose DuckDB's defaults for memory and threads.
 type Options struct {
-	Memory  string   // such as "800MB"
-	Threads int      //
-	Scratch string   // folder to spill to; empty forbids spilling
-	Dirs    []string // folders whose files queries may read and write
+	Memory    string   // such as "800MB"
+	Threads   int      //
+	Scratch   string   // folder to spill to; empty forbids spilling
+	Dirs      []string // folders whose files queries may read and write
+	File      string   // the database, made if it is not there; empty is one in memory
+	Unordered bool     // tables and results without ORDER BY need not keep the order of what they are made from
 }
 
-// Session is one in-memory DuckDB, for one goroutine at a time.
+// Session is one DuckDB, for one goroutine at a time.
 type Session struct {
 	db       duckdb.Database
 	conn     duckdb.Connection
 	settings string
-	spent    bool // its database is not used again: a statement failed, or made what does not end with the session
+	spent    bool // its database is not used again: it is a file, a statement failed, or made what does not end with the session
 	left     bool // something still binds in its database
 	bindTime time.Duration
 }
 
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
-	s := &Session{settings: settings(o), bindTime: bindTime}
-	if db, ok := idle.take(s.settings); ok {
-		s.db = db
-		err := s.connect()
-		return s, err
+	s := &Session{settings: settings(o), spent: o.File != "", bindTime: bindTime}
+	if o.File == "" {
+		if db, ok := idle.take(s.settings); ok {
+			s.db = db
+			err := s.connect()
+			return s, err
+		}
 	}
 	var message string
-	if duckdb.OpenExt(":memory:", &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
+	if duckdb.OpenExt(cmp.Or(o.File, ":memory:"), &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
 		return nil, fmt.Errorf("open duckdb: %s", message)
 	}
 	if err := s.connect(); err != nil {
@@ -64,7 +69,7 @@ func (s *Session) connect() error {
 
 func settings(o Options) string {
 	var b strings.Builder
-	b.WriteString("SET TimeZone='UTC'; SET preserve_insertion_order=true; ")
+	fmt.Fprintf(&b, "SET TimeZone='UTC'; SET preserve_insertion_order=%t; ", !o.Unordered)
 	if o.Threads > 0 {
 		fmt.Fprintf(&b, "SET threads=%d; ", o.Threads)
 	}

@@ -134,7 +134,7 @@ func totalSQL(s *project.Stream, t *project.Total, view string) string {
 	}
 	sql.WriteString(" FROM (" + view + ")")
 	if t.Where != "" {
-		sql.WriteString(" WHERE coalesce((" + t.Where + "\n), false)")
+		sql.WriteString(" WHERE coalesce(TRY((" + t.Where + "\n)), false)")
 	}
 	if t.By != "" {
 		sql.WriteString(" GROUP BY " + column.QuoteIdentifier(t.By))

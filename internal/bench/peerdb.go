@@ -1,0 +1,166 @@
+// The parts of a peer on DuckDB: its state, its keys, and the script that is measured.
+
+package bench
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/shop"
+)
+
+// peerMemory is what a project without `memory:` gives DuckDB.
+const peerMemory = "1GB"
+
+// peerResult is what a part measured, and what the peer has then.
+type peerResult struct {
+	Seconds     float64           `json:"seconds"`
+	Peak        int64             `json:"peak"`
+	Written     int64             `json:"written"`
+	IDs         int64             `json:"ids"`
+	Quarantined int64             `json:"quarantined"`
+	Artifacts   int64             `json:"artifacts"`
+	Sums        map[string]string `json:"sums"`
+	Fingerprint string            `json:"fingerprint"`      // of all artifacts in any order
+	Digest      string            `json:"digest,omitempty"` // of the lines that the product's export has
+}
+
+// openPeer opens the database with as many threads as the product has; no memory is DuckDB's default, most of the machine's.
+func openPeer(spec partSpec, memory string) (*duck.Session, error) {
+	return duck.Open(duck.Options{
+		Memory: memory, Threads: runtime.GOMAXPROCS(0), Unordered: true,
+		File: spec.Database, Scratch: spec.Database + ".tmp", Dirs: []string{spec.Dir},
+	})
+}
+
+// makePeerState takes the same events in as the product's state is made of, by the script that is measured.
+func makePeerState(ctx context.Context, spec partSpec) (sum shop.Totals, err error) {
+	session, err := openPeer(spec, peerMemory)
+	if err != nil {
+		return sum, err
+	}
+	defer session.Close()
+	if err := session.Exec(ctx, shop.PeerSchemaSQL()); err != nil {
+		return sum, fmt.Errorf("make peer's tables: %w", err)
+	}
+	path := filepath.Join(spec.Dir, "state.jsonl")
+	for at := 0; at < spec.State; at += stateFile {
+		count := min(stateFile, spec.State-at)
+		err := writeFile(path, func(w *bufio.Writer) (err error) {
+			totals, err := shop.WriteState(w, shop.Bench{Seed: seed, State: spec.State}, at, count)
+			sum = sumOf(sum, totals)
+			return err
+		})
+		if err == nil {
+			err = session.Exec(ctx, shop.PeerSQL(path, false))
+		}
+		if err := errors.Join(err, os.Remove(path)); err != nil {
+			return sum, fmt.Errorf("make peer's state: %w", err)
+		}
+	}
+	return sum, nil
+}
+
+// addPeerKeys builds the trees of the primary keys, which takes more memory at once than working with them.
+func addPeerKeys(ctx context.Context, spec partSpec) error {
+	session, err := openPeer(spec, "")
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := session.Exec(ctx, shop.PeerKeysSQL()); err != nil {
+		return fmt.Errorf("add peer's keys: %w", err)
+	}
+	return nil
+}
+
+// measurePeer takes the files in, one after another, with the database already open.
+func measurePeer(ctx context.Context, spec partSpec) (r peerResult, err error) {
+	session, err := openPeer(spec, peerMemory)
+	if err != nil {
+		return r, err
+	}
+	defer session.Close()
+	for _, file := range spec.Files {
+		if err := r.takeIn(ctx, session, shop.PeerSQL(file, spec.Keys)); err != nil {
+			return r, err
+		}
+	}
+	if r.Peak, err = peakMemory(); err != nil {
+		return r, err
+	}
+	err = r.collect(ctx, session)
+	if err == nil && spec.Sum {
+		r.Digest, err = digestPeer(ctx, session)
+	}
+	return r, err
+}
+
+// takeIn measures one file.
+func (r *peerResult) takeIn(ctx context.Context, session *duck.Session, sql string) error {
+	before, err := writtenBytes()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := session.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("run peer: %w", err)
+	}
+	r.Seconds += time.Since(began).Seconds()
+	now, err := writtenBytes()
+	if err != nil {
+		return err
+	}
+	r.Written += now - before
+	return nil
+}
+
+// collect reads what the peer has.
+func (r *peerResult) collect(ctx context.Context, session *duck.Session) (err error) {
+	if r.Artifacts, r.Sums, err = sumTable(ctx, session, "artifacts"); err != nil {
+		return err
+	}
+	sql := `SELECT (SELECT count(*) FROM ids), (SELECT count(*) FROM quarantine),
+		(SELECT CAST(bit_xor(hash(a)) AS VARCHAR) FROM artifacts AS a)`
+	err = session.Query(ctx, sql, func(row []column.Vector) error {
+		r.IDs, r.Quarantined, r.Fingerprint = row[0].Ints[0], row[1].Ints[0], string(row[2].Text(0))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read what the peer has: %w", err)
+	}
+	return nil
+}
+
+// peerLines are the artifacts as the product's export writes them.
+const peerLines = `
+SELECT '{"key":"' || order_id || '","artifact":{"events":' || events ||
+       ',"shipped":"' || shipped || '","paid":"' || paid || '","refunded":"' || refunded ||
+       '","first_at":"' || strftime(first_at, '%Y-%m-%dT%H:%M:%SZ') || '","last_at":"' || strftime(last_at, '%Y-%m-%dT%H:%M:%SZ') ||
+       '","balance":"' || balance || '"}}' || chr(10)
+FROM artifacts ORDER BY order_id`
+
+// digestPeer is the digest that an export of the product has of equal artifacts.
+func digestPeer(ctx context.Context, session *duck.Session) (string, error) {
+	hash := sha256.New()
+	err := session.Query(ctx, peerLines, func(lines []column.Vector) error {
+		for i := range lines[0].Len() {
+			hash.Write(lines[0].Text(i))
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("read peer's artifacts: %w", err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}

@@ -1,0 +1,3 @@
+ALTER TABLE ids ADD PRIMARY KEY (event_id);
+ALTER TABLE artifacts ADD PRIMARY KEY (order_id);
+CHECKPOINT;
