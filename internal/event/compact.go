@@ -56,6 +56,7 @@ func (in *Intake) swap(ctx context.Context, stream string, crowd []memory.RunInf
 		if len(kept)+len(crowd) != len(state.Memory) {
 			return errors.New("the index was made anew meanwhile")
 		}
+		state.Dropped = nil // they were deleted before the merge
 		state.replaceRuns(append(kept, merged), crowd)
 		dropped = state.Dropped
 		return tx.Put(streamKey(stream), state)
@@ -76,7 +77,7 @@ func mergedPrefix(stream string) string { return "streams/" + stream + "/memory/
 // replaceRuns counts a merge and puts its outcome in the place of all runs.
 func (s *streamState) replaceRuns(runs, dropped []memory.RunInfo) {
 	s.Merges++
-	s.Memory, s.Dropped = runs, nil
+	s.Memory = runs
 	for _, run := range dropped {
 		s.Dropped = append(s.Dropped, run.Name)
 	}

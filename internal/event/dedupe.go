@@ -33,7 +33,7 @@ func OpenSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.
 // than the index's would find every id to be new, so it is refused.
 func (in *Intake) key(stream string, state *streamState) (*identity.Key, error) {
 	if state.Identity == "" && len(state.Memory) > 0 {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil
 	}
 	if in.Secret == nil {
 		return nil, errors.New("bug: intake without a secret")
