@@ -10,6 +10,7 @@ require (
 	github.com/gofrs/flock v0.13.0
 	github.com/jedib0t/go-pretty/v6 v6.7.9
 	github.com/klauspost/compress v1.18.3
+	github.com/minio/highwayhash v1.0.4
 	github.com/prometheus/client_golang v1.21.0
 	github.com/rickar/cal/v2 v2.1.13
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3

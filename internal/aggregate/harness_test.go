@@ -50,6 +50,9 @@ func newHouse(t testing.TB, statements string) *house {
 	h.intake = &event.Intake{
 		Objects: h.objects, Catalog: records, Scratch: t.TempDir(), Workers: 1, Now: now, Log: slog.New(slog.DiscardHandler),
 	}
+	if h.intake.Secret, err = event.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
+		t.Fatal(err)
+	}
 	h.intake.Duck = duck.Options{Memory: "300MB", Threads: 1, Scratch: h.intake.Scratch, Dirs: []string{h.dir}}
 	h.file("project/bursar.yaml", "")
 	if statements != "" {

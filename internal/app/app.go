@@ -114,12 +114,12 @@ func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, e
 		return nil, err
 	}
 	a.closers = append(a.closers, release)
-	err = a.open()
+	err = a.open(ctx)
 	return a, err
 }
 
 // open opens the stores, then what works on them.
-func (a *App) open() error {
+func (a *App) open(ctx context.Context) error {
 	scratch := filepath.Join(a.state, "scratch")
 	if err := emptyFolder(scratch); err != nil {
 		return err
@@ -137,7 +137,12 @@ func (a *App) open() error {
 		return err
 	}
 	a.closers = append(a.closers, a.index.Close)
+	secret, err := event.OpenSecret(ctx, records, filepath.Join(a.state, "identity.key"))
+	if err != nil {
+		return err
+	}
 	a.compose(objects, records, a.index, scratch)
+	a.Intake.Secret = secret
 	return nil
 }
 

@@ -75,7 +75,7 @@ func TestFailingExpressionNamesItsEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer a.Close()
-			if _, err := a.Engine.Rebuild(t.Context(), "orders", func(reconcile.RunRef, string) {}); err != nil {
+			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 				t.Errorf("rebuild: %v", err)
 			}
 			if state, err := a.Engine.Status(t.Context()); err != nil || state[0].Artifacts != 52 || state[0].Backlog != 0 {

@@ -145,9 +145,13 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 		s.t.Fatal("the wrapped store is not local")
 	}
 	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder.Path("")}}
+	secret, err := event.OpenSecret(context.Background(), records, filepath.Join(s.dir, "identity.key"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	records, index = fault.Catalog(records, s.plan), fault.Index(index, s.plan)
 	log := slog.New(slog.DiscardHandler)
-	s.intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log}
+	s.intake = &event.Intake{Objects: objects, Catalog: records, Secret: secret, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log}
 	s.engine = &reconcile.Engine{
 		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,
 		Scratch: scratch, Workers: 2, Now: s.now, Log: log,

@@ -3,6 +3,7 @@ package column
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -25,6 +26,23 @@ func (d Digest) String() string {
 	binary.BigEndian.PutUint64(b[:8], d.Hi)
 	binary.BigEndian.PutUint64(b[8:], d.Lo)
 	return hex.EncodeToString(b[:])
+}
+
+// ParseDigest reads what String writes.
+func ParseDigest(text []byte) (Digest, error) {
+	var b [16]byte
+	if len(text) != hex.EncodedLen(len(b)) {
+		return Digest{}, fmt.Errorf("read digest: %d digits where %d are due", len(text), hex.EncodedLen(len(b)))
+	}
+	if _, err := hex.Decode(b[:], text); err != nil {
+		return Digest{}, fmt.Errorf("read digest: %w", err)
+	}
+	return DigestOf(b[:]), nil
+}
+
+// DigestOf is a digest of its 16 bytes, as String prints them; what follows them is left out.
+func DigestOf(b []byte) Digest {
+	return Digest{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
 }
 
 // Sum128 digests bytes with XXH3.

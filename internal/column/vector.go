@@ -182,9 +182,10 @@ func (v *Vector) AppendAll(from *Vector) {
 	}
 	v.Ints = append(v.Ints, from.Ints...)
 	v.Wide = append(v.Wide, from.Wide...)
-	base := uint32(len(v.Bytes))
-	for _, end := range from.Ends {
-		v.Ends = append(v.Ends, base+end)
+	base, n := uint32(len(v.Bytes)), len(v.Ends)
+	v.Ends = append(v.Ends, from.Ends...)
+	for i := range v.Ends[n:] {
+		v.Ends[n+i] += base
 	}
 	v.Bytes = append(v.Bytes, from.Bytes...)
 }

@@ -76,6 +76,11 @@ type streamState struct {
 	Listed  uint64           `json:"listed,omitempty"` // the first batch that is listed when it has rows in quarantine
 	Columns []Definition     `json:"columns"`
 	Memory  []memory.RunInfo `json:"memory"`
+
+	// Identity is the check value of the key that the dedupe index's digests are made with; empty for those of an older
+	// project, which have none. Dropped are objects of the index that others have replaced: they may still be there.
+	Identity string   `json:"identity,omitempty"`
+	Dropped  []string `json:"dropped,omitempty"`
 }
 
 // rejectedKey lists a batch among those whose quarantine nobody has taken up.
@@ -94,9 +99,14 @@ func fileNumberKey(stream string, n uint64) string {
 	return fmt.Sprintf("filenumber/%s/%08d", stream, n)
 }
 
+func batchesPrefix(stream string) string { return "streams/" + stream + "/batches/" }
+
 func prefix(stream string, batch uint64) string {
-	return fmt.Sprintf("streams/%s/batches/%08d/", stream, batch)
+	return fmt.Sprintf("%s%08d/", batchesPrefix(stream), batch)
 }
+
+// idsObject is a batch's run of the dedupe index, below its prefix.
+const idsObject = "ids"
 
 // Batches lists a stream's batches numbered above after, in order.
 func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64) ([]Batch, error) {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,8 +11,8 @@ import (
 	"bursar/internal/event/memory"
 )
 
-// compact merges runs of a stream's duplicate memory while there is a crowd of a size. The catalog swaps them before the
-// old objects go, so that a crash in between only leaves objects that nothing names. Batches may be sealed meanwhile; swap
+// compact merges runs of a stream's dedupe index while there are many of a size. The catalog swaps them before the
+// old objects go, and names these until the next time, so that what a crash in between leaves goes then. Batches may be sealed meanwhile; swap
 // is held while a run that the catalog named before goes, so that nobody looks for it then. One compaction of
 // a stream runs at a time.
 func (in *Intake) compact(ctx context.Context, stream string, swap sync.Locker) error {
@@ -28,10 +29,12 @@ func (in *Intake) compact(ctx context.Context, stream string, swap sync.Locker) 
 		if len(crowd) == 0 {
 			return nil
 		}
-		name := fmt.Sprintf("streams/%s/memory/%08d", stream, state.Merges+1)
-		merged, err := memory.Compact(ctx, in.Objects, in.Scratch, crowd, name)
+		if err := in.deleteAll(ctx, state.Dropped); err != nil {
+			return err
+		}
+		merged, err := memory.Compact(ctx, in.Objects, in.Scratch, crowd, mergedRun(stream, state.Merges+1))
 		if err != nil {
-			return fmt.Errorf("compact duplicate memory of %s: %w", stream, err)
+			return dedupeError(stream, fmt.Errorf("merge runs: %w", err))
 		}
 		if err := in.swap(ctx, stream, crowd, merged, swap); err != nil {
 			return err
@@ -43,21 +46,46 @@ func (in *Intake) compact(ctx context.Context, stream string, swap sync.Locker) 
 func (in *Intake) swap(ctx context.Context, stream string, crowd []memory.RunInfo, merged memory.RunInfo, lock sync.Locker) error {
 	lock.Lock()
 	defer lock.Unlock()
+	var dropped []string
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
-		state.Merges++
-		state.Memory = slices.DeleteFunc(state.Memory, func(run memory.RunInfo) bool { return slices.Contains(crowd, run) })
-		state.Memory = append(state.Memory, merged)
+		kept := slices.DeleteFunc(slices.Clone(state.Memory), func(run memory.RunInfo) bool { return slices.Contains(crowd, run) })
+		if len(kept)+len(crowd) != len(state.Memory) {
+			return errors.New("the index was made anew meanwhile")
+		}
+		state.Dropped = nil // they were deleted before the merge
+		state.replaceRuns(append(kept, merged), crowd)
+		dropped = state.Dropped
 		return tx.Put(streamKey(stream), state)
 	})
 	if err != nil {
 		return fmt.Errorf("record compaction of %s: %w", stream, err)
 	}
-	for _, run := range crowd {
-		if err := in.Objects.Delete(ctx, run.Name); err != nil {
+	return in.deleteAll(ctx, dropped)
+}
+
+// mergedRun is the name of the object that a stream's n-th merge of runs makes.
+func mergedRun(stream string, n uint64) string {
+	return fmt.Sprintf("%s%08d", mergedPrefix(stream), n)
+}
+
+func mergedPrefix(stream string) string { return "streams/" + stream + "/memory/" }
+
+// replaceRuns counts a merge and puts its outcome in the place of all runs.
+func (s *streamState) replaceRuns(runs, dropped []memory.RunInfo) {
+	s.Merges++
+	s.Memory = runs
+	for _, run := range dropped {
+		s.Dropped = append(s.Dropped, run.Name)
+	}
+}
+
+func (in *Intake) deleteAll(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := in.Objects.Delete(ctx, name); err != nil {
 			return err
 		}
 	}

@@ -1,26 +1,31 @@
 package event
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/event/identity"
 	"bursar/internal/event/memory"
 	"bursar/internal/project"
 )
 
-// digester digests rows: identity for the duplicate memory, content for conflicts and the batch's digest.
+// digester digests rows: identity for the dedupe index, content for conflicts and the batch's digest.
 type digester struct {
-	stream *project.Stream
-	id     []int    // positions of the identity's columns; nil if it is derived
-	seeds  []uint64 // what stands for each column
-	facts  []int    // positions of the columns that are compared: all but the origin
+	stream  *project.Stream
+	key     *identity.Key // nil for the index of an older project, whose digests have none
+	id      []int         // positions of the identity's columns; nil if it is derived
+	seeds   []uint64      // what stands for each column
+	facts   []int         // positions of the columns that are compared: all but the origin
+	leading bool          // the facts begin with the identity
 
 	within      any // the file or request whose occurrences are counted
 	occurrences map[column.Digest]uint32
 }
 
-func newDigester(s *project.Stream) *digester {
-	d := &digester{stream: s}
+func newDigester(s *project.Stream, key *identity.Key) *digester {
+	d := &digester{stream: s, key: key}
 	for i, c := range s.Columns {
 		d.seeds = append(d.seeds, column.NameSeed(c.Name))
 		if !c.Origin {
@@ -36,29 +41,75 @@ func newDigester(s *project.Stream) *digester {
 			}
 		}
 	}
+	d.leading = len(d.id) <= len(d.facts) && slices.Equal(d.id, d.facts[:len(d.id)])
 	return d
 }
 
-// digest fills in the content digest of each row.
+// digest fills in the digests of each row's content and, unless it is derived, its identity.
 func (d *digester) digest(p *part, rows int) {
 	p.digests = make([]column.Digest, rows)
 	p.ids = make([]column.Digest, rows)
+	if d.key != nil {
+		d.digestKeyed(p, rows)
+		return
+	}
+	p.contents = make([]uint64, rows)
 	var buffer []byte
 	for r := range rows {
-		buffer = buffer[:0]
-		for _, c := range d.facts {
-			buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
-		}
+		buffer = d.append(buffer[:0], p, d.facts, r)
 		p.digests[r] = column.Sum128(buffer)
-		if d.id == nil {
-			continue
+		p.contents[r] = p.digests[r].Hi
+		if d.id != nil {
+			buffer = d.append(buffer[:0], p, d.id, r)
+			p.ids[r] = column.Sum128(buffer)
 		}
-		buffer = buffer[:0]
-		for _, c := range d.id {
-			buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
-		}
-		p.ids[r] = column.Sum128(buffer)
 	}
+}
+
+// append adds a row's values of some columns in canonical form.
+func (d *digester) append(buffer []byte, p *part, columns []int, r int) []byte {
+	for _, c := range columns {
+		buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
+	}
+	return buffer
+}
+
+// digestKeyed is digest with a key. Where the facts begin with the identity its bytes are written once for both.
+func (d *digester) digestKeyed(p *part, rows int) {
+	p.contents = make([]uint64, rows)
+	byContent := d.stream.ID[0] == project.ContentID
+	if byContent {
+		p.unforgeable = make([]column.Digest, rows)
+	}
+	rest := d.facts
+	if d.leading {
+		rest = d.facts[len(d.id):]
+	}
+	var buffer []byte
+	for r := range rows {
+		buffer = d.append(buffer[:0], p, d.id, r)
+		if n := len(buffer); d.id != nil {
+			buffer = identity.Pad(buffer)
+			p.ids[r] = d.key.ID(buffer)
+			buffer = buffer[:n]
+		}
+		if !d.leading {
+			buffer = buffer[:0]
+		}
+		buffer = d.append(buffer, p, rest, r)
+		p.digests[r] = column.Sum128(buffer)
+		if byContent {
+			p.unforgeable[r] = unforgeable(buffer)
+		}
+		buffer = identity.Pad(buffer)
+		p.contents[r] = d.key.Content(buffer)
+	}
+}
+
+// unforgeable is a digest that is equal over projects, and of which nobody finds two alike: 128 bits of SHA-256.
+func unforgeable(b []byte) column.Digest {
+	sum := sha256.Sum256(b)
+	return column.DigestOf(sum[:])
 }
 
 // identify derives the identities that need it, in order of arrival, and hands the entry of each kept row to add.
@@ -66,8 +117,9 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
 	for r, row := range rows {
 		if d.id == nil {
-			p.ids[r] = d.derive(p.digests[r], seg, block, row)
-			derived.AppendText([]byte(p.ids[r].String()))
+			id := d.derive(p, r, seg, block, row)
+			derived.AppendText([]byte(id.String()))
+			p.ids[r] = d.remembered(id)
 		}
 		if !p.keep[r] {
 			continue
@@ -76,7 +128,7 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 		if err != nil {
 			return err
 		}
-		add(memory.Entry{Hi: p.ids[r].Hi, Lo: p.ids[r].Lo, Content: p.digests[r].Hi, Place: place})
+		add(memory.Entry{Hi: p.ids[r].Hi, Lo: p.ids[r].Lo, Content: p.contents[r], Place: place})
 	}
 	if d.id == nil {
 		p.columns = append(p.columns, derived)
@@ -85,8 +137,8 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 }
 
 // derive makes the identity of a stream that has none: `_row` from the digest of the file or request and the row in it,
-// `_content` from the row's content and how often the file or request has held it so far.
-func (d *digester) derive(content column.Digest, seg *segment, block int, row int64) column.Digest {
+// `_content` from the row's content and how often the file or request has had it so far.
+func (d *digester) derive(p *part, r int, seg *segment, block int, row int64) column.Digest {
 	if d.stream.ID[0] == project.RowID {
 		from := seg.sourceOf(block, row)
 		buffer := append([]byte(from.digest), 0)
@@ -95,9 +147,36 @@ func (d *digester) derive(content column.Digest, seg *segment, block int, row in
 	if within := seg.within(row); d.within != within {
 		d.within, d.occurrences = within, map[column.Digest]uint32{}
 	}
-	d.occurrences[content]++
-	var buffer []byte
-	buffer = binary.LittleEndian.AppendUint64(buffer, content.Hi)
+	if d.key == nil {
+		d.occurrences[p.digests[r]]++
+		return oldContentID(p.digests[r], d.occurrences[p.digests[r]])
+	}
+	d.occurrences[p.unforgeable[r]]++
+	return contentID(p.unforgeable[r], d.occurrences[p.unforgeable[r]])
+}
+
+// contentID is the identity of a row in a `_content` stream: content is the unforgeable digest of its values.
+func contentID(content column.Digest, occurrence uint32) column.Digest {
+	return unforgeable(appendOccurrence(content, occurrence))
+}
+
+// oldContentID is the identity that older projects gave to such rows.
+func oldContentID(content column.Digest, occurrence uint32) column.Digest {
+	return column.Sum128(appendOccurrence(content, occurrence))
+}
+
+func appendOccurrence(content column.Digest, occurrence uint32) []byte {
+	buffer := binary.LittleEndian.AppendUint64(make([]byte, 0, 20), content.Hi)
 	buffer = binary.LittleEndian.AppendUint64(buffer, content.Lo)
-	return column.Sum128(binary.LittleEndian.AppendUint32(buffer, d.occurrences[content]))
+	return binary.LittleEndian.AppendUint32(buffer, occurrence)
+}
+
+// remembered is what the dedupe index knows a derived identity by.
+func (d *digester) remembered(id column.Digest) column.Digest {
+	if d.key == nil {
+		return id
+	}
+	buffer := binary.BigEndian.AppendUint64(make([]byte, 0, 32), id.Hi)
+	buffer = binary.BigEndian.AppendUint64(buffer, id.Lo)
+	return d.key.ID(identity.Pad(buffer))
 }

@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
+	"bursar/internal/event/identity"
 	"bursar/internal/event/memory"
 	"bursar/internal/event/scan"
 	"bursar/internal/object"
@@ -21,9 +22,10 @@ import (
 type Intake struct {
 	Objects object.Store
 	Catalog catalog.Catalog
-	Scratch string       // folder for what a batch in the making does not hold in memory
-	Duck    duck.Options // sessions that compute columns
-	Workers int          // goroutines that parse; 1 at least
+	Secret  *identity.File // what the dedupe indexes' digests are made with
+	Scratch string         // folder for what a batch in the making does not hold in memory
+	Duck    duck.Options   // sessions that compute columns
+	Workers int            // goroutines that parse; 1 at least
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -130,6 +132,10 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	if err := checkGrowth(s, state.Columns); err != nil {
 		return nil, err
 	}
+	key, err := in.key(s.Name, &state)
+	if err != nil {
+		return nil, err
+	}
 	plan, err := scan.NewPlan(s, o.KeyColumns)
 	if err != nil {
 		return nil, err
@@ -141,13 +147,13 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	}
 	w.memory, err = memory.Open(ctx, in.Objects, in.Scratch, state.Memory)
 	if err != nil {
-		return nil, fmt.Errorf("open duplicate memory of %s: %w", s.Name, err)
+		return nil, dedupeError(s.Name, err)
 	}
 	w.known, err = w.memory.Begin(w.window(), memoryLimit)
 	if err != nil {
 		return nil, errors.Join(err, w.memory.Close())
 	}
-	w.digester = newDigester(s)
+	w.digester = newDigester(s, key)
 	return w, nil
 }
 

@@ -66,7 +66,10 @@ func newHouse(t testing.TB, yaml string) *house {
 		Objects: object.NewFolder(filepath.Join(h.dir, "objects")), Catalog: records, Scratch: t.TempDir(), Workers: 2,
 		Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler),
 	}
-	h.intake.Duck.Threads, h.intake.Duck.Scratch = 1, h.intake.Scratch
+	h.intake.Duck.Threads, h.intake.Duck.Scratch, h.intake.Duck.Dirs = 1, h.intake.Scratch, []string{h.dir}
+	if h.intake.Secret, err = event.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
+		t.Fatal(err)
+	}
 	h.declare(yaml)
 	return h
 }

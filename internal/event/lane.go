@@ -3,6 +3,7 @@ package event
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/object"
@@ -54,6 +55,7 @@ func (l *lane) run(ctx context.Context) error {
 // group of few rows is dear to write and to read.
 func (l *lane) write(ctx context.Context, seg *segment) error {
 	l.makeColumns(seg.rows)
+	l.reserve(seg)
 	for i, block := range seg.blocks {
 		l.gather(seg, &seg.parts[i], block.Rows)
 		if seg.in != nil {
@@ -100,6 +102,19 @@ func (l *lane) makeColumns(rows int) {
 		types[i] = f.Type
 	}
 	l.columns = column.NewVectors(types, rows)
+}
+
+// reserve makes room for a segment's texts at once.
+func (l *lane) reserve(seg *segment) {
+	for c := range l.columns {
+		size := 0
+		for i := range seg.parts {
+			if c < len(seg.parts[i].columns) {
+				size += len(seg.parts[i].columns[c].Bytes)
+			}
+		}
+		l.columns[c].Bytes = slices.Grow(l.columns[c].Bytes, size)
+	}
 }
 
 // reset empties the row group at hand.

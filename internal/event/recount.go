@@ -19,7 +19,7 @@ type Recount struct {
 
 // NewRecount starts a recount of one batch of the stream.
 func NewRecount(s *project.Stream) *Recount {
-	return &Recount{stream: s, digester: newDigester(s), summers: newSummers(s)}
+	return &Recount{stream: s, digester: newDigester(s, nil), summers: newSummers(s)}
 }
 
 // SQL selects what Add takes from a view of the batch's events.

@@ -121,8 +121,11 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 	if _, err := tx.Get(streamKey(w.stream.Name), &state); err != nil {
 		return state, err
 	}
-	if state.Batches != w.state.Batches || state.Files != w.state.Files || state.Spools != w.state.Spools {
+	if !state.sameIntake(&w.state) {
 		return state, fmt.Errorf("bug: another intake of %s sealed a batch meanwhile", w.stream.Name)
+	}
+	if key := w.digester.key; key != nil {
+		state.Identity = key.Check()
 	}
 	state.Files += uint64(len(w.files))
 	state.Columns = w.batch.Columns

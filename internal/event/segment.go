@@ -36,10 +36,13 @@ type segment struct {
 type part struct {
 	columns []column.Vector // the stream's, then a derived identity
 	filters []column.Vector // one a total with `where`
-	digests []column.Digest // of each row's content
-	ids     []column.Digest // of each row's identity
-	keep    []bool
-	rejects []reject
+	digests []column.Digest // of each row's content, for the batch's digest
+	ids     []column.Digest // of each row's identity, as the dedupe index knows it
+
+	contents    []uint64        // of each row's content, as the dedupe index knows it
+	unforgeable []column.Digest // of each row's content, where identities are made of it
+	keep        []bool
+	rejects     []reject
 }
 
 func (w *work) segment(in *scan.File, file *File) *segment {
@@ -79,7 +82,7 @@ func (w *work) remember(ctx context.Context) error {
 	if w.options.DryRun || w.known.Len() == 0 {
 		return nil
 	}
-	run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+"ids", w.batch.Sealed)
+	run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+idsObject, w.batch.Sealed)
 	w.batch.Memory = &run
 	return err
 }
@@ -156,7 +159,7 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 	}
 	verdicts := make([]memory.Verdict, len(seg.entries))
 	if err := w.known.Check(seg.entries, verdicts); err != nil {
-		return fmt.Errorf("check for duplicates: %w", err)
+		return dedupeError(w.stream.Name, fmt.Errorf("check for duplicates: %w", err))
 	}
 	next := 0
 	for i, block := range seg.blocks {

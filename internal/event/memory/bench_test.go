@@ -27,19 +27,17 @@ func randomEntries(seed uint64, file uint64, n int) []Entry {
 	return entries
 }
 
-// remember seals runs of n entries each and returns a memory of them.
-func remember(tb testing.TB, store folderStore, runs, n int) *Memory {
+// remember seals runs of n entries each.
+func remember(tb testing.TB, store folderStore, runs, n int) (infos []RunInfo) {
 	tb.Helper()
-	m := must(Open(context.Background(), store, store.dir, nil))
 	for i := range runs {
-		entries := randomEntries(1, uint64(i), n)
+		m := must(Open(context.Background(), store, store.dir, nil))
 		b := must(m.Begin(Window{}, 1<<30))
-		check(tb, b.Check(entries, make([]Verdict, n)))
-		info := must(b.Seal(context.Background(), fmt.Sprintf("run%d", i), time.Unix(int64(i), 0)))
-		check(tb, b.Close())
-		check(tb, m.Add(context.Background(), info))
+		check(tb, b.Check(randomEntries(1, uint64(i), n), make([]Verdict, n)))
+		infos = append(infos, must(b.Seal(context.Background(), fmt.Sprintf("run%d", i), time.Unix(int64(i), 0))))
+		check(tb, m.Close())
 	}
-	return m
+	return infos
 }
 
 func must[T any](v T, err error) T {
@@ -60,7 +58,8 @@ func check(tb testing.TB, err error) {
 func BenchmarkCheck(b *testing.B) {
 	for _, shape := range []struct{ runs, each int }{{0, 0}, {1, 10_000_000}, {5, 2_000_000}} {
 		b.Run(fmt.Sprintf("%dx%d", shape.runs, shape.each), func(b *testing.B) {
-			m := remember(b, newFolder(b), shape.runs, shape.each)
+			store := newFolder(b)
+			m := must(Open(context.Background(), store, store.dir, remember(b, store, shape.runs, shape.each)))
 			entries := randomEntries(2, 99, 2_000_000)
 			for i := 19; i < len(entries); i += 20 {
 				place := entries[i].Place
@@ -85,7 +84,8 @@ func BenchmarkCheck(b *testing.B) {
 
 // BenchmarkSeal seals 2,000,000 new ids.
 func BenchmarkSeal(b *testing.B) {
-	m := remember(b, newFolder(b), 0, 0)
+	store := newFolder(b)
+	m := must(Open(context.Background(), store, store.dir, nil))
 	entries := randomEntries(3, 1, 2_000_000)
 	batch := must(m.Begin(Window{}, 64<<20))
 	check(b, batch.Check(entries, make([]Verdict, len(entries))))
@@ -98,9 +98,8 @@ func BenchmarkSeal(b *testing.B) {
 // BenchmarkCompact merges eight runs of 1,000,000.
 func BenchmarkCompact(b *testing.B) {
 	store := newFolder(b)
-	m := remember(b, store, 8, 1_000_000)
+	runs := remember(b, store, 8, 1_000_000)
 	for b.Loop() {
-		must(Compact(context.Background(), store, store.dir, m.Runs(), "merged"))
+		must(Compact(context.Background(), store, store.dir, runs, "merged"))
 	}
-	check(b, m.Close())
 }

@@ -59,8 +59,8 @@ func sum(runs []RunInfo) int64 {
 }
 
 // Compact merges runs into the object name, streaming, and returns its description; of an id that stands in
-// several the newest entry is kept. The caller swaps the runs in the catalog, then in the memory, then deletes
-// the old objects. The same runs make the same bytes (rule 5).
+// several the newest entry is kept. The caller swaps the runs in the catalog, then deletes the old objects. The same runs
+// make the same bytes (rule 5).
 func Compact(ctx context.Context, store object.Store, scratch string, runs []RunInfo, name string) (_ RunInfo, err error) {
 	if len(runs) == 0 {
 		return RunInfo{}, fmt.Errorf("compact into %s: no runs", name)
@@ -80,6 +80,7 @@ func Compact(ctx context.Context, store object.Store, scratch string, runs []Run
 		tables = append(tables, t)
 		merged.FirstReceived = min(merged.FirstReceived, r.FirstReceived)
 		merged.LastReceived = max(merged.LastReceived, r.LastReceived)
+		merged.Replaced += r.Replaced
 	}
 	return sealRun(ctx, store, tables, merged)
 }

@@ -11,7 +11,7 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	many := func(n int, entries int64) (runs []RunInfo) {
 		for i := range n {
-			runs = append(runs, RunInfo{fmt.Sprint(entries, "/", i), entries, int64(n - i), int64(n - i)})
+			runs = append(runs, RunInfo{Name: fmt.Sprint(entries, "/", i), Entries: entries, FirstReceived: int64(n - i), LastReceived: int64(n - i)})
 		}
 		return runs
 	}

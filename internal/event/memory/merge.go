@@ -11,15 +11,25 @@ type cursor struct {
 	hiAt  []byte // Hi of this entry and the rest of its block's
 	rest  []byte // the rest of this entry, and on
 	spent func(block []byte)
+	err   error // why the block at hand is not what was written
 }
 
-func (c *cursor) open() {
-	b := c.t.blocks[c.pos>>blockBits]
+// open begins a block, once the bytes of a mapped run were compared; false when they are not what was written.
+func (c *cursor) open() bool {
+	block := uint64(c.pos >> blockBits)
+	b := c.t.blocks[block]
+	if c.t.pages != nil {
+		if c.err = c.t.pages.check(block*blockSize, uint64(len(b))); c.err != nil {
+			return false
+		}
+	}
 	room := len(b) / entrySize
 	c.hiAt, c.rest = b[room*markSize:], b[room*(markSize+hiSize):]
+	return true
 }
 
-// next moves on; false at the end. A block that was read through goes to spent.
+// next moves on; false at the end, or at a block that is not what was written. A block that was read through goes to
+// spent.
 func (c *cursor) next() bool {
 	c.pos++
 	if c.pos == c.t.n || c.pos&blockMask == 0 {
@@ -31,8 +41,7 @@ func (c *cursor) next() bool {
 		if c.pos == c.t.n {
 			return false
 		}
-		c.open()
-		return true
+		return c.open()
 	}
 	c.hiAt, c.rest = c.hiAt[hiSize:], c.rest[restSize:]
 	return true
@@ -45,6 +54,7 @@ type merger struct {
 	keys    []uint64 // Hi of each cursor
 	done    []bool
 	tree    []int
+	err     error // of the first cursor that met a damaged block
 }
 
 // newMerger begins at the first entries. When spent is not nil the tables are used up, block by block.
@@ -58,11 +68,22 @@ func newMerger(tables []*table, spent func(block []byte)) *merger {
 	k := len(m.cursors)
 	m.keys, m.done, m.tree = make([]uint64, k), make([]bool, k), make([]int, k)
 	for i := range m.cursors {
-		m.cursors[i].open()
+		if !m.cursors[i].open() {
+			m.end(i)
+			continue
+		}
 		m.keys[i] = le.Uint64(m.cursors[i].hiAt)
 	}
 	m.play()
 	return m
+}
+
+// end takes a cursor out of the tournament.
+func (m *merger) end(i int) {
+	m.keys[i], m.done[i] = ^uint64(0), true
+	if m.err == nil {
+		m.err = m.cursors[i].err
+	}
 }
 
 // play fills the tree from the leaves up.
@@ -113,7 +134,7 @@ func (m *merger) step() {
 	if m.cursors[w].next() {
 		m.keys[w] = le.Uint64(m.cursors[w].hiAt)
 	} else {
-		m.keys[w], m.done[w] = ^uint64(0), true
+		m.end(w)
 	}
 	key := m.keys[w]
 	for node := (len(m.cursors) + w) / 2; node > 0; node /= 2 {
@@ -135,7 +156,7 @@ func (m *merger) into(b *builder) error {
 		return nil
 	}
 	var lastHi, lastLo uint64
-	for some := false; !m.done[m.tree[0]]; m.step() {
+	for some := false; m.err == nil && !m.done[m.tree[0]]; m.step() {
 		w := m.tree[0]
 		r := m.cursors[w].rest
 		hi, lo := m.keys[w], le.Uint64(r)
@@ -147,5 +168,5 @@ func (m *merger) into(b *builder) error {
 		}
 		some, lastHi, lastLo = true, hi, lo
 	}
-	return nil
+	return m.err
 }

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"sync"
+	"time"
 
 	"bursar/internal/object"
 )
@@ -18,16 +21,60 @@ func openRun(ctx context.Context, store object.Store, scratch string, info RunIn
 	if err != nil {
 		return nil, fmt.Errorf("open run %s: %w", info.Name, err)
 	}
+	whole := wholeRun{info: info, path: file.Name()}
+	if stat, err := file.Stat(); err == nil {
+		whole.size, whole.modified = stat.Size(), stat.ModTime()
+	}
 	t, f, err := openTable(file)
 	if err != nil {
 		return nil, fmt.Errorf("open run %s: %w", info.Name, err)
 	}
-	if int64(f.entries) != info.Entries || f.first != info.FirstReceived || f.last != info.LastReceived {
-		err := fmt.Errorf("open run %s: %w: it holds %d entries of %d to %d, the catalog says %d of %d to %d", info.Name,
-			ErrCorrupt, f.entries, f.first, f.last, info.Entries, info.FirstReceived, info.LastReceived)
-		return nil, errors.Join(err, t.close())
+	err = agree(t, f, info)
+	if err == nil && f.version == 1 {
+		if _, local := store.(object.Local); local {
+			err = whole.check(t)
+		} else {
+			err = t.verifyBody() // of a copy that nobody else opens
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open run %s: %w", info.Name, err), t.close())
 	}
 	return t, nil
+}
+
+// agree refuses a run that is not the one that the catalog describes, whole as it may be.
+func agree(t *table, f footer, info RunInfo) error {
+	if int64(f.entries) != info.Entries || f.first != info.FirstReceived || f.last != info.LastReceived {
+		return fmt.Errorf("%w: it has %d entries of %d to %d, the catalog says %d of %d to %d",
+			ErrCorrupt, f.entries, f.first, f.last, info.Entries, info.FirstReceived, info.LastReceived)
+	}
+	if digest := digestOf(f.encode()); info.Digest != "" && digest != info.Digest {
+		return fmt.Errorf("%w: its digest is %s, the catalog says %s", ErrCorrupt, digest, info.Digest)
+	}
+	return nil
+}
+
+// wholeRun is a run of version 1 in a file as it stood when it was compared with its checksum.
+type wholeRun struct {
+	info     RunInfo
+	path     string
+	size     int64
+	modified time.Time
+}
+
+// wholeRuns are the runs of version 1 that this process has compared. A check reads all of a run, so it is done once.
+var wholeRuns sync.Map
+
+func (w wholeRun) check(t *table) error {
+	if _, found := wholeRuns.Load(w); found {
+		return nil
+	}
+	if err := t.verifyBody(); err != nil {
+		return err
+	}
+	wholeRuns.Store(w, struct{}{})
+	return nil
 }
 
 // openTable maps a file and closes it.
@@ -47,11 +94,12 @@ func openTable(file *os.File) (*table, footer, error) {
 // runFile is an open file with the object's bytes.
 func runFile(ctx context.Context, store object.Store, scratch, name string) (*os.File, error) {
 	if local, ok := store.(object.Local); ok {
-		return os.Open(local.Path(name))
+		file, err := os.Open(local.Path(name))
+		return file, missing(err)
 	}
 	r, err := store.Open(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	file, err := scratchFile(scratch)
 	if err != nil {
@@ -62,6 +110,14 @@ func runFile(ctx context.Context, store object.Store, scratch, name string) (*os
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
+}
+
+// missing says of an absent object that the run is damaged: the catalog names it.
+func missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: it is missing: %w", ErrCorrupt, err)
+	}
+	return err
 }
 
 // scratchFile makes a file that has no name, so that it is gone with its last user, crashed or not.

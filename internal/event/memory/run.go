@@ -1,9 +1,11 @@
-// The run format: blocks of entries, their directory, and a footer, since the writer learns the count last.
+// The run format: blocks of entries, their directory, checksums of its pages, and a footer, since the writer learns
+// the count last.
 
 package memory
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"io"
 
@@ -11,43 +13,65 @@ import (
 )
 
 const (
-	version    = 1
+	// version is what is written. Version 1 has no checksums of pages: its footer has one of all that is before it.
+	version    = 2
 	footerSize = 56
 )
 
 var magic = []byte("BURSMEM\x01")
 
 // RunInfo describes a run for the catalog. Name is its object; the times are the first and the last receipt of
-// its entries, in Unix seconds rounded down.
+// its entries, in Unix seconds rounded down. Bytes and Digest are not set for runs of version 1.
 type RunInfo struct {
 	Name          string `json:"name"`
 	Entries       int64  `json:"entries"`
 	FirstReceived int64  `json:"first_received"`
 	LastReceived  int64  `json:"last_received"`
+	Replaced      int64  `json:"replaced,omitempty"` // entries that a merge left out for newer ones of their ids
+	Bytes         int64  `json:"bytes,omitempty"`
+	Digest        string `json:"digest,omitempty"` // of the footer, which has the checksum of the pages' checksums
 }
 
 // footer ends a run, in this order, little-endian: entries, directory bits and version (uint32 each), first and
-// last receipt, checksum of all before the footer, checksum of the footer so far, magic.
+// last receipt, checksum of the pages' checksums (version 1: of blocks and directory), checksum of the footer so far,
+// magic.
 type footer struct {
 	entries     uint64
 	dirBits     uint32
+	version     uint32
 	first, last int64
-	body        uint64
+	sum         uint64
 }
 
 func (f *footer) encode() []byte {
 	b := make([]byte, 0, footerSize)
 	b = le.AppendUint64(b, f.entries)
 	b = le.AppendUint32(b, f.dirBits)
-	b = le.AppendUint32(b, version)
+	b = le.AppendUint32(b, f.version)
 	b = le.AppendUint64(b, uint64(f.first))
 	b = le.AppendUint64(b, uint64(f.last))
-	b = le.AppendUint64(b, f.body)
+	b = le.AppendUint64(b, f.sum)
 	b = le.AppendUint64(b, xxh3.Hash(b))
 	return append(b, magic...)
 }
 
-// parseFooter reads the footer of a whole run and checks that the run has the size it tells.
+// body is how many bytes blocks and directory have.
+func (f *footer) body() uint64 { return f.entries*entrySize + uint64(dirSize(uint8(f.dirBits))) }
+
+// sums is how many bytes the pages' checksums have.
+func (f *footer) sums() uint64 {
+	if f.version == 1 {
+		return 0
+	}
+	return (f.body() + pageSize - 1) / pageSize * sumSize
+}
+
+func digestOf(footer []byte) string {
+	sum := xxh3.Hash128(footer).Bytes()
+	return hex.EncodeToString(sum[:])
+}
+
+// parseFooter reads the footer of a whole run and checks that the run has the size it states.
 func parseFooter(run []byte) (footer, error) {
 	if len(run) < footerSize {
 		return footer{}, fmt.Errorf("%w: %d bytes are less than a footer", ErrCorrupt, len(run))
@@ -59,42 +83,52 @@ func parseFooter(run []byte) (footer, error) {
 	if xxh3.Hash(b[:40]) != le.Uint64(b[40:]) {
 		return footer{}, fmt.Errorf("%w: footer checksum differs", ErrCorrupt)
 	}
-	if v := le.Uint32(b[12:]); v != version {
-		return footer{}, fmt.Errorf("run has format version %d, this program reads %d", v, version)
+	f := footer{
+		entries: le.Uint64(b), dirBits: le.Uint32(b[8:]), version: le.Uint32(b[12:]),
+		first: int64(le.Uint64(b[16:])), last: int64(le.Uint64(b[24:])), sum: le.Uint64(b[32:]),
 	}
-	f := footer{le.Uint64(b), le.Uint32(b[8:]), int64(le.Uint64(b[16:])), int64(le.Uint64(b[24:])), le.Uint64(b[32:])}
+	if f.version < 1 || f.version > version {
+		return footer{}, fmt.Errorf("run has format version %d, this program reads 1 to %d", f.version, version)
+	}
 	if f.entries > maxEntries || f.dirBits > maxBits {
 		return footer{}, fmt.Errorf("%w: %d entries, %d directory bits", ErrCorrupt, f.entries, f.dirBits)
 	}
-	if want := f.entries*entrySize + uint64(dirSize(uint8(f.dirBits))) + footerSize; uint64(len(run)) != want {
+	if want := f.body() + f.sums() + footerSize; uint64(len(run)) != want {
 		return footer{}, fmt.Errorf("%w: %d bytes where %d are due", ErrCorrupt, len(run), want)
 	}
 	return f, nil
 }
 
-// readTable makes a table of a whole run, which it keeps.
+// readTable makes a table of a whole run, which it keeps. Of a run of version 1 nothing is compared with a checksum
+// before verify.
 func readTable(run []byte) (*table, footer, error) {
 	f, err := parseFooter(run)
 	if err != nil {
 		return nil, f, err
 	}
-	t := &table{n: uint32(f.entries), dirBits: uint8(f.dirBits), sum: f.body}
-	body := run[:f.entries*entrySize]
-	t.dir = run[len(body) : len(run)-footerSize]
-	for len(body) > 0 {
-		size := min(len(body), blockSize)
-		t.blocks = append(t.blocks, body[:size:size])
-		body = body[size:]
+	t := &table{n: uint32(f.entries), dirBits: uint8(f.dirBits), sum: f.sum, dirAt: f.entries * entrySize}
+	body, sums := run[:f.body()], run[f.body():len(run)-footerSize]
+	t.dir = body[t.dirAt:]
+	if f.version > 1 {
+		if xxh3.Hash(sums) != f.sum {
+			return nil, f, fmt.Errorf("%w: checksum of the pages' checksums differs", ErrCorrupt)
+		}
+		t.pages = newPages(body, sums)
+	}
+	for blocks := body[:t.dirAt]; len(blocks) > 0; {
+		size := min(len(blocks), blockSize)
+		t.blocks = append(t.blocks, blocks[:size:size])
+		blocks = blocks[size:]
 	}
 	return t, f, nil
 }
 
-// writeRun merges tables into one run of entries received between first and last, and returns their number.
-// The tables stay as they are.
-func writeRun(w io.Writer, tables []*table, first, last int64) (int64, error) {
-	sum := xxh3.New()
+// writeRun merges tables into one run and completes its description: its entries were received between the times that
+// are there. The tables stay as they are.
+func writeRun(w io.Writer, tables []*table, info *RunInfo) error {
+	var sums pageSums
 	write := func(p []byte) error {
-		_, _ = sum.Write(p) // a hash takes everything
+		sums.add(p)
 		_, err := w.Write(p)
 		return err
 	}
@@ -117,20 +151,32 @@ func writeRun(w io.Writer, tables []*table, first, last int64) (int64, error) {
 	}
 	b, err := newBuilder(total(tables), take, give)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := newMerger(tables, nil).into(b); err != nil {
-		return 0, err
+		return err
 	}
 	if err := b.finish(); err != nil {
-		return 0, err
+		return err
 	}
 	if err := write(b.dir); err != nil {
-		return 0, err
+		return err
 	}
-	f := footer{b.n, uint32(b.dirBits), first, last, sum.Sum64()}
-	_, err = w.Write(f.encode())
-	return int64(b.n), err
+	return writeEnd(w, b, sums.all(), info)
+}
+
+// writeEnd writes what follows blocks and directory.
+func writeEnd(w io.Writer, b *builder, sums []byte, info *RunInfo) error {
+	f := footer{b.n, uint32(b.dirBits), version, info.FirstReceived, info.LastReceived, xxh3.Hash(sums)}
+	if _, err := w.Write(sums); err != nil {
+		return err
+	}
+	end := f.encode()
+	_, err := w.Write(end)
+	info.Entries, info.Digest = int64(b.n), digestOf(end)
+	info.Replaced += int64(b.bound - b.n)
+	info.Bytes = int64(f.body() + f.sums() + footerSize)
+	return err
 }
 
 func total(tables []*table) uint64 {

@@ -44,7 +44,9 @@ type table struct {
 	level   uint8 // how often its entries were merged within the batch
 	dir     []byte
 	blocks  [][]byte
-	sum     uint64       // checksum of a run's body, as its footer has it
+	dirAt   uint64       // where the directory begins in a mapped run
+	pages   *pages       // what a mapped run's bytes are compared with before they are read; nil in memory and in version 1
+	sum     uint64       // the checksum in a run's footer
 	free    func() error // releases what a mapped table stands on; nil in memory
 }
 
@@ -63,7 +65,7 @@ func (t *table) close() error {
 		return nil
 	}
 	free := t.free
-	t.free, t.blocks, t.dir, t.n, t.dirBits = nil, nil, nil, 0, 0
+	t.free, t.blocks, t.dir, t.pages, t.n, t.dirBits = nil, nil, nil, nil, 0, 0
 	return free()
 }
 
@@ -72,6 +74,29 @@ func (t *table) entry(pos uint32) Entry {
 	room := len(b) / entrySize
 	r := b[room*(markSize+hiSize)+at*restSize:][:restSize]
 	return Entry{le.Uint64(b[room*markSize+at*hiSize:]), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
+}
+
+// checked is entry once the bytes of a mapped run were compared.
+func (t *table) checked(pos uint32) (Entry, error) {
+	if t.pages != nil {
+		block, at := uint64(pos>>blockBits), uint64(pos&blockMask)
+		start, room := block*blockSize, uint64(len(t.blocks[block])/entrySize)
+		if err := t.pages.check(start+room*markSize+at*hiSize, hiSize); err != nil {
+			return Entry{}, err
+		}
+		if err := t.pages.check(start+room*(markSize+hiSize)+at*restSize, restSize); err != nil {
+			return Entry{}, err
+		}
+	}
+	return t.entry(pos), nil
+}
+
+// checkMarks compares the bytes of a mapped run that the marks from a position on lie in.
+func (t *table) checkMarks(pos uint32, n uint64) error {
+	if t.pages == nil {
+		return nil
+	}
+	return t.pages.check(uint64(pos>>blockBits)*blockSize+uint64(pos&blockMask), n)
 }
 
 // find looks probes up, which are best sorted by id, and calls hit with the index of each that is there and its
@@ -84,9 +109,17 @@ func (t *table) find(probes []Entry, hit func(i int, found Entry) error) error {
 	shift := 64 - t.dirBits
 	for i := range probes {
 		hi := probes[i].Hi
+		if t.pages != nil {
+			if err := t.pages.check(t.dirAt+hi>>shift*4, 8); err != nil {
+				return err
+			}
+		}
 		bounds := le.Uint64(t.dir[hi>>shift*4:])
 		from, to := uint32(bounds), uint32(bounds>>32)
 		if to-from <= atOnce && to <= t.n && from&blockMask <= blockEntries-atOnce && from < to {
+			if err := t.checkMarks(from, atOnce); err != nil {
+				return err
+			}
 			// A zero byte of x is an equal mark. The trick may report a byte above a true one falsely, so what
 			// it finds is only a reason to look closer.
 			x := le.Uint64(t.blocks[from>>blockBits][from&blockMask:]) ^ (hi & 0xff * ones)
@@ -108,17 +141,28 @@ func (t *table) look(i int, probe *Entry, from, to uint32, hit func(int, Entry) 
 	}
 	for to-from > scanLimit {
 		mid := from + (to-from)/2
-		if found := t.entry(mid); probe.before(&found) {
+		found, err := t.checked(mid)
+		if err != nil {
+			return err
+		}
+		if probe.before(&found) {
 			to = mid
 		} else {
 			from = mid
 		}
 	}
 	for pos := from; pos < to; pos++ {
+		if err := t.checkMarks(pos, 1); err != nil {
+			return err
+		}
 		if t.blocks[pos>>blockBits][pos&blockMask] != byte(probe.Hi) {
 			continue
 		}
-		if found := t.entry(pos); found.sameID(probe) {
+		found, err := t.checked(pos)
+		if err != nil {
+			return err
+		}
+		if found.sameID(probe) {
 			return hit(i, found)
 		}
 	}

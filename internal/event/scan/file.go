@@ -182,6 +182,7 @@ func (f *File) Next(ctx context.Context) (*Block, error) {
 		select {
 		case b, ok := <-f.current.out:
 			if ok {
+				f.learn(b)
 				return b, nil
 			}
 			f.err, f.current = f.current.err, nil

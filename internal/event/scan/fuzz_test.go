@@ -300,7 +300,7 @@ func compareCuts(t *testing.T, p *Plan, data []byte, size int, want *scanned) {
 			return // another format's first bytes
 		}
 		for at, line := 0, piece.text.line; at < piece.text.end; {
-			b := newBlock(p)
+			b := newBlock(p, 0)
 			at, line = s.fill(b, piece.text, at, line)
 			got.add(b)
 		}

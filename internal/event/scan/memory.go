@@ -16,6 +16,21 @@ type spares struct {
 	blocks   []*Block
 	buffers  [][]byte
 	scanners []scanner
+	rows     int   // of the largest block so far
+	bytes    []int // of its columns
+}
+
+// learn notes how large blocks become, so that a new one need not grow to it step by step.
+func (m *spares) learn(b *Block) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(b.Rows) <= m.rows {
+		return
+	}
+	m.rows, m.bytes = len(b.Rows), make([]int, len(b.Columns))
+	for i := range b.Columns {
+		m.bytes[i] = len(b.Columns[i].Bytes)
+	}
 }
 
 // Recycle gives a block's memory back. The block, and the Raw of its rejects, must not be used after.
@@ -66,7 +81,16 @@ func (m *spares) block() *Block {
 	if b, ok := pop(&m.mu, &m.blocks); ok {
 		return b
 	}
-	return newBlock(m.plan)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	const slack = 32 // a part more, as blocks differ a little
+	b := newBlock(m.plan, m.rows+m.rows/slack)
+	for i, size := range m.bytes {
+		if b.Columns[i].Type.IsText() {
+			b.Columns[i].Bytes = make([]byte, 0, size+size/slack)
+		}
+	}
+	return b
 }
 
 func (m *spares) buffer() []byte {

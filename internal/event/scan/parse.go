@@ -34,7 +34,7 @@ func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
 	var blocks []*Block
 	s := p.scanner(fields)
 	for at, line := from, t.line; at < t.end; {
-		b := newBlock(p)
+		b := newBlock(p, 0)
 		at, line = s.fill(b, t, at, line)
 		blocks = append(blocks, b)
 	}

@@ -124,8 +124,8 @@ type text struct {
 	refs atomic.Int32
 }
 
-func newBlock(plan *Plan) *Block {
-	return &Block{Columns: column.NewVectors(plan.types, 0), plan: plan}
+func newBlock(plan *Plan, rows int) *Block {
+	return &Block{Columns: column.NewVectors(plan.types, rows), Rows: make([]int64, 0, rows), spans: make([]span, 0, rows), plan: plan}
 }
 
 func (b *Block) reset() {

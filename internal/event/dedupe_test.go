@@ -1,0 +1,354 @@
+// The dedupe index: damage is refused and mended, and indexes of older projects go on.
+
+package event_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/event/memory"
+	"bursar/internal/failure"
+	"bursar/internal/fault"
+
+	"github.com/zeebo/xxh3"
+)
+
+// indexState is what the catalog has of a dedupe index.
+type indexState struct {
+	Batches  uint64           `json:"batches"`
+	Files    uint64           `json:"files"`
+	Merges   uint64           `json:"merges"`
+	Columns  json.RawMessage  `json:"columns"`
+	Memory   []memory.RunInfo `json:"memory"`
+	Identity string           `json:"identity,omitempty"`
+}
+
+func (h *house) index() (state indexState) {
+	h.t.Helper()
+	err := h.intake.Catalog.View(h.t.Context(), func(tx catalog.Tx) error {
+		_, err := tx.Get("stream/sales", &state)
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return state
+}
+
+func (h *house) putIndex(state indexState) {
+	h.t.Helper()
+	if err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) object(name string) string { return filepath.Join(h.dir, "objects", name) }
+
+func (h *house) verifyIndex() error { return h.intake.VerifyDedupe(h.t.Context(), h.stream) }
+
+func (h *house) rebuildIndex() {
+	h.t.Helper()
+	if err := h.intake.RebuildDedupe(h.t.Context(), h.stream); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.verifyIndex(); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// sales is n lines from a first number on.
+func sales(first, n int) string {
+	var text strings.Builder
+	for i := range n {
+		text.WriteString(sale(fmt.Sprint("payment-", first+i), "sale", "1.00", "EUR"))
+	}
+	return text.String()
+}
+
+// needsRepair expects an error that no retry mends, with the remedy.
+func needsRepair(t *testing.T, what string, err error) {
+	t.Helper()
+	if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "stream sales") || !strings.Contains(err.Error(), "run `bursar repair`") {
+		t.Errorf("%s: class %s: %v", what, failure.Of(err), err)
+	}
+}
+
+func TestDamagedIndex(t *testing.T) {
+	t.Parallel()
+	const n = 600
+	h := newHouse(t, plainYAML)
+	h.take(fmt.Sprint("1 ", n, n, " 0 0"), h.file("a.jsonl", sales(0, n)))
+	h.take("2 2 2 0 0", h.file("b.jsonl", sales(n, 2)))
+	ids := h.object("streams/sales/batches/00000001/ids")
+	whole, err := os.ReadFile(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := h.file("again.jsonl", sales(0, n+2)+"\n")
+	damage := map[string]func() error{
+		"truncated": func() error { return os.Truncate(ids, int64(len(whole)-9)) },
+		"zeroed":    func() error { return os.WriteFile(ids, make([]byte, len(whole)), 0o600) },
+		"deleted":   func() error { return os.Remove(ids) },
+		"another run": func() error {
+			other, err := os.ReadFile(h.object("streams/sales/batches/00000002/ids"))
+			return errors.Join(err, os.WriteFile(ids, other, 0o600))
+		},
+	}
+	for at := 100; at < len(whole); at += 4096 {
+		damage[fmt.Sprint("bit in byte ", at)] = func() error {
+			b := []byte(string(whole))
+			b[at] ^= 8
+			return os.WriteFile(ids, b, 0o600)
+		}
+	}
+	for what, do := range damage {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.intake.Ingest(t.Context(), h.stream, []string{again}, event.Options{})
+		if got.Accepted != 0 {
+			t.Errorf("%s: %d known events are accepted", what, got.Accepted)
+		}
+		needsRepair(t, what, err)
+		needsRepair(t, what+", verified", h.verifyIndex())
+		if err := os.WriteFile(ids, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.verifyIndex(); err != nil {
+		t.Error(err)
+	}
+
+	if err := os.Remove(ids); err != nil {
+		t.Fatal(err)
+	}
+	h.rebuildIndex()
+	first := h.index().Memory
+	h.rebuildIndex() // the same again, under another name
+	if second := h.index().Memory; len(first) != 1 || len(second) != 1 || second[0].Digest != first[0].Digest || second[0].Entries != n+2 {
+		t.Errorf("%+v, then %+v", first, second)
+	}
+	h.take(fmt.Sprint("0 ", n+2, " 0 0 ", n+2), again)
+	h.take("3 2 1 0 1", h.file("c.jsonl", sales(n+1, 2)))
+	if err := h.verifyIndex(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestIndexAndCatalog finds an index that is whole and not that of the batches.
+func TestIndexAndCatalog(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
+	h.take("2 4 4 0 0", h.file("b.jsonl", sales(3, 4)))
+	state := h.index()
+	left := state
+	left.Memory = state.Memory[:1]
+	h.putIndex(left)
+	err := h.verifyIndex()
+	needsRepair(t, "a run is left out", err)
+	if err == nil || !strings.Contains(err.Error(), "it has 3 entries, the batches have 7 events") || !strings.Contains(err.Error(), "batches/00000002/ids is not in the catalog") {
+		t.Error(err)
+	}
+	h.rebuildIndex()
+	h.take("0 7 0 0 7", h.file("c.jsonl", sales(0, 7)))
+
+	events := h.object(h.batches()[1].Objects[0].Name)
+	b, err := os.ReadFile(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(events, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.intake.RebuildDedupe(t.Context(), h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
+		t.Errorf("made anew from a damaged batch: %v", err)
+	}
+	if err := h.verifyIndex(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIdentityKey(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	path := filepath.Join(h.dir, "identity.key")
+	if stat, err := os.Stat(path); err != nil || stat.Mode().Perm() != 0o600 || stat.Size() != 32 {
+		t.Fatalf("%v, %v", stat, err)
+	}
+	first := h.file("a.jsonl", sales(0, 3))
+	h.take("1 3 3 0 0", first)
+	key, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reopen := func() {
+		t.Helper()
+		if h.intake.Secret, err = event.OpenSecret(t.Context(), h.intake.Catalog, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, content := range map[string][]byte{"missing": nil, "truncated": key[:31], "replaced": []byte(strings.Repeat("k", 32))} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if content != nil {
+			h.file("identity.key", string(content))
+		}
+		before, err := h.intake.Objects.List(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reopen()
+		_, err = h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", sales(0, 4))}, event.Options{})
+		needsRepair(t, what, err)
+		needsRepair(t, what+", verified", h.verifyIndex())
+		after, err := h.intake.Objects.List(t.Context(), "")
+		if now, _ := os.ReadFile(path); err != nil || len(after) != len(before) || string(now) != string(content) {
+			t.Errorf("%s: objects %q, then %q; the key is %d bytes; %v", what, before, after, len(now), err)
+		}
+		h.rebuildIndex()
+		reopen()
+		h.take("0 3 0 0 3", h.file("c.jsonl", sales(0, 3)+strings.Repeat("\n", len(what))))
+	}
+	state := h.index()
+	if strings.Contains(fmt.Sprint(state), string(key)) || len(state.Identity) != 16 {
+		t.Errorf("the catalog has %q of the key", state.Identity)
+	}
+}
+
+// makeOlder turns the stream's index into one of the version before keys and checksums of pages. Without a batch it becomes
+// one of a single run without entries, so that the batches to come have no key.
+func (h *house) makeOlder() {
+	h.t.Helper()
+	state := h.index()
+	if len(state.Memory) == 0 {
+		state.Columns = json.RawMessage("[]")
+		state.Memory = []memory.RunInfo{{Name: "streams/sales/memory/00000000", Digest: "new"}}
+		end := make([]byte, 56)
+		h.file("objects/"+state.Memory[0].Name, string(make([]byte, 8))+string(end))
+	}
+	for i, run := range state.Memory {
+		if run.Digest == "" {
+			continue
+		}
+		b, err := os.ReadFile(h.object(run.Name))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		end := b[len(b)-56:]
+		body := b[:run.Entries*33+4*(1<<binary.LittleEndian.Uint32(end[8:])+1)]
+		binary.LittleEndian.PutUint32(end[12:], 1)
+		binary.LittleEndian.PutUint64(end[32:], xxh3.Hash(body))
+		binary.LittleEndian.PutUint64(end[40:], xxh3.Hash(end[:40]))
+		copy(end[48:], "BURSMEM\x01")
+		h.file("objects/"+run.Name, string(body)+string(end))
+		run.Digest, run.Bytes = "", 0
+		state.Memory[i] = run
+	}
+	state.Identity = ""
+	h.putIndex(state)
+}
+
+func TestOlderProject(t *testing.T) {
+	t.Parallel()
+	x, y, z := sale("x", "sale", "1.00", "EUR"), sale("y", "sale", "1.00", "EUR"), sale("z", "sale", "1.00", "EUR")
+	for _, c := range []struct{ id, second, third, fourth string }{
+		{"id", "0 5 0 0 5", "2 3 1 0 2", "3 2 1 0 1"},
+		{"_row", "2 5 5 0 0", "3 3 3 0 0", "4 2 2 0 0"},
+		{"_content", "0 5 0 0 5", "2 3 1 0 2", "3 2 1 0 1"},
+	} {
+		t.Run(c.id, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
+			h.makeOlder()
+			first := map[string]string{"id": "1 6 2 0 4"}[c.id]
+			if first == "" {
+				first = "1 6 6 0 0"
+			}
+			a := h.file("a.jsonl", x+x+x+y+x+x)
+			h.take(first, a)
+			h.makeOlder()
+			if state := h.index(); state.Identity != "" {
+				t.Fatalf("%+v", state)
+			}
+			h.take(c.second, h.file("b.jsonl", x+"\n"+x+x+y+x)) // an overlapping export
+			h.makeOlder()
+			if err := h.verifyIndex(); err != nil {
+				t.Error(err)
+			}
+			h.rebuildIndex()
+			if state := h.index(); state.Identity == "" || len(state.Memory) != 1 {
+				t.Errorf("%+v", state)
+			}
+			h.take("0 6 0 0 6", a)
+			h.take(c.third, h.file("c.jsonl", x+y+z))
+			h.rebuildIndex() // of identities of both versions
+			h.take(c.fourth, h.file("d.jsonl", sale("w", "sale", "1.00", "EUR")+z))
+			if err := h.verifyIndex(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestRebuildOfWindow makes an index anew in which an id stands twice, as it was accepted again after the window.
+func TestRebuildOfWindow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	a, b := sale("1", "sale", "1.00", "EUR"), sale("2", "sale", "1.00", "EUR")
+	h.take("1 2 2 0 0", h.file("a.jsonl", a+b))
+	h.now = h.now.AddDate(0, 0, 31)
+	h.take("2 1 1 0 0", h.file("b.jsonl", a))
+	if err := h.verifyIndex(); err != nil {
+		t.Error(err)
+	}
+	h.rebuildIndex()
+	if runs := h.index().Memory; len(runs) != 1 || runs[0].Entries != 2 || runs[0].Replaced != 1 {
+		t.Errorf("%+v", runs)
+	}
+	h.now = h.now.AddDate(0, 0, 1)
+	h.take("3 2 1 0 1", h.file("c.jsonl", a+b+"\n")) // of the newer entry, and of one that is too old
+	if err := h.verifyIndex(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRebuildFailsAtEveryCall fails each call of the stores in turn: the index is the old one or the new one, and a repeat
+// mends what was under way.
+func TestRebuildFailsAtEveryCall(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []fault.Mode{fault.Before, fault.After | fault.Crash} {
+		h := newHouse(t, plainYAML)
+		h.makeOlder()
+		again := h.file("a.jsonl", sales(0, 20)+"\n")
+		h.take("1 20 20 0 0", h.file("first.jsonl", sales(0, 20)))
+		for n, more := 1, true; more; n++ {
+			plan := fault.NewPlan()
+			plan.FailAt(n, mode)
+			faulty := *h.intake
+			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
+			err := faulty.RebuildDedupe(t.Context(), h.stream)
+			if more = plan.Fired(); more && err == nil && mode == fault.Before {
+				t.Errorf("%s failed, and nothing is said", plan.Call(n))
+			}
+			if err := h.verifyIndex(); err != nil {
+				t.Errorf("after %s: %v", plan.Call(n), err)
+			}
+			got, err := h.intake.Ingest(t.Context(), h.stream, []string{again}, event.Options{DryRun: true})
+			if err != nil || got.Duplicates != 20 {
+				t.Errorf("after %s: %+v, %v", plan.Call(n), got, err)
+			}
+		}
+		h.rebuildIndex()
+	}
+}

@@ -1,0 +1,148 @@
+// Package identity knows what ids and contents of events are remembered by: digests that depend on a secret of the
+// project, so that nobody who chooses values of events can choose two of one digest. It owns the secret and its file,
+// and guarantees that a secret which indexes depend on is never replaced unless that is asked for. It must not know
+// what is digested.
+package identity
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"bursar/internal/column"
+
+	"github.com/minio/highwayhash"
+)
+
+// secretSize is the length of the secret in bytes.
+const secretSize = 32
+
+// Key makes keyed digests. Its methods may be called from several goroutines at once.
+type Key struct {
+	id, content []byte
+	check       string
+}
+
+// newKey derives a key for each purpose, so that a digest of one says nothing of another's.
+func newKey(secret []byte) (*Key, error) {
+	derive := func(purpose string, size int) ([]byte, error) {
+		return hkdf.Expand(sha256.New, secret, "bursar dedupe index: "+purpose, size)
+	}
+	id, err := derive("id", highwayhash.Size)
+	if err != nil {
+		return nil, err
+	}
+	content, err := derive("content", highwayhash.Size)
+	if err != nil {
+		return nil, err
+	}
+	check, err := derive("check", 8)
+	return &Key{id: id, content: content, check: hex.EncodeToString(check)}, err
+}
+
+// Check stands for the key in the catalog: another key has another one, and it does not help to find the key.
+func (k *Key) Check() string { return k.check }
+
+// blockSize is what the digests read at a time. They take bytes that end before a block's end several times as long.
+const blockSize = 32
+
+var padding = [blockSize]byte{0x80}
+
+// Pad fills bytes up to whole blocks; different ones stay different.
+func Pad(b []byte) []byte { return append(b, padding[:blockSize-len(b)%blockSize]...) }
+
+// ID is the digest of what makes an event unique, padded.
+func (k *Key) ID(padded []byte) column.Digest {
+	sum := highwayhash.Sum128(padded, k.id)
+	return column.DigestOf(sum[:])
+}
+
+// Content is the digest of an event's values, padded.
+func (k *Key) Content(padded []byte) uint64 { return highwayhash.Sum64(padded, k.content) }
+
+// File is where the secret lies.
+type File struct {
+	path string
+
+	mu    sync.Mutex
+	key   *Key
+	fault error // why there is no key
+}
+
+// Open reads the secret. Unless indexes depend on one, a secret that is missing or damaged is made anew; else Key returns
+// what is wrong, so that all else of the project can be used meanwhile.
+func Open(path string, depended bool) (*File, error) {
+	f := &File{path: path}
+	if f.key, f.fault = read(path); f.fault == nil || depended {
+		return f, nil
+	}
+	_, err := f.Renew()
+	return f, err
+}
+
+// Key is the project's key.
+func (f *File) Key() (*Key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.key, f.fault
+}
+
+// Renew is Key, with a new secret where the old one is missing or damaged. What depends on the old one must be made anew.
+func (f *File) Renew() (*Key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fault == nil {
+		return f.key, nil
+	}
+	secret := make([]byte, secretSize)
+	_, _ = rand.Read(secret) // never fails
+	if err := write(f.path, secret); err != nil {
+		return nil, fmt.Errorf("write identity key: %w", err)
+	}
+	f.key, f.fault = newKey(secret)
+	return f.key, f.fault
+}
+
+func read(path string) (*Key, error) {
+	secret, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s is missing", path)
+	case err != nil:
+		return nil, fmt.Errorf("read identity key: %w", err)
+	case len(secret) != secretSize:
+		return nil, fmt.Errorf("%s has %d bytes where %d are due", path, len(secret), secretSize)
+	}
+	return newKey(secret)
+}
+
+// write makes the file and its name durable, whole or not at all. Only its owner may read it.
+func write(path string, secret []byte) error {
+	dir := filepath.Dir(path)
+	file, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(secret)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

@@ -1,0 +1,85 @@
+// Checksums of a run's pages: each page is compared when something in it is first read.
+
+package memory
+
+import (
+	"fmt"
+
+	"github.com/zeebo/xxh3"
+)
+
+const (
+	// A page is what the system reads of a mapped file at a time, so that a check reads no more than the lookup.
+	pageBits = 12
+	pageSize = 1 << pageBits
+	sumSize  = 8
+)
+
+// pages are blocks and directory of a mapped run with their checksums, which were compared with the footer. It is for
+// one goroutine at a time, as the table it belongs to.
+type pages struct {
+	body []byte
+	sums []byte
+	seen []uint64 // a bit for each page that was compared
+}
+
+func newPages(body, sums []byte) *pages {
+	return &pages{body: body, sums: sums, seen: make([]uint64, (len(sums)/sumSize+63)/64)}
+}
+
+// check compares the pages of the size bytes at a position that were not compared before. size is 1 at least.
+func (p *pages) check(at, size uint64) error {
+	last := (at + size - 1) >> pageBits
+	for page := at >> pageBits; page <= last; page++ {
+		if p.seen[page>>6]>>(page&63)&1 == 0 {
+			if err := p.compare(page); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *pages) compare(page uint64) error {
+	from := page << pageBits
+	to := min(from+pageSize, uint64(len(p.body)))
+	if xxh3.Hash(p.body[from:to]) != le.Uint64(p.sums[page*sumSize:]) {
+		return fmt.Errorf("%w: checksum of bytes %d to %d differs", ErrCorrupt, from, to)
+	}
+	p.seen[page>>6] |= 1 << (page & 63)
+	return nil
+}
+
+// pageSums makes the checksums of what is written.
+type pageSums struct {
+	sums []byte
+	part []byte // the beginning of a page whose end is still to come
+}
+
+func (s *pageSums) add(b []byte) {
+	for len(b) > 0 {
+		if len(s.part) == 0 && len(b) >= pageSize {
+			s.sums = le.AppendUint64(s.sums, xxh3.Hash(b[:pageSize]))
+			b = b[pageSize:]
+			continue
+		}
+		n := min(pageSize-len(s.part), len(b))
+		s.part = append(s.part, b[:n]...)
+		if b = b[n:]; len(s.part) == pageSize {
+			s.end()
+		}
+	}
+}
+
+func (s *pageSums) end() {
+	s.sums = le.AppendUint64(s.sums, xxh3.Hash(s.part))
+	s.part = s.part[:0]
+}
+
+// all ends the last page and returns the checksums.
+func (s *pageSums) all() []byte {
+	if len(s.part) > 0 {
+		s.end()
+	}
+	return s.sums
+}

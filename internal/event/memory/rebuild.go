@@ -1,0 +1,82 @@
+// Making a whole index anew: entries in any order become one run.
+
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bursar/internal/object"
+)
+
+// Rebuild collects the entries of one run. It keeps to a limit of memory, as a Batch does. Of an id that comes more than
+// once the entry with the newest place is kept, as in merges.
+type Rebuild struct {
+	levels      levels
+	sorter      sorter
+	added       int64
+	first, last int64
+}
+
+// NewRebuild starts one. Close it, sealed or not.
+func NewRebuild(scratch string, limit int64) *Rebuild {
+	return &Rebuild{levels: levels{scratch: scratch, limit: limit}}
+}
+
+// Add takes entries that were received at a time.
+func (r *Rebuild) Add(entries []Entry, received time.Time) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	at := received.Unix()
+	if r.added == 0 {
+		r.first, r.last = at, at
+	}
+	r.first, r.last = min(r.first, at), max(r.last, at)
+	r.added += int64(len(entries))
+	for len(entries) > 0 {
+		n := min(len(entries), segmentLimit)
+		if err := r.add(entries[:n]); err != nil {
+			return fmt.Errorf("add entries: %w", err)
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+// add makes a table of a segment.
+func (r *Rebuild) add(segment []Entry) error {
+	keys, mask := r.sorter.sort(segment)
+	n := 0 // positions of the newest entries of each id take the place of the keys
+	for _, key := range keys {
+		e := &segment[key&mask]
+		if n > 0 && segment[keys[n-1]].sameID(e) {
+			if e.Place > segment[keys[n-1]].Place {
+				keys[n-1] = key & mask
+			}
+			continue
+		}
+		keys[n] = key & mask
+		n++
+	}
+	return r.levels.build(uint64(n), func(to *builder) error {
+		for _, i := range keys[:n] {
+			e := &segment[i]
+			if err := to.add(e.Hi, e.Lo, e.Content, uint64(e.Place)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Seal writes the run as an object. It counts once the caller has recorded it in the catalog.
+func (r *Rebuild) Seal(ctx context.Context, store object.Store, name string) (RunInfo, error) {
+	info, err := sealRun(ctx, store, r.levels.all(), RunInfo{Name: name, FirstReceived: r.first, LastReceived: r.last})
+	info.Replaced = r.added - info.Entries
+	return info, err
+}
+
+// Close removes the scratch files.
+func (r *Rebuild) Close() error { return r.levels.close() }

@@ -1,0 +1,229 @@
+// Making a stream's dedupe index anew from its sealed batches.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event/memory"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// RebuildDedupe makes a stream's dedupe index again, whole, from its sealed batches (rule 9), with digests of the project's
+// key; a key that is missing or damaged is made anew. Every object of events is compared with its digest before it is
+// read. The new index takes the place of the old one in one transaction; before it nothing has changed, and a repeat makes the
+// same index. The caller has the stream for itself: nothing of it may be sealed meanwhile.
+func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("make dedupe index of stream %s anew: %w", s.Name, err)
+		}
+	}()
+	files, local := in.Objects.(object.Local)
+	if !local {
+		return errors.New("bug: the objects are not files that SQL can read")
+	}
+	state, found, err := in.readState(ctx, s.Name)
+	if err != nil || !found {
+		return err
+	}
+	if err := checkGrowth(s, state.Columns); err != nil {
+		return err
+	}
+	key, err := in.Secret.Renew()
+	if err != nil {
+		return err
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	r := &dedupeRebuild{in: in, files: files, session: session, stream: s, digester: newDigester(s, key), index: memory.NewRebuild(in.Scratch, memoryLimit)}
+	err = in.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
+		if err := r.batch(ctx, b); err != nil {
+			return fmt.Errorf("batch %d: %w", b.Batch, err)
+		}
+		return nil
+	})
+	var run memory.RunInfo
+	if err == nil && r.events > 0 {
+		run, err = r.index.Seal(ctx, in.Objects, wholeRun(s.Name, state.Merges+1))
+	}
+	if err = errors.Join(err, r.index.Close()); err != nil {
+		return err
+	}
+	return in.swapWhole(ctx, s.Name, &state, key.Check(), run)
+}
+
+// wholeRun is the name of the object of an index that is made anew instead of the stream's n-th merge.
+func wholeRun(stream string, n uint64) string { return mergedRun(stream, n) + "-whole" }
+
+// swapWhole puts a whole new index in the place of the old one, then deletes what is left of that.
+func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState, check string, run memory.RunInfo) error {
+	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var state streamState
+		if _, err := tx.Get(streamKey(stream), &state); err != nil {
+			return err
+		}
+		if !state.sameIntake(was) || state.Merges != was.Merges {
+			return errors.New("bug: a batch was sealed, or runs were merged, meanwhile")
+		}
+		var runs []memory.RunInfo
+		if run.Name != "" {
+			runs = append(runs, run)
+		}
+		state.replaceRuns(runs, state.Memory)
+		state.Identity = check
+		return tx.Put(streamKey(stream), state)
+	})
+	if err != nil {
+		return err
+	}
+	objects, err := in.dedupeObjects(ctx, stream)
+	for _, name := range objects {
+		if err == nil && name != run.Name {
+			err = in.Objects.Delete(ctx, name)
+		}
+	}
+	return err
+}
+
+// dedupeObjects lists the objects that runs of a stream's index may lie in.
+func (in *Intake) dedupeObjects(ctx context.Context, stream string) ([]string, error) {
+	names, err := in.Objects.List(ctx, mergedPrefix(stream))
+	if err != nil {
+		return nil, err
+	}
+	batches, err := in.Objects.List(ctx, batchesPrefix(stream))
+	for _, name := range batches {
+		if strings.HasSuffix(name, "/"+idsObject) {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// dedupeRebuild is an index that is made anew.
+type dedupeRebuild struct {
+	in       *Intake
+	files    object.Local
+	session  *duck.Session
+	stream   *project.Stream
+	digester *digester
+	index    *memory.Rebuild
+	events   int64
+
+	within uint64                   // number of the file whose occurrences are looked for
+	found  map[column.Digest]uint32 // the last one that was found there, of content that came more than once
+	file   File                     // what is known of the file, once it is needed
+}
+
+// batch adds the events of a batch, which must be those that were sealed.
+func (r *dedupeRebuild) batch(ctx context.Context, b Batch) error {
+	events, digest := r.events, column.Digest{}
+	for _, o := range b.Objects {
+		if err := o.Check(ctx, r.in.Objects); err != nil {
+			return err
+		}
+		part := b
+		part.Objects = []object.Description{o}
+		sql := fmt.Sprintf("SELECT * FROM (%s)", ViewSQL(r.files, r.stream, []Batch{part}))
+		err := r.session.Query(ctx, sql, func(rows []column.Vector) error { return r.add(ctx, &b, rows, &digest) })
+		if err != nil {
+			return fmt.Errorf("read %s: %w", o.Name, err)
+		}
+	}
+	if r.events-events != b.Accepted {
+		return fmt.Errorf("its objects have %d events, %d were accepted", r.events-events, b.Accepted)
+	}
+	if got := digest.String(); b.Accepted > 0 && got != b.Digest {
+		return fmt.Errorf("the digest of its events is %s, not %s", got, b.Digest)
+	}
+	return nil
+}
+
+// add adds rows of a batch: the columns of Fields.
+func (r *dedupeRebuild) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
+	n := rows[0].Len()
+	own, source := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
+	p := part{columns: own}
+	r.digester.digest(&p, n)
+	entries := make([]memory.Entry, n)
+	for i := range n {
+		file, row := uint64(source[0].Ints[i]), uint64(source[1].Ints[i])
+		if r.stream.DerivedID() {
+			id, err := r.derived(ctx, &p, i, rows[len(own)].Text(i), file)
+			if err != nil {
+				return fmt.Errorf("file %d, row %d: %w", file, row, err)
+			}
+			p.ids[i] = r.digester.remembered(id)
+		}
+		place, err := memory.PlaceOf(file, row)
+		if err != nil {
+			return err
+		}
+		entries[i] = memory.Entry{Hi: p.ids[i].Hi, Lo: p.ids[i].Lo, Content: p.contents[i], Place: place}
+		digest.Add(p.digests[i])
+	}
+	r.events += int64(n)
+	return r.index.Add(entries, b.Sealed)
+}
+
+// derived is the derived identity of an event, of which the text is stored. One that was made of an older project's digest of
+// the content becomes the one that the same row gets when it is sent again.
+func (r *dedupeRebuild) derived(ctx context.Context, p *part, i int, text []byte, file uint64) (column.Digest, error) {
+	stored, err := column.ParseDigest(text)
+	if err != nil || r.stream.ID[0] == project.RowID {
+		return stored, err
+	}
+	content := p.unforgeable[i]
+	occurrence, err := r.occurrence(ctx, stored, content, p.digests[i], file)
+	return contentID(content, occurrence), err
+}
+
+// maxFound bounds the contents whose last occurrence is remembered.
+const maxFound = 1 << 20
+
+// occurrence finds how often the file of an event had had its content. Equal rows mostly lie near each other, so it
+// looks around the one that was found last.
+func (r *dedupeRebuild) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
+	if r.within != file || len(r.found) > maxFound {
+		r.within, r.found = file, map[column.Digest]uint32{}
+	}
+	is := func(n int64) bool {
+		return contentID(content, uint32(n)) == stored || oldContentID(old, uint32(n)) == stored
+	}
+	near := int64(r.found[content]) + 1
+	if is(near) {
+		return r.keepFound(content, near), nil
+	}
+	if r.file.Number != file {
+		var err error
+		if r.file, err = FindFile(ctx, r.in.Catalog, r.stream.Name, file); err != nil {
+			return 0, err
+		}
+	}
+	for away := int64(1); near-away > 0 || near+away <= r.file.Rows; away++ {
+		for _, n := range []int64{near + away, near - away} {
+			if n > 0 && n <= r.file.Rows && is(n) {
+				return r.keepFound(content, n), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("its identity %s is not made of its values", stored)
+}
+
+func (r *dedupeRebuild) keepFound(content column.Digest, n int64) uint32 {
+	if n > 1 || r.found[content] > 0 {
+		r.found[content] = uint32(n)
+	}
+	return uint32(n)
+}
