@@ -38,16 +38,13 @@ func (f *File) openParquet() (_ *parquetFeed, err error) {
 	if err := f.source.unpackWhole(f.options.TempDir); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
-	info, err := f.source.file.Stat()
-	if err != nil {
-		return nil, &ReadError{File: f.name, Row: 1, Err: err}
-	}
-	if info.Size() == 0 {
+	whole := f.source.whole
+	if whole.Size() == 0 {
 		return d, nil
 	}
-	d.properties = parquet.NewReaderProperties(&pageMemory{Allocator: memory.NewGoAllocator(), most: maxPage + int(info.Size())})
+	d.properties = parquet.NewReaderProperties(&pageMemory{Allocator: memory.NewGoAllocator(), most: maxPage + int(whole.Size())})
 	d.properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
-	if d.reader, err = file.NewParquetReader(f.source.file, file.WithReadProps(d.properties)); err != nil {
+	if d.reader, err = file.NewParquetReader(whole, file.WithReadProps(d.properties)); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
 	if err := d.mapLeaves(); err != nil {
@@ -73,13 +70,12 @@ func (s *source) unpackWhole(dir string) error {
 	if err != nil {
 		return fmt.Errorf("unpack: %w", err)
 	}
-	_, err = io.Copy(whole, s.reader)
+	size, err := io.Copy(whole, s.reader)
 	if err = errors.Join(err, os.Remove(whole.Name())); err != nil {
 		return errors.Join(fmt.Errorf("unpack: %w", err), whole.Close())
 	}
-	packed := s.file
-	s.file = whole
-	return packed.Close()
+	s.whole, s.unpacked = io.NewSectionReader(whole, 0, size), whole
+	return nil
 }
 
 // mapLeaves finds the columns to read and refuses types that cannot be converted exactly.
