@@ -66,7 +66,7 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
 	for r, row := range rows {
 		if d.id == nil {
-			p.ids[r] = d.derive(p.digests[r], seg, block, row)
+			p.ids[r] = d.derive(p, r, seg, block, row)
 			derived.AppendText([]byte(p.ids[r].String()))
 		}
 		if !p.keep[r] {
@@ -86,18 +86,30 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 
 // derive makes the identity of a stream that has none: `_row` from the digest of the file or request and the row in it,
 // `_content` from the row's content and how often the file or request has held it so far.
-func (d *digester) derive(content column.Digest, seg *segment, block int, row int64) column.Digest {
+func (d *digester) derive(p *part, r int, seg *segment, block int, row int64) column.Digest {
 	if d.stream.ID[0] == project.RowID {
 		from := seg.sourceOf(block, row)
 		buffer := append([]byte(from.digest), 0)
 		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(from.line)))
 	}
-	if within := seg.within(row); d.within != within {
-		d.within, d.occurrences = within, map[column.Digest]uint32{}
+	content := p.digests[r]
+	if p.occurrences == nil {
+		p.occurrences = make([]uint32, len(p.digests))
 	}
-	d.occurrences[content]++
+	if p.occurrences[r] = seg.requested(block, row).occurrence; p.occurrences[r] == 0 {
+		p.occurrences[r] = d.occurrence(content, seg.within(row))
+	}
 	var buffer []byte
 	buffer = binary.LittleEndian.AppendUint64(buffer, content.Hi)
 	buffer = binary.LittleEndian.AppendUint64(buffer, content.Lo)
-	return column.Sum128(binary.LittleEndian.AppendUint32(buffer, d.occurrences[content]))
+	return column.Sum128(binary.LittleEndian.AppendUint32(buffer, p.occurrences[r]))
+}
+
+// occurrence counts a content in the file or request that it comes in.
+func (d *digester) occurrence(content column.Digest, within any) uint32 {
+	if d.within != within {
+		d.within, d.occurrences = within, map[column.Digest]uint32{}
+	}
+	d.occurrences[content]++
+	return d.occurrences[content]
 }

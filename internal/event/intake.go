@@ -135,7 +135,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	if err != nil {
 		return nil, errors.Join(err, w.memory.Close())
 	}
-	w.digester = newDigester(s)
+	w.digester, w.bounds = newDigester(s), newBounds(s)
 	return w, nil
 }
 

@@ -32,6 +32,8 @@ type Rejected struct {
 
 	Request string `json:"request,omitempty"` // digest of the request that brought the row, where that identifies it
 	Line    int64  `json:"line,omitempty"`    // of the row in that request
+
+	Occurrence uint32 `json:"occurrence,omitempty"` // of the row's content in its file or request, where it is known by that
 }
 
 // Conflict reports whether the row's id was accepted before with other values.
@@ -74,7 +76,7 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 		return q.err
 	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
-	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line}
+	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line, Occurrence: r.from.occurrence}
 	switch kept := q.w.keptAs(file, r.Row); {
 	case kept != "":
 		row.Object = kept

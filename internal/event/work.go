@@ -42,6 +42,7 @@ type work struct {
 
 	memory   *memory.Memory
 	known    *memory.Batch
+	bounds   bounds
 	digester *digester
 	computer *computer
 	rejects  *quarantineWriter
