@@ -18,7 +18,7 @@ import (
 // open opens the project for one command and closes it after do. While `bursar up` has the project, the command is carried
 // out there.
 func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) (err error) {
-	ctx := cmd.Context()
+	ctx, do := cmd.Context(), c.warned(do)
 	if c.served != nil {
 		return do(ctx, c.served.app)
 	}

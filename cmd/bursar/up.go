@@ -50,6 +50,7 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	c.warnStranded(ctx, a)
 	t := &upTeller{cli: c}
 	err = a.Up(ctx, app.UpOptions{
 		Listen: listen, Commands: handedOver{a}, Ready: t.ready,

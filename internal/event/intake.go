@@ -115,7 +115,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	if err != nil {
 		return nil, fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
-	if err := checkGrowth(s, state.Columns); err != nil {
+	if err := checkGrowth(s, &state); err != nil {
 		return nil, err
 	}
 	plan, err := scan.NewPlan(s, o.KeyColumns)

@@ -125,7 +125,7 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 		return state, fmt.Errorf("bug: another intake of %s sealed a batch meanwhile", w.stream.Name)
 	}
 	state.Files += uint64(len(w.files))
-	state.Columns = w.batch.Columns
+	state.Columns, state.Declared = w.batch.Columns, declaredOf(w.stream)
 	if w.spool != 0 {
 		state.Spools = w.spool
 	}
