@@ -186,6 +186,7 @@ func (w *work) takeFile(ctx context.Context, path string) error {
 func (w *work) scanFile(ctx context.Context, file *File, in *scan.Input) error {
 	scanned, err := in.Scan(w.plan, scan.Options{Workers: w.in.Workers, Progress: w.options.Progress, TempDir: w.in.Scratch})
 	if err != nil {
+		w.broken[file] = true
 		return err
 	}
 	defer scanned.Close()
