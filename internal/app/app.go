@@ -107,7 +107,10 @@ func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, e
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, release)
+	a.closers = append(a.closers, release, func() error { return closeToOthers(a.state) })
+	if err = closeToOthers(a.state); err != nil {
+		return a, err
+	}
 	err = a.open()
 	return a, err
 }
@@ -160,7 +163,7 @@ func emptyFolder(path string) error {
 	if err := os.RemoveAll(path); err != nil {
 		return fmt.Errorf("empty scratch folder: %w", err)
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	return nil

@@ -116,7 +116,7 @@ func discard(path string) error {
 	return os.Remove(path)
 }
 
-// keepOversize moves a row that is too long to be held in memory into an object of its own.
+// keepOversize moves a row that is too long to be held in memory, and lies compressed in a file, into an object of its own.
 func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (string, error) {
 	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
 	in, err := os.Open(path)
@@ -124,7 +124,7 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 		return "", fmt.Errorf("keep oversize row: %w", err)
 	}
 	defer in.Close()
-	name := fmt.Sprintf("%soversize-%04d", prefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
+	name := fmt.Sprintf("%soversize-%04d.zst", prefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
 	out, err := q.w.in.Objects.Create(ctx, name)
 	if err != nil {
 		return "", err
