@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"sync"
+	"syscall"
 
 	"bursar/internal/app"
 	"bursar/internal/failure"
@@ -26,7 +28,7 @@ The API listens on 127.0.0.1, at a port that is chosen once and kept; --listen H
 HTTP: beyond this machine, put something in front of it that speaks TLS. Requests carry the token that lies in
 .bursar/token of the project folder. GET /v1/openapi.yaml describes all of it.
 
-The project folder is read at the start: after changing it, stop and start again. SIGTERM or Ctrl-C stops: requests under way
+The project folder is read at the start: after changing it, stop and start again. SIGTERM, SIGHUP or Ctrl-C stops: requests under way
 end, what is open is sealed, and nothing is lost; a second one ends the process at once, which loses nothing either.`,
 		Example: `  bursar up
   bursar up --listen 0.0.0.0:8080
@@ -41,6 +43,7 @@ end, what is open is sealed, and nothing is lost; a second one ends the process 
 }
 
 func (c *cli) up(ctx context.Context, listen string) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the lines may go away; the project stays up
 	a, err := app.Open(ctx, c.project, "up", c.log)
 	var other *app.ServedError
 	if errors.As(err, &other) {
@@ -72,7 +75,7 @@ func (t *upTeller) line(value any, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.json {
-		_ = encode(t.out, value) // whoever reads it may go away; the project stays up
+		_ = encode(t.out, value) // nobody may be reading
 		return
 	}
 	fmt.Fprintln(t.out, clean(text))
