@@ -149,3 +149,42 @@ func TestStranded(t *testing.T) {
 		t.Errorf("batches are %+v, %v", b, err)
 	}
 }
+
+// TestCheckStored: a changed identity is found before anything is taken in, while the project is open and after.
+func TestCheckStored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range twoStreams() {
+		putFile(t, dir, name, text)
+	}
+	a, err := Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	take(t, a, "good", putFile(t, dir, "n.jsonl", `{"id":"f","n":1}`))
+	check := func(want int) {
+		t.Helper()
+		p, err := Check(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults := CheckStored(t.Context(), p, dir)
+		if len(faults) != want || want > 0 && (faults[0].File != "streams/good.yaml" || !strings.Contains(faults[0].Message, "id: [id, n]")) {
+			t.Errorf("faults are %v, want %d", faults, want)
+		}
+	}
+	check(0)
+	putFile(t, dir, "streams/good.yaml", "stream: good\nformat: jsonl\nid: [id, n]\ncolumns: {id: {type: string}, n: {type: int}}\n")
+	check(1)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadDir(filepath.Join(dir, ".bursar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(1)
+	if after, err := os.ReadDir(filepath.Join(dir, ".bursar")); err != nil || len(after) != len(before) {
+		t.Errorf("the state has %v, had %v: %v", after, before, err)
+	}
+}
