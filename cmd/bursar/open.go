@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 
@@ -17,18 +18,30 @@ import (
 
 // open opens the project for one command and closes it after do. While `bursar up` has the project, the command is carried
 // out there.
-func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) (err error) {
+func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+	return c.openWith(cmd, app.Open, do)
+}
+
+// openToRead is open for a command that only reads: it works where the disk takes nothing.
+func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+	return c.openWith(cmd, app.OpenToRead, do)
+}
+
+// opener opens a project.
+type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
+
+func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {
 	ctx, do := cmd.Context(), c.warned(do)
 	if c.served != nil {
 		return do(ctx, c.served.app)
 	}
-	a, err := app.Open(ctx, c.project, cmd.Name(), c.log)
+	a, err := open(ctx, c.project, cmd.Name(), c.log)
 	var up *app.ServedError
 	for errors.As(err, &up) {
 		if err := c.handOver(ctx, up); !errors.Is(err, serve.ErrNotServed) {
 			return err
 		}
-		a, err = app.Open(ctx, c.project, cmd.Name(), c.log) // it has ended meanwhile
+		a, err = open(ctx, c.project, cmd.Name(), c.log) // it has ended meanwhile
 	}
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ them are not sealed.`,
   bursar status --json`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				list, err := a.Engine.Status(ctx)
 				if err != nil {
 					return err

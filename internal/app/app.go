@@ -85,7 +85,12 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 
 // Open checks a project folder and opens its state for the given command. When a running `bursar up` has the project, a
 // *ServedError says so: it is the one to carry commands out.
-func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, err error) {
+func Open(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
+	return openProject(ctx, dir, command, log, func(_ *App, err error) error { return err })
+}
+
+// openProject is Open with what is done about a disk that cannot be written.
+func openProject(ctx context.Context, dir, command string, log *slog.Logger, unwritable func(*App, error) error) (_ *App, err error) {
 	if err := Served(dir); err != nil {
 		return nil, err
 	}
@@ -110,6 +115,9 @@ func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, e
 	a.closers = append(a.closers, release, func() error { return closeToOthers(a.state) })
 	if err = closeToOthers(a.state); err != nil {
 		return a, err
+	}
+	if err = tryWriting(a.state); err != nil {
+		return a, unwritable(a, err)
 	}
 	err = a.open()
 	return a, err
