@@ -44,7 +44,10 @@ func TestReadingWhereNothingCanBeWritten(t *testing.T) {
 		dir := filepath.Join(root, "shop")
 		must(t, 0, "init", dir)
 		must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
-		must(t, 0, "run", "--project", dir)
+		work := program(t, 0, "run", "--project", dir) // this process would keep its history open
+		if got := ended(t, work, work.Run()); got.code != 0 {
+			t.Fatal(got)
+		}
 		before := wantReading(t, dir, nil)
 		if killed {
 			u := bringUp(t, dir)
