@@ -164,33 +164,3 @@ func TestDeepProject(t *testing.T) {
 	}
 	u.stop(syscall.SIGTERM, 0)
 }
-
-// TestUpOutlivesItsReader closes the pipe that takes what `bursar up` prints.
-func TestUpOutlivesItsReader(t *testing.T) {
-	t.Parallel()
-	dir := shop(t)
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := program(t, 0, "up", "--project", dir, "--json")
-	cmd.Stdout = write
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = write.Close()
-	if _, err := read.Read(make([]byte, 1)); err != nil { // of the first line
-		t.Fatal(err)
-	}
-	_ = read.Close()
-	for range 2 {
-		must(t, 0, "run", "--project", dir)
-		must(t, 0, "ingest", "payments", file(t, dir, "more.jsonl", good("p1")), "--project", dir)
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if got := ended(t, cmd, cmd.Wait()); got.code != 0 {
-		t.Errorf("up ended with %d: %s", got.code, got.err)
-	}
-}

@@ -18,7 +18,8 @@ func (c *cli) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Validate the project folder without touching state",
 		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each
-fault is told with its file and line; then the exit code is 2.`,
+fault is told with its file and line; then the exit code is 2. So is a stream that holds events and has changed in another way
+than schemas may: they only grow.`,
 		Example: `  bursar check
   bursar check --project shop --json`,
 		Args: takes(0, 0),
@@ -27,6 +28,11 @@ fault is told with its file and line; then the exit code is 2.`,
 			var faults *app.ProjectError
 			if err != nil && !errors.As(err, &faults) {
 				return err
+			}
+			if faults == nil {
+				if stored := app.CheckStored(cmd.Context(), p, c.project); len(stored) > 0 {
+					faults = &app.ProjectError{Errors: stored}
+				}
 			}
 			return errors.Join(c.printCheck(p, faults), faulty(faults))
 		},

@@ -45,7 +45,7 @@ code is 4 when anything is BROKEN.`,
 				return usagef("--until %s: it is a day such as 2024-07-31, or today", q.Until)
 			}
 			q.Accounts = args
-			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
 		},
 	}
 	cmd.Flags().StringVar(&q.Until, "until", "", "hold calendars up to this day, or today")

@@ -26,7 +26,7 @@ the declared column. --json lists all of them.`,
 		Args:              takes(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				p, err := pipeline(a, args[0])
 				if err != nil {
 					return err

@@ -37,7 +37,7 @@ bytes, whatever order and grouping the events came in. The file appears when it 
 			case to == "-" && c.json:
 				return usagef("--to - and --json both want standard output")
 			}
-			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.export(ctx, a, args[0], to) })
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.export(ctx, a, args[0], to) })
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the `file` to write; - is standard output")

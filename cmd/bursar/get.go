@@ -34,7 +34,7 @@ array. A value that begins with a dash goes behind --.`,
 			if cmd.Flags().Changed("as-of") && asOf == 0 {
 				return usagef("--as-of 0: runs are numbered from 1")
 			}
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				return c.get(ctx, a, args[0], args[1:], asOf, history)
 			})
 		},

@@ -34,7 +34,11 @@ Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 		Args: takes(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				return c.importFiles(ctx, a, c.paths(args), institution)
+				files, err := c.paths(args)
+				if err != nil {
+					return err
+				}
+				return c.importFiles(ctx, a, files, institution)
 			})
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -35,7 +36,11 @@ rejected and not one was accepted.`,
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				return c.ingest(ctx, a, args[0], c.paths(args[1:]), app.IngestOptions{DryRun: dryRun, MaxRejected: limit.limit()})
+				files, err := c.paths(args[1:])
+				if err != nil {
+					return err
+				}
+				return c.ingest(ctx, a, args[0], files, app.IngestOptions{DryRun: dryRun, MaxRejected: limit.limit()})
 			})
 		},
 	}
@@ -78,26 +83,47 @@ func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []strin
 }
 
 // paths are files of the command line.
-func (c *cli) paths(names []string) []string {
+func (c *cli) paths(names []string) ([]string, error) {
 	paths := make([]string, len(names))
 	for i, name := range names {
 		paths[i] = c.path(name)
+		if c.served != nil && ofProcess(paths[i]) {
+			err := failure.Wrap(failure.Data, fmt.Errorf("read %s: it names a file of the process that asks, and `bursar up` is another", name))
+			return nil, hinted(err, "name the file itself; what comes through a pipe, write to a file first or send over HTTP")
+		}
 	}
-	return paths
+	return paths, nil
+}
+
+// ofProcess reports whether a name, or a link that it leads through, means something else in each process: /dev/stdin, /dev/fd/3.
+func ofProcess(path string) bool {
+	for range 40 { // as many links as the system follows
+		path = filepath.Clean(path)
+		for _, own := range []string{"/dev/stdin", "/dev/fd/", "/proc/self/", "/proc/thread-self/"} {
+			if strings.HasPrefix(path, own) {
+				return true
+			}
+		}
+		next, err := os.Readlink(path)
+		if err != nil {
+			return false
+		}
+		if !filepath.IsAbs(next) {
+			next = filepath.Join(filepath.Dir(path), next)
+		}
+		path = next
+	}
+	return false
 }
 
 // sizes adds up the sizes of files, in bytes, and refuses what is none.
 func sizes(files []string) (total int64, err error) {
 	for _, file := range files {
-		info, err := os.Stat(file)
+		size, err := app.InputSize(file)
 		if err != nil {
-			return 0, fmt.Errorf("read %s: %w", file, errors.Unwrap(err))
+			return 0, err
 		}
-		if info.IsDir() {
-			err := failure.Wrap(failure.Data, fmt.Errorf("read %s: it is a directory", file))
-			return 0, hinted(err, "name the files in it: %s/*", strings.TrimRight(file, "/"))
-		}
-		total += info.Size()
+		total += size
 	}
 	return total, nil
 }

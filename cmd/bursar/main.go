@@ -29,9 +29,17 @@ func init() {
 func main() {
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(softLimit)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the process at once: what is not sealed or published leaves nothing behind (rule 1).
-	context.AfterFunc(ctx, stop)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // it is under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	// A second signal ends the process at once: what is not sealed or published leaves nothing behind (rule 1). A terminal that
+	// goes away may send more than one SIGHUP.
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP)
+		stop()
+	})
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,8 +19,20 @@ import (
 
 // open opens the project for one command and closes it after do. While `bursar up` has the project, the command is carried
 // out there.
-func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) (err error) {
-	ctx := cmd.Context()
+func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+	return c.openWith(cmd, app.Open, do)
+}
+
+// openToRead is open for a command that only reads: it works where the disk takes nothing.
+func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+	return c.openWith(cmd, app.OpenToRead, do)
+}
+
+// opener opens a project.
+type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
+
+func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {
+	ctx, do := cmd.Context(), c.warned(do)
 	if c.served != nil {
 		if !c.served.app.IsIn(c.path(c.project)) {
 			return usagef("the command is for the project in %s, which process %d does not serve", c.path(c.project), os.Getpid())
@@ -27,13 +40,13 @@ func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) 
 		return do(ctx, c.served.app)
 	}
 	name := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
-	a, err := app.Open(ctx, c.project, name, c.log)
+	a, err := open(ctx, c.project, name, c.log)
 	var up *app.ServedError
 	for errors.As(err, &up) {
 		if err := c.handOver(ctx, up); !errors.Is(err, serve.ErrNotServed) {
 			return err
 		}
-		a, err = app.Open(ctx, c.project, name, c.log) // it has ended meanwhile
+		a, err = open(ctx, c.project, name, c.log) // it has ended meanwhile
 	}
 	if err != nil {
 		return err

@@ -34,7 +34,11 @@ own in which they keep their file and row; those that are rejected again stay in
 		Args:              takes(0, 1),
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+			open := c.openToRead
+			if retry {
+				open = c.open
+			}
+			return open(cmd, func(ctx context.Context, a *app.App) error {
 				streams, err := streamsOf(a, args)
 				if err != nil {
 					return err

@@ -123,7 +123,7 @@ func TestBadStatementArguments(t *testing.T) {
 		{3, "there are bank, clearing", []string{good, "--institution", "nobody"}},
 		{1, "it is a directory", []string{good, dir}},
 		{1, "no such file", []string{good, filepath.Join(dir, "nowhere.xml")}},
-		{1, "it is no regular file", []string{good, pipe}},
+		{1, "it is a pipe, not a file", []string{good, pipe}},
 		{1, "closed.xml: permission denied", []string{good, closed}},
 		{3, "a statement of account XX1", nil},
 		{2, "--until yesterday", nil},

@@ -18,24 +18,36 @@ func (c *cli) statusCommand() *cobra.Command {
 		Short: "Show backlog, watermark and artifacts of every pipeline",
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, and the runs under way:
-which step each is at, and why one has not gone on.`,
+which step each is at, and why one has not gone on. It also shows streams that are declared no more while acknowledged events of
+them are not sealed.`,
 		Example: `  bursar status
   bursar status --json`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				list, err := a.Engine.Status(ctx)
 				if err != nil {
 					return err
 				}
-				return c.printStatus(list)
+				stranded, err := a.Stranded(ctx)
+				if err != nil {
+					return err
+				}
+				return c.printStatus(list, stranded)
 			})
 		},
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status) error {
-	return c.result(map[string]any{"pipelines": pipelines}, func(w io.Writer) {
+func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded) error {
+	value := map[string]any{"pipelines": pipelines}
+	if len(stranded) > 0 {
+		value["stranded"] = stranded
+	}
+	return c.result(value, func(w io.Writer) {
+		for _, s := range stranded {
+			fmt.Fprintf(w, "Acknowledged events wait: %s.\n", clean(s.String()))
+		}
 		if len(pipelines) == 0 {
 			fmt.Fprintln(w, "The project declares no pipeline yet.")
 			return

@@ -31,7 +31,7 @@ Each run must find as many events in its batches as it folded; else the exit cod
 		Args:              takes(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				return c.trace(ctx, a, args[0], args[1:], limit)
 			})
 		},

@@ -30,7 +30,7 @@ HTTP: beyond this machine, put something in front of it that speaks TLS. Request
 .bursar/token of the project folder, or one that ` + "`bursar token create`" + ` made for less. GET /v1/openapi.yaml describes all of it.
 Other commands come through a socket in .bursar, which only its owner may open.
 
-The project folder is read at the start: after changing it, stop and start again. SIGTERM or Ctrl-C stops: requests under way
+The project folder is read at the start: after changing it, stop and start again. SIGTERM, SIGHUP or Ctrl-C stops: requests under way
 end, what is open is sealed, and nothing is lost; a second one ends the process at once, which loses nothing either.`,
 		Example: `  bursar up
   bursar up --listen 0.0.0.0:8080
@@ -55,6 +55,7 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	c.warnStranded(ctx, a)
 	t := &upTeller{cli: c}
 	err = a.Up(ctx, app.UpOptions{
 		Listen: listen, Commands: handedOver{a}, Ready: t.ready,
@@ -76,7 +77,7 @@ func (t *upTeller) line(value any, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.json {
-		_ = encode(t.out, value) // nobody may be left to read it
+		_ = encode(t.out, value) // nobody may be reading
 		return
 	}
 	fmt.Fprintln(t.out, clean(text))

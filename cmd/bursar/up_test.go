@@ -27,6 +27,7 @@ type running struct {
 	base  string // of the API
 	token string
 	lines *bufio.Scanner // what it tells
+	out   io.Closer      // where from
 }
 
 // bringUp starts `bursar up` and waits until it serves.
@@ -41,7 +42,7 @@ func bringUp(t *testing.T, dir string, args ...string) *running {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	u := &running{t: t, cmd: cmd, dir: dir, lines: bufio.NewScanner(out)}
+	u := &running{t: t, cmd: cmd, dir: dir, lines: bufio.NewScanner(out), out: out}
 	ready := u.await("ready")
 	u.base = "http://" + words(ready, "address")
 	token, err := os.ReadFile(words(ready, "token_file"))

@@ -35,7 +35,7 @@ code is 1 when a check fails, and 4 when one of control totals does.`,
 			if sample < 0 {
 				return usagef("--sample %d: it is a number of artifacts", sample)
 			}
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				return c.verify(ctx, a, args[0], app.VerifyOptions{Sample: sample, Seed: seed})
 			})
 		},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"bursar/internal/failure"
 )
@@ -28,7 +29,10 @@ type original struct {
 	failed error // the first error of the disk
 }
 
-func openFile(path string) (handed, error) { return os.Open(path) }
+// openFile opens a file. Should a pipe have taken its place, opening it must not wait for the other end.
+func openFile(path string) (handed, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
 
 // original opens a file.
 func (im *Importer) original(path string) (*original, error) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 
@@ -71,12 +72,9 @@ func (r *reading) spool() (*spool, error) {
 
 // file spools the rows of one file, unless it was taken in before.
 func (r *reading) file(ctx context.Context, path string) (*File, error) {
-	info, err := os.Stat(path)
+	info, err := scan.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, bare(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, failure.Wrap(failure.Data, fmt.Errorf("read %s: it is no regular file; name the files in it", path))
+		return nil, err
 	}
 	digest, err := r.digest(ctx, path)
 	if err != nil {
@@ -109,7 +107,7 @@ func (r *reading) parts(ctx context.Context, f *File, was os.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if is, err := os.Stat(f.File); err != nil || is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()) {
+	if is, err := os.Stat(f.File); err != nil || !os.SameFile(is, was) || is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()) {
 		return changed(f.File)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
+	"bursar/internal/event/scan"
 	"bursar/internal/reconcile"
 )
 
@@ -66,6 +67,15 @@ var ErrTooManyRejected = event.ErrTooManyRejected
 
 // Steps are the names of a run's steps, in order.
 func Steps() []string { return append([]string(nil), reconcile.StepNames...) }
+
+// InputSize is the size of a file that is to be taken in, in bytes. What is no regular file is an error of class Data.
+func InputSize(path string) (int64, error) {
+	info, err := scan.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
 
 // Quarantine calls each for every row of a stream that is in quarantine now, batch by batch. An error of each ends the
 // walk and is returned.

@@ -91,7 +91,12 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 
 // Open checks a project folder and opens its state for the given command. When a running `bursar up` has the project, a
 // *ServedError says so: it is the one to carry commands out.
-func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, err error) {
+func Open(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
+	return openProject(ctx, dir, command, log, func(_ *App, err error) error { return err })
+}
+
+// openProject is Open with what is done about a disk that cannot be written.
+func openProject(ctx context.Context, dir, command string, log *slog.Logger, unwritable func(*App, error) error) (_ *App, err error) {
 	if err := Served(dir); err != nil {
 		return nil, err
 	}
@@ -113,7 +118,13 @@ func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, e
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, release)
+	a.closers = append(a.closers, release, func() error { return closeToOthers(a.state) })
+	if err = closeToOthers(a.state); err != nil {
+		return a, err
+	}
+	if err = tryWriting(a.state); err != nil {
+		return a, unwritable(a, err)
+	}
 	err = a.open(ctx)
 	return a, err
 }
@@ -183,7 +194,7 @@ func emptyFolder(path string) error {
 	if err := os.RemoveAll(path); err != nil {
 		return fmt.Errorf("empty scratch folder: %w", err)
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	return nil

@@ -29,10 +29,14 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 		o.Streams = append(o.Streams, s.Name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- inbox.Watch(ctx, o) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		inbox.Watch(ctx, o)
+	}()
 	return func() error {
 		cancel()
-		return <-ended
+		<-ended
+		return nil
 	}, nil
 }

@@ -57,14 +57,10 @@ func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event
 
 func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
 
-func (a *App) openLive(ctx context.Context, s *project.Stream) (*event.Live, error) {
+func (a *App) liveOptions(s *project.Stream) event.LiveOptions {
 	o := event.LiveOptions{Spool: a.spool(s.Name), Sealed: a.sealed}
 	o.KeyColumns = a.keyColumns(s.Name)
-	live, err := a.Intake.Live(ctx, s, o)
-	if err != nil {
-		return nil, fmt.Errorf("take stream %s in: %w", s.Name, err)
-	}
-	return live, nil
+	return o
 }
 
 // takeLive takes every stream in as its events arrive, until stop has sealed what is open.
@@ -81,9 +77,9 @@ func (a *App) takeLive(ctx context.Context) (stop func() error, err error) {
 		return all
 	}
 	for _, s := range a.Project.Streams {
-		live, err := a.openLive(ctx, s)
+		live, err := a.Intake.Live(ctx, s, a.liveOptions(s))
 		if err != nil {
-			return stop, err
+			return stop, fmt.Errorf("take stream %s in: %w", s.Name, err)
 		}
 		a.lives.set(s.Name, live)
 	}
@@ -96,27 +92,38 @@ func (a *App) sealLeft(ctx context.Context, s *project.Stream) error {
 	if err != nil || len(left) == 0 {
 		return err
 	}
-	live, err := a.openLive(ctx, s)
-	if err != nil {
-		return err
-	}
-	return live.Close(ctx)
+	return a.Intake.Recover(ctx, s, a.liveOptions(s))
 }
 
-// sealAllLeft does so for all streams, before what is sealed is worked off.
-func (a *App) sealAllLeft(ctx context.Context) error {
+// sealAllLeft does so for all streams, before what is sealed is worked off, and gives the errors of those that cannot be sealed:
+// they keep back the pipelines that fold them, and no others.
+func (a *App) sealAllLeft(ctx context.Context) (unsealed map[string]error, err error) {
+	unsealed = map[string]error{}
 	for _, s := range a.Project.Streams {
 		leave, err := a.streams.enter(ctx, s.Name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if a.lives.of(s.Name) == nil {
 			err = a.sealLeft(ctx, s)
 		}
 		leave()
+		if ctx.Err() != nil {
+			return nil, err
+		}
 		if err != nil {
-			return err
+			unsealed[s.Name] = err
 		}
 	}
-	return nil
+	return unsealed, nil
+}
+
+// keptBack is why a pipeline cannot take in all that was acknowledged; nil if it can.
+func (a *App) keptBack(pipeline string, unsealed map[string]error) (all error) {
+	for _, s := range a.Project.Pipeline(pipeline).From {
+		if err := unsealed[s]; err != nil {
+			all = errors.Join(all, fmt.Errorf("run %s: %w", pipeline, err))
+		}
+	}
+	return all
 }

@@ -54,15 +54,27 @@ func (e *ServedError) Held() bool {
 // Served returns a *ServedError if a running `bursar up` holds the project in dir. It touches nothing.
 func Served(dir string) error {
 	state := filepath.Join(dir, ".bursar")
-	if _, err := os.Stat(filepath.Join(state, "lock")); err != nil {
-		return nil //nolint:nilerr // what was never locked is held by nobody
-	}
-	lock := flock.New(filepath.Join(state, "lock"), flock.SetFlag(os.O_RDONLY))
 	// Shared, so that two who look do not take each other for a holder.
-	if free, err := lock.TryRLock(); err != nil || free {
-		return lock.Close()
+	for _, lock := range locks(state) {
+		if _, err := os.Stat(lock.Path()); err != nil {
+			continue // what was never locked is held by nobody
+		}
+		free, err := lock.TryRLock()
+		_ = lock.Close() // nothing was written
+		if err == nil && !free {
+			return servedBy(filepath.Join(state, "lock.json"))
+		}
 	}
-	return servedBy(filepath.Join(state, "lock.json"))
+	return nil
+}
+
+// locks are what a process has locked that holds a project: the folder itself, as it cannot be deleted unnoticed under the one who
+// works in it, and a file, which earlier versions lock and file systems that lock no folders, too.
+func locks(state string) []*flock.Flock {
+	return []*flock.Flock{
+		flock.New(state, flock.SetFlag(os.O_RDONLY)),
+		flock.New(filepath.Join(state, "lock"), flock.SetFlag(os.O_RDONLY|os.O_CREATE), flock.SetPermissions(0o600)),
+	}
 }
 
 // servedBy returns a *ServedError if the holder of a lock serves others.
@@ -83,8 +95,8 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 	} else if err != nil {
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
-	lock, beside := flock.New(filepath.Join(state, "lock")), filepath.Join(state, "lock.json")
-	locked, err := tryLock(ctx, lock, beside, wait)
+	both, beside := locks(state), filepath.Join(state, "lock.json")
+	locked, err := tryLock(ctx, both, beside, wait)
 	var served *ServedError
 	if errors.As(err, &served) {
 		return nil, err
@@ -95,21 +107,30 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 	if !locked {
 		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeHolder(beside)))
 	}
-	if err := writeHolder(beside, holder{Process: os.Getpid(), Command: command, Since: time.Now().UTC()}); err != nil {
-		return nil, fmt.Errorf("lock project %s: %w", dir, errors.Join(err, lock.Unlock()))
+	err = writeHolder(beside, holder{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
+	if err != nil {
+		_ = os.Remove(beside) // it may name an earlier one
 	}
-	return func() error { return unlock(lock, beside) }, nil
+	if err != nil && !takesNothing(err) { // without a name others wait all the same
+		return nil, fmt.Errorf("lock project %s: %w", dir, errors.Join(err, unlockAll(both)))
+	}
+	return func() error { return unlock(both, beside) }, nil
+}
+
+// takesNothing reports whether an error is that of a disk that cannot be written, or has no room.
+func takesNothing(err error) bool {
+	return isFull(err) || errors.Is(err, syscall.EROFS)
 }
 
 // tryLock reports whether the lock came free in time.
-func tryLock(ctx context.Context, lock *flock.Flock, beside string, wait time.Duration) (bool, error) {
+func tryLock(ctx context.Context, both []*flock.Flock, beside string, wait time.Duration) (bool, error) {
 	patience, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()
 	for {
 		// The first try is made whatever the time: wait may be 0.
-		if locked, err := lock.TryLock(); locked || err != nil {
+		if locked, err := tryBoth(both); locked || err != nil {
 			return locked, err
 		}
 		if err := servedBy(beside); err != nil {
@@ -123,20 +144,39 @@ func tryLock(ctx context.Context, lock *flock.Flock, beside string, wait time.Du
 	}
 }
 
+// tryBoth takes both locks or none. A folder that cannot be locked here leaves it to the file, and a file that cannot be made on
+// a disk that takes nothing to the folder.
+func tryBoth(both []*flock.Flock) (bool, error) {
+	folder, err := both[0].TryLock()
+	if err == nil && !folder {
+		return false, nil
+	}
+	file, err := both[1].TryLock()
+	if err != nil && folder && takesNothing(err) {
+		return true, nil
+	}
+	if !file {
+		return false, errors.Join(err, both[0].Unlock())
+	}
+	return true, nil
+}
+
 // unlock removes the holder first, while nobody else can have written it.
-func unlock(lock *flock.Flock, beside string) error {
-	if !lock.Locked() {
+func unlock(both []*flock.Flock, beside string) error {
+	if !both[0].Locked() && !both[1].Locked() {
 		return nil
 	}
 	err := os.Remove(beside)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EROFS) {
 		err = nil
 	}
-	if err = errors.Join(err, lock.Unlock()); err != nil {
+	if err = errors.Join(err, unlockAll(both)); err != nil {
 		return fmt.Errorf("unlock project: %w", err)
 	}
 	return nil
 }
+
+func unlockAll(both []*flock.Flock) error { return errors.Join(both[1].Unlock(), both[0].Unlock()) }
 
 func writeHolder(path string, h holder) error {
 	text, err := json.Marshal(h)

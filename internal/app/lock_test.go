@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,4 +126,33 @@ func mustLock(t *testing.T, dir string) func() error {
 		t.Fatal(err)
 	}
 	return release
+}
+
+// TestLockFileDeleted: deleting the file that was locked lets nobody in.
+func TestLockFileDeleted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	release, err := app.Lock(t.Context(), dir, "up", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, ".bursar", "lock")); err != nil {
+		t.Fatal(err)
+	}
+	var served *app.ServedError
+	if err := app.Served(dir); !errors.As(err, &served) {
+		t.Errorf("served: %v", err)
+	}
+	if _, err := app.Lock(t.Context(), dir, "status", 0); !errors.As(err, &served) {
+		t.Errorf("lock: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Served(dir); err != nil {
+		t.Errorf("served: %v", err)
+	}
+	if err := mustLock(t, dir)(); err != nil {
+		t.Error(err)
+	}
 }

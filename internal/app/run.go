@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"bursar/internal/failure"
@@ -52,8 +53,8 @@ func (a *App) Serve(ctx context.Context) error {
 	return nil
 }
 
-// Run works off the backlogs of the pipelines through their workflows and returns the runs that were published. It is
-// safe for concurrent use.
+// Run works off the backlogs of the pipelines through their workflows and returns the runs that were published. One that fails
+// does not stop the others. It is safe for concurrent use.
 func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]reconcile.Run, error) {
 	done := []reconcile.Run{}
 	ctx, trouble, end := a.disk.over(ctx)
@@ -61,18 +62,29 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 	if err := a.Serve(ctx); err != nil {
 		return done, cmp.Or(trouble(), err)
 	}
-	if err := a.sealAllLeft(ctx); err != nil {
+	unsealed, err := a.sealAllLeft(ctx)
+	if err != nil {
 		return done, err
 	}
-	defer a.watchers.add(pipelines, watch)()
-	for _, pipeline := range pipelines {
-		runs, err := a.runOne(ctx, pipeline)
-		done = append(done, runs...)
-		if err != nil {
-			return done, cmp.Or(trouble(), err)
+	for stream, err := range unsealed {
+		if !slices.ContainsFunc(pipelines, func(p string) bool { return a.Project.Pipeline(p).Folds(stream) }) {
+			a.log.Warn("a stream is left out", "stream", stream, "error", err)
 		}
 	}
-	return done, nil
+	defer a.watchers.add(pipelines, watch)()
+	var all error
+	for _, pipeline := range pipelines {
+		err := a.keptBack(pipeline, unsealed)
+		if err == nil {
+			var runs []reconcile.Run
+			runs, err = a.runOne(ctx, pipeline)
+			done = append(done, runs...)
+		}
+		if all = errors.Join(all, err); ctx.Err() != nil {
+			break
+		}
+	}
+	return done, cmp.Or(trouble(), all)
 }
 
 // runOne works one pipeline off. A rebuild of it is waited for: it takes in all there is, and replaces what a run would
@@ -178,7 +190,11 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebui
 		return out, err
 	}
 	defer leave()
-	if err := a.sealAllLeft(ctx); err != nil {
+	unsealed, err := a.sealAllLeft(ctx)
+	if err == nil {
+		err = a.keptBack(pipeline, unsealed)
+	}
+	if err != nil {
 		return out, err
 	}
 	if err := a.Serve(ctx); err != nil {

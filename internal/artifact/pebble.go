@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // DefaultIndexCache is how many bytes of index blocks a PebbleIndex keeps in memory unless told otherwise.
@@ -63,6 +65,24 @@ func openDB(dir string, cacheBytes int64) (db *pebble.DB, err error) {
 	}
 	return nil, fmt.Errorf("%w: %w", ErrIndexDamaged, err)
 }
+
+// OpenPebbleReadOnly opens the index in dir for lookups and walks, and writes nothing. Whoever calls it sees to it that no process
+// has the index open otherwise.
+func OpenPebbleReadOnly(dir string) (*PebbleIndex, error) {
+	o := pebbleOptions(DefaultIndexCache)
+	o.ReadOnly, o.FS = true, unlocked{vfs.Default}
+	db, err := pebble.Open(dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("open index %s for reading: %w", dir, err)
+	}
+	return &PebbleIndex{db: db}, nil
+}
+
+// unlocked is a file system on which nothing is locked, as the store's lock is a file that it makes.
+type unlocked struct{ vfs.FS }
+
+// Lock locks nothing.
+func (unlocked) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // clean removes the tables of loads that died; the store's own lock says that no other process is loading.
 func (x *PebbleIndex) clean() error {

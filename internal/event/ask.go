@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"sync"
@@ -104,8 +105,9 @@ func (a *ask) appendLines(text []byte) []byte {
 
 // source is where a row identified by its place comes from: the digest of a file or request, and the line in it.
 type source struct {
-	digest string
-	line   int64
+	digest     string
+	line       int64
+	occurrence uint32 // of a row that is known by its content: how often that came before and with it; 0 is not said
 }
 
 // ask finds the request that a row came in, nil for rows of files.
@@ -129,7 +131,7 @@ func (seg *segment) within(row int64) any {
 	if a := seg.ask(row); a != nil {
 		return a
 	}
-	return seg.file
+	return seg.file.Number
 }
 
 // sourceOf is the place that identifies a row of a `_row` stream.
@@ -137,13 +139,13 @@ func (seg *segment) sourceOf(block int, row int64) source {
 	if from := seg.requested(block, row); from.digest != "" {
 		return from
 	}
-	return source{seg.file.Digest, row}
+	return source{digest: seg.file.Digest, line: row}
 }
 
 // requested is where in which request a row came, zero for rows of files.
 func (seg *segment) requested(block int, row int64) source {
 	if a := seg.ask(row); a != nil && a.digest != "" {
-		return source{a.digest, row - a.first + 1}
+		return source{digest: a.digest, line: row - a.first + 1}
 	}
 	if seg.sources != nil {
 		return seg.sources[block]
@@ -154,7 +156,9 @@ func (seg *segment) requested(block int, row int64) source {
 // source notes which requests rejected rows came in, as a retry of rows that are identified by it must know.
 func (seg *segment) source(block int, rejects []reject) {
 	for i := range rejects {
-		rejects[i].from = seg.requested(block, rejects[i].Row)
+		from := seg.requested(block, rejects[i].Row)
+		from.occurrence = cmp.Or(rejects[i].from.occurrence, from.occurrence)
+		rejects[i].from = from
 	}
 }
 

@@ -79,8 +79,9 @@ type streamState struct {
 
 	// Identity is the check value of the key that the dedupe index's digests are made with; empty for those of an older
 	// project, which have none. Dropped are objects of the index that others have replaced: they may still be there.
-	Identity string   `json:"identity,omitempty"`
-	Dropped  []string `json:"dropped,omitempty"`
+	Identity string    `json:"identity,omitempty"`
+	Dropped  []string  `json:"dropped,omitempty"`
+	Declared *declared `json:"declared,omitempty"` // nil until a batch is sealed by a version that remembers it
 }
 
 // rejectedKey lists a batch among those whose quarantine nobody has taken up.
@@ -155,4 +156,18 @@ func Sealed(tx catalog.Tx, stream string) (uint64, error) {
 	var state streamState
 	_, err := tx.Get(streamKey(stream), &state)
 	return state.Batches, err
+}
+
+// SealedSpools is the number of the last spool of a stream's requests that was sealed; those above it hold events that were
+// acknowledged and are in no batch.
+func SealedSpools(ctx context.Context, c catalog.Catalog, stream string) (uint64, error) {
+	var state streamState
+	err := c.View(ctx, func(tx catalog.Tx) error {
+		_, err := tx.Get(streamKey(stream), &state)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read state of stream %s: %w", stream, err)
+	}
+	return state.Spools, nil
 }

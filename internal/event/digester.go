@@ -144,15 +144,29 @@ func (d *digester) derive(p *part, r int, seg *segment, block int, row int64) co
 		buffer := append([]byte(from.digest), 0)
 		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(from.line)))
 	}
-	if within := seg.within(row); d.within != within {
-		d.within, d.occurrences = within, map[column.Digest]uint32{}
+	content := p.digests[r]
+	if d.key != nil {
+		content = p.unforgeable[r]
+	}
+	if p.occurrences == nil {
+		p.occurrences = make([]uint32, len(p.digests))
+	}
+	if p.occurrences[r] = seg.requested(block, row).occurrence; p.occurrences[r] == 0 {
+		p.occurrences[r] = d.occurrence(content, seg.within(row))
 	}
 	if d.key == nil {
-		d.occurrences[p.digests[r]]++
-		return oldContentID(p.digests[r], d.occurrences[p.digests[r]])
+		return oldContentID(content, p.occurrences[r])
 	}
-	d.occurrences[p.unforgeable[r]]++
-	return contentID(p.unforgeable[r], d.occurrences[p.unforgeable[r]])
+	return contentID(content, p.occurrences[r])
+}
+
+// occurrence counts a content in the file or request that it comes in.
+func (d *digester) occurrence(content column.Digest, within any) uint32 {
+	if d.within != within {
+		d.within, d.occurrences = within, map[column.Digest]uint32{}
+	}
+	d.occurrences[content]++
+	return d.occurrences[content]
 }
 
 // contentID is the identity of a row in a `_content` stream: content is the unforgeable digest of its values.

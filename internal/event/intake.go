@@ -1,12 +1,12 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"bursar/internal/catalog"
@@ -62,7 +62,7 @@ var ErrTooManyRejected = errors.New("too many rows rejected")
 // sealed and the error is returned with the result: nothing that could be read is lost (rule 10).
 func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string, o Options) (Result, error) {
 	for _, path := range paths {
-		if err := readable(path); err != nil {
+		if _, err := scan.Stat(path); err != nil { // before anything is begun
 			return Result{}, err
 		}
 	}
@@ -97,18 +97,6 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 	return result, errors.Join(err, unread)
 }
 
-// readable refuses what is no file before anything is begun.
-func readable(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
-	}
-	if info.IsDir() {
-		return fmt.Errorf("read %s: it is a directory; name the files in it", path)
-	}
-	return nil
-}
-
 // begin reads what the catalog knows of the stream and opens the duplicate memory.
 func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*work, error) {
 	w, err := in.beginAt(ctx, s, o, in.Now())
@@ -129,7 +117,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	if err != nil {
 		return nil, fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
-	if err := checkGrowth(s, state.Columns); err != nil {
+	if err := checkGrowth(s, &state); err != nil {
 		return nil, err
 	}
 	key, err := in.key(s.Name, &state)
@@ -153,7 +141,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	if err != nil {
 		return nil, errors.Join(err, w.memory.Close())
 	}
-	w.digester = newDigester(s, key)
+	w.digester, w.bounds = newDigester(s, key), newBounds(s)
 	return w, nil
 }
 
@@ -182,24 +170,36 @@ func (w *work) window() memory.Window {
 	return memory.Window{Since: w.received.Add(-w.stream.Dedupe), ReceivedAt: w.receivedAt}
 }
 
-// takeFile scans one file into segments. A file whose digest is known changes nothing (rule 1): its rows are counted as duplicates.
+// takeFile takes one file in. A file whose digest is known changes nothing (rule 1): its rows are counted as duplicates. One that
+// changes while it is read is refused: its rows and its digest may be of different contents.
 func (w *work) takeFile(ctx context.Context, path string) error {
-	file, known, err := w.enter(ctx, path)
-	if err != nil {
-		return err
-	}
-	if known {
-		return nil
-	}
-	in, err := scan.Open(path, w.plan, scan.Options{Workers: w.in.Workers, Progress: w.options.Progress, TempDir: w.in.Scratch})
+	in, err := scan.OpenInput(path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	err = w.alongside(ctx, file, path, func() error { return w.cut(ctx, in, file) })
+	file, known, err := w.enter(ctx, path, in)
+	if err == nil && !known {
+		err = w.scanFile(ctx, file, in)
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	return cmp.Or(in.Unchanged(), err)
+}
+
+// scanFile scans a file into segments.
+func (w *work) scanFile(ctx context.Context, file *File, in *scan.Input) error {
+	scanned, err := in.Scan(w.plan, scan.Options{Workers: w.in.Workers, Progress: w.options.Progress, TempDir: w.in.Scratch})
+	if err != nil {
+		w.broken[file] = true
+		return err
+	}
+	defer scanned.Close()
+	err = w.alongside(ctx, file, in, func() error { return w.cut(ctx, scanned, file) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	file.Header = string(in.Header())
+	file.Header = string(scanned.Header())
 	if err != nil {
 		w.broken[file] = true
 	}

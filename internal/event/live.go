@@ -51,6 +51,7 @@ type Live struct {
 	open    *openBatch // nil while nothing came in since the last seal
 	broken  error      // why the spool has to be recovered before anything is taken
 	retryAt time.Time
+	said    string // what was logged of it last
 	backoff time.Duration
 	folder  bool          // the spool folder is made
 	tidying chan struct{} // closed when the last compaction has ended; nil before the first
@@ -65,23 +66,40 @@ type command struct {
 }
 
 // Live starts to take a stream in as its events arrive. What an earlier process acknowledged and did not seal is sealed first
-// (rule 1). Close it; the context is for the start only.
+// (rule 1); where that fails it is tried again, and nothing else is taken until it succeeds: only this stream stands still.
+// Close it; the context is for the start only.
 func (in *Intake) Live(ctx context.Context, s *project.Stream, o LiveOptions) (*Live, error) {
+	l := in.newLive(s, o)
+	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := l.recover(ctx); err != nil {
+		if ctx.Err() != nil {
+			l.cancel()
+			l.computer.close()
+			return nil, err
+		}
+		l.breakOff(err)
+		_ = l.report(err) // it is logged
+	}
+	go l.loop()
+	return l, nil
+}
+
+// Recover seals what an earlier process acknowledged and did not seal (rule 1).
+func (in *Intake) Recover(ctx context.Context, s *project.Stream, o LiveOptions) error {
+	l := in.newLive(s, o)
+	defer l.computer.close()
+	return l.recover(ctx)
+}
+
+func (in *Intake) newLive(s *project.Stream, o LiveOptions) *Live {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
 	o.DryRun, o.MaxRejected, o.Progress = false, 0, nil
-	l := &Live{
+	return &Live{
 		in: in, stream: s, options: o, computer: newComputer(in, s), queue: queue{wake: make(chan struct{}, 1)},
 		commands: make(chan command), stopped: make(chan struct{}),
 	}
-	if err := l.recover(ctx); err != nil {
-		l.computer.close()
-		return nil, err
-	}
-	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go l.loop()
-	return l, nil
 }
 
 // Accept takes a request's events. When it returns an answer, every row is judged, and counts exactly once whatever happens

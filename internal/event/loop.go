@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/internal/event/spool"
+	"bursar/internal/failure"
 )
 
 // groupBytes is about how much of the waiting requests is made durable at a time, and judged together.
@@ -26,8 +27,11 @@ func (l *Live) loop() {
 	defer l.computer.close()
 	defer l.giveUp()
 	for {
-		var due <-chan time.Time
+		var due, again <-chan time.Time
 		var failed <-chan struct{}
+		if l.broken != nil { // also where no request comes that would find it broken
+			again = time.After(mostBackoff)
+		}
 		if l.open != nil {
 			due, failed = l.open.timer.C, l.open.ended
 		}
@@ -36,6 +40,10 @@ func (l *Live) loop() {
 			l.takeGroup()
 		case <-due:
 			l.sealLogged()
+		case <-again:
+			if err := l.mend(l.ctx); err != nil {
+				_ = l.report(err) // it is logged
+			}
 		case <-failed:
 			l.fail(l.open.err)
 		case c := <-l.commands:
@@ -128,10 +136,10 @@ func (l *Live) group(asks []*ask) error {
 func (l *Live) ready() error {
 	if l.broken != nil {
 		if time.Now().Before(l.retryAt) {
-			return l.broken
+			return l.report(l.broken)
 		}
 		if err := l.mend(l.ctx); err != nil {
-			return err
+			return l.report(err)
 		}
 	}
 	if l.open != nil {
@@ -140,8 +148,22 @@ func (l *Live) ready() error {
 	err := l.begin()
 	if err != nil {
 		l.breakOff(err)
+		return l.report(err)
 	}
-	return err
+	return nil
+}
+
+// report logs why the stream takes nothing, unless that was said last, and gives the error that requests get meanwhile: they are
+// not to blame for it, and may come again.
+func (l *Live) report(err error) error {
+	if text := err.Error(); l.said != text && l.ctx.Err() == nil {
+		l.said = text
+		l.in.Log.Error("a stream takes nothing in: it is tried again", "stream", l.stream.Name, "class", failure.Of(err), "error", err)
+	}
+	if failure.Of(err).Retryable() {
+		return err
+	}
+	return failure.Wrap(failure.Transient, err)
 }
 
 // begin opens a batch with a spool of its own.
@@ -269,7 +291,7 @@ func (l *Live) mend(ctx context.Context) error {
 		l.breakOff(err)
 		return err
 	}
-	l.broken, l.backoff = nil, 0
+	l.broken, l.backoff, l.said = nil, 0, ""
 	l.recovered.Add(1)
 	l.keys.dropDone()
 	return nil

@@ -186,7 +186,7 @@ func (l *Live) recover(ctx context.Context) error {
 	for _, number := range numbers {
 		if number > state.Spools {
 			if err := l.replay(ctx, number); err != nil {
-				return fmt.Errorf("recover spool %d of %s: %w", number, l.stream.Name, err)
+				return fmt.Errorf("recover acknowledged events of stream %s from %s: %w", l.stream.Name, spool.Path(l.options.Spool, number), err)
 			}
 		}
 		if err := spool.Remove(l.options.Spool, number); err != nil {

@@ -32,6 +32,8 @@ type Rejected struct {
 
 	Request string `json:"request,omitempty"` // digest of the request that brought the row, where that identifies it
 	Line    int64  `json:"line,omitempty"`    // of the row in that request
+
+	Occurrence uint32 `json:"occurrence,omitempty"` // of the row's content in its file or request, where it is known by that
 }
 
 // Conflict reports whether the row's id was accepted before with other values.
@@ -74,7 +76,7 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 		return q.err
 	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
-	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line}
+	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line, Occurrence: r.from.occurrence}
 	switch kept := q.w.keptAs(file, r.Row); {
 	case kept != "":
 		row.Object = kept
@@ -114,7 +116,7 @@ func discard(path string) error {
 	return os.Remove(path)
 }
 
-// keepOversize moves a row that is too long to be held in memory into an object of its own.
+// keepOversize moves a row that is too long to be held in memory, and lies compressed in a file, into an object of its own.
 func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (string, error) {
 	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
 	in, err := os.Open(path)
@@ -122,7 +124,7 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 		return "", fmt.Errorf("keep oversize row: %w", err)
 	}
 	defer in.Close()
-	name := fmt.Sprintf("%soversize-%04d", prefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
+	name := fmt.Sprintf("%soversize-%04d.zst", prefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
 	out, err := q.w.in.Objects.Create(ctx, name)
 	if err != nil {
 		return "", err

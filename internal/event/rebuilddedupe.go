@@ -34,7 +34,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err != nil || !found {
 		return err
 	}
-	if err := checkGrowth(s, state.Columns); err != nil {
+	if err := checkGrowth(s, &state); err != nil {
 		return err
 	}
 	key, err := in.Secret.Renew()

@@ -70,7 +70,7 @@ func (w *work) retryBatch(ctx context.Context, b Batch) error {
 		}
 		for _, block := range blocks {
 			seg.blocks = append(seg.blocks, block)
-			seg.sources = append(seg.sources, source{row.Request, row.Line})
+			seg.sources = append(seg.sources, source{row.Request, row.Line, row.Occurrence})
 			seg.rows += len(block.Rows)
 		}
 		if size += len(row.Raw) + len(row.Bytes); size < retryBytes {

@@ -1,11 +1,15 @@
 package event
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"bursar/internal/catalog"
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
@@ -17,6 +21,25 @@ type Definition struct {
 	Optional bool     `json:"optional,omitempty"`
 	Is       string   `json:"is,omitempty"`
 	Origin   bool     `json:"origin,omitempty"`
+
+	Reading
+}
+
+// Reading is how a column is read, as far as it is not the default.
+type Reading struct {
+	From    string `json:"from,omitempty"`
+	Format  string `json:"format,omitempty"`
+	Zone    string `json:"zone,omitempty"`
+	Decimal string `json:"decimal,omitempty"`
+	Group   string `json:"group,omitempty"`
+}
+
+// declared is what the catalog remembers of a stream besides its columns: what makes an event unique, and how files are read.
+type declared struct {
+	ID        []string `json:"id"`
+	Format    string   `json:"format"`
+	Delimiter string   `json:"delimiter,omitempty"` // of CSV
+	Headless  bool     `json:"headless,omitempty"`  // CSV without a header
 }
 
 func (d Definition) String() string {
@@ -30,56 +53,130 @@ func (d Definition) String() string {
 	if d.Origin {
 		parts = append(parts, "origin: true")
 	}
-	if d.Is != "" {
-		parts = append(parts, fmt.Sprintf("is: %q", d.Is))
+	for _, p := range [][2]string{
+		{"from", d.From}, {"format", d.Format}, {"zone", d.Zone}, {"decimal", d.Decimal}, {"group", d.Group}, {"is", d.Is},
+	} {
+		switch {
+		case p[1] == "":
+		case p[0] == "from" || p[0] == "zone":
+			parts = append(parts, p[0]+": "+p[1])
+		default:
+			parts = append(parts, fmt.Sprintf("%s: %q", p[0], p[1]))
+		}
 	}
 	return d.Name + ": {" + strings.Join(parts, ", ") + "}"
 }
 
+func (d declared) String() string {
+	parts := []string{"format: " + d.Format}
+	if d.Delimiter != "" {
+		parts = append(parts, fmt.Sprintf("csv: {delimiter: %q, header: %t}", d.Delimiter, !d.Headless))
+	}
+	return strings.Join(append(parts, "id: ["+strings.Join(d.ID, ", ")+"]"), ", ")
+}
+
 func definitions(s *project.Stream) []Definition {
 	list := make([]Definition, len(s.Columns))
-	for i, c := range s.Columns {
-		list[i] = Definition{Name: c.Name, Type: c.Type.String(), In: c.In, Optional: c.Optional, Is: c.Is, Origin: c.Origin}
+	for i := range s.Columns {
+		list[i] = definition(&s.Columns[i])
 	}
 	return list
 }
 
+func definition(c *project.Column) Definition {
+	d := Definition{Name: c.Name, Type: c.Type.String(), In: c.In, Optional: c.Optional, Is: c.Is, Origin: c.Origin}
+	if d.From = strings.Join(c.From, "."); d.From == c.Name {
+		d.From = ""
+	}
+	d.Format = c.Format
+	if c.Zone != nil && c.Zone != time.UTC {
+		d.Zone = c.Zone.String()
+	}
+	if c.Decimal != 0 && c.Decimal != '.' {
+		d.Decimal = string(rune(c.Decimal))
+	}
+	if c.Group != 0 {
+		d.Group = string(rune(c.Group))
+	}
+	return d
+}
+
+func declaredOf(s *project.Stream) *declared {
+	d := &declared{ID: s.ID, Format: string(s.Format)}
+	if s.Format == project.CSVText {
+		d.Delimiter, d.Headless = ",", !s.CSV.Header
+		if s.CSV.Delimiter != 0 {
+			d.Delimiter = string(rune(s.CSV.Delimiter))
+		}
+	}
+	return d
+}
+
+// CheckGrowth refuses a declaration that is not one that the stream's events were taken in by, grown. Class Data.
+func CheckGrowth(ctx context.Context, c catalog.Catalog, s *project.Stream) error {
+	var state streamState
+	err := c.View(ctx, func(tx catalog.Tx) error {
+		_, err := tx.Get(streamKey(s.Name), &state)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read state of stream %s: %w", s.Name, err)
+	}
+	return checkGrowth(s, &state)
+}
+
 // checkGrowth refuses every change of a schema but growth (DESIGN §2): new optional columns, required → optional,
-// wider types, more `in:` values.
-func checkGrowth(s *project.Stream, old []Definition) error {
-	if len(old) == 0 { // the stream has taken nothing in yet
+// wider types, more `in:` values. What makes an event unique, and how a value is read, never changes: the same event would
+// count again, or the same text mean something else. A state that was written before these were remembered says nothing of them.
+func checkGrowth(s *project.Stream, state *streamState) error {
+	if len(state.Columns) == 0 { // the stream has taken nothing in yet
 		return nil
 	}
-	for _, was := range old {
+	if was, is := state.Declared, declaredOf(s); was != nil && was.String() != is.String() {
+		return failure.Wrap(failure.Data, fmt.Errorf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows))
+	}
+	for _, was := range state.Columns {
 		c := s.Column(was.Name)
 		if c == nil {
 			return growthError(s, was, "it is gone")
 		}
-		now := Definition{Name: c.Name, Type: c.Type.String(), In: c.In, Optional: c.Optional, Is: c.Is, Origin: c.Origin}
-		switch {
-		case was.Optional && !now.Optional:
-			return growthError(s, was, "it became required: "+now.String())
-		case was.Origin != now.Origin:
-			return growthError(s, was, "events would compare otherwise: "+now.String())
-		case was.Is != now.Is:
-			return growthError(s, was, "it is computed otherwise: "+now.String())
-		case !wider(was.Type, c.Type):
-			return growthError(s, was, "its type is not wider: "+now.String())
-		case now.In != nil && (was.In == nil || slices.ContainsFunc(was.In, func(v string) bool { return !slices.Contains(now.In, v) })):
-			return growthError(s, was, "it allows fewer values: "+now.String())
+		if what := shrinks(was, definition(c), c.Type, state.Declared != nil); what != "" {
+			return growthError(s, was, what+": "+definition(c).String())
 		}
 	}
 	for _, c := range s.Columns {
-		known := slices.ContainsFunc(old, func(d Definition) bool { return d.Name == c.Name })
+		known := slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Name == c.Name })
 		if !known && !c.Optional {
-			return fmt.Errorf("stream %s: new column %s must be optional, as earlier events do not have it: a schema only grows; declare a new stream for anything else", s.Name, c.Name)
+			return failure.Wrap(failure.Data, fmt.Errorf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, c.Name, onlyGrows))
 		}
 	}
 	return nil
 }
 
+// shrinks says in which way a column has not grown; empty if it has.
+func shrinks(was, now Definition, t column.Type, reading bool) string {
+	switch {
+	case was.Optional && !now.Optional:
+		return "it became required"
+	case was.Origin != now.Origin:
+		return "events would compare otherwise"
+	case was.Is != now.Is:
+		return "it is computed otherwise"
+	case reading && was.Reading != now.Reading:
+		return "it is read otherwise"
+	case !wider(was.Type, t):
+		return "its type is not wider"
+	case now.In != nil && (was.In == nil || slices.ContainsFunc(was.In, func(v string) bool { return !slices.Contains(now.In, v) })):
+		return "it allows fewer values"
+	}
+	return ""
+}
+
+// onlyGrows is what to do about a change that is no growth.
+const onlyGrows = "a schema only grows; declare a new stream for anything else"
+
 func growthError(s *project.Stream, was Definition, what string) error {
-	return fmt.Errorf("stream %s: column %s was declared as %s; now %s: a schema only grows; declare a new stream for anything else", s.Name, was.Name, was, what)
+	return failure.Wrap(failure.Data, fmt.Errorf("stream %s: column %s was declared as %s; now %s: %s", s.Name, was.Name, was, what, onlyGrows))
 }
 
 // wider reports whether every value of the old type is one of the new.

@@ -128,7 +128,7 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 		state.Identity = key.Check()
 	}
 	state.Files += uint64(len(w.files))
-	state.Columns = w.batch.Columns
+	state.Columns, state.Declared = w.batch.Columns, declaredOf(w.stream)
 	if w.spool != 0 {
 		state.Spools = w.spool
 	}

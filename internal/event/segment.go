@@ -41,8 +41,16 @@ type part struct {
 
 	contents    []uint64        // of each row's content, as the dedupe index knows it
 	unforgeable []column.Digest // of each row's content, where identities are made of it
+	occurrences []uint32        // of each row's content in its file or request, where rows are known by it
 	keep        []bool
 	rejects     []reject
+}
+
+func (p *part) occurrence(r int) uint32 {
+	if p.occurrences == nil {
+		return 0
+	}
+	return p.occurrences[r]
 }
 
 func (w *work) segment(in *scan.File, file *File) *segment {
@@ -157,8 +165,8 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 	if err := w.collect(seg); err != nil {
 		return err
 	}
-	verdicts := make([]memory.Verdict, len(seg.entries))
-	if err := w.known.Check(seg.entries, verdicts); err != nil {
+	verdicts, refused, err := w.decide(seg)
+	if err != nil {
 		return dedupeError(w.stream.Name, fmt.Errorf("check for duplicates: %w", err))
 	}
 	next := 0
@@ -168,17 +176,20 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 			if !kept {
 				continue
 			}
-			verdict := verdicts[next]
+			verdict, no := verdicts[next], refused[next]
 			next++
-			switch verdict.Kind {
-			case memory.New:
+			switch {
+			case no != nil:
+				no.Row, no.raw, no.from.occurrence = block.Rows[r], block.Raw(r), p.occurrence(r)
+				p.rejects = append(p.rejects, *no)
+			case verdict.Kind == memory.New:
 				w.batch.Accepted++
 				seg.tell(block.Rows[r], verdict.Kind)
 				continue
-			case memory.Duplicate:
+			case verdict.Kind == memory.Duplicate:
 				w.batch.Duplicates++
 				seg.tell(block.Rows[r], verdict.Kind)
-			case memory.Conflict:
+			default:
 				reason, err := w.conflict(verdict.First)
 				if err != nil {
 					return err

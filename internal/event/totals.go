@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -53,7 +54,7 @@ func (t *Totals) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Add sums other totals in; both hold sums of the same scale under a name.
+// Add sums other totals in; both hold sums of the same scale under a name. A sum of more than 38 digits is of class Data.
 func (t Totals) Add(other Totals) error {
 	for name, groups := range other {
 		if t[name] == nil {
@@ -62,7 +63,7 @@ func (t Totals) Add(other Totals) error {
 		for group, sum := range groups {
 			total, err := AddDecimals(t[name][group], sum)
 			if err != nil {
-				return fmt.Errorf("add total %s: %w", name, err)
+				return failure.Wrap(failure.Data, fmt.Errorf("add total %s %s: %w", name, group, err))
 			}
 			t[name][group] = total
 		}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -43,6 +42,7 @@ type work struct {
 
 	memory   *memory.Memory
 	known    *memory.Batch
+	bounds   bounds
 	digester *digester
 	computer *computer
 	rejects  *quarantineWriter
@@ -64,26 +64,22 @@ func (w *work) close() {
 
 // enter numbers a file, or finds that its digest is known: in the catalog or in this very batch. A file of a size that no
 // file had before cannot be known, so its digest is computed while it is scanned, unless rows are identified by it.
-func (w *work) enter(ctx context.Context, path string) (file *File, known bool, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, false, fmt.Errorf("read file: %w", err)
-	}
+func (w *work) enter(ctx context.Context, path string, in *scan.Input) (file *File, known bool, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, false, fmt.Errorf("name file %s: %w", path, err)
 	}
-	file = &File{Name: absolute, Bytes: info.Size(), Batch: w.batch.Batch}
+	file = &File{Name: absolute, Bytes: in.Size(), Batch: w.batch.Batch}
 	if w.options.Parts != nil {
 		file.isOf(w.options.Parts(path))
 	}
-	alike, err := w.sizeKnown(ctx, info.Size())
+	alike, err := w.sizeKnown(ctx, in.Size())
 	if err != nil {
 		return nil, false, err
 	}
 	if alike || w.stream.ID[0] == project.RowID {
-		if file.Digest, err = digestFile(ctx, path); err != nil {
-			return nil, false, err
+		if file.Digest, err = DigestOf(ctx, in.Reader()); err != nil {
+			return nil, false, fmt.Errorf("read %s: %w", path, err)
 		}
 		if known, err = w.fileKnown(ctx, file.Digest); err != nil || known {
 			return nil, known, err
@@ -139,14 +135,14 @@ func (w *work) fileKnown(ctx context.Context, digest string) (known bool, err er
 }
 
 // alongside computes a file's digest, if it has none yet, while scan reads it.
-func (w *work) alongside(ctx context.Context, file *File, path string, scan func() error) error {
+func (w *work) alongside(ctx context.Context, file *File, in *scan.Input, scan func() error) error {
 	if file.Digest != "" {
 		return scan()
 	}
 	var digest string
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		digest, err = digestFile(ctx, path)
+		digest, err = DigestOf(ctx, in.Reader())
 		return err
 	})
 	scanned := scan()
@@ -157,19 +153,6 @@ func (w *work) alongside(ctx context.Context, file *File, path string, scan func
 	defer w.mu.Unlock()
 	file.Digest = digest
 	return scanned
-}
-
-func digestFile(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("read file: %w", err)
-	}
-	defer f.Close()
-	digest, err := DigestOf(ctx, f)
-	if err != nil {
-		return "", fmt.Errorf("read file %s: %w", path, err)
-	}
-	return digest, nil
 }
 
 // DigestOf reads all of a file, and is what File.Digest says of it. The context ends it between blocks.

@@ -30,12 +30,13 @@ type box struct {
 	seen   map[string]sighting
 	wake   chan struct{} // of one
 	pause  time.Duration // after an error that may pass
+
+	decided map[string]decision // files that were handed on and lie where they lay
 }
 
 // sighting is what a file looked like, and since when.
 type sighting struct {
-	size  int64
-	time  time.Time
+	file  fs.FileInfo
 	since time.Time
 }
 
@@ -80,9 +81,10 @@ func (b *box) rest(ctx context.Context, next time.Duration) {
 
 // scan finds the files that are whole, oldest first, and when the next may be; 0 when none is waited for.
 func (b *box) scan(now time.Time) (whole []string, next time.Duration) {
-	entries, err := os.ReadDir(b.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		b.watch.once(b.dir, "read inbox", "error", err)
+	b.moveDecided()
+	entries, err := readFolder(b.dir)
+	if err != nil {
+		b.watch.once(b.dir, "read inbox: no file is taken from it", "error", err)
 	}
 	before := b.seen
 	b.seen = map[string]sighting{}
@@ -92,14 +94,14 @@ func (b *box) scan(now time.Time) (whole []string, next time.Duration) {
 		if !ok {
 			continue
 		}
-		s := before[path]
-		if s.size != info.Size() || !s.time.Equal(info.ModTime()) || s.since.IsZero() {
-			s = sighting{size: info.Size(), time: info.ModTime(), since: now}
+		s, was := before[path]
+		if !was || !sameFile(s.file, info) {
+			s = sighting{info, now}
 		}
 		b.seen[path] = s
 		wait := b.watch.Settle - now.Sub(s.since)
 		if wait <= 0 {
-			if b.isFree(path) {
+			if b.isWhole(path) {
 				whole = append(whole, path)
 				continue
 			}
@@ -109,11 +111,19 @@ func (b *box) scan(now time.Time) (whole []string, next time.Duration) {
 			next = wait
 		}
 	}
-	slices.SortStableFunc(whole, func(x, y string) int { return b.seen[x].time.Compare(b.seen[y].time) })
+	slices.SortStableFunc(whole, func(x, y string) int { return b.seen[x].file.ModTime().Compare(b.seen[y].file.ModTime()) })
 	return whole[:min(len(whole), most)], next
 }
 
-// candidate leaves what is no file, or not meant to be taken yet.
+// readFolder lists a folder, which is made when missing. What is not a folder is an error: opening a pipe would wait for ever.
+func readFolder(dir string) ([]fs.DirEntry, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return os.ReadDir(dir)
+}
+
+// candidate leaves what is no file, not meant to be taken yet, or decided on.
 func (b *box) candidate(path string, e fs.DirEntry) (fs.FileInfo, bool) {
 	name := e.Name()
 	if isUnfinished(name) || e.IsDir() && (name == TakenFolder || name == FailedFolder) {
@@ -127,11 +137,12 @@ func (b *box) candidate(path string, e fs.DirEntry) (fs.FileInfo, bool) {
 	if err != nil { // it is gone again
 		return nil, false
 	}
-	return info, true
+	d, decided := b.decided[path]
+	return info, !decided || !sameFile(info, d.file)
 }
 
-// isFree reports whether a file can be read and nobody is writing it.
-func (b *box) isFree(path string) bool {
+// isWhole reports whether a file can be read and nobody is writing it.
+func (b *box) isWhole(path string) bool {
 	file, err := openFile(path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -146,11 +157,13 @@ func (b *box) isFree(path string) bool {
 // take hands files on and moves them. It gives how long to wait before the next try; 0 is not at all.
 func (b *box) take(ctx context.Context, files []string) time.Duration {
 	err := b.watch.Take(ctx, b.stream, files)
-	if err != nil && ctx.Err() == nil && !failure.Of(err).Retryable() {
+	switch {
+	case err == nil:
+		b.decide(files, nil)
+	case ctx.Err() == nil && (!failure.Of(err).Retryable() || b.pause > 0 && len(files) > 1): // one must not stop the others
 		err = b.takeEach(ctx, files, err)
-	} else if err == nil {
-		err = b.move(files, TakenFolder)
 	}
+	b.moveDecided()
 	switch {
 	case ctx.Err() != nil:
 		return 0
@@ -163,8 +176,17 @@ func (b *box) take(ctx context.Context, files []string) time.Duration {
 	return b.pause
 }
 
-// takeEach takes files one by one, as one of them has an error that does not pass, and sets aside those that have.
-func (b *box) takeEach(ctx context.Context, files []string, together error) error {
+// decide notes what became of files.
+func (b *box) decide(files []string, reason error) {
+	for _, path := range files {
+		b.decided[path] = decision{b.seen[path].file, reason}
+	}
+}
+
+// takeEach takes files one by one, as one of them has an error. Those whose error does not pass are set aside; the others are
+// waited for, and it is an error only if nothing else could be done.
+func (b *box) takeEach(ctx context.Context, files []string, together error) (passing error) {
+	done := 0
 	for _, path := range files {
 		err := together
 		if len(files) > 1 {
@@ -172,15 +194,22 @@ func (b *box) takeEach(ctx context.Context, files []string, together error) erro
 		}
 		switch {
 		case err == nil:
-			err = b.move([]string{path}, TakenFolder)
-		case failure.Of(err).Retryable() || ctx.Err() != nil:
+			b.decide([]string{path}, nil)
+		case ctx.Err() != nil || failure.Of(err) == failure.Throttled:
+			return err
+		case failure.Of(err).Retryable():
+			b.watch.Log.Warn("take a file from the inbox: it is tried again", "stream", b.stream, "path", path, "error", err)
+			delete(b.seen, path) // it settles anew
+			passing = cmp.Or(passing, err)
+			continue
 		default:
 			b.watch.Log.Error("set a file of the inbox aside", "stream", b.stream, "path", path, "error", err)
-			err = b.setAside(path, err)
+			b.decide([]string{path}, err)
 		}
-		if err != nil {
-			return err
-		}
+		done++
 	}
-	return nil
+	if done > 0 {
+		return nil
+	}
+	return passing
 }

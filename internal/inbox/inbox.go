@@ -7,10 +7,8 @@ package inbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -43,18 +41,17 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// Watch hands files on until the context ends, which is no error. It ends earlier only when the folders cannot be made.
-func Watch(ctx context.Context, o Options) error {
+// Watch hands files on until the context ends. A folder that cannot be made or read is logged, and keeps back its own files only.
+func Watch(ctx context.Context, o Options) {
 	if o.Settle <= 0 {
 		o.Settle = DefaultSettle
 	}
 	w := &watch{Options: o, boxes: map[string]*box{}, told: map[string]bool{}}
 	for _, stream := range o.Streams {
-		b := &box{watch: w, stream: stream, dir: filepath.Join(o.Dir, stream), seen: map[string]sighting{}, wake: make(chan struct{}, 1)}
-		if err := os.MkdirAll(b.dir, 0o755); err != nil {
-			return fmt.Errorf("make inbox: %w", err)
+		w.boxes[stream] = &box{
+			watch: w, stream: stream, dir: filepath.Join(o.Dir, stream), wake: make(chan struct{}, 1),
+			seen: map[string]sighting{}, decided: map[string]decision{},
 		}
-		w.boxes[stream] = b
 	}
 	var wg sync.WaitGroup
 	for _, b := range w.boxes {
@@ -62,7 +59,6 @@ func Watch(ctx context.Context, o Options) error {
 	}
 	w.listen(ctx)
 	wg.Wait()
-	return nil
 }
 
 // watch is what all streams share.
@@ -109,9 +105,9 @@ func (w *watch) look(notify *fsnotify.Watcher) {
 			w.once(dir, "watch inbox: files are found by looking now and then", "error", err)
 		}
 	}
-	entries, err := os.ReadDir(w.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		w.once(w.Dir, "read inbox", "error", err)
+	entries, err := readFolder(w.Dir)
+	if err != nil {
+		w.once(w.Dir, "read inbox: no file is taken from it", "error", err)
 	}
 	for _, e := range entries {
 		if w.boxes[e.Name()] != nil || isUnfinished(e.Name()) {

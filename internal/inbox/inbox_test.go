@@ -29,6 +29,7 @@ type taker struct {
 	mu     sync.Mutex
 	errors map[string][]error // by file name, one a try
 	taken  chan string        // names, "," between those that came together
+	during func(path string)  // called for each file while it is taken; may be nil
 }
 
 func (k *taker) take(_ context.Context, stream string, paths []string) error {
@@ -38,6 +39,9 @@ func (k *taker) take(_ context.Context, stream string, paths []string) error {
 	for _, path := range paths {
 		name := filepath.Base(path)
 		names = append(names, name)
+		if k.during != nil {
+			k.during(path)
+		}
 		if list := k.errors[name]; len(list) > 0 {
 			if len(paths) == 1 || list[0] == nil {
 				k.errors[name] = list[1:]
@@ -60,7 +64,18 @@ type stage struct {
 
 func start(t *testing.T, errs map[string][]error, files ...string) *stage {
 	t.Helper()
-	s := &stage{t: t, dir: filepath.Join(t.TempDir(), "inbox"), logs: &logs{}, k: &taker{errors: errs, taken: make(chan string, 100)}}
+	return startWith(t, errs, nil, files...)
+}
+
+// startWith is start with a taker during whose work something happens.
+func startWith(t *testing.T, errs map[string][]error, during func(path string), files ...string) *stage {
+	t.Helper()
+	return startIn(t, filepath.Join(t.TempDir(), "inbox"), errs, during, files...)
+}
+
+func startIn(t *testing.T, dir string, errs map[string][]error, during func(path string), files ...string) *stage {
+	t.Helper()
+	s := &stage{t: t, dir: dir, logs: &logs{}, k: &taker{errors: errs, taken: make(chan string, 100), during: during}}
 	for i, name := range files {
 		s.file(name, name)
 		at := time.Unix(int64(i), 0)
@@ -69,16 +84,19 @@ func start(t *testing.T, errs map[string][]error, files ...string) *stage {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
-		ended <- inbox.Watch(ctx, inbox.Options{
+		defer close(ended)
+		inbox.Watch(ctx, inbox.Options{
 			Dir: s.dir, Streams: []string{"bank", "sales"}, Take: s.k.take, Settle: settle, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 		})
 	}()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Error("the watch does not end")
 		}
 	})
 	return s

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // unfinished are the endings by which programs mark what they have not written to the end.
@@ -24,62 +25,128 @@ func isUnfinished(name string) bool {
 // errorSuffix is what the name of a file's reason adds to its own.
 const errorSuffix = ".error.txt"
 
-// setAside moves a file that cannot be taken, with the reason beside it.
-func (b *box) setAside(path string, reason error) error {
-	target, err := b.room(path, FailedFolder)
+// maxName is the most bytes that file systems take as a name.
+const maxName = 255
+
+// decision is what became of a file that was handed on.
+type decision struct {
+	file   fs.FileInfo // as it was when it was handed on
+	reason error       // why it was not taken; nil if it was
+}
+
+// moveDecided moves the files that are decided on out of the way. One that cannot be moved waits for the next time, and is
+// not handed on again; one that lies where another was read has not been read itself, and stays.
+func (b *box) moveDecided() {
+	for path, d := range b.decided {
+		info, err := os.Lstat(path)
+		if err != nil || !sameFile(info, d.file) {
+			delete(b.decided, path)
+			delete(b.seen, path)
+			continue
+		}
+		if err := b.move(path, d); err != nil {
+			b.watch.once(path, "move a file out of the inbox: it is tried again", "path", path, "error", err)
+			continue
+		}
+		delete(b.decided, path)
+	}
+}
+
+// sameFile reports whether two looks at a name saw the same file with the same content, as far as the system can tell.
+func sameFile(x, y fs.FileInfo) bool {
+	return os.SameFile(x, y) && x.Size() == y.Size() && x.ModTime().Equal(y.ModTime())
+}
+
+// move moves a file to where its decision sends it, with the reason beside it if it was not taken.
+func (b *box) move(path string, d decision) error {
+	folder, beside := TakenFolder, ""
+	if d.reason != nil {
+		folder, beside = FailedFolder, errorSuffix
+	}
+	target, err := b.freeName(path, folder, beside)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(target+errorSuffix, []byte(reason.Error()+"\n"), 0o644); err != nil {
-		return fmt.Errorf("say why a file failed: %w", err)
+	if d.reason != nil {
+		if err := os.WriteFile(target+errorSuffix, []byte(d.reason.Error()+"\n"), 0o644); err != nil {
+			return fmt.Errorf("say why a file failed: %w", err)
+		}
 	}
-	return rename(path, target)
-}
-
-// move moves files out of the way.
-func (b *box) move(paths []string, folder string) error {
-	for _, path := range paths {
-		target, err := b.room(path, folder)
-		if err == nil {
-			err = rename(path, target)
+	if err := os.Rename(path, target); err != nil {
+		if d.reason != nil {
+			_ = os.Remove(target + errorSuffix) // it is written again with the next try
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	}
+	if info, err := os.Lstat(target); err == nil && !sameFile(info, d.file) {
+		return b.putBack(target, path)
 	}
 	return nil
 }
 
-// rename moves a file that may be gone by now.
-func rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("move file out of the inbox: %w", err)
+// putBack undoes the move of a file that took another's place in the last moment.
+func (b *box) putBack(target, path string) error {
+	name, err := b.freeName(path, "", "")
+	if err == nil {
+		err = os.Rename(target, name)
+	}
+	if err != nil {
+		return fmt.Errorf("put %s back, which was not read: %w", target, err)
 	}
 	return nil
 }
 
-// room finds a free name for a file in a folder of the box: its own, or with a number before the endings.
-func (b *box) room(path, folder string) (string, error) {
+// freeName finds a free name for a file in a folder of the box: its own, or with a number before the endings. The name with
+// beside behind it is free, too. Names that would be too long lose the end of what stands before the number.
+func (b *box) freeName(path, folder, beside string) (string, error) {
 	dir := filepath.Join(b.dir, folder)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make folder in the inbox: %w", err)
 	}
-	name, endings, _ := strings.Cut(filepath.Base(path), ".")
-	if endings != "" {
+	base := filepath.Base(path)
+	name, endings, dotted := strings.Cut(base, ".")
+	if dotted {
 		endings = "." + endings
 	}
-	target := filepath.Join(dir, name+endings)
-	for n := 2; taken(target); n++ {
-		target = filepath.Join(dir, fmt.Sprintf("%s-%d%s", name, n, endings))
+	if len(endings) > maxName/2 {
+		name, endings = base, ""
 	}
-	return target, nil
-}
-
-func taken(path string) bool {
-	for _, p := range []string{path, path + errorSuffix} {
-		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
-			return true
+	for n := 1; ; n++ {
+		number := ""
+		if n > 1 {
+			number = fmt.Sprintf("-%d", n)
+		}
+		rest := number + endings
+		target := filepath.Join(dir, shorten(name, maxName-len(rest)-len(beside))+rest)
+		free, err := isFree(target)
+		if err == nil && free && beside != "" {
+			free, err = isFree(target + beside)
+		}
+		if err != nil {
+			return "", fmt.Errorf("find a name in %s: %w", dir, err)
+		}
+		if free {
+			return target, nil
 		}
 	}
-	return false
+}
+
+// shorten cuts a name down to so many bytes, between characters.
+func shorten(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	for most > 0 && !utf8.RuneStart(name[most]) {
+		most--
+	}
+	return name[:most]
+}
+
+// isFree reports whether nothing has the name.
+func isFree(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return false, err
 }

@@ -95,12 +95,25 @@ func (b *Batch) Check(segment []Entry, verdicts []Verdict) error {
 	return nil
 }
 
-func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
+// Knows reports whether the entry's id was seen before. Nothing is kept.
+func (b *Batch) Knows(e Entry) (bool, error) {
+	if err := b.find([]Entry{e}); err != nil {
+		return false, fmt.Errorf("look for an id: %w", err)
+	}
+	return b.found[0] != unknown, nil
+}
+
+// find looks a segment up.
+func (b *Batch) find(segment []Entry) error {
 	b.gather(segment)
 	if err := b.findInBatch(); err != nil {
 		return err
 	}
-	if err := b.findInRuns(); err != nil {
+	return b.findInRuns()
+}
+
+func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
+	if err := b.find(segment); err != nil {
 		return err
 	}
 	fresh := b.decide(segment, verdicts)

@@ -3,12 +3,13 @@
 package scan
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // The places a CSV reader can be in.
@@ -165,17 +166,18 @@ func (c *cutter) lastEnd(b []byte) int {
 	}
 }
 
-// spill writes a row that is longer than MaxLine to a file, so that it is kept whole without being held in memory.
+// maxKept is the most bytes of such a row that are kept: a small archive may unpack to any length.
+const maxKept = 1 << 30
+
+// spill writes a row that is longer than MaxLine to a file, compressed, so that it is kept without being held in memory.
 func (c *cutter) spill(buf []byte) (_ cut, err error) {
 	row := c.line
 	file, err := os.CreateTemp(c.tempDir, "bursar-row-*")
 	if err != nil {
 		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
 	}
-	out := bufio.NewWriterSize(file, 1<<16)
-	size, err := c.copyRow(out, buf)
-	err = errors.Join(err, out.Flush(), file.Close())
-	if err != nil {
+	size, err := c.pack(file, buf)
+	if err = errors.Join(err, file.Close()); err != nil {
 		_ = os.Remove(file.Name())
 		var read *ReadError
 		if errors.As(err, &read) {
@@ -183,10 +185,35 @@ func (c *cutter) spill(buf []byte) (_ cut, err error) {
 		}
 		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
 	}
-	return cut{long: &Reject{
-		Row: row, RawFile: file.Name(),
-		Reason: tooLongRow(size),
-	}}, nil
+	reason := tooLongRow(size)
+	if size > maxKept {
+		reason += "; its first 1 GiB is kept"
+	}
+	return cut{long: &Reject{Row: row, RawFile: file.Name(), Reason: reason}}, nil
+}
+
+// pack copies a row, of which buf is the start, into a compressed file.
+func (c *cutter) pack(file io.Writer, buf []byte) (size int64, err error) {
+	zip, err := zstd.NewWriter(file, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err != nil {
+		return 0, err
+	}
+	size, err = c.copyRow(&head{zip, maxKept}, buf)
+	return size, errors.Join(err, zip.Close())
+}
+
+// head passes on the first bytes that are written to it, and drops the rest.
+type head struct {
+	to   io.Writer
+	left int64
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	n, err := h.to.Write(p[:min(int64(len(p)), h.left)])
+	if h.left -= int64(n); err != nil {
+		return n, err
+	}
+	return len(p), nil
 }
 
 func tooLongRow(size int64) string {

@@ -29,6 +29,7 @@ type File struct {
 	options Options
 	header  []byte
 	source  *source
+	input   *Input // to be closed with the scan; nil if it is the caller's
 	feed    feed
 	order   chan *task    // in file order, as far as parsing may run ahead
 	work    chan *task    // the same tasks, for whichever worker is free
@@ -57,9 +58,23 @@ type task struct {
 	err  error
 }
 
-// Open starts scanning a file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd.
-// A directory, an unreadable file and a header that cannot be right are errors that name the file.
+// Open opens a file and starts scanning it, as OpenInput and Scan do. Close closes both.
 func Open(path string, plan *Plan, options Options) (*File, error) {
+	in, err := OpenInput(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := in.Scan(plan, options)
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	f.input = in
+	return f, nil
+}
+
+// Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. A header
+// that cannot be right is an error that names the file. The input stays open until the scan is closed.
+func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 	if options.Workers <= 0 {
 		options.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -67,11 +82,11 @@ func Open(path string, plan *Plan, options Options) (*File, error) {
 		options.BlockBytes = 1 << 20
 	}
 	f := &File{
-		name: path, plan: plan, options: options, spares: spares{plan: plan},
+		name: in.path, plan: plan, options: options, spares: spares{plan: plan},
 		order: make(chan *task, options.Workers), work: make(chan *task, options.Workers+1), stop: make(chan struct{}),
 	}
 	var err error
-	if f.source, err = openSource(path, options); err != nil {
+	if f.source, err = newSource(in, options); err != nil {
 		return nil, err
 	}
 	if plan.format == project.Parquet {
@@ -205,7 +220,11 @@ func (f *File) Close() error {
 	close(f.stop)
 	f.wg.Wait()
 	f.discard()
-	return f.source.Close()
+	err := f.source.Close()
+	if f.input != nil {
+		err = errors.Join(err, f.input.Close())
+	}
+	return err
 }
 
 func (f *File) discard() {

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"bursar/internal/column"
 )
@@ -38,20 +39,17 @@ func (f *File) openParquet() (_ *parquetFeed, err error) {
 	if err := f.source.unpackWhole(f.options.TempDir); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
-	info, err := f.source.file.Stat()
-	if err != nil {
-		return nil, &ReadError{File: f.name, Row: 1, Err: err}
-	}
-	if info.Size() == 0 {
+	whole := f.source.whole
+	if whole.Size() == 0 {
 		return d, nil
 	}
-	d.properties = parquet.NewReaderProperties(&pageMemory{Allocator: memory.NewGoAllocator(), most: maxPage + int(info.Size())})
+	d.properties = parquet.NewReaderProperties(&pageMemory{Allocator: memory.NewGoAllocator(), most: maxPage + int(whole.Size())})
 	d.properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
-	if d.reader, err = file.NewParquetReader(f.source.file, file.WithReadProps(d.properties)); err != nil {
+	if d.reader, err = file.NewParquetReader(whole, file.WithReadProps(d.properties)); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
 	if err := d.mapLeaves(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.name, err)
+		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
 	return d, nil
 }
@@ -73,13 +71,12 @@ func (s *source) unpackWhole(dir string) error {
 	if err != nil {
 		return fmt.Errorf("unpack: %w", err)
 	}
-	_, err = io.Copy(whole, s.reader)
+	size, err := io.Copy(whole, s.reader)
 	if err = errors.Join(err, os.Remove(whole.Name())); err != nil {
 		return errors.Join(fmt.Errorf("unpack: %w", err), whole.Close())
 	}
-	packed := s.file
-	s.file = whole
-	return packed.Close()
+	s.whole, s.unpacked = io.NewSectionReader(whole, 0, size), whole
+	return nil
 }
 
 // mapLeaves finds the columns to read and refuses types that cannot be converted exactly.
@@ -99,7 +96,10 @@ func (d *parquetFeed) mapLeaves() error {
 	for i := range d.file.plan.targets {
 		t := &d.file.plan.targets[i]
 		leaf, ok := byName[t.path[0]]
+		nested := nestedType(leaves, t.path[0])
 		switch {
+		case nested != "":
+			return misfitType(t, nested)
 		case !ok && t.optional:
 			d.absent = append(d.absent, i)
 			continue
@@ -110,12 +110,33 @@ func (d *parquetFeed) mapLeaves() error {
 			return fmt.Errorf("column %q fills both %s and %s", t.path[0], d.file.plan.targets[d.fills[leaf]].name, t.name)
 		}
 		if err := d.shapes[leaf].suits(t); err != nil {
-			return fmt.Errorf("column %s: %w", t.name, err)
+			return err
 		}
 		d.fills[leaf] = i
 	}
 	d.extra = int64(leaves.NumColumns() - len(d.file.plan.targets) + len(d.absent))
 	return nil
+}
+
+// nestedType names the type of a column of the file that holds other columns; empty if there is none of that name.
+func nestedType(leaves *schema.Schema, name string) string {
+	for i := range leaves.NumColumns() {
+		root := leaves.ColumnRoot(i)
+		if root.Name() != name || root.Type() != schema.Group && root.RepetitionType() != parquet.Repetitions.Repeated {
+			continue
+		}
+		switch root.LogicalType().(type) {
+		case schema.ListLogicalType:
+			return "a list"
+		case schema.MapLogicalType:
+			return "a map"
+		}
+		if root.RepetitionType() == parquet.Repetitions.Repeated {
+			return "a list"
+		}
+		return "a struct"
+	}
+	return ""
 }
 
 // suits reports why values of this shape cannot become the target's type. Values of the file's own types have
@@ -134,14 +155,23 @@ func (s *shape) suits(t *target) error {
 		ok = ok || s.kind == shapeTime
 	}
 	switch {
-	case s.kind == shapeFloat:
-		return fmt.Errorf("the file holds it as %s, which is not exact", s.name)
 	case !ok:
-		return fmt.Errorf("the file holds it as %s, and the type is %s", s.name, t.typ)
+		return misfitType(t, s.name)
 	case s.kind != shapeText && (t.layout != nil || t.mark != '.' || t.group != 0):
-		return fmt.Errorf("the file holds it as %s, which has no format, decimal or group mark", s.name)
+		return fmt.Errorf("column %s is %s, which has no format, decimal or group mark", t.name, s.name)
 	}
 	return nil
+}
+
+// writable are the types of the file that each type is read from.
+var writable = map[column.Kind]string{
+	column.Bool: "BOOLEAN or string", column.Int: "an integer, DECIMAL or string", column.BigInt: "an integer, DECIMAL or string",
+	column.Decimal: "DECIMAL or string", column.Date: "DATE or string", column.Timestamp: "TIMESTAMP or string",
+	column.String: "string", column.JSON: "string that holds JSON text",
+}
+
+func misfitType(t *target, is string) error {
+	return fmt.Errorf("column %s is %s; write it as %s, as it is declared %s", t.name, is, writable[t.typ.Kind], t.typ)
 }
 
 func (d *parquetFeed) next() (job, error) {

@@ -122,7 +122,7 @@ func (g *group) openPages(i int) (*provenPages, error) {
 	if meta.WriterVersion().LessThan(metadata.Parquet816FixedVersion) {
 		size += min(maxOldHeader, whole-start-size)
 	}
-	inner, err := g.feed.properties.GetStream(g.feed.file.source.file, start, size)
+	inner, err := g.feed.properties.GetStream(g.feed.file.source.whole, start, size)
 	if err != nil {
 		return nil, err
 	}

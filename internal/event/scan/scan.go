@@ -75,7 +75,7 @@ type Reject struct {
 	// Raw is the whole row as it stood in the file, without its line end, or a Parquet row written as JSON.
 	// It shares the block's memory.
 	Raw []byte
-	// RawFile is the path of a file holding the row in place of Raw, when the row is longer than MaxLine.
+	// RawFile is the path of a file holding the row in place of Raw, compressed with zstd, when the row is longer than MaxLine.
 	// The caller owns the file once Next has returned the block.
 	RawFile string
 }

@@ -18,31 +18,21 @@ import (
 // maxWindow is the most memory a zstd stream may ask for: what its own tool allows without --long.
 const maxWindow = 128 << 20
 
-// source is an open file and its uncompressed bytes.
+// source is an input and its uncompressed bytes.
 type source struct {
-	file     *os.File
-	read     atomic.Int64 // bytes of the file read so far
+	whole    *io.SectionReader // the input; or, unpacked, a file of its own
+	unpacked *os.File          // that file
+	read     atomic.Int64      // bytes of the input read so far
 	progress func(int64)
 	reader   io.Reader
 	packed   bool
 	close    func()
 }
 
-func openSource(path string, options Options) (*source, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open input: %w", err)
-	}
-	info, err := file.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a directory")
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open input %s: %w", path, err), file.Close())
-	}
-	s := &source{file: file, progress: options.Progress, close: func() {}}
-	if err := s.unpack(path); err != nil {
-		return nil, errors.Join(&ReadError{File: path, Row: 1, Err: err}, s.Close())
+func newSource(in *Input, options Options) (*source, error) {
+	s := &source{whole: in.Reader(), progress: options.Progress, close: func() {}}
+	if err := s.unpack(in.path); err != nil {
+		return nil, &ReadError{File: in.path, Row: 1, Err: err}
 	}
 	return s, nil
 }
@@ -75,18 +65,21 @@ func (s *source) unpack(path string) error {
 	return nil
 }
 
-// Close gives the file and the decompressor back.
+// Close gives the decompressor back, and the file that the input was unpacked to.
 func (s *source) Close() error {
 	s.close()
-	return s.file.Close()
+	if s.unpacked == nil {
+		return nil
+	}
+	return s.unpacked.Close()
 }
 
-// counter reads the file itself and tells how far it is.
+// counter reads the input itself and tells how far it is.
 type counter struct{ s *source }
 
-// Read reads from the file.
+// Read reads from the input.
 func (c counter) Read(p []byte) (int, error) {
-	n, err := c.s.file.Read(p)
+	n, err := c.s.whole.Read(p)
 	total := c.s.read.Add(int64(n))
 	if c.s.progress != nil && n > 0 {
 		c.s.progress(total)

@@ -1,0 +1,29 @@
+// What `bursar check` sees of a project's state.
+
+package app
+
+import (
+	"context"
+	"path/filepath"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// CheckStored finds streams whose declaration is not that of the events they hold, grown: intake would refuse them. It writes
+// nothing, and says nothing where it cannot look.
+func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []project.Error) {
+	records, err := catalog.OpenReadOnly(filepath.Join(dir, ".bursar", "catalog.db"))
+	if err != nil {
+		return nil
+	}
+	defer records.Close()
+	for _, s := range p.Streams {
+		if err := event.CheckGrowth(ctx, records, s); err != nil && failure.Of(err) == failure.Data {
+			faults = append(faults, project.Error{File: s.File, Line: s.Line, Message: err.Error()})
+		}
+	}
+	return faults
+}

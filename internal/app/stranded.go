@@ -1,0 +1,85 @@
+// Acknowledged events of streams that the project does not declare any more.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"bursar/internal/event"
+	"bursar/internal/event/spool"
+)
+
+// Stranded is a stream that was taken out of the project folder while acknowledged events of it were not sealed. They stay where
+// they are until it is declared again.
+type Stranded struct {
+	Stream   string `json:"stream"`
+	Requests int64  `json:"requests"` // that were acknowledged
+	Folder   string `json:"folder"`   // that holds them
+}
+
+func (s Stranded) String() string {
+	return fmt.Sprintf("stream %s is not declared, and %d acknowledged requests of it wait in %s: put streams/%s.yaml back, so that they are sealed",
+		s.Stream, s.Requests, s.Folder, s.Stream)
+}
+
+// Stranded lists such streams.
+func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
+	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list spools: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || a.Project.Stream(e.Name()) != nil {
+			continue
+		}
+		s := Stranded{Stream: e.Name(), Folder: a.spool(e.Name())}
+		if s.Requests, err = a.acknowledged(ctx, s); err != nil {
+			return list, err
+		}
+		if s.Requests > 0 {
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+// acknowledged counts the requests in spools that are not sealed.
+func (a *App) acknowledged(ctx context.Context, s Stranded) (requests int64, err error) {
+	numbers, err := spool.List(s.Folder)
+	if err != nil {
+		return 0, err
+	}
+	sealed, err := event.SealedSpools(ctx, a.Intake.Catalog, s.Stream)
+	if err != nil {
+		return 0, err
+	}
+	for _, number := range numbers {
+		if number <= sealed {
+			continue
+		}
+		requests += countRequests(s.Folder, number)
+	}
+	return requests, nil
+}
+
+// countRequests counts what can be read of a spool, and the rest as one.
+func countRequests(folder string, number uint64) (n int64) {
+	in, err := spool.Open(folder, number)
+	if err != nil {
+		return 1
+	}
+	defer in.Close()
+	for ; ; n++ {
+		if _, err := in.Next(); errors.Is(err, io.EOF) {
+			return n
+		} else if err != nil {
+			return n + 1
+		}
+	}
+}

@@ -1,0 +1,76 @@
+// readonly.go reads a catalog where nothing may be written.
+
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"bursar/internal/failure"
+)
+
+// ReadOnly is a Catalog in one file that is only read.
+type ReadOnly struct{ db *sql.DB }
+
+// ErrReadOnly is what Update of a ReadOnly returns, wrapped. Class Data.
+var ErrReadOnly = failure.Wrap(failure.Data, errors.New("the catalog is open for reading only"))
+
+// OpenReadOnly opens the catalog in the file at path and writes nothing, beside it neither. A file that is not there is
+// fs.ErrNotExist.
+func OpenReadOnly(path string) (*ReadOnly, error) {
+	r, err := openReadOnly(path)
+	if err != nil {
+		return nil, fmt.Errorf("open catalog %s for reading: %w", path, err)
+	}
+	return r, nil
+}
+
+func openReadOnly(path string) (*ReadOnly, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	options := url.Values{"mode": {"ro"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())}}
+	// A catalog that was closed has no log beside it, and nobody writes it: SQLite need not make the files that writers share.
+	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		options.Set("immutable", "1")
+	}
+	location := url.URL{Scheme: "file", Path: filepath.ToSlash(full), RawQuery: options.Encode()}
+	db, err := sql.Open("sqlite", location.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(max(2, runtime.NumCPU()))
+	found, err := userVersion(db)
+	if err == nil && found != layout {
+		err = fmt.Errorf("it has layout %d and this program knows %d", found, layout)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &ReadOnly{db}, nil
+}
+
+// Update changes nothing.
+func (r *ReadOnly) Update(context.Context, func(Tx) error) error { return ErrReadOnly }
+
+// View runs fn on the state at its first read.
+func (r *ReadOnly) View(ctx context.Context, fn func(Tx) error) error {
+	return within(ctx, r.db, true, fn)
+}
+
+// Changes is 0: nothing is changed.
+func (r *ReadOnly) Changes() uint64 { return 0 }
+
+// Close closes the file.
+func (r *ReadOnly) Close() error { return r.db.Close() }

@@ -1,0 +1,94 @@
+// Inputs: regular files, opened once for all who read them.
+
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"bursar/internal/failure"
+)
+
+// Input is an open file as it was when it was opened. It may be read from several goroutines, each from a reader of its own.
+type Input struct {
+	path string
+	file *os.File
+	info fs.FileInfo
+}
+
+// Stat describes the file that an input would be, and refuses, by class Data, what is none: what comes through a pipe can be
+// read only once, and is gone then.
+func Stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return info, regular(path, info)
+}
+
+func regular(path string, info fs.FileInfo) error {
+	if info.Mode().IsRegular() {
+		return nil
+	}
+	reason := "it is a device, not a file"
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		return failure.Wrap(failure.Data, fmt.Errorf("read %s: it is a directory; name the files in it", path))
+	case mode&fs.ModeNamedPipe != 0:
+		reason = "it is a pipe, not a file"
+	case mode&fs.ModeSocket != 0:
+		reason = "it is a socket, not a file"
+	}
+	return failure.Wrap(failure.Data, fmt.Errorf("read %s: %s, and can be read only once: write it to a file first, or send it over HTTP", path, reason))
+}
+
+// OpenInput opens a file, which Stat does not refuse.
+func OpenInput(path string) (*Input, error) {
+	if _, err := Stat(path); err != nil {
+		return nil, err
+	}
+	// Should a pipe have taken its place, opening it must not wait for the other end.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open input: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		err = fmt.Errorf("open input: %w", err)
+	} else {
+		err = regular(path, info)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &Input{path, file, info}, nil
+}
+
+// Size is how many bytes the file has.
+func (in *Input) Size() int64 { return in.info.Size() }
+
+// Reader reads the file from its beginning to where it ended when it was opened.
+func (in *Input) Reader() *io.SectionReader { return io.NewSectionReader(in.file, 0, in.Size()) }
+
+// Unchanged is an error once somebody has written to the file since it was opened: nobody knows then what was read.
+func (in *Input) Unchanged() error {
+	info, err := in.file.Stat()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", in.path, err)
+	}
+	if info.Size() != in.info.Size() || !info.ModTime().Equal(in.info.ModTime()) {
+		return failure.Wrap(failure.Transient, fmt.Errorf("read %s: the file changed while it was read: take it in when nobody writes it any more", in.path))
+	}
+	return nil
+}
+
+// Close closes the file.
+func (in *Input) Close() error { return in.file.Close() }

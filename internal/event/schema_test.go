@@ -1,0 +1,96 @@
+// What may change of a stream that holds events, and what may not.
+
+package event_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+)
+
+const readYAML = `
+stream: sales
+format: csv
+csv: {delimiter: ";"}
+id: id
+columns:
+  id: {type: string}
+  amount: {type: "decimal(18,2)", decimal: ",", group: "."}
+  at: {type: timestamp, zone: Europe/Prague, format: "%d.%m.%Y %H:%M"}
+  note: {type: string, from: Note, optional: true}
+`
+
+// TestReadingNeverChanges: what makes an event unique and how a value is read stays as it was once the stream holds events.
+func TestReadingNeverChanges(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, readYAML)
+	h.take("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	next := h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n")
+	for _, change := range [][4]string{
+		{"id: id\n", "id: [id, amount]\n", "id: [id]", "id: [id, amount]"},
+		{"id: id\n", "id: _row\n", "id: [id]", "id: [_row]"},
+		{"id: id\n", "id: _content\n", "id: [id]", "id: [_content]"},
+		{`delimiter: ";"`, `delimiter: ","`, `delimiter: ";"`, `delimiter: ","`},
+		{"format: csv\ncsv: {delimiter: \";\"}\n", "format: jsonl\n", "format: csv", "format: jsonl"},
+		{"zone: Europe/Prague", "zone: Europe/London", "zone: Europe/Prague", "zone: Europe/London"},
+		{"zone: Europe/Prague, ", "", "zone: Europe/Prague", "type: timestamp, format"},
+		{"%d.%m.%Y", "%m.%d.%Y", "%d.%m.%Y", "%m.%d.%Y"},
+		{"from: Note", "from: Text", "from: Note", "from: Text"},
+		{"from: Note, ", "", "from: Note", "type: string, optional"},
+		{`decimal: ",", group: "."`, `decimal: ",", group: " "`, `group: "."`, `group: " "`},
+		{`, group: "."`, ``, `group: "."`, `decimal: ","}`},
+	} {
+		h.declare(strings.Replace(readYAML, change[0], change[1], 1))
+		_, ingested := h.intake.Ingest(t.Context(), h.stream, []string{next}, event.Options{})
+		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)} {
+			if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "a schema only grows") ||
+				!strings.Contains(err.Error(), change[2]) || !strings.Contains(err.Error(), change[3]) {
+				t.Errorf("%q → %q: %v", change[0], change[1], err)
+			}
+		}
+	}
+	for n, growth := range []string{"", "dedupe: 30d\n", "  more: {type: string, optional: true, from: More}\n"} {
+		h.declare(readYAML + growth)
+		h.take(fmt.Sprint(n+2, 1, 1, 0, 0), h.file("c.csv", fmt.Sprintf("id;amount;at;Note\nc%d;1,50;01.02.2026 10:00;x\n", n)))
+	}
+}
+
+// TestUnknownReading: a stream whose batches were sealed before these were remembered goes on, and is remembered from then on.
+func TestUnknownReading(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, readYAML)
+	h.take("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	err := h.intake.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+		state := map[string]any{}
+		if _, err := tx.Get("stream/sales", &state); err != nil {
+			return err
+		}
+		delete(state, "declared")
+		columns, ok := state["columns"].([]any)
+		if !ok {
+			return fmt.Errorf("no columns in %v", state)
+		}
+		for _, c := range columns {
+			if c, ok := c.(map[string]any); ok {
+				for _, name := range []string{"from", "format", "zone", "decimal", "group"} {
+					delete(c, name)
+				}
+			}
+		}
+		return tx.Put("stream/sales", state)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.take("2 1 1 0 0", h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n"))
+	h.declare(strings.Replace(readYAML, "id: id\n", "id: _row\n", 1))
+	_, err = h.intake.Ingest(t.Context(), h.stream, []string{filepath.Join(h.dir, "b.csv")}, event.Options{})
+	if failure.Of(err) != failure.Data || err == nil {
+		t.Errorf("another identity: %v", err)
+	}
+}
