@@ -154,8 +154,15 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 // memoryLimit bounds the ids of a batch in the making that are held in memory, in bytes.
 const memoryLimit = 256 << 20
 
-// sweep removes what a crashed intake left under this batch's number (rule 1: before the seal there is nothing).
+// sweep removes what a crashed intake left under this batch's number (rule 1: before the seal there is nothing). A batch with a
+// manifest is sealed, and refused (rule 3).
 func (w *work) sweep(ctx context.Context) error {
+	if err := w.in.checkUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
+		return err
+	}
+	if err := w.in.ensureManifest(ctx, w.stream.Name, w.state.Batches); err != nil {
+		return fmt.Errorf("write manifest of batch %d of %s: %w", w.state.Batches, w.stream.Name, err)
+	}
 	names, err := w.in.Objects.List(ctx, prefix(w.stream.Name, w.batch.Batch))
 	if err != nil {
 		return err
