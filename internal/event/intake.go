@@ -119,13 +119,9 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 
 // beginAt is begin for a batch whose dedupe window counts from a time of receipt. Its computer is the caller's.
 func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, received time.Time) (*work, error) {
-	var state streamState
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(streamKey(s.Name), &state)
-		return err
-	})
+	state, err := in.state(ctx, s.Name)
 	if err != nil {
-		return nil, fmt.Errorf("read state of stream %s: %w", s.Name, err)
+		return nil, err
 	}
 	if err := checkGrowth(s, state.Columns); err != nil {
 		return nil, err
