@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 
@@ -17,24 +18,31 @@ import (
 
 // open opens the project for one command and closes it after do. While `bursar up` has the project, the command is carried
 // out there.
-func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) (err error) {
+func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+	return c.openBy(cmd, app.Open, do)
+}
+
+// opener opens a project for a command.
+type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
+
+func (c *cli) openBy(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {
 	ctx := cmd.Context()
 	if c.served != nil {
 		return do(ctx, c.served.app)
 	}
-	a, err := app.Open(ctx, c.project, cmd.Name(), c.log)
+	a, err := open(ctx, c.project, cmd.Name(), c.log)
 	var up *app.ServedError
 	for errors.As(err, &up) {
 		if err := c.handOver(ctx, up); !errors.Is(err, serve.ErrNotServed) {
 			return err
 		}
-		a, err = app.Open(ctx, c.project, cmd.Name(), c.log) // it has ended meanwhile
+		a, err = open(ctx, c.project, cmd.Name(), c.log) // it has ended meanwhile
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	return do(ctx, a)
+	return errors.Join(do(ctx, a), a.Lost())
 }
 
 // path is a file of the command line, which is relative to where the command was given.

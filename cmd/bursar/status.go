@@ -18,7 +18,8 @@ func (c *cli) statusCommand() *cobra.Command {
 		Short: "Show backlog, watermark and artifacts of every pipeline",
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, and the runs under way:
-which step each is at, and why one has not gone on.`,
+which step each is at, and why one has not gone on. Requests that may have been lost with a damaged file are listed until
+` + "`bursar repair --dismiss`" + `.`,
 		Example: `  bursar status
   bursar status --json`,
 		Args: takes(0, 0),
@@ -28,14 +29,25 @@ which step each is at, and why one has not gone on.`,
 				if err != nil {
 					return err
 				}
-				return c.printStatus(list)
+				losses, err := a.Losses()
+				if err != nil {
+					return err
+				}
+				return c.printStatus(list, losses)
 			})
 		},
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status) error {
-	return c.result(map[string]any{"pipelines": pipelines}, func(w io.Writer) {
+func (c *cli) printStatus(pipelines []app.Status, losses []app.Loss) error {
+	out := map[string]any{"pipelines": pipelines}
+	if len(losses) > 0 {
+		out["losses"] = losses
+	}
+	return c.result(out, func(w io.Writer) {
+		for _, l := range losses {
+			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", mark(false), clean(l.String()))
+		}
 		if len(pipelines) == 0 {
 			fmt.Fprintln(w, "The project declares no pipeline yet.")
 			return

@@ -7,6 +7,7 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
+	"bursar/internal/event/spool"
 	"bursar/internal/reconcile"
 )
 
@@ -39,6 +40,8 @@ type (
 	VerifyOptions = reconcile.VerifyOptions
 	// Verified is the outcome of verifying a pipeline.
 	Verified = reconcile.Verified
+	// Loss says that acknowledged requests may have been lost with a damaged spool.
+	Loss = spool.Loss
 	// ImportOptions are the options of one Import.
 	ImportOptions = aggregate.Options
 	// Imported is what became of one Import.

@@ -32,10 +32,15 @@ type App struct {
 	Intake  *event.Intake
 	Engine  *reconcile.Engine
 
-	state   string // the folder of all state
-	log     *slog.Logger
-	runner  *reconcile.WorkflowRunner // once Temporal serves
-	closers []func() error            // in the order of opening
+	state    string // the folder of all state
+	catalog  *catalog.SQLite
+	unopened error    // why the state could not be opened, where that is to be verified or repaired
+	changed  bool     // the state was opened
+	found    []string // differences from how the project was left that are not mended
+	lost     losses
+	log      *slog.Logger
+	runner   *reconcile.WorkflowRunner // once Temporal serves
+	closers  []func() error            // in the order of opening
 
 	temporal  string     // the server's address
 	starting  sync.Mutex // one starts the server
@@ -84,8 +89,30 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 }
 
 // Open checks a project folder and opens its state for the given command. When a running `bursar up` has the project, a
-// *ServedError says so: it is the one to carry commands out.
+// *ServedError says so: it is the one to carry commands out. A catalog that is older than the objects is refused.
 func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, err error) {
+	a, err := lockProject(ctx, dir, command, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err = a.open(); err != nil {
+		return nil, err
+	}
+	for _, s := range a.Project.AllStreams() {
+		if err = a.Intake.CheckKnown(ctx, s.Name); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// lockProject checks a project folder and takes it for a command; its state is still to be opened.
+func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
 	if err := Served(dir); err != nil {
 		return nil, err
 	}
@@ -97,23 +124,28 @@ func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, e
 	if err != nil {
 		return nil, fmt.Errorf("find project folder: %w", err)
 	}
-	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.Close())
-		}
-	}()
 	release, err := Lock(ctx, root, command, lockWait)
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, release)
-	err = a.open()
-	return a, err
+	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
+	a.closers = []func() error{release, a.leave}
+	a.compareClosed(command == verifyCommand || command == repairCommand)
+	return a, nil
 }
+
+// The commands that take a project whose state may be damaged.
+const (
+	verifyCommand = "verify"
+	repairCommand = "repair"
+)
 
 // open opens the stores, then what works on them.
 func (a *App) open() error {
+	if err := a.beginChange(); err != nil {
+		return err
+	}
+	a.changed = true
 	scratch := filepath.Join(a.state, "scratch")
 	if err := emptyFolder(scratch); err != nil {
 		return err
@@ -126,6 +158,7 @@ func (a *App) open() error {
 	if err != nil {
 		return err
 	}
+	a.catalog = records
 	a.closers = append(a.closers, records.Close)
 	index, err := artifact.OpenPebble(filepath.Join(a.state, "index"), 0)
 	if err != nil {

@@ -179,20 +179,28 @@ func (l *Live) resume(ctx context.Context, o *openBatch, in *spool.Reader, asks 
 	return o.seal(ctx, l.in.Now())
 }
 
-// reportDamage reports what is damaged of a spool that was read to its end. A torn end is one that a dying process leaves,
-// which writes to its last spool only.
+// reportDamage reports what is damaged of a spool that was read to its end.
 func (l *Live) reportDamage(in *spool.Reader, number uint64, taken int64, facts spoolFacts) error {
-	reason := in.Damage()
-	switch {
-	case reason != "":
-	case in.Torn() && !facts.last:
-		reason = "its end is torn, and another spool follows it"
-	case in.Header.Number == 0 && facts.expected:
-		reason = "its file is empty"
-	default:
+	reason := facts.damage(in)
+	if reason == "" {
 		return nil
 	}
 	return l.report(spool.Loss{Spool: number, Reason: reason, Taken: taken})
+}
+
+// damage says what is damaged of a spool that was read to its end. A torn end is one that a dying process leaves, which writes to
+// its last spool only.
+func (f spoolFacts) damage(in *spool.Reader) string {
+	reason := in.Damage()
+	switch {
+	case reason != "":
+		return reason
+	case in.Torn() && !f.last:
+		return "its end is torn, and another spool follows it"
+	case in.Header.Number == 0 && f.expected:
+		return "its file is empty"
+	}
+	return ""
 }
 
 // read reads about as much as is judged together.
@@ -210,4 +218,48 @@ func (l *Live) read(in *spool.Reader) (asks []*ask, err error) {
 		size += a.size
 	}
 	return asks, nil
+}
+
+// VerifySpools reads what waits in the spools of a stream, and proves that it is whole and that nothing is missing.
+func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error {
+	numbers, err := spool.List(folder)
+	if err != nil {
+		return err
+	}
+	state, err := in.state(ctx, stream)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	if state.Opened > state.Spools && !slices.Contains(numbers, state.Opened) {
+		faults = append(faults, fmt.Errorf("spool %d of %s is gone, with acknowledged requests", state.Opened, stream))
+	}
+	for i, number := range numbers {
+		if number <= state.Spools {
+			continue // sealed: it is only removed
+		}
+		facts := spoolFacts{last: i == len(numbers)-1, expected: number <= state.Opened}
+		if reason, err := verifySpool(folder, stream, number, facts); err != nil || reason != "" {
+			faults = append(faults, err, fmt.Errorf("spool %d of %s is damaged: %s", number, stream, reason))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func verifySpool(folder, stream string, number uint64, facts spoolFacts) (damage string, err error) {
+	in, err := spool.Open(folder, number)
+	if err != nil {
+		return "it cannot be opened", err
+	}
+	defer in.Close()
+	if name := in.Header.Stream; name != "" && name != stream {
+		return "it is one of stream " + name, nil
+	}
+	for {
+		if _, err := in.Next(); errors.Is(err, io.EOF) {
+			return facts.damage(in), nil
+		} else if err != nil {
+			return "it cannot be read", err
+		}
+	}
 }
