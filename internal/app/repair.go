@@ -240,13 +240,6 @@ func (r *repair) pipelines(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func counted(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // reloaded reports whether loading the index again was all that a pipeline needed.
 func (r *repair) reloaded(ctx context.Context, name string) bool {
 	index, ok := any(r.Engine).(indexKeeper)

@@ -64,6 +64,17 @@ func (v *projectVerification) add(c ProjectCheck, detail string, err error) {
 	v.out.Checks = append(v.out.Checks, c)
 }
 
+// counted counts things in words.
+func counted(n int64, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "ch"):
+		what += "e"
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func named(name string) ProjectCheck {
 	return ProjectCheck{Check: reconcile.Check{Name: name}, Remedy: repairRemedy}
 }
@@ -89,7 +100,7 @@ func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(
 		return v.out, ctx.Err()
 	}
 	documents, err := a.catalog.Verify(ctx)
-	v.add(named("catalog"), fmt.Sprintf("%d documents: every one as it was written", documents), err)
+	v.add(named("catalog"), counted(int64(documents), "document")+": every one as it was written", err)
 	if err != nil {
 		return v.out, ctx.Err() // the other checks follow what the catalog says
 	}
@@ -114,9 +125,12 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 	for _, name := range names {
 		list, err := v.Intake.VerifyManifests(ctx, name)
 		batches[name] = list
+		if err == nil && len(list) == 0 {
+			continue
+		}
 		c := named("batches")
 		c.Stream = name
-		v.add(c, fmt.Sprintf("%d batches: each in the catalog as in its manifest", len(list)), err)
+		v.add(c, counted(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
 		for i := range list {
 			for _, o := range list[i].Stored() {
 				v.total += o.Bytes
@@ -124,7 +138,9 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		}
 	}
 	for _, name := range names {
-		v.checkStream(ctx, name, batches[name])
+		if len(batches[name]) > 0 {
+			v.checkStream(ctx, name, batches[name])
+		}
 	}
 	return nil
 }
@@ -136,7 +152,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	})
 	c := named("objects")
 	c.Stream, c.Remedy = name, restoreRemedy
-	v.add(c, fmt.Sprintf("%d objects: every byte as it was sealed", objects), err)
+	v.add(c, counted(int64(objects), "object")+": every byte as it was sealed", err)
 	s := v.Project.Stream(name)
 	if s == nil {
 		return
@@ -145,7 +161,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		events, err := v.Intake.VerifyTotals(ctx, s, batches)
 		c := named("batch totals")
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
-		v.add(c, fmt.Sprintf("%d events: rows, sums and digests are those of the batches", events), err)
+		v.add(c, counted(events, "event")+": rows, sums and digests are those of the batches", err)
 	}
 	if dedupe, ok := any(v.Intake).(dedupeKeeper); ok {
 		c := named("dedupe index")
@@ -183,7 +199,7 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	}
 	c := named("statement files")
 	c.Remedy = restoreRemedy
-	v.add(c, fmt.Sprintf("%d files: each is what was received", files), errors.Join(faults...))
+	v.add(c, counted(int64(files), "file")+": each is what was received", errors.Join(faults...))
 	return nil
 }
 
