@@ -108,7 +108,11 @@ func (r *repair) openCatalog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.did("took %d whole documents of the damaged catalog over into a new one; the old one is kept as %s", done.Kept, done.Damaged)
+	if done.Damaged == "" {
+		r.did("made a new catalog in the place of the one that is gone")
+		return nil
+	}
+	r.did("took %s of the damaged catalog over into a new one; the old one is kept as %s", counted(int64(done.Kept), "whole document"), done.Damaged)
 	return nil
 }
 

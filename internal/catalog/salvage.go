@@ -16,7 +16,7 @@ import (
 // Salvaged says what became of a damaged catalog.
 type Salvaged struct {
 	Kept    int    // documents that are whole
-	Damaged string // file that the old catalog is kept in
+	Damaged string // file that the old catalog is kept in; empty if there was none
 }
 
 // Salvage replaces the catalog at path, which nobody has open, by a new one that holds its whole documents. The old file stays
@@ -34,7 +34,9 @@ func Salvage(ctx context.Context, path string) (done Salvaged, err error) {
 	if err := errors.Join(err, to.Close()); err != nil {
 		return done, fmt.Errorf("salvage catalog %s: %w", path, err)
 	}
-	done.Damaged = aside
+	if _, err := os.Stat(path); err == nil {
+		done.Damaged = aside
+	}
 	if err := replace(fresh, path, aside); err != nil {
 		return done, fmt.Errorf("salvage catalog %s: %w", path, err)
 	}
