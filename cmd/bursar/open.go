@@ -52,7 +52,7 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	return do(ctx, a)
+	return errors.Join(do(ctx, a), a.Lost())
 }
 
 // path is a file of the command line, which is relative to where the command was given.

@@ -28,7 +28,7 @@ func newCLI(stdout, stderr io.Writer) *cli {
 // commands are all commands, in the order of their help.
 func (c *cli) commands() []*cobra.Command {
 	first := []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand()}
-	last := []*cobra.Command{c.demoCommand(), c.benchCommand(), c.versionCommand()}
+	last := []*cobra.Command{c.repairCommand(), c.demoCommand(), c.benchCommand(), c.versionCommand()}
 	return slices.Concat(first, c.stateCommands(), last)
 }
 

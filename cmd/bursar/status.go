@@ -19,7 +19,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, and the runs under way:
 which step each is at, and why one has not gone on. It also shows streams that are declared no more while acknowledged events of
-them are not sealed.`,
+them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
   bursar status --json`,
 		Args: takes(0, 0),
@@ -33,18 +33,28 @@ them are not sealed.`,
 				if err != nil {
 					return err
 				}
-				return c.printStatus(list, stranded)
+				losses, err := a.Losses()
+				if err != nil {
+					return err
+				}
+				return c.printStatus(list, stranded, losses)
 			})
 		},
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded) error {
+func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss) error {
 	value := map[string]any{"pipelines": pipelines}
 	if len(stranded) > 0 {
 		value["stranded"] = stranded
 	}
+	if len(losses) > 0 {
+		value["losses"] = losses
+	}
 	return c.result(value, func(w io.Writer) {
+		for _, l := range losses {
+			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", mark(false), clean(l.String()))
+		}
 		for _, s := range stranded {
 			fmt.Fprintf(w, "Acknowledged events wait: %s.\n", clean(s.String()))
 		}

@@ -21,23 +21,29 @@ func (c *cli) verifyCommand() *cobra.Command {
 	var sample int
 	var seed uint64
 	cmd := &cobra.Command{
-		Use:   "verify PIPELINE",
-		Short: "Prove that the stored artifacts are what the events say",
-		Long: `Checks control totals through every step, the digests of all stored files, every index entry against the record it
+		Use:   "verify [PIPELINE]",
+		Short: "Prove that everything stored is as it was written, and the artifacts are what the events say",
+		Long: `Without a name, looks at every object, index and spool that the catalog knows, and at every object that it does not; each
+failed check names the command that mends it. With the name of a pipeline, looks at that one alone.
+
+Of a pipeline it checks control totals through every step, the digests of all stored files, every index entry against the record it
 points to, and a sample of artifacts recomputed from their events by another path. Where SQL files make the artifacts, the
 sample's events are folded again in random groupings and orders; the seed is printed, and --seed repeats them. The exit
 code is 1 when a check fails, and 4 when one of control totals does.`,
-		Example: `  bursar verify orders
+		Example: `  bursar verify
+  bursar verify orders
   bursar verify orders --sample 5000 --json`,
-		Args:              takes(1, 1),
+		Args:              takes(0, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if sample < 0 {
 				return usagef("--sample %d: it is a number of artifacts", sample)
 			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				return c.verify(ctx, a, args[0], app.VerifyOptions{Sample: sample, Seed: seed})
-			})
+			o := app.VerifyOptions{Sample: sample, Seed: seed}
+			if len(args) == 0 {
+				return c.openToVerify(cmd, func(ctx context.Context, a *app.App) error { return c.verifyAll(ctx, a, o) })
+			}
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.verify(ctx, a, args[0], o) })
 		},
 	}
 	cmd.Flags().IntVar(&sample, "sample", verifySample, "how many artifacts to recompute")

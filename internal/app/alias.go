@@ -8,6 +8,7 @@ import (
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
 	"bursar/internal/event/scan"
+	"bursar/internal/event/spool"
 	"bursar/internal/reconcile"
 )
 
@@ -40,6 +41,8 @@ type (
 	VerifyOptions = reconcile.VerifyOptions
 	// Verified is the outcome of verifying a pipeline.
 	Verified = reconcile.Verified
+	// Loss says that acknowledged requests may have been lost with a damaged spool.
+	Loss = spool.Loss
 	// ImportOptions are the options of one Import.
 	ImportOptions = aggregate.Options
 	// Imported is what became of one Import.

@@ -34,11 +34,16 @@ type App struct {
 	Engine  *reconcile.Engine
 	Tokens  *access.Tokens // of the HTTP API
 
-	state   string // the folder of all state
-	index   *projectIndex
-	log     *slog.Logger
-	runner  *reconcile.WorkflowRunner // once Temporal serves
-	closers []func() error            // in the order of opening
+	state    string // the folder of all state
+	catalog  wholeCatalog
+	index    *projectIndex
+	unopened error    // why the state could not be opened, where that is to be verified or repaired
+	changed  bool     // the state was opened
+	found    []string // differences from how the project was left that are not mended
+	lost     losses
+	log      *slog.Logger
+	runner   *reconcile.WorkflowRunner // once Temporal serves
+	closers  []func() error            // in the order of opening
 
 	temporal   string     // the server's address
 	starting   sync.Mutex // one starts the server
@@ -53,6 +58,12 @@ type App struct {
 	told       Told
 
 	stepsAtOnce int // steps of runs that this process works on at a time
+}
+
+// wholeCatalog is a catalog that is verified to the last document.
+type wholeCatalog interface {
+	catalog.Catalog
+	Verify(ctx context.Context) (documents int, err error)
 }
 
 // ProjectError holds all faults of a project folder: exit code 2.
@@ -90,13 +101,40 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 }
 
 // Open checks a project folder and opens its state for the given command. When a running `bursar up` has the project, a
-// *ServedError says so: it is the one to carry commands out.
+// *ServedError says so: it is the one to carry commands out. A catalog that is older than the objects is refused.
 func Open(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
 	return openProject(ctx, dir, command, log, func(_ *App, err error) error { return err })
 }
 
 // openProject is Open with what is done about a disk that cannot be written.
 func openProject(ctx context.Context, dir, command string, log *slog.Logger, unwritable func(*App, error) error) (_ *App, err error) {
+	a, err := lockProject(ctx, dir, command, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err = tryWriting(a.state); err != nil {
+		err = unwritable(a, err)
+	} else {
+		err = a.open(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range a.Project.AllStreams() {
+		if err = a.Intake.CheckKnown(ctx, s.Name); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// lockProject checks a project folder and takes it for a command; its state is still to be opened.
+func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
 	if err := Served(dir); err != nil {
 		return nil, err
 	}
@@ -108,29 +146,31 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 	if err != nil {
 		return nil, fmt.Errorf("find project folder: %w", err)
 	}
-	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.Close())
-		}
-	}()
 	release, err := Lock(ctx, root, command, lockWait)
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, release, func() error { return closeToOthers(a.state) })
-	if err = closeToOthers(a.state); err != nil {
-		return a, err
+	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
+	a.closers = []func() error{release, a.leave, func() error { return closeToOthers(a.state) }}
+	a.compareClosed(command == verifyCommand || command == repairCommand)
+	if err := closeToOthers(a.state); err != nil {
+		return nil, errors.Join(err, a.Close())
 	}
-	if err = tryWriting(a.state); err != nil {
-		return a, unwritable(a, err)
-	}
-	err = a.open(ctx)
-	return a, err
+	return a, nil
 }
+
+// The commands that take a project whose state may be damaged.
+const (
+	verifyCommand = "verify"
+	repairCommand = "repair"
+)
 
 // open opens the stores, then what works on them.
 func (a *App) open(ctx context.Context) error {
+	if err := a.beginChange(); err != nil {
+		return err
+	}
+	a.changed = true
 	scratch := filepath.Join(a.state, "scratch")
 	if err := emptyFolder(scratch); err != nil {
 		return err
@@ -143,6 +183,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.catalog = records
 	a.closers = append(a.closers, records.Close)
 	if a.index, err = openIndex(indexFolder(a.state)); err != nil {
 		return err

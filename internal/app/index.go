@@ -103,33 +103,9 @@ func (x *projectIndex) Close() error {
 	return x.use(func(i artifact.Index) error { return i.Close() })
 }
 
-// RepairedIndex says what RepairIndex did for a pipeline. Err is why the pipeline needs a rebuild instead.
-type RepairedIndex struct {
-	Pipeline string
-	Entries  int64
-	Err      error
-}
-
-// RepairIndex makes the index of all pipelines again from the parts of their runs. Killed on the way, it is called again: an
-// index that lacks runs is recognised.
-func (a *App) RepairIndex(ctx context.Context) ([]RepairedIndex, error) {
-	if err := a.index.replace(); err != nil {
-		return nil, err
-	}
-	var list []RepairedIndex
-	for _, p := range a.Project.Pipelines {
-		leave, err := a.pipelines.enter(ctx, p.Name)
-		if err != nil {
-			return list, err
-		}
-		entries, err := a.Engine.RepairIndex(ctx, p.Name)
-		leave()
-		if ctx.Err() != nil {
-			return list, ctx.Err()
-		}
-		list = append(list, RepairedIndex{p.Name, entries, err})
-	}
-	return list, nil
+// unusable is why the store cannot be opened, nil if it is open.
+func (x *projectIndex) unusable() error {
+	return x.use(func(artifact.Index) error { return nil })
 }
 
 func indexFolder(state string) string { return filepath.Join(state, "index") }

@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/event/spool"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
@@ -44,6 +45,42 @@ func (l *lives) set(stream string, live *event.Live) {
 	l.all[stream] = live
 }
 
+// losses are those that were found while the project is open. The zero value has none.
+type losses struct {
+	mu  sync.Mutex
+	all []spool.Loss
+}
+
+func (l *losses) add(loss spool.Loss) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, loss)
+}
+
+// LostError says that acknowledged requests may have been lost with a damaged spool. Class Data.
+type LostError struct{ Losses []spool.Loss }
+
+func (e *LostError) Error() string {
+	text := "acknowledged requests may be lost: " + e.Losses[0].String()
+	if n := len(e.Losses); n > 1 {
+		text += fmt.Sprintf(" (and %d more; `bursar status` lists them)", n-1)
+	}
+	return text
+}
+
+// Class is Data: they do not come back by trying again.
+func (e *LostError) Class() failure.Class { return failure.Data }
+
+// Lost returns a *LostError if a damaged spool was found since the project was opened.
+func (a *App) Lost() error {
+	a.lost.mu.Lock()
+	defer a.lost.mu.Unlock()
+	if len(a.lost.all) == 0 {
+		return nil
+	}
+	return &LostError{a.lost.all}
+}
+
 // Accept takes in a request's events: once it returns they are durable, and count exactly once (rule 1).
 func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
 	if live := a.lives.of(stream); live != nil {
@@ -58,7 +95,7 @@ func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event
 func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
 
 func (a *App) liveOptions(s *project.Stream) event.LiveOptions {
-	o := event.LiveOptions{Spool: a.spool(s.Name), Sealed: a.sealed}
+	o := event.LiveOptions{Spool: a.spool(s.Name), Sealed: a.sealed, Lost: a.lost.add}
 	o.KeyColumns = a.keyColumns(s.Name)
 	return o
 }
@@ -88,8 +125,8 @@ func (a *App) takeLive(ctx context.Context) (stop func() error, err error) {
 
 // sealLeft seals what a process that died had acknowledged of a stream (rule 1): nothing else may seal before.
 func (a *App) sealLeft(ctx context.Context, s *project.Stream) error {
-	left, err := spool.List(a.spool(s.Name))
-	if err != nil || len(left) == 0 {
+	left, err := a.Intake.Left(ctx, s.Name, a.spool(s.Name))
+	if err != nil || !left {
 		return err
 	}
 	return a.Intake.Recover(ctx, s, a.liveOptions(s))

@@ -62,7 +62,8 @@ func (a *App) openToRead(full error) error {
 	if err != nil {
 		return err
 	}
-	a.closers = append(a.closers, index.Close)
-	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, index, scratch)
+	a.catalog, a.index = records, &projectIndex{dir: indexFolder(a.state), index: index}
+	a.closers = append(a.closers, a.index.Close)
+	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, a.index, scratch)
 	return nil
 }

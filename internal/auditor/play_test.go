@@ -287,13 +287,28 @@ func digestOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// workOffRebuild carries out the runs of the generation in the making.
+func (s *stage) workOffRebuild(ctx context.Context) error {
+	for {
+		next, err := s.engine.NextOfRebuild(ctx, s.c.Pipeline.Name, 0)
+		if err != nil || !next.Backlog {
+			return err
+		}
+		for _, step := range reconcile.StepNames {
+			if _, err := s.engine.Step(ctx, next.Ref, step); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // rebuild makes a new generation, which holds all that is sealed.
 func (s *stage) rebuild() {
 	s.t.Helper()
 	before := digestOf(s.model.Export())
 	var got reconcile.Rebuilt
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = s.engine.Rebuild(ctx, s.c.Pipeline.Name, func(reconcile.RunRef, string) {})
+		got, err = s.engine.Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
 		return err
 	})
 	s.model.Publish(len(s.model.Batches))

@@ -69,6 +69,9 @@ func (r *ReadOnly) View(ctx context.Context, fn func(Tx) error) error {
 	return within(ctx, r.db, true, fn)
 }
 
+// Verify reads the whole file, as SQLite.Verify does.
+func (r *ReadOnly) Verify(ctx context.Context) (documents int, err error) { return verify(ctx, r.db) }
+
 // Changes is 0: nothing is changed.
 func (r *ReadOnly) Changes() uint64 { return 0 }
 

@@ -19,8 +19,10 @@ import (
 
 const (
 	// layout numbers the tables below, and is kept in the file's user_version.
-	layout = 1
-	schema = `CREATE TABLE documents (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`
+	layout = 2
+	schema = `CREATE TABLE documents (key TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER) WITHOUT ROWID`
+	// withoutSums is the layout whose documents have no checksums.
+	withoutSums = 1
 	// patience is how long a transaction waits for one of another process.
 	patience = 10 * time.Second
 )
@@ -41,7 +43,7 @@ func (s *SQLite) Changes() uint64 { return s.changes.Load() }
 func Open(path string) (*SQLite, error) {
 	s, err := open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open catalog %s: %w", path, err)
+		return nil, fmt.Errorf("open catalog %s: %w", path, damage(err))
 	}
 	return s, nil
 }
@@ -115,7 +117,7 @@ func (s *SQLite) prepare() error {
 	return s.create()
 }
 
-// create makes the table, unless another process does so at the same time.
+// create makes the table or brings it to this layout, unless another process does so at the same time.
 func (s *SQLite) create() error {
 	tx, err := s.writer.Begin()
 	if err != nil {
@@ -126,16 +128,43 @@ func (s *SQLite) create() error {
 	switch {
 	case err != nil || found == layout:
 		return err
+	case found == withoutSums:
+		err = addSums(tx)
 	case found != 0:
 		return fmt.Errorf("the catalog has layout %d and this program knows %d: it was written by a newer bursar", found, layout)
+	default:
+		_, err = tx.Exec(schema)
 	}
-	if _, err := tx.Exec(schema); err != nil {
+	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", layout)); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// addSums gives every document its checksum, a page of them at a time.
+func addSums(tx *sql.Tx) error {
+	if _, err := tx.Exec(`ALTER TABLE documents ADD COLUMN sum INTEGER`); err != nil {
+		return err
+	}
+	from, last := &sqliteTx{ctx: context.Background(), tx: tx, unchecked: true}, ""
+	for {
+		documents, err := from.page(last, false, "", page)
+		if err != nil {
+			return err
+		}
+		for _, d := range documents {
+			if _, err := tx.Exec(`UPDATE documents SET sum = ? WHERE key = ?`, checksum(d.key, d.value), d.key); err != nil {
+				return err
+			}
+		}
+		if len(documents) < page {
+			return nil
+		}
+		last = documents[page-1].key
+	}
 }
 
 func userVersion(from interface {
@@ -160,14 +189,14 @@ func (s *SQLite) View(ctx context.Context, fn func(Tx) error) error {
 func within(ctx context.Context, db *sql.DB, readOnly bool, fn func(Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin catalog transaction: %w", err)
+		return fmt.Errorf("begin catalog transaction: %w", damage(err))
 	}
 	defer tx.Rollback() // a no-op after Commit; also when fn panics
 	if err := fn(&sqliteTx{ctx: ctx, tx: tx, readOnly: readOnly}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit catalog transaction: %w", err)
+		return fmt.Errorf("commit catalog transaction: %w", damage(err))
 	}
 	return nil
 }

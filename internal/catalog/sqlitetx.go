@@ -22,24 +22,29 @@ type sqliteTx struct {
 	ctx      context.Context
 	tx       *sql.Tx
 	readOnly bool
+
+	unchecked bool // documents of an earlier layout have no checksums
 }
 
 func (t *sqliteTx) Get(key string, value any) (bool, error) {
 	if err := checkKey(key); err != nil {
 		return false, err
 	}
-	var text []byte
-	err := t.tx.QueryRowContext(t.ctx, `SELECT value FROM documents WHERE key = ?`, key).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+	d := document{key: key}
+	err := t.tx.QueryRowContext(t.ctx, `SELECT value, sum FROM documents WHERE key = ?`, key).Scan((*[]byte)(&d.value), &d.sum)
+	absent := errors.Is(err, sql.ErrNoRows)
+	if absent {
+		err = t.checkBeside(key)
+	} else if err == nil {
+		err = d.check()
 	}
-	if err == nil {
-		err = json.Unmarshal(text, value)
+	if err == nil && !absent {
+		err = json.Unmarshal(d.value, value)
 	}
 	if err != nil {
-		return false, fmt.Errorf("get document %s: %w", key, err)
+		return false, fmt.Errorf("get document %s: %w", key, damage(err))
 	}
-	return true, nil
+	return !absent, nil
 }
 
 func (t *sqliteTx) Put(key string, value any) error {
@@ -48,11 +53,11 @@ func (t *sqliteTx) Put(key string, value any) error {
 	}
 	text, err := json.Marshal(value)
 	if err == nil {
-		_, err = t.tx.ExecContext(t.ctx, `INSERT INTO documents (key, value) VALUES (?, ?)
-			ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, string(text))
+		_, err = t.tx.ExecContext(t.ctx, `INSERT INTO documents (key, value, sum) VALUES (?, ?, ?)
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value, sum = excluded.sum`, key, string(text), checksum(key, text))
 	}
 	if err != nil {
-		return fmt.Errorf("put document %s: %w", key, err)
+		return fmt.Errorf("put document %s: %w", key, damage(err))
 	}
 	return nil
 }
@@ -63,7 +68,7 @@ func (t *sqliteTx) Delete(key string) error {
 		_, err = t.tx.ExecContext(t.ctx, `DELETE FROM documents WHERE key = ?`, key)
 	}
 	if err != nil {
-		return fmt.Errorf("delete document %s: %w", key, err)
+		return fmt.Errorf("delete document %s: %w", key, damage(err))
 	}
 	return nil
 }
@@ -82,10 +87,13 @@ func (t *sqliteTx) ListAfter(prefix, after string, fn func(key string, value jso
 func (t *sqliteTx) list(prefix, from string, inclusive bool, fn func(key string, value json.RawMessage) error) error {
 	// Pages instead of one cursor: fn may use the transaction, and memory stays bounded. Small ones first: a listing that
 	// stops early should not have read much.
+	if err := t.checkFirst(`SELECT key, value, sum FROM documents WHERE key < ? ORDER BY key DESC LIMIT 1`, from); err != nil {
+		return fmt.Errorf("list documents %s: %w", prefix, damage(err))
+	}
 	for size := firstPage; ; size, inclusive = min(2*size, page), false {
 		documents, err := t.page(from, inclusive, prefix, size)
 		if err != nil {
-			return fmt.Errorf("list documents %s: %w", prefix, err)
+			return fmt.Errorf("list documents %s: %w", prefix, damage(err))
 		}
 		for _, d := range documents {
 			if err := fn(d.key, d.value); err != nil {
@@ -102,18 +110,21 @@ func (t *sqliteTx) list(prefix, from string, inclusive bool, fn func(key string,
 type document struct {
 	key   string
 	value json.RawMessage
+	sum   sql.NullInt64
 }
 
-// page reads the next documents under prefix by a range of keys: LIKE would fold case and match wildcards.
+func (d *document) scan(rows *sql.Rows) error {
+	return rows.Scan(&d.key, (*[]byte)(&d.value), &d.sum)
+}
+
+// page reads the next documents under prefix by a range of keys: LIKE would fold case and match wildcards. The range has no end,
+// so that the first document behind it is checked too: it may be one of those under prefix, with a changed key.
 func (t *sqliteTx) page(from string, inclusive bool, prefix string, size int) ([]document, error) {
-	query, args := `SELECT key, value FROM documents WHERE key > ?`, []any{from}
+	query := `SELECT key, value, sum FROM documents WHERE key > ? ORDER BY key LIMIT ?`
 	if inclusive {
-		query = `SELECT key, value FROM documents WHERE key >= ?`
+		query = `SELECT key, value, sum FROM documents WHERE key >= ? ORDER BY key LIMIT ?`
 	}
-	if end := after(prefix); end != "" {
-		query, args = query+` AND key < ?`, append(args, end)
-	}
-	rows, err := t.tx.QueryContext(t.ctx, query+` ORDER BY key LIMIT ?`, append(args, size)...)
+	rows, err := t.tx.QueryContext(t.ctx, query, from, size)
 	if err != nil {
 		return nil, err
 	}
@@ -121,24 +132,18 @@ func (t *sqliteTx) page(from string, inclusive bool, prefix string, size int) ([
 	var documents []document
 	for rows.Next() {
 		var d document
-		if err := rows.Scan(&d.key, (*[]byte)(&d.value)); err != nil {
+		if err := d.scan(rows); err != nil {
 			return nil, err
+		}
+		if err := d.check(); err != nil && !t.unchecked {
+			return nil, err
+		}
+		if !strings.HasPrefix(d.key, prefix) {
+			break
 		}
 		documents = append(documents, d)
 	}
 	return documents, rows.Err()
-}
-
-// after is the first string, by bytes, above all that start with prefix; "" when there is none.
-func after(prefix string) string {
-	end := []byte(prefix)
-	for last := len(end) - 1; last >= 0; last-- {
-		if end[last] < 0xff {
-			end[last]++
-			return string(end[:last+1])
-		}
-	}
-	return ""
 }
 
 func (t *sqliteTx) checkWrite(key string) error {

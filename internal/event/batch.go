@@ -34,8 +34,29 @@ type Batch struct {
 	Files       []File               `json:"files"`
 	Objects     []object.Description `json:"objects"`
 	Quarantine  *object.Description  `json:"quarantine,omitempty"`
-	Oversize    []string             `json:"oversize,omitempty"` // objects of rows longer than a line may be
+	Oversize    Oversize             `json:"oversize,omitempty"` // objects of rows longer than a line may be
 	Memory      *memory.RunInfo      `json:"memory,omitempty"`
+
+	// What the catalog learns with the batch, so that the manifest alone is enough to adopt it.
+	ID      []string `json:"id,omitempty"`      // columns that tell the stream's events apart
+	Spool   uint64   `json:"spool,omitempty"`   // the spool that its requests lay in
+	Retried []uint64 `json:"retried,omitempty"` // batches whose quarantine it took up
+}
+
+// Oversize describes the objects of rows that are longer than a line may be. Batches of earlier versions only name them.
+type Oversize []object.Description
+
+// UnmarshalJSON reads descriptions, and names alone.
+func (o *Oversize) UnmarshalJSON(text []byte) error {
+	var names []string
+	if json.Unmarshal(text, &names) != nil {
+		return json.Unmarshal(text, (*[]object.Description)(o))
+	}
+	*o = nil
+	for _, name := range names {
+		*o = append(*o, object.Description{Name: name})
+	}
+	return nil
 }
 
 // File is one file that a stream took in.
@@ -49,6 +70,7 @@ type File struct {
 	Header string `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
 	Format string `json:"format,omitempty"` // where it is not the stream's: requests are JSON lines in every stream
 	Parts  []Part `json:"parts,omitempty"`  // that it was put together from, where there are several
+	Broken bool   `json:"broken,omitempty"` // it could not be read to its end: handed in again, it is read again
 }
 
 // Part is where a file's rows are from, up to the next part.
@@ -73,6 +95,7 @@ type streamState struct {
 	Files   uint64           `json:"files"`
 	Merges  uint64           `json:"merges"`           // compactions of the duplicate memory so far: they name its objects
 	Spools  uint64           `json:"spools,omitempty"` // the last spool of live intake that was sealed
+	Opened  uint64           `json:"opened,omitempty"` // the last spool that was begun: beyond Spools it must be there
 	Listed  uint64           `json:"listed,omitempty"` // the first batch that is listed when it has rows in quarantine
 	Columns []Definition     `json:"columns"`
 	Memory  []memory.RunInfo `json:"memory"`

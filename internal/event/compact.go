@@ -17,13 +17,9 @@ import (
 // a stream runs at a time.
 func (in *Intake) compact(ctx context.Context, stream string, swap sync.Locker) error {
 	for {
-		var state streamState
-		err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
-			_, err := tx.Get(streamKey(stream), &state)
-			return err
-		})
+		state, _, err := in.readState(ctx, stream)
 		if err != nil {
-			return fmt.Errorf("read state of stream %s: %w", stream, err)
+			return err
 		}
 		crowd := memory.Plan(state.Memory)
 		if len(crowd) == 0 {

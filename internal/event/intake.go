@@ -109,13 +109,9 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 
 // beginAt is begin for a batch whose dedupe window counts from a time of receipt. Its computer is the caller's.
 func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, received time.Time) (*work, error) {
-	var state streamState
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(streamKey(s.Name), &state)
-		return err
-	})
+	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
-		return nil, fmt.Errorf("read state of stream %s: %w", s.Name, err)
+		return nil, err
 	}
 	if err := checkGrowth(s, &state); err != nil {
 		return nil, err
@@ -148,8 +144,15 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 // memoryLimit bounds the ids of a batch in the making that are held in memory, in bytes.
 const memoryLimit = 256 << 20
 
-// sweep removes what a crashed intake left under this batch's number (rule 1: before the seal there is nothing).
+// sweep removes what a crashed intake left under this batch's number (rule 1: before the seal there is nothing). A batch with a
+// manifest is sealed, and refused (rule 3).
 func (w *work) sweep(ctx context.Context) error {
+	if err := w.in.checkUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
+		return err
+	}
+	if err := w.in.ensureManifest(ctx, w.stream.Name, w.state.Batches); err != nil {
+		return fmt.Errorf("write manifest of batch %d of %s: %w", w.state.Batches, w.stream.Name, err)
+	}
 	names, err := w.in.Objects.List(ctx, prefix(w.stream.Name, w.batch.Batch))
 	if err != nil {
 		return err

@@ -27,6 +27,8 @@ type LiveOptions struct {
 	MaxBytes  int64         // or its spool so many bytes; 0 is what the stream declares
 	Sealed    func(Result)  // told of each sealed batch, in order; must return at once; may be nil
 
+	Lost func(spool.Loss) // called when acknowledged requests may be lost, after it was written down; may be nil
+
 	wrap func(spool.File) spool.File // for tests: disks that fail
 }
 

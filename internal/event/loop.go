@@ -126,6 +126,9 @@ func (l *Live) group(asks []*ask) error {
 	if err := o.spool.Sync(); err != nil {
 		return err
 	}
+	if err := l.expect(o); err != nil {
+		return err
+	}
 	for _, a := range asks {
 		a.step()
 	}

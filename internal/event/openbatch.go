@@ -3,12 +3,9 @@ package event
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
-	"bursar/internal/catalog"
 	"bursar/internal/event/spool"
 	"bursar/internal/project"
 )
@@ -20,6 +17,7 @@ type openBatch struct {
 	file   *File         // the spool, as batches name it
 	lines  int64
 	groups []group // that may have no answer yet
+	marked bool    // the catalog expects the spool
 	timer  *time.Timer
 	cancel context.CancelFunc
 	ctx    context.Context
@@ -166,86 +164,4 @@ func (o *openBatch) abort() {
 		_ = o.spool.Cut(o.groups[0].from)
 	}
 	_ = o.spool.Close() // what it holds durably is read again
-}
-
-// recover seals what acknowledged requests an earlier life has left in spools (rule 1). Doing so at once means that nothing
-// is acknowledged on top of a file whose last write may have failed.
-func (l *Live) recover(ctx context.Context) error {
-	numbers, err := spool.List(l.options.Spool)
-	if err != nil || len(numbers) == 0 {
-		return err
-	}
-	var state streamState
-	err = l.in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(streamKey(l.stream.Name), &state)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read state of stream %s: %w", l.stream.Name, err)
-	}
-	for _, number := range numbers {
-		if number > state.Spools {
-			if err := l.replay(ctx, number); err != nil {
-				return fmt.Errorf("recover acknowledged events of stream %s from %s: %w", l.stream.Name, spool.Path(l.options.Spool, number), err)
-			}
-		}
-		if err := spool.Remove(l.options.Spool, number); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// replay takes a spool's requests up again and seals them.
-func (l *Live) replay(ctx context.Context, number uint64) error {
-	in, err := spool.Open(l.options.Spool, number)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	asks, err := l.read(in)
-	if err != nil || len(asks) == 0 { // nothing in it was acknowledged
-		return err
-	}
-	o, err := l.openBatch(ctx, in.Header)
-	if err != nil {
-		return err
-	}
-	for len(asks) > 0 {
-		if err = o.add(asks, 0); err != nil {
-			break
-		}
-		if asks, err = l.read(in); err != nil {
-			break
-		}
-	}
-	var result Result
-	if err == nil {
-		result, err = o.seal(ctx, l.in.Now())
-	}
-	if err != nil {
-		o.abort()
-		return err
-	}
-	if result.Batch != 0 && l.options.Sealed != nil {
-		l.options.Sealed(result)
-	}
-	return nil
-}
-
-// read reads about as much as is judged together.
-func (l *Live) read(in *spool.Reader) (asks []*ask, err error) {
-	for size := int64(0); size < groupBytes; {
-		r, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		a := newAsk(l.stream, Request{Key: r.Key, Body: r.Body})
-		asks = append(asks, a)
-		size += a.size
-	}
-	return asks, nil
 }

@@ -125,15 +125,19 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 	}
 	defer in.Close()
 	name := fmt.Sprintf("%soversize-%04d.zst", prefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
-	out, err := q.w.in.Objects.Create(ctx, name)
+	out, err := object.CreateDescribed(ctx, q.w.in.Objects, name)
 	if err != nil {
 		return "", err
 	}
 	if _, err := io.Copy(out, in); err != nil {
 		return "", errors.Join(fmt.Errorf("keep oversize row: %w", err), out.Abort())
 	}
-	q.w.batch.Oversize = append(q.w.batch.Oversize, name)
-	return name, out.Commit()
+	if err := out.Commit(); err != nil {
+		return "", err
+	}
+	out.Rows = 1
+	q.w.batch.Oversize = append(q.w.batch.Oversize, out.Description)
+	return name, nil
 }
 
 // finish makes the rows durable and describes their object; nil when there is none.

@@ -3,7 +3,6 @@ package event
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -74,44 +73,51 @@ func (w *work) result(batch uint64) Result {
 	}
 }
 
-// seal makes the rest of the batch durable, then commits it: manifest, files, duplicate memory and the next
-// numbers in one transaction (rule 1). With number 0 only the files are remembered.
+// seal makes the rest of the batch durable, then commits it: batch, files, duplicate memory and the next
+// numbers in one transaction (rule 1). With number 0 only the files are remembered. The manifest follows: one that is there says
+// that the batch was sealed.
 func (w *work) seal(ctx context.Context, number uint64) error {
 	for _, f := range w.files {
-		f.Batch = number
+		f.Batch, f.Broken = number, w.broken[f]
 		w.batch.Files = append(w.batch.Files, *f)
 	}
-	if number != 0 {
-		if err := w.writeObjects(ctx); err != nil {
+	w.batch.ID, w.batch.Spool, w.batch.Retried = w.stream.ID, w.spool, w.retries
+	if number != 0 && w.rejects != nil {
+		var err error
+		if w.batch.Quarantine, err = w.rejects.finish(); err != nil {
 			return err
 		}
 	}
-	return w.in.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		state, err := w.next(tx, number)
-		if err != nil {
+	if err := w.in.Catalog.Update(ctx, func(tx catalog.Tx) error { return w.commit(tx, number) }); err != nil || number == 0 {
+		return err
+	}
+	if err := w.in.writeManifest(ctx, &w.batch); err != nil { // the next intake of the stream writes it
+		w.in.Log.Warn("the batch is sealed and has no manifest yet", "stream", w.stream.Name, "batch", number, "error", err)
+	}
+	return nil
+}
+
+func (w *work) commit(tx catalog.Tx, number uint64) error {
+	state, err := w.next(tx, number)
+	if err != nil {
+		return err
+	}
+	if number != 0 {
+		if err := putBatch(tx, &w.batch); err != nil {
 			return err
 		}
-		if number != 0 {
-			if err := w.putBatch(tx, number); err != nil {
-				return err
-			}
-		}
+	}
+	if w.spool == 0 || number != 0 { // nothing refers to a spool of which nothing is left
 		for _, f := range w.files {
-			if err := w.putFile(tx, f, number); err != nil {
+			if err := putFile(tx, w.stream.Name, f, w.spool != 0); err != nil {
 				return err
 			}
 		}
-		for _, batch := range w.retries {
-			err := errors.Join(tx.Put(retriedKey(w.stream.Name, batch), retried{Batch: w.batch.Batch}), tx.Delete(rejectedKey(w.stream.Name, batch)))
-			if err != nil {
-				return err
-			}
-		}
-		if err := w.rememberAnswers(tx); err != nil {
-			return err
-		}
-		return tx.Put(streamKey(w.stream.Name), state)
-	})
+	}
+	if err := errors.Join(markRetried(tx, &w.batch), w.rememberAnswers(tx)); err != nil {
+		return err
+	}
+	return tx.Put(streamKey(w.stream.Name), state)
 }
 
 // next is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
@@ -142,48 +148,33 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 	return state, nil
 }
 
-// putBatch writes the manifest, and lists the batch among those with rows in quarantine.
-func (w *work) putBatch(tx catalog.Tx, number uint64) error {
-	if err := tx.Put(batchKey(w.stream.Name, number), w.batch); err != nil || w.batch.Quarantine == nil {
+// putBatch writes the batch, and lists it among those with rows in quarantine.
+func putBatch(tx catalog.Tx, b *Batch) error {
+	if err := tx.Put(batchKey(b.Stream, b.Batch), b); err != nil || b.Quarantine == nil {
 		return err
 	}
-	return tx.Put(rejectedKey(w.stream.Name, number), struct{}{})
+	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
 }
 
-func (w *work) putFile(tx catalog.Tx, f *File, number uint64) error {
-	if w.spool != 0 && number == 0 { // nothing refers to a spool of which nothing is left
-		return nil
-	}
-	if err := tx.Put(fileNumberKey(w.stream.Name, f.Number), f); err != nil {
-		return err
-	}
-	if w.spool != 0 || w.broken[f] { // nobody hands a spool in; and a broken file must fail again
-		return nil
-	}
-	if err := tx.Put(fileSizeKey(w.stream.Name, f.Bytes), struct{}{}); err != nil {
-		return err
-	}
-	return tx.Put(fileKey(w.stream.Name, f.Digest), f)
-}
-
-// writeObjects writes what belongs to the whole batch: quarantine, ids, manifest.
-func (w *work) writeObjects(ctx context.Context) error {
-	var err error
-	if w.rejects != nil {
-		if w.batch.Quarantine, err = w.rejects.finish(); err != nil {
+// markRetried marks the quarantines that a batch took up.
+func markRetried(tx catalog.Tx, b *Batch) error {
+	for _, batch := range b.Retried {
+		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: b.Batch}), tx.Delete(rejectedKey(b.Stream, batch)))
+		if err != nil {
 			return err
 		}
 	}
-	text, err := json.MarshalIndent(w.batch, "", "  ")
-	if err != nil {
+	return nil
+}
+
+// putFile remembers a file: by its number, and by its size and digest unless it was received in requests, which nobody hands in, or
+// is broken, as it must fail again.
+func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
+	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken {
 		return err
 	}
-	out, err := w.in.Objects.Create(ctx, prefix(w.stream.Name, w.batch.Batch)+"manifest.json")
-	if err != nil {
+	if err := tx.Put(fileSizeKey(stream, f.Bytes), struct{}{}); err != nil {
 		return err
 	}
-	if _, err := out.Write(text); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	return out.Commit()
+	return tx.Put(fileKey(stream, f.Digest), f)
 }

@@ -32,6 +32,13 @@ func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
 	}
 }
 
+// OlderDedupe reports whether a stream's dedupe index is one of an older project, whose digests have no key: RebuildDedupe
+// converts it.
+func (in *Intake) OlderDedupe(ctx context.Context, stream string) bool {
+	state, found, err := in.readState(ctx, stream)
+	return err == nil && found && state.Identity == "" && len(state.Memory) > 0
+}
+
 func (in *Intake) verifyDedupe(ctx context.Context, s *project.Stream, state *streamState) error {
 	_, faults := in.key(s.Name, state)
 	for _, run := range state.Memory {

@@ -54,6 +54,9 @@ func (d *DescribedWriter) Commit() error {
 	return d.writer.Commit()
 }
 
+// Sum is the digest of what was written so far.
+func (d *DescribedWriter) Sum() string { return sum(d.hash) }
+
 // Abort leaves nothing of the object; safe after Commit.
 func (d *DescribedWriter) Abort() error { return d.writer.Abort() }
 

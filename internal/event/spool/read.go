@@ -1,7 +1,7 @@
 package spool
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,66 +51,123 @@ func Remove(dir string, number uint64) error {
 // Reader reads a spool's requests in order.
 type Reader struct {
 	Header Header
-	file   io.Closer
-	in     *bufio.Reader
-	ended  bool
+	free   func() error
+	text   []byte // of the whole file
+	at     int
+	format format
+	number uint64 // of the spool; 0 is not known
+	next   uint32 // number of the next frame
+	torn   bool
+	damage []string
 }
 
-// Open opens a spool. One whose header is torn was never acknowledged of, and holds nothing: its header is zero.
+// Open opens a spool. One whose header was never written whole was never acknowledged of, and holds nothing: its header is zero.
 func Open(dir string, number uint64) (*Reader, error) {
 	file, err := os.Open(Path(dir, number))
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	r, err := NewReader(file)
-	if err == nil && r.Header.Number != number && !r.ended {
-		err = fmt.Errorf("open spool %s: its header says number %d", file.Name(), r.Header.Number)
+	text, free, err := mapFile(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("open spool %s: %w", file.Name(), err)
 	}
+	r, err := NewReader(text, number)
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(fmt.Errorf("open spool %s: %w", file.Name(), err), free())
 	}
+	r.free = free
 	return r, nil
 }
 
-// NewReader reads a spool's header.
-func NewReader(file io.ReadCloser) (*Reader, error) {
-	r := &Reader{file: file, in: bufio.NewReaderSize(file, 1<<20)}
-	text, err := readFrame(r.in)
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, errTorn):
-		r.ended = true
-		return r, nil
-	case err != nil:
-		return nil, fmt.Errorf("read spool: %w", err)
+// NewReader reads the header of a spool that is in memory. Number is what it must have, 0 for any.
+func NewReader(text []byte, number uint64) (*Reader, error) {
+	r := &Reader{text: text, number: number, format: formatOf(text), free: func() error { return nil }}
+	if _, isFramed := r.format.(framed); isFramed && len(text) > 0 && (len(text)%grain != 1 || len(text) < grain) {
+		r.note("the file was truncated to %d bytes", len(text))
 	}
-	if err := json.Unmarshal(text, &r.Header); err != nil {
+	f, ok := r.format.frame(text)
+	if !ok {
+		return r, nil // what follows is found by Next
+	}
+	if err := json.Unmarshal(f.payload, &r.Header); err != nil {
 		return nil, fmt.Errorf("read spool header: %w", err)
 	}
+	if number != 0 && r.Header.Number != number {
+		return nil, fmt.Errorf("its header says number %d", r.Header.Number)
+	}
+	r.number, r.at, r.next = r.Header.Number, f.size, 1
 	return r, nil
 }
 
-// Next gives the next request; io.EOF behind the last whole one.
+// Next gives the next whole request; io.EOF behind the last one. What is damaged in between is noted.
 func (r *Reader) Next() (Request, error) {
-	if r.ended {
-		return Request{}, io.EOF
-	}
-	payload, err := readFrame(r.in)
-	if errors.Is(err, errTorn) {
-		err = io.EOF
-	}
-	if err != nil {
-		r.ended = errors.Is(err, io.EOF)
-		if !r.ended {
-			err = fmt.Errorf("read spool: %w", err)
+	for {
+		f, ok := r.frame()
+		if !ok {
+			return Request{}, io.EOF
 		}
-		return Request{}, err
+		if f.number == 0 && r.next == 0 && f.spool != 0 { // the header, behind bytes that are not the spool's
+			r.next = 1
+			if err := json.Unmarshal(f.payload, &r.Header); err != nil {
+				return Request{}, fmt.Errorf("read spool header: %w", err)
+			}
+			continue
+		}
+		key := int(f.payload[0])
+		if len(f.payload) < 1+key {
+			return Request{}, errors.New("read spool: a request is shorter than its key")
+		}
+		return Request{Key: string(f.payload[1 : 1+key]), Body: bytes.Clone(f.payload[1+key:])}, nil
 	}
-	key := int(payload[0])
-	if len(payload) < 1+key {
-		return Request{}, errors.New("read spool: a request is shorter than its key")
-	}
-	return Request{Key: string(payload[1 : 1+key]), Body: payload[1+key:]}, nil
 }
 
-// Close closes the file.
-func (r *Reader) Close() error { return r.file.Close() }
+// frame is the next whole frame of the spool, wherever it starts.
+func (r *Reader) frame() (frame, bool) {
+	from := r.at
+	for at := from; at < len(r.text); {
+		if f, ok := r.format.frame(r.text[at:]); ok && r.follows(f) {
+			if at > from {
+				r.note("bytes %d to %d are damaged", from, at-1)
+			}
+			if f.number > r.next {
+				r.note("frames %d to %d are missing", r.next, f.number-1)
+			}
+			r.at, r.next = at+f.size, max(f.number, r.next)+1
+			return f, true
+		}
+		skip := r.format.next(r.text[at:])
+		if skip < 0 {
+			break
+		}
+		at += skip
+	}
+	if rest := r.text[from:]; len(bytes.Trim(rest, "\x00")) > 0 {
+		if r.torn = r.format.torn(rest); !r.torn {
+			r.note("bytes %d to %d are damaged", from, len(r.text)-1)
+		}
+	}
+	r.at = len(r.text)
+	return frame{}, false
+}
+
+// follows reports whether a frame is of this spool and comes behind those before. Frames of earlier versions do not tell.
+func (r *Reader) follows(f frame) bool {
+	if f.spool == 0 {
+		return true
+	}
+	return len(f.payload) > 0 && f.number >= r.next && (r.number == 0 || f.spool == r.number)
+}
+
+func (r *Reader) note(format string, args ...any) {
+	r.damage = append(r.damage, fmt.Sprintf(format, args...))
+}
+
+// Damage says what of the file, as far as it was read, is not what was written; empty where it is whole. A torn end, as a writer
+// leaves that died, is no damage.
+func (r *Reader) Damage() string { return strings.Join(r.damage, "; ") }
+
+// Torn reports whether the last request was not written whole, as far as it was read.
+func (r *Reader) Torn() bool { return r.torn }
+
+// Close frees the file. Requests stay as they are.
+func (r *Reader) Close() error { return r.free() }

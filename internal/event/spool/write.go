@@ -23,13 +23,16 @@ type Header struct {
 type File interface {
 	io.WriteCloser
 	Sync() error
-	Truncate(size int64) error
+	Truncate(size int64) error // also to a larger size: zeros fill it up
 }
 
 // Writer appends requests to a spool. It is for one goroutine. After an error nothing more is written: what the file holds
 // then is only known by reading it.
 type Writer struct {
 	file   File
+	number uint64
+	frames uint32
+	room   int64 // of the file
 	out    *bufio.Writer
 	size   int64
 	synced int64
@@ -60,7 +63,7 @@ func MakeFolder(dir string) error {
 	return nil
 }
 
-// Create makes the file of a spool, empty and durable in its folder.
+// Create makes the file of a spool, empty and durable in its folder. Until the first Sync it may be empty after a crash.
 func Create(dir string, number uint64) (File, error) {
 	file, err := os.OpenFile(Path(dir, number), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -74,7 +77,7 @@ func Create(dir string, number uint64) (File, error) {
 
 // NewWriter starts a spool in an empty file. The header waits for the first Sync. After an error the file is closed.
 func NewWriter(file File, h Header) (*Writer, error) {
-	w := &Writer{file: file, out: bufio.NewWriterSize(file, 1<<20)}
+	w := &Writer{file: file, number: h.Number, out: bufio.NewWriterSize(file, 1<<20)}
 	text, err := json.Marshal(h)
 	if err == nil {
 		err = w.frame(text)
@@ -97,12 +100,19 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	p, err := begin(pieces...)
+	p, err := begin(w.number, w.frames, pieces...)
 	if err != nil {
 		return err
 	}
-	_, w.err = w.out.Write(p[:])
+	size := w.size + prologue
+	for _, piece := range pieces {
+		size += int64(len(piece))
+	}
+	if w.err = w.grow(size); w.err == nil {
+		_, w.err = w.out.Write(p[:])
+	}
 	w.size += prologue
+	w.frames++
 	for _, piece := range pieces {
 		if w.err == nil {
 			_, w.err = w.out.Write(piece)
@@ -113,6 +123,15 @@ func (w *Writer) frame(pieces ...[]byte) error {
 		w.err = fmt.Errorf("write spool: %w", w.err)
 	}
 	return w.err
+}
+
+// grow makes the file large enough for so many bytes before any of them is written.
+func (w *Writer) grow(size int64) error {
+	if grown(size) <= w.room {
+		return nil
+	}
+	w.room = grown(size)
+	return w.file.Truncate(w.room)
 }
 
 // Sync makes everything appended durable.
@@ -137,7 +156,8 @@ func (w *Writer) Cut(size int64) error {
 		return w.err
 	}
 	w.err = errors.New("write spool: it was cut")
-	if err := errors.Join(w.file.Truncate(min(size, w.synced)), w.file.Sync()); err != nil {
+	size = min(size, w.synced)
+	if err := errors.Join(w.file.Truncate(size), w.file.Truncate(grown(size)), w.file.Sync()); err != nil {
 		return fmt.Errorf("cut spool: %w", err)
 	}
 	return nil

@@ -1,0 +1,73 @@
+// bursar repair: makes again what is damaged, and puts back from a backup what cannot be made.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"bursar/internal/app"
+	"bursar/internal/failure"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) repairCommand() *cobra.Command {
+	var o app.RepairOptions
+	cmd := &cobra.Command{
+		Use:   "repair",
+		Short: "Mend what is damaged, older or missing in a project's state",
+		Long: `Looks at everything that ` + "`bursar verify`" + ` looks at, and makes again what can be derived: the catalog from manifests, manifests
+from the catalog, dedupe indexes from events, indexes and artifacts from events. Batches that an older catalog does not know
+are adopted. What cannot be derived, such as events, is put back from the folder of --from, which holds a copy of the project or
+of its .bursar: any file in it whose size and digest are right is taken. Objects that nothing names are removed.
+
+Requests that may have been lost with a damaged file are reported until they are dismissed with --dismiss.
+
+What it did is printed; what stays broken is listed, and the exit code is 1. It may be stopped and called again. ` + "`bursar up`" + ` must
+not run.`,
+		Example: `  bursar verify
+  bursar repair
+  bursar repair --from /backup/shop
+  bursar repair --dismiss`,
+		Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Sample = verifySample
+			done, err := app.Repair(cmd.Context(), c.project, o, c.log)
+			var up *app.ServedError
+			if errors.As(err, &up) {
+				return hinted(err, "stop `bursar up`, then repair")
+			}
+			if err != nil {
+				return &interruptedError{err, "`bursar repair` goes on"}
+			}
+			return errors.Join(c.printRepaired(&done), unrepaired(&done))
+		},
+	}
+	cmd.Flags().StringVar(&o.From, "from", "", "a folder with a copy of the project, or of parts of it")
+	cmd.Flags().BoolVar(&o.Dismiss, "dismiss", false, "do not report lost requests any more that were reported")
+	return cmd
+}
+
+func (c *cli) printRepaired(done *app.RepairedProject) error {
+	return c.result(done, func(w io.Writer) {
+		for _, text := range done.Done {
+			fmt.Fprintf(w, "%s %s\n", mark(true), clean(oneLine(text)))
+		}
+		for _, text := range done.Broken {
+			fmt.Fprintf(w, "%s %s\n", mark(false), clean(oneLine(text)))
+		}
+		if len(done.Done)+len(done.Broken) == 0 {
+			fmt.Fprintln(w, "Nothing is to be repaired.")
+		}
+	})
+}
+
+func unrepaired(done *app.RepairedProject) error {
+	if done.OK {
+		return nil
+	}
+	err := failure.Wrap(failure.Data, fmt.Errorf("%s could not be repaired", plural(len(done.Broken), "thing", "things")))
+	return hinted(err, "`bursar repair --from BACKUP` puts sealed files back from a copy of the project")
+}

@@ -1,0 +1,324 @@
+// Repair: what can be derived is made again, and what cannot is put back from a backup.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"bursar/internal/aggregate"
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/event/spool"
+	"bursar/internal/project"
+	"bursar/internal/temporal"
+)
+
+// RepairOptions of one repair.
+type RepairOptions struct {
+	From    string // folder of a backup; empty is none
+	Dismiss bool   // reported losses of requests were seen
+	Sample  int    // artifacts that the verification at its end recomputes
+}
+
+// RepairedProject is what a repair has done, and what is still broken.
+type RepairedProject struct {
+	OK     bool     `json:"ok"`
+	Done   []string `json:"done"`
+	Broken []string `json:"broken"`
+}
+
+// repair carries one repair.
+type repair struct {
+	*App
+	options  RepairOptions
+	backup   *backup
+	replaced bool // the index is a new, empty one
+	out      RepairedProject
+}
+
+func (r *repair) did(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.log.Info("repair: " + text)
+	r.out.Done = append(r.out.Done, text)
+}
+
+func (r *repair) broken(err error) { r.out.Broken = append(r.out.Broken, err.Error()) }
+
+// Repair repairs the project in a folder, which no other process has open. It may be called again after a crash: every step
+// looks at what is there.
+func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) (_ RepairedProject, err error) {
+	a, err := lockProject(ctx, dir, repairCommand, log)
+	if err != nil {
+		return RepairedProject{}, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	r := &repair{App: a, options: o, out: RepairedProject{Done: []string{}, Broken: []string{}}}
+	if r.backup, err = newBackup(o.From); err != nil {
+		return r.out, err
+	}
+	if err := r.openStores(ctx); err != nil {
+		return r.out, err
+	}
+	r.backup.objects = a.Intake.Objects
+	for _, step := range []func(context.Context) error{r.originals, r.streams, r.spools, r.pipelines, r.leftovers} {
+		if err := step(ctx); err != nil {
+			return r.out, err
+		}
+	}
+	a.mended()
+	r.out.OK = len(r.out.Broken) == 0
+	return r.out, ctx.Err()
+}
+
+// openStores replaces what of the stores cannot be opened, then opens them.
+func (r *repair) openStores(ctx context.Context) error {
+	if err := temporal.VerifyDatabase(ctx, r.state); err != nil || r.foundOf("temporal.db") {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := temporal.RemoveDatabase(r.state); err != nil {
+			return err
+		}
+		r.did("removed the damaged temporal.db: the next start makes a new one")
+	}
+	if err := r.openCatalog(ctx); err != nil {
+		return err
+	}
+	return r.openState(ctx)
+}
+
+// openCatalog proves that the catalog is whole, and takes what is whole of a damaged one over into a new one.
+func (r *repair) openCatalog(ctx context.Context) error {
+	path := filepath.Join(r.state, "catalog.db")
+	records, err := catalog.Open(path)
+	if err == nil {
+		_, err = records.Verify(ctx)
+		err = errors.Join(err, records.Close())
+	}
+	var damaged *catalog.DamagedError
+	if !errors.As(err, &damaged) && (err != nil || !r.foundOf("catalog.db")) {
+		return err
+	}
+	done, err := catalog.Salvage(ctx, path)
+	if err != nil {
+		return err
+	}
+	if done.Damaged == "" {
+		r.did("made a new catalog in the place of the one that is gone")
+		return nil
+	}
+	r.did("took %s of the damaged catalog over into a new one; the old one is kept as %s", counted(int64(done.Kept), "whole document"), done.Damaged)
+	return nil
+}
+
+// openState opens the state; an index that cannot be opened, or is not as it was left, is replaced by an empty one.
+func (r *repair) openState(ctx context.Context) error {
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	if r.index.unusable() == nil && !r.foundOf("index/") {
+		return nil
+	}
+	return r.replaceIndex()
+}
+
+func (r *repair) replaceIndex() error {
+	if err := r.index.replace(); err != nil {
+		return err
+	}
+	r.replaced = true
+	r.did("removed the damaged index")
+	return nil
+}
+
+// originals puts statement files back.
+func (r *repair) originals(ctx context.Context) error {
+	_, damaged, err := aggregate.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
+	if err != nil {
+		return err
+	}
+	for _, d := range damaged {
+		found, err := r.backup.original(ctx, d.Name, d.Digest)
+		if err != nil {
+			return err
+		}
+		if found {
+			r.did("restored %s", d.Name)
+		} else {
+			r.broken(d.Err)
+		}
+	}
+	return nil
+}
+
+// streams repairs batches, then dedupe indexes.
+func (r *repair) streams(ctx context.Context) error {
+	names, err := r.streamNames(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		s := r.Project.Stream(name)
+		if s == nil {
+			s = &project.Stream{Name: name} // not declared any more: its batches are kept all the same
+		}
+		done, err := r.Intake.Repair(ctx, s, r.backup)
+		for _, text := range done.Done {
+			r.did("%s", text)
+		}
+		for _, err := range done.Broken {
+			r.broken(err)
+		}
+		if err != nil {
+			return err
+		}
+		if r.Project.Stream(name) != nil && (r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.OlderDedupe(ctx, name)) {
+			if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
+				r.broken(fmt.Errorf("make the dedupe index of %s again: %w", name, err))
+				continue
+			}
+			r.did("made the dedupe index of %s again from its events", name)
+		}
+	}
+	return ctx.Err()
+}
+
+// spools takes in what is whole of spools, and dismisses losses that were seen.
+func (r *repair) spools(ctx context.Context) error {
+	if len(r.out.Broken) == 0 { // else a stream may not be ready to seal anything
+		unsealed, err := r.sealAllLeft(ctx)
+		if err != nil {
+			return err
+		}
+		for _, err := range unsealed {
+			r.broken(err)
+		}
+		r.lost.mu.Lock()
+		for _, l := range r.lost.all {
+			r.did("took in %d whole requests of spool %d of %s", l.Taken, l.Spool, l.Stream)
+		}
+		r.lost.mu.Unlock()
+	}
+	losses, err := r.Losses()
+	if err != nil {
+		return err
+	}
+	for _, l := range losses {
+		if !r.options.Dismiss {
+			r.broken(errors.New(l.String()))
+			continue
+		}
+		if err := spool.Dismiss(r.spool(l.Stream), l); err != nil {
+			return err
+		}
+		r.did("dismissed the loss of spool %d of %s", l.Spool, l.Stream)
+	}
+	return nil
+}
+
+// pipelines makes the index or the artifacts of pipelines again that do not verify. Records that are damaged are forgotten first.
+func (r *repair) pipelines(ctx context.Context) error {
+	if err := r.reloadIndex(ctx); err != nil {
+		return err
+	}
+	for _, p := range r.Project.Pipelines {
+		fault := r.pipelineFault(ctx, p.Name)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if fault == nil {
+			continue
+		}
+		if err := r.Engine.Forget(ctx, p.Name); err != nil {
+			return err
+		}
+		made, err := r.Rebuild(ctx, p.Name)
+		if err != nil {
+			r.broken(fmt.Errorf("make %s again: %w", p.Name, err))
+			continue
+		}
+		r.did("made %s of %s again from its events: %v", counted(made.Rows, "artifact"), p.Name, fault)
+	}
+	return ctx.Err()
+}
+
+// reloadIndex loads the index of all pipelines again from the parts of their runs, if that of one is damaged or was replaced:
+// they lie in one store. A pipeline of which it cannot be loaded is folded anew.
+func (r *repair) reloadIndex(ctx context.Context) error {
+	faulty := r.replaced
+	for _, p := range r.Project.Pipelines {
+		faulty = faulty || r.indexFault(ctx, p.Name)
+	}
+	if !faulty || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !r.replaced {
+		if err := r.replaceIndex(); err != nil {
+			return err
+		}
+	}
+	for _, p := range r.Project.Pipelines {
+		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
+			r.did("loaded the index of %s again: %s", p.Name, counted(entries, "record"))
+		}
+	}
+	return ctx.Err()
+}
+
+// indexFault reports whether the index of a pipeline, and not what it is made of, is damaged or older than the catalog.
+func (r *repair) indexFault(ctx context.Context, name string) bool {
+	if r.Engine.CheckRecords(ctx, name) != nil {
+		return false
+	}
+	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
+	if err != nil {
+		return false
+	}
+	for _, c := range proof.Checks {
+		if !c.OK {
+			return c.Name == "index loads" || c.Name == "index"
+		}
+	}
+	return false
+}
+
+// pipelineFault is what is wrong with a pipeline that folding it anew may mend; nil if nothing is.
+func (r *repair) pipelineFault(ctx context.Context, name string) error {
+	if err := r.Engine.CheckRecords(ctx, name); err != nil {
+		return err
+	}
+	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
+	if err != nil {
+		return err
+	}
+	for _, c := range proof.Checks {
+		if !c.OK && c.Name != "batch objects" && c.Name != "batch totals" { // those are not derived
+			return fmt.Errorf("%s: %s", c.Name, c.Detail)
+		}
+	}
+	return nil
+}
+
+// leftovers removes objects that nothing names, unless something is broken that may still name them.
+func (r *repair) leftovers(ctx context.Context) error {
+	if len(r.out.Broken) > 0 {
+		return nil
+	}
+	u, err := r.findUnknown(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range u.others {
+		if err := r.Intake.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+		r.did("removed %s, which nothing names", name)
+	}
+	return nil
+}
+
+var _ event.Backup = (*backup)(nil)

@@ -1,0 +1,229 @@
+// Verification of a whole project: everything that the catalog knows, and everything that it does not.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"bursar/internal/aggregate"
+	"bursar/internal/event"
+	"bursar/internal/reconcile"
+	"bursar/internal/temporal"
+)
+
+// ProjectCheck is one proof about a project. Pipeline or Stream is what it is about; Remedy is the command that mends it.
+type ProjectCheck struct {
+	reconcile.Check
+	Pipeline string `json:"pipeline,omitempty"`
+	Stream   string `json:"stream,omitempty"`
+	Remedy   string `json:"remedy,omitempty"`
+}
+
+// VerifiedProject is the outcome of verifying a project.
+type VerifiedProject struct {
+	OK     bool           `json:"ok"`
+	Checks []ProjectCheck `json:"checks"`
+}
+
+// The commands that mend what a check finds.
+const (
+	repairRemedy  = "bursar repair"
+	restoreRemedy = "bursar repair --from BACKUP"
+	dismissRemedy = "bursar repair --dismiss"
+)
+
+// projectVerification carries one verification of a project.
+type projectVerification struct {
+	*App
+	options  VerifyOptions
+	progress func(what string, done, total int64)
+	done     int64
+	total    int64
+	out      VerifiedProject
+}
+
+// add notes a check that ended with err.
+func (v *projectVerification) add(c ProjectCheck, detail string, err error) {
+	c.OK, c.Detail = err == nil, detail
+	if err != nil {
+		c.Detail, v.out.OK = strings.ReplaceAll(err.Error(), "\n", "; "), false
+	} else {
+		c.Remedy = ""
+	}
+	v.out.Checks = append(v.out.Checks, c)
+}
+
+// counted counts things in words.
+func counted(n int64, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "ch"):
+		what += "e"
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func named(name string) ProjectCheck {
+	return ProjectCheck{Check: reconcile.Check{Name: name}, Remedy: repairRemedy}
+}
+
+// OpenToVerify opens a project for `bursar verify`: its state may be damaged, and its disk may take nothing. What could not
+// be opened is a check of VerifyProject.
+func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, error) {
+	a, err := lockProject(ctx, dir, verifyCommand, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := tryWriting(a.state); err != nil {
+		a.unopened = a.openToRead(err)
+	} else {
+		a.unopened = a.open(ctx)
+	}
+	return a, nil
+}
+
+// VerifyProject looks at every object, index and spool that the catalog knows, and at every object that it does not.
+func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(what string, done, total int64)) (VerifiedProject, error) {
+	v := &projectVerification{App: a, options: o, progress: progress, out: VerifiedProject{OK: true, Checks: []ProjectCheck{}}}
+	v.checkFiles()
+	v.add(named("temporal"), "the database of histories is whole", temporal.VerifyDatabase(ctx, a.state))
+	if a.unopened != nil {
+		v.add(named("state"), "", a.unopened)
+		return v.out, ctx.Err()
+	}
+	documents, err := a.catalog.Verify(ctx)
+	v.add(named("catalog"), counted(int64(documents), "document")+": every one as it was written", err)
+	if err != nil {
+		return v.out, ctx.Err() // the other checks follow what the catalog says
+	}
+	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkOthers} {
+		if err := check(ctx); err != nil {
+			return VerifiedProject{}, err
+		}
+		if ctx.Err() != nil {
+			return VerifiedProject{}, ctx.Err()
+		}
+	}
+	return v.out, nil
+}
+
+// checkStreams checks all streams that the catalog knows or the project declares.
+func (v *projectVerification) checkStreams(ctx context.Context) error {
+	names, err := v.streamNames(ctx)
+	if err != nil {
+		return err
+	}
+	batches := map[string][]event.Batch{}
+	for _, name := range names {
+		list, err := v.Intake.VerifyManifests(ctx, name)
+		batches[name] = list
+		if err == nil && len(list) == 0 {
+			continue
+		}
+		c := named("batches")
+		c.Stream = name
+		v.add(c, counted(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
+		for i := range list {
+			for _, o := range list[i].Stored() {
+				v.total += o.Bytes
+			}
+		}
+	}
+	for _, name := range names {
+		if len(batches[name]) > 0 {
+			v.checkStream(ctx, name, batches[name])
+		}
+	}
+	return nil
+}
+
+func (v *projectVerification) checkStream(ctx context.Context, name string, batches []event.Batch) {
+	objects, err := v.Intake.VerifyObjects(ctx, batches, func(bytes int64) {
+		v.done += bytes
+		v.progress(name, v.done, v.total)
+	})
+	c := named("objects")
+	c.Stream, c.Remedy = name, restoreRemedy
+	v.add(c, counted(int64(objects), "object")+": every byte as it was sealed", err)
+	s := v.Project.Stream(name)
+	if s == nil {
+		return
+	}
+	if err == nil { // damaged events have other totals, too
+		events, err := v.Intake.VerifyTotals(ctx, s, batches)
+		c := named("batch totals")
+		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
+		v.add(c, counted(events, "event")+": rows, sums and digests are those of the batches", err)
+	}
+	c = named("dedupe index")
+	c.Stream = name
+	v.add(c, "it knows every event of the batches", v.Intake.VerifyDedupe(ctx, s))
+}
+
+// streamNames are the streams that the catalog knows, then declared ones that it does not.
+func (a *App) streamNames(ctx context.Context) ([]string, error) {
+	names, err := event.Streams(ctx, a.Intake.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, name := range names {
+		known[name] = true
+	}
+	for _, s := range a.Project.AllStreams() {
+		if !known[s.Name] {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
+}
+
+func (v *projectVerification) checkOriginals(ctx context.Context) error {
+	files, damaged, err := aggregate.VerifyOriginals(ctx, v.Intake.Catalog, v.Intake.Objects)
+	if err != nil || files == 0 {
+		return err
+	}
+	var faults []error
+	for _, d := range damaged {
+		faults = append(faults, d.Err)
+	}
+	c := named("statement files")
+	c.Remedy = restoreRemedy
+	v.add(c, counted(int64(files), "file")+": each is what was received", errors.Join(faults...))
+	return nil
+}
+
+// checkPipelines carries out the checks that `bursar verify PIPELINE` does.
+func (v *projectVerification) checkPipelines(ctx context.Context) error {
+	for _, p := range v.Project.Pipelines {
+		v.progress(p.Name, v.done, v.total)
+		c := named("records")
+		c.Pipeline = p.Name
+		err := v.Engine.CheckRecords(ctx, p.Name)
+		v.add(c, "generations and runs are all in the catalog", err)
+		if err != nil {
+			continue
+		}
+		proof, err := v.Engine.Verify(ctx, p.Name, v.options)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			c.Name = "pipeline"
+			v.add(c, "", err)
+		}
+		for _, check := range proof.Checks {
+			c := ProjectCheck{Check: check, Pipeline: p.Name}
+			if !check.OK {
+				c.Remedy, v.out.OK = repairRemedy, false
+			}
+			v.out.Checks = append(v.out.Checks, c)
+		}
+	}
+	return nil
+}

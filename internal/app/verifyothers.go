@@ -1,0 +1,148 @@
+// Verification of what lies beside the streams and pipelines: spools, and objects that the catalog does not know.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/event"
+	"bursar/internal/event/spool"
+)
+
+// checkSpools checks that every spool is whole and belongs to a stream, and repeats losses that nobody has dismissed.
+func (v *projectVerification) checkSpools(ctx context.Context) error {
+	folders, err := v.spoolFolders()
+	if err != nil {
+		return err
+	}
+	for _, s := range v.Project.AllStreams() {
+		if !slices.Contains(folders, s.Name) {
+			folders = append(folders, s.Name)
+		}
+	}
+	for _, name := range folders {
+		c := named("spools")
+		c.Stream = name
+		losses, err := spool.Losses(v.spool(name))
+		if err != nil {
+			return err
+		}
+		if v.Project.Stream(name) == nil {
+			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
+				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
+				v.add(c, "", errors.Join(err, fmt.Errorf("%d spools hold acknowledged requests of stream %s, which is not declared: declare it again", len(numbers), name)))
+			}
+			continue
+		}
+		if v.lives.of(name) == nil { // an open one is being written
+			err = v.Intake.VerifySpools(ctx, name, v.spool(name))
+		}
+		for _, l := range losses {
+			c.Remedy = dismissRemedy
+			err = errors.Join(err, errors.New(l.String()))
+		}
+		if left, failed := v.Intake.Left(ctx, name, v.spool(name)); left || failed != nil || err != nil {
+			v.add(c, "acknowledged requests wait whole for their batch", errors.Join(err, failed))
+		}
+	}
+	return nil
+}
+
+// spoolFolders are the names of the folders that spools lie in, one a stream.
+func (a *App) spoolFolders() (names []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
+}
+
+// Losses are the spools that were damaged, until somebody dismisses them.
+func (a *App) Losses() (all []spool.Loss, err error) {
+	folders, err := a.spoolFolders()
+	for _, name := range folders {
+		losses, failed := spool.Losses(a.spool(name))
+		all, err = append(all, losses...), errors.Join(err, failed)
+	}
+	return all, err
+}
+
+// unknown are the objects that nothing in the catalog names; unfinished ones are left of an attempt that was cut short.
+type unknown struct{ others, unfinished []string }
+
+// findUnknown lists all objects that the catalog does not name. Runs of the dedupe indexes are checked with their stream, and statement
+// files by their own names.
+func (a *App) findUnknown(ctx context.Context) (u unknown, err error) {
+	known, err := a.Engine.KnownObjects(ctx)
+	if err != nil {
+		return u, err
+	}
+	streams, err := a.streamNames(ctx)
+	if err != nil {
+		return u, err
+	}
+	var begun []string
+	for _, name := range streams {
+		batches, err := event.Batches(ctx, a.Intake.Catalog, name, 0)
+		if err != nil {
+			return u, err
+		}
+		for i := range batches {
+			for _, o := range batches[i].Names() {
+				known[o] = true
+			}
+		}
+		next, err := a.Intake.UnfinishedPrefix(ctx, name)
+		if err != nil {
+			return u, err
+		}
+		begun = append(begun, next)
+	}
+	names, err := a.Intake.Objects.List(ctx, "")
+	if err != nil {
+		return u, err
+	}
+	for _, name := range names {
+		switch {
+		case known[name], ofDedupe(name), strings.HasPrefix(name, "statements/"):
+		case slices.ContainsFunc(begun, func(p string) bool { return strings.HasPrefix(name, p) }), a.Engine.Unfinished(ctx, name):
+			u.unfinished = append(u.unfinished, name)
+		default:
+			u.others = append(u.others, name)
+		}
+	}
+	return u, nil
+}
+
+// ofDedupe reports whether an object is a run of a stream's dedupe index.
+func ofDedupe(name string) bool {
+	parts := strings.Split(name, "/")
+	return parts[0] == "streams" && (len(parts) > 2 && parts[2] == "memory" || parts[len(parts)-1] == "ids")
+}
+
+// checkOthers lists the objects that the catalog does not know.
+func (v *projectVerification) checkOthers(ctx context.Context) error {
+	u, err := v.findUnknown(ctx)
+	if err != nil {
+		return err
+	}
+	detail := "there is none that the catalog does not know"
+	if n := len(u.unfinished); n > 0 {
+		detail = fmt.Sprintf("%d are left of an attempt that was cut short, such as %s: the next one removes them", n, u.unfinished[0])
+	}
+	if n := len(u.others); n > 0 {
+		shown := u.others[:min(n, 10)]
+		err = fmt.Errorf("%d objects are named by nothing: %s", n, strings.Join(shown, ", "))
+	}
+	v.add(named("other objects"), detail, err)
+	return nil
+}

@@ -1,0 +1,200 @@
+package catalog_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/catalog/catalogtest"
+	"bursar/internal/failure"
+)
+
+// tamper changes the table behind the catalog's back.
+func tamper(t *testing.T, path, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantDamaged(t *testing.T, what string, err error) {
+	t.Helper()
+	var damaged *catalog.DamagedError
+	if !errors.As(err, &damaged) || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "bursar repair") {
+		t.Errorf("%s: %v, want damage of class data that names `bursar repair`", what, err)
+	}
+}
+
+func get(c catalog.Catalog, key string) (found bool, err error) {
+	err = c.View(context.Background(), func(tx catalog.Tx) error {
+		var text string
+		found, err = tx.Get(key, &text)
+		return err
+	})
+	return found, err
+}
+
+func list(c catalog.Catalog, prefix string) (keys []string, err error) {
+	err = c.View(context.Background(), func(tx catalog.Tx) error {
+		keys = nil
+		return tx.List(prefix, func(key string, _ json.RawMessage) error {
+			keys = append(keys, key)
+			return nil
+		})
+	})
+	return keys, err
+}
+
+// A changed bit in a value or in a key is an error that names the document, whichever way the document is looked for.
+func TestChangedDocuments(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	c := mustOpen(t, path)
+	defer c.Close()
+	for i := range 5 {
+		catalogtest.Put(t, c, fmt.Sprintf("batch/pay/%d", i), "text")
+	}
+	catalogtest.Put(t, c, "file/pay/1", "text")
+	if n, err := c.Verify(t.Context()); err != nil || n != 6 {
+		t.Fatalf("a whole catalog: %d documents, %v", n, err)
+	}
+	tamper(t, path, `UPDATE documents SET value = '"tezt"' WHERE key = 'file/pay/1'`)
+	_, err := get(c, "file/pay/1")
+	wantDamaged(t, "get a changed value", err)
+	if err == nil || !strings.Contains(err.Error(), "file/pay/1") {
+		t.Errorf("the document is not named: %v", err)
+	}
+	_, err = list(c, "file/")
+	wantDamaged(t, "list a changed value", err)
+	_, err = c.Verify(t.Context())
+	wantDamaged(t, "verify a changed value", err)
+	if found, err := get(c, "batch/pay/3"); !found || err != nil {
+		t.Errorf("a whole document: %v, %v", found, err)
+	}
+}
+
+// One bit of a key makes another key of it: it is noticed by who looks for the old one, and by listings that the document
+// has left.
+func TestChangedKeys(t *testing.T) {
+	t.Parallel()
+	for _, changed := range []string{"batch/pay/b", "batch/pay/r", "batch/qay/3", "catch/pay/3", "batch/ pay/3", "Batch/pay/2~"} {
+		t.Run(changed, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "catalog.db")
+			c := mustOpen(t, path)
+			defer c.Close()
+			catalogtest.Put(t, c, "batch/pay/3", "text")
+			tamper(t, path, `UPDATE documents SET key = ?`, changed)
+			_, err := get(c, "batch/pay/3")
+			wantDamaged(t, "get", err)
+			_, err = list(c, "batch/pay/")
+			wantDamaged(t, "list", err)
+			_, err = c.Verify(t.Context())
+			wantDamaged(t, "verify", err)
+		})
+	}
+}
+
+// A file of the layout before opens, and its documents get checksums.
+func TestEarlierLayout(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	tamper(t, path, `CREATE TABLE documents (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`)
+	for i := range 1000 {
+		tamper(t, path, `INSERT INTO documents VALUES (?, '"text"')`, fmt.Sprintf("a/%04d", i))
+		if i == 20 && testing.Short() {
+			break
+		}
+	}
+	tamper(t, path, `PRAGMA user_version = 1`)
+	c := mustOpen(t, path)
+	if found, err := get(c, "a/0007"); !found || err != nil {
+		t.Errorf("a document of before: %v, %v", found, err)
+	}
+	catalogtest.Put(t, c, "a/0007", "more")
+	if _, err := c.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	tamper(t, path, `UPDATE documents SET value = '"tezt"' WHERE key = 'a/0008'`)
+	_, err := get(c, "a/0008")
+	wantDamaged(t, "a changed document of before", err)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, path).Close()
+}
+
+// Whatever happens to the file, what is whole in it is taken over, and the new catalog is whole.
+func TestSalvage(t *testing.T) {
+	t.Parallel()
+	const n = 400
+	for name, damage := range map[string]func(t *testing.T, path string){
+		"deleted": func(t *testing.T, path string) { check(t, os.Remove(path)) },
+		"emptied": func(t *testing.T, path string) { check(t, os.Truncate(path, 0)) },
+		"halved":  func(t *testing.T, path string) { check(t, os.Truncate(path, size(t, path)/2)) },
+		"header":  func(t *testing.T, path string) { flip(t, path, 3) },
+		"middle":  func(t *testing.T, path string) { flip(t, path, size(t, path)/2+11) },
+		"value": func(t *testing.T, path string) {
+			tamper(t, path, `UPDATE documents SET value = '"tezt"' WHERE key = 'a/0008'`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "catalog.db")
+			c := mustOpen(t, path)
+			for i := range n {
+				catalogtest.Put(t, c, fmt.Sprintf("a/%04d", i), strings.Repeat("text", 20))
+			}
+			check(t, c.Close())
+			damage(t, path)
+			done, err := catalog.Salvage(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c = mustOpen(t, path)
+			defer c.Close()
+			kept, err := c.Verify(t.Context())
+			if err != nil || kept != done.Kept {
+				t.Errorf("the new catalog has %d documents, %v, want %d", kept, err, done.Kept)
+			}
+			if want := n - 1; name == "value" && kept != want {
+				t.Errorf("%d documents are kept, want %d", kept, want)
+			}
+			catalogtest.Put(t, c, "more", 1)
+		})
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	check(t, err)
+	return info.Size()
+}
+
+func flip(t *testing.T, path string, at int64) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	check(t, err)
+	text[at] ^= 0x10
+	check(t, os.WriteFile(path, text, 0o600))
+}

@@ -1,0 +1,123 @@
+// Adopting: batches that are sealed and that the catalog does not know are entered from their manifests.
+
+package event
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// Adopt enters the stream's next batches into the catalog as long as their manifests are there, and returns their numbers. A
+// batch is entered only if its manifest and all of its objects are as they were sealed. What the dedupe index knows of them
+// must be made again afterwards.
+func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint64, err error) {
+	for {
+		known := in.CheckKnown(ctx, s.Name)
+		var older *OlderError
+		if !errors.As(known, &older) {
+			return adopted, known
+		}
+		b, err := in.provenManifest(ctx, s, older.Batch)
+		if err != nil {
+			return adopted, fmt.Errorf("adopt batch %d of %s: %w", older.Batch, s.Name, err)
+		}
+		if err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enter(tx, &b) }); err != nil {
+			return adopted, fmt.Errorf("adopt batch %d of %s: %w", b.Batch, s.Name, err)
+		}
+		adopted = append(adopted, b.Batch)
+	}
+}
+
+// provenManifest reads a manifest and compares everything that it says with the objects.
+func (in *Intake) provenManifest(ctx context.Context, s *project.Stream, number uint64) (b Batch, err error) {
+	b, err = readManifest(ctx, in.Objects, s.Name, number)
+	unsummed := errors.Is(err, errUnsummed)
+	if err != nil && !unsummed {
+		return b, err
+	}
+	for _, o := range b.Stored() {
+		if err := o.Check(ctx, in.Objects); err != nil {
+			return b, failure.Wrap(failure.Data, err)
+		}
+	}
+	if unsummed {
+		err = in.Recount(ctx, s, b)
+	}
+	return b, err
+}
+
+// Stored describes the objects of a batch that hold rows: events and quarantine.
+func (b *Batch) Stored() []object.Description {
+	all := slices.Clone(b.Objects)
+	if b.Quarantine != nil {
+		all = append(all, *b.Quarantine)
+	}
+	for _, o := range b.Oversize {
+		if o.Digest != "" {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// Recount compares a batch's rows, control totals and digest with its events.
+func (in *Intake) Recount(ctx context.Context, s *project.Stream, b Batch) error {
+	files, ok := in.Objects.(object.Local)
+	if !ok {
+		return errors.New("recount batch: its objects are not files")
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := session.Exec(ctx, "CREATE TEMP VIEW events AS "+ViewSQL(files, s, []Batch{b})); err != nil {
+		return fmt.Errorf("open events: %w", err)
+	}
+	count := NewRecount(s)
+	err = session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
+		count.Add(rows)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
+		return fmt.Errorf("%d rows are not %d accepted + %d quarantined + %d duplicates", b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
+	}
+	return count.Compare(b)
+}
+
+// enter writes what sealing the batch has written.
+func enter(tx catalog.Tx, b *Batch) error {
+	var state streamState
+	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
+		return err
+	}
+	if state.Batches != b.Batch-1 {
+		return fmt.Errorf("%d batches are in the catalog", state.Batches)
+	}
+	state.Batches, state.Columns = b.Batch, b.Columns
+	state.Listed = cmp.Or(state.Listed, b.Batch)
+	state.Spools = max(state.Spools, b.Spool)
+	if b.Memory != nil {
+		state.Memory = append(state.Memory, *b.Memory)
+	}
+	for i := range b.Files {
+		state.Files = max(state.Files, b.Files[i].Number)
+		if err := putFile(tx, b.Stream, &b.Files[i], b.Spool != 0); err != nil {
+			return err
+		}
+	}
+	return errors.Join(putBatch(tx, b), markRetried(tx, b), tx.Put(streamKey(b.Stream), state))
+}

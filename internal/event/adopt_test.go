@@ -1,0 +1,227 @@
+// A catalog that is older than the objects: nothing sealed is lost or overwritten, and what it does not know is adopted.
+
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+)
+
+// older replaces the catalog by an earlier copy of it, or by an empty one if name is "".
+func (h *house) older(name string) {
+	h.t.Helper()
+	if name == "" {
+		name = "empty.db"
+	}
+	records, err := catalog.Open(filepath.Join(h.dir, name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = records.Close() })
+	h.intake.Catalog = records
+}
+
+// copyCatalog keeps what the catalog holds now under another name.
+func (h *house) copyCatalog(name string) {
+	h.t.Helper()
+	c, ok := h.intake.Catalog.(*catalog.SQLite)
+	if !ok {
+		h.t.Fatal("the catalog is not a file")
+	}
+	if err := c.Close(); err != nil {
+		h.t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(h.dir, "catalog.db"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.file(name, string(text))
+	if h.intake.Catalog, err = catalog.Open(filepath.Join(h.dir, "catalog.db")); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// dump is every document of the catalog.
+func (h *house) dump() map[string]string {
+	h.t.Helper()
+	all := map[string]string{}
+	err := h.intake.Catalog.View(h.t.Context(), func(tx catalog.Tx) error {
+		return tx.List("", func(key string, value json.RawMessage) error {
+			all[key] = string(value)
+			return nil
+		})
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all
+}
+
+func (h *house) objectBytes() map[string]string {
+	h.t.Helper()
+	all := map[string]string{}
+	names, err := h.intake.Objects.List(h.t.Context(), "")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(h.dir, "objects", name))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all[name] = string(text)
+	}
+	return all
+}
+
+// fillThree seals three batches: one with rows in quarantine, one of requests, and a retry.
+func fillThree(t *testing.T) *house {
+	t.Helper()
+	h := newHouse(t, plainYAML)
+	h.take("1 3 2 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
+	h.copyCatalog("yesterday.db")
+	l, err := h.intake.Live(t.Context(), h.stream, event.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("4", "sale", "4.00", "EUR") + "{bad\n")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(r, "3 2 1 1 0")
+	return h
+}
+
+func TestOlderCatalogIsRefused(t *testing.T) {
+	t.Parallel()
+	h := fillThree(t)
+	before := h.objectBytes()
+	h.older("yesterday.db")
+	_, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", sale("9", "sale", "9.00", "EUR"))}, event.Options{})
+	var older *event.OlderError
+	if !errors.As(err, &older) || older.Batch != 2 || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "run `bursar repair`") {
+		t.Errorf("ingest: %v", err)
+	}
+	if err := h.intake.CheckKnown(t.Context(), "sales"); !errors.As(err, &older) {
+		t.Errorf("check: %v", err)
+	}
+	if after := h.objectBytes(); !reflect.DeepEqual(before, after) {
+		t.Errorf("objects have changed: %d before, %d after", len(before), len(after))
+	}
+}
+
+// Adopting brings the catalog back to what it was, from any earlier one and from none.
+func TestAdopt(t *testing.T) {
+	t.Parallel()
+	for _, from := range []string{"yesterday.db", ""} {
+		t.Run("from "+from, func(t *testing.T) {
+			t.Parallel()
+			h := fillThree(t)
+			want := h.dump()
+			h.older(from)
+			adopted, err := h.intake.Adopt(t.Context(), h.stream)
+			if err != nil || len(adopted) != map[string]int{"yesterday.db": 2, "": 3}[from] {
+				t.Fatalf("adopted %v, %v", adopted, err)
+			}
+			got := h.dump()
+			got["stream/sales"], want["stream/sales"] = strings.ReplaceAll(got["stream/sales"], `"opened":1,`, ""), strings.ReplaceAll(want["stream/sales"], `"opened":1,`, "")
+			for key, value := range want {
+				if got[key] != value {
+					t.Errorf("%s is\n%s, was\n%s", key, got[key], value)
+				}
+			}
+			if len(got) != len(want) {
+				t.Errorf("%d documents, want %d", len(got), len(want))
+			}
+			if again, err := h.intake.Adopt(t.Context(), h.stream); err != nil || again != nil {
+				t.Errorf("again: %v, %v", again, err)
+			}
+			h.take("4 2 1 0 1", h.file("b.jsonl", sale("4", "sale", "4.00", "EUR")+sale("9", "sale", "9.00", "EUR")))
+		})
+	}
+}
+
+// A manifest of the version before has no checksum: it is believed after a recount.
+func TestAdoptEarlierManifest(t *testing.T) {
+	t.Parallel()
+	for _, changed := range []string{"", `"accepted": 2`, `"EUR": "3.00"`} {
+		t.Run(changed, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
+			path := filepath.Join(h.dir, "objects", "streams/sales/batches/00000001/manifest.json")
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			earlier := append(text[:bytes.LastIndex(text, []byte(",\n  \"id\": [\n    \"id\"\n  ]"))], "\n}"...)
+			if changed != "" {
+				earlier = bytes.Replace(earlier, []byte(changed), []byte(strings.NewReplacer("2", "7", "3", "7").Replace(changed)), 1)
+			}
+			if err := os.WriteFile(path, earlier, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			h.older("")
+			h.intake.Duck.Dirs = []string{filepath.Join(h.dir, "objects")}
+			adopted, err := h.intake.Adopt(t.Context(), h.stream)
+			if (err == nil) != (changed == "") || len(adopted) == 1 != (changed == "") {
+				t.Errorf("adopted %v, %v", adopted, err)
+			}
+		})
+	}
+}
+
+// Any changed bit of a manifest and of the objects that it names keeps the batch from being adopted.
+func TestAdoptNothingDamaged(t *testing.T) {
+	t.Parallel()
+	h := fillThree(t)
+	for name, text := range h.objectBytes() {
+		if !strings.Contains(name, "/00000001/") || strings.HasSuffix(name, "/ids") {
+			continue
+		}
+		step := max(1, len(text)/40)
+		for at := 0; at < len(text); at += step {
+			flipped := []byte(text)
+			flipped[at] ^= 1 << (at % 8)
+			h.file("objects/"+name, string(flipped))
+			h.older("")
+			if adopted, err := h.intake.Adopt(t.Context(), h.stream); err == nil || adopted != nil || failure.Of(err) != failure.Data {
+				t.Fatalf("%s with byte %d changed: adopted %v, %v", name, at, adopted, err)
+			}
+		}
+		h.file("objects/"+name, text)
+	}
+}
+
+// A process that dies between the catalog's transaction and the manifest leaves it to the next intake.
+func TestManifestIsWrittenLater(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	name := "streams/sales/batches/00000001/manifest.json"
+	before := h.objectBytes()[name]
+	if err := h.intake.Objects.Delete(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
+	if after := h.objectBytes()[name]; after != before {
+		t.Errorf("the manifest is\n%s\nwas\n%s", after, before)
+	}
+}

@@ -1,0 +1,167 @@
+// Manifests: what a batch's own folder says of it, so that it can be adopted by a catalog that does not know it.
+
+package event
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+)
+
+// A manifest is written after the catalog's transaction, never before: so a manifest that the catalog does not know is that of a
+// batch which was sealed, and the catalog is older than the objects.
+
+func manifestName(stream string, batch uint64) string { return prefix(stream, batch) + "manifest.json" }
+
+// manifestSum stands before the checksum, which is the last member of a manifest and covers all before it.
+const manifestSum = ",\n  \"checksum\": \""
+
+// errUnsummed is a manifest of a version that wrote none with a checksum.
+var errUnsummed = errors.New("it has no checksum")
+
+func encodeManifest(b *Batch) ([]byte, error) {
+	text, err := json.MarshalIndent(b, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return sumManifest(bytes.TrimSuffix(text, []byte("\n}"))), nil
+}
+
+// sumManifest ends a manifest's text with its checksum.
+func sumManifest(body []byte) []byte {
+	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", manifestSum, column.Sum128(body))
+}
+
+// decodeManifest reads a manifest. One without a checksum is returned with errUnsummed.
+func decodeManifest(text []byte) (b Batch, err error) {
+	if err := json.Unmarshal(text, &b); err != nil {
+		return b, fmt.Errorf("it is not a manifest: %w", err)
+	}
+	at := bytes.LastIndex(text, []byte(manifestSum))
+	switch {
+	case at < 0 && !bytes.Contains(text, []byte(`"id":`)): // every manifest with a checksum names the stream's id
+		return b, errUnsummed
+	case at < 0 || !bytes.Equal(text, sumManifest(text[:at])):
+		return b, errors.New("its checksum is not that of its content")
+	}
+	return b, nil
+}
+
+// readManifest reads a batch's manifest. Without a checksum it is returned with errUnsummed.
+func readManifest(ctx context.Context, store object.Store, stream string, batch uint64) (b Batch, err error) {
+	name := manifestName(stream, batch)
+	text, err := readObject(ctx, store, name)
+	if err != nil {
+		return b, err
+	}
+	b, err = decodeManifest(text)
+	if err == nil || errors.Is(err, errUnsummed) {
+		if b.Stream != stream || b.Batch != batch {
+			err = fmt.Errorf("it is that of batch %d of %s", b.Batch, b.Stream)
+		}
+	}
+	if err != nil {
+		err = failure.Wrap(failure.Data, fmt.Errorf("read %s: %w", name, err))
+	}
+	return b, err
+}
+
+func readObject(ctx context.Context, store object.Store, name string) ([]byte, error) {
+	in, err := store.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return io.ReadAll(io.NewSectionReader(in, 0, in.Size()))
+}
+
+func hasObject(ctx context.Context, store object.Store, name string) (bool, error) {
+	in, err := store.Open(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, in.Close()
+}
+
+// writeManifest writes the manifest of a batch that the catalog holds.
+func (in *Intake) writeManifest(ctx context.Context, b *Batch) error {
+	text, err := encodeManifest(b)
+	if err != nil {
+		return err
+	}
+	out, err := in.Objects.Create(ctx, manifestName(b.Stream, b.Batch))
+	if err != nil {
+		return err
+	}
+	if _, err := out.Write(text); err != nil {
+		return errors.Join(err, out.Abort())
+	}
+	return out.Commit()
+}
+
+// ensureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and it.
+func (in *Intake) ensureManifest(ctx context.Context, stream string, last uint64) error {
+	if last == 0 {
+		return nil
+	}
+	there, err := hasObject(ctx, in.Objects, manifestName(stream, last))
+	if err != nil || there {
+		return err
+	}
+	var b Batch
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b, err = GetBatch(tx, stream, last)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return in.writeManifest(ctx, &b)
+}
+
+// OlderError says that a batch is sealed and the catalog does not know it. Class Data.
+type OlderError struct {
+	Stream string
+	Batch  uint64
+}
+
+func (e *OlderError) Error() string {
+	return fmt.Sprintf("batch %d of %s is sealed and not in the catalog, which is older than the objects: run `bursar repair` to adopt it", e.Batch, e.Stream)
+}
+
+// Class is Data: it stays so until the batch is adopted.
+func (e *OlderError) Class() failure.Class { return failure.Data }
+
+// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already. It looks for one object.
+func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
+	var sealed uint64
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		sealed, err = Sealed(tx, stream)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read state of stream %s: %w", stream, err)
+	}
+	return in.checkUnsealed(ctx, stream, sealed+1)
+}
+
+// checkUnsealed refuses a batch number under which a batch is sealed (rule 3).
+func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
+	sealed, err := hasObject(ctx, in.Objects, manifestName(stream, batch))
+	if err == nil && sealed {
+		err = &OlderError{stream, batch}
+	}
+	return err
+}

@@ -1,0 +1,156 @@
+// Damaged spools: no acknowledged request behind the damage is dropped, and what is lost is reported until somebody has seen it.
+
+package event_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+	"bursar/internal/event/spool"
+)
+
+// leftSpool is a house in which a process died that had acknowledged four requests of one event each.
+func leftSpool(t *testing.T) *house {
+	t.Helper()
+	h := newHouse(t, plainYAML)
+	l, err := h.openLive(event.LiveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range 4 {
+		if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale(fmt.Sprint(id), "sale", "1.00", "EUR"))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = l.Close(dead)
+	return h
+}
+
+func TestDamagedSpool(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(spool.Path(leftSpool(t).spool(), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := strings.Index(string(text), `{"id":"1"`)
+	for name, c := range map[string]struct {
+		damage func(path string) error
+		want   []string
+	}{
+		"header":         {flipAt(40), []string{"0", "1", "2", "3"}},
+		"magic":          {flipAt(1), []string{"0", "1", "2", "3"}},
+		"request":        {flipAt(second), []string{"0", "2", "3"}},
+		"length":         {flipAt(second - 1 - 28 + 17), []string{"0", "2", "3"}},
+		"last":           {flipAt(strings.Index(string(text), `{"id":"3"`)), []string{"0", "1", "2"}},
+		"tail":           {flipAt(len(text) - 100), []string{"0", "1", "2", "3"}},
+		"truncated":      {func(path string) error { return os.Truncate(path, int64(second)) }, []string{"0"}},
+		"truncated tail": {func(path string) error { return os.Truncate(path, int64(len(text)-1)) }, []string{"0", "1", "2", "3"}},
+		"emptied":        {func(path string) error { return os.Truncate(path, 0) }, nil},
+		"deleted":        {os.Remove, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := leftSpool(t)
+			if left, err := h.intake.Left(t.Context(), "sales", h.spool()); !left || err != nil {
+				t.Errorf("before: %v, %v", left, err)
+			}
+			if err := c.damage(spool.Path(h.spool(), 1)); err != nil {
+				t.Fatal(err)
+			}
+			if left, err := h.intake.Left(t.Context(), "sales", h.spool()); !left || err != nil {
+				t.Errorf("after the damage: %v, %v", left, err)
+			}
+			lost := 0
+			l, err := h.openLive(event.LiveOptions{Lost: func(spool.Loss) { lost++ }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]bool{}
+			for _, id := range c.want {
+				want[id] = true
+			}
+			h.expectStored("after recovery", want, true)
+			losses, err := spool.Losses(h.spool())
+			if err != nil || lost != 1 || len(losses) != 1 || losses[0].Taken != int64(len(c.want)) || losses[0].Stream != "sales" {
+				t.Fatalf("%d reported, %+v, %v", lost, losses, err)
+			}
+			h.accept(l, "", sale("more", "sale", "1.00", "EUR"), "1 1 0 0")
+			if err := l.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if again, err := spool.Losses(h.spool()); err != nil || len(again) != 1 {
+				t.Errorf("later: %v, %v", again, err)
+			}
+			if err := spool.Dismiss(h.spool(), losses[0]); err != nil {
+				t.Fatal(err)
+			}
+			entries, err := os.ReadDir(h.spool())
+			if left, failed := h.intake.Left(t.Context(), "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
+				t.Errorf("in the end: %v, %v, %v, %v", entries, err, left, failed)
+			}
+		})
+	}
+}
+
+func flipAt(at int) func(path string) error {
+	return func(path string) error {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text[at] ^= 4
+		return os.WriteFile(path, text, 0o600)
+	}
+}
+
+// A spool of another stream is not taken in.
+func TestForeignSpool(t *testing.T) {
+	t.Parallel()
+	h := leftSpool(t)
+	h.stream.Name = "other"
+	other := filepath.Join(h.dir, "other")
+	if err := os.Rename(h.spool(), other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.intake.Live(t.Context(), h.stream, event.LiveOptions{Spool: other}); err == nil || !strings.Contains(err.Error(), "stream sales") {
+		t.Errorf("live: %v", err)
+	}
+}
+
+// A request that fails before it is acknowledged leaves nothing that is missed later.
+func TestNothingAcknowledgedNothingMissed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	for n := 1; n < 6; n++ {
+		d := &disk{at: n}
+		o := event.LiveOptions{Spool: h.spool()}
+		event.WrapSpool(&o, func(f spool.File) spool.File { return diskFile{f, d} })
+		l, err := h.intake.Live(t.Context(), h.stream, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = l.Accept(t.Context(), event.Request{Body: []byte(sale(fmt.Sprint(n), "sale", "1.00", "EUR"))})
+		if err != nil && !errors.Is(err, errDisk) {
+			t.Error(err)
+		}
+		dead, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = l.Close(dead)
+	}
+	h.live(event.LiveOptions{})
+	if losses, err := spool.Losses(h.spool()); err != nil || len(losses) > 0 {
+		t.Errorf("%v, %v", losses, err)
+	}
+	if ids := h.stored(); !slices.Contains([]int{3, 4, 5}, len(ids)) {
+		t.Errorf("stored are %v", ids)
+	}
+}

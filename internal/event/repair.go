@@ -1,0 +1,178 @@
+// Repair of a stream: manifests from the catalog, the catalog from manifests, objects from a backup.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bursar/internal/catalog"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// Backup finds what cannot be made again in a copy of the project. Each reports whether it has put it back.
+type Backup interface {
+	// Object puts an object back whose bytes are as described.
+	Object(ctx context.Context, d object.Description) (bool, error)
+	// File puts an object back whose bytes are right.
+	File(ctx context.Context, name string, right func(text []byte) bool) (bool, error)
+}
+
+// Repaired says what the repair of a stream has done, and what is still broken.
+type Repaired struct {
+	Done   []string
+	Broken []error
+}
+
+func (r *Repaired) did(format string, args ...any) {
+	r.Done = append(r.Done, fmt.Sprintf(format, args...))
+}
+
+// Repair brings the stream's batches in the catalog, their manifests and their objects together again, and adopts the batches that
+// the catalog does not know. It may be called again after a crash. The dedupe index is not its matter.
+func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) (r Repaired, err error) {
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil {
+		return r, err
+	}
+	for number := uint64(1); number <= state.Batches; number++ {
+		if err := in.repairBatch(ctx, s, number, backup, &r); err != nil {
+			return r, err
+		}
+	}
+	for {
+		var older *OlderError
+		if err := in.CheckKnown(ctx, s.Name); !errors.As(err, &older) {
+			return r, err
+		}
+		if err := in.restoreNext(ctx, s.Name, older.Batch, backup, &r); err != nil {
+			return r, err
+		}
+		adopted, err := in.Adopt(ctx, s)
+		for _, batch := range adopted {
+			r.did("adopted batch %d of %s", batch, s.Name)
+		}
+		if ctx.Err() != nil {
+			return r, ctx.Err()
+		}
+		if err != nil && len(adopted) == 0 {
+			r.Broken = append(r.Broken, err)
+			return r, nil
+		}
+	}
+}
+
+// repairBatch repairs one batch that the catalog counts.
+func (in *Intake) repairBatch(ctx context.Context, s *project.Stream, number uint64, backup Backup, r *Repaired) error {
+	var b Batch
+	var known, indexed bool
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		if known, err = tx.Get(batchKey(s.Name, number), &b); err != nil || !known {
+			return err
+		}
+		indexed, err = filesKnown(tx, &b)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !known {
+		if err := in.restoreNext(ctx, s.Name, number, backup, r); err != nil {
+			return err
+		}
+		if b, err = in.provenManifest(ctx, s, number); err != nil {
+			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w", number, s.Name, err))
+			return ctx.Err()
+		}
+	}
+	if !indexed {
+		err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return reenter(tx, &b) })
+		if err != nil {
+			return err
+		}
+		r.did("entered batch %d of %s in the catalog again", number, s.Name)
+	}
+	if in.verifyManifest(ctx, &b) != nil {
+		if err := in.writeManifest(ctx, &b); err != nil {
+			return err
+		}
+		r.did("wrote the manifest of batch %d of %s again", number, s.Name)
+	}
+	return in.restoreObjects(ctx, &b, backup, r)
+}
+
+// filesKnown reports whether all files of a batch are in the catalog.
+func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
+	for _, f := range b.Files {
+		if known, err := tx.Get(fileNumberKey(b.Stream, f.Number), &File{}); err != nil || !known {
+			return false, err
+		}
+		if f.Digest == "" || f.Broken || b.Spool != 0 {
+			continue
+		}
+		if known, err := tx.Get(fileKey(b.Stream, f.Digest), &File{}); err != nil || !known {
+			return false, err
+		}
+		if known, err := tx.Get(fileSizeKey(b.Stream, f.Bytes), &struct{}{}); err != nil || !known {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// reenter writes a batch that the catalog counts and has lost.
+func reenter(tx catalog.Tx, b *Batch) error {
+	for i := range b.Files {
+		f := &b.Files[i]
+		if err := putFile(tx, b.Stream, f, b.Spool != 0 || f.Digest == ""); err != nil {
+			return err
+		}
+	}
+	taken, err := tx.Get(retriedKey(b.Stream, b.Batch), &retried{})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(putBatch(tx, b), markRetried(tx, b)); err != nil || !taken {
+		return err
+	}
+	return tx.Delete(rejectedKey(b.Stream, b.Batch))
+}
+
+// restoreNext puts back what is needed of a batch that the catalog does not know: its manifest, then its objects.
+func (in *Intake) restoreNext(ctx context.Context, stream string, number uint64, backup Backup, r *Repaired) error {
+	b, err := readManifest(ctx, in.Objects, stream, number)
+	if err != nil && !errors.Is(err, errUnsummed) {
+		found, err := backup.File(ctx, manifestName(stream, number), func(text []byte) bool {
+			said, err := decodeManifest(text)
+			b = said
+			return err == nil && said.Stream == stream && said.Batch == number
+		})
+		if err != nil || !found {
+			return err
+		}
+		r.did("restored the manifest of batch %d of %s", number, stream)
+	}
+	return in.restoreObjects(ctx, &b, backup, r)
+}
+
+// restoreObjects puts damaged and missing objects back. What the backup does not have is noted as broken.
+func (in *Intake) restoreObjects(ctx context.Context, b *Batch, backup Backup, r *Repaired) error {
+	for _, o := range b.Stored() {
+		damage := o.Check(ctx, in.Objects)
+		if damage == nil {
+			continue
+		}
+		found, err := backup.Object(ctx, o)
+		if err != nil {
+			return err
+		}
+		if found {
+			r.did("restored %s", o.Name)
+			continue
+		}
+		r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s: %w", b.Batch, b.Stream, damage))
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,120 @@
+// Losses: spools that were damaged are kept aside with a note of what is missing, until somebody has seen it.
+
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Loss says that acknowledged requests may have been lost with a spool.
+type Loss struct {
+	Stream string    `json:"stream"`
+	Spool  uint64    `json:"spool"`
+	Found  time.Time `json:"found"`
+	Reason string    `json:"reason"`
+	Taken  int64     `json:"taken"`          // requests that were whole and are taken in
+	Kept   string    `json:"kept,omitempty"` // the damaged file; empty where there is none
+}
+
+func (l Loss) String() string {
+	text := fmt.Sprintf("spool %d of %s is damaged: %s; %d requests of it were whole and are taken in", l.Spool, l.Stream, l.Reason, l.Taken)
+	if l.Kept != "" {
+		text += ", the file is kept as " + l.Kept
+	}
+	return text + "; have the senders repeat what they sent then, and run `bursar repair --dismiss`"
+}
+
+func lossPath(dir string, number uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%08d.loss.json", number))
+}
+
+func keptPath(dir string, number uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%08d.damaged", number))
+}
+
+// Report keeps a spool's file under another name and writes the loss down, durably. It may be called again.
+func Report(dir string, l Loss) (Loss, error) {
+	if _, err := os.Stat(Path(dir, l.Spool)); err == nil {
+		l.Kept = keptPath(dir, l.Spool)
+		if err := os.Link(Path(dir, l.Spool), l.Kept); err != nil && !errors.Is(err, fs.ErrExist) {
+			return l, fmt.Errorf("keep damaged spool: %w", err)
+		}
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return l, err
+	}
+	if err := MakeFolder(dir); err != nil {
+		return l, err
+	}
+	fresh := lossPath(dir, l.Spool) + ".new"
+	if err := writeDurably(fresh, text); err != nil {
+		return l, fmt.Errorf("report damaged spool: %w", err)
+	}
+	if err := errors.Join(os.Rename(fresh, lossPath(dir, l.Spool)), syncFolder(dir)); err != nil {
+		return l, fmt.Errorf("report damaged spool: %w", err)
+	}
+	return l, nil
+}
+
+func writeDurably(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// Losses lists what was reported in a stream's folder and not dismissed. A report that cannot be read, or a damaged file without
+// one, is a loss all the same.
+func Losses(dir string) ([]Loss, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list losses: %w", err)
+	}
+	seen := map[string]bool{}
+	var losses []Loss
+	for _, e := range entries {
+		number, kind, _ := strings.Cut(e.Name(), ".")
+		if kind != "loss.json" && kind != "damaged" || seen[number] {
+			continue
+		}
+		seen[number] = true
+		losses = append(losses, readLoss(dir, number))
+	}
+	return losses, nil
+}
+
+func readLoss(dir, number string) Loss {
+	var l Loss
+	text, err := os.ReadFile(filepath.Join(dir, number+".loss.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil {
+		l = Loss{Stream: filepath.Base(dir), Reason: "what was reported of it cannot be read"}
+		_, _ = fmt.Sscan(number, &l.Spool)
+	}
+	return l
+}
+
+// Dismiss removes a loss: the report and the damaged file.
+func Dismiss(dir string, l Loss) error {
+	for _, path := range []string{keptPath(dir, l.Spool), lossPath(dir, l.Spool)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("dismiss damaged spool: %w", err)
+		}
+	}
+	return nil
+}

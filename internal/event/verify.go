@@ -1,0 +1,134 @@
+// Verification of a stream: its batches in the catalog, their manifests and every object, byte by byte.
+
+package event
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// Streams are the names of all streams that the catalog knows, also of those that are not declared any more.
+func Streams(ctx context.Context, c catalog.Catalog) (names []string, err error) {
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		names = nil
+		return tx.List("stream/", func(key string, _ json.RawMessage) error {
+			names = append(names, strings.TrimPrefix(key, "stream/"))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list streams: %w", err)
+	}
+	return names, nil
+}
+
+// VerifyManifests proves that each sealed batch is in the catalog, that its manifest says the same, and that no batch is sealed
+// which the catalog does not know. It returns the batches.
+func (in *Intake) VerifyManifests(ctx context.Context, stream string) ([]Batch, error) {
+	state, _, err := in.readState(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	batches, err := Batches(ctx, in.Catalog, stream, 0)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for i := range batches {
+		if due := uint64(i) + 1; batches[i].Batch != due || batches[i].Stream != stream {
+			return batches, fmt.Errorf("batch %d of %s is not in the catalog", due, stream)
+		}
+		if err := in.verifyManifest(ctx, &batches[i]); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if n := uint64(len(batches)); n != state.Batches {
+		faults = append(faults, fmt.Errorf("%d batches of %s are in the catalog, %d were sealed", n, stream, state.Batches))
+	}
+	faults = append(faults, in.checkUnsealed(ctx, stream, state.Batches+1))
+	return batches, errors.Join(faults...)
+}
+
+// verifyManifest compares a batch of the catalog with its manifest.
+func (in *Intake) verifyManifest(ctx context.Context, b *Batch) error {
+	said, err := readManifest(ctx, in.Objects, b.Stream, b.Batch)
+	if err != nil && !errors.Is(err, errUnsummed) {
+		return err
+	}
+	same, err := alike(b, &said)
+	if err == nil && !same {
+		err = fmt.Errorf("%s says something else than the catalog", manifestName(b.Stream, b.Batch))
+	}
+	return err
+}
+
+func alike(a, b *Batch) (bool, error) {
+	first, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := json.Marshal(b)
+	return bytes.Equal(first, second), err
+}
+
+// VerifyObjects compares every object of batches with its digest. Progress is called with the bytes of each.
+func (in *Intake) VerifyObjects(ctx context.Context, batches []Batch, progress func(bytes int64)) (objects int, err error) {
+	var faults []error
+	for i := range batches {
+		for _, o := range batches[i].Stored() {
+			objects++
+			faults = append(faults, o.Check(ctx, in.Objects))
+			if ctx.Err() != nil {
+				return objects, ctx.Err()
+			}
+			progress(o.Bytes)
+		}
+		for _, o := range batches[i].Oversize {
+			if there, err := hasObject(ctx, in.Objects, o.Name); err == nil && !there {
+				faults = append(faults, fmt.Errorf("open object %s: %w", o.Name, fs.ErrNotExist))
+			}
+		}
+	}
+	return objects, errors.Join(faults...)
+}
+
+// VerifyTotals proves that the rows, control totals and digests of batches are those of their events.
+func (in *Intake) VerifyTotals(ctx context.Context, s *project.Stream, batches []Batch) (events int64, err error) {
+	var faults []error
+	for _, b := range batches {
+		if err := in.Recount(ctx, s, b); err != nil {
+			faults = append(faults, fmt.Errorf("batch %d of %s: %w", b.Batch, s.Name, err))
+		}
+		if ctx.Err() != nil {
+			return events, ctx.Err()
+		}
+		events += b.Accepted
+	}
+	return events, errors.Join(faults...)
+}
+
+// Names are the objects of a batch, the manifest among them.
+func (b *Batch) Names() []string {
+	names := []string{manifestName(b.Stream, b.Batch)}
+	for _, list := range [][]object.Description{b.Stored(), b.Oversize} {
+		for _, o := range list {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}
+
+// UnfinishedPrefix is under which objects of a batch lie that was begun and not sealed.
+func (in *Intake) UnfinishedPrefix(ctx context.Context, stream string) (string, error) {
+	state, _, err := in.readState(ctx, stream)
+	return prefix(stream, state.Batches+1), err
+}

@@ -1,0 +1,161 @@
+// What the catalog knows of objects of pipelines, and how a pipeline is forgotten whose records are damaged.
+
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+)
+
+// KnownObjects are the names of all objects that runs have recorded, of every pipeline and generation.
+func (e *Engine) KnownObjects(ctx context.Context) (map[string]bool, error) {
+	known := map[string]bool{}
+	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		err := tx.List("run/", func(_ string, value json.RawMessage) error {
+			var run Run
+			if err := json.Unmarshal(value, &run); err != nil {
+				return err
+			}
+			for step := range run.Steps {
+				for _, o := range run.made(step) {
+					known[o.Name] = true
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return tx.List("share/", func(_ string, value json.RawMessage) error {
+			var share Share
+			if err := json.Unmarshal(value, &share); err != nil {
+				return err
+			}
+			for _, o := range share.Objects {
+				known[o.Name] = true
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list objects of runs: %w", err)
+	}
+	return known, nil
+}
+
+// Unfinished reports whether an object that no run has recorded may be of one that is under way, or was.
+func (e *Engine) Unfinished(ctx context.Context, name string) bool {
+	for _, p := range e.Project.Pipelines {
+		g, err := e.Current(ctx, p.Name)
+		if err != nil {
+			continue
+		}
+		var state pipelineState
+		_ = e.Catalog.View(ctx, func(tx catalog.Tx) error { _, err := tx.Get(pipelineKey(p.Name), &state); return err })
+		for _, n := range []uint64{g.Generation, state.Building} {
+			at := artifact.SpacePrefix(artifact.Space{Pipeline: p.Name, Generation: n}) + "runs/"
+			if rest, ok := strings.CutPrefix(name, at); ok && n > 0 && (n != g.Generation || rest > fmt.Sprintf("%08d/", g.Published+1)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// CheckRecords reports a pipeline whose records in the catalog are not all there: generations or runs without the document that
+// names them, or the other way round.
+func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
+	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
+	if err != nil {
+		return err
+	}
+	return e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		var state pipelineState
+		named, err := tx.Get(pipelineKey(pipeline), &state)
+		if err != nil {
+			return err
+		}
+		found := map[string]bool{}
+		for _, kind := range []string{"generation/", "run/"} {
+			err := tx.List(kind+pipeline+"/", func(key string, _ json.RawMessage) error {
+				found[strings.Split(key, "/")[2]] = true
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if !named && len(found)+len(names) > 0 {
+			return fmt.Errorf("%d generations and %d objects of %s are there, and the catalog does not name the pipeline", len(found), len(names), pipeline)
+		}
+		var g Generation
+		if known, err := tx.Get(generationKey(pipeline, state.Generation), &g); err != nil || named && state.Generation > 0 && !known {
+			return errors.Join(err, fmt.Errorf("generation %d of %s is not in the catalog", state.Generation, pipeline))
+		}
+		for number := uint64(1); number <= g.Runs; number++ {
+			if _, err := getRun(tx, RunRef{pipeline, g.Generation, number}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Forget removes all of a pipeline but its declaration: index entries first, then objects, then records, so that what is left by a
+// crash is seen as damaged and forgotten again. The pipeline is folded anew from the events (rule 9).
+func (e *Engine) Forget(ctx context.Context, pipeline string) error {
+	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
+	if err != nil {
+		return err
+	}
+	var state pipelineState
+	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		_, err := tx.Get(pipelineKey(pipeline), &state)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	last := max(state.Generation, state.Building, 1)
+	for _, name := range names {
+		var g uint64
+		if _, err := fmt.Sscanf(name, "pipelines/"+pipeline+"/g%d/", &g); err == nil {
+			last = max(last, g)
+		}
+	}
+	for g := uint64(1); g <= last; g++ {
+		if err := e.Index.Drop(ctx, artifact.Space{Pipeline: pipeline, Generation: g}); err != nil {
+			return err
+		}
+	}
+	e.parts.Forget()
+	for _, name := range names {
+		if err := e.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		keys := []string{pipelineKey(pipeline)}
+		for _, kind := range []string{"generation/", "run/", "share/"} {
+			err := tx.List(kind+pipeline+"/", func(key string, _ json.RawMessage) error {
+				keys = append(keys, key)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		for _, key := range keys {
+			if err := tx.Delete(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
