@@ -60,7 +60,8 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err == nil && r.events > 0 {
 		run, err = r.index.Seal(ctx, in.Objects, wholeRun(s.Name, state.Merges+1))
 	}
-	if err = errors.Join(err, r.index.Close()); err != nil {
+	err = errors.Join(err, r.index.Close())
+	if err != nil {
 		return err
 	}
 	return in.swapWhole(ctx, s.Name, &state, key.Check(), run)
