@@ -11,10 +11,10 @@ import (
 	"bursar/internal/event/memory"
 )
 
-// compact merges runs of a stream's dedupe index while there are many of a size. The catalog swaps them before the
-// old objects go, and names these until the next time, so that what a crash in between leaves goes then. Batches may be sealed meanwhile; swap
-// is held while a run that the catalog named before goes, so that nobody looks for it then. One compaction of
-// a stream runs at a time.
+// compact merges runs of a stream's dedupe index while there are many of a size. The catalog swaps them before the old
+// objects go, and names these until the next time, so that what a crash in between leaves goes then. Batches may be
+// sealed meanwhile; swap is held while a run that the catalog named before goes, so that nobody looks for it then. One
+// compaction of a stream runs at a time.
 func (in *Intake) compact(ctx context.Context, stream string, swap sync.Locker) error {
 	for {
 		state, _, err := in.readState(ctx, stream)

@@ -37,9 +37,14 @@ func payments(rows int) (*project.Stream, part) {
 		t    column.Type
 		size int
 	}{
-		{"event_id", textType, 32}, {"order_id", textType, 32}, {"type", textType, 8},
-		{"amount", column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}, 0}, {"currency", textType, 3},
-		{"ts", column.Type{Kind: column.Timestamp}, 0}, {"channel", textType, 3}, {"note", textType, 30},
+		{"event_id", textType, 32},
+		{"order_id", textType, 32},
+		{"type", textType, 8},
+		{"amount", column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}, 0},
+		{"currency", textType, 3},
+		{"ts", column.Type{Kind: column.Timestamp}, 0},
+		{"channel", textType, 3},
+		{"note", textType, 30},
 	} {
 		s.Columns = append(s.Columns, project.Column{Name: c.name, Type: c.t})
 		v := column.NewVector(c.t, rows)

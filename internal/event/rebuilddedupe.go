@@ -46,7 +46,10 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 		return err
 	}
 	defer session.Close()
-	r := &dedupeRebuild{in: in, files: files, session: session, stream: s, digester: newDigester(s, key), index: memory.NewRebuild(in.Scratch, memoryLimit)}
+	r := &dedupeRebuild{
+		in: in, files: files, session: session, stream: s,
+		digester: newDigester(s, key), index: memory.NewRebuild(in.Scratch, memoryLimit),
+	}
 	err = in.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
 		if err := r.batch(ctx, b); err != nil {
 			return fmt.Errorf("batch %d: %w", b.Batch, err)
@@ -57,7 +60,8 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err == nil && r.events > 0 {
 		run, err = r.index.Seal(ctx, in.Objects, wholeRun(s.Name, state.Merges+1))
 	}
-	if err = errors.Join(err, r.index.Close()); err != nil {
+	err = errors.Join(err, r.index.Close())
+	if err != nil {
 		return err
 	}
 	return in.swapWhole(ctx, s.Name, &state, key.Check(), run)

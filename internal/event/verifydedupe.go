@@ -78,7 +78,8 @@ func (in *Intake) verifyNoOthers(ctx context.Context, stream string, state *stre
 	if err != nil {
 		return err
 	}
-	known := append(slices.Clone(state.Dropped), mergedRun(stream, state.Merges+1), wholeRun(stream, state.Merges+1), prefix(stream, state.Batches+1)+idsObject)
+	known := append(slices.Clone(state.Dropped), prefix(stream, state.Batches+1)+idsObject,
+		mergedRun(stream, state.Merges+1), wholeRun(stream, state.Merges+1))
 	for _, run := range state.Memory {
 		known = append(known, run.Name)
 	}

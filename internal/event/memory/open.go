@@ -29,7 +29,7 @@ func openRun(ctx context.Context, store object.Store, scratch string, info RunIn
 	if err != nil {
 		return nil, fmt.Errorf("open run %s: %w", info.Name, err)
 	}
-	err = agree(t, f, info)
+	err = agree(f, info)
 	if err == nil && f.version == 1 {
 		if _, local := store.(object.Local); local {
 			err = whole.check(t)
@@ -44,7 +44,7 @@ func openRun(ctx context.Context, store object.Store, scratch string, info RunIn
 }
 
 // agree refuses a run that is not the one that the catalog describes, whole as it may be.
-func agree(t *table, f footer, info RunInfo) error {
+func agree(f footer, info RunInfo) error {
 	if int64(f.entries) != info.Entries || f.first != info.FirstReceived || f.last != info.LastReceived {
 		return fmt.Errorf("%w: it has %d entries of %d to %d, the catalog says %d of %d to %d",
 			ErrCorrupt, f.entries, f.first, f.last, info.Entries, info.FirstReceived, info.LastReceived)
