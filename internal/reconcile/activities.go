@@ -5,6 +5,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -124,9 +125,24 @@ func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, er
 // and what that does late changes nothing (rule 5).
 func (a *activities) partition(ctx context.Context, in PartitionInput) (StepResult, error) {
 	defer beat(ctx)()
-	out, err := a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
+	var out StepResult
+	err := guarded(ctx, func() (err error) {
+		out, err = a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
+		return err
+	})
 	tellRetry(ctx, err)
 	return out, temporal.ActivityError(err)
+}
+
+// guarded turns a panic into an error: Temporal would write its text and stack into the history as they are (rule 7).
+func guarded(ctx context.Context, fn func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			activity.GetLogger(ctx).Error("step panicked", "panic", cause, "stack", string(debug.Stack()))
+			err = fmt.Errorf("bug: panic: %v", cause)
+		}
+	}()
+	return fn()
 }
 
 // work calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in
@@ -138,7 +154,7 @@ func (a *activities) work(ctx context.Context, on string, fn func() error) error
 		return err
 	}
 	defer leave()
-	err = fn()
+	err = guarded(ctx, fn)
 	tellRetry(ctx, err)
 	return temporal.ActivityError(err)
 }

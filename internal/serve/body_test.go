@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,10 +58,10 @@ func (a *api) quiet(taken int) {
 	if got := a.stage.taken(); len(got) != taken {
 		a.t.Errorf("%d bodies were taken, want %d", len(got), taken)
 	}
-	if err := a.server.bodies.Acquire(a.t.Context(), bodiesBytes); err != nil { // waits for handlers to end
+	if err := a.server.bodies.room.Acquire(a.t.Context(), bodiesBytes); err != nil { // waits for handlers to end
 		a.t.Error(err)
 	}
-	a.server.bodies.Release(bodiesBytes)
+	a.server.bodies.room.Release(bodiesBytes)
 }
 
 // TestHugeLength answers before any of the ten gigabytes is sent.
@@ -220,6 +221,71 @@ func TestHangUp(t *testing.T) {
 	}
 	a.front.Close() // waits for the handlers
 	a.quiet(0)
+}
+
+// TestAnnouncingTakesNothing has many clients announce the longest body there may be and send a byte of it: others are served.
+func TestAnnouncingTakesNothing(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	for _, head := range []string{fmt.Sprintf("Content-Length: %d", bodyBytes), "Transfer-Encoding: chunked"} {
+		for range 150 {
+			conn, _ := a.dial(head)
+			if _, err := io.WriteString(conn, "1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	body := io.MultiReader(strings.NewReader("{}\n"), &endless{bodyBytes - 3})
+	if answer, text := a.do(call{pattern: posting, path: payments, body: body}); answer.StatusCode != 200 {
+		t.Errorf("%d %s, want 200", answer.StatusCode, text)
+	}
+}
+
+// TestSlowClientsGiveWay has clients send enough to fill the memory, plain or unfolding to it, and then stop: who sends gets
+// the memory.
+func TestSlowClientsGiveWay(t *testing.T) {
+	t.Parallel()
+	a := play(t, &stage{})
+	var zipped bytes.Buffer
+	zip := gzip.NewWriter(&zipped)
+	if _, err := io.Copy(zip, &endless{40 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	if err := zip.Flush(); err != nil { // and no end
+		t.Fatal(err)
+	}
+	for range 2 {
+		conn, _ := a.dial("Content-Length: 50000000")
+		if _, err := io.Copy(conn, &endless{40 << 20}); err != nil {
+			t.Fatal(err)
+		}
+		conn, _ = a.dial("Content-Length: 50000000", "Content-Encoding: gzip")
+		if _, err := conn.Write(zipped.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for a.server.bodies.fits(bodiesBytes - 4*(40<<20)) { // until all of it has come
+		runtime.Gosched()
+	}
+	began := time.Now()
+	for {
+		body := io.MultiReader(strings.NewReader("{}\n"), &endless{60<<20 - 3})
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.front.URL+payments, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+secret)
+		answer, err := a.front.Client().Do(r)
+		if err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode == 200 {
+				break
+			}
+		}
+		if time.Since(began) > 20*time.Second { // 30 s are allowed to each of the slow ones
+			t.Fatalf("after %v: %v, %v, want 200", time.Since(began), answer, err)
+		}
+	}
 }
 
 // TestMemoryIsBounded holds as many bodies as may be in memory; one more is told to come later.

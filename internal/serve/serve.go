@@ -78,8 +78,8 @@ type Server struct {
 	metrics  *metrics
 	commands commands
 	heavy    *semaphore.Weighted
-	bodies   *semaphore.Weighted // bytes of events in memory
-	bodyTime time.Duration       // tests have less patience
+	bodies   bodies        // in memory
+	bodyTime time.Duration // tests have less patience
 	ready    atomic.Bool
 	prefix   string        // of request ids
 	number   atomic.Uint64 // of the last request
@@ -91,7 +91,7 @@ func New(o Options) *Server {
 	online, hangUp := context.WithCancel(context.Background())
 	s := &Server{options: o, metrics: newMetrics(), heavy: semaphore.NewWeighted(heavyQuestions), hangUp: hangUp, bodyTime: bodyTime}
 	s.prefix = rand.Text()[:8] + "-"
-	s.bodies = semaphore.NewWeighted(bodiesBytes)
+	s.bodies = newBodies()
 	s.commands.limit = semaphore.NewWeighted(commandsAtOnce)
 	s.http, s.local = s.listener(online, s.Handler()), s.listener(online, s.commandHandler())
 	return s

@@ -25,7 +25,8 @@ const (
 
 // details is what a failure carries in a history besides its type and message.
 type details struct {
-	ExitCode int `json:"exit_code"`
+	ExitCode int    `json:"exit_code"`
+	Whole    string `json:"whole,omitempty"` // the reference of its whole text, where the message leaves something out
 }
 
 // RetryPolicy is the policy of every activity. Data and bug are never retried. Transient errors are, up to four times
@@ -41,24 +42,29 @@ func RetryPolicy() *temporal.RetryPolicy {
 	}
 }
 
-// ActivityError turns the error of a step into what an activity returns: its class as the type, a short text, and its
-// exit code. Cancellation passes as it is, since Temporal knows it.
+// ActivityError turns the error of a step into what an activity returns: its class as the type, a short text without values of
+// events (rule 7), and its exit code. Cancellation passes as such, since Temporal knows it.
 func ActivityError(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
-		return err
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return context.Canceled // alone: what it is wrapped in would go into the history
 	}
 	class := failure.Of(err)
-	options := temporal.ApplicationErrorOptions{
-		NonRetryable: !class.Retryable(),
-		Details:      []any{details{ExitCode: failure.ExitCode(err)}},
+	whole, plain := shorten(err.Error()), shorten(plainText(err))
+	d := details{ExitCode: failure.ExitCode(err)}
+	if whole != plain {
+		d.Whole = wholeTexts.keep(whole)
 	}
+	options := temporal.ApplicationErrorOptions{NonRetryable: !class.Retryable(), Details: []any{d}}
 	if class == failure.Throttled {
 		options.NextRetryDelay = unhurried
 		if after := failure.RetryAfter(err); after > 0 {
 			options.NextRetryDelay = after
 		}
 	}
-	return temporal.NewApplicationErrorWithOptions(shorten(err.Error()), class.String(), options)
+	return temporal.NewApplicationErrorWithOptions(plain, class.String(), options)
 }
 
 func shorten(text string) string {
@@ -82,7 +88,8 @@ func (r *received) Class() failure.Class { return r.class }
 func (r *received) ExitCode() int        { return r.code }
 
 // Received is the way back from ActivityError: it turns what the waiter of a workflow gets into an error with the
-// step's own text, class and exit code, so that nobody above needs to know Temporal.
+// step's own text, class and exit code, so that nobody above needs to know Temporal. The text is whole in the process that
+// met the error, and without values elsewhere.
 func Received(err error) error {
 	var application *temporal.ApplicationError
 	var timeout *temporal.TimeoutError
@@ -125,12 +132,15 @@ func HasEnded(err error) bool {
 
 func fromApplication(err error, application *temporal.ApplicationError) error {
 	class, _ := failure.Parse(application.Type())
-	code := 1
+	text, code := application.Message(), 1
 	var d details
 	if application.HasDetails() && application.Details(&d) == nil && d.ExitCode > 0 {
 		code = d.ExitCode
+		if whole, known := wholeTexts.find(d.Whole); known {
+			text = whole
+		}
 	}
-	return &received{error: err, text: application.Message(), class: class, code: code}
+	return &received{error: err, text: text, class: class, code: code}
 }
 
 // fromService classifies the errors of the server itself.

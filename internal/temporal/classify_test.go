@@ -71,9 +71,9 @@ func TestActivityErrorPassesCancellation(t *testing.T) {
 	if ActivityError(nil) != nil {
 		t.Error("nil became an error")
 	}
-	err := fmt.Errorf("merge: %w", context.Canceled)
-	if !errors.Is(ActivityError(err), err) {
-		t.Error("a cancellation was changed")
+	err := fmt.Errorf("merge of 'Jane Doe': %w", context.Canceled)
+	if got := ActivityError(err); !errors.Is(got, context.Canceled) || got.Error() != context.Canceled.Error() {
+		t.Errorf("a cancellation is %v", got)
 	}
 }
 
