@@ -98,6 +98,10 @@ func (in *Intake) Recount(ctx context.Context, s *project.Stream, b Batch) error
 	return count.Compare(b)
 }
 
+// toBeIndexed stands for the check value of a key in the state of a stream whose batches were adopted: nothing is taken in before
+// the dedupe index is made again, as it does not know their events.
+const toBeIndexed = "adopted"
+
 // enter writes what sealing the batch has written.
 func enter(tx catalog.Tx, b *Batch) error {
 	var state streamState
@@ -107,12 +111,10 @@ func enter(tx catalog.Tx, b *Batch) error {
 	if state.Batches != b.Batch-1 {
 		return fmt.Errorf("%d batches are in the catalog", state.Batches)
 	}
-	state.Batches, state.Columns = b.Batch, b.Columns
+	state.Batches, state.Columns, state.Declared = b.Batch, b.Columns, b.Declared
+	state.Identity = toBeIndexed
 	state.Listed = cmp.Or(state.Listed, b.Batch)
 	state.Spools = max(state.Spools, b.Spool)
-	if b.Memory != nil {
-		state.Memory = append(state.Memory, *b.Memory)
-	}
 	for i := range b.Files {
 		state.Files = max(state.Files, b.Files[i].Number)
 		if err := putFile(tx, b.Stream, &b.Files[i], b.Spool != 0); err != nil {

@@ -29,6 +29,7 @@ type Batch struct {
 	Extra       int64                `json:"extra,omitempty"` // values of unknown properties, kept out
 	Totals      Totals               `json:"totals"`
 	Definitions map[string]string    `json:"definitions,omitempty"` // of each total, as it was declared
+	Declared    *declared            `json:"declared,omitempty"`    // what else the stream was declared with
 	Digest      string               `json:"digest"`                // order-free, of the accepted rows' typed columns
 	Columns     []Definition         `json:"columns"`
 	Files       []File               `json:"files"`

@@ -125,7 +125,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 		return nil, err
 	}
 	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: received.UTC().Truncate(time.Microsecond)}
-	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s), Definitions: totalDefinitions(s)}
+	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s), Definitions: totalDefinitions(s), Declared: declaredOf(s)}
 	if err := w.sweep(ctx); err != nil {
 		return nil, err
 	}

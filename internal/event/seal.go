@@ -134,7 +134,7 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 		state.Identity = key.Check()
 	}
 	state.Files += uint64(len(w.files))
-	state.Columns, state.Declared = w.batch.Columns, declaredOf(w.stream)
+	state.Columns, state.Declared = w.batch.Columns, w.batch.Declared
 	if w.spool != 0 {
 		state.Spools = w.spool
 	}
