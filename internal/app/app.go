@@ -100,11 +100,11 @@ func Open(ctx context.Context, dir, command string, log *slog.Logger) (_ *App, e
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if err = a.open(); err != nil {
+	if err := a.open(); err != nil {
 		return nil, err
 	}
 	for _, s := range a.Project.AllStreams() {
-		if err = a.Intake.CheckKnown(ctx, s.Name); err != nil {
+		if err := a.Intake.CheckKnown(ctx, s.Name); err != nil {
 			return nil, err
 		}
 	}
