@@ -133,7 +133,7 @@ func TestEarlierLayout(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	mustOpen(t, path).Close()
+	check(t, mustOpen(t, path).Close())
 }
 
 // Whatever happens to the file, what is whole in it is taken over, and the new catalog is whole.

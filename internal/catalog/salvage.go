@@ -81,7 +81,7 @@ func replace(fresh, path, aside string) error {
 // error: nothing of it may be readable.
 func copyWhole(ctx context.Context, path string, to *SQLite) (kept int, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return 0, nil //nolint:nilerr // a catalog that is gone has no documents
+		return 0, nil
 	}
 	from, err := connect(path, 1)
 	if err != nil {

@@ -29,7 +29,6 @@ type Batch struct {
 	Extra       int64                `json:"extra,omitempty"` // values of unknown properties, kept out
 	Totals      Totals               `json:"totals"`
 	Definitions map[string]string    `json:"definitions,omitempty"` // of each total, as it was declared
-	Declared    *declared            `json:"declared,omitempty"`    // what else the stream was declared with
 	Digest      string               `json:"digest"`                // order-free, of the accepted rows' typed columns
 	Columns     []Definition         `json:"columns"`
 	Files       []File               `json:"files"`
@@ -39,9 +38,9 @@ type Batch struct {
 	Memory      *memory.RunInfo      `json:"memory,omitempty"`
 
 	// What the catalog learns with the batch, so that the manifest alone is enough to adopt it.
-	ID      []string `json:"id,omitempty"`      // columns that tell the stream's events apart
-	Spool   uint64   `json:"spool,omitempty"`   // the spool that its requests lay in
-	Retried []uint64 `json:"retried,omitempty"` // batches whose quarantine it took up
+	Declared *declared `json:"declared,omitempty"` // what makes its events unique, and how its files were read
+	Spool    uint64    `json:"spool,omitempty"`    // the spool that its requests lay in
+	Retried  []uint64  `json:"retried,omitempty"`  // batches whose quarantine it took up
 }
 
 // Oversize describes the objects of rows that are longer than a line may be. Batches of earlier versions only name them.

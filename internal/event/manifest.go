@@ -48,7 +48,7 @@ func decodeManifest(text []byte) (b Batch, err error) {
 	}
 	at := bytes.LastIndex(text, []byte(manifestSum))
 	switch {
-	case at < 0 && !bytes.Contains(text, []byte(`"id":`)): // every manifest with a checksum names the stream's id
+	case at < 0 && !bytes.Contains(text, []byte(`"declared":`)): // every manifest with a checksum says how the stream is declared
 		return b, errUnsummed
 	case at < 0 || !bytes.Equal(text, sumManifest(text[:at])):
 		return b, errors.New("its checksum is not that of its content")

@@ -121,8 +121,13 @@ func TestForeignSpool(t *testing.T) {
 	if err := os.Rename(h.spool(), other); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.intake.Live(t.Context(), h.stream, event.LiveOptions{Spool: other}); err == nil || !strings.Contains(err.Error(), "stream sales") {
-		t.Errorf("live: %v", err)
+	l, err := h.intake.Live(t.Context(), h.stream, event.LiveOptions{Spool: other})
+	if err != nil {
+		t.Fatal(err) // the other streams go on
+	}
+	defer l.Close(t.Context())
+	if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("1", "sale", "1.00", "EUR"))}); err == nil || !strings.Contains(err.Error(), "stream sales") {
+		t.Errorf("accept: %v", err)
 	}
 }
 

@@ -81,7 +81,7 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 		f.Batch, f.Broken = number, w.broken[f]
 		w.batch.Files = append(w.batch.Files, *f)
 	}
-	w.batch.ID, w.batch.Spool, w.batch.Retried = w.stream.ID, w.spool, w.retries
+	w.batch.Spool, w.batch.Retried = w.spool, w.retries
 	if number != 0 && w.rejects != nil {
 		var err error
 		if w.batch.Quarantine, err = w.rejects.finish(); err != nil {
