@@ -198,7 +198,7 @@ func (m *Model) take(r *record, batch int, counts *Counts) bool {
 // old as the window is long lies outside.
 func (m *Model) remembers(f first) bool { return m.stream.Dedupe == 0 || m.day-f.day < m.stream.Dedupe }
 
-// compute adds the computed columns.
+// compute adds the computed columns; false is a row that overflows one, or lacks a required one.
 func (m *Model) compute(row Row) bool {
 	for _, c := range m.stream.Columns {
 		if c.Is == nil {
@@ -206,7 +206,7 @@ func (m *Model) compute(row Row) bool {
 		}
 		v := c.Is.Of(row)
 		if c.Type.Kind == Decimal && !v.IsNull() && !fits(v.number, c.Type) {
-			v = Value{}
+			return false
 		}
 		if v.IsNull() && !c.Optional {
 			return false

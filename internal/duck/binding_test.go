@@ -20,10 +20,10 @@ func TestBindingEndsInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.bindTime = 50 * time.Millisecond
+	s.bindTime = 5 * time.Millisecond
 	var sql strings.Builder
 	sql.WriteString("WITH t0 AS (SELECT n FROM delta)") // each has twice the columns of the one before
-	const doublings = 18
+	const doublings = 15
 	for i := range doublings {
 		fmt.Fprintf(&sql, ", t%d AS (SELECT a.*, b.* FROM t%d a, t%d b)", i+1, i, i)
 	}

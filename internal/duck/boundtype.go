@@ -117,7 +117,7 @@ func (s *Session) refusedLiteral(ctx context.Context, l typedLiteral) (string, e
 		return fmt.Sprintf("%s is not a valid DATE: write it as '2024-01-31'", Literal(l.text)), nil
 	case strings.HasPrefix(l.t.id, "TIMESTAMP") && !plainMoment.MatchString(text):
 		return fmt.Sprintf("%s is not a valid %s: write it in UTC as '2024-01-31 23:59:59.000001'", Literal(l.text), l.t), nil
-	case l.t.id == "BOOLEAN" && len(text) == 1 && strings.Contains("tf", text): // how DuckDB writes true and false
+	case l.t.id == "BOOLEAN" && (text == "t" || text == "f"): // how DuckDB writes true and false
 		return "", nil
 	case l.t.id == "LIST", l.t.id == "STRUCT", l.t.id == "MAP", l.t.id == "ARRAY", l.t.id == "UNION", l.t.id == "ENUM":
 		return fmt.Sprintf("the text %s is used as a %s: write it as one", Literal(l.text), strings.ToLower(l.t.id)), nil

@@ -43,19 +43,14 @@ var functions = set(`
 	json_value row_to_json to_json
 	generate_series range`)
 
-// aggregates are the allowed aggregate and window functions.
+// aggregates are the allowed aggregate and window functions. Some take rows in the order that they come in: whether a result
+// depends on that is what `bursar verify` tries.
 var aggregates = set(`
 	any_value arbitrary arg_max arg_max_null arg_min arg_min_null argmax argmin array_agg avg bit_and bit_or bit_xor bool_and
 	bool_or count count_if count_star countif dense_rank first first_value fsum group_concat histogram kahan_sum lag last
 	last_value lead list listagg max max_by mean median min min_by nth_value ntile percent_rank cume_dist product
 	quantile_disc rank rank_dense row_number stddev stddev_pop stddev_samp string_agg sum sum_no_overflow sumkahan var_pop
 	var_samp variance`)
-
-// ordered are the aggregates that depend on the order of their rows, and which a query's own order does not give one.
-var ordered = set("any_value arbitrary first group_concat last listagg string_agg")
-
-// orderedWindows are the window functions without a meaning where rows have no order.
-var orderedWindows = set("first_value lag last_value lead nth_value ntile row_number first last any_value arbitrary")
 
 // clock are the functions that read the clock; clockWords are those that are called without parentheses.
 var (

@@ -14,7 +14,10 @@ const (
 	maxRepeat   = 1000     // times that repeat, lpad and rpad write something
 	maxRange    = 100_000  // either end of range and generate_series
 	maxConstant = 16 << 20 // bytes that a value made of literals alone may take, estimated from above
+	tooMuch     = 1 << 31  // where estimates end: twice as many digits still fit
 )
+
+func times(a, b int64) int64 { return min(a*b, tooMuch) }
 
 // tooLarge says why the values of an expression's constant parts may be too large to be made, or nothing. DuckDB makes them
 // when it binds, out of any memory limit.
@@ -66,25 +69,25 @@ func columnName(node map[string]any) string {
 var sums = set("+ - * / // % || concat concat_ws list_value list_pack struct_pack row coalesce greatest least list_concat map")
 
 // size is about how many bytes a value takes at most, and whether it is made of literals alone.
-func (g *growth) size(value any) (bytes float64, constant bool) {
+func (g *growth) size(value any) (bytes int64, constant bool) {
 	node, ok := value.(map[string]any)
 	class, _ := node["class"].(string)
 	switch {
 	case ok && class == "CONSTANT":
 		text, _ := literal(node)
-		return float64(1 + len(text)), true
+		return int64(1 + len(text)), true
 	case ok && class == "COLUMN_REF":
 		return 1, g.parameters[columnName(node)]
 	}
-	product := 8.0
+	product := int64(8)
 	bytes, constant = 0, class != "SUBQUERY" && class != "STAR"
 	for _, part := range parts(value) {
 		n, fixed := g.size(part)
-		bytes, product, constant = bytes+n, product*max(n, 1), constant && fixed
+		bytes, product, constant = min(bytes+n, tooMuch), times(product, max(n, 1)), constant && fixed
 	}
 	switch name, _ := node["function_name"].(string); {
 	case class == "CAST":
-		bytes *= 4
+		bytes = times(bytes, 4)
 	case class == "FUNCTION" && !sums[strings.ToLower(name)]: // at most its arguments multiplied, as by replace or a lambda
 		bytes = max(product, g.repeated(strings.ToLower(name), node, bytes))
 	}
@@ -107,18 +110,18 @@ func parts(value any) (list []any) {
 }
 
 // repeated is the size of what a function makes by repeating, whose numbers have to be literals.
-func (g *growth) repeated(name string, node map[string]any, size float64) float64 {
+func (g *growth) repeated(name string, node map[string]any, size int64) int64 {
 	arguments, _ := node["children"].([]any)
 	switch {
 	case (name == "repeat" || name == "lpad" || name == "rpad") && len(arguments) > 1:
-		times, ok := integer(arguments[1])
-		if !ok || times > maxRepeat {
+		n, ok := integer(arguments[1])
+		if !ok || n > maxRepeat {
 			g.refuse(fmt.Sprintf("%s() takes a number literal up to %d: longer texts could take all memory", name, maxRepeat))
 		}
 		if text, ok := arguments[0].(map[string]any); name == "repeat" && (!ok || text["class"] != "CONSTANT") {
 			g.refuse("repeat() takes a text literal: another text could take all memory")
 		}
-		return float64(times) * size
+		return times(min(max(n, 0), tooMuch), size)
 	case name == "range", name == "generate_series":
 		most := int64(0)
 		for _, argument := range arguments {
@@ -128,7 +131,7 @@ func (g *growth) repeated(name string, node map[string]any, size float64) float6
 			}
 			most = max(most, n, -n)
 		}
-		return 16 * float64(most)
+		return times(16, min(most, tooMuch))
 	}
 	return 0
 }

@@ -28,8 +28,8 @@ func (e *SelectError) Line() int { return e.At }
 
 // Select returns the columns of one SELECT over the named tables without running it, and the line of the text that each
 // stands in. It refuses other statements, more than one, every other table or table function (files are tables to
-// DuckDB), samples, binary floating point anywhere within it (rule 2), functions that are not known to give the same result
-// for the same arguments, and what depends on an order of rows that nothing gives them (rule 6).
+// DuckDB), samples, binary floating point anywhere within it (rule 2), and functions that are not known to give the
+// same result for the same arguments (rule 6).
 func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error) {
 	err = s.binding(ctx, tables, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseSelect(ctx, sql)

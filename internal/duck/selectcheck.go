@@ -1,7 +1,6 @@
 package duck
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -103,51 +102,7 @@ func (c *selectCheck) refusal(node map[string]any) string {
 	case class == "COLUMN_REF":
 		return c.column(node)
 	}
-	return cmp.Or(unordered(node), refusedCall(node, column.AtIntake))
-}
-
-// unordered refuses what takes rows by their order where the SQL gives them none (rule 6).
-func unordered(node map[string]any) string {
-	name, _ := node["function_name"].(string)
-	name = strings.ToLower(name)
-	switch node["class"] {
-	case "FUNCTION":
-		order, _ := node["order_bys"].(map[string]any)
-		if by, _ := order["orders"].([]any); ordered[name] && len(by) == 0 {
-			return fmt.Sprintf("%s() is refused without an order, as rows have none: write %s(… ORDER BY …), or min, max or arg_max", name, name)
-		}
-	case "WINDOW":
-		by, _ := node["orders"].([]any)
-		inside, _ := node["arg_orders"].([]any)
-		if orderedWindows[name] && len(by)+len(inside) == 0 {
-			return fmt.Sprintf("%s() is refused without an order, as rows have none: write OVER (… ORDER BY …)", name)
-		}
-	}
-	if modifiers, ok := node["modifiers"].([]any); ok && len(modifiers) > 0 {
-		return takesFirst(modifiers)
-	}
-	return ""
-}
-
-// takesFirst refuses a SELECT that takes the first of its rows where they have no order.
-func takesFirst(modifiers []any) string {
-	takes, sorts := "", false
-	for _, item := range modifiers {
-		modifier, _ := item.(map[string]any)
-		kept, _ := modifier["distinct_on_targets"].([]any)
-		switch {
-		case modifier["type"] == "ORDER_MODIFIER":
-			sorts = true
-		case modifier["type"] == "LIMIT_MODIFIER", modifier["type"] == "LIMIT_PERCENT_MODIFIER":
-			takes = "LIMIT"
-		case len(kept) > 0:
-			takes = "DISTINCT ON"
-		}
-	}
-	if takes == "" || sorts {
-		return ""
-	}
-	return takes + " is refused without ORDER BY, as rows have no order"
+	return refusedCall(node, column.AtIntake)
 }
 
 // table refuses all but the given tables: a file is a table to DuckDB, and so is what its catalog tells.

@@ -32,7 +32,7 @@ func typeOf(logical duckdb.LogicalType) (column.Type, error) {
 	case duckdb.TypeList:
 		return listTypeOf(logical)
 	case duckdb.TypeFloat, duckdb.TypeDouble:
-		return column.Type{}, fmt.Errorf("%s: %s", inexact, exactForms)
+		return column.Type{}, fmt.Errorf("a binary floating point result is refused, as it is not exact: %s", exactForms)
 	default:
 		return column.Type{}, fmt.Errorf("a result of this SQL type cannot be kept: cast it to string, bool, int, bigint, decimal, date or timestamp")
 	}
