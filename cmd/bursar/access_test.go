@@ -58,6 +58,7 @@ func TestTokensWhileUp(t *testing.T) {
 		must(t, 2, "token", "create", "x", "--scope", wrong, "--project", dir)
 	}
 	must(t, 2, "token", "create", "x", "--project", dir)
+	must(t, 2, "token", "create", "Shop/1", "--scope", "read", "--project", dir)
 	if code, _ := u.get("/v1/status", owner); code != 200 {
 		t.Errorf("the owner's token: %d", code)
 	}

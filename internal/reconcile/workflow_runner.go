@@ -103,11 +103,13 @@ func (r *WorkflowRunner) cancel(ctx context.Context, pipeline string) error {
 	return why
 }
 
-// end cancels the pipeline's workflow and awaits the steps under way.
+// end cancels the pipeline's workflow and awaits the steps under way. One that somebody else has ended is no error.
 func (r *WorkflowRunner) end(ctx context.Context, pipeline string) error {
 	grace, stop := context.WithTimeout(ctx, farewell)
 	defer stop()
-	if err := r.client.CancelWorkflow(grace, WorkflowID(pipeline), ""); err != nil {
+	if err := r.client.CancelWorkflow(grace, WorkflowID(pipeline), ""); temporal.WasEnded(err) {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("cancel %s: %w", WorkflowID(pipeline), temporal.Received(err))
 	}
 	// That it ended in an error is what was asked for; that it has not ended is not.
