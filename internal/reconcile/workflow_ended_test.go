@@ -38,7 +38,7 @@ func (s *scriptedSteps) awaitFor(t *testing.T, runs uint64, patience time.Durati
 	t.Helper()
 	began, done := time.Now(), make(chan struct{})
 	go func() {
-		s.await("publish", int(runs)) //nolint:gosec // a few
+		s.await("publish", int(runs))
 		close(done)
 	}()
 	select {
