@@ -58,6 +58,7 @@ func TestTokensWhileUp(t *testing.T) {
 		must(t, 2, "token", "create", "x", "--scope", wrong, "--project", dir)
 	}
 	must(t, 2, "token", "create", "x", "--project", dir)
+	must(t, 2, "token", "create", "Shop/1", "--scope", "read", "--project", dir)
 	if code, _ := u.get("/v1/status", owner); code != 200 {
 		t.Errorf("the owner's token: %d", code)
 	}
@@ -101,8 +102,11 @@ func TestCommandOfAnotherProject(t *testing.T) {
 		return exit, out.String() + err.String()
 	}
 	for _, args := range [][]string{
-		{"status", "--project", other}, {"--project=" + other, "status"}, {"ingest", "payments", "/etc/passwd", "--project", other},
-		{"status", "--project", filepath.Join(dir, "nothing")}, {"status", "--project", filepath.Join(dir, "streams")},
+		{"status", "--project", other},
+		{"--project=" + other, "status"},
+		{"ingest", "payments", "/etc/passwd", "--project", other},
+		{"status", "--project", filepath.Join(dir, "nothing")},
+		{"status", "--project", filepath.Join(dir, "streams")},
 	} {
 		if exit, said := call(dir, args...); exit != 2 || !strings.Contains(said, "the command is for the project in") {
 			t.Errorf("%v: exit %d: %s", args, exit, said)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ Scopes:
 				return usagef("a token needs a scope: --scope events:STREAM[,STREAM…], read or operate")
 			}
 			allowed, err := access.ParseScope(scope)
-			if err != nil {
+			if err := cmp.Or(err, access.CheckName(args[0])); err != nil {
 				return usagef("%v", err)
 			}
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.createToken(ctx, a, args[0], allowed) })

@@ -94,7 +94,9 @@ func (t *upTeller) ready(u app.Up) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, row := range [][2]string{
-		{"API", "http://" + u.Address}, {"token", u.TokenFile}, {"inbox", u.Inbox},
+		{"API", "http://" + u.Address},
+		{"token", u.TokenFile},
+		{"inbox", u.Inbox},
 		{"Temporal", u.Temporal + ", with the TLS files in " + filepath.Dir(u.TemporalTLS.Key)},
 	} {
 		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], clean(row[1]))

@@ -4,12 +4,12 @@ package duck
 
 import (
 	"fmt"
-	"strconv"
+	"math/big"
 	"strings"
 )
 
 // units of DuckDB: powers of 1000, and with an i of 1024.
-var units = map[string]float64{
+var units = map[string]int64{
 	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 }
 
@@ -17,11 +17,12 @@ var units = map[string]float64{
 func Bytes(limit string) int64 {
 	text := strings.ToLower(strings.ReplaceAll(limit, " ", ""))
 	number := strings.TrimRight(text, "kmgtib")
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil {
+	n, ok := new(big.Rat).SetString(number)
+	if !ok {
 		return 0
 	}
-	return int64(n * units[text[len(number):]])
+	n.Mul(n, new(big.Rat).SetInt64(units[text[len(number):]]))
+	return new(big.Int).Quo(n.Num(), n.Denom()).Int64()
 }
 
 // MemoryText writes a memory limit.

@@ -6,6 +6,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func (s *scriptedSteps) awaitFor(t *testing.T, runs uint64, patience time.Durati
 	t.Helper()
 	began, done := time.Now(), make(chan struct{})
 	go func() {
-		s.await("publish", int(runs)) //nolint:gosec // a few
+		s.await("publish", int(runs))
 		close(done)
 	}()
 	select {
@@ -104,7 +105,12 @@ func TestServerFollowsOnWhateverEnds(t *testing.T) {
 		t.Errorf("wake after a termination: %v", err)
 	}
 	steps.awaitFor(t, runs, time.Minute, "wake")
-	if err := runner.Unfollow(t.Context(), "orders"); err != nil {
+	runner.mu.RLock() // nothing starts it again meanwhile
+	err := c.TerminateWorkflow(t.Context(), id, "", "by hand")
+	unfollowed := make(chan error, 1)
+	go func() { unfollowed <- runner.Unfollow(t.Context(), "orders") }()
+	runner.mu.RUnlock()
+	if err := errors.Join(err, <-unfollowed); err != nil {
 		t.Fatal(err)
 	}
 	steps.grow(1)

@@ -89,13 +89,14 @@ func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
 func (r *WorkflowRunner) keep(ctx context.Context, pipeline string) {
 	wait := firstRestart
 	for {
-		began := time.Now()
+		lives, cancel := context.WithTimeout(ctx, longestRestart)
 		ended := r.client.GetWorkflow(ctx, WorkflowID(pipeline), "").Get(ctx, nil)
+		if lives.Err() != nil {
+			wait = firstRestart
+		}
+		cancel()
 		if ctx.Err() != nil {
 			return
-		}
-		if time.Since(began) >= longestRestart {
-			wait = firstRestart
 		}
 		if temporal.HasEnded(ended) {
 			err := r.Wake(ctx, pipeline)
@@ -104,11 +105,9 @@ func (r *WorkflowRunner) keep(ctx context.Context, pipeline string) {
 			}
 			r.log.Warn("the workflow of a pipeline had ended and is started again", "pipeline", pipeline, "ended", temporal.Received(ended), "error", err)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
+		pause, cancel := context.WithTimeout(ctx, wait)
+		<-pause.Done()
+		cancel()
 		wait = min(2*wait, longestRestart)
 	}
 }

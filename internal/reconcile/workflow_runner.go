@@ -120,11 +120,13 @@ func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
 	return why
 }
 
-// end cancels a workflow and awaits the steps under way.
+// end cancels a workflow and awaits the steps under way. One that somebody else has ended is no error.
 func (r *WorkflowRunner) end(ctx context.Context, id string) error {
 	grace, stop := context.WithTimeout(ctx, farewell)
 	defer stop()
-	if err := r.client.CancelWorkflow(grace, id, ""); err != nil {
+	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasEnded(err) {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("cancel %s: %w", id, temporal.Received(err))
 	}
 	// That it ended in an error is what was asked for; that it has not ended is not.

@@ -32,11 +32,11 @@ func TestServerRefusesStrangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	careless := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // a stranger does not care whom it reaches
+	careless := &tls.Config{InsecureSkipVerify: true} // a stranger does not care whom it reaches
 	strangers := map[string]credentials.TransportCredentials{
 		"without TLS":                        insecure.NewCredentials(),
 		"without a certificate":              credentials.NewTLS(careless),
-		"with another project's certificate": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, Certificates: foreign.certificates}), //nolint:gosec // as above
+		"with another project's certificate": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, Certificates: foreign.certificates}),
 	}
 	for name, stranger := range strangers {
 		for _, port := range s.ports.all() {

@@ -60,10 +60,18 @@ type Tokens struct {
 	read  bool
 }
 
+// CheckName refuses what cannot be the name of a token.
+func CheckName(name string) error {
+	if names.MatchString(name) {
+		return nil
+	}
+	return failure.Wrap(failure.Data, fmt.Errorf("%q is not a valid name: use a to z, 0 to 9 and _, beginning with a letter, at most 64", name))
+}
+
 // Create makes a token and returns its text, which is kept nowhere.
 func (t *Tokens) Create(ctx context.Context, name string, scope Scope) (made Token, secret string, err error) {
-	if !names.MatchString(name) {
-		return Token{}, "", failure.Wrap(failure.Data, fmt.Errorf("create token: %q is not a valid name: use a to z, 0 to 9 and _, beginning with a letter", name))
+	if err := CheckName(name); err != nil {
+		return Token{}, "", fmt.Errorf("create token: %w", err)
 	}
 	random := make([]byte, secretBytes)
 	_, _ = rand.Read(random) // it never fails
