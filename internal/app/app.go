@@ -113,10 +113,10 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 		return nil, err
 	}
 	a.closers = append(a.closers, release, func() error { return closeToOthers(a.state) })
-	if err = closeToOthers(a.state); err != nil {
+	if err := closeToOthers(a.state); err != nil {
 		return a, err
 	}
-	if err = tryWriting(a.state); err != nil {
+	if err := tryWriting(a.state); err != nil {
 		return a, unwritable(a, err)
 	}
 	err = a.open()

@@ -108,7 +108,6 @@ func TestBrokenSpool(t *testing.T) {
 	}
 }
 
-
 // TestStranded: acknowledged events of a stream that was taken out of the folder are known of until it is back.
 func TestStranded(t *testing.T) {
 	t.Parallel()
