@@ -80,7 +80,8 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 			runs, err = a.runOne(ctx, pipeline)
 			done = append(done, runs...)
 		}
-		if all = errors.Join(all, err); ctx.Err() != nil {
+		all = errors.Join(all, err)
+		if ctx.Err() != nil {
 			break
 		}
 	}
