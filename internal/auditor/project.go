@@ -17,9 +17,7 @@ func (g *source) makeStreams() {
 		g.feed = &feed{}
 		g.feeds = append(g.feeds, g.feed)
 		g.makeStream(name, money)
-		if len(g.feeds) > 1 {
-			g.vary(g.stream)
-		}
+		g.vary(g.stream)
 		if g.chance(2) {
 			money = g.money()
 		}
@@ -30,12 +28,12 @@ func (g *source) money() Type {
 	return pick(g, []Type{{Decimal, 9, 2}, {Decimal, 18, 2}, {Decimal, 12, 3}, {Decimal, 38, 10}, {Decimal, 18, 0}})
 }
 
-// vary takes columns away that the first stream has, and gives one another name.
+// vary takes columns away, and gives one another name where there is another stream before.
 func (g *source) vary(s *Stream) {
 	s.Columns = slices.DeleteFunc(s.Columns, func(c Column) bool {
 		return slices.Contains([]string{"fee", "order", "flag", "when"}, c.Name) && s.Column("gross") == nil && g.chance(3)
 	})
-	if acct := s.Column("acct"); g.chance(2) {
+	if acct := s.Column("acct"); len(g.feeds) > 1 && g.chance(2) {
 		acct.Name = "payer"
 	}
 }
@@ -167,10 +165,11 @@ var conditions = []*Condition{
 }
 
 func (g *source) where() *Condition {
-	if g.chance(2) {
+	c := pick(g, conditions)
+	if g.chance(2) || !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.has(c.Uses) }) {
 		return nil
 	}
-	return pick(g, conditions)
+	return c
 }
 
 // ofStream is the condition that an event is of one stream, and what else there is.
@@ -192,7 +191,7 @@ func (g *source) pipeline() *Pipeline {
 	}
 	g.Shuffle(len(p.From), func(i, k int) { p.From[i], p.From[k] = p.From[k], p.From[i] })
 	g.key(p)
-	most := 4
+	most := 3
 	if g.size.Backlog { // many steps, of which each takes the longer the more it folds
 		most = 2
 	}
@@ -207,7 +206,7 @@ func (g *source) pipeline() *Pipeline {
 	}
 	g.Shuffle(len(p.Folds), func(i, k int) { p.Folds[i], p.Folds[k] = p.Folds[k], p.Folds[i] })
 	if g.chance(2) {
-		p.Partitions = []int{1, 1, 1, 1, 1, 2, 2, 3, 8}[g.IntN(9)]
+		p.Partitions = []int{1, 1, 1, 1, 1, 1, 2, 2, 3}[g.IntN(9)]
 		p.MaxBatches, p.MaxEvents = 1+g.IntN(3), 1+g.IntN(200)
 	}
 	if g.size.Backlog {
