@@ -15,7 +15,8 @@ import (
 // delayedCatalog calls meanwhile ahead of one of its transactions.
 type delayedCatalog struct {
 	catalog.Catalog
-	left      int // transactions before that one
+	left      int  // transactions before that one
+	updates   bool // only those that write count
 	meanwhile func()
 }
 
@@ -25,7 +26,9 @@ func (c *delayedCatalog) Update(ctx context.Context, fn func(catalog.Tx) error) 
 }
 
 func (c *delayedCatalog) View(ctx context.Context, fn func(catalog.Tx) error) error {
-	c.delay()
+	if !c.updates {
+		c.delay()
+	}
 	return c.Catalog.View(ctx, fn)
 }
 
@@ -63,11 +66,11 @@ func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 	if _, err := engine.Plan(r.t.Context(), ref.Pipeline); err != nil {
 		r.fatalf("%v", err)
 	}
-	delayed.left, delayed.meanwhile = r.random.IntN(6), func() {
-		for range 1 + r.random.IntN(8) {
-			r.move()
-		}
+	delayed.left, delayed.updates = r.random.IntN(6), false
+	if step == "publish" || r.random.IntN(2) == 0 {
+		delayed.left, delayed.updates = 0, true // so that nobody sees of a publish what the model is not told
 	}
+	delayed.meanwhile = func() { r.overtake(ref, step) }
 	r.waiting, r.lagged = true, true
 	whole, err := !reconcile.Partitioned(step) || r.random.IntN(2) == 0, error(nil)
 	if whole {
@@ -86,6 +89,25 @@ func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 		r.taken(ref, step)
 	}
 	return true
+}
+
+// overtake goes on while an attempt at a step waits. Often another attempt begins the step too, then the runs before are
+// indexed: the state that a prefetch is of has changed between the two.
+func (r *schedule) overtake(ref reconcile.RunRef, step string) {
+	r.t.Helper()
+	if reconcile.Partitioned(step) && r.random.IntN(2) == 0 {
+		if r.partitions(ref, step) && r.random.IntN(2) == 0 {
+			r.take(ref, step)
+		}
+		for before := max(ref.Run, 3) - 2; before < ref.Run; before++ {
+			for n, flying := r.done[before]; flying && n < 4; n, flying = r.done[before] {
+				r.take(reconcile.RunRef{Pipeline: ref.Pipeline, Generation: ref.Generation, Run: before}, reconcile.StepNames[n])
+			}
+		}
+	}
+	for range r.random.IntN(6) {
+		r.move()
+	}
 }
 
 // recorded reports whether a step is done.
