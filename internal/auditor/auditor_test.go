@@ -107,7 +107,7 @@ func playSeed(t *testing.T, folder string, seed uint64) {
 	}
 	switch {
 	case seed%8 == 3:
-		size = Size{Streams: 3, Calls: 3, Files: 3, Rows: 8, Backlog: true}
+		size = Size{Streams: 3, Calls: 4, Files: 4, Rows: 8, Backlog: true}
 	case seed%80 == 0:
 		size = Size{Streams: 1, Files: 12, Rows: 200}
 	case seed%80 == 20:

@@ -78,7 +78,11 @@ func (s *stage) harm(r *schedule) bool {
 	if s.harms == 0 || s.damage != nil || s.random.IntN(3) > 0 {
 		return false
 	}
-	for _, i := range s.random.Perm(len(table)) {
+	order := s.random.Perm(len(table))
+	if s.random.IntN(2) == 0 { // what is put back needs a copy and a run since, which are rare
+		slices.SortFunc(order, func(a, b int) int { return b - a })
+	}
+	for _, i := range order {
 		kind := &table[i]
 		if r != nil && (kind.between || r.waiting && (kind.stopped || kind.remedies[0] != nextAttempt)) {
 			continue

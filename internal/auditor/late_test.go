@@ -56,8 +56,8 @@ func (s *stage) delayed() (*reconcile.Engine, *delayedCatalog) {
 func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 	r.t.Helper()
 	often := 8
-	if step == "prefetch" {
-		often = 2
+	if n, flying := r.done[ref.Run-1]; step == "prefetch" && flying && n < 4 { // its state will change
+		often = 1
 	}
 	if r.waiting || !r.steady() || r.damage != nil || r.random.IntN(often) > 0 {
 		return false
@@ -91,13 +91,15 @@ func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 	return true
 }
 
-// overtake goes on while an attempt at a step waits. Often another attempt begins the step too, then the runs before are
-// indexed: the state that a prefetch is of has changed between the two.
+// overtake goes on while an attempt at a step waits. Often another attempt takes the step or begins it, then the runs before
+// are indexed: the state that a prefetch is of has changed between the two.
 func (r *schedule) overtake(ref reconcile.RunRef, step string) {
 	r.t.Helper()
-	if reconcile.Partitioned(step) && r.random.IntN(2) == 0 {
-		if r.partitions(ref, step) && r.random.IntN(2) == 0 {
+	if reconcile.Partitioned(step) && r.random.IntN(4) > 0 {
+		if r.random.IntN(2) == 0 {
 			r.take(ref, step)
+		} else {
+			r.partitions(ref, step)
 		}
 		for before := max(ref.Run, 3) - 2; before < ref.Run; before++ {
 			for n, flying := r.done[before]; flying && n < 4; n, flying = r.done[before] {

@@ -217,13 +217,13 @@ func (g *source) pipeline() *Pipeline {
 
 // key picks the key. Where a stream names an account otherwise, each stream names its own key columns.
 func (g *source) key(p *Pipeline) {
-	p.Key = pick(g, [][]string{
+	keys := [][]string{
 		{"acct"},
 		{"acct"},
 		{"num"},
 		{"day"},
-		{"at"},
 		{"kind"},
+		{"at"},
 		{"amount"},
 		{"id"},
 		{"acct", "kind"},
@@ -232,7 +232,11 @@ func (g *source) key(p *Pipeline) {
 		{"num", "day"},
 		{"at", "num"},
 		{"amount", "acct"},
-	})
+	}
+	if g.size.Backlog { // runs must meet in their keys
+		keys = keys[:5]
+	}
+	p.Key = slices.Clone(pick(g, keys))
 	i := slices.Index(p.Key, "acct")
 	named := func(s *Stream) bool { return i >= 0 && s.Column("acct") == nil }
 	if !slices.ContainsFunc(g.streams(), named) {
