@@ -95,10 +95,10 @@ func playKilled(t *testing.T, seed uint64, hits *atomic.Int64) {
 	t.Helper()
 	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60})
 	k := &killed{
-		t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 3)), model: auditor.NewModel(c.Stream, c.Pipeline),
+		t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 3)), model: auditor.NewModel(c.Streams, c.Pipeline),
 		took: map[auditor.Action]time.Duration{}, kills: 3, hits: hits,
 	}
-	if err := auditor.Write(k.dir, c.Stream, c.Pipeline); err != nil {
+	if err := auditor.Write(k.dir, c.Streams, c.Pipeline); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range c.Steps {
@@ -112,22 +112,22 @@ func (k *killed) do(c *auditor.Case, step auditor.Step) {
 	k.t.Helper()
 	switch step.Do {
 	case auditor.Ingest:
-		got, disturbed := k.process(step.Do, append([]string{"ingest", c.Stream.Name}, k.files(step.Files)...)...)
-		k.compare(got, k.model.Ingest(step.Files), disturbed)
+		got, disturbed := k.process(step.Do, append([]string{"ingest", step.Of}, k.files(step.Files)...)...)
+		k.compare(got, k.model.Ingest(step.Of, step.Files), disturbed)
 	case auditor.Run:
 		k.process(step.Do, "run")
-		k.model.Publish(len(k.model.Batches))
+		k.model.Publish(len(k.model.Sealed))
 	case auditor.Grow:
 		k.model.Grow(step.Stream)
-		if err := auditor.Write(k.dir, step.Stream, c.Pipeline); err != nil {
+		if err := auditor.Write(k.dir, []*auditor.Stream{step.Stream}, c.Pipeline); err != nil {
 			k.t.Fatal(err)
 		}
 	case auditor.Retry:
-		k.process(step.Do, "quarantine", c.Stream.Name, "--retry")
-		k.model.Retry()
+		k.process(step.Do, "quarantine", step.Of, "--retry")
+		k.model.Retry(step.Of)
 	case auditor.Rebuild:
 		k.process(step.Do, "rebuild", c.Pipeline.Name)
-		k.model.Publish(len(k.model.Batches))
+		k.model.Publish(len(k.model.Sealed))
 	}
 }
 
@@ -223,8 +223,8 @@ func (k *killed) prove() {
 func TestKilledAfterEachStep(t *testing.T) {
 	t.Parallel()
 	c := updating(t)
-	k := &killed{t: t, dir: t.TempDir(), model: auditor.NewModel(c.Stream, c.Pipeline), took: map[auditor.Action]time.Duration{}, hits: &atomic.Int64{}}
-	if err := auditor.Write(k.dir, c.Stream, c.Pipeline); err != nil {
+	k := &killed{t: t, dir: t.TempDir(), model: auditor.NewModel(c.Streams, c.Pipeline), took: map[auditor.Action]time.Duration{}, hits: &atomic.Int64{}}
+	if err := auditor.Write(k.dir, c.Streams, c.Pipeline); err != nil {
 		t.Fatal(err)
 	}
 	last := len(c.Steps) - 1
@@ -250,13 +250,13 @@ func updating(t *testing.T) *auditor.Case {
 	t.Helper()
 	for seed := range uint64(1000) {
 		c := auditor.New(seed, auditor.Size{Files: 4, Rows: 60})
-		m, runs, fresh := auditor.NewModel(c.Stream, c.Pipeline), 0, int64(0)
+		m, runs, fresh := auditor.NewModel(c.Streams, c.Pipeline), 0, int64(0)
 		for _, step := range c.Steps[:len(c.Steps)-1] {
 			switch step.Do {
 			case auditor.Ingest:
-				fresh += m.Ingest(step.Files).Accepted
+				fresh += m.Ingest(step.Of, step.Files).Accepted
 			case auditor.Run:
-				m.Publish(len(m.Batches))
+				m.Publish(len(m.Sealed))
 				runs, fresh = runs+1, 0
 			case auditor.Grow, auditor.Rebuild, auditor.Retry:
 				runs = -1000 // a longer story than is wanted here

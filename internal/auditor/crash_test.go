@@ -27,7 +27,7 @@ func small() *Case {
 	grown := s.clone()
 	grown.Columns[1].In = []string{"a", "b"}
 	p := &Pipeline{
-		Name: "books", Key: []string{"acct"}, Conserve: []Conserve{{"moved", "total"}},
+		Name: "books", From: []string{s.Name}, Key: []string{"acct"}, Conserve: []Conserve{{"moved", "total"}},
 		Folds: []Fold{
 			{Name: "n", Kind: "count"},
 			{Name: "total", Kind: "sum", Of: columnFormula("amount")},
@@ -37,12 +37,12 @@ func small() *Case {
 	}
 	first := File{Name: "1.jsonl", Text: row("1", "a", "x", "1.10") + row("2", "b", "y", "-2") + row("3", "a", "y", "3")}
 	second := File{Name: "2.jsonl", Text: row("1", "a", "x", "1.1") + row("3", "a", "y", "4") + "{\n" + row("4", "a", "z", "5")}
-	return &Case{Stream: s, Pipeline: p, Steps: []Step{
-		{Do: Ingest, Files: []File{first}},
+	return &Case{Streams: []*Stream{s}, Pipeline: p, Steps: []Step{
+		{Do: Ingest, Of: s.Name, Files: []File{first}},
 		{Do: Run},
-		{Do: Ingest, Files: []File{second, first}},
+		{Do: Ingest, Of: s.Name, Files: []File{second, first}},
 		{Do: Grow, Stream: grown},
-		{Do: Retry},
+		{Do: Retry, Of: s.Name},
 		{Do: Run},
 		{Do: Rebuild},
 	}}

@@ -12,16 +12,15 @@ import (
 
 // Export is the text that `bursar export` must write: the artifacts of all published events.
 func (m *Model) Export() string {
-	groups := map[string][]Row{}
-	for _, e := range m.events {
-		if e.batch <= m.published {
-			key := m.keyJSON(e.Row)
-			groups[key] = append(groups[key], e.Row)
+	groups, values := map[string][]Row{}, map[string][]Value{}
+	types := m.keyTypes()
+	for i := range m.events {
+		if e := &m.events[i]; e.at <= m.published {
+			key := keyJSON(e.key, types)
+			groups[key], values[key] = append(groups[key], e.Row), e.key
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
-		return m.compareBy(m.pipeline.Key, groups[a][0], groups[b][0])
-	})
+	keys := slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return slices.CompareFunc(values[a], values[b], compare) })
 	var b strings.Builder
 	for _, key := range keys {
 		b.WriteString(`{"key":` + key + `,"artifact":` + m.artifact(groups[key]) + "}\n")
@@ -29,10 +28,40 @@ func (m *Model) Export() string {
 	return b.String()
 }
 
-func (m *Model) keyJSON(row Row) string {
-	texts := make([]string, len(m.pipeline.Key))
-	for i, name := range m.pipeline.Key {
-		texts[i] = row[name].json(m.stream.Column(name).Type)
+// typesOf are the types of the columns that a pipeline folds: one name in several streams has one that holds all.
+func typesOf(streams []*Stream) map[string]Type {
+	types := map[string]Type{StreamColumn: {Kind: Text}}
+	for _, s := range streams {
+		for _, c := range s.Columns {
+			t, known := types[c.Name]
+			if !known {
+				t = c.Type
+			}
+			types[c.Name] = widen(t, c.Type)
+		}
+	}
+	return types
+}
+
+// keyTypes are those of the key, whose columns may have another name in each stream.
+func (m *Model) keyTypes() []Type {
+	types := make([]Type, len(m.pipeline.Key))
+	for i := range types {
+		for n, name := range m.pipeline.From {
+			t := m.intakes[name].stream.Column(m.pipeline.KeyOf(name)[i]).Type
+			if n > 0 {
+				t = widen(types[i], t)
+			}
+			types[i] = t
+		}
+	}
+	return types
+}
+
+func keyJSON(key []Value, types []Type) string {
+	texts := make([]string, len(key))
+	for i, v := range key {
+		texts[i] = v.json(types[i])
 	}
 	if len(texts) == 1 {
 		return texts[0]
@@ -41,7 +70,7 @@ func (m *Model) keyJSON(row Row) string {
 }
 
 // compareBy orders rows by columns.
-func (m *Model) compareBy(columns []string, a, b Row) int {
+func compareBy(columns []string, a, b Row) int {
 	for _, name := range columns {
 		if c := compare(a[name], b[name]); c != 0 {
 			return c
@@ -54,9 +83,6 @@ func (m *Model) compareBy(columns []string, a, b Row) int {
 func (m *Model) artifact(events []Row) string {
 	printed := map[string]string{}
 	values, types := Row{}, map[string]Type{}
-	for _, name := range m.pipeline.Key {
-		values[name], types[name] = events[0][name], m.stream.Column(name).Type
-	}
 	for i := range m.pipeline.Folds {
 		f := &m.pipeline.Folds[i]
 		switch {
@@ -66,7 +92,7 @@ func (m *Model) artifact(events []Row) string {
 			values[f.Name], types[f.Name] = m.fold(f, m.taken(f, events))
 		}
 	}
-	for len(values) < len(m.pipeline.Key)+len(m.pipeline.Folds)-len(printed) {
+	for len(values) < len(m.pipeline.Folds)-len(printed) {
 		m.computed(values, types)
 	}
 	texts := make([]string, len(m.pipeline.Folds))
@@ -117,7 +143,7 @@ func (m *Model) fold(f *Fold, events []Row) (Value, Type) {
 	if f.Kind == "count" {
 		return numberValue(BigInt, big.NewRat(int64(len(events)), 1)), Type{Kind: BigInt}
 	}
-	t := f.Of.Type(m.stream.types())
+	t := f.Of.Type(m.types)
 	var values []Value
 	if f.Kind == "first" || f.Kind == "last" {
 		m.order(f, events)
@@ -156,14 +182,16 @@ func sum(values []Value, t Type) (Value, Type) {
 	return numberValue(Decimal, total), Type{Kind: Decimal, Precision: 38, Scale: t.Scale}
 }
 
-// order sorts events by the fold's columns, then by event id. A derived id orders nothing here, and one that is forgotten
-// may come twice: workloads that have such ids order by every column, so that what ties is equal.
+// order sorts events by the fold's columns, then by stream, then by event id. A derived id orders nothing here, and one
+// that is forgotten may come twice: workloads that have such ids order by every column, so that what ties is equal.
 func (m *Model) order(f *Fold, events []Row) {
-	columns := slices.Clone(f.By)
-	if m.stream.Orders() {
-		columns = append(columns, m.stream.ID...)
-	}
-	slices.SortFunc(events, func(a, b Row) int { return m.compareBy(columns, a, b) })
+	slices.SortFunc(events, func(a, b Row) int {
+		c := cmp.Or(compareBy(f.By, a, b), compare(a[StreamColumn], b[StreamColumn]))
+		if s := m.intakes[a[StreamColumn].text].stream; c == 0 && s.Orders() {
+			c = compareBy(s.ID, a, b)
+		}
+		return c
+	})
 }
 
 func (m *Model) list(f *Fold, events []Row) string {
@@ -175,7 +203,7 @@ func (m *Model) list(f *Fold, events []Row) string {
 	for i, row := range events {
 		items := make([]string, len(f.Items))
 		for n, name := range f.Items {
-			items[n] = quote(name) + ":" + row[name].json(m.stream.Column(name).Type)
+			items[n] = quote(name) + ":" + row[name].json(m.types[name])
 		}
 		texts[i] = "{" + strings.Join(items, ",") + "}"
 	}

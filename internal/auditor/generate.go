@@ -22,9 +22,11 @@ const (
 	Wait    Action = "wait"
 )
 
-// Step is one step of a case. Files belong to Ingest and DryRun, Stream to Grow, Days to Wait.
+// Step is one step of a case. Of is the stream of Ingest, DryRun and Retry. Files belong to Ingest and DryRun, Stream to
+// Grow, Days to Wait.
 type Step struct {
 	Do     Action
+	Of     string
 	Files  []File
 	Stream *Stream
 	Days   int
@@ -33,13 +35,14 @@ type Step struct {
 // Case is all that happens under a seed.
 type Case struct {
 	Seed     uint64
-	Stream   *Stream
+	Streams  []*Stream
 	Pipeline *Pipeline
 	Steps    []Step // the last one leaves no backlog
 }
 
-// Size bounds a case. With Backlog, all batches wait for one Run, which takes them one by one in several partitions.
+// Size bounds a case. With Backlog, batches wait for each other, and a run takes one of them in several partitions.
 type Size struct {
+	Streams int // folded at most
 	Calls   int // that hand files in, at least
 	Files   int // handed in at most, or so
 	Rows    int // of a file at most
@@ -49,23 +52,38 @@ type Size struct {
 // source makes one case.
 type source struct {
 	*rand.Rand
+	*feed          // of the stream whose turn it is
+	feeds []*feed  // of all streams
+	size  Size     //
+	names int      // number of the next file
+	order []string // columns whose types stay: a first or last value is chosen by them, or streams must have one scale
+}
+
+// feed is what was made for one stream.
+type feed struct {
 	stream *Stream
-	size   Size
 	sent   []sentRow // rows that were made so far, to be sent again
 	files  []File    // likewise
 	next   int       // number of the next event
-	names  int       // number of the next file
 	plain  bool      // the stream is CSV, in which some texts cannot stand
-	order  []string  // columns by which a first or last value is chosen: their types stay
 }
 
 // New makes the case of a seed.
 func New(seed uint64, size Size) *Case {
 	g := &source{Rand: rand.New(rand.NewPCG(seed, 1)), size: size}
-	g.makeStream()
-	c := &Case{Seed: seed, Stream: g.stream, Pipeline: g.pipeline()}
+	g.makeStreams()
+	p := g.pipeline()
+	c := &Case{Seed: seed, Streams: g.streams(), Pipeline: p}
 	g.steps(c)
 	return c
+}
+
+// streams are as they are declared at the moment.
+func (g *source) streams() (streams []*Stream) {
+	for _, f := range g.feeds {
+		streams = append(streams, f.stream)
+	}
+	return streams
 }
 
 // chance is true once in n times.
@@ -87,7 +105,8 @@ func some[T any](g *source, list []T, n int) []T {
 // steps plays the life of a project: files in calls of one or more, runs in between, a schema that grows.
 func (g *source) steps(c *Case) {
 	calls := 1 + g.IntN(g.size.Files)
-	for range max(calls, g.size.Calls) {
+	for range max(calls, g.size.Calls, len(g.feeds)) {
+		g.feed = pick(g, g.feeds)
 		if g.stream.Dedupe > 0 && g.chance(2) {
 			c.Steps = append(c.Steps, Step{Do: Wait, Days: 1 + g.IntN(4)})
 		}
@@ -96,16 +115,16 @@ func (g *source) steps(c *Case) {
 			files = append(files, g.file())
 		}
 		if g.chance(12) {
-			c.Steps = append(c.Steps, Step{Do: DryRun, Files: files})
+			c.Steps = append(c.Steps, Step{Do: DryRun, Of: g.stream.Name, Files: files})
 		}
-		c.Steps = append(c.Steps, Step{Do: Ingest, Files: files})
+		c.Steps = append(c.Steps, Step{Do: Ingest, Of: g.stream.Name, Files: files})
 		g.between(c)
 	}
 	c.Steps = append(c.Steps, Step{Do: Run})
 }
 
 func (g *source) between(c *Case) {
-	if g.size.Backlog {
+	if g.size.Backlog && !g.chance(4) {
 		return
 	}
 	switch g.IntN(12) {
@@ -135,7 +154,7 @@ func (g *source) between(c *Case) {
 // its batch's until then, and its file's from then on.
 func (g *source) retry(c *Case) {
 	if g.stream.Dedupe == 0 || g.size.Files <= 4 {
-		c.Steps = append(c.Steps, Step{Do: Retry})
+		c.Steps = append(c.Steps, Step{Do: Retry, Of: g.stream.Name})
 	}
 }
 

@@ -33,22 +33,22 @@ func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
 	s := newStage(t, c, 0)
 	s.calm = false
 	for i := range sealed {
-		s.ingest([]File{{Name: fmt.Sprintf("0%d.jsonl", i), Text: row(fmt.Sprint("0", i), "a", "x", "1")}})
+		s.ingest("events", []File{{Name: fmt.Sprintf("0%d.jsonl", i), Text: row(fmt.Sprint("0", i), "a", "x", "1")}})
 	}
 	given := []File{{Name: "1.jsonl", Text: row("1", "a", "x", "1.10") + row("1", "a", "x", "2") + row("2", "b", "y", "-2")}}
 	paths := s.files(given)
 	plan := s.plan
 	plan.FailAt(plan.Calls()+n, mode)
-	_, err := s.intake.Ingest(t.Context(), s.project.Stream(s.stream.Name), paths, s.options(false))
+	_, err := s.intake.Ingest(t.Context(), s.project.Stream("events"), paths, s.options("events", false))
 	if plan.Fired() != (err != nil) {
 		t.Errorf("intake says %v of the death of the process: %v", err, plan.Fired())
 	}
 	s.plan = fault.NewPlan()
 	s.reopen()
-	if len(s.batches()) > sealed {
-		s.model.Ingest(given)
+	if len(s.batches("events")) > sealed {
+		s.model.Ingest("events", given)
 	}
-	s.ingest([]File{{Name: "2.jsonl", Text: row("3", "a", "x", "3") + row("00", "a", "x", "1.0")}})
+	s.ingest("events", []File{{Name: "2.jsonl", Text: row("3", "a", "x", "3") + row("00", "a", "x", "1.0")}})
 	s.run()
 	s.compare()
 	return plan.Fired()
@@ -61,7 +61,7 @@ func TestMemoryOfManySizes(t *testing.T) {
 	c.Steps = nil
 	ingest := func(text string) {
 		f := File{Name: fmt.Sprintf("%d.jsonl", len(c.Steps)), Text: text}
-		c.Steps = append(c.Steps, Step{Do: Ingest, Files: []File{f}})
+		c.Steps = append(c.Steps, Step{Do: Ingest, Of: "events", Files: []File{f}})
 	}
 	var large strings.Builder
 	for i := range 1 << 14 { // the least that is of another size than a few

@@ -1,4 +1,4 @@
-// model.go is what a stream and its pipeline must come to: slices and maps, one event after another.
+// model.go is what streams and their pipeline must come to: slices and maps, one event after another.
 
 package auditor
 
@@ -24,26 +24,40 @@ type Counts struct {
 	Sealed                                  bool
 }
 
-// Model holds a stream and its pipeline as they must be.
+// Model holds streams and their pipeline as they must be.
 type Model struct {
-	stream   *Stream
 	pipeline *Pipeline
+	intakes  map[string]*intake // by stream
+	types    map[string]Type    // of the columns that are folded
 
-	files      map[string]*taken
-	known      map[string]first // by id
-	events     []accepted
-	quarantine [][]record // a batch's rejected rows together
-	day        int        // as the clock has it
-	published  int        // the last batch that is in artifacts
-	Batches    []Counts   // those that were sealed
+	events    []accepted
+	day       int     // as the clock has it
+	published int     // the last of the sealed batches that is in artifacts
+	Sealed    []Batch // of all streams, in the order of their seals
 }
 
-// accepted is an event, the batch it is in, and where it was read.
+// Batch is a sealed batch: the Number-th of its stream.
+type Batch struct {
+	Stream string
+	Number int
+	Counts
+}
+
+// intake is what one stream has taken in.
+type intake struct {
+	stream     *Stream
+	files      map[string]*taken
+	known      map[string]first // by id
+	quarantine [][]record       // a batch's rejected rows together
+	batches    int
+}
+
+// accepted is an event with its key, the batch it is in, and where it was read.
 type accepted struct {
 	Row
-	batch int
-	file  string
-	line  int
+	key []Value
+	at  int // its batch's place among the sealed ones, from 1
+	Place
 }
 
 // first is the event that an id was last accepted with, and the day of its receipt.
@@ -53,11 +67,12 @@ type first struct {
 	day     int
 }
 
-// Place is where an event was read. Batch is 0 when it came to its batch through quarantine, by a retry.
+// Place is where an event was read. For a conflict, Batch is 0 when it came to its batch through quarantine, by a retry.
 type Place struct {
-	Batch int
-	File  string
-	Row   int
+	Stream string
+	Batch  int
+	File   string
+	Row    int
 }
 
 // Held is one row in quarantine, whole. First is the event that it is in conflict with, if it is.
@@ -70,83 +85,97 @@ type Held struct {
 
 // taken is a file that was taken in.
 type taken struct {
+	digest       string
 	name, header string
 	rows         int64
 	occurrences  map[string]int // of each content, for _content
 }
 
 // NewModel is the model of a project in which nothing has happened.
-func NewModel(s *Stream, p *Pipeline) *Model {
-	return &Model{stream: s, pipeline: p, files: map[string]*taken{}, known: map[string]first{}}
+func NewModel(streams []*Stream, p *Pipeline) *Model {
+	m := &Model{pipeline: p, intakes: map[string]*intake{}, types: typesOf(streams)}
+	for _, s := range streams {
+		m.intakes[s.Name] = &intake{stream: s, files: map[string]*taken{}, known: map[string]first{}}
+	}
+	return m
 }
 
-// Grow changes the stream's declaration.
-func (m *Model) Grow(s *Stream) { m.stream = s }
+// Grow changes a stream's declaration.
+func (m *Model) Grow(s *Stream) {
+	m.intakes[s.Name].stream = s
+	var streams []*Stream
+	for _, in := range m.intakes {
+		streams = append(streams, in.stream)
+	}
+	m.types = typesOf(streams)
+}
 
 // Wait lets days pass.
 func (m *Model) Wait(days int) { m.day += days }
 
-// Publish puts the events of all batches up to one into artifacts.
-func (m *Model) Publish(batch int) { m.published = batch }
+// Publish puts the events of all batches up to one into artifacts. It is given by its place among the sealed ones, from 1.
+func (m *Model) Publish(at int) { m.published = at }
 
 // Keys are the keys that the events of a batch have.
-func (m *Model) Keys(batch int) map[string]bool {
-	keys := map[string]bool{}
+func (m *Model) Keys(at int) map[string]bool {
+	keys, types := map[string]bool{}, m.keyTypes()
 	for _, e := range m.events {
-		if e.batch == batch {
-			keys[m.keyJSON(e.Row)] = true
+		if e.at == at {
+			keys[keyJSON(e.key, types)] = true
 		}
 	}
 	return keys
 }
 
-// Ingest takes files into one batch.
-func (m *Model) Ingest(files []File) Counts {
-	counts := m.counts()
+// Ingest takes files into one batch of a stream.
+func (m *Model) Ingest(stream string, files []File) Counts {
+	in := m.intakes[stream]
+	counts := in.counts()
 	var rejected []record
 	for _, f := range files {
 		digest := fmt.Sprint(f.Zip, f.Text)
-		if earlier := m.files[digest]; earlier != nil {
+		if earlier := in.files[digest]; earlier != nil {
 			counts.Rows += earlier.rows
 			counts.Duplicates += earlier.rows
 			continue
 		}
-		file := &taken{name: f.Name, occurrences: map[string]int{}}
-		m.files[digest] = file
-		rows := records(m.stream, file, f.Text)
+		file := &taken{digest: digest, name: f.Name, occurrences: map[string]int{}}
+		in.files[digest] = file
+		rows := records(in.stream, file, f.Text)
 		file.rows = int64(len(rows))
 		for _, r := range rows {
-			if !m.take(&r, len(m.Batches)+1, &counts) {
+			if !m.take(in, &r, in.batches+1, &counts) {
 				rejected = append(rejected, r)
 			}
 		}
 	}
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
-	m.seal(counts, rejected)
+	m.seal(in, counts, rejected)
 	return counts
 }
 
-// Retry takes all rows in quarantine up again.
-func (m *Model) Retry() Counts {
-	counts := m.counts()
+// Retry takes all rows in a stream's quarantine up again.
+func (m *Model) Retry(stream string) Counts {
+	in := m.intakes[stream]
+	counts := in.counts()
 	var rejected []record
-	for _, r := range slices.Concat(m.quarantine...) {
-		if !m.take(&r, 0, &counts) {
+	for _, r := range slices.Concat(in.quarantine...) {
+		if !m.take(in, &r, 0, &counts) {
 			rejected = append(rejected, r)
 		}
 	}
 	if counts.Accepted+counts.Duplicates == 0 {
 		return counts
 	}
-	m.quarantine = nil
+	in.quarantine = nil
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
-	m.seal(counts, rejected)
+	m.seal(in, counts, rejected)
 	return counts
 }
 
-func (m *Model) counts() Counts {
+func (in *intake) counts() Counts {
 	totals := map[string]map[string]*big.Rat{}
-	for _, t := range m.stream.Totals {
+	for _, t := range in.stream.Totals {
 		totals[t.Name] = map[string]*big.Rat{}
 		if t.By == "" {
 			totals[t.Name][""] = new(big.Rat)
@@ -155,30 +184,31 @@ func (m *Model) counts() Counts {
 	return Counts{Totals: totals}
 }
 
-func (m *Model) seal(counts Counts, rejected []record) {
+func (m *Model) seal(in *intake, counts Counts, rejected []record) {
 	if counts.Sealed {
-		m.Batches = append(m.Batches, counts)
+		in.batches++
+		m.Sealed = append(m.Sealed, Batch{in.stream.Name, in.batches, counts})
 	}
 	if len(rejected) > 0 {
-		m.quarantine = append(m.quarantine, rejected)
+		in.quarantine = append(in.quarantine, rejected)
 	}
 }
 
 // take judges one row; false is quarantine. The batch is the one the row was handed in for, 0 if that was an earlier one.
-func (m *Model) take(r *record, batch int, counts *Counts) bool {
+func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 	counts.Rows++
 	r.conflict = nil
-	row, ok := read(m.stream, *r)
+	row, ok := read(in.stream, *r)
 	if ok {
-		ok = m.compute(row)
+		ok = compute(in.stream, row)
 	}
 	if !ok {
 		counts.Quarantined++
 		return false
 	}
 	content := contentOf(row)
-	id := m.identify(*r, row, content)
-	if before, seen := m.known[id]; seen && m.remembers(before) {
+	id := identify(in.stream, *r, row, content)
+	if before, seen := in.known[id]; seen && in.remembers(before, m.day) {
 		if before.content != content {
 			r.conflict = &before.place
 			counts.Quarantined++
@@ -187,20 +217,29 @@ func (m *Model) take(r *record, batch int, counts *Counts) bool {
 		counts.Duplicates++
 		return true
 	}
-	m.known[id] = first{content, Place{batch, r.file.name, r.line}, m.day}
-	m.events = append(m.events, accepted{row, len(m.Batches) + 1, r.file.name, r.line})
+	place := Place{in.stream.Name, batch, r.file.name, r.line}
+	in.known[id] = first{content, place, m.day}
+	in.total(row, counts)
+	place.Batch = in.batches + 1
+	var key []Value
+	for _, name := range m.pipeline.KeyOf(in.stream.Name) {
+		key = append(key, row[name])
+	}
+	row[StreamColumn] = textValue(in.stream.Name)
+	m.events = append(m.events, accepted{row, key, len(m.Sealed) + 1, place})
 	counts.Accepted++
-	m.total(row, counts)
 	return true
 }
 
 // remembers reports whether an id still counts. The clock goes on by seconds with every look, so that what is as many days
 // old as the window is long lies outside.
-func (m *Model) remembers(f first) bool { return m.stream.Dedupe == 0 || m.day-f.day < m.stream.Dedupe }
+func (in *intake) remembers(f first, day int) bool {
+	return in.stream.Dedupe == 0 || day-f.day < in.stream.Dedupe
+}
 
 // compute adds the computed columns; false is a row that overflows one, or lacks a required one.
-func (m *Model) compute(row Row) bool {
-	for _, c := range m.stream.Columns {
+func compute(s *Stream, row Row) bool {
+	for _, c := range s.Columns {
 		if c.Is == nil {
 			continue
 		}
@@ -221,9 +260,10 @@ func (m *Model) compute(row Row) bool {
 // Trace lists the batch, file and row of each event that is in a key's artifact, in any order.
 func (m *Model) Trace(key string) []Place {
 	var places []Place
+	types := m.keyTypes()
 	for _, e := range m.events {
-		if e.batch <= m.published && m.keyJSON(e.Row) == key {
-			places = append(places, Place{e.batch, e.file, e.line})
+		if e.at <= m.published && keyJSON(e.key, types) == key {
+			places = append(places, e.Place)
 		}
 	}
 	return places
@@ -237,29 +277,29 @@ func contentOf(row Row) string {
 	return b.String()
 }
 
-func (m *Model) identify(r record, row Row, content string) string {
-	switch m.stream.ID[0] {
+func identify(s *Stream, r record, row Row, content string) string {
+	switch s.ID[0] {
 	case "_row":
-		return fmt.Sprintf("%p %d", r.file, r.line)
+		return fmt.Sprint(r.line, " ", r.file.digest)
 	case "_content":
 		r.file.occurrences[content]++
 		return fmt.Sprint(r.file.occurrences[content], content)
 	}
 	id := ""
-	for _, name := range m.stream.ID {
+	for _, name := range s.ID {
 		id += row[name].canonical() + ";"
 	}
 	return id
 }
 
-func (m *Model) total(row Row, counts *Counts) {
-	for _, t := range m.stream.Totals {
+func (in *intake) total(row Row, counts *Counts) {
+	for _, t := range in.stream.Totals {
 		if t.Where != nil && !t.Where.Holds(row) {
 			continue
 		}
 		group := ""
 		if t.By != "" {
-			group = row[t.By].plain(m.stream.Column(t.By).Type)
+			group = row[t.By].plain(in.stream.Column(t.By).Type)
 		}
 		sums := counts.Totals[t.Name]
 		if sums[group] == nil {
@@ -271,10 +311,10 @@ func (m *Model) total(row Row, counts *Counts) {
 	}
 }
 
-// Quarantined lists the rows in quarantine, in their order.
-func (m *Model) Quarantined() []Held {
+// Quarantined lists the rows in a stream's quarantine, in their order.
+func (m *Model) Quarantined(stream string) []Held {
 	var list []Held
-	for _, r := range slices.Concat(m.quarantine...) {
+	for _, r := range slices.Concat(m.intakes[stream].quarantine...) {
 		list = append(list, Held{r.file.name, r.line, r.text, r.conflict})
 	}
 	return list

@@ -4,18 +4,47 @@ package auditor
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 )
 
+// makeStreams declares one stream or several. Columns of one name go together: their types are widened to one.
+func (g *source) makeStreams() {
+	money := g.money()
+	names := []string{"events", "bank", "ledger"}
+	for _, name := range names[:1+g.IntN(max(1, g.size.Streams))] {
+		g.feed = &feed{}
+		g.feeds = append(g.feeds, g.feed)
+		g.makeStream(name, money)
+		g.vary(g.stream)
+		if g.chance(2) {
+			money = g.money()
+		}
+	}
+}
+
+func (g *source) money() Type {
+	return pick(g, []Type{{Decimal, 9, 2}, {Decimal, 18, 2}, {Decimal, 12, 3}, {Decimal, 38, 10}, {Decimal, 18, 0}})
+}
+
+// vary takes columns away, and gives one another name where there is another stream before.
+func (g *source) vary(s *Stream) {
+	s.Columns = slices.DeleteFunc(s.Columns, func(c Column) bool {
+		return slices.Contains([]string{"fee", "order", "flag", "when"}, c.Name) && s.Column("gross") == nil && g.chance(3)
+	})
+	if acct := s.Column("acct"); len(g.feeds) > 1 && g.chance(2) {
+		acct.Name = "payer"
+	}
+}
+
 // makeStream declares a stream: a fixed stock of columns, each with its type, place and options by chance.
-func (g *source) makeStream() {
-	s := &Stream{Name: "events"}
+func (g *source) makeStream(name string, money Type) {
+	s := &Stream{Name: name}
 	if g.plain = g.chance(4); g.plain {
 		s.Delimiter = pick(g, []byte{',', ';', '|'})
 		s.Bare = g.chance(4)
 	}
-	money := pick(g, []Type{{Decimal, 9, 2}, {Decimal, 18, 2}, {Decimal, 12, 3}, {Decimal, 38, 10}, {Decimal, 18, 0}})
 	s.Columns = []Column{
 		{Name: "id", Type: Type{Kind: Text}},
 		{Name: "part", Type: Type{Kind: pick(g, []Kind{Int, BigInt})}},
@@ -122,36 +151,79 @@ var signed = &Formula{
 
 // conditions are what events are chosen by.
 var conditions = []*Condition{
-	{"kind = 'a'", func(r Row) bool { return r["kind"].text == "a" }},
-	{"kind <> 'a'", func(r Row) bool { return r["kind"].text != "a" }},
-	{"kind IN ('b', 'c')", func(r Row) bool { return r["kind"].text == "b" || r["kind"].text == "c" }},
-	{"num > 0", func(r Row) bool { return r["num"].number.Sign() > 0 }},
-	{"amount < 0", func(r Row) bool { return r["amount"].number.Sign() < 0 }},
-	{"fee IS NULL", func(r Row) bool { return r["fee"].IsNull() }},
-	{"fee > 0.5", func(r Row) bool { return !r["fee"].IsNull() && r["fee"].number.Cmp(big.NewRat(1, 2)) > 0 }},
-	{`"order" IS NOT NULL AND flag`, func(r Row) bool {
+	{"kind = 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text == "a" }},
+	{"kind <> 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text != "a" }},
+	{"kind IN ('b', 'c')", []string{"kind"}, func(r Row) bool { return r["kind"].text == "b" || r["kind"].text == "c" }},
+	{"num > 0", []string{"num"}, func(r Row) bool { return r["num"].number.Sign() > 0 }},
+	{"amount < 0", []string{"amount"}, func(r Row) bool { return r["amount"].number.Sign() < 0 }},
+	{"fee IS NULL", []string{"fee"}, func(r Row) bool { return r["fee"].IsNull() }},
+	{"fee > 0.5", []string{"fee"}, func(r Row) bool { return !r["fee"].IsNull() && r["fee"].number.Cmp(big.NewRat(1, 2)) > 0 }},
+	{`"order" IS NOT NULL AND flag`, []string{"order", "flag"}, func(r Row) bool {
 		return !r["order"].IsNull() && !r["flag"].IsNull() && r["flag"].number.Sign() > 0
 	}},
-	{"acct = 'a'", func(r Row) bool { return r["acct"].text == "a" }},
+	{"acct = 'a'", []string{"acct"}, func(r Row) bool { return r["acct"].text == "a" }},
 }
 
 func (g *source) where() *Condition {
-	if g.chance(2) {
+	c := pick(g, conditions)
+	if g.chance(2) || !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.has(c.Uses) }) {
 		return nil
 	}
-	return pick(g, conditions)
+	return c
 }
 
-// pipeline declares a pipeline over the stream, and totals that it truly conserves.
+// ofStream is the condition that an event is of one stream, and what else there is.
+func ofStream(name string, also *Condition) *Condition {
+	c := &Condition{SQL: "stream = '" + name + "'", Holds: func(r Row) bool {
+		return r[StreamColumn].text == name && (also == nil || also.Holds(r))
+	}}
+	if also != nil {
+		c.SQL += " AND (" + also.SQL + ")"
+	}
+	return c
+}
+
+// pipeline declares a pipeline over the streams, and totals that it truly conserves.
 func (g *source) pipeline() *Pipeline {
-	p := &Pipeline{Name: "books"}
-	p.Key = pick(g, [][]string{
+	p := &Pipeline{Name: "books", Listed: len(g.feeds) > 1 || g.chance(12)}
+	for _, f := range g.feeds {
+		p.From = append(p.From, f.stream.Name)
+	}
+	g.Shuffle(len(p.From), func(i, k int) { p.From[i], p.From[k] = p.From[k], p.From[i] })
+	g.key(p)
+	most := 3
+	if g.size.Backlog { // many steps, of which each takes the longer the more it folds
+		most = 2
+	}
+	for i := range 1 + g.IntN(most) {
+		p.Folds = append(p.Folds, g.fold(p, fmt.Sprintf("f%d", i)))
+	}
+	if g.chance(3) {
+		g.balance(p)
+	}
+	if g.chance(2) {
+		g.conserve(p)
+	}
+	g.Shuffle(len(p.Folds), func(i, k int) { p.Folds[i], p.Folds[k] = p.Folds[k], p.Folds[i] })
+	if g.chance(2) {
+		p.Partitions = []int{1, 1, 1, 1, 1, 1, 2, 2, 3}[g.IntN(9)]
+		p.MaxBatches, p.MaxEvents = 1+g.IntN(3), 1+g.IntN(200)
+	}
+	if g.size.Backlog {
+		p.Partitions, p.MaxBatches, p.MaxEvents = []int{1, 2, 2, 2, 2, 2, 3, 3, 4, 8}[g.IntN(10)], 1, 200
+	}
+	return p
+}
+
+// key picks the key. Where a stream names an account otherwise, each stream names its own key columns.
+func (g *source) key(p *Pipeline) {
+	keys := [][]string{
 		{"acct"},
 		{"acct"},
 		{"num"},
 		{"day"},
-		{"at"},
 		{"kind"},
+		{"at"},
 		{"amount"},
 		{"id"},
 		{"acct", "kind"},
@@ -160,40 +232,52 @@ func (g *source) pipeline() *Pipeline {
 		{"num", "day"},
 		{"at", "num"},
 		{"amount", "acct"},
-	})
-	for i := range 1 + g.IntN(5) {
-		p.Folds = append(p.Folds, g.fold(fmt.Sprintf("f%d", i)))
 	}
-	if g.chance(2) {
-		g.balance(p)
+	if g.size.Backlog { // runs must meet in their keys
+		keys = keys[:5]
 	}
-	if g.chance(2) {
-		g.conserve(p)
+	p.Key = slices.Clone(pick(g, keys))
+	i := slices.Index(p.Key, "acct")
+	named := func(s *Stream) bool { return i >= 0 && s.Column("acct") == nil }
+	if !slices.ContainsFunc(g.streams(), named) {
+		return
 	}
-	g.Shuffle(len(p.Folds), func(i, k int) { p.Folds[i], p.Folds[k] = p.Folds[k], p.Folds[i] })
-	if g.chance(2) {
-		p.Partitions = []int{1, 1, 1, 1, 1, 2, 2, 3, 8}[g.IntN(9)]
-		p.MaxBatches, p.MaxEvents = 1+g.IntN(3), 1+g.IntN(200)
+	p.Keys = map[string][]string{}
+	for _, s := range g.streams() {
+		own := slices.Clone(p.Key)
+		if named(s) {
+			own[i] = "payer"
+		}
+		p.Keys[s.Name] = own
 	}
-	if g.size.Backlog {
-		p.Partitions, p.MaxBatches, p.MaxEvents = 1+g.IntN(3), 1, 200
+	p.Key = p.Keys[p.From[0]]
+}
+
+// foldable lists the columns that the pipeline folds: all, those that have an order, and numbers.
+func (g *source) foldable(p *Pipeline) (all, ordered, numbers []string) {
+	types := typesOf(g.streams())
+	if !p.Listed {
+		delete(types, StreamColumn)
 	}
-	return p
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		all = append(all, name)
+		if types[name].Kind != Flag {
+			ordered = append(ordered, name)
+		}
+		if slices.Contains([]Kind{Int, BigInt, Decimal}, types[name].Kind) {
+			numbers = append(numbers, name)
+		}
+	}
+	return all, ordered, numbers
 }
 
 // fold is one column that is folded from events.
-func (g *source) fold(name string) Fold {
-	var all, ordered, numbers []string
-	for _, c := range g.stream.Columns {
-		all = append(all, c.Name)
-		if c.Type.Kind != Flag {
-			ordered = append(ordered, c.Name)
-		}
-		if slices.Contains([]Kind{Int, BigInt, Decimal}, c.Type.Kind) {
-			numbers = append(numbers, c.Name)
-		}
-	}
+func (g *source) fold(p *Pipeline, name string) Fold {
+	all, ordered, numbers := g.foldable(p)
 	f := Fold{Name: name, Kind: pick(g, []string{"count", "sum", "sum", "min", "max", "first", "last", "last", "list"}), Where: g.where()}
+	if p.Listed && g.chance(4) {
+		f.Where = ofStream(pick(g, p.From), f.Where)
+	}
 	switch f.Kind {
 	case "count":
 	case "sum":
@@ -216,11 +300,11 @@ func (g *source) fold(name string) Fold {
 	return f
 }
 
-// by is what orders; a stream whose ids do not tell its events apart is ordered by every column.
+// by is what orders; where ids of a stream do not tell its events apart, it is every column.
 func (g *source) by(ordered, all []string) []string {
 	by := some(g, ordered, 2)
 	g.Shuffle(len(by), func(i, k int) { by[i], by[k] = by[k], by[i] })
-	if g.stream.Orders() {
+	if !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return !s.Orders() }) {
 		return by
 	}
 	for _, name := range all {
@@ -248,27 +332,61 @@ func (g *source) balance(p *Pipeline) {
 			Of: func(r Row) Value { return textValue([]string{"over", "even", "open"}[r["balance"].number.Sign()+1]) },
 		}},
 	)
-	if g.chance(2) {
+	if streams := g.alike("amount"); g.chance(2) && len(streams) == len(g.feeds) {
 		p.Conserve = append(p.Conserve, Conserve{"whole", "credit + debit"})
-		g.stream.Totals = append(g.stream.Totals, g.total(p, Total{Name: "whole", Sum: "amount"}))
+		g.total(p, streams, Total{Name: "whole", Sum: "amount"})
 	}
 }
 
-// conserve adds a total and the fold that moves by it.
+// conserve adds a total and the fold that moves by it: of all streams that have such a column, or of one of them.
 func (g *source) conserve(p *Pipeline) {
 	t := Total{Name: "moved", Sum: pick(g, []string{"amount", "fee", "num"}), Where: g.where()}
-	p.Folds = append(p.Folds, Fold{Name: "moves", Kind: "sum", Of: columnFormula(t.Sum), Where: t.Where})
+	having := func(s *Stream) bool { return s.has([]string{t.Sum}) && (t.Where == nil || s.has(t.Where.Uses)) }
+	streams := slices.DeleteFunc(g.alike(t.Sum), func(s *Stream) bool { return !having(s) })
+	where := t.Where
+	switch {
+	case len(streams) == 0:
+		return
+	case p.Listed && (len(streams) < len(g.feeds) || g.chance(2)):
+		streams = streams[:1]
+		where = ofStream(streams[0].Name, t.Where)
+	}
+	p.Folds = append(p.Folds, Fold{Name: "moves", Kind: "sum", Of: columnFormula(t.Sum), Where: where})
 	p.Conserve = append(p.Conserve, Conserve{t.Name, "moves"})
-	g.stream.Totals = append(g.stream.Totals, g.total(p, t))
-	if g.chance(3) { // one that no pipeline conserves
-		g.stream.Totals = append(g.stream.Totals, Total{Name: "aside", Sum: "amount", By: pick(g, []string{"kind", "acct", "day"})})
+	g.total(p, streams, t)
+	if s := pick(g, g.feeds).stream; g.chance(3) { // one that no pipeline conserves
+		by := pick(g, [][]string{{"kind"}, {"acct", "payer"}, {"day"}})
+		aside := Total{Name: "aside", Sum: "amount", By: by[0]}
+		if s.Column(aside.By) == nil {
+			aside.By = by[1]
+		}
+		s.Totals = append(s.Totals, aside)
 	}
 }
 
-// total groups a total by a key column, or not at all.
-func (g *source) total(p *Pipeline, t Total) Total {
-	if g.chance(2) {
-		t.By = pick(g, p.Key)
+// alike are the streams that have a column, as many as have it with the scale of the first of them.
+func (g *source) alike(column string) (streams []*Stream) {
+	for _, s := range g.streams() {
+		if c := s.Column(column); c != nil && (len(streams) == 0 || c.Type.Scale == streams[0].Column(column).Type.Scale) {
+			streams = append(streams, s)
+		}
 	}
-	return t
+	return streams
+}
+
+// total declares a total in streams, grouped by one of their key columns, or not at all. Together they keep their scale.
+func (g *source) total(p *Pipeline, streams []*Stream, t Total) {
+	by := -1
+	if g.chance(2) {
+		by = g.IntN(len(p.Key))
+	}
+	for _, s := range streams {
+		if by >= 0 {
+			t.By = p.KeyOf(s.Name)[by]
+		}
+		s.Totals = append(s.Totals, t)
+	}
+	if len(streams) > 1 {
+		g.order = append(g.order, t.Sum)
+	}
 }

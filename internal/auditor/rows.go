@@ -131,6 +131,7 @@ func (g *source) row() sentRow {
 		"fee": g.number(Type{Decimal, 10, 2}), "order": pick(g, accounts), "flag": pick(g, []string{"true", "false"}),
 		"when": pick(g, instants), "extra": pick(g, accounts),
 	}
+	row["payer"] = row["acct"]
 	if g.chance(20) {
 		row["num"] = pick(g, []string{"2147483647", "-2147483648", "0"})
 	}

@@ -23,6 +23,7 @@ type Formula struct {
 // Condition is a `where` in SQL, and when it holds; unknown is false.
 type Condition struct {
 	SQL   string
+	Uses  []string // columns
 	Holds func(Row) bool
 }
 
@@ -48,6 +49,9 @@ type Total struct {
 	Where         *Condition
 }
 
+// StreamColumn names the stream of an event that a pipeline folds.
+const StreamColumn = "stream"
+
 // Stream is a stream. Delimiter is 0 for JSON lines.
 type Stream struct {
 	Name      string
@@ -72,15 +76,26 @@ type Fold struct {
 // Conserve binds a total to an artifact expression.
 type Conserve struct{ Total, SQL string }
 
-// Pipeline is a pipeline over a stream.
+// Pipeline is a pipeline over streams.
 type Pipeline struct {
 	Name       string
-	Key        []string
+	From       []string
+	Listed     bool                // `from` is a list, so that events have a column `stream`
+	Key        []string            // as artifacts name it
+	Keys       map[string][]string // each stream's own key columns; nil where all have Key
 	Folds      []Fold
 	Conserve   []Conserve
 	MaxBatches int // 0 is undeclared
 	Partitions int // 0 is undeclared
 	MaxEvents  int
+}
+
+// KeyOf is a stream's key columns.
+func (p *Pipeline) KeyOf(stream string) []string {
+	if p.Keys != nil {
+		return p.Keys[stream]
+	}
+	return p.Key
 }
 
 // Column finds a column.
@@ -93,19 +108,21 @@ func (s *Stream) Column(name string) *Column {
 	return nil
 }
 
+// has reports whether the stream has columns.
+func (s *Stream) has(columns []string) bool {
+	for _, name := range columns {
+		if s.Column(name) == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Derived reports whether events have no id of their own.
 func (s *Stream) Derived() bool { return strings.HasPrefix(s.ID[0], "_") }
 
 // Orders reports whether ids tell all events apart.
 func (s *Stream) Orders() bool { return !s.Derived() && s.Dedupe == 0 }
-
-func (s *Stream) types() map[string]Type {
-	types := map[string]Type{}
-	for _, c := range s.Columns {
-		types[c.Name] = c.Type
-	}
-	return types
-}
 
 // clone is a copy whose columns can be changed.
 func (s *Stream) clone() *Stream {
@@ -202,9 +219,20 @@ func (s *Stream) YAML() string {
 }
 
 // YAML is the pipeline's file.
-func (p *Pipeline) YAML(s *Stream) string {
+func (p *Pipeline) YAML() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "pipeline: %s\nfrom: %s\nkey: %s\nartifact:\n", p.Name, s.Name, list(p.Key))
+	from, key := p.From[0], list(p.Key)
+	if p.Listed {
+		from = list(p.From)
+	}
+	if p.Keys != nil {
+		var pairs []string
+		for _, name := range p.From {
+			pairs = append(pairs, name, list(p.Keys[name]))
+		}
+		key = entries(pairs...)
+	}
+	fmt.Fprintf(&b, "pipeline: %s\nfrom: %s\nkey: %s\nartifact:\n", p.Name, from, key)
 	for _, f := range p.Folds {
 		of, keep := f.Of.yaml(), ""
 		switch f.Kind {
@@ -234,12 +262,12 @@ func (p *Pipeline) YAML(s *Stream) string {
 }
 
 // Write makes a project folder, or changes its declarations.
-func Write(dir string, s *Stream, p *Pipeline) error {
-	for name, text := range map[string]string{
-		"bursar.yaml":                   "",
-		"streams/" + s.Name + ".yaml":   s.YAML(),
-		"pipelines/" + p.Name + ".yaml": p.YAML(s),
-	} {
+func Write(dir string, streams []*Stream, p *Pipeline) error {
+	files := map[string]string{"bursar.yaml": "", "pipelines/" + p.Name + ".yaml": p.YAML()}
+	for _, s := range streams {
+		files["streams/"+s.Name+".yaml"] = s.YAML()
+	}
+	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			return err

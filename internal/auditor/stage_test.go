@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,19 +31,30 @@ type stage struct {
 	t       *testing.T
 	c       *Case
 	dir     string
-	stream  *Stream // as declared now
+	streams []*Stream // as declared now
 	model   *Model
+	log     []func(*Model) // what was done to the model
 	project *project.Project
 	clock   atomic.Int64
 
 	random *rand.Rand
 	calm   bool // nothing is disturbed
 	faults int  // still to come
+	armed  bool // one is ahead
 	crash  bool // the armed one ends the process
+	harms  int  // damages still to come
+	mends  int  // remedies that were applied
+	damage *damage
+	copied *copied // to be put back later
+	rolled bool    // the catalog is older than objects, so some are named by nobody
+	lagged bool    // an attempt may have left a delta or state behind
 	plan   *fault.Plan
 	intake *event.Intake
 	engine *reconcile.Engine
 	close  func() error
+
+	other        *reconcile.Engine // for late attempts
+	otherCatalog *delayedCatalog
 
 	step     int
 	versions []version // what was exported after runs of this generation
@@ -56,8 +69,15 @@ type version struct {
 // newStage writes a case's project in memory-backed storage if there is some, as every object is fsynced.
 func newStage(t *testing.T, c *Case, faults int) *stage {
 	t.Helper()
+	return stageIn(t, shmDir(t), c, faults, 0)
+}
+
+// stageIn makes the stage in an empty folder. Cases that are played in one folder, one after another, share sessions of
+// DuckDB, which are kept by the folders that they may read.
+func stageIn(t *testing.T, dir string, c *Case, faults, harms int) *stage {
+	t.Helper()
 	s := &stage{
-		t: t, c: c, dir: shmDir(t), stream: c.Stream, model: NewModel(c.Stream, c.Pipeline),
+		t: t, c: c, dir: dir, streams: slices.Clone(c.Streams), model: NewModel(c.Streams, c.Pipeline), harms: harms,
 		random: rand.New(rand.NewPCG(c.Seed, 2)), calm: faults == 0, faults: faults, plan: fault.NewPlan(),
 	}
 	s.declare()
@@ -92,14 +112,29 @@ func (s *stage) fatalf(format string, args ...any) {
 	if s.step < len(s.c.Steps) {
 		what = string(s.c.Steps[s.step].Do)
 	}
-	s.t.Fatalf("seed %d, step %d (%s): %s\nreplay: SEED=%d go test -run TestAuditor ./internal/auditor\n%s\n%s",
-		s.c.Seed, s.step, what, fmt.Sprintf(format, args...), s.c.Seed, s.stream.YAML(), s.c.Pipeline.YAML(s.stream))
+	var declared strings.Builder
+	for _, stream := range s.streams {
+		declared.WriteString(stream.YAML() + "\n")
+	}
+	s.t.Fatalf("seed %d, step %d (%s): %s\nreplay: SEED=%d go test -run TestAuditor ./internal/auditor\n%s%s",
+		s.c.Seed, s.step, what, fmt.Sprintf(format, args...), s.c.Seed, &declared, s.c.Pipeline.YAML())
 }
+
+// stream is a stream as it is declared now.
+func (s *stage) stream(name string) *Stream {
+	return s.streams[slices.IndexFunc(s.streams, func(o *Stream) bool { return o.Name == name })]
+}
+
+// state is the folder of the stores.
+func (s *stage) state() string { return filepath.Join(s.dir, ".bursar") }
+
+// steady reports whether no fault is ahead.
+func (s *stage) steady() bool { return !s.armed }
 
 // declare writes the project folder and checks it as `bursar check` does.
 func (s *stage) declare() {
 	s.t.Helper()
-	if err := Write(s.dir, s.stream, s.c.Pipeline); err != nil {
+	if err := Write(s.dir, s.streams, s.c.Pipeline); err != nil {
 		s.t.Fatal(err)
 	}
 	p, errs := project.Read(s.dir)
@@ -118,7 +153,7 @@ func (s *stage) declare() {
 // open composes the rooms as a new process does.
 func (s *stage) open() {
 	s.t.Helper()
-	state := filepath.Join(s.dir, ".bursar")
+	state := s.state()
 	scratch := filepath.Join(state, "scratch")
 	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o750)); err != nil {
 		s.t.Fatal(err)
@@ -131,13 +166,26 @@ func (s *stage) open() {
 	if err != nil {
 		s.fatalf("open catalog: %v", err)
 	}
-	index, err := artifact.OpenPebble(filepath.Join(state, "index"), 0)
+	index, err := artifact.OpenPebble(filepath.Join(state, "index"), indexCache)
+	damaged := s.damage != nil && errors.Is(err, artifact.ErrIndexDamaged) && remedyIn(err) == s.damage.remedies[0]
+	if damaged { // the project opens all the same, and `bursar repair` makes another
+		s.damage = nil
+		if err = os.RemoveAll(filepath.Join(state, "index")); err == nil {
+			index, err = artifact.OpenPebble(filepath.Join(state, "index"), indexCache)
+		}
+	}
 	if err != nil {
 		s.fatalf("open index: %v", err)
 	}
 	s.close = func() error { return errors.Join(index.Close(), records.Close()) }
 	s.compose(folder, records, index, scratch)
+	if damaged {
+		s.reload()
+	}
 }
+
+// indexCache is enough for a case, in bytes.
+const indexCache = 1 << 20
 
 func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index artifact.Index, scratch string) {
 	objects, local := fault.Objects(folder, s.plan).(reconcile.Store)
@@ -152,6 +200,7 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 	records, index = fault.Catalog(records, s.plan), fault.Index(index, s.plan)
 	log := slog.New(slog.DiscardHandler)
 	s.intake = &event.Intake{Objects: objects, Catalog: records, Secret: secret, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log}
+	s.other = nil
 	s.engine = &reconcile.Engine{
 		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,
 		Scratch: scratch, Workers: 2, Now: s.now, Log: log,
@@ -177,7 +226,7 @@ func (s *stage) shut() {
 
 // arm puts the next fault somewhere ahead.
 func (s *stage) arm() {
-	if s.faults == 0 {
+	if s.armed = s.faults > 0; !s.armed {
 		s.plan.FailAt(0, fault.Before)
 		return
 	}
@@ -194,10 +243,14 @@ func (s *stage) carry(do func(ctx context.Context) error) (disturbed bool) {
 	for {
 		err := do(s.t.Context())
 		if !s.plan.Fired() {
-			if err != nil {
+			switch {
+			case err == nil:
+				return disturbed
+			case s.damage == nil:
 				s.fatalf("%v", err)
 			}
-			return disturbed
+			s.mend(err)
+			continue
 		}
 		if s.crash {
 			s.plan = fault.NewPlan() // nothing of the dead process goes on

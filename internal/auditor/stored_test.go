@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
@@ -18,14 +19,15 @@ import (
 )
 
 // compareBatches holds the sealed batches against the model's.
-func (s *stage) compareBatches() {
+func (s *stage) compareBatches(stream string) {
 	s.t.Helper()
-	batches := s.batches()
-	if len(batches) != len(s.model.Batches) {
-		s.fatalf("%d batches are sealed; want %d", len(batches), len(s.model.Batches))
+	batches := s.batches(stream)
+	sealed := slices.DeleteFunc(slices.Clone(s.model.Sealed), func(b Batch) bool { return b.Stream != stream })
+	if len(batches) != len(sealed) {
+		s.fatalf("%d batches of %s are sealed; want %d", len(batches), stream, len(sealed))
 	}
 	for i, b := range batches {
-		want := s.model.Batches[i]
+		want := sealed[i]
 		if b.Rows != want.Rows || b.Accepted != want.Accepted || b.Quarantined != want.Quarantined || b.Duplicates != want.Duplicates {
 			s.fatalf("batch %d has %d rows = %d accepted + %d quarantined + %d duplicates; want %+v", b.Batch, b.Rows, b.Accepted, b.Quarantined, b.Duplicates, want)
 		}
@@ -35,22 +37,22 @@ func (s *stage) compareBatches() {
 	}
 }
 
-// batches are those that are sealed.
-func (s *stage) batches() (batches []event.Batch) {
+// batches are those of a stream that are sealed.
+func (s *stage) batches(stream string) (batches []event.Batch) {
 	s.t.Helper()
 	s.carry(func(ctx context.Context) (err error) {
-		batches, err = event.Batches(ctx, s.intake.Catalog, s.stream.Name, 0)
+		batches, err = event.Batches(ctx, s.intake.Catalog, stream, 0)
 		return err
 	})
 	return batches
 }
 
 // compareQuarantine expects each row whole and in its place, and a conflict to name the event before it.
-func (s *stage) compareQuarantine() {
+func (s *stage) compareQuarantine(stream string) {
 	s.t.Helper()
-	got, want := s.quarantined(), s.model.Quarantined()
+	got, want := s.quarantined(stream), s.model.Quarantined(stream)
 	if len(got) != len(want) {
-		s.fatalf("%d rows are in quarantine, want %d\n%s", len(got), len(want), s.disputed())
+		s.fatalf("%d rows are in quarantine, want %d\n%s", len(got), len(want), s.disputed(stream))
 	}
 	for i, r := range got {
 		if place(r) != want[i].place() {
@@ -84,12 +86,12 @@ func (h Held) place() string { return fmt.Sprintf("%s:%d", h.File, h.Row) }
 
 func place(r event.Rejected) string { return fmt.Sprintf("%s:%d", filepath.Base(r.File), r.Row) }
 
-// quarantined lists what is in quarantine.
-func (s *stage) quarantined() (rows []event.Rejected) {
+// quarantined lists what is in a stream's quarantine.
+func (s *stage) quarantined(stream string) (rows []event.Rejected) {
 	s.t.Helper()
 	s.carry(func(ctx context.Context) error {
 		rows = nil
-		return event.Quarantine(ctx, s.intake.Catalog, s.intake.Objects, s.stream.Name, func(r event.Rejected) error {
+		return event.Quarantine(ctx, s.intake.Catalog, s.intake.Objects, stream, func(r event.Rejected) error {
 			rows = append(rows, r)
 			return nil
 		})
@@ -98,14 +100,14 @@ func (s *stage) quarantined() (rows []event.Rejected) {
 }
 
 // disputed tells the rows that the product and the model judge differently.
-func (s *stage) disputed() string {
+func (s *stage) disputed(stream string) string {
 	s.t.Helper()
 	var b strings.Builder
 	only := map[string]bool{}
-	for _, h := range s.model.Quarantined() {
+	for _, h := range s.model.Quarantined(stream) {
 		only[h.place()] = true
 	}
-	for _, r := range s.quarantined() {
+	for _, r := range s.quarantined(stream) {
 		if !only[place(r)] {
 			fmt.Fprintf(&b, "only in quarantine: %s: %s: %s\n", place(r), r.Reason, r.Raw)
 		}
@@ -142,7 +144,7 @@ func (s *stage) status() reconcile.Status {
 func (s *stage) compareRuns() {
 	s.t.Helper()
 	status := s.status()
-	runs, batches := s.runs(status.Generation), s.batches()
+	runs, sealed := s.runs(status.Generation), len(s.model.Sealed)
 	keys, taken := map[string]bool{}, 0
 	for _, run := range runs {
 		created, updated := s.keysOf(&run, keys, &taken)
@@ -150,11 +152,30 @@ func (s *stage) compareRuns() {
 			s.fatalf("run %d says %d artifacts are created, %d updated; want %d, %d", run.Run, run.Created, run.Updated, created, updated)
 		}
 	}
-	if taken != len(batches) || status.Backlog != 0 || status.BacklogEvents != 0 || len(status.Lanes) != 0 || status.Runs != uint64(len(runs)) || status.Artifacts != int64(len(keys)) {
-		s.fatalf("%d of %d batches are in %d runs, %d artifacts; the status is %+v", taken, len(batches), len(runs), len(keys), status)
+	if taken != sealed || status.Backlog != 0 || status.BacklogEvents != 0 || len(status.Lanes) != 0 || status.Runs != uint64(len(runs)) || status.Artifacts != int64(len(keys)) {
+		s.fatalf("%d of %d batches are in %d runs, %d artifacts; the status is %+v", taken, sealed, len(runs), len(keys), status)
 	}
-	if taken > 0 && !batches[taken-1].Sealed.Equal(*status.Watermark) {
-		s.fatalf("the watermark is %s, the last batch is of %s", status.Watermark, batches[taken-1].Sealed)
+	s.compareWatermark(status.Watermark)
+}
+
+// compareWatermark expects that of the stream that is furthest behind.
+func (s *stage) compareWatermark(got *time.Time) {
+	s.t.Helper()
+	var furthest time.Time
+	for i, stream := range s.streams {
+		batches := s.batches(stream.Name)
+		if len(batches) == 0 {
+			if got != nil {
+				s.fatalf("the watermark is %s, and %s has sent nothing", got, stream.Name)
+			}
+			return
+		}
+		if last := batches[len(batches)-1].Sealed; i == 0 || last.Before(furthest) {
+			furthest = last
+		}
+	}
+	if got == nil || !furthest.Equal(*got) {
+		s.fatalf("the watermark is %s; want %s", got, furthest)
 	}
 }
 
@@ -163,11 +184,11 @@ func (s *stage) keysOf(run *reconcile.Run, keys map[string]bool, taken *int) (cr
 	s.t.Helper()
 	touched, events := map[string]bool{}, int64(0)
 	for _, batch := range run.Batches {
-		if *taken++; int(batch.Batch) != *taken {
-			s.fatalf("run %d takes batch %d where batch %d is due", run.Run, batch.Batch, *taken)
+		if *taken++; s.place(batch) != *taken {
+			s.fatalf("run %d takes batch %+v where %+v is due", run.Run, batch, s.model.Sealed[*taken-1])
 		}
 		maps.Copy(touched, s.model.Keys(*taken))
-		events += s.model.Batches[*taken-1].Accepted
+		events += s.model.Sealed[*taken-1].Accepted
 	}
 	p := s.c.Pipeline
 	if n := len(run.Batches); n == 0 || p.MaxBatches > 0 && n > p.MaxBatches || p.MaxEvents > 0 && n > 1 && events > int64(p.MaxEvents) {
@@ -194,22 +215,26 @@ func (s *stage) compareObjects() {
 			want[o.Name] = true
 		}
 	}
-	for _, b := range s.batches() {
-		name(b.Objects)
-		if b.Quarantine != nil {
-			want[b.Quarantine.Name] = true
+	for _, stream := range s.streams {
+		for _, b := range s.batches(stream.Name) {
+			name(b.Objects)
+			if b.Quarantine != nil {
+				want[b.Quarantine.Name] = true
+			}
+			want[fmt.Sprintf("streams/%s/batches/%08d/manifest.json", stream.Name, b.Batch)] = true
 		}
-		want[fmt.Sprintf("streams/%s/batches/%08d/manifest.json", s.stream.Name, b.Batch)] = true
+		for _, run := range s.memory(stream.Name) {
+			want[run] = true
+		}
 	}
 	for _, run := range s.runs(s.status().Generation) {
 		name(run.Parts())
 	}
-	for _, run := range s.memory() {
-		want[run] = true
-	}
 	for _, object := range s.objects() {
-		late := strings.Contains(object, "/runs/") || strings.Contains(object, "/memory/") || strings.HasSuffix(object, "/ids")
-		if !want[object] && (s.calm || !late) {
+		step := strings.Contains(object, "/runs/")
+		crashed := step || strings.Contains(object, "/memory/") || strings.HasSuffix(object, "/ids")
+		left := s.rolled || s.lagged && step || !s.calm && crashed
+		if !want[object] && !left {
 			s.fatalf("nothing names the object %s", object)
 		}
 		delete(want, object)
@@ -249,13 +274,13 @@ func (s *stage) objects() (names []string) {
 	return names
 }
 
-// memory is the names of the runs of the duplicate memory.
-func (s *stage) memory() (names []string) {
+// memory is the names of the runs of a stream's duplicate memory.
+func (s *stage) memory(stream string) (names []string) {
 	s.t.Helper()
 	s.carry(func(ctx context.Context) error {
 		var state struct{ Memory []struct{ Name string } }
 		err := s.intake.Catalog.View(ctx, func(tx catalog.Tx) error {
-			_, err := tx.Get("stream/"+s.stream.Name, &state)
+			_, err := tx.Get("stream/"+stream, &state)
 			return err
 		})
 		names = nil

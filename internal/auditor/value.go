@@ -37,6 +37,18 @@ func (t Type) String() string {
 	return map[Kind]string{Text: "string", Flag: "bool", Int: "int", BigInt: "bigint", Date: "date", Timestamp: "timestamp"}[t.Kind]
 }
 
+// widen is the type that holds the values of both exactly.
+func widen(a, b Type) Type {
+	switch {
+	case a.Kind != b.Kind:
+		return Type{Kind: BigInt} // of Int and BigInt
+	case a.Kind != Decimal:
+		return a
+	}
+	scale := max(a.Scale, b.Scale)
+	return Type{Decimal, scale + max(a.Precision-a.Scale, b.Precision-b.Scale), scale}
+}
+
 // Value is one value; the zero Value is null. A number holds itself, a flag 0 or 1, a date its days and a timestamp its
 // microseconds since 1970.
 type Value struct {

@@ -21,7 +21,8 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	if err != nil {
 		return share, err
 	}
-	if err := e.checkEvents(ctx, batches, run, partition); err != nil {
+	// All that the partition reads: what another partition has compared may be damaged since.
+	if err := event.CheckObjects(ctx, e.Objects, batches, e.Workers); err != nil {
 		return share, err
 	}
 	events := event.FoldedSQL(e.Objects, plan.Events, batches)

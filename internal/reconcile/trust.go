@@ -36,11 +36,6 @@ func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, step
 	return nil
 }
 
-// checkEvents compares a partition's part of the batches' objects with what was sealed: all partitions together compare all.
-func (e *Engine) checkEvents(ctx context.Context, batches []event.Batch, run *Run, partition int) error {
-	return event.CheckObjects(ctx, e.Objects, dealt(batches, run, partition), e.Workers)
-}
-
 // sumEvents sums those control totals of a partition's part of the objects that no conserve entry follows.
 func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *Run, partition int) (event.Totals, error) {
 	all := event.Totals{}

@@ -1,0 +1,117 @@
+// Questions and proofs at the end of a case, held against the model: exports, earlier versions, traces, verify.
+
+package auditor
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/reconcile"
+)
+
+func (s *stage) compareExport() {
+	s.t.Helper()
+	var got bytes.Buffer
+	var exported reconcile.Exported
+	s.carry(func(ctx context.Context) (err error) {
+		got.Reset()
+		exported, err = s.engine.Export(ctx, s.c.Pipeline.Name, &got)
+		return err
+	})
+	want := s.model.Export()
+	if diff := Difference(got.String(), want); diff != "" {
+		s.fatalf("the export differs: %s", diff)
+	}
+	if exported.Digest != digestOf(want) || exported.Rows != int64(strings.Count(want, "\n")) {
+		s.fatalf("the export says of itself %+v", exported)
+	}
+}
+
+func digestOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// compareVersions asks for artifacts as of an earlier run.
+func (s *stage) compareVersions() {
+	s.t.Helper()
+	for _, v := range s.versions {
+		lines := strings.Split(strings.TrimSuffix(v.text, "\n"), "\n")
+		line := lines[s.random.IntN(len(lines))]
+		if line == "" || v.run == 0 {
+			continue
+		}
+		key, _, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
+		var got reconcile.Answer
+		s.carry(func(ctx context.Context) (err error) {
+			got, err = s.engine.Get(ctx, s.c.Pipeline.Name, key, v.run, false)
+			return err
+		})
+		if text := fmt.Sprintf(`{"key":%s,"artifact":%s}`, got.Key, got.Artifact); text != line {
+			s.fatalf("as of run %d there is\n%s\nwant\n%s", v.run, text, line)
+		}
+	}
+}
+
+// compareTrace follows, in some cases, a random artifact back to its events, and expects each where it was read.
+func (s *stage) compareTrace() {
+	s.t.Helper()
+	lines := strings.Split(strings.TrimSuffix(s.model.Export(), "\n"), "\n")
+	line := lines[s.random.IntN(len(lines))]
+	if line == "" || s.random.IntN(3) > 0 { // a session for each run of it takes its time
+		return
+	}
+	key, artifact, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
+	var found []Place
+	var got reconcile.Traced
+	s.carry(func(ctx context.Context) (err error) {
+		found = nil
+		got, err = s.engine.Trace(ctx, s.c.Pipeline.Name, key, func(e reconcile.TracedEvent) error {
+			found = append(found, Place{e.Stream, int(e.Batch), filepath.Base(e.File), int(e.Row)})
+			return nil
+		})
+		return err
+	})
+	want := s.model.Trace(key)
+	slices.SortFunc(found, Place.compare)
+	slices.SortFunc(want, Place.compare)
+	if !slices.Equal(found, want) || string(got.Runs[len(got.Runs)-1].Artifact)+"}" != artifact {
+		s.fatalf("%s is traced to %v: %+v\nwant %v: %s", key, found, got, want, artifact)
+	}
+}
+
+// compare is by stream, batch, file and row.
+func (p Place) compare(q Place) int {
+	return cmp.Or(cmp.Compare(p.Stream, q.Stream), cmp.Compare(p.Batch, q.Batch), cmp.Compare(p.File, q.File), cmp.Compare(p.Row, q.Row))
+}
+
+func (s *stage) verify() {
+	s.t.Helper()
+	var got reconcile.Verified
+	s.carry(func(ctx context.Context) (err error) {
+		if got, err = s.engine.Verify(ctx, s.c.Pipeline.Name, reconcile.VerifyOptions{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
+			err = fmt.Errorf("verified with a fault: %+v", got)
+		}
+		return err
+	})
+	if !got.OK {
+		s.fatalf("verify: %+v", got.Checks)
+	}
+}
+
+// checkScratch finds temporary files that nobody removed.
+func (s *stage) checkScratch() {
+	s.t.Helper()
+	left, err := os.ReadDir(s.intake.Scratch)
+	if err != nil || len(left) > 0 {
+		s.fatalf("left in scratch: %v, %v", left, err)
+	}
+}

@@ -1,0 +1,280 @@
+// Damage on purpose, between steps and while runs are in flight: an operation that meets it names the remedy, or its result
+// is right all the same. Then the remedy is applied, and the case goes on.
+
+package auditor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/failure"
+)
+
+// remedy is what an error about damage names.
+type remedy string
+
+// The remedies, as they stand in errors; the next attempt is named by the class of the error.
+const (
+	putBack     remedy = "bursar repair --from"
+	repairIndex remedy = "run `bursar repair`"
+	rebuild     remedy = "bursar rebuild"
+	nextAttempt remedy = "the next attempt"
+)
+
+// harmed is a kind of files, how they are damaged, and which remedies help: the first ends the damage, the others may be
+// named on the way.
+type harmed struct {
+	files    string // a pattern below the state folder
+	harm     func(s *stage, path string) bool
+	stopped  bool // nothing is open meanwhile
+	between  bool // no run is in flight
+	remedies []remedy
+}
+
+// table is every kind of damage that the product must notice.
+var table = []harmed{
+	{"objects/streams/*/batches/*/events-*.parquet", (*stage).bend, false, false, []remedy{putBack}},
+	{"objects/streams/*/batches/*/manifest.json", (*stage).bend, false, false, []remedy{putBack}},
+	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, []remedy{rebuild, nextAttempt}},
+	{"objects/pipelines/*/*/runs/*/*", (*stage).bend, false, false, []remedy{nextAttempt}},
+	{"index/*", (*stage).bend, true, false, []remedy{repairIndex}},
+	{"index", (*stage).age, true, false, []remedy{repairIndex}},
+	{"catalog.db", (*stage).roll, true, true, []remedy{rebuild, repairIndex}},
+}
+
+// damage is what was done and is not mended yet.
+type damage struct {
+	*harmed
+	path  string
+	whole []byte // of a file
+	mends int
+}
+
+// copied is the stores as they were at a step.
+type copied struct {
+	log       int // operations on the model
+	published int
+	versions  []version
+}
+
+// remedyIn finds the remedy that an error names, or "".
+func remedyIn(err error) remedy {
+	for _, r := range []remedy{putBack, rebuild, repairIndex} {
+		if strings.Contains(err.Error(), string(r)) {
+			return r
+		}
+	}
+	if failure.Of(err) == failure.Transient {
+		return nextAttempt
+	}
+	return ""
+}
+
+// harm damages something, in cases that have it, at a moment that the seed decides. The schedule is that of runs in flight.
+func (s *stage) harm(r *schedule) bool {
+	s.t.Helper()
+	if s.harms == 0 || s.damage != nil || s.random.IntN(3) > 0 {
+		return false
+	}
+	order := s.random.Perm(len(table))
+	if s.random.IntN(2) == 0 { // what is put back needs a copy and a run since, which are rare
+		slices.SortFunc(order, func(a, b int) int { return b - a })
+	}
+	for _, i := range order {
+		kind := &table[i]
+		if r != nil && (kind.between || r.waiting && (kind.stopped || kind.remedies[0] != nextAttempt)) {
+			continue
+		}
+		paths, err := filepath.Glob(filepath.Join(s.state(), kind.files))
+		if err != nil {
+			s.fatalf("%v", err)
+		}
+		if len(paths) > 0 && s.harmed(kind, paths[s.random.IntN(len(paths))]) {
+			return true
+		}
+	}
+	return false
+}
+
+// harmed damages a file or folder, if it is of those that can be.
+func (s *stage) harmed(kind *harmed, path string) (done bool) {
+	s.t.Helper()
+	if kind.stopped {
+		s.shut()
+	}
+	s.damage = &damage{harmed: kind, path: path}
+	if done = kind.harm(s, path); done {
+		s.harms--
+		count("%s is damaged", kind.files)
+	} else {
+		s.damage = nil
+	}
+	if kind.stopped {
+		s.open()
+	}
+	return done
+}
+
+// bend deletes a file, cuts it, or flips one bit of it.
+func (s *stage) bend(path string) bool {
+	s.t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil || len(content) == 0 {
+		return false
+	}
+	s.damage.whole = slices.Clone(content)
+	switch s.random.IntN(3) {
+	case 0:
+		err = os.Remove(path)
+	case 1:
+		err = os.Truncate(path, s.random.Int64N(int64(len(content))))
+	default:
+		content[s.random.IntN(len(content))] ^= 1 << s.random.IntN(8)
+		err = os.WriteFile(path, content, 0o600)
+	}
+	if err != nil {
+		s.fatalf("damage %s: %v", path, err)
+	}
+	return true
+}
+
+// keep copies index and catalog, to be put back later.
+func (s *stage) keep() {
+	s.t.Helper()
+	s.shut()
+	for _, name := range []string{"index", "catalog.db"} {
+		s.replace(filepath.Join(s.dir, "copy", name), filepath.Join(s.state(), name))
+	}
+	s.copied = &copied{len(s.log), s.model.published, slices.Clone(s.versions)}
+	s.open()
+}
+
+// age puts the copied index back.
+func (s *stage) age(path string) bool {
+	s.t.Helper()
+	if s.copied == nil || s.copied.published == s.model.published {
+		return false
+	}
+	s.replace(path, filepath.Join(s.dir, "copy", "index"))
+	return true
+}
+
+// roll puts the copied catalog back: what was done since is not known any more.
+func (s *stage) roll(path string) bool {
+	s.t.Helper()
+	if s.copied == nil || s.copied.published == s.model.published {
+		return false
+	}
+	s.replace(path, filepath.Join(s.dir, "copy", "catalog.db"))
+	m, day := NewModel(s.c.Streams, s.c.Pipeline), s.model.day
+	s.log, s.versions = s.log[:s.copied.log], slices.Clone(s.copied.versions)
+	for _, do := range s.log {
+		do(m)
+	}
+	s.model, s.rolled = m, true
+	for _, stream := range s.streams {
+		s.apply(func(m *Model) { m.Grow(stream) })
+	}
+	s.apply(func(m *Model) { m.Wait(day - m.day) })
+	return true
+}
+
+// replace puts a copy of a file or folder in the place of another.
+func (s *stage) replace(path, from string) {
+	s.t.Helper()
+	info, err := os.Stat(from)
+	if err == nil {
+		err = os.RemoveAll(path)
+	}
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o750)
+	}
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = os.CopyFS(path, os.DirFS(from))
+	default:
+		var content []byte
+		if content, err = os.ReadFile(from); err == nil {
+			err = os.WriteFile(path, content, 0o600)
+		}
+	}
+	if err != nil {
+		s.fatalf("copy %s to %s: %v", from, path, err)
+	}
+}
+
+// mend checks that an error about the damage is one that helps, and applies the remedy that it names.
+func (s *stage) mend(err error) {
+	s.t.Helper()
+	d := s.damage
+	named := remedyIn(err)
+	switch d.mends++; {
+	case failure.Of(err) == failure.Bug:
+		s.fatalf("after damage to %s, an error of class bug: %v", d.path, err)
+	case !slices.Contains(d.remedies, named):
+		s.fatalf("after damage to %s, an error without the remedy %q: %v", d.path, d.remedies, err)
+	case d.mends > 40:
+		s.fatalf("after damage to %s, the remedy does not help: %v", d.path, err)
+	}
+	s.remedy(named)
+}
+
+// remedy applies a remedy to the damage.
+func (s *stage) remedy(named remedy) {
+	s.t.Helper()
+	d := s.damage
+	s.mends++
+	if named == d.remedies[0] {
+		s.damage = nil
+	}
+	count("%s is mended by %s", d.files, named)
+	switch named {
+	case putBack:
+		if err := os.WriteFile(d.path, d.whole, 0o600); err != nil {
+			s.fatalf("put %s back: %v", d.path, err)
+		}
+	case repairIndex:
+		s.repairIndex()
+	case rebuild:
+		s.rebuild()
+	}
+}
+
+// repairIndex makes the index anew, as `bursar repair` does.
+func (s *stage) repairIndex() {
+	s.t.Helper()
+	_ = s.close() // a damaged index may not close in order
+	if err := os.RemoveAll(filepath.Join(s.state(), "index")); err != nil {
+		s.fatalf("remove index: %v", err)
+	}
+	s.open()
+	s.reload()
+}
+
+// reload fills an index that is empty.
+func (s *stage) reload() {
+	s.t.Helper()
+	_, err := s.engine.RepairIndex(s.t.Context(), s.c.Pipeline.Name)
+	switch {
+	case err == nil:
+	case s.damage != nil && remedyIn(err) == rebuild && slices.Contains(s.damage.remedies, rebuild):
+		s.remedy(rebuild)
+	default:
+		s.fatalf("repair the index: %v", err)
+	}
+}
+
+// endDamage asks once more, then applies the remedy to what nobody has noticed.
+func (s *stage) endDamage() {
+	s.t.Helper()
+	if s.damage != nil {
+		s.compareExport()
+	}
+	if s.damage != nil {
+		count("%s is damaged and nobody minds", s.damage.files)
+		s.remedy(s.damage.remedies[0])
+	}
+}
