@@ -112,7 +112,7 @@ func TestEndlessLine(t *testing.T) {
 		t.Errorf("quarantine says %v", row)
 	}
 	kept, err := os.Stat(filepath.Join(dir, ".bursar", "objects", words(row, "object")))
-	if err != nil || kept.Size() != 100<<20 {
+	if err != nil || kept.Size() == 0 || kept.Size() > 1<<20 { // compressed
 		t.Errorf("the row is kept as %v, %v", kept, err)
 	}
 	wantArtifacts(t, dir, 2)
