@@ -37,12 +37,13 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME --scope SCOPE",
 		Short: "Make a token and print it, once",
-		Long: `Makes a token and prints it. Only a digest of it is kept, so it cannot be printed again: revoke it and make another one.
+		Long: `Makes a token for one of these scopes:
 
-Scopes:
   events:STREAM[,STREAM…]  send events to these streams, and nothing else
   read                     ask anything, and change nothing
-  operate                  whatever the HTTP API offers`,
+  operate                  whatever the HTTP API offers
+
+The token is printed once. Only a digest of it is kept: when it is lost, revoke it and make another one.`,
 		Example: `  bursar token create shop --scope events:payments,refunds
   bursar token create dashboard --scope read --json`,
 		Args: takes(1, 1),
