@@ -57,7 +57,9 @@ func TestImportSurvivesFailures(t *testing.T) {
 		broken, brokenRecords := local{failing.Objects(objects, plan), objects}, failing.Catalog(records, plan)
 		h.importer.Objects, h.importer.Catalog, h.intake.Objects, h.intake.Catalog = broken, brokenRecords, broken, brokenRecords
 		_, err := h.importer.Import(t.Context(), paths, Options{})
-		if more = plan.Fired(); more != (err != nil) {
+		more = plan.Fired()
+		// A batch is sealed before its manifest is written: the next intake of the stream writes one that could not be.
+		if unneeded := strings.HasSuffix(plan.Call(n), "manifest.json"); more != (err != nil) && !(more && unneeded) {
 			t.Fatalf("%s fails: %v", plan.Call(n), err)
 		}
 		h.importer.Objects, h.importer.Catalog, h.intake.Objects, h.intake.Catalog = objects, records, objects, records

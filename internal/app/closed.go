@@ -70,7 +70,8 @@ func (a *App) compareClosed(compare bool) {
 // lookClosed looks at the stores' files. A digest is made where there was one before, or of every file that is not large.
 func (a *App) lookClosed(before map[string]closedFile) map[string]closedFile {
 	files := map[string]closedFile{}
-	for _, pattern := range []string{"catalog.db*", "temporal.db*", "identity.key", "index/*"} {
+	// Not temporal.db: this process may still have it open, and reading it besides would end the locks that SQLite has on it.
+	for _, pattern := range []string{"catalog.db*", "identity.key", "index/*"} {
 		paths, err := filepath.Glob(filepath.Join(a.state, pattern))
 		if err != nil {
 			continue

@@ -76,7 +76,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 
 // openStores replaces what of the stores cannot be opened, then opens them.
 func (r *repair) openStores(ctx context.Context) error {
-	if err := temporal.VerifyDatabase(ctx, r.state); err != nil || r.foundOf("temporal.db") {
+	if err := temporal.VerifyDatabase(ctx, r.state); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
