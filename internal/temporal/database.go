@@ -14,12 +14,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"bursar/internal/failure"
+
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/persistence/sql/sqlplugin"
 	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
 	"go.temporal.io/server/schema/sqlite"
 	"google.golang.org/protobuf/types/known/durationpb"
-	_ "modernc.org/sqlite" // the driver named "sqlite"
+	driver "modernc.org/sqlite" // registers itself as "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // retention is how long the history of an ended workflow is kept.
@@ -32,6 +35,15 @@ func databaseFile(stateDir string) string { return filepath.Join(stateDir, "temp
 
 // inURI writes a file name as SQLite reads it in a URI, where ?, # and % have a meaning.
 func inURI(file string) string { return (&url.URL{Path: file}).EscapedPath() }
+
+// damaged gives an error of the driver that says that a file is not a whole database its class and the remedy.
+func damaged(err error) error {
+	var of *driver.Error
+	if errors.As(err, &of) && (of.Code() == sqlite3.SQLITE_CORRUPT || of.Code() == sqlite3.SQLITE_NOTADB) {
+		return failure.Wrap(failure.Data, fmt.Errorf("%w; `bursar repair` replaces it", err))
+	}
+	return err
+}
 
 // prepareDatabase makes what is missing of the database and returns how the server connects to it.
 func prepareDatabase(ctx context.Context, stateDir string) (*config.SQL, error) {
@@ -50,7 +62,7 @@ func prepareDatabase(ctx context.Context, stateDir string) (*config.SQL, error) 
 		},
 	}
 	if err := setUp(ctx, file, store); err != nil {
-		return nil, fmt.Errorf("prepare %s (it holds only history, and is made again when deleted): %w", file, err)
+		return nil, fmt.Errorf("prepare %s (it holds only history, and is made again when deleted): %w", file, damaged(err))
 	}
 	return store, nil
 }
