@@ -19,6 +19,8 @@ var ephemeral = map[string]string{
 	"api.json":        "it says where `bursar up` is reached while it runs",
 	"closed.json":     "it says how the other files were left; without it they are not compared",
 	"temporal.json":   "it names the ports that were used last",
+	"temporal.db":     "it holds only history, may be deleted at any time, and is made again",
+	"temporal.db-wal": "it is part of temporal.db",
 	"temporal.db-shm": "SQLite makes it again from the log beside it",
 	"temporal-tls":    "a certificate that is not whole is made anew",
 	"index/LOCK":      "the system holds the lock, not the file",

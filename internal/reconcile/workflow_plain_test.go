@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,22 +16,13 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
-
-	"bursar/internal/duck"
 )
 
 func TestHistoriesHoldNoValues(t *testing.T) {
 	t.Parallel()
 	const value = "IBAN DE89370400440532013000 Jane Doe"
-	session, err := duck.Open(duck.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer session.Close()
-	conversion := session.Exec(t.Context(), "SELECT CAST("+duck.Literal(value)+" AS INT)")
-	if conversion == nil || !strings.Contains(conversion.Error(), value) {
-		t.Fatalf("DuckDB says %v", conversion)
-	}
+	// An error that says more than DuckDB's, whose messages lose their values before anybody keeps them.
+	conversion := fmt.Errorf("Conversion Error: Could not convert string '%s' to INT32", value) //nolint:staticcheck // DuckDB's words
 	steps := &scriptedSteps{
 		backlog: 4, split: 1,
 		fail: map[string][]error{
