@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -103,9 +104,9 @@ func pebbleOptions(cacheBytes int64) *pebble.Options {
 		MaxOpenFiles:       1000,
 		Logger:             pebbleLogger{},
 		// Unless somebody else listens, a damaged block that is only read ends the process.
-		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
-			slog.Error("index: a file is damaged; run `bursar repair`", "file", info.Path)
-		}},
+		EventListener: reportDamage(),
+		// They are read in the background again and again while a table is damaged, and help with deletions only.
+		DisableTableStats: true,
 		// Compacting one run rewrites all that it overlaps, which is everything. So compaction waits until six runs
 		// lie over each other (Pebble's threshold is twice that) and takes them to the bottom in one step.
 		L0CompactionThreshold: 12,
@@ -145,6 +146,23 @@ func (x *PebbleIndex) Close() error {
 		return fmt.Errorf("close index: %w", err)
 	}
 	return nil
+}
+
+// reportDamage listens to what the store finds, and logs each damaged file once.
+func reportDamage() *pebble.EventListener {
+	var reported sync.Map
+	return &pebble.EventListener{
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			if _, again := reported.LoadOrStore(info.Path, true); !again {
+				slog.Error("index: a file is damaged; run `bursar repair`", "file", info.Path)
+			}
+		},
+		BackgroundError: func(err error) {
+			if !pebble.IsCorruptionError(err) {
+				slog.Error("index: work in the background failed", "error", err)
+			}
+		},
+	}
 }
 
 // ErrIndexDamaged is what opening or reading an index returns whose files are not as they were written, wrapped. Class Data.
