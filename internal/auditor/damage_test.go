@@ -28,6 +28,7 @@ const (
 type harmed struct {
 	files    string // a pattern below the state folder
 	harm     func(s *stage, path string) bool
+	older    bool // an older copy is put back
 	stopped  bool // nothing is open meanwhile
 	between  bool // no run is in flight
 	remedies []remedy
@@ -35,13 +36,13 @@ type harmed struct {
 
 // table is every kind of damage that the product must notice.
 var table = []harmed{
-	{"objects/streams/*/batches/*/events-*.parquet", (*stage).bend, false, false, []remedy{putBack}},
-	{"objects/streams/*/batches/*/manifest.json", (*stage).bend, false, false, []remedy{putBack}},
-	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, []remedy{rebuild, nextAttempt}},
-	{"objects/pipelines/*/*/runs/*/*", (*stage).bend, false, false, []remedy{nextAttempt}},
-	{"index/*", (*stage).bend, true, false, []remedy{repairIndex}},
-	{"index", (*stage).age, true, false, []remedy{repairIndex}},
-	{"catalog.db", (*stage).roll, true, true, []remedy{rebuild, repairIndex}},
+	{"objects/streams/*/batches/*/events-*.parquet", (*stage).bend, false, false, false, []remedy{putBack}},
+	{"objects/streams/*/batches/*/manifest.json", (*stage).bend, false, false, false, []remedy{putBack}},
+	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, false, []remedy{rebuild, nextAttempt}},
+	{"objects/pipelines/*/*/runs/*/*", (*stage).bend, false, false, false, []remedy{nextAttempt}},
+	{"index/*", (*stage).bend, false, true, false, []remedy{repairIndex}},
+	{"index", (*stage).age, true, true, false, []remedy{repairIndex}},
+	{"catalog.db", (*stage).roll, true, true, true, []remedy{rebuild, repairIndex}},
 }
 
 // damage is what was done and is not mended yet.
@@ -75,15 +76,14 @@ func remedyIn(err error) remedy {
 // harm damages something, in cases that have it, at a moment that the seed decides. The schedule is that of runs in flight.
 func (s *stage) harm(r *schedule) bool {
 	s.t.Helper()
-	if s.harms == 0 || s.damage != nil || s.random.IntN(3) > 0 {
+	if s.harms == 0 || s.damage != nil || s.random.IntN(3) > 0 && s.c.Seed%2 == 1 {
 		return false
 	}
-	order := s.random.Perm(len(table))
-	if s.random.IntN(2) == 0 { // what is put back needs a copy and a run since, which are rare
-		slices.SortFunc(order, func(a, b int) int { return b - a })
-	}
-	for _, i := range order {
+	for _, i := range s.random.Perm(len(table)) {
 		kind := &table[i]
+		if kind.older != (s.c.Seed%2 == 0) { // a copy needs a run since, so that cases of its own have it
+			continue
+		}
 		if r != nil && (kind.between || r.waiting && (kind.stopped || kind.remedies[0] != nextAttempt)) {
 			continue
 		}

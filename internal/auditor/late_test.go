@@ -72,7 +72,8 @@ func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 	}
 	delayed.meanwhile = func() { r.overtake(ref, step) }
 	r.waiting, r.lagged = true, true
-	whole, err := !reconcile.Partitioned(step) || r.random.IntN(2) == 0, error(nil)
+	whole := !reconcile.Partitioned(step) || r.random.IntN(2) == 0
+	var err error
 	if whole {
 		_, err = engine.Step(r.t.Context(), ref, step)
 	} else {

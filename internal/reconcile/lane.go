@@ -28,7 +28,12 @@ func (e *Engine) inTurn(ctx context.Context, plan *fold.Plan, run *Run, step str
 		return nil
 	}
 	if step != "prefetch" {
-		return e.Catalog.View(ctx, func(tx catalog.Tx) error { return follows(tx, run, step) })
+		err := e.Catalog.View(ctx, func(tx catalog.Tx) error { return follows(tx, run, step) })
+		if err != nil || step != "index" {
+			return err
+		}
+		// The entries of this run would hide that those of the run before are gone.
+		return e.checkLoaded(ctx, plan, run.space(), run.Run-1)
 	}
 	var asOf uint64
 	err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {

@@ -65,14 +65,14 @@ func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums 
 	for _, s := range plan.Events.Streams {
 		own := event.OfStream(batches, s.Name)
 		for _, name := range summedNames(plan, s.Name) {
-			want, comparable := event.Totals{}, true
+			want, same := event.Totals{}, true
 			for i := range own {
-				comparable = comparable && own[i].HasTotals(s, []string{name})
+				same = same && own[i].HasTotals(s, []string{name})
 				if err := want.Add(event.Totals{name: own[i].TotalsNow(s)[name]}); err != nil {
 					return err
 				}
 			}
-			if !comparable {
+			if !same {
 				continue
 			}
 			if err := compareTotals("reduce", name, s.TotalType(s.Total(name)).Scale, want[name], sums[totalOf(s.Name, name)]); err != nil {
