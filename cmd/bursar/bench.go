@@ -57,7 +57,8 @@ func (c *cli) benchReconcileCommand() *cobra.Command {
   duckdb     DuckDB with the same promises, the same memory and as many threads, on a database file that is open before:
              texts are cast, rows that do not fit set aside with the reason, ids compared with all earlier ones, conflicts set
              aside, the rest grouped and merged by key, in one transaction, checkpointed and fsynced
-  duckdb-keys  the same with primary keys on the ids and the artifacts
+  duckdb-keys  the same with primary keys on the ids and the artifacts, and as much memory as DuckDB takes by default: at ten million
+             ids the keys do not fit into what the others have
 
 The two peers with the same promises are measured unless --peers says otherwise. They keep neither the events nor a history, and balance
 no control totals. --peers none leaves out the preparation of their state, too.

@@ -35,8 +35,13 @@ type peerResult struct {
 	Digest      string            `json:"digest,omitempty"` // of the lines that the product's export has
 }
 
-// openPeer opens the database with as many threads as the product has; no memory is DuckDB's default, most of the machine's.
-func openPeer(spec partSpec, memory string) (*duck.Session, error) {
+// openPeer opens the database with as many threads and as much memory as the product has. With primary keys it has DuckDB's
+// default, most of the machine's memory: at ten million ids the keys' trees, which it cannot spill, do not fit into less.
+func openPeer(spec partSpec) (*duck.Session, error) {
+	memory := peerMemory
+	if spec.Keys {
+		memory = ""
+	}
 	return duck.Open(duck.Options{
 		Memory: memory, Threads: runtime.GOMAXPROCS(0), Unordered: true,
 		File: spec.Database, Scratch: spec.Database + ".tmp", Dirs: []string{spec.Dir},
@@ -45,7 +50,7 @@ func openPeer(spec partSpec, memory string) (*duck.Session, error) {
 
 // makePeerState takes the same events in as the product's state is made of, by the script that is measured.
 func makePeerState(ctx context.Context, spec partSpec) (sum shop.Totals, err error) {
-	session, err := openPeer(spec, peerMemory)
+	session, err := openPeer(spec)
 	if err != nil {
 		return sum, err
 	}
@@ -71,9 +76,8 @@ func makePeerState(ctx context.Context, spec partSpec) (sum shop.Totals, err err
 	return sum, nil
 }
 
-// addPeerKeys builds the trees of the primary keys, which takes more memory at once than working with them.
 func addPeerKeys(ctx context.Context, spec partSpec) error {
-	session, err := openPeer(spec, "")
+	session, err := openPeer(spec)
 	if err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func addPeerKeys(ctx context.Context, spec partSpec) error {
 
 // measurePeer takes the files in, one after another, with the database already open.
 func measurePeer(ctx context.Context, spec partSpec) (r peerResult, err error) {
-	session, err := openPeer(spec, peerMemory)
+	session, err := openPeer(spec)
 	if err != nil {
 		return r, err
 	}

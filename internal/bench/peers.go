@@ -52,7 +52,7 @@ func (b *bench) preparePeers(ctx context.Context) error {
 		if err := copyFile(b.peerFile(PeerDuckDB), b.peerFile(PeerKeys)); err != nil {
 			return fmt.Errorf("copy peer's state: %w", err)
 		}
-		if err := b.part(ctx, partSpec{Kind: kindPeerKeys, Dir: b.dir, Database: b.peerFile(PeerKeys)}, &struct{}{}); err != nil {
+		if err := b.part(ctx, partSpec{Kind: kindPeerKeys, Dir: b.dir, Database: b.peerFile(PeerKeys), Keys: true}, &struct{}{}); err != nil {
 			return err
 		}
 	}

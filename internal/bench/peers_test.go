@@ -79,7 +79,7 @@ func TestPeerKeepsPromises(t *testing.T) {
 // checkPeerTables opens the database once more: what was measured is in its file.
 func checkPeerTables(t *testing.T, spec partSpec) {
 	t.Helper()
-	session, err := openPeer(spec, peerMemory)
+	session, err := openPeer(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
