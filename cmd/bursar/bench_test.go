@@ -17,10 +17,13 @@ func TestBenchReconcile(t *testing.T) {
 	wantFields(t, v, "ratio", "ours_seconds", "yardstick_seconds", "events_per_second", "peak_memory_bytes", "written_bytes",
 		"steps", "orchestration_seconds", "server_start_seconds", "rounds", "peers")
 	wantFields(t, v["steps"], "intake", "reduce", "prefetch", "merge", "index", "publish")
-	for _, at := range []any{v, v["rounds"].([]any)[1]} {
-		peers := at.(map[string]any)["peers"]
+	for _, at := range []map[string]any{v, item(t, v, "rounds", 1)} {
+		peers, ok := at["peers"].(map[string]any)
+		if !ok {
+			t.Fatalf("no peers in %v", at)
+		}
 		wantFields(t, peers, "duckdb", "duckdb-keys")
-		wantFields(t, peers.(map[string]any)["duckdb-keys"], "ratio", "seconds", "peak_memory_bytes", "written_bytes")
+		wantFields(t, peers["duckdb-keys"], "ratio", "seconds", "peak_memory_bytes", "written_bytes")
 	}
 	if rounds, ok := v["rounds"].([]any); !ok || len(rounds) != 2 || v["events"] != 3000.0 {
 		t.Errorf("bench says %v", v)

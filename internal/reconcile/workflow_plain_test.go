@@ -22,7 +22,7 @@ func TestHistoriesHoldNoValues(t *testing.T) {
 	t.Parallel()
 	const value = "IBAN DE89370400440532013000 Jane Doe"
 	// An error that says more than DuckDB's, whose messages lose their values before anybody keeps them.
-	conversion := fmt.Errorf("Conversion Error: Could not convert string '%s' to INT32", value) //nolint:staticcheck // DuckDB's words
+	conversion := fmt.Errorf("Conversion Error: Could not convert string '%s' to INT32", value)
 	steps := &scriptedSteps{
 		backlog: 4, split: 1,
 		fail: map[string][]error{
