@@ -82,6 +82,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 func undisturbed(t *testing.T) (calls []string) {
 	t.Helper()
 	s := newStage(t, small(), 0)
+	s.armed = true // as in the cases that are cut short: no attempt comes late, so that the calls are the same
 	s.work()
 	for n := range s.plan.Calls() {
 		calls = append(calls, s.plan.Call(n+1))
@@ -100,7 +101,7 @@ func crashAt(t *testing.T, n int, mode fault.Mode) {
 	t.Helper()
 	s := newStage(t, small(), 0)
 	plan := s.plan
-	s.calm, s.crash = false, true
+	s.calm, s.crash, s.armed = false, true, true
 	plan.FailAt(n, mode)
 	s.work()
 	s.compare()
