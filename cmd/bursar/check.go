@@ -18,7 +18,7 @@ func (c *cli) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Validate the project folder without touching state",
 		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each
-fault is told with its file and line; then the exit code is 2. So is a stream that holds events and has changed in another way
+fault is reported with its file and line; then the exit code is 2. So is a stream that holds events and has changed in another way
 than schemas may: they only grow.`,
 		Example: `  bursar check
   bursar check --project shop --json`,

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// A pipeline that could not be told of a batch is told again after wakeRetry, and later each time, up to longestWakeRetry.
+	// A pipeline that could not be woken for a batch is woken again after wakeRetry, and later each time, up to longestWakeRetry.
 	wakeRetry, longestWakeRetry = time.Second, time.Minute
 	// pauseTime bounds how long the steps under way of a pipeline may take to end.
 	pauseTime = 30 * time.Second

@@ -68,7 +68,7 @@ func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 	}
 	delayed.left, delayed.updates = r.random.IntN(6), false
 	if step == "publish" || r.random.IntN(2) == 0 {
-		delayed.left, delayed.updates = 0, true // so that nobody sees of a publish what the model is not told
+		delayed.left, delayed.updates = 0, true // so that nobody sees a publish that the model does not know
 	}
 	delayed.meanwhile = func() { r.overtake(ref, step) }
 	r.waiting, r.lagged = true, true

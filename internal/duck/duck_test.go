@@ -150,7 +150,7 @@ func TestFreshSession(t *testing.T) {
 	}
 }
 
-// TestErrorsHoldNoValues has statements fail on values, which must not be told: errors reach histories and logs (rule 7).
+// TestErrorsHoldNoValues has statements fail on values, which errors must not contain: they reach histories and logs (rule 7).
 func TestErrorsHoldNoValues(t *testing.T) {
 	t.Parallel()
 	for _, sql := range []string{

@@ -31,7 +31,7 @@ type computer struct {
 }
 
 // newComputer compiles the SELECT. Expressions run within TRY, so that a row on which one fails is rejected alone; as the
-// value of a struct their own null is told apart from that.
+// value of a struct their own null is distinguished from that.
 func newComputer(in *Intake, s *project.Stream) *computer {
 	c := &computer{in: in, stream: s}
 	var tried, named, filters, values, failed []string

@@ -79,7 +79,7 @@ func (w wholeRun) check(t *table) error {
 
 // openTable maps a file and closes it.
 func openTable(file *os.File) (*table, footer, error) {
-	content, free, err := mapFile(file)
+	content, free, err := object.MapFile(file)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, footer{}, err
 	}

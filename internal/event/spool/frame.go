@@ -48,7 +48,7 @@ func begin(number uint64, frame uint32, pieces ...[]byte) ([prologue]byte, error
 	return p, nil
 }
 
-// format is how frames of a spool are told.
+// format says how frames of a spool are laid out.
 type format interface {
 	// frame is the whole frame at the start of text; ok is false where there is none.
 	frame(text []byte) (f frame, ok bool)

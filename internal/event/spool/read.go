@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bursar/internal/object"
 )
 
 // Request is one request as it was received.
@@ -67,7 +69,7 @@ func Open(dir string, number uint64) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	text, free, err := mapFile(file)
+	text, free, err := object.MapFile(file)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", file.Name(), err)
 	}

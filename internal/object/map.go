@@ -2,7 +2,7 @@
 
 // Mapping a file into memory.
 
-package spool
+package object
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile maps a whole file for reading; free ends it. The mapping outlives the file's handle and its name.
-func mapFile(file *os.File) (content []byte, free func() error, err error) {
+// MapFile maps a whole file for reading; free ends it. The mapping outlives the file's handle and its name.
+func MapFile(file *os.File) (content []byte, free func() error, err error) {
 	stat, err := file.Stat()
 	if err != nil {
 		return nil, nil, fmt.Errorf("map file: %w", err)
