@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,7 +71,7 @@ func answers(t *testing.T, dir string) map[string]outcome {
 		"repeat": {"ingest", "payments", filepath.Join(dir, "more.jsonl"), "--dry-run"},
 	} {
 		got := bursar(t, append(args, "--project", dir, "--json")...)
-		got.out = regexp.MustCompile(`"(age_days|to|file|generation|runs?)":[^,}]*`).ReplaceAllString(got.out, "")
+		got.out = regexp.MustCompile(`"(age_days|to|file|generation|runs?|watermark|freshness_seconds)":[^,}]*`).ReplaceAllString(got.out, "")
 		all[name] = got
 	}
 	return all
@@ -85,38 +86,49 @@ func copyProject(t *testing.T, from string) string {
 	return to
 }
 
-func TestDamage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("repairs some forty projects")
-	}
-	t.Parallel()
-	dir, right := damagedShop(t)
+// damageCase is one kind of damage to one file.
+type damageCase struct{ kind, name string }
+
+// damageCases lists what can be done to the state of a project, but to what is ephemeral.
+func damageCases(t *testing.T, dir string, also map[string]string) (cases []damageCase) {
+	t.Helper()
 	state := filepath.Join(dir, ".bursar")
 	err := filepath.WalkDir(state, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		name, err := filepath.Rel(state, path)
-		if err != nil || ephemeral[filepath.ToSlash(name)] != "" || ephemeral[filepath.ToSlash(filepath.Dir(name))] != "" {
+		info, failed := entry.Info()
+		if err != nil || failed != nil || ephemeral[name] != "" || ephemeral[filepath.Dir(name)] != "" || also[name] != "" {
 			return err
 		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		for kind, damage := range damages {
-			if info.Size() == 0 && kind != "delete" {
-				continue
+		for kind := range damages {
+			if info.Size() > 0 || kind == "delete" {
+				cases = append(cases, damageCase{kind, name})
 			}
-			t.Run(kind+" "+name, func(t *testing.T) {
-				t.Parallel()
-				testDamage(t, dir, name, damage, right)
-			})
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	slices.SortFunc(cases, func(a, b damageCase) int {
+		return strings.Compare(a.name+" "+a.kind, b.name+" "+b.kind)
+	})
+	return cases
+}
+
+func TestDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("repairs some forty projects")
+	}
+	t.Parallel()
+	dir, right := damagedShop(t)
+	for _, c := range damageCases(t, dir, nil) {
+		t.Run(c.kind+" "+c.name, func(t *testing.T) {
+			t.Parallel()
+			testDamage(t, dir, c.name, damages[c.kind], right)
+		})
 	}
 }
 

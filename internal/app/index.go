@@ -19,8 +19,8 @@ type projectIndex struct {
 	dir string
 
 	mu    sync.RWMutex
-	index artifact.Index // nil while the store cannot be opened
-	err   error          // why
+	index *artifact.PebbleIndex // nil while the store cannot be opened
+	err   error                 // why
 }
 
 // openIndex opens the index in dir. A damaged one is not an error here: what needs no index goes on working.
@@ -59,7 +59,7 @@ func (x *projectIndex) replace() error {
 }
 
 // use calls do on the index.
-func (x *projectIndex) use(do func(artifact.Index) error) error {
+func (x *projectIndex) use(do func(*artifact.PebbleIndex) error) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.index == nil {
@@ -70,42 +70,54 @@ func (x *projectIndex) use(do func(artifact.Index) error) error {
 
 // Load is the index's.
 func (x *projectIndex) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
-	return x.use(func(i artifact.Index) error { return i.Load(ctx, space, run, next) })
+	return x.use(func(i *artifact.PebbleIndex) error { return i.Load(ctx, space, run, next) })
 }
 
 // Find is the index's.
 func (x *projectIndex) Find(ctx context.Context, space artifact.Space, asOf uint64, keys [][]byte, found func(int, artifact.Entry) error) error {
-	return x.use(func(i artifact.Index) error { return i.Find(ctx, space, asOf, keys, found) })
+	return x.use(func(i *artifact.PebbleIndex) error { return i.Find(ctx, space, asOf, keys, found) })
 }
 
 // Scan is the index's.
 func (x *projectIndex) Scan(ctx context.Context, space artifact.Space, asOf uint64, each func(artifact.Entry) error) error {
-	return x.use(func(i artifact.Index) error { return i.Scan(ctx, space, asOf, each) })
+	return x.use(func(i *artifact.PebbleIndex) error { return i.Scan(ctx, space, asOf, each) })
 }
 
 // Loads is the index's.
 func (x *projectIndex) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
-	return x.use(func(i artifact.Index) error { return i.Loads(ctx, space, each) })
+	return x.use(func(i *artifact.PebbleIndex) error { return i.Loads(ctx, space, each) })
 }
 
 // History is the index's.
 func (x *projectIndex) History(ctx context.Context, space artifact.Space, asOf uint64, key []byte, each func(artifact.Entry) error) error {
-	return x.use(func(i artifact.Index) error { return i.History(ctx, space, asOf, key, each) })
+	return x.use(func(i *artifact.PebbleIndex) error { return i.History(ctx, space, asOf, key, each) })
 }
 
 // Drop is the index's.
 func (x *projectIndex) Drop(ctx context.Context, space artifact.Space) error {
-	return x.use(func(i artifact.Index) error { return i.Drop(ctx, space) })
+	return x.use(func(i *artifact.PebbleIndex) error { return i.Drop(ctx, space) })
+}
+
+// Stored is the index's, where it has files of its own.
+func (x *projectIndex) Stored(ctx context.Context, dir string) (stored artifact.Index, err error) {
+	err = x.use(func(i *artifact.PebbleIndex) error {
+		found, err := i.Stored(ctx, dir)
+		if err == nil { // else it would be an index that is a nil pointer
+			stored = found
+		}
+		return err
+	})
+	return stored, err
 }
 
 // Close closes the index, if it is open.
 func (x *projectIndex) Close() error {
-	return x.use(func(i artifact.Index) error { return i.Close() })
+	return x.use(func(i *artifact.PebbleIndex) error { return i.Close() })
 }
 
 // unusable is why the store cannot be opened, nil if it is open.
 func (x *projectIndex) unusable() error {
-	return x.use(func(artifact.Index) error { return nil })
+	return x.use(func(*artifact.PebbleIndex) error { return nil })
 }
 
 func indexFolder(state string) string { return filepath.Join(state, "index") }

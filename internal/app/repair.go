@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"bursar/internal/aggregate"
 	"bursar/internal/catalog"
@@ -280,7 +281,7 @@ func (r *repair) indexFault(ctx context.Context, name string) bool {
 	}
 	for _, c := range proof.Checks {
 		if !c.OK {
-			return c.Name == "index loads" || c.Name == "index"
+			return strings.HasPrefix(c.Name, "index")
 		}
 	}
 	return false

@@ -101,6 +101,9 @@ func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(
 	if err != nil {
 		return v.out, ctx.Err() // the other checks follow what the catalog says
 	}
+	if v.Intake.Secret != nil { // nil where nothing can be written
+		v.add(named("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
+	}
 	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkOthers} {
 		if err := check(ctx); err != nil {
 			return VerifiedProject{}, err

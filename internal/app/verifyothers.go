@@ -40,7 +40,9 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 			}
 			continue
 		}
-		if v.lives.of(name) == nil { // an open one is being written
+		if live := v.lives.of(name); live != nil {
+			err = live.Verify(ctx)
+		} else {
 			err = v.Intake.VerifySpools(ctx, name, v.spool(name))
 		}
 		for _, l := range losses {

@@ -5,6 +5,7 @@ package artifact
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -29,9 +30,11 @@ const DefaultIndexCache = 64 << 20
 // PebbleIndex is an Index in one Pebble store. Nothing goes through its write-ahead log: a run is written as sorted
 // tables, fsynced and then taken over whole, so opening after a crash has nothing to replay.
 type PebbleIndex struct {
-	db    *pebble.DB
-	loads string        // folder of tables not yet taken over
-	table atomic.Uint64 // numbers the files in it
+	db      *pebble.DB
+	dir     string
+	options [sha256.Size]byte // digest of the OPTIONS file that the store wrote when it was opened
+	loads   string            // folder of tables not yet taken over
+	table   atomic.Uint64     // numbers the files in it
 }
 
 // OpenPebble opens the index in dir, which is made when missing; one process may have it open at a time.
@@ -44,8 +47,9 @@ func OpenPebble(dir string, cacheBytes int64) (*PebbleIndex, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
-	x := &PebbleIndex{db: db, loads: filepath.Join(dir, "loads")}
-	if err := x.clean(); err != nil {
+	x := &PebbleIndex{db: db, dir: dir, loads: filepath.Join(dir, "loads")}
+	x.options, err = optionsDigest(dir)
+	if err = errors.Join(err, x.clean()); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
@@ -70,13 +74,21 @@ func openDB(dir string, cacheBytes int64) (db *pebble.DB, err error) {
 // OpenPebbleReadOnly opens the index in dir for lookups and walks, and writes nothing. Whoever calls it sees to it that no process
 // has the index open otherwise.
 func OpenPebbleReadOnly(dir string) (*PebbleIndex, error) {
-	o := pebbleOptions(DefaultIndexCache)
+	return openReadOnly(dir, DefaultIndexCache)
+}
+
+func openReadOnly(dir string, cacheBytes int64) (*PebbleIndex, error) {
+	o := pebbleOptions(cacheBytes)
 	o.ReadOnly, o.FS = true, unlocked{vfs.Default}
 	db, err := pebble.Open(dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("open index %s for reading: %w", dir, err)
 	}
-	return &PebbleIndex{db: db}, nil
+	x := &PebbleIndex{db: db, dir: dir}
+	if x.options, err = optionsDigest(dir); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return x, nil
 }
 
 // unlocked is a file system on which nothing is locked, as the store's lock is a file that it makes.

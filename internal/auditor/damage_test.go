@@ -17,10 +17,11 @@ type remedy string
 
 // The remedies, as they stand in errors; the next attempt is named by the class of the error.
 const (
-	putBack     remedy = "bursar repair --from"
-	repairIndex remedy = "run `bursar repair`"
-	rebuild     remedy = "bursar rebuild"
-	nextAttempt remedy = "the next attempt"
+	putBack      remedy = "bursar repair --from"
+	repairDedupe remedy = "dedupe index of stream"
+	repairIndex  remedy = "run `bursar repair`"
+	rebuild      remedy = "bursar rebuild"
+	nextAttempt  remedy = "the next attempt"
 )
 
 // harmed is a kind of files, how they are damaged, and which remedies help: the first ends the damage, the others may be
@@ -38,6 +39,8 @@ type harmed struct {
 var table = []harmed{
 	{"objects/streams/*/batches/*/events-*.parquet", (*stage).bend, false, false, false, []remedy{putBack}},
 	{"objects/streams/*/batches/*/manifest.json", (*stage).bend, false, false, false, []remedy{putBack}},
+	{"objects/streams/*/batches/*/ids", (*stage).bend, false, false, false, []remedy{repairDedupe}},
+	{"identity.key", (*stage).bend, false, true, false, []remedy{repairDedupe}},
 	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, false, []remedy{rebuild, nextAttempt}},
 	{"objects/pipelines/*/*/runs/*/*", (*stage).bend, false, false, false, []remedy{nextAttempt}},
 	{"index/*", (*stage).bend, false, true, false, []remedy{repairIndex}},
@@ -62,7 +65,7 @@ type copied struct {
 
 // remedyIn finds the remedy that an error names, or "".
 func remedyIn(err error) remedy {
-	for _, r := range []remedy{putBack, rebuild, repairIndex} {
+	for _, r := range []remedy{putBack, rebuild, repairDedupe, repairIndex} {
 		if strings.Contains(err.Error(), string(r)) {
 			return r
 		}
@@ -239,10 +242,22 @@ func (s *stage) remedy(named remedy) {
 		if err := os.WriteFile(d.path, d.whole, 0o600); err != nil {
 			s.fatalf("put %s back: %v", d.path, err)
 		}
+	case repairDedupe:
+		s.repairDedupe()
 	case repairIndex:
 		s.repairIndex()
 	case rebuild:
 		s.rebuild()
+	}
+}
+
+// repairDedupe makes the dedupe indexes anew, as `bursar repair` does.
+func (s *stage) repairDedupe() {
+	s.t.Helper()
+	for _, stream := range s.project.Streams {
+		if err := s.intake.RebuildDedupe(s.t.Context(), stream); err != nil {
+			s.fatalf("repair the dedupe index: %v", err)
+		}
 	}
 }
 

@@ -193,7 +193,7 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 		s.t.Fatal("the wrapped store is not local")
 	}
 	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder.Path("")}}
-	secret, err := event.OpenSecret(context.Background(), records, filepath.Join(s.dir, "identity.key"))
+	secret, err := event.OpenSecret(context.Background(), records, filepath.Join(s.state(), "identity.key"))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -48,7 +48,11 @@ var errChecksum = errors.New("its checksum is not that of its content")
 // damage makes SQLite's words for a damaged file a DamagedError.
 func damage(err error) error {
 	var from *sqlite.Error
-	if errors.As(err, &from) && (from.Code()&0xff == sqlite3.SQLITE_CORRUPT || from.Code()&0xff == sqlite3.SQLITE_NOTADB) {
+	if !errors.As(err, &from) {
+		return err
+	}
+	switch code := from.Code(); {
+	case code&0xff == sqlite3.SQLITE_CORRUPT, code&0xff == sqlite3.SQLITE_NOTADB, code == sqlite3.SQLITE_IOERR_SHORT_READ:
 		return &DamagedError{Err: err}
 	}
 	return err
@@ -94,9 +98,7 @@ func (t *sqliteTx) checkFirst(query, key string) error {
 	return rows.Err()
 }
 
-// Verify reads the whole file: SQLite's own check of its structure, then every document. It gives the number of documents.
-func (s *SQLite) Verify(ctx context.Context) (documents int, err error) { return verify(ctx, s.reader) }
-
+// verify reads a whole catalog: SQLite's own check of its structure, then every document. It gives the number of documents.
 func verify(ctx context.Context, db *sql.DB) (documents int, err error) {
 	var found []string
 	rows, err := db.QueryContext(ctx, `PRAGMA integrity_check(3)`)

@@ -42,7 +42,7 @@ func openReadOnly(path string) (*ReadOnly, error) {
 	}
 	options := url.Values{"mode": {"ro"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())}}
 	// A catalog that was closed has no log beside it, and nobody writes it: SQLite need not make the files that writers share.
-	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+	if info, err := os.Stat(path + logSuffix); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		options.Set("immutable", "1")
 	}
 	location := url.URL{Scheme: "file", Path: filepath.ToSlash(full), RawQuery: options.Encode()}

@@ -45,7 +45,7 @@ func Salvage(ctx context.Context, path string) (done Salvaged, err error) {
 
 // removeAll removes a catalog's file and what SQLite keeps beside it.
 func removeAll(path string) error {
-	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+	for _, file := range []string{path, path + logSuffix, path + "-shm"} {
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove catalog: %w", err)
 		}
@@ -62,7 +62,7 @@ func replace(fresh, path, aside string) error {
 	if err := os.Link(path, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, side := range []string{"-wal", "-shm"} {
+	for _, side := range []string{logSuffix, "-shm"} {
 		if err := os.Remove(path + side); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -30,6 +30,8 @@ const (
 // SQLite is a Catalog in one file. A write is durable when Update returns (synchronous=FULL); writes of one process
 // wait for each other in order, and reads wait for nothing.
 type SQLite struct {
+	path   string
+	files  []openFile
 	writer *sql.DB // one connection
 	reader *sql.DB // a few, opened when needed
 
@@ -60,8 +62,12 @@ func open(path string) (*SQLite, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	s := &SQLite{writer: writer, reader: reader}
-	if err := s.prepare(); err != nil {
+	s := &SQLite{path: path, writer: writer, reader: reader}
+	err = s.prepare()
+	if err == nil {
+		s.files, err = openFiles(path)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

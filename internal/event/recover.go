@@ -233,6 +233,11 @@ func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error
 	return errors.Join(faults...)
 }
 
+// Verify is VerifySpools for a stream that is taken in live: between two writes.
+func (l *Live) Verify(ctx context.Context) error {
+	return l.do(ctx, false, func(ctx context.Context) error { return l.in.VerifySpools(ctx, l.stream.Name, l.options.Spool) })
+}
+
 func verifySpool(folder, stream string, number uint64, facts spoolFacts) (damage string, err error) {
 	in, err := spool.Open(folder, number)
 	if err != nil {

@@ -94,6 +94,7 @@ func TestUnmovable(t *testing.T) {
 		s.file("sales/"+name, name)
 		s.expectTaken("sales: " + name)
 	}
+	s.awaitLogged("move a file out of the inbox", 3) // it is logged after the file was handed on
 	if err := os.Remove(s.path("sales/taken")); err != nil {
 		t.Fatal(err)
 	}

@@ -5,11 +5,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"bursar/internal/artifact"
 	"bursar/internal/fold"
 )
+
+// filed is an index in files of its own. While the project is open, what was done to them may be hidden by what is kept in
+// memory: Stored opens a copy of what lies on disk, in a new folder, and refuses it where it is damaged.
+type filed interface {
+	Stored(ctx context.Context, dir string) (artifact.Index, error)
+}
+
+// checkIndexFiles proves that the index's files are as they were written, and has the checks that follow read them.
+func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
+	index, ok := v.Index.(filed)
+	if !ok {
+		return "the index has no files here", nil
+	}
+	folder, err := os.MkdirTemp(v.Scratch, "verify-index-*")
+	if err != nil {
+		return "", err
+	}
+	v.scratch = folder
+	if v.stored, err = index.Stored(ctx, filepath.Join(folder, "index")); err != nil {
+		return "", err
+	}
+	v.Engine = v.withIndex(v.stored)
+	return "every block as it was written", nil
+}
+
+// withIndex is the same engine with another index.
+func (e *Engine) withIndex(index artifact.Index) *Engine {
+	return &Engine{
+		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,
+		Duck: e.Duck, Scratch: e.Scratch, Workers: e.Workers, Now: e.Now, Log: e.Log,
+	}
+}
+
+// close removes the copy of the index.
+func (v *verification) close() {
+	if v.stored != nil {
+		_ = v.stored.Close() // it was read only
+	}
+	if v.scratch != "" {
+		_ = os.RemoveAll(v.scratch) // the next start empties the folder
+	}
+}
 
 // checkIndex proves for every record of every run that the index, asked as of that run, points to exactly it.
 func (v *verification) checkIndex(ctx context.Context) (string, error) {

@@ -186,7 +186,9 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 	if failing := (*FailingError)(nil); errors.As(err, &failing) {
 		trouble.Key = failing.Key
 	}
+	reset := false // by this attempt: what another one has recorded stays
 	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		reset = false
 		now, err := getRun(tx, run.ref())
 		if err != nil {
 			return err
@@ -194,7 +196,7 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 		if _, done := now.Steps[step]; done { // by another attempt
 			return nil
 		}
-		if restart && now.Resets == run.Resets {
+		if reset = restart && now.Resets == run.Resets; reset {
 			now = Run{
 				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches, Events: now.Events, Totals: now.Totals,
 				Partitions: now.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}, Resets: now.Resets + 1,
@@ -206,7 +208,7 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 		now.Trouble = trouble
 		return tx.Put(runKey(run.ref()), now)
 	})
-	if keep == nil && restart {
+	if keep == nil && reset {
 		keep = e.remove(ctx, run.made(step))
 	}
 	if keep != nil {

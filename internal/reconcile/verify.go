@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"bursar/internal/artifact"
 	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/fold"
@@ -41,7 +42,9 @@ type verification struct {
 	runs    []Run         // published
 	batches []event.Batch // in the published runs
 	sample  int
-	seed    uint64 // of the random groupings
+	seed    uint64         // of the random groupings
+	stored  artifact.Index // the index as it lies on disk; nil where it has no files of its own
+	scratch string         // of stored
 	out     Verified
 }
 
@@ -57,6 +60,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 	plan, g := q.plan, q.g
 	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
 	v := &verification{Engine: e, plan: plan, g: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
+	defer v.close()
 	sampled := v.checkSample
 	if plan.Custom() {
 		sampled = v.checkRegrouped
@@ -71,6 +75,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		{"batch objects", false, v.checkBatchObjects},
 		{"batch totals", true, v.checkBatchTotals},
 		{"parts", false, v.checkParts},
+		{"index files", false, v.checkIndexFiles},
 		{"index loads", false, v.checkLoads},
 		{"index", false, v.checkIndex},
 		{"artifact totals", true, v.checkArtifactTotals},

@@ -10,7 +10,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
+	"syscall"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
@@ -40,10 +42,6 @@ type Server struct {
 // answers. Its history is in temporal.db there, its ports in temporal.json and its certificate in temporal-tls; all are made
 // when absent. Warnings and errors go to logger. No two processes may start one project's server at a time; the caller's lock sees to that.
 func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, error) {
-	kept, err := keepPorts(stateDir)
-	if err != nil {
-		return nil, err
-	}
 	own, err := keepIdentity(stateDir)
 	if err != nil {
 		return nil, err
@@ -54,7 +52,7 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 	}
 	logs := &gate{out: logger}
 	online, hangUp := context.WithCancel(context.Background())
-	inner, err := launch(online, serverConfig(kept, store), kept, own, &serverLogger{gate: logs})
+	inner, kept, err := launchSomewhere(online, stateDir, store, own, &serverLogger{gate: logs})
 	if err != nil {
 		hangUp()
 		return nil, fmt.Errorf("start the embedded Temporal server on %s: %w", databaseFile(stateDir), err)
@@ -66,6 +64,24 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 	}
 	logs.enter(serving)
 	return s, nil
+}
+
+// portTries is how often the ports are chosen anew, as other programs may take one between the choice and the start.
+const portTries = 5
+
+// launchSomewhere launches the server on ports that are free.
+func launchSomewhere(online context.Context, stateDir string, store *config.SQL, own *identity, logger serverlog.Logger,
+) (inner temporal.Server, kept ports, err error) {
+	for range portTries {
+		if kept, err = keepPorts(stateDir); err != nil {
+			return nil, kept, err
+		}
+		inner, err = launch(online, serverConfig(kept, store), kept, own, logger)
+		if err == nil || !strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+			break
+		}
+	}
+	return inner, kept, err
 }
 
 // launch builds and starts the server. The server reports some failures, such as a port taken in the last moment, by

@@ -191,3 +191,29 @@ func TestStartStopsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want the context's error", err)
 	}
 }
+
+// Copies of a project have the same ports in their files; all of them start, also at the same moment.
+func TestStartCopiesAtOnce(t *testing.T) {
+	t.Parallel()
+	first := t.TempDir()
+	kept, err := keepPorts(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var starts sync.WaitGroup
+	for range 4 {
+		dir := t.TempDir()
+		if err := writePorts(filepath.Join(dir, "temporal.json"), kept); err != nil {
+			t.Fatal(err)
+		}
+		starts.Go(func() {
+			s, err := Start(t.Context(), dir, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Stop()
+		})
+	}
+	starts.Wait()
+}

@@ -94,6 +94,20 @@ func (f *File) Key() (*Key, error) {
 	return f.key, f.fault
 }
 
+// Verify compares the file with the key that was read of it.
+func (f *File) Verify() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fault != nil {
+		return f.fault
+	}
+	now, err := read(f.path)
+	if err == nil && now.check != f.key.check {
+		err = fmt.Errorf("%s is not as it was when the project was opened", f.path)
+	}
+	return err
+}
+
 // Renew is Key, with a new secret where the old one is missing or damaged. What depends on the old one must be made anew.
 func (f *File) Renew() (*Key, error) {
 	f.mu.Lock()
