@@ -5,8 +5,10 @@
 package object
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,4 +27,22 @@ func MapFile(file *os.File) (content []byte, free func() error, err error) {
 		return nil, nil, fmt.Errorf("map file of %d bytes: %w", stat.Size(), err)
 	}
 	return content, func() error { return unix.Munmap(content) }, nil
+}
+
+// ErrCut is what reading a mapped file returns that another process has truncated meanwhile, or whose disk failed.
+var ErrCut = errors.New("the file was truncated, or cannot be read, while it is mapped")
+
+// ReadMapped runs what reads mapped files. Where the system has nothing to give, it would end the process with a signal: here
+// that is ErrCut. What runs in other goroutines is not covered.
+func ReadMapped(read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		cause := recover()
+		if _, isFault := cause.(interface{ Addr() uintptr }); isFault {
+			err = ErrCut
+		} else if cause != nil {
+			panic(cause)
+		}
+	}()
+	return read()
 }

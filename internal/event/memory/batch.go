@@ -109,7 +109,7 @@ func (b *Batch) find(segment []Entry) error {
 	if err := b.findInBatch(); err != nil {
 		return err
 	}
-	return b.findInRuns()
+	return guarded(b.findInRuns)
 }
 
 func (b *Batch) check(segment []Entry, verdicts []Verdict) error {

@@ -32,7 +32,7 @@ func openRun(ctx context.Context, store object.Store, scratch string, info RunIn
 	err = agree(f, info)
 	if err == nil && f.version == 1 {
 		if _, local := store.(object.Local); local {
-			err = whole.check(t)
+			err = guarded(func() error { return whole.check(t) })
 		} else {
 			err = t.verifyBody() // of a copy that nobody else opens
 		}
@@ -83,12 +83,26 @@ func openTable(file *os.File) (*table, footer, error) {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, footer{}, err
 	}
-	t, f, err := readTable(content)
+	var t *table
+	var f footer
+	err = guarded(func() (err error) {
+		t, f, err = readTable(content)
+		return err
+	})
 	if err != nil {
 		return nil, f, errors.Join(err, free())
 	}
 	t.free = free
 	return t, f, nil
+}
+
+// guarded runs what reads mapped runs: one that was truncated since it was opened is damaged, as one that was before.
+func guarded(read func() error) error {
+	err := object.ReadMapped(read)
+	if errors.Is(err, object.ErrCut) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
 }
 
 // runFile is an open file with the object's bytes.

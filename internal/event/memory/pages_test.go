@@ -54,6 +54,28 @@ func TestEveryPageIsChecked(t *testing.T) {
 	}
 }
 
+// TestTruncatedWhileOpen truncates a run that is mapped: lookups and merges fail, and the process goes on.
+func TestTruncatedWhileOpen(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	store := folderStore{dir: t.TempDir()}
+	info := remember(t, store, 1, n)[0]
+	m := must(Open(context.Background(), store, store.dir, []RunInfo{info}))
+	check(t, os.Truncate(store.Path(info.Name), pageSize))
+	b := must(m.Begin(Window{}, 0))
+	if err := b.Check(randomEntries(1, 1, n), make([]Verdict, n)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("lookups end with %v", err)
+	}
+	check(t, b.Close())
+	if _, err := sealRun(context.Background(), store, []*table{m.runs[0].table}, RunInfo{Name: "merged"}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a merge ends with %v", err)
+	}
+	check(t, m.Close())
+	if _, err := Open(context.Background(), store, store.dir, []RunInfo{info}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("opening ends with %v", err)
+	}
+}
+
 // lookUp returns how many entries are found as they are, -1 if one has a wrong verdict, and the first error.
 func lookUp(store rangeStore, info RunInfo, entries []Entry) (right int, failed error) {
 	m, err := Open(context.Background(), store, os.TempDir(), []RunInfo{info})

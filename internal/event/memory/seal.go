@@ -25,7 +25,7 @@ func sealRun(ctx context.Context, store object.Store, tables []*table, info RunI
 	if err != nil {
 		return RunInfo{}, fmt.Errorf("create run %s: %w", info.Name, err)
 	}
-	if err := writeRun(w, tables, &info); err != nil {
+	if err := guarded(func() error { return writeRun(w, tables, &info) }); err != nil {
 		return RunInfo{}, errors.Join(fmt.Errorf("write run %s: %w", info.Name, err), w.Abort())
 	}
 	if err := w.Commit(); err != nil {

@@ -19,7 +19,7 @@ func Verify(ctx context.Context, store object.Store, scratch string, info RunInf
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(t.verify(), t.close()); err != nil {
+	if err := errors.Join(guarded(t.verify), t.close()); err != nil {
 		return fmt.Errorf("verify run %s: %w", info.Name, err)
 	}
 	return nil
