@@ -33,7 +33,7 @@ type PebbleIndex struct {
 	db      *pebble.DB
 	dir     string
 	options [sha256.Size]byte // digest of the OPTIONS file that the store wrote when it was opened
-	loads   string            // folder of tables not yet taken over
+	loads   string            // folder of tables not yet taken over; empty where the index is only read
 	table   atomic.Uint64     // numbers the files in it
 }
 

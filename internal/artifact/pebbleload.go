@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"bursar/internal/failure"
 	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
+
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -19,9 +21,15 @@ import (
 // tableBytes is where a load starts its next table: small enough that compaction moves in steps.
 const tableBytes = 32 << 20
 
+// ErrReadOnly is what Load returns of an index that is open for reading, wrapped. Class Data.
+var ErrReadOnly = failure.Wrap(failure.Data, errors.New("the index is open for reading only"))
+
 // Load adds the entries of one run, all or none of them.
 func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error {
 	prefix, err := spacePrefix(space)
+	if x.loads == "" {
+		err = ErrReadOnly
+	}
 	if err == nil {
 		l := &load{index: x, space: space, run: run, key: prefix, prefix: len(prefix)}
 		if err = l.all(ctx, next); err == nil {

@@ -62,6 +62,10 @@ func wantStored(t *testing.T, index *artifact.PebbleIndex, space artifact.Space)
 	if got, err := indextest.Scan(stored, space, 100); err != nil || !slices.Equal(got, []string{"a@3", "b01@1", "b02@2", "b03@3"}) {
 		t.Errorf("the copy holds %q, %v", got, err)
 	}
+	load := stored.Load(t.Context(), space, 9, func() (artifact.Entry, bool, error) { return artifact.Entry{}, false, nil })
+	if !errors.Is(load, artifact.ErrReadOnly) {
+		t.Errorf("a load of the copy ends with %v", load)
+	}
 	if err := stored.Close(); err != nil {
 		t.Error(err)
 	}

@@ -95,7 +95,7 @@ func (e *Engine) loads(ctx context.Context, space artifact.Space, of uint64) (ne
 }
 
 // adoptIndex takes over an index that an earlier program made, which did not say what it had loaded: if it holds all of the
-// last run it holds those before too, as it is made run by run.
+// last run it holds those before too, as it is made run by run. Where nothing can be written it is proven again the next time.
 func (e *Engine) adoptIndex(ctx context.Context, plan *fold.Plan, last *Run) error {
 	for p := range last.Partitions {
 		if _, err := e.checkRunIndex(ctx, plan, last, p); err != nil {
@@ -103,7 +103,7 @@ func (e *Engine) adoptIndex(ctx context.Context, plan *fold.Plan, last *Run) err
 		}
 	}
 	for p := range last.Partitions {
-		if _, err := e.index(ctx, plan, last, p); err != nil {
+		if _, err := e.index(ctx, plan, last, p); err != nil && !errors.Is(err, artifact.ErrReadOnly) {
 			return err
 		}
 	}
