@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bursar/internal/event/scan"
 )
 
 // ephemeral are files that mean nothing while the project is stopped, and why.
@@ -164,6 +166,45 @@ func testDamage(t *testing.T, base, name string, damage func(string) error, righ
 	for question, got := range answers(t, dir) {
 		if got.code != right[question].code || got.out != right[question].out {
 			t.Errorf("after %s%s says\n%s%swhere it is right to say\n%s", repaired.out, question, got.out, got.err, right[question].out)
+		}
+	}
+}
+
+// TestDamagedOriginals damages what cannot be made again: statement files, and rows that are too long for a line. They come back
+// from a copy of the project, and from nowhere else.
+func TestDamagedOriginals(t *testing.T) {
+	t.Parallel()
+	dir := bank(t)
+	must(t, 0, "import", filepath.Join(dir, "sample", "camt053-2026-03-02.xml"), "--project", dir)
+	oversize := shop(t)
+	long := file(t, oversize, "long.jsonl", good("short")+strings.Repeat("x", scan.MaxLine+10)+"\n")
+	must(t, 0, "ingest", "payments", long, "--project", oversize)
+	for base, pattern := range map[string]string{dir: "objects/statements/*/*", oversize: "objects/streams/payments/batches/*/oversize-*"} {
+		paths, err := filepath.Glob(filepath.Join(base, ".bursar", pattern))
+		if err != nil || len(paths) != 1 {
+			t.Fatalf("%s: %q, %v", pattern, paths, err)
+		}
+		name, err := filepath.Rel(base, paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, damage := range damages {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				t.Parallel()
+				dir := copyProject(t, base)
+				if err := damage(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+				found := bursar(t, "verify", "--project", dir, "--json")
+				if found.code == 0 || !strings.Contains(found.out, `"remedy":"bursar repair --from`) {
+					t.Errorf("verify ends with %d and says\n%s", found.code, found.out)
+				}
+				if got := bursar(t, "repair", "--project", dir); got.code != 1 || !strings.Contains(got.err, "bursar repair --from") {
+					t.Errorf("repair without a copy ends with %d: %s%s", got.code, got.out, got.err)
+				}
+				must(t, 0, "repair", "--from", base, "--project", dir)
+				must(t, 0, "verify", "--project", dir)
+			})
 		}
 	}
 }

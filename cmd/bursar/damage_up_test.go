@@ -136,6 +136,42 @@ func testDamagedUp(t *testing.T, base string, c damageCase, right map[string]out
 	}
 }
 
+// TestDamagedSpool damages the spool that a killed `bursar up` has left: the loss is reported until somebody dismisses it.
+func TestDamagedSpool(t *testing.T) {
+	t.Parallel()
+	base := shop(t)
+	waiting(t, base).stop(syscall.SIGKILL, -1)
+	if err := os.Remove(filepath.Join(base, ".bursar", "commands.sock")); err != nil { // os.CopyFS takes files only
+		t.Fatal(err)
+	}
+	spools, err := filepath.Glob(filepath.Join(base, ".bursar", "spool", "payments", "*.spool"))
+	if err != nil || len(spools) != 1 {
+		t.Fatalf("%q wait, %v", spools, err)
+	}
+	for kind, damage := range damages {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dir := copyProject(t, base)
+			if err := damage(filepath.Join(dir, ".bursar", "spool", "payments", filepath.Base(spools[0]))); err != nil {
+				t.Fatal(err)
+			}
+			if found := bursar(t, "verify", "--project", dir, "--json"); found.code == 0 || !strings.Contains(found.out, `"remedy":"bursar repair`) {
+				t.Errorf("verify ends with %d and says\n%s", found.code, found.out)
+			}
+			got := bursar(t, "run", "--project", dir)
+			if got.code == 0 || !strings.Contains(got.err, "bursar repair --dismiss") {
+				t.Errorf("run ends with %d: %s", got.code, got.err)
+			}
+			if got := bursar(t, "verify", "--project", dir, "--json"); got.code == 0 || !strings.Contains(got.out, "bursar repair --dismiss") {
+				t.Errorf("then verify ends with %d and says\n%s", got.code, got.out)
+			}
+			must(t, 0, "repair", "--dismiss", "--project", dir)
+			must(t, 0, "verify", "--project", dir)
+			must(t, 0, "run", "--project", dir)
+		})
+	}
+}
+
 // TestRepairKilled kills repairs of a project that is damaged in several places; one that is let through ends the work.
 func TestRepairKilled(t *testing.T) {
 	if testing.Short() {
