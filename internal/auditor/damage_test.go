@@ -4,11 +4,13 @@
 package auditor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"bursar/internal/artifact"
 	"bursar/internal/failure"
 )
 
@@ -285,6 +287,24 @@ func (s *stage) reload() {
 	}
 }
 
+// wantCatalogAsNew checks that the index holds no run that the catalog does not know: asking should have noticed.
+func (s *stage) wantCatalogAsNew() {
+	s.t.Helper()
+	g, err := s.engine.Current(s.t.Context(), s.c.Pipeline.Name)
+	if err == nil && g.Generation > 0 {
+		space := artifact.Space{Pipeline: g.Pipeline, Generation: g.Generation}
+		err = s.engine.Index.Loads(s.t.Context(), space, func(run uint64, _ int64) error {
+			if run > g.Runs {
+				return fmt.Errorf("the index holds run %d of %d, and nobody minds", run, g.Runs)
+			}
+			return nil
+		})
+	}
+	if err != nil && s.damage.files == "catalog.db" {
+		s.fatalf("after damage to %s: %v", s.damage.path, err)
+	}
+}
+
 // endDamage asks once more, then applies the remedy to what nobody has noticed.
 func (s *stage) endDamage() {
 	s.t.Helper()
@@ -292,6 +312,7 @@ func (s *stage) endDamage() {
 		s.compareExport()
 	}
 	if s.damage != nil {
+		s.wantCatalogAsNew()
 		count("%s is damaged and nobody minds", s.damage.files)
 		s.remedy(s.damage.remedies[0])
 	}
