@@ -69,24 +69,39 @@ type killed struct {
 // did; at the end the export is the model's and verify finds nothing. SEED=n replays one.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
-	seeds := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}
+	first, cases := uint64(1), uint64(8)
 	if testing.Short() {
-		seeds = seeds[:2]
+		cases = 2
 	}
 	if seed, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
-		seeds = []uint64{seed}
+		first, cases = seed, 1
 	}
+	playKilledCases(t, first, cases)
+}
+
+// TestSoakKilledAtRandom plays as many further cases as SEEDS says.
+func TestSoakKilledAtRandom(t *testing.T) {
+	cases, err := strconv.ParseUint(os.Getenv("SEEDS"), 10, 64)
+	if err != nil {
+		t.Skip("SEEDS is not set: it says how many cases are tried")
+	}
+	t.Parallel()
+	playKilledCases(t, 1001, cases)
+}
+
+func playKilledCases(t *testing.T, first, cases uint64) {
+	t.Helper()
 	var hits atomic.Int64
 	t.Run("seeds", func(t *testing.T) {
-		for _, seed := range seeds {
+		for seed := first; seed < first+cases; seed++ {
 			t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 				t.Parallel()
 				playKilled(t, seed, &hits)
 			})
 		}
 	})
-	t.Logf("%d cases, %d processes killed", len(seeds), hits.Load())
-	if hits.Load() == 0 && len(seeds) > 1 {
+	t.Logf("%d cases, %d processes killed", cases, hits.Load())
+	if hits.Load() == 0 && cases > 1 {
 		t.Error("every process ended before it was killed")
 	}
 }

@@ -17,9 +17,9 @@ func TestWorkflowsSurviveFailures(t *testing.T) {
 	undisturbed := openThreeBatches(t)
 	runAll(t, undisturbed, "orders")
 	want := digestOf(t, undisturbed)
-	stride := 53
+	stride := 71
 	if testing.Short() {
-		stride = 97
+		stride = 107
 	}
 	right := 0
 	for n, more := 1, true; more; n += stride {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bursar/internal/failure"
 
@@ -27,8 +28,10 @@ const storedCache = 8 << 20
 // would find. Every block of them is compared with its checksum first; what is wrong is ErrIndexDamaged. The copy is for
 // reading; its tables are links, so it takes no room. The folder is removed by the caller, after Close.
 func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, error) {
-	err := x.checkNames()
-	if err == nil {
+	var err error
+	if x.loads == "" { // it is read only: nobody changes the files, and they are read in place
+		dir = x.dir
+	} else if err = x.checkNames(); err == nil {
 		err = x.db.Checkpoint(dir)
 	}
 	if err == nil {
@@ -88,10 +91,10 @@ func checkFiles(ctx context.Context, dir string) error {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		switch matched, _ := filepath.Match("MANIFEST-*", e.Name()); {
+		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case matched:
+		case strings.HasPrefix(e.Name(), "MANIFEST-"):
 			err = checkManifest(path)
 		case filepath.Ext(e.Name()) == ".sst":
 			err = checkTable(ctx, path)

@@ -101,12 +101,12 @@ func logTally(t *testing.T) {
 // with up to four; those with a backlog have fewer.
 func playSeed(t *testing.T, folder string, seed uint64) {
 	t.Helper()
-	size := Size{Streams: 1, Files: 4, Rows: 40}
+	size := Size{Streams: 1, Files: 3, Rows: 40}
 	if seed%2 == 1 {
 		size.Streams = 3
 	}
 	switch {
-	case seed%8 == 3:
+	case seed%16 == 3:
 		size = Size{Streams: 3, Calls: 4, Files: 4, Rows: 8, Backlog: true}
 	case seed%80 == 0:
 		size = Size{Streams: 1, Files: 12, Rows: 200}
