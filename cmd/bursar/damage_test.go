@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"bursar/internal/event/scan"
 )
 
 // ephemeral are files that mean nothing while the project is stopped, and why.
@@ -177,7 +175,7 @@ func TestDamagedOriginals(t *testing.T) {
 	dir := bank(t)
 	must(t, 0, "import", filepath.Join(dir, "sample", "camt053-2026-03-02.xml"), "--project", dir)
 	oversize := shop(t)
-	long := file(t, oversize, "long.jsonl", good("short")+strings.Repeat("x", scan.MaxLine+10)+"\n")
+	long := file(t, oversize, "long.jsonl", good("short")+strings.Repeat("x", 64<<20+10)+"\n")
 	must(t, 0, "ingest", "payments", long, "--project", oversize)
 	for base, pattern := range map[string]string{dir: "objects/statements/*/*", oversize: "objects/streams/payments/batches/*/oversize-*"} {
 		paths, err := filepath.Glob(filepath.Join(base, ".bursar", pattern))
