@@ -4,6 +4,7 @@
 package auditor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -305,6 +306,20 @@ func (s *stage) wantCatalogAsNew() {
 	}
 }
 
+// wantReported checks that verification finds damage that nothing else has met.
+func (s *stage) wantReported() {
+	s.t.Helper()
+	found := error(nil)
+	for _, stream := range s.project.Streams {
+		batches, err := s.intake.VerifyManifests(s.t.Context(), stream.Name)
+		_, damaged := s.intake.VerifyObjects(s.t.Context(), batches, func(int64) {})
+		found = errors.Join(found, err, damaged, s.intake.VerifyDedupe(s.t.Context(), stream))
+	}
+	if strings.HasPrefix(s.damage.files, "objects/streams/") && found == nil {
+		s.fatalf("after damage to %s, verification finds nothing", s.damage.path)
+	}
+}
+
 // endDamage asks once more, then applies the remedy to what nobody has noticed.
 func (s *stage) endDamage() {
 	s.t.Helper()
@@ -313,6 +328,7 @@ func (s *stage) endDamage() {
 	}
 	if s.damage != nil {
 		s.wantCatalogAsNew()
+		s.wantReported()
 		count("%s is damaged and nobody minds", s.damage.files)
 		s.remedy(s.damage.remedies[0])
 	}
