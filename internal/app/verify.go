@@ -168,9 +168,9 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	v.add(c, "it knows every event of the batches", v.Intake.VerifyDedupe(ctx, s))
 }
 
-// streamNames are the streams that the catalog knows, then declared ones that it does not.
+// streamNames are the streams that anything of is stored, then declared ones of which nothing is.
 func (a *App) streamNames(ctx context.Context) ([]string, error) {
-	names, err := event.Streams(ctx, a.Intake.Catalog)
+	names, err := a.Intake.Streams(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +201,14 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	return nil
 }
 
+// remedyOf is the command that mends what a check of a pipeline has found: what is not derived comes from a backup.
+func remedyOf(c *reconcile.Check) string {
+	if strings.HasPrefix(c.Name, "batch ") {
+		return restoreRemedy
+	}
+	return repairRemedy
+}
+
 // checkPipelines carries out the checks that `bursar verify PIPELINE` does.
 func (v *projectVerification) checkPipelines(ctx context.Context) error {
 	for _, p := range v.Project.Pipelines {
@@ -218,12 +226,15 @@ func (v *projectVerification) checkPipelines(ctx context.Context) error {
 		}
 		if err != nil {
 			c.Name = "pipeline"
+			if errors.As(err, new(*reconcile.ChangedError)) {
+				c.Remedy = "bursar rebuild " + p.Name
+			}
 			v.add(c, "", err)
 		}
 		for _, check := range proof.Checks {
 			c := ProjectCheck{Check: check, Pipeline: p.Name}
 			if !check.OK {
-				c.Remedy, v.out.OK = repairRemedy, false
+				c.Remedy, v.out.OK = remedyOf(&check), false
 			}
 			v.out.Checks = append(v.out.Checks, c)
 		}

@@ -82,8 +82,21 @@ func (a *App) Losses() (all []spool.Loss, err error) {
 type unknown struct{ others, unfinished []string }
 
 // findUnknown lists all objects that the catalog does not name. Runs of the dedupe indexes are checked with their stream, and statement
-// files by their own names.
+// files by their own names. Work may go on meanwhile: what is gone or named at a second look counts for nothing.
 func (a *App) findUnknown(ctx context.Context) (u unknown, err error) {
+	if u, err = a.lookForUnknown(ctx); err != nil || len(u.others) == 0 {
+		return u, err
+	}
+	again, err := a.lookForUnknown(ctx)
+	again.others = slices.DeleteFunc(again.others, func(name string) bool { return !slices.Contains(u.others, name) })
+	return again, err
+}
+
+func (a *App) lookForUnknown(ctx context.Context) (u unknown, err error) {
+	names, err := a.Intake.Objects.List(ctx, "") // first: what is made later is not among them
+	if err != nil {
+		return u, err
+	}
 	known, err := a.Engine.KnownObjects(ctx)
 	if err != nil {
 		return u, err
@@ -108,10 +121,6 @@ func (a *App) findUnknown(ctx context.Context) (u unknown, err error) {
 			return u, err
 		}
 		begun = append(begun, next)
-	}
-	names, err := a.Intake.Objects.List(ctx, "")
-	if err != nil {
-		return u, err
 	}
 	for _, name := range names {
 		switch {

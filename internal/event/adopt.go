@@ -17,25 +17,50 @@ import (
 	"bursar/internal/project"
 )
 
-// Adopt enters the stream's next batches into the catalog as long as their manifests are there, and returns their numbers. A
-// batch is entered only if its manifest and all of its objects are as they were sealed. What the dedupe index knows of them
-// must be made again afterwards.
+// Adopt enters the stream's next batches into the catalog as long as something proves that they are sealed, and returns their
+// numbers. A batch is entered only if the catalog has it, or its manifest and all of its objects are as they were sealed. What the
+// dedupe index knows of them must be made again afterwards.
 func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint64, err error) {
-	for {
-		known := in.CheckKnown(ctx, s.Name)
-		var older *OlderError
-		if !errors.As(known, &older) {
-			return adopted, known
-		}
-		b, err := in.provenManifest(ctx, s, older.Batch)
-		if err != nil {
-			return adopted, fmt.Errorf("adopt batch %d of %s: %w", older.Batch, s.Name, err)
-		}
-		if err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enter(tx, &b) }); err != nil {
-			return adopted, fmt.Errorf("adopt batch %d of %s: %w", b.Batch, s.Name, err)
-		}
-		adopted = append(adopted, b.Batch)
+	state, last, err := in.sealedSince(ctx, s.Name)
+	if err != nil {
+		return nil, err
 	}
+	for number := state.Batches + 1; number <= last; number++ {
+		if err := in.adopt(ctx, s, number); err != nil {
+			return adopted, err
+		}
+		adopted = append(adopted, number)
+	}
+	return adopted, nil
+}
+
+// sealedSince is a stream's state and the number of its newest batch, which may be behind it.
+func (in *Intake) sealedSince(ctx context.Context, stream string) (state streamState, last uint64, err error) {
+	if state, _, err = in.readState(ctx, stream); err == nil {
+		last, err = in.lastSealed(ctx, &state, stream)
+	}
+	return state, last, err
+}
+
+// adopt enters the batch that follows those that the stream's state counts.
+func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) error {
+	var b Batch
+	var known bool
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		b = Batch{}
+		known, err = tx.Get(batchKey(s.Name, number), &b)
+		return err
+	})
+	if err == nil && !known {
+		b, err = in.provenManifest(ctx, s, number)
+	}
+	if err == nil {
+		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enter(tx, &b) })
+	}
+	if err != nil {
+		return fmt.Errorf("adopt batch %d of %s: %w", number, s.Name, err)
+	}
+	return nil
 }
 
 // provenManifest reads a manifest and compares everything that it says with the objects.

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
+	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -20,7 +22,9 @@ import (
 // A manifest is written after the catalog's transaction, never before: so a manifest that the catalog does not know is that of a
 // batch which was sealed, and the catalog is older than the objects.
 
-func manifestName(stream string, batch uint64) string { return prefix(stream, batch) + "manifest.json" }
+const manifestFile = "manifest.json"
+
+func manifestName(stream string, batch uint64) string { return prefix(stream, batch) + manifestFile }
 
 // manifestSum stands before the checksum, which is the last member of a manifest and covers all before it.
 const manifestSum = ",\n  \"checksum\": \""
@@ -144,24 +148,63 @@ func (e *OlderError) Error() string {
 // Class is Data: it stays so until the batch is adopted.
 func (e *OlderError) Class() failure.Class { return failure.Data }
 
-// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already. It looks for one object.
+// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already. It looks for a few names.
 func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
-	var sealed uint64
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		sealed, err = Sealed(tx, stream)
-		return err
-	})
+	state, _, err := in.readState(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", stream, err)
 	}
-	return in.checkUnsealed(ctx, stream, sealed+1)
+	return in.checkUnsealed(ctx, stream, state.Batches+1)
 }
 
-// checkUnsealed refuses a batch number under which a batch is sealed (rule 3).
+// checkUnsealed refuses a batch number under which a batch is sealed (rule 3): its manifest is there, the catalog holds it, or what lies
+// behind it says so, as batches are sealed one after another.
 func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
 	sealed, err := hasObject(ctx, in.Objects, manifestName(stream, batch))
-	if err == nil && sealed {
+	if err != nil || sealed {
+		return in.older(err, stream, batch)
+	}
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		sealed, err = tx.Get(batchKey(stream, batch), &Batch{})
+		return err
+	})
+	if err != nil || sealed {
+		return in.older(err, stream, batch)
+	}
+	behind, err := in.Objects.List(ctx, prefix(stream, batch+1))
+	if err != nil || len(behind) > 0 {
+		return in.older(err, stream, batch)
+	}
+	return nil
+}
+
+func (in *Intake) older(err error, stream string, batch uint64) error {
+	if err == nil {
 		err = &OlderError{stream, batch}
 	}
 	return err
+}
+
+// lastSealed is the number of a stream's newest batch, as far as anything says so: its state, the catalog's batches, and the
+// manifests that lie among the objects.
+func (in *Intake) lastSealed(ctx context.Context, state *streamState, stream string) (last uint64, err error) {
+	last = state.Batches
+	batches, err := Batches(ctx, in.Catalog, stream, last)
+	if err != nil {
+		return 0, err
+	}
+	for i := range batches {
+		last = max(last, batches[i].Batch)
+	}
+	names, err := in.Objects.List(ctx, batchesPrefix(stream))
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		number, rest, _ := strings.Cut(strings.TrimPrefix(name, batchesPrefix(stream)), "/")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil && rest == manifestFile {
+			last = max(last, n)
+		}
+	}
+	return last, nil
 }

@@ -33,35 +33,26 @@ func (r *Repaired) did(format string, args ...any) {
 // Repair brings the stream's batches in the catalog, their manifests and their objects together again, and adopts the batches that
 // the catalog does not know. It may be called again after a crash. The dedupe index is not its matter.
 func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) (r Repaired, err error) {
-	state, _, err := in.readState(ctx, s.Name)
+	state, last, err := in.sealedSince(ctx, s.Name)
 	if err != nil {
 		return r, err
 	}
-	for number := uint64(1); number <= state.Batches; number++ {
+	for number := uint64(1); number <= last; number++ {
+		if number > state.Batches {
+			if err := in.restoreNext(ctx, s.Name, number, backup, &r); err != nil {
+				return r, err
+			}
+			if err := in.adopt(ctx, s, number); err != nil {
+				r.Broken = append(r.Broken, fmt.Errorf("%w; those behind it, to batch %d, wait for it", err, last))
+				return r, ctx.Err()
+			}
+			r.did("adopted batch %d of %s", number, s.Name)
+		}
 		if err := in.repairBatch(ctx, s, number, backup, &r); err != nil {
 			return r, err
 		}
 	}
-	for {
-		var older *OlderError
-		if err := in.CheckKnown(ctx, s.Name); !errors.As(err, &older) {
-			return r, err
-		}
-		if err := in.restoreNext(ctx, s.Name, older.Batch, backup, &r); err != nil {
-			return r, err
-		}
-		adopted, err := in.Adopt(ctx, s)
-		for _, batch := range adopted {
-			r.did("adopted batch %d of %s", batch, s.Name)
-		}
-		if ctx.Err() != nil {
-			return r, ctx.Err()
-		}
-		if err != nil && len(adopted) == 0 {
-			r.Broken = append(r.Broken, err)
-			return r, nil
-		}
-	}
+	return r, nil
 }
 
 // repairBatch repairs one batch that the catalog counts.

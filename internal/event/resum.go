@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"bursar/internal/catalog"
@@ -59,21 +60,28 @@ func computedTotalsKey(stream string, batch uint64) string {
 	return fmt.Sprintf("totals/%s/%08d", stream, batch)
 }
 
-// WithComputed adds to the batch the totals that were computed for it since it was sealed.
-func (b *Batch) WithComputed(tx catalog.Tx) error {
+// WithComputed puts the totals that were computed for the batch since it was sealed in the place of those that were sealed with
+// another definition than the stream has now.
+func (b *Batch) WithComputed(tx catalog.Tx, s *project.Stream) error {
 	var computed computedTotals
 	found, err := tx.Get(computedTotalsKey(b.Stream, b.Batch), &computed)
 	if err != nil || !found {
 		return err
 	}
-	totals, definitions := Totals{}, map[string]string{}
-	for name, groups := range b.Totals {
-		totals[name], definitions[name] = groups, b.Definitions[name]
-	}
+	b.Totals, b.Definitions = maps.Clone(b.Totals), maps.Clone(b.Definitions)
 	for name, groups := range computed.Totals {
-		totals[name], definitions[name] = groups, computed.Definitions[name]
+		t := s.Total(name)
+		if t == nil || computed.Definitions[name] != totalDefinition(t) || b.HasTotals(s, []string{name}) {
+			continue
+		}
+		if b.Totals == nil {
+			b.Totals = Totals{}
+		}
+		if b.Definitions == nil {
+			b.Definitions = map[string]string{}
+		}
+		b.Totals[name], b.Definitions[name] = groups, computed.Definitions[name]
 	}
-	b.Totals, b.Definitions = totals, definitions
 	return nil
 }
 

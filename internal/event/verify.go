@@ -9,35 +9,79 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
-// Streams are the names of all streams that the catalog knows, also of those that are not declared any more.
-func Streams(ctx context.Context, c catalog.Catalog) (names []string, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		names = nil
-		return tx.List("stream/", func(key string, _ json.RawMessage) error {
-			names = append(names, strings.TrimPrefix(key, "stream/"))
-			return nil
-		})
+// Streams are the names of all streams that anything of is stored, also of those that are not declared any more: the catalog
+// knows them, or batches of them lie among the objects.
+func (in *Intake) Streams(ctx context.Context) (names []string, err error) {
+	found := map[string]bool{}
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		for _, kind := range []string{"stream/", "batch/"} {
+			err := tx.List(kind, func(key string, _ json.RawMessage) error {
+				name, _, _ := strings.Cut(strings.TrimPrefix(key, kind), "/")
+				found[name] = true
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list streams: %w", err)
 	}
-	return names, nil
-}
-
-// VerifyManifests proves that each sealed batch is in the catalog, that its manifest says the same, and that no batch is sealed
-// which the catalog does not know. It returns the batches.
-func (in *Intake) VerifyManifests(ctx context.Context, stream string) ([]Batch, error) {
-	state, _, err := in.readState(ctx, stream)
+	objects, err := in.Objects.List(ctx, "streams/")
 	if err != nil {
 		return nil, err
 	}
+	for _, object := range objects {
+		if parts := strings.Split(object, "/"); len(parts) == 5 && parts[2] == "batches" && parts[4] == manifestFile {
+			found[parts[1]] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+const (
+	// sealing is how long a batch's manifest may follow its record in the catalog.
+	sealing = 200 * time.Millisecond
+	// looks is how often a fault is looked at again that is found while batches are sealed.
+	looks = 5
+)
+
+// VerifyManifests proves that each sealed batch is in the catalog, that its manifest says the same, and that no batch is sealed
+// which the catalog does not know. It returns the batches. The stream may be taken in meanwhile.
+func (in *Intake) VerifyManifests(ctx context.Context, stream string) (batches []Batch, faults error) {
+	sealed := uint64(0)
+	for look := 1; ; look++ {
+		state, _, err := in.readState(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		batches, faults = in.verifyManifests(ctx, stream, &state)
+		if faults == nil || look == looks || look > 1 && state.Batches == sealed {
+			return batches, faults
+		}
+		sealed = state.Batches
+		select {
+		case <-time.After(sealing):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (in *Intake) verifyManifests(ctx context.Context, stream string, state *streamState) ([]Batch, error) {
 	batches, err := Batches(ctx, in.Catalog, stream, 0)
 	if err != nil {
 		return nil, err
@@ -125,6 +169,23 @@ func (b *Batch) Names() []string {
 		}
 	}
 	return names
+}
+
+// InKnownBatch reports whether an object lies in the folder of a batch that the catalog knows.
+func (in *Intake) InKnownBatch(ctx context.Context, object string) (known bool, err error) {
+	parts := strings.Split(object, "/")
+	if len(parts) < 5 || parts[0] != "streams" || parts[2] != "batches" {
+		return false, nil
+	}
+	number, err := strconv.ParseUint(parts[3], 10, 64)
+	if err != nil {
+		return false, nil //nolint:nilerr // no batch has such a folder
+	}
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		known, err = tx.Get(batchKey(parts[1], number), &Batch{})
+		return err
+	})
+	return known, err
 }
 
 // UnfinishedPrefix is under which objects of a batch lie that was begun and not sealed.

@@ -59,8 +59,9 @@ func (e *Engine) Unfinished(ctx context.Context, name string) bool {
 		var state pipelineState
 		_ = e.Catalog.View(ctx, func(tx catalog.Tx) error { _, err := tx.Get(pipelineKey(p.Name), &state); return err })
 		for _, n := range []uint64{g.Generation, state.Building} {
-			at := artifact.SpacePrefix(artifact.Space{Pipeline: p.Name, Generation: n}) + "runs/"
-			if rest, ok := strings.CutPrefix(name, at); ok && n > 0 && (n != g.Generation || rest > fmt.Sprintf("%08d/", g.Published+1)) {
+			rest, ok := strings.CutPrefix(name, artifact.SpacePrefix(artifact.Space{Pipeline: p.Name, Generation: n}))
+			_, rest, _ = strings.Cut(rest, "/") // what it is: of a step, or a part; then the number of the run
+			if ok && n > 0 && (n != g.Generation || rest > fmt.Sprintf("%08d", g.Published+1)) {
 				return true
 			}
 		}

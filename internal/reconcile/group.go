@@ -114,7 +114,7 @@ func (b *backlog) look(stream string) error {
 	}
 	batch, err := event.GetBatch(b.tx, stream, next)
 	if err == nil {
-		err = batch.WithComputed(b.tx)
+		err = batch.WithComputed(b.tx, b.plan.Events.Stream(stream))
 	}
 	b.heads[stream] = &batch
 	return err

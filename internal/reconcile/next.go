@@ -103,10 +103,22 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 		return nil
 	}
 	slices.Sort(changed)
-	err := fmt.Errorf("pipeline %s has changed (%s) since its artifacts were made: run `bursar rebuild %s`",
-		plan.Pipeline.Name, strings.Join(changed, ", "), plan.Pipeline.Name)
-	return failure.Wrap(failure.Data, err)
+	return &ChangedError{plan.Pipeline.Name, changed}
 }
+
+// ChangedError says that a pipeline is declared in another way than when its artifacts were made. Class Data.
+type ChangedError struct {
+	Pipeline string
+	Changed  []string // what of it
+}
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("pipeline %s has changed (%s) since its artifacts were made: run `bursar rebuild %s`",
+		e.Pipeline, strings.Join(e.Changed, ", "), e.Pipeline)
+}
+
+// Class is Data: it stays so until the pipeline is rebuilt, or put back.
+func (e *ChangedError) Class() failure.Class { return failure.Data }
 
 // nextRun finds the oldest unpublished run above after, or groups the oldest batches of the backlog into a new one.
 func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextResult, error) {

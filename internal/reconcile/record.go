@@ -225,8 +225,8 @@ func (e *Engine) batchesOf(ctx context.Context, run *Run) (batches []event.Batch
 				ref.Stream = only
 			}
 			b, err := event.GetBatch(tx, ref.Stream, ref.Batch)
-			if err == nil {
-				err = b.WithComputed(tx)
+			if s := e.Project.Stream(ref.Stream); err == nil && s != nil {
+				err = b.WithComputed(tx, s)
 			}
 			if err != nil {
 				return err

@@ -32,6 +32,7 @@ type Check struct {
 	OK     bool   `json:"ok"`
 	Totals bool   `json:"totals,omitempty"`
 	Detail string `json:"detail"`
+	Err    error  `json:"-"` // why it is not OK
 }
 
 // verification carries one verification.
@@ -88,7 +89,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		}
 		check := Check{Name: c.name, OK: err == nil, Totals: c.totals, Detail: detail}
 		if err != nil {
-			check.Detail, v.out.OK = err.Error(), false
+			check.Detail, check.Err, v.out.OK = err.Error(), err, false
 		}
 		v.out.Checks = append(v.out.Checks, check)
 		if err != nil && c.name == "runs" {
