@@ -134,3 +134,26 @@ func TestRepairKeepsArtifacts(t *testing.T) {
 		})
 	}
 }
+
+// TestTotalPutBack declares a total anew with a condition that the artifacts do not have, tries it, and puts it back.
+func TestTotalPutBack(t *testing.T) {
+	t.Parallel()
+	dir, want := fourBatches(t)
+	path := filepath.Join(dir, "streams", "payments.yaml")
+	declared, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(declared), "{sum: amount, by: currency}", `{sum: amount, by: currency, where: "event_id > 'b'"}`, 1)
+	file(t, dir, "streams/payments.yaml", changed)
+	must(t, 4, "rebuild", "orders", "--project", dir)
+	must(t, 0, "ingest", "payments", file(t, dir, "e.jsonl", good("e")), "--project", dir)
+	file(t, dir, "streams/payments.yaml", string(declared))
+	must(t, 0, "verify", "--project", dir)
+	must(t, 0, "rebuild", "orders", "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	must(t, 0, "verify", "--project", dir)
+	if got := exportOfOrders(t, dir); !strings.HasPrefix(got, want) {
+		t.Errorf("exported is\n%swhere it was\n%s", got, want)
+	}
+}

@@ -174,14 +174,19 @@ func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken, until Taken) (Taken,
 		}
 		run.Batches = append(run.Batches, ref)
 		run.Events += batch.Accepted
-		if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
-			return nil, &event.ErrNoTotals{Batch: *batch}
-		}
-		if err := run.Totals.Add(conserved(plan, batch)); err != nil {
+		if err := addConserved(plan, run.Totals, batch); err != nil {
 			return nil, err
 		}
 	}
 	return waiting.taken, nil
+}
+
+// addConserved adds a batch's totals that the pipeline conserves. One that was sealed without them is an *event.ErrNoTotals.
+func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) error {
+	if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
+		return &event.ErrNoTotals{Batch: *batch}
+	}
+	return totals.Add(conserved(plan, batch))
 }
 
 // conserved is a batch's totals that the pipeline conserves, at the scales of its key and artifacts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -120,10 +121,39 @@ func (e *ChangedError) Error() string {
 // Class is Data: it stays so until the pipeline is rebuilt, or put back.
 func (e *ChangedError) Class() failure.Class { return failure.Data }
 
+// sumAgain brings the totals of a run that no step was done of to the totals that its batches have as they are declared now.
+func sumAgain(tx catalog.Tx, plan *fold.Plan, run *Run) error {
+	totals := event.Totals{}
+	for _, ref := range run.Batches {
+		stream := plan.Events.Streams[0]
+		if ref.Stream != "" {
+			stream = plan.Events.Stream(ref.Stream)
+		}
+		batch, err := event.GetBatch(tx, stream.Name, ref.Batch)
+		if err == nil {
+			err = batch.WithComputed(tx, stream)
+		}
+		if err == nil {
+			err = addConserved(plan, totals, &batch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if reflect.DeepEqual(totals, run.Totals) {
+		return nil
+	}
+	run.Totals = totals
+	return tx.Put(runKey(run.ref()), run)
+}
+
 // nextRun finds the oldest unpublished run above after, or groups the oldest batches of the backlog into a new one.
 func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextResult, error) {
 	if after = max(after, g.Published); g.Runs > after {
 		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, after + 1})
+		if err == nil && len(run.Steps) == 0 {
+			err = sumAgain(tx, plan, &run)
+		}
 		return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, err
 	}
 	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}}
