@@ -157,3 +157,28 @@ func TestTotalPutBack(t *testing.T) {
 		t.Errorf("exported is\n%swhere it was\n%s", got, want)
 	}
 }
+
+// TestTotalGrouped groups a total that is conserved: runs of both definitions cannot be added up, so the pipeline waits for its rebuild.
+func TestTotalGrouped(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	path := filepath.Join(dir, "streams", "payments.yaml")
+	declared, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, dir, "streams/payments.yaml", strings.Replace(string(declared), "{sum: amount, by: currency}", "{sum: amount}", 1))
+	must(t, 0, "ingest", "payments", file(t, dir, "a.jsonl", good("a")), "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	file(t, dir, "streams/payments.yaml", string(declared))
+	must(t, 0, "ingest", "payments", file(t, dir, "b.jsonl", good("b")), "--project", dir)
+	for _, command := range []string{"run", "verify"} {
+		got := bursar(t, command, "--project", dir)
+		if got.code != 1 || !strings.Contains(got.out+got.err, "bursar rebuild orders") {
+			t.Errorf("%s ends with %d: %s%s", command, got.code, got.out, got.err)
+		}
+	}
+	must(t, 0, "rebuild", "orders", "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	must(t, 0, "verify", "--project", dir)
+}

@@ -29,11 +29,32 @@ func (plan *Plan) Fingerprint() map[string]string {
 		columns[i] = f.Name
 	}
 	prints["order of columns"] = digest(columns)
+	prints[ConservePrint] = digest(plan.conserved())
 	if plan.Custom() {
 		prints["reduce"] = digest(strings.TrimSpace(plan.Pipeline.Reduce.Text))
 		prints["merge"] = digest(strings.TrimSpace(plan.Pipeline.Merge.Text))
 	}
 	return prints
+}
+
+// ConservePrint is the fingerprint of what is conserved: the totals of all runs are added up, so they must be of one definition.
+// Generations of earlier programs have none.
+const ConservePrint = "conserve"
+
+// conserved is each conserve entry with the totals that its streams declare.
+func (plan *Plan) conserved() [][]string {
+	var all [][]string
+	for i := range plan.Pipeline.Conserve {
+		c := &plan.Pipeline.Conserve[i]
+		entry := []string{c.Total, c.Expr}
+		for _, s := range plan.Events.Streams {
+			if t := s.Total(c.Total); t != nil {
+				entry = append(entry, s.Name, t.Sum, t.By, t.Where)
+			}
+		}
+		all = append(all, entry)
+	}
+	return all
 }
 
 // printStreams digests what the events are and what tells them apart; their streams have no order.

@@ -91,7 +91,8 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 	now := plan.Fingerprint()
 	var changed []string
 	for what, digest := range now {
-		if built[what] != digest {
+		was, printed := built[what]
+		if was != digest && (printed || what != fold.ConservePrint) {
 			changed = append(changed, what)
 		}
 	}
