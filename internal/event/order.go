@@ -1,4 +1,4 @@
-// The order of a stream's columns that digests are made in.
+// The order of a stream's columns: the one that digests are made in, and the positions that a CSV file without a header is read by.
 
 package event
 
@@ -24,4 +24,33 @@ func columnOrder(s *project.Stream, remembered []Definition) []int {
 		}
 	}
 	return order
+}
+
+// positions are the fields of a CSV file without a header that the stream's columns are read from, counted from 1; 0 is none.
+func positions(s *project.Stream) []int {
+	list, n := make([]int, len(s.Columns)), 0
+	for i := range s.Columns {
+		if s.Format == project.CSVText && !s.CSV.Header && s.Columns[i].Is == "" {
+			n++
+			list[i] = n
+		}
+	}
+	return list
+}
+
+// rememberedColumns are the columns of a stream's state with the positions that they were read from. A state without positions has
+// its columns in the order of the stream's file, which says the same.
+func rememberedColumns(state *streamState) []Definition {
+	bare := state.Declared != nil && state.Declared.Headless
+	if !bare || slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Position > 0 }) {
+		return state.Columns
+	}
+	columns, n := slices.Clone(state.Columns), 0
+	for i := range columns {
+		if columns[i].Is == "" {
+			n++
+			columns[i].Position = n
+		}
+	}
+	return columns
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
@@ -166,5 +167,76 @@ func TestOrderOfIDs(t *testing.T) {
 	err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)
 	if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "id: [k, amount]") || !strings.Contains(err.Error(), "id: [amount, k]") {
 		t.Error(err)
+	}
+}
+
+const barePositions = `
+stream: sales
+format: csv
+csv: {header: false}
+id: k
+columns:
+  k: {type: string}
+  twice: {type: int, is: fee * 2}
+  amount: {type: int}
+  fee: {type: int}
+`
+
+// TestPositionsNeverChange: without a header the order of the columns says which field each is read from.
+func TestPositionsNeverChange(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, barePositions)
+	h.take("1 1 1 0 0", h.file("a.csv", "1,7,8\n"))
+	refused := func(what, yaml string, want ...string) {
+		t.Helper()
+		h.declare(yaml)
+		_, ingested := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.csv", "2,7,8\n")}, event.Options{})
+		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)} {
+			for _, w := range append(want, "a schema only grows") {
+				if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), w) {
+					t.Errorf("%s: %q is not in: %v", what, w, err)
+				}
+			}
+		}
+	}
+	swapped := swapLines(t, barePositions, "amount", "fee")
+	between := strings.Replace(barePositions, "  amount:", "  new: {type: int, optional: true}\n  amount:", 1)
+	grown := barePositions + "  new: {type: int, optional: true}\n"
+	for _, older := range []bool{false, true} {
+		if older {
+			h.forgetPositions()
+		}
+		refused("swapped", swapped, "amount", "position: 2", "position: 3")
+		refused("new between", between, "amount", "position: 2", "position: 3")
+		h.declare(swapLines(t, swapLines(t, barePositions, "twice", "amount"), "twice", "fee"))
+		h.take("0 1 0 0 1", h.file("c.csv", fmt.Sprintf("1,7,8%s\n", map[bool]string{true: "\n"}[older])))
+	}
+	h.forgetPositions()
+	h.declare(grown)
+	h.take("2 1 1 0 0", h.file("d.csv", "2,7,8,9\n"))
+	refused("swapped with a new one", swapLines(t, grown, "new", "fee"), "fee", "position: 3", "position: 4")
+}
+
+// forgetPositions makes the stream's state one of a version that does not remember positions.
+func (h *house) forgetPositions() {
+	h.t.Helper()
+	err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error {
+		state := map[string]any{}
+		if _, err := tx.Get("stream/sales", &state); err != nil {
+			return err
+		}
+		columns, ok := state["columns"].([]any)
+		if !ok {
+			return fmt.Errorf("no columns in %v", state)
+		}
+		for _, c := range columns {
+			if c, ok := c.(map[string]any); ok {
+				delete(c, "position")
+			}
+		}
+		return tx.Put("stream/sales", state)
+	})
+	if err != nil {
+		h.t.Fatal(err)
 	}
 }

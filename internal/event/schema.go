@@ -32,6 +32,8 @@ type Reading struct {
 	Zone    string `json:"zone,omitempty"`
 	Decimal string `json:"decimal,omitempty"`
 	Group   string `json:"group,omitempty"`
+
+	Position int `json:"position,omitempty"` // of its field in CSV without a header, from 1
 }
 
 // declared is what the catalog remembers of a stream besides its columns: what makes an event unique, and how files are read.
@@ -64,6 +66,9 @@ func (d Definition) String() string {
 			parts = append(parts, fmt.Sprintf("%s: %q", p[0], p[1]))
 		}
 	}
+	if d.Position > 0 {
+		parts = append(parts, fmt.Sprintf("position: %d", d.Position))
+	}
 	return d.Name + ": {" + strings.Join(parts, ", ") + "}"
 }
 
@@ -77,9 +82,10 @@ func (d declared) String() string {
 
 // definitions are the stream's columns in the order that digests are made in.
 func definitions(s *project.Stream, remembered []Definition) []Definition {
-	list := make([]Definition, len(s.Columns))
+	list, from := make([]Definition, len(s.Columns)), positions(s)
 	for n, i := range columnOrder(s, remembered) {
 		list[n] = definition(&s.Columns[i])
+		list[n].Position = from[i]
 	}
 	return list
 }
@@ -136,7 +142,7 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 	if was, is := state.Declared, declaredOf(s); was != nil && was.String() != is.String() {
 		return failure.Wrap(failure.Data, fmt.Errorf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows))
 	}
-	remembered := state.Columns
+	remembered := rememberedColumns(state)
 	now := definitions(s, remembered) // each remembered one has its place, up to the first that is gone
 	for i, was := range remembered {
 		c := s.Column(was.Name)
