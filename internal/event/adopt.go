@@ -109,7 +109,7 @@ func (in *Intake) Recount(ctx context.Context, s *project.Stream, b Batch) error
 	if err := session.Exec(ctx, "CREATE TEMP VIEW events AS "+ViewSQL(files, s, []Batch{b})); err != nil {
 		return fmt.Errorf("open events: %w", err)
 	}
-	count := NewRecount(s)
+	count := NewRecount(s, b.Columns)
 	err = session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
 		count.Add(rows)
 		return nil

@@ -17,18 +17,22 @@ type digester struct {
 	key     *identity.Key // nil for the index of an older project, whose digests have none
 	id      []int         // positions of the identity's columns; nil if it is derived
 	seeds   []uint64      // what stands for each column
-	facts   []int         // positions of the columns that are compared: all but the origin
+	facts   []int         // positions of the columns that are compared: all but the origin, in the order that is remembered
 	leading bool          // the facts begin with the identity
 
 	within      any // the file or request whose occurrences are counted
 	occurrences map[column.Digest]uint32
 }
 
-func newDigester(s *project.Stream, key *identity.Key) *digester {
+// newDigester digests the columns in the order of those that are remembered: by the stream's state for new events, by a sealed batch for
+// its own.
+func newDigester(s *project.Stream, remembered []Definition, key *identity.Key) *digester {
 	d := &digester{stream: s, key: key}
-	for i, c := range s.Columns {
+	for _, c := range s.Columns {
 		d.seeds = append(d.seeds, column.NameSeed(c.Name))
-		if !c.Origin {
+	}
+	for _, i := range columnOrder(s, remembered) {
+		if !s.Columns[i].Origin {
 			d.facts = append(d.facts, i)
 		}
 	}

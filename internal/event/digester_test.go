@@ -65,7 +65,7 @@ func BenchmarkDigest(b *testing.B) {
 	s, p := payments(rows)
 	for name, key := range map[string]*identity.Key{"keyed": testKey(b), "plain": nil} {
 		b.Run(name, func(b *testing.B) {
-			d := newDigester(s, key)
+			d := newDigester(s, nil, key)
 			for b.Loop() {
 				d.digest(&p, rows)
 			}
@@ -81,7 +81,7 @@ func TestDigestsAreStable(t *testing.T) {
 	const rows = 20
 	s, p := payments(rows)
 	key := testKey(t)
-	newDigester(s, key).digest(&p, rows)
+	newDigester(s, nil, key).digest(&p, rows)
 	grown, q := *s, part{}
 	empty := column.NewVector(textType, rows)
 	for range rows {
@@ -89,13 +89,13 @@ func TestDigestsAreStable(t *testing.T) {
 	}
 	grown.Columns = slices.Concat([]project.Column{{Name: "new", Type: textType, Optional: true}}, s.Columns)
 	q.columns = slices.Concat([]column.Vector{empty}, p.columns)
-	newDigester(&grown, key).digest(&q, rows)
+	newDigester(&grown, nil, key).digest(&q, rows)
 	if !slices.Equal(p.ids, q.ids) || !slices.Equal(p.contents, q.contents) || !slices.Equal(p.digests, q.digests) {
 		t.Error("a new column without values changes digests")
 	}
 	var plain part
 	plain.columns = p.columns
-	newDigester(s, nil).digest(&plain, rows)
+	newDigester(s, nil, nil).digest(&plain, rows)
 	if !slices.Equal(plain.digests, p.digests) {
 		t.Error("the batch's digest depends on the key")
 	}

@@ -125,7 +125,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 		return nil, err
 	}
 	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: received.UTC().Truncate(time.Microsecond)}
-	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s), Definitions: totalDefinitions(s), Declared: declaredOf(s)}
+	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: totalDefinitions(s), Declared: declaredOf(s)}
 	if err := w.sweep(ctx); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	if err != nil {
 		return nil, errors.Join(err, w.memory.Close())
 	}
-	w.digester, w.bounds = newDigester(s, key), newBounds(s)
+	w.digester, w.bounds = newDigester(s, state.Columns, key), newBounds(s)
 	return w, nil
 }
 

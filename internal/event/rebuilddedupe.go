@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/catalog"
@@ -48,7 +49,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	defer session.Close()
 	r := &dedupeRebuild{
 		in: in, files: files, session: session, stream: s,
-		digester: newDigester(s, key), index: memory.NewRebuild(in.Scratch, memoryLimit),
+		digester: newDigester(s, state.Columns, key), index: memory.NewRebuild(in.Scratch, memoryLimit),
 	}
 	err = in.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
 		if err := r.batch(ctx, b); err != nil {
@@ -121,7 +122,8 @@ type dedupeRebuild struct {
 	files    object.Local
 	session  *duck.Session
 	stream   *project.Stream
-	digester *digester
+	digester *digester // of the next batch
+	sealed   *digester // of the batch at hand, which may have its columns in another order
 	index    *memory.Rebuild
 	events   int64
 
@@ -133,6 +135,10 @@ type dedupeRebuild struct {
 // batch adds the events of a batch, which must be those that were sealed.
 func (r *dedupeRebuild) batch(ctx context.Context, b Batch) error {
 	events, digest := r.events, column.Digest{}
+	r.sealed = newDigester(r.stream, b.Columns, r.digester.key)
+	if slices.Equal(r.sealed.facts, r.digester.facts) {
+		r.sealed = r.digester
+	}
 	for _, o := range b.Objects {
 		if err := o.Check(ctx, r.in.Objects); err != nil {
 			return err
@@ -160,11 +166,15 @@ func (r *dedupeRebuild) add(ctx context.Context, b *Batch, rows []column.Vector,
 	own, source := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
 	p := part{columns: own}
 	r.digester.digest(&p, n)
+	sealed := p
+	if r.sealed != r.digester {
+		r.sealed.digest(&sealed, n)
+	}
 	entries := make([]memory.Entry, n)
 	for i := range n {
 		file, row := uint64(source[0].Ints[i]), uint64(source[1].Ints[i])
 		if r.stream.DerivedID() {
-			id, err := r.derived(ctx, &p, i, rows[len(own)].Text(i), file)
+			id, err := r.derived(ctx, &p, &sealed, i, rows[len(own)].Text(i), file)
 			if err != nil {
 				return fmt.Errorf("file %d, row %d: %w", file, row, err)
 			}
@@ -175,22 +185,21 @@ func (r *dedupeRebuild) add(ctx context.Context, b *Batch, rows []column.Vector,
 			return err
 		}
 		entries[i] = memory.Entry{Hi: p.ids[i].Hi, Lo: p.ids[i].Lo, Content: p.contents[i], Place: place}
-		digest.Add(p.digests[i])
+		digest.Add(sealed.digests[i])
 	}
 	r.events += int64(n)
 	return r.index.Add(entries, b.Sealed)
 }
 
 // derived is the derived identity of an event, of which the text is stored. One that was made of an older project's digest of
-// the content becomes the one that the same row gets when it is sent again.
-func (r *dedupeRebuild) derived(ctx context.Context, p *part, i int, text []byte, file uint64) (column.Digest, error) {
+// the content, or of columns in the order of the sealed batch, becomes the one that the same row gets when it is sent again.
+func (r *dedupeRebuild) derived(ctx context.Context, p, sealed *part, i int, text []byte, file uint64) (column.Digest, error) {
 	stored, err := column.ParseDigest(text)
 	if err != nil || r.stream.ID[0] == project.RowID {
 		return stored, err
 	}
-	content := p.unforgeable[i]
-	occurrence, err := r.occurrence(ctx, stored, content, p.digests[i], file)
-	return contentID(content, occurrence), err
+	occurrence, err := r.occurrence(ctx, stored, sealed.unforgeable[i], sealed.digests[i], file)
+	return contentID(p.unforgeable[i], occurrence), err
 }
 
 // maxFound bounds the contents whose last occurrence is remembered.

@@ -17,9 +17,9 @@ type Recount struct {
 	digest   column.Digest
 }
 
-// NewRecount starts a recount of one batch of the stream.
-func NewRecount(s *project.Stream) *Recount {
-	return &Recount{stream: s, digester: newDigester(s, nil), summers: newSummers(s)}
+// NewRecount starts a recount of one batch of the stream, which was sealed with columns.
+func NewRecount(s *project.Stream, columns []Definition) *Recount {
+	return &Recount{stream: s, digester: newDigester(s, columns, nil), summers: newSummers(s)}
 }
 
 // SQL selects what Add takes from a view of the batch's events.

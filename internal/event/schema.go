@@ -32,6 +32,8 @@ type Reading struct {
 	Zone    string `json:"zone,omitempty"`
 	Decimal string `json:"decimal,omitempty"`
 	Group   string `json:"group,omitempty"`
+
+	Position int `json:"position,omitempty"` // of its field in CSV without a header, from 1
 }
 
 // declared is what the catalog remembers of a stream besides its columns: what makes an event unique, and how files are read.
@@ -64,6 +66,9 @@ func (d Definition) String() string {
 			parts = append(parts, fmt.Sprintf("%s: %q", p[0], p[1]))
 		}
 	}
+	if d.Position > 0 {
+		parts = append(parts, fmt.Sprintf("position: %d", d.Position))
+	}
 	return d.Name + ": {" + strings.Join(parts, ", ") + "}"
 }
 
@@ -75,10 +80,12 @@ func (d declared) String() string {
 	return strings.Join(append(parts, "id: ["+strings.Join(d.ID, ", ")+"]"), ", ")
 }
 
-func definitions(s *project.Stream) []Definition {
-	list := make([]Definition, len(s.Columns))
-	for i := range s.Columns {
-		list[i] = definition(&s.Columns[i])
+// definitions are the stream's columns in the order that digests are made in.
+func definitions(s *project.Stream, remembered []Definition) []Definition {
+	list, from := make([]Definition, len(s.Columns)), positions(s)
+	for n, i := range columnOrder(s, remembered) {
+		list[n] = definition(&s.Columns[i])
+		list[n].Position = from[i]
 	}
 	return list
 }
@@ -135,19 +142,20 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 	if was, is := state.Declared, declaredOf(s); was != nil && was.String() != is.String() {
 		return failure.Wrap(failure.Data, fmt.Errorf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows))
 	}
-	for _, was := range state.Columns {
+	remembered := rememberedColumns(state)
+	now := definitions(s, remembered) // each remembered one has its place, up to the first that is gone
+	for i, was := range remembered {
 		c := s.Column(was.Name)
 		if c == nil {
 			return growthError(s, was, "it is gone")
 		}
-		if what := shrinks(was, definition(c), c.Type, state.Declared != nil); what != "" {
-			return growthError(s, was, what+": "+definition(c).String())
+		if what := shrinks(was, now[i], c.Type, state.Declared != nil); what != "" {
+			return growthError(s, was, what+": "+now[i].String())
 		}
 	}
-	for _, c := range s.Columns {
-		known := slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Name == c.Name })
-		if !known && !c.Optional {
-			return failure.Wrap(failure.Data, fmt.Errorf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, c.Name, onlyGrows))
+	for _, d := range now[len(remembered):] {
+		if !d.Optional {
+			return failure.Wrap(failure.Data, fmt.Errorf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows))
 		}
 	}
 	return nil

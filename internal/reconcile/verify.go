@@ -225,7 +225,7 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	stream := v.plan.Events.Stream(b.Stream)
-	count := event.NewRecount(stream)
+	count := event.NewRecount(stream, b.Columns)
 	session, err := v.views(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
 	if err != nil {
 		return err

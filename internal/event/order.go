@@ -1,0 +1,56 @@
+// The order of a stream's columns: the one that digests are made in, and the positions that a CSV file without a header is read by.
+
+package event
+
+import (
+	"slices"
+
+	"bursar/internal/project"
+)
+
+// columnOrder is the positions of the stream's columns in the order that digests are made in: those that are remembered first, as
+// they are remembered, then new ones. The order in the stream's file may change, and the same values must keep their digests.
+// Values that are null add nothing to a digest, so columns that an event was sealed without may stand anywhere.
+func columnOrder(s *project.Stream, remembered []Definition) []int {
+	order := make([]int, 0, len(s.Columns))
+	for _, d := range remembered {
+		if i := slices.IndexFunc(s.Columns, func(c project.Column) bool { return c.Name == d.Name }); i >= 0 {
+			order = append(order, i)
+		}
+	}
+	for i := range s.Columns {
+		if !slices.Contains(order, i) {
+			order = append(order, i)
+		}
+	}
+	return order
+}
+
+// positions are the fields of a CSV file without a header that the stream's columns are read from, counted from 1; 0 is none.
+func positions(s *project.Stream) []int {
+	list, n := make([]int, len(s.Columns)), 0
+	for i := range s.Columns {
+		if s.Format == project.CSVText && !s.CSV.Header && s.Columns[i].Is == "" {
+			n++
+			list[i] = n
+		}
+	}
+	return list
+}
+
+// rememberedColumns are the columns of a stream's state with the positions that they were read from. A state without positions has
+// its columns in the order of the stream's file, which says the same.
+func rememberedColumns(state *streamState) []Definition {
+	bare := state.Declared != nil && state.Declared.Headless
+	if !bare || slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Position > 0 }) {
+		return state.Columns
+	}
+	columns, n := slices.Clone(state.Columns), 0
+	for i := range columns {
+		if columns[i].Is == "" {
+			n++
+			columns[i].Position = n
+		}
+	}
+	return columns
+}
