@@ -38,6 +38,9 @@ const inexact = "binary floating point is refused, as it is not exact"
 const exactForms = "multiply by a decimal literal (x * 0.01), divide whole numbers with //, round decimals with round(x, 2), " +
 	"and write 0.015 rather than 0.015e0"
 
+// decimalsInJSON says why JSON may hold no decimals.
+const decimalsInJSON = "as numbers within JSON are read as binary floating point: cast them to VARCHAR first, which keeps each as a text"
+
 // checkBound binds a SELECT and checks what it is bound to.
 func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) error {
 	plans, err := s.bound(ctx, sql)
@@ -116,6 +119,19 @@ func (c *boundCheck) check(node map[string]any) error {
 		}
 	case node["expression_class"] == "BOUND_CAST":
 		return c.cast(node)
+	case node["expression_class"] == "BOUND_FUNCTION" && intoJSON[name]:
+		return c.arguments(node, name)
+	}
+	return nil
+}
+
+// arguments checks what a function writes as JSON.
+func (c *boundCheck) arguments(node map[string]any, name string) error {
+	arguments, _ := node["children"].([]any)
+	for _, argument := range arguments {
+		if child, _ := argument.(map[string]any); typeOfNode(child).holds(boundType.hasDecimals) {
+			return c.fail(node, "%s() is refused on decimals, %s", name, decimalsInJSON)
+		}
 	}
 	return nil
 }
@@ -166,6 +182,9 @@ func (c *boundCheck) cast(node map[string]any) error {
 			c.literals = append(c.literals, typedLiteral{text, to, node})
 		}
 		return nil
+	}
+	if !from.json && to.holds(boundType.isJSON) && from.holds(boundType.hasDecimals) {
+		return c.fail(node, "a cast of %s to %s is refused, %s", from, to, decimalsInJSON)
 	}
 	if from.json && to.isNumber() {
 		return c.fail(node, "a number within JSON is refused, as it is read as binary floating point: take its text with ->> and cast that")
