@@ -72,6 +72,7 @@ func number(value any) int {
 // wholeDigits are the digits before the mark that every value of a whole type has room for.
 var wholeDigits = map[string]int{
 	"TINYINT": 2, "UTINYINT": 2, "SMALLINT": 4, "USMALLINT": 4, "INTEGER": 9, "UINTEGER": 9, "BIGINT": 18, "UBIGINT": 19, "HUGEINT": 38,
+	"UHUGEINT": 38, "BIGNUM": 38,
 }
 
 func (t boundType) isNumber() bool { return t.id == "DECIMAL" || wholeDigits[t.id] > 0 }
@@ -105,6 +106,35 @@ func mayFail(from, to boundType) string {
 		}
 	}
 	return ""
+}
+
+// isRead reports whether a cast reads a text as a number or a time. DuckDB rounds there, drops zones and eras, and takes more
+// forms than are exact.
+func isRead(from, to boundType) bool {
+	if from.id == "VARCHAR" && to.holds(boundType.isMeasure) {
+		return true
+	}
+	return slices.ContainsFunc(pairs(from, to), func(pair [2]boundType) bool { return isRead(pair[0], pair[1]) })
+}
+
+// isMeasure reports a number or a time.
+func (t boundType) isMeasure() bool {
+	return t.isNumber() || t.id == "DATE" || strings.HasPrefix(t.id, "TIME") || t.id == "INTERVAL"
+}
+
+// wholeNumber are the patterns that match texts which are whole numbers, from their first letter to their last.
+var wholeNumber = regexp.MustCompile(`^\^(?:-|\[-\+\]|\[\+-\])?\??(?:\[0-9\]|\\d)(?:\+|\*|\{[0-9]+(?:,[0-9]*)?\})?\$$`)
+
+// isWholeNumber reports a text that is a whole number, or empty: what regexp_extract gives for such a pattern.
+func isWholeNumber(node map[string]any) bool {
+	arguments, _ := node["children"].([]any)
+	if node["name"] != "regexp_extract" || len(arguments) != 2 {
+		return false
+	}
+	pattern, _ := arguments[1].(map[string]any)
+	value, _ := pattern["value"].(map[string]any)
+	text, _ := value["value"].(string)
+	return wholeNumber.MatchString(text)
 }
 
 // carried are the digits before the mark that the largest value has when it is rounded to so many decimals.

@@ -64,8 +64,8 @@ var (
 
 // raising are the functions that fail on some values of the right type, and what to write instead where none may.
 var raising = map[string]string{
-	"chr": "a text literal", "json": "json_valid(x) first, and TRY_CAST(x AS JSON)", "make_date": "TRY_CAST(… AS DATE)",
-	"make_time": "TRY_CAST(… AS TIME)", "make_timestamp": "TRY_CAST(… AS TIMESTAMP)", "strptime": "try_strptime",
+	"chr": "a text literal", "json": "json_valid(x) first, and TRY_CAST(x AS JSON)", "make_date": "try_strptime",
+	"make_time": "try_strptime", "make_timestamp": "try_strptime", "strptime": "try_strptime",
 	"factorial": "a product",
 }
 
