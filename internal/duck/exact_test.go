@@ -33,6 +33,11 @@ func TestDecimalsReachNoJSON(t *testing.T) {
 		{"([total]::JSON[])[1]->>'$'", decimals},
 		{"({'b': 1, 'a': total}::STRUCT(a JSON, b JSON)).a->>'$'", decimals},
 
+		{"{'a': total}->>'a'", "!"},
+		{"json_value({'a': total}, '$.a')", "!"},
+		{"json_extract_string([total], '$[0]')", "!"},
+		{"json_merge_patch('{}', {'a': total})", "!"},
+
 		{"json_object('t', total::VARCHAR)->>'t'", "string"},
 		{"json_object('n', n, 'b', big, 'h', big::HUGEINT)->>'b'", "string"},
 		{"json_array(note, day, moment, ok)->>0", "string"},
@@ -43,8 +48,13 @@ func TestDecimalsReachNoJSON(t *testing.T) {
 		bound(t, at, cases)
 	}
 	s := open(t, duck.Options{Threads: 1, Memory: "256MB"})
-	for _, sql := range []string{"SELECT json_array(sum(amount)) AS j FROM events", "SELECT {'a': total}::JSON->>'a' AS j FROM events", "SELECT to_json(e)->>'total' AS j FROM events e",
-		"SELECT list_transform([total], lambda x: json_array(x))[1]->>0 AS j FROM events"} {
+	for _, sql := range []string{
+		"SELECT json_array(sum(amount)) AS j FROM events",
+		"SELECT {'a': total}::JSON->>'a' AS j FROM events",
+		"SELECT to_json(e)->>'total' AS j FROM events e",
+		"SELECT list_transform([total], lambda x: json_array(x))[1]->>0 AS j FROM events",
+		"SELECT to_json(list({'id': note, 'a': amount})) AS j FROM events",
+	} {
 		if _, _, err := s.Select(t.Context(), map[string][]column.Field{"events": bindColumns}, sql); err == nil || !strings.Contains(err.Error(), decimals[1:]) {
 			t.Errorf("%s: got %v", sql, err)
 		}
@@ -101,6 +111,7 @@ func TestDecimalsAreNotRoundedUnseen(t *testing.T) {
 		{"greatest(total, amount::DECIMAL(22,4))", rounded},
 		{"if(ok, total, amount * 0.015)", rounded},
 		{"list_contains([total, 0.005], total)", rounded},
+		{"nullif(total, 0) + CASE n WHEN 1 THEN total WHEN 2 THEN 0.005 END", rounded},
 
 		{"CASE WHEN ok THEN total ELSE 0.01 END", "decimal(38,2)"},
 		{"coalesce(total, 0)", "decimal(38,2)"},
