@@ -83,6 +83,10 @@ func TestSelect(t *testing.T) {
 		{sql: "WITH RECURSIVE r(i) USING KEY (i) AS (SELECT 1 UNION SELECT i + 1 FROM r) SELECT i FROM r", fails: "a recursive WITH is refused", line: 1},
 		{sql: "SELECT a.n FROM delta a ASOF JOIN delta b ON a.n >= b.n WHERE EXISTS (SELECT 1 FROM state WHERE amount > a.n) UNION ALL SELECT n FROM delta", want: "n bigint 1"},
 		{sql: "SELECT list_sum(list_transform(list(n ORDER BY n), lambda x: x + 1))::BIGINT AS s, max(n) AS m FROM delta", want: "s bigint 1, m bigint 1"},
+		{sql: "SELECT n, sum(n * 0.015)::DECIMAL(38,2) AS s FROM delta GROUP BY n::DECIMAL(38,2), n", want: "n bigint 1, s decimal(38,2) 1"},
+		{sql: "SELECT sum(amount) FILTER (WHERE amount::DECIMAL(38,1) > 1) AS s, max(CAST(amount AS DECIMAL(38,1))) AS m FROM state", want: "s decimal(38,2) 1, m decimal(38,1) 1"},
+		{sql: "SELECT a FROM (SELECT amount::DECIMAL(38,1) AS a FROM state UNION ALL SELECT n FROM delta) ORDER BY a::DECIMAL(38,0)", want: "a decimal(38,1) 1"},
+		{sql: "SELECT sum(amount) AS s FROM state UNION ALL\nSELECT 0.005", fails: "would be rounded to DECIMAL(38,2)", line: 2},
 		{sql: "SELECT [n] AS l FROM delta", fails: "column l: a list of plain values", line: 1},
 		{sql: "SELECT $1 AS x", fails: "parameters", line: 1},
 	} {
