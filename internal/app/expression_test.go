@@ -91,7 +91,7 @@ func TestFailingSQLFileNamesItsEvent(t *testing.T) {
 	a := openFiles(t, map[string]string{
 		"bursar.yaml": "threads: 1\n", "streams/payments.yaml": countedYAML,
 		"pipelines/orders.yaml": "pipeline: orders\nfrom: payments\nkey: order\nreduce: r.sql\nmerge: m.sql\npartitions: 2\nartifact: {total: {type: bigint}}\n",
-		"pipelines/r.sql":       `SELECT "order", sum(CAST(note AS INTEGER))::BIGINT AS total FROM events GROUP BY ALL`,
+		"pipelines/r.sql":       `SELECT "order", sum(CAST(regexp_extract(note, '^[0-9]+$') AS INTEGER))::BIGINT AS total FROM events GROUP BY ALL`,
 		"pipelines/m.sql":       `SELECT "order", d.total + coalesce(s.total, 0) AS total FROM delta d LEFT JOIN state s USING ("order")`,
 	})
 	path := putFile(t, t.TempDir(), "a.jsonl", `{"id":"1","order":"k1","n":1,"note":"5"}`+"\n"+`{"id":"2","order":"k2","n":1,"note":"IBAN DE89 Jane Doe"}`+"\n")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseExpression(ctx, expr)
 		if err != nil {
-			return err
+			return b.quoting(ctx, columns, expr, err)
 		}
 		check := treeCheck{columns: columns, at: at}
 		if err := check.expression(tree); err != nil {
@@ -66,6 +67,20 @@ func (s *Session) parseExpression(ctx context.Context, expr string) (any, error)
 		return nil, errors.New("not one SQL expression")
 	}
 	return list[0], nil
+}
+
+// quoting adds to a fault of an expression which of its columns has a name that SQL keeps for itself.
+func (s *Session) quoting(ctx context.Context, columns []column.Field, expr string, fault error) error {
+	for _, c := range columns {
+		word := regexp.MustCompile(`(?i)(?:^|[^"\w])` + regexp.QuoteMeta(c.Name) + `(?:[^"\w]|$)`)
+		if !word.MatchString(expr) {
+			continue
+		}
+		if _, err := s.parseExpression(ctx, c.Name+" < 1"); err != nil {
+			return fmt.Errorf("%w; write the column %s with quotes: %s", fault, c.Name, column.QuoteIdentifier(c.Name))
+		}
+	}
+	return fault
 }
 
 // treeCheck walks a parsed expression and refuses what binding alone would let pass.

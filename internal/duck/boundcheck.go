@@ -22,6 +22,7 @@ type boundCheck struct {
 	file     bool // an SQL file: its casts may fail
 	tables   map[string][]column.Field
 	sql      string
+	written  map[string]bool // where the SQL itself has casts
 	literals []typedLiteral
 }
 
@@ -38,13 +39,25 @@ const inexact = "binary floating point is refused, as it is not exact"
 const exactForms = "multiply by a decimal literal (x * 0.01), divide whole numbers with //, round decimals with round(x, 2), " +
 	"and write 0.015 rather than 0.015e0"
 
+// decimalsInJSON says why JSON may hold no decimals.
+const decimalsInJSON = "as numbers within JSON are read as binary floating point: cast them to VARCHAR first, which keeps each as a text"
+
+// declared are the ways to read values of a type out of texts.
+const declared = "declare a column of the type in the stream, read times with try_strptime(x, '%Y-%m-%d'), " +
+	"and cast whole numbers from regexp_extract(x, '^-?[0-9]+$')"
+
 // checkBound binds a SELECT and checks what it is bound to.
 func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) error {
 	plans, err := s.bound(ctx, sql)
 	if err != nil {
 		return err
 	}
-	c.sql = sql
+	tree, err := s.parseSelect(ctx, sql)
+	if err != nil {
+		return err
+	}
+	c.sql, c.written = sql, map[string]bool{}
+	c.casts(map[string]any(tree))
 	if err := c.walk(plans); err != nil {
 		return err
 	}
@@ -116,6 +129,19 @@ func (c *boundCheck) check(node map[string]any) error {
 		}
 	case node["expression_class"] == "BOUND_CAST":
 		return c.cast(node)
+	case node["expression_class"] == "BOUND_FUNCTION" && intoJSON[name]:
+		return c.arguments(node, name)
+	}
+	return nil
+}
+
+// arguments checks what a function writes as JSON.
+func (c *boundCheck) arguments(node map[string]any, name string) error {
+	arguments, _ := node["children"].([]any)
+	for _, argument := range arguments {
+		if child, _ := argument.(map[string]any); typeOfNode(child).holds(boundType.hasDecimals) {
+			return c.fail(node, "%s() is refused on decimals, %s", name, decimalsInJSON)
+		}
 	}
 	return nil
 }
@@ -167,14 +193,44 @@ func (c *boundCheck) cast(node map[string]any) error {
 		}
 		return nil
 	}
-	if from.json && to.isNumber() {
-		return c.fail(node, "a number within JSON is refused, as it is read as binary floating point: take its text with ->> and cast that")
-	}
-	if why := mayFail(from, to); why != "" && node["try_cast"] != true && !c.file && c.at != column.AtIntake {
-		return c.fail(node, "a cast of %s to %s is refused, as %s, and one such value would stop the pipeline: "+
-			"write TRY_CAST(x AS %s), which gives null for it", from, to, why, to)
+	if why := c.refusedCast(node, child, from, to); why != "" {
+		return c.fail(node, "%s", why)
 	}
 	return nil
+}
+
+// refusedCast says why a cast of what is no literal is refused, or nothing.
+func (c *boundCheck) refusedCast(node, child map[string]any, from, to boundType) string {
+	why := mayFail(from, to)
+	switch {
+	case !from.json && to.holds(boundType.isJSON) && from.holds(boundType.hasDecimals):
+		return fmt.Sprintf("a cast of %s to %s is refused, %s", from, to, decimalsInJSON)
+	case from.json && to.isNumber():
+		return "a number within JSON is refused, as it is read as binary floating point: " + declared
+	case isRead(from, to) && !isWholeNumber(child):
+		return fmt.Sprintf("a cast of text to %s is refused, as it is not exact: it rounds '1.9', takes '0x10' and '1_000', and drops zones: %s", to, declared)
+	case from.id == "DECIMAL" && to.id == "DECIMAL" && from.scale > to.scale && !c.isWritten(node, child):
+		return fmt.Sprintf("a %s would be rounded to %s here: write that cast, round(x, %d), or a value of as few decimals", from, to, to.scale)
+	case why != "" && node["try_cast"] != true && !c.file && c.at != column.AtIntake:
+		return fmt.Sprintf("a cast of %s to %s is refused, as %s, and one such value would stop the pipeline: "+
+			"write TRY_CAST(x AS %s), which gives null for it", from, to, why, to)
+	}
+	return ""
+}
+
+// casts notes where the SQL itself has casts.
+func (c *boundCheck) casts(value any) {
+	if node, ok := value.(map[string]any); ok && node["class"] == "CAST" {
+		c.written[fmt.Sprint(node["query_location"])] = true
+	}
+	for _, item := range inner(value) {
+		c.casts(item)
+	}
+}
+
+// isWritten reports whether the SQL itself has a cast. One that DuckDB adds has the place of what it casts.
+func (c *boundCheck) isWritten(node, child map[string]any) bool {
+	return c.written[fmt.Sprint(node["query_location"])] && node["query_location"] != child["query_location"]
 }
 
 // fail reports a fault where it stands in the text.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
@@ -17,6 +18,7 @@ type boundType struct {
 	id           string
 	width, scale int
 	json         bool
+	name         string      // of a struct's item
 	items        []boundType // of a list or struct
 }
 
@@ -53,7 +55,9 @@ func readType(t map[string]any) boundType {
 	for _, item := range children {
 		field, _ := item.(map[string]any)
 		if child, ok := field["second"].(map[string]any); ok {
-			read.items = append(read.items, readType(child))
+			item := readType(child)
+			item.name, _ = field["first"].(string)
+			read.items = append(read.items, item)
 		}
 	}
 	return read
@@ -68,9 +72,15 @@ func number(value any) int {
 // wholeDigits are the digits before the mark that every value of a whole type has room for.
 var wholeDigits = map[string]int{
 	"TINYINT": 2, "UTINYINT": 2, "SMALLINT": 4, "USMALLINT": 4, "INTEGER": 9, "UINTEGER": 9, "BIGINT": 18, "UBIGINT": 19, "HUGEINT": 38,
+	"UHUGEINT": 38, "BIGNUM": 38,
 }
 
 func (t boundType) isNumber() bool { return t.id == "DECIMAL" || wholeDigits[t.id] > 0 }
+
+func (t boundType) isJSON() bool { return t.json }
+
+// hasDecimals reports a number that may not be whole.
+func (t boundType) hasDecimals() bool { return t.id == "DECIMAL" && t.scale > 0 }
 
 // digits are the digits before the mark that the largest value has.
 func (t boundType) digits() int {
@@ -80,22 +90,79 @@ func (t boundType) digits() int {
 	return wholeDigits[t.id] + 1
 }
 
-// mayFail says why a value of one type may have no value of the other, or nothing. Decimals are not compared: that a number
-// overflows its 38 digits, or those it is cast to, is not a matter of how it was written.
+// mayFail says why a value of one type may have no value of the other, or nothing. The widest decimals are not compared: that
+// a number overflows 38 digits is not a matter of how it was written, and DuckDB itself casts to them.
 func mayFail(from, to boundType) string {
 	switch {
 	case from.id == "VARCHAR" && (to.id != "VARCHAR" || to.json && !from.json):
 		return "not every text is one"
-	case wholeDigits[to.id] > 0 && from.isNumber() && from.id != to.id && from.digits() > wholeDigits[to.id]:
+	case wholeDigits[to.id] > 0 && from.isNumber() && from.id != to.id && from.digits() > wholeDigits[to.id],
+		to.id == "DECIMAL" && to.width < 38 && from.isNumber() && from.carried(to.scale) > to.digits():
 		return "not every number fits"
-	case from.id == to.id && len(from.items) == len(to.items):
-		for i := range from.items {
-			if why := mayFail(from.items[i], to.items[i]); why != "" {
-				return why
-			}
+	}
+	for _, pair := range pairs(from, to) {
+		if why := mayFail(pair[0], pair[1]); why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// isRead reports whether a cast reads a text as a number or a time. DuckDB rounds there, drops zones and eras, and takes more
+// forms than are exact.
+func isRead(from, to boundType) bool {
+	if from.id == "VARCHAR" && to.holds(boundType.isMeasure) {
+		return true
+	}
+	return slices.ContainsFunc(pairs(from, to), func(pair [2]boundType) bool { return isRead(pair[0], pair[1]) })
+}
+
+// isMeasure reports a number or a time.
+func (t boundType) isMeasure() bool {
+	return t.isNumber() || t.id == "DATE" || strings.HasPrefix(t.id, "TIME") || t.id == "INTERVAL"
+}
+
+// wholeNumber are the patterns that match texts which are whole numbers, from their first letter to their last.
+var wholeNumber = regexp.MustCompile(`^\^(?:-|\[-\+\]|\[\+-\])?\??(?:\[0-9\]|\\d)(?:\+|\*|\{[0-9]+(?:,[0-9]*)?\})?\$$`)
+
+// isWholeNumber reports a text that is a whole number, or empty: what regexp_extract gives for such a pattern.
+func isWholeNumber(node map[string]any) bool {
+	arguments, _ := node["children"].([]any)
+	if node["name"] != "regexp_extract" || len(arguments) != 2 {
+		return false
+	}
+	pattern, _ := arguments[1].(map[string]any)
+	value, _ := pattern["value"].(map[string]any)
+	text, _ := value["value"].(string)
+	return wholeNumber.MatchString(text)
+}
+
+// carried are the digits before the mark that the largest value has when it is rounded to so many decimals.
+func (t boundType) carried(scale int) int {
+	if t.id == "DECIMAL" && t.scale > scale {
+		return t.digits() + 1
+	}
+	return t.digits()
+}
+
+// pairs are the types within two types that a cast takes to one another: those of structs go by their names.
+func pairs(from, to boundType) (list [][2]boundType) {
+	if len(from.items) != len(to.items) {
+		return nil
+	}
+	for i, item := range from.items {
+		at := slices.IndexFunc(to.items, func(t boundType) bool { return item.name != "" && strings.EqualFold(t.name, item.name) })
+		if at < 0 {
+			at = i
+		}
+		list = append(list, [2]boundType{item, to.items[at]})
+	}
+	return list
+}
+
+// holds reports whether a type, or one within it, is so.
+func (t boundType) holds(is func(boundType) bool) bool {
+	return is(t) || slices.ContainsFunc(t.items, func(item boundType) bool { return item.holds(is) })
 }
 
 var (

@@ -59,6 +59,7 @@ func TestBind(t *testing.T) {
 		{Name: "quantity", Type: column.Type{Kind: column.Int}},
 		{Name: "order", Type: column.Type{Kind: column.String}},
 		{Name: "moment", Type: column.Type{Kind: column.Timestamp}},
+		{Name: "at", Type: column.Type{Kind: column.Int}},
 	}
 	cases := []struct{ expr, want, fails string }{
 		{expr: "amount * quantity", want: "decimal(18,2)"},
@@ -66,6 +67,9 @@ func TestBind(t *testing.T) {
 		{expr: "CASE WHEN amount = 0 THEN 'a' ELSE 'b' END", want: "string"},
 		{expr: "round(amount, 1)", want: "decimal(18,1)"},
 		{expr: "amount / 3", fails: "floating point"},
+		{expr: "at < 5", fails: `write the column at with quotes: "at"`},
+		{expr: "quantity + Order", fails: `write the column order with quotes: "order"`},
+		{expr: `"at" < 5`, want: "bool"},
 		{expr: "nothing + 1", fails: `unknown column "nothing"`},
 		{expr: "random() > 0.5", fails: "random() is refused"},
 		{expr: "moment < now()", fails: "now() is refused"},

@@ -48,9 +48,12 @@ var functions = set(`
 var aggregates = set(`
 	any_value arbitrary arg_max arg_max_null arg_min arg_min_null argmax argmin array_agg avg bit_and bit_or bit_xor bool_and
 	bool_or count count_if count_star countif dense_rank first first_value fsum group_concat histogram kahan_sum lag last
-	last_value lead list listagg max max_by mean median min min_by nth_value ntile percent_rank cume_dist product
+	last_value lead list listagg max max_by mean min min_by nth_value ntile percent_rank cume_dist product
 	quantile_disc rank rank_dense row_number stddev stddev_pop stddev_samp string_agg sum sum_no_overflow sumkahan var_pop
 	var_samp variance`)
+
+// intoJSON are the functions that write their arguments as JSON.
+var intoJSON = set("array_to_json json_array json_merge_patch json_object json_quote row_to_json to_json")
 
 // clock are the functions that read the clock; clockWords are those that are called without parentheses.
 var (
@@ -61,8 +64,8 @@ var (
 
 // raising are the functions that fail on some values of the right type, and what to write instead where none may.
 var raising = map[string]string{
-	"chr": "a text literal", "json": "json_valid(x) first, and TRY_CAST(x AS JSON)", "make_date": "TRY_CAST(… AS DATE)",
-	"make_time": "TRY_CAST(… AS TIME)", "make_timestamp": "TRY_CAST(… AS TIMESTAMP)", "strptime": "try_strptime",
+	"chr": "a text literal", "json": "json_valid(x) first, and TRY_CAST(x AS JSON)", "make_date": "try_strptime",
+	"make_time": "try_strptime", "make_timestamp": "try_strptime", "strptime": "try_strptime",
 	"factorial": "a product",
 }
 
@@ -94,6 +97,8 @@ func refusedCall(node map[string]any, at column.Evaluated) string {
 			return ""
 		}
 		return fmt.Sprintf("function %s() is refused: it reads the clock, so its result can change from call to call", name)
+	case name == "median":
+		return "function median() is refused: it takes decimals through binary floating point; write quantile_disc(x, 0.5)"
 	case !functions[name] && !aggregates[name]:
 		return fmt.Sprintf("function %s() is refused: it is not one of those whose result follows from their arguments alone", name)
 	case raising[name] != "" && at != column.AtIntake:

@@ -71,7 +71,8 @@ func (c *selectCheck) walk(value any) error {
 		}
 	case map[string]any:
 		if reason := c.refusal(v); reason != "" {
-			return &SelectError{Message: reason, At: nodeLine(v, c.sql)}
+			line, _ := lineWithin(v, c.sql)
+			return &SelectError{Message: reason, At: max(line, 1)}
 		}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			if err := c.walk(v[key]); err != nil {
@@ -97,6 +98,8 @@ func (c *selectCheck) refusal(node map[string]any) string {
 		if name, _ := function["function_name"].(string); !slices.Contains(rowFunctions, strings.ToLower(name)) {
 			return fmt.Sprintf("table function %s() is refused: only %s can be read", name, c.names())
 		}
+	case kind == "RECURSIVE_CTE_NODE":
+		return "a recursive WITH is refused: it may never end; write range(100) where rows are to be counted"
 	case kind == "SHOW_REF", kind == "PIVOT" && class == "":
 		return "only a plain SELECT is allowed"
 	case class == "COLUMN_REF":

@@ -34,10 +34,11 @@ FROM ranked GROUP BY "order"; -- done; really
 
 const ownMerge = `
 SELECT d."order", coalesce(s."rows", 0) + d.total AS "rows",
-  CASE WHEN s.best IS NULL OR d.most > (s.seen->>'most')::DECIMAL(18,2)
-    OR d.most = (s.seen->>'most')::DECIMAL(18,2) AND d.best > s.best THEN d.best ELSE s.best END AS best,
-  json_object('most', greatest(d.most, (s.seen->>'most')::DECIMAL(18,2))::VARCHAR) AS SEEN
-FROM delta AS d LEFT JOIN state AS s USING ("order")
+  CASE WHEN s.best IS NULL OR d.most > s.most OR d.most = s.most AND d.best > s.best THEN d.best ELSE s.best END AS best,
+  json_object('most', greatest(d.most, s.most)::VARCHAR) AS SEEN
+FROM delta AS d LEFT JOIN (
+  SELECT *, regexp_extract(replace(seen->>'most', '.', ''), '^-?[0-9]+$')::BIGINT * 0.01 AS most FROM state
+) AS s USING ("order")
 `
 
 var ownFolded = map[string]string{
