@@ -38,7 +38,7 @@ func reopen(t *testing.T, a *App, pipeline string) *App {
 func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, from, to, says, want string }{
-		{"a condition", "{sum: amount}", `{sum: amount, where: "amount > 5"}`, "artifact.paid", `{"paid":"10.00","last":"4"}`},
+		{"a condition", "{sum: amount}", `{sum: amount, where: "amount > 5"}`, "artifact.paid, conserve", `{"paid":"10.00","last":"4"}`},
 		{"a new column", "  last:", "  n: {count: true}\n  last:", "artifact.n, order of columns", `{"paid":"11.00","n":2,"last":"4"}`},
 		{"a column gone", "  last: {last: id, by: id}\n", "", "artifact.last, order of columns", `{"paid":"11.00"}`},
 		{"nothing that counts", "pipeline:", "# a remark\npipeline:", "", `{"paid":"11.00","last":"4"}`},
