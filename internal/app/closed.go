@@ -94,7 +94,7 @@ func (a *App) lookClosed(before map[string]closedFile) map[string]closedFile {
 
 // ephemeral reports whether a file means nothing while nobody has the store open, or is kept aside for people.
 func ephemeral(name string) bool {
-	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".damaged") || filepath.Base(name) == "LOCK"
+	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".damaged-wal") || filepath.Base(name) == "LOCK"
 }
 
 func digestOfFile(path string) string {
