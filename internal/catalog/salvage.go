@@ -56,18 +56,20 @@ func removeAll(path string) error {
 
 // restoreLog gives a damaged catalog its log back where replace was interrupted between removing it and putting the new file in place.
 func restoreLog(path, aside string) error {
-	old, err := os.Stat(path)
-	if err != nil {
-		return nil // there is nothing that the log belongs to
-	}
-	if kept, err := os.Stat(aside); err != nil || !os.SameFile(old, kept) {
+	if !sameFile(path, aside) {
 		return nil
 	}
-	err = os.Link(aside+logSuffix, path+logSuffix)
+	err := os.Link(aside+logSuffix, path+logSuffix)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	return err
+}
+
+func sameFile(path, other string) bool {
+	a, err := os.Stat(path)
+	b, failed := os.Stat(other)
+	return err == nil && failed == nil && os.SameFile(a, b)
 }
 
 // replace keeps the old file and its log under other names and puts the new file in their place. The old log is removed before:

@@ -81,23 +81,10 @@ const (
 
 // replaceHead gives a catalog's file the first page of an empty catalog.
 func replaceHead(path string) error {
-	empty := path + ".empty"
-	defer removeAll(empty) // the next attempt removes it as well
-	if err := removeAll(empty); err != nil {
-		return err
-	}
-	c, err := Open(empty)
-	if err == nil {
-		err = c.Close()
-	}
+	page, err := emptyHead(path + ".empty")
 	if err != nil {
 		return err
 	}
-	page, err := os.ReadFile(empty)
-	if err != nil {
-		return err
-	}
-	page = page[:headPage]
 	clear(page[headPages:][:4])
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -105,6 +92,24 @@ func replaceHead(path string) error {
 	}
 	_, err = file.WriteAt(page, 0)
 	return errors.Join(err, file.Close())
+}
+
+// emptyHead makes an empty catalog for its first page.
+func emptyHead(path string) (page []byte, err error) {
+	if err := removeAll(path); err != nil {
+		return nil, err
+	}
+	c, err := Open(path)
+	if err == nil {
+		err = c.Close()
+	}
+	if err == nil {
+		page, err = os.ReadFile(path)
+	}
+	if err := errors.Join(err, removeAll(path)); err != nil {
+		return nil, err
+	}
+	return page[:headPage], nil
 }
 
 // copyWhole copies documents from both ends, each up to where the file cannot be read any more. Whole says that it can be to the end.
