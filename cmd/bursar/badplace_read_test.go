@@ -20,6 +20,7 @@ var reading = [][]string{
 	{"exceptions", "orders"},
 	{"quarantine"},
 	{"verify", "orders"},
+	{"verify"},
 	{"completeness"},
 }
 

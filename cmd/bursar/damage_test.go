@@ -168,6 +168,48 @@ func testDamage(t *testing.T, base, name string, damage func(string) error, righ
 	}
 }
 
+// After a power cut the note of how the project was left may be empty or hold anything: it is as if there were none.
+func TestDamagedNote(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	for _, text := range []string{"", "{", string(make([]byte, 600))} {
+		file(t, dir, ".bursar/closed.json", text)
+		must(t, 0, "verify", "--project", dir)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".bursar", "closed.json*")); err != nil || len(left) != 1 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestUnopenedIndex takes events in while the index cannot be opened, which they do not need; who needs it is given the reason, once.
+func TestUnopenedIndex(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	sample := filepath.Join(dir, "sample", "payments.jsonl")
+	must(t, 0, "ingest", "payments", sample, "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	manifests, err := filepath.Glob(filepath.Join(dir, ".bursar", "index", "MANIFEST-*"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatal(manifests, err)
+	}
+	for _, path := range manifests {
+		if err := os.Truncate(path, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := must(t, 0, "ingest", "payments", file(t, dir, "more.jsonl", good("more")), "--project", dir)
+	if got.err != "" {
+		t.Errorf("ingest: %s", got.err)
+	}
+	got = must(t, 1, "get", "orders", "o-1003", "USD", "--project", dir)
+	if strings.Count(got.err, "bursar repair") != 1 {
+		t.Errorf("get: %s", got.err)
+	}
+	must(t, 0, "repair", "--project", dir)
+	must(t, 0, "verify", "--project", dir)
+}
+
 // TestDamagedOriginals damages what cannot be made again: statement files, and rows that are too long for a line. They come back
 // from a copy of the project, and from nowhere else.
 func TestDamagedOriginals(t *testing.T) {

@@ -7,13 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/object"
 )
 
 // closedDigest bounds the files that are digested at each close, in bytes: of larger ones only the size is kept, since
@@ -27,7 +27,7 @@ type closedFile struct {
 }
 
 // closed is what a project's state looked like when it was last closed in good order. The file that holds it is removed when the
-// project is opened: after a kill there is none.
+// project is opened: after a kill there is none. One that cannot be read counts as none, too.
 type closed struct {
 	Files map[string]closedFile `json:"files"`
 	Found []string              `json:"found,omitempty"` // differences that were found and not mended yet
@@ -43,7 +43,7 @@ func (a *App) compareClosed(compare bool) {
 	}
 	var was closed
 	if err := json.Unmarshal(text, &was); err != nil {
-		a.found = []string{"closed.json cannot be read"}
+		a.log.Info("it cannot be read how the project was left", "error", err)
 		return
 	}
 	a.found = was.Found
@@ -94,7 +94,7 @@ func (a *App) lookClosed(before map[string]closedFile) map[string]closedFile {
 
 // ephemeral reports whether a file means nothing while nobody has the store open, or is kept aside for people.
 func ephemeral(name string) bool {
-	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".damaged") || filepath.Base(name) == "LOCK"
+	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".damaged-wal") || filepath.Base(name) == "LOCK"
 }
 
 func digestOfFile(path string) string {
@@ -107,7 +107,7 @@ func digestOfFile(path string) string {
 
 // beginChange takes note that the state is about to change.
 func (a *App) beginChange() error {
-	if err := os.Remove(a.closedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := object.RemoveFile(a.closedPath()); err != nil {
 		return fmt.Errorf("open project: %w", err)
 	}
 	return nil
@@ -120,7 +120,7 @@ func (a *App) leave() error {
 	}
 	text, err := json.Marshal(closed{Files: a.lookClosed(nil), Found: a.found})
 	if err == nil {
-		err = os.WriteFile(a.closedPath(), text, 0o600)
+		err = object.WriteFile(a.closedPath(), text)
 	}
 	if err != nil {
 		_ = os.Remove(a.closedPath())

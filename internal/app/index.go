@@ -110,9 +110,14 @@ func (x *projectIndex) Stored(ctx context.Context, dir string) (stored artifact.
 	return stored, err
 }
 
-// Close closes the index, if it is open.
+// Close closes the index. Where it cannot be opened there is nothing to close: whoever needed it was given the reason.
 func (x *projectIndex) Close() error {
-	return x.use(func(i *artifact.PebbleIndex) error { return i.Close() })
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if x.index == nil {
+		return nil
+	}
+	return x.index.Close()
 }
 
 // unusable is why the store cannot be opened, nil if it is open.

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
+	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 )
@@ -64,6 +65,11 @@ func (a *App) openToRead(full error) error {
 	}
 	a.catalog, a.index = records, &projectIndex{dir: indexFolder(a.state), index: index}
 	a.closers = append(a.closers, a.index.Close)
+	secret, err := event.ReadSecret(context.Background(), records, filepath.Join(a.state, "identity.key"))
+	if err != nil {
+		return err
+	}
 	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, a.index, scratch)
+	a.Intake.Secret = secret
 	return nil
 }

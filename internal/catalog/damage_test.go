@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -175,6 +176,107 @@ func TestSalvage(t *testing.T) {
 			catalogtest.Put(t, c, "more", 1)
 		})
 	}
+}
+
+// killed makes a catalog as a killed process leaves it: n documents in the file, and one more that is only in the log.
+func killed(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	path, live := filepath.Join(dir, "catalog.db"), filepath.Join(dir, "live.db")
+	c := mustOpen(t, live)
+	for i := range n {
+		catalogtest.Put(t, c, fmt.Sprintf("a/%04d", i), strings.Repeat("text", 20))
+	}
+	check(t, c.Close())
+	c = mustOpen(t, live)
+	defer c.Close()
+	catalogtest.Put(t, c, "token", "only in the log")
+	for _, side := range []string{"", "-wal"} {
+		text, err := os.ReadFile(live + side)
+		check(t, err)
+		check(t, os.WriteFile(path+side, text, 0o600))
+	}
+	return path
+}
+
+// What a killed process left in the log is taken over whatever happened to the file's first page, and the log is kept with the file.
+func TestSalvageLog(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	damages := map[string]func(t *testing.T, path string){
+		"deleted": func(t *testing.T, path string) { check(t, os.Remove(path)) },
+		"emptied": func(t *testing.T, path string) { check(t, os.Truncate(path, 0)) },
+	}
+	for _, at := range []int64{0, 3, 15, 16, 17, 18, 19, 20, 21, 28, 31, 47, 56, 59, 100, 103, 4000, 4095} {
+		damages[fmt.Sprint("byte ", at)] = func(t *testing.T, path string) { flip(t, path, at) }
+	}
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := killed(t, n)
+			damage(t, path)
+			if c, err := catalog.Open(path); err == nil { // as who finds out that it is damaged
+				check(t, c.Close())
+			}
+			logged := exists(path + "-wal")
+			done, err := catalog.Salvage(t.Context(), path)
+			check(t, err)
+			c := mustOpen(t, path)
+			defer c.Close()
+			if found, err := get(c, "token"); !found || err != nil {
+				t.Errorf("the document of the log: %v, %v", found, err)
+			}
+			if _, err := c.Verify(t.Context()); err != nil || exists(path) && name[0] == 'b' && done.Kept != n+1 {
+				t.Errorf("%d documents are kept, want %d: %v", done.Kept, n+1, err)
+			}
+			if logged && !exists(done.Damaged+"-wal") {
+				t.Error("the log is not kept")
+			}
+			if left, _ := filepath.Glob(path + ".*"); len(left) > 2 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+// A salvage that was interrupted once the log was removed finds it beside the kept file.
+func TestSalvageInterrupted(t *testing.T) {
+	t.Parallel()
+	path := killed(t, 5)
+	flip(t, path, 3)
+	check(t, os.Link(path, path+".damaged"))
+	check(t, os.Rename(path+"-wal", path+".damaged-wal"))
+	done, err := catalog.Salvage(t.Context(), path)
+	if err != nil || done.Kept != 6 || !exists(path+".damaged-wal") {
+		t.Errorf("%+v, %v, want 6 documents and the log beside the kept file", done, err)
+	}
+}
+
+// What keeps a catalog from being read, and is no damage, is an error: the catalog stays as it is.
+func TestSalvageUnread(t *testing.T) {
+	t.Parallel()
+	path := killed(t, 5)
+	check(t, os.Remove(path+"-wal"))
+	check(t, os.Mkdir(path+"-wal", 0o700))
+	before, err := os.ReadFile(path)
+	check(t, err)
+	if done, err := catalog.Salvage(t.Context(), path); err == nil {
+		t.Errorf("salvaged %+v of a catalog whose log cannot be read", done)
+	}
+	now, err := os.ReadFile(path)
+	if check(t, err); !bytes.Equal(now, before) || exists(path+".damaged") {
+		t.Error("the catalog was replaced")
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := catalog.Salvage(ended, path); !errors.Is(err, context.Canceled) && err == nil {
+		t.Errorf("salvaged in a context that has ended: %v", err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func check(t *testing.T, err error) {

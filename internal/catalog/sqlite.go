@@ -51,6 +51,9 @@ func Open(path string) (*SQLite, error) {
 }
 
 func open(path string) (*SQLite, error) {
+	if err := checkPair(path); err != nil {
+		return nil, err
+	}
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
@@ -71,6 +74,17 @@ func open(path string) (*SQLite, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// checkPair refuses a log whose file is gone or empty: SQLite removes such a log, and with it what is nowhere else.
+func checkPair(path string) error {
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		return nil
+	}
+	if info, err := os.Stat(path + logSuffix); err == nil && info.Size() > logHeader {
+		return &DamagedError{Err: fmt.Errorf("%s has a log and is missing or empty", path)}
+	}
+	return nil
 }
 
 // makeFile makes an empty file that only its owner may read; SQLite gives its write-ahead files the same mode.

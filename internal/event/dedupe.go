@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event/identity"
@@ -17,6 +19,19 @@ import (
 // OpenSecret opens the project's secret in a file. It is made when it is not there, unless a stream's dedupe index
 // depends on it, as one may whose state cannot be read: then intake is refused until indexes are made anew.
 func OpenSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.File, error) {
+	return identity.Open(path, secretDepended(ctx, c))
+}
+
+// ReadSecret is OpenSecret for who may write nothing: a secret that is not there, and that nothing depends on, is nil.
+func ReadSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.File, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !secretDepended(ctx, c) {
+		return nil, nil
+	}
+	return identity.Open(path, true)
+}
+
+// secretDepended reports whether a stream's dedupe index depends on the secret, or may.
+func secretDepended(ctx context.Context, c catalog.Catalog) bool {
 	depended := false
 	err := c.View(ctx, func(tx catalog.Tx) error {
 		return tx.List(streamKey(""), func(_ string, value json.RawMessage) error {
@@ -26,7 +41,7 @@ func OpenSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.
 			return err
 		})
 	})
-	return identity.Open(path, depended || err != nil)
+	return depended || err != nil
 }
 
 // key is what the digests of a stream's dedupe index are made with: nil for the index of an older project. A key other

@@ -14,22 +14,18 @@ import (
 
 // VerifyDedupe checks a stream's dedupe index: that the key is there that it was made with, that each run is what was
 // written, that they have as many entries as the batches have events, and that no other runs lie beside them. Its error has
-// all that is wrong. The stream may be taken in meanwhile: what has changed under way is looked at again.
+// all that is wrong. The stream may be taken in meanwhile: what is sealed under way is not looked at.
 func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
-	for {
-		state, found, err := in.readState(ctx, s.Name)
-		if err != nil || !found {
-			return err
-		}
-		faults := in.verifyDedupe(ctx, s, &state)
-		if faults == nil || ctx.Err() != nil {
-			return errors.Join(faults, ctx.Err())
-		}
-		now, _, err := in.readState(ctx, s.Name)
-		if err != nil || now.sameIntake(&state) && now.Merges == state.Merges {
-			return errors.Join(faults, err)
-		}
+	state, found, err := in.readState(ctx, s.Name)
+	if err != nil || !found {
+		return err
 	}
+	_, faults := in.key(s.Name, &state)
+	faults = errors.Join(faults, in.verifyRuns(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoOthers(ctx, s.Name))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return faults
 }
 
 // OlderDedupe reports whether a stream's dedupe index is one of an older project, whose digests have no key: RebuildDedupe
@@ -39,14 +35,23 @@ func (in *Intake) OlderDedupe(ctx context.Context, stream string) bool {
 	return err == nil && found && state.Identity == "" && len(state.Memory) > 0
 }
 
-func (in *Intake) verifyDedupe(ctx context.Context, s *project.Stream, state *streamState) error {
-	_, faults := in.key(s.Name, state)
+// verifyRuns reads every run. One that is merged into another meanwhile may be gone: the merge has read it to the end.
+func (in *Intake) verifyRuns(ctx context.Context, stream string, state *streamState) error {
+	var faults error
 	for _, run := range state.Memory {
-		if err := memory.Verify(ctx, in.Objects, in.Scratch, run); err != nil {
-			faults = errors.Join(faults, dedupeError(s.Name, err))
+		fault := memory.Verify(ctx, in.Objects, in.Scratch, run)
+		if fault == nil {
+			continue
+		}
+		now, _, err := in.readState(ctx, stream)
+		if err != nil {
+			return errors.Join(faults, err)
+		}
+		if slices.ContainsFunc(now.Memory, func(r memory.RunInfo) bool { return r.Name == run.Name }) {
+			faults = errors.Join(faults, dedupeError(stream, fault))
 		}
 	}
-	return errors.Join(faults, in.verifyEntries(ctx, s, state), in.verifyNoOthers(ctx, s.Name, state))
+	return faults
 }
 
 // verifyEntries compares numbers. Each accepted event has an entry, or had one that a merge replaced by a newer one of its id.
@@ -72,9 +77,18 @@ func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *s
 }
 
 // verifyNoOthers finds runs that the catalog does not name. It names those that a crash may have left by their numbers: of
-// the next batch and the next merge, or as dropped.
-func (in *Intake) verifyNoOthers(ctx context.Context, stream string, state *streamState) error {
-	objects, err := in.dedupeObjects(ctx, stream)
+// the next batch and the next merge, or as dropped. Objects are listed before the catalog is read and after: one that intake makes or
+// removes meanwhile is in one of the lists alone.
+func (in *Intake) verifyNoOthers(ctx context.Context, stream string) error {
+	before, err := in.dedupeObjects(ctx, stream)
+	if err != nil {
+		return err
+	}
+	state, _, err := in.readState(ctx, stream)
+	if err != nil {
+		return err
+	}
+	after, err := in.dedupeObjects(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -84,9 +98,11 @@ func (in *Intake) verifyNoOthers(ctx context.Context, stream string, state *stre
 		known = append(known, run.Name)
 	}
 	slices.Sort(known)
+	slices.Sort(after)
 	var faults error
-	for _, name := range objects {
-		if _, found := slices.BinarySearch(known, name); !found {
+	for _, name := range before {
+		_, named := slices.BinarySearch(known, name)
+		if _, stayed := slices.BinarySearch(after, name); stayed && !named {
 			faults = errors.Join(faults, needsRepair(stream, fmt.Errorf("object %s is not in the catalog", name)))
 		}
 	}

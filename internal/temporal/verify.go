@@ -1,4 +1,4 @@
-// Verification and removal of the server's database, while no server runs.
+// Verification of the server's database, whether a server of this process uses it or not, and its removal while none does.
 
 package temporal
 
@@ -20,8 +20,32 @@ func VerifyDatabase(ctx context.Context, stateDir string) error {
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
+	text, err := checkDatabase(ctx, file, "rw")
+	if err != nil && unshared(file) { // the disk may take nothing: then SQLite cannot make what its processes share
+		text, err = checkDatabase(ctx, file, "ro&immutable=1")
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil && text != "ok" {
+		err = errors.New(text)
+	}
+	if err != nil {
+		return failure.Wrap(failure.Data, fmt.Errorf("%s is damaged: %w; it holds only history, and `bursar repair` replaces it", file, err))
+	}
+	return nil
+}
+
+// unshared reports whether a database has no log: then nobody has it open, and its file is all of it.
+func unshared(file string) bool {
+	info, err := os.Stat(file + "-wal")
+	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+// checkDatabase gives what SQLite finds of a database; "ok" is nothing.
+func checkDatabase(ctx context.Context, file, mode string) (string, error) {
 	var found []string
-	err := withDatabase(file, "rw", func(db *sql.DB) error {
+	err := withDatabase(file, mode, func(db *sql.DB) error {
 		rows, err := db.QueryContext(ctx, "PRAGMA integrity_check(3)")
 		if err != nil {
 			return err
@@ -36,16 +60,7 @@ func VerifyDatabase(ctx context.Context, stateDir string) error {
 		}
 		return rows.Err()
 	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if text := strings.Join(found, "; "); err == nil && text != "ok" {
-		err = errors.New(text)
-	}
-	if err != nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("%s is damaged: %w; it holds only history, and `bursar repair` replaces it", file, err))
-	}
-	return nil
+	return strings.Join(found, "; "), err
 }
 
 // RemoveDatabase removes the database below a state folder: the next start makes a new one.

@@ -13,10 +13,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"bursar/internal/column"
+	"bursar/internal/object"
 
 	"github.com/minio/highwayhash"
 )
@@ -117,7 +117,7 @@ func (f *File) Renew() (*Key, error) {
 	}
 	secret := make([]byte, secretSize)
 	_, _ = rand.Read(secret) // never fails
-	if err := write(f.path, secret); err != nil {
+	if err := object.WriteFile(f.path, secret); err != nil {
 		return nil, fmt.Errorf("write identity key: %w", err)
 	}
 	f.key, f.fault = newKey(secret)
@@ -135,28 +135,4 @@ func read(path string) (*Key, error) {
 		return nil, fmt.Errorf("%s has %d bytes where %d are due", path, len(secret), secretSize)
 	}
 	return newKey(secret)
-}
-
-// write makes the file and its name durable, whole or not at all. Only its owner may read it.
-func write(path string, secret []byte) error {
-	dir := filepath.Dir(path)
-	file, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(secret)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

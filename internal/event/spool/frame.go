@@ -13,14 +13,17 @@ const MaxKey = 255
 
 const (
 	// prologue is what stands before a payload.
-	prologue = 28
+	prologue = 32
 	// grain is what files grow by. A file's size is a multiple of it and 1: not what halving a file or cutting it at a block
 	// leaves.
 	grain = 64 << 10
 )
 
 var (
-	magic = []byte("BSPL")
+	// current is the format of this version; ungrouped is the one before, whose frames do not say what was synced with them.
+	current   = framed{mark: []byte("BSP2"), prologue: prologue}
+	ungrouped = framed{mark: []byte("BSPL"), prologue: prologue - 4}
+
 	le    = binary.LittleEndian
 	table = crc32.MakeTable(crc32.Castagnoli)
 )
@@ -28,8 +31,8 @@ var (
 // grown is the size of a file that holds so many bytes of frames.
 func grown(size int64) int64 { return (max(size, 1)+grain-1)/grain*grain + 1 }
 
-// begin is the prologue of a frame whose payload is these pieces, one after the other.
-func begin(number uint64, frame uint32, pieces ...[]byte) ([prologue]byte, error) {
+// begin is the prologue of a frame whose payload is these pieces, one after the other. Group is the first frame that is synced with it.
+func begin(number uint64, frame, group uint32, pieces ...[]byte) ([prologue]byte, error) {
 	var p [prologue]byte
 	size, sum := 0, uint32(0)
 	for _, piece := range pieces {
@@ -39,13 +42,31 @@ func begin(number uint64, frame uint32, pieces ...[]byte) ([prologue]byte, error
 	if size > math.MaxInt32 {
 		return p, fmt.Errorf("a frame of %d bytes is more than 2 GiB", size)
 	}
-	copy(p[:], magic)
+	copy(p[:], current.mark)
 	le.PutUint32(p[4:], frame)
 	le.PutUint64(p[8:], number)
 	le.PutUint32(p[16:], uint32(size))
 	le.PutUint32(p[20:], sum)
-	le.PutUint32(p[24:], crc32.Checksum(p[:24], table))
+	le.PutUint32(p[24:], group)
+	le.PutUint32(p[28:], crc32.Checksum(p[:28], table))
 	return p, nil
+}
+
+// pageSize is what a disk or a file system writes at least at a time.
+const pageSize = 4096
+
+// lostPage reports whether a part of a file, which starts at a byte of it, lacks a page: it has zeros from its beginning, or from a
+// page's, up to the page's end, or nothing but zeros. A changed bit does not leave that.
+func lostPage(text []byte, from int) bool {
+	for at := 0; at < len(text); {
+		end := min(at+pageSize-(from+at)%pageSize, len(text))
+		ends := (from+end)%pageSize == 0
+		if (ends || at == 0) && len(bytes.Trim(text[at:end], "\x00")) == 0 {
+			return true
+		}
+		at = end
+	}
+	return false
 }
 
 // format says how frames of a spool are laid out.
@@ -54,8 +75,9 @@ type format interface {
 	frame(text []byte) (f frame, ok bool)
 	// next is where the next whole frame starts, behind the first byte of text; -1 where there is none.
 	next(text []byte) int
-	// torn reports whether text is what a writer leaves that died: a part of a frame, and nothing or zeros behind it.
-	torn(text []byte) bool
+	// torn reports whether text, which starts at a byte of the file, is what a writer leaves that died: a part of a frame, and nothing
+	// or zeros behind it. Where a format can tell, pages may also be missing in between, as after a power cut.
+	torn(text []byte, from int) bool
 }
 
 type frame struct {
@@ -63,22 +85,35 @@ type frame struct {
 	size    int    // with the prologue
 	spool   uint64 // 0: the frame does not tell
 	number  uint32
+	group   uint32 // number of the first frame that was synced with it
+	grouped bool   // else the frame does not tell
 }
 
-// framed is the format of this version.
-type framed struct{}
+// framed is a format whose frames begin with a mark.
+type framed struct {
+	mark     []byte
+	prologue int
+}
 
-func (framed) frame(text []byte) (frame, bool) {
-	size, ok := whole(text)
-	if !ok || len(text) < prologue+size || crc32.Checksum(text[prologue:prologue+size], table) != le.Uint32(text[20:]) {
+func (f framed) frame(text []byte) (frame, bool) {
+	size, ok := f.whole(text)
+	if !ok || len(text) < f.prologue+size || crc32.Checksum(text[f.prologue:f.prologue+size], table) != le.Uint32(text[20:]) {
 		return frame{}, false
 	}
-	return frame{text[prologue : prologue+size], prologue + size, le.Uint64(text[8:]), le.Uint32(text[4:])}, true
+	found := frame{payload: text[f.prologue : f.prologue+size], size: f.prologue + size, spool: le.Uint64(text[8:]), number: le.Uint32(text[4:])}
+	if f.prologue == prologue {
+		found.group, found.grouped = le.Uint32(text[24:]), true
+	}
+	return found, true
 }
 
 // whole is the length of the payload that a whole prologue states.
-func whole(text []byte) (size int, ok bool) {
-	if len(text) < prologue || !bytes.HasPrefix(text, magic) || crc32.Checksum(text[:24], table) != le.Uint32(text[24:]) {
+func (f framed) whole(text []byte) (size int, ok bool) {
+	if len(text) < f.prologue || !bytes.HasPrefix(text, f.mark) {
+		return 0, false
+	}
+	end := f.prologue - 4
+	if crc32.Checksum(text[:end], table) != le.Uint32(text[end:]) {
 		return 0, false
 	}
 	return int(le.Uint32(text[16:])), true
@@ -86,7 +121,7 @@ func whole(text []byte) (size int, ok bool) {
 
 func (f framed) next(text []byte) int {
 	for at := 1; at < len(text); at++ {
-		found := bytes.Index(text[at:], magic)
+		found := bytes.Index(text[at:], f.mark)
 		if found < 0 {
 			return -1
 		}
@@ -98,14 +133,23 @@ func (f framed) next(text []byte) int {
 	return -1
 }
 
-func (framed) torn(text []byte) bool {
+func (f framed) torn(text []byte, from int) bool {
 	written := bytes.TrimRight(text, "\x00")
-	if len(written) < prologue {
-		n := min(len(written), len(magic))
-		return bytes.Equal(written[:n], magic[:n])
+	oneByte := len(written)-bytes.Count(written, []byte{0}) == 1 // a bit that has changed in zeros
+	if f.prologue == prologue && !oneByte && lostPage(written, from) {
+		return true
 	}
-	size, ok := whole(text)
-	return ok && len(written) < prologue+size && prologue+size < len(text)
+	if len(written) < f.prologue {
+		return f.begins(written)
+	}
+	size, ok := f.whole(text)
+	return ok && len(written) < f.prologue+size && f.prologue+size < len(text)
+}
+
+// begins reports whether text begins with the mark, or is the beginning of it.
+func (f framed) begins(text []byte) bool {
+	n := min(len(text), len(f.mark))
+	return bytes.Equal(text[:n], f.mark[:n])
 }
 
 // earlier is the format of earlier versions.
@@ -149,7 +193,7 @@ func earlierSize(text []byte) uint32 {
 	return le.Uint32(text)
 }
 
-func (earlier) torn(text []byte) bool {
+func (earlier) torn(text []byte, _ int) bool {
 	written := bytes.TrimRight(text, "\x00")
 	return len(written) < earlierPrologue || int64(len(written)) < earlierPrologue+int64(earlierSize(text))
 }
@@ -159,14 +203,18 @@ func formatOf(text []byte) format {
 	if _, ok := (earlier{}).frame(text); ok {
 		return earlier{}
 	}
-	if n := min(len(text), len(magic)); n > 0 && bytes.Equal(text[:n], magic[:n]) || (framed{}).next(text) >= 0 {
-		return framed{}
+	for _, f := range []framed{current, ungrouped} {
+		if len(text) > 0 && f.begins(text) {
+			return f
+		}
 	}
-	if (earlier{}).next(text) >= 0 {
-		return earlier{}
+	for _, f := range []format{current, ungrouped, earlier{}} {
+		if f.next(text) >= 0 {
+			return f
+		}
 	}
 	if len(text)%grain == 1 {
-		return framed{}
+		return current
 	}
 	return earlier{}
 }

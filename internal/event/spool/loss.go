@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"bursar/internal/object"
 )
 
 // Loss says that acknowledged requests may have been lost with a spool.
@@ -54,23 +56,10 @@ func Report(dir string, l Loss) (Loss, error) {
 	if err := MakeFolder(dir); err != nil {
 		return l, err
 	}
-	fresh := lossPath(dir, l.Spool) + ".new"
-	if err := writeDurably(fresh, text); err != nil {
-		return l, fmt.Errorf("report damaged spool: %w", err)
-	}
-	if err := errors.Join(os.Rename(fresh, lossPath(dir, l.Spool)), syncFolder(dir)); err != nil {
+	if err := object.WriteFile(lossPath(dir, l.Spool), text); err != nil {
 		return l, fmt.Errorf("report damaged spool: %w", err)
 	}
 	return l, nil
-}
-
-func writeDurably(path string, text []byte) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	return errors.Join(err, file.Sync(), file.Close())
 }
 
 // Losses lists what was reported in a stream's folder and not dismissed. A report that cannot be read, or a damaged file without

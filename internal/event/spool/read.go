@@ -61,6 +61,9 @@ type Reader struct {
 	next   uint32 // number of the next frame
 	torn   bool
 	damage []string
+
+	unsynced []string // damage of a group that is torn, unless another follows
+	group    uint32   // that group
 }
 
 // Open opens a spool. One whose header was never written whole was never acknowledged of, and holds nothing: its header is zero.
@@ -128,12 +131,7 @@ func (r *Reader) frame() (frame, bool) {
 	from := r.at
 	for at := from; at < len(r.text); {
 		if f, ok := r.format.frame(r.text[at:]); ok && r.follows(f) {
-			if at > from {
-				r.note("bytes %d to %d are damaged", from, at-1)
-			}
-			if f.number > r.next {
-				r.note("frames %d to %d are missing", r.next, f.number-1)
-			}
+			r.gap(from, at, f)
 			r.at, r.next = at+f.size, max(f.number, r.next)+1
 			return f, true
 		}
@@ -143,13 +141,42 @@ func (r *Reader) frame() (frame, bool) {
 		}
 		at += skip
 	}
-	if rest := r.text[from:]; len(bytes.Trim(rest, "\x00")) > 0 {
-		if r.torn = r.format.torn(rest); !r.torn {
-			r.note("bytes %d to %d are damaged", from, len(r.text)-1)
-		}
-	}
-	r.at = len(r.text)
+	r.end(from)
 	return frame{}, false
+}
+
+// gap notes what is missing before a frame. A group that is followed by no other was not acknowledged, or is the last that was: where
+// pages of it are missing, a power cut has kept them from being written.
+func (r *Reader) gap(from, at int, f frame) {
+	if f.group > r.group { // what is torn was synced: another group follows
+		r.damage, r.unsynced = append(r.damage, r.unsynced...), nil
+	}
+	notes := &r.damage
+	if f.grouped && f.group <= r.next && lostPage(r.text[from:at], from) {
+		notes, r.group = &r.unsynced, f.group
+	}
+	if at > from {
+		*notes = append(*notes, fmt.Sprintf("bytes %d to %d are damaged", from, at-1))
+	}
+	if f.number > r.next {
+		*notes = append(*notes, fmt.Sprintf("frames %d to %d are missing", r.next, f.number-1))
+	}
+}
+
+// end looks at what is behind the last whole frame.
+func (r *Reader) end(from int) {
+	r.at = len(r.text)
+	if len(r.unsynced) > 0 {
+		r.torn, r.unsynced = true, nil
+	}
+	rest := r.text[from:]
+	switch {
+	case len(bytes.Trim(rest, "\x00")) == 0:
+	case r.format.torn(rest, from):
+		r.torn = true
+	default:
+		r.note("bytes %d to %d are damaged", from, len(r.text)-1)
+	}
 }
 
 // follows reports whether a frame is of this spool and comes behind those before. Frames of earlier versions do not tell.

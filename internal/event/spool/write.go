@@ -32,7 +32,8 @@ type Writer struct {
 	file   File
 	number uint64
 	frames uint32
-	room   int64 // of the file
+	group  uint32 // the first frame that is not synced
+	room   int64  // of the file
 	out    *bufio.Writer
 	size   int64
 	synced int64
@@ -100,7 +101,7 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	p, err := begin(w.number, w.frames, pieces...)
+	p, err := begin(w.number, w.frames, w.group, pieces...)
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func (w *Writer) Sync() error {
 	} else if err := w.file.Sync(); err != nil {
 		w.err = fmt.Errorf("sync spool: %w", err)
 	} else {
-		w.synced = w.size
+		w.synced, w.group = w.size, w.frames
 	}
 	return w.err
 }

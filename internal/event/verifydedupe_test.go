@@ -1,0 +1,67 @@
+// Verifying a dedupe index while its stream takes events in.
+
+package event_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+	"bursar/internal/object"
+)
+
+// busyObjects are objects of a stream that seals a batch whenever one is opened.
+type busyObjects struct {
+	object.Store
+	seal func()
+}
+
+func (o *busyObjects) Open(ctx context.Context, name string) (object.Reader, error) {
+	o.seal()
+	return o.Store.Open(ctx, name)
+}
+
+// A fault is found however busy the stream is, and a stream that is only busy has none.
+func TestVerifyBusyIndex(t *testing.T) {
+	t.Parallel()
+	for _, damaged := range []bool{false, true} {
+		h := newHouse(t, plainYAML)
+		h.take("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
+		h.take("2 3 3 0 0", h.file("b.jsonl", sales(3, 3)))
+		if damaged {
+			stray := h.object("streams/sales/batches/00000099/ids")
+			if err := os.MkdirAll(strings.TrimSuffix(stray, "/ids"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(stray, []byte("stray"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		quiet := *h.intake
+		batches := 2
+		h.intake.Objects = &busyObjects{quiet.Objects, func() {
+			if batches++; batches > 40 {
+				cancel()
+				return
+			}
+			path := h.file(fmt.Sprintf("more-%d.jsonl", batches), sales(3*batches, 3))
+			if _, err := quiet.Ingest(t.Context(), h.stream, []string{path}, event.Options{}); err != nil {
+				t.Error(err)
+			}
+		}}
+		err := h.intake.VerifyDedupe(ctx, h.stream)
+		if batches == 2 || ctx.Err() != nil {
+			t.Fatalf("%d batches were sealed meanwhile: %v", batches-2, err)
+		}
+		if damaged {
+			needsRepair(t, "a busy stream", err)
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+}
