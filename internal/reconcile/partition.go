@@ -148,6 +148,12 @@ const (
 	splitByMD5    = "md5" // of the key's values as text
 )
 
+// splitAlike reports whether two runs have each key in the partition of the same number. DuckDB's hash may be another one for
+// each of them.
+func splitAlike(a, b *Run) bool {
+	return a.Partitions == b.Partitions && a.Split == splitByMD5 && b.Split == splitByMD5
+}
+
 // partitionSQL keeps the events of one of a run's partitions.
 func partitionSQL(events string, key []project.KeyColumn, run *Run, partition int) string {
 	if run.Partitions == 1 {
