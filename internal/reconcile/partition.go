@@ -25,7 +25,7 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 	if err != nil {
 		return StepResult{}, err
 	}
-	run, err := e.run(ctx, ref)
+	run, err := e.ready(ctx, ref, step)
 	if err != nil {
 		return StepResult{}, err
 	}

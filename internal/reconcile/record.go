@@ -133,6 +133,19 @@ func (r *Run) objects(step string, partition int) []object.Description {
 	return nil
 }
 
+// due is the first step up to one that is not recorded; that one if it is.
+func (r *Run) due(step string) string {
+	if _, done := r.Steps[step]; done {
+		return step
+	}
+	for _, earlier := range StepNames[:max(slices.Index(StepNames, step), 0)] {
+		if _, done := r.Steps[earlier]; !done {
+			return earlier
+		}
+	}
+	return step
+}
+
 // made are all objects of a step, partition by partition.
 func (r *Run) made(step string) (all []object.Description) {
 	for _, share := range r.Steps[step].Shares {
