@@ -56,17 +56,14 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 func (e *Engine) shares(ctx context.Context, plan *fold.Plan, run *Run, step string) ([]Share, error) {
 	shares := make([]Share, run.Partitions)
 	for p := range shares {
-		known := false
-		var err error
-		if run.Partitions > 1 {
-			shares[p], known, err = e.keptShare(ctx, run, step, p)
-		}
+		share, known, err := e.keptShare(ctx, run, step, p)
 		if err == nil && !known {
-			shares[p], err = e.share(ctx, plan, run, step, p)
+			share, err = e.share(ctx, plan, run, step, p)
 		}
 		if err != nil {
 			return nil, err
 		}
+		shares[p] = share
 	}
 	return shares, nil
 }
