@@ -102,6 +102,9 @@ type pipelineState struct {
 	Building   uint64 `json:"building,omitempty"`
 }
 
+// next is the number of the generation that is made next: a number that was given up is not used again.
+func (s *pipelineState) next() uint64 { return max(s.Generation, s.Building) + 1 }
+
 func pipelineKey(pipeline string) string { return "pipeline/" + pipeline }
 
 func generationKey(pipeline string, generation uint64) string {
