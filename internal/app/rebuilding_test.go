@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"bursar/internal/artifact"
@@ -170,6 +171,54 @@ func TestDamagedBatchKeepsTheRebuild(t *testing.T) {
 	rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
 	if err != nil || rebuilt.Generation != 2 {
 		t.Fatalf("%+v, %v, want generation 2 gone on with", rebuilt, err)
+	}
+	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
+}
+
+// TestForgottenPipelineIsNotWhole kills a repair between forgetting a pipeline and the end of its rebuild.
+func TestForgottenPipelineIsNotWhole(t *testing.T) {
+	t.Parallel()
+	a := openTwoBatches(t)
+	before := digestOf(t, a)
+	if err := a.Engine.Forget(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	rebuildCut(t, a, 2)
+	_, planned := a.Engine.Next(t.Context(), "orders", 0)
+	_, got := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	_, exported := a.Engine.Export(t.Context(), "orders", discard{})
+	_, verified := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{})
+	for what, err := range map[string]error{"run": planned, "get": got, "export": exported, "verify": verified} {
+		mustRefuse(t, what, err, "bursar rebuild orders")
+		if err != nil && strings.Contains(err.Error(), "has changed") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := a.Engine.CheckRecords(t.Context(), "orders"); err == nil {
+		t.Error("the records count as whole")
+	}
+	r := &repair{App: a, backup: &backup{}}
+	if err := r.pipelines(t.Context()); err != nil || len(r.out.Done) != 1 || len(r.out.Broken) != 0 {
+		t.Errorf("%+v, %v", r.out, err)
+	}
+	if after := digestOf(t, a); after != before {
+		t.Error("the repair made other artifacts")
+	}
+	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+}
+
+// TestGenerationThatIsGoneIsNotEmpty removes the document of the generation that readers see.
+func TestGenerationThatIsGoneIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	a := openTwoBatches(t)
+	deleteKey(t, a, "generation/orders/g0001")
+	_, planned := a.Engine.Next(t.Context(), "orders", 0)
+	_, got := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	for what, err := range map[string]error{"run": planned, "get": got, "records": a.Engine.CheckRecords(t.Context(), "orders")} {
+		mustRefuse(t, what, err, "bursar repair")
+	}
+	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+		t.Fatal(err)
 	}
 	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
 }

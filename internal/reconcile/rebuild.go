@@ -150,11 +150,7 @@ func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint6
 
 // clearNext removes what lies under the names of the generation that a rebuild may be about to make.
 func (e *Engine) clearNext(ctx context.Context, pipeline string) error {
-	var state pipelineState
-	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(pipelineKey(pipeline), &state)
-		return err
-	})
+	state, err := e.state(ctx, pipeline)
 	if err != nil {
 		return err
 	}
