@@ -222,3 +222,17 @@ func TestGenerationThatIsGoneIsNotEmpty(t *testing.T) {
 	}
 	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
 }
+
+// TestDamagedRebuildIsBegunAnewThroughTemporal: the workflow's error says no more than the class of what stopped it.
+func TestDamagedRebuildIsBegunAnewThroughTemporal(t *testing.T) {
+	t.Parallel()
+	a := openTwoBatches(t)
+	before := digestOf(t, a)
+	rebuildCut(t, a, 5)
+	flip(t, a, partOfRebuild(t, a))
+	rebuilt, err := a.Rebuild(t.Context(), "orders")
+	if err != nil || rebuilt.DigestAfter != before || rebuilt.Generation != 3 {
+		t.Fatalf("%+v, %v", rebuilt, err)
+	}
+	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
+}

@@ -122,3 +122,18 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	}
 	isRight(t, a, `{"paid":"11.00","last":"4"}`)
 }
+
+// TestDamagedDeltaIsMadeAgainInTheSameRun: Temporal tries the step again that found the damage, and the command does not fail.
+func TestDamagedDeltaIsMadeAgainInTheSameRun(t *testing.T) {
+	t.Parallel()
+	a := openTwoRuns(t)
+	pay(t, a, "6 a 0.50")
+	if err := step(t, a, "reduce"); err != nil {
+		t.Fatal(err)
+	}
+	truncate(t, a, runOfOrders(t, a, 3), "reduce")
+	if _, err := a.Run(t.Context(), []string{"orders"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	isRight(t, a, `{"paid":"11.50","last":"6"}`)
+}
