@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 
@@ -32,8 +33,8 @@ func engineOver(a *App, c catalog.Catalog) *reconcile.Engine {
 	}
 }
 
-// openLagging has run 1 merged and not indexed, and run 2 reduced.
-func openLagging(t *testing.T) (a *App, first, second reconcile.RunRef) {
+// openPlanned has two runs planned, over the same keys.
+func openPlanned(t *testing.T) (a *App, first, second reconcile.RunRef) {
 	t.Helper()
 	a = openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
 	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00", "4 d 1.00", "5 e 5.00", "6 f 6.00")
@@ -44,6 +45,13 @@ func openLagging(t *testing.T) (a *App, first, second reconcile.RunRef) {
 			t.Fatalf("%+v, %v", next, err)
 		}
 	}
+	return a, first, second
+}
+
+// openLagging has run 1 merged and not indexed, and run 2 reduced.
+func openLagging(t *testing.T) (a *App, first, second reconcile.RunRef) {
+	t.Helper()
+	a, first, second = openPlanned(t)
 	mustStep(t, a.Engine, first, "reduce", "prefetch", "merge")
 	mustStep(t, a.Engine, second, "reduce")
 	return a, first, second
@@ -97,5 +105,30 @@ func TestLateAttemptDoesNotMoveTheState(t *testing.T) {
 	mustStep(t, a.Engine, second, "merge", "index", "publish")
 	if name, detail := firstFailed(t, a); name != "" {
 		t.Errorf("%s fails: %s", name, detail)
+	}
+}
+
+// TestRunsThatAreSplitOtherwiseLoseNothing has two runs in flight, one of which an earlier program planned: its keys are spread
+// over the same number of partitions by another hash.
+func TestRunsThatAreSplitOtherwiseLoseNothing(t *testing.T) {
+	t.Parallel()
+	for earlier := uint64(1); earlier <= 2; earlier++ {
+		a, first, second := openPlanned(t)
+		run := runOfOrders(t, a, int(earlier))
+		run.Split = ""
+		putRun(t, a, run)
+		mustStep(t, a.Engine, first, "reduce", "prefetch", "merge")
+		mustStep(t, a.Engine, second, "reduce", "prefetch", "merge")
+		mustStep(t, a.Engine, first, "index", "publish")
+		mustStep(t, a.Engine, second, "index", "publish")
+		for key, want := range map[string]string{"a": "11.00", "b": "22.00", "c": "33.00", "d": "5.00", "e": "10.00", "f": "12.00"} {
+			answer, err := a.Engine.Get(t.Context(), "orders", key, 0, false)
+			if err != nil || !strings.Contains(string(answer.Artifact), `"paid":"`+want+`"`) {
+				t.Errorf("run %d split otherwise: %s is %s, %v, want %s", earlier, key, answer.Artifact, err, want)
+			}
+		}
+		if name, detail := firstFailed(t, a); name != "" {
+			t.Errorf("run %d split otherwise: %s fails: %s", earlier, name, detail)
+		}
 	}
 }

@@ -242,3 +242,39 @@ func TestStepsKeepToTheirLanes(t *testing.T) {
 		}
 	}
 }
+
+// countingIndex counts how often it is loaded.
+type countingIndex struct {
+	artifact.Index
+	loads int
+}
+
+func (c *countingIndex) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
+	c.loads++
+	return c.Index.Load(ctx, space, run, next)
+}
+
+// TestIndexIsLoadedOnce: what an index worker loaded is not loaded again by the step.
+func TestIndexIsLoadedOnce(t *testing.T) {
+	t.Parallel()
+	for _, partitions := range []int{1, 2} {
+		a := openSmall(t, ordersYAML+fmt.Sprintf("partitions: %d\n", partitions))
+		counting := &countingIndex{Index: a.Engine.Index}
+		a.Engine.Index = counting
+		pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 1.00")
+		for _, name := range []string{"reduce", "prefetch", "merge"} {
+			if err := step(t, a, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for p := range partitions {
+			if _, err := a.Engine.Partition(t.Context(), reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 1}, "index", p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runAll(t, a, "orders")
+		if counting.loads != partitions {
+			t.Errorf("%d partitions are loaded %d times", partitions, counting.loads)
+		}
+	}
+}

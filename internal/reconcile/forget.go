@@ -70,7 +70,7 @@ func (e *Engine) Unfinished(ctx context.Context, name string) bool {
 }
 
 // CheckRecords reports a pipeline whose records in the catalog are not all there: generations or runs without the document that
-// names them, or the other way round.
+// names them, or the other way round, or none but those of a rebuild that has not ended.
 func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
 	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
 	if err != nil {
@@ -96,8 +96,8 @@ func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
 			return fmt.Errorf("%d generations and %d objects of %s are there, and the catalog does not name the pipeline", len(found), len(names), pipeline)
 		}
 		var g Generation
-		if known, err := tx.Get(generationKey(pipeline, state.Generation), &g); err != nil || named && state.Generation > 0 && !known {
-			return errors.Join(err, fmt.Errorf("generation %d of %s is not in the catalog", state.Generation, pipeline))
+		if known, err := tx.Get(generationKey(pipeline, state.Generation), &g); err != nil || !known {
+			return errors.Join(err, state.absent(pipeline))
 		}
 		for number := uint64(1); number <= g.Runs; number++ {
 			if _, err := getRun(tx, RunRef{pipeline, g.Generation, number}); err != nil {
@@ -115,11 +115,7 @@ func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 	if err != nil {
 		return err
 	}
-	var state pipelineState
-	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(pipelineKey(pipeline), &state)
-		return err
-	})
+	state, err := e.state(ctx, pipeline)
 	if err != nil {
 		return err
 	}

@@ -78,9 +78,13 @@ func follows(tx catalog.Tx, run *Run, step string) error {
 		return err
 	}
 	if _, done := before.Steps[step]; !done {
-		return failure.Wrap(failure.Transient, fmt.Errorf("%w: run %d", errOutOfTurn, before.Run))
+		return outOfTurn(&before)
 	}
 	return nil
+}
+
+func outOfTurn(before *Run) error {
+	return failure.Wrap(failure.Transient, fmt.Errorf("%w: run %d", errOutOfTurn, before.Run))
 }
 
 // lastIndexed is the newest run before this one whose entries are in the index.
@@ -98,7 +102,7 @@ func lastIndexed(tx catalog.Tx, run *Run) (uint64, error) {
 }
 
 // pendingRuns are the runs before this one that its state does not know of, newest first: merged, but not indexed when
-// prefetch began.
+// prefetch began. One that starts again from the events has no parts, and is waited for.
 func (e *Engine) pendingRuns(ctx context.Context, run *Run) (pending []Run, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		pending = nil
@@ -106,6 +110,9 @@ func (e *Engine) pendingRuns(ctx context.Context, run *Run) (pending []Run, err 
 			before, err := getRun(tx, RunRef{run.Pipeline, run.Generation, n})
 			if err != nil {
 				return err
+			}
+			if _, done := before.Steps["merge"]; !done {
+				return outOfTurn(&before)
 			}
 			pending = append(pending, before)
 		}

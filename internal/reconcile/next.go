@@ -80,7 +80,11 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 		return g, tx.Put(generationKey(name, 1), g)
 	}
 	var g Generation
-	if _, err := tx.Get(generationKey(name, state.Generation), &g); err != nil {
+	found, err := tx.Get(generationKey(name, state.Generation), &g)
+	if err == nil && !found {
+		err = state.absent(name)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &g, checkFingerprint(plan, g.Fingerprint)

@@ -25,7 +25,7 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 	if err != nil {
 		return StepResult{}, err
 	}
-	run, err := e.run(ctx, ref)
+	run, err := e.ready(ctx, ref, step)
 	if err != nil {
 		return StepResult{}, err
 	}
@@ -56,17 +56,14 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 func (e *Engine) shares(ctx context.Context, plan *fold.Plan, run *Run, step string) ([]Share, error) {
 	shares := make([]Share, run.Partitions)
 	for p := range shares {
-		known := false
-		var err error
-		if run.Partitions > 1 {
-			shares[p], known, err = e.keptShare(ctx, run, step, p)
-		}
+		share, known, err := e.keptShare(ctx, run, step, p)
 		if err == nil && !known {
-			shares[p], err = e.share(ctx, plan, run, step, p)
+			share, err = e.share(ctx, plan, run, step, p)
 		}
 		if err != nil {
 			return nil, err
 		}
+		shares[p] = share
 	}
 	return shares, nil
 }
@@ -147,6 +144,12 @@ const (
 	splitByDuckDB = ""    // DuckDB's hash, which may differ between its versions: runs of earlier programs
 	splitByMD5    = "md5" // of the key's values as text
 )
+
+// splitAlike reports whether two runs have each key in the partition of the same number. DuckDB's hash may be another one for
+// each of them.
+func splitAlike(a, b *Run) bool {
+	return a.Partitions == b.Partitions && a.Split == splitByMD5 && b.Split == splitByMD5
+}
 
 // partitionSQL keeps the events of one of a run's partitions.
 func partitionSQL(events string, key []project.KeyColumn, run *Run, partition int) string {

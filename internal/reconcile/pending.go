@@ -46,7 +46,7 @@ func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run, partiti
 	}
 	defer file.Close()
 	p := &pendingState{path: file.Name()}
-	if err := e.writePending(ctx, plan, e.pendingReaders(ctx, plan, runs, run.Partitions, partition), keys, file); err != nil {
+	if err := e.writePending(ctx, plan, e.pendingReaders(ctx, plan, runs, run, partition), keys, file); err != nil {
 		p.remove()
 		if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) { // the run that made it finds it too, and starts again
 			err = failure.Wrap(failure.Transient, err)
@@ -83,12 +83,11 @@ func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, readers []*p
 	return out.Close()
 }
 
-// pendingReaders read the runs' parts that may hold a partition's keys, newest run first. A run of another number of partitions
-// has them anywhere.
-func (e *Engine) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run, partitions, partition int) (readers []*pendingReader) {
+// pendingReaders read the runs' parts that may hold the keys of a run's partition, newest run first.
+func (e *Engine) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run, run *Run, partition int) (readers []*pendingReader) {
 	for i := range runs {
 		for p := range runs[i].Partitions {
-			if p == partition || runs[i].Partitions != partitions {
+			if p == partition || !splitAlike(&runs[i], run) {
 				readers = append(readers, &pendingReader{partReader: e.partReader(ctx, plan, &runs[i], p)})
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
+	"bursar/internal/failure"
 	"bursar/internal/fold"
 )
 
@@ -22,7 +23,7 @@ type Rebuilt struct {
 
 // Rebuild folds all batches that are sealed by now into the next generation and swaps (rule 9). workOff carries out the runs of
 // the generation in the making, which NextOfRebuild plans. Readers see the old generation until the swap. A rebuild that
-// was cut short goes on where it stopped, unless the pipeline has changed again since.
+// was cut short goes on where it stopped, unless the pipeline has changed again since, or what it left is damaged.
 func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx context.Context) error) (Rebuilt, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
@@ -32,23 +33,50 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 	if out.DigestBefore, err = e.digestBefore(ctx, plan); err != nil {
 		return out, err
 	}
-	ref, err := e.beginRebuild(ctx, plan)
-	if err == nil {
-		err = workOff(ctx)
-	}
+	g, after, err := e.build(ctx, plan, workOff)
 	if err != nil {
 		return out, fmt.Errorf("rebuild %s: %w", pipeline, err)
 	}
-	g, err := e.generation(ctx, ref)
-	if err != nil {
-		return out, err
-	}
-	after, err := e.export(ctx, plan, &g, g.Published, io.Discard)
-	if err != nil {
-		return out, err
-	}
 	out.Generation, out.Runs, out.DigestAfter, out.Rows = g.Generation, g.Published, after.Digest, after.Rows
 	return out, e.swap(ctx, &g)
+}
+
+// build makes the next generation and walks over all of it. One that was begun earlier and proves damaged is given up once for a
+// new one.
+func (e *Engine) build(ctx context.Context, plan *fold.Plan, workOff func(ctx context.Context) error) (g Generation, made Exported, err error) {
+	for anew := false; ; anew = true {
+		ref, resumed, err := e.beginRebuild(ctx, plan, anew)
+		if err != nil {
+			return g, made, err
+		}
+		if err = workOff(ctx); err == nil {
+			g, err = e.generation(ctx, ref)
+		}
+		if err == nil {
+			made, err = e.export(ctx, plan, &g, g.Published, io.Discard)
+		}
+		if err == nil || !resumed || ctx.Err() != nil || !e.ofGeneration(ctx, ref, err) {
+			return g, made, err
+		}
+		e.Log.Warn("cannot go on with the rebuild that was cut short: beginning anew", "pipeline", ref.Pipeline, "error", err)
+	}
+}
+
+// ofGeneration reports whether what stops a rebuild may be of the generation in the making, and not of the events and definitions
+// that any other is made from too.
+func (e *Engine) ofGeneration(ctx context.Context, ref RunRef, err error) bool {
+	if failure.Of(err) != failure.Data {
+		return false
+	}
+	g, err := e.generation(ctx, ref)
+	if err != nil {
+		return true
+	}
+	stopped, err := e.run(ctx, RunRef{ref.Pipeline, ref.Generation, g.Published + 1})
+	if err != nil || stopped.Trouble == nil {
+		return true
+	}
+	return stopped.Trouble.Step != "reduce" && stopped.Trouble.Key == nil
 }
 
 // digestBefore is the digest of what readers see, empty where that is of another definition, or cannot be read: a rebuild
@@ -68,15 +96,15 @@ func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan) (string, err
 	return before.Digest, nil
 }
 
-// beginRebuild finds the generation in the making, or makes it, and fixes which batches it takes in: all that are sealed by
-// now, so that a rebuild ends also while more arrive.
-func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan) (RunRef, error) {
+// beginRebuild finds the generation in the making, which is then resumed, or makes it, and fixes which batches it takes in: all
+// that are sealed by now, so that a rebuild ends also while more arrive. One that is in the making is given up if anew.
+func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (ref RunRef, resumed bool, err error) {
 	if err := e.clearNext(ctx, plan.Pipeline.Name); err != nil {
-		return RunRef{}, err
+		return ref, false, err
 	}
 	var g, discarded *Generation
-	err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
-		if g, discarded, err = buildingGeneration(tx, plan); err != nil {
+	err = e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		if g, discarded, resumed, err = buildingGeneration(tx, plan, anew); err != nil {
 			return err
 		}
 		if g.Until, err = sealedUntil(tx, plan); err != nil {
@@ -88,9 +116,9 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan) (RunRef, err
 		err = e.drop(ctx, discarded)
 	}
 	if err != nil {
-		return RunRef{}, err
+		return ref, false, err
 	}
-	return RunRef{Pipeline: g.Pipeline, Generation: g.Generation}, nil
+	return RunRef{Pipeline: g.Pipeline, Generation: g.Generation}, resumed, nil
 }
 
 // NextOfRebuild is Next for the generation that a rebuild is making.
@@ -120,17 +148,13 @@ func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint6
 	return next, nil
 }
 
-// clearNext removes what lies under the names of the generation that a rebuild is about to make.
+// clearNext removes what lies under the names of the generation that a rebuild may be about to make.
 func (e *Engine) clearNext(ctx context.Context, pipeline string) error {
-	var state pipelineState
-	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(pipelineKey(pipeline), &state)
-		return err
-	})
-	if err != nil || state.Building > 0 {
+	state, err := e.state(ctx, pipeline)
+	if err != nil {
 		return err
 	}
-	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: state.Generation + 1})
+	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: state.next()})
 }
 
 func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err error) {
@@ -141,31 +165,30 @@ func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err 
 	return g, err
 }
 
-// buildingGeneration reads the generation in the making or makes it. One that was begun with other definitions is
-// given up, and returned to be removed.
-func buildingGeneration(tx catalog.Tx, plan *fold.Plan) (g, discarded *Generation, err error) {
+// buildingGeneration reads the generation in the making, which is then resumed, or makes it. One that was begun with other
+// definitions, or is not wanted, is given up and returned to be removed.
+func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded *Generation, resumed bool, err error) {
 	name := plan.Pipeline.Name
 	var state pipelineState
 	if _, err := tx.Get(pipelineKey(name), &state); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	next := state.Generation + 1
 	if state.Building > 0 {
 		g = &Generation{}
 		if _, err := tx.Get(generationKey(name, state.Building), g); err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
-		if checkFingerprint(plan, g.Fingerprint) == nil {
-			return g, nil, nil
+		if !anew && checkFingerprint(plan, g.Fingerprint) == nil {
+			return g, nil, true, nil
 		}
-		discarded, next = g, state.Building+1
+		discarded = &Generation{Pipeline: name, Generation: state.Building}
 	}
-	g = &Generation{Pipeline: name, Generation: next, Fingerprint: plan.Fingerprint()}
-	state.Building = next
+	state.Building = state.next()
+	g = &Generation{Pipeline: name, Generation: state.Building, Fingerprint: plan.Fingerprint()}
 	if err := tx.Put(pipelineKey(name), state); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	return g, discarded, tx.Put(generationKey(name, next), g)
+	return g, discarded, false, tx.Put(generationKey(name, g.Generation), g)
 }
 
 // swap makes the new generation the one that readers see, then removes the others.

@@ -11,6 +11,7 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/object"
 )
 
@@ -102,6 +103,21 @@ type pipelineState struct {
 	Building   uint64 `json:"building,omitempty"`
 }
 
+// next is the number of the generation that is made next: a number that was given up is not used again.
+func (s *pipelineState) next() uint64 { return max(s.Generation, s.Building) + 1 }
+
+// absent is why the generation that readers see is not there; nil for a pipeline that has never run. After a repair that was cut
+// short there is none but the one that its rebuild is making.
+func (s *pipelineState) absent(pipeline string) error {
+	switch {
+	case s.Generation > 0:
+		return failure.Wrap(failure.Data, fmt.Errorf("generation %d of %s is not in the catalog: run `bursar repair`", s.Generation, pipeline))
+	case s.Building > 0:
+		return failure.Wrap(failure.Data, fmt.Errorf("a rebuild of %s has begun and not ended, and there is no other generation: run `bursar rebuild %s`", pipeline, pipeline))
+	}
+	return nil
+}
+
 func pipelineKey(pipeline string) string { return "pipeline/" + pipeline }
 
 func generationKey(pipeline string, generation uint64) string {
@@ -131,6 +147,19 @@ func (r *Run) objects(step string, partition int) []object.Description {
 		return shares[partition].Objects
 	}
 	return nil
+}
+
+// due is the first step up to one that is not recorded; that one if it is.
+func (r *Run) due(step string) string {
+	if _, done := r.Steps[step]; done {
+		return step
+	}
+	for _, earlier := range StepNames[:max(slices.Index(StepNames, step), 0)] {
+		if _, done := r.Steps[earlier]; !done {
+			return earlier
+		}
+	}
+	return step
 }
 
 // made are all objects of a step, partition by partition.
@@ -196,6 +225,15 @@ func (e *Engine) Runs(ctx context.Context, pipeline string, generation, after ui
 		return nil, fmt.Errorf("list runs of %s: %w", pipeline, err)
 	}
 	return runs, nil
+}
+
+// state reads which generations of a pipeline there are.
+func (e *Engine) state(ctx context.Context, pipeline string) (state pipelineState, err error) {
+	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
+		_, err := tx.Get(pipelineKey(pipeline), &state)
+		return err
+	})
+	return state, err
 }
 
 // Current is the generation that readers see; a pipeline that has never run has generation 0.

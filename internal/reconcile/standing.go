@@ -92,13 +92,22 @@ func (e *Engine) question(ctx context.Context, pipeline string) (*question, erro
 		return nil, err
 	}
 	q := &question{plan: plan, printer: newPrinter(plan), g: g, changes: changes, owner: &e.standing}
-	if g.Generation > 0 {
-		q.refused = checkFingerprint(plan, g.Fingerprint)
+	if q.refused, err = e.refusal(ctx, plan, &g); err != nil {
+		return nil, err
 	}
 	if keep {
 		e.standing.keep(pipeline, q)
 	}
 	return q, nil
+}
+
+// refusal is why nothing may be asked of a generation, nil if all may.
+func (e *Engine) refusal(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
+	if g.Generation > 0 {
+		return checkFingerprint(plan, g.Fingerprint), nil
+	}
+	state, err := e.state(ctx, plan.Pipeline.Name)
+	return state.absent(plan.Pipeline.Name), err
 }
 
 func (s *standing) find(pipeline string, changes uint64) *question {

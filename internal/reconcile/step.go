@@ -23,7 +23,7 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 	if err != nil {
 		return StepResult{}, err
 	}
-	run, err := e.run(ctx, ref)
+	run, err := e.ready(ctx, ref, step)
 	if err != nil {
 		return StepResult{}, err
 	}
@@ -51,6 +51,24 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 		}
 	}
 	return StepResult{Rows: done.Rows, Seconds: done.Seconds}, nil
+}
+
+// ready is a run that is due for a step. What it lacks of the steps before is carried out first: whoever had the run start again
+// from the events tries the same step again.
+func (e *Engine) ready(ctx context.Context, ref RunRef, step string) (Run, error) {
+	for {
+		run, err := e.run(ctx, ref)
+		if err != nil {
+			return Run{}, err
+		}
+		due := run.due(step)
+		if due == step {
+			return run, nil
+		}
+		if _, err := e.Step(ctx, ref, due); err != nil {
+			return Run{}, err
+		}
+	}
 }
 
 func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step string) (done StepRecord, err error) {
@@ -121,8 +139,11 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 		if now.Resets != run.Resets { // the run began again meanwhile, and another attempt is at it
 			return failure.Wrap(failure.Transient, fmt.Errorf("%s is of an attempt that was given up", step))
 		}
-		if len(now.Steps) != len(run.Steps)-1 || now.AsOf != nil && *now.AsOf != *run.AsOf {
-			return fmt.Errorf("bug: %s is recorded where %d steps are done", step, len(now.Steps))
+		if due := now.due(step); due != step {
+			return fmt.Errorf("bug: %s is recorded where %s is due", step, due)
+		}
+		if now.AsOf != nil && (run.AsOf == nil || *now.AsOf != *run.AsOf) {
+			return fmt.Errorf("bug: %s is recorded with another state than that as of run %d", step, *now.AsOf)
 		}
 		if step == "publish" {
 			if err := publish(tx, run, batches, len(e.Project.Pipeline(run.Pipeline).From)); err != nil {

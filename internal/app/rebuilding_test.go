@@ -1,0 +1,238 @@
+// Rebuilds that were cut short and cannot be gone on with, or are all that is left of a pipeline.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/reconcile"
+)
+
+var errKilled = errors.New("killed")
+
+// rebuildCut rebuilds orders and stops after so many steps, at the latest before the swap.
+func rebuildCut(t *testing.T, a *App, steps int) {
+	t.Helper()
+	_, err := a.Engine.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
+		for {
+			next, err := a.Engine.NextOfRebuild(ctx, "orders", 0)
+			if err != nil {
+				return err
+			}
+			if !next.Backlog {
+				return errKilled
+			}
+			for _, step := range reconcile.StepNames {
+				if steps--; steps < 0 {
+					return errKilled
+				}
+				if _, err := a.Engine.Step(ctx, next.Ref, step); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	if !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+}
+
+// openTwoBatches has two published runs, which a rebuild makes in two runs too.
+func openTwoBatches(t *testing.T) *App {
+	t.Helper()
+	a := openSmall(t, ordersYAML+"backlog: {max_batches: 1}\n")
+	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00")
+	pay(t, a, "4 a 1.00", "5 d -4.00")
+	runAll(t, a, "orders")
+	return a
+}
+
+// TestDamagedRebuildIsBegunAnew damages what a rebuild that was cut short has made: the next one makes all of it again.
+func TestDamagedRebuildIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	run := "run/orders/g0002/00000001"
+	for _, c := range []struct {
+		name   string
+		steps  int
+		damage func(t *testing.T, a *App)
+	}{
+		{"a flipped part that a later run reads", 5, func(t *testing.T, a *App) { flip(t, a, partOfRebuild(t, a)) }},
+		{"a flipped part that nothing but the last walk reads", 10, func(t *testing.T, a *App) { flip(t, a, partOfRebuild(t, a)) }},
+		{"a part that is gone", 5, func(t *testing.T, a *App) {
+			if err := a.Engine.Objects.Delete(t.Context(), partOfRebuild(t, a)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"index entries that are gone", 5, func(t *testing.T, a *App) {
+			if err := a.Engine.Index.Drop(t.Context(), artifact.Space{Pipeline: "orders", Generation: 2}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"a run that is gone", 7, func(t *testing.T, a *App) { deleteKey(t, a, run) }},
+		{"its generation is gone", 7, func(t *testing.T, a *App) { deleteKey(t, a, "generation/orders/g0002") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := openTwoBatches(t)
+			before := digestOf(t, a)
+			rebuildCut(t, a, c.steps)
+			c.damage(t, a)
+			rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+			if err != nil || rebuilt.DigestAfter != before || rebuilt.Generation != 3 {
+				t.Fatalf("%+v, %v", rebuilt, err)
+			}
+			checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
+			if left, err := a.Engine.Objects.List(t.Context(), "pipelines/orders/g0002/"); err != nil || len(left) > 0 {
+				t.Errorf("of the generation that was given up stay %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// partOfRebuild is the first part of generation 2.
+func partOfRebuild(t *testing.T, a *App) string {
+	t.Helper()
+	run, err := a.Engine.FindRun(t.Context(), reconcile.RunRef{Pipeline: "orders", Generation: 2, Run: 1})
+	if err != nil || len(run.Parts()) == 0 {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	return run.Parts()[0].Name
+}
+
+func deleteKey(t *testing.T, a *App, key string) {
+	t.Helper()
+	if err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete(key) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCatalogOfTheMiddleOfARebuild puts back a catalog of while a rebuild went on, which has gone further or ended since.
+func TestCatalogOfTheMiddleOfARebuild(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		first, then int
+	}{{"nothing planned", 0, 9}, {"one step done", 1, 8}, {"one run done", 5, 4}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := openTwoBatches(t)
+			before, kept := digestOf(t, a), t.TempDir()
+			rebuildCut(t, a, c.first)
+			a = again(t, a, func(state string) { copyFolder(t, state, kept) })
+			rebuildCut(t, a, c.then)
+			a = again(t, a, func(state string) {
+				content, err := os.ReadFile(filepath.Join(kept, "catalog.db"))
+				if err == nil {
+					err = os.WriteFile(filepath.Join(state, "catalog.db"), content, 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			})
+			rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+			if failure.Of(err) == failure.Transient { // a delta is gone: its step is tried again
+				rebuilt, err = rebuildHere(t.Context(), a.Engine, "orders")
+			}
+			if err != nil || rebuilt.DigestAfter != before {
+				t.Fatalf("%+v, %v", rebuilt, err)
+			}
+			checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
+		})
+	}
+}
+
+// TestDamagedBatchKeepsTheRebuild: a batch that is damaged stops a new generation as well, so the one in the making is kept.
+func TestDamagedBatchKeepsTheRebuild(t *testing.T) {
+	t.Parallel()
+	a := openTwoBatches(t)
+	rebuildCut(t, a, 5)
+	path := a.Engine.Objects.Path(batchObject(t, a))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip(t, a, batchObject(t, a))
+	for range 2 {
+		if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err == nil {
+			t.Fatal("a damaged batch is folded")
+		}
+	}
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+	if err != nil || rebuilt.Generation != 2 {
+		t.Fatalf("%+v, %v, want generation 2 gone on with", rebuilt, err)
+	}
+	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
+}
+
+// TestForgottenPipelineIsNotWhole kills a repair between forgetting a pipeline and the end of its rebuild.
+func TestForgottenPipelineIsNotWhole(t *testing.T) {
+	t.Parallel()
+	a := openTwoBatches(t)
+	before := digestOf(t, a)
+	if err := a.Engine.Forget(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	rebuildCut(t, a, 2)
+	_, planned := a.Engine.Next(t.Context(), "orders", 0)
+	_, got := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	_, exported := a.Engine.Export(t.Context(), "orders", discard{})
+	_, verified := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{})
+	for what, err := range map[string]error{"run": planned, "get": got, "export": exported, "verify": verified} {
+		mustRefuse(t, what, err, "bursar rebuild orders")
+		if err != nil && strings.Contains(err.Error(), "has changed") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := a.Engine.CheckRecords(t.Context(), "orders"); err == nil {
+		t.Error("the records count as whole")
+	}
+	r := &repair{App: a, backup: &backup{}}
+	if err := r.pipelines(t.Context()); err != nil || len(r.out.Done) != 1 || len(r.out.Broken) != 0 {
+		t.Errorf("%+v, %v", r.out, err)
+	}
+	if after := digestOf(t, a); after != before {
+		t.Error("the repair made other artifacts")
+	}
+	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+}
+
+// TestGenerationThatIsGoneIsNotEmpty removes the document of the generation that readers see.
+func TestGenerationThatIsGoneIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	a := openTwoBatches(t)
+	deleteKey(t, a, "generation/orders/g0001")
+	_, planned := a.Engine.Next(t.Context(), "orders", 0)
+	_, got := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	for what, err := range map[string]error{"run": planned, "get": got, "records": a.Engine.CheckRecords(t.Context(), "orders")} {
+		mustRefuse(t, what, err, "bursar repair")
+	}
+	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
+}
+
+// TestDamagedRebuildIsBegunAnewThroughTemporal: the workflow's error says no more than the class of what stopped it.
+func TestDamagedRebuildIsBegunAnewThroughTemporal(t *testing.T) {
+	t.Parallel()
+	a := openTwoBatches(t)
+	before := digestOf(t, a)
+	rebuildCut(t, a, 5)
+	flip(t, a, partOfRebuild(t, a))
+	rebuilt, err := a.Rebuild(t.Context(), "orders")
+	if err != nil || rebuilt.DigestAfter != before || rebuilt.Generation != 3 {
+		t.Fatalf("%+v, %v", rebuilt, err)
+	}
+	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
+}
