@@ -313,12 +313,10 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 
 // indexFault reports whether the index of a pipeline, and not what it is made of, is damaged or older than the catalog.
 func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
-	if r.Engine.CheckRecords(ctx, name) != nil {
-		return false, nil
-	}
+	unreadable := r.Engine.CheckRecords(ctx, name) != nil
 	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
-	if err != nil {
-		return false, nil //nolint:nilerr // the pipeline's turn comes later
+	if unreadable || err != nil { // the turn of such a pipeline comes later
+		return false, nil //nolint:nilerr // as said
 	}
 	for _, c := range proof.Checks {
 		if !c.OK && passes(c.Err) {

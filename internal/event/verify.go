@@ -179,7 +179,7 @@ func (in *Intake) InKnownBatch(ctx context.Context, object string) (known bool, 
 	}
 	number, err := strconv.ParseUint(parts[3], 10, 64)
 	if err != nil {
-		return false, nil //nolint:nilerr // no batch has such a folder
+		return false, nil // no batch has such a folder
 	}
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		known, err = tx.Get(batchKey(parts[1], number), &Batch{})
