@@ -39,7 +39,7 @@ array. A value that begins with a dash goes behind --.`,
 			})
 		},
 	}
-	cmd.Flags().Uint64Var(&asOf, "as-of", 0, "the artifact as this `run` left it")
+	cmd.Flags().Uint64Var(&asOf, "as-of", 0, "the artifact as this `run` of the present generation left it; beyond the newest, as that one did")
 	cmd.Flags().BoolVar(&history, "history", false, "also the artifact's earlier versions, newest first")
 	return cmd
 }

@@ -17,8 +17,11 @@ func (c *cli) rebuildCommand() *cobra.Command {
 		Use:   "rebuild PIPELINE",
 		Short: "Fold all events again into a new generation",
 		Long: `Folds every sealed batch into the pipeline's next generation, and swaps to it at once when it is whole; until then
-readers see the present one. This is how a changed pipeline takes effect, and a proof that the artifacts are what the
-events say: for an unchanged pipeline the digests before and after are equal.`,
+readers see the present one, or are refused where the pipeline has changed. This is how a changed pipeline takes effect, and a
+proof that the artifacts are what the events say: for an unchanged pipeline the digests before and after are equal.
+
+Batches are grouped into runs anew, and runs are numbered from 1: what --history and --as-of of ` + "`bursar get`" + ` showed of the
+generation before is gone.`,
 		Example: `  bursar rebuild orders
   bursar rebuild orders --json`,
 		Args:              takes(1, 1),

@@ -21,7 +21,8 @@ func (c *cli) repairCommand() *cobra.Command {
 		Long: `Looks at everything that ` + "`bursar verify`" + ` looks at, and makes again what can be derived: the catalog from manifests, manifests
 from the catalog, dedupe indexes from events, indexes and artifacts from events. Batches that an older catalog does not know
 are adopted. What cannot be derived, such as events, is put back from the folder of --from, which holds a copy of the project or
-of its .bursar: any file in it whose size and digest are right is taken. Objects that nothing names are removed.
+of its .bursar: any file in it whose size and digest are right is taken. While events are missing, artifacts that can be read stay as
+they are. Objects that nothing names are removed, but for those that may hold events.
 
 Requests that may have been lost with a damaged file are reported until they are dismissed with --dismiss.
 
