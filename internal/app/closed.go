@@ -82,6 +82,9 @@ func (a *App) lookClosed(before map[string]closedFile) map[string]closedFile {
 			if err != nil || failed != nil || !info.Mode().IsRegular() || ephemeral(name) {
 				continue
 			}
+			if strings.HasSuffix(name, "-wal") && info.Size() == 0 { // SQLite leaves one where it may only read
+				continue
+			}
 			file := closedFile{Bytes: info.Size()}
 			if was, ok := before[name]; ok && was.Digest != "" || file.Bytes <= closedDigest && filepath.Ext(name) != ".sst" {
 				file.Digest = digestOfFile(path)

@@ -183,6 +183,9 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 	if err := a.Engine.Forget(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
 	}
+	if err := a.Engine.CheckRecords(t.Context(), "orders"); err == nil {
+		t.Error("before its rebuild the pipeline passes for one that has never run")
+	}
 	rebuildCut(t, a, 2)
 	_, planned := a.Engine.Next(t.Context(), "orders", 0)
 	_, got := a.Engine.Get(t.Context(), "orders", "a", 0, false)

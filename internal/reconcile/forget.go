@@ -108,8 +108,8 @@ func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
 	})
 }
 
-// Forget removes all of a pipeline but its declaration: index entries first, then objects, then records, so that what is left by a
-// crash is seen as damaged and forgotten again. The pipeline is folded anew from the events (rule 9).
+// Forget removes all of a pipeline but its declaration, and notes first that it is to be made anew: as long as it is not, nothing passes for
+// a pipeline that has never run, whatever a crash leaves. The pipeline is folded anew from the events by Rebuild (rule 9).
 func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
 	if err != nil {
@@ -126,6 +126,12 @@ func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 			last = max(last, g)
 		}
 	}
+	err = e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		return tx.Put(pipelineKey(pipeline), pipelineState{Building: last + 1})
+	})
+	if err != nil {
+		return err
+	}
 	for g := uint64(1); g <= last; g++ {
 		if err := e.Index.Drop(ctx, artifact.Space{Pipeline: pipeline, Generation: g}); err != nil {
 			return err
@@ -137,22 +143,25 @@ func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 			return err
 		}
 	}
-	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		keys := []string{pipelineKey(pipeline)}
-		for _, kind := range []string{"generation/", "run/", "share/"} {
-			err := tx.List(kind+pipeline+"/", func(key string, _ json.RawMessage) error {
-				keys = append(keys, key)
-				return nil
-			})
-			if err != nil {
-				return err
-			}
+	return e.Catalog.Update(ctx, func(tx catalog.Tx) error { return deleteRecords(tx, pipeline) })
+}
+
+// deleteRecords deletes what the catalog has of a pipeline's generations.
+func deleteRecords(tx catalog.Tx, pipeline string) error {
+	var keys []string
+	for _, kind := range []string{"generation/", "run/", "share/"} {
+		err := tx.List(kind+pipeline+"/", func(key string, _ json.RawMessage) error {
+			keys = append(keys, key)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		for _, key := range keys {
-			if err := tx.Delete(key); err != nil {
-				return err
-			}
+	}
+	for _, key := range keys {
+		if err := tx.Delete(key); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
