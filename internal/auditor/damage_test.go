@@ -4,6 +4,7 @@
 package auditor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -306,9 +307,12 @@ func (s *stage) wantCatalogAsNew() {
 	}
 }
 
-// wantReported checks that verification finds damage that nothing else has met.
+// wantReported checks that verification finds damage that nothing else has met. The manifest of a last batch may have been written again.
 func (s *stage) wantReported() {
 	s.t.Helper()
+	if now, err := os.ReadFile(s.damage.path); err == nil && bytes.Equal(now, s.damage.whole) {
+		return
+	}
 	found := error(nil)
 	for _, stream := range s.project.Streams {
 		batches, err := s.intake.VerifyManifests(s.t.Context(), stream.Name)
