@@ -138,7 +138,7 @@ func openThreeBatches(t *testing.T) *App {
 }
 
 // TestRunsInFlightSurviveEveryFailure has three runs in flight, lets the 1st, 2nd, 3rd … call of the stores fail, and goes on
-// from there: each time the class is told and the artifacts are the same. It tries every ninth call, and the soak every one.
+// from there: each time the class is kept and the artifacts are the same. It tries every ninth call, and the soak every one.
 func TestRunsInFlightSurviveFailures(t *testing.T) {
 	t.Parallel()
 	surviveFailures(t, 9)

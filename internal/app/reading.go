@@ -26,7 +26,7 @@ func OpenToRead(ctx context.Context, dir, command string, log *slog.Logger) (*Ap
 			return err
 		}
 		a.log.Warn("the project is only read", "error", err)
-		return a.openToRead(err)
+		return a.openToRead(ctx, err)
 	})
 }
 
@@ -45,7 +45,7 @@ func tryWriting(state string) error {
 }
 
 // openToRead opens the stores for reading only. Scratch lies in the system's folder for temporary files.
-func (a *App) openToRead(full error) error {
+func (a *App) openToRead(ctx context.Context, full error) error {
 	scratch, err := os.MkdirTemp("", "bursar-")
 	if err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
@@ -65,7 +65,7 @@ func (a *App) openToRead(full error) error {
 	}
 	a.catalog, a.index = records, &projectIndex{dir: indexFolder(a.state), index: index}
 	a.closers = append(a.closers, a.index.Close)
-	secret, err := event.ReadSecret(context.Background(), records, filepath.Join(a.state, "identity.key"))
+	secret, err := event.ReadSecret(ctx, records, filepath.Join(a.state, "identity.key"))
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, erro
 		return nil, err
 	}
 	if err := tryWriting(a.state); err != nil {
-		a.unopened = a.openToRead(err)
+		a.unopened = a.openToRead(ctx, err)
 	} else {
 		a.unopened = a.open(ctx)
 	}
@@ -101,7 +101,7 @@ func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(
 	if err != nil {
 		return v.out, ctx.Err() // the other checks follow what the catalog says
 	}
-	if v.Intake.Secret != nil { // nil where nothing can be written
+	if v.Intake.Secret != nil { // nil where there is none yet
 		v.add(named("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
 	}
 	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkOthers} {

@@ -65,10 +65,16 @@ func openDB(dir string, cacheBytes int64) (db *pebble.DB, err error) {
 		}
 	}()
 	db, err = pebble.Open(dir, pebbleOptions(cmp.Or(cacheBytes, DefaultIndexCache)))
-	if err == nil || failure.Of(err) == failure.Transient || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return db, err
+	return db, unlessRefused(err)
+}
+
+// unlessRefused makes an error of the store's files damage, unless the system has refused something.
+func unlessRefused(err error) error {
+	refused := failure.Of(err) == failure.Transient || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+	if err == nil || refused || errors.Is(err, ErrIndexDamaged) {
+		return err
 	}
-	return nil, fmt.Errorf("%w: %w", ErrIndexDamaged, err)
+	return fmt.Errorf("%w: %w", ErrIndexDamaged, err)
 }
 
 // OpenPebbleReadOnly opens the index in dir for lookups and walks, and writes nothing. Whoever calls it sees to it that no process
@@ -84,12 +90,11 @@ func openReadOnly(dir string, cacheBytes int64) (*PebbleIndex, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open index %s for reading: %w", dir, err)
 	}
-	x := &PebbleIndex{db: db, dir: dir}
-	if x.options, err = optionsDigest(dir); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return x, nil
+	return &PebbleIndex{db: db, dir: dir}, nil
 }
+
+// readOnly reports whether the index was opened for reading only.
+func (x *PebbleIndex) readOnly() bool { return x.loads == "" }
 
 // unlocked is a file system on which nothing is locked, as the store's lock is a file that it makes.
 type unlocked struct{ vfs.FS }

@@ -27,7 +27,7 @@ var ErrReadOnly = failure.Wrap(failure.Data, errors.New("the index is open for r
 // Load adds the entries of one run, all or none of them.
 func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error {
 	prefix, err := spacePrefix(space)
-	if x.loads == "" {
+	if err == nil && x.readOnly() {
 		err = ErrReadOnly
 	}
 	if err == nil {

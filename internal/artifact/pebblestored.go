@@ -8,12 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"bursar/internal/failure"
 
 	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -29,7 +26,7 @@ const storedCache = 8 << 20
 // reading; its tables are links, so it takes no room. The folder is removed by the caller, after Close.
 func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, error) {
 	var err error
-	if x.loads == "" { // it is read only: nobody changes the files, and they are read in place
+	if x.readOnly() { // nobody changes the files, and they are read in place
 		dir = x.dir
 	} else if err = x.checkNames(); err == nil {
 		err = x.db.Checkpoint(dir)
@@ -41,18 +38,10 @@ func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, err
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read index %s: %w", x.dir, notTheDisk(err))
+		return nil, fmt.Errorf("read index %s: %w", x.dir, unlessRefused(err))
 	}
 	stored, err := openReadOnly(dir, storedCache)
-	return stored, notTheDisk(err)
-}
-
-// notTheDisk marks an error as damage, unless it is one of the disk's that may pass.
-func notTheDisk(err error) error {
-	if err == nil || errors.Is(err, ErrIndexDamaged) || failure.Of(err) == failure.Transient && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrIndexDamaged, err)
+	return stored, unlessRefused(err)
 }
 
 // checkNames checks the files by which the store finds all others, which are read at its start only.
@@ -100,7 +89,7 @@ func checkFiles(ctx context.Context, dir string) error {
 			err = checkTable(ctx, path)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrIndexDamaged, e.Name(), err)
+			return fmt.Errorf("%s: %w", e.Name(), err)
 		}
 	}
 	return nil

@@ -157,32 +157,30 @@ func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
 	return in.checkUnsealed(ctx, stream, state.Batches+1)
 }
 
-// checkUnsealed refuses a batch number under which a batch is sealed (rule 3): its manifest is there, the catalog holds it, or what lies
-// behind it says so, as batches are sealed one after another.
+// checkUnsealed refuses a batch number under which a batch is sealed (rule 3).
 func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
-	sealed, err := hasObject(ctx, in.Objects, manifestName(stream, batch))
-	if err != nil || sealed {
-		return in.older(err, stream, batch)
+	sealed, err := in.isSealed(ctx, stream, batch)
+	if err == nil && sealed {
+		err = &OlderError{stream, batch}
+	}
+	return err
+}
+
+// isSealed reports whether a batch is sealed, whatever the stream's state says: its manifest is there, the catalog holds it, or
+// something lies behind it, as batches are sealed one after another.
+func (in *Intake) isSealed(ctx context.Context, stream string, batch uint64) (sealed bool, err error) {
+	if sealed, err = hasObject(ctx, in.Objects, manifestName(stream, batch)); err != nil || sealed {
+		return sealed, err
 	}
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		sealed, err = tx.Get(batchKey(stream, batch), &Batch{})
 		return err
 	})
 	if err != nil || sealed {
-		return in.older(err, stream, batch)
+		return sealed, err
 	}
 	behind, err := in.Objects.List(ctx, prefix(stream, batch+1))
-	if err != nil || len(behind) > 0 {
-		return in.older(err, stream, batch)
-	}
-	return nil
-}
-
-func (in *Intake) older(err error, stream string, batch uint64) error {
-	if err == nil {
-		err = &OlderError{stream, batch}
-	}
-	return err
+	return len(behind) > 0, err
 }
 
 // lastSealed is the number of a stream's newest batch, as far as anything says so: its state, the catalog's batches, and the

@@ -41,7 +41,7 @@ func (f *Folder) settle(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := syncFolder(parent); err != nil {
+	if err := SyncFolder(parent); err != nil {
 		return err
 	}
 	f.remember(dir)
@@ -63,8 +63,8 @@ func (f *Folder) remember(dir string) {
 	f.settled[dir] = true
 }
 
-// syncFolder makes the names in a folder durable: a file's own fsync does not.
-func syncFolder(dir string) error {
+// SyncFolder makes the names in a folder durable: a file's own fsync does not.
+func SyncFolder(dir string) error {
 	folder, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func WriteFile(path string, text []byte) error {
 		_ = os.Remove(fresh) // it may not be there
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	if err := SyncFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
@@ -109,7 +109,7 @@ func RemoveFile(path string) error {
 		return nil
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(path))
+		err = SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", path, err)

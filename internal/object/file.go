@@ -102,7 +102,7 @@ func (w *fileWriter) publish() error {
 	if err := os.Rename(w.file.Name(), path); err != nil {
 		return err
 	}
-	return syncFolder(dir)
+	return SyncFolder(dir)
 }
 
 func (w *fileWriter) release() {

@@ -136,7 +136,7 @@ func (f *Folder) Delete(ctx context.Context, name string) error {
 		return nil
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(path))
+		err = SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("delete object %s: %w", name, err)

@@ -13,17 +13,17 @@ import (
 	"bursar/internal/fold"
 )
 
-// filed is an index in files of its own. While the project is open, what was done to them may be hidden by what is kept in
+// storedIndex is an index in files of its own. While the project is open, what was done to them may be hidden by what is kept in
 // memory: Stored opens a copy of what lies on disk, in a new folder, and refuses it where it is damaged.
-type filed interface {
+type storedIndex interface {
 	Stored(ctx context.Context, dir string) (artifact.Index, error)
 }
 
 // checkIndexFiles proves that the index's files are as they were written, and has the checks that follow read them.
 func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
-	index, ok := v.Index.(filed)
+	index, ok := v.Index.(storedIndex)
 	if !ok {
-		return "the index has no files here", nil
+		return "the index is not in files of this machine", nil
 	}
 	folder, err := os.MkdirTemp(v.Scratch, "verify-index-*")
 	if err != nil {

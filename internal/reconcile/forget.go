@@ -56,8 +56,10 @@ func (e *Engine) Unfinished(ctx context.Context, name string) bool {
 		if err != nil {
 			continue
 		}
-		var state pipelineState
-		_ = e.Catalog.View(ctx, func(tx catalog.Tx) error { _, err := tx.Get(pipelineKey(p.Name), &state); return err })
+		state, err := e.state(ctx, p.Name)
+		if err != nil {
+			continue
+		}
 		for _, n := range []uint64{g.Generation, state.Building} {
 			rest, ok := strings.CutPrefix(name, artifact.SpacePrefix(artifact.Space{Pipeline: p.Name, Generation: n}))
 			_, rest, _ = strings.Cut(rest, "/") // what it is: of a step, or a part; then the number of the run

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"bursar/internal/object"
 )
 
 // Header is the first frame of a spool.
@@ -56,7 +58,7 @@ func MakeFolder(dir string) error {
 		err = os.Mkdir(dir, 0o700)
 	}
 	if err == nil || errors.Is(err, fs.ErrExist) { // who made it may have died before it was durable
-		err = syncFolder(parent)
+		err = object.SyncFolder(parent)
 	}
 	if err != nil {
 		return fmt.Errorf("make spool folder: %w", err)
@@ -70,7 +72,7 @@ func Create(dir string, number uint64) (File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create spool: %w", err)
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := object.SyncFolder(dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("create spool: %w", err), file.Close())
 	}
 	return file, nil
@@ -169,12 +171,3 @@ func (w *Writer) Size() int64 { return w.size }
 
 // Close closes the file. What was not synced may be lost.
 func (w *Writer) Close() error { return w.file.Close() }
-
-// syncFolder makes the names in a folder durable: a file's own fsync does not.
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}

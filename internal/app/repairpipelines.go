@@ -1,0 +1,135 @@
+// Repair of pipelines: their index from parts, their artifacts from events.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"bursar/internal/artifact"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/reconcile"
+)
+
+// pipelines makes the index or the artifacts of pipelines again that do not verify.
+func (r *repair) pipelines(ctx context.Context) error {
+	if err := r.reloadIndex(ctx); err != nil {
+		return err
+	}
+	for _, p := range r.Project.Pipelines {
+		if err := r.pipeline(ctx, p.Name); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// pipeline makes the artifacts of a pipeline again beside those that are there, and takes them over when they are whole. Only of one whose
+// records are damaged, so that its artifacts cannot be read, these are forgotten first. While events are missing nothing is made.
+func (r *repair) pipeline(ctx context.Context, name string) error {
+	records := r.Engine.CheckRecords(ctx, name)
+	fault := records
+	if fault == nil {
+		fault = r.pipelineFault(ctx, name)
+	}
+	switch {
+	case passes(fault) || ctx.Err() != nil:
+		return errors.Join(fault, ctx.Err())
+	case fault == nil:
+		return nil
+	case errors.As(fault, new(*reconcile.ChangedError)):
+		r.broken(fault)
+		return nil
+	case r.eventsMissing:
+		r.broken(fmt.Errorf("%s is not made again while events are missing: %w", name, fault))
+		return nil
+	}
+	if records != nil {
+		if err := r.Engine.Forget(ctx, name); err != nil {
+			return err
+		}
+	}
+	made, err := r.Rebuild(ctx, name)
+	if err != nil {
+		r.broken(fmt.Errorf("make %s again: %w", name, err))
+		return nil
+	}
+	r.did("made %s of %s again from its events: %v", counted(made.Rows, "artifact"), name, fault)
+	return nil
+}
+
+// passes reports whether an error says nothing of what is stored: the disk, the memory or another process are in the way.
+func passes(err error) bool {
+	class := failure.Of(err)
+	return err != nil && (class == failure.Transient || class == failure.Throttled) && !object.IsDamage(err) && !errors.Is(err, artifact.ErrIndexDamaged)
+}
+
+// reloadIndex loads the index of all pipelines again from the parts of their runs, if that of one is damaged or was replaced:
+// they lie in one store. A pipeline of which it cannot be loaded is folded anew.
+func (r *repair) reloadIndex(ctx context.Context) error {
+	faulty := r.replaced
+	for _, p := range r.Project.Pipelines {
+		found, err := r.indexFault(ctx, p.Name)
+		if err != nil {
+			return err
+		}
+		faulty = faulty || found
+	}
+	if !faulty || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !r.replaced {
+		if err := r.replaceIndex(); err != nil {
+			return err
+		}
+	}
+	for _, p := range r.Project.Pipelines {
+		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
+			r.did("loaded the index of %s again: %s", p.Name, counted(entries, "record"))
+		}
+	}
+	return ctx.Err()
+}
+
+// indexFault reports whether the index of a pipeline, and not what it is made of, is damaged or older than the catalog.
+func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
+	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
+	if passes(err) {
+		return false, err
+	}
+	for _, c := range proof.Checks { // none of a pipeline that cannot be verified: its turn comes later
+		if !c.OK && passes(c.Err) {
+			return false, c.Err
+		}
+		if !c.OK {
+			return strings.HasPrefix(c.Name, "index") && r.readable(ctx, name), nil
+		}
+	}
+	return false, nil
+}
+
+// readable reports whether the catalog's records of a pipeline are whole.
+func (r *repair) readable(ctx context.Context, name string) bool {
+	return r.Engine.CheckRecords(ctx, name) == nil
+}
+
+// pipelineFault is what is wrong with a pipeline that folding it anew may mend, or why that cannot be found out; nil if nothing is.
+func (r *repair) pipelineFault(ctx context.Context, name string) error {
+	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
+	if err != nil {
+		return err
+	}
+	for _, c := range proof.Checks {
+		switch {
+		case c.OK:
+		case passes(c.Err):
+			return c.Err
+		case remedyOf(&c) == repairRemedy: // what is not derived cannot be made again
+			return fmt.Errorf("%s: %s", c.Name, c.Detail)
+		}
+	}
+	return nil
+}
