@@ -278,3 +278,29 @@ func TestIndexIsLoadedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestStepTakesAsLongAsItsPartitions: what an index worker did is part of the time that the step is recorded with.
+func TestStepTakesAsLongAsItsPartitions(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML)
+	pay(t, a, "1 a 10.00")
+	for _, name := range []string{"reduce", "prefetch", "merge"} {
+		if err := step(t, a, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := a.Engine.Now()
+	a.Engine.Now = func() time.Time {
+		now = now.Add(10 * time.Second)
+		return now
+	}
+	ref := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 1}
+	share, err := a.Engine.Partition(t.Context(), ref, "index", 0)
+	if err != nil || share.Seconds < 10 {
+		t.Fatalf("%+v, %v", share, err)
+	}
+	whole, err := a.Engine.Step(t.Context(), ref, "index")
+	if err != nil || whole.Seconds != share.Seconds+10 {
+		t.Errorf("%+v beside %+v, %v", whole, share, err)
+	}
+}

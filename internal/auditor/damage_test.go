@@ -124,7 +124,8 @@ func (s *stage) harmed(kind *harmed, path string) (done bool) {
 	return done
 }
 
-// bend deletes a file, cuts it, or flips one bit of it.
+// bend deletes a file, cuts it, flips one bit of it, or flips bits all over its first half, where entries stand and not their
+// checksums.
 func (s *stage) bend(path string) bool {
 	s.t.Helper()
 	content, err := os.ReadFile(path)
@@ -132,13 +133,19 @@ func (s *stage) bend(path string) bool {
 		return false
 	}
 	s.damage.whole = slices.Clone(content)
-	switch s.random.IntN(3) {
+	flip := func(at int) { content[at] ^= 1 << s.random.IntN(8) }
+	switch s.random.IntN(4) {
 	case 0:
 		err = os.Remove(path)
 	case 1:
 		err = os.Truncate(path, s.random.Int64N(int64(len(content))))
+	case 2:
+		flip(s.random.IntN(len(content)))
+		err = os.WriteFile(path, content, 0o600)
 	default:
-		content[s.random.IntN(len(content))] ^= 1 << s.random.IntN(8)
+		for at := 0; at <= len(content)/2; at += 1 + s.random.IntN(20) {
+			flip(at)
+		}
 		err = os.WriteFile(path, content, 0o600)
 	}
 	if err != nil {

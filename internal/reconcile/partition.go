@@ -46,10 +46,11 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 	if err != nil {
 		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err))
 	}
+	share.Seconds = e.Now().Sub(began).Seconds()
 	if err := e.keepShare(ctx, &run, step, partition, share); err != nil {
 		return StepResult{}, fmt.Errorf("record %s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err)
 	}
-	return StepResult{Rows: share.Rows, Seconds: e.Now().Sub(began).Seconds()}, nil
+	return StepResult{Rows: share.Rows, Seconds: share.Seconds}, nil
 }
 
 // shares are all partitions' shares of a step: those that are kept, and the others done now.

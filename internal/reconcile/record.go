@@ -81,7 +81,7 @@ type Trouble struct {
 // StepRecord says that a step is done.
 type StepRecord struct {
 	Done    time.Time `json:"done"`
-	Seconds float64   `json:"seconds"`
+	Seconds float64   `json:"seconds"` // of the slowest partition's activity, if there were any, and of the step's own
 	Rows    int64     `json:"rows"`
 	Shares  []Share   `json:"shares,omitempty"` // by partition
 }
@@ -95,6 +95,7 @@ type Share struct {
 	Created int64                `json:"created,omitempty"` // merge: artifacts that are new
 	AsOf    uint64               `json:"as_of,omitempty"`   // prefetch and merge: the run that the state is of
 	Resets  int                  `json:"resets,omitempty"`  // the run's, when the share was begun
+	Seconds float64              `json:"seconds,omitempty"` // that it took, where a partition's activity did it
 }
 
 // pipelineState says which generation of a pipeline readers see, and which one a rebuild is making.

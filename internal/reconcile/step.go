@@ -40,7 +40,8 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
 	}
 	now := e.Now()
-	done.Done, done.Seconds = now.UTC(), now.Sub(began).Seconds()
+	done.Done = now.UTC()
+	done.Seconds += now.Sub(began).Seconds()
 	run.Steps[step] = done
 	if err := e.record(ctx, &run, step); err != nil {
 		return StepResult{}, fmt.Errorf("record %s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err)
@@ -83,6 +84,7 @@ func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step s
 	}
 	for _, share := range done.Shares {
 		done.Rows += share.Rows
+		done.Seconds = max(done.Seconds, share.Seconds)
 	}
 	return done, e.settle(ctx, plan, run, step, done.Shares)
 }
