@@ -1,6 +1,8 @@
 package column
 
 import (
+	"slices"
+
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
@@ -93,9 +95,25 @@ func (v *Vector) AppendWide(x decimal128.Num) {
 
 // AppendText adds a string or json value.
 func (v *Vector) AppendText(b []byte) {
+	if len(b) > cap(v.Bytes)-len(v.Bytes) {
+		v.growText(len(b))
+	}
 	v.Bytes = append(v.Bytes, b...)
 	v.Ends = append(v.Ends, uint32(len(v.Bytes)))
 	v.appended()
+}
+
+// mostGuessed bounds the bytes that growText makes room for before they come.
+const mostGuessed = 1 << 20
+
+// growText makes room for the values that there is a place for, if they are as long as those so far: growing twofold each time
+// copies and clears every byte twice.
+func (v *Vector) growText(least int) {
+	if n := len(v.Ends); n >= 16 && n < cap(v.Ends) {
+		expected := (len(v.Bytes)/n + 1) * (cap(v.Ends) - n)
+		least = max(least, min(expected+expected/8, mostGuessed))
+	}
+	v.Bytes = slices.Grow(v.Bytes, least)
 }
 
 // AppendList ends a list whose elements were appended to Fields.

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// firstBytes is where a body begins; it grows twofold as it is filled, whatever length was announced.
+	// firstBytes is where a body begins; it grows fourfold as it is filled, whatever length was announced.
 	firstBytes = 64 << 10
 	// giveUpTime bounds how long a body waits for the memory that a slow one gives up.
 	giveUpTime = time.Second
@@ -116,7 +116,7 @@ func (b *budget) read(from io.Reader, length int64) ([]byte, error) {
 			return nil, err
 		}
 		if len(body) == cap(body) {
-			more := min(int64(cap(body)), max(most-int64(cap(body)), firstBytes))
+			more := min(3*int64(cap(body)), max(most-int64(cap(body)), firstBytes))
 			if err := b.take(more); err != nil {
 				return nil, err
 			}
