@@ -28,6 +28,7 @@ func (t *teller) End() error {
 func (t *teller) close() error {
 	b := boundsOf(t.balances)
 	t.entries.closeOn(t.s, t.balances, b)
+	t.describe(b)
 	if fault := both(t.entries.broken(true), t.entries.ofPage.broken(true)); fault != "" && len(t.faults) < maxNotices {
 		t.faults = append(t.faults, fmt.Sprintf("account %s, %s: %s", t.s.Account, t.day(b), fault))
 	}
@@ -69,7 +70,7 @@ func (t *teller) writeBalance(i, alike int, b bounds) error {
 		return nil
 	}
 	if date, err := time.Parse(time.DateOnly, day); err == nil { // else intake rejects the row above
-		return t.balanceRow(i, alike, b, t.eve(t.s, date).Format(time.DateOnly), "closing", true)
+		return t.balanceRow(i, alike, b, t.rules.eve(t.s, date).Format(time.DateOnly), "closing", true)
 	}
 	return nil
 }
@@ -87,7 +88,7 @@ func (t *teller) balanceRow(i, alike int, b bounds, day, position string, carrie
 	r.text("position", position)
 	r.flag("carried", carried)
 	r.flag("daily", t.daily(b))
-	r.stated("amount", balance.Amount)
+	r.stated("amount", t.amount(balance.Amount))
 	r.stated("statement", t.label())
 	return t.finish(project.BalanceStream, balance.Place)
 }
@@ -105,8 +106,8 @@ func (t *teller) balanceID(i, alike int, b bounds, day string, carried bool) dig
 	default:
 		scope = message(t.s)
 	}
-	return digestOf("balance", string(t.s.Kind), bank(t.s), t.s.Account, scope, day, balance.Code, balance.Subtype,
-		balance.Date, balance.Amount, balance.Currency, b.position(i), strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
+	return digestOf("balance", string(t.s.Kind), t.holder.servicer, t.holder.account, scope, day, balance.Code, balance.Subtype,
+		balance.Date, t.amount(balance.Amount), balance.Currency, b.position(i), strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
 }
 
 // writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both
@@ -126,11 +127,11 @@ func (t *teller) writeStatement(b bounds) error {
 	r.stated("from_day", from)
 	r.stated("to_day", to)
 	if b.booked && b.opening >= 0 {
-		r.stated("opening", t.balances[b.opening].Amount)
+		r.stated("opening", t.amount(t.balances[b.opening].Amount))
 		r.stated("opening_day", t.balances[b.opening].Date)
 	}
 	if closed {
-		r.stated("closing", t.balances[b.closing].Amount)
+		r.stated("closing", t.amount(t.balances[b.closing].Amount))
 		r.stated("closing_day", t.balances[b.closing].Date)
 	}
 	r.count("entries", l.booked.count())

@@ -62,7 +62,7 @@ func newHouse(t testing.TB, statements string) *house {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: p, Scratch: h.intake.Scratch, Now: now, Take: h.take}
+	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: p, Scratch: h.intake.Scratch, Now: now, Take: h.take, Known: h.intake.Known, Duck: h.intake.Duck}
 	return h
 }
 

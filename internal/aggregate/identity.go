@@ -4,6 +4,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -48,19 +49,6 @@ func bank(s *statement.Statement) string {
 	return s.Servicer
 }
 
-// later is the part of a statement in several parts, from its second on. Equal entries on different parts are different
-// ones, even where the parts come in files of their own; those with a reference of the bank's are not told apart by it, so that
-// a statement that is cut otherwise tells of the same entries.
-func later(s *statement.Statement, intermediate string) string {
-	switch {
-	case statement.IsLater(s.Page):
-		return s.Number + "/" + s.Page
-	case intermediate != "":
-		return s.Number + "/" + s.Page + "/" + intermediate
-	}
-	return ""
-}
-
 // message names a statement by what the bank calls it. It is the last resort: a bank may send the same again under a new name.
 // CAMT's name is unique by itself, and a repetition has another time; that of MT94x is a constant of many banks' software.
 func message(s *statement.Statement) string {
@@ -71,29 +59,44 @@ func message(s *statement.Statement) string {
 	return digestOf(s.Reference, s.Number, s.Page, created).String()
 }
 
-// saidOf is content and the amount, which is no part of the content of an entry that its reference names for ever.
-func saidOf(base digest, e *statement.Entry) digest {
+// plain is an amount by value: 10.5 is 10.50. What is none stays as it is.
+func plain(amount string) string {
+	var s statement.Sum
+	if !s.Add(amount) {
+		return amount
+	}
+	return s.String()
+}
+
+// baseOf digests what names an entry: the servicer's reference beside day and money, or these alone. Entries of one base are matched with
+// those that are stored as a multiset, by all that they say: see resolve.go. A reference that names an entry for ever names it by itself.
+// scope is what an entry without reference or day belongs to.
+func baseOf(h holder, kind statement.Kind, e *statement.Entry, scope string) digest {
+	if e.Unique {
+		return digestOf("unique", string(kind), h.servicer, h.account, e.Reference)
+	}
+	day := cmp.Or(e.Booked, e.Value)
+	if e.Reference != "" {
+		day, scope = e.Booked, ""
+	}
+	return digestOf("entry", string(kind), h.servicer, h.account, scope, day, plain(e.Amount), e.Currency, statusOf(e),
+		strconv.FormatBool(e.Reversal), e.Reference)
+}
+
+// movedOf digests what an entry moves, for the digest of a statement's entries: words are no part of it.
+func movedOf(base digest, e *statement.Entry) digest {
 	if !e.Unique {
 		return base
 	}
-	return digestOf("said", string(base[:]), e.Amount)
+	return digestOf("said", string(base[:]), plain(e.Amount))
 }
 
-// content digests what an entry says, but for its text, which banks word anew. Two entries that say the same are told
-// apart by how often the file has said it: see occurrences. within is what an entry without a day of booking belongs to.
-func content(s *statement.Statement, e *statement.Entry, part, within string) digest {
-	if e.Unique {
-		return digestOf("unique", string(s.Kind), bank(s), s.Account, e.Reference)
-	}
-	scope := ""
-	switch {
-	case e.Reference != "" && e.Booked != "":
-		part = ""
-	case e.Booked == "" && s.Kind == statement.Booked:
-		scope = within
-	case e.Booked == "" || s.Kind != statement.Booked:
-		scope = message(s)
-	}
-	return digestOf(string(s.Kind), bank(s), s.Account, part, scope, e.Booked, e.Value, e.Amount, e.Currency, e.Status,
-		strconv.FormatBool(e.Reversal), e.Reference, e.Own, e.Code)
+// allOf digests all that an entry says, with its details in any order.
+func allOf(base digest, e *statement.Entry, details digest) digest {
+	return digestOf("all", string(base[:]), e.Booked, e.Value, plain(e.Amount), e.Own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:]))
+}
+
+// nth is the id of the n-th of those entries that say all the same, from 1.
+func nth(all digest, n uint32) digest {
+	return digestOf("nth", string(all[:]), strconv.FormatUint(uint64(n), 10))
 }

@@ -20,6 +20,7 @@ import (
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/catalog"
+	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/object"
@@ -28,14 +29,20 @@ import (
 
 // Importer takes statement files in.
 type Importer struct {
-	Objects object.Store
+	Objects interface {
+		object.Store
+		object.Local
+	}
 	Catalog catalog.Catalog
 	Project *project.Project
+	Duck    duck.Options
 	Scratch string // folder for rows before they are taken in
 	// Take seals the rows of JSON lines files as one batch of a built-in stream; parts are the statement files whose rows
 	// such a file has. Rows that the stream has are duplicates.
 	Take func(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error)
-	Now  func() time.Time
+	// Known finds those of some ids that a stream has events of, with the batch of each.
+	Known func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
+	Now   func() time.Time
 
 	open func(path string) (handed, error) // nil opens files of the disk
 }
@@ -110,19 +117,37 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // scratch is emptied at the next start
-	reading := &reading{Importer: im, options: o, dir: dir, here: map[string]*File{}}
+	former, err := im.isFormer(ctx)
+	if err != nil {
+		return r, err
+	}
+	reading := &reading{Importer: im, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, former)}
+	if reading.names, err = newNames(dir); err != nil {
+		return r, err
+	}
+	defer func() { _ = reading.names.close() }()
 	if r.Files, err = reading.all(ctx, paths); err != nil {
 		return r, err
 	}
-	if r.Streams, err = im.take(ctx, reading.spools); err != nil {
+	slots, err := reading.resolve(ctx)
+	if err != nil {
+		return r, err
+	}
+	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
 		return r, err
 	}
 	return r, im.remember(ctx, r.Files)
 }
 
-// take seals the rows of all files, statements last: one is there only with all its parts.
-func (im *Importer) take(ctx context.Context, spools []*spool) (map[string]event.Result, error) {
+// take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they
+// are: an import that ends between them is made good by the next, while an entry that nothing is matched with would count again.
+func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
+	if slots.rows > 0 {
+		if _, err := im.Take(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
+			return results, fmt.Errorf("take %s in: %w", project.NameStream, err)
+		}
+	}
 	for _, stream := range project.BuiltinStreams {
 		var paths []string
 		parts := map[string][]event.Part{}

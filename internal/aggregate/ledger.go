@@ -60,7 +60,7 @@ func statusOf(e *statement.Entry) string {
 
 // take adds an entry up that has ended, and holds it against its details.
 func (l *ledger) take(t *teller, e *statement.Entry) {
-	l.said.plus(saidOf(t.base, e))
+	l.said.plus(t.rules.moved(t.base, e))
 	l.details += t.details.all
 	if difference := t.details.against(e); difference != "" {
 		l.blame(e.Place, "%s", difference)

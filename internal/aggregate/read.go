@@ -21,8 +21,10 @@ import (
 type reading struct {
 	*Importer
 	options Options
-	dir     string           // of the spools
-	spools  []*spool         // the last one is written to
+	dir     string // of the spools
+	rules   rules
+	spools  []*spool // the last one is written to
+	names   *names
 	here    map[string]*File // by digest: the import's own files
 	keeping *errgroup.Group  // originals
 }
@@ -63,7 +65,7 @@ func (r *reading) spool() (*spool, error) {
 			return nil, err
 		}
 	}
-	s, err := newSpool(r.dir, n+1)
+	s, err := newSpool(r.dir, n+1, r.names)
 	if err == nil {
 		r.spools = append(r.spools, s)
 	}
@@ -136,7 +138,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		return p, err
 	}
 	rows.begin()
-	t := newTeller(origin{file: name, object: f.Object}, rows, evesOf(r.Project))
+	t := newTeller(origin{file: name, object: f.Object}, rows, r.rules)
 	defer t.release()
 	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t)
 	p.Format, p.Notices, p.Faults = t.format, t.notices, t.faults

@@ -111,23 +111,7 @@ func (r *record) add(row []string) {
 
 // query hands on rows of texts; null is empty.
 func (c *Completeness) query(ctx context.Context, sql string, each func(row []string) error) error {
-	session, err := duck.Open(c.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	err = session.Query(ctx, sql, func(columns []column.Vector) error {
-		row := make([]string, len(columns))
-		for i := range columns[0].Len() {
-			for j := range columns {
-				row[j] = string(columns[j].AppendPlain(nil, i))
-			}
-			if err := each(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := rowsOf(ctx, c.Duck, sql, each)
 	if err != nil {
 		return fmt.Errorf("read statements: %w", err)
 	}

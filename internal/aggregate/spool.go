@@ -23,6 +23,7 @@ const spoolParts = 1000
 type spool struct {
 	files map[string]*spooled
 	told  int // files whose rows it has
+	names *names
 }
 
 type spooled struct {
@@ -34,11 +35,18 @@ type spooled struct {
 	parts []event.Part
 
 	begun struct{ rows, bytes int64 } // before the file at hand
+	of    []begins                    // of the files that have rows
 }
 
-// newSpool makes the files dir/N.STREAM.jsonl.
-func newSpool(dir string, n int) (*spool, error) {
-	s := &spool{files: map[string]*spooled{}}
+// begins is the first row of a file, counted from 0.
+type begins struct {
+	file uint32
+	row  int64
+}
+
+// newSpool makes the files dir/N.STREAM.jsonl. The names are those of the whole import.
+func newSpool(dir string, n int, all *names) (*spool, error) {
+	s := &spool{files: map[string]*spooled{}, names: all}
 	for _, stream := range project.BuiltinStreams {
 		path := filepath.Join(dir, fmt.Sprintf("%d.%s.jsonl", n, stream))
 		out, err := os.Create(path)
@@ -52,6 +60,7 @@ func newSpool(dir string, n int) (*spool, error) {
 
 // begin starts with the rows of another file.
 func (s *spool) begin() {
+	s.names.begin()
 	for _, f := range s.files {
 		f.begun.rows, f.begun.bytes = f.rows, f.bytes
 	}
@@ -67,18 +76,29 @@ func (s *spool) write(stream string, r row) error {
 	return nil
 }
 
+func (s *spool) open() uint32 {
+	s.names.listings = append(s.names.listings, listing{})
+	return uint32(len(s.names.listings) - 1)
+}
+
+func (s *spool) describe(at uint32, l listing) { s.names.listings[at] = l }
+
+func (s *spool) name(n *named) error { return s.names.add(n) }
+
 // end leaves the rows written since begin as those of a file of this name.
 func (s *spool) end(name string) {
 	s.told++
 	for _, f := range s.files {
 		if f.rows > f.begun.rows {
 			f.parts = append(f.parts, event.Part{Row: f.begun.rows + 1, Name: name})
+			f.of = append(f.of, begins{s.names.file, f.begun.rows})
 		}
 	}
 }
 
 // undo takes back the rows written since begin.
-func (s *spool) undo() (all error) {
+func (s *spool) undo() error {
+	all := s.names.undo()
 	for _, f := range s.files {
 		err := errors.Join(f.to.Flush(), f.out.Truncate(f.begun.bytes))
 		if _, failed := f.out.Seek(f.begun.bytes, io.SeekStart); err != nil || failed != nil {

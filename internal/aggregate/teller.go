@@ -15,6 +15,9 @@ import (
 // sink takes rows of the built-in streams.
 type sink interface {
 	write(stream string, r row) error
+	open() (at uint32)             // the statement that begins
+	describe(at uint32, l listing) // once it has ended
+	name(n *named) error           // an entry of it
 }
 
 // origin says which file rows come from.
@@ -29,23 +32,26 @@ const maxBalances = 100_000
 // teller is the statement.Handler of one file.
 type teller struct {
 	to      sink
-	eve     eve
+	rules   rules
 	said    *occurrences
 	notices []statement.Notice
 	format  string   // of its statements
 	faults  []string // of statements that do not hold
 
 	s        *statement.Statement
+	holder   holder
 	balances []statement.Balance
 	listed   int64              // entries so far
 	entries  ledger             // of its currency
 	others   map[string]*ledger // of the currencies of an account that has several; nil if there is one
 	within   string             // what an entry without a day of booking belongs to
 
-	e       *statement.Entry
-	id      digest // of the entry
-	base    digest // what it says
-	details ledger // of the entry
+	e        *statement.Entry
+	id       digest // of the entry, once that is known
+	base     digest // what names it
+	details  ledger // of the entry
+	kept     transactions
+	listings map[string]uint32 // by currency, of an account that has several; else of ""
 
 	row  row
 	of   row // the columns that all rows of the statement begin with
@@ -56,9 +62,9 @@ type teller struct {
 var tellers = sync.Pool{New: func() any { return &teller{said: newOccurrences()} }}
 
 // newTeller takes a teller, which is to be released.
-func newTeller(o origin, to sink, before eve) *teller {
+func newTeller(o origin, to sink, by rules) *teller {
 	t := tellers.Get().(*teller) //nolint:errcheck // the pool holds nothing else
-	*t = teller{to: to, eve: before, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0]}
+	*t = teller{to: to, rules: by, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
 	t.from.text("file", o.file)
 	t.from.text("object", o.object)
 	return t
@@ -69,9 +75,10 @@ const mostKept = 1 << 12
 
 // release lets a teller be used again; what it has told stays.
 func (t *teller) release() {
-	if len(t.balances) > mostKept || t.said.size() > mostKept || cap(t.row) > mostKept {
+	if len(t.balances) > mostKept || t.said.size() > mostKept || cap(t.row) > mostKept || cap(t.kept.rows) > mostKept {
 		return
 	}
+	t.kept.forget()
 	t.said.forget()
 	tellers.Put(t)
 }
@@ -90,11 +97,12 @@ func (t *teller) Notice(n *statement.Notice) error {
 // Begin starts a statement.
 func (t *teller) Begin(s *statement.Statement) error {
 	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
-	t.listed, t.others = 0, nil
+	t.listed, t.others, t.listings = 0, nil, nil
+	t.holder = t.rules.holder(s)
 	t.of = t.of[:0]
 	t.of.stated("kind", string(s.Kind))
-	t.of.text("servicer", bank(s))
-	t.of.stated("account", s.Account)
+	t.of.text("servicer", t.holder.servicer)
+	t.of.stated("account", t.holder.account)
 	return nil
 }
 
@@ -117,26 +125,29 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 	}
 	t.listed++
 	t.e, t.details = e, ledger{}
-	t.base = content(t.s, e, later(t.s, t.intermediate()), t.within)
-	t.id = t.base
-	if !e.Unique {
-		n, err := t.said.next(e.Place, t.base)
-		if err != nil {
-			return err
-		}
-		if n > 1 {
-			t.id = digestOf("again", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
-		}
+	t.kept.forget()
+	if !t.rules.former {
+		t.base = baseOf(t.holder, t.s.Kind, e, t.within)
+		return nil
 	}
-	return nil
+	t.base = formerBase(t.s, e, later(t.s, t.intermediate()), t.within)
+	t.id = t.base
+	if e.Unique && !e.Shared {
+		return nil
+	}
+	n, err := t.said.next(e.Place, t.base)
+	if n > 1 {
+		t.id = digestOf("again", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
+	}
+	return err
 }
 
 // head is what a statement says before its first entry. One without balances is known by its name alone.
 func (t *teller) head() digest {
-	texts := []string{string(t.s.Kind), bank(t.s), t.s.Account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
+	texts := []string{string(t.s.Kind), t.holder.servicer, t.holder.account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
 	for i := range t.balances {
 		b := &t.balances[i]
-		texts = append(texts, b.Code, b.Subtype, b.Date, b.Amount, b.Currency)
+		texts = append(texts, b.Code, b.Subtype, b.Date, t.amount(b.Amount), b.Currency)
 	}
 	if len(t.balances) == 0 {
 		texts = append(texts, message(t.s))
@@ -161,19 +172,17 @@ func (t *teller) intermediate() string {
 	return ""
 }
 
-// Detail writes one transaction of the entry.
+// Detail keeps one transaction of the entry until it ends, or until there are too many: what they say is part of what names it.
 func (t *teller) Detail(d *statement.Detail) error {
 	t.details.add(d.Amount, d.Currency, d.Place)
 	t.details.charges.add(d.Charges)
 	t.details.lax = t.details.lax || d.Instructed
 	r := &t.row
 	r.begin()
-	r.digest("id", digestOf("detail", string(t.id[:]), strconv.FormatInt(t.details.all, 10)))
-	r.digest("entry", t.id)
 	t.account(r, cmp.Or(d.Currency, t.e.Currency, t.s.Currency))
 	r.stated("day", t.dayOf(t.e))
 	r.stated("settled_day", d.Settled)
-	r.stated("amount", d.Amount)
+	r.stated("amount", t.amount(d.Amount))
 	r.stated("reference", d.Reference)
 	r.stated("transaction", d.Transaction)
 	r.stated("end_to_end", d.EndToEnd)
@@ -183,21 +192,30 @@ func (t *teller) Detail(d *statement.Detail) error {
 	r.stated("party_account", d.Peer)
 	r.stated("party_bank", d.Bank)
 	r.stated("text", d.Text)
+	facts := digestOf(string(*r))
 	r.stated("statement", t.label())
-	return t.finish(project.DetailStream, d.Place)
+	t.origin(d.Place)
+	t.kept.add(facts, *r)
+	if len(t.kept.rows) < mostTransactions {
+		return nil
+	}
+	return t.writeDetails()
 }
 
 // EndEntry writes the entry.
 func (t *teller) EndEntry() error {
 	e := t.e
 	t.ledger(cmp.Or(e.Currency, t.s.Currency)).take(t, e)
+	if err := t.writeDetails(); err != nil {
+		return err
+	}
 	r := &t.row
 	r.begin()
 	r.digest("id", t.id)
 	t.account(r, cmp.Or(e.Currency, t.s.Currency))
 	r.stated("day", t.dayOf(e))
 	r.stated("value_day", e.Value)
-	r.stated("amount", e.Amount)
+	r.stated("amount", t.amount(e.Amount))
 	r.text("status", statusOf(e))
 	r.flag("reversal", e.Reversal)
 	r.stated("reference", e.Reference)
@@ -220,10 +238,23 @@ func (t *teller) account(r *row, currency string) {
 
 // finish writes where the row comes from, and hands it on.
 func (t *teller) finish(stream string, at statement.Place) error {
+	t.origin(at)
+	return t.to.write(stream, t.row)
+}
+
+// origin ends the row with where it comes from.
+func (t *teller) origin(at statement.Place) {
 	t.row.columns(t.from)
 	t.row.place("place", at)
 	t.row.end()
-	return t.to.write(stream, t.row)
+}
+
+// amount is an amount as rows have it: by value.
+func (t *teller) amount(text string) string {
+	if t.rules.former {
+		return text
+	}
+	return plain(text)
 }
 
 // label is how people name the statement.

@@ -22,8 +22,8 @@ func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (
 	}
 	defer leave()
 	im := &aggregate.Importer{
-		Objects: a.Intake.Objects, Catalog: a.Intake.Catalog, Project: a.Project,
-		Scratch: a.Intake.Scratch, Take: a.takeRows, Now: a.Intake.Now,
+		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
+		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.Known, Now: a.Intake.Now,
 	}
 	return im.Import(ctx, files, o)
 }

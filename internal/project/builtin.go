@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 //go:embed builtin
@@ -19,6 +20,9 @@ const (
 	BalanceStream   = "balances"
 )
 
+// NameStream is what entries are matched by when they are told again. No declared stream can have its name, and no pipeline folds it.
+const NameStream = "_names"
+
 // BuiltinStreams are the names of the built-in streams, details first and statements last: the order in which they are
 // filled, so that a statement is there only with all of its parts.
 var BuiltinStreams = []string{DetailStream, EntryStream, BalanceStream, StatementStream}
@@ -28,14 +32,14 @@ func (p *Project) addBuiltin() {
 	if p.Shadowing() != nil {
 		return
 	}
-	for _, name := range BuiltinStreams {
-		file := "builtin/" + name + ".yaml"
+	for _, name := range append(slices.Clone(BuiltinStreams), NameStream) {
+		file := "builtin/" + strings.TrimPrefix(name, "_") + ".yaml"
 		data, err := builtin.ReadFile(file)
 		s, errs := parseStream(file, data)
 		if err != nil || len(errs) > 0 {
 			panic(fmt.Sprintf("built-in stream %s: %v %v", name, err, errs)) // embedded: right in every build or in none
 		}
-		s.Builtin = true
+		s.Name, s.Builtin = name, true
 		p.builtin = append(p.builtin, s)
 	}
 }

@@ -145,7 +145,7 @@ func (p *reader) promise() error {
 	case !again:
 		p.in.said[name] = says
 	case first != says:
-		e.Unique = false
+		e.Shared = true
 	case p.in.Fault == "":
 		p.in.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
 	}

@@ -83,6 +83,7 @@ type Entry struct {
 	Reference string // the servicer's: AcctSvcrRef, the bank reference of :61:, FITID
 	Own       string // the entry's other name: NtryRef, the customer reference of :61:, CHECKNUM
 	Unique    bool   // the format promises that Reference is the account's only entry of that name (FITID)
+	Shared    bool   // the promise is not kept: the statement has another entry of that name before it
 	Code      string // what it is for: BkTxCd, the type of :61:, TRNTYPE
 	Party     string // the other side's name
 	Peer      string // the other side's account

@@ -1,0 +1,131 @@
+// Whose statement it is: one name for each account, however files write it.
+
+package aggregate
+
+import (
+	"fmt"
+	"math/big"
+	"regexp"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// holder names an account: an IBAN by itself, any other number in its servicer.
+type holder struct{ servicer, account string }
+
+// holders finds the holder of a statement.
+type holders func(s *statement.Statement) holder
+
+// formerHolder is the name that earlier projects gave: as the file has it.
+func formerHolder(s *statement.Statement) holder { return holder{bank(s), s.Account} }
+
+// holdersOf names accounts by value: a number that is an IBAN with a currency behind it, or one that its country writes in
+// another form, is that IBAN. The institutions' accounts tell which IBAN a number of another country is.
+func holdersOf(p *project.Project) holders {
+	var declared []string
+	for _, i := range p.Institutions {
+		for _, a := range i.Accounts {
+			if number, iban := statement.AccountNumber(a); iban {
+				declared = append(declared, number)
+			}
+		}
+	}
+	return func(s *statement.Statement) holder {
+		if s.IBAN {
+			return holder{account: s.Account}
+		}
+		if number := ibanOf(s.Account, s.Currency, declared); number != "" {
+			return holder{account: number}
+		}
+		return holder{servicerOf(s.Servicer), s.Account}
+	}
+}
+
+// servicerOf is a servicer's name by value: a BIC whose branch is XXX is that of the bank as a whole (ISO 9362).
+func servicerOf(text string) string {
+	const bank, office = 8, "XXX"
+	if whole, is := strings.CutSuffix(text, office); is && len(whole) == bank {
+		return whole
+	}
+	return text
+}
+
+var (
+	// behindNumber is a currency that a bank writes behind a number.
+	behindNumber = regexp.MustCompile(`^(.*?)\s*[A-Z]{3}$`)
+	// germanNumber is a bank code and a number, as the German banks' MT940 has them.
+	germanNumber = regexp.MustCompile(`^([1-9]\d{7})/(\d{1,10})$`)
+	// nationalNumber is a number in one or two groups of digits.
+	nationalNumber = regexp.MustCompile(`^(\d+)(?:[/-](\d+))?$`)
+)
+
+// ibanOf is the IBAN that a number stands for; empty if it stands for none.
+func ibanOf(number, currency string, declared []string) string {
+	if m := behindNumber.FindStringSubmatch(number); m != nil {
+		if whole, iban := statement.AccountNumber(m[1]); iban {
+			return whole
+		}
+		if behind := number[len(number)-len("EUR"):]; currency == "" || currency == behind {
+			number, currency = m[1], behind
+		}
+	}
+	if m := germanNumber.FindStringSubmatch(number); m != nil && currency == "EUR" {
+		return ibanIn("DE", fmt.Sprintf("%s%010s", m[1], m[2]))
+	}
+	if m := nationalNumber.FindStringSubmatch(number); m != nil {
+		return declaredOf(m[1], m[2], declared)
+	}
+	return ""
+}
+
+// ibanIn is the IBAN of a country and a number within it, with its check digits (ISO 13616).
+func ibanIn(country, number string) string {
+	digits := number
+	for _, c := range country + "00" {
+		if c >= 'A' {
+			digits += fmt.Sprint(c - 'A' + 10)
+			continue
+		}
+		digits += string(c)
+	}
+	n, ok := new(big.Int).SetString(digits, 10)
+	if !ok {
+		return ""
+	}
+	const modulus = 97
+	rest := n.Mod(n, big.NewInt(modulus)).Int64()
+	return fmt.Sprintf("%s%02d%s", country, modulus+1-rest, number)
+}
+
+// leastDigits is how long a number without a bank code is at least, to be looked for in IBANs.
+const leastDigits = 6
+
+// declaredOf is the only declared IBAN that is made of these groups of digits, with zeros between them, in either order; one
+// group is the number without a bank code.
+func declaredOf(first, second string, declared []string) (found string) {
+	for _, iban := range declared {
+		national := iban[4:]
+		made := second == "" && len(first) >= leastDigits && endsWith(national, first) ||
+			second != "" && (isMadeOf(national, first, second) || isMadeOf(national, second, first))
+		if made && found != "" && found != iban {
+			return ""
+		}
+		if made {
+			found = iban
+		}
+	}
+	return found
+}
+
+func isMadeOf(national, bank, number string) bool {
+	rest, begins := strings.CutPrefix(national, bank)
+	return begins && strings.TrimLeft(rest, "0") == strings.TrimLeft(number, "0")
+}
+
+// endsWith reports whether a number is what follows the zeros of an IBAN's last digits.
+func endsWith(national, number string) bool {
+	number = strings.TrimLeft(number, "0")
+	return number != "" && strings.HasSuffix(national, number)
+}

@@ -1,0 +1,145 @@
+// What entries are called, and how an import remembers it until its files are read.
+
+package aggregate
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// named is an entry as its statement names it.
+type named struct {
+	base, all digest // what names it, and all that it says
+	id        digest // by these alone
+	day       string
+	listing   uint32 // the statement, of those of the import
+	file      uint32 // of those of the import
+	listed    bool   // only its statement tells it from another that says the same: it has no reference of the servicer's
+}
+
+// listing is what is known of a statement that lists entries; empty where it does not say.
+type listing struct {
+	Statement, Page  string // what the bank calls it
+	Opening, Closing string // booked balances
+	First, Last      string // days of its entries
+}
+
+// apart reports whether two statements list no entry in common: they are pages of one, or one goes on where the other stopped.
+func (s *listing) apart(o *listing) bool {
+	pages := s.Statement == o.Statement && s.Page != "" && o.Page != "" && s.Page != o.Page
+	return pages || s.precedes(o) || o.precedes(s)
+}
+
+// precedes reports whether another statement goes on with the balance that this one ends with, on the same day.
+func (s *listing) precedes(o *listing) bool {
+	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
+}
+
+// recordSize is the length of a named entry in the file: three digests, a day, two numbers, a flag.
+const recordSize = 3*16 + 10 + 2*4 + 1
+
+// names are the named entries of an import, in a file, and their statements.
+type names struct {
+	out      *os.File
+	to       *bufio.Writer
+	count    int64
+	listings []listing
+	file     uint32 // the file at hand, counted from 1, refused ones too
+	begun    struct {
+		count    int64
+		listings int
+	} // before the file at hand
+}
+
+func newNames(dir string) (*names, error) {
+	out, err := os.Create(filepath.Join(dir, "names"))
+	if err != nil {
+		return nil, fmt.Errorf("spool names: %w", err)
+	}
+	return &names{out: out, to: bufio.NewWriterSize(out, 1<<16)}, nil
+}
+
+func (n *names) begin() {
+	n.file++
+	n.begun.count, n.begun.listings = n.count, len(n.listings)
+}
+
+// add writes an entry.
+func (n *names) add(e *named) error {
+	record := make([]byte, 0, recordSize)
+	record = append(append(append(record, e.base[:]...), e.all[:]...), e.id[:]...)
+	record = append(record, e.day...)
+	record = binary.LittleEndian.AppendUint32(record, e.listing)
+	record = binary.LittleEndian.AppendUint32(record, n.file)
+	listed := byte(0)
+	if e.listed {
+		listed = 1
+	}
+	n.count++
+	if _, err := n.to.Write(append(record, listed)); err != nil {
+		return fmt.Errorf("spool names: %w", err)
+	}
+	return nil
+}
+
+// undo takes back what was added since begin.
+func (n *names) undo() error {
+	n.count, n.listings = n.begun.count, n.listings[:n.begun.listings]
+	err := errors.Join(n.to.Flush(), n.out.Truncate(n.count*recordSize))
+	if _, failed := n.out.Seek(n.count*recordSize, io.SeekStart); err != nil || failed != nil {
+		return fmt.Errorf("spool names: %w", errors.Join(err, failed))
+	}
+	return nil
+}
+
+// mostNamed is how many entries are resolved at a time.
+const mostNamed = 1 << 20
+
+// passes hands on all entries, as many at a time as memory holds, those of one base together.
+func (n *names) passes(each func([]named) error) error {
+	if err := n.to.Flush(); err != nil {
+		return fmt.Errorf("spool names: %w", err)
+	}
+	passes := uint32(n.count/mostNamed + 1)
+	for pass := range passes {
+		list, err := n.read(func(base digest) bool { return binary.BigEndian.Uint32(base[:])%passes == pass })
+		if err == nil && len(list) > 0 {
+			err = each(list)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read is those entries whose base is wanted, in the order in which they were added.
+func (n *names) read(wanted func(digest) bool) (list []named, err error) {
+	in := bufio.NewReaderSize(io.NewSectionReader(n.out, 0, n.count*recordSize), 1<<16)
+	record := make([]byte, recordSize)
+	for {
+		if _, err := io.ReadFull(in, record); errors.Is(err, io.EOF) {
+			return list, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("read spooled names: %w", err)
+		}
+		var e named
+		copy(e.base[:], record)
+		if !wanted(e.base) {
+			continue
+		}
+		copy(e.all[:], record[16:])
+		copy(e.id[:], record[32:])
+		e.day = string(record[48:58])
+		e.listing, e.file = binary.LittleEndian.Uint32(record[58:]), binary.LittleEndian.Uint32(record[62:])
+		e.listed = record[66] == 1
+		list = append(list, e)
+	}
+}
+
+func (n *names) close() error { return n.out.Close() }

@@ -1,0 +1,132 @@
+// Spooled rows of entries that are stored under another id.
+
+package aggregate
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"bursar/internal/project"
+)
+
+// renamings are other ids of entries, by file.
+type renamings map[uint32]map[digest]digest
+
+func (m renamings) add(file uint32, from, to digest) {
+	if m[file] == nil {
+		m[file] = map[digest]digest{}
+	}
+	m[file][from] = to
+}
+
+// Where ids stand in spooled rows.
+const (
+	idAt    = len(`{"id":"`)
+	idSize  = 2 * len(digest{})
+	entryAt = idAt + idSize + len(`","entry":"`)
+)
+
+// apply writes the rows of entries and their details anew.
+func (m renamings) apply(spools []*spool) error {
+	if len(m) == 0 {
+		return nil
+	}
+	for _, s := range spools {
+		for _, stream := range []string{project.EntryStream, project.DetailStream} {
+			if err := m.rewrite(s.files[stream], stream == project.DetailStream); err != nil {
+				return fmt.Errorf("spool rows: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// rewrite writes one file anew, with the same number of bytes.
+func (m renamings) rewrite(f *spooled, details bool) (err error) {
+	in, err := os.Open(f.path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(f.path + ".new")
+	if err != nil {
+		return err
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	r := renaming{renamings: m, details: details}
+	lines := bufio.NewReaderSize(in, 1<<16)
+	at := 0
+	for n := int64(0); err == nil && n < f.rows; n++ {
+		for at < len(f.of) && f.of[at].row <= n {
+			r.file = f.of[at].file
+			at++
+		}
+		var line []byte
+		if line, err = lines.ReadBytes('\n'); errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil {
+			_, err = to.Write(r.row(line))
+		}
+	}
+	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.path+".new", f.path)
+}
+
+// renaming goes through the rows of a file.
+type renaming struct {
+	renamings
+	details bool
+	file    uint32
+	entry   digest // of the detail before
+	n       int64  // its number
+}
+
+// row is a row with its other ids.
+func (r *renaming) row(line []byte) []byte {
+	if !r.details {
+		r.replace(line, idAt, digestAt(line, idAt))
+		return line
+	}
+	entry := digestAt(line, entryAt)
+	r.n++
+	if entry != r.entry || !isDetail(line, entry, r.n) {
+		r.entry, r.n = entry, 1
+	}
+	if to, renamed := r.renamings[r.file][entry]; renamed {
+		hex.Encode(line[idAt:], bytesOf(detailID(to, r.n)))
+	}
+	r.replace(line, entryAt, entry)
+	return line
+}
+
+func (r *renaming) replace(line []byte, at int, id digest) {
+	if to, renamed := r.renamings[r.file][id]; renamed {
+		hex.Encode(line[at:], to[:])
+	}
+}
+
+// isDetail reports whether the row is the n-th detail of an entry.
+func isDetail(line []byte, entry digest, n int64) bool {
+	return bytes.Equal(line[idAt:idAt+idSize], []byte(detailID(entry, n).String()))
+}
+
+func digestAt(line []byte, at int) (d digest) {
+	_, _ = hex.Decode(d[:], line[at:at+idSize]) // this program wrote it
+	return d
+}
+
+func bytesOf(d digest) []byte { return d[:] }
+
+// detailID is the id of the n-th detail of an entry, from 1.
+func detailID(entry digest, n int64) digest {
+	return digestOf("detail", string(entry[:]), strconv.FormatInt(n, 10))
+}

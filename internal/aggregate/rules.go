@@ -1,0 +1,23 @@
+// The rules by which the statements of a project are told apart and dated.
+
+package aggregate
+
+import (
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// rules are a project's. One whose entries were taken in by an earlier version goes on with its rules, so that they are known when they come again.
+type rules struct {
+	eve    eve
+	holder holders
+	moved  func(base digest, e *statement.Entry) digest
+	former bool
+}
+
+func rulesOf(p *project.Project, former bool) rules {
+	if former {
+		return rules{eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true}
+	}
+	return rules{eve: evesOf(p), holder: holdersOf(p), moved: movedOf}
+}

@@ -1,0 +1,192 @@
+// Where an import's entries are matched with the stored ones.
+
+package aggregate
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/project"
+)
+
+// isFormer reports whether the project's entries were taken in by an earlier version, which kept nothing that they could be matched by.
+func (im *Importer) isFormer(ctx context.Context) (former bool, err error) {
+	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		entries, err := event.Sealed(tx, project.EntryStream)
+		if err != nil {
+			return err
+		}
+		names, err := event.Sealed(tx, project.NameStream)
+		former = entries > 0 && names == 0
+		return err
+	})
+	return former, err
+}
+
+// slotFile holds the rows of the entries that are new, for the stream of names.
+type slotFile struct {
+	path string
+	rows int64
+	name string // the first file that has any
+}
+
+func (s *slotFile) parts(string) []event.Part { return []event.Part{{Row: 1, Name: s.name}} }
+
+// resolve gives the entries of all spools the ids by which they are stored.
+func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
+	slots := &slotFile{path: filepath.Join(r.dir, project.NameStream+".jsonl")}
+	if r.names.count == 0 {
+		return slots, nil
+	}
+	for _, s := range r.spools {
+		if parts := s.files[project.EntryStream].parts; slots.name == "" && len(parts) > 0 {
+			slots.name = parts[0].Name
+		}
+	}
+	out, err := os.Create(slots.path)
+	if err != nil {
+		return nil, fmt.Errorf("spool names: %w", err)
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	renamed := renamings{}
+	matching := &resolver{
+		listings: r.names.listings, stored: r.slots, other: renamed.add,
+		fresh: func(n *named, id, slot digest) error {
+			slots.rows++
+			_, err := to.Write(slotRow(n, id, slot, &r.names.listings[n.listing]))
+			return err
+		},
+	}
+	err = r.names.passes(func(list []named) error { return matching.resolve(ctx, list) })
+	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
+		return nil, fmt.Errorf("match entries: %w", err)
+	}
+	return slots, renamed.apply(r.spools)
+}
+
+func slotRow(n *named, id, slot digest, s *listing) row {
+	var r row
+	r.begin()
+	r.digest("id", slot)
+	r.digest("entry", id)
+	r.text("day", n.day)
+	if n.listed {
+		r.stated("statement", s.Statement)
+		r.stated("page", s.Page)
+		r.stated("opening", s.Opening)
+		r.stated("closing", s.Closing)
+		r.stated("first_day", s.First)
+		r.stated("last_day", s.Last)
+	}
+	r.end()
+	return r
+}
+
+// slots finds the stored entries of some bases.
+func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
+	stream := im.Project.Stream(project.NameStream)
+	of, batches := map[string]digest{}, map[uint64]bool{}
+	for from, asked := 1, bases; len(asked) > 0; from *= 2 {
+		var ids []string
+		for _, base := range asked {
+			for n := from; n < 2*from; n++ {
+				id := slotID(base, n).String()
+				of[id] = base
+				ids = append(ids, id)
+			}
+		}
+		known, err := im.Known(ctx, stream, ids)
+		if err != nil {
+			return nil, err
+		}
+		for id, batch := range known {
+			batches[batch] = true
+			_ = id
+		}
+		asked = slices.DeleteFunc(slices.Clone(asked), func(base digest) bool {
+			_, more := known[slotID(base, 2*from-1).String()]
+			return !more
+		})
+		for _, id := range ids {
+			if _, found := known[id]; !found {
+				delete(of, id)
+			}
+		}
+	}
+	if len(of) == 0 {
+		return nil, nil
+	}
+	return im.readSlots(ctx, stream, of, batches)
+}
+
+// mostAsked is how many ids are asked for by name; more are found among all of the batches.
+const mostAsked = 5000
+
+// readSlots reads the rows of some ids, which are of these bases, from the batches that have them.
+func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
+	batches, err := event.Batches(ctx, im.Catalog, stream.Name, 0)
+	if err != nil {
+		return nil, err
+	}
+	batches = slices.DeleteFunc(batches, func(b event.Batch) bool { return !in[b.Batch] })
+	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
+		return nil, err
+	}
+	sql := "SELECT id, entry, statement, page, opening, closing, first_day, last_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
+	if len(of) <= mostAsked {
+		literals := make([]string, 0, len(of))
+		for id := range of {
+			literals = append(literals, duck.Literal(id))
+		}
+		sql += " WHERE id IN (" + strings.Join(literals, ", ") + ")"
+	}
+	found := map[digest][]slot{}
+	err = rowsOf(ctx, im.Duck, sql, func(row []string) error {
+		base, asked := of[row[0]]
+		if !asked {
+			return nil
+		}
+		s := slot{listing: listing{row[2], row[3], row[4], row[5], row[6], row[7]}}
+		if _, err := hex.Decode(s.entry[:], []byte(row[1])); err != nil {
+			return fmt.Errorf("read entry %q of %s: %w", row[1], stream.Name, err)
+		}
+		found[base] = append(found[base], s)
+		return nil
+	})
+	for _, slots := range found {
+		slices.SortFunc(slots, func(a, b slot) int { return slices.Compare(a.entry[:], b.entry[:]) })
+	}
+	return found, err
+}
+
+// rowsOf hands on rows of texts; null is empty.
+func rowsOf(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
+	session, err := duck.Open(o)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	return session.Query(ctx, sql, func(columns []column.Vector) error {
+		row := make([]string, len(columns))
+		for i := range columns[0].Len() {
+			for j := range columns {
+				row[j] = string(columns[j].AppendPlain(nil, i))
+			}
+			if err := each(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

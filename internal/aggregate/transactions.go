@@ -1,0 +1,70 @@
+// The transactions of one entry, until it is known what names it.
+
+package aggregate
+
+import (
+	"slices"
+
+	"bursar/internal/project"
+)
+
+// mostTransactions is how many bytes of rows are kept. An entry of more is named by those of them.
+const mostTransactions = 4 << 20
+
+// transactions are the rows of an entry's details, without their ids.
+type transactions struct {
+	rows    []byte
+	list    []transaction
+	facts   digest // of all of them, in any order
+	entry   bool   // the entry is named
+	written int64
+}
+
+// transaction is where a row ends.
+type transaction struct {
+	facts digest
+	end   int
+}
+
+func (k *transactions) forget() {
+	*k = transactions{rows: k.rows[:0], list: k.list[:0]}
+}
+
+func (k *transactions) add(facts digest, r row) {
+	k.rows = append(k.rows, r...)
+	k.list = append(k.list, transaction{facts, len(k.rows)})
+	k.facts.plus(facts)
+}
+
+// writeDetails names the entry and writes the transactions that are kept. They are numbered in an order that is not the file's, so that
+// another list of them tells of the same ones.
+func (t *teller) writeDetails() error {
+	if err := t.identify(); err != nil {
+		return err
+	}
+	k := &t.kept
+	order := make([]int, len(k.list))
+	for i := range order {
+		order[i] = i
+	}
+	if !t.rules.former {
+		slices.SortStableFunc(order, func(a, b int) int { return slices.Compare(k.list[a].facts[:], k.list[b].facts[:]) })
+	}
+	for _, i := range order {
+		from := 0
+		if i > 0 {
+			from = k.list[i-1].end
+		}
+		k.written++
+		r := &t.row
+		r.begin()
+		r.digest("id", detailID(t.id, k.written))
+		r.digest("entry", t.id)
+		r.columns(k.rows[from+1 : k.list[i].end])
+		if err := t.to.write(project.DetailStream, t.row); err != nil {
+			return err
+		}
+	}
+	k.rows, k.list = k.rows[:0], k.list[:0]
+	return nil
+}

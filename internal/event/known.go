@@ -1,0 +1,83 @@
+// Ids that a stream has events of, looked up before rows are handed in.
+
+package event
+
+import (
+	"context"
+	"errors"
+
+	"bursar/internal/column"
+	"bursar/internal/event/identity"
+	"bursar/internal/event/memory"
+	"bursar/internal/project"
+)
+
+// Known finds those of some ids that a stream has events of, each with the number of its batch. The stream's id is a column of
+// texts, and it keeps ids for ever.
+func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil || len(state.Memory) == 0 || len(ids) == 0 {
+		return nil, err
+	}
+	key, err := in.key(s.Name, &state)
+	if err != nil {
+		return nil, err
+	}
+	index, err := memory.Open(ctx, in.Objects, in.Scratch, state.Memory)
+	if err != nil {
+		return nil, dedupeError(s.Name, err)
+	}
+	defer func() { err = errors.Join(err, index.Close()) }()
+	batch, err := index.Begin(memory.Window{}, memoryLimit)
+	if err != nil {
+		return nil, err
+	}
+	verdicts := make([]memory.Verdict, len(ids))
+	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
+		return nil, dedupeError(s.Name, err)
+	}
+	return in.batchesOf(ctx, s.Name, ids, verdicts)
+}
+
+// entriesOf are what the dedupe index knows ids by. Of their contents nothing is asked.
+func entriesOf(s *project.Stream, key *identity.Key, ids []string) []memory.Entry {
+	texts := column.NewVector(column.Type{Kind: column.String}, len(ids))
+	for _, id := range ids {
+		texts.AppendText([]byte(id))
+	}
+	seed := column.NameSeed(s.ID[0])
+	entries := make([]memory.Entry, len(ids))
+	var buffer []byte
+	for i := range ids {
+		buffer = texts.AppendCanonical(buffer[:0], seed, i)
+		digest := column.Digest{}
+		if key == nil {
+			digest = column.Sum128(buffer)
+		} else {
+			buffer = identity.Pad(buffer)
+			digest = key.ID(buffer)
+		}
+		entries[i] = memory.Entry{Hi: digest.Hi, Lo: digest.Lo}
+	}
+	return entries
+}
+
+// batchesOf are the batches of the ids that were found.
+func (in *Intake) batchesOf(ctx context.Context, stream string, ids []string, verdicts []memory.Verdict) (map[string]uint64, error) {
+	batches, files := map[string]uint64{}, map[uint64]uint64{}
+	for i, v := range verdicts {
+		if v.Kind == memory.New || v.First == 0 {
+			continue // a place of 0 is that of an id that stands in ids twice
+		}
+		number := v.First.File()
+		if _, read := files[number]; !read {
+			file, err := FindFile(ctx, in.Catalog, stream, number)
+			if err != nil {
+				return nil, err
+			}
+			files[number] = file.Batch
+		}
+		batches[ids[i]] = files[number]
+	}
+	return batches, nil
+}
