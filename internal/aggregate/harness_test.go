@@ -169,3 +169,14 @@ func (h *house) quarantined() (rows int) {
 	}
 	return rows
 }
+
+// noNames are the names of an import that has none yet.
+func noNames(t testing.TB) *names {
+	t.Helper()
+	n, err := newNames(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.close() })
+	return n
+}

@@ -70,16 +70,21 @@ func plain(amount string) string {
 
 // baseOf digests what names an entry: the servicer's reference beside day and money, or these alone. Entries of one base are matched with
 // those that are stored as a multiset, by all that they say: see resolve.go. A reference that names an entry for ever names it by itself.
-// scope is what an entry without reference or day belongs to.
-func baseOf(h holder, kind statement.Kind, e *statement.Entry, scope string) digest {
+// within is what an entry without a day of its own belongs to; one of a report or notification without a reference belongs to its message.
+func baseOf(h holder, s *statement.Statement, e *statement.Entry, within string) digest {
 	if e.Unique {
-		return digestOf("unique", string(kind), h.servicer, h.account, e.Reference)
+		return digestOf("unique", string(s.Kind), h.servicer, h.account, e.Reference)
 	}
-	day := cmp.Or(e.Booked, e.Value)
-	if e.Reference != "" {
-		day, scope = e.Booked, ""
+	day, scope := cmp.Or(e.Booked, e.Value), ""
+	switch {
+	case e.Reference != "":
+		day = e.Booked
+	case s.Kind != statement.Booked:
+		scope = message(s)
+	case day == "":
+		scope = within
 	}
-	return digestOf("entry", string(kind), h.servicer, h.account, scope, day, plain(e.Amount), e.Currency, statusOf(e),
+	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, plain(e.Amount), e.Currency, statusOf(e),
 		strconv.FormatBool(e.Reversal), e.Reference)
 }
 

@@ -4,7 +4,10 @@ package aggregate
 
 import (
 	"cmp"
+	"slices"
 	"time"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // identify gives the entry its id: by all that it says, as far as that is known.
@@ -25,45 +28,68 @@ func (t *teller) identify() error {
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
 		return nil // intake rejects it
 	}
-	listed := !t.e.Unique && t.e.Reference == ""
-	return t.to.name(&named{base: t.base, all: all, id: t.id, day: day, listing: t.listing(cmp.Or(t.e.Currency, t.s.Currency)), listed: listed})
+	currency := cmp.Or(t.e.Currency, t.s.Currency)
+	l := t.listing(currency)
+	name := &named{base: t.base, all: all, id: t.id, day: day, listing: l.at, listed: !t.e.Unique && t.e.Reference == ""}
+	var before statement.Sum
+	if before.Add(l.opening) {
+		before.Plus(&t.ledger(currency).booked.sum)
+		name.at = digestOf("before", before.String())
+	}
+	return t.to.name(name)
 }
 
-// listing is the statement among those of the import, of the currency if it is one for each.
-func (t *teller) listing(currency string) uint32 {
+// openListing is a statement that lists entries, as far as it is read.
+type openListing struct {
+	at      uint32 // among those of the import
+	opening string // empty if it is not known before its entries
+}
+
+// listing is the statement that the entry is of: of the currency if it is one for each.
+func (t *teller) listing(currency string) openListing {
+	currency = t.listingOf(currency)
+	l, open := t.listings[currency]
+	if open {
+		return l
+	}
+	if t.listings == nil {
+		t.listings = map[string]openListing{}
+	}
+	l.at = t.to.open()
+	own := slices.DeleteFunc(slices.Clone(t.balances), func(b statement.Balance) bool { return currency != "" && b.Currency != currency })
+	if b := boundsOf(own); b.booked && b.opening >= 0 {
+		l.opening = own[b.opening].Amount
+	}
+	t.listings[currency] = l
+	return l
+}
+
+// listingOf names the listing of a currency: "" where the statement has one only.
+func (t *teller) listingOf(currency string) string {
 	switch {
 	case t.others == nil:
-		currency = ""
+		return ""
 	case t.others[currency] == nil:
-		currency = t.names()[0]
+		return t.names()[0]
 	}
-	at, open := t.listings[currency]
-	if !open {
-		if t.listings == nil {
-			t.listings = map[string]uint32{}
-		}
-		at = t.to.open()
-		t.listings[currency] = at
-	}
-	return at
+	return currency
 }
 
 // describe tells of the statement, which has ended, what tells its entries from those of another.
 func (t *teller) describe(b bounds) {
-	currency := ""
-	if t.others != nil {
-		currency = t.s.Currency
-	}
-	at, open := t.listings[currency]
+	of, open := t.listings[t.listingOf(t.s.Currency)]
 	if !open {
 		return
 	}
 	l := listing{Statement: digestOf(t.s.Reference, t.s.Number).String(), Page: t.s.Page, First: t.entries.first, Last: t.entries.last}
+	if t.s.Part || t.entries.broken(false) != "" { // what it states may be of all parts together, or is not true
+		b = bounds{opening: -1, closing: -1}
+	}
 	if b.booked && b.opening >= 0 {
 		l.Opening = plain(t.balances[b.opening].Amount)
 	}
 	if b.booked && b.closing >= 0 && !t.entries.since {
 		l.Closing = plain(t.balances[b.closing].Amount)
 	}
-	t.to.describe(at, l)
+	t.to.describe(of.at, l)
 }

@@ -16,6 +16,7 @@ import (
 type named struct {
 	base, all digest // what names it, and all that it says
 	id        digest // by these alone
+	at        digest // of the balance before it, by the entries that the statement lists before; zero if it is not known
 	day       string
 	listing   uint32 // the statement, of those of the import
 	file      uint32 // of those of the import
@@ -29,19 +30,24 @@ type listing struct {
 	First, Last      string // days of its entries
 }
 
-// apart reports whether two statements list no entry in common: they are pages of one, or one goes on where the other stopped.
-func (s *listing) apart(o *listing) bool {
-	pages := s.Statement == o.Statement && s.Page != "" && o.Page != "" && s.Page != o.Page
-	return pages || s.precedes(o) || o.precedes(s)
+// otherPage reports whether two are pages of one statement, which list no entry in common. Where both move the balance and open, or
+// close, with the same one, they are not: one of them is the statement as it was cut another time.
+func (s *listing) otherPage(o *listing) bool {
+	if s.Statement != o.Statement || s.Page == "" || o.Page == "" || s.Page == o.Page {
+		return false
+	}
+	moved := s.Opening != s.Closing && o.Opening != o.Closing
+	return !moved || s.Opening != o.Opening && s.Closing != o.Closing
 }
 
-// precedes reports whether another statement goes on with the balance that this one ends with, on the same day.
+// precedes reports whether another statement goes on with the balance that this one ends with, on the same day. They list no
+// entry in common then, unless what lies between sums up to nothing.
 func (s *listing) precedes(o *listing) bool {
 	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
 }
 
-// recordSize is the length of a named entry in the file: three digests, a day, two numbers, a flag.
-const recordSize = 3*16 + 10 + 2*4 + 1
+// recordSize is the length of a named entry in the file: four digests, a day, two numbers, a flag.
+const recordSize = 4*16 + 10 + 2*4 + 1
 
 // names are the named entries of an import, in a file, and their statements.
 type names struct {
@@ -72,7 +78,7 @@ func (n *names) begin() {
 // add writes an entry.
 func (n *names) add(e *named) error {
 	record := make([]byte, 0, recordSize)
-	record = append(append(append(record, e.base[:]...), e.all[:]...), e.id[:]...)
+	record = append(append(append(append(record, e.base[:]...), e.all[:]...), e.id[:]...), e.at[:]...)
 	record = append(record, e.day...)
 	record = binary.LittleEndian.AppendUint32(record, e.listing)
 	record = binary.LittleEndian.AppendUint32(record, n.file)
@@ -135,9 +141,10 @@ func (n *names) read(wanted func(digest) bool) (list []named, err error) {
 		}
 		copy(e.all[:], record[16:])
 		copy(e.id[:], record[32:])
-		e.day = string(record[48:58])
-		e.listing, e.file = binary.LittleEndian.Uint32(record[58:]), binary.LittleEndian.Uint32(record[62:])
-		e.listed = record[66] == 1
+		copy(e.at[:], record[48:])
+		e.day = string(record[64:74])
+		e.listing, e.file = binary.LittleEndian.Uint32(record[74:]), binary.LittleEndian.Uint32(record[78:])
+		e.listed = record[82] == 1
 		list = append(list, e)
 	}
 }

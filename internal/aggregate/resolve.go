@@ -10,6 +10,7 @@ import (
 // slot is an entry of a base that is stored, or about to be.
 type slot struct {
 	entry   digest
+	at      digest // as a named entry has it
 	listing listing
 }
 
@@ -115,7 +116,7 @@ func (m *matching) statement(list []named) error {
 		}
 		m.rename(u.named, u.free)
 		m.byID[u.free] = len(m.slots)
-		m.slots = append(m.slots, slot{u.free, m.listings[u.listing]})
+		m.slots = append(m.slots, slot{u.free, u.at, m.listings[u.listing]})
 		if err := m.fresh(u.named, u.free, slotID(u.base, len(m.slots))); err != nil {
 			return err
 		}
@@ -140,9 +141,19 @@ func (m *matching) exact(n *named) (id digest, found bool) {
 	}
 }
 
-// mayBe reports whether the entry may be that of a slot.
+// mayBe reports whether the entry may be that of a slot. Where one statement goes on with the other's balance, it is so only if it comes at the
+// same balance in both.
 func (m *matching) mayBe(n *named, at int) bool {
-	return !n.listed || !m.slots[at].listing.apart(&m.listings[n.listing])
+	s, l := &m.slots[at], &m.listings[n.listing]
+	switch {
+	case !n.listed:
+		return true
+	case s.listing.otherPage(l):
+		return false
+	case s.listing.precedes(l) || l.precedes(&s.listing):
+		return n.at != digest{} && n.at == s.at
+	}
+	return true
 }
 
 // left are the slots that no entry of the statement is, and one of them may be in other words, sorted by id.

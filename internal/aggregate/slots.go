@@ -82,6 +82,9 @@ func slotRow(n *named, id, slot digest, s *listing) row {
 	r.digest("entry", id)
 	r.text("day", n.day)
 	if n.listed {
+		if n.at != (digest{}) {
+			r.digest("before", n.at)
+		}
 		r.stated("statement", s.Statement)
 		r.stated("page", s.Page)
 		r.stated("opening", s.Opening)
@@ -143,7 +146,7 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
 		return nil, err
 	}
-	sql := "SELECT id, entry, statement, page, opening, closing, first_day, last_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
+	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
 	if len(of) <= mostAsked {
 		literals := make([]string, 0, len(of))
 		for id := range of {
@@ -157,9 +160,10 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 		if !asked {
 			return nil
 		}
-		s := slot{listing: listing{row[2], row[3], row[4], row[5], row[6], row[7]}}
-		if _, err := hex.Decode(s.entry[:], []byte(row[1])); err != nil {
-			return fmt.Errorf("read entry %q of %s: %w", row[1], stream.Name, err)
+		s := slot{listing: listing{row[3], row[4], row[5], row[6], row[7], row[8]}}
+		_, wrong := hex.Decode(s.entry[:], []byte(row[1]))
+		if _, err := hex.Decode(s.at[:], []byte(row[2])); err != nil || wrong != nil {
+			return fmt.Errorf("read entry %q of %s: %w", row[1], stream.Name, errors.Join(wrong, err))
 		}
 		found[base] = append(found[base], s)
 		return nil

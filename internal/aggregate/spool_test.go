@@ -15,7 +15,7 @@ import (
 // TestSpoolTakesRowsBack and has nothing left of them, whether they were still in memory or not.
 func TestSpoolTakesRowsBack(t *testing.T) {
 	t.Parallel()
-	s, err := newSpool(t.TempDir(), 1)
+	s, err := newSpool(t.TempDir(), 1, noNames(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ type teller struct {
 	base     digest // what names it
 	details  ledger // of the entry
 	kept     transactions
-	listings map[string]uint32 // by currency, of an account that has several; else of ""
+	listings map[string]openListing // by currency, of an account that has several; else of ""
 
 	row  row
 	of   row // the columns that all rows of the statement begin with
@@ -127,7 +127,7 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 	t.e, t.details = e, ledger{}
 	t.kept.forget()
 	if !t.rules.former {
-		t.base = baseOf(t.holder, t.s.Kind, e, t.within)
+		t.base = baseOf(t.holder, t.s, e, t.within)
 		return nil
 	}
 	t.base = formerBase(t.s, e, later(t.s, t.intermediate()), t.within)
@@ -205,10 +205,10 @@ func (t *teller) Detail(d *statement.Detail) error {
 // EndEntry writes the entry.
 func (t *teller) EndEntry() error {
 	e := t.e
-	t.ledger(cmp.Or(e.Currency, t.s.Currency)).take(t, e)
 	if err := t.writeDetails(); err != nil {
 		return err
 	}
+	t.ledger(cmp.Or(e.Currency, t.s.Currency)).take(t, e)
 	r := &t.row
 	r.begin()
 	r.digest("id", t.id)
