@@ -104,6 +104,9 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (
 	}
 	var g, discarded *Generation
 	err = e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		if err := checkStreams(tx, plan); err != nil {
+			return err
+		}
 		if g, discarded, resumed, err = buildingGeneration(tx, plan, anew); err != nil {
 			return err
 		}

@@ -21,6 +21,11 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	if err != nil {
 		return share, err
 	}
+	for i := range batches { // a run that was planned may go on under a declaration that is changed since
+		if err := batches[i].CheckGrowth(plan.Events.Stream(batches[i].Stream)); err != nil {
+			return share, err
+		}
+	}
 	// All that the partition reads: what another partition has compared may be damaged since.
 	if err := event.CheckObjects(ctx, e.Objects, batches, e.Workers); err != nil {
 		return share, err
