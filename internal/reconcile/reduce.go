@@ -8,6 +8,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
 )
@@ -59,8 +60,8 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	return share, err
 }
 
-// errDigits is a sum that no longer fits DECIMAL(38,s).
-var errDigits = errors.New("a sum does not fit 38 digits")
+// errDigits is a sum that no longer fits DECIMAL(38,s). Class Data: the same events have the same sum.
+var errDigits = failure.Wrap(failure.Data, errors.New("a sum does not fit 38 digits"))
 
 // checkDigits stops a sum that no longer fits DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
 func checkDigits(rows []column.Vector) error {
