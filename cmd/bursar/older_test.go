@@ -4,13 +4,12 @@
 package main
 
 import (
-	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
-
-	"bursar/internal/event/spool"
 )
 
 // TestOlderCatalogPutBack puts back a copy of the catalog that knows two of four batches.
@@ -112,19 +111,14 @@ func TestStreamTakenOutWithAcknowledgedEvents(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	must(t, 0, "ingest", "payments", file(t, dir, "a.jsonl", good("a")), "--project", dir)
-	folder := filepath.Join(dir, ".bursar", "spool", "old")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		t.Fatal(err)
+	declaration := "stream: old\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\nseal: {every: 10m}\n"
+	path := file(t, dir, "streams/old.yaml", declaration)
+	u := bringUp(t, dir)
+	if code, body := u.postTo("old", `{"id":"1"}`, ""); code != http.StatusOK {
+		t.Fatalf("the request is answered with %d: %s", code, body)
 	}
-	out, err := spool.Create(folder, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := spool.NewWriter(out, spool.Header{Stream: "old", Number: 1})
-	if err == nil {
-		err = errors.Join(w.Append("", []byte(`{"id":"1"}`)), w.Sync(), w.Close())
-	}
-	if err != nil {
+	u.stop(syscall.SIGKILL, -1)
+	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out+got.err, "streams/old.yaml") {
@@ -139,7 +133,7 @@ func TestStreamTakenOutWithAcknowledgedEvents(t *testing.T) {
 	if got := bursar(t, "verify", "--project", dir); got.code == 0 || !strings.Contains(got.out+got.err, "streams/old.yaml") {
 		t.Errorf("verify ends with %d: %s%s", got.code, got.out, got.err)
 	}
-	file(t, dir, "streams/old.yaml", "stream: old\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n")
+	file(t, dir, "streams/old.yaml", declaration)
 	again := file(t, dir, "old.jsonl", `{"id":"1"}`+"\n")
 	if got := value(t, must(t, 0, "ingest", "old", again, "--project", dir, "--json")); got["duplicates"] != 1.0 {
 		t.Errorf("with the stream back its event is not known: %v", got)
