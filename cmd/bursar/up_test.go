@@ -310,7 +310,13 @@ func TestCommandsWhileUpStarts(t *testing.T) {
 // post sends events.
 func (u *running) post(body, key string) (int, string) {
 	u.t.Helper()
-	r, err := http.NewRequestWithContext(u.t.Context(), http.MethodPost, u.base+"/v1/streams/payments/events", strings.NewReader(body))
+	return u.postTo("payments", body, key)
+}
+
+// postTo posts to a stream.
+func (u *running) postTo(stream, body, key string) (int, string) {
+	u.t.Helper()
+	r, err := http.NewRequestWithContext(u.t.Context(), http.MethodPost, u.base+"/v1/streams/"+stream+"/events", strings.NewReader(body))
 	if err != nil {
 		u.t.Fatal(err)
 	}

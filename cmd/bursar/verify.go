@@ -29,7 +29,7 @@ failed check names the command that mends it. With the name of a pipeline, looks
 Of a pipeline it checks control totals through every step, the digests of all stored files, every index entry against the record it
 points to, and a sample of artifacts recomputed from their events by another path. Where SQL files make the artifacts, the
 sample's events are folded again in random groupings and orders; the seed is printed, and --seed repeats them. The exit
-code is 1 when a check fails, and 4 when one of control totals does.`,
+code is 1 when a check fails, 4 when one of control totals does, and 2 when a stream is declared otherwise than its events were taken in.`,
 		Example: `  bursar verify
   bursar verify orders
   bursar verify orders --sample 5000 --json`,

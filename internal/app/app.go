@@ -82,10 +82,15 @@ func (e *ProjectError) Class() failure.Class { return failure.Data }
 // ExitCode is 2 (DESIGN §7).
 func (e *ProjectError) ExitCode() int { return 2 }
 
+// checkingSession is what SQL is bound on when a project is checked: where something is carried out it is given little.
+func checkingSession() (*duck.Session, error) {
+	return duck.Open(duck.Options{Threads: 1, Memory: "256MB"})
+}
+
 // Check reads a project folder and binds its SQL, without touching state.
 func Check(ctx context.Context, dir string) (*project.Project, error) {
 	p, errs := project.Read(dir)
-	session, err := duck.Open(duck.Options{Threads: 1, Memory: "256MB"})
+	session, err := checkingSession()
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"bursar/internal/artifact"
 	"bursar/internal/failure"

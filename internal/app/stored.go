@@ -4,11 +4,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
-	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
@@ -20,8 +20,13 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		return nil
 	}
 	defer records.Close()
-	for _, s := range p.Streams {
-		if err := event.CheckGrowth(ctx, records, s); err != nil && failure.Of(err) == failure.Data {
+	return ungrown(ctx, p.Streams, records)
+}
+
+// ungrown finds streams whose declaration is not that of the events they hold, grown.
+func ungrown(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []project.Error) {
+	for _, s := range streams {
+		if err := event.CheckGrowth(ctx, records, s); errors.As(err, new(*event.GrowthError)) {
 			faults = append(faults, project.Error{File: s.File, Line: s.Line, Message: err.Error()})
 		}
 	}

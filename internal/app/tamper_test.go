@@ -402,8 +402,8 @@ func TestSumBeyond38DigitsStops(t *testing.T) {
 				err = step(t, a, name)
 			}
 		}
-		if err == nil || !strings.Contains(err.Error(), "38 digits") && !strings.Contains(err.Error(), "verflow") {
-			t.Errorf("in one run %v: %v", together, err)
+		if err == nil || !strings.Contains(err.Error(), "38 digits") && !strings.Contains(err.Error(), "verflow") || failure.Of(err) != failure.Data {
+			t.Errorf("in one run %v: %v [%v]", together, err, failure.Of(err))
 		}
 	}
 }

@@ -101,6 +101,9 @@ func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(
 	if err != nil {
 		return v.out, ctx.Err() // the other checks follow what the catalog says
 	}
+	if faults := ungrown(ctx, v.Project.Streams, v.Intake.Catalog); len(faults) > 0 {
+		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed by such a declaration
+	}
 	if v.Intake.Secret != nil { // nil where there is none yet
 		v.add(named("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
 	}

@@ -152,7 +152,7 @@ func (x *PebbleIndex) Drop(ctx context.Context, space Space) error {
 		err = cmp.Or(err, failed)
 	}
 	if err != nil {
-		return fmt.Errorf("drop index of %s generation %d: %w", space.Pipeline, space.Generation, err)
+		return fmt.Errorf("drop index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
 	}
 	return nil
 }

@@ -97,6 +97,9 @@ func (b *Batch) Stored() []object.Description {
 
 // Recount compares a batch's rows, control totals and digest with its events.
 func (in *Intake) Recount(ctx context.Context, s *project.Stream, b Batch) error {
+	if err := b.CheckGrowth(s); err != nil {
+		return err
+	}
 	files, ok := in.Objects.(object.Local)
 	if !ok {
 		return errors.New("recount batch: its objects are not files")

@@ -119,8 +119,9 @@ func fileSizeKey(stream string, size int64) string {
 	return fmt.Sprintf("filesize/%s/%d", stream, size)
 }
 
+func fileNumberPrefix(stream string) string { return "filenumber/" + stream + "/" }
 func fileNumberKey(stream string, n uint64) string {
-	return fmt.Sprintf("filenumber/%s/%08d", stream, n)
+	return fmt.Sprintf("%s%08d", fileNumberPrefix(stream), n)
 }
 
 func batchesPrefix(stream string) string { return "streams/" + stream + "/batches/" }

@@ -107,8 +107,8 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 	return w, nil
 }
 
-// beginAt is begin for a batch whose dedupe window counts from a time of receipt. Its computer is the caller's.
-func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, received time.Time) (*work, error) {
+// beginAt is begin for a batch that begins to be received at a time. Its computer is the caller's.
+func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now time.Time) (*work, error) {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
 		return nil, err
@@ -124,7 +124,11 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, rec
 	if err != nil {
 		return nil, err
 	}
-	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: received.UTC().Truncate(time.Microsecond)}
+	received, err := in.receipt(ctx, s, &state, now)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: received}
 	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: totalDefinitions(s), Declared: declaredOf(s)}
 	if err := w.sweep(ctx); err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func (o *openBatch) prune() {
 // seal cuts the batch and seals it.
 func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 	o.timer.Stop()
-	o.cut = now.UTC().Truncate(time.Microsecond)
+	o.cut = later(now.UTC().Truncate(time.Microsecond), o.work.received)
 	close(o.in)
 	select {
 	case <-o.ended:

@@ -121,16 +121,33 @@ func declaredOf(s *project.Stream) *declared {
 
 // CheckGrowth refuses a declaration that is not one that the stream's events were taken in by, grown. Class Data.
 func CheckGrowth(ctx context.Context, c catalog.Catalog, s *project.Stream) error {
+	return c.View(ctx, func(tx catalog.Tx) error { return CheckGrowthIn(tx, s) })
+}
+
+// CheckGrowthIn is CheckGrowth within a transaction.
+func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 	var state streamState
-	err := c.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(streamKey(s.Name), &state)
-		return err
-	})
-	if err != nil {
+	if _, err := tx.Get(streamKey(s.Name), &state); err != nil {
 		return fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
 	return checkGrowth(s, &state)
 }
+
+// CheckGrowth refuses a declaration that is not the one that the batch was sealed by, grown: its objects cannot be read by that.
+func (b *Batch) CheckGrowth(s *project.Stream) error {
+	return checkGrowth(s, &streamState{Columns: b.Columns, Declared: b.Declared})
+}
+
+// GrowthError says that a stream is declared in a way that its events were not taken in by. Class Data.
+type GrowthError struct{ text string }
+
+func (e *GrowthError) Error() string { return e.text }
+
+// Class is Data: it stays so until the declaration is put back.
+func (e *GrowthError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 2 (DESIGN §7): the configuration is at fault.
+func (e *GrowthError) ExitCode() int { return 2 }
 
 // checkGrowth refuses every change of a schema but growth (DESIGN §2): new optional columns, required → optional,
 // wider types, more `in:` values. What makes an event unique, and how a value is read, never changes: the same event would
@@ -140,7 +157,7 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 		return nil
 	}
 	if was, is := state.Declared, declaredOf(s); was != nil && was.String() != is.String() {
-		return failure.Wrap(failure.Data, fmt.Errorf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows))
+		return &GrowthError{fmt.Sprintf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows)}
 	}
 	remembered := rememberedColumns(state)
 	now := definitions(s, remembered) // each remembered one has its place, up to the first that is gone
@@ -155,7 +172,7 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 	}
 	for _, d := range now[len(remembered):] {
 		if !d.Optional {
-			return failure.Wrap(failure.Data, fmt.Errorf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows))
+			return &GrowthError{fmt.Sprintf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows)}
 		}
 	}
 	return nil
@@ -184,7 +201,7 @@ func shrinks(was, now Definition, t column.Type, reading bool) string {
 const onlyGrows = "a schema only grows; declare a new stream for anything else"
 
 func growthError(s *project.Stream, was Definition, what string) error {
-	return failure.Wrap(failure.Data, fmt.Errorf("stream %s: column %s was declared as %s; now %s: %s", s.Name, was.Name, was, what, onlyGrows))
+	return &GrowthError{fmt.Sprintf("stream %s: column %s was declared as %s; now %s: %s", s.Name, was.Name, was, what, onlyGrows)}
 }
 
 // wider reports whether every value of the old type is one of the new.

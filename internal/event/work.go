@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"path/filepath"
 	"sync"
@@ -78,10 +79,7 @@ func (w *work) enter(ctx context.Context, path string, in *scan.Input) (file *Fi
 		return nil, false, err
 	}
 	if alike || w.stream.ID[0] == project.RowID {
-		if file.Digest, err = DigestOf(ctx, in.Reader()); err != nil {
-			return nil, false, fmt.Errorf("read %s: %w", path, err)
-		}
-		if known, err = w.fileKnown(ctx, file.Digest); err != nil || known {
+		if known, err = w.identify(ctx, file, path, in); err != nil || known {
 			return nil, known, err
 		}
 	}
@@ -90,6 +88,23 @@ func (w *work) enter(ctx context.Context, path string, in *scan.Input) (file *Fi
 	file.Number = w.state.Files + uint64(len(w.files)) + 1
 	w.files = append(w.files, file)
 	return file, false, nil
+}
+
+// identify computes a file's digest, and reports whether that is known.
+func (w *work) identify(ctx context.Context, file *File, path string, in *scan.Input) (known bool, err error) {
+	var earlier *File
+	if w.stream.ID[0] == project.RowID {
+		file.Digest, earlier, err = w.digestGrown(ctx, file, in.Reader())
+	} else {
+		file.Digest, err = DigestOf(ctx, in.Reader())
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", path, err)
+	}
+	if known, err = w.fileKnown(ctx, file.Digest); err == nil && !known && earlier != nil {
+		err = grownError(path, earlier)
+	}
+	return known, err
 }
 
 // isOf names a file by its parts. The only one is the file itself under another name.
@@ -158,19 +173,31 @@ func (w *work) alongside(ctx context.Context, file *File, in *scan.Input, scan f
 // DigestOf reads all of a file, and is what File.Digest says of it. The context ends it between blocks.
 func DigestOf(ctx context.Context, file io.Reader) (string, error) {
 	hash := sha256.New()
-	buffer := make([]byte, 64<<10)
+	if err := hashAll(ctx, hash, file, make([]byte, hashBlock)); err != nil {
+		return "", err
+	}
+	return sumOf(hash), nil
+}
+
+// hashBlock is how many bytes are read and hashed at a time.
+const hashBlock = 64 << 10
+
+// hashAll adds all that is left of a file to a hash.
+func hashAll(ctx context.Context, hash hash.Hash, file io.Reader, buffer []byte) error {
 	for ctx.Err() == nil {
 		n, err := file.Read(buffer)
 		_, _ = hash.Write(buffer[:n]) // a hash never fails
 		if errors.Is(err, io.EOF) {
-			return hex.EncodeToString(hash.Sum(nil)), nil
+			return nil
 		}
 		if err != nil {
-			return "", err
+			return err
 		}
 	}
-	return "", ctx.Err()
+	return ctx.Err()
 }
+
+func sumOf(hash hash.Hash) string { return hex.EncodeToString(hash.Sum(nil)) }
 
 func (w *work) count(file *File, rows int) {
 	w.mu.Lock()

@@ -39,11 +39,27 @@ func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (next 
 	return next, nil
 }
 
+// checkStreams refuses a pipeline over a stream whose events were taken in by another declaration: they cannot be read by this
+// one, or would make other figures.
+func checkStreams(tx catalog.Tx, plan *fold.Plan) error {
+	for _, s := range plan.Events.Streams {
+		if err := event.CheckGrowthIn(tx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // planning is an Update that plans a run. A batch that was sealed without a total which the pipeline conserves gets it
 // first: it is computed from the events, outside of the transaction.
 func (e *Engine) planning(ctx context.Context, plan *fold.Plan, fn func(tx catalog.Tx) error) error {
 	for {
-		err := e.Catalog.Update(ctx, fn)
+		err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+			if err := checkStreams(tx, plan); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
 		batch, lacks := event.LacksTotals(err)
 		if !lacks {
 			return err

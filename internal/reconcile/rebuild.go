@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -104,6 +105,9 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (
 	}
 	var g, discarded *Generation
 	err = e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		if err := checkStreams(tx, plan); err != nil {
+			return err
+		}
 		if g, discarded, resumed, err = buildingGeneration(tx, plan, anew); err != nil {
 			return err
 		}
@@ -191,7 +195,8 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded
 	return g, discarded, false, tx.Put(generationKey(name, g.Generation), g)
 }
 
-// swap makes the new generation the one that readers see, then removes the others.
+// swap makes the new generation the one that readers see, then removes the others. One whose entries in a damaged index cannot be
+// removed is left to a later rebuild: nobody reads it.
 func (e *Engine) swap(ctx context.Context, g *Generation) error {
 	err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		open := *g
@@ -205,7 +210,12 @@ func (e *Engine) swap(ctx context.Context, g *Generation) error {
 		return fmt.Errorf("swap generation of %s: %w", g.Pipeline, err)
 	}
 	for n := uint64(1); n < g.Generation; n++ {
-		if err := e.drop(ctx, &Generation{Pipeline: g.Pipeline, Generation: n}); err != nil {
+		err := e.drop(ctx, &Generation{Pipeline: g.Pipeline, Generation: n})
+		if errors.Is(err, artifact.ErrIndexDamaged) {
+			e.Log.Warn("the rebuild is done, and what it replaces stays", "pipeline", g.Pipeline, "generation", n, "error", err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
 )
@@ -20,6 +21,11 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	batches, err := e.batchesOf(ctx, run)
 	if err != nil {
 		return share, err
+	}
+	for i := range batches { // a run that was planned may go on under a declaration that is changed since
+		if err := batches[i].CheckGrowth(plan.Events.Stream(batches[i].Stream)); err != nil {
+			return share, err
+		}
 	}
 	// All that the partition reads: what another partition has compared may be damaged since.
 	if err := event.CheckObjects(ctx, e.Objects, batches, e.Workers); err != nil {
@@ -54,8 +60,8 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	return share, err
 }
 
-// errDigits is a sum that no longer fits DECIMAL(38,s).
-var errDigits = errors.New("a sum does not fit 38 digits")
+// errDigits is a sum that no longer fits DECIMAL(38,s). Class Data: the same events have the same sum.
+var errDigits = failure.Wrap(failure.Data, errors.New("a sum does not fit 38 digits"))
 
 // checkDigits stops a sum that no longer fits DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
 func checkDigits(rows []column.Vector) error {

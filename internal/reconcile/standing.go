@@ -3,6 +3,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -104,10 +105,19 @@ func (e *Engine) question(ctx context.Context, pipeline string) (*question, erro
 // refusal is why nothing may be asked of a generation, nil if all may.
 func (e *Engine) refusal(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
 	if g.Generation > 0 {
-		return checkFingerprint(plan, g.Fingerprint), nil
+		if refused = checkFingerprint(plan, g.Fingerprint); refused == nil {
+			return nil, nil
+		}
+		// A rebuild does not help where the events themselves were taken in by another declaration.
+		return cmp.Or(e.checkDeclared(ctx, plan), refused), nil
 	}
 	state, err := e.state(ctx, plan.Pipeline.Name)
 	return state.absent(plan.Pipeline.Name), err
+}
+
+// checkDeclared is checkStreams outside of a transaction.
+func (e *Engine) checkDeclared(ctx context.Context, plan *fold.Plan) error {
+	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkStreams(tx, plan) })
 }
 
 func (s *standing) find(pipeline string, changes uint64) *question {

@@ -59,6 +59,9 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 	}
 	defer q.done()
 	plan, g := q.plan, q.g
+	if err := e.checkDeclared(ctx, plan); err != nil {
+		return Verified{}, err
+	}
 	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
 	v := &verification{Engine: e, plan: plan, g: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
 	defer v.close()

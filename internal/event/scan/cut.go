@@ -57,6 +57,7 @@ type cutter struct {
 	delimiter byte
 	size      int // wanted bytes of a text
 	tempDir   string
+	kept      int64  // the most bytes that are kept of a row longer than MaxLine
 	rest      []byte // read, and behind the last cut
 	line      int64  // 1-based line at which rest starts
 	started   bool
@@ -186,8 +187,8 @@ func (c *cutter) spill(buf []byte) (_ cut, err error) {
 		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
 	}
 	reason := tooLongRow(size)
-	if size > maxKept {
-		reason += "; its first 1 GiB is kept"
+	if size > c.kept {
+		reason += fmt.Sprintf("; its first %d bytes are kept", c.kept)
 	}
 	return cut{long: &Reject{Row: row, RawFile: file.Name(), Reason: reason}}, nil
 }
@@ -198,7 +199,7 @@ func (c *cutter) pack(file io.Writer, buf []byte) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	size, err = c.copyRow(&head{zip, maxKept}, buf)
+	size, err = c.copyRow(&head{zip, c.kept}, buf)
 	return size, errors.Join(err, zip.Close())
 }
 

@@ -22,7 +22,7 @@ type textFeed struct {
 func (f *File) openText() (*textFeed, error) {
 	feed := &textFeed{file: f, cutter: &cutter{
 		name: f.name, source: f.source.reader, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
-		size: f.options.BlockBytes, tempDir: f.options.TempDir, line: 1,
+		size: f.options.BlockBytes, tempDir: f.options.TempDir, kept: maxKept, line: 1,
 	}}
 	if !feed.cutter.csv {
 		return feed, nil

@@ -1,0 +1,91 @@
+// Sums that go beyond 38 digits on the way to a result that does not: they stop the run, and nothing wraps.
+
+package app
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/failure"
+	"bursar/internal/reconcile"
+)
+
+// openUnbounded has no control totals, by which its batches would reject such rows.
+func openUnbounded(t *testing.T) *App {
+	t.Helper()
+	return openFiles(t, map[string]string{
+		"bursar.yaml": "threads: 1\n", "streams/payments.yaml": strings.Replace(paymentsYAML, "totals: {amount: {sum: amount}}\n", "", 1),
+		"pipelines/orders.yaml": strings.Replace(ordersYAML, "conserve: {amount: paid}", "backlog: {max_batches: 1}", 1),
+	})
+}
+
+// TestSumThatComesBackStopsAllTheSame takes 40 payments of 38 digits in that cancel out, half of them first: in one batch, and each in
+// a batch and run of its own.
+func TestSumThatComesBackStopsAllTheSame(t *testing.T) {
+	t.Parallel()
+	var all []string
+	for i := range 40 {
+		sign := ""
+		if i >= 20 {
+			sign = "-"
+		}
+		all = append(all, fmt.Sprintf("%d a %s9%s.99", i, sign, strings.Repeat("0", 35)))
+	}
+	for name, batches := range map[string][][]string{"in one batch": {all}, "one by one": {all[:1], all[1:2], all[2:3]}} {
+		a := openUnbounded(t)
+		for _, batch := range batches {
+			pay(t, a, batch...)
+		}
+		var stopped error
+		for stopped == nil {
+			next, err := a.Engine.Next(t.Context(), "orders", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !next.Backlog {
+				t.Fatalf("%s: nothing stops", name)
+			}
+			for _, step := range reconcile.StepNames {
+				if _, stopped = a.Engine.Step(t.Context(), next.Ref, step); stopped != nil {
+					break
+				}
+			}
+		}
+		if failure.Of(stopped) != failure.Data || !strings.Contains(stopped.Error(), "bursar rebuild orders") || strings.Contains(stopped.Error(), "90000") {
+			t.Errorf("%s: %v [%v]", name, stopped, failure.Of(stopped))
+		}
+		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published > 1 {
+			t.Errorf("%s: %d runs are published, %v", name, g.Published, err)
+		}
+	}
+}
+
+// TestSumsOf38DigitsCancelOut: in runs of two that cancel out no sum has more digits.
+func TestSumsOf38DigitsCancelOut(t *testing.T) {
+	t.Parallel()
+	a := openUnbounded(t)
+	large := "9" + strings.Repeat("0", 35) + ".99"
+	for i := range 3 {
+		pay(t, a, fmt.Sprintf("%d a %s", 2*i, large), fmt.Sprintf("%d a -%s", 2*i+1, large))
+	}
+	isRight(t, a, `{"paid":"0.00","last":"5"}`)
+}
+
+// TestTotalsOfARunBeyond38Digits: each batch's total fits, and that of all batches of a run does not.
+func TestTotalsOfARunBeyond38Digits(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML)
+	for i, key := range []string{"a", "b"} {
+		pay(t, a, fmt.Sprintf("%d %s 9%s.99", i, key, strings.Repeat("0", 35)))
+	}
+	_, err := a.Engine.Next(t.Context(), "orders", 0)
+	for _, name := range reconcile.StepNames {
+		if err == nil {
+			err = step(t, a, name)
+		}
+	}
+	if failure.Of(err) != failure.Data {
+		t.Errorf("%v [%v]", err, failure.Of(err))
+	}
+}

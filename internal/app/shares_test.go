@@ -1,0 +1,163 @@
+// What is kept of the steps of a run: a share of another state than the run's is not taken, runs are read from where somebody
+// left off, and what only the steps needed does not outlive them.
+
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/reconcile"
+)
+
+// TestShareOfAnotherStateIsNotTaken keeps one partition's prefetch as of no run, and has the run be as of the run before.
+func TestShareOfAnotherStateIsNotTaken(t *testing.T) {
+	t.Parallel()
+	for stale := range 2 {
+		a, first, second := openLagging(t)
+		if _, err := a.Engine.Partition(t.Context(), second, "prefetch", stale); err != nil {
+			t.Fatal(err)
+		}
+		mustStep(t, a.Engine, first, "index", "publish")
+		run, asOf := runOfOrders(t, a, 2), uint64(1)
+		if run.AsOf == nil || *run.AsOf != 0 {
+			t.Fatalf("%+v is as of another run than 0", run)
+		}
+		run.AsOf = &asOf
+		putRun(t, a, run)
+		mustStep(t, a.Engine, second, "prefetch", "merge", "index", "publish")
+		if name, detail := firstFailed(t, a); name != "" {
+			t.Errorf("partition %d kept: %s fails: %s", stale, name, detail)
+		}
+		for p, share := range runOfOrders(t, a, 2).Steps["prefetch"].Shares {
+			if share.AsOf != asOf {
+				t.Errorf("partition %d of the run as of %d is as of %d", p, asOf, share.AsOf)
+			}
+		}
+	}
+}
+
+// dyingStore ends, from its first deletion on, whatever would delete.
+type dyingStore struct{ reconcile.Store }
+
+func (d *dyingStore) Delete(context.Context, string) error { return errKilled }
+
+// TestStepObjectsGoAfterAKill kills a run between its publication and the removal of what only its steps needed: the same step tried
+// again removes it, and so does the next run.
+func TestStepObjectsGoAfterAKill(t *testing.T) {
+	t.Parallel()
+	for _, retried := range []bool{true, false} {
+		a := openTwoRuns(t)
+		pay(t, a, "6 a 0.50")
+		for _, name := range []string{"reduce", "prefetch", "merge", "index"} {
+			if err := step(t, a, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dying := engineOver(a, a.Engine.Catalog)
+		dying.Objects = &dyingStore{a.Engine.Objects}
+		last := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 3}
+		if _, err := dying.Step(t.Context(), last, "publish"); !errors.Is(err, errKilled) {
+			t.Fatalf("publish says %v", err)
+		}
+		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published != 3 || len(stepObjects(t, a)) != 2 {
+			t.Fatalf("%+v, %v, with %v", g, err, stepObjects(t, a))
+		}
+		if retried {
+			mustStep(t, a.Engine, last, "publish")
+		} else {
+			pay(t, a, "7 b 0.50")
+			runAll(t, a, "orders")
+		}
+		if left := stepObjects(t, a); len(left) > 0 {
+			t.Errorf("tried again %v: of the steps stay %v", retried, left)
+		}
+		if name, detail := firstFailed(t, a); name != "" {
+			t.Errorf("%s fails: %s", name, detail)
+		}
+	}
+}
+
+// stepObjects are the deltas and states that are stored.
+func stepObjects(t *testing.T, a *App) (names []string) {
+	t.Helper()
+	all, err := a.Engine.Objects.List(t.Context(), "pipelines/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if !strings.Contains(name, "/parts/") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// countingCatalog counts the documents that transactions read.
+type countingCatalog struct {
+	catalog.Catalog
+	read int
+}
+
+func (c *countingCatalog) View(ctx context.Context, fn func(catalog.Tx) error) error {
+	return c.Catalog.View(ctx, func(tx catalog.Tx) error { return fn(&countingTx{tx, c}) })
+}
+
+type countingTx struct {
+	catalog.Tx
+	c *countingCatalog
+}
+
+func (x *countingTx) Get(key string, value any) (bool, error) {
+	x.c.read++
+	return x.Tx.Get(key, value)
+}
+
+func (x *countingTx) List(prefix string, fn func(string, json.RawMessage) error) error {
+	return x.Tx.List(prefix, x.counted(fn))
+}
+
+func (x *countingTx) ListAfter(prefix, after string, fn func(string, json.RawMessage) error) error {
+	return x.Tx.ListAfter(prefix, after, x.counted(fn))
+}
+
+func (x *countingTx) counted(fn func(string, json.RawMessage) error) func(string, json.RawMessage) error {
+	return func(key string, value json.RawMessage) error {
+		x.c.read++
+		return fn(key, value)
+	}
+}
+
+// TestRunsAreReadFromWhereTheyAreAskedFor plants many runs: listing the last ones reads those alone.
+func TestRunsAreReadFromWhereTheyAreAskedFor(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML)
+	const runs = 500
+	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+		for n := uint64(1); n <= runs; n++ {
+			run := reconcile.Run{Pipeline: "orders", Generation: 1, Run: n}
+			if err := tx.Put(fmt.Sprintf("run/orders/g0001/%08d", n), run); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []uint64{0, 1, 99, runs - 3, runs} {
+		counting := &countingCatalog{Catalog: a.Engine.Catalog}
+		found, err := engineOver(a, counting).Runs(t.Context(), "orders", 1, after)
+		if err != nil || len(found) != int(runs-after) || len(found) > 0 && found[0].Run != after+1 {
+			t.Fatalf("after %d: %d runs, %v", after, len(found), err)
+		}
+		if counting.read != len(found) {
+			t.Errorf("after %d: %d documents are read for %d runs", after, counting.read, len(found))
+		}
+	}
+}

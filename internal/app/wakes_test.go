@@ -1,0 +1,69 @@
+// A pipeline whose workflow cannot be woken is tried less and less often, in virtual time.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"bursar/internal/reconcile"
+)
+
+// deafClient starts workflows that stay, and takes no signal.
+type deafClient struct {
+	client.Client
+	signals atomic.Int64
+}
+
+func (*deafClient) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+	return nil, nil
+}
+
+func (*deafClient) CancelWorkflow(context.Context, string, string) error { return nil }
+
+func (*deafClient) GetWorkflow(context.Context, string, string) client.WorkflowRun {
+	return &stayingRun{}
+}
+
+func (c *deafClient) SignalWithStartWorkflow(context.Context, string, string, any, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+	c.signals.Add(1)
+	return nil, errors.New("the server does not answer")
+}
+
+type stayingRun struct{ client.WorkflowRun }
+
+func (*stayingRun) Get(ctx context.Context, _ any) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestWakesThatFailAreFewAndFewer seals one batch, of which the workflow cannot be told for a day.
+func TestWakesThatFailAreFewAndFewer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		c := &deafClient{}
+		a := &App{log: slog.New(slog.NewTextHandler(&log, nil)), runner: reconcile.NewWorkflowRunner(c, slog.New(slog.DiscardHandler))}
+		if err := a.runner.Follow(t.Context(), "orders"); err != nil {
+			t.Fatal(err)
+		}
+		wakes := a.followers.add("orders")
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		a.followers.wake("orders")
+		a.passOn(ctx, "orders", wakes)
+		const most = 24*60 + 10
+		if n := c.signals.Load(); n > most || n < most*9/10 || strings.Count(log.String(), "does not hear of a batch") != int(n) {
+			t.Errorf("the workflow is woken %d times in a day; at most %d are right", n, most)
+		}
+		_ = a.runner.Unfollow(t.Context(), "orders") // which the client does not carry out
+	})
+}

@@ -1,0 +1,78 @@
+// Files of streams whose rows are known by their file: one that has grown since it was taken in is refused, as all its rows would
+// count again.
+
+package event
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+)
+
+const (
+	// recentFiles is how many of a stream's last files a file may have grown from.
+	recentFiles = 1000
+	// noChance is how many bytes no two files of different names begin with by chance.
+	noChance = 4 << 10
+)
+
+// digestGrown computes the digest of a file, and finds the earlier file of the stream that it begins with, if there is one.
+func (w *work) digestGrown(ctx context.Context, file *File, in io.Reader) (digest string, earlier *File, err error) {
+	candidates, err := w.mayHaveGrown(ctx, file)
+	if err != nil {
+		return "", nil, err
+	}
+	hash, buffer, done := sha256.New(), make([]byte, hashBlock), int64(0)
+	for i := range candidates {
+		c := &candidates[i]
+		if err := hashAll(ctx, hash, io.LimitReader(in, c.Bytes-done), buffer); err != nil {
+			return "", nil, err
+		}
+		if done = c.Bytes; sumOf(hash) == c.Digest {
+			earlier = c
+		}
+	}
+	err = hashAll(ctx, hash, in, buffer)
+	return sumOf(hash), earlier, err
+}
+
+// mayHaveGrown lists shorter files that brought rows, the shortest first.
+func (w *work) mayHaveGrown(ctx context.Context, file *File) (list []File, err error) {
+	add := func(f *File) {
+		alike := f.Bytes >= noChance || filepath.Base(f.Name) == filepath.Base(file.Name)
+		if alike && f.Digest != "" && f.Rows > 0 && f.Bytes < file.Bytes {
+			list = append(list, *f)
+		}
+	}
+	err = w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		list = nil
+		before := w.state.Files - min(w.state.Files, recentFiles)
+		return tx.ListAfter(fileNumberPrefix(w.stream.Name), fileNumberKey(w.stream.Name, before), func(_ string, value json.RawMessage) error {
+			var f File
+			err := json.Unmarshal(value, &f)
+			add(&f)
+			return err
+		})
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.files {
+		add(f)
+	}
+	slices.SortStableFunc(list, func(a, b File) int { return cmp.Compare(a.Bytes, b.Bytes) })
+	return list, err
+}
+
+func grownError(path string, earlier *File) error {
+	return failure.Wrap(failure.Data, fmt.Errorf(
+		"read %s: it begins with all of %s, which batch %d took in: those rows would count again, as the stream knows rows by their file; move the rows that are new to a file of their own",
+		path, earlier.Name, earlier.Batch))
+}
