@@ -158,7 +158,7 @@ func (r *reading) recognise(head []byte, in io.Reader) (as format, refused strin
 	if unread, is := in.(broken); is {
 		return as, unread.err.Error()
 	}
-	as, err := formatOf(head, r.Project.Institutions, r.options.Institution)
+	as, err := formatOf(head, r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
 		return as, err.Error()
 	}
