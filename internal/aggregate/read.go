@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"bursar/internal/event/scan"
 	"bursar/internal/failure"
@@ -87,6 +88,9 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 	}
 	if earlier := r.here[digest]; earlier != nil {
 		known = earlier.Parts
+	}
+	if slices.ContainsFunc(known, func(p Part) bool { return p.Untaken != "" }) { // another declaration may read it
+		known, f.before = nil, known
 	}
 	if known != nil {
 		f.Known, f.Parts = true, known

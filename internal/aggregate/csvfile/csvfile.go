@@ -74,10 +74,14 @@ func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 	if err != nil {
 		return err
 	}
-	g := newTelling(r, t, h)
+	return r.all(newTelling(r, t, h))
+}
+
+// all tells all rows.
+func (r *Reader) all(g *telling) error {
 	defer g.spool.close()
 	for {
-		row, err := t.next()
+		row, err := g.table.next()
 		if errors.Is(err, io.EOF) {
 			return g.finish()
 		}
