@@ -27,6 +27,7 @@ statements, entries, details and balances, which pipelines fold like any other. 
 
 A file that was imported before changes nothing; nor does a statement that is sent again or overlaps another. A file
 that cannot be read to its end is refused whole, with line and column, and the others are taken in: the exit code is 1 then.
+It is 1 too when all that a file lists is in quarantine, and 0 when only some of its rows are.
 Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 		Example: `  bursar import statements/*.xml
   bursar import 2024.zip export.sta
@@ -73,7 +74,7 @@ func refusedError(r *app.Imported) error {
 	if err == nil {
 		return nil
 	}
-	return hinted(fmt.Errorf("files were refused: %w", err), "nothing of these files was taken in, and all of the others")
+	return hinted(fmt.Errorf("files were not taken in: %w", err), "nothing of these files counts; the others were taken in")
 }
 
 func (c *cli) printImport(r *app.Imported) error {
@@ -86,6 +87,8 @@ func (c *cli) printImport(r *app.Imported) error {
 				switch {
 				case p.Refused != "":
 					note = "refused"
+				case p.Untaken != "":
+					note = "in quarantine"
 				case f.Known:
 					note = "known already"
 				}
@@ -144,7 +147,7 @@ func tellFaults(w io.Writer, r *app.Imported) {
 				}
 			}
 			for _, n := range p.Notices {
-				notices[n.What]++
+				notices[n.What] += int(max(n.Count, 1))
 			}
 		}
 	}

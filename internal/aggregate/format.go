@@ -31,8 +31,9 @@ var formats = []format{
 	{mt940.Recognise, mt940.Read},
 }
 
-// formatOf tells a file's format by its first bytes. institution restricts CSV mappings to one; empty tries all of them.
-func formatOf(head []byte, institutions []*project.Institution, institution string) (format, error) {
+// formatOf tells a file's format by its first bytes. institution restricts CSV mappings to one; empty tries all of them. scratch is the folder of
+// what they cannot hold in memory.
+func formatOf(head []byte, institutions []*project.Institution, institution, scratch string) (format, error) {
 	at := statement.Place{Line: 1, Column: 1}
 	if len(bytes.TrimSpace(head)) == 0 {
 		return format{}, statement.Refuse(at, "the file is empty")
@@ -51,7 +52,7 @@ func formatOf(head []byte, institutions []*project.Institution, institution stri
 		if i.CSV == nil || institution != "" && i.Name != institution {
 			continue
 		}
-		if reader := csvfile.New(i); reader.Matches(head) {
+		if reader := csvfile.New(i, scratch); reader.Matches(head) {
 			found, names = append(found, format{reader.Matches, reader.Read}), append(names, i.Name)
 		}
 	}
@@ -78,7 +79,7 @@ func nearest(head []byte, institutions []*project.Institution, institution strin
 		if i.CSV == nil || institution != "" && i.Name != institution {
 			continue
 		}
-		if why, near := csvfile.New(i).Misfit(head); why != nil && (near > most || institution != "") {
+		if why, near := csvfile.New(i, "").Misfit(head); why != nil && (near > most || institution != "") {
 			best, most = why, near
 		}
 	}

@@ -100,8 +100,15 @@ func (h *house) send(texts ...string) Result {
 func (h *house) imported(paths ...string) Result {
 	h.Helper()
 	r, err := h.importer.Import(h.Context(), paths, Options{})
-	if err != nil || r.Err() != nil {
-		h.Fatal(err, r.Err())
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, f := range r.Files {
+		for _, p := range f.Parts {
+			if p.Refused != "" {
+				h.Fatalf("%s: %s", p.File, p.Refused)
+			}
+		}
 	}
 	return r
 }

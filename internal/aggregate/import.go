@@ -63,7 +63,8 @@ type Part struct {
 	Balances   int64              `json:"balances"`
 	Faults     []string           `json:"faults,omitempty"`  // statements whose totals do not hold
 	Notices    []statement.Notice `json:"notices,omitempty"` // what it says that is no bank statement
-	Refused    string             `json:"refused,omitempty"` // why nothing of it was taken in
+	Refused    string             `json:"refused,omitempty"` // why nothing of it was read
+	Untaken    string             `json:"untaken,omitempty"` // why nothing of what was read was taken in: all of it is in quarantine
 }
 
 // File is what became of one file.
@@ -74,9 +75,11 @@ type File struct {
 	Bytes  int64  `json:"bytes"`
 	Known  bool   `json:"known"` // it was taken in before: nothing was to do
 	Parts  []Part `json:"parts"`
+
+	before []Part // of a file that is read again: what it held the last time
 }
 
-// whole reports whether every part was taken in.
+// whole reports whether every part was read.
 func (f *File) whole() bool {
 	for _, p := range f.Parts {
 		if p.Refused != "" {
@@ -92,13 +95,16 @@ type Result struct {
 	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
 }
 
-// Err is an error that names every part that was refused, or nil. Class Data.
+// Err is an error that names every part of which nothing was taken in, or nil. Class Data.
 func (r *Result) Err() error {
 	var all error
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
-			if p.Refused != "" {
+			switch {
+			case p.Refused != "":
 				all = errors.Join(all, fmt.Errorf("%s:%s", p.File, p.Refused))
+			case p.Untaken != "":
+				all = errors.Join(all, fmt.Errorf("%s: %s", p.File, p.Untaken))
 			}
 		}
 	}
@@ -134,6 +140,9 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
+		return r, err
+	}
+	if err := im.markUntaken(ctx, &r); err != nil {
 		return r, err
 	}
 	return r, im.remember(ctx, r.Files)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"bursar/internal/event/scan"
 	"bursar/internal/failure"
@@ -90,6 +91,9 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 	if earlier := r.here[digest]; earlier != nil {
 		known = earlier.Parts
 	}
+	if slices.ContainsFunc(known, func(p Part) bool { return p.Untaken != "" }) { // another declaration may read it
+		known, f.before = nil, known
+	}
 	if known != nil {
 		f.Known, f.Parts = true, known
 		return f, nil
@@ -160,7 +164,7 @@ func (r *reading) recognise(head []byte, in io.Reader) (as format, refused strin
 	if unread, is := in.(broken); is {
 		return as, unread.err.Error()
 	}
-	as, err := formatOf(head, r.Project.Institutions, r.options.Institution)
+	as, err := formatOf(head, r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
 		return as, err.Error()
 	}

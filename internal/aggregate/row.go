@@ -8,6 +8,7 @@ import (
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/column"
+	"bursar/internal/event"
 )
 
 // row is one JSON line in the making. Values that a file does not state are left out.
@@ -66,6 +67,15 @@ func (r *row) count(name string, n int64) {
 func (r *row) flag(name string, set bool) {
 	r.name(name)
 	*r = strconv.AppendBool(*r, set)
+}
+
+// refused writes why intake rejects the row, which its quarantine shows in place of its own reason.
+func (r *row) refused(why *statement.Refusal) {
+	r.name(event.RefusedProperty)
+	*r = append(*r, '{')
+	r.stated("column", why.Column)
+	r.text("reason", why.Reason)
+	*r = append(*r, '}')
 }
 
 func (r *row) end() { *r = append(*r, '}', '\n') }

@@ -35,7 +35,7 @@ func Read(p *project.Project, name string, in io.Reader, h statement.Handler) er
 			_, err := in.Read(nil)
 			return err
 		}
-		as, err := formatOf(head, p.Institutions, "")
+		as, err := formatOf(head, p.Institutions, "", "")
 		if err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ const maxNotices = 10_000
 // Notice keeps what is reported.
 func (t *teller) Notice(n *statement.Notice) error {
 	if len(t.notices) < maxNotices {
-		t.notices = append(t.notices, statement.Notice{Place: n.Place, What: n.What, Fields: append([]statement.Field(nil), n.Fields...)})
+		t.notices = append(t.notices, statement.Notice{Place: n.Place, What: n.What, Fields: append([]statement.Field(nil), n.Fields...), Count: n.Count})
 	}
 	return nil
 }
@@ -227,6 +227,9 @@ func (t *teller) EndEntry() error {
 	r.stated("operations", e.Operations)
 	r.count("details", t.details.all)
 	r.stated("statement", t.label())
+	if e.Refused != nil {
+		r.refused(e.Refused)
+	}
 	return t.finish(project.EntryStream, e.Place)
 }
 

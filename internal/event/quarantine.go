@@ -39,6 +39,20 @@ type Rejected struct {
 // Conflict reports whether the row's id was accepted before with other values.
 func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, conflictReason) }
 
+// RefusedProperty is the property of a built-in stream's row in which the reader of a file says why it cannot be taken in: an
+// object with column and reason. Such a row is also unreadable for intake, which does not know what stands in the file.
+const RefusedProperty = "refused"
+
+// refusedBy takes over what the reader of the file said of the row, if it did.
+func (r *Rejected) refusedBy(raw []byte) {
+	var said struct {
+		Refused struct{ Column, Reason string }
+	}
+	if err := json.Unmarshal(raw, &said); err == nil && said.Refused.Reason != "" {
+		r.Column, r.Reason = said.Refused.Column, said.Refused.Reason
+	}
+}
+
 // reject is a row on its way into quarantine.
 type reject struct {
 	Row            int64
@@ -77,6 +91,9 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
 	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line, Occurrence: r.from.occurrence}
+	if q.w.stream.Builtin {
+		row.refusedBy(r.raw)
+	}
 	switch kept := q.w.keptAs(file, r.Row); {
 	case kept != "":
 		row.Object = kept

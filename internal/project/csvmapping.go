@@ -3,6 +3,8 @@
 package project
 
 import (
+	"strings"
+
 	"golang.org/x/text/encoding"
 
 	"bursar/internal/column"
@@ -16,7 +18,9 @@ type CSVMapping struct {
 	Header    []string          // the columns' names of a file without a header line; nil: it has one
 	Decimal   byte              // decimal mark, '.' by default
 	Group     byte              // mark between groups of three digits; 0 is none
-	Date      *column.Layout    // how dates are written; nil is ISO 8601
+	Dates     []*column.Layout  // how dates are written, any of these ways; empty is ISO 8601
+	Written   Written           // what stands in amounts beside their digits, and in cells that say nothing
+	Notes     []string          // patterns of the first cell of lines that are no rows; see Note
 	Account   Cell
 	Currency  Cell
 	Columns   CSVColumns
@@ -34,6 +38,7 @@ type CSVColumns struct {
 	Amount        string // signed, or with Sign unsigned
 	Credit, Debit string // in place of Amount
 	Sign          Sign
+	Status        Status
 	Reference     string
 	Own           string
 	Code          string
@@ -48,6 +53,23 @@ type Sign struct {
 	Column        string
 	Credit, Debit []string
 }
+
+// Status is the column that says whether a row is booked, and how it says so: what is pending does not count, what is ignored
+// never will. Its zero value is none: every row is booked.
+type Status struct {
+	Column                   string
+	Booked, Pending, Ignored []string
+}
+
+// Written is how amounts are written beyond their digits and marks, and which cells say nothing.
+type Written struct {
+	Prefix, Suffix     []string // currencies that stand before or behind a number
+	Negative, Positive []Form   // how the direction is written, but for a sign
+	Placeholder        []string // cells in which nothing stands
+}
+
+// Form is what stands before and behind a number: one of the two is not empty.
+type Form struct{ Before, After string }
 
 // Control is a row that states totals of the rows before it, or after it if First. An empty column is a total that it does
 // not state. Where it is about the rows of several accounts, what does not hold is the fault of the last one's statement.
@@ -71,7 +93,7 @@ type Hash struct{ Column, Of string }
 func (m *CSVMapping) named() []string {
 	c := &m.Columns
 	names := []string{
-		m.Account.Column, m.Currency.Column, c.Booked, c.Value, c.Amount, c.Credit, c.Debit, c.Sign.Column,
+		m.Account.Column, m.Currency.Column, c.Booked, c.Value, c.Amount, c.Credit, c.Debit, c.Sign.Column, c.Status.Column,
 		c.Reference, c.Own, c.Code, c.Party, c.Peer, c.Balance,
 	}
 	names = append(names, c.Text...)
@@ -93,4 +115,35 @@ func (m *CSVMapping) Named() []string {
 		}
 	}
 	return names
+}
+
+// Note is the pattern by which a line is a note among the rows, told by its first cell; empty where it is none.
+func (m *CSVMapping) Note(first string) string {
+	for _, pattern := range m.Notes {
+		if follows(pattern, first) {
+			return pattern
+		}
+	}
+	return ""
+}
+
+// follows reports whether a text follows a pattern in which each * is any text, or none.
+func follows(pattern, text string) bool {
+	pieces := strings.Split(pattern, "*")
+	first, last := pieces[0], pieces[len(pieces)-1]
+	if len(pieces) == 1 {
+		return text == pattern
+	}
+	if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, piece := range pieces[1 : len(pieces)-1] {
+		_, rest, found := strings.Cut(text, piece)
+		if !found {
+			return false
+		}
+		text = rest
+	}
+	return true
 }

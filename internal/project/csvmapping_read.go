@@ -9,18 +9,16 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/ianaindex"
-
-	"bursar/internal/column"
 )
 
 func readCSVMapping(o section) *CSVMapping {
-	o = o.sub("csv", "delimiter", "encoding", "skip", "header", "decimal", "group", "date",
-		"account", "currency", "columns", "unique", "control")
+	o = o.sub("csv", "delimiter", "encoding", "skip", "header", "decimal", "group", "date", "prefix", "suffix", "negative",
+		"positive", "placeholder", "notes", "account", "currency", "columns", "unique", "control")
 	o.require("account", "currency", "columns")
 	m := &CSVMapping{
 		Delimiter: o.mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.from(0, "skip", 0, math.MaxInt16)),
 		Header: o.texts("header"), Decimal: o.mark("decimal", '.'), Group: o.mark("group", 0),
-		Date: o.layout("date", column.Timestamp), Account: o.cell("account"), Currency: o.cell("currency"),
+		Dates: readDates(o), Written: readWritten(o), Notes: readNotes(o), Account: o.cell("account"), Currency: o.cell("currency"),
 		Columns: readCSVColumns(o), Unique: o.flag("unique", false),
 	}
 	if o.has("control") {
@@ -82,7 +80,7 @@ func (o section) column(key string) string {
 
 func readCSVColumns(o section) CSVColumns {
 	given := o.has("columns")
-	o = o.sub("columns", "booked", "value", "amount", "credit", "debit", "sign", "reference", "own", "code", "party", "peer", "text", "balance")
+	o = o.sub("columns", "booked", "value", "amount", "credit", "debit", "sign", "status", "reference", "own", "code", "party", "peer", "text", "balance")
 	c := CSVColumns{
 		Booked: o.text("booked"), Value: o.text("value"), Amount: o.text("amount"), Credit: o.text("credit"), Debit: o.text("debit"),
 		Reference: o.text("reference"), Own: o.text("own"), Code: o.text("code"), Party: o.text("party"), Peer: o.text("peer"),
@@ -94,6 +92,9 @@ func readCSVColumns(o section) CSVColumns {
 	o.require("booked")
 	if o.has("sign") {
 		c.Sign = readSign(o)
+	}
+	if o.has("status") {
+		c.Status = readStatus(o)
 	}
 	switch two := o.has("credit") || o.has("debit"); {
 	case two && o.has("amount"):

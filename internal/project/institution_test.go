@@ -44,11 +44,11 @@ func TestInstitutionRead(t *testing.T) {
 	if i.Name != "acme" || i.Line != 1 || i.Servicer != "DEUTDEFF" || !reflect.DeepEqual(i.Accounts, []string{"LT6210101010", "12*"}) {
 		t.Errorf("got %+v", i)
 	}
-	if i.CSV.Date == nil || i.CSV.Date.Format != "%d.%m.%Y" || i.CSV.Encoding != charmap.Windows1252 {
-		t.Errorf("date %+v, encoding %v", i.CSV.Date, i.CSV.Encoding)
+	if len(i.CSV.Dates) != 1 || i.CSV.Dates[0].Format != "%d.%m.%Y" || i.CSV.Encoding != charmap.Windows1252 {
+		t.Errorf("dates %+v, encoding %v", i.CSV.Dates, i.CSV.Encoding)
 	}
 	got := *i.CSV
-	got.Date, got.Encoding = nil, nil
+	got.Dates, got.Encoding = nil, nil
 	want := CSVMapping{
 		Delimiter: ';', Skip: 4, Decimal: ',', Group: '.', Account: Cell{Column: "Konto"}, Currency: Cell{Literal: "EUR"},
 		Columns: CSVColumns{

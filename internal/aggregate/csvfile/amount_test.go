@@ -86,8 +86,8 @@ func TestSigns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := table.signed(row); got != c.want || ok != (c.why == "") {
-			t.Errorf("%q, %q is %q, %v; want %q, which is no number for: %s", c.a, c.s, got, ok, c.want, c.why)
+		if got, reason := table.signed(row, "EUR"); got != c.want || (reason == "") != (c.why == "") {
+			t.Errorf("%q, %q is %q, %s; want %q, which is no number for: %s", c.a, c.s, got, reason, c.want, c.why)
 		}
 	}
 }

@@ -39,12 +39,12 @@ func (g *telling) control(r row) error {
 	if !first {
 		g.scope.control = &r
 	}
+	if err := g.rest(); err != nil {
+		return err
+	}
 	switch {
-	case g.begun:
-		if err := g.closeScope(); err != nil {
-			return err
-		}
-		if err := g.endStatement(); err != nil {
+	case g.open != nil:
+		if err := g.endScope(); err != nil {
 			return err
 		}
 	case g.scope.control != nil:

@@ -1,10 +1,10 @@
 // Package csvfile reads an institution's CSV files by its declared mapping. It owns how rows become entries: their signs, their
 // amounts, the statements that they belong to, the balances that they tell, and the control row. A row that cannot be read is told
-// as an entry whose amount is its own line, so that it is quarantined and the rest goes on (rule 10). It holds one row and
-// the one after it, and refuses a longer one than statement.MaxValue. It must not know of streams, batches or storage.
+// as an entry that names why, and whose amount or day is unreadable, so that it is quarantined and the rest goes on (rule 10).
+// A row longer than statement.MaxValue is refused. It must not know of streams, batches or storage.
 //
-// The rows of an account and currency stand together, since statements are told one after another; a file in which
-// an account comes again is refused.
+// The rows of an account and currency are one statement, in whatever order they stand. Statements are told one after another: rows
+// that come before theirs wait, in bounded memory and then in a file of the scratch folder.
 package csvfile
 
 import (
@@ -13,7 +13,6 @@ import (
 	"io"
 
 	"bursar/internal/aggregate/statement"
-	"bursar/internal/event/scan"
 	"bursar/internal/project"
 )
 
@@ -21,11 +20,13 @@ import (
 type Reader struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
+	scratch     string
 }
 
-// New makes the reader of an institution that declares a CSV mapping.
-func New(institution *project.Institution) *Reader {
-	return &Reader{institution: institution, mapping: institution.CSV}
+// New makes the reader of an institution that declares a CSV mapping. scratch is the folder of what does not fit in memory; empty is
+// the system's.
+func New(institution *project.Institution, scratch string) *Reader {
+	return &Reader{institution: institution, mapping: institution.CSV, scratch: scratch}
 }
 
 // Matches tells by a file's beginning whether the mapping fits: its header line has all columns that the mapping names.
@@ -37,15 +38,16 @@ func (r *Reader) Matches(head []byte) bool {
 	if err != nil || r.mapping.Header == nil {
 		return err == nil
 	}
-	first, err := t.row()
+	first, err := t.next()
 	if err != nil || first.bad != "" {
 		return false
 	}
 	if c := r.mapping.Control; c != nil && c.First && (t.marks(first) || c.Where.Column == "") {
 		return true
 	}
-	_, reason := scan.DateOf(r.mapping.Date, first.cell(t.columns.booked))
-	return reason == ""
+	date := t.cell(first, t.columns.booked)
+	_, reason := readDate(date, r.mapping)
+	return reason == "" || date == "" && t.state(first) != unknown && r.mapping.Columns.Status.Column != ""
 }
 
 // Misfit is why the mapping does not fit a file that begins so, and how near it comes: how many of the columns that it names the
@@ -72,9 +74,14 @@ func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 	if err != nil {
 		return err
 	}
-	g := newTelling(r, t, h)
+	return r.all(newTelling(r, t, h))
+}
+
+// all tells all rows.
+func (r *Reader) all(g *telling) error {
+	defer g.spool.close()
 	for {
-		row, err := t.next()
+		row, err := g.table.next()
 		if errors.Is(err, io.EOF) {
 			return g.finish()
 		}

@@ -18,17 +18,21 @@ var delimiters = []byte{',', ';', '\t', '|'}
 type columns struct {
 	account, currency                                int
 	booked, value, amount, credit, debit, sign       int
+	status                                           int
 	reference, own, code, party, peer, balance       int
 	text                                             []int
 	where, count, sum, hash, hashOf, opening, closed int
 }
 
 // recognise finds the delimiter with which a file's first line has the columns that the mapping names, or as many fields
-// as its declared header. Without one the header is how the line reads with the likeliest.
-func recognise(head []byte, m *project.CSVMapping) (header []string, delimiter byte) {
+// as its declared header. Without one the header is how the line reads with the likeliest. stated is what the file itself says, or 0.
+func recognise(head []byte, m *project.CSVMapping, stated byte) (header []string, delimiter byte) {
 	try := delimiters
-	if m.Delimiter != 0 {
+	switch {
+	case m.Delimiter != 0:
 		try = []byte{m.Delimiter}
+	case stated != 0:
+		try = []byte{stated}
 	}
 	for _, d := range try {
 		fields, err := newCSV(bytes.NewReader(head), d).Read()
@@ -113,7 +117,7 @@ func locate(at statement.Place, header []string, m *project.CSVMapping) (columns
 	found := columns{
 		account: find(m.Account.Column), currency: find(m.Currency.Column),
 		booked: find(c.Booked), value: find(c.Value), amount: find(c.Amount), credit: find(c.Credit), debit: find(c.Debit),
-		sign: find(c.Sign.Column), reference: find(c.Reference), own: find(c.Own), code: find(c.Code), party: find(c.Party),
+		sign: find(c.Sign.Column), status: find(c.Status.Column), reference: find(c.Reference), own: find(c.Own), code: find(c.Code), party: find(c.Party),
 		peer: find(c.Peer), balance: find(c.Balance),
 		where: find(k.Where.Column), count: find(k.Count), sum: find(k.Sum), hash: find(k.Hash.Column), hashOf: find(k.Hash.Of),
 		opening: find(k.Opening), closed: find(k.Closing),

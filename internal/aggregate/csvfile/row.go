@@ -5,6 +5,7 @@ package csvfile
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -15,6 +16,7 @@ type row struct {
 	place  statement.Place
 	fields []string
 	bad    string // why it cannot be read: its fields are not those of the header, or it names no account; empty if it can
+	column string // of a bad row: the column of the stream entries that lacks its value, if it is one
 	raw    string // of a bad row: how it begins
 }
 
@@ -36,6 +38,30 @@ func (r row) blank() bool {
 	return len(r.fields) > 0
 }
 
+// cell is a cell of a row, empty where a placeholder stands.
+func (t *table) cell(r row, column int) string {
+	text := r.cell(column)
+	if text != "" && slices.Contains(t.mapping.Written.Placeholder, text) {
+		return ""
+	}
+	return text
+}
+
+// nameless makes a row bad that says not which account or currency it is of.
+func (t *table) nameless(r *row) {
+	switch c := &t.columns; {
+	case r.bad != "":
+	case c.account >= 0 && t.cell(*r, c.account) == "":
+		r.bad, r.column = "names no account", "account"
+	case c.currency >= 0 && t.cell(*r, c.currency) == "":
+		r.bad, r.column = "names no currency", "currency"
+	}
+	if r.bad != "" && r.raw == "" {
+		r.raw = strings.Join(r.fields, string(t.csv.Comma))
+		r.raw = strings.ToValidUTF8(valid(r.raw[:min(len(r.raw), maxRaw)]), "")
+	}
+}
+
 // unfit is why a row cannot be read: it has to have the header's fields, and behind them only empty ones.
 func (t *table) unfit(r row) string {
 	switch {
@@ -43,8 +69,6 @@ func (t *table) unfit(r row) string {
 		return fmt.Sprintf("has %d fields, and the header %d", len(r.fields), t.width)
 	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
 		return "is the header line again"
-	case t.columns.account >= 0 && r.cell(t.columns.account) == "":
-		return "names no account"
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ package csvfile
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type table struct {
 	waiting bool         // whether there is one
 	end     error        // why there is none
 	last    bool         // whether next gave the last row
+	notes   notices      // lines among the rows that are none
 }
 
 // open reads a file through a buffer, up to its first row. It refuses one that the mapping does not fit; the table has its header
@@ -46,14 +48,18 @@ func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, er
 	t := &table{mapping: m, source: &source{in: text}, buffer: buffer}
 	t.source.renew()
 	buffer.Reset(t.source)
-	if err := t.skip(m.Skip); err != nil {
+	stated, err := t.stated()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.skip(max(m.Skip-int(t.skipped), 0)); err != nil {
 		return nil, err
 	}
 	head, err := t.buffer.Peek(statement.Window)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, t.fail(err)
 	}
-	header, delimiter := recognise(head, m)
+	header, delimiter := recognise(head, m, stated)
 	if t.header = header; delimiter == 0 {
 		return t, refuseHeader(t.at(1), header, m)
 	}
@@ -72,6 +78,22 @@ func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, er
 	}
 	t.columns, err = locate(t.at(1), header, m)
 	return t, err
+}
+
+// stated is the delimiter that a first line for spreadsheets states, such as sep=; and 0 where there is none. Such a line is passed
+// over; it is one of those that `skip` counts.
+func (t *table) stated() (delimiter byte, err error) {
+	const key, longest = "sep=", len("sep=;\r\n")
+	head, err := t.buffer.Peek(longest)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, t.fail(err)
+	}
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) != len(key)+1 || !bytes.EqualFold(line[:len(key)], []byte(key)) {
+		return 0, nil
+	}
+	return line[len(key)], t.skip(1)
 }
 
 func newCSV(in io.Reader, delimiter byte) *csv.Reader {
@@ -120,12 +142,17 @@ func (t *table) next() (row, error) {
 	return r, nil
 }
 
-// advance passes over rows in which nothing stands: spreadsheets leave them.
+// advance passes over rows in which nothing stands, as spreadsheets leave them, and over notes, which it counts.
 func (t *table) advance() {
 	for {
 		t.ahead, t.end = t.row()
 		t.waiting = t.end == nil
-		if !t.waiting || !t.ahead.blank() {
+		if !t.waiting {
+			return
+		}
+		if note := t.mapping.Note(t.ahead.cell(0)); note != "" {
+			t.notes.add(t.ahead.place, "note among the rows", "notes", note)
+		} else if !t.ahead.blank() {
 			return
 		}
 	}

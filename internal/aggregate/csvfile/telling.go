@@ -12,29 +12,45 @@ import (
 // maxStatements bounds what is remembered of a file: which accounts it has had.
 const maxStatements = 1 << 18
 
-// telling is one reading: the statement that is open, and what its rows have come to.
+// telling is one reading: the statement that is open, and what its rows have come to. The rows of one account and currency become
+// one statement, in whatever order they stand: those of the first one are told as they are read, and those of others wait in
+// the spool until it has ended, as statements are told one after another.
 type telling struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
 	table       *table
 	handler     statement.Handler
 
-	statement  statement.Statement
-	begun      bool
-	entry      statement.Entry
-	written    string // the account of the row before, as that has it
-	blamed     bool   // a row of the open statement cannot be read, and it is said of one why
-	running    running
-	stated     struct{ opening, closing bool } // balances that the control row has told of the open statement
-	statements map[[sha256.Size]byte]bool      // accounts and currencies that have begun, by digest
-	scope      scope
-	hollow     bool // a control row without rows has come
+	groups  map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
+	waiting []*group                     // those of this scope whose rows are in the spool, in order
+	open    *group                       // whose statement has begun; nil if none has
+	latest  *group                       // of the row before
+	unnamed []row                        // rows before all others that name no account or currency
+	spool   spool
+	scopes  int // begun so far
+	left    notices
+
+	written, account string // the account of the row before, as that has it and as statements name it
+
+	statement statement.Statement
+	entry     statement.Entry
+	refusal   *statement.Refusal // of the row at hand; nil if it can be read
+	blamed    bool               // a row of the open statement cannot be read, and it is said of one why
+	booked    bool               // the open statement has a row that is booked
+	running   running
+	days      days                            // of pending rows
+	stated    struct{ opening, closing bool } // balances that the control row has told of the open statement
+	scope     scope
+	hollow    bool // a control row without rows has come
 }
+
+// maxUnnamed is how many rows are held that come before the first one that names its account.
+const maxUnnamed = 1000
 
 func newTelling(r *Reader, t *table, h statement.Handler) *telling {
 	return &telling{
 		institution: r.institution, mapping: r.mapping, table: t, handler: h,
-		statements: map[[sha256.Size]byte]bool{},
+		groups: map[[sha256.Size]byte]*group{}, spool: spool{dir: r.scratch, limit: spoolMemory},
 	}
 }
 
@@ -43,95 +59,145 @@ func (g *telling) tell(r row) error {
 	if g.isControl(r) {
 		return g.control(r)
 	}
-	account, currency := g.account(r), g.currency(r)
-	if !g.begun || r.bad == "" && (account != g.statement.Account || currency != g.statement.Currency) {
-		if err := g.begin(r.place, account, currency); err != nil {
+	if r.bad == "" && g.leavesOut(r) {
+		return nil
+	}
+	g.table.nameless(&r)
+	of, err := g.groupOf(r)
+	switch {
+	case err != nil:
+		return err
+	case of == nil:
+		g.unnamed = append(g.unnamed, r)
+		return nil
+	}
+	g.latest = of
+	if g.open == nil {
+		if err := g.first(r.place, of); err != nil {
 			return err
 		}
 	}
-	return g.tellEntry(r)
+	if of == g.open {
+		return g.tellEntry(r)
+	}
+	if of.first < 0 && len(of.waiting) == 0 {
+		g.waiting = append(g.waiting, of)
+	}
+	return g.spool.add(of, r)
 }
 
-// account is the number of a row's account; a row that cannot be read has that of the rows before it.
-func (g *telling) account(r row) string {
-	text := g.mapping.Account.Literal
-	if text == "" && r.bad == "" {
-		text = r.cell(g.table.columns.account)
+// first begins the scope's first statement, with the rows before it that are of no account that they name.
+func (g *telling) first(at statement.Place, of *group) error {
+	if len(g.unnamed) > 0 {
+		at = g.unnamed[0].place
 	}
-	if g.begun && text == g.written {
-		return g.statement.Account
-	}
-	g.written = text
-	number, _ := statement.AccountNumber(text)
-	return number
-}
-
-func (g *telling) currency(r row) string {
-	if g.mapping.Currency.Literal != "" || r.bad != "" {
-		return g.mapping.Currency.Literal
-	}
-	return r.cell(g.table.columns.currency)
-}
-
-// begin ends the statement before and begins the one of an account and currency, which the file has not had yet.
-func (g *telling) begin(at statement.Place, account, currency string) error {
-	if err := g.endStatement(); err != nil {
+	if err := g.begin(at, of); err != nil {
 		return err
 	}
-	key := sha256.Sum256([]byte(account + "\x00" + currency))
-	switch {
-	case g.statements[key] && g.scope.after > 0 && g.scope.statements == 0:
-		return statement.Refuse(at, "account %s comes again after the control row of line %d", quote([]string{account}), g.scope.after).Advise(
-			"import each export by itself; a control row before its rows is declared with `row: first`")
-	case g.statements[key]:
-		return statement.Refuse(at, "account %s in %s comes again after another one", quote([]string{account}), quote([]string{currency})).Advise(
-			"sort the export by account and currency, so that the rows of each stand together")
-	case len(g.statements) == maxStatements:
-		return statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
+	unnamed := g.unnamed
+	g.unnamed = nil
+	for _, r := range unnamed {
+		if err := g.tellEntry(r); err != nil {
+			return err
+		}
 	}
-	g.statements[key] = true
-	number, iban := statement.AccountNumber(account)
+	return nil
+}
+
+// groupOf finds a row's group. A row that names no account or currency is laid to the row before it; nil is no group yet.
+func (g *telling) groupOf(r row) (*group, error) {
+	account, currency := g.mapping.Account.Literal, g.mapping.Currency.Literal
+	named := account != "" && currency != ""
+	switch {
+	case r.bad != "" && !named && g.latest != nil:
+		return g.latest, nil
+	case r.bad != "" && !named && len(g.unnamed) < maxUnnamed:
+		return nil, nil
+	case r.bad == "":
+		if account == "" {
+			account = g.table.cell(r, g.table.columns.account)
+		}
+		if currency == "" {
+			currency = g.table.cell(r, g.table.columns.currency)
+		}
+	}
+	return g.group(r.place, g.number(account), currency)
+}
+
+// number is an account's number as statements name it.
+func (g *telling) number(text string) string {
+	if text != g.written {
+		g.written = text
+		g.account, _ = statement.AccountNumber(text)
+	}
+	return g.account
+}
+
+// group is that of an account and currency, which no scope before this one may have had.
+func (g *telling) group(at statement.Place, account, currency string) (*group, error) {
+	if of := g.latest; of != nil && of.account == account && of.currency == currency {
+		return of, nil
+	}
+	key := sha256.Sum256([]byte(account + "\x00" + currency))
+	of := g.groups[key]
+	switch {
+	case of != nil && of.scope == g.scopes:
+		return of, nil
+	case of != nil:
+		return nil, statement.Refuse(at, "account %s comes again after the control row of line %d", tick(account), g.scope.after).Advise(
+			"import each export by itself; a control row before its rows is declared with `row: first`")
+	case len(g.groups) == maxStatements:
+		return nil, statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
+	}
+	of = &group{account: account, currency: currency, scope: g.scopes, first: -1, last: -1}
+	g.groups[key] = of
+	return of, nil
+}
+
+// begin begins the statement of a group.
+func (g *telling) begin(at statement.Place, of *group) error {
+	number, iban := statement.AccountNumber(of.account)
 	g.statement = statement.Statement{
 		Place: at, Format: "csv " + g.institution.Name, Kind: statement.Booked, Servicer: g.institution.Servicer,
-		Account: number, IBAN: iban, Currency: currency,
+		Account: number, IBAN: iban, Currency: of.currency,
 	}
-	g.begun, g.blamed, g.running = true, false, running{followed: g.table.columns.balance >= 0}
+	g.open, g.blamed, g.booked, g.days = of, false, false, days{}
+	g.running = running{followed: g.table.columns.balance >= 0}
 	g.stated.opening, g.stated.closing = false, false
 	g.scope.statements++
 	return g.handler.Begin(&g.statement)
 }
 
-func (g *telling) tellEntry(r row) error {
-	c := &g.table.columns
-	if r.bad != "" {
-		g.entry = statement.Entry{Place: r.place, Amount: statement.Unread(r.raw, 0), Currency: g.statement.Currency}
-		g.running.broken = true
-		g.blame(r)
-	} else {
-		decimal, _ := g.table.signed(r)
-		balance, _ := amount(r.cell(c.balance), g.mapping)
-		g.entry = statement.Entry{
-			Place: r.place, Amount: decimal, Currency: g.statement.Currency,
-			Booked: g.date(r.cell(c.booked)), Value: g.date(r.cell(c.value)),
-			Reference: r.cell(c.reference), Own: r.cell(c.own), Code: r.cell(c.code),
-			Party: r.cell(c.party), Peer: r.cell(c.peer), Text: g.text(r),
+// rest tells the statements whose rows wait. The last one of the scope stays open.
+func (g *telling) rest() error {
+	if g.open == nil && len(g.unnamed) > 0 {
+		of, err := g.group(g.unnamed[0].place, g.number(g.mapping.Account.Literal), g.mapping.Currency.Literal)
+		if err == nil {
+			err = g.first(g.unnamed[0].place, of)
 		}
-		g.entry.Unique = g.mapping.Unique && g.entry.Reference != ""
-		g.entry.Peer, _ = statement.AccountNumber(g.entry.Peer)
-		g.running.add(r.place, g.entry.Booked, decimal, balance)
+		if err != nil {
+			return err
+		}
 	}
-	if g.mapping.Control != nil {
-		g.scope.add(g.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
+	for _, of := range g.waiting {
+		if err := g.endStatement(); err != nil {
+			return err
+		}
+		if err := g.begin(of.at, of); err != nil {
+			return err
+		}
+		if err := g.spool.each(of, g.tellEntry); err != nil {
+			return err
+		}
 	}
-	if err := g.handler.Entry(&g.entry); err != nil {
-		return err
-	}
-	return g.handler.EndEntry()
+	g.waiting = g.waiting[:0]
+	g.spool.empty()
+	return nil
 }
 
 // endStatement tells the balances of the open statement and ends it.
 func (g *telling) endStatement() error {
-	if !g.begun {
+	if g.open == nil {
 		return nil
 	}
 	if fault := g.running.fault(); fault != "" {
@@ -148,7 +214,10 @@ func (g *telling) endStatement() error {
 			return err
 		}
 	}
-	g.begun = false
+	if !g.booked {
+		g.statement.From, g.statement.To = g.days.first, g.days.last
+	}
+	g.open = nil
 	return g.handler.End()
 }
 
@@ -158,14 +227,30 @@ func (g *telling) balance(at statement.Place, code string, m mark) error {
 	})
 }
 
+// endScope ends what one control row is about, or the file.
+func (g *telling) endScope() error {
+	if err := g.closeScope(); err != nil {
+		return err
+	}
+	if err := g.endStatement(); err != nil {
+		return err
+	}
+	g.latest = nil
+	g.scopes++
+	return nil
+}
+
 // finish ends the file. One without rows is reported: nothing says which days it speaks of.
 func (g *telling) finish() error {
 	end := g.table.at(g.table.line + 1)
-	if g.begun {
-		if err := g.closeScope(); err != nil {
+	if err := g.rest(); err != nil {
+		return err
+	}
+	if g.open != nil {
+		if err := g.endScope(); err != nil {
 			return err
 		}
-		return g.endStatement()
+		return g.report()
 	}
 	if g.scope.control != nil {
 		if err := g.hollowScope(g.scope.control); err != nil {
@@ -173,10 +258,13 @@ func (g *telling) finish() error {
 		}
 	}
 	switch {
-	case len(g.statements) > 0:
-		return nil
+	case len(g.groups) > 0:
+		return g.report()
 	case g.mapping.Control != nil && !g.hollow:
 		return statement.Refuse(end, "there are no rows, and no control row").Advise("ask for the whole file")
+	}
+	if err := g.report(); err != nil {
+		return err
 	}
 	return g.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})
 }

@@ -4,37 +4,68 @@ package csvfile
 
 import (
 	"strings"
+	"time"
 
 	"bursar/internal/event/scan"
+	"bursar/internal/project"
 )
 
-// blame says of the first row that cannot be read why.
-func (g *telling) blame(r row) {
-	if !g.blamed {
-		g.fault("line %d %s", r.place.Line, r.bad)
+// date is a date as entries have it; or, where it cannot be read, what stands there in quotes, so that intake reads it in no other
+// way and no other day takes its place, and why.
+func (g *telling) date(column, text string, required bool) (date, reason string) {
+	if text == "" && !required {
+		return "", ""
 	}
-	g.blamed = true
+	if text == "" {
+		return "``", empty(column)
+	}
+	if date, reason = readDate(text, g.mapping); reason == "" {
+		return date, ""
+	}
+	return "`" + text + "`", "column " + tick(column) + " is " + tick(text) + ": " + reason
 }
 
-// date is a date as entries have it; what is none stays as it is, in quotes where intake would read it otherwise than declared.
-func (g *telling) date(text string) string {
-	if text == "" {
-		return ""
+// readDate reads a date in any of the declared ways, which have to agree on the day.
+func readDate(text string, m *project.CSVMapping) (date, reason string) {
+	if len(m.Dates) == 0 {
+		return scan.DateOf(nil, text)
 	}
-	if date, reason := scan.DateOf(g.mapping.Date, text); reason == "" {
-		return date
+	format, why := "", ""
+	for _, l := range m.Dates {
+		day, misfit := scan.DateOf(l, text)
+		switch {
+		case misfit == "" && date == "":
+			date, format = day, l.Format
+		case misfit == "" && day != date:
+			return "", "written " + format + " it is " + date + ", and written " + l.Format + " it is " + day + ": declare one of the two"
+		case misfit != "" && (why == "" || !strings.HasPrefix(misfit, scan.NotWritten)):
+			why = misfit // that there is no such day says more than that it is written otherwise
+		}
 	}
-	if _, reason := scan.DateOf(nil, text); reason == "" {
-		return "`" + text + "`"
+	if date != "" {
+		return date, ""
 	}
-	return text
+	if len(m.Dates) == 1 || !strings.HasPrefix(why, scan.NotWritten) {
+		return "", why
+	}
+	formats := make([]string, len(m.Dates))
+	for i, l := range m.Dates {
+		formats[i] = l.Format
+	}
+	return "", scan.NotWritten + " in any of the declared ways: " + strings.Join(formats, ", ")
+}
+
+// isDay reports whether a text is a date as entries have it.
+func isDay(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
 }
 
 // text is what the bank says, from all its columns.
 func (g *telling) text(r row) string {
 	var texts []string
 	for _, column := range g.table.columns.text {
-		if text := r.cell(column); text != "" {
+		if text := g.table.cell(r, column); text != "" {
 			texts = append(texts, text)
 		}
 	}

@@ -88,9 +88,17 @@ type Entry struct {
 	Party     string // the other side's name
 	Peer      string // the other side's account
 
+	Refused *Refusal // why it cannot be taken in, where the reader knows more than intake will see; an amount or a date is unreadable then
+
 	Text       string   // what the bank says about it
 	Operations string   // number of operations it stands for, where stated
 	Charges    *Charges // that the bank states; nil if none
+}
+
+// Refusal is why an entry cannot be taken in.
+type Refusal struct {
+	Column string // of the stream entries; empty where it is the whole row
+	Reason string // names the file's own column, what stands there, and what to declare
 }
 
 // Charges are what a bank says that it took, in its currency and signed: below zero where the account pays. Banks do not agree on
@@ -126,6 +134,7 @@ type Notice struct {
 	Place  Place   `json:"place"`
 	What   string  `json:"what"` // such as "status", "account", "position", "security", "investment"
 	Fields []Field `json:"fields,omitempty"`
+	Count  int64   `json:"count,omitempty"` // of a notice that stands for several: how many, of which Place is the first
 }
 
 // Field is one stated value of a notice.

@@ -62,7 +62,7 @@ func (m *moment) follow(l *column.Layout, b []byte) string {
 	return m.checkTime()
 }
 
-func mismatch(l *column.Layout) string { return "it is not written " + l.Format }
+func mismatch(l *column.Layout) string { return NotWritten + " " + l.Format }
 
 // take reads one directive and says how many bytes it was; 0 is a mismatch.
 func (m *moment) take(s *column.LayoutStep, b []byte) (n int, reason string) {

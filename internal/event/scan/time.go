@@ -11,10 +11,13 @@ type moment struct {
 	zoned             bool
 }
 
+// NotWritten begins the reason why a text does not follow a format, which it names as people declare one.
+const NotWritten = "it is not written"
+
 // Reasons why a text is no date or timestamp.
 const (
-	notISODate   = "it is not written 2006-01-02"
-	notISOTime   = "it is not written 2006-01-02T15:04:05, with up to 6 decimals and Z, +01:00 or no zone"
+	notISODate   = NotWritten + " %Y-%m-%d"
+	notISOTime   = NotWritten + " %Y-%m-%dT%H:%M:%S, with up to 6 decimals and Z, +01:00 or no zone"
 	noSuchDate   = "there is no such date"
 	noSuchTime   = "there is no such time of day"
 	leapSecond   = "leap seconds are not kept"

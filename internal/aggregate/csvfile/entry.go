@@ -1,0 +1,166 @@
+// One row becomes an entry.
+
+package csvfile
+
+import (
+	"slices"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// state is what a row's status means.
+type state int
+
+const (
+	booked state = iota
+	pending
+	ignored
+	unknown
+)
+
+// state reads a row's status; without a column of it every row is booked.
+func (t *table) state(r row) state {
+	s := &t.mapping.Columns.Status
+	text := r.cell(t.columns.status)
+	switch {
+	case s.Column == "" || slices.Contains(s.Booked, text):
+		return booked
+	case slices.Contains(s.Pending, text):
+		return pending
+	case slices.Contains(s.Ignored, text):
+		return ignored
+	}
+	return unknown
+}
+
+// leavesOut counts rows that make no entry: those that are declared so, and pending ones that have no day at all.
+func (g *telling) leavesOut(r row) bool {
+	c := &g.table.columns
+	switch g.table.state(r) {
+	case ignored:
+		g.left.add(r.place, "row left out", g.mapping.Columns.Status.Column, r.cell(c.status))
+		return true
+	case pending:
+		if g.table.cell(r, c.booked) == "" && g.table.cell(r, c.value) == "" {
+			g.left.add(r.place, "pending row without a date", g.mapping.Columns.Status.Column, r.cell(c.status))
+			return true
+		}
+	}
+	return false
+}
+
+func (g *telling) tellEntry(r row) error {
+	c := &g.table.columns
+	g.refusal = nil
+	if r.bad != "" {
+		g.entry = statement.Entry{Place: r.place, Amount: statement.Unread(r.raw, 0), Currency: g.statement.Currency}
+		g.running.broken, g.booked = true, true
+		g.refuse(r.column, "the row "+r.bad)
+		g.blame(r.place, r.bad)
+	} else {
+		g.read(r)
+	}
+	g.entry.Refused = g.refusal
+	if g.mapping.Control != nil {
+		g.scope.add(g.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
+	}
+	if err := g.handler.Entry(&g.entry); err != nil {
+		return err
+	}
+	return g.handler.EndEntry()
+}
+
+// read makes the entry of a row.
+func (g *telling) read(r row) {
+	t, c, names := g.table, &g.table.columns, &g.mapping.Columns
+	decimal, reason := t.signed(r, g.statement.Currency)
+	g.refuse("amount", reason)
+	g.entry = statement.Entry{
+		Place: r.place, Amount: decimal, Currency: g.statement.Currency,
+		Reference: t.cell(r, c.reference), Own: t.cell(r, c.own), Code: t.cell(r, c.code),
+		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: g.text(r),
+	}
+	e := &g.entry
+	e.Peer, _ = statement.AccountNumber(e.Peer)
+	state := t.state(r)
+	if state == unknown {
+		g.refuse("status", unknownValue(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
+		e.Amount = statement.Unread(r.cell(c.amount)+" "+r.cell(c.status), 0)
+	}
+	e.Booked, reason = g.date(names.Booked, t.cell(r, c.booked), state != pending)
+	g.refuse("day", reason)
+	e.Value, reason = g.date(names.Value, t.cell(r, c.value), false)
+	g.refuse("value_day", reason)
+	if g.refusal != nil {
+		g.blame(r.place, "cannot be read: "+g.refusal.Reason)
+	}
+	if state == pending {
+		e.Status = "PDNG"
+		g.days.add(e)
+		return
+	}
+	g.booked = true
+	e.Unique = g.mapping.Unique && e.Reference != ""
+	balance, _ := amount(t.cell(r, c.balance), g.mapping)
+	g.running.add(r.place, e.Booked, e.Amount, balance)
+}
+
+// refuse keeps the first reason why the row cannot be taken in; an empty one is none.
+func (g *telling) refuse(column, reason string) {
+	if g.refusal == nil && reason != "" {
+		g.refusal = &statement.Refusal{Column: column, Reason: reason}
+	}
+}
+
+// blame says of the first row of a statement that cannot be read why.
+func (g *telling) blame(at statement.Place, why string) {
+	if !g.blamed {
+		g.fault("line %d %s", at.Line, why)
+	}
+	g.blamed = true
+}
+
+// days are the first and the last day of entries.
+type days struct{ first, last string }
+
+// add takes in the day that a pending entry counts for, if it can be read.
+func (d *days) add(e *statement.Entry) {
+	day := e.Booked
+	if day == "" {
+		day = e.Value
+	}
+	if !isDay(day) {
+		return
+	}
+	if d.first == "" || day < d.first {
+		d.first = day
+	}
+	d.last = max(d.last, day)
+}
+
+// notices count rows that make no entry, by what is said of them.
+type notices []statement.Notice
+
+// add counts a row or a line. The first one of each sort is the one that is named.
+func (n *notices) add(at statement.Place, what, field, value string) {
+	fields := []statement.Field{{Name: field, Value: value}}
+	for i := range *n {
+		if one := &(*n)[i]; one.What == what && slices.Equal(one.Fields, fields) {
+			one.Count++
+			return
+		}
+	}
+	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
+}
+
+// report tells what was left out.
+func (g *telling) report() error {
+	for _, list := range []notices{g.left, g.table.notes} {
+		for i := range list {
+			if err := g.handler.Notice(&list[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+// Rows that wait for the statements before theirs to end.
+
+package csvfile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// spoolMemory is how many bytes of waiting rows are held in memory; beyond it they go to disk.
+const spoolMemory = 16 << 20
+
+// spool keeps rows by group. What does not fit in memory goes to one file, as segments: each has rows of one group, and names
+// the next one of the same group, so that memory grows with the number of groups and not of rows.
+type spool struct {
+	dir   string // of the file; empty is the system's
+	limit int    // bytes in memory
+	held  int
+	full  []*group // that have rows in memory
+	file  *os.File
+	end   int64
+}
+
+// group is the rows of one account and currency.
+type group struct {
+	account, currency string
+	scope             int // of which control row; see telling
+
+	at          statement.Place // of its first row that waits
+	waiting     []byte          // rows in memory
+	first, last int64           // segments; -1 is none
+}
+
+// segmentHead is the length of what a segment begins with: where the next one is, 0 for none, and how many bytes its rows have.
+const segmentHead = 16
+
+// add keeps a row of a group.
+func (s *spool) add(g *group, r row) error {
+	if len(g.waiting) == 0 {
+		s.full = append(s.full, g)
+	}
+	if len(g.waiting) == 0 && g.first < 0 {
+		g.at = r.place
+	}
+	before := len(g.waiting)
+	g.waiting = appendRow(g.waiting, r)
+	if s.held += len(g.waiting) - before; s.held < s.limit {
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return fmt.Errorf("spool rows: %w", err)
+	}
+	return nil
+}
+
+// flush writes all rows in memory, a segment for each group.
+func (s *spool) flush() (err error) {
+	if s.file == nil {
+		if s.file, err = os.CreateTemp(s.dir, "csv-rows-"); err != nil {
+			return err
+		}
+	}
+	out := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.end), statement.Window)
+	for _, g := range s.full {
+		var head [segmentHead]byte
+		binary.LittleEndian.PutUint64(head[8:], uint64(len(g.waiting)))
+		if _, err := out.Write(head[:]); err != nil {
+			return err
+		}
+		if _, err := out.Write(g.waiting); err != nil {
+			return err
+		}
+		if err := s.link(g); err != nil {
+			return err
+		}
+		s.end += segmentHead + int64(len(g.waiting))
+		g.waiting = nil
+	}
+	s.full, s.held = s.full[:0], 0
+	return out.Flush()
+}
+
+// link makes the segment at the end the group's next one. The one before it is in the file, as a flush writes one for each group.
+func (s *spool) link(g *group) error {
+	if g.first < 0 {
+		g.first, g.last = s.end, s.end
+		return nil
+	}
+	var next [8]byte
+	binary.LittleEndian.PutUint64(next[:], uint64(s.end))
+	_, err := s.file.WriteAt(next[:], g.last)
+	g.last = s.end
+	return err
+}
+
+// each hands on the rows of a group in the order in which they were added, and forgets them.
+func (s *spool) each(g *group, take func(row) error) error {
+	for at := g.first; at >= 0; {
+		var head [segmentHead]byte
+		if _, err := s.file.ReadAt(head[:], at); err != nil {
+			return fmt.Errorf("read spooled rows: %w", err)
+		}
+		length := int64(binary.LittleEndian.Uint64(head[8:]))
+		if err := eachRow(bufio.NewReader(io.NewSectionReader(s.file, at+segmentHead, length)), take); err != nil {
+			return err
+		}
+		if at = int64(binary.LittleEndian.Uint64(head[:])); at == 0 {
+			break
+		}
+	}
+	waiting := g.waiting
+	g.first, g.last, g.waiting = -1, -1, nil
+	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), take)
+}
+
+// empty forgets all rows.
+func (s *spool) empty() { s.full, s.held, s.end = s.full[:0], 0, 0 }
+
+// close removes the file.
+func (s *spool) close() {
+	if s.file != nil {
+		_ = s.file.Close()           // nothing of it is needed
+		_ = os.Remove(s.file.Name()) // scratch is emptied at the next start
+	}
+}
+
+// appendRow writes a row as eachRow reads it.
+func appendRow(to []byte, r row) []byte {
+	to = binary.AppendUvarint(to, uint64(r.place.Line))
+	to = binary.AppendUvarint(to, uint64(r.place.Column))
+	to = binary.AppendUvarint(to, uint64(len(r.fields)))
+	for _, text := range [...]string{r.bad, r.column, r.raw} {
+		to = append(binary.AppendUvarint(to, uint64(len(text))), text...)
+	}
+	for _, text := range r.fields {
+		to = append(binary.AppendUvarint(to, uint64(len(text))), text...)
+	}
+	return to
+}
+
+// eachRow reads rows up to the end.
+func eachRow(in *bufio.Reader, take func(row) error) error {
+	for {
+		r, err := readRow(in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read spooled rows: %w", err)
+		}
+		if err := take(r); err != nil {
+			return err
+		}
+	}
+}
+
+// readRow reads a row; the error is io.EOF only between two.
+func readRow(in *bufio.Reader) (r row, err error) {
+	if _, err := in.Peek(1); err != nil {
+		return r, err
+	}
+	var numbers [3]uint64
+	for i := range numbers {
+		if numbers[i], err = binary.ReadUvarint(in); err != nil {
+			return r, whole(err)
+		}
+	}
+	r.place = statement.Place{Line: int64(numbers[0]), Column: int64(numbers[1])}
+	texts := make([]string, 3+numbers[2])
+	var buffer []byte
+	for i := range texts {
+		n, err := binary.ReadUvarint(in)
+		if err != nil {
+			return r, whole(err)
+		}
+		if uint64(cap(buffer)) < n {
+			buffer = make([]byte, n)
+		}
+		buffer = buffer[:n]
+		if _, err := io.ReadFull(in, buffer); err != nil {
+			return r, whole(err)
+		}
+		texts[i] = string(buffer)
+	}
+	r.bad, r.column, r.raw, r.fields = texts[0], texts[1], texts[2], texts[3:]
+	return r, nil
+}
+
+// whole makes an end within a row an error.
+func whole(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,83 @@
+// Files of which nothing was taken in: intake rejected all that they say.
+
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"bursar/internal/event"
+	"bursar/internal/project"
+)
+
+// rejections are what intake rejected of one file's entries or statements, but for what is in conflict with stored rows.
+type rejections struct {
+	rows, conflicts int64
+	first           string
+}
+
+// all reports whether these are all rows, for another reason than that they are stored already in other words.
+func (r *rejections) all(rows int64) bool {
+	return r != nil && rows > 0 && r.rows == rows && r.conflicts < rows
+}
+
+// markUntaken says of each part whether all its entries, or its statements where it has no entries, were rejected.
+func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
+	entries, err := im.rejected(ctx, r, project.EntryStream)
+	if err != nil {
+		return err
+	}
+	statements, err := im.rejected(ctx, r, project.StatementStream)
+	if err != nil {
+		return err
+	}
+	for _, f := range r.Files {
+		for i := range f.Parts {
+			p := &f.Parts[i]
+			name, err := filepath.Abs(p.File)
+			if err != nil {
+				return fmt.Errorf("name file %s: %w", p.File, err)
+			}
+			switch of, stated := entries[name], statements[name]; {
+			case f.Known || p.Refused != "":
+			case of.all(p.Entries):
+				p.Untaken = untaken(p.Entries, "entries", of)
+			case p.Entries == 0 && stated.all(p.Statements):
+				p.Untaken = untaken(p.Statements, "statements", stated)
+			case r.Streams[project.EntryStream].Batch == 0 && r.Streams[project.StatementStream].Batch == 0 && i < len(f.before):
+				p.Untaken = f.before[i].Untaken // the same rows again, which intake knows
+			}
+		}
+	}
+	return nil
+}
+
+func untaken(rows int64, what string, r *rejections) string {
+	return fmt.Sprintf("all %d %s are in quarantine; the first: %s", rows, what, r.first)
+}
+
+// rejected counts by file what the import's batch of a stream has in quarantine.
+func (im *Importer) rejected(ctx context.Context, r *Result, stream string) (map[string]*rejections, error) {
+	batch := r.Streams[stream]
+	if batch.Quarantined == 0 {
+		return nil, nil
+	}
+	files := map[string]*rejections{}
+	err := event.Quarantine(ctx, im.Catalog, im.Objects, stream, func(row event.Rejected) error {
+		if row.Batch != batch.Batch {
+			return nil
+		}
+		of := files[row.File]
+		if of == nil {
+			of = &rejections{first: row.Reason}
+			files[row.File] = of
+		}
+		of.rows++
+		if row.Conflict() {
+			of.conflicts++
+		}
+		return nil
+	})
+	return files, err
+}
