@@ -58,12 +58,18 @@ func newHouse(t testing.TB, statements string) *house {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
+	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Take: h.take, Known: h.intake.Known, Duck: h.intake.Duck}
+	return h
+}
+
+// read reads the project's folder.
+func (h *house) read() *project.Project {
+	h.Helper()
 	p, errs := project.Read(filepath.Join(h.dir, "project"))
 	if len(errs) > 0 {
-		t.Fatal(errs)
+		h.Fatal(errs)
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: p, Scratch: h.intake.Scratch, Now: now, Take: h.take, Known: h.intake.Known, Duck: h.intake.Duck}
-	return h
+	return p
 }
 
 func (h *house) take(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {

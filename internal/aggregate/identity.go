@@ -97,8 +97,8 @@ func movedOf(base digest, e *statement.Entry) digest {
 }
 
 // allOf digests all that an entry says, with its details in any order.
-func allOf(base digest, e *statement.Entry, details digest) digest {
-	return digestOf("all", string(base[:]), e.Booked, e.Value, plain(e.Amount), e.Own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:]))
+func allOf(base digest, e *statement.Entry, own string, details digest) digest {
+	return digestOf("all", string(base[:]), e.Booked, e.Value, plain(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:]))
 }
 
 // nth is the id of the n-th of those entries that say all the same, from 1.

@@ -5,6 +5,8 @@ package aggregate
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -16,7 +18,7 @@ func (t *teller) identify() error {
 		return nil
 	}
 	t.kept.entry = true
-	all, n := allOf(t.base, t.e, t.kept.facts), uint32(1)
+	all, n := allOf(t.base, t.e, t.own(t.e), t.kept.facts), uint32(1)
 	if !t.e.Unique || t.e.Shared {
 		var err error
 		if n, err = t.said.next(t.e.Place, all); err != nil {
@@ -37,6 +39,21 @@ func (t *teller) identify() error {
 		name.at = digestOf("before", before.String())
 	}
 	return t.to.name(name)
+}
+
+// maxLine is how many digits a number has that only counts the entries of a file.
+const maxLine = 6
+
+// own is the entry's other name. In CAMT many banks write there which entry of the message it is, and another message has another number:
+// that is no name of the entry. It is told by a reference of the servicer's beside it, or by its value.
+func (t *teller) own(e *statement.Entry) string {
+	if t.rules.former || !strings.HasPrefix(t.s.Format, "camt") || len(e.Own) > maxLine || strings.Trim(e.Own, "0123456789") != "" {
+		return e.Own
+	}
+	if e.Reference != "" || strings.TrimLeft(e.Own, "0") == strconv.FormatInt(t.listed, 10) {
+		return ""
+	}
+	return e.Own
 }
 
 // openListing is a statement that lists entries, as far as it is read.

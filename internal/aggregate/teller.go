@@ -219,7 +219,7 @@ func (t *teller) EndEntry() error {
 	r.text("status", statusOf(e))
 	r.flag("reversal", e.Reversal)
 	r.stated("reference", e.Reference)
-	r.stated("own_reference", e.Own)
+	r.stated("own_reference", t.own(e))
 	r.stated("code", e.Code)
 	r.stated("party", e.Party)
 	r.stated("party_account", e.Peer)

@@ -1,0 +1,111 @@
+// What banks send again in another form: another order, other decimals, pages and names. The small files of the cases, in every
+// order and twice.
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// permutations are all orders of a list.
+func permutations[T any](list []T) (all [][]T) {
+	if len(list) <= 1 {
+		return [][]T{slices.Clone(list)}
+	}
+	for i := range list {
+		rest := slices.Delete(slices.Clone(list), i, i+1)
+		for _, p := range permutations(rest) {
+			all = append(all, append([]T{list[i]}, p...))
+		}
+	}
+	return all
+}
+
+// sameCases are cases whose files tell of the same entries.
+var sameCases = []struct {
+	name, beginning, ending string
+	institution             string
+	entries                 int // stored in the end
+	want                    string
+}{
+	{"newest first", "01-newest-first-", ".xml", "", 2, "NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 50.00\nNL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 2 100.00"},
+	{"other decimals", "03-decimals-", ".csv", "03-decimals.institution.yaml", 3, "DE02120300000000202051 EUR 2024-03-04 2024-03-04 CLAIMED 2 5.50\nDE02120300000000202051 EUR 2024-03-04 2024-03-05 CLAIMED 3 12.50"},
+	{"running entry numbers", "05-running-entry-number-", ".xml", "", 3, "NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 2 14.50\n" +
+		"NL91ABNA0417164300 EUR 2024-03-04 2024-03-05 PROVEN 3 44.50\nNL91ABNA0417164300 EUR 2024-03-05 2024-03-05 PROVEN 1 30.00"},
+	{"IBAN and currency", "07-iban-and-currency", "", "", 1, "NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 20.00\nNL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 20.00"},
+	{"a FITID of two", "16-fitid-shared-order-", ".ofx", "", 2, "4111000011112222 USD 2024-01-01 2024-01-31 CLAIMED 2 -103.00\n4111000011112222 USD 2024-01-05 2024-02-05 CLAIMED 2 -103.00"},
+	{"other pages", "20-pages-cut-differently-", ".sta", "", 5, "DE97200411110123456700 EUR 2024-03-01 2024-03-01 PROVEN 2 30.00\n" +
+		"DE97200411110123456700 EUR 2024-03-02 2024-03-02 PROVEN 2 70.00\nDE97200411110123456700 EUR 2024-03-02 2024-03-02 PROVEN 2 70.00\nDE97200411110123456700 EUR 2024-03-03 2024-03-03 PROVEN 1 50.00"},
+}
+
+// TestCasesOfOneMeaning imports the files of a case in every order, and all of them again.
+func TestCasesOfOneMeaning(t *testing.T) {
+	t.Parallel()
+	for _, c := range sameCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			files := slices.DeleteFunc(caseFiles(t, c.beginning, c.ending), func(path string) bool { return strings.HasSuffix(path, ".yaml") })
+			first := ""
+			for n, order := range permutations(files) {
+				dir := bank(t)
+				if c.institution != "" {
+					text, err := os.ReadFile(caseFiles(t, c.institution, "")[0])
+					if err != nil {
+						t.Fatal(err)
+					}
+					file(t, dir, "institutions/bank.yaml", string(text))
+				}
+				for _, path := range slices.Concat(order, order) {
+					if got := bursar(t, "import", path, "--project", dir); got.code != 0 {
+						t.Errorf("import of %s ends with %d: %s%s", filepath.Base(path), got.code, got.out, got.err)
+					}
+				}
+				if got := told(t, 0, dir); sortedLines(got) != c.want {
+					t.Errorf("order %d: completeness says\n%s\nwant\n%s", n, sortedLines(got), c.want)
+				}
+				must(t, 0, "run", "--project", dir)
+				to := filepath.Join(dir, "days.jsonl")
+				must(t, 0, "export", "days", "--to", to, "--project", dir)
+				days, err := os.ReadFile(to)
+				if err != nil || first != "" && string(days) != first {
+					t.Errorf("order %d: the days are\n%s\nand were\n%s", n, days, first)
+				}
+				first = string(days)
+				if stored := counted(t, first); stored != c.entries {
+					t.Errorf("order %d: the days have %d entries, want %d: %q", n, stored, c.entries, inQuarantine(t, dir))
+				}
+				if n == 0 {
+					must(t, 0, "verify", "--project", dir)
+				}
+			}
+		})
+	}
+}
+
+func sortedLines(text string) string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// counted sums up what days say of how many entries they have.
+func counted(t *testing.T, days string) (entries int) {
+	t.Helper()
+	for line := range strings.Lines(days) {
+		var day struct {
+			Artifact struct {
+				Entries int `json:"entries"`
+			} `json:"artifact"`
+		}
+		if err := json.Unmarshal([]byte(line), &day); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		entries += day.Artifact.Entries
+	}
+	return entries
+}
