@@ -4,11 +4,10 @@
 // that a file counts once however often, in whatever order and in whatever company it is sent, and that a file that cannot
 // be read to its end leaves nothing. It must not know of pipelines; formats below it know nothing of streams.
 //
-// What files do not say cannot be known. Entries that are equal to the letter and have no reference are told apart within
-// one file and between pages, but not between two statements of a day in files of their own: they count once. Entries
-// without a reference count twice where a bank sends pages first and the same statement in one piece later, or one account in
-// two formats. Both show in the completeness of the account: what its stored entries sum up to is held against what
-// its statements prove, and these days are BROKEN. Reports and notifications prove nothing, so that nothing shows there.
+// What files do not say cannot be known. Entries without a reference that move the same money on the same day, in two lists that
+// nothing tells apart, are one entry in other words unless a list has both. Where that is wrong it shows in the completeness of the account: what its
+// stored entries sum up to is held against what its statements prove, and these days are BROKEN. Reports and notifications prove
+// nothing, so that nothing shows there.
 package aggregate
 
 import (
