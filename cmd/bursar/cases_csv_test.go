@@ -93,7 +93,8 @@ date: "%d.%m.%Y"
 account: pp-main
 currency: {column: Currency}
 columns: {booked: Date, amount: Net, reference: Transaction ID, text: Description, balance: Balance}`,
-		[]string{"pp-main EUR 2024-03-04 2024-03-05 PROVEN 3 0.00", "pp-main USD 2024-03-04 2024-03-04 CLAIMED 2 0.00"}, nil, // either order fits the two
+		[]string{"pp-main EUR 2024-03-04 2024-03-05 PROVEN 3 0.00", "pp-main USD 2024-03-04 2024-03-04 CLAIMED 2 0.00"}, // either order fits the two
+		nil,
 	},
 	{
 		"25-written-amounts", caseMarks + `

@@ -135,6 +135,17 @@ func TestEarlierStatements(t *testing.T) {
 	if item(t, again, "files", 0)["known"] != true {
 		t.Errorf("a file again: %v", again)
 	}
+	text, err := os.ReadFile(filepath.Join(dir, "sample", "camt053-2026-03-02.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := must(t, 0, "import", "--project", dir, "--json", file(t, dir, "renamed.xml", string(text)+"\n"))
+	if entries := object(t, object(t, value(t, renamed)["streams"])["entries"]); entries["accepted"] != 0.0 || entries["duplicates"] == 0.0 {
+		t.Errorf("a file of other bytes that says the same: %v", entries)
+	}
+	if !strings.Contains(renamed.err, "rules of an earlier version") {
+		t.Errorf("nothing is said of the older rules: %s", renamed.err)
+	}
 	must(t, 0, "repair", "--project", dir)
 	must(t, 0, "run", "--project", dir)
 	must(t, 0, "verify", "--project", dir)

@@ -65,6 +65,10 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 	if err != nil {
 		return err
 	}
+	if r.Older {
+		fmt.Fprintln(c.err, "warning: entries of this project are told apart by the rules of an earlier version, by which their order and decimals matter: "+
+			"for the newer ones import the originals, which are in .bursar/objects/statements, into a new project")
+	}
 	return errors.Join(c.printImport(&r), refusedError(&r))
 }
 

@@ -80,13 +80,13 @@ func statementFiles(t *testing.T, dir string) (files []string) {
 	return files
 }
 
-// agreeing are the files of a folder that are not refused and do not contradict another under the same id.
+// agreeing are the files of a folder of which something is taken in, and that do not contradict another under the same id.
 func agreeing(t *testing.T, dir string) (files []string) {
 	t.Helper()
 	dropped, project := map[string]bool{}, bank(t)
 	for _, f := range listIn(t, imports(t, 1, project, statementFiles(t, dir)...), "files") {
 		for _, part := range listIn(t, object(t, f), "parts") {
-			if p := object(t, part); p["refused"] != nil {
+			if p := object(t, part); p["refused"] != nil || p["untaken"] != nil {
 				dropped[words(p, "file")] = true
 			}
 		}

@@ -92,6 +92,8 @@ func (f *File) whole() bool {
 type Result struct {
 	Files   []*File                 `json:"files"`
 	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
+	// Older says that the project's entries were taken in by an earlier version, and are told apart by its rules.
+	Older bool `json:"older_rules,omitempty"`
 }
 
 // Err is an error that names every part of which nothing was taken in, or nil. Class Data.
@@ -122,11 +124,10 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // scratch is emptied at the next start
-	former, err := im.isFormer(ctx)
-	if err != nil {
+	if r.Older, err = im.isFormer(ctx); err != nil {
 		return r, err
 	}
-	reading := &reading{Importer: im, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, former)}
+	reading := &reading{Importer: im, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older)}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}

@@ -27,8 +27,8 @@ func (t *teller) identify() error {
 	}
 	t.id = nth(all, n)
 	day := t.dayOf(t.e)
-	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		return nil // intake rejects it
+	if !isDay(day) { // intake rejects it
+		return nil
 	}
 	currency := cmp.Or(t.e.Currency, t.s.Currency)
 	l := t.listing(currency)
@@ -109,4 +109,9 @@ func (t *teller) describe(b bounds) {
 		l.Closing = plain(t.balances[b.closing].Amount)
 	}
 	t.to.describe(of.at, l)
+}
+
+func isDay(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
 }

@@ -75,7 +75,7 @@ func (m renamings) rewrite(f *spooled, details bool) (err error) {
 			_, err = to.Write(r.row(line))
 		}
 	}
-	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
+	if err := errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.path+".new", f.path)

@@ -113,9 +113,8 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 		if err != nil {
 			return nil, err
 		}
-		for id, batch := range known {
+		for _, batch := range known {
 			batches[batch] = true
-			_ = id
 		}
 		asked = slices.DeleteFunc(slices.Clone(asked), func(base digest) bool {
 			_, more := known[slotID(base, 2*from-1).String()]

@@ -50,10 +50,8 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []memory.Entr
 	var buffer []byte
 	for i := range ids {
 		buffer = texts.AppendCanonical(buffer[:0], seed, i)
-		digest := column.Digest{}
-		if key == nil {
-			digest = column.Sum128(buffer)
-		} else {
+		digest := column.Sum128(buffer)
+		if key != nil {
 			buffer = identity.Pad(buffer)
 			digest = key.ID(buffer)
 		}
