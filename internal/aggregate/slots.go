@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,11 +138,21 @@ const mostAsked = 5000
 
 // readSlots reads the rows of some ids, which are of these bases, from the batches that have them.
 func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
-	batches, err := event.Batches(ctx, im.Catalog, stream.Name, 0)
+	var batches []event.Batch
+	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		batches = nil
+		for _, number := range slices.Sorted(maps.Keys(in)) {
+			b, err := event.GetBatch(tx, stream.Name, number)
+			if err != nil {
+				return err
+			}
+			batches = append(batches, b)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	batches = slices.DeleteFunc(batches, func(b event.Batch) bool { return !in[b.Batch] })
 	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
 		return nil, err
 	}
