@@ -105,7 +105,8 @@ prefix: ["€", EUR]
 suffix: ["€", EUR]
 negative: ["(*)", "* S"]
 columns: {booked: Buchungstag, amount: Betrag, text: Zweck}`,
-		[]string{"DE02120300000000202051 EUR 2024-03-04 2024-03-05 CLAIMED 14 -1931.00"}, nil,
+		[]string{"DE02120300000000202051 EUR 2024-03-04 2024-03-05 CLAIMED 14 -1931.00"},
+		nil,
 	},
 	{
 		"25b-dollar-signs", `
@@ -117,7 +118,8 @@ currency: USD
 prefix: "$"
 notes: [Posted Transactions]
 columns: {booked: Date, credit: "Deposit (+)", debit: "Withdrawal (-)", text: Description, balance: RunningBalance}`,
-		[]string{"CHK1 USD 2024-03-04 2024-03-05 PROVEN 2 989.50"}, []string{"note among the rows 1"},
+		[]string{"CHK1 USD 2024-03-04 2024-03-05 PROVEN 2 989.50"},
+		[]string{"note among the rows 1"},
 	},
 }
 
