@@ -168,10 +168,14 @@ func (a *ledgerOf) span(from, to int) sheet {
 
 // deliver sends statements in one file or in several, and perhaps again.
 func (b *lender) deliver(a *ledgerOf, statements []sheet) {
-	for range 1 + b.IntN(4)/3 {
+	for again := range 1 + b.IntN(4)/3 {
 		var sheets []sheet
 		for _, s := range statements {
 			s.name = fmt.Sprint("M", b.IntN(1_000_000_000))
+			if again > 0 && !a.pages { // the order of a list is no property of its entries
+				s.entries = slices.Clone(s.entries)
+				b.Shuffle(len(s.entries), func(i, j int) { s.entries[i], s.entries[j] = s.entries[j], s.entries[i] })
+			}
 			if a.pages && len(s.entries) > 1 && s.number != "900" {
 				first, second := paged(s, len(s.entries)/2)
 				sheets = append(sheets, first, second)
