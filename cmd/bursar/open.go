@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -36,6 +37,10 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 	if c.served != nil {
 		if !c.served.app.IsIn(c.path(c.project)) {
 			return usagef("the command is for the project in %s, which process %d does not serve", c.path(c.project), os.Getpid())
+		}
+		if changed := c.served.app.Project.Changed(); len(changed) > 0 {
+			fmt.Fprintf(c.err, "warning: %s changed since `bursar up` read the folder, and this command goes by what it read: start it again\n",
+				strings.Join(changed, ", "))
 		}
 		return do(ctx, c.served.app)
 	}

@@ -87,3 +87,24 @@ func TestInputsOfNoFile(t *testing.T) {
 		t.Errorf("a redirected file: %+v", got)
 	}
 }
+
+// TestFolderChangesUnderUp: a command that `bursar up` carries out goes by what it has read, and says so.
+func TestFolderChangesUnderUp(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	u := bringUp(t, dir)
+	const warning = "warning: streams/payments.yaml changed since `bursar up` read the folder"
+	if got := must(t, 0, "status", "--project", dir); strings.Contains(got.err, "changed") {
+		t.Errorf("an unchanged folder: %s", got.err)
+	}
+	path := filepath.Join(dir, "streams", "payments.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, dir, "streams/payments.yaml", string(text)+"# more\n")
+	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.err, warning) {
+		t.Errorf("a changed folder: %s", got.err)
+	}
+	u.stop(syscall.SIGTERM, 0)
+}

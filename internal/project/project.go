@@ -20,6 +20,7 @@ type Project struct {
 	Institutions []*Institution // sorted by name
 
 	builtin []*Stream // those of statements; none where the project declares a stream of one of their names
+	content content   // when it was read
 }
 
 // Config is bursar.yaml; every field has a default, so an empty file is valid.

@@ -1,0 +1,50 @@
+// Whether the folder says what it said when it was read.
+
+package project
+
+import (
+	"crypto/sha256"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// content is what files of the folder say: digests by name.
+type content map[string][sha256.Size]byte
+
+// contentOf reads the files that declare something. One that cannot be read is as if it was empty.
+func contentOf(dir string) content {
+	files := content{}
+	add := func(file string) {
+		data, _ := readLimited(filepath.Join(dir, filepath.FromSlash(file))) // Read names what cannot be read
+		files[file] = sha256.Sum256(data)
+	}
+	add(configFile)
+	for _, folder := range []string{"streams", "pipelines", "institutions"} {
+		entries, _ := os.ReadDir(filepath.Join(dir, folder))
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); ext == ".yaml" || ext == ".sql" {
+				add(path.Join(folder, e.Name()))
+			}
+		}
+	}
+	return files
+}
+
+// Changed names the files of the folder that are not as they were when the project was read: other, new, or gone.
+func (p *Project) Changed() (names []string) {
+	now := contentOf(p.Dir)
+	for name, digest := range now {
+		if was, read := p.content[name]; !read || was != digest {
+			names = append(names, name)
+		}
+	}
+	for name := range p.content {
+		if _, there := now[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
