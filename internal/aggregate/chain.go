@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -84,13 +85,40 @@ func (t *told) alone() (State, string) {
 	case t.balanced() && !t.holds():
 		return Broken, fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():
-		return Proven, ""
+		return t.dated()
 	case t.Opening != "" && !t.totals:
 		return Claimed, "it states no closing balance that its entries lead to"
 	case t.totals:
 		return Claimed, "its counts and sums hold; it states no opening and closing balance"
 	}
 	return Claimed, "the bank states no totals"
+}
+
+// farOutside is how many days outside of its statement's an entry is dated at most, as banks book for an earlier day, for the statement
+// to be proven.
+const farOutside = 7
+
+// dated judges a statement whose balances hold by the days of its entries: which day's movement one outside of its days is, the
+// balances do not say.
+func (t *told) dated() (State, string) {
+	var days []string
+	state := Proven
+	if t.first != "" && t.first < t.From {
+		days = append(days, t.first)
+		if apart(t.first, t.From) > farOutside {
+			state = Claimed
+		}
+	}
+	if t.final > t.To {
+		days = append(days, t.final)
+		if apart(t.To, t.final) > farOutside {
+			state = Claimed
+		}
+	}
+	if len(days) == 0 {
+		return Proven, ""
+	}
+	return state, fmt.Sprintf("its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
 }
 
 // follow holds the statement against those before it.

@@ -34,6 +34,9 @@ func (t *teller) balance(tag, text string, at statement.Place) error {
 	if b.Currency == "" {
 		b.Currency = t.s.Currency // some banks write no second one
 	}
+	if tag[:2] == "60" {
+		t.calendar.begin(b.Date, false)
+	}
 	b.Place, b.Code = at, balanceCodes[tag]
 	if b.Code == statement.InterimBooked {
 		b.Subtype = tag

@@ -54,7 +54,8 @@ func TestEntryLines(t *testing.T) {
 		{"two texts", ":61:240102C1,00NTRF\n:86:a\n:86:b", "2024-01-02||1.00|||NTRF|||a b"},
 	} {
 		for _, end := range []string{"\n", "\r\n", "\r"} {
-			s := readOne(t, c.name, strings.ReplaceAll(head+c.text+"\n:62F:C240101EUR0,00\n", "\n", end))
+			opens := strings.Replace(head, "240101", strings.TrimSpace(strings.ReplaceAll(c.text, "\n", ""))[4:10], 1)
+			s := readOne(t, c.name, strings.ReplaceAll(opens+c.text+"\n:62F:C240101EUR0,00\n", "\n", end))
 			if s == nil || len(s.Entries) != 1 {
 				t.Errorf("%s: %+v", c.name, s)
 				continue
@@ -159,4 +160,41 @@ func readOne(t *testing.T, name, text string) *statementtest.Statement {
 		return nil
 	}
 	return &r.Statements[0]
+}
+
+// TestEntryDates reads entry dates, which have no year, by the days of the statement.
+func TestEntryDates(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, head, dates, want string }{
+		{"a value date of the year after", ":60F:C241229EUR0,00", "2401051230", "2024-12-30"},
+		{"a value date of the year before last", ":60F:C250102EUR0,00", "2212310103", "2025-01-03"},
+		{"a page", ":60M:C241229EUR0,00", "2401051230", "2024-12-30"},
+		{"over New Year", ":60F:C241230EUR0,00", "2412300102", "2025-01-02"},
+		{"on the day that it opens", ":60F:C241230EUR0,00", "2401021230", "2024-12-30"},
+		{"shortly before", ":60F:C250102EUR0,00", "2501021231", "2024-12-31"},
+		{"shortly before, of an earlier value date", ":60F:C250110EUR0,00", "2412311230", "2024-12-30"},
+		{"a year", ":60F:C231231EUR0,00", "2412311231", "2024-12-31"},
+		{"a year's first day", ":60F:C231231EUR0,00", "2401010101", "2024-01-01"},
+		{"a leap day", ":60F:C240228EUR0,00", "2301010229", "2024-02-29"},
+		{"no day", ":60F:C000000EUR0,00", "2501021231", "2024-12-31"},
+		{"a report", ":34F:EURD0,\n:13D:2412301200+0100", "2401051230", "2024-12-30"},
+		{"a report over New Year", ":34F:EURD0,\n:13D:2501021200+0100", "2401051231", "2024-12-31"},
+		{"a report without its time", ":34F:EURD0,", "2501021231", "2024-12-31"},
+	} {
+		s := readOne(t, c.name, ":20:A\n:25:1\n:28C:1/1\n"+c.head+"\n:61:"+c.dates+"C1,00NTRF\n-\n")
+		if s == nil || len(s.Entries) != 1 || s.Entries[0].Booked != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, s, c.want)
+		}
+	}
+}
+
+// TestDaysOfEachStatement: the days of one statement say nothing of the next one's.
+func TestDaysOfEachStatement(t *testing.T) {
+	t.Parallel()
+	first := ":20:A\n:25:1\n:28C:1/1\n:60F:C231229EUR0,00\n:61:2312291230C0,00NTRF\n:62F:C231230EUR0,00\n"
+	r := statementtest.NewRecorder(t)
+	err := statementtest.Guarded(t, []byte(first+strings.ReplaceAll(first, ":60F:C23", ":60F:C24")), mt940.Read, r)
+	if err != nil || len(r.Statements) != 2 || r.Statements[0].Entries[0].Booked != "2023-12-30" || r.Statements[1].Entries[0].Booked != "2024-12-30" {
+		t.Errorf("%v: %+v", err, r.Statements)
+	}
 }

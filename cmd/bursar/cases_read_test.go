@@ -1,0 +1,63 @@
+// Statement files as banks write them: small files with one feature each, and what is to be said of them.
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// readCases are files of one case, imported in the order of their names.
+var readCases = []struct {
+	name     string
+	imported int      // exit code of the last import
+	code     int      // of completeness
+	want     []string // lines of told
+	reasons  []string // what the intervals' reasons say, in their order; those without a reason are left out
+}{
+	{
+		"10-entry-date-year", 0, 0,
+		[]string{"DE73100200300001234567 EUR 2024-12-30 2024-12-30 PROVEN 1 -10.00"}, nil,
+	},
+}
+
+// TestCasesRead imports each file of a case and asks for the completeness.
+func TestCasesRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range readCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file(t, dir, "bursar.yaml", "")
+			last := 0
+			for _, path := range caseFiles(t, c.name, "") {
+				last = bursar(t, "import", path, "--project", dir).code
+			}
+			if last != c.imported {
+				t.Errorf("import ends with %d, want %d", last, c.imported)
+			}
+			if got := told(t, c.code, dir); got != strings.Join(c.want, "\n") {
+				t.Errorf("completeness says\n%s\nwant\n%s", got, strings.Join(c.want, "\n"))
+			}
+			if got := reasonsOf(t, c.code, dir); strings.Join(got, "\n") != strings.Join(c.reasons, "\n") {
+				t.Errorf("the reasons are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.reasons, "\n"))
+			}
+			if rows := inQuarantine(t, dir); len(rows) > 0 && c.imported == 0 {
+				t.Errorf("in quarantine: %q", rows)
+			}
+		})
+	}
+}
+
+// reasonsOf are the reasons of the intervals that have one.
+func reasonsOf(t *testing.T, code int, dir string) (reasons []string) {
+	t.Helper()
+	for _, a := range listIn(t, value(t, must(t, code, "completeness", "--project", dir, "--json")), "accounts") {
+		for _, i := range listIn(t, object(t, a), "intervals") {
+			if reason, ok := object(t, i)["reason"].(string); ok {
+				reasons = append(reasons, reason)
+			}
+		}
+	}
+	return reasons
+}
