@@ -19,6 +19,7 @@ var readCases = []struct {
 		"10-entry-date-year", 0, 0,
 		[]string{"DE73100200300001234567 EUR 2024-12-30 2024-12-30 PROVEN 1 -10.00"}, nil,
 	},
+	{"18-pages-over-days", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-02 2024-03-05 PROVEN 2 7.00"}, nil},
 }
 
 // TestCasesRead imports each file of a case and asks for the completeness.

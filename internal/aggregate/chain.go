@@ -80,8 +80,8 @@ func (c *chain) link(s *told) {
 // alone judges a statement by itself.
 func (t *told) alone() (State, string) {
 	switch {
-	case t.fault != "" || t.pageFault != "":
-		return Broken, both(t.fault, t.pageFault)
+	case t.fault != "" || t.pageFault != "" || t.lacks != "":
+		return Broken, both(t.lacks, both(t.fault, t.pageFault))
 	case t.balanced() && !t.holds():
 		return Broken, fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():

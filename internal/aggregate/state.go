@@ -54,6 +54,9 @@ type told struct {
 	fault     string // what does not hold in the statement itself
 	pageFault string // what does not hold on a page by itself
 	early     bool   // made before its last day had ended: another one goes on where it stops
+	before    bool   // it goes on from another page
+	after     bool   // another page goes on from it
+	lacks     string // the page that is missing
 	label     string // by which its entries name it
 }
 

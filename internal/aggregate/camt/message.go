@@ -134,7 +134,7 @@ func (m *message) tell() error {
 	s.Servicer = first(f.servicer.name(), f.servicer.called)
 	s.Name, s.Currency = first(f.name, f.owner), f.currency
 	s.Reference = f.id
-	s.Page, s.Part = m.page()
+	m.page()
 	s.Number = first(f.electronic, f.legal)
 	s.Created = first(f.created, m.facts.message.created)
 	s.From, s.To = date(f.from), date(f.to)
