@@ -20,6 +20,13 @@ var readCases = []struct {
 		[]string{"DE73100200300001234567 EUR 2024-12-30 2024-12-30 PROVEN 1 -10.00"}, nil,
 	},
 	{"18-pages-over-days", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-02 2024-03-05 PROVEN 2 7.00"}, nil},
+	{
+		"22-closings-not-held", 0, 4, []string{"12345-6 BRL 2024-01-01 2024-01-31 CLAIMED 2 -30.00", "12345-6 BRL 2024-02-01 2024-02-29 BROKEN 1 -15.00"},
+		[]string{
+			"its counts and sums hold; it states no opening and closing balance",
+			"the statement before closed with 70.00 on 2024-01-31, and the entries since of -15.00 make 55.00; by what it closes with it is 30.00: -25.00 is missing",
+		},
+	},
 }
 
 // TestCasesRead imports each file of a case and asks for the completeness.

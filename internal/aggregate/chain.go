@@ -52,6 +52,7 @@ func chainOf(statements []*told, expects func(day time.Time) bool, movements []m
 	for _, s := range inOrder(statements) {
 		c.link(s)
 	}
+	remarkSkipped(c.links)
 	return c.links, c.uncovered()
 }
 
@@ -125,7 +126,9 @@ func (t *told) dated() (State, string) {
 func (c *chain) follow(l *link) (reason string) {
 	b := c.last()
 	switch {
-	case b == nil || l.Opening == "":
+	case l.Opening == "":
+		return c.closesAfter(l)
+	case b == nil:
 		return ""
 	case l.From > b.To:
 		return c.consecutive(l)

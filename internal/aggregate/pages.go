@@ -121,7 +121,7 @@ func (t *told) turn(p *told) {
 		t.From = min(t.From, p.From)
 	}
 	if p.Closing != "" || t.Closing == "" {
-		t.Closing, t.To = p.Closing, p.To
+		t.Closing, t.To, t.closingDay = p.Closing, p.To, p.closingDay
 	}
 	t.From = min(t.From, t.To)
 	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, difference(t.Amount, difference("0", p.Amount))

@@ -80,18 +80,23 @@ func (c *calendar) begin(day string, report bool) {
 }
 
 // entryDate reads MMDD in the year that the statement's days tell: the day is near the day that a report was made, and from shortly
-// before the day that a statement opens to a year after it. The value date tells where that leaves two, or where no day is stated.
+// before the day that a statement opens to a year after it. The value date tells where that leaves two, where no day is stated, and where it
+// is later than that, as the statement is of more than a year.
 func (c *calendar) entryDate(text string) string {
 	near, err := time.Parse(dateForm, c.day)
 	if err != nil {
 		return text
 	}
-	around, windowed := c.opened, !c.opened.IsZero() && !c.report
+	around, windowed := c.opened, false
 	switch {
 	case around.IsZero():
 		around = near
 	case c.report:
 		near = around
+	case near.After(around.AddDate(1, 0, 0)):
+		around = near
+	default:
+		windowed = true
 	}
 	found, ok := time.Time{}, false
 	for year := around.Year() - 1; year <= around.Year()+1; year++ {
