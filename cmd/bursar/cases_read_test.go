@@ -21,6 +21,10 @@ var readCases = []struct {
 	},
 	{"18-pages-over-days", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-02 2024-03-05 PROVEN 2 7.00"}, nil},
 	{
+		"21-no-account", 1, 4, []string{" EUR 2024-01-02 2024-01-02 BROKEN 1 5.00"},
+		[]string{"no account: the statement is in quarantine: 1:1: it does not name the account that it is of"},
+	},
+	{
 		"22-closings-not-held", 0, 4, []string{"12345-6 BRL 2024-01-01 2024-01-31 CLAIMED 2 -30.00", "12345-6 BRL 2024-02-01 2024-02-29 BROKEN 1 -15.00"},
 		[]string{
 			"its counts and sums hold; it states no opening and closing balance",

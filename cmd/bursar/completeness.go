@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
 	err := judge(func(a app.Account) error {
-		name := a.Account
+		name := cmp.Or(a.Account, "(no account)")
 		if a.Servicer != "" {
 			name = a.Servicer + " " + name
 		}

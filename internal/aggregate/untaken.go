@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -14,6 +15,7 @@ import (
 // rejections are what intake rejected of one file's entries or statements, but for what is in conflict with stored rows.
 type rejections struct {
 	rows, conflicts int64
+	unnamed         int64 // of no account
 	first           string
 }
 
@@ -22,7 +24,8 @@ func (r *rejections) all(rows int64) bool {
 	return r != nil && rows > 0 && r.rows == rows && r.conflicts < rows
 }
 
-// markUntaken says of each part whether all its entries, or its statements where it has no entries, were rejected.
+// markUntaken says of each part whether all its entries, or its statements where it has no entries, were rejected, or an MT940 statement
+// that names no account.
 func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
 	entries, err := im.rejected(ctx, r, project.EntryStream)
 	if err != nil {
@@ -45,6 +48,8 @@ func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
 				p.Untaken = untaken(p.Entries, "entries", of)
 			case p.Entries == 0 && stated.all(p.Statements):
 				p.Untaken = untaken(p.Statements, "statements", stated)
+			case stated != nil && stated.unnamed > 0 && strings.HasPrefix(p.Format, "mt94"):
+				p.Untaken = fmt.Sprintf("%d of its %d statements name no account (:25:) and are in quarantine", stated.unnamed, p.Statements)
 			case r.Streams[project.EntryStream].Batch == 0 && r.Streams[project.StatementStream].Batch == 0 && i < len(f.before):
 				p.Untaken = f.before[i].Untaken // the same rows again, which intake knows
 			}
@@ -76,6 +81,9 @@ func (im *Importer) rejected(ctx context.Context, r *Result, stream string) (map
 		of.rows++
 		if row.Conflict() {
 			of.conflicts++
+		}
+		if stream == project.StatementStream && row.Column == "account" {
+			of.unnamed++
 		}
 		return nil
 	})
