@@ -27,10 +27,13 @@ var readCases = []struct {
 	{
 		"22-closings-not-held", 0, 4, []string{"12345-6 BRL 2024-01-01 2024-01-31 CLAIMED 2 -30.00", "12345-6 BRL 2024-02-01 2024-02-29 BROKEN 1 -15.00"},
 		[]string{
-			"its counts and sums hold; it states no opening and closing balance",
+			"the bank states no totals",
 			"the statement before closed with 70.00 on 2024-01-31, and the entries since of -15.00 make 55.00; by what it closes with it is 30.00: -25.00 is missing",
 		},
 	},
+	{"27-no-type-code", 0, 0, []string{"1000000001 NGN 2020-11-30 2020-11-30 PROVEN 2 199.50"}, nil},
+	{"30-point-as-decimal-mark", 0, 0, []string{"0800003200000001610722 EUR EUR 2003-01-07 2003-01-07 PROVEN 1 20.00"}, nil},
+	{"37-entry-in-other-currency", 0, 0, []string{"CH9300762011623852957 CHF 2024-03-04 2024-03-04 PROVEN 1 109.36"}, nil},
 }
 
 // TestCasesRead imports each file of a case and asks for the completeness.

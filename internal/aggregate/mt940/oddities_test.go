@@ -42,6 +42,10 @@ func TestEntryLines(t *testing.T) {
 		{"fifteen digits", ":61:240102C999999999999999,99NTRF", "2024-01-02||999999999999999.99|||NTRF|||"},
 		{"zeros", ":61:240102D000000000000,00NTRF", "2024-01-02||0.00|||NTRF|||"},
 		{"no comma", ":61:240102D500NTRF", "2024-01-02||-500|||NTRF|||"},
+		{"no type", ":61:2011301130CN220,00//19239782213\nmore", "2020-11-30|2020-11-30|220.00|||||19239782213|more"},
+		{"no type, and a blank", ":61:240102D20,50 //B1", "2024-01-02||-20.50|||||B1|"},
+		{"no type, and a short amount", ":61:240102D20//B1", "2024-01-02||-20|||||B1|"},
+		{"no type and no reference", ":61:240102RC20,//", "2024-01-02||-20||R||||"},
 		{"a type of spaces", ":61:240102D1,00S   X", "2024-01-02||-1.00|||S|X||"},
 		{"a short type", ":61:240102D1,00N", "2024-01-02||-1.00|||N|||"},
 		{"slashes in references", ":61:240102C1,NMSC341/1X//O/34", "2024-01-02||1|||NMSC|341/1X|O/34|"},
@@ -197,5 +201,43 @@ func TestDaysOfEachStatement(t *testing.T) {
 	err := statementtest.Guarded(t, []byte(first+strings.ReplaceAll(first, ":60F:C23", ":60F:C24")), mt940.Read, r)
 	if err != nil || len(r.Statements) != 2 || r.Statements[0].Entries[0].Booked != "2023-12-30" || r.Statements[1].Entries[0].Booked != "2024-12-30" {
 		t.Errorf("%v: %+v", err, r.Statements)
+	}
+}
+
+// TestDecimalPoints has files whose amounts have a decimal point, in all or in some.
+func TestDecimalPoints(t *testing.T) {
+	t.Parallel()
+	point := func(amount, known string) string {
+		return "the amount `" + amount + "` has a decimal point, and `" + known + "` before it a comma: a file has one of the two"
+	}
+	for _, c := range []struct{ name, opening, entry, closing, balances, amount, why string }{
+		{"points", "000000001000.12", "000000000020.00", "000000001020.12", "1000.12 1020.12", "20.00", ""},
+		{"one decimal", "10.5", "2.5", "13.0", "10.5 13.0", "2.5", ""},
+		{"points but for whole numbers", "0", "2.50", "2.50", "0 2.50", "2.50", ""},
+		{"a comma among points", "10.50", "2,50", "13.00", "10.50 13.00", ":61:240101C2,50NTRF", "the amount `2,50` has a decimal comma, and `10.50` before it a point: a file has one of the two"},
+		{"a point among commas", "10,50", "2.50", "13,00", "10.50 13.00", ":61:240101C2.50NTRF", point("2.50", "10,50")},
+		{"a closing balance with a point", "10,50", "2,50", "13.00", "10.50 :62F:C240101EUR13.00: " + point("13.00", "10,50"), "2.50", ""},
+		{"three digits behind it", "0", "1.234", "1234", "0 1234", ":61:240101C1.234NTRF", "the amount `1.234` has a point with 3 digits behind it: it may be a decimal point or divide groups"},
+		{"groups", "0,00", "1.234,50", "1234,50", "0.00 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a decimal point, and `0,00` before it a comma: a file has one of the two"},
+		{"groups from the first on", "0", "1.234,50", "1234,50", "0 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a point between groups of digits, which MT940 does not have"},
+	} {
+		ends := []string{"\n", "\n-\n"}
+		if mark := strings.LastIndexAny(c.closing, ",."); mark >= 0 && len(c.closing)-mark > 2 { // else it may be cut off
+			ends = append(ends, "")
+		}
+		for _, end := range ends {
+			s := readOne(t, c.name, ":20:A\n:25:1\n:28C:1/1\n:60F:C240101EUR"+c.opening+"\n:61:240101C"+c.entry+"NTRF\n:62F:C240101EUR"+c.closing+end)
+			if s == nil || len(s.Entries) != 1 || len(s.Balances) != 2 {
+				t.Errorf("%s: %+v", c.name, s)
+				continue
+			}
+			e, why := s.Entries[0], ""
+			if e.Refused != nil {
+				why = e.Refused.Reason
+			}
+			if got := s.Balances[0].Amount + " " + s.Balances[1].Amount; got != c.balances || e.Amount != c.amount || why != c.why {
+				t.Errorf("%s: %q %q %q, want %q %q %q", c.name, got, e.Amount, why, c.balances, c.amount, c.why)
+			}
+		}
 	}
 }

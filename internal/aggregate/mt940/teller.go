@@ -25,6 +25,7 @@ type teller struct {
 	calendar calendar
 	pending  bool // an entry waits for the rest of its text
 	listed   listed
+	mark     decimalMark // of the file
 }
 
 // seen is what an open statement has had.
