@@ -32,6 +32,11 @@ var readCases = []struct {
 		},
 	},
 	{"27-no-type-code", 0, 0, []string{"1000000001 NGN 2020-11-30 2020-11-30 PROVEN 2 199.50"}, nil},
+	{
+		"29-reversal-by-the-original", 0, 4, []string{"NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 BROKEN 1 -20.00"},
+		[]string{"opening 100.00 and 1 entries of -20.00 make 80.00, the closing balance is 120.00: 40.00 is missing; with its reversals read by the direction of " +
+			"the entries that they take back it would hold: if the bank writes them so, declare `reversals: original` for the institution"},
+	},
 	{"30-point-as-decimal-mark", 0, 0, []string{"0800003200000001610722 EUR EUR 2003-01-07 2003-01-07 PROVEN 1 20.00"}, nil},
 	{"37-entry-in-other-currency", 0, 0, []string{"CH9300762011623852957 CHF 2024-03-04 2024-03-04 PROVEN 1 109.36"}, nil},
 }
@@ -61,6 +66,20 @@ func TestCasesRead(t *testing.T) {
 				t.Errorf("in quarantine: %q", rows)
 			}
 		})
+	}
+}
+
+// TestCaseReversalDeclared imports reversals of an institution that declares which direction they have.
+func TestCaseReversalDeclared(t *testing.T) {
+	t.Parallel()
+	files := caseFiles(t, "29-reversal-by-the-original", "")
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "institutions/bank.yaml", "institution: bank\naccounts: [NL91ABNA0417164300]\nreversals: original\n")
+	must(t, 0, "check", "--project", dir)
+	imports(t, 0, dir, files...)
+	if got := told(t, 0, dir); got != "NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 20.00" {
+		t.Error(got)
 	}
 }
 
