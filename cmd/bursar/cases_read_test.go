@@ -39,6 +39,17 @@ var readCases = []struct {
 	},
 	{"30-point-as-decimal-mark", 0, 0, []string{"0800003200000001610722 EUR EUR 2003-01-07 2003-01-07 PROVEN 1 20.00"}, nil},
 	{"37-entry-in-other-currency", 0, 0, []string{"CH9300762011623852957 CHF 2024-03-04 2024-03-04 PROVEN 1 109.36"}, nil},
+	{"40a-timewrap", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-04 2024-03-04 PROVEN 1 -44.04"}, nil},
+	{"40b-linebreak", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-04 2024-03-04 PROVEN 1 30.00"}, nil},
+	{"40c-hyphen", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-04 2024-03-04 PROVEN 1 5.00"}, nil},
+	{"40d-rc", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-04 2024-03-04 PROVEN 2 -15.00"}, nil},
+	{"40e-nocomma", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-04 2024-03-04 PROVEN 1 20.00"}, nil},
+	{"40f-longref", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-04 2024-03-04 PROVEN 1 -20.00"}, nil},
+	{
+		"40g-no20", 0, 0,
+		[]string{"NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 10.00", "NL91ABNA0417164300 EUR 2024-03-05 2024-03-05 PROVEN 1 -5.00"}, nil,
+	},
+	{"40h-expected", 0, 0, []string{"DE73100200300001234567 EUR 2024-12-12 2024-12-12 CLAIMED 0 0.00"}, []string{"its counts and sums hold; it states no opening and closing balance"}},
 }
 
 // TestCasesRead imports each file of a case and asks for the completeness.

@@ -108,7 +108,9 @@ func TestDetails(t *testing.T) {
 		{"and another", ":86:020~00PRZELEW~20za maj", "PRZELEW za maj", "", ""},
 		{"more purpose", ":86:166?20" + full[:27] + "?60y?61z", full[:27] + "yz", "", ""},
 		{"something else behind the purpose", ":86:166?20x?60y", "x y", "", ""},
-		{"a mark that is text", ":86:166?20why?50 or ?x ?", "why?50 or ?x ?", "", ""},
+		{"a mark that is text", ":86:166?20why?5 or ?x ?", "why?5 or ?x ?", "", ""},
+		{"a subfield of no meaning", ":86:166?00A?20one?45two?99three?21 four?32Erika", "A one four two three", "Erika", ""},
+		{"behind the last of the purpose", ":86:106?20SVWZ+SHOP//US?24 04-03-2024T03:46?25nr. 1?70x", "SVWZ+SHOP//US 04-03-2024T03:46nr. 1 x", "", ""},
 		{
 			"codes between slashes", ":86:/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1",
 			"/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1", "A/B JANSEN", "NL91ABNA0417164300",
