@@ -17,15 +17,18 @@ var readCases = []struct {
 }{
 	{
 		"10-entry-date-year", 0, 0,
-		[]string{"DE73100200300001234567 EUR 2024-12-30 2024-12-30 PROVEN 1 -10.00"}, nil,
+		[]string{"DE73100200300001234567 EUR 2024-12-30 2024-12-30 PROVEN 1 -10.00"},
+		nil,
 	},
 	{"18-pages-over-days", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-02 2024-03-05 PROVEN 2 7.00"}, nil},
 	{
-		"21-no-account", 1, 4, []string{" EUR 2024-01-02 2024-01-02 BROKEN 1 5.00"},
+		"21-no-account", 1, 4,
+		[]string{" EUR 2024-01-02 2024-01-02 BROKEN 1 5.00"},
 		[]string{"no account: the statement is in quarantine: 1:1: it does not name the account that it is of"},
 	},
 	{
-		"22-closings-not-held", 0, 4, []string{"12345-6 BRL 2024-01-01 2024-01-31 CLAIMED 2 -30.00", "12345-6 BRL 2024-02-01 2024-02-29 BROKEN 1 -15.00"},
+		"22-closings-not-held", 0, 4,
+		[]string{"12345-6 BRL 2024-01-01 2024-01-31 CLAIMED 2 -30.00", "12345-6 BRL 2024-02-01 2024-02-29 BROKEN 1 -15.00"},
 		[]string{
 			"the bank states no totals",
 			"the statement before closed with 70.00 on 2024-01-31, and the entries since of -15.00 make 55.00; by what it closes with it is 30.00: -25.00 is missing",
@@ -33,7 +36,8 @@ var readCases = []struct {
 	},
 	{"27-no-type-code", 0, 0, []string{"1000000001 NGN 2020-11-30 2020-11-30 PROVEN 2 199.50"}, nil},
 	{
-		"29-reversal-by-the-original", 0, 4, []string{"NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 BROKEN 1 -20.00"},
+		"29-reversal-by-the-original", 0, 4,
+		[]string{"NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 BROKEN 1 -20.00"},
 		[]string{"opening 100.00 and 1 entries of -20.00 make 80.00, the closing balance is 120.00: 40.00 is missing; with its reversals read by the direction of " +
 			"the entries that they take back it would hold: if the bank writes them so, declare `reversals: original` for the institution"},
 	},
@@ -47,7 +51,8 @@ var readCases = []struct {
 	{"40f-longref", 0, 0, []string{"DE73100200300001234567 EUR 2024-03-04 2024-03-04 PROVEN 1 -20.00"}, nil},
 	{
 		"40g-no20", 0, 0,
-		[]string{"NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 10.00", "NL91ABNA0417164300 EUR 2024-03-05 2024-03-05 PROVEN 1 -5.00"}, nil,
+		[]string{"NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 10.00", "NL91ABNA0417164300 EUR 2024-03-05 2024-03-05 PROVEN 1 -5.00"},
+		nil,
 	},
 	{"40h-expected", 0, 0, []string{"DE73100200300001234567 EUR 2024-12-12 2024-12-12 CLAIMED 0 0.00"}, []string{"its counts and sums hold; it states no opening and closing balance"}},
 }

@@ -52,8 +52,9 @@ func chainOf(statements []*told, expects func(day time.Time) bool, movements []m
 	for _, s := range inOrder(statements) {
 		c.link(s)
 	}
-	remarkSkipped(c.links)
-	return c.links, c.uncovered()
+	gaps = c.uncovered()
+	remarkSkipped(c.links, gaps)
+	return c.links, gaps
 }
 
 // link adds one statement, and the gap before it.

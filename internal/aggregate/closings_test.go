@@ -86,3 +86,14 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbersBesideGap has a gap in the balances before the statement whose number skips one: the gap says it.
+func TestNumbersBesideGap(t *testing.T) {
+	t.Parallel()
+	list := parse(t, "5 1>2, 6 2>3, 8 4>5")
+	list[0].Number, list[1].Number, list[2].Number = "1", "2", "4"
+	links, gaps := chainOf(list, nil, nil)
+	if len(gaps) != 1 || links[2].is.Reason != "" {
+		t.Errorf("%+v %+v", links[2].is, gaps)
+	}
+}

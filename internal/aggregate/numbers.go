@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -14,8 +15,9 @@ type skip struct {
 }
 
 // remarkSkipped says of statements, in their order, that others before them are missing by their numbers, if the bank numbers an
-// account's statements one by one: there are as many steps by one as there are others. Some banks begin again each year.
-func remarkSkipped(links []link) {
+// account's statements one by one: there are as many steps by one as there are others. Some banks begin again each year. Where there is a
+// gap before the statement, that says it.
+func remarkSkipped(links []link, gaps []Interval) {
 	var skips []skip
 	steps, before, year := 0, 0, ""
 	for i, l := range links {
@@ -41,6 +43,9 @@ func remarkSkipped(links []link) {
 			which = fmt.Sprintf("statements %d to %d are", s.from, s.to)
 		}
 		is := &links[s.at].is
+		if slices.ContainsFunc(gaps, func(g Interval) bool { return after(g.To) == is.From }) {
+			continue
+		}
 		is.Reason = both(is.Reason, which+" missing by the bank's numbers")
 	}
 }

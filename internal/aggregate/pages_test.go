@@ -218,27 +218,33 @@ func TestPagesOfDays(t *testing.T) {
 		"of one number":      {[]string{pageOf("1", "60F 01 1", "62M 05 4", "04 1", "05 2"), pageOf("1", "60M 05 4", "62F 05 10", "05 6")}, "2–5 PROVEN, 6 PROVEN", ""},
 		"of numbers of each": {[]string{pageOf("7", "60F 04 1", "62M 05 4", "05 3"), pageOf("8", "60M 05 4", "62F 05 10", "05 6")}, "5 PROVEN, 5 PROVEN, 6 PROVEN", ""},
 		"one that is wrong": {
-			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 1", "05 3"), pageOf("1/2", "60M 05 4", "62F 05 10", "05 6")}, "2–5 BROKEN, 6 PROVEN",
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 1", "05 3"), pageOf("1/2", "60M 05 4", "62F 05 10", "05 6")},
+			"2–5 BROKEN, 6 PROVEN",
 			"opening 1.00 and 2 entries of 4.00 make 5.00, the closing balance is 4.00: -1.00 is missing",
 		},
 		"the first alone": {
-			[]string{pageOf("1/1", "60F 01 1", "62M 05 10", "04 7", "05 2")}, "2–5 BROKEN, 6 PROVEN",
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 10", "04 7", "05 2")},
+			"2–5 BROKEN, 6 PROVEN",
 			"page 2 of statement 1 is missing: page 1 closes with the interim balance 10.00",
 		},
 		"the last alone": {
-			[]string{pageOf("1/2", "60M 05 4", "62F 05 10", "05 6")}, "5 BROKEN, 6 PROVEN",
+			[]string{pageOf("1/2", "60M 05 4", "62F 05 10", "05 6")},
+			"5 BROKEN, 6 PROVEN",
 			"page 1 of statement 1 is missing: page 2 opens with the interim balance 4.00",
 		},
 		"the one in the middle": {
-			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 3"), pageOf("1/3", "60M 05 5", "62F 05 10", "05 5")}, "2–5 BROKEN, 6 PROVEN",
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 3"), pageOf("1/3", "60M 05 5", "62F 05 10", "05 5")},
+			"2–5 BROKEN, 6 PROVEN",
 			"page 2 of statement 1 is missing: page 1 closes with the interim balance 4.00; page 2 of statement 1 is missing: page 3 opens with the interim balance 5.00",
 		},
 		"one in the middle that moves nothing": {
-			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 3"), pageOf("1/3", "60M 05 4", "62F 05 10", "05 6")}, "2–5 BROKEN, 6 PROVEN",
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 3"), pageOf("1/3", "60M 05 4", "62F 05 10", "05 6")},
+			"2–5 BROKEN, 6 PROVEN",
 			"page 2 of statement 1 is missing: page 1 closes with the interim balance 4.00; page 2 of statement 1 is missing: page 3 opens with the interim balance 4.00",
 		},
 		"without a number of the page": {
-			[]string{pageOf("1", "60F 01 1", "62M 05 10", "04 7", "05 2")}, "2–5 BROKEN, 6 PROVEN",
+			[]string{pageOf("1", "60F 01 1", "62M 05 10", "04 7", "05 2")},
+			"2–5 BROKEN, 6 PROVEN",
 			"the next page of statement 1 is missing: this page closes with the interim balance 10.00",
 		},
 	} {

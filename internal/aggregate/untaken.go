@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -82,10 +83,16 @@ func (im *Importer) rejected(ctx context.Context, r *Result, stream string) (map
 		if row.Conflict() {
 			of.conflicts++
 		}
-		if stream == project.StatementStream && row.Column == "account" {
+		if stream == project.StatementStream && row.Column == "account" && statesBalance(row.Raw) {
 			of.unnamed++
 		}
 		return nil
 	})
 	return files, err
+}
+
+// statesBalance reports whether a statement's row has a booked balance: what a file has behind the end of a message has none.
+func statesBalance(raw string) bool {
+	var s struct{ Opening, Closing string }
+	return json.Unmarshal([]byte(raw), &s) == nil && s.Opening+s.Closing != ""
 }

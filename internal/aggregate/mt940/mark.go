@@ -28,11 +28,11 @@ func (d *decimalMark) read(text string) (amount string, ok bool, why string) {
 	mark := text[at]
 	switch behind := text[at+1:]; {
 	case d.mark != 0 && d.mark != mark:
-		return text, false, fmt.Sprintf("the amount `%s` has a decimal %s, and `%s` before it a %s: a file has one of the two", text, named(mark), d.first, named(d.mark))
+		return text, false, fmt.Sprintf("the amount %#q has a decimal %s, and %#q before it a %s: a file has one of the two", text, named(mark), d.first, named(d.mark))
 	case mark == '.' && strings.ContainsAny(behind, ",."):
-		return text, false, fmt.Sprintf("the amount `%s` has a point between groups of digits, which MT940 does not have", text)
+		return text, false, fmt.Sprintf("the amount %#q has a point between groups of digits, which MT940 does not have", text)
 	case mark == '.' && len(behind) > mostBehindPoint:
-		return text, false, fmt.Sprintf("the amount `%s` has a point with %d digits behind it: it may be a decimal point or divide groups", text, len(behind))
+		return text, false, fmt.Sprintf("the amount %#q has a point with %d digits behind it: it may be a decimal point or divide groups", text, len(behind))
 	}
 	if amount, ok = statement.Amount(text, mark); ok && d.mark == 0 {
 		d.mark, d.first = mark, text
