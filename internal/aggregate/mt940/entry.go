@@ -155,7 +155,9 @@ const amountLetters = "0123456789,."
 func inCapitals(text string) string {
 	from := max(0, strings.IndexAny(text, amountLetters))
 	end := len(text) - len(strings.TrimLeft(text[from:], amountLetters))
-	end = min(len(text), end+4)
+	if !strings.HasPrefix(strings.TrimLeft(text[end:], " "), "//") {
+		end = min(len(text), end+4)
+	}
 	return strings.ToUpper(text[:end]) + text[end:]
 }
 
