@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ code is 4 when anything is BROKEN.`,
 		},
 	}
 	cmd.Flags().StringVar(&q.Until, "until", "", "hold calendars up to this day, or today")
-	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only what is UNKNOWN or BROKEN")
+	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only what is UNKNOWN, BROKEN or has a remark")
 	return cmd
 }
 
@@ -90,13 +91,13 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
 	err := judge(func(a app.Account) error {
-		name := a.Account
+		name := cmp.Or(a.Account, "(no account)")
 		if a.Servicer != "" {
 			name = a.Servicer + " " + name
 		}
 		accounts.add(name, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
 		for _, i := range a.Intervals {
-			if (i.State == app.Proven || i.State == app.Claimed) && !all {
+			if (i.State == app.Proven && i.Reason == "" || i.State == app.Claimed) && !all {
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {

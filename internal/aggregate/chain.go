@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -51,7 +52,9 @@ func chainOf(statements []*told, expects func(day time.Time) bool, movements []m
 	for _, s := range inOrder(statements) {
 		c.link(s)
 	}
-	return c.links, c.uncovered()
+	gaps = c.uncovered()
+	remarkSkipped(c.links, gaps)
+	return c.links, gaps
 }
 
 // link adds one statement, and the gap before it.
@@ -79,12 +82,12 @@ func (c *chain) link(s *told) {
 // alone judges a statement by itself.
 func (t *told) alone() (State, string) {
 	switch {
-	case t.fault != "" || t.pageFault != "":
-		return Broken, both(t.fault, t.pageFault)
+	case t.fault != "" || t.pageFault != "" || t.lacks != "":
+		return Broken, both(t.lacks, both(t.fault, t.pageFault))
 	case t.balanced() && !t.holds():
 		return Broken, fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():
-		return Proven, ""
+		return t.dated()
 	case t.Opening != "" && !t.totals:
 		return Claimed, "it states no closing balance that its entries lead to"
 	case t.totals:
@@ -93,11 +96,40 @@ func (t *told) alone() (State, string) {
 	return Claimed, "the bank states no totals"
 }
 
+// farOutside is how many days outside of its statement's an entry is dated at most, as banks book for an earlier day, for the statement
+// to be proven.
+const farOutside = 7
+
+// dated judges a statement whose balances hold by the days of its entries: which day's movement one outside of its days is, the
+// balances do not say.
+func (t *told) dated() (State, string) {
+	var days []string
+	state := Proven
+	if t.first != "" && t.first < t.From {
+		days = append(days, t.first)
+		if apart(t.first, t.From) > farOutside {
+			state = Claimed
+		}
+	}
+	if t.final > t.To {
+		days = append(days, t.final)
+		if apart(t.To, t.final) > farOutside {
+			state = Claimed
+		}
+	}
+	if len(days) == 0 {
+		return Proven, ""
+	}
+	return state, fmt.Sprintf("its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
+}
+
 // follow holds the statement against those before it.
 func (c *chain) follow(l *link) (reason string) {
 	b := c.last()
 	switch {
-	case b == nil || l.Opening == "":
+	case l.Opening == "":
+		return c.closesAfter(l)
+	case b == nil:
 		return ""
 	case l.From > b.To:
 		return c.consecutive(l)

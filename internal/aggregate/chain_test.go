@@ -109,6 +109,29 @@ func TestChain(t *testing.T) {
 	}
 }
 
+// TestEntriesOutside has entries dated outside of their statement's days.
+func TestEntriesOutside(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		first, final int
+		state        State
+		reason       string
+	}{
+		{10, 12, Proven, ""},
+		{9, 12, Proven, "its balances hold, and it has entries that are dated 2024-03-09, outside of its days from 2024-03-10 to 2024-03-12"},
+		{10, 19, Proven, "its balances hold, and it has entries that are dated 2024-03-19, outside of its days from 2024-03-10 to 2024-03-12"},
+		{2, 13, Claimed, "its balances hold, and it has entries that are dated 2024-03-02 and 2024-03-13, outside of its days from 2024-03-10 to 2024-03-12"},
+		{11, 20, Claimed, "its balances hold, and it has entries that are dated 2024-03-20, outside of its days from 2024-03-10 to 2024-03-12"},
+	} {
+		list := parse(t, "10-12 100>130")
+		list[0].first, list[0].final = day(c.first), day(c.final)
+		links, _ := chainOf(list, nil, nil)
+		if got := links[0].is; got.State != c.state || got.Reason != c.reason {
+			t.Errorf("%d to %d: %s %s", c.first, c.final, got.State, got.Reason)
+		}
+	}
+}
+
 // TestAlteredBalanceBreaksItsStatementAlone: the next one still opens with what the entries lead to.
 func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ package aggregate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -150,10 +151,29 @@ func (t *teller) writeStatement(b bounds) error {
 		name = message(s)
 	}
 	r.digest("id", digestOf("statement", string(*r), name))
+	t.pages(b)
 	r.text("format", s.Format)
 	r.stated("reference", s.Reference)
 	r.stated("created", s.Created)
 	return t.finish(project.StatementStream, s.Place)
+}
+
+// pages writes whether it is a page between others. Where only the message has pages, a statement of it that closes by itself is whole.
+func (t *teller) pages(b bounds) {
+	s := t.s
+	if s.Kind != statement.Booked {
+		return
+	}
+	interim := func(at int, page []string, numbered bool) bool {
+		return b.booked && at >= 0 && t.balances[at].Code == statement.InterimBooked && (numbered || slices.Contains(page, t.balances[at].Subtype))
+	}
+	if interim(b.opening, openingPage, statement.IsLater(s.Page)) {
+		t.row.flag("page_before", true)
+	}
+	open := b.opening >= 0 && b.closing < 0 || t.entries.ofPage.broken(false) != ""
+	if s.More || interim(b.closing, closingPage, s.MoreMessages) || s.MoreMessages && open {
+		t.row.flag("page_after", true)
+	}
 }
 
 // currency is the account's, else that of what is told of it.

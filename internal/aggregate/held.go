@@ -113,7 +113,7 @@ type lost map[accountKey][]Interval
 
 type accountKey struct{ servicer, account, currency string }
 
-// quarantinedStatements reads them. One that names no account cannot be laid to any.
+// quarantinedStatements reads them. Those that name no account are of an account without a number, unless accounts are asked for.
 func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost, error) {
 	all := lost{}
 	err := event.Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
@@ -126,14 +126,18 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost
 		if err := json.Unmarshal([]byte(r.Raw), &s); err != nil {
 			return fmt.Errorf("read quarantine of %s: %w", project.StatementStream, err)
 		}
-		if s.Account == "" || len(q.Accounts) > 0 && !slices.Contains(q.Accounts, s.Account) {
+		if len(q.Accounts) > 0 && !slices.Contains(q.Accounts, s.Account) {
 			return nil
+		}
+		reason := fmt.Sprintf("the statement is in quarantine: %s: %s %s", s.Place, r.Column, r.Reason)
+		if s.Account == "" {
+			reason = fmt.Sprintf("no account: the statement is in quarantine: %s: it does not name the account that it is of", s.Place)
 		}
 		key := accountKey{s.Servicer, s.Account, s.Currency}
 		all[key] = append(all[key], Interval{
 			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: s.Amount,
 			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
-			Reason: fmt.Sprintf("the statement is in quarantine: %s: %s %s", s.Place, r.Column, r.Reason),
+			Reason: reason,
 		})
 		return nil
 	})

@@ -77,3 +77,21 @@ func TestWordsOfDetailsBreakNoStatement(t *testing.T) {
 		}
 	}
 }
+
+// TestStatementOfNoAccount has a file of two statements, of which one does not say which account it is of.
+func TestStatementOfNoAccount(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	named := pageOf("1", "60F 01 1", "62F 05 4", "04 1", "05 2")
+	text := named + strings.Replace(pageOf("2", "60F 05 4", "62F 06 6", "06 2"), ":25:A1\n", "", 1)
+	for range 2 {
+		if untaken := h.send(text).Files[0].Parts[0].Untaken; untaken != "1 of its 2 statements name no account (:25:) and are in quarantine" {
+			t.Errorf("the import says %q", untaken)
+		}
+		accounts := h.judged("")
+		if len(accounts) != 2 || states(accounts[0].Intervals) != "2–5 PROVEN" || accounts[1].Account != "" || accounts[1].States[Broken] == 0 ||
+			!strings.HasPrefix(accounts[1].Intervals[0].Reason, "no account: ") {
+			t.Errorf("%+v", accounts)
+		}
+	}
+}

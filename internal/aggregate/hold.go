@@ -71,6 +71,6 @@ func (l *ledger) againstBalances(s *statement.Statement, opening, closing *state
 	if rest.Sign() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing",
-		opening.Amount, l.booked.count(), &l.booked.sum, &made, closing.Amount, &rest)
+	return fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing%s",
+		opening.Amount, l.booked.count(), &l.booked.sum, &made, closing.Amount, &rest, l.otherReading(&rest))
 }

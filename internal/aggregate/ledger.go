@@ -19,12 +19,14 @@ type ledger struct {
 	pending    int64 // not booked
 	details    int64
 	operations int64
-	charges    charges // of the details
-	lax        bool    // details have amounts that need not be those of the entry
-	since      bool    // it is a report of what came since the one before
-	currency   string  // of what was added up
-	said       digest  // of all that was said, in any order
-	first      string  // days of booking
+	charges    charges       // of the details
+	lax        bool          // details have amounts that need not be those of the entry
+	reversals  statement.Sum // booked, of a format that leaves their direction open
+	turned     bool          // they are declared to have the direction of what they take back
+	since      bool          // it is a report of what came since the one before
+	currency   string        // of what was added up
+	said       digest        // of all that was said, in any order
+	first      string        // days of booking
 	last       string
 	faults            // what keeps the ledger from being added up or from holding
 	ofPage     faults // what does not hold on this page by itself: it may be of all pages together
@@ -73,6 +75,10 @@ func (l *ledger) take(t *teller, e *statement.Entry) {
 	}
 	l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
 	l.on(t.dayOf(e), e.Place)
+	if e.Reversal && isCAMT(t.s) && !t.rules.former { // what it leads to is part of the statement's id
+		l.reversals.Add(e.Amount)
+		l.turned = t.rules.originals(t.s)
+	}
 	if e.Operations == "" {
 		return
 	}

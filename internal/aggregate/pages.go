@@ -12,17 +12,18 @@ import (
 // Banks begin their numbers again each year.
 const sameStatement = 7
 
-// joined makes one of the pages of each statement that do not hold by themselves. Others stay as they are, in no order.
+// joined makes one of the pages of each statement that do not hold by themselves, and of those whose days do not tell their order.
+// Others stay as they are, in no order.
 func joined(statements []*told) []*told {
+	markMissing(statements)
 	byName := map[string][]*told{}
 	var all []*told
 	for _, s := range statements {
-		if s.page == "" {
+		if s.page == "" && !s.before && !s.after {
 			all = append(all, s)
 			continue
 		}
-		name := cmp.Or(s.Number, s.label)
-		byName[name] = append(byName[name], s)
+		byName[s.name()] = append(byName[s.name()], s)
 	}
 	for _, pages := range byName {
 		slices.SortStableFunc(pages, func(a, b *told) int { return cmp.Compare(a.To, b.To) })
@@ -31,11 +32,59 @@ func joined(statements []*told) []*told {
 			for n < len(pages) && apart(pages[n-1].To, pages[n].To) <= sameStatement {
 				n++
 			}
-			all = append(all, join(pages[:n])...)
+			all = append(all, inTurn(join(pages[:n]))...)
 			pages = pages[n:]
 		}
 	}
 	return all
+}
+
+// name is what the bank calls the statement that it is, or is a page of.
+func (t *told) name() string { return cmp.Or(t.Number, t.label) }
+
+// inTurn makes one of pages that go on from one another within a day that both reach into, and of those between which one is missing.
+func inTurn(pages []*told) (all []*told) {
+	if len(pages) == 1 {
+		return pages
+	}
+	rest := slices.Clone(pages)
+	slices.SortStableFunc(rest, func(a, b *told) int { return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.From, b.From)) })
+	for len(rest) > 0 {
+		whole, last := *rest[0], rest[0]
+		rest = rest[1:]
+		for {
+			n := slices.IndexFunc(rest, func(p *told) bool {
+				within := p.From <= whole.To && whole.From < max(whole.To, p.To)
+				return within && whole.Closing != "" && whole.Closing == p.Opening && last.precedes(p) || last.skips(p)
+			})
+			if n < 0 {
+				break
+			}
+			whole.turn(rest[n])
+			last = rest[n]
+			rest = slices.Delete(rest, n, n+1)
+		}
+		all = append(all, &whole)
+	}
+	return all
+}
+
+// precedes reports whether another page may be the next one by their numbers. Where a message goes on behind an interim balance, both
+// have the message's number.
+func (t *told) precedes(p *told) bool {
+	one, err := strconv.Atoi(t.page)
+	other, wrong := strconv.Atoi(p.page)
+	if err != nil || wrong != nil || one == other {
+		return t.after && p.before
+	}
+	return other == one+1
+}
+
+// skips reports whether another page comes later, and the one between them is missing.
+func (t *told) skips(p *told) bool {
+	one, err := strconv.Atoi(t.page)
+	other, wrong := strconv.Atoi(p.page)
+	return t.after && p.before && t.lacks != "" && p.lacks != "" && err == nil && wrong == nil && other > one+1
 }
 
 // join makes one of pages, where they are all pages from the first one on, and one of them has not both balances or has those of all.
@@ -72,11 +121,11 @@ func (t *told) turn(p *told) {
 		t.From = min(t.From, p.From)
 	}
 	if p.Closing != "" || t.Closing == "" {
-		t.Closing, t.To = p.Closing, p.To
+		t.Closing, t.To, t.closingDay = p.Closing, p.To, p.closingDay
 	}
 	t.From = min(t.From, t.To)
 	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, difference(t.Amount, difference("0", p.Amount))
 	t.first, t.final = min(cmp.Or(t.first, p.first), cmp.Or(p.first, t.first)), max(t.final, p.final)
 	t.said = digestOf(t.said, p.said).String()
-	t.totals, t.fault = t.totals || p.totals, cmp.Or(t.fault, p.fault)
+	t.totals, t.fault, t.lacks = t.totals || p.totals, cmp.Or(t.fault, p.fault), both(t.lacks, p.lacks)
 }

@@ -181,3 +181,127 @@ func TestPageAloneIsHeldToItsBalances(t *testing.T) {
 		}
 	}
 }
+
+// pageOf is a page of an MT940 statement: number, opening and closing balance with their tags, and the amounts of its entries,
+// each with its day of March 2024.
+func pageOf(number, opening, closing string, entries ...string) string {
+	var b strings.Builder
+	balance := func(text string) {
+		tag, rest, _ := strings.Cut(text, " ")
+		day, amount, _ := strings.Cut(rest, " ")
+		b.WriteString(":" + tag + ":C2403" + day + "EUR" + amount + ",00\n")
+	}
+	b.WriteString(":20:STARTUMS\n:25:A1\n:28C:" + number + "\n")
+	balance(opening)
+	for _, e := range entries {
+		day, amount, _ := strings.Cut(e, " ")
+		b.WriteString(":61:2403" + day + "03" + day + "C" + amount + ",00NMSCNONREF\n:86:166?20x\n")
+	}
+	balance(closing)
+	return b.String() + "-\n"
+}
+
+// TestPagesOfDays has MT940 statements in pages, over several days, and pages that are missing.
+func TestPagesOfDays(t *testing.T) {
+	t.Parallel()
+	next := pageOf("2/1", "60F 05 10", "62F 06 12", "06 2")
+	for name, c := range map[string]struct {
+		pages  []string
+		want   string
+		reason string
+	}{
+		"Friday to Monday": {[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 1", "05 2"), pageOf("1/2", "60M 05 4", "62F 05 10", "05 6")}, "2–5 PROVEN, 6 PROVEN", ""},
+		"three": {[]string{
+			pageOf("1/1", "60F 01 1", "62M 05 4", "04 1", "05 2"), pageOf("1/2", "60M 05 4", "62M 05 4"),
+			pageOf("1/3", "60M 05 4", "62F 05 10", "05 6"),
+		}, "2–5 PROVEN, 6 PROVEN", ""},
+		"of one number":      {[]string{pageOf("1", "60F 01 1", "62M 05 4", "04 1", "05 2"), pageOf("1", "60M 05 4", "62F 05 10", "05 6")}, "2–5 PROVEN, 6 PROVEN", ""},
+		"of numbers of each": {[]string{pageOf("7", "60F 04 1", "62M 05 4", "05 3"), pageOf("8", "60M 05 4", "62F 05 10", "05 6")}, "5 PROVEN, 5 PROVEN, 6 PROVEN", ""},
+		"one that is wrong": {
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 1", "05 3"), pageOf("1/2", "60M 05 4", "62F 05 10", "05 6")},
+			"2–5 BROKEN, 6 PROVEN",
+			"opening 1.00 and 2 entries of 4.00 make 5.00, the closing balance is 4.00: -1.00 is missing",
+		},
+		"the first alone": {
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 10", "04 7", "05 2")},
+			"2–5 BROKEN, 6 PROVEN",
+			"page 2 of statement 1 is missing: page 1 closes with the interim balance 10.00",
+		},
+		"the last alone": {
+			[]string{pageOf("1/2", "60M 05 4", "62F 05 10", "05 6")},
+			"5 BROKEN, 6 PROVEN",
+			"page 1 of statement 1 is missing: page 2 opens with the interim balance 4.00",
+		},
+		"the one in the middle": {
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 3"), pageOf("1/3", "60M 05 5", "62F 05 10", "05 5")},
+			"2–5 BROKEN, 6 PROVEN",
+			"page 2 of statement 1 is missing: page 1 closes with the interim balance 4.00; page 2 of statement 1 is missing: page 3 opens with the interim balance 5.00",
+		},
+		"one in the middle that moves nothing": {
+			[]string{pageOf("1/1", "60F 01 1", "62M 05 4", "04 3"), pageOf("1/3", "60M 05 4", "62F 05 10", "05 6")},
+			"2–5 BROKEN, 6 PROVEN",
+			"page 2 of statement 1 is missing: page 1 closes with the interim balance 4.00; page 2 of statement 1 is missing: page 3 opens with the interim balance 4.00",
+		},
+		"without a number of the page": {
+			[]string{pageOf("1", "60F 01 1", "62M 05 10", "04 7", "05 2")},
+			"2–5 BROKEN, 6 PROVEN",
+			"the next page of statement 1 is missing: this page closes with the interim balance 10.00",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, apart := range []bool{false, true} {
+				h := newHouse(t, "")
+				if apart {
+					for i := len(c.pages) - 1; i >= 0; i-- {
+						h.send(c.pages[i])
+					}
+					h.send(next)
+				} else {
+					h.send(strings.Join(c.pages, "") + next)
+				}
+				intervals := h.judged("")[0].Intervals
+				var reasons []string
+				for _, i := range intervals {
+					if i.Reason != "" {
+						reasons = append(reasons, i.Reason)
+					}
+				}
+				if got := sorted(intervals); got != c.want || strings.Join(reasons, "; ") != c.reason {
+					t.Errorf("%s, want %s: %q", got, c.want, reasons)
+				}
+			}
+		})
+	}
+}
+
+// TestLastPageThatIsNone has CAMT pages of which the file says that another one follows.
+func TestLastPageThatIsNone(t *testing.T) {
+	t.Parallel()
+	message := func(last string) string {
+		return `<MsgPgntn><PgNb>1</PgNb><LastPgInd>` + last + `</LastPgInd></MsgPgntn>`
+	}
+	for name, c := range map[string]struct {
+		page   paper
+		want   string
+		reason string
+	}{
+		"with the balances of the page": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"with a closing balance":        {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"without balances":              {paper{page: firstOfTwo}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
+		"of a message":                  {paper{head: message("false"), opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"of a message, without an end":  {paper{head: message("false"), opening: "OPBD 10"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
+		"of a message, whole":           {paper{head: message("false"), opening: "OPBD 10", closing: "CLBD 13"}, "2 PROVEN", ""},
+		"the last":                      {paper{head: message("true"), opening: "OPBD 10", closing: "ITBD 13"}, "2 PROVEN", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, "")
+			c.page.number, c.page.entries = "7", []string{"1", "2"}
+			h.send(c.page.camt("053"))
+			if got := h.judged("")[0].Intervals; sorted(got) != c.want || got[0].Reason != c.reason {
+				t.Errorf("%+v, want %s %s", got, c.want, c.reason)
+			}
+		})
+	}
+}

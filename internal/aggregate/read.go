@@ -144,7 +144,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 	rows.begin()
 	t := newTeller(origin{file: name, object: f.Object}, rows, r.rules)
 	defer t.release()
-	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t)
+	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t.handler())
 	p.Format, p.Notices, p.Faults = t.format, t.notices, t.faults
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):

@@ -34,8 +34,8 @@ func (r *record) kind(kind statement.Kind) (own []*told) {
 
 // statementColumns are what is read of statements; movements are read into some of them.
 var statementColumns = []string{
-	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "entries",
-	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "file", "object", "place",
+	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "closing_day", "entries",
+	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place",
 }
 
 // recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
@@ -101,6 +101,8 @@ func (r *record) add(row []string) {
 		return
 	}
 	t := &told{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
+	t.closingDay = v["closing_day"]
+	t.before, t.after = v["page_before"] == "true", v["page_after"] == "true"
 	t.said, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
 	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])

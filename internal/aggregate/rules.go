@@ -13,11 +13,13 @@ type rules struct {
 	holder holders
 	moved  func(base digest, e *statement.Entry) digest
 	former bool
+
+	originals func(s *statement.Statement) bool
 }
 
 func rulesOf(p *project.Project, former bool) rules {
 	if former {
-		return rules{eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true}
+		return rules{eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true, originals: originalsOf(p)}
 	}
-	return rules{eve: evesOf(p), holder: holdersOf(p), moved: movedOf}
+	return rules{eve: evesOf(p), holder: holdersOf(p), moved: movedOf, originals: originalsOf(p)}
 }

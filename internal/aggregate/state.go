@@ -46,15 +46,19 @@ type Account struct {
 // told is a statement as its event tells it.
 type told struct {
 	Interval
-	page      string
-	said      string // digest of its entries
-	first     string // day of its first entry that is booked, and of its last; empty if it has none
-	final     string
-	totals    bool   // the bank states totals or balances
-	fault     string // what does not hold in the statement itself
-	pageFault string // what does not hold on a page by itself
-	early     bool   // made before its last day had ended: another one goes on where it stops
-	label     string // by which its entries name it
+	page       string
+	said       string // digest of its entries
+	first      string // day of its first entry that is booked, and of its last; empty if it has none
+	final      string
+	closingDay string // that its closing balance is of
+	totals     bool   // the bank states totals or balances
+	fault      string // what does not hold in the statement itself
+	pageFault  string // what does not hold on a page by itself
+	early      bool   // made before its last day had ended: another one goes on where it stops
+	before     bool   // it goes on from another page
+	after      bool   // another page goes on from it
+	lacks      string // the page that is missing
+	label      string // by which its entries name it
 }
 
 // balanced reports whether the statement has both booked balances.

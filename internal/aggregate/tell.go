@@ -25,7 +25,7 @@ func (to Rows) name(*named) error        { return nil }
 func Tell(p *project.Project, name, object string, in io.Reader, to Rows) error {
 	t := newTeller(origin{file: name, object: object}, to, rulesOf(p, false))
 	defer t.release()
-	return Read(p, name, in, t)
+	return Read(p, name, in, t.handler())
 }
 
 // Read does no more than tell a file's format by its content and read it.

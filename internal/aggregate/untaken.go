@@ -4,8 +4,10 @@ package aggregate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -14,6 +16,7 @@ import (
 // rejections are what intake rejected of one file's entries or statements, but for what is in conflict with stored rows.
 type rejections struct {
 	rows, conflicts int64
+	unnamed         int64 // of no account
 	first           string
 }
 
@@ -22,7 +25,8 @@ func (r *rejections) all(rows int64) bool {
 	return r != nil && rows > 0 && r.rows == rows && r.conflicts < rows
 }
 
-// markUntaken says of each part whether all its entries, or its statements where it has no entries, were rejected.
+// markUntaken says of each part whether all its entries, or its statements where it has no entries, were rejected, or an MT940 statement
+// that names no account.
 func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
 	entries, err := im.rejected(ctx, r, project.EntryStream)
 	if err != nil {
@@ -45,6 +49,8 @@ func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
 				p.Untaken = untaken(p.Entries, "entries", of)
 			case p.Entries == 0 && stated.all(p.Statements):
 				p.Untaken = untaken(p.Statements, "statements", stated)
+			case stated != nil && stated.unnamed > 0 && strings.HasPrefix(p.Format, "mt94"):
+				p.Untaken = fmt.Sprintf("%d of its %d statements name no account (:25:) and are in quarantine", stated.unnamed, p.Statements)
 			case r.Streams[project.EntryStream].Batch == 0 && r.Streams[project.StatementStream].Batch == 0 && i < len(f.before):
 				p.Untaken = f.before[i].Untaken // the same rows again, which intake knows
 			}
@@ -77,7 +83,16 @@ func (im *Importer) rejected(ctx context.Context, r *Result, stream string) (map
 		if row.Conflict() {
 			of.conflicts++
 		}
+		if stream == project.StatementStream && row.Column == "account" && statesBalance(row.Raw) {
+			of.unnamed++
+		}
 		return nil
 	})
 	return files, err
+}
+
+// statesBalance reports whether a statement's row has a booked balance: what a file has behind the end of a message has none.
+func statesBalance(raw string) bool {
+	var s struct{ Opening, Closing string }
+	return json.Unmarshal([]byte(raw), &s) == nil && s.Opening+s.Closing != ""
 }

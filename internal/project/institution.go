@@ -12,10 +12,20 @@ type Institution struct {
 	Servicer   string   // its BIC, or its bank id as files state it; empty if undeclared
 	Accounts   []string // account numbers, or beginnings of such that end in *
 	Statements Calendar
-	CSV        *CSVMapping // nil if it sends none
+	Reversals  ReversalDirection // how its CAMT files write reversals
+	CSV        *CSVMapping       // nil if it sends none
 
 	lines lines // where each key stands in File
 }
+
+// ReversalDirection is the direction that entries have which take others back.
+type ReversalDirection string
+
+// The directions of reversals.
+const (
+	OwnReversals      ReversalDirection = ""         // that of what they do to the account
+	OriginalReversals ReversalDirection = "original" // that of the entry that they take back
+)
 
 // bicOfBank is how long a BIC is that stands for a bank as a whole; branchBIC one that names a branch of it.
 const (

@@ -15,7 +15,7 @@ var ibanShape = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}\*?$`)
 func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	src := newSource(file)
 	root := src.root(data)
-	o := src.section(root, "", "institution", "servicer", "accounts", "statements", "csv")
+	o := src.section(root, "", "institution", "servicer", "accounts", "statements", "reversals", "csv")
 	if root != nil || len(src.errs) == 0 {
 		o.require("institution")
 	}
@@ -27,10 +27,23 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	i.Servicer = o.text("servicer")
 	i.Accounts = readAccounts(o)
 	i.Statements = readCalendar(o)
+	i.Reversals = readReversals(o)
 	if o.has("csv") {
 		i.CSV = readCSVMapping(o)
 	}
 	return i, src.errs
+}
+
+func readReversals(o section) ReversalDirection {
+	switch direction := o.text("reversals"); direction {
+	case "", "own":
+		return OwnReversals
+	case string(OriginalReversals):
+		return OriginalReversals
+	default:
+		o.fail("reversals", "is %s: use own or original", brief(direction))
+		return OwnReversals
+	}
 }
 
 func readAccounts(o section) []string {

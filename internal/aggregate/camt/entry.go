@@ -20,6 +20,7 @@ func (m *message) startEntry() error {
 
 // tellEntry tells an entry without its details.
 func (m *message) tellEntry() error {
+	m.convert()
 	f, e := &m.facts.entry, &m.entry
 	e.Amount, e.Currency = signed(f.amount.text, f.direction), first(f.amount.currency, m.statement.Currency)
 	e.Booked, e.Value = date(f.booked), date(f.value)
@@ -43,6 +44,7 @@ func (m *message) endEntry() error {
 		m.entry.Party, m.entry.Peer = m.held.Party, m.held.Peer
 	}
 	if m.details <= 1 {
+		m.convertByDetail()
 		if err := m.tellEntry(); err != nil {
 			return err
 		}
@@ -62,6 +64,7 @@ func (m *message) endEntry() error {
 }
 
 func (m *message) startDetail() error {
+	m.convert()
 	f := &m.facts.detail
 	*f = detailFacts{remittance: f.remittance[:0], structured: f.structured[:0]}
 	m.detail = statement.Detail{Place: m.walk.place}

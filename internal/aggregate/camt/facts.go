@@ -32,7 +32,7 @@ type balanceFacts struct {
 }
 
 type entryFacts struct {
-	amount                                       money
+	amount, counter                              money
 	direction, reversal, status, booked, value   string
 	reference, own, domain, family, sub, ownCode string
 	text, operations                             string

@@ -4,6 +4,7 @@ package camt
 
 import (
 	"encoding/xml"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -24,6 +25,7 @@ type message struct {
 	began     bool // the statement at hand
 	statement statement.Statement
 	balance   statement.Balance
+	holds     []string // currencies of the statement's balances
 	entry     statement.Entry
 	details   int              // of the entry so far
 	held      statement.Detail // the first one, until it is known whether it is the only one
@@ -113,7 +115,7 @@ func (m *message) join(target *[]byte, text []byte) error {
 func (m *message) begin() error {
 	m.facts.statement = statementFacts{}
 	m.statement = statement.Statement{Place: m.walk.place}
-	m.began = false
+	m.began, m.holds = false, m.holds[:0]
 	m.statements++
 	m.inMessage++
 	return nil
@@ -134,7 +136,7 @@ func (m *message) tell() error {
 	s.Servicer = first(f.servicer.name(), f.servicer.called)
 	s.Name, s.Currency = first(f.name, f.owner), f.currency
 	s.Reference = f.id
-	s.Page, s.Part = m.page()
+	m.page()
 	s.Number = first(f.electronic, f.legal)
 	s.Created = first(f.created, m.facts.message.created)
 	s.From, s.To = date(f.from), date(f.to)
@@ -176,6 +178,9 @@ func (m *message) endBalance() error {
 	f, b := &m.facts.balance, &m.balance
 	b.Code, b.Subtype, b.Date = f.code, f.subtype, date(f.date)
 	b.Amount, b.Currency = signed(f.amount.text, f.direction), first(f.amount.currency, m.statement.Currency)
+	if !slices.Contains(m.holds, b.Currency) {
+		m.holds = append(m.holds, b.Currency)
+	}
 	return m.handler.Balance(b)
 }
 

@@ -82,6 +82,7 @@ var entryRows = []row{
 	{path: "BkTxCd/Domn/Fmly/Cd", text: func(f *facts) *string { return &f.entry.family }},
 	{path: "BkTxCd/Domn/Fmly/SubFmlyCd", text: func(f *facts) *string { return &f.entry.sub }},
 	{path: "BkTxCd/Prtry/Cd", text: func(f *facts) *string { return &f.entry.ownCode }},
+	{path: "AmtDtls/CntrValAmt/Amt", money: func(f *facts) *money { return &f.entry.counter }},
 }
 
 // entryEndRows may come after the details.

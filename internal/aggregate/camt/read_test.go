@@ -244,3 +244,44 @@ func TestReferences(t *testing.T) {
 		}
 	}
 }
+
+// TestCounterValues has entries in another currency than the account's.
+func TestCounterValues(t *testing.T) {
+	t.Parallel()
+	const (
+		usd     = `<Amt Ccy="USD">100.00</Amt><CdtDbtInd>DBIT</CdtDbtInd>`
+		own     = `<AmtDtls><CntrValAmt><Amt Ccy="EUR">91.20</Amt></CntrValAmt></AmtDtls>`
+		balance = `<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="%s">10</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-01-02</Dt></Dt></Bal>`
+		detail  = `<TxDtls><AmtDtls><TxAmt><Amt Ccy="USD">100.00</Amt></TxAmt><CntrValAmt><Amt Ccy="EUR">91.20</Amt></CntrValAmt></AmtDtls></TxDtls>`
+		bare    = `<NtryDtls><TxDtls><Refs><TxId>1</TxId></Refs></TxDtls></NtryDtls>`
+		several = `<NtryDtls><TxDtls><Amt Ccy="EUR">41.20</Amt></TxDtls><TxDtls><Amt Ccy="EUR">50.00</Amt></TxDtls></NtryDtls>`
+	)
+	for _, c := range []struct{ name, balances, entry, want string }{
+		{"the account's currency", "", usd + own, "-91.20 EUR"},
+		{"and a transaction without an amount", "", usd + own + bare, "-91.20 EUR: -91.20 EUR"},
+		{"and several transactions", "", usd + own + several, "-91.20 EUR: -41.20 EUR -50.00 EUR"},
+		{"of the only transaction", "", usd + `<NtryDtls>` + detail + `</NtryDtls>`, "-91.20 EUR: -91.20 EUR"},
+		{"of several transactions", "", usd + `<NtryDtls>` + detail + detail + `</NtryDtls>`, "-100.00 USD: -100.00 USD -100.00 USD"},
+		{"in a third currency", "", usd + strings.Replace(own, "EUR", "CHF", 1), "-100.00 USD"},
+		{"beside the account's own amount", "", strings.Replace(usd, "USD", "EUR", 1) + strings.Replace(own, "EUR", "USD", 1), "-100.00 EUR"},
+		{"of an account of both", fmt.Sprintf(balance, "EUR") + fmt.Sprintf(balance, "USD"), usd + own, "-100.00 USD"},
+		{"none", "", usd, "-100.00 USD"},
+	} {
+		s := one(t, inStatement(c.balances+`<Ntry>`+c.entry+`</Ntry>`))
+		e := s.Entries[0]
+		got := e.Amount + " " + e.Currency
+		for i, d := range e.Details {
+			if i == 0 {
+				got += ":"
+			}
+			got += " " + d.Amount + " " + d.Currency
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	text := strings.Replace(inStatement(fmt.Sprintf(balance, "EUR")+`<Ntry>`+usd+own+`</Ntry>`), "<Ccy>EUR</Ccy>", "", 1)
+	if e := one(t, text).Entries[0]; e.Amount != "-91.20" || e.Currency != "EUR" {
+		t.Errorf("by the balance's currency: %+v", e)
+	}
+}

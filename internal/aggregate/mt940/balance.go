@@ -3,7 +3,6 @@
 package mt940
 
 import (
-	"errors"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -24,15 +23,21 @@ func (t *teller) balance(tag, text string, at statement.Place) error {
 	t.seen.body = true
 	t.seen.opening = t.seen.opening || tag[:2] == "60"
 	t.seen.closing = t.seen.closing || tag[:2] == "62"
-	b, err := readBalance(text)
-	if err != nil {
+	b, ok, why := t.mark.balance(text)
+	if !ok {
 		b.Amount = unread(tag, text)
+		if why != "" {
+			b.Amount += ": " + why
+		}
 	}
 	if t.s.Currency == "" {
 		t.s.Currency = b.Currency
 	}
 	if b.Currency == "" {
 		b.Currency = t.s.Currency // some banks write no second one
+	}
+	if tag[:2] == "60" {
+		t.calendar.begin(b.Date, false)
 	}
 	b.Place, b.Code = at, balanceCodes[tag]
 	if b.Code == statement.InterimBooked {
@@ -56,18 +61,16 @@ func (t *teller) startBalance(tag string, at statement.Place) error {
 	return nil
 }
 
-var errUnread = errors.New("it cannot be read")
-
 // noDate is what German banks write with the opening balance of an account's first statement.
 const noDate = "000000"
 
-// readBalance reads C or D, YYMMDD, a currency and an amount.
-func readBalance(text string) (b statement.Balance, err error) {
+// balance reads C or D, YYMMDD, a currency and an amount. Where the amount's mark is why it cannot be read, why says so.
+func (d *decimalMark) balance(text string) (b statement.Balance, ok bool, why string) {
 	if text != "" && lower(text[0]) {
 		text = strings.ToUpper(text)
 	}
 	if len(text) < 8 || text[0] != 'C' && text[0] != 'D' || strings.Trim(text[1:7], "0123456789") != "" {
-		return b, errUnread
+		return b, false, ""
 	}
 	if text[1:7] != noDate {
 		b.Date = date(text[1:7])
@@ -76,12 +79,15 @@ func readBalance(text string) (b statement.Balance, err error) {
 	if len(rest) > 3 && isCurrency(rest[:3]) {
 		b.Currency, rest = rest[:3], rest[3:]
 	}
-	amount, ok := statement.Amount(strings.TrimSpace(rest), ',')
-	if !ok || strings.ContainsAny(rest, "+-") {
-		return b, errUnread
+	rest = strings.TrimSpace(rest)
+	if strings.ContainsAny(rest, "+-") {
+		return b, false, ""
 	}
-	b.Amount = signed(amount, text[0] == 'D')
-	return b, nil
+	amount, ok, why := d.read(rest)
+	if ok {
+		b.Amount = signed(amount, text[0] == 'D')
+	}
+	return b, ok, why
 }
 
 // totals reads :90D: and :90C:, a count, a currency and a sum without sign.
@@ -94,7 +100,7 @@ func (t *teller) totals(tag, text string, at statement.Place) error {
 	count, rest := text[:digits], strings.ToUpper(text[digits:])
 	sum, ok := text, false
 	if len(rest) > 3 && isCurrency(rest[:3]) {
-		sum, ok = statement.Amount(rest[3:], ',')
+		sum, ok, _ = t.mark.read(rest[3:])
 		if t.s.Currency == "" {
 			t.s.Currency = rest[:3]
 		}

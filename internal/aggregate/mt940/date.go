@@ -45,12 +45,17 @@ func parseDay(year int, text string) (day time.Time, ok bool) {
 }
 
 // calendar reads the dates of entries. They repeat from one entry to the next, so it keeps the last.
-type calendar struct{ text, day, entryText, entryDay string }
+type calendar struct {
+	opened              time.Time // the day that the statement opens, or that a report was made; zero if it states none
+	report              bool      // opened is the end of the days that the message speaks of
+	text, day           string
+	entryText, entryDay string
+}
 
 // value reads the value date.
 func (c *calendar) value(text string) string {
 	if text != c.text || text == "" {
-		*c = calendar{text: text, day: date(text)}
+		c.text, c.day, c.entryText = text, date(text), ""
 	}
 	return c.day
 }
@@ -61,30 +66,56 @@ func (c *calendar) entry(text string) string {
 		return ""
 	}
 	if text != c.entryText {
-		c.entryText, c.entryDay = text, entryDate(text, c.day)
+		c.entryText, c.entryDay = text, c.entryDate(text)
 	}
 	return c.entryDay
 }
 
-// entryDate reads MMDD in the year that brings it nearest to the value date: 1231 of a value date in January is of
-// the year before.
-func entryDate(text, value string) string {
-	near, err := time.Parse(dateForm, value)
+// begin takes the day that the entries which follow are of; a text that is no day is none.
+func (c *calendar) begin(day string, report bool) {
+	*c = calendar{report: report}
+	if len(day) >= len(dateForm) {
+		c.opened, _ = time.Parse(dateForm, day[:len(dateForm)])
+	}
+}
+
+// entryDate reads MMDD in the year that the statement's days tell: the day is near the day that a report was made, and from shortly
+// before the day that a statement opens to a year after it. The value date tells where that leaves two, where no day is stated, and where it
+// is later than that, as the statement is of more than a year.
+func (c *calendar) entryDate(text string) string {
+	near, err := time.Parse(dateForm, c.day)
 	if err != nil {
 		return text
 	}
-	nearest, found := time.Time{}, false
-	for year := near.Year() - 1; year <= near.Year()+1; year++ {
-		day, ok := parseDay(year, text)
-		if ok && (!found || day.Sub(near).Abs() < nearest.Sub(near).Abs()) {
-			nearest, found = day, true
+	around, windowed := c.opened, false
+	switch {
+	case around.IsZero():
+		around = near
+	case c.report:
+		near = around
+	case near.After(around.AddDate(1, 0, 0)):
+		around = near
+	default:
+		windowed = true
+	}
+	found, ok := time.Time{}, false
+	for year := around.Year() - 1; year <= around.Year()+1; year++ {
+		day, is := parseDay(year, text)
+		if windowed && (day.Before(around.Add(-shortlyBefore)) || day.After(around.AddDate(1, 0, 0))) {
+			continue
+		}
+		if is && (!ok || day.Sub(near).Abs() < found.Sub(near).Abs()) {
+			found, ok = day, true
 		}
 	}
-	if !found {
+	if !ok {
 		return text
 	}
-	return nearest.Format(dateForm)
+	return found.Format(dateForm)
 }
+
+// shortlyBefore is how long before the day that a statement opens banks date entries of it.
+const shortlyBefore = 31 * 24 * time.Hour
 
 // created reads YYMMDDhhmm, with or without the offset of :13D:.
 func created(text string) string {

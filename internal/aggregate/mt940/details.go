@@ -103,15 +103,14 @@ func structure(text string) (mark byte, subfields string) {
 	return text[0], text
 }
 
-// isSubfield tells the numbers that subfields have; other digits behind the mark are text.
-func isSubfield(code string) bool {
-	return (code[0] >= '0' && code[0] <= '3' || code[0] == '6') && digit(code[1])
-}
+// isSubfield tells the numbers that subfields have: 00 to 99.
+func isSubfield(code string) bool { return digit(code[0]) && digit(code[1]) }
 
 // subfields reads a structured :86:. Lines are wrapped anywhere in it, and a purpose anywhere between its subfields.
 func (d *details) subfields(text string, mark byte) {
 	var purpose, party strings.Builder
 	var last, iban string
+	var others []string
 	for text != "" {
 		code, value := text[1:3], text[3:]
 		end := nextSubfield(value, mark)
@@ -131,6 +130,8 @@ func (d *details) subfields(text string, mark byte) {
 			party.WriteString(value)
 		case code == "38":
 			iban = strings.TrimSpace(value)
+		case code > "39": // which have no meaning that banks agree on: nothing is lost
+			others = append(others, value)
 		}
 	}
 	if d.peer == "" {
@@ -139,7 +140,7 @@ func (d *details) subfields(text string, mark byte) {
 	if party.Len() > 0 {
 		d.party = strings.TrimSpace(party.String())
 	}
-	d.purpose = append(d.purpose, purpose.String())
+	d.purpose = append(append(d.purpose, purpose.String()), others...)
 }
 
 // nextSubfield is where the next subfield begins.

@@ -90,14 +90,16 @@ func (t *teller) headed() bool {
 
 // cutOff tells whether a file that ends without the end of a line ends within this field. A text, a note and an amount with all
 // its decimals may be the last that a file says; a shorter amount, an account or an entry may be less than the bank wrote. A
-// closing balance or a total that ends at its comma is a whole amount, or does not hold.
+// closing balance or a total that ends at its mark is a whole amount, or does not hold.
 func (f *field) cutOff() bool {
 	switch f.tag {
 	case "", "86", "NS":
 		return false
 	case "60", "60F", "60M", "62", "62F", "62M", "64", "65", "90C", "90D":
-		_, decimals, comma := strings.Cut(f.lines[len(f.lines)-1].text, ",")
-		return !comma || len(decimals) < 2 && (decimals != "" || f.tag[0] == '6' && f.tag[:2] != "62")
+		text := f.lines[len(f.lines)-1].text
+		mark := strings.LastIndexAny(text, ",.")
+		decimals := len(text) - mark - 1
+		return mark < 0 || decimals < 2 && (decimals != 0 || f.tag[0] == '6' && f.tag[:2] != "62")
 	}
 	return true
 }

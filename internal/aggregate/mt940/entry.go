@@ -21,11 +21,25 @@ func (t *teller) statementLine(f *field) error {
 		t.entry.Amount = unread("61", joined(f.lines, " "))
 		return nil
 	}
+	amount, ok, why := t.mark.read(parts.amount)
+	if !ok {
+		t.entry.Amount = unread("61", joined(f.lines, " "))
+		t.refuse(why)
+		return nil
+	}
+	parts.amount = amount
 	t.entry.Value = t.calendar.value(parts.value)
 	t.entry.Booked = t.calendar.entry(parts.entry)
 	parts.fill(&t.entry)
 	t.details.supplement = joined(rest, " ")
 	return nil
+}
+
+// refuse says why the entry cannot be taken in; without a reason, intake's own says it.
+func (t *teller) refuse(why string) {
+	if why != "" {
+		t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
+	}
 }
 
 // information takes :86:. After an entry it is the entry's; elsewhere it is about the statement, which has no place for it.
@@ -73,8 +87,8 @@ type parts struct {
 	expected     bool   // an E before the mark
 	reversed     bool   // an R before the mark
 	debit        bool
-	amount       string
-	code         string // N, S or F and three characters
+	amount       string // as it is written: digits and marks
+	code         string // N, S or F and three characters; empty where // ends the amount
 	reference    string // the customer's, and behind // the bank's
 }
 
@@ -86,7 +100,7 @@ func readLines(lines []line) (p *parts, rest []line) {
 		return p, lines[1:]
 	}
 	p = readParts(first + strings.TrimLeft(lines[1].text, " "))
-	if end := first[len(first)-1]; p != nil && (digit(end) || end == ',') && !p.certain() {
+	if end := first[len(first)-1]; p != nil && (digit(end) || end == ',' || end == '.') && !p.certain() {
 		p = nil
 	}
 	return p, lines[2:]
@@ -95,12 +109,12 @@ func readLines(lines []line) (p *parts, rest []line) {
 // certain tells whether an amount that goes over the end of a line must be one: digits of supplementary details behind a line
 // without a type are not to become decimals.
 func (p *parts) certain() bool {
-	_, decimals, _ := strings.Cut(p.amount, ".")
-	return len(decimals) == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
+	mark := strings.LastIndexAny(p.amount, ",.")
+	return mark >= 0 && len(p.amount)-mark-1 == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
 }
 
-// readParts reads :61:; nil where it has no whole amount: one that is followed by the type, so that a line which breaks off
-// within its amount is never read as less.
+// readParts reads :61:; nil where it has no whole amount: one that is followed by the type, or by the bank's reference, so that a line
+// which breaks off within its amount is never read as less.
 func readParts(text string) *parts {
 	p := &parts{}
 	text = strings.TrimSpace(text)
@@ -116,13 +130,16 @@ func readParts(text string) *parts {
 	if text == "" || !p.mark(&text) {
 		return nil
 	}
-	length := len(text) - len(strings.TrimLeft(text, "0123456789,"))
-	amount, ok := statement.Amount(text[:length], ',')
+	length := len(text) - len(strings.TrimLeft(text, amountLetters))
+	p.amount = text[:length]
 	text = strings.TrimLeft(text[length:], " ")
-	if !ok || text == "" || !letter(text[0]) {
+	if strings.HasPrefix(text, "//") {
+		p.reference = text
+		return p
+	}
+	if p.amount == "" || text == "" || !letter(text[0]) {
 		return nil
 	}
-	p.amount = amount
 	code := 1
 	for code < min(4, len(text)) && (letter(text[code]) || digit(text[code]) || text[code] == ' ') {
 		code++
@@ -131,12 +148,16 @@ func readParts(text string) *parts {
 	return p
 }
 
+// amountLetters are what an amount is written with.
+const amountLetters = "0123456789,."
+
 // inCapitals makes capitals of mark and type, which stand around the amount. References stay as they are.
 func inCapitals(text string) string {
-	const digits = "0123456789,"
-	from := max(0, strings.IndexAny(text, digits))
-	end := len(text) - len(strings.TrimLeft(text[from:], digits))
-	end = min(len(text), end+4)
+	from := max(0, strings.IndexAny(text, amountLetters))
+	end := len(text) - len(strings.TrimLeft(text[from:], amountLetters))
+	if !strings.HasPrefix(strings.TrimLeft(text[end:], " "), "//") {
+		end = min(len(text), end+4)
+	}
 	return strings.ToUpper(text[:end]) + text[end:]
 }
 

@@ -42,6 +42,11 @@ func TestEntryLines(t *testing.T) {
 		{"fifteen digits", ":61:240102C999999999999999,99NTRF", "2024-01-02||999999999999999.99|||NTRF|||"},
 		{"zeros", ":61:240102D000000000000,00NTRF", "2024-01-02||0.00|||NTRF|||"},
 		{"no comma", ":61:240102D500NTRF", "2024-01-02||-500|||NTRF|||"},
+		{"no type", ":61:2011301130CN220,00//19239782213\nmore", "2020-11-30|2020-11-30|220.00|||||19239782213|more"},
+		{"no type, and a blank", ":61:240102D20,50 //B1", "2024-01-02||-20.50|||||B1|"},
+		{"no type, and a short amount", ":61:240102D20//B1", "2024-01-02||-20|||||B1|"},
+		{"no type, in small letters", ":61:240102c20,//b1x", "2024-01-02||20|||||b1x|"},
+		{"no type and no reference", ":61:240102RC20,//", "2024-01-02||-20||R||||"},
 		{"a type of spaces", ":61:240102D1,00S   X", "2024-01-02||-1.00|||S|X||"},
 		{"a short type", ":61:240102D1,00N", "2024-01-02||-1.00|||N|||"},
 		{"slashes in references", ":61:240102C1,NMSC341/1X//O/34", "2024-01-02||1|||NMSC|341/1X|O/34|"},
@@ -54,7 +59,8 @@ func TestEntryLines(t *testing.T) {
 		{"two texts", ":61:240102C1,00NTRF\n:86:a\n:86:b", "2024-01-02||1.00|||NTRF|||a b"},
 	} {
 		for _, end := range []string{"\n", "\r\n", "\r"} {
-			s := readOne(t, c.name, strings.ReplaceAll(head+c.text+"\n:62F:C240101EUR0,00\n", "\n", end))
+			opens := strings.Replace(head, "240101", strings.TrimSpace(strings.ReplaceAll(c.text, "\n", ""))[4:10], 1)
+			s := readOne(t, c.name, strings.ReplaceAll(opens+c.text+"\n:62F:C240101EUR0,00\n", "\n", end))
 			if s == nil || len(s.Entries) != 1 {
 				t.Errorf("%s: %+v", c.name, s)
 				continue
@@ -103,7 +109,9 @@ func TestDetails(t *testing.T) {
 		{"and another", ":86:020~00PRZELEW~20za maj", "PRZELEW za maj", "", ""},
 		{"more purpose", ":86:166?20" + full[:27] + "?60y?61z", full[:27] + "yz", "", ""},
 		{"something else behind the purpose", ":86:166?20x?60y", "x y", "", ""},
-		{"a mark that is text", ":86:166?20why?50 or ?x ?", "why?50 or ?x ?", "", ""},
+		{"a mark that is text", ":86:166?20why?5 or ?x ?", "why?5 or ?x ?", "", ""},
+		{"a subfield of no meaning", ":86:166?00A?20one?45two?99three?21 four?32Erika", "A one four two three", "Erika", ""},
+		{"behind the last of the purpose", ":86:106?20SVWZ+SHOP//US?24 04-03-2024T03:46?25nr. 1?70x", "SVWZ+SHOP//US 04-03-2024T03:46nr. 1 x", "", ""},
 		{
 			"codes between slashes", ":86:/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1",
 			"/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1", "A/B JANSEN", "NL91ABNA0417164300",
@@ -159,4 +167,80 @@ func readOne(t *testing.T, name, text string) *statementtest.Statement {
 		return nil
 	}
 	return &r.Statements[0]
+}
+
+// TestEntryDates reads entry dates, which have no year, by the days of the statement.
+func TestEntryDates(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, head, dates, want string }{
+		{"a value date of the year after", ":60F:C241229EUR0,00", "2401051230", "2024-12-30"},
+		{"a value date of the year before last", ":60F:C250102EUR0,00", "2212310103", "2025-01-03"},
+		{"a page", ":60M:C241229EUR0,00", "2401051230", "2024-12-30"},
+		{"over New Year", ":60F:C241230EUR0,00", "2412300102", "2025-01-02"},
+		{"on the day that it opens", ":60F:C241230EUR0,00", "2401021230", "2024-12-30"},
+		{"shortly before", ":60F:C250102EUR0,00", "2501021231", "2024-12-31"},
+		{"shortly before, of an earlier value date", ":60F:C250110EUR0,00", "2412311230", "2024-12-30"},
+		{"a year", ":60F:C231231EUR0,00", "2412311231", "2024-12-31"},
+		{"a year's first day", ":60F:C231231EUR0,00", "2401010101", "2024-01-01"},
+		{"more than a year", ":60F:C231231EUR0,00", "2503040304", "2025-03-04"},
+		{"a leap day", ":60F:C240228EUR0,00", "2301010229", "2024-02-29"},
+		{"no day", ":60F:C000000EUR0,00", "2501021231", "2024-12-31"},
+		{"a report", ":34F:EURD0,\n:13D:2412301200+0100", "2401051230", "2024-12-30"},
+		{"a report over New Year", ":34F:EURD0,\n:13D:2501021200+0100", "2401051231", "2024-12-31"},
+		{"a report without its time", ":34F:EURD0,", "2501021231", "2024-12-31"},
+	} {
+		s := readOne(t, c.name, ":20:A\n:25:1\n:28C:1/1\n"+c.head+"\n:61:"+c.dates+"C1,00NTRF\n-\n")
+		if s == nil || len(s.Entries) != 1 || s.Entries[0].Booked != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, s, c.want)
+		}
+	}
+}
+
+// TestDaysOfEachStatement: the days of one statement say nothing of the next one's.
+func TestDaysOfEachStatement(t *testing.T) {
+	t.Parallel()
+	first := ":20:A\n:25:1\n:28C:1/1\n:60F:C231229EUR0,00\n:61:2312291230C0,00NTRF\n:62F:C231230EUR0,00\n"
+	r := statementtest.NewRecorder(t)
+	err := statementtest.Guarded(t, []byte(first+strings.ReplaceAll(first, ":60F:C23", ":60F:C24")), mt940.Read, r)
+	if err != nil || len(r.Statements) != 2 || r.Statements[0].Entries[0].Booked != "2023-12-30" || r.Statements[1].Entries[0].Booked != "2024-12-30" {
+		t.Errorf("%v: %+v", err, r.Statements)
+	}
+}
+
+// TestDecimalPoints has files whose amounts have a decimal point, in all or in some.
+func TestDecimalPoints(t *testing.T) {
+	t.Parallel()
+	point := func(amount, known string) string {
+		return "the amount `" + amount + "` has a decimal point, and `" + known + "` before it a comma: a file has one of the two"
+	}
+	for _, c := range []struct{ name, opening, entry, closing, balances, amount, why string }{
+		{"points", "000000001000.12", "000000000020.00", "000000001020.12", "1000.12 1020.12", "20.00", ""},
+		{"one decimal", "10.5", "2.5", "13.0", "10.5 13.0", "2.5", ""},
+		{"points but for whole numbers", "0", "2.50", "2.50", "0 2.50", "2.50", ""},
+		{"a comma among points", "10.50", "2,50", "13.00", "10.50 13.00", ":61:240101C2,50NTRF", "the amount `2,50` has a decimal comma, and `10.50` before it a point: a file has one of the two"},
+		{"a point among commas", "10,50", "2.50", "13,00", "10.50 13.00", ":61:240101C2.50NTRF", point("2.50", "10,50")},
+		{"a closing balance with a point", "10,50", "2,50", "13.00", "10.50 :62F:C240101EUR13.00: " + point("13.00", "10,50"), "2.50", ""},
+		{"three digits behind it", "0", "1.234", "1234", "0 1234", ":61:240101C1.234NTRF", "the amount `1.234` has a point with 3 digits behind it: it may be a decimal point or divide groups"},
+		{"groups", "0,00", "1.234,50", "1234,50", "0.00 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a decimal point, and `0,00` before it a comma: a file has one of the two"},
+		{"groups from the first on", "0", "1.234,50", "1234,50", "0 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a point between groups of digits, which MT940 does not have"},
+	} {
+		ends := []string{"\n", "\n-\n"}
+		if mark := strings.LastIndexAny(c.closing, ",."); mark >= 0 && len(c.closing)-mark > 2 { // else it may be cut off
+			ends = append(ends, "")
+		}
+		for _, end := range ends {
+			s := readOne(t, c.name, ":20:A\n:25:1\n:28C:1/1\n:60F:C240101EUR"+c.opening+"\n:61:240101C"+c.entry+"NTRF\n:62F:C240101EUR"+c.closing+end)
+			if s == nil || len(s.Entries) != 1 || len(s.Balances) != 2 {
+				t.Errorf("%s: %+v", c.name, s)
+				continue
+			}
+			e, why := s.Entries[0], ""
+			if e.Refused != nil {
+				why = e.Refused.Reason
+			}
+			if got := s.Balances[0].Amount + " " + s.Balances[1].Amount; got != c.balances || e.Amount != c.amount || why != c.why {
+				t.Errorf("%s: %q %q %q, want %q %q %q", c.name, got, e.Amount, why, c.balances, c.amount, c.why)
+			}
+		}
+	}
 }

@@ -52,8 +52,8 @@ func tells(tag, rest string) bool {
 	case "13", "13D", "61":
 		return len(rest) >= 6 && strings.Trim(rest[:6], "0123456789") == ""
 	case "34F", "60", "60F", "60M", "62", "62F", "62M", "64", "65":
-		_, err := readBalance(rest)
-		return err == nil || tag == "34F" && len(rest) > 3 && isCurrency(rest[:3])
+		_, ok, why := new(decimalMark).balance(rest)
+		return ok || why != "" || tag == "34F" && len(rest) > 3 && isCurrency(rest[:3])
 	}
 	return false
 }

@@ -70,8 +70,8 @@ func TestStatements(t *testing.T) {
 		{"a report by its envelope", "{1:F01X}{2:O9421200}{4:\n:20:A\n:61:240101C1,00NTRF\n-}", "mt942  A /  1.00\n"},
 		{"available", first + last + ":64:D240101EUR2,00\n:65:C240102EUR3,5\n", "mt940 1 A 1/1 EUR OPBD=1.00 CLBD=2.00 CLAV=-2.00 FWAV=3.5 1.00\n"},
 		{
-			"balances that cannot be read", ":60F:C240101EUR\n:62F:C240101EUR1.00\n:64:123\n",
-			"mt940   / EUR OPBD=:60F:C240101EUR CLBD=:62F:C240101EUR1.00 CLAV=:64:123\n",
+			"balances that cannot be read", ":60F:C240101EUR\n:62F:C240101EUR1 00\n:64:123\n",
+			"mt940   / EUR OPBD=:60F:C240101EUR CLBD=:62F:C240101EUR1 00 CLAV=:64:123\n",
 		},
 		{
 			"a line that belongs to nothing", ":20:A\nstray\n:60F:C240101EUR1,00\n61:240101C1,00NTRF\n-\n",
@@ -126,7 +126,8 @@ func TestTotalsAndTimes(t *testing.T) {
 		":13:1701191815":                                     `["2017-01-19T18:15:00","","","",""]`,
 		":13D:1815":                                          `["1815","","","",""]`,
 		":13D:1701192515+0100":                               `["1701192515+0100","","","",""]`,
-		":90D:12EUR1.00":                                     `["",":90D:12EUR1.00",":90D:12EUR1.00","",""]`,
+		":90D:12EUR1.00":                                     `["","12","1.00","",""]`,
+		":90D:12EUR1.00\n:90C:1EUR1,00":                      `["","12","1.00",":90C:1EUR1,00",":90C:1EUR1,00"]`,
 		":90C:EUR1,00":                                       `["","","",":90C:EUR1,00",":90C:EUR1,00"]`,
 		":90C:1EUR-1,00\n:13D:1":                             `["1","","",":90C:1EUR-1,00",":90C:1EUR-1,00"]`,
 	} {

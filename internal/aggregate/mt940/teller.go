@@ -25,6 +25,7 @@ type teller struct {
 	calendar calendar
 	pending  bool // an entry waits for the rest of its text
 	listed   listed
+	mark     decimalMark // of the file
 }
 
 // seen is what an open statement has had.
@@ -102,6 +103,7 @@ func (t *teller) start(at statement.Place, again bool) error {
 	if !t.open {
 		t.open, t.seen, t.listed = true, seen{}, listed{}
 		t.s = statement.Statement{Place: at}
+		t.calendar.begin("", false)
 	}
 	return nil
 }
@@ -147,6 +149,9 @@ func (t *teller) interim(tag, text string) {
 	t.seen.interim = true
 	if tag != "34F" {
 		t.s.Created = created(text)
+		if !t.seen.opening {
+			t.calendar.begin(t.s.Created, true)
+		}
 		return
 	}
 	t.seen.floor = t.seen.floor || strings.Trim(text[min(3, len(text)):], "CD0,. ") != ""

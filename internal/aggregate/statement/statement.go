@@ -21,22 +21,24 @@ const (
 
 // Statement is one account's statement as a file states it.
 type Statement struct {
-	Place     Place  // where it starts
-	Format    string // such as "camt.053.001.08", "mt940", "ofx 1.0.2"; of CSV the mapping's institution
-	Kind      Kind
-	Servicer  string // the bank: a BIC, or the bank id that the account number counts in
-	Account   string // IBAN without spaces, else the bank's own number as it writes it
-	IBAN      bool   // Account is an IBAN, which names an account without its servicer
-	Name      string // of the account or its owner
-	Currency  string // of the account; empty where only amounts have one
-	Reference string // the message's own name for it: Stmt/Id, :20:
-	Number    string // the bank's running number: ElctrncSeqNb, else LglSeqNb; :28C:
-	Page      string // of a statement in several parts
-	Part      bool   // there are other parts of it: what it states may be of all of them together
-	Created   string // a time
-	From, To  string // dates of the interval, where the file states one
-	Stated    Stated // totals that the bank states
-	Fault     string // a control total that the reader itself found not to hold, with both figures; known at the end
+	Place        Place  // where it starts
+	Format       string // such as "camt.053.001.08", "mt940", "ofx 1.0.2"; of CSV the mapping's institution
+	Kind         Kind
+	Servicer     string // the bank: a BIC, or the bank id that the account number counts in
+	Account      string // IBAN without spaces, else the bank's own number as it writes it
+	IBAN         bool   // Account is an IBAN, which names an account without its servicer
+	Name         string // of the account or its owner
+	Currency     string // of the account; empty where only amounts have one
+	Reference    string // the message's own name for it: Stmt/Id, :20:
+	Number       string // the bank's running number: ElctrncSeqNb, else LglSeqNb; :28C:
+	Page         string // of a statement in several parts
+	Part         bool   // there are other parts of it: what it states may be of all of them together
+	More         bool   // another page of it follows
+	Created      string // a time
+	From, To     string // dates of the interval, where the file states one
+	Stated       Stated // totals that the bank states
+	MoreMessages bool   // another page of its message follows, which may go on with it
+	Fault        string // a control total that the reader itself found not to hold, with both figures; known at the end
 }
 
 // Stated are a statement's totals as the bank states them; empty where it does not. Sums of credits and debits have no sign;

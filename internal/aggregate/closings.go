@@ -1,0 +1,45 @@
+// Statements that state what they close with and not what they open with: each closing balance leads to the next one.
+
+package aggregate
+
+import "fmt"
+
+// ends reports whether the closing balance is that of the end of the statement's last day.
+func (t *told) ends() bool {
+	return t.Closing != "" && t.fault == "" && t.lacks == "" && (t.balanced() || t.closingDay == t.To)
+}
+
+// closesAfter compares what a statement closes with with what the one before closed with and the entries since, where both balances
+// are those of the ends of their days.
+func (c *chain) closesAfter(l *link) string {
+	b := c.last()
+	if b == nil || !b.ends() || !l.ends() {
+		return ""
+	}
+	until := max(b.To, l.To)
+	made, stated := c.balanceAt(b, until), c.balanceAt(l.told, until)
+	if len(c.stored.days) == 0 {
+		made, stated = difference(b.Closing, difference("0", l.Amount)), l.Closing
+		if l.From <= b.To {
+			return ""
+		}
+	}
+	if made == stated {
+		return ""
+	}
+	if after(b.To) < l.From && c.gap(b, l.From, difference(l.Closing, l.Amount)) {
+		return ""
+	}
+	return fmt.Sprintf("the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
+		b.Closing, b.To, difference(made, b.Closing), made, stated, difference(stated, made))
+}
+
+// balanceAt is the balance at the end of a day by what a statement closes with and the entries that are stored of its days and since, less
+// those that it lists: it may have been made before its last day had ended.
+func (c *chain) balanceAt(t *told, day string) string {
+	from := t.From
+	if t.first != "" {
+		from = min(from, t.first)
+	}
+	return difference(c.stored.leads(t.Closing, from, day), t.Amount)
+}

@@ -1,0 +1,99 @@
+package aggregate
+
+import (
+	"strings"
+	"testing"
+)
+
+// endOf is an OFX file of days of May 2024 and its ledger balance as of a day.
+func endOf(from, to, ledger, asOf string, entries ...string) string {
+	text := strings.Replace(ofxOf(to, ledger, entries...), "DTSTART>20240503", "DTSTART>202405"+from, 1)
+	return strings.Replace(text, "DTASOF>202405"+to, "DTASOF>202405"+asOf, 1)
+}
+
+// TestClosings has statements that state what they close with alone.
+func TestClosings(t *testing.T) {
+	t.Parallel()
+	first := endOf("03", "05", "70.00", "05", "03 -10.00 F1 a", "04 -20.00 F2 b")
+	const missing = "the statement before closed with 70.00 on 2024-05-05, and the entries since of -15.00 make 55.00; by what it closes with it is 30.00: -25.00 is missing"
+	for name, c := range map[string]struct {
+		files  []string
+		want   string
+		reason string
+	}{
+		"holds":               {[]string{first, endOf("06", "09", "55.00", "09", "07 -15.00 F3 c")}, "3–5 CLAIMED, 6–9 CLAIMED", ""},
+		"does not hold":       {[]string{first, endOf("06", "09", "30.00", "09", "07 -15.00 F3 c")}, "3–5 CLAIMED, 6–9 BROKEN", missing},
+		"overlaps":            {[]string{first, endOf("04", "09", "55.00", "09", "04 -20.00 F2 b", "07 -15.00 F3 c")}, "3–5 CLAIMED, 4–9 CLAIMED", ""},
+		"overlaps, wrong":     {[]string{first, endOf("04", "09", "30.00", "09", "04 -20.00 F2 b", "07 -15.00 F3 c")}, "3–5 CLAIMED, 4–9 BROKEN", missing},
+		"made before the end": {[]string{first, endOf("03", "05", "65.00", "05", "03 -10.00 F1 a", "04 -20.00 F2 b", "05 -5.00 F3 c"), endOf("05", "09", "64.00", "09", "05 -5.00 F3 c", "06 -1.00 F4 d")}, "3–5 CLAIMED, 3–5 CLAIMED, 5–9 CLAIMED", ""},
+		"of a later day":      {[]string{first, endOf("06", "09", "30.00", "10", "07 -15.00 F3 c")}, "3–5 CLAIMED, 6–9 CLAIMED", ""},
+		"of an earlier day":   {[]string{first, endOf("06", "09", "30.00", "08", "07 -15.00 F3 c", "09 -1.00 F4 d")}, "3–5 CLAIMED, 6–9 CLAIMED", ""},
+		"after a gap":         {[]string{first, endOf("07", "09", "30.00", "09", "07 -15.00 F3 c")}, "3–5 CLAIMED, 6 BROKEN, 7–9 CLAIMED", "no statement: 2024-05-05 closed with 70.00, 2024-05-07 opens with 45.00: -25.00 between them"},
+		"after a quiet gap":   {[]string{first, endOf("07", "09", "55.00", "09", "07 -15.00 F3 c")}, "3–5 CLAIMED, 7–9 CLAIMED", ""},
+		"no entries":          {[]string{endOf("03", "05", "70.00", "05"), endOf("06", "09", "60.00", "09")}, "3–5 CLAIMED, 6–9 BROKEN", "the statement before closed with 70.00 on 2024-05-05, and the entries since of 0.00 make 70.00; by what it closes with it is 60.00: -10.00 is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, "")
+			for i := range c.files {
+				h.send(c.files[len(c.files)-1-i])
+			}
+			intervals := h.judged("")[0].Intervals
+			reason := ""
+			for _, i := range intervals {
+				if i.State == Broken {
+					reason = i.Reason
+				}
+			}
+			if got := sorted(intervals); got != c.want || reason != c.reason {
+				t.Errorf("%s: %q, want %s: %q", got, reason, c.want, c.reason)
+			}
+		})
+	}
+}
+
+// TestNumbers has statements that the bank numbers, some of which are missing.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ numbers, reasons string }{
+		{"1 2 3", "||"},
+		{"1 2 4", "||statement 3 is missing by the bank's numbers"},
+		{"1 2 5 6", "||statements 3 to 4 are missing by the bank's numbers|"},
+		{"001 002 004", "||statement 3 is missing by the bank's numbers"},
+		{"1 3", "|"},
+		{"7 7 7", "||"},
+		{"5 9 11 12", "|||"},
+		{"9 10 1 2", "|||"},
+		{"a b c", "||"},
+	} {
+		var text, reasons []string
+		for i := range strings.Fields(c.numbers) {
+			text = append(text, []string{"5 1>2", "6 2>3", "7 3>4", "8 4>5"}[i])
+		}
+		list := parse(t, strings.Join(text, ", "))
+		for i, number := range strings.Fields(c.numbers) {
+			list[i].Number = number
+		}
+		links, _ := chainOf(list, nil, nil)
+		for _, l := range links {
+			reasons = append(reasons, l.is.Reason)
+			if l.is.State != Proven {
+				t.Errorf("%s: %+v", c.numbers, l.is)
+			}
+		}
+		if got := strings.Join(reasons, "|"); got != c.reasons {
+			t.Errorf("%s: %q, want %q", c.numbers, got, c.reasons)
+		}
+	}
+}
+
+// TestNumbersBesideGap has a gap in the balances before the statement whose number skips one: the gap says it.
+func TestNumbersBesideGap(t *testing.T) {
+	t.Parallel()
+	list := parse(t, "5 1>2, 6 2>3, 8 4>5")
+	list[0].Number, list[1].Number, list[2].Number = "1", "2", "4"
+	links, gaps := chainOf(list, nil, nil)
+	if len(gaps) != 1 || links[2].is.Reason != "" {
+		t.Errorf("%+v %+v", links[2].is, gaps)
+	}
+}

@@ -1,0 +1,71 @@
+// Pages of statements that were not received.
+
+package aggregate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// markMissing says of each page that goes on on another one, or goes on from one, that this one is missing. It is the page that the
+// number tells, or one that opens, or closes, with the same interim balance.
+func markMissing(statements []*told) {
+	byName := map[string][]*told{}
+	opens, closes := map[string][]*told{}, map[string][]*told{}
+	for _, s := range statements {
+		byName[s.name()] = append(byName[s.name()], s)
+		if s.before {
+			opens[s.Opening] = append(opens[s.Opening], s)
+		}
+		if s.after {
+			closes[s.Closing] = append(closes[s.Closing], s)
+		}
+	}
+	for _, s := range statements {
+		if s.after && !someOf(byName[s.name()], s.goesOnIn) && !someOf(opens[s.Closing], s.leadsTo) {
+			s.lacks = s.missing(1, "closes with", s.Closing)
+		}
+		if s.before && !someOf(byName[s.name()], func(p *told) bool { return p.goesOnIn(s) }) && !someOf(closes[s.Opening], func(p *told) bool { return p.leadsTo(s) }) {
+			s.lacks = both(s.lacks, s.missing(-1, "opens with", s.Opening))
+		}
+	}
+}
+
+// goesOnIn reports whether another page of the same number is the next one.
+func (t *told) goesOnIn(p *told) bool {
+	one, err := strconv.Atoi(t.page)
+	other, wrong := strconv.Atoi(p.page)
+	return err == nil && wrong == nil && other == one+1 && near(t, p)
+}
+
+// leadsTo reports whether another page goes on with the balance at which this one stops, and no number of theirs says otherwise.
+func (t *told) leadsTo(p *told) bool {
+	return t != p && near(t, p) && t.Closing != "" && (t.name() != p.name() || t.precedes(p))
+}
+
+func near(a, b *told) bool {
+	days := apart(a.To, b.To)
+	return -sameStatement <= days && days <= sameStatement
+}
+
+func someOf(list []*told, is func(*told) bool) bool { return slices.ContainsFunc(list, is) }
+
+// missing names the page that lies some pages behind this one.
+func (t *told) missing(behind int, does, balance string) string {
+	which := "the next page"
+	if behind < 0 {
+		which = "the page before"
+	}
+	this := "this page"
+	if n, err := strconv.Atoi(t.page); err == nil && n+behind > 0 {
+		which, this = fmt.Sprintf("page %d", n+behind), fmt.Sprintf("page %d", n)
+	}
+	if name := t.name(); name != "" {
+		which += " of statement " + name
+	}
+	if balance == "" {
+		return fmt.Sprintf("%s is missing: %s is said not to be the last", which, this)
+	}
+	return fmt.Sprintf("%s is missing: %s %s the interim balance %s", which, this, does, balance)
+}

@@ -1,0 +1,70 @@
+// Reversals in CAMT, which banks write in one of two directions.
+
+package aggregate
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// isCAMT reports whether a statement's format leaves the direction of reversals open. By its definition an entry has the direction of
+// what it does to the account; some banks write that of the entry that a reversal takes back.
+func isCAMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "camt") }
+
+// originalsOf tells whether the reversals of a statement are declared to have the direction of the entries that they take back.
+func originalsOf(p *project.Project) func(s *statement.Statement) bool {
+	return func(s *statement.Statement) bool {
+		i := p.InstitutionOf(s.Servicer, s.Account)
+		return isCAMT(s) && i != nil && i.Reversals == project.OriginalReversals
+	}
+}
+
+// reversing is a Handler that turns declared reversals around, so that the teller gets what the account moved by.
+type reversing struct {
+	*teller
+	declared bool // for the statement at hand
+	turned   bool // the entry at hand
+}
+
+// handler takes what a reader says.
+func (t *teller) handler() statement.Handler { return &reversing{teller: t} }
+
+// Begin starts a statement.
+func (r *reversing) Begin(s *statement.Statement) error {
+	r.declared = r.rules.originals(s)
+	return r.teller.Begin(s)
+}
+
+// Entry takes an entry.
+func (r *reversing) Entry(e *statement.Entry) error {
+	if r.turned = r.declared && e.Reversal; r.turned {
+		e.Amount = statement.Negate(e.Amount)
+	}
+	return r.teller.Entry(e)
+}
+
+// Detail takes one of its transactions.
+func (r *reversing) Detail(d *statement.Detail) error {
+	if r.turned {
+		d.Amount = statement.Negate(d.Amount)
+	}
+	return r.teller.Detail(d)
+}
+
+// otherReading says that a statement of which something is missing would hold if its reversals were read the other way; empty if not.
+func (l *ledger) otherReading(missing *statement.Sum) string {
+	var rest statement.Sum
+	rest.Plus(missing)
+	rest.Plus(&l.reversals)
+	rest.Plus(&l.reversals)
+	if l.reversals.Sign() == 0 || rest.Sign() != 0 {
+		return ""
+	}
+	if l.turned {
+		return "; with its reversals read by their own direction it would hold: `reversals: original` is declared for the institution"
+	}
+	return "; with its reversals read by the direction of the entries that they take back it would hold: if the bank writes them so, declare " +
+		"`reversals: original` for the institution"
+}
