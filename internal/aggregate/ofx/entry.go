@@ -114,10 +114,10 @@ func namingOf(reference string) naming {
 	return naming{maphash.String(seeds[0], reference), maphash.String(seeds[1], reference)}
 }
 
-// says digests what tells an entry apart from another of its name: all but its words.
+// says digests what tells an entry apart from another of its name.
 func says(e *statement.Entry) uint64 {
 	buffer := make([]byte, 0, 256)
-	for _, t := range [...]string{e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code} {
+	for _, t := range [...]string{e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code, e.Party, e.Peer, e.Text} {
 		buffer = append(append(buffer, t...), 0)
 	}
 	return maphash.Bytes(seeds[0], buffer)
