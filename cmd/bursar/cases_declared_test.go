@@ -119,3 +119,35 @@ func TestLiteralsThatNothingHas(t *testing.T) {
 	}
 	must(t, 0, "check", "--project", dir)
 }
+
+// A declared column that a file lacks is refused by name, whatever the format, and columns that are not declared are listed.
+func TestColumnsThatAFileLacks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: csv\nid: id\ncolumns:\n  id: {type: string}\n  fee: {type: \"decimal(9,2)\", from: Fee, optional: true}\n")
+	in := func(code int, name, text string) outcome {
+		return must(t, code, "ingest", "sales", file(t, dir, name, text), "--project", dir)
+	}
+	if got := in(1, "a.csv", "id,Fees\n1,2.00\n"); !strings.Contains(got.err, "no header \"Fee\" for column fee; the header is \"id,Fees\"; did you mean `Fees`?") {
+		t.Errorf("a misspelt header: %s", got.err)
+	}
+	if got := in(1, "b.csv", "id\n1\n"); !strings.Contains(got.err, "declare `absent: ok`") {
+		t.Errorf("a missing header: %s", got.err)
+	}
+	rewrite(t, dir, "streams/sales.yaml", "optional: true", "optional: true, absent: ok")
+	if got := in(0, "b.csv", "id,day,other\n1,2,3\n2,2,3\n"); strings.Count(got.out, "b.csv: not declared and left out: day, other\n") != 1 {
+		t.Errorf("undeclared columns: %s", got.out)
+	}
+	for _, c := range []struct{ old, text, want string }{
+		{"absent: ok", "absent: true", "`absent` can only be ok"},
+		{"optional: true, absent: ok", "absent: ok", "`absent` needs `optional: true`"},
+		{"format: csv", "format: jsonl", "`absent` belongs to parquet files"},
+	} {
+		rewrite(t, dir, "streams/sales.yaml", c.old, c.text)
+		if got := must(t, 2, "check", "--project", dir); !strings.Contains(got.out, c.want) {
+			t.Errorf("%s: %s", c.text, got.out)
+		}
+		rewrite(t, dir, "streams/sales.yaml", c.text, c.old)
+	}
+}
