@@ -151,3 +151,35 @@ func TestColumnsThatAFileLacks(t *testing.T) {
 		rewrite(t, dir, "streams/sales.yaml", c.text, c.old)
 	}
 }
+
+// Expressions are never a format: a percent sign in a computed column, in a condition of a control total and in a fold is what
+// it is in SQL.
+func TestPercentInExpressions(t *testing.T) {
+	t.Parallel()
+	dir := declaredCase(t, "12-")
+	rewrite(t, dir, "streams/lk.yaml", "totals:\n", "  year:     {type: string, is: \"strftime(day, '%Y')\"}\n  odd:      {type: bool, is: \"amount % 2 = 1\"}\n"+
+		"totals:\n  invoiced: {sum: amount, by: currency, where: \"note LIKE '%7' AND note LIKE '%s%' IS FALSE\"}\n")
+	file(t, dir, "pipelines/notes.yaml", "pipeline: notes\nfrom: lk\nkey: [id, currency]\nartifact:\n"+
+		"  invoices: {count: true, where: \"note LIKE 'INV%' AND invoice\"}\n  rest: {sum: \"amount % 2\"}\n  year: {max: year}\n  odd: {max: odd}\n")
+	must(t, 0, "check", "--project", dir)
+	got := value(t, must(t, 0, "ingest", "lk", caseFiles(t, "12-", ".jsonl")[0], "--project", dir, "--json"))
+	if sum := object(t, object(t, got["totals"])["invoiced"])["EUR"]; got["accepted"] != 2.0 || sum != "1.00" {
+		t.Errorf("ingest says %v", got)
+	}
+	must(t, 0, "run", "--project", dir)
+	if got := exported(t, dir, "notes"); got != `{"id":"a","currency":"EUR","invoices":1,"rest":"1.00","year":"2024","odd":true}`+"\n"+
+		`{"id":"b","currency":"EUR","invoices":0,"rest":"0.00","year":"2024","odd":false}`+"\n" {
+		t.Errorf("exported are\n%s", got)
+	}
+	must(t, 0, "verify", "--project", dir)
+}
+
+// Binary floating point in a Parquet file is the file's fault, and the message says what to write.
+func TestDoubleAmount(t *testing.T) {
+	t.Parallel()
+	dir := declaredCase(t, "32-")
+	got := must(t, 1, "ingest", "pq", caseFiles(t, "32-", ".parquet")[0], "--project", dir)
+	if !strings.Contains(got.err, "column amount is DOUBLE; write it as DECIMAL or string") || strings.Contains(got.err, "bug") {
+		t.Errorf("ingest says %s", got.err)
+	}
+}

@@ -79,7 +79,7 @@ func (p *Plan) hint(header []byte) string {
 			continue
 		}
 		names, err := readHeader(header, delimiter)
-		if err != nil {
+		if err != nil || len(names) == 1 {
 			continue
 		}
 		given := map[string]bool{}
