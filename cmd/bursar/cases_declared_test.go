@@ -183,3 +183,30 @@ func TestDoubleAmount(t *testing.T) {
 		t.Errorf("ingest says %s", got.err)
 	}
 }
+
+// A timestamp is an instant: the local day of a zone is the day that it is there, in computed columns, folds and `is` columns.
+func TestLocalDay(t *testing.T) {
+	t.Parallel()
+	dir := declaredCase(t, "15-")
+	rewrite(t, dir, "pipelines/tzp.yaml", "  n: {count: true}\n", `  n: {count: true}
+  early: {count: true, where: "extract(hour FROM occurred AT TIME ZONE 'Europe/Berlin') < 1"}
+  local: {max: "CAST(occurred AT TIME ZONE 'America/New_York' AS DATE)"}
+  at: {max: occurred}
+  hour: {is: "CAST(extract(hour FROM at AT TIME ZONE 'Asia/Tokyo') AS INTEGER)"}
+`)
+	must(t, 0, "check", "--project", dir)
+	must(t, 0, "ingest", "tz", caseFiles(t, "15-", ".jsonl")[0], "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	want := `{"day":"2024-03-30","currency":"EUR","paid":"100.00","n":1,"early":0,"local":"2024-03-30","at":"2024-03-30T22:30:00Z","hour":7}
+{"day":"2024-03-31","currency":"EUR","paid":"50.00","n":1,"early":1,"local":"2024-03-30","at":"2024-03-30T23:30:00Z","hour":8}
+{"day":"2024-04-01","currency":"EUR","paid":"25.00","n":1,"early":1,"local":"2024-03-31","at":"2024-03-31T22:30:00Z","hour":7}
+`
+	if got := exported(t, dir, "tzp"); got != want {
+		t.Errorf("exported are\n%swant\n%s", got, want)
+	}
+	must(t, 0, "verify", "--project", dir)
+	rewrite(t, dir, "pipelines/tzp.yaml", `"n > 1"`, `"CAST(at AT TIME ZONE 'Europe/Berlin' AS DATE) = DATE '2024-03-31'"`)
+	if got := must(t, 0, "exceptions", "tzp", "--project", dir); !strings.Contains(got.out, "50.00") || strings.Contains(got.out, "25.00") {
+		t.Errorf("exceptions are %s", got.out)
+	}
+}

@@ -116,6 +116,7 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 	if len(src.errs) > 0 {
 		return src.errs
 	}
+	p.Exceptions.Where = instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
 	src.where("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.WhenAsked)
 	for _, t := range made.Types {
 		if t.Name == p.Exceptions.Since && !isKind(t.Type, moments...) {
