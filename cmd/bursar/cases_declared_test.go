@@ -167,8 +167,8 @@ func TestPercentInExpressions(t *testing.T) {
 		t.Errorf("ingest says %v", got)
 	}
 	must(t, 0, "run", "--project", dir)
-	if got := exported(t, dir, "notes"); got != `{"id":"a","currency":"EUR","invoices":1,"rest":"1.00","year":"2024","odd":true}`+"\n"+
-		`{"id":"b","currency":"EUR","invoices":0,"rest":"0.00","year":"2024","odd":false}`+"\n" {
+	if got := exported(t, dir, "notes"); got != `{"key":["a","EUR"],"artifact":{"invoices":1,"rest":"1.00","year":"2024","odd":true}}`+"\n"+
+		`{"key":["b","EUR"],"artifact":{"invoices":0,"rest":"0.00","year":"2024","odd":false}}`+"\n" {
 		t.Errorf("exported are\n%s", got)
 	}
 	must(t, 0, "verify", "--project", dir)
@@ -192,14 +192,14 @@ func TestLocalDay(t *testing.T) {
   early: {count: true, where: "extract(hour FROM occurred AT TIME ZONE 'Europe/Berlin') < 1"}
   local: {max: "CAST(occurred AT TIME ZONE 'America/New_York' AS DATE)"}
   at: {max: occurred}
-  hour: {is: "CAST(extract(hour FROM at AT TIME ZONE 'Asia/Tokyo') AS INTEGER)"}
+  tokyo: {is: "CAST(extract(hour FROM at AT TIME ZONE 'Asia/Tokyo') AS INTEGER)"}
 `)
 	must(t, 0, "check", "--project", dir)
 	must(t, 0, "ingest", "tz", caseFiles(t, "15-", ".jsonl")[0], "--project", dir)
 	must(t, 0, "run", "--project", dir)
-	want := `{"day":"2024-03-30","currency":"EUR","paid":"100.00","n":1,"early":0,"local":"2024-03-30","at":"2024-03-30T22:30:00Z","hour":7}
-{"day":"2024-03-31","currency":"EUR","paid":"50.00","n":1,"early":1,"local":"2024-03-30","at":"2024-03-30T23:30:00Z","hour":8}
-{"day":"2024-04-01","currency":"EUR","paid":"25.00","n":1,"early":1,"local":"2024-03-31","at":"2024-03-31T22:30:00Z","hour":7}
+	want := `{"key":["2024-03-30","EUR"],"artifact":{"paid":"100.00","n":1,"early":0,"local":"2024-03-30","at":"2024-03-30T22:30:00Z","tokyo":7}}
+{"key":["2024-03-31","EUR"],"artifact":{"paid":"50.00","n":1,"early":1,"local":"2024-03-30","at":"2024-03-30T23:30:00Z","tokyo":8}}
+{"key":["2024-04-01","EUR"],"artifact":{"paid":"25.00","n":1,"early":1,"local":"2024-03-31","at":"2024-03-31T22:30:00Z","tokyo":7}}
 `
 	if got := exported(t, dir, "tzp"); got != want {
 		t.Errorf("exported are\n%swant\n%s", got, want)
@@ -208,5 +208,27 @@ func TestLocalDay(t *testing.T) {
 	rewrite(t, dir, "pipelines/tzp.yaml", `"n > 1"`, `"CAST(at AT TIME ZONE 'Europe/Berlin' AS DATE) = DATE '2024-03-31'"`)
 	if got := must(t, 0, "exceptions", "tzp", "--project", dir); !strings.Contains(got.out, "50.00") || strings.Contains(got.out, "25.00") {
 		t.Errorf("exceptions are %s", got.out)
+	}
+}
+
+// An earlier version took timestamps for local times where a time zone is applied. Its project opens, and says what to rebuild;
+// the rebuilt artifacts are right, also those of a computed column of events that it sealed.
+func TestEarlierLocalDays(t *testing.T) {
+	t.Parallel()
+	dir := earlier(t, "zones.tar.gz", "zones")
+	for _, command := range []string{"check", "status"} {
+		must(t, 0, command, "--project", dir)
+	}
+	for pipeline, changed := range map[string]string{"tzp": "(column tz.day)", "zoned": "(artifact.later, artifact.local, column tz.day)"} {
+		if got := must(t, 1, "run", pipeline, "--project", dir); !strings.Contains(got.err, changed) || !strings.Contains(got.err, "bursar rebuild "+pipeline) {
+			t.Errorf("run %s says %s", pipeline, got.err)
+		}
+		must(t, 0, "rebuild", pipeline, "--project", dir)
+	}
+	must(t, 0, "verify", "--project", dir)
+	for day, paid := range map[string]string{"2024-03-30": "100.00", "2024-03-31": "50.00", "2024-04-01": "25.00"} {
+		if got := must(t, 0, "get", "tzp", day, "EUR", "--project", dir, "--json"); !strings.Contains(got.out, paid) {
+			t.Errorf("of %s: %s", day, got.out)
+		}
 	}
 }

@@ -19,10 +19,10 @@ var (
 	sqlToken   = regexp.MustCompile(`(?is)--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|'(?:[^']|'')*'|"(?:[^"]|"")*"|[a-z_][a-z0-9_$]*|[0-9][0-9a-z_.]*|::|:=|\S`)
 )
 
-// sqlTokens are the tokens of an expression, without its comments, and where each ends.
+// sqlTokens are the tokens of an expression, without its comments, and where each stands.
 type sqlTokens struct {
-	texts []string
-	ends  []int
+	texts  []string
+	places [][]int
 }
 
 // instants writes an expression so that the timestamp columns in it are instants, where a time zone is applied in it.
@@ -30,7 +30,7 @@ func instants(expr string, columns []column.Field) string {
 	t := sqlTokens{}
 	for _, at := range sqlToken.FindAllStringIndex(expr, -1) {
 		if text := expr[at[0]:at[1]]; !sqlComment.MatchString(text) {
-			t.texts, t.ends = append(t.texts, text), append(t.ends, at[1])
+			t.texts, t.places = append(t.texts, text), append(t.places, at)
 		}
 	}
 	if !t.zoned() {
@@ -40,8 +40,9 @@ func instants(expr string, columns []column.Field) string {
 	from := 0
 	for i := range t.texts {
 		if t.isTimestamp(i, columns) {
-			out.WriteString(expr[from:t.ends[i]] + instantCast)
-			from = t.ends[i]
+			name := column.QuoteIdentifier(strings.ReplaceAll(strings.Trim(t.texts[i], `"`), `""`, `"`)) // a name such as at needs quotes here
+			out.WriteString(expr[from:t.places[i][0]] + name + instantCast)
+			from = t.places[i][1]
 		}
 	}
 	return out.String() + expr[from:]

@@ -18,13 +18,13 @@ func TestInstants(t *testing.T) {
 	for expr, want := range map[string]string{
 		"occurred > TIMESTAMP '2024-01-01'":                             "",
 		"'occurred AT TIME ZONE'":                                       "",
-		"CAST(occurred AT TIME ZONE 'Europe/Berlin' AS DATE)":           "CAST(occurred::TIMESTAMPTZ AT TIME ZONE 'Europe/Berlin' AS DATE)",
-		"at at\n time  zone 'UTC'":                                      "at::TIMESTAMPTZ at\n time  zone 'UTC'",
+		"CAST(occurred AT TIME ZONE 'Europe/Berlin' AS DATE)":           "CAST(\"occurred\"::TIMESTAMPTZ AT TIME ZONE 'Europe/Berlin' AS DATE)",
+		"at at\n time  zone 'UTC'":                                      "\"at\"::TIMESTAMPTZ at\n time  zone 'UTC'",
 		"(\"Time\" + INTERVAL 1 day) AT TIME ZONE 'UTC'":                "(\"Time\"::TIMESTAMPTZ + INTERVAL 1 day) AT TIME ZONE 'UTC'",
-		"timezone('UTC', OCCURRED)":                                     "timezone('UTC', OCCURRED::TIMESTAMPTZ)",
-		"extract(day FROM day /* at */ AT TIME ZONE 'UTC')":             "extract(day FROM day::TIMESTAMPTZ /* at */ AT TIME ZONE 'UTC')",
+		"timezone('UTC', OCCURRED)":                                     "timezone('UTC', \"OCCURRED\"::TIMESTAMPTZ)",
+		"extract(day FROM day /* at */ AT TIME ZONE 'UTC')":             "extract(day FROM \"day\"::TIMESTAMPTZ /* at */ AT TIME ZONE 'UTC')",
 		"TIMESTAMP '2024-01-01' AT TIME ZONE 'UTC' < at::TIMESTAMPTZ":   "",
-		"CAST(booked AS timestamp) AT TIME ZONE 'UTC' = {at: occurred}": "CAST(booked AS timestamp) AT TIME ZONE 'UTC' = {at: occurred::TIMESTAMPTZ}",
+		"CAST(booked AS timestamp) AT TIME ZONE 'UTC' = {at: occurred}": "CAST(booked AS timestamp) AT TIME ZONE 'UTC' = {at: \"occurred\"::TIMESTAMPTZ}",
 		"booked::timestamp AT TIME ZONE 'UTC' -- occurred":              "",
 		"time('x') AT TIME ZONE 'UTC'":                                  "",
 	} {
