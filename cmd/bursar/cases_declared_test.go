@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -192,7 +193,7 @@ func TestLocalDay(t *testing.T) {
   early: {count: true, where: "extract(hour FROM occurred AT TIME ZONE 'Europe/Berlin') < 1"}
   local: {max: "CAST(occurred AT TIME ZONE 'America/New_York' AS DATE)"}
   at: {max: occurred}
-  tokyo: {is: "CAST(extract(hour FROM at AT TIME ZONE 'Asia/Tokyo') AS INTEGER)"}
+  tokyo: {is: "extract(hour FROM at AT TIME ZONE 'Asia/Tokyo')"}
 `)
 	must(t, 0, "check", "--project", dir)
 	must(t, 0, "ingest", "tz", caseFiles(t, "15-", ".jsonl")[0], "--project", dir)
@@ -230,5 +231,44 @@ func TestEarlierLocalDays(t *testing.T) {
 		if got := must(t, 0, "get", "tzp", day, "EUR", "--project", dir, "--json"); !strings.Contains(got.out, paid) {
 			t.Errorf("of %s: %s", day, got.out)
 		}
+	}
+}
+
+// Each run says how many events gave each fold a value, and a fold that got none of many is a warning in run and status.
+func TestFoldsWithoutValues(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n  shop: {type: string}\n  n: {type: int}\n  note: {type: string, optional: true}\n")
+	file(t, dir, "pipelines/shops.yaml", "pipeline: shops\nfrom: sales\nkey: shop\npartitions: 2\nartifact:\n  sold: {sum: n}\n  odd: {count: true, where: \"n % 2 = 1\"}\n"+
+		"  returned: {sum: n, where: \"note = 'retuned'\"}\n  noted: {last: note, by: id}\n  twice: {is: \"sold * 2\"}\n")
+	sales := func(name string, from, to int, note string) {
+		var text strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&text, `{"id":"%d","shop":"s%d","n":%d%s}`+"\n", i, i%7, i, note)
+		}
+		must(t, 0, "ingest", "sales", file(t, dir, name, text.String()), "--project", dir)
+	}
+	sales("few.jsonl", 0, 50, "")
+	if got := must(t, 0, "run", "--project", dir); strings.Contains(got.out, "warning") {
+		t.Errorf("of 50 events: %s", got.out)
+	}
+	sales("more.jsonl", 50, 200, "")
+	run := value(t, must(t, 0, "run", "--project", dir, "--json"))
+	values := object(t, item(t, run, "runs", 0)["values"])
+	if values["sold"] != 150.0 || values["odd"] != 75.0 || values["returned"] != 0.0 || values["noted"] != 0.0 || len(values) != 4 {
+		t.Errorf("values are %v", values)
+	}
+	want := []string{"shops: none of 150 events gave returned a value", "shops: none of 150 events gave noted a value"}
+	for i, w := range listIn(t, run, "warnings") {
+		if text, _ := w.(string); !strings.HasPrefix(text, want[i]) {
+			t.Errorf("warning %v, want %s", w, want[i])
+		}
+	}
+	sales("noted.jsonl", 200, 220, `,"note":"x"`)
+	must(t, 0, "run", "--project", dir)
+	got := must(t, 0, "status", "--project", dir).out
+	if !strings.Contains(got, "warning: shops: none of 220 events gave returned a value") || strings.Contains(got, "noted") {
+		t.Errorf("status says %s", got)
 	}
 }
