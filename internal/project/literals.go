@@ -18,11 +18,10 @@ type domain struct {
 
 // streamLiterals checks the conditions of a stream's control totals.
 func (src *binding) streamLiterals(s *Stream) {
-	e := &Events{Streams: []*Stream{s}}
 	for _, t := range s.Totals {
 		path := "totals." + t.Name + ".where"
 		r := src.read(path, t.Where)
-		src.literals(path, &r, e.domains(e.Streams))
+		src.literals(path, &r, domainsOf([]*Stream{s}))
 	}
 }
 
@@ -39,12 +38,12 @@ func (src *binding) pipelineLiterals(p *Pipeline, e *Events) {
 		if p.Listed {
 			src.literals(path, &r, map[string]domain{StreamColumn: {p.From, "`from`"}})
 		}
-		src.literals(path, &r, e.domains(streams))
-		src.absent(path, &r, e, streams)
+		src.literals(path, &r, domainsOf(streams))
+		src.absent(path, &r, streams)
 		if f.Expr != "" {
 			path = "artifact." + f.Name + "." + string(f.Kind)
 			r = src.read(path, f.SQL())
-			src.literals(path, &r, e.domains(streams))
+			src.literals(path, &r, domainsOf(streams))
 		}
 	}
 	made := p.artifactDomains(e)
@@ -83,7 +82,7 @@ func (src *binding) literals(path string, r *column.Reading, domains map[string]
 }
 
 // absent reports columns that no stream has whose events are taken.
-func (src *binding) absent(path string, r *column.Reading, e *Events, streams []*Stream) {
+func (src *binding) absent(path string, r *column.Reading, streams []*Stream) {
 	for i := range r.Conditions {
 		c := &r.Conditions[i]
 		having := slices.ContainsFunc(streams, func(s *Stream) bool { return s.column(c.Column) != nil })
@@ -108,9 +107,9 @@ func (e *Events) taken(p *Pipeline, r *column.Reading) []*Stream {
 	return streams
 }
 
-// domains are the values declared of columns by lower-case name: those of all the streams together, where each stream that has
+// domainsOf are the values declared of columns by lower-case name: those of all the streams together, where each stream that has
 // the column declares them.
-func (e *Events) domains(streams []*Stream) map[string]domain {
+func domainsOf(streams []*Stream) map[string]domain {
 	known, open := map[string]domain{}, map[string]bool{}
 	for _, s := range streams {
 		for i := range s.Columns {
@@ -138,7 +137,7 @@ func (e *Events) domains(streams []*Stream) map[string]domain {
 
 // artifactDomains are the values that an artifact's columns can have: key columns, and those that hold an event's value.
 func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
-	of, made := e.domains(e.Streams), map[string]domain{}
+	of, made := domainsOf(e.Streams), map[string]domain{}
 	if p.Keys == nil {
 		for _, name := range p.Key {
 			if d, ok := of[name]; ok {
