@@ -20,7 +20,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Short: "Work off the backlog, then return",
 		Long: `Folds the sealed batches of the backlog into artifacts, of the named pipelines or of all, run after run until none is
 left. A run becomes visible as a whole, once its control totals balance; else nothing of it is, and the exit code is 4.
-A run that was interrupted is finished by the next call.`,
+A run that was interrupted is finished by the next call. When none of a hundred events or more gave a fold a value, that is a warning:
+its condition or its column is mostly not what was meant.`,
 		Example: `  bursar run
   bursar run orders
   bursar run orders --json`,
