@@ -14,10 +14,10 @@ import (
 	"testing"
 )
 
-// earlier unpacks a project.
-func earlier(t *testing.T, name string) (dir string) {
+// earlier unpacks a project of an archive.
+func earlier(t *testing.T, archived, name string) (dir string) {
 	t.Helper()
-	file, err := os.Open("testdata/earlier/projects.tar.gz")
+	file, err := os.Open(filepath.Join("testdata", "earlier", archived))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func wantExport(t *testing.T, dir, pipeline, name string) {
 // to this version's formats.
 func TestEarlierShop(t *testing.T) {
 	t.Parallel()
-	dir := earlier(t, "shop")
+	dir := earlier(t, "projects.tar.gz", "shop")
 	at := func(args ...string) []string { return append(args, "--project", dir, "--json") }
 	must(t, 0, at("check")...)
 	must(t, 0, at("verify")...)
@@ -119,7 +119,7 @@ func TestEarlierShop(t *testing.T) {
 // Statements: files that were imported are known, and days and sides stand as they stood.
 func TestEarlierStatements(t *testing.T) {
 	t.Parallel()
-	dir := earlier(t, "bank")
+	dir := earlier(t, "projects.tar.gz", "bank")
 	must(t, 0, "verify", "--project", dir)
 	for _, pipeline := range []string{"days", "sides"} {
 		wantExport(t, dir, pipeline, "bank-"+pipeline+".jsonl")

@@ -25,7 +25,8 @@ func (c *cli) ingestCommand() *cobra.Command {
 		Short: "Take files into a stream as one sealed batch",
 		Long: `Parses the files, checks every row against the stream's schema, sets duplicates aside, keeps bad rows in
 quarantine, and seals the rest as one batch: rows = accepted + quarantined + duplicates. A file that was
-taken in before changes nothing.
+taken in before changes nothing. A CSV or Parquet file that lacks a declared column is refused unless the column says
+` + "`absent: ok`" + `; columns that are not declared are left out and listed.
 
 The exit code is 0 even if some rows were quarantined. It is 1 when a file could not be read, or when rows were
 rejected and not one was accepted.`,

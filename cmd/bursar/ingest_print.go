@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/project"
@@ -30,6 +31,9 @@ func (c *cli) printIngest(r *app.IngestResult, files int, dryRun, failed bool) e
 		printTotals(w, r.Totals)
 		if r.Extra > 0 {
 			fmt.Fprintf(w, "%s of undeclared properties kept out.\n", plural(r.Extra, "value", "values"))
+		}
+		for _, u := range r.Undeclared {
+			fmt.Fprintf(w, "%s: not declared and left out: %s\n", clean(u.File), clean(strings.Join(u.Columns, ", ")))
 		}
 		tellIngested(w, r, files, dryRun, failed)
 	})

@@ -20,7 +20,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Short: "Work off the backlog, then return",
 		Long: `Folds the sealed batches of the backlog into artifacts, of the named pipelines or of all, run after run until none is
 left. A run becomes visible as a whole, once its control totals balance; else nothing of it is, and the exit code is 4.
-A run that was interrupted is finished by the next call.`,
+A run that was interrupted is finished by the next call. When none of a hundred events or more gave a fold a value, that is a warning:
+its condition or its column is mostly not what was meant.`,
 		Example: `  bursar run
   bursar run orders
   bursar run orders --json`,
@@ -43,7 +44,7 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 		return err
 	}
 	if len(names) == 0 {
-		return c.printRuns(nil)
+		return c.printRuns(nil, nil)
 	}
 	total, err := backlogOf(ctx, a, names)
 	if err != nil {
@@ -54,11 +55,35 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 	bar.done()
 	if err != nil {
 		if !c.json && len(runs) > 0 {
-			err = errors.Join(c.printRuns(runs), err)
+			err = errors.Join(c.printRuns(runs, withoutValues(a, runs)), err)
 		}
 		return &interruptedError{err, "what is published stays, and `bursar run` goes on from there"}
 	}
-	return c.printRuns(runs)
+	return c.printRuns(runs, withoutValues(a, runs))
+}
+
+// withoutValues are warnings about folds to which none of the many events of the runs gave a value.
+func withoutValues(a *app.App, runs []app.Run) []string {
+	var names, warnings []string
+	given := map[string]*app.Given{}
+	for i := range runs {
+		name := runs[i].Pipeline
+		if given[name] == nil {
+			given[name], names = &app.Given{}, append(names, name)
+		}
+		given[name].Add(runs[i].Given)
+	}
+	for _, name := range names {
+		for _, fold := range given[name].Without(a.Engine.Folds(name)) {
+			warnings = append(warnings, withoutValue(name, fold, given[name].Events))
+		}
+	}
+	return warnings
+}
+
+// withoutValue is the warning of one fold.
+func withoutValue(pipeline, fold string, events int64) string {
+	return fmt.Sprintf("%s: none of %s events gave %s a value: look at its `where` and its column", pipeline, count(events), fold)
 }
 
 // backlogOf counts the events that no published run of the pipelines has taken in.
@@ -110,12 +135,16 @@ type runRow struct {
 	Seconds    float64            `json:"seconds"`
 	Steps      map[string]float64 `json:"steps"` // seconds
 	Balanced   bool               `json:"balanced"`
+	Values     map[string]int64   `json:"values,omitempty"` // events that gave each fold a value
 }
 
 func rowOf(r *app.Run) runRow {
 	row := runRow{
 		Pipeline: r.Pipeline, Generation: r.Generation, Run: r.Run, Batches: len(r.Batches), Events: r.Events,
 		Created: r.Created, Updated: r.Updated, Steps: map[string]float64{}, Balanced: r.Balanced,
+	}
+	if r.Given != nil {
+		row.Values = r.Given.Values
 	}
 	for name, step := range r.Steps {
 		row.Steps[name] = step.Seconds
@@ -124,12 +153,16 @@ func rowOf(r *app.Run) runRow {
 	return row
 }
 
-func (c *cli) printRuns(runs []app.Run) error {
+func (c *cli) printRuns(runs []app.Run, warnings []string) error {
 	rows := make([]runRow, len(runs))
 	for i := range runs {
 		rows[i] = rowOf(&runs[i])
 	}
-	return c.result(map[string]any{"runs": rows}, func(w io.Writer) {
+	result := map[string]any{"runs": rows}
+	if len(warnings) > 0 {
+		result["warnings"] = warnings
+	}
+	return c.result(result, func(w io.Writer) {
 		if len(rows) == 0 {
 			fmt.Fprintln(w, "Nothing to do: there is no backlog.")
 			return
@@ -140,6 +173,9 @@ func (c *cli) printRuns(runs []app.Run) error {
 				fmt.Sprintf("%.2f", r.Seconds), mark(r.Balanced))
 		}
 		g.print(w, width(c.out))
+		for _, warning := range warnings {
+			fmt.Fprintf(w, "warning: %s\n", clean(warning))
+		}
 		fmt.Fprintf(w, "Published %s.\nnext: bursar exceptions %s\n", plural(len(rows), "run", "runs"), rows[0].Pipeline)
 	})
 }

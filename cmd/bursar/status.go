@@ -71,6 +71,9 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 		}
 		g.print(w, width(c.out))
 		for _, s := range pipelines {
+			for _, fold := range s.Without {
+				fmt.Fprintf(w, "warning: %s\n", clean(withoutValue(s.Pipeline, fold, s.Counted)))
+			}
 			for _, run := range s.Lanes {
 				fmt.Fprintf(w, "Run %d of %s is at %s: %s events in %s.\n", run.Run, s.Pipeline, run.Step, count(run.Events), plural(run.Batches, "batch", "batches"))
 				if t := run.Trouble; t != nil {

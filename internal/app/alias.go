@@ -23,6 +23,8 @@ type (
 	Rejected = event.Rejected
 	// Run is one run of a pipeline.
 	Run = reconcile.Run
+	// Given counts the events that gave each fold a value.
+	Given = reconcile.Given
 	// Status is where a pipeline stands.
 	Status = reconcile.Status
 	// Answer is one artifact as of a run.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,6 +83,15 @@ func (e *ProjectError) Class() failure.Class { return failure.Data }
 // ExitCode is 2 (DESIGN §7).
 func (e *ProjectError) ExitCode() int { return 2 }
 
+// refuses reports whether a command cannot be carried out on a project with these faults. What earlier versions took a project
+// for stays readable, and events are taken in; only results of such declarations are not carried on.
+func (e *ProjectError) refuses(command string) bool {
+	if command == "run" || command == "rebuild" || command == "up" {
+		return true
+	}
+	return slices.ContainsFunc(e.Errors, func(fault project.Error) bool { return !fault.Stored })
+}
+
 // checkingSession is what SQL is bound on when a project is checked: where something is carried out it is given little.
 func checkingSession() (*duck.Session, error) {
 	return duck.Open(duck.Options{Threads: 1, Memory: "256MB"})
@@ -144,7 +154,10 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 		return nil, err
 	}
 	p, err := Check(ctx, dir)
-	if err != nil {
+	var faults *ProjectError
+	if errors.As(err, &faults) && !faults.refuses(command) {
+		log.Warn("the project's declarations are refused by run, rebuild and up; bursar check lists the faults", "error", faults)
+	} else if err != nil {
 		return nil, err
 	}
 	root, err := filepath.Abs(dir)

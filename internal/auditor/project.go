@@ -153,7 +153,7 @@ var signed = &Formula{
 var conditions = []*Condition{
 	{"kind = 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text == "a" }},
 	{"kind <> 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text != "a" }},
-	{"kind IN ('b', 'c')", []string{"kind"}, func(r Row) bool { return r["kind"].text == "b" || r["kind"].text == "c" }},
+	{"kind >= 'b'", []string{"kind"}, func(r Row) bool { return r["kind"].text >= "b" }},
 	{"num > 0", []string{"num"}, func(r Row) bool { return r["num"].number.Sign() > 0 }},
 	{"amount < 0", []string{"amount"}, func(r Row) bool { return r["amount"].number.Sign() < 0 }},
 	{"fee IS NULL", []string{"fee"}, func(r Row) bool { return r["fee"].IsNull() }},

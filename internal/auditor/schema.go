@@ -234,8 +234,10 @@ func (p *Pipeline) YAML() string {
 	}
 	fmt.Fprintf(&b, "pipeline: %s\nfrom: %s\nkey: %s\nartifact:\n", p.Name, from, key)
 	for _, f := range p.Folds {
-		of, keep := f.Of.yaml(), ""
+		of, keep, mixed := f.Of.yaml(), "", ""
 		switch f.Kind {
+		case "sum":
+			mixed = "ok" // totals are declared by any column, whatever the key is
 		case "count":
 			of = "true"
 		case "list":
@@ -244,7 +246,7 @@ func (p *Pipeline) YAML() string {
 		if f.Keep > 0 {
 			keep = fmt.Sprint(f.Keep)
 		}
-		fmt.Fprintf(&b, "  %s: %s\n", f.Name, entries(f.Kind, of, "by", list(f.By), "keep", keep, "where", f.Where.yaml()))
+		fmt.Fprintf(&b, "  %s: %s\n", f.Name, entries(f.Kind, of, "by", list(f.By), "keep", keep, "where", f.Where.yaml(), "mixed", mixed))
 	}
 	if len(p.Conserve) > 0 {
 		b.WriteString("conserve:\n")

@@ -51,8 +51,16 @@ type Result struct {
 	Quarantined int64  `json:"quarantined"`
 	Duplicates  int64  `json:"duplicates"`
 	Extra       int64  `json:"extra"`
-	Totals      Totals `json:"totals"`
-	Digest      string `json:"digest"`
+
+	Undeclared []Undeclared `json:"undeclared,omitempty"` // by file
+	Totals     Totals       `json:"totals"`
+	Digest     string       `json:"digest"`
+}
+
+// Undeclared are the columns of one CSV or Parquet file that its stream does not declare: they are left out.
+type Undeclared struct {
+	File    string   `json:"file"`
+	Columns []string `json:"columns"`
 }
 
 // ErrTooManyRejected is what Ingest returns, wrapped, beyond Options.MaxRejected.
@@ -94,6 +102,7 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 		return Result{}, err
 	}
 	result, err := w.finish(ctx)
+	result.Undeclared = w.undeclared
 	return result, errors.Join(err, unread)
 }
 
@@ -203,6 +212,9 @@ func (w *work) scanFile(ctx context.Context, file *File, in *scan.Input) error {
 		return err
 	}
 	defer scanned.Close()
+	if names := scanned.Undeclared(); len(names) > 0 {
+		w.undeclared = append(w.undeclared, Undeclared{File: file.Name, Columns: names})
+	}
 	err = w.alongside(ctx, file, in, func() error { return w.cut(ctx, scanned, file) })
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -166,6 +166,7 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 		if c == nil {
 			return growthError(s, was, "it is gone")
 		}
+		was.Is = s.Instants(was.Is) // which earlier versions computed of local times
 		if what := shrinks(was, now[i], c.Type, state.Declared != nil); what != "" {
 			return growthError(s, was, what+": "+now[i].String())
 		}

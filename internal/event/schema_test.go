@@ -54,7 +54,7 @@ func TestReadingNeverChanges(t *testing.T) {
 			}
 		}
 	}
-	for n, growth := range []string{"", "dedupe: 30d\n", "  more: {type: string, optional: true, from: More}\n"} {
+	for n, growth := range []string{"", "dedupe: 30d\n", "  more: {type: string, optional: true, absent: ok, from: More}\n"} {
 		h.declare(readYAML + growth)
 		h.take(fmt.Sprint(n+2, 1, 1, 0, 0), h.file("c.csv", fmt.Sprintf("id;amount;at;Note\nc%d;1,50;01.02.2026 10:00;x\n", n)))
 	}

@@ -34,13 +34,18 @@ func Fields(s *project.Stream) []column.Field {
 // ViewSQL is a SELECT over the events of batches with the stream's columns as declared now: a column that a batch was
 // sealed without is null, and one whose type has grown since is cast.
 func ViewSQL(files object.Local, s *project.Stream, batches []Batch) string {
+	return viewSQL(files, s, batches, false)
+}
+
+// viewSQL is ViewSQL; with computed, columns that a batch was sealed with of another reading of time zones are computed again.
+func viewSQL(files object.Local, s *project.Stream, batches []Batch, computed bool) string {
 	var selects []string
 	for len(batches) > 0 {
 		n := 1
 		for n < len(batches) && slices.EqualFunc(batches[n].Columns, batches[0].Columns, sameShape) {
 			n++
 		}
-		if sql := selectSQL(files, s, batches[:n]); sql != "" {
+		if sql := selectSQL(files, s, batches[:n], computed); sql != "" {
 			selects = append(selects, sql)
 		}
 		batches = batches[n:]
@@ -51,10 +56,10 @@ func ViewSQL(files object.Local, s *project.Stream, batches []Batch) string {
 	return strings.Join(selects, "\nUNION ALL\n")
 }
 
-func sameShape(a, b Definition) bool { return a.Name == b.Name && a.Type == b.Type }
+func sameShape(a, b Definition) bool { return a.Name == b.Name && a.Type == b.Type && a.Is == b.Is }
 
 // selectSQL reads the objects of batches whose columns are alike.
-func selectSQL(files object.Local, s *project.Stream, batches []Batch) string {
+func selectSQL(files object.Local, s *project.Stream, batches []Batch, computed bool) string {
 	var paths []string
 	for _, b := range batches {
 		for _, o := range b.Objects {
@@ -69,7 +74,10 @@ func selectSQL(files object.Local, s *project.Stream, batches []Batch) string {
 	for i, f := range fields {
 		name := column.QuoteIdentifier(f.Name)
 		was := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
+		c := s.Column(f.Name)
 		switch {
+		case computed && was >= 0 && otherInstants(s, c, &batches[0].Columns[was]):
+			list[i] = fmt.Sprintf("CAST((%s\n) AS %s) AS %s", c.Is, f.Type.SQL(), name)
 		case strings.HasPrefix(f.Name, "_") || was >= 0 && batches[0].Columns[was].Type == f.Type.String():
 			list[i] = name
 		case was >= 0:
@@ -79,6 +87,11 @@ func selectSQL(files object.Local, s *project.Stream, batches []Batch) string {
 		}
 	}
 	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])", strings.Join(list, ", "), strings.Join(paths, ", "))
+}
+
+// otherInstants reports whether a column was computed by an expression in which earlier versions took timestamps for local times.
+func otherInstants(s *project.Stream, c *project.Column, was *Definition) bool {
+	return c != nil && was.Is != c.Is && s.Instants(was.Is) == c.Is
 }
 
 func emptySQL(s *project.Stream) string { return noRows(Fields(s)) }

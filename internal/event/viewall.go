@@ -52,7 +52,7 @@ func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
 		for i, f := range fields {
 			list[i] = foldedColumn(e, s, f)
 		}
-		selects = append(selects, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), ViewSQL(files, s, own)))
+		selects = append(selects, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), viewSQL(files, s, own, true)))
 	}
 	if len(selects) == 0 {
 		return noRows(fields)

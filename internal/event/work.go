@@ -22,20 +22,21 @@ import (
 
 // work is one batch in the making.
 type work struct {
-	in       *Intake
-	stream   *project.Stream
-	plan     *scan.Plan
-	options  Options
-	state    streamState
-	received time.Time
-	batch    Batch
-	broken   map[*File]bool // files that could not be read to their end: not remembered as taken
-	retries  []uint64       // batches whose quarantine this one takes up
-	repeated int64          // rows of files that were taken in before
-	spool    uint64         // the spool that the batch's requests lie in; 0 for a batch of files
-	keyed    []*ask         // requests whose answers are remembered by their keys
-	first    File           // that the last conflict was with
-	requests *scan.Plan     // what reads JSON lines, whatever the stream's files are; nil until needed
+	in         *Intake
+	stream     *project.Stream
+	plan       *scan.Plan
+	options    Options
+	state      streamState
+	received   time.Time
+	batch      Batch
+	broken     map[*File]bool // files that could not be read to their end: not remembered as taken
+	retries    []uint64       // batches whose quarantine this one takes up
+	repeated   int64          // rows of files that were taken in before
+	spool      uint64         // the spool that the batch's requests lie in; 0 for a batch of files
+	keyed      []*ask         // requests whose answers are remembered by their keys
+	first      File           // that the last conflict was with
+	undeclared []Undeclared   // columns of the files
+	requests   *scan.Plan     // what reads JSON lines, whatever the stream's files are; nil until needed
 
 	mu    sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
 	files []*File

@@ -70,6 +70,11 @@ func (plan *Plan) printStreams(prints map[string]string) {
 		}
 		prints["from"], prints["identity"] = digest(from), digest(ids)
 	}
+	for _, s := range streams {
+		for _, c := range s.Zoned() { // earlier versions computed them of local times
+			prints["column "+s.Name+"."+c.Name] = digest(c.Is)
+		}
+	}
 	if plan.Pipeline.Keys != nil {
 		prints["key per stream"] = digest(plan.Pipeline.Keys)
 	}

@@ -17,6 +17,8 @@ type Binder interface {
 	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind. What the
 	// expression may contain depends on when it is evaluated (rule 6).
 	Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (column.Type, error)
+	// Read returns what an expression that binds says of its columns.
+	Read(ctx context.Context, expr string) (column.Reading, error)
 	// Select returns the columns of one SELECT over the named tables and nothing else, and the line of each in the text,
 	// or an error telling what does not bind; an error with a method Line() int tells where.
 	Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error)
@@ -46,6 +48,7 @@ type binding struct {
 	*source
 	typeOf   func(columns []column.Field, expr string, at column.Evaluated) (column.Type, error)
 	selectOf func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
+	readOf   func(expr string) (column.Reading, error)
 }
 
 func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
@@ -57,6 +60,7 @@ func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
 		selectOf: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
 			return b.Select(ctx, tables, sql)
 		},
+		readOf: func(expr string) (column.Reading, error) { return b.Read(ctx, expr) },
 	}
 }
 
@@ -69,6 +73,9 @@ func bindStream(ctx context.Context, s *Stream, b Binder) []Error {
 	}
 	for _, t := range s.Totals {
 		src.where("totals."+t.Name+".where", s.Types(), t.Where, column.AtIntake)
+	}
+	if len(src.errs) == 0 {
+		src.streamLiterals(s)
 	}
 	return src.errs
 }
@@ -109,6 +116,7 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 	if len(src.errs) > 0 {
 		return src.errs
 	}
+	p.Exceptions.Where = instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
 	src.where("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.WhenAsked)
 	for _, t := range made.Types {
 		if t.Name == p.Exceptions.Since && !isKind(t.Type, moments...) {
@@ -120,6 +128,10 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 		if ok && !isKind(t, numbers...) {
 			src.failAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
 		}
+	}
+	if len(src.errs) == 0 {
+		src.pipelineLiterals(p, e)
+		src.mixedSums(p, e)
 	}
 	return src.errs
 }
@@ -140,6 +152,24 @@ func (src *binding) bind(path string, columns []column.Field, expr string, at co
 		src.failAt(path, "%s", bindMessage(path, err))
 	}
 	return t, err == nil
+}
+
+// read is what an expression that binds says. The empty one says nothing.
+func (src *binding) read(path, expr string) column.Reading {
+	if expr == "" {
+		return column.Reading{}
+	}
+	r, err := src.readOf(expr)
+	if err != nil {
+		src.failAt(path, "%s", bindMessage(path, err))
+	}
+	return r
+}
+
+// refuse reports a fault of a declaration that earlier versions took.
+func (src *binding) refuse(path, format string, args ...any) {
+	src.failAt(path, format, args...)
+	src.errs[len(src.errs)-1].Stored = true
 }
 
 // bindMessage puts a binder's message, which may draw arrows under the expression, on one line.

@@ -123,6 +123,10 @@ func (refusingBinder) Bind(context.Context, []column.Field, string, column.Evalu
 	return column.Type{}, context.Canceled
 }
 
+func (refusingBinder) Read(context.Context, string) (column.Reading, error) {
+	return column.Reading{}, context.Canceled
+}
+
 func (refusingBinder) Select(context.Context, map[string][]column.Field, string) ([]column.Field, []int, error) {
 	return nil, nil, context.Canceled
 }

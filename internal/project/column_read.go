@@ -24,6 +24,7 @@ var columnKeys = []struct {
 }{
 	{key: "type", computed: true},
 	{key: "optional", computed: true},
+	{key: "absent"},
 	{key: "origin"},
 	{key: "is", computed: true},
 	{key: "from"},
@@ -49,6 +50,8 @@ func (s *Stream) readColumn(columns section, name string) Column {
 		Decimal: o.mark("decimal", '.'), Group: o.mark("group", 0),
 	}
 	refuseMisplaced(o, c)
+	c.Absent = o.has("absent")
+	s.checkAbsent(o, &c)
 	if c.Group == c.Decimal {
 		o.fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", brief(string(c.Group)))
 	}
@@ -56,6 +59,19 @@ func (s *Stream) readColumn(columns section, name string) Column {
 		o.layout("format", c.Type.Kind)
 	}
 	return c
+}
+
+// checkAbsent reports `absent` where it says nothing: it is about the headers of a file.
+func (s *Stream) checkAbsent(o section, c *Column) {
+	switch {
+	case !c.Absent:
+	case o.text("absent") != "ok":
+		o.fail("absent", "can only be ok: files may lack the column")
+	case s.Format == JSONL, s.Format == CSVText && !s.CSV.Header:
+		o.fail("absent", "belongs to parquet files, and csv files with a header")
+	case !c.Optional:
+		o.fail("absent", "needs `optional: true`: the column is null in the rows of a file that lacks it")
+	}
 }
 
 func readType(o section) column.Type {

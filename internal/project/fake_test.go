@@ -53,6 +53,24 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, a
 	return fakeArithmetic(body, used), nil
 }
 
+var fakeCondition = regexp.MustCompile(`([a-z_]+) (=|<>) '([^']*)'`)
+
+// Read knows conditions that AND joins, and takes every word of any other expression for a column.
+func (fakeBinder) Read(_ context.Context, expr string) (column.Reading, error) {
+	var r column.Reading
+	for _, m := range fakeCondition.FindAllStringSubmatch(expr, -1) {
+		r.Conditions = append(r.Conditions, column.Condition{
+			Column: m[1], Values: []string{m[3]}, Texts: true, Equal: m[2] == "=", Always: !strings.Contains(expr, " OR "),
+		})
+	}
+	if len(r.Conditions) == 0 {
+		for _, m := range sqlWord.FindAllStringSubmatch(expr, -1) {
+			r.Columns = append(r.Columns, m[1]+m[2])
+		}
+	}
+	return r, nil
+}
+
 // Select knows "SELECT name type, …", each column on a line of its own: the first line is line 1.
 func (fakeBinder) Select(_ context.Context, tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
 	var fields []column.Field

@@ -55,6 +55,7 @@ type Fold struct {
 	By    []string    // first, last, list: the ordering columns
 	Keep  int         // list: how many of the last are kept; 0 is all
 	Where string      // SQL over the events' columns; empty takes every event
+	Mixed bool        `json:"-"`         // sum: amounts of several groups of a control total may be added up; no record depends on it
 	Type  column.Type `json:",omitzero"` // Typed: what it is declared as
 }
 

@@ -21,6 +21,7 @@ func (p *Pipeline) check(src *source, project *Project) {
 	}
 	p.checkKeyTypes(src, project)
 	events := &Events{Columns: p.columns(streams), Streams: streams}
+	p.takeInstants(events)
 	for i := range p.Artifact {
 		p.Artifact[i].check(src, events)
 	}

@@ -85,9 +85,10 @@ func (p *Pipeline) readRest(o section) {
 var foldKeys = []struct {
 	kind            FoldKind
 	by, keep, where bool
+	mixed           bool
 }{
 	{kind: Count, where: true},
-	{kind: Sum, where: true},
+	{kind: Sum, where: true, mixed: true},
 	{kind: Min, where: true},
 	{kind: Max, where: true},
 	{kind: First, by: true, where: true},
@@ -99,14 +100,17 @@ var foldKeys = []struct {
 
 // readFold reads one artifact column; its kind is empty if none is declared right.
 func readFold(artifact section, name string) Fold {
-	known := []string{"by", "keep", "where"}
+	known := []string{"by", "keep", "where", "mixed"}
 	for _, k := range foldKeys {
 		known = append(known, string(k.kind))
 	}
 	o := artifact.sub(name, known...)
 	f := Fold{
 		Name: name, Line: artifact.src.lines.at(o.path), Kind: foldKind(o),
-		By: o.texts("by"), Keep: int(o.number("keep", 0, math.MaxInt32)), Where: o.expression("where"),
+		By: o.texts("by"), Keep: int(o.number("keep", 0, math.MaxInt32)), Where: o.expression("where"), Mixed: o.has("mixed"),
+	}
+	if o.has("mixed") && o.text("mixed") != "ok" {
+		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
 	}
 	switch f.Kind {
 	case "":
@@ -155,6 +159,9 @@ func refuseBeside(o section, kind FoldKind) {
 		}
 		if o.has("keep") && !k.keep {
 			o.fail("keep", "belongs to list only")
+		}
+		if o.has("mixed") && !k.mixed {
+			o.fail("mixed", "belongs to sum only")
 		}
 		if o.has("where") && !k.where {
 			o.fail("where", "cannot stand beside `%s`: write CASE WHEN in the expression", kind)

@@ -34,6 +34,10 @@ type Error struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Message string `json:"message"`
+
+	// Stored is true of a declaration that earlier versions took, so that results of it are stored: the project opens and can be
+	// read, and only work on it is refused.
+	Stored bool `json:"-"`
 }
 
 // Error writes the fault on one line, as compilers do.

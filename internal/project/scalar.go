@@ -89,6 +89,9 @@ func nearest(name string, known []string) string {
 	}
 	best, least := "", 1+min(2, (len(name)+1)/3)
 	for _, k := range known {
+		if strings.EqualFold(strings.TrimSpace(k), strings.TrimSpace(name)) {
+			return k
+		}
 		if len(k) > len(name)+2 || len(name) > len(k)+2 {
 			continue
 		}
@@ -98,6 +101,9 @@ func nearest(name string, known []string) string {
 	}
 	return best
 }
+
+// DidYouMean ends a message about a name that is not known with the known one that it is nearest to, if there is one.
+func DidYouMean(name string, known []string) string { return didYouMean(nearest(name, known)) }
 
 func didYouMean(name string) string {
 	if name == "" {

@@ -106,7 +106,11 @@ func (src *binding) computeAll(p *Pipeline, made *Shape, known []column.Field, w
 		progress = false
 		var next []string
 		for _, name := range waiting {
-			t, err := src.typeOf(known, p.Fold(name).Expr, column.InRuns)
+			f := p.Fold(name)
+			if expr := instants(f.Expr, known); expr != f.Expr { // so it is at the first binding alone
+				f.Expr = expr
+			}
+			t, err := src.typeOf(known, f.Expr, column.InRuns)
 			if err != nil {
 				next = append(next, name)
 				continue

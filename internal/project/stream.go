@@ -68,6 +68,7 @@ type Column struct {
 	From     []string       // path into nested JSON or, for CSV and Parquet, one header; defaults to the name
 	In       []string       // allowed values of a string column; nil allows all
 	Optional bool           // null is allowed
+	Absent   bool           // a CSV or Parquet file may lack it
 	Origin   bool           // says where the event was read from: the same event may come from elsewhere, so it is not compared and not folded
 	Format   string         // strptime format of a date or timestamp; empty is ISO 8601
 	Zone     *time.Location // zone of timestamps written without one; nil is UTC

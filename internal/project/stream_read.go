@@ -34,6 +34,7 @@ func parseStream(file string, data []byte) (*Stream, []Error) {
 		})
 	}
 	s.Dedupe, s.Seal = readDedupe(o), readSeal(o)
+	s.takeInstants()
 	s.check(src)
 	s.broken = len(src.errs) > 0
 	return s, src.errs

@@ -55,6 +55,10 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		out.abort()
 		return share, err
 	}
+	if share.Given, err = countGiven(ctx, session, plan, share.Events); err != nil {
+		out.abort()
+		return share, err
+	}
 	share.Objects, err = out.finish()
 	share.Rows = out.total
 	return share, err

@@ -16,7 +16,9 @@ type Status struct {
 	BacklogEvents int64      `json:"backlog_events"`
 	Watermark     *time.Time `json:"watermark"`
 	Artifacts     int64      `json:"artifacts"`
-	Lanes         []InFlight `json:"lanes"` // the runs under way, oldest first
+	Counted       int64      `json:"counted_events"`           // published, of which is known what they gave the folds
+	Without       []string   `json:"without_values,omitempty"` // folds to which none of many events gave a value
+	Lanes         []InFlight `json:"lanes"`                    // the runs under way, oldest first
 }
 
 // InFlight is a run that is not published yet.
@@ -59,6 +61,10 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	}
 	s := Status{
 		Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Watermark: g.Watermark, Artifacts: g.Artifacts, Lanes: []InFlight{},
+		Without: g.Given.Without(e.Folds(pipeline)),
+	}
+	if g.Given != nil {
+		s.Counted = g.Given.Events
 	}
 	runs, err := e.Runs(ctx, pipeline, g.Generation, g.Published)
 	if err != nil {

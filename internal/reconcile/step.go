@@ -110,6 +110,13 @@ func (e *Engine) settle(ctx context.Context, plan *fold.Plan, run *Run, step str
 		if err := compareEvents(step, run.Events, whole.Events); err != nil {
 			return err
 		}
+		run.Given = nil
+		for _, share := range shares {
+			if share.Given != nil && run.Given == nil {
+				run.Given = &Given{}
+			}
+			run.Given.Add(share.Given)
+		}
 		return e.checkSums(ctx, plan, run, whole.Totals)
 	case "merge":
 		run.Created, run.Updated, run.Balanced = whole.Created, whole.Rows-whole.Created, true
@@ -176,6 +183,12 @@ func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error 
 	}
 	events += run.Events
 	g.Published, g.Artifacts, g.Events = run.Run, g.Artifacts+run.Created, &events
+	if run.Given != nil {
+		if g.Given == nil {
+			g.Given = &Given{}
+		}
+		g.Given.Add(run.Given)
+	}
 	g.include(run.Batches, batches, streams)
 	return tx.Put(key, g)
 }

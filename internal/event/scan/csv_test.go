@@ -18,7 +18,7 @@ func csvPlan(t testing.TB, format project.CSV) *Plan {
 		{Name: "id", Type: text},
 		{Name: "amount", Type: column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}, From: []string{"Amount due"}},
 		{Name: "note", Type: text, Optional: true},
-		{Name: "more", Type: column.Type{Kind: column.JSON}, Optional: true},
+		{Name: "more", Type: column.Type{Kind: column.JSON}, Optional: true, Absent: true},
 	}}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,9 @@ func TestCSVHeaders(t *testing.T) {
 		{project.CSV{Header: true}, "id,note\n", `no header "Amount due" for column amount; the header is "id,note"`},
 		{project.CSV{Header: true}, "id;Amount due;note\n", `; the file looks delimited by ";"`},
 		{project.CSV{Header: true}, "id,Amount due,id\n", `header "id" is given twice`},
-		{project.CSV{Header: true}, "x,x,id,Amount due\n", ""},
+		{project.CSV{Header: true}, "x,x,id,Amount due,note\n", ""},
+		{project.CSV{Header: true}, "id,Amount due\n", `no header "note" for column note; the header is "id,Amount due"; where files may lack the column, declare ` + "`absent: ok`"},
+		{project.CSV{Header: true}, "id,Amount due,NOTE\n", "; did you mean `NOTE`?"},
 		{project.CSV{Header: true}, " id,Amount due\n", `no header "id"`},
 		{project.CSV{Header: true}, "\"id\n", "header field 1: its quote is never closed"},
 		{project.CSV{Header: true}, "\n\n", "no header"},

@@ -3,8 +3,11 @@
 package scan
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+
+	"bursar/internal/project"
 )
 
 // readHeader reads one record of field names; the text holds it whole.
@@ -25,7 +28,7 @@ func readHeader(record []byte, delimiter byte) (names []string, err error) {
 }
 
 // mapHeader says which column each field of a header fills.
-func (p *Plan) mapHeader(header []byte) ([]int, error) {
+func (p *Plan) mapHeader(header []byte, lacks func(t *target) bool) ([]int, error) {
 	names, err := readHeader(header, p.csv.Delimiter)
 	if err != nil {
 		return nil, err
@@ -48,12 +51,25 @@ func (p *Plan) mapHeader(header []byte) ([]int, error) {
 		fields[f], given[name] = i, true
 	}
 	for i := range p.targets {
-		if t := &p.targets[i]; !t.optional && !given[t.path[0]] {
+		if t := &p.targets[i]; !lacks(t) && !given[t.path[0]] {
 			return nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
-				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), p.hint(header))
+				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), cmp.Or(p.hint(header), t.missing(names)))
 		}
 	}
 	return fields, nil
+}
+
+// mayLack reports whether a file may lack the target's column.
+func (t *target) mayLack() bool { return t.absent }
+
+// missing ends the refusal of a file that lacks a column: with the name that was probably meant, or with how the column may be
+// missing.
+func (t *target) missing(names []string) string {
+	meant := project.DidYouMean(t.path[0], names)
+	if meant != "" || !t.optional {
+		return meant
+	}
+	return "; where files may lack the column, declare `absent: ok`"
 }
 
 // hint names another delimiter under which the header would fit.
@@ -63,7 +79,7 @@ func (p *Plan) hint(header []byte) string {
 			continue
 		}
 		names, err := readHeader(header, delimiter)
-		if err != nil {
+		if err != nil || len(names) == 1 {
 			continue
 		}
 		given := map[string]bool{}

@@ -24,20 +24,21 @@ type Options struct {
 
 // File is one file being scanned. Next, Recycle and Close are for one goroutine at a time.
 type File struct {
-	name    string
-	plan    *Plan
-	options Options
-	header  []byte
-	source  *source
-	input   *Input // to be closed with the scan; nil if it is the caller's
-	feed    feed
-	order   chan *task    // in file order, as far as parsing may run ahead
-	work    chan *task    // the same tasks, for whichever worker is free
-	stop    chan struct{} // closed by Close
-	wg      sync.WaitGroup
-	current *task
-	err     error
-	closed  bool
+	name       string
+	plan       *Plan
+	options    Options
+	header     []byte
+	undeclared []string
+	source     *source
+	input      *Input // to be closed with the scan; nil if it is the caller's
+	feed       feed
+	order      chan *task    // in file order, as far as parsing may run ahead
+	work       chan *task    // the same tasks, for whichever worker is free
+	stop       chan struct{} // closed by Close
+	wg         sync.WaitGroup
+	current    *task
+	err        error
+	closed     bool
 	spares
 }
 
@@ -103,6 +104,9 @@ func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 
 // Header is the header record of a CSV file without its line end, for Plan.Parse to read single rows by; nil if there is none.
 func (f *File) Header() []byte { return f.header }
+
+// Undeclared are the columns of a CSV file with a header, or of a Parquet file, that fill no column of the stream.
+func (f *File) Undeclared() []string { return f.undeclared }
 
 func (f *File) start() {
 	f.wg.Add(1 + f.options.Workers)

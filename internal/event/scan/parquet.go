@@ -100,12 +100,12 @@ func (d *parquetFeed) mapLeaves() error {
 		switch {
 		case nested != "":
 			return misfitType(t, nested)
-		case !ok && t.optional:
+		case !ok && t.absent:
 			d.absent = append(d.absent, i)
 			continue
 		case !ok:
 			list := strings.Join(names, ", ")
-			return fmt.Errorf("no column %q for column %s; the file has %s", t.path[0], t.name, list[:min(len(list), 500)])
+			return fmt.Errorf("no column %q for column %s; the file has %s%s", t.path[0], t.name, list[:min(len(list), 500)], t.missing(names))
 		case d.fills[leaf] >= 0:
 			return fmt.Errorf("column %q fills both %s and %s", t.path[0], d.file.plan.targets[d.fills[leaf]].name, t.name)
 		}
@@ -113,6 +113,11 @@ func (d *parquetFeed) mapLeaves() error {
 			return err
 		}
 		d.fills[leaf] = i
+	}
+	for i, name := range names {
+		if d.fills[i] < 0 {
+			d.file.undeclared = append(d.file.undeclared, name)
+		}
 	}
 	d.extra = int64(leaves.NumColumns() - len(d.file.plan.targets) + len(d.absent))
 	return nil

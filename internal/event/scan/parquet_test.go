@@ -271,7 +271,7 @@ func TestParquetRows(t *testing.T) {
 	plan, err := NewPlan(&project.Stream{Name: "s", Format: project.Parquet, Columns: []project.Column{
 		{Name: "id", Type: text},
 		{Name: "amount", Type: column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}, From: []string{"Amount due"}},
-		{Name: "gone", Type: text, Optional: true},
+		{Name: "gone", Type: text, Optional: true, Absent: true},
 	}}, nil)
 	if err != nil {
 		t.Fatal(err)

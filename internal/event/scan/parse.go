@@ -49,7 +49,9 @@ func (p *Plan) fieldsOf(t *text, header []byte) (fields []int, from int, err err
 		if header, from = cutHeader(t, p.csv.Delimiter); header == nil {
 			return nil, 0, errors.New("no header")
 		}
+		fields, err = p.mapHeader(header, (*target).mayLack)
+		return fields, from, err
 	}
-	fields, err = p.mapHeader(header)
-	return fields, from, err
+	fields, err = p.mapHeader(header, func(t *target) bool { return t.optional }) // the file was taken in
+	return fields, 0, err
 }

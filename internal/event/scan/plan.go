@@ -32,6 +32,7 @@ type target struct {
 	path     []string
 	slots    []int // the slots of path
 	optional bool
+	absent   bool // a file may lack it
 	bounded  bool // an id or key column: values up to MaxKey
 	free     bool // any text will do
 	in       []string
@@ -96,7 +97,7 @@ func (p *Plan) checkCSV() error {
 
 func newTarget(c *project.Column) (target, error) {
 	t := target{
-		name: c.Name, typ: c.Type, path: c.From, optional: c.Optional, in: c.In,
+		name: c.Name, typ: c.Type, path: c.From, optional: c.Optional, absent: c.Absent, in: c.In,
 		zone: c.Zone, mark: c.Decimal, group: c.Group, digits: c.Type.Precision,
 	}
 	if len(t.path) == 0 {

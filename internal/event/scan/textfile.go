@@ -62,10 +62,16 @@ func (d *textFeed) readHeader() error {
 			continue
 		}
 		d.first, d.from, d.file.header = piece.text, rest, header
-		if d.fields, err = d.file.plan.mapHeader(header); err != nil {
+		if d.fields, err = d.file.plan.mapHeader(header, (*target).mayLack); err != nil {
 			return &ReadError{File: d.file.name, Row: 1, Err: err}
 		}
-		return nil
+		names, err := readHeader(header, d.file.plan.csv.Delimiter)
+		for i, name := range names {
+			if d.fields[i] < 0 {
+				d.file.undeclared = append(d.file.undeclared, name)
+			}
+		}
+		return err
 	}
 }
 

@@ -1,0 +1,154 @@
+// Reading what an expression compares, out of its parse tree.
+
+package duck
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+)
+
+// Read returns the columns that an expression's value is made of, and what it compares columns with.
+func (s *Session) Read(ctx context.Context, expr string) (r column.Reading, err error) {
+	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
+		tree, err := b.parseExpression(ctx, expr)
+		if err != nil {
+			return err
+		}
+		c := conditionReader{}
+		c.read(tree, true, false)
+		r = c.Reading
+		return nil
+	})
+	return r, err
+}
+
+// conditionReader walks a parse tree.
+type conditionReader struct{ column.Reading }
+
+// read takes a node in. always says that the whole expression is true only where the node is; compared that the
+// expression's value does not hold the node's.
+func (c *conditionReader) read(value any, always, compared bool) {
+	node, ok := value.(map[string]any)
+	if !ok {
+		for _, item := range inner(value) {
+			c.read(item, always, compared)
+		}
+		return
+	}
+	class, _ := node["class"].(string)
+	kind, _ := node["type"].(string)
+	switch {
+	case class == "COLUMN_REF":
+		if !compared {
+			c.Columns = append(c.Columns, loneColumn(node))
+		}
+		return
+	case kind == "CONJUNCTION_AND":
+	case class == "CASE":
+		c.cases(node, compared)
+		return
+	default:
+		condition, ok := conditionOf(node, kind)
+		if ok {
+			condition.Always = always
+			c.Conditions = append(c.Conditions, condition)
+		}
+		always, compared = false, compared || ok || strings.HasPrefix(kind, "COMPARE_")
+	}
+	for _, item := range inner(node) {
+		c.read(item, always, compared)
+	}
+}
+
+// cases reads a CASE: what it tests is not part of its value.
+func (c *conditionReader) cases(node map[string]any, compared bool) {
+	checks, _ := node["case_checks"].([]any)
+	for _, item := range checks {
+		check, _ := item.(map[string]any)
+		c.read(check["when_expr"], false, true)
+		c.read(check["then_expr"], false, compared)
+	}
+	c.read(node["else_expr"], false, compared)
+}
+
+// equalities are the comparisons that are read, and whether they are true of the constants or of all others.
+var equalities = map[string]bool{
+	"COMPARE_EQUAL": true, "COMPARE_IN": true, "COMPARE_NOT_DISTINCT_FROM": true,
+	"COMPARE_NOTEQUAL": false, "COMPARE_NOT_IN": false, "COMPARE_DISTINCT_FROM": false,
+}
+
+// conditionOf reads one comparison of a column with constants.
+func conditionOf(node map[string]any, kind string) (column.Condition, bool) {
+	equal, known := equalities[kind]
+	operands, _ := node["children"].([]any)
+	switch {
+	case node["class"] == "COMPARISON":
+		operands = []any{node["left"], node["right"]}
+		if loneColumn(node["left"]) == "" {
+			slices.Reverse(operands)
+		}
+	case node["class"] == "FUNCTION" && len(operands) == 2: // x IN [list]
+		name, _ := node["function_name"].(string)
+		list, _ := operands[0].(map[string]any)
+		if name != "contains" && name != "list_contains" || list["function_name"] != "list_value" {
+			return column.Condition{}, false
+		}
+		values, _ := list["children"].([]any)
+		operands, equal, known = append([]any{operands[1]}, values...), true, true
+	}
+	if !known || len(operands) < 2 || loneColumn(operands[0]) == "" {
+		return column.Condition{}, false
+	}
+	c := column.Condition{Column: loneColumn(operands[0]), Equal: equal, Texts: true}
+	nulls := 0
+	for _, operand := range operands[1:] {
+		value, isText, isNull, ok := constantOf(operand)
+		if !ok {
+			return c, false
+		}
+		if isNull {
+			nulls++
+			continue
+		}
+		c.Values, c.Texts = append(c.Values, value), c.Texts && isText
+	}
+	c.Null = nulls > 0 && !strings.HasSuffix(kind, "DISTINCT_FROM") && (!equal || len(c.Values) == 0)
+	return c, true
+}
+
+// loneColumn is the name of a column that stands alone, or nothing.
+func loneColumn(value any) string {
+	node, _ := value.(map[string]any)
+	if node["class"] != "COLUMN_REF" {
+		return ""
+	}
+	parts, _ := node["column_names"].([]any)
+	if len(parts) == 0 {
+		return ""
+	}
+	name, _ := parts[len(parts)-1].(string)
+	return name
+}
+
+// constantOf is a literal, or one that is cast.
+func constantOf(value any) (text string, isText, isNull, ok bool) {
+	node, _ := value.(map[string]any)
+	switch node["class"] {
+	case "CAST":
+		text, isText, isNull, ok = constantOf(node["child"])
+		to, _ := node["cast_type"].(map[string]any)
+		return text, isText && to["id"] == "VARCHAR", isNull, ok
+	case "CONSTANT":
+		constant, _ := node["value"].(map[string]any)
+		if constant["is_null"] == true {
+			return "", false, true, true
+		}
+		t, _ := constant["type"].(map[string]any)
+		return fmt.Sprint(constant["value"]), t["id"] == "VARCHAR", false, true
+	}
+	return "", false, false, false
+}

@@ -1,0 +1,158 @@
+// Comparisons that no event can satisfy: a literal that its column never has makes a sum or a count silently zero.
+
+package project
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+)
+
+// domain is the values that a column can have where they are declared.
+type domain struct {
+	values []string
+	source string // where they are declared
+}
+
+// streamLiterals checks the conditions of a stream's control totals.
+func (src *binding) streamLiterals(s *Stream) {
+	for _, t := range s.Totals {
+		path := "totals." + t.Name + ".where"
+		r := src.read(path, t.Where)
+		src.literals(path, &r, domainsOf([]*Stream{s}))
+	}
+}
+
+// pipelineLiterals checks the conditions and operands of folds, and what is compared with the artifact's columns.
+func (src *binding) pipelineLiterals(p *Pipeline, e *Events) {
+	for i := range p.Artifact {
+		f := &p.Artifact[i]
+		if f.Kind == Is || f.Kind == Typed {
+			continue
+		}
+		path := "artifact." + f.Name + ".where"
+		r := src.read(path, f.Where)
+		streams := e.taken(p, &r)
+		if p.Listed {
+			src.literals(path, &r, map[string]domain{StreamColumn: {p.From, "`from`"}})
+		}
+		src.literals(path, &r, domainsOf(streams))
+		src.absent(path, &r, streams)
+		if f.Expr != "" {
+			path = "artifact." + f.Name + "." + string(f.Kind)
+			r = src.read(path, f.SQL())
+			src.literals(path, &r, domainsOf(streams))
+		}
+	}
+	made := p.artifactDomains(e)
+	for i := range p.Artifact {
+		if f := &p.Artifact[i]; f.Kind == Is {
+			src.literalsOf("artifact."+f.Name+".is", f.Expr, made)
+		}
+	}
+	src.literalsOf("exceptions.where", p.Exceptions.Where, made)
+}
+
+func (src *binding) literalsOf(path, expr string, domains map[string]domain) {
+	r := src.read(path, expr)
+	src.literals(path, &r, domains)
+}
+
+// literals reports constants that their column never has.
+func (src *binding) literals(path string, r *column.Reading, domains map[string]domain) {
+	key := brief(path[strings.LastIndexByte(path, '.')+1:])
+	for i := range r.Conditions {
+		c := &r.Conditions[i]
+		d, known := domains[strings.ToLower(c.Column)]
+		if c.Null {
+			src.refuse(path, "%s compares %s with NULL, which is never true: write IS NULL or IS NOT NULL", key, brief(c.Column))
+		}
+		if !known || !c.Texts {
+			continue
+		}
+		for _, value := range c.Values {
+			if !slices.Contains(d.values, value) {
+				src.refuse(path, "%s compares %s with '%s', which it never is: %s has %s%s", key, brief(c.Column), strings.Trim(brief(value), "`"),
+					d.source, strings.Join(d.values, ", "), didYouMean(nearest(value, d.values)))
+			}
+		}
+	}
+}
+
+// absent reports columns that no stream has whose events are taken.
+func (src *binding) absent(path string, r *column.Reading, streams []*Stream) {
+	for i := range r.Conditions {
+		c := &r.Conditions[i]
+		having := slices.ContainsFunc(streams, func(s *Stream) bool { return s.column(c.Column) != nil })
+		if having || len(streams) == 0 || c.Null || c.Is(StreamColumn) {
+			continue
+		}
+		src.refuse(path, "`where` compares %s, which is null in every event of %s", brief(c.Column), (&Events{Streams: streams}).names())
+	}
+}
+
+// taken are the streams whose events a condition can be true of.
+func (e *Events) taken(p *Pipeline, r *column.Reading) []*Stream {
+	streams := e.Streams
+	if !p.Listed {
+		return streams
+	}
+	for i := range r.Conditions {
+		if c := &r.Conditions[i]; c.Always && c.Texts && c.Is(StreamColumn) {
+			streams = slices.DeleteFunc(slices.Clone(streams), func(s *Stream) bool { return slices.Contains(c.Values, s.Name) != c.Equal })
+		}
+	}
+	return streams
+}
+
+// domainsOf are the values declared of columns by lower-case name: those of all the streams together, where each stream that has
+// the column declares them.
+func domainsOf(streams []*Stream) map[string]domain {
+	known, open := map[string]domain{}, map[string]bool{}
+	for _, s := range streams {
+		for i := range s.Columns {
+			c := &s.Columns[i]
+			d := known[c.Name]
+			open[c.Name] = open[c.Name] || len(c.In) == 0
+			for _, value := range c.In {
+				if !slices.Contains(d.values, value) {
+					d.values = append(d.values, value)
+				}
+			}
+			if d.source == "" {
+				d.source = fmt.Sprintf("`in` (%s:%d)", s.File, c.Line)
+			}
+			known[c.Name] = d
+		}
+	}
+	for name := range open {
+		if open[name] {
+			delete(known, name)
+		}
+	}
+	return known
+}
+
+// artifactDomains are the values that an artifact's columns can have: key columns, and those that hold an event's value.
+func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
+	of, made := domainsOf(e.Streams), map[string]domain{}
+	if p.Keys == nil {
+		for _, name := range p.Key {
+			if d, ok := of[name]; ok {
+				made[name] = d
+			}
+		}
+	}
+	for i := range p.Artifact {
+		f := &p.Artifact[i]
+		if d, ok := of[f.Expr]; ok && slices.Contains([]FoldKind{First, Last, Min, Max}, f.Kind) {
+			made[f.Name] = d
+		}
+	}
+	return made
+}
+
+// column finds a column by a name of SQL, which has no case.
+func (s *Stream) column(name string) *Column { return s.Column(strings.ToLower(name)) }

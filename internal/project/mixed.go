@@ -1,0 +1,84 @@
+// Sums that would add up what a control total keeps apart, such as amounts of several currencies.
+
+package project
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"bursar/internal/column"
+)
+
+// mixedSums reports sums of a measure whose control total is declared by a group, over events of several groups.
+func (src *binding) mixedSums(p *Pipeline, e *Events) {
+	for i := range p.Artifact {
+		f := &p.Artifact[i]
+		if f.Kind != Sum || f.Mixed {
+			continue
+		}
+		path := "artifact." + f.Name + ".sum"
+		where, sum := src.read(path, f.Where), src.read(path, f.SQL())
+		streams := e.taken(p, &where)
+		for _, s := range streams {
+			if len(streams) == 1 && p.keyIdentifies(s) {
+				continue
+			}
+			if t := src.mixes(p, s, &where, &sum); t != nil {
+				src.refuse(path, "`sum` adds up amounts of every %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
+					"take one value of it (`where: \"%s\"`), or write `mixed: ok` beside the sum if they may be added up",
+					t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By, examplePin(s, t.By))
+				break
+			}
+		}
+	}
+}
+
+// mixes is a control total of a stream that keeps apart what a sum adds up, or nil.
+func (src *binding) mixes(p *Pipeline, s *Stream, where, sum *column.Reading) *Total {
+	for i := range s.Totals {
+		t := &s.Totals[i]
+		if t.By != "" && !slices.Contains(p.KeyOf(s.Name), t.By) && !where.Pins(t.By) && src.measures(s, sum, t.Sum) {
+			return t
+		}
+	}
+	return nil
+}
+
+// measures reports whether a sum is made of a measure, itself or in a computed column.
+func (src *binding) measures(s *Stream, sum *column.Reading, measure string) bool {
+	if sum.Uses(measure) {
+		return true
+	}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if c.Is == "" || !sum.Uses(c.Name) {
+			continue
+		}
+		if is := src.read("artifact", c.Is); is.Uses(measure) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyIdentifies reports whether each event of a stream has a key of its own.
+func (p *Pipeline) keyIdentifies(s *Stream) bool {
+	return !s.DerivedID() && !slices.ContainsFunc(s.ID, func(id string) bool { return !slices.Contains(p.KeyOf(s.Name), id) })
+}
+
+// examplePin is a condition that takes one group, for a message.
+func examplePin(s *Stream, by string) string {
+	c := s.Column(by)
+	if c.Type.Kind != column.String {
+		return by + " = …"
+	}
+	value := "EUR"
+	if by != "currency" {
+		value = "…"
+	}
+	if len(c.In) > 0 {
+		value = c.In[0]
+	}
+	return fmt.Sprintf("%s = '%s'", by, cmp.Or(value, "…"))
+}
