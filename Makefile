@@ -16,6 +16,15 @@ else
 unexport BURSAR_DATA
 endif
 
+# Small inputs with the right results. Tests that want them are skipped when the folder is not there.
+BURSAR_CASES ?= ../shared/cases
+override BURSAR_CASES := $(abspath $(BURSAR_CASES))
+ifneq ($(wildcard $(BURSAR_CASES)/.),)
+export BURSAR_CASES
+else
+unexport BURSAR_CASES
+endif
+
 TESTFLAGS ?=
 # In runs, not seconds: a worker that is at work when the time is up fails its target now and then.
 FUZZTIME ?= 20000x

@@ -19,9 +19,12 @@ func caseFiles(t *testing.T, beginning, ending string) []string {
 	if folder == "" {
 		folder = filepath.Join("..", "..", "..", "shared", "cases")
 	}
+	if _, err := os.Stat(folder); err != nil {
+		t.Skipf("%v: BURSAR_CASES names the folder of cases", err)
+	}
 	files, err := filepath.Glob(filepath.Join(folder, beginning+"*"+ending))
 	if err != nil || len(files) == 0 {
-		t.Skipf("no %s*%s in %s: BURSAR_CASES names the folder of cases", beginning, ending, folder)
+		t.Fatalf("no %s*%s in %s, %v", beginning, ending, folder, err)
 	}
 	return files
 }
