@@ -39,7 +39,6 @@ func (src *binding) pipelineLiterals(p *Pipeline, e *Events) {
 			src.literals(path, &r, map[string]domain{StreamColumn: {p.From, "`from`"}})
 		}
 		src.literals(path, &r, domainsOf(streams))
-		src.absent(path, &r, streams)
 		if f.Expr != "" {
 			path = "artifact." + f.Name + "." + string(f.Kind)
 			r = src.read(path, f.SQL())
@@ -78,18 +77,6 @@ func (src *binding) literals(path string, r *column.Reading, domains map[string]
 					d.source, strings.Join(d.values, ", "), didYouMean(nearest(value, d.values)))
 			}
 		}
-	}
-}
-
-// absent reports columns that no stream has whose events are taken.
-func (src *binding) absent(path string, r *column.Reading, streams []*Stream) {
-	for i := range r.Conditions {
-		c := &r.Conditions[i]
-		having := slices.ContainsFunc(streams, func(s *Stream) bool { return s.column(c.Column) != nil })
-		if having || len(streams) == 0 || c.Null || c.Is(StreamColumn) {
-			continue
-		}
-		src.refuse(path, "`where` compares %s, which is null in every event of %s", brief(c.Column), (&Events{Streams: streams}).names())
 	}
 }
 
