@@ -140,6 +140,3 @@ func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
 	}
 	return made
 }
-
-// column finds a column by a name of SQL, which has no case.
-func (s *Stream) column(name string) *Column { return s.Column(strings.ToLower(name)) }
