@@ -4,7 +4,6 @@ package aggregate
 
 import (
 	"fmt"
-	"math/big"
 	"regexp"
 	"strings"
 
@@ -80,23 +79,15 @@ func ibanOf(number, currency string, declared []string) string {
 	return ""
 }
 
-// ibanIn is the IBAN of a country and a number within it, with its check digits (ISO 13616).
+// ibanIn is the IBAN of a country and a number within it: with the only check digits that hold (ISO 13616).
 func ibanIn(country, number string) string {
-	digits := number
-	for _, c := range country + "00" {
-		if c >= 'A' {
-			digits += fmt.Sprint(c - 'A' + 10)
-			continue
+	const first, last = 2, 98
+	for check := first; check <= last; check++ {
+		if iban, is := statement.AccountNumber(fmt.Sprintf("%s%02d%s", country, check, number)); is {
+			return iban
 		}
-		digits += string(c)
 	}
-	n, ok := new(big.Int).SetString(digits, 10)
-	if !ok {
-		return ""
-	}
-	const modulus = 97
-	rest := n.Mod(n, big.NewInt(modulus)).Int64()
-	return fmt.Sprintf("%s%02d%s", country, modulus+1-rest, number)
+	return ""
 }
 
 // leastDigits is how long a number without a bank code is at least, to be looked for in IBANs.

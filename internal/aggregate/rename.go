@@ -4,7 +4,6 @@ package aggregate
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -98,11 +97,12 @@ func (r *renaming) row(line []byte) []byte {
 	}
 	entry := digestAt(line, entryAt)
 	r.n++
-	if entry != r.entry || !isDetail(line, entry, r.n) {
+	if entry != r.entry || digestAt(line, idAt) != detailID(entry, r.n) {
 		r.entry, r.n = entry, 1
 	}
 	if to, renamed := r.renamings[r.file][entry]; renamed {
-		hex.Encode(line[idAt:], bytesOf(detailID(to, r.n)))
+		id := detailID(to, r.n)
+		hex.Encode(line[idAt:], id[:])
 	}
 	r.replace(line, entryAt, entry)
 	return line
@@ -114,17 +114,10 @@ func (r *renaming) replace(line []byte, at int, id digest) {
 	}
 }
 
-// isDetail reports whether the row is the n-th detail of an entry.
-func isDetail(line []byte, entry digest, n int64) bool {
-	return bytes.Equal(line[idAt:idAt+idSize], []byte(detailID(entry, n).String()))
-}
-
 func digestAt(line []byte, at int) (d digest) {
 	_, _ = hex.Decode(d[:], line[at:at+idSize]) // this program wrote it
 	return d
 }
-
-func bytesOf(d digest) []byte { return d[:] }
 
 // detailID is the id of the n-th detail of an entry, from 1.
 func detailID(entry digest, n int64) digest {
