@@ -81,6 +81,27 @@ func (v *Vector) Reset() {
 // IsNull reports whether value i is null.
 func (v *Vector) IsNull(i int) bool { return v.Null != nil && v.Null[i] }
 
+// Reserve makes room for so many more values and bytes of text. What has to grow grows twofold at least: append copies large slices
+// four times as often.
+func (v *Vector) Reserve(values, bytes int) {
+	switch {
+	case v.Ends != nil:
+		v.Ends = reserve(v.Ends, values)
+		v.Bytes = reserve(v.Bytes, bytes)
+	case v.Wide != nil:
+		v.Wide = reserve(v.Wide, values)
+	default:
+		v.Ints = reserve(v.Ints, values)
+	}
+}
+
+func reserve[T any](s []T, more int) []T {
+	if more <= cap(s)-len(s) {
+		return s
+	}
+	return slices.Grow(s, max(more, 2*cap(s)-len(s)))
+}
+
 // AppendInt adds a value that lies in Ints.
 func (v *Vector) AppendInt(x int64) {
 	v.Ints = append(v.Ints, x)

@@ -197,10 +197,10 @@ func (w *work) parse(seg *segment) error {
 	if err != nil {
 		return err
 	}
-	if seg.blocks, err = plan.Parse(seg.text, nil, seg.first); err != nil {
+	if seg.blocks, err = plan.ParseOwned(seg.text, nil, seg.first); err != nil {
 		return err
 	}
-	seg.text = nil
+	seg.text, seg.in = nil, plan
 	for _, block := range seg.blocks {
 		seg.rows += len(block.Rows)
 		w.count(seg.file, len(block.Rows)+len(block.Rejects))
