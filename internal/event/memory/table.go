@@ -110,7 +110,7 @@ func (t *table) find(probes []Entry, hit func(i int, found Entry) error) error {
 	shift := 64 - t.dirBits
 	for i := range probes {
 		hi := probes[i].Hi
-		if at := t.dirAt + hi>>shift*4; t.pages != nil && !(t.pages.compared(at) && t.pages.compared(at+7)) {
+		if at := t.dirAt + hi>>shift*4; t.pages != nil && (!t.pages.compared(at) || !t.pages.compared(at+7)) {
 			if err := t.pages.check(at, 8); err != nil {
 				return err
 			}
