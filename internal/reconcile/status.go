@@ -18,6 +18,7 @@ type Status struct {
 	Artifacts     int64      `json:"artifacts"`
 	Counted       int64      `json:"counted_events"`           // published, of which is known what they gave the folds
 	Without       []string   `json:"without_values,omitempty"` // folds to which none of many events gave a value
+	Changed       []string   `json:"changed,omitempty"`        // definitions that are not those the artifacts were made by: it needs a rebuild
 	Lanes         []InFlight `json:"lanes"`                    // the runs under way, oldest first
 }
 
@@ -47,6 +48,9 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	for _, p := range e.Project.Pipelines {
 		s, err := e.status(ctx, p.Name)
 		if err != nil {
+			return nil, err
+		}
+		if s.Changed, err = e.Changed(ctx, p.Name); err != nil {
 			return nil, err
 		}
 		list = append(list, s)
