@@ -271,8 +271,7 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	defer session.Close()
 	now := newMovement(v.plan)
 	err = session.Query(ctx, v.plan.Old, func(rows []column.Vector) error {
-		now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
-		return nil
+		return now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
 	})
 	if err != nil {
 		return "", err
