@@ -45,7 +45,7 @@ func (l Limits) checkRoom(file *os.File) error {
 	if err := syscall.Fstatfs(int(file.Fd()), &disk); err != nil {
 		return fmt.Errorf("read free space: %w", err)
 	}
-	if free := int64(disk.Bavail) * disk.Bsize; free < l.Free {
+	if free := disk.Bavail * uint64(disk.Bsize); free < uint64(l.Free) {
 		return fmt.Errorf("the unpacked file leaves less than %s free on the disk of %s: make room, and take it in again", inUnits(l.Free), file.Name())
 	}
 	return nil
