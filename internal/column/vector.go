@@ -1,6 +1,7 @@
 package column
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -50,6 +51,14 @@ func NewVectors(types []Type, capacity int) []Vector {
 		vectors[i] = NewVector(t, capacity)
 	}
 	return vectors
+}
+
+// CheckCount reports a result that has not as many columns as its reader takes by their positions.
+func CheckCount(columns []Vector, want int) error {
+	if len(columns) != want {
+		return fmt.Errorf("bug: a result has %d columns, and %d are read", len(columns), want)
+	}
+	return nil
 }
 
 // IsWide reports whether values of the type need 128 bits.
