@@ -64,6 +64,8 @@ type Part struct {
 	Notices    []statement.Notice `json:"notices,omitempty"` // what it says that is no bank statement
 	Refused    string             `json:"refused,omitempty"` // why nothing of it was read
 	Untaken    string             `json:"untaken,omitempty"` // why nothing of what was read was taken in: all of it is in quarantine
+
+	given map[string]given // what the declarations gave to it, by key
 }
 
 // File is what became of one file.
@@ -133,6 +135,9 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	}
 	defer func() { _ = reading.names.close() }()
 	if r.Files, err = reading.all(ctx, paths); err != nil {
+		return r, err
+	}
+	if err := im.note(ctx, r.Files, reading.rules); err != nil {
 		return r, err
 	}
 	slots, err := reading.resolve(ctx)

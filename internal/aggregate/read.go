@@ -154,6 +154,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		return p, rows.undo()
 	}
 	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
+	p.given = t.given
 	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
 	rows.end(named)
 	return p, nil

@@ -37,6 +37,7 @@ type teller struct {
 	notices []statement.Notice
 	format  string   // of its statements
 	faults  []string // of statements that do not hold
+	given   map[string]given
 
 	s        *statement.Statement
 	holder   holder
@@ -103,7 +104,7 @@ func (t *teller) Begin(s *statement.Statement) error {
 	t.of.stated("kind", string(s.Kind))
 	t.of.text("servicer", t.holder.servicer)
 	t.of.stated("account", t.holder.account)
-	return nil
+	return t.depends(s)
 }
 
 // Balance holds a balance until the statement ends.

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"path/filepath"
 
+	"bursar/internal/aggregate"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
-// CheckStored finds streams whose declaration is not that of the events they hold, grown: intake would refuse them. It writes
+// CheckStored finds streams whose declaration is not that of the events they hold, grown, and institutions that are declared in another way than
+// their statements were imported by: intake would refuse them. It writes
 // nothing, and says nothing where it cannot look.
 func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []project.Error) {
 	records, err := catalog.OpenReadOnly(filepath.Join(dir, ".bursar", "catalog.db"))
@@ -20,7 +22,12 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		return nil
 	}
 	defer records.Close()
-	return ungrown(ctx, p.Streams, records)
+	faults = ungrown(ctx, p.Streams, records)
+	changed, err := aggregate.CheckDeclared(ctx, records, p)
+	if err != nil {
+		return faults
+	}
+	return append(faults, changed...)
 }
 
 // ungrown finds streams whose declaration is not that of the events they hold, grown.
