@@ -36,9 +36,10 @@ type given struct {
 
 const givenPrefix = "statements/given/"
 
-func (g *given) key() string {
-	return givenPrefix + digestOf(string(g.What), g.Source, g.Number, g.Currency).String()
-}
+// of names what is given by what it is given to.
+func (g *given) of() digest { return digestOf(string(g.What), g.Source, g.Number, g.Currency) }
+
+func givenKey(of digest) string { return givenPrefix + of.String() }
 
 // as reports whether two give the same.
 func (g *given) as(other *given) bool { return g.Is == other.Is && g.Servicer == other.Servicer }
@@ -75,8 +76,8 @@ func (r *rules) institution(format string) *project.Institution {
 	return nil
 }
 
-// mostGiven is how much a file may have given to it; longestNumber is how long an account's number is at most, to be given one.
-const mostGiven, longestNumber = 1_000_000, 100
+// longestNumber is how long an account's number and servicer are at most, to be given an account.
+const longestNumber = 100
 
 // depends notes what the declarations give to a statement. What files of earlier projects state is not given another account.
 func (t *teller) depends(s *statement.Statement) error {
@@ -96,19 +97,27 @@ func (t *teller) dependsOn(what aspect, s *statement.Statement) error {
 	if len(g.Source)+len(g.Number)+len(g.Currency) > longestNumber {
 		return nil
 	}
-	key := g.key()
-	if _, noted := t.given[key]; noted {
+	of := g.of()
+	if t.given[of] {
 		return nil
 	}
-	if len(t.given) >= mostGiven {
-		return statement.Refuse(s.Place, "the file has statements of more than %d accounts that are no IBAN", mostGiven).Advise("divide it into several files")
+	_, known := t.all[of]
+	size := perValue / 2 // about what its name takes, and what it takes by itself
+	if !known {
+		size += 4 * perValue
+	}
+	if t.left.given -= size; t.left.given < 0 {
+		return statement.Refuse(s.Place, "the files of the import have too many accounts whose numbers are no IBAN").Advise("import fewer files at a time, or divide this one")
 	}
 	if t.given == nil {
-		t.given = map[string]given{}
+		t.given = map[digest]bool{}
 	}
-	g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // which may be parts of longer texts
-	g.Is, g.Servicer = strings.Clone(g.Is), strings.Clone(g.Servicer)
-	t.given[key] = g
+	t.given[of] = true
+	if !known {
+		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // parts of longer texts
+		g.Is, g.Servicer = strings.Clone(g.Is), strings.Clone(g.Servicer)
+		t.all[of] = g
+	}
 	return nil
 }
 
@@ -177,12 +186,12 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 }
 
 // note refuses an import by other declarations than those before it, and remembers what is given for the first time, before anything is taken in.
-func (im *Importer) note(ctx context.Context, files []*File, by rules) error {
+func (r *reading) note(ctx context.Context, files []*File) error {
 	fresh := map[string]given{}
-	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(fresh)
-		return eachGiven(files, func(_ *Part, key string, now given) error {
-			var was given
+		return eachGiven(files, func(_ *Part, of digest) error {
+			key, now, was := givenKey(of), r.given[of], given{}
 			found, err := tx.Get(key, &was)
 			switch {
 			case err != nil:
@@ -190,7 +199,7 @@ func (im *Importer) note(ctx context.Context, files []*File, by rules) error {
 			case !found:
 				fresh[key] = now
 			case !now.as(&was):
-				return by.changed(&was, &now)
+				return r.rules.changed(&was, &now)
 			}
 			return nil
 		})
@@ -198,7 +207,7 @@ func (im *Importer) note(ctx context.Context, files []*File, by rules) error {
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for key, g := range fresh {
 			if err := tx.Put(key, g); err != nil {
 				return err
@@ -211,13 +220,14 @@ func (im *Importer) note(ctx context.Context, files []*File, by rules) error {
 // confirm keeps what was given to something that was taken in, and forgets what was given only to what is in quarantine as a whole: it may be
 // declared otherwise.
 func confirm(tx catalog.Tx, files []*File) error {
-	taken := map[string]bool{}
-	_ = eachGiven(files, func(p *Part, key string, _ given) error {
-		taken[key] = taken[key] || p.Untaken == ""
+	taken := map[digest]bool{}
+	_ = eachGiven(files, func(p *Part, of digest) error { // nothing of it fails
+		taken[of] = taken[of] || p.Untaken == ""
 		return nil
 	})
-	for key, some := range taken {
+	for of, some := range taken {
 		var g given
+		key := givenKey(of)
 		found, err := tx.Get(key, &g)
 		switch {
 		case err != nil:
@@ -236,12 +246,12 @@ func confirm(tx catalog.Tx, files []*File) error {
 	return nil
 }
 
-// eachGiven hands on what was given to the parts that were read.
-func eachGiven(files []*File, each func(p *Part, key string, g given) error) error {
+// eachGiven names what was given to the parts that were read.
+func eachGiven(files []*File, each func(p *Part, of digest) error) error {
 	for _, f := range files {
 		for i := range f.Parts {
-			for key, g := range f.Parts[i].given {
-				if err := each(&f.Parts[i], key, g); err != nil {
+			for _, of := range f.Parts[i].given {
+				if err := each(&f.Parts[i], of); err != nil {
 					return err
 				}
 			}
