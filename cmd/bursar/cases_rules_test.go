@@ -65,7 +65,8 @@ var changedCases = []struct {
 }{
 	{
 		"an account is declared", entryOf("0417164300", "1", "100", "5", "105"), entryOf("0417164300", "1", "100", "5", "105") + entryOf("0417164300", "2", "105", "1", "106"),
-		nil, map[string]string{"abn": "institution: abn\nservicer: ABNANL2A\naccounts:\n- NL91ABNA0417164300\n"},
+		nil,
+		map[string]string{"abn": "institution: abn\nservicer: ABNANL2A\naccounts:\n- NL91ABNA0417164300\n"},
 		"institutions/abn.yaml:4: account 0417164300 in \"EUR\" was imported as 0417164300, and by the institutions that are declared it is NL91ABNA0417164300: ",
 	},
 	{
@@ -76,27 +77,32 @@ var changedCases = []struct {
 	},
 	{
 		"an account is not declared any more", entryOf("0417164300", "1", "100", "5", "105"), entryOf("0417164300", "1", "100", "5", "105") + "\n",
-		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\n"}, map[string]string{"abn": "institution: abn\n"},
+		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\n"},
+		map[string]string{"abn": "institution: abn\n"},
 		"account 0417164300 in \"EUR\" was imported as NL91ABNA0417164300, and by the institutions that are declared it is 0417164300: ",
 	},
 	{
 		"reversals", reversalOf("A"), reversalOf("B"),
-		nil, map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\nreversals: original\n"},
-		"institutions/abn.yaml:3: reversals of account NL91ABNA0417164300 were imported with `reversals: own`, and `original` is declared: ",
+		nil,
+		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\nreversals: original\n"},
+		"institutions/abn.yaml:3: reversals of account NL91ABNA0417164300 were imported with `reversals: own`, and it is declared to be original: ",
 	},
 	{
 		"a unique reference", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n12,2024-03-05,6,B\n",
-		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")}, map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref") + "  unique: true\n"},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref") + "  unique: true\n"},
 		"institutions/acme.yaml:6: CSV files of this institution were imported with a `reference` without `unique: true`, and it declares a `reference` with `unique: true`: ",
 	},
 	{
 		"a reference", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n12,2024-03-05,6,B\n",
-		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")}, map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")},
 		"institutions/acme.yaml:5: CSV files of this institution were imported with no `reference`, and it declares a `reference` without `unique: true`: ",
 	},
 	{
 		"the servicer of a CSV", "Konto,Tag,Betrag\n12,2024-03-04,5\n", "Konto,Tag,Betrag\n12,2024-03-04,5\n12,2024-03-05,6\n",
-		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")}, map[string]string{"acme": fmt.Sprintf(changeableCSV, "servicer: AGBLLT2X\n", "")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "servicer: AGBLLT2X\n", "")},
 		"institutions/acme.yaml:2: account 12 in \"EUR\" was imported as 12, and by the institutions that are declared it is 12 of AGBLLT2X: ",
 	},
 }
