@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"bursar/internal/aggregate"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -21,7 +22,8 @@ type Outdated struct {
 }
 
 // CheckStored compares the declarations with what the project holds. Faults are streams whose declaration is not that of their
-// events, grown: intake would refuse them. Outdated pipelines need a rebuild. It writes nothing, and finds nothing where it cannot look.
+// events, grown, and institutions that are declared in another way than their statements were imported by: intake would refuse them.
+// Outdated pipelines need a rebuild. It writes nothing, and finds nothing where it cannot look.
 func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []project.Error, outdated []Outdated) {
 	records, err := catalog.OpenReadOnly(filepath.Join(dir, ".bursar", "catalog.db"))
 	if err != nil {
@@ -34,7 +36,11 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 			outdated = append(outdated, Outdated{pipeline.Name, pipeline.File, changed})
 		}
 	}
-	return ungrown(ctx, p.Streams, records), outdated
+	faults = ungrown(ctx, p.Streams, records)
+	if changed, err := aggregate.CheckDeclared(ctx, records, p); err == nil {
+		faults = append(faults, changed...)
+	}
+	return faults, outdated
 }
 
 // ungrown finds streams whose declaration is not that of the events they hold, grown.
