@@ -35,7 +35,20 @@ type Query struct {
 }
 
 // Judge hands on each account with its intervals, sorted by servicer, number and currency. Memory holds one account's statements.
+// Intervals that were accepted are CLAIMED.
 func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) error {
+	accepted, err := c.acceptances(ctx)
+	if err != nil {
+		return err
+	}
+	return c.judgeAll(ctx, q, func(a Account) error {
+		accepted.name(&a)
+		return each(a)
+	})
+}
+
+// judgeAll hands on each account by its statements alone.
+func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account) error) error {
 	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
 	if err != nil {
 		return err

@@ -29,6 +29,9 @@ type Interval struct {
 	File       string `json:"file,omitempty"` // that told it
 	Object     string `json:"object,omitempty"`
 	Place      string `json:"place,omitempty"`
+
+	Name     string      `json:"name,omitempty"`     // by which it can be accepted, where it is BROKEN or UNKNOWN by its statements
+	Accepted *Acceptance `json:"accepted,omitempty"` // by a person; it is CLAIMED then
 }
 
 // Account is the record of one account.

@@ -55,6 +55,8 @@ type (
 	Interval = aggregate.Interval
 	// Account is the record of one account.
 	Account = aggregate.Account
+	// Acceptance is a person's word that an interval is known not to be proven.
+	Acceptance = aggregate.Acceptance
 	// NotFoundError is what asking for an unknown name or key returns.
 	NotFoundError = reconcile.NotFoundError
 )
