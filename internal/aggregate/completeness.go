@@ -80,10 +80,14 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account)
 	if err != nil {
 		return err
 	}
+	when := arrivals{}
 	err = c.records(ctx, view, q, func(r *record) error {
 		heard[r.Account.Account] = true
 		for _, s := range r.statements {
 			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
+		}
+		if err := c.supersedeAll(ctx, r, gone, when); err != nil {
+			return err
 		}
 		c.judge(r, days, q.Until)
 		gone.of(&r.Account)
@@ -160,18 +164,18 @@ func (c *Completeness) institution(servicer, account string) string {
 	return ""
 }
 
-// judge makes an account's intervals: those of each kind of message, then what does not go together, then what is missing. Where an
+// judge makes an account's intervals of its statements, whose pages are joined: those of each kind of message, then what does not go together, then what is missing. Where an
 // account has statements, it is statements that its calendar expects.
 func (c *Completeness) judge(r *record, days fileDays, until string) {
 	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
 	expects, declared := c.expects(a.Institution, days)
-	links, gaps := chainOf(joined(r.kind(statement.Booked)), expects, r.movements)
+	links, gaps := chainOf(r.kind(statement.Booked), expects, r.movements)
 	a.Intervals = append(intervals(links), gaps...)
 	a.Intervals = append(a.Intervals, heldAgainst(links, gaps, r.movements)...)
 	expected := slices.Clone(a.Intervals)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
-		for _, s := range joined(r.kind(kind)) { // these need not follow on one another
+		for _, s := range r.kind(kind) { // these need not follow on one another
 			one, _ := chainOf([]*told{s}, nil, nil)
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}

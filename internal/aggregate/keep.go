@@ -40,6 +40,12 @@ func (im *Importer) remember(ctx context.Context, files []*File) error {
 		for _, f := range files {
 			if !f.Known && f.whole() {
 				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: im.Now().UTC(), Parts: f.Parts}
+				var before kept
+				if found, err := tx.Get(keptKey(f.Digest), &before); err != nil {
+					return err
+				} else if found { // it came then: what came since may be a later version of it
+					k.Imported = before.Imported
+				}
 				if err := tx.Put(keptKey(f.Digest), k); err != nil {
 					return err
 				}

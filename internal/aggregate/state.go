@@ -44,6 +44,7 @@ type Account struct {
 	To          string        `json:"to"`
 	States      map[State]int `json:"states"` // intervals by state
 	Intervals   []Interval    `json:"intervals"`
+	Superseded  []Superseded  `json:"superseded,omitempty"` // statements in whose place later versions are judged
 }
 
 // told is a statement as its event tells it.
