@@ -114,7 +114,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 		}
 		accounts.add(name, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
 		for _, s := range a.Superseded {
-			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; it was BROKEN: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
+			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
 		for _, i := range a.Intervals {
 			if (i.State == app.Proven && i.Reason == "" || i.State == app.Claimed && i.Accepted == nil) && !all {

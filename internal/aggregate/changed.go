@@ -28,7 +28,8 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 			was.holder(), now.holder(), advice)
 	case reversalsOf:
 		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
-		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Is, now.Is, advice)
+		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s; where the statements that have them do not "+
+			"hold, import the files of all of them again in one command, which takes back what was read wrongly", was.Number, was.Is, now.Is, advice)
 	case referencesOf:
 		i := r.institution(was.Source)
 		at(i, "csv.columns.reference", "")

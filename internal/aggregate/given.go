@@ -5,6 +5,7 @@ package aggregate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -187,9 +188,10 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 
 // note refuses an import by other declarations than those before it, and remembers what is given for the first time, before anything is taken in.
 func (r *reading) note(ctx context.Context, files []*File) error {
-	fresh := map[string]given{}
+	fresh, otherwise := map[string]given{}, map[string][2]given{}
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(fresh)
+		clear(otherwise)
 		return eachGiven(files, func(_ *Part, of digest) error {
 			key, now, was := givenKey(of), r.given[of], given{}
 			found, err := tx.Get(key, &was)
@@ -199,11 +201,18 @@ func (r *reading) note(ctx context.Context, files []*File) error {
 			case !found:
 				fresh[key] = now
 			case !now.as(&was):
-				return r.rules.changed(&was, &now)
+				otherwise[key] = [2]given{was, now}
 			}
 			return nil
 		})
 	})
+	for key, g := range otherwise {
+		again, wrong := r.readsAgain(ctx, files, &g[0])
+		if err = errors.Join(err, wrong); err == nil && !again {
+			err = r.rules.changed(&g[0], &g[1])
+		}
+		fresh[key] = g[1]
+	}
 	if err != nil || len(fresh) == 0 {
 		return err
 	}

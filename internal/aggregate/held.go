@@ -46,7 +46,7 @@ func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 	all := held{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
 		var doubtful []heldRow
-		err := event.Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
+		err := Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
 			r := heldRow{reason: rejected.Reason}
 			if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
@@ -116,7 +116,7 @@ type accountKey struct{ servicer, account, currency string }
 // quarantinedStatements reads them. Those that name no account are of an account without a number, unless accounts are asked for.
 func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost, error) {
 	all := lost{}
-	err := event.Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
+	err := Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
 		var s struct {
 			Servicer, Account, Currency, Kind, Number, Amount, Opening, Closing, File, Object, Place string
 			Entries, Operations                                                                      int64

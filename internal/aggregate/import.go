@@ -78,7 +78,10 @@ type File struct {
 	Known  bool   `json:"known"` // it was taken in before: nothing was to do
 	Parts  []Part `json:"parts"`
 
-	before []Part // of a file that is read again: what it held the last time
+	before   []Part   // of a file that is read again: what it held the last time
+	again    bool     // it is read again as other declarations may mend it
+	readings int      // how often it was read again so
+	gone     []string // statements of its earlier readings that this one does not have
 }
 
 // whole reports whether every part was read.
@@ -149,7 +152,15 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err != nil {
 		return r, err
 	}
-	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
+	again := again(r.Files)
+	if err := reading.begin(ctx, again); err != nil {
+		return r, err
+	}
+	back, err := reading.takeBack(ctx, again)
+	if err != nil {
+		return r, err
+	}
+	if r.Streams, err = im.take(ctx, reading.spools, slots, back); err != nil {
 		return r, err
 	}
 	if err := im.markUntaken(ctx, &r); err != nil {
@@ -160,7 +171,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 
 // take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they
 // are: an import that ends between them is made good by the next, while an entry that nothing is matched with would count again.
-func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
+func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile, back []backSpool) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
 	if slots.rows > 0 {
 		if _, err := im.Take(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
@@ -173,6 +184,11 @@ func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) 
 		for _, s := range spools {
 			if f := s.files[stream]; f.rows > 0 {
 				paths, parts[f.path] = append(paths, f.path), f.parts
+			}
+		}
+		for _, s := range back {
+			if s.stream == stream {
+				paths, parts[s.path] = append(paths, s.path), []event.Part{{Row: 1, Name: s.name}}
 			}
 		}
 		if len(paths) == 0 {

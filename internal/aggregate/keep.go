@@ -20,18 +20,20 @@ type kept struct {
 	Bytes    int64     `json:"bytes"`
 	Imported time.Time `json:"imported"`
 	Parts    []Part    `json:"parts"`
+	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
+	Readings int       `json:"readings,omitempty"` // how often others have read it again
 }
 
 func keptKey(digest string) string { return "statements/file/" + digest }
 
-// known is what a file held that was taken in before, or nil.
-func (im *Importer) known(ctx context.Context, digest string) ([]Part, error) {
-	var k kept
-	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
+// known is what a file held that was taken in before, or nothing.
+func (im *Importer) known(ctx context.Context, digest string) (k kept, err error) {
+	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		k = kept{}
 		_, err := tx.Get(keptKey(digest), &k)
 		return err
 	})
-	return k.Parts, err
+	return k, err
 }
 
 // remember records files that were taken in whole, and what was given to what was taken in.
@@ -39,7 +41,7 @@ func (im *Importer) remember(ctx context.Context, files []*File) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
 			if !f.Known && f.whole() {
-				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: im.Now().UTC(), Parts: f.Parts}
+				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: im.Now().UTC(), Parts: f.Parts, Declared: im.Project.Declared(), Readings: f.readings}
 				var before kept
 				if found, err := tx.Get(keptKey(f.Digest), &before); err != nil {
 					return err
@@ -51,7 +53,7 @@ func (im *Importer) remember(ctx context.Context, files []*File) error {
 				}
 			}
 		}
-		return confirm(tx, files)
+		return errors.Join(took(tx, again(files)), confirm(tx, files))
 	})
 }
 

@@ -58,9 +58,9 @@ func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Quer
 		return "", err
 	}
 	if len(batches) > 0 {
-		sql += fmt.Sprintf(" UNION ALL BY NAME SELECT servicer, account, currency, CAST(day AS VARCHAR) AS from_day, CAST(count(*) AS VARCHAR) AS entries, "+
+		sql += fmt.Sprintf(" UNION ALL BY NAME SELECT servicer, account, currency, CAST(day AS VARCHAR) AS from_day, CAST(sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) AS VARCHAR) AS entries, "+
 			"CAST(sum(amount) AS VARCHAR) AS amount, 1 AS part, day AS sorted, '' AS id FROM (%s) WHERE kind = 'statement' AND status NOT IN ('PDNG', 'FUTR', 'INFO')%s "+
-			"GROUP BY servicer, account, currency, day", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), where)
+			"GROUP BY servicer, account, currency, day HAVING sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) <> 0 OR sum(amount) <> 0", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), where)
 	}
 	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
 }
@@ -71,6 +71,11 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 	if err != nil {
 		return err
 	}
+	again, err := rereadsOf(ctx, c.Catalog)
+	if err != nil {
+		return err
+	}
+	gone := again.gone()
 	var r *record
 	err = c.query(ctx, sql, func(row []string) error {
 		if r == nil || r.Servicer != row[0] || r.Account.Account != row[1] || r.Currency != row[2] {
@@ -81,7 +86,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 			}
 			r = &record{Account: Account{Servicer: row[0], Account: row[1], Currency: row[2]}}
 		}
-		r.add(row)
+		r.add(row, gone)
 		return nil
 	})
 	if err == nil && r != nil {
@@ -91,7 +96,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 }
 
 // add takes a row of recordsSQL in.
-func (r *record) add(row []string) {
+func (r *record) add(row []string, gone map[string]bool) {
 	v := map[string]string{}
 	for i, name := range statementColumns {
 		v[name] = row[i]
@@ -108,6 +113,12 @@ func (r *record) add(row []string) {
 	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
 	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
+	if gone[row[len(statementColumns)+2]] {
+		_, reason := t.alone()
+		r.Superseded = append(r.Superseded, superseded(t, t, reason))
+		r.Superseded[len(r.Superseded)-1].Change = "its file was read again by other declarations"
+		return
+	}
 	r.statements = append(r.statements, t)
 }
 

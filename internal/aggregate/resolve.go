@@ -12,6 +12,7 @@ type slot struct {
 	entry   digest
 	at      digest // as a named entry has it
 	listing listing
+	gone    bool // it was taken back
 }
 
 // slotID is the id under which the n-th entry of a base is stored among the names, from 1.
@@ -116,7 +117,7 @@ func (m *matching) statement(list []named) error {
 		}
 		m.rename(u.named, u.free)
 		m.byID[u.free] = len(m.slots)
-		m.slots = append(m.slots, slot{u.free, u.at, m.listings[u.listing]})
+		m.slots = append(m.slots, slot{entry: u.free, at: u.at, listing: m.listings[u.listing]})
 		if err := m.fresh(u.named, u.free, slotID(u.base, len(m.slots))); err != nil {
 			return err
 		}
@@ -146,6 +147,8 @@ func (m *matching) exact(n *named) (id digest, found bool) {
 func (m *matching) mayBe(n *named, at int) bool {
 	s, l := &m.slots[at], &m.listings[n.listing]
 	switch {
+	case s.gone:
+		return false
 	case !n.listed:
 		return true
 	case s.listing.otherPage(l):

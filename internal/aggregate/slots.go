@@ -131,7 +131,31 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 	if len(of) == 0 {
 		return nil, nil
 	}
-	return im.readSlots(ctx, stream, of, batches)
+	found, err := im.readSlots(ctx, stream, of, batches)
+	if err != nil {
+		return nil, err
+	}
+	return found, im.markGone(ctx, found)
+}
+
+// markGone marks the slots of entries that were taken back: an entry that says the same is another one.
+func (im *Importer) markGone(ctx context.Context, found map[digest][]slot) error {
+	var ids []string
+	for _, slots := range found {
+		for i := range slots {
+			ids = append(ids, backID(slots[i].entry.String()))
+		}
+	}
+	back, err := im.Known(ctx, im.Project.Stream(project.EntryStream), ids)
+	if err != nil || len(back) == 0 {
+		return err
+	}
+	for _, slots := range found {
+		for i := range slots {
+			_, slots[i].gone = back[backID(slots[i].entry.String())]
+		}
+	}
+	return nil
 }
 
 // mostAsked is how many ids are asked for by name; more are found among all of the batches.

@@ -179,7 +179,7 @@ func (c *Completeness) supersedeLost(ctx context.Context, r *record, gone lost, 
 	for _, i := range gone[key] {
 		s := &told{Interval: i, fault: i.Reason}
 		among := slices.DeleteFunc(slices.Clone(whole), func(by *told) bool {
-			return by.Kind != i.Kind || key.account == "" && !(by.Opening == i.Opening && by.Closing == i.Closing && by.Amount == i.Amount && by.Entries == i.Entries)
+			return by.Kind != i.Kind || key.account == "" && (by.Opening != i.Opening || by.Closing != i.Closing || by.Amount != i.Amount || by.Entries != i.Entries)
 		})
 		by, err := c.versionOf(ctx, s, among, when)
 		if err != nil {

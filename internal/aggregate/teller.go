@@ -5,6 +5,7 @@ package aggregate
 import (
 	"cmp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type sink interface {
 type origin struct {
 	file   string // as errors name it
 	object string // the object that keeps it
+
+	readings int // how often it was read again: intake does not take its rows for those of an earlier reading
 }
 
 // maxBalances is how many balances of one statement are held until its end tells which of them open and close it.
@@ -69,6 +72,7 @@ func newTeller(o origin, to sink, by rules, left *limits, given map[digest]given
 	*t = teller{reports: reports{left: left}, all: given, to: to, rules: by, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
 	t.from.text("file", o.file)
 	t.from.text("object", o.object)
+	t.from = append(t.from, strings.Repeat(" ", o.readings)...)
 	return t
 }
 

@@ -90,5 +90,5 @@ func (a *App) Quarantine(ctx context.Context, stream string, each func(Rejected)
 	if a.Project.Stream(stream) == nil {
 		return &NotFoundError{What: "stream " + stream}
 	}
-	return event.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
+	return aggregate.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
 }
