@@ -19,6 +19,7 @@ func TestSuperseded(t *testing.T) {
 	for name, bad := range map[string]string{
 		"a closing balance":  strings.Replace(good, ":62F:C240304EUR120,00", ":62F:C240304EUR130,00", 1),
 		"an opening balance": strings.Replace(good, "EUR100,00", "EUR90,00", 1),
+		"an entry":           strings.Replace(good, "C20,00", "C25,00", 1),
 		"a cut file":         good[:strings.Index(good, ":62F:")],
 		"no account":         strings.Replace(good, ":25:NL91ABNA0417164300\n", "", 1),
 	} {
@@ -42,6 +43,8 @@ func TestSuperseded(t *testing.T) {
 			if got := must(t, 0, "completeness", "--project", dir); !strings.Contains(got.out, "superseded NL91ABNA0417164300") {
 				t.Errorf("completeness shows %s", got.out)
 			}
+			wantSealed(t, dir, "20.00000")
+			must(t, 0, "verify", "--project", dir)
 			again := bursar(t, "import", "--project", dir, first)
 			if got := must(t, 0, "completeness", "--project", dir, "--json"); !strings.Contains(got.out, "first.sta") {
 				t.Errorf("imported again (%s): %s", again.out, got.out)

@@ -181,13 +181,17 @@ func (r *reading) takeBack(ctx context.Context, files map[string]*File) ([]backS
 	if len(files) == 0 {
 		return nil, nil
 	}
+	var objects []string
+	for name := range files {
+		objects = append(objects, duck.Literal(name))
+	}
 	var spools []backSpool
 	for _, stream := range []string{project.EntryStream, project.DetailStream, project.StatementStream} {
 		has, err := r.idsOf(stream, files)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := r.without(ctx, stream, files, has)
+		rows, err := r.without(ctx, stream, "object IN ("+strings.Join(objects, ", ")+")", has)
 		if err != nil {
 			return nil, err
 		}
@@ -198,7 +202,7 @@ func (r *reading) takeBack(ctx context.Context, files map[string]*File) ([]backS
 			}
 			continue
 		}
-		s, err := r.spoolBack(stream, rows)
+		s, err := r.spoolBack("back", stream, rows)
 		if err != nil {
 			return nil, err
 		}
@@ -225,8 +229,10 @@ func (r *reading) idsOf(stream string, files map[string]*File) (map[string]bool,
 				break
 			}
 			var row struct{ ID, Object string }
-			if err = json.Unmarshal(line, &row); err == nil && files[row.Object] != nil {
-				ids[row.ID] = true
+			if err = json.Unmarshal(line, &row); err == nil {
+				if _, asked := files[row.Object]; asked {
+					ids[row.ID] = true
+				}
 			}
 		}
 		if err := in.Close(); err != nil {
@@ -239,8 +245,8 @@ func (r *reading) idsOf(stream string, files map[string]*File) (map[string]bool,
 	return ids, nil
 }
 
-// without are the stored rows of the files that this reading does not have, and that nothing takes back yet.
-func (r *reading) without(ctx context.Context, stream string, files map[string]*File, has map[string]bool) (rows []map[string]string, err error) {
+// without are the stored rows that fulfil a condition, that this reading does not have, and that nothing takes back yet.
+func (r *reading) without(ctx context.Context, stream, where string, has map[string]bool) (rows []map[string]string, err error) {
 	batches, err := event.Batches(ctx, r.Catalog, stream, 0)
 	if err != nil || len(batches) == 0 {
 		return nil, err
@@ -249,16 +255,13 @@ func (r *reading) without(ctx context.Context, stream string, files map[string]*
 		return nil, err
 	}
 	s := r.Project.Stream(stream)
-	names, list, objects := make([]string, len(s.Columns)), make([]string, len(s.Columns)), []string{}
+	names, list := make([]string, len(s.Columns)), make([]string, len(s.Columns))
 	for i := range s.Columns {
 		names[i] = s.Columns[i].Name
 		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR)", names[i])
 	}
-	for name := range files {
-		objects = append(objects, duck.Literal(name))
-	}
 	var backs []string
-	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE object IN (%s)", strings.Join(list, ", "), event.ViewSQL(r.Objects, s, batches), strings.Join(objects, ", "))
+	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE %s", strings.Join(list, ", "), event.ViewSQL(r.Objects, s, batches), where)
 	err = rowsOf(ctx, r.Duck, sql, func(values []string) error {
 		row := map[string]string{}
 		for i, name := range names {
@@ -283,11 +286,11 @@ func (r *reading) without(ctx context.Context, stream string, files map[string]*
 func backID(id string) string { return digestOf("taken back", id).String() }
 
 // spoolBack writes rows that take others back: they say the same, and move the opposite amount.
-func (r *reading) spoolBack(stream string, rows []map[string]string) ([]backSpool, error) {
+func (r *reading) spoolBack(as, stream string, rows []map[string]string) ([]backSpool, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	s := backSpool{stream, filepath.Join(r.dir, "back."+stream+".jsonl"), rows[0]["file"]}
+	s := backSpool{stream, filepath.Join(r.dir, as+"."+stream+".jsonl"), rows[0]["file"]}
 	out, err := os.Create(s.path)
 	if err != nil {
 		return nil, fmt.Errorf("spool rows: %w", err)

@@ -160,6 +160,11 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err != nil {
 		return r, err
 	}
+	corrected, err := reading.corrected(ctx)
+	if err != nil {
+		return r, err
+	}
+	back = append(back, corrected...)
 	if r.Streams, err = im.take(ctx, reading.spools, slots, back); err != nil {
 		return r, err
 	}

@@ -105,6 +105,18 @@ func (r *record) add(row []string, gone map[string]bool) {
 		r.movements = append(r.movements, movement{v["from_day"], number(v["entries"]), v["amount"]})
 		return
 	}
+	t := toldOf(v)
+	if gone[row[len(statementColumns)+2]] {
+		_, reason := t.alone()
+		r.Superseded = append(r.Superseded, superseded(t, t, reason))
+		r.Superseded[len(r.Superseded)-1].Change = "its file was read again by other declarations"
+		return
+	}
+	r.statements = append(r.statements, t)
+}
+
+// toldOf is a statement by its columns.
+func toldOf(v map[string]string) *told {
 	t := &told{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
 	t.before, t.after = v["page_before"] == "true", v["page_after"] == "true"
@@ -113,13 +125,7 @@ func (r *record) add(row []string, gone map[string]bool) {
 	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
 	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
-	if gone[row[len(statementColumns)+2]] {
-		_, reason := t.alone()
-		r.Superseded = append(r.Superseded, superseded(t, t, reason))
-		r.Superseded[len(r.Superseded)-1].Change = "its file was read again by other declarations"
-		return
-	}
-	r.statements = append(r.statements, t)
+	return t
 }
 
 // query hands on rows of texts; null is empty.
