@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,8 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"bursar/internal/catalog"
 	"bursar/internal/duck"
-	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
@@ -34,7 +35,7 @@ func statedOf(v map[string]string) *stated {
 // itself and does not list them.
 func (r *reading) corrected(ctx context.Context) ([]backSpool, error) {
 	broken, err := r.brokenStatements(ctx)
-	if err != nil || len(broken) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	versions, err := r.versionsOf(broken)
@@ -70,32 +71,25 @@ func (r *reading) corrected(ctx context.Context) ([]backSpool, error) {
 	return spools, nil
 }
 
-// brokenStatements are the stored statements that do not hold by themselves.
+const brokenPrefix = "statements/broken/"
+
+// brokenStatements are the statements of earlier imports that do not hold by themselves.
 func (r *reading) brokenStatements(ctx context.Context) (broken []*stated, err error) {
-	batches, err := event.Batches(ctx, r.Catalog, project.StatementStream, 0)
-	if err != nil || len(batches) == 0 {
-		return nil, err
-	}
-	if err := event.CheckObjects(ctx, r.Objects, batches, r.Duck.Threads); err != nil {
-		return nil, err
-	}
-	list := make([]string, len(statementColumns))
-	for i, name := range statementColumns {
-		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR)", name)
-	}
-	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE fault IS NOT NULL", strings.Join(list, ", "), event.ViewSQL(r.Objects, r.Project.Stream(project.StatementStream), batches))
-	err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
-		v := map[string]string{}
-		for i, name := range statementColumns {
-			v[name] = row[i]
-		}
-		broken = append(broken, statedOf(v))
-		return nil
+	err = r.Catalog.View(ctx, func(tx catalog.Tx) error {
+		broken = nil
+		return tx.List(brokenPrefix, func(_ string, value json.RawMessage) error {
+			var row map[string]string
+			if err := json.Unmarshal(value, &row); err != nil {
+				return fmt.Errorf("read which statements do not hold: %w", err)
+			}
+			broken = append(broken, statedOf(row))
+			return nil
+		})
 	})
 	return broken, err
 }
 
-// versionsOf finds the later versions that the import has: the object of each.
+// versionsOf finds the later versions that the import has, the object of each, and notes its own statements that do not hold.
 func (r *reading) versionsOf(broken []*stated) (map[*stated]string, error) {
 	found := map[*stated]string{}
 	for _, s := range r.spools {
@@ -109,9 +103,18 @@ func (r *reading) versionsOf(broken []*stated) (map[*stated]string, error) {
 			if line, err = lines.ReadBytes('\n'); err != nil {
 				break
 			}
-			var by *stated
-			if by, err = spooledStatement(line); err == nil {
-				by.correct(broken, found)
+			faulty := bytes.Contains(line, []byte(`"fault":`))
+			if !faulty && len(broken) == 0 {
+				continue
+			}
+			var row map[string]string
+			if row, err = spooledStatement(line); err != nil {
+				break
+			}
+			if faulty {
+				r.broken[row["id"]] = row
+			} else {
+				statedOf(row).correct(broken, found)
 			}
 		}
 		if wrong := in.Close(); !errors.Is(err, io.EOF) || wrong != nil {
@@ -121,8 +124,18 @@ func (r *reading) versionsOf(broken []*stated) (map[*stated]string, error) {
 	return found, nil
 }
 
+// rememberBroken keeps the statements of the import that do not hold: a later import may have the right version.
+func (r *reading) rememberBroken(tx catalog.Tx) error {
+	for id, row := range r.broken {
+		if err := tx.Put(brokenPrefix+id, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // spooledStatement reads a row of the stream of statements.
-func spooledStatement(line []byte) (*stated, error) {
+func spooledStatement(line []byte) (map[string]string, error) {
 	var row map[string]any
 	d := json.NewDecoder(strings.NewReader(string(line)))
 	d.UseNumber()
@@ -140,7 +153,7 @@ func spooledStatement(line []byte) (*stated, error) {
 			v[name] = strconv.FormatBool(value)
 		}
 	}
-	return statedOf(v), nil
+	return v, nil
 }
 
 // correct notes the statements of the same days that it is a later version of, if it proves itself.

@@ -137,7 +137,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if bounds == (limits{}) {
 		bounds = usualLimits
 	}
-	reading := &reading{Importer: im, left: bounds, given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older)}
+	reading := &reading{Importer: im, left: bounds, given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), broken: map[string]map[string]string{}}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}
@@ -171,7 +171,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := im.markUntaken(ctx, &r); err != nil {
 		return r, err
 	}
-	return r, im.remember(ctx, r.Files)
+	return r, reading.remember(ctx, r.Files)
 }
 
 // take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they

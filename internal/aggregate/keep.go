@@ -36,12 +36,12 @@ func (im *Importer) known(ctx context.Context, digest string) (k kept, err error
 	return k, err
 }
 
-// remember records files that were taken in whole, and what was given to what was taken in.
-func (im *Importer) remember(ctx context.Context, files []*File) error {
-	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+// remember records files that were taken in whole, what was given to what was taken in, and which statements do not hold.
+func (r *reading) remember(ctx context.Context, files []*File) error {
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
 			if !f.Known && f.whole() {
-				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: im.Now().UTC(), Parts: f.Parts, Declared: im.Project.Declared(), Readings: f.readings}
+				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings}
 				var before kept
 				if found, err := tx.Get(keptKey(f.Digest), &before); err != nil {
 					return err
@@ -53,7 +53,7 @@ func (im *Importer) remember(ctx context.Context, files []*File) error {
 				}
 			}
 		}
-		return errors.Join(took(tx, again(files)), confirm(tx, files))
+		return errors.Join(took(tx, again(files)), confirm(tx, files), r.rememberBroken(tx))
 	})
 }
 

@@ -32,7 +32,8 @@ type reading struct {
 	keeping *errgroup.Group  // originals
 	left    limits           // of what is held
 
-	rejected map[string]bool // objects that have rows in quarantine; nil until that is asked
+	rejected map[string]bool              // objects that have rows in quarantine; nil until that is asked
+	broken   map[string]map[string]string // rows of the import's statements that do not hold, by id
 }
 
 // keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.
