@@ -17,7 +17,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show backlog, watermark and artifacts of every pipeline",
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
-published run, the watermark (everything received before it is included), the number of artifacts, and the runs under way:
+published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
 which step each is at, and why one has not gone on. It also shows streams that are declared no more while acknowledged events of
 them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
@@ -71,6 +71,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 		}
 		g.print(w, width(c.out))
 		for _, s := range pipelines {
+			withoutKey(w, s.Pipeline, s.Unkeyed)
 			for _, fold := range s.Without {
 				fmt.Fprintf(w, "warning: %s\n", clean(withoutValue(s.Pipeline, fold, s.Counted)))
 			}

@@ -30,7 +30,10 @@ func (e *FailingError) Error() string {
 	if e.File != "" {
 		on = fmt.Sprintf("the event in %s:%d", e.File, e.Row)
 	}
-	return fmt.Sprintf("an expression of %s fails on %s, whose key `bursar status` shows: %v; nothing of this run is visible: let the "+
+	if e.Key != nil {
+		on += ", whose key `bursar status` shows"
+	}
+	return fmt.Sprintf("an expression of %s fails on %s: %v; nothing of this run is visible: let the "+
 		"expression take such values (TRY_CAST where it casts, a smaller scale where a number overflows) and run `bursar rebuild %s`",
 		e.Declared, on, e.Cause, e.Pipeline)
 }
@@ -89,7 +92,8 @@ func first(lo, hi int64, fails func(n int64) (bool, error)) (int64, error) {
 // failingEvent names the first event with which reduce fails, in the order of batches, files and rows. A cause that is not of
 // a value, or of which no event is found, stays as it is.
 func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, partition int, cause error) error {
-	if !byValue(cause) {
+	long := errors.Is(cause, errLongKey)
+	if !long && !byValue(cause) {
 		return plan.Explain(cause)
 	}
 	batches, err := e.batchesOf(ctx, run)
@@ -97,6 +101,9 @@ func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, pa
 		return plan.Explain(cause)
 	}
 	s := &eventSearch{search{e, plan, plan.Reduce, cause}, run, partition, batches}
+	if long {
+		return s.longKey(ctx)
+	}
 	found, err := s.find(ctx)
 	if err != nil {
 		return plan.Explain(cause)
