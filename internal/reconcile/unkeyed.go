@@ -56,11 +56,21 @@ func (u *Unkeyed) add(other Unkeyed) error {
 	return nil
 }
 
+// now is the same as it is written since the streams' types have grown.
+func (u Unkeyed) now(plan *fold.Plan) Unkeyed {
+	out := Unkeyed{}
+	for stream, own := range u {
+		own.Totals = own.Totals.Now(plan.Events.Stream(stream))
+		out[stream] = own
+	}
+	return out
+}
+
 // conserved is the totals that the pipeline conserves, of all streams together.
 func (u Unkeyed) conserved(plan *fold.Plan) (event.Totals, error) {
 	all := event.Totals{}
-	for stream, own := range u {
-		if err := all.Add(conservedOf(plan, own.Totals.Now(plan.Events.Stream(stream)))); err != nil {
+	for _, own := range u.now(plan) {
+		if err := all.Add(conservedOf(plan, own.Totals)); err != nil {
 			return nil, err
 		}
 	}

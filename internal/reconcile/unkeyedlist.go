@@ -53,7 +53,7 @@ func (e *Engine) Unkeyed(ctx context.Context, pipeline string, each func(Unkeyed
 		if runs[i].Run > q.g.Published {
 			break
 		}
-		if err := all.add(runs[i].Unkeyed); err != nil {
+		if err := all.add(runs[i].Unkeyed.now(q.plan)); err != nil {
 			return nil, err
 		}
 	}
