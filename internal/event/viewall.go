@@ -37,6 +37,18 @@ func FoldedFields(e *project.Events) []column.Field {
 // FoldedSQL is a SELECT over the events of batches of any of the streams, as the one table that a pipeline folds: those that have
 // a key. The others are those of UnkeyedSQL.
 func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
+	return foldedSQL(files, e, batches, func(view string) string { return view })
+}
+
+// FoldedPartSQL is FoldedSQL over the events for which a condition holds. No expression of the key is evaluated on others.
+func FoldedPartSQL(files object.Local, e *project.Events, batches []Batch, condition string) string {
+	return foldedSQL(files, e, batches, func(view string) string {
+		return fmt.Sprintf("WITH part AS MATERIALIZED (SELECT * FROM (%s) WHERE %s) SELECT * FROM part", view, condition)
+	})
+}
+
+// foldedSQL takes what it is to take of each stream's events.
+func foldedSQL(files object.Local, e *project.Events, batches []Batch, taken func(view string) string) string {
 	fields := FoldedFields(e)
 	var selects []string
 	for _, s := range e.Streams {
@@ -53,7 +65,7 @@ func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
 		for i, f := range fields {
 			list[i] = foldedColumn(e, s, f)
 		}
-		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), viewSQL(files, s, own, true))
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), taken(viewSQL(files, s, own, true)))
 		if unkeyed := e.Unkeyed(s.Name); unkeyed != "" {
 			sql += " WHERE NOT (" + unkeyed + ")"
 		}

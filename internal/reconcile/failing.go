@@ -121,7 +121,7 @@ type eventSearch struct {
 
 // views are the partition's events of some batches, and those of one more for which a condition holds.
 func (s *eventSearch) views(whole []event.Batch, part []event.Batch, condition string) map[string]string {
-	events := fmt.Sprintf("SELECT * FROM (%s) WHERE %s", event.FoldedSQL(s.e.Objects, s.plan.Events, part), condition)
+	events := event.FoldedPartSQL(s.e.Objects, s.plan.Events, part, condition)
 	if len(whole) > 0 {
 		events += "\nUNION ALL\n" + event.FoldedSQL(s.e.Objects, s.plan.Events, whole)
 	}
@@ -149,13 +149,13 @@ func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
 
 // least is the least value of a column up to which the events of a batch fail: those that are before, and those that are alike.
 func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, name, before, alike string) (n int64, err error) {
-	session, err := s.e.views(ctx, s.views(nil, batch, alike))
+	session, err := s.e.views(ctx, map[string]string{"events": event.ViewSQL(s.e.Objects, s.plan.Events.Stream(batch[0].Stream), batch)})
 	if err != nil {
 		return 0, err
 	}
 	defer session.Close()
 	var lo, hi int64
-	err = session.Query(ctx, fmt.Sprintf("SELECT min(%s), max(%s) FROM events HAVING count(*) > 0", name, name), func(rows []column.Vector) error {
+	err = session.Query(ctx, fmt.Sprintf("SELECT min(%s), max(%s) FROM events WHERE %s HAVING count(*) > 0", name, name, alike), func(rows []column.Vector) error {
 		lo, hi = rows[0].Ints[0], rows[1].Ints[0]
 		return nil
 	})
