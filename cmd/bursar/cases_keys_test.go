@@ -82,7 +82,7 @@ func wantUnkeyed(t *testing.T, dir string) {
 	for i, want := range []string{"4.00000", "3.00000", "0.50000"} {
 		e := item(t, listed, "events", i)
 		if columns := object(t, e["event"]); columns["amount"] != want || columns["reference"] != nil || e["stream"] != "entries" || e["time"] != columns["day"] ||
-			!strings.HasSuffix(e["file"].(string), ".xml") || e["place"] == "" || e["id"] == "" || e["batch"] == nil {
+			!strings.HasSuffix(fmt.Sprint(e["file"]), ".xml") || e["place"] == "" || e["id"] == "" || e["batch"] == nil {
 			t.Errorf("event %d is %v, want one of %s", i, e, want)
 		}
 	}
@@ -100,4 +100,48 @@ func wantUnkeyed(t *testing.T, dir string) {
 		t.Errorf("verify says %s", got.out)
 	}
 	must(t, 0, "trace", "m", "R-1", "EUR", "--project", dir)
+}
+
+// What a key may be made of is checked by the rules of all expressions, and refused with its file and line.
+func TestKeysThatCheckRefuses(t *testing.T) {
+	t.Parallel()
+	dir := declaredCase(t, "23-")
+	const old = "key: {payments: [ref, currency], entries: [reference, currency]}"
+	for _, c := range []struct{ key, want string }{
+		{old, ""},
+		{`key: {payments: ref, entries: "coalesce(reference, own_reference)"}`, ""},
+		{`key: {payments: "md5(left(ref, 10))", entries: reference}`, ""},
+		{`key: [{month: "substr(strftime(coalesce(\"at\", day), '%Y-%m'), 1, 7)"}, currency]`, "does not bind: unknown column \"day\""},
+		{`key: {payments: [{month: "strftime(\"at\", '%Y-%m')"}, currency], entries: ["strftime(day, '%Y-%m')", currency]}`, ""},
+		{`key: [{kind: "'one'"}, currency]`, ""},
+		{`key: {payments: amount, entries: "amount * 2"}`, ""},
+		{`key: {payments: at, entries: value_day}`, ""},
+		{`key: {payments: "\"at\" IS NULL", entries: reversal}`, ""},
+		{`key: {payments: ref, entries: "max(reference)"}`, "key expression `max(reference)` does not bind"},
+		{`key: {payments: ref, entries: "(SELECT 'x')"}`, "does not bind: a subquery is not allowed"},
+		{`key: {payments: ref, entries: "reference || now()"}`, "does not bind: function now() is refused"},
+		{`key: {payments: amount, entries: "amount / 2"}`, "does not bind"},
+		{`key: {payments: at, entries: "CAST(reference AS DATE)"}`, "does not bind"},
+		{`key: {payments: ref, entries: "file || place"}`, "unknown column \"file\""},
+		{`key: {payments: ref, entries: file}`, "`key` column `file` says where an event was read from"},
+		{`key: {payments: ref, entries: "[reference]"}`, "key expression `[reference]`"},
+		{`key: {payments: ref, entries: "operations + 1"}`, "key column `ref` must have one type"},
+		{`key: {payments: "upper(ref)", entries: "upper(reference)"}`, "no stream's column gives it a name"},
+		{`key: {ref: "coalesce(ref, id)"}`, "name an expression as in [{ref: \"…\"}]"},
+	} {
+		rewrite(t, dir, "pipelines/m.yaml", old, c.key)
+		// Sums of several currencies may be asked for: what is checked is the key.
+		rewrite(t, dir, "pipelines/m.yaml", "sum: amount, where: \"stream = 'payments'\"", "sum: amount, mixed: ok, where: \"stream = 'payments'\"")
+		rewrite(t, dir, "pipelines/m.yaml", "sum: amount, where: \"stream = 'entries'", "sum: amount, mixed: ok, where: \"stream = 'entries'")
+		code := 0
+		if c.want != "" {
+			code = 2
+		}
+		if got := must(t, code, "check", "--project", dir); !strings.Contains(got.out, c.want) || code == 2 && !strings.Contains(got.out, "pipelines/m.yaml:4: ") {
+			t.Errorf("%s: check says %s", c.key, got.out)
+		}
+		rewrite(t, dir, "pipelines/m.yaml", c.key, old)
+		rewrite(t, dir, "pipelines/m.yaml", "mixed: ok, where: \"stream = 'payments'", "where: \"stream = 'payments'")
+		rewrite(t, dir, "pipelines/m.yaml", "mixed: ok, where: \"stream = 'entries'", "where: \"stream = 'entries'")
+	}
 }

@@ -127,28 +127,35 @@ func (src *binding) keys(p *Pipeline, e *Events) {
 func (src *binding) keyType(p *Pipeline, e *Events, i int) {
 	k := &e.Key[i]
 	for _, name := range p.From {
-		part, s, path := p.KeyOf(name)[i], e.Stream(name), p.keyPath(name, i)
-		t := column.Type{}
-		if c := s.Column(k.Of[name].Column); c != nil {
-			t = c.Type
-		} else {
-			var err error
-			if t, err = src.typeOf(s.Types(), part, column.InRuns); err != nil {
-				src.failAt(path, "key expression %s does not bind: %s", brief(part), strings.Join(strings.Fields(err.Error()), " "))
-				continue
-			}
-			if !isKind(t, keyKinds...) {
-				src.failAt(path, "key expression %s gives %s: a key is string, bool, int, bigint, decimal, date or timestamp", brief(part), t)
-				continue
-			}
+		t, ok := src.partType(p, e.Stream(name), i)
+		if !ok {
+			continue
 		}
 		both, ok := widened(k.Type, t)
 		if !ok {
-			src.failAt(path, "key column %s must have one type: %s gives %s and the streams before %s", brief(k.Name), brief(part), t, k.Type)
+			src.failAt(p.keyPath(name, i), "key column %s must have one type: %s gives %s and the streams before %s", brief(k.Name), brief(p.KeyOf(name)[i]), t, k.Type)
 			continue
 		}
 		k.Type = both
 	}
+}
+
+// partType is the type that a column of the key has in a stream.
+func (src *binding) partType(p *Pipeline, s *Stream, i int) (column.Type, bool) {
+	part, path := p.KeyOf(s.Name)[i], p.keyPath(s.Name, i)
+	if bareName.MatchString(part) {
+		return s.Column(part).Type, true
+	}
+	t, err := src.typeOf(s.Types(), part, column.InRuns)
+	if err != nil {
+		src.failAt(path, "key expression %s does not bind: %s", brief(part), strings.Join(strings.Fields(err.Error()), " "))
+		return t, false
+	}
+	if !isKind(t, keyKinds...) {
+		src.failAt(path, "key expression %s gives %s: a key is string, bool, int, bigint, decimal, date or timestamp", brief(part), t)
+		return t, false
+	}
+	return t, true
 }
 
 // keyLiterals checks the conditions in the key's expressions.
