@@ -133,7 +133,7 @@ func (src *binding) keyType(p *Pipeline, e *Events, i int) {
 		}
 		both, ok := widened(k.Type, t)
 		if !ok {
-			src.failAt(p.keyPath(name, i), "key column %s must have one type: %s gives %s and the streams before %s", brief(k.Name), brief(p.KeyOf(name)[i]), t, k.Type)
+			src.failAt(p.keyPath(name, i), "key column %s must have one type: %s gives %s, and in the streams named before it is %s", brief(k.Name), brief(p.KeyOf(name)[i]), t, k.Type)
 			continue
 		}
 		k.Type = both

@@ -53,7 +53,7 @@ func TestKeys(t *testing.T) {
 			"cur string in __key_0; amount decimal(19,3) in __key_1; bank: (coalesce(currency, currency)) IS NULL; payments: (coalesce(currency, currency)) IS NULL",
 		},
 		{`key: [currency, "amount * 1"]`, ":3: the key has an expression and no stream's column gives it a name"},
-		{`key: {payments: "order_id::int", bank: reference}`, ":3: key column `reference` must have one type: `reference` gives string and the streams before int"},
+		{`key: {payments: "order_id::int", bank: reference}`, ":3: key column `reference` must have one type: `reference` gives string, and in the streams named before it is int"},
 		{`key: {payments: "nosuch || 'x'", bank: reference}`, ":3: key expression `nosuch || 'x'` does not bind: column"},
 		{`key: {payments: "raw::json", bank: reference}`, ":3: key expression `raw::json` gives json: a key is string"},
 		{`key: {payments: "CASE WHEN type = 'paiment' THEN note END", bank: reference}`, ":3: `key` compares `type` with 'paiment', which it never is"},
