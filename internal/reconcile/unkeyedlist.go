@@ -120,14 +120,14 @@ func (e *Engine) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.St
 // checkUnkeyed proves that the events which runs left out of artifacts are those of their batches that have no key: with those
 // that the artifacts hold they are all there are.
 func (v *verification) checkUnkeyed(ctx context.Context) (string, error) {
-	events := int64(0)
+	events, all := int64(0), int64(0)
 	of := map[string]int64{}
 	for i := range v.runs {
 		run := &v.runs[i]
 		if err := v.checkUnkeyedOf(ctx, run); err != nil {
 			return "", fmt.Errorf("run %d: %w", run.Run, err)
 		}
-		events += run.Unkeyed.Events()
+		events, all = events+run.Unkeyed.Events(), all+run.Events
 		for stream, own := range run.Unkeyed {
 			of[stream] += own.Events
 		}
@@ -137,7 +137,7 @@ func (v *verification) checkUnkeyed(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%d events of %s without a key are counted, and the runs have %d", v.g.Unkeyed[s.Name], s.Name, of[s.Name])
 		}
 	}
-	return fmt.Sprintf("%s without a key: counted and summed as the runs account for them", many(int(events), "event")), nil
+	return fmt.Sprintf("%s without a key of %d: counted and summed as the runs account for them, the others are in artifacts", many(int(events), "event"), all), nil
 }
 
 // checkUnkeyedOf counts and sums the events of one run again.
