@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -116,4 +117,40 @@ func TestEndlessLine(t *testing.T) {
 		t.Errorf("the row is kept as %v, %v", kept, err)
 	}
 	wantArtifacts(t, dir, 2)
+}
+
+// TestChangedPipeline: check and status name a pipeline that is declared in another way than when its artifacts were made.
+func TestChangedPipeline(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	in := func(code int, args ...string) outcome {
+		t.Helper()
+		return must(t, code, append(args, "--project", dir)...)
+	}
+	in(0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"))
+	in(0, "run")
+	want := func(changed ...any) {
+		t.Helper()
+		check, status := value(t, in(0, "check", "--json")), value(t, in(0, "status", "--json"))
+		var named any
+		if changed != nil {
+			named = []any{map[string]any{"pipeline": "orders", "file": "pipelines/orders.yaml", "changed": changed}}
+		}
+		if got := check["outdated"]; !reflect.DeepEqual(got, named) {
+			t.Errorf("check: outdated is %v, want %v", got, named)
+		}
+		if got, _ := item(t, status, "pipelines", 0)["changed"].([]any); !reflect.DeepEqual(got, changed) {
+			t.Errorf("status: changed is %v, want %v", got, changed)
+		}
+	}
+	want()
+	rewrite(t, dir, "pipelines/orders.yaml", "{last: type,", "{first: type,")
+	want("artifact.last_type")
+	for _, command := range []string{"check", "status"} {
+		if got := in(0, command).out; !strings.Contains(got, "pipeline orders has changed (artifact.last_type)") || !strings.HasSuffix(got, "next: bursar rebuild orders\n") {
+			t.Errorf("%s prints %s", command, got)
+		}
+	}
+	in(0, "rebuild", "orders")
+	want()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/project"
@@ -20,7 +21,9 @@ func (c *cli) checkCommand() *cobra.Command {
 		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each
 fault is reported with its file and line; then the exit code is 2. Sums of what a control total keeps apart by a group, such as
 currencies, are refused unless the fold says ` + "`mixed: ok`" + `, and so are comparisons with a value that a column never
-has. So is a stream that holds events and has changed in another way than schemas may: they only grow.`,
+has. So is a stream that holds events and has changed in another way than schemas may: they only grow. So is an institution by
+which accounts, reversals or references of statements would be other ones than when they were imported. A pipeline that is
+declared in another way than when its artifacts were made is named: it needs a rebuild.`,
 		Example: `  bursar check
   bursar check --project shop --json`,
 		Args: takes(0, 0),
@@ -30,40 +33,53 @@ has. So is a stream that holds events and has changed in another way than schema
 			if err != nil && !errors.As(err, &faults) {
 				return err
 			}
+			var outdated []app.Outdated
 			if faults == nil {
-				if stored := app.CheckStored(cmd.Context(), p, c.project); len(stored) > 0 {
+				var stored []project.Error
+				if stored, outdated = app.CheckStored(cmd.Context(), p, c.project); len(stored) > 0 {
 					faults = &app.ProjectError{Errors: stored}
 				}
 			}
-			return errors.Join(c.printCheck(p, faults), faulty(faults))
+			return errors.Join(c.printCheck(p, faults, outdated), faulty(faults))
 		},
 	}
 }
 
 // checked is what `check --json` prints.
 type checked struct {
-	OK     bool            `json:"ok"`
-	Errors []project.Error `json:"errors"`
+	OK       bool            `json:"ok"`
+	Errors   []project.Error `json:"errors"`
+	Outdated []app.Outdated  `json:"outdated,omitempty"`
 }
 
-func (c *cli) printCheck(p *project.Project, faults *app.ProjectError) error {
+func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated []app.Outdated) error {
 	if faults != nil {
-		return c.result(checked{Errors: faults.Errors}, func(w io.Writer) {
+		return c.result(checked{Errors: faults.Errors, Outdated: outdated}, func(w io.Writer) {
 			for _, fault := range faults.Errors {
 				fmt.Fprintln(w, clean(fault.Error()))
 			}
 		})
 	}
-	return c.result(checked{OK: true, Errors: []project.Error{}}, func(w io.Writer) {
+	return c.result(checked{OK: true, Errors: []project.Error{}, Outdated: outdated}, func(w io.Writer) {
 		fmt.Fprintf(w, "The project is right: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
+		for _, o := range outdated {
+			fmt.Fprintln(w, clean(o.File+": "+changedSince(o.Pipeline, o.Changed)))
+		}
 		switch {
+		case len(outdated) > 0:
+			fmt.Fprintf(w, "next: bursar rebuild %s\n", outdated[0].Pipeline)
 		case len(p.Streams) > 0:
 			fmt.Fprintf(w, "next: bursar ingest %s FILE\n", p.Streams[0].Name)
 		case len(p.Institutions) > 0:
 			fmt.Fprintln(w, "next: bursar import FILE…")
 		}
 	})
+}
+
+// changedSince says of a pipeline that it needs a rebuild, and why.
+func changedSince(pipeline string, changed []string) string {
+	return fmt.Sprintf("pipeline %s has changed (%s) since its artifacts were made: it needs a rebuild", pipeline, strings.Join(changed, ", "))
 }
 
 // faulty ends the command once the faults are printed: exit code 2.

@@ -18,7 +18,8 @@ func (c *cli) statusCommand() *cobra.Command {
 		Short: "Show backlog, watermark and artifacts of every pipeline",
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
-which step each is at, and why one has not gone on. It also shows streams that are declared no more while acknowledged events of
+which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
+rebuild. It also shows streams that are declared no more while acknowledged events of
 them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
   bursar status --json`,
@@ -62,16 +63,22 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			fmt.Fprintln(w, "The project declares no pipeline yet.")
 			return
 		}
-		waiting := 0
+		next := ""
 		g := newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts")
 		for _, s := range pipelines {
 			g.add(s.Pipeline, count(s.Generation), count(s.Runs), count(s.Backlog), count(s.BacklogEvents), when(s.Watermark),
 				count(s.Artifacts))
-			waiting += s.Backlog
+			if s.Backlog > 0 {
+				next = "bursar run"
+			}
 		}
 		g.print(w, width(c.out))
 		for _, s := range pipelines {
 			withoutKey(w, s.Pipeline, s.Unkeyed)
+			if len(s.Changed) > 0 {
+				fmt.Fprintf(w, "%s %s.\n", mark(false), clean(changedSince(s.Pipeline, s.Changed)))
+				next = "bursar rebuild " + s.Pipeline
+			}
 			for _, fold := range s.Without {
 				fmt.Fprintf(w, "warning: %s\n", clean(withoutValue(s.Pipeline, fold, s.Counted)))
 			}
@@ -85,8 +92,8 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 				}
 			}
 		}
-		if waiting > 0 {
-			fmt.Fprintln(w, "next: bursar run")
+		if next != "" {
+			fmt.Fprintln(w, "next: "+next)
 		}
 	})
 }

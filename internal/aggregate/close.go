@@ -4,7 +4,6 @@ package aggregate
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +29,8 @@ func (t *teller) close() error {
 	b := boundsOf(t.balances)
 	t.entries.closeOn(t.s, t.balances, b)
 	t.describe(b)
-	if fault := both(t.entries.broken(true), t.entries.ofPage.broken(true)); fault != "" && len(t.faults) < maxNotices {
-		t.faults = append(t.faults, fmt.Sprintf("account %s, %s: %s", t.s.Account, t.day(b), fault))
+	if fault := both(t.entries.broken(true), t.entries.ofPage.broken(true)); fault != "" {
+		t.fault(t.s.Account, t.day(b), fault)
 	}
 	alike := map[statement.Balance]int{}
 	for i := range t.balances {

@@ -24,13 +24,13 @@ type fault struct {
 // maxFaults is how many faults of a statement are told.
 const maxFaults = 3
 
-// blame keeps a fault.
+// blame keeps a fault, without the rest of values that are longer than any that can be added up.
 func (f *faults) blame(at statement.Place, format string, args ...any) {
 	if len(f.list) == maxFaults {
 		f.more++
 		return
 	}
-	f.list = append(f.list, fault{at, fmt.Sprintf(format, args...)})
+	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), longestText)})
 }
 
 // broken is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for

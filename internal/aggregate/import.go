@@ -43,7 +43,8 @@ type Importer struct {
 	Known func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
 	Now   func() time.Time
 
-	open func(path string) (handed, error) // nil opens files of the disk
+	open   func(path string) (handed, error) // nil opens files of the disk
+	limits limits                            // zero is the usual ones
 }
 
 // Options of one Import.
@@ -64,6 +65,8 @@ type Part struct {
 	Notices    []statement.Notice `json:"notices,omitempty"` // what it says that is no bank statement
 	Refused    string             `json:"refused,omitempty"` // why nothing of it was read
 	Untaken    string             `json:"untaken,omitempty"` // why nothing of what was read was taken in: all of it is in quarantine
+
+	given []digest // names what the declarations gave to it
 }
 
 // File is what became of one file.
@@ -127,12 +130,19 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Older, err = im.isFormer(ctx); err != nil {
 		return r, err
 	}
-	reading := &reading{Importer: im, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older)}
+	bounds := im.limits
+	if bounds == (limits{}) {
+		bounds = usualLimits
+	}
+	reading := &reading{Importer: im, left: bounds, given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older)}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}
 	defer func() { _ = reading.names.close() }()
 	if r.Files, err = reading.all(ctx, paths); err != nil {
+		return r, err
+	}
+	if err := reading.note(ctx, r.Files); err != nil {
 		return r, err
 	}
 	slots, err := reading.resolve(ctx)

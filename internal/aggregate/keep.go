@@ -34,7 +34,7 @@ func (im *Importer) known(ctx context.Context, digest string) ([]Part, error) {
 	return k.Parts, err
 }
 
-// remember records files that were taken in whole.
+// remember records files that were taken in whole, and what was given to what was taken in.
 func (im *Importer) remember(ctx context.Context, files []*File) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
@@ -45,7 +45,7 @@ func (im *Importer) remember(ctx context.Context, files []*File) error {
 				}
 			}
 		}
-		return nil
+		return confirm(tx, files)
 	})
 }
 

@@ -98,17 +98,25 @@ func (t *teller) describe(b bounds) {
 	if !open {
 		return
 	}
-	l := listing{Statement: digestOf(t.s.Reference, t.s.Number).String(), Page: t.s.Page, First: t.entries.first, Last: t.entries.last}
+	l := listing{Statement: digestOf(t.s.Reference, t.s.Number).String(), Page: compared(t.s.Page), First: t.entries.first, Last: t.entries.last}
 	if t.s.Part || t.entries.broken(false) != "" { // what it states may be of all parts together, or is not true
 		b = bounds{opening: -1, closing: -1}
 	}
 	if b.booked && b.opening >= 0 {
-		l.Opening = plain(t.balances[b.opening].Amount)
+		l.Opening = compared(plain(t.balances[b.opening].Amount))
 	}
 	if b.booked && b.closing >= 0 && !t.entries.since {
-		l.Closing = plain(t.balances[b.closing].Amount)
+		l.Closing = compared(plain(t.balances[b.closing].Amount))
 	}
 	t.to.describe(of.at, l)
+}
+
+// compared is a text that others are compared with: its digest where it is longer than such texts are, as each statement of an import is remembered.
+func compared(text string) string {
+	if len(text) <= longestValue {
+		return text
+	}
+	return digestOf(text).String()
 }
 
 func isDay(text string) bool {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,10 +25,12 @@ type reading struct {
 	options Options
 	dir     string // of the spools
 	rules   rules
-	spools  []*spool // the last one is written to
+	given   map[digest]given // by the declarations, to what files state
+	spools  []*spool         // the last one is written to
 	names   *names
 	here    map[string]*File // by digest: the import's own files
 	keeping *errgroup.Group  // originals
+	left    limits           // of what is held
 }
 
 // keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.
@@ -142,18 +145,20 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		return p, err
 	}
 	rows.begin()
-	t := newTeller(origin{file: name, object: f.Object}, rows, r.rules)
+	t := newTeller(origin{file: name, object: f.Object}, rows, r.rules, &r.left, r.given)
 	defer t.release()
 	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t.handler())
-	p.Format, p.Notices, p.Faults = t.format, t.notices, t.faults
+	p.Format = t.format
+	p.Notices, p.Faults = t.reports.all()
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return p, fmt.Errorf("read %s: %w", p.File, err)
 	case err != nil:
-		p.Refused = err.Error()
+		p.Refused = brief(err.Error(), longestText)
 		return p, rows.undo()
 	}
 	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
+	p.given = slices.Collect(maps.Keys(t.given))
 	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
 	rows.end(named)
 	return p, nil
@@ -162,11 +167,11 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 // recognise tells a format, or why there is none to read.
 func (r *reading) recognise(head []byte, in io.Reader) (as format, refused string) {
 	if unread, is := in.(broken); is {
-		return as, unread.err.Error()
+		return as, brief(unread.err.Error(), longestText)
 	}
 	as, err := formatOf(head, r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
-		return as, err.Error()
+		return as, brief(err.Error(), longestText)
 	}
 	return as, ""
 }

@@ -26,6 +26,7 @@ type reversing struct {
 	*teller
 	declared bool // for the statement at hand
 	turned   bool // the entry at hand
+	noted    bool // that the statement at hand depends on it
 }
 
 // handler takes what a reader says.
@@ -33,12 +34,18 @@ func (t *teller) handler() statement.Handler { return &reversing{teller: t} }
 
 // Begin starts a statement.
 func (r *reversing) Begin(s *statement.Statement) error {
-	r.declared = r.rules.originals(s)
+	r.declared, r.noted = r.rules.originals(s), false
 	return r.teller.Begin(s)
 }
 
 // Entry takes an entry.
 func (r *reversing) Entry(e *statement.Entry) error {
+	if e.Reversal && !r.noted && isCAMT(r.s) {
+		r.noted = true
+		if err := r.dependsOn(reversalsOf, r.s); err != nil {
+			return err
+		}
+	}
 	if r.turned = r.declared && e.Reversal; r.turned {
 		e.Amount = statement.Negate(e.Amount)
 	}

@@ -9,6 +9,8 @@ import (
 
 // rules are a project's. One whose entries were taken in by an earlier version goes on with its rules, so that they are known when they come again.
 type rules struct {
+	project *project.Project
+
 	eve    eve
 	holder holders
 	moved  func(base digest, e *statement.Entry) digest
@@ -19,7 +21,7 @@ type rules struct {
 
 func rulesOf(p *project.Project, former bool) rules {
 	if former {
-		return rules{eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true, originals: originalsOf(p)}
+		return rules{project: p, eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true, originals: originalsOf(p)}
 	}
-	return rules{eve: evesOf(p), holder: holdersOf(p), moved: movedOf, originals: originalsOf(p)}
+	return rules{project: p, eve: evesOf(p), holder: holdersOf(p), moved: movedOf, originals: originalsOf(p)}
 }

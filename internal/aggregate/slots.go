@@ -21,15 +21,16 @@ import (
 	"bursar/internal/project"
 )
 
-// isFormer reports whether the project's entries were taken in by an earlier version, which kept nothing that they could be matched by.
+// isFormer reports whether entries of the project were taken in by an earlier version, which kept nothing that they could be matched by. Entries
+// that are all in quarantine say nothing of the version, as they may have no day to be named by.
 func (im *Importer) isFormer(ctx context.Context) (former bool, err error) {
 	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
-		entries, err := event.Sealed(tx, project.EntryStream)
-		if err != nil {
+		names, err := event.Sealed(tx, project.NameStream)
+		if err != nil || names > 0 {
+			former = false
 			return err
 		}
-		names, err := event.Sealed(tx, project.NameStream)
-		former = entries > 0 && names == 0
+		former, err = event.Accepts(tx, project.EntryStream)
 		return err
 	})
 	return former, err

@@ -23,6 +23,7 @@ import (
 const (
 	maxMembers  = 10_000
 	maxUnpacked = 16 << 30 // bytes of all members together
+	maxName     = 4096     // bytes of a member's name
 )
 
 // How packed files begin.
@@ -109,6 +110,12 @@ func eachMember(f *original, name string, read reader) error {
 			continue
 		}
 		empty = false
+		if len(member.Name) > maxName {
+			if err := read(name+"/"+brief(member.Name, longestValue), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := readMember(name+"/"+member.Name, member, &left, read); err != nil {
 			return err
 		}

@@ -23,7 +23,8 @@ func (to Rows) name(*named) error        { return nil }
 // says is made into rows, which name it and object as where they come from. An error of class Data is the file's: Import
 // would refuse it.
 func Tell(p *project.Project, name, object string, in io.Reader, to Rows) error {
-	t := newTeller(origin{file: name, object: object}, to, rulesOf(p, false))
+	left := usualLimits
+	t := newTeller(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]given{})
 	defer t.release()
 	return Read(p, name, in, t.handler())
 }

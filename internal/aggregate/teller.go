@@ -31,16 +31,18 @@ const maxBalances = 100_000
 
 // teller is the statement.Handler of one file.
 type teller struct {
-	to      sink
-	rules   rules
-	said    *occurrences
-	notices []statement.Notice
-	format  string   // of its statements
-	faults  []string // of statements that do not hold
+	reports
+	to     sink
+	rules  rules
+	said   *occurrences
+	format string           // of its statements
+	given  map[digest]bool  // names what the declarations gave to the file
+	all    map[digest]given // that, and what they gave to others of the import
 
 	s        *statement.Statement
 	holder   holder
 	balances []statement.Balance
+	sizes    int                // bytes of these
 	listed   int64              // entries so far
 	entries  ledger             // of its currency
 	others   map[string]*ledger // of the currencies of an account that has several; nil if there is one
@@ -61,10 +63,10 @@ type teller struct {
 // tellers are used again, as banks send many small files.
 var tellers = sync.Pool{New: func() any { return &teller{said: newOccurrences()} }}
 
-// newTeller takes a teller, which is to be released.
-func newTeller(o origin, to sink, by rules) *teller {
+// newTeller takes a teller, which is to be released. left is what the import may still hold.
+func newTeller(o origin, to sink, by rules, left *limits, given map[digest]given) *teller {
 	t := tellers.Get().(*teller) //nolint:errcheck // the pool holds nothing else
-	*t = teller{to: to, rules: by, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
+	*t = teller{reports: reports{left: left}, all: given, to: to, rules: by, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
 	t.from.text("file", o.file)
 	t.from.text("object", o.object)
 	return t
@@ -75,7 +77,7 @@ const mostKept = 1 << 12
 
 // release lets a teller be used again; what it has told stays.
 func (t *teller) release() {
-	if len(t.balances) > mostKept || t.said.size() > mostKept || cap(t.row) > mostKept || cap(t.kept.rows) > mostKept {
+	if len(t.balances) > mostKept || t.sizes > perValue*mostKept || t.said.size() > mostKept || cap(t.row) > mostKept || cap(t.kept.rows) > mostKept {
 		return
 	}
 	t.kept.forget()
@@ -83,33 +85,32 @@ func (t *teller) release() {
 	tellers.Put(t)
 }
 
-// maxNotices is how many notices of a file are reported.
-const maxNotices = 10_000
-
 // Notice keeps what is reported.
 func (t *teller) Notice(n *statement.Notice) error {
-	if len(t.notices) < maxNotices {
-		t.notices = append(t.notices, statement.Notice{Place: n.Place, What: n.What, Fields: append([]statement.Field(nil), n.Fields...), Count: n.Count})
-	}
+	t.notice(n)
 	return nil
 }
 
 // Begin starts a statement.
 func (t *teller) Begin(s *statement.Statement) error {
 	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
-	t.listed, t.others, t.listings = 0, nil, nil
+	t.listed, t.sizes, t.others, t.listings = 0, 0, nil, nil
 	t.holder = t.rules.holder(s)
 	t.of = t.of[:0]
 	t.of.stated("kind", string(s.Kind))
 	t.of.text("servicer", t.holder.servicer)
 	t.of.stated("account", t.holder.account)
-	return nil
+	return t.depends(s)
 }
 
 // Balance holds a balance until the statement ends.
 func (t *teller) Balance(b *statement.Balance) error {
 	if len(t.balances) >= maxBalances {
 		return statement.Refuse(b.Place, "the statement has more than %d balances", maxBalances)
+	}
+	t.sizes += perValue + len(b.Code) + len(b.Subtype) + len(b.Amount) + len(b.Currency) + len(b.Date)
+	if t.sizes > t.left.balances {
+		return statement.Refuse(b.Place, "the statement's balances take more than %d bytes", t.left.balances)
 	}
 	t.balances = append(t.balances, *b)
 	return nil

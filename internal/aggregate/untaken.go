@@ -76,7 +76,7 @@ func (im *Importer) rejected(ctx context.Context, r *Result, stream string) (map
 		}
 		of := files[row.File]
 		if of == nil {
-			of = &rejections{first: row.Reason}
+			of = &rejections{first: brief(row.Reason, longestText)}
 			files[row.File] = of
 		}
 		of.rows++

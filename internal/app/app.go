@@ -92,10 +92,10 @@ func (e *ProjectError) refuses(command string) bool {
 	return slices.ContainsFunc(e.Errors, func(fault project.Error) bool { return !fault.Stored })
 }
 
-// checkingSession is what SQL is bound on when a project is checked: where something is carried out it is given little.
-func checkingSession() (*duck.Session, error) {
-	return duck.Open(duck.Options{Threads: 1, Memory: "256MB"})
-}
+// checking is what SQL is bound on when a project is checked: where something is carried out it is given little.
+var checking = duck.Options{Threads: 1, Memory: "256MB"}
+
+func checkingSession() (*duck.Session, error) { return duck.Open(checking) }
 
 // Check reads a project folder and binds its SQL, without touching state.
 func Check(ctx context.Context, dir string) (*project.Project, error) {

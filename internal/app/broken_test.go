@@ -167,7 +167,7 @@ func TestCheckStored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		faults := CheckStored(t.Context(), p, dir)
+		faults, _ := CheckStored(t.Context(), p, dir)
 		if len(faults) != want || want > 0 && (faults[0].File != "streams/good.yaml" || !strings.Contains(faults[0].Message, "id: [id, n]")) {
 			t.Errorf("faults are %v, want %d", faults, want)
 		}

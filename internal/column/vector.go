@@ -1,6 +1,7 @@
 package column
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -52,6 +53,14 @@ func NewVectors(types []Type, capacity int) []Vector {
 	return vectors
 }
 
+// CheckCount reports a result that has not as many columns as its reader takes by their positions.
+func CheckCount(columns []Vector, want int) error {
+	if len(columns) != want {
+		return fmt.Errorf("bug: a result has %d columns, and %d are read", len(columns), want)
+	}
+	return nil
+}
+
 // IsWide reports whether values of the type need 128 bits.
 func (t Type) IsWide() bool { return t.Kind == Decimal && t.Precision > MaxNarrow }
 
@@ -80,6 +89,27 @@ func (v *Vector) Reset() {
 
 // IsNull reports whether value i is null.
 func (v *Vector) IsNull(i int) bool { return v.Null != nil && v.Null[i] }
+
+// Reserve makes room for so many more values and bytes of text. What has to grow grows twofold at least: append copies large slices
+// four times as often.
+func (v *Vector) Reserve(values, bytes int) {
+	switch {
+	case v.Ends != nil:
+		v.Ends = reserve(v.Ends, values)
+		v.Bytes = reserve(v.Bytes, bytes)
+	case v.Wide != nil:
+		v.Wide = reserve(v.Wide, values)
+	default:
+		v.Ints = reserve(v.Ints, values)
+	}
+}
+
+func reserve[T any](s []T, more int) []T {
+	if more <= cap(s)-len(s) {
+		return s
+	}
+	return slices.Grow(s, max(more, 2*cap(s)-len(s)))
+}
 
 // AppendInt adds a value that lies in Ints.
 func (v *Vector) AppendInt(x int64) {

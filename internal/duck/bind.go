@@ -16,8 +16,9 @@ import (
 )
 
 // Bind returns the type of an SQL expression over the given columns without running it. It refuses aggregates, window
-// functions, subqueries, parameters, binary floating point anywhere within it (rule 2), functions that are not known to give
-// the same result for the same arguments (rule 6), and literals that are not values of the type they are compared with.
+// functions, subqueries, parameters, what stands for several columns, binary floating point anywhere within it (rule 2),
+// functions that are not known to give the same result for the same arguments (rule 6), and literals that are not values of
+// the type they are compared with.
 func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (t column.Type, err error) {
 	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseExpression(ctx, expr)
@@ -38,7 +39,7 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 	return t, err
 }
 
-// typeOfExpression is the type of a SELECT's one column.
+// typeOfExpression is the type of a SELECT's one column. An expression that became several would move all columns behind it.
 func (s *Session) typeOfExpression(ctx context.Context, sql string) (column.Type, error) {
 	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
@@ -48,6 +49,9 @@ func (s *Session) typeOfExpression(ctx context.Context, sql string) (column.Type
 	}
 	if duckdb.NParams(stmt) > 0 {
 		return column.Type{}, errors.New("parameters are not allowed in an expression")
+	}
+	if n := duckdb.PreparedStatementColumnCount(stmt); n != 1 {
+		return column.Type{}, fmt.Errorf("an expression gives one column; this gives %d", n)
 	}
 	logical := duckdb.PreparedStatementColumnLogicalType(stmt, 0)
 	defer duckdb.DestroyLogicalType(&logical)
@@ -118,6 +122,8 @@ func (c *treeCheck) refusal(node map[string]any) string {
 	switch node["class"] {
 	case "SUBQUERY":
 		return "a subquery is not allowed in an expression"
+	case "STAR":
+		return "a * or COLUMNS(…) stands for several columns: name each column"
 	case "COLUMN_REF":
 		return c.column(node)
 	}

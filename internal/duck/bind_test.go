@@ -183,6 +183,31 @@ func TestBindAllowsKnownFunctionsOnly(t *testing.T) {
 	})
 }
 
+func TestBindRefusesWhatStandsForSeveralColumns(t *testing.T) {
+	t.Parallel()
+	cases := [][2]string{
+		{"{'a': n, 'b': n}.*", "!"},
+		{"row(*) IS NULL", "!"},
+		{"amount, total", "!"},
+		{"generate_series(1, 2)", "!"},
+		{"unnest([n, n])", "!UNNEST not supported here"},
+		{"unnest({'a': n, 'b': n})", "!UNNEST not supported here"},
+		{"abs(unnest([n, n]))", "!UNNEST not supported here"},
+	}
+	for _, expr := range []string{
+		"COLUMNS('amount|total')", "COLUMNS('n')", "COLUMNS('no(.)')", "COLUMNS(*)", "COLUMNS(* EXCLUDE (n)) IS NULL", "COLUMNS(['amount', 'total'])",
+		"COLUMNS(lambda n: n LIKE 'amo%')", "COLUMNS('amount|total') > 0", "n IN (COLUMNS('big|n'))", "[COLUMNS('n|big')] IS NULL",
+		"CASE WHEN COLUMNS('n|big') > 0 THEN 1 END", "abs(COLUMNS('n|big'))", "{'a': COLUMNS('n|big')} IS NULL",
+		"list_transform([n], lambda n: n + COLUMNS('big|n'))", "greatest(*COLUMNS('amount|total'))", "concat_ws('-', *COLUMNS('n|note'))",
+		"struct_pack(*COLUMNS('big|n')) IS NULL", "*COLUMNS('amount|total')", "*", "* EXCLUDE (n)", "* REPLACE (1 AS n)", "raw.*",
+	} {
+		cases = append(cases, [2]string{expr, "!stands for several columns: name each column"})
+	}
+	for _, at := range []column.Evaluated{column.AtIntake, column.InRuns, column.WhenAsked} {
+		bound(t, at, cases)
+	}
+}
+
 func TestBindRefusesCastsThatMayFail(t *testing.T) {
 	t.Parallel()
 	failing := [][2]string{

@@ -103,10 +103,10 @@ func (a *ask) appendLines(text []byte) []byte {
 	return text
 }
 
-// source is where a row identified by its place comes from: the digest of a file or request, and the line in it.
+// source is where a row comes from: the line in its file or request, and the digest of that where it identifies the row.
 type source struct {
 	digest     string
-	line       int64
+	line       int64  // in the request; 0 for rows of files, and for those that earlier versions put into quarantine without it
 	occurrence uint32 // of a row that is known by its content: how often that came before and with it; 0 is not said
 }
 
@@ -126,12 +126,19 @@ func (seg *segment) ask(row int64) *ask {
 	return seg.asks[low]
 }
 
-// within is what the occurrences of a row's content are counted in.
-func (seg *segment) within(row int64) any {
-	if a := seg.ask(row); a != nil {
-		return a
+// extent is a file or request within the rows of a stream.
+type extent struct {
+	file  uint64
+	first int64 // the line of the file at which the request starts; 0 is the whole file
+}
+
+// within is what the occurrences of a row's content are counted in: the same for a row that is retried as when it came.
+func (seg *segment) within(block int, row int64) extent {
+	e := extent{file: seg.file.Number}
+	if line := seg.requested(block, row).line; line > 0 {
+		e.first = row - line + 1
 	}
-	return seg.file.Number
+	return e
 }
 
 // sourceOf is the place that identifies a row of a `_row` stream.
@@ -144,7 +151,7 @@ func (seg *segment) sourceOf(block int, row int64) source {
 
 // requested is where in which request a row came, zero for rows of files.
 func (seg *segment) requested(block int, row int64) source {
-	if a := seg.ask(row); a != nil && a.digest != "" {
+	if a := seg.ask(row); a != nil {
 		return source{digest: a.digest, line: row - a.first + 1}
 	}
 	if seg.sources != nil {
@@ -153,7 +160,7 @@ func (seg *segment) requested(block int, row int64) source {
 	return source{}
 }
 
-// source notes which requests rejected rows came in, as a retry of rows that are identified by it must know.
+// source notes where in which requests rejected rows came, as a retry of rows that are identified by it must know.
 func (seg *segment) source(block int, rejects []reject) {
 	for i := range rejects {
 		from := seg.requested(block, rejects[i].Row)
@@ -197,10 +204,10 @@ func (w *work) parse(seg *segment) error {
 	if err != nil {
 		return err
 	}
-	if seg.blocks, err = plan.Parse(seg.text, nil, seg.first); err != nil {
+	if seg.blocks, err = plan.ParseOwned(seg.text, nil, seg.first); err != nil {
 		return err
 	}
-	seg.text = nil
+	seg.text, seg.in = nil, plan
 	for _, block := range seg.blocks {
 		seg.rows += len(block.Rows)
 		w.count(seg.file, len(block.Rows)+len(block.Rejects))

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -180,6 +181,27 @@ func Sealed(tx catalog.Tx, stream string) (uint64, error) {
 	var state streamState
 	_, err := tx.Get(streamKey(stream), &state)
 	return state.Batches, err
+}
+
+// errFound ends a list once what was looked for is found.
+var errFound = errors.New("found")
+
+// Accepts reports whether a stream accepted any event when its file was handed in, rather than out of its quarantine.
+func Accepts(tx catalog.Tx, stream string) (bool, error) {
+	err := tx.List("batch/"+stream+"/", func(_ string, value json.RawMessage) error {
+		var b Batch
+		if err := json.Unmarshal(value, &b); err != nil {
+			return err
+		}
+		if b.Accepted > 0 && len(b.Retried) == 0 {
+			return errFound
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	return false, err
 }
 
 // SealedSpools is the number of the last spool of a stream's requests that was sealed; those above it hold events that were

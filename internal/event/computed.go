@@ -162,6 +162,9 @@ func (c *computer) evaluate(ctx context.Context, read []column.Vector) ([]column
 	}
 	results := column.NewVectors(types, read[0].Len())
 	err = session.Query(ctx, c.sql(path), func(rows []column.Vector) error {
+		if err := column.CheckCount(rows, len(results)); err != nil {
+			return err
+		}
 		for i := range rows {
 			results[i].AppendAll(&rows[i])
 		}

@@ -20,7 +20,7 @@ type digester struct {
 	facts   []int         // positions of the columns that are compared: all but the origin, in the order that is remembered
 	leading bool          // the facts begin with the identity
 
-	within      any // the file or request whose occurrences are counted
+	within      extent // the file or request whose occurrences are counted
 	occurrences map[column.Digest]uint32
 }
 
@@ -156,7 +156,7 @@ func (d *digester) derive(p *part, r int, seg *segment, block int, row int64) co
 		p.occurrences = make([]uint32, len(p.digests))
 	}
 	if p.occurrences[r] = seg.requested(block, row).occurrence; p.occurrences[r] == 0 {
-		p.occurrences[r] = d.occurrence(content, seg.within(row))
+		p.occurrences[r] = d.occurrence(content, seg.within(block, row))
 	}
 	if d.key == nil {
 		return oldContentID(content, p.occurrences[r])
@@ -165,8 +165,8 @@ func (d *digester) derive(p *part, r int, seg *segment, block int, row int64) co
 }
 
 // occurrence counts a content in the file or request that it comes in.
-func (d *digester) occurrence(content column.Digest, within any) uint32 {
-	if d.within != within {
+func (d *digester) occurrence(content column.Digest, within extent) uint32 {
+	if d.within != within || d.occurrences == nil {
 		d.within, d.occurrences = within, map[column.Digest]uint32{}
 	}
 	d.occurrences[content]++

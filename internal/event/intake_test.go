@@ -231,6 +231,7 @@ func TestSchemaGrowth(t *testing.T) {
 		{"decimal(18,2)", "decimal(18,3)", "column amount was declared as amount: {type: decimal(18,2)}; now its type is not wider: amount: {type: decimal(18,3)}"},
 		{"[sale, refund]", "[sale]", "now it allows fewer values: kind: {type: string, in: [sale]}"},
 		{"currency: {type: string}", "currency: {type: string}\n  more: {type: int}", "new column more must be optional"},
+		{"currency: {type: string}", "currency: {type: string}\n  more: {type: \"decimal(18,2)\", is: amount, optional: true}", "new column more is computed, and the events that the stream holds would not have it: write \"amount\" where pipelines use the column"},
 		{"note: {type: string, optional: true}", "note: {type: string}", "column note was declared as note: {type: string, optional: true}; now it became required"},
 		{"  note: {type: string, optional: true}\n", "", "column note was declared as note: {type: string, optional: true}; now it is gone"},
 	} {

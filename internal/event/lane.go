@@ -3,7 +3,6 @@ package event
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/object"
@@ -104,7 +103,7 @@ func (l *lane) makeColumns(rows int) {
 	l.columns = column.NewVectors(types, rows)
 }
 
-// reserve makes room for a segment's texts at once.
+// reserve makes room for a segment at once.
 func (l *lane) reserve(seg *segment) {
 	for c := range l.columns {
 		size := 0
@@ -113,7 +112,7 @@ func (l *lane) reserve(seg *segment) {
 				size += len(seg.parts[i].columns[c].Bytes)
 			}
 		}
-		l.columns[c].Bytes = slices.Grow(l.columns[c].Bytes, size)
+		l.columns[c].Reserve(seg.rows, size)
 	}
 }
 

@@ -57,6 +57,8 @@ type Live struct {
 	backoff time.Duration
 	folder  bool          // the spool folder is made
 	tidying chan struct{} // closed when the last compaction has ended; nil before the first
+
+	discarding <-chan error // the outcome of removing the last sealed batch's spool; nil when nobody waits for it
 }
 
 // command is something that the loop does between requests.

@@ -2,7 +2,6 @@ package event
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,6 +23,7 @@ const (
 func (l *Live) loop() {
 	defer close(l.stopped)
 	defer l.awaitTidy()
+	defer func() { _ = l.awaitDiscard() }() // a spool that is left is removed at the next start
 	defer l.computer.close()
 	defer l.giveUp()
 	for {
@@ -227,47 +227,6 @@ func (l *Live) known(asks []*ask) []*ask {
 		}
 	}
 	return rest
-}
-
-// settle leaves nothing open: recovered if it was broken, and sealed.
-func (l *Live) settle(ctx context.Context) error {
-	if l.broken != nil {
-		if err := l.mend(ctx); err != nil {
-			return err
-		}
-	}
-	return l.seal(ctx)
-}
-
-// sealLogged seals where nobody waits for the outcome: the next request is told why it failed, should it still.
-func (l *Live) sealLogged() {
-	if err := l.seal(l.ctx); err != nil {
-		l.in.Log.Error("seal batch: it is tried again from the spool", "stream", l.stream.Name, "error", err)
-	}
-}
-
-// seal cuts and seals the open batch. After an error the spool has all of it.
-func (l *Live) seal(ctx context.Context) error {
-	o := l.open
-	if o == nil {
-		return nil
-	}
-	result, err := o.seal(ctx, l.in.Now())
-	if err != nil {
-		l.fail(err)
-		return err
-	}
-	l.open = nil
-	if err := errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.work.spool)); err != nil {
-		l.breakOff(err)
-		return err
-	}
-	l.keys.drop(o.work.keyed...)
-	l.tidy()
-	if result.Batch != 0 && l.options.Sealed != nil {
-		l.options.Sealed(result)
-	}
-	return nil
 }
 
 // fail gives the open batch up: requests without an answer fail, and what was acknowledged is in the spool.

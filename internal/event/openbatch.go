@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"bursar/internal/event/scan"
 	"bursar/internal/event/spool"
 	"bursar/internal/project"
 )
@@ -85,7 +86,7 @@ func (o *openBatch) add(asks []*ask, from int64) error {
 	for _, a := range asks {
 		size += len(a.body) + 1
 	}
-	text := make([]byte, 0, size)
+	text := make([]byte, 0, size+scan.Room)
 	seg := o.work.segment(nil, o.file)
 	seg.first, seg.asks = o.lines+1, asks
 	for _, a := range asks {

@@ -31,7 +31,7 @@ type Rejected struct {
 	Object string `json:"object,omitempty"` // in place of Raw where the row is longer than a line may be: the object that holds it
 
 	Request string `json:"request,omitempty"` // digest of the request that brought the row, where that identifies it
-	Line    int64  `json:"line,omitempty"`    // of the row in that request
+	Line    int64  `json:"line,omitempty"`    // of the row in its request, 0 for rows of files
 
 	Occurrence uint32 `json:"occurrence,omitempty"` // of the row's content in its file or request, where it is known by that
 }

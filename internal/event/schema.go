@@ -172,7 +172,11 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 		}
 	}
 	for _, d := range now[len(remembered):] {
-		if !d.Optional {
+		switch {
+		case d.Is != "":
+			return &GrowthError{fmt.Sprintf("stream %s: new column %s is computed, and the events that the stream holds would not have it: write %q where "+
+				"pipelines use the column, or declare a new stream", s.Name, d.Name, d.Is)}
+		case !d.Optional:
 			return &GrowthError{fmt.Sprintf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows)}
 		}
 	}

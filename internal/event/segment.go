@@ -18,7 +18,7 @@ const segmentRows = 1 << 17
 
 // segment is a run of rows of one file on its way through the flow.
 type segment struct {
-	in      *scan.File // where the blocks' memory goes back to; nil for rows that are retried or were received
+	in      recycler // nil for rows that are retried
 	file    *File
 	text    []byte   // JSON lines that are still to be parsed
 	first   int64    // the line at which text starts
@@ -31,6 +31,9 @@ type segment struct {
 	ready   chan struct{} // closed when prepared
 	err     error
 }
+
+// recycler is where blocks' memory goes back to.
+type recycler interface{ Recycle(b *scan.Block) }
 
 // part is what preparing a block makes of it.
 type part struct {
@@ -53,7 +56,7 @@ func (p *part) occurrence(r int) uint32 {
 	return p.occurrences[r]
 }
 
-func (w *work) segment(in *scan.File, file *File) *segment {
+func (w *work) segment(in recycler, file *File) *segment {
 	return &segment{in: in, file: file, ready: make(chan struct{})}
 }
 

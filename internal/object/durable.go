@@ -95,7 +95,9 @@ func writeSynced(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(text)
+	if err = file.Chmod(0o600); err == nil { // that of one which was there stays
+		_, err = file.Write(text)
+	}
 	if err == nil {
 		err = file.Sync()
 	}

@@ -78,7 +78,7 @@ func checkInstitutions(institutions []*Institution) []Error {
 		}
 		if first := claims[claim{what, value}]; first != nil {
 			errs = append(errs, Error{File: i.File, Line: i.lines.at(path), Message: fmt.Sprintf(
-				"%s %s is declared in %s:%d already%s", what, brief(value), first.File, first.lineOf(what, value), advice)})
+				"%s %s is declared in %s:%d already%s", what, brief(value), first.File, first.LineOf(what, value), advice)})
 			return
 		}
 		claims[claim{what, value}] = i
@@ -93,8 +93,8 @@ func checkInstitutions(institutions []*Institution) []Error {
 	return errs
 }
 
-// lineOf is where an institution claims what checkInstitutions compares.
-func (i *Institution) lineOf(what, value string) int {
+// LineOf is where an institution's file has a value: an `account` of its list, or what stands at any other path.
+func (i *Institution) LineOf(what, value string) int {
 	for n, account := range i.Accounts {
 		if what == "account" && account == value {
 			return i.lines.at(item("accounts", n))

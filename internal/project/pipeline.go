@@ -19,6 +19,7 @@ type Pipeline struct {
 	Keys       map[string][]string // what the key is made of in each stream: columns and SQL; nil where all have the columns Key
 	Reduce     *SQLFile            // makes deltas in place of the folds; nil with folds
 	Merge      *SQLFile            // brings deltas and states together; nil with folds
+	Mixed      bool                // SQL files may add up amounts of several groups of a control total
 	Artifact   []Fold              // in declared order: the artifact's columns
 	Exceptions Exceptions
 	Conserve   []Conserve

@@ -14,7 +14,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	src := newSource(file)
 	root := src.root(data)
 	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
-		"reduce", "merge", "partitions")
+		"reduce", "merge", "mixed", "partitions")
 	p := &Pipeline{Name: o.nameFromFile("pipeline"), File: file, lines: src.lines}
 	if root != nil || len(src.errs) == 0 {
 		o.require("pipeline", "from", "key", "artifact")
@@ -86,9 +86,7 @@ func readFold(artifact section, name string) Fold {
 		Name: name, Line: artifact.src.lines.at(o.path), Kind: foldKind(o),
 		By: o.texts("by"), Keep: int(o.number("keep", 0, math.MaxInt32)), Where: o.expression("where"), Mixed: o.has("mixed"),
 	}
-	if o.has("mixed") && o.text("mixed") != "ok" {
-		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
-	}
+	o.checkMixed()
 	switch f.Kind {
 	case "":
 	case Count:

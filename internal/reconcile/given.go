@@ -66,6 +66,9 @@ func countGiven(ctx context.Context, session *duck.Session, plan *fold.Plan, eve
 	}
 	given := &Given{Events: events, Values: map[string]int64{}}
 	err := session.Query(ctx, sql, func(rows []column.Vector) error {
+		if err := column.CheckCount(rows, len(names)); err != nil {
+			return err
+		}
 		for i, name := range names {
 			given.Values[name] = rows[i].Ints[0]
 		}

@@ -37,13 +37,18 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	defer out.Abort()
 	width := len(plan.Key) + len(plan.Record)
 	err = session.Query(ctx, plan.Merge, func(chunk []column.Vector) error {
+		if err := column.CheckCount(chunk, width+len(plan.Conserve)+1); err != nil {
+			return err
+		}
 		if err := checkDigits(chunk); err != nil {
 			return err
 		}
 		if aligned := &chunk[len(chunk)-1]; aligned.Null != nil || slices.Contains(aligned.Ints, 0) {
 			return errors.New("bug: delta and state are not aligned by key")
 		}
-		moved.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[width:])
+		if err := moved.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[width:len(chunk)-1]); err != nil {
+			return err
+		}
 		for i := range chunk[0].Len() {
 			if err := out.Write(chunk[:width], i); err != nil {
 				return err
@@ -57,8 +62,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	}
 	before := newMovement(plan)
 	err = session.Query(ctx, plan.Old, func(chunk []column.Vector) error {
-		before.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[len(plan.Key)+1:])
-		return nil
+		return before.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[len(plan.Key)+1:])
 	})
 	if err != nil {
 		return share, err
@@ -88,7 +92,10 @@ func newMovement(plan *fold.Plan) *movement {
 	return m
 }
 
-func (m *movement) add(plan *fold.Plan, key []column.Vector, events column.Vector, totals []column.Vector) {
+func (m *movement) add(plan *fold.Plan, key []column.Vector, events column.Vector, totals []column.Vector) error {
+	if err := column.CheckCount(totals, len(plan.Conserve)); err != nil {
+		return err
+	}
 	m.rows += int64(events.Len())
 	for _, n := range events.Ints {
 		m.events += n
@@ -100,6 +107,7 @@ func (m *movement) add(plan *fold.Plan, key []column.Vector, events column.Vecto
 		}
 		m.totals[i].Add(&totals[i], by, nil)
 	}
+	return nil
 }
 
 // since is by what the sums have moved since before.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -126,6 +127,23 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 	}
 	slices.Sort(changed)
 	return &ChangedError{plan.Pipeline.Name, changed}
+}
+
+// Changed says what of a pipeline is declared in another way than when its artifacts were made: it has to be rebuilt. It is nil where
+// nothing is, or nothing was made yet.
+func (e *Engine) Changed(ctx context.Context, pipeline string) ([]string, error) {
+	g, err := e.Current(ctx, pipeline)
+	if err != nil || g.Generation == 0 {
+		return nil, err
+	}
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	if err := (*ChangedError)(nil); errors.As(checkFingerprint(plan, g.Fingerprint), &err) {
+		return err.Changed, nil
+	}
+	return nil, nil
 }
 
 // ChangedError says that a pipeline is declared in another way than when its artifacts were made. Class Data.

@@ -98,8 +98,11 @@ func (e *Engine) table(name string, fields []column.Field) *table {
 	return &table{e: e, name: name, fields: fields, rows: column.NewVectors(typesOf(fields), 0)}
 }
 
-// add takes rows in.
+// add takes rows in, whose columns are the table's.
 func (t *table) add(ctx context.Context, rows []column.Vector) error {
+	if err := column.CheckCount(rows, len(t.rows)); err != nil {
+		return fmt.Errorf("write %s: %w", t.name, err)
+	}
 	for i := range t.rows {
 		t.rows[i].AppendAll(&rows[i])
 	}

@@ -19,6 +19,7 @@ type Status struct {
 	Unkeyed       int64      `json:"unkeyed"`                  // published events without a key: in no artifact
 	Counted       int64      `json:"counted_events"`           // published, of which is known what they gave the folds
 	Without       []string   `json:"without_values,omitempty"` // folds to which none of many events gave a value
+	Changed       []string   `json:"changed,omitempty"`        // definitions that are not those the artifacts were made by: it needs a rebuild
 	Lanes         []InFlight `json:"lanes"`                    // the runs under way, oldest first
 }
 
@@ -48,6 +49,9 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	for _, p := range e.Project.Pipelines {
 		s, err := e.status(ctx, p.Name)
 		if err != nil {
+			return nil, err
+		}
+		if s.Changed, err = e.Changed(ctx, p.Name); err != nil {
 			return nil, err
 		}
 		list = append(list, s)

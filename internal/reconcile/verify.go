@@ -203,21 +203,12 @@ func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 		if b.Quarantine != nil {
 			all = append(all, *b.Quarantine)
 		}
-		if err := checkObjects(ctx, v.Objects, all); err != nil {
+		if err := object.CheckAll(ctx, v.Objects, all, v.Workers); err != nil {
 			return "", fmt.Errorf("batch %d of %s: %w", b.Batch, b.Stream, err)
 		}
 		objects += len(all)
 	}
 	return fmt.Sprintf("%s of %s: every byte as it was sealed", many(objects, "object"), many(len(v.batches), "batch")), nil
-}
-
-func checkObjects(ctx context.Context, store object.Store, objects []object.Description) error {
-	for _, o := range objects {
-		if err := o.Check(ctx, store); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // checkBatchTotals recomputes each batch's rows, control totals and digest from its events.
@@ -253,7 +244,7 @@ func (v *verification) recount(ctx context.Context, b event.Batch) error {
 func (v *verification) checkParts(ctx context.Context) (string, error) {
 	parts, rows := 0, int64(0)
 	for _, run := range v.runs {
-		if err := checkObjects(ctx, v.Objects, run.Parts()); err != nil {
+		if err := object.CheckAll(ctx, v.Objects, run.Parts(), v.Workers); err != nil {
 			return "", fmt.Errorf("run %d: %w", run.Run, err)
 		}
 		for _, p := range run.Parts() {
@@ -277,8 +268,7 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	defer session.Close()
 	now := newMovement(v.plan)
 	err = session.Query(ctx, v.plan.Old, func(rows []column.Vector) error {
-		now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
-		return nil
+		return now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
 	})
 	if err != nil {
 		return "", err

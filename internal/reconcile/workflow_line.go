@@ -11,18 +11,21 @@ type manager struct {
 	failures int // in a row
 
 	asked    int   // requests to work off the backlog
-	answered int   // of them, those that came before the last pass began
-	outcome  error // of the last pass
+	answered int   // of them, those that came before the last pass that came to an end began
+	outcome  error // of that pass
 	awake    bool  // a batch was sealed, or a request came, since the last pass began
 	leaving  bool  // this execution makes no more passes
 }
 
-// pass works the backlog off, and answers the requests that came before.
+// pass works the backlog off, and answers the requests that came before. A pass that stops because the execution is long
+// answers none: the next execution goes on. It is the last thing that an execution does, so histories are the same either way.
 func (m *manager) pass(ctx workflow.Context) error {
 	asked := m.asked
 	m.awake = false
-	err := m.workOff(ctx)
-	m.outcome, m.answered = err, asked
+	done, err := m.workOff(ctx)
+	if done || err != nil {
+		m.outcome, m.answered = err, asked
+	}
 	return err
 }
 
@@ -35,15 +38,16 @@ type line struct {
 	err    error             // its error
 }
 
-// workOff plans runs and moves them along until there is no backlog, and returns the error of the first run that failed. Runs
-// before that one are carried on to their end; those after it wait for the next pass.
-func (m *manager) workOff(ctx workflow.Context) error {
+// workOff plans runs and moves them along until there is no backlog, which is done, or the execution is long. It returns the
+// error of the first run that failed. Runs before that one are carried on to their end; those after it wait for the next pass.
+func (m *manager) workOff(ctx workflow.Context) (done bool, err error) {
 	l := &line{passed: map[string]uint64{}}
 	var failed error
 	for l.broken == 0 && !m.isLong(ctx, m.runs+l.flying) {
 		var next NextResult
 		in := NextInput{Pipeline: m.in.Pipeline, After: l.last, Rebuild: m.in.Rebuild}
 		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
+			done = failed == nil
 			break
 		}
 		l.start(ctx, m, next)
@@ -54,12 +58,12 @@ func (m *manager) workOff(ctx workflow.Context) error {
 	// What is under way ends by itself, also when the workflow is cancelled: its activities are then.
 	landed, _ := workflow.NewDisconnectedContext(ctx)
 	if err := workflow.Await(landed, func() bool { return l.flying == 0 }); err != nil {
-		return err
+		return false, err
 	}
 	if l.err != nil {
-		return l.err
+		return false, l.err
 	}
-	return failed
+	return done, failed
 }
 
 // start sends a run down the line.

@@ -274,3 +274,24 @@ func ignoreExit(err error) error {
 	}
 	return err
 }
+
+// TestServerAnswersWhenAllIsWorkedOff asks a following workflow for more runs than one execution has.
+func TestServerAnswersWhenAllIsWorkedOff(t *testing.T) {
+	t.Parallel()
+	steps := &scriptedSteps{}
+	runner := quietRunner(serveSteps(t, t.TempDir(), steps))
+	if err := runner.Follow(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runner.Run(t.Context(), "orders"); err != nil { // its first pass is over
+		t.Fatal(err)
+	}
+	const backlog = runsPerExecution + 5
+	steps.mu.Lock()
+	steps.backlog = backlog
+	steps.mu.Unlock()
+	result, err := runner.Run(t.Context(), "orders")
+	if published := len(steps.called("publish")); err != nil || published != backlog || result.Runs != backlog {
+		t.Errorf("answered with %+v, %v when %d of %d runs were published", result, err, published, backlog)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"bursar/internal/failure"
+	"bursar/internal/object"
 )
 
 const (
@@ -84,7 +85,7 @@ func keepPort(file string, before, now int, l net.Listener) error {
 	}
 	text, err := json.Marshal(keptPort{now})
 	if err == nil {
-		err = writeOwn(file, append(text, '\n'))
+		err = object.WriteFile(file, append(text, '\n'))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("keep HTTP port: %w", err), l.Close())

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"bursar/internal/object"
 )
 
 const (
@@ -35,7 +37,7 @@ func Token(state string) (string, error) {
 	secret := make([]byte, tokenBytes)
 	_, _ = rand.Read(secret) // it never fails
 	token := hex.EncodeToString(secret)
-	if err := writeOwn(TokenFile(state), []byte(token+"\n")); err != nil {
+	if err := object.WriteFile(TokenFile(state), []byte(token+"\n")); err != nil {
 		return "", fmt.Errorf("write API token: %w", err)
 	}
 	return token, nil
@@ -51,7 +53,7 @@ type Contact struct {
 func Announce(state string, c Contact) (withdraw func() error, err error) {
 	text, err := json.Marshal(c)
 	if err == nil {
-		err = writeOwn(filepath.Join(state, contactFile), append(text, '\n'))
+		err = object.WriteFile(filepath.Join(state, contactFile), append(text, '\n'))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("announce API: %w", err)
@@ -71,13 +73,4 @@ func readContact(state string, process int) (c Contact, ok bool) {
 		return Contact{}, false
 	}
 	return c, c.Process == process
-}
-
-// writeOwn replaces a file that only its owner may read.
-func writeOwn(path string, text []byte) error {
-	next := path + ".new"
-	if err := os.WriteFile(next, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
 }

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"go.temporal.io/server/common/rpc/encryption"
+
+	"bursar/internal/object"
 )
 
 // tlsFolder is the folder, below a project's state, of what a client of the embedded server needs.
@@ -150,14 +152,7 @@ func templates() (authority, certificate *x509.Certificate) {
 // writePEM replaces a file that only its owner may read. A process killed between two files leaves some that do not belong
 // together, which the next start replaces.
 func writePEM(path, kind string, der []byte) error {
-	next := path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // its mode would stay
-		return err
-	}
-	if err := os.WriteFile(next, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
+	return object.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
 // provider gives the configurations to the server: all of its ports ask for the certificate, and its parts show it to each other.

@@ -15,6 +15,8 @@ import (
 
 	"go.temporal.io/server/common/membership/static"
 	"go.temporal.io/server/common/primitives"
+
+	"bursar/internal/object"
 )
 
 // ports are the loopback ports of the server's four services, as kept in temporal.json.
@@ -97,11 +99,7 @@ func writePorts(file string, p ports) error {
 	if err != nil {
 		return fmt.Errorf("encode Temporal ports: %w", err)
 	}
-	next := file + ".new"
-	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write Temporal ports: %w", err)
-	}
-	if err := os.Rename(next, file); err != nil {
+	if err := object.WriteFile(file, append(text, '\n')); err != nil {
 		return fmt.Errorf("write Temporal ports: %w", err)
 	}
 	return nil

@@ -20,7 +20,7 @@ import (
 
 func readParquet(in *input, path string) (_ *sample, err error) {
 	if in.packed {
-		plain, err := unpackWhole(in)
+		plain, err := unpackWhole(in, scan.DefaultLimits)
 		if err != nil {
 			return nil, err
 		}
@@ -51,12 +51,12 @@ func readParquet(in *input, path string) (_ *sample, err error) {
 }
 
 // unpackWhole decompresses a file whose reader needs to jump about in it.
-func unpackWhole(in *input) (path string, err error) {
+func unpackWhole(in *input, limits scan.Limits) (path string, err error) {
 	f, err := os.CreateTemp("", "bursar-parquet-*")
 	if err != nil {
 		return "", fmt.Errorf("unpack: %w", err)
 	}
-	_, err = io.Copy(f, in)
+	_, err = limits.Unpack(f, in)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", errors.Join(fmt.Errorf("unpack: %w", err), os.Remove(f.Name()))
 	}

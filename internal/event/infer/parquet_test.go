@@ -2,6 +2,10 @@ package infer
 
 import (
 	"bytes"
+	"compress/gzip"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"bursar/internal/column"
+	"bursar/internal/event/scan"
 )
 
 // parquetFile holds three rows of every type that is declared, and a list.
@@ -112,5 +117,28 @@ func TestLeafTypes(t *testing.T) {
 		if got.String() != want && (why == "" || !strings.Contains(why, want)) {
 			t.Errorf("%s: got %s, %s", want, got, why)
 		}
+	}
+}
+
+// TestPackedParquetIsBounded: a packed file is unpacked whole, and may become no larger than any file that is read.
+func TestPackedParquetIsBounded(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	_, err := zip.Write(append([]byte("PAR1"), make([]byte, 1<<20)...))
+	if err = errors.Join(err, zip.Close()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.parquet.gz")
+	if err := os.WriteFile(path, packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, err := openFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	if _, err := unpackWhole(in, scan.Limits{Unpacked: 1 << 20}); err == nil || !strings.Contains(err.Error(), "it unpacks to more than 1 MiB") {
+		t.Errorf("unpacked: %v", err)
 	}
 }

@@ -40,6 +40,11 @@ func (p *pages) check(at, size uint64) error {
 	return nil
 }
 
+// compared reports whether the page of the byte at a position was compared. It is small enough to be inlined.
+func (p *pages) compared(at uint64) bool {
+	return p.seen[at>>(pageBits+6)]>>(at>>pageBits&63)&1 != 0
+}
+
 func (p *pages) compare(page uint64) error {
 	from := page << pageBits
 	to := min(from+pageSize, uint64(len(p.body)))

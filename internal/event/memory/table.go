@@ -93,10 +93,11 @@ func (t *table) checked(pos uint32) (Entry, error) {
 
 // checkMarks compares the bytes of a mapped run that the marks from a position on lie in.
 func (t *table) checkMarks(pos uint32, n uint64) error {
-	if t.pages == nil {
+	at := uint64(pos>>blockBits)*blockSize + uint64(pos&blockMask)
+	if t.pages == nil || t.pages.compared(at) && t.pages.compared(at+n-1) {
 		return nil
 	}
-	return t.pages.check(uint64(pos>>blockBits)*blockSize+uint64(pos&blockMask), n)
+	return t.pages.check(at, n)
 }
 
 // find looks probes up, which are best sorted by id, and calls hit with the index of each that is there and its
@@ -109,8 +110,8 @@ func (t *table) find(probes []Entry, hit func(i int, found Entry) error) error {
 	shift := 64 - t.dirBits
 	for i := range probes {
 		hi := probes[i].Hi
-		if t.pages != nil {
-			if err := t.pages.check(t.dirAt+hi>>shift*4, 8); err != nil {
+		if at := t.dirAt + hi>>shift*4; t.pages != nil && (!t.pages.compared(at) || !t.pages.compared(at+7)) {
+			if err := t.pages.check(at, 8); err != nil {
 				return err
 			}
 		}

@@ -98,7 +98,7 @@ func (p *Plan) hint(header []byte) string {
 }
 
 // padded copies one line to memory in which it can be scanned.
-func padded(dst, line []byte) []byte {
-	dst = append(append(dst, line...), '\n')
-	return append(dst, make([]byte, padding)...)
-}
+func padded(dst, line []byte) []byte { return pad(append(dst, line...)) }
+
+// pad ends rows as they are scanned.
+func pad(rows []byte) []byte { return append(append(rows, '\n'), make([]byte, padding)...) }

@@ -19,6 +19,7 @@ type Options struct {
 	Workers    int               // parsing goroutines; 0 is one per processor
 	BlockBytes int               // text of one block, in bytes; 0 is 1 MiB
 	TempDir    string            // where rows longer than MaxLine and unpacked Parquet go; empty is the system's
+	Limits     Limits            // of compressed files; none is DefaultLimits
 	Progress   func(bytes int64) // told how far into the file reading is, from another goroutine; may be nil
 }
 
@@ -81,6 +82,9 @@ func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 	}
 	if options.BlockBytes <= 0 {
 		options.BlockBytes = 1 << 20
+	}
+	if options.Limits == (Limits{}) {
+		options.Limits = DefaultLimits
 	}
 	f := &File{
 		name: in.path, plan: plan, options: options, spares: spares{plan: plan},

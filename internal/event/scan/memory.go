@@ -9,6 +9,9 @@ type scanner interface {
 	fill(b *Block, t *text, p int, line int64) (int, int64)
 }
 
+// mostOwned is the largest column in bytes that ParseOwned uses again.
+const mostOwned = 8 << 20
+
 // spares keeps what the caller gave back, for the next block. It holds as much as was in use at once.
 type spares struct {
 	mu       sync.Mutex
@@ -33,16 +36,27 @@ func (m *spares) learn(b *Block) {
 	}
 }
 
+// Recycle gives the memory of a block of ParseOwned back. The block, and the Raw of its rejects, must not be used after.
+func (p *Plan) Recycle(b *Block) {
+	b.reset()
+	p.blocks.keep(b, mostOwned)
+}
+
 // Recycle gives a block's memory back. The block, and the Raw of its rejects, must not be used after.
 func (f *File) Recycle(b *Block) {
 	if b.text != nil {
 		f.release(b.text)
 	}
 	b.reset()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if b.small(8 * f.options.BlockBytes) {
-		f.blocks = append(f.blocks, b)
+	f.keep(b, 8*f.options.BlockBytes)
+}
+
+// keep keeps a block for the next one who needs one, unless a column of it has more than so many bytes.
+func (m *spares) keep(b *Block, most int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b.small(most) {
+		m.blocks = append(m.blocks, b)
 	}
 }
 

@@ -36,7 +36,7 @@ type parquetFeed struct {
 func (f *File) openParquet() (_ *parquetFeed, err error) {
 	defer func() { err = recovered(recover(), err, f.name, 1) }()
 	d := &parquetFeed{file: f, row: 1}
-	if err := f.source.unpackWhole(f.options.TempDir); err != nil {
+	if err := f.source.unpackWhole(f.options.TempDir, f.options.Limits); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
 	whole := f.source.whole
@@ -63,7 +63,7 @@ func recovered(panicked any, err error, name string, row int64) error {
 }
 
 // unpackWhole decompresses a file whose reader needs to jump about in it.
-func (s *source) unpackWhole(dir string) error {
+func (s *source) unpackWhole(dir string, limits Limits) error {
 	if !s.packed {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (s *source) unpackWhole(dir string) error {
 	if err != nil {
 		return fmt.Errorf("unpack: %w", err)
 	}
-	size, err := io.Copy(whole, s.reader)
+	size, err := limits.Unpack(whole, s.reader)
 	if err = errors.Join(err, os.Remove(whole.Name())); err != nil {
 		return errors.Join(fmt.Errorf("unpack: %w", err), whole.Close())
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"bursar/internal/project"
 )
@@ -16,13 +17,22 @@ import (
 // stream is read as the JSON that Reject.Raw holds. An error means that no row could be read: a wrong header,
 // or more data than one block can hold. The block's memory is its own.
 func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
+	return p.ParseOwned(slices.Clip(data), header, first)
+}
+
+// Room is how many bytes behind the end of its data ParseOwned writes to.
+const Room = 1 + padding
+
+// ParseOwned is Parse for data that is the blocks' from then on. It is copied only where its slice has less than Room to grow. The
+// blocks' own memory comes from Recycle.
+func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	if len(data) > math.MaxInt32 {
 		return nil, fmt.Errorf("read rows: %d bytes are more than 2 GiB", len(data))
 	}
 	if data = bytes.TrimPrefix(data, []byte(byteOrderMark)); len(data) == 0 {
 		return nil, nil
 	}
-	t := &text{b: padded(nil, data), bare: len(data), line: first}
+	t := &text{b: pad(slices.Grow(data, Room)), bare: len(data), line: first}
 	t.end = len(t.b) - padding
 	fields, from := []int(nil), 0
 	if p.format == project.CSVText {
@@ -34,8 +44,9 @@ func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
 	var blocks []*Block
 	s := p.scanner(fields)
 	for at, line := from, t.line; at < t.end; {
-		b := newBlock(p, 0)
+		b := p.blocks.block()
 		at, line = s.fill(b, t, at, line)
+		p.blocks.learn(b)
 		blocks = append(blocks, b)
 	}
 	return blocks, nil

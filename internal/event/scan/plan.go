@@ -22,6 +22,7 @@ type Plan struct {
 	types   []column.Type
 	root    *node // properties of a JSON line
 	slots   int
+	blocks  spares // of ParseOwned
 }
 
 // target is one column to fill.
@@ -47,6 +48,7 @@ type target struct {
 // stream's id columns and of keyColumns may be up to MaxKey bytes long.
 func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
 	p := &Plan{stream: s.Name, format: s.Format, csv: s.CSV}
+	p.blocks.plan = p
 	if p.csv.Delimiter == 0 {
 		p.csv.Delimiter = ','
 	}

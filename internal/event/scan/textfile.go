@@ -20,8 +20,12 @@ type textFeed struct {
 }
 
 func (f *File) openText() (*textFeed, error) {
+	from := f.source.reader
+	if f.source.packed {
+		from = f.options.Limits.bound(from)
+	}
 	feed := &textFeed{file: f, cutter: &cutter{
-		name: f.name, source: f.source.reader, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
+		name: f.name, source: from, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
 		size: f.options.BlockBytes, tempDir: f.options.TempDir, kept: maxKept, line: 1,
 	}}
 	if !feed.cutter.csv {

@@ -1,0 +1,169 @@
+// By which rules a project tells entries apart, and what declarations may change once statements were imported.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestFirstImportInQuarantine imports a file of which every entry is in quarantine before any other, and then two that overlap: they are
+// told apart by the rules of today, also where the quarantine was retried, or was imported again, in between.
+func TestFirstImportInQuarantine(t *testing.T) {
+	t.Parallel()
+	for name, between := range map[string][]string{"imported": nil, "retried": {"quarantine", "entries", "--retry"}, "again": {"import", ""}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := declaring(t, "account: {column: Konto}\ncurrency: EUR\ncolumns: {booked: Tag, amount: Betrag}")
+			undated := file(t, t.TempDir(), "undated.csv", "Konto,Tag,Betrag\n1,,5\n1,,6\n")
+			must(t, 1, "import", undated, "--project", dir)
+			switch {
+			case name == "again":
+				must(t, 1, "import", undated, "--project", dir)
+			case between != nil:
+				must(t, 0, append(between, "--project", dir)...)
+			}
+			for i, text := range []string{"1,2024-03-04,10.50\n1,2024-03-05,7\n", "1,2024-03-05,7.00\n1,2024-03-04,10.5\n1,2024-03-06,1\n"} {
+				good := imports(t, 0, dir, file(t, t.TempDir(), "good.csv", "Konto,Tag,Betrag\n"+text))
+				entries := object(t, object(t, good["streams"])["entries"])
+				if good["older_rules"] != nil || entries["accepted"] != float64(2-i) || entries["quarantined"] != 0.0 {
+					t.Errorf("file %d of a new project: older rules %v, entries %v", i, good["older_rules"], entries)
+				}
+			}
+			if got := told(t, 4, dir); !strings.Contains(got, "1 EUR 2024-03-04 2024-03-06 CLAIMED 3 18.50") {
+				t.Errorf("completeness says\n%s", got)
+			}
+		})
+	}
+}
+
+// entryOf is an MT940 statement with one entry, in euros.
+func entryOf(account, number, opening, amount, closing string) string {
+	return ":20:S\n:25:" + account + "\n:28C:" + number + "/1\n:60F:C240303EUR" + opening + ",00\n:61:2403040304C" + amount + ",00NTRFNONREF//B" + number + "\n:62F:C240304EUR" + closing + ",00\n-\n"
+}
+
+// reversalOf is a CAMT statement with an entry that takes another back.
+func reversalOf(id string) string {
+	return `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><GrpHdr><MsgId>` + id + `</MsgId><CreDtTm>2024-03-04T18:00:00</CreDtTm></GrpHdr>
+<Stmt><Id>` + id + `</Id><CreDtTm>2024-03-04T18:00:00</CreDtTm><Acct><Id><IBAN>NL91ABNA0417164300</IBAN></Id><Ccy>EUR</Ccy></Acct>
+<Ntry><NtryRef>1</NtryRef><Amt Ccy="EUR">20.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><RvslInd>true</RvslInd><Sts>BOOK</Sts>
+<BookgDt><Dt>2024-03-04</Dt></BookgDt><AcctSvcrRef>R1</AcctSvcrRef></Ntry></Stmt></BkToCstmrStmt></Document>
+`
+}
+
+const changeableCSV = "institution: acme\n%scsv:\n  account: {column: Konto}\n  currency: EUR\n  columns: {booked: Tag, amount: Betrag%s}\n"
+
+// changedCases are declarations after an import by which what it took in would count again: before and after are files of institutions.
+var changedCases = []struct {
+	name          string
+	first, second string // files that overlap
+	before, after map[string]string
+	want          string // the place and the reason
+}{
+	{
+		"an account is declared", entryOf("0417164300", "1", "100", "5", "105"), entryOf("0417164300", "1", "100", "5", "105") + entryOf("0417164300", "2", "105", "1", "106"),
+		nil,
+		map[string]string{"abn": "institution: abn\nservicer: ABNANL2A\naccounts:\n- NL91ABNA0417164300\n"},
+		"institutions/abn.yaml:4: account 0417164300 in \"EUR\" was imported as 0417164300, and by the institutions that are declared it is NL91ABNA0417164300: ",
+	},
+	{
+		"another account of the same digits", entryOf("0417164300", "1", "100", "5", "105"), entryOf("0417164300", "1", "100", "5", "105") + "\n",
+		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\n"},
+		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\n", "b": "institution: b\naccounts: [NL61INGB0417164300]\n"},
+		"institutions/b.yaml:2: account 0417164300 in \"EUR\" was imported as NL91ABNA0417164300, and by the institutions that are declared it is 0417164300: ",
+	},
+	{
+		"an account is not declared any more", entryOf("0417164300", "1", "100", "5", "105"), entryOf("0417164300", "1", "100", "5", "105") + "\n",
+		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\n"},
+		map[string]string{"abn": "institution: abn\n"},
+		"account 0417164300 in \"EUR\" was imported as NL91ABNA0417164300, and by the institutions that are declared it is 0417164300: ",
+	},
+	{
+		"reversals", reversalOf("A"), reversalOf("B"),
+		nil,
+		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\nreversals: original\n"},
+		"institutions/abn.yaml:3: reversals of account NL91ABNA0417164300 were imported with `reversals: own`, and it is declared to be original: ",
+	},
+	{
+		"a unique reference", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n12,2024-03-05,6,B\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref") + "  unique: true\n"},
+		"institutions/acme.yaml:6: CSV files of this institution were imported with a `reference` without `unique: true`, and it declares a `reference` with `unique: true`: ",
+	},
+	{
+		"a reference", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n12,2024-03-05,6,B\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")},
+		"institutions/acme.yaml:5: CSV files of this institution were imported with no `reference`, and it declares a `reference` without `unique: true`: ",
+	},
+	{
+		"the servicer of a CSV", "Konto,Tag,Betrag\n12,2024-03-04,5\n", "Konto,Tag,Betrag\n12,2024-03-04,5\n12,2024-03-05,6\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "servicer: AGBLLT2X\n", "")},
+		"institutions/acme.yaml:2: account 12 in \"EUR\" was imported as 12, and by the institutions that are declared it is 12 of AGBLLT2X: ",
+	},
+}
+
+// TestChangedDeclarations changes what ids are made of after an import: a further import is refused as a fault of the configuration and changes
+// nothing, check says the same, and with the declarations put back the file is taken in without a copy of what it overlaps with.
+func TestChangedDeclarations(t *testing.T) {
+	t.Parallel()
+	for _, c := range changedCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file(t, dir, "bursar.yaml", "")
+			declareAll(t, dir, c.before)
+			must(t, 0, "check", "--project", dir)
+			must(t, 0, "import", file(t, t.TempDir(), "first", c.first), "--project", dir)
+			must(t, 0, "check", "--project", dir)
+			stored := told(t, 0, dir)
+			second := file(t, t.TempDir(), "second", c.second)
+			declareAll(t, dir, c.after)
+			for _, args := range [][]string{{"check"}, {"import", second}} {
+				got := must(t, 2, append(args, "--project", dir)...)
+				if said := got.out + got.err; !strings.Contains(said, c.want) || !strings.Contains(said, "declare it as it was, or import the originals") {
+					t.Errorf("%s says %s", args[0], said)
+				}
+			}
+			if got := told(t, 0, dir); got != stored {
+				t.Errorf("a refused import changed\n%s\nto\n%s", stored, got)
+			}
+			declareAll(t, dir, c.before)
+			must(t, 0, "check", "--project", dir)
+			again := imports(t, 0, dir, second)
+			if entries := object(t, object(t, again["streams"])["entries"]); entries["duplicates"] != 1.0 || entries["quarantined"] != 0.0 {
+				t.Errorf("with the declarations put back: %v", entries)
+			}
+		})
+	}
+}
+
+// declareAll makes these the institutions of a project.
+func declareAll(t *testing.T, dir string, institutions map[string]string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(dir, "institutions")); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range institutions {
+		file(t, dir, "institutions/"+name+".yaml", text)
+	}
+}
+
+// TestChangedDeclarationOfQuarantine changes what ids are made of where all that was imported is in quarantine: it may be declared otherwise.
+func TestChangedDeclarationOfQuarantine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	declareAll(t, dir, map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")})
+	path := file(t, t.TempDir(), "umsatz.csv", "Konto,Tag,Betrag,Ref\n12,4.3.2024,5,A\n")
+	must(t, 1, "import", path, "--project", dir)
+	declareAll(t, dir, map[string]string{"acme": fmt.Sprintf(changeableCSV, "servicer: AGBLLT2X\n", ", reference: Ref") + "  unique: true\n  date: \"%d.%m.%Y\"\n"})
+	must(t, 0, "check", "--project", dir)
+	if entries := object(t, object(t, imports(t, 0, dir, path)["streams"])["entries"]); entries["accepted"] != 1.0 {
+		t.Errorf("entries %v", entries)
+	}
+}

@@ -1,0 +1,69 @@
+// Declarations that changed after statements were imported by them, in words.
+
+package aggregate
+
+import (
+	"fmt"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
+)
+
+// changed says what is declared otherwise than it was, and where.
+func (r *rules) changed(was, now *given) *DeclaredError {
+	e := &DeclaredError{project.Error{File: "institutions", Line: 1}}
+	fault := &e.Fault
+	at := func(i *project.Institution, what, value string) {
+		if i != nil {
+			fault.File, fault.Line = i.File, i.LineOf(what, value)
+		}
+	}
+	const advice = "what overlaps with it would count twice: declare it as it was, or import the originals, which are kept in " +
+		".bursar/objects/statements, into a new project"
+	switch was.What {
+	case accountOf:
+		i, what, value := r.nameOf(was, now)
+		at(i, what, value)
+		fault.Message = fmt.Sprintf("account %s in %q was imported as %s, and by the institutions that are declared it is %s: %s", was.Number, was.Currency,
+			was.holder(), now.holder(), advice)
+	case reversalsOf:
+		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
+		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Is, now.Is, advice)
+	case referencesOf:
+		i := r.institution(was.Source)
+		at(i, "csv.columns.reference", "")
+		if i != nil && i.CSV.Unique != (was.Is == uniqueReferences) {
+			at(i, "csv.unique", "")
+		}
+		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %s, and it declares %s: %s", was.Is, now.Is, advice)
+	}
+	return e
+}
+
+// holder names an account that was given.
+func (g *given) holder() string {
+	if g.Servicer == "" {
+		return g.Is
+	}
+	return g.Is + " of " + g.Servicer
+}
+
+// nameOf is what gives a number another account than before: the declared account that it is, or that is made of the same digits, else the
+// servicer of CSV files; no institution if what is gone gave it.
+func (r *rules) nameOf(was, now *given) (i *project.Institution, what, value string) {
+	for _, i := range r.project.Institutions {
+		for _, a := range i.Accounts {
+			number, iban := statement.AccountNumber(a)
+			if !iban || number == was.Is {
+				continue
+			}
+			if number == now.Is || ibanOf(was.Number, was.Currency, []string{number}) == number {
+				return i, "account", a
+			}
+		}
+	}
+	if i := r.institution(was.Source); i != nil {
+		return i, "servicer", ""
+	}
+	return r.project.InstitutionOf(was.Source, was.Number), "accounts", ""
+}

@@ -1,0 +1,96 @@
+// What an import keeps in memory of its files until it has ended: bounded in bytes, however large their values are.
+
+package aggregate
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// limits bound what files may have an import hold. What is of all files grows less as files are read.
+type limits struct {
+	reports  int // bytes of the notices and faults of all files
+	given    int // bytes of what the declarations gave to all files
+	balances int // bytes of the balances of one statement
+}
+
+var usualLimits = limits{reports: 16 << 20, given: 512 << 20, balances: 16 << 20}
+
+const (
+	mostReports  = 10_000 // notices of a file, and faults
+	longestValue = 200    // bytes of a value that is kept for a message
+	longestText  = 1000   // bytes of such a message
+	perValue     = 100    // about what a value takes beside its text
+)
+
+// brief is a text that is kept for a message: cut where it is longer, and no part of what it was cut from.
+func brief(text string, most int) string {
+	if len(text) <= most {
+		return strings.Clone(text)
+	}
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}
+
+// reports are what a file says that is no statement, and which of its statements do not hold. What is beyond the limits is only counted.
+type reports struct {
+	left    *limits
+	notices []statement.Notice
+	faults  []string
+
+	moreNotices, moreFaults int64
+}
+
+// takes reports whether another report of some bytes is kept.
+func (r *reports) takes(kept, bytes int) bool {
+	if kept >= mostReports || bytes > r.left.reports {
+		return false
+	}
+	r.left.reports -= bytes
+	return true
+}
+
+// notice keeps a notice.
+func (r *reports) notice(n *statement.Notice) {
+	size := perValue
+	for i := range n.Fields {
+		size += perValue + min(len(n.Fields[i].Name), longestValue) + min(len(n.Fields[i].Value), longestValue)
+	}
+	if !r.takes(len(r.notices), size) {
+		r.moreNotices += max(n.Count, 1)
+		return
+	}
+	kept := statement.Notice{Place: n.Place, What: brief(n.What, longestValue), Count: n.Count}
+	for _, f := range n.Fields {
+		kept.Fields = append(kept.Fields, statement.Field{Name: brief(f.Name, longestValue), Value: brief(f.Value, longestValue)})
+	}
+	r.notices = append(r.notices, kept)
+}
+
+// fault keeps why a statement does not hold.
+func (r *reports) fault(account, day, fault string) {
+	text := brief(fmt.Sprintf("account %s, %s: %s", brief(account, longestValue), day, fault), 2*longestText)
+	if !r.takes(len(r.faults), perValue+len(text)) {
+		r.moreFaults++
+		return
+	}
+	r.faults = append(r.faults, strings.Clone(text))
+}
+
+// all are the reports, with how many are left out.
+func (r *reports) all() ([]statement.Notice, []string) {
+	notices, faults := r.notices, r.faults
+	if r.moreNotices > 0 {
+		notices = append(notices, statement.Notice{What: "further notices", Count: r.moreNotices})
+	}
+	if r.moreFaults > 0 {
+		faults = append(faults, fmt.Sprintf("and %d more of its statements do not hold", r.moreFaults))
+	}
+	return notices, faults
+}
