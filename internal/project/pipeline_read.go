@@ -36,29 +36,6 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	return p, src.errs
 }
 
-// readKey reads the key: the same columns in every stream, or each stream's own.
-func (p *Pipeline) readKey(o section) {
-	if n := o.values["key"]; n == nil || n.Kind != yaml.MappingNode {
-		p.Key = o.texts("key")
-		return
-	}
-	if len(p.From) == 0 {
-		return // which has been reported
-	}
-	keys := o.sub("key", p.From...)
-	p.Keys = map[string][]string{}
-	for _, stream := range p.From {
-		p.Keys[stream] = keys.texts(stream)
-	}
-	keys.require(p.From...)
-	p.Key = p.Keys[p.From[0]]
-	for _, stream := range p.From[1:] {
-		if n := len(p.Keys[stream]); n > 0 && len(p.Key) > 0 && n != len(p.Key) {
-			keys.fail(stream, "has %d key columns and %s has %d: they stand for each other", n, brief(p.From[0]), len(p.Key))
-		}
-	}
-}
-
 func (p *Pipeline) readRest(o section) {
 	exceptions := o.sub("exceptions", "where", "since")
 	if o.has("exceptions") {

@@ -50,13 +50,20 @@ func (s *Stream) checkID(src *source) {
 	}
 }
 
-// checkIdentifying refuses columns whose values cannot tell two events or artifacts apart.
+// checkIdentifying refuses columns that an event may lack, or whose values cannot tell two events apart.
 func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
+	if c.Optional && !c.Origin {
+		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
+		return
+	}
+	s.checkDistinct(src, path, key, c)
+}
+
+// checkDistinct refuses columns whose values cannot tell two events or artifacts apart.
+func (s *Stream) checkDistinct(src *source, path, key string, c *Column) {
 	switch {
 	case c.Origin:
 		src.failAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, brief(c.Name))
-	case c.Optional:
-		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
 	case c.Type.Kind == column.JSON:
 		src.failAt(path, "`%s` column %s is json: equal values can be written differently", key, brief(c.Name))
 	}
