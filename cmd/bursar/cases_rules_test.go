@@ -118,6 +118,12 @@ var changedCases = []struct {
 		"institutions/acme.yaml:5: CSV files of this institution were imported with `columns.text` nothing, and it declares `Ref`: ",
 	},
 	{
+		"another reference", "Konto,Tag,Betrag,Ref,Zweck\n12,2024-03-04,5,A,B\n", "Konto,Tag,Betrag,Ref,Zweck\n12,2024-03-04,5,A,B\n12,2024-03-05,6,C,D\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Zweck")},
+		"institutions/acme.yaml:5: CSV files of this institution were imported with `columns.reference` `Ref`, and it declares `Zweck`: ",
+	},
+	{
 		"the order of a date", "Konto,Tag,Betrag\n12,4.3.2024,5\n", "Konto,Tag,Betrag\n12,4.3.2024,5\n12,5.3.2024,6\n",
 		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "") + "  date: \"%d.%m.%Y\"\n"},
 		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "") + "  date: [\"%m.%d.%Y\", \"%d.%m.%Y\"]\n"},

@@ -10,8 +10,8 @@ import (
 	"bursar/internal/project"
 )
 
-// mappingOf is how rows are read, by the keys that declare it, as JSON. References are an aspect of their own; how files are cut into rows, and
-// what is only compared (balances, control rows), makes no entry another one.
+// mappingOf is how rows are read, by the keys that declare it, as JSON. How files are cut into rows, and what is only compared (balances,
+// control rows), makes no entry another one.
 func mappingOf(i *project.Institution) string {
 	if i == nil {
 		return "{}"
@@ -21,7 +21,7 @@ func mappingOf(i *project.Institution) string {
 		"account": {m.Account.Column, m.Account.Literal}, "currency": {m.Currency.Column, m.Currency.Literal}, "decimal": {string(rune(m.Decimal))},
 		"columns.booked": {c.Booked}, "columns.value": {c.Value}, "columns.amount": {c.Amount}, "columns.credit": {c.Credit}, "columns.debit": {c.Debit},
 		"columns.own": {c.Own}, "columns.code": {c.Code}, "columns.party": {c.Party}, "columns.peer": {c.Peer}, "columns.text": c.Text,
-		"columns.sign": {c.Sign.Column}, "columns.status": {c.Status.Column},
+		"columns.reference": {c.Reference}, "columns.sign": {c.Sign.Column}, "columns.status": {c.Status.Column},
 		"date": {}, "negative": formsOf(m.Written.Negative), "positive": formsOf(m.Written.Positive),
 		"columns.sign.credit": c.Sign.Credit, "columns.sign.debit": c.Sign.Debit,
 		"columns.status.booked": c.Status.Booked, "columns.status.pending": c.Status.Pending, "columns.status.ignored": c.Status.Ignored,

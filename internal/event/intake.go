@@ -122,7 +122,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, err
 	}
-	if err := checkGrowth(s, &state); err != nil {
+	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
 		return nil, err
 	}
 	key, err := in.key(s.Name, &state)

@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,7 +131,10 @@ func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 	if _, err := tx.Get(streamKey(s.Name), &state); err != nil {
 		return fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
-	return checkGrowth(s, &state)
+	if err := checkGrowth(s, &state); err != nil {
+		return err
+	}
+	return checkContents(tx, s, &state)
 }
 
 // CheckGrowth refuses a declaration that is not the one that the batch was sealed by, grown: its objects cannot be read by that.
@@ -181,6 +185,36 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 		}
 	}
 	return nil
+}
+
+// addsContent is the first new column of a stream whose events are known by their content; empty if there is none.
+func addsContent(s *project.Stream, state *streamState) string {
+	if s.ID[0] != project.ContentID || len(state.Columns) == 0 {
+		return ""
+	}
+	for i := range s.Columns {
+		if c := &s.Columns[i]; !c.Origin && !slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Name == c.Name }) {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// checkContents refuses a new column of a stream whose events are known by their content where earlier files had values that were left
+// out: the same row may have had one, and would be another event with it (rule 1).
+func checkContents(tx catalog.Tx, s *project.Stream, state *streamState) error {
+	name := addsContent(s, state)
+	if name == "" {
+		return nil
+	}
+	return tx.List("batch/"+s.Name+"/", func(_ string, value json.RawMessage) error {
+		var b Batch
+		if err := json.Unmarshal(value, &b); err != nil || b.Extra == 0 {
+			return err
+		}
+		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d left out %d values of undeclared properties, and a row that comes again with a value of "+
+			"this column would count twice, as `id: _content` knows rows by their values: declare a new stream", s.Name, name, b.Batch, b.Extra)}
+	})
 }
 
 // shrinks says in which way a column has not grown; empty if it has.

@@ -15,6 +15,7 @@ func (s *Stream) check(src *source) {
 		return
 	}
 	s.checkID(src)
+	s.checkHeaders(src)
 	if s.Time != "" {
 		switch c := s.reference(src, "time", s.Time); {
 		case c == nil:
@@ -26,6 +27,24 @@ func (s *Stream) check(src *source) {
 	}
 	for _, t := range s.Totals {
 		s.checkTotal(src, t)
+	}
+}
+
+// checkHeaders refuses columns that are filled by one header of CSV files.
+func (s *Stream) checkHeaders(src *source) {
+	if s.Format != CSVText {
+		return
+	}
+	by := map[string]string{}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if c.Is != "" || c.Origin || len(c.From) == 0 {
+			continue
+		}
+		if other := by[c.From[0]]; other != "" {
+			src.failAt("columns."+c.Name, "columns %s and %s are both read from header %q: compute one from the other with `is`", brief(other), brief(c.Name), c.From[0])
+		}
+		by[c.From[0]] = c.Name
 	}
 }
 
