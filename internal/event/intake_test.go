@@ -239,6 +239,17 @@ func TestGrowthOfContents(t *testing.T) {
 	}
 }
 
+// A batch that was sealed before its stream got a computed column, as earlier versions allow, is read as ever.
+func TestBatchWithoutAComputedColumn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.declare(strings.Replace(plainYAML, "  currency:", "  more: {type: \"decimal(18,2)\", is: amount, optional: true}\n  currency:", 1))
+	if err := h.batches()[0].CheckGrowth(h.stream); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSchemaGrowth(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ from, to, says string }{

@@ -134,7 +134,7 @@ func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 	if err := checkGrowth(s, &state); err != nil {
 		return err
 	}
-	return checkContents(tx, s, &state)
+	return checkNew(tx, s, &state)
 }
 
 // CheckGrowth refuses a declaration that is not the one that the batch was sealed by, grown: its objects cannot be read by that.
@@ -176,44 +176,47 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 		}
 	}
 	for _, d := range now[len(remembered):] {
-		switch {
-		case d.Is != "":
-			return &GrowthError{fmt.Sprintf("stream %s: new column %s is computed, and the events that the stream holds would not have it: write %q where "+
-				"pipelines use the column, or declare a new stream", s.Name, d.Name, d.Is)}
-		case !d.Optional:
+		if !d.Optional && d.Is == "" { // computed ones are checkNew's
 			return &GrowthError{fmt.Sprintf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows)}
 		}
 	}
 	return nil
 }
 
-// addsContent is the first new column of a stream whose events are known by their content; empty if there is none.
-func addsContent(s *project.Stream, state *streamState) string {
-	if s.ID[0] != project.ContentID || len(state.Columns) == 0 {
-		return ""
-	}
-	for i := range s.Columns {
-		if c := &s.Columns[i]; !c.Origin && !slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Name == c.Name }) {
-			return c.Name
-		}
-	}
-	return ""
-}
-
-// checkContents refuses a new column of a stream whose events are known by their content where earlier files had values that were left
-// out: the same row may have had one, and would be another event with it (rule 1).
-func checkContents(tx catalog.Tx, s *project.Stream, state *streamState) error {
-	name := addsContent(s, state)
-	if name == "" {
+// checkNew refuses new columns that events which the stream holds should have: a computed one, and any where events are known by their
+// content and earlier files had values that were left out, as the same row may come again with one, and would count twice (rule 1).
+// Batches that were sealed without such columns are read as ever.
+func checkNew(tx catalog.Tx, s *project.Stream, state *streamState) error {
+	if len(state.Columns) == 0 {
 		return nil
 	}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Name == c.Name }) {
+			continue
+		}
+		if c.Is != "" {
+			return &GrowthError{fmt.Sprintf("stream %s: new column %s is computed, and the events that the stream holds would not have it: write %q where "+
+				"pipelines use the column, or declare a new stream", s.Name, c.Name, c.Is)}
+		}
+		if s.ID[0] == project.ContentID && !c.Origin {
+			if err := checkLeftOut(tx, s, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkLeftOut refuses a column of which files that were taken in may have had values.
+func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
 	return tx.List("batch/"+s.Name+"/", func(_ string, value json.RawMessage) error {
 		var b Batch
 		if err := json.Unmarshal(value, &b); err != nil || b.Extra == 0 {
 			return err
 		}
 		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d left out %d values of undeclared properties, and a row that comes again with a value of "+
-			"this column would count twice, as `id: _content` knows rows by their values: declare a new stream", s.Name, name, b.Batch, b.Extra)}
+			"this column would count twice, as `id: _content` knows rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
 	})
 }
 
