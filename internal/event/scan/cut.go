@@ -97,11 +97,29 @@ func (c *cutter) next(buf []byte) (cut, error) {
 			return cut{}, io.EOF
 		}
 		if c.csv {
-			_, state := recordEnd(buf, 0, c.delimiter, fieldStart)
-			c.ends(state, c.line, int64(bytes.Count(bytes.TrimSuffix(buf, newline), newline))+1)
+			c.endsWith(buf, c.line)
 		}
 		return cut{text: c.text(buf)}, nil
 	}
+}
+
+// Unclosed is the error, of a whole CSV file's text, that a last row of many lines has a quote which is never closed.
+func Unclosed(data []byte, delimiter byte) error {
+	c := &cutter{csv: true, delimiter: delimiter}
+	if last := c.lastEnd(data); last < len(data) {
+		c.endsWith(data[last:], int64(bytes.Count(data[:last], newline))+1)
+	}
+	var open *ReadError
+	if errors.As(c.open, &open) {
+		return fmt.Errorf("row %d: %w", open.Row, open.Err)
+	}
+	return nil
+}
+
+// endsWith notes how the last row of a CSV file ends, which starts at a line.
+func (c *cutter) endsWith(row []byte, line int64) {
+	_, state := recordEnd(row, 0, c.delimiter, fieldStart)
+	c.ends(state, line, int64(bytes.Count(bytes.TrimSuffix(row, newline), newline))+1)
 }
 
 // ends notes how the last row of a CSV file ends, which starts at a line and has so many. One whose quote is never closed may have
