@@ -19,6 +19,7 @@ var reading = [][]string{
 	{"export", "orders", "--to", "-"},
 	{"exceptions", "orders"},
 	{"quarantine"},
+	{"unkeyed", "orders"},
 	{"verify", "orders"},
 	{"verify"},
 	{"completeness"},

@@ -22,8 +22,9 @@ func declaredCase(t *testing.T, name string) (dir string) {
 		}
 		for _, kind := range []string{"stream", "pipeline"} {
 			if strings.HasSuffix(path, "."+kind+".yaml") {
-				declares, _, _ := strings.Cut(string(text), "\n")
-				file(t, dir, kind+"s/"+strings.TrimPrefix(declares, kind+": ")+".yaml", string(text))
+				_, declares, _ := strings.Cut("\n"+string(text), "\n"+kind+": ")
+				name, _, _ := strings.Cut(declares, "\n")
+				file(t, dir, kind+"s/"+name+".yaml", string(text))
 			}
 		}
 	}

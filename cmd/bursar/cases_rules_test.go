@@ -105,6 +105,65 @@ var changedCases = []struct {
 		map[string]string{"acme": fmt.Sprintf(changeableCSV, "servicer: AGBLLT2X\n", "")},
 		"institutions/acme.yaml:2: account 12 in \"EUR\" was imported as 12, and by the institutions that are declared it is 12 of AGBLLT2X: ",
 	},
+	{
+		"the day of a CSV", "Konto,Tag,Betrag,Valuta\n12,2024-03-04,5,2024-03-05\n", "Konto,Tag,Betrag,Valuta\n12,2024-03-04,5,2024-03-05\n12,2024-03-05,6,2024-03-06\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")},
+		map[string]string{"acme": strings.Replace(fmt.Sprintf(changeableCSV, "", ""), "booked: Tag", "booked: Valuta", 1)},
+		"institutions/acme.yaml:5: CSV files of this institution were imported with `columns.booked` `Tag`, and it declares `Valuta`: ",
+	},
+	{
+		"a text of a CSV", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n12,2024-03-05,6,B\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", text: Ref")},
+		"institutions/acme.yaml:5: CSV files of this institution were imported with `columns.text` nothing, and it declares `Ref`: ",
+	},
+	{
+		"another reference", "Konto,Tag,Betrag,Ref,Zweck\n12,2024-03-04,5,A,B\n", "Konto,Tag,Betrag,Ref,Zweck\n12,2024-03-04,5,A,B\n12,2024-03-05,6,C,D\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Ref")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", reference: Zweck")},
+		"institutions/acme.yaml:5: CSV files of this institution were imported with `columns.reference` `Ref`, and it declares `Zweck`: ",
+	},
+	{
+		"the order of a date", "Konto,Tag,Betrag\n12,4.3.2024,5\n", "Konto,Tag,Betrag\n12,4.3.2024,5\n12,5.3.2024,6\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "") + "  date: \"%d.%m.%Y\"\n"},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "") + "  date: [\"%m.%d.%Y\", \"%d.%m.%Y\"]\n"},
+		"institutions/acme.yaml:6: CSV files of this institution were imported with `date` `%d.%m.%Y`, and it declares `%m.%d.%Y`, `%d.%m.%Y`: ",
+	},
+	{
+		"the decimal mark of a CSV", "Konto;Tag;Betrag\n12;2024-03-04;5.125\n", "Konto;Tag;Betrag\n12;2024-03-04;5.125\n12;2024-03-05;6\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", "") + "  decimal: \",\"\n  group: \".\"\n"},
+		"institutions/acme.yaml:6: CSV files of this institution were imported with `decimal` `.`, and it declares `,`: ",
+	},
+	{
+		"a status that is no booking any more", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,done\n", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,done\n12,2024-03-05,6,new\n",
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", status: {column: Ref, booked: [done, new]}")},
+		map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", status: {column: Ref, booked: [new], ignored: [done]}")},
+		"institutions/acme.yaml:5: CSV files of this institution were imported with `columns.status.booked` `done`, `new`, and it declares `new`: ",
+	},
+}
+
+// TestGrownDeclarations adds to what rows of a CSV say and are: more of them are read, and those before stay what they are. What was added is kept.
+func TestGrownDeclarations(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	mapping := func(booked, dates string) map[string]string {
+		return map[string]string{"acme": fmt.Sprintf(changeableCSV, "", ", status: {column: Ref, booked: ["+booked+"]}") + "  date: [" + dates + "]\n"}
+	}
+	declareAll(t, dir, mapping("done", `"%Y-%m-%d"`))
+	first := file(t, t.TempDir(), "first.csv", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,done\n12,2024-03-05,6,final\n")
+	bursar(t, "import", first, "--project", dir)
+	declareAll(t, dir, mapping("done, final", `"%Y-%m-%d", "%d.%m.%Y"`))
+	must(t, 0, "check", "--project", dir)
+	second := file(t, t.TempDir(), "second.csv", "Konto,Tag,Betrag,Ref\n12,04.03.2024,5,done\n12,05.03.2024,6,final\n")
+	if entries := object(t, object(t, imports(t, 0, dir, second)["streams"])["entries"]); entries["accepted"] != 1.0 || entries["duplicates"] != 1.0 {
+		t.Errorf("entries %v", entries)
+	}
+	declareAll(t, dir, mapping("done", `"%Y-%m-%d"`))
+	if got := must(t, 2, "check", "--project", dir); !strings.Contains(got.out, "`columns.status.booked` `done`, `final`, and it declares `done`") {
+		t.Errorf("check says %s", got.out)
+	}
 }
 
 // TestChangedDeclarations changes what ids are made of after an import: a further import is refused as a fault of the configuration and changes

@@ -21,9 +21,9 @@ func (c *cli) checkCommand() *cobra.Command {
 		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each
 fault is reported with its file and line; then the exit code is 2. Sums of what a control total keeps apart by a group, such as
 currencies, are refused unless the fold says ` + "`mixed: ok`" + `, and so are comparisons with a value that a column never
-has. So is a stream that holds events and has changed in another way than schemas may: they only grow. So is an institution by
-which accounts, reversals or references of statements would be other ones than when they were imported. A pipeline that is
-declared in another way than when its artifacts were made is named: it needs a rebuild.`,
+has. So is a stream that holds events and has changed in another way than schemas may: they only grow. So is an institution whose
+accounts, reversals or CSV mapping have changed since its statements were imported, as entries would count twice. A pipeline that
+has changed since its artifacts were made is named: it needs a rebuild.`,
 		Example: `  bursar check
   bursar check --project shop --json`,
 		Args: takes(0, 0),

@@ -57,6 +57,8 @@ func TestExitCodes(t *testing.T) {
 		{dir, "get nothing k", 3, "pipeline nothing not found"},
 		{dir, "export nothing --to x", 3, "pipeline nothing not found"},
 		{dir, "exceptions nothing", 3, "pipeline nothing not found"},
+		{dir, "unkeyed nothing", 3, "pipeline nothing not found"},
+		{dir, "unkeyed orders", 0, ""},
 		{dir, "rebuild nothing", 3, "pipeline nothing not found"},
 		{dir, "verify nothing", 3, "pipeline nothing not found"},
 		{dir, "quarantine nothing", 3, "stream nothing not found"},

@@ -140,6 +140,12 @@ func TestQuarantine(t *testing.T) {
 		t.Errorf("a file of rejected rows prints\n%s%s", got.out, got.err)
 	}
 
+	// Ingested again it is known, and its row is still not accepted.
+	if again := must(t, 0, "ingest", "payments", only, "--project", dir); !strings.Contains(again.out, "Rows of only.jsonl are still in quarantine") ||
+		!strings.Contains(again.out, "next: bursar quarantine payments --retry") {
+		t.Errorf("the file again prints\n%s", again.out)
+	}
+
 	// With the value allowed, both rows come out of quarantine.
 	stream := filepath.Join(dir, "streams", "payments.yaml")
 	text, err := os.ReadFile(stream)

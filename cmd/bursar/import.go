@@ -28,7 +28,7 @@ statements, entries, details and balances, which pipelines fold like any other. 
 A file that was imported before changes nothing; nor does a statement that is sent again or overlaps another. A file
 that cannot be read to its end is refused whole, with line and column, and the others are taken in: the exit code is 1 then.
 It is 1 too when all that a file lists is in quarantine, and 0 when only some of its rows are; and 2, with nothing taken in, where
-the institutions are declared in another way than when their accounts were imported, so that entries would count twice.
+an institution's accounts, reversals or CSV mapping have changed since earlier imports, so that entries would count twice.
 Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 		Example: `  bursar import statements/*.xml
   bursar import 2024.zip export.sta

@@ -80,7 +80,11 @@ func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []strin
 	if result.Stream == "" { // nothing was counted
 		return err
 	}
-	return errors.Join(c.printIngest(&result, len(files), o.DryRun, err != nil), err)
+	rejected := ""
+	if result.Batch == 0 && result.Duplicates > 0 && !o.DryRun {
+		rejected = rejectedBefore(ctx, a, name, files)
+	}
+	return errors.Join(c.printIngest(&result, len(files), rejected, o.DryRun, err != nil), err)
 }
 
 // paths are files of the command line.

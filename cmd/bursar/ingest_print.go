@@ -19,7 +19,7 @@ import (
 	"bursar/internal/project"
 )
 
-func (c *cli) printIngest(r *app.IngestResult, files int, dryRun, failed bool) error {
+func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRun, failed bool) error {
 	return c.result(r, func(w io.Writer) {
 		counts := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
 		batch := none
@@ -35,11 +35,11 @@ func (c *cli) printIngest(r *app.IngestResult, files int, dryRun, failed bool) e
 		for _, u := range r.Undeclared {
 			fmt.Fprintf(w, "%s: not declared and left out: %s\n", clean(u.File), clean(strings.Join(u.Columns, ", ")))
 		}
-		tellIngested(w, r, files, dryRun, failed)
+		tellIngested(w, r, files, rejected, dryRun, failed)
 	})
 }
 
-func tellIngested(w io.Writer, r *app.IngestResult, files int, dryRun, failed bool) {
+func tellIngested(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {
 	switch {
 	case dryRun:
 		fmt.Fprintln(w, "Dry run: nothing was sealed.")
@@ -47,6 +47,9 @@ func tellIngested(w io.Writer, r *app.IngestResult, files int, dryRun, failed bo
 		fmt.Fprintln(w, "Nothing was sealed.")
 	case r.Rows == 0:
 		fmt.Fprintln(w, "Nothing to take in: there is not one row.")
+	case r.Batch == 0 && rejected != "":
+		fmt.Fprintf(w, "Nothing new: every row came before. Rows of %s are still in quarantine: once the stream takes them,\n", clean(rejected))
+		fmt.Fprintf(w, "next: bursar quarantine %s --retry\n", r.Stream)
 	case r.Batch == 0:
 		fmt.Fprintln(w, "Nothing new: every row is known already.")
 	default:
@@ -73,6 +76,22 @@ func printTotals(w io.Writer, totals app.Totals) {
 	if len(sums.rows) > 0 {
 		sums.print(w, 0)
 	}
+}
+
+// rejectedBefore is the first of the files that has rows in quarantine, by its name; empty if none has.
+func rejectedBefore(ctx context.Context, a *app.App, stream string, files []string) (name string) {
+	names := map[string]bool{}
+	for _, file := range files {
+		names[filepath.Base(file)] = true
+	}
+	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // without its answer the advice is only shorter
+		if base := filepath.Base(row.File); names[base] {
+			name = base
+			return errFirst
+		}
+		return nil
+	})
+	return name
 }
 
 // errFirst ends a walk at its first row.

@@ -69,7 +69,7 @@ type killed struct {
 // did; at the end the export is the model's and verify finds nothing. SEED=n replays one.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
-	first, cases := uint64(1), uint64(8)
+	first, cases := uint64(1), uint64(4)
 	if testing.Short() {
 		cases = 2
 	}

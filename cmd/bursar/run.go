@@ -136,12 +136,16 @@ type runRow struct {
 	Steps      map[string]float64 `json:"steps"` // seconds
 	Balanced   bool               `json:"balanced"`
 	Values     map[string]int64   `json:"values,omitempty"` // events that gave each fold a value
+
+	Unkeyed        int64                    `json:"unkeyed"`                   // events without a key: in no artifact
+	UnkeyedStreams map[string]unkeyedStream `json:"unkeyed_streams,omitempty"` // what they come to
 }
 
 func rowOf(r *app.Run) runRow {
 	row := runRow{
 		Pipeline: r.Pipeline, Generation: r.Generation, Run: r.Run, Batches: len(r.Batches), Events: r.Events,
 		Created: r.Created, Updated: r.Updated, Steps: map[string]float64{}, Balanced: r.Balanced,
+		Unkeyed: r.Unkeyed.Events(), UnkeyedStreams: streamsUnkeyed(r.Unkeyed),
 	}
 	if r.Given != nil {
 		row.Values = r.Given.Values
@@ -173,11 +177,26 @@ func (c *cli) printRuns(runs []app.Run, warnings []string) error {
 				fmt.Sprintf("%.2f", r.Seconds), mark(r.Balanced))
 		}
 		g.print(w, width(c.out))
+		for i := range rows {
+			if name := rows[i].Pipeline; i == len(rows)-1 || rows[i+1].Pipeline != name {
+				withoutKey(w, name, unkeyedIn(rows, name))
+			}
+		}
 		for _, warning := range warnings {
 			fmt.Fprintf(w, "warning: %s\n", clean(warning))
 		}
 		fmt.Fprintf(w, "Published %s.\nnext: bursar exceptions %s\n", plural(len(rows), "run", "runs"), rows[0].Pipeline)
 	})
+}
+
+// unkeyedIn counts the events without a key in a pipeline's runs.
+func unkeyedIn(rows []runRow, pipeline string) (events int64) {
+	for i := range rows {
+		if rows[i].Pipeline == pipeline {
+			events += rows[i].Unkeyed
+		}
+	}
+	return events
 }
 
 // mark shows yes or no.

@@ -17,7 +17,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show backlog, watermark and artifacts of every pipeline",
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
-published run, the watermark (everything received before it is included), the number of artifacts, and the runs under way:
+published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
 which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
 rebuild. It also shows streams that are declared no more while acknowledged events of
 them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
@@ -74,6 +74,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 		}
 		g.print(w, width(c.out))
 		for _, s := range pipelines {
+			withoutKey(w, s.Pipeline, s.Unkeyed)
 			if len(s.Changed) > 0 {
 				fmt.Fprintf(w, "%s %s.\n", mark(false), clean(changedSince(s.Pipeline, s.Changed)))
 				next = "bursar rebuild " + s.Pipeline

@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"fmt"
+	"strings"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
@@ -37,6 +38,11 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 			at(i, "csv.unique", "")
 		}
 		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %s, and it declares %s: %s", was.Is, now.Is, advice)
+	case mappingsOf:
+		key := remapped(was.Is, now.Is)
+		at(r.institution(was.Source), "csv."+strings.TrimSuffix(strings.TrimSuffix(key, ".credit"), ".debit"), "")
+		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %#q %s, and it declares %s: %s",
+			key, declaredAs(was.Is, key), declaredAs(now.Is, key), advice)
 	}
 	return e
 }

@@ -22,6 +22,7 @@ const (
 	accountOf    aspect = "account"   // which account a number is, in one currency
 	reversalsOf  aspect = "reversals" // which direction an account's reversals have
 	referencesOf aspect = "reference" // what the references of an institution's CSV files are good for
+	mappingsOf   aspect = "mapping"   // how rows of an institution's CSV files are read
 )
 
 // given is what the declarations gave. The catalog keeps it from the first import on.
@@ -42,8 +43,13 @@ func (g *given) of() digest { return digestOf(string(g.What), g.Source, g.Number
 
 func givenKey(of digest) string { return givenPrefix + of.String() }
 
-// as reports whether two give the same.
-func (g *given) as(other *given) bool { return g.Is == other.Is && g.Servicer == other.Servicer }
+// as reports whether two give the same to what was imported.
+func (g *given) as(was *given) bool {
+	if g.What == mappingsOf {
+		return remapped(was.Is, g.Is) == ""
+	}
+	return g.Is == was.Is && g.Servicer == was.Servicer
+}
 
 // csvFormat begins the format of statements in CSV; the name of their institution follows.
 const csvFormat = "csv "
@@ -64,6 +70,8 @@ func (r *rules) given(what aspect, s *statement.Statement, h holder) given {
 		}
 	case referencesOf:
 		g.Is = referencesIn(r.institution(s.Format))
+	case mappingsOf:
+		g.Is = mappingOf(r.institution(s.Format))
 	}
 	return g
 }
@@ -90,7 +98,10 @@ func (t *teller) depends(s *statement.Statement) error {
 	if t.rules.institution(s.Format) == nil {
 		return nil
 	}
-	return t.dependsOn(referencesOf, s)
+	if err := t.dependsOn(referencesOf, s); err != nil {
+		return err
+	}
+	return t.dependsOn(mappingsOf, s)
 }
 
 func (t *teller) dependsOn(what aspect, s *statement.Statement) error {
@@ -202,6 +213,9 @@ func (r *reading) note(ctx context.Context, files []*File) error {
 				fresh[key] = now
 			case !now.as(&was):
 				otherwise[key] = [2]given{was, now}
+			case now.Is != was.Is: // more is read than before
+				now.Taken = was.Taken
+				fresh[key] = now
 			}
 			return nil
 		})

@@ -33,6 +33,12 @@ type (
 	Traced = reconcile.Traced
 	// TracedEvent is one event of an artifact.
 	TracedEvent = reconcile.TracedEvent
+	// Unkeyed is what events without a key come to, by stream.
+	Unkeyed = reconcile.Unkeyed
+	// UnkeyedEvent is one event without a key.
+	UnkeyedEvent = reconcile.UnkeyedEvent
+	// UnkeyedError is what a listing returns that finds other events without a key than were counted.
+	UnkeyedError = reconcile.UnkeyedError
 	// UntracedError is what a trace returns that finds other events than were folded.
 	UntracedError = reconcile.UntracedError
 	// Exported says what an export wrote.

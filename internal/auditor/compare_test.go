@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,6 +88,44 @@ func (s *stage) compareTrace() {
 	if !slices.Equal(found, want) || string(got.Runs[len(got.Runs)-1].Artifact)+"}" != artifact {
 		s.fatalf("%s is traced to %v: %+v\nwant %v: %s", key, found, got, want, artifact)
 	}
+}
+
+// compareUnkeyed expects the events without a key to be listed where they were read, and counted and summed by stream.
+func (s *stage) compareUnkeyed() {
+	s.t.Helper()
+	var found []Place
+	var got reconcile.Unkeyed
+	s.carry(func(ctx context.Context) (err error) {
+		found = nil
+		got, err = s.engine.Unkeyed(ctx, s.c.Pipeline.Name, func(e reconcile.UnkeyedEvent) error {
+			found = append(found, Place{e.Stream, int(e.Batch), filepath.Base(e.File), int(e.Row)})
+			return nil
+		})
+		return err
+	})
+	want, counts := s.model.Unkeyed()
+	slices.SortFunc(found, Place.compare)
+	slices.SortFunc(want, Place.compare)
+	if !slices.Equal(found, want) || got.Events() != int64(len(want)) || s.status().Unkeyed != int64(len(want)) {
+		s.fatalf("without a key are %v: %+v\nwant %v", found, got, want)
+	}
+	for stream, own := range counts {
+		a, b := withoutZeros(own.Totals), withoutZeros(rationals(got[stream].Totals))
+		if got[stream].Events != own.Accepted || totalsText(a) != totalsText(b) {
+			s.fatalf("events of %s without a key come to %d, %s\nwant %d, %s", stream, got[stream].Events, totalsText(b), own.Accepted, totalsText(a))
+		}
+	}
+	if len(want) > 0 {
+		count("cases with events that have no key")
+	}
+}
+
+// withoutZeros leaves out sums that are zero: of no values there may be none.
+func withoutZeros(totals map[string]map[string]*big.Rat) map[string]map[string]*big.Rat {
+	for _, groups := range totals {
+		maps.DeleteFunc(groups, func(_ string, sum *big.Rat) bool { return sum.Sign() == 0 })
+	}
+	return totals
 }
 
 // compare is by stream, batch, file and row.

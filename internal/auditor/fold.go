@@ -15,7 +15,7 @@ func (m *Model) Export() string {
 	groups, values := map[string][]Row{}, map[string][]Value{}
 	types := m.keyTypes()
 	for i := range m.events {
-		if e := &m.events[i]; e.at <= m.published {
+		if e := &m.events[i]; e.at <= m.published && e.key != nil {
 			key := keyJSON(e.key, types)
 			groups[key], values[key] = append(groups[key], e.Row), e.key
 		}
@@ -48,7 +48,7 @@ func (m *Model) keyTypes() []Type {
 	types := make([]Type, len(m.pipeline.Key))
 	for i := range types {
 		for n, name := range m.pipeline.From {
-			t := m.intakes[name].stream.Column(m.pipeline.KeyOf(name)[i]).Type
+			t := m.pipeline.keyType(m.intakes[name].stream, i)
 			if n > 0 {
 				t = widen(types[i], t)
 			}

@@ -55,8 +55,8 @@ type intake struct {
 // accepted is an event with its key, the batch it is in, and where it was read.
 type accepted struct {
 	Row
-	key []Value
-	at  int // its batch's place among the sealed ones, from 1
+	key []Value // nil where a column of it is null
+	at  int     // its batch's place among the sealed ones, from 1
 	Place
 }
 
@@ -120,7 +120,7 @@ func (m *Model) Publish(at int) { m.published = at }
 func (m *Model) Keys(at int) map[string]bool {
 	keys, types := map[string]bool{}, m.keyTypes()
 	for _, e := range m.events {
-		if e.at == at {
+		if e.at == at && e.key != nil {
 			keys[keyJSON(e.key, types)] = true
 		}
 	}
@@ -221,12 +221,8 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 	in.known[id] = first{content, place, m.day}
 	in.total(row, counts)
 	place.Batch = in.batches + 1
-	var key []Value
-	for _, name := range m.pipeline.KeyOf(in.stream.Name) {
-		key = append(key, row[name])
-	}
+	m.events = append(m.events, accepted{row, m.pipeline.keyIn(in.stream.Name, row), len(m.Sealed) + 1, place})
 	row[StreamColumn] = textValue(in.stream.Name)
-	m.events = append(m.events, accepted{row, key, len(m.Sealed) + 1, place})
 	counts.Accepted++
 	return true
 }
@@ -262,11 +258,30 @@ func (m *Model) Trace(key string) []Place {
 	var places []Place
 	types := m.keyTypes()
 	for _, e := range m.events {
-		if e.at <= m.published && keyJSON(e.key, types) == key {
+		if e.at <= m.published && e.key != nil && keyJSON(e.key, types) == key {
 			places = append(places, e.Place)
 		}
 	}
 	return places
+}
+
+// Unkeyed lists where each published event without a key was read, in any order, and sums such events by stream.
+func (m *Model) Unkeyed() (places []Place, of map[string]*Counts) {
+	of = map[string]*Counts{}
+	for _, e := range m.events {
+		if e.at > m.published || e.key != nil {
+			continue
+		}
+		in := m.intakes[e.Stream]
+		if of[e.Stream] == nil {
+			counts := in.counts()
+			of[e.Stream] = &counts
+		}
+		of[e.Stream].Accepted++
+		in.total(e.Row, of[e.Stream])
+		places = append(places, e.Place)
+	}
+	return places, of
 }
 
 func contentOf(row Row) string {

@@ -64,6 +64,7 @@ func (s *stage) compare() {
 	s.compareRuns()
 	s.compareVersions()
 	s.compareTrace()
+	s.compareUnkeyed()
 	s.compareObjects()
 	s.compareRecords()
 	if s.c.Seed%4 == 0 { // it takes as long as a run, and what it proves is compared above

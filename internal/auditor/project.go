@@ -217,6 +217,10 @@ func (g *source) pipeline() *Pipeline {
 
 // key picks the key. Where a stream names an account otherwise, each stream names its own key columns.
 func (g *source) key(p *Pipeline) {
+	if g.chance(3) {
+		g.lackable(p)
+		return
+	}
 	keys := [][]string{
 		{"acct"},
 		{"acct"},
@@ -379,6 +383,11 @@ func (g *source) total(p *Pipeline, streams []*Stream, t Total) {
 	by := -1
 	if g.chance(2) {
 		by = g.IntN(len(p.Key))
+	}
+	for _, s := range streams {
+		if by >= 0 && !p.groups(s, by) {
+			by = -1
+		}
 	}
 	for _, s := range streams {
 		if by >= 0 {

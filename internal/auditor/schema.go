@@ -82,7 +82,8 @@ type Pipeline struct {
 	From       []string
 	Listed     bool                // `from` is a list, so that events have a column `stream`
 	Key        []string            // as artifacts name it
-	Keys       map[string][]string // each stream's own key columns; nil where all have Key
+	Keys       map[string][]string // each stream's own key columns and expressions; nil where all have Key
+	Named      bool                // the key's columns are given their names
 	Folds      []Fold
 	Conserve   []Conserve
 	MaxBatches int // 0 is undeclared
@@ -228,9 +229,12 @@ func (p *Pipeline) YAML() string {
 	if p.Keys != nil {
 		var pairs []string
 		for _, name := range p.From {
-			pairs = append(pairs, name, list(p.Keys[name]))
+			pairs = append(pairs, name, p.keyList(name))
 		}
 		key = entries(pairs...)
+		if p.Named && len(p.From) == 1 {
+			key = p.keyList(p.From[0])
+		}
 	}
 	fmt.Fprintf(&b, "pipeline: %s\nfrom: %s\nkey: %s\nartifact:\n", p.Name, from, key)
 	for _, f := range p.Folds {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
+	"os"
 	"strings"
 
 	"bursar/internal/failure"
@@ -54,6 +56,19 @@ func damage(err error) error {
 	switch code := from.Code(); {
 	case code&0xff == sqlite3.SQLITE_CORRUPT, code&0xff == sqlite3.SQLITE_NOTADB, code == sqlite3.SQLITE_IOERR_SHORT_READ:
 		return &DamagedError{Err: err}
+	case code == sqlite3.SQLITE_ERROR && strings.Contains(from.Error(), "no such table: documents"): // a connection opened since the file was emptied
+		return &DamagedError{Err: err}
+	}
+	return err
+}
+
+// gone makes a DamagedError of a connection that cannot be opened, as the file was removed since the catalog was opened.
+func (s *SQLite) gone(err error) error {
+	var from *sqlite.Error
+	if errors.As(err, &from) && from.Code()&0xff == sqlite3.SQLITE_CANTOPEN {
+		if _, missing := os.Stat(s.path); errors.Is(missing, fs.ErrNotExist) {
+			return &DamagedError{Err: fmt.Errorf("%s is gone", s.path)}
+		}
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -299,4 +300,37 @@ func flip(t *testing.T, path string, at int64) {
 	check(t, err)
 	text[at] ^= 0x10
 	check(t, os.WriteFile(path, text, 0o600))
+}
+
+// A connection that is opened after the file was removed or emptied reports damage, and makes no new file.
+func TestFileIsGoneWhileOpen(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]func(path string) error{"removed": os.Remove, "emptied": func(path string) error { return os.Truncate(path, 0) }} {
+		path := filepath.Join(t.TempDir(), "catalog.db")
+		s, err := catalog.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		if err := s.Update(t.Context(), func(tx catalog.Tx) error { return tx.Put("a", 1) }); err != nil {
+			t.Fatal(err)
+		}
+		for _, end := range []string{"-wal", "-shm"} {
+			if err := harm(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+			_ = os.Remove(path + end)
+		}
+		var damaged *catalog.DamagedError
+		err = s.View(t.Context(), func(tx catalog.Tx) error {
+			_, err := tx.Get("a", new(int))
+			return err
+		})
+		if err == nil || !errors.As(err, &damaged) || !strings.Contains(err.Error(), "run `bursar repair`") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(path); name == "removed" && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the file was made anew: %v", name, err)
+		}
+	}
 }

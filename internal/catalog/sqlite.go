@@ -107,6 +107,7 @@ func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
 	options := url.Values{
 		"_pragma": append(pragmas, fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())),
 		"_txlock": {"immediate"},
+		"mode":    {"rw"}, // a file that is gone is not made anew: it would be empty
 	}
 	if connections > 1 {
 		options.Set("_txlock", "deferred")
@@ -198,12 +199,12 @@ func userVersion(from interface {
 // Update runs fn in a transaction that excludes every other writer.
 func (s *SQLite) Update(ctx context.Context, fn func(Tx) error) error {
 	defer s.changes.Add(1) // also after an error: it may have been written
-	return within(ctx, s.writer, false, fn)
+	return s.gone(within(ctx, s.writer, false, fn))
 }
 
 // View runs fn on the state at its first read.
 func (s *SQLite) View(ctx context.Context, fn func(Tx) error) error {
-	return within(ctx, s.reader, true, fn)
+	return s.gone(within(ctx, s.reader, true, fn))
 }
 
 func within(ctx context.Context, db *sql.DB, readOnly bool, fn func(Tx) error) error {

@@ -114,6 +114,9 @@ func emptyHead(path string) (page []byte, err error) {
 
 // copyWhole copies documents from both ends, each up to where the file cannot be read any more. Whole says that it can be to the end.
 func copyWhole(ctx context.Context, path string, to *SQLite) (kept int, whole bool, err error) {
+	if !exists(path) {
+		return 0, false, nil
+	}
 	from, err := connect(path, 1)
 	if err != nil {
 		return 0, false, err

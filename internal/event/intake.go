@@ -122,7 +122,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, err
 	}
-	if err := checkGrowth(s, &state); err != nil {
+	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
 		return nil, err
 	}
 	key, err := in.key(s.Name, &state)
@@ -138,7 +138,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 		return nil, err
 	}
 	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[sourceRow]string{}, received: received}
-	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: totalDefinitions(s), Declared: declaredOf(s)}
+	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declaredOf(s)}
 	if err := w.sweep(ctx); err != nil {
 		return nil, err
 	}

@@ -220,6 +220,36 @@ func TestNothingIsSealed(t *testing.T) {
 	h.expect(sealed, "1 4 3 1 0")
 }
 
+// A stream that knows rows by their values gets no new column where a row may have had a value of it before.
+func TestGrowthOfContents(t *testing.T) {
+	t.Parallel()
+	for extra, want := range map[string]string{"": "", `,"memo":"x"`: "stream sales: new column memo: batch 1 left out 1 values of undeclared properties"} {
+		yaml := strings.Replace(plainYAML, "id: id", "id: _content", 1)
+		if yaml == plainYAML {
+			t.Fatal("the stream has another id")
+		}
+		h := newHouse(t, yaml)
+		row := strings.Replace(sale("a", "sale", "1.00", "EUR"), "}", extra+"}", 1)
+		h.take("1 1 1 0 0", h.file("a.jsonl", row))
+		h.declare(strings.Replace(yaml, "  currency:", "  memo: {type: string, optional: true}\n  currency:", 1))
+		_, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, event.Options{})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", extra, err, want)
+		}
+	}
+}
+
+// A batch that was sealed before its stream got a computed column, as earlier versions allow, is read as ever.
+func TestBatchWithoutAComputedColumn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.declare(strings.Replace(plainYAML, "  currency:", "  more: {type: \"decimal(18,2)\", is: amount, optional: true}\n  currency:", 1))
+	if err := h.batches()[0].CheckGrowth(h.stream); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSchemaGrowth(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ from, to, says string }{
@@ -231,6 +261,7 @@ func TestSchemaGrowth(t *testing.T) {
 		{"decimal(18,2)", "decimal(18,3)", "column amount was declared as amount: {type: decimal(18,2)}; now its type is not wider: amount: {type: decimal(18,3)}"},
 		{"[sale, refund]", "[sale]", "now it allows fewer values: kind: {type: string, in: [sale]}"},
 		{"currency: {type: string}", "currency: {type: string}\n  more: {type: int}", "new column more must be optional"},
+		{"currency: {type: string}", "currency: {type: string}\n  more: {type: \"decimal(18,2)\", is: amount, optional: true}", "new column more is computed, and the events that the stream holds would not have it: write \"amount\" where pipelines use the column"},
 		{"note: {type: string, optional: true}", "note: {type: string}", "column note was declared as note: {type: string, optional: true}; now it became required"},
 		{"  note: {type: string, optional: true}\n", "", "column note was declared as note: {type: string, optional: true}; now it is gone"},
 	} {

@@ -29,7 +29,8 @@ func totalDefinition(t *project.Total) string {
 	return definition
 }
 
-func totalDefinitions(s *project.Stream) map[string]string {
+// TotalDefinitions are those of a stream's totals by name.
+func TotalDefinitions(s *project.Stream) map[string]string {
 	if len(s.Totals) == 0 {
 		return nil
 	}
@@ -95,19 +96,18 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, l
 	for i := range s.Totals {
 		names[i] = s.Totals[i].Name
 	}
-	totals, err := SumTotals(ctx, session, local, s, []Batch{b}, names)
+	totals, err := SumTotals(ctx, session, s, ViewSQL(local, s, []Batch{b}), names)
 	if err != nil {
 		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
 	}
 	return c.Update(ctx, func(tx catalog.Tx) error {
-		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{totalDefinitions(s), totals})
+		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals})
 	})
 }
 
-// SumTotals sums the named totals over the events of batches of a stream.
-func SumTotals(ctx context.Context, session *duck.Session, local object.Local, s *project.Stream, batches []Batch, names []string) (Totals, error) {
+// SumTotals sums the named totals over a view of events of a stream.
+func SumTotals(ctx context.Context, session *duck.Session, s *project.Stream, view string, names []string) (Totals, error) {
 	totals := Totals{}
-	view := ViewSQL(local, s, batches)
 	for _, name := range names {
 		t := s.Total(name)
 		if t == nil {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,7 +131,10 @@ func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 	if _, err := tx.Get(streamKey(s.Name), &state); err != nil {
 		return fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
-	return checkGrowth(s, &state)
+	if err := checkGrowth(s, &state); err != nil {
+		return err
+	}
+	return checkNew(tx, s, &state)
 }
 
 // CheckGrowth refuses a declaration that is not the one that the batch was sealed by, grown: its objects cannot be read by that.
@@ -172,11 +176,48 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 		}
 	}
 	for _, d := range now[len(remembered):] {
-		if !d.Optional {
+		if !d.Optional && d.Is == "" { // computed ones are checkNew's
 			return &GrowthError{fmt.Sprintf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows)}
 		}
 	}
 	return nil
+}
+
+// checkNew refuses new columns that events which the stream holds should have: a computed one, and any where events are known by their
+// content and earlier files had values that were left out, as the same row may come again with one, and would count twice (rule 1).
+// Batches that were sealed without such columns are read as ever.
+func checkNew(tx catalog.Tx, s *project.Stream, state *streamState) error {
+	if len(state.Columns) == 0 {
+		return nil
+	}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Name == c.Name }) {
+			continue
+		}
+		if c.Is != "" {
+			return &GrowthError{fmt.Sprintf("stream %s: new column %s is computed, and the events that the stream holds would not have it: write %q where "+
+				"pipelines use the column, or declare a new stream", s.Name, c.Name, c.Is)}
+		}
+		if s.ID[0] == project.ContentID && !c.Origin {
+			if err := checkLeftOut(tx, s, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkLeftOut refuses a column of which files that were taken in may have had values.
+func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
+	return tx.List("batch/"+s.Name+"/", func(_ string, value json.RawMessage) error {
+		var b Batch
+		if err := json.Unmarshal(value, &b); err != nil || b.Extra == 0 {
+			return err
+		}
+		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d left out %d values of undeclared properties, and a row that comes again with a value of "+
+			"this column would count twice, as `id: _content` knows rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
+	})
 }
 
 // shrinks says in which way a column has not grown; empty if it has.

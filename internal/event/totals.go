@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -71,6 +72,27 @@ func (t Totals) Add(other Totals) error {
 	return nil
 }
 
+// Sub takes other totals away; both hold sums of the same scale under a name.
+func (t Totals) Sub(other Totals) error {
+	for name, groups := range other {
+		if t[name] == nil {
+			t[name] = map[string]string{}
+		}
+		for group, sum := range groups {
+			negative, negated := strings.CutPrefix(sum, "-")
+			if !negated {
+				negative = "-" + sum
+			}
+			left, err := AddDecimals(cmp.Or(t[name][group], "0"), negative)
+			if err != nil {
+				return failure.Wrap(failure.Data, fmt.Errorf("take total %s %s away: %w", name, group, err))
+			}
+			t[name][group] = left
+		}
+	}
+	return nil
+}
+
 // AddDecimals adds two decimals at the finer of their scales, which differ once a type has grown; an empty text is nothing.
 func AddDecimals(a, b string) (string, error) {
 	if a == "" {
@@ -103,22 +125,24 @@ func scaleOf(text string) int {
 	return len(fraction)
 }
 
-// TotalsNow is a batch's totals as they are written since its stream's types have grown: sums, and groups that are numbers,
-// at the scales declared now.
-func (b *Batch) TotalsNow(s *project.Stream) Totals {
+// TotalsNow is a batch's totals as they are written since its stream's types have grown.
+func (b *Batch) TotalsNow(s *project.Stream) Totals { return b.Totals.Now(s) }
+
+// Now is totals of a stream as they are written now: sums, and groups that are numbers, at the scales declared.
+func (t Totals) Now(s *project.Stream) Totals {
 	now := Totals{}
-	for name, groups := range b.Totals {
+	for name, groups := range t {
 		now[name] = groups
-		t := s.Total(name)
-		if t == nil {
+		total := s.Total(name)
+		if total == nil {
 			continue
 		}
 		now[name] = map[string]string{}
 		for group, sum := range groups {
-			if by := s.Column(t.By); by != nil && by.Type.Kind == column.Decimal {
+			if by := s.Column(total.By); by != nil && by.Type.Kind == column.Decimal {
 				group = Rescale(group, by.Type.Scale)
 			}
-			now[name][group] = Rescale(sum, s.TotalType(t).Scale)
+			now[name][group] = Rescale(sum, s.TotalType(total).Scale)
 		}
 	}
 	return now

@@ -34,8 +34,21 @@ func FoldedFields(e *project.Events) []column.Field {
 	return fields
 }
 
-// FoldedSQL is a SELECT over the events of batches of any of the streams, as the one table that a pipeline folds.
+// FoldedSQL is a SELECT over the events of batches of any of the streams, as the one table that a pipeline folds: those that have
+// a key. The others are those of UnkeyedSQL.
 func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
+	return foldedSQL(files, e, batches, func(view string) string { return view })
+}
+
+// FoldedPartSQL is FoldedSQL over the events for which a condition holds. No expression of the key is evaluated on others.
+func FoldedPartSQL(files object.Local, e *project.Events, batches []Batch, condition string) string {
+	return foldedSQL(files, e, batches, func(view string) string {
+		return fmt.Sprintf("WITH part AS MATERIALIZED (SELECT * FROM (%s) WHERE %s) SELECT * FROM part", view, condition)
+	})
+}
+
+// foldedSQL takes what it is to take of each stream's events.
+func foldedSQL(files object.Local, e *project.Events, batches []Batch, taken func(view string) string) string {
 	fields := FoldedFields(e)
 	var selects []string
 	for _, s := range e.Streams {
@@ -52,12 +65,21 @@ func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
 		for i, f := range fields {
 			list[i] = foldedColumn(e, s, f)
 		}
-		selects = append(selects, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), viewSQL(files, s, own, true)))
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), taken(viewSQL(files, s, own, true)))
+		if unkeyed := e.Unkeyed(s.Name); unkeyed != "" {
+			sql += " WHERE NOT (" + unkeyed + ")"
+		}
+		selects = append(selects, sql)
 	}
 	if len(selects) == 0 {
 		return noRows(fields)
 	}
 	return strings.Join(selects, "\nUNION ALL\n")
+}
+
+// UnkeyedSQL is a SELECT over the events of a stream's batches that have no key, in the stream's own columns.
+func UnkeyedSQL(files object.Local, e *project.Events, s *project.Stream, batches []Batch) string {
+	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s", viewSQL(files, s, batches, true), e.Unkeyed(s.Name))
 }
 
 // foldedColumn is a column of the one table in the terms of a stream's own: null where it has none.
@@ -75,8 +97,12 @@ func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 		}
 	}
 	for _, k := range e.Key {
-		if k.Event == f.Name {
-			own = k.Of[s.Name]
+		if k.Event != f.Name {
+			continue
+		}
+		part := k.Of[s.Name]
+		if own = part.Column; own == "" {
+			return fmt.Sprintf("CAST(%s AS %s) AS %s", part.SQL, f.Type.SQL(), column.QuoteIdentifier(f.Name))
 		}
 	}
 	switch {

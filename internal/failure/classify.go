@@ -19,6 +19,9 @@ var passing = []error{
 	syscall.EHOSTUNREACH, syscall.ENETUNREACH,
 }
 
+// places are its answers about names and places that neither waiting nor other code makes right.
+var places = []error{syscall.EROFS, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.ENOTDIR}
+
 // Of returns the class of err. What an error declares of itself wins. Of the others, deadlines, interruptions, the
 // network, and a full disk are Transient; a wanted file that is absent or closed to us is Data, since neither waiting
 // nor other code brings it back. All else is Bug: a room that wants its errors retried must say so, because only it
@@ -32,7 +35,7 @@ func Of(err error) Class {
 		return Transient
 	case isAny(err, passing), fromNetwork(err):
 		return Transient
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), isAny(err, places):
 		return Data
 	}
 	return Bug

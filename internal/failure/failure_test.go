@@ -47,6 +47,7 @@ func TestOf(t *testing.T) {
 		{"disk full", full, failure.Transient},
 		{"file too large", fmt.Errorf("write: %w", syscall.EFBIG), failure.Transient},
 		{"read-only disk", fmt.Errorf("write: %w", syscall.EROFS), failure.Data},
+		{"links in a circle", &os.PathError{Op: "stat", Path: "loop", Err: syscall.ELOOP}, failure.Data},
 		{"absent file", absent, failure.Data},
 		{"absent object", fmt.Errorf("open part: %w", fs.ErrNotExist), failure.Data},
 		{"joined", errors.Join(errPlain, full), failure.Transient},

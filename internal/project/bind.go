@@ -132,6 +132,7 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 	if len(src.errs) == 0 {
 		src.pipelineLiterals(p, e)
 		src.mixedSums(p, e)
+		src.mixedSQL(p, e)
 	}
 	return src.errs
 }

@@ -66,6 +66,34 @@ func TestSumsThatMixOfSeveralStreams(t *testing.T) {
 	}
 }
 
+// An SQL file that reads a measure reads its group, too, or says that it need not.
+func TestSQLThatMixes(t *testing.T) {
+	t.Parallel()
+	const refused = "pipelines/both.yaml:4: `reduce` reads amounts and not their currency, which total `amount` of stream payments keeps apart"
+	for _, c := range []struct{ sql, mixed, want string }{
+		{"order_id string,\nsum(amount) paid decimal(38,2)", "", refused},
+		{"order_id string, -- of each currency\nsum(amount) paid decimal(38,2)", "", refused},
+		{"order_id string, 'currency' tag string, sum(amount) paid decimal(38,2)", "", refused},
+		{"order_id string, sum(amount) FILTER (WHERE currency = 'EUR') paid decimal(38,2)", "", ""},
+		{"order_id string, sum(amount) paid decimal(38,2)", "mixed: ok\n", ""},
+		{"order_id string, sum(amount) paid decimal(38,2)", "mixed: yes\n", "pipelines/both.yaml:4: `mixed` can only be ok"},
+		{"order_id string, count(*) paid decimal(38,2)", "", ""},
+	} {
+		files := sqlFiles("pipelines/both.yaml", "reduce:", c.mixed+"reduce:")
+		files["pipelines/both.reduce.sql"] = "SELECT " + c.sql
+		p, errs := Read(folder(t, files))
+		src := newBinding(t.Context(), "pipelines/both.yaml", p.Pipelines[0].lines, fakeBinder{})
+		src.mixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
+		if errs = append(errs, src.errs...); c.want == "" {
+			wantErrors(t, errs)
+			continue
+		}
+		wantErrors(t, errs, c.want)
+	}
+	_, errs := Read(folder(t, bothFiles("pipelines/both.yaml", "artifact:", "mixed: ok\nartifact:")))
+	wantErrors(t, errs, "pipelines/both.yaml:4: `mixed` belongs to pipelines with SQL files")
+}
+
 func TestLiteralsThatNoEventHas(t *testing.T) {
 	t.Parallel()
 	const of = "which it never is: `in` (streams/payments.yaml:7) has shipment, payment"

@@ -31,9 +31,9 @@ type Events struct {
 
 // KeyColumn is one column of the key.
 type KeyColumn struct {
-	column.Field                   // as artifacts name it
-	Event        string            // the column of the table that holds it
-	Of           map[string]string // the stream's own column by stream
+	column.Field                    // as artifacts name it; of SQL, binding finds the type
+	Event        string             // the column of the table that holds it
+	Of           map[string]KeyPart // by stream
 }
 
 // IDColumn is one column of the table that event ids lie in. Of several streams those of one place and type share one.
@@ -133,24 +133,10 @@ func (p *Project) Events(l *Pipeline) *Events {
 		return nil
 	}
 	e := &Events{Columns: l.columns(streams), IDs: idColumns(streams), Streams: streams}
-	for i, name := range l.Key {
-		k := KeyColumn{Field: column.Field{Name: name, Required: true}, Event: name, Of: map[string]string{}}
-		if l.Keys != nil {
-			k.Event = fmt.Sprintf("__key_%d", i)
-		}
-		for _, s := range streams {
-			own := l.KeyOf(s.Name)
-			if i >= len(own) || s.Column(own[i]) == nil {
-				return nil
-			}
-			t, ok := s.Column(own[i]).Type, true
-			if len(k.Of) > 0 {
-				t, ok = column.Widen(k.Type, t)
-			}
-			if !ok {
-				return nil
-			}
-			k.Type, k.Of[s.Name] = t, own[i]
+	for i := range l.Key {
+		k, ok := l.keyColumn(i, streams)
+		if !ok {
+			return nil
 		}
 		e.Key = append(e.Key, k)
 	}

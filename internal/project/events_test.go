@@ -75,7 +75,7 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 	}
 	key := []KeyColumn{{
 		Field: column.Field{Name: "order_id", Type: column.Type{Kind: column.String}, Required: true},
-		Event: "__key_0", Of: map[string]string{"payments": "order_id", "bank": "reference"},
+		Event: "__key_0", Of: map[string]KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
 	}}
 	if !reflect.DeepEqual(e.Key, key) {
 		t.Errorf("key %+v, want %+v", e.Key, key)
@@ -112,7 +112,7 @@ func TestBrokenStreams(t *testing.T) {
 		{pipeline, "key: {payments: order_id, bank: reference}", "key: order_id", ":3: no column `order_id` in stream bank"},
 		{pipeline, "bank: reference}", "bank: [reference, currency]}", ":3: `bank` has 2 key columns and `payments` has 1"},
 		{pipeline, "bank: reference}", "bank: line_no}", ":3: key columns must have one type: `order_id` is string in streams/payments.yaml:8 and `line_no` is bigint in streams/bank.yaml:5"},
-		{pipeline, "{payments: order_id,", "{payments: note,", ":3: `key` column `note` is optional"},
+		{pipeline, "{payments: order_id,", "{payments: raw,", ":3: `key` column `raw` is json: equal values can be written differently\n:3: key columns must have one type"},
 		{bank, "currency: {type: string}", "currency: {type: int}", ":2: column `currency` is int in streams/bank.yaml:8 and string in streams/payments.yaml:10: columns of one name must have one type"},
 		{bank, "decimal(12,3)", "decimal(38,30)", ":2: column `amount` is decimal(38,30) in streams/bank.yaml:7 and decimal(18,2) in streams/payments.yaml:9"},
 		{bank, "booked: {type: date}", "stream: {type: string}", ":2: stream bank has a column `stream` of its own (streams/bank.yaml:10)"},

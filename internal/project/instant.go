@@ -121,6 +121,13 @@ func (s *Stream) takeInstants() {
 
 // takeInstants writes the expressions over events as they are evaluated.
 func (p *Pipeline) takeInstants(e *Events) {
+	for _, s := range e.Streams {
+		for i, part := range p.Keys[s.Name] {
+			if !bareName.MatchString(part) {
+				p.Keys[s.Name][i] = instants(part, s.Types())
+			}
+		}
+	}
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
 		f.Where = instants(f.Where, e.Types())

@@ -45,6 +45,7 @@ func (src *binding) pipelineLiterals(p *Pipeline, e *Events) {
 			src.literals(path, &r, domainsOf(streams))
 		}
 	}
+	src.keyLiterals(p, e)
 	made := p.artifactDomains(e)
 	for i := range p.Artifact {
 		if f := &p.Artifact[i]; f.Kind == Is {
@@ -62,6 +63,9 @@ func (src *binding) literalsOf(path, expr string, domains map[string]domain) {
 // literals reports constants that their column never has.
 func (src *binding) literals(path string, r *column.Reading, domains map[string]domain) {
 	key := brief(path[strings.LastIndexByte(path, '.')+1:])
+	if strings.HasPrefix(path, "key.") {
+		key = brief("key")
+	}
 	for i := range r.Conditions {
 		c := &r.Conditions[i]
 		d, known := domains[strings.ToLower(c.Column)]

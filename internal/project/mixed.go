@@ -34,6 +34,28 @@ func (src *binding) mixedSums(p *Pipeline, e *Events) {
 	}
 }
 
+// checkMixed refuses what is not the one value of `mixed`.
+func (o section) checkMixed() {
+	if o.has("mixed") && o.text("mixed") != "ok" {
+		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
+	}
+}
+
+// mixedSQL reports a SQL file that reads a measure and not the group that its control total keeps apart.
+func (src *binding) mixedSQL(p *Pipeline, e *Events) {
+	if p.Reduce == nil || p.Mixed {
+		return
+	}
+	reads := column.Reading{Columns: p.Reduce.words()}
+	for _, s := range e.Streams {
+		if t := src.mixes(p, s, &column.Reading{}, &reads); t != nil && !reads.Uses(t.By) {
+			src.refuse("reduce", "`reduce` reads amounts and not their %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
+				"use it in the SQL, or write `mixed: ok` in the pipeline if they may be added up", t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By)
+			return
+		}
+	}
+}
+
 // mixes is a control total of a stream that keeps apart what a sum adds up, or nil.
 func (src *binding) mixes(p *Pipeline, s *Stream, where, sum *column.Reading) *Total {
 	for i := range s.Totals {

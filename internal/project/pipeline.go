@@ -15,10 +15,11 @@ type Pipeline struct {
 	Line       int
 	From       []string            // the streams it folds, as declared
 	Listed     bool                // `from` is a list: events have a column that names their stream
-	Key        []string            // the key columns of artifacts: those of the first stream
-	Keys       map[string][]string // the key columns of each stream; nil where all have Key
+	Key        []string            // the names of the key columns of artifacts
+	Keys       map[string][]string // what the key is made of in each stream: columns and SQL; nil where all have the columns Key
 	Reduce     *SQLFile            // makes deltas in place of the folds; nil with folds
 	Merge      *SQLFile            // brings deltas and states together; nil with folds
+	Mixed      bool                // SQL files may add up amounts of several groups of a control total
 	Artifact   []Fold              // in declared order: the artifact's columns
 	Exceptions Exceptions
 	Conserve   []Conserve
@@ -99,7 +100,7 @@ func (p *Pipeline) Fold(name string) *Fold {
 	return nil
 }
 
-// KeyOf is the key columns of one of the streams, each in the place of the artifact's.
+// KeyOf is what the key is made of in one of the streams, each in the place of the artifact's: a column, or SQL.
 func (p *Pipeline) KeyOf(stream string) []string {
 	if p.Keys != nil {
 		return p.Keys[stream]

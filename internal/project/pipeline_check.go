@@ -77,44 +77,6 @@ func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
 	}
 }
 
-// checkKey reports what is wrong with the key columns of one stream.
-func (p *Pipeline) checkKey(src *source, s *Stream) {
-	for i, name := range p.KeyOf(s.Name) {
-		path := p.keyPath(s.Name, i)
-		if c := s.reference(src, path, name); c != nil {
-			s.checkIdentifying(src, path, "key", c)
-		}
-	}
-}
-
-// keyPath is where a key column of a stream stands.
-func (p *Pipeline) keyPath(stream string, i int) string {
-	if p.Keys == nil {
-		return item("key", i)
-	}
-	return item("key."+stream, i)
-}
-
-// checkKeyTypes reports key columns that stand for each other and whose types no type holds both of. Those of one name
-// are reported as any column is.
-func (p *Pipeline) checkKeyTypes(src *source, project *Project) {
-	first := project.Stream(p.From[0])
-	for i, name := range p.Key {
-		a := first.Column(name)
-		for _, stream := range p.From[1:] {
-			own, s := p.KeyOf(stream), project.Stream(stream)
-			if a == nil || i >= len(own) || own[i] == name || s.Column(own[i]) == nil {
-				continue
-			}
-			b := s.Column(own[i])
-			if _, ok := column.Widen(a.Type, b.Type); !ok && a.Type.Kind != 0 && b.Type.Kind != 0 {
-				src.failAt(p.keyPath(stream, i), "key columns must have one type: %s is %s in %s:%d and %s is %s in %s:%d",
-					brief(a.Name), a.Type, first.File, a.Line, brief(b.Name), b.Type, s.File, b.Line)
-			}
-		}
-	}
-}
-
 // checkNames looks at the artifact's own names only.
 func (p *Pipeline) checkNames(src *source) {
 	names := make([]string, len(p.Artifact))

@@ -14,7 +14,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	src := newSource(file)
 	root := src.root(data)
 	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
-		"reduce", "merge", "partitions")
+		"reduce", "merge", "mixed", "partitions")
 	p := &Pipeline{Name: o.nameFromFile("pipeline"), File: file, lines: src.lines}
 	if root != nil || len(src.errs) == 0 {
 		o.require("pipeline", "from", "key", "artifact")
@@ -34,29 +34,6 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	p.check(src, project)
 	p.broken = len(src.errs) > 0
 	return p, src.errs
-}
-
-// readKey reads the key: the same columns in every stream, or each stream's own.
-func (p *Pipeline) readKey(o section) {
-	if n := o.values["key"]; n == nil || n.Kind != yaml.MappingNode {
-		p.Key = o.texts("key")
-		return
-	}
-	if len(p.From) == 0 {
-		return // which has been reported
-	}
-	keys := o.sub("key", p.From...)
-	p.Keys = map[string][]string{}
-	for _, stream := range p.From {
-		p.Keys[stream] = keys.texts(stream)
-	}
-	keys.require(p.From...)
-	p.Key = p.Keys[p.From[0]]
-	for _, stream := range p.From[1:] {
-		if n := len(p.Keys[stream]); n > 0 && len(p.Key) > 0 && n != len(p.Key) {
-			keys.fail(stream, "has %d key columns and %s has %d: they stand for each other", n, brief(p.From[0]), len(p.Key))
-		}
-	}
 }
 
 func (p *Pipeline) readRest(o section) {
@@ -109,9 +86,7 @@ func readFold(artifact section, name string) Fold {
 		Name: name, Line: artifact.src.lines.at(o.path), Kind: foldKind(o),
 		By: o.texts("by"), Keep: int(o.number("keep", 0, math.MaxInt32)), Where: o.expression("where"), Mixed: o.has("mixed"),
 	}
-	if o.has("mixed") && o.text("mixed") != "ok" {
-		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
-	}
+	o.checkMixed()
 	switch f.Kind {
 	case "":
 	case Count:

@@ -65,7 +65,6 @@ func TestBrokenPipeline(t *testing.T) {
 		{"key: [order_id, currency]", "key: {payment: [order_id, currency]}", "3: unknown key `payment`; did you mean `payments`?"},
 		{"key: [order_id, currency]", "key: {payments: [order_id, nosuch, currency]}", "3: no column `nosuch`"},
 		{"key: [order_id, currency]", "key:\n- order_id\n- currncy\n- currency", "5: no column `currncy`"},
-		{"key: [order_id, currency]", "key: [currency, note]", "3: `key` column `note` is optional"},
 		{"key: [order_id, currency]", "key: [currency, raw]", "3: `key` column `raw` is json"},
 		{"key: [order_id, currency]", "key: order_id", "11: total `amount` is summed by `currency`, which is not in the key"},
 		{"artifact:\n", "partitions: 0\nartifact:\n", "4: `partitions` must be a whole number from 1"},

@@ -22,6 +22,9 @@ type Shape struct {
 // have kind 0.
 func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (Shape, []Error) {
 	src := newBinding(ctx, p.File, p.lines, b)
+	if src.keys(p, e); len(src.errs) > 0 {
+		return Shape{}, src.errs
+	}
 	made := src.artifact(p, e)
 	if len(src.errs) == 0 && p.Reduce != nil {
 		src.sqlFiles(p, e, &made)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -20,7 +21,11 @@ func (p *Pipeline) readSQL(o section, dir string) {
 		o.fail("reduce", "needs `merge` beside it: what brings its deltas and the state together")
 	case o.has("merge") && !o.has("reduce"):
 		o.fail("merge", "needs `reduce` beside it: what makes the deltas it merges")
+	case o.has("mixed") && !o.has("reduce"):
+		o.fail("mixed", "belongs to pipelines with SQL files: write it beside a fold's `sum`")
 	}
+	p.Mixed = o.has("mixed")
+	o.checkMixed()
 }
 
 // checkMaker refuses a column that is made in another way than the pipeline's others: a delta comes from folds or from
@@ -86,4 +91,14 @@ func readWithin(dir, name string) (string, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	return string(data), err
+}
+
+var (
+	noNames = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
+	aName   = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+)
+
+// words are the names and keywords in the SQL.
+func (f *SQLFile) words() []string {
+	return aName.FindAllString(noNames.ReplaceAllString(f.Text, " "), -1)
 }

@@ -15,6 +15,7 @@ func (s *Stream) check(src *source) {
 		return
 	}
 	s.checkID(src)
+	s.checkHeaders(src)
 	if s.Time != "" {
 		switch c := s.reference(src, "time", s.Time); {
 		case c == nil:
@@ -26,6 +27,24 @@ func (s *Stream) check(src *source) {
 	}
 	for _, t := range s.Totals {
 		s.checkTotal(src, t)
+	}
+}
+
+// checkHeaders refuses columns that are filled by one header of CSV files.
+func (s *Stream) checkHeaders(src *source) {
+	if s.Format != CSVText {
+		return
+	}
+	by := map[string]string{}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if c.Is != "" || c.Origin || len(c.From) == 0 {
+			continue
+		}
+		if other := by[c.From[0]]; other != "" {
+			src.failAt("columns."+c.Name, "columns %s and %s are both read from header %q: compute one from the other with `is`", brief(other), brief(c.Name), c.From[0])
+		}
+		by[c.From[0]] = c.Name
 	}
 }
 
@@ -50,13 +69,20 @@ func (s *Stream) checkID(src *source) {
 	}
 }
 
-// checkIdentifying refuses columns whose values cannot tell two events or artifacts apart.
+// checkIdentifying refuses columns that an event may lack, or whose values cannot tell two events apart.
 func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
+	if c.Optional && !c.Origin {
+		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
+		return
+	}
+	s.checkDistinct(src, path, key, c)
+}
+
+// checkDistinct refuses columns whose values cannot tell two events or artifacts apart.
+func (s *Stream) checkDistinct(src *source, path, key string, c *Column) {
 	switch {
 	case c.Origin:
 		src.failAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, brief(c.Name))
-	case c.Optional:
-		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
 	case c.Type.Kind == column.JSON:
 		src.failAt(path, "`%s` column %s is json: equal values can be written differently", key, brief(c.Name))
 	}

@@ -48,6 +48,12 @@ seal: {every: 500ms, bytes: 64MB}
 	}
 }
 
+func TestOneHeaderForTwoColumns(t *testing.T) {
+	t.Parallel()
+	_, errs := parseStream("streams/fees.yaml", []byte("stream: fees\nformat: csv\nid: ref\ncolumns:\n  ref: {type: string}\n  again: {type: string, from: ref}\n  both: {type: string, is: ref}\n"))
+	wantErrors(t, errs, "streams/fees.yaml:6: columns `ref` and `again` are both read from header \"ref\": compute one from the other with `is`")
+}
+
 func TestGoodStream(t *testing.T) {
 	t.Parallel()
 	s, errs := parseStream("streams/payments.yaml", []byte(goodStream))

@@ -30,7 +30,10 @@ func (e *FailingError) Error() string {
 	if e.File != "" {
 		on = fmt.Sprintf("the event in %s:%d", e.File, e.Row)
 	}
-	return fmt.Sprintf("an expression of %s fails on %s, whose key `bursar status` shows: %v; nothing of this run is visible: let the "+
+	if e.Key != nil {
+		on += ", whose key `bursar status` shows"
+	}
+	return fmt.Sprintf("an expression of %s fails on %s: %v; nothing of this run is visible: let the "+
 		"expression take such values (TRY_CAST where it casts, a smaller scale where a number overflows) and run `bursar rebuild %s`",
 		e.Declared, on, e.Cause, e.Pipeline)
 }
@@ -89,7 +92,8 @@ func first(lo, hi int64, fails func(n int64) (bool, error)) (int64, error) {
 // failingEvent names the first event with which reduce fails, in the order of batches, files and rows. A cause that is not of
 // a value, or of which no event is found, stays as it is.
 func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, partition int, cause error) error {
-	if !byValue(cause) {
+	long := errors.Is(cause, errLongKey)
+	if !long && !byValue(cause) {
 		return plan.Explain(cause)
 	}
 	batches, err := e.batchesOf(ctx, run)
@@ -97,6 +101,9 @@ func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, pa
 		return plan.Explain(cause)
 	}
 	s := &eventSearch{search{e, plan, plan.Reduce, cause}, run, partition, batches}
+	if long {
+		return s.longKey(ctx)
+	}
 	found, err := s.find(ctx)
 	if err != nil {
 		return plan.Explain(cause)
@@ -114,7 +121,7 @@ type eventSearch struct {
 
 // views are the partition's events of some batches, and those of one more for which a condition holds.
 func (s *eventSearch) views(whole []event.Batch, part []event.Batch, condition string) map[string]string {
-	events := fmt.Sprintf("SELECT * FROM (%s) WHERE %s", event.FoldedSQL(s.e.Objects, s.plan.Events, part), condition)
+	events := event.FoldedPartSQL(s.e.Objects, s.plan.Events, part, condition)
 	if len(whole) > 0 {
 		events += "\nUNION ALL\n" + event.FoldedSQL(s.e.Objects, s.plan.Events, whole)
 	}
@@ -142,13 +149,13 @@ func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
 
 // least is the least value of a column up to which the events of a batch fail: those that are before, and those that are alike.
 func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, name, before, alike string) (n int64, err error) {
-	session, err := s.e.views(ctx, s.views(nil, batch, alike))
+	session, err := s.e.views(ctx, map[string]string{"events": event.ViewSQL(s.e.Objects, s.plan.Events.Stream(batch[0].Stream), batch)})
 	if err != nil {
 		return 0, err
 	}
 	defer session.Close()
 	var lo, hi int64
-	err = session.Query(ctx, fmt.Sprintf("SELECT min(%s), max(%s) FROM events HAVING count(*) > 0", name, name), func(rows []column.Vector) error {
+	err = session.Query(ctx, fmt.Sprintf("SELECT min(%s), max(%s) FROM events WHERE %s HAVING count(*) > 0", name, name, alike), func(rows []column.Vector) error {
 		lo, hi = rows[0].Ints[0], rows[1].Ints[0]
 		return nil
 	})

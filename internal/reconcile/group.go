@@ -191,7 +191,11 @@ func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) erro
 
 // conserved is a batch's totals that the pipeline conserves, at the scales of its key and artifacts.
 func conserved(plan *fold.Plan, b *event.Batch) event.Totals {
-	totals := b.TotalsNow(plan.Events.Stream(b.Stream))
+	return conservedOf(plan, b.TotalsNow(plan.Events.Stream(b.Stream)))
+}
+
+// conservedOf is those of a stream's totals that the pipeline conserves.
+func conservedOf(plan *fold.Plan, totals event.Totals) event.Totals {
 	kept := event.Totals{}
 	for _, c := range plan.Conserve {
 		kept[c.Total] = map[string]string{}

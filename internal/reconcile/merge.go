@@ -122,13 +122,13 @@ func (m *movement) since(before *movement) (events int64, totals event.Totals, e
 	return m.events - before.events, totals, nil
 }
 
-// checkMoved holds by what the artifacts moved against the totals of the run's batches (rule 4).
-func checkMoved(plan *fold.Plan, run *Run, events int64, totals event.Totals) error {
-	if err := compareEvents("merge", run.Events, events); err != nil {
+// checkMoved compares by what the artifacts moved with what was to be folded into them (rule 4).
+func checkMoved(plan *fold.Plan, wantEvents int64, want event.Totals, events int64, totals event.Totals) error {
+	if err := compareEvents("merge", wantEvents, events); err != nil {
 		return err
 	}
 	for _, c := range plan.Conserve {
-		if err := compareTotals("merge", c.Total, c.Type.Scale, run.Totals[c.Total], totals[c.Total]); err != nil {
+		if err := compareTotals("merge", c.Total, c.Type.Scale, want[c.Total], totals[c.Total]); err != nil {
 			return err
 		}
 	}

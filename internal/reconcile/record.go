@@ -25,9 +25,10 @@ type Generation struct {
 	Runs        uint64            `json:"runs"`            // the last run that has a number
 	Published   uint64            `json:"published"`       // the last run that readers see
 	Artifacts   int64             `json:"artifacts"`
-	Events      *int64            `json:"events,omitempty"` // folded by all published runs, and so by all artifacts (rule 4)
-	Given       *Given            `json:"given,omitempty"`  // of the published runs that were counted
-	Watermark   *time.Time        `json:"watermark"`        // everything received before it is included; nil as long as a stream has sent nothing
+	Events      *int64            `json:"events,omitempty"`  // folded by all published runs, and so by all artifacts (rule 4)
+	Given       *Given            `json:"given,omitempty"`   // of the published runs that were counted
+	Unkeyed     map[string]int64  `json:"unkeyed,omitempty"` // events without a key by stream, in all published runs: in no artifact
+	Watermark   *time.Time        `json:"watermark"`         // everything received before it is included; nil as long as a stream has sent nothing
 
 	// Included is by stream, named as in BatchRef, when the last included batch was sealed.
 	Included map[string]time.Time `json:"included,omitempty"`
@@ -68,6 +69,7 @@ type Run struct {
 	Updated    int64                 `json:"updated"`
 	Balanced   bool                  `json:"balanced"`
 	Given      *Given                `json:"given,omitempty"`
+	Unkeyed    Unkeyed               `json:"unkeyed,omitempty"` // what of Events and Totals is in no artifact
 	Trouble    *Trouble              `json:"trouble,omitempty"` // of its last attempt, until a step is done again
 }
 
@@ -95,6 +97,7 @@ type Share struct {
 	Events  int64                `json:"events,omitempty"`  // reduce: events folded; merge: by how many the artifacts moved
 	Totals  event.Totals         `json:"totals,omitempty"`  // merge: by what the artifacts moved; reduce: sums of the events
 	Given   *Given               `json:"given,omitempty"`   // reduce
+	Unkeyed Unkeyed              `json:"unkeyed,omitempty"` // reduce
 	Created int64                `json:"created,omitempty"` // merge: artifacts that are new
 	AsOf    uint64               `json:"as_of,omitempty"`   // prefetch and merge: the run that the state is of
 	Resets  int                  `json:"resets,omitempty"`  // the run's, when the share was begun

@@ -42,7 +42,7 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		for _, n := range rows[len(plan.Key)].Ints {
 			share.Events += n
 		}
-		if err := checkDigits(rows); err != nil {
+		if err := errors.Join(checkDigits(rows), checkKeys(plan, rows)); err != nil {
 			return err
 		}
 		return out.add(ctx, rows)
@@ -56,6 +56,10 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		return share, err
 	}
 	if share.Given, err = countGiven(ctx, session, plan, share.Events); err != nil {
+		out.abort()
+		return share, err
+	}
+	if share.Unkeyed, err = e.countUnkeyed(ctx, session, plan, dealt(batches, run, partition)); err != nil {
 		out.abort()
 		return share, err
 	}

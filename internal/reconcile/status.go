@@ -16,6 +16,7 @@ type Status struct {
 	BacklogEvents int64      `json:"backlog_events"`
 	Watermark     *time.Time `json:"watermark"`
 	Artifacts     int64      `json:"artifacts"`
+	Unkeyed       int64      `json:"unkeyed"`                  // published events without a key: in no artifact
 	Counted       int64      `json:"counted_events"`           // published, of which is known what they gave the folds
 	Without       []string   `json:"without_values,omitempty"` // folds to which none of many events gave a value
 	Changed       []string   `json:"changed,omitempty"`        // definitions that are not those the artifacts were made by: it needs a rebuild
@@ -66,6 +67,9 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	s := Status{
 		Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Watermark: g.Watermark, Artifacts: g.Artifacts, Lanes: []InFlight{},
 		Without: g.Given.Without(e.Folds(pipeline)),
+	}
+	for _, n := range g.Unkeyed {
+		s.Unkeyed += n
 	}
 	if g.Given != nil {
 		s.Counted = g.Given.Events

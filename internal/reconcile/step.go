@@ -107,20 +107,27 @@ func (e *Engine) settle(ctx context.Context, plan *fold.Plan, run *Run, step str
 	}
 	switch step {
 	case "reduce":
-		if err := compareEvents(step, run.Events, whole.Events); err != nil {
-			return err
-		}
-		run.Given = nil
+		run.Given, run.Unkeyed = nil, nil
 		for _, share := range shares {
+			if err := run.Unkeyed.add(share.Unkeyed); err != nil {
+				return err
+			}
 			if share.Given != nil && run.Given == nil {
 				run.Given = &Given{}
 			}
 			run.Given.Add(share.Given)
 		}
+		if err := compareEvents(step, run.Events, whole.Events+run.Unkeyed.Events()); err != nil {
+			return err
+		}
 		return e.checkSums(ctx, plan, run, whole.Totals)
 	case "merge":
 		run.Created, run.Updated, run.Balanced = whole.Created, whole.Rows-whole.Created, true
-		return checkMoved(plan, run, whole.Events, whole.Totals)
+		events, totals, err := run.folded(plan)
+		if err != nil {
+			return err
+		}
+		return checkMoved(plan, events, totals, whole.Events, whole.Totals)
 	case "index":
 		if whole.Rows != run.Created+run.Updated {
 			return fmt.Errorf("bug: %d entries for %d artifacts", whole.Rows, run.Created+run.Updated)
@@ -181,13 +188,19 @@ func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error 
 	if err != nil {
 		return err
 	}
-	events += run.Events
+	events += run.keyed()
 	g.Published, g.Artifacts, g.Events = run.Run, g.Artifacts+run.Created, &events
 	if run.Given != nil {
 		if g.Given == nil {
 			g.Given = &Given{}
 		}
 		g.Given.Add(run.Given)
+	}
+	for stream, own := range run.Unkeyed {
+		if g.Unkeyed == nil {
+			g.Unkeyed = map[string]int64{}
+		}
+		g.Unkeyed[stream] += own.Events
 	}
 	g.include(run.Batches, batches, streams)
 	return tx.Put(key, g)
@@ -204,7 +217,7 @@ func eventsBefore(tx catalog.Tx, g *Generation) (events int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		events += run.Events
+		events += run.keyed()
 	}
 	return events, nil
 }

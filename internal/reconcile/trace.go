@@ -144,38 +144,25 @@ func (t *tracing) trace(ctx context.Context) error {
 
 // stream walks over the key's events in batches of one stream.
 func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
-	session, err := t.views(ctx, map[string]string{"events": numberedSQL(t.Objects, s, batches), "traced": t.key})
+	session, err := t.views(ctx, map[string]string{
+		"events": numberedSQL(batches, func(b []event.Batch) string { return event.ViewSQL(t.Objects, s, b) }), "traced": t.key,
+	})
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	same := make([]string, len(t.plan.Events.Key))
+	same, key := make([]string, len(t.plan.Events.Key)), make([]string, len(t.plan.Events.Key))
 	for i, k := range t.plan.Events.Key {
-		same[i] = fmt.Sprintf("e.%s = traced.%s", column.QuoteIdentifier(k.Of[s.Name]), column.QuoteIdentifier(k.Name))
+		key[i] = fmt.Sprintf("%s AS __traced_%d", k.Of[s.Name].SQL, i)
+		same[i] = fmt.Sprintf("e.__traced_%d = traced.%s", i, column.QuoteIdentifier(k.Name))
 	}
 	p := newEventPrinter(s)
-	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN traced ON %s ORDER BY %s, %s, %s", fold.Names(p.fields),
-		strings.Join(same, " AND "), batchColumn, event.FileColumn, event.RowColumn)
-	files := map[uint64]event.File{}
-	return session.Query(ctx, sql, func(rows []column.Vector) error {
-		for i := range rows[0].Len() {
-			found, file := p.event(rows, i)
-			if _, known := files[file]; !known {
-				f, err := event.FindFile(ctx, t.Catalog, s.Name, file)
-				if err != nil {
-					return err
-				}
-				files[file] = f
-			}
-			from := files[file]
-			found.Run = t.run.Run
-			found.File, found.Row = from.At(found.Row)
-			t.count(&found, batches)
-			if err := t.each(found); err != nil {
-				return err
-			}
-		}
-		return nil
+	sql := fmt.Sprintf("SELECT %s FROM (SELECT *, %s FROM events) AS e SEMI JOIN traced ON %s ORDER BY %s, %s, %s", fold.Names(p.fields),
+		strings.Join(key, ", "), strings.Join(same, " AND "), batchColumn, event.FileColumn, event.RowColumn)
+	return p.eachEvent(ctx, t.Catalog, session, sql, func(found TracedEvent, _ json.RawMessage) error {
+		found.Run = t.run.Run
+		t.count(&found, batches)
+		return t.each(found)
 	})
 }
 

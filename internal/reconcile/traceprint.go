@@ -3,25 +3,27 @@
 package reconcile
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"bursar/internal/catalog"
 	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
 // batchColumn numbers the batch that an event lies in.
 const batchColumn = "_batch"
 
-// numberedSQL is a SELECT over a stream's batches, each event with its batch's number.
-func numberedSQL(files object.Local, s *project.Stream, batches []event.Batch) string {
+// numberedSQL is a SELECT over what a view takes of a stream's batches, each event with its batch's number.
+func numberedSQL(batches []event.Batch, view func(batch []event.Batch) string) string {
 	selects := make([]string, len(batches))
 	for i, b := range batches {
-		selects[i] = fmt.Sprintf("SELECT %d::BIGINT AS %s, * FROM (%s)", b.Batch, batchColumn, event.ViewSQL(files, s, batches[i:i+1]))
+		selects[i] = fmt.Sprintf("SELECT %d::BIGINT AS %s, * FROM (%s)", b.Batch, batchColumn, view(batches[i:i+1]))
 	}
 	return strings.Join(selects, "\nUNION ALL\n")
 }
@@ -61,6 +63,33 @@ func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, fi
 		Stream: p.stream.Name, Batch: uint64(number(batchColumn)), Row: number(event.RowColumn),
 		ID: keyJSON(id, i), Event: p.columns(rows, i),
 	}, uint64(number(event.FileColumn))
+}
+
+// eachEvent hands each event that a query over the printer's fields finds on, with its place and when it happened.
+func (p *eventPrinter) eachEvent(ctx context.Context, c catalog.Catalog, session *duck.Session, sql string, each func(found TracedEvent, time json.RawMessage) error) error {
+	files, time := map[uint64]event.File{}, p.position(p.stream.Time)
+	return session.Query(ctx, sql, func(rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			found, file := p.event(rows, i)
+			if _, known := files[file]; !known {
+				f, err := event.FindFile(ctx, c, p.stream.Name, file)
+				if err != nil {
+					return err
+				}
+				files[file] = f
+			}
+			from := files[file]
+			found.File, found.Row = from.At(found.Row)
+			at := json.RawMessage("null")
+			if time >= 0 {
+				at = rows[time].AppendJSON(nil, i)
+			}
+			if err := each(found, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (p *eventPrinter) columns(rows []column.Vector, i int) json.RawMessage {

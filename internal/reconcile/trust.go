@@ -44,7 +44,7 @@ func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fol
 		if len(names) == 0 || len(own) == 0 {
 			continue
 		}
-		sums, err := event.SumTotals(ctx, session, e.Objects, s, own, names)
+		sums, err := event.SumTotals(ctx, session, s, event.ViewSQL(e.Objects, s, own), names)
 		if err != nil {
 			return nil, err
 		}

@@ -69,11 +69,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 	if plan.Custom() {
 		sampled = v.checkRegrouped
 	}
-	checks := []struct {
-		name   string
-		totals bool
-		check  func(context.Context) (string, error)
-	}{
+	checks := []verifying{
 		{"runs", false, v.checkRuns},
 		{"run totals", true, v.checkRunTotals},
 		{"batch objects", false, v.checkBatchObjects},
@@ -84,6 +80,9 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		{"index", false, v.checkIndex},
 		{"artifact totals", true, v.checkArtifactTotals},
 		{"recomputed sample", false, sampled},
+	}
+	if plan.Events.MayLackKeys() {
+		checks = slices.Insert(checks, 4, verifying{"unkeyed events", true, v.checkUnkeyed})
 	}
 	for _, c := range checks {
 		detail, err := c.check(ctx)
@@ -100,6 +99,13 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		}
 	}
 	return v.out, nil
+}
+
+// verifying is one check of Verify.
+type verifying struct {
+	name   string
+	totals bool
+	check  func(context.Context) (string, error)
 }
 
 // checkRuns proves that published runs are complete and that each batch up to the last taken is in exactly one.
@@ -267,24 +273,28 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	whole := Run{Totals: event.Totals{}}
-	for _, run := range v.runs {
-		whole.Events += run.Events
-		if err := whole.Totals.Add(run.Totals); err != nil {
+	wantEvents, want := int64(0), event.Totals{}
+	for i := range v.runs {
+		events, totals, err := v.runs[i].folded(v.plan)
+		if err == nil {
+			err = want.Add(totals)
+		}
+		if err != nil {
 			return "", err
 		}
+		wantEvents += events
 	}
 	events, totals, err := now.since(newMovement(v.plan))
 	if err != nil {
 		return "", err
 	}
-	if err := checkMoved(v.plan, &whole, events, totals); err != nil {
+	if err := checkMoved(v.plan, wantEvents, want, events, totals); err != nil {
 		return "", err
 	}
 	if now.rows != v.g.Artifacts {
 		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.rows, v.g.Artifacts)
 	}
-	return fmt.Sprintf("%s: they hold %s and all control totals", many(int(now.rows), "artifact"), many(int(whole.Events), "event")), nil
+	return fmt.Sprintf("%s: they hold %s and all control totals", many(int(now.rows), "artifact"), many(int(wantEvents), "event")), nil
 }
 
 // many counts things in words.

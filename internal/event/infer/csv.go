@@ -39,6 +39,11 @@ func readCSV(h head) (*sample, error) {
 		return nil, err
 	}
 	text, whole := cutRows(h, lines(blocks))
+	if whole {
+		if err := scan.Unclosed(text, delimiter); err != nil {
+			return nil, err
+		}
+	}
 	s.whole = whole
 	s.check = func(plan *scan.Plan) ([]scan.Reject, error) { return rejected(plan, text) }
 	if blocks, err = plan.Parse(text, nil, 1); err != nil {

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+	"unicode/utf8"
+
+	"bursar/internal/event/scan"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -24,19 +26,12 @@ type input struct {
 }
 
 func openFile(path string) (*input, error) {
-	file, err := os.Open(path)
+	file, err := scan.OpenInput(path)
 	if err != nil {
-		return nil, errors.Unwrap(err) // the caller names the file
+		return nil, err
 	}
 	in := &input{closers: []func() error{file.Close}}
-	info, err := file.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a directory: name one file in it")
-	}
-	var reader io.Reader = file
-	if err == nil {
-		reader, err = in.unpack(file, path)
-	}
+	reader, err := in.unpack(file.Reader(), path)
 	if err != nil {
 		in.close()
 		return nil, err
@@ -46,7 +41,7 @@ func openFile(path string) (*input, error) {
 }
 
 // unpack puts the decompressor that the suffix asks for before the file.
-func (in *input) unpack(file *os.File, path string) (io.Reader, error) {
+func (in *input) unpack(file io.Reader, path string) (io.Reader, error) {
 	switch {
 	case strings.HasSuffix(path, ".gz"):
 		r, err := gzip.NewReader(file)
@@ -110,6 +105,19 @@ func (in *input) head() (head, error) {
 		return head{}, errors.New("it is empty")
 	}
 	return h, nil
+}
+
+// utf8 reports whether the text is UTF-8, as far as it is whole.
+func (h head) utf8() bool {
+	for cut := range utf8.UTFMax { // a part may end within a character
+		if utf8.Valid(h.text[:max(0, len(h.text)-cut)]) {
+			return true
+		}
+		if h.whole {
+			break
+		}
+	}
+	return false
 }
 
 // jsonl reports whether the text is JSON lines rather than CSV, whatever the suffix says: CSV may be named

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bursar/internal/event/scan"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
@@ -49,7 +50,7 @@ type draft struct {
 func Stream(path string) (yaml string, err error) {
 	s, err := read(path)
 	if err != nil {
-		return "", fmt.Errorf("infer stream of %s: %w", path, err)
+		return "", unread(path, err)
 	}
 	s.file = filepath.Base(path)
 	d := newDraft(s)
@@ -63,6 +64,15 @@ func Stream(path string) (yaml string, err error) {
 	return d.write(), nil
 }
 
+// unread is the error of a file that cannot be sampled. Class Data, unless the cause may pass.
+func unread(path string, err error) error {
+	err = fmt.Errorf("infer stream of %s: %w", path, err)
+	if failure.Of(err).Retryable() {
+		return err
+	}
+	return failure.Wrap(failure.Data, err)
+}
+
 // read samples a file in the format that its first bytes show.
 func read(path string) (*sample, error) {
 	in, err := openFile(path)
@@ -71,10 +81,10 @@ func read(path string) (*sample, error) {
 	}
 	defer in.close()
 	var s *sample
+	var t head
 	if in.parquet() {
 		s, err = readParquet(in, path)
 	} else {
-		var t head
 		if t, err = in.head(); err != nil {
 			return nil, err
 		}
@@ -87,8 +97,11 @@ func read(path string) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.rows == 0 && !t.utf8() {
+		return nil, errors.New("it is not UTF-8 text: write it as UTF-8")
+	}
 	if s.rows == 0 {
-		return nil, errors.New("it holds no row that could be read")
+		return nil, errors.New("it contains no row that could be read")
 	}
 	if len(s.fields) == 0 {
 		return nil, errors.New("it has no column that can be declared")

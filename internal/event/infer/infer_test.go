@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 
 	"bursar/internal/event/scan"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
@@ -152,9 +154,11 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ data, want string }{
 		"empty.csv":   {"\n \n", "it is empty"},
+		"open.csv":    {"a,b\n1,2\n\"3,4\n5,6\n", "row 3: a quote is never closed, so that the row takes the rest of the file: 2 lines"},
 		"head.csv":    {"a,b\n", "no row"},
 		"list.json":   {"{\n\"a\":1}\n", "one JSON value over several lines"},
 		"text.jsonl":  {"a\n", "none of its lines is a JSON object"},
+		"latin1.csv":  {"W\xe4hrung;Betrag\nEUR;\xa31\n", "not UTF-8"},
 		"packed.csv":  {"\x1f\x8b", "name it .gz"},
 		"packed.gz":   {"a,b\n", "decompress gzip"},
 		"utf16.csv":   {"\xff\xfea\x00", "UTF-16"},
@@ -165,6 +169,16 @@ func TestRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
+		if class := failure.Of(err); class != failure.Data {
+			t.Errorf("%s is of class %s", name, class)
+		}
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Stream(pipe); err == nil || !strings.Contains(err.Error(), "it is a pipe, not a file") {
+		t.Error(err)
 	}
 	if _, err := Stream(t.TempDir()); err == nil || !strings.Contains(err.Error(), "directory") {
 		t.Error(err)

@@ -62,6 +62,7 @@ type cutter struct {
 	line      int64  // 1-based line at which rest starts
 	started   bool
 	err       error // why there is no more to read
+	open      error // of a last row that is many lines: returned behind it
 }
 
 // cut is what the cutter gives: a text, or one row too long for memory, in a file.
@@ -90,10 +91,42 @@ func (c *cutter) next(buf []byte) (cut, error) {
 			continue
 		case !errors.Is(c.err, io.EOF):
 			return cut{}, &ReadError{File: c.name, Row: c.line, Err: c.err}
+		case len(buf) == 0 && c.open != nil:
+			return cut{}, c.open
 		case len(buf) == 0:
 			return cut{}, io.EOF
 		}
+		if c.csv {
+			c.endsWith(buf, c.line)
+		}
 		return cut{text: c.text(buf)}, nil
+	}
+}
+
+// Unclosed is the error, of a whole CSV file's text, that a last row of many lines has a quote which is never closed.
+func Unclosed(data []byte, delimiter byte) error {
+	c := &cutter{csv: true, delimiter: delimiter}
+	if last := c.lastEnd(data); last < len(data) {
+		c.endsWith(data[last:], int64(bytes.Count(data[:last], newline))+1)
+	}
+	var open *ReadError
+	if errors.As(c.open, &open) {
+		return fmt.Errorf("row %d: %w", open.Row, open.Err)
+	}
+	return nil
+}
+
+// endsWith notes how the last row of a CSV file ends, which starts at a line.
+func (c *cutter) endsWith(row []byte, line int64) {
+	_, state := recordEnd(row, 0, c.delimiter, fieldStart)
+	c.ends(state, line, int64(bytes.Count(bytes.TrimSuffix(row, newline), newline))+1)
+}
+
+// ends notes how the last row of a CSV file ends, which starts at a line and has so many. One whose quote is never closed may have
+// taken any number of rows: such a file was not read to its end.
+func (c *cutter) ends(state csvState, line, lines int64) {
+	if state == inQuotes && lines > 1 {
+		c.open = &ReadError{File: c.name, Row: line, Err: fmt.Errorf("a quote is never closed, so that the row takes the rest of the file: %d lines", lines)}
 	}
 }
 
@@ -223,7 +256,7 @@ func tooLongRow(size int64) string {
 
 // copyRow copies one row, of which buf is the start, and returns its length. What follows it becomes the rest.
 func (c *cutter) copyRow(out io.Writer, buf []byte) (size int64, err error) {
-	row, state := c.line, fieldStart
+	row, state, more := c.line, fieldStart, int64(1) // more is a last line without an end
 	for {
 		end := bytes.IndexByte(buf, '\n') + 1
 		if c.csv {
@@ -235,6 +268,12 @@ func (c *cutter) copyRow(out io.Writer, buf []byte) (size int64, err error) {
 			part = buf[:end]
 		}
 		c.line += int64(bytes.Count(part, newline))
+		if len(part) > 0 {
+			more = 1
+			if part[len(part)-1] == '\n' {
+				more = 0
+			}
+		}
 		if end > 0 {
 			part = part[:end-1]
 		}
@@ -244,6 +283,7 @@ func (c *cutter) copyRow(out io.Writer, buf []byte) (size int64, err error) {
 		case err != nil || end > 0:
 			return size, err
 		case errors.Is(c.err, io.EOF):
+			c.ends(state, row, c.line-row+more)
 			c.line++
 			return size, nil
 		case c.err != nil:

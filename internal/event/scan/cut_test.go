@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/column"
+	"bursar/internal/project"
+
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -60,5 +63,41 @@ func TestRowIsKeptUpToTheBound(t *testing.T) {
 				t.Errorf("then %+v, %v", after.text, err)
 			}
 		})
+	}
+}
+
+// A quote that is never closed takes what follows: the row is kept, and the file was not read to its end.
+func TestQuoteNeverClosed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"id\n1\n\"2\n3\n4\n":     "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n3\n4":       "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n":           "", // one row like another
+		"id\n1\n\"2\n3\"\n":      "",
+		"id\n1\n\"2\n3\"":        "",
+		"id\n1\n\"2\n\"\"3\n4\n": "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
+	} {
+		plan, err := NewPlan(&project.Stream{
+			Name: "s", Format: project.CSVText, CSV: project.CSV{Header: true}, Columns: []project.Column{{Name: "id", Type: column.Type{Kind: column.String}, From: []string{"id"}}},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := scanFile(t, writeFile(t, "a.csv", []byte(text)), plan, Options{})
+		if want == "" && got.err != nil || want != "" && (got.err == nil || !strings.HasSuffix(got.err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", text, got.err, want)
+		}
+		if rows := len(got.rows) + len(got.rejects); rows != 2 {
+			t.Errorf("%q: %d rows", text, rows)
+		}
+	}
+	for rest, want := range map[string]bool{"b\nc\n": true, "b": false, "b\n": false, "b\n\"\n": false} {
+		cutter := &cutter{name: "f", source: strings.NewReader(rest), csv: true, delimiter: ',', size: 4, tempDir: t.TempDir(), kept: 10, line: 7, started: true}
+		if _, err := cutter.spill([]byte("\"a")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cutter.next(nil); errors.Is(err, io.EOF) == want {
+			t.Errorf("a long row that ends in %q: %v", rest, err)
+		}
 	}
 }

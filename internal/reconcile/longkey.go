@@ -1,0 +1,108 @@
+// Keys that are too long: those of columns are bounded at intake, those that an expression makes are bounded by reduce.
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/event/scan"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+	"bursar/internal/project"
+)
+
+// errLongKey is that a value of a key is longer than it may be.
+var errLongKey = failure.Wrap(failure.Data, errors.New("a key is too long"))
+
+// LongKeyError says which event has a key that is longer than it may be. Its text names the event's place and not the key: it
+// reaches the histories of workflows (rule 7).
+type LongKeyError struct {
+	Pipeline, Declared, Column, File string
+	Row, Bytes                       int64
+}
+
+func (e *LongKeyError) Error() string {
+	return fmt.Sprintf("key column %q of the event in %s:%d is %d bytes long: the limit is 4 KiB; nothing of this run is visible: have the key in %s "+
+		"cut it off, as left(…) does, or digest it, as md5(…) does, and run `bursar rebuild %s`", e.Column, e.File, e.Row, e.Bytes, e.Declared, e.Pipeline)
+}
+
+// Class is Data: the same events have the same keys.
+func (e *LongKeyError) Class() failure.Class { return failure.Data }
+
+// boundedHere reports whether intake may have let longer values of a key column pass: an expression's, or those that were taken in
+// before a pipeline had the column in its key.
+func boundedHere(k *project.KeyColumn) bool {
+	for _, part := range k.Of {
+		if part.Optional && k.Type.Kind == column.String {
+			return true
+		}
+	}
+	return false
+}
+
+// checkKeys stops at a key that is too long.
+func checkKeys(plan *fold.Plan, rows []column.Vector) error {
+	for c := range plan.Events.Key {
+		if !boundedHere(&plan.Events.Key[c]) {
+			continue
+		}
+		for i := range rows[c].Len() {
+			if len(rows[c].Text(i)) > scan.MaxKey {
+				return errLongKey
+			}
+		}
+	}
+	return nil
+}
+
+// longKey names the first event with a key that is too long, in the order of streams, files and rows.
+func (s *eventSearch) longKey(ctx context.Context) error {
+	session, err := s.e.views(ctx, s.views(nil, s.batches, "true"))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	for i := range s.plan.Events.Key {
+		k := &s.plan.Events.Key[i]
+		if !boundedHere(k) {
+			continue
+		}
+		found := &LongKeyError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Pipeline.File, Column: k.Name}
+		stream, file, err := s.firstLong(ctx, session, k, found)
+		if err != nil || stream == "" {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		from, err := event.FindFile(ctx, s.e.Catalog, stream, file)
+		if err != nil {
+			return err
+		}
+		found.File, found.Row = from.At(found.Row)
+		return found
+	}
+	return s.cause
+}
+
+// firstLong is the stream and file of the first event with a value of a key column that is too long; no stream without one.
+func (s *eventSearch) firstLong(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, file uint64, err error) {
+	name := column.QuoteIdentifier(k.Event)
+	of := duck.Literal(s.plan.Events.Streams[0].Name)
+	if s.plan.Events.Several() {
+		of = project.StreamColumn
+	}
+	sql := fmt.Sprintf("SELECT %s, %s, %s, strlen(%s) FROM events WHERE strlen(%s) > %d ORDER BY ALL LIMIT 1",
+		of, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
+	err = session.Query(ctx, sql, func(rows []column.Vector) error {
+		stream, file = string(rows[0].Text(0)), uint64(rows[1].Ints[0])
+		found.Row, found.Bytes = rows[2].Ints[0], rows[3].Ints[0]
+		return nil
+	})
+	return stream, file, err
+}
