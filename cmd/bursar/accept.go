@@ -65,7 +65,7 @@ func lineOf(account string, i app.Interval) []string {
 		return []string{fmt.Sprintf("accepted %s %s – %s: %s (--accept %s, on %s; %s by its statements: %s)", account, i.From, i.To, i.Accepted.Reason, i.Name,
 			i.Accepted.Time.Format(time.DateOnly), i.Accepted.Was, i.Reason)}
 	case i.State == app.Broken:
-		return []string{fmt.Sprintf("BROKEN %s %s – %s: %s (--accept %s)", account, i.From, i.To, i.Reason, i.Name)}
+		return []string{fmt.Sprintf("BROKEN %s %s – %s: %s; if nothing mends it: bursar completeness --accept %s --reason TEXT", account, i.From, i.To, i.Reason, i.Name)}
 	}
 	return nil
 }

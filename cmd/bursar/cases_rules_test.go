@@ -184,7 +184,7 @@ func TestChangedDeclarations(t *testing.T) {
 			declareAll(t, dir, c.after)
 			for _, args := range [][]string{{"check"}, {"import", second}} {
 				got := must(t, 2, append(args, "--project", dir)...)
-				if said := got.out + got.err; !strings.Contains(said, c.want) || !strings.Contains(said, "declare it as it was, or import the originals") {
+				if said := got.out + got.err; !strings.Contains(said, c.want) || !strings.Contains(said, "declare it as it was, or import the originals of all that was read so again in one command") {
 					t.Errorf("%s says %s", args[0], said)
 				}
 			}

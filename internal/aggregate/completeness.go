@@ -76,18 +76,17 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account)
 	if err != nil {
 		return err
 	}
-	held, err := c.quarantined(ctx)
+	again, err := rereadsOf(ctx, c.Catalog)
 	if err != nil {
 		return err
 	}
-	when := arrivals{}
-	err = c.records(ctx, view, q, func(r *record) error {
+	err = c.counting(ctx, view, q, again.gone(), func(r *record, of []versions) error {
 		heard[r.Account.Account] = true
-		for _, s := range r.statements {
-			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
-		}
-		if err := c.supersedeAll(ctx, r, gone, when); err != nil {
-			return err
+		r.statements = nil
+		for _, v := range of {
+			r.statements = append(r.statements, v.counts...)
+			r.Superseded = append(r.Superseded, v.superseded()...)
+			gone.supersede(r, v)
 		}
 		c.judge(r, days, q.Until)
 		gone.of(&r.Account)
@@ -100,6 +99,24 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account)
 		return err
 	}
 	return c.silent(q, days, heard, each)
+}
+
+// counting hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
+func (c *Completeness) counting(ctx context.Context, view string, q Query, gone map[string]bool, each func(*record, []versions) error) error {
+	held, err := c.quarantined(ctx)
+	if err != nil {
+		return err
+	}
+	return c.records(ctx, view, q, gone, func(r *record) error {
+		for _, s := range r.statements {
+			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
+		}
+		var of []versions
+		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
+			of = append(of, versionsOf(joined(r.kind(kind))))
+		}
+		return each(r, of)
+	})
 }
 
 // silent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.

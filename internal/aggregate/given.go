@@ -197,7 +197,7 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 	return faults, err
 }
 
-// note refuses an import by other declarations than those before it, and remembers what is given for the first time, before anything is taken in.
+// note refuses an import by other declarations than those before it, unless it reads all again that was read by those, and remembers what is given for the first time, before anything is taken in.
 func (r *reading) note(ctx context.Context, files []*File) error {
 	fresh, otherwise := map[string]given{}, map[string][2]given{}
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -221,11 +221,11 @@ func (r *reading) note(ctx context.Context, files []*File) error {
 		})
 	})
 	for key, g := range otherwise {
-		again, wrong := r.readsAgain(ctx, files, &g[0])
-		if err = errors.Join(err, wrong); err == nil && !again {
-			err = r.rules.changed(&g[0], &g[1])
+		left, wrong := r.notAgain(ctx, files, &g[0])
+		if err = errors.Join(err, wrong); err == nil && len(left) > 0 {
+			err = r.rules.changed(&g[0], &g[1]).lacks(left)
 		}
-		fresh[key] = g[1]
+		r.changed[key] = g[1]
 	}
 	if err != nil || len(fresh) == 0 {
 		return err

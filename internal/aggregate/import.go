@@ -14,7 +14,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -98,6 +100,8 @@ func (f *File) whole() bool {
 type Result struct {
 	Files   []*File                 `json:"files"`
 	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
+	// TakenBack counts the stored entries that no statement which counts lists any more.
+	TakenBack int64 `json:"taken_back,omitempty"`
 	// Older says that the project's entries were taken in by an earlier version, and are told apart by its rules.
 	Older bool `json:"older_rules,omitempty"`
 }
@@ -137,7 +141,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if bounds == (limits{}) {
 		bounds = usualLimits
 	}
-	reading := &reading{Importer: im, left: bounds, given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), broken: map[string]map[string]string{}}
+	reading := &reading{Importer: im, left: bounds, given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}
@@ -148,27 +152,26 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := reading.note(ctx, r.Files); err != nil {
 		return r, err
 	}
+	reading.stale = slices.Sorted(maps.Keys(again(r.Files)))
 	slots, err := reading.resolve(ctx)
 	if err != nil {
 		return r, err
 	}
 	again := again(r.Files)
+	accounts, err := reading.doubtful(ctx)
+	if err != nil {
+		return r, err
+	}
 	if err := reading.begin(ctx, again); err != nil {
 		return r, err
 	}
-	back, err := reading.takeBack(ctx, again)
-	if err != nil {
-		return r, err
-	}
-	corrected, err := reading.corrected(ctx)
-	if err != nil {
-		return r, err
-	}
-	back = append(back, corrected...)
-	if r.Streams, err = im.take(ctx, reading.spools, slots, back); err != nil {
+	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
 		return r, err
 	}
 	if err := im.markUntaken(ctx, &r); err != nil {
+		return r, err
+	}
+	if r.TakenBack, err = reading.takeBack(ctx, again, accounts); err != nil {
 		return r, err
 	}
 	return r, reading.remember(ctx, r.Files)
@@ -176,7 +179,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 
 // take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they
 // are: an import that ends between them is made good by the next, while an entry that nothing is matched with would count again.
-func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile, back []backSpool) (map[string]event.Result, error) {
+func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
 	if slots.rows > 0 {
 		if _, err := im.Take(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
@@ -189,11 +192,6 @@ func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile, 
 		for _, s := range spools {
 			if f := s.files[stream]; f.rows > 0 {
 				paths, parts[f.path] = append(paths, f.path), f.parts
-			}
-		}
-		for _, s := range back {
-			if s.stream == stream {
-				paths, parts[s.path] = append(paths, s.path), []event.Part{{Row: 1, Name: s.name}}
 			}
 		}
 		if len(paths) == 0 {

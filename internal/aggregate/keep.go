@@ -36,24 +36,27 @@ func (im *Importer) known(ctx context.Context, digest string) (k kept, err error
 	return k, err
 }
 
-// remember records files that were taken in whole, what was given to what was taken in, and which statements do not hold.
+// remember records files that were taken in whole and what was given to what was taken in.
 func (r *reading) remember(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
 			if !f.Known && f.whole() {
 				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings}
-				var before kept
-				if found, err := tx.Get(keptKey(f.Digest), &before); err != nil {
-					return err
-				} else if found { // it came then: what came since may be a later version of it
-					k.Imported = before.Imported
-				}
 				if err := tx.Put(keptKey(f.Digest), k); err != nil {
 					return err
 				}
 			}
 		}
-		return errors.Join(took(tx, again(files)), confirm(tx, files), r.rememberBroken(tx))
+		if err := errors.Join(took(tx, again(files)), confirm(tx, files)); err != nil {
+			return err
+		}
+		for key, g := range r.changed { // what was given before is there no more
+			g.Taken = true
+			if err := tx.Put(key, g); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -114,6 +114,11 @@ func join(pages []*told) []*told {
 
 // turn takes the next page in.
 func (t *told) turn(p *told) {
+	if t.parts == nil {
+		first := *t
+		t.parts = []*told{&first}
+	}
+	t.parts = append(t.parts, p)
 	switch {
 	case t.Opening == "" && p.Opening != "":
 		t.Opening, t.From = p.Opening, p.From

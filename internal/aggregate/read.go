@@ -32,8 +32,10 @@ type reading struct {
 	keeping *errgroup.Group  // originals
 	left    limits           // of what is held
 
-	rejected map[string]bool              // objects that have rows in quarantine; nil until that is asked
-	broken   map[string]map[string]string // rows of the import's statements that do not hold, by id
+	rejected  map[string]bool  // objects that have rows in quarantine; nil until that is asked
+	stale     []string         // objects that are read again: what they say in other words are other entries
+	otherwise *bool            // the declarations give something else to what was imported; nil until that is asked
+	changed   map[string]given // that, by the key of what they gave before
 }
 
 // keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.

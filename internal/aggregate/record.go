@@ -35,7 +35,7 @@ func (r *record) kind(kind statement.Kind) (own []*told) {
 // statementColumns are what is read of statements; movements are read into some of them.
 var statementColumns = []string{
 	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "closing_day", "entries",
-	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place",
+	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place", "format",
 }
 
 // recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
@@ -65,17 +65,12 @@ func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Quer
 	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
 }
 
-// records hands on what is stored of each account.
-func (c *Completeness) records(ctx context.Context, statements string, q Query, each func(*record) error) error {
+// records hands on what is stored of each account, but for statements that are gone.
+func (c *Completeness) records(ctx context.Context, statements string, q Query, gone map[string]bool, each func(*record) error) error {
 	sql, err := c.recordsSQL(ctx, statements, q)
 	if err != nil {
 		return err
 	}
-	again, err := rereadsOf(ctx, c.Catalog)
-	if err != nil {
-		return err
-	}
-	gone := again.gone()
 	var r *record
 	err = c.query(ctx, sql, func(row []string) error {
 		if r == nil || r.Servicer != row[0] || r.Account.Account != row[1] || r.Currency != row[2] {
@@ -106,10 +101,10 @@ func (r *record) add(row []string, gone map[string]bool) {
 		return
 	}
 	t := toldOf(v)
-	if gone[row[len(statementColumns)+2]] {
+	t.id = row[len(statementColumns)+2]
+	if gone[t.id] {
 		_, reason := t.alone()
-		r.Superseded = append(r.Superseded, superseded(t, t, reason))
-		r.Superseded[len(r.Superseded)-1].Change = "its file was read again by other declarations"
+		r.Superseded = append(r.Superseded, superseded(t, t, reason, "its file was read again by other declarations"))
 		return
 	}
 	r.statements = append(r.statements, t)
@@ -123,6 +118,7 @@ func toldOf(v map[string]string) *told {
 	t.said, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
 	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
+	t.format = v["format"]
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
 	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
 	return t

@@ -13,6 +13,7 @@ type slot struct {
 	at      digest // as a named entry has it
 	listing listing
 	gone    bool // it was taken back
+	stale   bool // it is of a file that is read again
 }
 
 // slotID is the id under which the n-th entry of a base is stored among the names, from 1.
@@ -162,7 +163,7 @@ func (m *matching) mayBe(n *named, at int) bool {
 // left are the slots that no entry of the statement is, and one of them may be in other words, sorted by id.
 func (m *matching) left(n named) (left []int) {
 	for at := range m.slots {
-		if !m.used[at] && m.mayBe(&n, at) {
+		if !m.used[at] && !m.slots[at].stale && m.mayBe(&n, at) {
 			left = append(left, at)
 		}
 	}

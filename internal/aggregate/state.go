@@ -63,6 +63,9 @@ type told struct {
 	after      bool   // another page goes on from it
 	lacks      string // the page that is missing
 	label      string // by which its entries name it
+	id         string
+	format     string
+	parts      []*told // the pages that it was joined from; none where it is one
 }
 
 // balanced reports whether the statement has both booked balances.

@@ -1,21 +1,15 @@
-// Statements that do not hold, and that a later version of the same statement took the place of.
+// Statements that do not hold, and that another version of the same statement takes the place of.
 
 package aggregate
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
-	"time"
-
-	"bursar/internal/aggregate/statement"
-	"bursar/internal/catalog"
 )
 
-// Superseded is a statement that does not hold, and the later version by which the account is judged.
+// Superseded is a statement that does not hold, and the version by which the account is judged.
 type Superseded struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
@@ -24,114 +18,98 @@ type Superseded struct {
 	Object string `json:"object"`
 	Place  string `json:"place"`
 	Reason string `json:"reason"` // what did not hold
-	Change string `json:"change"` // what the later version says otherwise
+	Change string `json:"change"` // what the other version says otherwise
 
-	By       string `json:"by"` // the file of the later version
+	By       string `json:"by"` // the file of the other version
 	ByObject string `json:"by_object"`
 	ByPlace  string `json:"by_place"`
 }
 
-// arrivals are when files were imported, by object.
-type arrivals map[string]time.Time
-
-// of is when a file was imported; zero where that is not known.
-func (a arrivals) of(ctx context.Context, from catalog.Catalog, object string) (time.Time, error) {
-	if at, known := a[object]; known {
-		return at, nil
-	}
-	var k kept
-	err := from.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(keptKey(path.Base(object)), &k)
-		return err
-	})
-	a[object] = k.Imported
-	return k.Imported, err
+// versions are the statements of an account and kind of message: those that count, and those that another version takes the place of.
+type versions struct {
+	counts []*told
+	whole  []*told // those that prove themselves
+	gone   []replaced
 }
 
-// wholeOf are the statements that prove themselves.
-func wholeOf(all []*told) (whole []*told) {
+// replaced is a statement that does not hold, and a version of it that proves itself.
+type replaced struct{ told, by *told }
+
+// versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
+func versionsOf(all []*told) (v versions) {
+	byDays, byNumber := map[span][]*told{}, map[string][]*told{}
 	for _, s := range all {
-		if state, _ := s.alone(); s.balanced() && state != Broken {
-			whole = append(whole, s)
+		if state, _ := s.alone(); !s.balanced() || state == Broken {
+			continue
 		}
-	}
-	return whole
-}
-
-func superseded(s, by *told, reason string) Superseded {
-	return Superseded{
-		From: s.From, To: s.To, Number: s.Number, File: s.File, Object: s.Object, Place: s.Place, Reason: reason, Change: changeOf(s, by),
-		By: by.File, ByObject: by.Object, ByPlace: by.Place,
-	}
-}
-
-// supersede parts the statements of one kind in those that count, and those that a later version which proves itself took the place of.
-func (c *Completeness) supersede(ctx context.Context, all, whole []*told, when arrivals) (counts []*told, gone []Superseded, err error) {
-	byDays := map[span][]*told{}
-	byNumber := map[string][]*told{}
-	for _, s := range whole {
+		v.whole = append(v.whole, s)
 		byDays[span{s.From, s.To, ""}] = append(byDays[span{s.From, s.To, ""}], s)
 		if s.Number != "" {
 			byNumber[s.Number] = append(byNumber[s.Number], s)
 		}
 	}
 	for _, s := range all {
-		state, reason := s.alone()
-		if state != Broken || s.lacks != "" {
-			counts = append(counts, s)
-			continue
-		}
-		by, err := c.versionOf(ctx, s, slices.Concat(byDays[span{s.From, s.To, ""}], byNumber[s.Number]), when)
-		if err != nil {
-			return nil, nil, err
+		by := (*told)(nil)
+		if state, _ := s.alone(); state == Broken {
+			by = s.versionAmong(slices.Concat(byDays[span{s.From, s.To, ""}], byNumber[s.Number]))
 		}
 		if by == nil {
-			counts = append(counts, s)
+			v.counts = append(v.counts, s)
 			continue
 		}
-		gone = append(gone, superseded(s, by, reason))
+		v.gone = append(v.gone, replaced{s, by})
 	}
-	return counts, gone, nil
+	return v
 }
 
-// versionOf finds a later version of a statement, among those of its days or its number.
-func (c *Completeness) versionOf(ctx context.Context, s *told, among []*told, when arrivals) (*told, error) {
-	for _, by := range among {
-		if !by.versionOf(s) {
-			continue
+// versionAmong finds the version of a statement, or nil; of several always the same.
+func (t *told) versionAmong(whole []*told) (by *told) {
+	for _, other := range whole {
+		if t.isVersion(other) && (by == nil || cmp.Or(cmp.Compare(other.Object, by.Object), cmp.Compare(other.Place, by.Place)) < 0) {
+			by = other
 		}
-		was, err := when.of(ctx, c.Catalog, s.Object)
-		if err != nil {
-			return nil, err
-		}
-		is, err := when.of(ctx, c.Catalog, by.Object)
-		if err != nil {
-			return nil, err
-		}
-		if s.Object == by.Object && s.Place != by.Place || is.Before(was) {
-			continue
-		}
-		return by, nil
 	}
-	return nil, nil
+	return by
 }
 
-// versionOf reports whether a statement may be another version of one: of its number, or of its days where one of them has no number; and
-// it begins where that one does, or ends where it does, by its balances.
-func (t *told) versionOf(s *told) bool {
-	days := t.From == s.From && t.To == s.To
-	switch {
-	case t.Number != "" && s.Number != "" && (t.Number != s.Number || t.page != s.page):
+// isVersion reports whether one that proves itself is the same statement as one that does not hold: of its number, or where one of them has
+// none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut.
+func (t *told) isVersion(by *told) bool {
+	numbered := t.Number != "" && by.Number != ""
+	if t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
-	case !days && (t.Number == "" || s.Number == "" || !near(t, s)):
-		return false
-	case s.Opening == "" && s.Closing == "":
-		return true
 	}
-	return s.Opening == t.Opening || s.Closing == t.Closing || s.Amount == t.Amount
+	days := t.From == by.From && t.To == by.To
+	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
+	cut := opens && t.Opening != "" && (t.Closing == "" || t.lacks != "" && t.after && !t.before)
+	if !days {
+		return numbered && cut && by.From <= t.From && t.To <= by.To
+	}
+	return cut || opens && closes || (opens || closes) && t.said != "" && t.said == by.said && t.Entries == by.Entries
 }
 
-// changeOf says what a later version says otherwise.
+// says reports whether a statement says the same as one in quarantine.
+func (t *told) says(lost *Interval) bool {
+	return t.Kind == lost.Kind && t.Number == lost.Number && t.Opening == lost.Opening && t.Closing == lost.Closing && t.Amount == lost.Amount && t.Entries == lost.Entries
+}
+
+// superseded are the statements that do not count.
+func (v *versions) superseded() (list []Superseded) {
+	for _, g := range v.gone {
+		_, reason := g.told.alone()
+		list = append(list, superseded(g.told, g.by, reason, changeOf(g.told, g.by)))
+	}
+	return list
+}
+
+func superseded(s, by *told, reason, change string) Superseded {
+	return Superseded{
+		From: s.From, To: s.To, Number: s.Number, File: s.File, Object: s.Object, Place: s.Place, Reason: reason, Change: change,
+		By: by.File, ByObject: by.Object, ByPlace: by.Place,
+	}
+}
+
+// changeOf says what the version that counts says otherwise.
 func changeOf(s, by *told) string {
 	var list []string
 	add := func(what, was, is string) {
@@ -150,49 +128,24 @@ func changeOf(s, by *told) string {
 	return strings.Join(list, ", ")
 }
 
-// supersedeAll leaves those statements of a record that count, and names the others in the account, among them those in quarantine.
-func (c *Completeness) supersedeAll(ctx context.Context, r *record, gone lost, when arrivals) error {
-	var counts []*told
-	for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
-		all := joined(r.kind(kind))
-		whole := wholeOf(all)
-		for _, key := range []accountKey{{r.Servicer, r.Account.Account, r.Currency}, {r.Servicer, "", r.Currency}, {"", "", r.Currency}} {
-			if err := c.supersedeLost(ctx, r, gone, key, whole, when); err != nil {
-				return err
-			}
-		}
-		of, superseded, err := c.supersede(ctx, all, whole, when)
-		if err != nil {
-			return err
-		}
-		counts = append(counts, of...)
-		r.Superseded = append(r.Superseded, superseded...)
-	}
-	r.statements = counts
-	return nil
-}
-
-// supersedeLost forgets those statements in quarantine of which the account has a version that proves itself. One that names no account must
+// supersede forgets those statements in quarantine of which the account has a version that proves itself. One that names no account must
 // say all the same.
-func (c *Completeness) supersedeLost(ctx context.Context, r *record, gone lost, key accountKey, whole []*told, when arrivals) error {
-	var left []Interval
-	for _, i := range gone[key] {
-		s := &told{Interval: i, fault: i.Reason}
-		among := slices.DeleteFunc(slices.Clone(whole), func(by *told) bool {
-			return by.Kind != i.Kind || key.account == "" && (by.Opening != i.Opening || by.Closing != i.Closing || by.Amount != i.Amount || by.Entries != i.Entries)
-		})
-		by, err := c.versionOf(ctx, s, among, when)
-		if err != nil {
-			return err
+func (l lost) supersede(r *record, v versions) {
+	for _, key := range []accountKey{{r.Servicer, r.Account.Account, r.Currency}, {r.Servicer, "", r.Currency}, {"", "", r.Currency}} {
+		var left []Interval
+		for _, i := range l[key] {
+			at := slices.IndexFunc(v.whole, func(by *told) bool {
+				return by.says(&i) || key.account != "" && by.Kind == i.Kind && (&told{Interval: i}).isVersion(by)
+			})
+			if at < 0 {
+				left = append(left, i)
+				continue
+			}
+			s := &told{Interval: i}
+			r.Superseded = append(r.Superseded, superseded(s, v.whole[at], i.Reason, changeOf(s, v.whole[at])))
 		}
-		if by == nil {
-			left = append(left, i)
-			continue
+		if l[key] = left; len(left) == 0 {
+			delete(l, key)
 		}
-		r.Superseded = append(r.Superseded, superseded(s, by, i.Reason))
 	}
-	if gone[key] = left; len(left) == 0 {
-		delete(gone, key)
-	}
-	return nil
 }
