@@ -137,11 +137,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Older, err = im.isFormer(ctx); err != nil {
 		return r, err
 	}
-	bounds := im.limits
-	if bounds == (limits{}) {
-		bounds = usualLimits
-	}
-	reading := &reading{Importer: im, left: bounds, given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}}
+	reading := &reading{Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}

@@ -40,7 +40,7 @@ func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, err
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("spool rows: %w", err)
 	}
-	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, left: r.left, given: map[digest]given{}, stale: r.stale}
+	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, left: r.bounds(), given: map[digest]given{}, stale: r.stale}
 	var err error
 	if sub.names, err = newNames(dir); err != nil {
 		return nil, err

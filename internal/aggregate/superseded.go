@@ -83,7 +83,7 @@ func (t *told) isVersion(by *told) bool {
 	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
 	cut := opens && t.Opening != "" && (t.Closing == "" || t.lacks != "" && t.after && !t.before)
 	if !days {
-		return numbered && cut && by.From <= t.From && t.To <= by.To
+		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // one that is cut before it has a day has none
 	}
 	return cut || opens && closes || (opens || closes) && t.said != "" && t.said == by.said && t.Entries == by.Entries
 }
