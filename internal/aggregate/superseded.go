@@ -88,8 +88,11 @@ func (t *told) isVersion(by *told) bool {
 	return cut || opens && closes || (opens || closes) && t.said != "" && t.said == by.said && t.Entries == by.Entries
 }
 
-// says reports whether a statement says the same as one in quarantine.
+// says reports whether a statement says the same as one in quarantine. Where both have a number, the days of the other may be wrong.
 func (t *told) says(lost *Interval) bool {
+	if (t.From != lost.From || t.To != lost.To) && (t.Number == "" || t.Entries == 0) {
+		return false
+	}
 	return t.Kind == lost.Kind && t.Number == lost.Number && t.Opening == lost.Opening && t.Closing == lost.Closing && t.Amount == lost.Amount && t.Entries == lost.Entries
 }
 
