@@ -135,7 +135,9 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	for _, object := range o.again {
-		o.objects[object] = o.objects[object]
+		if _, chosen := o.objects[object]; !chosen {
+			o.objects[object] = ""
+		}
 	}
 	for _, object := range slices.Sorted(maps.Keys(o.objects)) {
 		if whole, err := l.original(ctx, object, o.objects[object]); err != nil || !whole {
@@ -183,7 +185,7 @@ func (r *reading) spoolBack(ctx context.Context, stream, ids string, again []str
 	if len(again) > 0 {
 		of += " OR object IN (" + literals(again) + ")"
 	}
-	sql := fmt.Sprintf("WITH listed AS (SELECT * FROM read_csv(%s, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), stored AS (%s) "+
+	sql := fmt.Sprintf("WITH listed AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE gone = '0') "+
 		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), view, strings.Join(list, ", "), of)
 	s.path = filepath.Join(r.dir, "back."+stream+".jsonl")
@@ -242,22 +244,25 @@ func (r *reading) notAgain(ctx context.Context, files []*File, was *given) (left
 	if err != nil {
 		return nil, err
 	}
-	where, stream := "", statements
+	stream, where := statements, "format = "+literals([]string{was.Source})
 	switch was.What {
 	case reversalsOf:
 		h := r.rules.holder(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
-		where, stream = "reversal AND account = "+literals([]string{h.account}), entries
+		stream = entries
+		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", literals([]string{h.account}), entries)
 	case accountOf:
 		where = fmt.Sprintf("account = %s AND servicer = %s", literals([]string{was.Is}), literals([]string{was.Servicer}))
-	default:
-		where = "format = " + literals([]string{was.Source})
 	}
 	if stream == "" {
 		return nil, nil
 	}
-	here := again(files)
-	err = rowsOf(ctx, r.Duck, "SELECT DISTINCT object, file FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
-		if here[row[0]] == nil {
+	earlier, err := rereadsOf(ctx, r.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	here, gone := again(files), earlier.gone()
+	err = rowsOf(ctx, r.Duck, "SELECT object, file, id FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
+		if here[row[0]] == nil && !gone[row[2]] && (len(left) == 0 || left[len(left)-1] != row[1]) {
 			left = append(left, row[1])
 		}
 		return nil
