@@ -30,6 +30,9 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 	case reversalsOf:
 		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
 		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Is, now.Is, advice)
+	case fitidsOf:
+		at(r.project.InstitutionOf(was.Source, was.Number), "fitids", "")
+		fault.Message = fmt.Sprintf("account %s was imported with `fitids: %s`, and they are declared to be %s: %s", was.Number, was.Is, now.Is, advice)
 	case referencesOf:
 		i := r.institution(was.Source)
 		at(i, "csv.columns.reference", "")

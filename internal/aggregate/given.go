@@ -22,6 +22,7 @@ const (
 	accountOf    aspect = "account"   // which account a number is, in one currency
 	reversalsOf  aspect = "reversals" // which direction an account's reversals have
 	referencesOf aspect = "reference" // what the references of an institution's CSV files are good for
+	fitidsOf     aspect = "fitids"    // whether an account's FITIDs name entries for ever
 	mappingsOf   aspect = "mapping"   // how rows of an institution's CSV files are read
 )
 
@@ -68,6 +69,11 @@ func (r *rules) given(what aspect, s *statement.Statement, h holder) given {
 		if r.originals(s) {
 			g.Is = string(project.OriginalReversals)
 		}
+	case fitidsOf:
+		g.Number, g.Is = s.Account, project.LastingFITIDs
+		if r.temporary(s) {
+			g.Is = project.TemporaryFITIDs
+		}
 	case referencesOf:
 		g.Is = referencesIn(r.institution(s.Format))
 	case mappingsOf:
@@ -94,6 +100,9 @@ func (t *teller) depends(s *statement.Statement) error {
 		if err := t.dependsOn(accountOf, s); err != nil {
 			return err
 		}
+	}
+	if isOFX(s) {
+		return t.dependsOn(fitidsOf, s)
 	}
 	if t.rules.institution(s.Format) == nil {
 		return nil
@@ -160,8 +169,11 @@ func (r *rules) now(g *given) (now given, known bool) {
 		}
 		s.Format, s.Servicer = g.Source, i.Servicer
 	}
-	if g.What == reversalsOf {
+	switch g.What {
+	case reversalsOf:
 		s.Format = "camt"
+	case fitidsOf:
+		s.Format = "ofx"
 	}
 	return r.given(g.What, s, r.holder(s)), true
 }

@@ -37,13 +37,15 @@ type replaced struct{ told, by *told }
 
 // versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
 func versionsOf(all []*told) (v versions) {
-	byDays, byNumber := map[span][]*told{}, map[string][]*told{}
+	byEnd, byNumber := map[string][]*told{}, map[string][]*told{}
 	for _, s := range all {
-		if state, _ := s.alone(); !s.balanced() || state == Broken {
-			continue
+		if state, _ := s.alone(); s.balanced() && state != Broken {
+			v.whole = append(v.whole, s)
 		}
-		v.whole = append(v.whole, s)
-		byDays[span{s.From, s.To, ""}] = append(byDays[span{s.From, s.To, ""}], s)
+	}
+	v.whole = append(v.whole, wholeOfPages(v.whole)...)
+	for _, s := range v.whole {
+		byEnd[s.To] = append(byEnd[s.To], s)
 		if s.Number != "" {
 			byNumber[s.Number] = append(byNumber[s.Number], s)
 		}
@@ -51,7 +53,7 @@ func versionsOf(all []*told) (v versions) {
 	for _, s := range all {
 		by := (*told)(nil)
 		if state, _ := s.alone(); state == Broken {
-			by = s.versionAmong(slices.Concat(byDays[span{s.From, s.To, ""}], byNumber[s.Number]))
+			by = s.versionAmong(slices.Concat(byEnd[s.To], byNumber[s.Number]))
 		}
 		if by == nil {
 			v.counts = append(v.counts, s)
@@ -79,7 +81,8 @@ func (t *told) isVersion(by *told) bool {
 	if t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
 	}
-	days := t.From == by.From && t.To == by.To
+	// A statement without entries may not say on which day it begins.
+	days := t.To == by.To && (t.From == by.From || t.Entries == 0 && by.From <= t.From)
 	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
 	cut := opens && t.Opening != "" && (t.Closing == "" || t.lacks != "" && t.after && !t.before)
 	if !days {

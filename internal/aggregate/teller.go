@@ -42,14 +42,15 @@ type teller struct {
 	given  map[digest]bool  // names what the declarations gave to the file
 	all    map[digest]given // that, and what they gave to others of the import
 
-	s        *statement.Statement
-	holder   holder
-	balances []statement.Balance
-	sizes    int                // bytes of these
-	listed   int64              // entries so far
-	entries  ledger             // of its currency
-	others   map[string]*ledger // of the currencies of an account that has several; nil if there is one
-	within   string             // what an entry without a day of booking belongs to
+	s         *statement.Statement
+	holder    holder
+	balances  []statement.Balance
+	sizes     int                // bytes of these
+	listed    int64              // entries so far
+	temporary bool               // FITIDs
+	entries   ledger             // of its currency
+	others    map[string]*ledger // of the currencies of an account that has several; nil if there is one
+	within    string             // what an entry without a day of booking belongs to
 
 	e        *statement.Entry
 	id       digest // of the entry, once that is known
@@ -99,7 +100,7 @@ func (t *teller) Notice(n *statement.Notice) error {
 func (t *teller) Begin(s *statement.Statement) error {
 	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
 	t.listed, t.sizes, t.others, t.listings = 0, 0, nil, nil
-	t.holder = t.rules.holder(s)
+	t.holder, t.temporary = t.rules.holder(s), t.rules.temporary(s)
 	t.of = t.of[:0]
 	t.of.stated("kind", string(s.Kind))
 	t.of.text("servicer", t.holder.servicer)
@@ -132,7 +133,10 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 	t.e, t.details = e, ledger{}
 	t.kept.forget()
 	if !t.rules.former {
-		t.base = baseOf(t.holder, t.s, e, t.within)
+		if t.temporary {
+			e.Unique, e.Shared = false, false
+		}
+		t.base = baseOf(t.holder, t.s, e, t.reference(e), t.within)
 		return nil
 	}
 	t.base = formerBase(t.s, e, later(t.s, t.intermediate()), t.within)
