@@ -91,6 +91,7 @@ fuzz: ## Run each fuzz target FUZZTIME (20000x) times, readers of statements as 
 		go test -run '^$$' -fuzz "^$$name$$" -fuzztime "$$runs" $(FUZZFLAGS) -timeout 0 "$$package" < /dev/null; \
 	done
 
+soak: export SEEDS ?= 200
 soak: ## Run the long seeded tests without a time limit, SEEDS seeds each; then fuzz readers of statements, an hour each.
 	go test $(TESTFLAGS) ./... -run Soak -count 1 -timeout 0
 	$(MAKE) fuzz FUZZIN=internal/aggregate PARSERSECONDS=3600

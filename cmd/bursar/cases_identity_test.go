@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,12 +47,32 @@ var sameCases = []struct {
 // TestCasesOfOneMeaning imports the files of a case in every order, and all of them again.
 func TestCasesOfOneMeaning(t *testing.T) {
 	t.Parallel()
+	testCasesOfOneMeaning(t, 4)
+}
+
+// TestSoakCasesOfOneMeaning takes every order.
+func TestSoakCasesOfOneMeaning(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	testCasesOfOneMeaning(t, math.MaxInt)
+}
+
+// testCasesOfOneMeaning imports each case's files in the order of their names and in the opposite one, and in random ones of the others
+// up to so many.
+func testCasesOfOneMeaning(t *testing.T, most int) {
+	t.Helper()
+	random := seeded(t)
 	for _, c := range sameCases {
+		files := slices.DeleteFunc(caseFiles(t, c.beginning, c.ending), func(path string) bool { return strings.HasSuffix(path, ".yaml") })
+		orders := permutations(files)
+		if last := len(orders) - 1; last >= most {
+			random.Shuffle(last-1, func(i, j int) { orders[i+1], orders[j+1] = orders[j+1], orders[i+1] })
+			orders = append(orders[:most-1], orders[last])
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			files := slices.DeleteFunc(caseFiles(t, c.beginning, c.ending), func(path string) bool { return strings.HasSuffix(path, ".yaml") })
 			first := ""
-			for n, order := range permutations(files) {
+			for n, order := range orders {
 				dir := bank(t)
 				if c.institution != "" {
 					text, err := os.ReadFile(caseFiles(t, c.institution, "")[0])

@@ -118,13 +118,41 @@ func damageCases(t *testing.T, dir string, also map[string]string) (cases []dama
 	return cases
 }
 
+// TestDamage damages every file in one way.
 func TestDamage(t *testing.T) {
 	if testing.Short() {
-		t.Skip("repairs some forty projects")
+		t.Skip("repairs some twenty projects")
 	}
 	t.Parallel()
+	testDamages(t, 1)
+}
+
+// TestSoakDamage damages every file in every way.
+func TestSoakDamage(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	testDamages(t, len(damages))
+}
+
+// onlyInSoak skips a test that takes all of what another one samples.
+func onlyInSoak(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SEEDS") == "" {
+		t.Skip("SEEDS is not set: with any number all is tried")
+	}
+}
+
+// testDamages damages each file in so many ways.
+func testDamages(t *testing.T, ways int) {
+	t.Helper()
 	dir, right := damagedShop(t)
-	for _, c := range damageCases(t, dir, nil) {
+	cases := damageCases(t, dir, nil)
+	seeded(t).Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
+	taken := map[string]int{}
+	for _, c := range cases {
+		if taken[c.name]++; taken[c.name] > ways {
+			continue
+		}
 		t.Run(c.kind+" "+c.name, func(t *testing.T) {
 			t.Parallel()
 			testDamage(t, dir, c.name, damages[c.kind], right)

@@ -28,13 +28,11 @@ func TestDamageWhileUp(t *testing.T) {
 		t.Skip("starts and repairs projects")
 	}
 	t.Parallel()
-	testDamageWhileUp(t, 8)
+	testDamageWhileUp(t, 4)
 }
 
 func TestSoakDamageWhileUp(t *testing.T) {
-	if os.Getenv("SEEDS") == "" {
-		t.Skip("SEEDS is not set: with any number every file is damaged")
-	}
+	onlyInSoak(t)
 	t.Parallel()
 	testDamageWhileUp(t, -1)
 }

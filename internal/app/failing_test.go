@@ -17,12 +17,9 @@ func TestWorkflowsSurviveFailures(t *testing.T) {
 	undisturbed := openThreeBatches(t)
 	runAll(t, undisturbed, "orders")
 	want := digestOf(t, undisturbed)
-	stride := 71
-	if testing.Short() {
-		stride = 107
-	}
+	const stride = 141
 	right := 0
-	for n, more := 1, true; more; n += stride {
+	for n, more := 1+int(retailSeed(t)%stride), true; more; n += stride {
 		for _, class := range []failure.Class{failure.Transient, failure.Data} {
 			a, plan := openThreeBatches(t), fault.NewPlan()
 			plan.FailWith(n, fault.Mode(n%2), failure.Wrap(class, fault.ErrInjected))

@@ -8,11 +8,18 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 
 	"bursar/internal/catalog"
 	"bursar/internal/reconcile"
 )
+
+// TestMain has less garbage collected: tests are many small projects.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // openTest copies a project folder, so that its state lies in the test's own folder, and opens it until the test ends.
 func openTest(t *testing.T, dir string) *App {

@@ -139,10 +139,11 @@ func openThreeBatches(t *testing.T) *App {
 }
 
 // TestRunsInFlightSurviveEveryFailure has three runs in flight, lets the 1st, 2nd, 3rd … call of the stores fail, and goes on
-// from there: each time the class is kept and the artifacts are the same. It tries every ninth call, and the soak every one.
+// from there: each time the class is kept and the artifacts are the same. It tries every 19th call, from
+// another one each time, and the soak every one.
 func TestRunsInFlightSurviveFailures(t *testing.T) {
 	t.Parallel()
-	surviveFailures(t, 9)
+	surviveFailures(t, 19)
 }
 
 // TestSoakRunsInFlightSurviveEveryFailure belongs to `make soak`.
@@ -161,7 +162,7 @@ func surviveFailures(t *testing.T, stride int) {
 	want := digestOf(t, undisturbed)
 	classes := []failure.Class{failure.Transient, failure.Throttled, failure.Data, failure.Bug}
 	calls := 0
-	for n, more := 1, true; more; n += stride {
+	for n, more := 1+int(retailSeed(t)%uint64(stride)), true; more; n += stride {
 		a, plan := openThreeBatches(t), fault.NewPlan()
 		class := classes[n/4%4]
 		mode := fault.Mode(n % 4)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/column"
@@ -20,6 +21,10 @@ import (
 // functions that are not known to give the same result for the same arguments (rule 6), and literals that are not values of
 // the type they are compared with.
 func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (t column.Type, err error) {
+	key := question("type", strconv.Itoa(int(at)), emptySQL(columns), expr)
+	if answer, ok := known.get(key); ok {
+		return answer.(column.Type), nil //nolint:errcheck // nothing else is kept for this question
+	}
 	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseExpression(ctx, expr)
 		if err != nil {
@@ -36,6 +41,9 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 		}
 		return b.checkBound(ctx, sql, boundCheck{at: at})
 	})
+	if err == nil {
+		known.put(key, t)
+	}
 	return t, err
 }
 

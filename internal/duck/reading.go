@@ -13,6 +13,10 @@ import (
 
 // Read returns the columns that an expression's value is made of, and what it compares columns with.
 func (s *Session) Read(ctx context.Context, expr string) (r column.Reading, err error) {
+	key := question("reading", expr)
+	if answer, ok := known.get(key); ok {
+		return answer.(column.Reading), nil //nolint:errcheck // nothing else is kept for this question
+	}
 	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseExpression(ctx, expr)
 		if err != nil {
@@ -23,6 +27,9 @@ func (s *Session) Read(ctx context.Context, expr string) (r column.Reading, err 
 		r = c.Reading
 		return nil
 	})
+	if err == nil {
+		known.put(key, r)
+	}
 	return r, err
 }
 

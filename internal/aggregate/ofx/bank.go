@@ -14,6 +14,7 @@ type within struct {
 	request    string // TRNUID
 	report     string // the element; empty outside a statement
 	begun      bool   // it has been told
+	listed     bool   // a list has begun in it
 	account    []statement.Field
 	asOf       string // of an investment statement
 	start, end string

@@ -128,3 +128,18 @@ func TestOtherCurrencies(t *testing.T) {
 		t.Errorf("too many: %v", err)
 	}
 }
+
+// A file that lacks the beginning of an element, whose end it has, is refused: its values would be read as another's.
+func TestStartTagMissing(t *testing.T) {
+	t.Parallel()
+	for _, tag := range []string{"OFX", "BANKMSGSRSV1", "STMTTRNRS", "STMTRS", "BANKACCTFROM", "BANKTRANLIST", "STMTTRN", "LEDGERBAL"} {
+		want := "</" + tag + "> ends an element that did not begin"
+		if tag == "STMTRS" {
+			want = "<STMTTRN> outside of a statement"
+		}
+		r, err := read(t, strings.Replace(sgml, "<"+tag+">", "", 1))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without <%s>: %v: %+v", tag, err, r.Statements)
+		}
+	}
+}

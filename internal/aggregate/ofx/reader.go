@@ -3,6 +3,7 @@
 package ofx
 
 import (
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -51,7 +52,7 @@ func (p *reader) read() error {
 
 func (p *reader) next(t tag) error {
 	if t.shape == tagEnd {
-		return p.end(t.name, t.kind.rank)
+		return p.end(t)
 	}
 	return p.start(t)
 }
@@ -120,10 +121,15 @@ func (p *reader) known(e *element) bool {
 	return true
 }
 
-// end closes the element of that name and all that is open within it. One that closes a value, or nothing, changes nothing.
-func (p *reader) end(name string, rank rank) error {
-	if p.leaf != name {
-		if i := p.find(name, rank); i >= 0 {
+// end closes the element of that name and all that is open within it. One that closes a value, or an unknown name that is not
+// open, changes nothing. Where a known one never began, what stands before its end would be read as another's.
+func (p *reader) end(t tag) error {
+	if p.leaf != t.name {
+		i := p.find(t.name, t.kind.rank)
+		if i < 0 && !p.mayEnd(t.kind.rank) {
+			return statement.Refuse(t.place, "</%s> ends an element that did not begin", t.name).Advise("fetch the file again")
+		}
+		if i >= 0 {
 			if p.rec.active() && p.open[i].kind.rank == none {
 				p.rec.hold(p.open[i].node)
 			}
@@ -140,6 +146,20 @@ func (p *reader) end(name string, rank rank) error {
 		return err
 	}
 	return p.header(p.lex.from, raw)
+}
+
+// mayEnd says whether an end whose name is not open may be a bank's way to end another one of its rank: of a statement on a card
+// as of one on an account, or of a list that the next one has ended.
+func (p *reader) mayEnd(r rank) bool {
+	switch r {
+	case none:
+		return true
+	case list:
+		return p.in.listed
+	case group, item:
+		return false
+	}
+	return slices.ContainsFunc(p.open, func(e element) bool { return e.kind.rank == r })
 }
 
 // find is where an element of that name is open; -1 if nowhere, or where an unknown name would end a known one.
@@ -189,6 +209,8 @@ func (p *reader) push(e element) error {
 		}
 	case report:
 		p.enter(&e)
+	case list:
+		p.in.listed = true
 	}
 	return nil
 }
