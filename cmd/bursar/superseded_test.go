@@ -7,6 +7,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -91,20 +92,34 @@ func judged(t *testing.T, dir string) string {
 	return string(text)
 }
 
-// TestSuperseded imports a statement that does not hold, a version of it that does, and what is around, in every order, together and twice.
+// TestSuperseded imports a statement that does not hold, a version of it that does, and what is around, in some order or together, and twice.
 // The first is named, breaks nothing, and what only it lists does not count.
 func TestSuperseded(t *testing.T) {
 	t.Parallel()
+	testSuperseded(t, 1)
+}
+
+// TestSoakSuperseded takes every order.
+func TestSoakSuperseded(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	testSuperseded(t, math.MaxInt)
+}
+
+func testSuperseded(t *testing.T, most int) {
+	t.Helper()
+	random := seeded(t)
 	for _, c := range supersededCases {
+		folder := t.TempDir()
+		files := []string{file(t, folder, "bad.sta", c.bad), file(t, folder, "good.sta", c.good)}
+		if c.other != "" {
+			files = append(files, file(t, folder, "other.sta", c.other))
+		}
+		orders := sampled(random, ordersOf(files), most)
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			folder := t.TempDir()
-			files := []string{file(t, folder, "bad.sta", c.bad), file(t, folder, "good.sta", c.good)}
-			if c.other != "" {
-				files = append(files, file(t, folder, "other.sta", c.other))
-			}
 			first := ""
-			for n, order := range ordersOf(files) {
+			for n, order := range orders {
 				dir := bank(t)
 				file(t, dir, "pipelines/sums.yaml", "pipeline: sums\nfrom: entries\nkey: [account, currency, day]\nartifact:\n  moved: {sum: amount, where: \"status = 'BOOK'\"}\n")
 				for _, command := range order {

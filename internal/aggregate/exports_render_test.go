@@ -192,13 +192,10 @@ func (h *house) sendNamed(suffix string, texts ...string) {
 	h.imported(paths...)
 }
 
-// movements are the entries as day, amount, reference where it is asked for, and text, without those that are taken back.
-func (h *house) movements(references bool) (rows []string) {
-	taken, reference := map[string]bool{}, "''"
-	if references {
-		reference = "coalesce(reference, '')"
-	}
-	all := h.stored("entries", "id, coalesce(takes_back, '-'), strftime(day, '%Y-%m-%d'), amount, " + reference + ", text")
+// movements are the entries as day, amount, reference and text, without those that are taken back.
+func (h *house) movements() (rows []string) {
+	taken := map[string]bool{}
+	all := h.stored("entries", "id, coalesce(takes_back, '-'), strftime(day, '%Y-%m-%d'), amount, coalesce(reference, ''), text")
 	for _, row := range all {
 		id, rest, _ := strings.Cut(row, " ")
 		if original, _, _ := strings.Cut(rest, " "); original != "-" {

@@ -244,14 +244,21 @@ func (r *reading) notAgain(ctx context.Context, files []*File, was *given) (left
 	if err != nil {
 		return nil, err
 	}
-	stream, where := statements, "format = "+literals([]string{was.Source})
+	stream, where := statements, ""
 	switch was.What {
+	case referencesOf, mappingsOf:
+		where = "format = " + literals([]string{was.Source})
+	case fitidsOf:
+		h := r.rules.holder(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
+		where = "format LIKE 'ofx%' AND account = " + literals([]string{h.account})
 	case reversalsOf:
 		h := r.rules.holder(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
 		stream = entries
 		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", literals([]string{h.account}), entries)
 	case accountOf:
 		where = fmt.Sprintf("account = %s AND servicer = %s", literals([]string{was.Is}), literals([]string{was.Servicer}))
+	default:
+		return nil, fmt.Errorf("bug: it is not known which files depend on %s", was.What)
 	}
 	if stream == "" {
 		return nil, nil

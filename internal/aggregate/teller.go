@@ -227,7 +227,7 @@ func (t *teller) EndEntry() error {
 	r.stated("amount", t.amount(e.Amount))
 	r.text("status", statusOf(e))
 	r.flag("reversal", e.Reversal)
-	r.stated("reference", e.Reference)
+	r.stated("reference", t.reference(e))
 	r.stated("own_reference", t.own(e))
 	r.stated("code", e.Code)
 	r.stated("party", e.Party)
