@@ -6,6 +6,7 @@ package main
 import (
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,19 @@ func permutations[T any](list []T) (all [][]T) {
 		}
 	}
 	return all
+}
+
+// sampled is up to so many of a list: a random one, or the first, the last, and random ones of the others.
+func sampled[T any](random *rand.Rand, list []T, most int) []T {
+	last := len(list) - 1
+	switch {
+	case last < most:
+		return list
+	case most == 1:
+		return []T{list[random.IntN(len(list))]}
+	}
+	random.Shuffle(last-1, func(i, j int) { list[i+1], list[j+1] = list[j+1], list[i+1] })
+	return append(list[:most-1], list[last])
 }
 
 // sameCases are cases whose files tell of the same entries.
@@ -64,11 +78,7 @@ func testCasesOfOneMeaning(t *testing.T, most int) {
 	random := seeded(t)
 	for _, c := range sameCases {
 		files := slices.DeleteFunc(caseFiles(t, c.beginning, c.ending), func(path string) bool { return strings.HasSuffix(path, ".yaml") })
-		orders := permutations(files)
-		if last := len(orders) - 1; last >= most {
-			random.Shuffle(last-1, func(i, j int) { orders[i+1], orders[j+1] = orders[j+1], orders[i+1] })
-			orders = append(orders[:most-1], orders[last])
-		}
+		orders := sampled(random, permutations(files), most)
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			first := ""

@@ -56,6 +56,13 @@ func reversalOf(id string) string {
 
 const changeableCSV = "institution: acme\n%scsv:\n  account: {column: Konto}\n  currency: EUR\n  columns: {booked: Tag, amount: Betrag%s}\n"
 
+// fitidOf is a download of one payment.
+func fitidOf(fitid string) string {
+	return "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\n\n<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>EUR<BANKACCTFROM><BANKID>B<ACCTID>12</BANKACCTFROM>" +
+		"<BANKTRANLIST><DTSTART>20240304<DTEND>20240304<STMTTRN><TRNTYPE>OTHER<DTPOSTED>20240304<TRNAMT>-5.00<FITID>" + fitid +
+		"</STMTTRN></BANKTRANLIST><LEDGERBAL><BALAMT>95.00<DTASOF>20240304</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
+}
+
 // changedCases are declarations after an import by which what it took in would count again: before and after are files of institutions.
 var changedCases = []struct {
 	name          string
@@ -86,6 +93,12 @@ var changedCases = []struct {
 		nil,
 		map[string]string{"abn": "institution: abn\naccounts: [NL91ABNA0417164300]\nreversals: original\n"},
 		"institutions/abn.yaml:3: reversals of account NL91ABNA0417164300 were imported with `reversals: own`, and it is declared to be original: ",
+	},
+	{
+		"FITIDs", fitidOf("F1"), fitidOf("F1") + "\n",
+		nil,
+		map[string]string{"abn": "institution: abn\naccounts: [\"12\"]\nfitids: temporary\n"},
+		"institutions/abn.yaml:3: account 12 was imported with `fitids: lasting`, and they are declared to be temporary: ",
 	},
 	{
 		"a unique reference", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n", "Konto,Tag,Betrag,Ref\n12,2024-03-04,5,A\n12,2024-03-05,6,B\n",
@@ -184,7 +197,7 @@ func TestChangedDeclarations(t *testing.T) {
 			declareAll(t, dir, c.after)
 			for _, args := range [][]string{{"check"}, {"import", second}} {
 				got := must(t, 2, append(args, "--project", dir)...)
-				if said := got.out + got.err; !strings.Contains(said, c.want) || !strings.Contains(said, "declare it as it was, or import the originals") {
+				if said := got.out + got.err; !strings.Contains(said, c.want) || !strings.Contains(said, "declare it as it was, or import the originals of all that was read so again in one command") {
 					t.Errorf("%s says %s", args[0], said)
 				}
 			}

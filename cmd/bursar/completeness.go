@@ -21,6 +21,7 @@ import (
 func (c *cli) completenessCommand() *cobra.Command {
 	var q app.CompletenessQuery
 	var all bool
+	var accept acceptFlags
 	cmd := &cobra.Command{
 		Use:   "completeness [ACCOUNT…]",
 		Short: "Tell how far the record of each account can be trusted",
@@ -33,10 +34,16 @@ func (c *cli) completenessCommand() *cobra.Command {
 
 An institution declares in institutions/*.yaml when statements come: ` + "`statements: every file day`" + `, daily, weekdays, or a
 calendar such as target. Calendars are held up to the last day that its statements speak of, or up to --until. The exit
-code is 4 when anything is BROKEN.`,
+code is 4 when anything is BROKEN.
+
+With --accept, a person accepts an interval that is BROKEN or UNKNOWN and stays so: it is named as the command names it, or by its
+statement's number. It is CLAIMED from then on, never PROVEN, and shown with the reason and time; entries and balances stay as they
+are. Where its figures change later, it is BROKEN again. --undo takes the acceptance back.`,
 		Example: `  bursar completeness
   bursar completeness LT625883379695428516 --all
-  bursar completeness --until today --json`,
+  bursar completeness --until today --json
+  bursar completeness --accept 3f2a9c1e5b7d8e90 --reason "the bank confirmed the opening balance by letter"
+  bursar completeness --accept 3f2a9c1e5b7d8e90 --undo`,
 		Args: takes(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.Until == "today" {
@@ -45,12 +52,21 @@ code is 4 when anything is BROKEN.`,
 			if _, err := time.Parse(time.DateOnly, q.Until); err != nil && q.Until != "" {
 				return usagef("--until %s: it is a day such as 2024-07-31, or today", q.Until)
 			}
+			if err := accept.check(cmd, args); err != nil {
+				return err
+			}
+			if accept.name != "" {
+				return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.accept(ctx, a, accept) })
+			}
 			q.Accounts = args
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
 		},
 	}
 	cmd.Flags().StringVar(&q.Until, "until", "", "hold calendars up to this day, or today")
 	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only what is UNKNOWN, BROKEN or has a remark")
+	cmd.Flags().StringVar(&accept.name, "accept", "", "accept this interval, which is BROKEN or UNKNOWN; needs --reason")
+	cmd.Flags().StringVar(&accept.reason, "reason", "", "why it is accepted")
+	cmd.Flags().BoolVar(&accept.undo, "undo", false, "take back that it is accepted")
 	return cmd
 }
 
@@ -90,18 +106,23 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 	accounts := newGrid("account", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
+	var lines []string // a cell of the table is short, and figures are not to be cut
 	err := judge(func(a app.Account) error {
 		name := cmp.Or(a.Account, "(no account)")
 		if a.Servicer != "" {
 			name = a.Servicer + " " + name
 		}
 		accounts.add(name, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
+		for _, s := range a.Superseded {
+			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
+		}
 		for _, i := range a.Intervals {
-			if (i.State == app.Proven && i.Reason == "" || i.State == app.Claimed) && !all {
+			if (i.State == app.Proven && i.Reason == "" || i.State == app.Claimed && i.Accepted == nil) && !all {
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
 				details.add(name, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
+				lines = append(lines, lineOf(name, i)...)
 			}
 		}
 		return nil
@@ -120,10 +141,8 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 		if shown > 0 {
 			c.printFirst(w, details, shown, "--all shows them")
 		}
-		for _, row := range details.rows { // a cell of the table is short, and figures are not to be cut
-			if row[3] == string(app.Broken) {
-				fmt.Fprintf(w, "BROKEN %s %s – %s: %s\n", row[0], row[1], row[2], clean(row[7]))
-			}
+		for _, line := range lines {
+			fmt.Fprintln(w, clean(line))
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -128,8 +129,9 @@ func TestEarlierStatements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := bursar(t, "completeness", "--project", dir, "--json"); got.out != string(want) {
-		t.Errorf("completeness is\n%swhere the earlier version said\n%s", got.out, want)
+	got := regexp.MustCompile(`,"name":"[0-9a-f]{16}"`).ReplaceAllString(bursar(t, "completeness", "--project", dir, "--json").out, "") // that version named none
+	if got != string(want) {
+		t.Errorf("completeness is\n%swhere the earlier version said\n%s", got, want)
 	}
 	again := value(t, bursar(t, "import", "--project", dir, "--json", filepath.Join(dir, "sample", "camt053-2026-03-02.xml")))
 	if item(t, again, "files", 0)["known"] != true {

@@ -109,6 +109,9 @@ func (c *cli) printImport(r *app.Imported) error {
 		}
 		printStreams(w, r)
 		tellFaults(w, r)
+		if r.TakenBack > 0 {
+			fmt.Fprintf(w, "%s taken back, as no statement that counts lists them: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry was", "entries were"))
+		}
 		fmt.Fprintln(w, "next: bursar completeness, bursar run")
 	})
 }

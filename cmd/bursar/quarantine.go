@@ -26,7 +26,8 @@ func (c *cli) quarantineCommand() *cobra.Command {
 kept whole; --json lists all of them with their text.
 
 With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
-own in which they keep their file and row; those that are rejected again stay in quarantine.`,
+own in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as they
+were read: where an institution declares something else since, import the file again.`,
 		Example: `  bursar quarantine
   bursar quarantine payments --limit 200
   bursar quarantine payments --json

@@ -19,8 +19,8 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 			fault.File, fault.Line = i.File, i.LineOf(what, value)
 		}
 	}
-	const advice = "what overlaps with it would count twice: declare it as it was, or import the originals, which are kept in " +
-		".bursar/objects/statements, into a new project"
+	const advice = "what overlaps with it would count twice: declare it as it was, or import the originals of all that was read so again in one command, " +
+		"which takes the earlier reading back: `bursar import .bursar/objects/statements/*/*`"
 	switch was.What {
 	case accountOf:
 		i, what, value := r.nameOf(was, now)
@@ -30,6 +30,9 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 	case reversalsOf:
 		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
 		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Is, now.Is, advice)
+	case fitidsOf:
+		at(r.project.InstitutionOf(was.Source, was.Number), "fitids", "")
+		fault.Message = fmt.Sprintf("account %s was imported with `fitids: %s`, and they are declared to be %s: %s", was.Number, was.Is, now.Is, advice)
 	case referencesOf:
 		i := r.institution(was.Source)
 		at(i, "csv.columns.reference", "")
@@ -43,6 +46,17 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %#q %s, and it declares %s: %s",
 			key, declaredAs(was.Is, key), declaredAs(now.Is, key), advice)
 	}
+	return e
+}
+
+// lacks names files that an import does not read again.
+func (e *DeclaredError) lacks(files []string) *DeclaredError {
+	const most = 3
+	names := strings.Join(files[:min(len(files), most)], ", ")
+	if len(files) > most {
+		names += fmt.Sprintf(" and %d more", len(files)-most)
+	}
+	e.Fault.Message += "; this import does not read again: " + names
 	return e
 }
 

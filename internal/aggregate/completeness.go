@@ -35,7 +35,20 @@ type Query struct {
 }
 
 // Judge hands on each account with its intervals, sorted by servicer, number and currency. Memory holds one account's statements.
+// Intervals that were accepted are CLAIMED.
 func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) error {
+	accepted, err := c.acceptances(ctx)
+	if err != nil {
+		return err
+	}
+	return c.judgeAll(ctx, q, func(a Account) error {
+		accepted.name(&a)
+		return each(a)
+	})
+}
+
+// judgeAll hands on each account by its statements alone.
+func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account) error) error {
 	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
 	if err != nil {
 		return err
@@ -63,14 +76,17 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 	if err != nil {
 		return err
 	}
-	held, err := c.quarantined(ctx)
+	again, err := rereadsOf(ctx, c.Catalog)
 	if err != nil {
 		return err
 	}
-	err = c.records(ctx, view, q, func(r *record) error {
+	err = c.counting(ctx, view, q, again.gone(), func(r *record, of []versions) error {
 		heard[r.Account.Account] = true
-		for _, s := range r.statements {
-			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
+		r.statements = nil
+		for _, v := range of {
+			r.statements = append(r.statements, v.counts...)
+			r.Superseded = append(r.Superseded, v.superseded()...)
+			gone.supersede(r, v)
 		}
 		c.judge(r, days, q.Until)
 		gone.of(&r.Account)
@@ -83,6 +99,24 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 		return err
 	}
 	return c.silent(q, days, heard, each)
+}
+
+// counting hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
+func (c *Completeness) counting(ctx context.Context, view string, q Query, gone map[string]bool, each func(*record, []versions) error) error {
+	held, err := c.quarantined(ctx)
+	if err != nil {
+		return err
+	}
+	return c.records(ctx, view, q, gone, func(r *record) error {
+		for _, s := range r.statements {
+			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
+		}
+		var of []versions
+		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
+			of = append(of, versionsOf(joined(r.kind(kind))))
+		}
+		return each(r, of)
+	})
 }
 
 // silent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
@@ -147,18 +181,18 @@ func (c *Completeness) institution(servicer, account string) string {
 	return ""
 }
 
-// judge makes an account's intervals: those of each kind of message, then what does not go together, then what is missing. Where an
+// judge makes an account's intervals of its statements, whose pages are joined: those of each kind of message, then what does not go together, then what is missing. Where an
 // account has statements, it is statements that its calendar expects.
 func (c *Completeness) judge(r *record, days fileDays, until string) {
 	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
 	expects, declared := c.expects(a.Institution, days)
-	links, gaps := chainOf(joined(r.kind(statement.Booked)), expects, r.movements)
+	links, gaps := chainOf(r.kind(statement.Booked), expects, r.movements)
 	a.Intervals = append(intervals(links), gaps...)
 	a.Intervals = append(a.Intervals, heldAgainst(links, gaps, r.movements)...)
 	expected := slices.Clone(a.Intervals)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
-		for _, s := range joined(r.kind(kind)) { // these need not follow on one another
+		for _, s := range r.kind(kind) { // these need not follow on one another
 			one, _ := chainOf([]*told{s}, nil, nil)
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}

@@ -5,6 +5,7 @@ package aggregate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,6 +22,7 @@ const (
 	accountOf    aspect = "account"   // which account a number is, in one currency
 	reversalsOf  aspect = "reversals" // which direction an account's reversals have
 	referencesOf aspect = "reference" // what the references of an institution's CSV files are good for
+	fitidsOf     aspect = "fitids"    // whether an account's FITIDs name entries for ever
 	mappingsOf   aspect = "mapping"   // how rows of an institution's CSV files are read
 )
 
@@ -67,6 +69,11 @@ func (r *rules) given(what aspect, s *statement.Statement, h holder) given {
 		if r.originals(s) {
 			g.Is = string(project.OriginalReversals)
 		}
+	case fitidsOf:
+		g.Number, g.Is = s.Account, project.LastingFITIDs
+		if r.temporary(s) {
+			g.Is = project.TemporaryFITIDs
+		}
 	case referencesOf:
 		g.Is = referencesIn(r.institution(s.Format))
 	case mappingsOf:
@@ -93,6 +100,9 @@ func (t *teller) depends(s *statement.Statement) error {
 		if err := t.dependsOn(accountOf, s); err != nil {
 			return err
 		}
+	}
+	if isOFX(s) {
+		return t.dependsOn(fitidsOf, s)
 	}
 	if t.rules.institution(s.Format) == nil {
 		return nil
@@ -159,8 +169,11 @@ func (r *rules) now(g *given) (now given, known bool) {
 		}
 		s.Format, s.Servicer = g.Source, i.Servicer
 	}
-	if g.What == reversalsOf {
+	switch g.What {
+	case reversalsOf:
 		s.Format = "camt"
+	case fitidsOf:
+		s.Format = "ofx"
 	}
 	return r.given(g.What, s, r.holder(s)), true
 }
@@ -196,11 +209,12 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 	return faults, err
 }
 
-// note refuses an import by other declarations than those before it, and remembers what is given for the first time, before anything is taken in.
+// note refuses an import by other declarations than those before it, unless it reads all again that was read by those, and remembers what is given for the first time, before anything is taken in.
 func (r *reading) note(ctx context.Context, files []*File) error {
-	fresh := map[string]given{}
+	fresh, otherwise := map[string]given{}, map[string][2]given{}
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(fresh)
+		clear(otherwise)
 		return eachGiven(files, func(_ *Part, of digest) error {
 			key, now, was := givenKey(of), r.given[of], given{}
 			found, err := tx.Get(key, &was)
@@ -210,7 +224,7 @@ func (r *reading) note(ctx context.Context, files []*File) error {
 			case !found:
 				fresh[key] = now
 			case !now.as(&was):
-				return r.rules.changed(&was, &now)
+				otherwise[key] = [2]given{was, now}
 			case now.Is != was.Is: // more is read than before
 				now.Taken = was.Taken
 				fresh[key] = now
@@ -218,6 +232,13 @@ func (r *reading) note(ctx context.Context, files []*File) error {
 			return nil
 		})
 	})
+	for key, g := range otherwise {
+		left, wrong := r.notAgain(ctx, files, &g[0])
+		if err = errors.Join(err, wrong); err == nil && len(left) > 0 {
+			err = r.rules.changed(&g[0], &g[1]).lacks(left)
+		}
+		r.changed[key] = g[1]
+	}
 	if err != nil || len(fresh) == 0 {
 		return err
 	}

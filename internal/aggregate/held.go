@@ -46,7 +46,7 @@ func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 	all := held{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
 		var doubtful []heldRow
-		err := event.Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
+		err := Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
 			r := heldRow{reason: rejected.Reason}
 			if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
@@ -116,12 +116,12 @@ type accountKey struct{ servicer, account, currency string }
 // quarantinedStatements reads them. Those that name no account are of an account without a number, unless accounts are asked for.
 func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost, error) {
 	all := lost{}
-	err := event.Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
+	err := Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
 		var s struct {
-			Servicer, Account, Currency, Kind, Number, Amount, File, Object, Place string
-			Entries, Operations                                                    int64
-			From                                                                   string `json:"from_day"`
-			To                                                                     string `json:"to_day"`
+			Servicer, Account, Currency, Kind, Number, Amount, Opening, Closing, File, Object, Place string
+			Entries, Operations                                                                      int64
+			From                                                                                     string `json:"from_day"`
+			To                                                                                       string `json:"to_day"`
 		}
 		if err := json.Unmarshal([]byte(r.Raw), &s); err != nil {
 			return fmt.Errorf("read quarantine of %s: %w", project.StatementStream, err)
@@ -135,7 +135,7 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost
 		}
 		key := accountKey{s.Servicer, s.Account, s.Currency}
 		all[key] = append(all[key], Interval{
-			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: s.Amount,
+			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: short(s.Amount), Opening: short(s.Opening), Closing: short(s.Closing),
 			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
 			Reason: reason,
 		})

@@ -71,13 +71,13 @@ func plain(amount string) string {
 // baseOf digests what names an entry: the servicer's reference beside day and money, or these alone. Entries of one base are matched with
 // those that are stored as a multiset, by all that they say: see resolve.go. A reference that names an entry for ever names it by itself.
 // within is what an entry without a day of its own belongs to; one of a report or notification without a reference belongs to its message.
-func baseOf(h holder, s *statement.Statement, e *statement.Entry, within string) digest {
+func baseOf(h holder, s *statement.Statement, e *statement.Entry, reference, within string) digest {
 	if e.Unique {
-		return digestOf("unique", string(s.Kind), h.servicer, h.account, e.Reference)
+		return digestOf("unique", string(s.Kind), h.servicer, h.account, reference)
 	}
 	day, scope := cmp.Or(e.Booked, e.Value), ""
 	switch {
-	case e.Reference != "":
+	case reference != "":
 		day = e.Booked
 	case s.Kind != statement.Booked:
 		scope = message(s)
@@ -85,7 +85,7 @@ func baseOf(h holder, s *statement.Statement, e *statement.Entry, within string)
 		scope = within
 	}
 	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, plain(e.Amount), e.Currency, statusOf(e),
-		strconv.FormatBool(e.Reversal), e.Reference)
+		strconv.FormatBool(e.Reversal), reference)
 }
 
 // movedOf digests what an entry moves, for the digest of a statement's entries: words are no part of it.

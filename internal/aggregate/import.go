@@ -14,7 +14,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"bursar/internal/aggregate/statement"
@@ -78,7 +80,10 @@ type File struct {
 	Known  bool   `json:"known"` // it was taken in before: nothing was to do
 	Parts  []Part `json:"parts"`
 
-	before []Part // of a file that is read again: what it held the last time
+	before   []Part   // of a file that is read again: what it held the last time
+	again    bool     // it is read again as other declarations may mend it
+	readings int      // how often it was read again so
+	gone     []string // statements of its earlier readings that this one does not have
 }
 
 // whole reports whether every part was read.
@@ -95,6 +100,8 @@ func (f *File) whole() bool {
 type Result struct {
 	Files   []*File                 `json:"files"`
 	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
+	// TakenBack counts the stored entries that no statement which counts lists any more.
+	TakenBack int64 `json:"taken_back,omitempty"`
 	// Older says that the project's entries were taken in by an earlier version, and are told apart by its rules.
 	Older bool `json:"older_rules,omitempty"`
 }
@@ -130,11 +137,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Older, err = im.isFormer(ctx); err != nil {
 		return r, err
 	}
-	bounds := im.limits
-	if bounds == (limits{}) {
-		bounds = usualLimits
-	}
-	reading := &reading{Importer: im, left: bounds, given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older)}
+	reading := &reading{Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}
@@ -145,8 +148,17 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := reading.note(ctx, r.Files); err != nil {
 		return r, err
 	}
+	reading.stale = slices.Sorted(maps.Keys(again(r.Files)))
 	slots, err := reading.resolve(ctx)
 	if err != nil {
+		return r, err
+	}
+	again := again(r.Files)
+	accounts, err := reading.doubtful(ctx)
+	if err != nil {
+		return r, err
+	}
+	if err := reading.begin(ctx, again); err != nil {
 		return r, err
 	}
 	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
@@ -155,7 +167,10 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := im.markUntaken(ctx, &r); err != nil {
 		return r, err
 	}
-	return r, im.remember(ctx, r.Files)
+	if r.TakenBack, err = reading.takeBack(ctx, again, accounts); err != nil {
+		return r, err
+	}
+	return r, reading.remember(ctx, r.Files)
 }
 
 // take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they

@@ -20,32 +20,43 @@ type kept struct {
 	Bytes    int64     `json:"bytes"`
 	Imported time.Time `json:"imported"`
 	Parts    []Part    `json:"parts"`
+	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
+	Readings int       `json:"readings,omitempty"` // how often others have read it again
 }
 
 func keptKey(digest string) string { return "statements/file/" + digest }
 
-// known is what a file held that was taken in before, or nil.
-func (im *Importer) known(ctx context.Context, digest string) ([]Part, error) {
-	var k kept
-	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
+// known is what a file held that was taken in before, or nothing.
+func (im *Importer) known(ctx context.Context, digest string) (k kept, err error) {
+	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		k = kept{}
 		_, err := tx.Get(keptKey(digest), &k)
 		return err
 	})
-	return k.Parts, err
+	return k, err
 }
 
-// remember records files that were taken in whole, and what was given to what was taken in.
-func (im *Importer) remember(ctx context.Context, files []*File) error {
-	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+// remember records files that were taken in whole and what was given to what was taken in.
+func (r *reading) remember(ctx context.Context, files []*File) error {
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
 			if !f.Known && f.whole() {
-				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: im.Now().UTC(), Parts: f.Parts}
+				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings}
 				if err := tx.Put(keptKey(f.Digest), k); err != nil {
 					return err
 				}
 			}
 		}
-		return confirm(tx, files)
+		if err := errors.Join(took(tx, again(files)), confirm(tx, files)); err != nil {
+			return err
+		}
+		for key, g := range r.changed { // what was given before is there no more
+			g.Taken = true
+			if err := tx.Put(key, g); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -32,7 +32,7 @@ func (t *teller) identify() error {
 	}
 	currency := cmp.Or(t.e.Currency, t.s.Currency)
 	l := t.listing(currency)
-	name := &named{base: t.base, all: all, id: t.id, day: day, listing: l.at, listed: !t.e.Unique && t.e.Reference == ""}
+	name := &named{base: t.base, all: all, id: t.id, day: day, listing: l.at, listed: !t.e.Unique && t.reference(t.e) == ""}
 	var before statement.Sum
 	if before.Add(l.opening) {
 		before.Plus(&t.ledger(currency).booked.sum)

@@ -114,6 +114,11 @@ func join(pages []*told) []*told {
 
 // turn takes the next page in.
 func (t *told) turn(p *told) {
+	if t.parts == nil {
+		first := *t
+		t.parts = []*told{&first}
+	}
+	t.parts = append(t.parts, p)
 	switch {
 	case t.Opening == "" && p.Opening != "":
 		t.Opening, t.From = p.Opening, p.From
@@ -128,4 +133,38 @@ func (t *told) turn(p *told) {
 	t.first, t.final = min(cmp.Or(t.first, p.first), cmp.Or(p.first, t.first)), max(t.final, p.final)
 	t.said = digestOf(t.said, p.said).String()
 	t.totals, t.fault, t.lacks = t.totals || p.totals, cmp.Or(t.fault, p.fault), both(t.lacks, p.lacks)
+}
+
+// wholeOfPages are the statements whose pages prove themselves one by one, each as one.
+func wholeOfPages(proven []*told) (all []*told) {
+	byName := map[[2]string][]*told{}
+	var names [][2]string
+	for _, p := range proven {
+		if p.page == "" {
+			continue
+		}
+		name := [2]string{p.Object, p.name()}
+		if byName[name] == nil {
+			names = append(names, name)
+		}
+		byName[name] = append(byName[name], p)
+	}
+	for _, name := range names {
+		pages := byName[name]
+		slices.SortStableFunc(pages, func(a, b *told) int { return numbers(a.page, b.page) })
+		whole := *pages[0]
+		whole.page = ""
+		for i, p := range pages {
+			if p.page != strconv.Itoa(i+1) || i > 0 && p.Opening != whole.Closing {
+				break
+			}
+			if i > 0 {
+				whole.turn(p)
+			}
+		}
+		if len(whole.parts) > 0 && len(whole.parts) == len(pages) {
+			all = append(all, &whole)
+		}
+	}
+	return all
 }

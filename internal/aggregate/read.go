@@ -31,6 +31,11 @@ type reading struct {
 	here    map[string]*File // by digest: the import's own files
 	keeping *errgroup.Group  // originals
 	left    limits           // of what is held
+
+	rejected  map[string]bool  // objects that have rows in quarantine; nil until that is asked
+	stale     []string         // objects that are read again: what they say in other words are other entries
+	otherwise *bool            // the declarations give something else to what was imported; nil until that is asked
+	changed   map[string]given // that, by the key of what they gave before
 }
 
 // keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.
@@ -87,12 +92,22 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 		return nil, err
 	}
 	f := &File{File: path, Digest: digest, Object: objectName(digest), Bytes: info.Size()}
-	known, err := r.known(ctx, digest)
+	was, err := r.known(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
+	known := was.Parts
+	f.readings = was.Readings
 	if earlier := r.here[digest]; earlier != nil {
 		known = earlier.Parts
+	} else if known != nil {
+		if f.again, err = r.open(ctx, f, &was); err != nil {
+			return nil, err
+		}
+	}
+	if f.again {
+		f.readings++
+		known, f.before = nil, known
 	}
 	if slices.ContainsFunc(known, func(p Part) bool { return p.Untaken != "" }) { // another declaration may read it
 		known, f.before = nil, known
@@ -145,7 +160,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		return p, err
 	}
 	rows.begin()
-	t := newTeller(origin{file: name, object: f.Object}, rows, r.rules, &r.left, r.given)
+	t := newTeller(origin{file: name, object: f.Object, readings: f.readings}, rows, r.rules, &r.left, r.given)
 	defer t.release()
 	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t.handler())
 	p.Format = t.format

@@ -35,7 +35,7 @@ func (r *record) kind(kind statement.Kind) (own []*told) {
 // statementColumns are what is read of statements; movements are read into some of them.
 var statementColumns = []string{
 	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "closing_day", "entries",
-	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place",
+	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place", "format",
 }
 
 // recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
@@ -58,15 +58,15 @@ func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Quer
 		return "", err
 	}
 	if len(batches) > 0 {
-		sql += fmt.Sprintf(" UNION ALL BY NAME SELECT servicer, account, currency, CAST(day AS VARCHAR) AS from_day, CAST(count(*) AS VARCHAR) AS entries, "+
+		sql += fmt.Sprintf(" UNION ALL BY NAME SELECT servicer, account, currency, CAST(day AS VARCHAR) AS from_day, CAST(sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) AS VARCHAR) AS entries, "+
 			"CAST(sum(amount) AS VARCHAR) AS amount, 1 AS part, day AS sorted, '' AS id FROM (%s) WHERE kind = 'statement' AND status NOT IN ('PDNG', 'FUTR', 'INFO')%s "+
-			"GROUP BY servicer, account, currency, day", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), where)
+			"GROUP BY servicer, account, currency, day HAVING sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) <> 0 OR sum(amount) <> 0", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), where)
 	}
 	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
 }
 
-// records hands on what is stored of each account.
-func (c *Completeness) records(ctx context.Context, statements string, q Query, each func(*record) error) error {
+// records hands on what is stored of each account, but for statements that are gone.
+func (c *Completeness) records(ctx context.Context, statements string, q Query, gone map[string]bool, each func(*record) error) error {
 	sql, err := c.recordsSQL(ctx, statements, q)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 			}
 			r = &record{Account: Account{Servicer: row[0], Account: row[1], Currency: row[2]}}
 		}
-		r.add(row)
+		r.add(row, gone)
 		return nil
 	})
 	if err == nil && r != nil {
@@ -91,7 +91,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 }
 
 // add takes a row of recordsSQL in.
-func (r *record) add(row []string) {
+func (r *record) add(row []string, gone map[string]bool) {
 	v := map[string]string{}
 	for i, name := range statementColumns {
 		v[name] = row[i]
@@ -100,15 +100,28 @@ func (r *record) add(row []string) {
 		r.movements = append(r.movements, movement{v["from_day"], number(v["entries"]), v["amount"]})
 		return
 	}
+	t := toldOf(v)
+	t.id = row[len(statementColumns)+2]
+	if gone[t.id] {
+		_, reason := t.alone()
+		r.Superseded = append(r.Superseded, superseded(t, t, reason, "its file was read again by other declarations"))
+		return
+	}
+	r.statements = append(r.statements, t)
+}
+
+// toldOf is a statement by its columns.
+func toldOf(v map[string]string) *told {
 	t := &told{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
 	t.before, t.after = v["page_before"] == "true", v["page_after"] == "true"
 	t.said, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
 	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
+	t.format = v["format"]
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
 	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
-	r.statements = append(r.statements, t)
+	return t
 }
 
 // query hands on rows of texts; null is empty.

@@ -19,6 +19,13 @@ type limits struct {
 
 var usualLimits = limits{reports: 16 << 20, given: 512 << 20, balances: 16 << 20}
 
+func (im *Importer) bounds() limits {
+	if im.limits == (limits{}) {
+		return usualLimits
+	}
+	return im.limits
+}
+
 const (
 	mostReports  = 10_000 // notices of a file, and faults
 	longestValue = 200    // bytes of a value that is kept for a message

@@ -12,6 +12,8 @@ type slot struct {
 	entry   digest
 	at      digest // as a named entry has it
 	listing listing
+	gone    bool // it was taken back
+	stale   bool // it is of a file that is read again
 }
 
 // slotID is the id under which the n-th entry of a base is stored among the names, from 1.
@@ -116,7 +118,7 @@ func (m *matching) statement(list []named) error {
 		}
 		m.rename(u.named, u.free)
 		m.byID[u.free] = len(m.slots)
-		m.slots = append(m.slots, slot{u.free, u.at, m.listings[u.listing]})
+		m.slots = append(m.slots, slot{entry: u.free, at: u.at, listing: m.listings[u.listing]})
 		if err := m.fresh(u.named, u.free, slotID(u.base, len(m.slots))); err != nil {
 			return err
 		}
@@ -146,6 +148,8 @@ func (m *matching) exact(n *named) (id digest, found bool) {
 func (m *matching) mayBe(n *named, at int) bool {
 	s, l := &m.slots[at], &m.listings[n.listing]
 	switch {
+	case s.gone:
+		return false
 	case !n.listed:
 		return true
 	case s.listing.otherPage(l):
@@ -159,7 +163,7 @@ func (m *matching) mayBe(n *named, at int) bool {
 // left are the slots that no entry of the statement is, and one of them may be in other words, sorted by id.
 func (m *matching) left(n named) (left []int) {
 	for at := range m.slots {
-		if !m.used[at] && m.mayBe(&n, at) {
+		if !m.used[at] && !m.slots[at].stale && m.mayBe(&n, at) {
 			left = append(left, at)
 		}
 	}

@@ -16,12 +16,13 @@ type rules struct {
 	moved  func(base digest, e *statement.Entry) digest
 	former bool
 
-	originals func(s *statement.Statement) bool
+	originals func(s *statement.Statement) bool // its reversals have the direction of what they take back
+	temporary func(s *statement.Statement) bool // its FITIDs are others in the next file
 }
 
 func rulesOf(p *project.Project, former bool) rules {
 	if former {
-		return rules{project: p, eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true, originals: originalsOf(p)}
+		return rules{project: p, eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true, originals: originalsOf(p), temporary: noneIs}
 	}
-	return rules{project: p, eve: evesOf(p), holder: holdersOf(p), moved: movedOf, originals: originalsOf(p)}
+	return rules{project: p, eve: evesOf(p), holder: holdersOf(p), moved: movedOf, originals: originalsOf(p), temporary: temporaryOf(p)}
 }

@@ -63,7 +63,7 @@ func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
 	to := bufio.NewWriterSize(out, 1<<16)
 	renamed := renamings{}
 	matching := &resolver{
-		listings: r.names.listings, stored: r.slots, other: renamed.add,
+		listings: r.names.listings, stored: r.storedSlots, other: renamed.add,
 		fresh: func(n *named, id, slot digest) error {
 			slots.rows++
 			_, err := to.Write(slotRow(n, id, slot, &r.names.listings[n.listing]))
@@ -131,7 +131,55 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 	if len(of) == 0 {
 		return nil, nil
 	}
-	return im.readSlots(ctx, stream, of, batches)
+	found, err := im.readSlots(ctx, stream, of, batches)
+	if err != nil {
+		return nil, err
+	}
+	return found, im.markGone(ctx, found)
+}
+
+// storedSlots finds the stored entries of some bases, and marks those of files that are read again.
+func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
+	found, err := r.slots(ctx, bases)
+	if err != nil || len(found) == 0 || len(r.stale) == 0 {
+		return found, err
+	}
+	view, err := r.view(ctx, project.EntryStream)
+	if err != nil || view == "" {
+		return found, err
+	}
+	at := map[string]*slot{}
+	for _, slots := range found {
+		for i := range slots {
+			at[slots[i].entry.String()] = &slots[i]
+		}
+	}
+	return found, rowsOf(ctx, r.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+literals(r.stale)+")", func(row []string) error {
+		if s := at[row[0]]; s != nil {
+			s.stale = true
+		}
+		return nil
+	})
+}
+
+// markGone marks the slots of entries that were taken back: an entry that says the same is another one.
+func (im *Importer) markGone(ctx context.Context, found map[digest][]slot) error {
+	var ids []string
+	for _, slots := range found {
+		for i := range slots {
+			ids = append(ids, backID(slots[i].entry.String()))
+		}
+	}
+	back, err := im.Known(ctx, im.Project.Stream(project.EntryStream), ids)
+	if err != nil || len(back) == 0 {
+		return err
+	}
+	for _, slots := range found {
+		for i := range slots {
+			_, slots[i].gone = back[backID(slots[i].entry.String())]
+		}
+	}
+	return nil
 }
 
 // mostAsked is how many ids are asked for by name; more are found among all of the batches.

@@ -29,6 +29,9 @@ type Interval struct {
 	File       string `json:"file,omitempty"` // that told it
 	Object     string `json:"object,omitempty"`
 	Place      string `json:"place,omitempty"`
+
+	Name     string      `json:"name,omitempty"`     // by which it can be accepted, where it is BROKEN or UNKNOWN by its statements
+	Accepted *Acceptance `json:"accepted,omitempty"` // by a person; it is CLAIMED then
 }
 
 // Account is the record of one account.
@@ -41,6 +44,7 @@ type Account struct {
 	To          string        `json:"to"`
 	States      map[State]int `json:"states"` // intervals by state
 	Intervals   []Interval    `json:"intervals"`
+	Superseded  []Superseded  `json:"superseded,omitempty"` // statements in whose place later versions are judged
 }
 
 // told is a statement as its event tells it.
@@ -59,6 +63,9 @@ type told struct {
 	after      bool   // another page goes on from it
 	lacks      string // the page that is missing
 	label      string // by which its entries name it
+	id         string
+	format     string
+	parts      []*told // the pages that it was joined from; none where it is one
 }
 
 // balanced reports whether the statement has both booked balances.

@@ -5,6 +5,7 @@ package aggregate
 import (
 	"cmp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type sink interface {
 type origin struct {
 	file   string // as errors name it
 	object string // the object that keeps it
+
+	readings int // how often it was read again: intake does not take its rows for those of an earlier reading
 }
 
 // maxBalances is how many balances of one statement are held until its end tells which of them open and close it.
@@ -39,14 +42,15 @@ type teller struct {
 	given  map[digest]bool  // names what the declarations gave to the file
 	all    map[digest]given // that, and what they gave to others of the import
 
-	s        *statement.Statement
-	holder   holder
-	balances []statement.Balance
-	sizes    int                // bytes of these
-	listed   int64              // entries so far
-	entries  ledger             // of its currency
-	others   map[string]*ledger // of the currencies of an account that has several; nil if there is one
-	within   string             // what an entry without a day of booking belongs to
+	s         *statement.Statement
+	holder    holder
+	balances  []statement.Balance
+	sizes     int                // bytes of these
+	listed    int64              // entries so far
+	temporary bool               // FITIDs
+	entries   ledger             // of its currency
+	others    map[string]*ledger // of the currencies of an account that has several; nil if there is one
+	within    string             // what an entry without a day of booking belongs to
 
 	e        *statement.Entry
 	id       digest // of the entry, once that is known
@@ -69,6 +73,7 @@ func newTeller(o origin, to sink, by rules, left *limits, given map[digest]given
 	*t = teller{reports: reports{left: left}, all: given, to: to, rules: by, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
 	t.from.text("file", o.file)
 	t.from.text("object", o.object)
+	t.from = append(t.from, strings.Repeat(" ", o.readings)...)
 	return t
 }
 
@@ -95,7 +100,7 @@ func (t *teller) Notice(n *statement.Notice) error {
 func (t *teller) Begin(s *statement.Statement) error {
 	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
 	t.listed, t.sizes, t.others, t.listings = 0, 0, nil, nil
-	t.holder = t.rules.holder(s)
+	t.holder, t.temporary = t.rules.holder(s), t.rules.temporary(s)
 	t.of = t.of[:0]
 	t.of.stated("kind", string(s.Kind))
 	t.of.text("servicer", t.holder.servicer)
@@ -128,7 +133,10 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 	t.e, t.details = e, ledger{}
 	t.kept.forget()
 	if !t.rules.former {
-		t.base = baseOf(t.holder, t.s, e, t.within)
+		if t.temporary {
+			e.Unique, e.Shared = false, false
+		}
+		t.base = baseOf(t.holder, t.s, e, t.reference(e), t.within)
 		return nil
 	}
 	t.base = formerBase(t.s, e, later(t.s, t.intermediate()), t.within)
@@ -219,7 +227,7 @@ func (t *teller) EndEntry() error {
 	r.stated("amount", t.amount(e.Amount))
 	r.text("status", statusOf(e))
 	r.flag("reversal", e.Reversal)
-	r.stated("reference", e.Reference)
+	r.stated("reference", t.reference(e))
 	r.stated("own_reference", t.own(e))
 	r.stated("code", e.Code)
 	r.stated("party", e.Party)

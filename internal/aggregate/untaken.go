@@ -70,7 +70,7 @@ func (im *Importer) rejected(ctx context.Context, r *Result, stream string) (map
 		return nil, nil
 	}
 	files := map[string]*rejections{}
-	err := event.Quarantine(ctx, im.Catalog, im.Objects, stream, func(row event.Rejected) error {
+	err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(row event.Rejected) error {
 		if row.Batch != batch.Batch {
 			return nil
 		}

@@ -61,6 +61,8 @@ type (
 	Interval = aggregate.Interval
 	// Account is the record of one account.
 	Account = aggregate.Account
+	// Acceptance is a person's word that an interval is known not to be proven.
+	Acceptance = aggregate.Acceptance
 	// NotFoundError is what asking for an unknown name or key returns.
 	NotFoundError = reconcile.NotFoundError
 )
@@ -94,5 +96,5 @@ func (a *App) Quarantine(ctx context.Context, stream string, each func(Rejected)
 	if a.Project.Stream(stream) == nil {
 		return &NotFoundError{What: "stream " + stream}
 	}
-	return event.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
+	return aggregate.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
 }

@@ -183,6 +183,13 @@ func Sealed(tx catalog.Tx, stream string) (uint64, error) {
 	return state.Batches, err
 }
 
+// LastFile is the number of the last file that a stream took rows of; 0 where there is none.
+func LastFile(tx catalog.Tx, stream string) (uint64, error) {
+	var state streamState
+	_, err := tx.Get(streamKey(stream), &state)
+	return state.Files, err
+}
+
 // errFound ends a list once what was looked for is found.
 var errFound = errors.New("found")
 

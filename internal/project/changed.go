@@ -4,10 +4,14 @@ package project
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // content is what files of the folder say: digests by name.
@@ -30,6 +34,17 @@ func contentOf(dir string) content {
 		}
 	}
 	return files
+}
+
+// Declared is a digest of what is declared of the institutions, as it was read.
+func (p *Project) Declared() string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(p.content)) {
+		if strings.HasPrefix(name, "institutions/") {
+			fmt.Fprintf(sum, "%q %x\n", name, p.content[name])
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Changed names the files of the folder that are not as they were when the project was read: other, new, or gone.

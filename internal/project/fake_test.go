@@ -20,6 +20,7 @@ type fakeBinder struct{}
 
 var (
 	fakeKeywords = []string{"case", "when", "then", "else", "end", "and", "or", "not", "is", "null"}
+	fakeCount    = regexp.MustCompile(`^CASE .* THEN -?[0-9]+ ELSE -?[0-9]+ END$`)
 	fakeDecimal  = regexp.MustCompile(`\b[0-9]+\.([0-9]+)\b`)
 )
 
@@ -45,6 +46,8 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, a
 		return column.ParseType(cast)
 	case strings.HasPrefix(body, "coalesce("):
 		return used[0], nil
+	case fakeCount.MatchString(body):
+		return column.Type{Kind: column.Int}, nil
 	case strings.HasPrefix(body, "CASE"):
 		return column.Type{Kind: column.String}, nil
 	case strings.ContainsAny(body, "=<>"):

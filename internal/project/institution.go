@@ -13,6 +13,7 @@ type Institution struct {
 	Accounts   []string // account numbers, or beginnings of such that end in *
 	Statements Calendar
 	Reversals  ReversalDirection // how its CAMT files write reversals
+	Temporary  bool              // its OFX files give an entry another FITID each time
 	CSV        *CSVMapping       // nil if it sends none
 
 	lines lines // where each key stands in File
@@ -25,6 +26,12 @@ type ReversalDirection string
 const (
 	OwnReversals      ReversalDirection = ""         // that of what they do to the account
 	OriginalReversals ReversalDirection = "original" // that of the entry that they take back
+)
+
+// What FITIDs of OFX files are declared to be: an entry has its own in every file, or another one in the next.
+const (
+	LastingFITIDs   = "lasting" // also where nothing is declared
+	TemporaryFITIDs = "temporary"
 )
 
 // bicOfBank is how long a BIC is that stands for a bank as a whole; branchBIC one that names a branch of it.

@@ -15,7 +15,7 @@ var ibanShape = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}\*?$`)
 func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	src := newSource(file)
 	root := src.root(data)
-	o := src.section(root, "", "institution", "servicer", "accounts", "statements", "reversals", "csv")
+	o := src.section(root, "", "institution", "servicer", "accounts", "statements", "reversals", "fitids", "csv")
 	if root != nil || len(src.errs) == 0 {
 		o.require("institution")
 	}
@@ -28,10 +28,19 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	i.Accounts = readAccounts(o)
 	i.Statements = readCalendar(o)
 	i.Reversals = readReversals(o)
+	i.Temporary = readFITIDs(o) == TemporaryFITIDs
 	if o.has("csv") {
 		i.CSV = readCSVMapping(o)
 	}
 	return i, src.errs
+}
+
+func readFITIDs(o section) string {
+	text := o.text("fitids")
+	if text != "" && text != LastingFITIDs && text != TemporaryFITIDs {
+		o.fail("fitids", "is %s: use lasting or temporary", brief(text))
+	}
+	return text
 }
 
 func readReversals(o section) ReversalDirection {

@@ -86,6 +86,7 @@ func TestBrokenInstitution(t *testing.T) {
 		{"[2024-06-15]", "2024-06-15", "4: `also` must be a list of days"},
 		{"since: 2024-03-07", "since: 2024-02-30", "4: `since` has `2024-02-30`, which is no day"},
 		{"statements: {calendar: target, except: [2024-12-24], also: [2024-06-15], since: 2024-03-07}", "statements: always", "4: `statements` is `always`: use one of"},
+		{"servicer:", "fitids: temporal\nservicer:", "2: `fitids` is `temporal`: use lasting or temporary"},
 		{"servicer:", "reversals: orignal\nservicer:", "2: `reversals` is `orignal`: use own or original"},
 		{"delimiter: \";\"", "delimiter: \";;\"", "6: `delimiter` must be one ASCII character"},
 		{"windows-1252", "windows-99", "7: `encoding` is `windows-99`: use an encoding's registered name"},

@@ -1,0 +1,177 @@
+// Files that are read again by other declarations than before, and what was taken of them by those.
+
+package aggregate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// reread says which rows of a file are of earlier readings: what is in quarantine of them is answered, and statements that the last
+// reading does not have count no more.
+type reread struct {
+	Readings int               `json:"readings"`
+	Files    map[string]uint64 `json:"files"`            // by stream: the last file before the last reading's rows
+	Gone     []string          `json:"gone,omitempty"`   // ids of statements
+	Taken    bool              `json:"taken,omitempty"`  // the last reading's rows are there
+	Before   *reread           `json:"before,omitempty"` // of the reading before, until these are there
+}
+
+const rereadPrefix = "statements/reread/"
+
+// current is what counts: the last reading of which the rows are there, or nil.
+func (r *reread) current() *reread {
+	if r == nil || r.Taken {
+		return r
+	}
+	return r.Before.current()
+}
+
+// rereads are by the object of the file.
+type rereads map[string]*reread
+
+func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err error) {
+	err = from.View(ctx, func(tx catalog.Tx) error {
+		all = rereads{}
+		return tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
+			var r reread
+			if err := json.Unmarshal(value, &r); err != nil {
+				return fmt.Errorf("read which files were read again: %w", err)
+			}
+			if is := r.current(); is != nil {
+				all[objectName(strings.TrimPrefix(key, rereadPrefix))] = is
+			}
+			return nil
+		})
+	})
+	return all, err
+}
+
+// gone names the statements that the last readings of their files do not have.
+func (all rereads) gone() map[string]bool {
+	ids := map[string]bool{}
+	for _, r := range all {
+		for _, id := range r.Gone {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// Quarantine is event.Quarantine without the rows that a later reading of their file has answered.
+func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(event.Rejected) error) error {
+	all, err := rereadsOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	return event.Quarantine(ctx, c, store, stream, func(r event.Rejected) error {
+		if len(all) > 0 {
+			var of struct{ Object string }
+			if err := json.Unmarshal([]byte(r.Raw), &of); err == nil && all[of.Object] != nil && r.Number <= all[of.Object].Files[stream] {
+				return nil
+			}
+		}
+		return each(r)
+	})
+}
+
+// open reports whether a file that was imported by other declarations has something that these may mend: a statement that does not
+// hold, or rows in quarantine. Where they give something else to what was imported, every file may be read otherwise.
+func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
+	if k.Declared == r.Project.Declared() {
+		return false, nil
+	}
+	if r.otherwise == nil {
+		faults, err := CheckDeclared(ctx, r.Catalog, r.Project)
+		if err != nil {
+			return false, err
+		}
+		r.otherwise = new(len(faults) > 0)
+	}
+	if *r.otherwise || slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Untaken != "" || len(p.Faults) > 0 }) {
+		return true, nil
+	}
+	if r.rejected == nil {
+		r.rejected = map[string]bool{}
+		for _, stream := range project.BuiltinStreams {
+			err := Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
+				var of struct{ Object string }
+				if err := json.Unmarshal([]byte(row.Raw), &of); err == nil && !row.Conflict() {
+					r.rejected[of.Object] = true
+				}
+				return nil
+			})
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	return r.rejected[f.Object], nil
+}
+
+// again are the files that other declarations read again, by object.
+func again(files []*File) map[string]*File {
+	found := map[string]*File{}
+	for _, f := range files {
+		if f.again && f.whole() {
+			found[f.Object] = f
+		}
+	}
+	return found
+}
+
+// begin remembers where the rows of the readings before end, before any of this one is taken in: after a crash they end where they ended.
+func (r *reading) begin(ctx context.Context, files map[string]*File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for _, f := range files {
+			var was reread
+			found, err := tx.Get(rereadPrefix+f.Digest, &was)
+			if err != nil {
+				return err
+			}
+			if found && !was.Taken {
+				continue
+			}
+			is := reread{Readings: f.readings, Files: map[string]uint64{}}
+			if found {
+				is.Before = &was
+				is.Before.Before = nil
+			}
+			for _, stream := range project.BuiltinStreams {
+				if is.Files[stream], err = event.LastFile(tx, stream); err != nil {
+					return err
+				}
+			}
+			if err := tx.Put(rereadPrefix+f.Digest, is); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// took remembers that the rows of files that were read again are there.
+func took(tx catalog.Tx, files map[string]*File) error {
+	for _, f := range files {
+		var r reread
+		if _, err := tx.Get(rereadPrefix+f.Digest, &r); err != nil {
+			return err
+		}
+		r.Taken, r.Before, r.Gone = true, nil, f.gone
+		if err := tx.Put(rereadPrefix+f.Digest, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+// Statements that do not hold by themselves: remembered, so that an import knows whether it may have a version of one.
+
+package aggregate
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/project"
+)
+
+// faulty is a statement that does not hold, as far as a version of it is recognised.
+type faulty struct {
+	Account string `json:"account"`
+	From    string `json:"from_day"`
+	To      string `json:"to_day"`
+}
+
+const (
+	faultyPrefix = "statements/faulty/"
+	faultyKnown  = "statements/faulty-known" // those of all files are remembered
+)
+
+// spooledRow is what is asked of a row of the stream of statements.
+type spooledRow struct {
+	faulty
+	ID string `json:"id"`
+}
+
+// doubtful are the accounts of which the import has a statement that does not hold, or one of days for which an earlier import has one. What
+// does not hold is remembered before anything is taken in: after a crash a later import may have a version of it.
+func (r *reading) doubtful(ctx context.Context) (accounts map[string]bool, err error) {
+	known, err := r.faultyStatements(ctx)
+	if err != nil {
+		return nil, err
+	}
+	accounts = map[string]bool{}
+	fresh := map[string]faulty{}
+	for _, s := range r.spools {
+		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
+			fails := bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`))
+			if !fails && len(known) == 0 {
+				return nil
+			}
+			var row spooledRow
+			if err := json.Unmarshal(line, &row); err != nil {
+				return err
+			}
+			if fails {
+				fresh[row.ID], accounts[row.Account] = row.faulty, true
+			}
+			for _, b := range known[row.Account] {
+				if b.From <= row.To && row.From <= b.To {
+					accounts[row.Account] = true
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return accounts, r.rememberFaulty(ctx, fresh)
+}
+
+// faultyStatements are those of earlier imports, by account. A project of a version that did not remember them is searched once.
+func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {
+	searched := false
+	err = r.Catalog.View(ctx, func(tx catalog.Tx) error {
+		known = map[string][]faulty{}
+		if searched, err = tx.Get(faultyKnown, new(bool)); err != nil {
+			return err
+		}
+		return tx.List(faultyPrefix, func(_ string, value json.RawMessage) error {
+			var f faulty
+			if err := json.Unmarshal(value, &f); err != nil {
+				return fmt.Errorf("read which statements do not hold: %w", err)
+			}
+			known[f.Account] = append(known[f.Account], f)
+			return nil
+		})
+	})
+	if err != nil || searched {
+		return known, err
+	}
+	return known, r.searchFaulty(ctx, known)
+}
+
+// searchFaulty looks for them among all stored statements.
+func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
+	found := map[string]faulty{}
+	view, err := r.view(ctx, project.StatementStream)
+	if err != nil {
+		return err
+	}
+	if view != "" {
+		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
+		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
+			f := faulty{row[1], row[2], row[3]}
+			found[row[0]] = f
+			known[f.Account] = append(known[f.Account], f)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("read which statements do not hold: %w", err)
+		}
+	}
+	if err := r.rememberFaulty(ctx, found); err != nil {
+		return err
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(faultyKnown, true) })
+}
+
+func (r *reading) rememberFaulty(ctx context.Context, list map[string]faulty) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for id, f := range list {
+			if err := tx.Put(faultyPrefix+id, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// view is a SELECT over all events of a stream; empty where there are none.
+func (im *Importer) view(ctx context.Context, stream string) (string, error) {
+	batches, err := event.Batches(ctx, im.Catalog, stream, 0)
+	if err != nil || len(batches) == 0 {
+		return "", err
+	}
+	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
+		return "", err
+	}
+	return event.ViewSQL(im.Objects, im.Project.Stream(stream), batches), nil
+}
+
+// eachLine hands on the lines of a spooled file.
+func eachLine(path string, each func(line []byte) error) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read rows again: %w", err)
+	}
+	lines := bufio.NewReaderSize(in, 1<<16)
+	for err == nil {
+		var line []byte
+		if line, err = lines.ReadBytes('\n'); err == nil {
+			err = each(line)
+		}
+	}
+	if wrong := in.Close(); !errors.Is(err, io.EOF) || wrong != nil {
+		return fmt.Errorf("read rows again: %w", errors.Join(err, wrong))
+	}
+	return nil
+}
+
+// literals is a list of texts for SQL.
+func literals(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = duck.Literal(text)
+	}
+	return strings.Join(quoted, ", ")
+}

@@ -1,0 +1,157 @@
+// Statements that do not hold, and that another version of the same statement takes the place of.
+
+package aggregate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Superseded is a statement that does not hold, and the version by which the account is judged.
+type Superseded struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Number string `json:"number,omitempty"`
+	File   string `json:"file"`
+	Object string `json:"object"`
+	Place  string `json:"place"`
+	Reason string `json:"reason"` // what did not hold
+	Change string `json:"change"` // what the other version says otherwise
+
+	By       string `json:"by"` // the file of the other version
+	ByObject string `json:"by_object"`
+	ByPlace  string `json:"by_place"`
+}
+
+// versions are the statements of an account and kind of message: those that count, and those that another version takes the place of.
+type versions struct {
+	counts []*told
+	whole  []*told // those that prove themselves
+	gone   []replaced
+}
+
+// replaced is a statement that does not hold, and a version of it that proves itself.
+type replaced struct{ told, by *told }
+
+// versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
+func versionsOf(all []*told) (v versions) {
+	byEnd, byNumber := map[string][]*told{}, map[string][]*told{}
+	for _, s := range all {
+		if state, _ := s.alone(); s.balanced() && state != Broken {
+			v.whole = append(v.whole, s)
+		}
+	}
+	v.whole = append(v.whole, wholeOfPages(v.whole)...)
+	for _, s := range v.whole {
+		byEnd[s.To] = append(byEnd[s.To], s)
+		if s.Number != "" {
+			byNumber[s.Number] = append(byNumber[s.Number], s)
+		}
+	}
+	for _, s := range all {
+		by := (*told)(nil)
+		if state, _ := s.alone(); state == Broken {
+			by = s.versionAmong(slices.Concat(byEnd[s.To], byNumber[s.Number]))
+		}
+		if by == nil {
+			v.counts = append(v.counts, s)
+			continue
+		}
+		v.gone = append(v.gone, replaced{s, by})
+	}
+	return v
+}
+
+// versionAmong finds the version of a statement, or nil; of several always the same.
+func (t *told) versionAmong(whole []*told) (by *told) {
+	for _, other := range whole {
+		if t.isVersion(other) && (by == nil || cmp.Or(cmp.Compare(other.Object, by.Object), cmp.Compare(other.Place, by.Place)) < 0) {
+			by = other
+		}
+	}
+	return by
+}
+
+// isVersion reports whether one that proves itself is the same statement as one that does not hold: of its number, or where one of them has
+// none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut.
+func (t *told) isVersion(by *told) bool {
+	numbered := t.Number != "" && by.Number != ""
+	if t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
+		return false
+	}
+	// A statement without entries may not say on which day it begins.
+	days := t.To == by.To && (t.From == by.From || t.Entries == 0 && by.From <= t.From)
+	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
+	cut := opens && t.Opening != "" && (t.Closing == "" || t.lacks != "" && t.after && !t.before)
+	if !days {
+		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // one that is cut before it has a day has none
+	}
+	return cut || opens && closes || (opens || closes) && t.said != "" && t.said == by.said && t.Entries == by.Entries
+}
+
+// says reports whether a statement says the same as one in quarantine. Where both have a number, the days of the other may be wrong.
+func (t *told) says(lost *Interval) bool {
+	if (t.From != lost.From || t.To != lost.To) && (t.Number == "" || t.Entries == 0) {
+		return false
+	}
+	return t.Kind == lost.Kind && t.Number == lost.Number && t.Opening == lost.Opening && t.Closing == lost.Closing && t.Amount == lost.Amount && t.Entries == lost.Entries
+}
+
+// superseded are the statements that do not count.
+func (v *versions) superseded() (list []Superseded) {
+	for _, g := range v.gone {
+		_, reason := g.told.alone()
+		list = append(list, superseded(g.told, g.by, reason, changeOf(g.told, g.by)))
+	}
+	return list
+}
+
+func superseded(s, by *told, reason, change string) Superseded {
+	return Superseded{
+		From: s.From, To: s.To, Number: s.Number, File: s.File, Object: s.Object, Place: s.Place, Reason: reason, Change: change,
+		By: by.File, ByObject: by.Object, ByPlace: by.Place,
+	}
+}
+
+// changeOf says what the version that counts says otherwise.
+func changeOf(s, by *told) string {
+	var list []string
+	add := func(what, was, is string) {
+		if was != is {
+			list = append(list, fmt.Sprintf("%s %s instead of %s", what, cmp.Or(is, "none"), cmp.Or(was, "none")))
+		}
+	}
+	add("opening", s.Opening, by.Opening)
+	add("closing", s.Closing, by.Closing)
+	add("entries", fmt.Sprint(s.Entries), fmt.Sprint(by.Entries))
+	add("their sum", s.Amount, by.Amount)
+	add("days", s.From+" to "+s.To, by.From+" to "+by.To)
+	if len(list) == 0 {
+		return "its rows are all there"
+	}
+	return strings.Join(list, ", ")
+}
+
+// supersede forgets those statements in quarantine of which the account has a version that proves itself. One that names no account must
+// say all the same.
+func (l lost) supersede(r *record, v versions) {
+	for _, key := range []accountKey{{r.Servicer, r.Account.Account, r.Currency}, {r.Servicer, "", r.Currency}, {"", "", r.Currency}} {
+		var left []Interval
+		for _, i := range l[key] {
+			at := slices.IndexFunc(v.whole, func(by *told) bool {
+				return by.says(&i) || key.account != "" && by.Kind == i.Kind && (&told{Interval: i}).isVersion(by)
+			})
+			if at < 0 {
+				left = append(left, i)
+				continue
+			}
+			s := &told{Interval: i}
+			r.Superseded = append(r.Superseded, superseded(s, v.whole[at], i.Reason, changeOf(s, v.whole[at])))
+		}
+		if l[key] = left; len(left) == 0 {
+			delete(l, key)
+		}
+	}
+}

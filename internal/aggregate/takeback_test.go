@@ -1,0 +1,114 @@
+// Imports that end between any two of their steps while they take back what does not count.
+
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+)
+
+var errKilled = errors.New("killed")
+
+const corrected = ":20:S\n:25:NL91ABNA0417164300\n:28C:7\n:60F:C240304EUR100,\n:61:2403040304C25,NTRFNONREF\n:86:rent\n:61:2403040304D5,NTRFNONREF\n:86:fee\n:62F:C240304EUR120,\n-\n"
+
+const statusCSV = "institution: bank\ncsv:\n  account: \"12\"\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n    balance: Balance\n"
+
+// mendings are a project's first import, and one that takes some of it back.
+var mendings = []struct {
+	name, before, after string // the institution
+	first, second       string // the same file where it is read again
+	want                string // verdict and sum of entries
+}{
+	{
+		"a corrected entry", "", "", strings.Replace(corrected, "C25,", "C26,", 1), corrected, "4 PROVEN 20.00",
+	},
+	{
+		"a corrected balance", "", "", strings.Replace(corrected, "EUR120,", "EUR130,", 1), corrected, "4 PROVEN 20.00",
+	},
+	{
+		"another reading", statusCSV, statusCSV + "    status: {column: State, booked: [ok], ignored: [void]}\n",
+		"Day,Amount,Balance,State\n2024-03-04,5,105,ok\n2024-03-04,9,105,void\n2024-03-04,7,112,ok\n", "", "4 PROVEN 12.00",
+	},
+}
+
+// TestKilledWhileTakingBack ends an import before and after each of its seals: the same import again makes it good, and what it leaves is the same.
+func TestKilledWhileTakingBack(t *testing.T) {
+	t.Parallel()
+	for _, m := range mendings {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			want, ended := "", false
+			for step := 0; !ended; step++ {
+				h := newHouse(t, "")
+				if m.before != "" {
+					h.file("project/institutions/bank.yaml", m.before)
+					h.importer.Project = h.read()
+				}
+				path := h.file("first", m.first)
+				h.imported(path)
+				if m.after != "" {
+					h.file("project/institutions/bank.yaml", m.after)
+					h.importer.Project = h.read()
+				}
+				if m.second != "" {
+					path = h.file("second", m.second)
+				}
+				ended = h.killed(step, path)
+				h.imported(path)
+				a := h.judged("")
+				if got := states(a[0].Intervals) + " " + h.sum("entries", "amount"); len(a) != 1 || got != m.want {
+					t.Errorf("step %d: it is %s, want %s: %+v", step, got, m.want, a)
+				}
+				is := strings.Join([]string{h.sum("entries", "1"), h.sum("details", "1"), h.sum("balances", "1"), h.sum("balances", "CASE WHEN position = 'closing' THEN amount END")}, " ")
+				if want == "" {
+					want = is
+				}
+				if is != want {
+					t.Errorf("step %d: it leaves %s, want %s", step, is, want)
+				}
+			}
+		})
+	}
+}
+
+// killed imports a file and fails before or after one of the seals; ended says that the import has fewer of them.
+func (h *house) killed(step int, path string) (ended bool) {
+	h.Helper()
+	seals := 0
+	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+		at := seals
+		seals++
+		if at == step/2 && step%2 == 0 {
+			return event.Result{}, errKilled
+		}
+		r, err := h.take(ctx, stream, files, parts)
+		if at == step/2 {
+			err = errors.Join(err, errKilled)
+		}
+		return r, err
+	}
+	_, err := h.importer.Import(h.Context(), []string{path}, Options{})
+	h.importer.Take = h.take
+	if err != nil && !errors.Is(err, errKilled) {
+		h.Fatal(err)
+	}
+	return err == nil
+}
+
+// sum adds up a stream, less what is taken back of what has no amount.
+func (h *house) sum(stream, what string) string {
+	h.Helper()
+	if what == "1" {
+		what = "CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END"
+	}
+	sum := ""
+	for _, row := range h.stored(stream, fmt.Sprintf("sum(%s)", what)) {
+		sum = short(row)
+	}
+	return sum
+}
