@@ -221,3 +221,35 @@ func TestRetractCutShort(t *testing.T) {
 		})
 	}
 }
+
+// TestRetractDamaged takes the catalog away, the retraction, or both: it comes back from the other, or from a copy.
+func TestRetractDamaged(t *testing.T) {
+	t.Parallel()
+	base, want := retractShop(t)
+	must(t, 0, "retract", "payments", "2", "--reason", why, "--project", base)
+	must(t, 0, "run", "--project", base)
+	state := filepath.Join(base, ".bursar")
+	object := "objects/streams/payments/retractions/00000001.json"
+	for name, gone := range map[string][]string{"catalog": {"catalog.db*"}, "object": {object}, "both": {"catalog.db*", object}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := copyProject(t, base)
+			for _, pattern := range gone {
+				remove(t, filepath.Join(dir, ".bursar", pattern))
+			}
+			found := must(t, 1, "verify", "--project", dir)
+			if !strings.Contains(found.out, "bursar repair") {
+				t.Errorf("verify says %s", found.out)
+			}
+			args := []string{"repair", "--project", dir}
+			if name == "both" {
+				args = append(args, "--from", state)
+			}
+			must(t, 0, args...)
+			must(t, 0, "verify", "--project", dir)
+			if got := exportOfOrders(t, dir); got != want && name != "both" { // nothing says then that there was one
+				t.Errorf("exported is\n%swant\n%s", got, want)
+			}
+		})
+	}
+}

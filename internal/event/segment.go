@@ -217,7 +217,7 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 
 // rejectedBefore counts rejected rows of a file that is read again as known: they are in quarantine since they first came.
 func (w *work) rejectedBefore(seg *segment, p *part) error {
-	if seg.file == nil || !seg.file.Again {
+	if seg.file == nil || !seg.file.Again || seg.sources != nil { // a retry is of the rows that are there
 		return nil
 	}
 	for _, r := range p.rejects {
