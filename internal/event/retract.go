@@ -147,7 +147,7 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	case r.Undoes != 0:
 		state.Identity = toBeIndexed
 		for i := range b.Files {
-			if err == nil && b.Files[i].Digest != "" {
+			if err == nil && r.Event == "" && b.Files[i].Digest != "" {
 				err = putFile(tx, r.Stream, &b.Files[i], b.Spool != 0)
 			}
 		}
