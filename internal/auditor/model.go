@@ -100,8 +100,8 @@ type taken struct {
 	digest       string
 	name, header string
 	rows         int64
-	batch        int  // 0 where it brought nothing
-	again        bool // it was known, and read again after a retraction
+	batch        int            // 0 where it brought nothing
+	again        bool           // it was known, and read again after a retraction
 	occurrences  map[string]int // of each content, for _content
 }
 

@@ -182,4 +182,3 @@ func (m *Model) Counted(at int) (n int64) {
 	}
 	return n
 }
-
