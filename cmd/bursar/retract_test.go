@@ -200,8 +200,13 @@ func TestRetractCutShort(t *testing.T) {
 			must(t, 0, "run", "--project", dir)
 			markOnly(t, dir, app.RetractOptions{Batch: 2, Reason: why})
 			for _, args := range [][]string{
-				{"run"}, {"get", "orders", "o-1", "USD"}, {"trace", "orders", "o-1", "USD"}, {"exceptions", "orders"},
-				{"export", "orders", "--to", filepath.Join(t.TempDir(), "x")}, {"verify", "orders"}, {"verify"},
+				{"run"},
+				{"get", "orders", "o-1", "USD"},
+				{"trace", "orders", "o-1", "USD"},
+				{"exceptions", "orders"},
+				{"export", "orders", "--to", filepath.Join(t.TempDir(), "x")},
+				{"verify", "orders"},
+				{"verify"},
 			} {
 				got := must(t, 1, append(args, "--project", dir)...)
 				if text := got.out + got.err; !strings.Contains(text, "bursar rebuild orders") || !strings.Contains(text, "batch 2 of payments is retracted") {
@@ -252,4 +257,47 @@ func TestRetractDamaged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRetractOneOfTwoStreams retracts in one stream of a pipeline of two: what the other brought stays.
+func TestRetractOneOfTwoStreams(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	for _, name := range []string{"books", "bank"} {
+		file(t, dir, "streams/"+name+".yaml", "stream: "+name+"\nformat: jsonl\nid: id\ntime: at\ncolumns:\n  id: {type: string}\n  ref: {type: string, optional: true}\n"+
+			"  amount: {type: \"decimal(18,2)\"}\n  at: {type: date}\ntotals:\n  moved: {sum: amount}\n")
+	}
+	file(t, dir, "pipelines/both.yaml", "pipeline: both\nfrom: [books, bank]\nkey: ref\nartifact:\n"+
+		"  books: {sum: amount, where: \"stream = 'books'\"}\n  bank: {sum: amount, where: \"stream = 'bank'\"}\nconserve:\n  moved: \"books + bank\"\n")
+	event := func(id, ref, amount string) string {
+		return fmt.Sprintf(`{"id":%q,"ref":%s,"amount":%q,"at":"2026-01-02"}`+"\n", id, ref, amount)
+	}
+	export := func() string {
+		path := filepath.Join(t.TempDir(), "both.jsonl")
+		return fmt.Sprint(value(t, must(t, 0, "export", "both", "--to", path, "--project", dir, "--json"))["digest"])
+	}
+	must(t, 0, "ingest", "books", file(t, dir, "a.jsonl", event("1", `"r"`, "5.00")+event("2", "null", "1.00")), "--project", dir)
+	must(t, 0, "ingest", "bank", file(t, dir, "b.jsonl", event("1", `"r"`, "4.00")), "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	want := export()
+	must(t, 0, "ingest", "books", file(t, dir, "c.jsonl", event("3", `"r"`, "7.00")+event("4", "null", "9.00")), "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	must(t, 0, "retract", "books", "2", "--reason", why, "--project", dir)
+	if got := export(); got != want {
+		t.Errorf("the digest is %s, want %s", got, want)
+	}
+	if got := must(t, 0, "unkeyed", "both", "--project", dir, "--json"); strings.Contains(got.out, "9.00") || !strings.Contains(got.out, "1.00") {
+		t.Errorf("unkeyed says %s", got.out)
+	}
+	must(t, 0, "retract", "books", "--event", "2", "--reason", why, "--project", dir)
+	if got := must(t, 0, "unkeyed", "both", "--project", dir, "--json"); strings.Contains(got.out, "1.00") {
+		t.Errorf("unkeyed says %s", got.out)
+	}
+	must(t, 0, "verify", "--project", dir)
+	must(t, 0, "retract", "books", "2", "--undo", "--project", dir)
+	if got := must(t, 0, "get", "both", "r", "--project", dir, "--json"); !strings.Contains(got.out, `"books":"12.00","bank":"4.00"`) {
+		t.Errorf("get says %s", got.out)
+	}
+	must(t, 0, "verify", "--project", dir)
 }

@@ -27,7 +27,7 @@ func (m *Model) isOut(e *accepted) bool {
 		r := &m.retracted[i]
 		switch {
 		case r.event >= 0 && r.Stream == e.Stream && m.events[r.event].Place == e.Place,
-			r.event < 0 && r.Stream == e.Stream && r.Batch == e.Place.Batch:
+			r.event < 0 && r.Stream == e.Stream && r.Batch == e.Batch:
 			return true
 		}
 	}
@@ -85,7 +85,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 		}
 		r.event = own[n%len(own)]
 		e := &m.events[r.event]
-		r.Batch, r.Event = e.Place.Batch, m.idJSON(in.stream, e.Row)
+		r.Batch, r.Event = e.Batch, m.idJSON(in.stream, e.Row)
 		return r, true
 	}
 	var own []int
@@ -116,7 +116,7 @@ func (m *Model) Retract(r Retraction) Counts {
 	counts := in.counts()
 	for i := range m.events {
 		e := &m.events[i]
-		if i == r.event || r.event < 0 && e.Stream == r.Stream && e.Place.Batch == r.Batch {
+		if i == r.event || r.event < 0 && e.Stream == r.Stream && e.Batch == r.Batch {
 			counts.Accepted++
 			in.total(e.Row, &counts)
 		}
@@ -143,13 +143,13 @@ func (m *Model) Undo(r Retraction) (refused bool) {
 	}
 	for i := range m.events {
 		e := &m.events[i]
-		if i != r.event && (r.event >= 0 || e.Stream != r.Stream || e.Place.Batch != r.Batch || alone(i)) {
+		if i != r.event && (r.event >= 0 || e.Stream != r.Stream || e.Batch != r.Batch || alone(i)) {
 			continue
 		}
 		for _, f := range in.known[e.id] {
 			o := &m.events[f.event]
 			away := max(o.day-e.day, e.day-o.day)
-			if o.Place.Batch != e.Place.Batch && !m.isOut(o) && (in.stream.Dedupe == 0 || away < in.stream.Dedupe) {
+			if o.Batch != e.Batch && !m.isOut(o) && (in.stream.Dedupe == 0 || away < in.stream.Dedupe) {
 				return true
 			}
 		}

@@ -52,7 +52,8 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) 
 			return r, err
 		}
 	}
-	return r, in.repairRetractions(ctx, s.Name, backup, &r)
+	err = in.repairRetractions(ctx, s.Name, backup, &r)
+	return r, err
 }
 
 // repairBatch repairs one batch that the catalog counts.

@@ -179,7 +179,8 @@ func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *
 			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))
 	}
 	r.Batch, r.Event, r.File, r.Row = found[0].Batch, found[0].Event, found[0].File, found[0].Row
-	return r, in.sumEvent(ctx, session, s, &r)
+	err = in.sumEvent(ctx, session, s, &r)
+	return r, err
 }
 
 // choose leaves those of the events with one id that are in views; of none, or to be taken back, those that are retracted, the last
