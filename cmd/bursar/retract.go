@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -72,13 +73,13 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.Retrac
 		return err
 	}
 	out, err := a.Retract(ctx, name, o)
-	if err != nil {
-		if out.Retraction.Number == 0 {
-			return &interruptedError{err, "nothing was retracted"}
-		}
-		return &interruptedError{err, "it is " + state(&out.Retraction) + ", and the same command goes on with the rebuild"}
+	if err != nil && out.Retraction.Number == 0 {
+		return &interruptedError{err, "nothing was retracted"}
 	}
-	return c.result(out, func(w io.Writer) { printRetracted(w, &out) })
+	if err != nil {
+		err = hinted(err, "%s is %s, and the same command goes on with what is left", out.Retraction.What(), state(&out.Retraction))
+	}
+	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, &out) }), err)
 }
 
 // state is whether what a retraction is of counts.

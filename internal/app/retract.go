@@ -37,14 +37,7 @@ func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions
 		if !p.Folds(stream) {
 			continue
 		}
-		outdated, failed := a.Engine.Retracted(ctx, p.Name)
-		if failed == nil && outdated {
-			var made reconcile.Rebuilt
-			if made, failed = a.Rebuild(ctx, p.Name); failed == nil {
-				out.Rebuilt = append(out.Rebuilt, made)
-			}
-		}
-		if failed != nil {
+		if failed := a.rebuildRetracted(ctx, p.Name, &out); failed != nil {
 			err = errors.Join(err, fmt.Errorf("rebuild %s: %w", p.Name, failed))
 		}
 		if ctx.Err() != nil {
@@ -52,6 +45,24 @@ func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions
 		}
 	}
 	return out, err
+}
+
+// rebuildRetracted rebuilds a pipeline that is outdated, once a rebuild is over that may have begun before the retraction.
+func (a *App) rebuildRetracted(ctx context.Context, pipeline string, out *Retracted) error {
+	leave, err := a.pipelines.enter(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	outdated, err := a.Engine.Retracted(ctx, pipeline)
+	leave()
+	if err != nil || !outdated {
+		return err
+	}
+	made, err := a.Rebuild(ctx, pipeline)
+	if err == nil {
+		out.Rebuilt = append(out.Rebuilt, made)
+	}
+	return err
 }
 
 // retract has the stream for itself.

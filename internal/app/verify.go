@@ -169,7 +169,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	if events, err := v.Intake.VerifyRetractionTotals(ctx, s, batches); events > 0 || err != nil {
 		c := named("retractions")
 		c.Stream, c.Totals = name, true
-		v.add(c, counted(events, "event")+" are left out of every view: counts, sums and digests are those of the batches", err)
+		v.add(c, counted(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
 	c = named("dedupe index")
 	c.Stream = name

@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -77,7 +80,8 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	return f, nil
 }
 
-// retracted notes the files of the batches that are left out whole, and lists the batches that hold rows out of quarantine.
+// retracted notes the files of the batches that are left out whole, and lists the batches that hold rows of these files out of
+// quarantine, or are left out and hold rows of others.
 func (in *Intake) retracted(ctx context.Context, stream string, f *forgotten) (retries []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		retries = nil
@@ -91,10 +95,18 @@ func (in *Intake) retracted(ctx context.Context, stream string, f *forgotten) (r
 			}
 		}
 		var numbers []uint64
-		err := tx.List("retried/"+stream+"/", func(_ string, value json.RawMessage) error {
+		of := maps.Clone(f.batches) // batches whose quarantine may hold such rows: retries are listed by them, in order
+		prefix := "retried/" + stream + "/"
+		err := tx.List(prefix, func(key string, value json.RawMessage) error {
 			var by retried
-			err := json.Unmarshal(value, &by)
-			numbers = append(numbers, by.Batch)
+			number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
+			if err == nil {
+				err = json.Unmarshal(value, &by)
+			}
+			if of[number] || of[by.Batch] {
+				of[by.Batch] = true
+				numbers = append(numbers, by.Batch)
+			}
 			return err
 		})
 		slices.Sort(numbers)

@@ -61,7 +61,8 @@ func Folded(ctx context.Context, c catalog.Catalog, s *project.Stream, after uin
 // leaveOut takes what is retracted out of a batch, its counts and its control totals.
 func (b *Batch) leaveOut(tx catalog.Tx, s *project.Stream, until uint64) error {
 	list, err := listRetractions(tx, retractionBatchPrefix(b.Stream, b.Batch), until)
-	if err != nil || len(list) == 0 {
+	left := active(list)
+	if err != nil || len(left) == 0 {
 		return err
 	}
 	sealed := *b
@@ -70,7 +71,6 @@ func (b *Batch) leaveOut(tx catalog.Tx, s *project.Stream, until uint64) error {
 	if s != nil {
 		b.Totals = b.TotalsNow(s)
 	}
-	left := active(list)
 	for i := range left {
 		if left[i].Event == "" {
 			b.empty(s)

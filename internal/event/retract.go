@@ -74,7 +74,10 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 	if was != nil && was.Undoes == 0 {
 		return Retracted{Retraction: *was, Already: true}, nil
 	}
-	return Retracted{Retraction: r}, in.putRetraction(ctx, &state, &r)
+	if err := in.putRetraction(ctx, &state, &r); err != nil {
+		return Retracted{}, err
+	}
+	return Retracted{Retraction: r}, nil
 }
 
 // toRetract describes what is to be left out.
@@ -124,11 +127,11 @@ func (in *Intake) putRetraction(ctx context.Context, was *streamState, r *Retrac
 		}
 		return enterRetraction(tx, &state, r)
 	})
-	if err == nil {
-		err = in.writeRetraction(ctx, r)
-	}
 	if err != nil {
 		return fmt.Errorf("retract %s: %w", r.What(), err)
+	}
+	if err := in.writeRetraction(ctx, r); err != nil { // the next intake of the stream writes it
+		in.Log.Warn("the retraction has no object yet", "stream", r.Stream, "retraction", r.Number, "error", err)
 	}
 	return nil
 }

@@ -94,12 +94,16 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 	read.take = func(entries []memory.Entry, other *Batch) error {
 		return in.noneOf(back, entries, gone, &b, other, s.Dedupe, r)
 	}
-	return in.eachBatch(ctx, s.Name, state.Batches, func(other Batch) error {
+	err = in.eachBatch(ctx, s.Name, state.Batches, func(other Batch) error {
 		if other.Batch == b.Batch {
 			return nil
 		}
 		return read.batch(ctx, other)
 	})
+	if anew := (*AnewError)(nil); errors.As(err, &anew) {
+		return anew
+	}
+	return err
 }
 
 func (in *Intake) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
