@@ -57,6 +57,8 @@ func damagedShop(t *testing.T) (dir string, right map[string]outcome) {
 	must(t, 0, "run", "--project", dir)
 	more := good("more-1") + good("more-2") + strings.Repeat("x", 1000) + "\n" + badRow
 	must(t, 0, "ingest", "payments", file(t, dir, "more.jsonl", more), "--project", dir)
+	must(t, 0, "ingest", "payments", file(t, dir, "wrong.jsonl", good("wrong")), "--project", dir)
+	must(t, 0, "retract", "payments", "3", "--reason", "wrong", "--project", dir)
 	must(t, 0, "run", "--project", dir)
 	return dir, answers(t, dir)
 }

@@ -108,7 +108,7 @@ func playKilledCases(t *testing.T, first, cases uint64) {
 
 func playKilled(t *testing.T, seed uint64, hits *atomic.Int64) {
 	t.Helper()
-	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60})
+	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60, Retract: seed%2 == 0})
 	k := &killed{
 		t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 3)), model: auditor.NewModel(c.Streams, c.Pipeline),
 		took: map[auditor.Action]time.Duration{}, kills: 3, hits: hits,
@@ -142,6 +142,30 @@ func (k *killed) do(c *auditor.Case, step auditor.Step) {
 		k.model.Retry(step.Of)
 	case auditor.Rebuild:
 		k.process(step.Do, "rebuild", c.Pipeline.Name)
+		k.model.Publish(len(k.model.Sealed))
+	case auditor.Retract:
+		if what, ok := k.model.ToRetract(step.Of, step.Nth, step.Event); ok {
+			k.model.Retract(what)
+			k.retract(what, "--reason", "audit")
+		}
+	case auditor.Undo:
+		if what, ok := k.model.ToUndo(step.Of, step.Nth); ok && !k.model.Undo(what) {
+			k.retract(what, "--undo")
+		}
+	}
+}
+
+// retract retracts or takes that back; what had folded it holds all that is sealed then.
+func (k *killed) retract(what auditor.Retraction, args ...string) {
+	k.t.Helper()
+	args = append([]string{"retract", what.Stream, strconv.Itoa(what.Batch)}, args...)
+	if what.Event != "" {
+		args = append(args, "--event", what.Event)
+	}
+	if got, _ := k.process(auditor.Retract, args...); got.code != 0 {
+		k.t.Fatalf("%q: %s", args, got.err)
+	}
+	if k.model.Folded(what) {
 		k.model.Publish(len(k.model.Sealed))
 	}
 }

@@ -45,6 +45,7 @@ func (c *cli) stateCommands() []*cobra.Command {
 		c.exportCommand(),
 		c.exceptionsCommand(),
 		c.quarantineCommand(),
+		c.retractCommand(),
 		c.unkeyedCommand(),
 		c.rebuildCommand(),
 		c.verifyCommand(),

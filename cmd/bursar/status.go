@@ -19,7 +19,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
 which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
-rebuild. It also shows streams that are declared no more while acknowledged events of
+rebuild, as does one that folded what is retracted since. It also shows what is retracted, and streams that are declared no more while acknowledged events of
 them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
   bursar status --json`,
@@ -38,13 +38,17 @@ them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests th
 				if err != nil {
 					return err
 				}
-				return c.printStatus(list, stranded, losses)
+				retracted, err := a.Retractions(ctx)
+				if err != nil {
+					return err
+				}
+				return c.printStatus(list, stranded, losses, retracted)
 			})
 		},
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss) error {
+func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut) error {
 	value := map[string]any{"pipelines": pipelines}
 	if len(stranded) > 0 {
 		value["stranded"] = stranded
@@ -52,7 +56,14 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 	if len(losses) > 0 {
 		value["losses"] = losses
 	}
+	if len(retracted) > 0 {
+		value["retracted"] = retracted
+	}
 	return c.result(value, func(w io.Writer) {
+		for i := range retracted {
+			r := &retracted[i]
+			fmt.Fprintf(w, "%s is retracted since %s%s: %s left out.\n", capital(clean(r.What())), when(&r.At), because(r.Reason), plural(r.Events, "event", "events"))
+		}
 		for _, l := range losses {
 			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", mark(false), clean(l.String()))
 		}

@@ -17,6 +17,12 @@ type (
 	IngestOptions = event.Options
 	// IngestResult counts what one Ingest took in.
 	IngestResult = event.Result
+	// RetractOptions say what is retracted and why.
+	RetractOptions = event.RetractOptions
+	// Retraction is what a call of Retract has left out of every view, or counted again.
+	Retraction = event.Retracted
+	// LeftOut is what is left out of every view, since when and why.
+	LeftOut = event.Retraction
 	// Totals are control totals by name and group.
 	Totals = event.Totals
 	// Rejected is one row in quarantine.

@@ -86,7 +86,7 @@ func (e *ProjectError) ExitCode() int { return 2 }
 // refuses reports whether a command cannot be carried out on a project with these faults. What earlier versions took a project
 // for stays readable, and events are taken in; only results of such declarations are not carried on.
 func (e *ProjectError) refuses(command string) bool {
-	if command == "run" || command == "rebuild" || command == "up" {
+	if command == "run" || command == "rebuild" || command == "retract" || command == "up" {
 		return true
 	}
 	return slices.ContainsFunc(e.Errors, func(fault project.Error) bool { return !fault.Stored })
@@ -156,7 +156,7 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 	p, err := Check(ctx, dir)
 	var faults *ProjectError
 	if errors.As(err, &faults) && !faults.refuses(command) {
-		log.Warn("the project's declarations are refused by run, rebuild and up; bursar check lists the faults", "error", faults)
+		log.Warn("the project's declarations are refused by run, rebuild, retract and up; bursar check lists the faults", "error", faults)
 	} else if err != nil {
 		return nil, err
 	}

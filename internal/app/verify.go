@@ -166,6 +166,11 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
 		v.add(c, counted(events, "event")+": rows, sums and digests are those of the batches", err)
 	}
+	if events, err := v.Intake.VerifyRetractionTotals(ctx, s, batches); events > 0 || err != nil {
+		c := named("retractions")
+		c.Stream, c.Totals = name, true
+		v.add(c, counted(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
+	}
 	c = named("dedupe index")
 	c.Stream = name
 	v.add(c, "it knows every event of the batches", v.Intake.VerifyDedupe(ctx, s))

@@ -116,6 +116,13 @@ func (a *App) lookForUnknown(ctx context.Context) (u unknown, err error) {
 				known[o] = true
 			}
 		}
+		retractions, err := a.Intake.RetractionNames(ctx, name)
+		if err != nil {
+			return u, err
+		}
+		for _, o := range retractions {
+			known[o] = true
+		}
 		next, err := a.Intake.UnfinishedPrefix(ctx, name)
 		if err != nil {
 			return u, err

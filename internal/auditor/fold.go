@@ -15,7 +15,7 @@ func (m *Model) Export() string {
 	groups, values := map[string][]Row{}, map[string][]Value{}
 	types := m.keyTypes()
 	for i := range m.events {
-		if e := &m.events[i]; e.at <= m.published && e.key != nil {
+		if e := &m.events[i]; e.at <= m.published && e.key != nil && !m.isOut(e) {
 			key := keyJSON(e.key, types)
 			groups[key], values[key] = append(groups[key], e.Row), e.key
 		}

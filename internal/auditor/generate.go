@@ -20,16 +20,20 @@ const (
 	Rebuild Action = "rebuild"
 	Reopen  Action = "reopen"
 	Wait    Action = "wait"
+	Retract Action = "retract"
+	Undo    Action = "undo"
 )
 
-// Step is one step of a case. Of is the stream of Ingest, DryRun and Retry. Files belong to Ingest and DryRun, Stream to
-// Grow, Days to Wait.
+// Step is one step of a case. Of is the stream of Ingest, DryRun, Retry, Retract and Undo. Files belong to Ingest and DryRun, Stream to
+// Grow, Days to Wait. Nth is which of those that there are Retract and Undo are of; Event is one event instead of a batch.
 type Step struct {
 	Do     Action
 	Of     string
 	Files  []File
 	Stream *Stream
 	Days   int
+	Nth    int
+	Event  bool
 }
 
 // Case is all that happens under a seed.
@@ -40,13 +44,15 @@ type Case struct {
 	Steps    []Step // the last one leaves no backlog
 }
 
-// Size bounds a case. With Backlog, batches wait for each other, and a run takes one of them in several partitions.
+// Size bounds a case. With Backlog, batches wait for each other, and a run takes one of them in several partitions. With Retract,
+// batches and events are retracted, and count again.
 type Size struct {
 	Streams int // folded at most
 	Calls   int // that hand files in, at least
 	Files   int // handed in at most, or so
 	Rows    int // of a file at most
 	Backlog bool
+	Retract bool
 }
 
 // source makes one case.
@@ -75,6 +81,9 @@ func New(seed uint64, size Size) *Case {
 	p := g.pipeline()
 	c := &Case{Seed: seed, Streams: g.streams(), Pipeline: p}
 	g.steps(c)
+	if size.Retract {
+		g.retract(c)
+	}
 	return c
 }
 
@@ -121,6 +130,33 @@ func (g *source) steps(c *Case) {
 		g.between(c)
 	}
 	c.Steps = append(c.Steps, Step{Do: Run})
+}
+
+// retract puts retractions between the steps of a case. Often the files come again afterwards, mended or not.
+func (g *source) retract(c *Case) {
+	var steps []Step
+	var sent []Step
+	for i, step := range c.Steps {
+		steps = append(steps, step)
+		if step.Do == Ingest {
+			sent = append(sent, step)
+		}
+		if len(sent) == 0 || i == len(c.Steps)-1 || g.chance(2) {
+			continue
+		}
+		again := pick(g, sent)
+		steps = append(steps, Step{Do: Retract, Of: again.Of, Nth: g.IntN(1000), Event: g.chance(2)})
+		if g.chance(2) {
+			steps = append(steps, Step{Do: Ingest, Of: again.Of, Files: again.Files})
+		}
+		if g.chance(4) {
+			steps = append(steps, Step{Do: Run})
+		}
+		if g.chance(2) {
+			steps = append(steps, Step{Do: Undo, Of: again.Of, Nth: g.IntN(1000)})
+		}
+	}
+	c.Steps = append(steps[:len(steps)-1], Step{Do: Run})
 }
 
 func (g *source) between(c *Case) {

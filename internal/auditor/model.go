@@ -34,6 +34,8 @@ type Model struct {
 	day       int     // as the clock has it
 	published int     // the last of the sealed batches that is in artifacts
 	Sealed    []Batch // of all streams, in the order of their seals
+
+	retracted []Retraction // what is left out
 }
 
 // Batch is a sealed batch: the Number-th of its stream.
@@ -47,9 +49,16 @@ type Batch struct {
 type intake struct {
 	stream     *Stream
 	files      map[string]*taken
-	known      map[string]first // by id
-	quarantine [][]record       // a batch's rejected rows together
+	numbered   []*taken           // all files, in the order of their receipt
+	known      map[string][]first // by id, the last at the end
+	quarantine []rejected
 	batches    int
+}
+
+// rejected is a batch's rejected rows together.
+type rejected struct {
+	batch int
+	rows  []record
 }
 
 // accepted is an event with its key, the batch it is in, and where it was read.
@@ -57,14 +66,17 @@ type accepted struct {
 	Row
 	key []Value // nil where a column of it is null
 	at  int     // its batch's place among the sealed ones, from 1
+	id  string
+	day int
 	Place
 }
 
-// first is the event that an id was last accepted with, and the day of its receipt.
+// first is an event that an id was accepted with, and the day of its receipt.
 type first struct {
 	content string
 	place   Place
 	day     int
+	event   int // its place among all events
 }
 
 // Place is where an event was read. For a conflict, Batch is 0 when it came to its batch through quarantine, by a retry.
@@ -88,6 +100,8 @@ type taken struct {
 	digest       string
 	name, header string
 	rows         int64
+	batch        int            // 0 where it brought nothing
+	again        bool           // it was known, and read again after a retraction
 	occurrences  map[string]int // of each content, for _content
 }
 
@@ -95,7 +109,7 @@ type taken struct {
 func NewModel(streams []*Stream, p *Pipeline) *Model {
 	m := &Model{pipeline: p, intakes: map[string]*intake{}, types: typesOf(streams)}
 	for _, s := range streams {
-		m.intakes[s.Name] = &intake{stream: s, files: map[string]*taken{}, known: map[string]first{}}
+		m.intakes[s.Name] = &intake{stream: s, files: map[string]*taken{}, known: map[string][]first{}}
 	}
 	return m
 }
@@ -120,7 +134,7 @@ func (m *Model) Publish(at int) { m.published = at }
 func (m *Model) Keys(at int) map[string]bool {
 	keys, types := map[string]bool{}, m.keyTypes()
 	for _, e := range m.events {
-		if e.at == at && e.key != nil {
+		if e.at == at && e.key != nil && !m.isOut(&e) {
 			keys[keyJSON(e.key, types)] = true
 		}
 	}
@@ -131,26 +145,40 @@ func (m *Model) Keys(at int) map[string]bool {
 func (m *Model) Ingest(stream string, files []File) Counts {
 	in := m.intakes[stream]
 	counts := in.counts()
-	var rejected []record
+	var rows []record
+	own := map[string]*taken{}
 	for _, f := range files {
 		digest := fmt.Sprint(f.Zip, f.Text)
-		if earlier := in.files[digest]; earlier != nil {
+		earlier := own[digest]
+		file := &taken{digest: digest, name: f.Name, occurrences: map[string]int{}}
+		if earlier == nil && in.files[digest] != nil {
+			earlier, file.again = m.known(in, in.files[digest])
+		}
+		if earlier != nil {
 			counts.Rows += earlier.rows
 			counts.Duplicates += earlier.rows
 			continue
 		}
-		file := &taken{digest: digest, name: f.Name, occurrences: map[string]int{}}
-		in.files[digest] = file
-		rows := records(in.stream, file, f.Text)
-		file.rows = int64(len(rows))
-		for _, r := range rows {
+		own[digest] = file
+		read := records(in.stream, file, f.Text)
+		file.rows = int64(len(read))
+		for _, r := range read {
 			if !m.take(in, &r, in.batches+1, &counts) {
-				rejected = append(rejected, r)
+				rows = append(rows, r)
 			}
 		}
+		in.numbered = append(in.numbered, file)
 	}
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
-	m.seal(in, counts, rejected)
+	m.seal(in, counts, rows)
+	for _, file := range own {
+		if counts.Sealed {
+			file.batch = in.batches
+		}
+		if !file.again {
+			in.files[file.digest] = file
+		}
+	}
 	return counts
 }
 
@@ -158,18 +186,18 @@ func (m *Model) Ingest(stream string, files []File) Counts {
 func (m *Model) Retry(stream string) Counts {
 	in := m.intakes[stream]
 	counts := in.counts()
-	var rejected []record
-	for _, r := range slices.Concat(in.quarantine...) {
+	var rows []record
+	for _, r := range m.quarantined(in) {
 		if !m.take(in, &r, 0, &counts) {
-			rejected = append(rejected, r)
+			rows = append(rows, r)
 		}
 	}
 	if counts.Accepted+counts.Duplicates == 0 {
 		return counts
 	}
-	in.quarantine = nil
+	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return !m.isWhole(in, q.batch) })
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
-	m.seal(in, counts, rejected)
+	m.seal(in, counts, rows)
 	return counts
 }
 
@@ -184,13 +212,13 @@ func (in *intake) counts() Counts {
 	return Counts{Totals: totals}
 }
 
-func (m *Model) seal(in *intake, counts Counts, rejected []record) {
+func (m *Model) seal(in *intake, counts Counts, rows []record) {
 	if counts.Sealed {
 		in.batches++
 		m.Sealed = append(m.Sealed, Batch{in.stream.Name, in.batches, counts})
 	}
-	if len(rejected) > 0 {
-		in.quarantine = append(in.quarantine, rejected)
+	if len(rows) > 0 {
+		in.quarantine = append(in.quarantine, rejected{in.batches, rows})
 	}
 }
 
@@ -202,13 +230,17 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 	if ok {
 		ok = compute(in.stream, row)
 	}
-	if !ok {
+	switch {
+	case !ok && batch > 0 && r.file.again: // it is in quarantine since it first came
+		counts.Duplicates++
+		return true
+	case !ok:
 		counts.Quarantined++
 		return false
 	}
 	content := contentOf(row)
 	id := identify(in.stream, *r, row, content)
-	if before, seen := in.known[id]; seen && in.remembers(before, m.day) {
+	if before := m.holder(in, id); before != nil && in.remembers(*before, m.day) {
 		if before.content != content {
 			r.conflict = &before.place
 			counts.Quarantined++
@@ -218,10 +250,10 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 		return true
 	}
 	place := Place{in.stream.Name, batch, r.file.name, r.line}
-	in.known[id] = first{content, place, m.day}
+	in.known[id] = append(in.known[id], first{content, place, m.day, len(m.events)})
 	in.total(row, counts)
 	place.Batch = in.batches + 1
-	m.events = append(m.events, accepted{row, m.pipeline.keyIn(in.stream.Name, row), len(m.Sealed) + 1, place})
+	m.events = append(m.events, accepted{row, m.pipeline.keyIn(in.stream.Name, row), len(m.Sealed) + 1, id, m.day, place})
 	row[StreamColumn] = textValue(in.stream.Name)
 	counts.Accepted++
 	return true
@@ -258,7 +290,7 @@ func (m *Model) Trace(key string) []Place {
 	var places []Place
 	types := m.keyTypes()
 	for _, e := range m.events {
-		if e.at <= m.published && e.key != nil && keyJSON(e.key, types) == key {
+		if e.at <= m.published && e.key != nil && !m.isOut(&e) && keyJSON(e.key, types) == key {
 			places = append(places, e.Place)
 		}
 	}
@@ -269,7 +301,7 @@ func (m *Model) Trace(key string) []Place {
 func (m *Model) Unkeyed() (places []Place, of map[string]*Counts) {
 	of = map[string]*Counts{}
 	for _, e := range m.events {
-		if e.at > m.published || e.key != nil {
+		if e.at > m.published || e.key != nil || m.isOut(&e) {
 			continue
 		}
 		in := m.intakes[e.Stream]
@@ -329,7 +361,7 @@ func (in *intake) total(row Row, counts *Counts) {
 // Quarantined lists the rows in a stream's quarantine, in their order.
 func (m *Model) Quarantined(stream string) []Held {
 	var list []Held
-	for _, r := range slices.Concat(m.intakes[stream].quarantine...) {
+	for _, r := range m.quarantined(m.intakes[stream]) {
 		list = append(list, Held{r.file.name, r.line, r.text, r.conflict})
 	}
 	return list

@@ -93,6 +93,10 @@ func (s *stage) do(step *Step) {
 		s.retry(step.Of)
 	case Rebuild:
 		s.rebuild()
+	case Retract:
+		s.retract(step)
+	case Undo:
+		s.undo(step)
 	case Reopen:
 		s.reopen()
 	case Wait:
@@ -220,7 +224,12 @@ func (s *stage) workOffRebuild(ctx context.Context) error {
 // rebuild makes a new generation, which holds all that is sealed.
 func (s *stage) rebuild() {
 	s.t.Helper()
-	before := digestOf(s.model.Export())
+	s.rebuildFrom(digestOf(s.model.Export()))
+}
+
+// rebuildFrom is rebuild where the export before has a digest.
+func (s *stage) rebuildFrom(before string) {
+	s.t.Helper()
 	var got reconcile.Rebuilt
 	disturbed := s.carry(func(ctx context.Context) (err error) {
 		got, err = s.engine.Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)

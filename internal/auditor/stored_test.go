@@ -188,7 +188,7 @@ func (s *stage) keysOf(run *reconcile.Run, keys map[string]bool, taken *int) (cr
 			s.fatalf("run %d takes batch %+v where %+v is due", run.Run, batch, s.model.Sealed[*taken-1])
 		}
 		maps.Copy(touched, s.model.Keys(*taken))
-		events += s.model.Sealed[*taken-1].Accepted
+		events += s.model.Counted(*taken)
 	}
 	p := s.c.Pipeline
 	if n := len(run.Batches); n == 0 || p.MaxBatches > 0 && n > p.MaxBatches || p.MaxEvents > 0 && n > 1 && events > int64(p.MaxEvents) {
@@ -226,6 +226,9 @@ func (s *stage) compareObjects() {
 		for _, run := range s.memory(stream.Name) {
 			want[run] = true
 		}
+		for n := uint64(1); n <= s.retractions(stream.Name); n++ {
+			want[retractionOf(stream.Name, n)] = true
+		}
 	}
 	for _, run := range s.runs(s.status().Generation) {
 		name(run.Parts())
@@ -244,6 +247,7 @@ func (s *stage) compareObjects() {
 			if all := s.batches(stream.Name); len(all) > 0 {
 				delete(want, manifestOf(stream.Name, all[len(all)-1].Batch))
 			}
+			delete(want, retractionOf(stream.Name, s.retractions(stream.Name)))
 		}
 	}
 	if len(want) > 0 {
@@ -253,6 +257,22 @@ func (s *stage) compareObjects() {
 
 func manifestOf(stream string, batch uint64) string {
 	return fmt.Sprintf("streams/%s/batches/%08d/manifest.json", stream, batch)
+}
+
+func retractionOf(stream string, number uint64) string {
+	return fmt.Sprintf("streams/%s/retractions/%08d.json", stream, number)
+}
+
+// retractions is the number of a stream's last one.
+func (s *stage) retractions(stream string) (last uint64) {
+	s.t.Helper()
+	s.carry(func(ctx context.Context) error {
+		return s.intake.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+			last, err = event.LastRetraction(tx, stream)
+			return err
+		})
+	})
+	return last
 }
 
 // compareRecords expects one generation in the catalog, and no partition's share of a step that is done.

@@ -113,8 +113,14 @@ type document struct {
 	sum   sql.NullInt64
 }
 
+// scan reads a row. One without a key is never written: SQLite finds it in a page that was overwritten with zeros or cut off.
 func (d *document) scan(rows *sql.Rows) error {
-	return rows.Scan(&d.key, (*[]byte)(&d.value), &d.sum)
+	var key sql.NullString
+	err := rows.Scan(&key, (*[]byte)(&d.value), &d.sum)
+	if d.key = key.String; err == nil && !key.Valid {
+		err = &DamagedError{Err: errors.New("a document has no key")}
+	}
+	return err
 }
 
 // page reads the next documents under prefix by a range of keys: LIKE would fold case and match wildcards. The range has no end,

@@ -111,6 +111,26 @@ func (w *work) forget(tx catalog.Tx, keys []string, before time.Time) error {
 	return nil
 }
 
+// forgetAnswersOf removes the answers to all requests of a spool.
+func forgetAnswersOf(tx catalog.Tx, stream string, spool uint64) error {
+	var list rememberedKeys
+	key := fmt.Sprintf("%s%08d", answersPrefix(stream), spool)
+	if found, err := tx.Get(key, &list); err != nil || !found {
+		return err
+	}
+	for _, hashed := range list.Keys {
+		var r remembered
+		found, err := tx.Get(answerKey(stream, hashed), &r)
+		if err == nil && found && r.Spool == spool {
+			err = tx.Delete(answerKey(stream, hashed))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return tx.Delete(key)
+}
+
 // remembered looks for the answer to an earlier request with the same key.
 func (l *Live) remembered(ctx context.Context, a *ask) (answer Answer, found bool, err error) {
 	var r remembered

@@ -42,6 +42,8 @@ type Batch struct {
 	Declared *declared `json:"declared,omitempty"` // what makes its events unique, and how its files were read
 	Spool    uint64    `json:"spool,omitempty"`    // the spool that its requests lay in
 	Retried  []uint64  `json:"retried,omitempty"`  // batches whose quarantine it took up
+
+	left leftOut
 }
 
 // Oversize describes the objects of rows that are longer than a line may be. Batches of earlier versions only name them.
@@ -72,6 +74,9 @@ type File struct {
 	Format string `json:"format,omitempty"` // where it is not the stream's: requests are JSON lines in every stream
 	Parts  []Part `json:"parts,omitempty"`  // that it was put together from, where there are several
 	Broken bool   `json:"broken,omitempty"` // it could not be read to its end: handed in again, it is read again
+
+	// Again is a file that was taken in before, and read again as something was retracted since: the first is the one that is known.
+	Again bool `json:"again,omitempty"`
 }
 
 // Part is where a file's rows are from, up to the next part.
@@ -92,12 +97,16 @@ func (f *File) At(row int64) (string, int64) {
 
 // streamState is what the catalog keeps of a stream.
 type streamState struct {
-	Batches uint64           `json:"batches"`
-	Files   uint64           `json:"files"`
-	Merges  uint64           `json:"merges"`           // compactions of the duplicate memory so far: they name its objects
-	Spools  uint64           `json:"spools,omitempty"` // the last spool of live intake that was sealed
-	Opened  uint64           `json:"opened,omitempty"` // the last spool that was begun: beyond Spools it must be there
-	Listed  uint64           `json:"listed,omitempty"` // the first batch that is listed when it has rows in quarantine
+	Batches uint64 `json:"batches"`
+	Files   uint64 `json:"files"`
+	Merges  uint64 `json:"merges"`           // compactions of the duplicate memory so far: they name its objects
+	Spools  uint64 `json:"spools,omitempty"` // the last spool of live intake that was sealed
+	Opened  uint64 `json:"opened,omitempty"` // the last spool that was begun: beyond Spools it must be there
+	Listed  uint64 `json:"listed,omitempty"` // the first batch that is listed when it has rows in quarantine
+
+	Retractions uint64 `json:"retractions,omitempty"` // the last one
+	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the dedupe index was made without
+
 	Columns []Definition     `json:"columns"`
 	Memory  []memory.RunInfo `json:"memory"`
 

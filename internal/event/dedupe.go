@@ -76,9 +76,10 @@ func needsRepair(stream string, err error) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("dedupe index of stream %s: %w; run `bursar repair`", stream, err))
 }
 
-// sameIntake reports whether nothing was sealed, and no index made anew, between two readings of a stream's state.
+// sameIntake reports whether nothing was sealed or retracted, and no index made anew, between two readings of a stream's state.
 func (s *streamState) sameIntake(o *streamState) bool {
-	return s.Batches == o.Batches && s.Files == o.Files && s.Spools == o.Spools && s.Identity == o.Identity
+	return s.Batches == o.Batches && s.Files == o.Files && s.Spools == o.Spools && s.Identity == o.Identity &&
+		s.Retractions == o.Retractions
 }
 
 // readState is what the catalog has of a stream, and whether it has taken anything in.

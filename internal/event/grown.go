@@ -48,6 +48,9 @@ func (w *work) digestGrown(ctx context.Context, file *File, in io.Reader) (diges
 func (w *work) mayHaveGrown(ctx context.Context, file *File) (list []File, err error) {
 	add := func(f *File) {
 		alike := f.Bytes >= noChance || filepath.Base(f.Name) == filepath.Base(file.Name)
+		if w.forgotten.whole(f.Batch) {
+			return
+		}
 		if alike && f.Digest != "" && f.Rows > 0 && f.Bytes < file.Bytes {
 			list = append(list, *f)
 		}

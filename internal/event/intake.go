@@ -142,6 +142,9 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err := w.sweep(ctx); err != nil {
 		return nil, err
 	}
+	if w.forgotten, err = in.forgotten(ctx, s, &state); err != nil {
+		return nil, err
+	}
 	w.memory, err = memory.Open(ctx, in.Objects, in.Scratch, state.Memory)
 	if err != nil {
 		return nil, dedupeError(s.Name, err)
@@ -166,6 +169,9 @@ func (w *work) sweep(ctx context.Context) error {
 	if err := w.in.ensureManifest(ctx, w.stream.Name, w.state.Batches); err != nil {
 		return fmt.Errorf("write manifest of batch %d of %s: %w", w.state.Batches, w.stream.Name, err)
 	}
+	if err := w.in.ensureRetraction(ctx, w.stream.Name, w.state.Retractions); err != nil {
+		return fmt.Errorf("write retraction %d of %s: %w", w.state.Retractions, w.stream.Name, err)
+	}
 	names, err := w.in.Objects.List(ctx, prefix(w.stream.Name, w.batch.Batch))
 	if err != nil {
 		return err
@@ -178,12 +184,16 @@ func (w *work) sweep(ctx context.Context) error {
 	return nil
 }
 
-// window is how long ids count, by receipt.
+// window is how long ids count, by receipt, and which of them do not.
 func (w *work) window() memory.Window {
-	if w.stream.Dedupe == 0 {
-		return memory.Window{}
+	var window memory.Window
+	if w.forgotten != nil {
+		window.Forgotten = w.forgotten.has
 	}
-	return memory.Window{Since: w.received.Add(-w.stream.Dedupe), ReceivedAt: w.receivedAt}
+	if w.stream.Dedupe != 0 {
+		window.Since, window.ReceivedAt = w.received.Add(-w.stream.Dedupe), w.receivedAt
+	}
+	return window
 }
 
 // takeFile takes one file in. A file whose digest is known changes nothing (rule 1): its rows are counted as duplicates. One that

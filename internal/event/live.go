@@ -208,6 +208,15 @@ func (l *Live) Retry(ctx context.Context, o Options) (Result, error) {
 	return l.alone(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
 }
 
+// Retract seals the open batch, then retracts as Intake.Retract does.
+func (l *Live) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
+	_, err = l.alone(ctx, func(ctx context.Context) (_ Result, err error) {
+		r, err = l.in.Retract(ctx, l.stream, o)
+		return Result{}, err
+	})
+	return r, err
+}
+
 // alone runs what seals a batch of its own, between batches of requests.
 func (l *Live) alone(ctx context.Context, take func(context.Context) (Result, error)) (r Result, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) error {

@@ -135,33 +135,41 @@ func (in *Intake) ensureManifest(ctx context.Context, stream string, last uint64
 	return in.writeManifest(ctx, &b)
 }
 
-// OlderError says that a batch is sealed and the catalog does not know it. Class Data.
+// OlderError says that a batch is sealed, or something retracted, and the catalog does not know it. Class Data.
 type OlderError struct {
-	Stream string
-	Batch  uint64
+	Stream     string
+	Batch      uint64
+	Retraction uint64 // in place of the batch
 }
 
 func (e *OlderError) Error() string {
+	if e.Retraction > 0 {
+		return fmt.Sprintf("retraction %d of %s is not in the catalog, which is older than the objects: run `bursar repair` to enter it", e.Retraction, e.Stream)
+	}
 	return fmt.Sprintf("batch %d of %s is sealed and not in the catalog, which is older than the objects: run `bursar repair` to adopt it", e.Batch, e.Stream)
 }
 
 // Class is Data: it stays so until the batch is adopted.
 func (e *OlderError) Class() failure.Class { return failure.Data }
 
-// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already. It looks for a few names.
+// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already, or the next retraction made. It looks for
+// a few names.
 func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
 	state, _, err := in.readState(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", stream, err)
 	}
-	return in.checkUnsealed(ctx, stream, state.Batches+1)
+	if err := in.checkUnsealed(ctx, stream, state.Batches+1); err != nil {
+		return err
+	}
+	return in.checkRetracted(ctx, stream, state.Retractions+1)
 }
 
 // checkUnsealed refuses a batch number under which a batch is sealed (rule 3).
 func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
 	sealed, err := in.isSealed(ctx, stream, batch)
 	if err == nil && sealed {
-		err = &OlderError{stream, batch}
+		err = &OlderError{Stream: stream, Batch: batch}
 	}
 	return err
 }

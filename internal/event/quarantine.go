@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -198,7 +199,7 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 	return nil
 }
 
-// quarantined lists the batches whose rejected rows no later batch has taken up.
+// quarantined lists the batches whose rejected rows no later batch has taken up, without those that are retracted.
 func quarantined(ctx context.Context, c catalog.Catalog, stream string) ([]Batch, error) {
 	var open []Batch
 	err := c.View(ctx, func(tx catalog.Tx) (err error) {
@@ -223,7 +224,10 @@ func quarantined(ctx context.Context, c catalog.Catalog, stream string) ([]Batch
 	if err != nil {
 		return nil, fmt.Errorf("list quarantine of %s: %w", stream, err)
 	}
-	return open, nil
+	left, err := Retractions(ctx, c, stream)
+	return slices.DeleteFunc(open, func(b Batch) bool {
+		return slices.ContainsFunc(left, func(r Retraction) bool { return r.Batch == b.Batch && r.Event == "" })
+	}), err
 }
 
 // unlisted finds the open quarantines of batches that were sealed before they were listed.

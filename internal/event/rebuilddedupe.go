@@ -29,7 +29,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	}()
 	files, local := in.Objects.(object.Local)
 	if !local {
-		return errors.New("bug: the objects are not files that SQL can read")
+		return errNotLocal
 	}
 	state, found, err := in.readState(ctx, s.Name)
 	if err != nil || !found {
@@ -42,37 +42,43 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err != nil {
 		return err
 	}
+	gone, err := in.forgotten(ctx, s, &state)
+	if err != nil {
+		return err
+	}
 	session, err := duck.Open(in.Duck)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	r := &dedupeRebuild{
-		in: in, files: files, session: session, stream: s,
-		digester: newDigester(s, state.Columns, key), index: memory.NewRebuild(in.Scratch, memoryLimit),
+	index := memory.NewRebuild(in.Scratch, memoryLimit)
+	indexed, unindexed := int64(0), int64(0)
+	r := &storedIDs{
+		in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
+		take: func(entries []memory.Entry, b *Batch) error {
+			all := len(entries)
+			entries = slices.DeleteFunc(entries, func(e memory.Entry) bool { return gone.has(e.Place) })
+			indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
+			return index.Add(entries, b.Sealed)
+		},
 	}
-	err = in.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
-		if err := r.batch(ctx, b); err != nil {
-			return fmt.Errorf("batch %d: %w", b.Batch, err)
-		}
-		return nil
-	})
+	err = r.each(ctx, state.Batches)
 	var run memory.RunInfo
-	if err == nil && r.events > 0 {
-		run, err = r.index.Seal(ctx, in.Objects, wholeRun(s.Name, state.Merges+1))
+	if err == nil && indexed > 0 {
+		run, err = index.Seal(ctx, in.Objects, wholeRun(s.Name, state.Merges+1))
 	}
-	err = errors.Join(err, r.index.Close())
+	err = errors.Join(err, index.Close())
 	if err != nil {
 		return err
 	}
-	return in.swapWhole(ctx, s.Name, &state, key.Check(), run)
+	return in.swapWhole(ctx, s.Name, &state, func(now *streamState) { now.Identity, now.Unindexed = key.Check(), unindexed }, run)
 }
 
 // wholeRun is the name of the object of an index that is made anew instead of the stream's n-th merge.
 func wholeRun(stream string, n uint64) string { return mergedRun(stream, n) + "-whole" }
 
 // swapWhole puts a whole new index in the place of the old one, then deletes what is left of that.
-func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState, check string, run memory.RunInfo) error {
+func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState, note func(*streamState), run memory.RunInfo) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
@@ -86,7 +92,7 @@ func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState
 			runs = append(runs, run)
 		}
 		state.replaceRuns(runs, state.Memory)
-		state.Identity = check
+		note(&state)
 		return tx.Put(streamKey(stream), state)
 	})
 	if err != nil {
@@ -116,15 +122,15 @@ func (in *Intake) dedupeObjects(ctx context.Context, stream string) ([]string, e
 	return names, err
 }
 
-// dedupeRebuild is an index that is made anew.
-type dedupeRebuild struct {
+// storedIDs reads the ids and contents of a stream's sealed events as its dedupe index knows them.
+type storedIDs struct {
 	in       *Intake
 	files    object.Local
 	session  *duck.Session
 	stream   *project.Stream
 	digester *digester // of the next batch
 	sealed   *digester // of the batch at hand, which may have its columns in another order
-	index    *memory.Rebuild
+	take     func(entries []memory.Entry, b *Batch) error
 	events   int64
 
 	within uint64                   // number of the file whose occurrences are looked for
@@ -132,8 +138,18 @@ type dedupeRebuild struct {
 	file   File                     // what is known of the file, once it is needed
 }
 
-// batch adds the events of a batch, which must be those that were sealed.
-func (r *dedupeRebuild) batch(ctx context.Context, b Batch) error {
+// each reads batches 1 to last.
+func (r *storedIDs) each(ctx context.Context, last uint64) error {
+	return r.in.eachBatch(ctx, r.stream.Name, last, func(b Batch) error {
+		if err := r.batch(ctx, b); err != nil {
+			return fmt.Errorf("batch %d: %w", b.Batch, err)
+		}
+		return nil
+	})
+}
+
+// batch reads the events of a batch, which must be those that were sealed.
+func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 	events, digest := r.events, column.Digest{}
 	r.sealed = newDigester(r.stream, b.Columns, r.digester.key)
 	if slices.Equal(r.sealed.facts, r.digester.facts) {
@@ -160,8 +176,8 @@ func (r *dedupeRebuild) batch(ctx context.Context, b Batch) error {
 	return nil
 }
 
-// add adds rows of a batch: the columns of Fields.
-func (r *dedupeRebuild) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
+// add takes rows of a batch: the columns of Fields.
+func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
 	n := rows[0].Len()
 	own, source := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
 	p := part{columns: own}
@@ -188,12 +204,12 @@ func (r *dedupeRebuild) add(ctx context.Context, b *Batch, rows []column.Vector,
 		digest.Add(sealed.digests[i])
 	}
 	r.events += int64(n)
-	return r.index.Add(entries, b.Sealed)
+	return r.take(entries, b)
 }
 
 // derived is the derived identity of an event, of which the text is stored. One that was made of an older project's digest of
 // the content, or of columns in the order of the sealed batch, becomes the one that the same row gets when it is sent again.
-func (r *dedupeRebuild) derived(ctx context.Context, p, sealed *part, i int, text []byte, file uint64) (column.Digest, error) {
+func (r *storedIDs) derived(ctx context.Context, p, sealed *part, i int, text []byte, file uint64) (column.Digest, error) {
 	stored, err := column.ParseDigest(text)
 	if err != nil || r.stream.ID[0] == project.RowID {
 		return stored, err
@@ -207,7 +223,7 @@ const maxFound = 1 << 20
 
 // occurrence finds how often the file of an event had had its content. Equal rows mostly lie near each other, so it
 // looks around the one that was found last.
-func (r *dedupeRebuild) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
+func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
 	if r.within != file || len(r.found) > maxFound {
 		r.within, r.found = file, map[column.Digest]uint32{}
 	}
@@ -234,7 +250,7 @@ func (r *dedupeRebuild) occurrence(ctx context.Context, stored, content, old col
 	return 0, fmt.Errorf("its identity %s is not made of its values", stored)
 }
 
-func (r *dedupeRebuild) keepFound(content column.Digest, n int64) uint32 {
+func (r *storedIDs) keepFound(content column.Digest, n int64) uint32 {
 	if n > 1 || r.found[content] > 0 {
 		r.found[content] = uint32(n)
 	}

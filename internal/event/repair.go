@@ -31,7 +31,7 @@ func (r *Repaired) did(format string, args ...any) {
 }
 
 // Repair brings the stream's batches in the catalog, their manifests and their objects together again, and adopts the batches that
-// the catalog does not know. It may be called again after a crash. The dedupe index is not its matter.
+// the catalog does not know. Likewise retractions. It may be called again after a crash. The dedupe index is not its matter.
 func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) (r Repaired, err error) {
 	state, last, err := in.sealedSince(ctx, s.Name)
 	if err != nil {
@@ -52,7 +52,8 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) 
 			return r, err
 		}
 	}
-	return r, nil
+	err = in.repairRetractions(ctx, s.Name, backup, &r)
+	return r, err
 }
 
 // repairBatch repairs one batch that the catalog counts.
@@ -100,7 +101,7 @@ func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
 		if known, err := tx.Get(fileNumberKey(b.Stream, f.Number), &File{}); err != nil || !known {
 			return false, err
 		}
-		if f.Digest == "" || f.Broken || b.Spool != 0 {
+		if f.Digest == "" || f.Broken || f.Again || b.Spool != 0 {
 			continue
 		}
 		if known, err := tx.Get(fileKey(b.Stream, f.Digest), &File{}); err != nil || !known {

@@ -55,18 +55,19 @@ func (b *Batch) HasTotals(s *project.Stream, names []string) bool {
 type computedTotals struct {
 	Definitions map[string]string `json:"definitions"`
 	Totals      Totals            `json:"totals"`
+	Retraction  uint64            `json:"retraction,omitempty"` // the last one of the batch by then
 }
 
 func computedTotalsKey(stream string, batch uint64) string {
 	return fmt.Sprintf("totals/%s/%08d", stream, batch)
 }
 
-// WithComputed puts the totals that were computed for the batch since it was sealed in the place of those that were sealed with
+// withComputed puts the totals that were computed for the batch since it was sealed in the place of those that were sealed with
 // another definition than the stream has now.
-func (b *Batch) WithComputed(tx catalog.Tx, s *project.Stream) error {
+func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	var computed computedTotals
 	found, err := tx.Get(computedTotalsKey(b.Stream, b.Batch), &computed)
-	if err != nil || !found {
+	if err != nil || !found || computed.Retraction != b.left.until {
 		return err
 	}
 	b.Totals, b.Definitions = maps.Clone(b.Totals), maps.Clone(b.Definitions)
@@ -101,7 +102,7 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, l
 		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
 	}
 	return c.Update(ctx, func(tx catalog.Tx) error {
-		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals})
+		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.left.until})
 	})
 }
 

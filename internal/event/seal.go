@@ -167,10 +167,10 @@ func markRetried(tx catalog.Tx, b *Batch) error {
 	return nil
 }
 
-// putFile remembers a file: by its number, and by its size and digest unless it was received in requests, which nobody hands in, or
-// is broken, as it must fail again.
+// putFile remembers a file: by its number, and by its size and digest unless it was received in requests, which nobody hands in, is
+// known by an earlier one, or is broken, as it must fail again.
 func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
-	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken {
+	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
 		return err
 	}
 	if err := tx.Put(fileSizeKey(stream, f.Bytes), struct{}{}); err != nil {

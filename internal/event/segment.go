@@ -175,6 +175,9 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 	next := 0
 	for i, block := range seg.blocks {
 		p := &seg.parts[i]
+		if err := w.rejectedBefore(seg, p); err != nil {
+			return err
+		}
 		for r, kept := range p.keep {
 			if !kept {
 				continue
@@ -209,6 +212,21 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 		}
 		seg.tellRejects(p.rejects)
 	}
+	return nil
+}
+
+// rejectedBefore counts rejected rows of a file that is read again as known: they are in quarantine since they first came.
+func (w *work) rejectedBefore(seg *segment, p *part) error {
+	if seg.file == nil || !seg.file.Again || seg.sources != nil { // a retry is of the rows that are there
+		return nil
+	}
+	for _, r := range p.rejects {
+		if err := discard(r.rawFile); err != nil {
+			return err
+		}
+	}
+	w.batch.Duplicates += int64(len(p.rejects))
+	p.rejects = nil
 	return nil
 }
 

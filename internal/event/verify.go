@@ -60,7 +60,7 @@ const (
 )
 
 // VerifyManifests proves that each sealed batch is in the catalog, that its manifest says the same, and that no batch is sealed
-// which the catalog does not know. It returns the batches. The stream may be taken in meanwhile.
+// which the catalog does not know; and the same of retractions. It returns the batches. The stream may be taken in meanwhile.
 func (in *Intake) VerifyManifests(ctx context.Context, stream string) (batches []Batch, faults error) {
 	sealed := uint64(0)
 	for look := 1; ; look++ {
@@ -69,10 +69,10 @@ func (in *Intake) VerifyManifests(ctx context.Context, stream string) (batches [
 			return nil, err
 		}
 		batches, faults = in.verifyManifests(ctx, stream, &state)
-		if faults == nil || look == looks || look > 1 && state.Batches == sealed {
+		if faults == nil || look == looks || look > 1 && state.Batches+state.Retractions == sealed {
 			return batches, faults
 		}
-		sealed = state.Batches
+		sealed = state.Batches + state.Retractions
 		select {
 		case <-time.After(sealing):
 		case <-ctx.Done():
@@ -98,7 +98,7 @@ func (in *Intake) verifyManifests(ctx context.Context, stream string, state *str
 	if n := uint64(len(batches)); n != state.Batches {
 		faults = append(faults, fmt.Errorf("%d batches of %s are in the catalog, %d were sealed", n, stream, state.Batches))
 	}
-	faults = append(faults, in.checkUnsealed(ctx, stream, state.Batches+1))
+	faults = append(faults, in.checkUnsealed(ctx, stream, state.Batches+1), in.verifyRetractions(ctx, stream, state))
 	return batches, errors.Join(faults...)
 }
 

@@ -54,7 +54,8 @@ func (in *Intake) verifyRuns(ctx context.Context, stream string, state *streamSt
 	return faults
 }
 
-// verifyEntries compares numbers. Each accepted event has an entry, or had one that a merge replaced by a newer one of its id.
+// verifyEntries compares numbers. Each accepted event has an entry, or had one that a merge replaced by a newer one of its id, or was
+// retracted when the index was made anew.
 // Runs of the first format do not say how many they replaced: with a dedupe window they may have fewer.
 func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *streamState) error {
 	accepted := int64(0)
@@ -65,7 +66,7 @@ func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *s
 	if err != nil {
 		return err
 	}
-	entries, exact := int64(0), true
+	entries, exact := state.Unindexed, true
 	for _, run := range state.Memory {
 		entries += run.Entries + run.Replaced
 		exact = exact && (run.Digest != "" || s.Dedupe == 0)

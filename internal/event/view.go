@@ -31,7 +31,7 @@ func Fields(s *project.Stream) []column.Field {
 		column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
 }
 
-// ViewSQL is a SELECT over the events of batches with the stream's columns as declared now: a column that a batch was
+// ViewSQL is a SELECT over the events of batches, without what is left out of them, with the stream's columns as declared now: a column that a batch was
 // sealed without is null, and one whose type has grown since is cast.
 func ViewSQL(files object.Local, s *project.Stream, batches []Batch) string {
 	return viewSQL(files, s, batches, false)
@@ -86,7 +86,7 @@ func selectSQL(files object.Local, s *project.Stream, batches []Batch, computed 
 			list[i] = nullSQL(f)
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])", strings.Join(list, ", "), strings.Join(paths, ", "))
+	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", strings.Join(list, ", "), strings.Join(paths, ", "), keptSQL(batches))
 }
 
 // otherInstants reports whether a column was computed by an expression in which earlier versions took timestamps for local times.

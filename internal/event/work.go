@@ -42,6 +42,8 @@ type work struct {
 	files []*File
 	kept  map[sourceRow]string // retried rows that lie in objects of their own
 
+	forgotten *forgotten // what of earlier batches counts as not seen
+
 	memory   *memory.Memory
 	known    *memory.Batch
 	bounds   bounds
@@ -102,7 +104,7 @@ func (w *work) identify(ctx context.Context, file *File, path string, in *scan.I
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}
-	if known, err = w.fileKnown(ctx, file.Digest); err == nil && !known && earlier != nil {
+	if known, err = w.fileKnown(ctx, file); err == nil && !known && earlier != nil {
 		err = grownError(path, earlier)
 	}
 	return known, err
@@ -130,19 +132,23 @@ func (w *work) sizeKnown(ctx context.Context, size int64) (known bool, err error
 	return known, err
 }
 
-// fileKnown reports whether the stream has taken this very file before, and counts its rows as duplicates if so.
-func (w *work) fileKnown(ctx context.Context, digest string) (known bool, err error) {
+// fileKnown reports whether the stream has taken this very file before, and counts its rows as duplicates if so. After a retraction
+// it may be read again.
+func (w *work) fileKnown(ctx context.Context, file *File) (known bool, err error) {
 	var earlier File
 	for _, f := range w.files {
-		if f.Digest == digest {
+		if f.Digest == file.Digest {
 			earlier, known = *f, true
 		}
 	}
 	if !known {
 		err = w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
-			known, err = tx.Get(fileKey(w.stream.Name, digest), &earlier)
+			known, err = tx.Get(fileKey(w.stream.Name, file.Digest), &earlier)
 			return err
 		})
+		if known && w.forgotten.file(&earlier, w.stream) {
+			known, file.Again = false, !w.forgotten.whole(earlier.Batch)
+		}
 	}
 	if known {
 		w.repeated += earlier.Rows

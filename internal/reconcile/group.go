@@ -75,12 +75,13 @@ type backlog struct {
 	plan  *fold.Plan
 	taken Taken
 	until Taken                   // the last batches that are looked at; nil is all
+	left  Taken                   // the last retractions that they are folded without
 	heads map[string]*event.Batch // by stream; nil where there is none
 }
 
-func newBacklog(tx catalog.Tx, plan *fold.Plan, taken, until Taken) (*backlog, error) {
-	b := &backlog{tx: tx, plan: plan, taken: Taken{}, until: until, heads: map[string]*event.Batch{}}
-	maps.Copy(b.taken, taken)
+func newBacklog(tx catalog.Tx, plan *fold.Plan, g *Generation) (*backlog, error) {
+	b := &backlog{tx: tx, plan: plan, taken: Taken{}, until: g.Until, left: g.Retracted, heads: map[string]*event.Batch{}}
+	maps.Copy(b.taken, g.Taken)
 	for _, s := range plan.Events.Streams {
 		if err := b.look(s.Name); err != nil {
 			return nil, err
@@ -112,10 +113,7 @@ func (b *backlog) look(stream string) error {
 	if next > sealed {
 		return nil
 	}
-	batch, err := event.GetBatch(b.tx, stream, next)
-	if err == nil {
-		err = batch.WithComputed(b.tx, b.plan.Events.Stream(stream))
-	}
+	batch, err := event.GetFolded(b.tx, b.plan.Events.Stream(stream), stream, next, b.left[name])
 	b.heads[stream] = &batch
 	return err
 }
@@ -146,20 +144,16 @@ func sealedUntil(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := s.Name
-		if !plan.Events.Several() {
-			name = ""
-		}
-		until[name] = sealed
+		until[refName(plan, s.Name)] = sealed
 	}
 	return until, nil
 }
 
 // group takes batches of all streams, the oldest first, up to the backlog's limits; one batch is always taken. So of each
 // stream everything is included up to when its last one was sealed.
-func group(tx catalog.Tx, plan *fold.Plan, run *Run, taken, until Taken) (Taken, error) {
+func group(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (Taken, error) {
 	limits := plan.Pipeline.Backlog
-	waiting, err := newBacklog(tx, plan, taken, until)
+	waiting, err := newBacklog(tx, plan, g)
 	if err != nil {
 		return nil, err
 	}

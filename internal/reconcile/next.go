@@ -94,6 +94,9 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 		if err := tx.Put(pipelineKey(name), state); err != nil {
 			return nil, err
 		}
+		if g.Retracted, err = lastRetractions(tx, plan); err != nil {
+			return nil, err
+		}
 		return g, tx.Put(generationKey(name, 1), g)
 	}
 	var g Generation
@@ -104,7 +107,11 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &g, checkFingerprint(plan, g.Fingerprint)
+	if err := checkCurrent(tx, plan, &g); err != nil {
+		return nil, err
+	}
+	g.Retracted, err = lastRetractions(tx, plan)
+	return &g, err
 }
 
 // checkFingerprint refuses a pipeline that is not the one its generation was built with.
@@ -129,8 +136,8 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 	return &ChangedError{plan.Pipeline.Name, changed}
 }
 
-// Changed says what of a pipeline is declared in another way than when its artifacts were made: it has to be rebuilt. It is nil where
-// nothing is, or nothing was made yet.
+// Changed says what of a pipeline is declared in another way than when its artifacts were made, and what of its events is retracted
+// since: it has to be rebuilt. It is nil where nothing is, or nothing was made yet.
 func (e *Engine) Changed(ctx context.Context, pipeline string) ([]string, error) {
 	g, err := e.Current(ctx, pipeline)
 	if err != nil || g.Generation == 0 {
@@ -140,13 +147,15 @@ func (e *Engine) Changed(ctx context.Context, pipeline string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := (*ChangedError)(nil); errors.As(checkFingerprint(plan, g.Fingerprint), &err) {
-		return err.Changed, nil
+	err = e.checkCurrent(ctx, plan, &g)
+	if changed := (*ChangedError)(nil); errors.As(err, &changed) {
+		return changed.Changed, nil
 	}
-	return nil, nil
+	return nil, err
 }
 
-// ChangedError says that a pipeline is declared in another way than when its artifacts were made. Class Data.
+// ChangedError says that a pipeline is declared in another way than when its artifacts were made, or that events of them are
+// retracted since. Class Data.
 type ChangedError struct {
 	Pipeline string
 	Changed  []string // what of it
@@ -161,17 +170,14 @@ func (e *ChangedError) Error() string {
 func (e *ChangedError) Class() failure.Class { return failure.Data }
 
 // sumAgain brings the totals of a run that no step was done of to the totals that its batches have as they are declared now.
-func sumAgain(tx catalog.Tx, plan *fold.Plan, run *Run) error {
+func sumAgain(tx catalog.Tx, plan *fold.Plan, g *Generation, run *Run) error {
 	totals := event.Totals{}
 	for _, ref := range run.Batches {
 		stream := plan.Events.Streams[0]
 		if ref.Stream != "" {
 			stream = plan.Events.Stream(ref.Stream)
 		}
-		batch, err := event.GetBatch(tx, stream.Name, ref.Batch)
-		if err == nil {
-			err = batch.WithComputed(tx, stream)
-		}
+		batch, err := event.GetFolded(tx, stream, stream.Name, ref.Batch, g.Retracted[ref.Stream])
 		if err == nil {
 			err = addConserved(plan, totals, &batch)
 		}
@@ -191,12 +197,12 @@ func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextR
 	if after = max(after, g.Published); g.Runs > after {
 		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, after + 1})
 		if err == nil && len(run.Steps) == 0 {
-			err = sumAgain(tx, plan, &run)
+			err = sumAgain(tx, plan, g, &run)
 		}
 		return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, err
 	}
 	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}}
-	taken, err := group(tx, plan, &run, g.Taken, g.Until)
+	taken, err := group(tx, plan, &run, g)
 	if err != nil || len(run.Batches) == 0 {
 		return NextResult{}, err
 	}

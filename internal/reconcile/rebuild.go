@@ -114,6 +114,9 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (
 		if g.Until, err = sealedUntil(tx, plan); err != nil {
 			return err
 		}
+		if g.Retracted, err = lastRetractions(tx, plan); err != nil {
+			return err
+		}
 		return tx.Put(generationKey(g.Pipeline, g.Generation), g)
 	})
 	if err == nil && discarded != nil {
@@ -170,7 +173,7 @@ func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err 
 }
 
 // buildingGeneration reads the generation in the making, which is then resumed, or makes it. One that was begun with other
-// definitions, or is not wanted, is given up and returned to be removed.
+// definitions, or folded what is retracted since, or is not wanted, is given up and returned to be removed.
 func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded *Generation, resumed bool, err error) {
 	name := plan.Pipeline.Name
 	var state pipelineState
@@ -182,7 +185,7 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded
 		if _, err := tx.Get(generationKey(name, state.Building), g); err != nil {
 			return nil, nil, false, err
 		}
-		if !anew && checkFingerprint(plan, g.Fingerprint) == nil {
+		if !anew && checkCurrent(tx, plan, g) == nil {
 			return g, nil, true, nil
 		}
 		discarded = &Generation{Pipeline: name, Generation: state.Building}

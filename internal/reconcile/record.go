@@ -19,11 +19,12 @@ import (
 type Generation struct {
 	Pipeline    string            `json:"pipeline"`
 	Generation  uint64            `json:"generation"`
-	Fingerprint map[string]string `json:"fingerprint"`     // of each definition its records depend on
-	Taken       Taken             `json:"taken"`           // the last batch of each stream that is in a run
-	Until       Taken             `json:"until,omitempty"` // while a rebuild makes it: the last batch of each stream that it takes
-	Runs        uint64            `json:"runs"`            // the last run that has a number
-	Published   uint64            `json:"published"`       // the last run that readers see
+	Fingerprint map[string]string `json:"fingerprint"`         // of each definition its records depend on
+	Taken       Taken             `json:"taken"`               // the last batch of each stream that is in a run
+	Until       Taken             `json:"until,omitempty"`     // while a rebuild makes it: the last batch of each stream that it takes
+	Retracted   Taken             `json:"retracted,omitempty"` // the last retraction of each stream that its batches are folded without
+	Runs        uint64            `json:"runs"`                // the last run that has a number
+	Published   uint64            `json:"published"`           // the last run that readers see
 	Artifacts   int64             `json:"artifacts"`
 	Events      *int64            `json:"events,omitempty"`  // folded by all published runs, and so by all artifacts (rule 4)
 	Given       *Given            `json:"given,omitempty"`   // of the published runs that were counted
@@ -260,19 +261,21 @@ func (e *Engine) Current(ctx context.Context, pipeline string) (g Generation, er
 	return g, err
 }
 
-// batchesOf reads the manifests of a run's batches.
+// batchesOf reads a run's batches as its generation folds them.
 func (e *Engine) batchesOf(ctx context.Context, run *Run) (batches []event.Batch, err error) {
 	only := e.Project.Pipeline(run.Pipeline).From[0]
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
+		var g Generation
+		if _, err := tx.Get(generationKey(run.Pipeline, run.Generation), &g); err != nil {
+			return err
+		}
 		for _, ref := range run.Batches {
+			until := g.Retracted[ref.Stream]
 			if ref.Stream == "" {
 				ref.Stream = only
 			}
-			b, err := event.GetBatch(tx, ref.Stream, ref.Batch)
-			if s := e.Project.Stream(ref.Stream); err == nil && s != nil {
-				err = b.WithComputed(tx, s)
-			}
+			b, err := event.GetFolded(tx, e.Project.Stream(ref.Stream), ref.Stream, ref.Batch, until)
 			if err != nil {
 				return err
 			}

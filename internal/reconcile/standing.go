@@ -5,6 +5,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -105,8 +106,9 @@ func (e *Engine) question(ctx context.Context, pipeline string) (*question, erro
 // refusal is why nothing may be asked of a generation, nil if all may.
 func (e *Engine) refusal(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
 	if g.Generation > 0 {
-		if refused = checkFingerprint(plan, g.Fingerprint); refused == nil {
-			return nil, nil
+		refused = e.checkCurrent(ctx, plan, g)
+		if refused == nil || !errors.As(refused, new(*ChangedError)) {
+			return nil, refused
 		}
 		// A rebuild does not help where the events themselves were taken in by another declaration.
 		return cmp.Or(e.checkDeclared(ctx, plan), refused), nil

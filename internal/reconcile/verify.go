@@ -160,7 +160,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 		for range run.Batches {
 			b := v.batches[at]
 			at++
-			if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
+			if b := b.AsSealed(); b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
 				return "", fmt.Errorf("batch %d of %s: %d rows are not %d accepted + %d quarantined + %d duplicates", b.Batch, b.Stream, b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
 			}
 			events += b.Accepted
@@ -199,6 +199,7 @@ func (v *verification) scale(total string) int {
 func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 	objects := 0
 	for _, b := range v.batches {
+		b = b.AsSealed()
 		all := slices.Clone(b.Objects)
 		if b.Quarantine != nil {
 			all = append(all, *b.Quarantine)
@@ -215,6 +216,7 @@ func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 	events := int64(0)
 	for _, b := range v.batches {
+		b = b.AsSealed()
 		if err := v.recount(ctx, b); err != nil {
 			return "", fmt.Errorf("batch %d of %s: %w", b.Batch, b.Stream, err)
 		}

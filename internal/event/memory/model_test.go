@@ -84,7 +84,7 @@ func (w *workload) batch(m *Memory, file uint64, segments int) {
 	w.t.Helper()
 	window := Window{}
 	if w.window > 0 {
-		window = Window{w.now.Add(-w.window), func(p Place) (time.Time, error) { return w.times[p.File()], nil }}
+		window = Window{Since: w.now.Add(-w.window), ReceivedAt: func(p Place) (time.Time, error) { return w.times[p.File()], nil }}
 	}
 	b, err := m.Begin(window, w.limit)
 	check(w.t, err)

@@ -14,6 +14,8 @@ type Window struct {
 	// ReceivedAt returns the time a place was received. It is asked about single entries of runs that lie on both
 	// sides of Since, and required unless Since is zero.
 	ReceivedAt func(Place) (time.Time, error)
+	// Forgotten reports places whose entries do not count, as if they were not there; nil is none.
+	Forgotten func(Place) bool
 }
 
 func (b *Batch) findInBatch() error {
@@ -40,6 +42,9 @@ func (b *Batch) findInRuns() error {
 		}
 		err := r.table.find(b.probes, func(i int, e Entry) error {
 			if b.found[i] == inBatch || b.found[i] == inRun && b.before[i].place >= e.Place {
+				return nil
+			}
+			if b.window.Forgotten != nil && b.window.Forgotten(e.Place) {
 				return nil
 			}
 			if !inside {

@@ -1,0 +1,125 @@
+// bursar retract: leaves a batch or an event out of every view.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"bursar/internal/app"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) retractCommand() *cobra.Command {
+	var o app.RetractOptions
+	cmd := &cobra.Command{
+		Use:   "retract STREAM [BATCH] [--event ID] --reason TEXT",
+		Short: "Leave a wrong batch or event out of every view",
+		Long: `Leaves a sealed batch, or with --event one event of it, out of every view from then on, with its own control totals. Nothing
+that is sealed is changed, and --undo takes the retraction back. Pipelines that had folded what is retracted are rebuilt at once. Where
+that is cut short they are refused, and status, check and verify name them, until they are rebuilt: by the same command or by
+` + "`bursar rebuild`" + `.
+
+Ids of what is retracted are new again for intake: neither duplicates nor conflicts, and the same file may be ingested again. So ingest
+the right file afterwards. Rows of a retracted batch that are in quarantine are left out too, but rows that came out of it by
+--retry are of a later batch. An event is named by its id as ` + "`bursar trace`" + ` prints it, of several columns as a JSON array.
+
+--undo is refused where an event of the same id was taken in meanwhile: the batch that holds it is named, to be retracted first.`,
+		Example: `  bursar retract payments 3 --reason "the file of another shop"
+  bursar retract payments --event p-1003 --reason "booked twice by the bank"
+  bursar retract payments 3 --undo`,
+		Args:              takes(1, 2),
+		ValidArgsFunction: c.completeStream,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := whatToRetract(&o, args); err != nil {
+				return err
+			}
+			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.retract(ctx, a, args[0], o) })
+		},
+	}
+	cmd.Flags().StringVar(&o.Event, "event", "", "the id of the only event that is left out")
+	cmd.Flags().StringVar(&o.Reason, "reason", "", "why: it is kept and shown; required, but with --undo")
+	cmd.Flags().BoolVar(&o.Undo, "undo", false, "take the retraction back")
+	return cmd
+}
+
+// whatToRetract checks what the command line asks for.
+func whatToRetract(o *app.RetractOptions, args []string) error {
+	if len(args) > 1 {
+		batch, err := strconv.ParseUint(args[1], 10, 64)
+		if err != nil || batch == 0 {
+			return usagef("%q is not the number of a batch: `bursar ingest` prints it, and `bursar trace`", args[1])
+		}
+		o.Batch = batch
+	}
+	o.Reason = strings.TrimSpace(o.Reason)
+	switch {
+	case o.Batch == 0 && o.Event == "":
+		return usagef("say what is retracted: a batch, as in `bursar retract %s 3 --reason TEXT`, or --event ID", args[0])
+	case o.Reason == "" && !o.Undo:
+		return usagef("say why it is retracted: --reason TEXT")
+	}
+	return nil
+}
+
+func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.RetractOptions) error {
+	if a.Project.Stream(name) == nil {
+		_, err := stream(a, name)
+		return err
+	}
+	out, err := a.Retract(ctx, name, o)
+	if err != nil && out.Retraction.Number == 0 {
+		return &interruptedError{err, "nothing was retracted"}
+	}
+	if err != nil {
+		err = hinted(err, "%s is %s, and the same command goes on with what is left", out.Retraction.What(), state(&out.Retraction))
+	}
+	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, &out) }), err)
+}
+
+// state is whether what a retraction is of counts.
+func state(r *app.Retraction) string {
+	if r.Undoes != 0 {
+		return "not retracted any more"
+	}
+	return "retracted"
+}
+
+func printRetracted(w io.Writer, out *app.Retracted) {
+	r := &out.Retraction
+	left := "left out of every view"
+	if r.Undoes != 0 {
+		left = "counted again"
+	}
+	if r.Already {
+		fmt.Fprintf(w, "%s is %s already, since %s%s.\n", capital(clean(r.What())), state(r), when(&r.At), because(r.Reason))
+	} else {
+		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capital(clean(r.What())), state(r), because(r.Reason), plural(r.Events, "event", "events"), left)
+		printTotals(w, r.Totals)
+	}
+	for _, made := range out.Rebuilt {
+		fmt.Fprintf(w, "%s is rebuilt, at generation %d: %s.\n", made.Pipeline, made.Generation, plural(made.Rows, "artifact", "artifacts"))
+		if made.DigestBefore != "" {
+			fmt.Fprintf(w, "  before %s\n", made.DigestBefore)
+		}
+		fmt.Fprintf(w, "  after  %s\n", made.DigestAfter)
+	}
+	if r.Undoes == 0 && !r.Already {
+		fmt.Fprintf(w, "next: bursar ingest %s FILE\n", r.Stream)
+	}
+}
+
+// because is a reason in brackets.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + clean(reason) + ")"
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

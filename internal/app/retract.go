@@ -1,0 +1,95 @@
+// Retracting: what is left out of every view from then on, and the pipelines that had folded it.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/reconcile"
+)
+
+// Retracted is the outcome of one call of Retract.
+type Retracted struct {
+	Retraction event.Retracted     `json:"retraction"`
+	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded what is retracted, or lacked what counts again
+}
+
+// Retract leaves a sealed batch or an event out of every view, or takes that back, then rebuilds the pipelines whose artifacts are of
+// something else since. Where that is cut short the pipelines are refused until somebody rebuilds them; a repeat does so.
+func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions) (out Retracted, err error) {
+	out.Rebuilt = []reconcile.Rebuilt{}
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return out, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	if s.Builtin {
+		return out, failure.Wrap(failure.Data, fmt.Errorf("events of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`", stream))
+	}
+	if out.Retraction, err = a.retract(ctx, s, o); err != nil {
+		return out, err
+	}
+	for _, p := range a.Project.Pipelines {
+		if !p.Folds(stream) {
+			continue
+		}
+		if failed := a.rebuildRetracted(ctx, p.Name, &out); failed != nil {
+			err = errors.Join(err, fmt.Errorf("rebuild %s: %w", p.Name, failed))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return out, err
+}
+
+// rebuildRetracted rebuilds a pipeline that is outdated, once a rebuild is over that may have begun before the retraction.
+func (a *App) rebuildRetracted(ctx context.Context, pipeline string, out *Retracted) error {
+	leave, err := a.pipelines.enter(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	outdated, err := a.Engine.Retracted(ctx, pipeline)
+	leave()
+	if err != nil || !outdated {
+		return err
+	}
+	made, err := a.Rebuild(ctx, pipeline)
+	if err == nil {
+		out.Rebuilt = append(out.Rebuilt, made)
+	}
+	return err
+}
+
+// retract has the stream for itself.
+func (a *App) retract(ctx context.Context, s *project.Stream, o event.RetractOptions) (event.Retracted, error) {
+	if live := a.lives.of(s.Name); live != nil {
+		return live.Retract(ctx, o)
+	}
+	leave, err := a.streams.enter(ctx, s.Name)
+	if err != nil {
+		return event.Retracted{}, err
+	}
+	defer leave()
+	if err := a.sealLeft(ctx, s); err != nil {
+		return event.Retracted{}, err
+	}
+	return a.Intake.Retract(ctx, s, o)
+}
+
+// Retractions lists what is left out of all streams.
+func (a *App) Retractions(ctx context.Context) ([]event.Retraction, error) {
+	all := []event.Retraction{}
+	for _, s := range a.Project.Streams {
+		list, err := event.Retractions(ctx, a.Intake.Catalog, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}

@@ -1,0 +1,184 @@
+// retract.go is what the model leaves out, and what it takes for not seen since.
+
+package auditor
+
+import "slices"
+
+// Retraction leaves a batch out, or one event of it.
+type Retraction struct {
+	Stream string
+	Batch  int
+	Event  string // its id as JSON; empty is the whole batch
+
+	event int // its place among all events; -1 is the whole batch
+	files int // that the stream had taken in by then
+}
+
+// isWhole reports whether a batch is left out.
+func (m *Model) isWhole(in *intake, batch int) bool {
+	return slices.ContainsFunc(m.retracted, func(r Retraction) bool {
+		return r.event < 0 && r.Stream == in.stream.Name && r.Batch == batch
+	})
+}
+
+// isOut reports whether an event is left out, alone or with its batch.
+func (m *Model) isOut(e *accepted) bool {
+	for i := range m.retracted {
+		r := &m.retracted[i]
+		switch {
+		case r.event >= 0 && r.Stream == e.Stream && m.events[r.event].Place == e.Place,
+			r.event < 0 && r.Stream == e.Stream && r.Batch == e.Batch:
+			return true
+		}
+	}
+	return false
+}
+
+// holder is the last event of an id that is not left out, nil if there is none.
+func (m *Model) holder(in *intake, id string) *first {
+	list := in.known[id]
+	for i := len(list) - 1; i >= 0; i-- {
+		if !m.isOut(&m.events[list[i].event]) {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// known says how a file that came before counts: as known, or to be read as if it were new, or again.
+func (m *Model) known(in *intake, earlier *taken) (known *taken, again bool) {
+	if m.isWhole(in, earlier.batch) {
+		return nil, false
+	}
+	number := slices.Index(in.numbered, earlier)
+	for _, r := range m.retracted {
+		if r.Stream == in.stream.Name && in.stream.Dedupe == 0 && number < r.files {
+			return nil, true
+		}
+	}
+	return earlier, false
+}
+
+// quarantined are the rows in quarantine, but for those of batches that are left out.
+func (m *Model) quarantined(in *intake) (rows []record) {
+	for _, q := range in.quarantine {
+		if !m.isWhole(in, q.batch) {
+			rows = append(rows, q.rows...)
+		}
+	}
+	return rows
+}
+
+// ToRetract picks what of a stream is left out next, if there is anything: the nth batch, or the nth event if its id can be written.
+func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bool) {
+	in := m.intakes[stream]
+	r = Retraction{Stream: stream, event: -1, files: len(in.numbered)}
+	if event && in.stream.ID[0][0] != '_' {
+		var own []int
+		for i := range m.events {
+			if e := &m.events[i]; e.Stream == stream && !m.isOut(e) {
+				own = append(own, i)
+			}
+		}
+		if len(own) == 0 {
+			return r, false
+		}
+		r.event = own[n%len(own)]
+		e := &m.events[r.event]
+		r.Batch, r.Event = e.Batch, m.idJSON(in.stream, e.Row)
+		return r, true
+	}
+	var own []int
+	for batch := 1; batch <= in.batches; batch++ {
+		if !m.isWhole(in, batch) {
+			own = append(own, batch)
+		}
+	}
+	if len(own) == 0 {
+		return r, false
+	}
+	r.Batch = own[n%len(own)]
+	return r, true
+}
+
+// idJSON is an event's id as it is printed.
+func (m *Model) idJSON(s *Stream, row Row) string {
+	values, types := make([]Value, len(s.ID)), make([]Type, len(s.ID))
+	for i, name := range s.ID {
+		values[i], types[i] = row[name], s.Column(name).Type
+	}
+	return keyJSON(values, types)
+}
+
+// Retract leaves something out, and says what that comes to.
+func (m *Model) Retract(r Retraction) Counts {
+	in := m.intakes[r.Stream]
+	counts := in.counts()
+	for i := range m.events {
+		e := &m.events[i]
+		if i == r.event || r.event < 0 && e.Stream == r.Stream && e.Batch == r.Batch {
+			counts.Accepted++
+			in.total(e.Row, &counts)
+		}
+	}
+	m.retracted = append(m.retracted, r)
+	return counts
+}
+
+// ToUndo picks what of a stream counts again.
+func (m *Model) ToUndo(stream string, n int) (r Retraction, ok bool) {
+	own := slices.DeleteFunc(slices.Clone(m.retracted), func(r Retraction) bool { return r.Stream != stream })
+	if len(own) == 0 {
+		return r, false
+	}
+	return own[n%len(own)], true
+}
+
+// Undo counts something again, unless an event of the same id counts: then it does nothing, and says so.
+func (m *Model) Undo(r Retraction) (refused bool) {
+	in := m.intakes[r.Stream]
+	at := slices.Index(m.retracted, r)
+	alone := func(i int) bool {
+		return slices.ContainsFunc(m.retracted, func(o Retraction) bool { return o.event == i && o != r })
+	}
+	for i := range m.events {
+		e := &m.events[i]
+		if i != r.event && (r.event >= 0 || e.Stream != r.Stream || e.Batch != r.Batch || alone(i)) {
+			continue
+		}
+		for _, f := range in.known[e.id] {
+			o := &m.events[f.event]
+			away := max(o.day-e.day, e.day-o.day)
+			if o.Batch != e.Batch && !m.isOut(o) && (in.stream.Dedupe == 0 || away < in.stream.Dedupe) {
+				return true
+			}
+		}
+	}
+	m.retracted = slices.Delete(slices.Clone(m.retracted), at, at+1)
+	for _, file := range in.numbered {
+		if r.event < 0 && file.batch == r.Batch && !file.again {
+			in.files[file.digest] = file
+		}
+	}
+	return false
+}
+
+// Folded reports whether a batch is in artifacts.
+func (m *Model) Folded(r Retraction) bool {
+	return m.placeOf(r) <= m.published
+}
+
+// placeOf is a batch's place among all sealed ones, from 1.
+func (m *Model) placeOf(r Retraction) int {
+	return 1 + slices.IndexFunc(m.Sealed, func(b Batch) bool { return b.Stream == r.Stream && b.Number == r.Batch })
+}
+
+// Counted is how many events of a sealed batch count, by its place from 1.
+func (m *Model) Counted(at int) (n int64) {
+	for i := range m.events {
+		if e := &m.events[i]; e.at == at && !m.isOut(e) {
+			n++
+		}
+	}
+	return n
+}

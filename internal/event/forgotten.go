@@ -1,0 +1,161 @@
+// What intake takes for not seen: the ids and files of what is retracted.
+
+package event
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event/memory"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// forgotten is what is retracted of a stream, by where its events were read; nil is nothing. Rows that came out of quarantine are of a
+// later batch than their file, so they are listed one by one.
+type forgotten struct {
+	batches map[uint64]bool       // that are left out whole
+	files   map[uint64]bool       // of these
+	events  map[memory.Place]bool // that are left out one by one
+	rows    map[memory.Place]bool // of batches that are left out whole
+	kept    map[memory.Place]bool // rows of these files that are in batches which are not left out
+	taken   uint64                // files up to this one were taken in before a retraction
+}
+
+// has reports whether the event at a place is retracted.
+func (f *forgotten) has(p memory.Place) bool {
+	return f != nil && (f.events[p] || f.rows[p] || f.files[p.File()] && !f.kept[p])
+}
+
+// whole reports whether a batch is retracted as a whole.
+func (f *forgotten) whole(batch uint64) bool { return f != nil && f.batches[batch] }
+
+// file reports whether a file that was taken in is read again when it comes again: its events are retracted, or what it had of others'
+// ids was set aside and may be new. With a dedupe window the latter says too little: the file's own ids may be forgotten.
+func (f *forgotten) file(file *File, s *project.Stream) bool {
+	return f.whole(file.Batch) || f != nil && s.Dedupe == 0 && file.Number <= f.taken
+}
+
+// forgotten finds what is retracted of a stream.
+func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *streamState) (*forgotten, error) {
+	if state.Retractions == 0 {
+		return nil, nil
+	}
+	list, err := Retractions(ctx, in.Catalog, s.Name)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	f := &forgotten{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[memory.Place]bool{}, rows: map[memory.Place]bool{}, kept: map[memory.Place]bool{}}
+	for _, r := range list {
+		f.taken = max(f.taken, r.Files)
+		if r.Event == "" {
+			f.batches[r.Batch] = true
+			continue
+		}
+		place, err := memory.PlaceOf(r.File, uint64(r.Row))
+		if err != nil {
+			return nil, err
+		}
+		f.events[place] = true
+	}
+	if len(f.batches) == 0 {
+		return f, nil
+	}
+	retries, err := in.retracted(ctx, s.Name, f)
+	if err == nil && len(retries) > 0 {
+		err = in.retriedRows(ctx, s, retries, f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find what is retracted of %s: %w", s.Name, err)
+	}
+	return f, nil
+}
+
+// retracted notes the files of the batches that are left out whole, and lists the batches that hold rows of these files out of
+// quarantine, or are left out and hold rows of others.
+func (in *Intake) retracted(ctx context.Context, stream string, f *forgotten) (retries []Batch, err error) {
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		retries = nil
+		for number := range f.batches {
+			b, err := GetBatch(tx, stream, number)
+			if err != nil {
+				return err
+			}
+			for i := range b.Files {
+				f.files[b.Files[i].Number] = true
+			}
+		}
+		var numbers []uint64
+		of := maps.Clone(f.batches) // batches whose quarantine may hold such rows: retries are listed by them, in order
+		prefix := "retried/" + stream + "/"
+		err := tx.List(prefix, func(key string, value json.RawMessage) error {
+			var by retried
+			number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
+			if err == nil {
+				err = json.Unmarshal(value, &by)
+			}
+			if of[number] || of[by.Batch] {
+				of[by.Batch] = true
+				numbers = append(numbers, by.Batch)
+			}
+			return err
+		})
+		slices.Sort(numbers)
+		for _, number := range slices.Compact(numbers) {
+			b, failed := GetBatch(tx, stream, number)
+			if err = errors.Join(err, failed); err == nil && b.Accepted > 0 {
+				retries = append(retries, b)
+			}
+		}
+		return err
+	})
+	return retries, err
+}
+
+// retriedRows notes where the rows of batches were read that came out of quarantine.
+func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *forgotten) error {
+	files, local := in.Objects.(object.Local)
+	if !local {
+		return errNotLocal
+	}
+	if err := CheckObjects(ctx, in.Objects, retries, in.Workers); err != nil {
+		return err
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	for i := range retries {
+		rows := f.kept
+		if f.batches[retries[i].Batch] {
+			rows = f.rows
+		}
+		sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, retries[i:i+1]))
+		err := session.Query(ctx, sql, func(found []column.Vector) error {
+			for n := range found[0].Len() {
+				place, err := memory.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
+				if err != nil {
+					return err
+				}
+				rows[place] = true
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errNotLocal = errors.New("bug: the objects are not files that SQL can read")

@@ -1,0 +1,131 @@
+// Batches as they are folded: without what is retracted.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/project"
+)
+
+// leftOut is what of a batch is left out. Its zero value is nothing.
+type leftOut struct {
+	until  uint64      // the last retraction that is of the batch
+	rows   []sourceRow // of events that are left out one by one
+	sealed *Batch      // the batch with them; nil where nothing is left out
+}
+
+// AsSealed is the batch with all that it was sealed with.
+func (b *Batch) AsSealed() Batch {
+	if b.left.sealed != nil {
+		return *b.left.sealed
+	}
+	return *b
+}
+
+// GetFolded reads a batch as it is folded: without what the retractions numbered up to until leave out of it, and with the totals
+// that were computed since. The stream is nil where it is not declared any more.
+func GetFolded(tx catalog.Tx, s *project.Stream, stream string, batch, until uint64) (Batch, error) {
+	b, err := GetBatch(tx, stream, batch)
+	if err == nil && until > 0 {
+		err = b.leaveOut(tx, s, until)
+	}
+	if err == nil && s != nil {
+		err = b.withComputed(tx, s)
+	}
+	return b, err
+}
+
+// Folded lists a stream's batches numbered above after as they are folded, in order.
+func Folded(ctx context.Context, c catalog.Catalog, s *project.Stream, after uint64) (batches []Batch, err error) {
+	if batches, err = Batches(ctx, c, s.Name, after); err != nil {
+		return nil, err
+	}
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		last, err := LastRetraction(tx, s.Name)
+		for i := range batches {
+			if err == nil && last > 0 {
+				batches[i], err = GetFolded(tx, s, s.Name, batches[i].Batch, last)
+			}
+		}
+		return err
+	})
+	return batches, err
+}
+
+// leaveOut takes what is retracted out of a batch, its counts and its control totals.
+func (b *Batch) leaveOut(tx catalog.Tx, s *project.Stream, until uint64) error {
+	list, err := listRetractions(tx, retractionBatchPrefix(b.Stream, b.Batch), until)
+	left := active(list)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	sealed := *b
+	b.left = leftOut{until: list[len(list)-1].Number, sealed: &sealed}
+	b.Definitions = maps.Clone(b.Definitions)
+	if s != nil {
+		b.Totals = b.TotalsNow(s)
+	}
+	for i := range left {
+		if left[i].Event == "" {
+			b.empty(s)
+			return nil
+		}
+	}
+	for i := range left {
+		if err := b.leaveEventOut(s, &left[i]); err != nil {
+			return fmt.Errorf("leave %s out: %w", left[i].What(), err)
+		}
+	}
+	return nil
+}
+
+// empty leaves all of a batch out.
+func (b *Batch) empty(s *project.Stream) {
+	b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
+	if s != nil {
+		b.Definitions = TotalDefinitions(s) // whatever they are, they come to nothing
+	}
+}
+
+// leaveEventOut leaves one event out. A total that the batch was sealed with by another definition is not known afterwards.
+func (b *Batch) leaveEventOut(s *project.Stream, r *Retraction) error {
+	if b.Accepted < r.Events {
+		return errors.New("bug: the batch has fewer events")
+	}
+	b.Accepted -= r.Events
+	b.left.rows = append(b.left.rows, sourceRow{r.File, r.Row})
+	totals := r.Totals
+	if s != nil {
+		totals = totals.Now(s)
+	}
+	for name := range b.Totals {
+		if b.Definitions[name] != r.Definitions[name] {
+			delete(b.Definitions, name)
+			continue
+		}
+		if err := b.Totals.Sub(Totals{name: totals[name]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptSQL is the condition for events of the batches that are not left out one by one; empty if none is.
+func keptSQL(batches []Batch) string {
+	var out []string
+	for i := range batches {
+		for _, row := range batches[i].left.rows {
+			out = append(out, fmt.Sprintf("%s = %d AND %s = %d", FileColumn, row.file, RowColumn, row.row))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return " WHERE NOT (" + strings.Join(out, " OR ") + ")"
+}

@@ -1,0 +1,253 @@
+// Retracting a batch or an event, and taking that back.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// RetractOptions say what is retracted and why.
+type RetractOptions struct {
+	Batch  uint64 // 0 is any, with Event
+	Event  string // its id, as it is printed; empty is the whole batch
+	Undo   bool   // a retraction is taken back
+	Reason string
+}
+
+// Retracted is the outcome of one call of Retract.
+type Retracted struct {
+	Retraction
+	Already bool `json:"already"` // it was so before, and nothing was written
+}
+
+// NoSuchError is what Retract returns for a batch or an event that the stream does not have.
+type NoSuchError struct{ What, Hint string }
+
+func (e *NoSuchError) Error() string { return e.What + " not found; " + e.Hint }
+
+// Class is Data: asking again gives the same answer.
+func (e *NoSuchError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 3 (DESIGN §7).
+func (e *NoSuchError) ExitCode() int { return 3 }
+
+func noBatch(s *project.Stream, batch, last uint64) error {
+	return &NoSuchError{fmt.Sprintf("batch %d of %s", batch, s.Name), fmt.Sprintf("its last batch is %d", last)}
+}
+
+// Retract leaves a sealed batch or an event out of every view from then on, or takes that back. The ids of what is left out are new
+// again for intake, and the files of a batch may be taken in again. One transaction does it; the object follows, as a manifest
+// does. The caller has the stream for itself.
+func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptions) (Retracted, error) {
+	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
+		return Retracted{}, err
+	}
+	state, _, err := in.readState(ctx, s.Name)
+	if err == nil {
+		err = in.ensureRetraction(ctx, s.Name, state.Retractions)
+	}
+	if err != nil {
+		return Retracted{}, err
+	}
+	r, err := in.toRetract(ctx, s, &state, o)
+	if err != nil {
+		return Retracted{}, err
+	}
+	was, err := in.lastOf(ctx, &r)
+	if err != nil {
+		return Retracted{}, err
+	}
+	if o.Undo {
+		return in.undo(ctx, s, &state, was, r)
+	}
+	if was != nil && was.Undoes == 0 {
+		return Retracted{Retraction: *was, Already: true}, nil
+	}
+	if err := in.putRetraction(ctx, &state, &r); err != nil {
+		return Retracted{}, err
+	}
+	return Retracted{Retraction: r}, nil
+}
+
+// toRetract describes what is to be left out.
+func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions) (Retraction, error) {
+	r := Retraction{
+		Stream: s.Name, Number: state.Retractions + 1, Batch: o.Batch, Reason: o.Reason, Files: state.Files,
+		At: in.Now().UTC().Truncate(time.Microsecond),
+	}
+	if o.Event != "" {
+		return in.eventToRetract(ctx, s, state, o, r)
+	}
+	if o.Batch == 0 || o.Batch > state.Batches {
+		return r, noBatch(s, o.Batch, state.Batches)
+	}
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b, err := GetBatch(tx, s.Name, o.Batch)
+		r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
+		return err
+	})
+	return r, err
+}
+
+// lastOf is the last retraction of the same batch or event, nil if there is none.
+func (in *Intake) lastOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		last = nil
+		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
+		for i := range list {
+			if list[i].of(r) {
+				last = &list[i]
+			}
+		}
+		return err
+	})
+	return last, err
+}
+
+// putRetraction writes a retraction, and forgets what was answered to the requests of a batch: they may come again.
+func (in *Intake) putRetraction(ctx context.Context, was *streamState, r *Retraction) error {
+	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var state streamState
+		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
+			return err
+		}
+		if !state.sameIntake(was) {
+			return errors.New("bug: a batch was sealed meanwhile")
+		}
+		return enterRetraction(tx, &state, r)
+	})
+	if err != nil {
+		return fmt.Errorf("retract %s: %w", r.What(), err)
+	}
+	if err := in.writeRetraction(ctx, r); err != nil { // the next intake of the stream writes it
+		in.Log.Warn("the retraction has no object yet", "stream", r.Stream, "retraction", r.Number, "error", err)
+	}
+	return nil
+}
+
+// enterRetraction writes what belongs to a retraction in the catalog. The dedupe index is to be made anew after one is taken back:
+// entries of events that are retracted now may have replaced those that count again.
+func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
+	state.Retractions = max(state.Retractions, r.Number)
+	b, err := GetBatch(tx, r.Stream, r.Batch)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.Undoes == 0 && r.Event == "" && b.Spool != 0:
+		err = forgetAnswersOf(tx, r.Stream, b.Spool)
+	case r.Undoes != 0:
+		state.Identity = toBeIndexed
+		for i := range b.Files {
+			if err == nil && r.Event == "" && b.Files[i].Digest != "" {
+				err = putFile(tx, r.Stream, &b.Files[i], b.Spool != 0)
+			}
+		}
+	}
+	return errors.Join(err, tx.Put(retractionKey(r), r), tx.Put(streamKey(r.Stream), state))
+}
+
+// eventToRetract finds an event by its id.
+func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions, r Retraction) (Retraction, error) {
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return r, err
+	}
+	defer session.Close()
+	found, err := in.findEvents(ctx, session, s, o)
+	if err != nil {
+		return r, err
+	}
+	if found, err = in.choose(ctx, found, o.Undo); err != nil {
+		return r, err
+	}
+	switch {
+	case len(found) == 0 && o.Batch > state.Batches:
+		return r, noBatch(s, o.Batch, state.Batches)
+	case len(found) == 0:
+		return r, &NoSuchError{fmt.Sprintf("event %s of %s", o.Event, s.Name), fmt.Sprintf("give its %s as `bursar trace` prints it", fieldNames(s.IDColumns()))}
+	case len(found) > 1:
+		return r, failure.Wrap(failure.Data, fmt.Errorf("%d events of %s have the id %s, in batches %d and %d: say which batch, as in `bursar retract %s %d --event ID`",
+			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))
+	}
+	r.Batch, r.Event, r.File, r.Row = found[0].Batch, found[0].Event, found[0].File, found[0].Row
+	err = in.sumEvent(ctx, session, s, &r)
+	return r, err
+}
+
+// choose leaves those of the events with one id that are in views; of none, or to be taken back, those that are retracted, the last
+// first.
+func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (chosen []Retraction, err error) {
+	var out []Retraction
+	for i := range found {
+		last, err := in.lastOf(ctx, &found[i])
+		if err != nil {
+			return nil, err
+		}
+		batch, err := in.lastOf(ctx, &Retraction{Stream: found[i].Stream, Batch: found[i].Batch})
+		switch {
+		case err != nil:
+			return nil, err
+		case last != nil && last.Undoes == 0, !undo && batch != nil && batch.Undoes == 0:
+			out = append(out, found[i])
+		default:
+			chosen = append(chosen, found[i])
+		}
+	}
+	if undo && len(out) > 0 || len(chosen) == 0 {
+		chosen = out[max(0, len(out)-1):]
+	}
+	return chosen, nil
+}
+
+// sumEvent computes the control totals of the one event.
+func (in *Intake) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
+	files, local := in.Objects.(object.Local)
+	if !local {
+		return errNotLocal
+	}
+	var b Batch
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		b, err = GetBatch(tx, s.Name, r.Batch)
+		return err
+	})
+	if err == nil {
+		err = CheckObjects(ctx, in.Objects, []Batch{b}, in.Workers)
+	}
+	if err != nil {
+		return err
+	}
+	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
+	count := NewRecount(s, b.Columns)
+	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {
+		count.Add(rows)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sum %s: %w", r.What(), err)
+	}
+	r.Events, r.Digest, r.Definitions = count.rows, count.digest.String(), TotalDefinitions(s)
+	r.Totals, err = totalsOf(count.summers)
+	if err == nil && r.Events != 1 {
+		err = fmt.Errorf("bug: %d events were read at file %d, row %d", r.Events, r.File, r.Row)
+	}
+	return err
+}
+
+func fieldNames(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return "[" + strings.Join(names, ", ") + "]"
+}

@@ -1,0 +1,263 @@
+// Retractions over stores of their own: what is left out, what intake takes for new, and what counts again.
+
+package event_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+)
+
+// retract retracts, and expects "number events" of it.
+func (h *house) retract(want string, o event.RetractOptions) event.Retracted {
+	h.t.Helper()
+	h.now = h.now.Add(time.Second)
+	r, err := h.intake.Retract(h.t.Context(), h.stream, o)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if got := fmt.Sprint(r.Number, r.Events); got != want {
+		h.t.Errorf("retraction and events are %s, want %s", got, want)
+	}
+	return r
+}
+
+// whole retracts a batch.
+func (h *house) whole(want string, batch uint64) {
+	h.retract(want, event.RetractOptions{Batch: batch, Reason: "wrong"})
+}
+
+// proved verifies batches, retractions and the dedupe index.
+func (h *house) proved() {
+	h.t.Helper()
+	batches, err := h.intake.VerifyManifests(h.t.Context(), h.stream.Name)
+	_, objects := h.intake.VerifyObjects(h.t.Context(), batches, func(int64) {})
+	_, totals := h.intake.VerifyTotals(h.t.Context(), h.stream, batches)
+	_, retractions := h.intake.VerifyRetractionTotals(h.t.Context(), h.stream, batches)
+	if err := errors.Join(err, objects, totals, retractions, h.verifyIndex()); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// folded is the events and totals of each batch as it is folded now.
+func (h *house) folded() (list []string) {
+	h.t.Helper()
+	batches, err := event.Folded(h.t.Context(), h.intake.Catalog, h.stream, 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, b := range batches {
+		list = append(list, fmt.Sprint(b.Accepted, " ", b.Totals["amount"]))
+	}
+	return list
+}
+
+func (h *house) expectFolded(want ...string) {
+	h.t.Helper()
+	if got := h.folded(); strings.Join(got, "; ") != strings.Join(want, "; ") {
+		h.t.Errorf("folded are %q, want %q", got, want)
+	}
+}
+
+func TestRetractedRowsOutOfQuarantine(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	first := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "bribe", "4.00", "EUR"))
+	h.take("1 3 1 2 0", first)
+	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	retry := func(want string) {
+		t.Helper()
+		r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.expect(r, want)
+	}
+	retry("2 2 1 1 0")
+	h.whole("1 1", 1) // its row that came out of quarantine is of batch 2
+	h.take("3 2 1 0 1", h.file("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
+	h.whole("2 1", 2)
+	if got := h.reasons(); len(got) != 0 {
+		t.Errorf("in quarantine are %q", got)
+	}
+	h.take("4 1 1 0 0", h.file("c.jsonl", sale("2", "gift", "2.50", "EUR")))
+	h.expectFolded("0 map[]", "0 map[]", "1 map[EUR:1.50]", "1 map[EUR:2.50]")
+	h.proved()
+	h.rebuildIndex()
+	h.proved()
+	h.take("0 2 0 0 2", h.file("d.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.50", "EUR")))
+	h.retract("3 1", event.RetractOptions{Batch: 4, Reason: "wrong"})
+	h.retract("4 1", event.RetractOptions{Batch: 2, Undo: true})
+	if got := h.reasons(); len(got) != 1 || !strings.Contains(got[0], "bribe") {
+		t.Errorf("in quarantine are %q", got)
+	}
+	h.take("0 1 0 0 1", h.file("e.jsonl", sale("2", "gift", "2.00", "EUR")))
+	h.proved()
+}
+
+// TestRetractedFiles hands files in again: those of a retracted batch, and one whose rows were set aside because of it.
+func TestRetractedFiles(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string][3]string{
+		"id":       {"3 2 2 0 0", "4 3 1 0 2", "0 3 0 0 3"},
+		"_content": {"3 2 2 0 0", "0 3 0 0 3", "0 3 0 0 3"},
+		"_row":     {"3 2 2 0 0", "0 3 0 0 3", "0 3 0 0 3"},
+	} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: "+id+"\n", 1))
+			wrong := h.file("wrong.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
+			h.take("1 2 2 0 0", wrong)
+			other := h.file("other.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")+sale("4", "sale", "4.00", "EUR"))
+			if id == "_row" {
+				h.take("2 3 2 1 0", other)
+			} else {
+				h.take("2 3 1 1 1", other)
+			}
+			h.whole("1 2", 1)
+			if id == "id" {
+				h.take(want[0], h.file("right.jsonl", sale("1", "sale", "1.50", "EUR")+sale("5", "sale", "2.50", "EUR")))
+			} else {
+				h.take(want[0], wrong)
+			}
+			h.take(want[1], other)
+			h.take(want[2], other)
+			if got := h.reasons(); len(got) != 1 {
+				t.Errorf("in quarantine are %q", got)
+			}
+			h.proved()
+		})
+	}
+}
+
+// TestRetractWithinWindow retracts where ids are forgotten with time.
+func TestRetractWithinWindow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	day := 24 * time.Hour
+	a := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR"))
+	h.take("1 1 1 0 0", a)
+	h.now = h.now.Add(40 * day)
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR"))) // another event by now
+	h.whole("1 1", 2)
+	h.take("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "3.00", "EUR")))
+	h.take("0 1 0 0 1", a) // its digest is known for ever
+	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*event.AnewError)) {
+		t.Errorf("undo gives %v", err)
+	}
+	h.whole("2 1", 1)
+	h.retract("3 1", event.RetractOptions{Batch: 1, Undo: true}) // batch 3 is beyond its window
+	_, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: "1", Reason: "which?"})
+	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "say which batch") {
+		t.Errorf("an id of two events gives %v", err)
+	}
+	h.retract("4 1", event.RetractOptions{Batch: 3, Event: "1", Reason: "this one"})
+	h.expectFolded("1 map[EUR:1.00]", "0 map[]", "0 map[EUR:0.00]")
+	h.proved()
+}
+
+// TestRetractEvents leaves events out by ids of several types, and totals that are declared later are computed without them.
+func TestRetractEvents(t *testing.T) {
+	t.Parallel()
+	yaml := strings.Replace(plainYAML, "id: id\n", "id: [id, amount]\n", 1)
+	h := newHouse(t, yaml)
+	h.take("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")+sale(`"x"`, "sale", "4.00", "USD")))
+	for _, id := range []string{"1", `["1"]`, `["1","1"]`, `["2","1.00"]`} {
+		if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
+			t.Errorf("%s gives %v", id, err)
+		}
+	}
+	h.retract("1 1", event.RetractOptions{Event: `["1", "2.00"]`, Reason: "wrong"})
+	h.retract("2 1", event.RetractOptions{Event: `["\"x\"","4.00"]`, Reason: "wrong"})
+	h.expectFolded("1 map[EUR:1.00 USD:0.00]")
+	h.declare(strings.Replace(yaml, "totals:\n", "totals:\n  all: {sum: amount}\n", 1))
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.retract("3 3", event.RetractOptions{Batch: 1, Reason: "all of it"})
+	if again := h.retract("1 1", event.RetractOptions{Batch: 1, Event: `["1","2.00"]`, Reason: "?"}); !again.Already {
+		t.Error("an event is retracted twice")
+	}
+	h.expectFolded("0 map[]", "1 map[EUR:2.00]")
+	h.retract("4 3", event.RetractOptions{Batch: 1, Undo: true}) // but for the events that are left out alone
+	h.expectFolded("1 map[EUR:1.00 USD:0.00]", "1 map[EUR:2.00]")
+	h.proved()
+}
+
+// TestRetractRequests forgets what was answered to the requests of a retracted batch.
+func TestRetractRequests(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
+	r, err := l.Retract(t.Context(), event.RetractOptions{Batch: 1, Reason: "wrong"}) // seals it first
+	if err != nil || r.Events != 1 {
+		t.Fatal(r, err)
+	}
+	h.accept(l, "key", sale("1", "sale", "1.50", "EUR"), "1 1 0 0")
+	h.seal(l)
+	h.expectFolded("0 map[]", "1 map[EUR:1.50]")
+	h.proved()
+}
+
+// noBackup is a backup that has nothing.
+type noBackup struct{}
+
+func (noBackup) Object(context.Context, object.Description) (bool, error) { return false, nil }
+
+func (noBackup) File(context.Context, string, func([]byte) bool) (bool, error) { return false, nil }
+
+// TestRetractionStored finds and mends what is missing of a retraction, in the catalog or beside the batches.
+func TestRetractionStored(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.whole("1 1", 1)
+	h.retract("2 1", event.RetractOptions{Batch: 1, Undo: true})
+	last := h.object("streams/sales/retractions/00000002.json")
+	if err := os.Remove(last); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil {
+		t.Error("a missing object is not found")
+	}
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR"))) // which writes it, as after a crash
+	h.proved()
+	for name, harm := range map[string]func(tx catalog.Tx) error{
+		"document": func(tx catalog.Tx) error { return tx.Delete("retraction/sales/00000001/00000001") },
+		"last":     func(tx catalog.Tx) error { return tx.Delete("retraction/sales/00000001/00000002") },
+		"state":    func(tx catalog.Tx) error { return tx.Delete("stream/sales") },
+	} {
+		if err := h.intake.Catalog.Update(t.Context(), harm); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil {
+			t.Errorf("%s: nothing is found", name)
+		}
+		done, err := h.intake.Repair(t.Context(), h.stream, noBackup{})
+		if err != nil || len(done.Broken) > 0 {
+			t.Errorf("%s: repair gives %v, %v", name, done, err)
+		}
+		h.rebuildIndex()
+		h.proved()
+	}
+	text, err := os.ReadFile(last)
+	if err == nil {
+		err = os.WriteFile(last, append(text[:len(text)/2], text[len(text)/2+1:]...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil || !strings.Contains(err.Error(), filepath.Base(last)) {
+		t.Errorf("damage gives %v", err)
+	}
+}

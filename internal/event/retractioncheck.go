@@ -1,0 +1,210 @@
+// Verification and repair of retractions: the catalog's documents and their objects say the same, none is missing, and each leaves
+// out what its control totals say.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/project"
+)
+
+// RetractionNames are the objects of a stream's retractions that the catalog knows.
+func (in *Intake) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
+	list, err := in.allRetractions(ctx, stream)
+	for i := range list {
+		names = append(names, retractionName(stream, list[i].Number))
+	}
+	return names, err
+}
+
+// allRetractions are all that the catalog has of a stream, in the order of their numbers.
+func (in *Intake) allRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
+	}
+	return list, nil
+}
+
+// verifyRetractions compares the retractions of the catalog with their objects.
+func (in *Intake) verifyRetractions(ctx context.Context, stream string, state *streamState) error {
+	list, err := in.allRetractions(ctx, stream)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for i := range list {
+		if due := uint64(i) + 1; list[i].Number != due {
+			return fmt.Errorf("retraction %d of %s is not in the catalog", due, stream)
+		}
+		faults = append(faults, in.verifyRetraction(ctx, &list[i]))
+	}
+	if n := uint64(len(list)); n != state.Retractions {
+		faults = append(faults, fmt.Errorf("%d retractions of %s are in the catalog, %d were made", n, stream, state.Retractions))
+	}
+	return errors.Join(append(faults, in.checkRetracted(ctx, stream, state.Retractions+1))...)
+}
+
+// verifyRetraction compares a retraction of the catalog with its object.
+func (in *Intake) verifyRetraction(ctx context.Context, r *Retraction) error {
+	said, err := readRetraction(ctx, in.Objects, r.Stream, r.Number)
+	if err == nil && !reflect.DeepEqual(&said, r) {
+		err = fmt.Errorf("%s says something else than the catalog", retractionName(r.Stream, r.Number))
+	}
+	return err
+}
+
+// checkRetracted refuses a number under which something is retracted.
+func (in *Intake) checkRetracted(ctx context.Context, stream string, number uint64) error {
+	there, err := hasObject(ctx, in.Objects, retractionName(stream, number))
+	if err == nil && there {
+		err = &OlderError{Stream: stream, Retraction: number}
+	}
+	return err
+}
+
+// VerifyRetractionTotals proves that the control totals of what is left out are those of its events.
+func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream, batches []Batch) (events int64, faults error) {
+	list, err := Retractions(ctx, in.Catalog, s.Name)
+	if err != nil {
+		return 0, err
+	}
+	for i := range list {
+		r := &list[i]
+		if r.Batch > uint64(len(batches)) {
+			return events, fmt.Errorf("%s is retracted, and not sealed", r.What())
+		}
+		events += r.Events
+		if err := in.recountRetraction(ctx, s, &batches[r.Batch-1], r); err != nil {
+			faults = errors.Join(faults, fmt.Errorf("retraction of %s: %w", r.What(), err))
+		}
+	}
+	return events, errors.Join(faults, ctx.Err())
+}
+
+// recountRetraction compares a retraction with the batch that it leaves out, or with the one event.
+func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *Batch, r *Retraction) error {
+	if r.Event == "" {
+		if r.Events != b.Accepted || r.Digest != b.Digest || !reflect.DeepEqual(r.Totals, b.Totals) {
+			return errors.New("its control totals are not those of the batch")
+		}
+		return nil
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	now := *r
+	if err := in.sumEvent(ctx, session, s, &now); err != nil {
+		return err
+	}
+	if now.Events != r.Events || now.Digest != r.Digest {
+		return errors.New("its digest is not that of the event")
+	}
+	was, is := r.Totals.Now(s), now.Totals.Now(s)
+	for name := range is {
+		if r.Definitions[name] == now.Definitions[name] && !maps.Equal(was[name], is[name]) {
+			return fmt.Errorf("total %s is %v, not %v", name, is[name], was[name])
+		}
+	}
+	return nil
+}
+
+// repairRetractions brings retractions in the catalog and their objects together again, once the batches are there.
+func (in *Intake) repairRetractions(ctx context.Context, stream string, backup Backup, r *Repaired) error {
+	list, err := in.allRetractions(ctx, stream)
+	if err != nil {
+		return err
+	}
+	known := map[uint64]*Retraction{}
+	last := uint64(0)
+	for i := range list {
+		known[list[i].Number] = &list[i]
+		last = max(last, list[i].Number)
+	}
+	state, _, err := in.readState(ctx, stream)
+	if err != nil {
+		return err
+	}
+	objects, err := in.lastRetractionObject(ctx, stream)
+	if err != nil {
+		return err
+	}
+	for number := uint64(1); number <= max(last, state.Retractions, objects); number++ {
+		if err := in.repairRetraction(ctx, stream, number, known[number], backup, r); err != nil {
+			return err
+		}
+	}
+	if state.Retractions < last { // the stream's state was lost, and the documents were not
+		return in.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
+	}
+	return nil
+}
+
+// lastRetractionObject is the highest number among the objects.
+func (in *Intake) lastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
+	names, err := in.Objects.List(ctx, retractionObjects(stream))
+	for _, name := range names {
+		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last, err
+}
+
+// repairRetraction writes the object of a retraction that the catalog has, or enters one that it does not know.
+func (in *Intake) repairRetraction(ctx context.Context, stream string, number uint64, known *Retraction, backup Backup, r *Repaired) error {
+	if known != nil {
+		if in.verifyRetraction(ctx, known) == nil {
+			return nil
+		}
+		if err := in.writeRetraction(ctx, known); err != nil {
+			return err
+		}
+		r.did("wrote retraction %d of %s again", number, stream)
+		return nil
+	}
+	said, fault := readRetraction(ctx, in.Objects, stream, number)
+	if fault != nil {
+		found, err := backup.File(ctx, retractionName(stream, number), func(text []byte) bool {
+			var err error
+			said, err = decodeRetraction(text, stream, number)
+			return err == nil
+		})
+		if err != nil {
+			return err
+		}
+		if !found {
+			r.Broken = append(r.Broken, fmt.Errorf("retraction %d of %s is not in the catalog: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", number, stream, fault))
+			return ctx.Err()
+		}
+	}
+	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var state streamState
+		if _, err := tx.Get(streamKey(stream), &state); err != nil {
+			return err
+		}
+		state.Identity = toBeIndexed
+		return enterRetraction(tx, &state, &said)
+	})
+	if err != nil {
+		r.Broken = append(r.Broken, fmt.Errorf("enter retraction %d of %s: %w", number, stream, err))
+		return ctx.Err()
+	}
+	r.did("entered retraction %d of %s in the catalog again", number, stream)
+	return nil
+}

@@ -1,0 +1,146 @@
+// Taking a retraction back.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/event/memory"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// undo takes the last retraction of a batch or an event back, then makes the dedupe index anew. What a crash in between leaves is made up
+// for by a repeat, and by `bursar repair`; intake is refused until then.
+func (in *Intake) undo(ctx context.Context, s *project.Stream, state *streamState, was *Retraction, r Retraction) (Retracted, error) {
+	if was == nil {
+		return Retracted{}, failure.Wrap(failure.Data, fmt.Errorf("%s is not retracted; `bursar status` lists what is", r.What()))
+	}
+	out := Retracted{Retraction: *was, Already: was.Undoes != 0}
+	if !out.Already {
+		if err := in.checkAnew(ctx, s, state, was); err != nil {
+			return Retracted{}, err
+		}
+		out.Undoes, out.Number, out.Reason, out.At, out.Files = was.Number, r.Number, r.Reason, r.At, r.Files
+		if err := in.putRetraction(ctx, state, &out.Retraction); err != nil {
+			return Retracted{}, err
+		}
+		state.Identity = toBeIndexed
+	}
+	if state.Identity != toBeIndexed {
+		return out, nil
+	}
+	return out, in.RebuildDedupe(ctx, s)
+}
+
+// AnewError is that an id was accepted again while the event was retracted that had it before.
+type AnewError struct {
+	What   string // is to count again
+	Stream string
+	Batch  uint64 // has the id now
+}
+
+func (e *AnewError) Error() string {
+	return fmt.Sprintf("%s cannot count again: batch %d of %s has an event of the same id since; retract that first: bursar retract %s %d --reason TEXT",
+		e.What, e.Batch, e.Stream, e.Stream, e.Batch)
+}
+
+// Class is Data: it stays so until that batch is retracted.
+func (e *AnewError) Class() failure.Class { return failure.Data }
+
+// checkAnew refuses to bring events back whose ids other events have that count, by the same digests as intake does.
+func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *streamState, r *Retraction) (err error) {
+	files, local := in.Objects.(object.Local)
+	if !local {
+		return errNotLocal
+	}
+	gone, err := in.forgotten(ctx, s, state)
+	if err != nil {
+		return err
+	}
+	key, err := in.Secret.Key()
+	if err != nil {
+		return needsRepair(s.Name, err)
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	ids, err := memory.Open(ctx, in.Objects, in.Scratch, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ids.Close()) }()
+	back, err := ids.Begin(memory.Window{}, memoryLimit)
+	if err != nil {
+		return err
+	}
+	read := &storedIDs{in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key)}
+	b, err := in.batchOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	read.take = func(entries []memory.Entry, _ *Batch) error { return bringBack(back, entries, gone, r) }
+	if err := read.batch(ctx, b); err != nil {
+		return fmt.Errorf("batch %d: %w", b.Batch, err)
+	}
+	read.take = func(entries []memory.Entry, other *Batch) error {
+		return in.noneOf(back, entries, gone, &b, other, s.Dedupe, r)
+	}
+	err = in.eachBatch(ctx, s.Name, state.Batches, func(other Batch) error {
+		if other.Batch == b.Batch {
+			return nil
+		}
+		return read.batch(ctx, other)
+	})
+	if anew := (*AnewError)(nil); errors.As(err, &anew) {
+		return anew
+	}
+	return err
+}
+
+func (in *Intake) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b, err = GetBatch(tx, r.Stream, r.Batch)
+		return err
+	})
+	return b, err
+}
+
+// bringBack notes the ids that count again: of a batch all but those of events that stay retracted one by one.
+func bringBack(back *memory.Batch, entries []memory.Entry, gone *forgotten, r *Retraction) error {
+	var own []memory.Entry
+	for _, e := range entries {
+		if r.Event == "" && !gone.events[e.Place] || r.Event != "" && e.Place.File() == r.File && e.Place.Row() == uint64(r.Row) {
+			own = append(own, e)
+		}
+	}
+	return back.Check(own, make([]memory.Verdict, len(own)))
+}
+
+// noneOf refuses a batch that has events with the noted ids. Beyond the dedupe window they are others' ids.
+func (in *Intake) noneOf(back *memory.Batch, entries []memory.Entry, gone *forgotten, b, other *Batch, window time.Duration, r *Retraction) error {
+	if window > 0 && other.Sealed.Sub(b.Sealed).Abs() > window {
+		return nil
+	}
+	for _, e := range entries {
+		if gone.has(e.Place) {
+			continue
+		}
+		known, err := back.Knows(e)
+		if err != nil {
+			return err
+		}
+		if known {
+			return &AnewError{What: r.What(), Stream: r.Stream, Batch: other.Batch}
+		}
+	}
+	return nil
+}

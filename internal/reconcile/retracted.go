@@ -1,0 +1,91 @@
+// Retractions and generations: batches are folded as the retractions leave them that were there when their run was planned, and a
+// generation that folded what was retracted since has to be rebuilt.
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/fold"
+)
+
+// lastRetractions is the last retraction of each of a pipeline's streams that has any, by the names that BatchRef has.
+func lastRetractions(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
+	last := Taken{}
+	for _, s := range plan.Events.Streams {
+		n, err := event.LastRetraction(tx, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			last[refName(plan, s.Name)] = n
+		}
+	}
+	return last, nil
+}
+
+// refName is a stream as BatchRef and Taken name it.
+func refName(plan *fold.Plan, stream string) string {
+	if plan.Events.Several() {
+		return stream
+	}
+	return ""
+}
+
+// checkRetracted refuses a generation whose runs took in what is retracted since, or lack what is not retracted any more.
+func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
+	last, err := lastRetractions(tx, plan)
+	if err != nil {
+		return err
+	}
+	var all []string
+	for _, s := range plan.Events.Streams {
+		name := refName(plan, s.Name)
+		if last[name] == g.Retracted[name] {
+			continue
+		}
+		changed, err := event.RetractedSince(tx, s.Name, g.Retracted[name], g.Taken[name])
+		if err != nil {
+			return err
+		}
+		all = append(all, changed...)
+	}
+	if len(all) > 0 {
+		return &ChangedError{plan.Pipeline.Name, all}
+	}
+	return nil
+}
+
+// Retracted reports whether the artifacts that readers see are of other events than there are now, as something was retracted since, or
+// that was taken back.
+func (e *Engine) Retracted(ctx context.Context, pipeline string) (bool, error) {
+	g, err := e.Current(ctx, pipeline)
+	if err != nil || g.Generation == 0 {
+		return false, err
+	}
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return false, err
+	}
+	err = e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkRetracted(tx, plan, &g) })
+	if errors.As(err, new(*ChangedError)) {
+		return true, nil
+	}
+	return false, err
+}
+
+// checkCurrent refuses a generation that was made by other definitions, or of other events, than there are now.
+func checkCurrent(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
+	if err := checkFingerprint(plan, g.Fingerprint); err != nil {
+		return err
+	}
+	return checkRetracted(tx, plan, g)
+}
+
+// checkCurrent is checkCurrent outside of a transaction.
+func (e *Engine) checkCurrent(ctx context.Context, plan *fold.Plan, g *Generation) error {
+	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkCurrent(tx, plan, g) })
+}
