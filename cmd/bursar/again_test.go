@@ -5,8 +5,10 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,7 +138,19 @@ func TestStatusDeclaredLater(t *testing.T) {
 // project is as one that had the declarations from the beginning.
 func TestChangedDeclarationsReadAgain(t *testing.T) {
 	t.Parallel()
-	for _, c := range changedCases {
+	testChangedDeclarationsReadAgain(t, 4)
+}
+
+// TestSoakChangedDeclarationsReadAgain takes every case.
+func TestSoakChangedDeclarationsReadAgain(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	testChangedDeclarationsReadAgain(t, math.MaxInt)
+}
+
+func testChangedDeclarationsReadAgain(t *testing.T, cases int) {
+	t.Helper()
+	for _, c := range sampled(seeded(t), slices.Clone(changedCases), cases) {
 		if c.name == "the order of a date" { // by it the first file cannot be read any more
 			continue
 		}

@@ -61,7 +61,7 @@ var sameCases = []struct {
 // TestCasesOfOneMeaning imports the files of a case in every order, and all of them again.
 func TestCasesOfOneMeaning(t *testing.T) {
 	t.Parallel()
-	testCasesOfOneMeaning(t, 4)
+	testCasesOfOneMeaning(t, 2)
 }
 
 // TestSoakCasesOfOneMeaning takes every order.

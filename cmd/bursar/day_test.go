@@ -24,9 +24,10 @@ import (
 	"time"
 )
 
+// Lives of a process; every eighth ends by SIGTERM, the others by SIGKILL.
 const (
-	dayKills = 20 // by SIGKILL
-	dayStops = 3  // by SIGTERM, among them
+	dayLives     = 8
+	soakDayLives = 23
 )
 
 // day is the feeding of one project through all its processes.
@@ -45,9 +46,20 @@ type day struct {
 
 func TestDayInMinutes(t *testing.T) {
 	if testing.Short() {
-		t.Skip("kills a process twenty times")
+		t.Skip("kills a process seven times")
 	}
 	t.Parallel()
+	playDay(t, dayLives)
+}
+
+func TestSoakDayInMinutes(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	playDay(t, soakDayLives)
+}
+
+func playDay(t *testing.T, lives int) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -63,17 +75,17 @@ func TestDayInMinutes(t *testing.T) {
 	feeders.Go(func() { d.post(rand.New(rand.NewPCG(seed, 2))) })
 	feeders.Go(func() { d.post(rand.New(rand.NewPCG(seed, 3))) })
 	feeders.Go(func() { d.drop(rand.New(rand.NewPCG(seed, 4))) })
-	d.disturb(random)
+	d.disturb(random, lives)
 	close(d.over)
 	last := d.up()
 	feeders.Wait()
 	d.awaitInbox()
-	d.prove(last)
+	d.prove(last, lives)
 }
 
 // disturb lets processes live for a random while.
-func (d *day) disturb(random *rand.Rand) {
-	for n := range dayKills + dayStops {
+func (d *day) disturb(random *rand.Rand, lives int) {
+	for n := range lives {
 		u := d.up()
 		<-time.After(time.Duration(random.IntN(1500)) * time.Millisecond) // a life, not a wait for something
 		d.mu.Lock()
@@ -222,7 +234,7 @@ func (d *day) awaitInbox() {
 }
 
 // prove compares what the project has come to with the plain sums.
-func (d *day) prove(u *running) {
+func (d *day) prove(u *running, lives int) {
 	d.t.Helper()
 	out := filepath.Join(d.t.TempDir(), "invoices.jsonl")
 	must(d.t, 0, "run", "--project", d.dir)
@@ -238,7 +250,7 @@ func (d *day) prove(u *running) {
 		d.t.Errorf("files failed: %v", failed)
 	}
 	must(d.t, 0, "verify", "invoices", "--project", d.dir)
-	d.t.Logf("%d sales; HTTP acknowledged %d new and %d known; %d kills, %d stops", d.sales.rows, d.acknowledged.Load(), d.again.Load(), dayKills, dayStops)
+	d.t.Logf("%d sales; HTTP acknowledged %d new and %d known; %d processes", d.sales.rows, d.acknowledged.Load(), d.again.Load(), lives)
 	u.stop(syscall.SIGTERM, 0)
 }
 

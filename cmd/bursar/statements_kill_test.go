@@ -20,7 +20,10 @@ import (
 	"time"
 )
 
-const statementKills = 20
+const (
+	statementKills     = 7
+	soakStatementKills = 20
+)
 
 // folded are the pipelines of the statements example.
 var folded = []string{"days", "sides"}
@@ -41,9 +44,20 @@ const leastLife, mostLife = 400 * time.Millisecond, 3 * time.Second
 // importing them: the later one is in quarantine): which of two such entries counts depends on which comes first.
 func TestStatementsKilled(t *testing.T) {
 	if testing.Short() {
-		t.Skip("kills a process twenty times")
+		t.Skip("kills a process seven times")
 	}
 	t.Parallel()
+	playStatementsKilled(t, statementKills)
+}
+
+func TestSoakStatementsKilled(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	playStatementsKilled(t, soakStatementKills)
+}
+
+func playStatementsKilled(t *testing.T, kills int) {
+	t.Helper()
 	files := agreeing(t, recorded(t, "statements"))
 	for _, folder := range []string{"settlement", "two_sided"} {
 		files = append(files, statementFiles(t, recorded(t, folder))...)
@@ -52,7 +66,7 @@ func TestStatementsKilled(t *testing.T) {
 	random := seeded(t)
 	want := undisturbed(t, files)
 
-	im := &importing{killed: &killed{t: t, dir: bank(t), random: random}, left: statementKills, alone: map[string]time.Duration{}}
+	im := &importing{killed: &killed{t: t, dir: bank(t), random: random}, left: kills, alone: map[string]time.Duration{}}
 	im.groups(files)
 	im.groups(reworded(t, random, files))
 	for im.left > 0 { // known files by now: an import of them ends soon, and may be killed all the same

@@ -244,7 +244,8 @@ func (r *reading) notAgain(ctx context.Context, files []*File, was *given) (left
 	if err != nil {
 		return nil, err
 	}
-	stream, where := statements, ""
+	stream := statements
+	var where string
 	switch was.What {
 	case referencesOf, mappingsOf:
 		where = "format = " + literals([]string{was.Source})

@@ -17,7 +17,7 @@ func TestWorkflowsSurviveFailures(t *testing.T) {
 	undisturbed := openThreeBatches(t)
 	runAll(t, undisturbed, "orders")
 	want := digestOf(t, undisturbed)
-	const stride = 141
+	const stride = 211
 	right := 0
 	for n, more := 1+int(retailSeed(t)%stride), true; more; n += stride {
 		for _, class := range []failure.Class{failure.Transient, failure.Data} {

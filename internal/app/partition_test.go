@@ -139,11 +139,11 @@ func openThreeBatches(t *testing.T) *App {
 }
 
 // TestRunsInFlightSurviveEveryFailure has three runs in flight, lets the 1st, 2nd, 3rd … call of the stores fail, and goes on
-// from there: each time the class is kept and the artifacts are the same. It tries every 19th call, from
+// from there: each time the class is kept and the artifacts are the same. It tries every 31st call, from
 // another one each time, and the soak every one.
 func TestRunsInFlightSurviveFailures(t *testing.T) {
 	t.Parallel()
-	surviveFailures(t, 19)
+	surviveFailures(t, 31)
 }
 
 // TestSoakRunsInFlightSurviveEveryFailure belongs to `make soak`.
