@@ -138,7 +138,7 @@ func TestStatusDeclaredLater(t *testing.T) {
 // project is as one that had the declarations from the beginning.
 func TestChangedDeclarationsReadAgain(t *testing.T) {
 	t.Parallel()
-	testChangedDeclarationsReadAgain(t, 4)
+	testChangedDeclarationsReadAgain(t, 2)
 }
 
 // TestSoakChangedDeclarationsReadAgain takes every case.

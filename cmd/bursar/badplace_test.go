@@ -7,6 +7,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,8 +89,20 @@ func fill(t *testing.T, dir string, leave int64) (free func()) {
 
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
+	testFullDisk(t, 3)
+}
+
+// TestSoakFullDisk leaves every size.
+func TestSoakFullDisk(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	testFullDisk(t, math.MaxInt)
+}
+
+func testFullDisk(t *testing.T, most int) {
+	t.Helper()
 	const n = 30_000
-	for _, leave := range []int64{0, 400, 1500, 2200, 3500} { // KiB
+	for _, leave := range sampled(seeded(t), []int64{0, 400, 1500, 2200, 3500}, most) { // KiB
 		t.Run(fmt.Sprint(leave), func(t *testing.T) {
 			if leave > 2500 && testing.Short() {
 				t.Skip("waits for a workflow that cannot be told to stop")

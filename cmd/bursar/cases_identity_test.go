@@ -58,10 +58,10 @@ var sameCases = []struct {
 		"DE97200411110123456700 EUR 2024-03-02 2024-03-02 PROVEN 2 70.00\nDE97200411110123456700 EUR 2024-03-02 2024-03-02 PROVEN 2 70.00\nDE97200411110123456700 EUR 2024-03-03 2024-03-03 PROVEN 1 50.00"},
 }
 
-// TestCasesOfOneMeaning imports the files of a case in every order, and all of them again.
+// TestCasesOfOneMeaning imports the files of a case in some order, and all of them again.
 func TestCasesOfOneMeaning(t *testing.T) {
 	t.Parallel()
-	testCasesOfOneMeaning(t, 2)
+	testCasesOfOneMeaning(t, 1)
 }
 
 // TestSoakCasesOfOneMeaning takes every order.
@@ -71,8 +71,7 @@ func TestSoakCasesOfOneMeaning(t *testing.T) {
 	testCasesOfOneMeaning(t, math.MaxInt)
 }
 
-// testCasesOfOneMeaning imports each case's files in the order of their names and in the opposite one, and in random ones of the others
-// up to so many.
+// testCasesOfOneMeaning imports each case's files in so many orders.
 func testCasesOfOneMeaning(t *testing.T, most int) {
 	t.Helper()
 	random := seeded(t)

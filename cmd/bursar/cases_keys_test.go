@@ -4,6 +4,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,13 +34,26 @@ func camtOf(number int, opening string, closing string, entries ...[2]string) st
 // Entries are keyed by the bank's reference, which some of them lack.
 func TestKeyByBankReference(t *testing.T) {
 	t.Parallel()
-	for name, key := range map[string]string{
+	testKeyByBankReference(t, 1)
+}
+
+// TestSoakKeyByBankReference writes the key in every way.
+func TestSoakKeyByBankReference(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	testKeyByBankReference(t, math.MaxInt)
+}
+
+func testKeyByBankReference(t *testing.T, most int) {
+	t.Helper()
+	ways := map[string]string{
 		"declared": "", "expressions": `key: {payments: [ref, currency], entries: ["coalesce(reference, nullif(text, text))", currency]}`,
 		"named": `key: {payments: [{ref: "upper(ref)"}, currency], entries: ["CASE WHEN length(reference) > 0 THEN reference END", currency]}`,
-	} {
+	}
+	for _, name := range sampled(seeded(t), slices.Sorted(maps.Keys(ways)), most) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			keyByBankReference(t, key)
+			keyByBankReference(t, ways[name])
 		})
 	}
 }

@@ -28,7 +28,7 @@ func TestDamageWhileUp(t *testing.T) {
 		t.Skip("starts and repairs projects")
 	}
 	t.Parallel()
-	testDamageWhileUp(t, 4)
+	testDamageWhileUp(t, 2)
 }
 
 func TestSoakDamageWhileUp(t *testing.T) {

@@ -97,7 +97,7 @@ func judged(t *testing.T, dir string) string {
 // The first is named, breaks nothing, and what only it lists does not count.
 func TestSuperseded(t *testing.T) {
 	t.Parallel()
-	testSuperseded(t, 3, 1)
+	testSuperseded(t, 2, 1)
 }
 
 // TestSoakSuperseded takes every order.

@@ -234,7 +234,7 @@ func TestThreeStreamsInAnyGrouping(t *testing.T) {
 		events = append(events, threeEvent{stream: "payments", key: fmt.Sprint("k", i), orderID: fmt.Sprint("k", i), id: fmt.Sprint("z", i), amount: "1.00", n: "1", at: "2025-03-01"})
 	}
 	want := threeOracle(events)
-	for range 3 {
+	for range 2 {
 		a := openFiles(t, threeStreams)
 		a.Project.Pipeline("orders").Partitions = 1 + random.IntN(4)
 		waiting := map[string][]string{}

@@ -55,7 +55,7 @@ func (s *stage) delayed() (*reconcile.Engine, *delayedCatalog) {
 // is over, which the next attempt would not; and what it works on may be gone, once the step is done by another attempt.
 func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 	r.t.Helper()
-	often := 16
+	often := 32
 	if n, flying := r.done[ref.Run-1]; step == "prefetch" && flying && n < 4 { // its state will change
 		often = 1
 	}

@@ -166,7 +166,7 @@ func (r *schedule) partitions(ref reconcile.RunRef, step string) (follow bool) {
 // again repeats a step that is done, or a partition of it.
 func (r *schedule) again(ref reconcile.RunRef) bool {
 	r.t.Helper()
-	if r.done[ref.Run] == 0 || r.random.IntN(12) > 0 {
+	if r.done[ref.Run] == 0 || r.random.IntN(24) > 0 {
 		return false
 	}
 	step := reconcile.StepNames[r.random.IntN(r.done[ref.Run])]

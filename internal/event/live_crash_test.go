@@ -147,10 +147,9 @@ func TestLiveFaults(t *testing.T) {
 	for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
 		t.Run(fmt.Sprint("mode ", mode), func(t *testing.T) {
 			t.Parallel()
-			n, step := 1+int(mode)%2, 2 // before the odd calls, after the even ones
-			if testing.Short() {
-				step = 14
-			}
+			const step = 10
+			n := 1 + int(mode)%2 + 2*rand.IntN(step/2) // before odd calls, after even ones
+			t.Logf("from call %d on", n)
 			for failLive(t, n, mode) {
 				n += step
 			}
