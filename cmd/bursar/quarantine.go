@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -22,8 +23,9 @@ func (c *cli) quarantineCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "quarantine [STREAM]",
 		Short: "Show rejected rows and why they were rejected",
-		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. The rows are
-kept whole; --json lists all of them with their text.
+		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. Of a row whose id was
+accepted before with other values, each column that differs is named with both values. The rows are kept whole; --json lists all of them
+with their text.
 
 With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
 own in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as they
@@ -86,23 +88,73 @@ type rejectedRow struct {
 	Raw    string `json:"raw"`
 	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8, as base64
 	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
+
+	Differences []app.Difference `json:"differences,omitempty"` // of a conflict, by column
 }
 
-// eachRejected calls each for the rows of several streams.
-func eachRejected(ctx context.Context, a *app.App, streams []string, each func(rejectedRow) error) error {
+// comparedAtOnce is how many rows are compared with what was accepted at a time.
+const comparedAtOnce = 500
+
+// eachRejected calls each for the rows of several streams. Of more than so many rows of a stream, those behind are not compared with what was
+// accepted.
+func eachRejected(ctx context.Context, a *app.App, streams []string, compared int, each func(rejectedRow) error) error {
 	for _, name := range streams {
-		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
-			row := rejectedRow{Stream: name, Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
-			if s := a.Project.Stream(name); s != nil && s.Builtin {
-				row.Row, row.Place = locate([]byte(r.Raw), r.Row)
+		var rows []app.Rejected
+		left := compared
+		flush := func() (err error) {
+			var differences [][]app.Difference
+			if n := min(len(rows), left); n > 0 {
+				left -= n
+				differences, err = a.Differences(ctx, name, rows[:n])
 			}
-			return each(row)
+			for i := range rows {
+				if err != nil {
+					return err
+				}
+				row := rejectedRowOf(a, name, &rows[i])
+				if i < len(differences) {
+					row.Differences = differences[i]
+				}
+				err = each(row)
+			}
+			rows = rows[:0]
+			return err
+		}
+		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
+			if rows = append(rows, r); len(rows) < comparedAtOnce {
+				return nil
+			}
+			return flush()
 		})
+		if err == nil {
+			err = flush()
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
+	row := rejectedRow{Stream: stream, Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
+	if s := a.Project.Stream(stream); s != nil && s.Builtin {
+		row.Row, row.Place = locate([]byte(r.Raw), r.Row)
+	}
+	return row
+}
+
+// shown is the column and the reason as the table shows them: of a conflict, what differs comes first.
+func (r *rejectedRow) shown() (column, reason string) {
+	if len(r.Differences) == 0 {
+		return r.Column, r.Reason
+	}
+	var columns, values []string
+	for _, d := range r.Differences {
+		columns = append(columns, d.Column)
+		values = append(values, fmt.Sprintf("%s is %s, accepted was %s", d.Column, d.Rejected, d.Accepted))
+	}
+	return strings.Join(columns, ", "), strings.Join(append(values, r.Reason), "; ")
 }
 
 // locate finds where in its file a statement's row was read: the row itself is one that import made.
@@ -153,13 +205,14 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 			more = map[string]any{"retried": retried}
 		}
 		return c.list("rows", more, func(add func(any) error) error {
-			return eachRejected(ctx, a, streams, func(r rejectedRow) error { return add(r) })
+			return eachRejected(ctx, a, streams, math.MaxInt, func(r rejectedRow) error { return add(r) })
 		})
 	}
 	g, total := newGrid("stream", "batch", "file", "row", "column", "reason"), 0
-	err := eachRejected(ctx, a, streams, func(r rejectedRow) error {
+	err := eachRejected(ctx, a, streams, limit, func(r rejectedRow) error {
 		if total++; total <= limit {
-			g.add(r.Stream, count(r.Batch), c.nearName(r.File), where(r.Row, r.Place), r.Column, r.Reason)
+			column, reason := r.shown()
+			g.add(r.Stream, count(r.Batch), c.nearName(r.File), where(r.Row, r.Place), column, reason)
 		}
 		return nil
 	})

@@ -27,6 +27,8 @@ type (
 	Totals = event.Totals
 	// Rejected is one row in quarantine.
 	Rejected = event.Rejected
+	// Difference is a column of a conflict.
+	Difference = event.Difference
 	// Run is one run of a pipeline.
 	Run = reconcile.Run
 	// Given counts the events that gave each fold a value.
@@ -94,6 +96,15 @@ func InputSize(path string) (int64, error) {
 		return 0, err
 	}
 	return info.Size(), nil
+}
+
+// Differences is event.Intake.Differences.
+func (a *App) Differences(ctx context.Context, stream string, rows []Rejected) ([][]Difference, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return nil, &NotFoundError{What: "stream " + stream}
+	}
+	return a.Intake.Differences(ctx, s, rows)
 }
 
 // Quarantine calls each for every row of a stream that is in quarantine now, batch by batch. An error of each ends the

@@ -35,6 +35,8 @@ type Rejected struct {
 	Line    int64  `json:"line,omitempty"`    // of the row in its request, 0 for rows of files
 
 	Occurrence uint32 `json:"occurrence,omitempty"` // of the row's content in its file or request, where it is known by that
+
+	Accepted *Place `json:"accepted,omitempty"` // of a conflict: where the event was read that was accepted with its id
 }
 
 // Conflict reports whether the row's id was accepted before with other values.
@@ -61,6 +63,7 @@ type reject struct {
 	raw            []byte
 	rawFile        string
 	from           source // where a request brought the row
+	accepted       *Place // of a conflict
 }
 
 // quarantineWriter writes a batch's rejected rows: JSON lines, compressed.
@@ -91,7 +94,7 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 		return q.err
 	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
-	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line, Occurrence: r.from.occurrence}
+	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line, Occurrence: r.from.occurrence, Accepted: r.accepted}
 	if q.w.stream.Builtin {
 		row.refusedBy(r.raw)
 	}

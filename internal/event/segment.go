@@ -200,7 +200,9 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 				if err != nil {
 					return err
 				}
-				p.rejects = append(p.rejects, reject{Row: block.Rows[r], Reason: reason, raw: block.Raw(r)})
+				p.rejects = append(p.rejects, reject{
+					Row: block.Rows[r], Reason: reason, raw: block.Raw(r), accepted: &Place{verdict.First.File(), int64(verdict.First.Row())},
+				})
 			}
 			p.keep[r] = false
 		}

@@ -1,0 +1,145 @@
+// What a row in quarantine says otherwise than the event that was accepted with its id.
+
+package event
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event/scan"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// Place is where an event was read.
+type Place struct {
+	File uint64 `json:"file"` // its number within the stream
+	Row  int64  `json:"row"`
+}
+
+// Difference is a column of which a row in quarantine has another value than the event that was accepted with its id.
+type Difference struct {
+	Column   string          `json:"column"`
+	Accepted json.RawMessage `json:"accepted"` // as trace prints it
+	Rejected json.RawMessage `json:"rejected"`
+}
+
+// Differences compares rows in quarantine with the events that were accepted with their ids. A row that is no conflict, or that earlier
+// versions put there, has none.
+func (in *Intake) Differences(ctx context.Context, s *project.Stream, rows []Rejected) ([][]Difference, error) {
+	accepted, err := in.acceptedFirst(ctx, s, rows)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]Difference, len(rows))
+	for i := range rows {
+		if rows[i].Accepted == nil || accepted[*rows[i].Accepted] == nil {
+			continue
+		}
+		values, err := in.valuesOf(ctx, s, &rows[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range s.Columns {
+			was, is := accepted[*rows[i].Accepted][c.Name], values[c.Name]
+			if is != nil && string(was) != string(is) {
+				all[i] = append(all[i], Difference{c.Name, was, is})
+			}
+		}
+	}
+	return all, nil
+}
+
+// values are the columns of one event, each as JSON.
+type values map[string]json.RawMessage
+
+// valuesOf parses a row in quarantine. Columns that are computed are left out.
+func (in *Intake) valuesOf(ctx context.Context, s *project.Stream, row *Rejected) (values, error) {
+	file, err := FindFile(ctx, in.Catalog, s.Name, row.Number)
+	if err != nil || row.Object != "" {
+		return nil, err
+	}
+	as := *s
+	if file.Format != "" {
+		as.Format = project.Format(file.Format)
+	}
+	plan, err := scan.NewPlan(&as, nil)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := plan.Parse(append(slices.Concat([]byte(row.Raw), row.Bytes), '\n'), []byte(file.Header), row.Row)
+	if err != nil || len(blocks) == 0 || len(blocks[0].Rows) == 0 {
+		return nil, err
+	}
+	found, at := values{}, 0
+	for _, c := range s.Columns {
+		if c.Is == "" {
+			found[c.Name] = blocks[0].Columns[at].AppendJSON(nil, 0)
+			at++
+		}
+	}
+	return found, nil
+}
+
+// acceptedFirst reads the events that rows in quarantine have the ids of. They are of their file's batch, or of one that took rows out of
+// quarantine.
+func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []Rejected) (map[Place]values, error) {
+	var places []string
+	found, batches := map[Place]values{}, map[uint64]bool{}
+	for i := range rows {
+		p := rows[i].Accepted
+		if p == nil {
+			continue
+		}
+		file, err := FindFile(ctx, in.Catalog, s.Name, p.File)
+		if err != nil {
+			return nil, err
+		}
+		batches[file.Batch] = true
+		places = append(places, fmt.Sprintf("(%d, %d)", p.File, p.Row))
+	}
+	if len(places) == 0 {
+		return found, nil
+	}
+	all, err := Batches(ctx, in.Catalog, s.Name, 0)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(b Batch) bool { return !batches[b.Batch] && len(b.Retried) == 0 })
+	return found, in.eachAt(ctx, s, all, places, func(p Place, event values) { found[p] = event })
+}
+
+// eachAt calls each for the events of batches that were read at the places.
+func (in *Intake) eachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, values)) error {
+	files, local := in.Objects.(object.Local)
+	if !local {
+		return errNotLocal
+	}
+	if err := CheckObjects(ctx, in.Objects, batches, in.Workers); err != nil {
+		return err
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	fields := Fields(s)
+	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)", names(fields), ViewSQL(files, s, batches), FileColumn, RowColumn, strings.Join(places, ", "))
+	return session.Query(ctx, sql, func(rows []column.Vector) error {
+		own := rows[:len(rows)-2]
+		file, row := rows[len(rows)-2], rows[len(rows)-1]
+		for n := range file.Len() {
+			event := values{}
+			for i := range own {
+				event[fields[i].Name] = own[i].AppendJSON(nil, n)
+			}
+			each(Place{uint64(file.Ints[n]), row.Ints[n]}, event)
+		}
+		return nil
+	})
+}
