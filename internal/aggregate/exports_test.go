@@ -16,7 +16,7 @@ import (
 // TestExports plays banks of so many seeds, each in so many orders; SEED=n replays one.
 func TestExports(t *testing.T) {
 	t.Parallel()
-	playExports(t, 1, 10, 2)
+	playExports(t, 1, 8, 2)
 }
 
 // TestSoakExports plays as many further banks as SEEDS says.
