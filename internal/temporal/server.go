@@ -21,6 +21,7 @@ import (
 	"go.temporal.io/server/common/config"
 	serverlog "go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/metrics"
+	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/temporal"
 	"google.golang.org/grpc"
 )
@@ -68,6 +69,10 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 	return s, nil
 }
 
+// services are what workflows, their timers and their history need. Temporal's own worker is left out: it carries out schedules,
+// batch operations and the deletion of namespaces, none of which a project has, and its pollers go on after the server has stopped.
+var services = []string{string(primitives.FrontendService), string(primitives.HistoryService), string(primitives.MatchingService)}
+
 // portTries is how often the ports are chosen anew, as other programs may take one between the choice and the start.
 const portTries = 5
 
@@ -101,7 +106,7 @@ func launch(online context.Context, cfg *config.Config, kept ports, own *identit
 	}()
 	inner, err = temporal.NewServer(
 		temporal.WithConfig(cfg),
-		temporal.ForServices(temporal.DefaultServices),
+		temporal.ForServices(services),
 		temporal.WithStaticHosts(kept.hosts()),
 		temporal.WithDynamicConfigClient(dynamicConfig()),
 		temporal.WithLogger(logger),
