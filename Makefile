@@ -61,8 +61,8 @@ demo: build ## Build, then run the whole story on generated data.
 # Test programs without symbol tables for debuggers: they are linked in half the time, and each has DuckDB in it.
 STRIPPED := -ldflags='-s -w'
 
-# Tests keep their folders in memory where there is room: none of them proves anything of a disk. Programs are still linked on disk.
-INMEMORY := $(shell [ "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null && echo TMPDIR=/dev/shm GOTMPDIR="$${TMPDIR:-/tmp}")
+# Tests keep their folders in memory where there is room: none of them proves anything of a disk.
+INMEMORY := $(shell [ "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 
 test: ## Run all tests; TESTFLAGS are passed on.
 	$(INMEMORY) go test -timeout 30m $(STRIPPED) $(TESTFLAGS) ./...

@@ -273,3 +273,52 @@ func TestDamagedOriginals(t *testing.T) {
 		}
 	}
 }
+
+// TestRepairOfRecordsAndIndex damages the catalog and the index at once, without a copy that has the catalog: the index cannot drop what it
+// holds of the pipeline whose records are gone.
+func TestRepairOfRecordsAndIndex(t *testing.T) {
+	t.Parallel()
+	base, right := damagedShop(t)
+	dir := copyProject(t, base)
+	tables, err := filepath.Glob(filepath.Join(dir, ".bursar", "index", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal(tables, err)
+	}
+	for _, path := range tables {
+		if err := damages["flip"](path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := damages["truncate"](filepath.Join(dir, ".bursar", "catalog.db")); err != nil {
+		t.Fatal(err)
+	}
+	must(t, 0, "repair", "--project", dir)
+	must(t, 0, "verify", "--project", dir)
+	for question, got := range answers(t, dir) {
+		if got.code != right[question].code || got.out != right[question].out {
+			t.Errorf("%s says\n%s%swhere it is right to say\n%s", question, got.out, got.err, right[question].out)
+		}
+	}
+}
+
+// TestRepairPutsRetractionsBack loses the last retraction and the catalog that knows of it: a copy of the project has both.
+func TestRepairPutsRetractionsBack(t *testing.T) {
+	t.Parallel()
+	base, right := damagedShop(t)
+	dir := copyProject(t, base)
+	if err := damages["delete"](filepath.Join(dir, ".bursar", "objects", "streams", "payments", "retractions", "00000001.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := damages["truncate"](filepath.Join(dir, ".bursar", "catalog.db")); err != nil {
+		t.Fatal(err)
+	}
+	if got := must(t, 0, "repair", "--from", base, "--project", dir); !strings.Contains(got.out, "entered retraction 1 of payments in the catalog again") {
+		t.Errorf("repair says %s", got.out)
+	}
+	must(t, 0, "verify", "--project", dir)
+	for question, got := range answers(t, dir) {
+		if got.code != right[question].code || got.out != right[question].out {
+			t.Errorf("%s says\n%s%swhere it is right to say\n%s", question, got.out, got.err, right[question].out)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (r *repair) pipeline(ctx context.Context, name string) error {
 		return nil
 	}
 	if records != nil {
-		if err := r.Engine.Forget(ctx, name); err != nil {
+		if err := r.forget(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -59,6 +59,19 @@ func (r *repair) pipeline(ctx context.Context, name string) error {
 	}
 	r.did("made %s of %s again from its events: %v", counted(made.Rows, "artifact"), name, fault)
 	return nil
+}
+
+// forget forgets a pipeline. A damaged index cannot drop what it holds of it, so the index is replaced first.
+func (r *repair) forget(ctx context.Context, name string) error {
+	err := r.Engine.Forget(ctx, name)
+	if !errors.Is(err, artifact.ErrIndexDamaged) || r.replaced {
+		return err
+	}
+	if err := r.replaceIndex(); err != nil {
+		return err
+	}
+	r.loadIndex(ctx)
+	return r.Engine.Forget(ctx, name)
 }
 
 // passes reports whether an error says nothing of what is stored: the disk, the memory or another process are in the way.
@@ -86,12 +99,17 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 			return err
 		}
 	}
+	r.loadIndex(ctx)
+	return ctx.Err()
+}
+
+// loadIndex loads what pipelines have in the index from the parts of their runs. One of which that fails is folded anew when its turn comes.
+func (r *repair) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
 		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
 			r.did("loaded the index of %s again: %s", p.Name, counted(entries, "record"))
 		}
 	}
-	return ctx.Err()
 }
 
 // indexFault reports whether the index of a pipeline, and not what it is made of, is damaged or older than the catalog.

@@ -143,15 +143,33 @@ func (in *Intake) repairRetractions(ctx context.Context, stream string, backup B
 	if err != nil {
 		return err
 	}
-	for number := uint64(1); number <= max(last, state.Retractions, objects); number++ {
+	for number := uint64(1); ; number++ {
+		if number > max(last, state.Retractions, objects) {
+			// Where the last object and the catalog are both lost, only a copy of the project has it.
+			if more, err := restoreRetraction(ctx, stream, number, backup); err != nil || !more {
+				return errors.Join(err, in.keepRetractions(ctx, stream, &state, last))
+			}
+		}
 		if err := in.repairRetraction(ctx, stream, number, known[number], backup, r); err != nil {
 			return err
 		}
 	}
-	if state.Retractions < last { // the stream's state was lost, and the documents were not
-		return in.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
+}
+
+// keepRetractions brings the number of the last retraction back where the stream's state was lost, and the documents were not.
+func (in *Intake) keepRetractions(ctx context.Context, stream string, state *streamState, last uint64) error {
+	if state.Retractions >= last {
+		return nil
 	}
-	return nil
+	return in.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
+}
+
+// restoreRetraction puts the object of a retraction back from a copy of the project that has it.
+func restoreRetraction(ctx context.Context, stream string, number uint64, backup Backup) (found bool, err error) {
+	return backup.File(ctx, retractionName(stream, number), func(text []byte) bool {
+		_, err := decodeRetraction(text, stream, number)
+		return err == nil
+	})
 }
 
 // lastRetractionObject is the highest number among the objects.
@@ -180,11 +198,10 @@ func (in *Intake) repairRetraction(ctx context.Context, stream string, number ui
 	}
 	said, fault := readRetraction(ctx, in.Objects, stream, number)
 	if fault != nil {
-		found, err := backup.File(ctx, retractionName(stream, number), func(text []byte) bool {
-			var err error
-			said, err = decodeRetraction(text, stream, number)
-			return err == nil
-		})
+		found, err := restoreRetraction(ctx, stream, number, backup)
+		if err == nil && found {
+			said, err = readRetraction(ctx, in.Objects, stream, number)
+		}
 		if err != nil {
 			return err
 		}
