@@ -35,6 +35,12 @@ func TestSoakBank(t *testing.T) {
 
 func playBanks(t *testing.T, first, seeds int) {
 	t.Helper()
+	eachSeed(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newHouse(t, "daily")) })
+}
+
+// eachSeed plays so many seeds, or SEED alone.
+func eachSeed(t *testing.T, first, seeds int, play func(t *testing.T, seed int)) {
+	t.Helper()
 	last := first + seeds - 1
 	if seed, err := strconv.Atoi(os.Getenv("SEED")); err == nil {
 		first, last = seed, seed
@@ -43,7 +49,7 @@ func playBanks(t *testing.T, first, seeds int) {
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			t.Parallel()
-			newLender(seed).play(newHouse(t, "daily"))
+			play(t, seed)
 		})
 	}
 }

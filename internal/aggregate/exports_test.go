@@ -31,17 +31,7 @@ func TestSoakExports(t *testing.T) {
 
 func playExports(t *testing.T, first, seeds, orders int) {
 	t.Helper()
-	last := first + seeds - 1
-	if seed, err := strconv.Atoi(os.Getenv("SEED")); err == nil {
-		first, last = seed, seed
-	}
-	t.Logf("seeds %d to %d", first, last)
-	for seed := first; seed <= last; seed++ {
-		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			t.Parallel()
-			newBooks(seed).play(t, orders)
-		})
-	}
+	eachSeed(t, first, seeds, func(t *testing.T, seed int) { newBooks(seed).play(t, orders) })
 }
 
 // books are the truth: what one account moves by each day, and the files that tell of it.

@@ -209,7 +209,8 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 	return faults, err
 }
 
-// note refuses an import by other declarations than those before it, unless it reads all again that was read by those, and remembers what is given for the first time, before anything is taken in.
+// note refuses an import by other declarations than those before it, unless it reads all again that was read by those, and remembers
+// what is given for the first time, before anything is taken in.
 func (r *reading) note(ctx context.Context, files []*File) error {
 	fresh, otherwise := map[string]given{}, map[string][2]given{}
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {

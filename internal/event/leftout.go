@@ -15,9 +15,9 @@ import (
 
 // leftOut is what of a batch is left out. Its zero value is nothing.
 type leftOut struct {
-	until  uint64      // the last retraction that is of the batch
-	rows   []sourceRow // of events that are left out one by one
-	sealed *Batch      // the batch with them; nil where nothing is left out
+	until  uint64  // the last retraction that is of the batch
+	rows   []Place // of events that are left out one by one
+	sealed *Batch  // the batch with them; nil where nothing is left out
 }
 
 // AsSealed is the batch with all that it was sealed with.
@@ -99,7 +99,7 @@ func (b *Batch) leaveEventOut(s *project.Stream, r *Retraction) error {
 		return errors.New("bug: the batch has fewer events")
 	}
 	b.Accepted -= r.Events
-	b.left.rows = append(b.left.rows, sourceRow{r.File, r.Row})
+	b.left.rows = append(b.left.rows, Place{r.File, r.Row})
 	totals := r.Totals
 	if s != nil {
 		totals = totals.Now(s)
@@ -121,7 +121,7 @@ func keptSQL(batches []Batch) string {
 	var out []string
 	for i := range batches {
 		for _, row := range batches[i].left.rows {
-			out = append(out, fmt.Sprintf("%s = %d AND %s = %d", FileColumn, row.file, RowColumn, row.row))
+			out = append(out, fmt.Sprintf("%s = %d AND %s = %d", FileColumn, row.File, RowColumn, row.Row))
 		}
 	}
 	if len(out) == 0 {

@@ -127,7 +127,7 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 func (w *work) keptAs(file *File, row int64) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.kept[sourceRow{file.Number, row}]
+	return w.kept[Place{file.Number, row}]
 }
 
 func discard(path string) error {

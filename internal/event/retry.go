@@ -99,17 +99,11 @@ func (w *work) parseAgain(file *File, row Rejected) ([]*scan.Block, error) {
 	}
 	if row.Object != "" {
 		w.mu.Lock()
-		w.kept[sourceRow{file.Number, row.Row}] = row.Object
+		w.kept[Place{file.Number, row.Row}] = row.Object
 		w.mu.Unlock()
 	}
 	block := &scan.Block{Rejects: []scan.Reject{{Row: row.Row, Column: row.Column, Reason: row.Reason, Raw: raw}}}
 	return []*scan.Block{block}, nil
-}
-
-// sourceRow is a row of a file.
-type sourceRow struct {
-	file uint64
-	row  int64
 }
 
 func count(blocks []*scan.Block) (rows int) {

@@ -40,7 +40,7 @@ type work struct {
 
 	mu    sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
 	files []*File
-	kept  map[sourceRow]string // retried rows that lie in objects of their own
+	kept  map[Place]string // retried rows that lie in objects of their own
 
 	forgotten *forgotten // what of earlier batches counts as not seen
 
