@@ -72,7 +72,7 @@ func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) erro
 // bound is the plan of a SELECT before anything is optimized, as DuckDB serialises it.
 func (s *Session) bound(ctx context.Context, sql string) (any, error) {
 	var text []byte
-	err := s.Query(ctx, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
+	err := s.QueryAbout(ctx, 1, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
 		text = slices.Clone(rows[0].Text(0))
 		return nil
 	})

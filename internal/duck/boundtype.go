@@ -191,7 +191,7 @@ func (s *Session) refusedLiteral(ctx context.Context, l typedLiteral) (string, e
 	}
 	valid := false
 	sql := fmt.Sprintf("SELECT TRY_CAST(%s AS %s) IS NOT NULL", Literal(l.text), l.t)
-	err := s.Query(ctx, sql, func(rows []column.Vector) error {
+	err := s.QueryAbout(ctx, 1, sql, func(rows []column.Vector) error {
 		valid = rows[0].Ints[0] != 0
 		return nil
 	})

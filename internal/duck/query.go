@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// wholeRows is up to how many rows a result is made whole before it is read.
+const wholeRows = 1 << 16
+
 // Query runs a SELECT and hands its rows to each, some thousand at a time, in order and from another goroutine. The
 // vectors are only valid during the call. Results stream: memory does not grow with their size.
 func (s *Session) Query(ctx context.Context, sql string, each func(rows []column.Vector) error) error {
@@ -27,6 +30,21 @@ func (s *Session) Query(ctx context.Context, sql string, each func(rows []column
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)
 	if duckdb.ExecutePending(pending, &res) != duckdb.StateSuccess {
+		return s.failure(ctx, duckdb.ResultError(&res))
+	}
+	return s.fetch(ctx, &res, each)
+}
+
+// QueryAbout is Query of a SELECT of about so many rows. A small result does not stream: DuckDB binds a statement that streams from files
+// twice, which takes longer than reading a few rows.
+func (s *Session) QueryAbout(ctx context.Context, rows int64, sql string, each func(rows []column.Vector) error) error {
+	if rows > wholeRows {
+		return s.Query(ctx, sql, each)
+	}
+	defer s.interruptOn(ctx)()
+	var res duckdb.Result
+	defer duckdb.DestroyResult(&res)
+	if duckdb.Query(s.conn, sql, &res) != duckdb.StateSuccess {
 		return s.failure(ctx, duckdb.ResultError(&res))
 	}
 	return s.fetch(ctx, &res, each)

@@ -112,7 +112,7 @@ type selectTree map[string]any
 // parseSelect parses one SELECT.
 func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, error) {
 	var text []byte
-	err := s.Query(ctx, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
+	err := s.QueryAbout(ctx, 1, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
 		text = slices.Clone(rows[0].Text(0))
 		return nil
 	})

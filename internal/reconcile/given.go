@@ -65,7 +65,7 @@ func countGiven(ctx context.Context, session *duck.Session, plan *fold.Plan, eve
 		return nil, nil
 	}
 	given := &Given{Events: events, Values: map[string]int64{}}
-	err := session.Query(ctx, sql, func(rows []column.Vector) error {
+	err := session.QueryAbout(ctx, 1, sql, func(rows []column.Vector) error {
 		if err := column.CheckCount(rows, len(names)); err != nil {
 			return err
 		}

@@ -36,7 +36,8 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	out := artifact.NewPartWriter(ctx, e.Objects, run.space(), run.Run, partition)
 	defer out.Abort()
 	width := len(plan.Key) + len(plan.Record)
-	err = session.Query(ctx, plan.Merge, func(chunk []column.Vector) error {
+	rows := run.Steps["reduce"].Shares[partition].Rows
+	err = session.QueryAbout(ctx, rows, plan.Merge, func(chunk []column.Vector) error {
 		if err := column.CheckCount(chunk, width+len(plan.Conserve)+1); err != nil {
 			return err
 		}
@@ -58,10 +59,10 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return nil
 	})
 	if err != nil {
-		return share, e.failingArtifact(ctx, plan, [2]string{delta, state}, run.Steps["reduce"].Shares[partition].Rows, err)
+		return share, e.failingArtifact(ctx, plan, [2]string{delta, state}, rows, err)
 	}
 	before := newMovement(plan)
-	err = session.Query(ctx, plan.Old, func(chunk []column.Vector) error {
+	err = session.QueryAbout(ctx, rows, plan.Old, func(chunk []column.Vector) error {
 		return before.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[len(plan.Key)+1:])
 	})
 	if err != nil {

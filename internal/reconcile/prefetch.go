@@ -146,7 +146,7 @@ func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, parti
 	defer session.Close()
 	var keys [][]byte
 	var memory []byte
-	err = session.Query(ctx, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
+	err = session.QueryAbout(ctx, run.Steps["reduce"].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			if cap(memory)-len(memory) < 1<<10 {
 				memory = make([]byte, 0, 1<<20)

@@ -104,7 +104,7 @@ func (e *Engine) countUnkeyed(ctx context.Context, session *duck.Session, plan *
 			continue
 		}
 		view, of := event.UnkeyedSQL(e.Objects, plan.Events, s, own), UnkeyedOf{Definitions: event.TotalDefinitions(s)}
-		err := session.Query(ctx, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
+		err := session.QueryAbout(ctx, 1, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
 			of.Events += rows[0].Ints[0]
 			return nil
 		})
