@@ -4,6 +4,8 @@ package auditor
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -54,19 +56,17 @@ func row(id, kind, acct, amount string) string {
 }
 
 // TestCrashAtEveryCall ends the process before and after each call of the stores, opens everything again, repeats what
-// was cut short, and expects what the model says. With -short and under the race detector it tries every eleventh call.
+// was cut short, and expects what the model says.
 func TestCrashAtEveryCall(t *testing.T) {
 	t.Parallel()
 	plan := undisturbed(t)
-	stride := int64(1)
-	if testing.Short() || raced {
-		stride = 11
-	}
+	first, stride := shareOfCalls(t)
 	var next atomic.Int64
+	next.Store(int64(first - stride))
 	for worker := range runtime.GOMAXPROCS(0) {
 		t.Run(fmt.Sprint("worker", worker), func(t *testing.T) {
 			t.Parallel()
-			for n := int(next.Add(stride)); n <= len(plan); n = int(next.Add(stride)) {
+			for n := int(next.Add(int64(stride))); n <= len(plan); n = int(next.Add(int64(stride))) {
 				if among(plan, n-1) {
 					continue
 				}
@@ -76,6 +76,23 @@ func TestCrashAtEveryCall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// shareOfCalls is the first call that is tried, and how far the next one is: every third, or eleventh with -short and under the race
+// detector, from a random one on. With SEEDS set it is every call.
+func shareOfCalls(t *testing.T) (first, stride int) {
+	t.Helper()
+	switch {
+	case testing.Short() || raced:
+		stride = 11
+	case os.Getenv("SEEDS") != "":
+		stride = 1
+	default:
+		stride = 3
+	}
+	first = 1 + rand.IntN(stride)
+	t.Logf("every call that is %d modulo %d", first, stride)
+	return first, stride
 }
 
 // undisturbed is the calls of a case that nothing disturbs, without those of the last comparisons.

@@ -14,7 +14,8 @@ import (
 // at its end. Other files come next: nothing that was begun before is found with them, and all that was sealed is known.
 func TestAbandonedIngest(t *testing.T) {
 	t.Parallel()
-	for n, more := 1, true; more; n++ {
+	first, stride := shareOfCalls(t)
+	for n, more := first, true; more; n += stride {
 		more = false
 		for _, mode := range []fault.Mode{fault.Before, fault.After} {
 			t.Run(fmt.Sprintf("call %d mode %d", n, mode), func(t *testing.T) { more = abandonAt(t, n, mode|fault.Crash) })
