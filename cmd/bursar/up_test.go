@@ -204,7 +204,7 @@ func TestInterruptThroughUp(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	u := bringUp(t, dir)
-	cmd := program(t, 0, "ingest", "payments", events(t, dir, 2_000_000), "--project", dir)
+	cmd := program(t, 0, "ingest", "payments", events(t, dir, 600_000), "--project", dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,12 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
+
+// TestMain has less garbage collected: tests are many small projects.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // house is an importer with its stores.
 type house struct {

@@ -102,7 +102,7 @@ func logTally(t *testing.T) {
 func playSeed(t *testing.T, folder string, seed uint64) {
 	t.Helper()
 	size := Size{Streams: 1, Files: 3, Rows: 40}
-	if seed%2 == 1 {
+	if seed%4 == 1 {
 		size.Streams = 3
 	}
 	switch {
@@ -110,7 +110,7 @@ func playSeed(t *testing.T, folder string, seed uint64) {
 		size = Size{Streams: 3, Calls: 4, Files: 4, Rows: 8, Backlog: true}
 	case seed%80 == 0:
 		size = Size{Streams: 1, Files: 12, Rows: 200}
-	case seed%80 == 20:
+	case seed%160 == 20:
 		size = Size{Streams: 2, Calls: 12, Files: 16, Rows: 20} // enough batches for merges of the duplicate memory
 	}
 	faults, harms := int(seed%3)*2, 0

@@ -78,7 +78,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 	}
 }
 
-// shareOfCalls is the first call that is tried, and how far the next one is: every third, or eleventh with -short and under the race
+// shareOfCalls is the first call that is tried, and how far the next one is: every fifth, or eleventh with -short and under the race
 // detector, from a random one on. With SEEDS set it is every call.
 func shareOfCalls(t *testing.T) (first, stride int) {
 	t.Helper()
@@ -88,7 +88,7 @@ func shareOfCalls(t *testing.T) (first, stride int) {
 	case os.Getenv("SEEDS") != "":
 		stride = 1
 	default:
-		stride = 3
+		stride = 5
 	}
 	first = 1 + rand.IntN(stride)
 	t.Logf("every call that is %d modulo %d", first, stride)
