@@ -29,7 +29,7 @@ func (g *source) added(p *Pipeline) (names []string) {
 
 // byReceipt puts the receipt somewhere into what orders: behind the stream where there are several.
 func (g *source) byReceipt(by []string) []string {
-	if !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.Versions }) || g.chance(3) {
+	if !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.Versions }) || g.chance(2) {
 		return by
 	}
 	if len(g.feeds) == 1 {

@@ -66,3 +66,27 @@ func TestVersionsFingerprint(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionsOfOwnSQL: SQL files order versions by their receipt, too.
+func TestVersionsOfOwnSQL(t *testing.T) {
+	t.Parallel()
+	stream := strings.Replace(keywordStream, "id: id\n", "id: id\nversions: keep\n", 1)
+	b := newBench(t, stream, `
+pipeline: folded
+from: events
+key: order
+reduce: reduce.sql
+merge: merge.sql
+artifact:
+  newest: {type: string}
+  at: {type: bigint}
+`, `SELECT "order", arg_max("group", _received) AS newest, max(_received) AS at FROM events GROUP BY ALL`,
+		`SELECT d."order", CASE WHEN s.at > d.at THEN s.newest ELSE d.newest END AS newest, greatest(s.at, d.at) AS at FROM delta AS d LEFT JOIN state AS s USING ("order")`)
+	b.more = `, "_received"`
+	first, second := `'a', 'k', 1, 'y', TIMESTAMP '2024-01-02', 1, 1, 5`, `'a', 'k', 1, 'x', TIMESTAMP '2024-01-01', 1, 1, 6`
+	for _, batches := range [][][]string{{{first, second}}, {{first}, {second}}, {{second}, {first}}} {
+		if got, err := b.fold(batches...); err != nil || got["k"] != `newest="x" at=6 ` {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+}

@@ -2,7 +2,11 @@
 
 package project
 
-import "slices"
+import (
+	"slices"
+
+	"bursar/internal/column"
+)
 
 // ReceivedColumn is the hidden column that orders the versions of an event: the number of the file that each was received in, then
 // its row there. File numbers grow with receipt, and are the same for ever (rules 3 and 6).
@@ -45,6 +49,15 @@ func (e *Events) Order(name string) *Column {
 		}
 	}
 	return e.Column(name)
+}
+
+// SQLTypes is the name and type of every column that an SQL file may use: those of the events, and what orders versions.
+func (e *Events) SQLTypes() []column.Field {
+	types := e.Types()
+	if c := e.Order(ReceivedColumn); c != nil {
+		types = append(types, column.Field{Name: c.Name, Type: c.Type})
+	}
+	return types
 }
 
 // checkReceived refuses an order by receipt where nothing is kept to order, or where it would compare file numbers of different streams.
