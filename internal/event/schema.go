@@ -156,7 +156,8 @@ func (e *GrowthError) ExitCode() int { return 2 }
 
 // checkGrowth refuses every change of a schema but growth (DESIGN §2): new optional columns, required → optional,
 // wider types, more `in:` values. What makes an event unique, and how a value is read, never changes: the same event would
-// count again, or the same text mean something else. Versions may be kept from some time on, and then for ever. A state that was written before these were remembered says nothing of them.
+// count again, or the same text mean something else. Versions may be kept from some time on, and then for ever. A state that was
+// written before these were remembered says nothing of them.
 func checkGrowth(s *project.Stream, state *streamState) error {
 	if len(state.Columns) == 0 { // the stream has taken nothing in yet
 		return nil
@@ -165,7 +166,7 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 		return &GrowthError{fmt.Sprintf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows)}
 	}
 	if was := state.Declared; was != nil && was.Versions && !s.Versions {
-		return &GrowthError{fmt.Sprintf("stream %s holds versions of events, which were taken in with `versions: keep`, and %s:%d does not declare that: "+
+		return &GrowthError{fmt.Sprintf("stream %s has versions of events, which were taken in with `versions: keep`, and %s:%d does not declare that: "+
 			"put it back, or declare a new stream", s.Name, s.File, s.Line)}
 	}
 	remembered := rememberedColumns(state)

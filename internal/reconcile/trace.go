@@ -73,8 +73,8 @@ func (e *UntracedError) Class() failure.Class { return failure.Data }
 // ExitCode is 4 (DESIGN §7).
 func (e *UntracedError) ExitCode() int { return breachExit }
 
-// Trace hands each event of an artifact to each: by run, stream, batch, file and row; of a stream that keeps versions by run and receipt. The key is given as to Get. Each run must
-// find as many events in its batches as it folded.
+// Trace hands each event of an artifact to each: by run, stream, batch, file and row; of a stream that keeps versions by run and
+// receipt. The key is given as to Get. Each run must find as many events in its batches as it folded.
 func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
 	q, err := e.reading(ctx, pipeline)
 	if err != nil {
