@@ -24,7 +24,8 @@ func (c *cli) ingestCommand() *cobra.Command {
 		Use:   "ingest STREAM FILE…",
 		Short: "Take files into a stream as one sealed batch",
 		Long: `Parses the files, checks every row against the stream's schema, sets duplicates aside, keeps bad rows in
-quarantine, and seals the rest as one batch: rows = accepted + quarantined + duplicates. A file that was
+quarantine, and seals the rest as one batch: rows = accepted + quarantined + duplicates. An id that was accepted with other
+values is a conflict, unless the stream keeps versions (` + "`versions: keep`" + `). A file that was
 taken in before changes nothing. A CSV or Parquet file that lacks a declared column is refused unless the column says
 ` + "`absent: ok`" + `; columns that are not declared are left out and listed.
 

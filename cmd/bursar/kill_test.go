@@ -108,7 +108,7 @@ func playKilledCases(t *testing.T, first, cases uint64) {
 
 func playKilled(t *testing.T, seed uint64, hits *atomic.Int64) {
 	t.Helper()
-	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60, Retract: seed%2 == 0})
+	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60, Retract: seed%2 == 0, Versions: seed%4 == 2})
 	k := &killed{
 		t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 3)), model: auditor.NewModel(c.Streams, c.Pipeline),
 		took: map[auditor.Action]time.Duration{}, kills: 3, hits: hits,

@@ -24,6 +24,10 @@ func (c *cli) traceCommand() *cobra.Command {
 		Long: `Shows what an artifact is made of: the runs that changed it, and each of their events with its batch, file and row. Of
 a statement's events the row is line:column in the file that the bank sent. The key is given as to get.
 
+Of a stream that keeps versions, all versions of an event are shown: within a run in the order of their receipt. "received" in the JSON
+orders them over all runs: the number of the file within the stream, then the row. A row that came out of quarantine counts as received where
+it was first read.
+
 Each run must find as many events in its batches as it folded; else the exit code is 4.`,
 		Example: `  bursar trace orders o-1003 USD
   bursar trace orders '["o-1003","USD"]' --json

@@ -182,13 +182,13 @@ func sum(values []Value, t Type) (Value, Type) {
 	return numberValue(Decimal, total), Type{Kind: Decimal, Precision: 38, Scale: t.Scale}
 }
 
-// order sorts events by the fold's columns, then by stream, then by event id. A derived id orders nothing here, and one
+// order sorts events by the fold's columns, then by stream, then by event id, then versions by their receipt. A derived id orders nothing here, and one
 // that is forgotten may come twice: workloads that have such ids order by every column, so that what ties is equal.
 func (m *Model) order(f *Fold, events []Row) {
 	slices.SortFunc(events, func(a, b Row) int {
-		c := cmp.Or(compareBy(f.By, a, b), compare(a[StreamColumn], b[StreamColumn]))
+		c := cmp.Or(m.compareOrder(f.By, a, b), compare(a[StreamColumn], b[StreamColumn]))
 		if s := m.intakes[a[StreamColumn].text].stream; c == 0 && s.Orders() {
-			c = compareBy(s.ID, a, b)
+			c = cmp.Or(compareBy(s.ID, a, b), m.compareOrder([]string{ReceivedColumn}, a, b))
 		}
 		return c
 	})

@@ -45,7 +45,7 @@ type Case struct {
 }
 
 // Size bounds a case. With Backlog, batches wait for each other, and a run takes one of them in several partitions. With Retract,
-// batches and events are retracted, and count again.
+// batches and events are retracted, and count again. With Versions, streams keep versions of events, from the start or later.
 type Size struct {
 	Streams int // folded at most
 	Calls   int // that hand files in, at least
@@ -53,6 +53,8 @@ type Size struct {
 	Rows    int // of a file at most
 	Backlog bool
 	Retract bool
+
+	Versions bool
 }
 
 // source makes one case.
@@ -72,6 +74,7 @@ type feed struct {
 	files  []File    // likewise
 	next   int       // number of the next event
 	plain  bool      // the stream is CSV, in which some texts cannot stand
+	keeps  bool      // the stream keeps versions, from the start or later
 }
 
 // New makes the case of a seed.
@@ -162,6 +165,14 @@ func (g *source) retract(c *Case) {
 func (g *source) between(c *Case) {
 	if g.size.Backlog && !g.chance(4) {
 		return
+	}
+	if g.keeps && !g.stream.Versions && g.chance(2) {
+		g.stream = g.stream.clone()
+		g.stream.Versions = true
+		c.Steps = append(c.Steps, Step{Do: Grow, Stream: g.stream}, Step{Do: Rebuild})
+		if g.chance(2) {
+			g.retry(c)
+		}
 	}
 	switch g.IntN(12) {
 	case 0, 1, 2:

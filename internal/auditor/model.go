@@ -99,6 +99,7 @@ type Held struct {
 type taken struct {
 	digest       string
 	name, header string
+	number       int // in the order of receipt, from 1
 	rows         int64
 	batch        int            // 0 where it brought nothing
 	again        bool           // it was known, and read again after a retraction
@@ -116,7 +117,11 @@ func NewModel(streams []*Stream, p *Pipeline) *Model {
 
 // Grow changes a stream's declaration.
 func (m *Model) Grow(s *Stream) {
-	m.intakes[s.Name].stream = s
+	in := m.intakes[s.Name]
+	if s.Versions && !in.stream.Versions {
+		m.keepVersions(in)
+	}
+	in.stream = s
 	var streams []*Stream
 	for _, in := range m.intakes {
 		streams = append(streams, in.stream)
@@ -150,7 +155,7 @@ func (m *Model) Ingest(stream string, files []File) Counts {
 	for _, f := range files {
 		digest := fmt.Sprint(f.Zip, f.Text)
 		earlier := own[digest]
-		file := &taken{digest: digest, name: f.Name, occurrences: map[string]int{}}
+		file := &taken{digest: digest, name: f.Name, number: len(in.numbered) + 1, occurrences: map[string]int{}}
 		if earlier == nil && in.files[digest] != nil {
 			earlier, file.again = m.known(in, in.files[digest])
 		}
@@ -240,6 +245,9 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 	}
 	content := contentOf(row)
 	id := identify(in.stream, *r, row, content)
+	if in.stream.Versions {
+		id += content
+	}
 	if before := m.holder(in, id); before != nil && in.remembers(*before, m.day) {
 		if before.content != content {
 			r.conflict = &before.place
@@ -254,7 +262,7 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 	in.total(row, counts)
 	place.Batch = in.batches + 1
 	m.events = append(m.events, accepted{row, m.pipeline.keyIn(in.stream.Name, row), len(m.Sealed) + 1, id, m.day, place})
-	row[StreamColumn] = textValue(in.stream.Name)
+	row[StreamColumn], row[ReceivedColumn] = textValue(in.stream.Name), received(r)
 	counts.Accepted++
 	return true
 }

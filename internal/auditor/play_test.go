@@ -65,6 +65,7 @@ func (s *stage) compare() {
 	s.compareVersions()
 	s.compareTrace()
 	s.compareUnkeyed()
+	s.countVersions()
 	s.compareObjects()
 	s.compareRecords()
 	if s.c.Seed%8 == 0 { // it takes as long as a run, and what it proves is compared above
@@ -72,6 +73,15 @@ func (s *stage) compare() {
 	}
 	s.checkScratch()
 	s.shut()
+}
+
+// countVersions counts the streams that keep versions and have some.
+func (s *stage) countVersions() {
+	for i, stream := range s.streams {
+		if n := s.model.Versions(stream.Name); stream.Versions {
+			count("streams with versions: %v, kept from the start %v, of several streams %v", n > 0, s.c.Streams[i].Versions, len(s.streams) > 1)
+		}
+	}
 }
 
 func (s *stage) do(step *Step) {

@@ -71,6 +71,9 @@ func (g *source) makeStream(name string, money Type) {
 	if g.chance(5) {
 		s.Dedupe = 1 + g.IntN(9)
 	}
+	if g.size.Versions {
+		g.keepVersions(s)
+	}
 	g.Shuffle(len(s.Columns), func(i, k int) { s.Columns[i], s.Columns[k] = s.Columns[k], s.Columns[i] })
 	g.stream = s
 }
@@ -198,11 +201,15 @@ func (g *source) pipeline() *Pipeline {
 	for i := range 1 + g.IntN(most) {
 		p.Folds = append(p.Folds, g.fold(p, fmt.Sprintf("f%d", i)))
 	}
-	if g.chance(3) {
-		g.balance(p)
-	}
-	if g.chance(2) {
-		g.conserve(p)
+	if added := g.added(p); len(added) == len(p.From) {
+		if g.chance(3) {
+			g.balance(p)
+		}
+		if g.chance(2) {
+			g.conserve(p)
+		}
+	} else {
+		g.total(p, g.streams()[:1], Total{Name: "whole", Sum: "amount"})
 	}
 	g.Shuffle(len(p.Folds), func(i, k int) { p.Folds[i], p.Folds[k] = p.Folds[k], p.Folds[i] })
 	if g.chance(2) {
@@ -279,7 +286,13 @@ func (g *source) foldable(p *Pipeline) (all, ordered, numbers []string) {
 func (g *source) fold(p *Pipeline, name string) Fold {
 	all, ordered, numbers := g.foldable(p)
 	f := Fold{Name: name, Kind: pick(g, []string{"count", "sum", "sum", "min", "max", "first", "last", "last", "list"}), Where: g.where()}
-	if p.Listed && g.chance(4) {
+	adds := f.Kind == "count" || f.Kind == "sum"
+	switch added := g.added(p); {
+	case adds && len(added) == 0:
+		f.Kind = pick(g, []string{"first", "last", "last", "list"})
+	case adds && len(added) < len(p.From):
+		f.Where = ofStream(pick(g, added), f.Where)
+	case p.Listed && g.chance(4):
 		f.Where = ofStream(pick(g, p.From), f.Where)
 	}
 	switch f.Kind {
@@ -308,6 +321,7 @@ func (g *source) fold(p *Pipeline, name string) Fold {
 func (g *source) by(ordered, all []string) []string {
 	by := some(g, ordered, 2)
 	g.Shuffle(len(by), func(i, k int) { by[i], by[k] = by[k], by[i] })
+	by = g.byReceipt(by)
 	if !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return !s.Orders() }) {
 		return by
 	}

@@ -83,8 +83,11 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 		if len(own) == 0 {
 			return r, false
 		}
-		r.event = own[n%len(own)]
+		r.event = m.newestVersion(own[n%len(own)])
 		e := &m.events[r.event]
+		if m.isOut(e) {
+			return r, false
+		}
 		r.Batch, r.Event = e.Batch, m.idJSON(in.stream, e.Row)
 		return r, true
 	}

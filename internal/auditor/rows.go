@@ -113,10 +113,13 @@ func (g *source) line(header []string) string {
 
 // row is a new event, or one that was sent, perhaps changed.
 func (g *source) row() sentRow {
-	if len(g.sent) > 0 && g.chance(5) {
+	if len(g.sent) > 0 && g.chance(map[bool]int{false: 5, true: 2}[g.keeps]) {
 		row := sentRow{}
 		for name, text := range pick(g, g.sent) {
 			row[name] = text
+		}
+		if g.keeps && !g.chance(4) {
+			return g.version(row)
 		}
 		if g.chance(4) {
 			row["amount"] = g.number(g.stream.Column("amount").Type)

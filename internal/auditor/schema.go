@@ -52,6 +52,9 @@ type Total struct {
 // StreamColumn names the stream of an event that a pipeline folds.
 const StreamColumn = "stream"
 
+// ReceivedColumn orders the versions of an event by their receipt.
+const ReceivedColumn = "_received"
+
 // Stream is a stream. Delimiter is 0 for JSON lines.
 type Stream struct {
 	Name      string
@@ -59,6 +62,7 @@ type Stream struct {
 	Bare      bool     // CSV without a header
 	ID        []string // columns, or one of _row and _content
 	Dedupe    int      // days that an id counts; 0 is for ever
+	Versions  bool     // an id with other values is a version, not a conflict
 	Columns   []Column
 	Totals    []Total
 }
@@ -122,8 +126,8 @@ func (s *Stream) has(columns []string) bool {
 // Derived reports whether events have no id of their own.
 func (s *Stream) Derived() bool { return strings.HasPrefix(s.ID[0], "_") }
 
-// Orders reports whether ids tell all events apart.
-func (s *Stream) Orders() bool { return !s.Derived() && s.Dedupe == 0 }
+// Orders reports whether ids, and receipts where versions are kept, tell all events apart.
+func (s *Stream) Orders() bool { return !s.Derived() && (s.Dedupe == 0 || s.Versions) }
 
 // clone is a copy whose columns can be changed.
 func (s *Stream) clone() *Stream {
@@ -215,6 +219,9 @@ func (s *Stream) YAML() string {
 	}
 	if s.Dedupe > 0 {
 		fmt.Fprintf(&b, "dedupe: %dd\n", s.Dedupe)
+	}
+	if s.Versions {
+		b.WriteString("versions: keep\n")
 	}
 	return b.String()
 }

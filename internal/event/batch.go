@@ -115,6 +115,7 @@ type streamState struct {
 	Identity string    `json:"identity,omitempty"`
 	Dropped  []string  `json:"dropped,omitempty"`
 	Declared *declared `json:"declared,omitempty"` // nil until a batch is sealed by a version that remembers it
+	Versions bool      `json:"versions,omitempty"` // the dedupe index knows events by id and content: it is of a stream that keeps versions
 }
 
 // rejectedKey lists a batch among those whose quarantine nobody has taken up.

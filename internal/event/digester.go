@@ -15,7 +15,7 @@ import (
 type digester struct {
 	stream  *project.Stream
 	key     *identity.Key // nil for the index of an older project, whose digests have none
-	id      []int         // positions of the identity's columns; nil if it is derived
+	id      []int         // positions of the identity's columns, of versions all facts; nil if it is derived
 	seeds   []uint64      // what stands for each column
 	facts   []int         // positions of the columns that are compared: all but the origin, in the order that is remembered
 	leading bool          // the facts begin with the identity
@@ -44,6 +44,9 @@ func newDigester(s *project.Stream, remembered []Definition, key *identity.Key) 
 				}
 			}
 		}
+	}
+	if s.Versions { // each is an event of its own
+		d.id = d.facts
 	}
 	d.leading = len(d.id) <= len(d.facts) && slices.Equal(d.id, d.facts[:len(d.id)])
 	return d

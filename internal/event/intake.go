@@ -118,14 +118,7 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 
 // beginAt is begin for a batch that begins to be received at a time. Its computer is the caller's.
 func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now time.Time) (*work, error) {
-	state, _, err := in.readState(ctx, s.Name)
-	if err != nil {
-		return nil, err
-	}
-	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
-		return nil, err
-	}
-	key, err := in.key(s.Name, &state)
+	state, key, err := in.openIndex(ctx, s)
 	if err != nil {
 		return nil, err
 	}

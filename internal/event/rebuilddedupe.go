@@ -71,7 +71,9 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err != nil {
 		return err
 	}
-	return in.swapWhole(ctx, s.Name, &state, func(now *streamState) { now.Identity, now.Unindexed = key.Check(), unindexed }, run)
+	return in.swapWhole(ctx, s.Name, &state, func(now *streamState) {
+		now.Identity, now.Unindexed, now.Versions = key.Check(), unindexed, s.Versions
+	}, run)
 }
 
 // wholeRun is the name of the object of an index that is made anew instead of the stream's n-th merge.

@@ -169,6 +169,9 @@ func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *
 	if err != nil {
 		return r, err
 	}
+	if s.Versions && o.Batch != 0 && len(found) > 0 {
+		found = []Retraction{newest(found)}
+	}
 	if found, err = in.choose(ctx, found, o.Undo); err != nil {
 		return r, err
 	}
@@ -177,6 +180,8 @@ func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *
 		return r, noBatch(s, o.Batch, state.Batches)
 	case len(found) == 0:
 		return r, &NoSuchError{fmt.Sprintf("event %s of %s", o.Event, s.Name), fmt.Sprintf("give its %s as `bursar trace` prints it", fieldNames(s.IDColumns()))}
+	case len(found) > 1 && s.Versions:
+		return r, in.whichVersion(ctx, s, found)
 	case len(found) > 1:
 		return r, failure.Wrap(failure.Data, fmt.Errorf("%d events of %s have the id %s, in batches %d and %d: say which batch, as in `bursar retract %s %d --event ID`",
 			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))

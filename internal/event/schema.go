@@ -43,6 +43,7 @@ type declared struct {
 	Format    string   `json:"format"`
 	Delimiter string   `json:"delimiter,omitempty"` // of CSV
 	Headless  bool     `json:"headless,omitempty"`  // CSV without a header
+	Versions  bool     `json:"versions,omitempty"`  // an id may come with several contents
 }
 
 func (d Definition) String() string {
@@ -110,7 +111,7 @@ func definition(c *project.Column) Definition {
 }
 
 func declaredOf(s *project.Stream) *declared {
-	d := &declared{ID: s.ID, Format: string(s.Format)}
+	d := &declared{ID: s.ID, Format: string(s.Format), Versions: s.Versions}
 	if s.Format == project.CSVText {
 		d.Delimiter, d.Headless = ",", !s.CSV.Header
 		if s.CSV.Delimiter != 0 {
@@ -155,13 +156,18 @@ func (e *GrowthError) ExitCode() int { return 2 }
 
 // checkGrowth refuses every change of a schema but growth (DESIGN §2): new optional columns, required → optional,
 // wider types, more `in:` values. What makes an event unique, and how a value is read, never changes: the same event would
-// count again, or the same text mean something else. A state that was written before these were remembered says nothing of them.
+// count again, or the same text mean something else. Versions may be kept from some time on, and then for ever. A state that was
+// written before these were remembered says nothing of them.
 func checkGrowth(s *project.Stream, state *streamState) error {
 	if len(state.Columns) == 0 { // the stream has taken nothing in yet
 		return nil
 	}
 	if was, is := state.Declared, declaredOf(s); was != nil && was.String() != is.String() {
 		return &GrowthError{fmt.Sprintf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows)}
+	}
+	if was := state.Declared; was != nil && was.Versions && !s.Versions {
+		return &GrowthError{fmt.Sprintf("stream %s has versions of events, which were taken in with `versions: keep`, and %s:%d does not declare that: "+
+			"put it back, or declare a new stream", s.Name, s.File, s.Line)}
 	}
 	remembered := rememberedColumns(state)
 	now := definitions(s, remembered) // each remembered one has its place, up to the first that is gone

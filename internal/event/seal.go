@@ -134,7 +134,7 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 		state.Identity = key.Check()
 	}
 	state.Files += uint64(len(w.files))
-	state.Columns, state.Declared = w.batch.Columns, w.batch.Declared
+	state.Columns, state.Declared, state.Versions = w.batch.Columns, w.batch.Declared, w.stream.Versions
 	if w.spool != 0 {
 		state.Spools = w.spool
 	}

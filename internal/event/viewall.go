@@ -7,6 +7,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
+	"bursar/internal/event/memory"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -82,17 +83,22 @@ func UnkeyedSQL(files object.Local, e *project.Events, s *project.Stream, batche
 	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s", viewSQL(files, s, batches, true), e.Unkeyed(s.Name))
 }
 
+// receivedSQL is where an event was received, in the order of memory.PlaceOf: less 2^63, so that all places are numbers of a BIGINT.
+var receivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (memory.MaxFile+1)/2, int64(memory.MaxRow+1), RowColumn)
+
 // foldedColumn is a column of the one table in the terms of a stream's own: null where it has none.
 func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 	own := ""
 	switch {
+	case f.Name == project.ReceivedColumn && s.Versions:
+		return receivedSQL + " AS " + f.Name
 	case f.Name == project.StreamColumn && s.Column(f.Name) == nil:
 		return duck.Literal(s.Name) + " AS " + column.QuoteIdentifier(f.Name)
 	case f.Name == FileColumn, f.Name == RowColumn, s.Column(f.Name) != nil && !s.Column(f.Name).Origin:
 		own = f.Name
 	}
 	for _, id := range e.IDs {
-		if id.Name == f.Name {
+		if id.Name == f.Name && id.Name != project.ReceivedColumn {
 			own = id.Of[s.Name]
 		}
 	}

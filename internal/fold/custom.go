@@ -15,7 +15,7 @@ import (
 // The engine counts events itself and holds what a project's own SQL gives against it, key by key: a row too few or
 // too many would move artifacts by what their batches do not hold (rule 4).
 
-// customReduce is the delta that the reduce file makes of the declared columns of the events, each key with its count
+// customReduce is the delta that the reduce file makes of the columns of the events that it may see, each key with its count
 // of events, sorted by key.
 func customReduce(plan *Plan) string {
 	var key []string
@@ -23,7 +23,7 @@ func customReduce(plan *Plan) string {
 		key = append(key, keySQL(k))
 	}
 	counted := fmt.Sprintf("SELECT %s, count(*) AS %s FROM events GROUP BY ALL", strings.Join(key, ", "), column.QuoteIdentifier(EventCount))
-	made := fmt.Sprintf("WITH events AS (SELECT %s FROM events)\nSELECT * FROM (%s\n)", Names(plan.Events.Types()), statement(plan.Pipeline.Reduce))
+	made := fmt.Sprintf("WITH events AS (SELECT %s FROM events)\nSELECT * FROM (%s\n)", Names(plan.Events.SQLTypes()), statement(plan.Pipeline.Reduce))
 	list := append(quoted(plan.Key), column.QuoteIdentifier(EventCount))
 	for _, c := range plan.Delta[1:] {
 		list = append(list, named(column.QuoteIdentifier(c.Name), c))

@@ -5,9 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 )
 
 // Fingerprint digests every definition that a stored record depends on, by column: a generation built with one set of
@@ -71,6 +73,9 @@ func (plan *Plan) printStreams(prints map[string]string) {
 		prints["from"], prints["identity"] = digest(from), digest(ids)
 	}
 	for _, s := range streams {
+		if s.Versions && plan.ordered() { // by their receipt, too
+			prints["versions of "+s.Name] = digest(s.Versions)
+		}
 		for _, c := range s.Zoned() { // earlier versions computed them of local times
 			prints["column "+s.Name+"."+c.Name] = digest(c.Is)
 		}
@@ -78,6 +83,13 @@ func (plan *Plan) printStreams(prints map[string]string) {
 	if plan.Pipeline.Keys != nil {
 		prints["key per stream"] = digest(plan.Pipeline.Keys)
 	}
+}
+
+// ordered reports whether a fold orders events.
+func (plan *Plan) ordered() bool {
+	return slices.ContainsFunc(plan.Pipeline.Artifact, func(f project.Fold) bool {
+		return f.Kind == project.First || f.Kind == project.Last || f.Kind == project.ListOf
+	})
 }
 
 func digest(v any) string {

@@ -77,6 +77,7 @@ type bench struct {
 	t    *testing.T
 	s    *duck.Session
 	plan *fold.Plan
+	more string // names of further columns of its events
 }
 
 func newBench(t *testing.T, stream, pipeline string, sql ...string) *bench {
@@ -110,7 +111,7 @@ func newBench(t *testing.T, stream, pipeline string, sql ...string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bench{t, s, plan}
+	return &bench{t: t, s: s, plan: plan}
 }
 
 // fold folds batches of rows one after another and prints the artifacts by key.
@@ -136,7 +137,7 @@ func (b *bench) fold(batches ...[]string) (map[string]string, error) {
 // run is one run over a batch: reduce, a state aligned with the delta, merge.
 func (b *bench) run(batch []string, names string) []string {
 	return []string{
-		`CREATE OR REPLACE TABLE events AS SELECT * FROM (VALUES (` + strings.Join(batch, "), (") + `)) AS t(id, "order", "rows", "group", "at", n, "wide")`,
+		`CREATE OR REPLACE TABLE events AS SELECT * FROM (VALUES (` + strings.Join(batch, "), (") + `)) AS t(id, "order", "rows", "group", "at", n, "wide"` + b.more + `)`,
 		`ALTER TABLE events ALTER "rows" TYPE DECIMAL(18,2)`, `ALTER TABLE events ALTER n TYPE INTEGER`, `ALTER TABLE events ALTER "wide" TYPE DECIMAL(38,0)`,
 		`ALTER TABLE events ALTER "group" TYPE VARCHAR`,
 		"CREATE OR REPLACE TABLE delta AS " + b.plan.Reduce,

@@ -158,7 +158,8 @@ type orderColumn struct {
 	nullable bool
 }
 
-// orderOf is a fold's total order: the declared columns, then the stream where there are several, then the event id.
+// orderOf is a fold's total order: the declared columns, then the stream where there are several, then the event id, then its receipt
+// where versions of one id are kept.
 // What is ordered by already is not repeated.
 func orderOf(f *project.Fold, e *project.Events) []orderColumn {
 	var order []orderColumn
@@ -168,7 +169,7 @@ func orderOf(f *project.Fold, e *project.Events) []orderColumn {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(order, func(o orderColumn) bool { return o.Name == name }) {
-			c := e.Column(name)
+			c := e.Order(name)
 			order = append(order, orderColumn{Field: column.Field{Name: name, Type: c.Type}, nullable: c.Optional})
 		}
 	}

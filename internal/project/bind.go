@@ -133,6 +133,7 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 		src.pipelineLiterals(p, e)
 		src.mixedSums(p, e)
 		src.mixedSQL(p, e)
+		src.addedVersions(p, e)
 	}
 	return src.errs
 }

@@ -196,7 +196,7 @@ func shared(c Column, streams []*Stream) Column {
 }
 
 // idColumns are a stream's own id columns, or, of several streams, hidden ones: one for each place and type, so that the
-// events of a stream compare by its own ids, in their own types.
+// events of a stream compare by its own ids, in their own types. Versions of one event are told apart by where they were received.
 func idColumns(streams []*Stream) []IDColumn {
 	var ids []IDColumn
 	for place := 0; ; place++ {
@@ -225,6 +225,9 @@ func idColumns(streams []*Stream) []IDColumn {
 		if !found {
 			break
 		}
+	}
+	if of := receivedOf(streams); len(of) > 0 {
+		ids = append(ids, IDColumn{Name: ReceivedColumn, Type: column.Type{Kind: column.BigInt}, Of: of})
 	}
 	for i := range ids {
 		ids[i].Optional = len(ids[i].Of) < len(streams)

@@ -100,6 +100,10 @@ func (f *Fold) check(src *source, e *Events) {
 		e.reference(src, item(path+".list", i), name)
 	}
 	for i, name := range f.By {
+		if name == ReceivedColumn {
+			e.checkReceived(src, item(path+".by", i), f.By[:i])
+			continue
+		}
 		c := e.reference(src, item(path+".by", i), name)
 		if c != nil && c.Type.Kind == column.JSON {
 			src.failAt(item(path+".by", i), "`by` column %s is json, which has no order", brief(name))
@@ -122,6 +126,9 @@ func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
 		place := slices.Index(p.KeyOf(s.Name), t.By)
 		measure, of := s.Column(t.Sum), streams[0].Column(first.Sum)
 		switch {
+		case s.Versions:
+			src.failAt(path, "total %s counts every version of an event that stream %s received (`versions: keep`, %s:%d), and no artifact moves by that: "+
+				"remove it from `conserve`", brief(c.Total), s.Name, s.File, s.lines.at("versions"))
 		case t.By != "" && len(p.Key) > 0 && place < 0:
 			src.failAt(path, "total %s is summed by %s, which is not in the key: add it to the key, or declare a total without `by`",
 				brief(c.Total), brief(t.By))

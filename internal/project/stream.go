@@ -28,6 +28,8 @@ type Stream struct {
 	Dedupe  time.Duration // how long an id is remembered by receipt; 0 is forever
 	Seal    Seal
 
+	Versions bool // the same id with other values is a new version of the event, not a conflict
+
 	Builtin bool // it is part of every project, and filled by `bursar import` alone
 
 	lines  lines // where each key stands in File

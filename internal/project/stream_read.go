@@ -13,7 +13,7 @@ import (
 func parseStream(file string, data []byte) (*Stream, []Error) {
 	src := newSource(file)
 	root := src.root(data)
-	o := src.section(root, "", "stream", "format", "csv", "id", "time", "columns", "totals", "dedupe", "seal")
+	o := src.section(root, "", "stream", "format", "csv", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
 	s := &Stream{Name: o.nameFromFile("stream"), File: file, lines: src.lines}
 	if root != nil || len(src.errs) == 0 {
 		o.require("stream", "format", "id", "columns")
@@ -33,7 +33,7 @@ func parseStream(file string, data []byte) (*Stream, []Error) {
 			Name: name, Line: src.lines.at(t.path), Sum: t.text("sum"), By: t.text("by"), Where: t.expression("where"),
 		})
 	}
-	s.Dedupe, s.Seal = readDedupe(o), readSeal(o)
+	s.Dedupe, s.Versions, s.Seal = readDedupe(o), s.readVersions(o), readSeal(o)
 	s.takeInstants()
 	s.check(src)
 	s.broken = len(src.errs) > 0

@@ -50,6 +50,10 @@ type TracedEvent struct {
 	File   string          `json:"file"`
 	Row    int64           `json:"row"`   // 1-based line where its record starts
 	Event  json.RawMessage `json:"event"` // every column of the stream
+
+	// Received orders the versions of an event: the number of the file that this one was received in, and its row there. Streams that
+	// keep no versions have none.
+	Received *event.Place `json:"received,omitempty"`
 }
 
 // UntracedError is that the batches of a run do not hold the events which the run folded into an artifact (rule 4).
@@ -69,8 +73,8 @@ func (e *UntracedError) Class() failure.Class { return failure.Data }
 // ExitCode is 4 (DESIGN §7).
 func (e *UntracedError) ExitCode() int { return breachExit }
 
-// Trace hands each event of an artifact to each: by run, stream, batch, file and row. The key is given as to Get. Each run must
-// find as many events in its batches as it folded.
+// Trace hands each event of an artifact to each: by run, stream, batch, file and row; of a stream that keeps versions by run and
+// receipt. The key is given as to Get. Each run must find as many events in its batches as it folded.
 func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
 	q, err := e.reading(ctx, pipeline)
 	if err != nil {
@@ -157,8 +161,12 @@ func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event
 		same[i] = fmt.Sprintf("e.__traced_%d = traced.%s", i, column.QuoteIdentifier(k.Name))
 	}
 	p := newEventPrinter(s)
-	sql := fmt.Sprintf("SELECT %s FROM (SELECT *, %s FROM events) AS e SEMI JOIN traced ON %s ORDER BY %s, %s, %s", fold.Names(p.fields),
-		strings.Join(key, ", "), strings.Join(same, " AND "), batchColumn, event.FileColumn, event.RowColumn)
+	order := []string{batchColumn, event.FileColumn, event.RowColumn}
+	if s.Versions {
+		order = order[1:]
+	}
+	sql := fmt.Sprintf("SELECT %s FROM (SELECT *, %s FROM events) AS e SEMI JOIN traced ON %s ORDER BY %s", fold.Names(p.fields),
+		strings.Join(key, ", "), strings.Join(same, " AND "), strings.Join(order, ", "))
 	return p.eachEvent(ctx, t.Catalog, session, sql, func(found TracedEvent, _ json.RawMessage) error {
 		found.Run = t.run.Run
 		t.count(&found, batches)
@@ -166,12 +174,14 @@ func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event
 	})
 }
 
-// count takes an event into its run's and batch's numbers; events come batch by batch.
+// count takes an event into its run's and batch's numbers.
 func (t *tracing) count(found *TracedEvent, batches []event.Batch) {
 	t.found++
-	if n := len(t.batches); n == 0 || t.batches[n-1].Batch != found.Batch || t.batches[n-1].Stream != found.Stream {
+	n := slices.IndexFunc(t.batches, func(b TracedBatch) bool { return b.Batch == found.Batch && b.Stream == found.Stream })
+	if n < 0 {
+		n = len(t.batches)
 		at := slices.IndexFunc(batches, func(b event.Batch) bool { return b.Batch == found.Batch })
 		t.batches = append(t.batches, TracedBatch{Stream: found.Stream, Batch: found.Batch, Sealed: batches[at].Sealed})
 	}
-	t.batches[len(t.batches)-1].Events++
+	t.batches[n].Events++
 }

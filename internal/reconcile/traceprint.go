@@ -59,10 +59,15 @@ func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, fi
 	for n, at := range p.ids {
 		id[n] = rows[at]
 	}
-	return TracedEvent{
+	found = TracedEvent{
 		Stream: p.stream.Name, Batch: uint64(number(batchColumn)), Row: number(event.RowColumn),
 		ID: keyJSON(id, i), Event: p.columns(rows, i),
-	}, uint64(number(event.FileColumn))
+	}
+	file = uint64(number(event.FileColumn))
+	if p.stream.Versions {
+		found.Received = &event.Place{File: file, Row: found.Row}
+	}
+	return found, file
 }
 
 // eachEvent hands each event that a query over the printer's fields finds on, with its place and when it happened.

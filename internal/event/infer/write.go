@@ -35,6 +35,9 @@ func (d *draft) write() string {
 	d.writeColumns(&w)
 	d.writeTotals(&w)
 	w.WriteString("\ndedupe: forever   # how long an id is remembered; or so much of receipt time: 30d, 12h\n")
+	if !s.DerivedID() {
+		w.WriteString("# versions: keep   # an id that comes again with other values is a new version of the event, not a conflict\n")
+	}
 	return w.String()
 }
 

@@ -1,0 +1,124 @@
+// versions.go is streams that keep versions of events: how they are made, and what the model makes of them.
+
+package auditor
+
+import (
+	"math/big"
+	"slices"
+)
+
+// keepVersions has a stream keep versions, mostly from the start. Later is left out with a dedupe window, as retried events would have been
+// received with their batch before and with their file afterwards.
+func (g *source) keepVersions(s *Stream) {
+	if s.Derived() || len(g.feeds) > 1 && g.chance(2) {
+		return
+	}
+	g.keeps = true
+	s.Versions = s.Dedupe > 0 || !g.chance(3)
+}
+
+// added are the streams whose events may be counted and summed.
+func (g *source) added(p *Pipeline) (names []string) {
+	for _, name := range p.From {
+		if !slices.ContainsFunc(g.feeds, func(f *feed) bool { return f.stream.Name == name && f.keeps }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// byReceipt puts the receipt somewhere into what orders: behind the stream where there are several.
+func (g *source) byReceipt(by []string) []string {
+	if !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.Versions }) || g.chance(2) {
+		return by
+	}
+	if len(g.feeds) == 1 {
+		return slices.Insert(by, g.IntN(len(by)+1), ReceivedColumn)
+	}
+	if !slices.Contains(by, StreamColumn) {
+		by = append(by, StreamColumn)
+	}
+	return append(by, ReceivedColumn)
+}
+
+// version is a sent row with other values, which may come again itself.
+func (g *source) version(row sentRow) sentRow {
+	for _, name := range []string{"amount", "memo", "kind", "acct"} {
+		if name != "amount" && !g.chance(3) {
+			continue
+		}
+		switch name {
+		case "amount":
+			row[name] = g.number(g.stream.Column(name).Type)
+		case "kind":
+			row[name] = pick(g, []string{"a", "b", "d"})
+		default:
+			row[name] = pick(g, accounts)
+		}
+	}
+	row["payer"] = row["acct"]
+	g.sent = append(g.sent, row)
+	return row
+}
+
+// keepVersions makes events that were known by their ids known by their content, too.
+func (m *Model) keepVersions(in *intake) {
+	known := map[string][]first{}
+	for id, list := range in.known {
+		for _, f := range list {
+			known[id+f.content] = append(known[id+f.content], f)
+			m.events[f.event].id = id + f.content
+		}
+	}
+	in.known = known
+}
+
+// Versions is how many published events of a stream are further versions of one.
+func (m *Model) Versions(stream string) (n int) {
+	seen, s := map[string]bool{}, m.intakes[stream].stream
+	for i := range m.events {
+		e := &m.events[i]
+		if s.Derived() || e.Stream != stream || e.at > m.published || m.isOut(e) {
+			continue
+		}
+		if id := m.idJSON(s, e.Row); seen[id] {
+			n++
+		} else {
+			seen[id] = true
+		}
+	}
+	return n
+}
+
+// received is where a row was received, as a number that grows with receipt.
+func received(r *record) Value {
+	return numberValue(BigInt, big.NewRat(int64(r.file.number)<<20+int64(r.line), 1))
+}
+
+// compareOrder orders rows by the columns of a fold. Receipts order events of streams that keep versions alone.
+func (m *Model) compareOrder(columns []string, a, b Row) int {
+	for _, name := range columns {
+		if name == ReceivedColumn && !m.intakes[a[StreamColumn].text].stream.Versions {
+			continue
+		}
+		if c := compare(a[name], b[name]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// newestVersion is the place among all events of the version that a retraction of one in its batch is of.
+func (m *Model) newestVersion(event int) int {
+	e := &m.events[event]
+	s := m.intakes[e.Stream].stream
+	newest := event
+	for i := range m.events {
+		o := &m.events[i]
+		if s.Versions && o.Stream == e.Stream && o.Batch == e.Batch && compareBy(s.ID, o.Row, e.Row) == 0 &&
+			compare(o.Row[ReceivedColumn], m.events[newest].Row[ReceivedColumn]) > 0 {
+			newest = i
+		}
+	}
+	return newest
+}

@@ -1,0 +1,91 @@
+// Streams that keep versions: the same id with other values is a new version of the event.
+
+package project
+
+import (
+	"slices"
+
+	"bursar/internal/column"
+)
+
+// ReceivedColumn is the hidden column that orders the versions of an event: the number of the file that each was received in, then
+// its row there. File numbers grow with receipt, and are the same for ever (rules 3 and 6).
+const ReceivedColumn = "_received"
+
+// readVersions reads `versions`, which can only be keep. Events without an id of their own have none.
+func (s *Stream) readVersions(o section) bool {
+	if !o.has("versions") {
+		return false
+	}
+	if value := o.text("versions"); value != "keep" {
+		if value != "" {
+			o.fail("versions", "is %s: it can only be keep", brief(value))
+		}
+		return false
+	}
+	if s.DerivedID() {
+		o.fail("versions", "needs events with an id of their own: with `id: %s` an event that comes again with other values has another id", s.ID[0])
+		return false
+	}
+	return true
+}
+
+// receivedOf is the column that orders versions by stream, of those that keep them.
+func receivedOf(streams []*Stream) map[string]string {
+	of := map[string]string{}
+	for _, s := range streams {
+		if s.Versions {
+			of[s.Name] = ReceivedColumn
+		}
+	}
+	return of
+}
+
+// Order is the column that a fold may be ordered by, by name: one of the events', or that of their receipt. It is nil if there is none.
+func (e *Events) Order(name string) *Column {
+	for i := range e.IDs {
+		if id := &e.IDs[i]; name == ReceivedColumn && id.Name == name {
+			return &Column{Name: name, Type: id.Type, Optional: id.Optional}
+		}
+	}
+	return e.Column(name)
+}
+
+// SQLTypes is the name and type of every column that an SQL file may use: those of the events, and what orders versions.
+func (e *Events) SQLTypes() []column.Field {
+	types := e.Types()
+	if c := e.Order(ReceivedColumn); c != nil {
+		types = append(types, column.Field{Name: c.Name, Type: c.Type})
+	}
+	return types
+}
+
+// checkReceived refuses an order by receipt where nothing is kept to order, or where it would compare file numbers of different streams.
+func (e *Events) checkReceived(src *source, path string, before []string) {
+	switch {
+	case len(receivedOf(e.Streams)) == 0:
+		src.failAt(path, "%s orders the versions of events, and %s keeps none: declare `versions: keep` there, or name a column", brief(ReceivedColumn), e.names())
+	case e.Several() && !slices.Contains(before, StreamColumn):
+		src.failAt(path, "%s says where an event was received in its own stream, and cannot compare events of several: name %s before it, as in `by: [%s, %s]`",
+			brief(ReceivedColumn), StreamColumn, StreamColumn, ReceivedColumn)
+	}
+}
+
+// addedVersions reports folds that would count or add up every version of an event.
+func (src *binding) addedVersions(p *Pipeline, e *Events) {
+	for i := range p.Artifact {
+		f := &p.Artifact[i]
+		if f.Kind != Sum && f.Kind != Count {
+			continue
+		}
+		path := "artifact." + f.Name + "." + string(f.Kind)
+		where := src.read(path, f.Where)
+		for _, s := range e.taken(p, &where) {
+			if s.Versions {
+				src.failAt(path, "`%s` would take every version of an event, as stream %s keeps versions (%s:%d): use first, last, min, max or list, "+
+					"such as `last` with `by: %s` and the event's id in the key", f.Kind, s.Name, s.File, s.lines.at("versions"), ReceivedColumn)
+				break
+			}
+		}
+	}
+}
