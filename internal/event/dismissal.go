@@ -111,20 +111,29 @@ func dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[
 	return all, nil
 }
 
-// straying are the dismissals whose rows are in no quarantine, also not of a retracted batch.
-func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]Dismissal, count int, err error) {
+// straying are the dismissals whose rows are in no quarantine, also not of a retracted batch, and how many there are of all.
+func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]Dismissal, all int, err error) {
 	if left, err = dismissals(ctx, in.Catalog, stream); err != nil || len(left) == 0 {
 		return nil, 0, err
 	}
-	count = len(left)
+	all = len(left)
 	open, retracted, err := quarantined(ctx, in.Catalog, stream)
-	if err != nil {
-		return nil, count, err
+	if err == nil {
+		err = in.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
+			delete(left, row.Place())
+			return nil
+		})
 	}
-	return left, count, in.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
-		delete(left, row.Place())
-		return nil
-	})
+	if err != nil || len(left) == 0 {
+		return left, all, err
+	}
+	now, err := dismissals(ctx, in.Catalog, stream) // one may be taken back meanwhile, and its row accepted
+	for row := range left {
+		if _, is := now[row]; !is {
+			delete(left, row)
+		}
+	}
+	return left, all, err
 }
 
 // VerifyDismissals proves that every dismissed row of a stream is in quarantine. It returns how many there are.
