@@ -19,9 +19,12 @@ func conflictShop(t *testing.T) (dir string) {
 	dir = shop(t)
 	must(t, 0, "ingest", "payments", file(t, dir, "first.jsonl", paid("a", "1.00", "o-1")+paid("b", "2.00", "o-2")), "--project", dir)
 	must(t, 0, "run", "--project", dir)
-	must(t, 0, "ingest", "payments", file(t, dir, "second.jsonl", paid("a", "1.50", "o-1")+paid("a", "1.75", "o-3")+badRow+paid("c", "4.00", "o-2")), "--project", dir)
+	must(t, 0, "ingest", "payments", file(t, dir, "second.jsonl", paid("a", "1.50", "o-1")+paid("a", "1.75", "o-3")+pounds+paid("c", "4.00", "o-2")), "--project", dir)
 	return dir
 }
+
+// pounds is a row in a currency that the stream does not declare.
+var pounds = strings.Replace(paid("z", "9.00", "o-9"), "USD", "GBP", 1)
 
 // acceptedShop is what the artifacts must be when a version is accepted.
 func acceptedShop(t *testing.T, version string) string {
@@ -130,7 +133,6 @@ func exportedOf(t *testing.T, text string) string {
 func TestDismissRow(t *testing.T) {
 	t.Parallel()
 	dir := conflictShop(t)
-	before := must(t, 0, "trace", "orders", "o-2", "USD", "--project", dir).out
 	got := value(t, must(t, 0, "quarantine", "payments", "--dismiss", "2:3", "--reason", why, "--project", dir, "--json"))
 	if got["ref"] != "2:3" || got["reason"] != why || got["already"] != false || got["undone"] != false {
 		t.Errorf("dismiss says %v", got)
@@ -151,7 +153,7 @@ func TestDismissRow(t *testing.T) {
 	if q := item(t, status, "quarantine", 0); q["stream"] != "payments" || q["rows"] != 1.0 || q["dismissed"] != 2.0 {
 		t.Errorf("status says %v", q)
 	}
-	rewrite(t, dir, "streams/payments.yaml", "in: [shipment,", "in: [gift, shipment,")
+	rewrite(t, dir, "streams/payments.yaml", "in: [USD,", "in: [GBP, USD,")
 	must(t, 0, "quarantine", "payments", "--retry", "--project", dir)
 	must(t, 1, "quarantine", "payments", "--accept", "2:1", "--reason", why, "--project", dir)
 	must(t, 0, "quarantine", "payments", "--accept", "2:2", "--reason", why, "--project", dir)
@@ -170,9 +172,7 @@ func TestDismissRow(t *testing.T) {
 	expectRefs(t, dir, "2:3")
 	must(t, 0, "quarantine", "payments", "--retry", "--project", dir)
 	must(t, 0, "run", "--project", dir)
-	if after := must(t, 0, "get", "orders", "o-1009", "USD", "--project", dir).out; before == after {
-		t.Errorf("the retried row is not there: %s", after)
-	}
+	must(t, 0, "get", "orders", "o-9", "GBP", "--project", dir)
 	expectRefs(t, dir, "2:1", "--dismissed")
 	must(t, 0, "verify", "--project", dir)
 }

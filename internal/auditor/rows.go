@@ -113,12 +113,12 @@ func (g *source) line(header []string) string {
 
 // row is a new event, or one that was sent, perhaps changed.
 func (g *source) row() sentRow {
-	if len(g.sent) > 0 && g.chance(5) {
+	if len(g.sent) > 0 && (g.chance(5) || g.size.Accept && g.chance(4)) {
 		row := sentRow{}
 		for name, text := range pick(g, g.sent) {
 			row[name] = text
 		}
-		if g.chance(4) {
+		if g.chance(4) || g.size.Accept {
 			row["amount"] = g.number(g.stream.Column("amount").Type)
 		}
 		return row
