@@ -89,11 +89,17 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 func (m *Model) rival(in *intake, r record) *first {
 	row, _ := read(in.stream, r)
 	compute(in.stream, row)
-	before := m.holder(in, identify(in.stream, r, row, contentOf(row)))
-	if before == nil || !in.remembers(*before, m.day) {
-		return nil
+	id := identify(in.stream, r, row, contentOf(row))
+	before := m.holder(in, id)
+	if before != nil && in.remembers(*before, m.day) {
+		return before
 	}
-	return before
+	for i, f := range in.known[id] { // the id is forgotten since, and what the row was in conflict with still counts
+		if f.place == *r.conflict && !m.isOut(&m.events[f.event]) {
+			return &in.known[id][i]
+		}
+	}
+	return nil
 }
 
 func (m *Model) contentOf(in *intake, r record) string {

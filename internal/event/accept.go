@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/duck"
+	"bursar/internal/event/memory"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -100,7 +101,7 @@ func refusedRow(stream string, row Place, format string, args ...any) error {
 }
 
 // olderOf finds the event that has the row's id at present, by judging the row as intake does: the one that the row was in conflict with may
-// have been retracted or replaced since. nil is none. The row must be accepted without it.
+// have been retracted or replaced since, or its id forgotten. nil is none. The row must be accepted without it.
 func (in *Intake) olderOf(ctx context.Context, s *project.Stream, row *Rejected, o Options) (older *Place, err error) {
 	for {
 		result, refused, err := in.probe(ctx, s, row, o)
@@ -108,6 +109,8 @@ func (in *Intake) olderOf(ctx context.Context, s *project.Stream, row *Rejected,
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("judge row %s of %s: %w", at, s.Name, err)
+		case result.Accepted == 1 && older == nil:
+			return in.beyondWindow(ctx, s, row.Accepted)
 		case result.Accepted == 1:
 			return older, nil
 		case result.Duplicates == 1:
@@ -122,6 +125,25 @@ func (in *Intake) olderOf(ctx context.Context, s *project.Stream, row *Rejected,
 		older = refused.accepted
 		o.without = older
 	}
+}
+
+// beyondWindow is the event that a row was in conflict with, if that counts: its id is forgotten since.
+func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict *Place) (*Place, error) {
+	if conflict == nil {
+		return nil, nil
+	}
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := in.forgotten(ctx, s, &state)
+	if err != nil {
+		return nil, err
+	}
+	if place, err := memory.PlaceOf(conflict.File, uint64(conflict.Row)); err != nil || gone.has(place) {
+		return nil, err
+	}
+	return conflict, nil
 }
 
 // probe judges a row in quarantine without taking it in.

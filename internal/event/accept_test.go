@@ -162,6 +162,19 @@ func TestAcceptRowRefused(t *testing.T) {
 	}
 }
 
+// TestAcceptRowBeyondWindow accepts a row once the id of what it was in conflict with is forgotten: that must not count beside it.
+func TestAcceptRowBeyondWindow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
+	h.now = h.now.AddDate(0, 0, 40)
+	if got := h.acceptRow("1:2", `2 false amount "1.00" "2.00"`); got.Out == nil || got.Out.Batch != 1 {
+		t.Errorf("accepted is %+v", got)
+	}
+	h.expectFolded("0 map[EUR:0.00]", "1 map[EUR:2.00]")
+	h.proved()
+}
+
 // TestAcceptRowUnknown accepts a row of which an earlier version did not write what it is in conflict with.
 func TestAcceptRowUnknown(t *testing.T) {
 	t.Parallel()
