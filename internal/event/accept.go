@@ -77,7 +77,8 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 		return out, err
 	}
 	out.Batch, out.Retried = result.Batch, &result
-	return out, in.compareAccepted(ctx, s, &out, o.Row, row.Accepted)
+	err = in.compareAccepted(ctx, s, &out, o.Row, row.Accepted)
+	return out, err
 }
 
 // acceptable refuses rows that are nothing to choose between.
@@ -224,5 +225,6 @@ func (in *Intake) acceptedBefore(ctx context.Context, s *project.Stream, out Acc
 		}
 	}
 	out.Already, out.Batch = true, now.Batch
-	return out, in.compareAccepted(ctx, s, &out, o.Row, nil)
+	err = in.compareAccepted(ctx, s, &out, o.Row, nil)
+	return out, err
 }
