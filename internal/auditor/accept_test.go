@@ -33,7 +33,7 @@ func (s *stage) accept(step *Step) {
 	s.apply(func(m *Model) { want = m.Accept(row) })
 	count("accepted: refused %v, older %v", want.Refused, want.Out != nil)
 	if want.Refused != (refused != nil) {
-		s.fatalf("accept of %+v gives %v; want it to be refused: %v", row, refused, want.Refused)
+		s.fatalf("accept of %+v gives %+v, leaving out %+v, and %v; want it to be refused: %v", row, got, got.Out, refused, want.Refused)
 	}
 	if want.Refused {
 		return
