@@ -78,14 +78,14 @@ func printTotals(w io.Writer, totals app.Totals) {
 	}
 }
 
-// rejectedBefore is the first of the files that has rows in quarantine, by its name; empty if none has.
+// rejectedBefore is the first of the files that has rows in quarantine which are not dismissed, by its name; empty if none has.
 func rejectedBefore(ctx context.Context, a *app.App, stream string, files []string) (name string) {
 	names := map[string]bool{}
 	for _, file := range files {
 		names[filepath.Base(file)] = true
 	}
 	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // without its answer the advice is only shorter
-		if base := filepath.Base(row.File); names[base] {
+		if base := filepath.Base(row.File); names[base] && row.Dismissed == nil {
 			name = base
 			return errFirst
 		}

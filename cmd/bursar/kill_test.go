@@ -108,7 +108,7 @@ func playKilledCases(t *testing.T, first, cases uint64) {
 
 func playKilled(t *testing.T, seed uint64, hits *atomic.Int64) {
 	t.Helper()
-	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60, Retract: seed%2 == 0, Versions: seed%4 == 2})
+	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60, Retract: seed%2 == 0, Accept: seed%4 == 0, Versions: seed%4 == 2})
 	k := &killed{
 		t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 3)), model: auditor.NewModel(c.Streams, c.Pipeline),
 		took: map[auditor.Action]time.Duration{}, kills: 3, hits: hits,
@@ -152,6 +152,8 @@ func (k *killed) do(c *auditor.Case, step auditor.Step) {
 		if what, ok := k.model.ToUndo(step.Of, step.Nth); ok && !k.model.Undo(what) {
 			k.retract(what, "--undo")
 		}
+	case auditor.Accept:
+		k.accept(step)
 	}
 }
 
@@ -166,6 +168,23 @@ func (k *killed) retract(what auditor.Retraction, args ...string) {
 		k.t.Fatalf("%q: %s", args, got.err)
 	}
 	if k.model.Folded(what) {
+		k.model.Publish(len(k.model.Sealed))
+	}
+}
+
+// accept accepts a conflict, if there is one.
+func (k *killed) accept(step auditor.Step) {
+	k.t.Helper()
+	row, ok := k.model.ToAccept(step.Of, step.Nth)
+	if !ok {
+		return
+	}
+	want := k.model.Accept(row)
+	got, _ := k.process(auditor.Accept, "quarantine", row.Stream, "--accept", row.Ref(), "--reason", "audit")
+	if want.Refused != (got.code == 1) || got.code > 1 {
+		k.t.Fatalf("accept of %+v gives %d; want it to be refused: %v\n%s", row, got.code, want.Refused, got.err)
+	}
+	if want.Out != nil && k.model.Folded(*want.Out) {
 		k.model.Publish(len(k.model.Sealed))
 	}
 }

@@ -4,61 +4,93 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"math"
-	"path/filepath"
-	"strings"
+	"time"
 
 	"bursar/internal/app"
 
 	"github.com/spf13/cobra"
 )
 
+// quarantineOptions are what the command line asks for.
+type quarantineOptions struct {
+	limit     int
+	retry     bool
+	dismissed bool // those rows are listed that are dismissed
+	resolveOptions
+}
+
 func (c *cli) quarantineCommand() *cobra.Command {
-	var limit int
-	var retry bool
+	var o quarantineOptions
 	cmd := &cobra.Command{
 		Use:   "quarantine [STREAM]",
-		Short: "Show rejected rows and why they were rejected",
+		Short: "Show rejected rows and why they were rejected, and resolve them",
 		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. Of a row whose id was
 accepted before with other values, each column that differs is named with both values. The rows are kept whole; --json lists all of them
 with their text.
 
 With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
 own in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as they
-were read: where an institution declares something else since, import the file again.`,
+were read: where an institution declares something else since, import the file again.
+
+The other rows are resolved one by one. A row is named by what stands under ref, the number of its file within the stream and its row, which
+stay the same over retries.
+
+--accept takes a conflict in: the event that was accepted with its id is retracted, the row takes its place, and pipelines that had folded the
+older event are rebuilt at once; what that changes is shown. The rest of the row's quarantine is retried after it, so other rows with
+the id are conflicts with this one. Where that is cut short, the same command completes it. To choose the older event after all, retract the
+newer one and take the other retraction back: ` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
+
+--dismiss has a row count as resolved. It stays in quarantine and in the control totals, and goes with retries as it is; it is left out of this list
+and of status, and --dismissed lists it, with the reason. --undo takes that back.`,
 		Example: `  bursar quarantine
   bursar quarantine payments --limit 200
   bursar quarantine payments --json
-  bursar quarantine payments --retry`,
+  bursar quarantine payments --retry
+  bursar quarantine payments --accept 3:17 --reason "the bank corrected the amount"
+  bursar quarantine payments --dismiss 3:18 --reason "a test order"
+  bursar quarantine payments --dismissed
+  bursar quarantine payments --dismiss 3:18 --undo`,
 		Args:              takes(0, 1),
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			open := c.openToRead
-			if retry {
-				open = c.open
+			if err := o.check(args); err != nil {
+				return err
 			}
-			return open(cmd, func(ctx context.Context, a *app.App) error {
-				streams, err := streamsOf(a, args)
-				if err != nil {
-					return err
-				}
-				var retried []app.IngestResult
-				if retry {
-					if retried, err = retryAll(ctx, a, streams); err != nil {
-						return err
-					}
-				}
-				return c.quarantine(ctx, a, streams, retried, limit)
-			})
+			if o.resolves() {
+				return c.resolve(cmd, args[0], &o.resolveOptions)
+			}
+			return c.listQuarantine(cmd, args, &o)
 		},
 	}
-	cmd.Flags().BoolVar(&retry, "retry", false, "take the rows up again first")
-	cmd.Flags().IntVar(&limit, "limit", 50, "how many rows the table shows")
+	cmd.Flags().BoolVar(&o.retry, "retry", false, "take the rows up again first")
+	cmd.Flags().IntVar(&o.limit, "limit", 50, "how many rows the table shows")
+	cmd.Flags().BoolVar(&o.dismissed, "dismissed", false, "show the rows that are dismissed")
+	cmd.Flags().StringVar(&o.accept, "accept", "", "the `ROW` that takes the place of the event it is in conflict with")
+	cmd.Flags().StringVar(&o.dismiss, "dismiss", "", "the `ROW` that counts as resolved")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "why: it is kept and shown; required with --accept and --dismiss")
+	cmd.Flags().BoolVar(&o.undo, "undo", false, "take the dismissal back")
 	return cmd
+}
+
+func (c *cli) listQuarantine(cmd *cobra.Command, args []string, o *quarantineOptions) error {
+	open := c.openToRead
+	if o.retry {
+		open = c.open
+	}
+	return open(cmd, func(ctx context.Context, a *app.App) error {
+		streams, err := streamsOf(a, args)
+		if err != nil {
+			return err
+		}
+		var retried []app.IngestResult
+		if o.retry {
+			if retried, err = retryAll(ctx, a, streams); err != nil {
+				return err
+			}
+		}
+		return c.quarantine(ctx, a, streams, retried, o)
+	})
 }
 
 // streamsOf are the named streams, or all.
@@ -79,6 +111,7 @@ func streamsOf(a *app.App, names []string) ([]string, error) {
 // rejectedRow is one row of `quarantine --json`.
 type rejectedRow struct {
 	Stream string `json:"stream"`
+	Ref    string `json:"ref"` // what names the row within the stream
 	Batch  uint64 `json:"batch"`
 	File   string `json:"file"`
 	Row    int64  `json:"row"`
@@ -90,14 +123,23 @@ type rejectedRow struct {
 	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
 
 	Differences []app.Difference `json:"differences,omitempty"` // of a conflict, by column
+	Dismissed   *dismissed       `json:"dismissed,omitempty"`
+
+	conflict, builtin bool
+}
+
+// dismissed says since when and why a row counts as resolved.
+type dismissed struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
 }
 
 // comparedAtOnce is how many rows are compared with what was accepted at a time.
 const comparedAtOnce = 500
 
-// eachRejected calls each for the rows of several streams. Of more than so many rows of a stream, those behind are not compared with what was
+// eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more than so many rows of a stream, those behind are not compared with what was
 // accepted.
-func eachRejected(ctx context.Context, a *app.App, streams []string, compared int, each func(rejectedRow) error) error {
+func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed bool, compared int, each func(rejectedRow) error) (others int, err error) {
 	for _, name := range streams {
 		var rows []app.Rejected
 		left := compared
@@ -121,6 +163,10 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, compared in
 			return err
 		}
 		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
+			if dismissed != (r.Dismissed != nil) {
+				others++
+				return nil
+			}
 			if rows = append(rows, r); len(rows) < comparedAtOnce {
 				return nil
 			}
@@ -130,59 +176,34 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, compared in
 			err = flush()
 		}
 		if err != nil {
-			return err
+			return others, err
 		}
 	}
-	return nil
+	return others, nil
 }
 
 func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
-	row := rejectedRow{Stream: stream, Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
+	row := rejectedRow{Stream: stream, Ref: r.Place().String(), conflict: r.Conflict(), Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
 	if s := a.Project.Stream(stream); s != nil && s.Builtin {
+		row.builtin = true
 		row.Row, row.Place = locate([]byte(r.Raw), r.Row)
+	}
+	if d := r.Dismissed; d != nil {
+		row.Dismissed = &dismissed{d.Reason, d.At}
 	}
 	return row
 }
 
-// shown is the column and the reason as the table shows them: of a conflict, what differs comes first.
-func (r *rejectedRow) shown() (column, reason string) {
-	if len(r.Differences) == 0 {
-		return r.Column, r.Reason
-	}
-	var columns, values []string
-	for _, d := range r.Differences {
-		columns = append(columns, d.Column)
-		values = append(values, fmt.Sprintf("%s is %s, accepted was %s", d.Column, d.Rejected, d.Accepted))
-	}
-	return strings.Join(columns, ", "), strings.Join(append(values, r.Reason), "; ")
-}
-
-// locate finds where in its file a statement's row was read: the row itself is one that import made.
-func locate(text []byte, row int64) (line int64, place string) {
-	var from struct{ Place string }
-	var column int64
-	if err := json.Unmarshal(text, &from); err != nil {
-		return row, ""
-	}
-	if _, err := fmt.Sscanf(from.Place, "%d:%d", &line, &column); err != nil {
-		return row, ""
-	}
-	return line, from.Place
-}
-
-// where is a row as tables show it.
-func where(row int64, place string) string {
-	if place != "" {
-		return place
-	}
-	return count(row)
-}
-
-// retryAll takes up again what is in the quarantines of the streams; one without any is left out.
+// retryAll takes up again what is in the quarantines of the streams; one without any, but for those that are dismissed, is left out.
 func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestResult, error) {
 	retried := []app.IngestResult{}
 	for _, name := range streams {
-		err := a.Quarantine(ctx, name, func(app.Rejected) error { return errFirst })
+		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
+			if r.Dismissed != nil {
+				return nil
+			}
+			return errFirst
+		})
 		if err == nil {
 			continue
 		}
@@ -196,55 +217,4 @@ func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestRe
 		retried = append(retried, result)
 	}
 	return retried, nil
-}
-
-func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []app.IngestResult, limit int) error {
-	if c.json {
-		var more map[string]any
-		if retried != nil {
-			more = map[string]any{"retried": retried}
-		}
-		return c.list("rows", more, func(add func(any) error) error {
-			return eachRejected(ctx, a, streams, math.MaxInt, func(r rejectedRow) error { return add(r) })
-		})
-	}
-	g, total := newGrid("stream", "batch", "file", "row", "column", "reason"), 0
-	err := eachRejected(ctx, a, streams, limit, func(r rejectedRow) error {
-		if total++; total <= limit {
-			column, reason := r.shown()
-			g.add(r.Stream, count(r.Batch), c.nearName(r.File), where(r.Row, r.Place), column, reason)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return c.result(nil, func(w io.Writer) {
-		for i := range retried {
-			r := &retried[i]
-			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s known already.\n", plural(r.Rows, "row", "rows"),
-				r.Stream, count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
-		}
-		if total == 0 {
-			fmt.Fprintln(w, "Nothing is in quarantine.")
-			return
-		}
-		c.printSome(w, g, total)
-		fmt.Fprintf(w, "%s in quarantine.\n", plural(total, "row is", "rows are"))
-	})
-}
-
-// nearName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it
-// begins with.
-func (c *cli) nearName(file string) string {
-	name := file
-	if here, err := filepath.Abs(c.path(".")); err == nil {
-		if near, err := filepath.Rel(here, file); err == nil && !strings.HasPrefix(near, "..") {
-			name = near
-		}
-	}
-	if letters := []rune(name); len(letters) > cellWidth {
-		return "…" + string(letters[len(letters)-cellWidth+1:])
-	}
-	return name
 }

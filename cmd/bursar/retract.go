@@ -105,15 +105,19 @@ func printRetracted(w io.Writer, out *app.Retracted) {
 		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capital(clean(r.What())), state(r), because(r.Reason), plural(r.Events, "event", "events"), left)
 		printTotals(w, r.Totals)
 	}
-	for _, made := range out.Rebuilt {
+	printRebuilt(w, out.Rebuilt)
+	if r.Undoes == 0 && !r.Already {
+		fmt.Fprintf(w, "next: bursar ingest %s FILE\n", r.Stream)
+	}
+}
+
+func printRebuilt(w io.Writer, all []app.Rebuilt) {
+	for _, made := range all {
 		fmt.Fprintf(w, "%s is rebuilt, at generation %d: %s.\n", made.Pipeline, made.Generation, plural(made.Rows, "artifact", "artifacts"))
 		if made.DigestBefore != "" {
 			fmt.Fprintf(w, "  before %s\n", made.DigestBefore)
 		}
 		fmt.Fprintf(w, "  after  %s\n", made.DigestAfter)
-	}
-	if r.Undoes == 0 && !r.Already {
-		fmt.Fprintf(w, "next: bursar ingest %s FILE\n", r.Stream)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"bursar/internal/app"
 
@@ -19,7 +20,8 @@ func (c *cli) statusCommand() *cobra.Command {
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
 which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
-rebuild, as does one that folded what is retracted since. It also shows what is retracted, and streams that are declared no more while acknowledged events of
+rebuild, as does one that folded what is retracted since. It also shows what is retracted, how many rows of each stream are in
+quarantine and not dismissed, and streams that are declared no more while acknowledged events of
 them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
   bursar status --json`,
@@ -42,13 +44,17 @@ them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests th
 				if err != nil {
 					return err
 				}
-				return c.printStatus(list, stranded, losses, retracted)
+				rejected, err := a.InQuarantine(ctx)
+				if err != nil {
+					return err
+				}
+				return c.printStatus(list, stranded, losses, retracted, rejected)
 			})
 		},
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut) error {
+func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, rejected []app.InQuarantine) error {
 	value := map[string]any{"pipelines": pipelines}
 	if len(stranded) > 0 {
 		value["stranded"] = stranded
@@ -59,10 +65,18 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 	if len(retracted) > 0 {
 		value["retracted"] = retracted
 	}
+	if len(rejected) > 0 {
+		value["quarantine"] = rejected
+	}
 	return c.result(value, func(w io.Writer) {
 		for i := range retracted {
 			r := &retracted[i]
 			fmt.Fprintf(w, "%s is retracted since %s%s: %s left out.\n", capital(clean(r.What())), when(&r.At), because(r.Reason), plural(r.Events, "event", "events"))
+		}
+		for _, q := range rejected {
+			if q.Rows > 0 {
+				fmt.Fprintf(w, "In quarantine: %s of %s: bursar quarantine %s\n", plural(q.Rows, "row", "rows"), q.Stream, q.Stream)
+			}
 		}
 		for _, l := range losses {
 			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", mark(false), clean(l.String()))
@@ -75,6 +89,9 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			return
 		}
 		next := ""
+		if i := slices.IndexFunc(rejected, func(q app.InQuarantine) bool { return q.Rows > 0 }); i >= 0 {
+			next = "bursar quarantine " + rejected[i].Stream
+		}
 		g := newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts")
 		for _, s := range pipelines {
 			g.add(s.Pipeline, count(s.Generation), count(s.Runs), count(s.Backlog), count(s.BacklogEvents), when(s.Watermark),

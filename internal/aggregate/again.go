@@ -5,6 +5,7 @@ package aggregate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,6 +82,25 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 		}
 		return each(r)
 	})
+}
+
+// CountQuarantine is event.Intake.CountQuarantine without such rows.
+func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (event.InQuarantine, error) {
+	all, err := rereadsOf(ctx, in.Catalog)
+	if err != nil || len(all) == 0 {
+		n, failed := in.CountQuarantine(ctx, stream)
+		return n, errors.Join(err, failed)
+	}
+	n := event.InQuarantine{Stream: stream}
+	err = Quarantine(ctx, in.Catalog, in.Objects, stream, func(r event.Rejected) error {
+		if r.Dismissed != nil {
+			n.Dismissed++
+		} else {
+			n.Rows++
+		}
+		return nil
+	})
+	return n, err
 }
 
 // open reports whether a file that was imported by other declarations has something that these may mend: a statement that does not

@@ -27,12 +27,26 @@ type (
 	Totals = event.Totals
 	// Rejected is one row in quarantine.
 	Rejected = event.Rejected
+	// AcceptOptions say which row in quarantine is accepted and why.
+	AcceptOptions = event.AcceptOptions
+	// DismissOptions say which row in quarantine is dismissed and why.
+	DismissOptions = event.DismissOptions
+	// Dismissal says that a row in quarantine counts as resolved, since when and why.
+	Dismissal = event.Dismissal
+	// Dismissed is what a call of Dismiss has dismissed, or taken back.
+	Dismissed = event.Dismissed
+	// InQuarantine is how many rows of a stream are in quarantine.
+	InQuarantine = event.InQuarantine
+	// RowPlace names a row within its stream.
+	RowPlace = event.Place
 	// Difference is a column of a conflict.
 	Difference = event.Difference
 	// Run is one run of a pipeline.
 	Run = reconcile.Run
 	// Given counts the events that gave each fold a value.
 	Given = reconcile.Given
+	// Rebuilt is what a rebuild of a pipeline came to.
+	Rebuilt = reconcile.Rebuilt
 	// Status is where a pipeline stands.
 	Status = reconcile.Status
 	// Answer is one artifact as of a run.
@@ -107,7 +121,10 @@ func (a *App) Differences(ctx context.Context, stream string, rows []Rejected) (
 	return a.Intake.Differences(ctx, s, rows)
 }
 
-// Quarantine calls each for every row of a stream that is in quarantine now, batch by batch. An error of each ends the
+// ParseRow reads how quarantine names a row.
+func ParseRow(text string) (RowPlace, bool) { return event.ParsePlace(text) }
+
+// Quarantine calls each for every row of a stream that is in quarantine now, batch by batch, also if it is dismissed. An error of each ends the
 // walk and is returned.
 func (a *App) Quarantine(ctx context.Context, stream string, each func(Rejected) error) error {
 	if a.Project.Stream(stream) == nil {

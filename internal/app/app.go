@@ -83,10 +83,13 @@ func (e *ProjectError) Class() failure.Class { return failure.Data }
 // ExitCode is 2 (DESIGN §7).
 func (e *ProjectError) ExitCode() int { return 2 }
 
+// AcceptCommand is `bursar quarantine --accept`, which rebuilds pipelines.
+const AcceptCommand = "quarantine --accept"
+
 // refuses reports whether a command cannot be carried out on a project with these faults. What earlier versions took a project
 // for stays readable, and events are taken in; only results of such declarations are not carried on.
 func (e *ProjectError) refuses(command string) bool {
-	if command == "run" || command == "rebuild" || command == "retract" || command == "up" {
+	if command == "run" || command == "rebuild" || command == "retract" || command == AcceptCommand || command == "up" {
 		return true
 	}
 	return slices.ContainsFunc(e.Errors, func(fault project.Error) bool { return !fault.Stored })

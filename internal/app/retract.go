@@ -33,36 +33,47 @@ func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions
 	if out.Retraction, err = a.retract(ctx, s, o); err != nil {
 		return out, err
 	}
+	out.Rebuilt, err = a.rebuildOutdated(ctx, stream)
+	return out, err
+}
+
+// rebuildOutdated rebuilds the pipelines that had folded what is retracted of a stream, or lack what counts again.
+func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconcile.Rebuilt, err error) {
+	all = []reconcile.Rebuilt{}
 	for _, p := range a.Project.Pipelines {
 		if !p.Folds(stream) {
 			continue
 		}
-		if failed := a.rebuildRetracted(ctx, p.Name, &out); failed != nil {
+		made, failed := a.rebuildRetracted(ctx, p.Name)
+		if failed != nil {
 			err = errors.Join(err, fmt.Errorf("rebuild %s: %w", p.Name, failed))
+		}
+		if made != nil {
+			all = append(all, *made)
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return out, err
+	return all, err
 }
 
-// rebuildRetracted rebuilds a pipeline that is outdated, once a rebuild is over that may have begun before the retraction.
-func (a *App) rebuildRetracted(ctx context.Context, pipeline string, out *Retracted) error {
+// rebuildRetracted rebuilds a pipeline if it is outdated, once a rebuild is over that may have begun before the retraction.
+func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile.Rebuilt, error) {
 	leave, err := a.pipelines.enter(ctx, pipeline)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	outdated, err := a.Engine.Retracted(ctx, pipeline)
 	leave()
 	if err != nil || !outdated {
-		return err
+		return nil, err
 	}
 	made, err := a.Rebuild(ctx, pipeline)
-	if err == nil {
-		out.Rebuilt = append(out.Rebuilt, made)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return &made, nil
 }
 
 // retract has the stream for itself.

@@ -165,6 +165,11 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		c := named("batch totals")
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
 		v.add(c, counted(events, "event")+": rows, sums and digests are those of the batches", err)
+		if rows, err := v.Intake.VerifyDismissals(ctx, name); rows > 0 || err != nil {
+			c := named("dismissed rows")
+			c.Stream = name
+			v.add(c, counted(int64(rows), "row")+": each is in quarantine", err)
+		}
 	}
 	if events, err := v.Intake.VerifyRetractionTotals(ctx, s, batches); events > 0 || err != nil {
 		c := named("retractions")

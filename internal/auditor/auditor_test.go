@@ -121,6 +121,7 @@ func playSeed(t *testing.T, folder string, seed uint64) {
 		faults = max(faults-2, 0)
 	}
 	size.Retract = harms == 0 && seed%7 == 1
+	size.Accept = size.Retract
 	if size.Versions = (seed+seed/8)%8 == 3; size.Versions { // beside all of the above
 		size.Calls = max(size.Calls, 3)
 	}

@@ -53,6 +53,7 @@ type Size struct {
 	Rows    int // of a file at most
 	Backlog bool
 	Retract bool
+	Accept  bool // conflicts are accepted
 
 	Versions bool
 }
@@ -86,6 +87,9 @@ func New(seed uint64, size Size) *Case {
 	g.steps(c)
 	if size.Retract {
 		g.retract(c)
+	}
+	if size.Accept {
+		g.accept(c)
 	}
 	return c
 }

@@ -107,6 +107,8 @@ func (s *stage) do(step *Step) {
 		s.retract(step)
 	case Undo:
 		s.undo(step)
+	case Accept:
+		s.accept(step)
 	case Reopen:
 		s.reopen()
 	case Wait:

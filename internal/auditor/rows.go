@@ -113,7 +113,7 @@ func (g *source) line(header []string) string {
 
 // row is a new event, or one that was sent, perhaps changed.
 func (g *source) row() sentRow {
-	if len(g.sent) > 0 && g.chance(map[bool]int{false: 5, true: 2}[g.keeps]) {
+	if len(g.sent) > 0 && (g.chance(map[bool]int{false: 5, true: 2}[g.keeps]) || g.size.Accept && g.chance(4)) {
 		row := sentRow{}
 		for name, text := range pick(g, g.sent) {
 			row[name] = text
@@ -121,7 +121,7 @@ func (g *source) row() sentRow {
 		if g.keeps && !g.chance(4) {
 			return g.version(row)
 		}
-		if g.chance(4) {
+		if g.chance(4) || g.size.Accept {
 			row["amount"] = g.number(g.stream.Column("amount").Type)
 		}
 		return row

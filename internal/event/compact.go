@@ -9,13 +9,15 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event/memory"
+	"bursar/internal/project"
 )
 
 // compact merges runs of a stream's dedupe index while there are many of a size. The catalog swaps them before the old
 // objects go, and names these until the next time, so that what a crash in between leaves goes then. Batches may be
 // sealed meanwhile; swap is held while a run that the catalog named before goes, so that nobody looks for it then. One
 // compaction of a stream runs at a time.
-func (in *Intake) compact(ctx context.Context, stream string, swap sync.Locker) error {
+func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Locker) error {
+	stream := s.Name
 	for {
 		state, _, err := in.readState(ctx, stream)
 		if err != nil {
@@ -28,7 +30,11 @@ func (in *Intake) compact(ctx context.Context, stream string, swap sync.Locker) 
 		if err := in.deleteAll(ctx, state.Dropped); err != nil {
 			return err
 		}
-		merged, err := memory.Compact(ctx, in.Objects, in.Scratch, crowd, mergedRun(stream, state.Merges+1))
+		gone, err := in.forgotten(ctx, s, &state)
+		if err != nil {
+			return err
+		}
+		merged, err := memory.Compact(ctx, in.Objects, in.Scratch, crowd, mergedRun(stream, state.Merges+1), gone.has)
 		if err != nil {
 			return dedupeError(stream, fmt.Errorf("merge runs: %w", err))
 		}
@@ -101,7 +107,7 @@ func (l *Live) tidy() {
 	l.tidying = done
 	go func() {
 		defer close(done)
-		if err := l.in.compact(l.ctx, l.stream.Name, &l.swap); err != nil && l.ctx.Err() == nil {
+		if err := l.in.compact(l.ctx, l.stream, &l.swap); err != nil && l.ctx.Err() == nil {
 			l.in.Log.Error("compact duplicate memory: it is tried again after the next batch", "stream", l.stream.Name, "error", err)
 		}
 	}()

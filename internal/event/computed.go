@@ -123,15 +123,15 @@ func (c *computer) reject(block *scan.Block, p *part, r int, column, reason stri
 	}
 }
 
-// arrange merges read and computed columns into declared order.
+// arrange merges read and computed columns into declared order. Columns that a block without rows lacks are empty.
 func (c *computer) arrange(read, computed []column.Vector) []column.Vector {
 	columns := make([]column.Vector, 0, len(c.stream.Columns)+1)
 	for _, x := range c.stream.Columns {
 		switch {
-		case x.Is == "":
+		case x.Is == "" && len(read) > 0:
 			columns = append(columns, read[0])
 			read = read[1:]
-		case computed == nil:
+		case x.Is == "" || computed == nil:
 			columns = append(columns, column.NewVector(x.Type, 0))
 		default:
 			columns = append(columns, computed[0])

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/column"
@@ -16,10 +17,24 @@ import (
 	"bursar/internal/project"
 )
 
-// Place is where an event was read.
+// Place is where an event or a rejected row was read. It stays the same when the row is retried.
 type Place struct {
 	File uint64 `json:"file"` // its number within the stream
 	Row  int64  `json:"row"`
+}
+
+// String names the place within its stream, as file:row.
+func (p Place) String() string { return fmt.Sprintf("%d:%d", p.File, p.Row) }
+
+// sql is the place as SQL compares it with the hidden columns.
+func (p Place) sql() string { return fmt.Sprintf("(%d, %d)", p.File, p.Row) }
+
+// ParsePlace reads what Place.String writes.
+func ParsePlace(text string) (p Place, ok bool) {
+	file, row, _ := strings.Cut(text, ":")
+	p.File, _ = strconv.ParseUint(file, 10, 64)
+	p.Row, _ = strconv.ParseInt(row, 10, 64)
+	return p, p.File > 0 && p.Row > 0 && p.String() == text
 }
 
 // Difference is a column of which a row in quarantine has another value than the event that was accepted with its id.
@@ -101,7 +116,7 @@ func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []R
 			return nil, err
 		}
 		batches[file.Batch] = true
-		places = append(places, fmt.Sprintf("(%d, %d)", p.File, p.Row))
+		places = append(places, p.sql())
 	}
 	if len(places) == 0 {
 		return found, nil

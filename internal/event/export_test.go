@@ -1,6 +1,48 @@
 package event
 
-import "bursar/internal/event/spool"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event/spool"
+
+	"github.com/klauspost/compress/zstd"
+)
 
 // WrapSpool has live intake write its spools through wrap.
 func WrapSpool(o *LiveOptions, wrap func(spool.File) spool.File) { o.wrap = wrap }
+
+// WithoutConflicts rewrites a batch's quarantine as versions wrote it that did not say what a conflict is with.
+func (in *Intake) WithoutConflicts(ctx context.Context, stream string, batch uint64) error {
+	var b Batch
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		b, err = GetBatch(tx, stream, batch)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var rows []Rejected
+	if err := readQuarantine(ctx, in.Objects, b.Quarantine.Name, func(r Rejected) error {
+		r.Accepted = nil
+		rows = append(rows, r)
+		return nil
+	}); err != nil {
+		return err
+	}
+	out, err := in.Objects.Create(ctx, b.Quarantine.Name)
+	if err != nil {
+		return err
+	}
+	zip, err := zstd.NewWriter(out)
+	if err != nil {
+		return err
+	}
+	lines := json.NewEncoder(zip)
+	for _, r := range rows {
+		err = errors.Join(err, lines.Encode(r))
+	}
+	return errors.Join(err, zip.Close(), out.Commit())
+}

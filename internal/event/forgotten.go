@@ -36,6 +36,19 @@ func (f *forgotten) has(p memory.Place) bool {
 	return f != nil && (f.events[p] || f.rows[p] || f.files[p.File()] && !f.kept[p])
 }
 
+// and adds the event at a place.
+func (f *forgotten) and(p Place) (*forgotten, error) {
+	place, err := memory.PlaceOf(p.File, uint64(p.Row))
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		f = &forgotten{events: map[memory.Place]bool{}}
+	}
+	f.events[place] = true
+	return f, nil
+}
+
 // whole reports whether a batch is retracted as a whole.
 func (f *forgotten) whole(batch uint64) bool { return f != nil && f.batches[batch] }
 

@@ -40,6 +40,8 @@ type Options struct {
 	// Parts are what a file was put together from, one at least: records and errors name them. nil is the file itself, by
 	// its absolute path.
 	Parts func(path string) []Part
+
+	without *Place // an event that counts as absent, in a dry run
 }
 
 // Result counts what one call took in. Batch is 0 when nothing was sealed, as every row was known.
@@ -130,13 +132,18 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, err
 	}
-	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[Place]string{}, received: received}
+	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[Place]Rejected{}, received: received}
 	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declaredOf(s)}
 	if err := w.sweep(ctx); err != nil {
 		return nil, err
 	}
 	if w.forgotten, err = in.forgotten(ctx, s, &state); err != nil {
 		return nil, err
+	}
+	if o.without != nil {
+		if w.forgotten, err = w.forgotten.and(*o.without); err != nil {
+			return nil, err
+		}
 	}
 	w.memory, err = memory.Open(ctx, in.Objects, in.Scratch, state.Memory)
 	if err != nil {

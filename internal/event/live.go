@@ -217,6 +217,24 @@ func (l *Live) Retract(ctx context.Context, o RetractOptions) (r Retracted, err 
 	return r, err
 }
 
+// AcceptRow seals the open batch, then accepts as Intake.AcceptRow does. The caller tells of the batch that the row is in.
+func (l *Live) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
+	_, err = l.alone(ctx, func(ctx context.Context) (_ Result, err error) {
+		r, err = l.in.AcceptRow(ctx, l.stream, o)
+		return Result{}, err
+	})
+	return r, err
+}
+
+// Dismiss is Intake.Dismiss between requests.
+func (l *Live) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
+	err = l.do(ctx, false, func(ctx context.Context) (err error) {
+		d, err = l.in.Dismiss(ctx, l.stream, o)
+		return err
+	})
+	return d, err
+}
+
 // alone runs what seals a batch of its own, between batches of requests.
 func (l *Live) alone(ctx context.Context, take func(context.Context) (Result, error)) (r Result, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) error {

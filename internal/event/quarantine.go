@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -37,7 +35,12 @@ type Rejected struct {
 	Occurrence uint32 `json:"occurrence,omitempty"` // of the row's content in its file or request, where it is known by that
 
 	Accepted *Place `json:"accepted,omitempty"` // of a conflict: where the event was read that was accepted with its id
+
+	Dismissed *Dismissal `json:"-"` // nil while the row waits to be resolved
 }
+
+// Place is what the row is named by: its file and row within the stream, also after a retry.
+func (r *Rejected) Place() Place { return Place{r.Number, r.Row} }
 
 // Conflict reports whether the row's id was accepted before with other values.
 func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, conflictReason) }
@@ -98,9 +101,13 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	if q.w.stream.Builtin {
 		row.refusedBy(r.raw)
 	}
-	switch kept := q.w.keptAs(file, r.Row); {
-	case kept != "":
-		row.Object = kept
+	kept := q.w.keptAs(file, r.Row)
+	if kept.Accepted != nil {
+		row.Accepted = kept.Accepted
+	}
+	switch {
+	case kept.Object != "":
+		row.Object = kept.Object
 	case r.rawFile != "":
 		object, err := q.keepOversize(ctx, r.rawFile)
 		if err != nil {
@@ -123,8 +130,8 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	return nil
 }
 
-// keptAs is the object in which a retried row has lain since its first rejection.
-func (w *work) keptAs(file *File, row int64) string {
+// keptAs is a retried row as it was in quarantine, without its text, where it goes back as it was.
+func (w *work) keptAs(file *File, row int64) Rejected {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.kept[Place{file.Number, row}]
@@ -188,72 +195,28 @@ func retriedKey(stream string, batch uint64) string {
 	return fmt.Sprintf("retried/%s/%08d", stream, batch)
 }
 
-// Quarantine calls each for every row of the stream that is in quarantine now, batch by batch.
+// Quarantine calls each for every row of the stream that is in quarantine now, batch by batch, also for those that are dismissed.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
-	batches, err := quarantined(ctx, c, stream)
+	batches, _, err := quarantined(ctx, c, stream)
+	if err != nil {
+		return err
+	}
+	dismissed, err := dismissals(ctx, c, stream)
 	if err != nil {
 		return err
 	}
 	for _, b := range batches {
-		if err := readQuarantine(ctx, store, b.Quarantine.Name, each); err != nil {
+		err := readQuarantine(ctx, store, b.Quarantine.Name, func(row Rejected) error {
+			if d, is := dismissed[row.Place()]; is {
+				row.Dismissed = &d
+			}
+			return each(row)
+		})
+		if err != nil {
 			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, stream, err)
 		}
 	}
 	return nil
-}
-
-// quarantined lists the batches whose rejected rows no later batch has taken up, without those that are retracted.
-func quarantined(ctx context.Context, c catalog.Catalog, stream string) ([]Batch, error) {
-	var open []Batch
-	err := c.View(ctx, func(tx catalog.Tx) (err error) {
-		var state streamState
-		if _, err = tx.Get(streamKey(stream), &state); err != nil {
-			return err
-		}
-		if open, err = unlisted(tx, stream, &state); err != nil {
-			return err
-		}
-		prefix := "rejected/" + stream + "/"
-		return tx.List(prefix, func(key string, _ json.RawMessage) error {
-			number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
-			if err != nil {
-				return err
-			}
-			b, err := GetBatch(tx, stream, number)
-			open = append(open, b)
-			return err
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list quarantine of %s: %w", stream, err)
-	}
-	left, err := Retractions(ctx, c, stream)
-	return slices.DeleteFunc(open, func(b Batch) bool {
-		return slices.ContainsFunc(left, func(r Retraction) bool { return r.Batch == b.Batch && r.Event == "" })
-	}), err
-}
-
-// unlisted finds the open quarantines of batches that were sealed before they were listed.
-func unlisted(tx catalog.Tx, stream string, state *streamState) ([]Batch, error) {
-	end := state.Batches + 1
-	if state.Listed != 0 {
-		end = state.Listed
-	}
-	var open []Batch
-	for number := uint64(1); number < end; number++ {
-		b, err := GetBatch(tx, stream, number)
-		if err != nil {
-			return nil, err
-		}
-		again, err := tx.Get(retriedKey(stream, number), &retried{})
-		if err != nil {
-			return nil, err
-		}
-		if b.Quarantine != nil && !again {
-			open = append(open, b)
-		}
-	}
-	return open, nil
 }
 
 func readQuarantine(ctx context.Context, store object.Store, name string, each func(Rejected) error) error {

@@ -52,7 +52,9 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) 
 			return r, err
 		}
 	}
-	err = in.repairRetractions(ctx, s.Name, backup, &r)
+	if err = in.repairRetractions(ctx, s.Name, backup, &r); err == nil {
+		err = in.repairDismissals(ctx, s.Name, &r)
+	}
 	return r, err
 }
 

@@ -27,6 +27,7 @@ type Retraction struct {
 	Event  string    `json:"event,omitempty"` // the id of the only event that is left out, as JSON; empty is the whole batch
 	File   uint64    `json:"file,omitempty"`  // where that event was read, as its hidden columns say
 	Row    int64     `json:"row,omitempty"`
+	For    *Place    `json:"for,omitempty"` // the row out of quarantine that was accepted in the event's place
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 

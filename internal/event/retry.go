@@ -13,9 +13,19 @@ import (
 const retryBytes = 1 << 20
 
 // Retry takes all rows of the stream's quarantine up again, as a schema that has grown may accept them now. They become a new
-// batch in which they keep their file and row; those that are rejected again go to its quarantine.
+// batch in which they keep their file and row; those that are rejected again go to its quarantine, and so do those that are dismissed, as
+// they were.
 func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Result, error) {
-	batches, err := quarantined(ctx, in.Catalog, s.Name)
+	batches, _, err := quarantined(ctx, in.Catalog, s.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	return in.retry(ctx, s, batches, nil, o)
+}
+
+// retry takes up the quarantines of some batches. The first row, if there is one, is judged before all others.
+func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, first *Rejected, o Options) (Result, error) {
+	dismissed, err := dismissals(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
@@ -25,69 +35,87 @@ func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Resu
 	}
 	defer w.computer.close()
 	defer w.close()
-	err = w.flow(ctx, func(ctx context.Context) error {
-		for _, b := range batches {
-			w.retries = append(w.retries, b.Batch)
-			if err := w.retryBatch(ctx, b); err != nil {
-				return fmt.Errorf("retry quarantine of batch %d of %s: %w", b.Batch, s.Name, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	for _, b := range batches {
+		w.retries = append(w.retries, b.Batch)
+	}
+	r := &retrier{w: w, seg: w.segment(nil, nil), dismissed: dismissed}
+	if err := w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, batches, first) }); err != nil {
 		return Result{}, err
 	}
 	return w.finish(ctx)
 }
 
-// retryBatch sends a quarantine's rows down the flow, a row a block: each keeps its own file and row.
-func (w *work) retryBatch(ctx context.Context, b Batch) error {
-	seg := w.segment(nil, nil)
-	size := 0
-	flush := func() error {
-		if len(seg.blocks) == 0 {
-			return nil
+// retrier sends rows of quarantines down the flow, a row a block: each keeps its own file and row.
+type retrier struct {
+	w         *work
+	seg       *segment
+	size      int // of the segment's text
+	dismissed map[Place]Dismissal
+}
+
+func (r *retrier) all(ctx context.Context, batches []Batch, first *Rejected) error {
+	if first != nil {
+		if err := r.add(ctx, *first); err != nil {
+			return err
 		}
-		full := seg
-		seg, size = w.segment(nil, nil), 0
-		return w.send(ctx, full)
 	}
-	err := readQuarantine(ctx, w.in.Objects, b.Quarantine.Name, func(row Rejected) error {
-		found, err := FindFile(ctx, w.in.Catalog, w.stream.Name, row.Number)
-		if err != nil {
-			return err
-		}
-		file := &found
-		if seg.file != nil && seg.file.Number != file.Number {
-			if err := flush(); err != nil {
-				return err
+	for _, b := range batches {
+		err := readQuarantine(ctx, r.w.in.Objects, b.Quarantine.Name, func(row Rejected) error {
+			if first != nil && row.Place() == first.Place() {
+				return nil
 			}
-		}
-		seg.file = file
-		blocks, err := w.parseAgain(file, row)
+			return r.add(ctx, row)
+		})
 		if err != nil {
-			return err
+			return fmt.Errorf("retry quarantine of batch %d of %s: %w", b.Batch, r.w.stream.Name, err)
 		}
-		for _, block := range blocks {
-			seg.blocks = append(seg.blocks, block)
-			seg.sources = append(seg.sources, source{row.Request, row.Line, row.Occurrence})
-			seg.rows += len(block.Rows)
-		}
-		if size += len(row.Raw) + len(row.Bytes); size < retryBytes {
-			return nil
-		}
-		return flush()
-	})
+	}
+	return r.flush(ctx)
+}
+
+func (r *retrier) flush(ctx context.Context) error {
+	if len(r.seg.blocks) == 0 {
+		return nil
+	}
+	full := r.seg
+	r.seg, r.size = r.w.segment(nil, nil), 0
+	return r.w.send(ctx, full)
+}
+
+// add takes a row into the segment. A segment is of one file.
+func (r *retrier) add(ctx context.Context, row Rejected) error {
+	found, err := FindFile(ctx, r.w.in.Catalog, r.w.stream.Name, row.Number)
 	if err != nil {
 		return err
 	}
-	return flush()
+	file := &found
+	if r.seg.file != nil && r.seg.file.Number != file.Number {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+	r.seg.file = file
+	_, dismissed := r.dismissed[row.Place()]
+	blocks, err := r.w.parseAgain(file, row, dismissed)
+	if err != nil {
+		return err
+	}
+	for _, block := range blocks {
+		r.seg.blocks = append(r.seg.blocks, block)
+		r.seg.sources = append(r.seg.sources, source{row.Request, row.Line, row.Occurrence})
+		r.seg.rows += len(block.Rows)
+	}
+	if r.size += len(row.Raw) + len(row.Bytes); r.size < retryBytes {
+		return nil
+	}
+	return r.flush(ctx)
 }
 
-// parseAgain parses one quarantined row. A row that is kept as an object of its own is longer than a line may be, so it is rejected again.
-func (w *work) parseAgain(file *File, row Rejected) ([]*scan.Block, error) {
+// parseAgain parses one quarantined row. One that is dismissed goes back as it was, and so does one that is kept as an object of its own: it
+// is longer than a line may be.
+func (w *work) parseAgain(file *File, row Rejected, dismissed bool) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
-	if row.Object == "" {
+	if row.Object == "" && !dismissed {
 		plan, err := w.planOf(file)
 		if err != nil {
 			return nil, err
@@ -97,9 +125,11 @@ func (w *work) parseAgain(file *File, row Rejected) ([]*scan.Block, error) {
 			return blocks, err
 		}
 	}
-	if row.Object != "" {
+	if row.Object != "" || dismissed {
+		kept := row
+		kept.Raw, kept.Bytes = "", nil
 		w.mu.Lock()
-		w.kept[Place{file.Number, row.Row}] = row.Object
+		w.kept[row.Place()] = kept
 		w.mu.Unlock()
 	}
 	block := &scan.Block{Rejects: []scan.Reject{{Row: row.Row, Column: row.Column, Reason: row.Reason, Raw: raw}}}

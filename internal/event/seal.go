@@ -17,7 +17,7 @@ func (w *work) finish(ctx context.Context) (Result, error) {
 	if err != nil || w.batch.Memory == nil {
 		return result, err
 	}
-	return result, w.in.compact(ctx, w.stream.Name, &sync.Mutex{})
+	return result, w.in.compact(ctx, w.stream, &sync.Mutex{})
 }
 
 // conclude counts, checks rule 4, and seals the batch unless nothing new came in.

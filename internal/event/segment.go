@@ -270,6 +270,9 @@ func (w *work) quarantine(ctx context.Context, file *File, rejects []reject) err
 		w.rejects = newQuarantineWriter(ctx, w)
 	}
 	for _, r := range rejects {
+		if w.rejected != nil {
+			w.rejected(&r)
+		}
 		if err := w.rejects.write(ctx, file, r); err != nil {
 			return err
 		}

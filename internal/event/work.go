@@ -35,12 +35,13 @@ type work struct {
 	spool      uint64         // the spool that the batch's requests lie in; 0 for a batch of files
 	keyed      []*ask         // requests whose answers are remembered by their keys
 	first      File           // that the last conflict was with
+	rejected   func(*reject)  // called for each rejected row; may be nil
 	undeclared []Undeclared   // columns of the files
 	requests   *scan.Plan     // what reads JSON lines, whatever the stream's files are; nil until needed
 
 	mu    sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
 	files []*File
-	kept  map[Place]string // retried rows that lie in objects of their own
+	kept  map[Place]Rejected // retried rows that go back into quarantine as they were, without their text
 
 	forgotten *forgotten // what of earlier batches counts as not seen
 

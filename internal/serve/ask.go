@@ -1,4 +1,4 @@
-// Questions: where pipelines stand, one artifact, what is open, what was rejected.
+// Questions: where pipelines stand, one artifact, what is open, what was rejected and is to be resolved.
 
 package serve
 
@@ -126,11 +126,7 @@ func (l *rows) add(item any) error {
 }
 
 // list answers with the rows that walk adds. Few are made at a time: each may walk over everything there is.
-func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
-	query, err := only(r, "limit")
-	if err != nil {
-		return err
-	}
+func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
 	l := rows{limit: listRows, items: []json.RawMessage{}}
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -154,13 +150,18 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk 
 }
 
 func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {
-	return s.list(w, r, "exceptions", func(ctx context.Context, add func(any) error) error {
+	query, err := only(r, "limit")
+	if err != nil {
+		return err
+	}
+	return s.list(w, query, r, "exceptions", func(ctx context.Context, add func(any) error) error {
 		return s.options.Questions.Exceptions(ctx, r.PathValue("pipeline"), func(x reconcile.Exception) error { return add(x) })
 	})
 }
 
 // quarantinedRow is one row in quarantine.
 type quarantinedRow struct {
+	Ref    string `json:"ref"` // what names the row within the stream
 	Batch  uint64 `json:"batch"`
 	File   string `json:"file"`
 	Row    int64  `json:"row"`
@@ -169,12 +170,38 @@ type quarantinedRow struct {
 	Raw    string `json:"raw"`
 	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8
 	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
+
+	Dismissed *dismissed `json:"dismissed,omitempty"`
 }
 
+// dismissed says since when and why a row counts as resolved.
+type dismissed struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// quarantine lists the rows that wait to be resolved, or those that are dismissed.
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
-	return s.list(w, r, "rows", func(ctx context.Context, add func(any) error) error {
+	query, err := only(r, "limit", "dismissed")
+	if err != nil {
+		return err
+	}
+	off := false
+	if text := query.Get("dismissed"); text != "" {
+		if off, err = strconv.ParseBool(text); err != nil {
+			return refuse(http.StatusBadRequest, "dismissed is neither true nor false", "")
+		}
+	}
+	return s.list(w, query, r, "rows", func(ctx context.Context, add func(any) error) error {
 		return s.options.Quarantine.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
-			return add(quarantinedRow{q.Batch, q.File, q.Row, q.Column, q.Reason, q.Raw, q.Bytes, q.Object})
+			if off != (q.Dismissed != nil) {
+				return nil
+			}
+			row := quarantinedRow{Ref: q.Place().String(), Batch: q.Batch, File: q.File, Row: q.Row, Column: q.Column, Reason: q.Reason, Raw: q.Raw, Bytes: q.Bytes, Object: q.Object}
+			if d := q.Dismissed; d != nil {
+				row.Dismissed = &dismissed{d.Reason, d.At}
+			}
+			return add(row)
 		})
 	})
 }

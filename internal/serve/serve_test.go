@@ -78,7 +78,9 @@ func (s *stage) Exceptions(_ context.Context, pipeline string, each func(reconci
 }
 
 func (s *stage) Quarantine(_ context.Context, _ string, each func(event.Rejected) error) error {
-	return each(event.Rejected{Batch: 1, File: "f", Row: 1, Reason: "r", Bytes: []byte{0xff}})
+	off := &event.Dismissal{Reason: "nothing", At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return errors.Join(each(event.Rejected{Batch: 1, File: "f", Number: 3, Row: 1, Reason: "r", Bytes: []byte{0xff}}),
+		each(event.Rejected{Batch: 1, File: "f", Number: 3, Row: 2, Reason: "r", Raw: "x", Dismissed: off}))
 }
 
 func (s *stage) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
@@ -213,7 +215,9 @@ func TestAnswers(t *testing.T) {
 		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=2"}, 200, `"more":true`},
 		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=0"}, 400, "limit"},
 		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/no/exceptions"}, 404, "not found"},
-		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `"bytes":"/w=="`},
+		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `{"more":false,"rows":[{"ref":"3:1","batch":1,"file":"f","row":1,"column":"","reason":"r","raw":"","bytes":"/w=="}]}`},
+		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=true"}, 200, `[{"ref":"3:2","batch":1,"file":"f","row":2,"column":"","reason":"r","raw":"x","dismissed":{"reason":"nothing","at":"2026-01-01T00:00:00Z"}}]`},
+		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `neither`},
 		{call{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
 		{call{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
 		{call{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},

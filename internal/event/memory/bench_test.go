@@ -100,6 +100,6 @@ func BenchmarkCompact(b *testing.B) {
 	store := newFolder(b)
 	runs := remember(b, store, 8, 1_000_000)
 	for b.Loop() {
-		must(Compact(context.Background(), store, store.dir, runs, "merged"))
+		must(Compact(context.Background(), store, store.dir, runs, "merged", nil))
 	}
 }

@@ -30,3 +30,33 @@ func TestForgotten(t *testing.T) {
 	}
 	check(t, m.Close())
 }
+
+// TestForgottenInMerges keeps the entry of an id that counts, whatever its place.
+func TestForgottenInMerges(t *testing.T) {
+	t.Parallel()
+	store := newFolder(t)
+	var runs []RunInfo
+	for i, place := range []Place{must(PlaceOf(2, 1)), must(PlaceOf(1, 5)), must(PlaceOf(1, 2))} {
+		one := NewRebuild(t.TempDir(), 1<<20)
+		check(t, one.Add([]Entry{{1 << 60, 1, uint64(i), place}}, time.Unix(1, 0)))
+		run, err := one.Seal(t.Context(), store, string(rune('a'+i)))
+		check(t, errors.Join(err, one.Close()))
+		runs = append(runs, run)
+	}
+	forgotten := func(p Place) bool { return p.File() == 2 || p.Row() == 5 }
+	merged, err := Compact(t.Context(), store, t.TempDir(), runs, "merged", forgotten)
+	check(t, err)
+	if merged.Entries != 1 || merged.Replaced != 2 {
+		t.Errorf("merged is %+v", merged)
+	}
+	m, err := Open(t.Context(), store, t.TempDir(), []RunInfo{merged})
+	check(t, err)
+	b, err := m.Begin(Window{Forgotten: forgotten}, 1<<20)
+	check(t, err)
+	verdicts := make([]Verdict, 1)
+	check(t, b.Check([]Entry{{1 << 60, 1, 2, must(PlaceOf(3, 1))}}, verdicts))
+	if want := (Verdict{Duplicate, must(PlaceOf(1, 2))}); verdicts[0] != want {
+		t.Errorf("verdict is %+v, want %+v", verdicts[0], want)
+	}
+	check(t, m.Close())
+}

@@ -130,7 +130,7 @@ func (l *levels) toFile(tables []*table) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeRun(file, tables, &RunInfo{}); err != nil {
+	if err := writeRun(file, tables, &RunInfo{}, nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("spill batch: %w", err), file.Close())
 	}
 	t, _, err := openTable(file)

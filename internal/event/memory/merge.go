@@ -55,6 +55,8 @@ type merger struct {
 	done    []bool
 	tree    []int
 	err     error // of the first cursor that met a damaged block
+
+	forgotten func(Place) bool // entries that any other of their id is kept before; nil is none
 }
 
 // newMerger begins at the first entries. When spent is not nil the tables are used up, block by block.
@@ -150,23 +152,33 @@ func (m *merger) step() {
 	m.tree[0] = w
 }
 
-// into adds every id once to b, by its newest entry.
+// into adds every id once to b: by its newest entry, of those that are not forgotten if there are any. A row that came out of quarantine has an
+// older place than an event that was retracted for it, so the newest place alone does not say which entry counts.
 func (m *merger) into(b *builder) error {
 	if len(m.cursors) == 0 {
 		return nil
 	}
-	var lastHi, lastLo uint64
-	for some := false; m.err == nil && !m.done[m.tree[0]]; m.step() {
+	var last Entry
+	some := false
+	for ; m.err == nil && !m.done[m.tree[0]]; m.step() {
 		w := m.tree[0]
 		r := m.cursors[w].rest
-		hi, lo := m.keys[w], le.Uint64(r)
-		if some && hi == lastHi && lo == lastLo {
+		e := Entry{Hi: m.keys[w], Lo: le.Uint64(r), Content: le.Uint64(r[8:]), Place: Place(le.Uint64(r[16:]))}
+		if some && e.sameID(&last) {
+			if m.forgotten != nil && m.forgotten(last.Place) && !m.forgotten(e.Place) {
+				last = e
+			}
 			continue
 		}
-		if err := b.add(hi, lo, le.Uint64(r[8:]), le.Uint64(r[16:])); err != nil {
-			return err
+		if some {
+			if err := b.add(last.Hi, last.Lo, last.Content, uint64(last.Place)); err != nil {
+				return err
+			}
 		}
-		some, lastHi, lastLo = true, hi, lo
+		some, last = true, e
 	}
-	return m.err
+	if m.err != nil || !some {
+		return m.err
+	}
+	return b.add(last.Hi, last.Lo, last.Content, uint64(last.Place))
 }

@@ -143,7 +143,7 @@ func (w *workload) compact() {
 	}
 	name := fmt.Sprintf("merged%d", w.sealed)
 	w.sealed++
-	merged, err := Compact(ctx, w.store, w.t.TempDir(), chosen, name)
+	merged, err := Compact(ctx, w.store, w.t.TempDir(), chosen, name, nil)
 	check(w.t, err)
 	for _, r := range chosen {
 		check(w.t, w.store.Delete(ctx, r.Name))

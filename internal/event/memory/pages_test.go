@@ -44,7 +44,7 @@ func TestEveryPageIsChecked(t *testing.T) {
 			if right, err := lookUp(store, named, entries); right == n || right < 0 || !errors.Is(err, ErrCorrupt) {
 				t.Errorf("old %v, byte %d: %d of %d are found, %v", old, at, right, n, err)
 			}
-			if _, err := Compact(context.Background(), store, t.TempDir(), []RunInfo{named}, "merged"); !errors.Is(err, ErrCorrupt) {
+			if _, err := Compact(context.Background(), store, t.TempDir(), []RunInfo{named}, "merged", nil); !errors.Is(err, ErrCorrupt) {
 				// A merge makes the directory anew and does not read the old one.
 				if table, _, opened := readTable(store["run"]); opened != nil || at < int(table.dirAt) {
 					t.Errorf("old %v, byte %d: merged, %v", old, at, err)
@@ -67,7 +67,7 @@ func TestTruncatedWhileOpen(t *testing.T) {
 		t.Errorf("lookups end with %v", err)
 	}
 	check(t, b.Close())
-	if _, err := sealRun(context.Background(), store, []*table{m.runs[0].table}, RunInfo{Name: "merged"}); !errors.Is(err, ErrCorrupt) {
+	if _, err := sealRun(context.Background(), store, []*table{m.runs[0].table}, RunInfo{Name: "merged"}, nil); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a merge ends with %v", err)
 	}
 	check(t, m.Close())
@@ -115,7 +115,7 @@ func TestOldFormatStaysReadable(t *testing.T) {
 		m := must(Open(context.Background(), folder, folder.dir, []RunInfo{old}))
 		check(t, m.Close())
 	}
-	merged := must(Compact(context.Background(), folder, folder.dir, []RunInfo{old}, "merged"))
+	merged := must(Compact(context.Background(), folder, folder.dir, []RunInfo{old}, "merged", nil))
 	if merged.Entries != 3000 || merged.Digest == "" {
 		t.Errorf("merged into %+v", merged)
 	}

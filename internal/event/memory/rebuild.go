@@ -73,7 +73,7 @@ func (r *Rebuild) add(segment []Entry) error {
 
 // Seal writes the run as an object. It counts once the caller has recorded it in the catalog.
 func (r *Rebuild) Seal(ctx context.Context, store object.Store, name string) (RunInfo, error) {
-	info, err := sealRun(ctx, store, r.levels.all(), RunInfo{Name: name, FirstReceived: r.first, LastReceived: r.last})
+	info, err := sealRun(ctx, store, r.levels.all(), RunInfo{Name: name, FirstReceived: r.first, LastReceived: r.last}, nil)
 	info.Replaced = r.added - info.Entries
 	return info, err
 }

@@ -125,7 +125,7 @@ func readTable(run []byte) (*table, footer, error) {
 
 // writeRun merges tables into one run and completes its description: its entries were received between the times that
 // are there. The tables stay as they are.
-func writeRun(w io.Writer, tables []*table, info *RunInfo) error {
+func writeRun(w io.Writer, tables []*table, info *RunInfo, forgotten func(Place) bool) error {
 	var sums pageSums
 	write := func(p []byte) error {
 		sums.add(p)
@@ -153,7 +153,9 @@ func writeRun(w io.Writer, tables []*table, info *RunInfo) error {
 	if err != nil {
 		return err
 	}
-	if err := newMerger(tables, nil).into(b); err != nil {
+	m := newMerger(tables, nil)
+	m.forgotten = forgotten
+	if err := m.into(b); err != nil {
 		return err
 	}
 	if err := b.finish(); err != nil {

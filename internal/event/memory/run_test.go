@@ -137,7 +137,7 @@ func TestMisuse(t *testing.T) {
 		t.Fatal("too few verdicts")
 	}
 	check(t, b.Close())
-	if _, err := Compact(ctx, store, t.TempDir(), nil, "x"); err == nil {
+	if _, err := Compact(ctx, store, t.TempDir(), nil, "x", nil); err == nil {
 		t.Fatal("compacted nothing")
 	}
 	check(t, m.Close())

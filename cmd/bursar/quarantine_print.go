@@ -1,0 +1,158 @@
+// What bursar quarantine prints: the table of rejected rows, and how they are resolved.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"bursar/internal/app"
+)
+
+func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []app.IngestResult, o *quarantineOptions) error {
+	if c.json {
+		more := map[string]any{}
+		if retried != nil {
+			more["retried"] = retried
+		}
+		return c.list("rows", more, func(add func(any) error) error {
+			others, err := eachRejected(ctx, a, streams, o.dismissed, math.MaxInt, func(r rejectedRow) error { return add(r) })
+			if !o.dismissed {
+				more["dismissed"] = others
+			}
+			return err
+		})
+	}
+	shown := quarantineTable{c: c, grid: newGrid("stream", "ref", "batch", "file", "row", "column", "reason"), limit: o.limit}
+	if o.dismissed {
+		shown.grid = newGrid("stream", "ref", "batch", "file", "row", "dismissed", "because", "column", "reason")
+	}
+	others, err := eachRejected(ctx, a, streams, o.dismissed, o.limit, shown.add)
+	if err != nil {
+		return err
+	}
+	return c.result(nil, func(w io.Writer) {
+		for i := range retried {
+			r := &retried[i]
+			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s known already.\n", plural(r.Rows, "row", "rows"),
+				r.Stream, count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
+		}
+		shown.print(w, o.dismissed, others)
+	})
+}
+
+// quarantineTable is the rows in quarantine as people see them.
+type quarantineTable struct {
+	c     *cli
+	grid  *grid
+	limit int
+	total int
+	first *rejectedRow // the first conflict, or else the first row
+}
+
+func (t *quarantineTable) add(r rejectedRow) error {
+	if t.total++; t.total > t.limit {
+		return nil
+	}
+	if t.first == nil || r.conflict && !t.first.conflict {
+		t.first = &r
+	}
+	column, reason := r.shown()
+	cells := []string{r.Stream, r.Ref, count(r.Batch), t.c.nearName(r.File), where(r.Row, r.Place)}
+	if d := r.Dismissed; d != nil {
+		cells = append(cells, when(&d.At), d.Reason)
+	}
+	t.grid.add(append(cells, column, reason)...)
+	return nil
+}
+
+func (t *quarantineTable) print(w io.Writer, dismissed bool, others int) {
+	switch {
+	case t.total > 0:
+		t.c.printSome(w, t.grid, t.total)
+	case dismissed:
+		fmt.Fprintln(w, "No row is dismissed.")
+		return
+	case others == 0:
+		fmt.Fprintln(w, "Nothing is in quarantine.")
+		return
+	}
+	if dismissed {
+		fmt.Fprintf(w, "%s dismissed.\n", plural(t.total, "row is", "rows are"))
+		return
+	}
+	fmt.Fprintf(w, "%s in quarantine", plural(t.total, "row is", "rows are"))
+	if others > 0 {
+		fmt.Fprintf(w, ", and %s dismissed: bursar quarantine --dismissed", plural(others, "is", "are"))
+	}
+	fmt.Fprintln(w, ".")
+	if t.first != nil {
+		fmt.Fprintln(w, t.first.next())
+	}
+}
+
+// shown is the column and the reason as the table shows them: of a conflict, what differs comes first.
+func (r *rejectedRow) shown() (column, reason string) {
+	if len(r.Differences) == 0 {
+		return r.Column, r.Reason
+	}
+	var columns, values []string
+	for _, d := range r.Differences {
+		columns = append(columns, d.Column)
+		values = append(values, fmt.Sprintf("%s is %s, accepted was %s", d.Column, d.Rejected, d.Accepted))
+	}
+	return strings.Join(columns, ", "), strings.Join(append(values, r.Reason), "; ")
+}
+
+// locate finds where in its file a statement's row was read: the row itself is one that import made.
+func locate(text []byte, row int64) (line int64, place string) {
+	var from struct{ Place string }
+	var column int64
+	if err := json.Unmarshal(text, &from); err != nil {
+		return row, ""
+	}
+	if _, err := fmt.Sscanf(from.Place, "%d:%d", &line, &column); err != nil {
+		return row, ""
+	}
+	return line, from.Place
+}
+
+// where is a row as tables show it.
+func where(row int64, place string) string {
+	if place != "" {
+		return place
+	}
+	return count(row)
+}
+
+// next is how the row may be resolved.
+func (r *rejectedRow) next() string {
+	dismiss := fmt.Sprintf("bursar quarantine %s --dismiss %s --reason TEXT", r.Stream, r.Ref)
+	switch {
+	case r.builtin:
+		return "next: import the right statement, or " + dismiss
+	case r.conflict:
+		return fmt.Sprintf("next: bursar quarantine %s --accept %s --reason TEXT, or %s", r.Stream, r.Ref, dismiss)
+	}
+	return fmt.Sprintf("next: correct streams/%s.yaml and bursar quarantine %s --retry, or %s", r.Stream, r.Stream, dismiss)
+}
+
+// nearName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it
+// begins with.
+func (c *cli) nearName(file string) string {
+	name := file
+	if here, err := filepath.Abs(c.path(".")); err == nil {
+		if near, err := filepath.Rel(here, file); err == nil && !strings.HasPrefix(near, "..") {
+			name = near
+		}
+	}
+	if letters := []rune(name); len(letters) > cellWidth {
+		return "…" + string(letters[len(letters)-cellWidth+1:])
+	}
+	return name
+}

@@ -1,0 +1,140 @@
+// bursar quarantine --accept and --dismiss: one row in quarantine is resolved.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"bursar/internal/app"
+	"bursar/internal/project"
+
+	"github.com/spf13/cobra"
+)
+
+// resolveOptions say which row is resolved and how.
+type resolveOptions struct {
+	accept, dismiss string
+	reason          string
+	undo            bool
+	row             app.RowPlace
+}
+
+func (o *resolveOptions) resolves() bool { return o.accept+o.dismiss != "" }
+
+// check checks what the command line asks for.
+func (o *quarantineOptions) check(args []string) error {
+	o.reason = strings.TrimSpace(o.reason)
+	switch {
+	case !o.resolves() && (o.reason != "" || o.undo):
+		return usagef("say which row: --accept ROW or --dismiss ROW, as `bursar quarantine` lists it under ref")
+	case !o.resolves():
+		if o.retry && o.dismissed {
+			return usagef("--retry leaves rows that are dismissed as they are: first --dismiss ROW --undo")
+		}
+		return nil
+	case o.accept != "" && o.dismiss != "", o.retry, o.dismissed:
+		return usagef("one row is resolved at a time: either --accept ROW or --dismiss ROW, without --retry and --dismissed")
+	case o.undo && o.accept != "":
+		return usagef("--undo takes a dismissal back: --dismiss ROW --undo; an accepted row is an event, which `bursar retract` leaves out")
+	case len(args) == 0:
+		return usagef("say of which stream the row is, as in `bursar quarantine STREAM --%s`", o.asked())
+	case o.reason == "" && !o.undo:
+		return usagef("say why: --reason TEXT")
+	}
+	row, ok := app.ParseRow(o.accept + o.dismiss)
+	if !ok {
+		return usagef("%q is not the name of a row: `bursar quarantine %s` lists them under ref, such as 3:17", o.accept+o.dismiss, args[0])
+	}
+	o.row = row
+	return nil
+}
+
+func (o *resolveOptions) asked() string {
+	if o.accept != "" {
+		return "accept " + o.accept
+	}
+	return "dismiss " + o.dismiss
+}
+
+func (c *cli) resolve(cmd *cobra.Command, name string, o *resolveOptions) error {
+	do := c.dismiss
+	open := app.Open
+	if o.accept != "" {
+		do = c.acceptRow
+		open = func(ctx context.Context, dir, _ string, log *slog.Logger) (*app.App, error) {
+			return app.Open(ctx, dir, app.AcceptCommand, log)
+		}
+	}
+	return c.openWith(cmd, open, func(ctx context.Context, a *app.App) error {
+		if _, err := streamsOf(a, []string{name}); err != nil {
+			return err
+		}
+		return do(ctx, a, name, o)
+	})
+}
+
+func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolveOptions) error {
+	out, err := a.AcceptRow(ctx, name, app.AcceptOptions{Row: o.row, Reason: o.reason})
+	switch {
+	case err != nil && out.Batch == 0 && out.Out == nil:
+		return &interruptedError{err, "nothing was accepted"}
+	case err != nil && out.Batch == 0:
+		return hinted(err, "%s is retracted, and the same command goes on with what is left", out.Out.What())
+	case err != nil:
+		err = hinted(err, "row %s of %s is accepted, and the same command goes on with what is left", out.Ref, name)
+	}
+	return errors.Join(c.result(out, func(w io.Writer) { c.printAccepted(w, a, &out, o.reason) }), err)
+}
+
+func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reason string) {
+	place := ""
+	if out.Out != nil {
+		place = ", in the place of " + clean(out.Out.What())
+	}
+	if out.Already {
+		fmt.Fprintf(w, "Row %s of %s is accepted already, in batch %d%s, since %s.\n", out.Ref, out.Stream, out.Batch, place, when(&out.Out.At))
+	} else {
+		fmt.Fprintf(w, "Row %s of %s is accepted in batch %d%s%s.\n", out.Ref, out.Stream, out.Batch, place, because(reason))
+	}
+	if len(out.Changes) > 0 {
+		g := newGrid("column", "old value", "new value")
+		for _, change := range out.Changes {
+			g.add(change.Column, string(change.Old), string(change.New))
+		}
+		g.print(w, width(c.out))
+	}
+	if r := out.Retried; r != nil && r.Rows > 1 {
+		fmt.Fprintf(w, "Of the other %s of the same quarantine %s accepted, %s rejected again, %s known already.\n",
+			plural(r.Rows-1, "row", "rows"), count(r.Accepted-1), count(r.Quarantined), count(r.Duplicates))
+	}
+	printRebuilt(w, out.Rebuilt)
+	waits := slices.ContainsFunc(a.Project.Pipelines, func(p *project.Pipeline) bool {
+		return p.Folds(out.Stream) && !slices.ContainsFunc(out.Rebuilt, func(made app.Rebuilt) bool { return made.Pipeline == p.Name })
+	})
+	if waits && !out.Already && c.served == nil {
+		fmt.Fprintln(w, "next: bursar run")
+	}
+}
+
+func (c *cli) dismiss(ctx context.Context, a *app.App, name string, o *resolveOptions) error {
+	out, err := a.Dismiss(ctx, name, app.DismissOptions{Row: o.row, Reason: o.reason, Undo: o.undo})
+	if err != nil {
+		return err
+	}
+	return c.result(out, func(w io.Writer) {
+		switch {
+		case out.Undone:
+			fmt.Fprintf(w, "Row %s of %s waits in quarantine again%s.\nnext: bursar quarantine %s\n", out.Ref, name, because(out.Reason), name)
+		case out.Already:
+			fmt.Fprintf(w, "Row %s of %s is dismissed already, since %s%s.\n", out.Ref, name, when(&out.At), because(out.Reason))
+		default:
+			fmt.Fprintf(w, "Row %s of %s is dismissed%s: it stays in quarantine and counts as resolved.\n", out.Ref, name, because(out.Reason))
+		}
+	})
+}

@@ -1,0 +1,91 @@
+// Resolving rows in quarantine: a conflict is accepted in the place of the older event, or a row is dismissed.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bursar/internal/aggregate"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/reconcile"
+)
+
+// AcceptedRow is the outcome of one call of AcceptRow.
+type AcceptedRow struct {
+	event.AcceptedRow
+	Rebuilt []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded the older event
+}
+
+// AcceptRow accepts a row in quarantine that is a conflict: the older event is retracted, the row is taken in, and the pipelines that had
+// folded the older one are rebuilt. Where that is cut short, a repeat completes it.
+func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOptions) (AcceptedRow, error) {
+	out := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return out, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	if s.Builtin {
+		return out, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
+			stream, stream, o.Row))
+	}
+	o.KeyColumns = a.keyColumns(stream)
+	var err error
+	if out.AcceptedRow, err = a.acceptRow(ctx, s, o); err != nil {
+		return out, err
+	}
+	out.Rebuilt, err = a.rebuildOutdated(ctx, stream)
+	if r := out.Retried; r != nil { // once the pipelines can take it in
+		a.sealed(*r)
+	}
+	return out, err
+}
+
+// acceptRow has the stream for itself.
+func (a *App) acceptRow(ctx context.Context, s *project.Stream, o event.AcceptOptions) (out event.AcceptedRow, err error) {
+	if live := a.lives.of(s.Name); live != nil {
+		return live.AcceptRow(ctx, o)
+	}
+	_, err = a.take(ctx, s, func() (_ event.Result, err error) {
+		out, err = a.Intake.AcceptRow(ctx, s, o)
+		return event.Result{}, err
+	})
+	return out, err
+}
+
+// Dismiss has a row in quarantine count as resolved, or takes that back.
+func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions) (event.Dismissed, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return event.Dismissed{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	if live := a.lives.of(stream); live != nil {
+		return live.Dismiss(ctx, o)
+	}
+	leave, err := a.streams.enter(ctx, stream)
+	if err != nil {
+		return event.Dismissed{}, err
+	}
+	defer leave()
+	return a.Intake.Dismiss(ctx, s, o)
+}
+
+// InQuarantine counts the rows in quarantine of the streams that have any.
+func (a *App) InQuarantine(ctx context.Context) (list []event.InQuarantine, all error) {
+	for _, s := range a.Project.AllStreams() {
+		count := a.Intake.CountQuarantine
+		if s.Builtin {
+			count = func(ctx context.Context, stream string) (event.InQuarantine, error) {
+				return aggregate.CountQuarantine(ctx, a.Intake, stream)
+			}
+		}
+		n, err := count(ctx, s.Name)
+		if all = errors.Join(all, err); n.Rows+n.Dismissed > 0 {
+			list = append(list, n)
+		}
+	}
+	return list, all
+}

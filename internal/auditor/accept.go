@@ -1,0 +1,117 @@
+// accept.go is what the model makes of a conflict that is accepted: it takes the place of the event that has its id.
+
+package auditor
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Accept accepts a conflict; Nth is which of those that there are.
+const Accept Action = "accept"
+
+// Conflict names a row in a stream's quarantine that is a conflict, by the number of its file within the stream.
+type Conflict struct {
+	Stream    string
+	File, Row int
+}
+
+// Ref is how the row is printed.
+func (c Conflict) Ref() string { return fmt.Sprintf("%d:%d", c.File, c.Row) }
+
+// AcceptedConflict is what accepting a conflict comes to.
+type AcceptedConflict struct {
+	Refused bool        // the event with its id has its values
+	Out     *Retraction // of the older event; nil where none counts
+	Counts              // of the batch that takes the row's quarantine up
+}
+
+// accept puts acceptances behind what may bring conflicts.
+func (g *source) accept(c *Case) {
+	var steps []Step
+	for i, step := range c.Steps {
+		steps = append(steps, step)
+		if i == len(c.Steps)-1 || step.Do != Ingest && step.Do != Retry {
+			continue
+		}
+		for !g.chance(3) {
+			steps = append(steps, Step{Do: Accept, Of: step.Of, Nth: g.IntN(1000)})
+		}
+	}
+	c.Steps = steps
+}
+
+// ToAccept picks the nth conflict in a stream's quarantine, if there is any.
+func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
+	in := m.intakes[stream]
+	var all []Conflict
+	for _, r := range m.quarantined(in) {
+		if r.conflict != nil {
+			all = append(all, Conflict{stream, 1 + slices.Index(in.numbered, r.file), r.line})
+		}
+	}
+	if len(all) == 0 {
+		return c, false
+	}
+	return all[n%len(all)], true
+}
+
+// Accept leaves out the event that has the row's id, then takes the row's quarantine up with the row first.
+func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
+	in := m.intakes[c.Stream]
+	is := func(r record) bool { return r.line == c.Row && r.file == in.numbered[c.File-1] }
+	at := slices.IndexFunc(in.quarantine, func(q rejected) bool { return !m.isWhole(in, q.batch) && slices.ContainsFunc(q.rows, is) })
+	rows := slices.Clone(in.quarantine[at].rows)
+	first := slices.IndexFunc(rows, is)
+	chosen := rows[first]
+	if older := m.rival(in, chosen); older != nil {
+		if out.Refused = older.content == m.contentOf(in, chosen); out.Refused {
+			return out
+		}
+		e := &m.events[older.event]
+		out.Out = &Retraction{Stream: c.Stream, Batch: e.Batch, Event: m.idOf(in, e), event: older.event, files: len(in.numbered)}
+		m.retracted = append(m.retracted, *out.Out)
+	}
+	in.quarantine = slices.Delete(in.quarantine, at, at+1)
+	out.Counts = in.counts()
+	var left []record
+	for _, r := range append([]record{chosen}, slices.Delete(rows, first, first+1)...) {
+		if !m.take(in, &r, 0, &out.Counts) {
+			left = append(left, r)
+		}
+	}
+	out.Sealed = true
+	m.seal(in, out.Counts, left)
+	return out
+}
+
+// rival is the event that has a row's id now, nil if there is none.
+func (m *Model) rival(in *intake, r record) *first {
+	row, _ := read(in.stream, r)
+	compute(in.stream, row)
+	id := identify(in.stream, r, row, contentOf(row))
+	before := m.holder(in, id)
+	if before != nil && in.remembers(*before, m.day) {
+		return before
+	}
+	for i, f := range in.known[id] { // the id is forgotten since, and what the row was in conflict with still counts
+		if f.place == *r.conflict && !m.isOut(&m.events[f.event]) {
+			return &in.known[id][i]
+		}
+	}
+	return nil
+}
+
+func (m *Model) contentOf(in *intake, r record) string {
+	row, _ := read(in.stream, r)
+	compute(in.stream, row)
+	return contentOf(row)
+}
+
+// idOf is an event's id as it is printed; of one that cannot be written, any text.
+func (m *Model) idOf(in *intake, e *accepted) string {
+	if in.stream.ID[0][0] == '_' {
+		return in.stream.ID[0]
+	}
+	return m.idJSON(in.stream, e.Row)
+}

@@ -1,0 +1,230 @@
+// Accepting a row that is in quarantine as its id was accepted before with other values: it takes the place of the older event.
+
+package event
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"bursar/internal/duck"
+	"bursar/internal/event/memory"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// AcceptOptions say which row is accepted and why.
+type AcceptOptions struct {
+	Options
+	Row    Place
+	Reason string
+}
+
+// Change is a column of which the accepted row has another value than the event whose place it takes.
+type Change struct {
+	Column string          `json:"column"`
+	Old    json.RawMessage `json:"old"`
+	New    json.RawMessage `json:"new"`
+}
+
+// AcceptedRow is the outcome of one call of AcceptRow.
+type AcceptedRow struct {
+	Stream  string      `json:"stream"`
+	Ref     string      `json:"ref"` // of the row, as quarantine listed it
+	Event   string      `json:"event"`
+	Batch   uint64      `json:"batch"`   // that the row is an event of
+	Already bool        `json:"already"` // it was so before, and nothing was written
+	Changes []Change    `json:"changes"`
+	Out     *Retraction `json:"retraction"` // of the older event; nil where it did not count any more
+	Retried *Result     `json:"retried"`    // the batch that took the row's quarantine up again; nil where the row was accepted before
+}
+
+// AcceptRow takes a row into a batch that is a conflict, and leaves the event out of every view that has its id. The rest of the row's
+// quarantine is retried after it, so that other rows with the id are conflicts with this one. What a crash in between leaves is completed by
+// a repeat: the retraction names the row. The caller has the stream for itself.
+func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOptions) (AcceptedRow, error) {
+	out := AcceptedRow{Stream: s.Name, Ref: o.Row.String(), Changes: []Change{}}
+	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
+		return out, err
+	}
+	row, b, err := in.findRejected(ctx, s.Name, o.Row)
+	if errors.As(err, new(*NoSuchError)) {
+		return in.acceptedBefore(ctx, s, out, o, err)
+	}
+	if err == nil {
+		err = acceptable(s.Name, &row)
+	}
+	if err != nil {
+		return out, err
+	}
+	older, err := in.olderOf(ctx, s, &row, o.Options)
+	if err != nil {
+		return out, err
+	}
+	if older != nil {
+		if out.Out, err = in.replace(ctx, s, older, o); err != nil {
+			return out, err
+		}
+	} else if out.Out, err = in.replacedBy(ctx, s.Name, o.Row); err != nil {
+		return out, err
+	}
+	result, err := in.retry(ctx, s, []Batch{b}, &row, o.Options)
+	if err != nil {
+		return out, err
+	}
+	out.Batch, out.Retried = result.Batch, &result
+	err = in.compareAccepted(ctx, s, &out, o.Row, row.Accepted)
+	return out, err
+}
+
+// acceptable refuses rows that are nothing to choose between.
+func acceptable(stream string, row *Rejected) error {
+	switch at := row.Place(); {
+	case row.Dismissed != nil:
+		return refusedRow(stream, at, "it is dismissed (%s): first `bursar quarantine %s --dismiss %s --undo`", row.Dismissed.Reason, stream, at)
+	case !row.Conflict():
+		column := ""
+		if row.Column != "" {
+			column = "column " + row.Column + ": "
+		}
+		return refusedRow(stream, at, "it is not a conflict: %s%s; correct streams/%s.yaml and `bursar quarantine %s --retry`, or `bursar quarantine %s --dismiss %s --reason TEXT`",
+			column, row.Reason, stream, stream, stream, at)
+	}
+	return nil
+}
+
+func refusedRow(stream string, row Place, format string, args ...any) error {
+	return failure.Wrap(failure.Data, fmt.Errorf("accept row %s of %s: "+format, append([]any{row, stream}, args...)...))
+}
+
+// olderOf finds the event that has the row's id at present, by judging the row as intake does: the one that the row was in conflict with may
+// have been retracted or replaced since, or its id forgotten. nil is none. The row must be accepted without it.
+func (in *Intake) olderOf(ctx context.Context, s *project.Stream, row *Rejected, o Options) (older *Place, err error) {
+	for {
+		result, refused, err := in.probe(ctx, s, row, o)
+		at := row.Place()
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("judge row %s of %s: %w", at, s.Name, err)
+		case result.Accepted == 1 && older == nil:
+			return in.beyondWindow(ctx, s, row.Accepted)
+		case result.Accepted == 1:
+			return older, nil
+		case result.Duplicates == 1:
+			return nil, refusedRow(s.Name, at, "an event with its values counts already; `bursar quarantine %s --retry` takes the row out of quarantine", s.Name)
+		case refused == nil || refused.accepted == nil || older != nil:
+			reason := "it cannot be read any more"
+			if refused != nil {
+				reason = refused.Reason
+			}
+			return nil, refusedRow(s.Name, at, "%s; `bursar quarantine %s --dismiss %s --reason TEXT` has it count as resolved", reason, s.Name, at)
+		}
+		older = refused.accepted
+		o.without = older
+	}
+}
+
+// beyondWindow is the event that a row was in conflict with, if that counts: its id is forgotten since.
+func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict *Place) (*Place, error) {
+	if conflict == nil {
+		return nil, nil
+	}
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := in.forgotten(ctx, s, &state)
+	if err != nil {
+		return nil, err
+	}
+	if place, err := memory.PlaceOf(conflict.File, uint64(conflict.Row)); err != nil || gone.has(place) {
+		return nil, err
+	}
+	return conflict, nil
+}
+
+// probe judges a row in quarantine without taking it in.
+func (in *Intake) probe(ctx context.Context, s *project.Stream, row *Rejected, o Options) (Result, *reject, error) {
+	o.DryRun = true
+	w, err := in.begin(ctx, s, o)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	defer w.computer.close()
+	defer w.close()
+	var refused *reject
+	w.rejected = func(r *reject) { refused = r }
+	r := &retrier{w: w, seg: w.segment(nil, nil)}
+	err = w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, nil, row) })
+	return w.result(0), refused, err
+}
+
+// replace leaves the event at a place out of every view, for the row that is accepted.
+func (in *Intake) replace(ctx context.Context, s *project.Stream, older *Place, o AcceptOptions) (*Retraction, error) {
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := in.eventAt(ctx, s, *older)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, fmt.Errorf("bug: no event of %s was read at %s", s.Name, older)
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	if err := in.sumEvent(ctx, session, s, r); err != nil {
+		return nil, err
+	}
+	r.Number, r.Files, r.For, r.At = state.Retractions+1, state.Files, &o.Row, in.Now().UTC().Truncate(time.Microsecond)
+	r.Reason = fmt.Sprintf("row %s was accepted in its place: %s", o.Row, o.Reason)
+	if err := in.putRetraction(ctx, &state, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// replacedBy is the retraction of the event whose place a row takes, nil if there is none.
+func (in *Intake) replacedBy(ctx context.Context, stream string, row Place) (*Retraction, error) {
+	list, err := Retractions(ctx, in.Catalog, stream)
+	for i := range slices.Backward(list) {
+		if f := list[i].For; f != nil && *f == row {
+			return &list[i], err
+		}
+	}
+	return nil, err
+}
+
+// acceptedBefore completes what is said of a row that a call before has accepted, which may have been cut short after that. none is the error
+// of a row of which no call did.
+func (in *Intake) acceptedBefore(ctx context.Context, s *project.Stream, out AcceptedRow, o AcceptOptions, none error) (_ AcceptedRow, err error) {
+	if out.Out, err = in.replacedBy(ctx, s.Name, o.Row); err != nil {
+		return out, err
+	}
+	if out.Out == nil {
+		return out, none
+	}
+	now, err := in.eventAt(ctx, s, o.Row)
+	if err != nil {
+		return out, err
+	}
+	if now == nil {
+		return AcceptedRow{}, none
+	}
+	for _, of := range []Retraction{*now, {Stream: s.Name, Batch: now.Batch}} {
+		if last, err := in.lastOf(ctx, &of); err != nil || last != nil && last.Undoes == 0 {
+			return AcceptedRow{}, cmp.Or(err, none)
+		}
+	}
+	out.Already, out.Batch = true, now.Batch
+	err = in.compareAccepted(ctx, s, &out, o.Row, nil)
+	return out, err
+}

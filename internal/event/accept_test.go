@@ -1,0 +1,334 @@
+// Accepting conflicts and dismissing rows over stores of their own: what counts then, what stays in quarantine, and what a repeat completes.
+
+package event_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/fault"
+)
+
+// refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
+func (h *house) refs() (list []string) {
+	h.t.Helper()
+	err := event.Quarantine(h.t.Context(), h.intake.Catalog, h.intake.Objects, h.stream.Name, func(r event.Rejected) error {
+		at := r.Place().String()
+		if r.Dismissed != nil {
+			at = "(" + at + ")"
+		}
+		list = append(list, at)
+		return nil
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return list
+}
+
+func (h *house) expectRefs(want string) {
+	h.t.Helper()
+	if got := strings.Join(h.refs(), " "); got != want {
+		h.t.Errorf("in quarantine are %s, want %s", got, want)
+	}
+	n, err := h.intake.CountQuarantine(h.t.Context(), h.stream.Name)
+	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(h.refs()), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
+		h.t.Errorf("counted are %s, %v", got, err)
+	}
+}
+
+func ref(t testing.TB, text string) event.Place {
+	t.Helper()
+	at, ok := event.ParsePlace(text)
+	if !ok {
+		t.Fatalf("%s does not name a row", text)
+	}
+	return at
+}
+
+// acceptRow accepts a row, and expects "batch already changes".
+func (h *house) acceptRow(row, want string) event.AcceptedRow {
+	h.t.Helper()
+	got, err := h.intake.AcceptRow(h.t.Context(), h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if text := fmt.Sprint(got.Batch, " ", got.Already, changes(got.Changes)); text != want {
+		h.t.Errorf("accepting %s gives %s, want %s", row, text, want)
+	}
+	return got
+}
+
+func changes(list []event.Change) (text string) {
+	for _, c := range list {
+		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
+	}
+	return text
+}
+
+// refuse expects an error of class Data that says something.
+func (h *house) refuse(row, says string) {
+	h.t.Helper()
+	_, err := h.intake.AcceptRow(h.t.Context(), h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), says) {
+		h.t.Errorf("accepting %s gives %v; want %q", row, err, says)
+	}
+}
+
+func (h *house) dismiss(row string, undo bool) (event.Dismissed, error) {
+	return h.intake.Dismiss(h.t.Context(), h.stream, event.DismissOptions{Row: ref(h.t, row), Undo: undo, Reason: "nothing"})
+}
+
+func (h *house) mustDismiss(row string, undo bool) {
+	h.t.Helper()
+	if _, err := h.dismiss(row, undo); err != nil {
+		h.t.Error(err)
+	}
+}
+
+func (h *house) provedDismissals(want int) {
+	h.t.Helper()
+	h.proved()
+	if n, err := h.intake.VerifyDismissals(h.t.Context(), h.stream.Name); n != want || err != nil {
+		h.t.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
+	}
+}
+
+// TestAcceptRow accepts the second of three versions of an event, then the third, whose conflict was with the first.
+func TestAcceptRow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, salesYAML)
+	h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
+	h.take("2 3 1 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "refund", "3.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
+	h.take("3 1 0 1 0", h.file("c.jsonl", sale("1", "sale", "5.00", "USD")))
+	h.expectRefs("2:1 2:2 3:1")
+	got := h.acceptRow("2:2", `4 false kind "sale" "refund" amount "1.00" "3.00"`)
+	if got.Event != `"1"` || got.Out == nil || got.Out.Event != `"1"` || got.Out.Batch != 1 || !strings.Contains(got.Out.Reason, "row 2:2") || !strings.Contains(got.Out.Reason, "checked") {
+		t.Errorf("accepted is %+v, left out %+v", got, got.Out)
+	}
+	h.expectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "1 map[EUR:3.00]")
+	h.expectRefs("3:1 2:1")
+	if reasons := h.reasons(); !strings.HasSuffix(reasons[1], "b.jsonl, row 2") {
+		t.Errorf("the other version is in conflict with another event: %q", reasons)
+	}
+	h.acceptRow("2:2", `4 true kind "sale" "refund" amount "1.00" "3.00"`)
+	h.acceptRow("3:1", `5 false kind "refund" "sale" amount "3.00" "5.00" currency "EUR" "USD"`)
+	h.expectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "0 map[EUR:0.00]", "1 map[USD:5.00]")
+	h.expectRefs("2:1")
+	h.proved()
+	h.rebuildIndex()
+	h.proved()
+	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*event.AnewError)) {
+		t.Errorf("undo gives %v", err)
+	}
+	h.retract("3 1", event.RetractOptions{Event: "1", Reason: "neither"})
+	h.acceptRow("2:1", `6 false kind "refund" "sale" amount "3.00" "2.00"`) // nothing counts that it would take the place of
+	h.expectRefs("")
+	h.take("0 3 0 0 3", h.file("d.jsonl", sale("1", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
+	h.proved()
+}
+
+// TestAcceptRowRefused asks for rows that cannot be accepted.
+func TestAcceptRowRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
+	h.take("2 2 0 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")))
+	h.refuse("1:2", "not a conflict")
+	for _, row := range []string{"1:1", "2:3", "3:1"} {
+		_, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: ref(t, row), Reason: "x"})
+		if no := (*event.NoSuchError)(nil); !errors.As(err, &no) {
+			t.Errorf("%s gives %v", row, err)
+		}
+	}
+	h.mustDismiss("2:1", false)
+	h.refuse("2:1", "--dismiss 2:1 --undo")
+	h.mustDismiss("2:1", true)
+	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
+	h.take("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.refuse("2:1", "--retry")
+	h.acceptRow("2:2", `4 false amount "2.00" "3.00"`) // not the event that it was in conflict with
+	h.expectRefs("1:2 2:1")
+	h.proved()
+	for _, text := range []string{"", "1", "1:", ":1", "0:1", "1:0", "01:1", "1:1:1", "a:b", "-1:1", "1:+1"} {
+		if _, ok := event.ParsePlace(text); ok {
+			t.Errorf("%q names a row", text)
+		}
+	}
+}
+
+// TestAcceptRowBeyondWindow accepts a row once the id of what it was in conflict with is forgotten: that must not count beside it.
+func TestAcceptRowBeyondWindow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
+	h.now = h.now.AddDate(0, 0, 40)
+	if got := h.acceptRow("1:2", `2 false amount "1.00" "2.00"`); got.Out == nil || got.Out.Batch != 1 {
+		t.Errorf("accepted is %+v", got)
+	}
+	h.expectFolded("0 map[EUR:0.00]", "1 map[EUR:2.00]")
+	h.proved()
+}
+
+// TestAcceptRowUnknown accepts a row of which an earlier version did not write what it is in conflict with.
+func TestAcceptRowUnknown(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	l := h.live(event.LiveOptions{})
+	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.accept(l, "", sale("1", "sale", "2.00", "EUR"), "1 0 0 1")
+	h.accept(l, "", sale("1", "sale", "4.00", "EUR"), "1 0 0 1")
+	h.seal(l)
+	if err := h.intake.WithoutConflicts(t.Context(), "sales", 1); err != nil {
+		t.Fatal(err)
+	}
+	h.expectRefs("1:2 1:3")
+	got, err := l.AcceptRow(t.Context(), event.AcceptOptions{Row: ref(t, "1:3"), Reason: "checked"})
+	if err != nil || changes(got.Changes) != ` amount "1.00" "4.00"` {
+		t.Errorf("accepted is %+v, %v", got, err)
+	}
+	h.expectRefs("1:2")
+	if d, err := l.Dismiss(t.Context(), event.DismissOptions{Row: ref(t, "1:2"), Reason: "no"}); err != nil || d.Reason != "no" {
+		t.Errorf("dismissed is %+v, %v", d, err)
+	}
+	h.expectRefs("(1:2)")
+}
+
+// TestAcceptRowFailsAtEveryWrite fails each call in turn that writes to the stores, as an error and as a crash: the same command completes it.
+func TestAcceptRowFailsAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	counted := fault.NewPlan()
+	failAccept(t, counted)
+	for n := 1; n <= counted.Calls(); n++ {
+		if verb, _, _ := strings.Cut(counted.Call(n), " "); verb != "update" && verb != "commit" && verb != "create" {
+			continue
+		}
+		for _, mode := range []fault.Mode{fault.Before, fault.Before | fault.Crash, fault.After | fault.Crash} {
+			t.Run(fmt.Sprintf("%d mode %d", n, mode), func(t *testing.T) {
+				t.Parallel()
+				plan := fault.NewPlan()
+				plan.FailAt(n, mode)
+				failAccept(t, plan)
+			})
+		}
+	}
+}
+
+func failAccept(t *testing.T, plan *fault.Plan) {
+	t.Helper()
+	h := newHouse(t, plainYAML)
+	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.take("2 3 0 3 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")+sale("2", "gift", "3.00", "EUR")))
+	h.mustDismiss("2:3", false)
+	faulty := *h.intake
+	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
+	o := event.AcceptOptions{Row: ref(t, "2:2"), Reason: "checked"}
+	_, _ = faulty.AcceptRow(t.Context(), h.stream, o)
+	got, err := h.intake.AcceptRow(t.Context(), h.stream, o)
+	if err != nil || got.Batch != 3 || changes(got.Changes) != ` amount "1.00" "3.00"` || got.Out == nil || got.Out.Number != 1 {
+		t.Errorf("again: %+v, %v", got, err)
+	}
+	h.expectFolded("0 map[EUR:0.00]", "0 map[]", "1 map[EUR:3.00]")
+	h.expectRefs("2:1 (2:3)")
+	h.take("4 1 1 0 0", h.file("c.jsonl", sale("5", "sale", "1.00", "EUR"))) // writes what is missing beside the batches
+	h.provedDismissals(1)
+}
+
+// TestDismiss dismisses rows, which go with retries as they were, and come back.
+func TestDismiss(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
+	h.take("2 2 0 2 0", h.file("b.jsonl", sale("3", "bribe", "2.00", "EUR")+sale("4", "gift", "3.00", "EUR")))
+	h.mustDismiss("1:2", false)
+	h.mustDismiss("1:3", false)
+	if d, err := h.dismiss("1:2", false); err != nil || !d.Already {
+		t.Errorf("again: %+v, %v", d, err)
+	}
+	if _, err := h.dismiss("1:1", false); !errors.As(err, new(*event.NoSuchError)) {
+		t.Errorf("an accepted row: %v", err)
+	}
+	if _, err := h.dismiss("2:1", true); failure.Of(err) != failure.Data {
+		t.Errorf("undo of what is not dismissed: %v", err)
+	}
+	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	before := h.reasons()
+	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(r, "3 4 1 3 0")
+	h.expectRefs("(1:2) (1:3) 2:1")
+	for i, reason := range h.reasons() {
+		if reason[1:] != before[i][1:] {
+			t.Errorf("in quarantine is %s, was %s", reason, before[i])
+		}
+	}
+	h.provedDismissals(2)
+	h.whole("1 1", 3)
+	h.expectRefs("")
+	h.provedDismissals(2)
+	h.retract("2 1", event.RetractOptions{Batch: 3, Undo: true})
+	h.expectRefs("(1:2) (1:3) 2:1")
+	h.acceptAfter("1:3")
+	h.mustDismiss("1:2", true)
+	h.expectRefs("1:2 2:1")
+	if r, err = h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	h.expect(r, "5 2 1 1 0")
+	h.provedDismissals(0)
+}
+
+// acceptAfter accepts a row that was dismissed, which still says what it is in conflict with.
+func (h *house) acceptAfter(row string) {
+	h.t.Helper()
+	h.mustDismiss(row, true)
+	h.acceptRow(row, `4 false amount "1.00" "2.00"`)
+}
+
+// TestRetryOversize retries a row that is longer than a line may be, which goes back as it was.
+func TestRetryOversize(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 2 0 2 0", h.file("a.jsonl", strings.Repeat("x", 64<<20+10)+"\n"+sale("2", "gift", "8.00", "EUR")))
+	before := h.reasons()
+	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(r, "2 2 1 1 0")
+	if got := h.reasons(); len(got) != 1 || got[0][1:] != before[0][1:] {
+		t.Errorf("in quarantine are %q, were %q", got, before)
+	}
+	h.proved()
+}
+
+// TestDismissalsRepaired finds dismissals of rows that are not there, which repair removes.
+func TestDismissalsRepaired(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 2 0 2 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
+	h.mustDismiss("1:1", false)
+	h.mustDismiss("1:2", false)
+	err := h.intake.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+		return tx.Put("dismissed/sales/00000009/000000000001", event.Dismissal{Stream: "sales", Place: ref(t, "9:1")})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := h.intake.VerifyDismissals(t.Context(), "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
+		t.Errorf("verify counts %d, %v", n, err)
+	}
+	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}); err != nil || len(done.Done) != 1 {
+		t.Errorf("repair gives %v, %v", done, err)
+	}
+	h.expectRefs("(1:1) (1:2)")
+	h.provedDismissals(2)
+}

@@ -1,0 +1,114 @@
+// Finding the event that was read at a place, and comparing it with another.
+
+package event
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// compareAccepted says what the accepted row changes: of an event that did not count any more, what it was in conflict with.
+func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *AcceptedRow, row Place, conflict *Place) error {
+	if out.Out != nil {
+		conflict = &Place{out.Out.File, out.Out.Row}
+	}
+	events := map[Place]values{}
+	for _, at := range []*Place{&row, conflict} {
+		if at == nil {
+			continue
+		}
+		found, err := in.eventAt(ctx, s, *at)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			continue
+		}
+		if at == &row {
+			out.Event = found.Event
+		}
+		b, err := in.batchOf(ctx, found)
+		if err == nil {
+			err = in.eachAt(ctx, s, []Batch{b}, []string{at.sql()}, func(p Place, event values) { events[p] = event })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if conflict == nil || events[*conflict] == nil {
+		return nil
+	}
+	for _, f := range Fields(s) {
+		if was, is := events[*conflict][f.Name], events[row][f.Name]; is != nil && string(was) != string(is) {
+			out.Changes = append(out.Changes, Change{f.Name, was, is})
+		}
+	}
+	return nil
+}
+
+// eventAt finds the event that was read at a place; nil is none. It is of its file's batch, or of one that took rows out of quarantine.
+func (in *Intake) eventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
+	files, local := in.Objects.(object.Local)
+	if !local {
+		return nil, errNotLocal
+	}
+	batches, err := in.batchesWith(ctx, s.Name, at)
+	if err != nil || len(batches) == 0 {
+		return nil, err
+	}
+	if err := CheckObjects(ctx, in.Objects, batches, in.Workers); err != nil {
+		return nil, err
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	fields := Fields(s)
+	for i := range batches {
+		sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)",
+			names(idFields(s, fields)), ViewSQL(files, s, batches[i:i+1]), FileColumn, RowColumn, at.sql())
+		err := session.Query(ctx, sql, func(rows []column.Vector) error {
+			if rows[0].Len() > 0 {
+				found = &Retraction{Stream: s.Name, Batch: batches[i].Batch, Event: string(printedID(rows[:len(rows)-2], 0)), File: at.File, Row: at.Row}
+			}
+			return nil
+		})
+		if err != nil || found != nil {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+// batchesWith are the batches that may have the event of a place.
+func (in *Intake) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		batches = nil
+		var of File
+		found, err := tx.Get(fileNumberKey(stream, at.File), &of)
+		if err != nil || !found {
+			return err
+		}
+		for by, more := (retried{of.Batch}), true; more; {
+			var b Batch
+			if found, err = tx.Get(batchKey(stream, by.Batch), &b); err != nil {
+				return err
+			}
+			if found && b.Accepted > 0 {
+				batches = append(batches, b)
+			}
+			if more, err = tx.Get(retriedKey(stream, by.Batch), &by); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return batches, err
+}
