@@ -45,6 +45,9 @@ func (g *source) accept(c *Case) {
 func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
 	in := m.intakes[stream]
 	var all []Conflict
+	if in.stream.Versions { // there, a retry takes conflicts in
+		return c, false
+	}
 	for _, r := range m.quarantined(in) {
 		if r.conflict != nil {
 			all = append(all, Conflict{stream, 1 + slices.Index(in.numbered, r.file), r.line})

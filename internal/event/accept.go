@@ -56,7 +56,7 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 		return in.acceptedBefore(ctx, s, out, o, err)
 	}
 	if err == nil {
-		err = acceptable(s.Name, &row)
+		err = acceptable(s, &row)
 	}
 	if err != nil {
 		return out, err
@@ -82,10 +82,13 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 }
 
 // acceptable refuses rows that are nothing to choose between.
-func acceptable(stream string, row *Rejected) error {
+func acceptable(s *project.Stream, row *Rejected) error {
+	stream := s.Name
 	switch at := row.Place(); {
 	case row.Dismissed != nil:
 		return refusedRow(stream, at, "it is dismissed (%s): first `bursar quarantine %s --dismiss %s --undo`", row.Dismissed.Reason, stream, at)
+	case s.Versions && row.Conflict():
+		return refusedRow(stream, at, "the stream keeps versions of events: `bursar quarantine %s --retry` takes it in as a new version", stream)
 	case !row.Conflict():
 		column := ""
 		if row.Column != "" {

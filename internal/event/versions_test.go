@@ -59,6 +59,7 @@ func TestVersionsDeclaredLater(t *testing.T) {
 	h.take("2 2 1 1 0", h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "1.00")))
 	h.declare(versionsYAML)
 	h.take("3 4 1 0 3", h.file("c.jsonl", amounts("1", "4.00", "1.00")+amounts("2", "1.00")+amounts("1", "4.00")))
+	h.refuse("1:2", "as a new version")
 	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
