@@ -300,3 +300,10 @@ func (b *correctedLedger) play(t *testing.T, orders int) {
 		verdicts = strings.Join(judged, "; ")
 	}
 }
+
+func signed(n int64) string {
+	if n < 0 {
+		return "-" + cents(n)
+	}
+	return cents(n)
+}

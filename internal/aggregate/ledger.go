@@ -76,6 +76,9 @@ func (l *ledger) take(t *teller, e *statement.Entry) {
 		l.all++
 		l.pending++
 		l.announced.add(e.Amount)
+		if e.Corrects != "" { // the days of what it deletes are days that the statement speaks of
+			l.on(t.dayOf(e), e.Place)
+		}
 		return
 	}
 	if !e.Replaced {
