@@ -19,7 +19,7 @@ import (
 // TestBanks plays banks of so many seeds; SEED=n replays one.
 func TestBanks(t *testing.T) {
 	t.Parallel()
-	playBanks(t, 1, 3, 2)
+	playBanks(t, 1, 2, 2)
 }
 
 // TestSoakBanks plays as many further banks as SEEDS says.
@@ -46,7 +46,7 @@ func playBanks(t *testing.T, first, seeds, orders int) {
 // TestSessions plays banks that send several statements of a day, and reports.
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	eachBank(t, 1, 4, func(t *testing.T, seed int) { playSessions(t, seed, 1) })
+	eachBank(t, 1, 2, func(t *testing.T, seed int) { playSessions(t, seed, 1) })
 }
 
 // TestSoakSessions plays as many further banks as SEEDS says.
