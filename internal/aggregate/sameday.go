@@ -14,13 +14,16 @@ func (c *chain) sameDay(l *link) string {
 		}
 	}
 	l.overlaps = len(alike) > 0
-	if len(alike) > 0 && c.extends(l.told, alike[0]) { // before what follows: a day may end with the balance that it began with
-		return ""
-	}
-	if c.last().Closing == l.Opening {
+	if last := c.last(); last.Closing == l.Opening {
+		if last.Opening == l.Opening { // a day that ends where it began: one of the two may have been made early
+			c.extends(l.told, last)
+		}
 		return ""
 	}
 	if len(alike) > 0 && c.divides(l.told) {
+		return ""
+	}
+	if len(alike) > 0 && c.extends(l.told, alike[0]) {
 		return ""
 	}
 	if len(alike) > 0 && (alike[0].Closing != l.Closing || alike[0].Amount != l.Amount) {
