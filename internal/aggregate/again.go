@@ -103,10 +103,10 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 	return n, err
 }
 
-// open reports whether a file that was imported by other declarations has something that these may mend: a statement that does not
+// open reports whether a file that was imported by other declarations, or readers, has something that these may mend: a statement that does not
 // hold, or rows in quarantine. Where they give something else to what was imported, every file may be read otherwise.
 func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
-	if k.Declared == r.Project.Declared() {
+	if k.Declared == r.Project.Declared() && k.Readers == readersVersion {
 		return false, nil
 	}
 	if r.otherwise == nil {

@@ -42,8 +42,8 @@ type span struct{ from, to, balance string }
 
 // chainOf judges the statements of one account and kind of message: each by itself, and against the one before it. gaps
 // are days between them that lack a statement.
-func chainOf(statements []*told, expects func(day time.Time) bool, movements []movement) (links []link, gaps []Interval) {
-	c := &chain{expects: expects, stored: storedOf(movements), spans: map[span][]*told{}, opens: map[span]int{}, closes: map[span]int{}}
+func chainOf(statements []*told, expects func(day time.Time) bool, of stored) (links []link, gaps []Interval) {
+	c := &chain{expects: expects, stored: of, spans: map[span][]*told{}, opens: map[span]int{}, closes: map[span]int{}}
 	for _, s := range statements {
 		c.opens[span{s.From, s.To, s.Opening}]++
 		c.opens[span{s.From, "", s.Opening}]++

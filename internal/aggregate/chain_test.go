@@ -100,7 +100,7 @@ func TestChain(t *testing.T) {
 	} {
 		statements := parse(t, c.statements)
 		for range 2 {
-			links, gaps := chainOf(statements, c.expects, nil)
+			links, gaps := chainOf(statements, c.expects, stored{})
 			if got := sorted(append(intervals(links), gaps...)); got != c.want {
 				t.Errorf("%s:\n%s\nwant\n%s", c.statements, got, c.want)
 			}
@@ -125,7 +125,7 @@ func TestEntriesOutside(t *testing.T) {
 	} {
 		list := parse(t, "10-12 100>130")
 		list[0].first, list[0].final = day(c.first), day(c.final)
-		links, _ := chainOf(list, nil, nil)
+		links, _ := chainOf(list, nil, stored{})
 		if got := links[0].is; got.State != c.state || got.Reason != c.reason {
 			t.Errorf("%d to %d: %s %s", c.first, c.final, got.State, got.Reason)
 		}
@@ -142,7 +142,7 @@ func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	} {
 		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
 		alter(list[1])
-		links, gaps := chainOf(list, nil, nil)
+		links, gaps := chainOf(list, nil, stored{})
 		if got := sorted(append(intervals(links), gaps...)); got != "4 PROVEN, 5 BROKEN, 6 PROVEN" {
 			t.Error(got)
 		}
@@ -172,7 +172,7 @@ func TestMissing(t *testing.T) {
 	} {
 		var links []link
 		if c.statements != "" {
-			links, _ = chainOf(parse(t, c.statements), nil, nil)
+			links, _ = chainOf(parse(t, c.statements), nil, stored{})
 		}
 		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until)); got != c.want {
 			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
@@ -201,7 +201,7 @@ func TestChainOfManyStatements(t *testing.T) {
 	slices.Reverse(list)
 	slices.Reverse(one)
 	for _, all := range [][]*told{list, one} {
-		links, gaps := chainOf(all, nil, nil)
+		links, gaps := chainOf(all, nil, stored{})
 		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.is.State != Proven }) {
 			t.Error("the chain does not hold")
 		}

@@ -24,7 +24,7 @@ func (c *chain) closesAfter(l *link) string {
 			return ""
 		}
 	}
-	if made == stated {
+	if made == stated || c.stored.explains(b, l.told) {
 		return ""
 	}
 	if after(b.To) < l.From && c.gap(b, l.From, difference(l.Closing, l.Amount)) {

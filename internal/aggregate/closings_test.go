@@ -74,7 +74,7 @@ func TestNumbers(t *testing.T) {
 		for i, number := range strings.Fields(c.numbers) {
 			list[i].Number = number
 		}
-		links, _ := chainOf(list, nil, nil)
+		links, _ := chainOf(list, nil, stored{})
 		for _, l := range links {
 			reasons = append(reasons, l.is.Reason)
 			if l.is.State != Proven {
@@ -92,7 +92,7 @@ func TestNumbersBesideGap(t *testing.T) {
 	t.Parallel()
 	list := parse(t, "5 1>2, 6 2>3, 8 4>5")
 	list[0].Number, list[1].Number, list[2].Number = "1", "2", "4"
-	links, gaps := chainOf(list, nil, nil)
+	links, gaps := chainOf(list, nil, stored{})
 	if len(gaps) != 1 || links[2].is.Reason != "" {
 		t.Errorf("%+v %+v", links[2].is, gaps)
 	}

@@ -80,9 +80,14 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account)
 	if err != nil {
 		return err
 	}
+	made, err := c.corrections(ctx, q)
+	if err != nil {
+		return err
+	}
 	err = c.counting(ctx, view, q, again.gone(), func(r *record, of []versions) error {
 		heard[r.Account.Account] = true
 		r.statements = nil
+		r.doubts, r.replaced = made.of(&r.Account)
 		for _, v := range of {
 			r.statements = append(r.statements, v.counts...)
 			r.Superseded = append(r.Superseded, v.superseded()...)
@@ -187,13 +192,14 @@ func (c *Completeness) judge(r *record, days fileDays, until string) {
 	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
 	expects, declared := c.expects(a.Institution, days)
-	links, gaps := chainOf(r.kind(statement.Booked), expects, r.movements)
+	links, gaps := chainOf(r.kind(statement.Booked), expects, storedOf(r.movements, r.replaced))
 	a.Intervals = append(intervals(links), gaps...)
 	a.Intervals = append(a.Intervals, heldAgainst(links, gaps, r.movements)...)
 	expected := slices.Clone(a.Intervals)
+	a.Intervals = append(a.Intervals, r.doubts...)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
 		for _, s := range r.kind(kind) { // these need not follow on one another
-			one, _ := chainOf([]*told{s}, nil, nil)
+			one, _ := chainOf([]*told{s}, nil, stored{})
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
 	}

@@ -13,9 +13,12 @@ import (
 type stored struct {
 	days []string
 	sums []string // of all days so far
+
+	replaced []replacedEntry
 }
 
-func storedOf(movements []movement) (s stored) {
+func storedOf(movements []movement, replaced []replacedEntry) (s stored) {
+	s.replaced = replaced
 	var sum statement.Sum
 	for _, m := range movements {
 		sum.Add(m.amount)

@@ -65,3 +65,21 @@ func TestOverlappingExports(t *testing.T) {
 		})
 	}
 }
+
+// TestEarlyOnADayWithoutMovement holds an early statement beside that of the whole day, which ends with the balance that it began with.
+func TestEarlyOnADayWithoutMovement(t *testing.T) {
+	t.Parallel()
+	early := sheet{account: "A1", from: day(3), to: day(3), opened: day(3), number: "1", name: "e", opening: 1000, closing: 1500, entries: []item{{day(3), 500, "R1"}}}
+	whole := early
+	whole.name, whole.number, whole.closing, whole.entries = "w", "2", 1000, []item{{day(3), 500, "R1"}, {day(3), -500, "R2"}}
+	next := sheet{account: "A1", from: day(4), to: day(4), opened: day(4), number: "3", name: "n", opening: 1000, closing: 1000}
+	for order := range permutations(3) {
+		h := newHouse(t, "")
+		for _, n := range order {
+			h.send(camtOf([]sheet{early, whole, next}[n]))
+		}
+		if a := h.judged(""); states(a[0].Intervals) != "3 PROVEN, 3 PROVEN, 4 PROVEN" {
+			t.Errorf("order %v: %s: %+v", order, states(a[0].Intervals), a)
+		}
+	}
+}

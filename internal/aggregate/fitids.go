@@ -3,6 +3,7 @@
 package aggregate
 
 import (
+	"fmt"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -28,4 +29,16 @@ func (t *teller) reference(e *statement.Entry) string {
 		return ""
 	}
 	return e.Reference
+}
+
+// refuseCorrection refuses an entry that takes the place of another where FITIDs do not last: nobody can find the other one.
+func refuseCorrection(e *statement.Entry) {
+	e.Replaced, e.Replaces = false, nil
+	if e.Corrects == "" {
+		return
+	}
+	e.Amount += " to correct FITID " + e.Corrects
+	e.Refused = &statement.Refusal{Column: "amount", Reason: fmt.Sprintf(
+		"CORRECTFITID %s cannot be found: the institution's FITIDs are declared as temporary (fitids: temporary)", e.Corrects)}
+	e.Corrects, e.Status = "", ""
 }

@@ -73,7 +73,11 @@ func plain(amount string) string {
 // within is what an entry without a day of its own belongs to; one of a report or notification without a reference belongs to its message.
 func baseOf(h holder, s *statement.Statement, e *statement.Entry, reference, within string) digest {
 	if e.Unique {
-		return digestOf("unique", string(s.Kind), h.servicer, h.account, reference)
+		texts := []string{"unique", string(s.Kind), h.servicer, h.account, reference}
+		if e.Corrects == reference { // it is not the entry of that name
+			texts = append(texts, "corrects")
+		}
+		return digestOf(texts...)
 	}
 	day, scope := cmp.Or(e.Booked, e.Value), ""
 	switch {
@@ -98,7 +102,11 @@ func movedOf(base digest, e *statement.Entry) digest {
 
 // allOf digests all that an entry says, with its details in any order.
 func allOf(base digest, e *statement.Entry, own string, details digest) digest {
-	return digestOf("all", string(base[:]), e.Booked, e.Value, plain(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:]))
+	texts := []string{"all", string(base[:]), e.Booked, e.Value, plain(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:])}
+	if e.Corrects != "" {
+		texts = append(texts, e.Corrects)
+	}
+	return digestOf(texts...)
 }
 
 // nth is the id of the n-th of those entries that say all the same, from 1.

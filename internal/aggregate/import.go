@@ -102,6 +102,8 @@ type Result struct {
 	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
 	// TakenBack counts the stored entries that no statement which counts lists any more.
 	TakenBack int64 `json:"taken_back,omitempty"`
+	// Corrected counts the stored entries that entries of the bank's replace or delete.
+	Corrected int64 `json:"corrected,omitempty"`
 	// Older says that the project's entries were taken in by an earlier version, and are told apart by its rules.
 	Older bool `json:"older_rules,omitempty"`
 }
@@ -158,7 +160,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err != nil {
 		return r, err
 	}
-	if err := reading.begin(ctx, again); err != nil {
+	if err := errors.Join(reading.begin(ctx, again), reading.rememberCorrections(ctx)); err != nil {
 		return r, err
 	}
 	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
@@ -168,6 +170,9 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	if r.TakenBack, err = reading.takeBack(ctx, again, accounts); err != nil {
+		return r, err
+	}
+	if r.Corrected, err = reading.correct(ctx); err != nil {
 		return r, err
 	}
 	return r, reading.remember(ctx, r.Files)

@@ -22,7 +22,11 @@ type kept struct {
 	Parts    []Part    `json:"parts"`
 	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
 	Readings int       `json:"readings,omitempty"` // how often others have read it again
+	Readers  int       `json:"readers,omitempty"`  // readersVersion that read it
 }
+
+// readersVersion grows when the readers understand more. What an earlier version left in quarantine is read again when its file is imported again.
+const readersVersion = 1
 
 func keptKey(digest string) string { return "statements/file/" + digest }
 
@@ -41,7 +45,7 @@ func (r *reading) remember(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
 			if !f.Known && f.whole() {
-				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings}
+				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings, Readers: readersVersion}
 				if err := tx.Put(keptKey(f.Digest), k); err != nil {
 					return err
 				}

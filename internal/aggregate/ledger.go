@@ -67,13 +67,23 @@ func (l *ledger) take(t *teller, e *statement.Entry) {
 	if difference := t.details.against(e); difference != "" {
 		l.blame(e.Place, "%s", difference)
 	}
+	if e.Replaces != nil {
+		for _, amount := range e.Replaces.Amounts {
+			l.booked.remove(amount)
+		}
+	}
 	if !isBooked(t.s.Kind, e.Status) {
 		l.all++
 		l.pending++
 		l.announced.add(e.Amount)
+		if e.Corrects != "" { // the days of what it deletes are days that the statement speaks of
+			l.on(t.dayOf(e), e.Place)
+		}
 		return
 	}
-	l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
+	if !e.Replaced {
+		l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
+	}
 	l.on(t.dayOf(e), e.Place)
 	if e.Reversal && isCAMT(t.s) && !t.rules.former { // what it leads to is part of the statement's id
 		l.reversals.Add(e.Amount)

@@ -36,6 +36,8 @@ type reading struct {
 	stale     []string         // objects that are read again: what they say in other words are other entries
 	otherwise *bool            // the declarations give something else to what was imported; nil until that is asked
 	changed   map[string]given // that, by the key of what they gave before
+	unique    bool             // it has entries that a reference names for ever
+	corrects  bool             // it has entries that take the place of others
 }
 
 // keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.
@@ -174,6 +176,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 	}
 	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
 	p.given = slices.Collect(maps.Keys(t.given))
+	r.unique, r.corrects = r.unique || t.unique, r.corrects || t.corrects
 	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
 	rows.end(named)
 	return p, nil

@@ -10,7 +10,6 @@ import (
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -20,6 +19,8 @@ type record struct {
 	Account
 	statements []*told
 	movements  []movement // by day
+	doubts     []Interval // corrections that say nothing certain
+	replaced   []replacedEntry
 }
 
 // kind are the statements of one kind of message.
@@ -40,14 +41,7 @@ var statementColumns = []string{
 
 // recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
 func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
-	where := ""
-	if len(q.Accounts) > 0 {
-		literals := make([]string, len(q.Accounts))
-		for i, a := range q.Accounts {
-			literals[i] = duck.Literal(a)
-		}
-		where = " AND account IN (" + strings.Join(literals, ", ") + ")"
-	}
+	where := among(q.Accounts)
 	list := make([]string, len(statementColumns))
 	for i, name := range statementColumns {
 		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR) AS %[1]s", column.QuoteIdentifier(name))

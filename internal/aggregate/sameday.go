@@ -14,7 +14,10 @@ func (c *chain) sameDay(l *link) string {
 		}
 	}
 	l.overlaps = len(alike) > 0
-	if c.last().Closing == l.Opening {
+	if last := c.last(); last.Closing == l.Opening {
+		if last.Opening == l.Opening { // a day that ends where it began: one of the two may have been made early
+			c.extends(l.told, last)
+		}
 		return ""
 	}
 	if len(alike) > 0 && c.divides(l.told) {

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/event"
@@ -149,16 +148,9 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 		return 0, err
 	}
 	for _, stream := range []string{project.DetailStream, project.EntryStream, project.BalanceStream} {
-		s, err := r.spoolBack(ctx, stream, ids[stream], o.again)
+		result, err := r.takeUnlisted(ctx, stream, ids[stream], o.again)
 		if err != nil {
 			return entries, err
-		}
-		if s.rows == 0 {
-			continue
-		}
-		result, err := r.Take(ctx, stream, []string{s.path}, func(string) []event.Part { return []event.Part{{Row: 1, Name: s.name}} })
-		if err != nil {
-			return entries, fmt.Errorf("take back what is in %s: %w", stream, err)
 		}
 		if stream == project.EntryStream {
 			entries = result.Accepted
@@ -170,16 +162,11 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 // backID is the id of what takes an event back.
 func backID(id string) string { return digestOf("taken back", id).String() }
 
-// spoolBack writes rows that take others back: they say the same, and move the opposite amount.
-func (r *reading) spoolBack(ctx context.Context, stream, ids string, again []string) (s slotFile, err error) {
+// takeUnlisted takes back the rows of a stream that only statements list which do not count.
+func (r *reading) takeUnlisted(ctx context.Context, stream, ids string, again []string) (result event.Result, err error) {
 	view, err := r.view(ctx, stream)
 	if err != nil || view == "" {
-		return s, err
-	}
-	columns := r.Project.Stream(stream).Columns
-	list := make([]string, len(columns))
-	for i := range columns {
-		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR)", columns[i].Name)
+		return result, err
 	}
 	of := "id IN (SELECT id FROM listed WHERE gone = '1')"
 	if len(again) > 0 {
@@ -187,30 +174,47 @@ func (r *reading) spoolBack(ctx context.Context, stream, ids string, again []str
 	}
 	sql := fmt.Sprintf("WITH listed AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE gone = '0') "+
-		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), view, strings.Join(list, ", "), of)
-	s.path = filepath.Join(r.dir, "back."+stream+".jsonl")
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), view, textsOf(r.Project.Stream(stream)), of)
+	return r.takeRows(ctx, stream, sql, "back", backID)
+}
+
+// takeRows seals events that take back the rows that a query finds in a stream: they say the same, and move the opposite amount.
+func (r *reading) takeRows(ctx context.Context, stream, sql, name string, idOf func(string) string) (result event.Result, err error) {
+	s := slotFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
+	if err := r.spoolBack(ctx, &s, stream, sql, idOf); err != nil || s.rows == 0 {
+		return result, err
+	}
+	if result, err = r.Take(ctx, stream, []string{s.path}, s.parts); err != nil {
+		return result, fmt.Errorf("take back what is in %s: %w", stream, err)
+	}
+	return result, nil
+}
+
+// spoolBack writes the rows that take others back.
+func (r *reading) spoolBack(ctx context.Context, s *slotFile, stream, sql string, idOf func(string) string) error {
 	out, err := os.Create(s.path)
 	if err != nil {
-		return s, fmt.Errorf("spool rows: %w", err)
+		return fmt.Errorf("spool rows: %w", err)
 	}
 	to := bufio.NewWriterSize(out, 1<<16)
 	options := r.Duck
 	options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
 	rows := json.NewEncoder(to)
+	columns := r.Project.Stream(stream).Columns
 	err = rowsOf(ctx, options, sql, func(row []string) error {
-		back := backOf(columns, row)
+		back := backOf(columns, row, idOf)
 		s.rows++
 		s.name = stringOf(back["file"])
 		return rows.Encode(back)
 	})
 	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
-		return s, fmt.Errorf("take back what is in %s: %w", stream, err)
+		return fmt.Errorf("take back what is in %s: %w", stream, err)
 	}
-	return s, nil
+	return nil
 }
 
 // backOf is what takes an event back.
-func backOf(columns []project.Column, row []string) map[string]any {
+func backOf(columns []project.Column, row []string, idOf func(string) string) map[string]any {
 	back := map[string]any{}
 	for i, c := range columns {
 		switch value := row[i]; {
@@ -224,7 +228,7 @@ func backOf(columns []project.Column, row []string) map[string]any {
 		}
 	}
 	back["takes_back"] = back["id"]
-	back["id"] = backID(stringOf(back["takes_back"]))
+	back["id"] = idOf(stringOf(back["takes_back"]))
 	return back
 }
 

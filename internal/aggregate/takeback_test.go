@@ -34,6 +34,12 @@ var mendings = []struct {
 		"another reading", statusCSV, statusCSV + "    status: {column: State, booked: [ok], ignored: [void]}\n",
 		"Day,Amount,Balance,State\n2024-03-04,5,105,ok\n2024-03-04,9,105,void\n2024-03-04,7,112,ok\n", "", "4 PROVEN 12.00",
 	},
+	{
+		"a replaced entry", "", "", downloaded(1, 5, "90.00", "X 3 -10"), downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"), "1–5 CLAIMED, 6–9 CLAIMED -12.00",
+	},
+	{
+		"an entry that was replaced before", "", "", downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"), downloaded(1, 5, "90.00", "X 3 -10"), "1–5 CLAIMED, 6–9 CLAIMED -12.00",
+	},
 }
 
 // TestKilledWhileTakingBack ends an import before and after each of its seals: the same import again makes it good, and what it leaves is the same.

@@ -36,6 +36,25 @@ func (t *tally) add(amount string) (ok bool) {
 	return true
 }
 
+// remove takes an amount out that was added.
+func (t *tally) remove(amount string) {
+	var one statement.Sum
+	if !one.Add(amount) {
+		return // nor was it added
+	}
+	t.sum.Minus(&one)
+	switch one.Sign() {
+	case 1:
+		t.credits--
+		t.credit.Minus(&one)
+	case -1:
+		t.debits--
+		t.debit.Minus(&one)
+	default:
+		t.zeros--
+	}
+}
+
 // plus adds another tally up.
 func (t *tally) plus(other *tally) {
 	t.credits, t.debits, t.zeros = t.credits+other.credits, t.debits+other.debits, t.zeros+other.zeros

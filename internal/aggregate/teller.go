@@ -48,6 +48,8 @@ type teller struct {
 	sizes     int                // bytes of these
 	listed    int64              // entries so far
 	temporary bool               // FITIDs
+	unique    bool               // the file has an entry that a reference names for ever
+	corrects  bool               // and one that takes the place of another
 	entries   ledger             // of its currency
 	others    map[string]*ledger // of the currencies of an account that has several; nil if there is one
 	within    string             // what an entry without a day of booking belongs to
@@ -135,6 +137,7 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 	if !t.rules.former {
 		if t.temporary {
 			e.Unique, e.Shared = false, false
+			refuseCorrection(e)
 		}
 		t.base = baseOf(t.holder, t.s, e, t.reference(e), t.within)
 		return nil
@@ -235,6 +238,8 @@ func (t *teller) EndEntry() error {
 	r.stated("text", e.Text)
 	r.stated("operations", e.Operations)
 	r.count("details", t.details.all)
+	r.stated("corrects", e.Corrects)
+	t.unique, t.corrects = t.unique || e.Unique, t.corrects || e.Corrects != ""
 	r.stated("statement", t.label())
 	if e.Refused != nil {
 		r.refused(e.Refused)

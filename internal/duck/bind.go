@@ -97,11 +97,13 @@ func (s *Session) quoting(ctx context.Context, columns []column.Field, expr stri
 
 // treeCheck walks a parsed expression and refuses what binding alone would let pass.
 type treeCheck struct {
-	columns []column.Field
-	at      column.Evaluated
+	columns    []column.Field
+	at         column.Evaluated
+	parameters map[string]bool // of lambdas
 }
 
 func (c *treeCheck) expression(tree any) error {
+	c.parameters = lambdaParameters(tree)
 	if err := c.walk([]any{tree}); err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (c *treeCheck) column(node map[string]any) string {
 		name, _ = parts[len(parts)-1].(string)
 	}
 	switch {
-	case hasColumn(c.columns, name), c.at == column.WhenAsked && len(parts) == 1 && clockWords[strings.ToLower(name)]:
+	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.at == column.WhenAsked && len(parts) == 1 && clockWords[strings.ToLower(name)]:
 		return ""
 	case clockWords[strings.ToLower(name)]:
 		return fmt.Sprintf("%s is refused: it changes from call to call", name)

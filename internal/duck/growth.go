@@ -22,8 +22,7 @@ func times(a, b int64) int64 { return min(a*b, tooMuch) }
 // tooLarge says why the values of an expression's constant parts may be too large to be made, or nothing. DuckDB makes them
 // when it binds, out of any memory limit.
 func tooLarge(tree any) string {
-	g := growth{parameters: map[string]bool{}}
-	g.collect([]any{tree})
+	g := growth{parameters: lambdaParameters(tree)}
 	g.size(tree)
 	return g.reason
 }
@@ -34,16 +33,22 @@ type growth struct {
 	reason     string
 }
 
-// collect finds the names of lambdas' parameters.
-func (g *growth) collect(value any) {
-	for _, item := range inner(value) {
-		if node, ok := item.(map[string]any); ok && node["class"] == "LAMBDA" {
-			for _, name := range columnNames(node["lhs"]) {
-				g.parameters[name] = true
+// lambdaParameters finds the names of lambdas' parameters.
+func lambdaParameters(tree any) map[string]bool {
+	found := map[string]bool{}
+	var collect func(value any)
+	collect = func(value any) {
+		for _, item := range inner(value) {
+			if node, ok := item.(map[string]any); ok && node["class"] == "LAMBDA" {
+				for _, name := range columnNames(node["lhs"]) {
+					found[name] = true
+				}
 			}
+			collect(item)
 		}
-		g.collect(item)
 	}
+	collect([]any{tree})
+	return found
 }
 
 func columnNames(value any) (names []string) {

@@ -170,3 +170,12 @@ func TestReports(t *testing.T) {
 		}
 	}
 }
+
+// TestLongReferences reads references that are longer than SWIFT's 16 characters whole: nothing of them is lost or goes to the other.
+func TestLongReferences(t *testing.T) {
+	t.Parallel()
+	s := readOne(t, "long references", ":20:X\n:25:NL91ABNA0417164300\n:28C:1/1\n:60F:C240303EUR100,00\n:61:2403040304DR20,NTRFABC-dvT1FzfMqvzF5HaU4oetlH7SGRkonU//2022070616391534000\n:86:rent\n:62F:C240304EUR80,00\n-\n")
+	if e := s.Entries[0]; e.Own != "ABC-dvT1FzfMqvzF5HaU4oetlH7SGRkonU" || e.Reference != "2022070616391534000" || e.Amount != "-20" || e.Text != "rent" {
+		t.Errorf("it is %+v", e)
+	}
+}

@@ -19,7 +19,8 @@ type within struct {
 	asOf       string // of an investment statement
 	start, end string
 	foreign    foreign
-	said       map[naming]uint64 // what the first entry of each FITID says
+	said       map[naming]first // of each FITID the first entry
+	corrections
 	statement.Statement
 }
 

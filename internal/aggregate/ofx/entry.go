@@ -93,18 +93,6 @@ func (p *reader) pending(r *record) {
 	}
 }
 
-// correction marks an entry that replaces or deletes another one. What the account moves by is the difference to that one, of
-// which this file need not tell: no amount is read, so that it waits in quarantine, and counts neither twice nor not at all.
-func (p *reader) correction(r *record) {
-	corrected := r.get("CORRECTFITID")
-	if corrected == "" {
-		return
-	}
-	action := either(r.get("CORRECTACTION"), "CORRECT")
-	p.row.Text = strings.TrimSpace("CORRECTACTION:" + r.get("CORRECTACTION") + " CORRECTFITID:" + corrected + " " + p.row.Text)
-	p.row.Amount = p.row.Amount + " to " + action + " FITID " + corrected
-}
-
 // naming tells FITIDs apart within one reading: its two halves are independent.
 type naming [2]uint64
 
@@ -117,13 +105,13 @@ func namingOf(reference string) naming {
 // says digests what tells an entry apart from another of its name.
 func says(e *statement.Entry) uint64 {
 	buffer := make([]byte, 0, 256)
-	for _, t := range [...]string{e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code, e.Party, e.Peer, e.Text} {
+	for _, t := range [...]string{e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code, e.Party, e.Peer, e.Text, e.Corrects} {
 		buffer = append(append(buffer, t...), 0)
 	}
 	return maphash.Bytes(seeds[0], buffer)
 }
 
-// maxEntries is how many FITIDs of one statement are told apart: they take some 50 bytes of memory each.
+// maxEntries is how many FITIDs of one statement are told apart: they take some 100 bytes of memory each.
 const maxEntries = 20_000_000
 
 // promise holds the bank to its promise that a FITID names one entry of the account. Another entry of the same name, such
@@ -135,17 +123,19 @@ func (p *reader) promise() error {
 		return nil
 	}
 	if p.in.said == nil {
-		p.in.said = map[naming]uint64{}
+		p.in.said = map[naming]first{}
 	}
 	name, says := namingOf(e.Reference), says(e)
-	first, again := p.in.said[name]
+	p.in.replace(e, name)
+	before, again := p.in.said[name]
 	switch {
 	case !again && len(p.in.said) >= maxEntries:
 		return statement.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day")
 	case !again:
-		p.in.said[name] = says
-	case first != says:
+		p.in.said[name] = first{says, moving(e)}
+	case before.says != says:
 		e.Shared = true
+		p.in.again(name, e)
 	case p.in.Fault == "":
 		p.in.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
 	}

@@ -72,6 +72,9 @@ const (
 	Information      = "INFO"
 )
 
+// ForInformation is the status of an entry that moves nothing.
+const ForInformation = "INFO"
+
 // Entry is one entry of a statement. What tells it apart from others is known when a Handler first sees it; Text, Operations
 // and the fields after them when it ends.
 type Entry struct {
@@ -86,15 +89,24 @@ type Entry struct {
 	Own       string // the entry's other name: NtryRef, the customer reference of :61:, CHECKNUM
 	Unique    bool   // the format promises that Reference is the account's only entry of that name (FITID)
 	Shared    bool   // the promise is not kept: the statement has another entry of that name before it
+	Corrects  string // the Reference of the entry whose place this one takes (CORRECTFITID); one that only deletes it moves nothing
+	Replaced  bool   // an entry before it in the statement takes its place
 	Code      string // what it is for: BkTxCd, the type of :61:, TRNTYPE
 	Party     string // the other side's name
 	Peer      string // the other side's account
+
+	Replaces *Replacement // what it takes the place of in the statement; nil if nothing
 
 	Refused *Refusal // why it cannot be taken in, where the reader knows more than intake will see; an amount or a date is unreadable then
 
 	Text       string   // what the bank says about it
 	Operations string   // number of operations it stands for, where stated
 	Charges    *Charges // that the bank states; nil if none
+}
+
+// Replacement is the entries before one in its statement whose place it takes.
+type Replacement struct {
+	Amounts []string // which the statement moves no more
 }
 
 // Refusal is why an entry cannot be taken in.

@@ -1,39 +1,37 @@
 // The same entries as CAMT, MT940, OFX and CSV files.
 
-package aggregate
+package banktest
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"bursar/internal/event"
 )
 
-// institution declares how the bank's CSV files are read.
-func (b *books) institution() string {
+// Institution declares how the bank's CSV files are read.
+func (b *Books) Institution() string {
 	reference := ""
-	if b.references {
+	if b.References {
 		reference = ", reference: Ref"
 	}
 	fitids := ""
-	if b.temporary {
+	if b.Temporary {
 		fitids = "fitids: temporary\n"
 	}
 	return "institution: bank\naccounts: [\"A*\"]\n" + fitids + "csv:\n  delimiter: \";\"\n  decimal: \",\"\n  date: \"%Y-%m-%d\"\n  account: A1\n  currency: EUR\n" +
 		"  columns: {booked: Day, amount: Amount, text: Text" + reference + "}\n"
 }
 
-func (b *books) suffix() string {
-	return map[string]string{"camt": "xml", "mt": "sta", "ofx": "ofx", "csv": "csv"}[b.format]
+// Suffix ends the names of the files.
+func (b *Books) Suffix() string {
+	return map[string]string{"camt": "xml", "mt": "sta", "ofx": "ofx", "csv": "csv"}[b.Format]
 }
 
-func (b *books) texts(files []export) (texts []string) {
-	write := map[string]func(export) string{"camt": b.camt, "mt": b.mt, "ofx": b.ofx, "csv": b.csv}[b.format]
+// Texts writes files.
+func (b *Books) Texts(files []Export) (texts []string) {
+	write := map[string]func(Export) string{"camt": b.camt, "mt": b.mt, "ofx": b.ofx, "csv": b.csv}[b.Format]
 	for _, f := range files {
-		if f.newestFirst && b.format != "mt" {
+		if f.newestFirst && b.Format != "mt" {
 			f.lines = slices.Clone(f.lines)
 			slices.Reverse(f.lines)
 		}
@@ -43,7 +41,7 @@ func (b *books) texts(files []export) (texts []string) {
 }
 
 // amount is an absolute amount, with as many decimals as it needs or always two.
-func (e *export) amount(n int64, point string) string {
+func (e *Export) amount(n int64, point string) string {
 	text := strings.TrimPrefix(fmt.Sprintf("%d.%02d", abs(n)/100, abs(n)%100), "-")
 	if e.short {
 		text = strings.TrimRight(text, "0")
@@ -55,20 +53,28 @@ func (e *export) amount(n int64, point string) string {
 }
 
 // parts are the lines of each page.
-func (e *export) parts() [][]line {
+func (e *Export) parts() [][]Line {
 	if e.page == 0 {
-		return [][]line{e.lines}
+		return [][]Line{e.lines}
 	}
-	return [][]line{e.lines[:e.page], e.lines[e.page:]}
+	return [][]Line{e.lines[:e.page], e.lines[e.page:]}
 }
 
-func (b *books) camt(e export) string {
+// camtMessages are the names of messages.
+var camtMessages = map[string]struct{ number, root, of string }{
+	"":             {"camt.053", "BkToCstmrStmt", "Stmt"},
+	"report":       {"camt.052", "BkToCstmrAcctRpt", "Rpt"},
+	"notification": {"camt.054", "BkToCstmrDbtCdtNtfctn", "Ntfctn"},
+}
+
+func (b *Books) camt(e Export) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><GrpHdr><MsgId>%s</MsgId><CreDtTm>2024-05-01T0%d:00:00</CreDtTm></GrpHdr>`,
-		e.name, len(e.lines)%10)
+	m := camtMessages[e.message]
+	fmt.Fprintf(&s, `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:%s.001.02"><%s><GrpHdr><MsgId>%s</MsgId><CreDtTm>2024-05-01T0%d:00:00</CreDtTm></GrpHdr>`,
+		m.number, m.root, e.name, len(e.lines)%10)
 	opening := e.opening
 	for n, lines := range e.parts() {
-		fmt.Fprintf(&s, `<Stmt><Id>%s</Id>`, e.name)
+		fmt.Fprintf(&s, `<%s><Id>%s</Id>`, m.of, e.name)
 		if e.page > 0 {
 			fmt.Fprintf(&s, `<StmtPgntn><PgNb>%d</PgNb><LastPgInd>%t</LastPgInd></StmtPgntn>`, n+1, n == 1)
 		}
@@ -76,7 +82,7 @@ func (b *books) camt(e export) string {
 			fmt.Fprintf(&s, `<ElctrncSeqNb>%d</ElctrncSeqNb>`, e.number)
 		}
 		fmt.Fprintf(&s, `<CreDtTm>2024-05-01T0%d:00:00</CreDtTm><FrToDt><FrDtTm>%sT00:00:00</FrDtTm><ToDtTm>%sT23:59:59</ToDtTm></FrToDt><Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct>`,
-			len(e.lines)%10, day(e.from), day(e.to))
+			len(e.lines)%10, day(e.From), day(e.To))
 		closing := e.closing
 		codes := [2]string{"OPBD", "CLBD"}
 		if e.page > 0 && n == 0 {
@@ -88,9 +94,15 @@ func (b *books) camt(e export) string {
 		if n == 1 {
 			codes[0] = "ITBD"
 		}
+		if e.message == "report" {
+			codes[1] = "ITBD"
+		}
 		for i, n := range []int64{opening, closing} {
+			if e.message == "notification" {
+				continue
+			}
 			fmt.Fprintf(&s, `<Bal><Tp><CdOrPrtry><Cd>%s</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">%s</Amt><CdtDbtInd>%s</CdtDbtInd><Dt><Dt>%s</Dt></Dt></Bal>`,
-				codes[i], e.amount(n, "."), side(n), day([]int{e.from, e.to}[i]))
+				codes[i], e.amount(n, "."), side(n), day([]int{e.From, e.To}[i]))
 		}
 		for _, l := range lines {
 			fmt.Fprintf(&s, `<Ntry><Amt Ccy="EUR">%s</Amt><CdtDbtInd>%s</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>%s</Dt></BookgDt>`, e.amount(l.cents, "."), side(l.cents), day(l.day))
@@ -99,14 +111,14 @@ func (b *books) camt(e export) string {
 			}
 			fmt.Fprintf(&s, `<BkTxCd><Prtry><Cd>X</Cd></Prtry></BkTxCd><AddtlNtryInf>%s</AddtlNtryInf></Ntry>`, l.text)
 		}
-		s.WriteString(`</Stmt>`)
+		fmt.Fprintf(&s, `</%s>`, m.of)
 		opening = closing
 	}
-	s.WriteString(`</BkToCstmrStmt></Document>`)
+	fmt.Fprintf(&s, `</%s></Document>`, m.root)
 	return s.String()
 }
 
-func (b *books) mt(e export) string {
+func (b *Books) mt(e Export) string {
 	var s strings.Builder
 	opening := e.opening
 	for n, lines := range e.parts() {
@@ -122,7 +134,7 @@ func (b *books) mt(e export) string {
 		if n == 1 {
 			tags[0] = "60M"
 		}
-		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n", tags[0], mtSide(opening), mtDay(day(e.from)), e.amount(opening, ","))
+		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n", tags[0], mtSide(opening), mtDay(day(e.From)), e.amount(opening, ","))
 		for _, l := range lines {
 			fmt.Fprintf(&s, ":61:%s%s%s%sNTRFNONREF", mtDay(day(l.day)), mtDay(day(l.day))[2:], mtSide(l.cents), e.amount(l.cents, ","))
 			if l.reference != "" {
@@ -130,13 +142,13 @@ func (b *books) mt(e export) string {
 			}
 			fmt.Fprintf(&s, "\r\n:86:%s\r\n", l.text)
 		}
-		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n-\r\n", tags[1], mtSide(closing), mtDay(day(e.to)), e.amount(closing, ","))
+		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n-\r\n", tags[1], mtSide(closing), mtDay(day(e.To)), e.amount(closing, ","))
 		opening = closing
 	}
 	return s.String()
 }
 
-func (b *books) ofx(e export) string {
+func (b *Books) ofx(e Export) string {
 	var s strings.Builder
 	sign := func(n int64) string {
 		if n < 0 {
@@ -146,21 +158,21 @@ func (b *books) ofx(e export) string {
 	}
 	compact := func(n int) string { return strings.ReplaceAll(day(n), "-", "") }
 	fmt.Fprintf(&s, "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\n\n<OFX><BANKMSGSRSV1><STMTTRNRS><TRNUID>%s<STMTRS><CURDEF>EUR<BANKACCTFROM><BANKID>B<ACCTID>A1</BANKACCTFROM><BANKTRANLIST><DTSTART>%s<DTEND>%s",
-		e.name, compact(e.from), compact(e.to))
+		e.name, compact(e.From), compact(e.To))
 	for n, l := range e.lines {
-		if b.temporary {
+		if b.Temporary {
 			l.reference = fmt.Sprint(e.name, n)
 		}
 		fmt.Fprintf(&s, "<STMTTRN><TRNTYPE>OTHER<DTPOSTED>%s<TRNAMT>%s%s<FITID>%s<MEMO>%s</STMTTRN>", compact(l.day), sign(l.cents), e.amount(l.cents, "."), l.reference, l.text)
 	}
-	fmt.Fprintf(&s, "</BANKTRANLIST><LEDGERBAL><BALAMT>%s%s<DTASOF>%s</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>", sign(e.closing), e.amount(e.closing, "."), compact(e.to))
+	fmt.Fprintf(&s, "</BANKTRANLIST><LEDGERBAL><BALAMT>%s%s<DTASOF>%s</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>", sign(e.closing), e.amount(e.closing, "."), compact(e.To))
 	return s.String()
 }
 
-func (b *books) csv(e export) string {
+func (b *Books) csv(e Export) string {
 	var s strings.Builder
 	s.WriteString("Day;Amount;Text")
-	if b.references {
+	if b.References {
 		s.WriteString(";Ref")
 	}
 	s.WriteString("\n")
@@ -170,7 +182,7 @@ func (b *books) csv(e export) string {
 		} else {
 			fmt.Fprintf(&s, "%s;%s;%s", day(l.day), e.amount(l.cents, ","), l.text)
 		}
-		if b.references {
+		if b.References {
 			s.WriteString(";" + l.reference)
 		}
 		s.WriteString("\n")
@@ -178,51 +190,19 @@ func (b *books) csv(e export) string {
 	return s.String()
 }
 
-// sendNamed imports texts as files of new names with a suffix, in one call.
-func (h *house) sendNamed(suffix string, texts ...string) {
-	h.Helper()
-	dir := h.TempDir()
-	paths := make([]string, len(texts))
-	for i, text := range texts {
-		paths[i] = filepath.Join(dir, fmt.Sprintf("%d.%s", i, suffix))
-		if err := os.WriteFile(paths[i], []byte(text), 0o600); err != nil {
-			h.Fatal(err)
-		}
+func day(n int) string { return fmt.Sprintf("2024-03-%02d", n) }
+
+func cents(n int64) string { return fmt.Sprintf("%d.%02d", abs(n)/100, abs(n)%100) }
+
+func abs(n int64) int64 { return max(n, -n) }
+
+func side(n int64) string {
+	if n < 0 {
+		return "DBIT"
 	}
-	h.imported(paths...)
+	return "CRDT"
 }
 
-// movements are the entries as day, amount, reference and text, without those that are taken back.
-func (h *house) movements() (rows []string) {
-	taken := map[string]bool{}
-	all := h.stored("entries", "id, coalesce(takes_back, '-'), strftime(day, '%Y-%m-%d'), amount, coalesce(reference, ''), text")
-	for _, row := range all {
-		id, rest, _ := strings.Cut(row, " ")
-		if original, _, _ := strings.Cut(rest, " "); original != "-" {
-			taken[id], taken[original] = true, true
-		}
-	}
-	for _, row := range all {
-		id, rest, _ := strings.Cut(row, " ")
-		if _, movement, _ := strings.Cut(rest, " "); !taken[id] {
-			rows = append(rows, movement)
-		}
-	}
-	slices.Sort(rows)
-	return rows
-}
+func mtSide(n int64) string { return side(n)[:1] }
 
-// inQuarantine lists what is in quarantine, and why.
-func (h *house) inQuarantine() string {
-	var rows []string
-	for _, stream := range []string{"entries", "balances"} {
-		err := event.Quarantine(h.Context(), h.importer.Catalog, h.objects, stream, func(r event.Rejected) error {
-			rows = append(rows, fmt.Sprintf("%+v", r))
-			return nil
-		})
-		if err != nil {
-			h.Fatal(err)
-		}
-	}
-	return strings.Join(rows, "\n")
-}
+func mtDay(day string) string { return day[2:4] + day[5:7] + day[8:10] }
