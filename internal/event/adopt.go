@@ -149,5 +149,5 @@ func enter(tx catalog.Tx, b *Batch) error {
 			return err
 		}
 	}
-	return errors.Join(putBatch(tx, b), markRetried(tx, b), tx.Put(streamKey(b.Stream), state))
+	return errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch), tx.Put(streamKey(b.Stream), state))
 }

@@ -124,8 +124,9 @@ func (in *Intake) retracted(ctx context.Context, stream string, f *forgotten) (r
 		})
 		slices.Sort(numbers)
 		for _, number := range slices.Compact(numbers) {
-			b, failed := GetBatch(tx, stream, number)
-			if err = errors.Join(err, failed); err == nil && b.Accepted > 0 {
+			var b Batch
+			found, failed := tx.Get(batchKey(stream, number), &b)
+			if err = errors.Join(err, failed); err == nil && found && b.Accepted > 0 {
 				retries = append(retries, b)
 			}
 		}

@@ -188,7 +188,7 @@ func (q *quarantineWriter) abort() {
 
 // retried marks a quarantine whose rows a later batch has taken up again.
 type retried struct {
-	Batch uint64 `json:"batch"` // the batch that took them up
+	Batch uint64 `json:"batch"` // the batch that took them up; 0 if none was sealed, as all were known. Earlier versions wrote the next number then
 }
 
 func retriedKey(stream string, batch uint64) string {

@@ -128,7 +128,7 @@ func reenter(tx catalog.Tx, b *Batch) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(putBatch(tx, b), markRetried(tx, b)); err != nil || !taken {
+	if err := errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch)); err != nil || !taken {
 		return err
 	}
 	return tx.Delete(rejectedKey(b.Stream, b.Batch))

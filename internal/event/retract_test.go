@@ -106,6 +106,25 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 }
 
 // TestRetractedFiles hands files in again: those of a retracted batch, and one whose rows were set aside because of it.
+// TestRetractBehindRetryOfDuplicates: a retry that seals nothing, as its rows are known, is of no batch, and of none that comes later.
+func TestRetractBehindRetryOfDuplicates(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
+	h.take("2 2 1 1 0", h.file("b.jsonl", amounts("1", "2.00")+amounts("2", "1.00")))
+	h.retract("1 1", event.RetractOptions{Event: `"1"`, Reason: "wrong"})
+	h.take("3 1 1 0 0", h.file("c.jsonl", amounts("1", "2.00")))
+	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(r, "0 1 0 0 1")
+	h.whole("2 1", 2)
+	h.take("4 1 1 0 0", h.file("d.jsonl", amounts("3", "1.00")))
+	h.retract("3 1", event.RetractOptions{Batch: 2, Undo: true, Reason: "right"})
+	h.proved()
+}
+
 func TestRetractedFiles(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string][3]string{

@@ -114,7 +114,7 @@ func (w *work) commit(tx catalog.Tx, number uint64) error {
 			}
 		}
 	}
-	if err := errors.Join(markRetried(tx, &w.batch), w.rememberAnswers(tx)); err != nil {
+	if err := errors.Join(markRetried(tx, &w.batch, number), w.rememberAnswers(tx)); err != nil {
 		return err
 	}
 	return tx.Put(streamKey(w.stream.Name), state)
@@ -156,10 +156,10 @@ func putBatch(tx catalog.Tx, b *Batch) error {
 	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
 }
 
-// markRetried marks the quarantines that a batch took up.
-func markRetried(tx catalog.Tx, b *Batch) error {
+// markRetried marks the quarantines that a batch took up. Its number is 0 where it was not sealed, as all of their rows are known.
+func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	for _, batch := range b.Retried {
-		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: b.Batch}), tx.Delete(rejectedKey(b.Stream, batch)))
+		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), tx.Delete(rejectedKey(b.Stream, batch)))
 		if err != nil {
 			return err
 		}

@@ -3,9 +3,12 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"bursar/internal/catalog"
@@ -44,11 +47,12 @@ type AnewError struct {
 	What   string // is to count again
 	Stream string
 	Batch  uint64 // has the id now
+	Event  string // the id, as a command takes it; a word for it where a whole batch is to count again
 }
 
 func (e *AnewError) Error() string {
-	return fmt.Sprintf("%s cannot count again: batch %d of %s has an event of the same id since; retract that first: bursar retract %s %d --reason TEXT",
-		e.What, e.Batch, e.Stream, e.Stream, e.Batch)
+	return fmt.Sprintf("%s cannot count again: batch %d of %s has an event of the same id since; retract that event first: bursar retract %s %d --event %s --reason TEXT",
+		e.What, e.Batch, e.Stream, e.Stream, e.Batch, e.Event)
 }
 
 // Class is Data: it stays so until that batch is retracted.
@@ -106,6 +110,17 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 	return err
 }
 
+// plainArgument is an id that a shell takes as it is.
+var plainArgument = regexp.MustCompile(`^"?\w[\w.:/-]*"?$`)
+
+// argument is an id as a command takes it; empty stays empty.
+func argument(id string) string {
+	if id == "" || plainArgument.MatchString(id) {
+		return strings.Trim(id, `"`)
+	}
+	return "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
+}
+
 func (in *Intake) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b, err = GetBatch(tx, r.Stream, r.Batch)
@@ -139,7 +154,7 @@ func (in *Intake) noneOf(back *memory.Batch, entries []memory.Entry, gone *forgo
 			return err
 		}
 		if known {
-			return &AnewError{What: r.What(), Stream: r.Stream, Batch: other.Batch}
+			return &AnewError{What: r.What(), Stream: r.Stream, Batch: other.Batch, Event: cmp.Or(argument(r.Event), "ID")}
 		}
 	}
 	return nil
