@@ -41,7 +41,7 @@ older event are rebuilt at once; what that changes is shown. The rest of the row
 the id are conflicts with this one. Where that is cut short, the same command completes it. To choose the older event after all, retract the
 newer one and take the other retraction back: ` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
 
---dismiss has a row count as resolved. It stays in quarantine and in the control totals, and goes with retries as it is; it is left out of this list
+--dismiss has a row count as resolved. It stays in quarantine and in the control totals, and no retry takes it in; it is left out of this list
 and of status, and --dismissed lists it, with the reason. --undo takes that back.`,
 		Example: `  bursar quarantine
   bursar quarantine payments --limit 200

@@ -44,7 +44,7 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 		return err
 	}
 	if len(names) == 0 {
-		return c.printRuns(nil, nil)
+		return c.printRuns(nil, nil, "")
 	}
 	total, err := backlogOf(ctx, a, names)
 	if err != nil {
@@ -55,11 +55,11 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 	bar.done()
 	if err != nil {
 		if !c.json && len(runs) > 0 {
-			err = errors.Join(c.printRuns(runs, withoutValues(a, runs)), err)
+			err = errors.Join(c.printRuns(runs, withoutValues(a, runs), lookedAt(a, runs)), err)
 		}
 		return &interruptedError{err, "what is published stays, and `bursar run` goes on from there"}
 	}
-	return c.printRuns(runs, withoutValues(a, runs))
+	return c.printRuns(runs, withoutValues(a, runs), lookedAt(a, runs))
 }
 
 // withoutValues are warnings about folds to which none of the many events of the runs gave a value.
@@ -84,6 +84,19 @@ func withoutValues(a *app.App, runs []app.Run) []string {
 // withoutValue is the warning of one fold.
 func withoutValue(pipeline, fold string, events int64) string {
 	return fmt.Sprintf("%s: none of %s events gave %s a value: look at its `where` and its column", pipeline, count(events), fold)
+}
+
+// lookedAt is the command that shows what runs came to: the open items of the first pipeline that declares which these are, else all artifacts.
+func lookedAt(a *app.App, runs []app.Run) string {
+	for i := range runs {
+		if p := a.Project.Pipeline(runs[i].Pipeline); p != nil && p.Exceptions.Where != "" {
+			return "bursar exceptions " + p.Name
+		}
+	}
+	if len(runs) == 0 {
+		return ""
+	}
+	return "bursar export " + runs[0].Pipeline + " --to -"
 }
 
 // backlogOf counts the events that no published run of the pipelines has taken in.
@@ -157,7 +170,7 @@ func rowOf(r *app.Run) runRow {
 	return row
 }
 
-func (c *cli) printRuns(runs []app.Run, warnings []string) error {
+func (c *cli) printRuns(runs []app.Run, warnings []string, next string) error {
 	rows := make([]runRow, len(runs))
 	for i := range runs {
 		rows[i] = rowOf(&runs[i])
@@ -185,7 +198,7 @@ func (c *cli) printRuns(runs []app.Run, warnings []string) error {
 		for _, warning := range warnings {
 			fmt.Fprintf(w, "warning: %s\n", clean(warning))
 		}
-		fmt.Fprintf(w, "Published %s.\nnext: bursar exceptions %s\n", plural(len(rows), "run", "runs"), rows[0].Pipeline)
+		fmt.Fprintf(w, "Published %s.\nnext: %s\n", plural(len(rows), "run", "runs"), next)
 	})
 }
 
