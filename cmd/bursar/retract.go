@@ -27,7 +27,8 @@ that is cut short they are refused, and status, check and verify name them, unti
 
 Ids of what is retracted are new again for intake: neither duplicates nor conflicts, and the same file may be ingested again. So ingest
 the right file afterwards. Rows of a retracted batch that are in quarantine are left out too, but rows that came out of it by
---retry are of a later batch. An event is named by its id as ` + "`bursar trace`" + ` prints it, of several columns as a JSON array.
+--retry or --accept are of a later batch, which is not retracted as a whole: its events are, one by one. An event is named by its id
+as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array.
 
 Of a stream that keeps versions (` + "`versions: keep`" + `), one version of an event is retracted: where several count, they are listed, and the batch
 is to be named. Of several versions in one batch it is the newest; an older one goes with the batch, and the right rows are ingested again.

@@ -85,6 +85,7 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	}
 	out.Sealed = true
 	m.seal(in, out.Counts, left)
+	in.retries[in.batches] = true
 	return out
 }
 

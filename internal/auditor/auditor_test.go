@@ -120,9 +120,9 @@ func playSeed(t *testing.T, folder string, seed uint64) {
 	case size.Backlog: // no attempt is late while a fault is ahead
 		faults = max(faults-2, 0)
 	}
-	size.Retract = harms == 0 && seed%7 == 1
+	size.Retract = harms == 0 && seed%14 == 1
 	size.Accept = size.Retract
-	if size.Versions = (seed+seed/8)%8 == 3; size.Versions { // beside all of the above
+	if size.Versions = (seed+seed/16)%16 == 3; size.Versions { // beside all of the above
 		size.Calls = max(size.Calls, 3)
 	}
 	if err := os.RemoveAll(folder); err != nil {

@@ -52,6 +52,7 @@ type intake struct {
 	numbered   []*taken           // all files, in the order of their receipt
 	known      map[string][]first // by id, the last at the end
 	quarantine []rejected
+	retries    map[int]bool // batches that took rows out of quarantine
 	batches    int
 }
 
@@ -110,7 +111,7 @@ type taken struct {
 func NewModel(streams []*Stream, p *Pipeline) *Model {
 	m := &Model{pipeline: p, intakes: map[string]*intake{}, types: typesOf(streams)}
 	for _, s := range streams {
-		m.intakes[s.Name] = &intake{stream: s, files: map[string]*taken{}, known: map[string][]first{}}
+		m.intakes[s.Name] = &intake{stream: s, files: map[string]*taken{}, known: map[string][]first{}, retries: map[int]bool{}}
 	}
 	return m
 }
@@ -203,6 +204,7 @@ func (m *Model) Retry(stream string) Counts {
 	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return !m.isWhole(in, q.batch) })
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
 	m.seal(in, counts, rows)
+	in.retries[in.batches] = in.retries[in.batches] || counts.Sealed
 	return counts
 }
 

@@ -93,7 +93,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 	}
 	var own []int
 	for batch := 1; batch <= in.batches; batch++ {
-		if !m.isWhole(in, batch) {
+		if !m.isWhole(in, batch) && !in.retries[batch] { // what took rows out of quarantine is not retracted as a whole
 			own = append(own, batch)
 		}
 	}

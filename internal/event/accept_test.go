@@ -270,11 +270,6 @@ func TestDismiss(t *testing.T) {
 		}
 	}
 	h.provedDismissals(2)
-	h.whole("1 1", 3)
-	h.expectRefs("")
-	h.provedDismissals(2)
-	h.retract("2 1", event.RetractOptions{Batch: 3, Undo: true})
-	h.expectRefs("(1:2) (1:3) 2:1")
 	h.acceptAfter("1:3")
 	h.mustDismiss("1:2", true)
 	h.expectRefs("1:2 2:1")

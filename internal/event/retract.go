@@ -92,11 +92,12 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 	if o.Batch == 0 || o.Batch > state.Batches {
 		return r, noBatch(s, o.Batch, state.Batches)
 	}
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err := GetBatch(tx, s.Name, o.Batch)
-		r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
-		return err
-	})
+	b, err := in.batchOf(ctx, &r)
+	if err == nil && len(b.Retried) > 0 && !o.Undo {
+		err = failure.Wrap(failure.Data, fmt.Errorf("retract batch %d of %s: it took rows out of quarantine, and the others of them are in its own, which would be left out with it; "+
+			"retract its events one by one: bursar retract %s %d --event ID --reason TEXT", o.Batch, s.Name, s.Name, o.Batch))
+	}
+	r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
 	return r, err
 }
 

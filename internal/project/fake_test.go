@@ -14,13 +14,16 @@ import (
 	"bursar/internal/column"
 )
 
-// fakeBinder knows as much SQL as the tests need: identifiers, number literals, + - *, comparisons, CASE, coalesce and a
+// fakeBinder knows as much SQL as the tests need, and takes lambdas for right: identifiers, number literals, + - *, comparisons, CASE, coalesce and a
 // trailing ::type that decides the type.
 type fakeBinder struct{}
 
 var (
 	fakeKeywords = []string{"case", "when", "then", "else", "end", "and", "or", "not", "is", "null"}
 	fakeCount    = regexp.MustCompile(`^CASE .* THEN -?[0-9]+ ELSE -?[0-9]+ END$`)
+	fakeCast     = regexp.MustCompile(`^CAST\((.*) AS ([A-Z0-9(),]+)\)$`)
+	fakeInner    = regexp.MustCompile(`CAST\(([^()]*) AS [A-Z0-9(),]+\)`)
+	fakeField    = regexp.MustCompile(`\]\.[a-z_]+`) // of an element of a list
 	fakeDecimal  = regexp.MustCompile(`\b[0-9]+\.([0-9]+)\b`)
 )
 
@@ -28,7 +31,14 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, a
 	if at != column.WhenAsked && strings.Contains(expr, "now()") {
 		return column.Type{}, errors.New("now() can change between calls")
 	}
-	body, cast, isCast := strings.Cut(expr, "::")
+	if strings.Contains(expr, "lambda ") { // whose parameters are names too
+		return column.Type{Kind: column.JSON}, nil
+	}
+	expr = fakeCast.ReplaceAllStringFunc(expr, func(cast string) string {
+		m := fakeCast.FindStringSubmatch(cast)
+		return m[1] + "::" + strings.ToLower(m[2])
+	})
+	body, cast, isCast := strings.Cut(fakeField.ReplaceAllString(fakeInner.ReplaceAllString(expr, "$1"), "]"), "::")
 	var used []column.Type
 	for _, m := range sqlWord.FindAllStringSubmatch(body, -1) {
 		name := strings.ToLower(m[1] + m[2])
