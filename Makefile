@@ -65,7 +65,7 @@ STRIPPED := -ldflags='-s -w'
 INMEMORY := $(shell [ "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 
 # Test programs at a time: twice as many as there are cores, as each waits for disks, clocks and processes too.
-ATONCE := $(shell echo $$((2 * $$(nproc))))
+ATONCE := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 test: ## Run all tests; TESTFLAGS are passed on.
 	$(INMEMORY) go test -timeout 30m -p $(ATONCE) $(STRIPPED) $(TESTFLAGS) ./...
