@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
-	debug.SetGCPercent(800) // tests are many small projects
+	debug.SetGCPercent(400) // tests are many small projects
 	os.Exit(m.Run())
 }
 
