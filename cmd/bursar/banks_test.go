@@ -38,7 +38,7 @@ func TestSoakBanks(t *testing.T) {
 
 func playBanks(t *testing.T, first, seeds, orders int) {
 	t.Helper()
-	eachBank(t, first, seeds, func(t *testing.T, seed int) {
+	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) {
 		b := banktest.New(seed)
 		t.Run("all files", func(t *testing.T) { playBank(t, b, b.Files, orders) })
 		at := b.IntN(len(b.Files))
@@ -49,7 +49,7 @@ func playBanks(t *testing.T, first, seeds, orders int) {
 // TestSessions plays banks that send several statements of a day, and reports.
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	eachBank(t, 1, 2, func(t *testing.T, seed int) { playSessions(t, seed, 1) })
+	banktest.EachSeed(t, 1, 2, func(t *testing.T, seed int) { playSessions(t, seed, 1) })
 	if os.Getenv("SEED") == "" {
 		playSessions(t, 1007, 1) // a day ends with the balance that it began with, and a statement of it was made before
 	}
@@ -63,23 +63,7 @@ func TestSoakSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eachBank(t, 1001, seeds, func(t *testing.T, seed int) { playSessions(t, seed, 3) })
-}
-
-// eachBank plays so many seeds, or SEED alone.
-func eachBank(t *testing.T, first, seeds int, play func(t *testing.T, seed int)) {
-	t.Helper()
-	last := first + seeds - 1
-	if seed, err := strconv.Atoi(os.Getenv("SEED")); err == nil {
-		first, last = seed, seed
-	}
-	t.Logf("seeds %d to %d", first, last)
-	for seed := first; seed <= last; seed++ {
-		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			t.Parallel()
-			play(t, seed)
-		})
-	}
+	banktest.EachSeed(t, 1001, seeds, func(t *testing.T, seed int) { playSessions(t, seed, 3) })
 }
 
 // imported is a project into which files of a bank were imported in some order, with runs in between.
@@ -278,7 +262,7 @@ func playSessions(t *testing.T, seed, orders int) {
 			}
 		}
 		sides := rowsOfDays(t, exported(t, p.dir, "sides"))
-		for _, day := range b.Told() {
+		for _, day := range b.Expected() {
 			checkDay(t, p.days[day.Day], sides[day.Day], day)
 		}
 		if t.Failed() {

@@ -125,7 +125,7 @@ type rejectedRow struct {
 	Differences []app.Difference `json:"differences,omitempty"` // of a conflict, by column
 	Dismissed   *dismissed       `json:"dismissed,omitempty"`
 
-	conflict, builtin bool
+	conflict, builtin, versions bool
 }
 
 // dismissed says since when and why a row counts as resolved.
@@ -137,8 +137,8 @@ type dismissed struct {
 // comparedAtOnce is how many rows are compared with what was accepted at a time.
 const comparedAtOnce = 500
 
-// eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more than so many rows of a stream, those behind are not compared with what was
-// accepted.
+// eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more
+// than so many rows of a stream, those behind are not compared with what was accepted.
 func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed bool, compared int, each func(rejectedRow) error) (others int, err error) {
 	for _, name := range streams {
 		var rows []app.Rejected
@@ -184,8 +184,10 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 
 func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 	row := rejectedRow{Stream: stream, Ref: r.Place().String(), conflict: r.Conflict(), Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
-	if s := a.Project.Stream(stream); s != nil && s.Builtin {
-		row.builtin = true
+	if s := a.Project.Stream(stream); s != nil {
+		row.builtin, row.versions = s.Builtin, s.Versions
+	}
+	if row.builtin {
 		row.Row, row.Place = locate([]byte(r.Raw), r.Row)
 	}
 	if d := r.Dismissed; d != nil {

@@ -136,6 +136,8 @@ func (r *rejectedRow) next() string {
 	switch {
 	case r.builtin:
 		return "next: import the right statement, or " + dismiss
+	case r.conflict && r.versions:
+		return fmt.Sprintf("next: bursar quarantine %s --retry, which takes it in as a new version, or %s", r.Stream, dismiss)
 	case r.conflict:
 		return fmt.Sprintf("next: bursar quarantine %s --accept %s --reason TEXT, or %s", r.Stream, r.Ref, dismiss)
 	}

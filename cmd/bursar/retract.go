@@ -33,7 +33,7 @@ as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array
 Of a stream that keeps versions (` + "`versions: keep`" + `), one version of an event is retracted: where several count, they are listed, and the batch
 is to be named. Of several versions in one batch it is the newest; an older one goes with the batch, and the right rows are ingested again.
 
---undo is refused where an event of the same id was taken in meanwhile: the batch that holds it is named, to be retracted first.`,
+--undo is refused where an event of the same id was accepted meanwhile: the message names it and its batch, and how it is retracted first.`,
 		Example: `  bursar retract payments 3 --reason "the file of another shop"
   bursar retract payments --event p-1003 --reason "booked twice by the bank"
   bursar retract payments 3 --undo`,

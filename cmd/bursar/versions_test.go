@@ -120,6 +120,9 @@ func TestVersionsDeclaredAfterConflicts(t *testing.T) {
 	file(t, dir, "streams/states.yaml", statesYAML)
 	file(t, dir, "pipelines/bookings.yaml", bookingsYAML)
 	must(t, 0, "ingest", "states", file(t, dir, "3.jsonl", statesOf("a posted 10.00", "a pending 10.00")), "--project", dir)
+	if listed := must(t, 0, "quarantine", "states", "--project", dir); !strings.Contains(listed.out, "next: bursar quarantine states --retry") {
+		t.Errorf("quarantine says %s", listed.out)
+	}
 	if retried := must(t, 0, "quarantine", "states", "--retry", "--project", dir, "--json"); !strings.Contains(retried.out, `"accepted":1,"quarantined":0`) {
 		t.Errorf("retry says %s", retried.out)
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/banktest"
 )
 
 // TestBank plays banks of so many seeds; SEED=n replays one, SEEDS=n says how many are tried.
@@ -35,23 +37,7 @@ func TestSoakBank(t *testing.T) {
 
 func playBanks(t *testing.T, first, seeds int) {
 	t.Helper()
-	eachSeed(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newHouse(t, "daily")) })
-}
-
-// eachSeed plays so many seeds, or SEED alone.
-func eachSeed(t *testing.T, first, seeds int, play func(t *testing.T, seed int)) {
-	t.Helper()
-	last := first + seeds - 1
-	if seed, err := strconv.Atoi(os.Getenv("SEED")); err == nil {
-		first, last = seed, seed
-	}
-	t.Logf("seeds %d to %d", first, last)
-	for seed := first; seed <= last; seed++ {
-		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			t.Parallel()
-			play(t, seed)
-		})
-	}
+	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newHouse(t, "daily")) })
 }
 
 // lender is the truth: accounts, each with a statement or two a day, and how they are sent.

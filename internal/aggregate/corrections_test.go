@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/banktest"
 	"bursar/internal/catalog"
 )
 
@@ -153,7 +154,7 @@ func TestReadByEarlierReaders(t *testing.T) {
 // TestCorrectedLedgers plays accounts whose bank corrects entries, each downloaded in so many orders; SEED=n replays one.
 func TestCorrectedLedgers(t *testing.T) {
 	t.Parallel()
-	eachSeed(t, 1, 8, func(t *testing.T, seed int) { newCorrected(seed).play(t, 3) })
+	banktest.EachSeed(t, 1, 8, func(t *testing.T, seed int) { newCorrected(seed).play(t, 3) })
 }
 
 // TestSoakCorrectedLedgers plays as many further accounts as SEEDS says.
@@ -163,7 +164,7 @@ func TestSoakCorrectedLedgers(t *testing.T) {
 	if err != nil {
 		t.Skip("SEEDS is not set: it says how many accounts are tried")
 	}
-	eachSeed(t, 1001, seeds, func(t *testing.T, seed int) { newCorrected(seed).play(t, 6) })
+	banktest.EachSeed(t, 1001, seeds, func(t *testing.T, seed int) { newCorrected(seed).play(t, 6) })
 }
 
 // correctedLedger is the truth: what a bank has posted by each download.
@@ -171,7 +172,7 @@ type correctedLedger struct {
 	*rand.Rand
 	lines []*ledgerLine
 	files []string
-	told  int // lines at the last download
+	sent  int // lines at the last download
 	want  []string
 }
 
@@ -245,7 +246,7 @@ func (b *correctedLedger) download(from, since, to int) {
 		if l.by == nil {
 			sum += l.moves()
 		}
-		fresh := n >= b.told
+		fresh := n >= b.sent
 		if l.day < from && !fresh || l.by != nil && !both && !fresh {
 			continue
 		}
@@ -255,7 +256,7 @@ func (b *correctedLedger) download(from, since, to int) {
 		}
 		rows = append(rows, row)
 	}
-	b.told = len(b.lines)
+	b.sent = len(b.lines)
 	if b.IntN(2) == 0 {
 		slices.Reverse(rows)
 	}

@@ -34,7 +34,7 @@ func TestSoakExports(t *testing.T) {
 
 func playExports(t *testing.T, first, seeds, orders int) {
 	t.Helper()
-	eachSeed(t, first, seeds, func(t *testing.T, seed int) { (&banks{banktest.New(seed)}).play(t, orders) })
+	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) { (&banks{banktest.New(seed)}).play(t, orders) })
 }
 
 // banks are those of one seed, whose files are imported.

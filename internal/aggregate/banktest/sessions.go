@@ -103,15 +103,15 @@ func (b *Books) reports(day int) (files []Export) {
 	last.message = "report"
 	files = append(files, last)
 	if b.References {
-		told := b.part(day, 0, all)
-		told.message = "notification"
-		files = append(files, told)
+		notification := b.part(day, 0, all)
+		notification.message = "notification"
+		files = append(files, notification)
 	}
 	return files
 }
 
-// Told is what is to be known of each day.
-func (b *Books) Told() (days []Day) {
+// Expected is what is to be known of each day.
+func (b *Books) Expected() (days []Day) {
 	for n, lines := range b.Days {
 		d := Day{Day: day(n + 1), Opening: signed(b.balance(n+1)) + "000", Closed: signed(b.balance(n+2)) + "000", Entries: len(lines)}
 		d.Entered = signed(b.balance(n+2)-b.balance(n+1)) + "000"
