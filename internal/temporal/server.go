@@ -8,12 +8,15 @@ package temporal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
@@ -147,10 +150,39 @@ func (s *Server) connect(ctx context.Context) error {
 		return fmt.Errorf("make Temporal client for %s: %w", s.Address(), err)
 	}
 	s.client = c
-	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+	err = untilServing(ctx, func(ctx context.Context) error {
+		_, err := c.CheckHealth(ctx, &client.CheckHealthRequest{})
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("reach the embedded Temporal server at %s: %w", s.Address(), err)
 	}
 	return nil
+}
+
+// startWait is how long a server that listens may take to serve, and startPoll how long after each refusal it is asked again.
+const (
+	startWait = 30 * time.Second
+	startPoll = 10 * time.Millisecond
+)
+
+// untilServing asks until the server serves: it listens a moment before that, and refuses all requests until then. Only
+// such a refusal is waited for, startWait at most; the last one is the error.
+func untilServing(ctx context.Context, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	for {
+		err := check(ctx)
+		var refused *serviceerror.Unavailable
+		if !errors.As(err, &refused) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(startPoll):
+		}
+	}
 }
 
 // Client returns the one client of this server. Workers and callers share it, which is what lets the first task of a

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -19,6 +20,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 )
@@ -180,6 +182,37 @@ func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {
 	_, err := Start(t.Context(), dir, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), databaseFile(dir)) || !strings.Contains(err.Error(), "made again when deleted") {
 		t.Errorf("got %v, want an error that names the file and the way out", err)
+	}
+}
+
+// A server that listens and does not serve yet is waited for; any other answer ends the wait.
+func TestUntilServing(t *testing.T) {
+	t.Parallel()
+	refused, broken := fmt.Errorf("reach server: %w", serviceerror.NewUnavailable("not healthy yet")), errors.New("broken")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		name    string
+		ctx     context.Context
+		answers []error
+		want    error
+	}{
+		{"at once", t.Context(), []error{nil}, nil},
+		{"after two refusals", t.Context(), []error{refused, refused, nil}, nil},
+		{"another failure", t.Context(), []error{refused, broken, nil}, broken},
+		{"context ended", ended, []error{refused, nil}, refused},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			err := untilServing(c.ctx, func(context.Context) error {
+				asked++
+				return c.answers[asked-1]
+			})
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v after %d answers, want %v", err, asked, c.want)
+			}
+		})
 	}
 }
 
