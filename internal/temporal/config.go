@@ -67,13 +67,14 @@ const lookAgain = time.Second
 func dynamicConfig() dynamicconfig.StaticClient {
 	const pollsPerSecond = 200
 	return dynamicconfig.StaticClient{
-		dynamicconfig.TransferProcessorMaxPollRPS.Key():         pollsPerSecond,
-		dynamicconfig.TimerProcessorMaxPollRPS.Key():            pollsPerSecond,
-		dynamicconfig.VisibilityProcessorMaxPollRPS.Key():       pollsPerSecond,
-		dynamicconfig.HistoryLongPollExpirationInterval.Key():   lookAgain,
-		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
-		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
-		dynamicconfig.EnableEagerWorkflowStart.Key():            true,
-		dynamicconfig.EnableNexus.Key():                         false, // it wants an HTTP port
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():           pollsPerSecond,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():              pollsPerSecond,
+		dynamicconfig.VisibilityProcessorMaxPollRPS.Key():         pollsPerSecond,
+		dynamicconfig.HistoryLongPollExpirationInterval.Key():     lookAgain,
+		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():    1,
+		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key():   1,
+		dynamicconfig.EnableEagerWorkflowStart.Key():              true,
+		dynamicconfig.EnableNexus.Key():                           false, // it wants an HTTP port
+		dynamicconfig.PersistenceHealthSignalMetricsEnabled.Key(): false, // nobody reads them, and their goroutines outlive the server
 	}
 }

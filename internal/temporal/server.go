@@ -39,6 +39,7 @@ type Server struct {
 	ports  ports
 	own    *identity
 	logs   *gate
+	made   *connections
 	hangUp context.CancelFunc
 	once   sync.Once
 }
@@ -58,12 +59,14 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 	worker.SetBinaryChecksum("bursar") // else each start digests the whole program
 	logs := &gate{out: logger}
 	online, hangUp := context.WithCancel(context.Background())
-	inner, kept, err := launchSomewhere(online, stateDir, store, own, &serverLogger{gate: logs})
+	made := &connections{}
+	inner, kept, err := launchSomewhere(online, stateDir, store, own, made, &serverLogger{gate: logs})
 	if err != nil {
 		hangUp()
+		made.close()
 		return nil, fmt.Errorf("start the embedded Temporal server on %s: %w", databaseFile(stateDir), err)
 	}
-	s := &Server{inner: inner, ports: kept, own: own, logs: logs, hangUp: hangUp}
+	s := &Server{inner: inner, ports: kept, own: own, logs: logs, made: made, hangUp: hangUp}
 	if err := s.connect(ctx); err != nil {
 		s.Stop()
 		return nil, err
@@ -80,13 +83,13 @@ var services = []string{string(primitives.FrontendService), string(primitives.Hi
 const portTries = 5
 
 // launchSomewhere launches the server on ports that are free.
-func launchSomewhere(online context.Context, stateDir string, store *config.SQL, own *identity, logger serverlog.Logger,
+func launchSomewhere(online context.Context, stateDir string, store *config.SQL, own *identity, made *connections, logger serverlog.Logger,
 ) (inner temporal.Server, kept ports, err error) {
 	for range portTries {
 		if kept, err = keepPorts(stateDir); err != nil {
 			return nil, kept, err
 		}
-		inner, err = launch(online, serverConfig(kept, store), kept, own, logger)
+		inner, err = launch(online, serverConfig(kept, store), kept, own, made, logger)
 		if err == nil || !strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
 			break
 		}
@@ -96,7 +99,7 @@ func launchSomewhere(online context.Context, stateDir string, store *config.SQL,
 
 // launch builds and starts the server. The server reports some failures, such as a port taken in the last moment, by
 // Fatal, which unwinds to here as a panic.
-func launch(online context.Context, cfg *config.Config, kept ports, own *identity, logger serverlog.Logger,
+func launch(online context.Context, cfg *config.Config, kept ports, own *identity, made *connections, logger serverlog.Logger,
 ) (inner temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -115,6 +118,7 @@ func launch(online context.Context, cfg *config.Config, kept ports, own *identit
 		temporal.WithLogger(logger),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
 		temporal.WithChainedFrontendGrpcInterceptors(whileOnline(online)),
+		temporal.WithClientFactoryProvider(made),
 		temporal.WithTLSConfigFactory(own.provider()),
 		// Who has shown the certificate may do everything: there is nobody else.
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
@@ -202,5 +206,6 @@ func (s *Server) Stop() {
 		}
 		s.hangUp()
 		_ = s.inner.Stop() // it gives up waiting by itself, and leaves nothing to undo
+		s.made.close()
 	})
 }

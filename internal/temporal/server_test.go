@@ -166,7 +166,7 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	logs := &gate{out: slog.New(slog.DiscardHandler)}
-	_, err = launch(t.Context(), serverConfig(kept, store), kept, own, &serverLogger{gate: logs})
+	_, err = launch(t.Context(), serverConfig(kept, store), kept, own, &connections{}, &serverLogger{gate: logs})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got error %v, want the port named as taken", err)
 	}
