@@ -37,8 +37,8 @@ The other rows are resolved one by one. A row is named by what stands under ref,
 stay the same over retries.
 
 --accept takes a conflict in: the event that was accepted with its id is retracted, the row takes its place, and pipelines that had folded the
-older event are rebuilt at once; what that changes is shown. The rest of the row's quarantine is retried after it, so other rows with
-the id are conflicts with this one. Where that is cut short, the same command completes it. To choose the older event after all, retract the
+older event are rebuilt at once; what that changes is shown. Other rows stay in quarantine; those with the id
+are conflicts with this one. Where that is cut short, the same command completes it. To choose the older event after all, retract the
 newer one and take the other retraction back: ` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
 
 --dismiss has a row count as resolved. It stays in quarantine and in the control totals, and no retry takes it in; it is left out of this list

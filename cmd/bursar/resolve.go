@@ -109,9 +109,8 @@ func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reaso
 		}
 		g.print(w, width(c.out))
 	}
-	if r := out.Retried; r != nil && r.Rows > 1 {
-		fmt.Fprintf(w, "Of the other %s of the same quarantine %s accepted, %s rejected again, %s known already.\n",
-			plural(r.Rows-1, "row", "rows"), count(r.Accepted-1), count(r.Quarantined), count(r.Duplicates))
+	if r := out.Retried; r != nil && r.Duplicates > 0 {
+		fmt.Fprintf(w, "%s of the same quarantine with its values left it too.\n", plural(r.Duplicates, "row", "rows"))
 	}
 	printRebuilt(w, out.Rebuilt)
 	waits := slices.ContainsFunc(a.Project.Pipelines, func(p *project.Pipeline) bool {

@@ -26,9 +26,9 @@ that is cut short they are refused, and status, check and verify name them, unti
 ` + "`bursar rebuild`" + `.
 
 Ids of what is retracted are new again for intake: neither duplicates nor conflicts, and the same file may be ingested again. So ingest
-the right file afterwards. Rows of a retracted batch that are in quarantine are left out too, but rows that came out of it by
---retry or --accept are of a later batch, which is not retracted as a whole: its events are, one by one. An event is named by its id
-as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array.
+the right file afterwards. Rows of a retracted batch that are in quarantine are left out too. Rows that came out of it by
+--retry or --accept are events of a later batch, which is retracted by itself; what that one rejected again stays in quarantine. An event is
+named by its id as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array.
 
 Of a stream that keeps versions (` + "`versions: keep`" + `), one version of an event is retracted: where several count, they are listed, and the batch
 is to be named. Of several versions in one batch it is the newest; an older one goes with the batch, and the right rows are ingested again.

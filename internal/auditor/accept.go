@@ -63,23 +63,30 @@ func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
 func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	in := m.intakes[c.Stream]
 	is := func(r record) bool { return r.line == c.Row && r.file == in.numbered[c.File-1] }
-	at := slices.IndexFunc(in.quarantine, func(q rejected) bool { return !m.isWhole(in, q.batch) && slices.ContainsFunc(q.rows, is) })
+	at := slices.IndexFunc(in.quarantine, func(q rejected) bool { return !m.isLeft(in, q) && slices.ContainsFunc(q.rows, is) })
 	rows := slices.Clone(in.quarantine[at].rows)
 	first := slices.IndexFunc(rows, is)
 	chosen := rows[first]
+	over := []*Place{chosen.conflict}
 	if older := m.rival(in, chosen); older != nil {
+		over = append(over, &older.place)
 		if out.Refused = older.content == m.contentOf(in, chosen); out.Refused {
 			return out
 		}
 		e := &m.events[older.event]
-		out.Out = &Retraction{Stream: c.Stream, Batch: e.Batch, Event: m.idOf(in, e), event: older.event, files: len(in.numbered)}
+		out.Out = &Retraction{Stream: c.Stream, Batch: e.Batch, Event: m.idOf(in, e), event: older.event, files: 0} // the id stays taken
 		m.retracted = append(m.retracted, *out.Out)
 	}
 	in.quarantine = slices.Delete(in.quarantine, at, at+1)
 	out.Counts = in.counts()
 	var left []record
-	for _, r := range append([]record{chosen}, slices.Delete(rows, first, first+1)...) {
-		if !m.take(in, &r, 0, &out.Counts) {
+	for i, r := range append([]record{chosen}, slices.Delete(rows, first, first+1)...) {
+		judged := i == 0 || r.conflict != nil && slices.ContainsFunc(over, func(p *Place) bool { return *p == *r.conflict })
+		if !judged {
+			out.Rows++
+			out.Quarantined++
+		}
+		if !judged || !m.take(in, &r, 0, &out.Counts) {
 			left = append(left, r)
 		}
 	}

@@ -76,6 +76,7 @@ type accepted struct {
 type first struct {
 	content string
 	place   Place
+	file    *taken
 	day     int
 	event   int // its place among all events
 }
@@ -201,7 +202,7 @@ func (m *Model) Retry(stream string) Counts {
 	if counts.Accepted+counts.Duplicates == 0 {
 		return counts
 	}
-	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return !m.isWhole(in, q.batch) })
+	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return !m.isLeft(in, q) })
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
 	m.seal(in, counts, rows)
 	in.retries[in.batches] = in.retries[in.batches] || counts.Sealed
@@ -251,7 +252,8 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 		id += content
 	}
 	if before := m.holder(in, id); before != nil && in.remembers(*before, m.day) {
-		if before.content != content {
+		known := batch > 0 && (r.file.again || before.file.digest == r.file.digest && before.place.Row == r.line)
+		if before.content != content && !known {
 			r.conflict = &before.place
 			counts.Quarantined++
 			return false
@@ -260,7 +262,7 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 		return true
 	}
 	place := Place{in.stream.Name, batch, r.file.name, r.line}
-	in.known[id] = append(in.known[id], first{content, place, m.day, len(m.events)})
+	in.known[id] = append(in.known[id], first{content, place, r.file, m.day, len(m.events)})
 	in.total(row, counts)
 	place.Batch = in.batches + 1
 	m.events = append(m.events, accepted{row, m.pipeline.keyIn(in.stream.Name, row), len(m.Sealed) + 1, id, m.day, place})

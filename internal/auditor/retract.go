@@ -21,6 +21,9 @@ func (m *Model) isWhole(in *intake, batch int) bool {
 	})
 }
 
+// isLeft reports whether a quarantine is left out with its batch: what a retry rejects again waits on.
+func (m *Model) isLeft(in *intake, q rejected) bool { return m.isWhole(in, q.batch) && !in.retries[q.batch] }
+
 // isOut reports whether an event is left out, alone or with its batch.
 func (m *Model) isOut(e *accepted) bool {
 	for i := range m.retracted {
@@ -62,7 +65,7 @@ func (m *Model) known(in *intake, earlier *taken) (known *taken, again bool) {
 // quarantined are the rows in quarantine, but for those of batches that are left out.
 func (m *Model) quarantined(in *intake) (rows []record) {
 	for _, q := range in.quarantine {
-		if !m.isWhole(in, q.batch) {
+		if !m.isLeft(in, q) {
 			rows = append(rows, q.rows...)
 		}
 	}
@@ -93,7 +96,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 	}
 	var own []int
 	for batch := 1; batch <= in.batches; batch++ {
-		if !m.isWhole(in, batch) && !in.retries[batch] { // what took rows out of quarantine is not retracted as a whole
+		if !m.isWhole(in, batch) {
 			own = append(own, batch)
 		}
 	}

@@ -43,8 +43,8 @@ type AcceptedRow struct {
 	Retried *Result     `json:"retried"`    // the batch that took the row's quarantine up again; nil where the row was accepted before
 }
 
-// AcceptRow takes a row into a batch that is a conflict, and leaves the event out of every view that has its id. The rest of the row's
-// quarantine is retried after it, so that other rows with the id are conflicts with this one. What a crash in between leaves is completed by
+// AcceptRow takes a row into a batch that is a conflict, and leaves the event out of every view that has its id. The row's
+// quarantine becomes that of the batch, in which other rows with the id are conflicts with this one. What a crash in between leaves is completed by
 // a repeat: the retraction names the row. The caller has the stream for itself.
 func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOptions) (AcceptedRow, error) {
 	out := AcceptedRow{Stream: s.Name, Ref: o.Row.String(), Changes: []Change{}}
@@ -72,7 +72,7 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 	} else if out.Out, err = in.replacedBy(ctx, s.Name, o.Row); err != nil {
 		return out, err
 	}
-	result, err := in.retry(ctx, s, []Batch{b}, &row, o.Options)
+	result, err := in.retry(ctx, s, []Batch{b}, &accepting{&row, out.Out}, o.Options)
 	if err != nil {
 		return out, err
 	}
@@ -162,7 +162,7 @@ func (in *Intake) probe(ctx context.Context, s *project.Stream, row *Rejected, o
 	var refused *reject
 	w.rejected = func(r *reject) { refused = r }
 	r := &retrier{w: w, seg: w.segment(nil, nil)}
-	err = w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, nil, row) })
+	err = w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, nil, &accepting{row: row}) })
 	return w.result(0), refused, err
 }
 

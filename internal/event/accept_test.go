@@ -133,6 +133,50 @@ func TestAcceptRow(t *testing.T) {
 	h.proved()
 }
 
+// TestAcceptRowLeavesOthers accepts a row of a quarantine in which others could be taken in since: they wait for a retry.
+func TestAcceptRowLeavesOthers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")))
+	b := h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "4.00")+sale("3", "gift", "5.00", "EUR"))
+	h.take("2 3 0 3 0", b)
+	h.retract("1 1", event.RetractOptions{Event: "2", Reason: "wrong"})
+	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	before := h.reasons()
+	h.acceptRow("2:1", `3 false amount "1.00" "3.00"`)
+	h.expectRefs("2:2 2:3")
+	for i, reason := range h.reasons() {
+		if reason[1:] != before[i+1][1:] {
+			t.Errorf("in quarantine is %s, was %s", reason, before[i+1])
+		}
+	}
+	h.proved()
+	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(r, "4 2 2 0 0")
+}
+
+// TestAcceptRowThenItsFiles takes the files of a decision in again: nothing is new, and nothing is to be decided again.
+func TestAcceptRowThenItsFiles(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	a, b := h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")), h.file("b.jsonl", amounts("1", "3.00")+amounts("1", "4.00"))
+	h.take("1 2 2 0 0", a)
+	h.take("2 2 0 2 0", b)
+	h.acceptRow("2:1", `3 false amount "1.00" "3.00"`)
+	for range 2 {
+		h.take("0 2 0 0 2", a)
+		h.take("0 2 0 0 2", b)
+	}
+	h.retract("2 1", event.RetractOptions{Event: "2", Reason: "wrong"}) // its id is free, so files are read again
+	h.take("4 2 1 0 1", a)
+	h.take("0 2 0 0 2", b)
+	h.expectRefs("2:2")
+	h.proved()
+}
+
 // TestAcceptRowRefused asks for rows that cannot be accepted.
 func TestAcceptRowRefused(t *testing.T) {
 	t.Parallel()

@@ -69,7 +69,9 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	}
 	f := &forgotten{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[memory.Place]bool{}, rows: map[memory.Place]bool{}, kept: map[memory.Place]bool{}}
 	for _, r := range list {
-		f.taken = max(f.taken, r.Files)
+		if r.For == nil { // an accepted row has the id of the event whose place it takes
+			f.taken = max(f.taken, r.Files)
+		}
 		if r.Event == "" {
 			f.batches[r.Batch] = true
 			continue

@@ -43,7 +43,7 @@ func quarantined(ctx context.Context, c catalog.Catalog, stream string) (open, r
 		return nil, nil, fmt.Errorf("list quarantine of %s: %w", stream, err)
 	}
 	open = slices.DeleteFunc(open, func(b Batch) bool {
-		out := slices.ContainsFunc(left, func(r Retraction) bool { return r.Batch == b.Batch && r.Event == "" })
+		out := leftWithBatch(left, &b)
 		if out {
 			retracted = append(retracted, b)
 		}
@@ -121,8 +121,14 @@ func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool
 			return b, false, err
 		}
 		left, err := activeOf(tx, stream)
-		return b, !slices.ContainsFunc(left, func(r Retraction) bool { return r.Batch == b.Batch && r.Event == "" }), err
+		return b, !leftWithBatch(left, &b), err
 	}
+}
+
+// leftWithBatch reports whether the rows that a batch rejected are left out with it, as its files may come again. What a retry
+// rejects again is of earlier files, and waits on.
+func leftWithBatch(left []Retraction, b *Batch) bool {
+	return len(b.Retried) == 0 && slices.ContainsFunc(left, func(r Retraction) bool { return r.Batch == b.Batch && r.Event == "" })
 }
 
 // InQuarantine is how many rows of a stream are in quarantine.

@@ -93,10 +93,6 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 		return r, noBatch(s, o.Batch, state.Batches)
 	}
 	b, err := in.batchOf(ctx, &r)
-	if err == nil && len(b.Retried) > 0 && !o.Undo {
-		err = failure.Wrap(failure.Data, fmt.Errorf("retract batch %d of %s: it holds rows that came out of quarantine, and the rows that it rejected again would be left out with it; "+
-			"retract its events one by one: bursar retract %s %d --event ID --reason TEXT", o.Batch, s.Name, s.Name, o.Batch))
-	}
 	r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
 	return r, err
 }

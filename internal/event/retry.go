@@ -23,8 +23,29 @@ func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Resu
 	return in.retry(ctx, s, batches, nil, o)
 }
 
-// retry takes up the quarantines of some batches. The first row, if there is one, is judged before all others.
-func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, first *Rejected, o Options) (Result, error) {
+// accepting is what a retry is for that takes in one row. Of the others it judges those that are in conflict with what that row is chosen
+// over, and leaves all else as it was.
+type accepting struct {
+	row   *Rejected
+	older *Retraction // of the event whose place it takes; nil where none counted
+}
+
+// judges reports whether another row is judged again.
+func (a *accepting) judges(row *Rejected) bool {
+	switch with := row.Accepted; {
+	case a == nil:
+		return true
+	case with == nil:
+		return false
+	case a.row.Accepted != nil && *with == *a.row.Accepted:
+		return true
+	default:
+		return a.older != nil && *with == Place{a.older.File, a.older.Row}
+	}
+}
+
+// retry takes up the quarantines of some batches. A row that is to be accepted is judged before all others.
+func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, accept *accepting, o Options) (Result, error) {
 	dismissed, err := dismissals(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
@@ -39,7 +60,7 @@ func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch,
 		w.retries = append(w.retries, b.Batch)
 	}
 	r := &retrier{w: w, seg: w.segment(nil, nil), dismissed: dismissed}
-	if err := w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, batches, first) }); err != nil {
+	if err := w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, batches, accept) }); err != nil {
 		return Result{}, err
 	}
 	return w.finish(ctx)
@@ -53,18 +74,18 @@ type retrier struct {
 	dismissed map[Place]Dismissal
 }
 
-func (r *retrier) all(ctx context.Context, batches []Batch, first *Rejected) error {
-	if first != nil {
-		if err := r.add(ctx, *first); err != nil {
+func (r *retrier) all(ctx context.Context, batches []Batch, accept *accepting) error {
+	if accept != nil {
+		if err := r.add(ctx, *accept.row, true); err != nil {
 			return err
 		}
 	}
 	for _, b := range batches {
 		err := readQuarantine(ctx, r.w.in.Objects, b.Quarantine.Name, func(row Rejected) error {
-			if first != nil && row.Place() == first.Place() {
+			if accept != nil && row.Place() == accept.row.Place() {
 				return nil
 			}
-			return r.add(ctx, row)
+			return r.add(ctx, row, accept.judges(&row))
 		})
 		if err != nil {
 			return fmt.Errorf("retry quarantine of batch %d of %s: %w", b.Batch, r.w.stream.Name, err)
@@ -82,8 +103,8 @@ func (r *retrier) flush(ctx context.Context) error {
 	return r.w.send(ctx, full)
 }
 
-// add takes a row into the segment. A segment is of one file.
-func (r *retrier) add(ctx context.Context, row Rejected) error {
+// add takes a row into the segment, to be judged or to go back as it was. A segment is of one file.
+func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 	found, err := FindFile(ctx, r.w.in.Catalog, r.w.stream.Name, row.Number)
 	if err != nil {
 		return err
@@ -96,7 +117,7 @@ func (r *retrier) add(ctx context.Context, row Rejected) error {
 	}
 	r.seg.file = file
 	_, dismissed := r.dismissed[row.Place()]
-	blocks, err := r.w.parseAgain(file, row, dismissed)
+	blocks, err := r.w.parseAgain(file, row, judged && !dismissed)
 	if err != nil {
 		return err
 	}
@@ -111,11 +132,11 @@ func (r *retrier) add(ctx context.Context, row Rejected) error {
 	return r.flush(ctx)
 }
 
-// parseAgain parses one quarantined row. One that is dismissed goes back as it was, and so does one that is kept as an object of its own: it
+// parseAgain parses one quarantined row. One that is not judged goes back as it was, and so does one that is kept as an object of its own: it
 // is longer than a line may be.
-func (w *work) parseAgain(file *File, row Rejected, dismissed bool) ([]*scan.Block, error) {
+func (w *work) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
-	if row.Object == "" && !dismissed {
+	if row.Object == "" && judged {
 		plan, err := w.planOf(file)
 		if err != nil {
 			return nil, err
@@ -125,7 +146,7 @@ func (w *work) parseAgain(file *File, row Rejected, dismissed bool) ([]*scan.Blo
 			return blocks, err
 		}
 	}
-	if row.Object != "" || dismissed {
+	if row.Object != "" || !judged {
 		kept := row
 		kept.Raw, kept.Bytes = "", nil
 		w.mu.Lock()

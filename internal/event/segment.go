@@ -196,9 +196,14 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 				w.batch.Duplicates++
 				seg.tell(block.Rows[r], verdict.Kind)
 			default:
-				reason, err := w.conflict(verdict.First)
+				known, reason, err := w.conflict(seg, block.Rows[r], verdict.First)
 				if err != nil {
 					return err
+				}
+				if known {
+					w.batch.Duplicates++
+					seg.tell(block.Rows[r], memory.Duplicate)
+					break
 				}
 				p.rejects = append(p.rejects, reject{
 					Row: block.Rows[r], Reason: reason, raw: block.Raw(r), accepted: &Place{verdict.First.File(), int64(verdict.First.Row())},
@@ -248,16 +253,28 @@ func (w *work) collect(seg *segment) error {
 // conflictReason is how the reason of a row begins whose id was accepted with other values.
 const conflictReason = "conflict: "
 
-func (w *work) conflict(first memory.Place) (string, error) {
+// conflict says with what a row is in conflict, or that it is known: a file that is read again brings only rows whose ids are free, as all
+// others were decided on when it first came; and the same row of the same file is the event itself, whatever columns were declared since.
+func (w *work) conflict(seg *segment, row int64, first memory.Place) (known bool, reason string, err error) {
 	if w.first.Number != first.File() { // conflicts come in crowds, of a file against an earlier one
 		file, err := w.place(first)
 		if err != nil {
-			return "", err
+			return false, "", err
 		}
 		w.first = file
 	}
-	name, row := w.first.At(int64(first.Row()))
-	return fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", w.first.Batch, name, row), nil
+	if seg.file != nil && seg.sources == nil && (seg.file.Again || row == int64(first.Row()) && w.sameContent(seg.file, &w.first)) {
+		return true, "", nil
+	}
+	name, at := w.first.At(int64(first.Row()))
+	return false, fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", w.first.Batch, name, at), nil
+}
+
+// sameContent reports whether two files have the same digest; one that is not computed yet is of no earlier file.
+func (w *work) sameContent(file, other *File) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return file.Digest != "" && file.Digest == other.Digest
 }
 
 // quarantine keeps rejected rows, in row order.
