@@ -33,15 +33,20 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOption
 			stream, stream, o.Row))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	var err error
-	if out.AcceptedRow, err = a.acceptRow(ctx, s, o); err != nil {
+	accepted, err := a.acceptRow(ctx, s, o)
+	out.AcceptedRow = accepted
+	if out.Batch == 0 {
 		return out, err
 	}
-	out.Rebuilt, err = a.rebuildOutdated(ctx, stream)
-	if r := out.Retried; r != nil { // once the pipelines can take it in
+	rebuilt, failed := a.rebuildOutdated(ctx, stream)
+	out.Rebuilt = rebuilt
+	switch r := out.Retried; { // once the pipelines can take it in
+	case r != nil:
 		a.sealed(*r)
+	case out.Already: // the call that sealed it may not have come this far
+		a.wakeFollowers(stream)
 	}
-	return out, err
+	return out, errors.Join(err, failed)
 }
 
 // acceptRow has the stream for itself.

@@ -155,8 +155,13 @@ func (a *App) sealed(r event.Result) {
 	if a.told.Sealed != nil {
 		a.told.Sealed(r)
 	}
+	a.wakeFollowers(r.Stream)
+}
+
+// wakeFollowers has the pipelines that read a stream take in what is sealed of it.
+func (a *App) wakeFollowers(stream string) {
 	for _, p := range a.Project.Pipelines {
-		if p.Folds(r.Stream) {
+		if p.Folds(stream) {
 			a.followers.wake(p.Name)
 		}
 	}

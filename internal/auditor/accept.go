@@ -63,7 +63,7 @@ func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
 func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	in := m.intakes[c.Stream]
 	is := func(r record) bool { return r.line == c.Row && r.file == in.numbered[c.File-1] }
-	at := slices.IndexFunc(in.quarantine, func(q rejected) bool { return !m.isLeft(in, q) && slices.ContainsFunc(q.rows, is) })
+	at := slices.IndexFunc(in.quarantine, func(q rejected) bool { return m.waits(in, q) && slices.ContainsFunc(q.rows, is) })
 	rows := slices.Clone(in.quarantine[at].rows)
 	first := slices.IndexFunc(rows, is)
 	chosen := rows[first]
@@ -74,14 +74,14 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 			return out
 		}
 		e := &m.events[older.event]
-		out.Out = &Retraction{Stream: c.Stream, Batch: e.Batch, Event: m.idOf(in, e), event: older.event, files: 0} // the id stays taken
+		out.Out = &Retraction{Stream: c.Stream, Batch: e.Batch, Event: m.idOf(in, e), event: older.event, by: len(m.events)} // the id stays taken
 		m.retracted = append(m.retracted, *out.Out)
 	}
 	in.quarantine = slices.Delete(in.quarantine, at, at+1)
 	out.Counts = in.counts()
 	var left []record
 	for i, r := range append([]record{chosen}, slices.Delete(rows, first, first+1)...) {
-		judged := i == 0 || r.conflict != nil && slices.ContainsFunc(over, func(p *Place) bool { return *p == *r.conflict })
+		judged := i == 0 || !m.isLeft(in, r) && r.conflict != nil && slices.ContainsFunc(over, func(p *Place) bool { return *p == *r.conflict })
 		if !judged {
 			out.Rows++
 			out.Quarantined++
@@ -105,12 +105,26 @@ func (m *Model) rival(in *intake, r record) *first {
 	if before != nil && in.remembers(*before, m.day) {
 		return before
 	}
-	for i, f := range in.known[id] { // the id is forgotten since, and what the row was in conflict with still counts
-		if f.place == *r.conflict && !m.isOut(&m.events[f.event]) {
-			return &in.known[id][i]
+	// The id is forgotten since, and what the row was in conflict with still counts, or what took its place.
+	at := slices.IndexFunc(in.known[id], func(f first) bool { return f.place == *r.conflict })
+	for at >= 0 && m.isOut(&m.events[in.known[id][at].event]) {
+		by := m.replacement(in.known[id][at].event)
+		at = slices.IndexFunc(in.known[id], func(f first) bool { return f.event == by })
+	}
+	if at < 0 {
+		return nil
+	}
+	return &in.known[id][at]
+}
+
+// replacement is the event that was accepted in the place of another; -1 is none.
+func (m *Model) replacement(event int) int {
+	for _, r := range m.retracted {
+		if r.event == event && r.by > 0 {
+			return r.by
 		}
 	}
-	return nil
+	return -1
 }
 
 func (m *Model) contentOf(in *intake, r record) string {

@@ -201,12 +201,8 @@ func (g *source) between(c *Case) {
 	}
 }
 
-// retry is left out where ids are forgotten and runs of the duplicate memory are merged: the receipt of a retried event is
-// its batch's until then, and its file's from then on.
 func (g *source) retry(c *Case) {
-	if g.stream.Dedupe == 0 || g.size.Files <= 4 {
-		c.Steps = append(c.Steps, Step{Do: Retry, Of: g.stream.Name})
-	}
+	c.Steps = append(c.Steps, Step{Do: Retry, Of: g.stream.Name})
 }
 
 // widen gives money one more decimal and two more digits before it.

@@ -194,15 +194,22 @@ func (m *Model) Retry(stream string) Counts {
 	in := m.intakes[stream]
 	counts := in.counts()
 	var rows []record
-	for _, r := range m.quarantined(in) {
-		if !m.take(in, &r, 0, &counts) {
-			rows = append(rows, r)
+	for _, q := range in.quarantine {
+		for _, r := range q.rows {
+			switch {
+			case !m.waits(in, q):
+			case m.isLeft(in, r):
+				counts.Rows, counts.Quarantined = counts.Rows+1, counts.Quarantined+1
+				rows = append(rows, r)
+			case !m.take(in, &r, 0, &counts):
+				rows = append(rows, r)
+			}
 		}
 	}
 	if counts.Accepted+counts.Duplicates == 0 {
 		return counts
 	}
-	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return !m.isLeft(in, q) })
+	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return m.waits(in, q) })
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
 	m.seal(in, counts, rows)
 	in.retries[in.batches] = in.retries[in.batches] || counts.Sealed

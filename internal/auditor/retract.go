@@ -11,6 +11,7 @@ type Retraction struct {
 	Event  string // its id as JSON; empty is the whole batch
 
 	event int // its place among all events; -1 is the whole batch
+	by    int // the event that takes its place; 0 is none
 	files int // that the stream had taken in by then
 }
 
@@ -21,8 +22,8 @@ func (m *Model) isWhole(in *intake, batch int) bool {
 	})
 }
 
-// isLeft reports whether a quarantine is left out with its batch: what a retry rejects again waits on.
-func (m *Model) isLeft(in *intake, q rejected) bool { return m.isWhole(in, q.batch) && !in.retries[q.batch] }
+// isLeft reports whether a row in quarantine is left out, with the batch of its file.
+func (m *Model) isLeft(in *intake, r record) bool { return m.isWhole(in, r.file.batch) }
 
 // isOut reports whether an event is left out, alone or with its batch.
 func (m *Model) isOut(e *accepted) bool {
@@ -62,14 +63,22 @@ func (m *Model) known(in *intake, earlier *taken) (known *taken, again bool) {
 	return earlier, false
 }
 
-// quarantined are the rows in quarantine, but for those of batches that are left out.
+// quarantined are the rows in quarantine, but for those that are left out.
 func (m *Model) quarantined(in *intake) (rows []record) {
 	for _, q := range in.quarantine {
-		if !m.isLeft(in, q) {
-			rows = append(rows, q.rows...)
+		for _, r := range q.rows {
+			if !m.isLeft(in, r) {
+				rows = append(rows, r)
+			}
 		}
 	}
 	return rows
+}
+
+// waits reports whether a quarantine is taken up by the next retry, with what is left out of it as it was: its batch is not retracted with
+// its own files.
+func (m *Model) waits(in *intake, q rejected) bool {
+	return in.retries[q.batch] || !m.isWhole(in, q.batch)
 }
 
 // ToRetract picks what of a stream is left out next, if there is anything: the nth batch, or the nth event if its id can be written.

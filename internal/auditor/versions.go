@@ -7,14 +7,13 @@ import (
 	"slices"
 )
 
-// keepVersions has a stream keep versions, mostly from the start. Later is left out with a dedupe window, as retried events would have been
-// received with their batch before and with their file afterwards.
+// keepVersions has a stream keep versions, mostly from the start.
 func (g *source) keepVersions(s *Stream) {
 	if s.Derived() || len(g.feeds) > 1 && g.chance(2) {
 		return
 	}
 	g.keeps = true
-	s.Versions = s.Dedupe > 0 || !g.chance(3)
+	s.Versions = !g.chance(3)
 }
 
 // added are the streams whose events may be counted and summed.

@@ -73,10 +73,12 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 		return out, err
 	}
 	result, err := in.retry(ctx, s, []Batch{b}, &accepting{&row, out.Out}, o.Options)
+	if result.Batch != 0 { // also where what follows the seal fails
+		out.Batch, out.Retried = result.Batch, &result
+	}
 	if err != nil {
 		return out, err
 	}
-	out.Batch, out.Retried = result.Batch, &result
 	err = in.compareAccepted(ctx, s, &out, o.Row, row.Accepted)
 	return out, err
 }
@@ -131,10 +133,19 @@ func (in *Intake) olderOf(ctx context.Context, s *project.Stream, row *Rejected,
 	}
 }
 
-// beyondWindow is the event that a row was in conflict with, if that counts: its id is forgotten since.
+// beyondWindow is the event that a row was in conflict with, or that has taken its place since, if that counts: its id is forgotten since.
 func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict *Place) (*Place, error) {
-	if conflict == nil {
-		return nil, nil
+	list, err := Retractions(ctx, in.Catalog, s.Name)
+	if err != nil || conflict == nil {
+		return nil, err
+	}
+	at := *conflict
+	for range list { // each leads on once at most
+		of := slices.IndexFunc(list, func(r Retraction) bool { return r.For != nil && r.File == at.File && r.Row == at.Row })
+		if of < 0 {
+			break
+		}
+		at = *list[of].For
 	}
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
@@ -144,10 +155,13 @@ func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict 
 	if err != nil {
 		return nil, err
 	}
-	if place, err := memory.PlaceOf(conflict.File, uint64(conflict.Row)); err != nil || gone.has(place) {
+	if place, err := memory.PlaceOf(at.File, uint64(at.Row)); err != nil || gone.has(place) {
 		return nil, err
 	}
-	return conflict, nil
+	if event, err := in.eventAt(ctx, s, at); event == nil || err != nil { // a row that was to be accepted, and is not yet
+		return nil, err
+	}
+	return &at, nil
 }
 
 // probe judges a row in quarantine without taking it in.

@@ -219,6 +219,60 @@ func TestAcceptRowBeyondWindow(t *testing.T) {
 	h.proved()
 }
 
+// TestAcceptRowBeyondWindowAgain accepts a second conflict with the same event beyond the window: what was accepted before must not count beside it.
+func TestAcceptRowBeyondWindowAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	h.take("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
+	h.take("2 1 0 1 0", h.file("b.jsonl", amounts("1", "2.00")))
+	h.take("3 2 0 2 0", h.file("c.jsonl", amounts("1", "3.00", "4.00")))
+	h.acceptRow("2:1", `4 false amount "1.00" "2.00"`)
+	h.now = h.now.AddDate(0, 0, 40)
+	h.acceptRow("3:1", `5 false amount "2.00" "3.00"`)
+	h.expectFolded("0 map[EUR:0.00]", "0 map[]", "0 map[]", "0 map[EUR:0.00]", "1 map[EUR:3.00]")
+	h.expectRefs("3:2")
+	h.take("0 1 0 0 1", h.file("d.jsonl", amounts("1", "3.00")))
+	h.proved()
+}
+
+// TestRetriedWithinWindow sends an event again that came out of quarantine after its file was forgotten: its window begins with the retry,
+// also once the index is merged or made anew.
+func TestRetriedWithinWindow(t *testing.T) {
+	t.Parallel()
+	for name, make := range map[string]func(*house){
+		"as it is": func(*house) {},
+		"rebuilt":  (*house).rebuildIndex,
+		"merged": func(h *house) {
+			for i := range 8 {
+				h.now = h.now.AddDate(0, 0, 1)
+				h.take(fmt.Sprint(5+i, " 1 1 0 0"), h.file(fmt.Sprint("m", i), sale(fmt.Sprint("m", i), "sale", "5.00", "EUR")))
+			}
+			if n := len(h.index().Memory); n > 5 {
+				h.t.Errorf("the index has %d runs: none was merged", n)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML+"dedupe: 30d\n")
+			h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")))
+			h.now = h.now.AddDate(0, 0, 5)
+			h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")))
+			h.now = h.now.AddDate(0, 0, 35)
+			h.declare(strings.Replace(plainYAML+"dedupe: 30d\n", "refund]", "refund, gift]", 1))
+			r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.expect(r, "3 1 1 0 0")
+			h.take("4 1 1 0 0", h.file("c.jsonl", sale("2", "sale", "1.00", "EUR"))) // forgotten, as it was not retried
+			make(h)
+			h.take("0 1 0 0 1", h.file("again.jsonl", sale("1", "gift", "1.00", "EUR")))
+			h.proved()
+		})
+	}
+}
+
 // TestAcceptRowUnknown accepts a row of which an earlier version did not write what it is in conflict with.
 func TestAcceptRowUnknown(t *testing.T) {
 	t.Parallel()

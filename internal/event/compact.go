@@ -34,7 +34,7 @@ func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Lock
 		if err != nil {
 			return err
 		}
-		merged, err := memory.Compact(ctx, in.Objects, in.Scratch, crowd, mergedRun(stream, state.Merges+1), gone.has)
+		merged, err := memory.Compact(ctx, in.Objects, in.Scratch, crowd, mergedRun(stream, state.Merges+1), in.receipts(s).newer(ctx, gone))
 		if err != nil {
 			return dedupeError(stream, fmt.Errorf("merge runs: %w", err))
 		}

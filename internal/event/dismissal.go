@@ -117,7 +117,7 @@ func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]D
 		return nil, 0, err
 	}
 	all = len(left)
-	open, retracted, err := quarantined(ctx, in.Catalog, stream)
+	open, retracted, _, err := quarantined(ctx, in.Catalog, stream)
 	if err == nil {
 		err = in.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
 			delete(left, row.Place())

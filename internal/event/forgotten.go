@@ -139,11 +139,26 @@ func (in *Intake) retracted(ctx context.Context, stream string, f *forgotten) (r
 
 // retriedRows notes where the rows of batches were read that came out of quarantine.
 func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *forgotten) error {
+	for i := range retries {
+		rows := f.kept
+		if f.batches[retries[i].Batch] {
+			rows = f.rows
+		}
+		err := in.eachPlace(ctx, s, retries[i:i+1], func(p memory.Place) { rows[p] = true })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachPlace calls each with where the events of batches were read.
+func (in *Intake) eachPlace(ctx context.Context, s *project.Stream, batches []Batch, each func(memory.Place)) error {
 	files, local := in.Objects.(object.Local)
 	if !local {
 		return errNotLocal
 	}
-	if err := CheckObjects(ctx, in.Objects, retries, in.Workers); err != nil {
+	if err := CheckObjects(ctx, in.Objects, batches, in.Workers); err != nil {
 		return err
 	}
 	session, err := duck.Open(in.Duck)
@@ -151,27 +166,17 @@ func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []
 		return err
 	}
 	defer session.Close()
-	for i := range retries {
-		rows := f.kept
-		if f.batches[retries[i].Batch] {
-			rows = f.rows
-		}
-		sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, retries[i:i+1]))
-		err := session.Query(ctx, sql, func(found []column.Vector) error {
-			for n := range found[0].Len() {
-				place, err := memory.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
-				if err != nil {
-					return err
-				}
-				rows[place] = true
+	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, batches))
+	return session.Query(ctx, sql, func(found []column.Vector) error {
+		for n := range found[0].Len() {
+			place, err := memory.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
+			if err != nil {
+				return err
 			}
-			return nil
-		})
-		if err != nil {
-			return err
+			each(place)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 var errNotLocal = errors.New("bug: the objects are not files that SQL can read")

@@ -14,18 +14,18 @@ import (
 	"bursar/internal/catalog"
 )
 
-// quarantined lists the batches whose rejected rows no later batch has taken up: those that count, and those that are retracted.
-func quarantined(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, err error) {
-	var left []Retraction
+// quarantined lists the batches whose rejected rows no later batch has taken up: those that count, and those that are retracted. Of the
+// former, rows are left out as well.
+func quarantined(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *leftRows, err error) {
+	if left, err = leftRowsOf(ctx, c, stream); err != nil {
+		return nil, nil, nil, err
+	}
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {
 		var state streamState
 		if _, err = tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
 		if open, err = unlisted(tx, stream, &state); err != nil {
-			return err
-		}
-		if left, err = activeOf(tx, stream); err != nil {
 			return err
 		}
 		prefix := "rejected/" + stream + "/"
@@ -40,16 +40,66 @@ func quarantined(ctx context.Context, c catalog.Catalog, stream string) (open, r
 		})
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("list quarantine of %s: %w", stream, err)
+		return nil, nil, nil, fmt.Errorf("list quarantine of %s: %w", stream, err)
 	}
 	open = slices.DeleteFunc(open, func(b Batch) bool {
-		out := leftWithBatch(left, &b)
+		out := left.batches[b.Batch] && len(b.Retried) == 0
 		if out {
 			retracted = append(retracted, b)
 		}
 		return out
 	})
-	return open, retracted, nil
+	return open, retracted, left, nil
+}
+
+// leftRows are the rows in quarantine that are left out: those of files whose batch is retracted, as these may come again. A retry may
+// have rejected them again, in a batch of its own; that of the retry says nothing of them.
+type leftRows struct {
+	c       catalog.Catalog
+	stream  string
+	batches map[uint64]bool // that are retracted as a whole
+	files   map[uint64]bool // whether the rows of a file are left out
+}
+
+func leftRowsOf(ctx context.Context, c catalog.Catalog, stream string) (*leftRows, error) {
+	left := &leftRows{c: c, stream: stream, files: map[uint64]bool{}}
+	err := c.View(ctx, func(tx catalog.Tx) (err error) {
+		left.batches, err = wholeBatches(tx, stream)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list retracted batches of %s: %w", stream, err)
+	}
+	return left, nil
+}
+
+// has reports whether the rows of a file are left out.
+func (l *leftRows) has(ctx context.Context, file uint64) (bool, error) {
+	if len(l.batches) == 0 {
+		return false, nil
+	}
+	out, known := l.files[file]
+	if !known {
+		f, err := FindFile(ctx, l.c, l.stream, file)
+		if err != nil {
+			return false, err
+		}
+		out = l.batches[f.Batch]
+		l.files[file] = out
+	}
+	return out, nil
+}
+
+// wholeBatches are those of a stream's batches that are retracted as a whole.
+func wholeBatches(tx catalog.Tx, stream string) (map[uint64]bool, error) {
+	left, err := activeOf(tx, stream)
+	whole := map[uint64]bool{}
+	for i := range left {
+		if left[i].Event == "" {
+			whole[left[i].Batch] = true
+		}
+	}
+	return whole, err
 }
 
 // unlisted finds the open quarantines of batches that were sealed before they were listed.
@@ -102,33 +152,23 @@ func (in *Intake) findRejected(ctx context.Context, stream string, at Place) (fo
 	return found, b, err
 }
 
-// quarantineOf is the batch that has the rejected rows of a file in its quarantine, if it is not retracted: that of the file, or the last
+// quarantineOf is the batch that has the rejected rows of a file in its quarantine, if that is not retracted: the file's own, or the last
 // one that took them up again.
 func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool, err error) {
 	var of File
 	if found, err := tx.Get(fileNumberKey(stream, file), &of); err != nil || !found {
 		return b, false, err
 	}
-	for by := (retried{of.Batch}); ; {
-		again, err := tx.Get(retriedKey(stream, by.Batch), &by)
-		if err != nil {
-			return b, false, err
-		}
-		if again {
-			continue
-		}
-		if found, err := tx.Get(batchKey(stream, by.Batch), &b); err != nil || !found || b.Quarantine == nil {
-			return b, false, err
-		}
-		left, err := activeOf(tx, stream)
-		return b, !leftWithBatch(left, &b), err
+	whole, err := wholeBatches(tx, stream)
+	if err != nil || whole[of.Batch] {
+		return b, false, err
 	}
-}
-
-// leftWithBatch reports whether the rows that a batch rejected are left out with it, as its files may come again. What a retry
-// rejects again is of earlier files, and waits on.
-func leftWithBatch(left []Retraction, b *Batch) bool {
-	return len(b.Retried) == 0 && slices.ContainsFunc(left, func(r Retraction) bool { return r.Batch == b.Batch && r.Event == "" })
+	last, err := eachRetry(tx, stream, of.Batch, func(*Batch) {})
+	if err != nil {
+		return b, false, err
+	}
+	found, err := tx.Get(batchKey(stream, last), &b)
+	return b, found && b.Quarantine != nil, err
 }
 
 // InQuarantine is how many rows of a stream are in quarantine.
@@ -141,7 +181,7 @@ type InQuarantine struct {
 // CountQuarantine counts the rows of a stream in quarantine. It reads what is stored of them only where batches are retracted.
 func (in *Intake) CountQuarantine(ctx context.Context, stream string) (InQuarantine, error) {
 	n := InQuarantine{Stream: stream}
-	open, retracted, err := quarantined(ctx, in.Catalog, stream)
+	open, retracted, left, err := quarantined(ctx, in.Catalog, stream)
 	if err != nil {
 		return n, err
 	}
@@ -150,16 +190,30 @@ func (in *Intake) CountQuarantine(ctx context.Context, stream string) (InQuarant
 		return n, err
 	}
 	n.Dismissed = int64(len(dismissed))
+	for _, b := range open {
+		n.Rows += b.Quarantine.Rows
+	}
+	without := func(row Rejected) {
+		if _, is := dismissed[row.Place()]; is {
+			n.Dismissed--
+		}
+	}
 	if n.Dismissed > 0 {
 		err = in.eachRow(ctx, retracted, func(row Rejected) error {
-			if _, is := dismissed[row.Place()]; is {
-				n.Dismissed--
-			}
+			without(row)
 			return nil
 		})
 	}
-	for _, b := range open {
-		n.Rows += b.Quarantine.Rows
+	if err == nil && len(left.batches) > 0 {
+		mixed := slices.DeleteFunc(slices.Clone(open), func(b Batch) bool { return len(b.Retried) == 0 })
+		err = in.eachRow(ctx, mixed, func(row Rejected) error {
+			out, err := left.has(ctx, row.Number)
+			if out {
+				n.Rows--
+				without(row)
+			}
+			return err
+		})
 	}
 	n.Rows -= n.Dismissed
 	return n, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 
 	"bursar/internal/catalog"
@@ -116,16 +117,17 @@ func (b *Batch) leaveEventOut(s *project.Stream, r *Retraction) error {
 	return nil
 }
 
-// keptSQL is the condition for events of the batches that are not left out one by one; empty if none is.
+// keptSQL is the condition for events of the batches that are not left out one by one; empty if none is. It compares one number, so that
+// many are looked up in a hash table.
 func keptSQL(batches []Batch) string {
 	var out []string
 	for i := range batches {
 		for _, row := range batches[i].left.rows {
-			out = append(out, fmt.Sprintf("%s = %d AND %s = %d", FileColumn, row.File, RowColumn, row.Row))
+			out = append(out, strconv.FormatInt(receivedAs(row), 10))
 		}
 	}
 	if len(out) == 0 {
 		return ""
 	}
-	return " WHERE NOT (" + strings.Join(out, " OR ") + ")"
+	return " WHERE " + receivedSQL + " NOT IN (" + strings.Join(out, ", ") + ")"
 }

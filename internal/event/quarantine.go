@@ -197,7 +197,7 @@ func retriedKey(stream string, batch uint64) string {
 
 // Quarantine calls each for every row of the stream that is in quarantine now, batch by batch, also for those that are dismissed.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
-	batches, _, err := quarantined(ctx, c, stream)
+	batches, _, left, err := quarantined(ctx, c, stream)
 	if err != nil {
 		return err
 	}
@@ -207,6 +207,9 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 	}
 	for _, b := range batches {
 		err := readQuarantine(ctx, store, b.Quarantine.Name, func(row Rejected) error {
+			if out, err := left.has(ctx, row.Number); out || err != nil {
+				return err
+			}
 			if d, is := dismissed[row.Place()]; is {
 				row.Dismissed = &d
 			}

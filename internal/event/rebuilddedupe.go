@@ -51,7 +51,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 		return err
 	}
 	defer session.Close()
-	index := memory.NewRebuild(in.Scratch, memoryLimit)
+	index := memory.NewRebuild(in.Scratch, memoryLimit, in.receipts(s).newer(ctx, gone))
 	indexed, unindexed := int64(0), int64(0)
 	r := &storedIDs{
 		in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),

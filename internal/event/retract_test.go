@@ -84,10 +84,14 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 		h.expect(r, want)
 	}
 	retry("2 2 1 1 0")
-	h.whole("1 1", 1) // its row that came out of quarantine is of batch 2
+	h.expectRefs("1:3")
+	h.whole("1 1", 1) // its row that came out of quarantine is of batch 2, but what that rejected again is left out with the file
+	h.expectRefs("")
+	if r, err := h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil || r.Batch != 0 {
+		t.Errorf("a retry of what is left out: %+v, %v", r, err)
+	}
 	h.take("3 2 1 0 1", h.file("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
 	h.whole("2 1", 2)
-	h.expectRefs("1:3") // it waits on
 	h.take("4 1 1 0 0", h.file("c.jsonl", sale("2", "gift", "2.50", "EUR")))
 	h.expectFolded("0 map[]", "0 map[]", "1 map[EUR:1.50]", "1 map[EUR:2.50]")
 	h.proved()
@@ -96,11 +100,42 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	h.take("0 2 0 0 2", h.file("d.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.50", "EUR")))
 	h.retract("3 1", event.RetractOptions{Batch: 4, Reason: "wrong"})
 	h.retract("4 1", event.RetractOptions{Batch: 2, Undo: true})
-	if got := h.reasons(); len(got) != 1 || !strings.Contains(got[0], "bribe") {
-		t.Errorf("in quarantine are %q", got)
-	}
+	h.expectRefs("")
 	h.take("0 1 0 0 1", h.file("e.jsonl", sale("2", "gift", "2.00", "EUR")))
 	h.proved()
+}
+
+// TestRetractedRowsRetriedAmongOthers retries a quarantine of a retracted file's rows and another's: the former go back as they were, and are
+// there again once the retraction is taken back.
+func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00")+sale("2", "gift", "2.00", "EUR")))
+	h.take("2 2 0 2 0", h.file("b.jsonl", sale("3", "gift", "3.00", "EUR")+sale("4", "bribe", "4.00", "EUR")))
+	more := func(kind, want string) {
+		t.Helper()
+		h.declare(strings.Replace(plainYAML, "refund]", "refund, "+kind+"]", 1))
+		r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.expect(r, want)
+	}
+	h.mustDismiss("1:2", false)
+	more("gift", "3 3 1 2 0")
+	h.mustDismiss("1:2", true)
+	h.expectRefs("1:2 2:2")
+	h.whole("1 1", 1)
+	h.expectRefs("2:2")
+	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
+		t.Errorf("a row of a retracted file is accepted: %v", err)
+	}
+	more("gift, bribe", "4 2 1 1 0")
+	h.expectRefs("")
+	h.retract("2 1", event.RetractOptions{Batch: 1, Undo: true})
+	h.expectRefs("1:2")
+	more("gift, bribe", "5 1 1 0 0")
+	h.provedDismissals(0)
 }
 
 // TestRetractBehindRetryOfDuplicates: a retry that seals nothing, as its rows are known, is of no batch, and of none that comes later.

@@ -13,10 +13,10 @@ import (
 const retryBytes = 1 << 20
 
 // Retry takes all rows of the stream's quarantine up again, as a schema that has grown may accept them now. They become a new
-// batch in which they keep their file and row; those that are rejected again go to its quarantine, and so do those that are dismissed, as
-// they were.
+// batch in which they keep their file and row; those that are rejected again go to its quarantine, and so do those that are dismissed, or of
+// files that are retracted, as they were.
 func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Result, error) {
-	batches, _, err := quarantined(ctx, in.Catalog, s.Name)
+	batches, _, _, err := quarantined(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
@@ -50,6 +50,10 @@ func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch,
 	if err != nil {
 		return Result{}, err
 	}
+	left, err := leftRowsOf(ctx, in.Catalog, s.Name)
+	if err != nil {
+		return Result{}, err
+	}
 	w, err := in.begin(ctx, s, o)
 	if err != nil {
 		return Result{}, err
@@ -59,7 +63,7 @@ func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch,
 	for _, b := range batches {
 		w.retries = append(w.retries, b.Batch)
 	}
-	r := &retrier{w: w, seg: w.segment(nil, nil), dismissed: dismissed}
+	r := &retrier{w: w, seg: w.segment(nil, nil), dismissed: dismissed, left: left}
 	if err := w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, batches, accept) }); err != nil {
 		return Result{}, err
 	}
@@ -72,6 +76,7 @@ type retrier struct {
 	seg       *segment
 	size      int // of the segment's text
 	dismissed map[Place]Dismissal
+	left      *leftRows
 }
 
 func (r *retrier) all(ctx context.Context, batches []Batch, accept *accepting) error {
@@ -85,7 +90,11 @@ func (r *retrier) all(ctx context.Context, batches []Batch, accept *accepting) e
 			if accept != nil && row.Place() == accept.row.Place() {
 				return nil
 			}
-			return r.add(ctx, row, accept.judges(&row))
+			out, err := r.left.has(ctx, row.Number)
+			if err != nil {
+				return err
+			}
+			return r.add(ctx, row, accept.judges(&row) && !out)
 		})
 		if err != nil {
 			return fmt.Errorf("retry quarantine of batch %d of %s: %w", b.Batch, r.w.stream.Name, err)

@@ -86,6 +86,11 @@ func UnkeyedSQL(files object.Local, e *project.Events, s *project.Stream, batche
 // receivedSQL is where an event was received, in the order of memory.PlaceOf: less 2^63, so that all places are numbers of a BIGINT.
 var receivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (memory.MaxFile+1)/2, int64(memory.MaxRow+1), RowColumn)
 
+// receivedAs is what receivedSQL gives for a row.
+func receivedAs(row Place) int64 {
+	return (int64(row.File)-(memory.MaxFile+1)/2)*(memory.MaxRow+1) + row.Row
+}
+
 // foldedColumn is a column of the one table in the terms of a stream's own: null where it has none.
 func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 	own := ""

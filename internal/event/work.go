@@ -44,6 +44,7 @@ type work struct {
 	kept  map[Place]Rejected // retried rows that go back into quarantine as they were, without their text
 
 	forgotten *forgotten // what of earlier batches counts as not seen
+	receipts  *receipts
 
 	memory   *memory.Memory
 	known    *memory.Batch
@@ -223,16 +224,10 @@ func (w *work) place(p memory.Place) (File, error) {
 	return FindFile(context.Background(), w.in.Catalog, w.stream.Name, p.File())
 }
 
-// receivedAt is when a place's batch was sealed: what a dedupe window counts from.
+// receivedAt is when the event at a place was accepted: what a dedupe window counts from.
 func (w *work) receivedAt(p memory.Place) (time.Time, error) {
-	file, err := w.place(p)
-	if err != nil || file.Batch == w.batch.Batch {
-		return w.received, err
+	if p.File() > w.state.Files {
+		return w.received, nil
 	}
-	var batch Batch
-	err = w.in.Catalog.View(context.Background(), func(tx catalog.Tx) error {
-		batch, err = GetBatch(tx, w.stream.Name, file.Batch)
-		return err
-	})
-	return batch.Sealed, err
+	return w.receipts.at(context.Background(), p)
 }

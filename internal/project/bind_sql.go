@@ -12,6 +12,7 @@ import (
 
 // sqlFiles binds reduce over `events`, then merge over `delta` and `state`. What they give is found by name.
 func (src *binding) sqlFiles(p *Pipeline, e *Events, made *Shape) {
+	src.unorderedVersions(p, e)
 	key := e.KeyTypes()
 	given, lines, ok := src.sqlFile(p.Reduce, map[string][]column.Field{"events": e.SQLTypes()})
 	if !ok {

@@ -4,6 +4,7 @@ package project
 
 import (
 	"slices"
+	"strings"
 
 	"bursar/internal/column"
 )
@@ -68,6 +69,21 @@ func (e *Events) checkReceived(src *source, path string, before []string) {
 	case e.Several() && !slices.Contains(before, StreamColumn):
 		src.failAt(path, "%s says where an event was received in its own stream, and cannot compare events of several: name %s before it, as in `by: [%s, %s]`",
 			brief(ReceivedColumn), StreamColumn, StreamColumn, ReceivedColumn)
+	}
+}
+
+// unorderedVersions reports a reduce that does not name what orders versions: what it counts or adds up, it would of every version of an
+// event, and no test of its results can tell that.
+func (src *binding) unorderedVersions(p *Pipeline, e *Events) {
+	for _, s := range e.Streams {
+		if !s.Versions || strings.Contains(strings.ToLower(p.Reduce.Text), ReceivedColumn) {
+			continue
+		}
+		src.inFile(p.Reduce, func(file *source) {
+			file.fail(1, "it takes every version of an event, as stream %s keeps versions (%s:%d): take one of each, such as the last with `QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s DESC) = 1`; "+
+				"where all are meant, name %s in a comment", s.Name, s.File, s.lines.at("versions"), strings.Join(s.IDColumns(), ", "), ReceivedColumn, ReceivedColumn)
+		})
+		return
 	}
 }
 

@@ -63,6 +63,27 @@ func TestVersionsFolded(t *testing.T) {
 		"pipelines/both.yaml:5: `_received` orders the versions of events, and stream payments keeps none: declare `versions: keep` there")
 }
 
+// TestVersionsReduced: an SQL file of one's own must name what orders versions.
+func TestVersionsReduced(t *testing.T) {
+	t.Parallel()
+	for column, want := range map[string]string{
+		"tag":          "pipelines/both.reduce.sql:1: it takes every version of an event, as stream payments keeps versions (streams/payments.yaml:4): take one of each",
+		"tag_Received": "",
+	} {
+		files := sqlFiles()
+		files["streams/payments.yaml"] = versionsStream
+		files["pipelines/both.reduce.sql"] = strings.Replace(files["pipelines/both.reduce.sql"], "tag", column, 1)
+		p, errs := Read(folder(t, files))
+		wantErrors(t, errs)
+		_, errs = Bind(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
+		if want == "" {
+			wantErrors(t, errs)
+			continue
+		}
+		wantErrors(t, errs, want)
+	}
+}
+
 func TestVersionsConserved(t *testing.T) {
 	t.Parallel()
 	got := declared(t, versionsStream, "pipeline: both\nfrom: payments\nkey: [order_id, currency]\nartifact:\n  paid: {last: amount, by: _received}\n"+

@@ -59,9 +59,9 @@ func sum(runs []RunInfo) int64 {
 }
 
 // Compact merges runs into the object name, streaming, and returns its description; of an id that stands in
-// several the newest entry is kept, of those that are not forgotten (see Window) if there are any. The caller swaps the runs in the catalog, then deletes the old objects. The same runs
+// several the newest entry is kept. The caller swaps the runs in the catalog, then deletes the old objects. The same runs
 // make the same bytes (rule 5).
-func Compact(ctx context.Context, store object.Store, scratch string, runs []RunInfo, name string, forgotten func(Place) bool) (_ RunInfo, err error) {
+func Compact(ctx context.Context, store object.Store, scratch string, runs []RunInfo, name string, newer Newer) (_ RunInfo, err error) {
 	if len(runs) == 0 {
 		return RunInfo{}, fmt.Errorf("compact into %s: no runs", name)
 	}
@@ -82,5 +82,5 @@ func Compact(ctx context.Context, store object.Store, scratch string, runs []Run
 		merged.LastReceived = max(merged.LastReceived, r.LastReceived)
 		merged.Replaced += r.Replaced
 	}
-	return sealRun(ctx, store, tables, merged, forgotten)
+	return sealRun(ctx, store, tables, merged, newer)
 }

@@ -13,7 +13,7 @@ func TestForgotten(t *testing.T) {
 	t.Parallel()
 	store := newFolder(t)
 	old := []Entry{{1 << 60, 1, 1, must(PlaceOf(1, 1))}, {2 << 60, 2, 1, must(PlaceOf(1, 2))}}
-	rebuilt := NewRebuild(t.TempDir(), 1<<20)
+	rebuilt := NewRebuild(t.TempDir(), 1<<20, nil)
 	check(t, rebuilt.Add(old, time.Unix(1, 0)))
 	run, err := rebuilt.Seal(t.Context(), store, "old")
 	check(t, errors.Join(err, rebuilt.Close()))
@@ -37,14 +37,14 @@ func TestForgottenInMerges(t *testing.T) {
 	store := newFolder(t)
 	var runs []RunInfo
 	for i, place := range []Place{must(PlaceOf(2, 1)), must(PlaceOf(1, 5)), must(PlaceOf(1, 2))} {
-		one := NewRebuild(t.TempDir(), 1<<20)
+		one := NewRebuild(t.TempDir(), 1<<20, nil)
 		check(t, one.Add([]Entry{{1 << 60, 1, uint64(i), place}}, time.Unix(1, 0)))
 		run, err := one.Seal(t.Context(), store, string(rune('a'+i)))
 		check(t, errors.Join(err, one.Close()))
 		runs = append(runs, run)
 	}
 	forgotten := func(p Place) bool { return p.File() == 2 || p.Row() == 5 }
-	merged, err := Compact(t.Context(), store, t.TempDir(), runs, "merged", forgotten)
+	merged, err := Compact(t.Context(), store, t.TempDir(), runs, "merged", func(a, b Place) (bool, error) { return forgotten(b) && !forgotten(a), nil })
 	check(t, err)
 	if merged.Entries != 1 || merged.Replaced != 2 {
 		t.Errorf("merged is %+v", merged)

@@ -15,6 +15,7 @@ const fanIn = 8
 type levels struct {
 	scratch string
 	limit   int64
+	newer   Newer    // of entries with one id
 	memory  []*table // by falling level
 	spilled []*table
 	blocks  [][]byte // full-size blocks to be used again
@@ -55,6 +56,7 @@ func (l *levels) merge() error {
 	at := len(l.memory) - fanIn
 	tables := l.memory[at:]
 	m := newMerger(tables, l.give)
+	m.newer = l.newer
 	t, err := l.table(total(tables), m.into)
 	if err != nil {
 		return err

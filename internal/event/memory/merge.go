@@ -56,7 +56,18 @@ type merger struct {
 	tree    []int
 	err     error // of the first cursor that met a damaged block
 
-	forgotten func(Place) bool // entries that any other of their id is kept before; nil is none
+	newer Newer
+}
+
+// Newer reports which of two entries of one id is kept, by their places: whether it is that at a. The nil Newer is a greater place. A row that
+// came out of quarantine has an older place than events that were accepted before it, so the places alone do not always say.
+type Newer func(a, b Place) (bool, error)
+
+func (newer Newer) of(a, b Place) (bool, error) {
+	if newer == nil {
+		return a > b, nil
+	}
+	return newer(a, b)
 }
 
 // newMerger begins at the first entries. When spent is not nil the tables are used up, block by block.
@@ -107,7 +118,7 @@ func (m *merger) play() {
 	}
 }
 
-// less orders two cursors; at equal ids the newer entry comes first.
+// less orders two cursors; at equal ids the greater place comes first.
 func (m *merger) less(a, b int) bool {
 	if m.keys[a] != m.keys[b] {
 		return m.keys[a] < m.keys[b]
@@ -152,8 +163,7 @@ func (m *merger) step() {
 	m.tree[0] = w
 }
 
-// into adds every id once to b: by its newest entry, of those that are not forgotten if there are any. A row that came out of quarantine has an
-// older place than an event that was retracted for it, so the newest place alone does not say which entry counts.
+// into adds every id once to b, by its newest entry.
 func (m *merger) into(b *builder) error {
 	if len(m.cursors) == 0 {
 		return nil
@@ -165,7 +175,11 @@ func (m *merger) into(b *builder) error {
 		r := m.cursors[w].rest
 		e := Entry{Hi: m.keys[w], Lo: le.Uint64(r), Content: le.Uint64(r[8:]), Place: Place(le.Uint64(r[16:]))}
 		if some && e.sameID(&last) {
-			if m.forgotten != nil && m.forgotten(last.Place) && !m.forgotten(e.Place) {
+			newer, err := m.newer.of(e.Place, last.Place)
+			if err != nil {
+				return err
+			}
+			if newer {
 				last = e
 			}
 			continue

@@ -140,7 +140,7 @@ func TestRebuild(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int64{0, 64 << 20} {
 		store := newFolder(t)
-		r := NewRebuild(store.dir, limit)
+		r := NewRebuild(store.dir, limit, nil)
 		newest := map[modelID]Place{}
 		added := int64(0)
 		for file := range uint64(40) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Rebuild collects the entries of one run. It keeps to a limit of memory, as a Batch does. Of an id that comes more than
-// once the entry with the newest place is kept, as in merges.
+// once the newest entry is kept, as in merges.
 type Rebuild struct {
 	levels      levels
 	sorter      sorter
@@ -20,8 +20,8 @@ type Rebuild struct {
 }
 
 // NewRebuild starts one. Close it, sealed or not.
-func NewRebuild(scratch string, limit int64) *Rebuild {
-	return &Rebuild{levels: levels{scratch: scratch, limit: limit}}
+func NewRebuild(scratch string, limit int64, newer Newer) *Rebuild {
+	return &Rebuild{levels: levels{scratch: scratch, limit: limit, newer: newer}}
 }
 
 // Add takes entries that were received at a time.
@@ -52,7 +52,11 @@ func (r *Rebuild) add(segment []Entry) error {
 	for _, key := range keys {
 		e := &segment[key&mask]
 		if n > 0 && segment[keys[n-1]].sameID(e) {
-			if e.Place > segment[keys[n-1]].Place {
+			newer, err := r.levels.newer.of(e.Place, segment[keys[n-1]].Place)
+			if err != nil {
+				return err
+			}
+			if newer {
 				keys[n-1] = key & mask
 			}
 			continue
@@ -73,7 +77,7 @@ func (r *Rebuild) add(segment []Entry) error {
 
 // Seal writes the run as an object. It counts once the caller has recorded it in the catalog.
 func (r *Rebuild) Seal(ctx context.Context, store object.Store, name string) (RunInfo, error) {
-	info, err := sealRun(ctx, store, r.levels.all(), RunInfo{Name: name, FirstReceived: r.first, LastReceived: r.last}, nil)
+	info, err := sealRun(ctx, store, r.levels.all(), RunInfo{Name: name, FirstReceived: r.first, LastReceived: r.last}, r.levels.newer)
 	info.Replaced = r.added - info.Entries
 	return info, err
 }

@@ -125,7 +125,7 @@ func readTable(run []byte) (*table, footer, error) {
 
 // writeRun merges tables into one run and completes its description: its entries were received between the times that
 // are there. The tables stay as they are.
-func writeRun(w io.Writer, tables []*table, info *RunInfo, forgotten func(Place) bool) error {
+func writeRun(w io.Writer, tables []*table, info *RunInfo, newer Newer) error {
 	var sums pageSums
 	write := func(p []byte) error {
 		sums.add(p)
@@ -154,7 +154,7 @@ func writeRun(w io.Writer, tables []*table, info *RunInfo, forgotten func(Place)
 		return err
 	}
 	m := newMerger(tables, nil)
-	m.forgotten = forgotten
+	m.newer = newer
 	if err := m.into(b); err != nil {
 		return err
 	}

@@ -20,12 +20,12 @@ func (b *Batch) Seal(ctx context.Context, name string, received time.Time) (RunI
 }
 
 // sealRun merges tables into the object info.Name and returns its completed description.
-func sealRun(ctx context.Context, store object.Store, tables []*table, info RunInfo, forgotten func(Place) bool) (RunInfo, error) {
+func sealRun(ctx context.Context, store object.Store, tables []*table, info RunInfo, newer Newer) (RunInfo, error) {
 	w, err := store.Create(ctx, info.Name)
 	if err != nil {
 		return RunInfo{}, fmt.Errorf("create run %s: %w", info.Name, err)
 	}
-	if err := guarded(func() error { return writeRun(w, tables, &info, forgotten) }); err != nil {
+	if err := guarded(func() error { return writeRun(w, tables, &info, newer) }); err != nil {
 		return RunInfo{}, errors.Join(fmt.Errorf("write run %s: %w", info.Name, err), w.Abort())
 	}
 	if err := w.Commit(); err != nil {

@@ -1,0 +1,154 @@
+// When events were received: with their file, or with a later batch that took their row out of quarantine.
+
+package event
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event/memory"
+	"bursar/internal/project"
+)
+
+// receipts finds in which batch the event at a place was accepted, and keeps what it has read. It is for one goroutine.
+type receipts struct {
+	in      *Intake
+	stream  *project.Stream
+	files   map[uint64]uint64         // the batch of a file
+	retries map[uint64][]Batch        // by the batch of a file: those that took rows out of its quarantine
+	rows    map[uint64][]memory.Place // of such a batch, sorted
+	sealed  map[uint64]time.Time
+}
+
+func (in *Intake) receipts(s *project.Stream) *receipts {
+	return &receipts{
+		in: in, stream: s, files: map[uint64]uint64{}, retries: map[uint64][]Batch{}, rows: map[uint64][]memory.Place{}, sealed: map[uint64]time.Time{},
+	}
+}
+
+// batchOf is the number of the batch in which the event at a place was accepted.
+func (r *receipts) batchOf(ctx context.Context, p memory.Place) (uint64, error) {
+	of, err := r.batchOfFile(ctx, p.File())
+	if err != nil {
+		return 0, err
+	}
+	retries, err := r.retriesOf(ctx, of)
+	if err != nil {
+		return 0, err
+	}
+	for i := range retries {
+		rows, err := r.rowsOf(ctx, &retries[i])
+		if err != nil {
+			return 0, err
+		}
+		if _, is := slices.BinarySearch(rows, p); is {
+			return retries[i].Batch, nil
+		}
+	}
+	return of, nil
+}
+
+// at is when the event at a place was accepted.
+func (r *receipts) at(ctx context.Context, p memory.Place) (at time.Time, err error) {
+	batch, err := r.batchOf(ctx, p)
+	if err != nil {
+		return at, err
+	}
+	if at, is := r.sealed[batch]; is {
+		return at, nil
+	}
+	err = r.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b, err := GetBatch(tx, r.stream.Name, batch)
+		at = b.Sealed
+		return err
+	})
+	if err == nil {
+		r.sealed[batch] = at
+	}
+	return at, err
+}
+
+// newer reports which of two events with one id was accepted later, and counts.
+func (r *receipts) newer(ctx context.Context, gone *forgotten) memory.Newer {
+	return func(a, b memory.Place) (bool, error) {
+		if gone.has(a) != gone.has(b) {
+			return gone.has(b), nil
+		}
+		if r.stream.Dedupe == 0 { // only one of them counts
+			return a > b, nil
+		}
+		of, err := r.batchOf(ctx, a)
+		if err != nil {
+			return false, err
+		}
+		other, err := r.batchOf(ctx, b)
+		if of == other {
+			return a > b, err
+		}
+		return of > other, err
+	}
+}
+
+func (r *receipts) batchOfFile(ctx context.Context, number uint64) (uint64, error) {
+	if batch, is := r.files[number]; is {
+		return batch, nil
+	}
+	file, err := FindFile(ctx, r.in.Catalog, r.stream.Name, number)
+	if err == nil {
+		r.files[number] = file.Batch
+	}
+	return file.Batch, err
+}
+
+// retriesOf lists the batches that have accepted rows out of a batch's quarantine, in order.
+func (r *receipts) retriesOf(ctx context.Context, batch uint64) (list []Batch, err error) {
+	if list, is := r.retries[batch]; is {
+		return list, nil
+	}
+	err = r.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		list = nil
+		_, err := eachRetry(tx, r.stream.Name, batch, func(b *Batch) {
+			if b.Accepted > 0 {
+				list = append(list, *b)
+			}
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find what was taken out of the quarantine of batch %d of %s: %w", batch, r.stream.Name, err)
+	}
+	r.retries[batch] = list
+	return list, nil
+}
+
+func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []memory.Place, err error) {
+	if rows, is := r.rows[b.Batch]; is {
+		return rows, nil
+	}
+	err = r.in.eachPlace(ctx, r.stream, []Batch{*b}, func(p memory.Place) { rows = append(rows, p) })
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(rows)
+	r.rows[b.Batch] = rows
+	return rows, nil
+}
+
+// eachRetry calls each for every sealed batch that took up the quarantine of a batch, or what of it another one had rejected again, in
+// order. last is that which has the rest in its quarantine; 0 is none, as all of it is known.
+func eachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
+	for by := (retried{batch}); ; {
+		again, err := tx.Get(retriedKey(stream, by.Batch), &by)
+		if err != nil || !again {
+			return by.Batch, err
+		}
+		var b Batch
+		if found, err := tx.Get(batchKey(stream, by.Batch), &b); err != nil || !found {
+			return 0, err
+		}
+		each(&b)
+	}
+}
