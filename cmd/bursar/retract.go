@@ -26,9 +26,9 @@ that is cut short they are refused, and status, check and verify name them, unti
 ` + "`bursar rebuild`" + `.
 
 Ids of what is retracted are new again for intake: neither duplicates nor conflicts, and the same file may be ingested again. So ingest
-the right file afterwards. Rows of a retracted batch that are in quarantine are left out too. Rows that came out of it by
---retry or --accept are events of a later batch, which is retracted by itself; what that one rejected again stays in quarantine. An event is
-named by its id as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array.
+the right file afterwards. Rows of its files that are in quarantine are left out too. Rows that came out of it by
+--retry or --accept are events of a later batch, which is named, and retracted by itself. An event is named by its id
+as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array.
 
 Of a stream that keeps versions (` + "`versions: keep`" + `), one version of an event is retracted: where several count, they are listed, and the batch
 is to be named. Of several versions in one batch it is the newest; an older one goes with the batch, and the right rows are ingested again.
@@ -105,6 +105,9 @@ func printRetracted(w io.Writer, out *app.Retracted) {
 	} else {
 		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capital(clean(r.What())), state(r), because(r.Reason), plural(r.Events, "event", "events"), left)
 		printTotals(w, r.Totals)
+	}
+	for _, batch := range r.Retries {
+		fmt.Fprintf(w, "Events that came out of its quarantine still count, in batch %d: bursar retract %s %d --reason TEXT leaves that out too.\n", batch, r.Stream, batch)
 	}
 	printRebuilt(w, out.Rebuilt)
 	if r.Undoes == 0 && !r.Already {

@@ -76,14 +76,14 @@ func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, limit int) e
 	g := newGrid("run", "stream", "batch", "event", "says", "file", "row")
 	all, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error {
 		if len(g.rows) >= limit {
-			return errFirst // what there is more of, the runs have counted
+			return nil // what there is more of is counted all the same, as each run has said how many it is
 		}
 		s := a.Project.Stream(e.Stream)
 		g.add(count(e.Run), e.Stream, count(e.Batch), strings.Join(keyTexts(e.ID, len(s.IDColumns())), " "), saying(s, e.Event),
 			c.nearName(e.File), where(e.Row, e.Place))
 		return nil
 	})
-	if err != nil && !errors.Is(err, errFirst) {
+	if err != nil {
 		return err
 	}
 	return c.result(nil, func(w io.Writer) {

@@ -85,7 +85,7 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	if len(f.batches) == 0 {
 		return f, nil
 	}
-	retries, err := in.retracted(ctx, s.Name, f)
+	retries, err := in.retriesWith(ctx, s.Name, f)
 	if err == nil && len(retries) > 0 {
 		err = in.retriedRows(ctx, s, retries, f)
 	}
@@ -95,9 +95,9 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	return f, nil
 }
 
-// retracted notes the files of the batches that are left out whole, and lists the batches that hold rows of these files out of
+// retriesWith notes the files of the batches that are left out whole, and lists the batches that hold rows of these files out of
 // quarantine, or are left out and hold rows of others.
-func (in *Intake) retracted(ctx context.Context, stream string, f *forgotten) (retries []Batch, err error) {
+func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) (retries []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		retries = nil
 		for number := range f.batches {

@@ -28,7 +28,8 @@ type RetractOptions struct {
 // Retracted is the outcome of one call of Retract.
 type Retracted struct {
 	Retraction
-	Already bool `json:"already"` // it was so before, and nothing was written
+	Already bool     `json:"already"`           // it was so before, and nothing was written
+	Retries []uint64 `json:"retries,omitempty"` // of a batch: those that hold events out of its quarantine, which still count
 }
 
 // NoSuchError is what Retract returns for a batch or an event that the stream does not have.
@@ -72,12 +73,34 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 		return in.undo(ctx, s, &state, was, r)
 	}
 	if was != nil && was.Undoes == 0 {
-		return Retracted{Retraction: *was, Already: true}, nil
+		return in.retracted(ctx, was, true)
 	}
 	if err := in.putRetraction(ctx, &state, &r); err != nil {
 		return Retracted{}, err
 	}
-	return Retracted{Retraction: r}, nil
+	return in.retracted(ctx, &r, false)
+}
+
+// retracted is the outcome of a retraction that is written.
+func (in *Intake) retracted(ctx context.Context, r *Retraction, already bool) (out Retracted, err error) {
+	out = Retracted{Retraction: *r, Already: already}
+	if r.Event != "" {
+		return out, nil
+	}
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		out.Retries = nil
+		whole, err := wholeBatches(tx, r.Stream)
+		if err != nil {
+			return err
+		}
+		_, err = eachRetry(tx, r.Stream, r.Batch, func(b *Batch) {
+			if b.Accepted > 0 && !whole[b.Batch] {
+				out.Retries = append(out.Retries, b.Batch)
+			}
+		})
+		return err
+	})
+	return out, err
 }
 
 // toRetract describes what is to be left out.

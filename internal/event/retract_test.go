@@ -85,7 +85,10 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	}
 	retry("2 2 1 1 0")
 	h.expectRefs("1:3")
-	h.whole("1 1", 1) // its row that came out of quarantine is of batch 2, but what that rejected again is left out with the file
+	// Its row that came out of quarantine is of batch 2, but what that rejected again is left out with the file.
+	if r := h.retract("1 1", event.RetractOptions{Batch: 1, Reason: "wrong"}); len(r.Retries) != 1 || r.Retries[0] != 2 {
+		t.Errorf("events that still count are in batches %v", r.Retries)
+	}
 	h.expectRefs("")
 	if r, err := h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil || r.Batch != 0 {
 		t.Errorf("a retry of what is left out: %+v, %v", r, err)
