@@ -75,10 +75,17 @@ func (b *Books) fill(seed int) *Books {
 	for day := 1; day <= Days; day++ {
 		alike := formats.IntN(2) == 0
 		var lines []Line
-		for range b.IntN(4) {
+		entries := b.IntN(4)
+		if b.Long { // MT940 does not say on which day it begins if that one has none
+			entries = max(entries, 1)
+		}
+		for range entries {
 			l := Line{day: day, n: len(lines) + 1, cents: int64(b.IntN(4)*250 - 500), text: []string{"rent", "tea"}[b.IntN(2)]}
 			if l.cents == 0 {
 				l.cents = 30
+			}
+			if b.Long { // no day ends with the balance that it began with: where one does, pages and the whole statement are not told apart
+				l.cents = abs(l.cents)
 			}
 			if b.References {
 				l.reference = b.reference(day, len(lines), alike)
