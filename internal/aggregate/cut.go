@@ -115,7 +115,8 @@ func (t *teller) nameCut(n *named, currency string) {
 	if !isCAMT(t.s) && !isMT(t.s) {
 		return
 	}
-	e, begins := t.e, ""
+	e := t.e
+	var begins string
 	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.s), e.Booked, e.Value, n.day); begins != "" {
 		n.listed = n.listed || n.cut.form == cutForm
 		n.group = groupOf(string(t.s.Kind), t.holder.servicer, t.holder.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)

@@ -64,7 +64,7 @@ func (r *reading) spoolCut(ctx context.Context, s *slotFile) error {
 	var found *cutEntries
 	err = rowsOf(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
 		n := named{day: row[9]}
-		begins := ""
+		var begins string
 		if n.cut, begins = cutNameOf(row[7], row[11] == "true", row[9], row[10], row[9]); begins == "" {
 			return nil
 		}
