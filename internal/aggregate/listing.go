@@ -32,12 +32,13 @@ func (t *teller) identify() error {
 	}
 	currency := cmp.Or(t.e.Currency, t.s.Currency)
 	l := t.listing(currency)
-	name := &named{base: t.base, all: all, id: t.id, day: day, listing: l.at, listed: !t.e.Unique && t.reference(t.e) == ""}
+	name := &named{group: t.base, base: t.base, all: all, id: t.id, day: day, listing: l.at, listed: !t.e.Unique && t.reference(t.e) == ""}
 	var before statement.Sum
 	if before.Add(l.opening) {
 		before.Plus(&t.ledger(currency).booked.sum)
 		name.at = digestOf("before", before.String())
 	}
+	t.nameCut(name, currency)
 	return t.to.name(name)
 }
 

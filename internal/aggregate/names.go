@@ -10,17 +10,20 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // named is an entry as its statement names it.
 type named struct {
+	group     digest // entries of which one may be another: its base, unless it has a cut name
 	base, all digest // what names it, and all that it says
 	id        digest // by these alone
 	at        digest // of the balance before it, by the entries that the statement lists before; zero if it is not known
 	day       string
 	listing   uint32 // the statement, of those of the import
 	file      uint32 // of those of the import
-	listed    bool   // only its statement tells it from another that says the same: it has no reference of the servicer's
+	cut       cutName
+	listed    bool // only its statement tells it from another that says the same: it has no reference of the servicer's, or one that may be cut
 }
 
 // listing is what is known of a statement that lists entries; empty where it does not say.
@@ -46,8 +49,8 @@ func (s *listing) precedes(o *listing) bool {
 	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
 }
 
-// recordSize is the length of a named entry in the file: four digests, a day, two numbers, a flag.
-const recordSize = 4*16 + 10 + 2*4 + 1
+// recordSize is the length of a named entry in the file: five digests, three days, three numbers, a form, a flag.
+const recordSize = 5*16 + 3*10 + 3*4 + 2
 
 // names are the named entries of an import, in a file, and their statements.
 type names struct {
@@ -78,16 +81,21 @@ func (n *names) begin() {
 // add writes an entry.
 func (n *names) add(e *named) error {
 	record := make([]byte, 0, recordSize)
-	record = append(append(append(append(record, e.base[:]...), e.all[:]...), e.id[:]...), e.at[:]...)
-	record = append(record, e.day...)
-	record = binary.LittleEndian.AppendUint32(record, e.listing)
-	record = binary.LittleEndian.AppendUint32(record, n.file)
+	for _, d := range [...]*digest{&e.group, &e.base, &e.all, &e.id, &e.at} {
+		record = append(record, d[:]...)
+	}
+	for _, day := range [...]string{e.day, e.cut.booked, e.cut.value} {
+		record = fmt.Appendf(record, "%10s", day)
+	}
+	for _, number := range [...]uint32{e.listing, n.file, uint32(e.cut.last)} {
+		record = binary.LittleEndian.AppendUint32(record, number)
+	}
 	listed := byte(0)
 	if e.listed {
 		listed = 1
 	}
 	n.count++
-	if _, err := n.to.Write(append(record, listed)); err != nil {
+	if _, err := n.to.Write(append(record, byte(e.cut.form), listed)); err != nil {
 		return fmt.Errorf("spool names: %w", err)
 	}
 	return nil
@@ -106,14 +114,14 @@ func (n *names) undo() error {
 // mostNamed is how many entries are resolved at a time.
 const mostNamed = 1 << 20
 
-// passes hands on all entries, as many at a time as memory holds, those of one base together.
+// passes hands on all entries, as many at a time as memory holds, those of one group together.
 func (n *names) passes(each func([]named) error) error {
 	if err := n.to.Flush(); err != nil {
 		return fmt.Errorf("spool names: %w", err)
 	}
 	passes := uint32(n.count/mostNamed + 1)
 	for pass := range passes {
-		list, err := n.read(func(base digest) bool { return binary.BigEndian.Uint32(base[:])%passes == pass })
+		list, err := n.read(func(group digest) bool { return binary.BigEndian.Uint32(group[:])%passes == pass })
 		if err == nil && len(list) > 0 {
 			err = each(list)
 		}
@@ -124,8 +132,8 @@ func (n *names) passes(each func([]named) error) error {
 	return nil
 }
 
-// read is those entries whose base is wanted, in the order in which they were added.
-func (n *names) read(wanted func(digest) bool) (list []named, err error) {
+// read is those entries whose group is wanted, in the order in which they were added.
+func (n *names) read(wanted func(group digest) bool) (list []named, err error) {
 	in := bufio.NewReaderSize(io.NewSectionReader(n.out, 0, n.count*recordSize), 1<<16)
 	record := make([]byte, recordSize)
 	for {
@@ -134,19 +142,24 @@ func (n *names) read(wanted func(digest) bool) (list []named, err error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("read spooled names: %w", err)
 		}
-		var e named
-		copy(e.base[:], record)
-		if !wanted(e.base) {
-			continue
+		if wanted(digest(record[:16])) {
+			list = append(list, namedIn(record))
 		}
-		copy(e.all[:], record[16:])
-		copy(e.id[:], record[32:])
-		copy(e.at[:], record[48:])
-		e.day = string(record[64:74])
-		e.listing, e.file = binary.LittleEndian.Uint32(record[74:]), binary.LittleEndian.Uint32(record[78:])
-		e.listed = record[82] == 1
-		list = append(list, e)
 	}
+}
+
+// namedIn is the entry that a record has.
+func namedIn(record []byte) named {
+	e := named{group: digest(record), base: digest(record[16:]), all: digest(record[32:]), id: digest(record[48:]), at: digest(record[64:])}
+	days, numbers := record[80:110], record[110:122]
+	e.day = string(days[:10])
+	e.listing, e.file = binary.LittleEndian.Uint32(numbers), binary.LittleEndian.Uint32(numbers[4:])
+	e.listed = record[123] == 1
+	if e.cut.form = form(record[122]); e.cut.form != 0 {
+		e.cut.booked, e.cut.value = strings.TrimSpace(string(days[10:20])), strings.TrimSpace(string(days[20:]))
+		e.cut.last = rune(binary.LittleEndian.Uint32(numbers[8:]))
+	}
+	return e
 }
 
 func (n *names) close() error { return n.out.Close() }

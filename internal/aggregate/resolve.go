@@ -1,4 +1,4 @@
-// Entries matched with those that are stored: the entries of one base as a multiset, by all that they say.
+// Entries matched with those that are stored: the entries of one base as a multiset, by all that they say; then those whose references an MT message cuts.
 
 package aggregate
 
@@ -7,45 +7,47 @@ import (
 	"slices"
 )
 
-// slot is an entry of a base that is stored, or about to be.
+// slot is an entry of a base, or of a cut name, that is stored, or about to be.
 type slot struct {
 	entry   digest
+	cut     cutName
 	at      digest // as a named entry has it
 	listing listing
 	gone    bool // it was taken back
 	stale   bool // it is of a file that is read again
 }
 
-// slotID is the id under which the n-th entry of a base is stored among the names, from 1.
+// slotID is the id under which the n-th entry of a base, or of a cut name, is stored among the names, from 1.
 func slotID(base digest, n int) digest { return nth(digestOf("slot", string(base[:])), uint32(n)) }
 
 // resolver gives entries the ids by which they are stored.
 type resolver struct {
 	listings []listing
 	stored   func(ctx context.Context, bases []digest) (map[digest][]slot, error)
-	fresh    func(n *named, id, slot digest) error // an entry that is not stored yet
+	fresh    func(n *named, id, slot digest) error // an entry that is not stored yet by the name at hand
 	other    func(file uint32, from, to digest)    // an entry that has another id than by what it says alone
 }
 
-// resolve handles all entries of some bases.
+// resolve handles all entries of some groups.
 func (r *resolver) resolve(ctx context.Context, list []named) error {
-	slices.SortStableFunc(list, func(a, b named) int { return slices.Compare(a.base[:], b.base[:]) })
-	var bases []digest
+	slices.SortStableFunc(list, func(a, b named) int { return slices.Compare(a.group[:], b.group[:]) })
+	var asked []digest
 	for i := range list {
-		if i == 0 || list[i].base != list[i-1].base {
-			bases = append(bases, list[i].base)
+		if n := &list[i]; i == 0 || list[i-1].base != n.base || n.cut != list[i-1].cut {
+			asked = append(append(asked, n.base), n.cutKeys()...)
 		}
 	}
-	stored, err := r.stored(ctx, bases)
+	slices.SortFunc(asked, func(a, b digest) int { return slices.Compare(a[:], b[:]) })
+	stored, err := r.stored(ctx, slices.Compact(asked))
 	if err != nil {
 		return err
 	}
 	for len(list) > 0 {
 		n := 1
-		for n < len(list) && list[n].base == list[0].base {
+		for n < len(list) && list[n].group == list[0].group {
 			n++
 		}
-		if err := r.base(list[:n], stored[list[0].base]); err != nil {
+		if err := r.group(list[:n], stored); err != nil {
 			return err
 		}
 		list = list[n:]
@@ -53,13 +55,12 @@ func (r *resolver) resolve(ctx context.Context, list []named) error {
 	return nil
 }
 
-// base handles the entries of one base, statement by statement.
-func (r *resolver) base(list []named, slots []slot) error {
-	byID := make(map[digest]int, len(slots))
-	for i, s := range slots {
-		byID[s.entry] = i
+// group handles the entries of one group, statement by statement.
+func (r *resolver) group(list []named, stored map[digest][]slot) error {
+	m := &matching{resolver: r, bases: map[digest]*ofBase{}}
+	for i := range list {
+		m.load(&list[i], stored)
 	}
-	m := &matching{resolver: r, slots: slots, byID: byID}
 	for len(list) > 0 {
 		n := 1
 		for n < len(list) && list[n].listing == list[0].listing {
@@ -73,15 +74,43 @@ func (r *resolver) base(list []named, slots []slot) error {
 	return nil
 }
 
-// matching is the entries of one base that are stored, or were found so far.
+// matching is the entries of one group that are stored, or were found so far.
 type matching struct {
 	*resolver
-	slots []slot
-	byID  map[digest]int
+	bases map[digest]*ofBase
+	cut   *cutEntries // nil where no reference can be a cut one
 
-	used  map[int]bool      // slots that an entry of the statement at hand is
+	used  map[digest]bool   // entries that one of the statement at hand is
 	next  map[digest]uint32 // by all that entries say: the number that is tried next
 	taken map[digest]bool   // ids that no slot has, and an entry of the statement takes
+}
+
+// ofBase is the entries that one base names.
+type ofBase struct {
+	slots []slot
+	byID  map[digest]int
+}
+
+// load takes in what is stored of the bases and cut names of the import's entries.
+func (m *matching) load(n *named, stored map[digest][]slot) {
+	b := m.bases[n.base]
+	if b == nil {
+		slots := stored[n.base]
+		b = &ofBase{slots: slots, byID: make(map[digest]int, len(slots))}
+		for i, s := range slots {
+			b.byID[s.entry] = i
+		}
+		m.bases[n.base] = b
+	}
+	if n.cut.form == 0 {
+		return
+	}
+	if m.cut == nil {
+		m.cut = newCutEntries()
+	}
+	for _, key := range n.cutKeys() {
+		m.cut.load(key, stored[key])
+	}
 }
 
 // unmatched is an entry that no slot says all of, and the id that it has unless it is one of them in other words.
@@ -91,49 +120,99 @@ type unmatched struct {
 }
 
 // statement matches the entries of one statement: first with those that say all the same; the rest with what is left of those that are
-// stored, in an order that does not depend on the list; only what is over is new.
+// stored, in an order that does not depend on the list: of the same base, then of those whose references one of the two has cut. Only what is over is new.
 func (m *matching) statement(list []named) error {
-	m.used, m.next, m.taken = map[int]bool{}, map[digest]uint32{}, map[digest]bool{}
+	m.used, m.next, m.taken = map[digest]bool{}, map[digest]uint32{}, map[digest]bool{}
 	var rest []unmatched
-	seen := map[digest]bool{}
+	seen, first := map[digest]bool{}, map[digest]*named{}
 	for i := range list {
 		n := &list[i]
 		if seen[n.id] {
 			continue
 		}
 		seen[n.id] = true
+		if first[n.base] == nil {
+			first[n.base] = n
+		}
 		id, found := m.exact(n)
 		if !found {
 			rest = append(rest, unmatched{n, id})
 			continue
 		}
-		m.rename(n, id)
-	}
-	slices.SortStableFunc(rest, func(a, b unmatched) int { return slices.Compare(a.free[:], b.free[:]) })
-	left := m.left(list[0])
-	for i, u := range rest {
-		if i < len(left) {
-			m.rename(u.named, m.slots[left[i]].entry)
-			continue
-		}
-		m.rename(u.named, u.free)
-		m.byID[u.free] = len(m.slots)
-		m.slots = append(m.slots, slot{entry: u.free, at: u.at, listing: m.listings[u.listing]})
-		if err := m.fresh(u.named, u.free, slotID(u.base, len(m.slots))); err != nil {
+		if err := m.is(n, id); err != nil {
 			return err
 		}
 	}
-	return nil
+	slices.SortStableFunc(rest, func(a, b unmatched) int { return slices.Compare(a.free[:], b.free[:]) })
+	rest, err := m.inOtherWords(rest, first)
+	if err == nil && m.cut != nil {
+		rest, err = m.cutOnes(rest)
+	}
+	for i := 0; i < len(rest) && err == nil; i++ {
+		err = m.known(rest[i].named, m.slotOf(rest[i].named, rest[i].free))
+	}
+	return err
+}
+
+// inOtherWords matches entries with what is left of those of their base; over is what has none. first are those that a base has in the statement.
+func (m *matching) inOtherWords(rest []unmatched, first map[digest]*named) (over []unmatched, err error) {
+	left := map[digest][]digest{}
+	for _, u := range rest {
+		ids, begun := left[u.base]
+		if !begun {
+			ids = m.left(first[u.base])
+		}
+		for len(ids) > 0 && m.used[ids[0]] { // by another base, whose entry it is too
+			ids = ids[1:]
+		}
+		if len(ids) == 0 {
+			left[u.base], over = ids, append(over, u)
+			continue
+		}
+		left[u.base] = ids[1:]
+		if err := m.is(u.named, ids[0]); err != nil {
+			return nil, err
+		}
+	}
+	return over, nil
+}
+
+func (m *matching) slotOf(n *named, id digest) slot {
+	return slot{entry: id, at: n.at, listing: m.listings[n.listing]}
+}
+
+// known adds an entry to those that the base names.
+func (m *matching) known(n *named, s slot) error {
+	b := m.bases[n.base]
+	b.byID[s.entry] = len(b.slots)
+	b.slots = append(b.slots, s)
+	if err := m.fresh(n, s.entry, slotID(n.base, len(b.slots))); err != nil {
+		return err
+	}
+	return m.is(n, s.entry)
+}
+
+// is has an entry known by the id of one that is stored, or about to be.
+func (m *matching) is(n *named, id digest) error {
+	m.used[id] = true
+	if n.id != id {
+		m.other(n.file, n.id, id)
+	}
+	if n.cut.form == 0 {
+		return nil
+	}
+	return m.cut.note(n, id, m.fresh)
 }
 
 // exact is the id of the slot that says all that the entry says; or that of none, found false, if there is none that it may be.
 func (m *matching) exact(n *named) (id digest, found bool) {
+	b := m.bases[n.base]
 	for {
 		m.next[n.all]++
 		id = nth(n.all, m.next[n.all])
-		at, stored := m.byID[id]
-		if stored && !m.used[at] && m.mayBe(n, at) {
-			m.used[at] = true
+		at, stored := b.byID[id]
+		if stored && !m.used[id] && m.mayBe(n, &b.slots[at]) {
+			m.used[id] = true
 			return id, true
 		}
 		if !stored && !m.taken[id] {
@@ -145,10 +224,10 @@ func (m *matching) exact(n *named) (id digest, found bool) {
 
 // mayBe reports whether the entry may be that of a slot. Where one statement goes on with the other's balance, it is so only if it comes at the
 // same balance in both.
-func (m *matching) mayBe(n *named, at int) bool {
-	s, l := &m.slots[at], &m.listings[n.listing]
+func (m *matching) mayBe(n *named, s *slot) bool {
+	l := &m.listings[n.listing]
 	switch {
-	case s.gone:
+	case s.gone, n.cut.form == exactForm && m.cut.has(s.entry, longForm):
 		return false
 	case !n.listed:
 		return true
@@ -160,20 +239,14 @@ func (m *matching) mayBe(n *named, at int) bool {
 	return true
 }
 
-// left are the slots that no entry of the statement is, and one of them may be in other words, sorted by id.
-func (m *matching) left(n named) (left []int) {
-	for at := range m.slots {
-		if !m.used[at] && !m.slots[at].stale && m.mayBe(&n, at) {
-			left = append(left, at)
+// left are the entries of the base that none of the statement is, and one of them may be in other words, sorted by id.
+func (m *matching) left(n *named) (left []digest) {
+	b := m.bases[n.base]
+	for at := range b.slots {
+		if s := &b.slots[at]; !m.used[s.entry] && !s.stale && m.mayBe(n, s) {
+			left = append(left, s.entry)
 		}
 	}
-	slices.SortFunc(left, func(a, b int) int { return slices.Compare(m.slots[a].entry[:], m.slots[b].entry[:]) })
+	slices.SortFunc(left, func(a, b digest) int { return slices.Compare(a[:], b[:]) })
 	return left
-}
-
-// rename has an entry known by an id.
-func (m *matching) rename(n *named, id digest) {
-	if n.id != id {
-		m.other(n.file, n.id, id)
-	}
 }

@@ -51,6 +51,9 @@ func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
 	if r.names.count == 0 {
 		return slots, nil
 	}
+	if err := r.searchCut(ctx); err != nil {
+		return nil, err
+	}
 	for _, s := range r.spools {
 		if parts := s.files[project.EntryStream].parts; slots.name == "" && len(parts) > 0 {
 			slots.name = parts[0].Name
@@ -83,6 +86,7 @@ func slotRow(n *named, id, slot digest, s *listing) row {
 	r.digest("id", slot)
 	r.digest("entry", id)
 	r.text("day", n.day)
+	n.cut.write(&r)
 	if n.listed {
 		if n.at != (digest{}) {
 			r.digest("before", n.at)
@@ -148,14 +152,15 @@ func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][
 	if err != nil || view == "" {
 		return found, err
 	}
-	at := map[string]*slot{}
+	at := map[string][]*slot{} // an entry may have several names
 	for _, slots := range found {
 		for i := range slots {
-			at[slots[i].entry.String()] = &slots[i]
+			id := slots[i].entry.String()
+			at[id] = append(at[id], &slots[i])
 		}
 	}
 	return found, rowsOf(ctx, r.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+literals(r.stale)+")", func(row []string) error {
-		if s := at[row[0]]; s != nil {
+		for _, s := range at[row[0]] {
 			s.stale = true
 		}
 		return nil
@@ -205,7 +210,7 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
 		return nil, err
 	}
-	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
+	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
 	if len(of) <= mostAsked {
 		literals := make([]string, 0, len(of))
 		for id := range of {
@@ -219,7 +224,7 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 		if !asked {
 			return nil
 		}
-		s := slot{listing: listing{row[3], row[4], row[5], row[6], row[7], row[8]}}
+		s := slot{listing: listing{row[3], row[4], row[5], row[6], row[7], row[8]}, cut: storedCutName(row[9:])}
 		_, wrong := hex.Decode(s.entry[:], []byte(row[1]))
 		if _, err := hex.Decode(s.at[:], []byte(row[2])); err != nil || wrong != nil {
 			return fmt.Errorf("read entry %q of %s: %w", row[1], stream.Name, errors.Join(wrong, err))

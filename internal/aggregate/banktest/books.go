@@ -15,6 +15,8 @@ type Books struct {
 	*rand.Rand
 	Format     string // camt, mt, ofx or csv
 	References bool   // entries have names
+	Long       bool   // of more characters than MT940 has room for; files are CAMT and MT940, which cuts them
+	Marked     bool   // where it cuts them, the last character is a mark
 	Temporary  bool   // FITIDs, as the institution declares
 	Numbered   bool   // statements follow each other and have numbers; else they overlap as somebody asks for them
 	Days       [][]Line
@@ -41,6 +43,7 @@ type Export struct {
 	page             int    // lines of the first page; 0 is one page
 	message          string // "" is a statement; report or notification
 	name             string
+	format           string // as the bank's, or of a bank of long references another one
 	Fault            string // what is wrong with it: "", "cut" or "changed"
 }
 
@@ -53,23 +56,76 @@ func New(seed int) *Books {
 	b.Format = []string{"camt", "mt", "ofx", "csv"}[seed%4]
 	b.References, b.Numbered = b.IntN(2) == 0 || b.Format == "ofx", b.IntN(2) == 0 && b.Format != "ofx" && b.Format != "csv"
 	b.Temporary = b.Format == "ofx" && b.IntN(2) == 0
+	b.Long = b.References && (b.Format == "camt" || b.Format == "mt") && seed%8 > 3
+	return b.fill(seed)
+}
+
+// NewLong plays one whose references MT940 cuts.
+func NewLong(seed int) *Books {
+	b := &Books{Rand: rand.New(rand.NewPCG(uint64(seed), 19)), Format: "camt", References: true, Long: true}
+	b.Numbered = b.IntN(2) == 0
+	return b.fill(seed)
+}
+
+// fill has the bank's books and its files.
+func (b *Books) fill(seed int) *Books {
+	formats := rand.New(rand.NewPCG(uint64(seed), 13))
+	b.Marked = formats.IntN(2) == 0
 	b.Opening = int64(b.IntN(100_00))
 	for day := 1; day <= Days; day++ {
+		alike := formats.IntN(2) == 0
 		var lines []Line
-		for range b.IntN(4) {
+		entries := b.IntN(4)
+		if b.Long { // MT940 does not say on which day it begins if that one has none
+			entries = max(entries, 1)
+		}
+		for range entries {
 			l := Line{day: day, n: len(lines) + 1, cents: int64(b.IntN(4)*250 - 500), text: []string{"rent", "tea"}[b.IntN(2)]}
 			if l.cents == 0 {
 				l.cents = 30
 			}
+			if b.Long { // no day ends with the balance that it began with: where one does, pages and the whole statement are not told apart
+				l.cents = abs(l.cents)
+			}
 			if b.References {
-				l.reference = fmt.Sprintf("R%dX%d", day, len(lines))
+				l.reference = b.reference(day, len(lines), alike)
 			}
 			lines = append(lines, l)
 		}
 		b.Days = append(b.Days, lines)
 	}
 	b.send()
+	for i := range b.Files {
+		if b.Files[i].format = b.Format; b.Long {
+			b.Files[i].format = []string{"camt", "mt"}[formats.IntN(2)]
+		}
+	}
 	return b
+}
+
+// roomOfMT is how many characters a bank's reference has in MT940.
+const roomOfMT = 16
+
+// reference names the n-th entry of a day. Alike are long ones of which MT940 has the same of all entries of the day.
+func (b *Books) reference(day, n int, alike bool) string {
+	switch {
+	case b.Long && alike:
+		return fmt.Sprintf("REFERENCES OF %02d%d", day, n)
+	case b.Long:
+		return fmt.Sprintf("R%dX%d AND MUCH BEHIND IT", day, n)
+	}
+	return fmt.Sprintf("R%dX%d", day, n)
+}
+
+// cut is a reference as MT940 has it.
+func (b *Books) cut(reference string) string {
+	switch {
+	case len(reference) <= roomOfMT:
+		return reference
+	case b.Marked:
+		return reference[:roomOfMT-1] + "+"
+	}
+	return reference[:roomOfMT]
 }
 
 // send writes files over all days, some with a fault that a later one does not have, and some again in other words.
@@ -187,10 +243,13 @@ func (b *Books) Missing(files []Export) (days []string) {
 	return days
 }
 
-// row is an entry as text.
+// row is an entry as text. Of what is told in two formats, references and texts are those of the file that came first.
 func (b *Books) row(l Line) string {
-	if b.Temporary {
+	if b.Temporary || b.Long {
 		l.reference = ""
+	}
+	if b.Long {
+		l.text = ""
 	}
 	return fmt.Sprintf("%s %s000 %s %s", day(l.day), signed(l.cents), l.reference, l.text)
 }
@@ -206,7 +265,7 @@ func signed(n int64) string {
 func Describe(files []Export) string {
 	list := make([]string, len(files))
 	for i, f := range files {
-		list[i] = strings.TrimSpace(fmt.Sprintf("%d-%d %s", f.From, f.To, f.Fault))
+		list[i] = strings.TrimSpace(fmt.Sprintf("%d-%d %s %s", f.From, f.To, f.format, f.Fault))
 	}
 	return strings.Join(list, ", ")
 }

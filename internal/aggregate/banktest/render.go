@@ -29,13 +29,13 @@ func (b *Books) Suffix() string {
 
 // Texts writes files.
 func (b *Books) Texts(files []Export) (texts []string) {
-	write := map[string]func(Export) string{"camt": b.camt, "mt": b.mt, "ofx": b.ofx, "csv": b.csv}[b.Format]
+	write := map[string]func(Export) string{"camt": b.camt, "mt": b.mt, "ofx": b.ofx, "csv": b.csv}
 	for _, f := range files {
-		if f.newestFirst && b.Format != "mt" {
+		if f.newestFirst && f.format != "mt" {
 			f.lines = slices.Clone(f.lines)
 			slices.Reverse(f.lines)
 		}
-		texts = append(texts, write(f))
+		texts = append(texts, write[f.format](f))
 	}
 	return texts
 }
@@ -138,7 +138,7 @@ func (b *Books) mt(e Export) string {
 		for _, l := range lines {
 			fmt.Fprintf(&s, ":61:%s%s%s%sNTRFNONREF", mtDay(day(l.day)), mtDay(day(l.day))[2:], mtSide(l.cents), e.amount(l.cents, ","))
 			if l.reference != "" {
-				fmt.Fprintf(&s, "//%s", l.reference)
+				fmt.Fprintf(&s, "//%s", b.cut(l.reference))
 			}
 			fmt.Fprintf(&s, "\r\n:86:%s\r\n", l.text)
 		}

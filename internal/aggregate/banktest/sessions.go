@@ -49,6 +49,7 @@ func NewSessions(seed int) *Books {
 // part is a statement of some of a day's entries.
 func (b *Books) part(day, from, to int) Export {
 	e := b.export(day, day, 0)
+	e.format = b.Format
 	for _, l := range e.lines[:from] {
 		e.opening += l.cents
 	}

@@ -1,0 +1,141 @@
+// References that are cut to 16 characters where an MT message is made of an MX message: what the two have in common.
+
+package aggregate
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"bursar/internal/aggregate/statement"
+)
+
+// form says how whole a reference is; zero where no message cuts it, and where it cannot be one that was cut.
+type form byte
+
+const (
+	cutForm   form = iota + 1 // 16 characters of an MT message: it may be the beginning of a longer one
+	exactForm                 // 16 characters of a format that has longer ones
+	longForm                  // more than 16 characters
+)
+
+// forms are their names in the stream of names.
+var forms = [...]string{cutForm: "cut", exactForm: "exact", longForm: "long"}
+
+// formNamed is the form of a name.
+func formNamed(name string) form {
+	for f := cutForm; f <= longForm; f++ {
+		if forms[f] == name {
+			return f
+		}
+	}
+	return 0
+}
+
+// A bank reference of :61: has 16 characters (16x). Of a longer one these are its first 16, or by the translation rules of CBPR+ its first 15 and a mark.
+const (
+	cutLength = 16
+	cutMark   = '+'
+)
+
+// cutName is what a reference of at least 16 characters is compared by with others that begin with the same 15, of entries that move the same.
+type cutName struct {
+	form          form
+	last          rune   // the 16th character
+	booked, value string // days of the entry, as far as it has them
+}
+
+// cutNameOf reads a reference. begins are its first 15 characters.
+func cutNameOf(reference string, mt bool, booked, value, day string) (name cutName, begins string) {
+	length := utf8.RuneCountInString(reference)
+	switch {
+	case length > cutLength:
+		name.form = longForm
+	case length == cutLength && mt:
+		name.form = cutForm
+	case length == cutLength:
+		name.form = exactForm
+	default:
+		return name, ""
+	}
+	at := 0
+	for range cutLength - 1 {
+		_, size := utf8.DecodeRuneInString(reference[at:])
+		at += size
+	}
+	name.last, _ = utf8.DecodeRuneInString(reference[at:])
+	if isDay(booked) {
+		name.booked = booked
+	}
+	if isDay(value) {
+		name.value = value
+	}
+	if name.booked == "" && name.value == "" {
+		name.booked = day
+	}
+	return name, reference[:at]
+}
+
+// isCut reports whether the reference is the other one as an MT message has it, on days that agree as far as both have them.
+func (c cutName) isCut(whole cutName) bool {
+	return c.form == cutForm && whole.form == longForm && (c.last == cutMark || c.last == whole.last) && c.agrees(whole)
+}
+
+// agrees compares the days that both have, or else the one that each has: MT leaves a day of booking out that is the value date.
+func (c cutName) agrees(o cutName) bool {
+	booked, value := c.booked != "" && o.booked != "", c.value != "" && o.value != ""
+	if !booked && !value {
+		return cmp.Or(c.booked, c.value) == cmp.Or(o.booked, o.value)
+	}
+	return (!booked || c.booked == o.booked) && (!value || c.value == o.value)
+}
+
+// keys are what the name is found by: the value date, if it has one, and for those of 16 characters the day of booking too, as the longer one may have
+// no value date.
+func (c cutName) keys(group digest) []digest {
+	first := cmp.Or(c.value, c.booked)
+	keys := []digest{digestOf("cut", string(group[:]), first)}
+	if second := cmp.Or(c.booked, c.value); c.form != longForm && second != first {
+		keys = append(keys, digestOf("cut", string(group[:]), second))
+	}
+	return keys
+}
+
+// groupOf digests what entries have in common of which one may have the cut reference of another: their account and money, and what their
+// references begin with.
+func groupOf(kind, servicer, account, amount, currency, status, reversal, begins string) digest {
+	return digestOf("begins", kind, servicer, account, plain(amount), currency, status, reversal, begins)
+}
+
+func isMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "mt") }
+
+// nameCut groups an entry with those that may have its reference whole, or cut.
+func (t *teller) nameCut(n *named, currency string) {
+	if !isCAMT(t.s) && !isMT(t.s) {
+		return
+	}
+	e := t.e
+	var begins string
+	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.s), e.Booked, e.Value, n.day); begins != "" {
+		n.listed = n.listed || n.cut.form == cutForm
+		n.group = groupOf(string(t.s.Kind), t.holder.servicer, t.holder.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
+	}
+}
+
+// write writes the columns of a name.
+func (c cutName) write(r *row) {
+	if c.form == 0 {
+		return
+	}
+	r.text("form", forms[c.form])
+	r.text("sixteenth", string(c.last))
+	r.stated("booked_day", c.booked)
+	r.stated("value_day", c.value)
+}
+
+// storedCutName reads these columns.
+func storedCutName(row []string) cutName {
+	last, _ := utf8.DecodeRuneInString(row[1])
+	return cutName{form: formNamed(row[0]), last: last, booked: row[2], value: row[3]}
+}

@@ -1,0 +1,123 @@
+// Entries matched with those of which one of the two has the reference cut.
+
+package aggregate
+
+import "slices"
+
+// cutEntries are the entries of a group by their names, stored ones and those found so far.
+type cutEntries struct {
+	names map[digest][]cutName
+	lost  map[digest]bool    // entries that were taken back, or are of a file that is read again
+	count map[digest]int     // slots of each key
+	found map[cutAt][]digest // sorted
+}
+
+// cutAt is a key and a form of the names that it finds.
+type cutAt struct {
+	key  digest
+	form form
+}
+
+func newCutEntries() *cutEntries {
+	return &cutEntries{names: map[digest][]cutName{}, lost: map[digest]bool{}, count: map[digest]int{}, found: map[cutAt][]digest{}}
+}
+
+// load takes in the stored slots of a key.
+func (c *cutEntries) load(key digest, slots []slot) {
+	if c.count[key] > 0 {
+		return
+	}
+	c.count[key] = len(slots)
+	for _, s := range slots {
+		if !slices.Contains(c.names[s.entry], s.cut) {
+			c.names[s.entry] = append(c.names[s.entry], s.cut)
+		}
+		c.lost[s.entry] = s.gone || s.stale
+		c.find(cutAt{key, s.cut.form}, s.entry)
+	}
+}
+
+func (c *cutEntries) find(at cutAt, id digest) {
+	ids := c.found[at]
+	if i, there := slices.BinarySearchFunc(ids, id, func(a, b digest) int { return slices.Compare(a[:], b[:]) }); !there {
+		c.found[at] = slices.Insert(ids, i, id)
+	}
+}
+
+// has reports whether an entry has a name of a form.
+func (c *cutEntries) has(id digest, f form) bool {
+	return slices.ContainsFunc(c.names[id], func(n cutName) bool { return n.form == f })
+}
+
+// note remembers a name of an entry, unless it is known.
+func (c *cutEntries) note(n *named, id digest, fresh func(n *named, id, slot digest) error) error {
+	if slices.Contains(c.names[id], n.cut) {
+		return nil
+	}
+	c.names[id] = append(c.names[id], n.cut)
+	for _, key := range n.cutKeys() {
+		c.find(cutAt{key, n.cut.form}, id)
+		c.count[key]++
+		if err := fresh(n, id, slotID(key, c.count[key])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutKeys are what an entry's cut name is found by.
+func (n *named) cutKeys() []digest {
+	if n.cut.form == 0 {
+		return nil
+	}
+	return n.cut.keys(n.group)
+}
+
+// cutOnes matches entries with those of other bases; over is what has none. A mark says that a reference is cut, so that those which have one come
+// first: a reference of 16 characters may be whole.
+func (m *matching) cutOnes(rest []unmatched) (over []unmatched, err error) {
+	for _, marked := range []bool{true, false} {
+		for _, u := range rest {
+			if (u.cut.form == cutForm && u.cut.last == cutMark) != marked {
+				continue
+			}
+			id, found := m.cutOne(u.named)
+			if !found {
+				over = append(over, u)
+			} else if err := m.known(u.named, m.slotOf(u.named, id)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return over, nil
+}
+
+// cutOne finds an entry that has the reference whole which this one has cut, or the other way round.
+func (m *matching) cutOne(u *named) (id digest, found bool) {
+	switch u.cut.form {
+	case longForm:
+		if id, found = m.firstCut(u, cutForm, func(n cutName) bool { return n.last == cutMark && n.isCut(u.cut) }); found {
+			return id, found
+		}
+		return m.firstCut(u, cutForm, func(n cutName) bool { return n.isCut(u.cut) })
+	case cutForm:
+		return m.firstCut(u, longForm, u.cut.isCut)
+	}
+	return id, false
+}
+
+// firstCut is the first entry with a name of a form that is wanted. It is none that the base names already, nor another one of the statement; and one
+// that has its whole reference has no other one.
+func (m *matching) firstCut(u *named, f form, wanted func(cutName) bool) (id digest, found bool) {
+	c, own := m.cut, m.bases[u.base].byID
+	for _, key := range u.cutKeys() {
+		for _, id := range c.found[cutAt{key, f}] {
+			_, named := own[id]
+			whole := u.cut.form == longForm && (c.has(id, longForm) || c.has(id, exactForm))
+			if !named && !m.used[id] && !c.lost[id] && !whole && slices.ContainsFunc(c.names[id], wanted) {
+				return id, true
+			}
+		}
+	}
+	return id, false
+}

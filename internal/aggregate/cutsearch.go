@@ -1,0 +1,82 @@
+// Cut names of entries that an earlier version took in, which did not keep them.
+
+package aggregate
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"bursar/internal/catalog"
+	"bursar/internal/project"
+)
+
+// cutKnown is there once all stored entries whose references may be cut ones, or have been cut, have their cut names.
+const cutKnown = "statements/cut-known"
+
+// searchCut looks for them among all stored entries, once in a project's life.
+func (r *reading) searchCut(ctx context.Context) error {
+	searched := false
+	err := r.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		searched, err = tx.Get(cutKnown, new(bool))
+		return err
+	})
+	if err != nil || searched {
+		return err
+	}
+	s := &slotFile{path: filepath.Join(r.dir, "cut."+project.NameStream+".jsonl"), name: "stored entries"}
+	if err := r.spoolCut(ctx, s); err != nil {
+		return fmt.Errorf("read references of stored entries: %w", err)
+	}
+	if s.rows > 0 {
+		if _, err := r.Take(ctx, project.NameStream, []string{s.path}, s.parts); err != nil {
+			return fmt.Errorf("take %s in: %w", project.NameStream, err)
+		}
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(cutKnown, true) })
+}
+
+// cutSQL finds the entries, those of one group together, each with whether an MT message told it. Other formats' references are never cut.
+const cutSQL = `WITH formats AS (SELECT DISTINCT object, file, starts_with(format, 'mt') AS mt FROM (%s) WHERE starts_with(format, 'mt') OR starts_with(format, 'camt'))
+SELECT kind, servicer, account, CAST(amount AS VARCHAR), currency, status, CAST(reversal AS VARCHAR), reference, id, CAST(day AS VARCHAR), CAST(value_day AS VARCHAR), CAST(mt AS VARCHAR)
+FROM (%s) JOIN formats USING (object, file) WHERE length(reference) >= %d AND takes_back IS NULL
+ORDER BY kind, servicer, account, amount, currency, status, reversal, left(reference, %d), id, mt`
+
+// spoolCut writes rows for the stream of names.
+func (r *reading) spoolCut(ctx context.Context, s *slotFile) error {
+	entries, err := r.view(ctx, project.EntryStream)
+	if err != nil || entries == "" {
+		return err
+	}
+	statements, err := r.view(ctx, project.StatementStream)
+	if err != nil || statements == "" {
+		return err
+	}
+	out, err := os.Create(s.path)
+	if err != nil {
+		return err
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	var group digest
+	var found *cutEntries
+	err = rowsOf(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
+		n := named{day: row[9]}
+		var begins string
+		if n.cut, begins = cutNameOf(row[7], row[11] == "true", row[9], row[10], row[9]); begins == "" {
+			return nil
+		}
+		n.group = groupOf(row[0], row[1], row[2], row[3], row[4], row[5], row[6], begins)
+		if n.group != group {
+			group, found = n.group, newCutEntries()
+		}
+		return found.note(&n, digestAt([]byte(row[8]), 0), func(n *named, id, slot digest) error {
+			s.rows++
+			_, err := to.Write(slotRow(n, id, slot, nil))
+			return err
+		})
+	})
+	return errors.Join(err, to.Flush(), out.Close())
+}
