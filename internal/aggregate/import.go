@@ -182,7 +182,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.TakenBack, r.NotTakenBack, err = reading.takeBack(ctx, again, accounts); err != nil {
 		return r, err
 	}
-	if r.Corrected, err = reading.correct(ctx); err != nil || r.NotTakenBack != "" {
+	if r.Corrected, err = reading.correct(ctx, len(again)+len(accounts) > 0); err != nil || r.NotTakenBack != "" {
 		return r, err
 	}
 	return r, reading.remember(ctx, r.Files)

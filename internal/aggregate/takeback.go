@@ -91,7 +91,7 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 		if sql == "" {
 			continue
 		}
-		result, err := r.takeRows(ctx, stream, sql, "back", backID)
+		result, err := r.takeRows(ctx, stream, sql, "back", takingBack(backID))
 		if err != nil {
 			return entries, "", err
 		}
@@ -149,15 +149,24 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 			of += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", literals([]string{m.object}), literals([]string{m.name}))
 		}
 	}
-	return fmt.Sprintf("WITH listed AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), stored AS (%s) "+
+	is := standing{}
+	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
+		return "", err
+	} else if known && stream == project.EntryStream {
+		if is, err = standingOf(ctx, r.Duck, view); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("WITH spooled AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), "+
+		"listed AS (FROM spooled%s), stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE gone = '0') "+
-		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), view, textsOf(r.Project.Stream(stream)), of), nil
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), is.listed(), view, textsOf(r.Project.Stream(stream)), of), nil
 }
 
-// takeRows seals events that take back the rows that a query finds in a stream: they say the same, and move the opposite amount.
-func (r *reading) takeRows(ctx context.Context, stream, sql, name string, idOf func(string) string) (result event.Result, err error) {
+// takeRows seals events that answer the rows which a query finds in a stream: they say the same, but for what answer changes.
+func (r *reading) takeRows(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
 	s := slotFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
-	if err := r.spoolBack(ctx, &s, stream, sql, idOf); err != nil || s.rows == 0 {
+	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.rows == 0 {
 		return result, err
 	}
 	if result, err = r.Take(ctx, stream, []string{s.path}, s.parts); err != nil {
@@ -166,8 +175,8 @@ func (r *reading) takeRows(ctx context.Context, stream, sql, name string, idOf f
 	return result, nil
 }
 
-// spoolBack writes the rows that take others back.
-func (r *reading) spoolBack(ctx context.Context, s *slotFile, stream, sql string, idOf func(string) string) error {
+// spoolAnswers writes the rows that answer others.
+func (r *reading) spoolAnswers(ctx context.Context, s *slotFile, stream, sql string, answer func(event map[string]any)) error {
 	out, err := os.Create(s.path)
 	if err != nil {
 		return fmt.Errorf("spool rows: %w", err)
@@ -178,10 +187,11 @@ func (r *reading) spoolBack(ctx context.Context, s *slotFile, stream, sql string
 	rows := json.NewEncoder(to)
 	columns := r.Project.Stream(stream).Columns
 	err = rowsOf(ctx, options, sql, func(row []string) error {
-		back := backOf(columns, row, idOf)
+		event := eventOf(columns, row)
+		answer(event)
 		s.rows++
-		s.name = stringOf(back["file"])
-		return rows.Encode(back)
+		s.name = stringOf(event["file"])
+		return rows.Encode(event)
 	})
 	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return fmt.Errorf("take back what is in %s: %w", stream, err)
@@ -189,24 +199,34 @@ func (r *reading) spoolBack(ctx context.Context, s *slotFile, stream, sql string
 	return nil
 }
 
-// backOf is what takes an event back.
-func backOf(columns []project.Column, row []string, idOf func(string) string) map[string]any {
-	back := map[string]any{}
+// eventOf is an event by the texts of its columns.
+func eventOf(columns []project.Column, row []string) map[string]any {
+	event := map[string]any{}
 	for i, c := range columns {
 		switch value := row[i]; {
 		case value == "" && c.Optional:
 		case c.Type.String() == "bigint" || c.Type.String() == "bool":
-			back[c.Name] = json.RawMessage(value)
-		case c.Name == "amount":
-			back[c.Name] = statement.Negate(value)
+			event[c.Name] = json.RawMessage(value)
 		default:
-			back[c.Name] = value
+			event[c.Name] = value
 		}
 	}
-	back["takes_back"] = back["id"]
-	back["id"] = idOf(stringOf(back["takes_back"]))
-	return back
+	return event
 }
+
+// takingBack makes what takes an event back of it.
+func takingBack(idOf func(string) string) func(event map[string]any) {
+	return func(event map[string]any) {
+		id := stringOf(event["id"])
+		event["takes_back"], event["id"] = id, idOf(id)
+		if amount := stringOf(event["amount"]); amount != "" {
+			event["amount"] = statement.Negate(amount)
+		}
+	}
+}
+
+// countingAgain makes what counts in place of an event that was taken back.
+func countingAgain(event map[string]any) { event["id"] = againID(stringOf(event["id"])) }
 
 func stringOf(value any) string {
 	text, _ := value.(string) // of a column of texts
