@@ -101,7 +101,7 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	}
 	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.sql(), correctedSQL)
 	err = c.query(ctx, fmt.Sprintf(doubtsSQL, stored), func(row []string) error {
-		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:])}
+		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: says("correction", row[3], row[6:])}
 		if key := (accountKey{row[0], row[1], row[2]}); is.Reason != "" {
 			m.doubts[key] = append(m.doubts[key], is)
 		}
