@@ -30,19 +30,19 @@ func (f *acceptFlags) check(cmd *cobra.Command, accounts []string) error {
 		return nil
 	case f.name == "":
 		return usagef("--accept: name an interval as `bursar completeness` names it")
-	case len(accounts) > 0 || given("until") || given("all"):
-		return usagef("--accept takes no account, no --until and no --all")
-	case f.undo && given("reason"):
-		return usagef("--undo takes no --reason")
+	case len(accounts) > 0 || given("all"):
+		return usagef("--accept takes no account and no --all")
+	case f.undo && (given("reason") || given("until")):
+		return usagef("--undo takes no --reason and no --until")
 	case !f.undo && strings.TrimSpace(f.reason) == "":
 		return usagef("--accept needs --reason: say why it is accepted")
 	}
 	return nil
 }
 
-// accept records an acceptance, or takes it back.
-func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags) error {
-	of, err := a.AcceptInterval(ctx, f.name, strings.TrimSpace(f.reason), f.undo)
+// accept records an acceptance of what is judged up to a day, or takes it back.
+func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags, until string) error {
+	of, err := a.AcceptInterval(ctx, f.name, strings.TrimSpace(f.reason), until, f.undo)
 	if err != nil {
 		return err
 	}
@@ -56,6 +56,12 @@ func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags) error {
 			fmt.Fprintf(w, "bursar completeness --accept %s --undo takes it back.\n", of.Statement)
 		}
 	})
+}
+
+// staleLine says of an acceptance that no interval has it any more.
+func staleLine(s app.Acceptance) string {
+	return fmt.Sprintf("stale acceptance %s %s – %s: no interval is as it was accepted on %s (%s; it was %s: %s); bursar completeness --accept %s --undo removes it",
+		s.Account, s.From, s.To, s.Time.Format(time.DateOnly), s.Reason, s.Was, s.Why, s.Statement)
 }
 
 // lineOf are the lines that say all of an interval which is BROKEN, or accepted.

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,9 @@ func TestAccept(t *testing.T) {
 	u := bringUp(t, dir)
 	must(t, 0, "completeness", "--project", dir, "--accept", was.Name, "--undo")
 	only(t, 4, dir)
+	must(t, 0, "completeness", "--project", dir, "--accept", "7", "--reason", "twice")
+	must(t, 0, "completeness", "--project", dir, "--accept", "7", "--undo")
+	only(t, 4, dir)
 	must(t, 0, "completeness", "--project", dir, "--accept", "7", "--reason", "by its number")
 	only(t, 0, dir)
 	u.stop(syscall.SIGTERM, 0)
@@ -94,6 +98,44 @@ func TestAcceptGap(t *testing.T) {
 	}
 	imports(t, 0, dir, mt940(t, dir, "c.sta", "2", "240306", "110,00", "10,00", "120,00"))
 	gap(4)
+	got := must(t, 4, "completeness", "--project", dir)
+	if !strings.Contains(got.out, "stale acceptance NL91ABNA0417164300 2024-03-05 – 2024-03-07") {
+		t.Errorf("completeness shows %s", got.out)
+	}
+}
+
+// TestAcceptUntil accepts the days up to one on which nothing came, and finds the days behind them UNKNOWN.
+func TestAcceptUntil(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir)
+	file(t, dir, "institutions/bank.yaml", "institution: bank\naccounts: [NL91ABNA0417164300]\nstatements: daily\n")
+	imports(t, 0, dir, mt940(t, dir, "a.sta", "1", "240304", "100,00", "10,00", "110,00"))
+	unknown := func(until string) (list []string) {
+		var v struct{ Accounts []app.Account }
+		got := must(t, 0, "completeness", "--project", dir, "--json", "--until", until)
+		if err := json.Unmarshal([]byte(got.out), &v); err != nil || len(v.Accounts) != 1 {
+			t.Fatalf("%v in %s", err, got.out)
+		}
+		for _, i := range v.Accounts[0].Intervals {
+			if i.State == app.Unknown {
+				list = append(list, i.From+" "+i.To+" "+i.Name)
+			}
+		}
+		return list
+	}
+	is := strings.Fields(strings.Join(unknown("2024-03-08"), ""))
+	if len(is) != 3 || is[0] != "2024-03-05" || is[1] != "2024-03-08" {
+		t.Fatalf("the days are %q", is)
+	}
+	must(t, 1, "completeness", "--project", dir, "--accept", is[2], "--reason", "they are not asked for")
+	must(t, 0, "completeness", "--project", dir, "--accept", is[2], "--until", "2024-03-08", "--reason", "the account was closed")
+	if left := unknown("2024-03-10"); len(left) != 1 || !strings.HasPrefix(left[0], "2024-03-09 2024-03-10 ") {
+		t.Errorf("behind the accepted days it is %q", left)
+	}
+	if got := must(t, 0, "completeness", "--project", dir); strings.Contains(got.out, "stale") {
+		t.Errorf("completeness shows %s", got.out)
+	}
 }
 
 // TestAcceptArguments names what cannot be accepted, and flags that do not go together.
@@ -115,6 +157,7 @@ func TestAcceptArguments(t *testing.T) {
 		{2, []string{"--undo"}, "are for --accept"},
 		{2, []string{"--reason", "r"}, "are for --accept"},
 		{2, []string{"--accept", "1", "--undo", "--reason", "r"}, "takes no --reason"},
+		{2, []string{"--accept", "1", "--undo", "--until", "today"}, "no --until"},
 		{2, []string{"--accept", "1", "--reason", "r", "--all"}, "takes no account"},
 		{2, []string{"--accept", "1", "--reason", "r", "NL91ABNA0417164300"}, "takes no account"},
 	} {

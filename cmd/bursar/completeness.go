@@ -38,7 +38,9 @@ code is 4 when anything is BROKEN.
 
 With --accept, a person accepts an interval that is BROKEN or UNKNOWN and stays so: it is named as the command names it, or by its
 statement's number. It is CLAIMED from then on, never PROVEN, and shown with the reason and time; entries and balances stay as they
-are. Where its figures change later, it is BROKEN again. --undo takes the acceptance back.`,
+are. Where its figures change later, it is BROKEN again. Of UNKNOWN days those that were accepted stay so; days behind them are UNKNOWN.
+With --until, days up to this one can be accepted. --undo takes the acceptance back, by the same name or number. Acceptances that no
+interval has any more are listed as stale.`,
 		Example: `  bursar completeness
   bursar completeness LT625883379695428516 --all
   bursar completeness --until today --json
@@ -56,7 +58,7 @@ are. Where its figures change later, it is BROKEN again. --undo takes the accept
 				return err
 			}
 			if accept.name != "" {
-				return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.accept(ctx, a, accept) })
+				return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.accept(ctx, a, accept, q.Until) })
 			}
 			q.Accounts = args
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
@@ -72,7 +74,7 @@ are. Where its figures change later, it is BROKEN again. --undo takes the accept
 
 func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQuery, all bool) error {
 	found, broken := map[string]bool{}, 0
-	judge := func(each func(app.Account) error) error {
+	judge := func(each func(app.Account) error) ([]app.Acceptance, error) {
 		return a.Completeness(ctx, q, func(account app.Account) error {
 			found[account.Account] = true
 			broken += account.States[app.Broken]
@@ -81,8 +83,13 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	}
 	var err error
 	if c.json {
-		err = c.list("accounts", nil, func(add func(any) error) error {
-			return judge(func(account app.Account) error { return add(account) })
+		more := map[string]any{}
+		err = c.list("accounts", more, func(add func(any) error) error {
+			stale, err := judge(func(account app.Account) error { return add(account) })
+			if len(stale) > 0 {
+				more["stale"] = stale
+			}
+			return err
 		})
 	} else {
 		err = c.printCompleteness(judge, len(q.Accounts) == 0, all)
@@ -102,12 +109,12 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 }
 
 // printCompleteness draws the accounts; whole says that they are all there are.
-func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, whole, all bool) error {
+func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.Acceptance, error), whole, all bool) error {
 	accounts := newGrid("account", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
 	var lines []string // a cell of the table is short, and figures are not to be cut
-	err := judge(func(a app.Account) error {
+	stale, err := judge(func(a app.Account) error {
 		name := cmp.Or(a.Account, "(no account)")
 		if a.Servicer != "" {
 			name = a.Servicer + " " + name
@@ -130,8 +137,11 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 	if err != nil {
 		return err
 	}
+	for _, s := range stale {
+		lines = append(lines, staleLine(s))
+	}
 	return c.result(nil, func(w io.Writer) {
-		if len(accounts.rows) == 0 {
+		if len(accounts.rows) == 0 && len(lines) == 0 {
 			if whole {
 				fmt.Fprintln(w, "No statements yet: bursar import FILE…")
 			}

@@ -27,8 +27,9 @@ statements, entries, details and balances, which pipelines fold like any other. 
 
 A file that was imported before changes nothing; nor does a statement that is sent again or overlaps another. A file
 that cannot be read to its end is refused whole, with line and column, and the others are taken in: the exit code is 1 then.
-It is 1 too when all that a file lists is in quarantine, and 0 when only some of its rows are; and 2, with nothing taken in, where
-an institution's accounts, reversals or CSV mapping have changed since earlier imports, so that entries would count twice.
+It is 1 too when all that a file lists is in quarantine, though not when only some of its rows are; and when an original that is
+needed to know what is to be taken back cannot be read once more. It is 2, with nothing taken in, where an institution's accounts,
+reversals or CSV mapping have changed since earlier imports, so that entries would count twice.
 Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 		Example: `  bursar import statements/*.xml
   bursar import 2024.zip export.sta
@@ -70,16 +71,24 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 		fmt.Fprintln(c.err, "warning: entries of this project are told apart by the rules of an earlier version, by which their order and decimals matter: "+
 			"for the newer ones import the originals, which are in .bursar/objects/statements, into a new project")
 	}
-	return errors.Join(c.printImport(&r), refusedError(&r))
+	return errors.Join(c.printImport(&r), refusedError(&r), leftError(&r))
 }
 
 // refusedError says which files were refused, and why.
 func refusedError(r *app.Imported) error {
-	err := r.Err()
+	err := r.Refused()
 	if err == nil {
 		return nil
 	}
 	return hinted(fmt.Errorf("files were not taken in: %w", err), "nothing of these files counts; the others were taken in")
+}
+
+// leftError says why entries that should be taken back may be left.
+func leftError(r *app.Imported) error {
+	if r.NotTakenBack == "" {
+		return nil
+	}
+	return hinted(errors.New(r.NotTakenBack), "what the files list was taken in")
 }
 
 func (c *cli) printImport(r *app.Imported) error {
@@ -103,7 +112,7 @@ func (c *cli) printImport(r *app.Imported) error {
 			}
 		}
 		c.printFirst(w, files, parts, "--json shows all")
-		if len(r.Streams) == 0 && r.Err() != nil {
+		if len(r.Streams) == 0 && r.Refused() != nil {
 			fmt.Fprintln(w, "Nothing was taken in.")
 			return
 		}

@@ -5,8 +5,8 @@ package aggregate
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,67 +24,20 @@ type Acceptance struct {
 	From      string    `json:"from"`
 	To        string    `json:"to"`
 	Was       State     `json:"was"`
-	Why       string    `json:"why"` // what did not hold
-}
-
-const acceptedPrefix = "statements/accepted/"
-
-// acceptances are by the name of their interval.
-type acceptances map[string]*Acceptance
-
-func (c *Completeness) acceptances(ctx context.Context) (all acceptances, err error) {
-	err = c.Catalog.View(ctx, func(tx catalog.Tx) error {
-		all = acceptances{}
-		return tx.List(acceptedPrefix, func(key string, value json.RawMessage) error {
-			var a Acceptance
-			if err := json.Unmarshal(value, &a); err != nil {
-				return fmt.Errorf("read what was accepted: %w", err)
-			}
-			all[strings.TrimPrefix(key, acceptedPrefix)] = &a
-			return nil
-		})
-	})
-	return all, err
-}
-
-// nameLength is how many digits name an interval.
-const nameLength = 16
-
-// acceptable reports whether an interval can be accepted.
-func (i *Interval) acceptable() bool { return i.State == Broken || i.State == Unknown }
-
-// name names each interval of the account that can be accepted by all that is said of it: where other figures are found later, it has
-// another name, so that nobody accepts what was not seen. Those that are accepted become CLAIMED.
-func (all acceptances) name(a *Account) {
-	alike := map[digest]uint32{}
-	for n := range a.Intervals {
-		i := &a.Intervals[n]
-		if !i.acceptable() {
-			continue
-		}
-		said := digestOf("interval", a.Servicer, a.Account, a.Currency, i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
-		alike[said]++
-		i.Name = nth(said, alike[said]).String()[:nameLength]
-		accepted := all[i.Name]
-		if accepted == nil {
-			continue
-		}
-		a.States[i.State]--
-		i.State, i.Accepted = Claimed, accepted
-		a.States[Claimed]++
-	}
+	Why       string    `json:"why"`              // what did not hold
+	Number    string    `json:"number,omitempty"` // of the statement
 }
 
 // Accept records that an interval is accepted for a reason. It is named as Judge names it, or by its statement's number where one interval
-// alone has that. Nothing of streams changes.
-func (c *Completeness) Accept(ctx context.Context, name, reason string, now time.Time) (accepted Acceptance, err error) {
+// alone has that. Nothing of streams changes. until is the day up to which calendars are followed; empty is the usual one.
+func (c *Completeness) Accept(ctx context.Context, name, reason, until string, now time.Time) (accepted Acceptance, err error) {
 	var found []Acceptance
 	known := false
-	err = c.Judge(ctx, Query{}, func(a Account) error {
+	_, err = c.Judge(ctx, Query{Until: until}, func(a Account) error {
 		for _, i := range a.Intervals {
-			known = known || i.Accepted != nil && (i.Name == name || i.Number == name)
-			if i.acceptable() && (i.Name == name || i.Number == name) {
-				found = append(found, Acceptance{i.Name, now.UTC(), reason, a.Account, i.From, i.To, i.State, i.Reason})
+			known = known || i.Accepted != nil && i.isNamed(name)
+			if i.acceptable() && i.isNamed(name) {
+				found = append(found, Acceptance{i.Name, now.UTC(), reason, a.Account, i.From, i.To, i.State, i.Reason, i.Number})
 			}
 		}
 		return nil
@@ -107,23 +60,46 @@ func (c *Completeness) Accept(ctx context.Context, name, reason string, now time
 	return found[0], err
 }
 
-// Undo takes an acceptance back: the interval is judged by its statements again.
+// Undo takes an acceptance back: the interval is judged by its statements again. It is named as Accept takes it.
 func (c *Completeness) Undo(ctx context.Context, name string) (undone Acceptance, err error) {
 	all, err := c.acceptances(ctx)
 	if err != nil {
 		return undone, err
 	}
-	accepted := all[name]
-	if accepted == nil {
-		names := []string{}
-		for of := range all {
-			names = append(names, of)
+	found := []string{name}
+	if all.by[name] == nil {
+		if found, err = c.accepted(ctx, all, name); err != nil {
+			return undone, err
 		}
-		slices.Sort(names)
-		return undone, refuseAccept("undo accept %s: it is not accepted; what is: %s", name, cmp.Or(strings.Join(names, ", "), "nothing"))
 	}
-	err = c.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(acceptedPrefix + name) })
-	return *accepted, err
+	switch len(found) {
+	case 0:
+		names := slices.Sorted(maps.Keys(all.by))
+		return undone, refuseAccept("undo accept %s: it is not accepted; what is: %s", name, cmp.Or(strings.Join(names, ", "), "nothing"))
+	case 1:
+		err = c.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(acceptedPrefix + found[0]) })
+		return *all.by[found[0]], err
+	}
+	return undone, refuseAccept("undo accept %s: %d accepted intervals have this number: name one of %s", name, len(found), strings.Join(found, ", "))
+}
+
+// accepted names the acceptances of a statement's number, or of a name that another version of Bursar gives to an interval.
+func (c *Completeness) accepted(ctx context.Context, all acceptances, name string) ([]string, error) {
+	found := map[string]bool{}
+	for of, a := range all.by {
+		if a.Number == name {
+			found[of] = true
+		}
+	}
+	_, err := c.Judge(ctx, Query{}, func(a Account) error {
+		for _, i := range a.Intervals {
+			if i.Accepted != nil && i.isNamed(name) {
+				found[i.Name] = true
+			}
+		}
+		return nil
+	})
+	return slices.Sorted(maps.Keys(found)), err
 }
 
 func refuseAccept(format string, args ...any) error {

@@ -4,7 +4,6 @@ package aggregate
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -60,10 +59,11 @@ func chainOf(statements []*told, expects func(day time.Time) bool, of stored) (l
 // link adds one statement, and the gap before it.
 func (c *chain) link(s *told) {
 	l := link{told: s, at: len(c.links), is: s.Interval}
-	l.is.State, l.is.Reason = s.alone()
-	if reason := c.follow(&l); reason != "" && l.is.State != Broken {
-		l.is.State, l.is.Reason = Broken, reason
+	state, why := s.alone()
+	if breach := c.follow(&l); breach.text != "" && state != Broken {
+		state, why = Broken, breach
 	}
+	l.is.State, l.is.Reason, l.is.figures = state, why.text, why.says
 	c.links = append(c.links, l)
 	switch {
 	case s.early: // what it closes with is not what the day did
@@ -80,20 +80,20 @@ func (c *chain) link(s *told) {
 }
 
 // alone judges a statement by itself.
-func (t *told) alone() (State, string) {
+func (t *told) alone() (State, finding) {
 	switch {
 	case t.fault != "" || t.pageFault != "" || t.lacks != "":
-		return Broken, both(t.lacks, both(t.fault, t.pageFault))
+		return Broken, finding{both(t.lacks, both(t.fault, t.pageFault)), says("stated", t.lacks != "", t.page, cmp.Or(t.faultSays, t.fault), t.pageFault)}
 	case t.balanced() && !t.holds():
-		return Broken, fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
+		return Broken, found("pages", "opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():
 		return t.dated()
 	case t.Opening != "" && !t.totals:
-		return Claimed, "it states no closing balance that its entries lead to"
+		return Claimed, finding{text: "it states no closing balance that its entries lead to"}
 	case t.totals:
-		return Claimed, "its counts and sums hold; it states no opening and closing balance"
+		return Claimed, finding{text: "its counts and sums hold; it states no opening and closing balance"}
 	}
-	return Claimed, "the bank states no totals"
+	return Claimed, finding{text: "the bank states no totals"}
 }
 
 // farOutside is how many days outside of its statement's an entry is dated at most, as banks book for an earlier day, for the statement
@@ -102,7 +102,7 @@ const farOutside = 7
 
 // dated judges a statement whose balances hold by the days of its entries: which day's movement one outside of its days is, the
 // balances do not say.
-func (t *told) dated() (State, string) {
+func (t *told) dated() (State, finding) {
 	var days []string
 	state := Proven
 	if t.first != "" && t.first < t.From {
@@ -118,26 +118,26 @@ func (t *told) dated() (State, string) {
 		}
 	}
 	if len(days) == 0 {
-		return Proven, ""
+		return Proven, finding{}
 	}
-	return state, fmt.Sprintf("its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
+	return state, found("dated", "its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
 }
 
 // follow holds the statement against those before it.
-func (c *chain) follow(l *link) (reason string) {
+func (c *chain) follow(l *link) finding {
 	b := c.last()
 	switch {
 	case l.Opening == "":
 		return c.closesAfter(l)
 	case b == nil:
-		return ""
+		return finding{}
 	case l.From > b.To:
 		return c.consecutive(l)
 	case l.From == b.To && l.To > b.To && c.leads(l.told): // opened on the day that the last one closed
 		l.is.From = after(b.To)
-		return ""
+		return finding{}
 	case !l.balanced():
-		return ""
+		return finding{}
 	case l.From == b.From && l.To == b.To || l.From == l.To:
 		return c.sameDay(l)
 	}
@@ -175,16 +175,16 @@ func (c *chain) leads(s *told) bool {
 
 // consecutive compares an opening with the closing before it. What lies between is a gap of its own, if there are days on
 // which a statement was to be expected.
-func (c *chain) consecutive(l *link) (reason string) {
+func (c *chain) consecutive(l *link) finding {
 	if c.leads(l.told) {
-		return ""
+		return finding{}
 	}
 	b := c.last()
 	if after(b.To) == l.From && l.opensBefore() { // what it opens with is of the day that is missing
 		l.is.From = after(l.From)
 	}
 	if c.gap(b, l.is.From, l.Opening) {
-		return ""
+		return finding{}
 	}
 	return differs(b, l.told)
 }
@@ -195,14 +195,14 @@ func (c *chain) gap(b *told, day, opening string) bool {
 	if from == "" {
 		return false
 	}
-	c.gaps = append(c.gaps, Interval{From: from, To: to, State: Broken, Reason: fmt.Sprintf("no statement: %s closed with %s, %s opens with %s: %s between them",
-		b.To, b.Closing, day, opening, difference(opening, b.Closing))})
+	why := found("gap", "no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, day, opening, difference(opening, b.Closing))
+	c.gaps = append(c.gaps, Interval{From: from, To: to, State: Broken, Reason: why.text, figures: why.says})
 	return true
 }
 
 // differs says that a statement does not open with what the one before closed with.
-func differs(b, s *told) string {
-	return fmt.Sprintf("it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, difference(s.Opening, b.Closing))
+func differs(b, s *told) finding {
+	return found("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, difference(s.Opening, b.Closing))
 }
 
 // opensBefore reports whether the opening balance may be that of the day before the statement's first.

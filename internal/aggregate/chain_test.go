@@ -174,7 +174,7 @@ func TestMissing(t *testing.T) {
 		if c.statements != "" {
 			links, _ = chainOf(parse(t, c.statements), nil, stored{})
 		}
-		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until)); got != c.want {
+		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until, nil)); got != c.want {
 			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
 		}
 	}
@@ -208,7 +208,7 @@ func TestChainOfManyStatements(t *testing.T) {
 		if wrong := heldAgainst(links, nil, nil); len(wrong) == 0 {
 			t.Error("no entries are stored, and nothing is wrong")
 		}
-		if found := missing(intervals(links), func(time.Time) bool { return true }, "daily", "", "2024-12-31"); len(found) != 1 {
+		if found := missing(intervals(links), func(time.Time) bool { return true }, "daily", "", "2024-12-31", nil); len(found) != 1 {
 			t.Errorf("missing are %d intervals", len(found))
 		}
 	}

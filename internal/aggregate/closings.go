@@ -2,8 +2,6 @@
 
 package aggregate
 
-import "fmt"
-
 // ends reports whether the closing balance is that of the end of the statement's last day.
 func (t *told) ends() bool {
 	return t.Closing != "" && t.fault == "" && t.lacks == "" && (t.balanced() || t.closingDay == t.To)
@@ -11,26 +9,26 @@ func (t *told) ends() bool {
 
 // closesAfter compares what a statement closes with with what the one before closed with and the entries since, where both balances
 // are those of the ends of their days.
-func (c *chain) closesAfter(l *link) string {
+func (c *chain) closesAfter(l *link) finding {
 	b := c.last()
 	if b == nil || !b.ends() || !l.ends() {
-		return ""
+		return finding{}
 	}
 	until := max(b.To, l.To)
 	made, stated := c.balanceAt(b, until), c.balanceAt(l.told, until)
 	if len(c.stored.days) == 0 {
 		made, stated = difference(b.Closing, difference("0", l.Amount)), l.Closing
 		if l.From <= b.To {
-			return ""
+			return finding{}
 		}
 	}
 	if made == stated || c.stored.explains(b, l.told) {
-		return ""
+		return finding{}
 	}
 	if after(b.To) < l.From && c.gap(b, l.From, difference(l.Closing, l.Amount)) {
-		return ""
+		return finding{}
 	}
-	return fmt.Sprintf("the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
+	return found("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
 		b.Closing, b.To, difference(made, b.Closing), made, stated, difference(stated, made))
 }
 

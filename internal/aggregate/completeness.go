@@ -35,20 +35,21 @@ type Query struct {
 }
 
 // Judge hands on each account with its intervals, sorted by servicer, number and currency. Memory holds one account's statements.
-// Intervals that were accepted are CLAIMED.
-func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) error {
+// Intervals that were accepted are CLAIMED; stale are acceptances that no interval has any more.
+func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) (stale []Acceptance, err error) {
 	accepted, err := c.acceptances(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.judgeAll(ctx, q, func(a Account) error {
+	err = c.judgeAll(ctx, q, accepted, func(a Account) error {
 		accepted.name(&a)
 		return each(a)
 	})
+	return accepted.stale(q), err
 }
 
-// judgeAll hands on each account by its statements alone.
-func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account) error) error {
+// judgeAll hands on each account by its statements alone. Of days without a statement those that were accepted are apart from others.
+func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
 	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account)
 		if err := gone.rest(c.institution, each); err != nil {
 			return err
 		}
-		return c.silent(q, fileDays{}, heard, each)
+		return c.silent(q, fileDays{}, heard, accepted, each)
 	}
 	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
 	if err != nil {
@@ -93,7 +94,7 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account)
 			r.Superseded = append(r.Superseded, v.superseded()...)
 			gone.supersede(r, v)
 		}
-		c.judge(r, days, q.Until)
+		c.judge(r, days, q.Until, accepted)
 		gone.of(&r.Account)
 		return each(r.Account)
 	})
@@ -103,7 +104,7 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, each func(Account)
 	if err != nil {
 		return err
 	}
-	return c.silent(q, days, heard, each)
+	return c.silent(q, days, heard, accepted, each)
 }
 
 // counting hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
@@ -114,7 +115,9 @@ func (c *Completeness) counting(ctx context.Context, view string, q Query, gone 
 	}
 	return c.records(ctx, view, q, gone, func(r *record) error {
 		for _, s := range r.statements {
-			s.fault = cmp.Or(s.fault, held.of(&r.Account, s))
+			if why := held.of(&r.Account, s); s.fault == "" {
+				s.fault, s.faultSays = why.text, why.says
+			}
 		}
 		var of []versions
 		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
@@ -125,7 +128,7 @@ func (c *Completeness) counting(ctx context.Context, view string, q Query, gone 
 }
 
 // silent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
-func (c *Completeness) silent(q Query, days fileDays, heard map[string]bool, each func(Account) error) error {
+func (c *Completeness) silent(q Query, days fileDays, heard map[string]bool, accepted acceptances, each func(Account) error) error {
 	for _, i := range c.Project.Institutions {
 		for _, number := range i.Accounts {
 			asked := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
@@ -133,7 +136,7 @@ func (c *Completeness) silent(q Query, days fileDays, heard map[string]bool, eac
 				continue
 			}
 			r := &record{Account: Account{Servicer: i.Servicer, Account: number}}
-			c.judge(r, days, q.Until)
+			c.judge(r, days, q.Until, accepted)
 			if len(r.Intervals) == 0 {
 				continue
 			}
@@ -188,7 +191,7 @@ func (c *Completeness) institution(servicer, account string) string {
 
 // judge makes an account's intervals of its statements, whose pages are joined: those of each kind of message, then what does not go together, then what is missing. Where an
 // account has statements, it is statements that its calendar expects.
-func (c *Completeness) judge(r *record, days fileDays, until string) {
+func (c *Completeness) judge(r *record, days fileDays, until string, accepted acceptances) {
 	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
 	expects, declared := c.expects(a.Institution, days)
@@ -216,7 +219,8 @@ func (c *Completeness) judge(r *record, days fileDays, until string) {
 	if len(r.statements) == 0 {
 		since = cmp.Or(since, of.first)
 	}
-	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, cmp.Or(until, of.last))...)
+	until = cmp.Or(until, of.last)
+	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, c.servicer(a.Institution), until))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}
 	for _, i := range a.Intervals {
@@ -230,6 +234,14 @@ func intervals(links []link) []Interval {
 		list[i] = l.is
 	}
 	return list
+}
+
+// servicer is the one that an institution declares.
+func (c *Completeness) servicer(institution string) string {
+	if i := c.Project.Institution(institution); i != nil {
+		return i.Servicer
+	}
+	return ""
 }
 
 // since is the first day that an institution's calendar is held to; empty where it declares none.

@@ -40,20 +40,29 @@ func correctedID(id string) string { return digestOf("corrected", id).String() }
 // corrects does not take its own place.
 const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS gone FROM stored " +
 	"WHERE takes_back IS NULL AND corrects IS DISTINCT FROM reference AND (kind, servicer, account, reference) IN " +
-	"(SELECT (kind, servicer, account, corrects) FROM stored WHERE corrects IS NOT NULL AND takes_back IS NULL)"
+	"(SELECT (kind, servicer, account, corrects) FROM correctors)"
 
-// correct takes back the entries whose place others take, where the import has entries that may do so, or that others may replace. All of
-// it is found in what is stored, so that an import that ends before it is made good by the next.
-func (r *reading) correct(ctx context.Context) (entries int64, err error) {
-	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.unique {
+// correct takes back the entries whose place others take, where the import has entries that may do so, or that others may replace; and has
+// those count again whose corrections count no more, where something may have been taken back. All of it is found in what is stored, so that an
+// import that ends before it is made good by the next.
+func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, err error) {
+	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.unique && !takenBack {
 		return 0, err
 	}
 	view, err := r.view(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return 0, err
 	}
-	sql := fmt.Sprintf("WITH stored AS (%s) SELECT %s FROM (%s) WHERE NOT gone ORDER BY id", view, textsOf(r.Project.Stream(project.EntryStream)), correctedSQL)
-	result, err := r.takeRows(ctx, project.EntryStream, sql, "corrected", correctedID)
+	is, err := standingOf(ctx, r.Duck, view)
+	if err != nil {
+		return 0, err
+	}
+	columns := textsOf(r.Project.Stream(project.EntryStream))
+	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, is.sql())
+	result, err := r.takeRows(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT gone ORDER BY id", columns, correctedSQL), "corrected", takingBack(correctedID))
+	if err == nil {
+		_, err = r.takeRows(ctx, project.EntryStream, stored+is.uncorrectedSQL(columns), "uncorrected", countingAgain)
+	}
 	return result.Accepted, err
 }
 
@@ -85,10 +94,14 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 		return m, err
 	}
 	m.doubts, m.replaced = map[accountKey][]Interval{}, map[accountKey][]replacedEntry{}
-	stored := fmt.Sprintf("stored AS (SELECT * FROM (%s) WHERE kind = 'statement'%s), corrected AS (%s)",
-		event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), among(q.Accounts), correctedSQL)
+	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), among(q.Accounts))
+	is, err := standingOf(ctx, c.Duck, view)
+	if err != nil {
+		return m, err
+	}
+	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.sql(), correctedSQL)
 	err = c.query(ctx, fmt.Sprintf(doubtsSQL, stored), func(row []string) error {
-		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:])}
+		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: says("correction", row[3], row[6:])}
 		if key := (accountKey{row[0], row[1], row[2]}); is.Reason != "" {
 			m.doubts[key] = append(m.doubts[key], is)
 		}
@@ -123,20 +136,20 @@ func doubtOf(reference string, found []string) string {
 // doubtsSQL has a row for each reference that entries correct: who does so, how many references of these count, the entries of that
 // reference and those that are not taken back, and whether it is corrected in a circle.
 const doubtsSQL = `WITH RECURSIVE %s,
-made AS (SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS gone FROM stored WHERE corrects IS NOT NULL AND takes_back IS NULL),
+made AS (SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS gone FROM correctors),
 reach(servicer, account, origin, reference) AS (SELECT servicer, account, corrects, reference FROM made WHERE corrects <> reference
   UNION SELECT r.servicer, r.account, r.origin, m.reference FROM reach r JOIN made m ON m.servicer = r.servicer AND m.account = r.account AND m.corrects = r.reference AND m.corrects <> m.reference)
 SELECT servicer, account, min(currency), corrects, CAST(min(day) AS VARCHAR), CAST(max(day) AS VARCHAR),
   coalesce(string_agg(DISTINCT reference, ' and ' ORDER BY reference) FILTER (NOT gone), string_agg(DISTINCT reference, ' and ' ORDER BY reference)),
   CAST(count(DISTINCT reference) FILTER (NOT gone) AS VARCHAR),
-  CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects) AS VARCHAR), CAST(count(*) AS VARCHAR),
+  CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND id NOT IN (FROM again)) AS VARCHAR), CAST(count(*) FILTER (id NOT IN (FROM again)) AS VARCHAR),
   CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND NOT gone) AS VARCHAR),
   CAST(EXISTS (SELECT 1 FROM reach r WHERE r.servicer = m.servicer AND r.account = m.account AND r.origin = m.corrects AND r.reference = m.corrects) AS VARCHAR)
 FROM made m GROUP BY servicer, account, corrects ORDER BY servicer, account, min(day), corrects`
 
 // replacedSQL are the entries whose place others take, with the earliest day of these.
 const replacedSQL = `WITH %s
-SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) FROM stored m WHERE m.servicer = o.servicer AND m.account = o.account AND m.corrects = o.reference AND m.takes_back IS NULL) AS VARCHAR),
+SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) FROM correctors m WHERE m.servicer = o.servicer AND m.account = o.account AND m.corrects = o.reference) AS VARCHAR),
   CAST(amount AS VARCHAR) FROM corrected o ORDER BY servicer, account, currency, day, id`
 
 // mostExplained is how many entries are tried for what two balances differ by.

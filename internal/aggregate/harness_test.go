@@ -133,7 +133,7 @@ func (h *house) completeness() *Completeness {
 // judged are the accounts with their intervals.
 func (h *house) judged(until string) (accounts []Account) {
 	h.Helper()
-	err := h.completeness().Judge(h.Context(), Query{Until: until}, func(a Account) error {
+	_, err := h.completeness().Judge(h.Context(), Query{Until: until}, func(a Account) error {
 		accounts = append(accounts, a)
 		return nil
 	})

@@ -21,7 +21,8 @@ type held map[string]*heldRows
 
 type heldRows struct {
 	rows  int
-	first string
+	first heldRow
+	of    string // the stream that the first is of
 }
 
 // heldRow is what a row of entries, details or balances says.
@@ -35,7 +36,7 @@ func (s *heldRow) key() string { return s.Object + "\x00" + s.Account + "\x00" +
 // take counts a row.
 func (h held) take(stream string, r *heldRow) {
 	if h[r.key()] == nil {
-		h[r.key()] = &heldRows{first: fmt.Sprintf("%s: %s (%s)", r.Place, r.reason, stream)}
+		h[r.key()] = &heldRows{first: *r, of: stream}
 	}
 	h[r.key()].rows++
 }
@@ -99,13 +100,13 @@ func (c *Completeness) reworded(ctx context.Context, stream string, rows []heldR
 	})
 }
 
-// of is what is wrong with a statement whose rows are in quarantine; empty if none are.
-func (h held) of(a *Account, t *told) string {
+// of is what is wrong with a statement whose rows are in quarantine, if any are.
+func (h held) of(a *Account, t *told) finding {
 	rows := h[(&heldRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
 	if rows == nil {
-		return ""
+		return finding{}
 	}
-	return fmt.Sprintf("%d of its rows are in quarantine; the first is %s", rows.rows, rows.first)
+	return found("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.of)
 }
 
 // lost are statements that are in quarantine themselves, such as for a day that the calendar does not have, by account.
@@ -137,7 +138,7 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost
 		all[key] = append(all[key], Interval{
 			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: short(s.Amount), Opening: short(s.Opening), Closing: short(s.Closing),
 			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
-			Reason: reason,
+			Reason: reason, figures: says("statement in quarantine", r.Column),
 		})
 		return nil
 	})

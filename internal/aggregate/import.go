@@ -102,14 +102,24 @@ type Result struct {
 	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
 	// TakenBack counts the stored entries that no statement which counts lists any more.
 	TakenBack int64 `json:"taken_back,omitempty"`
+	// NotTakenBack says why such entries may be left: the import of the same files, once it can, takes them back.
+	NotTakenBack string `json:"not_taken_back,omitempty"`
 	// Corrected counts the stored entries that entries of the bank's replace or delete.
 	Corrected int64 `json:"corrected,omitempty"`
 	// Older says that the project's entries were taken in by an earlier version, and are told apart by its rules.
 	Older bool `json:"older_rules,omitempty"`
 }
 
-// Err is an error that names every part of which nothing was taken in, or nil. Class Data.
+// Err is an error that names what was refused, and what keeps entries from being taken back, or nil. Class Data.
 func (r *Result) Err() error {
+	if r.NotTakenBack == "" {
+		return r.Refused()
+	}
+	return errors.Join(r.Refused(), failure.Wrap(failure.Data, errors.New(r.NotTakenBack)))
+}
+
+// Refused is an error that names every part of which nothing was taken in, or nil. Class Data.
+func (r *Result) Refused() error {
 	var all error
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
@@ -169,10 +179,10 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := im.markUntaken(ctx, &r); err != nil {
 		return r, err
 	}
-	if r.TakenBack, err = reading.takeBack(ctx, again, accounts); err != nil {
+	if r.TakenBack, r.NotTakenBack, err = reading.takeBack(ctx, again, accounts); err != nil {
 		return r, err
 	}
-	if r.Corrected, err = reading.correct(ctx); err != nil {
+	if r.Corrected, err = reading.correct(ctx, len(again)+len(accounts) > 0); err != nil || r.NotTakenBack != "" {
 		return r, err
 	}
 	return r, reading.remember(ctx, r.Files)

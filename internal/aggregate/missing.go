@@ -11,8 +11,8 @@ import (
 
 // missing are the days from one to another on which a statement is expected and none covers, nor a gap that is broken already.
 // Days without a covered one between them are one interval. It begins with the first day that is known of the account, or
-// earlier if since says so.
-func missing(known []Interval, expects func(day time.Time) bool, declared, since, until string) (gaps []Interval) {
+// earlier if since says so. Days that were accepted are intervals apart from those behind them, and from those before them.
+func missing(known []Interval, expects func(day time.Time) bool, declared, since, until string, accepted []*Acceptance) (gaps []Interval) {
 	if expects == nil {
 		return nil
 	}
@@ -27,16 +27,30 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 		for ; at < len(covered) && covered[at].From <= day; at++ {
 			furthest = max(furthest, covered[at].To)
 		}
-		switch {
-		case day <= furthest:
+		if day <= furthest {
 			open, day = false, furthest
-		case !expects(dayOf(day)):
-		case open:
-			gaps[len(gaps)-1].To = day
-		default:
-			gaps = append(gaps, Interval{From: day, To: day, State: Unknown, Reason: fmt.Sprintf("no statement was received, and the calendar (%s) expects one", declared)})
-			open = true
+			continue
 		}
+		if !expects(dayOf(day)) {
+			continue
+		}
+		by := acceptedOn(accepted, day)
+		if last := len(gaps) - 1; open && gaps[last].Accepted == by {
+			gaps[last].To = day
+			continue
+		}
+		gaps = append(gaps, Interval{From: day, To: day, State: Unknown, Accepted: by, Reason: fmt.Sprintf("no statement was received, and the calendar (%s) expects one", declared)})
+		open = true
 	}
 	return gaps
+}
+
+// acceptedOn is the acceptance of a day without a statement, or nil.
+func acceptedOn(list []*Acceptance, day string) *Acceptance {
+	for _, a := range list {
+		if a.From <= day && day <= a.To {
+			return a
+		}
+	}
+	return nil
 }

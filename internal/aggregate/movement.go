@@ -37,8 +37,8 @@ func heldAgainst(links []link, gaps []Interval, movements []movement) (wrong []I
 		for n < len(movements) && movements[n].day <= c.to {
 			n++
 		}
-		if reason := c.against(movements[first:n]); reason != "" {
-			wrong = append(wrong, Interval{From: c.from, To: c.to, State: Broken, Reason: reason})
+		if why := c.against(movements[first:n]); why.text != "" {
+			wrong = append(wrong, Interval{From: c.from, To: c.to, State: Broken, Reason: why.text, figures: why.says})
 		}
 	}
 	for ; n < len(movements); n++ {
@@ -49,8 +49,8 @@ func heldAgainst(links []link, gaps []Interval, movements []movement) (wrong []I
 
 // untold is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
 func untold(m movement) Interval {
-	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: short(m.amount), Reason: fmt.Sprintf(
-		"%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, short(m.amount))}
+	why := found("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, short(m.amount))
+	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: short(m.amount), Reason: why.text, figures: why.says}
 }
 
 // clusters joins statements that share days, be it by their intervals or by the days of their entries.
@@ -79,10 +79,10 @@ func clusters(links []link, gaps []Interval) (list []cluster) {
 }
 
 // against is what the movements of the cluster's days say otherwise than its statements; empty where nothing does.
-func (c *cluster) against(movements []movement) string {
+func (c *cluster) against(movements []movement) finding {
 	opening, closing, known := c.bounds()
 	if c.broken || !known {
-		return ""
+		return finding{}
 	}
 	var sum statement.Sum
 	entries := int64(0)
@@ -93,9 +93,9 @@ func (c *cluster) against(movements []movement) string {
 	least, most, whole := c.listed()
 	moved := difference(closing, opening)
 	if sum.String() == moved && (!whole || least <= entries && entries <= most) {
-		return ""
+		return finding{}
 	}
-	return fmt.Sprintf("the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: two statements list equal entries "+
+	return found("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: two statements list equal entries "+
 		"that have no reference, or list the same entries in different words", moved, listed(least, most, whole), entries, &sum)
 }
 

@@ -4,36 +4,35 @@ package aggregate
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 )
 
 // overlap judges a statement of days that others speak of too, by what they close with before it and on its last day.
-func (c *chain) overlap(s *told) string {
+func (c *chain) overlap(s *told) finding {
 	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *told, day string) int { return strings.Compare(t.To, day) })
 	if n > 0 {
-		if reason := c.opensAfter(c.closed[n-1], s); reason != "" {
-			return reason
+		if why := c.opensAfter(c.closed[n-1], s); why.text != "" {
+			return why
 		}
 	}
 	last := c.last()
 	switch {
 	case last.To == s.To && last.Closing != s.Closing && c.extends(s, last):
 	case last.To == s.To && s.From < s.To && last.Closing != s.Closing:
-		return fmt.Sprintf("it closes with %s, and another statement of %s with %s", s.Closing, s.To, last.Closing)
+		return found("same end", "it closes with %s, and another statement of %s with %s", s.Closing, s.To, last.Closing)
 	case last.To == s.To && s.From == s.To && last.Closing != s.Opening:
 		return differs(last, s)
 	case last.To == s.From && last.From < s.From && last.balanced() && c.stored.leads(last.Opening, last.From, earlier(s.From)) == s.Opening:
 	case last.To != s.To && last.To == s.From && !c.joins(s) && (n == 0 || c.closed[n-1].Closing != s.Opening):
 		return differs(last, s)
 	}
-	return ""
+	return finding{}
 }
 
 // opensAfter holds a longer statement against the last one that ended before it began. Others that began on its first day
 // have been held against that one already.
-func (c *chain) opensAfter(b, s *told) string {
+func (c *chain) opensAfter(b, s *told) finding {
 	adjacent := after(b.To) == s.From
 	switch {
 	case s.From == s.To:
@@ -43,7 +42,7 @@ func (c *chain) opensAfter(b, s *told) string {
 	case !c.gap(b, s.From, s.Opening) && adjacent:
 		return differs(b, s)
 	}
-	return ""
+	return finding{}
 }
 
 // joins reports whether another statement begins on the same day with the same balance.

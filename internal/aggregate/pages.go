@@ -132,7 +132,10 @@ func (t *told) turn(p *told) {
 	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, difference(t.Amount, difference("0", p.Amount))
 	t.first, t.final = min(cmp.Or(t.first, p.first), cmp.Or(p.first, t.first)), max(t.final, p.final)
 	t.said = digestOf(t.said, p.said).String()
-	t.totals, t.fault, t.lacks = t.totals || p.totals, cmp.Or(t.fault, p.fault), both(t.lacks, p.lacks)
+	if t.fault == "" {
+		t.fault, t.faultSays = p.fault, p.faultSays
+	}
+	t.totals, t.lacks = t.totals || p.totals, both(t.lacks, p.lacks)
 }
 
 // wholeOfPages are the statements whose pages prove themselves one by one, each as one.

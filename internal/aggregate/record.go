@@ -97,8 +97,8 @@ func (r *record) add(row []string, gone map[string]bool) {
 	t := toldOf(v)
 	t.id = row[len(statementColumns)+2]
 	if gone[t.id] {
-		_, reason := t.alone()
-		r.Superseded = append(r.Superseded, superseded(t, t, reason, "its file was read again by other declarations"))
+		_, why := t.alone()
+		r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
 		return
 	}
 	r.statements = append(r.statements, t)

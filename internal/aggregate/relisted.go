@@ -4,26 +4,32 @@ package aggregate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
 // relisted reads originals into files of ids, one for each stream: a line is an id, and 1 where the statement that lists it does not count.
 type relisted struct {
 	*reading
-	gone   map[string]bool // ids of statements that do not count
-	rows   *spool
-	groups []*relistedGroup
-	read   bool // all originals are read
+	institution string          // that reads the CSV files of the import
+	gone        map[string]bool // ids of statements that do not count
+	rows        *spool
+	groups      []*relistedGroup
+	read        bool // all originals are read
 }
 
 // relistedGroup are the rows of one statement, or of its currencies.
@@ -45,7 +51,7 @@ func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, err
 	if sub.names, err = newNames(dir); err != nil {
 		return nil, err
 	}
-	l := &relisted{reading: sub, gone: gone}
+	l := &relisted{reading: sub, institution: r.options.Institution, gone: gone}
 	if l.rows, err = newSpool(dir, 1, sub.names); err != nil {
 		return nil, errors.Join(err, sub.names.close())
 	}
@@ -62,34 +68,103 @@ func (l *relisted) close() error {
 	return l.names.close()
 }
 
-// original reads a file that is kept; whole reports whether that could be done to its end.
-func (l *relisted) original(ctx context.Context, object, format string) (whole bool, err error) {
+// members are those parts of an original that are read once more, by their names in its archive; the name of what is not an archive is empty. Nil
+// are all parts of a file that the import reads again.
+type members map[string]member
+
+// member is a part of an original that has statements which were taken in.
+type member struct {
+	file   string // as its statements name it
+	format string // of one of them
+	gone   bool   // one of them does not count
+}
+
+// unread is a part of an original that was read when it was imported, and cannot be read any more.
+type unread struct {
+	member
+	object, name string
+	why          error
+}
+
+// original reads parts of a file that is kept, and names those of which that could not be done to the end. A part that was refused when it was
+// imported is not among the members: it lists nothing that was taken in.
+func (l *relisted) original(ctx context.Context, object string, of members) (list []unread, err error) {
+	read, faults := map[string]bool{}, map[string]error{}
 	path, err := l.copy(ctx, object)
+	if errors.Is(err, fs.ErrNotExist) {
+		faults[""] = err
+		return of.unread(object, read, faults), nil
+	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
-	l.options = Options{}
-	if name, csv := strings.CutPrefix(format, csvFormat); csv {
-		l.options.Institution = name
-	}
-	whole = true
-	err = l.each(path, func(name string, head []byte, in io.Reader) error {
-		as, refused := l.recognise(head, in)
-		if refused != "" {
-			return nil // so it was when it was imported
+	err = l.each(path, func(file string, head []byte, in io.Reader) error {
+		_, name, _ := strings.Cut(file, "/")
+		as, asked := of[name]
+		if _, is := in.(broken); of != nil && !asked && !is {
+			return nil
 		}
-		l.rows.begin()
-		t := newTeller(origin{file: name, object: object}, l, l.rules, &l.left, l.given)
-		defer t.release()
-		if err := as.read(&interruptible{ctx, in}, &relistedHandler{t.handler(), l}); err != nil {
-			whole = false
-			return errors.Join(ctx.Err(), l.rows.undo())
+		l.options.Institution = l.institution
+		if of != nil {
+			l.options.Institution = institutionOf(as.format)
 		}
-		l.rows.end(name)
-		return nil
+		fault, err := l.part(ctx, origin{file: file, object: object}, head, in)
+		if fault != nil {
+			faults[name] = fault
+		} else {
+			read[name] = true
+		}
+		return err
 	})
-	return whole, err
+	return of.unread(object, read, faults), err
+}
+
+// unread are the members that were not read, or each part with a fault where all are asked for.
+func (of members) unread(object string, read map[string]bool, faults map[string]error) (list []unread) {
+	if of == nil {
+		for _, name := range slices.Sorted(maps.Keys(faults)) {
+			list = append(list, unread{object: object, name: name, why: faults[name]})
+		}
+		return list
+	}
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		if !read[name] {
+			list = append(list, unread{of[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
+		}
+	}
+	return list
+}
+
+// institutionOf is the institution whose CSV files have a format; empty for other formats.
+func institutionOf(format string) string {
+	name, csv := strings.CutPrefix(format, csvFormat)
+	if !csv {
+		return ""
+	}
+	return name
+}
+
+// part reads one part of an original. The fault is the file's, or that of what is declared; any other error stops the import.
+func (l *relisted) part(ctx context.Context, of origin, head []byte, in io.Reader) (fault, err error) {
+	as, refused := l.recognise(head, in)
+	if refused != "" {
+		return errors.New(refused), nil
+	}
+	groups := len(l.groups)
+	l.rows.begin()
+	t := newTeller(of, l, l.rules, &l.left, l.given)
+	defer t.release()
+	err = as.read(&interruptible{ctx, in}, &relistedHandler{t.handler(), l})
+	switch {
+	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
+		return nil, fmt.Errorf("read original %s: %w", of.object, err)
+	case err != nil:
+		l.groups = l.groups[:groups]
+		return err, l.rows.undo()
+	}
+	l.rows.end(of.file)
+	return nil, nil
 }
 
 // copy has the bytes of an object in a file of the scratch folder.

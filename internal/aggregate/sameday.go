@@ -2,15 +2,13 @@
 
 package aggregate
 
-import "fmt"
-
 // sameDay judges one of several statements of a day: it continues another, or says the same again.
-func (c *chain) sameDay(l *link) string {
+func (c *chain) sameDay(l *link) finding {
 	alike := c.spans[span{l.From, l.To, l.Opening}]
 	for _, other := range alike {
 		if other.Closing == l.Closing && other.Entries == l.Entries && other.said == l.said {
 			l.repeated = true
-			return ""
+			return finding{}
 		}
 	}
 	l.overlaps = len(alike) > 0
@@ -18,17 +16,17 @@ func (c *chain) sameDay(l *link) string {
 		if last.Opening == l.Opening { // a day that ends where it began: one of the two may have been made early
 			c.extends(l.told, last)
 		}
-		return ""
+		return finding{}
 	}
 	if len(alike) > 0 && c.divides(l.told) {
-		return ""
+		return finding{}
 	}
 	if len(alike) > 0 && c.extends(l.told, alike[0]) {
-		return ""
+		return finding{}
 	}
 	if len(alike) > 0 && (alike[0].Closing != l.Closing || alike[0].Amount != l.Amount) {
 		other := alike[0]
-		return fmt.Sprintf("%s (%s) says otherwise of the same days: %d entries of %s, closing with %s; here %d of %s, closing with %s",
+		return found("same days", "%s (%s) says otherwise of the same days: %d entries of %s, closing with %s; here %d of %s, closing with %s",
 			other.File, other.Place, other.Entries, other.Amount, other.Closing, l.Entries, l.Amount, l.Closing)
 	}
 	l.overlaps = true

@@ -32,6 +32,8 @@ type Interval struct {
 
 	Name     string      `json:"name,omitempty"`     // by which it can be accepted, where it is BROKEN or UNKNOWN by its statements
 	Accepted *Acceptance `json:"accepted,omitempty"` // by a person; it is CLAIMED then
+	figures  string      // what does not hold, and its figures, as finding.says
+	former   string      // the name that earlier versions give it
 }
 
 // Account is the record of one account.
@@ -57,6 +59,7 @@ type told struct {
 	closingDay string // that its closing balance is of
 	totals     bool   // the bank states totals or balances
 	fault      string // what does not hold in the statement itself
+	faultSays  string // as finding.says, where it is not stored with the statement
 	pageFault  string // what does not hold on a page by itself
 	early      bool   // made before its last day had ended: another one goes on where it stops
 	before     bool   // it goes on from another page

@@ -102,8 +102,8 @@ func (t *told) says(lost *Interval) bool {
 // superseded are the statements that do not count.
 func (v *versions) superseded() (list []Superseded) {
 	for _, g := range v.gone {
-		_, reason := g.told.alone()
-		list = append(list, superseded(g.told, g.by, reason, changeOf(g.told, g.by)))
+		_, why := g.told.alone()
+		list = append(list, superseded(g.told, g.by, why.text, changeOf(g.told, g.by)))
 	}
 	return list
 }

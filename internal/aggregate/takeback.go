@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,169 +20,153 @@ import (
 )
 
 // takeBack takes back what is stored of the statements of some accounts that do not count, and of earlier readings of files, unless a statement
-// that counts lists it. All of it is found in what is stored, so that an import that ends before it is made good by the next.
-func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, err error) {
+// that counts lists it. All of it is found in what is stored, so that an import that ends before it is made good by the next. left says why
+// something may be left to be taken back.
+func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
 	view, err := r.view(ctx, project.StatementStream)
 	if err != nil || len(again) == 0 && len(accounts) == 0 {
-		return 0, err
+		return 0, "", err
 	}
-	o := &originals{objects: map[string]string{}, gone: map[string]bool{}, again: slices.Sorted(maps.Keys(again))}
+	o := &originals{objects: map[string]members{}, gone: map[string]bool{}, again: slices.Sorted(maps.Keys(again))}
 	if err := r.goneOf(ctx, again, o, accounts); err != nil {
-		return 0, err
+		return 0, "", err
+	}
+	earlier, err := rereadsOf(ctx, r.Catalog)
+	if err != nil {
+		return 0, "", err
 	}
 	if view != "" && len(accounts) > 0 {
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
-		err = c.counting(ctx, view, q, o.gone, func(record *record, of []versions) error {
+		gone := earlier.gone()
+		maps.Copy(gone, o.gone)
+		err = c.counting(ctx, view, q, gone, func(record *record, of []versions) error {
 			for _, v := range of {
 				o.choose(v)
 			}
 			return nil
 		})
 		if err != nil {
-			return 0, err
+			return 0, "", err
 		}
 	}
 	if len(again) == 0 && len(o.gone) == 0 {
-		return 0, nil
+		return 0, "", nil
 	}
 	return r.takeBackListed(ctx, o)
 }
 
-// originals are the files that tell what is taken back.
-type originals struct {
-	objects map[string]string // those that are read once more, with the format of one of their statements
-	gone    map[string]bool   // ids of statements that do not count
-	again   []string          // objects of which everything that their last reading does not have is taken back
-	reach   []span            // days of statements of which something may be taken back so
-}
-
-// choose takes in the statements that another version takes the place of, and those that may list the same entries and count.
-func (o *originals) choose(v versions) {
-	reach := slices.Clone(o.reach)
-	for _, g := range v.gone {
-		for _, s := range g.told.pages() {
-			o.gone[s.id], o.objects[s.Object] = true, s.format
-			reach = append(reach, s.reach())
-		}
-		reach = append(reach, g.by.reach())
-	}
-	for _, counts := range v.counts {
-		for _, s := range counts.pages() {
-			own := s.reach()
-			if slices.ContainsFunc(reach, func(other span) bool { return own.from <= other.to && other.from <= own.to }) {
-				o.objects[s.Object] = s.format
-			}
-		}
-	}
-}
-
-// pages are the statement, or the pages that it was joined from.
-func (t *told) pages() []*told {
-	if t.parts != nil {
-		return t.parts
-	}
-	return []*told{t}
-}
-
-// reach is the days of the statement and its entries.
-func (t *told) reach() span {
-	s := span{from: t.From, to: max(t.To, t.final)}
-	if t.first != "" {
-		s.from = min(s.from, t.first)
-	}
-	return s
-}
-
-// goneOf finds the statements of files that were read again which the last reading does not have, and the accounts and days of all of theirs.
-func (r *reading) goneOf(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
-	view, err := r.view(ctx, project.StatementStream)
-	if err != nil || view == "" || len(again) == 0 {
-		return err
-	}
-	has := map[string]bool{}
-	for _, s := range r.spools {
-		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
-			var row struct{ ID, Object, Account string }
-			err := json.Unmarshal(line, &row)
-			if again[row.Object] != nil {
-				has[row.ID], accounts[row.Account] = true, true
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + literals(o.again) + ")"
-	return rowsOf(ctx, r.Duck, sql, func(row []string) error {
-		if f := again[row[1]]; !has[row[0]] {
-			f.gone = append(f.gone, row[0])
-			o.gone[row[0]] = true
-		}
-		accounts[row[2]] = true
-		o.reach = append(o.reach, span{from: row[3], to: row[4]})
-		return nil
-	})
-}
-
-// takeBackListed reads the originals and seals what takes back. Where one of them cannot be read any more, nothing is: the completeness shows
-// what does not go together.
-func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int64, err error) {
+// takeBackListed reads the originals and seals what takes back. Where a part of one of them cannot be read any more, nothing is: what only
+// statements list that do not count is not known then, and left names the part, unless there is nothing to be taken back without it.
+func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int64, left string, err error) {
 	l, err := r.newRelisted("listed", o.gone)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	for _, object := range o.again {
-		if _, chosen := o.objects[object]; !chosen {
-			o.objects[object] = ""
-		}
+		o.objects[object] = nil
 	}
+	var missing []unread
 	for _, object := range slices.Sorted(maps.Keys(o.objects)) {
-		if whole, err := l.original(ctx, object, o.objects[object]); err != nil || !whole {
-			return 0, err
+		some, err := l.original(ctx, object, o.objects[object])
+		if err != nil {
+			return 0, "", err
 		}
+		missing = append(missing, some...)
 	}
 	ids, err := l.ids(ctx)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	for _, stream := range []string{project.DetailStream, project.EntryStream, project.BalanceStream} {
-		result, err := r.takeUnlisted(ctx, stream, ids[stream], o.again)
+	if len(missing) > 0 {
+		left, err = r.leftBy(ctx, ids, o, missing)
+		return 0, left, err
+	}
+	for _, stream := range listedStreams {
+		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, nil)
 		if err != nil {
-			return entries, err
+			return entries, "", err
+		}
+		if sql == "" {
+			continue
+		}
+		result, err := r.takeRows(ctx, stream, sql, "back", takingBack(backID))
+		if err != nil {
+			return entries, "", err
 		}
 		if stream == project.EntryStream {
 			entries = result.Accepted
 		}
 	}
-	return entries, nil
+	return entries, "", nil
+}
+
+// listedStreams are those of what statements list, in the order in which it is taken back.
+var listedStreams = []string{project.DetailStream, project.EntryStream, project.BalanceStream}
+
+// leftBy says why nothing is taken back without the parts of originals that cannot be read; empty where they list nothing of it.
+func (r *reading) leftBy(ctx context.Context, ids map[string]string, o *originals, missing []unread) (string, error) {
+	for _, stream := range listedStreams {
+		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, missing)
+		if err != nil {
+			return "", err
+		}
+		found := false
+		if sql != "" {
+			options := r.Duck
+			options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
+			err = rowsOf(ctx, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
+		}
+		if err != nil {
+			return "", fmt.Errorf("look for what is to be taken back in %s: %w", stream, err)
+		}
+		if found {
+			first := missing[0]
+			return fmt.Sprintf("what only statements list that do not count is not taken back: read %s (original %s) once more: %v: "+
+				"declare its institution as it was, or restore the original, and import the same files again", cmp.Or(first.file, first.name, "it"), first.object, first.why), nil
+		}
+	}
+	return "", nil
 }
 
 // backID is the id of what takes an event back.
 func backID(id string) string { return digestOf("taken back", id).String() }
 
-// takeUnlisted takes back the rows of a stream that only statements list which do not count.
-func (r *reading) takeUnlisted(ctx context.Context, stream, ids string, again []string) (result event.Result, err error) {
+// unlistedSQL finds the rows of a stream that only statements list which do not count: these may be all that was read of the parts of originals
+// that have some and cannot be read any more. It is empty where the stream is.
+func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []string, missing []unread) (string, error) {
 	view, err := r.view(ctx, stream)
 	if err != nil || view == "" {
-		return result, err
+		return "", err
 	}
 	of := "id IN (SELECT id FROM listed WHERE gone = '1')"
 	if len(again) > 0 {
 		of += " OR object IN (" + literals(again) + ")"
 	}
-	sql := fmt.Sprintf("WITH listed AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), stored AS (%s) "+
+	for _, m := range missing {
+		if m.gone {
+			of += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", literals([]string{m.object}), literals([]string{m.name}))
+		}
+	}
+	is := standing{}
+	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
+		return "", err
+	} else if known && stream == project.EntryStream {
+		if is, err = standingOf(ctx, r.Duck, view); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("WITH spooled AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), "+
+		"listed AS (FROM spooled%s), stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE gone = '0') "+
-		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), view, textsOf(r.Project.Stream(stream)), of)
-	return r.takeRows(ctx, stream, sql, "back", backID)
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), is.listed(), view, textsOf(r.Project.Stream(stream)), of), nil
 }
 
-// takeRows seals events that take back the rows that a query finds in a stream: they say the same, and move the opposite amount.
-func (r *reading) takeRows(ctx context.Context, stream, sql, name string, idOf func(string) string) (result event.Result, err error) {
+// takeRows seals events that answer the rows which a query finds in a stream: they say the same, but for what answer changes.
+func (r *reading) takeRows(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
 	s := slotFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
-	if err := r.spoolBack(ctx, &s, stream, sql, idOf); err != nil || s.rows == 0 {
+	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.rows == 0 {
 		return result, err
 	}
 	if result, err = r.Take(ctx, stream, []string{s.path}, s.parts); err != nil {
@@ -190,8 +175,8 @@ func (r *reading) takeRows(ctx context.Context, stream, sql, name string, idOf f
 	return result, nil
 }
 
-// spoolBack writes the rows that take others back.
-func (r *reading) spoolBack(ctx context.Context, s *slotFile, stream, sql string, idOf func(string) string) error {
+// spoolAnswers writes the rows that answer others.
+func (r *reading) spoolAnswers(ctx context.Context, s *slotFile, stream, sql string, answer func(event map[string]any)) error {
 	out, err := os.Create(s.path)
 	if err != nil {
 		return fmt.Errorf("spool rows: %w", err)
@@ -202,10 +187,11 @@ func (r *reading) spoolBack(ctx context.Context, s *slotFile, stream, sql string
 	rows := json.NewEncoder(to)
 	columns := r.Project.Stream(stream).Columns
 	err = rowsOf(ctx, options, sql, func(row []string) error {
-		back := backOf(columns, row, idOf)
+		event := eventOf(columns, row)
+		answer(event)
 		s.rows++
-		s.name = stringOf(back["file"])
-		return rows.Encode(back)
+		s.name = stringOf(event["file"])
+		return rows.Encode(event)
 	})
 	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return fmt.Errorf("take back what is in %s: %w", stream, err)
@@ -213,24 +199,34 @@ func (r *reading) spoolBack(ctx context.Context, s *slotFile, stream, sql string
 	return nil
 }
 
-// backOf is what takes an event back.
-func backOf(columns []project.Column, row []string, idOf func(string) string) map[string]any {
-	back := map[string]any{}
+// eventOf is an event by the texts of its columns.
+func eventOf(columns []project.Column, row []string) map[string]any {
+	event := map[string]any{}
 	for i, c := range columns {
 		switch value := row[i]; {
 		case value == "" && c.Optional:
 		case c.Type.String() == "bigint" || c.Type.String() == "bool":
-			back[c.Name] = json.RawMessage(value)
-		case c.Name == "amount":
-			back[c.Name] = statement.Negate(value)
+			event[c.Name] = json.RawMessage(value)
 		default:
-			back[c.Name] = value
+			event[c.Name] = value
 		}
 	}
-	back["takes_back"] = back["id"]
-	back["id"] = idOf(stringOf(back["takes_back"]))
-	return back
+	return event
 }
+
+// takingBack makes what takes an event back of it.
+func takingBack(idOf func(string) string) func(event map[string]any) {
+	return func(event map[string]any) {
+		id := stringOf(event["id"])
+		event["takes_back"], event["id"] = id, idOf(id)
+		if amount := stringOf(event["amount"]); amount != "" {
+			event["amount"] = statement.Negate(amount)
+		}
+	}
+}
+
+// countingAgain makes what counts in place of an event that was taken back.
+func countingAgain(event map[string]any) { event["id"] = againID(stringOf(event["id"])) }
 
 func stringOf(value any) string {
 	text, _ := value.(string) // of a column of texts

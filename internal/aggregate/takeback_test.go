@@ -22,23 +22,32 @@ const statusCSV = "institution: bank\ncsv:\n  account: \"12\"\n  currency: EUR\n
 var mendings = []struct {
 	name, before, after string // the institution
 	first, second       string // the same file where it is read again
+	unlisted            string // reference of an entry that an earlier reader took in, and no later one lists
 	want                string // verdict and sum of entries
 }{
 	{
-		"a corrected entry", "", "", strings.Replace(corrected, "C25,", "C26,", 1), corrected, "4 PROVEN 20.00",
+		name: "a correction that is listed no more, and what it replaces", first: downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"), unlisted: "Y", second: downloaded(1, 5, "90.00", "X 3 -10"),
+		want: "1–5 CLAIMED, 6–9 CLAIMED -10.00",
 	},
 	{
-		"a corrected balance", "", "", strings.Replace(corrected, "EUR120,", "EUR130,", 1), corrected, "4 PROVEN 20.00",
+		name: "a correction that is listed no more, and what it had replaced", first: downloaded(1, 9, "88.00", "X 3 -10", "Y 3 -12 REPLACE X"), unlisted: "Y", second: downloaded(10, 12, "92.00", "W 11 2"),
+		want: "1–9 CLAIMED, 10–12 CLAIMED -8.00",
+	},
+	{
+		"a corrected entry", "", "", strings.Replace(corrected, "C25,", "C26,", 1), corrected, "", "4 PROVEN 20.00",
+	},
+	{
+		"a corrected balance", "", "", strings.Replace(corrected, "EUR120,", "EUR130,", 1), corrected, "", "4 PROVEN 20.00",
 	},
 	{
 		"another reading", statusCSV, statusCSV + "    status: {column: State, booked: [ok], ignored: [void]}\n",
-		"Day,Amount,Balance,State\n2024-03-04,5,105,ok\n2024-03-04,9,105,void\n2024-03-04,7,112,ok\n", "", "4 PROVEN 12.00",
+		"Day,Amount,Balance,State\n2024-03-04,5,105,ok\n2024-03-04,9,105,void\n2024-03-04,7,112,ok\n", "", "", "4 PROVEN 12.00",
 	},
 	{
-		"a replaced entry", "", "", downloaded(1, 5, "90.00", "X 3 -10"), downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"), "1–5 CLAIMED, 6–9 CLAIMED -12.00",
+		"a replaced entry", "", "", downloaded(1, 5, "90.00", "X 3 -10"), downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"), "", "1–5 CLAIMED, 6–9 CLAIMED -12.00",
 	},
 	{
-		"an entry that was replaced before", "", "", downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"), downloaded(1, 5, "90.00", "X 3 -10"), "1–5 CLAIMED, 6–9 CLAIMED -12.00",
+		"an entry that was replaced before", "", "", downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"), downloaded(1, 5, "90.00", "X 3 -10"), "", "1–5 CLAIMED, 6–9 CLAIMED -12.00",
 	},
 }
 
@@ -57,6 +66,9 @@ func TestKilledWhileTakingBack(t *testing.T) {
 				}
 				path := h.file("first", m.first)
 				h.imported(path)
+				if m.unlisted != "" {
+					h.unlist(m.unlisted)
+				}
 				if m.after != "" {
 					h.file("project/institutions/bank.yaml", m.after)
 					h.importer.Project = h.read()
@@ -79,6 +91,20 @@ func TestKilledWhileTakingBack(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// unlist takes an entry back as a reading does that lists it no more.
+func (h *house) unlist(reference string) {
+	h.Helper()
+	r := &reading{Importer: h.importer, dir: h.TempDir()}
+	view, err := r.view(h.Context(), "entries")
+	if err == nil {
+		sql := "SELECT " + textsOf(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + literals([]string{reference})
+		_, err = r.takeRows(h.Context(), "entries", sql, "back", takingBack(backID))
+	}
+	if err != nil {
+		h.Fatal(err)
 	}
 }
 

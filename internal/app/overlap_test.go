@@ -208,7 +208,7 @@ func checkBooked(t *testing.T, a *App, b booked) {
 		}
 	}
 	checkProof(t, a, "days")
-	err := a.Completeness(t.Context(), aggregate.Query{}, func(account aggregate.Account) error {
+	_, err := a.Completeness(t.Context(), aggregate.Query{}, func(account aggregate.Account) error {
 		for _, i := range account.Intervals {
 			if i.State == aggregate.Broken {
 				t.Errorf("%s – %s is broken: %s", i.From, i.To, i.Reason)

@@ -39,10 +39,10 @@ func (a *App) takeRows(ctx context.Context, stream string, files []string, parts
 	return r, err
 }
 
-// Completeness judges what the statements of every account prove.
-func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(aggregate.Account) error) error {
+// Completeness judges what the statements of every account prove; stale are acceptances that no interval has any more.
+func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(aggregate.Account) error) (stale []aggregate.Acceptance, err error) {
 	if err := a.hasStatements(); err != nil {
-		return err
+		return nil, err
 	}
 	return a.completeness().Judge(ctx, q, each)
 }
@@ -51,15 +51,15 @@ func (a *App) completeness() *aggregate.Completeness {
 	return &aggregate.Completeness{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
 }
 
-// AcceptInterval records for a reason that an interval of an account stays as it is, or with undo that it does not.
-func (a *App) AcceptInterval(ctx context.Context, name, reason string, undo bool) (aggregate.Acceptance, error) {
+// AcceptInterval records for a reason that an interval of an account stays as it is, or with undo that it does not. until is as in Accept.
+func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (aggregate.Acceptance, error) {
 	if err := a.hasStatements(); err != nil {
 		return aggregate.Acceptance{}, err
 	}
 	if undo {
 		return a.completeness().Undo(ctx, name)
 	}
-	return a.completeness().Accept(ctx, name, reason, a.Intake.Now())
+	return a.completeness().Accept(ctx, name, reason, until, a.Intake.Now())
 }
 
 // hasStatements refuses a project in which a declared stream has the name of a built-in one.

@@ -1,0 +1,166 @@
+// Intervals that are accepted, by names that do not depend on words.
+
+package aggregate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/catalog"
+)
+
+// stated is an MT940 statement of an account and a day of March 2024, without entries.
+func stated(account string, day int) string {
+	return fmt.Sprintf(":20:S\n:25:%s\n:28C:%d\n:60F:C2403%02dEUR1,\n:62F:C2403%02dEUR1,\n-\n", account, day, day, day)
+}
+
+// of lists the intervals of an account, with the names of those that can be accepted, and how many acceptances are stale.
+func (h *house) of(account string) (is string, names []string, stale int) {
+	h.Helper()
+	list, err := h.completeness().Judge(h.Context(), Query{}, func(a Account) error {
+		if a.Account == account {
+			is = states(a.Intervals)
+			for _, i := range a.Intervals {
+				if i.acceptable() {
+					names = append(names, i.Name)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return is, names, len(list)
+}
+
+func (h *house) accepts(name string) Acceptance {
+	h.Helper()
+	a, err := h.completeness().Accept(h.Context(), name, "known", "", time.Date(2024, 4, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return a
+}
+
+// isOf compares the intervals of an account and the number of stale acceptances.
+func (h *house) isOf(account, want string, stale int) {
+	h.Helper()
+	if is, _, n := h.of(account); is != want || n != stale {
+		h.Errorf("%s is %s with %d stale acceptances, want %s with %d", account, is, n, want, stale)
+	}
+}
+
+// TestAcceptedDays keeps the days accepted on which nothing came, whatever comes of other accounts, before and behind them.
+func TestAcceptedDays(t *testing.T) {
+	t.Parallel()
+	for _, former := range []bool{false, true} {
+		t.Run(fmt.Sprint("former ", former), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, "daily")
+			h.send(stated("A1", 4), stated("A2", 8))
+			h.isOf("A1", "4 PROVEN, 5–8 UNKNOWN", 0)
+			_, names, _ := h.of("A1")
+			accepted := h.accepts(names[0])
+			if former {
+				h.isFormerly(accepted, accountKey{"", "A1", "EUR"})
+			}
+			h.isOf("A1", "4 PROVEN, 5–8 CLAIMED", 0)
+			h.send(stated("A2", 10))
+			h.isOf("A1", "4 PROVEN, 5–8 CLAIMED, 9–10 UNKNOWN", 0)
+			h.send(stated("A1", 6))
+			h.isOf("A1", "4 PROVEN, 5 CLAIMED, 6 PROVEN, 7–8 CLAIMED, 9–10 UNKNOWN", 0)
+			h.send(stated("A1", 2))
+			h.isOf("A1", "2 PROVEN, 3 UNKNOWN, 4 PROVEN, 5 CLAIMED, 6 PROVEN, 7–8 CLAIMED, 9–10 UNKNOWN", 0)
+			h.isOf("A2", "8 PROVEN, 9 UNKNOWN, 10 PROVEN", 0)
+			_, names, _ = h.of("A1")
+			h.accepts(names[1])
+			h.isOf("A1", "2 PROVEN, 3 UNKNOWN, 4 PROVEN, 5 CLAIMED, 6 PROVEN, 7–8 CLAIMED, 9–10 CLAIMED", 0)
+			h.send(stated("A1", 5), stated("A1", 7), stated("A1", 8))
+			h.isOf("A1", "2 PROVEN, 3 UNKNOWN, 4 PROVEN, 5 PROVEN, 6 PROVEN, 7 PROVEN, 8 PROVEN, 9–10 CLAIMED", 1)
+		})
+	}
+}
+
+// isFormerly has an acceptance of days as an earlier version recorded it.
+func (h *house) isFormerly(a Acceptance, of accountKey) {
+	h.Helper()
+	err := h.importer.Catalog.Update(h.Context(), func(tx catalog.Tx) error {
+		if err := tx.Delete(acceptedPrefix + a.Statement); err != nil {
+			return err
+		}
+		a.Statement = formerGapName(of, &a)
+		return tx.Put(acceptedPrefix+a.Statement, a)
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// TestAcceptedSilence keeps days accepted on which nothing of an account had come yet when its first statement comes.
+func TestAcceptedSilence(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	h.declare("institution: bank\naccounts: [A1, A2]\nstatements: {calendar: daily, since: 2024-03-02}\n")
+	h.send(stated("A2", 5))
+	h.isOf("A1", "2–5 UNKNOWN", 0)
+	_, names, _ := h.of("A1")
+	h.accepts(names[0])
+	h.isOf("A1", "2–5 CLAIMED", 0)
+	h.send(stated("A1", 7))
+	h.isOf("A1", "2–5 CLAIMED, 6 UNKNOWN, 7 PROVEN", 0)
+}
+
+// TestFormerNames finds what earlier versions accepted, and undoes it by each of its names.
+func TestFormerNames(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	h.send(strings.Replace(corrected, "C25,", "C26,", 1))
+	name := func() (i Interval) { return h.judged("")[0].Intervals[0] }
+	i := name()
+	if i.State != Broken || i.Name == "" || i.former == "" || i.Name == i.former {
+		t.Fatalf("it is %+v", i)
+	}
+	for _, by := range []string{i.Name, i.former, i.Number} {
+		h.accepts(by)
+		if is := name(); is.State != Claimed || is.Name != i.Name {
+			t.Errorf("accepted by %s, it is %+v", by, is)
+		}
+		if _, err := h.completeness().Accept(t.Context(), by, "again", "", time.Now()); err == nil || !strings.Contains(err.Error(), "accepted already") {
+			t.Errorf("accepted by %s once more: %v", by, err)
+		}
+		if _, err := h.completeness().Undo(t.Context(), by); err != nil || name().State != Broken {
+			t.Errorf("undone by %s: %v, %+v", by, err, name())
+		}
+	}
+	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+		return tx.Put(acceptedPrefix+i.former, Acceptance{Statement: i.former, Account: "NL91ABNA0417164300", From: i.From, To: i.To, Was: Broken, Why: i.Reason})
+	})
+	if is := name(); err != nil || is.State != Claimed || is.Name != i.former {
+		t.Errorf("accepted by an earlier version, it is %+v, %v", is, err)
+	}
+	if _, err := h.completeness().Undo(t.Context(), i.Number); err != nil || name().State != Broken {
+		t.Errorf("undone by its number: %v, %+v", err, name())
+	}
+}
+
+// TestNamesInOtherWords names intervals by figures, not by words.
+func TestNamesInOtherWords(t *testing.T) {
+	t.Parallel()
+	named := func(why finding) string {
+		a := Account{Account: "A1", States: map[State]int{}, Intervals: []Interval{{From: "2024-03-04", To: "2024-03-04", State: Broken, Reason: why.text, figures: why.says}}}
+		acceptances{map[string]*Acceptance{}, map[string]bool{}}.name(&a)
+		return a.Intervals[0].Name
+	}
+	names := []string{named(found("gap", "%s, not %s", "1.00", "2.00")), named(found("gap", "%s, not %s", "1.00", "3.00")), named(found("differs", "%s, not %s", "1.00", "2.00"))}
+	if again := named(found("gap", "it is %s instead of %s", "1.00", "2.00")); again != names[0] {
+		t.Errorf("in other words it is %s, was %s", again, names[0])
+	}
+	slices.Sort(names)
+	if len(slices.Compact(names)) != 3 {
+		t.Errorf("other figures or kinds have one name: %q", names)
+	}
+}
