@@ -17,6 +17,10 @@ import (
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
+	waiting := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(waiting, "sample", "payments.jsonl"), "--project", waiting)
+	bank := shop(t)
+	file(t, bank, "pipelines/days.yaml", "pipeline: days\nfrom: entries\nkey: [account, currency]\nartifact:\n  n: {count: true}\n")
 	broken := shop(t)
 	file(t, broken, "streams/payments.yaml", "stream: payments\nformat: xml\n")
 	csv := shop(t)
@@ -58,7 +62,15 @@ func TestExitCodes(t *testing.T) {
 		{dir, "export nothing --to x", 3, "pipeline nothing not found"},
 		{dir, "exceptions nothing", 3, "pipeline nothing not found"},
 		{dir, "unkeyed nothing", 3, "pipeline nothing not found"},
-		{dir, "unkeyed orders", 0, ""},
+		{dir, "export orders --to x", 1, "nothing of orders is published yet: take in events by `bursar ingest payments FILE…`, then run `bursar run orders`"},
+		{dir, "export orders --to -", 1, "nothing of orders is published yet"},
+		{dir, "exceptions orders", 1, "nothing of orders is published yet"},
+		{dir, "exceptions orders --json", 1, "nothing of orders is published yet"},
+		{dir, "unkeyed orders", 1, "nothing of orders is published yet"},
+		{dir, "get orders o-1 USD", 3, "not found: nothing of orders is published yet"},
+		{dir, "trace orders o-1 USD", 3, "not found: nothing of orders is published yet"},
+		{waiting, "export orders --to x", 1, "nothing of orders is published yet: run `bursar run orders`"},
+		{bank, "export days --to x", 1, "nothing of days is published yet: take in events by `bursar import FILE…`"},
 		{dir, "rebuild nothing", 3, "pipeline nothing not found"},
 		{dir, "verify nothing", 3, "pipeline nothing not found"},
 		{dir, "quarantine nothing", 3, "stream nothing not found"},
@@ -83,7 +95,27 @@ func TestExitCodes(t *testing.T) {
 			if got.code != 0 && strings.Contains(got.err, "Usage:") {
 				t.Errorf("an error prints the usage: %s", got.err)
 			}
+			if strings.Contains(c.err, "published yet") && got.out != "" {
+				t.Errorf("standard output is %s", got.out)
+			}
 		})
+	}
+}
+
+// TestExportOfNoArtifacts: a pipeline whose run made no artifacts has a result, which is empty.
+func TestExportOfNoArtifacts(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	must(t, 0, "retract", "payments", "1", "--reason", "a test", "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	to := filepath.Join(t.TempDir(), "all.jsonl")
+	must(t, 0, "export", "orders", "--to", to, "--project", dir)
+	if text, err := os.ReadFile(to); err != nil || len(text) > 0 {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	if got := must(t, 0, "exceptions", "orders", "--project", dir); !strings.Contains(got.out, "No exceptions") {
+		t.Errorf("exceptions prints %s", got.out)
 	}
 }
 
