@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,8 +31,8 @@ func (f *acceptFlags) check(cmd *cobra.Command, accounts []string) error {
 		return nil
 	case f.name == "":
 		return usagef("--accept: name an interval as `bursar completeness` names it")
-	case len(accounts) > 0 || given("until") || given("all"):
-		return usagef("--accept takes no account, no --until and no --all")
+	case len(accounts) > 0 || given("all"):
+		return usagef("--accept takes no account and no --all")
 	case f.undo && given("reason"):
 		return usagef("--undo takes no --reason")
 	case !f.undo && strings.TrimSpace(f.reason) == "":
@@ -40,9 +41,9 @@ func (f *acceptFlags) check(cmd *cobra.Command, accounts []string) error {
 	return nil
 }
 
-// accept records an acceptance, or takes it back.
-func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags) error {
-	of, err := a.AcceptInterval(ctx, f.name, strings.TrimSpace(f.reason), f.undo)
+// accept records an acceptance, or takes it back. Days behind the last that statements speak of are found as by the query.
+func (c *cli) accept(ctx context.Context, a *app.App, q app.CompletenessQuery, f acceptFlags) error {
+	of, err := a.AcceptInterval(ctx, q, f.name, strings.TrimSpace(f.reason), f.undo)
 	if err != nil {
 		return err
 	}
@@ -58,14 +59,28 @@ func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags) error {
 	})
 }
 
-// lineOf are the lines that say all of an interval which is BROKEN, or accepted.
-func lineOf(account string, i app.Interval) []string {
+// lineOf are the lines that say all of an interval which is BROKEN, UNKNOWN or accepted, with the command that accepts it.
+func lineOf(account string, i app.Interval, until string) []string {
 	switch {
 	case i.Accepted != nil:
 		return []string{fmt.Sprintf("accepted %s %s – %s: %s (--accept %s, on %s; %s by its statements: %s)", account, i.From, i.To, i.Accepted.Reason, i.Name,
 			i.Accepted.Time.Format(time.DateOnly), i.Accepted.Was, i.Reason)}
-	case i.State == app.Broken:
-		return []string{fmt.Sprintf("BROKEN %s %s – %s: %s; if nothing mends it: bursar completeness --accept %s --reason TEXT", account, i.From, i.To, i.Reason, i.Name)}
+	case i.State == app.Broken || i.State == app.Unknown:
+		if until != "" {
+			until = " --until " + until
+		}
+		return []string{fmt.Sprintf("%s %s %s – %s: %s; if nothing mends it: bursar completeness --accept %s%s --reason TEXT", i.State, account, i.From, i.To, i.Reason, i.Name, until)}
 	}
 	return nil
+}
+
+// plainWord is what a shell takes for one word as it stands.
+var plainWord = regexp.MustCompile(`^[\pL\pN._/:+@%,-]+$`)
+
+// shellWord writes a text so that it can be given to a command as one argument.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

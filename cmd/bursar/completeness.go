@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +36,7 @@ calendar such as target. Calendars are held up to the last day that its statemen
 code is 4 when anything is BROKEN.
 
 With --accept, a person accepts an interval that is BROKEN or UNKNOWN and stays so: it is named as the command names it, or by its
-statement's number. It is CLAIMED from then on, never PROVEN, and shown with the reason and time; entries and balances stay as they
+statement's number. One that is found with --until is accepted with it. It is CLAIMED from then on, never PROVEN, and shown with the reason and time; entries and balances stay as they
 are. Where its figures change later, it is BROKEN again. --undo takes the acceptance back.`,
 		Example: `  bursar completeness
   bursar completeness LT625883379695428516 --all
@@ -56,7 +55,7 @@ are. Where its figures change later, it is BROKEN again. --undo takes the accept
 				return err
 			}
 			if accept.name != "" {
-				return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.accept(ctx, a, accept) })
+				return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.accept(ctx, a, q, accept) })
 			}
 			q.Accounts = args
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
@@ -85,7 +84,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			return judge(func(account app.Account) error { return add(account) })
 		})
 	} else {
-		err = c.printCompleteness(judge, len(q.Accounts) == 0, all)
+		err = c.printCompleteness(judge, q, all)
 	}
 	if err != nil {
 		return err
@@ -95,24 +94,26 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			err = errors.Join(err, &app.NotFoundError{What: "a statement of account " + name})
 		}
 	}
+	err = hinted(err, "`bursar completeness` lists the accounts")
 	if err == nil && broken > 0 {
 		err = &unprovenError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
 	}
 	return err
 }
 
-// printCompleteness draws the accounts; whole says that they are all there are.
-func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, whole, all bool) error {
-	accounts := newGrid("account", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
+// printCompleteness draws the accounts, each as it is given to the command.
+func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, q app.CompletenessQuery, all bool) error {
+	accounts := newGrid("account", "servicer", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
 	var lines []string // a cell of the table is short, and figures are not to be cut
 	err := judge(func(a app.Account) error {
-		name := cmp.Or(a.Account, "(no account)")
+		account := shellWord(a.Account)
+		name := account
 		if a.Servicer != "" {
-			name = a.Servicer + " " + name
+			name += " (" + a.Servicer + ")"
 		}
-		accounts.add(name, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
+		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
 		for _, s := range a.Superseded {
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
@@ -121,8 +122,8 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
-				details.add(name, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
-				lines = append(lines, lineOf(name, i)...)
+				details.add(account, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
+				lines = append(lines, lineOf(name, i, q.Until)...)
 			}
 		}
 		return nil
@@ -132,7 +133,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) error, 
 	}
 	return c.result(nil, func(w io.Writer) {
 		if len(accounts.rows) == 0 {
-			if whole {
+			if len(q.Accounts) == 0 {
 				fmt.Fprintln(w, "No statements yet: bursar import FILE…")
 			}
 			return

@@ -76,11 +76,11 @@ func (all acceptances) name(a *Account) {
 }
 
 // Accept records that an interval is accepted for a reason. It is named as Judge names it, or by its statement's number where one interval
-// alone has that. Nothing of streams changes.
-func (c *Completeness) Accept(ctx context.Context, name, reason string, now time.Time) (accepted Acceptance, err error) {
+// alone has that, among those that the query finds. Nothing of streams changes.
+func (c *Completeness) Accept(ctx context.Context, q Query, name, reason string, now time.Time) (accepted Acceptance, err error) {
 	var found []Acceptance
 	known := false
-	err = c.Judge(ctx, Query{}, func(a Account) error {
+	err = c.Judge(ctx, q, func(a Account) error {
 		for _, i := range a.Intervals {
 			known = known || i.Accepted != nil && (i.Name == name || i.Number == name)
 			if i.acceptable() && (i.Name == name || i.Number == name) {

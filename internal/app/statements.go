@@ -51,15 +51,16 @@ func (a *App) completeness() *aggregate.Completeness {
 	return &aggregate.Completeness{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
 }
 
-// AcceptInterval records for a reason that an interval of an account stays as it is, or with undo that it does not.
-func (a *App) AcceptInterval(ctx context.Context, name, reason string, undo bool) (aggregate.Acceptance, error) {
+// AcceptInterval records for a reason that an interval of an account stays as it is, or with undo that it does not. The interval is one of
+// those that the query finds.
+func (a *App) AcceptInterval(ctx context.Context, q aggregate.Query, name, reason string, undo bool) (aggregate.Acceptance, error) {
 	if err := a.hasStatements(); err != nil {
 		return aggregate.Acceptance{}, err
 	}
 	if undo {
 		return a.completeness().Undo(ctx, name)
 	}
-	return a.completeness().Accept(ctx, name, reason, a.Intake.Now())
+	return a.completeness().Accept(ctx, q, name, reason, a.Intake.Now())
 }
 
 // hasStatements refuses a project in which a declared stream has the name of a built-in one.
