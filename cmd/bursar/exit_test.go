@@ -102,6 +102,31 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestEveryFaultIsNamedAtOnce: of sums that mix currencies, of broken ones and of `conserve`, not one after another.
+func TestEveryFaultIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	file(t, dir, "pipelines/orders.yaml", `pipeline: orders
+from: payments
+key: order_id
+artifact:
+  shipped: {sum: amount, where: "type = 'shipment'"}
+  paid:    {sum: amount}
+  wrong:   {sum: "nothing + 1"}
+conserve:
+  amount: "shipped + paid"
+  other: "paid + nowhere"
+`)
+	for _, command := range []string{"status", "run", "quarantine --retry", "check"} {
+		got := must(t, 2, append(strings.Fields(command), "--project", dir)...)
+		for _, want := range []string{"orders.yaml:5: `sum` adds up", "orders.yaml:6: `sum` adds up", "orders.yaml:7: ", "orders.yaml:9: total", "orders.yaml:10: no total", "orders.yaml:10: `other` does not bind"} {
+			if n := strings.Count(got.out+got.err, want); n != 1 {
+				t.Errorf("%s: %q stands %d times in %s%s", command, want, n, got.out, got.err)
+			}
+		}
+	}
+}
+
 // TestExportOfNoArtifacts: a pipeline whose run made no artifacts has a result, which is empty.
 func TestExportOfNoArtifacts(t *testing.T) {
 	t.Parallel()

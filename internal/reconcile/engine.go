@@ -86,7 +86,7 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	}
 	shape, errs := project.Bind(ctx, p, events, session)
 	if len(errs) > 0 {
-		return nil, failure.Wrap(failure.Data, errs[0])
+		return nil, failure.Wrap(failure.Data, project.Faults(errs))
 	}
 	plan, err := fold.NewPlan(p, events, shape)
 	if err != nil {
