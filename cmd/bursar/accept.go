@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -64,14 +65,28 @@ func staleLine(s app.Acceptance) string {
 		s.Account, s.From, s.To, s.Time.Format(time.DateOnly), s.Reason, s.Was, s.Why, s.Statement)
 }
 
-// lineOf are the lines that say all of an interval which is BROKEN, or accepted.
-func lineOf(account string, i app.Interval) []string {
+// lineOf are the lines that say all of an interval which is BROKEN, UNKNOWN or accepted, with the command that accepts it.
+func lineOf(account string, i app.Interval, until string) []string {
 	switch {
 	case i.Accepted != nil:
 		return []string{fmt.Sprintf("accepted %s %s – %s: %s (--accept %s, on %s; %s by its statements: %s)", account, i.From, i.To, i.Accepted.Reason, i.Name,
 			i.Accepted.Time.Format(time.DateOnly), i.Accepted.Was, i.Reason)}
-	case i.State == app.Broken:
-		return []string{fmt.Sprintf("BROKEN %s %s – %s: %s; if nothing mends it: bursar completeness --accept %s --reason TEXT", account, i.From, i.To, i.Reason, i.Name)}
+	case i.State == app.Broken || i.State == app.Unknown:
+		if until != "" {
+			until = " --until " + until
+		}
+		return []string{fmt.Sprintf("%s %s %s – %s: %s; if nothing mends it: bursar completeness --accept %s%s --reason TEXT", i.State, account, i.From, i.To, i.Reason, i.Name, until)}
 	}
 	return nil
+}
+
+// plainWord is what a shell takes for one word as it stands.
+var plainWord = regexp.MustCompile(`^[\pL\pN._/:+@%,-]+$`)
+
+// shellWord writes a text so that it can be given to a command as one argument.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

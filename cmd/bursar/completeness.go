@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +91,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			return err
 		})
 	} else {
-		err = c.printCompleteness(judge, len(q.Accounts) == 0, all)
+		err = c.printCompleteness(judge, q, all)
 	}
 	if err != nil {
 		return err
@@ -102,24 +101,26 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			err = errors.Join(err, &app.NotFoundError{What: "a statement of account " + name})
 		}
 	}
+	err = hinted(err, "`bursar completeness` lists the accounts")
 	if err == nil && broken > 0 {
 		err = &unprovenError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
 	}
 	return err
 }
 
-// printCompleteness draws the accounts; whole says that they are all there are.
-func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.Acceptance, error), whole, all bool) error {
-	accounts := newGrid("account", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
+// printCompleteness draws the accounts, each as it is given to the command.
+func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.Acceptance, error), q app.CompletenessQuery, all bool) error {
+	accounts := newGrid("account", "servicer", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
 	var lines []string // a cell of the table is short, and figures are not to be cut
 	stale, err := judge(func(a app.Account) error {
-		name := cmp.Or(a.Account, "(no account)")
+		account := shellWord(a.Account)
+		name := account
 		if a.Servicer != "" {
-			name = a.Servicer + " " + name
+			name += " (" + a.Servicer + ")"
 		}
-		accounts.add(name, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
+		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
 		for _, s := range a.Superseded {
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
@@ -128,8 +129,8 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
-				details.add(name, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
-				lines = append(lines, lineOf(name, i)...)
+				details.add(account, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
+				lines = append(lines, lineOf(name, i, q.Until)...)
 			}
 		}
 		return nil
@@ -142,7 +143,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 	}
 	return c.result(nil, func(w io.Writer) {
 		if len(accounts.rows) == 0 && len(lines) == 0 {
-			if whole {
+			if len(q.Accounts) == 0 {
 				fmt.Fprintln(w, "No statements yet: bursar import FILE…")
 			}
 			return

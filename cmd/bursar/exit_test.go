@@ -17,6 +17,10 @@ import (
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
+	waiting := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(waiting, "sample", "payments.jsonl"), "--project", waiting)
+	bank := shop(t)
+	file(t, bank, "pipelines/days.yaml", "pipeline: days\nfrom: entries\nkey: [account, currency]\nartifact:\n  n: {count: true}\n")
 	broken := shop(t)
 	file(t, broken, "streams/payments.yaml", "stream: payments\nformat: xml\n")
 	csv := shop(t)
@@ -58,7 +62,15 @@ func TestExitCodes(t *testing.T) {
 		{dir, "export nothing --to x", 3, "pipeline nothing not found"},
 		{dir, "exceptions nothing", 3, "pipeline nothing not found"},
 		{dir, "unkeyed nothing", 3, "pipeline nothing not found"},
-		{dir, "unkeyed orders", 0, ""},
+		{dir, "export orders --to x", 1, "nothing of orders is published yet: take in events by `bursar ingest payments FILE…`, then run `bursar run orders`"},
+		{dir, "export orders --to -", 1, "nothing of orders is published yet"},
+		{dir, "exceptions orders", 1, "nothing of orders is published yet"},
+		{dir, "exceptions orders --json", 1, "nothing of orders is published yet"},
+		{dir, "unkeyed orders", 1, "nothing of orders is published yet"},
+		{dir, "get orders o-1 USD", 3, "not found: nothing of orders is published yet"},
+		{dir, "trace orders o-1 USD", 3, "not found: nothing of orders is published yet"},
+		{waiting, "export orders --to x", 1, "nothing of orders is published yet: run `bursar run orders`"},
+		{bank, "export days --to x", 1, "nothing of days is published yet: take in events by `bursar import FILE…`"},
 		{dir, "rebuild nothing", 3, "pipeline nothing not found"},
 		{dir, "verify nothing", 3, "pipeline nothing not found"},
 		{dir, "quarantine nothing", 3, "stream nothing not found"},
@@ -83,7 +95,52 @@ func TestExitCodes(t *testing.T) {
 			if got.code != 0 && strings.Contains(got.err, "Usage:") {
 				t.Errorf("an error prints the usage: %s", got.err)
 			}
+			if strings.Contains(c.err, "published yet") && got.out != "" {
+				t.Errorf("standard output is %s", got.out)
+			}
 		})
+	}
+}
+
+// TestEveryFaultIsNamedAtOnce: of sums that mix currencies, of broken ones and of `conserve`, not one after another.
+func TestEveryFaultIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	file(t, dir, "pipelines/orders.yaml", `pipeline: orders
+from: payments
+key: order_id
+artifact:
+  shipped: {sum: amount, where: "type = 'shipment'"}
+  paid:    {sum: amount}
+  wrong:   {sum: "nothing + 1"}
+conserve:
+  amount: "shipped + paid"
+  other: "paid + nowhere"
+`)
+	for _, command := range []string{"status", "run", "quarantine --retry", "check"} {
+		got := must(t, 2, append(strings.Fields(command), "--project", dir)...)
+		for _, want := range []string{"orders.yaml:5: `sum` adds up", "orders.yaml:6: `sum` adds up", "orders.yaml:7: ", "orders.yaml:9: total", "orders.yaml:10: no total", "orders.yaml:10: `other` does not bind"} {
+			if n := strings.Count(got.out+got.err, want); n != 1 {
+				t.Errorf("%s: %q stands %d times in %s%s", command, want, n, got.out, got.err)
+			}
+		}
+	}
+}
+
+// TestExportOfNoArtifacts: a pipeline whose run made no artifacts has a result, which is empty.
+func TestExportOfNoArtifacts(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	must(t, 0, "retract", "payments", "1", "--reason", "a test", "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	to := filepath.Join(t.TempDir(), "all.jsonl")
+	must(t, 0, "export", "orders", "--to", to, "--project", dir)
+	if text, err := os.ReadFile(to); err != nil || len(text) > 0 {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	if got := must(t, 0, "exceptions", "orders", "--project", dir); !strings.Contains(got.out, "No exceptions") {
+		t.Errorf("exceptions prints %s", got.out)
 	}
 }
 

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -51,20 +50,9 @@ func (c *cli) get(ctx context.Context, a *app.App, name string, values []string,
 	}
 	answer, err := a.Engine.Get(ctx, name, key, asOf, history)
 	if err != nil {
-		return unpublished(ctx, a, name, err)
+		return err
 	}
 	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer) })
-}
-
-// unpublished says of a key that is not found when there are no keys yet.
-func unpublished(ctx context.Context, a *app.App, name string, err error) error {
-	var unknown *app.NotFoundError
-	if errors.As(err, &unknown) {
-		if g, err := a.Engine.Current(ctx, name); err == nil && g.Published == 0 {
-			return hinted(unknown, "nothing of %s is published yet: bursar run", name)
-		}
-	}
-	return err
 }
 
 // keyed finds a pipeline and makes one text of the values of a key of it.

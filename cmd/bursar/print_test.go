@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"bursar/internal/project"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 func TestCount(t *testing.T) {
@@ -36,6 +38,34 @@ func TestTable(t *testing.T) {
 	for _, want := range []string{"│  rows │", "│ 1,000 │", "│     7 │", `a\x1b[31m`, "xx…"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestWrappedTable: wrapped cells are whole and the table as wide as the terminal, unless that is very narrow.
+func TestWrappedTable(t *testing.T) {
+	t.Parallel()
+	words := strings.TrimSpace(strings.Repeat("word ", 30))
+	for _, terminal := range []int{0, 200, 100, 60, 10} {
+		g := newGrid("name", "why", "reason").wrap("why", cellWidth).wrap("reason", cellWidth)
+		g.add("a\nb", "short", words+"\n"+strings.Repeat("日", 60)+"\x1b[31m")
+		var out bytes.Buffer
+		g.print(&out, terminal)
+		var reason strings.Builder
+		for line := range strings.SplitSeq(out.String(), "\n") {
+			if n := text.StringWidthWithoutEscSequences(line); terminal >= 60 && n > terminal {
+				t.Errorf("on %d columns a line has %d", terminal, n)
+			}
+			if cells := strings.Split(line, "│"); len(cells) > 3 {
+				reason.WriteString(strings.TrimSpace(cells[3]) + " ")
+			}
+		}
+		got := strings.ReplaceAll(reason.String(), " ", "")
+		if want := "reason" + strings.ReplaceAll(words, " ", "") + strings.Repeat("日", 60) + `\x1b[31m`; got != want {
+			t.Errorf("on %d columns the cell is %s, want %s", terminal, got, want)
+		}
+		if !strings.Contains(out.String(), `a\nb`) {
+			t.Errorf("on %d columns a cell that is not wrapped is broken: %s", terminal, out.String())
 		}
 	}
 }

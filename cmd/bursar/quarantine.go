@@ -26,8 +26,8 @@ func (c *cli) quarantineCommand() *cobra.Command {
 		Use:   "quarantine [STREAM]",
 		Short: "Show rejected rows and why they were rejected, and resolve them",
 		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. Of a row whose id was
-accepted before with other values, each column that differs is named with both values. The rows are kept whole; --json lists all of them
-with their text.
+accepted before with other values, each column that differs is named with both values; where that event does not count any more, this is
+said, as --retry judges the row again. The rows are kept whole; --json lists all of them with their text.
 
 With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
 own in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as they
@@ -123,6 +123,7 @@ type rejectedRow struct {
 	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
 
 	Differences []app.Difference `json:"differences,omitempty"` // of a conflict, by column
+	Retracted   *retracted       `json:"accepted_retracted,omitempty"`
 	Dismissed   *dismissed       `json:"dismissed,omitempty"`
 
 	conflict, builtin, versions bool
@@ -132,6 +133,13 @@ type rejectedRow struct {
 type dismissed struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
+}
+
+// retracted says of a conflict why the event does not count any more that was accepted with its id.
+type retracted struct {
+	Retraction uint64    `json:"retraction"`
+	Reason     string    `json:"reason,omitempty"`
+	At         time.Time `json:"at"`
 }
 
 // comparedAtOnce is how many rows are compared with what was accepted at a time.
@@ -144,18 +152,18 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 		var rows []app.Rejected
 		left := compared
 		flush := func() (err error) {
-			var differences [][]app.Difference
+			var compared []app.Compared
 			if n := min(len(rows), left); n > 0 {
 				left -= n
-				differences, err = a.Differences(ctx, name, rows[:n])
+				compared, err = a.Compare(ctx, name, rows[:n])
 			}
 			for i := range rows {
 				if err != nil {
 					return err
 				}
 				row := rejectedRowOf(a, name, &rows[i])
-				if i < len(differences) {
-					row.Differences = differences[i]
+				if i < len(compared) {
+					row.compare(&compared[i])
 				}
 				err = each(row)
 			}
@@ -194,6 +202,14 @@ func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 		row.Dismissed = &dismissed{d.Reason, d.At}
 	}
 	return row
+}
+
+// compare takes over what the row says otherwise than the event that was accepted with its id, and whether that still counts.
+func (r *rejectedRow) compare(with *app.Compared) {
+	r.Differences = with.Differences
+	if out := with.Out; out != nil {
+		r.Retracted = &retracted{out.Number, out.Reason, out.At}
+	}
 }
 
 // retryAll takes up again what is in the quarantines of the streams; one without any, but for those that are dismissed, is left out.

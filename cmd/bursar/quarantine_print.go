@@ -10,6 +10,7 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"bursar/internal/app"
 )
@@ -30,8 +31,9 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	}
 	shown := quarantineTable{c: c, grid: newGrid("stream", "ref", "batch", "file", "row", "column", "reason"), limit: o.limit}
 	if o.dismissed {
-		shown.grid = newGrid("stream", "ref", "batch", "file", "row", "dismissed", "because", "column", "reason")
+		shown.grid = newGrid("stream", "ref", "batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because", cellWidth)
 	}
+	shown.grid.wrap("file", cellWidth).wrap("column", cellWidth).wrap("reason", cellWidth)
 	others, err := eachRejected(ctx, a, streams, o.dismissed, o.limit, shown.add)
 	if err != nil {
 		return err
@@ -96,17 +98,44 @@ func (t *quarantineTable) print(w io.Writer, dismissed bool, others int) {
 	}
 }
 
-// shown is the column and the reason as the table shows them: of a conflict, what differs comes first.
+const (
+	// shownDifferences is how many columns of a conflict are shown, and shownText how many characters of a value or reason.
+	shownDifferences = 20
+	shownText        = 200
+)
+
+// shown is the column and the reason as the table shows them, in lines: of a conflict, what differs comes first.
 func (r *rejectedRow) shown() (column, reason string) {
-	if len(r.Differences) == 0 {
-		return r.Column, r.Reason
+	var columns, lines []string
+	was := "accepted was"
+	if r.Retracted != nil {
+		was = "and was"
 	}
-	var columns, values []string
-	for _, d := range r.Differences {
-		columns = append(columns, d.Column)
-		values = append(values, fmt.Sprintf("%s is %s, accepted was %s", d.Column, d.Rejected, d.Accepted))
+	for i, d := range r.Differences {
+		if i == shownDifferences {
+			lines = append(lines, fmt.Sprintf("%s more: --json", plural(len(r.Differences)-i, "column differs", "columns differ")))
+			break
+		}
+		columns = append(columns, clean(d.Column))
+		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", clean(d.Column), shortened(string(d.Rejected)), was, shortened(string(d.Accepted))))
 	}
-	return strings.Join(columns, ", "), strings.Join(append(values, r.Reason), "; ")
+	if len(columns) == 0 {
+		columns = []string{clean(r.Column)}
+	}
+	lines = append(lines, clean(r.Reason))
+	if out := r.Retracted; out != nil {
+		lines = append(lines, fmt.Sprintf("that event is retracted%s and does not count any more: --retry judges this row again", because(shortened(out.Reason))))
+	}
+	return strings.Join(columns, ", "), strings.Join(lines, "\n")
+}
+
+// shortened is a text as a table shows it: of a very long one the beginning, and how long it is.
+func shortened(s string) string {
+	s = clean(s)
+	if length := utf8.RuneCountInString(s); length > shownText {
+		return fmt.Sprintf("%s… (%s characters)", string([]rune(s)[:shownText]), count(length))
+	}
+	return s
 }
 
 // locate finds where in its file a statement's row was read: the row itself is one that import made.
@@ -136,6 +165,8 @@ func (r *rejectedRow) next() string {
 	switch {
 	case r.builtin:
 		return "next: import the right statement, or " + dismiss
+	case r.Retracted != nil:
+		return fmt.Sprintf("next: bursar quarantine %s --retry, which judges the row again, or %s", r.Stream, dismiss)
 	case r.conflict && r.versions:
 		return fmt.Sprintf("next: bursar quarantine %s --retry, which takes it in as a new version, or %s", r.Stream, dismiss)
 	case r.conflict:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/failure"
@@ -68,6 +69,10 @@ func (c *cli) printRepaired(done *app.RepairedProject) error {
 func unrepaired(done *app.RepairedProject) error {
 	if done.OK {
 		return nil
+	}
+	if len(done.Outdated) == len(done.Broken) {
+		err := failure.Wrap(failure.Data, fmt.Errorf("%s to be rebuilt", plural(len(done.Outdated), "pipeline has", "pipelines have")))
+		return hinted(err, "`bursar rebuild %s`", strings.Join(done.Outdated, "`, `bursar rebuild "))
 	}
 	err := failure.Wrap(failure.Data, fmt.Errorf("%s could not be repaired", plural(len(done.Broken), "thing", "things")))
 	return hinted(err, "`bursar repair --from BACKUP` puts sealed files back from a copy of the project")

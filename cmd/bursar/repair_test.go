@@ -54,6 +54,31 @@ func remove(t *testing.T, patterns ...string) {
 
 // TestRepairWithAGap takes the catalog away and a batch, or its manifest, from the middle: the batches behind it are kept until the
 // one comes back from a copy.
+// TestRepairOfARetractionNamesTheRebuild: after a catalog was put back that is older than a retraction, nothing is missing that a backup has.
+func TestRepairOfARetractionNamesTheRebuild(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	state := filepath.Join(dir, ".bursar")
+	older, err := os.ReadFile(filepath.Join(state, "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, 0, "retract", "payments", "1", "--reason", why, "--project", dir)
+	if err := os.WriteFile(filepath.Join(state, "catalog.db"), older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, 1, "status", "--project", dir)
+	got := must(t, 1, "repair", "--project", dir)
+	if !strings.Contains(got.err, "hint: `bursar rebuild orders`") || strings.Contains(got.err, "--from") {
+		t.Errorf("repair says %s%s", got.out, got.err)
+	}
+	must(t, 0, "rebuild", "orders", "--project", dir)
+	must(t, 0, "verify", "--project", dir)
+	must(t, 0, "repair", "--project", dir)
+}
+
 func TestRepairWithAGap(t *testing.T) {
 	t.Parallel()
 	base, want := fourBatches(t)

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
@@ -83,7 +85,7 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.Retrac
 	if err != nil {
 		err = hinted(err, "%s is %s, and the same command goes on with what is left", out.Retraction.What(), state(&out.Retraction))
 	}
-	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, &out) }), err)
+	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, a.Project.Stream(name), &out) }), err)
 }
 
 // state is whether what a retraction is of counts.
@@ -94,7 +96,7 @@ func state(r *app.Retraction) string {
 	return "retracted"
 }
 
-func printRetracted(w io.Writer, out *app.Retracted) {
+func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted) {
 	r := &out.Retraction
 	left := "left out of every view"
 	if r.Undoes != 0 {
@@ -104,7 +106,14 @@ func printRetracted(w io.Writer, out *app.Retracted) {
 		fmt.Fprintf(w, "%s is %s already, since %s%s.\n", capital(clean(r.What())), state(r), when(&r.At), because(r.Reason))
 	} else {
 		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capital(clean(r.What())), state(r), because(r.Reason), plural(r.Events, "event", "events"), left)
-		printTotals(w, r.Totals)
+		known, unknown := maps.Clone(r.Totals), r.UnknownTotals(s)
+		for _, name := range unknown {
+			delete(known, name)
+		}
+		printTotals(w, known)
+		for _, name := range unknown {
+			fmt.Fprintf(w, "control total %s is not known: its definition changed since the batch was sealed\n", name)
+		}
 	}
 	for _, batch := range r.Retries {
 		fmt.Fprintf(w, "Events that came out of its quarantine still count, in batch %d: bursar retract %s %d --reason TEXT leaves that out too.\n", batch, r.Stream, batch)

@@ -90,6 +90,24 @@ func TestRetractBatch(t *testing.T) {
 }
 
 // TestRetractUnfolded retracts a batch before a run: there is nothing to rebuild, and the same file may come again.
+// TestRetractAfterTotalsChanged says of a total that is declared otherwise since, or new, that it is not known of the batch.
+func TestRetractAfterTotalsChanged(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	got := must(t, 0, "retract", "payments", "1", "--reason", why, "--project", dir)
+	if !strings.Contains(got.out, "466.65") || strings.Contains(got.out, "not known") {
+		t.Errorf("retract says %s", got.out)
+	}
+	rewrite(t, dir, "streams/payments.yaml", "  amount: {sum: amount, by: currency}", "  amount: {sum: amount, by: currency, where: \"amount > 1\"}\n  more: {sum: amount, by: currency}")
+	got = must(t, 0, "retract", "payments", "1", "--undo", "--project", dir)
+	for _, name := range []string{"amount", "more"} {
+		if !strings.Contains(got.out, "control total "+name+" is not known: its definition changed") || strings.Contains(got.out, "466.65") {
+			t.Errorf("of %s retract says %s", name, got.out)
+		}
+	}
+}
+
 func TestRetractUnfolded(t *testing.T) {
 	t.Parallel()
 	dir, want := retractShop(t)

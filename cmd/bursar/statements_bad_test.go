@@ -190,3 +190,25 @@ func statementOf(t *testing.T, n int) string {
 	b.WriteString(":62F:C250101EUR4000,00\n-\n")
 	return file(t, t.TempDir(), "big.sta", b.String())
 }
+
+// TestErrorsNameTheStatementsLine: an event of a statement file is named by its line there, not by the row that the import made of it.
+func TestErrorsNameTheStatementsLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ pipeline, want string }{
+		"long key": {"key: reference\nartifact: {n: {count: true}}\n", `key column "reference" of the event in %s:4:1 is 5000 bytes long`},
+		"overflow": {"key: account\nartifact: {n: {sum: \"length(text) * 4000000000000000000\"}}\n", "fails on the event in %s:4:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "p")
+			must(t, 0, "init", dir)
+			file(t, dir, "institutions/bank.yaml", "institution: bank\ncsv:\n  account: A1\n  currency: EUR\n  columns: {booked: day, amount: amount, reference: ref, text: [txt]}\n")
+			statement := file(t, dir, "a.csv", "day,amount,ref,txt\n2024-01-01,1.00,r1,a\n2024-01-02,2.00,r2,b\n2024-01-03,3.00,"+strings.Repeat("k", 5000)+",long\n")
+			must(t, 0, "import", statement, "--project", dir)
+			file(t, dir, "pipelines/refs.yaml", "pipeline: refs\nfrom: entries\n"+c.pipeline)
+			if got := must(t, 1, "run", "refs", "--project", dir); !strings.Contains(got.err, fmt.Sprintf(c.want, statement)) {
+				t.Errorf("run says %s", got.err)
+			}
+		})
+	}
+}

@@ -3,13 +3,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -20,24 +24,40 @@ const cellWidth = 72
 
 // grid is a table in the making: cells are text that is ready to be seen.
 type grid struct {
-	header []string
-	rows   [][]string
+	header  []string
+	rows    [][]string
+	wrapped map[int]int // the columns whose cells are shown whole, in lines, by position: how wide they are
 }
 
-func newGrid(header ...string) *grid { return &grid{header: header} }
+func newGrid(header ...string) *grid { return &grid{header: header, wrapped: map[int]int{}} }
+
+// wrap has the cells of a column shown whole: a line feed in them begins a line, and longer lines are broken at a width.
+func (g *grid) wrap(column string, width int) *grid {
+	g.wrapped[slices.Index(g.header, column)] = width
+	return g
+}
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
-// print draws the table, cut at the width of the terminal if there is one.
+// print draws the table. Where there is a terminal, it is cut at its width, or broken into more lines where columns are wrapped.
 func (g *grid) print(w io.Writer, terminal int) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = text.FormatDefault
-	t.Style().Size.WidthMax = terminal
-	t.AppendHeader(toRow(g.header))
-	for _, cells := range g.rows {
-		t.AppendRow(toRow(cells))
+	header, rows := toRow(g.header, nil), make([]table.Row, len(g.rows))
+	for i, cells := range g.rows {
+		rows[i] = toRow(cells, g.wrapped)
 	}
+	if len(g.wrapped) == 0 {
+		t.Style().Size.WidthMax = terminal
+	} else if terminal > 0 {
+		narrow := g.narrowed(widths(header, rows), terminal)
+		for i, cells := range g.rows {
+			rows[i] = toRow(cells, narrow)
+		}
+	}
+	t.AppendHeader(header)
+	t.AppendRows(rows)
 	var columns []table.ColumnConfig
 	for i := range g.header {
 		if g.isNumeric(i) {
@@ -48,15 +68,78 @@ func (g *grid) print(w io.Writer, terminal int) {
 	fmt.Fprintln(w, t.Render())
 }
 
-func toRow(cells []string) table.Row {
+// narrowest is what wrapped columns keep of their width on a narrow terminal.
+const narrowest = 16
+
+// narrowed are the widths of wrapped columns for a terminal, given how wide all columns are without one: the widest gives first.
+func (g *grid) narrowed(widths []int, terminal int) map[int]int {
+	total, narrow := 1, map[int]int{}
+	for i, width := range widths {
+		total += width + 3 // a line and two blanks
+		if g.wrapped[i] > 0 {
+			narrow[i] = width
+		}
+	}
+	for ; total > terminal; total-- {
+		widest := slices.MaxFunc(slices.Sorted(maps.Keys(narrow)), func(a, b int) int { return cmp.Compare(narrow[a], narrow[b]) })
+		if narrow[widest] <= narrowest {
+			break
+		}
+		narrow[widest]--
+	}
+	return narrow
+}
+
+// widths are how wide a table's columns are.
+func widths(header table.Row, rows []table.Row) []int {
+	all := make([]int, len(header))
+	for i := range header {
+		for _, row := range append(rows, header) {
+			all[i] = max(all[i], text.LongestLineLen(fmt.Sprint(row[i])))
+		}
+	}
+	return all
+}
+
+// toRow makes cells fit to be printed: those of wrapped columns are broken into lines, the others cut.
+func toRow(cells []string, wrapped map[int]int) table.Row {
 	row := make(table.Row, len(cells))
 	for i, cell := range cells {
+		if width := wrapped[i]; width > 0 {
+			var lines []string
+			for line := range strings.SplitSeq(cell, "\n") {
+				lines = append(lines, broken(clean(line), width)...)
+			}
+			row[i] = strings.Join(lines, "\n")
+			continue
+		}
 		row[i] = text.Trim(clean(cell), cellWidth)
 		if text.StringWidthWithoutEscSequences(clean(cell)) > cellWidth {
 			row[i] = text.Trim(clean(cell), cellWidth-1) + "…"
 		}
 	}
 	return row
+}
+
+// broken breaks a text into lines of a width: at a space, or, where a line has none, anywhere.
+func broken(s string, width int) (lines []string) {
+	for text.StringWidthWithoutEscSequences(s) > width {
+		used, end, space := 0, 0, 0
+		for i, r := range s {
+			if r == ' ' {
+				space = i
+			}
+			if used += text.RuneWidth(r); used > width && i > 0 {
+				break
+			}
+			end = i + utf8.RuneLen(r)
+		}
+		if space > 0 {
+			end = space
+		}
+		lines, s = append(lines, s[:end]), strings.TrimPrefix(s[end:], " ")
+	}
+	return append(lines, s)
 }
 
 var numeric = regexp.MustCompile(`^-?[0-9][0-9,]*(\.[0-9]+)?$`)

@@ -87,7 +87,7 @@ func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tra
 		}
 		return each(found)
 	})
-	return traced, untraced(unpublished(ctx, a, name, err), name)
+	return traced, untraced(err, name)
 }
 
 func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid, total int) {

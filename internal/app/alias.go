@@ -41,6 +41,8 @@ type (
 	RowPlace = event.Place
 	// Difference is a column of a conflict.
 	Difference = event.Difference
+	// Compared is a row in quarantine beside the event that was accepted with its id.
+	Compared = event.Compared
 	// Run is one run of a pipeline.
 	Run = reconcile.Run
 	// Given counts the events that gave each fold a value.
@@ -112,13 +114,13 @@ func InputSize(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// Differences is event.Intake.Differences.
-func (a *App) Differences(ctx context.Context, stream string, rows []Rejected) ([][]Difference, error) {
+// Compare is event.Intake.Compare.
+func (a *App) Compare(ctx context.Context, stream string, rows []Rejected) ([]Compared, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return nil, &NotFoundError{What: "stream " + stream}
 	}
-	return a.Intake.Differences(ctx, s, rows)
+	return a.Intake.Compare(ctx, s, rows)
 }
 
 // ParseRow reads how quarantine names a row.

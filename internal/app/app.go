@@ -70,12 +70,7 @@ type wholeCatalog interface {
 // ProjectError holds all faults of a project folder: exit code 2.
 type ProjectError struct{ Errors []project.Error }
 
-func (e *ProjectError) Error() string {
-	if n := len(e.Errors); n > 1 {
-		return fmt.Sprintf("%v (and %d more; `bursar check` lists them)", e.Errors[0], n-1)
-	}
-	return e.Errors[0].Error()
-}
+func (e *ProjectError) Error() string { return project.Faults(e.Errors).Error() }
 
 // Class is Data: the same folder has the same faults.
 func (e *ProjectError) Class() failure.Class { return failure.Data }

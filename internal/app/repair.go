@@ -15,6 +15,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/spool"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 	"bursar/internal/temporal"
 )
 
@@ -30,6 +31,8 @@ type RepairedProject struct {
 	OK     bool     `json:"ok"`
 	Done   []string `json:"done"`
 	Broken []string `json:"broken"`
+
+	Outdated []string `json:"-"` // pipelines of Broken that are whole, and only wait to be rebuilt
 }
 
 // repair carries one repair.
@@ -49,7 +52,12 @@ func (r *repair) did(format string, args ...any) {
 	r.out.Done = append(r.out.Done, text)
 }
 
-func (r *repair) broken(err error) { r.out.Broken = append(r.out.Broken, err.Error()) }
+func (r *repair) broken(err error) {
+	r.out.Broken = append(r.out.Broken, err.Error())
+	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
+		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
+	}
+}
 
 // Repair repairs the project in a folder, which no other process has open. It may be called again after a crash: every step
 // looks at what is there.

@@ -44,18 +44,25 @@ type Difference struct {
 	Rejected json.RawMessage `json:"rejected"`
 }
 
-// Differences compares rows in quarantine with the events that were accepted with their ids. A row that is no conflict, or that earlier
-// versions put there, has none.
-func (in *Intake) Differences(ctx context.Context, s *project.Stream, rows []Rejected) ([][]Difference, error) {
-	accepted, err := in.acceptedFirst(ctx, s, rows)
+// Compared is a row in quarantine beside the event that was accepted with its id when the row came.
+type Compared struct {
+	Differences []Difference
+	Out         *Retraction // that leaves the event out, so that the row would be judged otherwise now; nil where the event counts
+}
+
+// Compare compares rows in quarantine with the events that were accepted with their ids. For a row that is no conflict, or that earlier
+// versions put there, it finds nothing.
+func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejected) ([]Compared, error) {
+	accepted, out, err := in.acceptedFirst(ctx, s, rows)
 	if err != nil {
 		return nil, err
 	}
-	all := make([][]Difference, len(rows))
+	all := make([]Compared, len(rows))
 	for i := range rows {
 		if rows[i].Accepted == nil || accepted[*rows[i].Accepted] == nil {
 			continue
 		}
+		all[i].Out = out[*rows[i].Accepted]
 		values, err := in.valuesOf(ctx, s, &rows[i])
 		if err != nil {
 			return nil, err
@@ -63,7 +70,7 @@ func (in *Intake) Differences(ctx context.Context, s *project.Stream, rows []Rej
 		for _, c := range s.Columns {
 			was, is := accepted[*rows[i].Accepted][c.Name], values[c.Name]
 			if is != nil && string(was) != string(is) {
-				all[i] = append(all[i], Difference{c.Name, was, is})
+				all[i].Differences = append(all[i].Differences, Difference{c.Name, was, is})
 			}
 		}
 	}
@@ -101,11 +108,12 @@ func (in *Intake) valuesOf(ctx context.Context, s *project.Stream, row *Rejected
 	return found, nil
 }
 
-// acceptedFirst reads the events that rows in quarantine have the ids of. They are of their file's batch, or of one that took rows out of
-// quarantine.
-func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []Rejected) (map[Place]values, error) {
+// acceptedFirst reads the events that rows in quarantine have the ids of, and what leaves some of them out. They are of their file's batch,
+// or of one that took rows out of quarantine.
+func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []Rejected) (found map[Place]values, out map[Place]*Retraction, err error) {
 	var places []string
-	found, batches := map[Place]values{}, map[uint64]bool{}
+	batches := map[uint64]bool{}
+	found = map[Place]values{}
 	for i := range rows {
 		p := rows[i].Accepted
 		if p == nil {
@@ -113,20 +121,45 @@ func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []R
 		}
 		file, err := FindFile(ctx, in.Catalog, s.Name, p.File)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		batches[file.Batch] = true
 		places = append(places, p.sql())
 	}
 	if len(places) == 0 {
-		return found, nil
+		return found, nil, nil
 	}
 	all, err := Batches(ctx, in.Catalog, s.Name, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all = slices.DeleteFunc(all, func(b Batch) bool { return !batches[b.Batch] && len(b.Retried) == 0 })
-	return found, in.eachAt(ctx, s, all, places, func(p Place, event values) { found[p] = event })
+	if err = in.eachAt(ctx, s, all, places, func(p Place, event values) { found[p] = event }); err == nil {
+		out, err = in.retractedAt(ctx, s, all, places)
+	}
+	return found, out, err
+}
+
+// retractedAt finds which events of batches, that were read at the places, are left out of every view, and by what.
+func (in *Intake) retractedAt(ctx context.Context, s *project.Stream, batches []Batch, places []string) (map[Place]*Retraction, error) {
+	list, err := Retractions(ctx, in.Catalog, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := map[Place]*Retraction{}
+	for i := range list {
+		r := &list[i]
+		if r.Event != "" {
+			out[Place{r.File, r.Row}] = r
+			continue
+		}
+		if n := slices.IndexFunc(batches, func(b Batch) bool { return b.Batch == r.Batch }); n >= 0 {
+			if err := in.eachAt(ctx, s, batches[n:n+1], places, func(p Place, _ values) { out[p] = r }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 // eachAt calls each for the events of batches that were read at the places.

@@ -51,6 +51,20 @@ func (b *Batch) HasTotals(s *project.Stream, names []string) bool {
 	return true
 }
 
+// UnknownTotals are those of the stream's totals of which a retraction does not know what it leaves out: they are declared otherwise since
+// the batch was sealed, or were not then. Of one without definitions, as earlier versions sealed it, they are taken for the stream's.
+func (r *Retraction) UnknownTotals(s *project.Stream) (names []string) {
+	for i := range s.Totals {
+		name := s.Totals[i].Name
+		_, known := r.Totals[name]
+		was, defined := r.Definitions[name]
+		if defined && was != totalDefinition(&s.Totals[i]) || !defined && !known && r.Events > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // computedTotals are a batch's totals that it was sealed without: a catalog document.
 type computedTotals struct {
 	Definitions map[string]string `json:"definitions"`

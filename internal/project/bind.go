@@ -107,15 +107,29 @@ func fits(declared, got column.Type) bool {
 
 func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error {
 	src := newBinding(ctx, p.File, p.lines, b)
+	unbound := map[string]bool{} // folds that are reported already
 	for i := range p.Artifact {
-		f := &p.Artifact[i]
+		f, faults := &p.Artifact[i], len(src.errs)
 		src.where("artifact."+f.Name+".where", e.Types(), f.Where, column.InRuns)
+		unbound[f.Name] = len(src.errs) > faults
 	}
 	made, errs := Bind(ctx, p, e, b)
 	src.errs = append(src.errs, errs...)
-	if len(src.errs) > 0 {
-		return src.errs
+	for i := range p.Artifact {
+		name := p.Artifact[i].Name
+		unbound[name] = unbound[name] || len(made.Types) == 0 || made.Types[i].Type.Kind == 0
 	}
+	bound := len(src.errs) == 0
+	src.conserve(p, made, unbound)
+	if bound {
+		src.bindRest(p, e, made)
+	}
+	src.mixedSums(p, e, unbound)
+	return src.errs
+}
+
+// bindRest binds what is evaluated over the artifacts, and looks at what the expressions say once all of them bind.
+func (src *binding) bindRest(p *Pipeline, e *Events, made Shape) {
 	p.Exceptions.Where = instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
 	src.where("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.WhenAsked)
 	for _, t := range made.Types {
@@ -123,19 +137,28 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 			src.failAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", brief(t.Name), t.Type)
 		}
 	}
+	if len(src.errs) == 0 {
+		src.pipelineLiterals(p, e)
+		src.mixedSQL(p, e)
+		src.addedVersions(p, e)
+	}
+}
+
+// conserve binds what is compared with control totals, but for expressions over columns that do not bind.
+func (src *binding) conserve(p *Pipeline, made Shape, unbound map[string]bool) {
+	known := slices.DeleteFunc(slices.Clone(made.Types), func(f column.Field) bool { return unbound[f.Name] })
 	for _, c := range p.Conserve {
-		t, ok := src.bind("conserve."+c.Total, made.Types, c.Expr, column.InRuns)
+		if len(known) < len(p.Artifact) {
+			reads, err := src.readOf(c.Expr)
+			if err != nil || slices.ContainsFunc(p.Artifact, func(f Fold) bool { return unbound[f.Name] && reads.Uses(f.Name) }) {
+				continue
+			}
+		}
+		t, ok := src.bind("conserve."+c.Total, known, c.Expr, column.InRuns)
 		if ok && !isKind(t, numbers...) {
 			src.failAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
 		}
 	}
-	if len(src.errs) == 0 {
-		src.pipelineLiterals(p, e)
-		src.mixedSums(p, e)
-		src.mixedSQL(p, e)
-		src.addedVersions(p, e)
-	}
-	return src.errs
 }
 
 // where binds a condition; an empty one takes all.

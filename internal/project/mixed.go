@@ -10,11 +10,12 @@ import (
 	"bursar/internal/column"
 )
 
-// mixedSums reports sums of a measure whose control total is declared by a group, over events of several groups.
-func (src *binding) mixedSums(p *Pipeline, e *Events) {
+// mixedSums reports sums of a measure whose control total is declared by a group, over events of several groups. Those that do not bind are
+// passed over.
+func (src *binding) mixedSums(p *Pipeline, e *Events, unbound map[string]bool) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		if f.Kind != Sum || f.Mixed {
+		if f.Kind != Sum || f.Mixed || unbound[f.Name] {
 			continue
 		}
 		path := "artifact." + f.Name + ".sum"

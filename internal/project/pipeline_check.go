@@ -8,11 +8,11 @@ import (
 	"bursar/internal/column"
 )
 
-// check reports names that lead nowhere.
-func (p *Pipeline) check(src *source, project *Project) {
+// check reports names that lead nowhere, but for those of `conserve`. It returns what the pipeline folds; nil where streams are not there.
+func (p *Pipeline) check(src *source, project *Project) *Events {
 	p.checkNames(src)
 	if !p.checkFrom(src, project) { // a stream that could not be read is reported in its own file
-		return
+		return nil
 	}
 	streams := project.streamsOf(p)
 	p.checkColumns(src, streams)
@@ -25,9 +25,7 @@ func (p *Pipeline) check(src *source, project *Project) {
 	for i := range p.Artifact {
 		p.Artifact[i].check(src, events)
 	}
-	for _, c := range p.Conserve {
-		p.checkConserve(src, events, c)
-	}
+	return events
 }
 
 // checkFrom reports streams that are not there; ok is true when all are and have columns.

@@ -31,8 +31,13 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 		p.Artifact = append(p.Artifact, f)
 	}
 	p.readRest(o)
-	p.check(src, project)
+	events := p.check(src, project)
 	p.broken = len(src.errs) > 0
+	if events != nil { // what is wrong here hinders no other expression from being bound
+		for _, c := range p.Conserve {
+			p.checkConserve(src, events, c)
+		}
+	}
 	return p, src.errs
 }
 

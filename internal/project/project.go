@@ -6,8 +6,10 @@ package project
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Project is a read project folder.
@@ -42,6 +44,22 @@ type Error struct {
 
 // Error writes the fault on one line, as compilers do.
 func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
+
+// mostFaults is how many faults the text of an error names.
+const mostFaults = 20
+
+// Faults is an error that names faults, one at least, on one line.
+func Faults(faults []Error) error {
+	texts := make([]string, 0, mostFaults+1)
+	for i, fault := range faults {
+		if i == mostFaults {
+			texts = append(texts, fmt.Sprintf("and %d more; `bursar check` lists them", len(faults)-i))
+			break
+		}
+		texts = append(texts, fault.Error())
+	}
+	return errors.New(strings.Join(texts, "; "))
+}
 
 // AllStreams are the declared streams, then the built-in ones.
 func (p *Project) AllStreams() []*Stream { return slices.Concat(p.Streams, p.builtin) }

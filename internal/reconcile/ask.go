@@ -35,7 +35,7 @@ type Version struct {
 func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (Answer, error) {
 	q, err := e.reading(ctx, pipeline)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, ofKey(err, pipeline, key)
 	}
 	defer q.done()
 	g := &q.g
@@ -71,7 +71,7 @@ func (e *Engine) versions(ctx context.Context, q *question, key []column.Vector,
 		return nil, fmt.Errorf("get %s from %s: %w", keyJSON(key, 0), q.g.Pipeline, err)
 	}
 	if len(versions) == 0 {
-		return nil, &NotFoundError{fmt.Sprintf("key %s in %s", keyJSON(key, 0), q.g.Pipeline)}
+		return nil, &NotFoundError{What: fmt.Sprintf("key %s in %s", keyJSON(key, 0), q.g.Pipeline)}
 	}
 	return versions, nil
 }

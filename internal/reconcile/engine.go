@@ -46,9 +46,17 @@ type Engine struct {
 }
 
 // NotFoundError is what asking for an unknown stream, pipeline or key returns: exit code 3.
-type NotFoundError struct{ What string }
+type NotFoundError struct {
+	What string
+	Why  string // and what to do, where that is known
+}
 
-func (e *NotFoundError) Error() string { return e.What + " not found" }
+func (e *NotFoundError) Error() string {
+	if e.Why != "" {
+		return fmt.Sprintf("%s not found: %s", e.What, e.Why)
+	}
+	return e.What + " not found"
+}
 
 // Class is Data: asking again gives the same answer.
 func (e *NotFoundError) Class() failure.Class { return failure.Data }
@@ -65,7 +73,7 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	}
 	p := e.Project.Pipeline(pipeline)
 	if p == nil {
-		return nil, &NotFoundError{"pipeline " + pipeline}
+		return nil, &NotFoundError{What: "pipeline " + pipeline}
 	}
 	session, err := e.session()
 	if err != nil {
@@ -74,11 +82,11 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	defer session.Close()
 	events := e.Project.Events(p)
 	if events == nil {
-		return nil, &NotFoundError{"a stream or key column of pipeline " + pipeline}
+		return nil, &NotFoundError{What: "a stream or key column of pipeline " + pipeline}
 	}
 	shape, errs := project.Bind(ctx, p, events, session)
 	if len(errs) > 0 {
-		return nil, failure.Wrap(failure.Data, errs[0])
+		return nil, failure.Wrap(failure.Data, project.Faults(errs))
 	}
 	plan, err := fold.NewPlan(p, events, shape)
 	if err != nil {

@@ -22,7 +22,8 @@ type Exported struct {
 	Digest string `json:"digest"`
 }
 
-// Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line.
+// Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line. As long as nothing of it is published, it
+// is an UnpublishedError: a file without lines would be taken for a result.
 func (e *Engine) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
 	q, err := e.reading(ctx, pipeline)
 	if err != nil {

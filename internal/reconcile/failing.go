@@ -19,16 +19,15 @@ import (
 // values nor its key: it reaches the histories of workflows (rule 7).
 type FailingError struct {
 	Pipeline, Declared string
-	File               string // of the event; empty for an artifact
-	Row                int64
+	Event              string // its place; empty for an artifact
 	Key                json.RawMessage
 	Cause              error
 }
 
 func (e *FailingError) Error() string {
 	on := "an artifact"
-	if e.File != "" {
-		on = fmt.Sprintf("the event in %s:%d", e.File, e.Row)
+	if e.Event != "" {
+		on = "the event in " + e.Event
 	}
 	if e.Key != nil {
 		on += ", whose key `bursar status` shows"
@@ -169,12 +168,11 @@ func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, nam
 
 // event names the event at a place of a batch.
 func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, row int64) (*FailingError, error) {
-	file, err := event.FindFile(ctx, s.e.Catalog, batch[0].Stream, uint64(number))
+	place, err := s.e.placeOf(ctx, s.plan.Events.Stream(batch[0].Stream), batch, uint64(number), row)
 	if err != nil {
 		return nil, err
 	}
-	found := &FailingError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Declared(), Cause: s.cause}
-	found.File, found.Row = file.At(row)
+	found := &FailingError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Declared(), Event: place, Cause: s.cause}
 	names := make([]column.Field, len(s.plan.Events.Key))
 	for i, k := range s.plan.Events.Key {
 		names[i] = column.Field{Name: k.Event}

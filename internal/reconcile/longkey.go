@@ -22,13 +22,14 @@ var errLongKey = failure.Wrap(failure.Data, errors.New("a key is too long"))
 // LongKeyError says which event has a key that is longer than it may be. Its text names the event's place and not the key: it
 // reaches the histories of workflows (rule 7).
 type LongKeyError struct {
-	Pipeline, Declared, Column, File string
-	Row, Bytes                       int64
+	Pipeline, Declared, Column string
+	Event                      string // its place
+	Bytes                      int64
 }
 
 func (e *LongKeyError) Error() string {
-	return fmt.Sprintf("key column %q of the event in %s:%d is %d bytes long: the limit is 4 KiB; nothing of this run is visible: have the key in %s "+
-		"cut it off, as left(…) does, or digest it, as md5(…) does, and run `bursar rebuild %s`", e.Column, e.File, e.Row, e.Bytes, e.Declared, e.Pipeline)
+	return fmt.Sprintf("key column %q of the event in %s is %d bytes long: the limit is 4 KiB; nothing of this run is visible: have the key in %s "+
+		"cut it off, as left(…) does, or digest it, as md5(…) does, and run `bursar rebuild %s`", e.Column, e.Event, e.Bytes, e.Declared, e.Pipeline)
 }
 
 // Class is Data: the same events have the same keys.
@@ -73,25 +74,23 @@ func (s *eventSearch) longKey(ctx context.Context) error {
 			continue
 		}
 		found := &LongKeyError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Pipeline.File, Column: k.Name}
-		stream, file, err := s.firstLong(ctx, session, k, found)
-		if err != nil || stream == "" {
-			if err != nil {
-				return err
-			}
+		stream, at, err := s.firstLong(ctx, session, k, found)
+		if err == nil && stream == "" {
 			continue
 		}
-		from, err := event.FindFile(ctx, s.e.Catalog, stream, file)
+		if err == nil {
+			found.Event, err = s.e.placeOf(ctx, s.plan.Events.Stream(stream), s.batches, at.File, at.Row)
+		}
 		if err != nil {
 			return err
 		}
-		found.File, found.Row = from.At(found.Row)
 		return found
 	}
 	return s.cause
 }
 
-// firstLong is the stream and file of the first event with a value of a key column that is too long; no stream without one.
-func (s *eventSearch) firstLong(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, file uint64, err error) {
+// firstLong is the stream and place of the first event with a value of a key column that is too long; no stream without one.
+func (s *eventSearch) firstLong(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, at event.Place, err error) {
 	name := column.QuoteIdentifier(k.Event)
 	of := duck.Literal(s.plan.Events.Streams[0].Name)
 	if s.plan.Events.Several() {
@@ -100,9 +99,8 @@ func (s *eventSearch) firstLong(ctx context.Context, session *duck.Session, k *p
 	sql := fmt.Sprintf("SELECT %s, %s, %s, strlen(%s) FROM events WHERE strlen(%s) > %d ORDER BY ALL LIMIT 1",
 		of, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
 	err = session.Query(ctx, sql, func(rows []column.Vector) error {
-		stream, file = string(rows[0].Text(0)), uint64(rows[1].Ints[0])
-		found.Row, found.Bytes = rows[2].Ints[0], rows[3].Ints[0]
+		stream, at, found.Bytes = string(rows[0].Text(0)), event.Place{File: uint64(rows[1].Ints[0]), Row: rows[2].Ints[0]}, rows[3].Ints[0]
 		return nil
 	})
-	return stream, file, err
+	return stream, at, err
 }

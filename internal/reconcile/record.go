@@ -200,7 +200,7 @@ func getRun(tx catalog.Tx, ref RunRef) (Run, error) {
 	var run Run
 	ok, err := tx.Get(runKey(ref), &run)
 	if err == nil && !ok {
-		err = &NotFoundError{fmt.Sprintf("run %d of %s, generation %d", ref.Run, ref.Pipeline, ref.Generation)}
+		err = &NotFoundError{What: fmt.Sprintf("run %d of %s, generation %d", ref.Run, ref.Pipeline, ref.Generation)}
 	}
 	return run, err
 }
@@ -247,7 +247,7 @@ func (e *Engine) state(ctx context.Context, pipeline string) (state pipelineStat
 // Current is the generation that readers see; a pipeline that has never run has generation 0.
 func (e *Engine) Current(ctx context.Context, pipeline string) (g Generation, err error) {
 	if e.Project.Pipeline(pipeline) == nil {
-		return g, &NotFoundError{"pipeline " + pipeline}
+		return g, &NotFoundError{What: "pipeline " + pipeline}
 	}
 	g.Pipeline = pipeline
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {

@@ -22,7 +22,7 @@ type question struct {
 	printer *printer
 	g       Generation
 	refused error       // why nothing may be asked
-	loaded  atomic.Bool // the index was found to hold all that is published
+	loaded  atomic.Bool // something is published, and the index was found to hold all of it
 	changes uint64
 	owner   *standing
 }
@@ -38,13 +38,19 @@ type standing struct {
 	left    chan struct{} // closed when a reader leaves; nil while nobody waits
 }
 
-// reading starts a question, once it is known that the index holds all that is published.
+// reading starts a question about what is published, once it is known that the index holds all of it.
 func (e *Engine) reading(ctx context.Context, pipeline string) (*question, error) {
 	q, err := e.entering(ctx, pipeline)
-	if err != nil || q.g.Generation == 0 || q.loaded.Load() {
+	if err != nil || q.loaded.Load() {
 		return q, err
 	}
-	if err := e.checkLoaded(ctx, q.plan, q.g.space(), q.g.Published); err != nil {
+	if q.g.Generation > 0 {
+		err = e.checkLoaded(ctx, q.plan, q.g.space(), q.g.Published)
+	}
+	if err == nil {
+		err = e.checkPublished(ctx, q)
+	}
+	if err != nil {
 		q.done()
 		return nil, err
 	}

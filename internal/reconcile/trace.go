@@ -78,7 +78,7 @@ func (e *UntracedError) ExitCode() int { return breachExit }
 func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
 	q, err := e.reading(ctx, pipeline)
 	if err != nil {
-		return Traced{}, err
+		return Traced{}, ofKey(err, pipeline, key)
 	}
 	defer q.done()
 	columns, err := parseKey(q.plan, key)

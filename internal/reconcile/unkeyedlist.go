@@ -44,6 +44,9 @@ func (e *Engine) Unkeyed(ctx context.Context, pipeline string, each func(Unkeyed
 		return nil, err
 	}
 	defer q.done()
+	if err := e.checkPublished(ctx, q); err != nil {
+		return nil, err
+	}
 	runs, err := e.Runs(ctx, pipeline, q.g.Generation, 0)
 	if err != nil {
 		return nil, err

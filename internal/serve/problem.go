@@ -80,6 +80,8 @@ func describe(err error) (status int, p problem) {
 	switch {
 	case errors.As(err, &unknown):
 		return http.StatusNotFound, p
+	case errors.As(err, new(*reconcile.UnpublishedError)):
+		return http.StatusConflict, p
 	case class == failure.Data:
 		return http.StatusBadRequest, p
 	case class == failure.Throttled:

@@ -64,7 +64,11 @@ func (s *stage) Get(_ context.Context, pipeline, key string, asOf uint64, histor
 }
 
 func (s *stage) Exceptions(_ context.Context, pipeline string, each func(reconcile.Exception) error) error {
-	if pipeline != "orders" {
+	switch pipeline {
+	case "orders":
+	case "new":
+		return &reconcile.UnpublishedError{Pipeline: pipeline, Next: "run it"}
+	default:
 		return &reconcile.NotFoundError{What: "pipeline " + pipeline}
 	}
 	at, days := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), 3
@@ -215,6 +219,7 @@ func TestAnswers(t *testing.T) {
 		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=2"}, 200, `"more":true`},
 		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=0"}, 400, "limit"},
 		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/no/exceptions"}, 404, "not found"},
+		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/new/exceptions"}, 409, "nothing of new is published yet: run it"},
 		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `{"more":false,"rows":[{"ref":"3:1","batch":1,"file":"f","row":1,"column":"","reason":"r","raw":"","bytes":"/w=="}]}`},
 		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=true"}, 200, `[{"ref":"3:2","batch":1,"file":"f","row":2,"column":"","reason":"r","raw":"x","dismissed":{"reason":"nothing","at":"2026-01-01T00:00:00Z"}}]`},
 		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `neither`},

@@ -27,17 +27,21 @@ func (d *draft) chooseID() {
 	}
 	if best < 0 {
 		d.stream.ID = []string{project.RowID}
+		d.repeat = d.findRepeat()
 		return
 	}
 	d.stream.ID = []string{d.columns[best].Name}
 	d.notes["id"] = fmt.Sprintf("different in all %s sampled rows; check that it always is", thousands(d.rows))
 }
 
+// plainID is the rank of a column that is plainly the row's own id.
+const plainID = 3
+
 // idRank is how surely a name that is like an id names the row itself.
 func (d *draft) idRank(name string) int {
 	switch name {
 	case "id", "uuid", "guid", d.stream.Name + "_id", strings.TrimSuffix(d.stream.Name, "s") + "_id":
-		return 3
+		return plainID
 	}
 	if strings.HasSuffix(name, "id") {
 		return 2
@@ -45,10 +49,7 @@ func (d *draft) idRank(name string) int {
 	return 1
 }
 
-func (g *guess) identifies() bool {
-	kinds := []column.Kind{column.String, column.Int, column.BigInt}
-	return !g.Optional && g.unique && idLike(g.Name) && slices.Contains(kinds, g.Type.Kind)
-}
+func (g *guess) identifies() bool { return g.unique && g.namesRow() }
 
 // chooseTime takes the first date or timestamp that every row has, else the first.
 func (d *draft) chooseTime() {

@@ -43,6 +43,7 @@ type draft struct {
 	columns []guess
 	rejects []scan.Reject // of the sample, by the guessed stream
 	notes   map[string]string
+	repeat  *repeat // where no column is different in every row; nil is none
 }
 
 // Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and writes a

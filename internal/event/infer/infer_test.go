@@ -129,6 +129,15 @@ func TestStream(t *testing.T) {
 		{"mixed.jsonl", `{"a":{"b":1},"u":18446744073709551616}` + "\n" + `{"a":2,"u":1}` + "\nnot json\n", []string{
 			"a: {type: json}", `u: {type: "decimal(23,0)"}`, "all 2 rows", "# CHECK: 1 of the rows",
 		}},
+		{"bookings.csv", "booking_id,guest,status,amount\nb1,Ann,new,1.00\nb2,Bob,new,2.00\nb1,Ann,paid,1.50\n", []string{
+			"\nid: _row\n", "# booking_id looks like one, but comes again in 1 of the sampled rows, with other values in status, amount.", "\n# id: booking_id\n# versions: keep\n",
+		}},
+		{"export.jsonl", `{"client_no":"b1","updated_at":"2024-01-01"}` + "\n" + `{"client_no":"b1","updated_at":"2024-01-02","note":"x"}` + "\n", []string{
+			"\nid: _row\n", "with other values in updated_at.", "\n# id: client_no\n# versions: keep\n",
+		}},
+		{"twice.csv", "id,amount\n1,1.00\n2,2.00\n1,1.00\n", []string{
+			"\nid: _row\n", "# id looks like one, but comes again in 1 of the sampled rows, which say the same each time.", "duplicates:\n# id: id\n",
+		}},
 		{"nothing.jsonl", `{"a":null}`, []string{" a: {type: string, optional: true}"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,6 +156,21 @@ func TestStream(t *testing.T) {
 				t.Errorf("rejected %+v by\n%s", rejects, text)
 			}
 		})
+	}
+}
+
+// TestForeignKeyIsNoVersion: what rows refer to comes again without being a version of anything.
+func TestForeignKeyIsNoVersion(t *testing.T) {
+	t.Parallel()
+	for _, data := range []string{
+		"order_id,sku,amount\no1,a,1.00\no1,b,2.00\n",
+		"line_id,order_id,status\n1,o1,new\n2,o1,paid\n",
+		"order_no,line,amount\n1,1,1.00\n1,2,\n",
+	} {
+		text, err := Stream(write(t, "lines.csv", data))
+		if err != nil || strings.Contains(text, "looks like one") || strings.Contains(text, "\n# versions: keep\n") {
+			t.Errorf("%s, %v", text, err)
+		}
 	}
 }
 

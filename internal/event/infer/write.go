@@ -80,8 +80,11 @@ func (d *draft) writeID(w *strings.Builder) {
 		fmt.Fprintf(w, "id: %s   # what makes an event unique: %s\n", scalar(d.stream.ID[0]), d.notes["id"])
 		return
 	}
-	w.WriteString(`# No column looks like an identity: named like one, given in every row, and different in each.
-# _row: a row is the file it came in and its place there. For files that are sent once; a file sent again is known.
+	w.WriteString("# No column looks like an identity: named like one, given in every row, and different in each.\n")
+	if d.repeat != nil {
+		w.WriteString(d.repeat.comment())
+	}
+	w.WriteString(`# _row: a row is the file it came in and its place there. For files that are sent once; a file sent again is known.
 # _content: a row is its values, and how often they stood in the file before. For exports that overlap.
 # Better, where there is one: the column, or list of columns, by which the source itself tells its events apart.
 id: _row

@@ -1,0 +1,54 @@
+// What completeness prints can be given back to it.
+
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/app"
+)
+
+// TestCompletenessNamesCanBeGiven copies account and interval from what is printed: of an account of a servicer, of one whose name has blanks,
+// and of statements that name none.
+func TestCompletenessNamesCanBeGiven(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir)
+	file(t, dir, "institutions/acme.yaml", "institution: acme\nservicer: AGBLLT2X\naccounts: [LT625883379695428516, \"my account\"]\nstatements: {calendar: weekdays, since: 2024-03-07}\n")
+	nameless := strings.Replace(strings.ReplaceAll(oneAccount("1", "240304", "100,00", "10,00", "120,00"), " ", ""), ":25:NL91ABNA0417164300\n", "", 1)
+	must(t, 1, "import", file(t, dir, "a.sta", nameless), "--project", dir)
+	args := []string{"completeness", "--project", dir, "--until", "2024-03-12"}
+	got := must(t, 4, args...)
+	accounts := map[string]bool{}
+	for line := range strings.SplitSeq(got.out, "\n") {
+		if cells := strings.Split(line, "│"); len(cells) == 11 && strings.TrimSpace(cells[1]) != "account" {
+			account := strings.TrimSpace(cells[1])
+			accounts[account] = true
+			one := bursar(t, append(args, strings.Trim(account, "'"))...)
+			if one.code == 3 || !strings.Contains(one.out, account) {
+				t.Errorf("completeness %s ends with %d: %s%s", account, one.code, one.out, one.err)
+			}
+		}
+	}
+	for _, account := range []string{"LT625883379695428516", "'my account'", "''"} {
+		if !accounts[account] {
+			t.Errorf("%s is not printed: %s", account, got.out)
+		}
+	}
+	_, line, _ := strings.Cut(got.out, "UNKNOWN LT625883379695428516 (AGBLLT2X) 2024-03-07")
+	_, name, found := strings.Cut(line, "bursar completeness --accept ")
+	if !found {
+		t.Fatalf("no interval is named that is UNKNOWN: %s", got.out)
+	}
+	// Without --until the calendar ends with the last day that a statement speaks of.
+	for _, i := range accountsOf(t, 4, dir)["LT625883379695428516"].Intervals {
+		if i.State == app.Unknown && i.Name != name[:16] {
+			t.Errorf("the interval is named %s, and printed is %s", i.Name, name[:16])
+		}
+	}
+	if got := must(t, 3, append(args, "AGBLLT2X LT625883379695428516")...); !strings.Contains(got.err, "hint: `bursar completeness` lists the accounts") {
+		t.Errorf("an account that is not there: %s", got.err)
+	}
+}
