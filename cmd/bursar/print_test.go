@@ -47,7 +47,7 @@ func TestWrappedTable(t *testing.T) {
 	t.Parallel()
 	words := strings.TrimSpace(strings.Repeat("word ", 30))
 	for _, terminal := range []int{0, 200, 100, 60, 10} {
-		g := newGrid("name", "why", "reason").wrap("why", cellWidth).wrap("reason", cellWidth)
+		g := newGrid("name", "why", "reason").wrap("why").wrap("reason")
 		g.add("a\nb", "short", words+"\n"+strings.Repeat("日", 60)+"\x1b[31m")
 		var out bytes.Buffer
 		g.print(&out, terminal)

@@ -31,9 +31,9 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	}
 	shown := quarantineTable{c: c, grid: newGrid("stream", "ref", "batch", "file", "row", "column", "reason"), limit: o.limit}
 	if o.dismissed {
-		shown.grid = newGrid("stream", "ref", "batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because", cellWidth)
+		shown.grid = newGrid("stream", "ref", "batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
 	}
-	shown.grid.wrap("file", cellWidth).wrap("column", cellWidth).wrap("reason", cellWidth)
+	shown.grid.wrap("file").wrap("column").wrap("reason")
 	others, err := eachRejected(ctx, a, streams, o.dismissed, o.limit, shown.add)
 	if err != nil {
 		return err

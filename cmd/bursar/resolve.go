@@ -103,7 +103,7 @@ func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reaso
 		fmt.Fprintf(w, "Row %s of %s is accepted in batch %d%s%s.\n", out.Ref, out.Stream, out.Batch, place, because(reason))
 	}
 	if len(out.Changes) > 0 {
-		g := newGrid("column", "old value", "new value").wrap("old value", cellWidth).wrap("new value", cellWidth)
+		g := newGrid("column", "old value", "new value").wrap("old value").wrap("new value")
 		for _, change := range out.Changes {
 			g.add(change.Column, shortened(string(change.Old)), shortened(string(change.New)))
 		}

@@ -31,9 +31,9 @@ type grid struct {
 
 func newGrid(header ...string) *grid { return &grid{header: header, wrapped: map[int]int{}} }
 
-// wrap has the cells of a column shown whole: a line feed in them begins a line, and longer lines are broken at a width.
-func (g *grid) wrap(column string, width int) *grid {
-	g.wrapped[slices.Index(g.header, column)] = width
+// wrap has the cells of a column shown whole: a line feed in them begins a line, and lines wider than a cell are broken.
+func (g *grid) wrap(column string) *grid {
+	g.wrapped[slices.Index(g.header, column)] = cellWidth
 	return g
 }
 
