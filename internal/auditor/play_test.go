@@ -64,7 +64,9 @@ func (s *stage) compare() {
 	s.compareRuns()
 	s.compareVersions()
 	s.compareTrace()
-	s.compareUnkeyed()
+	if s.model.published > 0 { // else it is refused, as an export is
+		s.compareUnkeyed()
+	}
 	s.countVersions()
 	s.compareObjects()
 	s.compareRecords()
