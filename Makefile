@@ -95,8 +95,8 @@ fuzz: ## Run each fuzz target FUZZTIME (20000x) times, readers of statements as 
 	done
 
 soak: export SEEDS ?= 200
-soak: ## Run the long seeded tests without a time limit, SEEDS seeds each; then fuzz readers of statements, an hour each.
-	go test $(TESTFLAGS) ./... -run Soak -count 1 -timeout 0
+soak: ## Run all tests whole, the long seeded ones with SEEDS seeds each, without a time limit; then fuzz readers of statements, an hour each.
+	go test $(TESTFLAGS) ./... -count 1 -timeout 0
 	$(MAKE) fuzz FUZZIN=internal/aggregate PARSERSECONDS=3600
 
 ci: FUZZTIME := 10000x

@@ -89,7 +89,7 @@ func fill(t *testing.T, dir string, leave int64) (free func()) {
 
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	testFullDisk(t, 3)
+	testFullDisk(t, 2)
 }
 
 // TestSoakFullDisk leaves every size.

@@ -127,7 +127,7 @@ func TestDamage(t *testing.T) {
 		t.Skip("repairs projects")
 	}
 	t.Parallel()
-	testDamages(t, 9)
+	testDamages(t, 6)
 }
 
 // TestSoakDamage damages every file in every way.

@@ -154,7 +154,7 @@ func TestReadByEarlierReaders(t *testing.T) {
 // TestCorrectedLedgers plays accounts whose bank corrects entries, each downloaded in so many orders; SEED=n replays one.
 func TestCorrectedLedgers(t *testing.T) {
 	t.Parallel()
-	banktest.EachSeed(t, 1, 8, func(t *testing.T, seed int) { newCorrected(seed).play(t, 3) })
+	banktest.EachSeed(t, 1, 6, func(t *testing.T, seed int) { newCorrected(seed).play(t, 2) })
 }
 
 // TestSoakCorrectedLedgers plays as many further accounts as SEEDS says.

@@ -78,17 +78,17 @@ func TestCrashAtEveryCall(t *testing.T) {
 	}
 }
 
-// shareOfCalls is the first call that is tried, and how far the next one is: every fifth, or eleventh with -short and under the race
+// shareOfCalls is the first call that is tried, and how far the next one is: every tenth, or twentieth with -short and under the race
 // detector, from a random one on. With SEEDS set it is every call.
 func shareOfCalls(t *testing.T) (first, stride int) {
 	t.Helper()
 	switch {
 	case testing.Short() || raced:
-		stride = 11
+		stride = 20
 	case os.Getenv("SEEDS") != "":
 		stride = 1
 	default:
-		stride = 5
+		stride = 10
 	}
 	first = 1 + rand.IntN(stride)
 	t.Logf("every call that is %d modulo %d", first, stride)

@@ -70,7 +70,7 @@ func (s *stage) compare() {
 	s.countVersions()
 	s.compareObjects()
 	s.compareRecords()
-	if s.c.Seed%8 == 0 { // it takes as long as a run, and what it proves is compared above
+	if s.c.Seed%16 == 0 { // it takes as long as a run, and what it proves is compared above
 		s.verify()
 	}
 	s.checkScratch()
