@@ -83,3 +83,33 @@ func TestEarlyOnADayWithoutMovement(t *testing.T) {
 		}
 	}
 }
+
+// TestDayWithoutMovementInPages sends a day that ends with the balance that it began with, whole and in pages, in any order.
+func TestDayWithoutMovementInPages(t *testing.T) {
+	t.Parallel()
+	for a := byte('A'); a < 'E'; a++ {
+		day4 := sheetOf("4", 4, 1000, item{day: day(4), cents: 7, reference: "X"})
+		whole := sheetOf("5", 5, 1007, item{day: day(5), cents: 50, reference: string(a)}, item{day: day(5), cents: -50, reference: string(a + 1)})
+		after := sheetOf("6", 6, 1007, item{day: day(6), cents: 3, reference: "Z"})
+		first, second := paged(whole, 1)
+		texts := []string{mtOf(day4, whole, after), mtOf(day4, first, second, after)}
+		for i, order := range ordersOf(texts) {
+			for _, together := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%c %d %v", a, i, together), func(t *testing.T) {
+					t.Parallel()
+					h := newHouse(t, "")
+					if together {
+						h.send(order...)
+					} else {
+						for _, text := range order {
+							h.send(text)
+						}
+					}
+					if got := states(h.judged("")[0].Intervals); strings.Contains(got, "BROKEN") {
+						t.Errorf("%s: %+v", got, h.judged("")[0].Intervals)
+					}
+				})
+			}
+		}
+	}
+}

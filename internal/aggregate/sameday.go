@@ -13,7 +13,8 @@ func (c *chain) sameDay(l *link) finding {
 	}
 	l.overlaps = len(alike) > 0
 	if last := c.last(); last.Closing == l.Opening {
-		if last.Opening == l.Opening { // a day that ends where it began: one of the two may have been made early
+		// A day that ends where it began: one of the two may have been made early, unless another one goes on with what this one closes with.
+		if last.Opening == l.Opening && !c.divides(l.told) {
 			c.extends(l.told, last)
 		}
 		return finding{}
