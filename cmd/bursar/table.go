@@ -94,7 +94,8 @@ func (g *grid) narrowed(widths []int, terminal int) map[int]int {
 func widths(header table.Row, rows []table.Row) []int {
 	all := make([]int, len(header))
 	for i := range header {
-		for _, row := range append(rows, header) {
+		all[i] = text.LongestLineLen(fmt.Sprint(header[i]))
+		for _, row := range rows {
 			all[i] = max(all[i], text.LongestLineLen(fmt.Sprint(row[i])))
 		}
 	}

@@ -17,15 +17,15 @@ import (
 // quarantined lists the batches whose rejected rows no later batch has taken up: those that count, and those that are retracted. Of the
 // former, rows are left out as well.
 func quarantined(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *leftRows, err error) {
-	if left, err = leftRowsOf(ctx, c, stream); err != nil {
-		return nil, nil, nil, err
-	}
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {
 		var state streamState
 		if _, err = tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
 		if open, err = unlisted(tx, stream, &state); err != nil {
+			return err
+		}
+		if left, err = leftRowsOf(c, tx, stream); err != nil {
 			return err
 		}
 		prefix := "rejected/" + stream + "/"
@@ -61,16 +61,9 @@ type leftRows struct {
 	files   map[uint64]bool // whether the rows of a file are left out
 }
 
-func leftRowsOf(ctx context.Context, c catalog.Catalog, stream string) (*leftRows, error) {
-	left := &leftRows{c: c, stream: stream, files: map[uint64]bool{}}
-	err := c.View(ctx, func(tx catalog.Tx) (err error) {
-		left.batches, err = wholeBatches(tx, stream)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list retracted batches of %s: %w", stream, err)
-	}
-	return left, nil
+func leftRowsOf(c catalog.Catalog, tx catalog.Tx, stream string) (*leftRows, error) {
+	batches, err := wholeBatches(tx, stream)
+	return &leftRows{c: c, stream: stream, batches: batches, files: map[uint64]bool{}}, err
 }
 
 // has reports whether the rows of a file are left out.

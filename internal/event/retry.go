@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"bursar/internal/catalog"
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
 )
@@ -50,9 +51,13 @@ func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch,
 	if err != nil {
 		return Result{}, err
 	}
-	left, err := leftRowsOf(ctx, in.Catalog, s.Name)
+	var left *leftRows
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		left, err = leftRowsOf(in.Catalog, tx, s.Name)
+		return err
+	})
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("list retracted batches of %s: %w", s.Name, err)
 	}
 	w, err := in.begin(ctx, s, o)
 	if err != nil {
