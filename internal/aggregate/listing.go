@@ -100,14 +100,21 @@ func (t *teller) describe(b bounds) {
 		return
 	}
 	l := listing{Statement: digestOf(t.s.Reference, t.s.Number).String(), Page: compared(t.s.Page), First: t.entries.first, Last: t.entries.last}
-	if t.s.Part || t.entries.broken(false) != "" { // what it states may be of all parts together, or is not true
+	if t.s.Part { // what it states may be of all parts together
 		b = bounds{opening: -1, closing: -1}
+	}
+	if t.s.Part || t.entries.broken(false) != "" { // no other statement goes on with its balance
+		l.First, l.Last = "", ""
 	}
 	if b.booked && b.opening >= 0 {
 		l.Opening = compared(plain(t.balances[b.opening].Amount))
 	}
 	if b.booked && b.closing >= 0 && !t.entries.since {
-		l.Closing = compared(plain(t.balances[b.closing].Amount))
+		closing := &t.balances[b.closing]
+		l.Closing = compared(plain(closing.Amount))
+		if l.Last != "" && isDay(closing.Date) { // what goes on with that balance has no entry of days before
+			l.Last = max(l.Last, closing.Date)
+		}
 	}
 	t.to.describe(of.at, l)
 }

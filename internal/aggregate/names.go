@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ type named struct {
 type listing struct {
 	Statement, Page  string // what the bank calls it
 	Opening, Closing string // booked balances
-	First, Last      string // days of its entries
+	First, Last      string // days of its entries; Last is that of the closing balance where it is later
 }
 
 // otherPage reports whether two are pages of one statement, which list no entry in common. Where both move the balance and open, or
@@ -47,6 +48,19 @@ func (s *listing) otherPage(o *listing) bool {
 // entry in common then, unless what lies between sums up to nothing.
 func (s *listing) precedes(o *listing) bool {
 	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
+}
+
+// tells reports whether the statement tells an entry of a day from those of others: it is a page, or another may go on with its balance on that
+// day. No slot of the entry says so yet.
+func (s *listing) tells(day string, slots []slot) bool {
+	edge := s.Opening != s.Closing && (day == s.First || day == s.Last)
+	return (s.Page != "" || edge) && !slices.ContainsFunc(slots, func(o slot) bool {
+		l := o.listing
+		if s.Page == "" {
+			l.Statement, l.Page = s.Statement, ""
+		}
+		return l == *s
+	})
 }
 
 // recordSize is the length of a named entry in the file: five digests, three days, three numbers, a form, a flag.

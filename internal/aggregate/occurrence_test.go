@@ -71,6 +71,15 @@ func TestWhatCountsOnce(t *testing.T) {
 	withReferences := sheetOf("1", 5, 1000, referred(items(5, 10, 10, 10))...)
 	refFirst, refSecond := paged(withReferences, 1)
 	back := sheetOf("2", 6, 1030, items(5, 10)...)
+	two := sheetOf("1", 5, 1000, items(5, 10, 10)...)
+	lacking := two
+	lacking.entries = two.entries[:1]
+	ofTwo, ofTwoLast := paged(two, 1)
+	morning, evening := renamed(sheetOf("1", 5, 1000, items(5, 10)...), "A"), renamed(sheetOf("2", 5, 1010, items(5, 10)...), "B")
+	longer := sheetOf("1", 7, 1000, append(items(4, 10), items(6, 20, -20)...)...)
+	longer.from, longer.opened = day(4), day(4)
+	shorter := sheetOf("2", 7, 1010, items(6, -20, 20)...)
+	shorter.from, shorter.opened = day(6), day(6)
 	for _, c := range []struct {
 		name  string
 		files [][]sheet
@@ -95,6 +104,9 @@ func TestWhatCountsOnce(t *testing.T) {
 		{"the same the other way round, and both in one file later", [][]sheet{{next}, {equal}, {renamed(equal, "X"), renamed(next, "Y")}}, 4, "5 PROVEN, 5 PROVEN"},
 		{"an equal entry booked for an earlier day, in a file of its own", [][]sheet{{equal}, {back}}, 4, "5 PROVEN, 6 PROVEN"},
 		{"pages without references, then all at once", [][]sheet{{first}, {second}, {equal}}, 3, "5 PROVEN, 5 PROVEN, 5 PROVEN"},
+		{"one that lacks an entry, then pages with an equal one each, in files of their own", [][]sheet{{lacking}, {ofTwo}, {ofTwoLast}}, 2, "5 PROVEN, 5 PROVEN"},
+		{"one that lacks an entry, then statements of the day with an equal one each", [][]sheet{{lacking}, {morning}, {evening}}, 2, "5 PROVEN, 5 PROVEN"},
+		{"entries of nothing together, in a longer and a shorter interval", [][]sheet{{longer}, {shorter}}, 3, "4–7 PROVEN, 6–7 PROVEN"},
 		{"all at once, then pages without references", [][]sheet{{equal}, {renamed(second, "P2")}, {renamed(first, "P1")}}, 3, "5 PROVEN, 5 PROVEN, 5 PROVEN"},
 	} {
 		for name, render := range map[string]func(...sheet) string{"camt": camtOf, "mt940": mtOf} {

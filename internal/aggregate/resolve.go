@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// slot is an entry of a base, or of a cut name, that is stored, or about to be.
+// slot is an entry of a base, or of a cut name, that is stored, or about to be, as one statement lists it.
 type slot struct {
 	entry   digest
 	cut     cutName
@@ -87,8 +87,8 @@ type matching struct {
 
 // ofBase is the entries that one base names.
 type ofBase struct {
-	slots []slot
-	byID  map[digest]int
+	slots int               // of all entries
+	byID  map[digest][]slot // by entry: one for each statement that it was found in and that tells it from others
 }
 
 // load takes in what is stored of the bases and cut names of the import's entries.
@@ -96,9 +96,9 @@ func (m *matching) load(n *named, stored map[digest][]slot) {
 	b := m.bases[n.base]
 	if b == nil {
 		slots := stored[n.base]
-		b = &ofBase{slots: slots, byID: make(map[digest]int, len(slots))}
-		for i, s := range slots {
-			b.byID[s.entry] = i
+		b = &ofBase{slots: len(slots), byID: make(map[digest][]slot, len(slots))}
+		for _, s := range slots {
+			b.byID[s.entry] = append(b.byID[s.entry], s)
 		}
 		m.bases[n.base] = b
 	}
@@ -183,13 +183,17 @@ func (m *matching) slotOf(n *named, id digest) slot {
 
 // known adds an entry to those that the base names.
 func (m *matching) known(n *named, s slot) error {
-	b := m.bases[n.base]
-	b.byID[s.entry] = len(b.slots)
-	b.slots = append(b.slots, s)
-	if err := m.fresh(n, s.entry, slotID(n.base, len(b.slots))); err != nil {
+	if err := m.add(n, s); err != nil {
 		return err
 	}
 	return m.is(n, s.entry)
+}
+
+func (m *matching) add(n *named, s slot) error {
+	b := m.bases[n.base]
+	b.byID[s.entry] = append(b.byID[s.entry], s)
+	b.slots++
+	return m.fresh(n, s.entry, slotID(n.base, b.slots))
 }
 
 // is has an entry known by the id of one that is stored, or about to be.
@@ -197,6 +201,11 @@ func (m *matching) is(n *named, id digest) error {
 	m.used[id] = true
 	if n.id != id {
 		m.other(n.file, n.id, id)
+	}
+	if l := &m.listings[n.listing]; n.listed && l.tells(n.day, m.bases[n.base].byID[id]) {
+		if err := m.add(n, m.slotOf(n, id)); err != nil {
+			return err
+		}
 	}
 	if n.cut.form == 0 {
 		return nil
@@ -210,8 +219,8 @@ func (m *matching) exact(n *named) (id digest, found bool) {
 	for {
 		m.next[n.all]++
 		id = nth(n.all, m.next[n.all])
-		at, stored := b.byID[id]
-		if stored && !m.used[id] && m.mayBe(n, &b.slots[at]) {
+		slots, stored := b.byID[id]
+		if stored && !m.used[id] && m.mayBe(n, slots) {
 			m.used[id] = true
 			return id, true
 		}
@@ -222,29 +231,30 @@ func (m *matching) exact(n *named) (id digest, found bool) {
 	}
 }
 
-// mayBe reports whether the entry may be that of a slot. Where one statement goes on with the other's balance, it is so only if it comes at the
+// mayBe reports whether the entry may be that of some slots. Where one statement goes on with the other's balance, it is so only if it comes at the
 // same balance in both.
-func (m *matching) mayBe(n *named, s *slot) bool {
+func (m *matching) mayBe(n *named, slots []slot) bool {
 	l := &m.listings[n.listing]
-	switch {
-	case s.gone, n.cut.form == exactForm && m.cut.has(s.entry, longForm):
-		return false
-	case !n.listed:
-		return true
-	case s.listing.otherPage(l):
-		return false
-	case s.listing.precedes(l) || l.precedes(&s.listing):
-		return n.at != digest{} && n.at == s.at
+	for i := range slots {
+		s := &slots[i]
+		switch {
+		case s.gone, n.cut.form == exactForm && m.cut.has(s.entry, longForm):
+			return false
+		case !n.listed:
+		case s.listing.otherPage(l):
+			return false
+		case (s.listing.precedes(l) || l.precedes(&s.listing)) && (n.at == digest{} || n.at != s.at):
+			return false
+		}
 	}
 	return true
 }
 
 // left are the entries of the base that none of the statement is, and one of them may be in other words, sorted by id.
 func (m *matching) left(n *named) (left []digest) {
-	b := m.bases[n.base]
-	for at := range b.slots {
-		if s := &b.slots[at]; !m.used[s.entry] && !s.stale && m.mayBe(n, s) {
-			left = append(left, s.entry)
+	for id, slots := range m.bases[n.base].byID {
+		if !m.used[id] && !slots[0].stale && m.mayBe(n, slots) {
+			left = append(left, id)
 		}
 	}
 	slices.SortFunc(left, func(a, b digest) int { return slices.Compare(a[:], b[:]) })
