@@ -19,24 +19,35 @@ const cutKnown = "statements/cut-known"
 
 // searchCut looks for them among all stored entries, once in a project's life.
 func (r *reading) searchCut(ctx context.Context) error {
+	return r.searchOnce(ctx, cutKnown, "stored entries", r.writeCut)
+}
+
+// searchOnce has rows for the stream of names written from what is stored, and remembers under a key that they are there.
+func (r *reading) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (rows int64, err error)) error {
 	searched := false
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		searched, err = tx.Get(cutKnown, new(bool))
+		searched, err = tx.Get(key, new(bool))
 		return err
 	})
 	if err != nil || searched {
 		return err
 	}
-	s := &slotFile{path: filepath.Join(r.dir, "cut."+project.NameStream+".jsonl"), name: "stored entries"}
-	if err := r.spoolCut(ctx, s); err != nil {
-		return fmt.Errorf("read references of stored entries: %w", err)
+	s := &slotFile{path: filepath.Join(r.dir, "search."+project.NameStream+".jsonl"), name: name}
+	out, err := os.Create(s.path)
+	if err != nil {
+		return fmt.Errorf("search %s: %w", name, err)
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	s.rows, err = write(ctx, to)
+	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
+		return fmt.Errorf("search %s: %w", name, err)
 	}
 	if s.rows > 0 {
 		if _, err := r.Take(ctx, project.NameStream, []string{s.path}, s.parts); err != nil {
 			return fmt.Errorf("take %s in: %w", project.NameStream, err)
 		}
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(cutKnown, true) })
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(key, true) })
 }
 
 // cutSQL finds the entries, those of one group together, each with whether an MT message told it. Other formats' references are never cut.
@@ -45,21 +56,16 @@ SELECT kind, servicer, account, CAST(amount AS VARCHAR), currency, status, CAST(
 FROM (%s) JOIN formats USING (object, file) WHERE length(reference) >= %d AND takes_back IS NULL
 ORDER BY kind, servicer, account, amount, currency, status, reversal, left(reference, %d), id, mt`
 
-// spoolCut writes rows for the stream of names.
-func (r *reading) spoolCut(ctx context.Context, s *slotFile) error {
+// writeCut writes rows for the stream of names.
+func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
 	entries, err := r.view(ctx, project.EntryStream)
 	if err != nil || entries == "" {
-		return err
+		return 0, err
 	}
 	statements, err := r.view(ctx, project.StatementStream)
 	if err != nil || statements == "" {
-		return err
+		return 0, err
 	}
-	out, err := os.Create(s.path)
-	if err != nil {
-		return err
-	}
-	to := bufio.NewWriterSize(out, 1<<16)
 	var group digest
 	var found *cutEntries
 	err = rowsOf(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
@@ -73,10 +79,10 @@ func (r *reading) spoolCut(ctx context.Context, s *slotFile) error {
 			group, found = n.group, newCutEntries()
 		}
 		return found.note(&n, digestAt([]byte(row[8]), 0), func(n *named, id, slot digest) error {
-			s.rows++
+			rows++
 			_, err := to.Write(slotRow(n, id, slot, nil))
 			return err
 		})
 	})
-	return errors.Join(err, to.Flush(), out.Close())
+	return rows, err
 }

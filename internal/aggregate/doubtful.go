@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"bursar/internal/catalog"
@@ -19,11 +20,12 @@ import (
 	"bursar/internal/project"
 )
 
-// faulty is a statement that does not hold, as far as a version of it is recognised.
+// faulty is a statement that does not hold, or of which there is another version, as far as a version of it is recognised.
 type faulty struct {
 	Account string `json:"account"`
 	From    string `json:"from_day"`
 	To      string `json:"to_day"`
+	Awaits  bool   `json:"awaits,omitempty"` // the next statement, which decides between two versions
 }
 
 const (
@@ -31,60 +33,74 @@ const (
 	faultyKnown  = "statements/faulty-known" // those of all files are remembered
 )
 
-// spooledRow is what is asked of a row of the stream of statements.
-type spooledRow struct {
-	faulty
-	ID string `json:"id"`
-}
-
-// doubtful are the accounts of which the import has a statement that does not hold, or one of days for which an earlier import has one. What
-// does not hold is remembered before anything is taken in: after a crash a later import may have a version of it.
-func (r *reading) doubtful(ctx context.Context) (accounts map[string]bool, err error) {
+// doubtful are the accounts of which the import has a statement that does not hold, or another version of one, or one of days for which an earlier
+// import has such. They are remembered before anything is taken in: after a crash a later import may have a version of one. Statements that are not
+// known by their days yet go to slots.
+func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
 	known, err := r.faultyStatements(ctx)
 	if err != nil {
 		return nil, err
 	}
 	accounts = map[string]bool{}
 	fresh := map[string]faulty{}
+	var rows []row
+	versions := &versionRows{
+		known: map[digest][]slot{}, find: r.slots,
+		fresh: func(line row) error { rows = append(rows, line); return nil },
+		other: func(s *statementRow) { fresh[s.ID], accounts[s.Account] = s.awaits(), true },
+	}
 	for _, s := range r.spools {
 		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
-			fails := bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`))
-			if !fails && len(known) == 0 {
-				return nil
-			}
-			var row spooledRow
+			var row statementRow
 			if err := json.Unmarshal(line, &row); err != nil {
 				return err
 			}
-			if fails {
+			if slices.ContainsFunc(known[row.Account], row.concerns) {
+				accounts[row.Account] = true
+			}
+			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
 				fresh[row.ID], accounts[row.Account] = row.faulty, true
+				return nil
 			}
-			for _, b := range known[row.Account] {
-				if b.From <= row.To && row.From <= b.To {
-					accounts[row.Account] = true
-				}
+			if !row.whole() || r.rules.former {
+				return nil
 			}
-			return nil
+			return versions.add(ctx, &row)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
+	if err := errors.Join(versions.flush(ctx), slots.append(rows)); err != nil {
+		return nil, fmt.Errorf("look for other versions of statements: %w", err)
+	}
 	return accounts, r.rememberFaulty(ctx, fresh)
 }
 
+// concerns reports whether a statement may decide about one that was found before.
+func (s *statementRow) concerns(b faulty) bool { return b.From <= s.To && (b.Awaits || s.From <= b.To) }
+
 // faultyStatements are those of earlier imports, by account. A project of a version that did not remember them is searched once.
 func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {
+	if !r.rules.former {
+		if err := r.searchDays(ctx); err != nil {
+			return nil, err
+		}
+	}
 	searched := false
 	err = r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		known = map[string][]faulty{}
+		clear(r.awaiting)
 		if searched, err = tx.Get(faultyKnown, new(bool)); err != nil {
 			return err
 		}
-		return tx.List(faultyPrefix, func(_ string, value json.RawMessage) error {
+		return tx.List(faultyPrefix, func(key string, value json.RawMessage) error {
 			var f faulty
 			if err := json.Unmarshal(value, &f); err != nil {
 				return fmt.Errorf("read which statements do not hold: %w", err)
+			}
+			if f.Awaits {
+				r.awaiting[strings.TrimPrefix(key, faultyPrefix)] = true
 			}
 			known[f.Account] = append(known[f.Account], f)
 			return nil
@@ -106,7 +122,7 @@ func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) e
 	if view != "" {
 		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
 		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
-			f := faulty{row[1], row[2], row[3]}
+			f := faulty{Account: row[1], From: row[2], To: row[3]}
 			found[row[0]] = f
 			known[f.Account] = append(known[f.Account], f)
 			return nil
@@ -124,6 +140,11 @@ func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) e
 func (r *reading) rememberFaulty(ctx context.Context, list map[string]faulty) error {
 	if len(list) == 0 {
 		return nil
+	}
+	for id, f := range list {
+		if f.Awaits {
+			r.awaiting[id] = true
+		}
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for id, f := range list {

@@ -149,7 +149,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Older, err = im.isFormer(ctx); err != nil {
 		return r, err
 	}
-	reading := &reading{Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}}
+	reading := &reading{Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}, awaiting: map[string]bool{}}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}
@@ -166,7 +166,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	again := again(r.Files)
-	accounts, err := reading.doubtful(ctx)
+	accounts, err := reading.doubtful(ctx, slots)
 	if err != nil {
 		return r, err
 	}

@@ -62,16 +62,32 @@ func (r *resolver) group(list []named, stored map[digest][]slot) error {
 		m.load(&list[i], stored)
 	}
 	for len(list) > 0 {
-		n := 1
-		for n < len(list) && list[n].listing == list[0].listing {
-			n++
-		}
+		n := m.ofStatement(list)
 		if err := m.statement(list[:n]); err != nil {
 			return err
 		}
 		list = list[n:]
 	}
 	return nil
+}
+
+// mostPages is how many pages of a statement are matched together: each is compared with all before it.
+const mostPages = 1000
+
+// ofStatement counts the entries at the beginning of a list that are of one statement, on whichever of its pages in a file.
+func (m *matching) ofStatement(list []named) int {
+	pages := []uint32{list[0].listing}
+	for n := 1; n < len(list); n++ {
+		if list[n].listing == list[n-1].listing {
+			continue
+		}
+		isNoPage := func(other uint32) bool { return !m.listings[list[n].listing].otherPage(&m.listings[other]) }
+		if list[n].file != list[0].file || len(pages) == mostPages || slices.ContainsFunc(pages, isNoPage) {
+			return n
+		}
+		pages = append(pages, list[n].listing)
+	}
+	return len(list)
 }
 
 // matching is the entries of one group that are stored, or were found so far.
@@ -127,6 +143,9 @@ func (m *matching) statement(list []named) error {
 	seen, first := map[digest]bool{}, map[digest]*named{}
 	for i := range list {
 		n := &list[i]
+		if i > 0 && n.listing != list[i-1].listing { // another page may be of what this one is not
+			clear(m.next)
+		}
 		if seen[n.id] {
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Superseded is a statement that does not hold, and the version by which the account is judged.
+// Superseded is a statement that does not hold, or that the next one does not go on with, and the version by which the account is judged.
 type Superseded struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
@@ -28,12 +28,16 @@ type Superseded struct {
 // versions are the statements of an account and kind of message: those that count, and those that another version takes the place of.
 type versions struct {
 	counts []*told
-	whole  []*told // those that prove themselves
+	whole  []*told // those that hold by themselves
 	gone   []replaced
+	books  bookkeeping
 }
 
-// replaced is a statement that does not hold, and a version of it that proves itself.
-type replaced struct{ told, by *told }
+// replaced is a statement, and a version of it that proves itself.
+type replaced struct {
+	told, by *told
+	why      string // what does not hold
+}
 
 // versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
 func versionsOf(all []*told) (v versions) {
@@ -50,16 +54,20 @@ func versionsOf(all []*told) (v versions) {
 			byNumber[s.Number] = append(byNumber[s.Number], s)
 		}
 	}
+	v.books = bookkeepingOf(v.whole)
 	for _, s := range all {
-		by := (*told)(nil)
-		if state, _ := s.alone(); state == Broken {
-			by = s.versionAmong(slices.Concat(byEnd[s.To], byNumber[s.Number]))
+		by, why := (*told)(nil), ""
+		switch state, fault := s.alone(); {
+		case state == Broken:
+			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byNumber[s.Number])), fault.text
+		case s.balanced():
+			by, why = v.books.corrected(s)
 		}
 		if by == nil {
 			v.counts = append(v.counts, s)
 			continue
 		}
-		v.gone = append(v.gone, replaced{s, by})
+		v.gone = append(v.gone, replaced{s, by, why})
 	}
 	return v
 }
@@ -102,8 +110,7 @@ func (t *told) says(lost *Interval) bool {
 // superseded are the statements that do not count.
 func (v *versions) superseded() (list []Superseded) {
 	for _, g := range v.gone {
-		_, why := g.told.alone()
-		list = append(list, superseded(g.told, g.by, why.text, changeOf(g.told, g.by)))
+		list = append(list, superseded(g.told, g.by, g.why, changeOf(g.told, g.by)))
 	}
 	return list
 }

@@ -44,7 +44,7 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 			for _, v := range of {
 				o.choose(v)
 			}
-			return nil
+			return r.settle(ctx, &of[0])
 		})
 		if err != nil {
 			return 0, "", err

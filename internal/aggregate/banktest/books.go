@@ -44,7 +44,7 @@ type Export struct {
 	message          string // "" is a statement; report or notification
 	name             string
 	format           string // as the bank's, or of a bank of long references another one
-	Fault            string // what is wrong with it: "", "cut" or "changed"
+	Fault            string // what is wrong with it: "", "cut", "changed", or "booked": it holds, and the next one does not go on with it
 }
 
 // Days is how many days a bank plays.
@@ -178,8 +178,8 @@ func (b *Books) balance(day int) int64 {
 	return sum
 }
 
-// spoiled is an export with a fault that its balances show: it lacks its last entries, or one has another amount. Formats without
-// balances are never spoiled, as nothing could show it.
+// spoiled is an export with a fault that its balances show: it lacks its last entries, or one has another amount; or those of the next one, as its
+// own closing balance has that amount, too. Formats without balances are never spoiled, as nothing could show it.
 func (b *Books) spoiled(e Export) (Export, bool) {
 	if b.Format != "camt" && b.Format != "mt" || len(e.lines) == 0 {
 		return e, false
@@ -191,6 +191,10 @@ func (b *Books) spoiled(e Export) (Export, bool) {
 	}
 	e.Fault = "changed"
 	e.lines[b.IntN(len(e.lines))].cents += 7
+	if b.Numbered && e.To < Days && b.IntN(2) == 0 {
+		e.Fault = "booked"
+		e.closing += 7
+	}
 	return e, true
 }
 

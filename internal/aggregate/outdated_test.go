@@ -1,0 +1,61 @@
+// Two versions of a statement that both hold, in every order with what comes next.
+
+package aggregate
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestNextStatementDecides imports versions of a statement and the next one in every order: what counts is the version that the next one goes on with.
+func TestNextStatementDecides(t *testing.T) {
+	t.Parallel()
+	was, is := sheetOf("1", 5, 1000, items(5, 100, 10)...), renamed(sheetOf("1", 5, 1000, items(5, 100, 12)...), "Corrected")
+	more := renamed(sheetOf("1", 5, 1000, items(5, 100, 7, 5)...), "More")
+	first, second := paged(is, 1)
+	month, monthly := was, is
+	month.from, month.opened, monthly.from, monthly.opened = day(1), day(1), day(1), day(1)
+	unnumbered := func(s sheet) sheet { s.number = ""; return s }
+	next, same := sheetOf("2", 6, 1112, items(6, 1)...), sheetOf("2", 6, 1110, items(6, 1)...)
+	for _, c := range []struct {
+		name  string
+		files [][]sheet
+		want  string // amounts
+		state string
+	}{
+		{"with another entry", [][]sheet{{was}, {is}, {next}}, "1.00, 0.12, 0.01", "5 PROVEN, 6 PROVEN"},
+		{"the first is right", [][]sheet{{was}, {is}, {same}}, "1.00, 0.10, 0.01", "5 PROVEN, 6 PROVEN"},
+		{"with two entries for one: the first may have been made early", [][]sheet{{was}, {more}, {next}}, "1.00, 0.10, 0.07, 0.05, 0.01", "5 PROVEN, 5 BROKEN, 6 PROVEN"},
+		{"in pages", [][]sheet{{was}, {first, second}, {next}}, "1.00, 0.12, 0.01", "5 PROVEN, 5 PROVEN, 6 PROVEN"},
+		{"over days", [][]sheet{{month}, {monthly}, {next}}, "1.00, 0.12, 0.01", "1–5 PROVEN, 6 PROVEN"},
+		{"without numbers", [][]sheet{{unnumbered(month)}, {unnumbered(monthly)}, {unnumbered(next)}}, "1.00, 0.12, 0.01", "1–5 PROVEN, 6 PROVEN"},
+		{"nothing decides", [][]sheet{{was}, {is}}, "1.00, 0.10, 0.12", "5 PROVEN, 5 BROKEN"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for order := range permutations(len(c.files)) {
+				h := newHouse(t, "")
+				for range 2 {
+					for _, n := range order {
+						h.send(camtOf(c.files[n]...))
+					}
+				}
+				var rows []string
+				for _, m := range h.movements() {
+					rows = append(rows, ""+strings.TrimSuffix(strings.Fields(m)[1], "000"))
+				}
+				want := strings.Split(c.want, ", ")
+				slices.Sort(rows)
+				slices.Sort(want)
+				account := h.judged("")[0]
+				if got := states(account.Intervals); got != c.state || !slices.Equal(rows, want) {
+					t.Fatalf("order %v: %s with %q, want %s with %q: %+v", order, got, rows, c.state, want, account.Intervals)
+				}
+				if decided := !strings.Contains(c.state, "BROKEN"); decided != (len(account.Superseded) == 1) {
+					t.Fatalf("order %v: superseded are %+v", order, account.Superseded)
+				}
+			}
+		})
+	}
+}

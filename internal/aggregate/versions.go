@@ -1,0 +1,174 @@
+// Statements of the same days that open alike and close otherwise: remembered by their days, so that an import knows whether it has another version of
+// one that is stored.
+
+package aggregate
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/catalog"
+	"bursar/internal/project"
+)
+
+// daysKnown is there once all stored statements are known by their days.
+const daysKnown = "statements/days-known"
+
+// mostVersions is how many statements are asked for at a time.
+const mostVersions = 1 << 14
+
+// statementRow is what is asked of a row of the stream of statements.
+type statementRow struct {
+	faulty
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`
+	Servicer string `json:"servicer"`
+	Currency string `json:"currency"`
+	Opening  string `json:"opening"`
+	Closing  string `json:"closing"`
+}
+
+// whole reports whether it may be one of two versions that both hold.
+func (s *statementRow) whole() bool {
+	return s.Kind == string(statement.Booked) && s.Opening != "" && s.Closing != ""
+}
+
+// days names what versions of a statement have in common.
+func (s *statementRow) days() digest {
+	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, plain(s.Opening))
+}
+
+// slot is the statement as one version of it is known.
+func (s *statementRow) slot() slot {
+	return slot{entry: s.days(), listing: listing{Opening: plain(s.Opening), Closing: plain(s.Closing), First: s.From, Last: s.To}}
+}
+
+// versionRows finds statements of which another version is stored, or was found before, and writes those that are not known yet.
+type versionRows struct {
+	known   map[digest][]slot // by their days
+	waiting []statementRow
+	find    func(ctx context.Context, days []digest) (map[digest][]slot, error)
+	fresh   func(row) error
+	other   func(*statementRow) // there is another version of it
+}
+
+func (v *versionRows) add(ctx context.Context, s *statementRow) error {
+	if v.waiting = append(v.waiting, *s); len(v.waiting) < mostVersions {
+		return nil
+	}
+	return v.flush(ctx)
+}
+
+func (v *versionRows) flush(ctx context.Context) error {
+	asked := map[digest]bool{}
+	var days []digest
+	for i := range v.waiting {
+		d := v.waiting[i].days()
+		if _, known := v.known[d]; !known && !asked[d] {
+			asked[d], days = true, append(days, d)
+		}
+	}
+	found, err := v.find(ctx, days)
+	for d, slots := range found {
+		v.known[d] = slots
+	}
+	for i := 0; i < len(v.waiting) && err == nil; i++ {
+		err = v.one(&v.waiting[i])
+	}
+	v.waiting = v.waiting[:0]
+	return err
+}
+
+func (v *versionRows) one(s *statementRow) error {
+	is := s.slot()
+	known := v.known[is.entry]
+	for i := range known {
+		if known[i].listing.Closing == is.listing.Closing {
+			return nil
+		}
+	}
+	if len(known) > 0 {
+		v.other(s)
+	}
+	v.known[is.entry] = append(known, is)
+	return v.fresh(slotRow(&named{day: s.To, listed: true}, is.entry, slotID(is.entry, len(known)+1), &is.listing))
+}
+
+// searchDays has all stored statements known by their days, once in a project's life.
+func (r *reading) searchDays(ctx context.Context) error {
+	return r.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
+		view, err := r.view(ctx, project.StatementStream)
+		if err != nil || view == "" {
+			return 0, err
+		}
+		awaiting := map[string]faulty{}
+		v := &versionRows{
+			known: map[digest][]slot{}, find: func(context.Context, []digest) (map[digest][]slot, error) { return nil, nil },
+			fresh: func(line row) error { rows++; _, err := to.Write(line); return err },
+			other: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
+		}
+		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR) FROM (" +
+			view + ") WHERE kind = 'statement' AND fault IS NULL AND opening IS NOT NULL AND closing IS NOT NULL"
+		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
+			return v.add(ctx, &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8]})
+		})
+		if err == nil {
+			err = v.flush(ctx)
+		}
+		return rows, errors.Join(err, r.rememberFaulty(ctx, awaiting))
+	})
+}
+
+// append adds rows behind those of the entries.
+func (s *slotFile) append(rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	out, err := os.OpenFile(s.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	for _, line := range rows {
+		s.rows++
+		if _, err = out.Write(line); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, out.Close())
+}
+
+// awaits is what is remembered of a statement until the next one decides between its versions.
+func (s *statementRow) awaits() faulty {
+	f := s.faulty
+	f.Awaits = true
+	return f
+}
+
+// settle forgets that statements wait for the next one, which is there.
+func (r *reading) settle(ctx context.Context, v *versions) error {
+	var done []string
+	for _, s := range v.whole {
+		if r.awaiting[s.id] && v.books.settled(s) {
+			done = append(done, s.id)
+		}
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for _, id := range done {
+			var f faulty
+			if found, err := tx.Get(faultyPrefix+id, &f); err != nil || !found {
+				return err
+			}
+			f.Awaits = false
+			if err := tx.Put(faultyPrefix+id, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
