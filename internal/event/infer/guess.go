@@ -67,6 +67,7 @@ func (g *guess) fromTexts(f *field, s *sample) {
 	case g.compactDate(j), g.truth(j), g.number(f, j, s), g.moment(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
+		g.noteSigns(f, s)
 	}
 }
 
@@ -78,7 +79,18 @@ func (g *guess) truth(j *judge) bool {
 
 // namesNumber finds texts that are numbers by their characters and names by their look: a number would lose the
 // leading zero, the sign or the exponent of 007, +420 or 10E3.
-var namesNumber = regexp.MustCompile(`^(?:-?0[0-9]|\+|.*[eE])`)
+var (
+	namesNumber = regexp.MustCompile(`^(?:-?0[0-9]|.*[eE])`)
+	plusWhole   = regexp.MustCompile(`^\+[0-9]+$`)
+	signedOrCut = regexp.MustCompile(`^-|[.,]`)
+)
+
+// firstName is the place of the first such text; -1 is none. A plus is one of a number where other values are negative
+// or have decimals.
+func firstName(texts []string) int {
+	plus := !slices.ContainsFunc(texts, signedOrCut.MatchString)
+	return slices.IndexFunc(texts, func(t string) bool { return namesNumber.MatchString(t) || plus && plusWhole.MatchString(t) })
+}
 
 // marks are the ways in which numbers are written: the decimal mark, then the mark between groups.
 var marks = [][2]byte{{'.', 0}, {'.', ','}, {',', 0}, {',', '.'}, {',', ' '}, {'.', ' '}, {'.', '\''}}
@@ -87,12 +99,21 @@ func (g *guess) number(f *field, j *judge, s *sample) bool {
 	if j.text {
 		return false
 	}
-	if slices.ContainsFunc(f.texts, namesNumber.MatchString) {
+	if i := firstName(f.texts); i >= 0 {
 		if t, ok := j.number('.', 0); ok {
-			g.note(fmt.Sprintf("%s would lose how it is written as %s", quoted([]byte(firstMatch(f.texts))), t))
+			g.note(fmt.Sprintf("%s would lose how it is written as %s", quoted([]byte(f.texts[i])), t))
 		}
 		return false
 	}
+	if !g.readNumber(j, s) {
+		return false
+	}
+	g.noteMarks(f, j)
+	return true
+}
+
+// readNumber takes the first marks under which every value is a number.
+func (g *guess) readNumber(j *judge, s *sample) bool {
 	for _, m := range marks {
 		if s.csv.Delimiter == ';' && m == marks[1] { // 1,234 is less than two where a semicolon delimits
 			continue
@@ -105,16 +126,9 @@ func (g *guess) number(f *field, j *judge, s *sample) bool {
 			return false // a name made of digits: too long to count with, or written as text on purpose
 		}
 		g.Type, g.Decimal, g.Group = t, m[0], m[1]
-		if m[1] != 0 {
-			g.note(fmt.Sprintf("CHECK: %q is taken to group digits", m[1]))
-		}
 		return true
 	}
 	return false
-}
-
-func firstMatch(texts []string) string {
-	return texts[slices.IndexFunc(texts, namesNumber.MatchString)]
 }
 
 // maxIn is the most values that are taken for a list of all there are, and inTimes how often each is seen on average.

@@ -118,10 +118,7 @@ func (d *draft) writeColumns(w *strings.Builder) {
 
 // line is one column as the stream file declares it.
 func (d *draft) line(g *guess) string {
-	options := []string{"type: " + g.Type.String()}
-	if g.Type.Kind == column.Decimal {
-		options[0] = "type: " + strconv.Quote(g.Type.String())
-	}
+	options := []string{g.typeOption()}
 	if g.In != nil {
 		values := make([]string, len(g.In))
 		for i, v := range g.In {
@@ -136,16 +133,29 @@ func (d *draft) line(g *guess) string {
 	if g.Format != "" {
 		options = append(options, "format: "+strconv.Quote(g.Format))
 	}
+	options = append(options, g.markOptions()...)
+	if g.Optional {
+		options = append(options, "optional: true")
+	}
+	return fmt.Sprintf("%s: {%s}", scalar(g.Name), strings.Join(options, ", "))
+}
+
+func (g *guess) typeOption() string {
+	if g.Type.Kind == column.Decimal {
+		return "type: " + strconv.Quote(g.Type.String())
+	}
+	return "type: " + g.Type.String()
+}
+
+// markOptions declare the marks of a number that are not the usual ones.
+func (g *guess) markOptions() (options []string) {
 	if g.Decimal != '.' {
 		options = append(options, "decimal: "+strconv.Quote(string(g.Decimal)))
 	}
 	if g.Group != 0 {
 		options = append(options, "group: "+strconv.Quote(string(g.Group)))
 	}
-	if g.Optional {
-		options = append(options, "optional: true")
-	}
-	return fmt.Sprintf("%s: {%s}", scalar(g.Name), strings.Join(options, ", "))
+	return options
 }
 
 func (d *draft) writeTotals(w *strings.Builder) {
