@@ -21,13 +21,23 @@ func TestBadProjects(t *testing.T) {
 		{"large", "pipelines/orders.yaml", strings.Repeat("# x\n", 1<<19), "pipelines/orders.yaml:1: the file is larger than 1048576 bytes"},
 		{"binary", "bursar.yaml", "\x7fELF\x02\x01\x00\xfe", "bursar.yaml:1: not valid YAML"},
 		{"two documents", "bursar.yaml", "---\n{}\n---\n{}\n", "bursar.yaml:3: a second document starts here"},
+		{"decimal without quotes", "streams/payments.yaml", slipped("{type: decimal(18, 2), optional: true}"),
+			"streams/payments.yaml:5: `2)` is taken for a key, because a comma ends a value without quotes inside { }: write type: \"decimal(18,2)\"\nerror: 1 fault"},
+		{"list without brackets", "streams/payments.yaml", slipped("{type: string, in: a, b}"), "streams/payments.yaml:5: `b` is taken for a key, because a comma ends a value without quotes inside { }: write in: [a, b]\nerror: 1 fault"},
+		{"list as one text", "streams/payments.yaml", slipped(`{type: string, in: "a, b"}`), "streams/payments.yaml:5: `in` is one text with a comma in it: write in: [a, b]\nerror: 1 fault"},
+		{"tab", "streams/payments.yaml", slipped("{type: string}\n\tb: {type: string}"), "streams/payments.yaml:6: not valid YAML: a tab stands before the text: YAML is indented with spaces only, so write spaces\nerror: 1 fault"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := shop(t)
 			file(t, dir, c.file, c.text)
-			if got := must(t, 2, "check", "--project", dir); !strings.Contains(got.out, c.message) {
-				t.Errorf("check prints %s, want %s", got.out, c.message)
+			if strings.Contains(c.message, "error: ") {
+				if err := os.RemoveAll(filepath.Join(dir, "pipelines")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := must(t, 2, "check", "--project", dir); !strings.Contains(got.out+got.err, c.message) {
+				t.Errorf("check prints %s, want %s", got.out+got.err, c.message)
 			}
 			got := must(t, 2, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
 			if !strings.HasPrefix(got.err, "error: "+strings.Split(c.message, ":")[0]) || got.out != "" {
@@ -45,6 +55,11 @@ func TestBadProjects(t *testing.T) {
 	if _, err := os.Stat(nowhere); err == nil {
 		t.Error("a project that was not there has been made")
 	}
+}
+
+// slipped is a stream file with a column on its fifth line.
+func slipped(column string) string {
+	return "stream: payments\nformat: jsonl\nid: _row\ncolumns:\n  a: " + column + "\n"
 }
 
 // TestRefusedFiles: what is refused before or after counting leaves the stream as it was.

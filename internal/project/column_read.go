@@ -45,7 +45,7 @@ func (s *Stream) readColumn(columns section, name string) Column {
 	o.require("type")
 	c := Column{
 		Name: name, Line: columns.src.lines.at(o.path), Type: readType(o),
-		From: s.readFrom(o, name), In: o.texts("in"), Optional: o.flag("optional", false), Origin: o.flag("origin", false),
+		From: s.readFrom(o, name), In: o.list("in"), Optional: o.flag("optional", false), Origin: o.flag("origin", false),
 		Format: o.text("format"), Zone: readZone(o), Is: o.expression("is"),
 		Decimal: o.mark("decimal", '.'), Group: o.mark("group", 0),
 	}

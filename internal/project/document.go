@@ -139,6 +139,16 @@ func (s *source) syntax(data []byte, err error) {
 		_, err := decode(data[:ends[i]])
 		return err != nil && yamlPrefix.ReplaceAllString(err.Error(), "") == problem
 	})
+	begin, end := 0, len(data)
+	if line > 1 {
+		begin = ends[line-2]
+	}
+	if line <= len(ends) {
+		end = ends[line-1]
+	}
+	if write := explainSyntax(problem, string(data[begin:end])); write != "" {
+		problem = write
+	}
 	s.fail(line, "not valid YAML: %s", problem)
 }
 

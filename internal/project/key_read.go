@@ -116,7 +116,7 @@ func (p *Pipeline) keyPath(stream string, i int) string {
 func (o section) elements(key string) (elements []keyElement) {
 	n := o.values[key]
 	if n == nil || n.Kind != yaml.SequenceNode || !slices.ContainsFunc(n.Content, func(x *yaml.Node) bool { return x.Kind == yaml.MappingNode }) {
-		for _, text := range o.texts(key) {
+		for _, text := range o.list(key) {
 			elements = append(elements, keyElement{part: text})
 		}
 		return elements

@@ -20,7 +20,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 		o.require("pipeline", "from", "key", "artifact")
 	}
 	p.Line = src.lines.at("pipeline")
-	p.From = o.texts("from")
+	p.From = o.list("from")
 	p.Listed = o.has("from") && o.values["from"].Kind == yaml.SequenceNode
 	p.readKey(o)
 	p.readSQL(o, project.Dir)
@@ -89,7 +89,7 @@ func readFold(artifact section, name string) Fold {
 	o := artifact.sub(name, known...)
 	f := Fold{
 		Name: name, Line: artifact.src.lines.at(o.path), Kind: foldKind(o),
-		By: o.texts("by"), Keep: int(o.number("keep", 0, math.MaxInt32)), Where: o.expression("where"), Mixed: o.has("mixed"),
+		By: o.list("by"), Keep: int(o.number("keep", 0, math.MaxInt32)), Where: o.expression("where"), Mixed: o.has("mixed"),
 	}
 	o.checkMixed()
 	switch f.Kind {
@@ -99,7 +99,7 @@ func readFold(artifact section, name string) Fold {
 			o.fail(string(Count), "must be true")
 		}
 	case ListOf:
-		f.Items = o.texts(string(ListOf))
+		f.Items = o.list(string(ListOf))
 	case Typed:
 		f.Type = readType(o)
 	default:

@@ -36,6 +36,11 @@ func (s *source) section(n *yaml.Node, path string, known ...string) section {
 		return o
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if cut := o.cutOff(n, i, known); cut > 0 {
+			o.meant[n.Content[i].Value] = true
+			i += 2 * cut
+			continue
+		}
 		o.add(n.Content[i], n.Content[i+1], known)
 	}
 	return o
@@ -49,9 +54,7 @@ func (o *section) add(key, value *yaml.Node, known []string) {
 	case o.values[name] != nil:
 		o.src.fail(key.Line, "key %s is given twice", brief(name))
 	case len(known) > 0 && !slices.Contains(known, name):
-		likely := nearest(name, known)
-		o.meant[likely] = true
-		o.src.fail(key.Line, "unknown key %s%s", brief(name), didYouMean(likely))
+		o.unknown(key, known)
 	case key.ShortTag() != "!!str":
 		o.src.fail(key.Line, "key %s is not text for YAML: put it in quotes", brief(name))
 	default:
@@ -63,6 +66,18 @@ func (o *section) add(key, value *yaml.Node, known []string) {
 		o.keys = append(o.keys, name)
 		o.values[name] = value
 	}
+}
+
+// unknown reports a key that is not known, with the known one that it probably means.
+func (o *section) unknown(key *yaml.Node, known []string) {
+	if likely, write := splitKey(key.Value, known); likely != "" {
+		o.meant[likely] = true
+		o.src.fail(key.Line, "a blank is missing behind the colon: write `%s`", write)
+		return
+	}
+	likely := nearest(key.Value, known)
+	o.meant[likely] = true
+	o.src.fail(key.Line, "unknown key %s%s", brief(key.Value), didYouMean(likely))
 }
 
 // at is the path of one of the section's keys.

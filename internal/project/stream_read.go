@@ -20,7 +20,7 @@ func parseStream(file string, data []byte) (*Stream, []Error) {
 	}
 	s.Line = src.lines.at("stream")
 	s.readFormat(o)
-	s.ID, s.Time = o.texts("id"), o.text("time")
+	s.ID, s.Time = o.list("id"), o.text("time")
 	columns := o.named("columns")
 	for _, name := range columns.keys {
 		s.Columns = append(s.Columns, s.readColumn(columns, name))

@@ -139,7 +139,7 @@ func TestBrokenStream(t *testing.T) {
 		{"note: {type: string", "note: {type: &x string", "14: anchors (&) and aliases (*) are not supported"},
 		{"note: {type: string", "note: {type: *x", "14: not valid YAML: unknown anchor 'x' referenced"},
 		{"totals:", "---\ntotals:", "16: a second document starts here"},
-		{"time: occurred_at", "time: occurred_at\n\tx: 1", "5: not valid YAML: found "},
+		{"time: occurred_at", "time: occurred_at\n\tx: 1", "5: not valid YAML: a tab stands before the text"},
 		{"  note: {", "   note: {", "14: not valid YAML: did not find expected key"},
 		{"note: {type: string, optional: true}", "note: \"abc", "14: not valid YAML: "},
 	} {

@@ -1,0 +1,103 @@
+// Slips of YAML: text that the parser takes for something other than what was meant.
+
+package project
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// cutOff counts the keys behind the value at i that have no value: inside { } a comma ends a value without quotes, and
+// what follows it is taken for such keys. It reports them once, with the value as it was meant.
+func (o *section) cutOff(n *yaml.Node, i int, known []string) int {
+	value, text := n.Content[i+1], n.Content[i+1].Value
+	if n.Style&yaml.FlowStyle == 0 || value.Kind != yaml.ScalarNode || value.Style != 0 || text == "" {
+		return 0
+	}
+	count := 0
+	for at := i + 2; at+1 < len(n.Content) && withoutValue(n.Content[at], n.Content[at+1]); at += 2 {
+		text += ", " + n.Content[at].Value
+		count++
+	}
+	if count == 0 {
+		return 0
+	}
+	key, next := n.Content[i].Value, n.Content[i+2]
+	meant := key + ": " + strconv.Quote(strings.ReplaceAll(text, " ,", ","))
+	if items := commaItems(text); items != nil {
+		meant = key + ": [" + strings.Join(items, ", ") + "]"
+	} else if strings.HasPrefix(text, "decimal(") {
+		meant = key + ": " + strconv.Quote(strings.ReplaceAll(text, " ", ""))
+	}
+	switch {
+	case !slices.Contains(known, next.Value):
+		o.src.fail(next.Line, "%s is taken for a key, because a comma ends a value without quotes inside { }: write %s", brief(next.Value), meant)
+	case key == "type":
+		o.src.fail(next.Line, "key %s has no value: write one behind it", brief(next.Value))
+	default:
+		o.src.fail(next.Line, "key %s has no value; if it belongs to the value before it, write %s", brief(next.Value), meant)
+	}
+	return count
+}
+
+func withoutValue(key, value *yaml.Node) bool {
+	return key.Kind == yaml.ScalarNode && value.Kind == yaml.ScalarNode && value.Style == 0 && value.Value == ""
+}
+
+// commaItems are the parts of a text that was probably meant as a list; nil where it has no comma, or is an expression.
+func commaItems(text string) []string {
+	if !strings.Contains(text, ",") || strings.ContainsAny(text, `()'"=<>`) {
+		return nil
+	}
+	items := strings.Split(text, ",")
+	for i := range items {
+		if items[i] = strings.TrimSpace(items[i]); items[i] == "" {
+			return nil
+		}
+	}
+	return items
+}
+
+// list is texts of which none is expected to contain a comma: a single text with one was meant as a list.
+func (o section) list(key string) []string {
+	n := o.values[key]
+	if n != nil && n.Kind == yaml.ScalarNode {
+		if items := commaItems(n.Value); items != nil {
+			o.fail(key, "is one text with a comma in it: write %s: [%s]", key, strings.Join(items, ", "))
+			return nil
+		}
+	}
+	return o.texts(key)
+}
+
+// unspaced is a key that was written together with its value: `type:string`.
+var unspaced = regexp.MustCompile(`^([a-z_]+):(\S.*)$`)
+
+// splitKey finds the known key in one that was written together with its value, and says what to write.
+func splitKey(name string, known []string) (key, write string) {
+	m := unspaced.FindStringSubmatch(name)
+	if m == nil || !slices.Contains(known, m[1]) {
+		return "", ""
+	}
+	return m[1], m[1] + ": " + m[2]
+}
+
+// explainSyntax says what to write where the parser's own words would not help, or "". The line is where it stopped.
+func explainSyntax(problem, line string) string {
+	indentation := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	switch {
+	case strings.Contains(indentation, "\t"):
+		return "a tab stands before the text: YAML is indented with spaces only, so write spaces"
+	case !strings.Contains(problem, "cannot start any token"):
+		return ""
+	case strings.ContainsAny(line, "@`%"):
+		return "a value cannot start with @, ` or %: put it in quotes"
+	case strings.Contains(line, "\t"):
+		return "a tab stands where a value starts: write spaces"
+	}
+	return ""
+}
