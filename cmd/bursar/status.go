@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"bursar/internal/app"
+	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
@@ -96,7 +97,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 		for _, s := range pipelines {
 			g.add(s.Pipeline, count(s.Generation), count(s.Runs), count(s.Backlog), count(s.BacklogEvents), when(s.Watermark),
 				count(s.Artifacts))
-			if s.Backlog > 0 {
+			if s.Backlog > 0 && !stopped(&s) {
 				next = "bursar run"
 			}
 		}
@@ -111,7 +112,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 				fmt.Fprintf(w, "warning: %s\n", clean(withoutValue(s.Pipeline, fold, s.Counted)))
 			}
 			for _, run := range s.Lanes {
-				fmt.Fprintf(w, "Run %d of %s is at %s: %s events in %s.\n", run.Run, s.Pipeline, run.Step, count(run.Events), plural(run.Batches, "batch", "batches"))
+				fmt.Fprintf(w, "Run %d of %s is at %s: %s in %s.\n", run.Run, s.Pipeline, run.Step, plural(run.Events, "event", "events"), plural(run.Batches, "batch", "batches"))
 				if t := run.Trouble; t != nil {
 					fmt.Fprintf(w, "  It failed at %s: %s [%s]\n", when(&t.At), clean(t.Message), t.Class)
 					if t.Key != nil {
@@ -124,4 +125,14 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			fmt.Fprintln(w, "next: "+next)
 		}
 	})
+}
+
+// stopped reports whether a run has failed in a way in which it fails again until a person changes something: its message says what.
+func stopped(s *app.Status) bool {
+	for i := range s.Lanes {
+		if t := s.Lanes[i].Trouble; t != nil && t.Class == failure.Data.String() {
+			return true
+		}
+	}
+	return false
 }

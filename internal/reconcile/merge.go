@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -128,12 +129,7 @@ func checkMoved(plan *fold.Plan, wantEvents int64, want event.Totals, events int
 	if err := compareEvents("merge", wantEvents, events); err != nil {
 		return err
 	}
-	for _, c := range plan.Conserve {
-		if err := compareTotals("merge", c.Total, c.Type.Scale, want[c.Total], totals[c.Total]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkConserved(plan, want, totals)
 }
 
 func compareEvents(step string, want, got int64) error {
@@ -153,7 +149,7 @@ func compareTotals(step, total string, scale int, want, got map[string]string) e
 	for g := range got {
 		groups[g] = true
 	}
-	for g := range groups {
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		a, b := event.Rescale(cmp.Or(want[g], zero), scale), cmp.Or(got[g], zero)
 		if a != b {
 			return &Breach{Step: step, Total: total, Group: g, Want: a, Got: b}

@@ -293,29 +293,3 @@ func (e *Engine) remove(ctx context.Context, objects []object.Description) error
 	}
 	return nil
 }
-
-// breachExit is the exit code of control totals that do not balance (DESIGN §7).
-const breachExit = 4
-
-// Breach is what a step returns when control totals do not balance (rule 4).
-type Breach struct {
-	Step  string
-	Total string // "events" or the name of a control total
-	Group string
-	Want  string
-	Got   string
-}
-
-func (b *Breach) Error() string {
-	name := b.Total
-	if b.Group != "" {
-		name += " of " + b.Group
-	}
-	return fmt.Sprintf("control totals do not balance at %s: %s should move by %s, moves by %s; nothing of this run is visible", b.Step, name, b.Want, b.Got)
-}
-
-// Class is Data: the same input breaches again.
-func (b *Breach) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (b *Breach) ExitCode() int { return breachExit }

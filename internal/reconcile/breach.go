@@ -1,0 +1,75 @@
+// Control totals that do not balance, and what to declare so that they do.
+
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+	"bursar/internal/project"
+)
+
+// breachExit is the exit code of control totals that do not balance (DESIGN §7).
+const breachExit = 4
+
+// Breach is what a step returns when control totals do not balance (rule 4).
+type Breach struct {
+	Step   string
+	Total  string // "events" or the name of a control total
+	Group  string
+	Want   string
+	Got    string
+	Remedy string // what to change in which file; empty where no declaration may be the cause
+}
+
+func (b *Breach) Error() string {
+	name := b.Total
+	if b.Group != "" {
+		name += " of " + b.Group
+	}
+	text := fmt.Sprintf("control totals do not balance at %s: %s should move by %s, moves by %s; nothing of this run is visible", b.Step, name, b.Want, b.Got)
+	if b.Remedy != "" {
+		text += ": " + b.Remedy
+	}
+	return text
+}
+
+// PlainText leaves out amounts, and the group, which is a value of a column: it may stand where only references do (rule 7).
+func (b *Breach) PlainText() string {
+	return fmt.Sprintf("control totals do not balance at %s: total %s moves by another amount than it should; nothing of this run is visible", b.Step, b.Total)
+}
+
+// Class is Data: the same input breaches again.
+func (b *Breach) Class() failure.Class { return failure.Data }
+
+// ExitCode is 4 (DESIGN §7).
+func (b *Breach) ExitCode() int { return breachExit }
+
+// checkConserved compares the totals that the artifacts moved by with those of the batches. A breach names the conserve entry:
+// events that its expression leaves out breach again with each run.
+func checkConserved(plan *fold.Plan, want, got event.Totals) error {
+	for i, c := range plan.Conserve {
+		err := compareTotals("merge", c.Total, c.Type.Scale, want[c.Total], got[c.Total])
+		if breach := (*Breach)(nil); errors.As(err, &breach) {
+			breach.Remedy = remedy(plan, &plan.Pipeline.Conserve[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remedy says how to mend an entry of conserve that does not follow all events.
+func remedy(plan *fold.Plan, c *project.Conserve) string {
+	p := plan.Pipeline
+	leaves := "it must count every event that the total sums: add what it leaves out"
+	if unnamed := p.Unnamed(plan.Events.Streams); len(unnamed) > 0 {
+		leaves = fmt.Sprintf("no fold names %s: add a fold for such events to the artifact and to this entry", strings.Join(unnamed, ", "))
+	}
+	return fmt.Sprintf("look at `conserve` in %s:%d, which says %s: %q; %s, then run `bursar rebuild %s`", p.File, c.Line, c.Total, c.Expr, leaves, p.Name)
+}
