@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"bursar/internal/app"
 
@@ -18,7 +19,8 @@ func (c *cli) rebuildCommand() *cobra.Command {
 		Short: "Fold all events again into a new generation",
 		Long: `Folds every sealed batch into the pipeline's next generation, and swaps to it at once when it is whole; until then
 readers see the present one, or are refused where the pipeline has changed. This is how a changed pipeline takes effect, and a
-proof that the artifacts are what the events say: for an unchanged pipeline the digests before and after are equal.
+proof that the artifacts are what the events say: for an unchanged pipeline the digests before and after are equal, unless batches waited in the backlog or events were retracted: then
+it says so. Run ` + "`bursar run`" + ` first for equal digests.
 
 Batches are grouped into runs anew, and runs are numbered from 1: what --history and --as-of of ` + "`bursar get`" + ` showed of the
 generation before is gone.`,
@@ -49,7 +51,22 @@ func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
 		case made.DigestAfter:
 			fmt.Fprintf(w, "%s equal to the generation before: digest %s\n", mark(true), made.DigestAfter)
 		default:
-			fmt.Fprintf(w, "It differs from the generation before:\n  before %s\n  after  %s\n", made.DigestBefore, made.DigestAfter)
+			fmt.Fprintf(w, "It differs from the generation before%s:\n  before %s\n  after  %s\n", becauseOf(&made), made.DigestBefore, made.DigestAfter)
 		}
 	})
+}
+
+// becauseOf names what is known to make a generation differ from the one before.
+func becauseOf(made *app.Rebuilt) string {
+	var causes []string
+	if made.Added > 0 {
+		causes = append(causes, "had not folded "+plural(made.Added, "batch", "batches")+" of the backlog")
+	}
+	if made.Retracted {
+		causes = append(causes, "was folded with other retractions")
+	}
+	if len(causes) == 0 {
+		return ""
+	}
+	return ", which " + strings.Join(causes, " and ")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
@@ -20,6 +21,11 @@ type Rebuilt struct {
 	DigestAfter  string `json:"digest_after"`
 	Runs         uint64 `json:"runs"`
 	Rows         int64  `json:"rows"`
+
+	// Added and Retracted say why the digests may differ though the pipeline has not changed: batches that the generation before had
+	// not folded, and retractions that it had not left out, or that are undone since. They are 0 and false without a digest before.
+	Added     int  `json:"batches_added"`
+	Retracted bool `json:"retracted"`
 }
 
 // Rebuild folds all batches that are sealed by now into the next generation and swaps (rule 9). workOff carries out the runs of
@@ -30,8 +36,12 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 	if err != nil {
 		return Rebuilt{}, err
 	}
+	old, err := e.Current(ctx, pipeline)
+	if err != nil {
+		return Rebuilt{}, err
+	}
 	out := Rebuilt{Pipeline: pipeline}
-	if out.DigestBefore, err = e.digestBefore(ctx, plan); err != nil {
+	if out.DigestBefore, err = e.digestBefore(ctx, plan, &old); err != nil {
 		return out, err
 	}
 	g, after, err := e.build(ctx, plan, workOff)
@@ -39,7 +49,36 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 		return out, fmt.Errorf("rebuild %s: %w", pipeline, err)
 	}
 	out.Generation, out.Runs, out.DigestAfter, out.Rows = g.Generation, g.Published, after.Digest, after.Rows
+	if out.DigestBefore != "" {
+		out.Retracted = !maps.Equal(old.Retracted, g.Retracted)
+		if out.Added, err = e.added(ctx, &old, &g); err != nil {
+			return out, err
+		}
+	}
 	return out, e.swap(ctx, &g)
+}
+
+// added counts the batches in the published runs of one generation that are in none of another's.
+func (e *Engine) added(ctx context.Context, old, made *Generation) (n int, err error) {
+	had := map[BatchRef]bool{}
+	for _, g := range []*Generation{old, made} {
+		runs, err := e.Runs(ctx, g.Pipeline, g.Generation, 0)
+		if err != nil {
+			return 0, err
+		}
+		for i := range runs {
+			for _, batch := range runs[i].Batches {
+				switch {
+				case runs[i].Run > g.Published:
+				case g == old:
+					had[batch] = true
+				case !had[batch]:
+					n++
+				}
+			}
+		}
+	}
+	return n, nil
 }
 
 // build makes the next generation and walks over all of it. One that was begun earlier and proves damaged is given up once for a
@@ -82,12 +121,11 @@ func (e *Engine) ofGeneration(ctx context.Context, ref RunRef, err error) bool {
 
 // digestBefore is the digest of what readers see, empty where that is of another definition, or cannot be read: a rebuild
 // is the way out of damage.
-func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan) (string, error) {
-	old, err := e.Current(ctx, plan.Pipeline.Name)
-	if err != nil || old.Published == 0 || checkFingerprint(plan, old.Fingerprint) != nil {
-		return "", err
+func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan, old *Generation) (string, error) {
+	if old.Published == 0 || checkFingerprint(plan, old.Fingerprint) != nil {
+		return "", nil
 	}
-	before, err := e.export(ctx, plan, &old, old.Published, io.Discard)
+	before, err := e.export(ctx, plan, old, old.Published, io.Discard)
 	if ctx.Err() != nil {
 		return "", err
 	}
