@@ -273,3 +273,26 @@ func TestFoldsWithoutValues(t *testing.T) {
 		t.Errorf("status says %s", got)
 	}
 }
+
+// TestNoSuchEventsYet: a fold whose condition names only declared values is no warning before such an event has come, and one
+// whose column is null in those that came is.
+func TestNoSuchEventsYet(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n  shop: {type: string}\n"+
+		"  type: {type: string, in: [sale, refund, fee]}\n  n: {type: int}\n  rate: {type: int, optional: true}\n")
+	file(t, dir, "pipelines/shops.yaml", "pipeline: shops\nfrom: sales\nkey: shop\nartifact:\n  sold: {sum: n, where: \"type = 'sale'\"}\n"+
+		"  refunded: {sum: n, where: \"type = 'refund'\"}\n  rated: {sum: rate, where: \"type IN ('sale', 'fee')\"}\n")
+	var text strings.Builder
+	for i := range 120 {
+		fmt.Fprintf(&text, `{"id":"%d","shop":"s","type":"sale","n":1}`+"\n", i)
+	}
+	must(t, 0, "ingest", "sales", file(t, dir, "sales.jsonl", text.String()), "--project", dir)
+	for _, command := range []string{"run", "status"} {
+		got := must(t, 0, command, "--project", dir).out
+		if !strings.Contains(got, "none of 120 events gave rated a value") || strings.Contains(got, "refunded a value") {
+			t.Errorf("%s prints %s", command, got)
+		}
+	}
+}

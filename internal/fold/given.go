@@ -9,10 +9,10 @@ import (
 	"bursar/internal/project"
 )
 
-// Given is the SELECT of one row that counts, for each of the named folds, the events that give it a value. It is empty where
-// SQL files make the columns.
-func (plan *Plan) Given() (sql string, names []string) {
-	var list []string
+// Given is the SELECT of one row that counts, for each of the named folds, the events that give it a value, and behind these, for
+// each of those in met, the events that its condition is true of. It is empty where SQL files make the columns.
+func (plan *Plan) Given() (sql string, names, met []string) {
+	var values, conditions []string
 	for i := range plan.Pipeline.Artifact {
 		f := &plan.Pipeline.Artifact[i]
 		if f.Kind == project.Is || f.Kind == project.Typed {
@@ -22,13 +22,18 @@ func (plan *Plan) Given() (sql string, names []string) {
 		if f.Where != "" {
 			where = fmt.Sprintf("(%s\n)", f.Where)
 		}
+		if plan.Pipeline.NamesDeclared(f, plan.Events.Streams) {
+			conditions, met = append(conditions, counting(where)), append(met, f.Name)
+		}
 		if f.Expr != "" {
 			where += fmt.Sprintf(" AND (%s\n) IS NOT NULL", f.SQL())
 		}
-		list, names = append(list, fmt.Sprintf("count(*) FILTER (WHERE %s)", where)), append(names, f.Name)
+		values, names = append(values, counting(where)), append(names, f.Name)
 	}
 	if len(names) == 0 {
-		return "", nil
+		return "", nil, nil
 	}
-	return "SELECT " + strings.Join(list, ",\n  ") + "\nFROM events", names
+	return "SELECT " + strings.Join(append(values, conditions...), ",\n  ") + "\nFROM events", names, met
 }
+
+func counting(where string) string { return fmt.Sprintf("count(*) FILTER (WHERE %s)", where) }

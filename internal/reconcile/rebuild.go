@@ -51,15 +51,15 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 	out.Generation, out.Runs, out.DigestAfter, out.Rows = g.Generation, g.Published, after.Digest, after.Rows
 	if out.DigestBefore != "" {
 		out.Retracted = !maps.Equal(old.Retracted, g.Retracted)
-		if out.Added, err = e.added(ctx, &old, &g); err != nil {
+		if out.Added, err = e.newBatches(ctx, &old, &g); err != nil {
 			return out, err
 		}
 	}
 	return out, e.swap(ctx, &g)
 }
 
-// added counts the batches in the published runs of one generation that are in none of another's.
-func (e *Engine) added(ctx context.Context, old, made *Generation) (n int, err error) {
+// newBatches counts the batches in the published runs of one generation that are in none of another's.
+func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, err error) {
 	had := map[BatchRef]bool{}
 	for _, g := range []*Generation{old, made} {
 		runs, err := e.Runs(ctx, g.Pipeline, g.Generation, 0)

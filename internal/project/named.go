@@ -1,9 +1,10 @@
-// Values that a stream declares and no fold of a pipeline names.
+// Which declared values the folds of a pipeline name: a fold names a value by a text in its SQL.
 
 package project
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,7 @@ import (
 const shownUnnamed = 5
 
 // Unnamed are the values that `in` declares of a column of which the pipeline's folds name others, each with its column and
-// the place of its declaration. A fold names a value by a text in its SQL.
+// the place of its declaration.
 func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 	named := func(value string) bool {
 		text := "'" + strings.ReplaceAll(value, "'", "''") + "'"
@@ -34,4 +35,20 @@ func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 		}
 	}
 	return values
+}
+
+// literal is a text in SQL.
+var literal = regexp.MustCompile(`'(?:[^']|'')*'`)
+
+// NamesDeclared reports whether a fold's condition names values, each of them a stream or declared by `in` of a column: then it is not
+// misspelt.
+func (p *Pipeline) NamesDeclared(f *Fold, streams []*Stream) bool {
+	texts := literal.FindAllString(f.Where, -1)
+	declared := func(text string) bool {
+		value := strings.ReplaceAll(text[1:len(text)-1], "''", "'")
+		return slices.ContainsFunc(streams, func(s *Stream) bool {
+			return s.Name == value || slices.ContainsFunc(s.Columns, func(c Column) bool { return slices.Contains(c.In, value) })
+		})
+	}
+	return len(texts) > 0 && !slices.ContainsFunc(texts, func(text string) bool { return !declared(text) })
 }
