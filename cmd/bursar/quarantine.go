@@ -27,7 +27,8 @@ func (c *cli) quarantineCommand() *cobra.Command {
 		Short: "Show rejected rows and why they were rejected, and resolve them",
 		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. Of a row whose id was
 accepted before with other values, each column that differs is named with both values; where that event does not count any more, this is
-said, as --retry judges the row again. The rows are kept whole; --json lists all of them with their text.
+said, as --retry judges the row again. The rows are kept whole; --json lists all of them with their text. The batch is the one whose
+quarantine keeps the row: that of its file, or after a retry that of the retry; ref, file and row stay the same.
 
 With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
 own in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as they
@@ -111,8 +112,8 @@ func streamsOf(a *app.App, names []string) ([]string, error) {
 // rejectedRow is one row of `quarantine --json`.
 type rejectedRow struct {
 	Stream string `json:"stream"`
-	Ref    string `json:"ref"` // what names the row within the stream
-	Batch  uint64 `json:"batch"`
+	Ref    string `json:"ref"`   // what names the row within the stream
+	Batch  uint64 `json:"batch"` // whose quarantine keeps the row: its file's, or that of the last retry
 	File   string `json:"file"`
 	Row    int64  `json:"row"`
 	Place  string `json:"place,omitempty"` // of a statement's row: line:column in the file
@@ -127,6 +128,7 @@ type rejectedRow struct {
 	Dismissed   *dismissed       `json:"dismissed,omitempty"`
 
 	conflict, builtin, versions bool
+	remedy                      string // how the stream may be declared so that a retry accepts the row; empty is none
 }
 
 // dismissed says since when and why a row counts as resolved.
@@ -193,7 +195,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 	row := rejectedRow{Stream: stream, Ref: r.Place().String(), conflict: r.Conflict(), Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
 	if s := a.Project.Stream(stream); s != nil {
-		row.builtin, row.versions = s.Builtin, s.Versions
+		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, r.Remedy(s)
 	}
 	if row.builtin {
 		row.Row, row.Place = locate([]byte(r.Raw), r.Row)

@@ -29,9 +29,9 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 			return err
 		})
 	}
-	shown := quarantineTable{c: c, grid: newGrid("stream", "ref", "batch", "file", "row", "column", "reason"), limit: o.limit}
+	shown := quarantineTable{c: c, grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason"), limit: o.limit}
 	if o.dismissed {
-		shown.grid = newGrid("stream", "ref", "batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
+		shown.grid = newGrid("stream", "ref", "kept in batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
 	}
 	shown.grid.wrap("file").wrap("column").wrap("reason")
 	others, err := eachRejected(ctx, a, streams, o.dismissed, o.limit, shown.add)
@@ -172,7 +172,11 @@ func (r *rejectedRow) next() string {
 	case r.conflict:
 		return fmt.Sprintf("next: bursar quarantine %s --accept %s --reason TEXT, or %s", r.Stream, r.Ref, dismiss)
 	}
-	return fmt.Sprintf("next: correct streams/%s.yaml and bursar quarantine %s --retry, or %s", r.Stream, r.Stream, dismiss)
+	if r.remedy != "" {
+		return fmt.Sprintf("next: %s and bursar quarantine %s --retry, or %s", r.remedy, r.Stream, dismiss)
+	}
+	return fmt.Sprintf("next: no growth of stream %s takes row %s in: mend it where it comes from and ingest it, or declare a new stream that reads it, and %s",
+		r.Stream, r.Ref, dismiss)
 }
 
 // nearName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it

@@ -96,8 +96,12 @@ func acceptable(s *project.Stream, row *Rejected) error {
 		if row.Column != "" {
 			column = "column " + row.Column + ": "
 		}
-		return refusedRow(stream, at, "it is not a conflict: %s%s; correct streams/%s.yaml and `bursar quarantine %s --retry`, or `bursar quarantine %s --dismiss %s --reason TEXT`",
-			column, row.Reason, stream, stream, stream, at)
+		grow := "mend it where it comes from and ingest it, and"
+		if remedy := row.Remedy(s); remedy != "" {
+			grow = fmt.Sprintf("%s and `bursar quarantine %s --retry`, or", remedy, stream)
+		}
+		return refusedRow(stream, at, "it is not a conflict: %s%s; %s `bursar quarantine %s --dismiss %s --reason TEXT`",
+			column, row.Reason, grow, stream, at)
 	}
 	return nil
 }

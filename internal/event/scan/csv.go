@@ -174,7 +174,7 @@ func (s *csvScanner) value(i int, tok []byte) bool {
 		if s.plan.targets[i].optional {
 			return s.null(i)
 		}
-		return s.refuse(i, "a value is required, and the field is empty")
+		return s.refuse(i, Required+", and the field is empty")
 	}
 	if !s.checkText(i, tok) {
 		return false

@@ -223,13 +223,13 @@ func (s *jsonScanner) whyMissing(t *target) string {
 	for depth, slot := range t.slots[:len(t.slots)-1] {
 		at := s.seen[slot]
 		if at.row != s.row {
-			return fmt.Sprintf("a value is required, and property %q is missing", t.pathTo(depth+1))
+			return fmt.Sprintf(Required+", and property %q is missing", t.pathTo(depth+1))
 		}
 		if at.first != '{' {
-			return fmt.Sprintf("a value is required, and property %q is %s, not an object", t.pathTo(depth+1), kindOf(at.first))
+			return fmt.Sprintf(Required+", and property %q is %s, not an object", t.pathTo(depth+1), kindOf(at.first))
 		}
 	}
-	return fmt.Sprintf("a value is required, and property %q is missing", t.pathTo(len(t.path)))
+	return fmt.Sprintf(Required+", and property %q is missing", t.pathTo(len(t.path)))
 }
 
 // kindOf names a JSON value by its first byte.

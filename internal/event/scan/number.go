@@ -65,8 +65,8 @@ func narrow(tok []byte, digits, scale int, mark byte) (int64, bool) {
 const (
 	notNumber  = "it is not a number"
 	badGroups  = "its digits are not grouped in threes"
-	tooPrecise = "it has more decimals"
-	overflows  = "it is too large"
+	TooPrecise = "it has more decimals"
+	Overflows  = "it is too large"
 )
 
 // fits reports whether an unscaled value is in the range of a type.

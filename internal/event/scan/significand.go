@@ -58,9 +58,9 @@ func exact(tok []byte, scale int, mark, group byte) (unscaled decimal128.Num, re
 	shift := s.exponent + s.zeros + scale
 	switch {
 	case shift < 0:
-		return unscaled, tooPrecise
+		return unscaled, TooPrecise
 	case s.long || s.n+shift > maxDigits:
-		return unscaled, overflows
+		return unscaled, Overflows
 	}
 	var hi, lo uint64
 	for i := range s.n + shift {

@@ -12,11 +12,17 @@ import (
 	"bursar/internal/column"
 )
 
+// Reasons that a schema may grow to take away.
+const (
+	Required    = "a value is required"
+	NotDeclared = "is not one of the declared values"
+)
+
 // null adds a null, or refuses it for a required column.
 func (f *filler) null(i int) bool {
 	t := &f.plan.targets[i]
 	if !t.optional {
-		return f.refuse(i, "a value is required, and it is null")
+		return f.refuse(i, Required+", and it is null")
 	}
 	f.block.Columns[i].AppendNull()
 	return true
@@ -36,7 +42,7 @@ func (f *filler) text(i int, tok []byte) bool {
 	switch t.typ.Kind {
 	case column.String:
 		if t.in != nil && !t.allows(tok) {
-			return f.refuse(i, shorten(tok)+" is not one of the declared values")
+			return f.refuse(i, shorten(tok)+" "+NotDeclared)
 		}
 		f.block.Columns[i].AppendText(tok)
 		return true
@@ -96,7 +102,7 @@ func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
 	typ := f.plan.types[i]
 	if !fits(n, typ) {
-		return f.misfit(i, tok, overflows)
+		return f.misfit(i, tok, Overflows)
 	}
 	if typ.IsWide() {
 		f.block.Columns[i].AppendWide(n)

@@ -1,0 +1,32 @@
+package event
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/event/scan"
+	"bursar/internal/project"
+)
+
+// Remedy says how the stream's declaration may grow so that a retry accepts a row that was rejected. It is empty where no growth does: how
+// values are read, and how rows are told apart, never changes.
+func (r *Rejected) Remedy(s *project.Stream) string {
+	c := s.Column(r.Column)
+	if c == nil || r.Object != "" || r.Conflict() {
+		return ""
+	}
+	at := fmt.Sprintf("%s (%s:%d)", c.Name, s.File, c.Line)
+	switch {
+	case strings.HasSuffix(r.Reason, scan.NotDeclared):
+		return "add the value to `in` of " + at
+	case strings.HasPrefix(r.Reason, scan.Required) && !slices.Contains(s.ID, c.Name) && s.Time != c.Name:
+		return "declare `optional: true` for " + at
+	case strings.HasSuffix(r.Reason, scan.TooPrecise), strings.HasSuffix(r.Reason, scan.Overflows):
+		if c.Type.Kind == column.Int || c.Type.Kind == column.BigInt || c.Type.Kind == column.Decimal && c.Type.Precision < 38 {
+			return "declare a wider type for " + at
+		}
+	}
+	return ""
+}
