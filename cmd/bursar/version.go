@@ -15,6 +15,7 @@ import (
 type build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
+	Time     string `json:"time,omitempty"`     // of the revision
 	Modified bool   `json:"modified,omitempty"` // built from a working copy with changes
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
@@ -33,11 +34,27 @@ func buildOf() build {
 		switch s.Key {
 		case "vcs.revision":
 			b.Revision = s.Value
+		case "vcs.time":
+			b.Time = s.Value
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
 		}
 	}
 	return b
+}
+
+func (b *build) String() string {
+	from := "revision unknown"
+	if b.Revision != "" {
+		from = "revision " + b.Revision
+		if b.Time != "" {
+			from += " of " + b.Time
+		}
+		if b.Modified {
+			from += " with changes"
+		}
+	}
+	return fmt.Sprintf("bursar %s (%s, %s, %s)", b.Version, from, b.Go, b.Platform)
 }
 
 func (c *cli) versionCommand() *cobra.Command {
@@ -50,7 +67,7 @@ func (c *cli) versionCommand() *cobra.Command {
 		Args: takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			b := buildOf()
-			return c.result(b, func(w io.Writer) { fmt.Fprintf(w, "bursar %s (%s, %s)\n", b.Version, b.Go, b.Platform) })
+			return c.result(b, func(w io.Writer) { fmt.Fprintln(w, b.String()) })
 		},
 	}
 }
