@@ -80,6 +80,14 @@ func refusedError(r *app.Imported) error {
 	if err == nil {
 		return nil
 	}
+	for _, f := range r.Files {
+		for _, p := range f.Parts {
+			if p.Untaken != "" {
+				return hinted(fmt.Errorf("files were not taken in, or not whole: %w", err), "what is in quarantine does not count: "+
+					"`bursar quarantine` shows it; balances and what else these files say was taken in, and so were the others")
+			}
+		}
+	}
 	return hinted(fmt.Errorf("files were not taken in: %w", err), "nothing of these files counts; the others were taken in")
 }
 

@@ -33,7 +33,11 @@ func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRu
 			fmt.Fprintf(w, "%s of undeclared properties kept out.\n", plural(r.Extra, "value", "values"))
 		}
 		for _, u := range r.Undeclared {
-			fmt.Fprintf(w, "%s: not declared and left out: %s\n", clean(u.File), clean(strings.Join(u.Columns, ", ")))
+			more := ""
+			if u.More {
+				more = " and more"
+			}
+			fmt.Fprintf(w, "%s: not declared and left out: %s%s\n", clean(u.File), clean(strings.Join(u.Columns, ", ")), more)
 		}
 		tellIngested(w, r, files, rejected, dryRun, failed)
 	})

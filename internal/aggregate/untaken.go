@@ -46,9 +46,9 @@ func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
 			switch of, stated := entries[name], statements[name]; {
 			case f.Known || p.Refused != "":
 			case of.all(p.Entries):
-				p.Untaken = untaken(p.Entries, "entries", of)
+				p.Untaken = untaken(p.Entries, "entry", "entries", of)
 			case p.Entries == 0 && stated.all(p.Statements):
-				p.Untaken = untaken(p.Statements, "statements", stated)
+				p.Untaken = untaken(p.Statements, "statement", "statements", stated)
 			case stated != nil && stated.unnamed > 0 && strings.HasPrefix(p.Format, "mt94"):
 				p.Untaken = fmt.Sprintf("%d of its %d statements name no account (:25:) and are in quarantine", stated.unnamed, p.Statements)
 			case r.Streams[project.EntryStream].Batch == 0 && r.Streams[project.StatementStream].Batch == 0 && i < len(f.before):
@@ -59,8 +59,11 @@ func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
 	return nil
 }
 
-func untaken(rows int64, what string, r *rejections) string {
-	return fmt.Sprintf("all %d %s are in quarantine; the first: %s", rows, what, r.first)
+func untaken(rows int64, one, many string, r *rejections) string {
+	if rows == 1 {
+		return fmt.Sprintf("its only %s is in quarantine: %s", one, r.first)
+	}
+	return fmt.Sprintf("all %d %s are in quarantine; the first: %s", rows, many, r.first)
 }
 
 // rejected counts by file what the import's batch of a stream has in quarantine.

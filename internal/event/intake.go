@@ -59,12 +59,6 @@ type Result struct {
 	Digest     string       `json:"digest"`
 }
 
-// Undeclared are the columns of one CSV or Parquet file that its stream does not declare: they are left out.
-type Undeclared struct {
-	File    string   `json:"file"`
-	Columns []string `json:"columns"`
-}
-
 // ErrTooManyRejected is what Ingest returns, wrapped, beyond Options.MaxRejected.
 var ErrTooManyRejected = errors.New("too many rows rejected")
 

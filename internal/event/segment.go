@@ -213,6 +213,9 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 		}
 		w.batch.Rows += int64(len(block.Rows) + len(block.Rejects))
 		w.batch.Extra += block.Extra
+		if seg.file != nil && seg.sources == nil {
+			w.leaveOut(seg.file.Name, block.Unknown)
+		}
 		seg.source(i, p.rejects)
 		if err := w.quarantine(ctx, seg.file, p.rejects); err != nil {
 			return err

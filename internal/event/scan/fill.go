@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"bursar/internal/column"
@@ -19,8 +20,34 @@ type filler struct {
 	zones   []zoneCache
 	scratch []byte // unescaped text of the value at hand
 	extra   int64  // unknown values of the row at hand
-	column  int    // of the refusal; -1 is the whole row
+	unknown map[unknown]bool
+	column  int // of the refusal; -1 is the whole row
 	reason  string
+}
+
+// unknown is a property that no column is read from.
+type unknown struct {
+	in   *node
+	name string
+}
+
+// MaxUnknown is how many unknown properties the blocks of a file name.
+const MaxUnknown = 21
+
+// maxUnknownName is how many bytes of one's path are kept.
+const maxUnknownName = 200
+
+// leaveOut has the block name a property that no column is read from, where it is met for the first time.
+func (f *filler) leaveOut(n *node, name []byte) {
+	if len(f.unknown) == MaxUnknown || f.block == nil || f.unknown[unknown{n, string(name)}] {
+		return
+	}
+	if f.unknown == nil {
+		f.unknown = map[unknown]bool{}
+	}
+	f.unknown[unknown{n, string(name)}] = true
+	path := n.path + string(name)
+	f.block.Unknown = append(f.block.Unknown, strings.ToValidUTF8(path[:min(len(path), maxUnknownName)], ""))
 }
 
 func newFiller(p *Plan) filler {

@@ -160,6 +160,8 @@ func (s *jsonScanner) name(p int, n *node, last int) (*child, int) {
 	if i, ok := n.byName[string(tok)]; ok {
 		c = &n.children[i]
 		s.follow[last] = int32(i)
+	} else {
+		s.leaveOut(n, tok)
 	}
 	if p = blanks(s.b, p); s.b[p] != ':' {
 		return nil, s.malformed(p, "a colon should follow the property name")

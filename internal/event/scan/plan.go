@@ -147,6 +147,7 @@ func (p *Plan) Columns() []string {
 
 // node is an object on the way to a declared property; slot stands for its start.
 type node struct {
+	path     string // of the object, with a dot at its end; empty for the row itself
 	slot     int
 	children []child
 	byName   map[string]int
@@ -164,7 +165,7 @@ type child struct {
 // growTree builds the tree of declared properties. Every object start and every property has a slot, by which a
 // scanner remembers what it has seen in a row.
 func (p *Plan) growTree() {
-	p.root = p.newNode()
+	p.root = p.newNode("")
 	for i := range p.targets {
 		t, n := &p.targets[i], p.root
 		for depth, name := range t.path {
@@ -175,16 +176,16 @@ func (p *Plan) growTree() {
 				break
 			}
 			if c.sub == nil {
-				c.sub = p.newNode()
+				c.sub = p.newNode(n.path + c.name + ".")
 			}
 			n = c.sub
 		}
 	}
 }
 
-func (p *Plan) newNode() *node {
+func (p *Plan) newNode(path string) *node {
 	p.slots++
-	return &node{slot: p.slots - 1, byName: map[string]int{}}
+	return &node{path: path, slot: p.slots - 1, byName: map[string]int{}}
 }
 
 func (p *Plan) childOf(n *node, name string) *child {

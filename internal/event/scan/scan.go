@@ -38,6 +38,7 @@ type Block struct {
 	Rows    []int64         // per accepted row: the 1-based line it starts at, or its 1-based number in a Parquet file
 	Rejects []Reject        // in row order
 	Extra   int64           // values of unknown properties or columns in accepted rows, kept out
+	Unknown []string        // paths of unknown JSON properties that were not met in an earlier block, accepted or not: the first MaxUnknown
 	plan    *Plan
 	text    *text
 	spans   []span // per accepted row: its place in the text; none where rows are rendered when asked for
@@ -133,7 +134,7 @@ func (b *Block) reset() {
 		b.Columns[i].Reset()
 	}
 	clear(b.Rejects)
-	b.Rows, b.Rejects, b.Extra, b.text, b.spans = b.Rows[:0], b.Rejects[:0], 0, nil, b.spans[:0]
+	b.Rows, b.Rejects, b.Extra, b.Unknown, b.text, b.spans = b.Rows[:0], b.Rejects[:0], 0, nil, nil, b.spans[:0]
 }
 
 func (b *Block) full() bool { return len(b.Rows)+len(b.Rejects) >= maxRows }
