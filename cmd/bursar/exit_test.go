@@ -234,3 +234,17 @@ func TestEveryCommandHelps(t *testing.T) {
 	}
 	walk(newCLI(os.Stdout, os.Stderr).root())
 }
+
+// TestExportNowhere: a folder that is not there is named, and what to do about it.
+func TestExportNowhere(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	folder := filepath.Join(dir, "out", "deep")
+	to := filepath.Join(folder, "orders.jsonl")
+	want := "error: write " + to + ": folder " + folder + " does not exist: make it first, or name a file in another [data]\n"
+	if got := must(t, 1, "export", "orders", "--to", to, "--project", dir); got.err != want {
+		t.Errorf("export prints %s, want %s", got.err, want)
+	}
+}

@@ -86,6 +86,11 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	if folder := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return failure.Wrap(failure.Data, fmt.Errorf("write %s: folder %s does not exist: make it first, or name a file in another", path, folder))
+		}
+	}
 	partial := fmt.Sprintf("%s.%d-%s.partial", path, os.Getpid(), rand.Text()[:6])
 	if err := writeOpen(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
 		return errors.Join(err, discard(partial))

@@ -38,7 +38,7 @@ The other rows are resolved one by one. A row is named by what stands under ref,
 stay the same over retries.
 
 --accept takes a conflict in: the event that was accepted with its id is retracted, the row takes its place, and pipelines that had folded the
-older event are rebuilt at once; what that changes is shown. Other rows stay in quarantine; those with the id
+older event are rebuilt at once, so that --history of ` + "`bursar get`" + ` begins anew; what that changes is shown. Other rows stay in quarantine; those with the id
 are conflicts with this one. Where that is cut short, the same command completes it. To choose the older event after all, retract the
 newer one and take the other retraction back: ` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
 

@@ -23,7 +23,8 @@ func (c *cli) retractCommand() *cobra.Command {
 		Use:   "retract STREAM [BATCH] [--event ID] --reason TEXT",
 		Short: "Leave a wrong batch or event out of every view",
 		Long: `Leaves a sealed batch, or with --event one event of it, out of every view from then on, with its own control totals. Nothing
-that is sealed is changed, and --undo takes the retraction back. Pipelines that had folded what is retracted are rebuilt at once. Where
+that is sealed is changed, and --undo takes the retraction back. Pipelines that had folded what is retracted are rebuilt at once: their
+runs are numbered from 1 again, and --history and --as-of of ` + "`bursar get`" + ` begin anew. Where
 that is cut short they are refused, and status, check and verify name them, until they are rebuilt: by the same command or by
 ` + "`bursar rebuild`" + `.
 

@@ -24,8 +24,8 @@ type Stranded struct {
 }
 
 func (s Stranded) String() string {
-	return fmt.Sprintf("stream %s is not declared, and %d acknowledged requests of it wait in %s: put streams/%s.yaml back, so that they are sealed",
-		s.Stream, s.Requests, s.Folder, s.Stream)
+	return fmt.Sprintf("stream %s is not declared, with %s of it not sealed, in %s: put streams/%s.yaml back, so that they are sealed",
+		s.Stream, counted(s.Requests, "acknowledged request"), s.Folder, s.Stream)
 }
 
 // Stranded lists such streams.

@@ -36,7 +36,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if v.Project.Stream(name) == nil {
 			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
 				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
-				v.add(c, "", errors.Join(err, fmt.Errorf("%d spools hold acknowledged requests of stream %s, which is not declared: declare it again", len(numbers), name)))
+				v.add(c, "", errors.Join(err, fmt.Errorf("acknowledged requests of stream %s, which is not declared, lie in %s: declare it again", name, counted(int64(len(numbers)), "spool"))))
 			}
 			continue
 		}

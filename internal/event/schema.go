@@ -221,7 +221,7 @@ func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
 		if err := json.Unmarshal(value, &b); err != nil || b.Extra == 0 {
 			return err
 		}
-		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d left out %d values of undeclared properties, and a row that comes again with a value of "+
+		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d left out values of undeclared properties (%d), and a row that comes again with a value of "+
 			"this column would count twice, as `id: _content` knows rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
 	})
 }

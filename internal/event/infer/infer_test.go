@@ -116,7 +116,7 @@ func TestStream(t *testing.T) {
 		}},
 		{"whole.csv", "price,count\n5.00,1\n17.0,2\n", []string{`price: {type: "decimal(18,2)"}`, "count: {type: int}"}},
 		{"states.csv", "state\n" + strings.Repeat("open\nyes\n", 20), []string{`state: {type: string, in: [open, "yes"]} # only these`}},
-		{"broken.csv", "a,b\n1,2\n3\n4,5\n", []string{"all 2 rows", "# CHECK: 1 of the rows", "row 3: the row has 1 fields, and 2 are expected"}},
+		{"broken.csv", "a,b\n1,2\n3\n4,5\n", []string{"all 2 rows", "# CHECK: 1 of the rows", "row 3: the row has 1 field, and 2 are expected"}},
 		{"orders.jsonl", `{"id":"7","data":{"order":{"id":"o-1","n":1.50},"list":[1]},"ok":true,"at":"2024-01-02T03:04:05+01:00","x":null,"m":1}` + "\n\n" +
 			`{"id":"8","data":{"order":{"n":"2"},"list":[]},"ok":false,"at":"2024-01-02T03:04:05Z","m":"one","y.z":1}` + "\n", []string{
 			"format: jsonl", "id: id ", "id: {type: string}", "data_order_id: {type: string, from: data.order.id, optional: true}",
@@ -124,7 +124,7 @@ func TestStream(t *testing.T) {
 			"at: {type: timestamp}\n", "\n# x: {type: string, optional: true} # never a value", "m: {type: json}", "y.z: a path cannot name it",
 		}},
 		{"deep.json", `{"a":{"b":{"c":{"d":{"e":{"f":1}}}}},"o":{"x.y":1},"true":1,"@type":"t","none":{}}`, []string{
-			"one row only", "a_b_c_d_e: {type: json, from: a.b.c.d.e}", "o: {type: json}", `"true": {type: int}`, `type: {type: string, from: "@type"}`, "none: {type: json}",
+			"Guessed from one row of deep.json: ", "one row only", "a_b_c_d_e: {type: json, from: a.b.c.d.e}", "o: {type: json}", `"true": {type: int}`, `type: {type: string, from: "@type"}`, "none: {type: json}",
 		}},
 		{"mixed.jsonl", `{"a":{"b":1},"u":18446744073709551616}` + "\n" + `{"a":2,"u":1}` + "\nnot json\n", []string{
 			"a: {type: json}", `u: {type: "decimal(23,0)"}`, "all 2 rows", "# CHECK: 1 of the rows",

@@ -47,7 +47,11 @@ func (d *draft) writeAbout(w *strings.Builder) {
 	if d.whole {
 		which = "all " + thousands(d.rows)
 	}
-	fmt.Fprintf(w, "# Guessed from %s rows of %s: read it through, and change what is not meant.\n", which, quoted([]byte(d.file)))
+	rows := which + " rows"
+	if d.rows == 1 {
+		rows = "one row"
+	}
+	fmt.Fprintf(w, "# Guessed from %s of %s: read it through, and change what is not meant.\n", rows, quoted([]byte(d.file)))
 	w.WriteString("# A type takes every sampled value exactly; a later value that does not fit is rejected to quarantine, never rounded.\n")
 	fmt.Fprintf(w, "# Keep it as streams/%s.yaml, then try `bursar check` and `bursar ingest %s FILE --dry-run`.\n", d.stream.Name, d.stream.Name)
 	w.WriteString("# Once a batch is sealed the schema only grows, so be sure of names and types before.\n")

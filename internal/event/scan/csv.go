@@ -98,7 +98,7 @@ func (s *csvScanner) row(p int) (next int, ok bool) {
 			continue
 		}
 		if n != len(s.fields) {
-			return 0, s.refuse(-1, fmt.Sprintf("the row has %d fields, and %d are expected", n, len(s.fields)))
+			return 0, s.refuse(-1, s.otherFields(n))
 		}
 		for _, i := range s.absent {
 			s.block.Columns[i].AppendNull()
@@ -122,7 +122,7 @@ func (s *csvScanner) explain(p, n int) {
 		p = end + 1
 	}
 	if n != len(s.fields) {
-		s.refuse(-1, fmt.Sprintf("the row has %d fields, and %d are expected", n, len(s.fields)))
+		s.refuse(-1, s.otherFields(n))
 	}
 }
 
@@ -202,4 +202,12 @@ func (s *jsonScanner) parse(f *filler, i int, tok []byte) bool {
 		s.malformed(end, "something follows the value")
 	}
 	return f.refuse(i, s.reason)
+}
+
+// otherFields is why a row of n fields is rejected.
+func (s *csvScanner) otherFields(n int) string {
+	if n == 1 {
+		return fmt.Sprintf("the row has 1 field, and %d are expected", len(s.fields))
+	}
+	return fmt.Sprintf("the row has %d fields, and %d are expected", n, len(s.fields))
 }

@@ -26,7 +26,7 @@ type Loss struct {
 }
 
 func (l Loss) String() string {
-	text := fmt.Sprintf("spool %d of %s is damaged: %s; %d requests of it were whole and are taken in", l.Spool, l.Stream, l.Reason, l.Taken)
+	text := fmt.Sprintf("spool %d of %s is damaged: %s; requests of it that were whole and are taken in: %d", l.Spool, l.Stream, l.Reason, l.Taken)
 	if l.Kept != "" {
 		text += ", the file is kept as " + l.Kept
 	}
