@@ -21,8 +21,10 @@ func TestBadProjects(t *testing.T) {
 		{"large", "pipelines/orders.yaml", strings.Repeat("# x\n", 1<<19), "pipelines/orders.yaml:1: the file is larger than 1048576 bytes"},
 		{"binary", "bursar.yaml", "\x7fELF\x02\x01\x00\xfe", "bursar.yaml:1: not valid YAML"},
 		{"two documents", "bursar.yaml", "---\n{}\n---\n{}\n", "bursar.yaml:3: a second document starts here"},
-		{"decimal without quotes", "streams/payments.yaml", slipped("{type: decimal(18, 2), optional: true}"),
-			"streams/payments.yaml:5: `2)` is taken for a key, because a comma ends a value without quotes inside { }: write type: \"decimal(18,2)\"\nerror: 1 fault"},
+		{
+			"decimal without quotes", "streams/payments.yaml", slipped("{type: decimal(18, 2), optional: true}"),
+			"streams/payments.yaml:5: `2)` is taken for a key, because a comma ends a value without quotes inside { }: write type: \"decimal(18,2)\"\nerror: 1 fault",
+		},
 		{"list without brackets", "streams/payments.yaml", slipped("{type: string, in: a, b}"), "streams/payments.yaml:5: `b` is taken for a key, because a comma ends a value without quotes inside { }: write in: [a, b]\nerror: 1 fault"},
 		{"list as one text", "streams/payments.yaml", slipped(`{type: string, in: "a, b"}`), "streams/payments.yaml:5: `in` is one text with a comma in it: write in: [a, b]\nerror: 1 fault"},
 		{"tab", "streams/payments.yaml", slipped("{type: string}\n\tb: {type: string}"), "streams/payments.yaml:6: not valid YAML: a tab stands before the text: YAML is indented with spaces only, so write spaces\nerror: 1 fault"},

@@ -28,6 +28,8 @@ Of a stream that keeps versions, all versions of an event are shown: within a ru
 orders them over all runs: the number of the file within the stream, then the row. A row that came out of quarantine counts as received where
 it was first read.
 
+Retractions of these events, or of a whole batch that holds some, which were taken back are listed with their reasons.
+
 Each run must find as many events in its batches as it folded; else the exit code is 4.`,
 		Example: `  bursar trace orders o-1003 USD
   bursar trace orders '["o-1003","USD"]' --json
@@ -60,6 +62,9 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 		return c.list("events", about, func(add func(any) error) error {
 			traced, err := eachTraced(ctx, a, name, key, func(e tracedEvent) error { return add(e) })
 			about["key"], about["run"], about["watermark"], about["runs"] = traced.Key, traced.Run, traced.Watermark, traced.Runs
+			if len(traced.Undone) > 0 {
+				about["undone"] = traced.Undone
+			}
 			return err
 		})
 	}
@@ -94,6 +99,10 @@ func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid,
 	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, clean(string(traced.Key)), traced.Run, when(traced.Watermark))
 	c.printSome(w, g, total)
 	fmt.Fprintf(w, "%s in %s: as many as were folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
+	for i := range traced.Undone {
+		u := &traced.Undone[i]
+		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capital(clean(u.What())), when(&u.At), because(u.Reason), when(&u.Undone))
+	}
 }
 
 // saying is when an event happened and what its stream sums of it.

@@ -19,8 +19,10 @@ func TestUndeclaredProperties(t *testing.T) {
 	for i := range 30 {
 		fmt.Fprintf(&wide, `"p%02d":1,`, i)
 	}
-	args := []string{"ingest", "payments", file(t, dir, "none.jsonl", good("0")), file(t, dir, "some.jsonl", some+strings.Replace(some, `"event_id":"1"`, `"event_id":"2"`, 1)),
-		file(t, dir, "wide.jsonl", strings.Replace(good("3"), `{"event_id"`, "{"+wide.String()+`"event_id"`, 1)), "--project", dir}
+	args := []string{
+		"ingest", "payments", file(t, dir, "none.jsonl", good("0")), file(t, dir, "some.jsonl", some+strings.Replace(some, `"event_id":"1"`, `"event_id":"2"`, 1)),
+		file(t, dir, "wide.jsonl", strings.Replace(good("3"), `{"event_id"`, "{"+wide.String()+`"event_id"`, 1)), "--project", dir,
+	}
 	got := must(t, 0, append(args, "--dry-run")...).out
 	for _, want := range []string{"36 values of undeclared properties kept out.\n", "some.jsonl: not declared and left out: x1, data.order.memo\n", "p18, p19 and more\n"} {
 		if !strings.Contains(got, want) {

@@ -122,7 +122,7 @@ func (e *Engine) ofGeneration(ctx context.Context, ref RunRef, err error) bool {
 // digestBefore is the digest of what readers see, empty where that is of another definition, or cannot be read: a rebuild
 // is the way out of damage.
 func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan, old *Generation) (string, error) {
-	if old.Published == 0 || checkFingerprint(plan, old.Fingerprint) != nil {
+	if same := checkFingerprint(plan, old.Fingerprint) == nil; old.Published == 0 || !same {
 		return "", nil
 	}
 	before, err := e.export(ctx, plan, old, old.Published, io.Discard)

@@ -23,6 +23,9 @@ type Traced struct {
 	Run       uint64          `json:"run"` // the last that changed it
 	Watermark *time.Time      `json:"watermark"`
 	Runs      []TracedRun     `json:"runs"` // oldest first
+
+	// Undone are retractions of these events, or of batches that hold them, which were taken back.
+	Undone []event.Undone `json:"undone,omitempty"`
 }
 
 // TracedRun is what one run did to an artifact.
@@ -95,13 +98,17 @@ func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(Trac
 	}
 	defer remove()
 	traced := Traced{Key: keyJSON(columns, 0), Run: versions[0].Run, Watermark: q.g.Watermark}
+	undone, err := e.undone(ctx, q.plan)
+	if err != nil {
+		return Traced{}, err
+	}
 	before := int64(0)
 	for _, v := range slices.Backward(versions) {
 		run, err := e.run(ctx, RunRef{pipeline, q.g.Generation, v.Run})
 		if err != nil {
 			return Traced{}, err
 		}
-		t := tracing{Engine: e, plan: q.plan, key: sample, run: &run, each: each}
+		t := tracing{Engine: e, plan: q.plan, key: sample, run: &run, each: each, undone: undone}
 		if err := t.trace(ctx); err != nil {
 			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, pipeline, err)
 		}
@@ -111,7 +118,31 @@ func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(Trac
 		before = v.events
 		traced.Runs = append(traced.Runs, TracedRun{Run: v.Run, Batches: t.batches, Events: t.found, Artifact: v.Artifact})
 	}
+	for i := range undone {
+		if undone[i].met {
+			traced.Undone = append(traced.Undone, undone[i].Undone)
+		}
+	}
 	return traced, nil
+}
+
+// undoneOf is a retraction that was taken back, and whether it was of one of the events that are traced.
+type undoneOf struct {
+	event.Undone
+	met bool
+}
+
+func (e *Engine) undone(ctx context.Context, plan *fold.Plan) (all []undoneOf, err error) {
+	for _, s := range plan.Events.Streams {
+		list, err := event.UndoneRetractions(ctx, e.Catalog, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range list {
+			all = append(all, undoneOf{Undone: u})
+		}
+	}
+	return all, nil
 }
 
 // tracing looks for a key's events in the batches of one run.
@@ -122,6 +153,7 @@ type tracing struct {
 	run  *Run
 	each func(TracedEvent) error
 
+	undone  []undoneOf
 	batches []TracedBatch // that hold some
 	found   int64
 }
@@ -177,6 +209,11 @@ func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event
 // count takes an event into its run's and batch's numbers.
 func (t *tracing) count(found *TracedEvent, batches []event.Batch) {
 	t.found++
+	for i := range t.undone {
+		if u := &t.undone[i]; u.Stream == found.Stream && u.Batch == found.Batch && (u.Event == "" || u.Event == string(found.ID)) {
+			u.met = true
+		}
+	}
 	n := slices.IndexFunc(t.batches, func(b TracedBatch) bool { return b.Batch == found.Batch && b.Stream == found.Stream })
 	if n < 0 {
 		n = len(t.batches)
