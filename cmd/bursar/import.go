@@ -127,10 +127,10 @@ func (c *cli) printImport(r *app.Imported) error {
 		printStreams(w, r)
 		tellFaults(w, r)
 		if r.TakenBack > 0 {
-			fmt.Fprintf(w, "%s taken back, as no statement that counts lists them: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry was", "entries were"))
+			fmt.Fprintf(w, "%s taken back, which no statement that counts lists: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry was", "entries were"))
 		}
 		if r.Corrected > 0 {
-			fmt.Fprintf(w, "%s taken back, as other entries replace or delete them (CORRECTFITID).\n", plural(int(r.Corrected), "entry was", "entries were"))
+			fmt.Fprintf(w, "%s taken back, which other entries replace or delete (CORRECTFITID).\n", plural(int(r.Corrected), "entry was", "entries were"))
 		}
 		fmt.Fprintln(w, "next: bursar completeness, bursar run")
 	})
