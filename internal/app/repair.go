@@ -3,11 +3,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate"
@@ -24,6 +26,8 @@ type RepairOptions struct {
 	From    string // folder of a backup; empty is none
 	Dismiss bool   // reported losses of requests were seen
 	Sample  int    // artifacts that the verification at its end recomputes
+
+	GiveUp map[string]event.GiveUp // by stream: what is lost and to be done without
 }
 
 // RepairedProject is what a repair has done, and what is still broken.
@@ -42,8 +46,8 @@ type repair struct {
 	backup   *backup
 	replaced bool // the index is a new, empty one
 
-	eventsMissing bool // of some stream
-	out           RepairedProject
+	missing string // what of some stream is: events or a retraction; empty where nothing is
+	out     RepairedProject
 }
 
 func (r *repair) did(format string, args ...any) {
@@ -172,18 +176,23 @@ func (r *repair) streams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for name := range r.options.GiveUp {
+		if !slices.Contains(names, name) {
+			return &reconcile.NotFoundError{What: "stream " + name}
+		}
+	}
 	for _, name := range names {
 		s := r.Project.Stream(name)
 		if s == nil {
 			s = &project.Stream{Name: name} // not declared any more: its batches are kept all the same
 		}
-		done, err := r.Intake.Repair(ctx, s, r.backup)
+		done, err := r.Intake.Repair(ctx, s, r.backup, r.options.GiveUp[name])
 		for _, text := range done.Done {
 			r.did("%s", text)
 		}
 		for _, err := range done.Broken {
 			r.broken(err)
-			r.eventsMissing = true
+			r.missing = cmp.Or(r.missing, missing(err))
 		}
 		if err != nil {
 			return err
@@ -197,6 +206,14 @@ func (r *repair) streams(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// missing says what is missing by an error of the repair of a stream.
+func missing(err error) string {
+	if older := (*event.OlderError)(nil); errors.As(err, &older) && older.Retraction > 0 {
+		return "a retraction is"
+	}
+	return "events are"
 }
 
 // spools takes in what is whole of spools, and dismisses losses that were seen.

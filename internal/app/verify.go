@@ -133,6 +133,9 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		}
 		c := named("batches")
 		c.Stream = name
+		if older := (*event.OlderError)(nil); errors.As(err, &older) && older.Lost {
+			c.Remedy = restoreRemedy
+		}
 		v.add(c, counted(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
 		for i := range list {
 			for _, o := range list[i].Stored() {

@@ -160,6 +160,9 @@ func (in *Intake) putRetraction(ctx context.Context, was *streamState, r *Retrac
 // entries of events that are retracted now may have replaced those that count again.
 func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	state.Retractions = max(state.Retractions, r.Number)
+	if r.GivenUp != nil {
+		return errors.Join(r.GivenUp.put(tx), tx.Put(retractionKey(r), r), tx.Put(streamKey(r.Stream), state))
+	}
 	b, err := GetBatch(tx, r.Stream, r.Batch)
 	if err != nil {
 		return err
