@@ -71,7 +71,7 @@ func TestRetractBatch(t *testing.T) {
 	must(t, 0, "run", "--project", dir)
 	must(t, 0, "verify", "--project", dir)
 	refused := must(t, 1, "retract", "payments", "2", "--undo", "--project", dir)
-	if !strings.Contains(refused.err, "bursar retract payments 3") {
+	if !strings.Contains(strings.Join(strings.Fields(refused.err), " "), "bursar retract payments 3 --event c --reason TEXT") {
 		t.Errorf("undo says %s", refused.err)
 	}
 	must(t, 0, "retract", "payments", "3", "--reason", "not this one", "--project", dir)
