@@ -87,6 +87,48 @@ func TestRetractionLost(t *testing.T) {
 	}
 }
 
+// TestAcceptedRowLosesItsRetraction: the event and the row that was accepted in its place both count once the retraction is given up.
+func TestAcceptedRowLosesItsRetraction(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	must(t, 0, "ingest", "payments", file(t, dir, "a.jsonl", paid("a", "1.00", "o-1")), "--project", dir)
+	must(t, 0, "ingest", "payments", file(t, dir, "b.jsonl", paid("a", "2.00", "o-1")+paid("b", "1.00", "o-2")), "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	catalog := filepath.Join(dir, ".bursar", "catalog.db")
+	older, err := os.ReadFile(catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, 0, "quarantine", "payments", "--accept", "2:1", "--reason", why, "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	want := exportOfOrders(t, dir)
+	if err := os.WriteFile(catalog, older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, filepath.Join(dir, ".bursar", "objects", "streams", "payments", "retractions", "00000001.json"))
+	must(t, 1, "repair", "--project", dir)
+	if got := bursar(t, "run", "--project", dir); got.code != 1 || !strings.Contains(got.err, "retraction 1 of payments is lost") {
+		t.Errorf("run ends with %d: %s%s", got.code, got.out, got.err)
+	}
+	for _, args := range [][]string{{"repair", "--give-up", "retraction 1 of payments", "--reason", "no copy"}, {"verify"}, {"repair"}} {
+		got := bursar(t, append(args, "--project", dir)...)
+		if !strings.Contains(strings.Join(strings.Fields(got.out), " "), `event "a" of payments counts twice: in batch 1 (`+filepath.Join(dir, "a.jsonl")+`, row 1) and in batch 3 (`+filepath.Join(dir, "b.jsonl")+
+			", row 1); retract the wrong one: `bursar retract payments 1 --event a --reason TEXT` or `bursar retract payments 3 --event a --reason TEXT`") || got.code == 0 {
+			t.Errorf("%s ends with %d: %s%s", args[0], got.code, got.out, got.err)
+		}
+		if args[0] == "repair" && !strings.Contains(got.err, "hint: retract one of each") {
+			t.Errorf("the hint is %s", got.err)
+		}
+	}
+	must(t, 0, "retract", "payments", "1", "--event", "a", "--reason", why, "--project", dir)
+	must(t, 0, "repair", "--project", dir)
+	must(t, 0, "run", "--project", dir)
+	must(t, 0, "verify", "--project", dir)
+	if got := exportOfOrders(t, dir); got != want {
+		t.Errorf("exported is\n%swant\n%s", got, want)
+	}
+}
+
 // TestBatchLost gives a batch up that is lost with the catalog; what is behind it counts, and the file may come again.
 func TestBatchLost(t *testing.T) {
 	t.Parallel()

@@ -121,5 +121,8 @@ func unrepaired(done *app.RepairedProject) error {
 		return hinted(err, "`bursar rebuild %s`", strings.Join(done.Outdated, "`, `bursar rebuild "))
 	}
 	err := failure.Wrap(failure.Data, fmt.Errorf("%s could not be repaired", plural(len(done.Broken), "thing", "things")))
+	if len(done.Outdated)+done.Twice == len(done.Broken) {
+		return hinted(err, "retract one of each two events that count twice, then `bursar repair`")
+	}
 	return hinted(err, "`bursar repair --from BACKUP` puts sealed files back from a copy of the project")
 }

@@ -37,6 +37,7 @@ type RepairedProject struct {
 	Broken []string `json:"broken"`
 
 	Outdated []string `json:"-"` // pipelines of Broken that are whole, and only wait to be rebuilt
+	Twice    int      `json:"-"` // streams of Broken that are whole, and have events that count twice
 }
 
 // repair carries one repair.
@@ -60,6 +61,9 @@ func (r *repair) broken(err error) {
 	r.out.Broken = append(r.out.Broken, err.Error())
 	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
+	}
+	if errors.As(err, new(*event.TwiceError)) {
+		r.out.Twice++
 	}
 }
 
@@ -197,15 +201,25 @@ func (r *repair) streams(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.Project.Stream(name) != nil && (r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.OlderDedupe(ctx, name)) {
-			if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
-				r.broken(fmt.Errorf("make the dedupe index of %s again: %w", name, err))
-				continue
-			}
-			r.did("made the dedupe index of %s again from its events", name)
+		if r.Project.Stream(name) != nil {
+			r.dedupe(ctx, s)
 		}
 	}
 	return ctx.Err()
+}
+
+// dedupe makes the dedupe index of a stream again unless it is whole. Events that count twice are left to whoever knows which is right.
+func (r *repair) dedupe(ctx context.Context, s *project.Stream) {
+	if r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.OlderDedupe(ctx, s.Name) {
+		if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
+			r.broken(fmt.Errorf("make the dedupe index of %s again: %w", s.Name, err))
+			return
+		}
+		r.did("made the dedupe index of %s again from its events", s.Name)
+	}
+	if err := r.Intake.VerifyCountedOnce(ctx, s); err != nil {
+		r.broken(err)
+	}
 }
 
 // missing says what is missing by an error of the repair of a stream.

@@ -111,6 +111,9 @@ type streamState struct {
 	Retractions uint64 `json:"retractions,omitempty"` // the last one
 	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the dedupe index was made without
 
+	Doubles []double      `json:"doubles,omitempty"` // events of one id that both counted when the dedupe index was made
+	Window  time.Duration `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is none
+
 	Columns []Definition     `json:"columns"`
 	Memory  []memory.RunInfo `json:"memory"`
 

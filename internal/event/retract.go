@@ -72,13 +72,17 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 	if o.Undo {
 		return in.undo(ctx, s, &state, was, r)
 	}
-	if was != nil && was.Undoes == 0 {
-		return in.retracted(ctx, was, true)
-	}
-	if err := in.putRetraction(ctx, &state, &r); err != nil {
+	already := was != nil && was.Undoes == 0
+	if already {
+		r = *was
+	} else if err := in.putRetraction(ctx, &state, &r); err != nil {
 		return Retracted{}, err
 	}
-	return in.retracted(ctx, &r, false)
+	out, err := in.retracted(ctx, &r, already)
+	if err == nil && (state.resolves(&r) || state.Identity == toBeIndexed) {
+		err = in.RebuildDedupe(ctx, s)
+	}
+	return out, err
 }
 
 // retracted is the outcome of a retraction that is written.
@@ -166,6 +170,9 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	b, err := GetBatch(tx, r.Stream, r.Batch)
 	if err != nil {
 		return err
+	}
+	if state.resolves(r) {
+		state.Identity = toBeIndexed
 	}
 	switch {
 	case r.Undoes == 0 && r.Event == "" && b.Spool != 0:

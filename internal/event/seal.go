@@ -139,7 +139,7 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 		state.Spools = w.spool
 	}
 	if number != 0 {
-		state.Batches = number
+		state.Batches, state.Window = number, shorter(state.Window, w.stream.Dedupe)
 		state.Listed = cmp.Or(state.Listed, number)
 		if w.batch.Memory != nil {
 			state.Memory = append(state.Memory, *w.batch.Memory)

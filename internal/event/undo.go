@@ -153,7 +153,8 @@ func firstOf(back *memory.Batch, entries []memory.Entry, gone *forgotten, b, oth
 			continue
 		}
 		if known, err := back.Knows(e); err != nil || known {
-			return &Place{e.Place.File(), int64(e.Place.Row())}, err
+			at := placeOf(e.Place)
+			return &at, err
 		}
 	}
 	return nil, nil
