@@ -91,8 +91,8 @@ type TwiceError struct {
 }
 
 func (e *TwiceError) Error() string {
-	return fmt.Sprintf("event %s of %s counts twice: in batch %d (%s) and in batch %d (%s); retract the wrong one: `%s` or `%s`",
-		e.Event, e.Stream, e.Batches[0], e.From[0], e.Batches[1], e.From[1], e.Command(0), e.Command(1))
+	return fmt.Sprintf("event %s of %s counts twice: in batch %d (%s) and in batch %d (%s); retract the wrong one: ",
+		e.Event, e.Stream, e.Batches[0], e.From[0], e.Batches[1], e.From[1]) + "`" + e.Command(0) + "` or `" + e.Command(1) + "`"
 }
 
 // Command retracts one of the two events.

@@ -119,8 +119,11 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 	if o.Batch == 0 || o.Batch > state.Batches {
 		return r, noBatch(s, o.Batch, state.Batches)
 	}
-	b, err := in.batchOf(ctx, &r)
-	r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b, err := GetFolded(tx, s, s.Name, o.Batch, 0) // all of it, with totals that were computed since
+		r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
+		return err
+	})
 	return r, err
 }
 
