@@ -64,7 +64,7 @@ func (h *house) acceptRow(row, want string) event.AcceptedRow {
 	return got
 }
 
-func changes(list []event.Change) (text string) {
+func changes(list []event.Difference) (text string) {
 	for _, c := range list {
 		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
 	}

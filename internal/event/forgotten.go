@@ -4,13 +4,8 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -100,6 +95,13 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) (retries []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		retries = nil
+		listed := map[uint64]bool{}
+		list := func(b *Batch) {
+			if b.Accepted > 0 && !listed[b.Batch] {
+				listed[b.Batch] = true
+				retries = append(retries, *b)
+			}
+		}
 		for number := range f.batches {
 			b, err := GetBatch(tx, stream, number)
 			if err != nil {
@@ -108,31 +110,14 @@ func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) 
 			for i := range b.Files {
 				f.files[b.Files[i].Number] = true
 			}
-		}
-		var numbers []uint64
-		of := maps.Clone(f.batches) // batches whose quarantine may hold such rows: retries are listed by them, in order
-		prefix := "retried/" + stream + "/"
-		err := tx.List(prefix, func(key string, value json.RawMessage) error {
-			var by retried
-			number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
-			if err == nil {
-				err = json.Unmarshal(value, &by)
+			if len(b.Retried) > 0 {
+				list(&b)
 			}
-			if of[number] || of[by.Batch] {
-				of[by.Batch] = true
-				numbers = append(numbers, by.Batch)
-			}
-			return err
-		})
-		slices.Sort(numbers)
-		for _, number := range slices.Compact(numbers) {
-			var b Batch
-			found, failed := tx.Get(batchKey(stream, number), &b)
-			if err = errors.Join(err, failed); err == nil && found && b.Accepted > 0 {
-				retries = append(retries, b)
+			if _, err := eachRetry(tx, stream, number, list); err != nil {
+				return err
 			}
 		}
-		return err
+		return nil
 	})
 	return retries, err
 }
