@@ -147,7 +147,7 @@ func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict 
 	if err != nil {
 		return nil, err
 	}
-	gone, err := in.forgotten(ctx, s, &state)
+	gone, err := in.forgotten(ctx, s, &state, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) erro
 	if err != nil || len(state.Doubles) == 0 {
 		return err
 	}
-	gone, err := in.forgotten(ctx, s, &state)
+	gone, err := in.forgotten(ctx, s, &state, nil)
 	if err != nil {
 		return err
 	}

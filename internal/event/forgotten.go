@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -53,8 +54,11 @@ func (f *forgotten) file(file *File, s *project.Stream) bool {
 	return f.whole(file.Batch) || f != nil && s.Dedupe == 0 && file.Number <= f.taken
 }
 
-// forgotten finds what is retracted of a stream.
-func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *streamState) (*forgotten, error) {
+// readPlaces are where the events of batches were read, by their numbers: what is sealed never changes (rule 3), so they are read once.
+type readPlaces map[uint64][]memory.Place
+
+// forgotten finds what is retracted of a stream. What it reads of batches is kept in places; nil keeps nothing.
+func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*forgotten, error) {
 	if state.Retractions == 0 {
 		return nil, nil
 	}
@@ -82,7 +86,7 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	}
 	retries, err := in.retriesWith(ctx, s.Name, f)
 	if err == nil && len(retries) > 0 {
-		err = in.retriedRows(ctx, s, retries, f)
+		err = in.retriedRows(ctx, s, retries, f, places)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find what is retracted of %s: %w", s.Name, err)
@@ -123,45 +127,57 @@ func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) 
 }
 
 // retriedRows notes where the rows of batches were read that came out of quarantine.
-func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *forgotten) error {
+func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *forgotten, places readPlaces) error {
 	for i := range retries {
+		b := &retries[i]
+		read, known := places[b.Batch]
+		if !known {
+			var err error
+			if read, err = in.placesOf(ctx, s, b); err != nil {
+				return err
+			}
+			if places != nil {
+				places[b.Batch] = read
+			}
+		}
 		rows := f.kept
-		if f.batches[retries[i].Batch] {
+		if f.batches[b.Batch] {
 			rows = f.rows
 		}
-		err := in.eachPlace(ctx, s, retries[i:i+1], func(p memory.Place) { rows[p] = true })
-		if err != nil {
-			return err
+		for _, p := range read {
+			rows[p] = true
 		}
 	}
 	return nil
 }
 
-// eachPlace calls each with where the events of batches were read.
-func (in *Intake) eachPlace(ctx context.Context, s *project.Stream, batches []Batch, each func(memory.Place)) error {
+// placesOf are where the events of a batch were read, sorted.
+func (in *Intake) placesOf(ctx context.Context, s *project.Stream, b *Batch) (places []memory.Place, err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
-		return errNotLocal
+		return nil, errNotLocal
 	}
-	if err := CheckObjects(ctx, in.Objects, batches, in.Workers); err != nil {
-		return err
+	if err := CheckObjects(ctx, in.Objects, []Batch{*b}, in.Workers); err != nil {
+		return nil, err
 	}
 	session, err := duck.Open(in.Duck)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer session.Close()
-	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, batches))
-	return session.Query(ctx, sql, func(found []column.Vector) error {
+	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
+	err = session.Query(ctx, sql, func(found []column.Vector) error {
 		for n := range found[0].Len() {
 			place, err := memory.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
 			if err != nil {
 				return err
 			}
-			each(place)
+			places = append(places, place)
 		}
 		return nil
 	})
+	slices.Sort(places)
+	return places, err
 }
 
 var errNotLocal = errors.New("bug: the objects are not files that SQL can read")

@@ -42,7 +42,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err != nil {
 		return err
 	}
-	gone, err := in.forgotten(ctx, s, &state)
+	gone, err := in.forgotten(ctx, s, &state, nil)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 	if !local {
 		return errNotLocal
 	}
-	gone, err := in.forgotten(ctx, s, state)
+	gone, err := in.forgotten(ctx, s, state, nil)
 	if err != nil {
 		return err
 	}
