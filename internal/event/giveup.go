@@ -104,19 +104,36 @@ func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, la
 	}
 	if err == nil {
 		b.GivenUp = note
-		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error {
-			sealed, err := Sealed(tx, s.Name)
-			if err == nil && number <= sealed {
-				return reenter(tx, &b)
-			}
-			return errors.Join(err, enter(tx, &b))
-		})
+		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterEmpty(tx, &b) })
 	}
 	if err != nil {
 		return fmt.Errorf("give up %s: %w", note.What(), err)
 	}
 	r.did("gave up %s (%s): its events do not count, and its files may be ingested again", note.What(), note.Reason)
 	return nil
+}
+
+// enterEmpty enters a batch in the place of a lost one, and forgets the contents of its files, so that they may come again.
+func enterEmpty(tx catalog.Tx, b *Batch) error {
+	for i := range b.Files {
+		var known File
+		found, err := tx.Get(fileNumberKey(b.Stream, b.Files[i].Number), &known)
+		if err == nil && found && known.Digest != "" {
+			b.Files[i].Name = known.Name
+			err = tx.Delete(fileKey(b.Stream, known.Digest))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	sealed, err := Sealed(tx, b.Stream)
+	switch {
+	case err != nil:
+		return err
+	case b.Batch <= sealed:
+		return reenter(tx, b)
+	}
+	return enter(tx, b)
 }
 
 // checkBatchLost refuses a batch that the catalog has or can adopt, and one with objects that may hold events.
