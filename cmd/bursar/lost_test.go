@@ -4,13 +4,10 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"bursar/internal/catalog"
 )
 
 // TestRetractionLost puts an older catalog back and loses the first of the two retractions that it does not know.
@@ -166,56 +163,6 @@ func TestBatchLost(t *testing.T) {
 			must(t, 0, "verify", "--project", dir)
 			if got := exportOfOrders(t, dir); got != want {
 				t.Errorf("exported is\n%swant\n%s", got, want)
-			}
-		})
-	}
-}
-
-// loseDocument deletes a document of a closed project's catalog.
-func loseDocument(t *testing.T, dir, key string) {
-	t.Helper()
-	records, err := catalog.Open(filepath.Join(dir, ".bursar", "catalog.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = records.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete(key) })
-	if err := errors.Join(err, records.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestFoldedAndLost loses a retraction, or a batch, that published artifacts were made with: giving it up makes them again.
-func TestFoldedAndLost(t *testing.T) {
-	t.Parallel()
-	base, want := fourBatches(t)
-	must(t, 0, "retract", "payments", "2", "--reason", why, "--project", base)
-	must(t, 0, "retract", "payments", "2", "--undo", "--project", base)
-	for _, lost := range []struct{ name, document, object, lines string }{
-		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", ""},
-		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", "b"},
-		{"batch 3 of payments", "batch/payments/00000003", "batches/00000003", "c"},
-	} {
-		t.Run(lost.name, func(t *testing.T) {
-			t.Parallel()
-			dir := copyProject(t, base)
-			loseDocument(t, dir, lost.document)
-			remove(t, filepath.Join(dir, ".bursar", "objects", "streams", "payments", filepath.FromSlash(lost.object)))
-			got := must(t, 1, "repair", "--project", dir)
-			if !strings.Contains(strings.Join(strings.Fields(got.out), " "), `bursar repair --give-up "`+lost.name+`" --reason TEXT`) {
-				t.Errorf("repair says %s", got.out)
-			}
-			must(t, 0, "repair", "--give-up", lost.name, "--reason", "no copy", "--project", dir)
-			must(t, 0, "verify", "--project", dir)
-			if got := exportOfOrders(t, dir); strings.Count(got, "\n") != strings.Count(want, "\n")-len(lost.lines) {
-				t.Errorf("exported is\n%swhere it was\n%s", got, want)
-			}
-			if strings.HasPrefix(lost.name, "batch") {
-				got := value(t, must(t, 0, "ingest", "payments", filepath.Join(base, "c.jsonl"), "--project", dir, "--json"))
-				if got["accepted"] != 1.0 {
-					t.Errorf("its file is taken in as %v", got)
-				}
-				must(t, 0, "run", "--project", dir)
-				must(t, 0, "verify", "--project", dir)
 			}
 		})
 	}

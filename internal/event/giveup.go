@@ -126,14 +126,15 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 			return err
 		}
 	}
-	sealed, err := Sealed(tx, b.Stream)
-	switch {
-	case err != nil:
+	var state streamState
+	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
 		return err
-	case b.Batch <= sealed:
-		return reenter(tx, b)
 	}
-	return enter(tx, b)
+	if b.Batch > state.Batches {
+		return enter(tx, b)
+	}
+	state.Identity = toBeIndexed
+	return errors.Join(reenter(tx, b), tx.Put(streamKey(b.Stream), state))
 }
 
 // checkBatchLost refuses a batch that the catalog has or can adopt, and one with objects that may hold events.
@@ -192,6 +193,9 @@ func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, las
 	}
 	for n := number + 1; n <= last && end == 0; n++ {
 		end = in.neighbour(ctx, &b, n, func(files []File) uint64 { return files[0].Number })
+	}
+	if end == 0 {
+		end = state.Files + 1
 	}
 	for n := first + 1; n < end; n++ {
 		b.Files = append(b.Files, File{Number: n, Name: "(lost)", Batch: number})
