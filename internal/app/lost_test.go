@@ -53,17 +53,18 @@ func TestFoldedAndLost(t *testing.T) {
 		name, document, object string
 		give                   event.GiveUp
 		artifacts              int64
+		waits                  string // why artifacts that are of something else are not made again before
 	}{
-		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", event.GiveUp{Retractions: []uint64{1}}, 3},
-		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", event.GiveUp{Retractions: []uint64{2}}, 2},
-		{"batch 3 of payments", "batch/payments/00000003", "batches/00000003", event.GiveUp{Batches: []uint64{3}}, 2},
+		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", event.GiveUp{Retractions: []uint64{1}}, 3, ""},
+		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", event.GiveUp{Retractions: []uint64{2}}, 2, "while a retraction is missing"},
+		{"batch 3 of payments", "batch/payments/00000003", "batches/00000003", event.GiveUp{Batches: []uint64{3}}, 2, "while events are missing"},
 	} {
 		t.Run(lost.name, func(t *testing.T) {
 			t.Parallel()
 			dir, files := foldedThenLost(t, lost.document, lost.object)
 			quiet := slog.New(slog.DiscardHandler)
 			done, err := Repair(t.Context(), dir, RepairOptions{Sample: 10}, quiet)
-			if text := strings.Join(done.Broken, "\n"); err != nil || !strings.Contains(text, `bursar repair --give-up "`+lost.name+`" --reason TEXT`) {
+			if text := strings.Join(done.Broken, "\n"); err != nil || !strings.Contains(text, `bursar repair --give-up "`+lost.name+`" --reason TEXT`) || !strings.Contains(text, lost.waits) {
 				t.Errorf("repair: %s, %v", text, err)
 			}
 			lost.give.Reason = "no copy"
