@@ -117,7 +117,7 @@ func (r *rejectedRow) shown() (column, reason string) {
 			break
 		}
 		columns = append(columns, clean(d.Column))
-		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", clean(d.Column), shortened(string(d.Rejected)), was, shortened(string(d.Accepted))))
+		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", clean(d.Column), shortened(string(d.New)), was, shortened(string(d.Old))))
 	}
 	if len(columns) == 0 {
 		columns = []string{clean(r.Column)}

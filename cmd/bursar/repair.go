@@ -16,6 +16,8 @@ import (
 
 func (c *cli) repairCommand() *cobra.Command {
 	var o app.RepairOptions
+	var lost []string
+	var reason string
 	cmd := &cobra.Command{
 		Use:   "repair",
 		Short: "Mend what is damaged, older or missing in a project's state",
@@ -25,6 +27,11 @@ are adopted. What cannot be derived, such as events, is put back from the folder
 of its .bursar: any file in it whose size and digest are right is taken. While events are missing, artifacts that can be read stay as
 they are. Objects that nothing names are removed, but for those that may hold events.
 
+A batch or a retraction that is lost, and that no copy has, keeps its stream from being used. --give-up, with what is lost as
+` + "`bursar repair`" + ` names it, goes on without it: an empty batch, or a retraction that changes nothing, takes its place. Events of the batch
+do not count then, and its files may be ingested again; what the retraction left out counts, and what it took back stays retracted. It
+cannot be undone. ` + "`bursar status`" + ` shows what was given up and why.
+
 Requests that may have been lost with a damaged file are reported until they are dismissed with --dismiss.
 
 What it did is printed; what stays broken is listed, and the exit code is 1. It may be stopped and called again. ` + "`bursar up`" + ` must
@@ -32,10 +39,15 @@ not run.`,
 		Example: `  bursar verify
   bursar repair
   bursar repair --from /backup/shop
+  bursar repair --give-up "retraction 2 of payments" --reason "no copy has it"
   bursar repair --dismiss`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Sample = verifySample
+			var err error
+			if o.GiveUp, err = whatToGiveUp(lost, strings.TrimSpace(reason), o.From); err != nil {
+				return err
+			}
 			done, err := app.Repair(cmd.Context(), c.project, o, c.log)
 			var up *app.ServedError
 			if errors.As(err, &up) {
@@ -49,7 +61,41 @@ not run.`,
 	}
 	cmd.Flags().StringVar(&o.From, "from", "", "a folder with a copy of the project, or of parts of it")
 	cmd.Flags().BoolVar(&o.Dismiss, "dismiss", false, "do not report lost requests any more that were reported")
+	cmd.Flags().StringArrayVar(&lost, "give-up", nil, "go on without what is lost, such as \"batch 3 of payments\"; may be repeated")
+	cmd.Flags().StringVar(&reason, "reason", "", "why it is given up: it is kept and shown; required with --give-up")
 	return cmd
+}
+
+// whatToGiveUp reads what is lost as repair names it.
+func whatToGiveUp(lost []string, reason, from string) (map[string]app.GiveUp, error) {
+	switch {
+	case len(lost) == 0 && reason != "":
+		return nil, usagef("--reason is why something is given up: say what, as in --give-up \"retraction 2 of payments\"")
+	case len(lost) == 0:
+		return nil, nil
+	case reason == "":
+		return nil, usagef("say why it is given up: --reason TEXT")
+	case from != "":
+		return nil, usagef("--give-up goes without --from: first put back what a copy has")
+	}
+	all := map[string]app.GiveUp{}
+	for _, what := range lost {
+		var kind, stream string
+		var number uint64
+		_, err := fmt.Sscanf(what, "%s %d of %s", &kind, &number, &stream)
+		if err != nil || number == 0 || kind != "batch" && kind != "retraction" || what != fmt.Sprintf("%s %d of %s", kind, number, stream) {
+			return nil, usagef("%q is not what can be given up: name it as `bursar repair` does, such as \"batch 3 of payments\" or \"retraction 2 of payments\"", what)
+		}
+		give := all[stream]
+		give.Reason = reason
+		if kind == "batch" {
+			give.Batches = append(give.Batches, number)
+		} else {
+			give.Retractions = append(give.Retractions, number)
+		}
+		all[stream] = give
+	}
+	return all, nil
 }
 
 func (c *cli) printRepaired(done *app.RepairedProject) error {
@@ -75,5 +121,8 @@ func unrepaired(done *app.RepairedProject) error {
 		return hinted(err, "`bursar rebuild %s`", strings.Join(done.Outdated, "`, `bursar rebuild "))
 	}
 	err := failure.Wrap(failure.Data, fmt.Errorf("%s could not be repaired", plural(len(done.Broken), "thing", "things")))
+	if len(done.Outdated)+done.Twice == len(done.Broken) {
+		return hinted(err, "retract one of each two events that count twice, then `bursar repair`")
+	}
 	return hinted(err, "`bursar repair --from BACKUP` puts sealed files back from a copy of the project")
 }

@@ -52,8 +52,6 @@ func remove(t *testing.T, patterns ...string) {
 	}
 }
 
-// TestRepairWithAGap takes the catalog away and a batch, or its manifest, from the middle: the batches behind it are kept until the
-// one comes back from a copy.
 // TestRepairOfARetractionNamesTheRebuild: after a catalog was put back that is older than a retraction, nothing is missing that a backup has.
 func TestRepairOfARetractionNamesTheRebuild(t *testing.T) {
 	t.Parallel()
@@ -79,6 +77,8 @@ func TestRepairOfARetractionNamesTheRebuild(t *testing.T) {
 	must(t, 0, "repair", "--project", dir)
 }
 
+// TestRepairWithAGap takes the catalog away and a batch, or its manifest, from the middle: the batches behind it are kept until the
+// one comes back from a copy.
 func TestRepairWithAGap(t *testing.T) {
 	t.Parallel()
 	base, want := fourBatches(t)

@@ -21,7 +21,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
 which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
-rebuild, as does one that folded what is retracted since. It also shows what is retracted, how many rows of each stream are in
+rebuild, as does one that folded what is retracted since. It also shows what is retracted or was given up, how many rows of each stream are in
 quarantine and not dismissed, and streams that are declared no more while acknowledged events of
 them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
@@ -45,17 +45,21 @@ them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests th
 				if err != nil {
 					return err
 				}
+				given, err := a.GivenUp(ctx)
+				if err != nil {
+					return err
+				}
 				rejected, err := a.InQuarantine(ctx)
 				if err != nil {
 					return err
 				}
-				return c.printStatus(list, stranded, losses, retracted, rejected)
+				return c.printStatus(list, stranded, losses, retracted, given, rejected)
 			})
 		},
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, rejected []app.InQuarantine) error {
+func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, given []app.GivenUp, rejected []app.InQuarantine) error {
 	value := map[string]any{"pipelines": pipelines}
 	if len(stranded) > 0 {
 		value["stranded"] = stranded
@@ -66,6 +70,9 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 	if len(retracted) > 0 {
 		value["retracted"] = retracted
 	}
+	if len(given) > 0 {
+		value["given_up"] = given
+	}
 	if len(rejected) > 0 {
 		value["quarantine"] = rejected
 	}
@@ -73,6 +80,9 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 		for i := range retracted {
 			r := &retracted[i]
 			fmt.Fprintf(w, "%s is retracted since %s%s: %s left out.\n", capital(clean(r.What())), when(&r.At), because(r.Reason), plural(r.Events, "event", "events"))
+		}
+		for i := range given {
+			fmt.Fprintf(w, "%s was lost and given up%s at %s.\n", capital(clean(given[i].What())), because(given[i].Reason), when(&given[i].At))
 		}
 		for _, q := range rejected {
 			if q.Rows > 0 {

@@ -33,6 +33,10 @@ type (
 	DismissOptions = event.DismissOptions
 	// Dismissal says that a row in quarantine counts as resolved, since when and why.
 	Dismissal = event.Dismissal
+	// GiveUp names what of a stream is lost and to be done without.
+	GiveUp = event.GiveUp
+	// GivenUp is what was lost and given up, since when and why.
+	GivenUp = event.GivenUp
 	// Dismissed is what a call of Dismiss has dismissed, or taken back.
 	Dismissed = event.Dismissed
 	// InQuarantine is how many rows of a stream are in quarantine.

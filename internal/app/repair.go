@@ -3,11 +3,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate"
@@ -24,6 +26,8 @@ type RepairOptions struct {
 	From    string // folder of a backup; empty is none
 	Dismiss bool   // reported losses of requests were seen
 	Sample  int    // artifacts that the verification at its end recomputes
+
+	GiveUp map[string]event.GiveUp // by stream: what is lost and to be done without
 }
 
 // RepairedProject is what a repair has done, and what is still broken.
@@ -33,6 +37,7 @@ type RepairedProject struct {
 	Broken []string `json:"broken"`
 
 	Outdated []string `json:"-"` // pipelines of Broken that are whole, and only wait to be rebuilt
+	Twice    int      `json:"-"` // streams of Broken that are whole, and have events that count twice
 }
 
 // repair carries one repair.
@@ -42,8 +47,8 @@ type repair struct {
 	backup   *backup
 	replaced bool // the index is a new, empty one
 
-	eventsMissing bool // of some stream
-	out           RepairedProject
+	missing string // what of some stream is: events or a retraction; empty where nothing is
+	out     RepairedProject
 }
 
 func (r *repair) did(format string, args ...any) {
@@ -56,6 +61,9 @@ func (r *repair) broken(err error) {
 	r.out.Broken = append(r.out.Broken, err.Error())
 	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
+	}
+	if errors.As(err, new(*event.TwiceError)) {
+		r.out.Twice++
 	}
 }
 
@@ -172,31 +180,54 @@ func (r *repair) streams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for name := range r.options.GiveUp {
+		if !slices.Contains(names, name) {
+			return &reconcile.NotFoundError{What: "stream " + name}
+		}
+	}
 	for _, name := range names {
 		s := r.Project.Stream(name)
 		if s == nil {
 			s = &project.Stream{Name: name} // not declared any more: its batches are kept all the same
 		}
-		done, err := r.Intake.Repair(ctx, s, r.backup)
+		done, err := r.Intake.Repair(ctx, s, r.backup, r.options.GiveUp[name])
 		for _, text := range done.Done {
 			r.did("%s", text)
 		}
 		for _, err := range done.Broken {
 			r.broken(err)
-			r.eventsMissing = true
+			r.missing = cmp.Or(r.missing, missing(err))
 		}
 		if err != nil {
 			return err
 		}
-		if r.Project.Stream(name) != nil && (r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.OlderDedupe(ctx, name)) {
-			if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
-				r.broken(fmt.Errorf("make the dedupe index of %s again: %w", name, err))
-				continue
-			}
-			r.did("made the dedupe index of %s again from its events", name)
+		if r.Project.Stream(name) != nil {
+			r.dedupe(ctx, s)
 		}
 	}
 	return ctx.Err()
+}
+
+// dedupe makes the dedupe index of a stream again unless it is whole. Events that count twice are left to whoever knows which is right.
+func (r *repair) dedupe(ctx context.Context, s *project.Stream) {
+	if r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.OlderDedupe(ctx, s.Name) {
+		if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
+			r.broken(fmt.Errorf("make the dedupe index of %s again: %w", s.Name, err))
+			return
+		}
+		r.did("made the dedupe index of %s again from its events", s.Name)
+	}
+	if err := r.Intake.VerifyCountedOnce(ctx, s); err != nil {
+		r.broken(err)
+	}
+}
+
+// missing says what is missing by an error of the repair of a stream.
+func missing(err error) string {
+	if older := (*event.OlderError)(nil); errors.As(err, &older) && older.Retraction > 0 {
+		return "a retraction is"
+	}
+	return "events are"
 }
 
 // spools takes in what is whole of spools, and dismisses losses that were seen.

@@ -28,7 +28,8 @@ func (r *repair) pipelines(ctx context.Context) error {
 }
 
 // pipeline makes the artifacts of a pipeline again beside those that are there, and takes them over when they are whole. Only of one whose
-// records are damaged, so that its artifacts cannot be read, these are forgotten first. While events are missing nothing is made.
+// records are damaged, so that its artifacts cannot be read, these are forgotten first. While events or a retraction are missing
+// nothing is made.
 func (r *repair) pipeline(ctx context.Context, name string) error {
 	records := r.Engine.CheckRecords(ctx, name)
 	fault := records
@@ -43,8 +44,8 @@ func (r *repair) pipeline(ctx context.Context, name string) error {
 	case errors.As(fault, new(*reconcile.ChangedError)):
 		r.broken(fault)
 		return nil
-	case r.eventsMissing:
-		r.broken(fmt.Errorf("%s is not made again while events are missing: %w", name, fault))
+	case r.missing != "":
+		r.broken(fmt.Errorf("%s is not made again while %s missing: %w", name, r.missing, fault))
 		return nil
 	}
 	if records != nil {

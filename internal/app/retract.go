@@ -104,3 +104,16 @@ func (a *App) Retractions(ctx context.Context) ([]event.Retraction, error) {
 	}
 	return all, nil
 }
+
+// GivenUp lists what of all streams was lost and given up.
+func (a *App) GivenUp(ctx context.Context) ([]event.GivenUp, error) {
+	all := []event.GivenUp{}
+	for _, s := range a.Project.AllStreams() {
+		list, err := event.ListGivenUp(ctx, a.Intake.Catalog, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}

@@ -133,6 +133,9 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		}
 		c := named("batches")
 		c.Stream = name
+		if older := (*event.OlderError)(nil); errors.As(err, &older) && older.Lost {
+			c.Remedy = restoreRemedy
+		}
 		v.add(c, counted(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
 		for i := range list {
 			for _, o := range list[i].Stored() {
@@ -178,7 +181,14 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	}
 	c = named("dedupe index")
 	c.Stream = name
-	v.add(c, "it knows every event of the batches", v.Intake.VerifyDedupe(ctx, s))
+	err = v.Intake.VerifyDedupe(ctx, s)
+	if twice := v.Intake.VerifyCountedOnce(ctx, s); twice != nil {
+		if e := (*event.TwiceError)(nil); err == nil && errors.As(twice, &e) {
+			c.Remedy = e.Command(0)
+		}
+		err = errors.Join(err, twice)
+	}
+	v.add(c, "it knows every event of the batches", err)
 }
 
 // streamNames are the streams that anything of is stored, then declared ones of which nothing is.

@@ -70,6 +70,7 @@ func (s *stage) compare() {
 	s.countVersions()
 	s.compareObjects()
 	s.compareRecords()
+	s.compareCounted()
 	if s.c.Seed%16 == 0 { // it takes as long as a run, and what it proves is compared above
 		s.verify()
 	}

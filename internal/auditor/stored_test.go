@@ -275,6 +275,14 @@ func (s *stage) retractions(stream string) (last uint64) {
 	return last
 }
 
+// compareCounted expects that rebuilds of the dedupe indexes found no id twice.
+func (s *stage) compareCounted() {
+	s.t.Helper()
+	for _, stream := range s.project.Streams {
+		s.carry(func(ctx context.Context) error { return s.intake.VerifyCountedOnce(ctx, stream) })
+	}
+}
+
 // compareRecords expects one generation in the catalog, and no partition's share of a step that is done.
 func (s *stage) compareRecords() {
 	s.t.Helper()

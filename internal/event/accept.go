@@ -5,7 +5,6 @@ package event
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,30 +23,23 @@ type AcceptOptions struct {
 	Reason string
 }
 
-// Change is a column of which the accepted row has another value than the event whose place it takes.
-type Change struct {
-	Column string          `json:"column"`
-	Old    json.RawMessage `json:"old"`
-	New    json.RawMessage `json:"new"`
-}
-
 // AcceptedRow is the outcome of one call of AcceptRow.
 type AcceptedRow struct {
-	Stream  string      `json:"stream"`
-	Ref     string      `json:"ref"` // of the row, as quarantine listed it
-	Event   string      `json:"event"`
-	Batch   uint64      `json:"batch"`   // that the row is an event of
-	Already bool        `json:"already"` // it was so before, and nothing was written
-	Changes []Change    `json:"changes"`
-	Out     *Retraction `json:"retraction"` // of the older event; nil where it did not count any more
-	Retried *Result     `json:"retried"`    // the batch that took the row's quarantine up again; nil where the row was accepted before
+	Stream  string       `json:"stream"`
+	Ref     string       `json:"ref"` // of the row, as quarantine listed it
+	Event   string       `json:"event"`
+	Batch   uint64       `json:"batch"`      // that the row is an event of
+	Already bool         `json:"already"`    // it was so before, and nothing was written
+	Changes []Difference `json:"changes"`    // from the event whose place the row takes
+	Out     *Retraction  `json:"retraction"` // of the older event; nil where it did not count any more
+	Retried *Result      `json:"retried"`    // the batch that took the row's quarantine up again; nil where the row was accepted before
 }
 
 // AcceptRow takes a row into a batch that is a conflict, and leaves the event out of every view that has its id. The row's
 // quarantine becomes that of the batch, in which other rows with the id are conflicts with this one. What a crash in between leaves is completed by
 // a repeat: the retraction names the row. The caller has the stream for itself.
 func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOptions) (AcceptedRow, error) {
-	out := AcceptedRow{Stream: s.Name, Ref: o.Row.String(), Changes: []Change{}}
+	out := AcceptedRow{Stream: s.Name, Ref: o.Row.String(), Changes: []Difference{}}
 	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
 		return out, err
 	}
@@ -155,7 +147,7 @@ func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict 
 	if err != nil {
 		return nil, err
 	}
-	gone, err := in.forgotten(ctx, s, &state)
+	gone, err := in.forgotten(ctx, s, &state, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (h *house) acceptRow(row, want string) event.AcceptedRow {
 	return got
 }
 
-func changes(list []event.Change) (text string) {
+func changes(list []event.Difference) (text string) {
 	for _, c := range list {
 		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
 	}
@@ -419,7 +419,7 @@ func TestDismissalsRepaired(t *testing.T) {
 	if n, err := h.intake.VerifyDismissals(t.Context(), "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
 		t.Errorf("verify counts %d, %v", n, err)
 	}
-	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}); err != nil || len(done.Done) != 1 {
+	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Done) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	h.expectRefs("(1:1) (1:2)")

@@ -142,7 +142,7 @@ func enter(tx catalog.Tx, b *Batch) error {
 	state.Batches, state.Columns, state.Declared = b.Batch, b.Columns, b.Declared
 	state.Identity = toBeIndexed
 	state.Listed = cmp.Or(state.Listed, b.Batch)
-	state.Spools = max(state.Spools, b.Spool)
+	state.Spools, state.Retractions = max(state.Spools, b.Spool), max(state.Retractions, b.Retractions)
 	for i := range b.Files {
 		state.Files = max(state.Files, b.Files[i].Number)
 		if err := putFile(tx, b.Stream, &b.Files[i], b.Spool != 0); err != nil {

@@ -43,6 +43,10 @@ type Batch struct {
 	Spool    uint64    `json:"spool,omitempty"`    // the spool that its requests lay in
 	Retried  []uint64  `json:"retried,omitempty"`  // batches whose quarantine it took up
 
+	// Retractions is the last retraction when it was sealed, so that one which is lost with an older catalog is known to have been made.
+	Retractions uint64   `json:"retractions,omitempty"`
+	GivenUp     *GivenUp `json:"given_up,omitempty"` // a batch that was lost, and whose place this empty one takes
+
 	left leftOut
 }
 
@@ -106,6 +110,9 @@ type streamState struct {
 
 	Retractions uint64 `json:"retractions,omitempty"` // the last one
 	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the dedupe index was made without
+
+	Doubles []double      `json:"doubles,omitempty"` // events of one id that both counted when the dedupe index was made
+	Window  time.Duration `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is none
 
 	Columns []Definition     `json:"columns"`
 	Memory  []memory.RunInfo `json:"memory"`

@@ -30,7 +30,7 @@ func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Lock
 		if err := in.deleteAll(ctx, state.Dropped); err != nil {
 			return err
 		}
-		gone, err := in.forgotten(ctx, s, &state)
+		gone, err := in.forgotten(ctx, s, &state, nil)
 		if err != nil {
 			return err
 		}

@@ -37,11 +37,22 @@ func ParsePlace(text string) (p Place, ok bool) {
 	return p, p.File > 0 && p.Row > 0 && p.String() == text
 }
 
-// Difference is a column of which a row in quarantine has another value than the event that was accepted with its id.
+// Difference is a column of which a row in quarantine, or one that was accepted out of it, has another value than the event that was
+// accepted with its id before.
 type Difference struct {
-	Column   string          `json:"column"`
-	Accepted json.RawMessage `json:"accepted"` // as trace prints it
-	Rejected json.RawMessage `json:"rejected"`
+	Column string          `json:"column"`
+	Old    json.RawMessage `json:"old"` // of the event, as trace prints it
+	New    json.RawMessage `json:"new"` // of the row
+}
+
+// differences are the columns of which the row has another value. Columns that are computed have none in a row that was only parsed.
+func differences(s *project.Stream, old, row values) (list []Difference) {
+	for _, c := range s.Columns {
+		if was, is := old[c.Name], row[c.Name]; is != nil && string(was) != string(is) {
+			list = append(list, Difference{c.Name, was, is})
+		}
+	}
+	return list
 }
 
 // Compared is a row in quarantine beside the event that was accepted with its id when the row came.
@@ -67,12 +78,7 @@ func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejecte
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range s.Columns {
-			was, is := accepted[*rows[i].Accepted][c.Name], values[c.Name]
-			if is != nil && string(was) != string(is) {
-				all[i].Differences = append(all[i].Differences, Difference{c.Name, was, is})
-			}
-		}
+		all[i].Differences = differences(s, accepted[*rows[i].Accepted], values)
 	}
 	return all, nil
 }

@@ -41,13 +41,8 @@ func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *A
 			return err
 		}
 	}
-	if conflict == nil || events[*conflict] == nil {
-		return nil
-	}
-	for _, f := range Fields(s) {
-		if was, is := events[*conflict][f.Name], events[row][f.Name]; is != nil && string(was) != string(is) {
-			out.Changes = append(out.Changes, Change{f.Name, was, is})
-		}
+	if conflict != nil && events[*conflict] != nil {
+		out.Changes = append(out.Changes, differences(s, events[*conflict], events[row])...)
 	}
 	return nil
 }
@@ -96,19 +91,18 @@ func (in *Intake) batchesWith(ctx context.Context, stream string, at Place) (bat
 		if err != nil || !found {
 			return err
 		}
-		for by, more := (retried{of.Batch}), true; more; {
-			var b Batch
-			if found, err = tx.Get(batchKey(stream, by.Batch), &b); err != nil {
-				return err
-			}
-			if found && b.Accepted > 0 {
-				batches = append(batches, b)
-			}
-			if more, err = tx.Get(retriedKey(stream, by.Batch), &by); err != nil {
-				return err
+		list := func(b *Batch) {
+			if b.Accepted > 0 {
+				batches = append(batches, *b)
 			}
 		}
-		return nil
+		var b Batch
+		if found, err = tx.Get(batchKey(stream, of.Batch), &b); err != nil || !found { // all of it was known
+			return err
+		}
+		list(&b)
+		_, err = eachRetry(tx, stream, of.Batch, list)
+		return err
 	})
 	return batches, err
 }

@@ -4,13 +4,9 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -58,8 +54,11 @@ func (f *forgotten) file(file *File, s *project.Stream) bool {
 	return f.whole(file.Batch) || f != nil && s.Dedupe == 0 && file.Number <= f.taken
 }
 
-// forgotten finds what is retracted of a stream.
-func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *streamState) (*forgotten, error) {
+// readPlaces are where the events of batches were read, by their numbers: what is sealed never changes (rule 3), so they are read once.
+type readPlaces map[uint64][]memory.Place
+
+// forgotten finds what is retracted of a stream. What it reads of batches is kept in places; nil keeps nothing.
+func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*forgotten, error) {
 	if state.Retractions == 0 {
 		return nil, nil
 	}
@@ -87,7 +86,7 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	}
 	retries, err := in.retriesWith(ctx, s.Name, f)
 	if err == nil && len(retries) > 0 {
-		err = in.retriedRows(ctx, s, retries, f)
+		err = in.retriedRows(ctx, s, retries, f, places)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find what is retracted of %s: %w", s.Name, err)
@@ -100,6 +99,13 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) (retries []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		retries = nil
+		listed := map[uint64]bool{}
+		list := func(b *Batch) {
+			if b.Accepted > 0 && !listed[b.Batch] {
+				listed[b.Batch] = true
+				retries = append(retries, *b)
+			}
+		}
 		for number := range f.batches {
 			b, err := GetBatch(tx, stream, number)
 			if err != nil {
@@ -108,75 +114,70 @@ func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) 
 			for i := range b.Files {
 				f.files[b.Files[i].Number] = true
 			}
-		}
-		var numbers []uint64
-		of := maps.Clone(f.batches) // batches whose quarantine may hold such rows: retries are listed by them, in order
-		prefix := "retried/" + stream + "/"
-		err := tx.List(prefix, func(key string, value json.RawMessage) error {
-			var by retried
-			number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
-			if err == nil {
-				err = json.Unmarshal(value, &by)
+			if len(b.Retried) > 0 {
+				list(&b)
 			}
-			if of[number] || of[by.Batch] {
-				of[by.Batch] = true
-				numbers = append(numbers, by.Batch)
-			}
-			return err
-		})
-		slices.Sort(numbers)
-		for _, number := range slices.Compact(numbers) {
-			var b Batch
-			found, failed := tx.Get(batchKey(stream, number), &b)
-			if err = errors.Join(err, failed); err == nil && found && b.Accepted > 0 {
-				retries = append(retries, b)
+			if _, err := eachRetry(tx, stream, number, list); err != nil {
+				return err
 			}
 		}
-		return err
+		return nil
 	})
 	return retries, err
 }
 
 // retriedRows notes where the rows of batches were read that came out of quarantine.
-func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *forgotten) error {
+func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *forgotten, places readPlaces) error {
 	for i := range retries {
+		b := &retries[i]
+		read, known := places[b.Batch]
+		if !known {
+			var err error
+			if read, err = in.placesOf(ctx, s, b); err != nil {
+				return err
+			}
+			if places != nil {
+				places[b.Batch] = read
+			}
+		}
 		rows := f.kept
-		if f.batches[retries[i].Batch] {
+		if f.batches[b.Batch] {
 			rows = f.rows
 		}
-		err := in.eachPlace(ctx, s, retries[i:i+1], func(p memory.Place) { rows[p] = true })
-		if err != nil {
-			return err
+		for _, p := range read {
+			rows[p] = true
 		}
 	}
 	return nil
 }
 
-// eachPlace calls each with where the events of batches were read.
-func (in *Intake) eachPlace(ctx context.Context, s *project.Stream, batches []Batch, each func(memory.Place)) error {
+// placesOf are where the events of a batch were read, sorted.
+func (in *Intake) placesOf(ctx context.Context, s *project.Stream, b *Batch) (places []memory.Place, err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
-		return errNotLocal
+		return nil, errNotLocal
 	}
-	if err := CheckObjects(ctx, in.Objects, batches, in.Workers); err != nil {
-		return err
+	if err := CheckObjects(ctx, in.Objects, []Batch{*b}, in.Workers); err != nil {
+		return nil, err
 	}
 	session, err := duck.Open(in.Duck)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer session.Close()
-	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, batches))
-	return session.Query(ctx, sql, func(found []column.Vector) error {
+	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
+	err = session.Query(ctx, sql, func(found []column.Vector) error {
 		for n := range found[0].Len() {
 			place, err := memory.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
 			if err != nil {
 				return err
 			}
-			each(place)
+			places = append(places, place)
 		}
 		return nil
 	})
+	slices.Sort(places)
+	return places, err
 }
 
 var errNotLocal = errors.New("bug: the objects are not files that SQL can read")

@@ -41,7 +41,8 @@ type Options struct {
 	// its absolute path.
 	Parts func(path string) []Part
 
-	without *Place // an event that counts as absent, in a dry run
+	without *Place     // an event that counts as absent, in a dry run
+	places  readPlaces // of batches, kept from one batch to the next; may be nil
 }
 
 // Result counts what one call took in. Batch is 0 when nothing was sealed, as every row was known.
@@ -131,7 +132,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err := w.sweep(ctx); err != nil {
 		return nil, err
 	}
-	if w.forgotten, err = in.forgotten(ctx, s, &state); err != nil {
+	if w.forgotten, err = in.forgotten(ctx, s, &state, o.places); err != nil {
 		return nil, err
 	}
 	if o.without != nil {

@@ -63,7 +63,7 @@ func Folded(ctx context.Context, c catalog.Catalog, s *project.Stream, after uin
 func (b *Batch) leaveOut(tx catalog.Tx, s *project.Stream, until uint64) error {
 	list, err := listRetractions(tx, retractionBatchPrefix(b.Stream, b.Batch), until)
 	left := active(list)
-	if err != nil || len(left) == 0 {
+	if err != nil || len(left) == 0 || b.GivenUp != nil {
 		return err
 	}
 	sealed := *b

@@ -99,7 +99,7 @@ func (in *Intake) newLive(s *project.Stream, o LiveOptions) *Live {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
-	o.DryRun, o.MaxRejected, o.Progress = false, 0, nil
+	o.DryRun, o.MaxRejected, o.Progress, o.places = false, 0, nil, readPlaces{}
 	return &Live{
 		in: in, stream: s, options: o, computer: newComputer(in, s), queue: queue{wake: make(chan struct{}, 1)},
 		commands: make(chan command), stopped: make(chan struct{}),

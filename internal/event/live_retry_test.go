@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/event"
+	"bursar/internal/fault"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -26,6 +27,31 @@ func (h *house) retryGifts(want string) {
 		h.t.Fatal(err)
 	}
 	h.expect(got, want)
+}
+
+// TestLiveReadsRetriesOnce: what came out of the quarantine of a retracted batch is read by the first batch of requests, not by each.
+func TestLiveReadsRetriesOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, contentYAML)
+	h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")))
+	h.retryGifts("2 1 1 0 0")
+	h.whole("1 1", 1)
+	plan := fault.NewPlan()
+	h.intake.Objects = fault.Objects(h.intake.Objects, plan)
+	l := h.live(event.LiveOptions{MaxEvents: 1})
+	var opened [2]int // by the first batch, and by all of them
+	for n := range 3 {
+		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
+		opened[min(n, 1)] = 0
+		for call := range plan.Calls() {
+			if strings.Contains(plan.Call(call+1), "batches/00000002/events") {
+				opened[min(n, 1)]++
+			}
+		}
+	}
+	if opened[0] == 0 || opened[1] != opened[0] {
+		t.Errorf("the events of the retry are opened %d times, %d of them by the first batch", opened[1], opened[0])
+	}
 }
 
 func TestLiveRetryCountsContentsByRequest(t *testing.T) {

@@ -140,20 +140,30 @@ type OlderError struct {
 	Stream     string
 	Batch      uint64
 	Retraction uint64 // in place of the batch
+	Lost       bool   // it is not among the objects either
 }
 
 func (e *OlderError) Error() string {
-	if e.Retraction > 0 {
+	what := (&GivenUp{Stream: e.Stream, Batch: e.Batch, Retraction: e.Retraction}).What()
+	switch {
+	case e.Lost:
+		return fmt.Sprintf("%s is lost: neither the catalog nor the objects have it; %s", what, mends(what))
+	case e.Retraction > 0:
 		return fmt.Sprintf("retraction %d of %s is not in the catalog, which is older than the objects: run `bursar repair` to enter it", e.Retraction, e.Stream)
 	}
 	return fmt.Sprintf("batch %d of %s is sealed and not in the catalog, which is older than the objects: run `bursar repair` to adopt it", e.Batch, e.Stream)
 }
 
-// Class is Data: it stays so until the batch is adopted.
+// mends says how a project goes on that has lost a batch or a retraction.
+func mends(what string) string {
+	return fmt.Sprintf("`bursar repair --from BACKUP` puts it back from a copy of the project; where none has it, `bursar repair --give-up %q --reason TEXT` goes on without it", what)
+}
+
+// Class is Data: it stays so until it is repaired.
 func (e *OlderError) Class() failure.Class { return failure.Data }
 
-// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already, or the next retraction made. It looks for
-// a few names.
+// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already, or a retraction was made that the catalog
+// does not have. It looks at names only.
 func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
 	state, _, err := in.readState(ctx, stream)
 	if err != nil {
@@ -162,33 +172,33 @@ func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
 	if err := in.checkUnsealed(ctx, stream, state.Batches+1); err != nil {
 		return err
 	}
-	return in.checkRetracted(ctx, stream, state.Retractions+1)
+	return in.checkRetractions(ctx, stream, &state)
 }
 
 // checkUnsealed refuses a batch number under which a batch is sealed (rule 3).
 func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
-	sealed, err := in.isSealed(ctx, stream, batch)
-	if err == nil && sealed {
-		err = &OlderError{Stream: stream, Batch: batch}
+	there, behind, err := in.isSealed(ctx, stream, batch)
+	if err == nil && (there || behind) {
+		err = &OlderError{Stream: stream, Batch: batch, Lost: !there}
 	}
 	return err
 }
 
-// isSealed reports whether a batch is sealed, whatever the stream's state says: its manifest is there, the catalog holds it, or
+// isSealed reports whether a batch is sealed, whatever the stream's state says: its manifest is there or the catalog holds it, or
 // something lies behind it, as batches are sealed one after another.
-func (in *Intake) isSealed(ctx context.Context, stream string, batch uint64) (sealed bool, err error) {
-	if sealed, err = hasObject(ctx, in.Objects, manifestName(stream, batch)); err != nil || sealed {
-		return sealed, err
+func (in *Intake) isSealed(ctx context.Context, stream string, batch uint64) (there, behind bool, err error) {
+	if there, err = hasObject(ctx, in.Objects, manifestName(stream, batch)); err != nil || there {
+		return there, false, err
 	}
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		sealed, err = tx.Get(batchKey(stream, batch), &Batch{})
+		there, err = tx.Get(batchKey(stream, batch), &Batch{})
 		return err
 	})
-	if err != nil || sealed {
-		return sealed, err
+	if err != nil || there {
+		return there, false, err
 	}
-	behind, err := in.Objects.List(ctx, prefix(stream, batch+1))
-	return len(behind) > 0, err
+	next, err := in.Objects.List(ctx, prefix(stream, batch+1))
+	return false, len(next) > 0, err
 }
 
 // lastSealed is the number of a stream's newest batch, as far as anything says so: its state, the catalog's batches, and the

@@ -42,7 +42,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err != nil {
 		return err
 	}
-	gone, err := in.forgotten(ctx, s, &state)
+	gone, err := in.forgotten(ctx, s, &state, nil)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,8 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 		return err
 	}
 	defer session.Close()
-	index := memory.NewRebuild(in.Scratch, memoryLimit, in.receipts(s).newer(ctx, gone))
+	twice := &doubles{receipts: in.receipts(s), window: shorter(s.Dedupe, state.Window)}
+	index := memory.NewRebuild(in.Scratch, memoryLimit, twice.newer(ctx, in.receipts(s).newer(ctx, gone)))
 	indexed, unindexed := int64(0), int64(0)
 	r := &storedIDs{
 		in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
@@ -72,7 +73,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 		return err
 	}
 	return in.swapWhole(ctx, s.Name, &state, func(now *streamState) {
-		now.Identity, now.Unindexed, now.Versions = key.Check(), unindexed, s.Versions
+		now.Identity, now.Unindexed, now.Versions, now.Doubles = key.Check(), unindexed, s.Versions, twice.found
 	}, run)
 }
 

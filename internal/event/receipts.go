@@ -17,15 +17,15 @@ import (
 type receipts struct {
 	in      *Intake
 	stream  *project.Stream
-	files   map[uint64]uint64         // the batch of a file
-	retries map[uint64][]Batch        // by the batch of a file: those that took rows out of its quarantine
-	rows    map[uint64][]memory.Place // of such a batch, sorted
+	files   map[uint64]uint64  // the batch of a file
+	retries map[uint64][]Batch // by the batch of a file: those that took rows out of its quarantine
+	rows    readPlaces         // of such batches
 	sealed  map[uint64]time.Time
 }
 
 func (in *Intake) receipts(s *project.Stream) *receipts {
 	return &receipts{
-		in: in, stream: s, files: map[uint64]uint64{}, retries: map[uint64][]Batch{}, rows: map[uint64][]memory.Place{}, sealed: map[uint64]time.Time{},
+		in: in, stream: s, files: map[uint64]uint64{}, retries: map[uint64][]Batch{}, rows: readPlaces{}, sealed: map[uint64]time.Time{},
 	}
 }
 
@@ -128,13 +128,10 @@ func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []memory.Place, e
 	if rows, is := r.rows[b.Batch]; is {
 		return rows, nil
 	}
-	err = r.in.eachPlace(ctx, r.stream, []Batch{*b}, func(p memory.Place) { rows = append(rows, p) })
-	if err != nil {
-		return nil, err
+	if rows, err = r.in.placesOf(ctx, r.stream, b); err == nil {
+		r.rows[b.Batch] = rows
 	}
-	slices.Sort(rows)
-	r.rows[b.Batch] = rows
-	return rows, nil
+	return rows, err
 }
 
 // eachRetry calls each for every sealed batch that took up the quarantine of a batch, or what of it another one had rejected again, in

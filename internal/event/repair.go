@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"bursar/internal/catalog"
 	"bursar/internal/object"
@@ -31,19 +32,24 @@ func (r *Repaired) did(format string, args ...any) {
 }
 
 // Repair brings the stream's batches in the catalog, their manifests and their objects together again, and adopts the batches that
-// the catalog does not know. Likewise retractions. It may be called again after a crash. The dedupe index is not its matter.
-func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) (r Repaired, err error) {
+// the catalog does not know. Likewise retractions. What is lost and to be given up it does without. It may be called again after a crash.
+// The dedupe index is not its matter.
+func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
 	state, last, err := in.sealedSince(ctx, s.Name)
 	if err != nil {
 		return r, err
 	}
 	for number := uint64(1); number <= last; number++ {
-		if number > state.Batches {
+		if slices.Contains(give.Batches, number) {
+			if err := in.giveUpBatch(ctx, s, number, last, give, &r); err != nil {
+				return r, err
+			}
+		} else if number > state.Batches {
 			if err := in.restoreNext(ctx, s.Name, number, backup, &r); err != nil {
 				return r, err
 			}
 			if err := in.adopt(ctx, s, number); err != nil {
-				r.Broken = append(r.Broken, fmt.Errorf("%w; those behind it, to batch %d, wait for it", err, last))
+				r.Broken = append(r.Broken, fmt.Errorf("%w; those behind it, to batch %d, wait for it; %s", err, last, mends(fmt.Sprintf("batch %d of %s", number, s.Name))))
 				return r, ctx.Err()
 			}
 			r.did("adopted batch %d of %s", number, s.Name)
@@ -52,7 +58,15 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup) 
 			return r, err
 		}
 	}
-	if err = in.repairRetractions(ctx, s.Name, backup, &r); err == nil {
+	for _, number := range give.Batches {
+		if number > last {
+			return r, fmt.Errorf("give up batch %d of %s: %w", number, s.Name, errNotLost)
+		}
+	}
+	if err = in.giveUpRetractions(ctx, s.Name, give, &r); err == nil {
+		err = in.repairRetractions(ctx, s.Name, backup, &r)
+	}
+	if err == nil {
 		err = in.repairDismissals(ctx, s.Name, &r)
 	}
 	return r, err
@@ -77,7 +91,7 @@ func (in *Intake) repairBatch(ctx context.Context, s *project.Stream, number uin
 			return err
 		}
 		if b, err = in.provenManifest(ctx, s, number); err != nil {
-			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w", number, s.Name, err))
+			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w; %s", number, s.Name, err, mends(fmt.Sprintf("batch %d of %s", number, s.Name))))
 			return ctx.Err()
 		}
 	}

@@ -72,13 +72,17 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 	if o.Undo {
 		return in.undo(ctx, s, &state, was, r)
 	}
-	if was != nil && was.Undoes == 0 {
-		return in.retracted(ctx, was, true)
-	}
-	if err := in.putRetraction(ctx, &state, &r); err != nil {
+	already := was != nil && was.Undoes == 0
+	if already {
+		r = *was
+	} else if err := in.putRetraction(ctx, &state, &r); err != nil {
 		return Retracted{}, err
 	}
-	return in.retracted(ctx, &r, false)
+	out, err := in.retracted(ctx, &r, already)
+	if err == nil && (state.resolves(&r) || state.Identity == toBeIndexed) {
+		err = in.RebuildDedupe(ctx, s)
+	}
+	return out, err
 }
 
 // retracted is the outcome of a retraction that is written.
@@ -115,8 +119,11 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 	if o.Batch == 0 || o.Batch > state.Batches {
 		return r, noBatch(s, o.Batch, state.Batches)
 	}
-	b, err := in.batchOf(ctx, &r)
-	r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b, err := GetFolded(tx, s, s.Name, o.Batch, 0) // all of it, with totals that were computed since
+		r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
+		return err
+	})
 	return r, err
 }
 
@@ -160,9 +167,15 @@ func (in *Intake) putRetraction(ctx context.Context, was *streamState, r *Retrac
 // entries of events that are retracted now may have replaced those that count again.
 func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	state.Retractions = max(state.Retractions, r.Number)
+	if r.GivenUp != nil {
+		return errors.Join(r.GivenUp.put(tx), tx.Put(retractionKey(r), r), tx.Put(streamKey(r.Stream), state))
+	}
 	b, err := GetBatch(tx, r.Stream, r.Batch)
 	if err != nil {
 		return err
+	}
+	if state.resolves(r) {
+		state.Identity = toBeIndexed
 	}
 	switch {
 	case r.Undoes == 0 && r.Event == "" && b.Spool != 0:

@@ -327,7 +327,7 @@ func TestRetractionStored(t *testing.T) {
 		if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil {
 			t.Errorf("%s: nothing is found", name)
 		}
-		done, err := h.intake.Repair(t.Context(), h.stream, noBackup{})
+		done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{})
 		if err != nil || len(done.Broken) > 0 {
 			t.Errorf("%s: repair gives %v, %v", name, done, err)
 		}

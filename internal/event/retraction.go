@@ -20,9 +20,13 @@ import (
 // Retraction leaves a sealed batch, or one event of it, out of every view, or takes an earlier retraction back. It is a catalog
 // document, and an object beside the stream's batches. Like these it is never changed (rule 3).
 type Retraction struct {
-	Stream string    `json:"stream"`
-	Number uint64    `json:"retraction"`       // from 1 within the stream
-	Undoes uint64    `json:"undoes,omitempty"` // the retraction that this one takes back; 0 is none
+	Stream string `json:"stream"`
+	Number uint64 `json:"retraction"`       // from 1 within the stream
+	Undoes uint64 `json:"undoes,omitempty"` // the retraction that this one takes back; 0 is none
+
+	// GivenUp is a retraction that was lost, and whose place this one takes: it is of no batch and changes nothing.
+	GivenUp *GivenUp `json:"given_up,omitempty"`
+
 	Batch  uint64    `json:"batch"`
 	Event  string    `json:"event,omitempty"` // the id of the only event that is left out, as JSON; empty is the whole batch
 	File   uint64    `json:"file,omitempty"`  // where that event was read, as its hidden columns say
@@ -93,7 +97,7 @@ func active(list []Retraction) (left []Retraction) {
 		undone[list[i].Undoes] = true
 	}
 	for _, r := range list {
-		if r.Undoes == 0 && !undone[r.Number] {
+		if r.Undoes == 0 && r.GivenUp == nil && !undone[r.Number] {
 			left = append(left, r)
 		}
 	}

@@ -44,17 +44,14 @@ func (in *Intake) verifyRetractions(ctx context.Context, stream string, state *s
 	if err != nil {
 		return err
 	}
-	var faults []error
+	faults := []error{in.checkRetractions(ctx, stream, state)}
 	for i := range list {
-		if due := uint64(i) + 1; list[i].Number != due {
-			return fmt.Errorf("retraction %d of %s is not in the catalog", due, stream)
-		}
 		faults = append(faults, in.verifyRetraction(ctx, &list[i]))
 	}
-	if n := uint64(len(list)); n != state.Retractions {
-		faults = append(faults, fmt.Errorf("%d retractions of %s are in the catalog, %d were made", n, stream, state.Retractions))
+	if n := uint64(len(list)); n > state.Retractions {
+		faults = append(faults, fmt.Errorf("%d retractions of %s are in the catalog, its state knows %d", n, stream, state.Retractions))
 	}
-	return errors.Join(append(faults, in.checkRetracted(ctx, stream, state.Retractions+1))...)
+	return errors.Join(faults...)
 }
 
 // verifyRetraction compares a retraction of the catalog with its object.
@@ -62,15 +59,6 @@ func (in *Intake) verifyRetraction(ctx context.Context, r *Retraction) error {
 	said, err := readRetraction(ctx, in.Objects, r.Stream, r.Number)
 	if err == nil && !reflect.DeepEqual(&said, r) {
 		err = fmt.Errorf("%s says something else than the catalog", retractionName(r.Stream, r.Number))
-	}
-	return err
-}
-
-// checkRetracted refuses a number under which something is retracted.
-func (in *Intake) checkRetracted(ctx context.Context, stream string, number uint64) error {
-	there, err := hasObject(ctx, in.Objects, retractionName(stream, number))
-	if err == nil && there {
-		err = &OlderError{Stream: stream, Retraction: number}
 	}
 	return err
 }
@@ -96,8 +84,15 @@ func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream,
 
 // recountRetraction compares a retraction with the batch that it leaves out, or with the one event.
 func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *Batch, r *Retraction) error {
+	if b.GivenUp != nil { // nothing can be said of what it held
+		return nil
+	}
 	if r.Event == "" {
-		if r.Events != b.Accepted || r.Digest != b.Digest || !reflect.DeepEqual(r.Totals, b.Totals) {
+		same := r.Events == b.Accepted && r.Digest == b.Digest
+		for name := range b.Totals { // of another definition where they were computed since the batch was sealed
+			same = same && (r.Definitions[name] != b.Definitions[name] || maps.Equal(r.Totals[name], b.Totals[name]))
+		}
+		if !same {
 			return errors.New("its control totals are not those of the batch")
 		}
 		return nil
@@ -206,19 +201,11 @@ func (in *Intake) repairRetraction(ctx context.Context, stream string, number ui
 			return err
 		}
 		if !found {
-			r.Broken = append(r.Broken, fmt.Errorf("retraction %d of %s is not in the catalog: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", number, stream, fault))
+			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &OlderError{Stream: stream, Retraction: number, Lost: true}, fault))
 			return ctx.Err()
 		}
 	}
-	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var state streamState
-		if _, err := tx.Get(streamKey(stream), &state); err != nil {
-			return err
-		}
-		state.Identity = toBeIndexed
-		return enterRetraction(tx, &state, &said)
-	})
-	if err != nil {
+	if err := in.enterAgain(ctx, &said); err != nil {
 		r.Broken = append(r.Broken, fmt.Errorf("enter retraction %d of %s: %w", number, stream, err))
 		return ctx.Err()
 	}

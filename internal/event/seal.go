@@ -81,7 +81,7 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 		f.Batch, f.Broken = number, w.broken[f]
 		w.batch.Files = append(w.batch.Files, *f)
 	}
-	w.batch.Spool, w.batch.Retried = w.spool, w.retries
+	w.batch.Spool, w.batch.Retried, w.batch.Retractions = w.spool, w.retries, w.state.Retractions
 	if number != 0 && w.rejects != nil {
 		var err error
 		if w.batch.Quarantine, err = w.rejects.finish(); err != nil {
@@ -139,7 +139,7 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 		state.Spools = w.spool
 	}
 	if number != 0 {
-		state.Batches = number
+		state.Batches, state.Window = number, shorter(state.Window, w.stream.Dedupe)
 		state.Listed = cmp.Or(state.Listed, number)
 		if w.batch.Memory != nil {
 			state.Memory = append(state.Memory, *w.batch.Memory)
@@ -148,8 +148,13 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 	return state, nil
 }
 
-// putBatch writes the batch, and lists it among those with rows in quarantine.
+// putBatch writes the batch, and lists it among those with rows in quarantine, or those that were given up.
 func putBatch(tx catalog.Tx, b *Batch) error {
+	if b.GivenUp != nil {
+		if err := b.GivenUp.put(tx); err != nil {
+			return err
+		}
+	}
 	if err := tx.Put(batchKey(b.Stream, b.Batch), b); err != nil || b.Quarantine == nil {
 		return err
 	}

@@ -3,7 +3,6 @@
 package event
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +46,7 @@ type AnewError struct {
 	What   string // is to count again
 	Stream string
 	Batch  uint64 // has the id now
-	Event  string // the id, as a command takes it; a word for it where a whole batch is to count again
+	Event  string // the id, as a command takes it
 }
 
 func (e *AnewError) Error() string {
@@ -64,7 +63,7 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 	if !local {
 		return errNotLocal
 	}
-	gone, err := in.forgotten(ctx, s, state)
+	gone, err := in.forgotten(ctx, s, state, nil)
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,11 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 		return fmt.Errorf("batch %d: %w", b.Batch, err)
 	}
 	read.take = func(entries []memory.Entry, other *Batch) error {
-		return in.noneOf(back, entries, gone, &b, other, s.Dedupe, r)
+		known, err := firstOf(back, entries, gone, &b, other, s.Dedupe)
+		if err == nil && known != nil {
+			err = in.anew(ctx, s, r, *known, other)
+		}
+		return err
 	}
 	err = in.eachBatch(ctx, s.Name, state.Batches, func(other Batch) error {
 		if other.Batch == b.Batch {
@@ -113,9 +116,9 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 // plainArgument is an id that a shell takes as it is.
 var plainArgument = regexp.MustCompile(`^"?\w[\w.:/-]*"?$`)
 
-// argument is an id as a command takes it; empty stays empty.
+// argument is an id as a command takes it.
 func argument(id string) string {
-	if id == "" || plainArgument.MatchString(id) {
+	if plainArgument.MatchString(id) {
 		return strings.Trim(id, `"`)
 	}
 	return "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
@@ -140,22 +143,31 @@ func bringBack(back *memory.Batch, entries []memory.Entry, gone *forgotten, r *R
 	return back.Check(own, make([]memory.Verdict, len(own)))
 }
 
-// noneOf refuses a batch that has events with the noted ids. Beyond the dedupe window they are others' ids.
-func (in *Intake) noneOf(back *memory.Batch, entries []memory.Entry, gone *forgotten, b, other *Batch, window time.Duration, r *Retraction) error {
+// firstOf finds an event of a batch that has one of the noted ids, nil if there is none. Beyond the dedupe window they are others' ids.
+func firstOf(back *memory.Batch, entries []memory.Entry, gone *forgotten, b, other *Batch, window time.Duration) (*Place, error) {
 	if window > 0 && other.Sealed.Sub(b.Sealed).Abs() > window {
-		return nil
+		return nil, nil
 	}
 	for _, e := range entries {
 		if gone.has(e.Place) {
 			continue
 		}
-		known, err := back.Knows(e)
-		if err != nil {
-			return err
-		}
-		if known {
-			return &AnewError{What: r.What(), Stream: r.Stream, Batch: other.Batch, Event: cmp.Or(argument(r.Event), "ID")}
+		if known, err := back.Knows(e); err != nil || known {
+			at := placeOf(e.Place)
+			return &at, err
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// anew says that the event of a batch has an id that would count again.
+func (in *Intake) anew(ctx context.Context, s *project.Stream, r *Retraction, at Place, batch *Batch) error {
+	event, err := in.eventAt(ctx, s, at)
+	if err == nil && event == nil {
+		err = fmt.Errorf("bug: no event of %s was read at %s", s.Name, at)
+	}
+	if err != nil {
+		return err
+	}
+	return &AnewError{What: r.What(), Stream: s.Name, Batch: batch.Batch, Event: argument(event.Event)}
 }

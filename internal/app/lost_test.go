@@ -1,0 +1,94 @@
+// Retractions and batches that the catalog has lost together with their objects, after artifacts were made with them.
+
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+)
+
+// foldedThenLost makes artifacts of three batches, of which the second is retracted and counted again, and loses one thing.
+func foldedThenLost(t *testing.T, document, object string) (dir string, files []string) {
+	t.Helper()
+	dir = t.TempDir()
+	putFile(t, dir, "bursar.yaml", "threads: 1\n")
+	putFile(t, dir, "streams/payments.yaml", paymentsYAML)
+	putFile(t, dir, "pipelines/orders.yaml", ordersYAML)
+	a, err := Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := a.Project.Stream("payments")
+	for n := range 3 {
+		files = append(files, putFile(t, dir, fmt.Sprint(n+1, ".jsonl"), fmt.Sprintf(`{"id":"%d","order":"o-%d","amount":"1.00"}`+"\n", n, n)))
+		_, failed := a.Intake.Ingest(t.Context(), s, files[n:], event.Options{})
+		err = errors.Join(err, failed)
+	}
+	runAll(t, a, "orders")
+	for _, undo := range []bool{false, true} {
+		_, failed := a.Intake.Retract(t.Context(), s, event.RetractOptions{Batch: 2, Reason: "wrong", Undo: undo})
+		_, rebuild := rebuildHere(t.Context(), a.Engine, "orders")
+		err = errors.Join(err, failed, rebuild)
+	}
+	lose := func(tx catalog.Tx) error { return tx.Delete(document) }
+	err = errors.Join(err, a.Engine.Catalog.Update(t.Context(), lose), a.Close(), os.RemoveAll(filepath.Join(dir, ".bursar/objects/streams/payments", object)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, files
+}
+
+// TestFoldedAndLost gives up what is lost: artifacts are made again without it.
+func TestFoldedAndLost(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []struct {
+		name, document, object string
+		give                   event.GiveUp
+		artifacts              int64
+		waits                  string // why artifacts that are of something else are not made again before
+	}{
+		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", event.GiveUp{Retractions: []uint64{1}}, 3, ""},
+		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", event.GiveUp{Retractions: []uint64{2}}, 2, "while a retraction is missing"},
+		{"batch 3 of payments", "batch/payments/00000003", "batches/00000003", event.GiveUp{Batches: []uint64{3}}, 2, "while events are missing"},
+	} {
+		t.Run(lost.name, func(t *testing.T) {
+			t.Parallel()
+			dir, files := foldedThenLost(t, lost.document, lost.object)
+			quiet := slog.New(slog.DiscardHandler)
+			done, err := Repair(t.Context(), dir, RepairOptions{Sample: 10}, quiet)
+			if text := strings.Join(done.Broken, "\n"); err != nil || !strings.Contains(text, `bursar repair --give-up "`+lost.name+`" --reason TEXT`) || !strings.Contains(text, lost.waits) {
+				t.Errorf("repair: %s, %v", text, err)
+			}
+			lost.give.Reason = "no copy"
+			done, err = Repair(t.Context(), dir, RepairOptions{Sample: 10, GiveUp: map[string]event.GiveUp{"payments": lost.give}}, quiet)
+			if err != nil || !done.OK {
+				t.Fatalf("repair without it: %+v, %v", done, err)
+			}
+			a, err := Open(t.Context(), dir, "test", quiet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Artifacts != lost.artifacts {
+				t.Errorf("%d artifacts are published, %v", g.Artifacts, err)
+			}
+			verified, err := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})
+			if err != nil || !verified.OK {
+				t.Errorf("verified is %+v, %v", verified, err)
+			}
+			if len(lost.give.Batches) > 0 {
+				if got, err := a.Intake.Ingest(t.Context(), a.Project.Stream("payments"), files[2:], event.Options{}); err != nil || got.Accepted != 1 {
+					t.Errorf("its file is taken in as %+v, %v", got, err)
+				}
+			}
+		})
+	}
+}

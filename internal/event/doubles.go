@@ -1,0 +1,151 @@
+// Events of one id that count twice: a rebuild of the dedupe index notes them, as a lost retraction leaves them, until one of each is
+// retracted.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bursar/internal/event/memory"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// double is where two events of one id were read that both counted when the dedupe index was made.
+type double struct {
+	A memory.Place `json:"a"`
+	B memory.Place `json:"b"`
+}
+
+// doubles finds events of one id that count. With a dedupe window some are missed where a third event has the id beyond the window.
+type doubles struct {
+	receipts *receipts
+	window   time.Duration // the shortest that the stream was taken in with; 0 is for ever
+	found    []double
+}
+
+// maxDoubles bounds what is noted.
+const maxDoubles = 100
+
+// newer is order, and notes what it compares: events that count.
+func (d *doubles) newer(ctx context.Context, order memory.Newer) memory.Newer {
+	if d.receipts.stream.Versions { // entries are known by their content too
+		return order
+	}
+	return func(a, b memory.Place) (bool, error) {
+		if len(d.found) < maxDoubles {
+			if err := d.note(ctx, a, b); err != nil {
+				return false, err
+			}
+		}
+		return order(a, b)
+	}
+}
+
+func (d *doubles) note(ctx context.Context, a, b memory.Place) error {
+	if d.window > 0 {
+		first, err := d.receipts.at(ctx, a)
+		if err != nil {
+			return err
+		}
+		second, err := d.receipts.at(ctx, b)
+		if err != nil || second.Sub(first).Abs() > d.window {
+			return err
+		}
+	}
+	d.found = append(d.found, double{min(a, b), max(a, b)})
+	return nil
+}
+
+func placeOf(p memory.Place) Place { return Place{p.File(), int64(p.Row())} }
+
+// shorter is the shorter of two dedupe windows; 0 is for ever.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// resolves reports whether a retraction may be of an event that counts twice. The dedupe index knows only one of the two, so it is to
+// be made anew.
+func (s *streamState) resolves(r *Retraction) bool {
+	for _, d := range s.Doubles {
+		at := Place{r.File, r.Row}
+		if r.Event == "" || placeOf(d.A) == at || placeOf(d.B) == at {
+			return true
+		}
+	}
+	return false
+}
+
+// TwiceError says that two events of one id count. Class Data.
+type TwiceError struct {
+	Stream  string
+	Event   string
+	Batches [2]uint64
+	From    [2]string // file and row
+}
+
+func (e *TwiceError) Error() string {
+	return fmt.Sprintf("event %s of %s counts twice: in batch %d (%s) and in batch %d (%s); retract the wrong one: ",
+		e.Event, e.Stream, e.Batches[0], e.From[0], e.Batches[1], e.From[1]) + "`" + e.Command(0) + "` or `" + e.Command(1) + "`"
+}
+
+// Command retracts one of the two events.
+func (e *TwiceError) Command(n int) string {
+	return fmt.Sprintf("bursar retract %s %d --event %s --reason TEXT", e.Stream, e.Batches[n], argument(e.Event))
+}
+
+// Class is Data: it stays so until one of them is retracted.
+func (e *TwiceError) Class() failure.Class { return failure.Data }
+
+// maxTwice bounds the events that one error names.
+const maxTwice = 10
+
+// VerifyCountedOnce returns a *TwiceError for each pair of events of one id that count, as far as the last rebuild of the dedupe index found them.
+func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) error {
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil || len(state.Doubles) == 0 {
+		return err
+	}
+	gone, err := in.forgotten(ctx, s, &state, nil)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, d := range state.Doubles {
+		if len(faults) == maxTwice || gone.has(d.A) || gone.has(d.B) {
+			continue
+		}
+		e := &TwiceError{Stream: s.Name}
+		for n, at := range []memory.Place{d.A, d.B} {
+			if err := in.describe(ctx, s, placeOf(at), n, e); err != nil {
+				return err
+			}
+		}
+		faults = append(faults, e)
+	}
+	return errors.Join(faults...)
+}
+
+// describe fills in one of the two events.
+func (in *Intake) describe(ctx context.Context, s *project.Stream, at Place, n int, e *TwiceError) error {
+	found, err := in.eventAt(ctx, s, at)
+	if err == nil && found == nil {
+		err = fmt.Errorf("event %s of %s, which the dedupe index was made with, is gone; run `bursar repair`", at, s.Name)
+	}
+	if err != nil {
+		return err
+	}
+	file, err := FindFile(ctx, in.Catalog, s.Name, at.File)
+	if err != nil {
+		return err
+	}
+	name, row := file.At(at.Row)
+	e.Event, e.Batches[n], e.From[n] = found.Event, found.Batch, fmt.Sprintf("%s, row %d", name, row)
+	return nil
+}

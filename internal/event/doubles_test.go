@@ -1,0 +1,80 @@
+// Events of one id that count twice, as a retraction between them is lost: they are found, and resolved by retracting either.
+
+package event_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+	"bursar/internal/failure"
+)
+
+// acceptedTwice is a stream in which a row was accepted in the place of an event, whose retraction is lost without a trace.
+func acceptedTwice(t *testing.T, yaml string) *house {
+	t.Helper()
+	h := newHouse(t, yaml)
+	h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("it's", "sale", "2.00", "EUR")))
+	h.take("2 1 0 1 0", h.file("b.jsonl", sale("it's", "sale", "3.00", "EUR")))
+	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: event.Place{File: 2, Row: 1}, Reason: "right"}); err != nil {
+		t.Fatal(err)
+	}
+	h.loseRetraction(1, true)
+	h.rebuildIndex()
+	return h
+}
+
+func TestCountedTwice(t *testing.T) {
+	t.Parallel()
+	for _, yaml := range []string{plainYAML, plainYAML + "dedupe: 30d\n"} {
+		for _, batch := range []uint64{1, 3} {
+			t.Run(fmt.Sprint(batch), func(t *testing.T) {
+				t.Parallel()
+				h := acceptedTwice(t, yaml)
+				err := h.intake.VerifyCountedOnce(t.Context(), h.stream)
+				var twice *event.TwiceError
+				if !errors.As(err, &twice) || failure.Of(err) != failure.Data {
+					t.Fatalf("found is %v", err)
+				}
+				for _, next := range []uint64{1, 3} {
+					if want := fmt.Sprintf(`bursar retract sales %d --event '"it'\''s"' --reason TEXT`, next); !strings.Contains(err.Error(), want) {
+						t.Errorf("%v does not name %s", err, want)
+					}
+				}
+				h.retract("1 1", event.RetractOptions{Batch: batch, Event: "it's", Reason: "twice"})
+				if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
+					t.Error(err)
+				}
+				h.take("0 3 0 0 3", h.file("c.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"+sale("it's", "sale", map[uint64]string{1: "3.00", 3: "2.00"}[batch], "EUR")+"\n"+sale("1", "sale", "1.00", "EUR")))
+				h.proved()
+				h.retract("2 1", event.RetractOptions{Batch: 1, Event: "1", Reason: "wrong"})
+			})
+		}
+	}
+}
+
+// TestCountedAgain: what is accepted again beyond the dedupe window, or as another version, does not count twice, whatever window is
+// declared later.
+func TestCountedAgain(t *testing.T) {
+	t.Parallel()
+	for _, later := range []string{plainYAML + "dedupe: 30d\n", plainYAML + "dedupe: 60d\n", plainYAML} {
+		h := newHouse(t, plainYAML+"dedupe: 30d\n")
+		h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+		h.now = h.now.AddDate(0, 0, 31)
+		h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"))
+		h.declare(later)
+		h.rebuildIndex()
+		if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
+			t.Error(err)
+		}
+	}
+	h := newHouse(t, plainYAML+"versions: keep\n")
+	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.rebuildIndex()
+	if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
+		t.Error(err)
+	}
+}

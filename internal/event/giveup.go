@@ -1,0 +1,235 @@
+// Giving up what is lost: an empty batch, or a retraction that changes nothing, takes the place of one that neither the catalog, the
+// objects nor a backup has, so that what is behind it can be used.
+
+package event
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// GiveUp names what of a stream is lost and to be done without.
+type GiveUp struct {
+	Batches, Retractions []uint64
+	Reason               string
+}
+
+// GivenUp is a batch or a retraction that was given up: a catalog document.
+type GivenUp struct {
+	Stream     string    `json:"stream"`
+	Batch      uint64    `json:"batch,omitempty"`
+	Retraction uint64    `json:"retraction,omitempty"` // in place of the batch
+	Reason     string    `json:"reason"`
+	At         time.Time `json:"at"`
+}
+
+// What names what was given up, as `bursar repair --give-up` takes it.
+func (g *GivenUp) What() string {
+	if g.Retraction > 0 {
+		return fmt.Sprintf("retraction %d of %s", g.Retraction, g.Stream)
+	}
+	return fmt.Sprintf("batch %d of %s", g.Batch, g.Stream)
+}
+
+func givenUpPrefix(stream string) string { return "givenup/" + stream + "/" }
+
+// put lists what was given up.
+func (g *GivenUp) put(tx catalog.Tx) error {
+	return tx.Put(fmt.Sprintf("%s%08d-%08d", givenUpPrefix(g.Stream), g.Batch, g.Retraction), g)
+}
+
+// ListGivenUp lists what of a stream was given up.
+func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []GivenUp, err error) {
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		list = nil
+		return tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
+			var g GivenUp
+			err := json.Unmarshal(value, &g)
+			list = append(list, g)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list what of %s was given up: %w", stream, err)
+	}
+	return list, nil
+}
+
+// errNotLost is that something is to be given up which is there, or was never made.
+var errNotLost = failure.Wrap(failure.Data, errors.New("it is not lost; `bursar repair` lists what is"))
+
+// giveUpRetractions writes retractions that change nothing.
+func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give GiveUp, r *Repaired) error {
+	for _, number := range give.Retractions {
+		note := &GivenUp{Stream: stream, Retraction: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
+		lost, err := in.retractionLost(ctx, stream, number)
+		if err == nil && !lost {
+			err = errNotLost
+		}
+		empty := &Retraction{Stream: stream, Number: number, GivenUp: note, At: note.At, Totals: Totals{}}
+		if err == nil {
+			err = in.enterAgain(ctx, empty)
+		}
+		if err == nil {
+			err = in.writeRetraction(ctx, empty)
+		}
+		if err != nil {
+			return fmt.Errorf("give up %s: %w", note.What(), err)
+		}
+		r.did("gave up %s (%s): what it left out counts unless another retraction leaves it out, and what it took back stays retracted; "+
+			"`bursar status` lists what is retracted, and `bursar retract` corrects it", note.What(), note.Reason)
+	}
+	return nil
+}
+
+// giveUpBatch enters an empty batch. What lies in the folder of the lost one may hold events, so it is refused until that is moved away.
+func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, last uint64, give GiveUp, r *Repaired) error {
+	note := &GivenUp{Stream: s.Name, Batch: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
+	err := in.checkBatchLost(ctx, s, number, last)
+	var b Batch
+	if err == nil {
+		b, err = in.emptyBatch(ctx, s, number, last)
+	}
+	if err == nil {
+		b.GivenUp = note
+		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterEmpty(tx, &b) })
+	}
+	if err != nil {
+		return fmt.Errorf("give up %s: %w", note.What(), err)
+	}
+	r.did("gave up %s (%s): its events do not count, and its files may be ingested again", note.What(), note.Reason)
+	return nil
+}
+
+// enterEmpty enters a batch in the place of a lost one, and forgets the contents of its files, so that they may come again.
+func enterEmpty(tx catalog.Tx, b *Batch) error {
+	for i := range b.Files {
+		var known File
+		found, err := tx.Get(fileNumberKey(b.Stream, b.Files[i].Number), &known)
+		if err == nil && found && known.Digest != "" {
+			b.Files[i].Name = known.Name
+			err = tx.Delete(fileKey(b.Stream, known.Digest))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var state streamState
+	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
+		return err
+	}
+	if b.Batch > state.Batches {
+		return enter(tx, b)
+	}
+	state.Identity = toBeIndexed
+	return errors.Join(reenter(tx, b), tx.Put(streamKey(b.Stream), state))
+}
+
+// checkBatchLost refuses a batch that the catalog has or can adopt, and one with objects that may hold events.
+func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number, last uint64) error {
+	known := false
+	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		known, err = tx.Get(batchKey(s.Name, number), &Batch{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if known || number > last {
+		return errNotLost
+	}
+	_, err = in.provenManifest(ctx, s, number)
+	if lost, err := isLost(err); err != nil || !lost {
+		return cmp.Or(err, errNotLost)
+	}
+	objects, err := in.Objects.List(ctx, prefix(s.Name, number))
+	objects = slices.DeleteFunc(objects, func(name string) bool { return strings.HasSuffix(name, "/"+idsObject) })
+	if err == nil && len(objects) > 0 {
+		err = failure.Wrap(failure.Data, fmt.Errorf("%d objects in its folder may hold events of it, such as %s; move them out of the project first", len(objects), objects[0]))
+	}
+	return err
+}
+
+// isLost reports whether an object that could not be read is gone or damaged, and not in a disk's way.
+func isLost(err error) (bool, error) {
+	if err == nil || errors.Is(err, errUnsummed) {
+		return false, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) || failure.Of(err) == failure.Data {
+		return true, nil
+	}
+	return false, err
+}
+
+// emptyBatch is a batch without events in the place of a lost one, as of the time of its neighbour. The files that only the lost one can
+// have had are its own, as later batches may hold rows out of its quarantine.
+func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, last uint64) (b Batch, err error) {
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil {
+		return b, err
+	}
+	b = Batch{
+		Stream: s.Name, Batch: number, Columns: state.Columns, Declared: state.Declared,
+		Definitions: TotalDefinitions(s), Digest: column.Digest{}.String(),
+	}
+	if b.Totals, err = totalsOf(newSummers(s)); err != nil {
+		return b, err
+	}
+	var first, end uint64 // the last file before the batch, and the next behind it
+	for n := number - 1; n > 0 && first == 0; n-- {
+		first = in.neighbour(ctx, &b, n, func(files []File) uint64 { return files[len(files)-1].Number })
+	}
+	for n := number + 1; n <= last && end == 0; n++ {
+		end = in.neighbour(ctx, &b, n, func(files []File) uint64 { return files[0].Number })
+	}
+	if end == 0 {
+		end = state.Files + 1
+	}
+	for n := first + 1; n < end; n++ {
+		b.Files = append(b.Files, File{Number: n, Name: "(lost)", Batch: number})
+	}
+	return b, ctx.Err()
+}
+
+// neighbour finds a file of another batch, 0 where it has none or cannot be read. The first one that can be gives b its time.
+func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file func([]File) uint64) uint64 {
+	other, err := in.anyBatch(ctx, b.Stream, number)
+	if err != nil {
+		return 0
+	}
+	if b.Sealed.IsZero() {
+		b.Sealed = other.Sealed
+	}
+	if len(other.Files) == 0 {
+		return 0
+	}
+	return file(other.Files)
+}
+
+// anyBatch is a batch as the catalog has it, else as its manifest says.
+func (in *Intake) anyBatch(ctx context.Context, stream string, number uint64) (b Batch, err error) {
+	known := false
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		known, err = tx.Get(batchKey(stream, number), &b)
+		return err
+	})
+	if err != nil || known {
+		return b, err
+	}
+	if b, err = readManifest(ctx, in.Objects, stream, number); errors.Is(err, errUnsummed) {
+		err = nil
+	}
+	return b, err
+}

@@ -1,0 +1,91 @@
+// Retractions that were made and are lost: what says that they were made.
+
+package event
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bursar/internal/catalog"
+)
+
+// checkRetractions returns an *OlderError for the first retraction of a stream that was made and is not in the catalog: what it leaves out
+// would count, or what it counts again would not. That it was made is known from its object, from the stream's state, and from any
+// retraction behind it, as they are numbered without gaps.
+func (in *Intake) checkRetractions(ctx context.Context, stream string, state *streamState) error {
+	known, err := in.knownRetractions(ctx, stream)
+	if err != nil {
+		return err
+	}
+	last, err := in.lastRetractionObject(ctx, stream)
+	if err != nil {
+		return err
+	}
+	last = max(last, state.Retractions)
+	if len(known) > 0 {
+		last = max(last, known[len(known)-1])
+	}
+	for number := uint64(1); number <= last; number++ {
+		if number <= uint64(len(known)) && known[number-1] == number {
+			continue
+		}
+		there, err := hasObject(ctx, in.Objects, retractionName(stream, number))
+		if err != nil {
+			return err
+		}
+		return &OlderError{Stream: stream, Retraction: number, Lost: !there}
+	}
+	return nil
+}
+
+// knownRetractions are the numbers of the retractions that the catalog has, sorted. They end the keys of the documents.
+func (in *Intake) knownRetractions(ctx context.Context, stream string) (numbers []uint64, err error) {
+	prefix := retractionPrefix(stream)
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		numbers = nil
+		return tx.List(prefix, func(key string, _ json.RawMessage) error {
+			number, err := strconv.ParseUint(key[strings.LastIndexByte(key, '/')+1:], 10, 64)
+			numbers = append(numbers, number)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// retractionLost reports whether a retraction was made that neither the catalog nor the objects have.
+func (in *Intake) retractionLost(ctx context.Context, stream string, number uint64) (bool, error) {
+	state, _, err := in.readState(ctx, stream)
+	if err != nil {
+		return false, err
+	}
+	known, err := in.knownRetractions(ctx, stream)
+	if err != nil || slices.Contains(known, number) {
+		return false, err
+	}
+	last, err := in.lastRetractionObject(ctx, stream)
+	if err != nil || number == 0 || number > max(last, state.Retractions, slices.Max(append(known, 0))) {
+		return false, err
+	}
+	_, err = readRetraction(ctx, in.Objects, stream, number)
+	return isLost(err)
+}
+
+// enterAgain enters a retraction that was made in the catalog. The dedupe index was made without it.
+func (in *Intake) enterAgain(ctx context.Context, r *Retraction) error {
+	return in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var state streamState
+		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
+			return err
+		}
+		state.Identity = toBeIndexed
+		return enterRetraction(tx, &state, r)
+	})
+}

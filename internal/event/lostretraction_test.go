@@ -1,0 +1,170 @@
+// Retractions that are lost: the catalog does not have them and their objects are gone. What says that they were made has the stream
+// refused, until they come back or are given up.
+
+package event_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+)
+
+// loseRetraction takes a retraction away, and with unknown all that the catalog has of it and those behind it.
+func (h *house) loseRetraction(number uint64, unknown bool) {
+	h.t.Helper()
+	if err := os.Remove(h.object(fmt.Sprintf("streams/sales/retractions/%08d.json", number))); err != nil {
+		h.t.Fatal(err)
+	}
+	err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error {
+		var gone []string
+		err := tx.List("retraction/sales/", func(key string, value json.RawMessage) error {
+			var r event.Retraction
+			err := json.Unmarshal(value, &r)
+			if r.Number == number || unknown && r.Number > number {
+				gone = append(gone, key)
+			}
+			return err
+		})
+		for _, key := range gone {
+			err = errors.Join(err, tx.Delete(key))
+		}
+		state := map[string]any{}
+		if _, failed := tx.Get("stream/sales", &state); unknown {
+			state["retractions"] = number - 1
+			err = errors.Join(err, failed, tx.Put("stream/sales", state))
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// fillRetractions makes retractions 1 to 5: of an event, of a batch, the undo of the first, of an event for the row that is accepted in its
+// place, and of another event.
+func fillRetractions(t *testing.T) *house {
+	t.Helper()
+	h := newHouse(t, plainYAML)
+	h.take("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("4", "sale", "8.00", "EUR")))
+	h.take("3 1 0 1 0", h.file("c.jsonl", sale("3", "sale", "5.00", "EUR")))
+	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
+	h.whole("2 1", 2)
+	h.retract("3 1", event.RetractOptions{Event: "1", Undo: true})
+	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
+		t.Fatal(err)
+	}
+	h.retract("5 1", event.RetractOptions{Event: "2", Reason: "wrong"})
+	return h
+}
+
+func TestLostRetraction(t *testing.T) {
+	t.Parallel()
+	kinds := []struct {
+		name   string
+		number uint64
+		folded string // once it is given up: events and totals of the four batches
+	}{
+		{"of an event", 1, "1 map[EUR:1.00]; 0 map[]; 0 map[]; 1 map[EUR:5.00]"},
+		{"of a batch", 2, "1 map[EUR:1.00]; 1 map[EUR:8.00]; 0 map[]; 1 map[EUR:5.00]"},
+		{"undo", 3, "0 map[EUR:0.00]; 0 map[]; 0 map[]; 1 map[EUR:5.00]"},
+		{"for an accepted row", 4, "2 map[EUR:5.00]; 0 map[]; 0 map[]; 1 map[EUR:5.00]"},
+		{"the last", 5, "2 map[EUR:3.00]; 0 map[]; 0 map[]; 1 map[EUR:5.00]"},
+	}
+	for _, kind := range kinds {
+		for _, unknown := range []bool{false, true} {
+			if unknown && kind.name == "the last" {
+				continue // nothing says that it was made
+			}
+			t.Run(fmt.Sprint(kind.name, ", catalog without what follows it: ", unknown), func(t *testing.T) {
+				t.Parallel()
+				h := fillRetractions(t)
+				h.loseRetraction(kind.number, unknown)
+				h.refusedAsLost(kind.number)
+				done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{})
+				if err != nil || len(done.Broken) != 1 {
+					t.Errorf("repair gives %v, %v", done, err)
+				}
+				h.refusedAsLost(kind.number)
+				give := event.GiveUp{Retractions: []uint64{kind.number}, Reason: "no copy has it"}
+				done, err = h.intake.Repair(t.Context(), h.stream, noBackup{}, give)
+				if err != nil || len(done.Broken) > 0 || !strings.Contains(strings.Join(done.Done, "\n"), fmt.Sprintf("gave up retraction %d of sales", kind.number)) {
+					t.Fatalf("repair without it gives %v, %v", done, err)
+				}
+				if err := h.intake.CheckKnown(t.Context(), "sales"); err != nil {
+					t.Error(err)
+				}
+				h.expectFolded(strings.Split(kind.folded, "; ")...)
+			})
+		}
+	}
+}
+
+// refusedAsLost expects that opening, verification and repair name the lost retraction and what mends it.
+func (h *house) refusedAsLost(number uint64) {
+	h.t.Helper()
+	_, verified := h.intake.VerifyManifests(h.t.Context(), "sales")
+	for what, err := range map[string]error{"check": h.intake.CheckKnown(h.t.Context(), "sales"), "verify": verified} {
+		var older *event.OlderError
+		if !errors.As(err, &older) || older.Retraction != number || failure.Of(older) != failure.Data {
+			h.t.Errorf("%s: %v", what, err)
+			continue
+		}
+		for _, next := range []string{"`bursar repair --from BACKUP`", fmt.Sprintf("`bursar repair --give-up \"retraction %d of sales\" --reason TEXT`", number)} {
+			if !strings.Contains(err.Error(), next) {
+				h.t.Errorf("%s does not name %s: %v", what, next, err)
+			}
+		}
+	}
+}
+
+// TestGiveUpRetraction: only what is lost is given up, the stream goes on behind it, and what was given up is kept.
+func TestGiveUpRetraction(t *testing.T) {
+	t.Parallel()
+	h := fillRetractions(t)
+	for _, number := range []uint64{1, 5, 6} {
+		if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not lost") {
+			t.Errorf("retraction %d: %v", number, err)
+		}
+	}
+	h.loseRetraction(1, true)
+	give := event.GiveUp{Retractions: []uint64{1}, Reason: "no copy has it"}
+	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 {
+		t.Fatalf("repair gives %v, %v", done, err)
+	}
+	h.rebuildIndex()
+	h.proved()
+	h.retract("6 1", event.RetractOptions{Event: "1", Reason: "again"})
+	h.take("5 1 1 0 0", h.file("d.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.older("")
+	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) > 0 {
+		t.Errorf("repair of a lost catalog gives %v, %v", done, err)
+	}
+	h.rebuildIndex()
+	h.proved()
+}
+
+// TestLastRetractionLost: an older catalog does not know of the last retraction, whose object is lost. A batch that was sealed since does.
+func TestLastRetractionLost(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.copyCatalog("yesterday.db")
+	h.whole("1 1", 1)
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.older("yesterday.db")
+	if err := os.Remove(h.object("streams/sales/retractions/00000001.json")); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) != 1 {
+		t.Errorf("repair gives %v, %v", done, err)
+	}
+	h.refusedAsLost(1)
+}
