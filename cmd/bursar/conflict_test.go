@@ -26,7 +26,7 @@ func TestConflictNamesItsColumns(t *testing.T) {
 		}
 		for n := range list {
 			d := item(t, row, "differences", n)
-			if got := [2]string{plainText(d["old"]), plainText(d["new"])}; got != want[plainText(d["column"])] {
+			if got := [2]string{plainText(d["accepted"]), plainText(d["rejected"])}; got != want[plainText(d["column"])] {
 				t.Errorf("row %d differs in %v, want %v", i, d, want)
 			}
 		}

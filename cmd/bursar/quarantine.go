@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -123,9 +124,9 @@ type rejectedRow struct {
 	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8, as base64
 	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
 
-	Differences []app.Difference `json:"differences,omitempty"` // of a conflict, by column
-	Retracted   *retracted       `json:"accepted_retracted,omitempty"`
-	Dismissed   *dismissed       `json:"dismissed,omitempty"`
+	Differences []rejectedValue `json:"differences,omitempty"` // of a conflict, by column
+	Retracted   *retracted      `json:"accepted_retracted,omitempty"`
+	Dismissed   *dismissed      `json:"dismissed,omitempty"`
 
 	conflict, builtin, versions bool
 	remedy                      string // how the stream may be declared so that a retry accepts the row; empty is none
@@ -206,9 +207,18 @@ func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 	return row
 }
 
+// rejectedValue is a column of which a row in quarantine has another value than the event that was accepted with its id.
+type rejectedValue struct {
+	Column string          `json:"column"`
+	Old    json.RawMessage `json:"accepted"` // as trace prints it
+	New    json.RawMessage `json:"rejected"`
+}
+
 // compare takes over what the row says otherwise than the event that was accepted with its id, and whether that still counts.
 func (r *rejectedRow) compare(with *app.Compared) {
-	r.Differences = with.Differences
+	for _, d := range with.Differences {
+		r.Differences = append(r.Differences, rejectedValue(d))
+	}
 	if out := with.Out; out != nil {
 		r.Retracted = &retracted{out.Number, out.Reason, out.At}
 	}
