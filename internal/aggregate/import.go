@@ -185,6 +185,9 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Corrected, err = reading.correct(ctx, len(again)+len(accounts) > 0); err != nil || r.NotTakenBack != "" {
 		return r, err
 	}
+	if err := reading.clearAwaiting(ctx); err != nil {
+		return r, err
+	}
 	return r, reading.remember(ctx, r.Files)
 }
 

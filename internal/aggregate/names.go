@@ -50,9 +50,9 @@ func (s *listing) precedes(o *listing) bool {
 	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
 }
 
-// tells reports whether the statement tells an entry of a day from those of others: it is a page, or another may go on with its balance on that
-// day. No slot of the entry says so yet.
-func (s *listing) tells(day string, slots []slot) bool {
+// distinguishes reports whether the statement keeps an entry of a day apart from those of others: it is a page, or another may go on with its balance
+// on that day. No slot of the entry says so yet.
+func (s *listing) distinguishes(day string, slots []slot) bool {
 	edge := s.Opening != s.Closing && (day == s.First || day == s.Last)
 	return (s.Page != "" || edge) && !slices.ContainsFunc(slots, func(o slot) bool {
 		l := o.listing

@@ -3,6 +3,8 @@
 package aggregate
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -57,5 +59,34 @@ func TestNextStatementDecides(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDecisionIsRepeated has an original of a version that cannot be read when the next statement comes: what is to be taken back is, once it can.
+func TestDecisionIsRepeated(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	h.send(camtOf(sheetOf("1", 5, 1000, items(5, 100, 10)...)))
+	h.send(camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 12)...), "Corrected")))
+	outdated := ""
+	for _, i := range h.judged("")[0].Intervals {
+		if i.Closing == "11.10" {
+			outdated = filepath.Join(h.dir, "objects", filepath.FromSlash(i.Object))
+		}
+	}
+	if err := os.Rename(outdated, outdated+".away"); err != nil {
+		t.Fatal(err)
+	}
+	next := h.file("next.xml", camtOf(sheetOf("2", 6, 1112, items(6, 1)...)))
+	r, err := h.importer.Import(t.Context(), []string{next}, Options{})
+	if err != nil || r.NotTakenBack == "" || len(h.movements()) != 4 {
+		t.Fatalf("%v: %+v with %q", err, r, h.movements())
+	}
+	if err := os.Rename(outdated+".away", outdated); err != nil {
+		t.Fatal(err)
+	}
+	r, err = h.importer.Import(t.Context(), []string{next}, Options{})
+	if rows := h.movements(); err != nil || r.TakenBack != 1 || len(rows) != 3 {
+		t.Errorf("%v: %d taken back, and %q count", err, r.TakenBack, rows)
 	}
 }

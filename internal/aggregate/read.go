@@ -39,6 +39,7 @@ type reading struct {
 	unique    bool             // it has entries that a reference names for ever
 	corrects  bool             // it has entries that take the place of others
 	awaiting  map[string]bool  // ids of statements of which there is another version, until the next one decides
+	decided   []string         // those of them of which it did
 }
 
 // keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.

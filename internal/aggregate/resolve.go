@@ -104,7 +104,7 @@ type matching struct {
 // ofBase is the entries that one base names.
 type ofBase struct {
 	slots int               // of all entries
-	byID  map[digest][]slot // by entry: one for each statement that it was found in and that tells it from others
+	byID  map[digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
 }
 
 // load takes in what is stored of the bases and cut names of the import's entries.
@@ -221,7 +221,7 @@ func (m *matching) is(n *named, id digest) error {
 	if n.id != id {
 		m.other(n.file, n.id, id)
 	}
-	if l := &m.listings[n.listing]; n.listed && l.tells(n.day, m.bases[n.base].byID[id]) {
+	if l := &m.listings[n.listing]; n.listed && l.distinguishes(n.day, m.bases[n.base].byID[id]) {
 		if err := m.add(n, m.slotOf(n, id)); err != nil {
 			return err
 		}

@@ -27,10 +27,10 @@ type Superseded struct {
 
 // versions are the statements of an account and kind of message: those that count, and those that another version takes the place of.
 type versions struct {
-	counts []*told
-	whole  []*told // those that hold by themselves
-	gone   []replaced
-	books  bookkeeping
+	counts   []*told
+	whole    []*told // those that hold by themselves
+	gone     []replaced
+	balanced balancedStatements
 }
 
 // replaced is a statement, and a version of it that proves itself.
@@ -54,14 +54,14 @@ func versionsOf(all []*told) (v versions) {
 			byNumber[s.Number] = append(byNumber[s.Number], s)
 		}
 	}
-	v.books = bookkeepingOf(v.whole)
+	v.balanced = balancedOf(v.whole)
 	for _, s := range all {
 		by, why := (*told)(nil), ""
 		switch state, fault := s.alone(); {
 		case state == Broken:
 			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byNumber[s.Number])), fault.text
 		case s.balanced():
-			by, why = v.books.corrected(s)
+			by, why = v.balanced.replacedBy(s)
 		}
 		if by == nil {
 			v.counts = append(v.counts, s)

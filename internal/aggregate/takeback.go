@@ -44,7 +44,8 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 			for _, v := range of {
 				o.choose(v)
 			}
-			return r.settle(ctx, &of[0])
+			r.decide(&of[0])
+			return nil
 		})
 		if err != nil {
 			return 0, "", err

@@ -111,9 +111,14 @@ func (r *reading) searchDays(ctx context.Context) error {
 			other: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
 		}
 		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR) FROM (" +
-			view + ") WHERE kind = 'statement' AND fault IS NULL AND opening IS NOT NULL AND closing IS NOT NULL"
+			view + ") WHERE kind = 'statement' AND fault IS NULL AND opening IS NOT NULL AND closing IS NOT NULL " +
+			"ORDER BY servicer, account, currency, from_day, to_day, opening, closing, id"
 		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
-			return v.add(ctx, &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8]})
+			s := &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8]}
+			if _, same := v.known[s.days()]; !same && len(v.waiting) == 0 {
+				clear(v.known)
+			}
+			return v.add(ctx, s)
 		})
 		if err == nil {
 			err = v.flush(ctx)
@@ -147,22 +152,29 @@ func (s *statementRow) awaits() faulty {
 	return f
 }
 
-// settle forgets that statements wait for the next one, which is there.
-func (r *reading) settle(ctx context.Context, v *versions) error {
-	var done []string
+// decide notes the statements that wait for the next one and need not any more.
+func (r *reading) decide(v *versions) {
 	for _, s := range v.whole {
-		if r.awaiting[s.id] && v.books.settled(s) {
-			done = append(done, s.id)
+		if r.awaiting[s.id] && v.balanced.decided(s) {
+			r.decided = append(r.decided, s.id)
 		}
 	}
-	if len(done) == 0 {
+}
+
+// clearAwaiting forgets that they wait, once what only a superseded version lists is taken back.
+func (r *reading) clearAwaiting(ctx context.Context) error {
+	if len(r.decided) == 0 {
 		return nil
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for _, id := range done {
+		for _, id := range r.decided {
 			var f faulty
-			if found, err := tx.Get(faultyPrefix+id, &f); err != nil || !found {
+			found, err := tx.Get(faultyPrefix+id, &f)
+			if err != nil {
 				return err
+			}
+			if !found {
+				continue
 			}
 			f.Awaits = false
 			if err := tx.Put(faultyPrefix+id, f); err != nil {
