@@ -5,6 +5,7 @@ package aggregate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type faulty struct {
 	From    string `json:"from_day"`
 	To      string `json:"to_day"`
 	Awaits  bool   `json:"awaits,omitempty"` // the next statement, which decides between two versions
+	Next    string `json:"next,omitempty"`   // the day of that one, once it is there: another may come before it
 }
 
 const (
@@ -78,7 +80,13 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 }
 
 // concerns reports whether a statement may decide about one that was found before.
-func (s *statementRow) concerns(b faulty) bool { return b.From <= s.To && (b.Awaits || s.From <= b.To) }
+func (s *statementRow) concerns(b faulty) bool {
+	until := b.To
+	if b.Awaits {
+		until = cmp.Or(b.Next, s.From)
+	}
+	return b.From <= s.To && s.From <= until
+}
 
 // faultyStatements are those of earlier imports, by account. A project of a version that did not remember them is searched once.
 func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {

@@ -149,7 +149,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Older, err = im.isFormer(ctx); err != nil {
 		return r, err
 	}
-	reading := &reading{Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}, awaiting: map[string]bool{}}
+	reading := &reading{Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}, awaiting: map[string]bool{}, decided: map[string]string{}}
 	if reading.names, err = newNames(dir); err != nil {
 		return r, err
 	}
@@ -185,7 +185,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Corrected, err = reading.correct(ctx, len(again)+len(accounts) > 0); err != nil || r.NotTakenBack != "" {
 		return r, err
 	}
-	if err := reading.clearAwaiting(ctx); err != nil {
+	if err := reading.rememberDecided(ctx); err != nil {
 		return r, err
 	}
 	return r, reading.remember(ctx, r.Files)

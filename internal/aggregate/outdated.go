@@ -37,12 +37,14 @@ func (b *balancedStatements) replacedBy(s *told) (by *told, why string) {
 		return nil, ""
 	}
 	for _, v := range versions {
-		other := s.Number != "" && v.Number != "" && s.Number != v.Number || s.page != "" && v.page != "" && s.page != v.page
-		if other || v.Entries > s.Entries || !openings[v.Closing] {
+		numbered := s.Number != "" && v.Number != ""
+		other := numbered && s.Number != v.Number || s.page != "" && v.page != "" && s.page != v.page
+		goesOn := openings[v.Closing] || numbered && len(openings) > 0 && b.continued(v)
+		if other || v.Entries > s.Entries || !goesOn {
 			continue
 		}
 		if by == nil || cmp.Or(cmp.Compare(v.Object, by.Object), cmp.Compare(v.Place, by.Place)) < 0 {
-			by, why = v, fmt.Sprintf("it closes with %s, and the next statement, of %s, opens with %s as another version closes", s.Closing, day, v.Closing)
+			by, why = v, fmt.Sprintf("it closes with %s, and another version with %s, with which the statements behind it, up to %s, go on", s.Closing, v.Closing, day)
 		}
 	}
 	return by, why
@@ -61,14 +63,16 @@ func (b *balancedStatements) next(day string) (openings map[string]bool, from st
 	return openings, from
 }
 
-// decided reports whether the next statement goes on with one of the versions of a statement.
-func (b *balancedStatements) decided(s *told) bool {
-	openings, _ := b.next(s.To)
-	return slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *told) bool { return openings[v.Closing] })
+// decidedBy is the day of the next statement, if it goes on with one of the versions of a statement.
+func (b *balancedStatements) decidedBy(s *told) (day string, decided bool) {
+	openings, day := b.next(s.To)
+	return day, slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *told) bool { return openings[v.Closing] })
 }
 
 // continued reports whether another statement of the same days goes on with what this one closes with, or comes to the same balance another way.
+// Where a statement closes with what it opens with, one of its number is a version of it.
 func (b *balancedStatements) continued(s *told) bool {
 	at := span{s.From, s.To, s.Closing}
-	return len(b.sameDays[at]) > 0 || slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening })
+	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return t.Opening != s.Opening || s.Number == "" || t.Number != s.Number }) ||
+		slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening })
 }

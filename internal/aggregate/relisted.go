@@ -30,6 +30,10 @@ type relisted struct {
 	rows        *spool
 	groups      []*relistedGroup
 	read        bool // all originals are read
+
+	beside map[digest]bool   // entries of bases of which some were taken back
+	again  map[string][]byte // rows of those that a counting statement lists, by id
+	slots  *slotFile         // what entries are matched by that are not stored
 }
 
 // relistedGroup are the rows of one statement, or of its currencies.
@@ -51,7 +55,8 @@ func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, err
 	if sub.names, err = newNames(dir); err != nil {
 		return nil, err
 	}
-	l := &relisted{reading: sub, institution: r.options.Institution, gone: gone}
+	l := &relisted{reading: sub, institution: r.options.Institution, gone: gone, beside: map[digest]bool{}, again: map[string][]byte{}}
+	sub.beside = func(id digest) { l.beside[id] = true }
 	if l.rows, err = newSpool(dir, 1, sub.names); err != nil {
 		return nil, errors.Join(err, sub.names.close())
 	}
@@ -224,7 +229,8 @@ func (l *relisted) ids(ctx context.Context) (map[string]string, error) {
 	if err := l.rows.close(); err != nil {
 		return nil, err
 	}
-	if _, err := l.resolve(ctx); err != nil {
+	var err error
+	if l.slots, err = l.resolve(ctx); err != nil {
 		return nil, err
 	}
 	paths := map[string]string{}
@@ -256,6 +262,11 @@ func (l *relisted) writeIDs(stream, path string) error {
 		counts := "0"
 		if at >= 0 && l.groups[at].isGone(row.Currency, l.gone) {
 			counts = "1"
+		}
+		if stream == project.EntryStream && counts == "0" {
+			if err := l.note(row.ID, line); err != nil {
+				return err
+			}
 		}
 		_, err := fmt.Fprintf(to, "%s,%s\n", row.ID, counts)
 		return err

@@ -26,6 +26,7 @@ type resolver struct {
 	stored   func(ctx context.Context, bases []digest) (map[digest][]slot, error)
 	fresh    func(n *named, id, slot digest) error // an entry that is not stored yet by the name at hand
 	other    func(file uint32, from, to digest)    // an entry that has another id than by what it says alone
+	beside   func(id digest)                       // an entry of a base of which some were taken back; nil where nobody asks
 }
 
 // resolve handles all entries of some groups.
@@ -104,6 +105,7 @@ type matching struct {
 // ofBase is the entries that one base names.
 type ofBase struct {
 	slots int               // of all entries
+	gone  bool              // some were taken back
 	byID  map[digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
 }
 
@@ -115,6 +117,7 @@ func (m *matching) load(n *named, stored map[digest][]slot) {
 		b = &ofBase{slots: len(slots), byID: make(map[digest][]slot, len(slots))}
 		for _, s := range slots {
 			b.byID[s.entry] = append(b.byID[s.entry], s)
+			b.gone = b.gone || s.gone
 		}
 		m.bases[n.base] = b
 	}
@@ -218,6 +221,9 @@ func (m *matching) add(n *named, s slot) error {
 // is has an entry known by the id of one that is stored, or about to be.
 func (m *matching) is(n *named, id digest) error {
 	m.used[id] = true
+	if m.beside != nil && m.bases[n.base].gone {
+		m.beside(id)
+	}
 	if n.id != id {
 		m.other(n.file, n.id, id)
 	}

@@ -66,7 +66,7 @@ func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
 	to := bufio.NewWriterSize(out, 1<<16)
 	renamed := renamings{}
 	matching := &resolver{
-		listings: r.names.listings, stored: r.storedSlots, other: renamed.add,
+		listings: r.names.listings, stored: r.storedSlots, other: renamed.add, beside: r.beside,
 		fresh: func(n *named, id, slot digest) error {
 			slots.rows++
 			_, err := to.Write(slotRow(n, id, slot, &r.names.listings[n.listing]))

@@ -100,7 +100,7 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 			entries = result.Accepted
 		}
 	}
-	return entries, "", nil
+	return entries, "", r.countAgain(ctx, l)
 }
 
 // listedStreams are those of what statements list, in the order in which it is taken back.

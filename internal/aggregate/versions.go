@@ -152,22 +152,22 @@ func (s *statementRow) awaits() faulty {
 	return f
 }
 
-// decide notes the statements that wait for the next one and need not any more.
+// decide notes by which day's statement it is decided which version counts.
 func (r *reading) decide(v *versions) {
 	for _, s := range v.whole {
-		if r.awaiting[s.id] && v.balanced.decided(s) {
-			r.decided = append(r.decided, s.id)
+		if day, decided := v.balanced.decidedBy(s); decided && r.awaiting[s.id] {
+			r.decided[s.id] = day
 		}
 	}
 }
 
-// clearAwaiting forgets that they wait, once what only a superseded version lists is taken back.
-func (r *reading) clearAwaiting(ctx context.Context) error {
+// rememberDecided is done once what only a superseded version lists is taken back: statements behind those days need not look at it any more.
+func (r *reading) rememberDecided(ctx context.Context) error {
 	if len(r.decided) == 0 {
 		return nil
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for _, id := range r.decided {
+		for id, day := range r.decided {
 			var f faulty
 			found, err := tx.Get(faultyPrefix+id, &f)
 			if err != nil {
@@ -176,7 +176,7 @@ func (r *reading) clearAwaiting(ctx context.Context) error {
 			if !found {
 				continue
 			}
-			f.Awaits = false
+			f.Next = day
 			if err := tx.Put(faultyPrefix+id, f); err != nil {
 				return err
 			}
