@@ -53,15 +53,7 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 	if err != nil {
 		return out, err
 	}
-	older, err := in.olderOf(ctx, s, &row, o.Options)
-	if err != nil {
-		return out, err
-	}
-	if older != nil {
-		if out.Out, err = in.replace(ctx, s, older, o); err != nil {
-			return out, err
-		}
-	} else if out.Out, err = in.replacedBy(ctx, s.Name, o.Row); err != nil {
+	if out.Out, err = in.replaceAll(ctx, s, &row, o); err != nil {
 		return out, err
 	}
 	result, err := in.retry(ctx, s, []Batch{b}, &accepting{&row, out.Out}, o.Options)
@@ -73,6 +65,27 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 	}
 	err = in.compareAccepted(ctx, s, &out, o.Row, row.Accepted)
 	return out, err
+}
+
+// replaceAll retracts the event that has the id of a row, and others that count beside it as a retraction is lost. It gives the last retraction, also
+// that of an earlier call.
+func (in *Intake) replaceAll(ctx context.Context, s *project.Stream, row *Rejected, o AcceptOptions) (out *Retraction, err error) {
+	for range maxDoubles {
+		if err := in.indexAnew(ctx, s); err != nil {
+			return out, err
+		}
+		older, err := in.olderOf(ctx, s, row, o.Options)
+		if err != nil || older == nil {
+			if out == nil && err == nil {
+				return in.replacedBy(ctx, s.Name, o.Row)
+			}
+			return out, err
+		}
+		if out, err = in.replace(ctx, s, older, o); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // acceptable refuses rows that are nothing to choose between.

@@ -55,6 +55,21 @@ func TestCountedTwice(t *testing.T) {
 	}
 }
 
+// TestAcceptOverCountedTwice accepts a row in the place of an event that counts twice: the index that knew one of the two is made anew on the way.
+func TestAcceptOverCountedTwice(t *testing.T) {
+	t.Parallel()
+	h := acceptedTwice(t, plainYAML)
+	h.take("4 1 0 1 0", h.file("c.jsonl", sale("it's", "sale", "4.00", "EUR")))
+	got, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"})
+	if err != nil || got.Batch != 5 {
+		t.Fatalf("accepting gives %+v, %v", got, err)
+	}
+	if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
+		t.Error(err)
+	}
+	h.take("6 1 1 0 0", h.file("d.jsonl", sale("5", "sale", "5.00", "EUR")))
+}
+
 // TestCountedAgain: what is accepted again beyond the dedupe window, or as another version, does not count twice, whatever window is
 // declared later.
 func TestCountedAgain(t *testing.T) {

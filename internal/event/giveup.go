@@ -70,18 +70,45 @@ func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []
 // errNotLost is that something is to be given up which is there, or was never made.
 var errNotLost = failure.Wrap(failure.Data, errors.New("it is not lost; `bursar repair` lists what is"))
 
+// toGiveUp leaves out what was given up before, as by a call that was cut short, and refuses what is not lost before anything is written. What lies
+// in the folder of a lost batch may hold events, so it is refused until that is moved away.
+func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
+	done, err := ListGivenUp(ctx, in.Catalog, s.Name)
+	if err != nil {
+		return give, err
+	}
+	left := GiveUp{Reason: give.Reason}
+	for _, number := range give.Batches {
+		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Batch == number }) {
+			continue
+		}
+		if err := in.checkBatchLost(ctx, s, number, last); err != nil {
+			return give, fmt.Errorf("give up batch %d of %s: %w", number, s.Name, err)
+		}
+		left.Batches = append(left.Batches, number)
+	}
+	for _, number := range give.Retractions {
+		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Retraction == number }) {
+			continue
+		}
+		lost, err := in.retractionLost(ctx, s.Name, number)
+		if err == nil && !lost {
+			err = errNotLost
+		}
+		if err != nil {
+			return give, fmt.Errorf("give up retraction %d of %s: %w", number, s.Name, err)
+		}
+		left.Retractions = append(left.Retractions, number)
+	}
+	return left, nil
+}
+
 // giveUpRetractions writes retractions that change nothing.
 func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give GiveUp, r *Repaired) error {
 	for _, number := range give.Retractions {
 		note := &GivenUp{Stream: stream, Retraction: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
-		lost, err := in.retractionLost(ctx, stream, number)
-		if err == nil && !lost {
-			err = errNotLost
-		}
 		empty := &Retraction{Stream: stream, Number: number, GivenUp: note, At: note.At, Totals: Totals{}}
-		if err == nil {
-			err = in.enterAgain(ctx, empty)
-		}
+		err := in.enterAgain(ctx, empty)
 		if err == nil {
 			err = in.writeRetraction(ctx, empty)
 		}
@@ -94,14 +121,10 @@ func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give Giv
 	return nil
 }
 
-// giveUpBatch enters an empty batch. What lies in the folder of the lost one may hold events, so it is refused until that is moved away.
+// giveUpBatch enters an empty batch.
 func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, last uint64, give GiveUp, r *Repaired) error {
 	note := &GivenUp{Stream: s.Name, Batch: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
-	err := in.checkBatchLost(ctx, s, number, last)
-	var b Batch
-	if err == nil {
-		b, err = in.emptyBatch(ctx, s, number, last)
-	}
+	b, err := in.emptyBatch(ctx, s, number, last)
 	if err == nil {
 		b.GivenUp = note
 		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterEmpty(tx, &b) })
@@ -166,6 +189,9 @@ func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number,
 func isLost(err error) (bool, error) {
 	if err == nil || errors.Is(err, errUnsummed) {
 		return false, nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return false, err
 	}
 	if errors.Is(err, fs.ErrNotExist) || failure.Of(err) == failure.Data {
 		return true, nil

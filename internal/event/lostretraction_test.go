@@ -135,9 +135,16 @@ func TestGiveUpRetraction(t *testing.T) {
 		}
 	}
 	h.loseRetraction(1, true)
+	wrong := event.GiveUp{Retractions: []uint64{1, 99}, Reason: "no copy has it"}
+	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
+		t.Errorf("with a number that was never given repair gives %v, %v", done, err)
+	}
+	h.refusedAsLost(1)
 	give := event.GiveUp{Retractions: []uint64{1}, Reason: "no copy has it"}
-	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 {
-		t.Fatalf("repair gives %v, %v", done, err)
+	for n := range 2 {
+		if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
+			t.Fatalf("call %d of repair gives %v, %v", n+1, done, err)
+		}
 	}
 	h.rebuildIndex()
 	h.proved()

@@ -32,11 +32,14 @@ func (r *Repaired) did(format string, args ...any) {
 }
 
 // Repair brings the stream's batches in the catalog, their manifests and their objects together again, and adopts the batches that
-// the catalog does not know. Likewise retractions. What is lost and to be given up it does without. It may be called again after a crash.
-// The dedupe index is not its matter.
+// the catalog does not know. Likewise retractions. An empty batch or retraction replaces what is lost and to be given up. It may be called again after
+// a crash. It does not repair the dedupe index.
 func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
 	state, last, err := in.sealedSince(ctx, s.Name)
 	if err != nil {
+		return r, err
+	}
+	if give, err = in.toGiveUp(ctx, s, last, give); err != nil {
 		return r, err
 	}
 	for number := uint64(1); number <= last; number++ {
@@ -56,11 +59,6 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, 
 		}
 		if err := in.repairBatch(ctx, s, number, backup, &r); err != nil {
 			return r, err
-		}
-	}
-	for _, number := range give.Batches {
-		if number > last {
-			return r, fmt.Errorf("give up batch %d of %s: %w", number, s.Name, errNotLost)
 		}
 	}
 	if err = in.giveUpRetractions(ctx, s.Name, give, &r); err == nil {

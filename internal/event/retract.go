@@ -75,14 +75,33 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 	already := was != nil && was.Undoes == 0
 	if already {
 		r = *was
-	} else if err := in.putRetraction(ctx, &state, &r); err != nil {
+	} else if err := in.resolve(ctx, &state, &r); err != nil {
 		return Retracted{}, err
 	}
 	out, err := in.retracted(ctx, &r, already)
-	if err == nil && (state.resolves(&r) || state.Identity == toBeIndexed) {
-		err = in.RebuildDedupe(ctx, s)
+	if err == nil {
+		err = in.indexAnew(ctx, s)
 	}
 	return out, err
+}
+
+// resolve writes a retraction. One that has the dedupe index made anew needs the key that it was made with, as other streams' indexes have it, too.
+func (in *Intake) resolve(ctx context.Context, state *streamState, r *Retraction) error {
+	if state.resolves(r) {
+		if _, err := in.Secret.Key(); err != nil {
+			return needsRepair(r.Stream, err)
+		}
+	}
+	return in.putRetraction(ctx, state, r)
+}
+
+// indexAnew makes the dedupe index anew where a retraction asks for it, also one of a call that was cut short.
+func (in *Intake) indexAnew(ctx context.Context, s *project.Stream) error {
+	state, found, err := in.readState(ctx, s.Name)
+	if err != nil || !found || state.Identity != toBeIndexed {
+		return err
+	}
+	return in.RebuildDedupe(ctx, s)
 }
 
 // retracted is the outcome of a retraction that is written.

@@ -200,6 +200,10 @@ func (in *Intake) repairRetraction(ctx context.Context, stream string, number ui
 		if err != nil {
 			return err
 		}
+		if lost, _ := isLost(fault); !found && !lost {
+			r.Broken = append(r.Broken, fmt.Errorf("read retraction %d of %s: %w", number, stream, fault))
+			return ctx.Err()
+		}
 		if !found {
 			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &OlderError{Stream: stream, Retraction: number, Lost: true}, fault))
 			return ctx.Err()
