@@ -32,11 +32,19 @@ func TestNextStatementDecides(t *testing.T) {
 		{"in pages", [][]sheet{{was}, {first, second}, {next}}, "1.00, 0.12, 0.01", "5 PROVEN, 5 PROVEN, 6 PROVEN"},
 		{"over days", [][]sheet{{month}, {monthly}, {next}}, "1.00, 0.12, 0.01", "1–5 PROVEN, 6 PROVEN"},
 		{"without numbers", [][]sheet{{unnumbered(month)}, {unnumbered(monthly)}, {unnumbered(next)}}, "1.00, 0.12, 0.01", "1–5 PROVEN, 6 PROVEN"},
-		{"a nearer one decides otherwise", [][]sheet{{was}, {is}, {sheetOf("3", 8, 1112, items(8, 1)...)}, {sheetOf("2", 6, 1110, items(6, 2)...)}}, "1.00, 0.10, 0.02, 0.01",
-			"5 PROVEN, 6 PROVEN, 8 PROVEN"},
+		{
+			"a nearer one decides otherwise",
+			[][]sheet{{was}, {is}, {sheetOf("3", 8, 1112, items(8, 1)...)}, {sheetOf("2", 6, 1110, items(6, 2)...)}},
+			"1.00, 0.10, 0.02, 0.01",
+			"5 PROVEN, 6 PROVEN, 8 PROVEN",
+		},
 		{"one without movement", [][]sheet{{renamed(sheetOf("1", 5, 1000, items(5, 5, -5)...), "Still")}, {was}, {same}}, "1.00, 0.10, 0.01", "5 PROVEN, 6 PROVEN"},
-		{"another statement of the day", [][]sheet{{was}, {is}, {sheetOf("2", 5, 1112, items(5, 3)...)}, {sheetOf("3", 6, 1115, items(6, 1)...)}}, "1.00, 0.12, 0.03, 0.01",
-			"5 PROVEN, 5 PROVEN, 6 PROVEN"},
+		{
+			"another statement of the day",
+			[][]sheet{{was}, {is}, {sheetOf("2", 5, 1112, items(5, 3)...)}, {sheetOf("3", 6, 1115, items(6, 1)...)}},
+			"1.00, 0.12, 0.03, 0.01",
+			"5 PROVEN, 5 PROVEN, 6 PROVEN",
+		},
 		{"nothing decides", [][]sheet{{was}, {is}}, "1.00, 0.10, 0.12", "5 PROVEN, 5 BROKEN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
