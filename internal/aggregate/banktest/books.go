@@ -209,8 +209,8 @@ func (b *Books) Ledger(from, to int) (rows []string) {
 	return rows
 }
 
-// Listed is what files list of the ledger, sorted as text: what the one that lacks nothing says, and of a faulty one what it says itself, unless the
-// whole file of its days is there.
+// Listed is what files list of the ledger, sorted as text: what the one that lacks nothing says, and of a faulty one what it says itself, unless it is
+// replaced.
 func (b *Books) Listed(files []Export) (rows []string) {
 	type at struct {
 		day, n  int
@@ -218,8 +218,7 @@ func (b *Books) Listed(files []Export) (rows []string) {
 	}
 	listed := map[at]string{}
 	for _, f := range files {
-		whole := slices.ContainsFunc(files, func(g Export) bool { return g.Fault == "" && g.From == f.From && g.To == f.To })
-		if f.Fault != "" && whole || f.message != "" {
+		if f.replaced(files) || f.message != "" {
 			continue
 		}
 		for _, l := range f.lines {
@@ -230,13 +229,29 @@ func (b *Books) Listed(files []Export) (rows []string) {
 	return slices.Sorted(maps.Values(listed))
 }
 
-// Missing are the days of which files do not list all entries.
+// replaced reports whether files have the whole one of the days of a faulty one, and, of one that holds, the next one.
+func (e *Export) replaced(files []Export) bool {
+	whole, next := false, false
+	for _, f := range files {
+		whole = whole || f.Fault == "" && f.From == e.From && f.To == e.To
+		next = next || f.From == e.To+1 && f.holds()
+	}
+	return e.Fault != "" && whole && (next || !e.holds())
+}
+
+// holds reports whether the balances of the file are those of its entries.
+func (e *Export) holds() bool { return e.Fault == "" || e.Fault == "booked" }
+
+// Missing are the days of which files do not list all entries. What a file says otherwise with balances that hold is not missing by it.
 func (b *Books) Missing(files []Export) (days []string) {
 	listed := b.Listed(files)
 	for n, lines := range b.Days {
 		left := slices.Clone(listed)
 		for _, l := range lines {
 			at := slices.Index(left, b.row(l))
+			if at < 0 && bookedOtherwise(files, l) {
+				continue
+			}
 			if at < 0 {
 				days = append(days, day(n+1))
 				break
@@ -245,6 +260,12 @@ func (b *Books) Missing(files []Export) (days []string) {
 		}
 	}
 	return days
+}
+
+func bookedOtherwise(files []Export, l Line) bool {
+	return slices.ContainsFunc(files, func(f Export) bool {
+		return f.Fault == "booked" && slices.ContainsFunc(f.lines, func(o Line) bool { return o.day == l.day && o.n == l.n && o.cents != l.cents })
+	})
 }
 
 // row is an entry as text. Of what is told in two formats, references and texts are those of the file that came first.
