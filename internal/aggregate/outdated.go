@@ -39,8 +39,8 @@ func (b *balancedStatements) replacedBy(s *told) (by *told, why string) {
 	for _, v := range versions {
 		numbered := s.Number != "" && v.Number != ""
 		other := numbered && s.Number != v.Number || s.page != "" && v.page != "" && s.page != v.page
-		goesOn := openings[v.Closing] || numbered && len(openings) > 0 && b.continued(v)
-		if other || v.Entries > s.Entries || !goesOn {
+		goesOn := openings[v.Closing] || numbered && v.page == "" && len(openings) > 0 && b.continued(v)
+		if other || isPart(v, s.parts) || isPart(s, v.parts) || v.Entries > s.Entries || !goesOn {
 			continue
 		}
 		if by == nil || cmp.Or(cmp.Compare(v.Object, by.Object), cmp.Compare(v.Place, by.Place)) < 0 {
@@ -48,6 +48,30 @@ func (b *balancedStatements) replacedBy(s *told) (by *told, why string) {
 		}
 	}
 	return by, why
+}
+
+// replacedPages are the pages of statements that versions take the place of, by their ids. A page that one which counts has, too, counts.
+func (b *balancedStatements) replacedPages(paged []*told) map[string]replaced {
+	gone, counts := map[string]replaced{}, map[string]bool{}
+	for _, whole := range paged {
+		by, why := b.replacedBy(whole)
+		for _, page := range whole.parts {
+			if by != nil {
+				gone[page.id] = replaced{page, by, why}
+				continue
+			}
+			counts[page.id] = true
+		}
+		if by != nil {
+			for _, page := range by.pages() {
+				counts[page.id] = true
+			}
+		}
+	}
+	for id := range counts {
+		delete(gone, id)
+	}
+	return gone
 }
 
 // next is what the statements open with that begin first of those that begin behind a day, and the day on which they do.
@@ -74,5 +98,10 @@ func (b *balancedStatements) decidedBy(s *told) (day string, decided bool) {
 func (b *balancedStatements) continued(s *told) bool {
 	at := span{s.From, s.To, s.Closing}
 	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return t.Opening != s.Opening || s.Number == "" || t.Number != s.Number }) ||
-		slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening })
+		slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening && !isPart(t, s.parts) && !isPart(s, t.parts) })
+}
+
+// isPart reports whether a statement is one of some pages.
+func isPart(s *told, pages []*told) bool {
+	return slices.ContainsFunc(pages, func(page *told) bool { return page.id == s.id })
 }

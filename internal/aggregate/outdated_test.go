@@ -3,6 +3,7 @@
 package aggregate
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,5 +102,57 @@ func TestDecisionIsRepeated(t *testing.T) {
 	r, err = h.importer.Import(t.Context(), []string{next}, Options{})
 	if rows := h.movements(); err != nil || r.TakenBack != 1 || len(rows) != 3 {
 		t.Errorf("%v: %d taken back, and %q count", err, r.TakenBack, rows)
+	}
+}
+
+// TestNextStatementDecidesPages has versions whose pages are files of their own, in orders in which each comes at either end.
+func TestNextStatementDecidesPages(t *testing.T) {
+	t.Parallel()
+	pages := func(name string, amounts ...int64) []sheet {
+		first, second := paged(renamed(sheetOf("1", 5, 1000, items(5, amounts...)...), name), 1)
+		return []sheet{first, second}
+	}
+	was, is := pages("Was", 100, 10), pages("Is", 107, 10)
+	whole := renamed(sheetOf("1", 5, 1000, items(5, 107, 10)...), "Whole")
+	more := renamed(sheetOf("1", 5, 1000, items(5, 100, 10, 8)...), "More")
+	wrong := renamed(sheetOf("1", 5, 1000, items(5, 100, 17)...), "Wrong")
+	wrong.closing = 1110
+	next := func(opening int64) sheet { return sheetOf("2", 6, opening, items(6, 1)...) }
+	for _, c := range []struct {
+		name  string
+		files []sheet
+		want  []string
+	}{
+		{"the first page", append(slices.Concat(was, is), next(1117)), []string{"0.01", "0.10", "1.07"}},
+		{"the first page, and it was right", append(slices.Concat(was, is), next(1110)), []string{"0.01", "0.10", "1.00"}},
+		{"the whole in place of pages", append(slices.Clone(was), whole, next(1117)), []string{"0.01", "0.10", "1.07"}},
+		{"pages in place of the whole", append(slices.Clone(was), more, next(1110)), []string{"0.01", "0.10", "1.00"}},
+		{"pages in place of what does not hold", append(slices.Clone(was), wrong, next(1110)), []string{"0.01", "0.10", "1.00"}},
+	} {
+		for name, render := range map[string]func(...sheet) string{"camt": camtOf, "mt940": mtOf} {
+			for n := range 2 * len(c.files) {
+				t.Run(fmt.Sprint(c.name, " ", name, " ", n), func(t *testing.T) {
+					t.Parallel()
+					at := n / 2
+					order := slices.Concat(c.files[at:], c.files[:at])
+					if n%2 == 1 {
+						slices.Reverse(order)
+					}
+					h := newHouse(t, "")
+					for _, s := range order {
+						h.send(render(s))
+					}
+					var rows []string
+					for _, m := range h.movements() {
+						rows = append(rows, strings.TrimSuffix(strings.Fields(m)[1], "000"))
+					}
+					slices.Sort(rows)
+					account := h.judged("")[0]
+					if got := states(account.Intervals); !slices.Equal(rows, c.want) || strings.Contains(got, "BROKEN") {
+						t.Errorf("%s with %q, want %q: %+v", got, rows, c.want, account.Intervals)
+					}
+				})
+			}
+		}
 	}
 }

@@ -137,37 +137,3 @@ func (t *told) turn(p *told) {
 	}
 	t.totals, t.lacks = t.totals || p.totals, both(t.lacks, p.lacks)
 }
-
-// wholeOfPages are the statements whose pages prove themselves one by one, each as one.
-func wholeOfPages(proven []*told) (all []*told) {
-	byName := map[[2]string][]*told{}
-	var names [][2]string
-	for _, p := range proven {
-		if p.page == "" {
-			continue
-		}
-		name := [2]string{p.Object, p.name()}
-		if byName[name] == nil {
-			names = append(names, name)
-		}
-		byName[name] = append(byName[name], p)
-	}
-	for _, name := range names {
-		pages := byName[name]
-		slices.SortStableFunc(pages, func(a, b *told) int { return numbers(a.page, b.page) })
-		whole := *pages[0]
-		whole.page = ""
-		for i, p := range pages {
-			if p.page != strconv.Itoa(i+1) || i > 0 && p.Opening != whole.Closing {
-				break
-			}
-			if i > 0 {
-				whole.turn(p)
-			}
-		}
-		if len(whole.parts) > 0 && len(whole.parts) == len(pages) {
-			all = append(all, &whole)
-		}
-	}
-	return all
-}

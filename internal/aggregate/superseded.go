@@ -47,7 +47,8 @@ func versionsOf(all []*told) (v versions) {
 			v.whole = append(v.whole, s)
 		}
 	}
-	v.whole = append(v.whole, wholeOfPages(v.whole)...)
+	paged := wholeOfPages(v.whole)
+	v.whole = append(v.whole, paged...)
 	for _, s := range v.whole {
 		byEnd[s.To] = append(byEnd[s.To], s)
 		if s.Number != "" {
@@ -55,6 +56,7 @@ func versionsOf(all []*told) (v versions) {
 		}
 	}
 	v.balanced = balancedOf(v.whole)
+	pages := v.balanced.replacedPages(paged)
 	for _, s := range all {
 		by, why := (*told)(nil), ""
 		switch state, fault := s.alone(); {
@@ -62,6 +64,9 @@ func versionsOf(all []*told) (v versions) {
 			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byNumber[s.Number])), fault.text
 		case s.balanced():
 			by, why = v.balanced.replacedBy(s)
+		}
+		if page, found := pages[s.id]; found && by == nil {
+			by, why = page.by, page.why
 		}
 		if by == nil {
 			v.counts = append(v.counts, s)

@@ -1,0 +1,71 @@
+// Statements whose pages hold one by one, each as one: what another version of it is compared with.
+
+package aggregate
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// mostChains is how many pages are taken in behind one first page: versions of pages may go on from one another in many ways.
+const mostChains = 1000
+
+// pageAt is a page by the name of its statement and the balance that it opens with.
+type pageAt struct{ name, page, opening string }
+
+// pageChain is pages that go on from one another.
+type pageChain struct {
+	whole told
+	last  *told
+}
+
+// wholeOfPages makes statements of pages that hold, in whichever files they are.
+func wholeOfPages(proven []*told) (all []*told) {
+	pages := map[pageAt][]*told{}
+	for _, p := range proven {
+		if p.page != "" {
+			at := pageAt{p.name(), p.page, p.Opening}
+			pages[at] = append(pages[at], p)
+		}
+	}
+	for _, first := range proven {
+		if first.page != "1" {
+			continue
+		}
+		chains := []pageChain{{*first, first}}
+		chains[0].whole.page = ""
+		for made := 0; len(chains) > 0 && made < mostChains; made++ {
+			c := chains[len(chains)-1]
+			chains = chains[:len(chains)-1]
+			next := c.next(pages)
+			if len(next) == 0 && len(c.whole.parts) > 0 {
+				all = append(all, &c.whole)
+			}
+			chains = append(chains, next...)
+		}
+	}
+	return all
+}
+
+// next are the chain with each version of the page behind it, one of those that close alike.
+func (c *pageChain) next(pages map[pageAt][]*told) (list []pageChain) {
+	n, err := strconv.Atoi(c.last.page)
+	if err != nil {
+		return nil
+	}
+	candidates := slices.Clone(pages[pageAt{c.last.name(), strconv.Itoa(n + 1), c.whole.Closing}])
+	slices.SortFunc(candidates, func(a, b *told) int {
+		return cmp.Or(cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
+	})
+	for i, p := range candidates {
+		if i > 0 && candidates[i-1].Closing == p.Closing || apart(min(c.last.To, p.To), max(c.last.To, p.To)) > sameStatement {
+			continue
+		}
+		whole := c.whole
+		whole.parts = slices.Clone(whole.parts)
+		whole.turn(p)
+		list = append(list, pageChain{whole, p})
+	}
+	return list
+}
