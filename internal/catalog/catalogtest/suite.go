@@ -38,6 +38,7 @@ func Run(t *testing.T, open Opener) {
 		"updates are serial":              updatesAreSerial,
 		"all or nothing to readers":       allOrNothing,
 		"cancelled":                       cancelled,
+		"cancelled at any moment":         cancelledAnywhere,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

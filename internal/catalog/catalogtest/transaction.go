@@ -200,3 +200,56 @@ func cancelled(t *testing.T, open Opener) {
 	Put(t, c, "a", "1")
 	wantText(t, c, "a", "1")
 }
+
+// What is cancelled while it runs holds nothing back: views that follow see the last update, and updates go through. An
+// update that reports an error wrote nothing or everything.
+func cancelledAnywhere(t *testing.T, open Opener) {
+	c := start(t, open)
+	const rounds, senders = 1000, 4
+	for round := range rounds {
+		Put(t, c, "a", round, "b", round)
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		for range senders {
+			running.Go(func() {
+				for ctx.Err() == nil {
+					_ = c.View(ctx, func(tx catalog.Tx) error { return sameNumbers(t, tx, 0) })
+				}
+			})
+		}
+		running.Go(func() {
+			for ctx.Err() == nil {
+				_ = c.Update(ctx, func(tx catalog.Tx) error {
+					return errors.Join(tx.Put("a", rounds+round), tx.Put("b", rounds+round))
+				})
+			}
+		})
+		running.Go(cancel)
+		running.Wait()
+		Put(t, c, "a", 2*rounds+round, "b", 2*rounds+round)
+		for range senders {
+			running.Go(func() {
+				view := func(tx catalog.Tx) error { return sameNumbers(t, tx, 2*rounds+round) }
+				if err := c.View(context.Background(), view); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		running.Wait()
+	}
+}
+
+// sameNumbers expects one number at a and b, and want where that is not 0.
+func sameNumbers(t *testing.T, tx catalog.Tx, want int) error {
+	var a, b int
+	if _, err := tx.Get("a", &a); err != nil {
+		return err
+	}
+	if _, err := tx.Get("b", &b); err != nil {
+		return err
+	}
+	if a != b || want != 0 && a != want {
+		t.Errorf("a is %d and b %d, want %d", a, b, want)
+	}
+	return nil
+}
