@@ -1,4 +1,4 @@
-// Entries that count again: they were taken back with a statement that did not count, and does now.
+// What counts again: it was taken back with a statement that did not count, and does now.
 
 package aggregate
 
@@ -17,49 +17,105 @@ import (
 	"bursar/internal/project"
 )
 
-// note keeps an entry that a counting statement lists beside others that were taken back: it may be stored by another id only, under which it does
-// not count.
-func (l *relisted) note(id string, line []byte) error {
-	var at digest
-	if _, err := hex.Decode(at[:], []byte(id)); err != nil {
-		return fmt.Errorf("read id of entry %q: %w", id, err)
+// countsAgain is what may count again of a stream: rows by id.
+type countsAgain map[string][]byte
+
+func (c countsAgain) add(id string, line []byte) {
+	if c[id] == nil {
+		c[id] = bytes.Clone(line)
 	}
-	if l.beside[at] && l.again[id] == nil {
-		l.again[id] = bytes.Clone(line)
+}
+
+// note keeps a row that a counting statement lists, if it may be stored by another id only, under which it does not count: an entry beside others
+// that were taken back, a detail of one, a balance that was taken back itself.
+func (l *relisted) note(stream string, of *relistedRow, line []byte) error {
+	entry := of.ID
+	switch stream {
+	case project.BalanceStream:
+		if id := l.standing(of.ID); id != of.ID {
+			l.again[stream].add(id, line)
+			copy(l.again[stream][id][idAt:], id)
+		}
+		return nil
+	case project.DetailStream:
+		entry = of.Entry
+	case project.StatementStream:
+		return nil
+	}
+	var at digest
+	if _, err := hex.Decode(at[:], []byte(entry)); err != nil {
+		return fmt.Errorf("read id of entry %q: %w", entry, err)
+	}
+	if l.beside[at] {
+		l.again[stream].add(of.ID, line)
 	}
 	return nil
 }
 
-// countAgain takes in the entries of those that are not stored. What they are matched by is there before they are.
+// standing is the id under which a balance counts, or does once it is stored: the first of its ids that is not taken back.
+func (l *relisted) standing(balance string) string {
+	for l.takenBack[balance] {
+		balance = againID(balance)
+	}
+	return balance
+}
+
+// balancesTakenBack are the ids of balances that are taken back.
+func (r *reading) balancesTakenBack(ctx context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	view, err := r.view(ctx, project.BalanceStream)
+	if err != nil || view == "" {
+		return ids, err
+	}
+	err = rowsOf(ctx, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+		ids[row[0]] = true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read which balances are taken back: %w", err)
+	}
+	return ids, nil
+}
+
+// countAgain takes in what is not stored of the rows that may count again. What entries are matched by is there before they are.
 func (r *reading) countAgain(ctx context.Context, l *relisted) error {
-	ids := slices.Sorted(maps.Keys(l.again))
-	stored, err := r.Known(ctx, r.Project.Stream(project.EntryStream), ids)
+	for _, stream := range listedStreams {
+		if stream == project.EntryStream && l.slots.rows > 0 && len(l.again[stream]) > 0 {
+			if _, err := r.Take(ctx, project.NameStream, []string{l.slots.path}, l.slots.parts); err != nil {
+				return fmt.Errorf("take %s in: %w", project.NameStream, err)
+			}
+		}
+		if err := r.takeAgain(ctx, stream, l.again[stream]); err != nil {
+			return fmt.Errorf("count %s again: %w", stream, err)
+		}
+	}
+	return nil
+}
+
+func (r *reading) takeAgain(ctx context.Context, stream string, again countsAgain) error {
+	ids := slices.Sorted(maps.Keys(again))
+	if len(ids) == 0 {
+		return nil
+	}
+	stored, err := r.Known(ctx, r.Project.Stream(stream), ids)
 	if err != nil || len(stored) == len(ids) {
 		return err
 	}
-	s := &slotFile{path: filepath.Join(r.dir, "again."+project.EntryStream+".jsonl")}
+	s := &slotFile{path: filepath.Join(r.dir, "again."+stream+".jsonl")}
 	var rows []row
 	for _, id := range ids {
-		line := l.again[id]
 		if _, known := stored[id]; known {
 			continue
 		}
 		var of struct{ File string }
-		if err := json.Unmarshal(line, &of); err != nil {
-			return fmt.Errorf("read entry again: %w", err)
+		if err := json.Unmarshal(again[id], &of); err != nil {
+			return fmt.Errorf("read row again: %w", err)
 		}
-		s.name, rows = of.File, append(rows, line)
+		s.name, rows = of.File, append(rows, again[id])
 	}
 	if err := errors.Join(os.RemoveAll(s.path), s.append(rows)); err != nil {
 		return fmt.Errorf("spool rows: %w", err)
 	}
-	if l.slots.rows > 0 {
-		if _, err := r.Take(ctx, project.NameStream, []string{l.slots.path}, l.slots.parts); err != nil {
-			return fmt.Errorf("take %s in: %w", project.NameStream, err)
-		}
-	}
-	if _, err := r.Take(ctx, project.EntryStream, []string{s.path}, s.parts); err != nil {
-		return fmt.Errorf("count entries again: %w", err)
-	}
-	return nil
+	_, err = r.Take(ctx, stream, []string{s.path}, s.parts)
+	return err
 }

@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,7 +55,7 @@ func TestNextStatementDecides(t *testing.T) {
 				h := newHouse(t, "")
 				for range 2 {
 					for _, n := range order {
-						h.send(camtOf(c.files[n]...))
+						h.send(detailed(camtOf(c.files[n]...)))
 					}
 				}
 				var rows []string
@@ -68,11 +69,49 @@ func TestNextStatementDecides(t *testing.T) {
 				if got := states(account.Intervals); got != c.state || !slices.Equal(rows, want) {
 					t.Fatalf("order %v: %s with %q, want %s with %q: %+v", order, got, rows, c.state, want, account.Intervals)
 				}
+				stands(t, h, order, account.Intervals)
 				if decided := !strings.Contains(c.state, "BROKEN"); decided != (len(account.Superseded) == 1) {
 					t.Fatalf("order %v: superseded are %+v", order, account.Superseded)
 				}
 			}
 		})
+	}
+}
+
+// detailed gives each entry of a CAMT file a transaction.
+func detailed(camt string) string {
+	const details = "<NtryDtls><TxDtls><AddtlTxInf>paid</AddtlTxInf></TxDtls></NtryDtls></Ntry>"
+	return strings.ReplaceAll(camt, "</Ntry>", details)
+}
+
+// standing are the distinct rows of a stream that are not taken back.
+func (h *house) standing(stream, columns string) (rows []string) {
+	taken := map[string]bool{}
+	for _, id := range h.stored(stream, "takes_back") {
+		taken[id] = true
+	}
+	for _, row := range h.stored(stream, "id, coalesce(takes_back, '-'), "+columns) {
+		f := strings.SplitN(row, " ", 3)
+		if f[1] == "-" && !taken[f[0]] {
+			rows = append(rows, f[2])
+		}
+	}
+	slices.Sort(rows)
+	return slices.Compact(rows)
+}
+
+// stands expects what counting statements open and close with to be said by balances, the entries that count to have their details, and nothing else.
+func stands(t *testing.T, h *house, order []int, counting []Interval) {
+	t.Helper()
+	balances := map[string]bool{}
+	for _, i := range counting {
+		balances["opening "+i.Opening+"000"], balances["closing "+i.Closing+"000"] = true, true
+	}
+	if got, want := h.standing("balances", "position, amount"), slices.Sorted(maps.Keys(balances)); !slices.Equal(got, want) {
+		t.Errorf("order %v: balances %q, want %q", order, got, want)
+	}
+	if got, want := h.standing("details", "entry"), h.standing("entries", "id"); !slices.Equal(got, want) {
+		t.Errorf("order %v: details of %q, want %q", order, got, want)
 	}
 }
 

@@ -31,9 +31,10 @@ type relisted struct {
 	groups      []*relistedGroup
 	read        bool // all originals are read
 
-	beside map[digest]bool   // entries of bases of which some were taken back
-	again  map[string][]byte // rows of those that a counting statement lists, by id
-	slots  *slotFile         // what entries are matched by that are not stored
+	beside    map[digest]bool        // entries of bases of which some were taken back
+	takenBack map[string]bool        // ids of balances
+	again     map[string]countsAgain // by stream
+	slots     *slotFile              // what entries are matched by that are not stored
 }
 
 // relistedGroup are the rows of one statement, or of its currencies.
@@ -43,6 +44,9 @@ type relistedGroup struct {
 }
 
 type relistedStatement struct{ ID, Currency string }
+
+// relistedRow is what is asked of a row that a statement lists.
+type relistedRow struct{ ID, Currency, Entry string }
 
 // newRelisted reads into a folder of its own.
 func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, error) {
@@ -55,7 +59,10 @@ func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, err
 	if sub.names, err = newNames(dir); err != nil {
 		return nil, err
 	}
-	l := &relisted{reading: sub, institution: r.options.Institution, gone: gone, beside: map[digest]bool{}, again: map[string][]byte{}}
+	l := &relisted{reading: sub, institution: r.options.Institution, gone: gone, beside: map[digest]bool{}, again: map[string]countsAgain{}}
+	for _, stream := range listedStreams {
+		l.again[stream] = countsAgain{}
+	}
 	sub.beside = func(id digest) { l.beside[id] = true }
 	if l.rows, err = newSpool(dir, 1, sub.names); err != nil {
 		return nil, errors.Join(err, sub.names.close())
@@ -233,6 +240,9 @@ func (l *relisted) ids(ctx context.Context) (map[string]string, error) {
 	if l.slots, err = l.resolve(ctx); err != nil {
 		return nil, err
 	}
+	if l.takenBack, err = l.balancesTakenBack(ctx); err != nil {
+		return nil, err
+	}
 	paths := map[string]string{}
 	for _, stream := range project.BuiltinStreams {
 		paths[stream] = filepath.Join(l.dir, stream+".ids")
@@ -255,7 +265,7 @@ func (l *relisted) writeIDs(stream, path string) error {
 			at++
 		}
 		n++
-		var row relistedStatement
+		var row relistedRow
 		if err := json.Unmarshal(line, &row); err != nil {
 			return err
 		}
@@ -263,10 +273,13 @@ func (l *relisted) writeIDs(stream, path string) error {
 		if at >= 0 && l.groups[at].isGone(row.Currency, l.gone) {
 			counts = "1"
 		}
-		if stream == project.EntryStream && counts == "0" {
-			if err := l.note(row.ID, line); err != nil {
+		if counts == "0" {
+			if err := l.note(stream, &row, line); err != nil {
 				return err
 			}
+		}
+		if stream == project.BalanceStream {
+			row.ID = l.standing(row.ID)
 		}
 		_, err := fmt.Fprintf(to, "%s,%s\n", row.ID, counts)
 		return err
