@@ -67,6 +67,21 @@ func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []
 	return list, nil
 }
 
+// GivenUpSince names what of a stream was given up, but for what is named, and batches behind one.
+func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (names []string, err error) {
+	err = tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
+		var g GivenUp
+		if err := json.Unmarshal(value, &g); err != nil {
+			return fmt.Errorf("read what of %s was given up: %w", stream, err)
+		}
+		if what := g.What(); g.Batch <= batch && !slices.Contains(named, what) {
+			names = append(names, what)
+		}
+		return nil
+	})
+	return names, err
+}
+
 // errNotLost is that something is to be given up which is there, or was never made.
 var errNotLost = failure.Wrap(failure.Data, errors.New("it is not lost; `bursar repair` lists what is"))
 

@@ -94,7 +94,7 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 		if err := tx.Put(pipelineKey(name), state); err != nil {
 			return nil, err
 		}
-		if g.Retracted, err = lastRetractions(tx, plan); err != nil {
+		if err := g.leaveOut(tx, plan); err != nil {
 			return nil, err
 		}
 		return g, tx.Put(generationKey(name, 1), g)
@@ -110,8 +110,7 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 	if err := checkCurrent(tx, plan, &g); err != nil {
 		return nil, err
 	}
-	g.Retracted, err = lastRetractions(tx, plan)
-	return &g, err
+	return &g, g.leaveOut(tx, plan)
 }
 
 // checkFingerprint refuses a pipeline that is not the one its generation was built with.

@@ -152,7 +152,7 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (
 		if g.Until, err = sealedUntil(tx, plan); err != nil {
 			return err
 		}
-		if g.Retracted, err = lastRetractions(tx, plan); err != nil {
+		if err := g.leaveOut(tx, plan); err != nil {
 			return err
 		}
 		return tx.Put(generationKey(g.Pipeline, g.Generation), g)

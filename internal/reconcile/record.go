@@ -23,6 +23,7 @@ type Generation struct {
 	Taken       Taken             `json:"taken"`               // the last batch of each stream that is in a run
 	Until       Taken             `json:"until,omitempty"`     // while a rebuild makes it: the last batch of each stream that it takes
 	Retracted   Taken             `json:"retracted,omitempty"` // the last retraction of each stream that its batches are folded without
+	GivenUp     []string          `json:"given_up,omitempty"`  // batches and retractions that its batches are folded without, as they were lost
 	Runs        uint64            `json:"runs"`                // the last run that has a number
 	Published   uint64            `json:"published"`           // the last run that readers see
 	Artifacts   int64             `json:"artifacts"`

@@ -6,6 +6,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"math"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
@@ -27,6 +28,22 @@ func lastRetractions(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
 	return last, nil
 }
 
+// leaveOut has the batches that a generation folds from now on without what is retracted or given up by now.
+func (g *Generation) leaveOut(tx catalog.Tx, plan *fold.Plan) (err error) {
+	if g.Retracted, err = lastRetractions(tx, plan); err != nil {
+		return err
+	}
+	g.GivenUp = nil
+	for _, s := range plan.Events.Streams {
+		names, err := event.GivenUpSince(tx, s.Name, nil, math.MaxUint64)
+		if err != nil {
+			return err
+		}
+		g.GivenUp = append(g.GivenUp, names...)
+	}
+	return nil
+}
+
 // refName is a stream as BatchRef and Taken name it.
 func refName(plan *fold.Plan, stream string) string {
 	if plan.Events.Several() {
@@ -35,7 +52,7 @@ func refName(plan *fold.Plan, stream string) string {
 	return ""
 }
 
-// checkRetracted refuses a generation whose runs took in what is retracted since, or lack what is not retracted any more.
+// checkRetracted refuses a generation whose runs took in what is retracted or was given up since, or lack what is not retracted any more.
 func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	last, err := lastRetractions(tx, plan)
 	if err != nil {
@@ -44,6 +61,13 @@ func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	var all []string
 	for _, s := range plan.Events.Streams {
 		name := refName(plan, s.Name)
+		lost, err := event.GivenUpSince(tx, s.Name, g.GivenUp, g.Taken[name])
+		if err != nil {
+			return err
+		}
+		for _, what := range lost {
+			all = append(all, what+" was given up")
+		}
 		if last[name] == g.Retracted[name] {
 			continue
 		}
@@ -59,8 +83,8 @@ func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	return nil
 }
 
-// Retracted reports whether the artifacts that readers see are of other events than there are now, as something was retracted since, or
-// that was taken back.
+// Retracted reports whether the artifacts that readers see are of other events than there are now, as something was retracted or
+// given up since, or is not retracted any more.
 func (e *Engine) Retracted(ctx context.Context, pipeline string) (bool, error) {
 	g, err := e.Current(ctx, pipeline)
 	if err != nil || g.Generation == 0 {
