@@ -42,15 +42,28 @@ func (in *Intake) sealedSince(ctx context.Context, stream string) (state streamS
 	return state, last, err
 }
 
+// lastRetracted is the highest number of a batch of which something is retracted, as far as the retractions can be read.
+func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64, err error) {
+	known, err := in.allRetractions(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	for i := range known {
+		last = max(last, known[i].Batch)
+	}
+	objects, err := in.lastRetractionObject(ctx, stream)
+	for n := uint64(len(known)) + 1; n <= objects && err == nil; n++ {
+		if r, err := readRetraction(ctx, in.Objects, stream, n); err == nil {
+			last = max(last, r.Batch)
+		}
+		err = ctx.Err()
+	}
+	return last, err
+}
+
 // adopt enters the batch that follows those that the stream's state counts.
 func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) error {
-	var b Batch
-	var known bool
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		b = Batch{}
-		known, err = tx.Get(batchKey(s.Name, number), &b)
-		return err
-	})
+	b, known, err := in.knownBatch(ctx, s.Name, number)
 	if err == nil && !known {
 		b, err = in.provenManifest(ctx, s, number)
 	}
@@ -70,15 +83,23 @@ func (in *Intake) provenManifest(ctx context.Context, s *project.Stream, number 
 	if err != nil && !unsummed {
 		return b, err
 	}
-	for _, o := range b.Stored() {
-		if err := o.Check(ctx, in.Objects); err != nil {
-			return b, failure.Wrap(failure.Data, err)
-		}
+	if err := checkStored(ctx, in.Objects, &b); err != nil {
+		return b, failure.Wrap(failure.Data, err)
 	}
 	if unsummed {
 		err = in.Recount(ctx, s, b)
 	}
 	return b, err
+}
+
+// checkStored compares the objects of a batch that hold rows with what is said of them.
+func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
+	for _, o := range b.Stored() {
+		if err := o.Check(ctx, objects); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Stored describes the objects of a batch that hold rows: events and quarantine.

@@ -151,7 +151,8 @@ func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, la
 	return nil
 }
 
-// enterEmpty enters a batch in the place of a lost one, and forgets the contents of its files, so that they may come again.
+// enterEmpty enters a batch in the place of a lost one, and forgets the contents of its files, so that they may come again, and that it took up
+// the quarantine of others.
 func enterEmpty(tx catalog.Tx, b *Batch) error {
 	for i := range b.Files {
 		var known File
@@ -164,6 +165,15 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 			return err
 		}
 	}
+	var was Batch
+	if _, err := tx.Get(batchKey(b.Stream, b.Batch), &was); err != nil {
+		return err
+	}
+	for _, n := range was.Retried {
+		if err := errors.Join(tx.Delete(retriedKey(b.Stream, n)), tx.Put(rejectedKey(b.Stream, n), struct{}{})); err != nil {
+			return err
+		}
+	}
 	var state streamState
 	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
 		return err
@@ -172,30 +182,32 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 		return enter(tx, b)
 	}
 	state.Identity = toBeIndexed
-	return errors.Join(reenter(tx, b), tx.Put(streamKey(b.Stream), state))
+	return errors.Join(reenter(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
 }
 
-// checkBatchLost refuses a batch that the catalog has or can adopt, and one with objects that may hold events.
+// checkBatchLost refuses a batch of which nothing is lost, or that can be adopted, and one with objects that may hold events.
 func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number, last uint64) error {
-	known := false
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		known, err = tx.Get(batchKey(s.Name, number), &Batch{})
-		return err
-	})
+	if number == 0 || number > last {
+		return errNotLost
+	}
+	b, known, err := in.knownBatch(ctx, s.Name, number)
 	if err != nil {
 		return err
 	}
-	if known || number > last {
-		return errNotLost
+	if known {
+		err = checkStored(ctx, in.Objects, &b)
+	} else {
+		_, err = in.provenManifest(ctx, s, number)
 	}
-	_, err = in.provenManifest(ctx, s, number)
 	if lost, err := isLost(err); err != nil || !lost {
 		return cmp.Or(err, errNotLost)
 	}
 	objects, err := in.Objects.List(ctx, prefix(s.Name, number))
-	objects = slices.DeleteFunc(objects, func(name string) bool { return strings.HasSuffix(name, "/"+idsObject) })
+	objects = slices.DeleteFunc(objects, func(name string) bool { // what of it holds no events
+		return strings.HasSuffix(name, "/"+idsObject) || name == manifestName(s.Name, number)
+	})
 	if err == nil && len(objects) > 0 {
-		err = failure.Wrap(failure.Data, fmt.Errorf("%d objects in its folder may hold events of it, such as %s; move them out of the project first", len(objects), objects[0]))
+		err = failure.Wrap(failure.Data, fmt.Errorf("%s in its folder may hold events of it; move what lies there out of the project first", objects[0]))
 	}
 	return err
 }
@@ -214,8 +226,7 @@ func isLost(err error) (bool, error) {
 	return false, err
 }
 
-// emptyBatch is a batch without events in the place of a lost one, as of the time of its neighbour. The files that only the lost one can
-// have had are its own, as later batches may hold rows out of its quarantine.
+// emptyBatch is a batch without events in the place of a lost one, with its files and its time as far as anything says them.
 func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, last uint64) (b Batch, err error) {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
@@ -228,20 +239,33 @@ func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, las
 	if b.Totals, err = totalsOf(newSummers(s)); err != nil {
 		return b, err
 	}
-	var first, end uint64 // the last file before the batch, and the next behind it
-	for n := number - 1; n > 0 && first == 0; n-- {
-		first = in.neighbour(ctx, &b, n, func(files []File) uint64 { return files[len(files)-1].Number })
+	if was, err := in.anyBatch(ctx, s.Name, number); err == nil {
+		b.Sealed, b.Spool = was.Sealed, was.Spool
+		for _, f := range was.Files {
+			b.Files = append(b.Files, File{Number: f.Number, Name: f.Name, Batch: number})
+		}
+		return b, nil
 	}
-	for n := number + 1; n <= last && end == 0; n++ {
-		end = in.neighbour(ctx, &b, n, func(files []File) uint64 { return files[0].Number })
+	return b, in.lostFiles(ctx, &b, last, state.Files)
+}
+
+// lostFiles gives an empty batch the files that only the lost one can have had, as later batches may hold rows out of its quarantine, and the
+// time of its neighbour.
+func (in *Intake) lostFiles(ctx context.Context, b *Batch, last, files uint64) error {
+	var first, end uint64 // the last file before the batch, and the next behind it
+	for n := b.Batch - 1; n > 0 && first == 0; n-- {
+		first = in.neighbour(ctx, b, n, func(files []File) uint64 { return files[len(files)-1].Number })
+	}
+	for n := b.Batch + 1; n <= last && end == 0; n++ {
+		end = in.neighbour(ctx, b, n, func(files []File) uint64 { return files[0].Number })
 	}
 	if end == 0 {
-		end = state.Files + 1
+		end = files + 1
 	}
 	for n := first + 1; n < end; n++ {
-		b.Files = append(b.Files, File{Number: n, Name: "(lost)", Batch: number})
+		b.Files = append(b.Files, File{Number: n, Name: "(lost)", Batch: b.Batch})
 	}
-	return b, ctx.Err()
+	return ctx.Err()
 }
 
 // neighbour finds a file of another batch, 0 where it has none or cannot be read. The first one that can be gives b its time.
@@ -261,11 +285,7 @@ func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file f
 
 // anyBatch is a batch as the catalog has it, else as its manifest says.
 func (in *Intake) anyBatch(ctx context.Context, stream string, number uint64) (b Batch, err error) {
-	known := false
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = tx.Get(batchKey(stream, number), &b)
-		return err
-	})
+	b, known, err := in.knownBatch(ctx, stream, number)
 	if err != nil || known {
 		return b, err
 	}
@@ -273,4 +293,14 @@ func (in *Intake) anyBatch(ctx context.Context, stream string, number uint64) (b
 		err = nil
 	}
 	return b, err
+}
+
+// knownBatch is a batch that the catalog has.
+func (in *Intake) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b = Batch{}
+		known, err = tx.Get(batchKey(stream, number), &b)
+		return err
+	})
+	return b, known, err
 }

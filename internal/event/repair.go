@@ -39,6 +39,11 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, 
 	if err != nil {
 		return r, err
 	}
+	retracted, err := in.lastRetracted(ctx, s.Name)
+	if err != nil {
+		return r, err
+	}
+	last = max(last, retracted)
 	if give, err = in.toGiveUp(ctx, s, last, give); err != nil {
 		return r, err
 	}
@@ -178,7 +183,8 @@ func (in *Intake) restoreObjects(ctx context.Context, b *Batch, backup Backup, r
 			r.did("restored %s", o.Name)
 			continue
 		}
-		r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s: %w", b.Batch, b.Stream, damage))
+		what := fmt.Sprintf("batch %d of %s", b.Batch, b.Stream)
+		r.Broken = append(r.Broken, fmt.Errorf("%s: %w; %s", what, damage, mends(what)))
 	}
 	return ctx.Err()
 }

@@ -109,8 +109,7 @@ func readLines(lines []line) (p *parts, rest []line) {
 // certain tells whether an amount that goes over the end of a line must be one: digits of supplementary details behind a line
 // without a type are not to become decimals.
 func (p *parts) certain() bool {
-	mark := strings.LastIndexAny(p.amount, ",.")
-	return mark >= 0 && len(p.amount)-mark-1 == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
+	return p.decimals() == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
 }
 
 // readParts reads :61:; nil where it has no whole amount: one that is followed by the type, or by the bank's reference, so that a line
@@ -145,7 +144,31 @@ func readParts(text string) *parts {
 		code++
 	}
 	p.code, p.reference = strings.TrimSpace(text[:code]), text[code:]
+	if broken := code < min(4, len(text)) && text[code] != '/'; broken || !p.typed() {
+		return nil
+	}
 	return p
+}
+
+// typed reports whether the type behind the amount is one, and not a letter in a digit's place: N or F with three characters, S with three digits.
+// Banks write others too, which are taken behind two decimals alone.
+func (p *parts) typed() bool {
+	switch p.code[0] {
+	case 'N', 'F':
+		return true
+	case 'S':
+		return strings.Trim(p.code[1:], "0123456789") == "" || p.decimals() == 2
+	}
+	return p.decimals() == 2
+}
+
+// decimals counts those of the amount; -1 where it has no mark.
+func (p *parts) decimals() int {
+	mark := strings.LastIndexAny(p.amount, ",.")
+	if mark < 0 {
+		return -1
+	}
+	return len(p.amount) - mark - 1
 }
 
 // amountLetters are what an amount is written with.

@@ -1,0 +1,101 @@
+// Batches whose events are lost: what tells that they were sealed, and that the stream goes on once they are given up.
+
+package event_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+)
+
+// TestGiveUpBatch loses the events of one of three batches: a take, another whose quarantine the third retries, and that.
+func TestGiveUpBatch(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []struct {
+		name    string
+		batch   uint64
+		older   bool   // the catalog is of the day before the batch
+		retract bool   // the batch is retracted
+		lost    string // of its objects: events, or all
+		folded  string // once it is given up
+		again   string // its file
+	}{
+		{"events, known", 1, false, false, "events", "0 map[]; 1 map[EUR:4.00]; 1 map[EUR:3.00]", "4 1 1 0 0"},
+		{"events and quarantine, known", 2, false, false, "all", "1 map[EUR:1.00]; 0 map[]; 1 map[EUR:3.00]", "4 2 1 0 1"},
+		{"the last one's, known", 3, false, false, "events", "1 map[EUR:1.00]; 1 map[EUR:4.00]; 0 map[]", ""},
+		{"the last one's, its manifest there", 3, true, false, "events", "1 map[EUR:1.00]; 1 map[EUR:4.00]; 0 map[]", ""},
+		{"the last one's, its retraction there", 3, true, true, "all", "1 map[EUR:1.00]; 1 map[EUR:4.00]; 0 map[]", ""},
+		{"retracted, known", 1, false, true, "events", "0 map[]; 1 map[EUR:4.00]; 1 map[EUR:3.00]", "4 1 1 0 0"},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			files := []string{h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")), h.file("b.jsonl", sale("2", "sale", "4.00", "EUR")+sale("3", "gift", "3.00", "EUR"))}
+			h.take("1 1 1 0 0", files[0])
+			h.take("2 2 1 1 0", files[1])
+			h.copyCatalog("yesterday.db")
+			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+			r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.expect(r, "3 1 1 0 0")
+			if kind.retract {
+				h.retract("1 1", event.RetractOptions{Batch: kind.batch, Reason: "wrong"})
+			}
+			if kind.older {
+				h.older("yesterday.db")
+			}
+			h.loseBatch(kind.batch, kind.lost == "all")
+			name := fmt.Sprintf("batch %d of sales", kind.batch)
+			done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{})
+			if err != nil || len(done.Broken) == 0 || !strings.Contains(done.Broken[0].Error(), fmt.Sprintf("`bursar repair --give-up %q --reason TEXT`", name)) {
+				t.Fatalf("repair gives %v, %v", done, err)
+			}
+			give := event.GiveUp{Batches: []uint64{kind.batch}, Reason: "no copy has it"}
+			for n := range 2 {
+				if done, err = h.intake.Repair(t.Context(), h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
+					t.Fatalf("call %d of repair without it gives %v, %v", n+1, done, err)
+				}
+			}
+			h.rebuildIndex()
+			h.expectFolded(strings.Split(kind.folded, "; ")...)
+			if kind.again != "" {
+				h.take(kind.again, files[kind.batch-1])
+				h.proved()
+				return
+			}
+			r, err = h.intake.Retry(t.Context(), h.stream, event.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.expect(r, "4 1 1 0 0")
+			h.proved()
+		})
+	}
+}
+
+// loseBatch removes the objects of a batch that hold its events, or all of them.
+func (h *house) loseBatch(batch uint64, all bool) {
+	h.t.Helper()
+	folder := h.object(fmt.Sprintf("streams/sales/batches/%08d", batch))
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	lost := 0
+	for _, f := range list {
+		if all || strings.HasPrefix(f.Name(), "events") {
+			lost++
+			if err := os.Remove(folder + "/" + f.Name()); err != nil {
+				h.t.Fatal(err)
+			}
+		}
+	}
+	if lost == 0 {
+		h.t.Fatalf("batch %d has no events among %v", batch, list)
+	}
+}
