@@ -41,7 +41,7 @@ type replaced struct {
 
 // versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
 func versionsOf(all []*told) (v versions) {
-	byEnd, byNumber := map[string][]*told{}, map[string][]*told{}
+	byStart, byEnd, byNumber := map[string][]*told{}, map[string][]*told{}, map[string][]*told{}
 	for _, s := range all {
 		if state, _ := s.alone(); s.balanced() && state != Broken {
 			v.whole = append(v.whole, s)
@@ -50,7 +50,7 @@ func versionsOf(all []*told) (v versions) {
 	paged := wholeOfPages(v.whole)
 	v.whole = append(v.whole, paged...)
 	for _, s := range v.whole {
-		byEnd[s.To] = append(byEnd[s.To], s)
+		byStart[s.From], byEnd[s.To] = append(byStart[s.From], s), append(byEnd[s.To], s)
 		if s.Number != "" {
 			byNumber[s.Number] = append(byNumber[s.Number], s)
 		}
@@ -61,7 +61,7 @@ func versionsOf(all []*told) (v versions) {
 		by, why := (*told)(nil), ""
 		switch state, fault := s.alone(); {
 		case state == Broken:
-			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byNumber[s.Number])), fault.text
+			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byStart[s.From], byNumber[s.Number])), fault.text
 		case s.balanced():
 			by, why = v.balanced.replacedBy(s)
 		}
@@ -88,15 +88,19 @@ func (t *told) versionAmong(whole []*told) (by *told) {
 }
 
 // isVersion reports whether one that proves itself is the same statement as one that does not hold: of its number, or where one of them has
-// none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut.
+// none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut. One
+// without number and balances, or with the same ones, as of a CSV file with a row that cannot be read, may lack the first or last of its days.
 func (t *told) isVersion(by *told) bool {
 	numbered := t.Number != "" && by.Number != ""
 	if t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
 	}
+	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
+	if bare := t.Opening == "" && t.Closing == ""; !numbered && t.Entries > 0 && (bare || opens && closes) {
+		return by.From <= t.From && t.To <= by.To && (by.From == t.From || by.To == t.To)
+	}
 	// A statement without entries may not say on which day it begins.
 	days := t.To == by.To && (t.From == by.From || t.Entries == 0 && by.From <= t.From)
-	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
 	cut := opens && t.Opening != "" && (t.Closing == "" || t.lacks != "" && t.after && !t.before)
 	if !days {
 		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // one that is cut before it has a day has none
