@@ -32,11 +32,13 @@ func markMissing(statements []*told) {
 	}
 }
 
-// goesOnIn reports whether another page of the same number is the next one.
+// goesOnIn reports whether another page of the same number is the next one. One that opens with another balance than this one closes with is of
+// another version, unless both state the balances of the whole.
 func (t *told) goesOnIn(p *told) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
-	return err == nil && wrong == nil && other == one+1 && near(t, p)
+	isOther := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
+	return err == nil && wrong == nil && other == one+1 && near(t, p) && !isOther
 }
 
 // leadsTo reports whether another page goes on with the balance at which this one stops, and no number of theirs says otherwise.

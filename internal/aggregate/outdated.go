@@ -94,14 +94,17 @@ func (b *balancedStatements) decidedBy(s *told) (day string, decided bool) {
 }
 
 // continued reports whether another statement of the same days goes on with what this one closes with, or comes to the same balance another way.
-// Where a statement closes with what it opens with, one of its number is a version of it.
+// Where a statement closes with what it opens with, one of its number is a version of it, and so is every page where it is a whole of pages.
 func (b *balancedStatements) continued(s *told) bool {
 	at := span{s.From, s.To, s.Closing}
-	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return t.Opening != s.Opening || s.Number == "" || t.Number != s.Number }) ||
-		slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening && !isPart(t, s.parts) && !isPart(s, t.parts) })
+	version := func(t *told) bool {
+		return s.Number != "" && t.Number == s.Number && (t.Opening == s.Opening || s.page == "" && t.page != "")
+	}
+	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return (t.Opening != s.Opening || s.Number == "" || t.Number != s.Number) && !version(t) }) ||
+		slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening && !version(t) && !isPart(t, s.parts) && !isPart(s, t.parts) })
 }
 
-// isPart reports whether a statement is one of some pages.
+// isPart reports whether a statement is one of some pages. A whole of pages, which has the id of its first one, is none.
 func isPart(s *told, pages []*told) bool {
-	return slices.ContainsFunc(pages, func(page *told) bool { return page.id == s.id })
+	return s.parts == nil && slices.ContainsFunc(pages, func(page *told) bool { return page.id == s.id })
 }

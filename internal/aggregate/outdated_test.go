@@ -147,11 +147,21 @@ func TestDecisionIsRepeated(t *testing.T) {
 // TestNextStatementDecidesPages has versions whose pages are files of their own, in orders in which each comes at either end.
 func TestNextStatementDecidesPages(t *testing.T) {
 	t.Parallel()
-	pages := func(name string, amounts ...int64) []sheet {
-		first, second := paged(renamed(sheetOf("1", 5, 1000, items(5, amounts...)...), name), 1)
-		return []sheet{first, second}
+	// pages are those that end behind some of the entries; what another version says too has its name.
+	pages := func(name string, ends []int, amounts ...int64) (list []sheet) {
+		rest := renamed(sheetOf("1", 5, 1000, items(5, amounts...)...), name)
+		for n, end := range ends {
+			var page sheet
+			page, rest = paged(rest, end)
+			page.page, page.last = fmt.Sprint(n+1), false
+			list = append(list, page)
+		}
+		rest.page = fmt.Sprint(len(ends) + 1)
+		return append(list, rest)
 	}
-	was, is := pages("Was", 100, 10), pages("Is", 107, 10)
+	one := []int{1}
+	was, is := pages("Was", one, 100, 10), pages("Is", one, 107, 10)
+	three, again := pages("Three", []int{1, 1}, 10, 50, 3), pages("Again", []int{1, 1}, 10, 56, 3)
 	whole := renamed(sheetOf("1", 5, 1000, items(5, 107, 10)...), "Whole")
 	more := renamed(sheetOf("1", 5, 1000, items(5, 100, 10, 8)...), "More")
 	wrong := renamed(sheetOf("1", 5, 1000, items(5, 100, 17)...), "Wrong")
@@ -167,6 +177,10 @@ func TestNextStatementDecidesPages(t *testing.T) {
 		{"the whole in place of pages", append(slices.Clone(was), whole, next(1117)), []string{"0.01", "0.10", "1.07"}},
 		{"pages in place of the whole", append(slices.Clone(was), more, next(1110)), []string{"0.01", "0.10", "1.00"}},
 		{"pages in place of what does not hold", append(slices.Clone(was), wrong, next(1110)), []string{"0.01", "0.10", "1.00"}},
+		{"the second of three pages", append(slices.Concat(three, again[1:]), next(1069)), []string{"0.01", "0.03", "0.10", "0.56"}},
+		{"a page opens with what the version closed with", append(slices.Concat(pages("Was", one, 4, -1), pages("Is", one, 3, 3)), next(1006)), []string{"0.01", "0.03", "0.03"}},
+		{"a page that moved nothing", append(slices.Concat(pages("Was", one, 10, 0), pages("Is", one, 10, 1)), next(1011)), []string{"0.01", "0.01", "0.10"}},
+		{"a version's first page alone", append(slices.Concat(was[:1], is), next(1117)), []string{"0.01", "0.10", "1.07"}},
 	} {
 		for name, render := range map[string]func(...sheet) string{"camt": camtOf, "mt940": mtOf} {
 			for n := range 2 * len(c.files) {
