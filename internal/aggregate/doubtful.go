@@ -62,7 +62,9 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 			}
 			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
 				fresh[row.ID], accounts[row.Account] = row.faulty, true
-				return nil
+				if !bytes.Contains(line, []byte(`"page_fault":`)) { // of which there may be another version
+					return nil
+				}
 			}
 			if !row.whole() || r.rules.former {
 				return nil

@@ -45,6 +45,7 @@ func (o *originals) choose(v versions) {
 	}
 	for _, counts := range v.counts {
 		for _, s := range counts.pages() {
+			delete(o.gone, s.id) // a page of two versions
 			own := s.reach()
 			if slices.ContainsFunc(reach, func(other span) bool { return own.from <= other.to && other.from <= own.to }) {
 				o.read(s, false)

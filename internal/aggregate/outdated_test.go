@@ -209,3 +209,52 @@ func TestNextStatementDecidesPages(t *testing.T) {
 		}
 	}
 }
+
+// TestNextStatementDecidesWhole has CAMT pages that state the balances of the whole.
+func TestNextStatementDecidesWhole(t *testing.T) {
+	t.Parallel()
+	pages := func(name string, closing int64, n int, amounts ...int64) []string {
+		whole := renamed(sheetOf("1", 5, 1000, items(5, amounts...)...), name)
+		first, second := paged(whole, n)
+		first.opening, first.closing, second.opening, second.closing = 1000, closing, 1000, closing
+		own := strings.NewReplacer("ITBD", "CLBD")
+		return []string{own.Replace(camtOf(first)), strings.Replace(camtOf(second), "ITBD", "OPBD", 1)}
+	}
+	was, is := pages("Was", 1020, 2, 10, 3, 7), pages("Is", 1021, 2, 11, 3, 7)
+	next := func(opening int64) string { return camtOf(sheetOf("2", 6, opening, items(6, 1)...)) }
+	for _, c := range []struct {
+		name  string
+		files []string
+		want  []string
+	}{
+		{"one version", append(slices.Clone(was), next(1020)), []string{"0.01", "0.03", "0.07", "0.10"}},
+		{"sent again by another name", slices.Concat(was, pages("Again", 1020, 2, 10, 3, 7), []string{next(1020)}), []string{"0.01", "0.03", "0.07", "0.10"}},
+		{"corrected", slices.Concat(was, is, []string{next(1021)}), []string{"0.01", "0.03", "0.07", "0.11"}},
+		{"corrected, and it was right", slices.Concat(was, is, []string{next(1020)}), []string{"0.01", "0.03", "0.07", "0.10"}},
+		{"in other pages", slices.Concat(was, pages("Is", 1021, 1, 11, 3, 7), []string{next(1021)}), []string{"0.01", "0.03", "0.07", "0.11"}},
+		{"one did not hold", slices.Concat(pages("Was", 1025, 2, 10, 3, 7), was, []string{next(1020)}), []string{"0.01", "0.03", "0.07", "0.10"}},
+	} {
+		for n := range 2 * len(c.files) {
+			t.Run(fmt.Sprint(c.name, " ", n), func(t *testing.T) {
+				t.Parallel()
+				order := slices.Concat(c.files[n/2:], c.files[:n/2])
+				if n%2 == 1 {
+					slices.Reverse(order)
+				}
+				h := newHouse(t, "")
+				for _, text := range order {
+					h.send(text)
+				}
+				var rows []string
+				for _, m := range h.movements() {
+					rows = append(rows, strings.TrimSuffix(strings.Fields(m)[1], "000"))
+				}
+				slices.Sort(rows)
+				account := h.judged("")[0]
+				if got := states(account.Intervals); !slices.Equal(rows, c.want) || strings.Contains(got, "BROKEN") || strings.Contains(got, "CLAIMED") {
+					t.Errorf("%s with %q, want %q: %+v", got, rows, c.want, account.Intervals)
+				}
+			})
+		}
+	}
+}

@@ -87,29 +87,36 @@ func (t *told) skips(p *told) bool {
 	return t.after && p.before && t.lacks != "" && p.lacks != "" && err == nil && wrong == nil && other > one+1
 }
 
-// join makes one of pages, where they are all pages from the first one on, and one of them has not both balances or has those of all.
+// join makes one of pages, where they are all pages from the first one on, and one of them has not both balances or has those of all. Of several
+// versions those are one that hold together.
 func join(pages []*told) []*told {
 	open := func(p *told) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
 	stated := func(p *told) bool { return p.Opening != "" || p.Closing != "" }
 	if !slices.ContainsFunc(pages, open) || !slices.ContainsFunc(pages, stated) {
 		return pages
 	}
-	pages = slices.Clone(pages)
-	slices.SortStableFunc(pages, func(a, b *told) int { return numbers(a.page, b.page) })
-	for i, p := range pages {
+	all, rest := heldTogether(pages)
+	slices.SortStableFunc(rest, func(a, b *told) int { return numbers(a.page, b.page) })
+	for i, p := range rest {
 		if n, err := strconv.Atoi(p.page); err != nil || n != i+1 {
-			return pages
+			return append(all, rest...)
 		}
 	}
-	if len(pages) == 1 {
-		return pages
+	if len(rest) < 2 {
+		return append(all, rest...)
 	}
-	whole := *pages[0]
-	whole.page, whole.pageFault = "", ""
-	for _, p := range pages[1:] {
+	whole := rest[0].asWhole()
+	for _, p := range rest[1:] {
 		whole.turn(p)
 	}
-	return []*told{&whole}
+	return append(all, &whole)
+}
+
+// asWhole is the whole that a first page begins.
+func (t *told) asWhole() told {
+	whole := *t
+	whole.page, whole.pageFault = "", ""
+	return whole
 }
 
 // turn takes the next page in.

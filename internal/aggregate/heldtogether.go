@@ -1,0 +1,94 @@
+// Versions of pages that state what the whole opens and closes with: those are one statement that hold together.
+
+package aggregate
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// somePages are pages of a statement from the first one on.
+type somePages struct {
+	whole told
+	pages int
+	last  *told
+}
+
+// heldTogether makes one of a page of each number, from the first to a last one, wherever their entries lead from what they open with to what
+// they close with. What is left are the pages that are in none.
+func heldTogether(pages []*told) (all, left []*told) {
+	numbered := alike(pages)
+	used := map[*told]bool{}
+	open := begin(numbered[1])
+	for made := 0; len(open) > 0 && made < mostChains; made++ {
+		b := open[len(open)-1]
+		open = open[:len(open)-1]
+		if b.holds() {
+			all = append(all, &b.whole)
+			for _, p := range b.whole.parts {
+				used[p] = true
+			}
+			continue
+		}
+		for _, same := range numbered[b.pages+1] {
+			if next, fits := b.with(same); fits {
+				open = append(open, next)
+			}
+		}
+	}
+	return all, slices.DeleteFunc(slices.Clone(pages), func(p *told) bool { return used[p] })
+}
+
+// alike are pages by their numbers; those that say the same are together, in an order that does not depend on that of the pages.
+func alike(pages []*told) map[int][][]*told {
+	pages = slices.Clone(pages)
+	same := func(a, b *told) int {
+		return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.Opening, b.Opening), cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.said, b.said))
+	}
+	slices.SortFunc(pages, func(a, b *told) int {
+		return cmp.Or(same(a, b), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
+	})
+	all := map[int][][]*told{}
+	for len(pages) > 0 {
+		n := 1
+		for n < len(pages) && same(pages[0], pages[n]) == 0 {
+			n++
+		}
+		if number, err := strconv.Atoi(pages[0].page); err == nil {
+			all[number] = append(all[number], pages[:n:n])
+		}
+		pages = pages[n:]
+	}
+	return all
+}
+
+func begin(first [][]*told) (list []somePages) {
+	for _, same := range first {
+		whole := same[0].asWhole()
+		whole.parts = slices.Clone(same)
+		list = append(list, somePages{whole, 1, same[0]})
+	}
+	return list
+}
+
+// with takes the next page in, unless it states other balances of the whole.
+func (b *somePages) with(same []*told) (next somePages, fits bool) {
+	p := same[0]
+	if isOther(b.whole.Opening, p.Opening) || isOther(b.whole.Closing, p.Closing) {
+		return next, false
+	}
+	next = somePages{b.whole, b.pages + 1, p}
+	next.whole.parts = slices.Clone(b.whole.parts)
+	next.whole.turn(p)
+	next.whole.parts = append(next.whole.parts, same[1:]...)
+	return next, true
+}
+
+func isOther(one, other string) bool { return one != "" && other != "" && one != other }
+
+// holds reports whether the pages are a whole statement that proves itself.
+func (b *somePages) holds() bool {
+	w := &b.whole
+	return b.pages > 1 && !b.last.after && w.fault == "" && w.balanced() && w.holds()
+}
