@@ -100,7 +100,7 @@ func (b *balancedStatements) continued(s *told) bool {
 	version := func(t *told) bool {
 		return s.Number != "" && t.Number == s.Number && (t.Opening == s.Opening || s.page == "" && t.page != "")
 	}
-	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return (t.Opening != s.Opening || s.Number == "" || t.Number != s.Number) && !version(t) }) ||
+	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return !version(t) }) ||
 		slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening && !version(t) && !isPart(t, s.parts) && !isPart(s, t.parts) })
 }
 

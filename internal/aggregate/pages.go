@@ -97,12 +97,11 @@ func join(pages []*told) []*told {
 	}
 	all, rest := heldTogether(pages)
 	slices.SortStableFunc(rest, func(a, b *told) int { return numbers(a.page, b.page) })
-	for i, p := range rest {
-		if n, err := strconv.Atoi(p.page); err != nil || n != i+1 {
-			return append(all, rest...)
-		}
+	n := 0
+	for n < len(rest) && rest[n].page == strconv.Itoa(n+1) {
+		n++
 	}
-	if len(rest) < 2 {
+	if n < len(rest) || n < 2 {
 		return append(all, rest...)
 	}
 	whole := rest[0].asWhole()

@@ -246,7 +246,8 @@ func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, las
 		}
 		return b, nil
 	}
-	return b, in.lostFiles(ctx, &b, last, state.Files)
+	err = in.lostFiles(ctx, &b, last, state.Files)
+	return b, err
 }
 
 // lostFiles gives an empty batch the files that only the lost one can have had, as later batches may hold rows out of its quarantine, and the
