@@ -101,7 +101,9 @@ func (b *balancedStatements) continued(s *told) bool {
 		return s.Number != "" && t.Number == s.Number && (t.Opening == s.Opening || s.page == "" && t.page != "")
 	}
 	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return !version(t) }) ||
-		slices.ContainsFunc(b.closings[at], func(t *told) bool { return t.Opening != s.Opening && !version(t) && !isPart(t, s.parts) && !isPart(s, t.parts) })
+		slices.ContainsFunc(b.closings[at], func(t *told) bool {
+			return t.Opening != s.Opening && !version(t) && !isPart(t, s.parts) && !isPart(s, t.parts)
+		})
 }
 
 // isPart reports whether a statement is one of some pages. A whole of pages, which has the id of its first one, is none.

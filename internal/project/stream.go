@@ -5,6 +5,8 @@ package project
 import (
 	"time"
 
+	"golang.org/x/text/encoding"
+
 	"bursar/internal/column"
 )
 
@@ -16,17 +18,19 @@ const (
 
 // Stream is one declared stream: the schema of its events and how to read them.
 type Stream struct {
-	Name    string
-	File    string // path of the stream file, as errors name it
-	Line    int
-	Format  Format
-	CSV     CSV
-	ID      []string      // column names, or exactly one of RowID, ContentID
-	Time    string        // the column that says when an event happened; empty if undeclared
-	Columns []Column      // in declared order
-	Totals  []Total       // in declared order
-	Dedupe  time.Duration // how long an id is remembered by receipt; 0 is forever
-	Seal    Seal
+	Name   string
+	File   string // path of the stream file, as errors name it
+	Line   int
+	Format Format
+	CSV    CSV
+	// Encoding is that of text files without a byte order mark; nil is UTF-8.
+	Encoding encoding.Encoding
+	ID       []string      // column names, or exactly one of RowID, ContentID
+	Time     string        // the column that says when an event happened; empty if undeclared
+	Columns  []Column      // in declared order
+	Totals   []Total       // in declared order
+	Dedupe   time.Duration // how long an id is remembered by receipt; 0 is forever
+	Seal     Seal
 
 	Versions bool // the same id with other values is a new version of the event, not a conflict
 

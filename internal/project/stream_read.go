@@ -13,7 +13,7 @@ import (
 func parseStream(file string, data []byte) (*Stream, []Error) {
 	src := newSource(file)
 	root := src.root(data)
-	o := src.section(root, "", "stream", "format", "csv", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
+	o := src.section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
 	s := &Stream{Name: o.nameFromFile("stream"), File: file, lines: src.lines}
 	if root != nil || len(src.errs) == 0 {
 		o.require("stream", "format", "id", "columns")
@@ -47,6 +47,9 @@ func (s *Stream) readFormat(o section) {
 	case JSONL, CSVText, Parquet, "":
 	default:
 		o.fail("format", "is %s: use jsonl, csv or parquet", brief(format))
+	}
+	if s.Encoding = readEncoding(o); s.Encoding != nil && s.Format == Parquet {
+		o.fail("encoding", "belongs to formats jsonl and csv; Parquet files are not text")
 	}
 	csv := o.sub("csv", "delimiter", "header")
 	if o.has("csv") && s.Format != CSVText && s.Format != "" {

@@ -76,6 +76,8 @@ func TestBrokenStream(t *testing.T) {
 		{"stream: payments", "stream:", "1: `stream` is empty"},
 		{"stream: payments", "stream: [payments]", "1: `stream` must be one text"},
 		{"format: jsonl", "format: json", "2: `format` is `json`: use jsonl, csv or parquet"},
+		{"format: jsonl", "format: jsonl\nencoding: latin", "3: `encoding` is `latin`: use an encoding's registered name such as utf-8, windows-1252, iso-8859-15 or ibm850"},
+		{"format: jsonl", "format: parquet\nencoding: windows-1252", "3: `encoding` belongs to formats jsonl and csv; Parquet files are not text"},
 		{"format: jsonl", "format: jsonl\ncsv: {header: false}", "3: `csv` belongs to format csv only; this is jsonl"},
 		{"format: jsonl", "format: jsonl\nformat: jsonl", "3: key `format` is given twice"},
 		{"columns:", "colums:", "5: unknown key `colums`; did you mean `columns`?"},

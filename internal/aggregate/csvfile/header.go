@@ -64,8 +64,12 @@ func refuseHeader(at statement.Place, header []string, m *project.CSVMapping) er
 	if len(header) == 0 {
 		return statement.Refuse(at, "no header line")
 	}
+	advice := "declare the `delimiter`, and with `skip` the lines before the header"
+	if m.Encoding != nil {
+		advice = "declare the `delimiter`, with `skip` the lines before the header, and the `encoding` that the file has"
+	}
 	return statement.Refuse(at, "the header line has no column %s; it has %s",
-		quote(missing(header, m)), quote(header)).Advise("declare the `delimiter`, and with `skip` the lines before the header")
+		quote(missing(header, m)), quote(header)).Advise(advice)
 }
 
 // quote lists names for a message, and not too many of them.

@@ -3,16 +3,12 @@
 package csvfile
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 
 	"bursar/internal/aggregate/statement"
 )
@@ -42,33 +38,6 @@ func (s *source) Read(p []byte) (int, error) {
 	s.budget -= int64(n)
 	s.err = err
 	return n, err
-}
-
-// The marks that files in Unicode may begin with.
-var (
-	markUTF8    = []byte("\xef\xbb\xbf")
-	markUTF16BE = []byte("\xfe\xff")
-	markUTF16LE = []byte("\xff\xfe")
-)
-
-// decoded turns a file into UTF-8: by its byte order mark, else as declared. Without either its bytes are left as they are, and
-// each value is decoded by itself.
-func decoded(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
-	b := bufio.NewReader(in)
-	head, err := b.Peek(len(markUTF8))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(head, markUTF8):
-		_, err := b.Discard(len(markUTF8))
-		return b, err
-	case bytes.HasPrefix(head, markUTF16BE), bytes.HasPrefix(head, markUTF16LE):
-		declared = unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
-	case declared == nil:
-		return b, nil
-	}
-	return transform.NewReader(b, declared.NewDecoder()), nil
 }
 
 // valid is a value in UTF-8: what is none is windows-1252, in which every byte is a character.

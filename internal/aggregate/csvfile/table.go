@@ -11,6 +11,7 @@ import (
 	"io"
 
 	"bursar/internal/aggregate/statement"
+	"bursar/internal/event/charset"
 	"bursar/internal/project"
 )
 
@@ -41,7 +42,7 @@ type table struct {
 // open reads a file through a buffer, up to its first row. It refuses one that the mapping does not fit; the table has its header
 // then, where there is one.
 func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, error) {
-	text, err := decoded(in, m.Encoding)
+	text, err := charset.Reader(in, m.Encoding) // without either each value is decoded by itself
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}

@@ -12,10 +12,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"bursar/internal/event/charset"
 	"bursar/internal/event/scan"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding/charmap"
 )
 
 // input is an open file behind its decompressor.
@@ -33,6 +35,10 @@ func openFile(path string) (*input, error) {
 	in := &input{closers: []func() error{file.Close}}
 	reader, err := in.unpack(file.Reader(), path)
 	if err != nil {
+		in.close()
+		return nil, err
+	}
+	if reader, err = charset.Reader(reader, nil); err != nil {
 		in.close()
 		return nil, err
 	}
@@ -85,8 +91,6 @@ var foreign = []struct{ prefix, advice string }{
 	{"\x1f\x8b", "it is compressed with gzip: name it .gz"},
 	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: name it .zst"},
 	{"PK\x03\x04", "it is a zip archive or a spreadsheet: unpack it, or save it as CSV"},
-	{"\xff\xfe", "it is UTF-16: write it as UTF-8"},
-	{"\xfe\xff", "it is UTF-16: write it as UTF-8"},
 }
 
 func (in *input) head() (head, error) {
@@ -100,11 +104,22 @@ func (in *input) head() (head, error) {
 		}
 	}
 	h := head{text: text, whole: len(text) <= maxBytes}
-	h.text = bytes.TrimPrefix(h.text[:min(len(text), maxBytes)], []byte("\xef\xbb\xbf"))
+	h.text = h.text[:min(len(text), maxBytes)]
 	if len(bytes.TrimSpace(h.text)) == 0 {
 		return head{}, errors.New("it is empty")
 	}
 	return h, nil
+}
+
+// windows is what programs write that do not write UTF-8, if anything; every byte but a few is a character in it.
+const windows = "windows-1252"
+
+func decodeWindows(text []byte) []byte {
+	decoded, err := charmap.Windows1252.NewDecoder().Bytes(text)
+	if err != nil { // no text is refused
+		return text
+	}
+	return decoded
 }
 
 // utf8 reports whether the text is UTF-8, as far as it is whole.

@@ -26,14 +26,16 @@ const maxColumns = 2000
 
 // sample is what was read of a file.
 type sample struct {
-	file    string // its base name
-	format  project.Format
-	csv     project.CSV
-	rows    int // well-formed ones
-	whole   bool
-	fields  []*field
-	omitted []string                                     // what cannot be declared, and why
-	check   func(plan *scan.Plan) ([]scan.Reject, error) // what a plan rejects of the sample
+	file   string // its base name
+	format project.Format
+	csv    project.CSV
+	// encoding is that which a file that is not UTF-8 was read by.
+	encoding string
+	rows     int // well-formed ones
+	whole    bool
+	fields   []*field
+	omitted  []string                                     // what cannot be declared, and why
+	check    func(plan *scan.Plan) ([]scan.Reject, error) // what a plan rejects of the sample
 }
 
 // draft is a guessed stream with what there is to say about it.
@@ -89,17 +91,24 @@ func read(path string) (*sample, error) {
 		if t, err = in.head(); err != nil {
 			return nil, err
 		}
+		encoding := ""
+		if !t.utf8() {
+			t.text, encoding = decodeWindows(t.text), windows
+		}
 		if t.jsonl(path) {
 			s, err = readJSON(t)
 		} else {
 			s, err = readCSV(t)
 		}
+		if err == nil {
+			s.encoding = encoding
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if s.rows == 0 && !t.utf8() {
-		return nil, errors.New("it is not UTF-8 text: write it as UTF-8")
+	if s.rows == 0 && s.encoding != "" {
+		return nil, errors.New("it is not UTF-8 text: write it as UTF-8, or declare the stream with the `encoding` that it has")
 	}
 	if s.rows == 0 {
 		return nil, errors.New("it contains no row that could be read")

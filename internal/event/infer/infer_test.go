@@ -174,6 +174,21 @@ func TestForeignKeyIsNoVersion(t *testing.T) {
 	}
 }
 
+// TestEncodings reads files that are not UTF-8, and says by which encoding.
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ data, encoding string }{
+		"windows": {"id,W\xe4hrung\n1,\x80\n2,\xfc\n", "encoding: windows-1252"},
+		"utf16":   {"\xff\xfei\x00d\x00,\x00W\x00\xe4\x00h\x00r\x00u\x00n\x00g\x00\n\x001\x00,\x00x\x00\n\x00", ""},
+		"utf8":    {"\xef\xbb\xbfid,Währung\n1,x\n", ""},
+	} {
+		text, err := Stream(write(t, name+".csv", c.data))
+		if err != nil || !strings.Contains(text, `from: "Währung"`) && !strings.Contains(text, "from: Währung") || strings.Contains(text, "encoding:") != (c.encoding != "") || !strings.Contains(text, c.encoding) {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ data, want string }{
@@ -182,10 +197,10 @@ func TestRefused(t *testing.T) {
 		"head.csv":    {"a,b\n", "no row"},
 		"list.json":   {"{\n\"a\":1}\n", "one JSON value over several lines"},
 		"text.jsonl":  {"a\n", "none of its lines is a JSON object"},
-		"latin1.csv":  {"W\xe4hrung;Betrag\nEUR;\xa31\n", "not UTF-8"},
 		"packed.csv":  {"\x1f\x8b", "name it .gz"},
 		"packed.gz":   {"a,b\n", "decompress gzip"},
-		"utf16.csv":   {"\xff\xfea\x00", "UTF-16"},
+		"utf16.csv":   {"\xff\xfea\x00\n\x00", "no row"},
+		"binary.csv":  {"\x00\x81\xff\x00\x8f", "not UTF-8"},
 		"bad.parquet": {"PAR1xxxxPAR1", ""},
 		"long.jsonl":  {`{"a":"` + strings.Repeat("x", maxBytes), "longer than 16 MiB"},
 	} {

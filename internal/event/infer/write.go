@@ -25,6 +25,9 @@ func (d *draft) write() string {
 		}
 		fmt.Fprintf(&w, "csv: {delimiter: %s, header: %t}   # %s\n", strconv.Quote(string(s.CSV.Delimiter)), s.CSV.Header, header)
 	}
+	if d.encoding != "" {
+		fmt.Fprintf(&w, "encoding: %s   # the file is not UTF-8: check that letters such as ü are right\n", d.encoding)
+	}
 	d.writeID(&w)
 	if s.Time == "" {
 		w.WriteString("# time: no date or timestamp was found; name the column that says when an event happened, if there is one\n")

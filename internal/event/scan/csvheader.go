@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"bursar/internal/project"
 )
@@ -53,7 +54,7 @@ func (p *Plan) mapHeader(header []byte, lacks func(t *target) bool) ([]int, erro
 	for i := range p.targets {
 		if t := &p.targets[i]; !lacks(t) && !given[t.path[0]] {
 			return nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
-				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), cmp.Or(p.hint(header), t.missing(names)))
+				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), cmp.Or(otherEncoding(header), p.hint(header), t.missing(names)))
 		}
 	}
 	return fields, nil
@@ -70,6 +71,14 @@ func (t *target) missing(names []string) string {
 		return meant
 	}
 	return "; where files may lack the column, declare `absent: ok`"
+}
+
+// otherEncoding is a hint for a header that is not UTF-8.
+func otherEncoding(header []byte) string {
+	if utf8.Valid(header) {
+		return ""
+	}
+	return "; the file is not UTF-8: declare the stream's `encoding`, such as windows-1252"
 }
 
 // hint names another delimiter under which the header would fit.

@@ -140,7 +140,7 @@ func (c *cutter) read(buf []byte, want int) []byte {
 		n, c.err = c.source.Read(buf[len(buf):want])
 		buf = buf[:len(buf)+n]
 	}
-	if !c.started && (len(buf) >= 3 || c.err != nil) {
+	if !c.started && (len(buf) >= len(sheetMark)+len("x\r\n") || c.err != nil) {
 		c.started = true
 		buf = c.begin(buf)
 	}
@@ -152,13 +152,12 @@ var foreign = []struct{ prefix, advice string }{
 	{"\x1f\x8b", "the file is compressed with gzip: name it .gz"},
 	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd: name it .zst"},
 	{"PAR1", "the file is Parquet: declare format parquet"},
-	{"\xff\xfe", "the file is UTF-16: write it as UTF-8"},
-	{"\xfe\xff", "the file is UTF-16: write it as UTF-8"},
 }
 
-const byteOrderMark = "\xef\xbb\xbf"
+// sheetMark is what spreadsheet programs write before a CSV file, with the delimiter behind it.
+const sheetMark = "sep="
 
-// begin drops a byte order mark from a file's first bytes, and stops at a file of another format.
+// begin drops the line that only names a CSV file's delimiter, and stops at a file of another format.
 func (c *cutter) begin(buf []byte) []byte {
 	for _, f := range foreign {
 		if bytes.HasPrefix(buf, []byte(f.prefix)) {
@@ -166,7 +165,17 @@ func (c *cutter) begin(buf []byte) []byte {
 			return buf[:0]
 		}
 	}
-	return buf[:copy(buf, bytes.TrimPrefix(buf, []byte(byteOrderMark)))]
+	line, rest, found := bytes.Cut(buf, newline)
+	named, is := bytes.CutPrefix(trimReturn(line), []byte(sheetMark))
+	switch {
+	case !c.csv || !found || !is || len(named) != 1:
+		return buf
+	case named[0] != c.delimiter:
+		c.err = fmt.Errorf("the file says `%s%s`: declare `csv: {delimiter: %q}`", sheetMark, named, string(named))
+		return buf[:0]
+	}
+	c.line++
+	return buf[:copy(buf, rest)]
 }
 
 // text makes a text of whole rows; only the last row of a file may lack its line end.

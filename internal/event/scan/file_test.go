@@ -15,7 +15,11 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
 
+	"bursar/internal/column"
 	"bursar/internal/project"
 )
 
@@ -153,11 +157,50 @@ func TestCompression(t *testing.T) {
 	}
 }
 
+// TestEncodings reads one file in several encodings, also compressed; that of the mark goes before the declared one.
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	utf16 := unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
+	for name, c := range map[string]struct{ declared, written encoding.Encoding }{
+		"windows-1252":             {charmap.Windows1252, charmap.Windows1252},
+		"UTF-16":                   {nil, utf16},
+		"UTF-16, otherwise stated": {charmap.Windows1252, utf16},
+		"UTF-8 with its mark":      {charmap.Windows1252, unicode.UTF8BOM},
+	} {
+		text, err := c.written.NewEncoder().String("sep=;\r\nid;Währung\r\n1;Ärger\r\n2;\"a\r\nß\"\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &project.Stream{Name: "s", Format: project.CSVText, CSV: project.CSV{Delimiter: ';', Header: true}, Encoding: c.declared, ID: []string{"id"}}
+		s.Columns = []project.Column{{Name: "id"}, {Name: "w", From: []string{"Währung"}}}
+		for i := range s.Columns {
+			s.Columns[i].Type.Kind = column.String
+		}
+		plan, err := NewPlan(s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, path := range map[string]string{name: writeFile(t, "f.csv", []byte(text)), name + ".gz": writeFile(t, "f.csv.gz", pack(t, ".gz", []byte(text)))} {
+			got := scanFile(t, path, plan, Options{})
+			if want := `3: "1" "Ärger"; 4: "2" "a\r\nß"`; strings.Join(got.rows, "; ") != want || len(got.rejects) > 0 || got.err != nil {
+				t.Errorf("%s: %q, rejected %q, %v", name, got.rows, got.rejects, got.err)
+			}
+		}
+		s.CSV.Delimiter = ','
+		if plan, err = NewPlan(s, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := scanFile(t, writeFile(t, "f.csv", []byte(text)), plan, Options{}); got.err == nil || !strings.Contains(got.err.Error(), "declare `csv: {delimiter: \";\"}`") {
+			t.Errorf("%s with another delimiter: %q, %v", name, got.rows, got.err)
+		}
+	}
+}
+
 func TestFilesRefused(t *testing.T) {
 	t.Parallel()
 	plan := one(t, "int", nil)
 	for name, want := range map[string]string{
-		"\x1f\x8b\x08": "name it .gz", "PAR1abc": "declare format parquet", "\xff\xfe{\x00": "UTF-16",
+		"\x1f\x8b\x08": "name it .gz", "PAR1abc": "declare format parquet",
 	} {
 		if got := scanFile(t, writeFile(t, "f", []byte(name)), plan, Options{}); got.err == nil || !strings.Contains(got.err.Error(), want) {
 			t.Errorf("%q: %v, want %s", name, got.err, want)

@@ -23,6 +23,8 @@ func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
 // Room is how many bytes behind the end of its data ParseOwned writes to.
 const Room = 1 + padding
 
+const byteOrderMark = "\xef\xbb\xbf"
+
 // ParseOwned is Parse for data that is the blocks' from then on. It is copied only where its slice has less than Room to grow. The
 // blocks' own memory comes from Recycle.
 func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
+
 	"bursar/internal/column"
 	"bursar/internal/project"
 )
@@ -18,6 +20,7 @@ type Plan struct {
 	stream  string
 	format  project.Format
 	csv     project.CSV
+	text    encoding.Encoding // of files without a byte order mark; nil is UTF-8
 	targets []target
 	types   []column.Type
 	root    *node // properties of a JSON line
@@ -47,7 +50,7 @@ type target struct {
 // NewPlan makes the plan of a stream's read columns: those without `is`, in declared order. Values of the
 // stream's id columns and of keyColumns may be up to MaxKey bytes long.
 func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
-	p := &Plan{stream: s.Name, format: s.Format, csv: s.CSV}
+	p := &Plan{stream: s.Name, format: s.Format, csv: s.CSV, text: s.Encoding}
 	p.blocks.plan = p
 	if p.csv.Delimiter == 0 {
 		p.csv.Delimiter = ','

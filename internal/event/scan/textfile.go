@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 
+	"bursar/internal/event/charset"
 	"bursar/internal/project"
 )
 
@@ -24,6 +25,10 @@ func (f *File) openText() (*textFeed, error) {
 	if f.source.packed {
 		from = f.options.Limits.bound(from)
 	}
+	from, err := charset.Reader(from, f.plan.text)
+	if err != nil {
+		return nil, &ReadError{File: f.name, Row: 1, Err: err}
+	}
 	feed := &textFeed{file: f, cutter: &cutter{
 		name: f.name, source: from, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
 		size: f.options.BlockBytes, tempDir: f.options.TempDir, kept: maxKept, line: 1,
@@ -35,7 +40,7 @@ func (f *File) openText() (*textFeed, error) {
 		feed.fields = f.plan.byPosition()
 		return feed, nil
 	}
-	err := feed.readHeader()
+	err = feed.readHeader()
 	return feed, err
 }
 
