@@ -252,3 +252,29 @@ func TestAskingForAChainChangesNoSum(t *testing.T) {
 		t.Errorf("the entries sum to %s now", got)
 	}
 }
+
+// TestClosedAccount expects no statement of an account behind the day on which it was closed, unless it has one.
+func TestClosedAccount(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	h.send(camtOf(sheetOf("1", 4, 1000, items(4, 5)...)))
+	account := h.judged("")[0].Account
+	declare := func(closed string) {
+		h.declare("institution: bank\naccounts: [" + account + "]\nstatements: daily\n" + closed)
+	}
+	closed := "closed: {" + account + ": 2024-03-05}\n"
+	for _, c := range []struct{ declared, send, want string }{
+		{"", "", "4 PROVEN, 5–8 UNKNOWN"},
+		{closed, "", "4 PROVEN, 5 UNKNOWN"},
+		{closed, camtOf(sheetOf("2", 5, 1005, items(5, -1005)...)), "4 PROVEN, 5 PROVEN"},
+		{closed, camtOf(sheetOf("4", 7, 0, items(7, 1)...)), "4 PROVEN, 5 PROVEN, 6 UNKNOWN, 7 PROVEN"},
+	} {
+		declare(c.declared)
+		if c.send != "" {
+			h.send(c.send)
+		}
+		if got := states(h.judged("2024-03-08")[0].Intervals); got != c.want {
+			t.Errorf("%q: %s, want %s", c.declared, got, c.want)
+		}
+	}
+}

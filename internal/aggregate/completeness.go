@@ -219,7 +219,7 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 	if len(r.statements) == 0 {
 		since = cmp.Or(since, of.first)
 	}
-	until = cmp.Or(until, of.last)
+	until = c.expectedUntil(a, cmp.Or(until, of.last))
 	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, c.servicer(a.Institution), until))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}
@@ -242,6 +242,16 @@ func (c *Completeness) servicer(institution string) string {
 		return i.Servicer
 	}
 	return ""
+}
+
+// expectedUntil is the last day on which a statement of an account may be missing: a day, or the one on which it was closed, unless its statements
+// speak of days behind that.
+func (c *Completeness) expectedUntil(a *Account, until string) string {
+	i := c.Project.Institution(a.Institution)
+	if i == nil || i.Closed[a.Account].IsZero() {
+		return until
+	}
+	return min(until, max(i.Closed[a.Account].Format(time.DateOnly), a.To))
 }
 
 // since is the first day that an institution's calendar is held to; empty where it declares none.

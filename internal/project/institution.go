@@ -2,15 +2,19 @@
 
 package project
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Institution is one declared institution: a bank, or whoever else keeps accounts.
 type Institution struct {
 	Name       string
 	File       string // path of the institution's file, as errors name it
 	Line       int
-	Servicer   string   // its BIC, or its bank id as files state it; empty if undeclared
-	Accounts   []string // account numbers, or beginnings of such that end in *
+	Servicer   string               // its BIC, or its bank id as files state it; empty if undeclared
+	Accounts   []string             // account numbers, or beginnings of such that end in *
+	Closed     map[string]time.Time // accounts that were closed, and the last day on which a statement of each is expected
 	Statements Calendar
 	Reversals  ReversalDirection // how its CAMT files write reversals
 	Temporary  bool              // its OFX files give an entry another FITID each time

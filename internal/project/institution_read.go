@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // ibanShape is what an IBAN looks like; people group its characters with blanks, statements do not.
@@ -15,7 +16,7 @@ var ibanShape = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}\*?$`)
 func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	src := newSource(file)
 	root := src.root(data)
-	o := src.section(root, "", "institution", "servicer", "accounts", "statements", "reversals", "fitids", "csv")
+	o := src.section(root, "", "institution", "servicer", "accounts", "closed", "statements", "reversals", "fitids", "csv")
 	if root != nil || len(src.errs) == 0 {
 		o.require("institution")
 	}
@@ -26,6 +27,7 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	}
 	i.Servicer = o.text("servicer")
 	i.Accounts = readAccounts(o)
+	i.Closed = readClosed(o)
 	i.Statements = readCalendar(o)
 	i.Reversals = readReversals(o)
 	i.Temporary = readFITIDs(o) == TemporaryFITIDs
@@ -33,6 +35,26 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 		i.CSV = readCSVMapping(o)
 	}
 	return i, src.errs
+}
+
+// readClosed reads the last days of accounts by their numbers.
+func readClosed(o section) map[string]time.Time {
+	if !o.has("closed") {
+		return nil
+	}
+	days := map[string]time.Time{}
+	s := o.sub("closed")
+	for _, account := range s.keys {
+		number := account
+		if together := strings.ReplaceAll(account, " ", ""); ibanShape.MatchString(together) {
+			number = together
+		}
+		if strings.HasSuffix(number, "*") {
+			o.src.failAt(s.at(account), "`closed` lists %s: give the account's whole number", brief(account))
+		}
+		days[number] = s.day(account, s.values[account])
+	}
+	return days
 }
 
 func readFITIDs(o section) string {
