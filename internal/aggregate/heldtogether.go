@@ -21,7 +21,7 @@ func heldTogether(pages []*told) (all, left []*told) {
 	numbered := alike(pages)
 	used := map[*told]bool{}
 	open := begin(numbered[1])
-	for made := 0; len(open) > 0 && made < mostChains; made++ {
+	for made := 0; len(open) > 0; {
 		b := open[len(open)-1]
 		open = open[:len(open)-1]
 		if b.holds() {
@@ -32,8 +32,9 @@ func heldTogether(pages []*told) (all, left []*told) {
 			continue
 		}
 		for _, same := range numbered[b.pages+1] {
-			if next, fits := b.with(same); fits {
+			if next, fits := b.with(same); fits && made < mostChains {
 				open = append(open, next)
+				made++
 			}
 		}
 	}

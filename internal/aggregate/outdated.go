@@ -94,7 +94,7 @@ func (b *balancedStatements) decidedBy(s *told) (day string, decided bool) {
 }
 
 // continued reports whether another statement of the same days goes on with what this one closes with, or comes to the same balance another way.
-// Where a statement closes with what it opens with, one of its number is a version of it, and so is every page where it is a whole of pages.
+// Where a statement closes with what it opens with, one of its number is a version of it, and so is every page of its number where it is a whole statement.
 func (b *balancedStatements) continued(s *told) bool {
 	at := span{s.From, s.To, s.Closing}
 	version := func(t *told) bool {

@@ -35,10 +35,11 @@ func wholeOfPages(proven []*told) (all []*told) {
 		}
 		chains := []pageChain{{*first, first}}
 		chains[0].whole.page = ""
-		for made := 0; len(chains) > 0 && made < mostChains; made++ {
+		for made := 0; len(chains) > 0; {
 			c := chains[len(chains)-1]
 			chains = chains[:len(chains)-1]
-			next := c.next(pages)
+			next := c.next(pages, mostChains-made)
+			made += len(next)
 			if len(next) == 0 && len(c.whole.parts) > 0 {
 				all = append(all, &c.whole)
 			}
@@ -49,7 +50,7 @@ func wholeOfPages(proven []*told) (all []*told) {
 }
 
 // next are the chain with each version of the page behind it, one of those that close alike.
-func (c *pageChain) next(pages map[pageAt][]*told) (list []pageChain) {
+func (c *pageChain) next(pages map[pageAt][]*told, most int) (list []pageChain) {
 	n, err := strconv.Atoi(c.last.page)
 	if err != nil {
 		return nil
@@ -59,6 +60,9 @@ func (c *pageChain) next(pages map[pageAt][]*told) (list []pageChain) {
 		return cmp.Or(cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
 	})
 	for i, p := range candidates {
+		if len(list) == most {
+			break
+		}
 		if i > 0 && candidates[i-1].Closing == p.Closing || apart(min(c.last.To, p.To), max(c.last.To, p.To)) > sameStatement {
 			continue
 		}

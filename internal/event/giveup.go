@@ -1,5 +1,5 @@
-// Giving up what is lost: an empty batch, or a retraction that changes nothing, takes the place of one that neither the catalog, the
-// objects nor a backup has, so that what is behind it can be used.
+// Giving up what is lost: an empty batch takes the place of one whose events neither the objects nor a backup has, and a retraction that changes
+// nothing that of one which the catalog does not have either, so that what is behind it can be used.
 
 package event
 
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,20 +160,14 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 		found, err := tx.Get(fileNumberKey(b.Stream, b.Files[i].Number), &known)
 		if err == nil && found && known.Digest != "" {
 			b.Files[i].Name = known.Name
-			err = tx.Delete(fileKey(b.Stream, known.Digest))
+			err = forgetContents(tx, b.Stream, &known)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	var was Batch
-	if _, err := tx.Get(batchKey(b.Stream, b.Batch), &was); err != nil {
+	if err := giveBack(tx, b.Stream, b.Batch); err != nil {
 		return err
-	}
-	for _, n := range was.Retried {
-		if err := errors.Join(tx.Delete(retriedKey(b.Stream, n)), tx.Put(rejectedKey(b.Stream, n), struct{}{})); err != nil {
-			return err
-		}
 	}
 	var state streamState
 	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
@@ -183,6 +178,37 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 	}
 	state.Identity = toBeIndexed
 	return errors.Join(reenter(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
+}
+
+// forgetContents has the contents of a file taken in when they come again, unless an earlier file had them.
+func forgetContents(tx catalog.Tx, stream string, f *File) error {
+	var first File
+	key := fileKey(stream, f.Digest)
+	if found, err := tx.Get(key, &first); err != nil || !found || first.Number != f.Number {
+		return err
+	}
+	return tx.Delete(key)
+}
+
+// giveBack puts the rows that a batch took out of quarantine back into it.
+func giveBack(tx catalog.Tx, stream string, batch uint64) error {
+	prefix := retriedPrefix(stream)
+	return tx.List(prefix, func(key string, value json.RawMessage) error {
+		var by retried
+		if err := json.Unmarshal(value, &by); err != nil || by.Batch != batch {
+			return err
+		}
+		number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
+		if err != nil {
+			return err
+		}
+		var of Batch
+		found, err := tx.Get(batchKey(stream, number), &of)
+		if err != nil || !found || of.Quarantine == nil {
+			return err
+		}
+		return errors.Join(tx.Delete(key), tx.Put(rejectedKey(stream, number), struct{}{}))
+	})
 }
 
 // checkBatchLost refuses a batch of which nothing is lost, or that can be adopted, and one with objects that may hold events.

@@ -99,3 +99,36 @@ func (h *house) loseBatch(batch uint64, all bool) {
 		h.t.Fatalf("batch %d has no events among %v", batch, list)
 	}
 }
+
+// TestGiveUpRetried loses a batch and the one that retries its quarantine, and gives them up in either order, at once or one by one.
+func TestGiveUpRetried(t *testing.T) {
+	t.Parallel()
+	for name, calls := range map[string][][]uint64{"at once": {{1, 2}}, "the first": {{1}, {2}}, "the second": {{2}, {1}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, plainYAML)
+			path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "3.00", "EUR"))
+			h.take("1 2 1 1 0", path)
+			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+			r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.expect(r, "2 1 1 0 0")
+			h.loseBatch(1, true)
+			h.loseBatch(2, true)
+			for _, batches := range calls {
+				if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Batches: batches, Reason: "no copy has them"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.rebuildIndex()
+			h.expectFolded("0 map[]", "0 map[]")
+			if rows := h.reasons(); len(rows) > 0 {
+				t.Errorf("in quarantine are %q", rows)
+			}
+			h.take("3 2 2 0 0", path)
+			h.proved()
+		})
+	}
+}

@@ -191,8 +191,10 @@ type retried struct {
 	Batch uint64 `json:"batch"` // the batch that took them up; 0 if none was sealed, as all were known. Earlier versions wrote the next number then
 }
 
+func retriedPrefix(stream string) string { return "retried/" + stream + "/" }
+
 func retriedKey(stream string, batch uint64) string {
-	return fmt.Sprintf("retried/%s/%08d", stream, batch)
+	return fmt.Sprintf("%s%08d", retriedPrefix(stream), batch)
 }
 
 // Quarantine calls each for every row of the stream that is in quarantine now, batch by batch, also for those that are dismissed.

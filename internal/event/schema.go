@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/encoding/ianaindex"
+
 	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/failure"
@@ -43,6 +45,7 @@ type declared struct {
 	Format    string   `json:"format"`
 	Delimiter string   `json:"delimiter,omitempty"` // of CSV
 	Headless  bool     `json:"headless,omitempty"`  // CSV without a header
+	Encoding  string   `json:"encoding,omitempty"`  // of files without a mark; empty is UTF-8
 	Versions  bool     `json:"versions,omitempty"`  // an id may come with several contents
 }
 
@@ -78,6 +81,9 @@ func (d declared) String() string {
 	parts := []string{"format: " + d.Format}
 	if d.Delimiter != "" {
 		parts = append(parts, fmt.Sprintf("csv: {delimiter: %q, header: %t}", d.Delimiter, !d.Headless))
+	}
+	if d.Encoding != "" {
+		parts = append(parts, "encoding: "+d.Encoding)
 	}
 	return strings.Join(append(parts, "id: ["+strings.Join(d.ID, ", ")+"]"), ", ")
 }
@@ -118,7 +124,19 @@ func declaredOf(s *project.Stream) *declared {
 			d.Delimiter = string(rune(s.CSV.Delimiter))
 		}
 	}
+	if s.Encoding != nil {
+		d.Encoding, _ = ianaindex.IANA.Name(s.Encoding) // it was found by a name
+	}
 	return d
+}
+
+// grows reports whether a declaration is as another was. An encoding may be declared later: what is not UTF-8 went to quarantine before.
+func (d *declared) grows(was *declared) bool {
+	is := *d
+	if was.Encoding == "" {
+		is.Encoding = ""
+	}
+	return is.String() == was.String()
 }
 
 // CheckGrowth refuses a declaration that is not one that the stream's events were taken in by, grown. Class Data.
@@ -162,7 +180,7 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 	if len(state.Columns) == 0 { // the stream has taken nothing in yet
 		return nil
 	}
-	if was, is := state.Declared, declaredOf(s); was != nil && was.String() != is.String() {
+	if was, is := state.Declared, declaredOf(s); was != nil && !is.grows(was) {
 		return &GrowthError{fmt.Sprintf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows)}
 	}
 	if was := state.Declared; was != nil && was.Versions && !s.Versions {

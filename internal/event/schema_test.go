@@ -17,6 +17,7 @@ const readYAML = `
 stream: sales
 format: csv
 csv: {delimiter: ";"}
+encoding: windows-1252
 id: id
 columns:
   id: {type: string}
@@ -36,6 +37,8 @@ func TestReadingNeverChanges(t *testing.T) {
 		{"id: id\n", "id: _row\n", "id: [id]", "id: [_row]"},
 		{"id: id\n", "id: _content\n", "id: [id]", "id: [_content]"},
 		{`delimiter: ";"`, `delimiter: ","`, `delimiter: ";"`, `delimiter: ","`},
+		{"encoding: windows-1252", "encoding: ibm850", "encoding: windows-1252", "encoding: IBM850"},
+		{"encoding: windows-1252\n", "", "encoding: windows-1252", ", id: [id]"},
 		{"format: csv\ncsv: {delimiter: \";\"}\n", "format: jsonl\n", "format: csv", "format: jsonl"},
 		{"zone: Europe/Prague", "zone: Europe/London", "zone: Europe/Prague", "zone: Europe/London"},
 		{"zone: Europe/Prague, ", "", "zone: Europe/Prague", "type: timestamp, format"},
@@ -54,6 +57,8 @@ func TestReadingNeverChanges(t *testing.T) {
 			}
 		}
 	}
+	h = newHouse(t, strings.Replace(readYAML, "encoding: windows-1252\n", "", 1))
+	h.take("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
 	for n, growth := range []string{"", "dedupe: 30d\n", "  more: {type: string, optional: true, absent: ok, from: More}\n"} {
 		h.declare(readYAML + growth)
 		h.take(fmt.Sprint(n+2, 1, 1, 0, 0), h.file("c.csv", fmt.Sprintf("id;amount;at;Note\nc%d;1,50;01.02.2026 10:00;x\n", n)))

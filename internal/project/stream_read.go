@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/text/encoding/unicode"
 )
 
 // parseStream reads a stream file. The stream is never nil and has its file's name even if nothing else is right.
@@ -48,7 +50,10 @@ func (s *Stream) readFormat(o section) {
 	default:
 		o.fail("format", "is %s: use jsonl, csv or parquet", brief(format))
 	}
-	if s.Encoding = readEncoding(o); s.Encoding != nil && s.Format == Parquet {
+	if s.Encoding = readEncoding(o); s.Encoding == unicode.UTF8 {
+		s.Encoding = nil
+	}
+	if o.has("encoding") && s.Format == Parquet {
 		o.fail("encoding", "belongs to formats jsonl and csv; Parquet files are not text")
 	}
 	csv := o.sub("csv", "delimiter", "header")

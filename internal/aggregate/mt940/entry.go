@@ -151,8 +151,13 @@ func readParts(text string) *parts {
 }
 
 // typed reports whether the type behind the amount is one, and not a letter in a digit's place: N or F with three characters, S with three digits.
-// Banks write others too, which are taken behind two decimals alone.
+// Banks write others too, which are taken only where the amount has two decimals. Digits in place of the type's characters are the amount's own
+// where a mark follows them.
 func (p *parts) typed() bool {
+	behind := strings.TrimLeft(p.code[1:]+p.reference, "0123456789")
+	if p.decimals() < 0 && len(behind) < len(p.code[1:])+len(p.reference) && behind != "" && (behind[0] == ',' || behind[0] == '.') {
+		return false
+	}
 	switch p.code[0] {
 	case 'N', 'F':
 		return true

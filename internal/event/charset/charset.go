@@ -37,3 +37,49 @@ func Reader(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
 	}
 	return transform.NewReader(b, declared.NewDecoder()), nil
 }
+
+// replacement is what decoders write for bytes that are no character of the encoding.
+var replacement = []byte("\uFFFD")
+
+// noUTF8 is a byte that UTF-8 does not have.
+const noUTF8 = 0xff
+
+// Strict is Reader for files whose rows are judged one by one: what is no character of the encoding becomes a byte that is not UTF-8, so that its
+// row is refused and not read as something else.
+func Strict(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
+	r, err := Reader(in, declared)
+	if decoder, is := r.(*transform.Reader); is {
+		return transform.NewReader(decoder, refuse{}), err
+	}
+	return r, err
+}
+
+// refuse puts noUTF8 in place of each replacement.
+type refuse struct{ transform.NopResetter }
+
+// Transform is that of transform.Transformer.
+func (refuse) Transform(dst, src []byte, atEOF bool) (written, read int, err error) {
+	for read < len(src) {
+		rest := src[read:]
+		plain := bytes.IndexByte(rest, replacement[0])
+		switch {
+		case written == len(dst):
+			return written, read, transform.ErrShortDst
+		case plain != 0:
+			if plain < 0 {
+				plain = len(rest)
+			}
+			n := copy(dst[written:], rest[:plain])
+			written, read = written+n, read+n
+		case bytes.HasPrefix(rest, replacement):
+			dst[written] = noUTF8
+			written, read = written+1, read+len(replacement)
+		case len(rest) < len(replacement) && !atEOF:
+			return written, read, transform.ErrShortSrc
+		default:
+			dst[written] = rest[0]
+			written, read = written+1, read+1
+		}
+	}
+	return written, read, nil
+}

@@ -104,7 +104,7 @@ func (in *input) head() (head, error) {
 		}
 	}
 	h := head{text: text, whole: len(text) <= maxBytes}
-	h.text = h.text[:min(len(text), maxBytes)]
+	_, h.text = scan.CutSheetLine(h.text[:min(len(text), maxBytes)])
 	if len(bytes.TrimSpace(h.text)) == 0 {
 		return head{}, errors.New("it is empty")
 	}
@@ -122,17 +122,20 @@ func decodeWindows(text []byte) []byte {
 	return decoded
 }
 
-// utf8 reports whether the text is UTF-8, as far as it is whole.
-func (h head) utf8() bool {
-	for cut := range utf8.UTFMax { // a part may end within a character
-		if utf8.Valid(h.text[:max(0, len(h.text)-cut)]) {
-			return true
+// foreign reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row.
+func (h head) foreign() bool {
+	valid, broken := 0, 0
+	for text := h.text; len(text) > 0; {
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && n == 1 && (h.whole || utf8.FullRune(text)):
+			broken++
+		case n > 1:
+			valid++
 		}
-		if h.whole {
-			break
-		}
+		text = text[n:]
 	}
-	return false
+	return broken > valid
 }
 
 // jsonl reports whether the text is JSON lines rather than CSV, whatever the suffix says: CSV may be named

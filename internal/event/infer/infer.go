@@ -92,7 +92,7 @@ func read(path string) (*sample, error) {
 			return nil, err
 		}
 		encoding := ""
-		if !t.utf8() {
+		if t.foreign() {
 			t.text, encoding = decodeWindows(t.text), windows
 		}
 		if t.jsonl(path) {

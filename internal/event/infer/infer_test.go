@@ -178,12 +178,14 @@ func TestForeignKeyIsNoVersion(t *testing.T) {
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ data, encoding string }{
-		"windows": {"id,W\xe4hrung\n1,\x80\n2,\xfc\n", "encoding: windows-1252"},
-		"utf16":   {"\xff\xfei\x00d\x00,\x00W\x00\xe4\x00h\x00r\x00u\x00n\x00g\x00\n\x001\x00,\x00x\x00\n\x00", ""},
-		"utf8":    {"\xef\xbb\xbfid,Währung\n1,x\n", ""},
+		"windows":      {"id,W\xe4hrung\n1,\x80\n2,\xfc\n", "encoding: windows-1252"},
+		"utf16":        {"\xff\xfei\x00d\x00,\x00W\x00\xe4\x00h\x00r\x00u\x00n\x00g\x00\n\x001\x00,\x00x\x00\n\x00", ""},
+		"sheet":        {"sep=;\r\nid;Währung\r\n1;x\r\n2;y\r\n", ""},
+		"a broken row": {"id,Währung\n1,x\n2,\xfc\n", ""},
+		"utf8":         {"\xef\xbb\xbfid,Währung\n1,x\n", ""},
 	} {
 		text, err := Stream(write(t, name+".csv", c.data))
-		if err != nil || !strings.Contains(text, `from: "Währung"`) && !strings.Contains(text, "from: Währung") || strings.Contains(text, "encoding:") != (c.encoding != "") || !strings.Contains(text, c.encoding) {
+		if err != nil || !strings.Contains(text, `from: "Währung"`) && !strings.Contains(text, "from: Währung") || strings.Contains(text, "encoding:") != (c.encoding != "") || !strings.Contains(text, c.encoding) || !strings.Contains(text, "header: true") {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}

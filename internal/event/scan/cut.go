@@ -157,6 +157,16 @@ var foreign = []struct{ prefix, advice string }{
 // sheetMark is what spreadsheet programs write before a CSV file, with the delimiter behind it.
 const sheetMark = "sep="
 
+// CutSheetLine takes that line off a text: the delimiter is 0 where there is none.
+func CutSheetLine(text []byte) (delimiter byte, rest []byte) {
+	line, rest, _ := bytes.Cut(text, newline)
+	line = trimReturn(line)
+	if len(line) != len(sheetMark)+1 || !bytes.EqualFold(line[:len(sheetMark)], []byte(sheetMark)) {
+		return 0, text
+	}
+	return line[len(sheetMark)], rest
+}
+
 // begin drops the line that only names a CSV file's delimiter, and stops at a file of another format.
 func (c *cutter) begin(buf []byte) []byte {
 	for _, f := range foreign {
@@ -165,13 +175,12 @@ func (c *cutter) begin(buf []byte) []byte {
 			return buf[:0]
 		}
 	}
-	line, rest, found := bytes.Cut(buf, newline)
-	named, is := bytes.CutPrefix(trimReturn(line), []byte(sheetMark))
+	delimiter, rest := CutSheetLine(buf)
 	switch {
-	case !c.csv || !found || !is || len(named) != 1:
+	case !c.csv || delimiter == 0:
 		return buf
-	case named[0] != c.delimiter:
-		c.err = fmt.Errorf("the file says `%s%s`: declare `csv: {delimiter: %q}`", sheetMark, named, string(named))
+	case delimiter != c.delimiter:
+		c.err = fmt.Errorf("the file says `%s%c`: declare `csv: {delimiter: %q}`", sheetMark, delimiter, string(delimiter))
 		return buf[:0]
 	}
 	c.line++

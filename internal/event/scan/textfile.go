@@ -25,7 +25,7 @@ func (f *File) openText() (*textFeed, error) {
 	if f.source.packed {
 		from = f.options.Limits.bound(from)
 	}
-	from, err := charset.Reader(from, f.plan.text)
+	from, err := charset.Strict(from, f.plan.text)
 	if err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
