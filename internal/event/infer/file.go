@@ -114,12 +114,13 @@ func (in *input) head() (head, error) {
 // windows is what programs write that do not write UTF-8, if anything; every byte but a few is a character in it.
 const windows = "windows-1252"
 
-func decodeWindows(text []byte) []byte {
-	decoded, err := charmap.Windows1252.NewDecoder().Bytes(text)
-	if err != nil { // no text is refused
-		return text
+// decodeWindows reads a text as intake will.
+func decodeWindows(text []byte) ([]byte, error) {
+	in, err := charset.Strict(bytes.NewReader(text), charmap.Windows1252)
+	if err != nil {
+		return nil, err
 	}
-	return decoded
+	return io.ReadAll(in)
 }
 
 // foreign reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row.

@@ -93,7 +93,10 @@ func read(path string) (*sample, error) {
 		}
 		encoding := ""
 		if t.foreign() {
-			t.text, encoding = decodeWindows(t.text), windows
+			encoding = windows
+			if t.text, err = decodeWindows(t.text); err != nil {
+				return nil, err
+			}
 		}
 		if t.jsonl(path) {
 			s, err = readJSON(t)

@@ -202,7 +202,8 @@ func TestRefused(t *testing.T) {
 		"packed.csv":  {"\x1f\x8b", "name it .gz"},
 		"packed.gz":   {"a,b\n", "decompress gzip"},
 		"utf16.csv":   {"\xff\xfea\x00\n\x00", "no row"},
-		"binary.csv":  {"\x00\x81\xff\x00\x8f", "not UTF-8"},
+		"binary.csv":  {"\x00\x81\xff\x00\x8f", "no column that can be declared"},
+		"latin1.csv":  {"W\xe4hrung,b\n", "not UTF-8"},
 		"bad.parquet": {"PAR1xxxxPAR1", ""},
 		"long.jsonl":  {`{"a":"` + strings.Repeat("x", maxBytes), "longer than 16 MiB"},
 	} {
@@ -289,6 +290,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("b.jsonl", []byte("{\"a\":{\"b.c\":1},\"y\":\"\\u0085\"}\n{\"a\":[]}\n"))
 	f.Add("c", []byte("\xef\xbb\xbf# :\",\xc2\x85 -\ntrue,07\n"))
 	f.Add("d.parquet", []byte("PAR1\x00\x00PAR1"))
+	f.Add("e.csv", []byte("0\n0\xff\x8f\n"))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		if len(data) > 1<<14 || regexp.MustCompile(`[^a-zA-Z0-9._ -]`).MatchString(name) || len(name) > 50 || strings.Trim(name, ".") == "" {
 			return
