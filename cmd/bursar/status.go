@@ -21,8 +21,8 @@ func (c *cli) statusCommand() *cobra.Command {
 		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
 published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
 which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
-rebuild, as does one that folded what is retracted or was given up since. It also shows what is retracted or was given up, how many rows of each stream are in
-quarantine and not dismissed, and streams that are declared no more while acknowledged events of
+rebuild, as does one that folded what is retracted or was given up since. It also shows what is retracted or was given up, how many
+rows of each stream are in quarantine and not dismissed, and streams that are declared no more while acknowledged events of
 them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
   bursar status --json`,

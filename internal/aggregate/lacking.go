@@ -37,8 +37,8 @@ func markMissing(statements []*told) {
 func (t *told) goesOnIn(p *told) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
-	isOther := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
-	return err == nil && wrong == nil && other == one+1 && near(t, p) && !isOther
+	otherVersion := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
+	return err == nil && wrong == nil && other == one+1 && near(t, p) && !otherVersion
 }
 
 // leadsTo reports whether another page goes on with the balance at which this one stops, and no number of theirs says otherwise.

@@ -49,7 +49,7 @@ func wholeOfPages(proven []*told) (all []*told) {
 	return all
 }
 
-// next are the chain with each version of the page behind it, one of those that close alike.
+// next are the chain with each version of the page behind it, one of those that close alike, and at most so many.
 func (c *pageChain) next(pages map[pageAt][]*told, most int) (list []pageChain) {
 	n, err := strconv.Atoi(c.last.page)
 	if err != nil {

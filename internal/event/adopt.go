@@ -52,7 +52,7 @@ func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64
 		last = max(last, known[i].Batch)
 	}
 	objects, err := in.lastRetractionObject(ctx, stream)
-	for n := uint64(len(known)) + 1; n <= objects && err == nil; n++ {
+	for n := uint64(1); n <= objects && err == nil; n++ {
 		if r, err := readRetraction(ctx, in.Objects, stream, n); err == nil {
 			last = max(last, r.Batch)
 		}
