@@ -60,6 +60,28 @@ func (l *relisted) standing(balance string) string {
 	return balance
 }
 
+// accountsTakenBack are the accounts of which entries or balances are taken back.
+func (r *reading) accountsTakenBack(ctx context.Context) (map[string]bool, error) {
+	accounts := map[string]bool{}
+	for _, stream := range []string{project.EntryStream, project.BalanceStream} {
+		view, err := r.view(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		if view == "" {
+			continue
+		}
+		err = rowsOf(ctx, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+			accounts[row[0]] = true
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read of which accounts something is taken back: %w", err)
+		}
+	}
+	return accounts, nil
+}
+
 // balancesTakenBack are the ids of balances that are taken back.
 func (r *reading) balancesTakenBack(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}

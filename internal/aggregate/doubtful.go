@@ -66,7 +66,7 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 					return nil
 				}
 			}
-			if !row.whole() || r.rules.former {
+			if !row.mayHold() || r.rules.former {
 				return nil
 			}
 			return versions.add(ctx, &row)

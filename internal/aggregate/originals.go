@@ -17,6 +17,8 @@ type originals struct {
 	gone    map[string]bool    // ids of statements that do not count
 	again   []string           // objects of which everything that their last reading does not have is taken back
 	reach   []span             // days of statements of which something may be taken back so
+
+	contests bool // something may have to count again
 }
 
 // read chooses the part of an original that a statement is of, unless all parts are.
@@ -50,6 +52,16 @@ func (o *originals) choose(v versions) {
 			if slices.ContainsFunc(reach, func(other span) bool { return own.from <= other.to && other.from <= own.to }) {
 				o.read(s, false)
 			}
+		}
+	}
+}
+
+// contested takes in the days of statements that hold and of which there is another version: what one of them lists may be taken back by an earlier
+// decision, though it counts now.
+func (o *originals) contested(whole []*told, awaiting map[string]bool) {
+	for _, s := range whole {
+		if slices.ContainsFunc(s.pages(), func(page *told) bool { return awaiting[page.id] }) {
+			o.reach, o.contests = append(o.reach, s.reach()), true
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,12 @@ func TestNextStatementDecides(t *testing.T) {
 			[][]sheet{{was}, {is}, {sheetOf("2", 5, 1112, items(5, 3)...)}, {sheetOf("3", 6, 1115, items(6, 1)...)}},
 			"1.00, 0.12, 0.03, 0.01",
 			"5 PROVEN, 5 PROVEN, 6 PROVEN",
+		},
+		{
+			"the next one is corrected, too",
+			[][]sheet{{was}, {is}, {same}, {renamed(sheetOf("2", 6, 1112, items(6, 1)...), "Corrected")}},
+			"1.00, 0.10, 0.12, 0.01",
+			"5 PROVEN, 5 BROKEN, 6 PROVEN, 6 BROKEN",
 		},
 		{"nothing decides", [][]sheet{{was}, {is}}, "1.00, 0.10, 0.12", "5 PROVEN, 5 BROKEN"},
 	} {
@@ -121,12 +128,7 @@ func TestDecisionIsRepeated(t *testing.T) {
 	h := newHouse(t, "")
 	h.send(camtOf(sheetOf("1", 5, 1000, items(5, 100, 10)...)))
 	h.send(camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 12)...), "Corrected")))
-	outdated := ""
-	for _, i := range h.judged("")[0].Intervals {
-		if i.Closing == "11.10" {
-			outdated = filepath.Join(h.dir, "objects", filepath.FromSlash(i.Object))
-		}
-	}
+	outdated := h.originalOf("11.10")
 	if err := os.Rename(outdated, outdated+".away"); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +146,41 @@ func TestDecisionIsRepeated(t *testing.T) {
 	}
 }
 
-// TestNextStatementDecidesPages has versions whose pages are files of their own, in orders in which each comes at either end.
+// TestCountingAgainIsRepeated has an original that cannot be read when what it lists counts again: it does, once it can.
+func TestCountingAgainIsRepeated(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	h.send(camtOf(sheetOf("1", 5, 1000, items(5, 100, 10)...)))
+	outdated := h.originalOf("11.10")
+	h.send(camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 12)...), "Corrected")), camtOf(sheetOf("2", 6, 1112, items(6, 1)...)))
+	if err := os.Rename(outdated, outdated+".away"); err != nil {
+		t.Fatal(err)
+	}
+	next := h.file("next.xml", camtOf(renamed(sheetOf("2", 6, 1110, items(6, 1)...), "Corrected")))
+	r, err := h.importer.Import(t.Context(), []string{next}, Options{})
+	if err != nil || !strings.Contains(r.NotTakenBack, "does not count again") || len(h.movements()) != 3 {
+		t.Fatalf("%v: %+v with %q", err, r, h.movements())
+	}
+	if err := os.Rename(outdated+".away", outdated); err != nil {
+		t.Fatal(err)
+	}
+	r, err = h.importer.Import(t.Context(), []string{next}, Options{})
+	if rows := h.movements(); err != nil || r.NotTakenBack != "" || len(rows) != 4 {
+		t.Errorf("%v: %q, and %q count", err, r.NotTakenBack, rows)
+	}
+}
+
+// originalOf is the path of the file whose statement has a closing balance.
+func (h *house) originalOf(closing string) (path string) {
+	for _, i := range h.judged("")[0].Intervals {
+		if i.Closing == closing {
+			path = filepath.Join(h.dir, "objects", filepath.FromSlash(i.Object))
+		}
+	}
+	return path
+}
+
+// TestNextStatementDecidesPages has versions whose pages are files of their own, in orders in which each of them comes first, or last.
 func TestNextStatementDecidesPages(t *testing.T) {
 	t.Parallel()
 	// pages are those that end behind some of the entries; what another version says too has its name.
@@ -183,12 +219,11 @@ func TestNextStatementDecidesPages(t *testing.T) {
 		{"a version's first page alone", append(slices.Concat(was[:1], is), next(1117)), []string{"0.01", "0.10", "1.07"}},
 	} {
 		for name, render := range map[string]func(...sheet) string{"camt": camtOf, "mt940": mtOf} {
-			for n := range 2 * len(c.files) {
+			for n := range c.files {
 				t.Run(fmt.Sprint(c.name, " ", name, " ", n), func(t *testing.T) {
 					t.Parallel()
-					at := n / 2
-					order := slices.Concat(c.files[at:], c.files[:at])
-					if n%2 == 1 {
+					order := slices.Concat(c.files[n:], c.files[:n])
+					if (name == "camt") == (n%2 == 1) {
 						slices.Reverse(order)
 					}
 					h := newHouse(t, "")
@@ -210,15 +245,31 @@ func TestNextStatementDecidesPages(t *testing.T) {
 	}
 }
 
-// TestNextStatementDecidesWhole has CAMT pages that state the balances of the whole.
+// TestNextStatementDecidesWhole has CAMT pages that state the balances of the whole, each both, or one at each end.
 func TestNextStatementDecidesWhole(t *testing.T) {
 	t.Parallel()
+	t.Run("both", func(t *testing.T) {
+		t.Parallel()
+		nextDecidesWhole(t, func(page string) string { return page }, func(page string) string { return page })
+	})
+	without := func(code string) func(page string) string {
+		balance := regexp.MustCompile(`<Bal><Tp><CdOrPrtry><Cd>` + code + `</Cd>.*?</Bal>`)
+		const days = `<FrToDt><FrDtTm>2024-03-05T00:00:00</FrDtTm><ToDtTm>2024-03-05T23:59:59</ToDtTm></FrToDt><Acct>`
+		return func(page string) string {
+			return strings.Replace(balance.ReplaceAllString(page, ""), "<Acct>", days, 1)
+		}
+	}
+	t.Run("one at each end", func(t *testing.T) { t.Parallel(); nextDecidesWhole(t, without("CLBD"), without("OPBD")) })
+}
+
+// nextDecidesWhole has pages as they are made of those that state both balances.
+func nextDecidesWhole(t *testing.T, one, other func(page string) string) {
 	pages := func(name string, closing int64, n int, amounts ...int64) []string {
 		whole := renamed(sheetOf("1", 5, 1000, items(5, amounts...)...), name)
 		first, second := paged(whole, n)
 		first.opening, first.closing, second.opening, second.closing = 1000, closing, 1000, closing
 		own := strings.NewReplacer("ITBD", "CLBD")
-		return []string{own.Replace(camtOf(first)), strings.Replace(camtOf(second), "ITBD", "OPBD", 1)}
+		return []string{one(own.Replace(camtOf(first))), other(strings.Replace(camtOf(second), "ITBD", "OPBD", 1))}
 	}
 	was, is := pages("Was", 1020, 2, 10, 3, 7), pages("Is", 1021, 2, 11, 3, 7)
 	next := func(opening int64) string { return camtOf(sheetOf("2", 6, opening, items(6, 1)...)) }
@@ -234,10 +285,10 @@ func TestNextStatementDecidesWhole(t *testing.T) {
 		{"in other pages", slices.Concat(was, pages("Is", 1021, 1, 11, 3, 7), []string{next(1021)}), []string{"0.01", "0.03", "0.07", "0.11"}},
 		{"one did not hold", slices.Concat(pages("Was", 1025, 2, 10, 3, 7), was, []string{next(1020)}), []string{"0.01", "0.03", "0.07", "0.10"}},
 	} {
-		for n := range 2 * len(c.files) {
+		for n := range c.files {
 			t.Run(fmt.Sprint(c.name, " ", n), func(t *testing.T) {
 				t.Parallel()
-				order := slices.Concat(c.files[n/2:], c.files[:n/2])
+				order := slices.Concat(c.files[n:], c.files[:n])
 				if n%2 == 1 {
 					slices.Reverse(order)
 				}

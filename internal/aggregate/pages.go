@@ -102,6 +102,9 @@ func join(pages []*told) []*told {
 		n++
 	}
 	if n < len(rest) || n < 2 {
+		if len(all) > 0 {
+			rest = leftOver(rest)
+		}
 		return append(all, rest...)
 	}
 	whole := rest[0].asWhole()
@@ -109,6 +112,19 @@ func join(pages []*told) []*told {
 		whole.turn(p)
 	}
 	return append(all, &whole)
+}
+
+// leftOver says of pages which have not both balances that those of the statement which hold together do without them.
+func leftOver(pages []*told) (all []*told) {
+	for _, p := range pages {
+		if !p.balanced() && p.pageFault == "" {
+			over := *p
+			over.pageFault = "other pages of the statement hold together without this one"
+			p = &over
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 // asWhole is the whole that a first page begins.

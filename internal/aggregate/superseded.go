@@ -90,10 +90,14 @@ func (t *told) versionAmong(whole []*told) (by *told) {
 // isVersion reports whether one that proves itself is the same statement as one that does not hold: of its number, or where one of them has
 // none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut. One
 // without number and balances, or with the same ones, as of a CSV file with a row that cannot be read, may lack the first or last of its days.
+// A page is one of those that hold together and are its statement.
 func (t *told) isVersion(by *told) bool {
 	numbered := t.Number != "" && by.Number != ""
 	if t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
+	}
+	if numbered && t.page != "" && by.hasPage(t.page) && near(t, by) {
+		return true
 	}
 	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
 	if bare := t.Opening == "" && t.Closing == ""; !numbered && t.Entries > 0 && (bare || opens && closes) {
@@ -106,6 +110,11 @@ func (t *told) isVersion(by *told) bool {
 		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // one that is cut before it has a day has none
 	}
 	return cut || opens && closes || (opens || closes) && t.said != "" && t.said == by.said && t.Entries == by.Entries
+}
+
+// hasPage reports whether it was joined from pages of which one has a number.
+func (t *told) hasPage(number string) bool {
+	return slices.ContainsFunc(t.parts, func(p *told) bool { return p.page == number })
 }
 
 // says reports whether a statement says the same as one in quarantine. Where both have a number, the days of the other may be wrong.

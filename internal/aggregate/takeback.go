@@ -36,29 +36,37 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 		return 0, "", err
 	}
 	if view != "" && len(accounts) > 0 {
+		reduced, err := r.accountsTakenBack(ctx)
+		if err != nil {
+			return 0, "", err
+		}
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
 		gone := earlier.gone()
 		maps.Copy(gone, o.gone)
 		err = c.counting(ctx, view, q, gone, func(record *record, of []versions) error {
+			r.decide(&of[0])
+			if reduced[record.Account.Account] {
+				o.contested(of[0].whole, r.awaiting)
+			}
 			for _, v := range of {
 				o.choose(v)
 			}
-			r.decide(&of[0])
 			return nil
 		})
 		if err != nil {
 			return 0, "", err
 		}
 	}
-	if len(again) == 0 && len(o.gone) == 0 {
+	if len(again) == 0 && len(o.objects) == 0 {
 		return 0, "", nil
 	}
 	return r.takeBackListed(ctx, o)
 }
 
-// takeBackListed reads the originals and seals what takes back. Where a part of one of them cannot be read any more, nothing is: what only
-// statements list that do not count is not known then, and left names the part, unless there is nothing to be taken back without it.
+// takeBackListed reads the originals, seals what takes back, and has count again what was taken back before. Where a part of one of them cannot be
+// read any more, nothing is taken back: what only statements list that do not count is not known then, and left names the part, unless there is
+// nothing to be done without it.
 func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int64, left string, err error) {
 	l, err := r.newRelisted("listed", o.gone)
 	if err != nil {
@@ -82,7 +90,7 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 	}
 	if len(missing) > 0 {
 		left, err = r.leftBy(ctx, ids, o, missing)
-		return 0, left, err
+		return 0, left, errors.Join(err, r.countAgain(ctx, l))
 	}
 	for _, stream := range listedStreams {
 		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, nil)
@@ -123,12 +131,20 @@ func (r *reading) leftBy(ctx context.Context, ids map[string]string, o *original
 			return "", fmt.Errorf("look for what is to be taken back in %s: %w", stream, err)
 		}
 		if found {
-			first := missing[0]
-			return fmt.Sprintf("what only statements list that do not count is not taken back: read %s (original %s) once more: %v: "+
-				"declare its institution as it was, or restore the original, and import the same files again", cmp.Or(first.file, first.name, "it"), first.object, first.why), nil
+			return missing[0].left("what only statements list that do not count is not taken back"), nil
 		}
 	}
-	return "", nil
+	at := slices.IndexFunc(missing, func(m unread) bool { return !m.gone })
+	if !o.contests || at < 0 {
+		return "", nil
+	}
+	return missing[at].left("what was taken back and only this file lists does not count again"), nil
+}
+
+// left says what is left undone without a part of an original.
+func (u *unread) left(what string) string {
+	return fmt.Sprintf("%s: read %s (original %s) once more: %v: declare its institution as it was, or restore the original, and import the same files again",
+		what, cmp.Or(u.file, u.name, "it"), u.object, u.why)
 }
 
 // backID is the id of what takes an event back.

@@ -29,11 +29,13 @@ type statementRow struct {
 	Currency string `json:"currency"`
 	Opening  string `json:"opening"`
 	Closing  string `json:"closing"`
+	Page     string `json:"page"`
 }
 
-// whole reports whether it may be one of two versions that both hold.
-func (s *statementRow) whole() bool {
-	return s.Kind == string(statement.Booked) && s.Opening != "" && s.Closing != ""
+// mayHold reports whether it may be one of two versions that both hold, or be the page on which these differ: pages may state the opening balance on
+// the first and the closing one on the last.
+func (s *statementRow) mayHold() bool {
+	return s.Kind == string(statement.Booked) && s.Closing != "" && (s.Opening != "" || s.Page != "")
 }
 
 // days names what versions of a statement have in common.
@@ -110,11 +112,11 @@ func (r *reading) searchDays(ctx context.Context) error {
 			fresh: func(line row) error { rows++; _, err := to.Write(line); return err },
 			other: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
 		}
-		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR) FROM (" +
-			view + ") WHERE kind = 'statement' AND fault IS NULL AND opening IS NOT NULL AND closing IS NOT NULL " +
+		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR), page FROM (" +
+			view + ") WHERE kind = 'statement' AND fault IS NULL AND (opening IS NOT NULL OR page IS NOT NULL) AND closing IS NOT NULL " +
 			"ORDER BY servicer, account, currency, from_day, to_day, opening, closing, id"
 		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
-			s := &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8]}
+			s := &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8], row[9]}
 			if _, same := v.known[s.days()]; !same && len(v.waiting) == 0 {
 				clear(v.known)
 			}
@@ -155,8 +157,11 @@ func (s *statementRow) awaits() faulty {
 // decide notes by which day's statement it is decided which version counts.
 func (r *reading) decide(v *versions) {
 	for _, s := range v.whole {
-		if day, decided := v.balanced.decidedBy(s); decided && r.awaiting[s.id] {
-			r.decided[s.id] = day
+		day, decided := v.balanced.decidedBy(s)
+		for _, page := range s.pages() {
+			if decided && r.awaiting[page.id] {
+				r.decided[page.id] = day
+			}
 		}
 	}
 }
