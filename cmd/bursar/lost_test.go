@@ -167,3 +167,22 @@ func TestBatchLost(t *testing.T) {
 		})
 	}
 }
+
+// TestGaveUpAndFailed gives two batches up, of which the second is not lost: what was done is said all the same.
+func TestGaveUpAndFailed(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	payments, err := os.ReadFile(filepath.Join(dir, "streams", "payments.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, dir, "streams/returns.yaml", strings.Replace(string(payments), "stream: payments", "stream: returns", 1))
+	for _, stream := range []string{"payments", "returns"} {
+		must(t, 0, "ingest", stream, file(t, dir, stream+".jsonl", good("a")), "--project", dir)
+	}
+	remove(t, filepath.Join(batchFolder(dir, "00000001"), "events*"))
+	got := must(t, 1, "repair", "--give-up", "batch 1 of payments", "--give-up", "batch 1 of returns", "--reason", "no copy", "--project", dir)
+	if !strings.Contains(got.out, "gave up batch 1 of payments (no copy)") || !strings.Contains(got.err, "give up batch 1 of returns: it is not lost") {
+		t.Errorf("repair says %s%s", got.out, got.err)
+	}
+}

@@ -54,7 +54,11 @@ not run.`,
 				return hinted(err, "stop `bursar up`, then repair")
 			}
 			if err != nil {
-				return &interruptedError{err, "`bursar repair` goes on"}
+				err = &interruptedError{err, "`bursar repair` goes on"}
+				if len(done.Done)+len(done.Broken) == 0 {
+					return err
+				}
+				return errors.Join(c.printRepaired(&done), err)
 			}
 			return errors.Join(c.printRepaired(&done), unrepaired(&done))
 		},

@@ -159,7 +159,7 @@ func (v *projectVerification) checkOthers(ctx context.Context) error {
 	}
 	if n := len(u.others); n > 0 {
 		shown := u.others[:min(n, 10)]
-		err = fmt.Errorf("%d objects are named by nothing: %s", n, strings.Join(shown, ", "))
+		err = fmt.Errorf("nothing names %s: %s", counted(int64(n), "object"), strings.Join(shown, ", "))
 	}
 	v.add(named("other objects"), detail, err)
 	return nil

@@ -69,6 +69,24 @@ func (h *house) expectFolded(want ...string) {
 	}
 }
 
+// TestRetractedTwice retracts an event, and then its batch: it is one event that is left out.
+func TestRetractedTwice(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plainYAML)
+	h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
+	h.take("2 1 1 0 0", h.file("b.jsonl", sale("3", "sale", "4.00", "EUR")))
+	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
+	h.retract("2 1", event.RetractOptions{Event: "3", Reason: "wrong"})
+	h.whole("3 2", 1)
+	batches, err := h.intake.VerifyManifests(t.Context(), h.stream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if events, err := h.intake.VerifyRetractionTotals(t.Context(), h.stream, batches); events != 3 || err != nil {
+		t.Errorf("%d events are left out, %v", events, err)
+	}
+}
+
 func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plainYAML)

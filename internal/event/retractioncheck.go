@@ -63,18 +63,25 @@ func (in *Intake) verifyRetraction(ctx context.Context, r *Retraction) error {
 	return err
 }
 
-// VerifyRetractionTotals proves that the control totals of what is left out are those of its events.
+// VerifyRetractionTotals proves that the control totals of what is left out are those of its events, and counts these: one that is left out with its
+// batch, too, once.
 func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream, batches []Batch) (events int64, faults error) {
 	list, err := Retractions(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return 0, err
+	}
+	whole := map[uint64]bool{}
+	for i := range list {
+		whole[list[i].Batch] = whole[list[i].Batch] || list[i].Event == ""
 	}
 	for i := range list {
 		r := &list[i]
 		if r.Batch > uint64(len(batches)) {
 			return events, fmt.Errorf("%s is retracted, and not sealed", r.What())
 		}
-		events += r.Events
+		if r.Event == "" || !whole[r.Batch] {
+			events += r.Events
+		}
 		if err := in.recountRetraction(ctx, s, &batches[r.Batch-1], r); err != nil {
 			faults = errors.Join(faults, fmt.Errorf("retraction of %s: %w", r.What(), err))
 		}
