@@ -81,6 +81,11 @@ func (p *Project) claimant(account string) *Institution {
 	return best
 }
 
+// claims reports whether an account is one of those that the institution declares.
+func (i *Institution) claims(account string) bool {
+	return (&Project{Institutions: []*Institution{i}}).claimant(account) == i
+}
+
 // Institution finds an institution by name, or nil.
 func (p *Project) Institution(name string) *Institution {
 	for _, i := range p.Institutions {

@@ -27,7 +27,7 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	}
 	i.Servicer = o.text("servicer")
 	i.Accounts = readAccounts(o)
-	i.Closed = readClosed(o)
+	i.Closed = readClosed(o, i)
 	i.Statements = readCalendar(o)
 	i.Reversals = readReversals(o)
 	i.Temporary = readFITIDs(o) == TemporaryFITIDs
@@ -37,8 +37,8 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	return i, src.errs
 }
 
-// readClosed reads the last days of accounts by their numbers.
-func readClosed(o section) map[string]time.Time {
+// readClosed reads the last days of accounts by their numbers. Where accounts alone say what is the institution's, they are among these.
+func readClosed(o section, i *Institution) map[string]time.Time {
 	if !o.has("closed") {
 		return nil
 	}
@@ -51,6 +51,8 @@ func readClosed(o section) map[string]time.Time {
 		}
 		if strings.HasSuffix(number, "*") {
 			o.src.failAt(s.at(account), "`closed` lists %s: give the account's whole number", brief(account))
+		} else if i.Servicer == "" && len(i.Accounts) > 0 && !i.claims(number) {
+			o.src.failAt(s.at(account), "`closed` lists %s, which is not one of the `accounts`%s", brief(account), DidYouMean(number, i.Accounts))
 		}
 		days[number] = s.day(account, s.values[account])
 	}

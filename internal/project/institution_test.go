@@ -86,6 +86,7 @@ func TestBrokenInstitution(t *testing.T) {
 		{"[2024-06-15]", "2024-06-15", "4: `also` must be a list of days"},
 		{"statements: {", "closed: {A1: 2024-02-30}\nstatements: {", "4: `A1` has `2024-02-30`, which is no day"},
 		{"statements: {", "closed: {\"A*\": 2024-02-03}\nstatements: {", "4: `closed` lists `A*`: give the account's whole number"},
+		{"servicer: DEUTDEFF\naccounts: [LT62 1010 1010, ", "closed: {LT62 1010 1011: 2024-02-03}\naccounts: [LT62 1010 1010, ", "2: `closed` lists `LT62 1010 1011`, which is not one of the `accounts`"},
 		{"statements: {", "closed: 2024-02-03\nstatements: {", "4: `closed` must be a mapping"},
 		{"since: 2024-03-07", "since: 2024-02-30", "4: `since` has `2024-02-30`, which is no day"},
 		{"statements: {calendar: target, except: [2024-12-24], also: [2024-06-15], since: 2024-03-07}", "statements: always", "4: `statements` is `always`: use one of"},
