@@ -111,7 +111,7 @@ func playSeed(t *testing.T, folder string, seed uint64) {
 	case seed%80 == 0:
 		size = Size{Streams: 1, Files: 12, Rows: 200}
 	case seed%160 == 20:
-		size = Size{Streams: 2, Calls: 12, Files: 16, Rows: 20} // enough batches for merges of the duplicate memory
+		size = Size{Streams: 2, Calls: 12, Files: 16, Rows: 20} // enough batches for merges of the dedupe index
 	}
 	faults, harms := int(seed%3)*2, 0
 	switch {

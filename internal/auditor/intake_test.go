@@ -1,4 +1,4 @@
-// Workloads of one intake: one that is given up, and one whose duplicate memory has runs of several sizes.
+// Workloads of one intake: one that is given up, and one whose dedupe index has runs of several sizes.
 
 package auditor
 
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/fault"
 )
 
-// TestAbandonedIngest ends the process at each call of an ingest in turn, one that merges the runs of the duplicate memory
+// TestAbandonedIngest ends the process at each call of an ingest in turn, one that merges the runs of the dedupe index
 // at its end. Other files come next: nothing that was begun before is found with them, and all that was sealed is known.
 func TestAbandonedIngest(t *testing.T) {
 	t.Parallel()
@@ -55,7 +55,7 @@ func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
 	return plan.Fired()
 }
 
-// TestMemoryOfManySizes merges small runs of the duplicate memory while a large one stays, and asks for ids of all of them.
+// TestMemoryOfManySizes merges small runs of the dedupe index while a large one stays, and asks for ids of all of them.
 func TestMemoryOfManySizes(t *testing.T) {
 	t.Parallel()
 	c := small()

@@ -223,7 +223,7 @@ func (s *stage) compareObjects() {
 			}
 			want[manifestOf(stream.Name, b.Batch)] = true
 		}
-		for _, run := range s.memory(stream.Name) {
+		for _, run := range s.dedupeTables(stream.Name) {
 			want[run] = true
 		}
 		for n := uint64(1); n <= s.retractions(stream.Name); n++ {
@@ -313,8 +313,8 @@ func (s *stage) objects() (names []string) {
 	return names
 }
 
-// memory is the names of the runs of a stream's duplicate memory.
-func (s *stage) memory(stream string) (names []string) {
+// dedupeTables is the names of the tables of a stream's dedupe index.
+func (s *stage) dedupeTables(stream string) (names []string) {
 	s.t.Helper()
 	s.carry(func(ctx context.Context) error {
 		var state struct{ Memory []struct{ Name string } }

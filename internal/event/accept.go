@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"bursar/internal/duck"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -164,7 +164,7 @@ func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict 
 	if err != nil {
 		return nil, err
 	}
-	if place, err := memory.PlaceOf(at.File, uint64(at.Row)); err != nil || gone.has(place) {
+	if place, err := dedupe.PlaceOf(at.File, uint64(at.Row)); err != nil || gone.has(place) {
 		return nil, err
 	}
 	if event, err := in.eventAt(ctx, s, at); event == nil || err != nil { // a row that was to be accepted, and is not yet

@@ -247,8 +247,8 @@ func TestRetriedWithinWindow(t *testing.T) {
 				h.now = h.now.AddDate(0, 0, 1)
 				h.take(fmt.Sprint(5+i, " 1 1 0 0"), h.file(fmt.Sprint("m", i), sale(fmt.Sprint("m", i), "sale", "5.00", "EUR")))
 			}
-			if n := len(h.index().Memory); n > 5 {
-				h.t.Errorf("the index has %d runs: none was merged", n)
+			if n := len(h.index().DedupeTables); n > 5 {
+				h.t.Errorf("the index has %d tables: none was merged", n)
 			}
 		},
 	} {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
 )
@@ -170,14 +170,14 @@ func (seg *segment) source(block int, rejects []reject) {
 }
 
 // tell counts a row that passed into its request's answer.
-func (seg *segment) tell(row int64, kind memory.Kind) {
+func (seg *segment) tell(row int64, kind dedupe.Kind) {
 	a := seg.ask(row)
 	switch {
 	case a == nil:
-	case kind == memory.New:
+	case kind == dedupe.New:
 		a.answer.Rows++
 		a.answer.Accepted++
-	case kind == memory.Duplicate:
+	case kind == dedupe.Duplicate:
 		a.answer.Rows++
 		a.answer.Duplicates++
 	}

@@ -1,6 +1,6 @@
 // Package event takes files of a stream in and seals them as batches: it parses, checks against the schema, sets
 // duplicates aside, keeps bad rows in quarantine, and computes control totals. It owns the batches, their manifests and
-// objects, the duplicate memory and the quarantine. A batch is sealed by one catalog transaction, so that a crash
+// objects, the dedupe index and the quarantine. A batch is sealed by one catalog transaction, so that a crash
 // before it leaves nothing and after it everything (rules 1 and 3). It must not know of pipelines.
 package event
 
@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/object"
 )
 
@@ -36,7 +36,7 @@ type Batch struct {
 	Objects     []object.Description `json:"objects"`
 	Quarantine  *object.Description  `json:"quarantine,omitempty"`
 	Oversize    Oversize             `json:"oversize,omitempty"` // objects of rows longer than a line may be
-	Memory      *memory.RunInfo      `json:"memory,omitempty"`
+	DedupeTable *dedupe.TableInfo    `json:"memory,omitempty"`
 
 	// What the catalog learns with the batch, so that the manifest alone is enough to adopt it.
 	Declared *declared `json:"declared,omitempty"` // what makes its events unique, and how its files were read
@@ -103,7 +103,7 @@ func (f *File) At(row int64) (string, int64) {
 type streamState struct {
 	Batches uint64 `json:"batches"`
 	Files   uint64 `json:"files"`
-	Merges  uint64 `json:"merges"`           // compactions of the duplicate memory so far: they name its objects
+	Merges  uint64 `json:"merges"`           // compactions of the dedupe index so far: they name its objects
 	Spools  uint64 `json:"spools,omitempty"` // the last spool of live intake that was sealed
 	Opened  uint64 `json:"opened,omitempty"` // the last spool that was begun: beyond Spools it must be there
 	Listed  uint64 `json:"listed,omitempty"` // the first batch that is listed when it has rows in quarantine
@@ -114,8 +114,8 @@ type streamState struct {
 	Doubles []double      `json:"doubles,omitempty"` // events of one id that both counted when the dedupe index was made
 	Window  time.Duration `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is none
 
-	Columns []Definition     `json:"columns"`
-	Memory  []memory.RunInfo `json:"memory"`
+	Columns      []Definition       `json:"columns"`
+	DedupeTables []dedupe.TableInfo `json:"memory"`
 
 	// Identity is the check value of the key that the dedupe index's digests are made with; empty for those of an older
 	// project, which have none. Dropped are objects of the index that others have replaced: they may still be there.
@@ -148,7 +148,7 @@ func prefix(stream string, batch uint64) string {
 	return fmt.Sprintf("%s%08d/", batchesPrefix(stream), batch)
 }
 
-// idsObject is a batch's run of the dedupe index, below its prefix.
+// idsObject is a batch's table of the dedupe index, below its prefix.
 const idsObject = "ids"
 
 // Batches lists a stream's batches numbered above after, in order.

@@ -8,7 +8,7 @@ import (
 	"math/big"
 
 	"bursar/internal/column"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/project"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -127,8 +127,8 @@ func (l bounds) fits(seg *segment) bool {
 }
 
 // decide finds the verdict on each entry of a segment, and the rows, by their entries, that no control total has room for.
-func (w *work) decide(seg *segment) (verdicts []memory.Verdict, refused map[int]*reject, err error) {
-	verdicts = make([]memory.Verdict, len(seg.entries))
+func (w *work) decide(seg *segment) (verdicts []dedupe.Verdict, refused map[int]*reject, err error) {
+	verdicts = make([]dedupe.Verdict, len(seg.entries))
 	one := len(w.bounds) > 0 && !w.bounds.fits(seg)
 	if !one {
 		if err := w.known.Check(seg.entries, verdicts); err != nil || len(w.bounds) == 0 {
@@ -147,7 +147,7 @@ func (w *work) decide(seg *segment) (verdicts []memory.Verdict, refused map[int]
 					return nil, nil, err
 				}
 			}
-			if verdicts[next].Kind == memory.New && refused[next] == nil {
+			if verdicts[next].Kind == dedupe.New && refused[next] == nil {
 				w.bounds.add(p, r)
 			}
 			next++
@@ -158,7 +158,7 @@ func (w *work) decide(seg *segment) (verdicts []memory.Verdict, refused map[int]
 
 // decideOne decides on a row once all before it are decided on: a row that is refused must not be remembered, and one that is
 // known counts nothing.
-func (w *work) decideOne(p *part, r int, entry []memory.Entry, verdict []memory.Verdict) (*reject, error) {
+func (w *work) decideOne(p *part, r int, entry []dedupe.Entry, verdict []dedupe.Verdict) (*reject, error) {
 	if refused := w.bounds.refuse(p, r); refused != nil {
 		known, err := w.known.Knows(entry[0])
 		if err != nil || !known {

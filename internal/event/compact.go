@@ -8,13 +8,13 @@ import (
 	"sync"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/project"
 )
 
-// compact merges runs of a stream's dedupe index while there are many of a size. The catalog swaps them before the old
+// compact merges tables of a stream's dedupe index while there are many of a size. The catalog swaps them before the old
 // objects go, and names these until the next time, so that what a crash in between leaves goes then. Batches may be
-// sealed meanwhile; swap is held while a run that the catalog named before goes, so that nobody looks for it then. One
+// sealed meanwhile; swap is held while a table that the catalog named before goes, so that nobody looks for it then. One
 // compaction of a stream runs at a time.
 func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Locker) error {
 	stream := s.Name
@@ -23,8 +23,8 @@ func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Lock
 		if err != nil {
 			return err
 		}
-		crowd := memory.Plan(state.Memory)
-		if len(crowd) == 0 {
+		merging := dedupe.Plan(state.DedupeTables)
+		if len(merging) == 0 {
 			return nil
 		}
 		if err := in.deleteAll(ctx, state.Dropped); err != nil {
@@ -34,18 +34,18 @@ func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Lock
 		if err != nil {
 			return err
 		}
-		merged, err := memory.Compact(ctx, in.Objects, in.Scratch, crowd, mergedRun(stream, state.Merges+1), in.receipts(s).newer(ctx, gone))
+		merged, err := dedupe.Compact(ctx, in.Objects, in.Scratch, merging, mergedTable(stream, state.Merges+1), in.receipts(s).newer(ctx, gone))
 		if err != nil {
-			return dedupeError(stream, fmt.Errorf("merge runs: %w", err))
+			return dedupeError(stream, fmt.Errorf("merge tables: %w", err))
 		}
-		if err := in.swap(ctx, stream, crowd, merged, swap); err != nil {
+		if err := in.swap(ctx, stream, merging, merged, swap); err != nil {
 			return err
 		}
 	}
 }
 
-// swap puts one run in the place of several.
-func (in *Intake) swap(ctx context.Context, stream string, crowd []memory.RunInfo, merged memory.RunInfo, lock sync.Locker) error {
+// swap puts one table in the place of several.
+func (in *Intake) swap(ctx context.Context, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, lock sync.Locker) error {
 	lock.Lock()
 	defer lock.Unlock()
 	var dropped []string
@@ -54,12 +54,12 @@ func (in *Intake) swap(ctx context.Context, stream string, crowd []memory.RunInf
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
-		kept := slices.DeleteFunc(slices.Clone(state.Memory), func(run memory.RunInfo) bool { return slices.Contains(crowd, run) })
-		if len(kept)+len(crowd) != len(state.Memory) {
+		kept := slices.DeleteFunc(slices.Clone(state.DedupeTables), func(table dedupe.TableInfo) bool { return slices.Contains(merging, table) })
+		if len(kept)+len(merging) != len(state.DedupeTables) {
 			return errors.New("the index was made anew meanwhile")
 		}
 		state.Dropped = nil // they were deleted before the merge
-		state.replaceRuns(append(kept, merged), crowd)
+		state.replaceTables(append(kept, merged), merging)
 		dropped = state.Dropped
 		return tx.Put(streamKey(stream), state)
 	})
@@ -69,19 +69,19 @@ func (in *Intake) swap(ctx context.Context, stream string, crowd []memory.RunInf
 	return in.deleteAll(ctx, dropped)
 }
 
-// mergedRun is the name of the object that a stream's n-th merge of runs makes.
-func mergedRun(stream string, n uint64) string {
+// mergedTable is the name of the object that a stream's n-th merge of tables makes.
+func mergedTable(stream string, n uint64) string {
 	return fmt.Sprintf("%s%08d", mergedPrefix(stream), n)
 }
 
 func mergedPrefix(stream string) string { return "streams/" + stream + "/memory/" }
 
-// replaceRuns counts a merge and puts its outcome in the place of all runs.
-func (s *streamState) replaceRuns(runs, dropped []memory.RunInfo) {
+// replaceTables counts a merge and puts its outcome in the place of all tables.
+func (s *streamState) replaceTables(tables, dropped []dedupe.TableInfo) {
 	s.Merges++
-	s.Memory = runs
-	for _, run := range dropped {
-		s.Dropped = append(s.Dropped, run.Name)
+	s.DedupeTables = tables
+	for _, table := range dropped {
+		s.Dropped = append(s.Dropped, table.Name)
 	}
 }
 
@@ -94,7 +94,7 @@ func (in *Intake) deleteAll(ctx context.Context, names []string) error {
 	return nil
 }
 
-// tidy compacts beside the next batches, which need not wait for it: large runs take long to merge.
+// tidy compacts beside the next batches, which need not wait for it: large tables take long to merge.
 func (l *Live) tidy() {
 	if l.tidying != nil {
 		select {
@@ -108,7 +108,7 @@ func (l *Live) tidy() {
 	go func() {
 		defer close(done)
 		if err := l.in.compact(l.ctx, l.stream, &l.swap); err != nil && l.ctx.Err() == nil {
-			l.in.Log.Error("compact duplicate memory: it is tried again after the next batch", "stream", l.stream.Name, "error", err)
+			l.in.Log.Error("compact dedupe index: it is tried again after the next batch", "stream", l.stream.Name, "error", err)
 		}
 	}()
 }

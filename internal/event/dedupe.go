@@ -11,8 +11,8 @@ import (
 	"os"
 
 	"bursar/internal/catalog"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
-	"bursar/internal/event/memory"
 	"bursar/internal/failure"
 )
 
@@ -47,7 +47,7 @@ func secretDepended(ctx context.Context, c catalog.Catalog) bool {
 // key is what the digests of a stream's dedupe index are made with: nil for the index of an older project. A key other
 // than the index's would find every id to be new, so it is refused.
 func (in *Intake) key(stream string, state *streamState) (*identity.Key, error) {
-	if state.Identity == "" && len(state.Memory) > 0 {
+	if state.Identity == "" && len(state.DedupeTables) > 0 {
 		return nil, nil
 	}
 	if in.Secret == nil {
@@ -65,7 +65,7 @@ func (in *Intake) key(stream string, state *streamState) (*identity.Key, error) 
 
 // dedupeError says of which stream's index an error is, and what mends damage.
 func dedupeError(stream string, err error) error {
-	if errors.Is(err, memory.ErrCorrupt) {
+	if errors.Is(err, dedupe.ErrCorrupt) {
 		return needsRepair(stream, err)
 	}
 	return fmt.Errorf("dedupe index of stream %s: %w", stream, err)

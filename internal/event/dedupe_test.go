@@ -14,7 +14,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
 	"bursar/internal/fault"
 
@@ -23,12 +23,12 @@ import (
 
 // indexState is what the catalog has of a dedupe index.
 type indexState struct {
-	Batches  uint64           `json:"batches"`
-	Files    uint64           `json:"files"`
-	Merges   uint64           `json:"merges"`
-	Columns  json.RawMessage  `json:"columns"`
-	Memory   []memory.RunInfo `json:"memory"`
-	Identity string           `json:"identity,omitempty"`
+	Batches      uint64             `json:"batches"`
+	Files        uint64             `json:"files"`
+	Merges       uint64             `json:"merges"`
+	Columns      json.RawMessage    `json:"columns"`
+	DedupeTables []dedupe.TableInfo `json:"memory"`
+	Identity     string             `json:"identity,omitempty"`
 }
 
 func (h *house) index() (state indexState) {
@@ -97,7 +97,7 @@ func TestDamagedIndex(t *testing.T) {
 		"truncated": func() error { return os.Truncate(ids, int64(len(whole)-9)) },
 		"zeroed":    func() error { return os.WriteFile(ids, make([]byte, len(whole)), 0o600) },
 		"deleted":   func() error { return os.Remove(ids) },
-		"another run": func() error {
+		"another table": func() error {
 			other, err := os.ReadFile(h.object("streams/sales/batches/00000002/ids"))
 			return errors.Join(err, os.WriteFile(ids, other, 0o600))
 		},
@@ -131,9 +131,9 @@ func TestDamagedIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.rebuildIndex()
-	first := h.index().Memory
+	first := h.index().DedupeTables
 	h.rebuildIndex() // the same again, under another name
-	if second := h.index().Memory; len(first) != 1 || len(second) != 1 || second[0].Digest != first[0].Digest || second[0].Entries != n+2 {
+	if second := h.index().DedupeTables; len(first) != 1 || len(second) != 1 || second[0].Digest != first[0].Digest || second[0].Entries != n+2 {
 		t.Errorf("%+v, then %+v", first, second)
 	}
 	h.take(fmt.Sprint("0 ", n+2, " 0 0 ", n+2), again)
@@ -151,10 +151,10 @@ func TestIndexAndCatalog(t *testing.T) {
 	h.take("2 4 4 0 0", h.file("b.jsonl", sales(3, 4)))
 	state := h.index()
 	left := state
-	left.Memory = state.Memory[:1]
+	left.DedupeTables = state.DedupeTables[:1]
 	h.putIndex(left)
 	err := h.verifyIndex()
-	needsRepair(t, "a run is left out", err)
+	needsRepair(t, "a table is left out", err)
 	if err == nil || !strings.Contains(err.Error(), "it has 3 entries, the batches have 7 events") || !strings.Contains(err.Error(), "batches/00000002/ids is not in the catalog") {
 		t.Error(err)
 	}
@@ -227,33 +227,33 @@ func TestIdentityKey(t *testing.T) {
 }
 
 // makeOlder turns the stream's index into one of the version before keys and checksums of pages. Without a batch it becomes
-// one of a single run without entries, so that the batches to come have no key.
+// one of a single table without entries, so that the batches to come have no key.
 func (h *house) makeOlder() {
 	h.t.Helper()
 	state := h.index()
-	if len(state.Memory) == 0 {
+	if len(state.DedupeTables) == 0 {
 		state.Columns = json.RawMessage("[]")
-		state.Memory = []memory.RunInfo{{Name: "streams/sales/memory/00000000", Digest: "new"}}
+		state.DedupeTables = []dedupe.TableInfo{{Name: "streams/sales/memory/00000000", Digest: "new"}}
 		end := make([]byte, 56)
-		h.file("objects/"+state.Memory[0].Name, string(make([]byte, 8))+string(end))
+		h.file("objects/"+state.DedupeTables[0].Name, string(make([]byte, 8))+string(end))
 	}
-	for i, run := range state.Memory {
-		if run.Digest == "" {
+	for i, table := range state.DedupeTables {
+		if table.Digest == "" {
 			continue
 		}
-		b, err := os.ReadFile(h.object(run.Name))
+		b, err := os.ReadFile(h.object(table.Name))
 		if err != nil {
 			h.t.Fatal(err)
 		}
 		end := b[len(b)-56:]
-		body := b[:run.Entries*33+4*(1<<binary.LittleEndian.Uint32(end[8:])+1)]
+		body := b[:table.Entries*33+4*(1<<binary.LittleEndian.Uint32(end[8:])+1)]
 		binary.LittleEndian.PutUint32(end[12:], 1)
 		binary.LittleEndian.PutUint64(end[32:], xxh3.Hash(body))
 		binary.LittleEndian.PutUint64(end[40:], xxh3.Hash(end[:40]))
 		copy(end[48:], "BURSMEM\x01")
-		h.file("objects/"+run.Name, string(body)+string(end))
-		run.Digest, run.Bytes = "", 0
-		state.Memory[i] = run
+		h.file("objects/"+table.Name, string(body)+string(end))
+		table.Digest, table.Bytes = "", 0
+		state.DedupeTables[i] = table
 	}
 	state.Identity = ""
 	h.putIndex(state)
@@ -287,7 +287,7 @@ func TestOlderProject(t *testing.T) {
 				t.Error(err)
 			}
 			h.rebuildIndex()
-			if state := h.index(); state.Identity == "" || len(state.Memory) != 1 {
+			if state := h.index(); state.Identity == "" || len(state.DedupeTables) != 1 {
 				t.Errorf("%+v", state)
 			}
 			h.take("0 6 0 0 6", a)
@@ -313,8 +313,8 @@ func TestRebuildOfWindow(t *testing.T) {
 		t.Error(err)
 	}
 	h.rebuildIndex()
-	if runs := h.index().Memory; len(runs) != 1 || runs[0].Entries != 2 || runs[0].Replaced != 1 {
-		t.Errorf("%+v", runs)
+	if tables := h.index().DedupeTables; len(tables) != 1 || tables[0].Entries != 2 || tables[0].Replaced != 1 {
+		t.Errorf("%+v", tables)
 	}
 	h.now = h.now.AddDate(0, 0, 1)
 	h.take("3 2 1 0 1", h.file("c.jsonl", a+b+"\n")) // of the newer entry, and of one that is too old

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
-	"bursar/internal/event/memory"
 	"bursar/internal/project"
 )
 
@@ -120,7 +120,7 @@ func unforgeable(b []byte) column.Digest {
 }
 
 // identify derives the identities that need it, in order of arrival, and hands the entry of each kept row to add.
-func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add func(memory.Entry)) error {
+func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add func(dedupe.Entry)) error {
 	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
 	for r, row := range rows {
 		if d.id == nil {
@@ -131,11 +131,11 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 		if !p.keep[r] {
 			continue
 		}
-		place, err := memory.PlaceOf(seg.file.Number, uint64(row))
+		place, err := dedupe.PlaceOf(seg.file.Number, uint64(row))
 		if err != nil {
 			return err
 		}
-		add(memory.Entry{Hi: p.ids[r].Hi, Lo: p.ids[r].Lo, Content: p.contents[r], Place: place})
+		add(dedupe.Entry{Hi: p.ids[r].Hi, Lo: p.ids[r].Lo, Content: p.contents[r], Place: place})
 	}
 	if d.id == nil {
 		p.columns = append(p.columns, derived)

@@ -9,15 +9,15 @@ import (
 	"fmt"
 	"time"
 
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
 // double is where two events of one id were read that both counted when the dedupe index was made.
 type double struct {
-	A memory.Place `json:"a"`
-	B memory.Place `json:"b"`
+	A dedupe.Place `json:"a"`
+	B dedupe.Place `json:"b"`
 }
 
 // doubles finds events of one id that count. With a dedupe window some are missed where a third event has the id beyond the window.
@@ -31,11 +31,11 @@ type doubles struct {
 const maxDoubles = 100
 
 // newer is order, and notes what it compares: events that count.
-func (d *doubles) newer(ctx context.Context, order memory.Newer) memory.Newer {
+func (d *doubles) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
 	if d.receipts.stream.Versions { // entries are known by their content too
 		return order
 	}
-	return func(a, b memory.Place) (bool, error) {
+	return func(a, b dedupe.Place) (bool, error) {
 		if len(d.found) < maxDoubles {
 			if err := d.note(ctx, a, b); err != nil {
 				return false, err
@@ -45,7 +45,7 @@ func (d *doubles) newer(ctx context.Context, order memory.Newer) memory.Newer {
 	}
 }
 
-func (d *doubles) note(ctx context.Context, a, b memory.Place) error {
+func (d *doubles) note(ctx context.Context, a, b dedupe.Place) error {
 	if d.window > 0 {
 		first, err := d.receipts.at(ctx, a)
 		if err != nil {
@@ -60,7 +60,7 @@ func (d *doubles) note(ctx context.Context, a, b memory.Place) error {
 	return nil
 }
 
-func placeOf(p memory.Place) Place { return Place{p.File(), int64(p.Row())} }
+func placeOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }
 
 // shorter is the shorter of two dedupe windows; 0 is for ever.
 func shorter(a, b time.Duration) time.Duration {
@@ -122,7 +122,7 @@ func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) erro
 			continue
 		}
 		e := &TwiceError{Stream: s.Name}
-		for n, at := range []memory.Place{d.A, d.B} {
+		for n, at := range []dedupe.Place{d.A, d.B} {
 			if err := in.describe(ctx, s, placeOf(at), n, e); err != nil {
 				return err
 			}

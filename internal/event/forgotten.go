@@ -11,7 +11,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/duck"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -21,25 +21,25 @@ import (
 type forgotten struct {
 	batches map[uint64]bool       // that are left out whole
 	files   map[uint64]bool       // of these
-	events  map[memory.Place]bool // that are left out one by one
-	rows    map[memory.Place]bool // of batches that are left out whole
-	kept    map[memory.Place]bool // rows of these files that are in batches which are not left out
+	events  map[dedupe.Place]bool // that are left out one by one
+	rows    map[dedupe.Place]bool // of batches that are left out whole
+	kept    map[dedupe.Place]bool // rows of these files that are in batches which are not left out
 	taken   uint64                // files up to this one were taken in before a retraction
 }
 
 // has reports whether the event at a place is retracted.
-func (f *forgotten) has(p memory.Place) bool {
+func (f *forgotten) has(p dedupe.Place) bool {
 	return f != nil && (f.events[p] || f.rows[p] || f.files[p.File()] && !f.kept[p])
 }
 
 // and adds the event at a place.
 func (f *forgotten) and(p Place) (*forgotten, error) {
-	place, err := memory.PlaceOf(p.File, uint64(p.Row))
+	place, err := dedupe.PlaceOf(p.File, uint64(p.Row))
 	if err != nil {
 		return nil, err
 	}
 	if f == nil {
-		f = &forgotten{events: map[memory.Place]bool{}}
+		f = &forgotten{events: map[dedupe.Place]bool{}}
 	}
 	f.events[place] = true
 	return f, nil
@@ -55,7 +55,7 @@ func (f *forgotten) file(file *File, s *project.Stream) bool {
 }
 
 // readPlaces are where the events of batches were read, by their numbers: what is sealed never changes (rule 3), so they are read once.
-type readPlaces map[uint64][]memory.Place
+type readPlaces map[uint64][]dedupe.Place
 
 // forgotten finds what is retracted of a stream. What it reads of batches is kept in places; nil keeps nothing.
 func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*forgotten, error) {
@@ -66,7 +66,7 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	f := &forgotten{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[memory.Place]bool{}, rows: map[memory.Place]bool{}, kept: map[memory.Place]bool{}}
+	f := &forgotten{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[dedupe.Place]bool{}, rows: map[dedupe.Place]bool{}, kept: map[dedupe.Place]bool{}}
 	for _, r := range list {
 		if r.For == nil { // an accepted row has the id of the event whose place it takes
 			f.taken = max(f.taken, r.Files)
@@ -75,7 +75,7 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 			f.batches[r.Batch] = true
 			continue
 		}
-		place, err := memory.PlaceOf(r.File, uint64(r.Row))
+		place, err := dedupe.PlaceOf(r.File, uint64(r.Row))
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +152,7 @@ func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []
 }
 
 // placesOf are where the events of a batch were read, sorted.
-func (in *Intake) placesOf(ctx context.Context, s *project.Stream, b *Batch) (places []memory.Place, err error) {
+func (in *Intake) placesOf(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
 		return nil, errNotLocal
@@ -168,7 +168,7 @@ func (in *Intake) placesOf(ctx context.Context, s *project.Stream, b *Batch) (pl
 	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
 	err = session.Query(ctx, sql, func(found []column.Vector) error {
 		for n := range found[0].Len() {
-			place, err := memory.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
+			place, err := dedupe.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
 			if err != nil {
 				return err
 			}

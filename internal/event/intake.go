@@ -11,8 +11,8 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
-	"bursar/internal/event/memory"
 	"bursar/internal/event/scan"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -103,7 +103,7 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 	return result, errors.Join(err, unread)
 }
 
-// begin reads what the catalog knows of the stream and opens the duplicate memory.
+// begin reads what the catalog knows of the stream and opens the dedupe index.
 func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*work, error) {
 	w, err := in.beginAt(ctx, s, o, in.Now())
 	if err != nil {
@@ -140,13 +140,13 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 			return nil, err
 		}
 	}
-	w.memory, err = memory.Open(ctx, in.Objects, in.Scratch, state.Memory)
+	w.index, err = dedupe.Open(ctx, in.Objects, in.Scratch, state.DedupeTables)
 	if err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
-	w.known, err = w.memory.Begin(w.window(), memoryLimit)
+	w.known, err = w.index.Begin(w.window(), memoryLimit)
 	if err != nil {
-		return nil, errors.Join(err, w.memory.Close())
+		return nil, errors.Join(err, w.index.Close())
 	}
 	w.digester, w.bounds = newDigester(s, state.Columns, key), newBounds(s)
 	return w, nil
@@ -180,8 +180,8 @@ func (w *work) sweep(ctx context.Context) error {
 }
 
 // window is how long ids count, by receipt, and which of them do not.
-func (w *work) window() memory.Window {
-	var window memory.Window
+func (w *work) window() dedupe.Window {
+	var window dedupe.Window
 	if w.forgotten != nil {
 		window.Forgotten = w.forgotten.has
 	}

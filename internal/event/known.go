@@ -7,8 +7,8 @@ import (
 	"errors"
 
 	"bursar/internal/column"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
-	"bursar/internal/event/memory"
 	"bursar/internal/project"
 )
 
@@ -16,23 +16,23 @@ import (
 // texts, and it keeps ids for ever.
 func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
 	state, _, err := in.readState(ctx, s.Name)
-	if err != nil || len(state.Memory) == 0 || len(ids) == 0 {
+	if err != nil || len(state.DedupeTables) == 0 || len(ids) == 0 {
 		return nil, err
 	}
 	key, err := in.key(s.Name, &state)
 	if err != nil {
 		return nil, err
 	}
-	index, err := memory.Open(ctx, in.Objects, in.Scratch, state.Memory)
+	index, err := dedupe.Open(ctx, in.Objects, in.Scratch, state.DedupeTables)
 	if err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
 	defer func() { err = errors.Join(err, index.Close()) }()
-	batch, err := index.Begin(memory.Window{}, memoryLimit)
+	batch, err := index.Begin(dedupe.Window{}, memoryLimit)
 	if err != nil {
 		return nil, err
 	}
-	verdicts := make([]memory.Verdict, len(ids))
+	verdicts := make([]dedupe.Verdict, len(ids))
 	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
@@ -40,13 +40,13 @@ func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (b
 }
 
 // entriesOf are what the dedupe index knows ids by. Of their contents nothing is asked.
-func entriesOf(s *project.Stream, key *identity.Key, ids []string) []memory.Entry {
+func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entry {
 	texts := column.NewVector(column.Type{Kind: column.String}, len(ids))
 	for _, id := range ids {
 		texts.AppendText([]byte(id))
 	}
 	seed := column.NameSeed(s.ID[0])
-	entries := make([]memory.Entry, len(ids))
+	entries := make([]dedupe.Entry, len(ids))
 	var buffer []byte
 	for i := range ids {
 		buffer = texts.AppendCanonical(buffer[:0], seed, i)
@@ -55,16 +55,16 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []memory.Entr
 			buffer = identity.Pad(buffer)
 			digest = key.ID(buffer)
 		}
-		entries[i] = memory.Entry{Hi: digest.Hi, Lo: digest.Lo}
+		entries[i] = dedupe.Entry{Hi: digest.Hi, Lo: digest.Lo}
 	}
 	return entries
 }
 
 // batchesOf are the batches of the ids that were found.
-func (in *Intake) batchesOf(ctx context.Context, stream string, ids []string, verdicts []memory.Verdict) (map[string]uint64, error) {
+func (in *Intake) batchesOf(ctx context.Context, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
 	batches, files := map[string]uint64{}, map[uint64]uint64{}
 	for i, v := range verdicts {
-		if v.Kind == memory.New || v.First == 0 {
+		if v.Kind == dedupe.New || v.First == 0 {
 			continue // a place of 0 is that of an id that stands in ids twice
 		}
 		number := v.First.File()

@@ -42,7 +42,7 @@ type Live struct {
 	queue    queue
 	keys     keys
 	commands chan command
-	swap     sync.Mutex      // held while runs of the duplicate memory are opened, or go
+	swap     sync.Mutex      // held while runs of the dedupe index are opened, or go
 	ctx      context.Context // of everything that belongs to no caller
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the loop has ended

@@ -326,7 +326,7 @@ func TestLiveAmongFiles(t *testing.T) {
 	h.expectBatches("1: 1 1 0 0", "2: 2 1 1 0", "3: 2 1 1 0")
 }
 
-// The duplicate memory is compacted beside the batches, and keeps every id.
+// The dedupe index is compacted beside the batches, and keeps every id.
 func TestLiveCompacts(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plainYAML)

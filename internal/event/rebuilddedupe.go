@@ -12,7 +12,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/duck"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -52,21 +52,21 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	}
 	defer session.Close()
 	twice := &doubles{receipts: in.receipts(s), window: shorter(s.Dedupe, state.Window)}
-	index := memory.NewRebuild(in.Scratch, memoryLimit, twice.newer(ctx, in.receipts(s).newer(ctx, gone)))
+	index := dedupe.NewRebuild(in.Scratch, memoryLimit, twice.newer(ctx, in.receipts(s).newer(ctx, gone)))
 	indexed, unindexed := int64(0), int64(0)
 	r := &storedIDs{
 		in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
-		take: func(entries []memory.Entry, b *Batch) error {
+		take: func(entries []dedupe.Entry, b *Batch) error {
 			all := len(entries)
-			entries = slices.DeleteFunc(entries, func(e memory.Entry) bool { return gone.has(e.Place) })
+			entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return gone.has(e.Place) })
 			indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
 			return index.Add(entries, b.Sealed)
 		},
 	}
 	err = r.each(ctx, state.Batches)
-	var run memory.RunInfo
+	var table dedupe.TableInfo
 	if err == nil && indexed > 0 {
-		run, err = index.Seal(ctx, in.Objects, wholeRun(s.Name, state.Merges+1))
+		table, err = index.Seal(ctx, in.Objects, wholeTable(s.Name, state.Merges+1))
 	}
 	err = errors.Join(err, index.Close())
 	if err != nil {
@@ -74,27 +74,27 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	}
 	return in.swapWhole(ctx, s.Name, &state, func(now *streamState) {
 		now.Identity, now.Unindexed, now.Versions, now.Doubles = key.Check(), unindexed, s.Versions, twice.found
-	}, run)
+	}, table)
 }
 
-// wholeRun is the name of the object of an index that is made anew instead of the stream's n-th merge.
-func wholeRun(stream string, n uint64) string { return mergedRun(stream, n) + "-whole" }
+// wholeTable is the name of the object of an index that is made anew instead of the stream's n-th merge.
+func wholeTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
 
 // swapWhole puts a whole new index in the place of the old one, then deletes what is left of that.
-func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState, note func(*streamState), run memory.RunInfo) error {
+func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState, note func(*streamState), table dedupe.TableInfo) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
 		if !state.sameIntake(was) || state.Merges != was.Merges {
-			return errors.New("bug: a batch was sealed, or runs were merged, meanwhile")
+			return errors.New("bug: a batch was sealed, or tables were merged, meanwhile")
 		}
-		var runs []memory.RunInfo
-		if run.Name != "" {
-			runs = append(runs, run)
+		var tables []dedupe.TableInfo
+		if table.Name != "" {
+			tables = append(tables, table)
 		}
-		state.replaceRuns(runs, state.Memory)
+		state.replaceTables(tables, state.DedupeTables)
 		note(&state)
 		return tx.Put(streamKey(stream), state)
 	})
@@ -103,14 +103,14 @@ func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState
 	}
 	objects, err := in.dedupeObjects(ctx, stream)
 	for _, name := range objects {
-		if err == nil && name != run.Name {
+		if err == nil && name != table.Name {
 			err = in.Objects.Delete(ctx, name)
 		}
 	}
 	return err
 }
 
-// dedupeObjects lists the objects that runs of a stream's index may lie in.
+// dedupeObjects lists the objects that tables of a stream's index may lie in.
 func (in *Intake) dedupeObjects(ctx context.Context, stream string) ([]string, error) {
 	names, err := in.Objects.List(ctx, mergedPrefix(stream))
 	if err != nil {
@@ -133,7 +133,7 @@ type storedIDs struct {
 	stream   *project.Stream
 	digester *digester // of the next batch
 	sealed   *digester // of the batch at hand, which may have its columns in another order
-	take     func(entries []memory.Entry, b *Batch) error
+	take     func(entries []dedupe.Entry, b *Batch) error
 	events   int64
 
 	within uint64                   // number of the file whose occurrences are looked for
@@ -189,7 +189,7 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 	if r.sealed != r.digester {
 		r.sealed.digest(&sealed, n)
 	}
-	entries := make([]memory.Entry, n)
+	entries := make([]dedupe.Entry, n)
 	for i := range n {
 		file, row := uint64(source[0].Ints[i]), uint64(source[1].Ints[i])
 		if r.stream.DerivedID() {
@@ -199,11 +199,11 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 			}
 			p.ids[i] = r.digester.remembered(id)
 		}
-		place, err := memory.PlaceOf(file, row)
+		place, err := dedupe.PlaceOf(file, row)
 		if err != nil {
 			return err
 		}
-		entries[i] = memory.Entry{Hi: p.ids[i].Hi, Lo: p.ids[i].Lo, Content: p.contents[i], Place: place}
+		entries[i] = dedupe.Entry{Hi: p.ids[i].Hi, Lo: p.ids[i].Lo, Content: p.contents[i], Place: place}
 		digest.Add(sealed.digests[i])
 	}
 	r.events += int64(n)

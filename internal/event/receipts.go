@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/project"
 )
 
@@ -30,7 +30,7 @@ func (in *Intake) receipts(s *project.Stream) *receipts {
 }
 
 // batchOf is the number of the batch in which the event at a place was accepted.
-func (r *receipts) batchOf(ctx context.Context, p memory.Place) (uint64, error) {
+func (r *receipts) batchOf(ctx context.Context, p dedupe.Place) (uint64, error) {
 	of, err := r.batchOfFile(ctx, p.File())
 	if err != nil {
 		return 0, err
@@ -52,7 +52,7 @@ func (r *receipts) batchOf(ctx context.Context, p memory.Place) (uint64, error) 
 }
 
 // at is when the event at a place was accepted.
-func (r *receipts) at(ctx context.Context, p memory.Place) (at time.Time, err error) {
+func (r *receipts) at(ctx context.Context, p dedupe.Place) (at time.Time, err error) {
 	batch, err := r.batchOf(ctx, p)
 	if err != nil {
 		return at, err
@@ -72,8 +72,8 @@ func (r *receipts) at(ctx context.Context, p memory.Place) (at time.Time, err er
 }
 
 // newer reports which of two events with one id was accepted later, and counts.
-func (r *receipts) newer(ctx context.Context, gone *forgotten) memory.Newer {
-	return func(a, b memory.Place) (bool, error) {
+func (r *receipts) newer(ctx context.Context, gone *forgotten) dedupe.Newer {
+	return func(a, b dedupe.Place) (bool, error) {
 		if gone.has(a) != gone.has(b) {
 			return gone.has(b), nil
 		}
@@ -124,7 +124,7 @@ func (r *receipts) retriesOf(ctx context.Context, batch uint64) (list []Batch, e
 	return list, nil
 }
 
-func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []memory.Place, err error) {
+func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []dedupe.Place, err error) {
 	if rows, is := r.rows[b.Batch]; is {
 		return rows, nil
 	}

@@ -11,10 +11,10 @@ import (
 	"bursar/internal/column"
 )
 
-// finish seals the batch and tidies the duplicate memory.
+// finish seals the batch and tidies the dedupe index.
 func (w *work) finish(ctx context.Context) (Result, error) {
 	result, err := w.conclude(ctx)
-	if err != nil || w.batch.Memory == nil {
+	if err != nil || w.batch.DedupeTable == nil {
 		return result, err
 	}
 	return result, w.in.compact(ctx, w.stream, &sync.Mutex{})
@@ -73,7 +73,7 @@ func (w *work) result(batch uint64) Result {
 	}
 }
 
-// seal makes the rest of the batch durable, then commits it: batch, files, duplicate memory and the next
+// seal makes the rest of the batch durable, then commits it: batch, files, dedupe index and the next
 // numbers in one transaction (rule 1). With number 0 only the files are remembered. The manifest follows: one that is there says
 // that the batch was sealed.
 func (w *work) seal(ctx context.Context, number uint64) error {
@@ -121,7 +121,7 @@ func (w *work) commit(tx catalog.Tx, number uint64) error {
 }
 
 // next is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
-// its duplicate memory, so nothing may be sealed then (rule 1).
+// its dedupe index, so nothing may be sealed then (rule 1).
 func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 	var state streamState
 	if _, err := tx.Get(streamKey(w.stream.Name), &state); err != nil {
@@ -141,8 +141,8 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 	if number != 0 {
 		state.Batches, state.Window = number, shorter(state.Window, w.stream.Dedupe)
 		state.Listed = cmp.Or(state.Listed, number)
-		if w.batch.Memory != nil {
-			state.Memory = append(state.Memory, *w.batch.Memory)
+		if w.batch.DedupeTable != nil {
+			state.DedupeTables = append(state.DedupeTables, *w.batch.DedupeTable)
 		}
 	}
 	return state, nil

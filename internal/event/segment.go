@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"bursar/internal/column"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/event/scan"
 
 	"golang.org/x/sync/errgroup"
@@ -27,7 +27,7 @@ type segment struct {
 	blocks  []*scan.Block
 	rows    int
 	parts   []part // one a block
-	entries []memory.Entry
+	entries []dedupe.Entry
 	ready   chan struct{} // closed when prepared
 	err     error
 }
@@ -93,8 +93,8 @@ func (w *work) remember(ctx context.Context) error {
 	if w.options.DryRun || w.known.Len() == 0 {
 		return nil
 	}
-	run, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+idsObject, w.batch.Sealed)
-	w.batch.Memory = &run
+	table, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+idsObject, w.batch.Sealed)
+	w.batch.DedupeTable = &table
 	return err
 }
 
@@ -188,11 +188,11 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 			case no != nil:
 				no.Row, no.raw, no.from.occurrence = block.Rows[r], block.Raw(r), p.occurrence(r)
 				p.rejects = append(p.rejects, *no)
-			case verdict.Kind == memory.New:
+			case verdict.Kind == dedupe.New:
 				w.batch.Accepted++
 				seg.tell(block.Rows[r], verdict.Kind)
 				continue
-			case verdict.Kind == memory.Duplicate:
+			case verdict.Kind == dedupe.Duplicate:
 				w.batch.Duplicates++
 				seg.tell(block.Rows[r], verdict.Kind)
 			default:
@@ -202,7 +202,7 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 				}
 				if known {
 					w.batch.Duplicates++
-					seg.tell(block.Rows[r], memory.Duplicate)
+					seg.tell(block.Rows[r], dedupe.Duplicate)
 					break
 				}
 				p.rejects = append(p.rejects, reject{
@@ -246,7 +246,7 @@ func (w *work) collect(seg *segment) error {
 	seg.entries = slices.Grow(seg.entries, seg.rows)
 	for i, block := range seg.blocks {
 		p := &seg.parts[i]
-		if err := w.digester.identify(p, seg, i, block.Rows, func(e memory.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
+		if err := w.digester.identify(p, seg, i, block.Rows, func(e dedupe.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
 			return err
 		}
 	}
@@ -258,7 +258,7 @@ const conflictReason = "conflict: "
 
 // conflict says with what a row is in conflict, or that it is known: a file that is read again brings only rows whose ids are free, as all
 // others were decided on when it first came; and the same row of the same file is the event itself, whatever columns were declared since.
-func (w *work) conflict(seg *segment, row int64, first memory.Place) (known bool, reason string, err error) {
+func (w *work) conflict(seg *segment, row int64, first dedupe.Place) (known bool, reason string, err error) {
 	if w.first.Number != first.File() { // conflicts come in crowds, of a file against an earlier one
 		file, err := w.place(first)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -76,12 +76,12 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 		return err
 	}
 	defer session.Close()
-	ids, err := memory.Open(ctx, in.Objects, in.Scratch, nil)
+	ids, err := dedupe.Open(ctx, in.Objects, in.Scratch, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ids.Close()) }()
-	back, err := ids.Begin(memory.Window{}, memoryLimit)
+	back, err := ids.Begin(dedupe.Window{}, memoryLimit)
 	if err != nil {
 		return err
 	}
@@ -90,11 +90,11 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 	if err != nil {
 		return err
 	}
-	read.take = func(entries []memory.Entry, _ *Batch) error { return bringBack(back, entries, gone, r) }
+	read.take = func(entries []dedupe.Entry, _ *Batch) error { return bringBack(back, entries, gone, r) }
 	if err := read.batch(ctx, b); err != nil {
 		return fmt.Errorf("batch %d: %w", b.Batch, err)
 	}
-	read.take = func(entries []memory.Entry, other *Batch) error {
+	read.take = func(entries []dedupe.Entry, other *Batch) error {
 		known, err := firstOf(back, entries, gone, &b, other, s.Dedupe)
 		if err == nil && known != nil {
 			err = in.anew(ctx, s, r, *known, other)
@@ -133,18 +133,18 @@ func (in *Intake) batchOf(ctx context.Context, r *Retraction) (b Batch, err erro
 }
 
 // bringBack notes the ids that count again: of a batch all but those of events that stay retracted one by one.
-func bringBack(back *memory.Batch, entries []memory.Entry, gone *forgotten, r *Retraction) error {
-	var own []memory.Entry
+func bringBack(back *dedupe.Batch, entries []dedupe.Entry, gone *forgotten, r *Retraction) error {
+	var own []dedupe.Entry
 	for _, e := range entries {
 		if r.Event == "" && !gone.events[e.Place] || r.Event != "" && e.Place.File() == r.File && e.Place.Row() == uint64(r.Row) {
 			own = append(own, e)
 		}
 	}
-	return back.Check(own, make([]memory.Verdict, len(own)))
+	return back.Check(own, make([]dedupe.Verdict, len(own)))
 }
 
 // firstOf finds an event of a batch that has one of the noted ids, nil if there is none. Beyond the dedupe window they are others' ids.
-func firstOf(back *memory.Batch, entries []memory.Entry, gone *forgotten, b, other *Batch, window time.Duration) (*Place, error) {
+func firstOf(back *dedupe.Batch, entries []dedupe.Entry, gone *forgotten, b, other *Batch, window time.Duration) (*Place, error) {
 	if window > 0 && other.Sealed.Sub(b.Sealed).Abs() > window {
 		return nil, nil
 	}

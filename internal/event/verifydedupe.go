@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"slices"
 
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/project"
 )
 
-// VerifyDedupe checks a stream's dedupe index: that the key is there that it was made with, that each run is what was
-// written, that they have as many entries as the batches have events, and that no other runs lie beside them. Its error has
+// VerifyDedupe checks a stream's dedupe index: that the key is there that it was made with, that each table is what was
+// written, that they have as many entries as the batches have events, and that no other tables lie beside them. Its error has
 // all that is wrong. The stream may be taken in meanwhile: what is sealed under way is not looked at.
 func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
 	state, found, err := in.readState(ctx, s.Name)
@@ -21,7 +21,7 @@ func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
 		return err
 	}
 	_, faults := in.key(s.Name, &state)
-	faults = errors.Join(faults, in.verifyRuns(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoOthers(ctx, s.Name))
+	faults = errors.Join(faults, in.verifyTables(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoOthers(ctx, s.Name))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -32,14 +32,14 @@ func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
 // converts it.
 func (in *Intake) OlderDedupe(ctx context.Context, stream string) bool {
 	state, found, err := in.readState(ctx, stream)
-	return err == nil && found && state.Identity == "" && len(state.Memory) > 0
+	return err == nil && found && state.Identity == "" && len(state.DedupeTables) > 0
 }
 
-// verifyRuns reads every run. One that is merged into another meanwhile may be gone: the merge has read it to the end.
-func (in *Intake) verifyRuns(ctx context.Context, stream string, state *streamState) error {
+// verifyTables reads every table. One that is merged into another meanwhile may be gone: the merge has read it to the end.
+func (in *Intake) verifyTables(ctx context.Context, stream string, state *streamState) error {
 	var faults error
-	for _, run := range state.Memory {
-		fault := memory.Verify(ctx, in.Objects, in.Scratch, run)
+	for _, table := range state.DedupeTables {
+		fault := dedupe.Verify(ctx, in.Objects, in.Scratch, table)
 		if fault == nil {
 			continue
 		}
@@ -47,7 +47,7 @@ func (in *Intake) verifyRuns(ctx context.Context, stream string, state *streamSt
 		if err != nil {
 			return errors.Join(faults, err)
 		}
-		if slices.ContainsFunc(now.Memory, func(r memory.RunInfo) bool { return r.Name == run.Name }) {
+		if slices.ContainsFunc(now.DedupeTables, func(r dedupe.TableInfo) bool { return r.Name == table.Name }) {
 			faults = errors.Join(faults, dedupeError(stream, fault))
 		}
 	}
@@ -56,7 +56,7 @@ func (in *Intake) verifyRuns(ctx context.Context, stream string, state *streamSt
 
 // verifyEntries compares numbers. Each accepted event has an entry, or had one that a merge replaced by a newer one of its id, or was
 // retracted when the index was made anew.
-// Runs of the first format do not say how many they replaced: with a dedupe window they may have fewer.
+// Tables of the first format do not say how many they replaced: with a dedupe window they may have fewer.
 func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *streamState) error {
 	accepted := int64(0)
 	err := in.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
@@ -67,9 +67,9 @@ func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *s
 		return err
 	}
 	entries, exact := state.Unindexed, true
-	for _, run := range state.Memory {
-		entries += run.Entries + run.Replaced
-		exact = exact && (run.Digest != "" || s.Dedupe == 0)
+	for _, table := range state.DedupeTables {
+		entries += table.Entries + table.Replaced
+		exact = exact && (table.Digest != "" || s.Dedupe == 0)
 	}
 	if entries > accepted || entries < accepted && exact {
 		return needsRepair(s.Name, fmt.Errorf("it has %d entries, the batches have %d events", entries, accepted))
@@ -77,7 +77,7 @@ func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *s
 	return nil
 }
 
-// verifyNoOthers finds runs that the catalog does not name. It names those that a crash may have left by their numbers: of
+// verifyNoOthers finds tables that the catalog does not name. It names those that a crash may have left by their numbers: of
 // the next batch and the next merge, or as dropped. Objects are listed before the catalog is read and after: one that intake makes or
 // removes meanwhile is in one of the lists alone.
 func (in *Intake) verifyNoOthers(ctx context.Context, stream string) error {
@@ -94,9 +94,9 @@ func (in *Intake) verifyNoOthers(ctx context.Context, stream string) error {
 		return err
 	}
 	known := append(slices.Clone(state.Dropped), prefix(stream, state.Batches+1)+idsObject,
-		mergedRun(stream, state.Merges+1), wholeRun(stream, state.Merges+1))
-	for _, run := range state.Memory {
-		known = append(known, run.Name)
+		mergedTable(stream, state.Merges+1), wholeTable(stream, state.Merges+1))
+	for _, table := range state.DedupeTables {
+		known = append(known, table.Name)
 	}
 	slices.Sort(known)
 	slices.Sort(after)

@@ -7,7 +7,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -83,12 +83,12 @@ func UnkeyedSQL(files object.Local, e *project.Events, s *project.Stream, batche
 	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s", viewSQL(files, s, batches, true), e.Unkeyed(s.Name))
 }
 
-// receivedSQL is where an event was received, in the order of memory.PlaceOf: less 2^63, so that all places are numbers of a BIGINT.
-var receivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (memory.MaxFile+1)/2, int64(memory.MaxRow+1), RowColumn)
+// receivedSQL is where an event was received, in the order of dedupe.PlaceOf: less 2^63, so that all places are numbers of a BIGINT.
+var receivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (dedupe.MaxFile+1)/2, int64(dedupe.MaxRow+1), RowColumn)
 
 // receivedAs is what receivedSQL gives for a row.
 func receivedAs(row Place) int64 {
-	return (int64(row.File)-(memory.MaxFile+1)/2)*(memory.MaxRow+1) + row.Row
+	return (int64(row.File)-(dedupe.MaxFile+1)/2)*(dedupe.MaxRow+1) + row.Row
 }
 
 // foldedColumn is a column of the one table in the terms of a stream's own: null where it has none.

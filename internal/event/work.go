@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event/memory"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
 
@@ -46,8 +46,8 @@ type work struct {
 	forgotten *forgotten // what of earlier batches counts as not seen
 	receipts  *receipts
 
-	memory   *memory.Memory
-	known    *memory.Batch
+	index    *dedupe.Index
+	known    *dedupe.Batch
 	bounds   bounds
 	digester *digester
 	computer *computer
@@ -59,7 +59,7 @@ type work struct {
 }
 
 func (w *work) close() {
-	_ = w.memory.Close() // only reads
+	_ = w.index.Close() // only reads
 	if w.rejects != nil {
 		w.rejects.abort()
 	}
@@ -215,7 +215,7 @@ func (w *work) count(file *File, rows int) {
 }
 
 // place finds the file of a place: in this batch, or in the catalog.
-func (w *work) place(p memory.Place) (File, error) {
+func (w *work) place(p dedupe.Place) (File, error) {
 	if n := p.File(); n > w.state.Files {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -225,7 +225,7 @@ func (w *work) place(p memory.Place) (File, error) {
 }
 
 // receivedAt is when the event at a place was accepted: what a dedupe window counts from.
-func (w *work) receivedAt(p memory.Place) (time.Time, error) {
+func (w *work) receivedAt(p dedupe.Place) (time.Time, error) {
 	if p.File() > w.state.Files {
 		return w.received, nil
 	}

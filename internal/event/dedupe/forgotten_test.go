@@ -1,6 +1,6 @@
 // Places that do not count.
 
-package memory
+package dedupe
 
 import (
 	"errors"
@@ -15,9 +15,9 @@ func TestForgotten(t *testing.T) {
 	old := []Entry{{1 << 60, 1, 1, must(PlaceOf(1, 1))}, {2 << 60, 2, 1, must(PlaceOf(1, 2))}}
 	rebuilt := NewRebuild(t.TempDir(), 1<<20, nil)
 	check(t, rebuilt.Add(old, time.Unix(1, 0)))
-	run, err := rebuilt.Seal(t.Context(), store, "old")
+	sealed, err := rebuilt.Seal(t.Context(), store, "old")
 	check(t, errors.Join(err, rebuilt.Close()))
-	m, err := Open(t.Context(), store, t.TempDir(), []RunInfo{run})
+	m, err := Open(t.Context(), store, t.TempDir(), []TableInfo{sealed})
 	check(t, err)
 	b, err := m.Begin(Window{Forgotten: func(p Place) bool { return p.Row() == 1 }}, 1<<20)
 	check(t, err)
@@ -35,21 +35,21 @@ func TestForgotten(t *testing.T) {
 func TestForgottenInMerges(t *testing.T) {
 	t.Parallel()
 	store := newFolder(t)
-	var runs []RunInfo
+	var tables []TableInfo
 	for i, place := range []Place{must(PlaceOf(2, 1)), must(PlaceOf(1, 5)), must(PlaceOf(1, 2))} {
 		one := NewRebuild(t.TempDir(), 1<<20, nil)
 		check(t, one.Add([]Entry{{1 << 60, 1, uint64(i), place}}, time.Unix(1, 0)))
-		run, err := one.Seal(t.Context(), store, string(rune('a'+i)))
+		sealed, err := one.Seal(t.Context(), store, string(rune('a'+i)))
 		check(t, errors.Join(err, one.Close()))
-		runs = append(runs, run)
+		tables = append(tables, sealed)
 	}
 	forgotten := func(p Place) bool { return p.File() == 2 || p.Row() == 5 }
-	merged, err := Compact(t.Context(), store, t.TempDir(), runs, "merged", func(a, b Place) (bool, error) { return forgotten(b) && !forgotten(a), nil })
+	merged, err := Compact(t.Context(), store, t.TempDir(), tables, "merged", func(a, b Place) (bool, error) { return forgotten(b) && !forgotten(a), nil })
 	check(t, err)
 	if merged.Entries != 1 || merged.Replaced != 2 {
 		t.Errorf("merged is %+v", merged)
 	}
-	m, err := Open(t.Context(), store, t.TempDir(), []RunInfo{merged})
+	m, err := Open(t.Context(), store, t.TempDir(), []TableInfo{merged})
 	check(t, err)
 	b, err := m.Begin(Window{Forgotten: forgotten}, 1<<20)
 	check(t, err)

@@ -1,6 +1,6 @@
 // A builder packs ascending entries into blocks and their directory.
 
-package memory
+package dedupe
 
 import "fmt"
 
@@ -23,7 +23,7 @@ type builder struct {
 // the number of entries in it, which is less than its room only for the last.
 func newBuilder(bound uint64, take func(size int) []byte, give func(block []byte, entries int) error) (*builder, error) {
 	if bound > maxEntries {
-		return nil, fmt.Errorf("build run of up to %d entries: the limit is %d", bound, int64(maxEntries))
+		return nil, fmt.Errorf("build table of up to %d entries: the limit is %d", bound, int64(maxEntries))
 	}
 	b := &builder{bound: bound, dirBits: dirBitsFor(bound), take: take, give: give}
 	b.dir = make([]byte, dirSize(b.dirBits))
@@ -59,7 +59,7 @@ func (b *builder) turn() error {
 		}
 	}
 	if b.n == b.bound {
-		return fmt.Errorf("build run: more than the %d entries expected", b.bound)
+		return fmt.Errorf("build table: more than the %d entries expected", b.bound)
 	}
 	b.room, b.in = int(min(b.bound-b.n, blockEntries)), 0
 	b.block = b.take(b.room * entrySize)

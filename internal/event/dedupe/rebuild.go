@@ -1,6 +1,6 @@
-// Making a whole index anew: entries in any order become one run.
+// Making a whole index anew: entries in any order become one table.
 
-package memory
+package dedupe
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/object"
 )
 
-// Rebuild collects the entries of one run. It keeps to a limit of memory, as a Batch does. Of an id that comes more than
+// Rebuild collects the entries of one table. It keeps to a limit of memory, as a Batch does. Of an id that comes more than
 // once the newest entry is kept, as in merges.
 type Rebuild struct {
 	levels      levels
@@ -75,9 +75,9 @@ func (r *Rebuild) add(segment []Entry) error {
 	})
 }
 
-// Seal writes the run as an object. It counts once the caller has recorded it in the catalog.
-func (r *Rebuild) Seal(ctx context.Context, store object.Store, name string) (RunInfo, error) {
-	info, err := sealRun(ctx, store, r.levels.all(), RunInfo{Name: name, FirstReceived: r.first, LastReceived: r.last}, r.levels.newer)
+// Seal writes the table as an object. It counts once the caller has recorded it in the catalog.
+func (r *Rebuild) Seal(ctx context.Context, store object.Store, name string) (TableInfo, error) {
+	info, err := sealTable(ctx, store, r.levels.all(), TableInfo{Name: name, FirstReceived: r.first, LastReceived: r.last}, r.levels.newer)
 	info.Replaced = r.added - info.Entries
 	return info, err
 }

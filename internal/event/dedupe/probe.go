@@ -1,17 +1,17 @@
 // Probing: where the ids of a segment were seen before, within the window.
 
-package memory
+package dedupe
 
 import (
 	"fmt"
 	"time"
 )
 
-// Window says how far back the memory reaches. The zero Window is for ever.
+// Window says how far back the index reaches. The zero Window is for ever.
 type Window struct {
 	// Since is the start of the window: ids received before it are not remembered.
 	Since time.Time
-	// ReceivedAt returns the time a place was received. It is asked about single entries of runs that lie on both
+	// ReceivedAt returns the time a place was received. It is asked about single entries of tables that lie on both
 	// sides of Since, and required unless Since is zero.
 	ReceivedAt func(Place) (time.Time, error)
 	// Forgotten reports places whose entries do not count, as if they were not there; nil is none.
@@ -31,17 +31,17 @@ func (b *Batch) findInBatch() error {
 	return nil
 }
 
-// findInRuns looks every probe up in every run within the window: an id may stand in several, when it was
+// findInTables looks every probe up in every table within the window: an id may stand in several, when it was
 // accepted again after a window, and its newest entry counts, as in merges.
-func (b *Batch) findInRuns() error {
+func (b *Batch) findInTables() error {
 	since := b.window.Since
-	for _, r := range b.memory.runs {
+	for _, r := range b.index.tables {
 		outside, inside := r.info.within(since)
 		if outside {
 			continue
 		}
 		err := r.table.find(b.probes, func(i int, e Entry) error {
-			if b.found[i] == inBatch || b.found[i] == inRun && b.before[i].place >= e.Place {
+			if b.found[i] == inBatch || b.found[i] == inTable && b.before[i].place >= e.Place {
 				return nil
 			}
 			if b.window.Forgotten != nil && b.window.Forgotten(e.Place) {
@@ -53,18 +53,18 @@ func (b *Batch) findInRuns() error {
 					return err
 				}
 			}
-			b.found[i], b.before[i] = inRun, earlier{e.Content, e.Place}
+			b.found[i], b.before[i] = inTable, earlier{e.Content, e.Place}
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("look in run %s: %w", r.info.Name, err)
+			return fmt.Errorf("look in table %s: %w", r.info.Name, err)
 		}
 	}
 	return nil
 }
 
-// within says how a run stands to a window that begins at since: all outside, all inside, or neither.
-func (r *RunInfo) within(since time.Time) (outside, inside bool) {
+// within says how a table stands to a window that begins at since: all outside, all inside, or neither.
+func (r *TableInfo) within(since time.Time) (outside, inside bool) {
 	if since.IsZero() {
 		return false, true
 	}

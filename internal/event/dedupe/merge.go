@@ -1,6 +1,6 @@
 // Merging tables in one pass: a tournament of cursors, the newest entry of an id winning.
 
-package memory
+package dedupe
 
 import "math/bits"
 
@@ -14,7 +14,7 @@ type cursor struct {
 	err   error // why the block at hand is not what was written
 }
 
-// open begins a block, once the bytes of a mapped run were compared; false when they are not what was written.
+// open begins a block, once the bytes of a mapped table were compared; false when they are not what was written.
 func (c *cursor) open() bool {
 	block := uint64(c.pos >> blockBits)
 	b := c.t.blocks[block]

@@ -1,6 +1,6 @@
-// Checksums of a run's pages: each page is compared when something in it is first read.
+// Checksums of a table's pages: each page is compared when something in it is first read.
 
-package memory
+package dedupe
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ const (
 	sumSize  = 8
 )
 
-// pages are blocks and directory of a mapped run with their checksums, which were compared with the footer. It is for
+// pages are blocks and directory of a mapped table with their checksums, which were compared with the footer. It is for
 // one goroutine at a time, as the table it belongs to.
 type pages struct {
 	body []byte

@@ -1,7 +1,7 @@
-// The run format: blocks of entries, their directory, checksums of its pages, and a footer, since the writer learns
+// The table format: blocks of entries, their directory, checksums of its pages, and a footer, since the writer learns
 // the count last.
 
-package memory
+package dedupe
 
 import (
 	"bytes"
@@ -20,9 +20,9 @@ const (
 
 var magic = []byte("BURSMEM\x01")
 
-// RunInfo describes a run for the catalog. Name is its object; the times are the first and the last receipt of
-// its entries, in Unix seconds rounded down. Bytes and Digest are not set for runs of version 1.
-type RunInfo struct {
+// TableInfo describes a table for the catalog. Name is its object; the times are the first and the last receipt of
+// its entries, in Unix seconds rounded down. Bytes and Digest are not set for tables of version 1.
+type TableInfo struct {
 	Name          string `json:"name"`
 	Entries       int64  `json:"entries"`
 	FirstReceived int64  `json:"first_received"`
@@ -32,7 +32,7 @@ type RunInfo struct {
 	Digest        string `json:"digest,omitempty"` // of the footer, which has the checksum of the pages' checksums
 }
 
-// footer ends a run, in this order, little-endian: entries, directory bits and version (uint32 each), first and
+// footer ends a table, in this order, little-endian: entries, directory bits and version (uint32 each), first and
 // last receipt, checksum of the pages' checksums (version 1: of blocks and directory), checksum of the footer so far,
 // magic.
 type footer struct {
@@ -71,14 +71,14 @@ func digestOf(footer []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// parseFooter reads the footer of a whole run and checks that the run has the size it states.
-func parseFooter(run []byte) (footer, error) {
-	if len(run) < footerSize {
-		return footer{}, fmt.Errorf("%w: %d bytes are less than a footer", ErrCorrupt, len(run))
+// parseFooter reads the footer of a whole table and checks that the table has the size it states.
+func parseFooter(sealed []byte) (footer, error) {
+	if len(sealed) < footerSize {
+		return footer{}, fmt.Errorf("%w: %d bytes are less than a footer", ErrCorrupt, len(sealed))
 	}
-	b := run[len(run)-footerSize:]
+	b := sealed[len(sealed)-footerSize:]
 	if !bytes.Equal(b[48:], magic) {
-		return footer{}, fmt.Errorf("%w: no footer at the end, the object is truncated or not a run", ErrCorrupt)
+		return footer{}, fmt.Errorf("%w: no footer at the end, the object is truncated or not a table", ErrCorrupt)
 	}
 	if xxh3.Hash(b[:40]) != le.Uint64(b[40:]) {
 		return footer{}, fmt.Errorf("%w: footer checksum differs", ErrCorrupt)
@@ -88,26 +88,26 @@ func parseFooter(run []byte) (footer, error) {
 		first: int64(le.Uint64(b[16:])), last: int64(le.Uint64(b[24:])), sum: le.Uint64(b[32:]),
 	}
 	if f.version < 1 || f.version > version {
-		return footer{}, fmt.Errorf("run has format version %d, this program reads 1 to %d", f.version, version)
+		return footer{}, fmt.Errorf("table has format version %d, this program reads 1 to %d", f.version, version)
 	}
 	if f.entries > maxEntries || f.dirBits > maxBits {
 		return footer{}, fmt.Errorf("%w: %d entries, %d directory bits", ErrCorrupt, f.entries, f.dirBits)
 	}
-	if want := f.body() + f.sums() + footerSize; uint64(len(run)) != want {
-		return footer{}, fmt.Errorf("%w: %d bytes where %d are due", ErrCorrupt, len(run), want)
+	if want := f.body() + f.sums() + footerSize; uint64(len(sealed)) != want {
+		return footer{}, fmt.Errorf("%w: %d bytes where %d are due", ErrCorrupt, len(sealed), want)
 	}
 	return f, nil
 }
 
-// readTable makes a table of a whole run, which it keeps. Of a run of version 1 nothing is compared with a checksum
+// readTable makes a table of a whole table, which it keeps. Of a table of version 1 nothing is compared with a checksum
 // before verify.
-func readTable(run []byte) (*table, footer, error) {
-	f, err := parseFooter(run)
+func readTable(sealed []byte) (*table, footer, error) {
+	f, err := parseFooter(sealed)
 	if err != nil {
 		return nil, f, err
 	}
 	t := &table{n: uint32(f.entries), dirBits: uint8(f.dirBits), sum: f.sum, dirAt: f.entries * entrySize}
-	body, sums := run[:f.body()], run[f.body():len(run)-footerSize]
+	body, sums := sealed[:f.body()], sealed[f.body():len(sealed)-footerSize]
 	t.dir = body[t.dirAt:]
 	if f.version > 1 {
 		if xxh3.Hash(sums) != f.sum {
@@ -123,9 +123,9 @@ func readTable(run []byte) (*table, footer, error) {
 	return t, f, nil
 }
 
-// writeRun merges tables into one run and completes its description: its entries were received between the times that
+// writeTable merges tables into one table and completes its description: its entries were received between the times that
 // are there. The tables stay as they are.
-func writeRun(w io.Writer, tables []*table, info *RunInfo, newer Newer) error {
+func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) error {
 	var sums pageSums
 	write := func(p []byte) error {
 		sums.add(p)
@@ -168,7 +168,7 @@ func writeRun(w io.Writer, tables []*table, info *RunInfo, newer Newer) error {
 }
 
 // writeEnd writes what follows blocks and directory.
-func writeEnd(w io.Writer, b *builder, sums []byte, info *RunInfo) error {
+func writeEnd(w io.Writer, b *builder, sums []byte, info *TableInfo) error {
 	f := footer{b.n, uint32(b.dirBits), version, info.FirstReceived, info.LastReceived, xxh3.Hash(sums)}
 	if _, err := w.Write(sums); err != nil {
 		return err

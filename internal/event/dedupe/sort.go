@@ -1,6 +1,6 @@
 // Sorting a segment by id, stable by arrival.
 
-package memory
+package dedupe
 
 import (
 	"math/bits"
@@ -33,7 +33,7 @@ func (s *sorter) sort(segment []Entry) (keys []uint64, mask uint64) {
 	}
 	scatter(s.spare, s.keys, &low, 64-2*radixBits)
 	scatter(s.keys, s.spare, &high, 64-radixBits)
-	settle(s.keys)
+	exchange(s.keys)
 	s.untie(segment, s.keys, mask)
 	return s.keys, mask
 }
@@ -52,8 +52,8 @@ func scatter(to, from []uint64, counts *[radixSize]uint32, shift uint) {
 	}
 }
 
-// settle finishes keys that are sorted by their top bits: neighbours are exchanged, unless too many share them.
-func settle(keys []uint64) {
+// exchange finishes keys that are sorted by their top bits: neighbours are exchanged, unless too many share them.
+func exchange(keys []uint64) {
 	const patience = 32
 	for i := 1; i < len(keys); i++ {
 		k := keys[i]

@@ -1,5 +1,5 @@
 // Two stores for tests: one that only serves ranges, and one whose objects are files.
-package memory
+package dedupe
 
 import (
 	"bytes"

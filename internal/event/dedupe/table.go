@@ -1,6 +1,6 @@
-// A table is a sorted set of entries with a directory, in memory or mapped from a run: what lookups read.
+// A table is a sorted set of entries with a directory, in memory or mapped from an object.
 
-package memory
+package dedupe
 
 import (
 	"encoding/binary"
@@ -29,8 +29,8 @@ const (
 	atOnce    = 8
 )
 
-// ErrCorrupt is wrapped by errors about runs whose bytes are not what was written.
-var ErrCorrupt = errors.New("corrupt run")
+// ErrCorrupt is wrapped by errors about tables whose bytes are not what was written.
+var ErrCorrupt = errors.New("corrupt table")
 
 var le = binary.LittleEndian
 
@@ -44,10 +44,10 @@ type table struct {
 	level   uint8 // how often its entries were merged within the batch
 	dir     []byte
 	blocks  [][]byte
-	dirAt   uint64       // where the directory begins in a mapped run
-	pages   *pages       // what a mapped run's bytes are compared with before they are read; nil in memory and in version 1
-	sum     uint64       // the checksum in a run's footer
-	free    func() error // releases what a mapped table stands on; nil in memory
+	dirAt   uint64       // where the directory begins in a mapped table
+	pages   *pages       // what a mapped table's bytes are compared with before they are read; nil in memory and in version 1
+	sum     uint64       // the checksum in a table's footer
+	free    func() error // releases what a mapped object holds; nil in memory
 }
 
 // dirBitsFor chooses two to four entries a bucket: few have more than are looked at at once.
@@ -76,7 +76,7 @@ func (t *table) entry(pos uint32) Entry {
 	return Entry{le.Uint64(b[room*markSize+at*hiSize:]), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
 }
 
-// checked is entry once the bytes of a mapped run were compared.
+// checked is entry once the bytes of a mapped table were compared.
 func (t *table) checked(pos uint32) (Entry, error) {
 	if t.pages != nil {
 		block, at := uint64(pos>>blockBits), uint64(pos&blockMask)
@@ -91,7 +91,7 @@ func (t *table) checked(pos uint32) (Entry, error) {
 	return t.entry(pos), nil
 }
 
-// checkMarks compares the bytes of a mapped run that the marks from a position on lie in.
+// checkMarks compares the bytes of a mapped table that the marks from a position on lie in.
 func (t *table) checkMarks(pos uint32, n uint64) error {
 	at := uint64(pos>>blockBits)*blockSize + uint64(pos&blockMask)
 	if t.pages == nil || t.pages.compared(at) && t.pages.compared(at+n-1) {

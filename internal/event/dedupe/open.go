@@ -1,6 +1,6 @@
-// Opening a run: in place when the store has it as a file, else through a scratch copy, so that memory stays bounded.
+// Opening a table: in place when the store has it as a file, else through a scratch copy, so that memory stays bounded.
 
-package memory
+package dedupe
 
 import (
 	"context"
@@ -15,19 +15,19 @@ import (
 	"bursar/internal/object"
 )
 
-// openRun opens the run that info describes and refuses one that does not agree.
-func openRun(ctx context.Context, store object.Store, scratch string, info RunInfo) (*table, error) {
-	file, err := runFile(ctx, store, scratch, info.Name)
+// openObject opens the table that info describes and refuses one that does not agree.
+func openObject(ctx context.Context, store object.Store, scratch string, info TableInfo) (*table, error) {
+	file, err := objectFile(ctx, store, scratch, info.Name)
 	if err != nil {
-		return nil, fmt.Errorf("open run %s: %w", info.Name, err)
+		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
-	whole := wholeRun{info: info, path: file.Name()}
+	whole := wholeTable{info: info, path: file.Name()}
 	if stat, err := file.Stat(); err == nil {
 		whole.size, whole.modified = stat.Size(), stat.ModTime()
 	}
 	t, f, err := openTable(file)
 	if err != nil {
-		return nil, fmt.Errorf("open run %s: %w", info.Name, err)
+		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
 	err = agree(f, info)
 	if err == nil && f.version == 1 {
@@ -38,13 +38,13 @@ func openRun(ctx context.Context, store object.Store, scratch string, info RunIn
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open run %s: %w", info.Name, err), t.close())
+		return nil, errors.Join(fmt.Errorf("open table %s: %w", info.Name, err), t.close())
 	}
 	return t, nil
 }
 
-// agree refuses a run that is not the one that the catalog describes, whole as it may be.
-func agree(f footer, info RunInfo) error {
+// agree refuses a table that is not the one that the catalog describes, whole as it may be.
+func agree(f footer, info TableInfo) error {
 	if int64(f.entries) != info.Entries || f.first != info.FirstReceived || f.last != info.LastReceived {
 		return fmt.Errorf("%w: it has %d entries of %d to %d, the catalog says %d of %d to %d",
 			ErrCorrupt, f.entries, f.first, f.last, info.Entries, info.FirstReceived, info.LastReceived)
@@ -55,25 +55,25 @@ func agree(f footer, info RunInfo) error {
 	return nil
 }
 
-// wholeRun is a run of version 1 in a file as it stood when it was compared with its checksum.
-type wholeRun struct {
-	info     RunInfo
+// wholeTable is a table of version 1 in a file as it stood when it was compared with its checksum.
+type wholeTable struct {
+	info     TableInfo
 	path     string
 	size     int64
 	modified time.Time
 }
 
-// wholeRuns are the runs of version 1 that this process has compared. A check reads all of a run, so it is done once.
-var wholeRuns sync.Map
+// wholeTables are the tables of version 1 that this process has compared. A check reads all of a table, so it is done once.
+var wholeTables sync.Map
 
-func (w wholeRun) check(t *table) error {
-	if _, found := wholeRuns.Load(w); found {
+func (w wholeTable) check(t *table) error {
+	if _, found := wholeTables.Load(w); found {
 		return nil
 	}
 	if err := t.verifyBody(); err != nil {
 		return err
 	}
-	wholeRuns.Store(w, struct{}{})
+	wholeTables.Store(w, struct{}{})
 	return nil
 }
 
@@ -96,7 +96,7 @@ func openTable(file *os.File) (*table, footer, error) {
 	return t, f, nil
 }
 
-// guarded runs what reads mapped runs: one that was truncated since it was opened is damaged, as one that was before.
+// guarded runs what reads mapped tables: one that was truncated since it was opened is damaged, as one that was before.
 func guarded(read func() error) error {
 	err := object.ReadMapped(read)
 	if errors.Is(err, object.ErrCut) {
@@ -105,8 +105,8 @@ func guarded(read func() error) error {
 	return err
 }
 
-// runFile is an open file with the object's bytes.
-func runFile(ctx context.Context, store object.Store, scratch, name string) (*os.File, error) {
+// objectFile is an open file with the object's bytes.
+func objectFile(ctx context.Context, store object.Store, scratch, name string) (*os.File, error) {
 	if local, ok := store.(object.Local); ok {
 		file, err := os.Open(local.Path(name))
 		return file, missing(err)
@@ -126,7 +126,7 @@ func runFile(ctx context.Context, store object.Store, scratch, name string) (*os
 	return file, nil
 }
 
-// missing says of an absent object that the run is damaged: the catalog names it.
+// missing says of an absent object that the table is damaged: the catalog names it.
 func missing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: it is missing: %w", ErrCorrupt, err)
@@ -136,7 +136,7 @@ func missing(err error) error {
 
 // scratchFile makes a file that has no name, so that it is gone with its last user, crashed or not.
 func scratchFile(dir string) (*os.File, error) {
-	file, err := os.CreateTemp(dir, "memory-*")
+	file, err := os.CreateTemp(dir, "dedupe-*")
 	if err != nil {
 		return nil, fmt.Errorf("make scratch file: %w", err)
 	}

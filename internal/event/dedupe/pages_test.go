@@ -1,5 +1,5 @@
-// Damage in every page of a run, and runs of the format without checksums of pages.
-package memory
+// Damage in every page of a table, and tables of the format without checksums of pages.
+package dedupe
 
 import (
 	"context"
@@ -12,11 +12,11 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// oldFormat is a run as version 1 has it.
-func oldFormat(tb testing.TB, run []byte, info RunInfo) ([]byte, RunInfo) {
+// oldFormat is a table as version 1 has it.
+func oldFormat(tb testing.TB, sealed []byte, info TableInfo) ([]byte, TableInfo) {
 	tb.Helper()
-	f := must(parseFooter(run))
-	body := run[:f.body()]
+	f := must(parseFooter(sealed))
+	body := sealed[:f.body()]
 	f.version, f.sum = 1, xxh3.Hash(body)
 	info.Bytes, info.Digest = 0, ""
 	return append(slices.Clone(body), f.encode()...), info
@@ -44,7 +44,7 @@ func TestEveryPageIsChecked(t *testing.T) {
 			if right, err := lookUp(store, named, entries); right == n || right < 0 || !errors.Is(err, ErrCorrupt) {
 				t.Errorf("old %v, byte %d: %d of %d are found, %v", old, at, right, n, err)
 			}
-			if _, err := Compact(context.Background(), store, t.TempDir(), []RunInfo{named}, "merged", nil); !errors.Is(err, ErrCorrupt) {
+			if _, err := Compact(context.Background(), store, t.TempDir(), []TableInfo{named}, "merged", nil); !errors.Is(err, ErrCorrupt) {
 				// A merge makes the directory anew and does not read the old one.
 				if table, _, opened := readTable(store["run"]); opened != nil || at < int(table.dirAt) {
 					t.Errorf("old %v, byte %d: merged, %v", old, at, err)
@@ -54,31 +54,31 @@ func TestEveryPageIsChecked(t *testing.T) {
 	}
 }
 
-// TestTruncatedWhileOpen truncates a run that is mapped: lookups and merges fail, and the process goes on.
+// TestTruncatedWhileOpen truncates a table that is mapped: lookups and merges fail, and the process goes on.
 func TestTruncatedWhileOpen(t *testing.T) {
 	t.Parallel()
 	const n = 5000
 	store := folderStore{dir: t.TempDir()}
 	info := remember(t, store, 1, n)[0]
-	m := must(Open(context.Background(), store, store.dir, []RunInfo{info}))
+	m := must(Open(context.Background(), store, store.dir, []TableInfo{info}))
 	check(t, os.Truncate(store.Path(info.Name), pageSize))
 	b := must(m.Begin(Window{}, 0))
 	if err := b.Check(randomEntries(1, 1, n), make([]Verdict, n)); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("lookups end with %v", err)
 	}
 	check(t, b.Close())
-	if _, err := sealRun(context.Background(), store, []*table{m.runs[0].table}, RunInfo{Name: "merged"}, nil); !errors.Is(err, ErrCorrupt) {
+	if _, err := sealTable(context.Background(), store, []*table{m.tables[0].table}, TableInfo{Name: "merged"}, nil); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a merge ends with %v", err)
 	}
 	check(t, m.Close())
-	if _, err := Open(context.Background(), store, store.dir, []RunInfo{info}); !errors.Is(err, ErrCorrupt) {
+	if _, err := Open(context.Background(), store, store.dir, []TableInfo{info}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("opening ends with %v", err)
 	}
 }
 
 // lookUp returns how many entries are found as they are, -1 if one has a wrong verdict, and the first error.
-func lookUp(store rangeStore, info RunInfo, entries []Entry) (right int, failed error) {
-	m, err := Open(context.Background(), store, os.TempDir(), []RunInfo{info})
+func lookUp(store rangeStore, info TableInfo, entries []Entry) (right int, failed error) {
+	m, err := Open(context.Background(), store, os.TempDir(), []TableInfo{info})
 	if err != nil {
 		return 0, err
 	}
@@ -105,37 +105,37 @@ func TestOldFormatStaysReadable(t *testing.T) {
 	t.Parallel()
 	folder := newFolder(t)
 	store, info := sealed(t, 3000)
-	var old RunInfo
+	var old TableInfo
 	store["run"], old = oldFormat(t, store["run"], info)
 	check(t, os.WriteFile(folder.Path("run"), store["run"], 0o600))
 	for range 2 {
 		if right, err := lookUp(store, old, randomEntries(4, 1, 3000)); right != 3000 || err != nil {
 			t.Fatalf("%d found, %v", right, err)
 		}
-		m := must(Open(context.Background(), folder, folder.dir, []RunInfo{old}))
+		m := must(Open(context.Background(), folder, folder.dir, []TableInfo{old}))
 		check(t, m.Close())
 	}
-	merged := must(Compact(context.Background(), folder, folder.dir, []RunInfo{old}, "merged", nil))
+	merged := must(Compact(context.Background(), folder, folder.dir, []TableInfo{old}, "merged", nil))
 	if merged.Entries != 3000 || merged.Digest == "" {
 		t.Errorf("merged into %+v", merged)
 	}
 	check(t, Verify(context.Background(), folder, folder.dir, merged))
-	if _, err := Open(context.Background(), folder, folder.dir, []RunInfo{info}); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("an old run in the place of a new one: %v", err)
+	if _, err := Open(context.Background(), folder, folder.dir, []TableInfo{info}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("an old table in the place of a new one: %v", err)
 	}
 
 	store["run"][70_000] ^= 1 // a copy is compared again, and so is a file that was written since
 	check(t, os.WriteFile(folder.Path("run"), store["run"], 0o600))
 	check(t, os.Chtimes(folder.Path("run"), time.Time{}, time.Unix(1, 0)))
-	if _, err := Open(context.Background(), folder, folder.dir, []RunInfo{old}); !errors.Is(err, ErrCorrupt) {
+	if _, err := Open(context.Background(), folder, folder.dir, []TableInfo{old}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("damaged file: %v", err)
 	}
-	if _, err := Open(context.Background(), store, folder.dir, []RunInfo{old}); !errors.Is(err, ErrCorrupt) {
+	if _, err := Open(context.Background(), store, folder.dir, []TableInfo{old}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("damaged object: %v", err)
 	}
 }
 
-// TestRebuild makes the index of several runs anew, from their entries in another order.
+// TestRebuild makes the index of several tables anew, from their entries in another order.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int64{0, 64 << 20} {
@@ -162,7 +162,7 @@ func TestRebuild(t *testing.T) {
 			t.Fatalf("%+v of %d ids", info, len(newest))
 		}
 		check(t, Verify(context.Background(), store, store.dir, info))
-		table := must(openRun(context.Background(), store, store.dir, info))
+		table := must(openObject(context.Background(), store, store.dir, info))
 		for pos := range table.n {
 			e := must(table.checked(pos))
 			if newest[modelID{e.Hi, e.Lo}] != e.Place {

@@ -1,6 +1,6 @@
-// A batch in the making: segments are checked against each other and against the runs.
+// A batch in the making: segments are checked against each other and against the tables.
 
-package memory
+package dedupe
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 // segmentLimit is how many entries are sorted at a time: what stays in the processor's cache.
 const segmentLimit = 1 << 18
 
-// Batch decides on the entries of one batch. Nothing of it is visible to the memory.
+// Batch decides on the entries of one batch. Nothing of it is visible to the index.
 type Batch struct {
-	memory *Memory
+	index  *Index
 	window Window
 	levels levels
 	sorter sorter
@@ -27,12 +27,12 @@ type Batch struct {
 	again   []repeat
 }
 
-// finding says where an id was found. A batch's own entry is newer than any run's.
+// finding says where an id was found. A batch's own entry is newer than any table's.
 type finding uint8
 
 const (
 	unknown finding = iota
-	inRun
+	inTable
 	inBatch
 )
 
@@ -56,15 +56,15 @@ type repeat struct {
 
 // Begin starts a batch. limit bounds the bytes of entries held in memory; beyond it, and beyond 1 MiB, they go
 // to scratch files. Close the batch, sealed or not, before the next begins.
-func (m *Memory) Begin(window Window, limit int64) (*Batch, error) {
-	if m.batch != nil {
+func (x *Index) Begin(window Window, limit int64) (*Batch, error) {
+	if x.batch != nil {
 		return nil, errors.New("begin batch: another one is open")
 	}
 	if !window.Since.IsZero() && window.ReceivedAt == nil {
 		return nil, errors.New("begin batch: a window without a way to learn times of receipt")
 	}
-	m.batch = &Batch{memory: m, window: window, levels: levels{scratch: m.scratch, limit: limit}}
-	return m.batch, nil
+	x.batch = &Batch{index: x, window: window, levels: levels{scratch: x.scratch, limit: limit}}
+	return x.batch, nil
 }
 
 // Len is the number of entries kept: those that were New.
@@ -72,8 +72,8 @@ func (b *Batch) Len() int64 { return int64(total(b.levels.all())) }
 
 // Close drops the batch and its scratch files.
 func (b *Batch) Close() error {
-	if b.memory.batch == b {
-		b.memory.batch = nil
+	if b.index.batch == b {
+		b.index.batch = nil
 	}
 	return b.levels.close()
 }
@@ -109,7 +109,7 @@ func (b *Batch) find(segment []Entry) error {
 	if err := b.findInBatch(); err != nil {
 		return err
 	}
-	return guarded(b.findInRuns)
+	return guarded(b.findInTables)
 }
 
 func (b *Batch) check(segment []Entry, verdicts []Verdict) error {

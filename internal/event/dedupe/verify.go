@@ -1,6 +1,6 @@
-// Verification: everything that opening a run and looking up leave unread.
+// Verification: everything that opening a table and looking up leave unread.
 
-package memory
+package dedupe
 
 import (
 	"context"
@@ -12,15 +12,15 @@ import (
 	"bursar/internal/object"
 )
 
-// Verify reads a whole run: its checksums, the order of its entries, and its directory. What is wrong is
+// Verify reads a whole table: its checksums, the order of its entries, and its directory. What is wrong is
 // ErrCorrupt, wrapped.
-func Verify(ctx context.Context, store object.Store, scratch string, info RunInfo) error {
-	t, err := openRun(ctx, store, scratch, info)
+func Verify(ctx context.Context, store object.Store, scratch string, info TableInfo) error {
+	t, err := openObject(ctx, store, scratch, info)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(guarded(t.verify), t.close()); err != nil {
-		return fmt.Errorf("verify run %s: %w", info.Name, err)
+		return fmt.Errorf("verify table %s: %w", info.Name, err)
 	}
 	return nil
 }

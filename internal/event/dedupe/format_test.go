@@ -1,5 +1,5 @@
-// Runs that are not what was written, and the small cases.
-package memory
+// Tables that are not what was written, and the small cases.
+package dedupe
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// sealed is a store with one run of n entries.
-func sealed(tb testing.TB, n int) (rangeStore, RunInfo) {
+// sealed is a store with one table of n entries.
+func sealed(tb testing.TB, n int) (rangeStore, TableInfo) {
 	tb.Helper()
 	store := rangeStore{}
 	m := must(Open(context.Background(), store, tb.TempDir(), nil))
@@ -26,7 +26,7 @@ func sealed(tb testing.TB, n int) (rangeStore, RunInfo) {
 	return store, info
 }
 
-func TestDamagedRuns(t *testing.T) {
+func TestDamagedTables(t *testing.T) {
 	t.Parallel()
 	store, info := sealed(t, 1000)
 	whole := store["run"]
@@ -46,7 +46,7 @@ func TestDamagedRuns(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			err := Verify(context.Background(), rangeStore{"run": c.edit(slices.Clone(whole))}, t.TempDir(), info)
-			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "run run") {
+			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "table run") {
 				t.Fatalf("got %v, want it to say %q", err, c.says)
 			}
 		})
@@ -56,23 +56,23 @@ func TestDamagedRuns(t *testing.T) {
 func TestRunsTheCatalogDoesNotMean(t *testing.T) {
 	t.Parallel()
 	store, info := sealed(t, 10)
-	want := RunInfo{Name: "run", Entries: 10, FirstReceived: 77, LastReceived: 77, Bytes: int64(len(store["run"])), Digest: info.Digest}
+	want := TableInfo{Name: "run", Entries: 10, FirstReceived: 77, LastReceived: 77, Bytes: int64(len(store["run"])), Digest: info.Digest}
 	if info != want || info.Digest == "" {
 		t.Fatalf("sealed %+v", info)
 	}
 	count, digest := info, info
 	count.Entries = 11
-	digest.Digest = strings.Repeat("0", 32) // a run of as many entries, received at the same time
-	for _, other := range []RunInfo{count, digest} {
-		if _, err := Open(context.Background(), store, t.TempDir(), []RunInfo{info, other}); !errors.Is(err, ErrCorrupt) {
+	digest.Digest = strings.Repeat("0", 32) // a table of as many entries, received at the same time
+	for _, other := range []TableInfo{count, digest} {
+		if _, err := Open(context.Background(), store, t.TempDir(), []TableInfo{info, other}); !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("opened as %+v: %v", other, err)
 		}
 	}
 	for _, s := range []interface {
-		open(RunInfo) error
+		open(TableInfo) error
 	}{opener{store: store}, opener{folder: newFolder(t), local: true}} {
-		if err := s.open(RunInfo{Name: "absent"}); !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, ErrCorrupt) {
-			t.Fatalf("absent run: %v", err)
+		if err := s.open(TableInfo{Name: "absent"}); !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("absent table: %v", err)
 		}
 	}
 }
@@ -83,12 +83,12 @@ type opener struct {
 	local  bool
 }
 
-func (o opener) open(info RunInfo) error {
+func (o opener) open(info TableInfo) error {
 	if o.local {
-		_, err := Open(context.Background(), o.folder, o.folder.dir, []RunInfo{info})
+		_, err := Open(context.Background(), o.folder, o.folder.dir, []TableInfo{info})
 		return err
 	}
-	_, err := Open(context.Background(), o.store, "", []RunInfo{info})
+	_, err := Open(context.Background(), o.store, "", []TableInfo{info})
 	return err
 }
 
@@ -100,7 +100,7 @@ func TestSizes(t *testing.T) {
 			t.Parallel()
 			store, info := sealed(t, n)
 			check(t, Verify(context.Background(), store, t.TempDir(), info))
-			m := must(Open(context.Background(), store, t.TempDir(), []RunInfo{info}))
+			m := must(Open(context.Background(), store, t.TempDir(), []TableInfo{info}))
 			b := must(m.Begin(Window{}, 0))
 			verdicts := make([]Verdict, n)
 			entries := randomEntries(4, 1, n)
@@ -157,24 +157,24 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// withFooter completes a body of any bytes as a run of a version.
+// withFooter completes a body of any bytes as a table of a version.
 func withFooter(body []byte, entries uint64, dirBits, version uint32) []byte {
 	f := footer{entries: entries, dirBits: dirBits, version: version}
-	run := slices.Clone(body)
+	sealed := slices.Clone(body)
 	if version == 1 {
 		f.sum = xxh3.Hash(body)
 	} else {
 		var sums pageSums
 		sums.add(body)
-		run = append(run, sums.all()...)
+		sealed = append(sealed, sums.all()...)
 		f.sum = xxh3.Hash(sums.all())
 	}
-	return append(run, f.encode()...)
+	return append(sealed, f.encode()...)
 }
 
-// FuzzRun reads runs of any bytes: a clear error or an answer, never a panic. Checksums and footer are made to match, or
+// FuzzTable reads tables of any bytes: a clear error or an answer, never a panic. Checksums and footer are made to match, or
 // nothing behind them would be reached.
-func FuzzRun(f *testing.F) {
+func FuzzTable(f *testing.F) {
 	for _, n := range []int{0, 1, 40} {
 		store, info := sealed(f, n)
 		b := store["run"]

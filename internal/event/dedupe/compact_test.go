@@ -1,5 +1,5 @@
 // What is compacted, and what is not yet.
-package memory
+package dedupe
 
 import (
 	"fmt"
@@ -9,16 +9,16 @@ import (
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	many := func(n int, entries int64) (runs []RunInfo) {
+	many := func(n int, entries int64) (tables []TableInfo) {
 		for i := range n {
-			runs = append(runs, RunInfo{Name: fmt.Sprint(entries, "/", i), Entries: entries, FirstReceived: int64(n - i), LastReceived: int64(n - i)})
+			tables = append(tables, TableInfo{Name: fmt.Sprint(entries, "/", i), Entries: entries, FirstReceived: int64(n - i), LastReceived: int64(n - i)})
 		}
-		return runs
+		return tables
 	}
 	for _, c := range []struct {
-		runs []RunInfo
-		want int
-		size int64
+		tables []TableInfo
+		want   int
+		size   int64
 	}{
 		{nil, 0, 0},
 		{many(7, 1), 0, 0},
@@ -28,11 +28,11 @@ func TestPlan(t *testing.T) {
 		{many(9, 2_000_000), 9, 2_000_000},
 		{many(8, 1<<30), 0, 0},
 	} {
-		got := Plan(c.runs)
+		got := Plan(c.tables)
 		if len(got) != c.want || c.want > 0 && got[0].Entries != c.size {
-			t.Fatalf("of %d runs: %+v", len(c.runs), got)
+			t.Fatalf("of %d tables: %+v", len(c.tables), got)
 		}
-		if !slices.IsSortedFunc(got, func(a, b RunInfo) int { return int(a.FirstReceived - b.FirstReceived) }) {
+		if !slices.IsSortedFunc(got, func(a, b TableInfo) int { return int(a.FirstReceived - b.FirstReceived) }) {
 			t.Fatalf("not oldest first: %+v", got)
 		}
 	}

@@ -1,5 +1,5 @@
 // Sealing to a store that fails.
-package memory
+package dedupe
 
 import (
 	"context"
@@ -73,7 +73,7 @@ func TestSealAgain(t *testing.T) {
 			check(t, m.Close())
 			return
 		}
-		if !errors.Is(err, errFull) || !strings.Contains(err.Error(), "run run") || aborted != 1 || len(store.rangeStore) > 0 {
+		if !errors.Is(err, errFull) || !strings.Contains(err.Error(), "table run") || aborted != 1 || len(store.rangeStore) > 0 {
 			t.Fatalf("failed call %d: %v, %d aborts, %d objects", failAt, err, aborted, len(store.rangeStore))
 		}
 		must(b.Seal(context.Background(), "run", time.Unix(77, 0)))

@@ -1,5 +1,5 @@
 // Benchmarks at the size of a large batch. They report processor time too: the machine has other work.
-package memory
+package dedupe
 
 import (
 	"context"
@@ -27,10 +27,10 @@ func randomEntries(seed uint64, file uint64, n int) []Entry {
 	return entries
 }
 
-// remember seals runs of n entries each.
-func remember(tb testing.TB, store folderStore, runs, n int) (infos []RunInfo) {
+// remember seals tables of n entries each.
+func remember(tb testing.TB, store folderStore, tables, n int) (infos []TableInfo) {
 	tb.Helper()
-	for i := range runs {
+	for i := range tables {
 		m := must(Open(context.Background(), store, store.dir, nil))
 		b := must(m.Begin(Window{}, 1<<30))
 		check(tb, b.Check(randomEntries(1, uint64(i), n), make([]Verdict, n)))
@@ -56,10 +56,10 @@ func check(tb testing.TB, err error) {
 
 // BenchmarkCheck checks 2,000,000 ids, one in twenty a repeat within the batch, in segments.
 func BenchmarkCheck(b *testing.B) {
-	for _, shape := range []struct{ runs, each int }{{0, 0}, {1, 10_000_000}, {5, 2_000_000}} {
-		b.Run(fmt.Sprintf("%dx%d", shape.runs, shape.each), func(b *testing.B) {
+	for _, shape := range []struct{ tables, each int }{{0, 0}, {1, 10_000_000}, {5, 2_000_000}} {
+		b.Run(fmt.Sprintf("%dx%d", shape.tables, shape.each), func(b *testing.B) {
 			store := newFolder(b)
-			m := must(Open(context.Background(), store, store.dir, remember(b, store, shape.runs, shape.each)))
+			m := must(Open(context.Background(), store, store.dir, remember(b, store, shape.tables, shape.each)))
 			entries := randomEntries(2, 99, 2_000_000)
 			for i := 19; i < len(entries); i += 20 {
 				place := entries[i].Place
@@ -95,11 +95,11 @@ func BenchmarkSeal(b *testing.B) {
 	check(b, m.Close())
 }
 
-// BenchmarkCompact merges eight runs of 1,000,000.
+// BenchmarkCompact merges eight tables of 1,000,000.
 func BenchmarkCompact(b *testing.B) {
 	store := newFolder(b)
-	runs := remember(b, store, 8, 1_000_000)
+	tables := remember(b, store, 8, 1_000_000)
 	for b.Loop() {
-		must(Compact(context.Background(), store, store.dir, runs, "merged", nil))
+		must(Compact(context.Background(), store, store.dir, tables, "merged", nil))
 	}
 }

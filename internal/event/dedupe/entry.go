@@ -1,6 +1,6 @@
 // Entry, place and verdict: what is asked and what is answered.
 
-package memory
+package dedupe
 
 import "fmt"
 
@@ -30,7 +30,7 @@ func (p Place) File() uint64 { return uint64(p) >> rowBits }
 // Row is the row within the file.
 func (p Place) Row() uint64 { return uint64(p) & MaxRow }
 
-// Entry is one event as the memory knows it. Hi and Lo are a 128-bit digest of its id, spread evenly over all
+// Entry is one event as the index knows it. Hi and Lo are a 128-bit digest of its id, spread evenly over all
 // bits; Content is a 64-bit digest of all its typed columns.
 type Entry struct {
 	Hi, Lo  uint64

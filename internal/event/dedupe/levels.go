@@ -1,6 +1,6 @@
 // The tables of a batch, merged as they become many and spilled as they become large.
 
-package memory
+package dedupe
 
 import (
 	"errors"
@@ -33,7 +33,7 @@ func (l *levels) build(n uint64, fill func(*builder) error) error {
 			return err
 		}
 	}
-	for l.crowded() {
+	for l.mergeable() {
 		if err := l.merge(); err != nil {
 			return err
 		}
@@ -46,8 +46,8 @@ func (l *levels) build(n uint64, fill func(*builder) error) error {
 	return nil
 }
 
-// crowded says whether the last fanIn tables are of one level.
-func (l *levels) crowded() bool {
+// mergeable says whether the last fanIn tables are of one level.
+func (l *levels) mergeable() bool {
 	n := len(l.memory)
 	return n >= fanIn && l.memory[n-fanIn].level == l.memory[n-1].level
 }
@@ -132,7 +132,7 @@ func (l *levels) toFile(tables []*table) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeRun(file, tables, &RunInfo{}, nil); err != nil {
+	if err := writeTable(file, tables, &TableInfo{}, nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("spill batch: %w", err), file.Close())
 	}
 	t, _, err := openTable(file)

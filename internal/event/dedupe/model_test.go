@@ -1,5 +1,5 @@
 // A seeded workload against a naive model: one Go map of everything ever accepted.
-package memory
+package dedupe
 
 import (
 	"bytes"
@@ -39,12 +39,12 @@ func (m model) judge(e Entry, since, now time.Time) Verdict {
 	}
 }
 
-// workload drives a memory and the model side by side.
+// workload drives an index and the model side by side.
 type workload struct {
 	t      *testing.T
 	rand   *rand.Rand
 	store  object.Store
-	runs   []RunInfo
+	tables []TableInfo
 	model  model
 	times  map[uint64]time.Time // receipt by file number
 	id     func(n uint64) (hi, lo uint64)
@@ -62,10 +62,10 @@ func evenID(n uint64) (uint64, uint64) {
 	return r.Uint64(), r.Uint64()
 }
 
-func (w *workload) open() *Memory {
+func (w *workload) open() *Index {
 	w.t.Helper()
-	w.rand.Shuffle(len(w.runs), func(i, j int) { w.runs[i], w.runs[j] = w.runs[j], w.runs[i] })
-	m, err := Open(context.Background(), w.store, w.t.TempDir(), w.runs)
+	w.rand.Shuffle(len(w.tables), func(i, j int) { w.tables[i], w.tables[j] = w.tables[j], w.tables[i] })
+	m, err := Open(context.Background(), w.store, w.t.TempDir(), w.tables)
 	check(w.t, err)
 	return m
 }
@@ -80,7 +80,7 @@ func (w *workload) segment(file uint64, from, n int) []Entry {
 }
 
 // batch checks some segments, compares every verdict, and seals.
-func (w *workload) batch(m *Memory, file uint64, segments int) {
+func (w *workload) batch(m *Index, file uint64, segments int) {
 	w.t.Helper()
 	window := Window{}
 	if w.window > 0 {
@@ -114,29 +114,29 @@ func (w *workload) batch(m *Memory, file uint64, segments int) {
 	}
 	check(w.t, b.Close())
 	w.accepted += kept
-	w.runs = append(w.runs, info)
+	w.tables = append(w.tables, info)
 	w.count()
 }
 
-// count compares the numbers of the runs with all that was accepted.
+// count compares the numbers of the tables with all that was accepted.
 func (w *workload) count() {
 	w.t.Helper()
 	entries := int64(0)
-	for _, r := range w.runs {
+	for _, r := range w.tables {
 		entries += r.Entries + r.Replaced
 	}
 	if entries != w.accepted {
-		w.t.Fatalf("runs have and have replaced %d entries, %d were accepted", entries, w.accepted)
+		w.t.Fatalf("tables have and have replaced %d entries, %d were accepted", entries, w.accepted)
 	}
 }
 
-// compact merges a random choice of runs, or those planned.
+// compact merges a random choice of tables, or those planned.
 func (w *workload) compact() {
 	w.t.Helper()
 	ctx := context.Background()
-	chosen := Plan(w.runs)
-	if len(chosen) == 0 && w.rand.IntN(3) == 0 && len(w.runs) > 2 {
-		chosen = slices.Clone(w.runs[:2])
+	chosen := Plan(w.tables)
+	if len(chosen) == 0 && w.rand.IntN(3) == 0 && len(w.tables) > 2 {
+		chosen = slices.Clone(w.tables[:2])
 	}
 	if len(chosen) == 0 {
 		return
@@ -148,8 +148,8 @@ func (w *workload) compact() {
 	for _, r := range chosen {
 		check(w.t, w.store.Delete(ctx, r.Name))
 	}
-	w.runs = slices.DeleteFunc(w.runs, func(r RunInfo) bool { return slices.Contains(chosen, r) })
-	w.runs = append(w.runs, merged)
+	w.tables = slices.DeleteFunc(w.tables, func(r TableInfo) bool { return slices.Contains(chosen, r) })
+	w.tables = append(w.tables, merged)
 	w.count()
 	check(w.t, Verify(ctx, w.store, w.t.TempDir(), merged))
 }
@@ -201,7 +201,7 @@ func TestAgainstModel(t *testing.T) {
 	}
 }
 
-// TestSegmentsDoNotMatter cuts the same entries differently: verdicts and the bytes of the run are the same.
+// TestSegmentsDoNotMatter cuts the same entries differently: verdicts and the bytes of the table are the same.
 func TestSegmentsDoNotMatter(t *testing.T) {
 	t.Parallel()
 	entries := randomEntries(9, 1, 400_000)

@@ -1,0 +1,52 @@
+// Index: the open tables of a stream.
+
+package dedupe
+
+import (
+	"context"
+	"errors"
+
+	"bursar/internal/object"
+)
+
+// Index answers for the tables it is opened with. It and its batch are for one goroutine at a time, and have one
+// batch open at a time: two batches that do not know of each other could both find an id new (rule 1).
+type Index struct {
+	store   object.Store
+	scratch string
+	tables  []openedTable
+	batch   *Batch
+}
+
+type openedTable struct {
+	info  TableInfo
+	table *table
+}
+
+// Open opens the tables that the catalog lists for a stream, in any order. scratch is a folder for temporary
+// files. An absent table is fs.ErrNotExist and ErrCorrupt, a damaged one ErrCorrupt, wrapped with its name. What a lookup
+// or a merge reads is compared with checksums then; a table of version 1, which has none but one of all, is compared here.
+func Open(ctx context.Context, store object.Store, scratch string, tables []TableInfo) (*Index, error) {
+	x := &Index{scratch: scratch, store: store}
+	for _, info := range tables {
+		t, err := openObject(ctx, store, scratch, info)
+		if err != nil {
+			return nil, errors.Join(err, x.Close())
+		}
+		x.tables = append(x.tables, openedTable{info, t})
+	}
+	return x, nil
+}
+
+// Close releases the tables, and the batch if one is open.
+func (x *Index) Close() error {
+	var err error
+	if x.batch != nil {
+		err = x.batch.Close()
+	}
+	for _, r := range x.tables {
+		err = errors.Join(err, r.table.close())
+	}
+	x.tables = nil
+	return err
+}
