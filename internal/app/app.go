@@ -19,6 +19,7 @@ import (
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/failure"
+	"bursar/internal/keyed"
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
@@ -50,10 +51,10 @@ type App struct {
 	starting   sync.Mutex // one starts the server
 	watchers   watchers
 	disk       diskWatch
-	pipelines  doors    // one run or rebuild of a pipeline at a time
-	streams    doors    // one intake of a stream at a time
-	rebuilding sync.Map // pipelines whose next generation is being made
-	imports    doors    // one import of statements at a time
+	pipelines  keyed.Mutex // one run or rebuild of a pipeline at a time
+	streams    keyed.Mutex // one intake of a stream at a time
+	rebuilding sync.Map    // pipelines whose next generation is being made
+	imports    keyed.Mutex // one import of statements at a time
 	followers  followers
 	lives      lives
 	told       Told

@@ -137,14 +137,14 @@ func (a *App) sealLeft(ctx context.Context, s *project.Stream) error {
 func (a *App) sealAllLeft(ctx context.Context) (unsealed map[string]error, err error) {
 	unsealed = map[string]error{}
 	for _, s := range a.Project.Streams {
-		leave, err := a.streams.enter(ctx, s.Name)
+		unlock, err := a.streams.Lock(ctx, s.Name)
 		if err != nil {
 			return nil, err
 		}
 		if a.lives.of(s.Name) == nil {
 			err = a.sealLeft(ctx, s)
 		}
-		leave()
+		unlock()
 		if ctx.Err() != nil {
 			return nil, err
 		}

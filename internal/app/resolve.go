@@ -70,11 +70,11 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 	if live := a.lives.of(stream); live != nil {
 		return live.Dismiss(ctx, o)
 	}
-	leave, err := a.streams.enter(ctx, stream)
+	unlock, err := a.streams.Lock(ctx, stream)
 	if err != nil {
 		return event.Dismissed{}, err
 	}
-	defer leave()
+	defer unlock()
 	return a.Intake.Dismiss(ctx, s, o)
 }
 

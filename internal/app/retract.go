@@ -60,12 +60,12 @@ func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconci
 
 // rebuildRetracted rebuilds a pipeline if it is outdated, once a rebuild is over that may have begun before the retraction.
 func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile.Rebuilt, error) {
-	leave, err := a.pipelines.enter(ctx, pipeline)
+	unlock, err := a.pipelines.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
 	outdated, err := a.Engine.Retracted(ctx, pipeline)
-	leave()
+	unlock()
 	if err != nil || !outdated {
 		return nil, err
 	}
@@ -81,11 +81,11 @@ func (a *App) retract(ctx context.Context, s *project.Stream, o event.RetractOpt
 	if live := a.lives.of(s.Name); live != nil {
 		return live.Retract(ctx, o)
 	}
-	leave, err := a.streams.enter(ctx, s.Name)
+	unlock, err := a.streams.Lock(ctx, s.Name)
 	if err != nil {
 		return event.Retracted{}, err
 	}
-	defer leave()
+	defer unlock()
 	if err := a.sealLeft(ctx, s); err != nil {
 		return event.Retracted{}, err
 	}

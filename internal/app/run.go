@@ -91,11 +91,11 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 // runOne works one pipeline off. A rebuild of it is waited for: it takes in all there is, and replaces what a run would
 // add to.
 func (a *App) runOne(ctx context.Context, pipeline string) (done []reconcile.Run, err error) {
-	leave, err := a.pipelines.enter(ctx, pipeline)
+	unlock, err := a.pipelines.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer unlock()
 	before, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
 	if err != nil {
 		return nil, err
@@ -186,11 +186,11 @@ func (w watchedSteps) step(ctx context.Context, ref reconcile.RunRef, step strin
 // Rebuild folds all batches of a pipeline into its next generation and swaps. No run of the pipeline is under way
 // meanwhile: those of the old generation would be lost with it.
 func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebuilt, err error) {
-	leave, err := a.pipelines.enter(ctx, pipeline)
+	unlock, err := a.pipelines.Lock(ctx, pipeline)
 	if err != nil {
 		return out, err
 	}
-	defer leave()
+	defer unlock()
 	unsealed, err := a.sealAllLeft(ctx)
 	if err == nil {
 		err = a.keptBack(pipeline, unsealed)

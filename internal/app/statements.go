@@ -16,11 +16,11 @@ func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (
 	if err := a.hasStatements(); err != nil {
 		return aggregate.Result{}, err
 	}
-	leave, err := a.imports.enter(ctx, "statements")
+	unlock, err := a.imports.Lock(ctx, "statements")
 	if err != nil {
 		return aggregate.Result{}, err
 	}
-	defer leave()
+	defer unlock()
 	im := &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
 		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.Known, Now: a.Intake.Now,

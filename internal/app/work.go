@@ -45,11 +45,11 @@ func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 
 // take has the stream for itself while intake works.
 func (a *App) take(ctx context.Context, s *project.Stream, intake func() (event.Result, error)) (event.Result, error) {
-	leave, err := a.streams.enter(ctx, s.Name)
+	unlock, err := a.streams.Lock(ctx, s.Name)
 	if err != nil {
 		return event.Result{}, err
 	}
-	defer leave()
+	defer unlock()
 	if err := a.sealLeft(ctx, s); err != nil {
 		return event.Result{}, err
 	}

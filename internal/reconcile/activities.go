@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -14,6 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"bursar/internal/failure"
+	"bursar/internal/keyed"
 	"bursar/internal/temporal"
 )
 
@@ -22,8 +22,8 @@ const beatEvery = time.Second
 
 // activities are the Steps as Temporal calls them.
 type activities struct {
-	steps Steps
-	doors doors
+	steps    Steps
+	attempts keyed.Mutex // by what a step works on
 }
 
 // Workers are those of both task queues.
@@ -149,11 +149,11 @@ func guarded(ctx context.Context, fn func() error) (err error) {
 // this process: a process held up for longer than the heartbeat timeout wakes with its step already given out again.
 func (a *activities) work(ctx context.Context, on string, fn func() error) error {
 	defer beat(ctx)()
-	leave, err := a.doors.enter(ctx, on)
+	unlock, err := a.attempts.Lock(ctx, on)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer unlock()
 	err = guarded(ctx, fn)
 	tellRetry(ctx, err)
 	return temporal.ActivityError(err)
@@ -184,45 +184,4 @@ func tellRetry(ctx context.Context, err error) {
 		return
 	}
 	activity.GetLogger(ctx).Warn("step failed and is tried again", "error", err)
-}
-
-// doors let one goroutine at a time into each of what they are named by. The zero value is ready.
-type doors struct {
-	mu     sync.Mutex
-	inside map[string]*door
-}
-
-// door is one that somebody is inside of or waits at.
-type door struct {
-	free  chan struct{}
-	users int
-}
-
-// enter waits until nobody else is inside; leave lets the next one in.
-func (d *doors) enter(ctx context.Context, name string) (leave func(), err error) {
-	d.mu.Lock()
-	if d.inside == nil {
-		d.inside = map[string]*door{}
-	}
-	at := d.inside[name]
-	if at == nil {
-		at = &door{free: make(chan struct{}, 1)}
-		d.inside[name] = at
-	}
-	at.users++
-	d.mu.Unlock()
-	done := func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if at.users--; at.users == 0 {
-			delete(d.inside, name)
-		}
-	}
-	select {
-	case at.free <- struct{}{}:
-		return func() { <-at.free; done() }, nil
-	case <-ctx.Done():
-		done()
-		return nil, ctx.Err()
-	}
 }

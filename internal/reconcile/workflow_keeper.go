@@ -30,11 +30,11 @@ type keeper struct {
 // Follow has the pipeline's workflow stay and work off every batch as it is sealed, until the process ends or Unfollow. When
 // the workflow is terminated, cancelled or fails it is started again.
 func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
-	leave, err := r.doors.enter(ctx, pipeline)
+	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer unlock()
 	if _, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(WorkflowID(pipeline)), Reconcile, newInput(pipeline, true)); err != nil {
 		return fmt.Errorf("follow %s: %w", pipeline, temporal.Received(err))
 	}
@@ -52,11 +52,11 @@ func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
 
 // Unfollow ends the workflow of a followed pipeline and awaits the steps under way.
 func (r *WorkflowRunner) Unfollow(ctx context.Context, pipeline string) error {
-	leave, err := r.doors.enter(ctx, pipeline)
+	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer unlock()
 	r.mu.Lock() // after this nothing starts the workflow again
 	k := r.following[pipeline]
 	delete(r.following, pipeline)

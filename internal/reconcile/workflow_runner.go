@@ -12,6 +12,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"bursar/internal/keyed"
 	"bursar/internal/temporal"
 )
 
@@ -25,9 +26,9 @@ const (
 // WorkflowRunner works pipelines off through their workflows. A process has one, on the client its worker uses; it is
 // safe for concurrent use, and the process has the project for itself.
 type WorkflowRunner struct {
-	client client.Client
-	log    *slog.Logger
-	doors  doors
+	client    client.Client
+	log       *slog.Logger
+	workflows keyed.Mutex
 
 	mu        sync.RWMutex
 	following map[string]*keeper // pipelines whose workflow stays
@@ -42,11 +43,11 @@ func NewWorkflowRunner(c client.Client, log *slog.Logger) *WorkflowRunner {
 // in. A second call for the same pipeline waits for the first. Once ctx is done the workflow is cancelled and its step
 // awaited, unless it follows; the error is then ctx's. Other errors carry the class and exit code of the step that failed.
 func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResult, error) {
-	leave, err := r.doors.enter(ctx, pipeline)
+	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
 		return WorkflowResult{}, err
 	}
-	defer leave()
+	defer unlock()
 	if r.follows(pipeline) {
 		return r.workOff(ctx, func() (WorkflowResult, error) { return r.ask(ctx, pipeline) })
 	}
@@ -55,11 +56,11 @@ func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResu
 
 // Rebuild works off the generation that a rebuild of the pipeline is making, as Run does a backlog.
 func (r *WorkflowRunner) Rebuild(ctx context.Context, pipeline string) error {
-	leave, err := r.doors.enter(ctx, rebuildID(pipeline))
+	unlock, err := r.workflows.Lock(ctx, rebuildID(pipeline))
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer unlock()
 	in := newInput(pipeline, false)
 	in.Rebuild = true
 	_, err = r.workOff(ctx, func() (WorkflowResult, error) { return r.start(ctx, rebuildID(pipeline), in) })

@@ -259,30 +259,3 @@ func TestWorkflowHeedsTheServer(t *testing.T) {
 		}
 	}
 }
-
-func TestStepWaitsForItsEarlierAttempt(t *testing.T) {
-	t.Parallel()
-	var d doors
-	leave, err := d.enter(context.Background(), "orders/g1/1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := d.enter(context.Background(), "orders/g1/2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other()
-	gone, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := d.enter(gone, "orders/g1/1"); !errors.Is(err, context.Canceled) {
-		t.Errorf("somebody came in twice: %v", err)
-	}
-	leave()
-	if leave, err = d.enter(context.Background(), "orders/g1/1"); err != nil {
-		t.Fatal(err)
-	}
-	leave()
-	if len(d.inside) != 0 {
-		t.Errorf("%d doors stay", len(d.inside))
-	}
-}

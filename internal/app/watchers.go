@@ -1,27 +1,11 @@
-// Several commands at once in one process: who waits for whom, and who is told of what.
+// Who watches the progress of runs: several commands of one process may at once.
 
 package app
 
 import (
-	"context"
 	"slices"
 	"sync"
 )
-
-// doors let one goroutine at a time into each of what they are named by. The zero value is ready.
-type doors struct{ all sync.Map }
-
-// enter waits until nobody else is inside; leave lets the next one in.
-func (d *doors) enter(ctx context.Context, name string) (leave func(), err error) {
-	made, _ := d.all.LoadOrStore(name, make(chan struct{}, 1))
-	door := made.(chan struct{}) //nolint:errcheck // nothing else is stored
-	select {
-	case door <- struct{}{}:
-		return func() { <-door }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
 
 // watchers are told of the progress of runs, one call at a time. The zero value is ready.
 type watchers struct {
