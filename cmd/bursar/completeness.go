@@ -80,7 +80,10 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			return each(account)
 		})
 	}
-	var err error
+	retracted, err := a.RetractedFiles(ctx)
+	if err != nil {
+		return err
+	}
 	if c.json {
 		more := map[string]any{}
 		err = c.list("accounts", more, func(add func(any) error) error {
@@ -88,10 +91,17 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			if len(stale) > 0 {
 				more["stale"] = stale
 			}
+			if len(retracted) > 0 {
+				more["retracted"] = retracted
+			}
 			return err
 		})
 	} else {
 		err = c.printCompleteness(judge, q, all)
+		for i := range retracted {
+			f := &retracted[i]
+			fmt.Fprintf(c.out, "retracted %s since %s%s: %s\n", clean(f.File), when(&f.At), because(f.Reason), undoRetract(f))
+		}
 	}
 	if err != nil {
 		return err

@@ -111,6 +111,8 @@ func (c *cli) printImport(r *app.Imported) error {
 					note = "refused"
 				case p.Untaken != "":
 					note = "in quarantine"
+				case f.Retracted != nil:
+					note = "retracted"
 				case f.Known:
 					note = "known already"
 				}
@@ -131,6 +133,12 @@ func (c *cli) printImport(r *app.Imported) error {
 		}
 		if r.Corrected > 0 {
 			fmt.Fprintf(w, "%s taken back, which other entries replace or delete (CORRECTFITID).\n", plural(int(r.Corrected), "entry was", "entries were"))
+		}
+		for _, f := range r.Files {
+			if f.Retracted != nil {
+				fmt.Fprintf(w, "%s is retracted since %s%s, and was not taken in: bursar retract statements %s --undo has it count again.\n",
+					clean(f.File), when(&f.Retracted.At), because(f.Retracted.Reason), shellWord(f.Object))
+			}
 		}
 		fmt.Fprintln(w, "next: bursar completeness, bursar run")
 	})

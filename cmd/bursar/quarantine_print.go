@@ -164,7 +164,7 @@ func (r *rejectedRow) next() string {
 	dismiss := fmt.Sprintf("bursar quarantine %s --dismiss %s --reason TEXT", r.Stream, r.Ref)
 	switch {
 	case r.builtin:
-		return "next: import the right statement, or " + dismiss
+		return "next: import the right statement, retract a wrong file (bursar retract statements FILE --reason TEXT), or " + dismiss
 	case r.Retracted != nil:
 		return fmt.Sprintf("next: bursar quarantine %s --retry, which judges the row again, or %s", r.Stream, dismiss)
 	case r.conflict && r.versions:

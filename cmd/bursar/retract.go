@@ -20,8 +20,8 @@ import (
 func (c *cli) retractCommand() *cobra.Command {
 	var o app.RetractOptions
 	cmd := &cobra.Command{
-		Use:   "retract STREAM [BATCH] [--event ID] --reason TEXT",
-		Short: "Leave a wrong batch or event out of every view",
+		Use:   "retract STREAM [BATCH|FILE] [--event ID] --reason TEXT",
+		Short: "Leave a wrong batch, event or statement file out of every view",
 		Long: `Leaves a sealed batch, or with --event one event of it, out of every view from then on, with its own control totals. Nothing
 that is sealed is changed, and --undo takes the retraction back. Pipelines that had folded what is retracted are rebuilt at once: their
 runs are numbered from 1 again, and --history and --as-of of ` + "`bursar get`" + ` begin anew. Where
@@ -36,13 +36,22 @@ as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array
 Of a stream that keeps versions (` + "`versions: keep`" + `), one version of an event is retracted: where several count, they are listed, and the batch
 is to be named. Of several versions in one batch it is the newest; an older one goes with the batch, and the right rows are ingested again.
 
---undo is refused where an event of the same id was accepted meanwhile: the message names it and its batch, and how it is retracted first.`,
+--undo is refused where an event of the same id was accepted meanwhile: the message names it and its batch, and how it is retracted first.
+
+Of statements a whole file is retracted, named by its path, by its name as it was imported, or by its object as ` + "`bursar completeness --json`" + ` prints
+it: its statements count no more, and entries that no other statement lists are taken back, which the next run folds. Files whose rows were in
+conflict with it are named: import them again.`,
 		Example: `  bursar retract payments 3 --reason "the file of another shop"
   bursar retract payments --event p-1003 --reason "booked twice by the bank"
-  bursar retract payments 3 --undo`,
+  bursar retract payments 3 --undo
+  bursar retract statements june-wrong.csv --reason "the bank sent a corrected one"`,
 		Args:              takes(1, 2),
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Reason = strings.TrimSpace(o.Reason)
+			if args[0] == project.StatementStream {
+				return c.retractFile(cmd, args[1:], o)
+			}
 			if err := whatToRetract(&o, args); err != nil {
 				return err
 			}
@@ -64,7 +73,6 @@ func whatToRetract(o *app.RetractOptions, args []string) error {
 		}
 		o.Batch = batch
 	}
-	o.Reason = strings.TrimSpace(o.Reason)
 	switch {
 	case o.Batch == 0 && o.Event == "":
 		return usagef("say what is retracted: a batch, as in `bursar retract %s 3 --reason TEXT`, or --event ID", args[0])

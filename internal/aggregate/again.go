@@ -103,12 +103,39 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 	return n, err
 }
 
-// open reports whether a file that was imported by other declarations, or readers, has something that these may mend: a statement that does not
-// hold, or rows in quarantine. Where they give something else to what was imported, every file may be read otherwise.
+// open reports whether a file that was imported is read once more: one that was retracted; one that other declarations or readers than its own may
+// mend, as a statement of it does not hold or rows are in quarantine, or read otherwise; and one with rows that were in conflict before another file
+// was retracted.
 func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
-	if k.Declared == r.Project.Declared() && k.Readers == readersVersion {
+	retractions, err := r.retractions(ctx)
+	if err != nil || k.Retracted != nil {
+		return err == nil, err
+	}
+	declared, retracted := k.Declared != r.Project.Declared() || k.Readers != readersVersion, k.Retractions != retractions
+	if !declared && !retracted {
 		return false, nil
 	}
+	if declared {
+		if otherwise, err := r.declaredOtherwise(ctx, k); err != nil || otherwise {
+			return otherwise, err
+		}
+	}
+	rejected, err := r.rejectedOf(ctx, f.Object)
+	return rejected.rows || retracted && rejected.conflicts, err
+}
+
+// retractions is how many files were retracted so far.
+func (r *reading) retractions(ctx context.Context) (n uint64, err error) {
+	err = r.Catalog.View(ctx, func(tx catalog.Tx) error {
+		n = 0
+		_, err := tx.Get(retractionsKey, &n)
+		return err
+	})
+	return n, err
+}
+
+// declaredOtherwise reports whether a file may be read otherwise than by the declarations that read it.
+func (r *reading) declaredOtherwise(ctx context.Context, k *kept) (bool, error) {
 	if r.otherwise == nil {
 		faults, err := CheckDeclared(ctx, r.Catalog, r.Project)
 		if err != nil {
@@ -116,25 +143,33 @@ func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
 		}
 		r.otherwise = new(len(faults) > 0)
 	}
-	if *r.otherwise || slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Untaken != "" || len(p.Faults) > 0 }) {
-		return true, nil
+	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Untaken != "" || len(p.Faults) > 0 })
+	return *r.otherwise || faulty || k.Mapping != r.rules.declared(k.Parts), nil
+}
+
+// inQuarantine is what of a file is in quarantine.
+type inQuarantine struct{ rows, conflicts bool }
+
+func (r *reading) rejectedOf(ctx context.Context, object string) (inQuarantine, error) {
+	if r.rejected != nil {
+		return r.rejected[object], nil
 	}
-	if r.rejected == nil {
-		r.rejected = map[string]bool{}
-		for _, stream := range project.BuiltinStreams {
-			err := Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
-				var of struct{ Object string }
-				if err := json.Unmarshal([]byte(row.Raw), &of); err == nil && !row.Conflict() {
-					r.rejected[of.Object] = true
-				}
-				return nil
-			})
-			if err != nil {
-				return false, err
+	all := map[string]inQuarantine{}
+	for _, stream := range project.BuiltinStreams {
+		err := Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
+			var of struct{ Object string }
+			if err := json.Unmarshal([]byte(row.Raw), &of); err == nil {
+				is := all[of.Object]
+				all[of.Object] = inQuarantine{is.rows || !row.Conflict(), is.conflicts || row.Conflict()}
 			}
+			return nil
+		})
+		if err != nil {
+			return inQuarantine{}, err
 		}
 	}
-	return r.rejected[f.Object], nil
+	r.rejected = all
+	return all[object], nil
 }
 
 // again are the files that other declarations read again, by object.

@@ -51,6 +51,7 @@ func chainOf(statements []*told, expects func(day time.Time) bool, of stored) (l
 	for _, s := range inOrder(statements) {
 		c.link(s)
 	}
+	c.contradict()
 	gaps = c.uncovered()
 	remarkSkipped(c.links, gaps)
 	return c.links, gaps

@@ -115,7 +115,8 @@ func (c *Completeness) counting(ctx context.Context, view string, q Query, gone 
 	}
 	return c.records(ctx, view, q, gone, func(r *record) error {
 		for _, s := range r.statements {
-			if why := held.of(&r.Account, s); s.fault == "" {
+			why, conflicts := held.of(&r.Account, s)
+			if s.conflicts = conflicts; s.fault == "" {
 				s.fault, s.faultSays = why.text, why.says
 			}
 		}

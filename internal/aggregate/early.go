@@ -11,8 +11,9 @@ import (
 
 // stored is what an account moved by up to each day, by its stored entries. Its zero value knows nothing.
 type stored struct {
-	days []string
-	sums []string // of all days so far
+	days   []string
+	sums   []string // of all days so far
+	counts []int64  // of entries, likewise
 
 	replaced []replacedEntry
 }
@@ -20,23 +21,32 @@ type stored struct {
 func storedOf(movements []movement, replaced []replacedEntry) (s stored) {
 	s.replaced = replaced
 	var sum statement.Sum
+	entries := int64(0)
 	for _, m := range movements {
 		sum.Add(m.amount)
-		s.days, s.sums = append(s.days, m.day), append(s.sums, sum.String())
+		entries += m.entries
+		s.days, s.sums, s.counts = append(s.days, m.day), append(s.sums, sum.String()), append(s.counts, entries)
 	}
 	return s
 }
 
-// until is the sum of all days up to one, included.
-func (s stored) until(day string) string {
+// until is the sum and the number of entries of all days up to one, included.
+func (s stored) until(day string) (sum string, entries int64) {
 	n, found := slices.BinarySearchFunc(s.days, day, strings.Compare)
-	switch {
-	case found:
-		return s.sums[n]
-	case n == 0:
-		return "0"
+	if found {
+		n++
 	}
-	return s.sums[n-1]
+	if n == 0 {
+		return "0", 0
+	}
+	return s.sums[n-1], s.counts[n-1]
+}
+
+// has reports whether what is stored of a statement's days is what it lists, as far as the sum and the number of entries say.
+func (s stored) has(t *told) bool {
+	sum, entries := s.until(t.To)
+	before, earlierEntries := s.until(earlier(t.From))
+	return entries-earlierEntries == t.Entries && difference(sum, before) == plain(t.Amount)
 }
 
 // leads is the balance to which one leads by the entries of some days; empty if no entries are known.
@@ -44,7 +54,9 @@ func (s stored) leads(balance, from, to string) string {
 	if len(s.days) == 0 {
 		return ""
 	}
-	moved := difference(s.until(to), s.until(earlier(from)))
+	until, _ := s.until(to)
+	before, _ := s.until(earlier(from))
+	moved := difference(until, before)
 	return difference(balance, statement.Negate(moved))
 }
 

@@ -20,9 +20,10 @@ import (
 type held map[string]*heldRows
 
 type heldRows struct {
-	rows  int
-	first heldRow
-	of    string // the stream that the first is of
+	rows      int
+	first     heldRow
+	of        string // the stream that the first is of
+	conflicts bool   // some say something else than what is stored
 }
 
 // heldRow is what a row of entries, details or balances says.
@@ -34,11 +35,13 @@ type heldRow struct {
 func (s *heldRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
 
 // take counts a row.
-func (h held) take(stream string, r *heldRow) {
+func (h held) take(stream string, r *heldRow, conflict bool) {
 	if h[r.key()] == nil {
 		h[r.key()] = &heldRows{first: *r, of: stream}
 	}
-	h[r.key()].rows++
+	rows := h[r.key()]
+	rows.rows++
+	rows.conflicts = rows.conflicts || conflict
 }
 
 // quarantined reads the rows of entries, details and balances that are in quarantine, but for those that only say in other words
@@ -53,18 +56,18 @@ func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
 			}
 			if !rejected.Conflict() || stream == project.BalanceStream {
-				all.take(stream, &r)
+				all.take(stream, &r, false)
 				return nil
 			}
 			if doubtful = append(doubtful, r); len(doubtful) < wordsAtOnce {
 				return nil
 			}
-			err := c.reworded(ctx, stream, doubtful, all)
+			err := c.contradicting(ctx, stream, doubtful, func(r *heldRow) { all.take(stream, r, true) })
 			doubtful = doubtful[:0]
 			return err
 		})
 		if err == nil && len(doubtful) > 0 {
-			err = c.reworded(ctx, stream, doubtful, all)
+			err = c.contradicting(ctx, stream, doubtful, func(r *heldRow) { all.take(stream, r, true) })
 		}
 		if err != nil {
 			return nil, err
@@ -73,12 +76,36 @@ func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 	return all, nil
 }
 
+// contradictions are the entries in quarantine that say something else than what is stored, by their files and ids.
+func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, error) {
+	found, rows := map[[2]string]bool{}, []heldRow{}
+	look := func() error {
+		err := c.contradicting(ctx, project.EntryStream, rows, func(r *heldRow) { found[[2]string{r.Object, r.ID}] = true })
+		rows = rows[:0]
+		return err
+	}
+	err := Quarantine(ctx, c.Catalog, c.Objects, project.EntryStream, func(rejected event.Rejected) error {
+		var r heldRow
+		if !rejected.Conflict() || json.Unmarshal([]byte(rejected.Raw), &r) != nil {
+			return nil
+		}
+		if rows = append(rows, r); len(rows) < wordsAtOnce {
+			return nil
+		}
+		return look()
+	})
+	if err == nil && len(rows) > 0 {
+		err = look()
+	}
+	return found, err
+}
+
 // wordsAtOnce is how many rows are looked up together.
 const wordsAtOnce = 2000
 
-// reworded takes those rows of a stream that are in conflict with what is stored by more than words: by day, amount, currency or
+// contradicting hands on those rows of a stream that are in conflict with what is stored by more than words: by day, amount, currency or
 // status. A bank that words a payment anew moves no money.
-func (c *Completeness) reworded(ctx context.Context, stream string, rows []heldRow, all held) error {
+func (c *Completeness) contradicting(ctx context.Context, stream string, rows []heldRow, each func(*heldRow)) error {
 	batches, err := event.Batches(ctx, c.Catalog, stream, 0)
 	if err != nil {
 		return err
@@ -95,18 +122,18 @@ func (c *Completeness) reworded(ctx context.Context, stream string, rows []heldR
 	sql := fmt.Sprintf("SELECT held.n FROM (VALUES %s) held(n, id, day, amount, currency, status) ANTI JOIN (SELECT id, day, amount, currency, %s FROM (%s)) stored "+
 		"USING (id, day, amount, currency, status) ORDER BY held.n", strings.Join(values, ", "), status, event.ViewSQL(c.Objects, c.Project.Stream(stream), batches))
 	return c.query(ctx, sql, func(row []string) error {
-		all.take(stream, &rows[number(row[0])])
+		each(&rows[number(row[0])])
 		return nil
 	})
 }
 
 // of is what is wrong with a statement whose rows are in quarantine, if any are.
-func (h held) of(a *Account, t *told) finding {
+func (h held) of(a *Account, t *told) (why finding, conflicts bool) {
 	rows := h[(&heldRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
 	if rows == nil {
-		return finding{}
+		return finding{}, false
 	}
-	return found("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.of)
+	return found("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.of), rows.conflicts
 }
 
 // lost are statements that are in quarantine themselves, such as for a day that the calendar does not have, by account.

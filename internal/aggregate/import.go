@@ -53,6 +53,8 @@ type Importer struct {
 type Options struct {
 	Institution string            // whose CSV mapping is used; empty tells by the header line
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
+
+	restore string // digest of a retracted file that is to count again
 }
 
 // Part is what one file, or one member of an archive, held.
@@ -80,10 +82,14 @@ type File struct {
 	Known  bool   `json:"known"` // it was taken in before: nothing was to do
 	Parts  []Part `json:"parts"`
 
+	Retracted *Retraction `json:"retracted,omitempty"` // it is not taken in, as it is retracted
+
 	before   []Part   // of a file that is read again: what it held the last time
 	again    bool     // it is read again as other declarations may mend it
 	readings int      // how often it was read again so
 	gone     []string // statements of its earlier readings that this one does not have
+
+	retracted bool // it is retracted by this call: nothing of it is read
 }
 
 // whole reports whether every part was read.
@@ -141,19 +147,15 @@ func (r *Result) Refused() error {
 // last. A file, or a member of an archive, that cannot be read to its end is refused whole, with the reason in the result; the
 // others are taken in. After a crash the same call takes in what is missing (rule 1).
 func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Result, err error) {
-	dir, err := os.MkdirTemp(im.Scratch, "import-")
-	if err != nil {
-		return r, fmt.Errorf("make scratch folder: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // scratch is emptied at the next start
 	if r.Older, err = im.isFormer(ctx); err != nil {
 		return r, err
 	}
-	reading := &reading{Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, r.Older), changed: map[string]given{}, awaiting: map[string]bool{}, decided: map[string]string{}}
-	if reading.names, err = newNames(dir); err != nil {
+	reading, err := im.newReading(o)
+	if err != nil {
 		return r, err
 	}
-	defer func() { _ = reading.names.close() }()
+	defer func() { err = errors.Join(err, reading.close()) }()
+	reading.rules = rulesOf(im.Project, r.Older)
 	if r.Files, err = reading.all(ctx, paths); err != nil {
 		return r, err
 	}
@@ -179,16 +181,44 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := im.markUntaken(ctx, &r); err != nil {
 		return r, err
 	}
-	if r.TakenBack, r.NotTakenBack, err = reading.takeBack(ctx, again, accounts); err != nil {
-		return r, err
-	}
-	if r.Corrected, err = reading.correct(ctx, len(again)+len(accounts) > 0); err != nil || r.NotTakenBack != "" {
-		return r, err
-	}
-	if err := reading.rememberDecided(ctx); err != nil {
+	if r.TakenBack, r.NotTakenBack, r.Corrected, err = reading.adjust(ctx, again, accounts); err != nil || r.NotTakenBack != "" {
 		return r, err
 	}
 	return r, reading.remember(ctx, r.Files)
+}
+
+// newReading makes the scratch folder of an import. It reads by the rules of today.
+func (im *Importer) newReading(o Options) (*reading, error) {
+	dir, err := os.MkdirTemp(im.Scratch, "import-")
+	if err != nil {
+		return nil, fmt.Errorf("make scratch folder: %w", err)
+	}
+	r := &reading{
+		Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, false),
+		changed: map[string]given{}, awaiting: map[string]bool{}, decided: map[string]string{},
+	}
+	if r.names, err = newNames(dir); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return r, nil
+}
+
+// close drops the scratch folder.
+func (r *reading) close() error {
+	err := r.names.close()
+	_ = os.RemoveAll(r.dir) // scratch is emptied at the next start
+	return err
+}
+
+// adjust takes back what no statement that counts lists any more, and what entries correct, and remembers which versions were decided.
+func (r *reading) adjust(ctx context.Context, again map[string]*File, accounts map[string]bool) (takenBack int64, left string, corrected int64, err error) {
+	if takenBack, left, err = r.takeBack(ctx, again, accounts); err != nil {
+		return takenBack, left, 0, err
+	}
+	if corrected, err = r.correct(ctx, len(again)+len(accounts) > 0); err != nil || left != "" {
+		return takenBack, left, corrected, err
+	}
+	return takenBack, "", corrected, r.rememberDecided(ctx)
 }
 
 // take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they

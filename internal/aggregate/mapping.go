@@ -33,6 +33,20 @@ func mappingOf(i *project.Institution) string {
 	return string(text)
 }
 
+// declared is a digest of the institutions' files by which the CSV files among some parts are read; empty where there are none.
+func (r *rules) declared(parts []Part) string {
+	var digests []string
+	for _, p := range parts {
+		if i := r.institution(p.Format); i != nil {
+			digests = append(digests, r.project.DigestOf(i))
+		}
+	}
+	if len(digests) == 0 {
+		return ""
+	}
+	return digestOf(digests...).String()
+}
+
 func formsOf(forms []project.Form) (texts []string) {
 	for _, f := range forms {
 		texts = append(texts, f.Before+"\x00"+f.After)

@@ -16,7 +16,9 @@ type originals struct {
 	objects map[string]members // what is read once more of each
 	gone    map[string]bool    // ids of statements that do not count
 	again   []string           // objects of which everything that their last reading does not have is taken back
-	reach   []span             // days of statements of which something may be taken back so
+
+	retracted []string // those of them that are not read once more: they list nothing that counts
+	reach     []span   // days of statements of which something may be taken back so
 
 	contests bool // something may have to count again
 }

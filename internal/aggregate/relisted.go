@@ -31,6 +31,8 @@ type relisted struct {
 	groups      []*relistedGroup
 	read        bool // all originals are read
 
+	contradicted map[[2]string]bool // entries in quarantine, by their files and ids: a statement does not list what is stored by these ids
+
 	beside    map[digest]bool        // entries of bases of which some were taken back
 	takenBack map[string]bool        // ids of balances
 	again     map[string]countsAgain // by stream
@@ -46,7 +48,7 @@ type relistedGroup struct {
 type relistedStatement struct{ ID, Currency string }
 
 // relistedRow is what is asked of a row that a statement lists.
-type relistedRow struct{ ID, Currency, Entry string }
+type relistedRow struct{ ID, Currency, Entry, Object string }
 
 // newRelisted reads into a folder of its own.
 func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, error) {
@@ -272,6 +274,9 @@ func (l *relisted) writeIDs(stream, path string) error {
 		counts := "0"
 		if at >= 0 && l.groups[at].isGone(row.Currency, l.gone) {
 			counts = "1"
+		}
+		if counts == "0" && stream == project.EntryStream && l.contradicted[[2]string{row.Object, row.ID}] {
+			return nil
 		}
 		if counts == "0" {
 			if err := l.note(stream, &row, line); err != nil {

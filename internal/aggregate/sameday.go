@@ -2,6 +2,8 @@
 
 package aggregate
 
+import "slices"
+
 // sameDay judges one of several statements of a day: it continues another, or says the same again.
 func (c *chain) sameDay(l *link) finding {
 	alike := c.spans[span{l.From, l.To, l.Opening}]
@@ -25,6 +27,10 @@ func (c *chain) sameDay(l *link) finding {
 	if len(alike) > 0 && c.extends(l.told, alike[0]) {
 		return finding{}
 	}
+	if other := c.sameClosing(l.told); len(alike) == 0 && other != nil {
+		return found("same days", "%s (%s) says otherwise of the same days: it opens with %s, here with %s, and both close with %s",
+			other.File, other.Place, other.Opening, l.Opening, l.Closing)
+	}
 	if len(alike) > 0 && (alike[0].Closing != l.Closing || alike[0].Amount != l.Amount) {
 		other := alike[0]
 		return found("same days", "%s (%s) says otherwise of the same days: %d entries of %s, closing with %s; here %d of %s, closing with %s",
@@ -32,6 +38,47 @@ func (c *chain) sameDay(l *link) finding {
 	}
 	l.overlaps = true
 	return c.overlap(l.told)
+}
+
+// sameClosing is another statement of the same days that closes with what one closes with, and opens otherwise, where the stored entries of these
+// days lead from neither opening to it: then neither is the end of the other.
+func (c *chain) sameClosing(s *told) *told {
+	for i := len(c.closed) - 1; i >= 0 && c.closed[i].To == s.To; i-- {
+		other := c.closed[i]
+		if other.balanced() && other.From == s.From && other.Closing == s.Closing && other.Opening != s.Opening &&
+			c.stored.leads(s.Opening, s.From, s.To) != s.Closing && c.stored.leads(other.Opening, s.From, s.To) != s.Closing {
+			return other
+		}
+	}
+	return nil
+}
+
+// contradict has statements of the same days that state no balance be BROKEN where each lists entries that the others do not: which is right,
+// nothing says.
+func (c *chain) contradict() {
+	same := map[span][]int{}
+	for i, l := range c.links {
+		if l.Opening == "" && l.Closing == "" && l.is.State == Claimed && l.Entries > 0 {
+			at := span{from: l.From, to: l.To}
+			same[at] = append(same[at], i)
+		}
+	}
+	for _, links := range same {
+		first := &c.links[links[0]]
+		other := slices.IndexFunc(links, func(i int) bool { return c.links[i].said != first.said })
+		if other < 0 || slices.ContainsFunc(links, func(i int) bool { return c.stored.has(c.links[i].told) }) {
+			continue
+		}
+		for _, i := range links {
+			l, by := &c.links[i], first
+			if l.said == first.said {
+				by = &c.links[links[other]]
+			}
+			why := found("same days", "%s (%s) lists other entries of the same days: %d of %s, here %d of %s: where one is wrong, retract it with `bursar retract statements FILE`",
+				by.File, by.Place, by.Entries, by.Amount, l.Entries, l.Amount)
+			l.is.State, l.is.Reason, l.is.figures = Broken, why.text, why.says
+		}
+	}
 }
 
 // divides reports whether statements of the same days may be parts of one another: another one opens or closes with what this

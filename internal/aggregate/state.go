@@ -60,6 +60,7 @@ type told struct {
 	totals     bool   // the bank states totals or balances
 	fault      string // what does not hold in the statement itself
 	faultSays  string // as finding.says, where it is not stored with the statement
+	conflicts  bool   // rows of it in quarantine say something else than what is stored
 	pageFault  string // what does not hold on a page by itself
 	early      bool   // made before its last day had ended: another one goes on where it stops
 	before     bool   // it goes on from another page

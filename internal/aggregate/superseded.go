@@ -90,10 +90,10 @@ func (t *told) versionAmong(whole []*told) (by *told) {
 // isVersion reports whether one that proves itself is the same statement as one that does not hold: of its number, or where one of them has
 // none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut. One
 // without number and balances, or with the same ones, as of a CSV file with a row that cannot be read, may lack the first or last of its days.
-// A page is one of those that hold together and are its statement.
+// A page is one of those that hold together and are its statement. One that says something else than what is stored is no version: either may be wrong.
 func (t *told) isVersion(by *told) bool {
 	numbered := t.Number != "" && by.Number != ""
-	if t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
+	if t.conflicts || t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
 	}
 	if numbered && t.page != "" && by.hasPage(t.page) && near(t, by) {

@@ -28,6 +28,11 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 		return 0, "", err
 	}
 	o := &originals{objects: map[string]members{}, gone: map[string]bool{}, again: slices.Sorted(maps.Keys(again))}
+	for object, f := range again {
+		if f.retracted {
+			o.retracted = append(o.retracted, object)
+		}
+	}
 	if err := r.goneOf(ctx, again, o, accounts); err != nil {
 		return 0, "", err
 	}
@@ -73,8 +78,16 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
+	if len(o.retracted) > 0 {
+		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
+		if l.contradicted, err = c.contradictions(ctx); err != nil {
+			return 0, "", err
+		}
+	}
 	for _, object := range o.again {
-		o.objects[object] = nil
+		if !slices.Contains(o.retracted, object) {
+			o.objects[object] = nil
+		}
 	}
 	var missing []unread
 	for _, object := range slices.Sorted(maps.Keys(o.objects)) {

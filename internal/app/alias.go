@@ -23,6 +23,8 @@ type (
 	Retraction = event.Retracted
 	// LeftOut is what is left out of every view, since when and why.
 	LeftOut = event.Retraction
+	// RetractedFile is a statement file that is retracted, or is not any more.
+	RetractedFile = aggregate.RetractedFile
 	// Totals are control totals by name and group.
 	Totals = event.Totals
 	// Rejected is one row in quarantine.

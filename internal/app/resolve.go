@@ -29,7 +29,7 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOption
 		return out, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	if s.Builtin {
-		return out, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
+		return out, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, retract the file that is wrong with `bursar retract statements FILE --reason TEXT`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
 			stream, stream, o.Row))
 	}
 	o.KeyColumns = a.keyColumns(stream)

@@ -28,7 +28,8 @@ func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions
 		return out, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	if s.Builtin {
-		return out, failure.Wrap(failure.Data, fmt.Errorf("events of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`", stream))
+		return out, failure.Wrap(failure.Data, fmt.Errorf("events of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`; "+
+			"a wrong file is retracted with `bursar retract statements FILE --reason TEXT`", stream))
 	}
 	if out.Retraction, err = a.retract(ctx, s, o); err != nil {
 		return out, err

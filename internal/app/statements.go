@@ -13,19 +13,44 @@ import (
 
 // Import takes statement files into the built-in streams. Imports wait for each other.
 func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (aggregate.Result, error) {
-	if err := a.hasStatements(); err != nil {
-		return aggregate.Result{}, err
-	}
-	unlock, err := a.imports.Lock(ctx, "statements")
+	im, unlock, err := a.importer(ctx)
 	if err != nil {
 		return aggregate.Result{}, err
 	}
 	defer unlock()
-	im := &aggregate.Importer{
+	return im.Import(ctx, files, o)
+}
+
+// RetractFile has the statements of an imported file count no more, or with undo again. Imports wait for it.
+func (a *App) RetractFile(ctx context.Context, name, reason string, undo bool) (aggregate.RetractedFile, error) {
+	im, unlock, err := a.importer(ctx)
+	if err != nil {
+		return aggregate.RetractedFile{}, err
+	}
+	defer unlock()
+	if undo {
+		return im.Undo(ctx, name)
+	}
+	return im.Retract(ctx, name, reason)
+}
+
+// RetractedFiles lists the statement files that are retracted.
+func (a *App) RetractedFiles(ctx context.Context) ([]aggregate.RetractedFile, error) {
+	return aggregate.Retracted(ctx, a.Intake.Catalog)
+}
+
+// importer has the built-in streams for itself until unlock is called.
+func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func(), err error) {
+	if err := a.hasStatements(); err != nil {
+		return nil, nil, err
+	}
+	if unlock, err = a.imports.Lock(ctx, "statements"); err != nil {
+		return nil, nil, err
+	}
+	return &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
 		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.Known, Now: a.Intake.Now,
-	}
-	return im.Import(ctx, files, o)
+	}, unlock, nil
 }
 
 // takeRows seals rows of a built-in stream, and wakes the pipelines that fold it.

@@ -1,0 +1,72 @@
+// bursar retract statements: has a wrong statement file count no more.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"bursar/internal/app"
+
+	"github.com/spf13/cobra"
+)
+
+// retractFile retracts the file that the arguments name, or takes its retraction back.
+func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOptions) error {
+	switch {
+	case len(args) == 0 || o.Event != "":
+		return usagef("of statements a file is retracted: `bursar retract statements FILE --reason TEXT`")
+	case o.Reason == "" && !o.Undo:
+		return usagef("say why it is retracted: --reason TEXT")
+	}
+	return c.open(cmd, func(ctx context.Context, a *app.App) error {
+		name := args[0]
+		if path := c.path(name); isFile(path) {
+			name = path
+		}
+		out, err := a.RetractFile(ctx, name, o.Reason, o.Undo)
+		if err != nil {
+			return &interruptedError{err, "the same command goes on with what is left"}
+		}
+		err = c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
+		if out.NotTakenBack != "" {
+			err = errors.Join(err, hinted(errors.New(out.NotTakenBack), "the same command goes on with what is left"))
+		}
+		return err
+	})
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func printRetractedFile(w io.Writer, f *app.RetractedFile) {
+	name := clean(f.File)
+	switch {
+	case f.Undone && f.Already:
+		fmt.Fprintf(w, "%s is not retracted.\n", name)
+		return
+	case f.Undone:
+		fmt.Fprintf(w, "%s is not retracted any more: %s.\n", name, plural(f.Statements, "statement counts", "statements count"))
+	case f.Already:
+		fmt.Fprintf(w, "%s is retracted already, since %s%s.\n", name, when(&f.At), because(f.Reason))
+	default:
+		fmt.Fprintf(w, "%s is retracted%s: %s no more.\n", name, because(f.Reason), plural(f.Statements, "statement counts", "statements count"))
+	}
+	if f.TakenBack > 0 {
+		fmt.Fprintf(w, "%s taken back, which no statement that counts lists.\n", plural(int(f.TakenBack), "entry was", "entries were"))
+	}
+	for _, again := range f.Again {
+		fmt.Fprintf(w, "Rows of %s were in conflict and are in quarantine: bursar import %s\n", clean(again), clean(again))
+	}
+	fmt.Fprintln(w, "next: bursar completeness, bursar run")
+}
+
+// undoRetract is the command that has a retracted file count again.
+func undoRetract(f *app.RetractedFile) string {
+	return "bursar retract statements " + shellWord(f.Object) + " --undo"
+}

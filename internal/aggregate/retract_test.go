@@ -1,0 +1,70 @@
+// Files that are retracted: what only they list counts no more, and counts again once that is undone.
+
+package aggregate
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// amounts are the money of the entries that count, sorted.
+func (h *house) amounts() (list []string) {
+	for _, m := range h.movements() {
+		list = append(list, strings.TrimSuffix(strings.Fields(m)[1], "000"))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// TestRetractFile retracts each of two files that list an entry in common, and takes that back, twice each.
+func TestRetractFile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	wrong := camtOf(sheetOf("1", 5, 1000, item{day: day(5), cents: 100, reference: "A"}, item{day: day(5), cents: 25, reference: "B"}))
+	right := camtOf(renamed(sheetOf("2", 5, 1000, item{day: day(5), cents: 100, reference: "A"}, item{day: day(5), cents: 20, reference: "C"}), "Right"))
+	h.send(wrong)
+	first := h.judged("")[0].Intervals[0]
+	h.send(right)
+	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "0.25", "1.00"}) {
+		t.Fatalf("before: %q", got)
+	}
+	for n := range 2 {
+		r, err := h.importer.Retract(t.Context(), first.Object, "wrong amount")
+		if err != nil || r.Already != (n == 1) || r.Statements != 1 || r.TakenBack != int64(1-n) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
+			t.Errorf("retracted: %q", got)
+		}
+		if got := states(h.judged("")[0].Intervals); got != "5 PROVEN" {
+			t.Errorf("retracted: %s", got)
+		}
+	}
+	h.send(wrong)
+	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
+		t.Errorf("sent again: %q", got)
+	}
+	if list, err := Retracted(t.Context(), h.importer.Catalog); err != nil || len(list) != 1 || list[0].Reason != "wrong amount" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	for n := range 2 {
+		r, err := h.importer.Undo(t.Context(), first.Object)
+		if err != nil || r.Already != (n == 1) || n == 0 && r.Statements != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if got := h.amounts(); !slices.Equal(got, []string{"0.20", "0.25", "1.00"}) {
+			t.Errorf("counts again: %q", got)
+		}
+	}
+	if r, err := h.importer.Retract(t.Context(), first.Object, "wrong after all"); err != nil || r.Already || r.TakenBack != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
+		t.Errorf("retracted again: %q", got)
+	}
+	if _, err := h.importer.Retract(t.Context(), "none.xml", "x"); !errors.As(err, new(*NoFileError)) {
+		t.Errorf("an unknown file: %v", err)
+	}
+}
