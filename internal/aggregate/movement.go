@@ -92,7 +92,7 @@ func (c *cluster) against(movements []movement) finding {
 	}
 	least, most, whole := c.listed()
 	moved := difference(closing, opening)
-	if sum.String() == moved && (!whole || least <= entries && entries <= most) {
+	if sum.String() == moved && (!whole || least <= entries && entries <= most) || !whole && c.withinDays(sum.String(), movements) {
 		return finding{}
 	}
 	return found("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: two statements list equal entries "+
@@ -114,18 +114,52 @@ func (c *cluster) bounds() (opening, closing string, known bool) {
 	return opening, closing, from != "" && to != "" && !slices.ContainsFunc(c.links, func(l link) bool { return !inside(l) })
 }
 
-// listed is how many entries the statements list, where none overlaps another: from those of the statements that say
-// something new, to those of all.
-func (c *cluster) listed() (least, most int64, whole bool) {
-	whole = true
+// withinDays reports whether the movements lead from what one of the statements opens with that begin first to what one closes with that end last,
+// where others begin or end within these days. Then none lists more entries than its days have.
+func (c *cluster) withinDays(moved string, movements []movement) bool {
 	for _, l := range c.links {
-		whole = whole && l.balanced() && !l.overlaps
-		most += l.Entries
-		if !l.repeated {
-			least += l.Entries
+		entries := int64(0)
+		for _, m := range movements {
+			if min(l.is.From, cmp.Or(l.first, l.is.From)) <= m.day && m.day <= max(l.is.To, l.final) {
+				entries += m.entries
+			}
+		}
+		if l.Entries > entries {
+			return false
 		}
 	}
-	return least, most, whole
+	first, last := c.links[0].is.From, ""
+	for _, l := range c.links {
+		first, last = min(first, l.is.From), max(last, l.is.To)
+	}
+	return slices.ContainsFunc(c.links, func(l link) bool {
+		return l.is.From == first && l.Opening != "" && slices.ContainsFunc(c.links, func(end link) bool {
+			return end.is.To == last && end.Closing != "" && difference(end.Closing, l.Opening) == moved
+		})
+	})
+}
+
+// listed is how many entries the statements list, where none overlaps another: of versions of one the most that one lists, and up to those of
+// repetitions more.
+func (c *cluster) listed() (least, most int64, whole bool) {
+	whole = true
+	versions := map[[5]string]int64{}
+	for _, l := range c.links {
+		whole = whole && l.balanced() && !l.overlaps && !l.early
+		if l.repeated {
+			most += l.Entries
+			continue
+		}
+		of := [5]string{l.From, l.To, l.Opening, l.Closing}
+		if l.Opening == l.Closing {
+			of[4] = l.Number + "/" + l.page
+		}
+		versions[of] = max(versions[of], l.Entries)
+	}
+	for _, entries := range versions {
+		least += entries
+	}
+	return least, least + most, whole
 }
 
 func listed(least, most int64, whole bool) string {

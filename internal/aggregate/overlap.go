@@ -18,6 +18,10 @@ func (c *chain) overlap(s *told) finding {
 	}
 	last := c.last()
 	switch {
+	case c.goesOn(last, s): // it begins within a day of the last one
+		last.early = last.early || last.To == s.To && last.Closing != s.Closing
+	case c.goesOn(s, last):
+		s.early = s.early || s.To == last.To && s.Closing != last.Closing
 	case last.To == s.To && last.Closing != s.Closing && c.extends(s, last):
 	case last.To == s.To && s.From < s.To && last.Closing != s.Closing:
 		return found("same end", "it closes with %s, and another statement of %s with %s", s.Closing, s.To, last.Closing)
@@ -28,6 +32,12 @@ func (c *chain) overlap(s *told) finding {
 		return differs(last, s)
 	}
 	return finding{}
+}
+
+// goesOn reports whether another statement goes on where one stopped: the entries that are stored of the days of both lead from what the one opens with
+// to what the other closes with.
+func (c *chain) goesOn(s, other *told) bool {
+	return s.balanced() && s.From <= other.From && other.From <= s.To && s.To <= other.To && c.stored.leads(s.Opening, s.From, other.To) == other.Closing
 }
 
 // opensAfter holds a longer statement against the last one that ended before it began. Others that began on its first day

@@ -2,18 +2,21 @@
 
 package aggregate
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // sameDay judges one of several statements of a day: it continues another, or says the same again.
 func (c *chain) sameDay(l *link) finding {
 	alike := c.spans[span{l.From, l.To, l.Opening}]
 	for _, other := range alike {
-		if other.Closing == l.Closing && other.Entries == l.Entries && other.said == l.said {
+		if other.Closing == l.Closing && other.Entries == l.Entries && other.said == l.said && !(l.isOther(other) && l.isNextTo(other)) {
 			l.repeated = true
 			return finding{}
 		}
 	}
-	l.overlaps = len(alike) > 0
+	l.overlaps = slices.ContainsFunc(alike, func(other *told) bool { return !l.isOther(other) && !l.isAlike(other) })
 	if last := c.last(); last.Closing == l.Opening {
 		// A day that ends where it began: one of the two may have been made early, unless another one goes on with what this one closes with.
 		if last.Opening == l.Opening && !c.divides(l.told) {
@@ -79,6 +82,25 @@ func (c *chain) contradict() {
 			l.is.State, l.is.Reason, l.is.figures = Broken, why.text, why.says
 		}
 	}
+}
+
+// isOther reports whether two statements of the same days that open alike, of which one moves nothing, are two by the bank's numbers.
+func (t *told) isOther(o *told) bool {
+	still := t.Opening == t.Closing || o.Opening == o.Closing
+	return still && t.Number != "" && o.Number != "" && (t.Number != o.Number || t.page != o.page) && t.format == o.format
+}
+
+// isNextTo reports whether the bank's numbers of two statements follow one another: one that says the same under another number is the same.
+func (t *told) isNextTo(o *told) bool {
+	one, err := strconv.Atoi(t.Number)
+	other, wrong := strconv.Atoi(o.Number)
+	return err == nil && wrong == nil && (one == other+1 || other == one+1)
+}
+
+// isAlike reports whether two statements of the same days that open alike are versions of one: they close alike, too, and move something or have one
+// number.
+func (t *told) isAlike(o *told) bool {
+	return t.Closing == o.Closing && (t.Opening != t.Closing || t.Number != "" && t.Number == o.Number && t.page == o.page)
 }
 
 // divides reports whether statements of the same days may be parts of one another: another one opens or closes with what this
