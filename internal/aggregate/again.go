@@ -103,12 +103,15 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 	return n, err
 }
 
-// open reports whether a file that was imported is read once more: one that was retracted; one that other declarations or readers than its own may
-// mend, as a statement of it does not hold or rows are in quarantine, or read otherwise; and one with rows that were in conflict before another file
-// was retracted.
+// open reports whether a file that was imported is read once more: one that was retracted; any, where events of a built-in stream were lost and given
+// up since; one that other declarations or readers than its own may mend, as a statement of it does not hold or rows are in quarantine, or read
+// otherwise; and one with rows that were in conflict before another file was retracted.
 func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
 	retractions, err := r.retractions(ctx)
 	if err != nil || k.Retracted != nil {
+		return err == nil, err
+	}
+	if lost, err := r.givenUp(ctx); err != nil || k.GivenUp != lost {
 		return err == nil, err
 	}
 	declared, retracted := k.Declared != r.Project.Declared() || k.Readers != readersVersion, k.Retractions != retractions
@@ -132,6 +135,18 @@ func (r *reading) retractions(ctx context.Context) (n uint64, err error) {
 		return err
 	})
 	return n, err
+}
+
+// givenUp is how much of the built-in streams was lost and given up so far.
+func (r *reading) givenUp(ctx context.Context) (n int, err error) {
+	for _, stream := range project.BuiltinStreams {
+		list, err := event.ListGivenUp(ctx, r.Catalog, stream)
+		if err != nil {
+			return 0, err
+		}
+		n += len(list)
+	}
+	return n, nil
 }
 
 // declaredOtherwise reports whether a file may be read otherwise than by the declarations that read it.

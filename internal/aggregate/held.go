@@ -86,8 +86,11 @@ func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, 
 	}
 	err := Quarantine(ctx, c.Catalog, c.Objects, project.EntryStream, func(rejected event.Rejected) error {
 		var r heldRow
-		if !rejected.Conflict() || json.Unmarshal([]byte(rejected.Raw), &r) != nil {
+		if !rejected.Conflict() {
 			return nil
+		}
+		if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
+			return fmt.Errorf("read quarantine of %s: %w", project.EntryStream, err)
 		}
 		if rows = append(rows, r); len(rows) < wordsAtOnce {
 			return nil

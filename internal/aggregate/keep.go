@@ -27,6 +27,7 @@ type kept struct {
 	Mapping     string      `json:"mapping,omitempty"` // rules.declared, when it was read
 	Retracted   *Retraction `json:"retracted,omitempty"`
 	Retractions uint64      `json:"retractions,omitempty"` // of files, when it was read
+	GivenUp     int         `json:"given_up,omitempty"`    // batches and retractions of the built-in streams, when it was read
 }
 
 // readersVersion grows when the readers understand more. What an earlier version left in quarantine is read again when its file is imported again.
@@ -46,6 +47,10 @@ func (im *Importer) known(ctx context.Context, digest string) (k kept, err error
 
 // remember records files that were taken in whole and what was given to what was taken in.
 func (r *reading) remember(ctx context.Context, files []*File) error {
+	givenUp, err := r.givenUp(ctx)
+	if err != nil {
+		return err
+	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var retractions uint64
 		if _, err := tx.Get(retractionsKey, &retractions); err != nil {
@@ -53,7 +58,7 @@ func (r *reading) remember(ctx context.Context, files []*File) error {
 		}
 		for _, f := range files {
 			if !f.Known && f.whole() {
-				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings, Readers: readersVersion, Retractions: retractions, Mapping: r.rules.declared(f.Parts)}
+				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings, Readers: readersVersion, Retractions: retractions, GivenUp: givenUp, Mapping: r.rules.declared(f.Parts)}
 				if err := tx.Put(keptKey(f.Digest), k); err != nil {
 					return err
 				}

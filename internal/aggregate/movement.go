@@ -5,6 +5,7 @@ package aggregate
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"bursar/internal/aggregate/statement"
@@ -92,7 +93,9 @@ func (c *cluster) against(movements []movement) finding {
 	}
 	least, most, whole := c.listed()
 	moved := difference(closing, opening)
-	if sum.String() == moved && (!whole || least <= entries && entries <= most) || !whole && c.withinDays(sum.String(), movements) {
+	switch {
+	case whole && sum.String() == moved && least <= entries && entries <= most,
+		!whole && entries <= c.spanned(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
 		return finding{}
 	}
 	return found("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: two statements list equal entries "+
@@ -112,6 +115,17 @@ func (c *cluster) bounds() (opening, closing string, known bool) {
 	}
 	inside := func(l link) bool { return from <= l.is.From && l.is.To <= to }
 	return opening, closing, from != "" && to != "" && !slices.ContainsFunc(c.links, func(l link) bool { return !inside(l) })
+}
+
+// spanned is how many entries the cluster's days have at most, by a statement of several days that are all of them, and that moves the same; without
+// one there is no limit.
+func (c *cluster) spanned(moved string) (most int64) {
+	for _, l := range c.links {
+		if l.balanced() && !l.early && difference(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
+			most = max(most, l.Entries)
+		}
+	}
+	return cmp.Or(most, math.MaxInt64)
 }
 
 // withinDays reports whether the movements lead from what one of the statements opens with that begin first to what one closes with that end last,

@@ -62,6 +62,7 @@ func (r *resolver) group(list []named, stored map[digest][]slot) error {
 	for i := range list {
 		m.load(&list[i], stored)
 	}
+	m.relist(list)
 	for len(list) > 0 {
 		n := m.ofStatement(list)
 		if err := m.statement(list[:n]); err != nil {
@@ -129,6 +130,28 @@ func (m *matching) load(n *named, stored map[digest][]slot) {
 	}
 	for _, key := range n.cutKeys() {
 		m.cut.load(key, stored[key])
+	}
+}
+
+// relist has those stored entries of files that are read again be matched in other words, too, that one of the entries says all of: they are not of an
+// earlier reading alone.
+func (m *matching) relist(list []named) {
+	said := map[digest]bool{}
+	for i := range list {
+		n := &list[i]
+		if said[n.all] {
+			continue
+		}
+		said[n.all] = true
+		for k := uint32(1); ; k++ {
+			slots, stored := m.bases[n.base].byID[nth(n.all, k)]
+			if !stored {
+				break
+			}
+			for at := range slots {
+				slots[at].stale = false
+			}
+		}
 	}
 }
 

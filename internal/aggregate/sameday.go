@@ -11,7 +11,7 @@ import (
 func (c *chain) sameDay(l *link) finding {
 	alike := c.spans[span{l.From, l.To, l.Opening}]
 	for _, other := range alike {
-		if other.Closing == l.Closing && other.Entries == l.Entries && other.said == l.said && !(l.isOther(other) && l.isNextTo(other)) {
+		if other.Closing == l.Closing && other.Entries == l.Entries && other.said == l.said && (!l.isOther(other) || !l.isNextTo(other)) {
 			l.repeated = true
 			return finding{}
 		}

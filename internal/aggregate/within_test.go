@@ -46,11 +46,14 @@ func TestVersionsThatMoveTheSame(t *testing.T) {
 		}
 		return s
 	}
+	days := sheetOf("900", 5, -7, append(items(4, 7), items(5, 10, -10)...)...)
+	days.from, days.opened = day(4), day(4)
 	for _, c := range []struct {
 		name  string
 		files []sheet
 		want  bool // BROKEN
 	}{
+		{"a longer statement lists the pair the other way round", []sheet{days, pair("2", 0, "", -10, 10)}, true},
 		{"a corrected pair", []sheet{pair("1", 0, "ABC", 5, 7, -7), renamed(pair("1", 0, "ABC", 5, 8, -8), "Is")}, true},
 		{"a corrected pair, no references", []sheet{pair("1", 0, "", 5, 7, -7), renamed(pair("1", 0, "", 5, 8, -8), "Is")}, true},
 		{"one has the pair", []sheet{pair("1", 0, "A", 5), renamed(pair("1", 0, "ABC", 5, 7, -7), "More")}, false},
