@@ -1,0 +1,117 @@
+//go:build linux
+
+// Statement files that are retracted, by processes that are killed too, and while `bursar up` runs.
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wrongAndRight is a project of an institution's CSV files that has a wrong file and the right one of the same days.
+func wrongAndRight(t *testing.T) (dir, wrong, right string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir, "--example", "statements")
+	file(t, dir, "institutions/own.yaml", "institution: own\ncsv:\n  account: NL91ABNA0417164300\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n")
+	wrong = file(t, dir, "wrong.csv", "Day,Amount\n2024-03-03,10\n2024-03-04,-25\n2024-03-05,3\n")
+	right = file(t, dir, "right.csv", "Day,Amount\n2024-03-03,10\n2024-03-04,-20\n2024-03-05,3\n")
+	imports(t, 0, dir, wrong)
+	imports(t, 0, dir, right)
+	return dir, wrong, right
+}
+
+// money is what the example's pipeline of days says of the account: the movements of its days.
+func money(t *testing.T, dir string) string {
+	t.Helper()
+	must(t, 0, "run", "--project", dir)
+	path := filepath.Join(t.TempDir(), "days.jsonl")
+	must(t, 0, "export", "days", "--to", path, "--project", dir)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestRetractStatementFile(t *testing.T) {
+	t.Parallel()
+	dir, wrong, right := wrongAndRight(t)
+	both := money(t, dir)
+	if got := must(t, 4, "completeness", "--project", dir); !strings.Contains(got.out, "lists other entries of the same days") {
+		t.Errorf("completeness says %s", got.out)
+	}
+	must(t, 2, "retract", "statements", wrong, "--project", dir)
+	must(t, 2, "retract", "statements", "--reason", why, "--project", dir)
+	must(t, 3, "retract", "statements", "none.csv", "--reason", why, "--project", dir)
+	got := must(t, 0, "retract", "statements", "wrong.csv", "--reason", why, "--project", dir)
+	if !strings.Contains(got.out, "wrong.csv is retracted ("+why+"): 1 statement counts no more.") || !strings.Contains(got.out, "1 entry was taken back") {
+		t.Errorf("retract says %s", got.out)
+	}
+	alone := filepath.Join(t.TempDir(), "alone")
+	must(t, 0, "init", alone, "--example", "statements")
+	if err := os.CopyFS(filepath.Join(alone, "own"), os.DirFS(filepath.Join(dir, "institutions"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(alone, "own", "own.yaml"), filepath.Join(alone, "institutions", "own.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	imports(t, 0, alone, right)
+	want := money(t, alone)
+	if got := money(t, dir); got != want || got == both {
+		t.Errorf("exported is\n%swant\n%s", got, want)
+	}
+	if got := must(t, 0, "completeness", "--project", dir); !strings.Contains(got.out, "retracted "+wrong+" since ") {
+		t.Errorf("completeness says %s", got.out)
+	}
+	if got := must(t, 0, "import", wrong, "--project", dir); !strings.Contains(got.out, wrong+" is retracted since ") {
+		t.Errorf("import says %s", got.out)
+	}
+	if got := money(t, dir); got != want {
+		t.Errorf("exported after the import of what is retracted is\n%swant\n%s", got, want)
+	}
+	must(t, 0, "verify", "--project", dir)
+	u := bringUp(t, dir)
+	must(t, 0, "retract", "statements", wrong, "--undo", "--project", dir)
+	if got := money(t, dir); got != both {
+		t.Errorf("exported after --undo is\n%swant\n%s", got, both)
+	}
+	must(t, 0, "retract", "statements", wrong, "--reason", why, "--project", dir)
+	if got := money(t, dir); got != want {
+		t.Errorf("exported is\n%swant\n%s", got, want)
+	}
+	u.stop(os.Interrupt, 0)
+	must(t, 0, "verify", "--project", dir)
+}
+
+// TestKilledRetractingFile kills processes that retract a file, and that take it back, at moments of the time that these take.
+func TestKilledRetractingFile(t *testing.T) {
+	t.Parallel()
+	dir, wrong, _ := wrongAndRight(t)
+	both := money(t, dir)
+	alone := copyProject(t, dir)
+	began := time.Now()
+	must(t, 0, "retract", "statements", wrong, "--reason", why, "--project", alone)
+	took := time.Since(began)
+	want := money(t, alone)
+	const moments = 6
+	for n := range moments {
+		k := &killed{t: t}
+		after := took * time.Duration(n+1) / moments
+		k.child(after, "retract", "statements", wrong, "--reason", why, "--project", dir) // it may have ended
+		must(t, 0, "retract", "statements", wrong, "--reason", why, "--project", dir)
+		if got := money(t, dir); got != want {
+			t.Errorf("killed after %v: exported is\n%swant\n%s", after, got, want)
+		}
+		k.child(after, "retract", "statements", wrong, "--undo", "--project", dir)
+		must(t, 0, "retract", "statements", wrong, "--undo", "--project", dir)
+		if got := money(t, dir); got != both {
+			t.Errorf("killed after %v: exported after --undo is\n%swant\n%s", after, got, both)
+		}
+	}
+	must(t, 0, "verify", "--project", dir)
+}
