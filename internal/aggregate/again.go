@@ -103,28 +103,24 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 	return n, err
 }
 
-// open reports whether a file that was imported is read once more: one that was retracted; any, where events of a built-in stream were lost and given
-// up since; one that other declarations or readers than its own may mend, as a statement of it does not hold or rows are in quarantine, or read
-// otherwise; and one with rows that were in conflict before another file was retracted.
+// open reports whether a file that was imported is read once more: any, where another file was retracted or events of a built-in stream were given up
+// since; and one that other declarations or readers than its own may mend, as a statement of it does not hold or rows are in quarantine, or read
+// otherwise.
 func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
 	retractions, err := r.retractions(ctx)
-	if err != nil || k.Retracted != nil {
+	if err != nil || k.Retracted != nil || k.Retractions != retractions {
 		return err == nil, err
 	}
 	if lost, err := r.givenUp(ctx); err != nil || k.GivenUp != lost {
 		return err == nil, err
 	}
-	declared, retracted := k.Declared != r.Project.Declared() || k.Readers != readersVersion, k.Retractions != retractions
-	if !declared && !retracted {
+	if k.Declared == r.Project.Declared() && k.Readers == readersVersion {
 		return false, nil
 	}
-	if declared {
-		if otherwise, err := r.declaredOtherwise(ctx, k); err != nil || otherwise {
-			return otherwise, err
-		}
+	if otherwise, err := r.declaredOtherwise(ctx, k); err != nil || otherwise {
+		return otherwise, err
 	}
-	rejected, err := r.rejectedOf(ctx, f.Object)
-	return rejected.rows || retracted && rejected.conflicts, err
+	return r.inQuarantine(ctx, f.Object)
 }
 
 // retractions is how many files were retracted so far.
@@ -162,25 +158,22 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *kept) (bool, error) 
 	return *r.otherwise || faulty || k.Mapping != r.rules.declared(k.Parts), nil
 }
 
-// inQuarantine is what of a file is in quarantine.
-type inQuarantine struct{ rows, conflicts bool }
-
-func (r *reading) rejectedOf(ctx context.Context, object string) (inQuarantine, error) {
+// inQuarantine reports whether rows of a file are in quarantine for another reason than that they are stored in other words.
+func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error) {
 	if r.rejected != nil {
 		return r.rejected[object], nil
 	}
-	all := map[string]inQuarantine{}
+	all := map[string]bool{}
 	for _, stream := range project.BuiltinStreams {
 		err := Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
 			var of struct{ Object string }
-			if err := json.Unmarshal([]byte(row.Raw), &of); err == nil {
-				is := all[of.Object]
-				all[of.Object] = inQuarantine{is.rows || !row.Conflict(), is.conflicts || row.Conflict()}
+			if err := json.Unmarshal([]byte(row.Raw), &of); err == nil && !row.Conflict() {
+				all[of.Object] = true
 			}
 			return nil
 		})
 		if err != nil {
-			return inQuarantine{}, err
+			return false, err
 		}
 	}
 	r.rejected = all

@@ -178,6 +178,9 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
 		return r, err
 	}
+	if err := reading.statedAgain(ctx); err != nil {
+		return r, err
+	}
 	if err := im.markUntaken(ctx, &r); err != nil {
 		return r, err
 	}

@@ -37,7 +37,8 @@ type RetractedFile struct {
 	TakenBack  int64  `json:"taken_back"`        // entries that no statement which counts lists
 	// NotTakenBack says why such entries may be left: the same call, once it can, takes them back.
 	NotTakenBack string `json:"not_taken_back,omitempty"`
-	// Again are files with rows in quarantine that were in conflict: these may be taken in now, when the files are imported again.
+	// Again are files with rows in quarantine that were in conflict: these may be taken in now, when the files are imported again. So is any file that
+	// has a statement of the retracted one.
 	Again []string `json:"import_again,omitempty"`
 }
 
@@ -216,6 +217,42 @@ func (im *Importer) rememberRetraction(ctx context.Context, k *kept, by *Retract
 		of := *k
 		of.Retracted = by
 		return errors.Join(tx.Put(rereadPrefix+k.Digest, is), tx.Put(keptKey(k.Digest), of), tx.Put(retractionsKey, n+1))
+	})
+}
+
+// statedAgain has statements of retracted files count that the import's files state, too: they are stored once.
+func (r *reading) statedAgain(ctx context.Context) error {
+	if n, err := r.retractions(ctx); err != nil || n == 0 {
+		return err
+	}
+	stated := map[string]bool{}
+	for _, s := range r.spools {
+		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
+			var row struct{ ID string }
+			err := json.Unmarshal(line, &row)
+			stated[row.ID] = true
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		changed := map[string]reread{}
+		err := tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
+			var of reread
+			err := json.Unmarshal(value, &of)
+			left := slices.DeleteFunc(slices.Clone(of.Gone), func(id string) bool { return stated[id] })
+			if len(left) < len(of.Gone) {
+				of.Gone = left
+				changed[key] = of
+			}
+			return err
+		})
+		for key, of := range changed {
+			err = errors.Join(err, tx.Put(key, of))
+		}
+		return err
 	})
 }
 

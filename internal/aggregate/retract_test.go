@@ -68,3 +68,30 @@ func TestRetractFile(t *testing.T) {
 		t.Errorf("an unknown file: %v", err)
 	}
 }
+
+// TestRetractFileOfMany retracts a file with two statements, of which another file has one: that counts again once its file is imported again, and so
+// does one that comes in a new file.
+func TestRetractFileOfMany(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	first, second := sheetOf("1", 4, 1000, items(4, 10)...), sheetOf("2", 5, 1010, items(5, 20)...)
+	h.imported(h.file("both.xml", camtOf(first, second)))
+	known := h.file("second.xml", camtOf(second))
+	h.imported(known)
+	if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || r.TakenBack != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	h.imported(known)
+	if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.20"}) || said != "5 PROVEN" {
+		t.Errorf("imported again: %q, %s", got, said)
+	}
+	h.send(camtOf(renamed(first, "New")))
+	for range 2 {
+		if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || said != "4 PROVEN, 5 PROVEN" {
+			t.Errorf("both: %q, %s", got, said)
+		}
+		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
