@@ -98,10 +98,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 		})
 	} else {
 		err = c.printCompleteness(judge, q, all)
-		for i := range retracted {
-			f := &retracted[i]
-			fmt.Fprintf(c.out, "retracted %s since %s%s: %s\n", clean(f.File), when(&f.At), because(f.Reason), undoRetract(f))
-		}
+		printRetractedFiles(c.out, retracted)
 	}
 	if err != nil {
 		return err
@@ -112,6 +109,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 		}
 	}
 	err = hinted(err, "`bursar completeness` lists the accounts")
+	err = errors.Join(err, unfinished(retracted))
 	if err == nil && broken > 0 {
 		err = &unprovenError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
 	}

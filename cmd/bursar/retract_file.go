@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"bursar/internal/app"
+	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
@@ -69,4 +71,23 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 // undoRetract is the command that has a retracted file count again.
 func undoRetract(f *app.RetractedFile) string {
 	return "bursar retract statements " + shellWord(f.Object) + " --undo"
+}
+
+// printRetractedFiles lists files that are retracted.
+func printRetractedFiles(w io.Writer, list []app.RetractedFile) {
+	for i := range list {
+		if f := &list[i]; !f.Begun {
+			fmt.Fprintf(w, "retracted %s since %s%s: %s\n", clean(f.File), when(&f.At), because(f.Reason), undoRetract(f))
+		}
+	}
+}
+
+// unfinished is an error of class Data that names a retraction which was cut short, or nil.
+func unfinished(list []app.RetractedFile) error {
+	at := slices.IndexFunc(list, func(f app.RetractedFile) bool { return f.Begun })
+	if at < 0 {
+		return nil
+	}
+	err := fmt.Errorf("the retraction of %s was cut short: entries that only it lists may count still", clean(list[at].File))
+	return hinted(failure.Wrap(failure.Data, err), "`bursar retract statements %s --reason TEXT` goes on", shellWord(list[at].Object))
 }

@@ -147,15 +147,12 @@ func (r *Result) Refused() error {
 // last. A file, or a member of an archive, that cannot be read to its end is refused whole, with the reason in the result; the
 // others are taken in. After a crash the same call takes in what is missing (rule 1).
 func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Result, err error) {
-	if r.Older, err = im.isFormer(ctx); err != nil {
-		return r, err
-	}
-	reading, err := im.newReading(o)
+	reading, err := im.newReading(ctx, o)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, reading.close()) }()
-	reading.rules = rulesOf(im.Project, r.Older)
+	r.Older = reading.rules.former
 	if r.Files, err = reading.all(ctx, paths); err != nil {
 		return r, err
 	}
@@ -190,14 +187,18 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	return r, reading.remember(ctx, r.Files)
 }
 
-// newReading makes the scratch folder of an import. It reads by the rules of today.
-func (im *Importer) newReading(o Options) (*reading, error) {
+// newReading makes the scratch folder of an import, which reads by the rules by which the project's entries were taken in.
+func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error) {
+	former, err := im.isFormer(ctx)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp(im.Scratch, "import-")
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	r := &reading{
-		Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, false),
+		Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, former),
 		changed: map[string]given{}, awaiting: map[string]bool{}, decided: map[string]string{},
 	}
 	if r.names, err = newNames(dir); err != nil {

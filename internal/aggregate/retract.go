@@ -24,6 +24,7 @@ import (
 type Retraction struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
+	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be taken back yet
 }
 
 // RetractedFile is a file that is retracted, or is not any more.
@@ -56,9 +57,8 @@ func (e *NoFileError) Class() failure.Class { return failure.Data }
 // ExitCode is that of what is not found.
 func (e *NoFileError) ExitCode() int { return 3 }
 
-// Retract retracts a file, named by a path at which its content lies, by the name under which it was imported, or by its object. The statements
-// stop to count first: where the call ends before what they list is taken back, it stands in no statement and its days are BROKEN until the call is
-// repeated.
+// Retract retracts a file, named by a path at which its content lies, by the name under which it was imported, or by its object. A call that ends before
+// what only the file lists is taken back leaves the retraction begun, until it is repeated.
 func (im *Importer) Retract(ctx context.Context, name, reason string) (out RetractedFile, err error) {
 	k, err := im.imported(ctx, name)
 	if err != nil {
@@ -68,12 +68,12 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	} else {
-		out.Retraction = Retraction{reason, im.Now().UTC()}
+		out.Retraction = Retraction{reason, im.Now().UTC(), true}
 		if err := im.rememberRetraction(ctx, k, &out.Retraction); err != nil {
 			return out, err
 		}
 	}
-	r, err := im.newReading(Options{})
+	r, err := im.newReading(ctx, Options{})
 	if err != nil {
 		return out, err
 	}
@@ -84,11 +84,27 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	}
 	out.TakenBack, out.NotTakenBack, _, err = r.adjust(ctx, files, map[string]bool{})
 	out.Statements = len(files[out.Object].gone)
+	if err == nil && out.NotTakenBack == "" {
+		out.Begun = false
+		err = im.endRetraction(ctx, k.Digest, &out.Retraction)
+	}
 	if err != nil {
 		return out, err
 	}
 	out.Again, err = im.inConflict(ctx)
 	return out, err
+}
+
+// endRetraction remembers that what only a file lists is taken back.
+func (im *Importer) endRetraction(ctx context.Context, digest string, by *Retraction) error {
+	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var k kept
+		if _, err := tx.Get(keptKey(digest), &k); err != nil {
+			return err
+		}
+		k.Retracted = by
+		return tx.Put(keptKey(digest), k)
+	})
 }
 
 // Undo has a retracted file count again: it is read once more. path is where its content lies.

@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -93,5 +94,35 @@ func TestRetractFileOfMany(t *testing.T) {
 		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
 			t.Errorf("%+v, %v", r, err)
 		}
+	}
+}
+
+// TestRetractionIsRepeated has an original that cannot be read when a file is retracted: what only that lists is taken back once it can, and until then
+// the retraction is begun.
+func TestRetractionIsRepeated(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	h.imported(h.file("wrong.xml", camtOf(sheetOf("1", 5, 1000, items(5, 100, 25)...))))
+	h.imported(h.file("right.xml", camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 20)...), "Right"))))
+	right := h.originalOf("11.20")
+	if err := os.Rename(right, right+".away"); err != nil {
+		t.Fatal(err)
+	}
+	begun := func(want bool) {
+		t.Helper()
+		r, err := h.importer.Retract(t.Context(), "wrong.xml", "wrong")
+		list, failed := Retracted(t.Context(), h.importer.Catalog)
+		if err = errors.Join(err, failed); err != nil || len(list) != 1 || list[0].Begun != want || (r.NotTakenBack != "") != want {
+			t.Fatalf("%+v, %+v, %v", r, list, err)
+		}
+	}
+	begun(true)
+	if err := os.Rename(right+".away", right); err != nil {
+		t.Fatal(err)
+	}
+	begun(false)
+	begun(false)
+	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
+		t.Errorf("there are %q", got)
 	}
 }
