@@ -49,7 +49,7 @@ conflict with it are named: import them again.`,
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Reason = strings.TrimSpace(o.Reason)
-			if args[0] == project.StatementStream {
+			if args[0] == project.StatementStream && !isBatch(args[1:]) {
 				return c.retractFile(cmd, args[1:], o)
 			}
 			if err := whatToRetract(&o, args); err != nil {
@@ -62,6 +62,15 @@ conflict with it are named: import them again.`,
 	cmd.Flags().StringVar(&o.Reason, "reason", "", "why: it is kept and shown; required, but with --undo")
 	cmd.Flags().BoolVar(&o.Undo, "undo", false, "take the retraction back")
 	return cmd
+}
+
+// isBatch reports whether the arguments behind a stream's name are the number of a batch.
+func isBatch(args []string) bool {
+	if len(args) != 1 {
+		return false
+	}
+	_, err := strconv.ParseUint(args[0], 10, 64)
+	return err == nil
 }
 
 // whatToRetract checks what the command line asks for.

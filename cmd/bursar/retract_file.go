@@ -20,7 +20,7 @@ import (
 func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOptions) error {
 	switch {
 	case len(args) == 0 || o.Event != "":
-		return usagef("of statements a file is retracted: `bursar retract statements FILE --reason TEXT`")
+		return usagef("name one file: `bursar retract statements FILE --reason TEXT`")
 	case o.Reason == "" && !o.Undo:
 		return usagef("say why it is retracted: --reason TEXT")
 	}
@@ -49,6 +49,9 @@ func isFile(path string) bool {
 func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	name := clean(f.File)
 	switch {
+	case !f.Undone && f.NotTakenBack != "" && f.Begun:
+		fmt.Fprintf(w, "%s: the command is not done.\n", name)
+		return
 	case f.Undone && f.Already:
 		fmt.Fprintf(w, "%s is not retracted.\n", name)
 		return
@@ -63,7 +66,7 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 		fmt.Fprintf(w, "%s taken back, which no statement that counts lists.\n", plural(int(f.TakenBack), "entry was", "entries were"))
 	}
 	for _, again := range f.Again {
-		fmt.Fprintf(w, "Rows of %s were in conflict and are in quarantine: bursar import %s\n", clean(again), clean(again))
+		fmt.Fprintf(w, "Rows of %s were in conflict and are in quarantine: bursar import %s\n", clean(again), shellWord(again))
 	}
 	fmt.Fprintln(w, "next: bursar completeness, bursar run")
 }
@@ -88,6 +91,6 @@ func unfinished(list []app.RetractedFile) error {
 	if at < 0 {
 		return nil
 	}
-	err := fmt.Errorf("the retraction of %s was cut short: entries that only it lists may count still", clean(list[at].File))
-	return hinted(failure.Wrap(failure.Data, err), "`bursar retract statements %s --reason TEXT` goes on", shellWord(list[at].Object))
+	err := fmt.Errorf("retract %s: the command was cut short, so that only some of what it lists may count", clean(list[at].File))
+	return hinted(failure.Wrap(failure.Data, err), "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(list[at].Object))
 }

@@ -155,7 +155,7 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *kept) (bool, error) 
 		r.otherwise = new(len(faults) > 0)
 	}
 	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Untaken != "" || len(p.Faults) > 0 })
-	return *r.otherwise || faulty || k.Mapping != r.rules.declared(k.Parts), nil
+	return *r.otherwise || faulty || !k.Totals && r.rules.totals(k.Parts), nil
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than that they are stored in other words.

@@ -78,7 +78,39 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 	if err := errors.Join(versions.flush(ctx), slots.append(rows)); err != nil {
 		return nil, fmt.Errorf("look for other versions of statements: %w", err)
 	}
+	retractions, err := r.retractions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(known) > 0 || retractions > 0 {
+		if err := r.balancesAgain(ctx, accounts); err != nil {
+			return nil, err
+		}
+	}
 	return accounts, r.rememberFaulty(ctx, fresh)
+}
+
+// balancesAgain adds the accounts of balances of the import that were taken back: these are known, and count again by another id.
+func (r *reading) balancesAgain(ctx context.Context, accounts map[string]bool) error {
+	back, err := r.balancesTakenBack(ctx)
+	if err != nil || len(back) == 0 {
+		return err
+	}
+	for _, s := range r.spools {
+		err := eachLine(s.files[project.BalanceStream].path, func(line []byte) error {
+			var row struct{ ID, Account, Day string }
+			err := json.Unmarshal(line, &row)
+			if back[row.ID] {
+				accounts[row.Account] = true
+				r.recount = append(r.recount, span{from: earlier(row.Day), to: after(row.Day)})
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // concerns reports whether a statement may decide about one that was found before.

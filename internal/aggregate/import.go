@@ -89,7 +89,8 @@ type File struct {
 	readings int      // how often it was read again so
 	gone     []string // statements of its earlier readings that this one does not have
 
-	retracted bool // it is retracted by this call: nothing of it is read
+	retracted bool     // it is retracted by this call: what is gone is known, and it lists nothing that counts
+	accounts  []string // of a retracted file
 }
 
 // whole reports whether every part was read.

@@ -24,7 +24,7 @@ type kept struct {
 	Readings int       `json:"readings,omitempty"` // how often others have read it again
 	Readers  int       `json:"readers,omitempty"`  // readersVersion that read it
 
-	Mapping     string      `json:"mapping,omitempty"` // rules.declared, when it was read
+	Totals      bool        `json:"totals,omitempty"` // rules.totals, when it was read
 	Retracted   *Retraction `json:"retracted,omitempty"`
 	Retractions uint64      `json:"retractions,omitempty"` // of files, when it was read
 	GivenUp     int         `json:"given_up,omitempty"`    // batches and retractions of the built-in streams, when it was read
@@ -58,7 +58,7 @@ func (r *reading) remember(ctx context.Context, files []*File) error {
 		}
 		for _, f := range files {
 			if !f.Known && f.whole() {
-				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings, Readers: readersVersion, Retractions: retractions, GivenUp: givenUp, Mapping: r.rules.declared(f.Parts)}
+				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings, Readers: readersVersion, Retractions: retractions, GivenUp: givenUp, Totals: r.rules.totals(f.Parts)}
 				if err := tx.Put(keptKey(f.Digest), k); err != nil {
 					return err
 				}

@@ -33,18 +33,12 @@ func mappingOf(i *project.Institution) string {
 	return string(text)
 }
 
-// declared is a digest of the institutions' files by which the CSV files among some parts are read; empty where there are none.
-func (r *rules) declared(parts []Part) string {
-	var digests []string
-	for _, p := range parts {
-		if i := r.institution(p.Format); i != nil {
-			digests = append(digests, r.project.DigestOf(i))
-		}
-	}
-	if len(digests) == 0 {
-		return ""
-	}
-	return digestOf(digests...).String()
+// totals reports whether an institution declares balances or control rows of the CSV files among some parts: these prove what they list.
+func (r *rules) totals(parts []Part) bool {
+	return slices.ContainsFunc(parts, func(p Part) bool {
+		i := r.institution(p.Format)
+		return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil)
+	})
 }
 
 func formsOf(forms []project.Form) (texts []string) {

@@ -17,8 +17,9 @@ type originals struct {
 	gone    map[string]bool    // ids of statements that do not count
 	again   []string           // objects of which everything that their last reading does not have is taken back
 
-	retracted []string // those of them that are not read once more: they list nothing that counts
-	reach     []span   // days of statements of which something may be taken back so
+	before   map[string]bool // ids of statements that did not count before
+	retracts bool            // some of these objects are retracted
+	reach    []span          // days of statements of which something may be taken back so
 
 	contests bool // something may have to count again
 }
@@ -105,9 +106,21 @@ func (r *reading) goneOf(ctx context.Context, again map[string]*File, o *origina
 			return err
 		}
 	}
+	for _, f := range again {
+		if !f.retracted {
+			continue
+		}
+		for _, id := range f.gone {
+			o.gone[id] = true
+		}
+		for _, account := range f.accounts { // of which all statements may list the same
+			accounts[account] = true
+			o.reach = append(o.reach, span{from: "0000", to: "9999"})
+		}
+	}
 	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + literals(o.again) + ")"
 	return rowsOf(ctx, r.Duck, sql, func(row []string) error {
-		if f := again[row[1]]; !has[row[0]] {
+		if f := again[row[1]]; !has[row[0]] && !f.retracted {
 			f.gone = append(f.gone, row[0])
 			o.gone[row[0]] = true
 		}

@@ -157,5 +157,6 @@ func (t *told) turn(p *told) {
 	if t.fault == "" {
 		t.fault, t.faultSays = p.fault, p.faultSays
 	}
+	t.conflicts = t.conflicts || p.conflicts
 	t.totals, t.lacks = t.totals || p.totals, both(t.lacks, p.lacks)
 }

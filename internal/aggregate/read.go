@@ -40,6 +40,7 @@ type reading struct {
 	unique    bool              // it has entries that a reference names for ever
 	corrects  bool              // it has entries that take the place of others
 	awaiting  map[string]bool   // ids of statements of which there is another version: the next one decides
+	recount   []span            // days of balances that were taken back, and that it has
 	decided   map[string]string // days of the statements that did, by the same ids
 }
 

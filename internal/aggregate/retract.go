@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,26 +65,35 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	if err != nil {
 		return out, err
 	}
-	out = RetractedFile{File: k.name(), Object: objectName(k.Digest)}
-	if out.Already = k.Retracted != nil; out.Already {
-		out.Retraction = *k.Retracted
-	} else {
-		out.Retraction = Retraction{reason, im.Now().UTC(), true}
-		if err := im.rememberRetraction(ctx, k, &out.Retraction); err != nil {
-			return out, err
-		}
-	}
 	r, err := im.newReading(ctx, Options{})
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	files := map[string]*File{out.Object: {File: out.File, Object: out.Object, Digest: k.Digest, again: true, retracted: true}}
+	if r.rules.former {
+		return out, failure.Wrap(failure.Data, errors.New("retract a file: entries of this project are told apart by the rules of an earlier version, by which what is taken back cannot "+
+			"count again; import the right originals into a new project"))
+	}
+	f := &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, again: true, retracted: true}
+	out = RetractedFile{File: f.File, Object: f.Object, Retraction: Retraction{reason, im.Now().UTC(), true}}
+	if out.Already = k.Retracted != nil; out.Already {
+		out.Retraction = *k.Retracted
+	}
+	stated, err := r.statedBy(ctx, f)
+	if err == nil {
+		err = im.rememberRetraction(ctx, f, stated, &out)
+	}
+	if err != nil {
+		return out, err
+	}
+	if err := im.undecide(ctx, f.accounts); err != nil {
+		return out, err
+	}
 	if _, err := r.faultyStatements(ctx); err != nil {
 		return out, err
 	}
-	out.TakenBack, out.NotTakenBack, _, err = r.adjust(ctx, files, map[string]bool{})
-	out.Statements = len(files[out.Object].gone)
+	out.Statements = len(f.gone)
+	out.TakenBack, out.NotTakenBack, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
 	if err == nil && out.NotTakenBack == "" {
 		out.Begun = false
 		err = im.endRetraction(ctx, k.Digest, &out.Retraction)
@@ -93,6 +103,75 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	}
 	out.Again, err = im.inConflict(ctx)
 	return out, err
+}
+
+// statedBy reads a file once more for the ids of its statements, and the accounts of what is stored of it. Statements that it shares with other files
+// are stored once, as of the first of these.
+func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err error) {
+	l, err := r.newRelisted("stated", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	if _, err := l.original(ctx, f.Object, nil); err != nil { // what cannot be read any more is known by what is stored
+		return nil, err
+	}
+	l.read = true
+	if err := l.rows.close(); err != nil {
+		return nil, err
+	}
+	accounts := map[string]bool{}
+	err = eachLine(l.rows.files[project.StatementStream].path, func(line []byte) error {
+		var row struct{ ID, Account string }
+		err := json.Unmarshal(line, &row)
+		ids, accounts[row.Account] = append(ids, row.ID), true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, stream := range []string{project.StatementStream, project.EntryStream} {
+		view, err := r.view(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		if view == "" {
+			continue
+		}
+		err = rowsOf(ctx, r.Duck, "SELECT DISTINCT account, CASE WHEN "+fmt.Sprint(stream == project.StatementStream)+" THEN id ELSE '' END FROM ("+view+") WHERE object = "+literals([]string{f.Object}), func(row []string) error {
+			accounts[row[0]] = true
+			if row[1] != "" {
+				ids = append(ids, row[1])
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	f.accounts = slices.Sorted(maps.Keys(accounts))
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// undecide has versions of statements of some accounts be decided anew: the next statement may be one that does not count any more.
+func (im *Importer) undecide(ctx context.Context, accounts []string) error {
+	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		decided := map[string]faulty{}
+		err := tx.List(faultyPrefix, func(key string, value json.RawMessage) error {
+			var f faulty
+			err := json.Unmarshal(value, &f)
+			if f.Next != "" && slices.Contains(accounts, f.Account) {
+				f.Next = ""
+				decided[key] = f
+			}
+			return err
+		})
+		for key, f := range decided {
+			err = errors.Join(err, tx.Put(key, f))
+		}
+		return err
+	})
 }
 
 // endRetraction remembers that what only a file lists is taken back.
@@ -113,16 +192,21 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	if err != nil {
 		return out, err
 	}
-	out = RetractedFile{File: k.name(), Object: objectName(k.Digest), Undone: true}
+	out = RetractedFile{File: k.name(), Object: objectName(k.Digest)}
 	if out.Already = k.Retracted == nil; out.Already {
+		out.Undone = true
 		return out, nil
 	}
 	out.Retraction = *k.Retracted
+	out.Begun = true // until all of it counts again
+	if err := im.endRetraction(ctx, k.Digest, &out.Retraction); err != nil {
+		return out, err
+	}
 	path := name
 	if digest, err := im.digestAt(ctx, path); err != nil || digest != k.Digest {
 		path = im.Objects.Path(out.Object)
 	}
-	result, err := im.Import(ctx, []string{path}, Options{Institution: institutionOf(k.Parts[0].Format), restore: k.Digest})
+	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k.Digest})
 	if err == nil {
 		err = result.Refused()
 	}
@@ -132,7 +216,36 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 			out.Statements += int(p.Statements)
 		}
 	}
-	return out, err
+	if err != nil || out.NotTakenBack != "" {
+		return out, err
+	}
+	out.Undone, out.Begun = true, false
+	return out, im.rename(ctx, k)
+}
+
+// institution is the one whose CSV files all parts are; empty where there are others.
+func (k *kept) institution() string {
+	name := institutionOf(k.Parts[0].Format)
+	for _, p := range k.Parts {
+		if institutionOf(p.Format) != name {
+			return ""
+		}
+	}
+	return name
+}
+
+// rename has a file that was read once more be known by the names under which it was imported.
+func (im *Importer) rename(ctx context.Context, was *kept) error {
+	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var is kept
+		if _, err := tx.Get(keptKey(was.Digest), &is); err != nil || len(is.Parts) != len(was.Parts) {
+			return err
+		}
+		for i := range is.Parts {
+			is.Parts[i].File = was.Parts[i].File
+		}
+		return tx.Put(keptKey(was.Digest), is)
+	})
 }
 
 // Retracted lists the files that are retracted, by name.
@@ -181,18 +294,23 @@ func (im *Importer) imported(ctx context.Context, name string) (found *kept, err
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var named []kept
+	var named []kept // others of this name
+	isPath := false
 	err = eachKept(ctx, im.Catalog, func(k *kept) {
 		switch {
 		case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
-			found = k
-		case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.File == name || filepath.Base(p.File) == name }):
+			found, isPath = k, k.Digest == digest
+		case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.File == name || digest == "" && filepath.Base(p.File) == name }):
 			named = append(named, *k)
 		}
 	})
 	switch {
-	case err != nil || found != nil:
+	case err != nil || found != nil && !isPath:
 		return found, err
+	case found != nil && len(named) == 0:
+		return found, nil
+	case found != nil:
+		named = append(named, *found)
 	case len(named) == 1:
 		return &named[0], nil
 	case len(named) == 0:
@@ -213,26 +331,35 @@ func (im *Importer) digestAt(ctx context.Context, path string) (string, error) {
 	return im.digest(ctx, path)
 }
 
-// rememberRetraction has the statements of a file count no more, and its rows in quarantine be answered.
-func (im *Importer) rememberRetraction(ctx context.Context, k *kept, by *Retraction) error {
-	ids, err := im.statementsOf(ctx, objectName(k.Digest))
-	if err != nil {
-		return err
-	}
+// rememberRetraction has the statements of a file count no more, and its rows in quarantine be answered. What is gone of it is what was stated when it
+// was retracted first, but for what other files have stated since.
+func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		is := reread{Readings: k.Readings, Files: map[string]uint64{}, Gone: ids, Taken: true}
-		for _, stream := range project.BuiltinStreams {
-			if is.Files[stream], err = event.LastFile(tx, stream); err != nil {
-				return err
-			}
+		var k kept
+		if _, err := tx.Get(keptKey(f.Digest), &k); err != nil {
+			return err
 		}
+		var is reread
+		if out.Already {
+			_, err := tx.Get(rereadPrefix+f.Digest, &is)
+			f.gone = is.current().Gone
+			return err
+		}
+		is = reread{Readings: k.Readings, Files: map[string]uint64{}, Gone: stated, Taken: true}
+		f.gone = stated
 		var n uint64
 		if _, err := tx.Get(retractionsKey, &n); err != nil {
 			return err
 		}
-		of := *k
-		of.Retracted = by
-		return errors.Join(tx.Put(rereadPrefix+k.Digest, is), tx.Put(keptKey(k.Digest), of), tx.Put(retractionsKey, n+1))
+		for _, stream := range project.BuiltinStreams {
+			last, err := event.LastFile(tx, stream)
+			if err != nil {
+				return err
+			}
+			is.Files[stream] = last
+		}
+		k.Retracted = &out.Retraction
+		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(keptKey(f.Digest), k), tx.Put(retractionsKey, n+1))
 	})
 }
 
@@ -256,33 +383,32 @@ func (r *reading) statedAgain(ctx context.Context) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		changed := map[string]reread{}
 		err := tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
+			var k kept
+			if _, err := tx.Get(keptKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
+				return err
+			}
 			var of reread
-			err := json.Unmarshal(value, &of)
-			left := slices.DeleteFunc(slices.Clone(of.Gone), func(id string) bool { return stated[id] })
-			if len(left) < len(of.Gone) {
-				of.Gone = left
+			if err := json.Unmarshal(value, &of); err != nil {
+				return err
+			}
+			some := false
+			for _, reading := range []*reread{&of, of.Before} {
+				if reading != nil {
+					n := len(reading.Gone)
+					reading.Gone = slices.DeleteFunc(reading.Gone, func(id string) bool { return stated[id] })
+					some = some || len(reading.Gone) < n
+				}
+			}
+			if some {
 				changed[key] = of
 			}
-			return err
+			return nil
 		})
 		for key, of := range changed {
 			err = errors.Join(err, tx.Put(key, of))
 		}
 		return err
 	})
-}
-
-// statementsOf are the ids of the stored statements of a file.
-func (im *Importer) statementsOf(ctx context.Context, object string) (ids []string, err error) {
-	view, err := im.view(ctx, project.StatementStream)
-	if err != nil || view == "" {
-		return nil, err
-	}
-	err = rowsOf(ctx, im.Duck, "SELECT DISTINCT id FROM ("+view+") WHERE object = "+literals([]string{object})+" ORDER BY id", func(row []string) error {
-		ids = append(ids, row[0])
-		return nil
-	})
-	return ids, err
 }
 
 // inConflict are the files with rows in quarantine that are in conflict with what is stored.

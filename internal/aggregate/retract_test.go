@@ -76,8 +76,8 @@ func TestRetractFileOfMany(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "")
 	first, second := sheetOf("1", 4, 1000, items(4, 10)...), sheetOf("2", 5, 1010, items(5, 20)...)
-	h.imported(h.file("both.xml", camtOf(first, second)))
-	known := h.file("second.xml", camtOf(second))
+	h.imported(h.file("both.xml", detailed(camtOf(first, second))))
+	known := h.file("second.xml", detailed(camtOf(second)))
 	h.imported(known)
 	if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || r.TakenBack != 2 {
 		t.Fatalf("%+v, %v", r, err)
@@ -86,14 +86,58 @@ func TestRetractFileOfMany(t *testing.T) {
 	if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.20"}) || said != "5 PROVEN" {
 		t.Errorf("imported again: %q, %s", got, said)
 	}
-	h.send(camtOf(renamed(first, "New")))
+	h.send(detailed(camtOf(renamed(first, "New"))))
 	for range 2 {
+		stands(t, h, nil, h.judged("")[0].Intervals)
 		if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || said != "4 PROVEN, 5 PROVEN" {
 			t.Errorf("both: %q, %s", got, said)
 		}
 		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
 			t.Errorf("%+v, %v", r, err)
 		}
+	}
+}
+
+// TestRetractFileAnyOrder has two files that state the same, of which one is retracted: whichever came first, the other is to be imported again.
+func TestRetractFileAnyOrder(t *testing.T) {
+	t.Parallel()
+	s := sheetOf("1", 5, 1000, items(5, 100, 25)...)
+	for order := range permutations(2) {
+		h := newHouse(t, "")
+		paths := []string{h.file("a.xml", detailed(camtOf(s))), h.file("b.xml", detailed(camtOf(renamed(s, "B"))))}
+		for _, n := range order {
+			h.imported(paths[n])
+		}
+		if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || r.Statements != 1 || r.TakenBack != 2 || len(h.amounts()) != 0 {
+			t.Fatalf("%v: %+v, %v with %q", order, r, err, h.amounts())
+		}
+		h.imported(paths[1])
+		for range 2 {
+			a := h.judged("")[0]
+			if got := h.amounts(); !slices.Equal(got, []string{"0.25", "1.00"}) || states(a.Intervals) != "5 PROVEN" {
+				t.Errorf("%v: %q, %s", order, got, states(a.Intervals))
+			}
+			stands(t, h, order, a.Intervals)
+			if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
+				t.Errorf("%v: %+v, %v", order, r, err)
+			}
+		}
+		if r, err := h.importer.Retract(t.Context(), "b.xml", "wrong, too"); err != nil || r.Statements != 1 || r.TakenBack != 2 || len(h.amounts()) != 0 {
+			t.Errorf("%v: %+v, %v with %q", order, r, err, h.amounts())
+		}
+	}
+}
+
+// TestRetractOverwritten refuses a path at which another file lies than the one that was imported from it before.
+func TestRetractOverwritten(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	path := h.file("june.xml", camtOf(sheetOf("1", 5, 1000, items(5, 100, 25)...)))
+	h.imported(path)
+	h.file("june.xml", camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 20)...), "Right")))
+	h.imported(path)
+	if _, err := h.importer.Retract(t.Context(), path, "wrong"); !errors.As(err, new(*NoFileError)) {
+		t.Errorf("it gives %v", err)
 	}
 }
 

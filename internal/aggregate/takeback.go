@@ -28,10 +28,9 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 		return 0, "", err
 	}
 	o := &originals{objects: map[string]members{}, gone: map[string]bool{}, again: slices.Sorted(maps.Keys(again))}
-	for object, f := range again {
-		if f.retracted {
-			o.retracted = append(o.retracted, object)
-		}
+	o.reach, o.contests = slices.Clone(r.recount), len(r.recount) > 0
+	for _, f := range again {
+		o.retracts = o.retracts || f.retracted
 	}
 	if err := r.goneOf(ctx, again, o, accounts); err != nil {
 		return 0, "", err
@@ -40,6 +39,7 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 	if err != nil {
 		return 0, "", err
 	}
+	o.before = earlier.gone()
 	if view != "" && len(accounts) > 0 {
 		reduced, err := r.accountsTakenBack(ctx)
 		if err != nil {
@@ -47,7 +47,7 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 		}
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
-		gone := earlier.gone()
+		gone := maps.Clone(o.before)
 		maps.Copy(gone, o.gone)
 		err = c.counting(ctx, view, q, gone, func(record *record, of []versions) error {
 			r.decide(&of[0])
@@ -73,21 +73,21 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 // read any more, nothing is taken back: what only statements list that do not count is not known then, and left names the part, unless there is
 // nothing to be done without it.
 func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int64, left string, err error) {
-	l, err := r.newRelisted("listed", o.gone)
+	gone := maps.Clone(o.before)
+	maps.Copy(gone, o.gone)
+	l, err := r.newRelisted("listed", gone)
 	if err != nil {
 		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	if len(o.retracted) > 0 {
+	if o.retracts {
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		if l.contradicted, err = c.contradictions(ctx); err != nil {
 			return 0, "", err
 		}
 	}
 	for _, object := range o.again {
-		if !slices.Contains(o.retracted, object) {
-			o.objects[object] = nil
-		}
+		o.objects[object] = nil
 	}
 	var missing []unread
 	for _, object := range slices.Sorted(maps.Keys(o.objects)) {

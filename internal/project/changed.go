@@ -47,12 +47,6 @@ func (p *Project) Declared() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// DigestOf is a digest of an institution's file as it was read.
-func (p *Project) DigestOf(i *Institution) string {
-	sum := p.content["institutions/"+filepath.Base(i.File)]
-	return hex.EncodeToString(sum[:])
-}
-
 // Changed names the files of the folder that are not as they were when the project was read: other, new, or gone.
 func (p *Project) Changed() (names []string) {
 	now := contentOf(p.Dir)
