@@ -38,6 +38,11 @@ func Reader(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
 	return transform.NewReader(b, declared.NewDecoder()), nil
 }
 
+// Marked reports whether a file that begins so says by a mark how it is encoded: no declaration changes that.
+func Marked(head []byte) bool {
+	return bytes.HasPrefix(head, markUTF8) || bytes.HasPrefix(head, markUTF16BE) || bytes.HasPrefix(head, markUTF16LE)
+}
+
 // replacement is what decoders write for bytes that are no character of the encoding.
 var replacement = []byte("\uFFFD")
 

@@ -24,6 +24,7 @@ import (
 type input struct {
 	*bufio.Reader
 	packed  bool
+	marked  bool // a mark says how it is encoded
 	closers []func() error
 }
 
@@ -38,7 +39,10 @@ func openFile(path string) (*input, error) {
 		in.close()
 		return nil, err
 	}
-	if reader, err = charset.Reader(reader, nil); err != nil {
+	buffered := bufio.NewReader(reader)
+	begins, _ := buffered.Peek(3) // a shorter file has no mark of UTF-8
+	in.marked = charset.Marked(begins)
+	if reader, err = charset.Reader(buffered, nil); err != nil {
 		in.close()
 		return nil, err
 	}
@@ -84,6 +88,8 @@ func (in *input) parquet() bool {
 type head struct {
 	text  []byte // without a byte order mark
 	whole bool   // nothing follows it
+
+	marked bool // as input.marked
 }
 
 // foreign are the first bytes of files that cannot be read as text, and what to do about them.
@@ -103,7 +109,7 @@ func (in *input) head() (head, error) {
 			return head{}, errors.New(f.advice)
 		}
 	}
-	h := head{text: text, whole: len(text) <= maxBytes}
+	h := head{text: text, whole: len(text) <= maxBytes, marked: in.marked}
 	_, h.text = scan.CutSheetLine(h.text[:min(len(text), maxBytes)])
 	if len(bytes.TrimSpace(h.text)) == 0 {
 		return head{}, errors.New("it is empty")
@@ -123,8 +129,11 @@ func decodeWindows(text []byte) ([]byte, error) {
 	return io.ReadAll(in)
 }
 
-// foreign reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row.
+// foreign reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row, and one with a mark is no other.
 func (h head) foreign() bool {
+	if h.marked {
+		return false
+	}
 	valid, broken := 0, 0
 	for text := h.text; len(text) > 0; {
 		r, n := utf8.DecodeRune(text)

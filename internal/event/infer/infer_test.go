@@ -289,6 +289,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("a.csv", []byte("a;b\n1;2,5\n\"x\n\";\n"))
 	f.Add("b.jsonl", []byte("{\"a\":{\"b.c\":1},\"y\":\"\\u0085\"}\n{\"a\":[]}\n"))
 	f.Add("c", []byte("\xef\xbb\xbf# :\",\xc2\x85 -\ntrue,07\n"))
+	f.Add("0", []byte("\ufeff# :\",\x85-\n -\ntrue,07"))
 	f.Add("d.parquet", []byte("PAR1\x00\x00PAR1"))
 	f.Add("e.csv", []byte("0\n0\xff\x8f\n"))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
