@@ -6,13 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"bursar/internal/catalog"
@@ -46,17 +40,6 @@ type RetractedFile struct {
 
 // retractionsKey counts the retractions of files, so that others with rows in conflict are read again.
 const retractionsKey = "statements/retractions"
-
-// NoFileError is that no imported file, or more than one, has a name. Class Data, exit code 3 (DESIGN §7).
-type NoFileError struct{ message string }
-
-func (e *NoFileError) Error() string { return e.message }
-
-// Class is Data: it stays so.
-func (e *NoFileError) Class() failure.Class { return failure.Data }
-
-// ExitCode is that of what is not found.
-func (e *NoFileError) ExitCode() int { return 3 }
 
 // Retract retracts a file, named by a path at which its content lies, by the name under which it was imported, or by its object. A call that ends before
 // what only the file lists is taken back leaves the retraction begun, until it is repeated.
@@ -103,55 +86,6 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	}
 	out.Again, err = im.inConflict(ctx)
 	return out, err
-}
-
-// statedBy reads a file once more for the ids of its statements, and the accounts of what is stored of it. Statements that it shares with other files
-// are stored once, as of the first of these.
-func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err error) {
-	l, err := r.newRelisted("stated", nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, l.close()) }()
-	if _, err := l.original(ctx, f.Object, nil); err != nil { // what cannot be read any more is known by what is stored
-		return nil, err
-	}
-	l.read = true
-	if err := l.rows.close(); err != nil {
-		return nil, err
-	}
-	accounts := map[string]bool{}
-	err = eachLine(l.rows.files[project.StatementStream].path, func(line []byte) error {
-		var row struct{ ID, Account string }
-		err := json.Unmarshal(line, &row)
-		ids, accounts[row.Account] = append(ids, row.ID), true
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, stream := range []string{project.StatementStream, project.EntryStream} {
-		view, err := r.view(ctx, stream)
-		if err != nil {
-			return nil, err
-		}
-		if view == "" {
-			continue
-		}
-		err = rowsOf(ctx, r.Duck, "SELECT DISTINCT account, CASE WHEN "+fmt.Sprint(stream == project.StatementStream)+" THEN id ELSE '' END FROM ("+view+") WHERE object = "+literals([]string{f.Object}), func(row []string) error {
-			accounts[row[0]] = true
-			if row[1] != "" {
-				ids = append(ids, row[1])
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	f.accounts = slices.Sorted(maps.Keys(accounts))
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
 }
 
 // undecide has versions of statements of some accounts be decided anew: the next statement may be one that does not count any more.
@@ -248,89 +182,6 @@ func (im *Importer) rename(ctx context.Context, was *kept) error {
 	})
 }
 
-// Retracted lists the files that are retracted, by name.
-func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile, err error) {
-	err = eachKept(ctx, from, func(k *kept) {
-		if k.Retracted != nil {
-			list = append(list, RetractedFile{Retraction: *k.Retracted, File: k.name(), Object: objectName(k.Digest)})
-		}
-	})
-	slices.SortFunc(list, func(a, b RetractedFile) int { return strings.Compare(a.File+a.Object, b.File+b.Object) })
-	return list, err
-}
-
-// eachKept hands on each file that was taken in.
-func eachKept(ctx context.Context, from catalog.Catalog, each func(*kept)) error {
-	var all []kept
-	err := from.View(ctx, func(tx catalog.Tx) error {
-		all = nil
-		return tx.List(keptKey(""), func(_ string, value json.RawMessage) error {
-			var k kept
-			err := json.Unmarshal(value, &k)
-			all = append(all, k)
-			return err
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("list imported files: %w", err)
-	}
-	for i := range all {
-		each(&all[i])
-	}
-	return nil
-}
-
-// name is that of the file as it was imported, or of the first in an archive.
-func (k *kept) name() string {
-	if len(k.Parts) == 0 {
-		return k.Digest
-	}
-	return k.Parts[0].File
-}
-
-// imported finds a file that was taken in.
-func (im *Importer) imported(ctx context.Context, name string) (found *kept, err error) {
-	digest, err := im.digestAt(ctx, name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var named []kept // others of this name
-	isPath := false
-	err = eachKept(ctx, im.Catalog, func(k *kept) {
-		switch {
-		case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
-			found, isPath = k, k.Digest == digest
-		case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.File == name || digest == "" && filepath.Base(p.File) == name }):
-			named = append(named, *k)
-		}
-	})
-	switch {
-	case err != nil || found != nil && !isPath:
-		return found, err
-	case found != nil && len(named) == 0:
-		return found, nil
-	case found != nil:
-		named = append(named, *found)
-	case len(named) == 1:
-		return &named[0], nil
-	case len(named) == 0:
-		return nil, &NoFileError{fmt.Sprintf("no file %s was imported: give its path, or its name as `bursar completeness` shows it", name)}
-	}
-	objects := make([]string, len(named))
-	for i, k := range named {
-		objects[i] = objectName(k.Digest)
-	}
-	return nil, &NoFileError{fmt.Sprintf("%d files were imported as %s: name one by its object: %s", len(named), name, strings.Join(objects, ", "))}
-}
-
-// digestAt is the digest of a file on the disk.
-func (im *Importer) digestAt(ctx context.Context, path string) (string, error) {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return "", fs.ErrNotExist
-	}
-	return im.digest(ctx, path)
-}
-
 // rememberRetraction has the statements of a file count no more, and its rows in quarantine be answered. What is gone of it is what was stated when it
 // was retracted first, but for what other files have stated since.
 func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
@@ -342,7 +193,9 @@ func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []st
 		var is reread
 		if out.Already {
 			_, err := tx.Get(rereadPrefix+f.Digest, &is)
-			f.gone = is.current().Gone
+			if last := is.current(); last != nil {
+				f.gone = last.Gone
+			}
 			return err
 		}
 		is = reread{Readings: k.Readings, Files: map[string]uint64{}, Gone: stated, Taken: true}
@@ -360,54 +213,6 @@ func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []st
 		}
 		k.Retracted = &out.Retraction
 		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(keptKey(f.Digest), k), tx.Put(retractionsKey, n+1))
-	})
-}
-
-// statedAgain has statements of retracted files count that the import's files state, too: they are stored once.
-func (r *reading) statedAgain(ctx context.Context) error {
-	if n, err := r.retractions(ctx); err != nil || n == 0 {
-		return err
-	}
-	stated := map[string]bool{}
-	for _, s := range r.spools {
-		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
-			var row struct{ ID string }
-			err := json.Unmarshal(line, &row)
-			stated[row.ID] = true
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		changed := map[string]reread{}
-		err := tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
-			var k kept
-			if _, err := tx.Get(keptKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
-				return err
-			}
-			var of reread
-			if err := json.Unmarshal(value, &of); err != nil {
-				return err
-			}
-			some := false
-			for _, reading := range []*reread{&of, of.Before} {
-				if reading != nil {
-					n := len(reading.Gone)
-					reading.Gone = slices.DeleteFunc(reading.Gone, func(id string) bool { return stated[id] })
-					some = some || len(reading.Gone) < n
-				}
-			}
-			if some {
-				changed[key] = of
-			}
-			return nil
-		})
-		for key, of := range changed {
-			err = errors.Join(err, tx.Put(key, of))
-		}
-		return err
 	})
 }
 

@@ -30,9 +30,11 @@ func (c *chain) sameDay(l *link) finding {
 	if len(alike) > 0 && c.extends(l.told, alike[0]) {
 		return finding{}
 	}
-	if other := c.sameClosing(l.told); len(alike) == 0 && other != nil {
-		return found("same days", "%s (%s) says otherwise of the same days: it opens with %s, here with %s, and both close with %s",
-			other.File, other.Place, other.Opening, l.Opening, l.Closing)
+	if len(alike) == 0 {
+		if other := c.sameClosing(l.told); other != nil {
+			return found("same days", "%s (%s) says otherwise of the same days: it opens with %s, here with %s, and both close with %s",
+				other.File, other.Place, other.Opening, l.Opening, l.Closing)
+		}
 	}
 	if len(alike) > 0 && (alike[0].Closing != l.Closing || alike[0].Amount != l.Amount) {
 		other := alike[0]
@@ -46,10 +48,13 @@ func (c *chain) sameDay(l *link) finding {
 // sameClosing is another statement of the same days that closes with what one closes with, and opens otherwise, where the stored entries of these
 // days lead from neither opening to it: then neither is the end of the other.
 func (c *chain) sameClosing(s *told) *told {
+	if c.stored.leads(s.Opening, s.From, s.To) == s.Closing {
+		return nil
+	}
 	for i := len(c.closed) - 1; i >= 0 && c.closed[i].To == s.To; i-- {
 		other := c.closed[i]
 		if other.balanced() && other.From == s.From && other.Closing == s.Closing && other.Opening != s.Opening &&
-			c.stored.leads(s.Opening, s.From, s.To) != s.Closing && c.stored.leads(other.Opening, s.From, s.To) != s.Closing {
+			c.stored.leads(other.Opening, s.From, s.To) != s.Closing {
 			return other
 		}
 	}
