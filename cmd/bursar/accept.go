@@ -83,6 +83,15 @@ func lineOf(account string, i app.Interval, until string) []string {
 // plainWord is what a shell takes for one word as it stands.
 var plainWord = regexp.MustCompile(`^[\pL\pN._/:+@%,-]+$`)
 
+// shellWords writes texts so that they can be given to a command as so many arguments.
+func shellWords(list []string) string {
+	words := make([]string, len(list))
+	for i, s := range list {
+		words[i] = shellWord(s)
+	}
+	return strings.Join(words, " ")
+}
+
 // shellWord writes a text so that it can be given to a command as one argument.
 func shellWord(s string) string {
 	if plainWord.MatchString(s) {

@@ -109,7 +109,6 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 		}
 	}
 	err = hinted(err, "`bursar completeness` lists the accounts")
-	err = errors.Join(err, unfinished(retracted))
 	if err == nil && broken > 0 {
 		err = &unprovenError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
 	}

@@ -24,9 +24,12 @@ func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) 
 	return c.openWith(cmd, app.Open, do)
 }
 
-// openToRead is open for a command that only reads: it works where the disk takes nothing.
+// openToRead is open for a command that only reads: it works where the disk takes nothing. What it shows may be wrong while the retraction of a file
+// was cut short: then it ends with an error that says so.
 func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
-	return c.openWith(cmd, app.OpenToRead, do)
+	return c.openWith(cmd, app.OpenToRead, func(ctx context.Context, a *app.App) error {
+		return errors.Join(do(ctx, a), unfinished(ctx, a))
+	})
 }
 
 // opener opens a project.

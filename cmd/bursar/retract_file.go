@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"bursar/internal/app"
-	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
@@ -65,8 +63,11 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	if f.TakenBack > 0 {
 		fmt.Fprintf(w, "%s taken back, which no statement that counts lists.\n", plural(int(f.TakenBack), "entry was", "entries were"))
 	}
-	for _, again := range f.Again {
-		fmt.Fprintf(w, "Rows of %s were in conflict and are in quarantine: bursar import %s\n", clean(again), shellWord(again))
+	if len(f.Again) > 0 {
+		fmt.Fprintf(w, "Rows of the account that are in quarantine were in conflict, and may be taken in now: bursar import %s\n", shellWords(f.Again))
+	}
+	if !f.Undone && !f.Already {
+		fmt.Fprintln(w, "A statement that another file has, too, counts once that file is imported again.")
 	}
 	fmt.Fprintln(w, "next: bursar completeness, bursar run")
 }
@@ -85,12 +86,12 @@ func printRetractedFiles(w io.Writer, list []app.RetractedFile) {
 	}
 }
 
-// unfinished is an error of class Data that names a retraction which was cut short, or nil.
-func unfinished(list []app.RetractedFile) error {
-	at := slices.IndexFunc(list, func(f app.RetractedFile) bool { return f.Begun })
-	if at < 0 {
-		return nil
+// unfinished is an error that names a retraction of a file which was cut short, or nil.
+func unfinished(ctx context.Context, a *app.App) error {
+	err := a.CheckRetractions(ctx)
+	var cut *app.UnfinishedError
+	if errors.As(err, &cut) {
+		return hinted(err, "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(cut.Object))
 	}
-	err := fmt.Errorf("retract %s: the command was cut short, so that only some of what it lists may count", clean(list[at].File))
-	return hinted(failure.Wrap(failure.Data, err), "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(list[at].Object))
+	return err
 }

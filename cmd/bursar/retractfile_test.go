@@ -5,6 +5,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,6 +78,16 @@ func TestRetractStatementFile(t *testing.T) {
 	}
 	must(t, 0, "verify", "--project", dir)
 	u := bringUp(t, dir)
+	refused, err := os.ReadFile(wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "wrong.csv", string(refused))
+	failed := filepath.Join(dir, "inbox", "statements", "failed", "wrong.csv")
+	awaitFile(t, failed)
+	if reason := awaitFile(t, failed+".error.txt"); !strings.Contains(reason, "is retracted ("+why+")") {
+		t.Errorf("beside the file in the inbox stands %s", reason)
+	}
 	must(t, 0, "retract", "statements", wrong, "--undo", "--project", dir)
 	if got := money(t, dir); got != both {
 		t.Errorf("exported after --undo is\n%swant\n%s", got, both)
@@ -86,6 +98,39 @@ func TestRetractStatementFile(t *testing.T) {
 	}
 	u.stop(os.Interrupt, 0)
 	must(t, 0, "verify", "--project", dir)
+}
+
+// TestRetractionCutShort cannot read the right file while the wrong one is retracted: until the command is repeated every figure comes with an error.
+func TestRetractionCutShort(t *testing.T) {
+	t.Parallel()
+	dir, wrong, right := wrongAndRight(t)
+	text, err := os.ReadFile(right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	original := filepath.Join(dir, ".bursar", "objects", "statements", "*", fmt.Sprintf("%x", sha256.Sum256(text)))
+	paths, err := filepath.Glob(original)
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("%s: %q, %v", original, paths, err)
+	}
+	if err := os.Rename(paths[0], paths[0]+".away"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, 1, "retract", "statements", wrong, "--reason", why, "--project", dir)
+	if err := os.Rename(paths[0]+".away", paths[0]); err != nil {
+		t.Fatal(err)
+	}
+	figures := []string{"status", "run", "export days --to " + filepath.Join(dir, "days.jsonl"), "exceptions days", "completeness", "verify", "verify days"}
+	for _, command := range figures {
+		got := must(t, 1, append(strings.Fields(command), "--project", dir)...)
+		if !strings.Contains(got.err, "the retraction of "+wrong+" was cut short") || !strings.Contains(got.err, "bursar retract statements statements/") {
+			t.Errorf("%s says %s", command, got.err)
+		}
+	}
+	must(t, 0, "retract", "statements", wrong, "--reason", why, "--project", dir)
+	for _, command := range figures {
+		must(t, 0, append(strings.Fields(command), "--project", dir)...)
+	}
 }
 
 // TestKilledRetractingFile kills processes that retract a file, and that take it back, at moments of the time that these take.

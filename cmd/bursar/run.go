@@ -59,7 +59,7 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 		}
 		return &interruptedError{err, "what is published stays, and `bursar run` goes on from there"}
 	}
-	return c.printRuns(runs, withoutValues(a, runs), lookedAt(a, runs))
+	return errors.Join(c.printRuns(runs, withoutValues(a, runs), lookedAt(a, runs)), unfinished(ctx, a))
 }
 
 // withoutValues are warnings about folds to which none of the many events of the runs gave a value.

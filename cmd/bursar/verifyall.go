@@ -49,7 +49,7 @@ func (c *cli) verifyAll(ctx context.Context, a *app.App, o app.VerifyOptions) er
 			fmt.Fprintf(w, "The project is right: %s passed.\n", plural(len(proof.Checks), "check", "checks"))
 		}
 	})
-	return errors.Join(err, unprovenProject(&proof))
+	return errors.Join(err, unprovenProject(&proof), unfinished(ctx, a))
 }
 
 // unprovenProject names the commands that mend what failed.

@@ -107,12 +107,8 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 // since; and one that other declarations or readers than its own may mend, as a statement of it does not hold or rows are in quarantine, or read
 // otherwise.
 func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
-	retractions, err := r.retractions(ctx)
-	if err != nil || k.Retracted != nil || k.Retractions != retractions {
-		return err == nil, err
-	}
-	if lost, err := r.givenUp(ctx); err != nil || k.GivenUp != lost {
-		return err == nil, err
+	if k.Retracted != nil || k.Retractions != r.retractions || k.GivenUp != r.givenUp {
+		return true, nil
 	}
 	if k.Declared == r.Project.Declared() && k.Readers == readersVersion {
 		return false, nil
@@ -123,26 +119,20 @@ func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
 	return r.inQuarantine(ctx, f.Object)
 }
 
-// retractions is how many files were retracted so far.
-func (r *reading) retractions(ctx context.Context) (n uint64, err error) {
-	err = r.Catalog.View(ctx, func(tx catalog.Tx) error {
-		n = 0
-		_, err := tx.Get(retractionsKey, &n)
+// countChanges counts the files that were retracted so far, and how much of the built-in streams was lost and given up: what was imported before the last
+// of these is read again.
+func (r *reading) countChanges(ctx context.Context) error {
+	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
+		r.retractions = 0
+		_, err := tx.Get(retractionsKey, &r.retractions)
 		return err
 	})
-	return n, err
-}
-
-// givenUp is how much of the built-in streams was lost and given up so far.
-func (r *reading) givenUp(ctx context.Context) (n int, err error) {
 	for _, stream := range project.BuiltinStreams {
-		list, err := event.ListGivenUp(ctx, r.Catalog, stream)
-		if err != nil {
-			return 0, err
-		}
-		n += len(list)
+		list, failed := event.ListGivenUp(ctx, r.Catalog, stream)
+		err = errors.Join(err, failed)
+		r.givenUp += len(list)
 	}
-	return n, nil
+	return err
 }
 
 // declaredOtherwise reports whether a file may be read otherwise than by the declarations that read it.
@@ -184,7 +174,7 @@ func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error)
 func again(files []*File) map[string]*File {
 	found := map[string]*File{}
 	for _, f := range files {
-		if f.again && f.whole() {
+		if f.again && f.readsAll() {
 			found[f.Object] = f
 		}
 	}

@@ -78,11 +78,7 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 	if err := errors.Join(versions.flush(ctx), slots.append(rows)); err != nil {
 		return nil, fmt.Errorf("look for other versions of statements: %w", err)
 	}
-	retractions, err := r.retractions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(known) > 0 || retractions > 0 {
+	if len(known) > 0 || r.retractions > 0 {
 		if err := r.balancesAgain(ctx, accounts); err != nil {
 			return nil, err
 		}

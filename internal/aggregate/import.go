@@ -103,6 +103,30 @@ func (f *File) whole() bool {
 	return len(f.Parts) > 0
 }
 
+// someRead reports whether a part was read.
+func (f *File) someRead() bool {
+	return slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Refused == "" })
+}
+
+// readsAll reports whether no part of a file that is read again was refused but for those that were before.
+func (f *File) readsAll() bool {
+	for i, p := range f.Parts {
+		if p.Refused != "" && (i >= len(f.before) || f.before[i].Refused == "") {
+			return false
+		}
+	}
+	return len(f.Parts) > 0
+}
+
+// refused says of each part whether it was refused.
+func (f *File) refused() []bool {
+	list := make([]bool, len(f.Parts))
+	for i, p := range f.Parts {
+		list[i] = p.Refused != ""
+	}
+	return list
+}
+
 // Result is what became of one Import.
 type Result struct {
 	Files   []*File                 `json:"files"`
@@ -154,6 +178,9 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	}
 	defer func() { err = errors.Join(err, reading.close()) }()
 	r.Older = reading.rules.former
+	if err := reading.countChanges(ctx); err != nil {
+		return r, err
+	}
 	if r.Files, err = reading.all(ctx, paths); err != nil {
 		return r, err
 	}

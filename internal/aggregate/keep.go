@@ -14,12 +14,13 @@ import (
 	"bursar/internal/event"
 )
 
-// kept remembers a file that was taken in whole, so that it is not read again.
+// kept remembers a file that was taken in, so that it is not read again if that was all of it.
 type kept struct {
 	Digest   string    `json:"digest"` // SHA-256
 	Bytes    int64     `json:"bytes"`
 	Imported time.Time `json:"imported"`
 	Parts    []Part    `json:"parts"`
+	Partial  bool      `json:"partial,omitempty"`  // members of an archive were refused: the next import reads it again
 	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
 	Readings int       `json:"readings,omitempty"` // how often others have read it again
 	Readers  int       `json:"readers,omitempty"`  // readersVersion that read it
@@ -47,21 +48,17 @@ func (im *Importer) known(ctx context.Context, digest string) (k kept, err error
 
 // remember records files that were taken in whole and what was given to what was taken in.
 func (r *reading) remember(ctx context.Context, files []*File) error {
-	givenUp, err := r.givenUp(ctx)
-	if err != nil {
-		return err
-	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var retractions uint64
-		if _, err := tx.Get(retractionsKey, &retractions); err != nil {
-			return err
-		}
 		for _, f := range files {
-			if !f.Known && f.whole() {
-				k := kept{Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Declared: r.Project.Declared(), Readings: f.readings, Readers: readersVersion, Retractions: retractions, GivenUp: givenUp, Totals: r.rules.totals(f.Parts)}
-				if err := tx.Put(keptKey(f.Digest), k); err != nil {
-					return err
-				}
+			if f.Known || !f.someRead() {
+				continue
+			}
+			k := kept{
+				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.Declared(), Readings: f.readings,
+				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.rules.totals(f.Parts),
+			}
+			if err := tx.Put(keptKey(f.Digest), k); err != nil {
+				return err
 			}
 		}
 		if err := errors.Join(took(tx, again(files)), confirm(tx, files)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"bursar/internal/aggregate/statement"
 )
@@ -98,8 +99,21 @@ func (c *cluster) against(movements []movement) finding {
 		!whole && entries <= c.spanned(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
 		return finding{}
 	}
-	return found("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: two statements list equal entries "+
-		"that have no reference, or list the same entries in different words", moved, listed(least, most, whole), entries, &sum)
+	return found("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, listed(least, most, whole), entries, &sum, c.cause())
+}
+
+// cause says what may be wrong with a cluster that the stream contradicts: versions of a statement where it has some, else entries that were matched wrongly.
+func (c *cluster) cause() string {
+	versions := map[[4]string]string{} // closing balances by days, opening and number
+	for _, l := range c.links {
+		of := [4]string{l.From, l.To, l.Opening, l.Number}
+		if other := versions[of]; l.balanced() && other != "" && other != l.Closing {
+			return fmt.Sprintf("of two versions of the statement from %s to %s one closes with %s and the other with %s, and no statement behind them says which is right; "+
+				"`bursar retract statements FILE` leaves the wrong one out", l.From, l.To, other, l.Closing)
+		}
+		versions[of] = l.Closing
+	}
+	return "two statements list equal entries that have no reference, or list the same entries in different words"
 }
 
 // bounds are the balances before and after the cluster's days, where statements state them.
@@ -131,25 +145,28 @@ func (c *cluster) spanned(moved string) (most int64) {
 // withinDays reports whether the movements lead from what one of the statements opens with that begin first to what one closes with that end last,
 // where others begin or end within these days. Then none lists more entries than its days have.
 func (c *cluster) withinDays(moved string, movements []movement) bool {
-	for _, l := range c.links {
-		entries := int64(0)
-		for _, m := range movements {
-			if min(l.is.From, cmp.Or(l.first, l.is.From)) <= m.day && m.day <= max(l.is.To, l.final) {
-				entries += m.entries
-			}
-		}
-		if l.Entries > entries {
-			return false
-		}
+	upTo := make([]int64, len(movements)+1) // entries of the first days
+	for n, m := range movements {
+		upTo[n+1] = upTo[n] + m.entries
 	}
 	first, last := c.links[0].is.From, ""
 	for _, l := range c.links {
+		from, to := min(l.is.From, cmp.Or(l.first, l.is.From)), max(l.is.To, l.final)
+		begin := sort.Search(len(movements), func(n int) bool { return movements[n].day >= from })
+		end := sort.Search(len(movements), func(n int) bool { return movements[n].day > to })
+		if l.Entries > upTo[end]-upTo[begin] {
+			return false
+		}
 		first, last = min(first, l.is.From), max(last, l.is.To)
 	}
+	openings := map[string]bool{} // from which the movements lead to a closing balance
+	for _, l := range c.links {
+		if l.is.To == last && l.Closing != "" {
+			openings[difference(l.Closing, moved)] = true
+		}
+	}
 	return slices.ContainsFunc(c.links, func(l link) bool {
-		return l.is.From == first && l.Opening != "" && slices.ContainsFunc(c.links, func(end link) bool {
-			return end.is.To == last && end.Closing != "" && difference(end.Closing, l.Opening) == moved
-		})
+		return l.is.From == first && l.Opening != "" && openings[difference(l.Opening, "0")]
 	})
 }
 

@@ -16,6 +16,7 @@ type originals struct {
 	objects map[string]members // what is read once more of each
 	gone    map[string]bool    // ids of statements that do not count
 	again   []string           // objects of which everything that their last reading does not have is taken back
+	refused map[string][]bool  // by these objects, which parts were refused: they list nothing that was taken in
 
 	before   map[string]bool // ids of statements that did not count before
 	retracts bool            // some of these objects are retracted

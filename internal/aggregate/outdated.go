@@ -74,11 +74,15 @@ func (b *balancedStatements) replacedPages(paged []*told) map[string]replaced {
 	return gone
 }
 
-// next is what the statements open with that begin first of those that begin behind a day, and the day on which they do.
+// next is what the statements open with that begin first of those that begin behind a day, and the day on which they do. What a page opens with that
+// goes on with another is no balance of a day.
 func (b *balancedStatements) next(day string) (openings map[string]bool, from string) {
 	at, _ := slices.BinarySearchFunc(b.byStart, after(day), func(s *told, day string) int { return cmp.Compare(s.From, day) })
 	openings = map[string]bool{}
 	for _, s := range b.byStart[at:] {
+		if s.before { // it goes on with the page before it
+			continue
+		}
 		if from = cmp.Or(from, s.From); s.From > from {
 			break
 		}

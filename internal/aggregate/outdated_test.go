@@ -203,6 +203,8 @@ func TestNextStatementDecidesPages(t *testing.T) {
 	wrong := renamed(sheetOf("1", 5, 1000, items(5, 100, 17)...), "Wrong")
 	wrong.closing = 1110
 	next := func(opening int64) sheet { return sheetOf("2", 6, opening, items(6, 1)...) }
+	renext := make([]sheet, 2)
+	renext[0], renext[1] = paged(sheetOf("2", 6, 1110, items(6, 7, 1)...), 1)
 	for _, c := range []struct {
 		name  string
 		files []sheet
@@ -216,6 +218,7 @@ func TestNextStatementDecidesPages(t *testing.T) {
 		{"the second of three pages", append(slices.Concat(three, again[1:]), next(1069)), []string{"0.01", "0.03", "0.10", "0.56"}},
 		{"a page opens with what the version closed with", append(slices.Concat(pages("Was", one, 4, -1), pages("Is", one, 3, 3)), next(1006)), []string{"0.01", "0.03", "0.03"}},
 		{"a page that moved nothing", append(slices.Concat(pages("Was", one, 10, 0), pages("Is", one, 10, 1)), next(1011)), []string{"0.01", "0.01", "0.10"}},
+		{"a page of the next one opens with what a version closed with", slices.Concat(was, is, renext), []string{"0.01", "0.07", "0.10", "1.00"}},
 		{"a version's first page alone", append(slices.Concat(was[:1], is), next(1117)), []string{"0.01", "0.10", "1.07"}},
 	} {
 		for name, render := range map[string]func(...sheet) string{"camt": camtOf, "mt940": mtOf} {
@@ -307,5 +310,23 @@ func nextDecidesWhole(t *testing.T, one, other func(page string) string) {
 				}
 			})
 		}
+	}
+}
+
+// TestUndecidedVersionsAreNamed has two versions of a statement in pages that nothing decides between: what is BROKEN says so, and what to do.
+func TestUndecidedVersionsAreNamed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	for _, s := range []sheet{sheetOf("1", 5, 1000, items(5, 100, 10)...), renamed(sheetOf("1", 5, 1000, items(5, 107, 10)...), "Is")} {
+		first, second := paged(s, 1)
+		h.send(mtOf(first))
+		h.send(mtOf(second))
+	}
+	const want = "of two versions of the statement from 2024-03-05 to 2024-03-05 one closes with 11.00 and the other with 11.07"
+	intervals := h.judged("")[0].Intervals
+	if !slices.ContainsFunc(intervals, func(i Interval) bool {
+		return i.State == Broken && strings.Contains(i.Reason, want) && strings.Contains(i.Reason, "bursar retract statements FILE")
+	}) {
+		t.Errorf("the intervals are %+v", intervals)
 	}
 }

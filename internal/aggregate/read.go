@@ -32,16 +32,20 @@ type reading struct {
 	keeping *errgroup.Group  // originals
 	left    limits           // of what is held
 
-	beside    func(digest)      // as resolver.beside
-	rejected  map[string]bool   // objects that have rows in quarantine; nil until that is asked
-	stale     []string          // objects that are read again: what they say in other words are other entries
-	otherwise *bool             // the declarations give something else to what was imported; nil until that is asked
-	changed   map[string]given  // that, by the key of what they gave before
-	unique    bool              // it has entries that a reference names for ever
-	corrects  bool              // it has entries that take the place of others
-	awaiting  map[string]bool   // ids of statements of which there is another version: the next one decides
-	recount   []span            // days of balances that were taken back, and that it has
-	decided   map[string]string // days of the statements that did, by the same ids
+	beside    func(digest)    // as resolver.beside
+	rejected  map[string]bool // objects that have rows in quarantine; nil until that is asked
+	stale     []string        // objects that are read again: what they say in other words are other entries
+	otherwise *bool           // the declarations give something else to what was imported; nil until that is asked
+
+	retractions uint64 // how many files were retracted before it
+	givenUp     int    // how much of the built-in streams was lost and given up before it
+
+	changed  map[string]given  // that, by the key of what they gave before
+	unique   bool              // it has entries that a reference names for ever
+	corrects bool              // it has entries that take the place of others
+	awaiting map[string]bool   // ids of statements of which there is another version: the next one decides
+	recount  []span            // days of balances that were taken back, and that it has
+	decided  map[string]string // days of the statements that did, by the same ids
 }
 
 // keepers is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.
@@ -118,7 +122,8 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 		f.readings++
 		known, f.before = nil, known
 	}
-	if slices.ContainsFunc(known, func(p Part) bool { return p.Untaken != "" }) { // another declaration may read it
+	// What was not read, or all of it rejected, another declaration may read.
+	if known != nil && (was.Partial && r.here[digest] == nil || slices.ContainsFunc(known, func(p Part) bool { return p.Untaken != "" })) {
 		known, f.before = nil, known
 	}
 	if known != nil {

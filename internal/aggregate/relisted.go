@@ -31,6 +31,8 @@ type relisted struct {
 	groups      []*relistedGroup
 	read        bool // all originals are read
 
+	refused map[string][]bool // by the objects of which all parts are read: which were refused, and list nothing that was taken in
+
 	contradicted map[[2]string]bool // entries in quarantine, by their files and ids: a statement does not list what is stored by these ids
 
 	beside    map[digest]bool        // entries of bases of which some were taken back
@@ -113,7 +115,14 @@ func (l *relisted) original(ctx context.Context, object string, of members) (lis
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
+	refused := l.refused[object]
 	err = l.each(path, func(file string, head []byte, in io.Reader) error {
+		if of == nil && len(refused) > 0 {
+			skip := refused[0]
+			if refused = refused[1:]; skip {
+				return nil
+			}
+		}
 		_, name, _ := strings.Cut(file, "/")
 		as, asked := of[name]
 		if _, is := in.(broken); of != nil && !asked && !is {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -33,13 +34,16 @@ type RetractedFile struct {
 	TakenBack  int64  `json:"taken_back"`        // entries that no statement which counts lists
 	// NotTakenBack says why such entries may be left: the same call, once it can, takes them back.
 	NotTakenBack string `json:"not_taken_back,omitempty"`
-	// Again are files with rows in quarantine that were in conflict: these may be taken in now, when the files are imported again. So is any file that
-	// has a statement of the retracted one.
+	// Again are the originals with rows of its accounts in quarantine that were in conflict: these may be taken in now, when the originals are imported
+	// again. So may any that has a statement of the retracted file.
 	Again []string `json:"import_again,omitempty"`
 }
 
 // retractionsKey counts the retractions of files, so that others with rows in conflict are read again.
 const retractionsKey = "statements/retractions"
+
+// unfinishedPrefix is that of the digests of files whose Retract or Undo was begun and has not ended. Each has the name of its file.
+const unfinishedPrefix = "statements/unfinished/"
 
 // Retract retracts a file, named by a path at which its content lies, by the name under which it was imported, or by its object. A call that ends before
 // what only the file lists is taken back leaves the retraction begun, until it is repeated.
@@ -57,7 +61,7 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: entries of this project are told apart by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f := &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, again: true, retracted: true}
+	f := &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, again: true, retracted: true}
 	out = RetractedFile{File: f.File, Object: f.Object, Retraction: Retraction{reason, im.Now().UTC(), true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
@@ -79,12 +83,12 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	out.TakenBack, out.NotTakenBack, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
 	if err == nil && out.NotTakenBack == "" {
 		out.Begun = false
-		err = im.endRetraction(ctx, k.Digest, &out.Retraction)
+		err = im.markRetraction(ctx, k.Digest, &out.Retraction)
 	}
 	if err != nil {
 		return out, err
 	}
-	out.Again, err = im.inConflict(ctx)
+	out.Again, err = im.inConflict(ctx, f.accounts)
 	return out, err
 }
 
@@ -108,16 +112,24 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	})
 }
 
-// endRetraction remembers that what only a file lists is taken back.
-func (im *Importer) endRetraction(ctx context.Context, digest string, by *Retraction) error {
+// markRetraction records the state of a file's retraction: begun, or that what only the file lists is taken back.
+func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var k kept
 		if _, err := tx.Get(keptKey(digest), &k); err != nil {
 			return err
 		}
 		k.Retracted = by
-		return tx.Put(keptKey(digest), k)
+		return errors.Join(tx.Put(keptKey(digest), k), k.markUnfinished(tx, by.Begun))
 	})
+}
+
+// markUnfinished records whether a Retract or Undo of the file was begun and has not ended.
+func (k *kept) markUnfinished(tx catalog.Tx, begun bool) error {
+	if begun {
+		return tx.Put(unfinishedPrefix+k.Digest, k.name())
+	}
+	return tx.Delete(unfinishedPrefix + k.Digest)
 }
 
 // Undo has a retracted file count again: it is read once more. path is where its content lies.
@@ -133,7 +145,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	}
 	out.Retraction = *k.Retracted
 	out.Begun = true // until all of it counts again
-	if err := im.endRetraction(ctx, k.Digest, &out.Retraction); err != nil {
+	if err := im.markRetraction(ctx, k.Digest, &out.Retraction); err != nil {
 		return out, err
 	}
 	path := name
@@ -141,8 +153,10 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 		path = im.Objects.Path(out.Object)
 	}
 	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k.Digest})
-	if err == nil {
-		err = result.Refused()
+	for _, f := range result.Files {
+		if f.before = k.Parts; err == nil && !f.readsAll() {
+			err = result.Refused()
+		}
 	}
 	out.TakenBack, out.NotTakenBack = result.TakenBack, result.NotTakenBack
 	for _, f := range result.Files {
@@ -154,7 +168,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 		return out, err
 	}
 	out.Undone, out.Begun = true, false
-	return out, im.rename(ctx, k)
+	return out, im.endUndo(ctx, k)
 }
 
 // institution is the one whose CSV files all parts are; empty where there are others.
@@ -168,17 +182,19 @@ func (k *kept) institution() string {
 	return name
 }
 
-// rename has a file that was read once more be known by the names under which it was imported.
-func (im *Importer) rename(ctx context.Context, was *kept) error {
+// endUndo records that a file which was read once more counts again, and has it known by the names under which it was imported.
+func (im *Importer) endUndo(ctx context.Context, was *kept) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var is kept
-		if _, err := tx.Get(keptKey(was.Digest), &is); err != nil || len(is.Parts) != len(was.Parts) {
+		if _, err := tx.Get(keptKey(was.Digest), &is); err != nil {
 			return err
 		}
-		for i := range is.Parts {
-			is.Parts[i].File = was.Parts[i].File
+		if len(is.Parts) == len(was.Parts) {
+			for i := range is.Parts {
+				is.Parts[i].File = was.Parts[i].File
+			}
 		}
-		return tx.Put(keptKey(was.Digest), is)
+		return errors.Join(tx.Put(keptKey(was.Digest), is), is.markUnfinished(tx, false))
 	})
 }
 
@@ -212,16 +228,26 @@ func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []st
 			is.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
-		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(keptKey(f.Digest), k), tx.Put(retractionsKey, n+1))
+		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(keptKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
 	})
 }
 
-// inConflict are the files with rows in quarantine that are in conflict with what is stored.
-func (im *Importer) inConflict(ctx context.Context) (files []string, err error) {
+// inConflict are the originals with rows of some accounts in quarantine that are in conflict with what is stored, by the paths of their objects.
+func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []string, err error) {
 	for _, stream := range project.BuiltinStreams {
 		err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {
-			if r.Conflict() && !slices.Contains(files, r.File) {
-				files = append(files, r.File)
+			if !r.Conflict() {
+				return nil
+			}
+			var of struct{ Object, Account string }
+			if err := json.Unmarshal([]byte(r.Raw), &of); err != nil {
+				return fmt.Errorf("read quarantine of %s: %w", stream, err)
+			}
+			if !slices.Contains(accounts, of.Account) {
+				return nil
+			}
+			if path := im.Objects.Path(of.Object); !slices.Contains(paths, path) {
+				paths = append(paths, path)
 			}
 			return nil
 		})
@@ -229,6 +255,6 @@ func (im *Importer) inConflict(ctx context.Context) (files []string, err error) 
 			return nil, err
 		}
 	}
-	slices.Sort(files)
-	return files, nil
+	slices.Sort(paths)
+	return paths, nil
 }

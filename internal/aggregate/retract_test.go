@@ -159,6 +159,9 @@ func TestRetractionIsRepeated(t *testing.T) {
 		if err = errors.Join(err, failed); err != nil || len(list) != 1 || list[0].Begun != want || (r.NotTakenBack != "") != want {
 			t.Fatalf("%+v, %+v, %v", r, list, err)
 		}
+		if err := CheckRetractions(t.Context(), h.importer.Catalog); errors.As(err, new(*UnfinishedError)) != want {
+			t.Fatalf("the check gives %v", err)
+		}
 	}
 	begun(true)
 	if err := os.Rename(right+".away", right); err != nil {
@@ -168,5 +171,60 @@ func TestRetractionIsRepeated(t *testing.T) {
 	begun(false)
 	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
 		t.Errorf("there are %q", got)
+	}
+}
+
+// TestRetractArchive retracts an archive of which one member was refused, and takes that back: the member stays refused, and what the others list counts
+// or does not.
+func TestRetractArchive(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	first, second := camtOf(sheetOf("1", 4, 1000, items(4, 10)...)), camtOf(sheetOf("2", 5, 1010, items(5, 20)...))
+	path := h.file("a.zip", zipOf(t, "b/1.xml", first, "bad.xml", first[:len(first)-20], "2.xml", second))
+	sent := func() Result {
+		t.Helper()
+		r, err := h.importer.Import(t.Context(), []string{path}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for range 2 {
+		if r := sent(); r.Refused() == nil || r.Files[0].Known {
+			t.Fatalf("imported: %+v", r)
+		}
+	}
+	for n, name := range []string{path, "a.zip", h.judged("")[0].Intervals[0].Object} {
+		if n == 1 {
+			if err := os.Rename(path, path+".away"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r, err := h.importer.Retract(t.Context(), name, "wrong"); err != nil || r.Already || r.Begun || r.Statements != 2 || r.TakenBack != 2 {
+			t.Fatalf("%s: %+v, %v", name, r, err)
+		}
+		if got := h.amounts(); len(got) > 0 {
+			t.Errorf("%s: retracted, %q count", name, got)
+		}
+		if n == 1 {
+			if err := os.Rename(path+".away", path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r := sent(); r.Files[0].Retracted == nil || len(h.amounts()) > 0 {
+			t.Errorf("%s: sent again: %+v with %q", name, r, h.amounts())
+		}
+		if r, err := h.importer.Undo(t.Context(), name); err != nil || !r.Undone || r.Statements != 2 {
+			t.Fatalf("%s: %+v, %v", name, r, err)
+		}
+		if err := CheckRetractions(t.Context(), h.importer.Catalog); err != nil {
+			t.Error(err)
+		}
+		if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || said != "4 PROVEN, 5 PROVEN" {
+			t.Errorf("%s: it counts again: %q, %s", name, got, said)
+		}
+		if r := sent(); r.Refused() == nil || !slices.Equal(h.amounts(), []string{"0.10", "0.20"}) {
+			t.Errorf("%s: sent once more: %+v with %q", name, r, h.amounts())
+		}
 	}
 }

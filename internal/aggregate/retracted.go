@@ -28,36 +28,68 @@ func (e *NoFileError) Class() failure.Class { return failure.Data }
 // ExitCode is that of what is not found.
 func (e *NoFileError) ExitCode() int { return 3 }
 
-// Retracted lists the files that are retracted, by name.
+// Retracted lists the files that are retracted, by name. Only a project in which a file was ever retracted is searched for them.
 func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile, err error) {
-	err = eachKept(ctx, from, func(k *kept) {
-		if k.Retracted != nil {
-			list = append(list, RetractedFile{Retraction: *k.Retracted, File: k.name(), Object: objectName(k.Digest)})
-		}
-	})
-	slices.SortFunc(list, func(a, b RetractedFile) int { return strings.Compare(a.File+a.Object, b.File+b.Object) })
-	return list, err
-}
-
-// eachKept hands on each file that was taken in.
-func eachKept(ctx context.Context, from catalog.Catalog, each func(*kept)) error {
-	var all []kept
-	err := from.View(ctx, func(tx catalog.Tx) error {
-		all = nil
-		return tx.List(keptKey(""), func(_ string, value json.RawMessage) error {
-			var k kept
-			err := json.Unmarshal(value, &k)
-			all = append(all, k)
+	err = from.View(ctx, func(tx catalog.Tx) error {
+		list = nil
+		if found, err := tx.Get(retractionsKey, new(uint64)); err != nil || !found {
 			return err
+		}
+		return eachKept(tx, func(k *kept) {
+			if k.Retracted != nil {
+				list = append(list, RetractedFile{Retraction: *k.Retracted, File: k.name(), Object: objectName(k.Digest)})
+			}
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("list imported files: %w", err)
+		return nil, fmt.Errorf("list retracted files: %w", err)
 	}
-	for i := range all {
-		each(&all[i])
+	slices.SortFunc(list, func(a, b RetractedFile) int { return strings.Compare(a.File+a.Object, b.File+b.Object) })
+	return list, nil
+}
+
+// UnfinishedError says that a Retract or Undo of a file was cut short. Class Data.
+type UnfinishedError struct {
+	File   string // as it was imported
+	Object string
+}
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("the retraction of %s was cut short, so that only some of what the file lists may count", e.File)
+}
+
+// Class is Data: it stays so until the command is repeated.
+func (e *UnfinishedError) Class() failure.Class { return failure.Data }
+
+// CheckRetractions returns an *UnfinishedError while a Retract or Undo was begun and has not ended.
+func CheckRetractions(ctx context.Context, from catalog.Catalog) error {
+	var one *UnfinishedError
+	err := from.View(ctx, func(tx catalog.Tx) error {
+		one = nil
+		return tx.List(unfinishedPrefix, func(key string, value json.RawMessage) error {
+			one = &UnfinishedError{Object: objectName(strings.TrimPrefix(key, unfinishedPrefix))}
+			return json.Unmarshal(value, &one.File)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("look for retractions that were cut short: %w", err)
 	}
-	return nil
+	if one == nil {
+		return nil
+	}
+	return one
+}
+
+// eachKept hands on each file that was taken in.
+func eachKept(tx catalog.Tx, each func(*kept)) error {
+	return tx.List(keptKey(""), func(_ string, value json.RawMessage) error {
+		var k kept
+		if err := json.Unmarshal(value, &k); err != nil {
+			return fmt.Errorf("read imported file: %w", err)
+		}
+		each(&k)
+		return nil
+	})
 }
 
 // name is that of the file as it was imported, or of the first in an archive.
@@ -68,6 +100,11 @@ func (k *kept) name() string {
 	return k.Parts[0].File
 }
 
+// isNamed reports whether a part was imported from a path or an archive at it, or where it is asked for by the last part of such a path.
+func (p *Part) isNamed(name string, byBase bool) bool {
+	return p.File == name || strings.HasPrefix(p.File, name+"/") || byBase && (filepath.Base(p.File) == name || filepath.Base(filepath.Dir(p.File)) == name)
+}
+
 // imported finds a file that was taken in.
 func (im *Importer) imported(ctx context.Context, name string) (found *kept, err error) {
 	digest, err := im.digestAt(ctx, name)
@@ -76,13 +113,16 @@ func (im *Importer) imported(ctx context.Context, name string) (found *kept, err
 	}
 	var named []kept // others of this name
 	isPath := false
-	err = eachKept(ctx, im.Catalog, func(k *kept) {
-		switch {
-		case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
-			found, isPath = k, k.Digest == digest
-		case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.File == name || digest == "" && filepath.Base(p.File) == name }):
-			named = append(named, *k)
-		}
+	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		found, named = nil, nil
+		return eachKept(tx, func(k *kept) {
+			switch {
+			case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
+				found, isPath = k, k.Digest == digest
+			case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.isNamed(name, digest == "") }):
+				named = append(named, *k)
+			}
+		})
 	})
 	switch {
 	case err != nil || found != nil && !isPath:

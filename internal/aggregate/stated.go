@@ -21,6 +21,7 @@ func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err erro
 	if err != nil {
 		return nil, err
 	}
+	l.refused = map[string][]bool{f.Object: f.refused()}
 	defer func() { err = errors.Join(err, l.close()) }()
 	if _, err := l.original(ctx, f.Object, nil); err != nil { // what cannot be read any more is known by what is stored
 		return nil, err
@@ -65,8 +66,8 @@ func (r *reading) storedOf(ctx context.Context, stream, object string, each func
 
 // statedAgain has statements of retracted files count that the import's files state, too: they are stored once.
 func (r *reading) statedAgain(ctx context.Context) error {
-	if n, err := r.retractions(ctx); err != nil || n == 0 {
-		return err
+	if r.retractions == 0 {
+		return nil
 	}
 	stated := map[string]bool{}
 	for _, s := range r.spools {
@@ -80,9 +81,10 @@ func (r *reading) statedAgain(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		changed := map[string]reread{}
-		err := tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
+	changed := map[string]reread{}
+	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
+		clear(changed)
+		return tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
 			var k kept
 			if _, err := tx.Get(keptKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
 				return err
@@ -104,6 +106,12 @@ func (r *reading) statedAgain(ctx context.Context) error {
 			}
 			return nil
 		})
+	})
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var err error
 		for key, of := range changed {
 			err = errors.Join(err, tx.Put(key, of))
 		}

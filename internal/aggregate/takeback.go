@@ -27,10 +27,11 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 	if err != nil || len(again) == 0 && len(accounts) == 0 {
 		return 0, "", err
 	}
-	o := &originals{objects: map[string]members{}, gone: map[string]bool{}, again: slices.Sorted(maps.Keys(again))}
+	o := &originals{objects: map[string]members{}, gone: map[string]bool{}, again: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
 	o.reach, o.contests = slices.Clone(r.recount), len(r.recount) > 0
-	for _, f := range again {
+	for object, f := range again {
 		o.retracts = o.retracts || f.retracted
+		o.refused[object] = f.refused()
 	}
 	if err := r.goneOf(ctx, again, o, accounts); err != nil {
 		return 0, "", err
@@ -80,6 +81,7 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
+	l.refused = o.refused
 	if o.retracts {
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		if l.contradicted, err = c.contradictions(ctx); err != nil {

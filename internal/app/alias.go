@@ -25,6 +25,8 @@ type (
 	LeftOut = event.Retraction
 	// RetractedFile is a statement file that is retracted, or is not any more.
 	RetractedFile = aggregate.RetractedFile
+	// UnfinishedError says that the retraction of a statement file was cut short.
+	UnfinishedError = aggregate.UnfinishedError
 	// Totals are control totals by name and group.
 	Totals = event.Totals
 	// Rejected is one row in quarantine.

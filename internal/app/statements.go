@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"bursar/internal/aggregate"
@@ -37,6 +38,11 @@ func (a *App) RetractFile(ctx context.Context, name, reason string, undo bool) (
 // RetractedFiles lists the statement files that are retracted.
 func (a *App) RetractedFiles(ctx context.Context) ([]aggregate.RetractedFile, error) {
 	return aggregate.Retracted(ctx, a.Intake.Catalog)
+}
+
+// CheckRetractions returns an *UnfinishedError while the retraction of a file was cut short.
+func (a *App) CheckRetractions(ctx context.Context) error {
+	return aggregate.CheckRetractions(ctx, a.Intake.Catalog)
 }
 
 // importer has the built-in streams for itself until unlock is called.
@@ -96,13 +102,20 @@ func (a *App) hasStatements() error {
 	return failure.Wrap(failure.Data, fmt.Errorf("%s:%d: stream %s has the name of a built-in stream, so that statements have no place: rename it", s.File, s.Line, s.Name))
 }
 
-// importInbox imports files of the inbox. Files that were refused are an error, so that each is set aside with its reason.
+// importInbox imports files of the inbox. Files that were refused or are retracted are an error, so that each is set aside with its reason.
 func (a *App) importInbox(ctx context.Context, files []string) error {
 	r, err := a.Import(ctx, files, aggregate.Options{})
 	if err != nil {
 		return err
 	}
-	return r.Err()
+	err = r.Err()
+	for _, f := range r.Files {
+		if f.Retracted != nil {
+			err = errors.Join(err, failure.Wrap(failure.Data, fmt.Errorf("%s is retracted (%s): `bursar retract statements %s --undo` has it count again",
+				f.File, f.Retracted.Reason, f.Object)))
+		}
+	}
+	return err
 }
 
 // importsHere reports whether the inbox takes statement files.
