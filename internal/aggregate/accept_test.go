@@ -18,7 +18,7 @@ func stated(account string, day int) string {
 }
 
 // of lists the intervals of an account, with the names of those that can be accepted, and how many acceptances are stale.
-func (h *house) of(account string) (is string, names []string, stale int) {
+func (h *fixture) of(account string) (is string, names []string, stale int) {
 	h.Helper()
 	list, err := h.completeness().Judge(h.Context(), Query{}, func(a Account) error {
 		if a.Account == account {
@@ -37,7 +37,7 @@ func (h *house) of(account string) (is string, names []string, stale int) {
 	return is, names, len(list)
 }
 
-func (h *house) accepts(name string) Acceptance {
+func (h *fixture) accepts(name string) Acceptance {
 	h.Helper()
 	a, err := h.completeness().Accept(h.Context(), name, "known", "", time.Date(2024, 4, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -47,7 +47,7 @@ func (h *house) accepts(name string) Acceptance {
 }
 
 // isOf compares the intervals of an account and the number of stale acceptances.
-func (h *house) isOf(account, want string, stale int) {
+func (h *fixture) isOf(account, want string, stale int) {
 	h.Helper()
 	if is, _, n := h.of(account); is != want || n != stale {
 		h.Errorf("%s is %s with %d stale acceptances, want %s with %d", account, is, n, want, stale)
@@ -60,7 +60,7 @@ func TestAcceptedDays(t *testing.T) {
 	for _, former := range []bool{false, true} {
 		t.Run(fmt.Sprint("former ", former), func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "daily")
+			h := newFixture(t, "daily")
 			h.send(stated("A1", 4), stated("A2", 8))
 			h.isOf("A1", "4 PROVEN, 5–8 UNKNOWN", 0)
 			_, names, _ := h.of("A1")
@@ -86,7 +86,7 @@ func TestAcceptedDays(t *testing.T) {
 }
 
 // isFormerly has an acceptance of days as an earlier version recorded it.
-func (h *house) isFormerly(a Acceptance, of accountKey) {
+func (h *fixture) isFormerly(a Acceptance, of accountKey) {
 	h.Helper()
 	err := h.importer.Catalog.Update(h.Context(), func(tx catalog.Tx) error {
 		if err := tx.Delete(acceptedPrefix + a.Statement); err != nil {
@@ -103,7 +103,7 @@ func (h *house) isFormerly(a Acceptance, of accountKey) {
 // TestAcceptedSilence keeps days accepted on which nothing of an account had come yet when its first statement comes.
 func TestAcceptedSilence(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.declare("institution: bank\naccounts: [A1, A2]\nstatements: {calendar: daily, since: 2024-03-02}\n")
 	h.send(stated("A2", 5))
 	h.isOf("A1", "2–5 UNKNOWN", 0)
@@ -117,7 +117,7 @@ func TestAcceptedSilence(t *testing.T) {
 // TestFormerNames finds what earlier versions accepted, and undoes it by each of its names.
 func TestFormerNames(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.send(strings.Replace(corrected, "C25,", "C26,", 1))
 	name := func() (i Interval) { return h.judged("")[0].Intervals[0] }
 	i := name()
@@ -151,7 +151,7 @@ func TestFormerNames(t *testing.T) {
 func TestNamesInOtherWords(t *testing.T) {
 	t.Parallel()
 	named := func(why finding) string {
-		a := Account{Account: "A1", States: map[State]int{}, Intervals: []Interval{{From: "2024-03-04", To: "2024-03-04", State: Broken, Reason: why.text, figures: why.says}}}
+		a := Account{Account: "A1", States: map[State]int{}, Intervals: []Interval{{From: "2024-03-04", To: "2024-03-04", State: Broken, Reason: why.text, figures: why.digest}}}
 		acceptances{map[string]*Acceptance{}, map[string]bool{}}.name(&a)
 		return a.Intervals[0].Name
 	}

@@ -96,7 +96,7 @@ func (all acceptances) name(a *Account) {
 		if !i.acceptable() {
 			continue
 		}
-		i.former = nameOf(formerlySaid(accountKey{a.Servicer, a.Account, a.Currency}, i))
+		i.former = nameOf(formerDigest(accountKey{a.Servicer, a.Account, a.Currency}, i))
 		if i.State == Unknown {
 			i.Name = gapName(accountKey{a.Servicer, a.Account, a.Currency}, i.From)
 		} else {
@@ -119,13 +119,13 @@ func gapName(of accountKey, from string) string {
 	return digestOf("gap", of.servicer, of.account, of.currency, from).String()[:nameLength]
 }
 
-// formerlySaid is what earlier versions name an interval by: all that is said of it, in words too.
-func formerlySaid(of accountKey, i *Interval) digest {
+// formerDigest is what earlier versions name an interval by: all that is said of it, in words too.
+func formerDigest(of accountKey, i *Interval) digest {
 	return digestOf("interval", of.servicer, of.account, of.currency, i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
 }
 
 // formerGapName is what they name accepted days by.
 func formerGapName(of accountKey, a *Acceptance) string {
-	said := formerlySaid(of, &Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
-	return nth(said, 1).String()[:nameLength]
+	former := formerDigest(of, &Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
+	return nth(former, 1).String()[:nameLength]
 }

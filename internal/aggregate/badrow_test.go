@@ -34,7 +34,7 @@ func TestRightFileMends(t *testing.T) {
 		for order := range 2 {
 			t.Run(fmt.Sprint(name, " ", order), func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				h.declare(balances)
 				files := []string{h.file("faulty.csv", rows(c.faulty...)), h.file("whole.csv", rows(c.whole...))}
 				for n := range files {

@@ -37,7 +37,7 @@ func TestSoakBank(t *testing.T) {
 
 func playBanks(t *testing.T, first, seeds int) {
 	t.Helper()
-	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newHouse(t, "daily")) })
+	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newFixture(t, "daily")) })
 }
 
 // lender is the truth: accounts, each with a statement or two a day, and how they are sent.
@@ -186,7 +186,7 @@ func (b *lender) deliver(a *ledgerOf, statements []sheet) {
 }
 
 // play imports the files in calls of several, and holds what is stored against the truth.
-func (b *lender) play(h *house) {
+func (b *lender) play(h *fixture) {
 	for rest := b.files; len(rest) > 0; {
 		n := min(len(rest), 1+b.IntN(12))
 		h.send(rest[:n]...)
@@ -234,7 +234,7 @@ func (a *ledgerOf) stored() (rows []string) {
 // judgement is what is to be said of the account.
 func (a *ledgerOf) judgement() string {
 	var list []Interval
-	said := func(from, to int, state State) {
+	expect := func(from, to int, state State) {
 		list = append(list, Interval{From: day(from + 1), To: day(to + 1), State: state})
 	}
 	altered := func(n int) bool { return a.fate[n] == "altered" }
@@ -249,7 +249,7 @@ func (a *ledgerOf) judgement() string {
 		if a.mt && !a.carried && len(a.days[from][0].entries)+len(a.days[from][len(a.days[from])-1].entries) == 0 {
 			from++ // its opening balance is taken for that of the day before
 		}
-		said(from, a.longer[1], state)
+		expect(from, a.longer[1], state)
 		if first < 0 || a.longer[0] < first {
 			first = a.longer[0]
 		}
@@ -266,9 +266,9 @@ func (a *ledgerOf) judgement() string {
 			if altered(n) {
 				state = Broken
 			}
-			said(n, n, state)
+			expect(n, n, state)
 			if a.pages && len(s.entries) > 1 {
-				said(n, n, Proven)
+				expect(n, n, Proven)
 			}
 		}
 	}
@@ -284,7 +284,7 @@ func (a *ledgerOf) judgement() string {
 		if to+1 < bankDays && a.days[to+1][0].opening != a.days[from][0].opening {
 			state = Broken
 		}
-		said(from, to, state)
+		expect(from, to, state)
 		from = to
 	}
 	return sorted(list)

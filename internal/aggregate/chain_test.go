@@ -16,10 +16,10 @@ import (
 // parse reads statements written as "days opening>closing", such as "5 100>130" or "1-31 0>50": what they list is the
 // difference. "!" before the closing balance makes it one that does not hold, "~20" in place of the balances is a
 // statement that states none and lists so much; "@4" behind is the day of its first entry, "#" its number.
-func parse(t *testing.T, text string) (list []*told) {
+func parse(t *testing.T, text string) (list []*storedStatement) {
 	t.Helper()
 	for n, line := range strings.Split(text, ", ") {
-		s := &told{totals: true, said: "d"}
+		s := &storedStatement{totals: true, content: "d"}
 		s.Kind, s.File, s.Number, s.Place = "statement", fmt.Sprint("f", n), fmt.Sprint(n), "1:1"
 		days, what, _ := strings.Cut(line, " ")
 		from, to, several := strings.Cut(days, "-")
@@ -135,10 +135,10 @@ func TestEntriesOutside(t *testing.T) {
 // TestAlteredBalanceBreaksItsStatementAlone: the next one still opens with what the entries lead to.
 func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	t.Parallel()
-	for _, alter := range []func(s *told){
-		func(s *told) { s.Closing = "131.00" },
-		func(s *told) { s.Opening = "99.00" },
-		func(s *told) { s.Amount = "31.00" },
+	for _, alter := range []func(s *storedStatement){
+		func(s *storedStatement) { s.Closing = "131.00" },
+		func(s *storedStatement) { s.Opening = "99.00" },
+		func(s *storedStatement) { s.Amount = "31.00" },
 	} {
 		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
 		alter(list[1])
@@ -185,11 +185,11 @@ func TestMissing(t *testing.T) {
 func TestChainOfManyStatements(t *testing.T) {
 	t.Parallel()
 	const days, each = 5000, 20
-	var list, one []*told
+	var list, one []*storedStatement
 	balance := statement.Sum{}
 	for n := range days * each {
 		from := time.Date(2004, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n/each).Format(time.DateOnly)
-		s := &told{said: strconv.Itoa(n)}
+		s := &storedStatement{content: strconv.Itoa(n)}
 		s.Kind, s.From, s.To, s.Opening, s.Amount, s.Entries = "statement", from, from, balance.String(), "0.01", 1
 		balance.Add(s.Amount)
 		s.Closing = balance.String()
@@ -200,12 +200,12 @@ func TestChainOfManyStatements(t *testing.T) {
 	}
 	slices.Reverse(list)
 	slices.Reverse(one)
-	for _, all := range [][]*told{list, one} {
+	for _, all := range [][]*storedStatement{list, one} {
 		links, gaps := chainOf(all, nil, stored{})
 		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.is.State != Proven }) {
 			t.Error("the chain does not hold")
 		}
-		if wrong := heldAgainst(links, nil, nil); len(wrong) == 0 {
+		if wrong := compareMovements(links, nil, nil); len(wrong) == 0 {
 			t.Error("no entries are stored, and nothing is wrong")
 		}
 		if found := missing(intervals(links), func(time.Time) bool { return true }, "daily", "", "2024-12-31", nil); len(found) != 1 {
@@ -217,7 +217,7 @@ func TestChainOfManyStatements(t *testing.T) {
 // TestSilentAccounts names accounts that are declared and of which nothing came.
 func TestSilentAccounts(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "daily")
+	h := newFixture(t, "daily")
 	bank := h.importer.Project.Institutions[0]
 	bank.Accounts = []string{"A1", "A2", "B*"}
 	if silent := h.judged(day(9)); len(silent) != 0 {
@@ -240,9 +240,9 @@ func TestSilentAccounts(t *testing.T) {
 // TestAskingForAChainChangesNoSum asks twice what follows on entries of more digits than a machine's integer has.
 func TestAskingForAChainChangesNoSum(t *testing.T) {
 	t.Parallel()
-	c := &chain{closed: []*told{{Interval: Interval{Closing: "100000000000000000.00"}}}}
+	c := &chain{closed: []*storedStatement{{Interval: Interval{Closing: "100000000000000000.00"}}}}
 	c.loose.Add("23456789012345678.90")
-	next := &told{Interval: Interval{Opening: "123456789012345678.90"}}
+	next := &storedStatement{Interval: Interval{Opening: "123456789012345678.90"}}
 	for range 2 {
 		if !c.leads(next) {
 			t.Error("the balance does not follow on the entries")
@@ -256,7 +256,7 @@ func TestAskingForAChainChangesNoSum(t *testing.T) {
 // TestClosedAccount expects no statement of an account behind the day on which it was closed, unless it has one.
 func TestClosedAccount(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.send(camtOf(sheetOf("1", 4, 1000, items(4, 5)...)))
 	account := h.judged("")[0].Account
 	declare := func(closed string) {

@@ -26,7 +26,7 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 		i, what, value := r.nameOf(was, now)
 		at(i, what, value)
 		fault.Message = fmt.Sprintf("account %s in %q was imported as %s, and by the institutions that are declared it is %s: %s", was.Number, was.Currency,
-			was.holder(), now.holder(), advice)
+			was.describe(), now.describe(), advice)
 	case reversalsOf:
 		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
 		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Is, now.Is, advice)
@@ -60,8 +60,8 @@ func (e *DeclaredError) lacks(files []string) *DeclaredError {
 	return e
 }
 
-// holder names an account that was given.
-func (g *given) holder() string {
+// describe names an account that was given.
+func (g *given) describe() string {
 	if g.Servicer == "" {
 		return g.Is
 	}

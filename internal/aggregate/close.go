@@ -14,7 +14,7 @@ import (
 )
 
 // End writes the balances and the statement, once everything of it is known.
-func (t *teller) End() error {
+func (t *rowBuilder) End() error {
 	if t.listed == 0 {
 		t.others = currencies(t.balances)
 	}
@@ -25,7 +25,7 @@ func (t *teller) End() error {
 }
 
 // close writes the balances and the statement of one currency.
-func (t *teller) close() error {
+func (t *rowBuilder) close() error {
 	b := boundsOf(t.balances)
 	t.entries.closeOn(t.s, t.balances, b)
 	t.describe(b)
@@ -45,7 +45,7 @@ func (t *teller) close() error {
 }
 
 // day is the day the statement speaks of.
-func (t *teller) day(b bounds) string {
+func (t *rowBuilder) day(b bounds) string {
 	closing := ""
 	if b.booked && b.closing >= 0 {
 		closing = t.balances[b.closing].Date
@@ -54,14 +54,14 @@ func (t *teller) day(b bounds) string {
 }
 
 // daily reports whether all that the statement lists is of the day it speaks of, so that its balances are that day's.
-func (t *teller) daily(b bounds) bool {
+func (t *rowBuilder) daily(b bounds) bool {
 	l, day := &t.entries, t.day(b)
 	return l.first == "" || l.first == day && l.last == day
 }
 
 // writeBalance writes a balance. A statement that opens with one and closes with none tells besides what the day before it
 // closed with: that is an event of its own, of that day. alike is how many balances before it say the same.
-func (t *teller) writeBalance(i, alike int, b bounds) error {
+func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
 	day, balance := t.day(b), &t.balances[i]
 	if err := t.balanceRow(i, alike, b, day, b.position(i), false); err != nil {
 		return err
@@ -70,12 +70,12 @@ func (t *teller) writeBalance(i, alike int, b bounds) error {
 		return nil
 	}
 	if date, err := time.Parse(time.DateOnly, day); err == nil { // else intake rejects the row above
-		return t.balanceRow(i, alike, b, t.rules.eve(t.s, date).Format(time.DateOnly), "closing", true)
+		return t.balanceRow(i, alike, b, t.rules.previousDay(t.s, date).Format(time.DateOnly), "closing", true)
 	}
 	return nil
 }
 
-func (t *teller) balanceRow(i, alike int, b bounds, day, position string, carried bool) error {
+func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, carried bool) error {
 	balance := &t.balances[i]
 	r := &t.row
 	r.begin()
@@ -95,7 +95,7 @@ func (t *teller) balanceRow(i, alike int, b bounds, day, position string, carrie
 
 // balanceID digests what a balance says. Balances that open and close a statement go together: they are of that statement;
 // one alone is said by every statement that states it.
-func (t *teller) balanceID(i, alike int, b bounds, day string, carried bool) digest {
+func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool) digest {
 	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
@@ -106,13 +106,13 @@ func (t *teller) balanceID(i, alike int, b bounds, day string, carried bool) dig
 	default:
 		scope = message(t.s)
 	}
-	return digestOf("balance", string(t.s.Kind), t.holder.servicer, t.holder.account, scope, day, balance.Code, balance.Subtype,
+	return digestOf("balance", string(t.s.Kind), t.name.servicer, t.name.account, scope, day, balance.Code, balance.Subtype,
 		balance.Date, t.amount(balance.Amount), balance.Currency, b.position(i), strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
 }
 
 // writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both
 // booked balances is known by them, however the bank calls it; another needs its name.
-func (t *teller) writeStatement(b bounds) error {
+func (t *rowBuilder) writeStatement(b bounds) error {
 	s, l, day := t.s, &t.entries, t.day(b)
 	from, to := t.interval(b, day)
 	closed := b.booked && b.closing >= 0 && !l.since
@@ -136,7 +136,7 @@ func (t *teller) writeStatement(b bounds) error {
 	}
 	r.count("entries", l.booked.count())
 	r.text("amount", l.booked.sum.String())
-	r.digest("entries_digest", l.said)
+	r.digest("entries_digest", l.content)
 	r.stated("first_day", l.first)
 	r.stated("last_day", l.last)
 	r.count("pending", l.pending)
@@ -158,7 +158,7 @@ func (t *teller) writeStatement(b bounds) error {
 }
 
 // pages writes whether it is a page between others. Where only the message has pages, a statement of it that closes by itself is whole.
-func (t *teller) pages(b bounds) {
+func (t *rowBuilder) pages(b bounds) {
 	s := t.s
 	if s.Kind != statement.Booked {
 		return
@@ -176,7 +176,7 @@ func (t *teller) pages(b bounds) {
 }
 
 // currency is the account's, else that of what is told of it.
-func (t *teller) currency(b bounds) string {
+func (t *rowBuilder) currency(b bounds) string {
 	for _, i := range []int{b.opening, b.closing} {
 		if t.s.Currency == "" && i >= 0 {
 			return t.balances[i].Currency
@@ -186,7 +186,7 @@ func (t *teller) currency(b bounds) string {
 }
 
 // interval is the days that the statement speaks of, both included.
-func (t *teller) interval(b bounds, day string) (from, to string) {
+func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
 	from, to = t.s.From, cmp.Or(t.s.To, day)
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
@@ -203,7 +203,7 @@ func (t *teller) interval(b bounds, day string) (from, to string) {
 
 // opened is the day that a balance opens. A previous closing balance is that of the day before, and so is MT940's opening
 // balance, but for banks that date it as its first day: entries of its day, or a closing on it, tell.
-func (t *teller) opened(opening *statement.Balance, to string) string {
+func (t *rowBuilder) opened(opening *statement.Balance, to string) string {
 	date, err := time.Parse(time.DateOnly, opening.Date)
 	before := opening.Code == statement.PreviousClosing ||
 		strings.HasPrefix(t.s.Format, "mt94") && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)

@@ -3,7 +3,7 @@
 package aggregate
 
 // ends reports whether the closing balance is that of the end of the statement's last day.
-func (t *told) ends() bool {
+func (t *storedStatement) ends() bool {
 	return t.Closing != "" && t.fault == "" && t.lacks == "" && (t.balanced() || t.closingDay == t.To)
 }
 
@@ -15,14 +15,14 @@ func (c *chain) closesAfter(l *link) finding {
 		return finding{}
 	}
 	until := max(b.To, l.To)
-	made, stated := c.balanceAt(b, until), c.balanceAt(l.told, until)
+	made, stated := c.balanceAt(b, until), c.balanceAt(l.storedStatement, until)
 	if len(c.stored.days) == 0 {
 		made, stated = difference(b.Closing, difference("0", l.Amount)), l.Closing
 		if l.From <= b.To {
 			return finding{}
 		}
 	}
-	if made == stated || c.stored.explains(b, l.told) {
+	if made == stated || c.stored.explains(b, l.storedStatement) {
 		return finding{}
 	}
 	if after(b.To) < l.From && c.gap(b, l.From, difference(l.Closing, l.Amount)) {
@@ -34,7 +34,7 @@ func (c *chain) closesAfter(l *link) finding {
 
 // balanceAt is the balance at the end of a day by what a statement closes with and the entries that are stored of its days and since, less
 // those that it lists: it may have been made before its last day had ended.
-func (c *chain) balanceAt(t *told, day string) string {
+func (c *chain) balanceAt(t *storedStatement, day string) string {
 	from := t.From
 	if t.first != "" {
 		from = min(from, t.first)

@@ -34,7 +34,7 @@ func TestClosings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			for i := range c.files {
 				h.send(c.files[len(c.files)-1-i])
 			}

@@ -54,16 +54,16 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 	if err != nil {
 		return err
 	}
-	heard := map[string]bool{}
-	gone, err := c.quarantinedStatements(ctx, q)
+	seen := map[string]bool{}
+	quarantined, err := c.quarantinedStatements(ctx, q)
 	if err != nil {
 		return err
 	}
 	if len(batches) == 0 {
-		if err := gone.rest(c.institution, each); err != nil {
+		if err := quarantined.rest(c.institution, each); err != nil {
 			return err
 		}
-		return c.silent(q, fileDays{}, heard, accepted, each)
+		return c.silent(q, fileDays{}, seen, accepted, each)
 	}
 	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
 	if err != nil {
@@ -85,39 +85,39 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 	if err != nil {
 		return err
 	}
-	err = c.counting(ctx, view, q, again.gone(), func(r *record, of []versions) error {
-		heard[r.Account.Account] = true
+	err = c.counting(ctx, view, q, again.removed(), func(r *record, of []versions) error {
+		seen[r.Account.Account] = true
 		r.statements = nil
 		r.doubts, r.replaced = made.of(&r.Account)
 		for _, v := range of {
 			r.statements = append(r.statements, v.counts...)
 			r.Superseded = append(r.Superseded, v.superseded()...)
-			gone.supersede(r, v)
+			quarantined.supersede(r, v)
 		}
 		c.judge(r, days, q.Until, accepted)
-		gone.of(&r.Account)
+		quarantined.of(&r.Account)
 		return each(r.Account)
 	})
 	if err == nil {
-		err = gone.rest(c.institution, each)
+		err = quarantined.rest(c.institution, each)
 	}
 	if err != nil {
 		return err
 	}
-	return c.silent(q, days, heard, accepted, each)
+	return c.silent(q, days, seen, accepted, each)
 }
 
 // counting hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
-func (c *Completeness) counting(ctx context.Context, view string, q Query, gone map[string]bool, each func(*record, []versions) error) error {
-	held, err := c.quarantined(ctx)
+func (c *Completeness) counting(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
+	quarantined, err := c.quarantined(ctx)
 	if err != nil {
 		return err
 	}
-	return c.records(ctx, view, q, gone, func(r *record) error {
+	return c.records(ctx, view, q, removed, func(r *record) error {
 		for _, s := range r.statements {
-			why, conflicts := held.of(&r.Account, s)
+			why, conflicts := quarantined.of(&r.Account, s)
 			if s.conflicts = conflicts; s.fault == "" {
-				s.fault, s.faultSays = why.text, why.says
+				s.fault, s.faultDigest = why.text, why.digest
 			}
 		}
 		var of []versions
@@ -129,11 +129,11 @@ func (c *Completeness) counting(ctx context.Context, view string, q Query, gone 
 }
 
 // silent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
-func (c *Completeness) silent(q Query, days fileDays, heard map[string]bool, accepted acceptances, each func(Account) error) error {
+func (c *Completeness) silent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
 	for _, i := range c.Project.Institutions {
 		for _, number := range i.Accounts {
-			asked := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
-			if strings.HasSuffix(number, "*") || heard[number] || !asked || i.Statements.Kind == project.NoCalendar {
+			wanted := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
+			if strings.HasSuffix(number, "*") || seen[number] || !wanted || i.Statements.Kind == project.NoCalendar {
 				continue
 			}
 			r := &record{Account: Account{Servicer: i.Servicer, Account: number}}
@@ -198,12 +198,12 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 	expects, declared := c.expects(a.Institution, days)
 	links, gaps := chainOf(r.kind(statement.Booked), expects, storedOf(r.movements, r.replaced))
 	a.Intervals = append(intervals(links), gaps...)
-	a.Intervals = append(a.Intervals, heldAgainst(links, gaps, r.movements)...)
+	a.Intervals = append(a.Intervals, compareMovements(links, gaps, r.movements)...)
 	expected := slices.Clone(a.Intervals)
 	a.Intervals = append(a.Intervals, r.doubts...)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
 		for _, s := range r.kind(kind) { // these need not follow on one another
-			one, _ := chainOf([]*told{s}, nil, stored{})
+			one, _ := chainOf([]*storedStatement{s}, nil, stored{})
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
 	}

@@ -40,7 +40,7 @@ func TestWrongFileIsRetracted(t *testing.T) {
 		for order := range 2 {
 			t.Run(fmt.Sprint(name, " ", order), func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				h.declare(c.mapping)
 				rows := func(name string, list []string) string {
 					lines := []string{"Day,Ref,Amount,Balance,Text"}

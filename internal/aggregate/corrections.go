@@ -53,7 +53,7 @@ func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, e
 	if err != nil || view == "" {
 		return 0, err
 	}
-	is, err := standingOf(ctx, r.Duck, view)
+	is, err := countingCorrectionsOf(ctx, r.Duck, view)
 	if err != nil {
 		return 0, err
 	}
@@ -95,13 +95,13 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	}
 	m.doubts, m.replaced = map[accountKey][]Interval{}, map[accountKey][]replacedEntry{}
 	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), among(q.Accounts))
-	is, err := standingOf(ctx, c.Duck, view)
+	is, err := countingCorrectionsOf(ctx, c.Duck, view)
 	if err != nil {
 		return m, err
 	}
 	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.sql(), correctedSQL)
 	err = c.query(ctx, fmt.Sprintf(doubtsSQL, stored), func(row []string) error {
-		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: says("correction", row[3], row[6:])}
+		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: findingDigest("correction", row[3], row[6:])}
 		if key := (accountKey{row[0], row[1], row[2]}); is.Reason != "" {
 			m.doubts[key] = append(m.doubts[key], is)
 		}
@@ -119,13 +119,13 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 
 // doubtOf says what is not certain of the corrections of a reference, of which doubtsSQL found some numbers; empty where all is.
 func doubtOf(reference string, found []string) string {
-	names, standing, originals, corrections, left := found[0], number(found[1]), number(found[2]), number(found[3]), number(found[4])
+	names, counting, originals, corrections, left := found[0], number(found[1]), number(found[2]), number(found[3]), number(found[4])
 	switch {
 	case found[5] == "true":
 		return fmt.Sprintf("FITID %s is corrected by entries that it corrects itself: none of them counts", reference)
 	case left > 0:
 		return fmt.Sprintf("FITID %s is corrected by %s, and counts still: its import did not end; import the file again", reference, names)
-	case standing > 1:
+	case counting > 1:
 		return fmt.Sprintf("FITID %s is corrected by %s, and all of these count: nothing says which one is right", reference, names)
 	case originals > 1 && originals != corrections:
 		return fmt.Sprintf("FITID %s names %d entries, and %d correct it: all of these entries are taken back", reference, originals, corrections)
@@ -157,7 +157,7 @@ const mostExplained = 12
 
 // explains reports whether what two statements close with differs by entries that were replaced: only the bank knows which of its balances
 // have the one amount, and which the other. Where their days overlap, or too many entries were replaced, nothing is held against it.
-func (s stored) explains(b, l *told) bool {
+func (s stored) explains(b, l *storedStatement) bool {
 	from := min(b.reach().from, l.reach().from)
 	until := max(b.To, l.To)
 	var amounts []string

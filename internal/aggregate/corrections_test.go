@@ -39,11 +39,11 @@ func TestCorrections(t *testing.T) {
 	t.Parallel()
 	first := downloaded(1, 5, "90.00", "X 3 -10", "W 4 5")
 	for _, c := range []struct {
-		name   string
-		files  []string
-		want   string // movements
-		held   int
-		states string
+		name        string
+		files       []string
+		want        string // movements
+		quarantined int
+		states      string
 	}{
 		{"replaced", []string{first, downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X")}, "3 -12 Y, 4 5 W", 0, "1–5 CLAIMED, 6–9 CLAIMED"},
 		{"replaced on a later day", []string{first, downloaded(6, 9, "88.00", "Y 7 -12 REPLACE X")}, "4 5 W, 7 -12 Y", 0, "1–5 CLAIMED, 6–9 CLAIMED"},
@@ -67,7 +67,7 @@ func TestCorrections(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for order := range permutations(len(c.files)) {
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				for range 2 {
 					for _, n := range order {
 						h.send(c.files[n])
@@ -81,8 +81,8 @@ func TestCorrections(t *testing.T) {
 				for _, a := range h.judged("") {
 					judged = append(judged, states(a.Intervals))
 				}
-				if got := strings.Join(rows, ", "); got != c.want || h.quarantined() != c.held || strings.Join(judged, "; ") != c.states {
-					t.Errorf("order %v: %s, %d in quarantine, %s\n%v\nwant %s, %d, %s\n%+v", order, got, h.quarantined(), judged, h.inQuarantine(), c.want, c.held, c.states, h.judged(""))
+				if got := strings.Join(rows, ", "); got != c.want || h.quarantined() != c.quarantined || strings.Join(judged, "; ") != c.states {
+					t.Errorf("order %v: %s, %d in quarantine, %s\n%v\nwant %s, %d, %s\n%+v", order, got, h.quarantined(), judged, h.inQuarantine(), c.want, c.quarantined, c.states, h.judged(""))
 				}
 			}
 		})
@@ -117,7 +117,7 @@ func permutations(n int) func(yield func([]int) bool) {
 // TestCorrectionsOfTemporaryFITIDs leaves a correction in quarantine where nobody can find what it corrects.
 func TestCorrectionsOfTemporaryFITIDs(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nfitids: temporary\n")
 	h.importer.Project = h.read()
 	h.send(downloaded(1, 5, "90.00", "X 3 -10"), downloaded(6, 9, "88.00", "Y 3 -12 REPLACE X"))
@@ -129,7 +129,7 @@ func TestCorrectionsOfTemporaryFITIDs(t *testing.T) {
 // TestReadByEarlierReaders reads a file again that readers which understood less left in quarantine.
 func TestReadByEarlierReaders(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	path := h.file("first", downloaded(1, 5, "90.00", "X 3 -10", "Y 3 -12 CHANGE X"))
 	known := h.imported(path).Files[0]
 	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
@@ -193,8 +193,8 @@ func newCorrected(seed int) *correctedLedger {
 		for range b.IntN(3) {
 			b.post(&ledgerLine{day: day, cents: int64(b.IntN(2000) - 1000)})
 		}
-		if standing := b.standing(); len(standing) > 0 && b.IntN(2) == 0 {
-			of := standing[b.IntN(len(standing))]
+		if lines := b.countingLines(); len(lines) > 0 && b.IntN(2) == 0 {
+			of := lines[b.IntN(len(lines))]
 			b.post(&ledgerLine{day: []int{of.day, day}[b.IntN(2)], cents: of.cents + int64(b.IntN(500)-250), corrects: of, deletes: b.IntN(3) == 0})
 		}
 		if b.IntN(3) == 0 || day == 12 {
@@ -226,8 +226,8 @@ func (l *ledgerLine) moves() int64 {
 	return l.cents
 }
 
-// standing are the lines that can be corrected.
-func (b *correctedLedger) standing() (lines []*ledgerLine) {
+// countingLines are the lines that can be corrected.
+func (b *correctedLedger) countingLines() (lines []*ledgerLine) {
 	for _, l := range b.lines {
 		if l.by == nil && !l.deletes {
 			lines = append(lines, l)
@@ -271,7 +271,7 @@ func (b *correctedLedger) play(t *testing.T, orders int) {
 		if n == 0 {
 			slices.Sort(order)
 		}
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		for _, at := range slices.Concat(order, order[:b.IntN(len(order))]) {
 			h.send(b.files[at])
 		}

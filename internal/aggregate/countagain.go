@@ -32,7 +32,7 @@ func (l *relisted) note(stream string, of *relistedRow, line []byte) error {
 	entry := of.ID
 	switch stream {
 	case project.BalanceStream:
-		if id := l.standing(of.ID); id != of.ID {
+		if id := l.countingID(of.ID); id != of.ID {
 			l.again[stream].add(id, line)
 			copy(l.again[stream][id][idAt:], id)
 		}
@@ -52,8 +52,8 @@ func (l *relisted) note(stream string, of *relistedRow, line []byte) error {
 	return nil
 }
 
-// standing is the id under which a balance counts, or does once it is stored: the first of its ids that is not taken back.
-func (l *relisted) standing(balance string) string {
+// countingID is the id under which a balance counts, or does once it is stored: the first of its ids that is not taken back.
+func (l *relisted) countingID(balance string) string {
 	for l.takenBack[balance] {
 		balance = againID(balance)
 	}

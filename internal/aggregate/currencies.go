@@ -40,7 +40,7 @@ func isBookedBalance(code string) bool {
 }
 
 // ledger is where an entry of a currency counts. What is in none of the statement's currencies goes to the first of them.
-func (t *teller) ledger(currency string) *ledger {
+func (t *rowBuilder) ledger(currency string) *ledger {
 	if t.others == nil {
 		return &t.entries
 	}
@@ -51,11 +51,11 @@ func (t *teller) ledger(currency string) *ledger {
 }
 
 // names are the currencies of an account that has several, in an order that does not depend on the file's.
-func (t *teller) names() []string { return slices.Sorted(maps.Keys(t.others)) }
+func (t *rowBuilder) names() []string { return slices.Sorted(maps.Keys(t.others)) }
 
 // endEach ends a statement for each currency, with its own balances and entries. Counts are of all of them together; sums would be
 // of different money.
-func (t *teller) endEach() error {
+func (t *rowBuilder) endEach() error {
 	whole, all := *t.s, t.balances
 	names := t.names()
 	first := t.others[names[0]]

@@ -28,7 +28,7 @@ func TestCurrencies(t *testing.T) {
 		"a right count":  {usd + `<TxsSummry><TtlNtries><NbOfNtries>2</NbOfNtries><Sum>102</Sum></TtlNtries></TxsSummry>` + entry("EUR", "100") + entry("USD", "2"), "EUR 5 PROVEN 1 entries, USD 5 PROVEN 1 entries"},
 		"not as balance": {info + entry("EUR", "100"), "EUR 5 PROVEN 1 entries"},
 	} {
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		text := strings.Replace(camtWith("1100.00", c.rest), "<Ccy>EUR</Ccy>", "", 1)
 		h.send(text, text+"\n")
 		var got []string

@@ -111,7 +111,7 @@ func groupOf(kind, servicer, account, amount, currency, status, reversal, begins
 func isMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "mt") }
 
 // nameCut groups an entry with those that may have its reference whole, or cut.
-func (t *teller) nameCut(n *named, currency string) {
+func (t *rowBuilder) nameCut(n *named, currency string) {
 	if !isCAMT(t.s) && !isMT(t.s) {
 		return
 	}
@@ -119,7 +119,7 @@ func (t *teller) nameCut(n *named, currency string) {
 	var begins string
 	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.s), e.Booked, e.Value, n.day); begins != "" {
 		n.listed = n.listed || n.cut.form == cutForm
-		n.group = groupOf(string(t.s.Kind), t.holder.servicer, t.holder.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
+		n.group = groupOf(string(t.s.Kind), t.name.servicer, t.name.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
 	}
 }
 

@@ -31,7 +31,7 @@ func referredTo(render func(...sheet) string, name string, entries ...string) st
 
 // everyOrder hands on a house for each order of the texts (of more than three each that begins with another one), each in imports of one file, and
 // the first and the last in one import. Without SEEDS, of the orders the first and the last are tried.
-func everyOrder(t *testing.T, texts []string, check func(t *testing.T, h *house, order string)) {
+func everyOrder(t *testing.T, texts []string, check func(t *testing.T, h *fixture, order string)) {
 	t.Helper()
 	orders := ordersOf(texts)
 	if n := len(orders); n > 2 && os.Getenv("SEEDS") == "" {
@@ -44,7 +44,7 @@ func everyOrder(t *testing.T, texts []string, check func(t *testing.T, h *house,
 			}
 			t.Run(fmt.Sprint(i, " together ", together), func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				if together {
 					h.send(order...)
 				} else {
@@ -117,7 +117,7 @@ func TestCutReferences(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			everyOrder(t, c.files, func(t *testing.T, h *house, order string) {
+			everyOrder(t, c.files, func(t *testing.T, h *fixture, order string) {
 				t.Helper()
 				if rows := h.stored("entries", "amount, reference"); len(rows) != c.want {
 					t.Errorf("stored are %q, want %d entries; %s", rows, c.want, order)
@@ -160,7 +160,7 @@ func TestCutReferencesOnOtherDays(t *testing.T) {
 	} {
 		t.Run(c.camt+" "+c.mt, func(t *testing.T) {
 			t.Parallel()
-			everyOrder(t, []string{fmt.Sprintf(camt, c.camt), fmt.Sprintf(mt, c.mt)}, func(t *testing.T, h *house, order string) {
+			everyOrder(t, []string{fmt.Sprintf(camt, c.camt), fmt.Sprintf(mt, c.mt)}, func(t *testing.T, h *fixture, order string) {
 				t.Helper()
 				if rows := h.stored("entries", "day, value_day, reference"); len(rows) != c.want {
 					t.Errorf("stored are %q, want %d entries; %s", rows, c.want, order)
@@ -186,7 +186,7 @@ func TestCutReferencesOnPages(t *testing.T) {
 	for _, files := range [][]string{
 		{mtOf(first, second), whole}, {mtOf(first), mtOf(second), whole}, {mtOf(second), mtOf(first), mtOf(equal("N", "", "")), whole},
 	} {
-		everyOrder(t, files, func(t *testing.T, h *house, order string) {
+		everyOrder(t, files, func(t *testing.T, h *fixture, order string) {
 			t.Helper()
 			if rows := h.stored("entries", "amount, reference"); len(rows) != 2 {
 				t.Errorf("stored are %q, want 2 entries; %s", rows, order)
@@ -201,7 +201,7 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 	const begin = "ABCDEFGHIJKLMNOP"
 	camt, mt := referredTo(camtOf, "C", begin+"Q 10"), referredTo(mtOf, "M", begin+" 10")
 	for _, c := range []struct{ before, after string }{{camt, mt}, {mt, camt}} {
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		h.importer.Take = h.takeAsEarlier
 		h.send(c.before)
 		before := h.stored("entries", "id")
@@ -223,7 +223,7 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 }
 
 // takeAsEarlier takes in what a version without cut names did: one slot of each entry.
-func (h *house) takeAsEarlier(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+func (h *fixture) takeAsEarlier(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 	if stream != project.NameStream {
 		return h.take(ctx, stream, files, parts)
 	}

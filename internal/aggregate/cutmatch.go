@@ -6,10 +6,10 @@ import "slices"
 
 // cutEntries are the entries of a group by their names, stored ones and those found so far.
 type cutEntries struct {
-	names map[digest][]cutName
-	lost  map[digest]bool    // entries that were taken back, or are of a file that is read again
-	count map[digest]int     // slots of each key
-	found map[cutAt][]digest // sorted
+	names    map[digest][]cutName
+	replaced map[digest]bool    // entries that were taken back, or are of a file that is read again
+	count    map[digest]int     // slots of each key
+	found    map[cutAt][]digest // sorted
 }
 
 // cutAt is a key and a form of the names that it finds.
@@ -19,7 +19,7 @@ type cutAt struct {
 }
 
 func newCutEntries() *cutEntries {
-	return &cutEntries{names: map[digest][]cutName{}, lost: map[digest]bool{}, count: map[digest]int{}, found: map[cutAt][]digest{}}
+	return &cutEntries{names: map[digest][]cutName{}, replaced: map[digest]bool{}, count: map[digest]int{}, found: map[cutAt][]digest{}}
 }
 
 // load takes in the stored slots of a key.
@@ -32,7 +32,7 @@ func (c *cutEntries) load(key digest, slots []slot) {
 		if !slices.Contains(c.names[s.entry], s.cut) {
 			c.names[s.entry] = append(c.names[s.entry], s.cut)
 		}
-		c.lost[s.entry] = s.gone || s.stale
+		c.replaced[s.entry] = s.takenBack || s.stale
 		c.find(cutAt{key, s.cut.form}, s.entry)
 	}
 }
@@ -114,7 +114,7 @@ func (m *matching) firstCut(u *named, f form, wanted func(cutName) bool) (id dig
 		for _, id := range c.found[cutAt{key, f}] {
 			_, named := own[id]
 			whole := u.cut.form == longForm && (c.has(id, longForm) || c.has(id, exactForm))
-			if !named && !m.used[id] && !c.lost[id] && !whole && slices.ContainsFunc(c.names[id], wanted) {
+			if !named && !m.used[id] && !c.replaced[id] && !whole && slices.ContainsFunc(c.names[id], wanted) {
 				return id, true
 			}
 		}

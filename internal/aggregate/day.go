@@ -13,11 +13,11 @@ import (
 // longestPause is how many days without a statement a calendar may have in a row.
 const longestPause = 14
 
-// eve is the last day before, of which there was a statement to be.
-type eve func(s *statement.Statement, day time.Time) time.Time
+// previousDay is the last day before, of which there was a statement to be.
+type previousDay func(s *statement.Statement, day time.Time) time.Time
 
 // evesOf tells it by the calendar of the account's institution; it is the day before if none is declared.
-func evesOf(p *project.Project) eve {
+func evesOf(p *project.Project) previousDay {
 	return func(s *statement.Statement, day time.Time) time.Time {
 		before := day.AddDate(0, 0, -1)
 		i := p.InstitutionOf(s.Servicer, s.Account)

@@ -15,7 +15,7 @@ import (
 func faultOf(t *testing.T, text string) string {
 	t.Helper()
 	fault, statements := "", 0
-	err := Tell(&project.Project{}, "in.xml", "object", strings.NewReader(text), func(stream string, line []byte) error {
+	err := ConvertFile(&project.Project{}, "in.xml", "object", strings.NewReader(text), func(stream string, line []byte) error {
 		if stream != project.StatementStream {
 			return nil
 		}
@@ -125,7 +125,7 @@ func TestStatusAndReversal(t *testing.T) {
 	pending := strings.Replace(camtEntry("7", "CRDT", ""), "BOOK", "pdng", 1)
 	back := `<NtryDtls><TxDtls><Amt Ccy="EUR">20</Amt><CdtDbtInd>CRDT</CdtDbtInd></TxDtls></NtryDtls>`
 	reversal := strings.Replace(camtEntry("20", "DBIT", back), "<Sts>", "<RvslInd>true</RvslInd><Sts>", 1)
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.send(camtWith("1080", own+pending+reversal))
 	if got := states(h.judged("")[0].Intervals); got != "5 PROVEN" {
 		t.Errorf("%s: %+v", got, h.judged("")[0].Intervals)
@@ -142,7 +142,7 @@ func TestStatusAndReversal(t *testing.T) {
 func TestStatementInQuarantine(t *testing.T) {
 	t.Parallel()
 	bad := strings.ReplaceAll(camtWith("1000.00", ""), "2024-03-05</Dt>", "2024-02-30</Dt>")
-	h := newHouse(t, "weekdays")
+	h := newFixture(t, "weekdays")
 	h.send(bad)
 	for _, want := range []string{"BROKEN", "PROVEN BROKEN"} {
 		accounts := h.judged("")

@@ -16,10 +16,10 @@ func TestDialects(t *testing.T) {
 	const entry = "<STMTTRN><DTPOSTED>20240205<TRNAMT>-5.00<FITID>7</STMTTRN>"
 	const message = ":20:A\n:25:A1\n:28C:1\n:60F:C240204EUR10,00\n:61:2402050205D5,00NTRFNONREF\n:86:x\n:62F:C240205EUR5,00\n"
 	for _, c := range []struct {
-		name, text string
-		entries    string // stored
-		held       int    // in quarantine
-		states     string
+		name, text  string
+		entries     string // stored
+		quarantined int    // in quarantine
+		states      string
 	}{
 		{"a balance of today does not stretch the interval", download, "-5.00000 2024-02-05", 0, "1–29 CLAIMED"},
 		{"entries behind the stated interval are of it", strings.Replace(download, "<DTEND>20240229", "<DTEND>20240201", 1), "-5.00000 2024-02-05", 0, "1–5 CLAIMED"},
@@ -36,15 +36,15 @@ func TestDialects(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			h.send(c.text)
 			judged := make([]string, 0, 2)
 			for _, a := range h.judged("") {
 				judged = append(judged, states(a.Intervals))
 			}
 			entries := strings.Join(h.stored("entries", "amount, day"), " ")
-			if got := strings.Join(judged, "; "); entries != c.entries || h.quarantined() != c.held || got != c.states {
-				t.Errorf("entries %q, %d rows in quarantine, %s; want %s", entries, h.quarantined(), got, fmt.Sprint(c.entries, c.held, c.states))
+			if got := strings.Join(judged, "; "); entries != c.entries || h.quarantined() != c.quarantined || got != c.states {
+				t.Errorf("entries %q, %d rows in quarantine, %s; want %s", entries, h.quarantined(), got, fmt.Sprint(c.entries, c.quarantined, c.states))
 			}
 		})
 	}

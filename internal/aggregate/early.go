@@ -43,7 +43,7 @@ func (s stored) until(day string) (sum string, entries int64) {
 }
 
 // has reports whether what is stored of a statement's days is what it lists, as far as the sum and the number of entries say.
-func (s stored) has(t *told) bool {
+func (s stored) has(t *storedStatement) bool {
 	sum, entries := s.until(t.To)
 	before, earlierEntries := s.until(earlier(t.From))
 	return entries-earlierEntries == t.Entries && difference(sum, before) == plain(t.Amount)
@@ -62,12 +62,12 @@ func (s stored) leads(balance, from, to string) string {
 
 // isEarly tells whether a statement was made before its last day had ended: by the entries that are stored of its days its opening
 // balance leads to what another closes with, and that one's own does, too. What both list is the same entries then.
-func (c *chain) isEarly(s, other *told) bool {
+func (c *chain) isEarly(s, other *storedStatement) bool {
 	return c.stored.leads(s.Opening, s.From, s.To) == other.Closing && c.stored.leads(other.Opening, other.From, other.To) == other.Closing
 }
 
 // extends tells whether of two statements that end on one day one goes on where the other stopped.
-func (c *chain) extends(s, other *told) bool {
+func (c *chain) extends(s, other *storedStatement) bool {
 	switch {
 	case c.isEarly(s, other):
 		s.early = true

@@ -48,7 +48,7 @@ func TestOverlappingExports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, order := range []int{1, -1} {
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				texts := make([]string, len(c.exports))
 				for i := range c.exports {
 					at := i
@@ -74,7 +74,7 @@ func TestEarlyOnADayWithoutMovement(t *testing.T) {
 	whole.name, whole.number, whole.closing, whole.entries = "w", "2", 1000, []item{{day(3), 500, "R1"}, {day(3), -500, "R2"}}
 	next := sheet{account: "A1", from: day(4), to: day(4), opened: day(4), number: "3", name: "n", opening: 1000, closing: 1000}
 	for order := range permutations(3) {
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		for _, n := range order {
 			h.send(camtOf([]sheet{early, whole, next}[n]))
 		}
@@ -97,7 +97,7 @@ func TestDayWithoutMovementInPages(t *testing.T) {
 			for _, together := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%c %d %v", a, i, together), func(t *testing.T) {
 					t.Parallel()
-					h := newHouse(t, "")
+					h := newFixture(t, "")
 					if together {
 						h.send(order...)
 					} else {

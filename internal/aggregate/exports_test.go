@@ -55,7 +55,7 @@ func (b *banks) play(t *testing.T, orders int) {
 		default:
 			b.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
 		}
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		h.file("project/institutions/bank.yaml", b.Institution())
 		h.importer.Project = h.read()
 		for rest := files; len(rest) > 0; {
@@ -84,7 +84,7 @@ func (b *banks) play(t *testing.T, orders int) {
 }
 
 // checkBroken expects every faulty file to be superseded by the whole one of the same days.
-func (b *banks) checkBroken(t *testing.T, h *house) {
+func (b *banks) checkBroken(t *testing.T, h *fixture) {
 	t.Helper()
 	for _, a := range h.judged("") {
 		for _, i := range a.Intervals {
@@ -96,7 +96,7 @@ func (b *banks) checkBroken(t *testing.T, h *house) {
 }
 
 // verdicts are all intervals, in an order of their own.
-func (b *banks) verdicts(h *house) string {
+func (b *banks) verdicts(h *fixture) string {
 	var all []Interval
 	for _, a := range h.judged("") {
 		all = append(all, a.Intervals...)
@@ -105,7 +105,7 @@ func (b *banks) verdicts(h *house) string {
 }
 
 // sendNamed imports texts as files of new names with a suffix, in one call.
-func (h *house) sendNamed(suffix string, texts ...string) {
+func (h *fixture) sendNamed(suffix string, texts ...string) {
 	h.Helper()
 	dir := h.TempDir()
 	paths := make([]string, len(texts))
@@ -119,10 +119,10 @@ func (h *house) sendNamed(suffix string, texts ...string) {
 }
 
 // movements are the entries as day, amount, reference and text, without those that are taken back.
-func (h *house) movements() []string { return h.movementsBy("coalesce(reference, ''), text") }
+func (h *fixture) movements() []string { return h.movementsBy("coalesce(reference, ''), text") }
 
 // movementsBy has other columns behind day and amount.
-func (h *house) movementsBy(columns string) (rows []string) {
+func (h *fixture) movementsBy(columns string) (rows []string) {
 	taken := map[string]bool{}
 	all := h.stored("entries", "id, coalesce(takes_back, '-'), strftime(day, '%Y-%m-%d'), amount, "+columns)
 	for _, row := range all {
@@ -142,7 +142,7 @@ func (h *house) movementsBy(columns string) (rows []string) {
 }
 
 // inQuarantine lists what is in quarantine, and why.
-func (h *house) inQuarantine() string {
+func (h *fixture) inQuarantine() string {
 	var rows []string
 	for _, stream := range []string{"entries", "balances"} {
 		err := event.Quarantine(h.Context(), h.importer.Catalog, h.objects, stream, func(r event.Rejected) error {

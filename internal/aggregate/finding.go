@@ -6,17 +6,17 @@ import "fmt"
 
 // finding is something that does not hold. The zero value is nothing.
 type finding struct {
-	text string
-	says string // digest of its kind and figures, whatever the words are
+	text   string
+	digest string // digest of its kind and figures, whatever the words are
 }
 
 // found is a finding of a kind, whose figures are put in words by a format.
 func found(kind, format string, figures ...any) finding {
-	return finding{fmt.Sprintf(format, figures...), says(kind, figures...)}
+	return finding{fmt.Sprintf(format, figures...), findingDigest(kind, figures...)}
 }
 
-// says digests the kind of a finding and its figures.
-func says(kind string, figures ...any) string {
+// findingDigest digests the kind of a finding and its figures.
+func findingDigest(kind string, figures ...any) string {
 	texts := []string{kind}
 	for _, f := range figures {
 		texts = append(texts, fmt.Sprint(f))

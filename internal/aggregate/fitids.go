@@ -24,7 +24,7 @@ func temporaryOf(p *project.Project) func(s *statement.Statement) bool {
 func noneIs(*statement.Statement) bool { return false }
 
 // reference is what names an entry beside its day and money. A temporary FITID does not: the entry is told by all that it says.
-func (t *teller) reference(e *statement.Entry) string {
+func (t *rowBuilder) reference(e *statement.Entry) string {
 	if t.temporary {
 		return ""
 	}

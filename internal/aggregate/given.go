@@ -56,7 +56,7 @@ func (g *given) as(was *given) bool {
 const csvFormat = "csv "
 
 // given is what the declarations give to a statement of a holder.
-func (r *rules) given(what aspect, s *statement.Statement, h holder) given {
+func (r *rules) given(what aspect, s *statement.Statement, h accountName) given {
 	g := given{What: what, Source: s.Servicer}
 	if strings.HasPrefix(s.Format, csvFormat) {
 		g.Source = s.Format
@@ -95,7 +95,7 @@ func (r *rules) institution(format string) *project.Institution {
 const longestNumber = 100
 
 // depends notes what the declarations give to a statement. What files of earlier projects state is not given another account.
-func (t *teller) depends(s *statement.Statement) error {
+func (t *rowBuilder) depends(s *statement.Statement) error {
 	if !s.IBAN && !t.rules.former {
 		if err := t.dependsOn(accountOf, s); err != nil {
 			return err
@@ -113,8 +113,8 @@ func (t *teller) depends(s *statement.Statement) error {
 	return t.dependsOn(mappingsOf, s)
 }
 
-func (t *teller) dependsOn(what aspect, s *statement.Statement) error {
-	g := t.rules.given(what, s, t.holder)
+func (t *rowBuilder) dependsOn(what aspect, s *statement.Statement) error {
+	g := t.rules.given(what, s, t.name)
 	if len(g.Source)+len(g.Number)+len(g.Currency) > longestNumber {
 		return nil
 	}
@@ -175,7 +175,7 @@ func (r *rules) now(g *given) (now given, known bool) {
 	case fitidsOf:
 		s.Format = "ofx"
 	}
-	return r.given(g.What, s, r.holder(s)), true
+	return r.given(g.What, s, r.accountName(s)), true
 }
 
 // DeclaredError says that statements were imported by other declarations, so that what overlaps would count twice. Class Data.

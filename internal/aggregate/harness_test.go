@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// house is an importer with its stores.
-type house struct {
+// fixture is an importer with its stores.
+type fixture struct {
 	testing.TB
 	dir     string
 	objects interface {
@@ -39,10 +39,10 @@ type house struct {
 	intake   *event.Intake
 }
 
-// newHouse has one institution of all accounts; statements is its calendar, empty for none.
-func newHouse(t testing.TB, statements string) *house {
+// newFixture has one institution of all accounts; statements is its calendar, empty for none.
+func newFixture(t testing.TB, statements string) *fixture {
 	t.Helper()
-	h := &house{TB: t, dir: t.TempDir()}
+	h := &fixture{TB: t, dir: t.TempDir()}
 	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func newHouse(t testing.TB, statements string) *house {
 }
 
 // read reads the project's folder.
-func (h *house) read() *project.Project {
+func (h *fixture) read() *project.Project {
 	h.Helper()
 	p, errs := project.Read(filepath.Join(h.dir, "project"))
 	if len(errs) > 0 {
@@ -79,12 +79,12 @@ func (h *house) read() *project.Project {
 	return p
 }
 
-func (h *house) take(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+func (h *fixture) take(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 	return h.intake.Ingest(ctx, h.importer.Project.Stream(stream), files, event.Options{Parts: parts})
 }
 
 // file writes a file below the house's folder.
-func (h *house) file(name, text string) string {
+func (h *fixture) file(name, text string) string {
 	h.Helper()
 	path := filepath.Join(h.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -97,7 +97,7 @@ func (h *house) file(name, text string) string {
 }
 
 // send imports texts as files of new names in one call, all of which are to be taken in.
-func (h *house) send(texts ...string) Result {
+func (h *fixture) send(texts ...string) Result {
 	h.Helper()
 	dir := h.TempDir()
 	paths := make([]string, len(texts))
@@ -110,7 +110,7 @@ func (h *house) send(texts ...string) Result {
 	return h.imported(paths...)
 }
 
-func (h *house) imported(paths ...string) Result {
+func (h *fixture) imported(paths ...string) Result {
 	h.Helper()
 	r, err := h.importer.Import(h.Context(), paths, Options{})
 	if err != nil {
@@ -126,12 +126,12 @@ func (h *house) imported(paths ...string) Result {
 	return r
 }
 
-func (h *house) completeness() *Completeness {
+func (h *fixture) completeness() *Completeness {
 	return &Completeness{Objects: h.objects, Catalog: h.importer.Catalog, Project: h.importer.Project, Duck: h.intake.Duck}
 }
 
 // judged are the accounts with their intervals.
-func (h *house) judged(until string) (accounts []Account) {
+func (h *fixture) judged(until string) (accounts []Account) {
 	h.Helper()
 	_, err := h.completeness().Judge(h.Context(), Query{Until: until}, func(a Account) error {
 		accounts = append(accounts, a)
@@ -157,7 +157,7 @@ func states(intervals []Interval) string {
 }
 
 // stored lists rows of a stream as SQL shows them, sorted.
-func (h *house) stored(stream, columns string) (rows []string) {
+func (h *fixture) stored(stream, columns string) (rows []string) {
 	h.Helper()
 	batches, err := event.Batches(h.Context(), h.importer.Catalog, stream, 0)
 	if err != nil {
@@ -179,7 +179,7 @@ func (h *house) stored(stream, columns string) (rows []string) {
 }
 
 // quarantined counts what is in quarantine.
-func (h *house) quarantined() (rows int) {
+func (h *fixture) quarantined() (rows int) {
 	h.Helper()
 	for _, stream := range project.BuiltinStreams {
 		err := event.Quarantine(h.Context(), h.importer.Catalog, h.objects, stream, func(event.Rejected) error { rows++; return nil })

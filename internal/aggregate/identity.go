@@ -71,7 +71,7 @@ func plain(amount string) string {
 // baseOf digests what names an entry: the servicer's reference beside day and money, or these alone. Entries of one base are matched with
 // those that are stored as a multiset, by all that they say: see resolve.go. A reference that names an entry for ever names it by itself.
 // within is what an entry without a day of its own belongs to; one of a report or notification without a reference belongs to its message.
-func baseOf(h holder, s *statement.Statement, e *statement.Entry, reference, within string) digest {
+func baseOf(h accountName, s *statement.Statement, e *statement.Entry, reference, within string) digest {
 	if e.Unique {
 		texts := []string{"unique", string(s.Kind), h.servicer, h.account, reference}
 		if e.Corrects == reference { // it is not the entry of that name

@@ -87,7 +87,7 @@ type File struct {
 	before   []Part   // of a file that is read again: what it held the last time
 	again    bool     // it is read again as other declarations may mend it
 	readings int      // how often it was read again so
-	gone     []string // statements of its earlier readings that this one does not have
+	removed  []string // statements of its earlier readings that this one does not have
 
 	retracted bool     // it is retracted by this call: what is gone is known, and it lists nothing that counts
 	accounts  []string // of a retracted file

@@ -28,7 +28,7 @@ type local struct {
 }
 
 // all is everything that is stored, but for where it was read from.
-func (h *house) all() string {
+func (h *fixture) all() string {
 	h.Helper()
 	var rows []string
 	for _, stream := range project.BuiltinStreams {
@@ -42,7 +42,7 @@ func (h *house) all() string {
 func TestImportSurvivesFailures(t *testing.T) {
 	t.Parallel()
 	texts := []string{camtOf(sheetOf("1", 5, 1000, items(5, 10, 10, -3)...)), mtOf(sheetOf("2", 6, 1017, items(6, 10)...))}
-	undisturbed := newHouse(t, "")
+	undisturbed := newFixture(t, "")
 	undisturbed.send(texts...)
 	want := undisturbed.all()
 	stride := 7
@@ -50,7 +50,7 @@ func TestImportSurvivesFailures(t *testing.T) {
 		stride = 29
 	}
 	for n, more := 1, true; more; n += stride {
-		h, plan := newHouse(t, ""), failing.NewPlan()
+		h, plan := newFixture(t, ""), failing.NewPlan()
 		objects, records := h.objects, h.importer.Catalog
 		paths := []string{h.file("a.xml", texts[0]), h.file("b.sta", texts[1])}
 		plan.FailAt(n, []failing.Mode{failing.Before, failing.After, failing.Crash, failing.After | failing.Crash}[n%4])
@@ -97,7 +97,7 @@ func zipOf(t *testing.T, named ...string) string {
 func TestArchives(t *testing.T) {
 	t.Parallel()
 	first, second := camtOf(sheetOf("1", 5, 1000, items(5, 10, 10)...)), camtOf(sheetOf("2", 6, 1020, items(6, 5)...))
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	for _, c := range []struct {
 		archive string
 		refused int
@@ -131,7 +131,7 @@ func TestArchives(t *testing.T) {
 // TestKnownFiles are not read again: not within a call, nor later, whatever they are called.
 func TestKnownFiles(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	text := camtOf(sheetOf("1", 5, 1000, items(5, 10, 10)...))
 	r := h.send(text, text)
 	if r.Files[0].Known || !r.Files[1].Known || r.Streams[project.EntryStream].Accepted != 2 {
@@ -154,7 +154,7 @@ func TestKnownFiles(t *testing.T) {
 // TestImportEndsWithItsContext leaves nothing.
 func TestImportEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	path := h.file("a.xml", camtOf(sheetOf("1", 5, 1000, items(5, 10)...)))
 	_, err := h.importer.Import(ctx, []string{path}, Options{Progress: func(int64) { cancel() }})
@@ -167,7 +167,7 @@ func TestImportEndsWithItsContext(t *testing.T) {
 // TestChangingFileIsLeftForLater: its digest and what is kept of it would not be the same.
 func TestChangingFileIsLeftForLater(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	path := h.file("a.xml", camtOf(sheetOf("1", 5, 1000, items(5, 10)...)))
 	_, err := h.importer.Import(t.Context(), []string{path}, Options{Progress: func(int64) {
 		if err := os.WriteFile(path, []byte("more"), 0o600); err != nil {
@@ -216,7 +216,7 @@ func (w *togetherWriter) Commit() error {
 // TestOriginalsAreKeptTogether and all of them before anything of any file is taken in.
 func TestOriginalsAreKeptTogether(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	var paths []string
 	for day := range 2 * keepers {
 		sheet := sheetOf(fmt.Sprint(day), day+1, 1000, items(day+1, 10)...)

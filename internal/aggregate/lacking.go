@@ -10,9 +10,9 @@ import (
 
 // markMissing says of each page that goes on on another one, or goes on from one, that this one is missing. It is the page that the
 // number tells, or one that opens, or closes, with the same interim balance.
-func markMissing(statements []*told) {
-	byName := map[string][]*told{}
-	opens, closes := map[string][]*told{}, map[string][]*told{}
+func markMissing(statements []*storedStatement) {
+	byName := map[string][]*storedStatement{}
+	opens, closes := map[string][]*storedStatement{}, map[string][]*storedStatement{}
 	for _, s := range statements {
 		byName[s.name()] = append(byName[s.name()], s)
 		if s.before {
@@ -26,7 +26,7 @@ func markMissing(statements []*told) {
 		if s.after && !someOf(byName[s.name()], s.goesOnIn) && !someOf(opens[s.Closing], s.leadsTo) {
 			s.lacks = s.missing(1, "closes with", s.Closing)
 		}
-		if s.before && !someOf(byName[s.name()], func(p *told) bool { return p.goesOnIn(s) }) && !someOf(closes[s.Opening], func(p *told) bool { return p.leadsTo(s) }) {
+		if s.before && !someOf(byName[s.name()], func(p *storedStatement) bool { return p.goesOnIn(s) }) && !someOf(closes[s.Opening], func(p *storedStatement) bool { return p.leadsTo(s) }) {
 			s.lacks = both(s.lacks, s.missing(-1, "opens with", s.Opening))
 		}
 	}
@@ -34,7 +34,7 @@ func markMissing(statements []*told) {
 
 // goesOnIn reports whether another page of the same number is the next one. One that opens with another balance than this one closes with is of
 // another version, unless both state the balances of the whole.
-func (t *told) goesOnIn(p *told) bool {
+func (t *storedStatement) goesOnIn(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
 	otherVersion := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
@@ -42,19 +42,21 @@ func (t *told) goesOnIn(p *told) bool {
 }
 
 // leadsTo reports whether another page goes on with the balance at which this one stops, and no number of theirs says otherwise.
-func (t *told) leadsTo(p *told) bool {
+func (t *storedStatement) leadsTo(p *storedStatement) bool {
 	return t != p && near(t, p) && t.Closing != "" && (t.name() != p.name() || t.precedes(p))
 }
 
-func near(a, b *told) bool {
+func near(a, b *storedStatement) bool {
 	days := apart(a.To, b.To)
 	return -sameStatement <= days && days <= sameStatement
 }
 
-func someOf(list []*told, is func(*told) bool) bool { return slices.ContainsFunc(list, is) }
+func someOf(list []*storedStatement, is func(*storedStatement) bool) bool {
+	return slices.ContainsFunc(list, is)
+}
 
 // missing names the page that lies some pages behind this one.
-func (t *told) missing(behind int, does, balance string) string {
+func (t *storedStatement) missing(behind int, does, balance string) string {
 	which := "the next page"
 	if behind < 0 {
 		which = "the page before"

@@ -25,7 +25,7 @@ type ledger struct {
 	turned     bool          // they are declared to have the direction of what they take back
 	since      bool          // it is a report of what came since the one before
 	currency   string        // of what was added up
-	said       digest        // of all that was said, in any order
+	content    digest        // of all that was said, in any order
 	first      string        // days of booking
 	last       string
 	faults            // what keeps the ledger from being added up or from holding
@@ -61,8 +61,8 @@ func statusOf(e *statement.Entry) string {
 }
 
 // take adds an entry up that has ended, and holds it against its details.
-func (l *ledger) take(t *teller, e *statement.Entry) {
-	l.said.plus(t.rules.moved(t.base, e))
+func (l *ledger) take(t *rowBuilder, e *statement.Entry) {
+	l.content.plus(t.rules.moved(t.base, e))
 	l.details += t.details.all
 	if difference := t.details.against(e); difference != "" {
 		l.blame(e.Place, "%s", difference)

@@ -13,7 +13,7 @@ import (
 )
 
 // identify gives the entry its id: by all that it says, as far as that is known.
-func (t *teller) identify() error {
+func (t *rowBuilder) identify() error {
 	if t.rules.former || t.kept.entry {
 		return nil
 	}
@@ -21,7 +21,7 @@ func (t *teller) identify() error {
 	all, n := allOf(t.base, t.e, t.own(t.e), t.kept.facts), uint32(1)
 	if !t.e.Unique || t.e.Shared {
 		var err error
-		if n, err = t.said.next(t.e.Place, all); err != nil {
+		if n, err = t.occurrences.next(t.e.Place, all); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ const maxLine = 6
 
 // own is the entry's other name. In CAMT many banks write there which entry of the message it is, and another message has another number:
 // that is no name of the entry. It is told by a reference of the servicer's beside it, or by its value.
-func (t *teller) own(e *statement.Entry) string {
+func (t *rowBuilder) own(e *statement.Entry) string {
 	if t.rules.former || !strings.HasPrefix(t.s.Format, "camt") || len(e.Own) > maxLine || strings.Trim(e.Own, "0123456789") != "" {
 		return e.Own
 	}
@@ -64,7 +64,7 @@ type openListing struct {
 }
 
 // listing is the statement that the entry is of: of the currency if it is one for each.
-func (t *teller) listing(currency string) openListing {
+func (t *rowBuilder) listing(currency string) openListing {
 	currency = t.listingOf(currency)
 	l, open := t.listings[currency]
 	if open {
@@ -83,7 +83,7 @@ func (t *teller) listing(currency string) openListing {
 }
 
 // listingOf names the listing of a currency: "" where the statement has one only.
-func (t *teller) listingOf(currency string) string {
+func (t *rowBuilder) listingOf(currency string) string {
 	switch {
 	case t.others == nil:
 		return ""
@@ -94,7 +94,7 @@ func (t *teller) listingOf(currency string) string {
 }
 
 // describe tells of the statement, which has ended, what tells its entries from those of another.
-func (t *teller) describe(b bounds) {
+func (t *rowBuilder) describe(b bounds) {
 	of, open := t.listings[t.listingOf(t.s.Currency)]
 	if !open {
 		return

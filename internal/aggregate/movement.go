@@ -26,33 +26,33 @@ type cluster struct {
 	broken   bool
 }
 
-// heldAgainst compares clusters of statements with the movements of their days, both sorted by day. Entries of two statements
+// compareMovements compares clusters of statements with the movements of their days, both sorted by day. Entries of two statements
 // that say the same count once, and cannot be told from one entry that was sent twice: here it shows. A cluster in
 // which something else does not hold is left out, as is one of which no balances tell what it must move by.
-func heldAgainst(links []link, gaps []Interval, movements []movement) (wrong []Interval) {
+func compareMovements(links []link, gaps []Interval, movements []movement) (wrong []Interval) {
 	n := 0
 	for _, c := range clusters(links, gaps) {
 		for ; n < len(movements) && movements[n].day < c.from; n++ {
-			wrong = append(wrong, untold(movements[n]))
+			wrong = append(wrong, unstated(movements[n]))
 		}
 		first := n
 		for n < len(movements) && movements[n].day <= c.to {
 			n++
 		}
 		if why := c.against(movements[first:n]); why.text != "" {
-			wrong = append(wrong, Interval{From: c.from, To: c.to, State: Broken, Reason: why.text, figures: why.says})
+			wrong = append(wrong, Interval{From: c.from, To: c.to, State: Broken, Reason: why.text, figures: why.digest})
 		}
 	}
 	for ; n < len(movements); n++ {
-		wrong = append(wrong, untold(movements[n]))
+		wrong = append(wrong, unstated(movements[n]))
 	}
 	return wrong
 }
 
-// untold is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
-func untold(m movement) Interval {
+// unstated is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
+func unstated(m movement) Interval {
 	why := found("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, short(m.amount))
-	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: short(m.amount), Reason: why.text, figures: why.says}
+	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: short(m.amount), Reason: why.text, figures: why.digest}
 }
 
 // clusters joins statements that share days, be it by their intervals or by the days of their entries.

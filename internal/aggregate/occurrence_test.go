@@ -112,7 +112,7 @@ func TestWhatCountsOnce(t *testing.T) {
 		for name, render := range map[string]func(...sheet) string{"camt": camtOf, "mt940": mtOf} {
 			t.Run(c.name+" "+name, func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				for _, f := range c.files {
 					h.send(render(f...))
 				}
@@ -131,8 +131,8 @@ func TestWhatCountsOnce(t *testing.T) {
 	}
 }
 
-// TestDetailsAreHeldAgainstEveryEntry breaks notifications whose entry is not the sum of its details, whatever its status.
-func TestDetailsAreHeldAgainstEveryEntry(t *testing.T) {
+// TestDetailsAreComparedWithEveryEntry breaks notifications whose entry is not the sum of its details, whatever its status.
+func TestDetailsAreComparedWithEveryEntry(t *testing.T) {
 	t.Parallel()
 	const notice = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><GrpHdr><MsgId>M</MsgId><CreDtTm>2024-05-01T10:00:00</CreDtTm></GrpHdr>` +
 		`<Ntfctn><Id>%s</Id><Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct><Ntry><Amt Ccy="EUR">%s</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>%s</Cd></Sts>` +
@@ -146,7 +146,7 @@ func TestDetailsAreHeldAgainstEveryEntry(t *testing.T) {
 		{"5.01", "INFO", "1 BROKEN", 1},
 		{"5.01", "PDNG", "1 BROKEN", 0},
 	} {
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		h.send(fmt.Sprintf(notice, "N", c.amount, c.status))
 		intervals := h.judged("")[0].Intervals
 		if got := states(intervals); got != c.want || intervals[0].Entries != c.entries {
@@ -158,7 +158,7 @@ func TestDetailsAreHeldAgainstEveryEntry(t *testing.T) {
 // TestBalancesOfSeveralDaysAreNoDays tells the balances of a day from those of a statement over several.
 func TestBalancesOfSeveralDaysAreNoDays(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.send(
 		camtOf(sheet{account: "A1", from: day(4), to: day(4), number: "1", name: "m", opened: day(4), closing: 700, entries: []item{{day(4), 700, "R1"}}}),
 		camtOf(sheet{account: "A1", from: day(3), to: day(4), number: "1", name: "n", opened: day(3), opening: -300, closing: 700, entries: []item{{day(3), 300, "R0"}, {day(4), 700, "R1"}}}),

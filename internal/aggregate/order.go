@@ -10,12 +10,12 @@ import (
 
 // inOrder sorts statements by their last day. Those of one day alone come first, in the order of their balances: each opens with
 // what another closed with, whatever the bank numbers them. Then come those of longer intervals that end on it.
-func inOrder(statements []*told) []*told {
+func inOrder(statements []*storedStatement) []*storedStatement {
 	statements = slices.Clone(statements)
-	slices.SortStableFunc(statements, func(a, b *told) int {
+	slices.SortStableFunc(statements, func(a, b *storedStatement) int {
 		return cmp.Or(cmp.Compare(a.To, b.To), -cmp.Compare(a.From, b.From), numbers(a.Number, b.Number), numbers(a.page, b.page), cmp.Compare(a.Place, b.Place))
 	})
-	ordered, closing := make([]*told, 0, len(statements)), ""
+	ordered, closing := make([]*storedStatement, 0, len(statements)), ""
 	for rest := statements; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].To == rest[0].To && rest[n].From == rest[0].From {
@@ -30,12 +30,12 @@ func inOrder(statements []*told) []*told {
 
 // trail orders statements of the same days so that as many as can be open with what the one before closed with, beginning
 // with closing. Balances are the nodes of a graph, statements its edges: the order is an Eulerian trail.
-func trail(statements []*told, closing string) []*told {
+func trail(statements []*storedStatement, closing string) []*storedStatement {
 	if len(statements) == 1 {
 		return statements
 	}
 	g := newGraph(statements)
-	ordered := make([]*told, 0, len(statements))
+	ordered := make([]*storedStatement, 0, len(statements))
 	if g.out[closing] > g.in[closing] || !g.starts() {
 		ordered = g.walk(ordered, closing)
 	}
@@ -52,12 +52,12 @@ func trail(statements []*told, closing string) []*told {
 
 // graph is the statements that are not ordered yet, by their openings.
 type graph struct {
-	from    map[string][]*told
+	from    map[string][]*storedStatement
 	in, out map[string]int
 }
 
-func newGraph(statements []*told) *graph {
-	g := &graph{from: map[string][]*told{}, in: map[string]int{}, out: map[string]int{}}
+func newGraph(statements []*storedStatement) *graph {
+	g := &graph{from: map[string][]*storedStatement{}, in: map[string]int{}, out: map[string]int{}}
 	for _, s := range statements {
 		g.from[s.Opening] = append(g.from[s.Opening], s)
 		g.out[s.Opening]++
@@ -77,9 +77,9 @@ func (g *graph) starts() bool {
 }
 
 // walk appends all that can be reached from a balance (Hierholzer's algorithm).
-func (g *graph) walk(ordered []*told, balance string) []*told {
+func (g *graph) walk(ordered []*storedStatement, balance string) []*storedStatement {
 	first := len(ordered)
-	var path []*told
+	var path []*storedStatement
 	for {
 		if next := g.from[balance]; len(next) > 0 {
 			g.from[balance] = next[1:]

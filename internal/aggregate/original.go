@@ -49,16 +49,16 @@ func (im *Importer) original(path string) (*original, error) {
 
 func (o *original) Read(p []byte) (int, error) {
 	n, err := o.handed.Read(p)
-	return n, o.told(err)
+	return n, o.remember(err)
 }
 
 // ReadAt is what archives are read by.
 func (o *original) ReadAt(p []byte, at int64) (int, error) {
 	n, err := o.handed.ReadAt(p, at)
-	return n, o.told(err)
+	return n, o.remember(err)
 }
 
-func (o *original) told(err error) error {
+func (o *original) remember(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}

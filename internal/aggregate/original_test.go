@@ -68,7 +68,7 @@ func TestDiskThatFails(t *testing.T) {
 	for name, packed := range packings(t, camtOf(sheetOf("1", 5, 1000, items(5, 10, 10)...))) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			path := h.file("handed.in", packed)
 			n, left := int64(1), &atomic.Int64{}
 			h.importer.open = func(path string) (handed, error) {
@@ -95,7 +95,7 @@ func TestDiskThatFails(t *testing.T) {
 // TestDamagedPackings are the file's own fault: cut off, or with a byte that is another, they are refused.
 func TestDamagedPackings(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	for name, packed := range packings(t, camtOf(sheetOf("1", 5, 1000, items(5, 10, 10)...))) {
 		if name == "plain" {
 			continue

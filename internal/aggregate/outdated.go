@@ -10,24 +10,24 @@ import (
 
 // balancedStatements are the statements of one account and kind that hold by themselves.
 type balancedStatements struct {
-	sameDays map[span][]*told // by their days and opening balance
-	closings map[span][]*told // by their days and closing balance
-	byStart  []*told          // by their first days
+	sameDays map[span][]*storedStatement // by their days and opening balance
+	closings map[span][]*storedStatement // by their days and closing balance
+	byStart  []*storedStatement          // by their first days
 }
 
-func balancedOf(whole []*told) balancedStatements {
-	b := balancedStatements{map[span][]*told{}, map[span][]*told{}, slices.Clone(whole)}
+func balancedOf(whole []*storedStatement) balancedStatements {
+	b := balancedStatements{map[span][]*storedStatement{}, map[span][]*storedStatement{}, slices.Clone(whole)}
 	for _, s := range whole {
 		opens, closes := span{s.From, s.To, s.Opening}, span{s.From, s.To, s.Closing}
 		b.sameDays[opens], b.closings[closes] = append(b.sameDays[opens], s), append(b.closings[closes], s)
 	}
-	slices.SortStableFunc(b.byStart, func(x, y *told) int { return cmp.Compare(x.From, y.From) })
+	slices.SortStableFunc(b.byStart, func(x, y *storedStatement) int { return cmp.Compare(x.From, y.From) })
 	return b
 }
 
 // replacedBy is the version of a statement with which the next one goes on, and why; nil where it goes on with the statement itself, or with neither.
 // One of fewer entries than the version may have been made before the day ended: then it lists nothing else.
-func (b *balancedStatements) replacedBy(s *told) (by *told, why string) {
+func (b *balancedStatements) replacedBy(s *storedStatement) (by *storedStatement, why string) {
 	versions := b.sameDays[span{s.From, s.To, s.Opening}]
 	if len(versions) < 2 || b.continued(s) {
 		return nil, ""
@@ -51,13 +51,13 @@ func (b *balancedStatements) replacedBy(s *told) (by *told, why string) {
 }
 
 // replacedPages are the pages of statements that versions take the place of, by their ids. A page that one which counts has, too, counts.
-func (b *balancedStatements) replacedPages(paged []*told) map[string]replaced {
-	gone, counts := map[string]replaced{}, map[string]bool{}
+func (b *balancedStatements) replacedPages(paged []*storedStatement) map[string]replaced {
+	replacedBy, counts := map[string]replaced{}, map[string]bool{}
 	for _, whole := range paged {
 		by, why := b.replacedBy(whole)
 		for _, page := range whole.parts {
 			if by != nil {
-				gone[page.id] = replaced{page, by, why}
+				replacedBy[page.id] = replaced{page, by, why}
 				continue
 			}
 			counts[page.id] = true
@@ -69,15 +69,15 @@ func (b *balancedStatements) replacedPages(paged []*told) map[string]replaced {
 		}
 	}
 	for id := range counts {
-		delete(gone, id)
+		delete(replacedBy, id)
 	}
-	return gone
+	return replacedBy
 }
 
 // next is what the statements open with that begin first of those that begin behind a day, and the day on which they do. What a page opens with that
 // goes on with another is no balance of a day.
 func (b *balancedStatements) next(day string) (openings map[string]bool, from string) {
-	at, _ := slices.BinarySearchFunc(b.byStart, after(day), func(s *told, day string) int { return cmp.Compare(s.From, day) })
+	at, _ := slices.BinarySearchFunc(b.byStart, after(day), func(s *storedStatement, day string) int { return cmp.Compare(s.From, day) })
 	openings = map[string]bool{}
 	for _, s := range b.byStart[at:] {
 		if s.before { // it goes on with the page before it
@@ -92,25 +92,25 @@ func (b *balancedStatements) next(day string) (openings map[string]bool, from st
 }
 
 // decidedBy is the day of the next statement, if it goes on with one of the versions of a statement.
-func (b *balancedStatements) decidedBy(s *told) (day string, decided bool) {
+func (b *balancedStatements) decidedBy(s *storedStatement) (day string, decided bool) {
 	openings, day := b.next(s.To)
-	return day, slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *told) bool { return openings[v.Closing] })
+	return day, slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *storedStatement) bool { return openings[v.Closing] })
 }
 
 // continued reports whether another statement of the same days goes on with what this one closes with, or comes to the same balance another way.
 // Where a statement closes with what it opens with, one of its number is a version of it, and so is every page of its number where it is a whole statement.
-func (b *balancedStatements) continued(s *told) bool {
+func (b *balancedStatements) continued(s *storedStatement) bool {
 	at := span{s.From, s.To, s.Closing}
-	version := func(t *told) bool {
+	version := func(t *storedStatement) bool {
 		return s.Number != "" && t.Number == s.Number && (t.Opening == s.Opening || s.page == "" && t.page != "")
 	}
-	return slices.ContainsFunc(b.sameDays[at], func(t *told) bool { return !version(t) }) ||
-		slices.ContainsFunc(b.closings[at], func(t *told) bool {
+	return slices.ContainsFunc(b.sameDays[at], func(t *storedStatement) bool { return !version(t) }) ||
+		slices.ContainsFunc(b.closings[at], func(t *storedStatement) bool {
 			return t.Opening != s.Opening && !version(t) && !isPart(t, s.parts) && !isPart(s, t.parts)
 		})
 }
 
 // isPart reports whether a statement is one of some pages. A whole of pages, which has the id of its first one, is none.
-func isPart(s *told, pages []*told) bool {
-	return s.parts == nil && slices.ContainsFunc(pages, func(page *told) bool { return page.id == s.id })
+func isPart(s *storedStatement, pages []*storedStatement) bool {
+	return s.parts == nil && slices.ContainsFunc(pages, func(page *storedStatement) bool { return page.id == s.id })
 }

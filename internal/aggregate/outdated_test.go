@@ -59,7 +59,7 @@ func TestNextStatementDecides(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for order := range permutations(len(c.files)) {
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				for range 2 {
 					for _, n := range order {
 						h.send(detailed(camtOf(c.files[n]...)))
@@ -91,8 +91,8 @@ func detailed(camt string) string {
 	return strings.ReplaceAll(camt, "</Ntry>", details)
 }
 
-// standing are the distinct rows of a stream that are not taken back.
-func (h *house) standing(stream, columns string) (rows []string) {
+// counting are the distinct rows of a stream that are not taken back.
+func (h *fixture) counting(stream, columns string) (rows []string) {
 	taken := map[string]bool{}
 	for _, id := range h.stored(stream, "takes_back") {
 		taken[id] = true
@@ -108,16 +108,16 @@ func (h *house) standing(stream, columns string) (rows []string) {
 }
 
 // stands expects what counting statements open and close with to be said by balances, the entries that count to have their details, and nothing else.
-func stands(t *testing.T, h *house, order []int, counting []Interval) {
+func stands(t *testing.T, h *fixture, order []int, counting []Interval) {
 	t.Helper()
 	balances := map[string]bool{}
 	for _, i := range counting {
 		balances["opening "+i.Opening+"000"], balances["closing "+i.Closing+"000"] = true, true
 	}
-	if got, want := h.standing("balances", "position, amount"), slices.Sorted(maps.Keys(balances)); !slices.Equal(got, want) {
+	if got, want := h.counting("balances", "position, amount"), slices.Sorted(maps.Keys(balances)); !slices.Equal(got, want) {
 		t.Errorf("order %v: balances %q, want %q", order, got, want)
 	}
-	if got, want := h.standing("details", "entry"), h.standing("entries", "id"); !slices.Equal(got, want) {
+	if got, want := h.counting("details", "entry"), h.counting("entries", "id"); !slices.Equal(got, want) {
 		t.Errorf("order %v: details of %q, want %q", order, got, want)
 	}
 }
@@ -125,7 +125,7 @@ func stands(t *testing.T, h *house, order []int, counting []Interval) {
 // TestDecisionIsRepeated has an original of a version that cannot be read when the next statement comes: what is to be taken back is, once it can.
 func TestDecisionIsRepeated(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.send(camtOf(sheetOf("1", 5, 1000, items(5, 100, 10)...)))
 	h.send(camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 12)...), "Corrected")))
 	outdated := h.originalOf("11.10")
@@ -149,7 +149,7 @@ func TestDecisionIsRepeated(t *testing.T) {
 // TestCountingAgainIsRepeated has an original that cannot be read when what it lists counts again: it does, once it can.
 func TestCountingAgainIsRepeated(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.send(camtOf(sheetOf("1", 5, 1000, items(5, 100, 10)...)))
 	outdated := h.originalOf("11.10")
 	h.send(camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 12)...), "Corrected")), camtOf(sheetOf("2", 6, 1112, items(6, 1)...)))
@@ -171,7 +171,7 @@ func TestCountingAgainIsRepeated(t *testing.T) {
 }
 
 // originalOf is the path of the file whose statement has a closing balance.
-func (h *house) originalOf(closing string) (path string) {
+func (h *fixture) originalOf(closing string) (path string) {
 	for _, i := range h.judged("")[0].Intervals {
 		if i.Closing == closing {
 			path = filepath.Join(h.dir, "objects", filepath.FromSlash(i.Object))
@@ -229,7 +229,7 @@ func TestNextStatementDecidesPages(t *testing.T) {
 					if (name == "camt") == (n%2 == 1) {
 						slices.Reverse(order)
 					}
-					h := newHouse(t, "")
+					h := newFixture(t, "")
 					for _, s := range order {
 						h.send(render(s))
 					}
@@ -295,7 +295,7 @@ func nextDecidesWhole(t *testing.T, one, other func(page string) string) {
 				if n%2 == 1 {
 					slices.Reverse(order)
 				}
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				for _, text := range order {
 					h.send(text)
 				}
@@ -316,7 +316,7 @@ func nextDecidesWhole(t *testing.T, one, other func(page string) string) {
 // TestUndecidedVersionsAreNamed has two versions of a statement in pages that nothing decides between: what is BROKEN says so, and what to do.
 func TestUndecidedVersionsAreNamed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	for _, s := range []sheet{sheetOf("1", 5, 1000, items(5, 100, 10)...), renamed(sheetOf("1", 5, 1000, items(5, 107, 10)...), "Is")} {
 		first, second := paged(s, 1)
 		h.send(mtOf(first))

@@ -9,8 +9,8 @@ import (
 )
 
 // overlap judges a statement of days that others speak of too, by what they close with before it and on its last day.
-func (c *chain) overlap(s *told) finding {
-	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *told, day string) int { return strings.Compare(t.To, day) })
+func (c *chain) overlap(s *storedStatement) finding {
+	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *storedStatement, day string) int { return strings.Compare(t.To, day) })
 	if n > 0 {
 		if why := c.opensAfter(c.closed[n-1], s); why.text != "" {
 			return why
@@ -36,13 +36,13 @@ func (c *chain) overlap(s *told) finding {
 
 // goesOn reports whether another statement goes on where one stopped: the entries that are stored of the days of both lead from what the one opens with
 // to what the other closes with.
-func (c *chain) goesOn(s, other *told) bool {
+func (c *chain) goesOn(s, other *storedStatement) bool {
 	return s.balanced() && s.From <= other.From && other.From <= s.To && s.To <= other.To && c.stored.leads(s.Opening, s.From, other.To) == other.Closing
 }
 
 // opensAfter holds a longer statement against the last one that ended before it began. Others that began on its first day
 // have been held against that one already.
-func (c *chain) opensAfter(b, s *told) finding {
+func (c *chain) opensAfter(b, s *storedStatement) finding {
 	adjacent := after(b.To) == s.From
 	switch {
 	case s.From == s.To:
@@ -56,21 +56,21 @@ func (c *chain) opensAfter(b, s *told) finding {
 }
 
 // joins reports whether another statement begins on the same day with the same balance.
-func (c *chain) joins(s *told) bool { return c.opens[span{s.From, "", s.Opening}] > 1 }
+func (c *chain) joins(s *storedStatement) bool { return c.opens[span{s.From, "", s.Opening}] > 1 }
 
 // uncovered are the gaps less what is told otherwise: by a statement with balances that spans days of a gap, and is judged by
 // itself, or by a balance that stood still.
 func (c *chain) uncovered() (gaps []Interval) {
-	told := c.spanned()
+	entries := c.spanned()
 	around := func(day string) *Interval {
-		n, found := slices.BinarySearchFunc(told, day, func(i Interval, day string) int { return strings.Compare(i.From, day) })
+		n, found := slices.BinarySearchFunc(entries, day, func(i Interval, day string) int { return strings.Compare(i.From, day) })
 		if !found {
 			n--
 		}
-		if n < 0 || told[n].To < day {
+		if n < 0 || entries[n].To < day {
 			return nil
 		}
-		return &told[n]
+		return &entries[n]
 	}
 	for _, gap := range c.gaps {
 		from, to := gap.From, gap.To

@@ -14,10 +14,10 @@ const sameStatement = 7
 
 // joined makes one of the pages of each statement that do not hold by themselves, and of those whose days do not tell their order.
 // Others stay as they are, in no order.
-func joined(statements []*told) []*told {
+func joined(statements []*storedStatement) []*storedStatement {
 	markMissing(statements)
-	byName := map[string][]*told{}
-	var all []*told
+	byName := map[string][]*storedStatement{}
+	var all []*storedStatement
 	for _, s := range statements {
 		if s.page == "" && !s.before && !s.after {
 			all = append(all, s)
@@ -26,7 +26,7 @@ func joined(statements []*told) []*told {
 		byName[s.name()] = append(byName[s.name()], s)
 	}
 	for _, pages := range byName {
-		slices.SortStableFunc(pages, func(a, b *told) int { return cmp.Compare(a.To, b.To) })
+		slices.SortStableFunc(pages, func(a, b *storedStatement) int { return cmp.Compare(a.To, b.To) })
 		for len(pages) > 0 {
 			n := 1
 			for n < len(pages) && apart(pages[n-1].To, pages[n].To) <= sameStatement {
@@ -40,20 +40,20 @@ func joined(statements []*told) []*told {
 }
 
 // name is what the bank calls the statement that it is, or is a page of.
-func (t *told) name() string { return cmp.Or(t.Number, t.label) }
+func (t *storedStatement) name() string { return cmp.Or(t.Number, t.label) }
 
 // inTurn makes one of pages that go on from one another within a day that both reach into, and of those between which one is missing.
-func inTurn(pages []*told) (all []*told) {
+func inTurn(pages []*storedStatement) (all []*storedStatement) {
 	if len(pages) == 1 {
 		return pages
 	}
 	rest := slices.Clone(pages)
-	slices.SortStableFunc(rest, func(a, b *told) int { return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.From, b.From)) })
+	slices.SortStableFunc(rest, func(a, b *storedStatement) int { return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.From, b.From)) })
 	for len(rest) > 0 {
 		whole, last := *rest[0], rest[0]
 		rest = rest[1:]
 		for {
-			n := slices.IndexFunc(rest, func(p *told) bool {
+			n := slices.IndexFunc(rest, func(p *storedStatement) bool {
 				within := p.From <= whole.To && whole.From < max(whole.To, p.To)
 				return within && whole.Closing != "" && whole.Closing == p.Opening && last.precedes(p) || last.skips(p)
 			})
@@ -71,7 +71,7 @@ func inTurn(pages []*told) (all []*told) {
 
 // precedes reports whether another page may be the next one by their numbers. Where a message goes on behind an interim balance, both
 // have the message's number.
-func (t *told) precedes(p *told) bool {
+func (t *storedStatement) precedes(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
 	if err != nil || wrong != nil || one == other {
@@ -81,7 +81,7 @@ func (t *told) precedes(p *told) bool {
 }
 
 // skips reports whether another page comes later, and the one between them is missing.
-func (t *told) skips(p *told) bool {
+func (t *storedStatement) skips(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
 	return t.after && p.before && t.lacks != "" && p.lacks != "" && err == nil && wrong == nil && other > one+1
@@ -89,14 +89,14 @@ func (t *told) skips(p *told) bool {
 
 // join makes one of pages, where they are all pages from the first one on, and one of them has not both balances or has those of all. Of several
 // versions those are one that hold together.
-func join(pages []*told) []*told {
-	open := func(p *told) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
-	stated := func(p *told) bool { return p.Opening != "" || p.Closing != "" }
+func join(pages []*storedStatement) []*storedStatement {
+	open := func(p *storedStatement) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
+	stated := func(p *storedStatement) bool { return p.Opening != "" || p.Closing != "" }
 	if !slices.ContainsFunc(pages, open) || !slices.ContainsFunc(pages, stated) {
 		return pages
 	}
-	all, rest := heldTogether(pages)
-	slices.SortStableFunc(rest, func(a, b *told) int { return numbers(a.page, b.page) })
+	all, rest := provenTogether(pages)
+	slices.SortStableFunc(rest, func(a, b *storedStatement) int { return numbers(a.page, b.page) })
 	n := 0
 	for n < len(rest) && rest[n].page == strconv.Itoa(n+1) {
 		n++
@@ -115,7 +115,7 @@ func join(pages []*told) []*told {
 }
 
 // leftOver says of pages which have not both balances that those of the statement which hold together do without them.
-func leftOver(pages []*told) (all []*told) {
+func leftOver(pages []*storedStatement) (all []*storedStatement) {
 	for _, p := range pages {
 		if !p.balanced() && p.pageFault == "" {
 			over := *p
@@ -128,17 +128,17 @@ func leftOver(pages []*told) (all []*told) {
 }
 
 // asWhole is the whole that a first page begins.
-func (t *told) asWhole() told {
+func (t *storedStatement) asWhole() storedStatement {
 	whole := *t
 	whole.page, whole.pageFault = "", ""
 	return whole
 }
 
 // turn takes the next page in.
-func (t *told) turn(p *told) {
+func (t *storedStatement) turn(p *storedStatement) {
 	if t.parts == nil {
 		first := *t
-		t.parts = []*told{&first}
+		t.parts = []*storedStatement{&first}
 	}
 	t.parts = append(t.parts, p)
 	switch {
@@ -153,9 +153,9 @@ func (t *told) turn(p *told) {
 	t.From = min(t.From, t.To)
 	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, difference(t.Amount, difference("0", p.Amount))
 	t.first, t.final = min(cmp.Or(t.first, p.first), cmp.Or(p.first, t.first)), max(t.final, p.final)
-	t.said = digestOf(t.said, p.said).String()
+	t.content = digestOf(t.content, p.content).String()
 	if t.fault == "" {
-		t.fault, t.faultSays = p.fault, p.faultSays
+		t.fault, t.faultDigest = p.fault, p.faultDigest
 	}
 	t.conflicts = t.conflicts || p.conflicts
 	t.totals, t.lacks = t.totals || p.totals, both(t.lacks, p.lacks)

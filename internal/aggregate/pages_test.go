@@ -65,7 +65,7 @@ func TestPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			c.first.number, c.first.entries = "7", []string{"1", "2"}
 			c.second.number, c.second.entries = "7", []string{"2"}
 			h.send(c.second.camt("053"))
@@ -102,7 +102,7 @@ func TestReports(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			first := paper{number: "1", opening: "OPBD 10", closing: "ITBD 11", entries: []string{"1"}}
 			c.second.number = "2"
 			h.send(first.camt("052"), c.second.camt("052"))
@@ -128,14 +128,14 @@ func TestBalancesOfEachDay(t *testing.T) {
 func TestCorrectedStatement(t *testing.T) {
 	t.Parallel()
 	for _, follows := range []int64{1300, 1600} {
-		h := newHouse(t, "")
-		said := sheetOf("1", 1, 1000, item{day: day(1), cents: 300, reference: "R"})
+		h := newFixture(t, "")
+		page := sheetOf("1", 1, 1000, item{day: day(1), cents: 300, reference: "R"})
 		corrected := sheetOf("1", 1, 1000, item{day: day(1), cents: 600, reference: "S"})
 		next := sheetOf("2", 2, follows, item{day: day(2), cents: 5, reference: "T"})
-		for i, s := range []*sheet{&said, &corrected, &next} {
+		for i, s := range []*sheet{&page, &corrected, &next} {
 			s.account, s.name = "A1", string(rune('a'+i))
 		}
-		h.send(camtOf(next), camtOf(corrected), camtOf(said))
+		h.send(camtOf(next), camtOf(corrected), camtOf(page))
 		intervals := h.judged("")[0].Intervals
 		if got := states(intervals); got != "1 PROVEN, 2 PROVEN" {
 			t.Errorf("%d: %s: %+v", follows, got, intervals)
@@ -146,7 +146,7 @@ func TestCorrectedStatement(t *testing.T) {
 // TestBanksWithoutBIC keeps two accounts of one number apart by whatever names the bank.
 func TestBanksWithoutBIC(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	var files []string
 	for _, servicer := range []string{`<Othr><Id>BANK1</Id></Othr>`, `<LEI>529900T8BM49AURSDO55</LEI>`, `<Nm>Bank Two</Nm>`} {
 		files = append(files, paper{
@@ -164,20 +164,20 @@ func TestBanksWithoutBIC(t *testing.T) {
 	}
 }
 
-// TestPageAloneIsHeldToItsBalances has a statement on the last page of a message, as of some banks every statement is: whole or not, it
+// TestPageAloneIsCheckedByItsBalances has a statement on the last page of a message, as of some banks every statement is: whole or not, it
 // is named with both figures unless other pages make up for it.
-func TestPageAloneIsHeldToItsBalances(t *testing.T) {
+func TestPageAloneIsCheckedByItsBalances(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ closing, want, reason string }{
 		{"CLBD 13.00", "2 PROVEN", ""},
 		{"CLBD 13.50", "2 BROKEN", "opening 10 and 2 entries of 3.00 make 13.00, the closing balance is 13.50: 0.50 is missing"},
 	} {
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		text := paper{head: `<MsgPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></MsgPgntn>`, number: "7", opening: "OPBD 10", closing: c.closing, entries: []string{"1", "2"}}.camt("053")
-		told := strings.Join(h.send(text).Files[0].Parts[0].Faults, "")
+		partFaults := strings.Join(h.send(text).Files[0].Parts[0].Faults, "")
 		got := h.judged("")[0].Intervals
-		if states(got) != c.want || got[0].Reason != c.reason || !strings.Contains(told, c.reason) || c.reason == "" && told != "" {
-			t.Errorf("%s: %+v; the import says %q", c.closing, got, told)
+		if states(got) != c.want || got[0].Reason != c.reason || !strings.Contains(partFaults, c.reason) || c.reason == "" && partFaults != "" {
+			t.Errorf("%s: %+v; the import says %q", c.closing, got, partFaults)
 		}
 	}
 }
@@ -251,7 +251,7 @@ func TestPagesOfDays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, apart := range []bool{false, true} {
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				if apart {
 					for i := len(c.pages) - 1; i >= 0; i-- {
 						h.send(c.pages[i])
@@ -296,7 +296,7 @@ func TestLastPageThatIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			c.page.number, c.page.entries = "7", []string{"1", "2"}
 			h.send(c.page.camt("053"))
 			if got := h.judged("")[0].Intervals; sorted(got) != c.want || got[0].Reason != c.reason {

@@ -77,7 +77,7 @@ func (r *reading) spool() (*spool, error) {
 	n := len(r.spools)
 	if n > 0 {
 		last := r.spools[n-1]
-		if last.told < spoolParts {
+		if last.fileCount < spoolParts {
 			return last, nil
 		}
 		if err := last.close(); err != nil {
@@ -174,7 +174,7 @@ func (r *reading) part(ctx context.Context, f *File, name string, head []byte, i
 		return p, err
 	}
 	rows.begin()
-	t := newTeller(origin{file: name, object: f.Object, readings: f.readings}, rows, r.rules, &r.left, r.given)
+	t := newRowBuilder(origin{file: name, object: f.Object, readings: f.readings}, rows, r.rules, &r.left, r.given)
 	defer t.release()
 	err = as.read(&counted{in: &interruptible{ctx, in}, progress: r.options.Progress}, t.handler())
 	p.Format = t.format

@@ -17,14 +17,14 @@ import (
 // record is what the streams have of one account.
 type record struct {
 	Account
-	statements []*told
+	statements []*storedStatement
 	movements  []movement // by day
 	doubts     []Interval // corrections that say nothing certain
 	replaced   []replacedEntry
 }
 
 // kind are the statements of one kind of message.
-func (r *record) kind(kind statement.Kind) (own []*told) {
+func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
 	for _, s := range r.statements {
 		if s.Kind == string(kind) {
 			own = append(own, s)
@@ -60,7 +60,7 @@ func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Quer
 }
 
 // records hands on what is stored of each account, but for statements that are gone.
-func (c *Completeness) records(ctx context.Context, statements string, q Query, gone map[string]bool, each func(*record) error) error {
+func (c *Completeness) records(ctx context.Context, statements string, q Query, removed map[string]bool, each func(*record) error) error {
 	sql, err := c.recordsSQL(ctx, statements, q)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 			}
 			r = &record{Account: Account{Servicer: row[0], Account: row[1], Currency: row[2]}}
 		}
-		r.add(row, gone)
+		r.add(row, removed)
 		return nil
 	})
 	if err == nil && r != nil {
@@ -85,7 +85,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 }
 
 // add takes a row of recordsSQL in.
-func (r *record) add(row []string, gone map[string]bool) {
+func (r *record) add(row []string, removed map[string]bool) {
 	v := map[string]string{}
 	for i, name := range statementColumns {
 		v[name] = row[i]
@@ -94,9 +94,9 @@ func (r *record) add(row []string, gone map[string]bool) {
 		r.movements = append(r.movements, movement{v["from_day"], number(v["entries"]), v["amount"]})
 		return
 	}
-	t := toldOf(v)
+	t := storedStatementOf(v)
 	t.id = row[len(statementColumns)+2]
-	if gone[t.id] {
+	if removed[t.id] {
 		_, why := t.alone()
 		r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
 		return
@@ -104,12 +104,12 @@ func (r *record) add(row []string, gone map[string]bool) {
 	r.statements = append(r.statements, t)
 }
 
-// toldOf is a statement by its columns.
-func toldOf(v map[string]string) *told {
-	t := &told{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
+// storedStatementOf is a statement by its columns.
+func storedStatementOf(v map[string]string) *storedStatement {
+	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
 	t.before, t.after = v["page_before"] == "true", v["page_after"] == "true"
-	t.said, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
+	t.content, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
 	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
 	t.format = v["format"]

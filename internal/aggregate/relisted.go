@@ -26,7 +26,7 @@ import (
 type relisted struct {
 	*reading
 	institution string          // that reads the CSV files of the import
-	gone        map[string]bool // ids of statements that do not count
+	uncounted   map[string]bool // ids of statements that do not count
 	rows        *spool
 	groups      []*relistedGroup
 	read        bool // all originals are read
@@ -53,7 +53,7 @@ type relistedStatement struct{ ID, Currency string }
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
 // newRelisted reads into a folder of its own.
-func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, error) {
+func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisted, error) {
 	dir := filepath.Join(r.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("spool rows: %w", err)
@@ -63,7 +63,7 @@ func (r *reading) newRelisted(name string, gone map[string]bool) (*relisted, err
 	if sub.names, err = newNames(dir); err != nil {
 		return nil, err
 	}
-	l := &relisted{reading: sub, institution: r.options.Institution, gone: gone, beside: map[digest]bool{}, again: map[string]countsAgain{}}
+	l := &relisted{reading: sub, institution: r.options.Institution, uncounted: uncounted, beside: map[digest]bool{}, again: map[string]countsAgain{}}
 	for _, stream := range listedStreams {
 		l.again[stream] = countsAgain{}
 	}
@@ -90,9 +90,9 @@ type members map[string]member
 
 // member is a part of an original that has statements which were taken in.
 type member struct {
-	file   string // as its statements name it
-	format string // of one of them
-	gone   bool   // one of them does not count
+	file      string // as its statements name it
+	format    string // of one of them
+	uncounted bool   // one of them does not count
 }
 
 // unread is a part of an original that was read when it was imported, and cannot be read any more.
@@ -124,8 +124,8 @@ func (l *relisted) original(ctx context.Context, object string, of members) (lis
 			}
 		}
 		_, name, _ := strings.Cut(file, "/")
-		as, asked := of[name]
-		if _, is := in.(broken); of != nil && !asked && !is {
+		as, wanted := of[name]
+		if _, is := in.(broken); of != nil && !wanted && !is {
 			return nil
 		}
 		l.options.Institution = l.institution
@@ -176,7 +176,7 @@ func (l *relisted) part(ctx context.Context, of origin, head []byte, in io.Reade
 	}
 	groups := len(l.groups)
 	l.rows.begin()
-	t := newTeller(of, l, l.rules, &l.left, l.given)
+	t := newRowBuilder(of, l, l.rules, &l.left, l.given)
 	defer t.release()
 	err = as.read(&interruptible{ctx, in}, &relistedHandler{t.handler(), l})
 	switch {
@@ -281,7 +281,7 @@ func (l *relisted) writeIDs(stream, path string) error {
 			return err
 		}
 		counts := "0"
-		if at >= 0 && l.groups[at].isGone(row.Currency, l.gone) {
+		if at >= 0 && l.groups[at].isUncounted(row.Currency, l.uncounted) {
 			counts = "1"
 		}
 		if counts == "0" && stream == project.EntryStream && l.contradicted[[2]string{row.Object, row.ID}] {
@@ -293,7 +293,7 @@ func (l *relisted) writeIDs(stream, path string) error {
 			}
 		}
 		if stream == project.BalanceStream {
-			row.ID = l.standing(row.ID)
+			row.ID = l.countingID(row.ID)
 		}
 		_, err := fmt.Fprintf(to, "%s,%s\n", row.ID, counts)
 		return err
@@ -304,12 +304,12 @@ func (l *relisted) writeIDs(stream, path string) error {
 	return nil
 }
 
-// isGone reports whether the statement that a row of a currency is of does not count.
-func (g *relistedGroup) isGone(currency string, gone map[string]bool) bool {
+// isUncounted reports whether the statement that a row of a currency is of does not count.
+func (g *relistedGroup) isUncounted(currency string, uncounted map[string]bool) bool {
 	for _, s := range g.of {
 		if len(g.of) == 1 || s.Currency == currency {
-			return gone[s.ID]
+			return uncounted[s.ID]
 		}
 	}
-	return len(g.of) > 0 && gone[g.of[0].ID]
+	return len(g.of) > 0 && uncounted[g.of[0].ID]
 }

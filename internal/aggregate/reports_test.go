@@ -21,8 +21,8 @@ func infosOf(n, bytes int) string {
 	return b.String()
 }
 
-// held is how many bytes of notices, faults and refusals a result has.
-func (r *Result) held() (bytes int) {
+// size is how many bytes of notices, faults and refusals a result has.
+func (r *Result) size() (bytes int) {
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
 			bytes += len(p.Refused) + len(p.Untaken)
@@ -41,10 +41,10 @@ func (r *Result) held() (bytes int) {
 
 func TestNoticesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.importer.limits = limits{reports: 20_000, given: 1000, balances: 1000}
 	r := h.send(infosOf(50, 4000), infosOf(50, 3000))
-	if got := r.held(); got > 20_000 || got < 5000 {
+	if got := r.size(); got > 20_000 || got < 5000 {
 		t.Errorf("%d bytes of notices are held", got)
 	}
 	counted := int64(0)
@@ -69,7 +69,7 @@ func TestNoticesAreBoundedInBytes(t *testing.T) {
 
 func TestFaultsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.importer.limits = limits{reports: 5000, given: 1000, balances: 100_000}
 	long := strings.Repeat("9", 30_000) // no amount has as many digits
 	var b strings.Builder
@@ -82,14 +82,14 @@ func TestFaultsAreBoundedInBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := r.Files[0].Parts[0]
-	if got := r.held(); got > 5000+2*longestText || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
+	if got := r.size(); got > 5000+2*longestText || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
 		t.Errorf("%d bytes are held; the faults are %.2000q", got, p.Faults)
 	}
 }
 
 func TestBalancesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.importer.limits = limits{reports: 5000, given: 3000, balances: 3000}
 	for text, want := range map[string]string{
 		mtOf(sheetOf("1", 6, 1017, items(6, 10)...)): "",
@@ -119,7 +119,7 @@ func TestRefusalsAreBoundedInBytes(t *testing.T) {
 
 func TestAccountsAndNamesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.importer.limits = limits{reports: 5000, given: 1000, balances: 3000}
 	mt := func(account string) string {
 		return ":20:S\n:25:" + account + "\n:28C:1/1\n:60F:C240303EUR0,00\n:62F:C240304EUR0,00\n-\n"

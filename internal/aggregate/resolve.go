@@ -9,12 +9,12 @@ import (
 
 // slot is an entry of a base, or of a cut name, that is stored, or about to be, as one statement lists it.
 type slot struct {
-	entry   digest
-	cut     cutName
-	at      digest // as a named entry has it
-	listing listing
-	gone    bool // it was taken back
-	stale   bool // it is of a file that is read again
+	entry     digest
+	cut       cutName
+	at        digest // as a named entry has it
+	listing   listing
+	takenBack bool // it was taken back
+	stale     bool // it is of a file that is read again
 }
 
 // slotID is the id under which the n-th entry of a base, or of a cut name, is stored among the names, from 1.
@@ -32,14 +32,14 @@ type resolver struct {
 // resolve handles all entries of some groups.
 func (r *resolver) resolve(ctx context.Context, list []named) error {
 	slices.SortStableFunc(list, func(a, b named) int { return slices.Compare(a.group[:], b.group[:]) })
-	var asked []digest
+	var lookedUp []digest
 	for i := range list {
 		if n := &list[i]; i == 0 || list[i-1].base != n.base || n.cut != list[i-1].cut {
-			asked = append(append(asked, n.base), n.cutKeys()...)
+			lookedUp = append(append(lookedUp, n.base), n.cutKeys()...)
 		}
 	}
-	slices.SortFunc(asked, func(a, b digest) int { return slices.Compare(a[:], b[:]) })
-	stored, err := r.stored(ctx, slices.Compact(asked))
+	slices.SortFunc(lookedUp, func(a, b digest) int { return slices.Compare(a[:], b[:]) })
+	stored, err := r.stored(ctx, slices.Compact(lookedUp))
 	if err != nil {
 		return err
 	}
@@ -105,9 +105,9 @@ type matching struct {
 
 // ofBase is the entries that one base names.
 type ofBase struct {
-	slots int               // of all entries
-	gone  bool              // some were taken back
-	byID  map[digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
+	slots     int               // of all entries
+	takenBack bool              // some were taken back
+	byID      map[digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
 }
 
 // load takes in what is stored of the bases and cut names of the import's entries.
@@ -118,7 +118,7 @@ func (m *matching) load(n *named, stored map[digest][]slot) {
 		b = &ofBase{slots: len(slots), byID: make(map[digest][]slot, len(slots))}
 		for _, s := range slots {
 			b.byID[s.entry] = append(b.byID[s.entry], s)
-			b.gone = b.gone || s.gone
+			b.takenBack = b.takenBack || s.takenBack
 		}
 		m.bases[n.base] = b
 	}
@@ -136,13 +136,13 @@ func (m *matching) load(n *named, stored map[digest][]slot) {
 // relist has those stored entries of files that are read again be matched in other words, too, that one of the entries says all of: they are not of an
 // earlier reading alone.
 func (m *matching) relist(list []named) {
-	said := map[digest]bool{}
+	seen := map[digest]bool{}
 	for i := range list {
 		n := &list[i]
-		if said[n.all] {
+		if seen[n.all] {
 			continue
 		}
-		said[n.all] = true
+		seen[n.all] = true
 		for k := uint32(1); ; k++ {
 			slots, stored := m.bases[n.base].byID[nth(n.all, k)]
 			if !stored {
@@ -244,7 +244,7 @@ func (m *matching) add(n *named, s slot) error {
 // is has an entry known by the id of one that is stored, or about to be.
 func (m *matching) is(n *named, id digest) error {
 	m.used[id] = true
-	if m.beside != nil && m.bases[n.base].gone {
+	if m.beside != nil && m.bases[n.base].takenBack {
 		m.beside(id)
 	}
 	if n.id != id {
@@ -286,7 +286,7 @@ func (m *matching) mayBe(n *named, slots []slot) bool {
 	for i := range slots {
 		s := &slots[i]
 		switch {
-		case s.gone, n.cut.form == exactForm && m.cut.has(s.entry, longForm):
+		case s.takenBack, n.cut.form == exactForm && m.cut.has(s.entry, longForm):
 			return false
 		case !n.listed:
 		case s.listing.otherPage(l):

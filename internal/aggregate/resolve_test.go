@@ -20,7 +20,7 @@ func TestImportsThatEndHalfway(t *testing.T) {
 	stop := errors.New("stopped")
 	for at := range 5 {
 		for _, next := range [][]string{{"Alice"}, {"Alice B"}, {"Alice B", "Alice"}} {
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			takes := 0
 			h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 				if takes++; takes > at {
@@ -66,7 +66,7 @@ func TestOtherWords(t *testing.T) {
 		{[]string{list("Alice", "Alice"), list("Alice", "Alice", "Alice")}, 3, 0},
 	} {
 		for _, together := range []bool{false, true} {
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			if together {
 				h.send(c.files...)
 			} else {

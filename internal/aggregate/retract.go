@@ -79,7 +79,7 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	if _, err := r.faultyStatements(ctx); err != nil {
 		return out, err
 	}
-	out.Statements = len(f.gone)
+	out.Statements = len(f.removed)
 	out.TakenBack, out.NotTakenBack, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
 	if err == nil && out.NotTakenBack == "" {
 		out.Begun = false
@@ -210,12 +210,12 @@ func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []st
 		if out.Already {
 			_, err := tx.Get(rereadPrefix+f.Digest, &is)
 			if last := is.current(); last != nil {
-				f.gone = last.Gone
+				f.removed = last.Removed
 			}
 			return err
 		}
-		is = reread{Readings: k.Readings, Files: map[string]uint64{}, Gone: stated, Taken: true}
-		f.gone = stated
+		is = reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Taken: true}
+		f.removed = stated
 		var n uint64
 		if _, err := tx.Get(retractionsKey, &n); err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 )
 
 // amounts are the money of the entries that count, sorted.
-func (h *house) amounts() (list []string) {
+func (h *fixture) amounts() (list []string) {
 	for _, m := range h.movements() {
 		list = append(list, strings.TrimSuffix(strings.Fields(m)[1], "000"))
 	}
@@ -22,7 +22,7 @@ func (h *house) amounts() (list []string) {
 // TestRetractFile retracts each of two files that list an entry in common, and takes that back, twice each.
 func TestRetractFile(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	wrong := camtOf(sheetOf("1", 5, 1000, item{day: day(5), cents: 100, reference: "A"}, item{day: day(5), cents: 25, reference: "B"}))
 	right := camtOf(renamed(sheetOf("2", 5, 1000, item{day: day(5), cents: 100, reference: "A"}, item{day: day(5), cents: 20, reference: "C"}), "Right"))
 	h.send(wrong)
@@ -74,7 +74,7 @@ func TestRetractFile(t *testing.T) {
 // does one that comes in a new file.
 func TestRetractFileOfMany(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	first, second := sheetOf("1", 4, 1000, items(4, 10)...), sheetOf("2", 5, 1010, items(5, 20)...)
 	h.imported(h.file("both.xml", detailed(camtOf(first, second))))
 	known := h.file("second.xml", detailed(camtOf(second)))
@@ -83,14 +83,14 @@ func TestRetractFileOfMany(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	h.imported(known)
-	if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.20"}) || said != "5 PROVEN" {
-		t.Errorf("imported again: %q, %s", got, said)
+	if got, verdicts := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.20"}) || verdicts != "5 PROVEN" {
+		t.Errorf("imported again: %q, %s", got, verdicts)
 	}
 	h.send(detailed(camtOf(renamed(first, "New"))))
 	for range 2 {
 		stands(t, h, nil, h.judged("")[0].Intervals)
-		if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || said != "4 PROVEN, 5 PROVEN" {
-			t.Errorf("both: %q, %s", got, said)
+		if got, verdicts := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || verdicts != "4 PROVEN, 5 PROVEN" {
+			t.Errorf("both: %q, %s", got, verdicts)
 		}
 		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
 			t.Errorf("%+v, %v", r, err)
@@ -103,7 +103,7 @@ func TestRetractFileAnyOrder(t *testing.T) {
 	t.Parallel()
 	s := sheetOf("1", 5, 1000, items(5, 100, 25)...)
 	for order := range permutations(2) {
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		paths := []string{h.file("a.xml", detailed(camtOf(s))), h.file("b.xml", detailed(camtOf(renamed(s, "B"))))}
 		for _, n := range order {
 			h.imported(paths[n])
@@ -131,7 +131,7 @@ func TestRetractFileAnyOrder(t *testing.T) {
 // TestRetractOverwritten refuses a path at which another file lies than the one that was imported from it before.
 func TestRetractOverwritten(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	path := h.file("june.xml", camtOf(sheetOf("1", 5, 1000, items(5, 100, 25)...)))
 	h.imported(path)
 	h.file("june.xml", camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 20)...), "Right")))
@@ -145,7 +145,7 @@ func TestRetractOverwritten(t *testing.T) {
 // the retraction is begun.
 func TestRetractionIsRepeated(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.imported(h.file("wrong.xml", camtOf(sheetOf("1", 5, 1000, items(5, 100, 25)...))))
 	h.imported(h.file("right.xml", camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 20)...), "Right"))))
 	right := h.originalOf("11.20")
@@ -178,7 +178,7 @@ func TestRetractionIsRepeated(t *testing.T) {
 // or does not.
 func TestRetractArchive(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	first, second := camtOf(sheetOf("1", 4, 1000, items(4, 10)...)), camtOf(sheetOf("2", 5, 1010, items(5, 20)...))
 	path := h.file("a.zip", zipOf(t, "b/1.xml", first, "bad.xml", first[:len(first)-20], "2.xml", second))
 	sent := func() Result {
@@ -220,8 +220,8 @@ func TestRetractArchive(t *testing.T) {
 		if err := CheckRetractions(t.Context(), h.importer.Catalog); err != nil {
 			t.Error(err)
 		}
-		if got, said := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || said != "4 PROVEN, 5 PROVEN" {
-			t.Errorf("%s: it counts again: %q, %s", name, got, said)
+		if got, verdicts := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || verdicts != "4 PROVEN, 5 PROVEN" {
+			t.Errorf("%s: it counts again: %q, %s", name, got, verdicts)
 		}
 		if r := sent(); r.Refused() == nil || !slices.Equal(h.amounts(), []string{"0.10", "0.20"}) {
 			t.Errorf("%s: sent once more: %+v with %q", name, r, h.amounts())

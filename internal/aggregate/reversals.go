@@ -23,19 +23,19 @@ func originalsOf(p *project.Project) func(s *statement.Statement) bool {
 
 // reversing is a Handler that turns declared reversals around, so that the teller gets what the account moved by.
 type reversing struct {
-	*teller
+	*rowBuilder
 	declared bool // for the statement at hand
 	turned   bool // the entry at hand
 	noted    bool // that the statement at hand depends on it
 }
 
 // handler takes what a reader says.
-func (t *teller) handler() statement.Handler { return &reversing{teller: t} }
+func (t *rowBuilder) handler() statement.Handler { return &reversing{rowBuilder: t} }
 
 // Begin starts a statement.
 func (r *reversing) Begin(s *statement.Statement) error {
 	r.declared, r.noted = r.rules.originals(s), false
-	return r.teller.Begin(s)
+	return r.rowBuilder.Begin(s)
 }
 
 // Entry takes an entry.
@@ -49,7 +49,7 @@ func (r *reversing) Entry(e *statement.Entry) error {
 	if r.turned = r.declared && e.Reversal; r.turned {
 		e.Amount = statement.Negate(e.Amount)
 	}
-	return r.teller.Entry(e)
+	return r.rowBuilder.Entry(e)
 }
 
 // Detail takes one of its transactions.
@@ -57,7 +57,7 @@ func (r *reversing) Detail(d *statement.Detail) error {
 	if r.turned {
 		d.Amount = statement.Negate(d.Amount)
 	}
-	return r.teller.Detail(d)
+	return r.rowBuilder.Detail(d)
 }
 
 // otherReading says that a statement of which something is missing would hold if its reversals were read the other way; empty if not.

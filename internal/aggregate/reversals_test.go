@@ -17,7 +17,7 @@ func TestReversals(t *testing.T) {
 		declared         bool
 		entries, closing string
 		state            State
-		says             string
+		message          string
 		amounts          string
 	}{
 		"own":                      {false, back, "980", Proven, "", "-20.00000"},
@@ -35,11 +35,11 @@ func TestReversals(t *testing.T) {
 			if c.declared {
 				statements += "\nreversals: original"
 			}
-			h := newHouse(t, statements)
+			h := newFixture(t, statements)
 			h.send(camtWith(c.closing, c.entries))
 			got := h.judged("")[0].Intervals[0]
 			amounts := strings.Join(h.stored("entries", "amount"), "|")
-			if got.State != c.state || !strings.HasSuffix(got.Reason, c.says) || c.says == "" && got.Reason != "" || amounts != c.amounts {
+			if got.State != c.state || !strings.HasSuffix(got.Reason, c.message) || c.message == "" && got.Reason != "" || amounts != c.amounts {
 				t.Errorf("%s %q, entries %s", got.State, got.Reason, amounts)
 			}
 			for _, amount := range h.stored("details", "amount") {

@@ -11,10 +11,10 @@ import (
 type rules struct {
 	project *project.Project
 
-	eve    eve
-	holder holders
-	moved  func(base digest, e *statement.Entry) digest
-	former bool
+	previousDay previousDay
+	accountName holders
+	moved       func(base digest, e *statement.Entry) digest
+	former      bool
 
 	originals func(s *statement.Statement) bool // its reversals have the direction of what they take back
 	temporary func(s *statement.Statement) bool // its FITIDs are others in the next file
@@ -22,7 +22,7 @@ type rules struct {
 
 func rulesOf(p *project.Project, former bool) rules {
 	if former {
-		return rules{project: p, eve: evesOf(p), holder: formerHolder, moved: formerMoved, former: true, originals: originalsOf(p), temporary: noneIs}
+		return rules{project: p, previousDay: evesOf(p), accountName: formerAccountName, moved: formerMoved, former: true, originals: originalsOf(p), temporary: noneIs}
 	}
-	return rules{project: p, eve: evesOf(p), holder: holdersOf(p), moved: movedOf, originals: originalsOf(p), temporary: temporaryOf(p)}
+	return rules{project: p, previousDay: evesOf(p), accountName: holdersOf(p), moved: movedOf, originals: originalsOf(p), temporary: temporaryOf(p)}
 }

@@ -11,27 +11,27 @@ import (
 func (c *chain) sameDay(l *link) finding {
 	alike := c.spans[span{l.From, l.To, l.Opening}]
 	for _, other := range alike {
-		if other.Closing == l.Closing && other.Entries == l.Entries && other.said == l.said && (!l.isOther(other) || !l.isNextTo(other)) {
+		if other.Closing == l.Closing && other.Entries == l.Entries && other.content == l.content && (!l.isOther(other) || !l.isNextTo(other)) {
 			l.repeated = true
 			return finding{}
 		}
 	}
-	l.overlaps = slices.ContainsFunc(alike, func(other *told) bool { return !l.isOther(other) && !l.isAlike(other) })
+	l.overlaps = slices.ContainsFunc(alike, func(other *storedStatement) bool { return !l.isOther(other) && !l.isAlike(other) })
 	if last := c.last(); last.Closing == l.Opening {
 		// A day that ends where it began: one of the two may have been made early, unless another one goes on with what this one closes with.
-		if last.Opening == l.Opening && !c.divides(l.told) {
-			c.extends(l.told, last)
+		if last.Opening == l.Opening && !c.divides(l.storedStatement) {
+			c.extends(l.storedStatement, last)
 		}
 		return finding{}
 	}
-	if len(alike) > 0 && c.divides(l.told) {
+	if len(alike) > 0 && c.divides(l.storedStatement) {
 		return finding{}
 	}
-	if len(alike) > 0 && c.extends(l.told, alike[0]) {
+	if len(alike) > 0 && c.extends(l.storedStatement, alike[0]) {
 		return finding{}
 	}
 	if len(alike) == 0 {
-		if other := c.sameClosing(l.told); other != nil {
+		if other := c.sameClosing(l.storedStatement); other != nil {
 			return found("same days", "%s (%s) says otherwise of the same days: it opens with %s, here with %s, and both close with %s",
 				other.File, other.Place, other.Opening, l.Opening, l.Closing)
 		}
@@ -42,12 +42,12 @@ func (c *chain) sameDay(l *link) finding {
 			other.File, other.Place, other.Entries, other.Amount, other.Closing, l.Entries, l.Amount, l.Closing)
 	}
 	l.overlaps = true
-	return c.overlap(l.told)
+	return c.overlap(l.storedStatement)
 }
 
 // sameClosing is another statement of the same days that closes with what one closes with, and opens otherwise, where the stored entries of these
 // days lead from neither opening to it: then neither is the end of the other.
-func (c *chain) sameClosing(s *told) *told {
+func (c *chain) sameClosing(s *storedStatement) *storedStatement {
 	if c.stored.leads(s.Opening, s.From, s.To) == s.Closing {
 		return nil
 	}
@@ -73,30 +73,30 @@ func (c *chain) contradict() {
 	}
 	for _, links := range same {
 		first := &c.links[links[0]]
-		other := slices.IndexFunc(links, func(i int) bool { return c.links[i].said != first.said })
-		if other < 0 || slices.ContainsFunc(links, func(i int) bool { return c.stored.has(c.links[i].told) }) {
+		other := slices.IndexFunc(links, func(i int) bool { return c.links[i].content != first.content })
+		if other < 0 || slices.ContainsFunc(links, func(i int) bool { return c.stored.has(c.links[i].storedStatement) }) {
 			continue
 		}
 		for _, i := range links {
 			l, by := &c.links[i], first
-			if l.said == first.said {
+			if l.content == first.content {
 				by = &c.links[links[other]]
 			}
 			why := found("same days", "%s (%s) lists other entries of the same days: %d of %s, here %d of %s: where one is wrong, retract it with `bursar retract statements FILE`",
 				by.File, by.Place, by.Entries, by.Amount, l.Entries, l.Amount)
-			l.is.State, l.is.Reason, l.is.figures = Broken, why.text, why.says
+			l.is.State, l.is.Reason, l.is.figures = Broken, why.text, why.digest
 		}
 	}
 }
 
 // isOther reports whether two statements of the same days that open alike, of which one moves nothing, are two by the bank's numbers.
-func (t *told) isOther(o *told) bool {
+func (t *storedStatement) isOther(o *storedStatement) bool {
 	still := t.Opening == t.Closing || o.Opening == o.Closing
 	return still && t.Number != "" && o.Number != "" && (t.Number != o.Number || t.page != o.page) && t.format == o.format
 }
 
 // isNextTo reports whether the bank's numbers of two statements follow one another: one that says the same under another number is the same.
-func (t *told) isNextTo(o *told) bool {
+func (t *storedStatement) isNextTo(o *storedStatement) bool {
 	one, err := strconv.Atoi(t.Number)
 	other, wrong := strconv.Atoi(o.Number)
 	return err == nil && wrong == nil && (one == other+1 || other == one+1)
@@ -104,13 +104,13 @@ func (t *told) isNextTo(o *told) bool {
 
 // isAlike reports whether two statements of the same days that open alike are versions of one: they close alike, too, and move something or have one
 // number.
-func (t *told) isAlike(o *told) bool {
+func (t *storedStatement) isAlike(o *storedStatement) bool {
 	return t.Closing == o.Closing && (t.Opening != t.Closing || t.Number != "" && t.Number == o.Number && t.page == o.page)
 }
 
 // divides reports whether statements of the same days may be parts of one another: another one opens or closes with what this
 // one closes with.
-func (c *chain) divides(s *told) bool {
+func (c *chain) divides(s *storedStatement) bool {
 	at := span{s.From, s.To, s.Closing}
 	if s.Opening == s.Closing {
 		return c.opens[at] > 1

@@ -106,9 +106,9 @@ func slotRow(n *named, id, slot digest, s *listing) row {
 func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
 	stream := im.Project.Stream(project.NameStream)
 	of, batches := map[string]digest{}, map[uint64]bool{}
-	for from, asked := 1, bases; len(asked) > 0; from *= 2 {
+	for from, wanted := 1, bases; len(wanted) > 0; from *= 2 {
 		var ids []string
-		for _, base := range asked {
+		for _, base := range wanted {
 			for n := from; n < 2*from; n++ {
 				id := slotID(base, n).String()
 				of[id] = base
@@ -122,7 +122,7 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 		for _, batch := range known {
 			batches[batch] = true
 		}
-		asked = slices.DeleteFunc(slices.Clone(asked), func(base digest) bool {
+		wanted = slices.DeleteFunc(slices.Clone(wanted), func(base digest) bool {
 			_, more := known[slotID(base, 2*from-1).String()]
 			return !more
 		})
@@ -139,7 +139,7 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 	if err != nil {
 		return nil, err
 	}
-	return found, im.markGone(ctx, found)
+	return found, im.markTakenBack(ctx, found)
 }
 
 // storedSlots finds the stored entries of some bases, and marks those of files that are read again.
@@ -167,8 +167,8 @@ func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][
 	})
 }
 
-// markGone marks the slots of entries that were taken back: an entry that says the same is another one.
-func (im *Importer) markGone(ctx context.Context, found map[digest][]slot) error {
+// markTakenBack marks the slots of entries that were taken back: an entry that says the same is another one.
+func (im *Importer) markTakenBack(ctx context.Context, found map[digest][]slot) error {
 	var ids []string
 	for _, slots := range found {
 		for i := range slots {
@@ -181,14 +181,14 @@ func (im *Importer) markGone(ctx context.Context, found map[digest][]slot) error
 	}
 	for _, slots := range found {
 		for i := range slots {
-			_, slots[i].gone = back[backID(slots[i].entry.String())]
+			_, slots[i].takenBack = back[backID(slots[i].entry.String())]
 		}
 	}
 	return nil
 }
 
-// mostAsked is how many ids are asked for by name; more are found among all of the batches.
-const mostAsked = 5000
+// mostLookedUp is how many ids are asked for by name; more are found among all of the batches.
+const mostLookedUp = 5000
 
 // readSlots reads the rows of some ids, which are of these bases, from the batches that have them.
 func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
@@ -211,7 +211,7 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 		return nil, err
 	}
 	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
-	if len(of) <= mostAsked {
+	if len(of) <= mostLookedUp {
 		literals := make([]string, 0, len(of))
 		for id := range of {
 			literals = append(literals, duck.Literal(id))
@@ -220,8 +220,8 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 	}
 	found := map[digest][]slot{}
 	err = rowsOf(ctx, im.Duck, sql, func(row []string) error {
-		base, asked := of[row[0]]
-		if !asked {
+		base, wanted := of[row[0]]
+		if !wanted {
 			return nil
 		}
 		s := slot{listing: listing{row[3], row[4], row[5], row[6], row[7], row[8]}, cut: storedCutName(row[9:])}

@@ -21,9 +21,9 @@ const spoolParts = 1000
 // spool holds the rows of some files, in a JSON lines file for each built-in stream. Nothing of a file is taken in before it
 // has been read to its end: a truncated statement cannot be told from a whole one otherwise.
 type spool struct {
-	files map[string]*spooled
-	told  int // files whose rows it has
-	names *names
+	files     map[string]*spooled
+	fileCount int // files whose rows it has
+	names     *names
 }
 
 type spooled struct {
@@ -87,7 +87,7 @@ func (s *spool) name(n *named) error { return s.names.add(n) }
 
 // end leaves the rows written since begin as those of a file of this name.
 func (s *spool) end(name string) {
-	s.told++
+	s.fileCount++
 	for _, f := range s.files {
 		if f.rows > f.begun.rows {
 			f.parts = append(f.parts, event.Part{Row: f.begun.rows + 1, Name: name})

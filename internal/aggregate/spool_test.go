@@ -59,7 +59,7 @@ func TestSpoolTakesRowsBack(t *testing.T) {
 // though rows of several share a spool.
 func TestRefusedAmongWhole(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	named := func(day int, reference string) string {
 		entry := items(day, 10)
 		entry[0].reference = reference
@@ -87,7 +87,7 @@ func TestRefusedAmongWhole(t *testing.T) {
 // TestManyFilesShareSpools: a spool's files are so many, and then another is begun.
 func TestManyFilesShareSpools(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	var members []string
 	for i := range spoolParts + 2 {
 		s := sheetOf("1", 5, 1000, items(5, 10)...)

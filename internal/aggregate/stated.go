@@ -96,9 +96,9 @@ func (r *reading) statedAgain(ctx context.Context) error {
 			some := false
 			for _, reading := range []*reread{&of, of.Before} {
 				if reading != nil {
-					n := len(reading.Gone)
-					reading.Gone = slices.DeleteFunc(reading.Gone, func(id string) bool { return stated[id] })
-					some = some || len(reading.Gone) < n
+					n := len(reading.Removed)
+					reading.Removed = slices.DeleteFunc(reading.Removed, func(id string) bool { return stated[id] })
+					some = some || len(reading.Removed) < n
 				}
 			}
 			if some {

@@ -27,21 +27,21 @@ type Superseded struct {
 
 // versions are the statements of an account and kind of message: those that count, and those that another version takes the place of.
 type versions struct {
-	counts   []*told
-	whole    []*told // those that hold by themselves
-	gone     []replaced
+	counts   []*storedStatement
+	whole    []*storedStatement // those that hold by themselves
+	replaced []replaced
 	balanced balancedStatements
 }
 
 // replaced is a statement, and a version of it that proves itself.
 type replaced struct {
-	told, by *told
-	why      string // what does not hold
+	statement, by *storedStatement
+	why           string // what does not hold
 }
 
 // versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
-func versionsOf(all []*told) (v versions) {
-	byStart, byEnd, byNumber := map[string][]*told{}, map[string][]*told{}, map[string][]*told{}
+func versionsOf(all []*storedStatement) (v versions) {
+	byStart, byEnd, byNumber := map[string][]*storedStatement{}, map[string][]*storedStatement{}, map[string][]*storedStatement{}
 	for _, s := range all {
 		if state, _ := s.alone(); s.balanced() && state != Broken {
 			v.whole = append(v.whole, s)
@@ -58,7 +58,7 @@ func versionsOf(all []*told) (v versions) {
 	v.balanced = balancedOf(v.whole)
 	pages := v.balanced.replacedPages(paged)
 	for _, s := range all {
-		by, why := (*told)(nil), ""
+		by, why := (*storedStatement)(nil), ""
 		switch state, fault := s.alone(); {
 		case state == Broken:
 			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byStart[s.From], byNumber[s.Number])), fault.text
@@ -72,13 +72,13 @@ func versionsOf(all []*told) (v versions) {
 			v.counts = append(v.counts, s)
 			continue
 		}
-		v.gone = append(v.gone, replaced{s, by, why})
+		v.replaced = append(v.replaced, replaced{s, by, why})
 	}
 	return v
 }
 
 // versionAmong finds the version of a statement, or nil; of several always the same.
-func (t *told) versionAmong(whole []*told) (by *told) {
+func (t *storedStatement) versionAmong(whole []*storedStatement) (by *storedStatement) {
 	for _, other := range whole {
 		if t.isVersion(other) && (by == nil || cmp.Or(cmp.Compare(other.Object, by.Object), cmp.Compare(other.Place, by.Place)) < 0) {
 			by = other
@@ -91,7 +91,7 @@ func (t *told) versionAmong(whole []*told) (by *told) {
 // none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut. One
 // without number and balances, or with the same ones, as of a CSV file with a row that cannot be read, may lack the first or last of its days.
 // A page is one of those that hold together and are its statement. One that says something else than what is stored is no version: either may be wrong.
-func (t *told) isVersion(by *told) bool {
+func (t *storedStatement) isVersion(by *storedStatement) bool {
 	numbered := t.Number != "" && by.Number != ""
 	if t.conflicts || t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
@@ -109,31 +109,31 @@ func (t *told) isVersion(by *told) bool {
 	if !days {
 		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // one that is cut before it has a day has none
 	}
-	return cut || opens && closes || (opens || closes) && t.said != "" && t.said == by.said && t.Entries == by.Entries
+	return cut || opens && closes || (opens || closes) && t.content != "" && t.content == by.content && t.Entries == by.Entries
 }
 
 // hasPage reports whether it was joined from pages of which one has a number.
-func (t *told) hasPage(number string) bool {
-	return slices.ContainsFunc(t.parts, func(p *told) bool { return p.page == number })
+func (t *storedStatement) hasPage(number string) bool {
+	return slices.ContainsFunc(t.parts, func(p *storedStatement) bool { return p.page == number })
 }
 
-// says reports whether a statement says the same as one in quarantine. Where both have a number, the days of the other may be wrong.
-func (t *told) says(lost *Interval) bool {
-	if (t.From != lost.From || t.To != lost.To) && (t.Number == "" || t.Entries == 0) {
+// isStatedBy reports whether a statement says the same as one in quarantine. Where both have a number, the days of the other may be wrong.
+func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
+	if (t.From != quarantined.From || t.To != quarantined.To) && (t.Number == "" || t.Entries == 0) {
 		return false
 	}
-	return t.Kind == lost.Kind && t.Number == lost.Number && t.Opening == lost.Opening && t.Closing == lost.Closing && t.Amount == lost.Amount && t.Entries == lost.Entries
+	return t.Kind == quarantined.Kind && t.Number == quarantined.Number && t.Opening == quarantined.Opening && t.Closing == quarantined.Closing && t.Amount == quarantined.Amount && t.Entries == quarantined.Entries
 }
 
 // superseded are the statements that do not count.
 func (v *versions) superseded() (list []Superseded) {
-	for _, g := range v.gone {
-		list = append(list, superseded(g.told, g.by, g.why, changeOf(g.told, g.by)))
+	for _, g := range v.replaced {
+		list = append(list, superseded(g.statement, g.by, g.why, changeOf(g.statement, g.by)))
 	}
 	return list
 }
 
-func superseded(s, by *told, reason, change string) Superseded {
+func superseded(s, by *storedStatement, reason, change string) Superseded {
 	return Superseded{
 		From: s.From, To: s.To, Number: s.Number, File: s.File, Object: s.Object, Place: s.Place, Reason: reason, Change: change,
 		By: by.File, ByObject: by.Object, ByPlace: by.Place,
@@ -141,7 +141,7 @@ func superseded(s, by *told, reason, change string) Superseded {
 }
 
 // changeOf says what the version that counts says otherwise.
-func changeOf(s, by *told) string {
+func changeOf(s, by *storedStatement) string {
 	var list []string
 	add := func(what, was, is string) {
 		if was != is {
@@ -161,18 +161,18 @@ func changeOf(s, by *told) string {
 
 // supersede forgets those statements in quarantine of which the account has a version that proves itself. One that names no account must
 // say all the same.
-func (l lost) supersede(r *record, v versions) {
+func (l quarantinedStatements) supersede(r *record, v versions) {
 	for _, key := range []accountKey{{r.Servicer, r.Account.Account, r.Currency}, {r.Servicer, "", r.Currency}, {"", "", r.Currency}} {
 		var left []Interval
 		for _, i := range l[key] {
-			at := slices.IndexFunc(v.whole, func(by *told) bool {
-				return by.says(&i) || key.account != "" && by.Kind == i.Kind && (&told{Interval: i}).isVersion(by)
+			at := slices.IndexFunc(v.whole, func(by *storedStatement) bool {
+				return by.isStatedBy(&i) || key.account != "" && by.Kind == i.Kind && (&storedStatement{Interval: i}).isVersion(by)
 			})
 			if at < 0 {
 				left = append(left, i)
 				continue
 			}
-			s := &told{Interval: i}
+			s := &storedStatement{Interval: i}
 			r.Superseded = append(r.Superseded, superseded(s, v.whole[at], i.Reason, changeOf(s, v.whole[at])))
 		}
 		if l[key] = left; len(left) == 0 {

@@ -27,20 +27,20 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 	if err != nil || len(again) == 0 && len(accounts) == 0 {
 		return 0, "", err
 	}
-	o := &originals{objects: map[string]members{}, gone: map[string]bool{}, again: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
+	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, again: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
 	o.reach, o.contests = slices.Clone(r.recount), len(r.recount) > 0
 	for object, f := range again {
 		o.retracts = o.retracts || f.retracted
 		o.refused[object] = f.refused()
 	}
-	if err := r.goneOf(ctx, again, o, accounts); err != nil {
+	if err := r.findRemoved(ctx, again, o, accounts); err != nil {
 		return 0, "", err
 	}
 	earlier, err := rereadsOf(ctx, r.Catalog)
 	if err != nil {
 		return 0, "", err
 	}
-	o.before = earlier.gone()
+	o.before = earlier.removed()
 	if view != "" && len(accounts) > 0 {
 		reduced, err := r.accountsTakenBack(ctx)
 		if err != nil {
@@ -48,9 +48,9 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 		}
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
-		gone := maps.Clone(o.before)
-		maps.Copy(gone, o.gone)
-		err = c.counting(ctx, view, q, gone, func(record *record, of []versions) error {
+		uncounted := maps.Clone(o.before)
+		maps.Copy(uncounted, o.uncounted)
+		err = c.counting(ctx, view, q, uncounted, func(record *record, of []versions) error {
 			r.decide(&of[0])
 			if reduced[record.Account.Account] {
 				o.contested(of[0].whole, r.awaiting)
@@ -74,9 +74,9 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 // read any more, nothing is taken back: what only statements list that do not count is not known then, and left names the part, unless there is
 // nothing to be done without it.
 func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int64, left string, err error) {
-	gone := maps.Clone(o.before)
-	maps.Copy(gone, o.gone)
-	l, err := r.newRelisted("listed", gone)
+	uncounted := maps.Clone(o.before)
+	maps.Copy(uncounted, o.uncounted)
+	l, err := r.newRelisted("listed", uncounted)
 	if err != nil {
 		return 0, "", err
 	}
@@ -149,7 +149,7 @@ func (r *reading) leftBy(ctx context.Context, ids map[string]string, o *original
 			return missing[0].left("what only statements list that do not count is not taken back"), nil
 		}
 	}
-	at := slices.IndexFunc(missing, func(m unread) bool { return !m.gone })
+	at := slices.IndexFunc(missing, func(m unread) bool { return !m.uncounted })
 	if !o.contests || at < 0 {
 		return "", nil
 	}
@@ -177,15 +177,15 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 		of += " OR object IN (" + literals(again) + ")"
 	}
 	for _, m := range missing {
-		if m.gone {
+		if m.uncounted {
 			of += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", literals([]string{m.object}), literals([]string{m.name}))
 		}
 	}
-	is := standing{}
+	is := countingCorrections{}
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
-		if is, err = standingOf(ctx, r.Duck, view); err != nil {
+		if is, err = countingCorrectionsOf(ctx, r.Duck, view); err != nil {
 			return "", err
 		}
 	}
@@ -282,10 +282,10 @@ func (r *reading) notAgain(ctx context.Context, files []*File, was *given) (left
 	case referencesOf, mappingsOf:
 		where = "format = " + literals([]string{was.Source})
 	case fitidsOf:
-		h := r.rules.holder(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
+		h := r.rules.accountName(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
 		where = "format LIKE 'ofx%' AND account = " + literals([]string{h.account})
 	case reversalsOf:
-		h := r.rules.holder(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
+		h := r.rules.accountName(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
 		stream = entries
 		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", literals([]string{h.account}), entries)
 	case accountOf:
@@ -300,9 +300,9 @@ func (r *reading) notAgain(ctx context.Context, files []*File, was *given) (left
 	if err != nil {
 		return nil, err
 	}
-	here, gone := again(files), earlier.gone()
+	here, uncounted := again(files), earlier.removed()
 	err = rowsOf(ctx, r.Duck, "SELECT object, file, id FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
-		if here[row[0]] == nil && !gone[row[2]] && (len(left) == 0 || left[len(left)-1] != row[1]) {
+		if here[row[0]] == nil && !uncounted[row[2]] && (len(left) == 0 || left[len(left)-1] != row[1]) {
 			left = append(left, row[1])
 		}
 		return nil

@@ -67,7 +67,7 @@ func TestKilledWhileTakingBack(t *testing.T) {
 			}
 			t.Logf("every seal that is %d modulo %d", first, stride)
 			for step := first; !ended; step += stride {
-				h := newHouse(t, "")
+				h := newFixture(t, "")
 				if m.before != "" {
 					h.file("project/institutions/bank.yaml", m.before)
 					h.importer.Project = h.read()
@@ -103,7 +103,7 @@ func TestKilledWhileTakingBack(t *testing.T) {
 }
 
 // unlist takes an entry back as a reading does that lists it no more.
-func (h *house) unlist(reference string) {
+func (h *fixture) unlist(reference string) {
 	h.Helper()
 	r := &reading{Importer: h.importer, dir: h.TempDir()}
 	view, err := r.view(h.Context(), "entries")
@@ -117,7 +117,7 @@ func (h *house) unlist(reference string) {
 }
 
 // killed imports a file and fails before or after one of the seals; ended says that the import has fewer of them.
-func (h *house) killed(step int, path string) (ended bool) {
+func (h *fixture) killed(step int, path string) (ended bool) {
 	h.Helper()
 	seals := 0
 	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
@@ -141,7 +141,7 @@ func (h *house) killed(step int, path string) (ended bool) {
 }
 
 // sum adds up a stream, less what is taken back of what has no amount.
-func (h *house) sum(stream, what string) string {
+func (h *fixture) sum(stream, what string) string {
 	h.Helper()
 	if what == "1" {
 		what = "CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END"

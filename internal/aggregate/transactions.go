@@ -38,7 +38,7 @@ func (k *transactions) add(facts digest, r row) {
 
 // writeDetails names the entry and writes the transactions that are kept. They are numbered in an order that is not the file's, so that
 // another list of them tells of the same ones.
-func (t *teller) writeDetails() error {
+func (t *rowBuilder) writeDetails() error {
 	if err := t.identify(); err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"bursar/internal/duck"
 )
 
-// standing says which corrections of a stream of entries count.
-type standing struct {
+// countingCorrections says which corrections of a stream of entries count.
+type countingCorrections struct {
 	unlisted  []string          // corrections that no statement which counts lists any more
 	corrected []string          // entries that were taken back as others took their place
 	again     map[string]string // events by which such entries count again, each with the entry
@@ -22,8 +22,8 @@ type standing struct {
 // pipelines which count entries count it.
 func againID(id string) string { return digestOf("counts again", id).String() }
 
-// standingOf reads which corrections of a view of entries count: the id of what takes an entry back says why it does.
-func standingOf(ctx context.Context, o duck.Options, view string) (s standing, err error) {
+// countingCorrectionsOf reads which corrections of a view of entries count: the id of what takes an entry back says why it does.
+func countingCorrectionsOf(ctx context.Context, o duck.Options, view string) (s countingCorrections, err error) {
 	s.again = map[string]string{}
 	of := map[string]string{}
 	sql := "WITH stored AS (" + view + ") SELECT b.id, b.takes_back, e.corrects FROM stored b JOIN stored e ON e.id = b.takes_back ORDER BY b.id"
@@ -48,21 +48,21 @@ func standingOf(ctx context.Context, o duck.Options, view string) (s standing, e
 }
 
 // sql are the views that correctedSQL needs beside that of the stored entries.
-func (s *standing) sql() string {
+func (s *countingCorrections) sql() string {
 	return fmt.Sprintf("unlisted AS (SELECT unnest([%s]::VARCHAR[]) AS id), again AS (SELECT unnest([%s]::VARCHAR[]) AS id), "+
 		"correctors AS (SELECT * FROM stored WHERE corrects IS NOT NULL AND takes_back IS NULL AND id NOT IN (FROM unlisted))",
 		literals(s.unlisted), literals(slices.Sorted(maps.Keys(s.again))))
 }
 
 // uncorrectedSQL are the entries that were taken back as others took their place, and count again as none of these counts.
-func (s *standing) uncorrectedSQL(columns string) string {
+func (s *countingCorrections) uncorrectedSQL(columns string) string {
 	return fmt.Sprintf("SELECT %s FROM stored WHERE id IN (SELECT unnest([%s]::VARCHAR[])) AND id NOT IN (SELECT unnest([%s]::VARCHAR[])) "+
 		"AND (kind, servicer, account, reference) NOT IN (SELECT (kind, servicer, account, corrects) FROM correctors) ORDER BY id",
 		columns, literals(s.corrected), literals(slices.Sorted(maps.Values(s.again))))
 }
 
 // listed are rows of the ids that a statement lists, for the events by which they count again.
-func (s *standing) listed() string {
+func (s *countingCorrections) listed() string {
 	sql := ""
 	for _, id := range slices.Sorted(maps.Keys(s.again)) {
 		of := s.again[id]

@@ -25,7 +25,7 @@ func TestUnreadMembers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			if r, err := h.importer.Import(t.Context(), []string{h.file("x.zip", zipOf(t, members...))}, Options{}); err != nil || r.Err() == nil {
 				t.Fatalf("the archive: %v, %v", err, r.Err())
 			}
@@ -57,7 +57,7 @@ func TestUnreadOriginals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			h.declare(ownCSV)
 			for i := 0; i < len(files); i += 2 {
 				h.imported(h.file(files[i], files[i+1]))
@@ -86,10 +86,10 @@ func TestUnreadOriginals(t *testing.T) {
 	}
 }
 
-// TestLostOriginal reports what cannot be taken back where an original is gone.
-func TestLostOriginal(t *testing.T) {
+// TestMissingOriginal reports what cannot be taken back where an original is gone.
+func TestMissingOriginal(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	r := h.imported(h.file("first", strings.Replace(corrected, "C25,", "C26,", 1)))
 	path := filepath.Join(h.dir, "objects", filepath.FromSlash(r.Files[0].Object))
 	if err := os.Rename(path, path+".away"); err != nil {
@@ -109,14 +109,14 @@ func TestLostOriginal(t *testing.T) {
 }
 
 // declare replaces the institution.
-func (h *house) declare(institution string) {
+func (h *fixture) declare(institution string) {
 	h.Helper()
 	h.file("project/institutions/bank.yaml", institution)
 	h.importer.Project = h.read()
 }
 
 // isMended compares verdicts and the sum of entries of the only account.
-func (h *house) isMended(want string) {
+func (h *fixture) isMended(want string) {
 	h.Helper()
 	a := h.judged("")
 	if got := states(a[0].Intervals) + " " + h.sum("entries", "amount"); len(a) != 1 || got != want {

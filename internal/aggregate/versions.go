@@ -65,12 +65,12 @@ func (v *versionRows) add(ctx context.Context, s *statementRow) error {
 }
 
 func (v *versionRows) flush(ctx context.Context) error {
-	asked := map[digest]bool{}
+	wanted := map[digest]bool{}
 	var days []digest
 	for i := range v.waiting {
 		d := v.waiting[i].days()
-		if _, known := v.known[d]; !known && !asked[d] {
-			asked[d], days = true, append(days, d)
+		if _, known := v.known[d]; !known && !wanted[d] {
+			wanted[d], days = true, append(days, d)
 		}
 	}
 	found, err := v.find(ctx, days)

@@ -16,13 +16,13 @@ type pageAt struct{ name, page, opening string }
 
 // pageChain is pages that go on from one another.
 type pageChain struct {
-	whole told
-	last  *told
+	whole storedStatement
+	last  *storedStatement
 }
 
 // wholeOfPages makes statements of pages that hold, in whichever files they are.
-func wholeOfPages(proven []*told) (all []*told) {
-	pages := map[pageAt][]*told{}
+func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
+	pages := map[pageAt][]*storedStatement{}
 	for _, p := range proven {
 		if p.page != "" {
 			at := pageAt{p.name(), p.page, p.Opening}
@@ -50,13 +50,13 @@ func wholeOfPages(proven []*told) (all []*told) {
 }
 
 // next are the chain with each version of the page behind it, one of those that close alike, and at most so many.
-func (c *pageChain) next(pages map[pageAt][]*told, most int) (list []pageChain) {
+func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []pageChain) {
 	n, err := strconv.Atoi(c.last.page)
 	if err != nil {
 		return nil
 	}
 	candidates := slices.Clone(pages[pageAt{c.last.name(), strconv.Itoa(n + 1), c.whole.Closing}])
-	slices.SortFunc(candidates, func(a, b *told) int {
+	slices.SortFunc(candidates, func(a, b *storedStatement) int {
 		return cmp.Or(cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
 	})
 	for i, p := range candidates {

@@ -21,7 +21,7 @@ func TestListsWithinDays(t *testing.T) {
 		{"up to within a day, and a middle", [][2]int{{0, 5}, {1, 6}}},
 	} {
 		for order := range permutations(2) {
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			h.declare(ownCSV + "    text: Text\n    balance: Balance\n")
 			for _, n := range order {
 				h.send("Day,Amount,Text,Balance\n" + strings.Join(rows[c.parts[n][0]:c.parts[n][1]], "\n") + "\n")
@@ -63,7 +63,7 @@ func TestVersionsThatMoveTheSame(t *testing.T) {
 		{"other pairs of two statements", []sheet{pair("1", 0, "", 10, -10), renamed(pair("2", 0, "", 3, -3), "Two")}, false},
 	} {
 		for order := range permutations(len(c.files)) {
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			for _, n := range order {
 				h.send(camtOf(c.files[n]))
 			}

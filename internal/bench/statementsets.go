@@ -109,7 +109,7 @@ var keptAs = "statements/00/" + strings.Repeat("0", 64)
 
 // tell counts a file's rows.
 func (f *statementFile) tell(p *project.Project) (rows int64, err error) {
-	err = aggregate.Tell(p, f.name, keptAs, bytes.NewReader(f.text), func(string, []byte) error {
+	err = aggregate.ConvertFile(p, f.name, keptAs, bytes.NewReader(f.text), func(string, []byte) error {
 		rows++
 		return nil
 	})

@@ -19,10 +19,10 @@ import (
 // Read tells a handler what a message states. An error of the file is a *statement.Error; one of r or h is returned as it is,
 // or wrapped. Columns count bytes of UTF-8, whatever the file's own encoding.
 func Read(r io.Reader, h statement.Handler) error {
-	room := rooms.Get().(*scratch) //nolint:errcheck // there is nothing else in it
-	defer rooms.Put(room)
-	w := newWalk(&source{reader: r, buffer: room.buffer[:]})
-	w.open = room.open[:0]
+	buffers := scratchPool.Get().(*scratch) //nolint:errcheck // there is nothing else in it
+	defer scratchPool.Put(buffers)
+	w := newWalk(&source{reader: r, buffer: buffers.buffer[:]})
+	w.open = buffers.open[:0]
 	m := &message{handler: h, walk: w}
 	w.message = m
 	return w.run()

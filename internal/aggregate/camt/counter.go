@@ -17,7 +17,7 @@ func (m *message) convertByDetail() {
 	counter := &f.counter
 	if m.details == 1 && m.isCounter(counter) && slices.Contains([]money{f.amount, f.transacted, f.instructed}, m.facts.entry.amount) {
 		m.facts.entry.amount = *counter
-		m.held.Amount, m.held.Currency, m.held.Instructed = signed(counter.text, m.direction()), counter.currency, true
+		m.firstDetail.Amount, m.firstDetail.Currency, m.firstDetail.Instructed = signed(counter.text, m.direction()), counter.currency, true
 	}
 }
 
@@ -25,8 +25,8 @@ func (m *message) convertByDetail() {
 // balance.
 func (m *message) isCounter(counter *money) bool {
 	account, currency := m.statement.Currency, m.facts.entry.amount.currency
-	if account == "" && len(m.holds) > 0 {
-		account = m.holds[0]
+	if account == "" && len(m.balanceCurrencies) > 0 {
+		account = m.balanceCurrencies[0]
 	}
-	return counter.text != "" && counter.currency != "" && counter.currency == account && currency != "" && currency != account && !slices.Contains(m.holds, currency)
+	return counter.text != "" && counter.currency != "" && counter.currency == account && currency != "" && currency != account && !slices.Contains(m.balanceCurrencies, currency)
 }

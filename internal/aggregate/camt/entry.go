@@ -15,11 +15,11 @@ func (m *message) startEntry() error {
 	m.entry = statement.Entry{Place: m.walk.place}
 	m.details, m.batches = 0, operations{}
 	m.charged = charged{}
-	return m.tell()
+	return m.emit()
 }
 
-// tellEntry tells an entry without its details.
-func (m *message) tellEntry() error {
+// emitEntry tells an entry without its details.
+func (m *message) emitEntry() error {
 	m.convert()
 	f, e := &m.facts.entry, &m.entry
 	e.Amount, e.Currency = signed(f.amount.text, f.direction), first(f.amount.currency, m.statement.Currency)
@@ -41,20 +41,20 @@ func (f *entryFacts) code() string {
 // what one of them does not say is the other's.
 func (m *message) endEntry() error {
 	if m.details == 1 {
-		m.entry.Party, m.entry.Peer = m.held.Party, m.held.Peer
+		m.entry.Party, m.entry.Peer = m.firstDetail.Party, m.firstDetail.Peer
 	}
 	if m.details <= 1 {
 		m.convertByDetail()
-		if err := m.tellEntry(); err != nil {
+		if err := m.emitEntry(); err != nil {
 			return err
 		}
 	}
 	if m.details == 1 {
 		if m.bare {
 			f := &m.facts
-			m.held.Amount, m.held.Currency = signed(f.entry.amount.text, m.direction()), m.entry.Currency
+			m.firstDetail.Amount, m.firstDetail.Currency = signed(f.entry.amount.text, m.direction()), m.entry.Currency
 		}
-		if err := m.handler.Detail(&m.held); err != nil {
+		if err := m.handler.Detail(&m.firstDetail); err != nil {
 			return err
 		}
 	}
@@ -78,13 +78,13 @@ func (m *message) endDetail() error {
 	m.details++
 	switch m.details {
 	case 1:
-		m.held, m.bare = m.detail, bare
+		m.firstDetail, m.bare = m.detail, bare
 		return nil
 	case 2:
-		if err := m.tellEntry(); err != nil {
+		if err := m.emitEntry(); err != nil {
 			return err
 		}
-		if err := m.handler.Detail(&m.held); err != nil {
+		if err := m.handler.Detail(&m.firstDetail); err != nil {
 			return err
 		}
 	}

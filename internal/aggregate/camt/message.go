@@ -22,18 +22,18 @@ type message struct {
 	statements int  // in all
 	inMessage  int  // in the one at hand
 
-	began     bool // the statement at hand
-	statement statement.Statement
-	balance   statement.Balance
-	holds     []string // currencies of the statement's balances
-	entry     statement.Entry
-	details   int              // of the entry so far
-	held      statement.Detail // the first one, until it is known whether it is the only one
-	bare      bool             // it has no amount of its own
-	detail    statement.Detail
-	batches   operations
-	charged   charged // of the entry
-	taken     charged // of the detail
+	began             bool // the statement at hand
+	statement         statement.Statement
+	balance           statement.Balance
+	balanceCurrencies []string // currencies of the statement's balances
+	entry             statement.Entry
+	details           int              // of the entry so far
+	firstDetail       statement.Detail // the first one, until it is known whether it is the only one
+	bare              bool             // it has no amount of its own
+	detail            statement.Detail
+	batches           operations
+	charged           charged // of the entry
+	taken             charged // of the detail
 }
 
 // open begins a message.
@@ -115,14 +115,14 @@ func (m *message) join(target *[]byte, text []byte) error {
 func (m *message) begin() error {
 	m.facts.statement = statementFacts{}
 	m.statement = statement.Statement{Place: m.walk.place}
-	m.began, m.holds = false, m.holds[:0]
+	m.began, m.balanceCurrencies = false, m.balanceCurrencies[:0]
 	m.statements++
 	m.inMessage++
 	return nil
 }
 
-// tell begins the statement for the handler, when all that comes before its balances and entries is known.
-func (m *message) tell() error {
+// emit begins the statement for the handler, when all that comes before its balances and entries is known.
+func (m *message) emit() error {
 	if m.began {
 		return nil
 	}
@@ -145,7 +145,7 @@ func (m *message) tell() error {
 
 // endStatement closes a statement with the totals that the bank states.
 func (m *message) endStatement() error {
-	if err := m.tell(); err != nil {
+	if err := m.emit(); err != nil {
 		return err
 	}
 	m.statement.Stated = m.facts.statement.stated()
@@ -171,15 +171,15 @@ func (f *statementFacts) stated() statement.Stated {
 func (m *message) startBalance() error {
 	m.facts.balance = balanceFacts{}
 	m.balance = statement.Balance{Place: m.walk.place}
-	return m.tell()
+	return m.emit()
 }
 
 func (m *message) endBalance() error {
 	f, b := &m.facts.balance, &m.balance
 	b.Code, b.Subtype, b.Date = f.code, f.subtype, date(f.date)
 	b.Amount, b.Currency = signed(f.amount.text, f.direction), first(f.amount.currency, m.statement.Currency)
-	if !slices.Contains(m.holds, b.Currency) {
-		m.holds = append(m.holds, b.Currency)
+	if !slices.Contains(m.balanceCurrencies, b.Currency) {
+		m.balanceCurrencies = append(m.balanceCurrencies, b.Currency)
 	}
 	return m.handler.Balance(b)
 }

@@ -45,7 +45,7 @@ type scratch struct {
 	open   [16]element // most messages nest no deeper
 }
 
-var rooms = sync.Pool{New: func() any { return new(scratch) }}
+var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
 
 func newSource(r io.Reader) *source {
 	return &source{reader: r, buffer: make([]byte, window)}

@@ -20,7 +20,7 @@ func (t *table) marks(r row) bool {
 }
 
 // isControl tells control rows from entries: by their mark, or else by being the file's first or last row.
-func (g *telling) isControl(r row) bool {
+func (g *emitter) isControl(r row) bool {
 	c := g.mapping.Control
 	switch {
 	case c == nil:
@@ -34,7 +34,7 @@ func (g *telling) isControl(r row) bool {
 }
 
 // control takes a control row: behind its rows it closes their scope, before them it opens one.
-func (g *telling) control(r row) error {
+func (g *emitter) control(r row) error {
 	first := g.mapping.Control.First
 	if !first {
 		g.scope.control = &r
@@ -62,7 +62,7 @@ func (g *telling) control(r row) error {
 }
 
 // hollowScope holds a control row against no rows at all. Nothing is told of them: which days they are of is not known.
-func (g *telling) hollowScope(r *row) error {
+func (g *emitter) hollowScope(r *row) error {
 	g.hollow = true
 	c := &g.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
@@ -76,7 +76,7 @@ func (g *telling) hollowScope(r *row) error {
 
 // closeScope holds the control row against its rows, of which the last statement is open. Of one statement the count, the sum and the balances are told as the
 // bank states them; what only the reader can check is the statement's fault where it does not hold.
-func (g *telling) closeScope() error {
+func (g *emitter) closeScope() error {
 	if g.mapping.Control == nil {
 		return nil
 	}
@@ -96,10 +96,10 @@ func (g *telling) closeScope() error {
 	if sum, stated := g.total(r, "sum", g.table.columns.sum); stated {
 		g.statement.Stated.Sum = sum
 	}
-	return g.tellBalances(r)
+	return g.emitBalances(r)
 }
 
-func (g *telling) fault(format string, args ...any) {
+func (g *emitter) fault(format string, args ...any) {
 	if g.statement.Fault != "" {
 		g.statement.Fault += "; "
 	}
@@ -107,7 +107,7 @@ func (g *telling) fault(format string, args ...any) {
 }
 
 // total is a number that the control row states. One that is missing or no number is a fault: the row promises it.
-func (g *telling) total(r *row, what string, column int) (decimal string, stated bool) {
+func (g *emitter) total(r *row, what string, column int) (decimal string, stated bool) {
 	if column < 0 {
 		return "", false
 	}
@@ -123,7 +123,7 @@ func (g *telling) total(r *row, what string, column int) (decimal string, stated
 }
 
 // checkTogether holds count and sum of several statements against the rows of all of them.
-func (g *telling) checkTogether(r *row) {
+func (g *emitter) checkTogether(r *row) {
 	s, c := &g.scope, &g.table.columns
 	if count, stated := g.total(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
 		g.fault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
@@ -142,7 +142,7 @@ func (g *telling) checkTogether(r *row) {
 }
 
 // checkHash compares hash totals in as many digits as the control row has.
-func (g *telling) checkHash(r *row) {
+func (g *emitter) checkHash(r *row) {
 	c := &g.table.columns
 	if c.hash < 0 {
 		return
@@ -161,8 +161,8 @@ func (g *telling) checkHash(r *row) {
 	}
 }
 
-// tellBalances tells the balances that the control row states, with the dates of the first and the last entry.
-func (g *telling) tellBalances(r *row) error {
+// emitBalances tells the balances that the control row states, with the dates of the first and the last entry.
+func (g *emitter) emitBalances(r *row) error {
 	first, last := g.running.first.date, g.running.last.date
 	if first > last {
 		first, last = last, first

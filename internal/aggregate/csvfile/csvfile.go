@@ -74,11 +74,11 @@ func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 	if err != nil {
 		return err
 	}
-	return r.all(newTelling(r, t, h))
+	return r.all(newEmitter(r, t, h))
 }
 
 // all tells all rows.
-func (r *Reader) all(g *telling) error {
+func (r *Reader) all(g *emitter) error {
 	defer g.spool.close()
 	for {
 		row, err := g.table.next()
@@ -86,7 +86,7 @@ func (r *Reader) all(g *telling) error {
 			return g.finish()
 		}
 		if err == nil {
-			err = g.tell(row)
+			err = g.emit(row)
 		}
 		if err != nil {
 			return err

@@ -34,7 +34,7 @@ func (t *table) state(r row) state {
 }
 
 // leavesOut counts rows that make no entry: those that are declared so, and pending ones that have no day at all.
-func (g *telling) leavesOut(r row) bool {
+func (g *emitter) leavesOut(r row) bool {
 	c := &g.table.columns
 	switch g.table.state(r) {
 	case ignored:
@@ -49,7 +49,7 @@ func (g *telling) leavesOut(r row) bool {
 	return false
 }
 
-func (g *telling) tellEntry(r row) error {
+func (g *emitter) emitEntry(r row) error {
 	c := &g.table.columns
 	g.refusal = nil
 	if r.bad != "" {
@@ -71,7 +71,7 @@ func (g *telling) tellEntry(r row) error {
 }
 
 // read makes the entry of a row.
-func (g *telling) read(r row) {
+func (g *emitter) read(r row) {
 	t, c, names := g.table, &g.table.columns, &g.mapping.Columns
 	decimal, reason := t.signed(r, g.statement.Currency)
 	g.refuse("amount", reason)
@@ -106,14 +106,14 @@ func (g *telling) read(r row) {
 }
 
 // refuse keeps the first reason why the row cannot be taken in; an empty one is none.
-func (g *telling) refuse(column, reason string) {
+func (g *emitter) refuse(column, reason string) {
 	if g.refusal == nil && reason != "" {
 		g.refusal = &statement.Refusal{Column: column, Reason: reason}
 	}
 }
 
 // blame says of the first row of a statement that cannot be read why.
-func (g *telling) blame(at statement.Place, why string) {
+func (g *emitter) blame(at statement.Place, why string) {
 	if !g.blamed {
 		g.fault("line %d %s", at.Line, why)
 	}
@@ -154,7 +154,7 @@ func (n *notices) add(at statement.Place, what, field, value string) {
 }
 
 // report tells what was left out.
-func (g *telling) report() error {
+func (g *emitter) report() error {
 	for _, list := range []notices{g.left, g.table.notes} {
 		for i := range list {
 			if err := g.handler.Notice(&list[i]); err != nil {

@@ -36,7 +36,7 @@ type origin struct {
 }
 
 // see takes in the balance of a row, which makes the origin such a sum. told is the balance as it is stated.
-func (o *origin) see(sum *statement.Sum, at statement.Place, row int64, told string) {
+func (o *origin) see(sum *statement.Sum, at statement.Place, row int64, stated string) {
 	if !o.known {
 		o.known, o.at = true, statement.Sum{}
 		o.at.Plus(sum)
@@ -51,10 +51,10 @@ func (o *origin) see(sum *statement.Sum, at statement.Place, row int64, told str
 	if apart.Sign() == 0 {
 		return
 	}
-	made.Add(told)
+	made.Add(stated)
 	made.Minus(&apart)
 	o.row = row
-	o.wrong = fmt.Sprintf("the balance of line %d is %s, and the rows before it make it %s: %s between them", at.Line, told, &made, &apart)
+	o.wrong = fmt.Sprintf("the balance of line %d is %s, and the rows before it make it %s: %s between them", at.Line, stated, &made, &apart)
 }
 
 // add takes a row in: its amount and the balance after it, as decimals; an empty balance is none.
@@ -67,8 +67,8 @@ func (u *running) add(at statement.Place, date, amount, balance string) {
 	if !u.followed {
 		return
 	}
-	var told, before statement.Sum
-	if balance != "" && !told.Add(balance) {
+	var stated, before statement.Sum
+	if balance != "" && !stated.Add(balance) {
 		u.broken = true
 		if u.strange == "" {
 			u.strange = fmt.Sprintf("the balance of line %d is no number: %s", at.Line, quote([]string{balance}))
@@ -81,10 +81,10 @@ func (u *running) add(at statement.Place, date, amount, balance string) {
 	if balance == "" || u.broken {
 		return
 	}
-	before.Plus(&told) // the closing balance, if the newest row comes first
+	before.Plus(&stated) // the closing balance, if the newest row comes first
 	u.backward.see(&before, at, u.rows, balance)
-	told.Minus(&u.sum) // the opening balance, if the oldest does
-	u.forward.see(&told, at, u.rows, balance)
+	stated.Minus(&u.sum) // the opening balance, if the oldest does
+	u.forward.see(&stated, at, u.rows, balance)
 }
 
 // order is how the dates of the first and the last row lie: below zero if the oldest comes first, 0 if they do not tell.

@@ -14,18 +14,18 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// spoolMemory is how many bytes of waiting rows are held in memory; beyond it they go to disk.
-const spoolMemory = 16 << 20
+// spoolBytes is how many bytes of waiting rows are held in memory; beyond it they go to disk.
+const spoolBytes = 16 << 20
 
 // spool keeps rows by group. What does not fit in memory goes to one file, as segments: each has rows of one group, and names
 // the next one of the same group, so that memory grows with the number of groups and not of rows.
 type spool struct {
-	dir   string // of the file; empty is the system's
-	limit int    // bytes in memory
-	held  int
-	full  []*group // that have rows in memory
-	file  *os.File
-	end   int64
+	dir      string // of the file; empty is the system's
+	limit    int    // bytes in memory
+	buffered int
+	full     []*group // that have rows in memory
+	file     *os.File
+	end      int64
 }
 
 // group is the rows of one account and currency.
@@ -51,7 +51,7 @@ func (s *spool) add(g *group, r row) error {
 	}
 	before := len(g.waiting)
 	g.waiting = appendRow(g.waiting, r)
-	if s.held += len(g.waiting) - before; s.held < s.limit {
+	if s.buffered += len(g.waiting) - before; s.buffered < s.limit {
 		return nil
 	}
 	if err := s.flush(); err != nil {
@@ -83,7 +83,7 @@ func (s *spool) flush() (err error) {
 		s.end += segmentHead + int64(len(g.waiting))
 		g.waiting = nil
 	}
-	s.full, s.held = s.full[:0], 0
+	s.full, s.buffered = s.full[:0], 0
 	return out.Flush()
 }
 
@@ -121,7 +121,7 @@ func (s *spool) each(g *group, take func(row) error) error {
 }
 
 // empty forgets all rows.
-func (s *spool) empty() { s.full, s.held, s.end = s.full[:0], 0, 0 }
+func (s *spool) empty() { s.full, s.buffered, s.end = s.full[:0], 0, 0 }
 
 // close removes the file.
 func (s *spool) close() {

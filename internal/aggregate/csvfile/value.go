@@ -12,7 +12,7 @@ import (
 
 // date is a date as entries have it; or, where it cannot be read, what stands there in quotes, so that intake reads it in no other
 // way and no other day takes its place, and why.
-func (g *telling) date(column, text string, required bool) (date, reason string) {
+func (g *emitter) date(column, text string, required bool) (date, reason string) {
 	if text == "" && !required {
 		return "", ""
 	}
@@ -62,7 +62,7 @@ func isDay(text string) bool {
 }
 
 // text is what the bank says, from all its columns.
-func (g *telling) text(r row) string {
+func (g *emitter) text(r row) string {
 	var texts []string
 	for _, column := range g.table.columns.text {
 		if text := g.table.cell(r, column); text != "" {

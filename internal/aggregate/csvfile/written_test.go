@@ -130,7 +130,7 @@ func TestRowsInTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := newTelling(r, table, recorder)
+		g := newEmitter(r, table, recorder)
 		g.spool.limit = limit
 		if err := r.all(g); err != nil {
 			t.Fatal(err)

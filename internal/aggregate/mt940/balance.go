@@ -16,7 +16,7 @@ var balanceCodes = map[string]string{
 }
 
 // balance tells a balance. A page's own, :60M: and :62M:, has its tag as its subtype.
-func (t *teller) balance(tag, text string, at statement.Place) error {
+func (t *emitter) balance(tag, text string, at statement.Place) error {
 	if err := t.startBalance(tag, at); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (t *teller) balance(tag, text string, at statement.Place) error {
 
 // startBalance starts the next statement where one that is closed is followed by an opening balance: another currency or part of
 // the same message, whose account is told once.
-func (t *teller) startBalance(tag string, at statement.Place) error {
+func (t *emitter) startBalance(tag string, at statement.Place) error {
 	again, s := tag[:2] == "60" && t.open && t.seen.closing, t.s
 	if err := t.start(at, again); err != nil || !again {
 		return err
@@ -91,7 +91,7 @@ func (d *decimalMark) balance(text string) (b statement.Balance, ok bool, why st
 }
 
 // totals reads :90D: and :90C:, a count, a currency and a sum without sign.
-func (t *teller) totals(tag, text string, at statement.Place) error {
+func (t *emitter) totals(tag, text string, at statement.Place) error {
 	if err := t.start(at, false); err != nil {
 		return err
 	}

@@ -165,8 +165,8 @@ func TestReports(t *testing.T) {
 			s := &r.Statements[i]
 			got = append(got, s.Format, s.Stated.DebitCount, s.Stated.DebitSum, s.Stated.CreditCount, s.Stated.CreditSum)
 		}
-		if told := strings.Join(strings.Fields(strings.Join(got, " ")), " "); err != nil || told != c.want {
-			t.Errorf("%s: %v: %s, want %s", c.name, err, told, c.want)
+		if joined := strings.Join(strings.Fields(strings.Join(got, " ")), " "); err != nil || joined != c.want {
+			t.Errorf("%s: %v: %s, want %s", c.name, err, joined, c.want)
 		}
 	}
 }

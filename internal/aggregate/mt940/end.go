@@ -20,8 +20,8 @@ func (r *reader) hyphen(l line) error {
 	switch {
 	case r.field.tag == "":
 		return nil
-	case r.told.seen.closing || r.field.tag[:2] == "62":
-		r.told.hyphens++
+	case r.emitter.seen.closing || r.field.tag[:2] == "62":
+		r.emitter.hyphens++
 		return r.closeBlock()
 	case !r.pause.set:
 		r.pause = pause{true, len(r.field.lines)}
@@ -34,9 +34,9 @@ func (r *reader) beforeTag(tag string) error {
 	switch {
 	case !r.pause.set:
 	case !goesOn(tag):
-		r.told.hyphens++
+		r.emitter.hyphens++
 		return r.endMessage(true)
-	case r.field.tag != "86" || !r.told.inEntry():
+	case r.field.tag != "86" || !r.emitter.inEntry():
 		r.cutAtPause()
 	}
 	r.pause = pause{}
@@ -64,7 +64,7 @@ func (r *reader) cutAtPause() {
 // what the file's other statements have, tell. A single one that opens and does not close is read, and does not hold.
 // whole tells that a hyphen has ended the message.
 func (r *reader) unfinished() (whole bool, err error) {
-	whole = r.pause.set && (!r.lines.cut || r.told.report())
+	whole = r.pause.set && (!r.lines.cut || r.emitter.report())
 	if r.lines.cut && !r.pause.set && r.field.cutOff() {
 		return whole, statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(hint)
 	}
@@ -75,7 +75,7 @@ func (r *reader) unfinished() (whole bool, err error) {
 	if err := r.endField(); err != nil {
 		return whole, err
 	}
-	switch t := &r.told; {
+	switch t := &r.emitter; {
 	case whole || !t.headed() || t.seen.closing || t.report() && t.s.Stated != statement.Stated{}:
 	case t.hyphens > 0, t.closings > 0 && !t.report(), t.seen.opening && r.lines.cut:
 		return whole, statement.Refuse(t.s.Place, "the file ends before the statement that begins here does").Advise(hint)
@@ -84,7 +84,7 @@ func (r *reader) unfinished() (whole bool, err error) {
 }
 
 // headed tells whether a statement is open that a bank has begun: a field behind the end of a message begins none.
-func (t *teller) headed() bool {
+func (t *emitter) headed() bool {
 	return t.open && (t.seen.reference || t.seen.account || t.seen.number || t.seen.opening)
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // statementLine reads :61:, and keeps the entry until its text is whole.
-func (t *teller) statementLine(f *field) error {
+func (t *emitter) statementLine(f *field) error {
 	if err := t.start(f.at, false); err != nil {
 		return err
 	}
@@ -36,14 +36,14 @@ func (t *teller) statementLine(f *field) error {
 }
 
 // refuse says why the entry cannot be taken in; without a reason, intake's own says it.
-func (t *teller) refuse(why string) {
+func (t *emitter) refuse(why string) {
 	if why != "" {
 		t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
 	}
 }
 
 // information takes :86:. After an entry it is the entry's; elsewhere it is about the statement, which has no place for it.
-func (t *teller) information(f *field) error {
+func (t *emitter) information(f *field) error {
 	if !t.pending {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (t *teller) information(f *field) error {
 }
 
 // nonSwift takes :NS:, of an entry or of the statement.
-func (t *teller) nonSwift(f *field) error {
+func (t *emitter) nonSwift(f *field) error {
 	if t.pending {
 		return t.details.add(f, t.details.nonSwift)
 	}
@@ -62,7 +62,7 @@ func (t *teller) nonSwift(f *field) error {
 }
 
 // endEntry tells the entry that waits.
-func (t *teller) endEntry() error {
+func (t *emitter) endEntry() error {
 	if !t.pending {
 		return nil
 	}

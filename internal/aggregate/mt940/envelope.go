@@ -95,7 +95,7 @@ func (r *reader) closeBlock() error {
 	r.pause = pause{} // this is the end, so that a hyphen before it was text
 	err := r.endMessage(true)
 	r.block = envelope{}
-	r.told.kind = ""
+	r.emitter.kind = ""
 	return err
 }
 
@@ -106,11 +106,11 @@ func (r *reader) blocks(l *line, text string) (done bool, err error) {
 	}
 	header, inside, ok := strings.Cut(text, "{4:")
 	if kind := messageType(header); kind != "" {
-		r.told.kind = kind
+		r.emitter.kind = kind
 		r.block.skip = kind != "940" && kind != "942" && kind != "950"
 		if r.block.skip {
 			n := &statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}}
-			if err := r.told.h.Notice(n); err != nil {
+			if err := r.emitter.h.Notice(n); err != nil {
 				return true, err
 			}
 		}

@@ -28,7 +28,7 @@ func (l *listed) add(amount string) {
 }
 
 // aboveFloor drops totals that are more than what is listed, where a limit says why: nothing can be held against them.
-func (t *teller) aboveFloor() {
+func (t *emitter) aboveFloor() {
 	s := &t.s.Stated
 	if !t.seen.floor {
 		return

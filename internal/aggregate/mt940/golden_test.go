@@ -331,9 +331,9 @@ func read(t testing.TB, text []byte) string {
 	if err := statementtest.Guarded(t, text, mt940.Read, r); err != nil {
 		return err.Error()
 	}
-	told, err := json.MarshalIndent([]any{r.Statements, r.Notices}, "", " ")
+	recorded, err := json.MarshalIndent([]any{r.Statements, r.Notices}, "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(told)
+	return string(recorded)
 }

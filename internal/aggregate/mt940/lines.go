@@ -31,7 +31,7 @@ const headSize = 1 << 10
 type lines struct {
 	in      *bufio.Reader
 	rest    []byte // read, and not yet told
-	held    []byte // the line being read
+	line    []byte // the line being read
 	count   int64
 	afterCR bool
 	old     bool // oldEnd ends lines too
@@ -41,7 +41,7 @@ type lines struct {
 
 // next is the file's next line; ok is false after the last.
 func (l *lines) next() (next line, ok bool, err error) {
-	l.held = l.held[:0]
+	l.line = l.line[:0]
 	if l.count == 0 {
 		head, _ := l.in.Peek(headSize) // an error is met again
 		l.old = hasOldEnds(head)
@@ -49,7 +49,7 @@ func (l *lines) next() (next line, ok bool, err error) {
 	for {
 		if len(l.rest) == 0 {
 			if err := l.fill(); errors.Is(err, io.EOF) {
-				if len(l.held) == 0 {
+				if len(l.line) == 0 {
 					return line{}, false, nil
 				}
 				l.cut = true
@@ -65,14 +65,14 @@ func (l *lines) next() (next line, ok bool, err error) {
 		}
 		l.afterCR = false
 		if end, size := l.end(); size > 0 {
-			l.held = append(l.held, l.rest[:end]...)
+			l.line = append(l.line, l.rest[:end]...)
 			l.afterCR = l.rest[end] == '\r'
 			l.rest = l.rest[end+size:]
 			return l.take(), true, nil
 		}
-		l.held = append(l.held, l.rest...)
+		l.line = append(l.line, l.rest...)
 		l.rest = nil
-		if len(l.held) > statement.MaxValue {
+		if len(l.line) > statement.MaxValue {
 			return line{}, false, statement.Refuse(statement.Place{Line: l.count + 1, Column: 1},
 				"a line is longer than %d bytes", statement.MaxValue)
 		}
@@ -87,8 +87,8 @@ func (l *lines) end() (at, size int) {
 		}
 		return at, 1
 	}
-	if n := len(l.held); n > 0 && l.held[n-1] == oldEnd[0] && l.rest[0] == oldEnd[1] { // read in halves
-		l.held = l.held[:n-1]
+	if n := len(l.line); n > 0 && l.line[n-1] == oldEnd[0] && l.rest[0] == oldEnd[1] { // read in halves
+		l.line = l.line[:n-1]
 		return 0, 1
 	}
 	for {
@@ -118,12 +118,12 @@ func (l *lines) fill() (err error) {
 // take makes a line of what is held, without the control characters and marks around it.
 func (l *lines) take() line {
 	l.count++
-	text := l.held
+	text := l.line
 	if l.count == 1 {
 		text = bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF"))
 	}
 	text = bytes.TrimLeftFunc(text, control)
-	column := len(l.held) - len(text) + 1
+	column := len(l.line) - len(text) + 1
 	text = bytes.TrimRightFunc(text, control)
 	return line{l.letters.decode(text), statement.Place{Line: l.count, Column: int64(column)}}
 }

@@ -21,14 +21,14 @@ const hint = "the file seems to be cut off: fetch it again"
 
 // reader is one reading of a file.
 type reader struct {
-	lines *lines
-	told  teller
-	field field
+	lines   *lines
+	emitter emitter
+	field   field
 
-	held  line     // a line that may be the first half of a tag
-	pause pause    // a hyphen that may have ended the message
-	first line     // the first line that is not blank
-	block envelope // the message around the fields
+	pending line     // a line that may be the first half of a tag
+	pause   pause    // a hyphen that may have ended the message
+	first   line     // the first line that is not blank
+	block   envelope // the message around the fields
 }
 
 // field is one field of a message: its tag and its lines. A tag of "" is none.
@@ -47,7 +47,7 @@ const lineCost = 64
 func Read(r io.Reader, h statement.Handler) error {
 	buffer, release := statement.BufferUTF8(r)
 	defer release()
-	in := &reader{lines: &lines{in: buffer}, told: teller{h: h}}
+	in := &reader{lines: &lines{in: buffer}, emitter: emitter{h: h}}
 	for {
 		l, ok, err := in.lines.next()
 		if err != nil {
@@ -74,7 +74,7 @@ func (r *reader) end() error {
 	if err := r.endMessage(whole); err != nil {
 		return err
 	}
-	if r.told.statements > 0 {
+	if r.emitter.statements > 0 {
 		return nil
 	}
 	at := r.first.at
@@ -93,10 +93,10 @@ func (r *reader) line(l line) error {
 	if r.first.at.Line == 0 {
 		r.first = l
 	}
-	if r.held.text != "" {
-		joined := line{r.held.text + strings.TrimLeft(l.text, " "), r.held.at}
+	if r.pending.text != "" {
+		joined := line{r.pending.text + strings.TrimLeft(l.text, " "), r.pending.at}
 		if tag, _ := cutTag(joined.text); tag != "" {
-			r.held = line{}
+			r.pending = line{}
 			return r.content(joined)
 		}
 		if err := r.release(); err != nil {
@@ -104,7 +104,7 @@ func (r *reader) line(l line) error {
 		}
 	}
 	if beginsTag(l.text) {
-		r.held = l
+		r.pending = l
 		return nil
 	}
 	return r.content(l)
@@ -112,12 +112,12 @@ func (r *reader) line(l line) error {
 
 // release takes the held line for what it is by itself.
 func (r *reader) release() error {
-	held := r.held
-	if held.text == "" {
+	pending := r.pending
+	if pending.text == "" {
 		return nil
 	}
-	r.held = line{}
-	return r.content(held)
+	r.pending = line{}
+	return r.content(pending)
 }
 
 // fieldLine takes a line of a new field, or of the one that is open.
@@ -153,7 +153,7 @@ func (r *reader) endField() error {
 	}
 	f := r.field
 	r.field.tag = ""
-	return r.told.field(&f)
+	return r.emitter.field(&f)
 }
 
 // endMessage tells the open field and ends the statement; whole tells that the message has an end of its own.
@@ -162,5 +162,5 @@ func (r *reader) endMessage(whole bool) error {
 	if err := r.endField(); err != nil {
 		return err
 	}
-	return r.told.endStatement(whole)
+	return r.emitter.endStatement(whole)
 }

@@ -84,7 +84,7 @@ func TestEntryLines(t *testing.T) {
 }
 
 // What cannot be read is told as it is written, and never as a number.
-func TestUnreadableEntriesAreTold(t *testing.T) {
+func TestUnreadableEntriesAreReported(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", "123", "240102", "240102C", "240102CR", "240102C12", "240102C12,0", "240102C12,00", "240102C,NTRF", "240102CNTRF",

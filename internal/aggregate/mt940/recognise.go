@@ -30,7 +30,7 @@ func Recognise(head []byte) bool {
 				text = inside
 			}
 		}
-		if tag, rest := cutTag(text); tag != "" && tells(tag, rest) {
+		if tag, rest := cutTag(text); tag != "" && isTag(tag, rest) {
 			return true
 		}
 		if text == "" {
@@ -43,8 +43,8 @@ func Recognise(head []byte) bool {
 	return false
 }
 
-// tells tells whether a field is one that names the format, and is well begun.
-func tells(tag, rest string) bool {
+// isTag tells whether a field is one that names the format, and is well begun.
+func isTag(tag, rest string) bool {
 	rest = strings.TrimSpace(rest)
 	switch tag {
 	case "20", "25", "25P", "28", "28C":

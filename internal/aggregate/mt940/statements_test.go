@@ -42,21 +42,21 @@ func outline(t *testing.T, text string) string {
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	const first = ":20:A\n:25:1\n:28C:1/1\n:60F:C240101EUR1,00\n:61:240101C1,00NTRF\n"
-	const told = "mt940 1 A 1/1 EUR OPBD=1.00 CLBD=2.00 1.00\n"
+	const want = "mt940 1 A 1/1 EUR OPBD=1.00 CLBD=2.00 1.00\n"
 	const last = ":62F:C240101EUR2,00\n"
 	for _, c := range []struct{ name, text, want string }{
-		{"plain", first + last, told},
-		{"a hyphen", first + last + "-\n", told},
-		{"SOH and ETX", "\x01\n" + first + last + "-\x03\n", told},
-		{"a mark of the encoding, blank lines, the end of a DOS file", "\xEF\xBB\xBF\n\n" + first + "\n" + last + "\n\x1A", told},
-		{"an envelope", "{1:F01X}{2:O9401200}{4:\n" + first + last + "-}", told},
-		{"on the same line", "{1:F01X}{2:O9401200}{3:{108:x}}{4:" + first + last[:len(last)-1] + "-}{5:{CHK:1}}", told},
-		{"two in envelopes on one line", "\x01{1:F01X}{2:O9401200}{4:\n" + first + last + "-}{5:}\x03$\x01{1:F01X}{2:O9401200}{4:\n" + first + last + "-}\n$\n", told + told},
-		{"two without a hyphen", first + last + first + last, told + told},
-		{"lines of a bank's own", "ABNANL2A\n940\nABNANL2A\n" + first + last + "-\nABNANL2A\n940\n" + first + last + "-\n", told + told},
+		{"plain", first + last, want},
+		{"a hyphen", first + last + "-\n", want},
+		{"SOH and ETX", "\x01\n" + first + last + "-\x03\n", want},
+		{"a mark of the encoding, blank lines, the end of a DOS file", "\xEF\xBB\xBF\n\n" + first + "\n" + last + "\n\x1A", want},
+		{"an envelope", "{1:F01X}{2:O9401200}{4:\n" + first + last + "-}", want},
+		{"on the same line", "{1:F01X}{2:O9401200}{3:{108:x}}{4:" + first + last[:len(last)-1] + "-}{5:{CHK:1}}", want},
+		{"two in envelopes on one line", "\x01{1:F01X}{2:O9401200}{4:\n" + first + last + "-}{5:}\x03$\x01{1:F01X}{2:O9401200}{4:\n" + first + last + "-}\n$\n", want + want},
+		{"two without a hyphen", first + last + first + last, want + want},
+		{"lines of a bank's own", "ABNANL2A\n940\nABNANL2A\n" + first + last + "-\nABNANL2A\n940\n" + first + last + "-\n", want + want},
 		{
 			"another message", "{1:F01X}{2:O1031200}{4:\n:20:P\n:32A:240101EUR1,\n-}{1:F01X}{2:O9401200}{4:\n" + first + last + "-}",
-			told + "message at 1:1: [{type 103}]\n",
+			want + "message at 1:1: [{type 103}]\n",
 		},
 		{
 			"pages", ":20:A\n:25:1\n:28C:7/1\n:60F:C240101EUR1,00\n:61:240101C1,00NTRF\n:62M:C240101EUR2,00\n" +
@@ -82,7 +82,7 @@ func TestStatements(t *testing.T) {
 		{"cut within an entry", first + ":61:240101C1,00NTRF", "6:1: the file ends within :61:; the file seems to be cut off: fetch it again\n"},
 		{"cut within an account", first + last + ":20:B\n:25:12", "8:1: the file ends within :25:; the file seems to be cut off: fetch it again\n"},
 		{"cut within a balance", first + last[:len(last)-2], "6:1: the file ends within :62F:; the file seems to be cut off: fetch it again\n"},
-		{"no end of the last line", first + last[:len(last)-1], told},
+		{"no end of the last line", first + last[:len(last)-1], want},
 		{"cut within an envelope", "{4:\n" + first + last, "1:1: the file ends before -} closes this message; the file seems to be cut off: fetch it again\n"},
 	} {
 		got := outline(t, c.text)

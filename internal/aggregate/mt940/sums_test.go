@@ -19,7 +19,7 @@ var unbalanced = map[string]bool{
 // Opening + entries = closing tells that every entry is read, with its sign and its decimals.
 func TestBalancesHold(t *testing.T) {
 	t.Parallel()
-	held := 0
+	balanced := 0
 	for name, text := range files(t) {
 		r := statementtest.NewRecorder(t)
 		if err := mt940.Read(bytes.NewReader(text), r); err != nil {
@@ -30,14 +30,14 @@ func TestBalancesHold(t *testing.T) {
 			if !ok {
 				continue
 			}
-			held++
+			balanced++
 			if (difference.Sign() != 0) != unbalanced[name] {
 				t.Errorf("%s, statement %d: the closing balance is off by %s", name, i+1, &difference)
 			}
 		}
 	}
-	if held != 20 {
-		t.Errorf("%d statements have both balances, want 20", held)
+	if balanced != 20 {
+		t.Errorf("%d statements have both balances, want 20", balanced)
 	}
 }
 

@@ -47,7 +47,7 @@ func beginsTag(text string) bool {
 // an entry's text, after an hour, minutes and seconds that end there.
 func (r *reader) wrapped(text string) bool {
 	f := &r.field
-	if f.tag != "86" || !r.told.inEntry() || len(f.lines) == 0 {
+	if f.tag != "86" || !r.emitter.inEntry() || len(f.lines) == 0 {
 		return false
 	}
 	before := f.lines[len(f.lines)-1].text

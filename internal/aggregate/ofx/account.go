@@ -44,14 +44,14 @@ func (p *reader) accounts() error {
 	return p.account(0)
 }
 
-func (p *reader) account(holder int) error {
-	return p.other("account", accountFields(&p.rec, holder)...)
+func (p *reader) account(owner int) error {
+	return p.other("account", accountFields(&p.rec, owner)...)
 }
 
-func accountFields(r *record, holder int) []statement.Field {
+func accountFields(r *record, owner int) []statement.Field {
 	return []statement.Field{
-		field("type", r.below(holder, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.below(holder, "ACCTID")),
-		field("routing", r.below(holder, "BANKID")), field("branch", r.below(holder, "BRANCHID")),
-		field("key", r.below(holder, "ACCTKEY")), field("broker", r.below(holder, "BROKERID")),
+		field("type", r.below(owner, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.below(owner, "ACCTID")),
+		field("routing", r.below(owner, "BANKID")), field("branch", r.below(owner, "BRANCHID")),
+		field("key", r.below(owner, "ACCTKEY")), field("broker", r.below(owner, "BROKERID")),
 	}
 }

@@ -19,7 +19,7 @@ type within struct {
 	asOf       string // of an investment statement
 	start, end string
 	foreign    foreign
-	said       map[naming]first // of each FITID the first entry
+	seen       map[naming]first // of each FITID the first entry
 	corrections
 	statement.Statement
 }
@@ -68,10 +68,10 @@ func (p *reader) begin() error {
 	if !p.in.bank() {
 		return p.investment()
 	}
-	if err := p.tell(p.in.Place, "account", p.in.account...); err != nil {
+	if err := p.notify(p.in.Place, "account", p.in.account...); err != nil {
 		return err
 	}
-	p.told.statements = true
+	p.noticed.statements = true
 	return p.to.Begin(&p.in.Statement)
 }
 
@@ -88,7 +88,7 @@ func (p *reader) leave() error {
 	if err := p.to.End(); err != nil {
 		return err
 	}
-	return p.in.foreign.tell(p.to, p.in.Statement)
+	return p.in.foreign.emit(p.to, p.in.Statement)
 }
 
 // balance tells a balance.
@@ -96,16 +96,16 @@ func (p *reader) balance() error { return p.balanceOf(0) }
 
 // balanceOf tells the balance that an element of the record holds. One without an amount states nothing that could be proven, and
 // is noticed.
-func (p *reader) balanceOf(holder int) error {
+func (p *reader) balanceOf(owner int) error {
 	r := &p.rec
-	value, asOf := r.below(holder, "BALAMT"), r.below(holder, "DTASOF")
+	value, asOf := r.below(owner, "BALAMT"), r.below(owner, "DTASOF")
 	if !p.in.bank() || value == "" {
-		return p.tell(r.place, "balance", field("name", r.nodes[holder].name), field("value", value), field("date", instant(asOf)))
+		return p.notify(r.place, "balance", field("name", r.nodes[owner].name), field("value", value), field("date", instant(asOf)))
 	}
 	b := statement.Balance{
 		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.in.Currency, Date: given(asOf),
 	}
-	if r.nodes[holder].name == "LEDGERBAL" {
+	if r.nodes[owner].name == "LEDGERBAL" {
 		b.Code = statement.ClosingBooked
 		if created := momentOf(asOf).String(); created != "" {
 			p.in.Created = created

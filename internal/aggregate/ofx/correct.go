@@ -17,8 +17,8 @@ type corrections struct {
 
 // first is what the first entry of a FITID says, and what it moves: nothing once another entry has taken its place.
 type first struct {
-	says  uint64
-	moves string
+	content uint64
+	moves   string
 }
 
 // correction marks an entry that replaces or deletes the one of another FITID. What it deletes is taken out: the entry itself moves
@@ -87,11 +87,11 @@ func (w *within) replace(e *statement.Entry, name naming) {
 		return
 	}
 	of := namingOf(e.Corrects)
-	before, amounts := w.said[of], w.shared[of]
+	before, amounts := w.seen[of], w.shared[of]
 	if before.moves != "" {
 		amounts = append(amounts, before.moves)
 		before.moves = ""
-		w.said[of] = before
+		w.seen[of] = before
 	}
 	if len(amounts) > 0 {
 		e.Replaces = &statement.Replacement{Amounts: amounts}

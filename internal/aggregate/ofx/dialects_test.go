@@ -115,8 +115,8 @@ func TestOtherCurrencies(t *testing.T) {
 			got = append(got, e.Amount+e.Currency)
 		}
 	}
-	if told := strings.Join(got, " "); err != nil || told != "A EUR 1EUR 4EUR A USD 2USD 5USD A GBP 3GBP" {
-		t.Errorf("%v: %s", err, told)
+	if joined := strings.Join(got, " "); err != nil || joined != "A EUR 1EUR 4EUR A USD 2USD 5USD A GBP 3GBP" {
+		t.Errorf("%v: %s", err, joined)
 	}
 	statementtest.Stopping(t, []byte(text), ofx.Read)
 	if r, err := read(t, strings.Replace(text, "<CURDEF>EUR", "<CURDEF>", 1)); err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 5 {

@@ -25,7 +25,7 @@ const (
 
 type kind struct {
 	rank rank
-	tell func(*reader) error // of groups and items: what is done with the whole
+	emit func(*reader) error // of groups and items: what is done with the whole
 	only string              // the list that it is known in; empty is anywhere
 }
 
@@ -41,13 +41,13 @@ var kinds = map[string]kind{
 	"STMTRS": {rank: report}, "CCSTMTRS": {rank: report}, "INVSTMTRS": {rank: report},
 	"BANKTRANLIST": {rank: list}, "BANKTRANLISTP": {rank: list}, "INVTRANLIST": {rank: list}, "INVPOSLIST": {rank: list},
 	"SECLIST": {rank: list},
-	"SONRS":   {rank: group, tell: (*reader).signOn}, "STATUS": {rank: item, tell: (*reader).status}, "ACCTINFO": {rank: group, tell: (*reader).accounts},
-	"BANKACCTFROM": {rank: item, tell: (*reader).accountFrom}, "CCACCTFROM": {rank: item, tell: (*reader).accountFrom},
-	"INVACCTFROM": {rank: item, tell: (*reader).accountFrom},
-	"STMTTRN":     {rank: item, tell: (*reader).entry}, "STMTTRNP": {rank: item, tell: (*reader).entry},
-	"LEDGERBAL": {rank: item, tell: (*reader).balance}, "AVAILBAL": {rank: item, tell: (*reader).balance}, "BAL": {rank: item, tell: (*reader).namedBalance},
-	"INVBAL": {rank: group, tell: (*reader).investmentBalance}, "INV401KBAL": {rank: group, tell: (*reader).investmentBalance},
-	"SECINFO": {rank: item, tell: (*reader).security, only: "SECLIST"},
+	"SONRS":   {rank: group, emit: (*reader).signOn}, "STATUS": {rank: item, emit: (*reader).status}, "ACCTINFO": {rank: group, emit: (*reader).accounts},
+	"BANKACCTFROM": {rank: item, emit: (*reader).accountFrom}, "CCACCTFROM": {rank: item, emit: (*reader).accountFrom},
+	"INVACCTFROM": {rank: item, emit: (*reader).accountFrom},
+	"STMTTRN":     {rank: item, emit: (*reader).entry}, "STMTTRNP": {rank: item, emit: (*reader).entry},
+	"LEDGERBAL": {rank: item, emit: (*reader).balance}, "AVAILBAL": {rank: item, emit: (*reader).balance}, "BAL": {rank: item, emit: (*reader).namedBalance},
+	"INVBAL": {rank: group, emit: (*reader).investmentBalance}, "INV401KBAL": {rank: group, emit: (*reader).investmentBalance},
+	"SECINFO": {rank: item, emit: (*reader).security, only: "SECLIST"},
 }
 
 // Kinds that are told alike, and the answers that hold what is told; of others it is told that they are not read.
@@ -70,11 +70,11 @@ func kindOf(name string) kind {
 	case strings.HasSuffix(name, "TRNRS"):
 		return kind{rank: answer}
 	case one(transactions, name):
-		return kind{rank: group, tell: (*reader).transaction, only: "INVTRANLIST"}
+		return kind{rank: group, emit: (*reader).transaction, only: "INVTRANLIST"}
 	case one(positions, name):
-		return kind{rank: group, tell: (*reader).position, only: "INVPOSLIST"}
+		return kind{rank: group, emit: (*reader).position, only: "INVPOSLIST"}
 	case one(securities, name):
-		return kind{rank: group, tell: (*reader).security, only: "SECLIST"}
+		return kind{rank: group, emit: (*reader).security, only: "SECLIST"}
 	}
 	return kind{}
 }

@@ -46,16 +46,16 @@ func (p *reader) entry() error {
 	if err := p.promise(); err != nil {
 		return err
 	}
-	if err := p.tellEntry(); err != nil {
+	if err := p.emitEntry(); err != nil {
 		return err
 	}
 	return p.behind(r)
 }
 
-// tellEntry tells the entry, or holds it until its statement has ended.
-func (p *reader) tellEntry() error {
+// emitEntry tells the entry, or holds it until its statement has ended.
+func (p *reader) emitEntry() error {
 	if p.in.isForeign(&p.row) {
-		return p.in.foreign.hold(&p.row)
+		return p.in.foreign.keep(&p.row)
 	}
 	if err := p.to.Entry(&p.row); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (p *reader) tellEntry() error {
 func (p *reader) behind(r *record) error {
 	for i := 0; i < len(r.nodes) && !r.ended; i++ {
 		n := &r.nodes[i]
-		if n.holder != 0 || n.name != "LEDGERBAL" && n.name != "AVAILBAL" {
+		if n.owner != 0 || n.name != "LEDGERBAL" && n.name != "AVAILBAL" {
 			continue
 		}
 		if err := p.balanceOf(i); err != nil {
@@ -102,8 +102,8 @@ func namingOf(reference string) naming {
 	return naming{maphash.String(seeds[0], reference), maphash.String(seeds[1], reference)}
 }
 
-// says digests what tells an entry apart from another of its name.
-func says(e *statement.Entry) uint64 {
+// contentOf digests what tells an entry apart from another of its name.
+func contentOf(e *statement.Entry) uint64 {
 	buffer := make([]byte, 0, 256)
 	for _, t := range [...]string{e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code, e.Party, e.Peer, e.Text, e.Corrects} {
 		buffer = append(append(buffer, t...), 0)
@@ -122,18 +122,18 @@ func (p *reader) promise() error {
 	if !e.Unique {
 		return nil
 	}
-	if p.in.said == nil {
-		p.in.said = map[naming]first{}
+	if p.in.seen == nil {
+		p.in.seen = map[naming]first{}
 	}
-	name, says := namingOf(e.Reference), says(e)
+	name, content := namingOf(e.Reference), contentOf(e)
 	p.in.replace(e, name)
-	before, again := p.in.said[name]
+	before, again := p.in.seen[name]
 	switch {
-	case !again && len(p.in.said) >= maxEntries:
+	case !again && len(p.in.seen) >= maxEntries:
 		return statement.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day")
 	case !again:
-		p.in.said[name] = first{says, moving(e)}
-	case before.says != says:
+		p.in.seen[name] = first{content, moving(e)}
+	case before.content != content:
 		e.Shared = true
 		p.in.again(name, e)
 	case p.in.Fault == "":

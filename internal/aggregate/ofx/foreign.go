@@ -25,7 +25,7 @@ func (w *within) isForeign(e *statement.Entry) bool {
 	return w.Currency != "" && e.Currency != w.Currency
 }
 
-func (f *foreign) hold(e *statement.Entry) error {
+func (f *foreign) keep(e *statement.Entry) error {
 	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
 	if f.bytes > maxForeign {
 		return statement.Refuse(e.Place, "a statement of more than %d bytes of entries in other currencies than its own", maxForeign)
@@ -40,8 +40,8 @@ func (f *foreign) hold(e *statement.Entry) error {
 	return nil
 }
 
-// tell tells what is held.
-func (f *foreign) tell(to statement.Handler, of statement.Statement) error {
+// emit tells what is held.
+func (f *foreign) emit(to statement.Handler, of statement.Statement) error {
 	for _, currency := range f.currencies {
 		of.Currency, of.Fault = currency, ""
 		if err := to.Begin(&of); err != nil {

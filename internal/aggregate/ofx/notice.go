@@ -8,8 +8,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// told is what a file has said so far, for the verdict at its end.
-type told struct {
+// noticed is what a file has said so far, for the verdict at its end.
+type noticed struct {
 	statements bool
 	others     bool             // accounts, investments, securities
 	answers    bool             // a sign-on or a status
@@ -19,11 +19,11 @@ type told struct {
 // verdict refuses a file that states nothing but a failure, or nothing at all.
 func (p *reader) verdict() error {
 	switch {
-	case p.told.statements || p.told.others:
+	case p.noticed.statements || p.noticed.others:
 		return nil
-	case p.told.refusal != nil:
-		return p.told.refusal
-	case !p.told.answers:
+	case p.noticed.refusal != nil:
+		return p.noticed.refusal
+	case !p.noticed.answers:
 		return statement.Refuse(statement.Place{Line: 1, Column: 1}, "no statement, list of accounts or answer of a bank is in the file")
 	}
 	return nil
@@ -31,8 +31,8 @@ func (p *reader) verdict() error {
 
 func field(name, value string) statement.Field { return statement.Field{Name: name, Value: value} }
 
-// tell notices the fields that are stated, if any.
-func (p *reader) tell(place statement.Place, what string, fields ...statement.Field) error {
+// notify notices the fields that are stated, if any.
+func (p *reader) notify(place statement.Place, what string, fields ...statement.Field) error {
 	p.notice = statement.Notice{Place: place, What: what}
 	for _, f := range fields {
 		if f.Value != "" {
@@ -50,8 +50,8 @@ func (p *reader) other(what string, fields ...statement.Field) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
-	p.told.others = true
-	return p.tell(p.rec.place, what, fields...)
+	p.noticed.others = true
+	return p.notify(p.rec.place, what, fields...)
 }
 
 // signOn tells how the sign-on went. User names and session cookies, which it may hold, are not told (rule 8).
@@ -60,7 +60,7 @@ func (p *reader) signOn() error {
 	p.in.server = r.get("DTSERVER")
 	code, severity, message := r.first("CODE"), r.first("SEVERITY"), r.first("MESSAGE")
 	p.answer("sign-on", code, severity, message)
-	return p.tell(r.place, "sign-on", field("code", code), field("severity", severity), field("message", message),
+	return p.notify(r.place, "sign-on", field("code", code), field("severity", severity), field("message", message),
 		field("date", instant(p.in.server)), field("organisation", r.under("FI", "ORG")), field("institution", r.under("FI", "FID")))
 }
 
@@ -72,29 +72,29 @@ func (p *reader) status() error {
 	if strings.Trim(code, "0") == "" {
 		return nil
 	}
-	return p.tell(r.place, "status", field("code", code), field("severity", severity), field("message", message))
+	return p.notify(r.place, "status", field("code", code), field("severity", severity), field("message", message))
 }
 
 // answer keeps the first failure.
 func (p *reader) answer(to, code, severity, message string) {
-	p.told.answers = true
+	p.noticed.answers = true
 	failed := strings.EqualFold(severity, "ERROR") || severity == "" && strings.Trim(code, "0") != ""
-	if failed && p.told.refusal == nil {
-		p.told.refusal = statement.Refuse(p.rec.place, "the bank answers the %s with code %s, severity %s: %s", to, code, severity, message).
+	if failed && p.noticed.refusal == nil {
+		p.noticed.refusal = statement.Refuse(p.rec.place, "the bank answers the %s with code %s, severity %s: %s", to, code, severity, message).
 			Advise("download the file again")
 	}
 }
 
 // investment tells whose investments follow. Their cash is no bank account's, so its entries are told as transactions.
 func (p *reader) investment() error {
-	p.told.others = true
+	p.noticed.others = true
 	fields := []statement.Field{field("account", p.in.Account)}
 	for _, f := range p.in.account {
 		if f.Name == "broker" || f.Name == "transaction_uid" {
 			fields = append(fields, f)
 		}
 	}
-	return p.tell(p.in.Place, "investment", append(fields, field("currency", p.in.Currency),
+	return p.notify(p.in.Place, "investment", append(fields, field("currency", p.in.Currency),
 		field("as_of", instant(p.in.asOf)), field("start", instant(p.in.start)), field("end", instant(p.in.end)))...)
 }
 
@@ -131,7 +131,7 @@ func (p *reader) investmentBalance() error {
 	r := &p.rec
 	var fields []statement.Field
 	for _, n := range r.nodes[1:] {
-		if n.holder == 0 {
+		if n.owner == 0 {
 			fields = append(fields, field(either(names[n.name], strings.ToLower(n.name)), n.value))
 		}
 	}
@@ -150,9 +150,9 @@ func (p *reader) investmentBalance() error {
 
 func (p *reader) namedBalance() error { return p.other("balance", balanceFields(&p.rec, 0)...) }
 
-func balanceFields(r *record, holder int) []statement.Field {
+func balanceFields(r *record, owner int) []statement.Field {
 	return []statement.Field{
-		field("name", r.below(holder, "NAME")), field("desc", r.below(holder, "DESC")), field("type", r.below(holder, "BALTYPE")),
-		field("value", r.below(holder, "VALUE")), field("date", instant(r.below(holder, "DTASOF"))),
+		field("name", r.below(owner, "NAME")), field("desc", r.below(owner, "DESC")), field("type", r.below(owner, "BALTYPE")),
+		field("value", r.below(owner, "VALUE")), field("date", instant(r.below(owner, "DTASOF"))),
 	}
 }

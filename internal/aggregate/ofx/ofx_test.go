@@ -153,21 +153,21 @@ func TestStatements(t *testing.T) {
 	if s.Statement != want {
 		t.Errorf("told\n%+v, want\n%+v", s.Statement, want)
 	}
-	told := fmt.Sprint(len(s.Entries), s.Entries[0].Text, s.Entries[1].Amount, s.Entries[2].Amount, s.Entries[3].Status, s.Entries[3].Booked,
+	got := fmt.Sprint(len(s.Entries), s.Entries[0].Text, s.Entries[1].Amount, s.Entries[2].Amount, s.Entries[3].Status, s.Entries[3].Booked,
 		s.Entries[4].Status, s.Entries[4].Booked)
-	if told != "5ą23PDNG2024-02-02PDNG2024-02-01" {
-		t.Errorf("entries: %s: %+v", told, s.Entries)
+	if got != "5ą23PDNG2024-02-02PDNG2024-02-01" {
+		t.Errorf("entries: %s: %+v", got, s.Entries)
 	}
-	told = fmt.Sprint(s.Balances[0].Code, s.Balances[0].Amount, s.Balances[0].Date, s.Balances[1].Code, s.Balances[1].Amount, s.Balances[1].Date)
-	if told != "CLBD1.002024-01-31CLAVx2024" {
-		t.Errorf("balances: %s", told)
+	got = fmt.Sprint(s.Balances[0].Code, s.Balances[0].Amount, s.Balances[0].Date, s.Balances[1].Code, s.Balances[1].Amount, s.Balances[1].Date)
+	if got != "CLBD1.002024-01-31CLAVx2024" {
+		t.Errorf("balances: %s", got)
 	}
 	if s := r.Statements[1]; s.Currency != "" || s.Created != "2024-02-01T08:00:00" || len(s.Entries) != 0 {
 		t.Errorf("an empty statement is told as %+v", s)
 	}
-	told = fmt.Sprint(r.Notices)
-	if !strings.Contains(told, "balance [{name limit} {type DOLLAR} {value 9}]") {
-		t.Errorf("notices: %s", told)
+	got = fmt.Sprint(r.Notices)
+	if !strings.Contains(got, "balance [{name limit} {type DOLLAR} {value 9}]") {
+		t.Errorf("notices: %s", got)
 	}
 }
 
@@ -209,12 +209,12 @@ func TestRequestsOfStatements(t *testing.T) {
 	from := "<BANKACCTFROM><ACCTID>a</BANKACCTFROM></STMTRS>"
 	r, err := read(t, "<OFX><STMTTRNRS><TRNUID>1<STMTRS>"+from+"<STMTRS>"+from+"</STMTTRNRS><STMTTRNRS><STMTRS>"+from+"</OFX>")
 	const want = "[account [{number a} {transaction_uid 1}] account [{number a} {transaction_uid 1}] account [{number a}]]"
-	var told []string
+	var got []string
 	for _, n := range r.Notices {
-		told = append(told, fmt.Sprint(n.What, " ", n.Fields))
+		got = append(got, fmt.Sprint(n.What, " ", n.Fields))
 	}
-	if err != nil || fmt.Sprint(told) != want {
-		t.Errorf("%v: told %v", err, told)
+	if err != nil || fmt.Sprint(got) != want {
+		t.Errorf("%v: told %v", err, got)
 	}
 }
 
@@ -231,17 +231,17 @@ func TestElsewhere(t *testing.T) {
 	if e := r.Statements[0].Entries[0]; e.Amount != "5" || e.Party != "a" || e.Currency != "USD" {
 		t.Errorf("told %+v", e.Entry)
 	}
-	var told []string
+	var got []string
 	for _, n := range r.Notices {
-		told = append(told, fmt.Sprint(n.What, n.Fields))
+		got = append(got, fmt.Sprint(n.What, n.Fields))
 	}
 	want := []string{
 		"balance[{name LEDGERBAL} {value 1}]", "balance[{name AVAILBAL} {value 2} {date 2024-01-31T00:00:00}]",
 		"investment transaction[{type STMTTRN} {amount 3}]", "balance[{name n} {value 4}]", "not read[{element LOANSTMTTRNRS}]", "security[{type SECINFO} {name s}]",
 		"account[{number 6}]",
 	}
-	if !slices.Equal(told, want) {
-		t.Errorf("told\n%q, want\n%q", told, want)
+	if !slices.Equal(got, want) {
+		t.Errorf("told\n%q, want\n%q", got, want)
 	}
 }
 

@@ -20,11 +20,11 @@ type reader struct {
 	leaf string    // the value that came last, until the next tag
 	rec  record    // the one being read
 
-	in     within
-	unread bool // the answer is told to be not read
-	told   told
-	notice statement.Notice
-	row    statement.Entry
+	in      within
+	unread  bool // the answer is told to be not read
+	noticed noticed
+	notice  statement.Notice
+	row     statement.Entry
 }
 
 // read tells the file to its end.
@@ -85,7 +85,7 @@ func (p *reader) start(t tag) error {
 	if !p.known(&t.element) {
 		t.kind = kind{}
 	}
-	if err := p.makeRoom(t.kind.rank); err != nil {
+	if err := p.evict(t.kind.rank); err != nil {
 		return err
 	}
 	raw, err := p.lex.text(false)
@@ -131,9 +131,9 @@ func (p *reader) end(t tag) error {
 		}
 		if i >= 0 {
 			if p.rec.active() && p.open[i].kind.rank == none {
-				p.rec.hold(p.open[i].node)
+				p.rec.setOwner(p.open[i].node)
 			}
-			p.rec.ended = p.open[i].kind.tell != nil && p.open[i].node == 0
+			p.rec.ended = p.open[i].kind.emit != nil && p.open[i].node == 0
 			if err := p.pop(i); err != nil {
 				return err
 			}
@@ -175,8 +175,8 @@ func (p *reader) find(name string, rank rank) int {
 	return -1
 }
 
-// makeRoom ends what cannot hold an element of a rank: see rank.
-func (p *reader) makeRoom(r rank) error {
+// evict ends what cannot hold an element of a rank: see rank.
+func (p *reader) evict(r rank) error {
 	if r == none {
 		return nil
 	}
@@ -193,8 +193,8 @@ func (p *reader) push(e element) error {
 	if len(p.open) == statement.MaxDepth {
 		return statement.Refuse(e.place, "more than %d elements within each other", statement.MaxDepth)
 	}
-	if e.kind.tell != nil || p.rec.active() {
-		node, err := p.rec.add(&e, "", p.holder())
+	if e.kind.emit != nil || p.rec.active() {
+		node, err := p.rec.add(&e, "", p.owner())
 		if err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func (p *reader) push(e element) error {
 	case answer:
 		p.in.request = ""
 		if p.unread = !one(answers, e.name); p.unread {
-			return p.tell(e.place, "not read", field("element", e.name))
+			return p.notify(e.place, "not read", field("element", e.name))
 		}
 	case report:
 		p.enter(&e)
@@ -218,15 +218,15 @@ func (p *reader) push(e element) error {
 // value takes an element that holds only text.
 func (p *reader) value(e *element, text string) error {
 	if p.rec.active() {
-		_, err := p.rec.add(e, text, p.holder())
+		_, err := p.rec.add(e, text, p.owner())
 		return err
 	}
 	p.in.set(e.name, text)
 	return nil
 }
 
-// holder is the node that holds what comes next: of the innermost known element, for the others may be values.
-func (p *reader) holder() int {
+// owner is the node that holds what comes next: of the innermost known element, for the others may be values.
+func (p *reader) owner() int {
 	if !p.rec.active() {
 		return -1
 	}
@@ -245,8 +245,8 @@ func (p *reader) pop(i int) error {
 		p.open = p.open[:len(p.open)-1]
 		var err error
 		switch {
-		case e.kind.tell != nil && e.node == 0:
-			err = e.kind.tell(p)
+		case e.kind.emit != nil && e.node == 0:
+			err = e.kind.emit(p)
 			p.rec.reset()
 		case e.kind.rank == report:
 			err = p.leave()

@@ -23,13 +23,13 @@ type record struct {
 
 type node struct {
 	name, value string
-	holder      int
+	owner       int
 }
 
 func (r *record) active() bool { return len(r.nodes) > 0 }
 
 // add puts an element below holder and returns its number.
-func (r *record) add(e *element, value string, holder int) (int, error) {
+func (r *record) add(e *element, value string, owner int) (int, error) {
 	if len(r.nodes) == 0 {
 		r.place = e.place
 	}
@@ -37,15 +37,15 @@ func (r *record) add(e *element, value string, holder int) (int, error) {
 	if len(r.nodes) == maxNodes || r.bytes > maxRecord {
 		return 0, statement.Refuse(r.place, "<%s> holds more than %d elements or %d bytes", r.nodes[0].name, maxNodes, maxRecord)
 	}
-	r.nodes = append(r.nodes, node{e.name, value, holder})
+	r.nodes = append(r.nodes, node{e.name, value, owner})
 	return len(r.nodes) - 1, nil
 }
 
-// hold makes an element the holder of what came after it: its end tag has shown that it was no empty value.
-func (r *record) hold(holder int) {
-	for i := holder + 1; i < len(r.nodes); i++ {
-		if r.nodes[i].holder == r.nodes[holder].holder {
-			r.nodes[i].holder = holder
+// setOwner makes an element the holder of what came after it: its end tag has shown that it was no empty value.
+func (r *record) setOwner(owner int) {
+	for i := owner + 1; i < len(r.nodes); i++ {
+		if r.nodes[i].owner == r.nodes[owner].owner {
+			r.nodes[i].owner = owner
 		}
 	}
 }
@@ -56,24 +56,24 @@ func (r *record) reset() { r.nodes, r.bytes, r.ended = r.nodes[:0], 0, false }
 func (r *record) get(name string) string { return r.below(0, name) }
 
 // under is the value of that name within the root's element holder.
-func (r *record) under(holder, name string) string {
+func (r *record) under(owner, name string) string {
 	for i := range r.nodes {
-		if i > 0 && r.nodes[i].holder == 0 && r.nodes[i].name == holder {
+		if i > 0 && r.nodes[i].owner == 0 && r.nodes[i].name == owner {
 			return r.below(i, name)
 		}
 	}
 	return ""
 }
 
-func (r *record) below(holder int, name string) string {
+func (r *record) below(owner int, name string) string {
 	found, others := "", []string(nil)
-	for i := holder + 1; i < len(r.nodes); i++ {
+	for i := owner + 1; i < len(r.nodes); i++ {
 		n := &r.nodes[i]
-		if n.holder < holder {
+		if n.owner < owner {
 			break // what it holds stands together
 		}
 		switch {
-		case n.holder != holder || n.name != name || n.value == "" || n.value == found:
+		case n.owner != owner || n.name != name || n.value == "" || n.value == found:
 		case found == "":
 			found = n.value
 		default:

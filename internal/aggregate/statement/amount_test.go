@@ -84,7 +84,7 @@ func TestErrorSaysWhereWhyAndWhatNext(t *testing.T) {
 func TestSumOfAnySize(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
-	var got, gone Sum
+	var got, removed Sum
 	want := new(big.Rat)
 	for range 20_000 {
 		text := strconv.FormatUint(random.Uint64N(1e18), 10)
@@ -96,7 +96,7 @@ func TestSumOfAnySize(t *testing.T) {
 			text = "-" + text
 		}
 		n, ok := new(big.Rat).SetString(text)
-		if !ok || !got.Add(text) || !gone.Add(text) {
+		if !ok || !got.Add(text) || !removed.Add(text) {
 			t.Fatalf("%s cannot be added", text)
 		}
 		want.Add(want, n)
@@ -104,7 +104,7 @@ func TestSumOfAnySize(t *testing.T) {
 			t.Fatalf("with %s the sum is %s, want %s", text, &got, want.FloatString(Scale))
 		}
 	}
-	if got.Minus(&gone); got.Sign() != 0 {
+	if got.Minus(&removed); got.Sign() != 0 {
 		t.Errorf("less itself it is %s", &got)
 	}
 }

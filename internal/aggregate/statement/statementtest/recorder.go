@@ -97,11 +97,11 @@ func (r *Recorder) EndEntry() error {
 		return nil
 	}
 	entry := r.openEntry()
-	told, now := entry.Entry, *r.entry
+	passed, now := entry.Entry, *r.entry
 	entry.Entry = now
-	now.Text, now.Operations, now.Charges = told.Text, told.Operations, told.Charges
-	if now != told {
-		r.t.Errorf("call %d: an entry was told as\n%+v\nand ends as\n%+v", r.Calls, told, now)
+	now.Text, now.Operations, now.Charges = passed.Text, passed.Operations, passed.Charges
+	if now != passed {
+		r.t.Errorf("call %d: an entry was told as\n%+v\nand ends as\n%+v", r.Calls, passed, now)
 	}
 	r.entry = nil
 	return nil
@@ -113,10 +113,10 @@ func (r *Recorder) End() error {
 		return nil
 	}
 	open := r.open()
-	told, now := open.Statement, *r.begun
+	passed, now := open.Statement, *r.begun
 	open.Statement = now
-	if identity(&told) != identity(&now) {
-		r.t.Errorf("call %d: a statement was told as\n%+v\nand ends as\n%+v", r.Calls, told, now)
+	if identity(&passed) != identity(&now) {
+		r.t.Errorf("call %d: a statement was told as\n%+v\nand ends as\n%+v", r.Calls, passed, now)
 	}
 	r.begun = nil
 	return nil

@@ -20,7 +20,7 @@ func TestReadAgainInOtherWords(t *testing.T) {
 	texts := []string{camtOf(s), other}
 	for before := range permutations(2) {
 		for after := range permutations(2) {
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			var paths []string
 			for n, text := range texts {
 				paths = append(paths, h.file(fmt.Sprint(n, ".xml"), text))

@@ -19,12 +19,12 @@ func (to Rows) open() uint32             { return 0 }
 func (to Rows) describe(uint32, listing) {}
 func (to Rows) name(*named) error        { return nil }
 
-// Tell does to one file what Import does before anything is taken in: its format is told by its content, it is read, and what it
+// ConvertFile does to one file what Import does before anything is taken in: its format is told by its content, it is read, and what it
 // says is made into rows, which name it and object as where they come from. An error of class Data is the file's: Import
 // would refuse it.
-func Tell(p *project.Project, name, object string, in io.Reader, to Rows) error {
+func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows) error {
 	left := usualLimits
-	t := newTeller(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]given{})
+	t := newRowBuilder(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]given{})
 	defer t.release()
 	return Read(p, name, in, t.handler())
 }

@@ -23,7 +23,7 @@ func TestWordsBreakNoStatement(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, again string
-		held        int
+		quarantined int
 		broken      string
 	}{
 		{"the same", "03 -1.50 F1 coffee", 0, ""},
@@ -34,11 +34,11 @@ func TestWordsBreakNoStatement(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, "")
+			h := newFixture(t, "")
 			h.send(ofxOf("04", "98.50", "03 -1.50 F1 coffee"))
 			h.send(ofxOf("06", "108.50", c.again, "06 10.00 F2 refund"))
-			if n := h.quarantined(); n != c.held {
-				t.Errorf("%d rows are in quarantine, want %d", n, c.held)
+			if n := h.quarantined(); n != c.quarantined {
+				t.Errorf("%d rows are in quarantine, want %d", n, c.quarantined)
 			}
 			var broken []string
 			for _, i := range h.judged("")[0].Intervals {
@@ -69,7 +69,7 @@ func TestWordsOfDetailsBreakNoStatement(t *testing.T) {
 		{"2", "RENT", "3", "3 PROVEN, 3–4 PROVEN"},
 		{"1", "rent", "4", "3 PROVEN, 3–4 BROKEN"},
 	} {
-		h := newHouse(t, "")
+		h := newFixture(t, "")
 		h.send(fmt.Sprintf(statement, "S1", "2024-05-03", "2", "rent", "3"))
 		h.send(fmt.Sprintf(statement, "S2", "2024-05-04", c.first, c.words, c.second))
 		if got := states(h.judged("")[0].Intervals); got != c.want {
@@ -81,7 +81,7 @@ func TestWordsOfDetailsBreakNoStatement(t *testing.T) {
 // TestStatementOfNoAccount has a file of two statements, of which one does not say which account it is of.
 func TestStatementOfNoAccount(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	named := pageOf("1", "60F 01 1", "62F 05 4", "04 1", "05 2")
 	text := named + strings.Replace(pageOf("2", "60F 05 4", "62F 06 6", "06 2"), ":25:A1\n", "", 1)
 	for range 2 {

@@ -12,10 +12,10 @@ import (
 // maxStatements bounds what is remembered of a file: which accounts it has had.
 const maxStatements = 1 << 18
 
-// telling is one reading: the statement that is open, and what its rows have come to. The rows of one account and currency become
+// emitter is one reading: the statement that is open, and what its rows have come to. The rows of one account and currency become
 // one statement, in whatever order they stand: those of the first one are told as they are read, and those of others wait in
 // the spool until it has ended, as statements are told one after another.
-type telling struct {
+type emitter struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
 	table       *table
@@ -47,15 +47,15 @@ type telling struct {
 // maxUnnamed is how many rows are held that come before the first one that names its account.
 const maxUnnamed = 1000
 
-func newTelling(r *Reader, t *table, h statement.Handler) *telling {
-	return &telling{
+func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
+	return &emitter{
 		institution: r.institution, mapping: r.mapping, table: t, handler: h,
-		groups: map[[sha256.Size]byte]*group{}, spool: spool{dir: r.scratch, limit: spoolMemory},
+		groups: map[[sha256.Size]byte]*group{}, spool: spool{dir: r.scratch, limit: spoolBytes},
 	}
 }
 
-// tell takes one row.
-func (g *telling) tell(r row) error {
+// emit takes one row.
+func (g *emitter) emit(r row) error {
 	if g.isControl(r) {
 		return g.control(r)
 	}
@@ -78,7 +78,7 @@ func (g *telling) tell(r row) error {
 		}
 	}
 	if of == g.open {
-		return g.tellEntry(r)
+		return g.emitEntry(r)
 	}
 	if of.first < 0 && len(of.waiting) == 0 {
 		g.waiting = append(g.waiting, of)
@@ -87,7 +87,7 @@ func (g *telling) tell(r row) error {
 }
 
 // first begins the scope's first statement, with the rows before it that are of no account that they name.
-func (g *telling) first(at statement.Place, of *group) error {
+func (g *emitter) first(at statement.Place, of *group) error {
 	if len(g.unnamed) > 0 {
 		at = g.unnamed[0].place
 	}
@@ -97,7 +97,7 @@ func (g *telling) first(at statement.Place, of *group) error {
 	unnamed := g.unnamed
 	g.unnamed = nil
 	for _, r := range unnamed {
-		if err := g.tellEntry(r); err != nil {
+		if err := g.emitEntry(r); err != nil {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (g *telling) first(at statement.Place, of *group) error {
 }
 
 // groupOf finds a row's group. A row that names no account or currency is laid to the row before it; nil is no group yet.
-func (g *telling) groupOf(r row) (*group, error) {
+func (g *emitter) groupOf(r row) (*group, error) {
 	account, currency := g.mapping.Account.Literal, g.mapping.Currency.Literal
 	named := account != "" && currency != ""
 	switch {
@@ -125,7 +125,7 @@ func (g *telling) groupOf(r row) (*group, error) {
 }
 
 // number is an account's number as statements name it.
-func (g *telling) number(text string) string {
+func (g *emitter) number(text string) string {
 	if text != g.written {
 		g.written = text
 		g.account, _ = statement.AccountNumber(text)
@@ -134,7 +134,7 @@ func (g *telling) number(text string) string {
 }
 
 // group is that of an account and currency, which no scope before this one may have had.
-func (g *telling) group(at statement.Place, account, currency string) (*group, error) {
+func (g *emitter) group(at statement.Place, account, currency string) (*group, error) {
 	if of := g.latest; of != nil && of.account == account && of.currency == currency {
 		return of, nil
 	}
@@ -155,7 +155,7 @@ func (g *telling) group(at statement.Place, account, currency string) (*group, e
 }
 
 // begin begins the statement of a group.
-func (g *telling) begin(at statement.Place, of *group) error {
+func (g *emitter) begin(at statement.Place, of *group) error {
 	number, iban := statement.AccountNumber(of.account)
 	g.statement = statement.Statement{
 		Place: at, Format: "csv " + g.institution.Name, Kind: statement.Booked, Servicer: g.institution.Servicer,
@@ -169,7 +169,7 @@ func (g *telling) begin(at statement.Place, of *group) error {
 }
 
 // rest tells the statements whose rows wait. The last one of the scope stays open.
-func (g *telling) rest() error {
+func (g *emitter) rest() error {
 	if g.open == nil && len(g.unnamed) > 0 {
 		of, err := g.group(g.unnamed[0].place, g.number(g.mapping.Account.Literal), g.mapping.Currency.Literal)
 		if err == nil {
@@ -186,7 +186,7 @@ func (g *telling) rest() error {
 		if err := g.begin(of.at, of); err != nil {
 			return err
 		}
-		if err := g.spool.each(of, g.tellEntry); err != nil {
+		if err := g.spool.each(of, g.emitEntry); err != nil {
 			return err
 		}
 	}
@@ -196,7 +196,7 @@ func (g *telling) rest() error {
 }
 
 // endStatement tells the balances of the open statement and ends it.
-func (g *telling) endStatement() error {
+func (g *emitter) endStatement() error {
 	if g.open == nil {
 		return nil
 	}
@@ -221,14 +221,14 @@ func (g *telling) endStatement() error {
 	return g.handler.End()
 }
 
-func (g *telling) balance(at statement.Place, code string, m mark) error {
+func (g *emitter) balance(at statement.Place, code string, m mark) error {
 	return g.handler.Balance(&statement.Balance{
 		Place: at, Code: code, Amount: m.balance, Currency: g.statement.Currency, Date: m.date,
 	})
 }
 
 // endScope ends what one control row is about, or the file.
-func (g *telling) endScope() error {
+func (g *emitter) endScope() error {
 	if err := g.closeScope(); err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (g *telling) endScope() error {
 }
 
 // finish ends the file. One without rows is reported: nothing says which days it speaks of.
-func (g *telling) finish() error {
+func (g *emitter) finish() error {
 	end := g.table.at(g.table.line + 1)
 	if err := g.rest(); err != nil {
 		return err

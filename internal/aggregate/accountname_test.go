@@ -10,7 +10,7 @@ import (
 
 func TestHolders(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "")
+	h := newFixture(t, "")
 	h.file("project/institutions/czech.yaml", "institution: czech\naccounts: [CZ6508000000192000145399, NL91ABNA0417164300]\n")
 	by := holdersOf(h.read())
 	for _, c := range []struct{ servicer, number, currency, want string }{

@@ -8,8 +8,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// teller tells a Handler what the fields state.
-type teller struct {
+// emitter tells a Handler what the fields state.
+type emitter struct {
 	h          statement.Handler
 	kind       string // the message's type, where its envelope states it
 	statements int
@@ -38,10 +38,10 @@ type seen struct {
 	begun                      bool // the Handler knows of it
 }
 
-func (t *teller) inEntry() bool { return t.pending }
+func (t *emitter) inEntry() bool { return t.pending }
 
 // field takes a whole field.
-func (t *teller) field(f *field) error {
+func (t *emitter) field(f *field) error {
 	switch f.tag {
 	case "86":
 		return t.information(f)
@@ -64,7 +64,7 @@ func (t *teller) field(f *field) error {
 }
 
 // header takes a field of the statement itself.
-func (t *teller) header(f *field) error {
+func (t *emitter) header(f *field) error {
 	text := strings.TrimSpace(f.lines[0].text)
 	switch f.tag {
 	case "20":
@@ -94,7 +94,7 @@ func (t *teller) header(f *field) error {
 }
 
 // start opens a statement where none is open. again tells that the field belongs to the next one.
-func (t *teller) start(at statement.Place, again bool) error {
+func (t *emitter) start(at statement.Place, again bool) error {
 	if again {
 		if err := t.endStatement(false); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (t *teller) start(at statement.Place, again bool) error {
 
 // account reads :25:, and :25P: with a BIC in its second line. A currency behind the number is the bank's way to tell accounts
 // of one number apart, and stays.
-func (t *teller) account(f *field) {
+func (t *emitter) account(f *field) {
 	t.seen.account = true
 	t.s.Servicer, t.s.Account, t.s.IBAN = accountOf(f.lines[0].text)
 	if len(f.lines) > 1 && f.tag == "25P" {
@@ -145,7 +145,7 @@ func isBIC(text string) bool {
 }
 
 // interim reads what MT942 has in the place of an opening balance.
-func (t *teller) interim(tag, text string) {
+func (t *emitter) interim(tag, text string) {
 	t.seen.interim = true
 	if tag != "34F" {
 		t.s.Created = created(text)
@@ -161,7 +161,7 @@ func (t *teller) interim(tag, text string) {
 }
 
 // begin tells the Handler of the open statement, once.
-func (t *teller) begin() error {
+func (t *emitter) begin() error {
 	if t.seen.begun {
 		return nil
 	}
@@ -176,12 +176,12 @@ func (t *teller) begin() error {
 
 // report tells an interim report: by its envelope, else by its fields, or by the name that German banks give to what is not
 // booked yet.
-func (t *teller) report() bool {
+func (t *emitter) report() bool {
 	return t.kind == "942" || t.kind == "" && (t.seen.interim && !t.seen.opening || strings.HasPrefix(t.s.Reference, "STARTDISP"))
 }
 
 // endStatement ends the open entry and statement. One that opens must close: without an end of its own it may be cut off.
-func (t *teller) endStatement(whole bool) error {
+func (t *emitter) endStatement(whole bool) error {
 	if err := t.endEntry(); err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (t *teller) endStatement(whole bool) error {
 }
 
 // stray reports the lines after a field that has but one: nothing is said to belong to it, and nothing is lost (rule 10).
-func (t *teller) stray(f *field) error {
+func (t *emitter) stray(f *field) error {
 	for _, l := range f.lines[1:] {
 		n := &statement.Notice{Place: l.at, What: "line", Fields: []statement.Field{
 			{Name: "after", Value: ":" + f.tag + ":"}, {Name: "text", Value: strings.TrimSpace(l.text)},

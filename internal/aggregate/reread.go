@@ -21,7 +21,7 @@ import (
 type reread struct {
 	Readings int               `json:"readings"`
 	Files    map[string]uint64 `json:"files"`            // by stream: the last file before the last reading's rows
-	Gone     []string          `json:"gone,omitempty"`   // ids of statements
+	Removed  []string          `json:"gone,omitempty"`   // ids of statements
 	Taken    bool              `json:"taken,omitempty"`  // the last reading's rows are there
 	Before   *reread           `json:"before,omitempty"` // of the reading before, until these are there
 }
@@ -56,11 +56,11 @@ func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err erro
 	return all, err
 }
 
-// gone names the statements that the last readings of their files do not have.
-func (all rereads) gone() map[string]bool {
+// removed names the statements that the last readings of their files do not have.
+func (all rereads) removed() map[string]bool {
 	ids := map[string]bool{}
 	for _, r := range all {
-		for _, id := range r.Gone {
+		for _, id := range r.Removed {
 			ids[id] = true
 		}
 	}
@@ -221,7 +221,7 @@ func took(tx catalog.Tx, files map[string]*File) error {
 		if _, err := tx.Get(rereadPrefix+f.Digest, &r); err != nil {
 			return err
 		}
-		r.Taken, r.Before, r.Gone = true, nil, f.gone
+		r.Taken, r.Before, r.Removed = true, nil, f.removed
 		if err := tx.Put(rereadPrefix+f.Digest, r); err != nil {
 			return err
 		}

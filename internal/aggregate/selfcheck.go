@@ -29,7 +29,7 @@ func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b
 			whole.blame(closing.Place, "%s", fault)
 		}
 	}
-	l.holdPrevious(s, balances, b)
+	l.checkPrevious(s, balances, b)
 	if s.Fault != "" {
 		l.blame(s.Place, "%s", s.Fault)
 	}
@@ -43,8 +43,8 @@ func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b
 	}
 }
 
-// holdPrevious compares the opening balance with what the statement states as the previous closing one: by definition they are equal.
-func (l *ledger) holdPrevious(s *statement.Statement, balances []statement.Balance, b bounds) {
+// checkPrevious compares the opening balance with what the statement states as the previous closing one: by definition they are equal.
+func (l *ledger) checkPrevious(s *statement.Statement, balances []statement.Balance, b bounds) {
 	previous := first(balances, []string{statement.PreviousClosing})
 	if s.Kind != statement.Booked || !b.booked || b.opening < 0 || previous < 0 || balances[b.opening].Code != statement.OpeningBooked {
 		return

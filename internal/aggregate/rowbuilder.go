@@ -32,18 +32,18 @@ type origin struct {
 // maxBalances is how many balances of one statement are held until its end tells which of them open and close it.
 const maxBalances = 100_000
 
-// teller is the statement.Handler of one file.
-type teller struct {
+// rowBuilder is the statement.Handler of one file.
+type rowBuilder struct {
 	reports
-	to     sink
-	rules  rules
-	said   *occurrences
-	format string           // of its statements
-	given  map[digest]bool  // names what the declarations gave to the file
-	all    map[digest]given // that, and what they gave to others of the import
+	to          sink
+	rules       rules
+	occurrences *occurrences
+	format      string           // of its statements
+	given       map[digest]bool  // names what the declarations gave to the file
+	all         map[digest]given // that, and what they gave to others of the import
 
 	s         *statement.Statement
-	holder    holder
+	name      accountName
 	balances  []statement.Balance
 	sizes     int                // bytes of these
 	listed    int64              // entries so far
@@ -67,12 +67,12 @@ type teller struct {
 }
 
 // tellers are used again, as banks send many small files.
-var tellers = sync.Pool{New: func() any { return &teller{said: newOccurrences()} }}
+var tellers = sync.Pool{New: func() any { return &rowBuilder{occurrences: newOccurrences()} }}
 
-// newTeller takes a teller, which is to be released. left is what the import may still hold.
-func newTeller(o origin, to sink, by rules, left *limits, given map[digest]given) *teller {
-	t := tellers.Get().(*teller) //nolint:errcheck // the pool holds nothing else
-	*t = teller{reports: reports{left: left}, all: given, to: to, rules: by, said: t.said, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
+// newRowBuilder takes a teller, which is to be released. left is what the import may still hold.
+func newRowBuilder(o origin, to sink, by rules, left *limits, given map[digest]given) *rowBuilder {
+	t := tellers.Get().(*rowBuilder) //nolint:errcheck // the pool holds nothing else
+	*t = rowBuilder{reports: reports{left: left}, all: given, to: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
 	t.from.text("file", o.file)
 	t.from.text("object", o.object)
 	t.from = append(t.from, strings.Repeat(" ", o.readings)...)
@@ -83,35 +83,35 @@ func newTeller(o origin, to sink, by rules, left *limits, given map[digest]given
 const mostKept = 1 << 12
 
 // release lets a teller be used again; what it has told stays.
-func (t *teller) release() {
-	if len(t.balances) > mostKept || t.sizes > perValue*mostKept || t.said.size() > mostKept || cap(t.row) > mostKept || cap(t.kept.rows) > mostKept {
+func (t *rowBuilder) release() {
+	if len(t.balances) > mostKept || t.sizes > perValue*mostKept || t.occurrences.size() > mostKept || cap(t.row) > mostKept || cap(t.kept.rows) > mostKept {
 		return
 	}
 	t.kept.forget()
-	t.said.forget()
+	t.occurrences.forget()
 	tellers.Put(t)
 }
 
 // Notice keeps what is reported.
-func (t *teller) Notice(n *statement.Notice) error {
+func (t *rowBuilder) Notice(n *statement.Notice) error {
 	t.notice(n)
 	return nil
 }
 
 // Begin starts a statement.
-func (t *teller) Begin(s *statement.Statement) error {
+func (t *rowBuilder) Begin(s *statement.Statement) error {
 	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
 	t.listed, t.sizes, t.others, t.listings = 0, 0, nil, nil
-	t.holder, t.temporary = t.rules.holder(s), t.rules.temporary(s)
+	t.name, t.temporary = t.rules.accountName(s), t.rules.temporary(s)
 	t.of = t.of[:0]
 	t.of.stated("kind", string(s.Kind))
-	t.of.text("servicer", t.holder.servicer)
-	t.of.stated("account", t.holder.account)
+	t.of.text("servicer", t.name.servicer)
+	t.of.stated("account", t.name.account)
 	return t.depends(s)
 }
 
 // Balance holds a balance until the statement ends.
-func (t *teller) Balance(b *statement.Balance) error {
+func (t *rowBuilder) Balance(b *statement.Balance) error {
 	if len(t.balances) >= maxBalances {
 		return statement.Refuse(b.Place, "the statement has more than %d balances", maxBalances)
 	}
@@ -124,11 +124,11 @@ func (t *teller) Balance(b *statement.Balance) error {
 }
 
 // Entry names an entry, so that its details can name it.
-func (t *teller) Entry(e *statement.Entry) (err error) {
+func (t *rowBuilder) Entry(e *statement.Entry) (err error) {
 	if t.listed == 0 {
 		t.others = currencies(t.balances)
 		head := t.head()
-		t.said.begin(head)
+		t.occurrences.begin(head)
 		t.within = t.scope(head)
 	}
 	t.listed++
@@ -139,7 +139,7 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 			e.Unique, e.Shared = false, false
 			refuseCorrection(e)
 		}
-		t.base = baseOf(t.holder, t.s, e, t.reference(e), t.within)
+		t.base = baseOf(t.name, t.s, e, t.reference(e), t.within)
 		return nil
 	}
 	t.base = formerBase(t.s, e, later(t.s, t.intermediate()), t.within)
@@ -147,7 +147,7 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 	if e.Unique && !e.Shared {
 		return nil
 	}
-	n, err := t.said.next(e.Place, t.base)
+	n, err := t.occurrences.next(e.Place, t.base)
 	if n > 1 {
 		t.id = digestOf("again", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
 	}
@@ -155,8 +155,8 @@ func (t *teller) Entry(e *statement.Entry) (err error) {
 }
 
 // head is what a statement says before its first entry. One without balances is known by its name alone.
-func (t *teller) head() digest {
-	texts := []string{string(t.s.Kind), t.holder.servicer, t.holder.account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
+func (t *rowBuilder) head() digest {
+	texts := []string{string(t.s.Kind), t.name.servicer, t.name.account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
 	for i := range t.balances {
 		b := &t.balances[i]
 		texts = append(texts, b.Code, b.Subtype, b.Date, t.amount(b.Amount), b.Currency)
@@ -169,7 +169,7 @@ func (t *teller) head() digest {
 
 // scope names the statement for entries without a day of booking: by the balances it leads from and to, which are the same
 // when it is sent again, or, where they are not known yet, as the bank calls it.
-func (t *teller) scope(head digest) string {
+func (t *rowBuilder) scope(head digest) string {
 	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
 		return head.String()
 	}
@@ -177,7 +177,7 @@ func (t *teller) scope(head digest) string {
 }
 
 // intermediate is the balance that a later part of a statement opens with.
-func (t *teller) intermediate() string {
+func (t *rowBuilder) intermediate() string {
 	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
 		return t.balances[0].Amount
 	}
@@ -185,7 +185,7 @@ func (t *teller) intermediate() string {
 }
 
 // Detail keeps one transaction of the entry until it ends, or until there are too many: what they say is part of what names it.
-func (t *teller) Detail(d *statement.Detail) error {
+func (t *rowBuilder) Detail(d *statement.Detail) error {
 	t.details.add(d.Amount, d.Currency, d.Place)
 	t.details.charges.add(d.Charges)
 	t.details.lax = t.details.lax || d.Instructed
@@ -215,7 +215,7 @@ func (t *teller) Detail(d *statement.Detail) error {
 }
 
 // EndEntry writes the entry.
-func (t *teller) EndEntry() error {
+func (t *rowBuilder) EndEntry() error {
 	e := t.e
 	if err := t.writeDetails(); err != nil {
 		return err
@@ -248,26 +248,26 @@ func (t *teller) EndEntry() error {
 }
 
 // account writes what all rows of an account have.
-func (t *teller) account(r *row, currency string) {
+func (t *rowBuilder) account(r *row, currency string) {
 	r.columns(t.of)
 	r.text("currency", currency)
 }
 
 // finish writes where the row comes from, and hands it on.
-func (t *teller) finish(stream string, at statement.Place) error {
+func (t *rowBuilder) finish(stream string, at statement.Place) error {
 	t.origin(at)
 	return t.to.write(stream, t.row)
 }
 
 // origin ends the row with where it comes from.
-func (t *teller) origin(at statement.Place) {
+func (t *rowBuilder) origin(at statement.Place) {
 	t.row.columns(t.from)
 	t.row.place("place", at)
 	t.row.end()
 }
 
 // amount is an amount as rows have it: by value.
-func (t *teller) amount(text string) string {
+func (t *rowBuilder) amount(text string) string {
 	if t.rules.former {
 		return text
 	}
@@ -275,10 +275,10 @@ func (t *teller) amount(text string) string {
 }
 
 // label is how people name the statement.
-func (t *teller) label() string { return cmp.Or(t.s.Reference, t.s.Number) }
+func (t *rowBuilder) label() string { return cmp.Or(t.s.Reference, t.s.Number) }
 
 // dayOf is the day an entry counts for: that of its booking, else the statement's, as far as that is known by then.
-func (t *teller) dayOf(e *statement.Entry) string {
+func (t *rowBuilder) dayOf(e *statement.Entry) string {
 	return cmp.Or(e.Booked, t.s.To, dateOf(t.s.Created), e.Value)
 }
 

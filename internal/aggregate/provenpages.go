@@ -10,21 +10,21 @@ import (
 
 // somePages are pages of a statement from the first one on.
 type somePages struct {
-	whole told
+	whole storedStatement
 	pages int
-	last  *told
+	last  *storedStatement
 }
 
-// heldTogether makes one of a page of each number, from the first to a last one, wherever their entries lead from what they open with to what
+// provenTogether makes one of a page of each number, from the first to a last one, wherever their entries lead from what they open with to what
 // they close with. What is left are the pages that are in none.
-func heldTogether(pages []*told) (all, left []*told) {
+func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 	numbered := alike(pages)
-	used := map[*told]bool{}
+	used := map[*storedStatement]bool{}
 	open := begin(numbered[1])
 	for made := 0; len(open) > 0; {
 		b := open[len(open)-1]
 		open = open[:len(open)-1]
-		if b.holds() {
+		if b.isProven() {
 			all = append(all, &b.whole)
 			for _, p := range b.whole.parts {
 				used[p] = true
@@ -38,19 +38,19 @@ func heldTogether(pages []*told) (all, left []*told) {
 			}
 		}
 	}
-	return all, slices.DeleteFunc(slices.Clone(pages), func(p *told) bool { return used[p] })
+	return all, slices.DeleteFunc(slices.Clone(pages), func(p *storedStatement) bool { return used[p] })
 }
 
 // alike are pages by their numbers; those that say the same are together, in an order that does not depend on that of the pages.
-func alike(pages []*told) map[int][][]*told {
+func alike(pages []*storedStatement) map[int][][]*storedStatement {
 	pages = slices.Clone(pages)
-	same := func(a, b *told) int {
-		return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.Opening, b.Opening), cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.said, b.said))
+	same := func(a, b *storedStatement) int {
+		return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.Opening, b.Opening), cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.content, b.content))
 	}
-	slices.SortFunc(pages, func(a, b *told) int {
+	slices.SortFunc(pages, func(a, b *storedStatement) int {
 		return cmp.Or(same(a, b), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
 	})
-	all := map[int][][]*told{}
+	all := map[int][][]*storedStatement{}
 	for len(pages) > 0 {
 		n := 1
 		for n < len(pages) && same(pages[0], pages[n]) == 0 {
@@ -64,7 +64,7 @@ func alike(pages []*told) map[int][][]*told {
 	return all
 }
 
-func begin(first [][]*told) (list []somePages) {
+func begin(first [][]*storedStatement) (list []somePages) {
 	for _, same := range first {
 		whole := same[0].asWhole()
 		whole.parts = slices.Clone(same)
@@ -74,7 +74,7 @@ func begin(first [][]*told) (list []somePages) {
 }
 
 // with takes the next page in, unless it states other balances of the whole.
-func (b *somePages) with(same []*told) (next somePages, fits bool) {
+func (b *somePages) with(same []*storedStatement) (next somePages, fits bool) {
 	p := same[0]
 	if isOther(b.whole.Opening, p.Opening) || isOther(b.whole.Closing, p.Closing) {
 		return next, false
@@ -88,8 +88,8 @@ func (b *somePages) with(same []*told) (next somePages, fits bool) {
 
 func isOther(one, other string) bool { return one != "" && other != "" && one != other }
 
-// holds reports whether the pages are a whole statement that proves itself.
-func (b *somePages) holds() bool {
+// isProven reports whether the pages are a whole statement that proves itself.
+func (b *somePages) isProven() bool {
 	w := &b.whole
 	return b.pages > 1 && !b.last.after && w.fault == "" && w.balanced() && w.holds()
 }

@@ -16,28 +16,28 @@ import (
 	"bursar/internal/project"
 )
 
-// held are rows of statements that are in quarantine: what a statement says and its account does not hold.
-type held map[string]*heldRows
+// quarantinedRows are rows of statements that are in quarantine: what a statement says and its account does not hold.
+type quarantinedRows map[string]*statementRejects
 
-type heldRows struct {
+type statementRejects struct {
 	rows      int
-	first     heldRow
+	first     rejectedRow
 	of        string // the stream that the first is of
 	conflicts bool   // some say something else than what is stored
 }
 
-// heldRow is what a row of entries, details or balances says.
-type heldRow struct {
+// rejectedRow is what a row of entries, details or balances says.
+type rejectedRow struct {
 	Object, Account, Statement, Place         string
 	ID, Day, Amount, Currency, Status, reason string
 }
 
-func (s *heldRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
+func (s *rejectedRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
 
 // take counts a row.
-func (h held) take(stream string, r *heldRow, conflict bool) {
+func (h quarantinedRows) take(stream string, r *rejectedRow, conflict bool) {
 	if h[r.key()] == nil {
-		h[r.key()] = &heldRows{first: *r, of: stream}
+		h[r.key()] = &statementRejects{first: *r, of: stream}
 	}
 	rows := h[r.key()]
 	rows.rows++
@@ -46,12 +46,12 @@ func (h held) take(stream string, r *heldRow, conflict bool) {
 
 // quarantined reads the rows of entries, details and balances that are in quarantine, but for those that only say in other words
 // what is stored.
-func (c *Completeness) quarantined(ctx context.Context) (held, error) {
-	all := held{}
+func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error) {
+	all := quarantinedRows{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
-		var doubtful []heldRow
+		var doubtful []rejectedRow
 		err := Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
-			r := heldRow{reason: rejected.Reason}
+			r := rejectedRow{reason: rejected.Reason}
 			if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
 			}
@@ -62,12 +62,12 @@ func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 			if doubtful = append(doubtful, r); len(doubtful) < wordsAtOnce {
 				return nil
 			}
-			err := c.contradicting(ctx, stream, doubtful, func(r *heldRow) { all.take(stream, r, true) })
+			err := c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.take(stream, r, true) })
 			doubtful = doubtful[:0]
 			return err
 		})
 		if err == nil && len(doubtful) > 0 {
-			err = c.contradicting(ctx, stream, doubtful, func(r *heldRow) { all.take(stream, r, true) })
+			err = c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.take(stream, r, true) })
 		}
 		if err != nil {
 			return nil, err
@@ -78,14 +78,14 @@ func (c *Completeness) quarantined(ctx context.Context) (held, error) {
 
 // contradictions are the entries in quarantine that say something else than what is stored, by their files and ids.
 func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, error) {
-	found, rows := map[[2]string]bool{}, []heldRow{}
+	found, rows := map[[2]string]bool{}, []rejectedRow{}
 	look := func() error {
-		err := c.contradicting(ctx, project.EntryStream, rows, func(r *heldRow) { found[[2]string{r.Object, r.ID}] = true })
+		err := c.contradicting(ctx, project.EntryStream, rows, func(r *rejectedRow) { found[[2]string{r.Object, r.ID}] = true })
 		rows = rows[:0]
 		return err
 	}
 	err := Quarantine(ctx, c.Catalog, c.Objects, project.EntryStream, func(rejected event.Rejected) error {
-		var r heldRow
+		var r rejectedRow
 		if !rejected.Conflict() {
 			return nil
 		}
@@ -108,7 +108,7 @@ const wordsAtOnce = 2000
 
 // contradicting hands on those rows of a stream that are in conflict with what is stored by more than words: by day, amount, currency or
 // status. A bank that words a payment anew moves no money.
-func (c *Completeness) contradicting(ctx context.Context, stream string, rows []heldRow, each func(*heldRow)) error {
+func (c *Completeness) contradicting(ctx context.Context, stream string, rows []rejectedRow, each func(*rejectedRow)) error {
 	batches, err := event.Batches(ctx, c.Catalog, stream, 0)
 	if err != nil {
 		return err
@@ -131,22 +131,22 @@ func (c *Completeness) contradicting(ctx context.Context, stream string, rows []
 }
 
 // of is what is wrong with a statement whose rows are in quarantine, if any are.
-func (h held) of(a *Account, t *told) (why finding, conflicts bool) {
-	rows := h[(&heldRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
+func (h quarantinedRows) of(a *Account, t *storedStatement) (why finding, conflicts bool) {
+	rows := h[(&rejectedRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
 	if rows == nil {
 		return finding{}, false
 	}
 	return found("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.of), rows.conflicts
 }
 
-// lost are statements that are in quarantine themselves, such as for a day that the calendar does not have, by account.
-type lost map[accountKey][]Interval
+// quarantinedStatements are statements that are in quarantine themselves, such as for a day that the calendar does not have, by account.
+type quarantinedStatements map[accountKey][]Interval
 
 type accountKey struct{ servicer, account, currency string }
 
 // quarantinedStatements reads them. Those that name no account are of an account without a number, unless accounts are asked for.
-func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost, error) {
-	all := lost{}
+func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quarantinedStatements, error) {
+	all := quarantinedStatements{}
 	err := Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
 		var s struct {
 			Servicer, Account, Currency, Kind, Number, Amount, Opening, Closing, File, Object, Place string
@@ -168,7 +168,7 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost
 		all[key] = append(all[key], Interval{
 			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: short(s.Amount), Opening: short(s.Opening), Closing: short(s.Closing),
 			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
-			Reason: reason, figures: says("statement in quarantine", r.Column),
+			Reason: reason, figures: findingDigest("statement in quarantine", r.Column),
 		})
 		return nil
 	})
@@ -176,7 +176,7 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (lost
 }
 
 // of adds an account's lost statements to it, and forgets them.
-func (l lost) of(a *Account) {
+func (l quarantinedStatements) of(a *Account) {
 	key := accountKey{a.Servicer, a.Account, a.Currency}
 	if len(l[key]) == 0 {
 		return
@@ -187,7 +187,7 @@ func (l lost) of(a *Account) {
 }
 
 // rest hands on the accounts of which nothing else is known.
-func (l lost) rest(institution func(servicer, account string) string, each func(Account) error) error {
+func (l quarantinedStatements) rest(institution func(servicer, account string) string, each func(Account) error) error {
 	keys := slices.SortedFunc(maps.Keys(l), func(a, b accountKey) int {
 		return cmp.Or(cmp.Compare(a.servicer, b.servicer), cmp.Compare(a.account, b.account), cmp.Compare(a.currency, b.currency))
 	})

@@ -11,14 +11,14 @@ import (
 	"bursar/internal/project"
 )
 
-// holder names an account: an IBAN by itself, any other number in its servicer.
-type holder struct{ servicer, account string }
+// accountName names an account: an IBAN by itself, any other number in its servicer.
+type accountName struct{ servicer, account string }
 
 // holders finds the holder of a statement.
-type holders func(s *statement.Statement) holder
+type holders func(s *statement.Statement) accountName
 
-// formerHolder is the name that earlier projects gave: as the file has it.
-func formerHolder(s *statement.Statement) holder { return holder{bank(s), s.Account} }
+// formerAccountName is the name that earlier projects gave: as the file has it.
+func formerAccountName(s *statement.Statement) accountName { return accountName{bank(s), s.Account} }
 
 // holdersOf names accounts by value: a number that is an IBAN with a currency behind it, or one that its country writes in
 // another form, is that IBAN. The institutions' accounts tell which IBAN a number of another country is.
@@ -31,14 +31,14 @@ func holdersOf(p *project.Project) holders {
 			}
 		}
 	}
-	return func(s *statement.Statement) holder {
+	return func(s *statement.Statement) accountName {
 		if s.IBAN {
-			return holder{account: s.Account}
+			return accountName{account: s.Account}
 		}
 		if number := ibanOf(s.Account, s.Currency, declared); number != "" {
-			return holder{account: number}
+			return accountName{account: number}
 		}
-		return holder{servicerOf(s.Servicer), s.Account}
+		return accountName{servicerOf(s.Servicer), s.Account}
 	}
 }
 
