@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"bursar/internal/app"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,7 @@ func leftError(r *app.Imported) error {
 	if r.NotTakenBack == "" {
 		return nil
 	}
-	return hinted(errors.New(r.NotTakenBack), "what the files list was taken in")
+	return hinted(failure.Wrap(failure.Data, errors.New(r.NotTakenBack)), "what the files list was taken in")
 }
 
 func (c *cli) printImport(r *app.Imported) error {

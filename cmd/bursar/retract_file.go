@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"bursar/internal/app"
+	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
@@ -33,7 +34,7 @@ func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOption
 		}
 		err = c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
 		if out.NotTakenBack != "" {
-			err = errors.Join(err, hinted(errors.New(out.NotTakenBack), "the same command goes on with what is left"))
+			err = errors.Join(err, hinted(failure.Wrap(failure.Data, errors.New(out.NotTakenBack)), "the same command goes on with what is left"))
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -44,26 +45,62 @@ const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes
 
 // correct takes back the entries whose place others take, where the import has entries that may do so, or that others may replace; and has
 // those count again whose corrections count no more, where something may have been taken back. All of it is found in what is stored, so that an
-// import that ends before it is made good by the next.
-func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, err error) {
+// import that ends before it is made good by the next. objects are those of the entries that count again.
+func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, objects []string, err error) {
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.unique && !takenBack {
-		return 0, err
+		return 0, nil, err
 	}
 	view, err := r.view(ctx, project.EntryStream)
 	if err != nil || view == "" {
-		return 0, err
+		return 0, nil, err
 	}
-	is, err := countingCorrectionsOf(ctx, r.Duck, view)
+	earlier, err := rereadsOf(ctx, r.Catalog)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
+	}
+	is, err := countingCorrectionsOf(ctx, r.Duck, view, earlier.unlisted())
+	if err != nil {
+		return 0, nil, err
 	}
 	columns := textsOf(r.Project.Stream(project.EntryStream))
 	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, is.sql())
 	result, err := r.takeRows(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT gone ORDER BY id", columns, correctedSQL), "corrected", takingBack(correctedID))
-	if err == nil {
-		_, err = r.takeRows(ctx, project.EntryStream, stored+is.uncorrectedSQL(columns), "uncorrected", countingAgain)
+	if err != nil {
+		return result.Accepted, nil, err
 	}
-	return result.Accepted, err
+	listed, err := r.listedOf(is.revivable())
+	if err != nil {
+		return result.Accepted, nil, err
+	}
+	again, err := r.takeRows(ctx, project.EntryStream, stored+is.uncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
+		objects = append(objects, stringOf(event["object"]))
+		countingAgain(event)
+	})
+	if err != nil || again.Accepted == 0 {
+		return result.Accepted, nil, err
+	}
+	return result.Accepted, objects, nil
+}
+
+// listedOf are the events of those entries that the import lists.
+func (r *reading) listedOf(events map[string]string) (list []string, err error) {
+	for _, s := range r.spools {
+		if len(events) == 0 {
+			break
+		}
+		err := eachLine(s.files[project.EntryStream].path, func(line []byte) error {
+			var row struct{ ID string }
+			err := json.Unmarshal(line, &row)
+			if event := events[row.ID]; event != "" {
+				list = append(list, event)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // corrections are what the completeness knows of the corrections of accounts.
@@ -95,7 +132,15 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	}
 	m.doubts, m.replaced = map[accountKey][]Interval{}, map[accountKey][]replacedEntry{}
 	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), among(q.Accounts))
-	is, err := countingCorrectionsOf(ctx, c.Duck, view)
+	earlier, err := rereadsOf(ctx, c.Catalog)
+	if err != nil {
+		return m, err
+	}
+	is, err := countingCorrectionsOf(ctx, c.Duck, view, earlier.unlisted())
+	if err != nil {
+		return m, err
+	}
+	retracted, err := Retracted(ctx, c.Catalog)
 	if err != nil {
 		return m, err
 	}
@@ -110,7 +155,7 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	if err != nil {
 		return m, err
 	}
-	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored), func(row []string) error {
+	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, literals(objectsOf(retracted))), func(row []string) error {
 		key := accountKey{row[0], row[1], row[2]}
 		m.replaced[key] = append(m.replaced[key], replacedEntry{day: row[3], by: row[4], amount: row[5]})
 		return nil
@@ -147,10 +192,11 @@ SELECT servicer, account, min(currency), corrects, CAST(min(day) AS VARCHAR), CA
   CAST(EXISTS (SELECT 1 FROM reach r WHERE r.servicer = m.servicer AND r.account = m.account AND r.origin = m.corrects AND r.reference = m.corrects) AS VARCHAR)
 FROM made m GROUP BY servicer, account, corrects ORDER BY servicer, account, min(day), corrects`
 
-// replacedSQL are the entries whose place others take, with the earliest day of these.
+// replacedSQL are the entries whose place others take, with the earliest day of these, but for those of retracted files: no balance of a file that counts
+// has these.
 const replacedSQL = `WITH %s
 SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) FROM correctors m WHERE m.servicer = o.servicer AND m.account = o.account AND m.corrects = o.reference) AS VARCHAR),
-  CAST(amount AS VARCHAR) FROM corrected o ORDER BY servicer, account, currency, day, id`
+  CAST(amount AS VARCHAR) FROM corrected o WHERE object NOT IN (SELECT unnest([%s]::VARCHAR[])) ORDER BY servicer, account, currency, day, id`
 
 // mostExplained is how many entries are tried for what two balances differ by.
 const mostExplained = 12

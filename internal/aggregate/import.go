@@ -11,6 +11,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,8 @@ type Options struct {
 	Institution string            // whose CSV mapping is used; empty tells by the header line
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 
-	restore string // digest of a retracted file that is to count again
+	restore *kept                           // a retracted file that is to count again, or nil
+	begin   func(ctx context.Context) error // called before anything of it is taken in
 }
 
 // Part is what one file, or one member of an archive, held.
@@ -197,6 +199,11 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err != nil {
 		return r, err
 	}
+	if o.restore != nil {
+		if err := reading.beginRestoring(ctx, r.Files); err != nil {
+			return r, err
+		}
+	}
 	if err := errors.Join(reading.begin(ctx, again), reading.rememberCorrections(ctx)); err != nil {
 		return r, err
 	}
@@ -242,13 +249,25 @@ func (r *reading) close() error {
 	return err
 }
 
-// adjust takes back what no statement that counts lists any more, and what entries correct, and remembers which versions were decided.
+// adjust takes back what no statement that counts lists any more, and what entries correct, and remembers which versions were decided. Entries whose
+// corrections are taken back count again, but for those that only a retracted file lists: these are looked for anew.
 func (r *reading) adjust(ctx context.Context, again map[string]*File, accounts map[string]bool) (takenBack int64, left string, corrected int64, err error) {
-	if takenBack, left, err = r.takeBack(ctx, again, accounts); err != nil {
-		return takenBack, left, 0, err
-	}
-	if corrected, err = r.correct(ctx, len(again)+len(accounts) > 0); err != nil || left != "" {
-		return takenBack, left, corrected, err
+	for len(again)+len(accounts) > 0 || r.unique {
+		back, unread, err := r.takeBack(ctx, again, accounts)
+		if takenBack += back; err != nil {
+			return takenBack, unread, corrected, err
+		}
+		left = cmp.Or(left, unread)
+		made, objects, err := r.correct(ctx, len(again)+len(accounts) > 0)
+		if corrected += made; err != nil || left != "" {
+			return takenBack, left, corrected, err
+		}
+		if again, err = r.retractedAmong(ctx, objects); err != nil {
+			return takenBack, "", corrected, err
+		}
+		if accounts = map[string]bool{}; len(again) == 0 {
+			break
+		}
 	}
 	return takenBack, "", corrected, r.rememberDecided(ctx)
 }

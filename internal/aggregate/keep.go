@@ -50,7 +50,7 @@ func (im *Importer) known(ctx context.Context, digest string) (k kept, err error
 func (r *reading) remember(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
-			if f.Known || !f.someRead() {
+			if f.Known || !f.someRead() || len(f.before) > 0 && !f.readsAll() { // what was read before stays as it was
 				continue
 			}
 			k := kept{

@@ -18,9 +18,9 @@ type originals struct {
 	again     []string           // objects of which everything that their last reading does not have is taken back
 	refused   map[string][]bool  // by these objects, which parts were refused: they list nothing that was taken in
 
-	before   map[string]bool // ids of statements that did not count before
-	retracts bool            // some of these objects are retracted
-	reach    []span          // days of statements of which something may be taken back so
+	before    map[string]bool // ids of statements that did not count before
+	retracted []string        // those of these objects that are retracted
+	reach     []span          // days of statements of which something may be taken back so
 
 	contests bool // something may have to count again
 }

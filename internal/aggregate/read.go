@@ -110,7 +110,7 @@ func (r *reading) file(ctx context.Context, path string) (*File, error) {
 	f.readings = was.Readings
 	if earlier := r.here[digest]; earlier != nil {
 		known = earlier.Parts
-	} else if was.Retracted != nil && r.options.restore != digest {
+	} else if was.Retracted != nil && (r.options.restore == nil || r.options.restore.Digest != digest) {
 		f.Known, f.Parts, f.Retracted = true, known, was.Retracted
 		return f, nil
 	} else if known != nil {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -65,6 +66,11 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 	if err != nil {
 		return err
 	}
+	retracted, err := Retracted(ctx, c.Catalog)
+	if err != nil {
+		return err
+	}
+	objects := objectsOf(retracted)
 	var r *record
 	err = c.query(ctx, sql, func(row []string) error {
 		if r == nil || r.Servicer != row[0] || r.Account.Account != row[1] || r.Currency != row[2] {
@@ -75,7 +81,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 			}
 			r = &record{Account: Account{Servicer: row[0], Account: row[1], Currency: row[2]}}
 		}
-		r.add(row, removed)
+		r.add(row, removed, objects)
 		return nil
 	})
 	if err == nil && r != nil {
@@ -84,8 +90,8 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 	return err
 }
 
-// add takes a row of recordsSQL in.
-func (r *record) add(row []string, removed map[string]bool) {
+// add takes a row of recordsSQL in. retracted are objects: what is removed of them is not named.
+func (r *record) add(row []string, removed map[string]bool, retracted []string) {
 	v := map[string]string{}
 	for i, name := range statementColumns {
 		v[name] = row[i]
@@ -97,8 +103,9 @@ func (r *record) add(row []string, removed map[string]bool) {
 	t := storedStatementOf(v)
 	t.id = row[len(statementColumns)+2]
 	if removed[t.id] {
-		_, why := t.alone()
-		r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
+		if _, why := t.alone(); !slices.Contains(retracted, t.Object) {
+			r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
+		}
 		return
 	}
 	r.statements = append(r.statements, t)

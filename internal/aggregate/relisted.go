@@ -54,12 +54,11 @@ type relistedRow struct{ ID, Currency, Entry, Object string }
 
 // newRelisted reads into a folder of its own.
 func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisted, error) {
-	dir := filepath.Join(r.dir, name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir, err := os.MkdirTemp(r.dir, name)
+	if err != nil {
 		return nil, fmt.Errorf("spool rows: %w", err)
 	}
 	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, left: r.bounds(), given: map[digest]given{}, stale: r.stale}
-	var err error
 	if sub.names, err = newNames(dir); err != nil {
 		return nil, err
 	}

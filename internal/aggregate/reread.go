@@ -20,10 +20,11 @@ import (
 // reading does not have count no more.
 type reread struct {
 	Readings int               `json:"readings"`
-	Files    map[string]uint64 `json:"files"`            // by stream: the last file before the last reading's rows
-	Removed  []string          `json:"gone,omitempty"`   // ids of statements
-	Taken    bool              `json:"taken,omitempty"`  // the last reading's rows are there
-	Before   *reread           `json:"before,omitempty"` // of the reading before, until these are there
+	Files    map[string]uint64 `json:"files"`              // by stream: the last file before the last reading's rows
+	Removed  []string          `json:"gone,omitempty"`     // ids of statements
+	Taken    bool              `json:"taken,omitempty"`    // the last reading's rows are there
+	Before   *reread           `json:"before,omitempty"`   // of the reading before, until these are there
+	Unlisted []string          `json:"unlisted,omitempty"` // of a retracted file, the corrections that no statement which counts lists
 }
 
 const rereadPrefix = "statements/reread/"
@@ -63,6 +64,14 @@ func (all rereads) removed() map[string]bool {
 		for _, id := range r.Removed {
 			ids[id] = true
 		}
+	}
+	return ids
+}
+
+// unlisted are the corrections of retracted files that no statement which counts lists.
+func (all rereads) unlisted() (ids []string) {
+	for _, r := range all {
+		ids = append(ids, r.Unlisted...)
 	}
 	return ids
 }

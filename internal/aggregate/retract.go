@@ -3,10 +3,12 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -61,7 +63,7 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: entries of this project are told apart by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f := &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, again: true, retracted: true}
+	f := k.retractedFile()
 	out = RetractedFile{File: f.File, Object: f.Object, Retraction: Retraction{reason, im.Now().UTC(), true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
@@ -132,7 +134,7 @@ func (k *kept) markUnfinished(tx catalog.Tx, begun bool) error {
 	return tx.Delete(unfinishedPrefix + k.Digest)
 }
 
-// Undo has a retracted file count again: it is read once more. path is where its content lies.
+// Undo has a retracted file count again: it is read once more. name is as in Retract.
 func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, err error) {
 	k, err := im.imported(ctx, name)
 	if err != nil {
@@ -141,23 +143,18 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	out = RetractedFile{File: k.name(), Object: objectName(k.Digest)}
 	if out.Already = k.Retracted == nil; out.Already {
 		out.Undone = true
-		return out, nil
+		return out, im.endUndo(ctx, k)
 	}
 	out.Retraction = *k.Retracted
-	out.Begun = true // until all of it counts again
-	if err := im.markRetraction(ctx, k.Digest, &out.Retraction); err != nil {
-		return out, err
-	}
 	path := name
 	if digest, err := im.digestAt(ctx, path); err != nil || digest != k.Digest {
 		path = im.Objects.Path(out.Object)
 	}
-	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k.Digest})
-	for _, f := range result.Files {
-		if f.before = k.Parts; err == nil && !f.readsAll() {
-			err = result.Refused()
-		}
+	begin := func(ctx context.Context) error {
+		out.Begun = true // until all of it counts again
+		return im.markRetraction(ctx, k.Digest, &out.Retraction)
 	}
+	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k, begin: begin})
 	out.TakenBack, out.NotTakenBack = result.TakenBack, result.NotTakenBack
 	for _, f := range result.Files {
 		for _, p := range f.Parts {
@@ -169,6 +166,16 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	}
 	out.Undone, out.Begun = true, false
 	return out, im.endUndo(ctx, k)
+}
+
+// beginRestoring refuses a retracted file of which a part cannot be read that could be before, and has it be known that the file begins to count again.
+func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
+	for _, f := range files {
+		if f.before = r.options.restore.Parts; !f.readsAll() {
+			return cmp.Or((&Result{Files: files}).Refused(), failure.Wrap(failure.Data, fmt.Errorf("read %s: it has other parts than before", f.File)))
+		}
+	}
+	return r.options.begin(ctx)
 }
 
 // institution is the one whose CSV files all parts are; empty where there are others.
@@ -230,6 +237,41 @@ func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []st
 		k.Retracted = &out.Retraction
 		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(keptKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
 	})
+}
+
+// retractedAmong are those of some objects that are retracted, as files of which nothing counts.
+func (r *reading) retractedAmong(ctx context.Context, objects []string) (map[string]*File, error) {
+	found := map[string]*File{}
+	slices.Sort(objects)
+	for _, object := range slices.Compact(objects) {
+		k, err := r.known(ctx, path.Base(object))
+		if err != nil {
+			return nil, err
+		}
+		if k.Retracted == nil {
+			continue
+		}
+		f := k.retractedFile()
+		if _, err := r.statedBy(ctx, f); err != nil {
+			return nil, err
+		}
+		found[object] = f
+	}
+	if len(found) == 0 {
+		return found, nil
+	}
+	earlier, err := rereadsOf(ctx, r.Catalog)
+	for object, f := range found {
+		if last := earlier[object]; last != nil {
+			f.removed = last.Removed
+		}
+	}
+	return found, err
+}
+
+// retractedFile is a file of which nothing counts.
+func (k *kept) retractedFile() *File {
+	return &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, again: true, retracted: true}
 }
 
 // inConflict are the originals with rows of some accounts in quarantine that are in conflict with what is stored, by the paths of their objects.

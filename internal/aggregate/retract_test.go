@@ -4,6 +4,8 @@ package aggregate
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -226,5 +228,131 @@ func TestRetractArchive(t *testing.T) {
 		if r := sent(); r.Refused() == nil || !slices.Equal(h.amounts(), []string{"0.10", "0.20"}) {
 			t.Errorf("%s: sent once more: %+v with %q", name, r, h.amounts())
 		}
+	}
+}
+
+// TestRetractCorrections retracts files of entries that replace each other, and has some count again, in random orders: what counts is what a project has
+// that got the other files only.
+func TestRetractCorrections(t *testing.T) {
+	t.Parallel()
+	sets := [][]string{
+		{
+			downloaded(1, 2, "5.00", "F1 2 5"), downloaded(3, 3, "4.50", "F1b 3 4.50 REPLACE F1"), downloaded(4, 4, "4.00", "F2 4 4 REPLACE F1b"),
+			downloaded(5, 5, "5.00", "F9 5 1"),
+		},
+		{downloaded(2, 3, "12.00", "F1 2 5", "F2 3 7"), downloaded(4, 4, "13.00", "F3 4 1"), downloaded(5, 5, "6.00", "F4 5 0 DELETE F2")},
+	}
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(seed, 11))
+			texts := sets[seed%2]
+			h, fresh := newFixture(t, ""), newFixture(t, "")
+			paths, retracted := make([]string, len(texts)), make([]bool, len(texts))
+			for i, text := range texts {
+				paths[i] = h.file(fmt.Sprint(i, ".ofx"), text)
+			}
+			for _, n := range random.Perm(len(paths)) {
+				h.imported(paths[n])
+			}
+			var steps []string
+			for range 4 {
+				n := random.IntN(len(paths))
+				do := func() (RetractedFile, error) { return h.importer.Retract(t.Context(), paths[n], "wrong") }
+				if retracted[n] {
+					do = func() (RetractedFile, error) { return h.importer.Undo(t.Context(), paths[n]) }
+				}
+				if r, err := do(); err != nil || r.NotTakenBack != "" {
+					t.Fatalf("%v: %+v, %v", steps, r, err)
+				}
+				retracted[n] = !retracted[n]
+				steps = append(steps, fmt.Sprint(n, retracted[n]))
+			}
+			var live []string
+			for n, path := range paths {
+				if !retracted[n] {
+					live = append(live, path)
+				}
+			}
+			if len(live) == 0 {
+				live = paths
+				if _, err := h.importer.Undo(t.Context(), paths[0]); err != nil {
+					t.Fatal(err)
+				}
+				live = paths[:1]
+			}
+			h.imported(live...)
+			fresh.imported(live...)
+			verdicts := func(h *fixture) (list []string) {
+				for _, a := range h.judged("") {
+					list = append(list, states(a.Intervals))
+				}
+				return list
+			}
+			if got, want := h.movements(), fresh.movements(); !slices.Equal(got, want) {
+				t.Errorf("%v: the entries are\n%q\nwant\n%q", steps, got, want)
+			}
+			if got, want := verdicts(h), verdicts(fresh); !slices.Equal(got, want) {
+				t.Errorf("%v: it is %q, want %q", steps, got, want)
+			}
+		})
+	}
+}
+
+// TestUndoWithoutItsDeclaration has an archive count again of which a member cannot be read any more: it is refused as a whole, as often as it is tried,
+// and counts whole once the declaration is back.
+func TestUndoWithoutItsDeclaration(t *testing.T) {
+	t.Parallel()
+	h := newFixture(t, "")
+	const declared = "institution: own\ncsv:\n  account: C1\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n"
+	h.declare(declared)
+	path := h.file("z.zip", zipOf(t, "c.csv", "Day,Amount\n2024-03-03,10\n", "d.xml", camtOf(sheetOf("1", 4, 1000, items(4, 10)...))))
+	h.imported(path)
+	want := h.amounts()
+	if _, err := h.importer.Retract(t.Context(), path, "wrong"); err != nil {
+		t.Fatal(err)
+	}
+	h.declare("institution: own\n")
+	for range 2 {
+		if r, err := h.importer.Undo(t.Context(), path); err == nil || r.Undone || r.Begun || len(h.amounts()) > 0 {
+			t.Errorf("%+v, %v with %q", r, err, h.amounts())
+		}
+		if err := CheckRetractions(t.Context(), h.importer.Catalog); err != nil {
+			t.Error(err)
+		}
+	}
+	if r, err := h.importer.Retract(t.Context(), path, "wrong"); err != nil || !r.Already || r.NotTakenBack != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	h.declare(declared)
+	if r, err := h.importer.Undo(t.Context(), path); err != nil || !r.Undone || r.Statements != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := h.amounts(); !slices.Equal(got, want) {
+		t.Errorf("there are %q, want %q", got, want)
+	}
+}
+
+// TestMemberIsNotReadAnyMore imports an archive again, of which a member cannot be read any more: what it had listed counts still, also when another file
+// is retracted in between.
+func TestMemberIsNotReadAnyMore(t *testing.T) {
+	t.Parallel()
+	h := newFixture(t, "")
+	h.declare("institution: own\ncsv:\n  account: C1\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n")
+	path := h.file("z.zip", zipOf(t, "c.csv", "Day,Amount\n2024-03-03,10\n", "d.xml", camtOf(sheetOf("1", 4, 1000, items(4, 10)...))))
+	other := h.file("other.xml", camtOf(sheetOf("2", 5, 1010, items(5, 30)...)))
+	h.imported(path, other)
+	h.declare("institution: own\n")
+	if _, err := h.importer.Retract(t.Context(), other, "wrong"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r, err := h.importer.Import(t.Context(), []string{path}, Options{})
+		if err != nil || r.Refused() == nil {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	if got := h.amounts(); !slices.Equal(got, []string{"0.10", "10.00"}) {
+		t.Errorf("there are %q", got)
 	}
 }

@@ -48,6 +48,15 @@ func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile,
 	return list, nil
 }
 
+// objectsOf are the objects of files.
+func objectsOf(files []RetractedFile) []string {
+	list := make([]string, len(files))
+	for i := range files {
+		list[i] = files[i].Object
+	}
+	return list
+}
+
 // UnfinishedError says that a Retract or Undo of a file was cut short. Class Data.
 type UnfinishedError struct {
 	File   string // as it was imported

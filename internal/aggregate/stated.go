@@ -64,21 +64,29 @@ func (r *reading) storedOf(ctx context.Context, stream, object string, each func
 	})
 }
 
-// statedAgain has statements of retracted files count that the import's files state, too: they are stored once.
+// statedAgain has statements and corrections of retracted files count that the import's files state, too: they are stored once.
 func (r *reading) statedAgain(ctx context.Context) error {
 	if r.retractions == 0 {
 		return nil
 	}
-	stated := map[string]bool{}
+	stated := map[string]bool{} // ids of statements, and of entries where some correct others
+	streams := []string{project.StatementStream}
+	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
+		return err
+	} else if known {
+		streams = append(streams, project.EntryStream)
+	}
 	for _, s := range r.spools {
-		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
-			var row struct{ ID string }
-			err := json.Unmarshal(line, &row)
-			stated[row.ID] = true
-			return err
-		})
-		if err != nil {
-			return err
+		for _, stream := range streams {
+			err := eachLine(s.files[stream].path, func(line []byte) error {
+				var row struct{ ID string }
+				err := json.Unmarshal(line, &row)
+				stated[row.ID] = true
+				return err
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	changed := map[string]reread{}
@@ -96,9 +104,10 @@ func (r *reading) statedAgain(ctx context.Context) error {
 			some := false
 			for _, reading := range []*reread{&of, of.Before} {
 				if reading != nil {
-					n := len(reading.Removed)
+					n := len(reading.Removed) + len(reading.Unlisted)
 					reading.Removed = slices.DeleteFunc(reading.Removed, func(id string) bool { return stated[id] })
-					some = some || len(reading.Removed) < n
+					reading.Unlisted = slices.DeleteFunc(reading.Unlisted, func(id string) bool { return stated[id] })
+					some = some || len(reading.Removed)+len(reading.Unlisted) < n
 				}
 			}
 			if some {

@@ -30,7 +30,9 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, again: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
 	o.reach, o.contests = slices.Clone(r.recount), len(r.recount) > 0
 	for object, f := range again {
-		o.retracts = o.retracts || f.retracted
+		if f.retracted {
+			o.retracted = append(o.retracted, object)
+		}
 		o.refused[object] = f.refused()
 	}
 	if err := r.findRemoved(ctx, again, o, accounts); err != nil {
@@ -82,7 +84,7 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	l.refused = o.refused
-	if o.retracts {
+	if len(o.retracted) > 0 {
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		if l.contradicted, err = c.contradictions(ctx); err != nil {
 			return 0, "", err
@@ -121,6 +123,13 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 		}
 		if stream == project.EntryStream {
 			entries = result.Accepted
+		}
+	}
+	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
+		return entries, "", err
+	} else if known && len(o.retracted) > 0 {
+		if err := r.rememberUnlisted(ctx, ids[project.EntryStream], o.retracted); err != nil {
+			return entries, "", err
 		}
 	}
 	return entries, "", r.countAgain(ctx, l)
@@ -185,14 +194,19 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
-		if is, err = countingCorrectionsOf(ctx, r.Duck, view); err != nil {
+		if is, err = countingCorrectionsOf(ctx, r.Duck, view, nil); err != nil {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("WITH spooled AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), "+
+	return fmt.Sprintf("WITH spooled AS (FROM %s), "+
 		"listed AS (FROM spooled%s), stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE gone = '0') "+
-		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), is.listed(), view, textsOf(r.Project.Stream(stream)), of), nil
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", spooledSQL(ids), is.listed(), view, textsOf(r.Project.Stream(stream)), of), nil
+}
+
+// spooledSQL are ids of a file, each with whether only statements list it that do not count.
+func spooledSQL(path string) string {
+	return fmt.Sprintf("read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})", literals([]string{path}))
 }
 
 // takeRows seals events that answer the rows which a query finds in a stream: they say the same, but for what answer changes.
