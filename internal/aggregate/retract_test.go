@@ -275,7 +275,6 @@ func TestRetractCorrections(t *testing.T) {
 				}
 			}
 			if len(live) == 0 {
-				live = paths
 				if _, err := h.importer.Undo(t.Context(), paths[0]); err != nil {
 					t.Fatal(err)
 				}
