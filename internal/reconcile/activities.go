@@ -17,13 +17,13 @@ import (
 	"bursar/internal/temporal"
 )
 
-// beatEvery is the time between heartbeats, and so the longest until a step learns that it is cancelled.
-const beatEvery = time.Second
+// heartbeatInterval is the time between heartbeats, and so the longest until a step learns that it is cancelled.
+const heartbeatInterval = time.Second
 
 // activities are the Steps as Temporal calls them.
 type activities struct {
-	steps    Steps
-	attempts keyed.Mutex // by what a step works on
+	steps        Steps
+	attemptLocks keyed.Mutex // by what a step works on
 }
 
 // Workers are those of both task queues.
@@ -32,13 +32,13 @@ type Workers []worker.Worker
 // NewWorkers returns workers that carry out the workflow of every pipeline by calling steps, so many at a time on each task
 // queue. The caller starts them before the first Run and stops them before the client closes; stopping cancels the steps
 // that are at work.
-func NewWorkers(c client.Client, steps Steps, atOnce int) Workers {
+func NewWorkers(c client.Client, steps Steps, concurrency int) Workers {
 	o := workerOptions()
-	o.MaxConcurrentActivityExecutionSize = atOnce
-	reconciles, indexes := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
-	registerReconcile(reconciles, steps)
-	registerPartition(indexes, &activities{steps: steps}, "index")
-	return Workers{reconciles, indexes}
+	o.MaxConcurrentActivityExecutionSize = concurrency
+	reconcileWorker, indexWorker := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
+	registerReconcile(reconcileWorker, steps)
+	registerPartition(indexWorker, &activities{steps: steps}, "index")
+	return Workers{reconcileWorker, indexWorker}
 }
 
 // Start starts all workers, or none.
@@ -64,7 +64,7 @@ func workerOptions() worker.Options {
 		MaxConcurrentWorkflowTaskPollers: 2,
 		// Each poller keeps one of the places of activities, which those that are handed over eagerly need.
 		MaxConcurrentActivityTaskPollers: 1,
-		MaxHeartbeatThrottleInterval:     beatEvery,
+		MaxHeartbeatThrottleInterval:     heartbeatInterval,
 		WorkerStopTimeout:                5 * time.Second,
 		// A step may take every core for itself; that the workflow's code then waits is no deadlock.
 		DeadlockDetectionTimeout: time.Minute,
@@ -73,8 +73,8 @@ func workerOptions() worker.Options {
 	}
 }
 
-// reconcileRegistry is the part of a worker, and of a test environment, that takes names.
-type reconcileRegistry interface {
+// workflowRegistry is the part of a worker, and of a test environment, that takes names.
+type workflowRegistry interface {
 	RegisterWorkflow(w any)
 	activityRegistry
 }
@@ -84,7 +84,7 @@ type activityRegistry interface {
 }
 
 // registerReconcile gives each step an activity name of its own, which is what people see in a history.
-func registerReconcile(r reconcileRegistry, steps Steps) {
+func registerReconcile(r workflowRegistry, steps Steps) {
 	a := &activities{steps: steps}
 	r.RegisterWorkflow(Reconcile)
 	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
@@ -102,19 +102,19 @@ func registerPartition(r activityRegistry, a *activities, step string) {
 }
 
 func (a *activities) next(ctx context.Context, in NextInput) (out NextResult, err error) {
-	plan, on := a.steps.Next, in.Pipeline
+	next, lockName := a.steps.Next, in.Pipeline
 	if in.Rebuild {
-		plan, on = a.steps.NextOfRebuild, rebuildID(in.Pipeline)
+		next, lockName = a.steps.NextOfRebuild, rebuildID(in.Pipeline)
 	}
-	err = a.work(ctx, on, func() error {
-		out, err = plan(ctx, in.Pipeline, in.After)
+	err = a.runLocked(ctx, lockName, func() error {
+		out, err = next(ctx, in.Pipeline, in.After)
 		return err
 	})
 	return out, err
 }
 
 func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, err error) {
-	err = a.work(ctx, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
+	err = a.runLocked(ctx, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
 		out, err = a.steps.Step(ctx, in.Ref, in.Step)
 		return err
 	})
@@ -124,18 +124,18 @@ func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, er
 // partition does one partition's share of a step. It waits for no other attempt: the one it replaces may hang for ever,
 // and what that does late changes nothing (rule 5).
 func (a *activities) partition(ctx context.Context, in PartitionInput) (StepResult, error) {
-	defer beat(ctx)()
+	defer heartbeat(ctx)()
 	var out StepResult
-	err := guarded(ctx, func() (err error) {
+	err := recoverPanic(ctx, func() (err error) {
 		out, err = a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
 		return err
 	})
-	tellRetry(ctx, err)
+	logRetry(ctx, err)
 	return out, temporal.ActivityError(err)
 }
 
-// guarded turns a panic into an error: Temporal would write its text and stack into the history as they are (rule 7).
-func guarded(ctx context.Context, fn func() error) (err error) {
+// recoverPanic turns a panic into an error: Temporal would write its text and stack into the history as they are (rule 7).
+func recoverPanic(ctx context.Context, fn func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			activity.GetLogger(ctx).Error("step panicked", "panic", cause, "stack", string(debug.Stack()))
@@ -145,25 +145,25 @@ func guarded(ctx context.Context, fn func() error) (err error) {
 	return fn()
 }
 
-// work calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in
+// runLocked calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in
 // this process: a process held up for longer than the heartbeat timeout wakes with its step already given out again.
-func (a *activities) work(ctx context.Context, on string, fn func() error) error {
-	defer beat(ctx)()
-	unlock, err := a.attempts.Lock(ctx, on)
+func (a *activities) runLocked(ctx context.Context, lockName string, fn func() error) error {
+	defer heartbeat(ctx)()
+	unlock, err := a.attemptLocks.Lock(ctx, lockName)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	err = guarded(ctx, fn)
-	tellRetry(ctx, err)
+	err = recoverPanic(ctx, fn)
+	logRetry(ctx, err)
 	return temporal.ActivityError(err)
 }
 
-// beat sends heartbeats until the returned function is called.
-func beat(ctx context.Context) (stop func()) {
+// heartbeat sends heartbeats until the returned function is called.
+func heartbeat(ctx context.Context) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
 	go func() {
-		ticker := time.NewTicker(beatEvery)
+		ticker := time.NewTicker(heartbeatInterval)
 		defer ticker.Stop()
 		for {
 			select {
@@ -177,8 +177,8 @@ func beat(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// tellRetry logs the errors that nobody is told of otherwise, because another attempt follows.
-func tellRetry(ctx context.Context, err error) {
+// logRetry logs the errors that nobody is told of otherwise, because another attempt follows.
+func logRetry(ctx context.Context, err error) {
 	attempt := activity.GetInfo(ctx).Attempt
 	if err == nil || ctx.Err() != nil || !failure.Of(err).Retryable() || attempt >= temporal.RetryPolicy().MaximumAttempts {
 		return

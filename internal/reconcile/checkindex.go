@@ -73,7 +73,7 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 		}
 		total += n
 	}
-	return many(int(total), "entry") + ": each leads to its record", nil
+	return plural(int(total), "entry") + ": each leads to its record", nil
 }
 
 // checkRunIndex proves for every record of a partition of a run that the index, asked as of the run, leads to exactly it.

@@ -21,18 +21,18 @@ type Exception struct {
 
 // Exceptions hands the artifacts for which the pipeline's exceptions.where holds now to each, oldest first.
 func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
-	q, err := e.reading(ctx, pipeline)
+	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return err
 	}
-	defer q.done()
-	plan, g := q.plan, q.g
+	defer q.release()
+	plan, g := q.plan, q.generation
 	x := plan.Pipeline.Exceptions
 	if x.Where == "" {
 		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", pipeline, plan.Pipeline.File)
 		return failure.Wrap(failure.Data, err)
 	}
-	all, err := e.materialise(ctx, "exceptions", &scratchTable{plan: plan, g: &g, asOf: g.Published})
+	all, err := e.materialize(ctx, "exceptions", &scratchTable{plan: plan, g: &g, asOf: g.Published})
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exce
 			since, order = i, list[i]+" NULLS FIRST, "+order
 		}
 	}
-	session, err := e.views(ctx, map[string]string{"artifacts": all.sql()})
+	session, err := e.openViews(ctx, map[string]string{"artifacts": all.sql()})
 	if err != nil {
 		return err
 	}

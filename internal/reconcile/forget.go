@@ -23,7 +23,7 @@ func (e *Engine) KnownObjects(ctx context.Context) (map[string]bool, error) {
 				return err
 			}
 			for step := range run.Steps {
-				for _, o := range run.made(step) {
+				for _, o := range run.stepObjects(step) {
 					known[o.Name] = true
 				}
 			}
@@ -56,7 +56,7 @@ func (e *Engine) Unfinished(ctx context.Context, name string) bool {
 		if err != nil {
 			continue
 		}
-		state, err := e.state(ctx, p.Name)
+		state, err := e.readState(ctx, p.Name)
 		if err != nil {
 			continue
 		}
@@ -99,7 +99,7 @@ func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
 		}
 		var g Generation
 		if known, err := tx.Get(generationKey(pipeline, state.Generation), &g); err != nil || !known {
-			return errors.Join(err, state.absent(pipeline))
+			return errors.Join(err, state.missing(pipeline))
 		}
 		for number := uint64(1); number <= g.Runs; number++ {
 			if _, err := getRun(tx, RunRef{pipeline, g.Generation, number}); err != nil {
@@ -117,7 +117,7 @@ func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 	if err != nil {
 		return err
 	}
-	state, err := e.state(ctx, pipeline)
+	state, err := e.readState(ctx, pipeline)
 	if err != nil {
 		return err
 	}

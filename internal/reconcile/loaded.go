@@ -17,11 +17,11 @@ import (
 // checkLoaded makes sure that the index holds everything up to a run of a generation, and nothing of runs that the catalog
 // does not know.
 func (e *Engine) checkLoaded(ctx context.Context, plan *fold.Plan, space artifact.Space, upTo uint64) error {
-	last, planned, err := e.lastRows(ctx, space, upTo)
+	last, planned, err := e.lastRunWithEntries(ctx, space, upTo)
 	if err != nil {
 		return err
 	}
-	newest, loaded, err := e.loads(ctx, space, last.Run)
+	newest, loaded, err := e.loadedEntries(ctx, space, last.Run)
 	switch {
 	case err != nil:
 		return err
@@ -43,7 +43,7 @@ func notLoaded(run *Run, entries int64) error {
 
 // checkPlanned looks again at the catalog when the index held a run that was not planned: it may have been planned since.
 func (e *Engine) checkPlanned(ctx context.Context, space artifact.Space, newest uint64) error {
-	g, err := e.generation(ctx, RunRef{space.Pipeline, space.Generation, 0})
+	g, err := e.readGeneration(ctx, RunRef{space.Pipeline, space.Generation, 0})
 	if err != nil || newest <= g.Runs {
 		return err
 	}
@@ -52,8 +52,8 @@ func (e *Engine) checkPlanned(ctx context.Context, space artifact.Space, newest 
 	return failure.Wrap(failure.Data, err)
 }
 
-// lastRows is the newest run up to one that brought entries, zero if none has, and the last run that is planned.
-func (e *Engine) lastRows(ctx context.Context, space artifact.Space, upTo uint64) (last Run, planned uint64, err error) {
+// lastRunWithEntries is the newest run up to one that brought entries, zero if none has, and the last run that is planned.
+func (e *Engine) lastRunWithEntries(ctx context.Context, space artifact.Space, upTo uint64) (last Run, planned uint64, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = Run{}
 		var g Generation
@@ -76,14 +76,14 @@ func (e *Engine) lastRows(ctx context.Context, space artifact.Space, upTo uint64
 	return last, planned, err
 }
 
-// loads are the newest run that the index holds entries of, and how many it holds of one run.
-func (e *Engine) loads(ctx context.Context, space artifact.Space, of uint64) (newest uint64, entries int64, err error) {
+// loadedEntries are the newest run that the index holds entries of, and how many it holds of one run.
+func (e *Engine) loadedEntries(ctx context.Context, space artifact.Space, counted uint64) (newest uint64, entries int64, err error) {
 	err = e.Index.Loads(ctx, space, func(run uint64, n int64) error {
 		newest = max(newest, run)
-		if run == of {
+		if run == counted {
 			entries += n
 		}
-		if run < of {
+		if run < counted {
 			return errStop
 		}
 		return nil
@@ -125,7 +125,7 @@ func (e *Engine) RepairIndex(ctx context.Context, pipeline string) (entries int6
 		if err := checkFingerprint(plan, g.Fingerprint); err != nil {
 			return entries, err
 		}
-		n, err := e.reload(ctx, plan, &g)
+		n, err := e.reloadIndex(ctx, plan, &g)
 		entries += n
 		if err != nil {
 			return entries, err
@@ -134,7 +134,7 @@ func (e *Engine) RepairIndex(ctx context.Context, pipeline string) (entries int6
 	return entries, nil
 }
 
-func (e *Engine) reload(ctx context.Context, plan *fold.Plan, g *Generation) (entries int64, err error) {
+func (e *Engine) reloadIndex(ctx context.Context, plan *fold.Plan, g *Generation) (entries int64, err error) {
 	if err := e.Index.Drop(ctx, g.space()); err != nil {
 		return 0, err
 	}
@@ -180,9 +180,9 @@ func (e *Engine) generations(ctx context.Context, pipeline string) (list []Gener
 	return list, err
 }
 
-// clearFirst removes what lies under the names of a pipeline's first generation before that is made: left by another catalog,
+// clearFirstGeneration removes what lies under the names of a pipeline's first generation before that is made: left by another catalog,
 // it would be taken for the generation's own.
-func (e *Engine) clearFirst(ctx context.Context, pipeline string) error {
+func (e *Engine) clearFirstGeneration(ctx context.Context, pipeline string) error {
 	known := false
 	err := e.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		known, err = tx.Get(pipelineKey(pipeline), &pipelineState{})
@@ -196,12 +196,12 @@ func (e *Engine) clearFirst(ctx context.Context, pipeline string) error {
 
 // clear removes everything under a generation's names, if there is anything.
 func (e *Engine) clear(ctx context.Context, space artifact.Space) error {
-	some := false
-	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { some = true; return errStop })
+	exists := false
+	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errStop })
 	if err != nil && !errors.Is(err, errStop) {
 		return err
 	}
-	if some {
+	if exists {
 		if err := e.Index.Drop(ctx, space); err != nil {
 			return err
 		}

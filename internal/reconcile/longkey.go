@@ -35,9 +35,9 @@ func (e *LongKeyError) Error() string {
 // Class is Data: the same events have the same keys.
 func (e *LongKeyError) Class() failure.Class { return failure.Data }
 
-// boundedHere reports whether intake may have let longer values of a key column pass: an expression's, or those that were taken in
+// boundedByReduce reports whether intake may have let longer values of a key column pass: an expression's, or those that were taken in
 // before a pipeline had the column in its key.
-func boundedHere(k *project.KeyColumn) bool {
+func boundedByReduce(k *project.KeyColumn) bool {
 	for _, part := range k.Of {
 		if part.Optional && k.Type.Kind == column.String {
 			return true
@@ -49,7 +49,7 @@ func boundedHere(k *project.KeyColumn) bool {
 // checkKeys stops at a key that is too long.
 func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 	for c := range plan.Events.Key {
-		if !boundedHere(&plan.Events.Key[c]) {
+		if !boundedByReduce(&plan.Events.Key[c]) {
 			continue
 		}
 		for i := range rows[c].Len() {
@@ -63,23 +63,23 @@ func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 
 // longKey names the first event with a key that is too long, in the order of streams, files and rows.
 func (s *eventSearch) longKey(ctx context.Context) error {
-	session, err := s.e.views(ctx, s.views(nil, s.batches, "true"))
+	session, err := s.e.openViews(ctx, s.views(nil, s.batches, "true"))
 	if err != nil {
 		return err
 	}
 	defer session.Close()
 	for i := range s.plan.Events.Key {
 		k := &s.plan.Events.Key[i]
-		if !boundedHere(k) {
+		if !boundedByReduce(k) {
 			continue
 		}
 		found := &LongKeyError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Pipeline.File, Column: k.Name}
-		stream, at, err := s.firstLong(ctx, session, k, found)
+		stream, at, err := s.firstLongKey(ctx, session, k, found)
 		if err == nil && stream == "" {
 			continue
 		}
 		if err == nil {
-			found.Event, err = s.e.placeOf(ctx, s.plan.Events.Stream(stream), s.batches, at.File, at.Row)
+			found.Event, err = s.e.eventPlace(ctx, s.plan.Events.Stream(stream), s.batches, at.File, at.Row)
 		}
 		if err != nil {
 			return err
@@ -89,15 +89,15 @@ func (s *eventSearch) longKey(ctx context.Context) error {
 	return s.cause
 }
 
-// firstLong is the stream and place of the first event with a value of a key column that is too long; no stream without one.
-func (s *eventSearch) firstLong(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, at event.Place, err error) {
+// firstLongKey is the stream and place of the first event with a value of a key column that is too long; no stream without one.
+func (s *eventSearch) firstLongKey(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, at event.Place, err error) {
 	name := column.QuoteIdentifier(k.Event)
-	of := duck.Literal(s.plan.Events.Streams[0].Name)
+	stream2 := duck.Literal(s.plan.Events.Streams[0].Name)
 	if s.plan.Events.Several() {
-		of = project.StreamColumn
+		stream2 = project.StreamColumn
 	}
 	sql := fmt.Sprintf("SELECT %s, %s, %s, strlen(%s) FROM events WHERE strlen(%s) > %d ORDER BY ALL LIMIT 1",
-		of, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
+		stream2, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
 	err = session.Query(ctx, sql, func(rows []column.Vector) error {
 		stream, at, found.Bytes = string(rows[0].Text(0)), event.Place{File: uint64(rows[1].Ints[0]), Row: rows[2].Ints[0]}, rows[3].Ints[0]
 		return nil

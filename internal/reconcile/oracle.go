@@ -18,12 +18,12 @@ import (
 // oracle recomputes artifacts from their events by a path of its own: DuckDB only evaluates the declared expressions event
 // by event and, at the end, the `is` columns; grouping and folding are plain loops in Go, over all events at once.
 type oracle struct {
-	plan   *fold.Plan
-	layout []project.Fold // the folds, without `is`
-	sql    string
-	raw    map[string]int // position of a stream column in sql's result
-	flag   []int          // position of each fold's `where`, and of its value behind it
-	events map[string][]eventAt
+	plan    *fold.Plan
+	folds   []project.Fold // the folds, without `is`
+	sql     string
+	columns map[string]int // position of a stream column in sql's result
+	where   []int          // position of each fold's `where`, and of its value behind it
+	events  map[string][]eventAt
 }
 
 // eventAt is one event in the columns it was read in.
@@ -33,21 +33,21 @@ type eventAt struct {
 }
 
 func newOracle(plan *fold.Plan) *oracle {
-	o := &oracle{plan: plan, raw: map[string]int{}, events: map[string][]eventAt{}}
+	o := &oracle{plan: plan, columns: map[string]int{}, events: map[string][]eventAt{}}
 	var list []string
 	for _, k := range plan.Events.Key {
 		list = append(list, "e."+column.QuoteIdentifier(k.Event))
 	}
 	for _, f := range event.FoldedFields(plan.Events) {
-		o.raw[f.Name] = len(list)
+		o.columns[f.Name] = len(list)
 		list = append(list, "e."+column.QuoteIdentifier(f.Name))
 	}
 	for _, f := range plan.Pipeline.Artifact {
 		if f.Kind == project.Is {
 			continue
 		}
-		o.layout = append(o.layout, f)
-		o.flag = append(o.flag, len(list))
+		o.folds = append(o.folds, f)
+		o.where = append(o.where, len(list))
 		where, value := "true", "NULL::INTEGER"
 		if f.Where != "" {
 			where = fmt.Sprintf("coalesce((%s\n), false)", f.Where)
@@ -60,12 +60,12 @@ func newOracle(plan *fold.Plan) *oracle {
 		}
 		list = append(list, where, value)
 	}
-	o.sql = fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s", strings.Join(list, ",\n"), sampled(plan))
+	o.sql = fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s", strings.Join(list, ",\n"), sampleJoin(plan))
 	return o
 }
 
-// sampled joins events and the sample of keys.
-func sampled(plan *fold.Plan) string {
+// sampleJoin joins events and the sample of keys.
+func sampleJoin(plan *fold.Plan) string {
 	same := make([]string, len(plan.Events.Key))
 	for i, k := range plan.Events.Key {
 		same[i] = fmt.Sprintf("e.%s = sample.%s", column.QuoteIdentifier(k.Event), column.QuoteIdentifier(k.Name))
@@ -98,29 +98,29 @@ func (o *oracle) fold(key string, out []column.Vector) {
 	for c := range width {
 		out[c].AppendFrom(&events[0].rows[c], events[0].i)
 	}
-	for n, f := range o.layout {
-		var taken []eventAt
+	for n, f := range o.folds {
+		var selected []eventAt
 		for _, e := range events {
-			if e.rows[o.flag[n]].Ints[e.i] != 0 {
-				taken = append(taken, e)
+			if e.rows[o.where[n]].Ints[e.i] != 0 {
+				selected = append(selected, e)
 			}
 		}
-		o.one(f, o.flag[n]+1, taken, &out[width+n])
+		o.foldValue(f, o.where[n]+1, selected, &out[width+n])
 	}
 }
 
-// one folds the taken events to one value.
-func (o *oracle) one(f project.Fold, value int, taken []eventAt, out *column.Vector) {
+// foldValue folds the taken events to one value.
+func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *column.Vector) {
 	switch f.Kind {
 	case project.Count:
-		out.AppendInt(int64(len(taken)))
+		out.AppendInt(int64(len(selected)))
 		return
 	case project.ListOf:
-		o.list(f, taken, out)
+		o.list(f, selected, out)
 		return
 	}
 	var present []eventAt
-	for _, e := range taken {
+	for _, e := range selected {
 		if !e.rows[value].IsNull(e.i) {
 			present = append(present, e)
 		}
@@ -137,12 +137,12 @@ func (o *oracle) one(f project.Fold, value int, taken []eventAt, out *column.Vec
 		out.AppendNull()
 		return
 	}
-	best := slices.MinFunc(present, func(a, b eventAt) int { return o.order(f, value, a, b) })
+	best := slices.MinFunc(present, func(a, b eventAt) int { return o.compareFor(f, value, a, b) })
 	out.AppendFrom(&best.rows[value], best.i)
 }
 
-// order puts the event that min, max, first or last picks first.
-func (o *oracle) order(f project.Fold, value int, a, b eventAt) int {
+// compareFor puts the event that min, max, first or last picks first.
+func (o *oracle) compareFor(f project.Fold, value int, a, b eventAt) int {
 	switch f.Kind {
 	case project.Min:
 		return column.Compare(&a.rows[value], a.i, &b.rows[value], b.i)
@@ -165,7 +165,7 @@ func (o *oracle) byOrder(f project.Fold, a, b eventAt) int {
 		names = append(names, id.Name)
 	}
 	for _, name := range names {
-		at := o.raw[name]
+		at := o.columns[name]
 		if c := column.Compare(&a.rows[at], a.i, &b.rows[at], b.i); c != 0 {
 			return c
 		}
@@ -173,14 +173,14 @@ func (o *oracle) byOrder(f project.Fold, a, b eventAt) int {
 	return 0
 }
 
-func (o *oracle) list(f project.Fold, taken []eventAt, out *column.Vector) {
-	slices.SortFunc(taken, func(a, b eventAt) int { return o.byOrder(f, a, b) })
-	if f.Keep > 0 && len(taken) > f.Keep {
-		taken = taken[len(taken)-f.Keep:]
+func (o *oracle) list(f project.Fold, selected []eventAt, out *column.Vector) {
+	slices.SortFunc(selected, func(a, b eventAt) int { return o.byOrder(f, a, b) })
+	if f.Keep > 0 && len(selected) > f.Keep {
+		selected = selected[len(selected)-f.Keep:]
 	}
 	for i, field := range out.Type.Fields {
-		at := o.raw[field.Name]
-		for _, e := range taken {
+		at := o.columns[field.Name]
+		for _, e := range selected {
 			out.Fields[i].AppendFrom(&e.rows[at], e.i)
 		}
 	}
@@ -203,7 +203,7 @@ func appendBig(out *column.Vector, n *big.Int) {
 // fields are what fold makes: the key, then the folds in declared order.
 func (o *oracle) fields() []column.Field {
 	fields := slices.Clone(o.plan.Key)
-	for _, f := range o.layout {
+	for _, f := range o.folds {
 		fields = append(fields, o.plan.Record[o.position(f.Name)].Field)
 	}
 	return fields
@@ -211,7 +211,7 @@ func (o *oracle) fields() []column.Field {
 
 // checkSample recomputes a sample of keys, or all when there are fewer, and compares what is printed of them.
 func (v *verification) checkSample(ctx context.Context) (string, error) {
-	stored, keys, err := v.draw(ctx)
+	stored, keys, err := v.drawSample(ctx)
 	if err != nil || len(stored) == 0 {
 		return "no artifacts", err
 	}
@@ -221,7 +221,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer remove()
-	session, err := v.views(ctx, map[string]string{
+	session, err := v.openViews(ctx, map[string]string{
 		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
 		"sample": sample,
 	})
@@ -242,7 +242,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 	if err := v.compare(ctx, session, o, folded, stored); err != nil {
 		return "", err
 	}
-	return many(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
+	return plural(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
 }
 
 // compare computes the `is` columns over the oracle's folds and holds what it prints against what is stored.
@@ -253,18 +253,18 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 	}
 	defer remove()
 	fields := recordFields(v.plan)
-	hidden := make([]string, 0, len(fields))
+	list := make([]string, 0, len(fields))
 	for _, f := range fields {
 		name := column.QuoteIdentifier(f.Name)
-		declared := len(hidden) < len(v.plan.Key) || v.plan.Pipeline.Fold(f.Name) != nil
+		declared := len(list) < len(v.plan.Key) || v.plan.Pipeline.Fold(f.Name) != nil
 		if !declared {
 			name = fmt.Sprintf("CAST(NULL AS %s)", f.Type.SQL())
 		}
-		hidden = append(hidden, name)
+		list = append(list, name)
 	}
-	from := v.plan.Computed(table)
+	sql := v.plan.Computed(table)
 	printer := newPrinter(v.plan)
-	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(hidden, ", "), from), func(row []column.Vector) error {
+	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), sql), func(row []column.Vector) error {
 		for i := range row[0].Len() {
 			key := string(keyJSON(row[:len(v.plan.Key)], i))
 			if got := string(printer.artifact(nil, row, i)); got != stored[key] {
@@ -275,8 +275,8 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 	})
 }
 
-// draw picks artifacts spread evenly over the keys: what is printed of them by printed key, and the keys.
-func (v *verification) draw(ctx context.Context) (map[string]string, []column.Vector, error) {
+// drawSample picks artifacts spread evenly over the keys: what is printed of them by printed key, and the keys.
+func (v *verification) drawSample(ctx context.Context) (map[string]string, []column.Vector, error) {
 	stored := map[string]string{}
 	keys := column.NewVectors(typesOf(v.plan.Key), v.sample)
 	step, seen := max(1, int(v.g.Artifacts)/max(1, v.sample)), 0

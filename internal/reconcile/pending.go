@@ -87,7 +87,7 @@ func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, readers []*p
 func (e *Engine) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run, run *Run, partition int) (readers []*pendingReader) {
 	for i := range runs {
 		for p := range runs[i].Partitions {
-			if p == partition || !splitAlike(&runs[i], run) {
+			if p == partition || !sameSplit(&runs[i], run) {
 				readers = append(readers, &pendingReader{partReader: e.partReader(ctx, plan, &runs[i], p)})
 			}
 		}

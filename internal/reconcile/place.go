@@ -16,19 +16,19 @@ import (
 // import made.
 const placeColumn = "place"
 
-// placeOf names the place of an event of some batches, given by its hidden columns: file:row, or of a statement's event file:line:column.
-func (e *Engine) placeOf(ctx context.Context, s *project.Stream, batches []event.Batch, number uint64, row int64) (string, error) {
-	from, err := event.FindFile(ctx, e.Catalog, s.Name, number)
+// eventPlace names the place of an event of some batches, given by its hidden columns: file:row, or of a statement's event file:line:column.
+func (e *Engine) eventPlace(ctx context.Context, s *project.Stream, batches []event.Batch, number uint64, row int64) (string, error) {
+	file2, err := event.FindFile(ctx, e.Catalog, s.Name, number)
 	if err != nil {
 		return "", err
 	}
-	file, at := from.At(row)
+	file, at := file2.At(row)
 	place := fmt.Sprint(at)
 	if !s.Builtin || s.Column(placeColumn) == nil {
 		return file + ":" + place, nil
 	}
 	own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
-	session, err := e.views(ctx, map[string]string{"events": event.ViewSQL(e.Objects, s, own)})
+	session, err := e.openViews(ctx, map[string]string{"events": event.ViewSQL(e.Objects, s, own)})
 	if err != nil {
 		return "", err
 	}

@@ -31,7 +31,7 @@ type Rebuilt struct {
 // Rebuild folds all batches that are sealed by now into the next generation and swaps (rule 9). workOff carries out the runs of
 // the generation in the making, which NextOfRebuild plans. Readers see the old generation until the swap. A rebuild that
 // was cut short goes on where it stopped, unless the pipeline has changed again since, or what it left is damaged.
-func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx context.Context) error) (Rebuilt, error) {
+func (e *Engine) Rebuild(ctx context.Context, pipeline string, drain func(ctx context.Context) error) (Rebuilt, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
 		return Rebuilt{}, err
@@ -44,13 +44,13 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 	if out.DigestBefore, err = e.digestBefore(ctx, plan, &old); err != nil {
 		return out, err
 	}
-	g, after, err := e.build(ctx, plan, workOff)
+	g, after, err := e.build(ctx, plan, drain)
 	if err != nil {
 		return out, fmt.Errorf("rebuild %s: %w", pipeline, err)
 	}
 	out.Generation, out.Runs, out.DigestAfter, out.Rows = g.Generation, g.Published, after.Digest, after.Rows
 	if out.DigestBefore != "" {
-		out.Retracted = !maps.Equal(old.Retracted, g.Retracted)
+		out.Retracted = !maps.Equal(old.LastRetraction, g.LastRetraction)
 		if out.Added, err = e.newBatches(ctx, &old, &g); err != nil {
 			return out, err
 		}
@@ -60,7 +60,7 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 
 // newBatches counts the batches in the published runs of one generation that are in none of another's.
 func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, err error) {
-	had := map[BatchRef]bool{}
+	folded := map[BatchRef]bool{}
 	for _, g := range []*Generation{old, made} {
 		runs, err := e.Runs(ctx, g.Pipeline, g.Generation, 0)
 		if err != nil {
@@ -71,8 +71,8 @@ func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, 
 				switch {
 				case runs[i].Run > g.Published:
 				case g == old:
-					had[batch] = true
-				case !had[batch]:
+					folded[batch] = true
+				case !folded[batch]:
 					n++
 				}
 			}
@@ -83,32 +83,32 @@ func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, 
 
 // build makes the next generation and walks over all of it. One that was begun earlier and proves damaged is given up once for a
 // new one.
-func (e *Engine) build(ctx context.Context, plan *fold.Plan, workOff func(ctx context.Context) error) (g Generation, made Exported, err error) {
-	for anew := false; ; anew = true {
-		ref, resumed, err := e.beginRebuild(ctx, plan, anew)
+func (e *Engine) build(ctx context.Context, plan *fold.Plan, drain func(ctx context.Context) error) (g Generation, made Exported, err error) {
+	for discard := false; ; discard = true {
+		ref, resumed, err := e.beginRebuild(ctx, plan, discard)
 		if err != nil {
 			return g, made, err
 		}
-		if err = workOff(ctx); err == nil {
-			g, err = e.generation(ctx, ref)
+		if err = drain(ctx); err == nil {
+			g, err = e.readGeneration(ctx, ref)
 		}
 		if err == nil {
 			made, err = e.export(ctx, plan, &g, g.Published, io.Discard)
 		}
-		if err == nil || !resumed || ctx.Err() != nil || !e.ofGeneration(ctx, ref, err) {
+		if err == nil || !resumed || ctx.Err() != nil || !e.causedByGeneration(ctx, ref, err) {
 			return g, made, err
 		}
 		e.Log.Warn("cannot go on with the rebuild that was cut short: beginning anew", "pipeline", ref.Pipeline, "error", err)
 	}
 }
 
-// ofGeneration reports whether what stops a rebuild may be of the generation in the making, and not of the events and definitions
+// causedByGeneration reports whether what stops a rebuild may be of the generation in the making, and not of the events and definitions
 // that any other is made from too.
-func (e *Engine) ofGeneration(ctx context.Context, ref RunRef, err error) bool {
+func (e *Engine) causedByGeneration(ctx context.Context, ref RunRef, err error) bool {
 	if failure.Of(err) != failure.Data {
 		return false
 	}
-	g, err := e.generation(ctx, ref)
+	g, err := e.readGeneration(ctx, ref)
 	if err != nil {
 		return true
 	}
@@ -137,8 +137,8 @@ func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan, old *Generat
 
 // beginRebuild finds the generation in the making, which is then resumed, or makes it, and fixes which batches it takes in: all
 // that are sealed by now, so that a rebuild ends also while more arrive. One that is in the making is given up if anew.
-func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (ref RunRef, resumed bool, err error) {
-	if err := e.clearNext(ctx, plan.Pipeline.Name); err != nil {
+func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, discard bool) (ref RunRef, resumed bool, err error) {
+	if err := e.clearNextGeneration(ctx, plan.Pipeline.Name); err != nil {
 		return ref, false, err
 	}
 	var g, discarded *Generation
@@ -146,13 +146,13 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (
 		if err := checkStreams(tx, plan); err != nil {
 			return err
 		}
-		if g, discarded, resumed, err = buildingGeneration(tx, plan, anew); err != nil {
+		if g, discarded, resumed, err = buildingGeneration(tx, plan, discard); err != nil {
 			return err
 		}
-		if g.Until, err = sealedUntil(tx, plan); err != nil {
+		if g.BuildUntil, err = lastSealed(tx, plan); err != nil {
 			return err
 		}
-		if err := g.leaveOut(tx, plan); err != nil {
+		if err := g.excludeRetracted(tx, plan); err != nil {
 			return err
 		}
 		return tx.Put(generationKey(g.Pipeline, g.Generation), g)
@@ -172,7 +172,7 @@ func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint6
 	if err != nil {
 		return next, err
 	}
-	err = e.planning(ctx, plan, func(tx catalog.Tx) error {
+	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
 		var state pipelineState
 		if _, err := tx.Get(pipelineKey(pipeline), &state); err != nil {
 			return err
@@ -193,16 +193,16 @@ func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint6
 	return next, nil
 }
 
-// clearNext removes what lies under the names of the generation that a rebuild may be about to make.
-func (e *Engine) clearNext(ctx context.Context, pipeline string) error {
-	state, err := e.state(ctx, pipeline)
+// clearNextGeneration removes what lies under the names of the generation that a rebuild may be about to make.
+func (e *Engine) clearNextGeneration(ctx context.Context, pipeline string) error {
+	state, err := e.readState(ctx, pipeline)
 	if err != nil {
 		return err
 	}
 	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: state.next()})
 }
 
-func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err error) {
+func (e *Engine) readGeneration(ctx context.Context, ref RunRef) (g Generation, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		_, err := tx.Get(generationKey(ref.Pipeline, ref.Generation), &g)
 		return err
@@ -212,7 +212,7 @@ func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err 
 
 // buildingGeneration reads the generation in the making, which is then resumed, or makes it. One that was begun with other
 // definitions, or folded what is retracted since, or is not wanted, is given up and returned to be removed.
-func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded *Generation, resumed bool, err error) {
+func buildingGeneration(tx catalog.Tx, plan *fold.Plan, discard bool) (g, discarded *Generation, resumed bool, err error) {
 	name := plan.Pipeline.Name
 	var state pipelineState
 	if _, err := tx.Get(pipelineKey(name), &state); err != nil {
@@ -223,7 +223,7 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded
 		if _, err := tx.Get(generationKey(name, state.Building), g); err != nil {
 			return nil, nil, false, err
 		}
-		if !anew && checkCurrent(tx, plan, g) == nil {
+		if !discard && checkCurrent(tx, plan, g) == nil {
 			return g, nil, true, nil
 		}
 		discarded = &Generation{Pipeline: name, Generation: state.Building}
@@ -240,9 +240,9 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded
 // removed is left to a later rebuild: nobody reads it.
 func (e *Engine) swap(ctx context.Context, g *Generation) error {
 	err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		open := *g
-		open.Until = nil
-		if err := tx.Put(generationKey(g.Pipeline, g.Generation), open); err != nil {
+		published := *g
+		published.BuildUntil = nil
+		if err := tx.Put(generationKey(g.Pipeline, g.Generation), published); err != nil {
 			return err
 		}
 		return tx.Put(pipelineKey(g.Pipeline), pipelineState{Generation: g.Generation})
@@ -266,7 +266,7 @@ func (e *Engine) swap(ctx context.Context, g *Generation) error {
 // drop removes all of a generation: what was derived can be derived again (rule 9).
 // Whoever reads in it is waited for.
 func (e *Engine) drop(ctx context.Context, g *Generation) error {
-	if err := e.standing.unread(ctx, g.space()); err != nil {
+	if err := e.snapshots.awaitNoReaders(ctx, g.space()); err != nil {
 		return err
 	}
 	e.parts.Forget()

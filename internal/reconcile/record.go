@@ -1,3 +1,5 @@
+// Generations and runs as documents of the catalog.
+
 package reconcile
 
 import (
@@ -15,29 +17,29 @@ import (
 	"bursar/internal/object"
 )
 
-// Generation is one complete state of a pipeline: a catalog document.
+// Generation is one complete state of a pipeline, stored as a catalog document.
 type Generation struct {
-	Pipeline    string            `json:"pipeline"`
-	Generation  uint64            `json:"generation"`
-	Fingerprint map[string]string `json:"fingerprint"`         // of each definition its records depend on
-	Taken       Taken             `json:"taken"`               // the last batch of each stream that is in a run
-	Until       Taken             `json:"until,omitempty"`     // while a rebuild makes it: the last batch of each stream that it takes
-	Retracted   Taken             `json:"retracted,omitempty"` // the last retraction of each stream that its batches are folded without
-	GivenUp     []string          `json:"given_up,omitempty"`  // batches and retractions that its batches are folded without, as they were lost
-	Runs        uint64            `json:"runs"`                // the last run that has a number
-	Published   uint64            `json:"published"`           // the last run that readers see
-	Artifacts   int64             `json:"artifacts"`
-	Events      *int64            `json:"events,omitempty"`  // folded by all published runs, and so by all artifacts (rule 4)
-	Given       *Given            `json:"given,omitempty"`   // of the published runs that were counted
-	Unkeyed     map[string]int64  `json:"unkeyed,omitempty"` // events without a key by stream, in all published runs: in no artifact
-	Watermark   *time.Time        `json:"watermark"`         // everything received before it is included; nil as long as a stream has sent nothing
+	Pipeline       string            `json:"pipeline"`
+	Generation     uint64            `json:"generation"`
+	Fingerprint    map[string]string `json:"fingerprint"`         // of each definition that its records depend on
+	LastBatch      StreamNumbers     `json:"taken"`               // by stream: the last batch that is in a run
+	BuildUntil     StreamNumbers     `json:"until,omitempty"`     // by stream, during a rebuild: the last batch to fold
+	LastRetraction StreamNumbers     `json:"retracted,omitempty"` // by stream: the last retraction that was applied
+	GivenUp        []string          `json:"given_up,omitempty"`  // lost batches and retractions that were excluded
+	Runs           uint64            `json:"runs"`                // number of the last planned run
+	Published      uint64            `json:"published"`           // number of the last run that readers see
+	Artifacts      int64             `json:"artifacts"`
+	Events         *int64            `json:"events,omitempty"`  // folded by all published runs, and so in all artifacts (rule 4)
+	FoldCounts     *FoldCounts       `json:"given,omitempty"`   // of those published runs that were counted
+	Unkeyed        map[string]int64  `json:"unkeyed,omitempty"` // by stream: events without a key in published runs; they are in no artifact
+	Watermark      *time.Time        `json:"watermark"`         // everything received before it is included; nil until every stream has a batch
 
-	// Included is by stream, named as in BatchRef, when the last included batch was sealed.
+	// Included is the time when the last included batch was sealed, by stream as named in BatchRef.
 	Included map[string]time.Time `json:"included,omitempty"`
 }
 
-// include moves the watermark over batches. Of several streams it is the one that is furthest behind: what was received of
-// that one later is not in yet, although others may have gone on.
+// include moves the watermark over batches. With several streams the watermark is that of the stream furthest behind: events
+// of that stream received later are not included yet, although other streams may be ahead.
 func (g *Generation) include(refs []BatchRef, batches []event.Batch, streams int) {
 	if g.Included == nil {
 		g.Included = map[string]time.Time{}
@@ -54,28 +56,28 @@ func (g *Generation) include(refs []BatchRef, batches []event.Batch, streams int
 	g.Watermark = &furthest
 }
 
-// Run is one pass over batches: a catalog document. Steps are done when they stand in it.
+// Run is one pass over batches, stored as a catalog document. A step is done when it is in Steps.
 type Run struct {
 	Pipeline   string                `json:"pipeline"`
 	Generation uint64                `json:"generation"`
 	Run        uint64                `json:"run"`
-	Batches    []BatchRef            `json:"batches"` // fixed when the run gets its number
+	Batches    []BatchRef            `json:"batches"` // fixed when the run is planned
 	Events     int64                 `json:"events"`
-	Totals     event.Totals          `json:"totals"` // of the batches: what conserve entries must move by
+	Totals     event.Totals          `json:"totals"` // of the batches: by how much the totals of artifacts must change
 	Steps      map[string]StepRecord `json:"steps"`
-	Partitions int                   `json:"partitions"`       // what each step is split into, by key; fixed with the batches
-	Split      string                `json:"split,omitempty"`  // how keys are spread over partitions; empty is splitByDuckDB
-	Resets     int                   `json:"resets,omitempty"` // how often its steps were forgotten, to start from the events again
-	AsOf       *uint64               `json:"as_of,omitempty"`  // the last indexed run when prefetch began: what its state is of
+	Partitions int                   `json:"partitions"`       // how many parts each step is split into, by key; fixed with the batches
+	Split      string                `json:"split,omitempty"`  // how keys are assigned to partitions; empty is splitByDuckDB
+	Resets     int                   `json:"resets,omitempty"` // how often its steps were discarded to start from the events again
+	AsOf       *uint64               `json:"as_of,omitempty"`  // the last indexed run when prefetch began: the prefetched state is as of it
 	Created    int64                 `json:"created"`
 	Updated    int64                 `json:"updated"`
 	Balanced   bool                  `json:"balanced"`
-	Given      *Given                `json:"given,omitempty"`
-	Unkeyed    Unkeyed               `json:"unkeyed,omitempty"` // what of Events and Totals is in no artifact
-	Trouble    *Trouble              `json:"trouble,omitempty"` // of its last attempt, until a step is done again
+	FoldCounts *FoldCounts           `json:"given,omitempty"`
+	Unkeyed    Unkeyed               `json:"unkeyed,omitempty"` // the part of Events and Totals that is in no artifact
+	Trouble    *Trouble              `json:"trouble,omitempty"` // of the last attempt; cleared when a step succeeds
 }
 
-// Trouble is why a run has not gone on.
+// Trouble is why a run does not proceed.
 type Trouble struct {
 	Step    string          `json:"step"`
 	Class   string          `json:"class"`
@@ -84,45 +86,45 @@ type Trouble struct {
 	At      time.Time       `json:"at"`
 }
 
-// StepRecord says that a step is done.
+// StepRecord records that a step is done.
 type StepRecord struct {
 	Done    time.Time `json:"done"`
-	Seconds float64   `json:"seconds"` // of the slowest partition's activity, if there were any, and of the step's own
+	Seconds float64   `json:"seconds"` // of the slowest partition's activity, if any, plus the step's own time
 	Rows    int64     `json:"rows"`
 	Shares  []Share   `json:"shares,omitempty"` // by partition
 }
 
-// Share is what one partition did of a step.
+// Share is the result of a step for one partition.
 type Share struct {
-	Rows    int64                `json:"rows"`
-	Objects []object.Description `json:"objects,omitempty"` // a delta, a state, or parts
-	Events  int64                `json:"events,omitempty"`  // reduce: events folded; merge: by how many the artifacts moved
-	Totals  event.Totals         `json:"totals,omitempty"`  // merge: by what the artifacts moved; reduce: sums of the events
-	Given   *Given               `json:"given,omitempty"`   // reduce
-	Unkeyed Unkeyed              `json:"unkeyed,omitempty"` // reduce
-	Created int64                `json:"created,omitempty"` // merge: artifacts that are new
-	AsOf    uint64               `json:"as_of,omitempty"`   // prefetch and merge: the run that the state is of
-	Resets  int                  `json:"resets,omitempty"`  // the run's, when the share was begun
-	Seconds float64              `json:"seconds,omitempty"` // that it took, where a partition's activity did it
+	Rows       int64                `json:"rows"`
+	Objects    []object.Description `json:"objects,omitempty"` // a delta, a state, or parts
+	Events     int64                `json:"events,omitempty"`  // reduce: events folded; merge: how many events the artifacts gained
+	Totals     event.Totals         `json:"totals,omitempty"`  // merge: by how much the artifacts changed; reduce: sums of the events
+	FoldCounts *FoldCounts          `json:"given,omitempty"`   // reduce
+	Unkeyed    Unkeyed              `json:"unkeyed,omitempty"` // reduce
+	Created    int64                `json:"created,omitempty"` // merge: new artifacts
+	AsOf       uint64               `json:"as_of,omitempty"`   // prefetch and merge: the run that the state is as of
+	Resets     int                  `json:"resets,omitempty"`  // Resets of the run when the partition started
+	Seconds    float64              `json:"seconds,omitempty"` // duration, if an activity did it
 }
 
-// pipelineState says which generation of a pipeline readers see, and which one a rebuild is making.
+// pipelineState names the generation that readers see and the one that a rebuild is making.
 type pipelineState struct {
 	Generation uint64 `json:"generation"`
 	Building   uint64 `json:"building,omitempty"`
 }
 
-// next is the number of the generation that is made next: a number that was given up is not used again.
+// next is the number of the next generation. The number of a discarded generation is not reused.
 func (s *pipelineState) next() uint64 { return max(s.Generation, s.Building) + 1 }
 
-// absent is why the generation that readers see is not there; nil for a pipeline that has never run. After a repair that was cut
-// short there is none but the one that its rebuild is making.
-func (s *pipelineState) absent(pipeline string) error {
+// missing explains why there is no generation for readers; nil for a pipeline that has never run. After an interrupted repair
+// only the generation that its rebuild is making exists.
+func (s *pipelineState) missing(pipeline string) error {
 	switch {
 	case s.Generation > 0:
 		return failure.Wrap(failure.Data, fmt.Errorf("generation %d of %s is not in the catalog: run `bursar repair`", s.Generation, pipeline))
 	case s.Building > 0:
-		return failure.Wrap(failure.Data, fmt.Errorf("a rebuild of %s has begun and not ended, and there is no other generation: run `bursar rebuild %s`", pipeline, pipeline))
+		return failure.Wrap(failure.Data, fmt.Errorf("a rebuild of %s was started but is not complete, and there is no other generation: run `bursar rebuild %s`", pipeline, pipeline))
 	}
 	return nil
 }
@@ -141,7 +143,7 @@ func runKey(ref RunRef) string {
 	return fmt.Sprintf("%s%08d", runPrefix(ref.Pipeline, ref.Generation), ref.Run)
 }
 
-// sharePrefix is where shares are kept until all partitions have done a run's step.
+// sharePrefix is the prefix of shares, which are stored until all partitions have done the step.
 func sharePrefix(ref RunRef) string {
 	return fmt.Sprintf("share/%s/g%04d/%08d/", ref.Pipeline, ref.Generation, ref.Run)
 }
@@ -150,7 +152,7 @@ func shareKey(ref RunRef, step string, partition int) string {
 	return fmt.Sprintf("%s%s/%04d", sharePrefix(ref), step, partition)
 }
 
-// objects are what a partition's share of a step made.
+// objects returns the objects that a step made for one partition.
 func (r *Run) objects(step string, partition int) []object.Description {
 	if shares := r.Steps[step].Shares; partition < len(shares) {
 		return shares[partition].Objects
@@ -158,7 +160,7 @@ func (r *Run) objects(step string, partition int) []object.Description {
 	return nil
 }
 
-// due is the first step up to one that is not recorded; that one if it is.
+// due returns the first step before the given one that is not recorded, else the given step.
 func (r *Run) due(step string) string {
 	if _, done := r.Steps[step]; done {
 		return step
@@ -171,16 +173,16 @@ func (r *Run) due(step string) string {
 	return step
 }
 
-// made are all objects of a step, partition by partition.
-func (r *Run) made(step string) (all []object.Description) {
+// stepObjects returns all objects of a step, partition by partition.
+func (r *Run) stepObjects(step string) (all []object.Description) {
 	for _, share := range r.Steps[step].Shares {
 		all = append(all, share.Objects...)
 	}
 	return all
 }
 
-// Parts are all parts of the run.
-func (r *Run) Parts() []object.Description { return r.made("merge") }
+// Parts returns all parts of the run.
+func (r *Run) Parts() []object.Description { return r.stepObjects("merge") }
 
 func (r *Run) ref() RunRef { return RunRef{r.Pipeline, r.Generation, r.Run} }
 
@@ -192,7 +194,7 @@ func (g *Generation) space() artifact.Space {
 	return artifact.Space{Pipeline: g.Pipeline, Generation: g.Generation}
 }
 
-// objectName names what a step makes (rule 5).
+// objectName names an object that a step makes (rule 5).
 func (r *Run) objectName(step string, partition int) string {
 	return fmt.Sprintf("%sruns/%08d/%s-%04d.parquet", artifact.SpacePrefix(r.space()), r.Run, step, partition)
 }
@@ -215,7 +217,7 @@ func (e *Engine) run(ctx context.Context, ref RunRef) (run Run, err error) {
 	return run, err
 }
 
-// Runs lists the runs of a generation numbered above after, in order.
+// Runs lists the runs of a generation with numbers above after, in order.
 func (e *Engine) Runs(ctx context.Context, pipeline string, generation, after uint64) ([]Run, error) {
 	var runs []Run
 	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -236,8 +238,8 @@ func (e *Engine) Runs(ctx context.Context, pipeline string, generation, after ui
 	return runs, nil
 }
 
-// state reads which generations of a pipeline there are.
-func (e *Engine) state(ctx context.Context, pipeline string) (state pipelineState, err error) {
+// readState reads which generations of a pipeline exist.
+func (e *Engine) readState(ctx context.Context, pipeline string) (state pipelineState, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		_, err := tx.Get(pipelineKey(pipeline), &state)
 		return err
@@ -245,7 +247,7 @@ func (e *Engine) state(ctx context.Context, pipeline string) (state pipelineStat
 	return state, err
 }
 
-// Current is the generation that readers see; a pipeline that has never run has generation 0.
+// Current returns the generation that readers see; generation 0 for a pipeline that has never run.
 func (e *Engine) Current(ctx context.Context, pipeline string) (g Generation, err error) {
 	if e.Project.Pipeline(pipeline) == nil {
 		return g, &NotFoundError{What: "pipeline " + pipeline}
@@ -262,9 +264,9 @@ func (e *Engine) Current(ctx context.Context, pipeline string) (g Generation, er
 	return g, err
 }
 
-// batchesOf reads a run's batches as its generation folds them.
-func (e *Engine) batchesOf(ctx context.Context, run *Run) (batches []event.Batch, err error) {
-	only := e.Project.Pipeline(run.Pipeline).From[0]
+// runBatches reads the batches of a run as its generation folds them.
+func (e *Engine) runBatches(ctx context.Context, run *Run) (batches []event.Batch, err error) {
+	single := e.Project.Pipeline(run.Pipeline).From[0]
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
 		var g Generation
@@ -272,9 +274,9 @@ func (e *Engine) batchesOf(ctx context.Context, run *Run) (batches []event.Batch
 			return err
 		}
 		for _, ref := range run.Batches {
-			until := g.Retracted[ref.Stream]
+			until := g.LastRetraction[ref.Stream]
 			if ref.Stream == "" {
-				ref.Stream = only
+				ref.Stream = single
 			}
 			b, err := event.GetFolded(tx, e.Project.Stream(ref.Stream), ref.Stream, ref.Batch, until)
 			if err != nil {

@@ -24,7 +24,7 @@ const regroupings = 3
 
 // checkRegrouped folds the events of a sample of keys in random groupings and orders.
 func (v *verification) checkRegrouped(ctx context.Context) (string, error) {
-	stored, keys, err := v.draw(ctx)
+	stored, keys, err := v.drawSample(ctx)
 	if err != nil || len(stored) == 0 {
 		return "no artifacts", err
 	}
@@ -43,7 +43,7 @@ func (v *verification) checkRegrouped(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%s folded from their events in %d random groupings and orders (seed %d): nothing differs",
-		many(len(stored), "artifact"), regroupings, v.seed), nil
+		plural(len(stored), "artifact"), regroupings, v.seed), nil
 }
 
 // sampleEvents reads all events of the keys, in the columns of event.FoldedFields.
@@ -53,7 +53,7 @@ func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) (
 		return nil, err
 	}
 	defer remove()
-	session, err := v.views(ctx, map[string]string{
+	session, err := v.openViews(ctx, map[string]string{
 		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
 		"sample": sample,
 	})
@@ -66,7 +66,7 @@ func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) (
 	if v.plan.Events.Several() {
 		order = project.StreamColumn + ", " + order
 	}
-	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s ORDER BY %s", fold.Names(fields), sampled(v.plan), order)
+	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s ORDER BY %s", fold.Names(fields), sampleJoin(v.plan), order)
 	return collect(ctx, session, sql, fields)
 }
 
@@ -94,13 +94,13 @@ func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches i
 		if len(group) == 0 {
 			continue
 		}
-		dealt := column.NewVectors(typesOf(event.FoldedFields(v.plan.Events)), len(group))
-		for c := range dealt {
+		batch := column.NewVectors(typesOf(event.FoldedFields(v.plan.Events)), len(group))
+		for c := range batch {
 			for _, i := range group {
-				dealt[c].AppendFrom(&events[c], i)
+				batch[c].AppendFrom(&events[c], i)
 			}
 		}
-		if err := v.foldGroup(ctx, dealt, state); err != nil {
+		if err := v.foldGroup(ctx, batch, state); err != nil {
 			return v.plan.Explain(err)
 		}
 	}
@@ -121,7 +121,7 @@ func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches i
 // foldGroup reduces one batch and merges it into the state, by key as the index knows it.
 func (v *verification) foldGroup(ctx context.Context, events []column.Vector, state map[string]eventAt) error {
 	deltaFields := append(slices.Clone(v.plan.Key), v.plan.Delta...)
-	delta, err := v.over(ctx, v.plan.Reduce, deltaFields, scratchRows{"events", event.FoldedFields(v.plan.Events), events})
+	delta, err := v.queryRows(ctx, v.plan.Reduce, deltaFields, rowView{"events", event.FoldedFields(v.plan.Events), events})
 	if err != nil {
 		return err
 	}
@@ -139,8 +139,8 @@ func (v *verification) foldGroup(ctx context.Context, events []column.Vector, st
 			}
 		}
 	}
-	after, err := v.over(ctx, v.plan.Merge, recordFields(v.plan),
-		scratchRows{"delta", deltaFields, delta}, scratchRows{"state", stateFields(v.plan), before})
+	after, err := v.queryRows(ctx, v.plan.Merge, recordFields(v.plan),
+		rowView{"delta", deltaFields, delta}, rowView{"state", stateFields(v.plan), before})
 	if err != nil {
 		return err
 	}
@@ -153,18 +153,18 @@ func (v *verification) foldGroup(ctx context.Context, events []column.Vector, st
 	return nil
 }
 
-// scratchRows is a view over rows at hand.
-type scratchRows struct {
+// rowView is a view over rows at hand.
+type rowView struct {
 	view   string
 	fields []column.Field
 	rows   []column.Vector
 }
 
-// over runs a query over views of rows, and reads the first columns of its result.
-func (v *verification) over(ctx context.Context, sql string, fields []column.Field, tables ...scratchRows) ([]column.Vector, error) {
-	views, used := map[string]string{}, []func(){}
+// queryRows runs a query over views of rows, and reads the first columns of its result.
+func (v *verification) queryRows(ctx context.Context, sql string, fields []column.Field, tables ...rowView) ([]column.Vector, error) {
+	views, cleanups := map[string]string{}, []func(){}
 	defer func() {
-		for _, remove := range used {
+		for _, remove := range cleanups {
 			remove()
 		}
 	}()
@@ -173,9 +173,9 @@ func (v *verification) over(ctx context.Context, sql string, fields []column.Fie
 		if err != nil {
 			return nil, err
 		}
-		views[t.view], used = sql, append(used, remove)
+		views[t.view], cleanups = sql, append(cleanups, remove)
 	}
-	session, err := v.views(ctx, views)
+	session, err := v.openViews(ctx, views)
 	if err != nil {
 		return nil, err
 	}

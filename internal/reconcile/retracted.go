@@ -14,8 +14,8 @@ import (
 )
 
 // lastRetractions is the last retraction of each of a pipeline's streams that has any, by the names that BatchRef has.
-func lastRetractions(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
-	last := Taken{}
+func lastRetractions(tx catalog.Tx, plan *fold.Plan) (StreamNumbers, error) {
+	last := StreamNumbers{}
 	for _, s := range plan.Events.Streams {
 		n, err := event.LastRetraction(tx, s.Name)
 		if err != nil {
@@ -28,9 +28,9 @@ func lastRetractions(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
 	return last, nil
 }
 
-// leaveOut has the batches that a generation folds from now on without what is retracted or given up by now.
-func (g *Generation) leaveOut(tx catalog.Tx, plan *fold.Plan) (err error) {
-	if g.Retracted, err = lastRetractions(tx, plan); err != nil {
+// excludeRetracted has the batches that a generation folds from now on without what is retracted or given up by now.
+func (g *Generation) excludeRetracted(tx catalog.Tx, plan *fold.Plan) (err error) {
+	if g.LastRetraction, err = lastRetractions(tx, plan); err != nil {
 		return err
 	}
 	g.GivenUp = nil
@@ -61,17 +61,17 @@ func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	var all []string
 	for _, s := range plan.Events.Streams {
 		name := refName(plan, s.Name)
-		lost, err := event.GivenUpSince(tx, s.Name, g.GivenUp, g.Taken[name])
+		givenUp, err := event.GivenUpSince(tx, s.Name, g.GivenUp, g.LastBatch[name])
 		if err != nil {
 			return err
 		}
-		for _, what := range lost {
+		for _, what := range givenUp {
 			all = append(all, what+" was given up")
 		}
-		if last[name] == g.Retracted[name] {
+		if last[name] == g.LastRetraction[name] {
 			continue
 		}
-		changed, err := event.RetractedSince(tx, s.Name, g.Retracted[name], g.Taken[name])
+		changed, err := event.RetractedSince(tx, s.Name, g.LastRetraction[name], g.LastBatch[name])
 		if err != nil {
 			return err
 		}

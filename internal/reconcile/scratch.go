@@ -45,8 +45,8 @@ func (e *Engine) spill(name string, fields []column.Field, rows []column.Vector)
 	return "SELECT * FROM read_parquet(" + duck.Literal(file.Name()) + ")", remove, nil
 }
 
-// materialise writes the table's file.
-func (e *Engine) materialise(ctx context.Context, name string, t *scratchTable) (*scratchTable, error) {
+// materialize writes the table's file.
+func (e *Engine) materialize(ctx context.Context, name string, t *scratchTable) (*scratchTable, error) {
 	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
 	if err != nil {
 		return nil, fmt.Errorf("write scratch: %w", err)

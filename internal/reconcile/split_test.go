@@ -71,12 +71,12 @@ func TestSharesOfTwoStatesAreRefused(t *testing.T) {
 	asOf := uint64(3)
 	run := &Run{AsOf: &asOf, Partitions: 2, Totals: event.Totals{}}
 	for _, step := range []string{"prefetch", "merge", "index"} {
-		err := (&Engine{}).settle(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
+		err := (&Engine{}).combineShares(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
 		if err == nil || !strings.Contains(err.Error(), "partition 1 has the state as of run 2") {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
-	if err := (&Engine{}).settle(context.Background(), nil, run, "prefetch", []Share{{AsOf: 3}, {AsOf: 3}}); err != nil {
+	if err := (&Engine{}).combineShares(context.Background(), nil, run, "prefetch", []Share{{AsOf: 3}, {AsOf: 3}}); err != nil {
 		t.Error(err)
 	}
 }

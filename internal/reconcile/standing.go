@@ -1,4 +1,5 @@
-// What every question starts from, kept while nothing changes, and who reads in which generation.
+// Caches the snapshot that a query starts from and counts readers per generation, so that a rebuild does not delete what is
+// being read.
 
 package reconcile
 
@@ -15,79 +16,79 @@ import (
 	"bursar/internal/fold"
 )
 
-// question is what a question needs: the compiled pipeline, still as its artifacts were made, and the generation, which
-// is not dropped before done.
-type question struct {
-	plan    *fold.Plan
-	printer *printer
-	g       Generation
-	refused error       // why nothing may be asked
-	loaded  atomic.Bool // something is published, and the index was found to hold all of it
-	changes uint64
-	owner   *standing
+// snapshot is what a query needs: the compiled pipeline, checked to be the one that the artifacts were made with, and the
+// generation, which is not dropped before release.
+type snapshot struct {
+	plan       *fold.Plan
+	printer    *printer
+	generation Generation
+	refusal    error       // why the artifacts cannot be read; nil if they can
+	loaded     atomic.Bool // a run is published, and the index was checked to hold all of it
+	changes    uint64
+	cache      *snapshotCache
 }
 
-// done ends the question.
-func (q *question) done() { q.owner.leave(q.g.space()) }
+// release ends the query.
+func (q *snapshot) release() { q.cache.removeReader(q.generation.space()) }
 
-// standing keeps questions by pipeline and counts readers by generation. The zero value is ready.
-type standing struct {
-	mu      sync.Mutex
-	kept    map[string]*question
-	readers map[artifact.Space]int
-	left    chan struct{} // closed when a reader leaves; nil while nobody waits
+// snapshotCache holds snapshots by pipeline and counts readers by generation. The zero value is ready to use.
+type snapshotCache struct {
+	mu         sync.Mutex
+	byPipeline map[string]*snapshot
+	readers    map[artifact.Space]int
+	readerLeft chan struct{} // closed when a reader leaves; nil while nobody waits
 }
 
-// reading starts a question about what is published, once it is known that the index holds all of it.
-func (e *Engine) reading(ctx context.Context, pipeline string) (*question, error) {
-	q, err := e.entering(ctx, pipeline)
+// openSnapshot starts a query on published artifacts. It first checks that the index holds all of them.
+func (e *Engine) openSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+	q, err := e.acquireSnapshot(ctx, pipeline)
 	if err != nil || q.loaded.Load() {
 		return q, err
 	}
-	if q.g.Generation > 0 {
-		err = e.checkLoaded(ctx, q.plan, q.g.space(), q.g.Published)
+	if q.generation.Generation > 0 {
+		err = e.checkLoaded(ctx, q.plan, q.generation.space(), q.generation.Published)
 	}
 	if err == nil {
 		err = e.checkPublished(ctx, q)
 	}
 	if err != nil {
-		q.done()
+		q.release()
 		return nil, err
 	}
 	q.loaded.Store(true)
 	return q, nil
 }
 
-// entering starts a question that looks at the index itself.
-func (e *Engine) entering(ctx context.Context, pipeline string) (*question, error) {
+// acquireSnapshot starts a query that does not rely on the index.
+func (e *Engine) acquireSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
 	for {
-		q, err := e.question(ctx, pipeline)
+		q, err := e.loadSnapshot(ctx, pipeline)
 		if err != nil {
 			return nil, err
 		}
-		// A rebuild may have swapped, and looked for readers, between the look and the entry: then look again.
-		e.standing.enter(q.g.space())
-		again, err := e.question(ctx, pipeline)
-		if err == nil && again.g.Generation == q.g.Generation {
-			if q.refused == nil {
+		// A rebuild may have swapped generations and counted readers between the load and addReader: load again to be sure.
+		e.snapshots.addReader(q.generation.space())
+		again, err := e.loadSnapshot(ctx, pipeline)
+		if err == nil && again.generation.Generation == q.generation.Generation {
+			if q.refusal == nil {
 				return q, nil
 			}
-			err = q.refused
+			err = q.refusal
 		}
-		q.done()
+		q.release()
 		if err != nil {
 			return nil, err
 		}
 	}
 }
 
-// question looks at a pipeline, or remembers what it saw if nothing was written since.
-func (e *Engine) question(ctx context.Context, pipeline string) (*question, error) {
-	counted, keep := e.Catalog.(catalog.Counted)
+// loadSnapshot reads a pipeline from the catalog, or returns the cached snapshot if the catalog has not changed since.
+func (e *Engine) loadSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+	counted, cacheable := e.Catalog.(catalog.Counted)
 	var changes uint64
-	if keep {
+	if cacheable {
 		changes = counted.Changes()
-		if q := e.standing.find(pipeline, changes); q != nil {
+		if q := e.snapshots.get(pipeline, changes); q != nil {
 			return q, nil
 		}
 	}
@@ -99,54 +100,54 @@ func (e *Engine) question(ctx context.Context, pipeline string) (*question, erro
 	if err != nil {
 		return nil, err
 	}
-	q := &question{plan: plan, printer: newPrinter(plan), g: g, changes: changes, owner: &e.standing}
-	if q.refused, err = e.refusal(ctx, plan, &g); err != nil {
+	q := &snapshot{plan: plan, printer: newPrinter(plan), generation: g, changes: changes, cache: &e.snapshots}
+	if q.refusal, err = e.checkReadable(ctx, plan, &g); err != nil {
 		return nil, err
 	}
-	if keep {
-		e.standing.keep(pipeline, q)
+	if cacheable {
+		e.snapshots.put(pipeline, q)
 	}
 	return q, nil
 }
 
-// refusal is why nothing may be asked of a generation, nil if all may.
-func (e *Engine) refusal(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
+// checkReadable returns why a generation must not be read, nil if it may be read.
+func (e *Engine) checkReadable(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
 	if g.Generation > 0 {
 		refused = e.checkCurrent(ctx, plan, g)
 		if refused == nil || !errors.As(refused, new(*ChangedError)) {
 			return nil, refused
 		}
-		// A rebuild does not help where the events themselves were taken in by another declaration.
-		return cmp.Or(e.checkDeclared(ctx, plan), refused), nil
+		// A rebuild does not help if the events themselves were ingested with another stream definition.
+		return cmp.Or(e.checkStreams(ctx, plan), refused), nil
 	}
-	state, err := e.state(ctx, plan.Pipeline.Name)
-	return state.absent(plan.Pipeline.Name), err
+	state, err := e.readState(ctx, plan.Pipeline.Name)
+	return state.missing(plan.Pipeline.Name), err
 }
 
-// checkDeclared is checkStreams outside of a transaction.
-func (e *Engine) checkDeclared(ctx context.Context, plan *fold.Plan) error {
+// checkStreams is the function checkStreams in a transaction of its own.
+func (e *Engine) checkStreams(ctx context.Context, plan *fold.Plan) error {
 	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkStreams(tx, plan) })
 }
 
-func (s *standing) find(pipeline string, changes uint64) *question {
+func (s *snapshotCache) get(pipeline string, changes uint64) *snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if q := s.kept[pipeline]; q != nil && q.changes == changes {
+	if q := s.byPipeline[pipeline]; q != nil && q.changes == changes {
 		return q
 	}
 	return nil
 }
 
-func (s *standing) keep(pipeline string, q *question) {
+func (s *snapshotCache) put(pipeline string, q *snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kept == nil {
-		s.kept = map[string]*question{}
+	if s.byPipeline == nil {
+		s.byPipeline = map[string]*snapshot{}
 	}
-	s.kept[pipeline] = q
+	s.byPipeline[pipeline] = q
 }
 
-func (s *standing) enter(space artifact.Space) {
+func (s *snapshotCache) addReader(space artifact.Space) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.readers == nil {
@@ -155,30 +156,30 @@ func (s *standing) enter(space artifact.Space) {
 	s.readers[space]++
 }
 
-func (s *standing) leave(space artifact.Space) {
+func (s *snapshotCache) removeReader(space artifact.Space) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.readers[space]--; s.readers[space] == 0 {
 		delete(s.readers, space)
 	}
-	if s.left != nil {
-		close(s.left)
-		s.left = nil
+	if s.readerLeft != nil {
+		close(s.readerLeft)
+		s.readerLeft = nil
 	}
 }
 
-// unread waits until nobody reads in a generation that no new question finds.
-func (s *standing) unread(ctx context.Context, space artifact.Space) error {
+// awaitNoReaders waits until nobody reads a generation. No new query may find that generation any more.
+func (s *snapshotCache) awaitNoReaders(ctx context.Context, space artifact.Space) error {
 	for {
 		s.mu.Lock()
 		if s.readers[space] == 0 {
 			s.mu.Unlock()
 			return nil
 		}
-		if s.left == nil {
-			s.left = make(chan struct{})
+		if s.readerLeft == nil {
+			s.readerLeft = make(chan struct{})
 		}
-		left := s.left
+		left := s.readerLeft
 		s.mu.Unlock()
 		select {
 		case <-left:

@@ -66,19 +66,19 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	}
 	s := Status{
 		Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Watermark: g.Watermark, Artifacts: g.Artifacts, Lanes: []InFlight{},
-		Without: g.Given.Without(e.Folds(pipeline)),
+		Without: g.FoldCounts.WithoutValues(e.Folds(pipeline)),
 	}
 	for _, n := range g.Unkeyed {
 		s.Unkeyed += n
 	}
-	if g.Given != nil {
-		s.Counted = g.Given.Events
+	if g.FoldCounts != nil {
+		s.Counted = g.FoldCounts.Events
 	}
 	runs, err := e.Runs(ctx, pipeline, g.Generation, g.Published)
 	if err != nil {
 		return s, err
 	}
-	taken := g.Taken
+	taken := g.LastBatch
 	for i := range runs {
 		taken = taken.before(runs[i].Batches)
 		s.Lanes = append(s.Lanes, inFlight(&runs[i]))

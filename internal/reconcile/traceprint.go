@@ -83,8 +83,8 @@ func (p *eventPrinter) eachEvent(ctx context.Context, c catalog.Catalog, session
 				}
 				files[file] = f
 			}
-			from := files[file]
-			found.File, found.Row = from.At(found.Row)
+			source := files[file]
+			found.File, found.Row = source.At(found.Row)
 			at := json.RawMessage("null")
 			if time >= 0 {
 				at = rows[time].AppendJSON(nil, i)

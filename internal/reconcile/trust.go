@@ -40,7 +40,7 @@ func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, step
 func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *Run, partition int) (event.Totals, error) {
 	all := event.Totals{}
 	for _, s := range plan.Events.Streams {
-		names, own := summedNames(plan, s.Name), event.OfStream(dealt(batches, run, partition), s.Name)
+		names, own := summedNames(plan, s.Name), event.OfStream(partitionObjects(batches, run, partition), s.Name)
 		if len(names) == 0 || len(own) == 0 {
 			continue
 		}
@@ -48,7 +48,7 @@ func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fol
 		if err != nil {
 			return nil, err
 		}
-		if err := all.Add(named(s.Name, sums)); err != nil {
+		if err := all.Add(qualifyTotals(s.Name, sums)); err != nil {
 			return nil, err
 		}
 	}
@@ -58,7 +58,7 @@ func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fol
 // checkSums compares the sums of all partitions with the totals that the batches were sealed with, as far as these are of the
 // same definitions.
 func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums event.Totals) error {
-	batches, err := e.batchesOf(ctx, run)
+	batches, err := e.runBatches(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums 
 			if !same {
 				continue
 			}
-			if err := compareTotals("reduce", name, s.TotalType(s.Total(name)).Scale, want[name], sums[totalOf(s.Name, name)]); err != nil {
+			if err := compareTotals("reduce", name, s.TotalType(s.Total(name)).Scale, want[name], sums[qualifiedName(s.Name, name)]); err != nil {
 				return err
 			}
 		}
@@ -83,19 +83,19 @@ func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums 
 	return nil
 }
 
-// named are a stream's totals under names that no other stream's totals have.
-func named(stream string, totals event.Totals) event.Totals {
+// qualifyTotals are a stream's totals under names that no other stream's totals have.
+func qualifyTotals(stream string, totals event.Totals) event.Totals {
 	out := event.Totals{}
 	for name, groups := range totals {
-		out[totalOf(stream, name)] = groups
+		out[qualifiedName(stream, name)] = groups
 	}
 	return out
 }
 
-func totalOf(stream, name string) string { return stream + "." + name }
+func qualifiedName(stream, name string) string { return stream + "." + name }
 
-// dealt are the batches with every partitions-th of all their objects only, beginning with the partition's.
-func dealt(batches []event.Batch, run *Run, partition int) []event.Batch {
+// partitionObjects are the batches with every partitions-th of all their objects only, beginning with the partition's.
+func partitionObjects(batches []event.Batch, run *Run, partition int) []event.Batch {
 	if run.Partitions == 1 {
 		return batches
 	}

@@ -24,8 +24,8 @@ func (e *UnpublishedError) Error() string {
 func (e *UnpublishedError) Class() failure.Class { return failure.Data }
 
 // checkPublished refuses a question about a pipeline of which no run is published. One whose runs made no artifacts is not refused.
-func (e *Engine) checkPublished(ctx context.Context, q *question) error {
-	if q.g.Published > 0 {
+func (e *Engine) checkPublished(ctx context.Context, q *snapshot) error {
+	if q.generation.Published > 0 {
 		return nil
 	}
 	pipeline := q.plan.Pipeline.Name
@@ -35,17 +35,17 @@ func (e *Engine) checkPublished(ctx context.Context, q *question) error {
 	}
 	next := fmt.Sprintf("run `bursar run %s`", pipeline)
 	if s.Backlog == 0 {
-		take := "import"
+		command := "import"
 		if first := q.plan.Events.Streams[0]; !first.Builtin {
-			take = "ingest " + first.Name
+			command = "ingest " + first.Name
 		}
-		next = fmt.Sprintf("take in events by `bursar %s FILE…`, then %s", take, next)
+		next = fmt.Sprintf("take in events by `bursar %s FILE…`, then %s", command, next)
 	}
 	return &UnpublishedError{pipeline, next}
 }
 
-// ofKey has a question about one key end as for any other key that is not there, with why.
-func ofKey(err error, pipeline, key string) error {
+// keyNotFound has a question about one key end as for any other key that is not there, with why.
+func keyNotFound(err error, pipeline, key string) error {
 	var unpublished *UnpublishedError
 	if errors.As(err, &unpublished) {
 		return &NotFoundError{What: fmt.Sprintf("key %s in %s", key, pipeline), Why: unpublished.Error()}

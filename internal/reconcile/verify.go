@@ -53,23 +53,23 @@ type verification struct {
 // entry against the record it points to, and a sample of keys recomputed from their events by an independent path, or,
 // where SQL files make them, folded in other groupings.
 func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
-	q, err := e.entering(ctx, pipeline)
+	q, err := e.acquireSnapshot(ctx, pipeline)
 	if err != nil {
 		return Verified{}, err
 	}
-	defer q.done()
-	plan, g := q.plan, q.g
-	if err := e.checkDeclared(ctx, plan); err != nil {
+	defer q.release()
+	plan, g := q.plan, q.generation
+	if err := e.checkStreams(ctx, plan); err != nil {
 		return Verified{}, err
 	}
 	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
 	v := &verification{Engine: e, plan: plan, g: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
 	defer v.close()
-	sampled := v.checkSample
+	sampleCheck := v.checkSample
 	if plan.Custom() {
-		sampled = v.checkRegrouped
+		sampleCheck = v.checkRegrouped
 	}
-	checks := []verifying{
+	checks := []namedCheck{
 		{"runs", false, v.checkRuns},
 		{"run totals", true, v.checkRunTotals},
 		{"batch objects", false, v.checkBatchObjects},
@@ -79,10 +79,10 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		{"index loads", false, v.checkLoads},
 		{"index", false, v.checkIndex},
 		{"artifact totals", true, v.checkArtifactTotals},
-		{"recomputed sample", false, sampled},
+		{"recomputed sample", false, sampleCheck},
 	}
 	if plan.Events.MayLackKeys() {
-		checks = slices.Insert(checks, 4, verifying{"unkeyed events", true, v.checkUnkeyed})
+		checks = slices.Insert(checks, 4, namedCheck{"unkeyed events", true, v.checkUnkeyed})
 	}
 	for _, c := range checks {
 		detail, err := c.check(ctx)
@@ -101,8 +101,8 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 	return v.out, nil
 }
 
-// verifying is one check of Verify.
-type verifying struct {
+// namedCheck is one check of Verify.
+type namedCheck struct {
 	name   string
 	totals bool
 	check  func(context.Context) (string, error)
@@ -114,14 +114,14 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	next := Taken{}
+	next := StreamNumbers{}
 	for i, run := range runs {
 		if run.Run != uint64(i+1) {
 			return "", fmt.Errorf("run %d stands where run %d belongs", run.Run, i+1)
 		}
 		for _, batch := range run.Batches {
 			if due := next[batch.Stream] + 1; batch.Batch != due {
-				return "", fmt.Errorf("run %d takes batch %d where batch %d is due%s: a batch is in two runs or in none", run.Run, batch.Batch, due, ofStream(batch))
+				return "", fmt.Errorf("run %d takes batch %d where batch %d is due%s: a batch is in two runs or in none", run.Run, batch.Batch, due, streamSuffix(batch))
 			}
 			next[batch.Stream]++
 		}
@@ -136,16 +136,16 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 	}
 	v.runs = runs[:v.g.Published]
 	for i := range v.runs {
-		batches, err := v.batchesOf(ctx, &v.runs[i])
+		batches, err := v.runBatches(ctx, &v.runs[i])
 		if err != nil {
 			return "", err
 		}
 		v.batches = append(v.batches, batches...)
 	}
-	return fmt.Sprintf("%s, %s, each batch in one run", many(len(v.runs), "run"), many(len(v.batches), "batch")), nil
+	return fmt.Sprintf("%s, %s, each batch in one run", plural(len(v.runs), "run"), plural(len(v.batches), "batch")), nil
 }
 
-func ofStream(b BatchRef) string {
+func streamSuffix(b BatchRef) string {
 	if b.Stream == "" {
 		return ""
 	}
@@ -164,7 +164,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 				return "", fmt.Errorf("batch %d of %s: %d rows are not %d accepted + %d quarantined + %d duplicates", b.Batch, b.Stream, b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
 			}
 			events += b.Accepted
-			if err := totals.Add(conserved(v.plan, &b)); err != nil {
+			if err := totals.Add(conservedTotals(v.plan, &b)); err != nil {
 				return "", err
 			}
 		}
@@ -182,7 +182,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 			return "", fmt.Errorf("run %d is published and did not balance", run.Run)
 		}
 	}
-	return fmt.Sprintf("%s: events and control totals are those of the batches", many(len(v.runs), "run")), nil
+	return fmt.Sprintf("%s: events and control totals are those of the batches", plural(len(v.runs), "run")), nil
 }
 
 // scale is how many decimals a conserved total has.
@@ -209,7 +209,7 @@ func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 		}
 		objects += len(all)
 	}
-	return fmt.Sprintf("%s of %s: every byte as it was sealed", many(objects, "object"), many(len(v.batches), "batch")), nil
+	return fmt.Sprintf("%s of %s: every byte as it was sealed", plural(objects, "object"), plural(len(v.batches), "batch")), nil
 }
 
 // checkBatchTotals recomputes each batch's rows, control totals and digest from its events.
@@ -222,13 +222,13 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 		}
 		events += b.Accepted
 	}
-	return fmt.Sprintf("%s: rows, sums and digests are those of the batches", many(int(events), "event")), nil
+	return fmt.Sprintf("%s: rows, sums and digests are those of the batches", plural(int(events), "event")), nil
 }
 
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	stream := v.plan.Events.Stream(b.Stream)
 	count := event.NewRecount(stream, b.Columns)
-	session, err := v.views(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
+	session, err := v.openViews(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
 	if err != nil {
 		return err
 	}
@@ -253,22 +253,22 @@ func (v *verification) checkParts(ctx context.Context) (string, error) {
 			parts, rows = parts+1, rows+p.Rows
 		}
 	}
-	return fmt.Sprintf("%s with %s: every byte as it was written", many(parts, "part"), many(int(rows), "record")), nil
+	return fmt.Sprintf("%s with %s: every byte as it was written", plural(parts, "part"), plural(int(rows), "record")), nil
 }
 
 // checkArtifactTotals proves that the artifacts as they are now hold exactly what all batches brought (rule 4).
 func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) {
-	all, err := v.materialise(ctx, "verify", &scratchTable{plan: v.plan, g: &v.g, asOf: v.g.Published})
+	all, err := v.materialize(ctx, "verify", &scratchTable{plan: v.plan, g: &v.g, asOf: v.g.Published})
 	if err != nil {
 		return "", err
 	}
 	defer all.remove()
-	session, err := v.views(ctx, map[string]string{"state": all.sql()})
+	session, err := v.openViews(ctx, map[string]string{"state": all.sql()})
 	if err != nil {
 		return "", err
 	}
 	defer session.Close()
-	now := newMovement(v.plan)
+	now := newArtifactTotals(v.plan)
 	err = session.Query(ctx, v.plan.Old, func(rows []column.Vector) error {
 		return now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
 	})
@@ -277,7 +277,7 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	}
 	wantEvents, want := int64(0), event.Totals{}
 	for i := range v.runs {
-		events, totals, err := v.runs[i].folded(v.plan)
+		events, totals, err := v.runs[i].foldedTotals(v.plan)
 		if err == nil {
 			err = want.Add(totals)
 		}
@@ -286,21 +286,21 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 		}
 		wantEvents += events
 	}
-	events, totals, err := now.since(newMovement(v.plan))
+	events, totals, err := now.minus(newArtifactTotals(v.plan))
 	if err != nil {
 		return "", err
 	}
-	if err := checkMoved(v.plan, wantEvents, want, events, totals); err != nil {
+	if err := checkMergeTotals(v.plan, wantEvents, want, events, totals); err != nil {
 		return "", err
 	}
-	if now.rows != v.g.Artifacts {
-		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.rows, v.g.Artifacts)
+	if now.artifacts != v.g.Artifacts {
+		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.artifacts, v.g.Artifacts)
 	}
-	return fmt.Sprintf("%s: they hold %s and all control totals", many(int(now.rows), "artifact"), many(int(wantEvents), "event")), nil
+	return fmt.Sprintf("%s: they hold %s and all control totals", plural(int(now.artifacts), "artifact"), plural(int(wantEvents), "event")), nil
 }
 
-// many counts things in words.
-func many(n int, what string) string {
+// plural counts things in words.
+func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -109,8 +109,8 @@ type PartitionInput struct {
 // Reconcile works off the backlog of one pipeline, and stays for more if it is to follow. Its workflow id is that of
 // WorkflowID.
 func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
-	m := &manager{in: in, failures: in.Failures}
-	if err := m.listen(ctx); err != nil {
+	m := &backlogManager{in: in, failures: in.Failures}
+	if err := m.registerHandlers(ctx); err != nil {
 		return WorkflowResult{}, err
 	}
 	for !m.isLong(ctx, m.runs) {
@@ -124,11 +124,11 @@ func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
 		if !in.Follow {
 			return WorkflowResult{Runs: in.Runs + m.runs}, err
 		}
-		if err := m.rest(ctx, err); err != nil {
+		if err := m.waitForWork(ctx, err); err != nil {
 			return WorkflowResult{}, err
 		}
 	}
-	if err := m.hangUp(ctx); err != nil {
+	if err := m.finishHandlers(ctx); err != nil {
 		return WorkflowResult{}, err
 	}
 	in.Runs, in.Failures = in.Runs+m.runs, m.failures
@@ -136,7 +136,7 @@ func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
 }
 
 // isLong reports whether this execution has to end for a new one, with so many runs in it.
-func (m *manager) isLong(ctx workflow.Context, runs int) bool {
+func (m *backlogManager) isLong(ctx workflow.Context, runs int) bool {
 	return runs >= runsPerExecution || m.in.BySuggestion && workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 }
 

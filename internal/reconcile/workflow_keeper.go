@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// wakeTime bounds one call that wakes a workflow: who stops following waits for it.
-	wakeTime = 10 * time.Second
+	// wakeTimeout bounds one call that wakes a workflow: who stops following waits for it.
+	wakeTimeout = 10 * time.Second
 	// A workflow that ends by itself is started again after firstRestart, and later each time, up to longestRestart; one that has
 	// lived for that long counts as sound.
-	firstRestart, longestRestart = time.Second, time.Minute
+	firstRestart, maxRestart = time.Second, time.Minute
 )
 
-// keeper starts the workflow of one pipeline again when it has ended.
-type keeper struct {
+// restarter starts the workflow of one pipeline again when it has ended.
+type restarter struct {
 	stop context.CancelFunc
 	done chan struct{}
 }
@@ -35,17 +35,17 @@ func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
 		return err
 	}
 	defer unlock()
-	if _, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(WorkflowID(pipeline)), Reconcile, newInput(pipeline, true)); err != nil {
+	if _, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, newInput(pipeline, true)); err != nil {
 		return fmt.Errorf("follow %s: %w", pipeline, temporal.Received(err))
 	}
-	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
-	k := &keeper{stop: stop, done: make(chan struct{})}
+	restartCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	k := &restarter{stop: stop, done: make(chan struct{})}
 	r.mu.Lock()
 	r.following[pipeline] = k
 	r.mu.Unlock()
 	go func() {
 		defer close(k.done)
-		r.keep(keeping, pipeline)
+		r.restartLoop(restartCtx, pipeline)
 	}()
 	return nil
 }
@@ -76,22 +76,22 @@ func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
 	if r.following[pipeline] == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, wakeTime)
+	ctx, cancel := context.WithTimeout(ctx, wakeTimeout)
 	defer cancel()
-	_, err := r.client.SignalWithStartWorkflow(ctx, WorkflowID(pipeline), SealedSignal, nil, joinOptions(pipeline), Reconcile, newInput(pipeline, true))
+	_, err := r.client.SignalWithStartWorkflow(ctx, WorkflowID(pipeline), SealedSignal, nil, useExistingOptions(pipeline), Reconcile, newInput(pipeline, true))
 	if err != nil {
 		return fmt.Errorf("wake %s: %w", pipeline, temporal.Received(err))
 	}
 	return nil
 }
 
-// keep starts the workflow again each time it has ended, until ctx does.
-func (r *WorkflowRunner) keep(ctx context.Context, pipeline string) {
+// restartLoop starts the workflow again each time it has ended, until ctx does.
+func (r *WorkflowRunner) restartLoop(ctx context.Context, pipeline string) {
 	wait := firstRestart
 	for {
-		lives, cancel := context.WithTimeout(ctx, longestRestart)
+		healthy, cancel := context.WithTimeout(ctx, maxRestart)
 		ended := r.client.GetWorkflow(ctx, WorkflowID(pipeline), "").Get(ctx, nil)
-		if lives.Err() != nil {
+		if healthy.Err() != nil {
 			wait = firstRestart
 		}
 		cancel()
@@ -108,7 +108,7 @@ func (r *WorkflowRunner) keep(ctx context.Context, pipeline string) {
 		pause, cancel := context.WithTimeout(ctx, wait)
 		<-pause.Done()
 		cancel()
-		wait = min(2*wait, longestRestart)
+		wait = min(2*wait, maxRestart)
 	}
 }
 
@@ -118,12 +118,12 @@ func (r *WorkflowRunner) follows(pipeline string) bool {
 	return r.following[pipeline] != nil
 }
 
-// ask has a following workflow work off the backlog as it is now, and starts the workflow if it has ended.
-func (r *WorkflowRunner) ask(ctx context.Context, pipeline string) (result WorkflowResult, err error) {
+// requestDrain has a following workflow work off the backlog as it is now, and starts the workflow if it has ended.
+func (r *WorkflowRunner) requestDrain(ctx context.Context, pipeline string) (result WorkflowResult, err error) {
 	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(joinOptions(pipeline), Reconcile, newInput(pipeline, true)),
+		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(pipeline), Reconcile, newInput(pipeline, true)),
 		UpdateOptions: client.UpdateWorkflowOptions{
-			WorkflowID: WorkflowID(pipeline), UpdateName: workOffUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
+			WorkflowID: WorkflowID(pipeline), UpdateName: drainUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
 		},
 	})
 	if err == nil {
@@ -135,8 +135,8 @@ func (r *WorkflowRunner) ask(ctx context.Context, pipeline string) (result Workf
 	return result, err
 }
 
-// joinOptions leave what is open under the same id as it is.
-func joinOptions(pipeline string) client.StartWorkflowOptions {
+// useExistingOptions leave what is open under the same id as it is.
+func useExistingOptions(pipeline string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                       WorkflowID(pipeline),
 		TaskQueue:                TaskQueue,

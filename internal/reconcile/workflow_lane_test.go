@@ -53,7 +53,7 @@ func TestThreeLanesAreInFlight(t *testing.T) {
 func TestLaneHoldsBackLaterRuns(t *testing.T) {
 	t.Parallel()
 	for i, blocked := range StepNames {
-		if !inLane(blocked) {
+		if !isOrdered(blocked) {
 			continue
 		}
 		t.Run(blocked, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestFollowingGoesOnWhenABatchIsSealed(t *testing.T) {
 			}
 			grow(4) // and the signal is lost
 		},
-		11*time.Second + idle: func(*testsuite.TestWorkflowEnvironment) {
+		11*time.Second + idleTimeout: func(*testsuite.TestWorkflowEnvironment) {
 			if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2, 3, 4}) {
 				t.Errorf("published %v without a signal", got)
 			}
@@ -197,7 +197,7 @@ func TestFollowingBacksOffByClass(t *testing.T) {
 					if n := steps.attempts("1 merge"); n < tt.least || n > tt.most {
 						t.Errorf("%d attempts within the hour, want %d to %d", n, tt.least, tt.most)
 					}
-					env.UpdateWorkflow(workOffUpdate, "", answer)
+					env.UpdateWorkflow(drainUpdate, "", answer)
 				},
 			})
 			if tt.asked > 0 && steps.attempts("1 merge") != tt.asked {
@@ -219,7 +219,7 @@ func TestFollowingAnswersWhoAsks(t *testing.T) {
 			steps.mu.Lock()
 			steps.backlog = 3
 			steps.mu.Unlock()
-			env.UpdateWorkflow(workOffUpdate, "", answer)
+			env.UpdateWorkflow(drainUpdate, "", answer)
 		},
 	})
 	if result, ok := answer.result.(WorkflowResult); !ok || result.Runs != 3 || answer.err != nil {

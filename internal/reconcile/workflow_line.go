@@ -4,46 +4,46 @@ package reconcile
 
 import "go.temporal.io/sdk/workflow"
 
-// manager is the state of one execution of Reconcile.
-type manager struct {
+// backlogManager is the state of one execution of Reconcile.
+type backlogManager struct {
 	in       WorkflowInput
 	runs     int // published in this execution
 	failures int // in a row
 
-	asked    int   // requests to work off the backlog
-	answered int   // of them, those that came before the last pass that came to an end began
-	outcome  error // of that pass
-	awake    bool  // a batch was sealed, or a request came, since the last pass began
-	leaving  bool  // this execution makes no more passes
+	requests      int   // requests to work off the backlog
+	answered      int   // of them, those that came before the last pass that came to an end began
+	outcome       error // of that pass
+	wakeRequested bool  // a batch was sealed, or a request came, since the last pass began
+	ending        bool  // this execution makes no more passes
 }
 
 // pass works the backlog off, and answers the requests that came before. A pass that stops because the execution is long
 // answers none: the next execution goes on. It is the last thing that an execution does, so histories are the same either way.
-func (m *manager) pass(ctx workflow.Context) error {
-	asked := m.asked
-	m.awake = false
-	done, err := m.workOff(ctx)
+func (m *backlogManager) pass(ctx workflow.Context) error {
+	requests := m.requests
+	m.wakeRequested = false
+	done, err := m.drain(ctx)
 	if done || err != nil {
-		m.outcome, m.answered = err, asked
+		m.outcome, m.answered = err, requests
 	}
 	return err
 }
 
-// line is one pass over the backlog.
-type line struct {
-	last   uint64            // the last run that was planned
-	flying int               // runs that are under way
-	passed map[string]uint64 // by step: the last run that has passed it
-	broken uint64            // the first run that failed, 0 if none has
-	err    error             // its error
+// laneState is one pass over the backlog.
+type laneState struct {
+	last      uint64            // the last run that was planned
+	inFlight  int               // runs that are under way
+	passed    map[string]uint64 // by step: the last run that has passed it
+	failedRun uint64            // the first run that failed, 0 if none has
+	err       error             // its error
 }
 
-// workOff plans runs and moves them along until there is no backlog, which is done, or the execution is long. It returns the
+// drain plans runs and moves them along until there is no backlog, which is done, or the execution is long. It returns the
 // error of the first run that failed. Runs before that one are carried on to their end; those after it wait for the next pass.
-func (m *manager) workOff(ctx workflow.Context) (done bool, err error) {
-	l := &line{passed: map[string]uint64{}}
+func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
+	l := &laneState{passed: map[string]uint64{}}
 	var failed error
-	for l.broken == 0 && !m.isLong(ctx, m.runs+l.flying) {
+	for l.failedRun == 0 && !m.isLong(ctx, m.runs+l.inFlight) {
 		var next NextResult
 		in := NextInput{Pipeline: m.in.Pipeline, After: l.last, Rebuild: m.in.Rebuild}
 		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
@@ -51,13 +51,13 @@ func (m *manager) workOff(ctx workflow.Context) (done bool, err error) {
 			break
 		}
 		l.start(ctx, m, next)
-		if failed = workflow.Await(ctx, func() bool { return l.flying < MaxInFlight || l.broken > 0 }); failed != nil {
+		if failed = workflow.Await(ctx, func() bool { return l.inFlight < MaxInFlight || l.failedRun > 0 }); failed != nil {
 			break
 		}
 	}
 	// What is under way ends by itself, also when the workflow is cancelled: its activities are then.
-	landed, _ := workflow.NewDisconnectedContext(ctx)
-	if err := workflow.Await(landed, func() bool { return l.flying == 0 }); err != nil {
+	detached, _ := workflow.NewDisconnectedContext(ctx)
+	if err := workflow.Await(detached, func() bool { return l.inFlight == 0 }); err != nil {
 		return false, err
 	}
 	if l.err != nil {
@@ -67,7 +67,7 @@ func (m *manager) workOff(ctx workflow.Context) (done bool, err error) {
 }
 
 // start sends a run down the line.
-func (l *line) start(ctx workflow.Context, m *manager, next NextResult) {
+func (l *laneState) start(ctx workflow.Context, m *backlogManager, next NextResult) {
 	ref := next.Ref
 	if l.last == 0 {
 		for _, step := range StepNames {
@@ -75,17 +75,17 @@ func (l *line) start(ctx workflow.Context, m *manager, next NextResult) {
 		}
 	}
 	l.last = ref.Run
-	l.flying++
+	l.inFlight++
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		defer func() { l.flying-- }()
+		defer func() { l.inFlight-- }()
 		for _, step := range StepNames {
-			if err := l.carry(ctx, next, step); err != nil {
-				if l.broken == 0 || ref.Run < l.broken {
-					l.broken, l.err = ref.Run, err
+			if err := l.runStep(ctx, next, step); err != nil {
+				if l.failedRun == 0 || ref.Run < l.failedRun {
+					l.failedRun, l.err = ref.Run, err
 				}
 				return
 			}
-			if l.broken > 0 && l.broken < ref.Run {
+			if l.failedRun > 0 && l.failedRun < ref.Run {
 				return
 			}
 		}
@@ -94,19 +94,19 @@ func (l *line) start(ctx workflow.Context, m *manager, next NextResult) {
 	})
 }
 
-// carry takes a run through one step, in its turn.
-func (l *line) carry(ctx workflow.Context, next NextResult, step string) error {
+// runStep takes a run through one step, in its turn.
+func (l *laneState) runStep(ctx workflow.Context, next NextResult, step string) error {
 	ref := next.Ref
-	if inLane(step) {
-		gone := func() bool { return l.broken > 0 && l.broken < ref.Run }
-		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || gone() }); err != nil {
+	if isOrdered(step) {
+		earlierFailed := func() bool { return l.failedRun > 0 && l.failedRun < ref.Run }
+		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || earlierFailed() }); err != nil {
 			return err
 		}
-		if gone() {
+		if earlierFailed() {
 			return l.err
 		}
 	}
-	if err := handOut(ctx, next, step); err != nil {
+	if err := runPartitions(ctx, next, step); err != nil {
 		return err
 	}
 	if err := workflow.ExecuteActivity(stepContext(ctx), step, StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
@@ -116,9 +116,9 @@ func (l *line) carry(ctx workflow.Context, next NextResult, step string) error {
 	return nil
 }
 
-// handOut has the partitions of a step done at the same time. The index is always handed to index workers; another step that
+// runPartitions has the partitions of a step done at the same time. The index is always handed to index workers; another step that
 // is not split is done at once. Whoever falls silent for the heartbeat timeout is replaced by the server.
-func handOut(ctx workflow.Context, next NextResult, step string) error {
+func runPartitions(ctx workflow.Context, next NextResult, step string) error {
 	if !Partitioned(step) || next.Partitions <= 1 && step != "index" {
 		return nil
 	}

@@ -53,8 +53,8 @@ func TestAnswerSaysThatBacklogIsLeft(t *testing.T) {
 				steps.mu.Lock()
 				steps.backlog = tt.backlog
 				steps.mu.Unlock()
-				env.UpdateWorkflow(workOffUpdate, "request", &got)
-			}, idle/2)
+				env.UpdateWorkflow(drainUpdate, "request", &got)
+			}, idleTimeout/2)
 			if tt.suggested {
 				env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
 					env.SetContinueAsNewSuggested(info.ActivityType.Name == "publish")

@@ -53,10 +53,10 @@ func TestKeepsEndingIsNotAWarningASecond(t *testing.T) {
 			var log strings.Builder
 			c := &endingClient{lives: lives}
 			r := NewWorkflowRunner(c, slog.New(slog.NewTextHandler(&log, nil)))
-			r.following["orders"] = &keeper{}
+			r.following["orders"] = &restarter{}
 			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 			defer cancel()
-			r.keep(ctx, "orders")
+			r.restartLoop(ctx, "orders")
 			starts := c.starts.Load()
 			if warnings := int64(strings.Count(log.String(), "is started again")); starts > most || starts < most*9/10 || warnings != starts {
 				t.Errorf("one that lives for %v is started %d times in a day, with %d warnings; at most %d are right", lives, starts, warnings, most)

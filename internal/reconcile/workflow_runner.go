@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// farewell is how long a cancelled workflow may take to end its step.
-	farewell = 15 * time.Second
-	// mostStarts is how often a workflow is started for one call, when somebody else ends it.
-	mostStarts = 5
+	// cancelTimeout is how long a cancelled workflow may take to end its step.
+	cancelTimeout = 15 * time.Second
+	// maxStarts is how often a workflow is started for one call, when somebody else ends it.
+	maxStarts = 5
 )
 
 // WorkflowRunner works pipelines off through their workflows. A process has one, on the client its worker uses; it is
@@ -31,12 +31,12 @@ type WorkflowRunner struct {
 	workflows keyed.Mutex
 
 	mu        sync.RWMutex
-	following map[string]*keeper // pipelines whose workflow stays
+	following map[string]*restarter // pipelines whose workflow stays
 }
 
 // NewWorkflowRunner returns a runner that starts workflows through c.
 func NewWorkflowRunner(c client.Client, log *slog.Logger) *WorkflowRunner {
-	return &WorkflowRunner{client: c, log: log, following: map[string]*keeper{}}
+	return &WorkflowRunner{client: c, log: log, following: map[string]*restarter{}}
 }
 
 // Run works off the backlog of a pipeline and returns how many runs that took. Every batch sealed before the call is
@@ -49,9 +49,9 @@ func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResu
 	}
 	defer unlock()
 	if r.follows(pipeline) {
-		return r.workOff(ctx, func() (WorkflowResult, error) { return r.ask(ctx, pipeline) })
+		return r.drain(ctx, func() (WorkflowResult, error) { return r.requestDrain(ctx, pipeline) })
 	}
-	return r.workOff(ctx, func() (WorkflowResult, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
+	return r.drain(ctx, func() (WorkflowResult, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
 }
 
 // Rebuild works off the generation that a rebuild of the pipeline is making, as Run does a backlog.
@@ -63,20 +63,20 @@ func (r *WorkflowRunner) Rebuild(ctx context.Context, pipeline string) error {
 	defer unlock()
 	in := newInput(pipeline, false)
 	in.Rebuild = true
-	_, err = r.workOff(ctx, func() (WorkflowResult, error) { return r.start(ctx, rebuildID(pipeline), in) })
+	_, err = r.drain(ctx, func() (WorkflowResult, error) { return r.start(ctx, rebuildID(pipeline), in) })
 	return err
 }
 
-// workOff has a workflow do its work, again if it was interrupted or somebody ended it: the catalog says where to go on.
-func (r *WorkflowRunner) workOff(ctx context.Context, work func() (WorkflowResult, error)) (WorkflowResult, error) {
+// drain has a workflow do its work, again if it was interrupted or somebody ended it: the catalog says where to go on.
+func (r *WorkflowRunner) drain(ctx context.Context, start func() (WorkflowResult, error)) (WorkflowResult, error) {
 	var all WorkflowResult
 	for tries := 1; ; {
-		result, err := work()
+		result, err := start()
 		all.Runs += result.Runs
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return all, err
-		case err != nil && temporal.WasEnded(err) && tries < mostStarts:
+		case err != nil && temporal.WasEnded(err) && tries < maxStarts:
 			tries++
 		case err != nil || !result.Interrupted:
 			return all, temporal.Received(err)
@@ -86,7 +86,7 @@ func (r *WorkflowRunner) workOff(ctx context.Context, work func() (WorkflowResul
 
 // start has a new workflow work off the backlog.
 func (r *WorkflowRunner) start(ctx context.Context, id string, in WorkflowInput) (result WorkflowResult, err error) {
-	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(id), Reconcile, in)
+	run, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(id), Reconcile, in)
 	if err == nil {
 		err = run.Get(ctx, &result)
 	}
@@ -100,9 +100,9 @@ func newInput(pipeline string, follow bool) WorkflowInput {
 	return WorkflowInput{Pipeline: pipeline, Follow: follow, BySuggestion: true}
 }
 
-// reconcileOptions replace what is open under the same id: within this process the lane is free, so it belongs to a
+// replaceExistingOptions replace what is open under the same id: within this process the lane is free, so it belongs to a
 // process that died, and waiting for its heartbeats to be missed would be time lost.
-func reconcileOptions(id string) client.StartWorkflowOptions {
+func replaceExistingOptions(id string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                TaskQueue,
@@ -114,16 +114,16 @@ func reconcileOptions(id string) client.StartWorkflowOptions {
 
 // cancel ends a workflow after ctx, and returns why.
 func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
-	why := context.Cause(ctx)
+	cause := context.Cause(ctx)
 	if err := r.end(context.WithoutCancel(ctx), id); err != nil {
-		return fmt.Errorf("%w (%w)", why, err)
+		return fmt.Errorf("%w (%w)", cause, err)
 	}
-	return why
+	return cause
 }
 
 // end cancels a workflow and awaits the steps under way. One that somebody else has ended is no error.
 func (r *WorkflowRunner) end(ctx context.Context, id string) error {
-	grace, stop := context.WithTimeout(ctx, farewell)
+	grace, stop := context.WithTimeout(ctx, cancelTimeout)
 	defer stop()
 	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasEnded(err) {
 		return nil
@@ -133,7 +133,7 @@ func (r *WorkflowRunner) end(ctx context.Context, id string) error {
 	// That it ended in an error is what was asked for; that it has not ended is not.
 	err := r.client.GetWorkflow(grace, id, "").Get(grace, nil)
 	if grace.Err() != nil {
-		return fmt.Errorf("%s has not ended in %s: %w", id, farewell, err)
+		return fmt.Errorf("%s has not ended in %s: %w", id, cancelTimeout, err)
 	}
 	return nil
 }
