@@ -221,7 +221,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			run.Run = 3
 			putRun(t, a, run)
 		}},
-		{"runs", "without its step merge", func(t *testing.T, a *App) {
+		{"runs", "its step merge is not recorded", func(t *testing.T, a *App) {
 			run := runOfOrders(t, a, 2)
 			delete(run.Steps, "merge")
 			putRun(t, a, run)

@@ -24,8 +24,8 @@ type partID struct {
 	part uint32
 }
 
-// wanted is a record to read, and the position of its entry.
-type wanted struct {
+// recordRef is a record to read, and the position of its entry.
+type recordRef struct {
 	Location
 	entry int
 }
@@ -33,10 +33,10 @@ type wanted struct {
 // Fetch reads the records at the entries' locations, with `workers` parts read at a time, and hands each record to
 // each together with the worker's number and the entry's position. Records come part by part, in order of offset.
 func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker, i int, record []byte) error) error {
-	byPart := map[partID][]wanted{}
+	byPart := map[partID][]recordRef{}
 	for i, e := range entries {
 		id := partID{e.Run, e.Location.Part}
-		byPart[id] = append(byPart[id], wanted{e.Location, i})
+		byPart[id] = append(byPart[id], recordRef{e.Location, i})
 	}
 	ids := make([]partID, 0, len(byPart))
 	for id := range byPart {
@@ -64,13 +64,13 @@ func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry
 	return group.Wait()
 }
 
-func fetchPart(ctx context.Context, store object.Store, name string, records []wanted, each func(i int, record []byte) error) error {
+func fetchPart(ctx context.Context, store object.Store, name string, records []recordRef, each func(i int, record []byte) error) error {
 	in, err := store.Open(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	slices.SortFunc(records, func(a, b wanted) int { return cmp.Compare(a.Offset, b.Offset) })
+	slices.SortFunc(records, func(a, b recordRef) int { return cmp.Compare(a.Offset, b.Offset) })
 	if err := readSpans(in, records, each); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func fetchPart(ctx context.Context, store object.Store, name string, records []w
 }
 
 // readSpans reads records, ascending by offset.
-func readSpans(in object.Reader, records []wanted, each func(i int, record []byte) error) error {
+func readSpans(in object.Reader, records []recordRef, each func(i int, record []byte) error) error {
 	var buffer []byte
 	for len(records) > 0 {
 		n, end := span(records)
@@ -101,7 +101,7 @@ func readSpans(in object.Reader, records []wanted, each func(i int, record []byt
 }
 
 // span is how many of the records, ascending by offset, are read as one range, and where it ends.
-func span(records []wanted) (n int, end uint64) {
+func span(records []recordRef) (n int, end uint64) {
 	first := records[0].Offset
 	for n < len(records) {
 		at := records[n]

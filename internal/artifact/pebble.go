@@ -30,11 +30,11 @@ const DefaultIndexCache = 64 << 20
 // PebbleIndex is an Index in one Pebble store. Nothing goes through its write-ahead log: a run is written as sorted
 // tables, fsynced and then taken over whole, so opening after a crash has nothing to replay.
 type PebbleIndex struct {
-	db      *pebble.DB
-	dir     string
-	options [sha256.Size]byte // digest of the OPTIONS file that the store wrote when it was opened
-	loads   string            // folder of tables not yet taken over; empty where the index is only read
-	table   atomic.Uint64     // numbers the files in it
+	db        *pebble.DB
+	dir       string
+	options   [sha256.Size]byte // digest of the OPTIONS file that the store wrote when it was opened
+	loadDir   string            // folder of tables not yet taken over; empty where the index is only read
+	nextTable atomic.Uint64     // numbers the files in it
 }
 
 // OpenPebble opens the index in dir, which is made when missing; one process may have it open at a time.
@@ -47,7 +47,7 @@ func OpenPebble(dir string, cacheBytes int64) (*PebbleIndex, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
-	x := &PebbleIndex{db: db, dir: dir, loads: filepath.Join(dir, "loads")}
+	x := &PebbleIndex{db: db, dir: dir, loadDir: filepath.Join(dir, "loads")}
 	x.options, err = optionsDigest(dir)
 	if err = errors.Join(err, x.clean()); err != nil {
 		_ = db.Close()
@@ -65,13 +65,13 @@ func openDB(dir string, cacheBytes int64) (db *pebble.DB, err error) {
 		}
 	}()
 	db, err = pebble.Open(dir, pebbleOptions(cmp.Or(cacheBytes, DefaultIndexCache)))
-	return db, unlessRefused(err)
+	return db, markDamaged(err)
 }
 
-// unlessRefused makes an error of the store's files damage, unless the system has refused something.
-func unlessRefused(err error) error {
-	refused := failure.Of(err) == failure.Transient || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
-	if err == nil || refused || errors.Is(err, ErrIndexDamaged) {
+// markDamaged makes an error of the store's files damage, unless the system has refused something.
+func markDamaged(err error) error {
+	systemError := failure.Of(err) == failure.Transient || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+	if err == nil || systemError || errors.Is(err, ErrIndexDamaged) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrIndexDamaged, err)
@@ -85,7 +85,7 @@ func OpenPebbleReadOnly(dir string) (*PebbleIndex, error) {
 
 func openReadOnly(dir string, cacheBytes int64) (*PebbleIndex, error) {
 	o := pebbleOptions(cacheBytes)
-	o.ReadOnly, o.FS = true, unlocked{vfs.Default}
+	o.ReadOnly, o.FS = true, noLockFS{vfs.Default}
 	db, err := pebble.Open(dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("open index %s for reading: %w", dir, err)
@@ -94,20 +94,20 @@ func openReadOnly(dir string, cacheBytes int64) (*PebbleIndex, error) {
 }
 
 // readOnly reports whether the index was opened for reading only.
-func (x *PebbleIndex) readOnly() bool { return x.loads == "" }
+func (x *PebbleIndex) readOnly() bool { return x.loadDir == "" }
 
-// unlocked is a file system on which nothing is locked, as the store's lock is a file that it makes.
-type unlocked struct{ vfs.FS }
+// noLockFS is a file system on which nothing is locked, as the store's lock is a file that it makes.
+type noLockFS struct{ vfs.FS }
 
 // Lock locks nothing.
-func (unlocked) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+func (noLockFS) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // clean removes the tables of loads that died; the store's own lock says that no other process is loading.
 func (x *PebbleIndex) clean() error {
-	if err := os.RemoveAll(x.loads); err != nil {
+	if err := os.RemoveAll(x.loadDir); err != nil {
 		return err
 	}
-	return os.Mkdir(x.loads, 0o700)
+	return os.Mkdir(x.loadDir, 0o700)
 }
 
 // pebbleOptions are tuned for tables that each span the whole range of keys and are read by forward walks that
@@ -152,7 +152,7 @@ func (x *PebbleIndex) Drop(ctx context.Context, space Space) error {
 		err = cmp.Or(err, failed)
 	}
 	if err != nil {
-		return fmt.Errorf("drop index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
+		return fmt.Errorf("drop index of %s generation %d: %w", space.Pipeline, space.Generation, markCorruption(err))
 	}
 	return nil
 }
@@ -186,8 +186,8 @@ func reportDamage() *pebble.EventListener {
 // The index can be made again from parts.
 var ErrIndexDamaged = failure.Wrap(failure.Data, errors.New("the index is damaged; run `bursar repair`"))
 
-// damage marks the store's errors about damaged files.
-func damage(err error) error {
+// markCorruption marks the store's errors about damaged files.
+func markCorruption(err error) error {
 	if err != nil && pebble.IsCorruptionError(err) && !errors.Is(err, ErrIndexDamaged) {
 		return fmt.Errorf("%w: %w", ErrIndexDamaged, err)
 	}

@@ -71,7 +71,7 @@ func fillAndDie(t *testing.T, dir string, space, dropped artifact.Space) {
 	select {} // until the kill arrives
 }
 
-func TestPebbleIndexIsHeldOnce(t *testing.T) {
+func TestPebbleIndexIsLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	defer mustOpen(t, dir).Close()

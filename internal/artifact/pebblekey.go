@@ -64,7 +64,7 @@ func appendLocation(value []byte, l Location) []byte {
 	return binary.AppendUvarint(value, uint64(l.Length))
 }
 
-func locationOf(value []byte) (Location, error) {
+func decodeLocation(value []byte) (Location, error) {
 	part, n := binary.Uvarint(value)
 	offset, m := binary.Uvarint(value[max(n, 0):])
 	length, k := binary.Uvarint(value[max(n, 0)+max(m, 0):])

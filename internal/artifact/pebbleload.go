@@ -32,18 +32,18 @@ func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next fu
 	}
 	if err == nil {
 		l := &load{index: x, space: space, run: run, key: prefix, prefix: len(prefix)}
-		if err = l.all(ctx, next); err == nil {
-			err = l.count()
+		if err = l.addAll(ctx, next); err == nil {
+			err = l.addLoadRecord()
 		}
-		if err = errors.Join(err, l.finish()); err == nil && len(l.paths) > 0 {
+		if err = errors.Join(err, l.finishTable()); err == nil && len(l.paths) > 0 {
 			err = x.db.Ingest(ctx, l.paths)
 		}
 		if err != nil {
-			l.remove()
+			l.removeFiles()
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("load index of %s generation %d run %d: %w", space.Pipeline, space.Generation, run, damage(err))
+		return fmt.Errorf("load index of %s generation %d run %d: %w", space.Pipeline, space.Generation, run, markCorruption(err))
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ type load struct {
 	value  []byte
 }
 
-func (l *load) all(ctx context.Context, next func() (e Entry, ok bool, err error)) error {
+func (l *load) addAll(ctx context.Context, next func() (e Entry, ok bool, err error)) error {
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -87,7 +87,7 @@ func (l *load) add(e Entry) error {
 	}
 	l.n++
 	if l.table == nil {
-		if err := l.start(); err != nil {
+		if err := l.startTable(); err != nil {
 			return err
 		}
 	}
@@ -97,19 +97,19 @@ func (l *load) add(e Entry) error {
 		return err
 	}
 	if l.size += len(l.key) + len(l.value); l.size >= tableBytes {
-		return l.finish()
+		return l.finishTable()
 	}
 	return nil
 }
 
-// count adds what the load brought, behind its entries and in the same table: both are there or neither.
-func (l *load) count() error {
+// addLoadRecord adds what the load brought, behind its entries and in the same table: both are there or neither.
+func (l *load) addLoadRecord() error {
 	key, err := loadsPrefix(l.space)
 	if err != nil {
 		return err
 	}
 	if l.table == nil {
-		if err := l.start(); err != nil {
+		if err := l.startTable(); err != nil {
 			return err
 		}
 	}
@@ -131,8 +131,8 @@ func (l *load) checkOrder(key []byte) error {
 	return nil
 }
 
-func (l *load) start() error {
-	path := filepath.Join(l.index.loads, fmt.Sprintf("%d.sst", l.index.table.Add(1)))
+func (l *load) startTable() error {
+	path := filepath.Join(l.index.loadDir, fmt.Sprintf("%d.sst", l.index.nextTable.Add(1)))
 	file, err := vfs.Default.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
@@ -143,8 +143,8 @@ func (l *load) start() error {
 	return nil
 }
 
-// finish ends the table being written, fsynced.
-func (l *load) finish() error {
+// finishTable ends the table being written, fsynced.
+func (l *load) finishTable() error {
 	if l.table == nil {
 		return nil
 	}
@@ -153,7 +153,7 @@ func (l *load) finish() error {
 	return err
 }
 
-func (l *load) remove() {
+func (l *load) removeFiles() {
 	for _, path := range l.paths {
 		_ = os.Remove(path) // what stays is removed by the next open
 	}

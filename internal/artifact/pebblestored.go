@@ -38,10 +38,10 @@ func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, err
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read index %s: %w", x.dir, unlessRefused(err))
+		return nil, fmt.Errorf("read index %s: %w", x.dir, markDamaged(err))
 	}
 	stored, err := openReadOnly(dir, storedCache)
-	return stored, unlessRefused(err)
+	return stored, markDamaged(err)
 }
 
 // checkNames checks the files by which the store finds all others, which are read at its start only.

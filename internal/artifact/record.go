@@ -132,7 +132,7 @@ func open(record []byte, width int) (d decoder, mask []byte, err error) {
 		return d, nil, fmt.Errorf("decode record: checksum does not match: %w", ErrCorrupt)
 	}
 	d = decoder{rest: payload}
-	mask = d.take(uint64(width+7) / 8)
+	mask = d.read(uint64(width+7) / 8)
 	if d.bad {
 		return d, nil, errColumns
 	}
@@ -145,7 +145,7 @@ type decoder struct {
 	bad  bool
 }
 
-func (d *decoder) take(n uint64) []byte {
+func (d *decoder) read(n uint64) []byte {
 	if n > uint64(len(d.rest)) {
 		d.bad, d.rest = true, nil
 		return nil
@@ -173,7 +173,7 @@ func (d *decoder) varint() int64 {
 func (d *decoder) value(v *column.Vector) {
 	switch {
 	case v.Type.IsText():
-		v.AppendText(d.take(d.uvarint()))
+		v.AppendText(d.read(d.uvarint()))
 	case v.Type.Kind == column.List:
 		d.list(v)
 	case v.Type.IsWide():
@@ -184,11 +184,11 @@ func (d *decoder) value(v *column.Vector) {
 }
 
 func (d *decoder) wide() decimal128.Num {
-	flag := d.take(1)
+	flag := d.read(1)
 	if d.bad || flag[0] == 0 {
 		return decimal128.FromI64(d.varint())
 	}
-	b := d.take(16)
+	b := d.read(16)
 	if d.bad {
 		return decimal128.Num{}
 	}
@@ -198,7 +198,7 @@ func (d *decoder) wide() decimal128.Num {
 func (d *decoder) list(v *column.Vector) {
 	for n := d.uvarint(); n > 0 && !d.bad; n-- {
 		for f := range v.Fields {
-			null := d.take(1)
+			null := d.read(1)
 			if d.bad {
 				return
 			}
@@ -229,7 +229,7 @@ func (s *Scanner) Next() (offset uint64, record []byte, err error) {
 	if _, err := io.ReadFull(s.in, s.record); err == io.EOF {
 		return 0, nil, err
 	} else if err != nil {
-		return 0, nil, s.failed(err)
+		return 0, nil, s.readError(err)
 	}
 	size := binary.LittleEndian.Uint32(s.record)
 	if size > maxRecord {
@@ -238,15 +238,15 @@ func (s *Scanner) Next() (offset uint64, record []byte, err error) {
 	s.record = slices.Grow(s.record, int(size))[:headerSize+size]
 	_, err = io.ReadFull(s.in, s.record[headerSize:])
 	if err != nil {
-		return 0, nil, s.failed(err)
+		return 0, nil, s.readError(err)
 	}
 	offset = s.offset
 	s.offset += uint64(len(s.record))
 	return offset, s.record, nil
 }
 
-// failed marks a part that ends within a record as corrupt; one that cannot be read may be whole.
-func (s *Scanner) failed(err error) error {
+// readError marks a part that ends within a record as corrupt; one that cannot be read may be whole.
+func (s *Scanner) readError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, io.ErrUnexpectedEOF)
 	}

@@ -61,7 +61,7 @@ func TestDigestSurvivesWiderScale(t *testing.T) {
 		n := randomWide(r)
 		shift := r.IntN(12)
 		grown := new(big.Int).Mul(n.BigInt(), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shift)), nil))
-		if grown.CmpAbs(most) > 0 {
+		if grown.CmpAbs(largestBig) > 0 {
 			continue
 		}
 		a := NewVector(Type{Kind: Decimal, Precision: 38, Scale: 3}, 1)
@@ -74,8 +74,8 @@ func TestDigestSurvivesWiderScale(t *testing.T) {
 	}
 }
 
-// TestDigestTellsApart digests values that must never be taken for one another.
-func TestDigestTellsApart(t *testing.T) {
+// TestDigestDistinguishes digests values that must never be taken for one another.
+func TestDigestDistinguishes(t *testing.T) {
 	t.Parallel()
 	two := Type{Kind: Decimal, Precision: 38, Scale: 2}
 	rows := []*Vector{

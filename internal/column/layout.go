@@ -59,13 +59,13 @@ func CompileLayout(format string, kind Kind) (*Layout, error) {
 		given[part] = true
 		l.Steps = append(l.Steps, LayoutStep{Verb: verb})
 	}
-	if err := l.complete(given, kind); err != nil {
+	if err := l.checkParts(given, kind); err != nil {
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *Layout) complete(given map[string]bool, kind Kind) error {
+func (l *Layout) checkParts(given map[string]bool, kind Kind) error {
 	for _, part := range []string{"year", "month", "day"} {
 		if !given[part] {
 			return fmt.Errorf("format %q gives no %s", l.Format, part)
@@ -80,12 +80,12 @@ func (l *Layout) complete(given map[string]bool, kind Kind) error {
 		}
 	}
 	for i := range l.Steps {
-		l.Steps[i].Short = strings.IndexByte("mdHMS", l.Steps[i].Verb) >= 0 && l.fenced(i-1) && l.fenced(i+1)
+		l.Steps[i].Short = strings.IndexByte("mdHMS", l.Steps[i].Verb) >= 0 && l.delimited(i-1) && l.delimited(i+1)
 	}
 	return nil
 }
 
-// fenced reports whether step i, if there is one, is a literal that cannot be taken for a digit.
-func (l *Layout) fenced(i int) bool {
+// delimited reports whether step i, if there is one, is a literal that cannot be taken for a digit.
+func (l *Layout) delimited(i int) bool {
 	return i < 0 || i == len(l.Steps) || l.Steps[i].Verb == 0 && l.Steps[i].Literal-'0' > 9
 }

@@ -16,22 +16,22 @@ import (
 // ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the types given: uncompressed, one row
 // group for each WriteGroup; lengths of texts, counters and times are packed as differences, which mostly are alike.
 type ParquetWriter struct {
-	sink   *rememberingWriter
+	sink   *stickyErrorWriter
 	file   *file.Writer
 	leaf   leafBuffer
 	fields []Field
 }
 
-// rememberingWriter keeps the first error of the writer below to itself: the library panics where it starts a file and
+// stickyErrorWriter keeps the first error of the writer below to itself: the library panics where it starts a file and
 // drops the errors of a footer.
-type rememberingWriter struct {
-	below io.Writer
-	err   error
+type stickyErrorWriter struct {
+	w   io.Writer
+	err error
 }
 
-func (w *rememberingWriter) Write(block []byte) (int, error) {
+func (w *stickyErrorWriter) Write(block []byte) (int, error) {
 	if w.err == nil {
-		_, w.err = w.below.Write(block)
+		_, w.err = w.w.Write(block)
 	}
 	return len(block), nil
 }
@@ -75,7 +75,7 @@ func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
 			options = append(options, parquet.WithEncodingFor(f.Name, parquet.Encodings.DeltaBinaryPacked))
 		}
 	}
-	sink := &rememberingWriter{below: w}
+	sink := &stickyErrorWriter{w: w}
 	out := file.NewParquetWriter(sink, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
 	return &ParquetWriter{sink: sink, file: out, fields: fields}, sink.err
 }
@@ -211,7 +211,7 @@ func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err e
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	b.mark(v)
+	b.fillLevels(v)
 	full := *v
 	full.Null = nil
 	switch w := chunk.(type) {
@@ -231,8 +231,8 @@ func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err e
 	return err
 }
 
-// mark fills in def and valid: which places hold a value.
-func (b *leafBuffer) mark(v *Vector) {
+// fillLevels fills in def and valid: which places hold a value.
+func (b *leafBuffer) fillLevels(v *Vector) {
 	n := v.Len()
 	b.def = slices.Grow(b.def[:0], n)[:n]
 	b.valid = slices.Grow(b.valid[:0], (n+7)/8)[:(n+7)/8]

@@ -114,13 +114,13 @@ func reserve[T any](s []T, more int) []T {
 // AppendInt adds a value that lies in Ints.
 func (v *Vector) AppendInt(x int64) {
 	v.Ints = append(v.Ints, x)
-	v.appended()
+	v.appendValid()
 }
 
 // AppendWide adds a value that lies in Wide.
 func (v *Vector) AppendWide(x decimal128.Num) {
 	v.Wide = append(v.Wide, x)
-	v.appended()
+	v.appendValid()
 }
 
 // AppendText adds a string or json value.
@@ -130,18 +130,18 @@ func (v *Vector) AppendText(b []byte) {
 	}
 	v.Bytes = append(v.Bytes, b...)
 	v.Ends = append(v.Ends, uint32(len(v.Bytes)))
-	v.appended()
+	v.appendValid()
 }
 
-// mostGuessed bounds the bytes that growText makes room for before they come.
-const mostGuessed = 1 << 20
+// maxGuess bounds the bytes that growText makes room for before they come.
+const maxGuess = 1 << 20
 
 // growText makes room for the values that there is a place for, if they are as long as those so far: growing twofold each time
 // copies and clears every byte twice.
 func (v *Vector) growText(least int) {
 	if n := len(v.Ends); n >= 16 && n < cap(v.Ends) {
 		expected := (len(v.Bytes)/n + 1) * (cap(v.Ends) - n)
-		least = max(least, min(expected+expected/8, mostGuessed))
+		least = max(least, min(expected+expected/8, maxGuess))
 	}
 	v.Bytes = slices.Grow(v.Bytes, least)
 }
@@ -149,7 +149,7 @@ func (v *Vector) growText(least int) {
 // AppendList ends a list whose elements were appended to Fields.
 func (v *Vector) AppendList() {
 	v.Ends = append(v.Ends, uint32(v.Fields[0].Len()))
-	v.appended()
+	v.appendValid()
 }
 
 // AppendNull adds a null.
@@ -170,7 +170,7 @@ func (v *Vector) AppendNull() {
 	v.Null = append(v.Null, true)
 }
 
-func (v *Vector) appended() {
+func (v *Vector) appendValid() {
 	if v.Null != nil {
 		v.Null = append(v.Null, false)
 	}
@@ -238,8 +238,8 @@ func (v *Vector) AppendAll(from *Vector) {
 	v.Bytes = append(v.Bytes, from.Bytes...)
 }
 
-// Keep drops every row whose keep is false, in place. Lists are not filtered: events have none.
-func (v *Vector) Keep(keep []bool) {
+// Filter drops every row whose keep is false, in place. Lists are not filtered: events have none.
+func (v *Vector) Filter(keep []bool) {
 	n, bytes := 0, uint32(0)
 	for i, k := range keep {
 		if !k {

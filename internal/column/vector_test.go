@@ -76,7 +76,7 @@ func TestKeep(t *testing.T) {
 					want = append(want, before[i])
 				}
 			}
-			v.Keep(keep)
+			v.Filter(keep)
 			if got := printed(&v); !slices.Equal(got, want) {
 				t.Fatalf("%s: keeping %v of %q left %q", kind, keep, before, got)
 			}

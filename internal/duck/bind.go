@@ -20,15 +20,15 @@ import (
 // functions, subqueries, parameters, what stands for several columns, binary floating point anywhere within it (rule 2),
 // functions that are not known to give the same result for the same arguments (rule 6), and literals that are not values of
 // the type they are compared with.
-func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (t column.Type, err error) {
-	key := question("type", strconv.Itoa(int(at)), emptySQL(columns), expr)
-	if answer, ok := known.get(key); ok {
+func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluation) (t column.Type, err error) {
+	key := cacheKey("type", strconv.Itoa(int(at)), emptySQL(columns), expr)
+	if answer, ok := bindCache.get(key); ok {
 		return answer.(column.Type), nil //nolint:errcheck // nothing else is kept for this question
 	}
-	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
+	err = s.withBinding(ctx, nil, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseExpression(ctx, expr)
 		if err != nil {
-			return b.quoting(ctx, columns, expr, err)
+			return b.suggestQuotes(ctx, columns, expr, err)
 		}
 		check := treeCheck{columns: columns, at: at}
 		if err := check.expression(tree); err != nil {
@@ -42,7 +42,7 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 		return b.checkBound(ctx, sql, boundCheck{at: at})
 	})
 	if err == nil {
-		known.put(key, t)
+		bindCache.put(key, t)
 	}
 	return t, err
 }
@@ -81,8 +81,8 @@ func (s *Session) parseExpression(ctx context.Context, expr string) (any, error)
 	return list[0], nil
 }
 
-// quoting adds to a fault of an expression which of its columns has a name that SQL keeps for itself.
-func (s *Session) quoting(ctx context.Context, columns []column.Field, expr string, fault error) error {
+// suggestQuotes adds to a fault of an expression which of its columns has a name that SQL keeps for itself.
+func (s *Session) suggestQuotes(ctx context.Context, columns []column.Field, expr string, fault error) error {
 	for _, c := range columns {
 		word := regexp.MustCompile(`(?i)(?:^|[^"\w])` + regexp.QuoteMeta(c.Name) + `(?:[^"\w]|$)`)
 		if !word.MatchString(expr) {
@@ -98,7 +98,7 @@ func (s *Session) quoting(ctx context.Context, columns []column.Field, expr stri
 // treeCheck walks a parsed expression and refuses what binding alone would let pass.
 type treeCheck struct {
 	columns    []column.Field
-	at         column.Evaluated
+	at         column.Evaluation
 	parameters map[string]bool // of lambdas
 }
 
@@ -114,7 +114,7 @@ func (c *treeCheck) expression(tree any) error {
 }
 
 func (c *treeCheck) walk(value any) error {
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		if node, ok := item.(map[string]any); ok {
 			if reason := c.refusal(node); reason != "" {
 				return errors.New(reason)
@@ -148,7 +148,7 @@ func (c *treeCheck) column(node map[string]any) string {
 		name, _ = parts[len(parts)-1].(string)
 	}
 	switch {
-	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.at == column.WhenAsked && len(parts) == 1 && clockWords[strings.ToLower(name)]:
+	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.at == column.InQueries && len(parts) == 1 && clockWords[strings.ToLower(name)]:
 		return ""
 	case clockWords[strings.ToLower(name)]:
 		return fmt.Sprintf("%s is refused: it changes from call to call", name)

@@ -18,12 +18,12 @@ import (
 // boundCheck walks a bound plan, which has the type of every expression, the casts that nobody wrote, and the bodies of
 // macros, views and lambdas.
 type boundCheck struct {
-	at       column.Evaluated
-	file     bool // an SQL file: its casts may fail
-	tables   map[string][]column.Field
-	sql      string
-	written  map[string]bool // where the SQL itself has casts
-	literals []typedLiteral
+	at           column.Evaluation
+	file         bool // an SQL file: its casts may fail
+	tables       map[string][]column.Field
+	sql          string
+	writtenCasts map[string]bool // where the SQL itself has casts
+	literals     []typedLiteral
 }
 
 // typedLiteral is a text literal that is used as another type.
@@ -42,13 +42,13 @@ const exactForms = "multiply by a decimal literal (x * 0.01), divide whole numbe
 // decimalsInJSON says why JSON may hold no decimals.
 const decimalsInJSON = "as numbers within JSON are read as binary floating point: cast them to VARCHAR first, which keeps each as a text"
 
-// declared are the ways to read values of a type out of texts.
-const declared = "declare a column of the type in the stream, read times with try_strptime(x, '%Y-%m-%d'), " +
+// castAdvice are the ways to read values of a type out of texts.
+const castAdvice = "declare a column of the type in the stream, read times with try_strptime(x, '%Y-%m-%d'), " +
 	"and cast whole numbers from regexp_extract(x, '^-?[0-9]+$')"
 
 // checkBound binds a SELECT and checks what it is bound to.
 func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) error {
-	plans, err := s.bound(ctx, sql)
+	plans, err := s.boundPlan(ctx, sql)
 	if err != nil {
 		return err
 	}
@@ -56,8 +56,8 @@ func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) erro
 	if err != nil {
 		return err
 	}
-	c.sql, c.written = sql, map[string]bool{}
-	c.casts(map[string]any(tree))
+	c.sql, c.writtenCasts = sql, map[string]bool{}
+	c.collectCasts(map[string]any(tree))
 	if err := c.walk(plans); err != nil {
 		return err
 	}
@@ -69,10 +69,10 @@ func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) erro
 	return nil
 }
 
-// bound is the plan of a SELECT before anything is optimized, as DuckDB serialises it.
-func (s *Session) bound(ctx context.Context, sql string) (any, error) {
+// boundPlan is the plan of a SELECT before anything is optimized, as DuckDB serialises it.
+func (s *Session) boundPlan(ctx context.Context, sql string) (any, error) {
 	var text []byte
-	err := s.QueryAbout(ctx, 1, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
+	err := s.QueryEstimated(ctx, 1, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
 		text = slices.Clone(rows[0].Text(0))
 		return nil
 	})
@@ -105,7 +105,7 @@ func (c *boundCheck) walk(value any) error {
 			return err
 		}
 	}
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		if err := c.walk(item); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (c *boundCheck) check(node map[string]any) error {
 func (c *boundCheck) arguments(node map[string]any, name string) error {
 	arguments, _ := node["children"].([]any)
 	for _, argument := range arguments {
-		if child, _ := argument.(map[string]any); typeOfNode(child).holds(boundType.hasDecimals) {
+		if child, _ := argument.(map[string]any); typeOfNode(child).anyType(boundType.hasDecimals) {
 			return c.fail(node, "%s() is refused on decimals, %s", name, decimalsInJSON)
 		}
 	}
@@ -151,7 +151,7 @@ func isInexact(value any) bool {
 	if node, ok := value.(map[string]any); ok && (node["id"] == "DOUBLE" || node["id"] == "FLOAT") {
 		return true
 	}
-	return slices.ContainsFunc(inner(value), isInexact)
+	return slices.ContainsFunc(childValues(value), isInexact)
 }
 
 // wholeInterval is the whole number that an interval is made of. DuckDB passes it through binary floating point, which holds
@@ -203,12 +203,12 @@ func (c *boundCheck) cast(node map[string]any) error {
 func (c *boundCheck) refusedCast(node, child map[string]any, from, to boundType) string {
 	why := mayFail(from, to)
 	switch {
-	case !from.json && to.holds(boundType.isJSON) && from.holds(boundType.hasDecimals):
+	case !from.json && to.anyType(boundType.isJSON) && from.anyType(boundType.hasDecimals):
 		return fmt.Sprintf("a cast of %s to %s is refused, %s", from, to, decimalsInJSON)
 	case from.json && to.isNumber():
-		return "a number within JSON is refused, as it is read as binary floating point: " + declared
-	case isRead(from, to) && !isWholeNumber(child):
-		return fmt.Sprintf("a cast of text to %s is refused, as it is not exact: it rounds '1.9', takes '0x10' and '1_000', and drops zones: %s", to, declared)
+		return "a number within JSON is refused, as it is read as binary floating point: " + castAdvice
+	case parsesText(from, to) && !isWholeNumber(child):
+		return fmt.Sprintf("a cast of text to %s is refused, as it is not exact: it rounds '1.9', takes '0x10' and '1_000', and drops zones: %s", to, castAdvice)
 	case from.id == "DECIMAL" && to.id == "DECIMAL" && from.scale > to.scale && !c.isWritten(node, child):
 		return fmt.Sprintf("a %s would be rounded to %s here: write that cast, round(x, %d), or a value of as few decimals", from, to, to.scale)
 	case why != "" && node["try_cast"] != true && !c.file && c.at != column.AtIntake:
@@ -218,19 +218,19 @@ func (c *boundCheck) refusedCast(node, child map[string]any, from, to boundType)
 	return ""
 }
 
-// casts notes where the SQL itself has casts.
-func (c *boundCheck) casts(value any) {
+// collectCasts notes where the SQL itself has casts.
+func (c *boundCheck) collectCasts(value any) {
 	if node, ok := value.(map[string]any); ok && node["class"] == "CAST" {
-		c.written[fmt.Sprint(node["query_location"])] = true
+		c.writtenCasts[fmt.Sprint(node["query_location"])] = true
 	}
-	for _, item := range inner(value) {
-		c.casts(item)
+	for _, item := range childValues(value) {
+		c.collectCasts(item)
 	}
 }
 
 // isWritten reports whether the SQL itself has a cast. One that DuckDB adds has the place of what it casts.
 func (c *boundCheck) isWritten(node, child map[string]any) bool {
-	return c.written[fmt.Sprint(node["query_location"])] && node["query_location"] != child["query_location"]
+	return c.writtenCasts[fmt.Sprint(node["query_location"])] && node["query_location"] != child["query_location"]
 }
 
 // fail reports a fault where it stands in the text.
@@ -247,7 +247,7 @@ func lineWithin(value any, sql string) (line int, ok bool) {
 			return lineAt(sql, at), true
 		}
 	}
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		if line, ok := lineWithin(item, sql); ok {
 			return line, true
 		}

@@ -97,10 +97,10 @@ func mayFail(from, to boundType) string {
 	case from.id == "VARCHAR" && (to.id != "VARCHAR" || to.json && !from.json):
 		return "not every text is one"
 	case wholeDigits[to.id] > 0 && from.isNumber() && from.id != to.id && from.digits() > wholeDigits[to.id],
-		to.id == "DECIMAL" && to.width < 38 && from.isNumber() && from.carried(to.scale) > to.digits():
+		to.id == "DECIMAL" && to.width < 38 && from.isNumber() && from.digitsAfterRounding(to.scale) > to.digits():
 		return "not every number fits"
 	}
-	for _, pair := range pairs(from, to) {
+	for _, pair := range castPairs(from, to) {
 		if why := mayFail(pair[0], pair[1]); why != "" {
 			return why
 		}
@@ -108,13 +108,13 @@ func mayFail(from, to boundType) string {
 	return ""
 }
 
-// isRead reports whether a cast reads a text as a number or a time. DuckDB rounds there, drops zones and eras, and takes more
+// parsesText reports whether a cast reads a text as a number or a time. DuckDB rounds there, drops zones and eras, and takes more
 // forms than are exact.
-func isRead(from, to boundType) bool {
-	if from.id == "VARCHAR" && to.holds(boundType.isMeasure) {
+func parsesText(from, to boundType) bool {
+	if from.id == "VARCHAR" && to.anyType(boundType.isMeasure) {
 		return true
 	}
-	return slices.ContainsFunc(pairs(from, to), func(pair [2]boundType) bool { return isRead(pair[0], pair[1]) })
+	return slices.ContainsFunc(castPairs(from, to), func(pair [2]boundType) bool { return parsesText(pair[0], pair[1]) })
 }
 
 // isMeasure reports a number or a time.
@@ -137,16 +137,16 @@ func isWholeNumber(node map[string]any) bool {
 	return wholeNumber.MatchString(text)
 }
 
-// carried are the digits before the mark that the largest value has when it is rounded to so many decimals.
-func (t boundType) carried(scale int) int {
+// digitsAfterRounding are the digits before the mark that the largest value has when it is rounded to so many decimals.
+func (t boundType) digitsAfterRounding(scale int) int {
 	if t.id == "DECIMAL" && t.scale > scale {
 		return t.digits() + 1
 	}
 	return t.digits()
 }
 
-// pairs are the types within two types that a cast takes to one another: those of structs go by their names.
-func pairs(from, to boundType) (list [][2]boundType) {
+// castPairs are the types within two types that a cast takes to one another: those of structs go by their names.
+func castPairs(from, to boundType) (list [][2]boundType) {
 	if len(from.items) != len(to.items) {
 		return nil
 	}
@@ -160,9 +160,9 @@ func pairs(from, to boundType) (list [][2]boundType) {
 	return list
 }
 
-// holds reports whether a type, or one within it, is so.
-func (t boundType) holds(is func(boundType) bool) bool {
-	return is(t) || slices.ContainsFunc(t.items, func(item boundType) bool { return item.holds(is) })
+// anyType reports whether a type, or one within it, is so.
+func (t boundType) anyType(is func(boundType) bool) bool {
+	return is(t) || slices.ContainsFunc(t.items, func(item boundType) bool { return item.anyType(is) })
 }
 
 var (
@@ -191,7 +191,7 @@ func (s *Session) refusedLiteral(ctx context.Context, l typedLiteral) (string, e
 	}
 	valid := false
 	sql := fmt.Sprintf("SELECT TRY_CAST(%s AS %s) IS NOT NULL", Literal(l.text), l.t)
-	err := s.QueryAbout(ctx, 1, sql, func(rows []column.Vector) error {
+	err := s.QueryEstimated(ctx, 1, sql, func(rows []column.Vector) error {
 		valid = rows[0].Ints[0] != 0
 		return nil
 	})

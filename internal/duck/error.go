@@ -9,18 +9,18 @@ type Error string
 
 func (e Error) Error() string { return string(e) }
 
-// Raised begins the messages that the product itself raises with SQL's error(): they are kept whole. A project's own SQL may
+// RaisedPrefix begins the messages that the product itself raises with SQL's error(): they are kept whole. A project's own SQL may
 // not call error().
-const Raised = "bursar: "
+const RaisedPrefix = "bursar: "
 
-// onValues are the kinds of errors that a value causes: their messages name it.
-var onValues = []string{"Conversion Error", "Out of Range Error", "Invalid Input Error"}
+// valueErrorKinds are the kinds of errors that a value causes: their messages name it.
+var valueErrorKinds = []string{"Conversion Error", "Out of Range Error", "Invalid Input Error"}
 
-// OnValues reports whether a value made the statement fail: the same statement may succeed on others.
-func (e Error) OnValues() bool { return kindOnValues(string(e)) != "" }
+// CausedByValue reports whether a value made the statement fail: the same statement may succeed on others.
+func (e Error) CausedByValue() bool { return valueErrorKind(string(e)) != "" }
 
-func kindOnValues(message string) string {
-	for _, kind := range onValues {
+func valueErrorKind(message string) string {
+	for _, kind := range valueErrorKinds {
 		if strings.HasPrefix(message, kind) {
 			return kind
 		}
@@ -28,13 +28,13 @@ func kindOnValues(message string) string {
 	return ""
 }
 
-// errorOf takes the value out of a message: what follows the first quote, digit or other sign that may begin one.
-func errorOf(message string) Error {
+// redact takes the value out of a message: what follows the first quote, digit or other sign that may begin one.
+func redact(message string) Error {
 	message = strings.TrimSpace(message)
-	if _, raised, ok := strings.Cut(message, ": "+Raised); ok && kindOnValues(message) != "" {
+	if _, raised, ok := strings.Cut(message, ": "+RaisedPrefix); ok && valueErrorKind(message) != "" {
 		return Error(raised)
 	}
-	kind := kindOnValues(message)
+	kind := valueErrorKind(message)
 	if kind == "" {
 		return Error(message)
 	}

@@ -44,7 +44,7 @@ func TestDecimalsReachNoJSON(t *testing.T) {
 		{"to_json([n])->>0", "string"},
 		{"{'a': n, 't': total::VARCHAR}::JSON->>'a'", "string"},
 	}
-	for _, at := range []column.Evaluated{column.AtIntake, column.InRuns, column.WhenAsked} {
+	for _, at := range []column.Evaluation{column.AtIntake, column.InRuns, column.InQueries} {
 		bound(t, at, cases)
 	}
 	s := open(t, duck.Options{Threads: 1, Memory: "256MB"})
@@ -95,7 +95,7 @@ func TestTextsAreNotReadByCasts(t *testing.T) {
 		{"{'b': n, 'a': note}::STRUCT(a VARCHAR, b BIGINT) IS NULL", "bool"},
 		{"TRY_CAST(note AS JSON)->>'$.a'", "string"},
 	}
-	for _, at := range []column.Evaluated{column.AtIntake, column.InRuns, column.WhenAsked} {
+	for _, at := range []column.Evaluation{column.AtIntake, column.InRuns, column.InQueries} {
 		bound(t, at, cases)
 	}
 }

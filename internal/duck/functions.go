@@ -55,15 +55,15 @@ var aggregates = set(`
 // intoJSON are the functions that write their arguments as JSON.
 var intoJSON = set("array_to_json json_array json_merge_patch json_object json_quote row_to_json to_json")
 
-// clock are the functions that read the clock; clockWords are those that are called without parentheses.
+// clockFunctions are the functions that read the clock; clockWords are those that are called without parentheses.
 var (
-	clock = set(`ago get_current_time get_current_timestamp now today transaction_timestamp current_localtime
+	clockFunctions = set(`ago get_current_time get_current_timestamp now today transaction_timestamp current_localtime
 		current_localtimestamp current_date`)
 	clockWords = set("current_date current_time current_timestamp localtime localtimestamp")
 )
 
-// raising are the functions that fail on some values of the right type, and what to write instead where none may.
-var raising = map[string]string{
+// mayRaise are the functions that fail on some values of the right type, and what to write instead where none may.
+var mayRaise = map[string]string{
 	"chr": "a text literal", "json": "json_valid(x) first, and TRY_CAST(x AS JSON)", "make_date": "try_strptime",
 	"make_time": "try_strptime", "make_timestamp": "try_strptime", "strptime": "try_strptime",
 	"factorial": "a product",
@@ -78,7 +78,7 @@ func set(names string) map[string]bool {
 }
 
 // refusedCall says why a call in an expression is refused, or nothing.
-func refusedCall(node map[string]any, at column.Evaluated) string {
+func refusedCall(node map[string]any, at column.Evaluation) string {
 	switch node["class"] {
 	case "PARAMETER":
 		return "parameters are not allowed in an expression"
@@ -92,8 +92,8 @@ func refusedCall(node map[string]any, at column.Evaluated) string {
 	name = strings.ToLower(name)
 	arguments, _ := node["children"].([]any)
 	switch {
-	case clock[name], name == "age" && len(arguments) == 1:
-		if at == column.WhenAsked {
+	case clockFunctions[name], name == "age" && len(arguments) == 1:
+		if at == column.InQueries {
 			return ""
 		}
 		return fmt.Sprintf("function %s() is refused: it reads the clock, so its result can change from call to call", name)
@@ -101,8 +101,8 @@ func refusedCall(node map[string]any, at column.Evaluated) string {
 		return "function median() is refused: it takes decimals through binary floating point; write quantile_disc(x, 0.5)"
 	case !functions[name] && !aggregates[name]:
 		return fmt.Sprintf("function %s() is refused: it is not one of those whose result follows from their arguments alone", name)
-	case raising[name] != "" && at != column.AtIntake:
-		return fmt.Sprintf("function %s() is refused, as it fails on some values and would stop the pipeline: write %s", name, raising[name])
+	case mayRaise[name] != "" && at != column.AtIntake:
+		return fmt.Sprintf("function %s() is refused, as it fails on some values and would stop the pipeline: write %s", name, mayRaise[name])
 	}
 	return ""
 }

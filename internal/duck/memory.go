@@ -13,8 +13,8 @@ var units = map[string]int64{
 	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 }
 
-// Bytes reads a memory limit; 0 is one that is not understood.
-func Bytes(limit string) int64 {
+// ParseMemory reads a memory limit; 0 is one that is not understood.
+func ParseMemory(limit string) int64 {
 	text := strings.ToLower(strings.ReplaceAll(limit, " ", ""))
 	number := strings.TrimRight(text, "kmgtib")
 	n, ok := new(big.Rat).SetString(number)

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// wholeRows is up to how many rows a result is made whole before it is read.
-const wholeRows = 1 << 16
+// maxUnstreamedRows is up to how many rows a result is made whole before it is read.
+const maxUnstreamedRows = 1 << 16
 
 // Query runs a SELECT and hands its rows to each, some thousand at a time, in order and from another goroutine. The
 // vectors are only valid during the call. Results stream: memory does not grow with their size.
@@ -35,10 +35,10 @@ func (s *Session) Query(ctx context.Context, sql string, each func(rows []column
 	return s.fetch(ctx, &res, each)
 }
 
-// QueryAbout is Query of a SELECT of about so many rows. A small result does not stream: DuckDB binds a statement that streams from files
+// QueryEstimated is Query of a SELECT of about so many rows. A small result does not stream: DuckDB binds a statement that streams from files
 // twice, which takes longer than reading a few rows.
-func (s *Session) QueryAbout(ctx context.Context, rows int64, sql string, each func(rows []column.Vector) error) error {
-	if rows > wholeRows {
+func (s *Session) QueryEstimated(ctx context.Context, rows int64, sql string, each func(rows []column.Vector) error) error {
+	if rows > maxUnstreamedRows {
 		return s.Query(ctx, sql, each)
 	}
 	defer s.interruptOn(ctx)()

@@ -15,8 +15,8 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// selected is what a SELECT gives.
-type selected struct {
+// selectResult is what a SELECT gives.
+type selectResult struct {
 	columns []column.Field
 	lines   []int
 }
@@ -37,12 +37,12 @@ func (e *SelectError) Line() int { return e.At }
 // DuckDB), samples, binary floating point anywhere within it (rule 2), and functions that are not known to give the
 // same result for the same arguments (rule 6).
 func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error) {
-	key := question("select", tablesText(tables), sql)
-	if answer, ok := known.get(key); ok {
-		is := answer.(selected) //nolint:errcheck // nothing else is kept for this question
-		return slices.Clone(is.columns), slices.Clone(is.lines), nil
+	key := cacheKey("select", tablesKey(tables), sql)
+	if answer, ok := bindCache.get(key); ok {
+		result := answer.(selectResult) //nolint:errcheck // nothing else is kept for this question
+		return slices.Clone(result.columns), slices.Clone(result.lines), nil
 	}
-	err = s.binding(ctx, tables, func(ctx context.Context, b *Session) error {
+	err = s.withBinding(ctx, tables, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseSelect(ctx, sql)
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, 
 		return b.checkBound(ctx, sql, boundCheck{file: true, tables: tables})
 	})
 	if err == nil {
-		known.put(key, selected{slices.Clone(columns), slices.Clone(lines)})
+		bindCache.put(key, selectResult{slices.Clone(columns), slices.Clone(lines)})
 	}
 	return columns, lines, err
 }
@@ -69,7 +69,7 @@ func emptySQL(columns []column.Field) string {
 	return "SELECT " + strings.Join(nulls, ", ") + " WHERE false"
 }
 
-var lineOf = regexp.MustCompile(`\n+LINE (\d+):`)
+var linePattern = regexp.MustCompile(`\n+LINE (\d+):`)
 
 // describe prepares a statement and reads the names and types of its columns.
 func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]column.Field, []int, error) {
@@ -79,7 +79,7 @@ func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]colu
 	if duckdb.Prepare(s.conn, sql, &stmt) != duckdb.StateSuccess {
 		message := duckdb.PrepareError(stmt)
 		refusal := &SelectError{Message: message}
-		if m := lineOf.FindStringSubmatchIndex(message); m != nil {
+		if m := linePattern.FindStringSubmatchIndex(message); m != nil {
 			refusal.At, _ = strconv.Atoi(message[m[2]:m[3]])
 			refusal.Message = message[:m[0]]
 		}
@@ -112,7 +112,7 @@ type selectTree map[string]any
 // parseSelect parses one SELECT.
 func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, error) {
 	var text []byte
-	err := s.QueryAbout(ctx, 1, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
+	err := s.QueryEstimated(ctx, 1, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
 		text = slices.Clone(rows[0].Text(0))
 		return nil
 	})

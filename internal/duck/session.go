@@ -27,19 +27,19 @@ type Options struct {
 
 // Session is one DuckDB, for one goroutine at a time.
 type Session struct {
-	db       duckdb.Database
-	conn     duckdb.Connection
-	settings string
-	spent    bool // its database is not used again: it is a file, a statement failed, or made what does not end with the session
-	left     bool // something still binds in its database
-	bindTime time.Duration
+	db          duckdb.Database
+	conn        duckdb.Connection
+	settings    string
+	notReusable bool // its database is not used again: it is a file, a statement failed, or made what does not end with the session
+	abandoned   bool // something still binds in its database
+	bindTimeout time.Duration
 }
 
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
-	s := &Session{settings: settings(o), spent: o.File != "", bindTime: bindTime}
+	s := &Session{settings: settings(o), notReusable: o.File != "", bindTimeout: bindTimeout}
 	if o.File == "" {
-		if db, ok := idle.take(s.settings); ok {
+		if db, ok := idle.get(s.settings); ok {
 			s.db = db
 			err := s.connect()
 			return s, err
@@ -94,11 +94,11 @@ func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 
 // Close ends the session and frees its memory.
 func (s *Session) Close() {
-	if s.left {
+	if s.abandoned {
 		return
 	}
 	duckdb.Disconnect(&s.conn)
-	if s.spent {
+	if s.notReusable {
 		duckdb.Close(&s.db)
 		return
 	}
@@ -108,7 +108,7 @@ func (s *Session) Close() {
 // Exec runs one or more statements for their effect. Cancelling ctx interrupts them.
 func (s *Session) Exec(ctx context.Context, sql string) error {
 	if !strings.HasPrefix(sql, "CREATE TEMP VIEW ") {
-		s.spent = true
+		s.notReusable = true
 	}
 	return s.exec(ctx, sql)
 }
@@ -139,9 +139,9 @@ func (s *Session) interruptOn(ctx context.Context) (stop func()) {
 }
 
 func (s *Session) failure(ctx context.Context, message string) error {
-	s.spent = true
+	s.notReusable = true
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return errorOf(message)
+	return redact(message)
 }

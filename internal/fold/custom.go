@@ -26,10 +26,10 @@ func customReduce(plan *Plan) string {
 	made := fmt.Sprintf("WITH events AS (SELECT %s FROM events)\nSELECT * FROM (%s\n)", Names(plan.Events.SQLTypes()), statement(plan.Pipeline.Reduce))
 	list := append(quoted(plan.Key), column.QuoteIdentifier(EventCount))
 	for _, c := range plan.Delta[1:] {
-		list = append(list, named(column.QuoteIdentifier(c.Name), c))
+		list = append(list, castAs(column.QuoteIdentifier(c.Name), c))
 	}
 	return fmt.Sprintf("SELECT %s\nFROM (%s) WHERE %s ORDER BY %s", strings.Join(list, ",\n  "),
-		plan.matched(counted, made, plan.Delta[1:]), guard(plan.Pipeline.Reduce, "events"), Names(plan.Key))
+		plan.joinByKey(counted, made, plan.Delta[1:]), guard(plan.Pipeline.Reduce, "events"), Names(plan.Key))
 }
 
 // customMerge is the record that the merge file makes of delta and state. Both are as the file may see them: without
@@ -37,7 +37,7 @@ func customReduce(plan *Plan) string {
 func customMerge(plan *Plan) string {
 	count := column.QuoteIdentifier(EventCount)
 	pairs := fmt.Sprintf("SELECT %s, coalesce(s.%s, 0) + d.%s AS %s, %s AS %s FROM delta AS d POSITIONAL JOIN state AS s",
-		strings.Join(prefixed("d", plan.Key), ", "), count, count, count, plan.aligned(), Aligned)
+		strings.Join(prefixed("d", plan.Key), ", "), count, count, count, plan.alignedSQL(), Aligned)
 	var stored, typed []column.Field
 	for i, f := range plan.Pipeline.Artifact {
 		c := plan.column(f.Name)
@@ -53,8 +53,8 @@ func customMerge(plan *Plan) string {
 		list = append(list, typedSQL(c))
 	}
 	checked := fmt.Sprintf("SELECT %s\nFROM (%s) WHERE %s", strings.Join(list, ",\n  "),
-		plan.matched(pairs, made, typed), guard(plan.Pipeline.Merge, "a delta"))
-	return plan.output(plan.Computed(checked), " ORDER BY "+Names(plan.Key))
+		plan.joinByKey(pairs, made, typed), guard(plan.Pipeline.Merge, "a delta"))
+	return plan.outputSQL(plan.WithComputed(checked), " ORDER BY "+Names(plan.Key))
 }
 
 // column finds a record's column.
@@ -73,12 +73,12 @@ func typedSQL(c column.Field) string {
 	if c.Type.Kind == column.JSON {
 		name = fmt.Sprintf("CAST(%s AS JSON)", name)
 	}
-	return named(name, c)
+	return castAs(name, c)
 }
 
-// matched puts what is expected (e) and what a file made (m) side by side by key, and counts the keys that do not match
+// joinByKey puts what is expected (e) and what a file made (m) side by side by key, and counts the keys that do not match
 // one to one.
-func (plan *Plan) matched(expected, made string, columns []column.Field) string {
+func (plan *Plan) joinByKey(expected, made string, columns []column.Field) string {
 	var on []string
 	for _, k := range quoted(plan.Key) {
 		on = append(on, fmt.Sprintf("e.%s = m.%s", k, k))
@@ -100,7 +100,7 @@ const fault = "must give one row for each key"
 func guard(f *project.SQLFile, of string) string {
 	return fmt.Sprintf("CASE WHEN _missing + _extra + _double > 0 THEN error(%s || _missing || ' keys have none, ' || _double || "+
 		"' keys have several, and ' || _extra || ' rows are of no such key') ELSE true END",
-		duck.Literal(fmt.Sprintf("%s%s %s that has %s: ", duck.Raised, f.File, fault, of)))
+		duck.Literal(fmt.Sprintf("%s%s %s that has %s: ", duck.RaisedPrefix, f.File, fault, of)))
 }
 
 // Explain classes what DuckDB says of a query with a project's expressions: row counts and values are the project's to put
@@ -112,7 +112,7 @@ func (plan *Plan) Explain(err error) error {
 		return err
 	case strings.Contains(string(message), fault):
 		return failure.Wrap(failure.Data, err)
-	case message.OnValues():
+	case message.CausedByValue():
 		return failure.Wrap(failure.Data, fmt.Errorf("%s: %w", plan.Declared(), err))
 	}
 	return err

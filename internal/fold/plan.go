@@ -32,33 +32,33 @@ type Conserved struct {
 
 // Plan is all that the steps of a run need to know of a pipeline.
 type Plan struct {
-	Pipeline *project.Pipeline
-	Events   *project.Events
-	Key      []column.Field
-	Record   []Column       // what follows the key in a record
-	Delta    []column.Field // what follows the key in a delta
-	Conserve []Conserved
-	Reduce   string // SELECT key and delta columns FROM events, sorted by key
-	Merge    string // SELECT key, record, conserve columns and Aligned FROM delta and state, in the delta's order
-	Old      string // SELECT key, event count and conserve columns FROM state
+	Pipeline    *project.Pipeline
+	Events      *project.Events
+	Key         []column.Field
+	Record      []Column       // what follows the key in a record
+	Delta       []column.Field // what follows the key in a delta
+	Conserve    []Conserved
+	Reduce      string // SELECT key and delta columns FROM events, sorted by key
+	Merge       string // SELECT key, record, conserve columns and Aligned FROM delta and state, in the delta's order
+	StateTotals string // SELECT key, event count and conserve columns FROM state
 
-	order []string // of the `is` columns
+	computedOrder []string // of the `is` columns
 }
 
 // NewPlan compiles a checked pipeline over its events, of the shape that binding has found.
-func NewPlan(p *project.Pipeline, e *project.Events, shape project.Shape) (*Plan, error) {
-	plan := &Plan{Pipeline: p, Events: e, order: shape.Order}
+func NewPlan(p *project.Pipeline, e *project.Events, shape project.BoundTypes) (*Plan, error) {
+	plan := &Plan{Pipeline: p, Events: e, computedOrder: shape.Order}
 	for _, k := range e.Key {
 		plan.Key = append(plan.Key, k.Field)
 	}
-	folds := make([]folded, 0, len(p.Artifact))
+	folds := make([]foldSQL, 0, len(p.Artifact))
 	for i := range p.Artifact {
 		switch f := &p.Artifact[i]; f.Kind {
 		case project.Is:
 		case project.Typed:
-			folds = append(folds, folded{columns: []column.Field{{Name: f.Name, Type: shape.Types[i].Type}}})
+			folds = append(folds, foldSQL{columns: []column.Field{{Name: f.Name, Type: shape.Types[i].Type}}})
 		default:
-			folds = append(folds, foldOf(f, e, shape.Types[i].Type))
+			folds = append(folds, compileFold(f, e, shape.Types[i].Type))
 		}
 	}
 	plan.layout(folds, shape.Types)
@@ -71,7 +71,7 @@ func NewPlan(p *project.Pipeline, e *project.Events, shape project.Shape) (*Plan
 	} else {
 		plan.Reduce, plan.Merge = reduceSQL(plan, folds), mergeSQL(plan, folds)
 	}
-	plan.Old = fmt.Sprintf("SELECT %s FROM state WHERE %s IS NOT NULL",
+	plan.StateTotals = fmt.Sprintf("SELECT %s FROM state WHERE %s IS NOT NULL",
 		join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()), column.QuoteIdentifier(EventCount))
 	return plan, nil
 }
@@ -80,7 +80,7 @@ func NewPlan(p *project.Pipeline, e *project.Events, shape project.Shape) (*Plan
 func (plan *Plan) Custom() bool { return plan.Pipeline.Reduce != nil }
 
 // layout lists the columns of deltas and records in their order.
-func (plan *Plan) layout(folds []folded, types []column.Field) {
+func (plan *Plan) layout(folds []foldSQL, types []column.Field) {
 	count := column.Field{Name: EventCount, Type: column.Type{Kind: column.BigInt}, Required: true}
 	plan.Delta = []column.Field{count}
 	plan.Record = []Column{{Field: count, Hidden: true}}

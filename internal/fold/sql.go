@@ -9,7 +9,7 @@ import (
 )
 
 // reduceSQL folds events to one delta row a key. Hash aggregation has no order, so the rows are sorted by key.
-func reduceSQL(plan *Plan, folds []folded) string {
+func reduceSQL(plan *Plan, folds []foldSQL) string {
 	var list, key []string
 	for _, k := range plan.Events.Key {
 		key, list = append(key, column.QuoteIdentifier(k.Event)), append(list, keySQL(k))
@@ -17,7 +17,7 @@ func reduceSQL(plan *Plan, folds []folded) string {
 	list = append(list, "count(*) AS "+column.QuoteIdentifier(EventCount))
 	for _, f := range folds {
 		for i, c := range f.columns {
-			list = append(list, named(f.reduce[i], c))
+			list = append(list, castAs(f.reduce[i], c))
 		}
 	}
 	return fmt.Sprintf("SELECT %s\nFROM events GROUP BY %s ORDER BY %s", strings.Join(list, ",\n  "), strings.Join(key, ", "), strings.Join(key, ", "))
@@ -37,21 +37,21 @@ const Aligned = "_aligned"
 // mergeSQL brings each delta row and its state together, computes the `is` columns over the result one by one, and adds the
 // conserve expressions. State has a row for each row of the delta, in the same order, all null where the key is
 // new: so nothing is hashed or sorted again. The result says of each row whether that held.
-func mergeSQL(plan *Plan, folds []folded) string {
+func mergeSQL(plan *Plan, folds []foldSQL) string {
 	list := prefixed("d", plan.Key)
 	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
 	for _, f := range folds {
 		for i, c := range f.columns {
-			list = append(list, named(f.merge[i], c))
+			list = append(list, castAs(f.merge[i], c))
 		}
 	}
-	list = append(list, plan.aligned()+" AS "+Aligned)
-	sql := plan.Computed(fmt.Sprintf("SELECT %s\nFROM delta AS d POSITIONAL JOIN state AS s", strings.Join(list, ",\n  ")))
-	return plan.output(sql, "")
+	list = append(list, plan.alignedSQL()+" AS "+Aligned)
+	sql := plan.WithComputed(fmt.Sprintf("SELECT %s\nFROM delta AS d POSITIONAL JOIN state AS s", strings.Join(list, ",\n  ")))
+	return plan.outputSQL(sql, "")
 }
 
-// aligned says of a row of the delta (d) and one of the state (s) that they stand at the same key, or the state at none.
-func (plan *Plan) aligned() string {
+// alignedSQL says of a row of the delta (d) and one of the state (s) that they stand at the same key, or the state at none.
+func (plan *Plan) alignedSQL() string {
 	same := make([]string, len(plan.Key))
 	for i, k := range quoted(plan.Key) {
 		same[i] = fmt.Sprintf("s.%s = d.%s", k, k)
@@ -60,8 +60,8 @@ func (plan *Plan) aligned() string {
 		column.QuoteIdentifier(EventCount), strings.Join(same, " AND "))
 }
 
-// output is the merge's columns out of a SELECT that has the record's.
-func (plan *Plan) output(from, order string) string {
+// outputSQL is the merge's columns out of a SELECT that has the record's.
+func (plan *Plan) outputSQL(from, order string) string {
 	out := quoted(plan.Key)
 	for _, c := range plan.Record {
 		out = append(out, column.QuoteIdentifier(c.Name))
@@ -69,12 +69,12 @@ func (plan *Plan) output(from, order string) string {
 	return fmt.Sprintf("SELECT %s\nFROM (%s)%s", join(out, plan.conserveSQL(), []string{Aligned}), from, order)
 }
 
-// Computed is a SELECT that adds the `is` columns to another one's result, each over those before it.
-func (plan *Plan) Computed(from string) string {
-	for _, name := range plan.order {
+// WithComputed is a SELECT that adds the `is` columns to another one's result, each over those before it.
+func (plan *Plan) WithComputed(from string) string {
+	for _, name := range plan.computedOrder {
 		for _, c := range plan.Record {
 			if c.Name == name {
-				expr := named(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)
+				expr := castAs(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)
 				from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
 			}
 		}
@@ -82,8 +82,8 @@ func (plan *Plan) Computed(from string) string {
 	return from
 }
 
-// named casts an expression to its column's type, which binding has shown to lose nothing, and names it.
-func named(expr string, c column.Field) string {
+// castAs casts an expression to its column's type, which binding has shown to lose nothing, and names it.
+func castAs(expr string, c column.Field) string {
 	return fmt.Sprintf("CAST(%s AS %s) AS %s", expr, c.Type.SQL(), column.QuoteIdentifier(c.Name))
 }
 

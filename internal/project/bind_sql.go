@@ -10,11 +10,11 @@ import (
 	"bursar/internal/column"
 )
 
-// sqlFiles binds reduce over `events`, then merge over `delta` and `state`. What they give is found by name.
-func (src *binding) sqlFiles(p *Pipeline, e *Events, made *Shape) {
-	src.unorderedVersions(p, e)
+// bindSQLFiles binds reduce over `events`, then merge over `delta` and `state`. What they give is found by name.
+func (src *binding) bindSQLFiles(p *Pipeline, e *Events, made *BoundTypes) {
+	src.checkUnorderedVersions(p, e)
 	key := e.KeyTypes()
-	given, lines, ok := src.sqlFile(p.Reduce, map[string][]column.Field{"events": e.SQLTypes()})
+	given, lines, ok := src.bindSQLFile(p.Reduce, map[string][]column.Field{"events": e.SQLTypes()})
 	if !ok {
 		return
 	}
@@ -29,22 +29,22 @@ func (src *binding) sqlFiles(p *Pipeline, e *Events, made *Shape) {
 				made.Delta = append(made.Delta, c)
 			}
 		}
-		file.misses(key, given, "the key column")
+		file.checkMissing(key, given, "the key column")
 	})
 	if len(src.errs) == 0 {
-		src.mergeFile(p, key, made)
+		src.bindMergeFile(p, key, made)
 	}
 }
 
-// mergeFile binds merge, which gives the key and every typed column and nothing else.
-func (src *binding) mergeFile(p *Pipeline, key []column.Field, made *Shape) {
+// bindMergeFile binds merge, which gives the key and every typed column and nothing else.
+func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTypes) {
 	wanted := slices.Clone(key)
 	for i, f := range p.Artifact {
 		if f.Kind == Typed {
 			wanted = append(wanted, made.Types[i])
 		}
 	}
-	given, lines, ok := src.sqlFile(p.Merge, map[string][]column.Field{
+	given, lines, ok := src.bindSQLFile(p.Merge, map[string][]column.Field{
 		"delta": append(slices.Clone(key), made.Delta...),
 		"state": append(slices.Clone(key), made.Types...),
 	})
@@ -59,12 +59,12 @@ func (src *binding) mergeFile(p *Pipeline, key []column.Field, made *Shape) {
 			}
 			file.fail(lines[i], "column %s is no key column and not declared with a `type` in %s", brief(c.Name), p.File)
 		}
-		file.misses(wanted, given, "the column")
+		file.checkMissing(wanted, given, "the column")
 	})
 }
 
-// sqlFile binds one file and refuses a column that is given twice.
-func (src *binding) sqlFile(f *SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
+// bindSQLFile binds one file and refuses a column that is given twice.
+func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
 	given, lines, err := src.selectOf(tables, f.Text)
 	src.inFile(f, func(file *source) {
 		if err != nil {
@@ -99,8 +99,8 @@ func (s *source) fits(line int, want column.Field, got column.Type) {
 	}
 }
 
-// misses reports columns that are not given.
-func (s *source) misses(wanted, given []column.Field, what string) {
+// checkMissing reports columns that are not given.
+func (s *source) checkMissing(wanted, given []column.Field, what string) {
 	for _, c := range wanted {
 		if indexFold(given, c.Name) < 0 {
 			s.fail(1, "the SELECT does not give %s %s", what, brief(c.Name))

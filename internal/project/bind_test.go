@@ -119,12 +119,12 @@ func TestCheckPassesOverBrokenFiles(t *testing.T) {
 
 type refusingBinder struct{}
 
-func (refusingBinder) Bind(context.Context, []column.Field, string, column.Evaluated) (column.Type, error) {
+func (refusingBinder) Bind(context.Context, []column.Field, string, column.Evaluation) (column.Type, error) {
 	return column.Type{}, context.Canceled
 }
 
-func (refusingBinder) Read(context.Context, string) (column.Reading, error) {
-	return column.Reading{}, context.Canceled
+func (refusingBinder) Analyze(context.Context, string) (column.Analysis, error) {
+	return column.Analysis{}, context.Canceled
 }
 
 func (refusingBinder) Select(context.Context, map[string][]column.Field, string) ([]column.Field, []int, error) {

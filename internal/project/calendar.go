@@ -34,9 +34,9 @@ func (c Calendar) Expects(day time.Time) bool {
 	switch {
 	case c.Kind == NoCalendar || !c.Since.IsZero() && day.Before(c.Since):
 		return false
-	case holds(c.Also, day):
+	case containsDay(c.Also, day):
 		return true
-	case holds(c.Except, day):
+	case containsDay(c.Except, day):
 		return false
 	case c.Kind == EveryFileDay || c.Kind == Daily:
 		return true
@@ -48,4 +48,4 @@ func (c Calendar) Expects(day time.Time) bool {
 	return !observed
 }
 
-func holds(days []time.Time, day time.Time) bool { return slices.ContainsFunc(days, day.Equal) }
+func containsDay(days []time.Time, day time.Time) bool { return slices.ContainsFunc(days, day.Equal) }

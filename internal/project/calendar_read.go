@@ -28,7 +28,7 @@ func readCalendar(o section) Calendar {
 	for i, day := range c.Also {
 		path := fmt.Sprintf("%s.%d", s.at("also"), i)
 		switch {
-		case holds(c.Except, day):
+		case containsDay(c.Except, day):
 			s.src.failAt(path, "`also` lists %s, and so does `except`", day.Format(time.DateOnly))
 		case day.Before(c.Since):
 			s.src.failAt(path, "`also` lists %s, which is before `since`", day.Format(time.DateOnly))

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	numbers = []column.Kind{column.Decimal, column.Int, column.BigInt}
-	moments = []column.Kind{column.Date, column.Timestamp}
+	numberKinds = []column.Kind{column.Decimal, column.Int, column.BigInt}
+	timeKinds   = []column.Kind{column.Date, column.Timestamp}
 )
 
 // columnKeys tells which types a key belongs to; computed says whether it may stand beside `is`.
@@ -29,10 +29,10 @@ var columnKeys = []struct {
 	{key: "is", computed: true},
 	{key: "from"},
 	{key: "in", kinds: []column.Kind{column.String}},
-	{key: "format", kinds: moments},
+	{key: "format", kinds: timeKinds},
 	{key: "zone", kinds: []column.Kind{column.Timestamp}},
-	{key: "decimal", kinds: numbers},
-	{key: "group", kinds: numbers},
+	{key: "decimal", kinds: numberKinds},
+	{key: "group", kinds: numberKinds},
 }
 
 // readColumn reads the column of a name; its type has kind 0 if it is not declared right.
@@ -55,7 +55,7 @@ func (s *Stream) readColumn(columns section, name string) Column {
 	if c.Group == c.Decimal {
 		o.fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", brief(string(c.Group)))
 	}
-	if c.Format != "" && slices.Contains(moments, c.Type.Kind) {
+	if c.Format != "" && slices.Contains(timeKinds, c.Type.Kind) {
 		o.layout("format", c.Type.Kind)
 	}
 	return c

@@ -19,7 +19,7 @@ type CSVMapping struct {
 	Decimal   byte              // decimal mark, '.' by default
 	Group     byte              // mark between groups of three digits; 0 is none
 	Dates     []*column.Layout  // how dates are written, any of these ways; empty is ISO 8601
-	Written   Written           // what stands in amounts beside their digits, and in cells that say nothing
+	Notation  Notation          // what stands in amounts beside their digits, and in cells that say nothing
 	Notes     []string          // patterns of the first cell of lines that are no rows; see Note
 	Account   Cell
 	Currency  Cell
@@ -61,8 +61,8 @@ type Status struct {
 	Booked, Pending, Ignored []string
 }
 
-// Written is how amounts are written beyond their digits and marks, and which cells say nothing.
-type Written struct {
+// Notation is how amounts are written beyond their digits and marks, and which cells say nothing.
+type Notation struct {
 	Prefix, Suffix     []string // currencies that stand before or behind a number
 	Negative, Positive []Form   // how the direction is written, but for a sign
 	Placeholder        []string // cells in which nothing stands
@@ -89,8 +89,8 @@ type Marker struct{ Column, Is string }
 // is the number of digits that the total is written with. Its zero value is none.
 type Hash struct{ Column, Of string }
 
-// named is every column that a row must have.
-func (m *CSVMapping) named() []string {
+// columnNames is every column that a row must have.
+func (m *CSVMapping) columnNames() []string {
 	c := &m.Columns
 	names := []string{
 		m.Account.Column, m.Currency.Column, c.Booked, c.Value, c.Amount, c.Credit, c.Debit, c.Sign.Column, c.Status.Column,
@@ -104,11 +104,11 @@ func (m *CSVMapping) named() []string {
 	return names
 }
 
-// Named lists the columns that the mapping names, each once and in a fixed order.
-func (m *CSVMapping) Named() []string {
+// ColumnNames lists the columns that the mapping names, each once and in a fixed order.
+func (m *CSVMapping) ColumnNames() []string {
 	var names []string
 	seen := map[string]bool{"": true}
-	for _, name := range m.named() {
+	for _, name := range m.columnNames() {
 		if !seen[name] {
 			seen[name] = true
 			names = append(names, name)
@@ -117,18 +117,18 @@ func (m *CSVMapping) Named() []string {
 	return names
 }
 
-// Note is the pattern by which a line is a note among the rows, told by its first cell; empty where it is none.
-func (m *CSVMapping) Note(first string) string {
+// NotePattern is the pattern by which a line is a note among the rows, told by its first cell; empty where it is none.
+func (m *CSVMapping) NotePattern(first string) string {
 	for _, pattern := range m.Notes {
-		if follows(pattern, first) {
+		if matchesPattern(pattern, first) {
 			return pattern
 		}
 	}
 	return ""
 }
 
-// follows reports whether a text follows a pattern in which each * is any text, or none.
-func follows(pattern, text string) bool {
+// matchesPattern reports whether a text follows a pattern in which each * is any text, or none.
+func matchesPattern(pattern, text string) bool {
 	pieces := strings.Split(pattern, "*")
 	first, last := pieces[0], pieces[len(pieces)-1]
 	if len(pieces) == 1 {

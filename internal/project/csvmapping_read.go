@@ -16,9 +16,9 @@ func readCSVMapping(o section) *CSVMapping {
 		"positive", "placeholder", "notes", "account", "currency", "columns", "unique", "control")
 	o.require("account", "currency", "columns")
 	m := &CSVMapping{
-		Delimiter: o.mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.from(0, "skip", 0, math.MaxInt16)),
+		Delimiter: o.mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.wholeNumber(0, "skip", 0, math.MaxInt16)),
 		Header: o.texts("header"), Decimal: o.mark("decimal", '.'), Group: o.mark("group", 0),
-		Dates: readDates(o), Written: readWritten(o), Notes: readNotes(o), Account: o.cell("account"), Currency: o.cell("currency"),
+		Dates: readDates(o), Notation: readNotation(o), Notes: readNotes(o), Account: o.cell("account"), Currency: o.cell("currency"),
 		Columns: readCSVColumns(o), Unique: o.flag("unique", false),
 	}
 	if o.has("control") {
@@ -39,7 +39,7 @@ func checkHeader(o section, m *CSVMapping) {
 	if len(m.Header) == 0 {
 		return
 	}
-	for _, name := range m.Named() {
+	for _, name := range m.ColumnNames() {
 		if !slices.Contains(m.Header, name) {
 			o.fail("header", "has no column %s, which is named below%s", brief(name), didYouMean(nearest(name, m.Header)))
 		}
@@ -103,7 +103,7 @@ func readCSVColumns(o section) CSVColumns {
 		o.fail("sign", "belongs to `amount`: `credit` and `debit` tell the sign themselves")
 	case two:
 		o.require("credit", "debit")
-	case !o.has("amount") && !o.meant["amount"] && !o.meant["credit"] && !o.meant["debit"]:
+	case !o.has("amount") && !o.misspelt["amount"] && !o.misspelt["credit"] && !o.misspelt["debit"]:
 		o.src.failAt(o.path, "%s has no `amount`, nor `credit` and `debit`", o.title())
 	}
 	return c
@@ -138,7 +138,7 @@ func readControl(o section, m *CSVMapping) *Control {
 		c.Where = Marker{Column: where.text("column"), Is: where.text("is")}
 	}
 	stated := []string{"count", "sum", "hash", "opening", "closing"}
-	if o.values != nil && !slices.ContainsFunc(stated, func(key string) bool { return o.has(key) || o.meant[key] }) {
+	if o.values != nil && !slices.ContainsFunc(stated, func(key string) bool { return o.has(key) || o.misspelt[key] }) {
 		o.src.failAt(o.path, "%s states nothing: give the column of its count, sum, hash, opening or closing", o.title())
 	}
 	return c

@@ -83,7 +83,7 @@ func TestSQLThatMixes(t *testing.T) {
 		files["pipelines/both.reduce.sql"] = "SELECT " + c.sql
 		p, errs := Read(folder(t, files))
 		src := newBinding(t.Context(), "pipelines/both.yaml", p.Pipelines[0].lines, fakeBinder{})
-		src.mixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
+		src.checkMixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
 		if errs = append(errs, src.errs...); c.want == "" {
 			wantErrors(t, errs)
 			continue

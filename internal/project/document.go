@@ -81,14 +81,14 @@ func (s *source) root(data []byte) *yaml.Node {
 		return nil
 	}
 	root := documents[0].Content[0]
-	if root.ShortTag() == "!!null" || !s.plain(root, 1) {
+	if root.ShortTag() == "!!null" || !s.checkPlain(root, 1) {
 		return nil
 	}
 	return root
 }
 
-// plain refuses what would let one text mean something elsewhere: anchors, aliases and tags.
-func (s *source) plain(n *yaml.Node, depth int) bool {
+// checkPlain refuses what would let one text mean something elsewhere: anchors, aliases and tags.
+func (s *source) checkPlain(n *yaml.Node, depth int) bool {
 	switch {
 	case depth > maxDepth:
 		s.fail(n.Line, "nested more than %d levels deep", maxDepth)
@@ -102,7 +102,7 @@ func (s *source) plain(n *yaml.Node, depth int) bool {
 	}
 	ok := true
 	for _, child := range n.Content {
-		ok = s.plain(child, depth+1) && ok
+		ok = s.checkPlain(child, depth+1) && ok
 	}
 	return ok
 }

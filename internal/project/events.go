@@ -171,15 +171,15 @@ func (p *Pipeline) columns(streams []*Stream) []Column {
 			case len(streams) == 1:
 				all = append(all, c)
 			default:
-				all = append(all, shared(c, streams))
+				all = append(all, mergedColumn(c, streams))
 			}
 		}
 	}
 	return all
 }
 
-// shared is a column as the streams have it together. Types that do not go together have been reported; the first stands.
-func shared(c Column, streams []*Stream) Column {
+// mergedColumn is a column as the streams have it together. Types that do not go together have been reported; the first stands.
+func mergedColumn(c Column, streams []*Stream) Column {
 	out := Column{Name: c.Name, Line: c.Line, Type: c.Type, Optional: c.Optional}
 	for _, s := range streams {
 		own := s.Column(c.Name)
@@ -226,7 +226,7 @@ func idColumns(streams []*Stream) []IDColumn {
 			break
 		}
 	}
-	if of := receivedOf(streams); len(of) > 0 {
+	if of := receivedColumns(streams); len(of) > 0 {
 		ids = append(ids, IDColumn{Name: ReceivedColumn, Type: column.Type{Kind: column.BigInt}, Of: of})
 	}
 	for i := range ids {

@@ -27,8 +27,8 @@ var (
 	fakeDecimal  = regexp.MustCompile(`\b[0-9]+\.([0-9]+)\b`)
 )
 
-func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, at column.Evaluated) (column.Type, error) {
-	if at != column.WhenAsked && strings.Contains(expr, "now()") {
+func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, at column.Evaluation) (column.Type, error) {
+	if at != column.InQueries && strings.Contains(expr, "now()") {
 		return column.Type{}, errors.New("now() can change between calls")
 	}
 	if strings.Contains(expr, "lambda ") { // whose parameters are names too
@@ -69,8 +69,8 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, a
 var fakeCondition = regexp.MustCompile(`([a-z_]+) (=|<>) '([^']*)'`)
 
 // Read knows conditions that AND joins, and takes every word of any other expression for a column.
-func (fakeBinder) Read(_ context.Context, expr string) (column.Reading, error) {
-	var r column.Reading
+func (fakeBinder) Analyze(_ context.Context, expr string) (column.Analysis, error) {
+	var r column.Analysis
 	for _, m := range fakeCondition.FindAllStringSubmatch(expr, -1) {
 		r.Conditions = append(r.Conditions, column.Condition{
 			Column: m[1], Values: []string{m[3]}, Texts: true, Equal: m[2] == "=", Always: !strings.Contains(expr, " OR "),

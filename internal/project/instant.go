@@ -98,8 +98,8 @@ func (t *sqlTokens) isTimestamp(i int, columns []column.Field) bool {
 // Instants writes an expression over the stream's columns as it is evaluated.
 func (s *Stream) Instants(expr string) string { return instants(expr, s.Types()) }
 
-// Zoned are the computed columns in which a time zone is applied to a timestamp.
-func (s *Stream) Zoned() []*Column {
+// ZonedColumns are the computed columns in which a time zone is applied to a timestamp.
+func (s *Stream) ZonedColumns() []*Column {
 	var zoned []*Column
 	for i := range s.Columns {
 		if c := &s.Columns[i]; strings.Contains(c.Is, instantCast) {
@@ -109,8 +109,8 @@ func (s *Stream) Zoned() []*Column {
 	return zoned
 }
 
-// takeInstants writes the stream's expressions as they are evaluated.
-func (s *Stream) takeInstants() {
+// castInstants writes the stream's expressions as they are evaluated.
+func (s *Stream) castInstants() {
 	for i := range s.Columns {
 		s.Columns[i].Is = s.Instants(s.Columns[i].Is)
 	}
@@ -119,8 +119,8 @@ func (s *Stream) takeInstants() {
 	}
 }
 
-// takeInstants writes the expressions over events as they are evaluated.
-func (p *Pipeline) takeInstants(e *Events) {
+// castInstants writes the expressions over events as they are evaluated.
+func (p *Pipeline) castInstants(e *Events) {
 	for _, s := range e.Streams {
 		for i, part := range p.Keys[s.Name] {
 			if !bareName.MatchString(part) {

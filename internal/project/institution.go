@@ -48,7 +48,7 @@ const (
 // names its longest beginning, else the one of that servicer. A declared BIC of eight characters stands for all branches that
 // have none of their own.
 func (p *Project) InstitutionOf(servicer, account string) *Institution {
-	if i := p.claimant(account); i != nil || servicer == "" {
+	if i := p.accountOwner(account); i != nil || servicer == "" {
 		return i
 	}
 	var bank *Institution
@@ -63,8 +63,8 @@ func (p *Project) InstitutionOf(servicer, account string) *Institution {
 	return bank
 }
 
-// claimant is the institution whose accounts hold this one: by its number, else by its longest beginning.
-func (p *Project) claimant(account string) *Institution {
+// accountOwner is the institution whose accounts hold this one: by its number, else by its longest beginning.
+func (p *Project) accountOwner(account string) *Institution {
 	var best *Institution
 	longest := 0
 	for _, i := range p.Institutions {
@@ -83,7 +83,7 @@ func (p *Project) claimant(account string) *Institution {
 
 // claims reports whether an account is one of those that the institution declares.
 func (i *Institution) claims(account string) bool {
-	return (&Project{Institutions: []*Institution{i}}).claimant(account) == i
+	return (&Project{Institutions: []*Institution{i}}).accountOwner(account) == i
 }
 
 // Institution finds an institution by name, or nil.

@@ -62,8 +62,8 @@ func TestInstitutionRead(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	named := []string{"Konto", "Buchungstag", "Betrag", "S/H", "Referenz", "Saldo", "Zweck1", "Zweck2"}
-	if !reflect.DeepEqual(i.CSV.Named(), named) {
-		t.Errorf("named are %q", i.CSV.Named())
+	if !reflect.DeepEqual(i.CSV.ColumnNames(), named) {
+		t.Errorf("named are %q", i.CSV.ColumnNames())
 	}
 }
 

@@ -40,7 +40,7 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 		if c == nil {
 			return k, false
 		}
-		if k.Type, ok = widened(k.Type, c.Type); !ok {
+		if k.Type, ok = widen(k.Type, c.Type); !ok {
 			return k, false
 		}
 		k.Of[s.Name] = KeyPart{SQL: column.QuoteIdentifier(c.Name), Column: c.Name, Optional: c.Optional}
@@ -51,8 +51,8 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 	return k, true
 }
 
-// widened is the type that holds the values of both; the zero one is none yet.
-func widened(a, b column.Type) (column.Type, bool) {
+// widen is the type that holds the values of both; the zero one is none yet.
+func widen(a, b column.Type) (column.Type, bool) {
 	if a.Kind == 0 {
 		return b, true
 	}
@@ -114,8 +114,8 @@ func (p *Pipeline) checkKeyTypes(src *source, project *Project) {
 	}
 }
 
-// keys binds the expressions of the key, and finds the types of the columns that they are in.
-func (src *binding) keys(p *Pipeline, e *Events) {
+// bindKey binds the expressions of the key, and finds the types of the columns that they are in.
+func (src *binding) bindKey(p *Pipeline, e *Events) {
 	for i := range e.Key {
 		if k := &e.Key[i]; k.Type.Kind == 0 {
 			src.keyType(p, e, i)
@@ -131,7 +131,7 @@ func (src *binding) keyType(p *Pipeline, e *Events, i int) {
 		if !ok {
 			continue
 		}
-		both, ok := widened(k.Type, t)
+		both, ok := widen(k.Type, t)
 		if !ok {
 			src.failAt(p.keyPath(name, i), "key column %s must have one type: %s gives %s, and in the streams named before it is %s", brief(k.Name), brief(p.KeyOf(name)[i]), t, k.Type)
 			continue
@@ -158,12 +158,12 @@ func (src *binding) partType(p *Pipeline, s *Stream, i int) (column.Type, bool) 
 	return t, true
 }
 
-// keyLiterals checks the conditions in the key's expressions.
-func (src *binding) keyLiterals(p *Pipeline, e *Events) {
+// checkKeyLiterals checks the conditions in the key's expressions.
+func (src *binding) checkKeyLiterals(p *Pipeline, e *Events) {
 	for _, s := range e.Streams {
 		for i, part := range p.KeyOf(s.Name) {
 			if !bareName.MatchString(part) {
-				src.literalsOf(p.keyPath(s.Name, i), part, domainsOf([]*Stream{s}))
+				src.checkExprLiterals(p.keyPath(s.Name, i), part, declaredDomains([]*Stream{s}))
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func (p *Pipeline) readKey(o section) {
 			given[stream] = elements
 		}
 		if slices.ContainsFunc(elements, func(e keyElement) bool { return e.name != "" || !bareName.MatchString(e.part) }) {
-			p.takeKey(o, given)
+			p.setKey(o, given)
 			return
 		}
 		for _, e := range elements {
@@ -49,7 +49,7 @@ func (p *Pipeline) readKey(o section) {
 		given[stream] = keys.elements(stream)
 	}
 	keys.require(p.From...)
-	p.takeKey(o, given)
+	p.setKey(o, given)
 	first := given[p.From[0]]
 	for _, stream := range p.From[1:] {
 		if n := len(given[stream]); n > 0 && len(first) > 0 && n != len(first) {
@@ -58,8 +58,8 @@ func (p *Pipeline) readKey(o section) {
 	}
 }
 
-// takeKey takes over what the key is in each stream, and finds the names of its columns.
-func (p *Pipeline) takeKey(o section, given map[string][]keyElement) {
+// setKey takes over what the key is in each stream, and finds the names of its columns.
+func (p *Pipeline) setKey(o section, given map[string][]keyElement) {
 	p.Keys = map[string][]string{}
 	if len(p.From) == 0 {
 		return

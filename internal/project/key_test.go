@@ -9,7 +9,7 @@ import (
 
 // keyOf reads a pipeline over payments and bank with another key, and says what it is: the name, type and hidden column of each of
 // its columns, then which events of each stream have none.
-func keyOf(t *testing.T, change ...string) (said string, errs []Error) {
+func keyOf(t *testing.T, change ...string) (printed string, errs []Error) {
 	t.Helper()
 	p, errs := Read(folder(t, bothFiles(change...)))
 	if len(errs) == 0 {
@@ -68,14 +68,14 @@ func TestKeys(t *testing.T) {
 	} {
 		t.Run(c.key, func(t *testing.T) {
 			t.Parallel()
-			said, errs := keyOf(t, pipeline, old, c.key)
+			printed, errs := keyOf(t, pipeline, old, c.key)
 			if line, refused := strings.CutPrefix(c.want, ":"); refused {
 				wantErrors(t, errs, pipeline+":"+line)
 				return
 			}
 			wantErrors(t, errs)
-			if said != c.want {
-				t.Errorf("got\n%s, want\n%s", said, c.want)
+			if printed != c.want {
+				t.Errorf("got\n%s, want\n%s", printed, c.want)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ func (p *Pipeline) check(src *source, project *Project) *Events {
 	}
 	p.checkKeyTypes(src, project)
 	events := &Events{Columns: p.columns(streams), Streams: streams}
-	p.takeInstants(events)
+	p.castInstants(events)
 	for i := range p.Artifact {
 		p.Artifact[i].check(src, events)
 	}
@@ -115,7 +115,7 @@ func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
 	path := "conserve." + c.Total
 	streams := e.Totals(c.Total)
 	if len(streams) == 0 {
-		p.noTotal(src, e, path, c.Total)
+		p.failNoTotal(src, e, path, c.Total)
 		return
 	}
 	first := streams[0].Total(c.Total)
@@ -140,7 +140,7 @@ func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
 	}
 }
 
-func (p *Pipeline) noTotal(src *source, e *Events, path, name string) {
+func (p *Pipeline) failNoTotal(src *source, e *Events, path, name string) {
 	var names []string
 	for _, s := range e.Streams {
 		for i := range s.Totals {

@@ -27,7 +27,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	artifact := o.named("artifact")
 	for _, name := range artifact.keys {
 		f := readFold(artifact, name)
-		p.checkMaker(o, &f)
+		p.checkFoldKind(o, &f)
 		p.Artifact = append(p.Artifact, f)
 	}
 	p.readRest(o)
@@ -120,7 +120,7 @@ func foldKind(o section) FoldKind {
 			kind = k.kind
 		}
 	}
-	if kind == "" && o.values != nil && len(o.meant) == 0 {
+	if kind == "" && o.values != nil && len(o.misspelt) == 0 {
 		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is; type where SQL files make it", o.title())
 	}
 	return kind

@@ -21,8 +21,8 @@ type Project struct {
 
 	Institutions []*Institution // sorted by name
 
-	builtin []*Stream // those of statements; none where the project declares a stream of one of their names
-	content content   // when it was read
+	builtin []*Stream   // those of statements; none where the project declares a stream of one of their names
+	content fileDigests // when it was read
 }
 
 // Config is bursar.yaml; every field has a default, so an empty file is valid.
@@ -45,14 +45,14 @@ type Error struct {
 // Error writes the fault on one line, as compilers do.
 func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
-// mostFaults is how many faults the text of an error names.
-const mostFaults = 20
+// maxFaults is how many faults the text of an error names.
+const maxFaults = 20
 
 // Faults is an error that names faults, one at least, on one line.
 func Faults(faults []Error) error {
-	texts := make([]string, 0, mostFaults+1)
+	texts := make([]string, 0, maxFaults+1)
 	for i, fault := range faults {
-		if i == mostFaults {
+		if i == maxFaults {
 			texts = append(texts, fmt.Sprintf("and %d more; `bursar check` lists them", len(faults)-i))
 			break
 		}

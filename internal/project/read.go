@@ -20,7 +20,7 @@ const configFile = "bursar.yaml"
 // Read reads a project folder and checks all that needs no SQL. Every fault is reported, sorted by file and line.
 // With errors the project is what could be understood: fit for Check and for messages, not for work.
 func Read(dir string) (*Project, []Error) {
-	p := &Project{Dir: dir, content: contentOf(dir)}
+	p := &Project{Dir: dir, content: readDigests(dir)}
 	if _, err := os.Stat(filepath.Join(dir, configFile)); errors.Is(err, fs.ErrNotExist) {
 		return p, []Error{{File: configFile, Line: 1, Message: fmt.Sprintf(
 			"%s is no project folder: it has no %s; `bursar init DIR` makes one", dir, configFile)}}

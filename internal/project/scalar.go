@@ -29,21 +29,21 @@ func (o section) flag(key string, byDefault bool) bool {
 
 // number is a whole number from 1 to limit.
 func (o section) number(key string, byDefault, limit int64) int64 {
-	return o.from(1, key, byDefault, limit)
+	return o.wholeNumber(1, key, byDefault, limit)
 }
 
-// from is a whole number from least to limit.
-func (o section) from(least int64, key string, byDefault, limit int64) int64 {
+// wholeNumber is a whole number from least to limit.
+func (o section) wholeNumber(minimum int64, key string, byDefault, limit int64) int64 {
 	n := o.values[key]
 	if n == nil {
 		return byDefault
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
-		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= least && x <= limit {
+		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= minimum && x <= limit {
 			return x
 		}
 	}
-	o.fail(key, "must be a whole number from %d to %d", least, limit)
+	o.fail(key, "must be a whole number from %d to %d", minimum, limit)
 	return byDefault
 }
 

@@ -11,11 +11,11 @@ import (
 // The bounds of such a batch. Beyond them it is either too dear for what it holds, or too much to take up again after a
 // crash.
 const (
-	leastSealEvery = 100 * time.Millisecond
-	mostSealEvery  = 24 * time.Hour
-	mostSealEvents = 100_000_000
-	leastSealBytes = 1_000_000
-	mostSealBytes  = 10_000_000_000
+	minSealEvery  = 100 * time.Millisecond
+	maxSealEvery  = 24 * time.Hour
+	maxSealEvents = 100_000_000
+	minSealBytes  = 1_000_000
+	maxSealBytes  = 10_000_000_000
 )
 
 // amount is a number of at most six digits, so that no unit makes it overflow, and its unit.
@@ -28,12 +28,12 @@ var (
 
 func readSeal(o section) Seal {
 	o = o.sub("seal", "every", "events", "bytes")
-	every := o.amount("every", int64(DefaultSeal.Every), timeUnits, int64(leastSealEvery), int64(mostSealEvery),
+	every := o.amount("every", int64(DefaultSeal.Every), timeUnits, int64(minSealEvery), int64(maxSealEvery),
 		"a time from 100ms to 24h such as 500ms, 1s, 5m or 1h")
 	return Seal{
 		Every:  time.Duration(every),
-		Events: o.number("events", DefaultSeal.Events, mostSealEvents),
-		Bytes:  o.amount("bytes", DefaultSeal.Bytes, sizeUnits, leastSealBytes, mostSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
+		Events: o.number("events", DefaultSeal.Events, maxSealEvents),
+		Bytes:  o.amount("bytes", DefaultSeal.Bytes, sizeUnits, minSealBytes, maxSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
 	}
 }
 

@@ -12,16 +12,16 @@ import (
 
 // section is one mapping of a file. Its getters report what is wrong and then return the zero value.
 type section struct {
-	src    *source
-	path   string // "" is the whole file
-	keys   []string
-	values map[string]*yaml.Node // nil if it is no mapping
-	meant  map[string]bool       // keys that were probably meant by unknown ones
+	src      *source
+	path     string // "" is the whole file
+	keys     []string
+	values   map[string]*yaml.Node // nil if it is no mapping
+	misspelt map[string]bool       // keys that were probably meant by unknown ones
 }
 
 // section opens a mapping with the known keys, or with any if none are given. A nil node is an empty mapping.
 func (s *source) section(n *yaml.Node, path string, known ...string) section {
-	o := section{src: s, path: path, values: map[string]*yaml.Node{}, meant: map[string]bool{}}
+	o := section{src: s, path: path, values: map[string]*yaml.Node{}, misspelt: map[string]bool{}}
 	if n == nil {
 		return o
 	}
@@ -36,8 +36,8 @@ func (s *source) section(n *yaml.Node, path string, known ...string) section {
 		return o
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if cut := o.cutOff(n, i, known); cut > 0 {
-			o.meant[n.Content[i].Value] = true
+		if cut := o.cutAtComma(n, i, known); cut > 0 {
+			o.misspelt[n.Content[i].Value] = true
 			i += 2 * cut
 			continue
 		}
@@ -71,12 +71,12 @@ func (o *section) add(key, value *yaml.Node, known []string) {
 // unknown reports a key that is not known, with the known one that it probably means.
 func (o *section) unknown(key *yaml.Node, known []string) {
 	if likely, write := splitKey(key.Value, known); likely != "" {
-		o.meant[likely] = true
+		o.misspelt[likely] = true
 		o.src.fail(key.Line, "a blank is missing behind the colon: write `%s`", write)
 		return
 	}
 	likely := nearest(key.Value, known)
-	o.meant[likely] = true
+	o.misspelt[likely] = true
 	o.src.fail(key.Line, "unknown key %s%s", brief(key.Value), didYouMean(likely))
 }
 
@@ -105,7 +105,7 @@ func (o section) fail(key, format string, args ...any) {
 // require reports a key that is missing, unless a misspelt one has been reported for it.
 func (o section) require(keys ...string) {
 	for _, key := range keys {
-		if o.values != nil && !o.has(key) && !o.meant[key] {
+		if o.values != nil && !o.has(key) && !o.misspelt[key] {
 			o.src.failAt(o.path, "%s has no %s", o.title(), brief(key))
 		}
 	}

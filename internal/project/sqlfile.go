@@ -28,9 +28,9 @@ func (p *Pipeline) readSQL(o section, dir string) {
 	o.checkMixed()
 }
 
-// checkMaker refuses a column that is made in another way than the pipeline's others: a delta comes from folds or from
+// checkFoldKind refuses a column that is made in another way than the pipeline's others: a delta comes from folds or from
 // SQL files.
-func (p *Pipeline) checkMaker(o section, f *Fold) {
+func (p *Pipeline) checkFoldKind(o section, f *Fold) {
 	custom := o.has("reduce") || o.has("merge")
 	at := "artifact." + f.Name
 	switch {
@@ -94,11 +94,11 @@ func readWithin(dir, name string) (string, error) {
 }
 
 var (
-	noNames = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
-	aName   = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+	commentOrString = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
+	sqlName         = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 )
 
 // words are the names and keywords in the SQL.
 func (f *SQLFile) words() []string {
-	return aName.FindAllString(noNames.ReplaceAllString(f.Text, " "), -1)
+	return sqlName.FindAllString(commentOrString.ReplaceAllString(f.Text, " "), -1)
 }

@@ -118,8 +118,8 @@ func (s *Stream) Types() []column.Field {
 	return types
 }
 
-// readTypes leaves the computed columns out, which may not use one another, and the origin.
-func (s *Stream) readTypes() []column.Field {
+// inputTypes leaves the computed columns out, which may not use one another, and the origin.
+func (s *Stream) inputTypes() []column.Field {
 	var types []column.Field
 	for _, c := range s.Columns {
 		if c.Is == "" && !c.Origin {

@@ -21,7 +21,7 @@ func (s *Stream) check(src *source) {
 		case c == nil:
 		case c.Origin:
 			src.failAt("time", "`time` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
-		case !isKind(c.Type, moments...):
+		case !isKind(c.Type, timeKinds...):
 			src.failAt("time", "`time` must be a date or timestamp column; %s is %s", brief(c.Name), c.Type)
 		}
 	}
@@ -95,7 +95,7 @@ func (s *Stream) checkTotal(src *source, t Total) {
 		case c == nil:
 		case c.Origin:
 			src.failAt(path+".sum", "`sum` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
-		case !isKind(c.Type, numbers...):
+		case !isKind(c.Type, numberKinds...):
 			src.failAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", brief(c.Name), c.Type)
 		}
 	}

@@ -36,7 +36,7 @@ func parseStream(file string, data []byte) (*Stream, []Error) {
 		})
 	}
 	s.Dedupe, s.Versions, s.Seal = readDedupe(o), s.readVersions(o), readSeal(o)
-	s.takeInstants()
+	s.castInstants()
 	s.check(src)
 	s.broken = len(src.errs) > 0
 	return s, src.errs

@@ -151,7 +151,7 @@ func TestBrokenStream(t *testing.T) {
 	}
 }
 
-func TestEveryErrorIsTold(t *testing.T) {
+func TestEveryErrorIsReported(t *testing.T) {
 	t.Parallel()
 	s, errs := parseStream("streams/fees.yaml", []byte("stream: fee\nformat: xml\nid: x\nrows: 1\ncolumns:\n  a: {type: money}\n  b: {}\n"))
 	wantErrors(t, errs,

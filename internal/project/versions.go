@@ -31,8 +31,8 @@ func (s *Stream) readVersions(o section) bool {
 	return true
 }
 
-// receivedOf is the column that orders versions by stream, of those that keep them.
-func receivedOf(streams []*Stream) map[string]string {
+// receivedColumns is the column that orders versions by stream, of those that keep them.
+func receivedColumns(streams []*Stream) map[string]string {
 	of := map[string]string{}
 	for _, s := range streams {
 		if s.Versions {
@@ -42,8 +42,8 @@ func receivedOf(streams []*Stream) map[string]string {
 	return of
 }
 
-// Order is the column that a fold may be ordered by, by name: one of the events', or that of their receipt. It is nil if there is none.
-func (e *Events) Order(name string) *Column {
+// OrderColumn is the column that a fold may be ordered by, by name: one of the events', or that of their receipt. It is nil if there is none.
+func (e *Events) OrderColumn(name string) *Column {
 	for i := range e.IDs {
 		if id := &e.IDs[i]; name == ReceivedColumn && id.Name == name {
 			return &Column{Name: name, Type: id.Type, Optional: id.Optional}
@@ -55,7 +55,7 @@ func (e *Events) Order(name string) *Column {
 // SQLTypes is the name and type of every column that an SQL file may use: those of the events, and what orders versions.
 func (e *Events) SQLTypes() []column.Field {
 	types := e.Types()
-	if c := e.Order(ReceivedColumn); c != nil {
+	if c := e.OrderColumn(ReceivedColumn); c != nil {
 		types = append(types, column.Field{Name: c.Name, Type: c.Type})
 	}
 	return types
@@ -64,7 +64,7 @@ func (e *Events) SQLTypes() []column.Field {
 // checkReceived refuses an order by receipt where nothing is kept to order, or where it would compare file numbers of different streams.
 func (e *Events) checkReceived(src *source, path string, before []string) {
 	switch {
-	case len(receivedOf(e.Streams)) == 0:
+	case len(receivedColumns(e.Streams)) == 0:
 		src.failAt(path, "%s orders the versions of events, and %s keeps none: declare `versions: keep` there, or name a column", brief(ReceivedColumn), e.names())
 	case e.Several() && !slices.Contains(before, StreamColumn):
 		src.failAt(path, "%s says where an event was received in its own stream, and cannot compare events of several: name %s before it, as in `by: [%s, %s]`",
@@ -72,9 +72,9 @@ func (e *Events) checkReceived(src *source, path string, before []string) {
 	}
 }
 
-// unorderedVersions reports a reduce that does not name what orders versions: what it counts or adds up, it would of every version of an
+// checkUnorderedVersions reports a reduce that does not name what orders versions: what it counts or adds up, it would of every version of an
 // event, and no test of its results can tell that.
-func (src *binding) unorderedVersions(p *Pipeline, e *Events) {
+func (src *binding) checkUnorderedVersions(p *Pipeline, e *Events) {
 	for _, s := range e.Streams {
 		if !s.Versions || strings.Contains(strings.ToLower(p.Reduce.Text), ReceivedColumn) {
 			continue
@@ -87,16 +87,16 @@ func (src *binding) unorderedVersions(p *Pipeline, e *Events) {
 	}
 }
 
-// addedVersions reports folds that would count or add up every version of an event.
-func (src *binding) addedVersions(p *Pipeline, e *Events) {
+// checkAddedVersions reports folds that would count or add up every version of an event.
+func (src *binding) checkAddedVersions(p *Pipeline, e *Events) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
 		if f.Kind != Sum && f.Kind != Count {
 			continue
 		}
 		path := "artifact." + f.Name + "." + string(f.Kind)
-		where := src.read(path, f.Where)
-		for _, s := range e.taken(p, &where) {
+		where := src.analyze(path, f.Where)
+		for _, s := range e.matchingStreams(p, &where) {
 			if s.Versions {
 				src.failAt(path, "`%s` would take every version of an event, as stream %s keeps versions (%s:%d): use first, last, min, max or list, "+
 					"such as `last` with `by: %s` and the event's id in the key", f.Kind, s.Name, s.File, s.lines.at("versions"), ReceivedColumn)

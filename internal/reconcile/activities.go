@@ -1,4 +1,4 @@
-// The steps of a run as activities: alive by heartbeat, one at a time for a run, errors by class.
+// The steps of a run as Temporal activities: heartbeats, one attempt at a time per run, errors by class.
 
 package reconcile
 
@@ -17,21 +17,21 @@ import (
 	"bursar/internal/temporal"
 )
 
-// heartbeatInterval is the time between heartbeats, and so the longest until a step learns that it is cancelled.
+// heartbeatInterval is the time between heartbeats, and so the longest time until a step notices that it is cancelled.
 const heartbeatInterval = time.Second
 
-// activities are the Steps as Temporal calls them.
+// activities adapts Steps to Temporal.
 type activities struct {
 	steps        Steps
-	attemptLocks keyed.Mutex // by what a step works on
+	attemptLocks keyed.Mutex // by run, or by pipeline for next
 }
 
-// Workers are those of both task queues.
+// Workers are the workers of both task queues.
 type Workers []worker.Worker
 
-// NewWorkers returns workers that carry out the workflow of every pipeline by calling steps, so many at a time on each task
-// queue. The caller starts them before the first Run and stops them before the client closes; stopping cancels the steps
-// that are at work.
+// NewWorkers returns workers that execute the workflows of all pipelines by calling steps, with at most concurrency steps at a
+// time on each task queue. The caller starts them before the first Run and stops them before the client closes; stopping
+// cancels the steps that are executing.
 func NewWorkers(c client.Client, steps Steps, concurrency int) Workers {
 	o := workerOptions()
 	o.MaxConcurrentActivityExecutionSize = concurrency
@@ -62,18 +62,18 @@ func (w Workers) Stop() {
 func workerOptions() worker.Options {
 	return worker.Options{
 		MaxConcurrentWorkflowTaskPollers: 2,
-		// Each poller keeps one of the places of activities, which those that are handed over eagerly need.
+		// Each poller occupies one of the activity slots, which eagerly started activities need.
 		MaxConcurrentActivityTaskPollers: 1,
 		MaxHeartbeatThrottleInterval:     heartbeatInterval,
 		WorkerStopTimeout:                5 * time.Second,
-		// A step may take every core for itself; that the workflow's code then waits is no deadlock.
+		// A step may use all cores, so that workflow code waits; that is not a deadlock.
 		DeadlockDetectionTimeout: time.Minute,
-		// Code that no longer fits a history fails the workflow, visibly; the next start goes on from the catalog.
+		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
 		WorkflowPanicPolicy: worker.FailWorkflow,
 	}
 }
 
-// workflowRegistry is the part of a worker, and of a test environment, that takes names.
+// workflowRegistry is implemented by a worker and by a test environment.
 type workflowRegistry interface {
 	RegisterWorkflow(w any)
 	activityRegistry
@@ -83,7 +83,7 @@ type activityRegistry interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }
 
-// registerReconcile gives each step an activity name of its own, which is what people see in a history.
+// registerReconcile registers each step under its own activity name, which is what people see in a history.
 func registerReconcile(r workflowRegistry, steps Steps) {
 	a := &activities{steps: steps}
 	r.RegisterWorkflow(Reconcile)
@@ -96,7 +96,7 @@ func registerReconcile(r workflowRegistry, steps Steps) {
 	}
 }
 
-// registerPartition gives a partition's share of a step an activity name. The index has a task queue of its own.
+// registerPartition registers an activity that executes a step for one partition. Index activities have a separate task queue.
 func registerPartition(r activityRegistry, a *activities, step string) {
 	r.RegisterActivityWithOptions(a.partition, activity.RegisterOptions{Name: partitionActivity(step)})
 }
@@ -121,8 +121,8 @@ func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, er
 	return out, err
 }
 
-// partition does one partition's share of a step. It waits for no other attempt: the one it replaces may hang for ever,
-// and what that does late changes nothing (rule 5).
+// partition executes a step for one partition. It does not wait for another attempt: the attempt that it replaces may hang for
+// ever, and if that one finishes late it changes nothing (rule 5).
 func (a *activities) partition(ctx context.Context, in PartitionInput) (StepResult, error) {
 	defer heartbeat(ctx)()
 	var out StepResult
@@ -134,7 +134,7 @@ func (a *activities) partition(ctx context.Context, in PartitionInput) (StepResu
 	return out, temporal.ActivityError(err)
 }
 
-// recoverPanic turns a panic into an error: Temporal would write its text and stack into the history as they are (rule 7).
+// recoverPanic turns a panic into an error: Temporal would write its text and stack into the history (rule 7).
 func recoverPanic(ctx context.Context, fn func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -145,8 +145,8 @@ func recoverPanic(ctx context.Context, fn func() error) (err error) {
 	return fn()
 }
 
-// runLocked calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in
-// this process: a process held up for longer than the heartbeat timeout wakes with its step already given out again.
+// runLocked calls fn while heartbeats report that it is alive. It first waits for an earlier attempt that is still running in
+// this process: if a process pauses for longer than the heartbeat timeout, its step is already assigned to another attempt.
 func (a *activities) runLocked(ctx context.Context, lockName string, fn func() error) error {
 	defer heartbeat(ctx)()
 	unlock, err := a.attemptLocks.Lock(ctx, lockName)
@@ -177,11 +177,11 @@ func heartbeat(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// logRetry logs the errors that nobody is told of otherwise, because another attempt follows.
+// logRetry logs an error that is not reported otherwise, because another attempt follows.
 func logRetry(ctx context.Context, err error) {
 	attempt := activity.GetInfo(ctx).Attempt
 	if err == nil || ctx.Err() != nil || !failure.Of(err).Retryable() || attempt >= temporal.RetryPolicy().MaximumAttempts {
 		return
 	}
-	activity.GetLogger(ctx).Warn("step failed and is tried again", "error", err)
+	activity.GetLogger(ctx).Warn("step failed; retrying", "error", err)
 }

@@ -41,8 +41,8 @@ type Engine struct {
 	mu    sync.Mutex
 	plans map[string]*fold.Plan
 
-	snapshots snapshotCache    // cached, one per pipeline
-	parts     artifact.Readers // open parts, for reading single records
+	snapshots snapshotCache      // cached, one per pipeline
+	parts     artifact.PartCache // open parts, for reading single records
 }
 
 // NotFoundError reports an unknown stream, pipeline or key: exit code 3.

@@ -1,3 +1,5 @@
+// The artifacts that a pipeline declares as exceptions, with their age.
+
 package reconcile
 
 import (
@@ -11,7 +13,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// Exception is one open item. Age counts from the artifact's `since` column, if the pipeline declares one.
+// Exception is one open item. Its age is counted from the artifact's `since` column, if the pipeline declares one.
 type Exception struct {
 	Key      json.RawMessage `json:"key"`
 	Since    *time.Time      `json:"since,omitempty"`
@@ -19,7 +21,7 @@ type Exception struct {
 	Artifact json.RawMessage `json:"artifact"`
 }
 
-// Exceptions hands the artifacts for which the pipeline's exceptions.where holds now to each, oldest first.
+// Exceptions calls each for every artifact that matches the pipeline's exceptions.where, oldest first.
 func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {

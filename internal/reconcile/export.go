@@ -1,3 +1,5 @@
+// Export of all artifacts of a pipeline, and the walk over them.
+
 package reconcile
 
 import (
@@ -16,14 +18,14 @@ import (
 	"bursar/internal/fold"
 )
 
-// Exported says what an export wrote: its digest is the SHA-256 of the bytes, equal for equal results.
+// Exported is the result of an export. The digest is the SHA-256 of the written bytes; equal results have equal digests.
 type Exported struct {
 	Rows   int64  `json:"rows"`
 	Digest string `json:"digest"`
 }
 
-// Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line. As long as nothing of it is published, it
-// is an UnpublishedError: a file without lines would be taken for a result.
+// Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line. If no run is published it returns
+// an UnpublishedError: an empty file would look like a result.
 func (e *Engine) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
@@ -56,10 +58,10 @@ func (e *Engine) export(ctx context.Context, plan *fold.Plan, g *Generation, asO
 	return out, nil
 }
 
-// walkRows is how many artifacts a walk reads at a time.
+// walkRows is how many artifacts walk reads at a time.
 const walkRows = 1 << 14
 
-// walk hands all artifacts as of a run to each, in key order, some thousand at a time.
+// walk calls each with all artifacts as of a run, in key order, some thousand at a time.
 func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, each func(row []column.Vector) error) error {
 	var entries []artifact.Entry
 	var counts walkCounts
@@ -111,7 +113,7 @@ func unreadable(pipeline string, err error) error {
 	return err
 }
 
-// walkCounts counts what a walk over all artifacts met.
+// walkCounts counts the artifacts of a walk and the events in them.
 type walkCounts struct{ artifacts, events int64 }
 
 func (w *walkCounts) add(events column.Vector) {
@@ -121,8 +123,8 @@ func (w *walkCounts) add(events column.Vector) {
 	}
 }
 
-// check compares the walk with what all published runs folded: an artifact that was made from an old state balances in its
-// own run, and lacks what the runs between brought (rule 4).
+// check compares the counts with what the published runs folded: an artifact made from an old state balances in its own run,
+// but lacks the changes of the runs between (rule 4).
 func (w *walkCounts) check(g *Generation) error {
 	if w.artifacts == g.Artifacts && (g.Events == nil || w.events == *g.Events) {
 		return nil
@@ -134,7 +136,7 @@ func (w *walkCounts) check(g *Generation) error {
 	return &ArtifactTotalsError{Pipeline: g.Pipeline, Artifacts: g.Artifacts, Events: folded, StoredArtifacts: w.artifacts, StoredEvents: w.events}
 }
 
-// ArtifactTotalsError is that the artifacts of a pipeline are not what its published runs made (rule 4).
+// ArtifactTotalsError reports that the artifacts of a pipeline are not what its published runs made (rule 4).
 type ArtifactTotalsError struct {
 	Pipeline                   string
 	Artifacts, StoredArtifacts int64
@@ -142,18 +144,18 @@ type ArtifactTotalsError struct {
 }
 
 func (e *ArtifactTotalsError) Error() string {
-	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, and stored are %s from %s; run `bursar rebuild %s`",
+	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, but the index has %s from %s; run `bursar rebuild %s`",
 		e.Pipeline, plural(int(e.Artifacts), "artifact"), plural(int(e.Events), "event"),
 		plural(int(e.StoredArtifacts), "artifact"), plural(int(e.StoredEvents), "event"), e.Pipeline)
 }
 
-// Class is Data: what is stored does not change by asking again.
+// Class is Data: a retry reads the same.
 func (e *ArtifactTotalsError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
 func (e *ArtifactTotalsError) ExitCode() int { return breachExit }
 
-// decode appends a record to the columns as their row i, and asserts that it is of the key whose entry led to it.
+// decode appends a record as row i of the columns, and checks that it has the key of the index entry.
 func decode(record []byte, row []column.Vector, i int, entry artifact.Entry) error {
 	if err := artifact.DecodeRecord(record, row); err != nil {
 		return fmt.Errorf("read artifact of run %d at %+v: %w", entry.Run, entry.Location, err)

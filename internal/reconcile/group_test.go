@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestTakenIsKept writes and reads what is taken: of one stream as a number, of several by name, of none as nothing, so that
-// a stream's name can be added to it.
-func TestTakenIsKept(t *testing.T) {
+// TestStreamNumbersRoundTrip writes and reads StreamNumbers: a number for one stream, an object for several, so that a stream
+// can be added later.
+func TestStreamNumbersRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		taken StreamNumbers

@@ -1,4 +1,4 @@
-// Keys that are too long: those of columns are bounded at intake, those that an expression makes are bounded by reduce.
+// Keys that are too long. Intake checks the length of key columns, reduce that of key expressions.
 
 package reconcile
 
@@ -16,11 +16,11 @@ import (
 	"bursar/internal/project"
 )
 
-// errLongKey is that a value of a key is longer than it may be.
+// errLongKey reports that a value of a key is longer than allowed.
 var errLongKey = failure.Wrap(failure.Data, errors.New("a key is too long"))
 
-// LongKeyError says which event has a key that is longer than it may be. Its text names the event's place and not the key: it
-// reaches the histories of workflows (rule 7).
+// LongKeyError names the event whose key is longer than allowed. Its text contains the place of the event but not the key, because
+// it is written to the histories of workflows (rule 7).
 type LongKeyError struct {
 	Pipeline, Declared, Column string
 	Event                      string // its place
@@ -35,8 +35,8 @@ func (e *LongKeyError) Error() string {
 // Class is Data: the same events have the same keys.
 func (e *LongKeyError) Class() failure.Class { return failure.Data }
 
-// boundedByReduce reports whether intake may have let longer values of a key column pass: an expression's, or those that were taken in
-// before a pipeline had the column in its key.
+// boundedByReduce reports whether intake may have accepted longer values of a key column: those of an expression, or events that
+// were ingested before a pipeline had the column in its key.
 func boundedByReduce(k *project.KeyColumn) bool {
 	for _, part := range k.Of {
 		if part.Optional && k.Type.Kind == column.String {
@@ -46,7 +46,7 @@ func boundedByReduce(k *project.KeyColumn) bool {
 	return false
 }
 
-// checkKeys stops at a key that is too long.
+// checkKeys returns an error for a key that is too long.
 func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 	for c := range plan.Events.Key {
 		if !boundedByReduce(&plan.Events.Key[c]) {
@@ -61,7 +61,7 @@ func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 	return nil
 }
 
-// longKey names the first event with a key that is too long, in the order of streams, files and rows.
+// longKey finds the first event with a key that is too long, in the order of streams, files and rows.
 func (s *eventSearch) longKey(ctx context.Context) error {
 	session, err := s.e.openViews(ctx, s.views(nil, s.batches, "true"))
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *eventSearch) longKey(ctx context.Context) error {
 	return s.cause
 }
 
-// firstLongKey is the stream and place of the first event with a value of a key column that is too long; no stream without one.
+// firstLongKey returns stream and place of the first event with a too long value of a key column; an empty stream if there is none.
 func (s *eventSearch) firstLongKey(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, at event.Place, err error) {
 	name := column.QuoteIdentifier(k.Event)
 	stream2 := duck.Literal(s.plan.Events.Streams[0].Name)

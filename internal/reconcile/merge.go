@@ -40,7 +40,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	defer out.Abort()
 	width := len(plan.Key) + len(plan.Record)
 	rows := run.Steps["reduce"].Shares[partition].Rows
-	err = session.QueryAbout(ctx, rows, plan.Merge, func(chunk []column.Vector) error {
+	err = session.QueryEstimated(ctx, rows, plan.Merge, func(chunk []column.Vector) error {
 		if err := column.CheckCount(chunk, width+len(plan.Conserve)+1); err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return share, e.failingArtifact(ctx, plan, [2]string{delta, state}, rows, err)
 	}
 	before := newArtifactTotals(plan)
-	err = session.QueryAbout(ctx, rows, plan.Old, func(chunk []column.Vector) error {
+	err = session.QueryEstimated(ctx, rows, plan.StateTotals, func(chunk []column.Vector) error {
 		return before.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[len(plan.Key)+1:])
 	})
 	if err != nil {

@@ -121,7 +121,7 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 	var changed []string
 	for what, digest := range now {
 		was, printed := built[what]
-		if was != digest && (printed || what != fold.ConservePrint) {
+		if was != digest && (printed || what != fold.ConserveFingerprint) {
 			changed = append(changed, what)
 		}
 	}

@@ -1,3 +1,5 @@
+// The check of `bursar verify` that recomputes a sample of artifacts without the SQL of reduce and merge.
+
 package reconcile
 
 import (
@@ -15,18 +17,18 @@ import (
 	"bursar/internal/project"
 )
 
-// oracle recomputes artifacts from their events by a path of its own: DuckDB only evaluates the declared expressions event
-// by event and, at the end, the `is` columns; grouping and folding are plain loops in Go, over all events at once.
+// oracle recomputes artifacts from their events by independent code: DuckDB only evaluates the declared expressions event by
+// event and, at the end, the `is` columns; grouping and folding are plain loops in Go, over all events at once.
 type oracle struct {
 	plan    *fold.Plan
 	folds   []project.Fold // the folds, without `is`
 	sql     string
 	columns map[string]int // position of a stream column in sql's result
-	where   []int          // position of each fold's `where`, and of its value behind it
+	where   []int          // position of each fold's `where`, followed by that of its value
 	events  map[string][]eventAt
 }
 
-// eventAt is one event in the columns it was read in.
+// eventAt is one row of a chunk of query results.
 type eventAt struct {
 	rows []column.Vector
 	i    int
@@ -64,7 +66,7 @@ func newOracle(plan *fold.Plan) *oracle {
 	return o
 }
 
-// sampleJoin joins events and the sample of keys.
+// sampleJoin is the join condition of events and sampled keys.
 func sampleJoin(plan *fold.Plan) string {
 	same := make([]string, len(plan.Events.Key))
 	for i, k := range plan.Events.Key {
@@ -73,12 +75,12 @@ func sampleJoin(plan *fold.Plan) string {
 	return strings.Join(same, " AND ")
 }
 
-// position finds a record's column.
+// position finds a column of the record.
 func (o *oracle) position(name string) int {
 	return slices.IndexFunc(o.plan.Record, func(c fold.Column) bool { return c.Name == name })
 }
 
-// add takes events in.
+// add copies a chunk of events.
 func (o *oracle) add(rows []column.Vector) {
 	kept := make([]column.Vector, len(rows))
 	for c := range rows {
@@ -109,7 +111,7 @@ func (o *oracle) fold(key string, out []column.Vector) {
 	}
 }
 
-// foldValue folds the taken events to one value.
+// foldValue folds the selected events to one value.
 func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *column.Vector) {
 	switch f.Kind {
 	case project.Count:
@@ -141,7 +143,7 @@ func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *c
 	out.AppendFrom(&best.rows[value], best.i)
 }
 
-// compareFor puts the event that min, max, first or last picks first.
+// compareFor orders events so that the one picked by min, max, first or last is least.
 func (o *oracle) compareFor(f project.Fold, value int, a, b eventAt) int {
 	switch f.Kind {
 	case project.Min:
@@ -194,13 +196,13 @@ func appendBig(out *column.Vector, n *big.Int) {
 	}
 	wide, err := column.Narrow(n)
 	if err != nil {
-		out.AppendNull() // which no stored sum is: the comparison fails and shows it
+		out.AppendNull() // a stored sum is never null, so the comparison fails and reports it
 		return
 	}
 	out.AppendWide(wide)
 }
 
-// fields are what fold makes: the key, then the folds in declared order.
+// fields lists the columns that fold appends: the key, then the folds in declared order.
 func (o *oracle) fields() []column.Field {
 	fields := slices.Clone(o.plan.Key)
 	for _, f := range o.folds {
@@ -209,7 +211,7 @@ func (o *oracle) fields() []column.Field {
 	return fields
 }
 
-// checkSample recomputes a sample of keys, or all when there are fewer, and compares what is printed of them.
+// checkSample recomputes a sample of artifacts, or all if there are fewer, and compares their printed form.
 func (v *verification) checkSample(ctx context.Context) (string, error) {
 	stored, keys, err := v.drawSample(ctx)
 	if err != nil || len(stored) == 0 {
@@ -245,7 +247,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 	return plural(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
 }
 
-// compare computes the `is` columns over the oracle's folds and holds what it prints against what is stored.
+// compare computes the `is` columns over the folded values and compares the printed artifacts with the stored ones.
 func (v *verification) compare(ctx context.Context, session *duck.Session, o *oracle, folded []column.Vector, stored map[string]string) error {
 	table, remove, err := v.spill("folded", o.fields(), folded)
 	if err != nil {
@@ -262,7 +264,7 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 		}
 		list = append(list, name)
 	}
-	sql := v.plan.Computed(table)
+	sql := v.plan.WithComputed(table)
 	printer := newPrinter(v.plan)
 	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), sql), func(row []column.Vector) error {
 		for i := range row[0].Len() {
@@ -275,7 +277,7 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 	})
 }
 
-// drawSample picks artifacts spread evenly over the keys: what is printed of them by printed key, and the keys.
+// drawSample selects artifacts spread evenly over the keys. It returns printed artifacts by printed key, and the keys.
 func (v *verification) drawSample(ctx context.Context) (map[string]string, []column.Vector, error) {
 	stored := map[string]string{}
 	keys := column.NewVectors(typesOf(v.plan.Key), v.sample)

@@ -148,7 +148,7 @@ func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, parti
 	defer session.Close()
 	var keys [][]byte
 	var arena []byte
-	err = session.QueryAbout(ctx, run.Steps["reduce"].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
+	err = session.QueryEstimated(ctx, run.Steps["reduce"].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			if cap(arena)-len(arena) < 1<<10 {
 				arena = make([]byte, 0, 1<<20)

@@ -40,7 +40,7 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	}
 	defer session.Close()
 	out := e.newTable(run.objectName("delta", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
-	err = session.QueryAbout(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
+	err = session.QueryEstimated(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
 		for _, n := range rows[len(plan.Key)].Ints {
 			share.Events += n
 		}

@@ -1,3 +1,5 @@
+// Scratch files: rows and artifacts written to temporary Parquet files, so that SQL can read them.
+
 package reconcile
 
 import (
@@ -11,7 +13,7 @@ import (
 	"bursar/internal/fold"
 )
 
-// scratchTable is a generation's artifacts in a scratch file, for SQL over all of them.
+// scratchTable is a scratch file with all artifacts of a generation.
 type scratchTable struct {
 	plan *fold.Plan
 	g    *Generation
@@ -26,7 +28,7 @@ func (t *scratchTable) sql() string {
 	return "SELECT * FROM read_parquet(" + duck.Literal(t.path) + ")"
 }
 
-// spill writes rows at hand into a file of its own, as others may verify at the same time, and is a SELECT of them until remove.
+// spill writes rows to a new scratch file and returns a SELECT over it. The file is deleted by remove.
 func (e *Engine) spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
 	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
 	if err != nil {

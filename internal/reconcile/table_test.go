@@ -1,4 +1,4 @@
-// The columns of results: one too many or too few is found before anything is written.
+// The columns of results: one too many or too few is detected before anything is written.
 
 package reconcile
 

@@ -1,4 +1,4 @@
-// The way back: from an artifact to the runs, batches and events it is made of, and to where each event was read.
+// Trace: from an artifact back to its runs, batches and events, and to where each event was read.
 
 package reconcile
 
@@ -17,14 +17,14 @@ import (
 	"bursar/internal/project"
 )
 
-// Traced is an artifact and the runs that made it what it is.
+// Traced is an artifact with the runs that changed it.
 type Traced struct {
 	Key       json.RawMessage `json:"key"`
-	Run       uint64          `json:"run"` // the last that changed it
+	Run       uint64          `json:"run"` // the last run that changed it
 	Watermark *time.Time      `json:"watermark"`
 	Runs      []TracedRun     `json:"runs"` // oldest first
 
-	// Undone are retractions of these events, or of batches that hold them, which were taken back.
+	// Undone lists the undone retractions of these events or of their batches.
 	Undone []event.Undone `json:"undone,omitempty"`
 }
 
@@ -33,10 +33,10 @@ type TracedRun struct {
 	Run      uint64          `json:"run"`
 	Batches  []TracedBatch   `json:"batches"`
 	Events   int64           `json:"events"`
-	Artifact json.RawMessage `json:"artifact"` // as the run left it
+	Artifact json.RawMessage `json:"artifact"` // after the run
 }
 
-// TracedBatch is a batch that holds events of the artifact.
+// TracedBatch is a batch that contains events of the artifact.
 type TracedBatch struct {
 	Stream string    `json:"stream"`
 	Batch  uint64    `json:"batch"`
@@ -44,22 +44,22 @@ type TracedBatch struct {
 	Events int64     `json:"events"` // of the artifact
 }
 
-// TracedEvent is one event of an artifact, and where it was read.
+// TracedEvent is one event of an artifact, with the place where it was read.
 type TracedEvent struct {
 	Run    uint64          `json:"run"`
 	Stream string          `json:"stream"`
 	Batch  uint64          `json:"batch"`
-	ID     json.RawMessage `json:"id"` // in its own JSON type, of several columns an array
+	ID     json.RawMessage `json:"id"` // a JSON value; an array if the id has several columns
 	File   string          `json:"file"`
 	Row    int64           `json:"row"`   // 1-based line where its record starts
 	Event  json.RawMessage `json:"event"` // every column of the stream
 
-	// Received orders the versions of an event: the number of the file that this one was received in, and its row there. Streams that
-	// keep no versions have none.
+	// Received orders the versions of an event: the number of the file in which this version was received, and its row there. It is
+	// nil for streams that do not keep versions.
 	Received *event.Place `json:"received,omitempty"`
 }
 
-// UntracedError is that the batches of a run do not hold the events which the run folded into an artifact (rule 4).
+// UntracedError reports that a run folded another number of events into an artifact than its batches contain (rule 4).
 type UntracedError struct {
 	Key           json.RawMessage
 	Run           uint64
@@ -67,17 +67,17 @@ type UntracedError struct {
 }
 
 func (e *UntracedError) Error() string {
-	return fmt.Sprintf("run %d folded %s into key %s, and its batches hold %d", e.Run, plural(int(e.Folded), "event"), e.Key, e.Found)
+	return fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", e.Run, plural(int(e.Folded), "event"), e.Key, e.Found)
 }
 
-// Class is Data: what is stored does not change by asking again.
+// Class is Data: a retry reads the same.
 func (e *UntracedError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
 func (e *UntracedError) ExitCode() int { return breachExit }
 
-// Trace hands each event of an artifact to each: by run, stream, batch, file and row; of a stream that keeps versions by run and
-// receipt. The key is given as to Get. Each run must find as many events in its batches as it folded.
+// Trace calls each with every event of an artifact: by run, stream, batch, file and row; for a stream that keeps versions by run
+// and receipt. The key is given as for Get. For each run the number of events found must equal the number that it folded.
 func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
@@ -126,7 +126,7 @@ func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(Trac
 	return traced, nil
 }
 
-// undoneRetraction is a retraction that was taken back, and whether it was of one of the events that are traced.
+// undoneRetraction is an undone retraction, and whether it applied to one of the traced events.
 type undoneRetraction struct {
 	event.Undone
 	matched bool
@@ -145,7 +145,7 @@ func (e *Engine) undone(ctx context.Context, plan *fold.Plan) (all []undoneRetra
 	return all, nil
 }
 
-// tracer looks for a key's events in the batches of one run.
+// tracer finds a key's events in the batches of one run.
 type tracer struct {
 	*Engine
 	plan *fold.Plan
@@ -154,7 +154,7 @@ type tracer struct {
 	each func(TracedEvent) error
 
 	undone  []undoneRetraction
-	batches []TracedBatch // that hold some
+	batches []TracedBatch // that contain such events
 	found   int64
 }
 
@@ -178,7 +178,7 @@ func (t *tracer) trace(ctx context.Context) error {
 	return nil
 }
 
-// traceStream walks over the key's events in batches of one stream.
+// traceStream reads the key's events in batches of one stream.
 func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
 	session, err := t.openViews(ctx, map[string]string{
 		"events": numberedSQL(batches, func(b []event.Batch) string { return event.ViewSQL(t.Objects, s, b) }), "traced": t.key,
@@ -206,7 +206,7 @@ func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []e
 	})
 }
 
-// count takes an event into its run's and batch's numbers.
+// count adds an event to the counts of its run and batch.
 func (t *tracer) count(found *TracedEvent, batches []event.Batch) {
 	t.found++
 	for i := range t.undone {

@@ -1,4 +1,4 @@
-// Events without a key: they are in no artifact, and each run accounts for those of its batches (rule 4).
+// Events without a key: they are in no artifact, and each run counts those of its batches (rule 4).
 
 package reconcile
 
@@ -13,17 +13,17 @@ import (
 	"bursar/internal/fold"
 )
 
-// Unkeyed is what events without a key come to, by stream. A stream without such events is left out.
+// Unkeyed counts and sums events without a key, by stream. Streams without such events are left out.
 type Unkeyed map[string]UnkeyedTotals
 
-// UnkeyedTotals is what the events of one stream that have no key come to.
+// UnkeyedTotals counts and sums the events of one stream that have no key.
 type UnkeyedTotals struct {
 	Events      int64             `json:"events"`
-	Totals      event.Totals      `json:"totals"`                // each control total of the stream
-	Definitions map[string]string `json:"definitions,omitempty"` // of each, when it was summed
+	Totals      event.Totals      `json:"totals"`                // by control total of the stream
+	Definitions map[string]string `json:"definitions,omitempty"` // of each total, when it was summed
 }
 
-// Events is how many events there are in all streams.
+// Events counts the events of all streams.
 func (u Unkeyed) Events() (n int64) {
 	for _, own := range u {
 		n += own.Events
@@ -31,7 +31,7 @@ func (u Unkeyed) Events() (n int64) {
 	return n
 }
 
-// add takes in what other events come to. Totals that were summed by two definitions are left out: their sum is neither.
+// add adds the counts and sums of other events. Totals with two definitions are dropped: their sum would be neither.
 func (u *Unkeyed) add(other Unkeyed) error {
 	for stream, more := range other {
 		own, known := (*u)[stream]
@@ -56,7 +56,7 @@ func (u *Unkeyed) add(other Unkeyed) error {
 	return nil
 }
 
-// rescaled is the same as it is written since the streams' types have grown.
+// rescaled returns the totals at the scales that the streams' types have now.
 func (u Unkeyed) rescaled(plan *fold.Plan) Unkeyed {
 	out := Unkeyed{}
 	for stream, own := range u {
@@ -66,7 +66,7 @@ func (u Unkeyed) rescaled(plan *fold.Plan) Unkeyed {
 	return out
 }
 
-// conserved is the totals that the pipeline conserves, of all streams together.
+// conserved returns the totals that the pipeline conserves, of all streams together.
 func (u Unkeyed) conserved(plan *fold.Plan) (event.Totals, error) {
 	all := event.Totals{}
 	for _, own := range u.rescaled(plan) {
@@ -80,7 +80,7 @@ func (u Unkeyed) conserved(plan *fold.Plan) (event.Totals, error) {
 // keyedEvents is how many of a run's events are folded into artifacts.
 func (r *Run) keyedEvents() int64 { return r.Events - r.Unkeyed.Events() }
 
-// foldedTotals is what the run's artifacts move by: its events and conserved totals without those of events that have no key.
+// foldedTotals is what the artifacts must change by: the run's events and conserved totals without those of unkeyed events.
 func (r *Run) foldedTotals(plan *fold.Plan) (events int64, totals event.Totals, err error) {
 	if len(r.Unkeyed) == 0 {
 		return r.Events, r.Totals, nil
@@ -96,7 +96,7 @@ func (r *Run) foldedTotals(plan *fold.Plan) (events int64, totals event.Totals, 
 	return r.keyedEvents(), totals, totals.Sub(unkeyed)
 }
 
-// countUnkeyed counts and sums the events of batches that have no key.
+// countUnkeyed counts and sums those events of batches that have no key.
 func (e *Engine) countUnkeyed(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch) (found Unkeyed, err error) {
 	for _, s := range plan.Events.Streams {
 		own := event.OfStream(batches, s.Name)
@@ -104,7 +104,7 @@ func (e *Engine) countUnkeyed(ctx context.Context, session *duck.Session, plan *
 			continue
 		}
 		view, totals := event.UnkeyedSQL(e.Objects, plan.Events, s, own), UnkeyedTotals{Definitions: event.TotalDefinitions(s)}
-		err := session.QueryAbout(ctx, 1, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
+		err := session.QueryEstimated(ctx, 1, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
 			totals.Events += rows[0].Ints[0]
 			return nil
 		})

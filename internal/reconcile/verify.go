@@ -1,3 +1,5 @@
+// `bursar verify`: proves that runs, objects, index and artifacts agree.
+
 package reconcile
 
 import (
@@ -14,10 +16,10 @@ import (
 	"bursar/internal/object"
 )
 
-// VerifyOptions of one verification.
+// VerifyOptions are the options of one verification.
 type VerifyOptions struct {
 	Sample int    // how many artifacts to recompute
-	Seed   uint64 // of the random groupings that SQL files are tried with; 0 takes one from the clock
+	Seed   uint64 // of the random groupings for SQL files; 0 takes one from the clock
 }
 
 // Verified is the outcome of verifying a pipeline.
@@ -26,7 +28,7 @@ type Verified struct {
 	Checks []Check `json:"checks"`
 }
 
-// Check is one proof. Totals marks those of rule 4.
+// Check is the result of one check. Totals marks those of rule 4.
 type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
@@ -35,7 +37,7 @@ type Check struct {
 	Err    error  `json:"-"` // why it is not OK
 }
 
-// verification carries one verification.
+// verification is the state of one verification.
 type verification struct {
 	*Engine
 	plan    *fold.Plan
@@ -44,14 +46,14 @@ type verification struct {
 	batches []event.Batch // in the published runs
 	sample  int
 	seed    uint64         // of the random groupings
-	stored  artifact.Index // the index as it lies on disk; nil where it has no files of its own
-	scratch string         // of stored
+	stored  artifact.Index // the index as it is on disk; nil if it has no local files
+	scratch string         // folder of stored
 	out     Verified
 }
 
-// Verify proves rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index
-// entry against the record it points to, and a sample of keys recomputed from their events by an independent path, or,
-// where SQL files make them, folded in other groupings.
+// Verify checks rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index entry
+// against its record, and a sample of keys that is recomputed from the events by independent code or, for SQL files, folded
+// in other groupings.
 func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
 	q, err := e.acquireSnapshot(ctx, pipeline)
 	if err != nil {
@@ -95,7 +97,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		}
 		v.out.Checks = append(v.out.Checks, check)
 		if err != nil && c.name == "runs" {
-			break // the other checks follow what the runs say
+			break // the other checks rely on the runs
 		}
 	}
 	return v.out, nil
@@ -108,7 +110,7 @@ type namedCheck struct {
 	check  func(context.Context) (string, error)
 }
 
-// checkRuns proves that published runs are complete and that each batch up to the last taken is in exactly one.
+// checkRuns checks that published runs are complete and that each batch up to the last included one is in exactly one run.
 func (v *verification) checkRuns(ctx context.Context) (string, error) {
 	runs, err := v.Runs(ctx, v.g.Pipeline, v.g.Generation, 0)
 	if err != nil {
@@ -117,17 +119,17 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 	next := StreamNumbers{}
 	for i, run := range runs {
 		if run.Run != uint64(i+1) {
-			return "", fmt.Errorf("run %d stands where run %d belongs", run.Run, i+1)
+			return "", fmt.Errorf("found run %d in place of run %d", run.Run, i+1)
 		}
 		for _, batch := range run.Batches {
 			if due := next[batch.Stream] + 1; batch.Batch != due {
-				return "", fmt.Errorf("run %d takes batch %d where batch %d is due%s: a batch is in two runs or in none", run.Run, batch.Batch, due, streamSuffix(batch))
+				return "", fmt.Errorf("run %d contains batch %d where batch %d is due%s: a batch is in two runs or in none", run.Run, batch.Batch, due, streamSuffix(batch))
 			}
 			next[batch.Stream]++
 		}
 		for _, step := range StepNames {
 			if _, done := run.Steps[step]; !done && run.Run <= v.g.Published {
-				return "", fmt.Errorf("run %d is published without its step %s", run.Run, step)
+				return "", fmt.Errorf("run %d is published, but its step %s is not recorded", run.Run, step)
 			}
 		}
 	}
@@ -152,7 +154,7 @@ func streamSuffix(b BatchRef) string {
 	return " of " + b.Stream
 }
 
-// checkRunTotals proves that what each run moved by is what its batches hold, and that rows are accounted for.
+// checkRunTotals checks that each run changed totals by what its batches contain, and that all rows are accounted for.
 func (v *verification) checkRunTotals(context.Context) (string, error) {
 	at := 0
 	for _, run := range v.runs {
@@ -169,23 +171,23 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 			}
 		}
 		if events != run.Events {
-			return "", fmt.Errorf("run %d folded %d events of batches that hold %d", run.Run, run.Events, events)
+			return "", fmt.Errorf("run %d folded %d events, its batches contain %d", run.Run, run.Events, events)
 		}
 		for name, groups := range totals {
 			for group, sum := range groups {
 				if event.Rescale(run.Totals[name][group], v.scale(name)) != sum {
-					return "", fmt.Errorf("run %d moved %s %s by %s, its batches hold %s", run.Run, name, group, run.Totals[name][group], sum)
+					return "", fmt.Errorf("run %d changed %s %s by %s, its batches contain %s", run.Run, name, group, run.Totals[name][group], sum)
 				}
 			}
 		}
 		if !run.Balanced {
-			return "", fmt.Errorf("run %d is published and did not balance", run.Run)
+			return "", fmt.Errorf("run %d is published, but its control totals did not balance", run.Run)
 		}
 	}
 	return fmt.Sprintf("%s: events and control totals are those of the batches", plural(len(v.runs), "run")), nil
 }
 
-// scale is how many decimals a conserved total has.
+// scale is the number of decimals of a conserved total.
 func (v *verification) scale(total string) int {
 	for _, c := range v.plan.Conserve {
 		if c.Total == total {
@@ -195,7 +197,7 @@ func (v *verification) scale(total string) int {
 	return 0
 }
 
-// checkBatchObjects proves that the batches' objects are, byte by byte, as they were sealed.
+// checkBatchObjects checks that the objects of the batches have the bytes that were sealed.
 func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 	objects := 0
 	for _, b := range v.batches {
@@ -242,7 +244,7 @@ func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	return count.Compare(b)
 }
 
-// checkParts proves that parts are, byte by byte, as merge wrote them.
+// checkParts checks that parts have the bytes that merge wrote.
 func (v *verification) checkParts(ctx context.Context) (string, error) {
 	parts, rows := 0, int64(0)
 	for _, run := range v.runs {
@@ -256,7 +258,7 @@ func (v *verification) checkParts(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s with %s: every byte as it was written", plural(parts, "part"), plural(int(rows), "record")), nil
 }
 
-// checkArtifactTotals proves that the artifacts as they are now hold exactly what all batches brought (rule 4).
+// checkArtifactTotals checks that the current artifacts contain exactly the totals of all batches (rule 4).
 func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) {
 	all, err := v.materialize(ctx, "verify", &scratchTable{plan: v.plan, g: &v.g, asOf: v.g.Published})
 	if err != nil {
@@ -269,7 +271,7 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	}
 	defer session.Close()
 	now := newArtifactTotals(v.plan)
-	err = session.Query(ctx, v.plan.Old, func(rows []column.Vector) error {
+	err = session.Query(ctx, v.plan.StateTotals, func(rows []column.Vector) error {
 		return now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
 	})
 	if err != nil {
@@ -296,10 +298,10 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	if now.artifacts != v.g.Artifacts {
 		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.artifacts, v.g.Artifacts)
 	}
-	return fmt.Sprintf("%s: they hold %s and all control totals", plural(int(now.artifacts), "artifact"), plural(int(wantEvents), "event")), nil
+	return fmt.Sprintf("%s: they contain %s and all control totals", plural(int(now.artifacts), "artifact"), plural(int(wantEvents), "event")), nil
 }
 
-// plural counts things in words.
+// plural formats a count of things.
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

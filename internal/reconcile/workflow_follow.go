@@ -1,4 +1,4 @@
-// Staying when the backlog is worked off: what wakes the workflow, and what it does about failures.
+// Following: waiting for sealed batches and requests when the backlog is empty, and backing off after failures.
 
 package reconcile
 
@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// SealedSignal tells a following workflow that a batch was sealed.
+	// SealedSignal notifies a following workflow that a batch was sealed.
 	SealedSignal = "sealed"
-	// drainUpdate asks a following workflow for the backlog at that time, and answers when it is worked off.
+	// drainUpdate requests that a following workflow executes the current backlog, and returns when that is done.
 	drainUpdate = "work off"
 
-	// idleTimeout is how long a following workflow rests at most: a signal that was lost with its sender delays a batch by no more.
+	// idleTimeout bounds the wait of a following workflow: a lost signal delays a batch by no more than this.
 	idleTimeout = time.Minute
-	// After a transient failure that outlasted its retries it rests briefly, and longer each time.
+	// Waits after a transient failure that outlasted its retries: doubled each time, up to maxBackoff.
 	firstBackoff, maxBackoff = 2 * time.Second, 2 * time.Minute
 )
 
-// registerHandlers takes signals and requests from now on.
+// registerHandlers starts to receive signals and updates.
 func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
 	if !m.in.Follow {
 		return nil
@@ -37,7 +37,7 @@ func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
 	return workflow.SetUpdateHandler(ctx, drainUpdate, m.handleDrain)
 }
 
-// handleDrain waits for a pass over the backlog that begins after the request.
+// handleDrain waits for a pass over the backlog that starts after the request.
 func (m *backlogManager) handleDrain(ctx workflow.Context) (WorkflowResult, error) {
 	m.requests++
 	m.wakeRequested = true
@@ -51,8 +51,8 @@ func (m *backlogManager) handleDrain(ctx workflow.Context) (WorkflowResult, erro
 	return WorkflowResult{Runs: m.runs - before}, m.outcome
 }
 
-// waitForWork waits after a pass until there is something to do. A transient failure is tried again after a while; data and bugs
-// only when somebody asks, because more of the same would fail the same way.
+// waitForWork waits after a pass until there is something to do. After a transient failure it retries after a while; after other
+// failures only on request, because the same input would fail the same way.
 func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) error {
 	if failed == nil {
 		m.failures = 0
@@ -69,7 +69,7 @@ func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) error {
 	return err
 }
 
-// finishHandlers has everybody who waits ask the next execution.
+// finishHandlers lets the waiting update handlers return, so that their callers repeat the request on the next execution.
 func (m *backlogManager) finishHandlers(ctx workflow.Context) error {
 	m.ending = true
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })

@@ -53,7 +53,7 @@ func recognise(head []byte, m *project.CSVMapping, stated byte) (header []string
 
 // missing lists the named columns that a header does not have.
 func missing(header []string, m *project.CSVMapping) []string {
-	return slices.DeleteFunc(m.Named(), func(name string) bool { return slices.Contains(header, name) })
+	return slices.DeleteFunc(m.ColumnNames(), func(name string) bool { return slices.Contains(header, name) })
 }
 
 func refuseHeader(at statement.Place, header []string, m *project.CSVMapping) error {
@@ -101,7 +101,7 @@ func locate(at statement.Place, header []string, m *project.CSVMapping) (columns
 		twice[name] = seen
 		places[name] = i
 	}
-	for _, name := range m.Named() {
+	for _, name := range m.ColumnNames() {
 		if twice[name] {
 			return columns{}, statement.Refuse(at, "the header line has column %s twice", quote([]string{name})).Advise(
 				"name the columns with `header`, and pass over this line with `skip`")

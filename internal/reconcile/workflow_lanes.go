@@ -1,4 +1,4 @@
-// The assembly line: up to MaxInFlight runs at a time, each in another lane.
+// The lanes: up to MaxInFlight runs at a time, each in another step.
 
 package reconcile
 
@@ -8,17 +8,17 @@ import "go.temporal.io/sdk/workflow"
 type backlogManager struct {
 	in       WorkflowInput
 	runs     int // published in this execution
-	failures int // in a row
+	failures int // consecutive
 
-	requests      int   // requests to work off the backlog
-	answered      int   // of them, those that came before the last pass that came to an end began
+	requests      int   // received requests to execute the backlog
+	answered      int   // of these, those received before the last completed pass began
 	outcome       error // of that pass
-	wakeRequested bool  // a batch was sealed, or a request came, since the last pass began
-	ending        bool  // this execution makes no more passes
+	wakeRequested bool  // a batch was sealed or a request was received since the last pass began
+	ending        bool  // this execution starts no more passes
 }
 
-// pass works the backlog off, and answers the requests that came before. A pass that stops because the execution is long
-// answers none: the next execution goes on. It is the last thing that an execution does, so histories are the same either way.
+// pass executes the backlog, and answers the requests received before. A pass that stops because the execution is long answers
+// none: the next execution continues. It is the last pass of its execution, so histories are the same either way.
 func (m *backlogManager) pass(ctx workflow.Context) error {
 	requests := m.requests
 	m.wakeRequested = false
@@ -29,17 +29,17 @@ func (m *backlogManager) pass(ctx workflow.Context) error {
 	return err
 }
 
-// laneState is one pass over the backlog.
+// laneState is the state of one pass over the backlog.
 type laneState struct {
-	last      uint64            // the last run that was planned
-	inFlight  int               // runs that are under way
-	passed    map[string]uint64 // by step: the last run that has passed it
-	failedRun uint64            // the first run that failed, 0 if none has
-	err       error             // its error
+	last      uint64            // the last planned run
+	inFlight  int               // number of runs in flight
+	passed    map[string]uint64 // by step: the last run that completed it
+	failedRun uint64            // the first run that failed; 0 if none has
+	err       error             // the error of failedRun
 }
 
-// drain plans runs and moves them along until there is no backlog, which is done, or the execution is long. It returns the
-// error of the first run that failed. Runs before that one are carried on to their end; those after it wait for the next pass.
+// drain plans runs and executes them until there is no backlog (done) or the execution is long. It returns the error of the first
+// run that failed. Runs before that one are completed; those after it wait for the next pass.
 func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
 	l := &laneState{passed: map[string]uint64{}}
 	var failed error
@@ -55,7 +55,7 @@ func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
 			break
 		}
 	}
-	// What is under way ends by itself, also when the workflow is cancelled: its activities are then.
+	// Runs in flight end by themselves, also when the workflow is cancelled: their activities are cancelled too.
 	detached, _ := workflow.NewDisconnectedContext(ctx)
 	if err := workflow.Await(detached, func() bool { return l.inFlight == 0 }); err != nil {
 		return false, err
@@ -66,7 +66,7 @@ func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
 	return done, failed
 }
 
-// start sends a run down the line.
+// start executes a run, step by step, in a coroutine.
 func (l *laneState) start(ctx workflow.Context, m *backlogManager, next NextResult) {
 	ref := next.Ref
 	if l.last == 0 {
@@ -94,7 +94,7 @@ func (l *laneState) start(ctx workflow.Context, m *backlogManager, next NextResu
 	})
 }
 
-// runStep takes a run through one step, in its turn.
+// runStep executes one step of a run, when it is its turn.
 func (l *laneState) runStep(ctx workflow.Context, next NextResult, step string) error {
 	ref := next.Ref
 	if isOrdered(step) {
@@ -116,8 +116,8 @@ func (l *laneState) runStep(ctx workflow.Context, next NextResult, step string) 
 	return nil
 }
 
-// runPartitions has the partitions of a step done at the same time. The index is always handed to index workers; another step that
-// is not split is done at once. Whoever falls silent for the heartbeat timeout is replaced by the server.
+// runPartitions executes the partitions of a step concurrently. Index partitions always go to the index workers; another step that
+// is not split is executed by Step. The server starts another attempt if a worker is silent for the heartbeat timeout.
 func runPartitions(ctx workflow.Context, next NextResult, step string) error {
 	if !Partitioned(step) || next.Partitions <= 1 && step != "index" {
 		return nil
@@ -139,5 +139,5 @@ func runPartitions(ctx workflow.Context, next NextResult, step string) error {
 	return failed
 }
 
-// partitionActivity names the activity of a partition's share of a step, as people see it in a history.
+// partitionActivity is the activity name of a step for one partition, as people see it in a history.
 func partitionActivity(step string) string { return step + " partition" }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// shownUnnamed is how many values Unnamed names at most.
-const shownUnnamed = 5
+// maxUnnamed is how many values Unnamed names at most.
+const maxUnnamed = 5
 
 // Unnamed are the values that `in` declares of a column of which the pipeline's folds name others, each with its column and
 // the place of its declaration.
@@ -28,7 +28,7 @@ func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 				continue
 			}
 			for _, value := range c.In {
-				if !named(value) && len(values) < shownUnnamed {
+				if !named(value) && len(values) < maxUnnamed {
 					values = append(values, fmt.Sprintf("%s %s (%s:%d)", c.Name, brief(value), s.File, c.Line))
 				}
 			}

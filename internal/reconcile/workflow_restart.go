@@ -1,4 +1,4 @@
-// Following a pipeline: its workflow stays, and is started again whatever ends it.
+// Following a pipeline: its workflow stays, and is restarted whenever it ends.
 
 package reconcile
 
@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// wakeTimeout bounds one call that wakes a workflow: who stops following waits for it.
+	// wakeTimeout bounds one call that wakes a workflow: Unfollow waits for it.
 	wakeTimeout = 10 * time.Second
-	// A workflow that ends by itself is started again after firstRestart, and later each time, up to longestRestart; one that has
-	// lived for that long counts as sound.
+	// A workflow that has ended is restarted after firstRestart, later each time, up to maxRestart. One that has run for that
+	// long counts as healthy.
 	firstRestart, maxRestart = time.Second, time.Minute
 )
 
-// restarter starts the workflow of one pipeline again when it has ended.
+// restarter restarts the workflow of one pipeline when it has ended.
 type restarter struct {
 	stop context.CancelFunc
 	done chan struct{}
 }
 
-// Follow has the pipeline's workflow stay and work off every batch as it is sealed, until the process ends or Unfollow. When
-// the workflow is terminated, cancelled or fails it is started again.
+// Follow makes the pipeline's workflow stay and execute every batch as it is sealed, until the process ends or Unfollow. A
+// workflow that is terminated, cancelled or fails is restarted.
 func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
@@ -57,7 +57,7 @@ func (r *WorkflowRunner) Unfollow(ctx context.Context, pipeline string) error {
 		return err
 	}
 	defer unlock()
-	r.mu.Lock() // after this nothing starts the workflow again
+	r.mu.Lock() // after this the workflow is not restarted
 	k := r.following[pipeline]
 	delete(r.following, pipeline)
 	r.mu.Unlock()
@@ -69,7 +69,7 @@ func (r *WorkflowRunner) Unfollow(ctx context.Context, pipeline string) error {
 	return r.end(ctx, WorkflowID(pipeline))
 }
 
-// Wake reports to the workflow of a followed pipeline that a batch was sealed. A workflow that has ended is started.
+// Wake notifies the workflow of a followed pipeline that a batch was sealed. If the workflow has ended it is started.
 func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -85,7 +85,7 @@ func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
 	return nil
 }
 
-// restartLoop starts the workflow again each time it has ended, until ctx does.
+// restartLoop restarts the workflow whenever it has ended, until ctx is done.
 func (r *WorkflowRunner) restartLoop(ctx context.Context, pipeline string) {
 	wait := firstRestart
 	for {
@@ -103,7 +103,7 @@ func (r *WorkflowRunner) restartLoop(ctx context.Context, pipeline string) {
 			if ctx.Err() != nil {
 				return
 			}
-			r.log.Warn("the workflow of a pipeline had ended and is started again", "pipeline", pipeline, "ended", temporal.Received(ended), "error", err)
+			r.log.Warn("the workflow of a pipeline has ended; restarting", "pipeline", pipeline, "ended", temporal.Received(ended), "error", err)
 		}
 		pause, cancel := context.WithTimeout(ctx, wait)
 		<-pause.Done()
@@ -118,7 +118,7 @@ func (r *WorkflowRunner) follows(pipeline string) bool {
 	return r.following[pipeline] != nil
 }
 
-// requestDrain has a following workflow work off the backlog as it is now, and starts the workflow if it has ended.
+// requestDrain requests that a following workflow executes its current backlog, and starts the workflow if it has ended.
 func (r *WorkflowRunner) requestDrain(ctx context.Context, pipeline string) (result WorkflowResult, err error) {
 	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(pipeline), Reconcile, newInput(pipeline, true)),
@@ -135,7 +135,7 @@ func (r *WorkflowRunner) requestDrain(ctx context.Context, pipeline string) (res
 	return result, err
 }
 
-// useExistingOptions leave what is open under the same id as it is.
+// useExistingOptions keep an open workflow of the same id.
 func useExistingOptions(pipeline string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                       WorkflowID(pipeline),

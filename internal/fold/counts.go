@@ -9,9 +9,9 @@ import (
 	"bursar/internal/project"
 )
 
-// Given is the SELECT of one row that counts, for each of the named folds, the events that give it a value, and behind these, for
+// CountsSQL is the SELECT of one row that counts, for each of the named folds, the events that give it a value, and behind these, for
 // each of those in met, the events that its condition is true of. It is empty where SQL files make the columns.
-func (plan *Plan) Given() (sql string, names, met []string) {
+func (plan *Plan) CountsSQL() (sql string, names, matched []string) {
 	var values, conditions []string
 	for i := range plan.Pipeline.Artifact {
 		f := &plan.Pipeline.Artifact[i]
@@ -23,17 +23,17 @@ func (plan *Plan) Given() (sql string, names, met []string) {
 			where = fmt.Sprintf("(%s\n)", f.Where)
 		}
 		if plan.Pipeline.NamesDeclared(f, plan.Events.Streams) {
-			conditions, met = append(conditions, counting(where)), append(met, f.Name)
+			conditions, matched = append(conditions, countSQL(where)), append(matched, f.Name)
 		}
 		if f.Expr != "" {
 			where += fmt.Sprintf(" AND (%s\n) IS NOT NULL", f.SQL())
 		}
-		values, names = append(values, counting(where)), append(names, f.Name)
+		values, names = append(values, countSQL(where)), append(names, f.Name)
 	}
 	if len(names) == 0 {
 		return "", nil, nil
 	}
-	return "SELECT " + strings.Join(append(values, conditions...), ",\n  ") + "\nFROM events", names, met
+	return "SELECT " + strings.Join(append(values, conditions...), ",\n  ") + "\nFROM events", names, matched
 }
 
-func counting(where string) string { return fmt.Sprintf("count(*) FILTER (WHERE %s)", where) }
+func countSQL(where string) string { return fmt.Sprintf("count(*) FILTER (WHERE %s)", where) }

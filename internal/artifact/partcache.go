@@ -15,13 +15,13 @@ import (
 // openParts is how many parts are kept open.
 const openParts = 256
 
-// Readers reads single records and keeps the parts open that were asked for last: to open one takes longer than to read
+// PartCache reads single records and keeps the parts open that were asked for last: to open one takes longer than to read
 // from it. It is safe for concurrent use; the zero value is ready. Only what is published may be read through it, as that
 // is never written again.
-type Readers struct {
+type PartCache struct {
 	mu    sync.Mutex
 	parts map[string]*list.Element // of *openPart
-	order list.List                // last asked for first
+	lru   list.List                // last asked for first
 }
 
 // openPart is closed when it has no users and is not kept.
@@ -29,18 +29,18 @@ type openPart struct {
 	name   string
 	reader object.Reader
 	users  int
-	kept   bool
+	cached bool
 }
 
 // Record reads one record.
-func (r *Readers) Record(ctx context.Context, store object.Store, space Space, e Entry) ([]byte, error) {
-	part, err := r.take(ctx, store, PartName(space, e.Run, e.Location.Part))
+func (r *PartCache) Record(ctx context.Context, store object.Store, space Space, e Entry) ([]byte, error) {
+	part, err := r.acquire(ctx, store, PartName(space, e.Run, e.Location.Part))
 	if err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
 	}
-	defer r.give(part)
+	defer r.release(part)
 	var record []byte
-	err = readSpans(part.reader, []wanted{{Location: e.Location}}, func(_ int, found []byte) error {
+	err = readSpans(part.reader, []recordRef{{Location: e.Location}}, func(_ int, found []byte) error {
 		record = slices.Clone(found)
 		return nil
 	})
@@ -50,12 +50,12 @@ func (r *Readers) Record(ctx context.Context, store object.Store, space Space, e
 	return record, nil
 }
 
-// take opens a part or finds it open. Two who open the same at once both may; one of them is kept.
-func (r *Readers) take(ctx context.Context, store object.Store, name string) (*openPart, error) {
+// acquire opens a part or finds it open. Two who open the same at once both may; one of them is kept.
+func (r *PartCache) acquire(ctx context.Context, store object.Store, name string) (*openPart, error) {
 	r.mu.Lock()
 	if at := r.parts[name]; at != nil {
 		defer r.mu.Unlock()
-		r.order.MoveToFront(at)
+		r.lru.MoveToFront(at)
 		part := at.Value.(*openPart) //nolint:errcheck // nothing else is stored
 		part.users++
 		return part, nil
@@ -72,43 +72,43 @@ func (r *Readers) take(ctx context.Context, store object.Store, name string) (*o
 		r.parts = map[string]*list.Element{}
 	}
 	if r.parts[name] == nil {
-		part.kept = true
-		r.parts[name] = r.order.PushFront(part)
+		part.cached = true
+		r.parts[name] = r.lru.PushFront(part)
 	}
-	for r.order.Len() > openParts {
-		r.forget(r.order.Back())
+	for r.lru.Len() > openParts {
+		r.evict(r.lru.Back())
 	}
 	return part, nil
 }
 
-// give ends one use of a part.
-func (r *Readers) give(part *openPart) {
+// release ends one use of a part.
+func (r *PartCache) release(part *openPart) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	part.users--
 	part.close()
 }
 
-// forget keeps a part no longer.
-func (r *Readers) forget(at *list.Element) {
-	part := r.order.Remove(at).(*openPart) //nolint:errcheck // nothing else is stored
+// evict keeps a part no longer.
+func (r *PartCache) evict(at *list.Element) {
+	part := r.lru.Remove(at).(*openPart) //nolint:errcheck // nothing else is stored
 	delete(r.parts, part.name)
-	part.kept = false
+	part.cached = false
 	part.close()
 }
 
 func (p *openPart) close() {
-	if p.users == 0 && !p.kept {
+	if p.users == 0 && !p.cached {
 		_ = p.reader.Close() // it was only read
 	}
 }
 
-// Forget closes all parts: those of a dropped generation would hold their space on the disk. Parts in use stay open for
+// Clear closes all parts: those of a dropped generation would hold their space on the disk. Parts in use stay open for
 // whoever uses them.
-func (r *Readers) Forget() {
+func (r *PartCache) Clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.order.Len() > 0 {
-		r.forget(r.order.Back())
+	for r.lru.Len() > 0 {
+		r.evict(r.lru.Back())
 	}
 }

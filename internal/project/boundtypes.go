@@ -10,8 +10,8 @@ import (
 	"bursar/internal/column"
 )
 
-// Shape is what can be said of a pipeline's columns once its SQL is bound.
-type Shape struct {
+// BoundTypes is what can be said of a pipeline's columns once its SQL is bound.
+type BoundTypes struct {
 	Types []column.Field // the artifact's columns, in declared order
 	Order []string       // the `is` columns, each after all it is computed from
 	Delta []column.Field // what reduce's SQL file gives after the key; nil with folds
@@ -20,20 +20,20 @@ type Shape struct {
 // Bind finds the shape of a pipeline over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a
 // list of its items, a typed column has its type, any other the type of its expression. Columns with an error
 // have kind 0.
-func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (Shape, []Error) {
+func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (BoundTypes, []Error) {
 	src := newBinding(ctx, p.File, p.lines, b)
-	if src.keys(p, e); len(src.errs) > 0 {
-		return Shape{}, src.errs
+	if src.bindKey(p, e); len(src.errs) > 0 {
+		return BoundTypes{}, src.errs
 	}
 	made := src.artifact(p, e)
 	if len(src.errs) == 0 && p.Reduce != nil {
-		src.sqlFiles(p, e, &made)
+		src.bindSQLFiles(p, e, &made)
 	}
 	return made, src.errs
 }
 
-func (src *binding) artifact(p *Pipeline, e *Events) Shape {
-	made := Shape{Types: make([]column.Field, len(p.Artifact))}
+func (src *binding) artifact(p *Pipeline, e *Events) BoundTypes {
+	made := BoundTypes{Types: make([]column.Field, len(p.Artifact))}
 	known := e.KeyTypes()
 	var unknown, waiting []string
 	for i := range p.Artifact {
@@ -51,7 +51,7 @@ func (src *binding) artifact(p *Pipeline, e *Events) Shape {
 		made.Types[i].Type = t
 		known = append(known, made.Types[i])
 	}
-	src.computeAll(p, &made, known, waiting, unknown)
+	src.bindComputedColumns(p, &made, known, waiting, unknown)
 	return made
 }
 
@@ -103,8 +103,8 @@ func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 	return t, false
 }
 
-// computeAll binds the `is` columns in rounds: what binds over the columns known so far is known in the next round.
-func (src *binding) computeAll(p *Pipeline, made *Shape, known []column.Field, waiting, unknown []string) {
+// bindComputedColumns binds the `is` columns in rounds: what binds over the columns known so far is known in the next round.
+func (src *binding) bindComputedColumns(p *Pipeline, made *BoundTypes, known []column.Field, waiting, unknown []string) {
 	for progress := true; progress && len(waiting) > 0; {
 		progress = false
 		var next []string
@@ -135,20 +135,20 @@ func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown 
 	uses := map[string][]string{}
 	for _, name := range waiting {
 		expr := p.Fold(name).Expr
-		uses[name] = mentioned(expr, unknown)
+		uses[name] = mentionedNames(expr, unknown)
 		if len(uses[name]) == 0 {
 			src.bind("artifact."+name+".is", known, expr, column.InRuns)
 		}
 	}
 	reported := map[string]bool{}
 	for _, name := range waiting {
-		circle := findCircle(uses, name)
-		if len(circle) == 0 || slices.ContainsFunc(circle, func(n string) bool { return reported[n] }) {
+		cycle := findCycle(uses, name)
+		if len(cycle) == 0 || slices.ContainsFunc(cycle, func(n string) bool { return reported[n] }) {
 			continue
 		}
-		for _, n := range circle {
+		for _, n := range cycle {
 			reported[n] = true
 		}
-		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a circle: %s", strings.Join(append(circle, name), ", "))
+		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a circle: %s", strings.Join(append(cycle, name), ", "))
 	}
 }

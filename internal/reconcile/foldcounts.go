@@ -1,4 +1,4 @@
-// How many events gave each fold a value, by run and by generation.
+// Counts of the events that gave each fold a value, by run and by generation.
 
 package reconcile
 
@@ -10,20 +10,20 @@ import (
 	"bursar/internal/fold"
 )
 
-// MinEventsForWarning is how many events let a fold that none of them gives a value seem to be declared wrong.
+// MinEventsForWarning is the number of events from which a fold without any value is reported as probably misdeclared.
 const MinEventsForWarning = 100
 
 // FoldCounts counts the events that gave each fold a value.
 type FoldCounts struct {
-	Events int64            `json:"events"` // that were looked at
+	Events int64            `json:"events"` // that were counted
 	Values map[string]int64 `json:"values"` // by fold
 
-	// Met is, of folds whose conditions name only declared values, how many events met these: none may only mean that there was no such
-	// event yet.
+	// Matched counts, for folds whose conditions name only declared values, the events that matched the condition. If it is 0
+	// there may just be no such event yet.
 	Matched map[string]int64 `json:"met,omitempty"`
 }
 
-// Add adds what other events gave. Runs that an earlier program reduced have no counts.
+// Add adds the counts of other events. Runs of older versions have no counts.
 func (g *FoldCounts) Add(other *FoldCounts) {
 	if other == nil {
 		return
@@ -43,7 +43,7 @@ func addCounts(counts, more map[string]int64) map[string]int64 {
 	return counts
 }
 
-// WithoutValues are those of the folds to which none of many events gave a value, though events like those they are for may have come.
+// WithoutValues returns those folds that got no value from many events, although events matched their conditions.
 func (g *FoldCounts) WithoutValues(folds []string) []string {
 	if g == nil || g.Events < MinEventsForWarning {
 		return nil
@@ -58,7 +58,7 @@ func (g *FoldCounts) WithoutValues(folds []string) []string {
 	return without
 }
 
-// Folds are the names of a pipeline's columns in their order.
+// Folds lists the columns of a pipeline's artifacts, in declared order.
 func (e *Engine) Folds(pipeline string) []string {
 	var names []string
 	if p := e.Project.Pipeline(pipeline); p != nil {
@@ -69,14 +69,14 @@ func (e *Engine) Folds(pipeline string) []string {
 	return names
 }
 
-// countFolds counts over the events of a session.
+// countFolds counts the values of folds over the events of a session.
 func countFolds(ctx context.Context, session *duck.Session, plan *fold.Plan, events int64) (*FoldCounts, error) {
-	sql, names, matched := plan.Given()
+	sql, names, matched := plan.CountsSQL()
 	if sql == "" {
 		return nil, nil
 	}
 	given := &FoldCounts{Events: events, Values: map[string]int64{}, Matched: map[string]int64{}}
-	err := session.QueryAbout(ctx, 1, sql, func(rows []column.Vector) error {
+	err := session.QueryEstimated(ctx, 1, sql, func(rows []column.Vector) error {
 		if err := column.CheckCount(rows, len(names)+len(matched)); err != nil {
 			return err
 		}

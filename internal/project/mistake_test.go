@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSlips expects for each slip of YAML one error, with its line and what to write.
-func TestSlips(t *testing.T) {
+// TestYAMLMistakes expects for each slip of YAML one error, with its line and what to write.
+func TestYAMLMistakes(t *testing.T) {
 	t.Parallel()
 	const taken = "is taken for a key, because a comma ends a value without quotes inside { }: write "
 	for _, c := range []struct{ column, want string }{

@@ -27,9 +27,9 @@ func readDates(o section) []*column.Layout {
 	return layouts
 }
 
-func readWritten(o section) Written {
-	w := Written{
-		Prefix: o.beside("prefix"), Suffix: o.beside("suffix"),
+func readNotation(o section) Notation {
+	w := Notation{
+		Prefix: o.affixes("prefix"), Suffix: o.affixes("suffix"),
 		Negative: o.forms("negative"), Positive: o.forms("positive"), Placeholder: o.texts("placeholder"),
 	}
 	for _, form := range w.Positive {
@@ -40,8 +40,8 @@ func readWritten(o section) Written {
 	return w
 }
 
-// beside are texts that stand before or behind a number, and can be told from it.
-func (o section) beside(key string) []string {
+// affixes are texts that stand before or behind a number, and can be told from it.
+func (o section) affixes(key string) []string {
 	texts := o.texts(key)
 	for i, text := range texts {
 		texts[i] = strings.TrimSpace(text)

@@ -27,7 +27,7 @@ func TestRead(t *testing.T) {
 		"a = NULL OR b NOT IN ('x', NULL) OR c IN (NULL)": "; a= null; b<>x null; c= null",
 		"a IS NOT DISTINCT FROM NULL OR b IN ('x', NULL)": "; a=; b=x",
 	} {
-		r, err := s.Read(t.Context(), expr)
+		r, err := s.Analyze(t.Context(), expr)
 		if err != nil {
 			t.Fatal(err)
 		}

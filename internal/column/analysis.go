@@ -4,8 +4,8 @@ package column
 
 import "strings"
 
-// Reading is what an expression says.
-type Reading struct {
+// Analysis is what an expression says.
+type Analysis struct {
 	Columns    []string // those that its value is made of: columns that are only compared are left out
 	Conditions []Condition
 }
@@ -20,13 +20,13 @@ type Condition struct {
 	Always bool     // the expression is true only where the condition is
 }
 
-// Is reports whether the condition is one on a column. SQL names have no case.
-func (c *Condition) Is(name string) bool { return strings.EqualFold(c.Column, name) }
+// IsOn reports whether the condition is one on a column. SQL names have no case.
+func (c *Condition) IsOn(name string) bool { return strings.EqualFold(c.Column, name) }
 
 // Pins reports whether an expression is true for at most one value of a column.
-func (r *Reading) Pins(name string) bool {
+func (r *Analysis) Pins(name string) bool {
 	for i := range r.Conditions {
-		if c := &r.Conditions[i]; c.Is(name) && c.Always && c.Equal && len(c.Values) == 1 {
+		if c := &r.Conditions[i]; c.IsOn(name) && c.Always && c.Equal && len(c.Values) == 1 {
 			return true
 		}
 	}
@@ -34,7 +34,7 @@ func (r *Reading) Pins(name string) bool {
 }
 
 // Uses reports whether an expression's value is made of a column.
-func (r *Reading) Uses(name string) bool {
+func (r *Analysis) Uses(name string) bool {
 	for _, used := range r.Columns {
 		if strings.EqualFold(used, name) {
 			return true

@@ -11,8 +11,8 @@ import (
 // sqlWord finds strings, quoted identifiers and words; a word before a parenthesis is a function.
 var sqlWord = regexp.MustCompile(`'(?:[^']|'')*'|"((?:[^"]|"")*)"|([A-Za-z_][A-Za-z0-9_]*)(\s*\()?`)
 
-// mentioned is those of the names that stand in an expression as identifiers.
-func mentioned(expr string, names []string) []string {
+// mentionedNames is those of the names that stand in an expression as identifiers.
+func mentionedNames(expr string, names []string) []string {
 	var found []string
 	for _, m := range sqlWord.FindAllStringSubmatch(expr, -1) {
 		if m[3] != "" {
@@ -26,8 +26,8 @@ func mentioned(expr string, names []string) []string {
 	return found
 }
 
-// findCircle is the names on a way from a name back to itself, beginning with it; empty if there is none.
-func findCircle(uses map[string][]string, start string) []string {
+// findCycle is the names on a way from a name back to itself, beginning with it; empty if there is none.
+func findCycle(uses map[string][]string, start string) []string {
 	visited := map[string]bool{}
 	var walk func(name string) []string
 	walk = func(name string) []string {

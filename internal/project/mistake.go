@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// cutOff counts the keys behind the value at i that have no value: inside { } a comma ends a value without quotes, and
+// cutAtComma counts the keys behind the value at i that have no value: inside { } a comma ends a value without quotes, and
 // what follows it is taken for such keys. It reports them once, with the value as it was meant.
-func (o *section) cutOff(n *yaml.Node, i int, known []string) int {
+func (o *section) cutAtComma(n *yaml.Node, i int, known []string) int {
 	value, text := n.Content[i+1], n.Content[i+1].Value
 	if n.Style&yaml.FlowStyle == 0 || value.Kind != yaml.ScalarNode || value.Style != 0 || text == "" {
 		return 0

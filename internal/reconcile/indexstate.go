@@ -1,5 +1,5 @@
-// Comparing the index with the catalog: an index that was deleted, or put back from an older copy, must not pass for one in
-// which the keys are new; nor an older catalog for one that the index belongs to.
+// Compares the index with the catalog: if the index was deleted or restored from an older copy, existing keys would look new; an
+// older catalog would not match the index.
 
 package reconcile
 
@@ -14,8 +14,8 @@ import (
 	"bursar/internal/fold"
 )
 
-// checkLoaded makes sure that the index holds everything up to a run of a generation, and nothing of runs that the catalog
-// does not know.
+// checkLoaded checks that the index contains everything up to a run of a generation, and nothing of runs that the catalog does
+// not know.
 func (e *Engine) checkLoaded(ctx context.Context, plan *fold.Plan, space artifact.Space, upTo uint64) error {
 	last, planned, err := e.lastRunWithEntries(ctx, space, upTo)
 	if err != nil {
@@ -41,7 +41,7 @@ func notLoaded(run *Run, entries int64) error {
 	return failure.Wrap(failure.Data, err)
 }
 
-// checkPlanned looks again at the catalog when the index held a run that was not planned: it may have been planned since.
+// checkPlanned reads the catalog again if the index contained a run that was not planned: it may have been planned meanwhile.
 func (e *Engine) checkPlanned(ctx context.Context, space artifact.Space, newest uint64) error {
 	g, err := e.readGeneration(ctx, RunRef{space.Pipeline, space.Generation, 0})
 	if err != nil || newest <= g.Runs {
@@ -52,7 +52,7 @@ func (e *Engine) checkPlanned(ctx context.Context, space artifact.Space, newest 
 	return failure.Wrap(failure.Data, err)
 }
 
-// lastRunWithEntries is the newest run up to one that brought entries, zero if none has, and the last run that is planned.
+// lastRunWithEntries returns the newest run up to upTo that wrote artifacts, zero if there is none, and the last planned run.
 func (e *Engine) lastRunWithEntries(ctx context.Context, space artifact.Space, upTo uint64) (last Run, planned uint64, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = Run{}
@@ -76,7 +76,7 @@ func (e *Engine) lastRunWithEntries(ctx context.Context, space artifact.Space, u
 	return last, planned, err
 }
 
-// loadedEntries are the newest run that the index holds entries of, and how many it holds of one run.
+// loadedEntries returns the newest run in the index, and the number of entries of one run.
 func (e *Engine) loadedEntries(ctx context.Context, space artifact.Space, counted uint64) (newest uint64, entries int64, err error) {
 	err = e.Index.Loads(ctx, space, func(run uint64, n int64) error {
 		newest = max(newest, run)
@@ -94,8 +94,8 @@ func (e *Engine) loadedEntries(ctx context.Context, space artifact.Space, counte
 	return newest, entries, err
 }
 
-// adoptIndex takes over an index that an earlier program made, which did not say what it had loaded: if it holds all of the
-// last run it holds those before too, as it is made run by run. Where nothing can be written it is proven again the next time.
+// adoptIndex accepts an index of an older version, which did not record its loads: if it has all entries of the last run it
+// also has those of earlier runs, because runs are loaded in order. If the index is read-only this is checked again next time.
 func (e *Engine) adoptIndex(ctx context.Context, plan *fold.Plan, last *Run) error {
 	for p := range last.Partitions {
 		if _, err := e.checkRunIndex(ctx, plan, last, p); err != nil {
@@ -110,8 +110,8 @@ func (e *Engine) adoptIndex(ctx context.Context, plan *fold.Plan, last *Run) err
 	return nil
 }
 
-// RepairIndex makes the index of a pipeline's generations again from the parts of their runs, and reports how many entries
-// it loaded. What is in the index of it is dropped first. A damaged part is an error: then only a rebuild helps.
+// RepairIndex rebuilds the index of a pipeline's generations from the parts of their runs, and returns the number of loaded
+// entries. Existing entries are dropped first. A damaged part is an error: then only a rebuild helps.
 func (e *Engine) RepairIndex(ctx context.Context, pipeline string) (entries int64, err error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
@@ -157,7 +157,7 @@ func (e *Engine) reloadIndex(ctx context.Context, plan *fold.Plan, g *Generation
 	return entries, nil
 }
 
-// generations are the generation that readers see and the one that a rebuild is making, as far as there are.
+// generations returns the generation that readers see and the one that a rebuild is making, if they exist.
 func (e *Engine) generations(ctx context.Context, pipeline string) (list []Generation, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list = nil
@@ -180,8 +180,8 @@ func (e *Engine) generations(ctx context.Context, pipeline string) (list []Gener
 	return list, err
 }
 
-// clearFirstGeneration removes what lies under the names of a pipeline's first generation before that is made: left by another catalog,
-// it would be taken for the generation's own.
+// clearFirstGeneration removes objects and index entries under the names of a pipeline's first generation before it is created:
+// leftovers of another catalog would be taken for its own.
 func (e *Engine) clearFirstGeneration(ctx context.Context, pipeline string) error {
 	known := false
 	err := e.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
@@ -194,7 +194,7 @@ func (e *Engine) clearFirstGeneration(ctx context.Context, pipeline string) erro
 	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: 1})
 }
 
-// clear removes everything under a generation's names, if there is anything.
+// clear removes all objects and index entries of a generation, if there are any.
 func (e *Engine) clear(ctx context.Context, space artifact.Space) error {
 	exists := false
 	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errStop })
