@@ -1,3 +1,5 @@
+// Reads many records from parts, with neighbouring records in one call.
+
 package artifact
 
 import (
@@ -13,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Byte ranges closer than maxGap are read as one, up to maxSpan bytes: a few unwanted records cost less than a call.
+// Byte ranges closer than maxGap are read together, up to maxSpan bytes: a few unwanted records cost less than a call.
 const (
 	maxGap  = 32 << 10
 	maxSpan = 4 << 20
@@ -24,14 +26,14 @@ type partID struct {
 	part uint32
 }
 
-// recordRef is a record to read, and the position of its entry.
+// recordRef is the location of a record to read, and the position of its entry.
 type recordRef struct {
 	Location
 	entry int
 }
 
-// Fetch reads the records at the entries' locations, with `workers` parts read at a time, and hands each record to
-// each together with the worker's number and the entry's position. Records come part by part, in order of offset.
+// Fetch reads the records at the entries' locations, from up to `workers` parts at a time, and calls each with the worker's number,
+// the entry's position and the record. Records come part by part, in order of offset.
 func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker, i int, record []byte) error) error {
 	byPart := map[partID][]recordRef{}
 	for i, e := range entries {
@@ -100,7 +102,7 @@ func readSpans(in object.Reader, records []recordRef, each func(i int, record []
 	return nil
 }
 
-// span is how many of the records, ascending by offset, are read as one range, and where it ends.
+// span returns how many of the records, ascending by offset, are read as one range, and the end of the range.
 func span(records []recordRef) (n int, end uint64) {
 	first := records[0].Offset
 	for n < len(records) {

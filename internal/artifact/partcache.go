@@ -1,4 +1,4 @@
-// Parts that are kept open for those who ask for one record at a time.
+// A cache of open parts, for reading single records.
 
 package artifact
 
@@ -12,19 +12,19 @@ import (
 	"bursar/internal/object"
 )
 
-// openParts is how many parts are kept open.
+// openParts is the capacity of the cache.
 const openParts = 256
 
-// PartCache reads single records and keeps the parts open that were asked for last: to open one takes longer than to read
-// from it. It is safe for concurrent use; the zero value is ready. Only what is published may be read through it, as that
-// is never written again.
+// PartCache reads single records and keeps the recently used parts open: opening a part takes longer than reading from it. It is
+// safe for concurrent use; the zero value is ready to use. Only published parts may be read through it, because they are
+// never written again.
 type PartCache struct {
 	mu    sync.Mutex
 	parts map[string]*list.Element // of *openPart
-	lru   list.List                // last asked for first
+	lru   list.List                // most recently used first
 }
 
-// openPart is closed when it has no users and is not kept.
+// openPart is closed when it has no users and is not in the cache.
 type openPart struct {
 	name   string
 	reader object.Reader
@@ -50,7 +50,7 @@ func (r *PartCache) Record(ctx context.Context, store object.Store, space Space,
 	return record, nil
 }
 
-// acquire opens a part or finds it open. Two who open the same at once both may; one of them is kept.
+// acquire returns an open part. If two callers open the same part at the same time, one of both is cached.
 func (r *PartCache) acquire(ctx context.Context, store object.Store, name string) (*openPart, error) {
 	r.mu.Lock()
 	if at := r.parts[name]; at != nil {
@@ -89,7 +89,7 @@ func (r *PartCache) release(part *openPart) {
 	part.close()
 }
 
-// evict keeps a part no longer.
+// evict removes a part from the cache.
 func (r *PartCache) evict(at *list.Element) {
 	part := r.lru.Remove(at).(*openPart) //nolint:errcheck // nothing else is stored
 	delete(r.parts, part.name)
@@ -103,8 +103,7 @@ func (p *openPart) close() {
 	}
 }
 
-// Clear closes all parts: those of a dropped generation would hold their space on the disk. Parts in use stay open for
-// whoever uses them.
+// Clear closes all parts: those of a dropped generation would occupy disk space. Parts in use stay open until they are released.
 func (r *PartCache) Clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

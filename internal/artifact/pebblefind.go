@@ -1,4 +1,4 @@
-// pebblefind.go looks up many sorted keys with a few iterators that only move forward.
+// Looks up many sorted keys with a few iterators that only move forward.
 
 package artifact
 
@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// findChunk is how many keys one worker looks up before it hands them over.
+	// findChunk is how many keys one worker looks up before it sends the results.
 	findChunk = 4096
 	// findWorkers is how many chunks are looked up at a time.
 	findWorkers = 2
@@ -20,7 +20,7 @@ const (
 	findSteps = 4
 )
 
-// findResult is what was found of one key.
+// findResult is the newest entry of one key, if there is one.
 type findResult struct {
 	run      uint64
 	location Location
@@ -39,7 +39,7 @@ func (x *PebbleIndex) Find(ctx context.Context, space Space, asOf uint64, keys [
 	return nil
 }
 
-// find gives worker w the chunks w, w+workers …: each iterator moves forward only, and the chunks come in order.
+// find gives worker w the chunks w, w+workers …: each iterator only moves forward, and results are received in order.
 func (x *PebbleIndex) find(ctx context.Context, prefix []byte, asOf uint64, keys [][]byte, found func(i int, e Entry) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
@@ -104,13 +104,13 @@ func (x *PebbleIndex) iterator(ctx context.Context, prefix []byte) (*pebble.Iter
 	return x.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
 }
 
-// cursor finds ascending keys with one iterator.
+// cursor looks up ascending keys with one iterator.
 type cursor struct {
 	iter       *pebble.Iterator
 	target     []byte // space prefix, then the key and run sought
 	prefix     int    // length of the space prefix
 	asOf       uint64
-	positioned bool // the iterator stands at the first entry at or after the target before
+	positioned bool // the iterator is at the first entry at or after the previous target
 }
 
 func (c *cursor) find(key []byte) (findResult, error) {
@@ -129,7 +129,7 @@ func (c *cursor) find(key []byte) (findResult, error) {
 	return findResult{run: runOf(stored), location: location, ok: true}, err
 }
 
-// advance brings the iterator to the first entry at or after the target.
+// advance moves the iterator to the first entry at or after the target.
 func (c *cursor) advance() bool {
 	for step := 0; c.positioned && step <= findSteps; step++ {
 		if !c.iter.Valid() {

@@ -1,4 +1,4 @@
-// pebbleload.go writes the entries of a run as sorted tables that the store takes over.
+// Writes the entries of a run as sorted tables, which the store ingests.
 
 package artifact
 
@@ -18,10 +18,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// tableBytes is where a load starts its next table: small enough that compaction moves in steps.
+// tableBytes is the size at which a load starts its next table: small enough that compaction proceeds in steps.
 const tableBytes = 32 << 20
 
-// ErrReadOnly is what Load returns of an index that is open for reading, wrapped. Class Data.
+// ErrReadOnly is returned, wrapped, by Load if the index is open for reading only. Class Data.
 var ErrReadOnly = failure.Wrap(failure.Data, errors.New("the index is open for reading only"))
 
 // Load adds the entries of one run, all or none of them.
@@ -48,7 +48,7 @@ func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next fu
 	return nil
 }
 
-// load is one call of Load. Its tables lie on the store's file system, so that taking them over is a hard link.
+// load is one call of Load. Its tables are on the store's file system, so that ingesting them makes hard links.
 type load struct {
 	index  *PebbleIndex
 	space  Space
@@ -56,9 +56,9 @@ type load struct {
 	first  []byte          // key of the first entry
 	n      uint64          // entries
 	paths  []string        // of all tables
-	table  *sstable.Writer // the one being written, nil between two
-	size   int             // bytes of keys and values in it
-	key    []byte          // space prefix, then key and run of the entry before
+	table  *sstable.Writer // the table being written; nil between two tables
+	size   int             // bytes of keys and values in table
+	key    []byte          // space prefix, then key and run of the previous entry
 	prefix int             // length of the space prefix
 	value  []byte
 }
@@ -102,7 +102,7 @@ func (l *load) add(e Entry) error {
 	return nil
 }
 
-// addLoadRecord adds what the load brought, behind its entries and in the same table: both are there or neither.
+// addLoadRecord adds the number of entries, after them and in the same table, so that both are ingested or neither.
 func (l *load) addLoadRecord() error {
 	key, err := loadsPrefix(l.space)
 	if err != nil {
@@ -116,7 +116,7 @@ func (l *load) addLoadRecord() error {
 	return l.table.Set(append(appendRun(key, l.run), l.first...), binary.AppendUvarint(nil, l.n))
 }
 
-// checkOrder refuses keys that would be stored where no reader finds them.
+// checkOrder rejects keys that would be stored where no reader finds them.
 func (l *load) checkOrder(key []byte) error {
 	if len(key) == 0 {
 		return errors.New("index entry with an empty key")
@@ -143,7 +143,7 @@ func (l *load) startTable() error {
 	return nil
 }
 
-// finishTable ends the table being written, fsynced.
+// finishTable completes the current table and fsyncs it.
 func (l *load) finishTable() error {
 	if l.table == nil {
 		return nil
@@ -155,6 +155,6 @@ func (l *load) finishTable() error {
 
 func (l *load) removeFiles() {
 	for _, path := range l.paths {
-		_ = os.Remove(path) // what stays is removed by the next open
+		_ = os.Remove(path) // what remains is removed by the next open
 	}
 }

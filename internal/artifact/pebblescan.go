@@ -1,4 +1,4 @@
-// pebblescan.go walks through the entries of a generation or of one key.
+// Scans the entries of a generation or of one key.
 
 package artifact
 
@@ -27,7 +27,7 @@ func (x *PebbleIndex) scan(ctx context.Context, prefix []byte, asOf uint64, each
 		return err
 	}
 	defer iter.Close()
-	var last []byte // the key already told
+	var last []byte // the last key that each was called with
 	for n, ok := 0, iter.First(); ok; n, ok = n+1, iter.Next() {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -107,7 +107,7 @@ func (x *PebbleIndex) history(ctx context.Context, full []byte, asOf uint64, pre
 		}
 		stored := iter.Key()
 		if len(stored) != len(full)+runBytes {
-			continue // a longer key, when the one asked for is not a whole one
+			continue // a longer key; the given one is not complete
 		}
 		location, err := decodeLocation(iter.Value())
 		if err == nil {

@@ -1,4 +1,4 @@
-// How many events give each fold a value: a fold that gets none of many is mostly declared wrong.
+// Counts of the events that give each fold a value: a fold without any value is probably declared wrong.
 
 package fold
 
@@ -9,8 +9,8 @@ import (
 	"bursar/internal/project"
 )
 
-// CountsSQL is the SELECT of one row that counts, for each of the named folds, the events that give it a value, and behind these, for
-// each of those in met, the events that its condition is true of. It is empty where SQL files make the columns.
+// CountsSQL is a SELECT of one row with the number of events that give a value to each of the named folds, followed by the number
+// of events that match the condition of each fold in matched. It is empty if SQL files make the columns.
 func (plan *Plan) CountsSQL() (sql string, names, matched []string) {
 	var values, conditions []string
 	for i := range plan.Pipeline.Artifact {

@@ -1,3 +1,5 @@
+// Fingerprints of the definitions that stored records depend on.
+
 package fold
 
 import (
@@ -12,8 +14,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Fingerprint digests every definition that a stored record depends on, by column: a generation built with one set of
-// fingerprints cannot be carried on with another.
+// Fingerprint digests every definition that a stored record depends on, by name: a generation cannot be continued with other
+// fingerprints than it was built with. The digests depend on the field names of project.Fold, column.Field and column.Type.
 func (plan *Plan) Fingerprint() map[string]string {
 	prints := map[string]string{"key": digest(plan.Key)}
 	plan.addStreams(prints)
@@ -39,11 +41,11 @@ func (plan *Plan) Fingerprint() map[string]string {
 	return prints
 }
 
-// ConserveFingerprint is the fingerprint of what is conserved: the totals of all runs are added up, so they must be of one definition.
-// Generations of earlier programs have none.
+// ConserveFingerprint names the fingerprint of conserve entries: the totals of all runs are added up, so they must have one
+// definition. Generations of older versions have none.
 const ConserveFingerprint = "conserve"
 
-// conserved is each conserve entry with the totals that its streams declare.
+// conserved lists each conserve entry with the totals that its streams declare.
 func (plan *Plan) conserved() [][]string {
 	var all [][]string
 	for i := range plan.Pipeline.Conserve {
@@ -59,7 +61,7 @@ func (plan *Plan) conserved() [][]string {
 	return all
 }
 
-// addStreams digests what the events are and what tells them apart; their streams have no order.
+// addStreams digests the streams and their ids, independent of the order of streams.
 func (plan *Plan) addStreams(prints map[string]string) {
 	streams := plan.Events.Streams
 	if len(streams) == 1 {
@@ -73,10 +75,10 @@ func (plan *Plan) addStreams(prints map[string]string) {
 		prints["from"], prints["identity"] = digest(from), digest(ids)
 	}
 	for _, s := range streams {
-		if s.Versions && plan.usesOrder() { // by their receipt, too
+		if s.Versions && plan.usesOrder() { // order includes receipt
 			prints["versions of "+s.Name] = digest(s.Versions)
 		}
-		for _, c := range s.ZonedColumns() { // earlier versions computed them of local times
+		for _, c := range s.ZonedColumns() { // earlier versions computed them from local times
 			prints["column "+s.Name+"."+c.Name] = digest(c.Is)
 		}
 	}

@@ -1,3 +1,5 @@
+// The SQL of each kind of fold.
+
 package fold
 
 import (
@@ -9,12 +11,12 @@ import (
 	"bursar/internal/project"
 )
 
-// foldSQL is one fold's columns and the SQL that reduces events to them and merges a delta into the state.
+// foldSQL is one fold's columns, with the SQL that reduces events to them and merges a delta into the state.
 type foldSQL struct {
 	columns []column.Field // the artifact column, then the hidden ones
 	items   []int
 	reduce  []string // one expression over events for each column
-	merge   []string // one expression over s (state, null where absent) and d (delta) for each column
+	merge   []string // one expression over s (state, null for new keys) and d (delta) for each column
 }
 
 func compileFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
@@ -40,7 +42,7 @@ func countFold(f *project.Fold, t column.Type) foldSQL {
 	}
 }
 
-// sumFold casts what it sums first: DECIMAL(38,s) sums are exact, and a sum of integers overflows loudly in the cast (rule 2).
+// sumFold casts the values before it sums them: DECIMAL(38,s) sums are exact, and an overflow of integers fails in the cast (rule 2).
 func sumFold(f *project.Fold, t column.Type) foldSQL {
 	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t, Required: true}},
@@ -60,12 +62,12 @@ func minMaxFold(f *project.Fold, t column.Type) foldSQL {
 	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t}},
 		reduce:  []string{fmt.Sprintf("%s((%s\n))%s", f.Kind, f.SQL(), filter(f.Where))},
-		merge:   []string{fmt.Sprintf("%s(s.%s, d.%s)", function, q, q)}, // both pass over nulls
+		merge:   []string{fmt.Sprintf("%s(s.%s, d.%s)", function, q, q)}, // both ignore nulls
 	}
 }
 
-// firstLastFold keeps the value with what orders it: first and last are the least and greatest by the ordering columns, and
-// ties are broken by the event id, so no two events are equal.
+// firstLastFold stores the value with its ordering columns: first and last are the least and greatest by these columns, and ties are
+// broken by the event id, so no two events are equal.
 func firstLastFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
 	aggregate, wins := "arg_max", ">"
 	if f.Kind == project.First {
@@ -102,7 +104,7 @@ func firstLastFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
 	return out
 }
 
-// listFold keeps elements as structs of the ordering columns and the listed ones, sorted, the last Keep of them.
+// listFold stores elements as structs of the ordering columns and the listed ones, sorted, and only the last Keep of them.
 func listFold(f *project.Fold, e *project.Events) foldSQL {
 	order := foldOrder(f, e)
 	fields := slices.Clone(order)
@@ -131,7 +133,7 @@ func listFold(f *project.Fold, e *project.Events) foldSQL {
 	}
 }
 
-// withRank gives stored elements back the rank they are sorted by.
+// withRank adds the rank by which elements are sorted to stored elements.
 func withRank(list string, order []orderColumn, t column.Type) string {
 	packed := []string{"'_rank': " + rankSQL(order, func(i int) string { return "x." + column.QuoteIdentifier(order[i].Name) })}
 	for _, f := range t.Fields {
@@ -158,9 +160,8 @@ type orderColumn struct {
 	nullable bool
 }
 
-// foldOrder is a fold's total order: the declared columns, then the stream where there are several, then the event id, then its receipt
-// where versions of one id are kept.
-// What is ordered by already is not repeated.
+// foldOrder is the total order of a fold: the declared columns, then the stream if there are several, then the event id, then the
+// receipt if versions of one id are kept. Columns are not repeated.
 func foldOrder(f *project.Fold, e *project.Events) []orderColumn {
 	var order []orderColumn
 	names := slices.Clone(f.By)
@@ -185,7 +186,7 @@ func foldOrder(f *project.Fold, e *project.Events) []orderColumn {
 	return order
 }
 
-// rankSQL is a struct that compares as the order does: a null comes before every value.
+// rankSQL is a struct that compares as the order does: a null sorts before every value.
 func rankSQL(order []orderColumn, expr func(i int) string) string {
 	var parts []string
 	for i, o := range order {

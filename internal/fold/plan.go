@@ -1,8 +1,8 @@
-// Package fold turns a pipeline's declared folds, or the SQL files in their place, into the SQL of reduce and merge. It owns the layout of deltas and
-// records and guarantees that declared folds are insensitive to the order and grouping of events (rule 6). It runs no SQL.
+// Package fold compiles a pipeline's declared folds, or its SQL files, into the SQL of reduce and merge. It owns the layout of deltas
+// and records and guarantees that declared folds are insensitive to the order and grouping of events (rule 6). It runs no SQL.
 //
 // A delta and a record start with the key, then the hidden column _events (how many events are folded in), then the
-// fold columns with the hidden columns that order them; a record goes on with the `is` columns.
+// fold columns with the hidden columns that order them; a record ends with the `is` columns.
 package fold
 
 import (
@@ -19,24 +19,24 @@ const EventCount = "_events"
 // Column is one column of a record.
 type Column struct {
 	column.Field
-	Hidden bool  // kept as state, never exported
+	Hidden bool  // stored, never exported
 	Items  []int // list: the fields of an element that are exported
 }
 
-// Conserved is one total that rule 4 follows through a run: the merge's output and the state each carry its sum.
+// Conserved is a control total that rule 4 follows through a run: the outputs of merge and state contain its sum.
 type Conserved struct {
 	Total string
 	Group int // index of the key column that the total is grouped by, or -1
 	Type  column.Type
 }
 
-// Plan is all that the steps of a run need to know of a pipeline.
+// Plan is everything that the steps of a run need to know about a pipeline.
 type Plan struct {
 	Pipeline    *project.Pipeline
 	Events      *project.Events
 	Key         []column.Field
-	Record      []Column       // what follows the key in a record
-	Delta       []column.Field // what follows the key in a delta
+	Record      []Column       // columns of a record after the key
+	Delta       []column.Field // columns of a delta after the key
 	Conserve    []Conserved
 	Reduce      string // SELECT key and delta columns FROM events, sorted by key
 	Merge       string // SELECT key, record, conserve columns and Aligned FROM delta and state, in the delta's order
@@ -45,7 +45,7 @@ type Plan struct {
 	computedOrder []string // of the `is` columns
 }
 
-// NewPlan compiles a checked pipeline over its events, of the shape that binding has found.
+// NewPlan compiles a checked pipeline over its events, with the column types found by project.Bind.
 func NewPlan(p *project.Pipeline, e *project.Events, shape project.BoundTypes) (*Plan, error) {
 	plan := &Plan{Pipeline: p, Events: e, computedOrder: shape.Order}
 	for _, k := range e.Key {
@@ -76,7 +76,7 @@ func NewPlan(p *project.Pipeline, e *project.Events, shape project.BoundTypes) (
 	return plan, nil
 }
 
-// Custom reports whether SQL files of the project's own make the columns.
+// Custom reports whether the project's SQL files make the columns.
 func (plan *Plan) Custom() bool { return plan.Pipeline.Reduce != nil }
 
 // layout lists the columns of deltas and records in their order.
@@ -97,8 +97,7 @@ func (plan *Plan) layout(folds []foldSQL, types []column.Field) {
 	}
 }
 
-// conserve binds each declared conserve entry to the scale and group of its control total, which are the same in every
-// stream that has it.
+// conserve resolves the scale and group of each conserve entry's control total, which are the same in every stream that declares it.
 func (plan *Plan) conserve() error {
 	for _, c := range plan.Pipeline.Conserve {
 		streams := plan.Events.Totals(c.Total)
@@ -124,7 +123,7 @@ func (plan *Plan) conserveSQL() []string {
 	return list
 }
 
-// Output is the fields of the merge's result after the key: the record, then the conserve columns.
+// Output lists the columns of the merge's result after the key: the record, then the conserve columns.
 func (plan *Plan) Output() []column.Field {
 	fields := make([]column.Field, 0, len(plan.Record)+len(plan.Conserve))
 	for _, c := range plan.Record {
@@ -136,5 +135,5 @@ func (plan *Plan) Output() []column.Field {
 	return fields
 }
 
-// RecordFields is the fields of a record after the key.
+// RecordFields lists the columns of a record after the key.
 func (plan *Plan) RecordFields() []column.Field { return plan.Output()[:len(plan.Record)] }
