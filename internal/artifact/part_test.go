@@ -1,4 +1,4 @@
-// Parts: what one run writes is scanned and fetched back from as many parts as it takes.
+// Parts: the records of a run are scanned and fetched back from all of its parts.
 
 package artifact
 
@@ -153,7 +153,7 @@ func TestPartsAreScannedAndFetched(t *testing.T) {
 	}
 }
 
-// TestFetchCoalesces: neighbours come in one read, far ones apart, and a span is bounded.
+// TestFetchCoalesces: neighbouring records are read in one call, distant ones separately, and a span is bounded.
 func TestFetchCoalesces(t *testing.T) {
 	t.Parallel()
 	folder := object.NewFolder(t.TempDir())

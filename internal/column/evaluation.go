@@ -1,13 +1,13 @@
-// When an SQL expression is evaluated, which decides what it may contain.
+// When an SQL expression is evaluated, which determines what it may contain.
 
 package column
 
-// Evaluation says when an SQL expression is evaluated.
+// Evaluation is the time at which an SQL expression is evaluated.
 type Evaluation uint8
 
-// The moments of evaluation.
+// The times of evaluation.
 const (
-	AtIntake  Evaluation = iota // with each event that is taken in: one on which it fails goes to quarantine
-	InRuns                      // in every run and rebuild: the same each time, and no value of a text may stop it
-	InQueries                   // when somebody asks: as in runs, and the clock may be read
+	AtIntake  Evaluation = iota // for each ingested event; if it fails the event is quarantined
+	InRuns                      // in every run and rebuild: always with the same result, and it must not fail on any text
+	InQueries                   // in queries: as in runs, but it may read the clock
 )

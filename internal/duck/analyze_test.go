@@ -1,4 +1,4 @@
-// What is read out of expressions: the columns a value is made of, and comparisons with constants.
+// Analysis of expressions: the columns that a value depends on, and comparisons with constants.
 
 package duck
 

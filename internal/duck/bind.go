@@ -1,4 +1,4 @@
-// Binding expressions: their types, and all that must not be in them.
+// Binds expressions: finds their types, and rejects what they must not contain.
 
 package duck
 
@@ -16,10 +16,10 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// Bind returns the type of an SQL expression over the given columns without running it. It refuses aggregates, window
-// functions, subqueries, parameters, what stands for several columns, binary floating point anywhere within it (rule 2),
-// functions that are not known to give the same result for the same arguments (rule 6), and literals that are not values of
-// the type they are compared with.
+// Bind returns the type of an SQL expression over the given columns without running it. It rejects aggregates, window functions,
+// subqueries, parameters, expressions that stand for several columns, binary floating point anywhere (rule 2), functions that are
+// not known to give the same result for the same arguments (rule 6), and literals that are not valid values of the type that they
+// are compared with.
 func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluation) (t column.Type, err error) {
 	key := cacheKey("type", strconv.Itoa(int(at)), emptySQL(columns), expr)
 	if answer, ok := bindCache.get(key); ok {
@@ -47,7 +47,7 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 	return t, err
 }
 
-// typeOfExpression is the type of a SELECT's one column. An expression that became several would move all columns behind it.
+// typeOfExpression returns the type of a SELECT's only column. An expression that expands to several columns would shift all others.
 func (s *Session) typeOfExpression(ctx context.Context, sql string) (column.Type, error) {
 	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
@@ -81,7 +81,7 @@ func (s *Session) parseExpression(ctx context.Context, expr string) (any, error)
 	return list[0], nil
 }
 
-// suggestQuotes adds to a fault of an expression which of its columns has a name that SQL keeps for itself.
+// suggestQuotes adds a hint to a syntax error if a column of the expression has a name that is an SQL keyword.
 func (s *Session) suggestQuotes(ctx context.Context, columns []column.Field, expr string, fault error) error {
 	for _, c := range columns {
 		word := regexp.MustCompile(`(?i)(?:^|[^"\w])` + regexp.QuoteMeta(c.Name) + `(?:[^"\w]|$)`)
@@ -95,7 +95,7 @@ func (s *Session) suggestQuotes(ctx context.Context, columns []column.Field, exp
 	return fault
 }
 
-// treeCheck walks a parsed expression and refuses what binding alone would let pass.
+// treeCheck walks a parsed expression and rejects what binding alone would accept.
 type treeCheck struct {
 	columns    []column.Field
 	at         column.Evaluation
@@ -127,7 +127,7 @@ func (c *treeCheck) walk(value any) error {
 	return nil
 }
 
-// refusal says why a node is refused, or nothing.
+// refusal returns why a node is rejected, or "".
 func (c *treeCheck) refusal(node map[string]any) string {
 	switch node["class"] {
 	case "SUBQUERY":
@@ -140,7 +140,7 @@ func (c *treeCheck) refusal(node map[string]any) string {
 	return refusedCall(node, c.at)
 }
 
-// column refuses names that are neither columns nor, where the clock may be read, words for it.
+// column rejects names that are neither columns nor, if the clock may be read, words for it.
 func (c *treeCheck) column(node map[string]any) string {
 	parts, _ := node["column_names"].([]any)
 	name := ""

@@ -1,4 +1,4 @@
-// Which expressions bind: exact ones over known functions do, others are refused with what to write instead.
+// Which expressions bind: exact ones over known functions do; for others the error says what to write instead.
 
 package duck_test
 
@@ -22,7 +22,7 @@ var bindColumns = []column.Field{
 	{Name: "raw", Type: column.Type{Kind: column.JSON}},
 }
 
-// bound tries expressions: each is followed by its type, or by "!" and a part of its refusal.
+// bound binds expressions: each is followed by its type, or by "!" and a part of its error.
 func bound(t *testing.T, at column.Evaluation, cases [][2]string) {
 	t.Helper()
 	s := open(t, duck.Options{Threads: 1, Memory: "256MB"})

@@ -1,4 +1,4 @@
-// What was bound before: a project is bound when it is opened, and its pipelines again when they are planned.
+// A cache of binding results: a project is bound when it is opened, and its pipelines again when they are planned.
 
 package duck
 
@@ -13,20 +13,20 @@ import (
 	"bursar/internal/column"
 )
 
-// maxCached bounds the answers that are kept.
+// maxCached bounds the cached results.
 const maxCached = 10_000
 
-// bindCache keeps what SQL was bound to: the same text over the same columns is bound to the same in every database. Faults are
-// not kept.
+// bindCache holds the results of binding: the same text over the same columns has the same result in every database. Errors are not
+// cached.
 var bindCache resultCache
 
-// resultCache are kept by what was asked; callers do not change them. The zero value is ready.
+// resultCache holds results by key; callers must not change them. The zero value is ready to use.
 type resultCache struct {
 	mu      sync.Mutex
 	entries map[[sha256.Size]byte]any
 }
 
-// cacheKey is the key of an answer: the kind of question, and all that its answer depends on.
+// cacheKey is the key of a result: its kind, and everything that it depends on.
 func cacheKey(parts ...string) [sha256.Size]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%q", parts))
 }
@@ -47,7 +47,7 @@ func (a *resultCache) put(key [sha256.Size]byte, answer any) {
 	a.entries[key] = answer
 }
 
-// tablesKey is everything that binding over tables depends on.
+// tablesKey is the part of a key that depends on tables.
 func tablesKey(tables map[string][]column.Field) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(tables)) {

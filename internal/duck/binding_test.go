@@ -1,4 +1,4 @@
-// A binding that does not end is given up, and leaves other sessions alone.
+// A binding that does not end is abandoned, without an effect on other sessions.
 
 package duck
 

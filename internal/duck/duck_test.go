@@ -133,7 +133,7 @@ func TestNoWayOut(t *testing.T) {
 	}
 }
 
-// TestFreshSession opens sessions after others that made something, failed or were used up: each finds nothing of them.
+// TestFreshSession opens sessions after others that created objects or failed: nothing of these is visible.
 func TestFreshSession(t *testing.T) {
 	t.Parallel()
 	o := duck.Options{Scratch: t.TempDir()}
@@ -158,7 +158,7 @@ func TestFreshSession(t *testing.T) {
 	}
 }
 
-// TestErrorsContainNoValues has statements fail on values, which errors must not contain: they reach histories and logs (rule 7).
+// TestErrorsContainNoValues has statements fail on values, which errors must not contain: they are written to histories and logs (rule 7).
 func TestErrorsContainNoValues(t *testing.T) {
 	t.Parallel()
 	for _, sql := range []string{

@@ -1,4 +1,4 @@
-// What of decimals and texts is refused because DuckDB would not keep it exact.
+// Expressions on decimals and texts that are rejected because DuckDB would not evaluate them exactly.
 
 package duck_test
 
@@ -100,7 +100,7 @@ func TestTextsAreNotReadByCasts(t *testing.T) {
 	}
 }
 
-// TestDecimalsAreNotRoundedUnseen is of the casts that DuckDB adds: where 38 digits do not hold both, it drops decimals.
+// TestDecimalsAreNotRoundedUnseen: DuckDB adds casts that drop decimals where 38 digits are not enough for both operands.
 func TestDecimalsAreNotRoundedUnseen(t *testing.T) {
 	t.Parallel()
 	const rounded = "!would be rounded to DECIMAL(38,2) here"

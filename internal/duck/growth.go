@@ -1,4 +1,4 @@
-// Bounds on what constant SQL expressions can grow to, before anything evaluates them.
+// Bounds the size of constant SQL expressions before anything evaluates them.
 
 package duck
 
@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	maxRepeat   = 1000     // times that repeat, lpad and rpad write something
+	maxRepeat   = 1000     // repetitions in repeat, lpad and rpad
 	maxRange    = 100_000  // either end of range and generate_series
-	maxConstant = 16 << 20 // bytes that a value made of literals alone may take, estimated from above
-	maxEstimate = 1 << 31  // where estimates end: twice as many digits still fit
+	maxConstant = 16 << 20 // bytes of a value made of literals only, an upper estimate
+	maxEstimate = 1 << 31  // upper limit of estimates; the product of two fits an int64
 )
 
 func boundedProduct(a, b int64) int64 { return min(a*b, maxEstimate) }
 
-// tooLarge says why the values of an expression's constant parts may be too large to be made, or nothing. DuckDB makes them
-// when it binds, out of any memory limit.
+// tooLarge returns why the constant parts of an expression may be too large to compute, or "". DuckDB computes them when it binds,
+// outside of any memory limit.
 func tooLarge(tree any) string {
 	g := growth{parameters: lambdaParameters(tree)}
 	g.size(tree)
@@ -29,11 +29,11 @@ func tooLarge(tree any) string {
 
 // growth estimates the sizes of constant values.
 type growth struct {
-	parameters map[string]bool // of lambdas: constant where what is passed is
+	parameters map[string]bool // of lambdas: constant if the argument is
 	reason     string
 }
 
-// lambdaParameters finds the names of lambdas' parameters.
+// lambdaParameters returns the names of lambdas' parameters.
 func lambdaParameters(tree any) map[string]bool {
 	found := map[string]bool{}
 	var collect func(value any)
@@ -73,7 +73,7 @@ func columnName(node map[string]any) string {
 // additive are functions whose results are about as large as all of their arguments together.
 var additive = set("+ - * / // % || concat concat_ws list_value list_pack struct_pack row coalesce greatest least list_concat map")
 
-// size is about how many bytes a value takes at most, and whether it is made of literals alone.
+// size returns an upper estimate of a value's bytes, and whether it is made of literals only.
 func (g *growth) size(value any) (bytes int64, constant bool) {
 	node, ok := value.(map[string]any)
 	class, _ := node["class"].(string)
@@ -102,7 +102,7 @@ func (g *growth) size(value any) (bytes int64, constant bool) {
 	return bytes, constant
 }
 
-// parts are the values within a node, those of its lists one by one.
+// parts returns the values within a node; lists are flattened by one level.
 func parts(value any) (list []any) {
 	for _, item := range childValues(value) {
 		if items, ok := item.([]any); ok {
@@ -114,7 +114,7 @@ func parts(value any) (list []any) {
 	return list
 }
 
-// repeatedSize is the size of what a function makes by repeating, whose numbers have to be literals.
+// repeatedSize is the size of the result of a function that repeats something. The number of repetitions has to be a literal.
 func (g *growth) repeatedSize(name string, node map[string]any, size int64) int64 {
 	arguments, _ := node["children"].([]any)
 	switch {
@@ -147,7 +147,7 @@ func (g *growth) refuse(reason string) {
 	}
 }
 
-// integer reads an integer literal, which may have a sign.
+// integer returns the value of an integer literal, which may have a sign.
 func integer(value any) (n int64, ok bool) {
 	node, _ := value.(map[string]any)
 	if arguments, _ := node["children"].([]any); node["function_name"] == "-" && len(arguments) == 1 {
@@ -162,7 +162,7 @@ func integer(value any) (n int64, ok bool) {
 	return n, err == nil
 }
 
-// literal is the text of a CONSTANT, and whether it is a number.
+// literal returns the text of a CONSTANT, and whether it is a number.
 func literal(node map[string]any) (text string, number bool) {
 	value, _ := node["value"].(map[string]any)
 	switch v := value["value"].(type) {
@@ -174,7 +174,7 @@ func literal(node map[string]any) (text string, number bool) {
 	return "", false
 }
 
-// childValues are the values directly within a node or list, in a fixed order.
+// childValues returns the values directly within a node or list, in a fixed order.
 func childValues(value any) []any {
 	switch v := value.(type) {
 	case []any:

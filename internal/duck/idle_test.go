@@ -2,7 +2,7 @@ package duck
 
 import "testing"
 
-// TestIdleDatabasesAreBounded ends sessions of many settings: those kept for later are few, and of the last ones.
+// TestIdleDatabasesAreBounded ends sessions with many settings: only a few databases are kept, the most recently used ones.
 func TestIdleDatabasesAreBounded(t *testing.T) {
 	t.Parallel()
 	for range 3 * maxIdle {

@@ -1,4 +1,4 @@
-// Memory limits, read as DuckDB reads them.
+// Memory limits, parsed as DuckDB parses them.
 
 package duck
 

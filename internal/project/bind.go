@@ -1,4 +1,4 @@
-// Checking the project's SQL expressions against the declared columns.
+// Checks the project's SQL expressions against the declared columns.
 
 package project
 
@@ -11,22 +11,21 @@ import (
 	"bursar/internal/column"
 )
 
-// Binder tells the types of SQL expressions without running them. It refuses what the project may not use,
-// such as DOUBLE results (rule 2).
+// Binder finds the types of SQL expressions without running them. It rejects what a project must not use, such as DOUBLE results
+// (rule 2).
 type Binder interface {
-	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind. What the
-	// expression may contain depends on when it is evaluated (rule 6).
+	// Bind returns the type of an SQL expression over the columns, or an error that explains what does not bind. What the expression
+	// may contain depends on when it is evaluated (rule 6).
 	Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluation) (column.Type, error)
-	// Read returns what an expression that binds says of its columns.
+	// Analyze returns which columns a valid expression uses and compares.
 	Analyze(ctx context.Context, expr string) (column.Analysis, error)
-	// Select returns the columns of one SELECT over the named tables and nothing else, and the line of each in the text,
-	// or an error telling what does not bind; an error with a method Line() int tells where.
+	// Select returns the columns of one SELECT over the named tables only, and the line of each column in the text, or an error that
+	// explains what does not bind; a method Line() int of the error gives the line.
 	Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error)
 }
 
-// Check binds every expression of a read project and reports what does not bind or fit, sorted by file and line.
-// Files that Read found errors in are passed over, and so are pipelines over such streams. A cancelled context
-// shows up as errors: ask ctx.Err() first.
+// Check binds every expression of a project and reports what does not bind or fit, sorted by file and line. Files in which Read
+// found errors are skipped, and so are pipelines over such streams. A cancelled context causes errors: check ctx.Err() first.
 func Check(ctx context.Context, p *Project, b Binder) []Error {
 	var errs []Error
 	for _, s := range p.Streams {
@@ -89,8 +88,8 @@ func (src *binding) bindComputed(s *Stream, c Column) {
 	}
 }
 
-// fits reports whether values of one type become another without rounding. Integer digits are not compared:
-// the type of a product has more than its values need, and a value that overflows is rejected when it is computed.
+// fits reports whether values of one type convert to another without rounding. Integer digits are not compared: the type of a product
+// has more than its values need, and a value that overflows is rejected when it is computed.
 func fits(declared, got column.Type) bool {
 	switch declared.Kind {
 	case column.Decimal:
@@ -107,7 +106,7 @@ func fits(declared, got column.Type) bool {
 
 func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error {
 	src := newBinding(ctx, p.File, p.lines, b)
-	unbound := map[string]bool{} // folds that are reported already
+	unbound := map[string]bool{} // folds with reported errors
 	for i := range p.Artifact {
 		f, faults := &p.Artifact[i], len(src.errs)
 		src.bindWhere("artifact."+f.Name+".where", e.Types(), f.Where, column.InRuns)
@@ -128,7 +127,7 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 	return src.errs
 }
 
-// bindOverArtifacts binds what is evaluated over the artifacts, and looks at what the expressions say once all of them bind.
+// bindOverArtifacts binds what is evaluated over the artifacts and, if everything binds, checks what the expressions compare.
 func (src *binding) bindOverArtifacts(p *Pipeline, e *Events, made BoundTypes) {
 	p.Exceptions.Where = instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
 	src.bindWhere("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.InQueries)
@@ -144,7 +143,7 @@ func (src *binding) bindOverArtifacts(p *Pipeline, e *Events, made BoundTypes) {
 	}
 }
 
-// bindConserve binds what is compared with control totals, but for expressions over columns that do not bind.
+// bindConserve binds the expressions compared with control totals, except those over columns that do not bind.
 func (src *binding) bindConserve(p *Pipeline, made BoundTypes, unbound map[string]bool) {
 	known := slices.DeleteFunc(slices.Clone(made.Types), func(f column.Field) bool { return unbound[f.Name] })
 	for _, c := range p.Conserve {
@@ -161,7 +160,7 @@ func (src *binding) bindConserve(p *Pipeline, made BoundTypes, unbound map[strin
 	}
 }
 
-// bindWhere binds a condition; an empty one takes all.
+// bindWhere binds a condition; an empty one is always true.
 func (src *binding) bindWhere(path string, columns []column.Field, expr string, at column.Evaluation) {
 	if expr == "" {
 		return
@@ -179,7 +178,7 @@ func (src *binding) bind(path string, columns []column.Field, expr string, at co
 	return t, err == nil
 }
 
-// analyze is what an expression that binds says. The empty one says nothing.
+// analyze returns the analysis of a valid expression, which may be empty.
 func (src *binding) analyze(path, expr string) column.Analysis {
 	if expr == "" {
 		return column.Analysis{}
@@ -191,13 +190,13 @@ func (src *binding) analyze(path, expr string) column.Analysis {
 	return r
 }
 
-// failStored reports a fault of a declaration that earlier versions took.
+// failStored reports a fault in a declaration that earlier versions accepted.
 func (src *binding) failStored(path, format string, args ...any) {
 	src.failAt(path, format, args...)
 	src.errs[len(src.errs)-1].Stored = true
 }
 
-// bindMessage puts a binder's message, which may draw arrows under the expression, on one line.
+// bindMessage formats a binder's message, which may have several lines, on one line.
 func bindMessage(path string, err error) string {
 	key := path[strings.LastIndexByte(path, '.')+1:]
 	return fmt.Sprintf("%s does not bind: %s", brief(key), strings.Join(strings.Fields(err.Error()), " "))

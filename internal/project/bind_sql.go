@@ -1,4 +1,4 @@
-// Checking the SQL files that make a pipeline's columns.
+// Checks the SQL files that make a pipeline's columns.
 
 package project
 
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/column"
 )
 
-// bindSQLFiles binds reduce over `events`, then merge over `delta` and `state`. What they give is found by name.
+// bindSQLFiles binds reduce over `events`, then merge over `delta` and `state`. Their columns are identified by name.
 func (src *binding) bindSQLFiles(p *Pipeline, e *Events, made *BoundTypes) {
 	src.checkUnorderedVersions(p, e)
 	key := e.KeyTypes()
@@ -36,7 +36,7 @@ func (src *binding) bindSQLFiles(p *Pipeline, e *Events, made *BoundTypes) {
 	}
 }
 
-// bindMergeFile binds merge, which gives the key and every typed column and nothing else.
+// bindMergeFile binds merge, which must return the key and every typed column and nothing else.
 func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTypes) {
 	wanted := slices.Clone(key)
 	for i, f := range p.Artifact {
@@ -57,13 +57,13 @@ func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTy
 				file.fits(lines[i], wanted[at], c.Type)
 				continue
 			}
-			file.fail(lines[i], "column %s is no key column and not declared with a `type` in %s", brief(c.Name), p.File)
+			file.fail(lines[i], "column %s is neither a key column nor declared with a `type` in %s", brief(c.Name), p.File)
 		}
 		file.checkMissing(wanted, given, "the column")
 	})
 }
 
-// bindSQLFile binds one file and refuses a column that is given twice.
+// bindSQLFile binds one file and rejects duplicate columns.
 func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
 	given, lines, err := src.selectOf(tables, f.Text)
 	src.inFile(f, func(file *source) {
@@ -84,22 +84,22 @@ func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (g
 	return given, lines, len(src.errs) == 0
 }
 
-// inFile lets errors be reported of another file.
+// inFile reports errors of another file.
 func (src *binding) inFile(f *SQLFile, report func(file *source)) {
 	file := &source{path: f.File}
 	report(file)
 	src.errs = append(src.errs, file.errs...)
 }
 
-// fits reports a result that its column's type does not hold exactly. A json column takes text, which is checked when it
-// is made.
+// fits reports a result that does not fit its column's type exactly. A json column accepts text, which is checked when it is
+// computed.
 func (s *source) fits(line int, want column.Field, got column.Type) {
 	if !fits(want.Type, got) && (want.Type.Kind != column.JSON || got.Kind != column.String) {
 		s.fail(line, "column %s is %s, which does not fit %s exactly; round or cast it", brief(want.Name), got, want.Type)
 	}
 }
 
-// checkMissing reports columns that are not given.
+// checkMissing reports columns that the SELECT does not return.
 func (s *source) checkMissing(wanted, given []column.Field, what string) {
 	for _, c := range wanted {
 		if indexFold(given, c.Name) < 0 {
@@ -108,7 +108,7 @@ func (s *source) checkMissing(wanted, given []column.Field, what string) {
 	}
 }
 
-// indexFold finds a column by name; SQL names have no case.
+// indexFold finds a column by name; SQL names are not case-sensitive.
 func indexFold(fields []column.Field, name string) int {
 	return slices.IndexFunc(fields, func(c column.Field) bool { return strings.EqualFold(c.Name, name) })
 }

@@ -1,4 +1,4 @@
-// The types of an artifact's columns, and the order in which those computed from others can be made.
+// The types of an artifact's columns, and the order in which computed columns can be evaluated.
 
 package project
 
@@ -10,16 +10,15 @@ import (
 	"bursar/internal/column"
 )
 
-// BoundTypes is what can be said of a pipeline's columns once its SQL is bound.
+// BoundTypes is the result of binding a pipeline's SQL.
 type BoundTypes struct {
 	Types []column.Field // the artifact's columns, in declared order
-	Order []string       // the `is` columns, each after all it is computed from
-	Delta []column.Field // what reduce's SQL file gives after the key; nil with folds
+	Order []string       // the `is` columns, each after all columns that it uses
+	Delta []column.Field // the columns of reduce's SQL file after the key; nil with folds
 }
 
-// Bind finds the shape of a pipeline over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a
-// list of its items, a typed column has its type, any other the type of its expression. Columns with an error
-// have kind 0.
+// Bind finds the types of a pipeline's columns over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a list of
+// its items, a typed column has its declared type, all others the type of their expression. Columns with an error have kind 0.
 func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (BoundTypes, []Error) {
 	src := newBinding(ctx, p.File, p.lines, b)
 	if src.bindKey(p, e); len(src.errs) > 0 {
@@ -55,7 +54,7 @@ func (src *binding) artifact(p *Pipeline, e *Events) BoundTypes {
 	return made
 }
 
-// fold is the type of a column that is folded from events.
+// fold returns the type of a column that is folded from events.
 func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
 	switch f.Kind {
 	case Typed:
@@ -77,13 +76,13 @@ func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
 	case f.Kind == Sum:
 		return src.sum(path, t)
 	case t.Kind == column.JSON && (f.Kind == Min || f.Kind == Max):
-		src.failAt(path, "`%s` needs an order, which json has not", f.Kind)
+		src.failAt(path, "`%s` needs an order, but json has none", f.Kind)
 		return t, false
 	}
 	return t, true
 }
 
-// operand is the type of what is folded. A column's own type is taken as declared: json travels as text in SQL.
+// operand returns the type of what is folded. A column has its declared type: json is text in SQL.
 func (src *binding) operand(path string, f *Fold, e *Events) (column.Type, bool) {
 	if c := e.Column(f.Expr); c != nil {
 		return c.Type, true
@@ -91,7 +90,7 @@ func (src *binding) operand(path string, f *Fold, e *Events) (column.Type, bool)
 	return src.bind(path, e.Types(), f.SQL(), column.InRuns)
 }
 
-// sum is wide enough that a decimal sum overflows rather than loses digits (rule 2).
+// sum returns the type of a sum. A decimal sum is so wide that it overflows rather than loses digits (rule 2).
 func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 	switch t.Kind {
 	case column.Decimal:
@@ -103,14 +102,14 @@ func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 	return t, false
 }
 
-// bindComputedColumns binds the `is` columns in rounds: what binds over the columns known so far is known in the next round.
+// bindComputedColumns binds the `is` columns in rounds: a column that binds over the known columns is known in the next round.
 func (src *binding) bindComputedColumns(p *Pipeline, made *BoundTypes, known []column.Field, waiting, unknown []string) {
 	for progress := true; progress && len(waiting) > 0; {
 		progress = false
 		var next []string
 		for _, name := range waiting {
 			f := p.Fold(name)
-			if expr := instants(f.Expr, known); expr != f.Expr { // so it is at the first binding alone
+			if expr := instants(f.Expr, known); expr != f.Expr { // it is rewritten only by the first binding
 				f.Expr = expr
 			}
 			t, err := src.typeOf(known, f.Expr, column.InRuns)
@@ -129,8 +128,8 @@ func (src *binding) bindComputedColumns(p *Pipeline, made *BoundTypes, known []c
 	src.explain(p, known, waiting, append(unknown, waiting...))
 }
 
-// explain reports why columns could not be computed: their own fault, or a circle. A column that only waits for
-// another one with a fault is not reported.
+// explain reports why columns could not be computed: an error in their expression, or a cycle. A column that only depends on another
+// column with an error is not reported.
 func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown []string) {
 	uses := map[string][]string{}
 	for _, name := range waiting {
@@ -149,6 +148,6 @@ func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown 
 		for _, n := range cycle {
 			reported[n] = true
 		}
-		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a circle: %s", strings.Join(append(cycle, name), ", "))
+		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a cycle: %s", strings.Join(append(cycle, name), ", "))
 	}
 }

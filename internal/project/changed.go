@@ -1,4 +1,4 @@
-// Whether the folder says what it said when it was read.
+// Detects changes of the folder after it was read.
 
 package project
 
@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// fileDigests is what files of the folder say: digests by name.
+// fileDigests are digests of the folder's files, by name.
 type fileDigests map[string][sha256.Size]byte
 
-// readDigests reads the files that declare something. One that cannot be read is as if it was empty.
+// readDigests reads the files with declarations. A file that cannot be read counts as empty.
 func readDigests(dir string) fileDigests {
 	files := fileDigests{}
 	add := func(file string) {
-		data, _ := readLimited(filepath.Join(dir, filepath.FromSlash(file))) // Read names what cannot be read
+		data, _ := readLimited(filepath.Join(dir, filepath.FromSlash(file))) // Read reports what cannot be read
 		files[file] = sha256.Sum256(data)
 	}
 	add(configFile)
@@ -36,7 +36,7 @@ func readDigests(dir string) fileDigests {
 	return files
 }
 
-// InstitutionsDigest is a digest of what is declared of the institutions, as it was read.
+// InstitutionsDigest is a digest of the institutions' files as they were read.
 func (p *Project) InstitutionsDigest() string {
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(p.content)) {
@@ -47,7 +47,7 @@ func (p *Project) InstitutionsDigest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// Changed names the files of the folder that are not as they were when the project was read: other, new, or gone.
+// Changed names the files of the folder that were changed, added or removed since the project was read.
 func (p *Project) Changed() (names []string) {
 	now := readDigests(p.Dir)
 	for name, digest := range now {

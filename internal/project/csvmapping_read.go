@@ -1,4 +1,4 @@
-// Reading `csv` of an institution.
+// Reads `csv` of an institution.
 
 package project
 
@@ -34,7 +34,7 @@ func readCSVMapping(o section) *CSVMapping {
 	return m
 }
 
-// checkHeader looks for the named columns in a header that stands here instead of in the files.
+// checkHeader checks the named columns against a header that is declared here instead of in the files.
 func checkHeader(o section, m *CSVMapping) {
 	if len(m.Header) == 0 {
 		return
@@ -59,7 +59,7 @@ func readEncoding(o section) encoding.Encoding {
 	return known
 }
 
-// cell is a literal, or the column that holds the value in each row.
+// cell reads a literal, or the column with the value.
 func (o section) cell(key string) Cell {
 	n := o.values[key]
 	if n == nil || n.Kind != yaml.MappingNode {
@@ -68,7 +68,7 @@ func (o section) cell(key string) Cell {
 	return Cell{Column: o.column(key)}
 }
 
-// column is the name in a mapping that has only that.
+// column reads a mapping with only the key `column`.
 func (o section) column(key string) string {
 	if !o.has(key) {
 		return ""
@@ -98,9 +98,9 @@ func readCSVColumns(o section) CSVColumns {
 	}
 	switch two := o.has("credit") || o.has("debit"); {
 	case two && o.has("amount"):
-		o.fail("amount", "cannot stand beside `credit` and `debit`: an amount is in one column or in two")
+		o.fail("amount", "cannot be combined with `credit` and `debit`: an amount is in one column or in two")
 	case two && o.has("sign"):
-		o.fail("sign", "belongs to `amount`: `credit` and `debit` tell the sign themselves")
+		o.fail("sign", "belongs to `amount`: `credit` and `debit` already give the sign")
 	case two:
 		o.require("credit", "debit")
 	case !o.has("amount") && !o.misspelt["amount"] && !o.misspelt["credit"] && !o.misspelt["debit"]:
@@ -144,7 +144,7 @@ func readControl(o section, m *CSVMapping) *Control {
 	return c
 }
 
-// readHash finds the column whose values the hash total is made of by what the column holds.
+// readHash resolves the column of the hash total by what the column contains.
 func readHash(o section, m *CSVMapping) Hash {
 	if !o.has("hash") {
 		return Hash{}

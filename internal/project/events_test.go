@@ -1,4 +1,4 @@
-// Pipelines over several streams and with SQL files: what is understood, and what is refused with file and line.
+// Pipelines over several streams and with SQL files: how they are read, and errors with file and line.
 
 package project
 
@@ -82,7 +82,7 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 	}
 }
 
-// TestOneStreamInAList has the stream's own columns, and the one that names it.
+// TestOneStreamInAList: the events have the stream's own columns, and the one with its name.
 func TestOneStreamInAList(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"payments", "[payments]"} {
@@ -224,7 +224,7 @@ func TestBrokenSQLFiles(t *testing.T) {
 		{merge, "tags string", "tag string", merge + ":1: the SELECT does not give the column `tags`"},
 		{merge, "tags string", "tags int", merge + ":3: column `tags` is int, which does not fit json"},
 		{merge, "paid decimal(38,2)", "paid decimal(38,3)", merge + ":2: column `paid` is decimal(38,3), which does not fit decimal(38,2) exactly"},
-		{merge, "paid decimal(38,2)", "paid decimal(38,2),\ndouble int", merge + ":3: column `double` is no key column and not declared with a `type`"},
+		{merge, "paid decimal(38,2)", "paid decimal(38,2),\ndouble int", merge + ":3: column `double` is neither a key column nor declared with a `type`"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()

@@ -14,8 +14,8 @@ import (
 	"bursar/internal/column"
 )
 
-// fakeBinder knows as much SQL as the tests need, and takes lambdas for right: identifiers, number literals, + - *, comparisons, CASE, coalesce and a
-// trailing ::type that decides the type.
+// fakeBinder supports only the SQL that the tests need, and accepts any lambda: identifiers, number literals, + - *, comparisons, CASE,
+// coalesce and a trailing ::type that decides the type.
 type fakeBinder struct{}
 
 var (
@@ -68,7 +68,7 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, a
 
 var fakeCondition = regexp.MustCompile(`([a-z_]+) (=|<>) '([^']*)'`)
 
-// Read knows conditions that AND joins, and takes every word of any other expression for a column.
+// Analyze supports conditions joined by AND, and takes every word of any other expression for a column.
 func (fakeBinder) Analyze(_ context.Context, expr string) (column.Analysis, error) {
 	var r column.Analysis
 	for _, m := range fakeCondition.FindAllStringSubmatch(expr, -1) {
@@ -84,7 +84,7 @@ func (fakeBinder) Analyze(_ context.Context, expr string) (column.Analysis, erro
 	return r, nil
 }
 
-// Select knows "SELECT name type, …", each column on a line of its own: the first line is line 1.
+// Select supports "SELECT name type, …", each column on a separate line: the first line is line 1.
 func (fakeBinder) Select(_ context.Context, tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
 	var fields []column.Field
 	var lines []int

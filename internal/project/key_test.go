@@ -1,4 +1,4 @@
-// Keys of optional columns and of expressions: what they are named and typed as, and what is refused with file and line.
+// Keys with optional columns and expressions: their names and types, and errors with file and line.
 
 package project
 
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// keyOf reads a pipeline over payments and bank with another key, and says what it is: the name, type and hidden column of each of
-// its columns, then which events of each stream have none.
+// keyOf reads a pipeline over payments and bank with another key, and prints it: the name, type and hidden column of each of
+// its columns, then which events of each stream have no key.
 func keyOf(t *testing.T, change ...string) (printed string, errs []Error) {
 	t.Helper()
 	p, errs := Read(folder(t, bothFiles(change...)))

@@ -1,4 +1,4 @@
-// Comparisons that no event can satisfy: a literal that its column never has makes a sum or a count silently zero.
+// Comparisons that no event can satisfy: with a literal that its column never has, a sum or count would silently be zero.
 
 package project
 
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/column"
 )
 
-// domain is the values that a column can have where they are declared.
+// domain lists the values that a column can have.
 type domain struct {
 	values []string
 	source string // where they are declared
@@ -25,7 +25,7 @@ func (src *binding) checkStreamLiterals(s *Stream) {
 	}
 }
 
-// checkPipelineLiterals checks the conditions and operands of folds, and what is compared with the artifact's columns.
+// checkPipelineLiterals checks the conditions and operands of folds, and comparisons of the artifact's columns.
 func (src *binding) checkPipelineLiterals(p *Pipeline, e *Events) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
@@ -84,7 +84,7 @@ func (src *binding) checkLiterals(path string, r *column.Analysis, domains map[s
 	}
 }
 
-// matchingStreams are the streams whose events a condition can be true of.
+// matchingStreams returns the streams whose events may satisfy a condition.
 func (e *Events) matchingStreams(p *Pipeline, r *column.Analysis) []*Stream {
 	streams := e.Streams
 	if !p.Listed {
@@ -98,8 +98,8 @@ func (e *Events) matchingStreams(p *Pipeline, r *column.Analysis) []*Stream {
 	return streams
 }
 
-// declaredDomains are the values declared of columns by lower-case name: those of all the streams together, where each stream that has
-// the column declares them.
+// declaredDomains returns the declared values of columns by lower-case name, combined over all streams. A column has a domain only if
+// each stream with the column declares one.
 func declaredDomains(streams []*Stream) map[string]domain {
 	known, open := map[string]domain{}, map[string]bool{}
 	for _, s := range streams {
@@ -126,7 +126,7 @@ func declaredDomains(streams []*Stream) map[string]domain {
 	return known
 }
 
-// artifactDomains are the values that an artifact's columns can have: key columns, and those that hold an event's value.
+// artifactDomains returns the values that an artifact's columns can have: key columns, and columns that contain a value of an event.
 func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
 	of, made := declaredDomains(e.Streams), map[string]domain{}
 	if p.Keys == nil {

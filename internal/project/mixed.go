@@ -1,4 +1,4 @@
-// Sums that would add up what a control total keeps apart, such as amounts of several currencies.
+// Sums that would add up what a control total keeps separate, such as amounts of several currencies.
 
 package project
 
@@ -10,8 +10,7 @@ import (
 	"bursar/internal/column"
 )
 
-// checkMixedSums reports sums of a measure whose control total is declared by a group, over events of several groups. Those that do not bind are
-// passed over.
+// checkMixedSums reports sums of a measure over several groups if its control total is grouped. Sums that do not bind are skipped.
 func (src *binding) checkMixedSums(p *Pipeline, e *Events, unbound map[string]bool) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
@@ -35,14 +34,14 @@ func (src *binding) checkMixedSums(p *Pipeline, e *Events, unbound map[string]bo
 	}
 }
 
-// checkMixed refuses what is not the one value of `mixed`.
+// checkMixed rejects values of `mixed` other than ok.
 func (o section) checkMixed() {
 	if o.has("mixed") && o.text("mixed") != "ok" {
 		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
 	}
 }
 
-// checkMixedSQL reports a SQL file that reads a measure and not the group that its control total keeps apart.
+// checkMixedSQL reports an SQL file that reads a measure but not the column that its control total is grouped by.
 func (src *binding) checkMixedSQL(p *Pipeline, e *Events) {
 	if p.Reduce == nil || p.Mixed {
 		return
@@ -57,7 +56,7 @@ func (src *binding) checkMixedSQL(p *Pipeline, e *Events) {
 	}
 }
 
-// mixedTotal is a control total of a stream that keeps apart what a sum adds up, or nil.
+// mixedTotal returns a control total of a stream that keeps separate what a sum adds up, or nil.
 func (src *binding) mixedTotal(p *Pipeline, s *Stream, where, sum *column.Analysis) *Total {
 	for i := range s.Totals {
 		t := &s.Totals[i]
@@ -68,7 +67,7 @@ func (src *binding) mixedTotal(p *Pipeline, s *Stream, where, sum *column.Analys
 	return nil
 }
 
-// measures reports whether a sum is made of a measure, itself or in a computed column.
+// measures reports whether a sum depends on a measure, directly or through a computed column.
 func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bool {
 	if sum.Uses(measure) {
 		return true
@@ -85,12 +84,12 @@ func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bo
 	return false
 }
 
-// keyIdentifies reports whether each event of a stream has a key of its own.
+// keyIdentifies reports whether each event of a stream has a different key.
 func (p *Pipeline) keyIdentifies(s *Stream) bool {
 	return !s.DerivedID() && !slices.ContainsFunc(s.ID, func(id string) bool { return !slices.Contains(p.KeyOf(s.Name), id) })
 }
 
-// examplePin is a condition that takes one group, for a message.
+// examplePin is a condition that selects one group, for a message.
 func examplePin(s *Stream, by string) string {
 	c := s.Column(by)
 	if c.Type.Kind != column.String {

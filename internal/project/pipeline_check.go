@@ -1,4 +1,4 @@
-// What a pipeline's keys must say about its stream's columns and its own (static: no SQL is bound).
+// Checks the keys of a pipeline file against the columns of its streams and its own (without binding SQL).
 
 package project
 
@@ -8,7 +8,7 @@ import (
 	"bursar/internal/column"
 )
 
-// check reports names that lead nowhere, but for those of `conserve`. It returns what the pipeline folds; nil where streams are not there.
+// check reports references to missing names, except those of `conserve`. It returns the events, nil if streams are missing.
 func (p *Pipeline) check(src *source, project *Project) *Events {
 	p.checkNames(src)
 	if !p.checkFrom(src, project) { // a stream that could not be read is reported in its own file
@@ -28,7 +28,7 @@ func (p *Pipeline) check(src *source, project *Project) *Events {
 	return events
 }
 
-// checkFrom reports streams that are not there; ok is true when all are and have columns.
+// checkFrom reports missing streams; ok is true if all exist and have columns.
 func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
 	var names []string
 	for _, other := range project.AllStreams() {
@@ -45,7 +45,7 @@ func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
 	return ok
 }
 
-// checkColumns reports columns of one name whose types no type holds both of.
+// checkColumns reports columns of the same name whose types have no common type.
 func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
 	seen := map[string]*Column{}
 	of := map[string]*Stream{}
@@ -75,7 +75,7 @@ func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
 	}
 }
 
-// checkNames looks at the artifact's own names only.
+// checkNames checks the artifact's own names only.
 func (p *Pipeline) checkNames(src *source) {
 	names := make([]string, len(p.Artifact))
 	for i, f := range p.Artifact {
@@ -109,8 +109,8 @@ func (f *Fold) check(src *source, e *Events) {
 	}
 }
 
-// checkConserve keeps rule 4 checkable: the totals of a name add up over the streams, and one per group can be compared
-// only if the key tells the group.
+// checkConserve makes sure that rule 4 can be checked: totals of one name must add up over the streams, and a grouped total can be
+// compared only if the group is part of the key.
 func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
 	path := "conserve." + c.Total
 	streams := e.Totals(c.Total)

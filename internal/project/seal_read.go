@@ -1,4 +1,4 @@
-// When batches of events that arrive one by one are sealed, and the units of such limits.
+// Reads when batches of events that arrive one by one are sealed, with the units of these limits.
 
 package project
 
@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// The bounds of such a batch. Beyond them it is either too dear for what it holds, or too much to take up again after a
-// crash.
+// The bounds of such a batch. Smaller batches cost too much for what they contain, larger ones take too long to recover after a crash.
 const (
 	minSealEvery  = 100 * time.Millisecond
 	maxSealEvery  = 24 * time.Hour
@@ -18,7 +17,7 @@ const (
 	maxSealBytes  = 10_000_000_000
 )
 
-// amount is a number of at most six digits, so that no unit makes it overflow, and its unit.
+// amount matches a number of at most six digits, so that no unit makes it overflow, and its unit.
 var amount = regexp.MustCompile(`^([1-9][0-9]{0,5})([a-zA-Z]+)$`)
 
 var (
@@ -37,7 +36,7 @@ func readSeal(o section) Seal {
 	}
 }
 
-// amount is a whole number with a unit, within bounds.
+// amount reads a whole number with a unit, within bounds.
 func (o section) amount(key string, byDefault int64, units map[string]int64, least, most int64, advice string) int64 {
 	text := o.text(key)
 	if text == "" {

@@ -1,4 +1,4 @@
-// What a stream's keys must say about its own columns (static: no SQL is bound).
+// Checks the keys of a stream file against its columns (without binding SQL).
 
 package project
 
@@ -9,7 +9,7 @@ import (
 	"bursar/internal/column"
 )
 
-// check reports names that lead nowhere. Without columns every name would, so nothing is said then.
+// check reports references to missing names. Without columns every reference would be reported, so it reports none.
 func (s *Stream) check(src *source) {
 	if len(s.Columns) == 0 {
 		return
@@ -30,7 +30,7 @@ func (s *Stream) check(src *source) {
 	}
 }
 
-// checkHeaders refuses columns that are filled by one header of CSV files.
+// checkHeaders rejects columns that are read from the same header of CSV files.
 func (s *Stream) checkHeaders(src *source) {
 	if s.Format != CSVText {
 		return
@@ -55,7 +55,7 @@ func (s *Stream) checkID(src *source) {
 	for i, name := range s.ID {
 		path := item("id", i)
 		if name == RowID || name == ContentID {
-			src.failAt(path, "`id` %s stands alone", brief(name))
+			src.failAt(path, "`id` %s cannot be combined with other columns", brief(name))
 			continue
 		}
 		c := s.reference(src, path, name)
@@ -69,7 +69,7 @@ func (s *Stream) checkID(src *source) {
 	}
 }
 
-// checkIdentifying refuses columns that an event may lack, or whose values cannot tell two events apart.
+// checkIdentifying rejects columns that may be null, or whose values cannot distinguish events.
 func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
 	if c.Optional && !c.Origin {
 		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
@@ -78,7 +78,7 @@ func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
 	s.checkDistinct(src, path, key, c)
 }
 
-// checkDistinct refuses columns whose values cannot tell two events or artifacts apart.
+// checkDistinct rejects columns whose values cannot distinguish events or artifacts.
 func (s *Stream) checkDistinct(src *source, path, key string, c *Column) {
 	switch {
 	case c.Origin:
@@ -106,7 +106,7 @@ func (s *Stream) checkTotal(src *source, t Total) {
 	}
 }
 
-// reference finds a column, or reports that there is none.
+// reference finds a column, or reports that it does not exist.
 func (s *Stream) reference(src *source, path, name string) *Column {
 	c := s.Column(name)
 	if c == nil {
@@ -119,10 +119,10 @@ func (s *Stream) reference(src *source, path, name string) *Column {
 	return c
 }
 
-// item is the path of an item of a list; where the list is a single text, its line is that of the key.
+// item is the path of an item of a list; if the list is a single text, its line is that of the key.
 func item(key string, i int) string { return fmt.Sprintf("%s.%d", key, i) }
 
-// isKind is true of a type that is not declared right, which has been reported.
+// isKind is also true for a type that is not declared correctly, which has been reported.
 func isKind(t column.Type, kinds ...column.Kind) bool {
 	return t.Kind == 0 || slices.Contains(kinds, t.Kind)
 }

@@ -9,11 +9,11 @@ import (
 	"bursar/internal/column"
 )
 
-// ReceivedColumn is the hidden column that orders the versions of an event: the number of the file that each was received in, then
-// its row there. File numbers grow with receipt, and are the same for ever (rules 3 and 6).
+// ReceivedColumn is the hidden column that orders the versions of an event: the number of the file in which each was received, then its
+// row there. File numbers grow with receipt, and never change (rules 3 and 6).
 const ReceivedColumn = "_received"
 
-// readVersions reads `versions`, which can only be keep. Events without an id of their own have none.
+// readVersions reads `versions`, which can only be keep. It needs events with an id of their own.
 func (s *Stream) readVersions(o section) bool {
 	if !o.has("versions") {
 		return false
@@ -31,7 +31,7 @@ func (s *Stream) readVersions(o section) bool {
 	return true
 }
 
-// receivedColumns is the column that orders versions by stream, of those that keep them.
+// receivedColumns returns the column that orders versions, by stream that keeps them.
 func receivedColumns(streams []*Stream) map[string]string {
 	of := map[string]string{}
 	for _, s := range streams {
@@ -42,7 +42,7 @@ func receivedColumns(streams []*Stream) map[string]string {
 	return of
 }
 
-// OrderColumn is the column that a fold may be ordered by, by name: one of the events', or that of their receipt. It is nil if there is none.
+// OrderColumn finds a column that a fold may be ordered by: one of the events, or that of their receipt. It is nil if there is none.
 func (e *Events) OrderColumn(name string) *Column {
 	for i := range e.IDs {
 		if id := &e.IDs[i]; name == ReceivedColumn && id.Name == name {
@@ -52,7 +52,7 @@ func (e *Events) OrderColumn(name string) *Column {
 	return e.Column(name)
 }
 
-// SQLTypes is the name and type of every column that an SQL file may use: those of the events, and what orders versions.
+// SQLTypes returns the name and type of every column that an SQL file may use: those of the events, and ReceivedColumn.
 func (e *Events) SQLTypes() []column.Field {
 	types := e.Types()
 	if c := e.OrderColumn(ReceivedColumn); c != nil {
@@ -61,7 +61,7 @@ func (e *Events) SQLTypes() []column.Field {
 	return types
 }
 
-// checkReceived refuses an order by receipt where nothing is kept to order, or where it would compare file numbers of different streams.
+// checkReceived rejects an order by receipt if no versions are kept, or if it would compare file numbers of different streams.
 func (e *Events) checkReceived(src *source, path string, before []string) {
 	switch {
 	case len(receivedColumns(e.Streams)) == 0:
@@ -72,8 +72,8 @@ func (e *Events) checkReceived(src *source, path string, before []string) {
 	}
 }
 
-// checkUnorderedVersions reports a reduce that does not name what orders versions: what it counts or adds up, it would of every version of an
-// event, and no test of its results can tell that.
+// checkUnorderedVersions reports a reduce file that does not use ReceivedColumn: it would count or add up every version of an event, and no
+// check of its results can detect that.
 func (src *binding) checkUnorderedVersions(p *Pipeline, e *Events) {
 	for _, s := range e.Streams {
 		if !s.Versions || strings.Contains(strings.ToLower(p.Reduce.Text), ReceivedColumn) {

@@ -72,7 +72,7 @@ func TestSharesOfTwoStatesAreRejected(t *testing.T) {
 	run := &Run{AsOf: &asOf, Partitions: 2, Totals: event.Totals{}}
 	for _, step := range []string{"prefetch", "merge", "index"} {
 		err := (&Engine{}).combineShares(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
-		if err == nil || !strings.Contains(err.Error(), "partition 1 has the state as of run 2") {
+		if err == nil || !strings.Contains(err.Error(), "the state of partition 1 is as of run 2") {
 			t.Errorf("%s: %v", step, err)
 		}
 	}

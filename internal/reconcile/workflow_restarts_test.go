@@ -58,7 +58,7 @@ func TestKeepsEndingIsNotAWarningASecond(t *testing.T) {
 			defer cancel()
 			r.restartLoop(ctx, "orders")
 			starts := c.starts.Load()
-			if warnings := int64(strings.Count(log.String(), "is started again")); starts > most || starts < most*9/10 || warnings != starts {
+			if warnings := int64(strings.Count(log.String(), "has ended; restarting")); starts > most || starts < most*9/10 || warnings != starts {
 				t.Errorf("one that lives for %v is started %d times in a day, with %d warnings; at most %d are right", lifetime, starts, warnings, most)
 			}
 		})
