@@ -20,8 +20,8 @@ import (
 // subqueries, parameters, expressions that stand for several columns, binary floating point anywhere (rule 2), functions that are
 // not known to give the same result for the same arguments (rule 6), and literals that are not valid values of the type that they
 // are compared with.
-func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluation) (t column.Type, err error) {
-	key := cacheKey("type", strconv.Itoa(int(at)), emptySQL(columns), expr)
+func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, when column.Evaluation) (t column.Type, err error) {
+	key := cacheKey("type", strconv.Itoa(int(when)), emptySQL(columns), expr)
 	if answer, ok := bindCache.get(key); ok {
 		return answer.(column.Type), nil //nolint:errcheck // nothing else is kept for this question
 	}
@@ -30,7 +30,7 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 		if err != nil {
 			return b.suggestQuotes(ctx, columns, expr, err)
 		}
-		check := treeCheck{columns: columns, at: at}
+		check := treeCheck{columns: columns, when: when}
 		if err := check.expression(tree); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 		if t, err = b.typeOfExpression(ctx, sql); err != nil {
 			return err
 		}
-		return b.checkBound(ctx, sql, boundCheck{at: at})
+		return b.checkBound(ctx, sql, boundCheck{when: when})
 	})
 	if err == nil {
 		bindCache.put(key, t)
@@ -98,7 +98,7 @@ func (s *Session) suggestQuotes(ctx context.Context, columns []column.Field, exp
 // treeCheck walks a parsed expression and rejects what binding alone would accept.
 type treeCheck struct {
 	columns    []column.Field
-	at         column.Evaluation
+	when       column.Evaluation
 	parameters map[string]bool // of lambdas
 }
 
@@ -137,7 +137,7 @@ func (c *treeCheck) refusal(node map[string]any) string {
 	case "COLUMN_REF":
 		return c.column(node)
 	}
-	return refusedCall(node, c.at)
+	return refusedCall(node, c.when)
 }
 
 // column rejects names that are neither columns nor, if the clock may be read, words for it.
@@ -148,7 +148,7 @@ func (c *treeCheck) column(node map[string]any) string {
 		name, _ = parts[len(parts)-1].(string)
 	}
 	switch {
-	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.at == column.InQueries && len(parts) == 1 && clockWords[strings.ToLower(name)]:
+	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.when == column.InQueries && len(parts) == 1 && clockWords[strings.ToLower(name)]:
 		return ""
 	case clockWords[strings.ToLower(name)]:
 		return fmt.Sprintf("%s is refused: it changes from call to call", name)

@@ -23,11 +23,11 @@ var bindColumns = []column.Field{
 }
 
 // bound binds expressions: each is followed by its type, or by "!" and a part of its error.
-func bound(t *testing.T, at column.Evaluation, cases [][2]string) {
+func bound(t *testing.T, when column.Evaluation, cases [][2]string) {
 	t.Helper()
 	s := open(t, duck.Options{Threads: 1, Memory: "256MB"})
 	for _, c := range cases {
-		got, err := s.Bind(t.Context(), bindColumns, c[0], at)
+		got, err := s.Bind(t.Context(), bindColumns, c[0], when)
 		part, refused := strings.CutPrefix(c[1], "!")
 		switch {
 		case refused && (err == nil || !strings.Contains(err.Error(), part)):

@@ -18,7 +18,7 @@ import (
 // boundCheck walks a bound plan, which contains the type of every expression, implicit casts, and the bodies of macros, views and
 // lambdas.
 type boundCheck struct {
-	at           column.Evaluation
+	when         column.Evaluation
 	file         bool // an SQL file: its casts may fail
 	tables       map[string][]column.Field
 	sql          string
@@ -211,7 +211,7 @@ func (c *boundCheck) refusedCast(node, child map[string]any, from, to boundType)
 		return fmt.Sprintf("a cast of text to %s is refused, as it is not exact: it rounds '1.9', takes '0x10' and '1_000', and drops zones: %s", to, castAdvice)
 	case from.id == "DECIMAL" && to.id == "DECIMAL" && from.scale > to.scale && !c.isWritten(node, child):
 		return fmt.Sprintf("a %s would be rounded to %s here: write that cast, round(x, %d), or a value of as few decimals", from, to, to.scale)
-	case why != "" && node["try_cast"] != true && !c.file && c.at != column.AtIntake:
+	case why != "" && node["try_cast"] != true && !c.file && c.when != column.AtIntake:
 		return fmt.Sprintf("a cast of %s to %s is refused, as %s, and one such value would stop the pipeline: "+
 			"write TRY_CAST(x AS %s), which gives null for it", from, to, why, to)
 	}

@@ -78,7 +78,7 @@ func set(names string) map[string]bool {
 }
 
 // refusedCall returns why a call in an expression is rejected, or "".
-func refusedCall(node map[string]any, at column.Evaluation) string {
+func refusedCall(node map[string]any, when column.Evaluation) string {
 	switch node["class"] {
 	case "PARAMETER":
 		return "parameters are not allowed in an expression"
@@ -93,7 +93,7 @@ func refusedCall(node map[string]any, at column.Evaluation) string {
 	arguments, _ := node["children"].([]any)
 	switch {
 	case clockFunctions[name], name == "age" && len(arguments) == 1:
-		if at == column.InQueries {
+		if when == column.InQueries {
 			return ""
 		}
 		return fmt.Sprintf("function %s() is refused: it reads the clock, so its result can change from call to call", name)
@@ -101,7 +101,7 @@ func refusedCall(node map[string]any, at column.Evaluation) string {
 		return "function median() is refused: it takes decimals through binary floating point; write quantile_disc(x, 0.5)"
 	case !functions[name] && !aggregates[name]:
 		return fmt.Sprintf("function %s() is refused: it is not one of those whose result follows from their arguments alone", name)
-	case mayRaise[name] != "" && at != column.AtIntake:
+	case mayRaise[name] != "" && when != column.AtIntake:
 		return fmt.Sprintf("function %s() is refused, as it fails on some values and would stop the pipeline: write %s", name, mayRaise[name])
 	}
 	return ""

@@ -176,7 +176,7 @@ func foldOrder(f *project.Fold, e *project.Events) []orderColumn {
 	}
 	for _, id := range e.IDs {
 		known := true
-		for _, own := range id.Of {
+		for _, own := range id.Columns {
 			known = known && slices.Contains(f.By, own)
 		}
 		if !known {

@@ -44,19 +44,19 @@ func Check(ctx context.Context, p *Project, b Binder) []Error {
 
 // binding binds the expressions of one file.
 type binding struct {
-	*source
-	typeOf      func(columns []column.Field, expr string, at column.Evaluation) (column.Type, error)
-	selectOf    func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
+	*sourceFile
+	bindType    func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error)
+	bindSelect  func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
 	analyzeExpr func(expr string) (column.Analysis, error)
 }
 
 func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
 	return &binding{
-		source: &source{path: file, lines: at},
-		typeOf: func(columns []column.Field, expr string, at column.Evaluation) (column.Type, error) {
-			return b.Bind(ctx, columns, expr, at)
+		sourceFile: &sourceFile{path: file, lines: at},
+		bindType: func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error) {
+			return b.Bind(ctx, columns, expr, when)
 		},
-		selectOf: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
+		bindSelect: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
 			return b.Select(ctx, tables, sql)
 		},
 		analyzeExpr: func(expr string) (column.Analysis, error) { return b.Analyze(ctx, expr) },
@@ -161,17 +161,17 @@ func (src *binding) bindConserve(p *Pipeline, made BoundTypes, unbound map[strin
 }
 
 // bindWhere binds a condition; an empty one is always true.
-func (src *binding) bindWhere(path string, columns []column.Field, expr string, at column.Evaluation) {
+func (src *binding) bindWhere(path string, columns []column.Field, expr string, when column.Evaluation) {
 	if expr == "" {
 		return
 	}
-	if t, ok := src.bind(path, columns, expr, at); ok && t.Kind != column.Bool {
+	if t, ok := src.bind(path, columns, expr, when); ok && t.Kind != column.Bool {
 		src.failAt(path, "`where` must be true or false; this is %s", t)
 	}
 }
 
-func (src *binding) bind(path string, columns []column.Field, expr string, at column.Evaluation) (column.Type, bool) {
-	t, err := src.typeOf(columns, expr, at)
+func (src *binding) bind(path string, columns []column.Field, expr string, when column.Evaluation) (column.Type, bool) {
+	t, err := src.bindType(columns, expr, when)
 	if err != nil {
 		src.failAt(path, "%s", bindMessage(path, err))
 	}

@@ -18,7 +18,7 @@ func (src *binding) bindSQLFiles(p *Pipeline, e *Events, made *BoundTypes) {
 	if !ok {
 		return
 	}
-	src.inFile(p.Reduce, func(file *source) {
+	src.inFile(p.Reduce, func(file *sourceFile) {
 		for i, c := range given {
 			switch at := indexFold(key, c.Name); {
 			case at >= 0:
@@ -51,7 +51,7 @@ func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTy
 	if !ok {
 		return
 	}
-	src.inFile(p.Merge, func(file *source) {
+	src.inFile(p.Merge, func(file *sourceFile) {
 		for i, c := range given {
 			if at := indexFold(wanted, c.Name); at >= 0 {
 				file.fits(lines[i], wanted[at], c.Type)
@@ -65,8 +65,8 @@ func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTy
 
 // bindSQLFile binds one file and rejects duplicate columns.
 func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
-	given, lines, err := src.selectOf(tables, f.Text)
-	src.inFile(f, func(file *source) {
+	given, lines, err := src.bindSelect(tables, f.Text)
+	src.inFile(f, func(file *sourceFile) {
 		if err != nil {
 			line := 1
 			var at interface{ Line() int }
@@ -85,22 +85,22 @@ func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (g
 }
 
 // inFile reports errors of another file.
-func (src *binding) inFile(f *SQLFile, report func(file *source)) {
-	file := &source{path: f.File}
+func (src *binding) inFile(f *SQLFile, report func(file *sourceFile)) {
+	file := &sourceFile{path: f.File}
 	report(file)
 	src.errs = append(src.errs, file.errs...)
 }
 
 // fits reports a result that does not fit its column's type exactly. A json column accepts text, which is checked when it is
 // computed.
-func (s *source) fits(line int, want column.Field, got column.Type) {
+func (s *sourceFile) fits(line int, want column.Field, got column.Type) {
 	if !fits(want.Type, got) && (want.Type.Kind != column.JSON || got.Kind != column.String) {
 		s.fail(line, "column %s is %s, which does not fit %s exactly; round or cast it", brief(want.Name), got, want.Type)
 	}
 }
 
 // checkMissing reports columns that the SELECT does not return.
-func (s *source) checkMissing(wanted, given []column.Field, what string) {
+func (s *sourceFile) checkMissing(wanted, given []column.Field, what string) {
 	for _, c := range wanted {
 		if indexFold(given, c.Name) < 0 {
 			s.fail(1, "the SELECT does not give %s %s", what, brief(c.Name))

@@ -112,7 +112,7 @@ func (src *binding) bindComputedColumns(p *Pipeline, made *BoundTypes, known []c
 			if expr := instants(f.Expr, known); expr != f.Expr { // it is rewritten only by the first binding
 				f.Expr = expr
 			}
-			t, err := src.typeOf(known, f.Expr, column.InRuns)
+			t, err := src.bindType(known, f.Expr, column.InRuns)
 			if err != nil {
 				next = append(next, name)
 				continue

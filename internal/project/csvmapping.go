@@ -81,11 +81,11 @@ type Control struct {
 }
 
 // Marker identifies a control row by the content of a column. With the zero value it is the file's first or last row.
-type Marker struct{ Column, Is string }
+type Marker struct{ Column, Value string }
 
 // Hash is a hash total: the sum of the digits of a column, read as one whole number per row, modulo 10^n where n is the number of
 // digits of the total. The zero value means that there is none.
-type Hash struct{ Column, Of string }
+type Hash struct{ Column, Summed string }
 
 // columnNames lists every column that a row must have, with duplicates and empty names.
 func (m *CSVMapping) columnNames() []string {

@@ -135,7 +135,7 @@ func readControl(o section, m *CSVMapping) *Control {
 	if o.has("where") {
 		where := o.sub("where", "column", "is")
 		where.require("column", "is")
-		c.Where = Marker{Column: where.text("column"), Is: where.text("is")}
+		c.Where = Marker{Column: where.text("column"), Value: where.text("is")}
 	}
 	stated := []string{"count", "sum", "hash", "opening", "closing"}
 	if o.values != nil && !slices.ContainsFunc(stated, func(key string) bool { return o.has(key) || o.misspelt[key] }) {
@@ -168,6 +168,6 @@ func readHash(o section, m *CSVMapping) Hash {
 	case name == "":
 		o.fail("of", "is %s, which has no column of its own", brief(of))
 	}
-	h.Of = name
+	h.Summed = name
 	return h
 }

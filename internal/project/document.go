@@ -39,16 +39,16 @@ func (l lines) at(path string) int {
 	}
 }
 
-// source is a file being read or checked.
-type source struct {
+// sourceFile is a file being read or checked.
+type sourceFile struct {
 	path  string // as in errors
 	lines lines
 	errs  []Error
 }
 
-func newSource(path string) *source { return &source{path: path, lines: lines{}} }
+func newSourceFile(path string) *sourceFile { return &sourceFile{path: path, lines: lines{}} }
 
-func (s *source) fail(line int, format string, args ...any) {
+func (s *sourceFile) fail(line int, format string, args ...any) {
 	switch {
 	case len(s.errs) < maxErrors:
 		s.errs = append(s.errs, Error{File: s.path, Line: line, Message: fmt.Sprintf(format, args...)})
@@ -58,12 +58,12 @@ func (s *source) fail(line int, format string, args ...any) {
 }
 
 // failAt reports an error at the value of a path.
-func (s *source) failAt(path, format string, args ...any) {
+func (s *sourceFile) failAt(path, format string, args ...any) {
 	s.fail(s.lines.at(path), format, args...)
 }
 
 // root returns the file's only value, or nil if the file is empty or rejected.
-func (s *source) root(data []byte) *yaml.Node {
+func (s *sourceFile) root(data []byte) *yaml.Node {
 	if len(data) > maxFile {
 		s.fail(1, "the file is larger than %d bytes", maxFile)
 		return nil
@@ -88,7 +88,7 @@ func (s *source) root(data []byte) *yaml.Node {
 }
 
 // checkPlain rejects YAML features that would hide the meaning of a text: anchors, aliases and tags.
-func (s *source) checkPlain(n *yaml.Node, depth int) bool {
+func (s *sourceFile) checkPlain(n *yaml.Node, depth int) bool {
 	switch {
 	case depth > maxDepth:
 		s.fail(n.Line, "nested more than %d levels deep", maxDepth)
@@ -127,7 +127,7 @@ var yamlPrefix = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
 // syntax reports why a text is not valid YAML. The parser reports the line where the surrounding block starts, or none; the line that
 // a person needs is the last one of the shortest beginning of the file that fails in the same way.
-func (s *source) syntax(data []byte, err error) {
+func (s *sourceFile) syntax(data []byte, err error) {
 	problem := yamlPrefix.ReplaceAllString(err.Error(), "")
 	var ends []int
 	for i, c := range data {

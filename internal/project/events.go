@@ -33,7 +33,7 @@ type Events struct {
 type KeyColumn struct {
 	column.Field                    // the name in artifacts; the type of an expression is set by binding
 	Event        string             // the column of the table
-	Of           map[string]KeyPart // by stream
+	Parts        map[string]KeyPart // by stream
 }
 
 // IDColumn is one column of the table for event ids. Streams share it if their id columns have the same position and type.
@@ -41,7 +41,7 @@ type IDColumn struct {
 	Name     string
 	Type     column.Type
 	Optional bool              // some stream has no such column
-	Of       map[string]string // by stream: its column
+	Columns  map[string]string // by stream: its column
 }
 
 // Several reports whether there is more than one stream.
@@ -109,7 +109,7 @@ func (e *Events) names() string {
 }
 
 // reference finds a column, or reports that it does not exist.
-func (e *Events) reference(src *source, path, name string) *Column {
+func (e *Events) reference(src *sourceFile, path, name string) *Column {
 	c := e.Column(name)
 	if c == nil && e.isOrigin(name) {
 		src.failAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so no pipeline can fold it", brief(name))
@@ -217,19 +217,19 @@ func idColumns(streams []*Stream) []IDColumn {
 			at := slices.IndexFunc(ids, func(x IDColumn) bool { return x.Name == name })
 			if at < 0 {
 				at = len(ids)
-				ids = append(ids, IDColumn{Name: name, Type: t, Of: map[string]string{}})
+				ids = append(ids, IDColumn{Name: name, Type: t, Columns: map[string]string{}})
 			}
-			ids[at].Of[s.Name] = own[place]
+			ids[at].Columns[s.Name] = own[place]
 		}
 		if !found {
 			break
 		}
 	}
 	if of := receivedColumns(streams); len(of) > 0 {
-		ids = append(ids, IDColumn{Name: ReceivedColumn, Type: column.Type{Kind: column.BigInt}, Of: of})
+		ids = append(ids, IDColumn{Name: ReceivedColumn, Type: column.Type{Kind: column.BigInt}, Columns: of})
 	}
 	for i := range ids {
-		ids[i].Optional = len(ids[i].Of) < len(streams)
+		ids[i].Optional = len(ids[i].Columns) < len(streams)
 	}
 	return ids
 }

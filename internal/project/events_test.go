@@ -67,15 +67,15 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 		t.Errorf("columns\n%q, want\n%q", got, want)
 	}
 	ids := []IDColumn{
-		{Name: "__id_0_bigint", Type: column.Type{Kind: column.BigInt}, Optional: true, Of: map[string]string{"bank": "line_no"}},
-		{Name: "__id_0_string", Type: column.Type{Kind: column.String}, Optional: true, Of: map[string]string{"payments": "event_id"}},
+		{Name: "__id_0_bigint", Type: column.Type{Kind: column.BigInt}, Optional: true, Columns: map[string]string{"bank": "line_no"}},
+		{Name: "__id_0_string", Type: column.Type{Kind: column.String}, Optional: true, Columns: map[string]string{"payments": "event_id"}},
 	}
 	if !reflect.DeepEqual(e.IDs, ids) {
 		t.Errorf("ids %+v, want %+v", e.IDs, ids)
 	}
 	key := []KeyColumn{{
 		Field: column.Field{Name: "order_id", Type: column.Type{Kind: column.String}, Required: true},
-		Event: "__key_0", Of: map[string]KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
+		Event: "__key_0", Parts: map[string]KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
 	}}
 	if !reflect.DeepEqual(e.Key, key) {
 		t.Errorf("key %+v, want %+v", e.Key, key)

@@ -27,8 +27,8 @@ var (
 	fakeDecimal  = regexp.MustCompile(`\b[0-9]+\.([0-9]+)\b`)
 )
 
-func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, at column.Evaluation) (column.Type, error) {
-	if at != column.InQueries && strings.Contains(expr, "now()") {
+func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, when column.Evaluation) (column.Type, error) {
+	if when != column.InQueries && strings.Contains(expr, "now()") {
 		return column.Type{}, errors.New("now() can change between calls")
 	}
 	if strings.Contains(expr, "lambda ") { // whose parameters are names too

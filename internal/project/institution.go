@@ -9,16 +9,16 @@ import (
 
 // Institution is one declared institution: a bank, or another keeper of accounts.
 type Institution struct {
-	Name       string
-	File       string // path of the institution's file, as in errors
-	Line       int
-	Servicer   string               // its BIC, or its bank id as files state it; empty if undeclared
-	Accounts   []string             // account numbers, or prefixes of account numbers followed by *
-	Closed     map[string]time.Time // by closed account: the last day for which a statement is expected
-	Statements Calendar
-	Reversals  ReversalDirection // how its CAMT files write reversals
-	Temporary  bool              // the FITID of an entry differs between its OFX files
-	CSV        *CSVMapping       // nil if it sends no CSV files
+	Name         string
+	File         string // path of the institution's file, as in errors
+	Line         int
+	Servicer     string               // its BIC, or its bank id as files state it; empty if undeclared
+	Accounts     []string             // account numbers, or prefixes of account numbers followed by *
+	Closed       map[string]time.Time // by closed account: the last day for which a statement is expected
+	Statements   Calendar
+	Reversals    ReversalDirection // how its CAMT files write reversals
+	TemporaryIDs bool              // the FITID of an entry differs between its OFX files
+	CSV          *CSVMapping       // nil if it sends no CSV files
 
 	lines lines // line of each key in File
 }

@@ -14,7 +14,7 @@ var ibanShape = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}\*?$`)
 
 // parseInstitution reads an institution's file. The institution is never nil.
 func parseInstitution(file string, data []byte) (*Institution, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	root := src.root(data)
 	o := src.section(root, "", "institution", "servicer", "accounts", "closed", "statements", "reversals", "fitids", "csv")
 	if root != nil || len(src.errs) == 0 {
@@ -30,7 +30,7 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	i.Closed = readClosed(o, i)
 	i.Statements = readCalendar(o)
 	i.Reversals = readReversals(o)
-	i.Temporary = readFITIDs(o) == TemporaryFITIDs
+	i.TemporaryIDs = readFITIDs(o) == TemporaryFITIDs
 	if o.has("csv") {
 		i.CSV = readCSVMapping(o)
 	}

@@ -56,7 +56,7 @@ func TestInstitutionRead(t *testing.T) {
 			Reference: "Referenz", Text: []string{"Zweck1", "Zweck2"}, Balance: "Saldo",
 		},
 		Unique:  true,
-		Control: &Control{Where: Marker{"Buchungstag", "TOTAL"}, Count: "Betrag", Hash: Hash{Column: "Saldo", Of: "Referenz"}},
+		Control: &Control{Where: Marker{"Buchungstag", "TOTAL"}, Count: "Betrag", Hash: Hash{Column: "Saldo", Summed: "Referenz"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -22,7 +22,7 @@ var keyKinds = []column.Kind{column.String, column.Bool, column.Int, column.BigI
 // keyColumn returns the i-th column of the key; ok is false if a stream has no such column, or columns have types without a common
 // one. If a part is an expression the type is not known yet.
 func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
-	k = KeyColumn{Field: column.Field{Name: p.Key[i], Required: true}, Event: p.Key[i], Of: map[string]KeyPart{}}
+	k = KeyColumn{Field: column.Field{Name: p.Key[i], Required: true}, Event: p.Key[i], Parts: map[string]KeyPart{}}
 	if p.Keys != nil {
 		k.Event = fmt.Sprintf("__key_%d", i)
 	}
@@ -33,7 +33,7 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 			return k, false
 		}
 		if !bareName.MatchString(own[i]) {
-			k.Of[s.Name], bound = KeyPart{SQL: "(" + own[i] + "\n)", Optional: true}, false
+			k.Parts[s.Name], bound = KeyPart{SQL: "(" + own[i] + "\n)", Optional: true}, false
 			continue
 		}
 		c := s.Column(own[i])
@@ -43,7 +43,7 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 		if k.Type, ok = widen(k.Type, c.Type); !ok {
 			return k, false
 		}
-		k.Of[s.Name] = KeyPart{SQL: column.QuoteIdentifier(c.Name), Column: c.Name, Optional: c.Optional}
+		k.Parts[s.Name] = KeyPart{SQL: column.QuoteIdentifier(c.Name), Column: c.Name, Optional: c.Optional}
 	}
 	if !bound {
 		k.Type = column.Type{}
@@ -74,7 +74,7 @@ func (e *Events) MayLackKeys() bool {
 func (e *Events) Unkeyed(stream string) string {
 	var missing []string
 	for _, k := range e.Key {
-		if part := k.Of[stream]; part.Optional {
+		if part := k.Parts[stream]; part.Optional {
 			missing = append(missing, part.SQL+" IS NULL")
 		}
 	}
@@ -82,7 +82,7 @@ func (e *Events) Unkeyed(stream string) string {
 }
 
 // checkKey reports errors in the key columns of one stream.
-func (p *Pipeline) checkKey(src *source, s *Stream) {
+func (p *Pipeline) checkKey(src *sourceFile, s *Stream) {
 	for i, part := range p.KeyOf(s.Name) {
 		if !bareName.MatchString(part) {
 			continue // which is bound
@@ -96,7 +96,7 @@ func (p *Pipeline) checkKey(src *source, s *Stream) {
 
 // checkKeyTypes reports corresponding key columns of different names whose types have no common type. Columns of the same name are
 // reported by checkColumns.
-func (p *Pipeline) checkKeyTypes(src *source, project *Project) {
+func (p *Pipeline) checkKeyTypes(src *sourceFile, project *Project) {
 	first := project.Stream(p.From[0])
 	for i, name := range p.KeyOf(first.Name) {
 		a := first.Column(name)
@@ -146,7 +146,7 @@ func (src *binding) partType(p *Pipeline, s *Stream, i int) (column.Type, bool) 
 	if bareName.MatchString(part) {
 		return s.Column(part).Type, true
 	}
-	t, err := src.typeOf(s.Types(), part, column.InRuns)
+	t, err := src.bindType(s.Types(), part, column.InRuns)
 	if err != nil {
 		src.failAt(path, "key expression %s does not bind: %s", brief(part), strings.Join(strings.Fields(err.Error()), " "))
 		return t, false

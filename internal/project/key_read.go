@@ -139,7 +139,7 @@ func (o section) elements(key string) (elements []keyElement) {
 }
 
 // keyElement reads one item of a key's list.
-func (s *source) keyElement(n *yaml.Node, path string) (e keyElement, ok bool) {
+func (s *sourceFile) keyElement(n *yaml.Node, path string) (e keyElement, ok bool) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != "" {
 		return keyElement{part: n.Value}, true
 	}

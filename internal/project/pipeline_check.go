@@ -9,7 +9,7 @@ import (
 )
 
 // check reports references to missing names, except those of `conserve`. It returns the events, nil if streams are missing.
-func (p *Pipeline) check(src *source, project *Project) *Events {
+func (p *Pipeline) check(src *sourceFile, project *Project) *Events {
 	p.checkNames(src)
 	if !p.checkFrom(src, project) { // a stream that could not be read is reported in its own file
 		return nil
@@ -29,7 +29,7 @@ func (p *Pipeline) check(src *source, project *Project) *Events {
 }
 
 // checkFrom reports missing streams; ok is true if all exist and have columns.
-func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
+func (p *Pipeline) checkFrom(src *sourceFile, project *Project) (ok bool) {
 	var names []string
 	for _, other := range project.AllStreams() {
 		names = append(names, other.Name)
@@ -46,7 +46,7 @@ func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
 }
 
 // checkColumns reports columns of the same name whose types have no common type.
-func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
+func (p *Pipeline) checkColumns(src *sourceFile, streams []*Stream) {
 	seen := map[string]*Column{}
 	of := map[string]*Stream{}
 	for _, s := range streams {
@@ -76,7 +76,7 @@ func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
 }
 
 // checkNames checks the artifact's own names only.
-func (p *Pipeline) checkNames(src *source) {
+func (p *Pipeline) checkNames(src *sourceFile) {
 	names := make([]string, len(p.Artifact))
 	for i, f := range p.Artifact {
 		names[i] = f.Name
@@ -89,7 +89,7 @@ func (p *Pipeline) checkNames(src *source) {
 	}
 }
 
-func (f *Fold) check(src *source, e *Events) {
+func (f *Fold) check(src *sourceFile, e *Events) {
 	path := "artifact." + f.Name
 	if f.Kind != Is && namePattern.MatchString(f.Expr) {
 		e.reference(src, path+"."+string(f.Kind), f.Expr)
@@ -111,7 +111,7 @@ func (f *Fold) check(src *source, e *Events) {
 
 // checkConserve makes sure that rule 4 can be checked: totals of one name must add up over the streams, and a grouped total can be
 // compared only if the group is part of the key.
-func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
+func (p *Pipeline) checkConserve(src *sourceFile, e *Events, c Conserve) {
 	path := "conserve." + c.Total
 	streams := e.Totals(c.Total)
 	if len(streams) == 0 {
@@ -140,7 +140,7 @@ func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
 	}
 }
 
-func (p *Pipeline) failNoTotal(src *source, e *Events, path, name string) {
+func (p *Pipeline) failNoTotal(src *sourceFile, e *Events, path, name string) {
 	var names []string
 	for _, s := range e.Streams {
 		for i := range s.Totals {

@@ -11,7 +11,7 @@ import (
 // parsePipeline reads a pipeline file and checks it against the project's streams. The pipeline is never nil, and has its file's name
 // even if everything else is invalid.
 func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	root := src.root(data)
 	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
 		"reduce", "merge", "mixed", "partitions")

@@ -114,7 +114,7 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 
 // parseConfig reads bursar.yaml, which may be empty.
 func parseConfig(file string, data []byte) (Config, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	o := src.section(src.root(data), "", "memory", "threads")
 	c := Config{Memory: o.text("memory"), Threads: int(o.number("threads", 0, 1024))}
 	if c.Memory != "" && !memorySize.MatchString(c.Memory) {

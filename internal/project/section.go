@@ -12,7 +12,7 @@ import (
 
 // section is one mapping of a file. Its getters report errors and then return the zero value.
 type section struct {
-	src      *source
+	src      *sourceFile
 	path     string // "" for the whole file
 	keys     []string
 	values   map[string]*yaml.Node // nil if it is not a mapping
@@ -20,7 +20,7 @@ type section struct {
 }
 
 // section opens a mapping with the known keys, or with any keys if none are given. A nil node is an empty mapping.
-func (s *source) section(n *yaml.Node, path string, known ...string) section {
+func (s *sourceFile) section(n *yaml.Node, path string, known ...string) section {
 	o := section{src: s, path: path, values: map[string]*yaml.Node{}, misspelt: map[string]bool{}}
 	if n == nil {
 		return o

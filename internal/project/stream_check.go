@@ -10,7 +10,7 @@ import (
 )
 
 // check reports references to missing names. Without columns every reference would be reported, so it reports none.
-func (s *Stream) check(src *source) {
+func (s *Stream) check(src *sourceFile) {
 	if len(s.Columns) == 0 {
 		return
 	}
@@ -31,7 +31,7 @@ func (s *Stream) check(src *source) {
 }
 
 // checkHeaders rejects columns that are read from the same header of CSV files.
-func (s *Stream) checkHeaders(src *source) {
+func (s *Stream) checkHeaders(src *sourceFile) {
 	if s.Format != CSVText {
 		return
 	}
@@ -48,7 +48,7 @@ func (s *Stream) checkHeaders(src *source) {
 	}
 }
 
-func (s *Stream) checkID(src *source) {
+func (s *Stream) checkID(src *sourceFile) {
 	if s.DerivedID() {
 		return
 	}
@@ -70,7 +70,7 @@ func (s *Stream) checkID(src *source) {
 }
 
 // checkIdentifying rejects columns that may be null, or whose values cannot distinguish events.
-func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
+func (s *Stream) checkIdentifying(src *sourceFile, path, key string, c *Column) {
 	if c.Optional && !c.Origin {
 		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
 		return
@@ -79,7 +79,7 @@ func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
 }
 
 // checkDistinct rejects columns whose values cannot distinguish events or artifacts.
-func (s *Stream) checkDistinct(src *source, path, key string, c *Column) {
+func (s *Stream) checkDistinct(src *sourceFile, path, key string, c *Column) {
 	switch {
 	case c.Origin:
 		src.failAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, brief(c.Name))
@@ -88,7 +88,7 @@ func (s *Stream) checkDistinct(src *source, path, key string, c *Column) {
 	}
 }
 
-func (s *Stream) checkTotal(src *source, t Total) {
+func (s *Stream) checkTotal(src *sourceFile, t Total) {
 	path := "totals." + t.Name
 	if t.Sum != "" {
 		switch c := s.reference(src, path+".sum", t.Sum); {
@@ -107,7 +107,7 @@ func (s *Stream) checkTotal(src *source, t Total) {
 }
 
 // reference finds a column, or reports that it does not exist.
-func (s *Stream) reference(src *source, path, name string) *Column {
+func (s *Stream) reference(src *sourceFile, path, name string) *Column {
 	c := s.Column(name)
 	if c == nil {
 		names := make([]string, len(s.Columns))

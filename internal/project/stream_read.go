@@ -13,7 +13,7 @@ import (
 
 // parseStream reads a stream file. The stream is never nil, and has its file's name even if everything else is invalid.
 func parseStream(file string, data []byte) (*Stream, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	root := src.root(data)
 	o := src.section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
 	s := &Stream{Name: o.nameFromFile("stream"), File: file, lines: src.lines}

@@ -62,7 +62,7 @@ func (e *Events) SQLTypes() []column.Field {
 }
 
 // checkReceived rejects an order by receipt if no versions are kept, or if it would compare file numbers of different streams.
-func (e *Events) checkReceived(src *source, path string, before []string) {
+func (e *Events) checkReceived(src *sourceFile, path string, before []string) {
 	switch {
 	case len(receivedColumns(e.Streams)) == 0:
 		src.failAt(path, "%s orders the versions of events, and %s keeps none: declare `versions: keep` there, or name a column", brief(ReceivedColumn), e.names())
@@ -79,7 +79,7 @@ func (src *binding) checkUnorderedVersions(p *Pipeline, e *Events) {
 		if !s.Versions || strings.Contains(strings.ToLower(p.Reduce.Text), ReceivedColumn) {
 			continue
 		}
-		src.inFile(p.Reduce, func(file *source) {
+		src.inFile(p.Reduce, func(file *sourceFile) {
 			file.fail(1, "it takes every version of an event, as stream %s keeps versions (%s:%d): take one of each, such as the last with `QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s DESC) = 1`; "+
 				"where all are meant, name %s in a comment", s.Name, s.File, s.lines.at("versions"), strings.Join(s.IDColumns(), ", "), ReceivedColumn, ReceivedColumn)
 		})

@@ -108,13 +108,13 @@ func (e *Engine) checkRunIndex(ctx context.Context, plan *fold.Plan, run *Run, p
 
 // checkLoads checks that the index contains the last published run, and no run that the catalog does not know.
 func (v *verification) checkLoads(ctx context.Context) (string, error) {
-	if v.g.Generation == 0 {
+	if v.generation.Generation == 0 {
 		return "no runs", nil
 	}
-	if err := v.checkLoaded(ctx, v.plan, v.g.space(), v.g.Published); err != nil {
+	if err := v.checkLoaded(ctx, v.plan, v.generation.space(), v.generation.Published); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("the index is as new as the catalog: run %d", v.g.Published), nil
+	return fmt.Sprintf("the index is as new as the catalog: run %d", v.generation.Published), nil
 }
 
 func (e *Engine) checkEntries(ctx context.Context, run *Run, want []artifact.Entry) error {

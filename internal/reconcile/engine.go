@@ -42,7 +42,7 @@ type Engine struct {
 	plans map[string]*fold.Plan
 
 	snapshots snapshotCache      // cached, one per pipeline
-	parts     artifact.PartCache // open parts, for reading single records
+	partCache artifact.PartCache // open parts, for reading single records
 }
 
 // NotFoundError reports an unknown stream, pipeline or key: exit code 3.

@@ -34,7 +34,7 @@ func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exce
 		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", pipeline, plan.Pipeline.File)
 		return failure.Wrap(failure.Data, err)
 	}
-	all, err := e.materialize(ctx, "exceptions", &scratchTable{plan: plan, g: &g, asOf: g.Published})
+	all, err := e.materialize(ctx, "exceptions", &scratchTable{plan: plan, generation: &g, asOf: g.Published})
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 			return err
 		}
 	}
-	e.parts.Clear()
+	e.partCache.Clear()
 	for _, name := range names {
 		if err := e.Objects.Delete(ctx, name); err != nil {
 			return err

@@ -85,7 +85,7 @@ func (e *Engine) FindRun(ctx context.Context, ref RunRef) (Run, error) { return 
 var errStop = errors.New("stop iteration")
 
 func (e *Engine) version(ctx context.Context, q *snapshot, entry artifact.Entry) (Version, error) {
-	record, err := e.parts.Record(ctx, e.Objects, q.generation.space(), entry)
+	record, err := e.partCache.Record(ctx, e.Objects, q.generation.space(), entry)
 	if err != nil {
 		return Version{}, unreadable(q.generation.Pipeline, err)
 	}

@@ -38,7 +38,7 @@ func (e *LongKeyError) Class() failure.Class { return failure.Data }
 // boundedByReduce reports whether intake may have accepted longer values of a key column: those of an expression, or events that
 // were ingested before a pipeline had the column in its key.
 func boundedByReduce(k *project.KeyColumn) bool {
-	for _, part := range k.Of {
+	for _, part := range k.Parts {
 		if part.Optional && k.Type.Kind == column.String {
 			return true
 		}

@@ -31,7 +31,7 @@ type oracle struct {
 // eventAt is one row of a chunk of query results.
 type eventAt struct {
 	rows []column.Vector
-	i    int
+	row  int
 }
 
 func newOracle(plan *fold.Plan) *oracle {
@@ -98,12 +98,12 @@ func (o *oracle) fold(key string, out []column.Vector) {
 	events := o.events[key]
 	width := len(o.plan.Key)
 	for c := range width {
-		out[c].AppendFrom(&events[0].rows[c], events[0].i)
+		out[c].AppendFrom(&events[0].rows[c], events[0].row)
 	}
 	for n, f := range o.folds {
 		var selected []eventAt
 		for _, e := range events {
-			if e.rows[o.where[n]].Ints[e.i] != 0 {
+			if e.rows[o.where[n]].Ints[e.row] != 0 {
 				selected = append(selected, e)
 			}
 		}
@@ -123,14 +123,14 @@ func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *c
 	}
 	var present []eventAt
 	for _, e := range selected {
-		if !e.rows[value].IsNull(e.i) {
+		if !e.rows[value].IsNull(e.row) {
 			present = append(present, e)
 		}
 	}
 	if f.Kind == project.Sum {
 		sum := new(big.Int)
 		for _, e := range present {
-			sum.Add(sum, e.rows[value].Unscaled(e.i).BigInt())
+			sum.Add(sum, e.rows[value].Unscaled(e.row).BigInt())
 		}
 		appendBig(out, sum)
 		return
@@ -140,16 +140,16 @@ func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *c
 		return
 	}
 	best := slices.MinFunc(present, func(a, b eventAt) int { return o.compareFor(f, value, a, b) })
-	out.AppendFrom(&best.rows[value], best.i)
+	out.AppendFrom(&best.rows[value], best.row)
 }
 
 // compareFor orders events so that the one picked by min, max, first or last is least.
 func (o *oracle) compareFor(f project.Fold, value int, a, b eventAt) int {
 	switch f.Kind {
 	case project.Min:
-		return column.Compare(&a.rows[value], a.i, &b.rows[value], b.i)
+		return column.Compare(&a.rows[value], a.row, &b.rows[value], b.row)
 	case project.Max:
-		return column.Compare(&b.rows[value], b.i, &a.rows[value], a.i)
+		return column.Compare(&b.rows[value], b.row, &a.rows[value], a.row)
 	case project.First:
 		return o.byOrder(f, a, b)
 	default:
@@ -168,7 +168,7 @@ func (o *oracle) byOrder(f project.Fold, a, b eventAt) int {
 	}
 	for _, name := range names {
 		at := o.columns[name]
-		if c := column.Compare(&a.rows[at], a.i, &b.rows[at], b.i); c != 0 {
+		if c := column.Compare(&a.rows[at], a.row, &b.rows[at], b.row); c != 0 {
 			return c
 		}
 	}
@@ -183,7 +183,7 @@ func (o *oracle) list(f project.Fold, selected []eventAt, out *column.Vector) {
 	for i, field := range out.Type.Fields {
 		at := o.columns[field.Name]
 		for _, e := range selected {
-			out.Fields[i].AppendFrom(&e.rows[at], e.i)
+			out.Fields[i].AppendFrom(&e.rows[at], e.row)
 		}
 	}
 	out.AppendList()
@@ -281,9 +281,9 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 func (v *verification) drawSample(ctx context.Context) (map[string]string, []column.Vector, error) {
 	stored := map[string]string{}
 	keys := column.NewVectors(typesOf(v.plan.Key), v.sample)
-	step, seen := max(1, int(v.g.Artifacts)/max(1, v.sample)), 0
+	step, seen := max(1, int(v.generation.Artifacts)/max(1, v.sample)), 0
 	printer := newPrinter(v.plan)
-	err := v.walk(ctx, v.plan, &v.g, v.g.Published, func(row []column.Vector) error {
+	err := v.walk(ctx, v.plan, &v.generation, v.generation.Published, func(row []column.Vector) error {
 		for i := range row[0].Len() {
 			if seen++; seen%step != 0 || len(stored) >= v.sample {
 				continue

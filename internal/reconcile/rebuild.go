@@ -270,7 +270,7 @@ func (e *Engine) drop(ctx context.Context, g *Generation) error {
 	if err := e.snapshots.awaitNoReaders(ctx, g.space()); err != nil {
 		return err
 	}
-	e.parts.Clear()
+	e.partCache.Clear()
 	if err := e.Index.Drop(ctx, g.space()); err != nil {
 		return fmt.Errorf("drop generation %d of %s: %w", g.Generation, g.Pipeline, err)
 	}

@@ -111,8 +111,8 @@ func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches i
 		return fmt.Errorf("%d of %d sampled keys have events", len(state), len(stored))
 	}
 	for _, at := range state {
-		key := string(keyJSON(at.rows[:len(v.plan.Key)], at.i))
-		if got := string(printer.artifact(nil, at.rows, at.i)); got != stored[key] {
+		key := string(keyJSON(at.rows[:len(v.plan.Key)], at.row))
+		if got := string(printer.artifact(nil, at.rows, at.row)); got != stored[key] {
 			return fmt.Errorf("key %s: its events give %s in another grouping and order, but %s is stored: %s and %s must not depend on which events come together or first",
 				key, got, stored[key], v.plan.Pipeline.Reduce.File, v.plan.Pipeline.Merge.File)
 		}
@@ -135,7 +135,7 @@ func (v *verification) foldGroup(ctx context.Context, events []column.Vector, st
 		at, known := state[key]
 		for c := range before {
 			if known {
-				before[c].AppendFrom(&at.rows[c], at.i)
+				before[c].AppendFrom(&at.rows[c], at.row)
 			} else {
 				before[c].AppendNull()
 			}

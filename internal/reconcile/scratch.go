@@ -15,11 +15,11 @@ import (
 
 // scratchTable is a scratch file with all artifacts of a generation.
 type scratchTable struct {
-	plan *fold.Plan
-	g    *Generation
-	asOf uint64
-	path string
-	rows int64
+	plan       *fold.Plan
+	generation *Generation
+	asOf       uint64
+	path       string
+	rows       int64
 }
 
 func (t *scratchTable) remove() { _ = os.Remove(t.path) }
@@ -59,7 +59,7 @@ func (e *Engine) materialize(ctx context.Context, name string, t *scratchTable) 
 	if err != nil {
 		return nil, err
 	}
-	err = e.walk(ctx, t.plan, t.g, t.asOf, func(row []column.Vector) error {
+	err = e.walk(ctx, t.plan, t.generation, t.asOf, func(row []column.Vector) error {
 		t.rows += int64(row[0].Len())
 		return out.WriteGroup(row)
 	})

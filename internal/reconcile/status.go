@@ -80,16 +80,16 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	taken := g.LastBatch
+	included := g.LastBatch
 	for i := range runs {
-		taken = taken.before(runs[i].Batches)
+		included = included.before(runs[i].Batches)
 		s.Lanes = append(s.Lanes, inFlight(&runs[i]))
 	}
 	streams := e.Project.Pipeline(pipeline).From
 	for _, stream := range streams {
-		last := taken[stream]
+		last := included[stream]
 		if len(streams) == 1 {
-			last = taken[""]
+			last = included[""]
 		}
 		batches, err := event.Folded(ctx, e.Catalog, e.Project.Stream(stream), last)
 		if err != nil {

@@ -189,7 +189,7 @@ func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []e
 	defer session.Close()
 	join, key := make([]string, len(t.plan.Events.Key)), make([]string, len(t.plan.Events.Key))
 	for i, k := range t.plan.Events.Key {
-		key[i] = fmt.Sprintf("%s AS __traced_%d", k.Of[s.Name].SQL, i)
+		key[i] = fmt.Sprintf("%s AS __traced_%d", k.Parts[s.Name].SQL, i)
 		join[i] = fmt.Sprintf("e.__traced_%d = traced.%s", i, column.QuoteIdentifier(k.Name))
 	}
 	p := newEventPrinter(s)

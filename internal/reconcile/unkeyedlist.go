@@ -135,8 +135,8 @@ func (v *verification) checkUnkeyed(ctx context.Context) (string, error) {
 		}
 	}
 	for _, s := range v.plan.Events.Streams {
-		if byStream[s.Name] != v.g.Unkeyed[s.Name] {
-			return "", fmt.Errorf("the generation counts %d events of %s without a key, the runs count %d", v.g.Unkeyed[s.Name], s.Name, byStream[s.Name])
+		if byStream[s.Name] != v.generation.Unkeyed[s.Name] {
+			return "", fmt.Errorf("the generation counts %d events of %s without a key, the runs count %d", v.generation.Unkeyed[s.Name], s.Name, byStream[s.Name])
 		}
 	}
 	return fmt.Sprintf("%s without a key of %d: counted and summed as the runs account for them, the others are in artifacts", plural(int(events), "event"), all), nil

@@ -40,15 +40,15 @@ type Check struct {
 // verification is the state of one verification.
 type verification struct {
 	*Engine
-	plan    *fold.Plan
-	g       Generation
-	runs    []Run         // published
-	batches []event.Batch // in the published runs
-	sample  int
-	seed    uint64         // of the random groupings
-	stored  artifact.Index // the index as it is on disk; nil if it has no local files
-	scratch string         // folder of stored
-	out     Verified
+	plan       *fold.Plan
+	generation Generation
+	runs       []Run         // published
+	batches    []event.Batch // in the published runs
+	sample     int
+	seed       uint64         // of the random groupings
+	stored     artifact.Index // the index as it is on disk; nil if it has no local files
+	scratch    string         // folder of stored
+	out        Verified
 }
 
 // Verify checks rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index entry
@@ -65,7 +65,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		return Verified{}, err
 	}
 	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
-	v := &verification{Engine: e, plan: plan, g: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
+	v := &verification{Engine: e, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
 	defer v.close()
 	sampleCheck := v.checkSample
 	if plan.Custom() {
@@ -112,7 +112,7 @@ type namedCheck struct {
 
 // checkRuns checks that published runs are complete and that each batch up to the last included one is in exactly one run.
 func (v *verification) checkRuns(ctx context.Context) (string, error) {
-	runs, err := v.Runs(ctx, v.g.Pipeline, v.g.Generation, 0)
+	runs, err := v.Runs(ctx, v.generation.Pipeline, v.generation.Generation, 0)
 	if err != nil {
 		return "", err
 	}
@@ -128,15 +128,15 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 			next[batch.Stream]++
 		}
 		for _, step := range StepNames {
-			if _, done := run.Steps[step]; !done && run.Run <= v.g.Published {
+			if _, done := run.Steps[step]; !done && run.Run <= v.generation.Published {
 				return "", fmt.Errorf("run %d is published, but its step %s is not recorded", run.Run, step)
 			}
 		}
 	}
-	if uint64(len(runs)) < v.g.Published {
-		return "", fmt.Errorf("%d runs are recorded, %d published", len(runs), v.g.Published)
+	if uint64(len(runs)) < v.generation.Published {
+		return "", fmt.Errorf("%d runs are recorded, %d published", len(runs), v.generation.Published)
 	}
-	v.runs = runs[:v.g.Published]
+	v.runs = runs[:v.generation.Published]
 	for i := range v.runs {
 		batches, err := v.runBatches(ctx, &v.runs[i])
 		if err != nil {
@@ -260,7 +260,7 @@ func (v *verification) checkParts(ctx context.Context) (string, error) {
 
 // checkArtifactTotals checks that the current artifacts contain exactly the totals of all batches (rule 4).
 func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) {
-	all, err := v.materialize(ctx, "verify", &scratchTable{plan: v.plan, g: &v.g, asOf: v.g.Published})
+	all, err := v.materialize(ctx, "verify", &scratchTable{plan: v.plan, generation: &v.generation, asOf: v.generation.Published})
 	if err != nil {
 		return "", err
 	}
@@ -295,8 +295,8 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	if err := checkMergeTotals(v.plan, wantEvents, want, events, totals); err != nil {
 		return "", err
 	}
-	if now.artifacts != v.g.Artifacts {
-		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.artifacts, v.g.Artifacts)
+	if now.artifacts != v.generation.Artifacts {
+		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.artifacts, v.generation.Artifacts)
 	}
 	return fmt.Sprintf("%s: they contain %s and all control totals", plural(int(now.artifacts), "artifact"), plural(int(wantEvents), "event")), nil
 }

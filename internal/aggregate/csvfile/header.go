@@ -123,7 +123,7 @@ func locate(at statement.Place, header []string, m *project.CSVMapping) (columns
 		booked: find(c.Booked), value: find(c.Value), amount: find(c.Amount), credit: find(c.Credit), debit: find(c.Debit),
 		sign: find(c.Sign.Column), status: find(c.Status.Column), reference: find(c.Reference), own: find(c.Own), code: find(c.Code), party: find(c.Party),
 		peer: find(c.Peer), balance: find(c.Balance),
-		where: find(k.Where.Column), count: find(k.Count), sum: find(k.Sum), hash: find(k.Hash.Column), hashOf: find(k.Hash.Of),
+		where: find(k.Where.Column), count: find(k.Count), sum: find(k.Sum), hash: find(k.Hash.Column), hashOf: find(k.Hash.Summed),
 		opening: find(k.Opening), closed: find(k.Closing),
 	}
 	for _, name := range c.Text {
