@@ -146,7 +146,8 @@ func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
 	return s.event(ctx, batch, file, row)
 }
 
-// least returns the least value of a column for which the query fails with all events up to it. before selects earlier events, alike those with the value range.
+// least returns the least value of a column for which the query fails with all events up to it: those selected by the SQL prefix
+// before, and those selected by alike with a value up to it.
 func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, name, before, alike string) (n int64, err error) {
 	session, err := s.e.openViews(ctx, map[string]string{"events": event.ViewSQL(s.e.Objects, s.plan.Events.Stream(batch[0].Stream), batch)})
 	if err != nil {
