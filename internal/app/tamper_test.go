@@ -226,7 +226,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			delete(run.Steps, "merge")
 			putRun(t, a, run)
 		}},
-		{"run totals", "run 2 moved amount", func(t *testing.T, a *App) {
+		{"run totals", "run 2 changed amount", func(t *testing.T, a *App) {
 			run := runOfOrders(t, a, 2)
 			run.Totals["amount"][""] = "-3.01"
 			putRun(t, a, run)
