@@ -51,7 +51,7 @@ func TestBadProjects(t *testing.T) {
 		})
 	}
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
-	if got := must(t, 2, "status", "--project", nowhere); !strings.Contains(got.err, "is no project folder") {
+	if got := must(t, 2, "status", "--project", nowhere); !strings.Contains(got.err, "is not a project folder") {
 		t.Errorf("standard error is %s", got.err)
 	}
 	if _, err := os.Stat(nowhere); err == nil {

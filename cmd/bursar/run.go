@@ -71,10 +71,10 @@ func withoutValues(a *app.App, runs []app.Run) []string {
 		if given[name] == nil {
 			given[name], names = &app.Given{}, append(names, name)
 		}
-		given[name].Add(runs[i].Given)
+		given[name].Add(runs[i].FoldCounts)
 	}
 	for _, name := range names {
-		for _, fold := range given[name].Without(a.Engine.Folds(name)) {
+		for _, fold := range given[name].WithoutValues(a.Engine.Folds(name)) {
 			warnings = append(warnings, withoutValue(name, fold, given[name].Events))
 		}
 	}
@@ -160,8 +160,8 @@ func rowOf(r *app.Run) runRow {
 		Created: r.Created, Updated: r.Updated, Steps: map[string]float64{}, Balanced: r.Balanced,
 		Unkeyed: r.Unkeyed.Events(), UnkeyedStreams: streamsUnkeyed(r.Unkeyed),
 	}
-	if r.Given != nil {
-		row.Values = r.Given.Values
+	if r.FoldCounts != nil {
+		row.Values = r.FoldCounts.Values
 	}
 	for name, step := range r.Steps {
 		row.Steps[name] = step.Seconds

@@ -16,7 +16,7 @@ func isOFX(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "of
 func temporaryOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
-		return isOFX(s) && i != nil && i.Temporary
+		return isOFX(s) && i != nil && i.TemporaryIDs
 	}
 }
 

@@ -54,7 +54,7 @@ func (r *reading) remember(ctx context.Context, files []*File) error {
 				continue
 			}
 			k := kept{
-				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.Declared(), Readings: f.readings,
+				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.InstitutionsDigest(), Readings: f.readings,
 				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.rules.totals(f.Parts),
 			}
 			if err := tx.Put(keptKey(f.Digest), k); err != nil {

@@ -22,7 +22,7 @@ func mappingOf(i *project.Institution) string {
 		"columns.booked": {c.Booked}, "columns.value": {c.Value}, "columns.amount": {c.Amount}, "columns.credit": {c.Credit}, "columns.debit": {c.Debit},
 		"columns.own": {c.Own}, "columns.code": {c.Code}, "columns.party": {c.Party}, "columns.peer": {c.Peer}, "columns.text": c.Text,
 		"columns.reference": {c.Reference}, "columns.sign": {c.Sign.Column}, "columns.status": {c.Status.Column},
-		"date": {}, "negative": formsOf(m.Written.Negative), "positive": formsOf(m.Written.Positive),
+		"date": {}, "negative": formsOf(m.Notation.Negative), "positive": formsOf(m.Notation.Positive),
 		"columns.sign.credit": c.Sign.Credit, "columns.sign.debit": c.Sign.Debit,
 		"columns.status.booked": c.Status.Booked, "columns.status.pending": c.Status.Pending, "columns.status.ignored": c.Status.Ignored,
 	}

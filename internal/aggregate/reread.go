@@ -119,7 +119,7 @@ func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
 	if k.Retracted != nil || k.Retractions != r.retractions || k.GivenUp != r.givenUp {
 		return true, nil
 	}
-	if k.Declared == r.Project.Declared() && k.Readers == readersVersion {
+	if k.Declared == r.Project.InstitutionsDigest() && k.Readers == readersVersion {
 		return false, nil
 	}
 	if otherwise, err := r.declaredOtherwise(ctx, k); err != nil || otherwise {

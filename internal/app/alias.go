@@ -54,13 +54,13 @@ type (
 	// Run is one run of a pipeline.
 	Run = reconcile.Run
 	// Given counts the events that gave each fold a value.
-	Given = reconcile.Given
+	Given = reconcile.FoldCounts
 	// Rebuilt is what a rebuild of a pipeline came to.
 	Rebuilt = reconcile.Rebuilt
 	// Status is where a pipeline stands.
 	Status = reconcile.Status
 	// Answer is one artifact as of a run.
-	Answer = reconcile.Answer
+	Answer = reconcile.GetResult
 	// Traced is an artifact and the runs that made it what it is.
 	Traced = reconcile.Traced
 	// TracedEvent is one event of an artifact.

@@ -220,7 +220,7 @@ const leastStepMemory = 256 << 20
 
 // stepsOf says how many steps of runs work at a time, by cores and memory, and the memory of each.
 func stepsOf(threads int, memory string) (atOnce int, each string) {
-	bytes := duck.Bytes(memory)
+	bytes := duck.ParseMemory(memory)
 	atOnce = int(max(1, min(int64(threads), bytes/leastStepMemory)))
 	return atOnce, duck.MemoryText(bytes / int64(atOnce))
 }

@@ -239,7 +239,7 @@ func TestStepsKeepToTheirLanes(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), "the run before has not passed this step") {
+		if err == nil || !strings.Contains(err.Error(), "the run before has not completed this step") {
 			t.Errorf("%s overtakes: %v", step, err)
 		}
 	}

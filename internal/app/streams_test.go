@@ -310,7 +310,7 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 		t.Errorf("runs of %v, want %v", got, want)
 	}
 	g, err := a.Engine.Current(t.Context(), "orders")
-	if err != nil || g.Watermark != nil || g.Taken["payments"] != 3 || g.Taken["notes"] != 2 { // nothing is known of the bank
+	if err != nil || g.Watermark != nil || g.LastBatch["payments"] != 3 || g.LastBatch["notes"] != 2 { // nothing is known of the bank
 		t.Errorf("generation %+v, %v", g, err)
 	}
 	pay(4)

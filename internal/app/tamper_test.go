@@ -221,12 +221,12 @@ func TestVerifyFindsDamage(t *testing.T) {
 			run.Run = 3
 			putRun(t, a, run)
 		}},
-		{"runs", "without its step merge", func(t *testing.T, a *App) {
+		{"runs", "its step merge is not recorded", func(t *testing.T, a *App) {
 			run := runOfOrders(t, a, 2)
 			delete(run.Steps, "merge")
 			putRun(t, a, run)
 		}},
-		{"run totals", "run 2 moved amount", func(t *testing.T, a *App) {
+		{"run totals", "run 2 changed amount", func(t *testing.T, a *App) {
 			run := runOfOrders(t, a, 2)
 			run.Totals["amount"][""] = "-3.01"
 			putRun(t, a, run)

@@ -77,7 +77,7 @@ func TestTraceFindsWhatIsLost(t *testing.T) {
 	name := batchObject(t, a)
 	for _, c := range []struct{ where, fails string }{
 		{"true", ""},
-		{`"order" <> 'a'`, `run 2 folded 1 event into key "a", and its batches hold 0`},
+		{`"order" <> 'a'`, `run 2 folded 1 event into key "a", but its batches contain 0`},
 	} {
 		rewriteFile(t, a, a.Engine.Objects.Path(name), "SELECT * FROM %s WHERE "+c.where)
 		putBatchObject(t, a, 2, describe(t, a, name))

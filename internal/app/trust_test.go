@@ -386,7 +386,7 @@ func TestArtifactsHoldTheEventsOfAllRuns(t *testing.T) {
 	g.Events = &more
 	putGeneration(t, a, g)
 	_, err = a.Engine.Export(t.Context(), "orders", discard{})
-	var lost *reconcile.LostError
+	var lost *reconcile.ArtifactTotalsError
 	if !errors.As(err, &lost) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
 		t.Errorf("export says %v", err)
 	}

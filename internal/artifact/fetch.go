@@ -1,3 +1,5 @@
+// Reads many records from parts, with neighbouring records in one call.
+
 package artifact
 
 import (
@@ -13,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Byte ranges closer than maxGap are read as one, up to maxSpan bytes: a few unwanted records cost less than a call.
+// Byte ranges closer than maxGap are read together, up to maxSpan bytes: a few unwanted records cost less than a call.
 const (
 	maxGap  = 32 << 10
 	maxSpan = 4 << 20
@@ -24,19 +26,19 @@ type partID struct {
 	part uint32
 }
 
-// wanted is a record to read, and the position of its entry.
-type wanted struct {
+// recordRef is the location of a record to read, and the position of its entry.
+type recordRef struct {
 	Location
 	entry int
 }
 
-// Fetch reads the records at the entries' locations, with `workers` parts read at a time, and hands each record to
-// each together with the worker's number and the entry's position. Records come part by part, in order of offset.
+// Fetch reads the records at the entries' locations, from up to `workers` parts at a time, and calls each with the worker's number,
+// the entry's position and the record. Records come part by part, in order of offset.
 func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker, i int, record []byte) error) error {
-	byPart := map[partID][]wanted{}
+	byPart := map[partID][]recordRef{}
 	for i, e := range entries {
 		id := partID{e.Run, e.Location.Part}
-		byPart[id] = append(byPart[id], wanted{e.Location, i})
+		byPart[id] = append(byPart[id], recordRef{e.Location, i})
 	}
 	ids := make([]partID, 0, len(byPart))
 	for id := range byPart {
@@ -64,13 +66,13 @@ func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry
 	return group.Wait()
 }
 
-func fetchPart(ctx context.Context, store object.Store, name string, records []wanted, each func(i int, record []byte) error) error {
+func fetchPart(ctx context.Context, store object.Store, name string, records []recordRef, each func(i int, record []byte) error) error {
 	in, err := store.Open(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	slices.SortFunc(records, func(a, b wanted) int { return cmp.Compare(a.Offset, b.Offset) })
+	slices.SortFunc(records, func(a, b recordRef) int { return cmp.Compare(a.Offset, b.Offset) })
 	if err := readSpans(in, records, each); err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func fetchPart(ctx context.Context, store object.Store, name string, records []w
 }
 
 // readSpans reads records, ascending by offset.
-func readSpans(in object.Reader, records []wanted, each func(i int, record []byte) error) error {
+func readSpans(in object.Reader, records []recordRef, each func(i int, record []byte) error) error {
 	var buffer []byte
 	for len(records) > 0 {
 		n, end := span(records)
@@ -100,8 +102,8 @@ func readSpans(in object.Reader, records []wanted, each func(i int, record []byt
 	return nil
 }
 
-// span is how many of the records, ascending by offset, are read as one range, and where it ends.
-func span(records []wanted) (n int, end uint64) {
+// span returns how many of the records, ascending by offset, are read as one range, and the end of the range.
+func span(records []recordRef) (n int, end uint64) {
 	first := records[0].Offset
 	for n < len(records) {
 		at := records[n]

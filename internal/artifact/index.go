@@ -1,15 +1,17 @@
+// The index of artifacts: the contract of its backends.
+
 package artifact
 
 import "context"
 
-// Location is where an artifact's record lies: the part's number within its run, and the byte range in it.
+// Location is where a record is stored: the number of the part within its run, and the byte range in the part.
 type Location struct {
 	Part   uint32
 	Offset uint64
 	Length uint32
 }
 
-// Entry is one index entry: at this run, the key's record lies there.
+// Entry is one index entry: the location of a key's record as of a run.
 type Entry struct {
 	Key      []byte // order-preserving, prefix-free encoding of the key (see AppendKey)
 	Run      uint64
@@ -22,32 +24,32 @@ type Space struct {
 	Generation uint64
 }
 
-// Index is the index seam. Every backend passes indextest.Run.
+// Index is the interface of index backends. Every backend passes indextest.Run.
 //
-// Entries of one key lie together, newest run first, so that history and as-of are neighbours. Load is
-// idempotent (rule 5) and durable when it returns; entries of unpublished runs may be there and are never
-// returned for an asOf below them. Spaces are apart: what is done in one is never seen in another.
+// Entries of one key are adjacent, newest run first, so that history and as-of reads are cheap. Load is idempotent (rule 5) and
+// durable when it returns; entries of unpublished runs may exist and are never returned for an asOf below them. Spaces are
+// isolated from each other.
 //
-// Keys are opaque bytes, not empty, and prefix-free within a space: none is the start of another. Backends may
-// rely on that to tell keys apart without a separator. All calls may be retried and made from several goroutines;
-// a callback's error stops the call and comes back wrapped.
+// Keys are opaque bytes, not empty, and prefix-free within a space: no key is a prefix of another. Backends may rely on that to
+// separate keys. All calls may be retried and made from several goroutines; an error of a callback stops the call and is
+// returned wrapped.
 type Index interface {
-	// Load adds the entries of one run, all or (after an error, also next's) none. next returns entries in ascending
-	// key order, each key once, and ok=false at the end; anything else is a bug and refused. An Entry's Key is only
-	// valid until next is called again; its Run is not looked at.
+	// Load adds the entries of one run, all or (after an error, also one of next) none. next returns entries in ascending key
+	// order, each key once, and ok=false at the end; any other order is a bug and an error. The Key of an Entry is only valid
+	// until the next call of next; its Run is ignored.
 	Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error
-	// Find looks up keys, ascending and distinct, and calls found for each that has an entry at or below asOf, in order of i,
-	// from one goroutine at a time. Many keys at once are far cheaper than one by one.
+	// Find looks up keys, ascending and distinct, and calls found for each key with an entry at or below asOf, in order of i, from
+	// one goroutine at a time. Many keys in one call are much cheaper than one by one.
 	Find(ctx context.Context, space Space, asOf uint64, keys [][]byte, found func(i int, e Entry) error) error
 	// Scan calls each for the newest entry at or below asOf of every key, in key order. Entry.Key is valid during the call.
 	Scan(ctx context.Context, space Space, asOf uint64, each func(e Entry) error) error
-	// Loads calls each for every Load of a space that lasts, newest run first: its run and how many entries it brought. A run
-	// may have several, of keys apart; loading the same entries again counts once. It says whether the index is as new
-	// as whoever recorded the loads believes.
+	// Loads calls each for every durable Load of a space, newest run first, with its run and number of entries. A run may have
+	// several Loads with different keys; loading the same entries again counts once. Callers use it to check that the index is
+	// as new as they recorded.
 	Loads(ctx context.Context, space Space, each func(run uint64, entries int64) error) error
 	// History calls each for every entry of a key at or below asOf, newest first.
 	History(ctx context.Context, space Space, asOf uint64, key []byte, each func(e Entry) error) error
-	// Drop removes a generation, durably; one that is not there is no error.
+	// Drop removes a generation, durably. It is not an error if the generation does not exist.
 	Drop(ctx context.Context, space Space) error
 	Close() error
 }

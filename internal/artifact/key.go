@@ -1,6 +1,6 @@
-// Package artifact keeps artifacts by key: records in immutable parts, and the index that leads to them. It owns the
-// encodings of keys and records and guarantees that what is read is what was written, or an error. It must not know
-// how artifacts are made, or which runs are published.
+// Package artifact stores artifacts by key: records in immutable parts, and the index that points to them. It owns the encodings
+// of keys and records and guarantees that what is read is what was written, or an error. It must not know how artifacts are
+// made, or which runs are published.
 package artifact
 
 import (
@@ -10,8 +10,8 @@ import (
 	"bursar/internal/column"
 )
 
-// AppendKey writes the key in row i of its columns so that the bytes of two keys compare as the keys do, numbers by
-// value and strings by their UTF-8 bytes, and no key is a prefix of another. Keys hold no nulls.
+// AppendKey encodes the key in row i of its columns. Encoded keys compare as the keys do, numbers by value and strings by their
+// UTF-8 bytes, and no key is a prefix of another. Keys contain no nulls.
 func AppendKey(dst []byte, key []column.Vector, i int) []byte {
 	for c := range key {
 		v := &key[c]
@@ -38,7 +38,7 @@ func IsKey(key []byte, row []column.Vector, i int) bool {
 	return bytes.Equal(encoded, key)
 }
 
-// appendText ends a text with 00 01 and writes a zero byte within it as 00 FF.
+// appendText terminates a text with 00 01 and escapes a zero byte in it as 00 FF.
 func appendText(dst, text []byte) []byte {
 	for {
 		zero := bytes.IndexByte(text, 0)

@@ -1,4 +1,4 @@
-// Keys as bytes: they order as their values do, and none is the start of another.
+// Encoded keys: they sort as their values do, and none is a prefix of another.
 
 package artifact
 
@@ -23,7 +23,7 @@ var (
 	wideType   = column.Type{Kind: column.Decimal, Precision: 38, Scale: 2}
 )
 
-// value is one value of a key, as a test knows it.
+// value is one value of a key in a test.
 type value struct {
 	text   string
 	number *big.Int // nil for a text
@@ -36,7 +36,7 @@ func (v value) compare(o value) int {
 	return cmp.Compare(v.text, o.text)
 }
 
-// randomValue is often equal to another, near it, or the start of it, and has zero bytes where they hurt.
+// randomValue is often equal to another value, near it, or a prefix of it, and has zero bytes in critical places.
 func randomValue(r *rand.Rand, t column.Type) value {
 	if t.IsText() {
 		alphabet := []string{"", "\x00", "\x00\x00", "\x01", "a", "b", "\xff", "č", "\x00\xff", "\x00\x01"}

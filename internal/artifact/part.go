@@ -1,3 +1,5 @@
+// Parts: immutable files of records, written by merge.
+
 package artifact
 
 import (
@@ -8,17 +10,17 @@ import (
 	"bursar/internal/object"
 )
 
-// partSize is where a part ends and the next begins: parts are read by range, so the size only bounds what one
-// object store call writes.
+// partSize is the size at which a new part is started. Parts are read by range, so the size only bounds what one call to the
+// object store writes.
 const partSize = 64 << 20
 
-// partitionShift is where a part's number holds its partition; below it, the part is numbered within that.
+// partitionShift separates a part's number: the partition above, the number within the partition below.
 const partitionShift = 16
 
-// PartNumber is the number, within its run, of the n-th part that a partition wrote. Both count from 0.
+// PartNumber is the number, within a run, of the n-th part of a partition. Both count from 0.
 func PartNumber(partition, n int) uint32 { return uint32(partition)<<partitionShift | uint32(n) }
 
-// PartName is where a part of a run lies (rule 5: named by pipeline, generation, run, step, partition).
+// PartName is the object name of a part (rule 5: named by pipeline, generation, run, step, partition).
 func PartName(space Space, run uint64, part uint32) string {
 	return fmt.Sprintf("%sparts/%08d-%04d-%04d", SpacePrefix(space), run, part>>partitionShift, part&(1<<partitionShift-1))
 }
@@ -28,26 +30,26 @@ func SpacePrefix(space Space) string {
 	return fmt.Sprintf("pipelines/%s/g%04d/", space.Pipeline, space.Generation)
 }
 
-// PartWriter writes one partition's records of a run, ascending by key, into as many parts as they need.
+// PartWriter writes one partition's records of a run, ascending by key, into parts.
 type PartWriter struct {
 	ctx       context.Context
 	store     object.Store
 	space     Space
 	run       uint64
 	partition int
-	size      int64 // where a part ends, in bytes
+	size      int64 // at which a new part is started, in bytes
 
 	parts  []object.Description
 	out    *object.DescribedWriter
 	buffer []byte
 }
 
-// NewPartWriter starts a partition's parts.
+// NewPartWriter returns a writer for a partition's parts.
 func NewPartWriter(ctx context.Context, store object.Store, space Space, run uint64, partition int) *PartWriter {
 	return &PartWriter{ctx: ctx, store: store, space: space, run: run, partition: partition, size: partSize}
 }
 
-// Write adds row i of the columns (the key's, then the record's).
+// Write adds row i of the columns (those of the key, then those of the record).
 func (w *PartWriter) Write(row []column.Vector, i int) error {
 	if w.out == nil {
 		name := PartName(w.space, w.run, PartNumber(w.partition, len(w.parts)))
@@ -100,7 +102,7 @@ func (w *PartWriter) Finish() ([]object.Description, error) {
 	return w.parts, nil
 }
 
-// Abort leaves no unfinished part behind; safe after Finish.
+// Abort deletes an unfinished part. It is safe after Finish.
 func (w *PartWriter) Abort() {
 	if w.out != nil {
 		_ = w.out.Abort() // nothing of it is visible either way

@@ -1,4 +1,4 @@
-// Parts: what one run writes is scanned and fetched back from as many parts as it takes.
+// Parts: the records of a run are scanned and fetched back from all of its parts.
 
 package artifact
 
@@ -147,13 +147,13 @@ func TestPartsAreScannedAndFetched(t *testing.T) {
 			t.Errorf("entry %d is row %d, want %d", i, got[i], want)
 		}
 	}
-	record, err := new(Readers).Record(t.Context(), store, ordersOne, entries[3999])
+	record, err := new(PartCache).Record(t.Context(), store, ordersOne, entries[3999])
 	if err != nil || numberOf(t, record) != 3999 {
 		t.Errorf("one record: %v", err)
 	}
 }
 
-// TestFetchCoalesces: neighbours come in one read, far ones apart, and a span is bounded.
+// TestFetchCoalesces: neighbouring records are read in one call, distant ones separately, and a span is bounded.
 func TestFetchCoalesces(t *testing.T) {
 	t.Parallel()
 	folder := object.NewFolder(t.TempDir())
@@ -191,9 +191,9 @@ func TestFetchCoalesces(t *testing.T) {
 
 func TestSpanIsBounded(t *testing.T) {
 	t.Parallel()
-	var records []wanted
+	var records []recordRef
 	for i := range 100 {
-		records = append(records, wanted{Location: Location{Offset: uint64(i) << 20, Length: 1 << 20}})
+		records = append(records, recordRef{Location: Location{Offset: uint64(i) << 20, Length: 1 << 20}})
 	}
 	if n, end := span(records); n != 4 || end != maxSpan {
 		t.Errorf("%d records up to %d in one read", n, end)
@@ -223,7 +223,7 @@ func TestFetchErrors(t *testing.T) {
 	}
 	shifted := entries[1]
 	shifted.Location.Offset++
-	record, err := new(Readers).Record(t.Context(), store, ordersOne, shifted)
+	record, err := new(PartCache).Record(t.Context(), store, ordersOne, shifted)
 	if err == nil {
 		err = DecodeRecord(record, column.NewVectors([]column.Type{bigType, textType}, 1))
 	}

@@ -76,7 +76,7 @@ func randomKeys(source *rand.ChaCha8, n uint64) [][]byte {
 	return keys
 }
 
-// entries tells keys as the records of one part.
+// entries are index entries with the locations of the records of one part.
 func entries(keys [][]byte, run uint64) func() (artifact.Entry, bool, error) {
 	i := -1
 	return func() (artifact.Entry, bool, error) {

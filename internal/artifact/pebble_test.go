@@ -18,10 +18,10 @@ func TestPebbleIndex(t *testing.T) {
 	})
 }
 
-// killedDir names the folder that the test's own child process fills before it kills itself.
+// killedDir names the folder that the test's child process fills before it kills itself.
 const killedDir = "BURSAR_TEST_KILLED_DIR"
 
-// What was loaded is there after a kill, with no help from Close.
+// TestPebbleIndexAfterKill: loaded entries exist after a kill, without Close.
 func TestPebbleIndexAfterKill(t *testing.T) {
 	space := artifact.Space{Pipeline: "orders", Generation: 1}
 	dropped := artifact.Space{Pipeline: "orders", Generation: 2}
@@ -71,7 +71,7 @@ func fillAndDie(t *testing.T, dir string, space, dropped artifact.Space) {
 	select {} // until the kill arrives
 }
 
-func TestPebbleIndexIsHeldOnce(t *testing.T) {
+func TestPebbleIndexIsLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	defer mustOpen(t, dir).Close()

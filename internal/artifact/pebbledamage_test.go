@@ -1,4 +1,4 @@
-// An index of which a table is damaged: what it refuses says so.
+// An index with a damaged table: the errors say so.
 
 package artifact_test
 

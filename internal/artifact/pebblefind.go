@@ -1,4 +1,4 @@
-// pebblefind.go looks up many sorted keys with a few iterators that only move forward.
+// Looks up many sorted keys with a few iterators that only move forward.
 
 package artifact
 
@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// findChunk is how many keys one worker looks up before it hands them over.
+	// findChunk is how many keys one worker looks up before it sends the results.
 	findChunk = 4096
 	// findWorkers is how many chunks are looked up at a time.
 	findWorkers = 2
@@ -20,8 +20,8 @@ const (
 	findSteps = 4
 )
 
-// finding is what was found of one key.
-type finding struct {
+// findResult is the newest entry of one key, if there is one.
+type findResult struct {
 	run      uint64
 	location Location
 	ok       bool
@@ -34,21 +34,21 @@ func (x *PebbleIndex) Find(ctx context.Context, space Space, asOf uint64, keys [
 		err = x.find(ctx, prefix, asOf, keys, found)
 	}
 	if err != nil {
-		return fmt.Errorf("find %d keys in index of %s generation %d: %w", len(keys), space.Pipeline, space.Generation, damage(err))
+		return fmt.Errorf("find %d keys in index of %s generation %d: %w", len(keys), space.Pipeline, space.Generation, markCorruption(err))
 	}
 	return nil
 }
 
-// find gives worker w the chunks w, w+workers …: each iterator moves forward only, and the chunks come in order.
+// find gives worker w the chunks w, w+workers …: each iterator only moves forward, and results are received in order.
 func (x *PebbleIndex) find(ctx context.Context, prefix []byte, asOf uint64, keys [][]byte, found func(i int, e Entry) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	defer group.Wait() //nolint:errcheck // its first error is the cause that collect returns
 	defer cancel()
 	workers := min(findWorkers, (len(keys)+findChunk-1)/findChunk)
-	results := make([]chan []finding, workers)
+	results := make([]chan []findResult, workers)
 	for w := range results {
-		results[w] = make(chan []finding, 1)
+		results[w] = make(chan []findResult, 1)
 		group.Go(func() error { return x.findChunks(ctx, prefix, asOf, keys, w, results) })
 	}
 	for c := 0; c*findChunk < len(keys); c++ {
@@ -64,7 +64,7 @@ func (x *PebbleIndex) find(ctx context.Context, prefix []byte, asOf uint64, keys
 	return nil
 }
 
-func deliver(keys [][]byte, first int, chunk []finding, found func(i int, e Entry) error) error {
+func deliver(keys [][]byte, first int, chunk []findResult, found func(i int, e Entry) error) error {
 	for j, f := range chunk {
 		if !f.ok {
 			continue
@@ -77,7 +77,7 @@ func deliver(keys [][]byte, first int, chunk []finding, found func(i int, e Entr
 }
 
 // findChunks looks up worker w's chunks of keys.
-func (x *PebbleIndex) findChunks(ctx context.Context, prefix []byte, asOf uint64, keys [][]byte, w int, results []chan []finding) error {
+func (x *PebbleIndex) findChunks(ctx context.Context, prefix []byte, asOf uint64, keys [][]byte, w int, results []chan []findResult) error {
 	iter, err := x.iterator(ctx, prefix)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (x *PebbleIndex) findChunks(ctx context.Context, prefix []byte, asOf uint64
 	defer iter.Close()
 	c := cursor{iter: iter, target: bytes.Clone(prefix), prefix: len(prefix), asOf: asOf}
 	for at := w * findChunk; at < len(keys); at += len(results) * findChunk {
-		chunk := make([]finding, min(findChunk, len(keys)-at))
+		chunk := make([]findResult, min(findChunk, len(keys)-at))
 		for j := range chunk {
 			if chunk[j], err = c.find(keys[at+j]); err != nil {
 				return err
@@ -104,34 +104,34 @@ func (x *PebbleIndex) iterator(ctx context.Context, prefix []byte) (*pebble.Iter
 	return x.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
 }
 
-// cursor finds ascending keys with one iterator.
+// cursor looks up ascending keys with one iterator.
 type cursor struct {
-	iter   *pebble.Iterator
-	target []byte // space prefix, then the key and run sought
-	prefix int    // length of the space prefix
-	asOf   uint64
-	placed bool // the iterator stands at the first entry at or after the target before
+	iter       *pebble.Iterator
+	target     []byte // space prefix, then the key and run sought
+	prefix     int    // length of the space prefix
+	asOf       uint64
+	positioned bool // the iterator is at the first entry at or after the previous target
 }
 
-func (c *cursor) find(key []byte) (finding, error) {
-	if c.placed && bytes.Compare(c.target[c.prefix:len(c.target)-runBytes], key) >= 0 {
-		return finding{}, fmt.Errorf("keys to find are out of order: %x after %x", key, c.target[c.prefix:len(c.target)-runBytes])
+func (c *cursor) find(key []byte) (findResult, error) {
+	if c.positioned && bytes.Compare(c.target[c.prefix:len(c.target)-runBytes], key) >= 0 {
+		return findResult{}, fmt.Errorf("keys to find are out of order: %x after %x", key, c.target[c.prefix:len(c.target)-runBytes])
 	}
 	c.target = appendRun(append(c.target[:c.prefix], key...), c.asOf)
-	if !c.move() {
-		return finding{}, c.iter.Error()
+	if !c.advance() {
+		return findResult{}, c.iter.Error()
 	}
 	stored := c.iter.Key()
 	if len(stored) != len(c.target) || !bytes.HasPrefix(stored, c.target[:len(c.target)-runBytes]) {
-		return finding{}, nil
+		return findResult{}, nil
 	}
-	location, err := locationOf(c.iter.Value())
-	return finding{run: runOf(stored), location: location, ok: true}, err
+	location, err := decodeLocation(c.iter.Value())
+	return findResult{run: runOf(stored), location: location, ok: true}, err
 }
 
-// move brings the iterator to the first entry at or after the target.
-func (c *cursor) move() bool {
-	for step := 0; c.placed && step <= findSteps; step++ {
+// advance moves the iterator to the first entry at or after the target.
+func (c *cursor) advance() bool {
+	for step := 0; c.positioned && step <= findSteps; step++ {
 		if !c.iter.Valid() {
 			return false // past the last entry, and targets only grow
 		}
@@ -142,6 +142,6 @@ func (c *cursor) move() bool {
 			c.iter.Next()
 		}
 	}
-	c.placed = true
+	c.positioned = true
 	return c.iter.SeekGE(c.target)
 }

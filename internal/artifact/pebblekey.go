@@ -1,4 +1,4 @@
-// pebblekey.go lays out the index's keys and values.
+// The layout of keys and values in the Pebble index.
 //
 //	key    pipeline 0x00 generation(8 bytes, big endian) key ^run(8 bytes, big endian)
 //	value  part, offset, length (uvarints)
@@ -6,8 +6,8 @@
 //	key    pipeline 0x01 generation(8 bytes, big endian) ^run(8 bytes, big endian) first key of the load
 //	value  entries of the load (uvarint)
 //
-// Entries of one key lie together, newest run first. Keys are prefix-free, so the run needs no separator. What a load
-// brought stands behind all entries of the pipeline, so that it is the last thing written to a load's last table.
+// Entries of one key are adjacent, newest run first. Keys are prefix-free, so the run needs no separator. The record of a load sorts
+// after all entries of the pipeline, so it is the last key written to the load's last table.
 
 package artifact
 
@@ -19,13 +19,13 @@ import (
 
 const runBytes = 8
 
-// spacePrefix is what the keys of one generation start with, and of no other.
+// spacePrefix is the prefix of the entries of one generation, and of no others.
 func spacePrefix(space Space) ([]byte, error) { return prefixOf(space, entryMark) }
 
-// loadsPrefix is what the keys of one generation's loads start with.
+// loadsPrefix is the prefix of the loads of one generation.
 func loadsPrefix(space Space) ([]byte, error) { return prefixOf(space, loadMark) }
 
-// What stands behind the pipeline's name in a key.
+// The byte after the pipeline's name in a key.
 const (
 	entryMark = 0
 	loadMark  = 1
@@ -39,7 +39,7 @@ func prefixOf(space Space, mark byte) ([]byte, error) {
 	return binary.BigEndian.AppendUint64(prefix, space.Generation), nil
 }
 
-// successor is the first key above all that start with prefix, which holds at least one byte below 0xff.
+// successor is the first key above all keys with the prefix, which contains at least one byte below 0xff.
 func successor(prefix []byte) []byte {
 	last := len(prefix) - 1
 	for prefix[last] == 0xff {
@@ -64,7 +64,7 @@ func appendLocation(value []byte, l Location) []byte {
 	return binary.AppendUvarint(value, uint64(l.Length))
 }
 
-func locationOf(value []byte) (Location, error) {
+func decodeLocation(value []byte) (Location, error) {
 	part, n := binary.Uvarint(value)
 	offset, m := binary.Uvarint(value[max(n, 0):])
 	length, k := binary.Uvarint(value[max(n, 0)+max(m, 0):])

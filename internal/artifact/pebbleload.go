@@ -1,4 +1,4 @@
-// pebbleload.go writes the entries of a run as sorted tables that the store takes over.
+// Writes the entries of a run as sorted tables, which the store ingests.
 
 package artifact
 
@@ -18,10 +18,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// tableBytes is where a load starts its next table: small enough that compaction moves in steps.
+// tableBytes is the size at which a load starts its next table: small enough that compaction proceeds in steps.
 const tableBytes = 32 << 20
 
-// ErrReadOnly is what Load returns of an index that is open for reading, wrapped. Class Data.
+// ErrReadOnly is returned, wrapped, by Load if the index is open for reading only. Class Data.
 var ErrReadOnly = failure.Wrap(failure.Data, errors.New("the index is open for reading only"))
 
 // Load adds the entries of one run, all or none of them.
@@ -32,23 +32,23 @@ func (x *PebbleIndex) Load(ctx context.Context, space Space, run uint64, next fu
 	}
 	if err == nil {
 		l := &load{index: x, space: space, run: run, key: prefix, prefix: len(prefix)}
-		if err = l.all(ctx, next); err == nil {
-			err = l.count()
+		if err = l.addAll(ctx, next); err == nil {
+			err = l.addLoadRecord()
 		}
-		if err = errors.Join(err, l.finish()); err == nil && len(l.paths) > 0 {
+		if err = errors.Join(err, l.finishTable()); err == nil && len(l.paths) > 0 {
 			err = x.db.Ingest(ctx, l.paths)
 		}
 		if err != nil {
-			l.remove()
+			l.removeFiles()
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("load index of %s generation %d run %d: %w", space.Pipeline, space.Generation, run, damage(err))
+		return fmt.Errorf("load index of %s generation %d run %d: %w", space.Pipeline, space.Generation, run, markCorruption(err))
 	}
 	return nil
 }
 
-// load is one call of Load. Its tables lie on the store's file system, so that taking them over is a hard link.
+// load is one call of Load. Its tables are on the store's file system, so that ingesting them makes hard links.
 type load struct {
 	index  *PebbleIndex
 	space  Space
@@ -56,14 +56,14 @@ type load struct {
 	first  []byte          // key of the first entry
 	n      uint64          // entries
 	paths  []string        // of all tables
-	table  *sstable.Writer // the one being written, nil between two
-	size   int             // bytes of keys and values in it
-	key    []byte          // space prefix, then key and run of the entry before
+	table  *sstable.Writer // the table being written; nil between two tables
+	size   int             // bytes of keys and values in table
+	key    []byte          // space prefix, then key and run of the previous entry
 	prefix int             // length of the space prefix
 	value  []byte
 }
 
-func (l *load) all(ctx context.Context, next func() (e Entry, ok bool, err error)) error {
+func (l *load) addAll(ctx context.Context, next func() (e Entry, ok bool, err error)) error {
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -87,7 +87,7 @@ func (l *load) add(e Entry) error {
 	}
 	l.n++
 	if l.table == nil {
-		if err := l.start(); err != nil {
+		if err := l.startTable(); err != nil {
 			return err
 		}
 	}
@@ -97,26 +97,26 @@ func (l *load) add(e Entry) error {
 		return err
 	}
 	if l.size += len(l.key) + len(l.value); l.size >= tableBytes {
-		return l.finish()
+		return l.finishTable()
 	}
 	return nil
 }
 
-// count adds what the load brought, behind its entries and in the same table: both are there or neither.
-func (l *load) count() error {
+// addLoadRecord adds the number of entries, after them and in the same table, so that both are ingested or neither.
+func (l *load) addLoadRecord() error {
 	key, err := loadsPrefix(l.space)
 	if err != nil {
 		return err
 	}
 	if l.table == nil {
-		if err := l.start(); err != nil {
+		if err := l.startTable(); err != nil {
 			return err
 		}
 	}
 	return l.table.Set(append(appendRun(key, l.run), l.first...), binary.AppendUvarint(nil, l.n))
 }
 
-// checkOrder refuses keys that would be stored where no reader finds them.
+// checkOrder rejects keys that would be stored where no reader finds them.
 func (l *load) checkOrder(key []byte) error {
 	if len(key) == 0 {
 		return errors.New("index entry with an empty key")
@@ -131,8 +131,8 @@ func (l *load) checkOrder(key []byte) error {
 	return nil
 }
 
-func (l *load) start() error {
-	path := filepath.Join(l.index.loads, fmt.Sprintf("%d.sst", l.index.table.Add(1)))
+func (l *load) startTable() error {
+	path := filepath.Join(l.index.loadDir, fmt.Sprintf("%d.sst", l.index.nextTable.Add(1)))
 	file, err := vfs.Default.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
@@ -143,8 +143,8 @@ func (l *load) start() error {
 	return nil
 }
 
-// finish ends the table being written, fsynced.
-func (l *load) finish() error {
+// finishTable completes the current table and fsyncs it.
+func (l *load) finishTable() error {
 	if l.table == nil {
 		return nil
 	}
@@ -153,8 +153,8 @@ func (l *load) finish() error {
 	return err
 }
 
-func (l *load) remove() {
+func (l *load) removeFiles() {
 	for _, path := range l.paths {
-		_ = os.Remove(path) // what stays is removed by the next open
+		_ = os.Remove(path) // what remains is removed by the next open
 	}
 }

@@ -1,4 +1,4 @@
-// pebblescan.go walks through the entries of a generation or of one key.
+// Scans the entries of a generation or of one key.
 
 package artifact
 
@@ -16,7 +16,7 @@ func (x *PebbleIndex) Scan(ctx context.Context, space Space, asOf uint64, each f
 		err = x.scan(ctx, prefix, asOf, each)
 	}
 	if err != nil {
-		return fmt.Errorf("scan index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
+		return fmt.Errorf("scan index of %s generation %d: %w", space.Pipeline, space.Generation, markCorruption(err))
 	}
 	return nil
 }
@@ -27,18 +27,18 @@ func (x *PebbleIndex) scan(ctx context.Context, prefix []byte, asOf uint64, each
 		return err
 	}
 	defer iter.Close()
-	var done []byte // the key already told
+	var last []byte // the last key that each was called with
 	for n, ok := 0, iter.First(); ok; n, ok = n+1, iter.Next() {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		stored := iter.Key()
 		key, run := stored[len(prefix):len(stored)-runBytes], runOf(stored)
-		if run > asOf || bytes.Equal(key, done) {
+		if run > asOf || bytes.Equal(key, last) {
 			continue
 		}
-		done = append(done[:0], key...)
-		location, err := locationOf(iter.Value())
+		last = append(last[:0], key...)
+		location, err := decodeLocation(iter.Value())
 		if err == nil {
 			err = each(Entry{Key: key, Run: run, Location: location})
 		}
@@ -53,15 +53,15 @@ func (x *PebbleIndex) scan(ctx context.Context, prefix []byte, asOf uint64, each
 func (x *PebbleIndex) Loads(ctx context.Context, space Space, each func(run uint64, entries int64) error) error {
 	prefix, err := loadsPrefix(space)
 	if err == nil {
-		err = x.loadsOf(ctx, prefix, each)
+		err = x.scanLoads(ctx, prefix, each)
 	}
 	if err != nil {
-		return fmt.Errorf("read loads in index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
+		return fmt.Errorf("read loads in index of %s generation %d: %w", space.Pipeline, space.Generation, markCorruption(err))
 	}
 	return nil
 }
 
-func (x *PebbleIndex) loadsOf(ctx context.Context, prefix []byte, each func(run uint64, entries int64) error) error {
+func (x *PebbleIndex) scanLoads(ctx context.Context, prefix []byte, each func(run uint64, entries int64) error) error {
 	iter, err := x.iterator(ctx, prefix)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (x *PebbleIndex) History(ctx context.Context, space Space, asOf uint64, key
 		err = x.history(ctx, append(prefix, key...), asOf, len(prefix), each)
 	}
 	if err != nil {
-		return fmt.Errorf("read history in index of %s generation %d: %w", space.Pipeline, space.Generation, damage(err))
+		return fmt.Errorf("read history in index of %s generation %d: %w", space.Pipeline, space.Generation, markCorruption(err))
 	}
 	return nil
 }
@@ -107,9 +107,9 @@ func (x *PebbleIndex) history(ctx context.Context, full []byte, asOf uint64, pre
 		}
 		stored := iter.Key()
 		if len(stored) != len(full)+runBytes {
-			continue // a longer key, when the one asked for is not a whole one
+			continue // a longer key; the given one is not complete
 		}
-		location, err := locationOf(iter.Value())
+		location, err := decodeLocation(iter.Value())
 		if err == nil {
 			err = each(Entry{Key: full[prefix:], Run: runOf(stored), Location: location})
 		}

@@ -1,4 +1,4 @@
-// pebblestored.go reads the index as it lies on disk, whatever of it is kept in memory.
+// Reads the index as it is on disk, bypassing what is cached in memory.
 
 package artifact
 
@@ -21,12 +21,12 @@ import (
 // storedCache is the block cache of a copy, in bytes.
 const storedCache = 8 << 20
 
-// Stored opens a copy of the index, in a new folder dir, that is made of the files as they lie on disk: what the next start
-// would find. Every block of them is compared with its checksum first; what is wrong is ErrIndexDamaged. The copy is for
-// reading; its tables are links, so it takes no room. The folder is removed by the caller, after Close.
+// Stored opens a copy of the index, in a new folder dir, made of the files as they are on disk: what the next start would read.
+// Every block is first compared with its checksum; damage is ErrIndexDamaged. The copy is read-only; its tables are hard links,
+// so it uses no space. The caller removes the folder after Close.
 func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, error) {
 	var err error
-	if x.readOnly() { // nobody changes the files, and they are read in place
+	if x.readOnly() { // nobody changes the files, so they are read in place
 		dir = x.dir
 	} else if err = x.checkNames(); err == nil {
 		err = x.db.Checkpoint(dir)
@@ -38,13 +38,13 @@ func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, err
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read index %s: %w", x.dir, unlessRefused(err))
+		return nil, fmt.Errorf("read index %s: %w", x.dir, markDamaged(err))
 	}
 	stored, err := openReadOnly(dir, storedCache)
-	return stored, unlessRefused(err)
+	return stored, markDamaged(err)
 }
 
-// checkNames checks the files by which the store finds all others, which are read at its start only.
+// checkNames checks the files that name all other files. The store reads them only when it is opened.
 func (x *PebbleIndex) checkNames() error {
 	for _, name := range []string{"manifest", "format-version"} {
 		value, err := atomicfs.ReadMarker(vfs.Default, x.dir, name)
@@ -62,7 +62,7 @@ func (x *PebbleIndex) checkNames() error {
 	return err
 }
 
-// optionsDigest is the digest of the newest OPTIONS file, which a store writes when it is opened.
+// optionsDigest is the digest of the newest OPTIONS file, which the store writes when it is opened.
 func optionsDigest(dir string) (digest [sha256.Size]byte, err error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "OPTIONS-*"))
 	if err != nil || len(paths) == 0 {
@@ -72,7 +72,7 @@ func optionsDigest(dir string) (digest [sha256.Size]byte, err error) {
 	return sha256.Sum256(text), err
 }
 
-// checkFiles compares everything in the copy with its checksums.
+// checkFiles compares all files of the copy with their checksums.
 func checkFiles(ctx context.Context, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -117,7 +117,7 @@ func checkManifest(path string) error {
 	}
 }
 
-// checkTable compares all blocks of a table with their checksums. The reader panics at some damage.
+// checkTable compares all blocks of a table with their checksums. The reader panics on some damage.
 func checkTable(ctx context.Context, path string) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

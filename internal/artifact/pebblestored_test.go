@@ -13,7 +13,7 @@ import (
 	"bursar/internal/artifact/indextest"
 )
 
-// A copy of what lies on disk has what the index has, and what is done to any file of an open index is found by it.
+// TestStored: a copy of the files on disk has the entries of the index, and a change of any file of an open index is detected.
 func TestStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

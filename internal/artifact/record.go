@@ -1,3 +1,5 @@
+// The encoding of records.
+
 package artifact
 
 import (
@@ -14,20 +16,20 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// headerSize is the length and the CRC-32C, four bytes each, little endian, that stand before a record's payload.
+// headerSize is the size of a record's header: the payload's length and CRC-32C, four bytes each, little endian.
 const headerSize = 8
 
-// maxRecord bounds a record's payload: a longer one means a list fold without `keep` got out of hand.
+// maxRecord bounds a record's payload: it is exceeded only by a list fold without `keep` that has grown too large.
 const maxRecord = 1 << 30
 
-// ErrCorrupt is what reading a record or part that is not as it was written returns, wrapped. Class Data.
+// ErrCorrupt is returned, wrapped, by reading a record or part that is not as it was written. Class Data.
 var ErrCorrupt = failure.Wrap(failure.Data, errors.New("corrupt"))
 
 var errColumns = fmt.Errorf("decode record: values do not match the columns: %w", ErrCorrupt)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// AppendRecord writes row i of the columns (the key's, then the record's) as one record: header, null mask, values.
+// AppendRecord encodes row i of the columns (those of the key, then those of the record): header, null mask, values.
 func AppendRecord(dst []byte, row []column.Vector, i int) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, headerSize+(len(row)+7)/8)...)
@@ -45,8 +47,8 @@ func AppendRecord(dst []byte, row []column.Vector, i int) []byte {
 	return dst
 }
 
-// appendValue writes integers as varints, wide decimals as one too or, where they do not fit, as 16 bytes, texts and
-// lists behind their length.
+// appendValue writes integers as varints, wide decimals as varints or, if they do not fit, as 16 bytes, and texts and lists after
+// their length.
 func appendValue(dst []byte, v *column.Vector, i int) []byte {
 	switch {
 	case v.Type.IsText():
@@ -82,7 +84,7 @@ func appendList(dst []byte, v *column.Vector, i int) []byte {
 	return dst
 }
 
-// DecodeRecord checks one whole record and appends its values to the columns it was written from.
+// DecodeRecord checks one record and appends its values to the columns, which must be those it was written from.
 func DecodeRecord(record []byte, row []column.Vector) error {
 	d, mask, err := open(record, len(row))
 	if err != nil {
@@ -104,7 +106,7 @@ func DecodeRecord(record []byte, row []column.Vector) error {
 	return nil
 }
 
-// DecodeKey checks one whole record of the given number of columns and appends only its key, the first columns.
+// DecodeKey checks one record of the given number of columns and appends only its key, the first columns.
 func DecodeKey(record []byte, key []column.Vector, width int) error {
 	d, _, err := open(record, width)
 	if err != nil {
@@ -132,20 +134,20 @@ func open(record []byte, width int) (d decoder, mask []byte, err error) {
 		return d, nil, fmt.Errorf("decode record: checksum does not match: %w", ErrCorrupt)
 	}
 	d = decoder{rest: payload}
-	mask = d.take(uint64(width+7) / 8)
+	mask = d.read(uint64(width+7) / 8)
 	if d.bad {
 		return d, nil, errColumns
 	}
 	return d, mask, nil
 }
 
-// decoder reads values off a payload; after the first that does not fit, bad is set and everything reads as empty.
+// decoder reads values from a payload. After the first error bad is set and all values are empty.
 type decoder struct {
 	rest []byte
 	bad  bool
 }
 
-func (d *decoder) take(n uint64) []byte {
+func (d *decoder) read(n uint64) []byte {
 	if n > uint64(len(d.rest)) {
 		d.bad, d.rest = true, nil
 		return nil
@@ -173,7 +175,7 @@ func (d *decoder) varint() int64 {
 func (d *decoder) value(v *column.Vector) {
 	switch {
 	case v.Type.IsText():
-		v.AppendText(d.take(d.uvarint()))
+		v.AppendText(d.read(d.uvarint()))
 	case v.Type.Kind == column.List:
 		d.list(v)
 	case v.Type.IsWide():
@@ -184,11 +186,11 @@ func (d *decoder) value(v *column.Vector) {
 }
 
 func (d *decoder) wide() decimal128.Num {
-	flag := d.take(1)
+	flag := d.read(1)
 	if d.bad || flag[0] == 0 {
 		return decimal128.FromI64(d.varint())
 	}
-	b := d.take(16)
+	b := d.read(16)
 	if d.bad {
 		return decimal128.Num{}
 	}
@@ -198,7 +200,7 @@ func (d *decoder) wide() decimal128.Num {
 func (d *decoder) list(v *column.Vector) {
 	for n := d.uvarint(); n > 0 && !d.bad; n-- {
 		for f := range v.Fields {
-			null := d.take(1)
+			null := d.read(1)
 			if d.bad {
 				return
 			}
@@ -222,14 +224,14 @@ type Scanner struct {
 // NewScanner reads a part from its start; in should be buffered.
 func NewScanner(in io.Reader) *Scanner { return &Scanner{in: in} }
 
-// Next returns the next record and its offset, io.EOF at the end. The record is valid until the call after; its
-// checksum is compared by whoever decodes it.
+// Next returns the next record and its offset, io.EOF at the end. The record is valid until the next call. Its checksum is compared
+// when it is decoded.
 func (s *Scanner) Next() (offset uint64, record []byte, err error) {
 	s.record = slices.Grow(s.record[:0], headerSize)[:headerSize]
 	if _, err := io.ReadFull(s.in, s.record); err == io.EOF {
 		return 0, nil, err
 	} else if err != nil {
-		return 0, nil, s.failed(err)
+		return 0, nil, s.readError(err)
 	}
 	size := binary.LittleEndian.Uint32(s.record)
 	if size > maxRecord {
@@ -238,15 +240,15 @@ func (s *Scanner) Next() (offset uint64, record []byte, err error) {
 	s.record = slices.Grow(s.record, int(size))[:headerSize+size]
 	_, err = io.ReadFull(s.in, s.record[headerSize:])
 	if err != nil {
-		return 0, nil, s.failed(err)
+		return 0, nil, s.readError(err)
 	}
 	offset = s.offset
 	s.offset += uint64(len(s.record))
 	return offset, s.record, nil
 }
 
-// failed marks a part that ends within a record as corrupt; one that cannot be read may be whole.
-func (s *Scanner) failed(err error) error {
+// readError marks a part that ends within a record as corrupt; other errors do not mean that the part is damaged.
+func (s *Scanner) readError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, io.ErrUnexpectedEOF)
 	}

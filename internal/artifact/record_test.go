@@ -1,4 +1,4 @@
-// Records: read back as written, or refused as corrupt; never guessed.
+// Records: read back as written, or rejected as corrupt.
 
 package artifact
 
@@ -20,7 +20,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// recordTypes has every type a record can hold; the first two are the key.
+// recordTypes has every type that a record can contain; the first two are the key.
 var recordTypes = []column.Type{
 	textType, bigType,
 	textType,
@@ -33,7 +33,7 @@ var recordTypes = []column.Type{
 	{Kind: column.List, Fields: []column.Field{{Name: "id", Type: textType}, {Name: "amount", Type: wideType}, {Name: "day", Type: column.Type{Kind: column.Date}}}},
 }
 
-// fill appends a value of extremes and everyday ones; keys are never null.
+// fill appends extreme and ordinary values; keys are never null.
 func fill(r *rand.Rand, v *column.Vector, null bool) {
 	switch {
 	case null && r.IntN(3) == 0:
@@ -135,7 +135,7 @@ func TestDamagedRecords(t *testing.T) {
 	}
 }
 
-// TestRecordOfOtherColumns reads records whose checksum is right with columns that they were not written from.
+// TestRecordOfOtherColumns decodes records with valid checksums into columns that they were not written from.
 func TestRecordOfOtherColumns(t *testing.T) {
 	t.Parallel()
 	row := column.NewVectors([]column.Type{textType, bigType}, 1)
@@ -182,8 +182,8 @@ func TestScannerOfCutPart(t *testing.T) {
 	}
 }
 
-// FuzzDecodeRecord decodes any payload under a right header: it is read or refused, and what is read is written back
-// as columns that read the same.
+// FuzzDecodeRecord decodes any payload under a valid header: it is decoded or rejected, and decoded values are encoded again as
+// columns with the same values.
 func FuzzDecodeRecord(f *testing.F) {
 	row := randomRows(rand.New(rand.NewPCG(11, 11)), 20)
 	for i := range 20 {

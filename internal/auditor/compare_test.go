@@ -63,7 +63,7 @@ func (s *stage) compareVersions() {
 			continue
 		}
 		key, _, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
-		var got reconcile.Answer
+		var got reconcile.GetResult
 		s.carry(func(ctx context.Context) (err error) {
 			got, err = s.engine.Get(ctx, s.c.Pipeline.Name, key, v.run, false)
 			return err

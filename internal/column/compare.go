@@ -1,3 +1,5 @@
+// The order of values.
+
 package column
 
 import (
@@ -5,8 +7,8 @@ import (
 	"cmp"
 )
 
-// Compare orders value i of a against value j of b, both of the same plain type: numbers and times by value, texts by
-// their bytes, a null before every value.
+// Compare orders value i of a and value j of b, both of the same plain type: numbers and times by value, texts by their bytes, nulls
+// first.
 func Compare(a *Vector, i int, b *Vector, j int) int {
 	switch {
 	case a.IsNull(i) || b.IsNull(j):

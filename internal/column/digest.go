@@ -1,3 +1,5 @@
+// Digests of rows that do not depend on their order.
+
 package column
 
 import (
@@ -10,10 +12,10 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Digest is a 128-bit order-free digest: the sum, modulo 2^128, of the digests of rows.
+// Digest is a 128-bit digest that does not depend on the order of rows: the sum, modulo 2^128, of the digests of rows.
 type Digest struct{ Hi, Lo uint64 }
 
-// Add takes a row's digest in. Addition commutes, so any order and grouping of rows gives the same sum.
+// Add adds a row's digest. Addition commutes, so any order and grouping of rows gives the same sum.
 func (d *Digest) Add(o Digest) {
 	var carry uint64
 	d.Lo, carry = bits.Add64(d.Lo, o.Lo, 0)
@@ -32,7 +34,7 @@ func (d Digest) String() string {
 func ParseDigest(text []byte) (Digest, error) {
 	var b [16]byte
 	if len(text) != hex.EncodedLen(len(b)) {
-		return Digest{}, fmt.Errorf("read digest: %d digits where %d are due", len(text), hex.EncodedLen(len(b)))
+		return Digest{}, fmt.Errorf("read digest: %d digits, want %d", len(text), hex.EncodedLen(len(b)))
 	}
 	if _, err := hex.Decode(b[:], text); err != nil {
 		return Digest{}, fmt.Errorf("read digest: %w", err)
@@ -40,7 +42,7 @@ func ParseDigest(text []byte) (Digest, error) {
 	return DigestOf(b[:]), nil
 }
 
-// DigestOf is a digest of its 16 bytes, as String prints them; what follows them is left out.
+// DigestOf reads a digest from its first 16 bytes, in the order that String prints.
 func DigestOf(b []byte) Digest {
 	return Digest{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
 }
@@ -51,12 +53,12 @@ func Sum128(b []byte) Digest {
 	return Digest{Hi: s.Hi, Lo: s.Lo}
 }
 
-// NameSeed stands for a column in the encoding that row digests are made of.
+// NameSeed represents a column name in the encoding that row digests are computed from.
 func NameSeed(name string) uint64 { return xxh3.HashString(name) }
 
-// AppendCanonical writes (seed, value i) in a form that survives every change a schema may make: nulls
-// write nothing, so a new optional column changes no digest; numbers are stripped of trailing zeros, so a
-// wider decimal or an integer become decimal digests as before.
+// AppendCanonical encodes (seed, value i) so that the encoding stays the same after every allowed schema change: nulls write nothing,
+// so a new optional column changes no digest; numbers are stripped of trailing zeros, so a wider decimal, or an integer that
+// becomes decimal, has the same encoding.
 func (v *Vector) AppendCanonical(dst []byte, seed uint64, i int) []byte {
 	if v.IsNull(i) {
 		return dst

@@ -1,4 +1,4 @@
-// Digests of rows: equal for equal values whatever the schema has grown to, different for different ones.
+// Digests of rows: equal for equal values after any allowed schema change, different for different values.
 
 package column
 
@@ -14,7 +14,7 @@ import (
 
 func canonical(v *Vector) []byte { return v.AppendCanonical(nil, NameSeed("amount"), 0) }
 
-// TestDigestSurvivesGrowth widens one value through every type that a schema may grow to.
+// TestDigestSurvivesGrowth widens one value through every type that a schema may change to.
 func TestDigestSurvivesGrowth(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(4, 4))
@@ -61,7 +61,7 @@ func TestDigestSurvivesWiderScale(t *testing.T) {
 		n := randomWide(r)
 		shift := r.IntN(12)
 		grown := new(big.Int).Mul(n.BigInt(), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shift)), nil))
-		if grown.CmpAbs(most) > 0 {
+		if grown.CmpAbs(largestBig) > 0 {
 			continue
 		}
 		a := NewVector(Type{Kind: Decimal, Precision: 38, Scale: 3}, 1)
@@ -74,8 +74,8 @@ func TestDigestSurvivesWiderScale(t *testing.T) {
 	}
 }
 
-// TestDigestTellsApart digests values that must never be taken for one another.
-func TestDigestTellsApart(t *testing.T) {
+// TestDigestDistinguishes digests values that must not be confused with one another.
+func TestDigestDistinguishes(t *testing.T) {
 	t.Parallel()
 	two := Type{Kind: Decimal, Precision: 38, Scale: 2}
 	rows := []*Vector{
@@ -94,7 +94,7 @@ func TestDigestTellsApart(t *testing.T) {
 	}
 }
 
-// TestDigestOfNulls: a column that a schema gained changes no digest while it is null, and where a value stands counts.
+// TestDigestOfNulls: a new column changes no digest while it is null, and the digest depends on the column of a value.
 func TestDigestOfNulls(t *testing.T) {
 	t.Parallel()
 	for _, kind := range plainTypes {
@@ -113,7 +113,7 @@ func TestDigestOfNulls(t *testing.T) {
 	}
 }
 
-// TestDigestAddsInAnyOrder also carries from the low half into the high one.
+// TestDigestAddsInAnyOrder also carries from the low half to the high half.
 func TestDigestAddsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	var carried Digest

@@ -1,4 +1,4 @@
-// Declared formats of dates and timestamps: strptime directives compiled to small steps.
+// Declared formats of dates and timestamps: strptime directives compiled to steps.
 
 package column
 
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Layout is a compiled format. Numbers take as many digits as their directive says; months, days and times that
-// stand between literals may drop their leading zero, as strptime allows.
+// Layout is a compiled format. Numbers have as many digits as their directive allows; months, days and times between literals may
+// omit their leading zero, as strptime allows.
 type Layout struct {
 	Format string
 	Steps  []LayoutStep
@@ -18,17 +18,17 @@ type Layout struct {
 type LayoutStep struct {
 	Verb    byte
 	Literal byte
-	Short   bool // one digit is enough: nothing beside it could be taken for the other
+	Short   bool // one digit is enough: it is not adjacent to another digit
 }
 
-// layoutParts says what each directive gives, so that no part is given twice.
+// layoutParts maps each directive to the part that it sets, so that no part is set twice.
 var layoutParts = map[byte]string{
 	'Y': "year", 'y': "year", 'm': "month", 'b': "month", 'd': "day",
 	'H': "hour", 'M': "minute", 'S': "second", 'f': "fraction", 'z': "zone",
 }
 
-// CompileLayout checks a strptime format: %Y %y %m %b %d %H %M %S %f %z %% and literals. It must give a
-// whole date, and no time of day for a date column.
+// CompileLayout compiles a strptime format: %Y %y %m %b %d %H %M %S %f %z %% and literals. It must contain a complete date, and no
+// time of day for a date column.
 func CompileLayout(format string, kind Kind) (*Layout, error) {
 	if kind != Date && kind != Timestamp {
 		return nil, fmt.Errorf("format %q: only dates and timestamps have one", format)
@@ -59,33 +59,33 @@ func CompileLayout(format string, kind Kind) (*Layout, error) {
 		given[part] = true
 		l.Steps = append(l.Steps, LayoutStep{Verb: verb})
 	}
-	if err := l.complete(given, kind); err != nil {
+	if err := l.checkParts(given, kind); err != nil {
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *Layout) complete(given map[string]bool, kind Kind) error {
+func (l *Layout) checkParts(given map[string]bool, kind Kind) error {
 	for _, part := range []string{"year", "month", "day"} {
 		if !given[part] {
 			return fmt.Errorf("format %q gives no %s", l.Format, part)
 		}
 	}
 	if kind == Date && len(given) > 3 {
-		return fmt.Errorf("format %q gives a time of day, which a date has not", l.Format)
+		return fmt.Errorf("format %q gives a time of day, but the column is a date", l.Format)
 	}
 	for _, pair := range [][2]string{{"fraction", "second"}, {"second", "minute"}, {"minute", "hour"}} {
 		if given[pair[0]] && !given[pair[1]] {
-			return fmt.Errorf("format %q gives the %s and no %s", l.Format, pair[0], pair[1])
+			return fmt.Errorf("format %q gives the %s but no %s", l.Format, pair[0], pair[1])
 		}
 	}
 	for i := range l.Steps {
-		l.Steps[i].Short = strings.IndexByte("mdHMS", l.Steps[i].Verb) >= 0 && l.fenced(i-1) && l.fenced(i+1)
+		l.Steps[i].Short = strings.IndexByte("mdHMS", l.Steps[i].Verb) >= 0 && l.delimited(i-1) && l.delimited(i+1)
 	}
 	return nil
 }
 
-// fenced reports whether step i, if there is one, is a literal that cannot be taken for a digit.
-func (l *Layout) fenced(i int) bool {
+// delimited reports whether step i, if it exists, is a literal other than a digit.
+func (l *Layout) delimited(i int) bool {
 	return i < 0 || i == len(l.Steps) || l.Steps[i].Verb == 0 && l.Steps[i].Literal-'0' > 9
 }

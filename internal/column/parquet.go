@@ -1,3 +1,5 @@
+// Writing columns as Parquet files.
+
 package column
 
 import (
@@ -13,30 +15,30 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the types given: uncompressed, one row
-// group for each WriteGroup; lengths of texts, counters and times are packed as differences, which mostly are alike.
+// ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the given types: uncompressed, one row group for
+// each WriteGroup. Lengths of texts, counters and times are delta-encoded, as neighbouring values are often similar.
 type ParquetWriter struct {
-	sink   *rememberingWriter
+	sink   *stickyErrorWriter
 	file   *file.Writer
 	leaf   leafBuffer
 	fields []Field
 }
 
-// rememberingWriter keeps the first error of the writer below to itself: the library panics where it starts a file and
-// drops the errors of a footer.
-type rememberingWriter struct {
-	below io.Writer
-	err   error
+// stickyErrorWriter records the first error of the underlying writer and reports success: the Parquet library panics on an error when
+// it starts a file, and drops errors of the footer.
+type stickyErrorWriter struct {
+	w   io.Writer
+	err error
 }
 
-func (w *rememberingWriter) Write(block []byte) (int, error) {
+func (w *stickyErrorWriter) Write(block []byte) (int, error) {
 	if w.err == nil {
-		_, w.err = w.below.Write(block)
+		_, w.err = w.w.Write(block)
 	}
 	return len(block), nil
 }
 
-// leafBuffer is memory kept between column chunks.
+// leafBuffer is memory reused between column chunks.
 type leafBuffer struct {
 	text   []parquet.ByteArray
 	fixed  []parquet.FixedLenByteArray
@@ -48,7 +50,7 @@ type leafBuffer struct {
 	valid  []byte
 }
 
-// NewParquetWriter starts a file of the given columns.
+// NewParquetWriter starts a file with the given columns.
 func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
 	nodes := make(schema.FieldList, len(fields))
 	for i, f := range fields {
@@ -75,7 +77,7 @@ func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
 			options = append(options, parquet.WithEncodingFor(f.Name, parquet.Encodings.DeltaBinaryPacked))
 		}
 	}
-	sink := &rememberingWriter{below: w}
+	sink := &stickyErrorWriter{w: w}
 	out := file.NewParquetWriter(sink, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
 	return &ParquetWriter{sink: sink, file: out, fields: fields}, sink.err
 }
@@ -119,7 +121,7 @@ func parquetNode(f Field) (schema.Node, error) {
 	}
 }
 
-// WriteGroup writes the columns' rows as one row group.
+// WriteGroup writes the rows of the columns as one row group.
 func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
 	group := p.file.AppendRowGroup()
 	for i := range vectors {
@@ -133,7 +135,7 @@ func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
 	return p.sink.err
 }
 
-// Close writes the file's footer; the writer below stays open.
+// Close writes the file's footer. It does not close the underlying writer.
 func (p *ParquetWriter) Close() error { return errors.Join(p.file.Close(), p.sink.err) }
 
 func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v *Vector) error {
@@ -167,14 +169,14 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 func (p *ParquetWriter) writeFlat(chunk file.ColumnChunkWriter, f Field, v *Vector) error {
 	if f.Required {
 		if v.Null != nil && slices.Contains(v.Null, true) {
-			return errors.New("bug: a required column holds a null")
+			return errors.New("bug: a required column contains a null")
 		}
 		return p.leaf.write(chunk, v, nil, nil)
 	}
 	return p.leaf.writeSpaced(chunk, v)
 }
 
-// listLevels are the levels of one field of a list: 0 null list, 1 empty list, 2 null field, 3 value.
+// listLevels returns the levels of one field of a list: 0 null list, 1 empty list, 2 null field, 3 value.
 func (p *ParquetWriter) listLevels(list, field *Vector) (def, rep []int16) {
 	def, rep = p.leaf.def[:0], p.leaf.rep[:0]
 	for i := range list.Len() {
@@ -202,16 +204,16 @@ func (p *ParquetWriter) listLevels(list, field *Vector) (def, rep []int16) {
 	return def, rep
 }
 
-// writeSpaced writes a column that may hold nulls: values in all places, the null ones told by levels (1 is a value) and bits.
-// The library's WriteBatch would build an error text for each level; this call does not, but panics where that
-// one returns an error, and leaves errors of writing to the writer below, which remembers them.
+// writeSpaced writes a column with nulls: values in all places, and which of them are null as levels (1 is a value) and bits. The
+// library's WriteBatch would build an error text for each level. WriteBatchSpaced does not, but it panics where WriteBatch returns
+// an error, and drops errors of the underlying writer, which records them.
 func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	b.mark(v)
+	b.fillLevels(v)
 	full := *v
 	full.Null = nil
 	switch w := chunk.(type) {
@@ -231,8 +233,8 @@ func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err e
 	return err
 }
 
-// mark fills in def and valid: which places hold a value.
-func (b *leafBuffer) mark(v *Vector) {
+// fillLevels fills def and valid: which rows have a value.
+func (b *leafBuffer) fillLevels(v *Vector) {
 	n := v.Len()
 	b.def = slices.Grow(b.def[:0], n)[:n]
 	b.valid = slices.Grow(b.valid[:0], (n+7)/8)[:(n+7)/8]
@@ -250,7 +252,7 @@ func (b *leafBuffer) mark(v *Vector) {
 	}
 }
 
-// write hands a column's values, without the nulls, to the writer of its physical type.
+// write passes a column's values, without nulls, to the writer of its physical type.
 func (b *leafBuffer) write(chunk file.ColumnChunkWriter, v *Vector, def, rep []int16) (err error) {
 	switch w := chunk.(type) {
 	case *file.ByteArrayColumnChunkWriter:

@@ -42,19 +42,19 @@ func TestParquetRoundTrip(t *testing.T) {
 	}
 }
 
-// TestParquetFailure writes to a disk that is full after some bytes: every such place is an error, and none a panic.
+// TestParquetFailure writes to a disk that is full after some writes: every such failure is an error, and none a panic.
 func TestParquetFailure(t *testing.T) {
 	t.Parallel()
 	fields := []column.Field{{Name: "text", Type: column.Type{Kind: column.String}}, {Name: "int", Type: column.Type{Kind: column.Int}}}
 	rows := random(fields, 100, 0.1)
-	for room := 0; ; room++ {
-		disk := &fullDisk{room: room}
+	for writes := 0; ; writes++ {
+		disk := &fullDisk{writes: writes}
 		out, err := column.NewParquetWriter(disk, fields)
 		if err == nil {
 			err = errors.Join(out.WriteGroup(rows), out.Close())
 		}
 		if disk.full != (err != nil) {
-			t.Fatalf("with room for %d writes the error is %v", room, err)
+			t.Fatalf("after %d writes the error is %v", writes, err)
 		}
 		if !disk.full {
 			return
@@ -62,14 +62,14 @@ func TestParquetFailure(t *testing.T) {
 	}
 }
 
-// fullDisk takes some writes.
+// fullDisk accepts some writes.
 type fullDisk struct {
-	room int
-	full bool
+	writes int
+	full   bool
 }
 
 func (d *fullDisk) Write(block []byte) (int, error) {
-	if d.room--; d.room < 0 {
+	if d.writes--; d.writes < 0 {
 		d.full = true
 		return 0, syscall.ENOSPC
 	}

@@ -1,3 +1,5 @@
+// Exact sums by group.
+
 package column
 
 import (
@@ -7,36 +9,36 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// Sums adds a measure up by group, exactly and without bound (rule 2).
+// Sums adds up a measure by group, exactly and without bounds (rule 2).
 type Sums struct {
 	Scale  int
 	Groups map[string]*big.Int // unscaled; the group of an ungrouped sum is ""
 
-	group   string // the group of the row before: rows of one group often come together
+	group   string // the group of the previous row: rows of one group are often adjacent
 	current *big.Int
 	narrow  int64 // the current group's last terms, moved on before they can overflow
 	terms   int
 }
 
-// NewSums starts sums of values with the given scale.
+// NewSums returns empty sums of values with the given scale.
 func NewSums(scale int) *Sums { return &Sums{Scale: scale, Groups: map[string]*big.Int{}} }
 
-// Add takes the measure of the rows that take approves, or of all when it is nil. Nulls add nothing; by is nil for one group.
-func (s *Sums) Add(measure, by *Vector, take func(i int) bool) {
+// Add adds the measure of the rows that include accepts, or of all rows if it is nil. Nulls add nothing; without by there is one group.
+func (s *Sums) Add(measure, by *Vector, include func(i int) bool) {
 	for i := range measure.Len() {
-		if take != nil && !take(i) {
+		if include != nil && !include(i) {
 			continue
 		}
-		s.enter(by, i)
+		s.selectGroup(by, i)
 		if !measure.IsNull(i) {
-			s.term(measure, i)
+			s.addTerm(measure, i)
 		}
 	}
-	s.settle()
+	s.flush()
 }
 
-// enter makes the row's group the current one.
-func (s *Sums) enter(by *Vector, i int) {
+// selectGroup makes the row's group the current one.
+func (s *Sums) selectGroup(by *Vector, i int) {
 	var buffer [64]byte
 	name := buffer[:0]
 	if by != nil {
@@ -45,7 +47,7 @@ func (s *Sums) enter(by *Vector, i int) {
 	if s.current != nil && string(name) == s.group {
 		return
 	}
-	s.settle()
+	s.flush()
 	s.group = string(name)
 	s.current = s.Groups[s.group]
 	if s.current == nil {
@@ -54,7 +56,7 @@ func (s *Sums) enter(by *Vector, i int) {
 	}
 }
 
-func (s *Sums) term(measure *Vector, i int) {
+func (s *Sums) addTerm(measure *Vector, i int) {
 	if measure.Type.IsWide() && !fitsInt64(measure.Wide[i]) {
 		s.current.Add(s.current, measure.Wide[i].BigInt())
 		return
@@ -66,13 +68,13 @@ func (s *Sums) term(measure *Vector, i int) {
 		return
 	}
 	if s.terms == 8 {
-		s.settle()
+		s.flush()
 	}
 	s.narrow += x
 	s.terms++
 }
 
-func (s *Sums) settle() {
+func (s *Sums) flush() {
 	if s.terms > 0 {
 		var x big.Int
 		s.current.Add(s.current, x.SetInt64(s.narrow))
@@ -90,7 +92,7 @@ func (s *Sums) Merge(other *Sums) {
 	}
 }
 
-// Sub takes other sums of the same scale away.
+// Sub subtracts other sums of the same scale.
 func (s *Sums) Sub(other *Sums) {
 	for group, sum := range other.Groups {
 		if s.Groups[group] == nil {
@@ -100,7 +102,7 @@ func (s *Sums) Sub(other *Sums) {
 	}
 }
 
-// Text prints the sums as decimals. One of more than 38 digits is an error: nothing ever wraps (rule 2).
+// Text formats the sums as decimals. A sum of more than 38 digits is an error: nothing ever wraps (rule 2).
 func (s *Sums) Text() (map[string]string, error) {
 	texts := make(map[string]string, len(s.Groups))
 	for group, sum := range s.Groups {
@@ -117,17 +119,17 @@ func (s *Sums) Text() (map[string]string, error) {
 var Zero decimal128.Num
 
 var (
-	largest  = decimal128.GetMaxValue(38)
-	smallest = largest.Negate()
-	most     = largest.BigInt()
+	largest    = decimal128.GetMaxValue(38)
+	smallest   = largest.Negate()
+	largestBig = largest.BigInt()
 )
 
 // Fits38 reports whether an unscaled value has at most 38 digits.
 func Fits38(n decimal128.Num) bool { return !largest.Less(n) && !n.Less(smallest) }
 
-// Narrow is an unscaled value as a decimal of 38 digits, or an error when it has more.
+// Narrow converts an unscaled value to 38 digits, or returns an error if it has more.
 func Narrow(n *big.Int) (decimal128.Num, error) {
-	if n.CmpAbs(most) > 0 {
+	if n.CmpAbs(largestBig) > 0 {
 		return decimal128.Num{}, fmt.Errorf("sum %s does not fit 38 digits", n)
 	}
 	return decimal128.FromBigInt(n), nil

@@ -1,4 +1,4 @@
-// Control totals against math/big: exact for any terms, and refused beyond 38 digits (rule 2).
+// Control totals compared with math/big: exact for any terms, and an error beyond 38 digits (rule 2).
 
 package column
 
@@ -54,7 +54,7 @@ func TestSumsOfExtremes(t *testing.T) {
 	}
 }
 
-// TestSumsByGroup adds rows of mixed groups, nulls and refused rows over several calls, merged and taken away again.
+// TestSumsByGroup adds rows of mixed groups, nulls and excluded rows in several calls, merges the sums and subtracts them again.
 func TestSumsByGroup(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(6, 6))
@@ -107,7 +107,7 @@ func checkSums(t *testing.T, s *Sums, want map[string]*big.Int) {
 	}
 }
 
-// TestSumsBeyond38Digits: the largest sum is told to its last digit, and one more is refused, on the way down too.
+// TestSumsBeyond38Digits: the largest sum is exact to its last digit, one more is an error, and so for negative sums.
 func TestSumsBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	nines := strings.Repeat("9", 38)
@@ -125,7 +125,7 @@ func TestSumsBeyond38Digits(t *testing.T) {
 			t.Errorf("a sum of 39 digits printed as %v, %v", got, err)
 		}
 		back := valuesOf(t, kind, map[string]string{"": "-1", "-": "1"}[sign])
-		s.Add(&back, nil, nil) // nothing was lost on the way
+		s.Add(&back, nil, nil) // the sums are still exact
 		if got, want := texts(t, s)[""], sign+nines[:36]+"."+nines[36:]; got != want {
 			t.Errorf("back again: got %s, want %s", got, want)
 		}

@@ -1,3 +1,5 @@
+// Values as plain text and JSON.
+
 package column
 
 import (
@@ -9,8 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// AppendJSON writes value i as JSON: decimals as strings with their full scale, integers as numbers, dates
-// as "2006-01-02", timestamps as RFC 3339 UTC with as many decimals as they need, json columns as they are.
+// AppendJSON writes value i as JSON: decimals as strings with their full scale, integers as numbers, dates as "2006-01-02",
+// timestamps as RFC 3339 in UTC with as many decimals as needed, json columns unchanged.
 func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 	if v.IsNull(i) {
 		return append(dst, "null"...)
@@ -31,7 +33,7 @@ func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 	}
 }
 
-// AppendPlain writes value i as plain text, as a person or a CSV file would; null is nothing.
+// AppendPlain writes value i as plain text, as in a CSV file; a null writes nothing.
 func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 	if v.IsNull(i) {
 		return dst
@@ -117,7 +119,7 @@ func AppendDecimal(dst []byte, unscaled decimal128.Num, scale int) []byte {
 	return dst
 }
 
-// appendString writes a JSON string. Most need no escaping; the rest is encoding/json's, without its HTML escapes.
+// appendString writes a JSON string. Most need no escaping; otherwise the result is that of encoding/json without HTML escapes.
 func appendString[T string | []byte](dst []byte, s T) []byte {
 	plain := true
 	for i := range len(s) {

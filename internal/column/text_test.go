@@ -1,4 +1,4 @@
-// How values are printed: every digit of a decimal, in every place it can stand.
+// Printed values: every digit of a decimal, in every position.
 
 package column
 
@@ -20,7 +20,7 @@ func wide(t *testing.T, digits string) decimal128.Num {
 	t.Helper()
 	n, ok := new(big.Int).SetString(digits, 10)
 	if !ok {
-		t.Fatalf("%q is no number", digits)
+		t.Fatalf("%q is not a valid number", digits)
 	}
 	return decimal128.FromBigInt(n)
 }
@@ -62,7 +62,7 @@ func TestAppendDecimal(t *testing.T) {
 	}
 }
 
-// TestAppendDecimalAtRandom holds the text against math/big's, which knows nothing of 128 bits.
+// TestAppendDecimalAtRandom compares the text with that of math/big.
 func TestAppendDecimalAtRandom(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))

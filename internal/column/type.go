@@ -1,5 +1,5 @@
-// Package column is the vocabulary of typed values: types, columns of values, exact decimals, their text, digest
-// and Parquet form. It imports nothing of ours and does no I/O but through the writers it is handed.
+// Package column is the vocabulary of typed values: types, columns of values, exact decimals, their text, digest and Parquet form. It
+// imports no other package of Bursar and does no I/O except through the writers that it is given.
 package column
 
 import (
@@ -12,7 +12,7 @@ import (
 // Kind is the kind of a column's type.
 type Kind uint8
 
-// The kinds a column can have. List is made by list folds only and cannot be declared.
+// The kinds of types. List is only made by list folds and cannot be declared.
 const (
 	String Kind = iota + 1
 	Bool
@@ -37,7 +37,7 @@ type Type struct {
 type Field struct {
 	Name     string
 	Type     Type
-	Required bool // never null: cheaper to write
+	Required bool // never null, which is cheaper to write
 }
 
 var kindNames = map[Kind]string{
@@ -47,7 +47,7 @@ var kindNames = map[Kind]string{
 
 var decimalType = regexp.MustCompile(`^decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)$`)
 
-// ParseType reads a type as a stream file writes it, such as "decimal(18,2)".
+// ParseType parses a type as declared in a stream file, such as "decimal(18,2)".
 func ParseType(s string) (Type, error) {
 	for kind, name := range kindNames {
 		if s == name {
@@ -66,7 +66,7 @@ func ParseType(s string) (Type, error) {
 	return Type{Kind: Decimal, Precision: precision, Scale: scale}, nil
 }
 
-// String writes the type as a stream file declares it.
+// String returns the type as declared in a stream file.
 func (t Type) String() string {
 	switch t.Kind {
 	case Decimal:
@@ -82,7 +82,7 @@ func (t Type) String() string {
 	}
 }
 
-// SQL writes the type as DuckDB names it. A json column travels as its text.
+// SQL returns the name of the type in DuckDB. A json column is stored as text.
 func (t Type) SQL() string {
 	switch t.Kind {
 	case Bool:
@@ -108,8 +108,8 @@ func (t Type) SQL() string {
 	}
 }
 
-// Widen is the narrowest type that holds every value of both exactly: one of them, a wider integer, or a decimal with the
-// digits of each before and behind the mark. ok is false where there is none.
+// Widen returns the narrowest type that represents every value of both types exactly: one of them, a wider integer, or a decimal
+// with enough digits before and after the decimal mark. ok is false if there is none.
 func Widen(a, b Type) (t Type, ok bool) {
 	if a.Kind == b.Kind && a.Kind != Decimal {
 		return a, a.Kind != List
@@ -124,7 +124,7 @@ func Widen(a, b Type) (t Type, ok bool) {
 	return t, okA && okB && t.Precision <= 38
 }
 
-// wholeDigits is how many digits a number of the type has before its mark.
+// wholeDigits is the number of digits that a number of the type has before the decimal mark.
 func (t Type) wholeDigits() (digits int, ok bool) {
 	switch t.Kind {
 	case Int:

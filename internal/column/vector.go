@@ -1,3 +1,5 @@
+// Columns of values.
+
 package column
 
 import (
@@ -10,10 +12,10 @@ import (
 // MaxNarrow is the largest decimal precision whose unscaled values fit an int64.
 const MaxNarrow = 18
 
-// Vector is a column of values of one type. A value lies in Ints (bool as 0 or 1, int, bigint, date as days and
-// timestamp as microseconds since 1970 UTC, unscaled decimals of up to MaxNarrow digits), in Wide (unscaled decimals
-// of more digits), in Bytes up to Ends[i] (string, json) or in the rows of Fields up to Ends[i] (list).
-// Null is nil while no value is null. A null still takes its place in Ints, Wide or Ends.
+// Vector is a column of values of one type. Values are stored in Ints (bool as 0 or 1, int, bigint, date as days and timestamp as
+// microseconds since 1970 UTC, unscaled decimals of up to MaxNarrow digits), in Wide (unscaled decimals of more digits), in Bytes
+// up to Ends[i] (string, json) or in the rows of Fields up to Ends[i] (list). Null is nil while no value is null. A null
+// still occupies a place in Ints, Wide or Ends.
 type Vector struct {
 	Type   Type
 	Ints   []int64
@@ -24,7 +26,7 @@ type Vector struct {
 	Null   []bool
 }
 
-// NewVector makes an empty column with room for capacity values.
+// NewVector returns an empty column with capacity for the given number of values.
 func NewVector(t Type, capacity int) Vector {
 	v := Vector{Type: t}
 	switch {
@@ -44,7 +46,7 @@ func NewVector(t Type, capacity int) Vector {
 	return v
 }
 
-// NewVectors makes one empty column for each type.
+// NewVectors returns one empty column for each type.
 func NewVectors(types []Type, capacity int) []Vector {
 	vectors := make([]Vector, len(types))
 	for i, t := range types {
@@ -53,7 +55,7 @@ func NewVectors(types []Type, capacity int) []Vector {
 	return vectors
 }
 
-// CheckCount reports a result that has not as many columns as its reader takes by their positions.
+// CheckCount returns an error if a result has another number of columns than its reader expects.
 func CheckCount(columns []Vector, want int) error {
 	if len(columns) != want {
 		return fmt.Errorf("bug: a result has %d columns, and %d are read", len(columns), want)
@@ -90,8 +92,8 @@ func (v *Vector) Reset() {
 // IsNull reports whether value i is null.
 func (v *Vector) IsNull(i int) bool { return v.Null != nil && v.Null[i] }
 
-// Reserve makes room for so many more values and bytes of text. What has to grow grows twofold at least: append copies large slices
-// four times as often.
+// Reserve makes room for more values and bytes of text. A slice that has to grow at least doubles: append copies large slices four
+// times as often.
 func (v *Vector) Reserve(values, bytes int) {
 	switch {
 	case v.Ends != nil:
@@ -111,45 +113,45 @@ func reserve[T any](s []T, more int) []T {
 	return slices.Grow(s, max(more, 2*cap(s)-len(s)))
 }
 
-// AppendInt adds a value that lies in Ints.
+// AppendInt appends a value that is stored in Ints.
 func (v *Vector) AppendInt(x int64) {
 	v.Ints = append(v.Ints, x)
-	v.appended()
+	v.appendValid()
 }
 
-// AppendWide adds a value that lies in Wide.
+// AppendWide appends a value that is stored in Wide.
 func (v *Vector) AppendWide(x decimal128.Num) {
 	v.Wide = append(v.Wide, x)
-	v.appended()
+	v.appendValid()
 }
 
-// AppendText adds a string or json value.
+// AppendText appends a string or json value.
 func (v *Vector) AppendText(b []byte) {
 	if len(b) > cap(v.Bytes)-len(v.Bytes) {
 		v.growText(len(b))
 	}
 	v.Bytes = append(v.Bytes, b...)
 	v.Ends = append(v.Ends, uint32(len(v.Bytes)))
-	v.appended()
+	v.appendValid()
 }
 
-// mostGuessed bounds the bytes that growText makes room for before they come.
-const mostGuessed = 1 << 20
+// maxGuess bounds the bytes that growText reserves in advance.
+const maxGuess = 1 << 20
 
-// growText makes room for the values that there is a place for, if they are as long as those so far: growing twofold each time
+// growText reserves bytes for the remaining capacity, assuming that further values are as long as those so far: doubling each time
 // copies and clears every byte twice.
 func (v *Vector) growText(least int) {
 	if n := len(v.Ends); n >= 16 && n < cap(v.Ends) {
 		expected := (len(v.Bytes)/n + 1) * (cap(v.Ends) - n)
-		least = max(least, min(expected+expected/8, mostGuessed))
+		least = max(least, min(expected+expected/8, maxGuess))
 	}
 	v.Bytes = slices.Grow(v.Bytes, least)
 }
 
-// AppendList ends a list whose elements were appended to Fields.
+// AppendList completes a list whose elements were appended to Fields.
 func (v *Vector) AppendList() {
 	v.Ends = append(v.Ends, uint32(v.Fields[0].Len()))
-	v.appended()
+	v.appendValid()
 }
 
 // AppendNull adds a null.
@@ -170,19 +172,19 @@ func (v *Vector) AppendNull() {
 	v.Null = append(v.Null, true)
 }
 
-func (v *Vector) appended() {
+func (v *Vector) appendValid() {
 	if v.Null != nil {
 		v.Null = append(v.Null, false)
 	}
 }
 
-// Text is value i of a string or json column; it shares the column's memory.
+// Text returns value i of a string or json column; it shares the column's memory.
 func (v *Vector) Text(i int) []byte {
 	lo, hi := v.Span(i)
 	return v.Bytes[lo:hi]
 }
 
-// Span is the range of value i in Bytes or in the rows of Fields.
+// Span returns the range of value i in Bytes or in the rows of Fields.
 func (v *Vector) Span(i int) (lo, hi uint32) {
 	if i > 0 {
 		lo = v.Ends[i-1]
@@ -190,7 +192,7 @@ func (v *Vector) Span(i int) (lo, hi uint32) {
 	return lo, v.Ends[i]
 }
 
-// Unscaled is decimal or integer value i without its decimal mark.
+// Unscaled returns decimal or integer value i without its decimal mark.
 func (v *Vector) Unscaled(i int) decimal128.Num {
 	if v.Type.IsWide() {
 		return v.Wide[i]
@@ -198,7 +200,7 @@ func (v *Vector) Unscaled(i int) decimal128.Num {
 	return decimal128.FromI64(v.Ints[i])
 }
 
-// AppendFrom adds value i of another column of the same type.
+// AppendFrom appends value i of another column of the same type.
 func (v *Vector) AppendFrom(from *Vector, i int) {
 	switch {
 	case from.IsNull(i):
@@ -220,7 +222,7 @@ func (v *Vector) AppendFrom(from *Vector, i int) {
 	}
 }
 
-// AppendAll adds all values of another column of the same type.
+// AppendAll appends all values of another column of the same type.
 func (v *Vector) AppendAll(from *Vector) {
 	if v.Type.Kind == List || from.Null != nil || v.Null != nil {
 		for i := range from.Len() {
@@ -238,8 +240,8 @@ func (v *Vector) AppendAll(from *Vector) {
 	v.Bytes = append(v.Bytes, from.Bytes...)
 }
 
-// Keep drops every row whose keep is false, in place. Lists are not filtered: events have none.
-func (v *Vector) Keep(keep []bool) {
+// Filter drops every row whose keep is false, in place. Lists are not filtered: events have none.
+func (v *Vector) Filter(keep []bool) {
 	n, bytes := 0, uint32(0)
 	for i, k := range keep {
 		if !k {
@@ -251,7 +253,7 @@ func (v *Vector) Keep(keep []bool) {
 		switch {
 		case v.Type.IsText():
 			lo, hi := v.Span(i)
-			if n == i { // nothing dropped so far: the bytes lie right
+			if n == i { // nothing dropped so far: the bytes are in place
 				bytes = hi
 				break
 			}
@@ -267,7 +269,7 @@ func (v *Vector) Keep(keep []bool) {
 	v.truncate(n, keep, bytes)
 }
 
-// truncate ends Keep: ends of text are recomputed here, as overwriting them earlier would lose the spans still to read.
+// truncate completes Filter. The ends of texts are recomputed here: overwriting them earlier would lose spans that are still to be read.
 func (v *Vector) truncate(n int, keep []bool, bytes uint32) {
 	if v.Null != nil {
 		v.Null = v.Null[:n]

@@ -1,4 +1,4 @@
-// Columns against plain slices of printed values: whatever is appended and dropped, each value stays itself.
+// Columns compared with plain slices of printed values: appending and dropping values changes no other value.
 
 package column
 
@@ -24,7 +24,7 @@ var plainTypes = []Type{
 
 var listType = Type{Kind: List, Fields: []Field{{Name: "a", Type: Type{Kind: String}}, {Name: "b", Type: Type{Kind: Decimal, Precision: 30, Scale: 3}}}}
 
-// randomColumn has nulls only when asked; texts are of all lengths, the empty one among them.
+// randomColumn has nulls only if wanted; texts have all lengths, including 0.
 func randomColumn(r *rand.Rand, t Type, rows int, nulls bool) Vector {
 	v := NewVector(t, 0)
 	for range rows {
@@ -70,13 +70,13 @@ func TestKeep(t *testing.T) {
 			keep := make([]bool, len(before))
 			want := []string{}
 			for i := range keep {
-				// Long stretches of one answer too: a column that keeps its head, its tail, all or nothing.
+				// Also long runs of kept or dropped rows: only the head, only the tail, all or nothing.
 				keep[i] = trial%5 != 0 && (trial%3 == 0) == (i < len(keep)/2) || r.IntN(3) == 0
 				if keep[i] {
 					want = append(want, before[i])
 				}
 			}
-			v.Keep(keep)
+			v.Filter(keep)
 			if got := printed(&v); !slices.Equal(got, want) {
 				t.Fatalf("%s: keeping %v of %q left %q", kind, keep, before, got)
 			}

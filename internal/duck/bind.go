@@ -1,4 +1,4 @@
-// Binding expressions: their types, and all that must not be in them.
+// Binds expressions: finds their types, and rejects what they must not contain.
 
 package duck
 
@@ -16,21 +16,21 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// Bind returns the type of an SQL expression over the given columns without running it. It refuses aggregates, window
-// functions, subqueries, parameters, what stands for several columns, binary floating point anywhere within it (rule 2),
-// functions that are not known to give the same result for the same arguments (rule 6), and literals that are not values of
-// the type they are compared with.
-func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (t column.Type, err error) {
-	key := question("type", strconv.Itoa(int(at)), emptySQL(columns), expr)
-	if answer, ok := known.get(key); ok {
+// Bind returns the type of an SQL expression over the given columns without running it. It rejects aggregates, window functions,
+// subqueries, parameters, expressions that stand for several columns, binary floating point anywhere (rule 2), functions that are
+// not known to give the same result for the same arguments (rule 6), and literals that are not valid values of the type that they
+// are compared with.
+func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, when column.Evaluation) (t column.Type, err error) {
+	key := cacheKey("type", strconv.Itoa(int(when)), emptySQL(columns), expr)
+	if answer, ok := bindCache.get(key); ok {
 		return answer.(column.Type), nil //nolint:errcheck // nothing else is kept for this question
 	}
-	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
+	err = s.withBinding(ctx, nil, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseExpression(ctx, expr)
 		if err != nil {
-			return b.quoting(ctx, columns, expr, err)
+			return b.suggestQuotes(ctx, columns, expr, err)
 		}
-		check := treeCheck{columns: columns, at: at}
+		check := treeCheck{columns: columns, when: when}
 		if err := check.expression(tree); err != nil {
 			return err
 		}
@@ -39,15 +39,15 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 		if t, err = b.typeOfExpression(ctx, sql); err != nil {
 			return err
 		}
-		return b.checkBound(ctx, sql, boundCheck{at: at})
+		return b.checkBound(ctx, sql, boundCheck{when: when})
 	})
 	if err == nil {
-		known.put(key, t)
+		bindCache.put(key, t)
 	}
 	return t, err
 }
 
-// typeOfExpression is the type of a SELECT's one column. An expression that became several would move all columns behind it.
+// typeOfExpression returns the type of a SELECT's only column. An expression that expands to several columns would shift all others.
 func (s *Session) typeOfExpression(ctx context.Context, sql string) (column.Type, error) {
 	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
@@ -81,8 +81,8 @@ func (s *Session) parseExpression(ctx context.Context, expr string) (any, error)
 	return list[0], nil
 }
 
-// quoting adds to a fault of an expression which of its columns has a name that SQL keeps for itself.
-func (s *Session) quoting(ctx context.Context, columns []column.Field, expr string, fault error) error {
+// suggestQuotes adds a hint to a syntax error if a column of the expression has a name that is an SQL keyword.
+func (s *Session) suggestQuotes(ctx context.Context, columns []column.Field, expr string, fault error) error {
 	for _, c := range columns {
 		word := regexp.MustCompile(`(?i)(?:^|[^"\w])` + regexp.QuoteMeta(c.Name) + `(?:[^"\w]|$)`)
 		if !word.MatchString(expr) {
@@ -95,10 +95,10 @@ func (s *Session) quoting(ctx context.Context, columns []column.Field, expr stri
 	return fault
 }
 
-// treeCheck walks a parsed expression and refuses what binding alone would let pass.
+// treeCheck walks a parsed expression and rejects what binding alone would accept.
 type treeCheck struct {
 	columns    []column.Field
-	at         column.Evaluated
+	when       column.Evaluation
 	parameters map[string]bool // of lambdas
 }
 
@@ -114,7 +114,7 @@ func (c *treeCheck) expression(tree any) error {
 }
 
 func (c *treeCheck) walk(value any) error {
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		if node, ok := item.(map[string]any); ok {
 			if reason := c.refusal(node); reason != "" {
 				return errors.New(reason)
@@ -127,7 +127,7 @@ func (c *treeCheck) walk(value any) error {
 	return nil
 }
 
-// refusal says why a node is refused, or nothing.
+// refusal returns why a node is rejected, or "".
 func (c *treeCheck) refusal(node map[string]any) string {
 	switch node["class"] {
 	case "SUBQUERY":
@@ -137,10 +137,10 @@ func (c *treeCheck) refusal(node map[string]any) string {
 	case "COLUMN_REF":
 		return c.column(node)
 	}
-	return refusedCall(node, c.at)
+	return refusedCall(node, c.when)
 }
 
-// column refuses names that are neither columns nor, where the clock may be read, words for it.
+// column rejects names that are neither columns nor, if the clock may be read, words for it.
 func (c *treeCheck) column(node map[string]any) string {
 	parts, _ := node["column_names"].([]any)
 	name := ""
@@ -148,7 +148,7 @@ func (c *treeCheck) column(node map[string]any) string {
 		name, _ = parts[len(parts)-1].(string)
 	}
 	switch {
-	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.at == column.WhenAsked && len(parts) == 1 && clockWords[strings.ToLower(name)]:
+	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.when == column.InQueries && len(parts) == 1 && clockWords[strings.ToLower(name)]:
 		return ""
 	case clockWords[strings.ToLower(name)]:
 		return fmt.Sprintf("%s is refused: it changes from call to call", name)

@@ -1,4 +1,4 @@
-// Which expressions bind: exact ones over known functions do, others are refused with what to write instead.
+// Which expressions bind: exact ones over known functions do; for others the error says what to write instead.
 
 package duck_test
 
@@ -22,12 +22,12 @@ var bindColumns = []column.Field{
 	{Name: "raw", Type: column.Type{Kind: column.JSON}},
 }
 
-// bound tries expressions: each is followed by its type, or by "!" and a part of its refusal.
-func bound(t *testing.T, at column.Evaluated, cases [][2]string) {
+// bound binds expressions: each is followed by its type, or by "!" and a part of its error.
+func bound(t *testing.T, when column.Evaluation, cases [][2]string) {
 	t.Helper()
 	s := open(t, duck.Options{Threads: 1, Memory: "256MB"})
 	for _, c := range cases {
-		got, err := s.Bind(t.Context(), bindColumns, c[0], at)
+		got, err := s.Bind(t.Context(), bindColumns, c[0], when)
 		part, refused := strings.CutPrefix(c[1], "!")
 		switch {
 		case refused && (err == nil || !strings.Contains(err.Error(), part)):
@@ -142,7 +142,7 @@ func TestBindAllowsKnownFunctionsOnly(t *testing.T) {
 		"error(note)", "write_log(note)", "hash(note) > 1", "sleep_ms(1) IS NULL", "pg_postmaster_start_time() < moment", "main.now() IS NULL", "pg_catalog.version() = note",
 		"list_aggregate([n], 'avg') > 1", "format('{:>200}', note)", "printf('%200d', n)", "note COLLATE de = 'x'", "json_execute_serialized_sql(note)",
 	}
-	for _, at := range []column.Evaluated{column.AtIntake, column.InRuns} {
+	for _, at := range []column.Evaluation{column.AtIntake, column.InRuns} {
 		var cases [][2]string
 		for _, expr := range refused {
 			cases = append(cases, [2]string{expr, "!"})
@@ -170,7 +170,7 @@ func TestBindAllowsKnownFunctionsOnly(t *testing.T) {
 			{"moment AT TIME ZONE 'UTC' IS NULL", "bool"},
 		}...))
 	}
-	bound(t, column.WhenAsked, [][2]string{
+	bound(t, column.InQueries, [][2]string{
 		{"moment < now()", "bool"},
 		{"moment < now() - INTERVAL 30 DAY", "bool"},
 		{"day < current_date", "bool"},
@@ -203,7 +203,7 @@ func TestBindRefusesWhatStandsForSeveralColumns(t *testing.T) {
 	} {
 		cases = append(cases, [2]string{expr, "!stands for several columns: name each column"})
 	}
-	for _, at := range []column.Evaluated{column.AtIntake, column.InRuns, column.WhenAsked} {
+	for _, at := range []column.Evaluation{column.AtIntake, column.InRuns, column.InQueries} {
 		bound(t, at, cases)
 	}
 }
@@ -233,7 +233,7 @@ func TestBindRefusesCastsThatMayFail(t *testing.T) {
 		{"chr(n)", "!chr() is refused"},
 	}
 	bound(t, column.InRuns, failing)
-	bound(t, column.WhenAsked, failing)
+	bound(t, column.InQueries, failing)
 	fine := [][2]string{
 		{"TRY_CAST(regexp_extract(note, '^-?[0-9]+$') AS INT) > 1", "bool"},
 		{"CAST(n AS VARCHAR)", "string"},

@@ -1,4 +1,4 @@
-// The connection that SQL of a project is bound on: nothing is computed, and a deadline ends it.
+// The connection on which a project's SQL is bound: nothing is computed, and there is a deadline.
 
 package duck
 
@@ -14,54 +14,54 @@ import (
 )
 
 const (
-	// bindTime is how long it may take to bind one expression or file; what people write takes some milliseconds.
-	bindTime = 10 * time.Second
-	// lateTime is how long an interrupted binding may take to end. DuckDB does not look at interruptions everywhere.
-	lateTime = 2 * time.Second
+	// bindTimeout bounds the binding of one expression or file; ordinary SQL takes some milliseconds.
+	bindTimeout = 10 * time.Second
+	// interruptTimeout bounds the wait for an interrupted binding. DuckDB does not check for interruptions everywhere.
+	interruptTimeout = 2 * time.Second
 )
 
-// errLate is what a binding that does not end in time returns.
-var errLate = errors.New("it takes too long to bind: make it shorter, or nest it less")
+// errBindTimeout is returned by a binding that does not end in time.
+var errBindTimeout = errors.New("it takes too long to bind: make it shorter, or nest it less")
 
-// binding calls use with a connection of its own, over empty tables, on which no optimizer computes constants. A binding that
-// neither ends nor heeds its interruption is left behind together with its database: only the end of the process ends it.
-func (s *Session) binding(ctx context.Context, tables map[string][]column.Field, use func(ctx context.Context, b *Session) error) error {
-	bound, cancel := context.WithTimeout(ctx, s.bindTime)
+// withBinding calls use with a new connection over empty tables, without an optimizer that would compute constants. A binding that
+// neither ends nor reacts to its interruption is abandoned together with its database, until the process ends.
+func (s *Session) withBinding(ctx context.Context, tables map[string][]column.Field, use func(ctx context.Context, b *Session) error) error {
+	bound, cancel := context.WithTimeout(ctx, s.bindTimeout)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- s.connected(bound, tables, use) }()
+	go func() { done <- s.withConnection(bound, tables, use) }()
 	select {
 	case err := <-done:
-		return outcome(ctx, bound, err)
+		return bindOutcome(ctx, bound, err)
 	case <-bound.Done():
 	}
-	late := time.NewTimer(lateTime)
+	late := time.NewTimer(interruptTimeout)
 	defer late.Stop()
 	select {
 	case err := <-done:
-		return outcome(ctx, bound, err)
+		return bindOutcome(ctx, bound, err)
 	case <-late.C:
-		s.left = true
-		return outcome(ctx, bound, errLate)
+		s.abandoned = true
+		return bindOutcome(ctx, bound, errBindTimeout)
 	}
 }
 
-// outcome is how a binding ended, in the terms of who asked for it.
-func outcome(ctx, bound context.Context, err error) error {
+// bindOutcome is the error of a binding, from the caller's point of view.
+func bindOutcome(ctx, bound context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case bound.Err() != nil:
-		return errLate
+		return errBindTimeout
 	}
 	return err
 }
 
-func (s *Session) connected(ctx context.Context, tables map[string][]column.Field, use func(ctx context.Context, b *Session) error) error {
+func (s *Session) withConnection(ctx context.Context, tables map[string][]column.Field, use func(ctx context.Context, b *Session) error) error {
 	other := Session{db: s.db}
-	if duckdb.Connect(s.db, &other.conn) != duckdb.StateSuccess { // its temporary views end with it
+	if duckdb.Connect(s.db, &other.conn) != duckdb.StateSuccess { // its temporary views are dropped with it
 		return errors.New("open duckdb: no connection")
 	}
 	defer duckdb.Disconnect(&other.conn)

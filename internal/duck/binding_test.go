@@ -1,4 +1,4 @@
-// A binding that does not end is given up, and leaves other sessions alone.
+// A binding that does not end is abandoned, without an effect on other sessions.
 
 package duck
 
@@ -20,7 +20,7 @@ func TestBindingEndsInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.bindTime = 5 * time.Millisecond
+	s.bindTimeout = 5 * time.Millisecond
 	var sql strings.Builder
 	sql.WriteString("WITH t0 AS (SELECT n FROM delta)") // each has twice the columns of the one before
 	const doublings = 15
@@ -29,8 +29,8 @@ func TestBindingEndsInTime(t *testing.T) {
 	}
 	fmt.Fprintf(&sql, " SELECT * FROM t%d", doublings)
 	tables := map[string][]column.Field{"delta": {{Name: "n", Type: column.Type{Kind: column.BigInt}}}}
-	if _, _, err := s.Select(t.Context(), tables, sql.String()); !errors.Is(err, errLate) {
-		t.Errorf("got %v, want %v", err, errLate)
+	if _, _, err := s.Select(t.Context(), tables, sql.String()); !errors.Is(err, errBindTimeout) {
+		t.Errorf("got %v, want %v", err, errBindTimeout)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -1,4 +1,4 @@
-// What must not be in bound SQL: binary floating point, literals that are not exact, and casts that may fail.
+// Rejects binary floating point, inexact literals and casts that may fail in bound SQL.
 
 package duck
 
@@ -15,15 +15,15 @@ import (
 	"bursar/internal/column"
 )
 
-// boundCheck walks a bound plan, which has the type of every expression, the casts that nobody wrote, and the bodies of
-// macros, views and lambdas.
+// boundCheck walks a bound plan, which contains the type of every expression, implicit casts, and the bodies of macros, views and
+// lambdas.
 type boundCheck struct {
-	at       column.Evaluated
-	file     bool // an SQL file: its casts may fail
-	tables   map[string][]column.Field
-	sql      string
-	written  map[string]bool // where the SQL itself has casts
-	literals []typedLiteral
+	when         column.Evaluation
+	file         bool // an SQL file: its casts may fail
+	tables       map[string][]column.Field
+	sql          string
+	writtenCasts map[string]bool // positions of explicit casts
+	literals     []typedLiteral
 }
 
 // typedLiteral is a text literal that is used as another type.
@@ -35,20 +35,20 @@ type typedLiteral struct {
 
 const inexact = "binary floating point is refused, as it is not exact"
 
-// exactForms are what the refusal of binary floating point advises.
+// exactForms is the advice that goes with a rejection of binary floating point.
 const exactForms = "multiply by a decimal literal (x * 0.01), divide whole numbers with //, round decimals with round(x, 2), " +
 	"and write 0.015 rather than 0.015e0"
 
-// decimalsInJSON says why JSON may hold no decimals.
+// decimalsInJSON explains why JSON must not contain decimals.
 const decimalsInJSON = "as numbers within JSON are read as binary floating point: cast them to VARCHAR first, which keeps each as a text"
 
-// declared are the ways to read values of a type out of texts.
-const declared = "declare a column of the type in the stream, read times with try_strptime(x, '%Y-%m-%d'), " +
+// castAdvice lists the ways to parse texts exactly.
+const castAdvice = "declare a column of the type in the stream, read times with try_strptime(x, '%Y-%m-%d'), " +
 	"and cast whole numbers from regexp_extract(x, '^-?[0-9]+$')"
 
-// checkBound binds a SELECT and checks what it is bound to.
+// checkBound binds a SELECT and checks the bound plan.
 func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) error {
-	plans, err := s.bound(ctx, sql)
+	plans, err := s.boundPlan(ctx, sql)
 	if err != nil {
 		return err
 	}
@@ -56,8 +56,8 @@ func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) erro
 	if err != nil {
 		return err
 	}
-	c.sql, c.written = sql, map[string]bool{}
-	c.casts(map[string]any(tree))
+	c.sql, c.writtenCasts = sql, map[string]bool{}
+	c.collectCasts(map[string]any(tree))
 	if err := c.walk(plans); err != nil {
 		return err
 	}
@@ -69,10 +69,10 @@ func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) erro
 	return nil
 }
 
-// bound is the plan of a SELECT before anything is optimized, as DuckDB serialises it.
-func (s *Session) bound(ctx context.Context, sql string) (any, error) {
+// boundPlan is the plan of a SELECT before optimization, as serialized by DuckDB.
+func (s *Session) boundPlan(ctx context.Context, sql string) (any, error) {
 	var text []byte
-	err := s.QueryAbout(ctx, 1, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
+	err := s.QueryEstimated(ctx, 1, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
 		text = slices.Clone(rows[0].Text(0))
 		return nil
 	})
@@ -105,7 +105,7 @@ func (c *boundCheck) walk(value any) error {
 			return err
 		}
 	}
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		if err := c.walk(item); err != nil {
 			return err
 		}
@@ -135,27 +135,27 @@ func (c *boundCheck) check(node map[string]any) error {
 	return nil
 }
 
-// arguments checks what a function writes as JSON.
+// arguments checks the arguments of a function that writes JSON.
 func (c *boundCheck) arguments(node map[string]any, name string) error {
 	arguments, _ := node["children"].([]any)
 	for _, argument := range arguments {
-		if child, _ := argument.(map[string]any); typeOfNode(child).holds(boundType.hasDecimals) {
+		if child, _ := argument.(map[string]any); typeOfNode(child).anyType(boundType.hasDecimals) {
 			return c.fail(node, "%s() is refused on decimals, %s", name, decimalsInJSON)
 		}
 	}
 	return nil
 }
 
-// isInexact reports a type that is, or holds, binary floating point.
+// isInexact reports whether a type is, or contains, binary floating point.
 func isInexact(value any) bool {
 	if node, ok := value.(map[string]any); ok && (node["id"] == "DOUBLE" || node["id"] == "FLOAT") {
 		return true
 	}
-	return slices.ContainsFunc(inner(value), isInexact)
+	return slices.ContainsFunc(childValues(value), isInexact)
 }
 
-// wholeInterval is the whole number that an interval is made of. DuckDB passes it through binary floating point, which holds
-// every 32-bit number exactly.
+// wholeInterval returns the whole number that an interval is made of, or nil. DuckDB converts it to binary floating point, which
+// represents every 32-bit number exactly.
 func wholeInterval(node map[string]any) any {
 	if t, _ := node["return_type"].(map[string]any); node["expression_class"] != "BOUND_FUNCTION" || t["id"] != "INTERVAL" {
 		return nil
@@ -183,7 +183,7 @@ func wholeInterval(node map[string]any) any {
 	return nil
 }
 
-// cast checks what a value is cast to, by the SQL or because it is compared with a value of another type.
+// cast checks an explicit cast, or one that a comparison of two types implies.
 func (c *boundCheck) cast(node map[string]any) error {
 	child, _ := node["child"].(map[string]any)
 	from, to := typeOfNode(child), typeOfNode(node)
@@ -199,47 +199,47 @@ func (c *boundCheck) cast(node map[string]any) error {
 	return nil
 }
 
-// refusedCast says why a cast of what is no literal is refused, or nothing.
+// refusedCast returns why a cast of an expression other than a literal is rejected, or "".
 func (c *boundCheck) refusedCast(node, child map[string]any, from, to boundType) string {
 	why := mayFail(from, to)
 	switch {
-	case !from.json && to.holds(boundType.isJSON) && from.holds(boundType.hasDecimals):
+	case !from.json && to.anyType(boundType.isJSON) && from.anyType(boundType.hasDecimals):
 		return fmt.Sprintf("a cast of %s to %s is refused, %s", from, to, decimalsInJSON)
 	case from.json && to.isNumber():
-		return "a number within JSON is refused, as it is read as binary floating point: " + declared
-	case isRead(from, to) && !isWholeNumber(child):
-		return fmt.Sprintf("a cast of text to %s is refused, as it is not exact: it rounds '1.9', takes '0x10' and '1_000', and drops zones: %s", to, declared)
+		return "a number within JSON is refused, as it is read as binary floating point: " + castAdvice
+	case parsesText(from, to) && !isWholeNumber(child):
+		return fmt.Sprintf("a cast of text to %s is refused, as it is not exact: it rounds '1.9', takes '0x10' and '1_000', and drops zones: %s", to, castAdvice)
 	case from.id == "DECIMAL" && to.id == "DECIMAL" && from.scale > to.scale && !c.isWritten(node, child):
 		return fmt.Sprintf("a %s would be rounded to %s here: write that cast, round(x, %d), or a value of as few decimals", from, to, to.scale)
-	case why != "" && node["try_cast"] != true && !c.file && c.at != column.AtIntake:
+	case why != "" && node["try_cast"] != true && !c.file && c.when != column.AtIntake:
 		return fmt.Sprintf("a cast of %s to %s is refused, as %s, and one such value would stop the pipeline: "+
 			"write TRY_CAST(x AS %s), which gives null for it", from, to, why, to)
 	}
 	return ""
 }
 
-// casts notes where the SQL itself has casts.
-func (c *boundCheck) casts(value any) {
+// collectCasts records the positions of explicit casts.
+func (c *boundCheck) collectCasts(value any) {
 	if node, ok := value.(map[string]any); ok && node["class"] == "CAST" {
-		c.written[fmt.Sprint(node["query_location"])] = true
+		c.writtenCasts[fmt.Sprint(node["query_location"])] = true
 	}
-	for _, item := range inner(value) {
-		c.casts(item)
+	for _, item := range childValues(value) {
+		c.collectCasts(item)
 	}
 }
 
-// isWritten reports whether the SQL itself has a cast. One that DuckDB adds has the place of what it casts.
+// isWritten reports whether a cast is explicit. An implicit cast has the position of its operand.
 func (c *boundCheck) isWritten(node, child map[string]any) bool {
-	return c.written[fmt.Sprint(node["query_location"])] && node["query_location"] != child["query_location"]
+	return c.writtenCasts[fmt.Sprint(node["query_location"])] && node["query_location"] != child["query_location"]
 }
 
-// fail reports a fault where it stands in the text.
+// fail returns an error with the line of a node.
 func (c *boundCheck) fail(place any, format string, values ...any) error {
 	line, _ := lineWithin(place, c.sql)
 	return &SelectError{Message: fmt.Sprintf(format, values...), At: max(line, 1)}
 }
 
-// lineWithin is the line of an expression, or of the first within it that has one: aggregates do not.
+// lineWithin returns the line of an expression, or of the first child with a line: aggregates have none.
 func lineWithin(value any, sql string) (line int, ok bool) {
 	if node, isNode := value.(map[string]any); isNode {
 		at, _ := node["query_location"].(json.Number)
@@ -247,7 +247,7 @@ func lineWithin(value any, sql string) (line int, ok bool) {
 			return lineAt(sql, at), true
 		}
 	}
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		if line, ok := lineWithin(item, sql); ok {
 			return line, true
 		}

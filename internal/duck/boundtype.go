@@ -13,7 +13,7 @@ import (
 	"bursar/internal/column"
 )
 
-// boundType is a type as DuckDB serialises it.
+// boundType is a type as serialized by DuckDB.
 type boundType struct {
 	id           string
 	width, scale int
@@ -34,7 +34,7 @@ func (t boundType) String() string {
 	return t.id
 }
 
-// typeOfNode is the type of a bound expression.
+// typeOfNode returns the type of a bound expression.
 func typeOfNode(node map[string]any) boundType {
 	t, ok := node["return_type"].(map[string]any)
 	if !ok {
@@ -65,11 +65,11 @@ func readType(t map[string]any) boundType {
 
 func number(value any) int {
 	text, _ := value.(json.Number)
-	n, _ := text.Int64() // 0 for what is no number
+	n, _ := text.Int64() // 0 if it is not a number
 	return int(n)
 }
 
-// wholeDigits are the digits before the mark that every value of a whole type has room for.
+// wholeDigits is the number of digits before the decimal mark that fit every whole type.
 var wholeDigits = map[string]int{
 	"TINYINT": 2, "UTINYINT": 2, "SMALLINT": 4, "USMALLINT": 4, "INTEGER": 9, "UINTEGER": 9, "BIGINT": 18, "UBIGINT": 19, "HUGEINT": 38,
 	"UHUGEINT": 38, "BIGNUM": 38,
@@ -79,10 +79,10 @@ func (t boundType) isNumber() bool { return t.id == "DECIMAL" || wholeDigits[t.i
 
 func (t boundType) isJSON() bool { return t.json }
 
-// hasDecimals reports a number that may not be whole.
+// hasDecimals reports whether values of the type may have decimals.
 func (t boundType) hasDecimals() bool { return t.id == "DECIMAL" && t.scale > 0 }
 
-// digits are the digits before the mark that the largest value has.
+// digits is the number of digits before the decimal mark of the largest value.
 func (t boundType) digits() int {
 	if t.id == "DECIMAL" {
 		return t.width - t.scale
@@ -90,17 +90,17 @@ func (t boundType) digits() int {
 	return wholeDigits[t.id] + 1
 }
 
-// mayFail says why a value of one type may have no value of the other, or nothing. The widest decimals are not compared: that
-// a number overflows 38 digits is not a matter of how it was written, and DuckDB itself casts to them.
+// mayFail returns why a cast from one type to another may fail for some values, or "". The widest decimals are not checked: an
+// overflow of 38 digits does not depend on how the cast is written, and DuckDB itself casts to them.
 func mayFail(from, to boundType) string {
 	switch {
 	case from.id == "VARCHAR" && (to.id != "VARCHAR" || to.json && !from.json):
 		return "not every text is one"
 	case wholeDigits[to.id] > 0 && from.isNumber() && from.id != to.id && from.digits() > wholeDigits[to.id],
-		to.id == "DECIMAL" && to.width < 38 && from.isNumber() && from.carried(to.scale) > to.digits():
+		to.id == "DECIMAL" && to.width < 38 && from.isNumber() && from.digitsAfterRounding(to.scale) > to.digits():
 		return "not every number fits"
 	}
-	for _, pair := range pairs(from, to) {
+	for _, pair := range castPairs(from, to) {
 		if why := mayFail(pair[0], pair[1]); why != "" {
 			return why
 		}
@@ -108,24 +108,24 @@ func mayFail(from, to boundType) string {
 	return ""
 }
 
-// isRead reports whether a cast reads a text as a number or a time. DuckDB rounds there, drops zones and eras, and takes more
-// forms than are exact.
-func isRead(from, to boundType) bool {
-	if from.id == "VARCHAR" && to.holds(boundType.isMeasure) {
+// parsesText reports whether a cast parses a text as a number or a time. DuckDB rounds there, drops zones and eras, and accepts
+// forms that are not exact.
+func parsesText(from, to boundType) bool {
+	if from.id == "VARCHAR" && to.anyType(boundType.isMeasure) {
 		return true
 	}
-	return slices.ContainsFunc(pairs(from, to), func(pair [2]boundType) bool { return isRead(pair[0], pair[1]) })
+	return slices.ContainsFunc(castPairs(from, to), func(pair [2]boundType) bool { return parsesText(pair[0], pair[1]) })
 }
 
-// isMeasure reports a number or a time.
+// isMeasure reports whether the type is a number or a time.
 func (t boundType) isMeasure() bool {
 	return t.isNumber() || t.id == "DATE" || strings.HasPrefix(t.id, "TIME") || t.id == "INTERVAL"
 }
 
-// wholeNumber are the patterns that match texts which are whole numbers, from their first letter to their last.
+// wholeNumber matches patterns that match only texts that are whole numbers.
 var wholeNumber = regexp.MustCompile(`^\^(?:-|\[-\+\]|\[\+-\])?\??(?:\[0-9\]|\\d)(?:\+|\*|\{[0-9]+(?:,[0-9]*)?\})?\$$`)
 
-// isWholeNumber reports a text that is a whole number, or empty: what regexp_extract gives for such a pattern.
+// isWholeNumber reports whether a text is a whole number or empty: the result of regexp_extract with such a pattern.
 func isWholeNumber(node map[string]any) bool {
 	arguments, _ := node["children"].([]any)
 	if node["name"] != "regexp_extract" || len(arguments) != 2 {
@@ -137,16 +137,16 @@ func isWholeNumber(node map[string]any) bool {
 	return wholeNumber.MatchString(text)
 }
 
-// carried are the digits before the mark that the largest value has when it is rounded to so many decimals.
-func (t boundType) carried(scale int) int {
+// digitsAfterRounding is the number of digits before the decimal mark of the largest value, rounded to the given decimals.
+func (t boundType) digitsAfterRounding(scale int) int {
 	if t.id == "DECIMAL" && t.scale > scale {
 		return t.digits() + 1
 	}
 	return t.digits()
 }
 
-// pairs are the types within two types that a cast takes to one another: those of structs go by their names.
-func pairs(from, to boundType) (list [][2]boundType) {
+// castPairs returns the pairs of item types that a cast of two nested types converts: items of structs are matched by name.
+func castPairs(from, to boundType) (list [][2]boundType) {
 	if len(from.items) != len(to.items) {
 		return nil
 	}
@@ -160,9 +160,9 @@ func pairs(from, to boundType) (list [][2]boundType) {
 	return list
 }
 
-// holds reports whether a type, or one within it, is so.
-func (t boundType) holds(is func(boundType) bool) bool {
-	return is(t) || slices.ContainsFunc(t.items, func(item boundType) bool { return item.holds(is) })
+// anyType reports whether the type, or a type within it, satisfies the condition.
+func (t boundType) anyType(is func(boundType) bool) bool {
+	return is(t) || slices.ContainsFunc(t.items, func(item boundType) bool { return item.anyType(is) })
 }
 
 var (
@@ -171,7 +171,7 @@ var (
 	plainMoment = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|\+00(?::?00)?)?)?$`)
 )
 
-// refusedLiteral says why a text literal is not exactly a value of the type that it is used as, or nothing.
+// refusedLiteral returns why a text literal is not exactly a value of the type that it is used as, or "".
 func (s *Session) refusedLiteral(ctx context.Context, l typedLiteral) (string, error) {
 	text := strings.TrimSpace(l.text)
 	switch parts := plainNumber.FindStringSubmatch(text); {
@@ -191,7 +191,7 @@ func (s *Session) refusedLiteral(ctx context.Context, l typedLiteral) (string, e
 	}
 	valid := false
 	sql := fmt.Sprintf("SELECT TRY_CAST(%s AS %s) IS NOT NULL", Literal(l.text), l.t)
-	err := s.QueryAbout(ctx, 1, sql, func(rows []column.Vector) error {
+	err := s.QueryEstimated(ctx, 1, sql, func(rows []column.Vector) error {
 		valid = rows[0].Ints[0] != 0
 		return nil
 	})

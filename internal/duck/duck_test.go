@@ -133,7 +133,7 @@ func TestNoWayOut(t *testing.T) {
 	}
 }
 
-// TestFreshSession opens sessions after others that made something, failed or were used up: each finds nothing of them.
+// TestFreshSession opens sessions after others that created objects or failed: nothing of these is visible.
 func TestFreshSession(t *testing.T) {
 	t.Parallel()
 	o := duck.Options{Scratch: t.TempDir()}
@@ -158,8 +158,8 @@ func TestFreshSession(t *testing.T) {
 	}
 }
 
-// TestErrorsHoldNoValues has statements fail on values, which errors must not contain: they reach histories and logs (rule 7).
-func TestErrorsHoldNoValues(t *testing.T) {
+// TestErrorsContainNoValues has statements fail on values, which errors must not contain: they are written to histories and logs (rule 7).
+func TestErrorsContainNoValues(t *testing.T) {
 	t.Parallel()
 	for _, sql := range []string{
 		"SELECT CAST(x AS INT) FROM (VALUES ('1'), ('SECRET 4711')) t(x)", "SELECT CAST(x AS JSON) FROM (VALUES ('SECRET 4711')) t(x)",
@@ -172,12 +172,12 @@ func TestErrorsHoldNoValues(t *testing.T) {
 		s := open(t, duck.Options{Threads: 1})
 		err := s.Query(t.Context(), sql, func([]column.Vector) error { return nil })
 		var message duck.Error
-		if !errors.As(err, &message) || !message.OnValues() || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "4711") {
+		if !errors.As(err, &message) || !message.CausedByValue() || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "4711") {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
 	s := open(t, duck.Options{Threads: 1})
-	err := s.Query(t.Context(), "SELECT error('"+duck.Raised+"3 keys: have none')", func([]column.Vector) error { return nil })
+	err := s.Query(t.Context(), "SELECT error('"+duck.RaisedPrefix+"3 keys: have none')", func([]column.Vector) error { return nil })
 	if err == nil || err.Error() != "3 keys: have none" {
 		t.Errorf("raised: %v", err)
 	}

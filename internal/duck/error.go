@@ -1,26 +1,26 @@
-// What DuckDB says of a statement, without the values that it failed on.
+// Error messages of DuckDB, without the values that caused them.
 
 package duck
 
 import "strings"
 
-// Error is what DuckDB says of a statement. It holds no value of an event: errors reach the histories of workflows (rule 7).
+// Error is an error message of DuckDB. It contains no value of an event, because errors are written to the histories of workflows (rule 7).
 type Error string
 
 func (e Error) Error() string { return string(e) }
 
-// Raised begins the messages that the product itself raises with SQL's error(): they are kept whole. A project's own SQL may
+// RaisedPrefix starts the messages that Bursar itself raises with SQL's error(): they are kept as they are. A project's own SQL must
 // not call error().
-const Raised = "bursar: "
+const RaisedPrefix = "bursar: "
 
-// onValues are the kinds of errors that a value causes: their messages name it.
-var onValues = []string{"Conversion Error", "Out of Range Error", "Invalid Input Error"}
+// valueErrorKinds are the kinds of errors caused by a value: their messages contain it.
+var valueErrorKinds = []string{"Conversion Error", "Out of Range Error", "Invalid Input Error"}
 
-// OnValues reports whether a value made the statement fail: the same statement may succeed on others.
-func (e Error) OnValues() bool { return kindOnValues(string(e)) != "" }
+// CausedByValue reports whether a value made the statement fail: the same statement may succeed with other values.
+func (e Error) CausedByValue() bool { return valueErrorKind(string(e)) != "" }
 
-func kindOnValues(message string) string {
-	for _, kind := range onValues {
+func valueErrorKind(message string) string {
+	for _, kind := range valueErrorKinds {
 		if strings.HasPrefix(message, kind) {
 			return kind
 		}
@@ -28,13 +28,13 @@ func kindOnValues(message string) string {
 	return ""
 }
 
-// errorOf takes the value out of a message: what follows the first quote, digit or other sign that may begin one.
-func errorOf(message string) Error {
+// redact removes the value from a message: everything from the first quote, digit or other character that may start one.
+func redact(message string) Error {
 	message = strings.TrimSpace(message)
-	if _, raised, ok := strings.Cut(message, ": "+Raised); ok && kindOnValues(message) != "" {
+	if _, raised, ok := strings.Cut(message, ": "+RaisedPrefix); ok && valueErrorKind(message) != "" {
 		return Error(raised)
 	}
-	kind := kindOnValues(message)
+	kind := valueErrorKind(message)
 	if kind == "" {
 		return Error(message)
 	}

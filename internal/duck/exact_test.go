@@ -1,4 +1,4 @@
-// What of decimals and texts is refused because DuckDB would not keep it exact.
+// Expressions on decimals and texts that are rejected because DuckDB would not evaluate them exactly.
 
 package duck_test
 
@@ -44,7 +44,7 @@ func TestDecimalsReachNoJSON(t *testing.T) {
 		{"to_json([n])->>0", "string"},
 		{"{'a': n, 't': total::VARCHAR}::JSON->>'a'", "string"},
 	}
-	for _, at := range []column.Evaluated{column.AtIntake, column.InRuns, column.WhenAsked} {
+	for _, at := range []column.Evaluation{column.AtIntake, column.InRuns, column.InQueries} {
 		bound(t, at, cases)
 	}
 	s := open(t, duck.Options{Threads: 1, Memory: "256MB"})
@@ -95,12 +95,12 @@ func TestTextsAreNotReadByCasts(t *testing.T) {
 		{"{'b': n, 'a': note}::STRUCT(a VARCHAR, b BIGINT) IS NULL", "bool"},
 		{"TRY_CAST(note AS JSON)->>'$.a'", "string"},
 	}
-	for _, at := range []column.Evaluated{column.AtIntake, column.InRuns, column.WhenAsked} {
+	for _, at := range []column.Evaluation{column.AtIntake, column.InRuns, column.InQueries} {
 		bound(t, at, cases)
 	}
 }
 
-// TestDecimalsAreNotRoundedUnseen is of the casts that DuckDB adds: where 38 digits do not hold both, it drops decimals.
+// TestDecimalsAreNotRoundedUnseen: DuckDB adds casts that drop decimals where 38 digits are not enough for both operands.
 func TestDecimalsAreNotRoundedUnseen(t *testing.T) {
 	t.Parallel()
 	const rounded = "!would be rounded to DECIMAL(38,2) here"

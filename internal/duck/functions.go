@@ -1,4 +1,4 @@
-// The functions that a project's SQL may call: those whose result follows from their arguments alone.
+// The functions that a project's SQL may call: those whose result depends only on their arguments.
 
 package duck
 
@@ -9,10 +9,10 @@ import (
 	"bursar/internal/column"
 )
 
-// functions are the allowed scalar functions, operators and macros. DuckDB's own word for them, CONSISTENT, does not do: it
-// calls the clock, variables and settings so too. Some can only give binary floating point: they are listed so that this is
-// what their refusal says. Functions that evaluate other SQL, read the session, the catalog or files, raise errors, or
-// make texts of any length are left out.
+// functions are the allowed scalar functions, operators and macros. DuckDB's own attribute CONSISTENT is not sufficient: functions that
+// read the clock, variables and settings have it too. Functions that can only return binary floating point are listed so that their
+// error message says so. Functions that evaluate other SQL, read the session, the catalog or files, raise errors, or build texts of
+// any length are left out.
 var functions = set(`
 	+ - * / // % ** ^ & | ~ << >> || ~~ !~~ ~~* !~~* ~~~ ^@ -> ->> @> <@ && @
 	like_escape not_like_escape ilike_escape not_ilike_escape
@@ -43,8 +43,8 @@ var functions = set(`
 	json_value row_to_json to_json
 	generate_series range`)
 
-// aggregates are the allowed aggregate and window functions. Some take rows in the order that they come in: whether a result
-// depends on that is what `bursar verify` tries.
+// aggregates are the allowed aggregate and window functions. Some depend on the order of rows: `bursar verify` tries whether a result
+// depends on it.
 var aggregates = set(`
 	any_value arbitrary arg_max arg_max_null arg_min arg_min_null argmax argmin array_agg avg bit_and bit_or bit_xor bool_and
 	bool_or count count_if count_star countif dense_rank first first_value fsum group_concat histogram kahan_sum lag last
@@ -55,15 +55,15 @@ var aggregates = set(`
 // intoJSON are the functions that write their arguments as JSON.
 var intoJSON = set("array_to_json json_array json_merge_patch json_object json_quote row_to_json to_json")
 
-// clock are the functions that read the clock; clockWords are those that are called without parentheses.
+// clockFunctions read the clock; clockWords do so without parentheses.
 var (
-	clock = set(`ago get_current_time get_current_timestamp now today transaction_timestamp current_localtime
+	clockFunctions = set(`ago get_current_time get_current_timestamp now today transaction_timestamp current_localtime
 		current_localtimestamp current_date`)
 	clockWords = set("current_date current_time current_timestamp localtime localtimestamp")
 )
 
-// raising are the functions that fail on some values of the right type, and what to write instead where none may.
-var raising = map[string]string{
+// mayRaise maps functions that fail on some values of the right type to what to write where that is not allowed.
+var mayRaise = map[string]string{
 	"chr": "a text literal", "json": "json_valid(x) first, and TRY_CAST(x AS JSON)", "make_date": "try_strptime",
 	"make_time": "try_strptime", "make_timestamp": "try_strptime", "strptime": "try_strptime",
 	"factorial": "a product",
@@ -77,8 +77,8 @@ func set(names string) map[string]bool {
 	return all
 }
 
-// refusedCall says why a call in an expression is refused, or nothing.
-func refusedCall(node map[string]any, at column.Evaluated) string {
+// refusedCall returns why a call in an expression is rejected, or "".
+func refusedCall(node map[string]any, when column.Evaluation) string {
 	switch node["class"] {
 	case "PARAMETER":
 		return "parameters are not allowed in an expression"
@@ -92,8 +92,8 @@ func refusedCall(node map[string]any, at column.Evaluated) string {
 	name = strings.ToLower(name)
 	arguments, _ := node["children"].([]any)
 	switch {
-	case clock[name], name == "age" && len(arguments) == 1:
-		if at == column.WhenAsked {
+	case clockFunctions[name], name == "age" && len(arguments) == 1:
+		if when == column.InQueries {
 			return ""
 		}
 		return fmt.Sprintf("function %s() is refused: it reads the clock, so its result can change from call to call", name)
@@ -101,8 +101,8 @@ func refusedCall(node map[string]any, at column.Evaluated) string {
 		return "function median() is refused: it takes decimals through binary floating point; write quantile_disc(x, 0.5)"
 	case !functions[name] && !aggregates[name]:
 		return fmt.Sprintf("function %s() is refused: it is not one of those whose result follows from their arguments alone", name)
-	case raising[name] != "" && at != column.AtIntake:
-		return fmt.Sprintf("function %s() is refused, as it fails on some values and would stop the pipeline: write %s", name, raising[name])
+	case mayRaise[name] != "" && when != column.AtIntake:
+		return fmt.Sprintf("function %s() is refused, as it fails on some values and would stop the pipeline: write %s", name, mayRaise[name])
 	}
 	return ""
 }

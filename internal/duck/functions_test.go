@@ -1,4 +1,4 @@
-// What each allowed function makes of decimals of more digits than a double holds: the exact result, or a refusal.
+// Each allowed function on decimals with more digits than a double has: an exact result, or an error.
 
 package duck
 
@@ -20,8 +20,8 @@ var shapes = []string{
 	"%s(map([x], [y]))", "%s(map([x], [y]), x)", "%s([{'k': x, 'v': y}])",
 }
 
-// exactNumbers are all long numbers that may come of x = 9007199254740993.01 and .03, and y = x + 0.01: the values, their sums,
-// products and differences, what they are when rounded, and their texts in a row. A double holds none of those with decimals.
+// exactNumbers are all long numbers that may result from x = 9007199254740993.01 and .03, and y = x + 0.01: the values, their sums,
+// products and differences, rounded values, and concatenated texts. A double represents none of those with decimals.
 var exactNumbers = set(`
 	9007199254740993.01 9007199254740993.02 9007199254740993.03 9007199254740993.04 9007199254740993.0 9007199254740993 9007199254740994
 	9007199254740994.01 9007199254740994.02 9007199254740994.03 9007199254740994.04 9007199254740995.01 9007199254740995.03 9007199254740992.01

@@ -1,4 +1,4 @@
-// Bounds on what constant SQL expressions can grow to, before anything evaluates them.
+// Bounds the size of constant SQL expressions before anything evaluates them.
 
 package duck
 
@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	maxRepeat   = 1000     // times that repeat, lpad and rpad write something
+	maxRepeat   = 1000     // repetitions in repeat, lpad and rpad
 	maxRange    = 100_000  // either end of range and generate_series
-	maxConstant = 16 << 20 // bytes that a value made of literals alone may take, estimated from above
-	tooMuch     = 1 << 31  // where estimates end: twice as many digits still fit
+	maxConstant = 16 << 20 // bytes of a value made of literals only, an upper estimate
+	maxEstimate = 1 << 31  // upper limit of estimates; the product of two fits an int64
 )
 
-func times(a, b int64) int64 { return min(a*b, tooMuch) }
+func boundedProduct(a, b int64) int64 { return min(a*b, maxEstimate) }
 
-// tooLarge says why the values of an expression's constant parts may be too large to be made, or nothing. DuckDB makes them
-// when it binds, out of any memory limit.
+// tooLarge returns why the constant parts of an expression may be too large to compute, or "". DuckDB computes them when it binds,
+// outside of any memory limit.
 func tooLarge(tree any) string {
 	g := growth{parameters: lambdaParameters(tree)}
 	g.size(tree)
@@ -29,16 +29,16 @@ func tooLarge(tree any) string {
 
 // growth estimates the sizes of constant values.
 type growth struct {
-	parameters map[string]bool // of lambdas: constant where what is passed is
+	parameters map[string]bool // of lambdas: constant if the argument is
 	reason     string
 }
 
-// lambdaParameters finds the names of lambdas' parameters.
+// lambdaParameters returns the names of lambdas' parameters.
 func lambdaParameters(tree any) map[string]bool {
 	found := map[string]bool{}
 	var collect func(value any)
 	collect = func(value any) {
-		for _, item := range inner(value) {
+		for _, item := range childValues(value) {
 			if node, ok := item.(map[string]any); ok && node["class"] == "LAMBDA" {
 				for _, name := range columnNames(node["lhs"]) {
 					found[name] = true
@@ -55,7 +55,7 @@ func columnNames(value any) (names []string) {
 	if node, ok := value.(map[string]any); ok && node["class"] == "COLUMN_REF" {
 		return []string{columnName(node)}
 	}
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		names = append(names, columnNames(item)...)
 	}
 	return names
@@ -70,10 +70,10 @@ func columnName(node map[string]any) string {
 	return strings.ToLower(name)
 }
 
-// sums are functions whose results are about as large as all of their arguments together.
-var sums = set("+ - * / // % || concat concat_ws list_value list_pack struct_pack row coalesce greatest least list_concat map")
+// additive are functions whose results are about as large as all of their arguments together.
+var additive = set("+ - * / // % || concat concat_ws list_value list_pack struct_pack row coalesce greatest least list_concat map")
 
-// size is about how many bytes a value takes at most, and whether it is made of literals alone.
+// size returns an upper estimate of a value's bytes, and whether it is made of literals only.
 func (g *growth) size(value any) (bytes int64, constant bool) {
 	node, ok := value.(map[string]any)
 	class, _ := node["class"].(string)
@@ -88,13 +88,13 @@ func (g *growth) size(value any) (bytes int64, constant bool) {
 	bytes, constant = 0, class != "SUBQUERY" && class != "STAR"
 	for _, part := range parts(value) {
 		n, fixed := g.size(part)
-		bytes, product, constant = min(bytes+n, tooMuch), times(product, max(n, 1)), constant && fixed
+		bytes, product, constant = min(bytes+n, maxEstimate), boundedProduct(product, max(n, 1)), constant && fixed
 	}
 	switch name, _ := node["function_name"].(string); {
 	case class == "CAST":
-		bytes = times(bytes, 4)
-	case class == "FUNCTION" && !sums[strings.ToLower(name)]: // at most its arguments multiplied, as by replace or a lambda
-		bytes = max(product, g.repeated(strings.ToLower(name), node, bytes))
+		bytes = boundedProduct(bytes, 4)
+	case class == "FUNCTION" && !additive[strings.ToLower(name)]: // at most its arguments multiplied, as by replace or a lambda
+		bytes = max(product, g.repeatedSize(strings.ToLower(name), node, bytes))
 	}
 	if constant && bytes > maxConstant {
 		g.refuse("a constant in it may become too large to be computed: write it shorter")
@@ -102,9 +102,9 @@ func (g *growth) size(value any) (bytes int64, constant bool) {
 	return bytes, constant
 }
 
-// parts are the values within a node, those of its lists one by one.
+// parts returns the values within a node; lists are flattened by one level.
 func parts(value any) (list []any) {
-	for _, item := range inner(value) {
+	for _, item := range childValues(value) {
 		if items, ok := item.([]any); ok {
 			list = append(list, items...)
 			continue
@@ -114,8 +114,8 @@ func parts(value any) (list []any) {
 	return list
 }
 
-// repeated is the size of what a function makes by repeating, whose numbers have to be literals.
-func (g *growth) repeated(name string, node map[string]any, size int64) int64 {
+// repeatedSize is the size of the result of a function that repeats something. The number of repetitions has to be a literal.
+func (g *growth) repeatedSize(name string, node map[string]any, size int64) int64 {
 	arguments, _ := node["children"].([]any)
 	switch {
 	case (name == "repeat" || name == "lpad" || name == "rpad") && len(arguments) > 1:
@@ -126,7 +126,7 @@ func (g *growth) repeated(name string, node map[string]any, size int64) int64 {
 		if text, ok := arguments[0].(map[string]any); name == "repeat" && (!ok || text["class"] != "CONSTANT") {
 			g.refuse("repeat() takes a text literal: another text could take all memory")
 		}
-		return times(min(max(n, 0), tooMuch), size)
+		return boundedProduct(min(max(n, 0), maxEstimate), size)
 	case name == "range", name == "generate_series":
 		most := int64(0)
 		for _, argument := range arguments {
@@ -136,7 +136,7 @@ func (g *growth) repeated(name string, node map[string]any, size int64) int64 {
 			}
 			most = max(most, n, -n)
 		}
-		return times(16, min(most, tooMuch))
+		return boundedProduct(16, min(most, maxEstimate))
 	}
 	return 0
 }
@@ -147,7 +147,7 @@ func (g *growth) refuse(reason string) {
 	}
 }
 
-// integer reads an integer literal, which may have a sign.
+// integer returns the value of an integer literal, which may have a sign.
 func integer(value any) (n int64, ok bool) {
 	node, _ := value.(map[string]any)
 	if arguments, _ := node["children"].([]any); node["function_name"] == "-" && len(arguments) == 1 {
@@ -162,7 +162,7 @@ func integer(value any) (n int64, ok bool) {
 	return n, err == nil
 }
 
-// literal is the text of a CONSTANT, and whether it is a number.
+// literal returns the text of a CONSTANT, and whether it is a number.
 func literal(node map[string]any) (text string, number bool) {
 	value, _ := node["value"].(map[string]any)
 	switch v := value["value"].(type) {
@@ -174,8 +174,8 @@ func literal(node map[string]any) (text string, number bool) {
 	return "", false
 }
 
-// inner are the values directly within a node or list, in a fixed order.
-func inner(value any) []any {
+// childValues returns the values directly within a node or list, in a fixed order.
+func childValues(value any) []any {
 	switch v := value.(type) {
 	case []any:
 		return v

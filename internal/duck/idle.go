@@ -1,3 +1,5 @@
+// Reuse of databases by later sessions.
+
 package duck
 
 import (
@@ -6,28 +8,27 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// idleMost bounds the databases that are kept for later sessions: as many as runs in flight may use at once, and no more,
-// because each holds some memory of its own.
-const idleMost = 6
+// maxIdle bounds the databases that are kept for later sessions: as many as runs in flight may use at once, and no more, because each
+// uses some memory.
+const maxIdle = 6
 
-// idle keeps databases from sessions that ended well to the next ones with the same settings: to make one takes longer than
-// most of what a step asks of it. Nothing is left in it but its configuration: temporary views are the connection's, and
-// files are not cached.
+// idle keeps databases of sessions that ended without an error, for later sessions with the same settings: creating one takes longer
+// than most steps need. Only configuration remains in it: temporary views belong to the connection, and files are not cached.
 var idle pool
 
-// pool keeps databases by their settings, the least recently used first. The zero value is ready.
+// pool keeps databases by their settings, the least recently used first. The zero value is ready to use.
 type pool struct {
 	mu   sync.Mutex
-	kept []kept
+	kept []idleDatabase
 }
 
-type kept struct {
+type idleDatabase struct {
 	settings string
 	db       duckdb.Database
 }
 
-// take gives a database with the settings out, if there is one.
-func (p *pool) take(settings string) (db duckdb.Database, ok bool) {
+// get removes a database with the settings from the pool and returns it, if there is one.
+func (p *pool) get(settings string) (db duckdb.Database, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := len(p.kept) - 1; i >= 0; i-- {
@@ -39,17 +40,17 @@ func (p *pool) take(settings string) (db duckdb.Database, ok bool) {
 	return db, false
 }
 
-// put keeps a database, and closes another if there are too many.
+// put adds a database, and closes the least recently used ones if there are too many.
 func (p *pool) put(settings string, db duckdb.Database) {
 	p.mu.Lock()
-	p.kept = append(p.kept, kept{settings, db})
-	var spare []kept
-	if over := len(p.kept) - idleMost; over > 0 {
-		spare = append(spare, p.kept[:over]...)
-		p.kept = append([]kept(nil), p.kept[over:]...)
+	p.kept = append(p.kept, idleDatabase{settings, db})
+	var evicted []idleDatabase
+	if over := len(p.kept) - maxIdle; over > 0 {
+		evicted = append(evicted, p.kept[:over]...)
+		p.kept = append([]idleDatabase(nil), p.kept[over:]...)
 	}
 	p.mu.Unlock()
-	for _, k := range spare {
+	for _, k := range evicted {
 		duckdb.Close(&k.db)
 	}
 }

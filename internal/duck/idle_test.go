@@ -2,10 +2,10 @@ package duck
 
 import "testing"
 
-// TestIdleDatabasesAreBounded ends sessions of many settings: those kept for later are few, and of the last ones.
+// TestIdleDatabasesAreBounded ends sessions with many settings: only a few databases are kept, the most recently used ones.
 func TestIdleDatabasesAreBounded(t *testing.T) {
 	t.Parallel()
-	for range 3 * idleMost {
+	for range 3 * maxIdle {
 		s, err := Open(Options{Threads: 1, Scratch: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)
@@ -14,7 +14,7 @@ func TestIdleDatabasesAreBounded(t *testing.T) {
 	}
 	idle.mu.Lock()
 	defer idle.mu.Unlock()
-	if len(idle.kept) > idleMost {
-		t.Errorf("%d databases are kept, %d at most", len(idle.kept), idleMost)
+	if len(idle.kept) > maxIdle {
+		t.Errorf("%d databases are kept, %d at most", len(idle.kept), maxIdle)
 	}
 }

@@ -1,4 +1,4 @@
-// Memory limits as text, such as "1GB", shared out among sessions that work at the same time.
+// Memory limits as text, such as "1GB".
 
 package duck
 
@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// units of DuckDB: powers of 1000, and with an i of 1024.
+// units of DuckDB: powers of 1000, with an i powers of 1024.
 var units = map[string]int64{
 	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 }
 
-// Bytes reads a memory limit; 0 is one that is not understood.
-func Bytes(limit string) int64 {
+// ParseMemory parses a memory limit; 0 if it is not valid.
+func ParseMemory(limit string) int64 {
 	text := strings.ToLower(strings.ReplaceAll(limit, " ", ""))
 	number := strings.TrimRight(text, "kmgtib")
 	n, ok := new(big.Rat).SetString(number)
@@ -25,5 +25,5 @@ func Bytes(limit string) int64 {
 	return new(big.Int).Quo(n.Num(), n.Denom()).Int64()
 }
 
-// MemoryText writes a memory limit.
+// MemoryText formats a memory limit.
 func MemoryText(bytes int64) string { return fmt.Sprintf("%dKiB", bytes>>10) }

@@ -1,4 +1,4 @@
-// Memory limits, read as DuckDB reads them.
+// Memory limits, parsed as DuckDB parses them.
 
 package duck
 
@@ -14,12 +14,12 @@ func TestBytes(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1GB": 1e9, "512MB": 512e6, "1.5 GB": 1.5e9, "4gib": 4 << 30, "100KiB": 100 << 10, "2TB": 2e12, "many": 0, "": 0, "7": 0,
 	} {
-		if got := Bytes(text); got != want {
+		if got := ParseMemory(text); got != want {
 			t.Errorf("%s is %d bytes, want %d", text, got, want)
 		}
 	}
 	for _, limit := range []string{"100MB", "1GiB"} {
-		text := MemoryText(Bytes(limit))
+		text := MemoryText(ParseMemory(limit))
 		s, err := Open(Options{Memory: text})
 		if err != nil {
 			t.Fatal(err)

@@ -1,3 +1,5 @@
+// Queries: running a SELECT and reading its rows.
+
 package duck
 
 import (
@@ -10,11 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// wholeRows is up to how many rows a result is made whole before it is read.
-const wholeRows = 1 << 16
+// maxUnstreamedRows is the largest estimated result that is computed completely before it is read.
+const maxUnstreamedRows = 1 << 16
 
-// Query runs a SELECT and hands its rows to each, some thousand at a time, in order and from another goroutine. The
-// vectors are only valid during the call. Results stream: memory does not grow with their size.
+// Query runs a SELECT and calls each with its rows, some thousand at a time, in order and from another goroutine. The vectors are only
+// valid during the call. Results are streamed: memory does not grow with their size.
 func (s *Session) Query(ctx context.Context, sql string, each func(rows []column.Vector) error) error {
 	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
@@ -35,10 +37,10 @@ func (s *Session) Query(ctx context.Context, sql string, each func(rows []column
 	return s.fetch(ctx, &res, each)
 }
 
-// QueryAbout is Query of a SELECT of about so many rows. A small result does not stream: DuckDB binds a statement that streams from files
-// twice, which takes longer than reading a few rows.
-func (s *Session) QueryAbout(ctx context.Context, rows int64, sql string, each func(rows []column.Vector) error) error {
-	if rows > wholeRows {
+// QueryEstimated is Query with an estimate of the number of rows. A small result is not streamed: DuckDB binds a streaming statement over
+// files twice, which takes longer than reading a few rows.
+func (s *Session) QueryEstimated(ctx context.Context, rows int64, sql string, each func(rows []column.Vector) error) error {
+	if rows > maxUnstreamedRows {
 		return s.Query(ctx, sql, each)
 	}
 	defer s.interruptOn(ctx)()
@@ -50,10 +52,10 @@ func (s *Session) QueryAbout(ctx context.Context, rows int64, sql string, each f
 	return s.fetch(ctx, &res, each)
 }
 
-// batchRows is how many rows are handed on at a time.
+// batchRows is how many rows are passed on at a time.
 const batchRows = 1 << 13
 
-// fetch hands rows on while DuckDB makes the next ones: two sets of vectors go back and forth.
+// fetch passes rows on while DuckDB computes the next ones: two sets of vectors alternate.
 func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]column.Vector) error) error {
 	types, err := resultTypes(res)
 	if err != nil {
@@ -77,7 +79,7 @@ func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]col
 				return err
 			}
 			if rows[0].Len() > 0 {
-				full <- rows // there is room for one, and the other set is with whoever takes this one
+				full <- rows // never blocks: the channel has room for one set, and the receiver has the other
 			}
 			if !more {
 				return nil
@@ -96,7 +98,7 @@ func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]col
 	return group.Wait()
 }
 
-// fill replaces rows by the next ones of the result; more is false at its end.
+// fill replaces rows by the next ones of the result; more is false at the end.
 func (s *Session) fill(ctx context.Context, res *duckdb.Result, rows []column.Vector) (more bool, err error) {
 	for i := range rows {
 		rows[i].Reset()

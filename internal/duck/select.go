@@ -1,3 +1,5 @@
+// Binds SELECT statements of SQL files.
+
 package duck
 
 import (
@@ -15,34 +17,33 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// selected is what a SELECT gives.
-type selected struct {
+// selectResult is the result of binding a SELECT.
+type selectResult struct {
 	columns []column.Field
 	lines   []int
 }
 
-// SelectError says why a SELECT is refused, and where.
+// SelectError explains why a SELECT is rejected, and where.
 type SelectError struct {
 	Message string
-	At      int // the line in its text, from 1; 0 is unknown
+	At      int // the line in its text, from 1; 0 if unknown
 }
 
 func (e *SelectError) Error() string { return e.Message }
 
-// Line is where the fault stands.
+// Line is the line of the fault.
 func (e *SelectError) Line() int { return e.At }
 
-// Select returns the columns of one SELECT over the named tables without running it, and the line of the text that each
-// stands in. It refuses other statements, more than one, every other table or table function (files are tables to
-// DuckDB), samples, binary floating point anywhere within it (rule 2), and functions that are not known to give the
-// same result for the same arguments (rule 6).
+// Select returns the columns of one SELECT over the named tables without running it, and the line of each column in the text. It rejects
+// other statements, several statements, all other tables and table functions (files are tables to DuckDB), samples, binary floating
+// point anywhere (rule 2), and functions that are not known to give the same result for the same arguments (rule 6).
 func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error) {
-	key := question("select", tablesText(tables), sql)
-	if answer, ok := known.get(key); ok {
-		is := answer.(selected) //nolint:errcheck // nothing else is kept for this question
-		return slices.Clone(is.columns), slices.Clone(is.lines), nil
+	key := cacheKey("select", tablesKey(tables), sql)
+	if answer, ok := bindCache.get(key); ok {
+		result := answer.(selectResult) //nolint:errcheck // nothing else is kept for this question
+		return slices.Clone(result.columns), slices.Clone(result.lines), nil
 	}
-	err = s.binding(ctx, tables, func(ctx context.Context, b *Session) error {
+	err = s.withBinding(ctx, tables, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseSelect(ctx, sql)
 		if err != nil {
 			return err
@@ -56,7 +57,7 @@ func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, 
 		return b.checkBound(ctx, sql, boundCheck{file: true, tables: tables})
 	})
 	if err == nil {
-		known.put(key, selected{slices.Clone(columns), slices.Clone(lines)})
+		bindCache.put(key, selectResult{slices.Clone(columns), slices.Clone(lines)})
 	}
 	return columns, lines, err
 }
@@ -69,9 +70,9 @@ func emptySQL(columns []column.Field) string {
 	return "SELECT " + strings.Join(nulls, ", ") + " WHERE false"
 }
 
-var lineOf = regexp.MustCompile(`\n+LINE (\d+):`)
+var linePattern = regexp.MustCompile(`\n+LINE (\d+):`)
 
-// describe prepares a statement and reads the names and types of its columns.
+// describe prepares a statement and returns the names and types of its columns.
 func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]column.Field, []int, error) {
 	defer s.interruptOn(ctx)()
 	var stmt duckdb.PreparedStatement
@@ -79,7 +80,7 @@ func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]colu
 	if duckdb.Prepare(s.conn, sql, &stmt) != duckdb.StateSuccess {
 		message := duckdb.PrepareError(stmt)
 		refusal := &SelectError{Message: message}
-		if m := lineOf.FindStringSubmatchIndex(message); m != nil {
+		if m := linePattern.FindStringSubmatchIndex(message); m != nil {
 			refusal.At, _ = strconv.Atoi(message[m[2]:m[3]])
 			refusal.Message = message[:m[0]]
 		}
@@ -106,13 +107,13 @@ func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]colu
 	return columns, lines, nil
 }
 
-// selectTree is a SELECT as DuckDB's parser serialises it.
+// selectTree is a SELECT as serialized by DuckDB's parser.
 type selectTree map[string]any
 
 // parseSelect parses one SELECT.
 func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, error) {
 	var text []byte
-	err := s.QueryAbout(ctx, 1, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
+	err := s.QueryEstimated(ctx, 1, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
 		text = slices.Clone(rows[0].Text(0))
 		return nil
 	})
@@ -143,7 +144,7 @@ func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, erro
 	return parsed.Statements[0], nil
 }
 
-// lines is the line of each column of the result, as far as the SELECT lists them.
+// lines returns the line of each column of the result, if the SELECT lists them.
 func (t selectTree) lines(sql string) []int {
 	node, _ := t["node"].(map[string]any)
 	list, _ := node["select_list"].([]any)
@@ -154,7 +155,7 @@ func (t selectTree) lines(sql string) []int {
 	return lines
 }
 
-// nodeLine is the line that a node of the tree stands in.
+// nodeLine returns the line of a node of the tree.
 func nodeLine(node any, sql string) int {
 	if fields, ok := node.(map[string]any); ok {
 		if at, ok := fields["query_location"].(json.Number); ok {
@@ -164,7 +165,7 @@ func nodeLine(node any, sql string) int {
 	return 1
 }
 
-// lineAt is the line of a byte of a text, or the first for what is no place in it.
+// lineAt returns the line of a byte offset, or the first line if the offset is not valid.
 func lineAt(sql string, at json.Number) int {
 	n, err := strconv.Atoi(at.String())
 	if err != nil || n < 0 || n > len(sql) {
@@ -173,7 +174,7 @@ func lineAt(sql string, at json.Number) int {
 	return 1 + lineBreaks(sql[:n])
 }
 
-// lineBreaks counts as DuckDB's messages do: a return alone, a line feed alone, and both together each end one line.
+// lineBreaks counts lines as DuckDB's messages do: a carriage return, a line feed, and both together each end one line.
 func lineBreaks(sql string) int {
 	return strings.Count(sql, "\n") + strings.Count(sql, "\r") - strings.Count(sql, "\r\n")
 }

@@ -108,7 +108,7 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// FuzzSelect holds that whatever passes reads nothing but its table: it is run where there is nothing else.
+// FuzzSelect checks that accepted SQL reads nothing but its table: it is run in a database without anything else.
 func FuzzSelect(f *testing.F) {
 	for _, sql := range []string{"SELECT a FROM t", "SELECT 1; SELECT 2", "WITH x AS (FROM t) FROM x", "SELECT $$;$$ FROM 'x'", "FROM t PIVOT (sum(a) FOR a IN (1))"} {
 		f.Add(sql)

@@ -1,3 +1,5 @@
+// Rejects what a SELECT of an SQL file must not contain.
+
 package duck
 
 import (
@@ -9,20 +11,20 @@ import (
 	"bursar/internal/column"
 )
 
-// rowFunctions are the table functions that make rows of their arguments alone.
+// rowFunctions are the table functions that compute rows from their arguments only.
 var rowFunctions = []string{"unnest", "range", "generate_series"}
 
-// sessionWords are words that stand for calls of functions, unless a column has the name.
+// sessionWords are function calls without parentheses, unless a column has the name.
 var sessionWords = set("current_catalog current_role current_schema current_user session_user user")
 
 // selectCheck walks the tree of a SELECT.
 type selectCheck struct {
 	sql    string
 	tables map[string][]column.Field
-	known  map[string]bool // tables, and what WITH names
+	known  map[string]bool // tables, and the names defined by WITH
 }
 
-// checkSelect refuses what binding alone would let pass.
+// checkSelect rejects what binding alone would accept.
 func checkSelect(tree selectTree, tables map[string][]column.Field, sql string) error {
 	c := selectCheck{sql: sql, tables: tables, known: map[string]bool{}}
 	for name := range tables {
@@ -38,7 +40,7 @@ func checkSelect(tree selectTree, tables map[string][]column.Field, sql string) 
 	return nil
 }
 
-// collect finds the names that WITH gives.
+// collect records the names that WITH defines.
 func (c *selectCheck) collect(value any) {
 	switch v := value.(type) {
 	case []any:
@@ -83,7 +85,7 @@ func (c *selectCheck) walk(value any) error {
 	return nil
 }
 
-// refusal says why a node is refused, or nothing.
+// refusal returns why a node is rejected, or "".
 func (c *selectCheck) refusal(node map[string]any) string {
 	if node["sample"] != nil {
 		return "a sample is refused: it takes other rows each time"
@@ -108,7 +110,7 @@ func (c *selectCheck) refusal(node map[string]any) string {
 	return refusedCall(node, column.AtIntake)
 }
 
-// table refuses all but the given tables: a file is a table to DuckDB, and so is what its catalog tells.
+// table rejects all tables except the given ones: a file is a table to DuckDB, and so are the views of its catalog.
 func (c *selectCheck) table(node map[string]any) string {
 	name, _ := node["table_name"].(string)
 	if node["schema_name"] == "" && node["catalog_name"] == "" && c.known[strings.ToLower(name)] {
@@ -123,7 +125,7 @@ func tableNames(tables map[string][]column.Field) string {
 	return strings.Join(slices.Sorted(maps.Keys(tables)), " and ")
 }
 
-// column refuses words such as current_date where no column has the name.
+// column rejects words such as current_date unless a column has the name.
 func (c *selectCheck) column(node map[string]any) string {
 	parts, _ := node["column_names"].([]any)
 	if len(parts) != 1 {

@@ -1,7 +1,6 @@
-// Package duck runs SQL over typed columns in DuckDB: fresh in-memory sessions with a memory limit, scratch
-// space and no way out to the network or to files beyond the allowed folders. It reads results as column
-// vectors and binds expressions without running them. It must not parse or check input: DuckDB's own readers
-// round and guess (rule 2).
+// Package duck runs SQL over typed columns in DuckDB: new in-memory sessions with a memory limit and scratch space, without access to the
+// network or to files outside of the allowed folders. It returns results as column vectors and binds expressions without running them.
+// It must not parse or check input: DuckDB's own readers round and guess (rule 2).
 package duck
 
 import (
@@ -15,31 +14,31 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// Options bound a session. Zero values choose DuckDB's defaults for memory and threads.
+// Options configure a session. Zero values choose DuckDB's defaults for memory and threads.
 type Options struct {
 	Memory    string   // such as "800MB"
 	Threads   int      //
 	Scratch   string   // folder to spill to; empty forbids spilling
 	Dirs      []string // folders whose files queries may read and write
-	File      string   // the database, made if it is not there; empty is one in memory
-	Unordered bool     // tables and results without ORDER BY need not keep the order of what they are made from
+	File      string   // the database, created if missing; empty for a database in memory
+	Unordered bool     // results without ORDER BY, and tables, need not keep the order of their source
 }
 
-// Session is one DuckDB, for one goroutine at a time.
+// Session is a connection to a DuckDB database, for one goroutine at a time.
 type Session struct {
-	db       duckdb.Database
-	conn     duckdb.Connection
-	settings string
-	spent    bool // its database is not used again: it is a file, a statement failed, or made what does not end with the session
-	left     bool // something still binds in its database
-	bindTime time.Duration
+	db          duckdb.Database
+	conn        duckdb.Connection
+	settings    string
+	notReusable bool // its database is a file, a statement failed, or it changed the database
+	abandoned   bool // a binding is still running in its database
+	bindTimeout time.Duration
 }
 
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
-	s := &Session{settings: settings(o), spent: o.File != "", bindTime: bindTime}
+	s := &Session{settings: settings(o), notReusable: o.File != "", bindTimeout: bindTimeout}
 	if o.File == "" {
-		if db, ok := idle.take(s.settings); ok {
+		if db, ok := idle.get(s.settings); ok {
 			s.db = db
 			err := s.connect()
 			return s, err
@@ -92,23 +91,23 @@ func settings(o Options) string {
 // Literal quotes a text for SQL.
 func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// Close ends the session and frees its memory.
+// Close ends the session. Its database is freed, or kept for another session.
 func (s *Session) Close() {
-	if s.left {
+	if s.abandoned {
 		return
 	}
 	duckdb.Disconnect(&s.conn)
-	if s.spent {
+	if s.notReusable {
 		duckdb.Close(&s.db)
 		return
 	}
 	idle.put(s.settings, s.db)
 }
 
-// Exec runs one or more statements for their effect. Cancelling ctx interrupts them.
+// Exec runs one or more statements. Cancelling ctx interrupts them.
 func (s *Session) Exec(ctx context.Context, sql string) error {
 	if !strings.HasPrefix(sql, "CREATE TEMP VIEW ") {
-		s.spent = true
+		s.notReusable = true
 	}
 	return s.exec(ctx, sql)
 }
@@ -123,8 +122,8 @@ func (s *Session) exec(ctx context.Context, sql string) error {
 	return nil
 }
 
-// interruptOn interrupts the running statement when ctx ends. The returned function stops watching, and awaits an
-// interruption that has begun: it must not reach a connection that is closed meanwhile.
+// interruptOn interrupts the running statement when ctx is done. The returned function stops that, and waits for an interruption in
+// progress: it must not reach a connection that is closed meanwhile.
 func (s *Session) interruptOn(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	unwatch := context.AfterFunc(ctx, func() {
@@ -139,9 +138,9 @@ func (s *Session) interruptOn(ctx context.Context) (stop func()) {
 }
 
 func (s *Session) failure(ctx context.Context, message string) error {
-	s.spent = true
+	s.notReusable = true
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return errorOf(message)
+	return redact(message)
 }

@@ -1,3 +1,5 @@
+// Conversion of DuckDB's vectors to columns.
+
 package duck
 
 import (
@@ -10,7 +12,7 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// typeOf is the column type that holds every value of a DuckDB type exactly; other types are refused.
+// typeOf returns the column type that represents every value of a DuckDB type exactly; other types are an error.
 func typeOf(logical duckdb.LogicalType) (column.Type, error) {
 	switch id := duckdb.GetTypeId(logical); id {
 	case duckdb.TypeBoolean:
@@ -57,7 +59,7 @@ func listTypeOf(logical duckdb.LogicalType) (column.Type, error) {
 	return t, nil
 }
 
-// appendVector copies rows lo to hi of a DuckDB vector, whose memory layouts are those of DuckDB's C API.
+// appendVector copies rows lo to hi of a DuckDB vector. Memory layouts are those of DuckDB's C API.
 func appendVector(dst *column.Vector, src duckdb.Vector, lo, hi int) {
 	if hi == lo {
 		return
@@ -117,7 +119,7 @@ func appendFixed[T int8 | uint8 | int16 | uint16 | int32 | uint32 | int64](dst *
 	}
 }
 
-// stringT is duckdb_string_t: up to 12 bytes lie inside, longer texts behind the pointer.
+// stringT is duckdb_string_t: texts of up to 12 bytes are inline, longer ones behind the pointer.
 type stringT struct {
 	length uint32
 	prefix [4]byte
@@ -160,7 +162,7 @@ type hugeint struct {
 	hi int64
 }
 
-// validityOf is DuckDB's null mask: a bit a row, nil when no row is null.
+// validityOf returns DuckDB's null mask: one bit per row, nil if no row is null.
 func validityOf(mask unsafe.Pointer) validityMask { return validityMask{(*uint64)(mask)} }
 
 type validityMask struct{ words *uint64 }

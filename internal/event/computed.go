@@ -161,7 +161,7 @@ func (c *computer) evaluate(ctx context.Context, read []column.Vector) ([]column
 		types = append(types, column.Type{Kind: column.Bool})
 	}
 	results := column.NewVectors(types, read[0].Len())
-	err = session.QueryAbout(ctx, int64(read[0].Len()), c.sql(path), func(rows []column.Vector) error {
+	err = session.QueryEstimated(ctx, int64(read[0].Len()), c.sql(path), func(rows []column.Vector) error {
 		if err := column.CheckCount(rows, len(results)); err != nil {
 			return err
 		}

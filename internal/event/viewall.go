@@ -104,14 +104,14 @@ func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 	}
 	for _, id := range e.IDs {
 		if id.Name == f.Name && id.Name != project.ReceivedColumn {
-			own = id.Of[s.Name]
+			own = id.Columns[s.Name]
 		}
 	}
 	for _, k := range e.Key {
 		if k.Event != f.Name {
 			continue
 		}
-		part := k.Of[s.Name]
+		part := k.Parts[s.Name]
 		if own = part.Column; own == "" {
 			return fmt.Sprintf("CAST(%s AS %s) AS %s", part.SQL, f.Type.SQL(), column.QuoteIdentifier(f.Name))
 		}

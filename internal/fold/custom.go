@@ -1,3 +1,5 @@
+// The SQL around a project's own SQL files, and the check of their row counts.
+
 package fold
 
 import (
@@ -12,11 +14,11 @@ import (
 	"bursar/internal/project"
 )
 
-// The engine counts events itself and holds what a project's own SQL gives against it, key by key: a row too few or
-// too many would move artifacts by what their batches do not hold (rule 4).
+// The engine counts events itself and compares the keys with those that a project's own SQL returns: a missing or additional row
+// would change artifacts by what their batches do not contain (rule 4).
 
-// customReduce is the delta that the reduce file makes of the columns of the events that it may see, each key with its count
-// of events, sorted by key.
+// customReduce is the SQL of a delta made by the reduce file from the columns that it may use: each key with its count of events,
+// sorted by key.
 func customReduce(plan *Plan) string {
 	var key []string
 	for _, k := range plan.Events.Key {
@@ -26,18 +28,18 @@ func customReduce(plan *Plan) string {
 	made := fmt.Sprintf("WITH events AS (SELECT %s FROM events)\nSELECT * FROM (%s\n)", Names(plan.Events.SQLTypes()), statement(plan.Pipeline.Reduce))
 	list := append(quoted(plan.Key), column.QuoteIdentifier(EventCount))
 	for _, c := range plan.Delta[1:] {
-		list = append(list, named(column.QuoteIdentifier(c.Name), c))
+		list = append(list, castAs(column.QuoteIdentifier(c.Name), c))
 	}
 	return fmt.Sprintf("SELECT %s\nFROM (%s) WHERE %s ORDER BY %s", strings.Join(list, ",\n  "),
-		plan.matched(counted, made, plan.Delta[1:]), guard(plan.Pipeline.Reduce, "events"), Names(plan.Key))
+		plan.joinByKey(counted, made, plan.Delta[1:]), guard(plan.Pipeline.Reduce, "events"), Names(plan.Key))
 }
 
-// customMerge is the record that the merge file makes of delta and state. Both are as the file may see them: without
-// hidden columns, and without the rows of keys that are new.
+// customMerge is the SQL of the record made by the merge file from delta and state. The file sees both without hidden columns, and
+// the state without the rows of new keys.
 func customMerge(plan *Plan) string {
 	count := column.QuoteIdentifier(EventCount)
 	pairs := fmt.Sprintf("SELECT %s, coalesce(s.%s, 0) + d.%s AS %s, %s AS %s FROM delta AS d POSITIONAL JOIN state AS s",
-		strings.Join(prefixed("d", plan.Key), ", "), count, count, count, plan.aligned(), Aligned)
+		strings.Join(prefixed("d", plan.Key), ", "), count, count, count, plan.alignedSQL(), Aligned)
 	var stored, typed []column.Field
 	for i, f := range plan.Pipeline.Artifact {
 		c := plan.column(f.Name)
@@ -53,8 +55,8 @@ func customMerge(plan *Plan) string {
 		list = append(list, typedSQL(c))
 	}
 	checked := fmt.Sprintf("SELECT %s\nFROM (%s) WHERE %s", strings.Join(list, ",\n  "),
-		plan.matched(pairs, made, typed), guard(plan.Pipeline.Merge, "a delta"))
-	return plan.output(plan.Computed(checked), " ORDER BY "+Names(plan.Key))
+		plan.joinByKey(pairs, made, typed), guard(plan.Pipeline.Merge, "a delta"))
+	return plan.outputSQL(plan.WithComputed(checked), " ORDER BY "+Names(plan.Key))
 }
 
 // column finds a record's column.
@@ -67,18 +69,18 @@ func (plan *Plan) column(name string) column.Field {
 	return column.Field{}
 }
 
-// typedSQL casts what the merge file gives to what is declared. json travels as text, which has to be json.
+// typedSQL casts a column of the merge file to its declared type. json is returned as text, which has to be valid JSON.
 func typedSQL(c column.Field) string {
 	name := column.QuoteIdentifier(c.Name)
 	if c.Type.Kind == column.JSON {
 		name = fmt.Sprintf("CAST(%s AS JSON)", name)
 	}
-	return named(name, c)
+	return castAs(name, c)
 }
 
-// matched puts what is expected (e) and what a file made (m) side by side by key, and counts the keys that do not match
-// one to one.
-func (plan *Plan) matched(expected, made string, columns []column.Field) string {
+// joinByKey joins the expected rows (e) with the rows that a file made (m) by key, and counts the keys that do not match one to
+// one.
+func (plan *Plan) joinByKey(expected, made string, columns []column.Field) string {
 	var on []string
 	for _, k := range quoted(plan.Key) {
 		on = append(on, fmt.Sprintf("e.%s = m.%s", k, k))
@@ -93,18 +95,18 @@ func (plan *Plan) matched(expected, made string, columns []column.Field) string 
 	return fmt.Sprintf("SELECT *, count(*) FILTER (WHERE _nth = 2 AND %s IS NOT NULL) OVER () AS _double FROM (%s)", first, inner)
 }
 
-// fault begins the message of a row count that a project's own SQL got wrong.
+// fault starts the message about a wrong number of rows.
 const fault = "must give one row for each key"
 
-// guard stops a query whose rows do not match their keys one to one.
+// guard stops a query whose rows do not match the keys one to one.
 func guard(f *project.SQLFile, of string) string {
 	return fmt.Sprintf("CASE WHEN _missing + _extra + _double > 0 THEN error(%s || _missing || ' keys have none, ' || _double || "+
 		"' keys have several, and ' || _extra || ' rows are of no such key') ELSE true END",
-		duck.Literal(fmt.Sprintf("%s%s %s that has %s: ", duck.Raised, f.File, fault, of)))
+		duck.Literal(fmt.Sprintf("%s%s %s that has %s: ", duck.RaisedPrefix, f.File, fault, of)))
 }
 
-// Explain classes what DuckDB says of a query with a project's expressions: row counts and values are the project's to put
-// right, and the same events bring them again.
+// Explain classifies an error of a query with a project's expressions: wrong row counts and failing values have to be fixed in the
+// project, and occur again with the same events.
 func (plan *Plan) Explain(err error) error {
 	var message duck.Error
 	switch {
@@ -112,13 +114,13 @@ func (plan *Plan) Explain(err error) error {
 		return err
 	case strings.Contains(string(message), fault):
 		return failure.Wrap(failure.Data, err)
-	case message.OnValues():
+	case message.CausedByValue():
 		return failure.Wrap(failure.Data, fmt.Errorf("%s: %w", plan.Declared(), err))
 	}
 	return err
 }
 
-// Declared names the files that a pipeline's expressions stand in.
+// Declared names the files with the pipeline's expressions.
 func (plan *Plan) Declared() string {
 	if plan.Custom() {
 		return fmt.Sprintf("%s, %s and %s", plan.Pipeline.File, plan.Pipeline.Reduce.File, plan.Pipeline.Merge.File)
@@ -126,11 +128,10 @@ func (plan *Plan) Declared() string {
 	return plan.Pipeline.File
 }
 
-// sqlPiece finds what a semicolon may stand in without ending anything, and semicolons.
+// sqlPiece matches strings, quoted names and comments, in which a semicolon has no meaning, and semicolons.
 var sqlPiece = regexp.MustCompile(`(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|;`)
 
-// statement is a file's SELECT without the semicolon at its end, so that it can stand in another one. Binding has shown
-// that there is one statement.
+// statement is a file's SELECT without semicolons, so that it can be nested. Binding has checked that there is only one statement.
 func statement(f *project.SQLFile) string {
 	return sqlPiece.ReplaceAllStringFunc(f.Text, func(piece string) string {
 		if piece == ";" {

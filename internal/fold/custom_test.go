@@ -1,4 +1,4 @@
-// SQL files of a project's own through DuckDB: the right answer in any batches, and row counts that do not match stopped.
+// A project's SQL files in DuckDB: the right result in any batches, and an error if row counts do not match the keys.
 
 package fold_test
 
@@ -71,7 +71,7 @@ func TestOwnSQLInAnyBatches(t *testing.T) {
 	}
 }
 
-// TestOwnSQLGivesOneRowForEachKey stops a run whose SQL drops, doubles or invents keys, and says how many.
+// TestOwnSQLGivesOneRowForEachKey: a run whose SQL drops, doubles or invents keys fails, and the error has the counts.
 func TestOwnSQLGivesOneRowForEachKey(t *testing.T) {
 	t.Parallel()
 	const reduce = `SELECT "order", count(*) AS n FROM events GROUP BY 1`

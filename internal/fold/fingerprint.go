@@ -1,3 +1,5 @@
+// Fingerprints of the definitions that stored records depend on.
+
 package fold
 
 import (
@@ -12,11 +14,11 @@ import (
 	"bursar/internal/project"
 )
 
-// Fingerprint digests every definition that a stored record depends on, by column: a generation built with one set of
-// fingerprints cannot be carried on with another.
+// Fingerprint digests every definition that a stored record depends on, by name: a generation cannot be continued with other
+// fingerprints than it was built with. The digests depend on the field names of project.Fold, column.Field and column.Type.
 func (plan *Plan) Fingerprint() map[string]string {
 	prints := map[string]string{"key": digest(plan.Key)}
-	plan.printStreams(prints)
+	plan.addStreams(prints)
 	record := map[string]column.Type{}
 	for _, c := range plan.Record {
 		record[c.Name] = c.Type
@@ -31,7 +33,7 @@ func (plan *Plan) Fingerprint() map[string]string {
 		columns[i] = f.Name
 	}
 	prints["order of columns"] = digest(columns)
-	prints[ConservePrint] = digest(plan.conserved())
+	prints[ConserveFingerprint] = digest(plan.conserved())
 	if plan.Custom() {
 		prints["reduce"] = digest(strings.TrimSpace(plan.Pipeline.Reduce.Text))
 		prints["merge"] = digest(strings.TrimSpace(plan.Pipeline.Merge.Text))
@@ -39,11 +41,11 @@ func (plan *Plan) Fingerprint() map[string]string {
 	return prints
 }
 
-// ConservePrint is the fingerprint of what is conserved: the totals of all runs are added up, so they must be of one definition.
-// Generations of earlier programs have none.
-const ConservePrint = "conserve"
+// ConserveFingerprint names the fingerprint of conserve entries: the totals of all runs are added up, so they must have one
+// definition. Generations of older versions have none.
+const ConserveFingerprint = "conserve"
 
-// conserved is each conserve entry with the totals that its streams declare.
+// conserved lists each conserve entry with the totals that its streams declare.
 func (plan *Plan) conserved() [][]string {
 	var all [][]string
 	for i := range plan.Pipeline.Conserve {
@@ -59,8 +61,8 @@ func (plan *Plan) conserved() [][]string {
 	return all
 }
 
-// printStreams digests what the events are and what tells them apart; their streams have no order.
-func (plan *Plan) printStreams(prints map[string]string) {
+// addStreams digests the streams and their ids, independent of the order of streams.
+func (plan *Plan) addStreams(prints map[string]string) {
 	streams := plan.Events.Streams
 	if len(streams) == 1 {
 		prints["from"], prints["identity"] = digest(streams[0].Name), digest(streams[0].ID)
@@ -73,10 +75,10 @@ func (plan *Plan) printStreams(prints map[string]string) {
 		prints["from"], prints["identity"] = digest(from), digest(ids)
 	}
 	for _, s := range streams {
-		if s.Versions && plan.ordered() { // by their receipt, too
+		if s.Versions && plan.usesOrder() { // order includes receipt
 			prints["versions of "+s.Name] = digest(s.Versions)
 		}
-		for _, c := range s.Zoned() { // earlier versions computed them of local times
+		for _, c := range s.ZonedColumns() { // earlier versions computed them from local times
 			prints["column "+s.Name+"."+c.Name] = digest(c.Is)
 		}
 	}
@@ -85,8 +87,8 @@ func (plan *Plan) printStreams(prints map[string]string) {
 	}
 }
 
-// ordered reports whether a fold orders events.
-func (plan *Plan) ordered() bool {
+// usesOrder reports whether a fold orders events.
+func (plan *Plan) usesOrder() bool {
 	return slices.ContainsFunc(plan.Pipeline.Artifact, func(f project.Fold) bool {
 		return f.Kind == project.First || f.Kind == project.Last || f.Kind == project.ListOf
 	})

@@ -1,4 +1,4 @@
-// Every fold through DuckDB: the right answer, whatever batches the events come in (rule 6).
+// Every fold in DuckDB: the right result, for any distribution of events over batches (rule 6).
 
 package fold_test
 
@@ -55,7 +55,7 @@ artifact:
   where: {is: "\"rows\" + \"from\""}
 `
 
-// rows holds ties in at (b and c) and in n (a and c), and nulls in group and n.
+// rows has ties in at (b and c) and in n (a and c), and nulls in group and n.
 var rows = []string{
 	`'a', 'k', 10.00, 'x', TIMESTAMP '2024-01-01', 5, 1`,
 	`'b', 'k', -2.50, NULL, TIMESTAMP '2024-01-03', NULL, 1`,
@@ -175,7 +175,7 @@ func (b *bench) artifacts(fields []column.Field) map[string]string {
 	return out
 }
 
-// TestFoldsInAnyBatches splits the events into two batches in every way, which has each pair of batches in both orders.
+// TestFoldsInAnyBatches splits the events into two batches in every way, so each pair of batches is tested in both orders.
 func TestFoldsInAnyBatches(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, keywordStream, everyFold)

@@ -1,8 +1,8 @@
-// Package fold turns a pipeline's declared folds, or the SQL files in their place, into the SQL of reduce and merge. It owns the layout of deltas and
-// records and guarantees that declared folds are insensitive to the order and grouping of events (rule 6). It runs no SQL.
+// Package fold compiles a pipeline's declared folds, or its SQL files, into the SQL of reduce and merge. It owns the layout of deltas
+// and records and guarantees that declared folds are insensitive to the order and grouping of events (rule 6). It runs no SQL.
 //
 // A delta and a record start with the key, then the hidden column _events (how many events are folded in), then the
-// fold columns with the hidden columns that order them; a record goes on with the `is` columns.
+// fold columns with the hidden columns that order them; a record ends with the `is` columns.
 package fold
 
 import (
@@ -19,46 +19,46 @@ const EventCount = "_events"
 // Column is one column of a record.
 type Column struct {
 	column.Field
-	Hidden bool  // kept as state, never exported
+	Hidden bool  // stored, never exported
 	Items  []int // list: the fields of an element that are exported
 }
 
-// Conserved is one total that rule 4 follows through a run: the merge's output and the state each carry its sum.
+// Conserved is a control total that rule 4 follows through a run: the outputs of merge and state contain its sum.
 type Conserved struct {
 	Total string
 	Group int // index of the key column that the total is grouped by, or -1
 	Type  column.Type
 }
 
-// Plan is all that the steps of a run need to know of a pipeline.
+// Plan is everything that the steps of a run need to know about a pipeline.
 type Plan struct {
-	Pipeline *project.Pipeline
-	Events   *project.Events
-	Key      []column.Field
-	Record   []Column       // what follows the key in a record
-	Delta    []column.Field // what follows the key in a delta
-	Conserve []Conserved
-	Reduce   string // SELECT key and delta columns FROM events, sorted by key
-	Merge    string // SELECT key, record, conserve columns and Aligned FROM delta and state, in the delta's order
-	Old      string // SELECT key, event count and conserve columns FROM state
+	Pipeline    *project.Pipeline
+	Events      *project.Events
+	Key         []column.Field
+	Record      []Column       // columns of a record after the key
+	Delta       []column.Field // columns of a delta after the key
+	Conserve    []Conserved
+	Reduce      string // SELECT key and delta columns FROM events, sorted by key
+	Merge       string // SELECT key, record, conserve columns and Aligned FROM delta and state, in the delta's order
+	StateTotals string // SELECT key, event count and conserve columns FROM state
 
-	order []string // of the `is` columns
+	computedOrder []string // of the `is` columns
 }
 
-// NewPlan compiles a checked pipeline over its events, of the shape that binding has found.
-func NewPlan(p *project.Pipeline, e *project.Events, shape project.Shape) (*Plan, error) {
-	plan := &Plan{Pipeline: p, Events: e, order: shape.Order}
+// NewPlan compiles a checked pipeline over its events, with the column types found by project.Bind.
+func NewPlan(p *project.Pipeline, e *project.Events, shape project.BoundTypes) (*Plan, error) {
+	plan := &Plan{Pipeline: p, Events: e, computedOrder: shape.Order}
 	for _, k := range e.Key {
 		plan.Key = append(plan.Key, k.Field)
 	}
-	folds := make([]folded, 0, len(p.Artifact))
+	folds := make([]foldSQL, 0, len(p.Artifact))
 	for i := range p.Artifact {
 		switch f := &p.Artifact[i]; f.Kind {
 		case project.Is:
 		case project.Typed:
-			folds = append(folds, folded{columns: []column.Field{{Name: f.Name, Type: shape.Types[i].Type}}})
+			folds = append(folds, foldSQL{columns: []column.Field{{Name: f.Name, Type: shape.Types[i].Type}}})
 		default:
-			folds = append(folds, foldOf(f, e, shape.Types[i].Type))
+			folds = append(folds, compileFold(f, e, shape.Types[i].Type))
 		}
 	}
 	plan.layout(folds, shape.Types)
@@ -71,16 +71,16 @@ func NewPlan(p *project.Pipeline, e *project.Events, shape project.Shape) (*Plan
 	} else {
 		plan.Reduce, plan.Merge = reduceSQL(plan, folds), mergeSQL(plan, folds)
 	}
-	plan.Old = fmt.Sprintf("SELECT %s FROM state WHERE %s IS NOT NULL",
+	plan.StateTotals = fmt.Sprintf("SELECT %s FROM state WHERE %s IS NOT NULL",
 		join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()), column.QuoteIdentifier(EventCount))
 	return plan, nil
 }
 
-// Custom reports whether SQL files of the project's own make the columns.
+// Custom reports whether the project's SQL files make the columns.
 func (plan *Plan) Custom() bool { return plan.Pipeline.Reduce != nil }
 
 // layout lists the columns of deltas and records in their order.
-func (plan *Plan) layout(folds []folded, types []column.Field) {
+func (plan *Plan) layout(folds []foldSQL, types []column.Field) {
 	count := column.Field{Name: EventCount, Type: column.Type{Kind: column.BigInt}, Required: true}
 	plan.Delta = []column.Field{count}
 	plan.Record = []Column{{Field: count, Hidden: true}}
@@ -97,8 +97,7 @@ func (plan *Plan) layout(folds []folded, types []column.Field) {
 	}
 }
 
-// conserve binds each declared conserve entry to the scale and group of its control total, which are the same in every
-// stream that has it.
+// conserve resolves the scale and group of each conserve entry's control total, which are the same in every stream that declares it.
 func (plan *Plan) conserve() error {
 	for _, c := range plan.Pipeline.Conserve {
 		streams := plan.Events.Totals(c.Total)
@@ -124,7 +123,7 @@ func (plan *Plan) conserveSQL() []string {
 	return list
 }
 
-// Output is the fields of the merge's result after the key: the record, then the conserve columns.
+// Output lists the columns of the merge's result after the key: the record, then the conserve columns.
 func (plan *Plan) Output() []column.Field {
 	fields := make([]column.Field, 0, len(plan.Record)+len(plan.Conserve))
 	for _, c := range plan.Record {
@@ -136,5 +135,5 @@ func (plan *Plan) Output() []column.Field {
 	return fields
 }
 
-// RecordFields is the fields of a record after the key.
+// RecordFields lists the columns of a record after the key.
 func (plan *Plan) RecordFields() []column.Field { return plan.Output()[:len(plan.Record)] }

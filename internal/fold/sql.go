@@ -1,3 +1,5 @@
+// The SQL of reduce and merge for declared folds.
+
 package fold
 
 import (
@@ -8,8 +10,8 @@ import (
 	"bursar/internal/project"
 )
 
-// reduceSQL folds events to one delta row a key. Hash aggregation has no order, so the rows are sorted by key.
-func reduceSQL(plan *Plan, folds []folded) string {
+// reduceSQL folds events to one delta row per key. Hash aggregation has no order, so the rows are sorted by key.
+func reduceSQL(plan *Plan, folds []foldSQL) string {
 	var list, key []string
 	for _, k := range plan.Events.Key {
 		key, list = append(key, column.QuoteIdentifier(k.Event)), append(list, keySQL(k))
@@ -17,13 +19,13 @@ func reduceSQL(plan *Plan, folds []folded) string {
 	list = append(list, "count(*) AS "+column.QuoteIdentifier(EventCount))
 	for _, f := range folds {
 		for i, c := range f.columns {
-			list = append(list, named(f.reduce[i], c))
+			list = append(list, castAs(f.reduce[i], c))
 		}
 	}
 	return fmt.Sprintf("SELECT %s\nFROM events GROUP BY %s ORDER BY %s", strings.Join(list, ",\n  "), strings.Join(key, ", "), strings.Join(key, ", "))
 }
 
-// keySQL is a key column of the events by its name in artifacts.
+// keySQL selects a key column of the events under its name in artifacts.
 func keySQL(k project.KeyColumn) string {
 	if k.Event == k.Name {
 		return column.QuoteIdentifier(k.Name)
@@ -31,27 +33,27 @@ func keySQL(k project.KeyColumn) string {
 	return column.QuoteIdentifier(k.Event) + " AS " + column.QuoteIdentifier(k.Name)
 }
 
-// Aligned is the column of the merge's result that says whether delta and state stood at the same key.
+// Aligned is a column of the merge's result: whether the rows of delta and state have the same key.
 const Aligned = "_aligned"
 
-// mergeSQL brings each delta row and its state together, computes the `is` columns over the result one by one, and adds the
-// conserve expressions. State has a row for each row of the delta, in the same order, all null where the key is
-// new: so nothing is hashed or sorted again. The result says of each row whether that held.
-func mergeSQL(plan *Plan, folds []folded) string {
+// mergeSQL joins each delta row with its state, computes the `is` columns one by one, and adds the conserve expressions. State has a
+// row for each row of the delta, in the same order, all null for a new key, so nothing is hashed or sorted again. The column
+// Aligned checks that.
+func mergeSQL(plan *Plan, folds []foldSQL) string {
 	list := prefixed("d", plan.Key)
 	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
 	for _, f := range folds {
 		for i, c := range f.columns {
-			list = append(list, named(f.merge[i], c))
+			list = append(list, castAs(f.merge[i], c))
 		}
 	}
-	list = append(list, plan.aligned()+" AS "+Aligned)
-	sql := plan.Computed(fmt.Sprintf("SELECT %s\nFROM delta AS d POSITIONAL JOIN state AS s", strings.Join(list, ",\n  ")))
-	return plan.output(sql, "")
+	list = append(list, plan.alignedSQL()+" AS "+Aligned)
+	sql := plan.WithComputed(fmt.Sprintf("SELECT %s\nFROM delta AS d POSITIONAL JOIN state AS s", strings.Join(list, ",\n  ")))
+	return plan.outputSQL(sql, "")
 }
 
-// aligned says of a row of the delta (d) and one of the state (s) that they stand at the same key, or the state at none.
-func (plan *Plan) aligned() string {
+// alignedSQL is the check that a row of the delta (d) and one of the state (s) have the same key, or the state's is null.
+func (plan *Plan) alignedSQL() string {
 	same := make([]string, len(plan.Key))
 	for i, k := range quoted(plan.Key) {
 		same[i] = fmt.Sprintf("s.%s = d.%s", k, k)
@@ -60,8 +62,8 @@ func (plan *Plan) aligned() string {
 		column.QuoteIdentifier(EventCount), strings.Join(same, " AND "))
 }
 
-// output is the merge's columns out of a SELECT that has the record's.
-func (plan *Plan) output(from, order string) string {
+// outputSQL selects the merge's columns from a SELECT with the record's.
+func (plan *Plan) outputSQL(from, order string) string {
 	out := quoted(plan.Key)
 	for _, c := range plan.Record {
 		out = append(out, column.QuoteIdentifier(c.Name))
@@ -69,12 +71,12 @@ func (plan *Plan) output(from, order string) string {
 	return fmt.Sprintf("SELECT %s\nFROM (%s)%s", join(out, plan.conserveSQL(), []string{Aligned}), from, order)
 }
 
-// Computed is a SELECT that adds the `is` columns to another one's result, each over those before it.
-func (plan *Plan) Computed(from string) string {
-	for _, name := range plan.order {
+// WithComputed adds the `is` columns to a SELECT, each over those before it.
+func (plan *Plan) WithComputed(from string) string {
+	for _, name := range plan.computedOrder {
 		for _, c := range plan.Record {
 			if c.Name == name {
-				expr := named(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)
+				expr := castAs(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)
 				from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
 			}
 		}
@@ -82,8 +84,8 @@ func (plan *Plan) Computed(from string) string {
 	return from
 }
 
-// named casts an expression to its column's type, which binding has shown to lose nothing, and names it.
-func named(expr string, c column.Field) string {
+// castAs casts an expression to its column's type, which binding has checked to be exact, and names it.
+func castAs(expr string, c column.Field) string {
 	return fmt.Sprintf("CAST(%s AS %s) AS %s", expr, c.Type.SQL(), column.QuoteIdentifier(c.Name))
 }
 

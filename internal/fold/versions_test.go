@@ -1,4 +1,4 @@
-// Folds of a stream that keeps versions through DuckDB: the order of receipt decides, whatever batches the versions come in (rule 6).
+// Folds of a stream that keeps versions, in DuckDB: the order of receipt decides, for any distribution over batches (rule 6).
 
 package fold_test
 
@@ -53,7 +53,7 @@ artifact:
 	}
 }
 
-// TestVersionsFingerprint: the order of receipt is part of what a record depends on, where something is ordered.
+// TestVersionsFingerprint: records depend on the order of receipt if a fold orders events.
 func TestVersionsFingerprint(t *testing.T) {
 	t.Parallel()
 	keeping := strings.Replace(keywordStream, "id: id\n", "id: id\nversions: keep\n", 1)

@@ -1,4 +1,4 @@
-// Checking the project's SQL expressions against the declared columns.
+// Checks the project's SQL expressions against the declared columns.
 
 package project
 
@@ -11,22 +11,21 @@ import (
 	"bursar/internal/column"
 )
 
-// Binder tells the types of SQL expressions without running them. It refuses what the project may not use,
-// such as DOUBLE results (rule 2).
+// Binder finds the types of SQL expressions without running them. It rejects what a project must not use, such as DOUBLE results
+// (rule 2).
 type Binder interface {
-	// Bind returns the type of a SQL expression over the columns, or an error telling what does not bind. What the
-	// expression may contain depends on when it is evaluated (rule 6).
-	Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluated) (column.Type, error)
-	// Read returns what an expression that binds says of its columns.
-	Read(ctx context.Context, expr string) (column.Reading, error)
-	// Select returns the columns of one SELECT over the named tables and nothing else, and the line of each in the text,
-	// or an error telling what does not bind; an error with a method Line() int tells where.
+	// Bind returns the type of an SQL expression over the columns, or an error that explains what does not bind. What the expression
+	// may contain depends on when it is evaluated (rule 6).
+	Bind(ctx context.Context, columns []column.Field, expr string, at column.Evaluation) (column.Type, error)
+	// Analyze returns which columns a valid expression uses and compares.
+	Analyze(ctx context.Context, expr string) (column.Analysis, error)
+	// Select returns the columns of one SELECT over the named tables only, and the line of each column in the text, or an error that
+	// explains what does not bind; a method Line() int of the error gives the line.
 	Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error)
 }
 
-// Check binds every expression of a read project and reports what does not bind or fit, sorted by file and line.
-// Files that Read found errors in are passed over, and so are pipelines over such streams. A cancelled context
-// shows up as errors: ask ctx.Err() first.
+// Check binds every expression of a project and reports what does not bind or fit, sorted by file and line. Files in which Read
+// found errors are skipped, and so are pipelines over such streams. A cancelled context causes errors: check ctx.Err() first.
 func Check(ctx context.Context, p *Project, b Binder) []Error {
 	var errs []Error
 	for _, s := range p.Streams {
@@ -45,22 +44,22 @@ func Check(ctx context.Context, p *Project, b Binder) []Error {
 
 // binding binds the expressions of one file.
 type binding struct {
-	*source
-	typeOf   func(columns []column.Field, expr string, at column.Evaluated) (column.Type, error)
-	selectOf func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
-	readOf   func(expr string) (column.Reading, error)
+	*sourceFile
+	bindType    func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error)
+	bindSelect  func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
+	analyzeExpr func(expr string) (column.Analysis, error)
 }
 
 func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
 	return &binding{
-		source: &source{path: file, lines: at},
-		typeOf: func(columns []column.Field, expr string, at column.Evaluated) (column.Type, error) {
-			return b.Bind(ctx, columns, expr, at)
+		sourceFile: &sourceFile{path: file, lines: at},
+		bindType: func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error) {
+			return b.Bind(ctx, columns, expr, when)
 		},
-		selectOf: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
+		bindSelect: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
 			return b.Select(ctx, tables, sql)
 		},
-		readOf: func(expr string) (column.Reading, error) { return b.Read(ctx, expr) },
+		analyzeExpr: func(expr string) (column.Analysis, error) { return b.Analyze(ctx, expr) },
 	}
 }
 
@@ -68,29 +67,29 @@ func bindStream(ctx context.Context, s *Stream, b Binder) []Error {
 	src := newBinding(ctx, s.File, s.lines, b)
 	for _, c := range s.Columns {
 		if c.Is != "" {
-			src.computed(s, c)
+			src.bindComputed(s, c)
 		}
 	}
 	for _, t := range s.Totals {
-		src.where("totals."+t.Name+".where", s.Types(), t.Where, column.AtIntake)
+		src.bindWhere("totals."+t.Name+".where", s.Types(), t.Where, column.AtIntake)
 	}
 	if len(src.errs) == 0 {
-		src.streamLiterals(s)
+		src.checkStreamLiterals(s)
 	}
 	return src.errs
 }
 
-// computed binds a computed column of a stream.
-func (src *binding) computed(s *Stream, c Column) {
+// bindComputed binds a computed column of a stream.
+func (src *binding) bindComputed(s *Stream, c Column) {
 	path := "columns." + c.Name + ".is"
-	t, ok := src.bind(path, s.readTypes(), c.Is, column.AtIntake)
+	t, ok := src.bind(path, s.inputTypes(), c.Is, column.AtIntake)
 	if ok && !fits(c.Type, t) {
 		src.failAt(path, "`is` gives %s, which does not fit %s exactly; round or cast it in the expression", t, c.Type)
 	}
 }
 
-// fits reports whether values of one type become another without rounding. Integer digits are not compared:
-// the type of a product has more than its values need, and a value that overflows is rejected when it is computed.
+// fits reports whether values of one type convert to another without rounding. Integer digits are not compared: the type of a product
+// has more than its values need, and a value that overflows is rejected when it is computed.
 func fits(declared, got column.Type) bool {
 	switch declared.Kind {
 	case column.Decimal:
@@ -107,10 +106,10 @@ func fits(declared, got column.Type) bool {
 
 func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error {
 	src := newBinding(ctx, p.File, p.lines, b)
-	unbound := map[string]bool{} // folds that are reported already
+	unbound := map[string]bool{} // folds with reported errors
 	for i := range p.Artifact {
 		f, faults := &p.Artifact[i], len(src.errs)
-		src.where("artifact."+f.Name+".where", e.Types(), f.Where, column.InRuns)
+		src.bindWhere("artifact."+f.Name+".where", e.Types(), f.Where, column.InRuns)
 		unbound[f.Name] = len(src.errs) > faults
 	}
 	made, errs := Bind(ctx, p, e, b)
@@ -120,84 +119,84 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error
 		unbound[name] = unbound[name] || len(made.Types) == 0 || made.Types[i].Type.Kind == 0
 	}
 	bound := len(src.errs) == 0
-	src.conserve(p, made, unbound)
+	src.bindConserve(p, made, unbound)
 	if bound {
-		src.bindRest(p, e, made)
+		src.bindOverArtifacts(p, e, made)
 	}
-	src.mixedSums(p, e, unbound)
+	src.checkMixedSums(p, e, unbound)
 	return src.errs
 }
 
-// bindRest binds what is evaluated over the artifacts, and looks at what the expressions say once all of them bind.
-func (src *binding) bindRest(p *Pipeline, e *Events, made Shape) {
+// bindOverArtifacts binds what is evaluated over the artifacts and, if everything binds, checks what the expressions compare.
+func (src *binding) bindOverArtifacts(p *Pipeline, e *Events, made BoundTypes) {
 	p.Exceptions.Where = instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
-	src.where("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.WhenAsked)
+	src.bindWhere("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.InQueries)
 	for _, t := range made.Types {
-		if t.Name == p.Exceptions.Since && !isKind(t.Type, moments...) {
+		if t.Name == p.Exceptions.Since && !isKind(t.Type, timeKinds...) {
 			src.failAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", brief(t.Name), t.Type)
 		}
 	}
 	if len(src.errs) == 0 {
-		src.pipelineLiterals(p, e)
-		src.mixedSQL(p, e)
-		src.addedVersions(p, e)
+		src.checkPipelineLiterals(p, e)
+		src.checkMixedSQL(p, e)
+		src.checkAddedVersions(p, e)
 	}
 }
 
-// conserve binds what is compared with control totals, but for expressions over columns that do not bind.
-func (src *binding) conserve(p *Pipeline, made Shape, unbound map[string]bool) {
+// bindConserve binds the expressions compared with control totals, except those over columns that do not bind.
+func (src *binding) bindConserve(p *Pipeline, made BoundTypes, unbound map[string]bool) {
 	known := slices.DeleteFunc(slices.Clone(made.Types), func(f column.Field) bool { return unbound[f.Name] })
 	for _, c := range p.Conserve {
 		if len(known) < len(p.Artifact) {
-			reads, err := src.readOf(c.Expr)
+			reads, err := src.analyzeExpr(c.Expr)
 			if err != nil || slices.ContainsFunc(p.Artifact, func(f Fold) bool { return unbound[f.Name] && reads.Uses(f.Name) }) {
 				continue
 			}
 		}
 		t, ok := src.bind("conserve."+c.Total, known, c.Expr, column.InRuns)
-		if ok && !isKind(t, numbers...) {
+		if ok && !isKind(t, numberKinds...) {
 			src.failAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
 		}
 	}
 }
 
-// where binds a condition; an empty one takes all.
-func (src *binding) where(path string, columns []column.Field, expr string, at column.Evaluated) {
+// bindWhere binds a condition; an empty one is always true.
+func (src *binding) bindWhere(path string, columns []column.Field, expr string, when column.Evaluation) {
 	if expr == "" {
 		return
 	}
-	if t, ok := src.bind(path, columns, expr, at); ok && t.Kind != column.Bool {
+	if t, ok := src.bind(path, columns, expr, when); ok && t.Kind != column.Bool {
 		src.failAt(path, "`where` must be true or false; this is %s", t)
 	}
 }
 
-func (src *binding) bind(path string, columns []column.Field, expr string, at column.Evaluated) (column.Type, bool) {
-	t, err := src.typeOf(columns, expr, at)
+func (src *binding) bind(path string, columns []column.Field, expr string, when column.Evaluation) (column.Type, bool) {
+	t, err := src.bindType(columns, expr, when)
 	if err != nil {
 		src.failAt(path, "%s", bindMessage(path, err))
 	}
 	return t, err == nil
 }
 
-// read is what an expression that binds says. The empty one says nothing.
-func (src *binding) read(path, expr string) column.Reading {
+// analyze returns the analysis of a valid expression, which may be empty.
+func (src *binding) analyze(path, expr string) column.Analysis {
 	if expr == "" {
-		return column.Reading{}
+		return column.Analysis{}
 	}
-	r, err := src.readOf(expr)
+	r, err := src.analyzeExpr(expr)
 	if err != nil {
 		src.failAt(path, "%s", bindMessage(path, err))
 	}
 	return r
 }
 
-// refuse reports a fault of a declaration that earlier versions took.
-func (src *binding) refuse(path, format string, args ...any) {
+// failStored reports a fault in a declaration that earlier versions accepted.
+func (src *binding) failStored(path, format string, args ...any) {
 	src.failAt(path, format, args...)
 	src.errs[len(src.errs)-1].Stored = true
 }
 
-// bindMessage puts a binder's message, which may draw arrows under the expression, on one line.
+// bindMessage formats a binder's message, which may have several lines, on one line.
 func bindMessage(path string, err error) string {
 	key := path[strings.LastIndexByte(path, '.')+1:]
 	return fmt.Sprintf("%s does not bind: %s", brief(key), strings.Join(strings.Fields(err.Error()), " "))

@@ -1,4 +1,4 @@
-// Checking the SQL files that make a pipeline's columns.
+// Checks the SQL files that make a pipeline's columns.
 
 package project
 
@@ -10,15 +10,15 @@ import (
 	"bursar/internal/column"
 )
 
-// sqlFiles binds reduce over `events`, then merge over `delta` and `state`. What they give is found by name.
-func (src *binding) sqlFiles(p *Pipeline, e *Events, made *Shape) {
-	src.unorderedVersions(p, e)
+// bindSQLFiles binds reduce over `events`, then merge over `delta` and `state`. Their columns are identified by name.
+func (src *binding) bindSQLFiles(p *Pipeline, e *Events, made *BoundTypes) {
+	src.checkUnorderedVersions(p, e)
 	key := e.KeyTypes()
-	given, lines, ok := src.sqlFile(p.Reduce, map[string][]column.Field{"events": e.SQLTypes()})
+	given, lines, ok := src.bindSQLFile(p.Reduce, map[string][]column.Field{"events": e.SQLTypes()})
 	if !ok {
 		return
 	}
-	src.inFile(p.Reduce, func(file *source) {
+	src.inFile(p.Reduce, func(file *sourceFile) {
 		for i, c := range given {
 			switch at := indexFold(key, c.Name); {
 			case at >= 0:
@@ -29,44 +29,44 @@ func (src *binding) sqlFiles(p *Pipeline, e *Events, made *Shape) {
 				made.Delta = append(made.Delta, c)
 			}
 		}
-		file.misses(key, given, "the key column")
+		file.checkMissing(key, given, "the key column")
 	})
 	if len(src.errs) == 0 {
-		src.mergeFile(p, key, made)
+		src.bindMergeFile(p, key, made)
 	}
 }
 
-// mergeFile binds merge, which gives the key and every typed column and nothing else.
-func (src *binding) mergeFile(p *Pipeline, key []column.Field, made *Shape) {
+// bindMergeFile binds merge, which must return the key and every typed column and nothing else.
+func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTypes) {
 	wanted := slices.Clone(key)
 	for i, f := range p.Artifact {
 		if f.Kind == Typed {
 			wanted = append(wanted, made.Types[i])
 		}
 	}
-	given, lines, ok := src.sqlFile(p.Merge, map[string][]column.Field{
+	given, lines, ok := src.bindSQLFile(p.Merge, map[string][]column.Field{
 		"delta": append(slices.Clone(key), made.Delta...),
 		"state": append(slices.Clone(key), made.Types...),
 	})
 	if !ok {
 		return
 	}
-	src.inFile(p.Merge, func(file *source) {
+	src.inFile(p.Merge, func(file *sourceFile) {
 		for i, c := range given {
 			if at := indexFold(wanted, c.Name); at >= 0 {
 				file.fits(lines[i], wanted[at], c.Type)
 				continue
 			}
-			file.fail(lines[i], "column %s is no key column and not declared with a `type` in %s", brief(c.Name), p.File)
+			file.fail(lines[i], "column %s is neither a key column nor declared with a `type` in %s", brief(c.Name), p.File)
 		}
-		file.misses(wanted, given, "the column")
+		file.checkMissing(wanted, given, "the column")
 	})
 }
 
-// sqlFile binds one file and refuses a column that is given twice.
-func (src *binding) sqlFile(f *SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
-	given, lines, err := src.selectOf(tables, f.Text)
-	src.inFile(f, func(file *source) {
+// bindSQLFile binds one file and rejects duplicate columns.
+func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
+	given, lines, err := src.bindSelect(tables, f.Text)
+	src.inFile(f, func(file *sourceFile) {
 		if err != nil {
 			line := 1
 			var at interface{ Line() int }
@@ -84,23 +84,23 @@ func (src *binding) sqlFile(f *SQLFile, tables map[string][]column.Field) (given
 	return given, lines, len(src.errs) == 0
 }
 
-// inFile lets errors be reported of another file.
-func (src *binding) inFile(f *SQLFile, report func(file *source)) {
-	file := &source{path: f.File}
+// inFile reports errors of another file.
+func (src *binding) inFile(f *SQLFile, report func(file *sourceFile)) {
+	file := &sourceFile{path: f.File}
 	report(file)
 	src.errs = append(src.errs, file.errs...)
 }
 
-// fits reports a result that its column's type does not hold exactly. A json column takes text, which is checked when it
-// is made.
-func (s *source) fits(line int, want column.Field, got column.Type) {
+// fits reports a result that does not fit its column's type exactly. A json column accepts text, which is checked when it is
+// computed.
+func (s *sourceFile) fits(line int, want column.Field, got column.Type) {
 	if !fits(want.Type, got) && (want.Type.Kind != column.JSON || got.Kind != column.String) {
 		s.fail(line, "column %s is %s, which does not fit %s exactly; round or cast it", brief(want.Name), got, want.Type)
 	}
 }
 
-// misses reports columns that are not given.
-func (s *source) misses(wanted, given []column.Field, what string) {
+// checkMissing reports columns that the SELECT does not return.
+func (s *sourceFile) checkMissing(wanted, given []column.Field, what string) {
 	for _, c := range wanted {
 		if indexFold(given, c.Name) < 0 {
 			s.fail(1, "the SELECT does not give %s %s", what, brief(c.Name))
@@ -108,7 +108,7 @@ func (s *source) misses(wanted, given []column.Field, what string) {
 	}
 }
 
-// indexFold finds a column by name; SQL names have no case.
+// indexFold finds a column by name; SQL names are not case-sensitive.
 func indexFold(fields []column.Field, name string) int {
 	return slices.IndexFunc(fields, func(c column.Field) bool { return strings.EqualFold(c.Name, name) })
 }

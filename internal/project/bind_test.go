@@ -9,7 +9,7 @@ import (
 	"bursar/internal/column"
 )
 
-// checked checks a project in which one piece of the good stream or pipeline is replaced.
+// checked checks a project after replacing one piece of the good stream or pipeline.
 func checked(t *testing.T, from, to string) []Error {
 	t.Helper()
 	if !strings.Contains(goodStream+goodPipeline, from) {
@@ -45,12 +45,12 @@ func TestCheck(t *testing.T) {
 		{n, "n: {count: true, where: big}", pipeline + "6: `where` must be true or false; this is bigint"},
 		{n, "n: {sum: note}", pipeline + "6: `sum` needs decimal, int or bigint; this is string"},
 		{n, "n: {sum: \"nosuch + 1\"}", pipeline + "6: `sum` does not bind: column \"nosuch\" not found"},
-		{n, "n: {max: raw}", pipeline + "6: `max` needs an order, which json has not"},
+		{n, "n: {max: raw}", pipeline + "6: `max` needs an order, but json has none"},
 		{n, "n: {last: raw, by: seq}", ""},
 		{n, "n: {is: \"shipped + nosuch\"}", pipeline + "6: `is` does not bind: column \"nosuch\" not found"},
 		{n, "n: {is: amount}", pipeline + "6: `is` does not bind: column \"amount\" not found"},
-		{n, "n: {is: n}", pipeline + "6: `is` columns are computed from one another in a circle: n, n"},
-		{n, "a: {is: b}\n  b: {is: \"c + balance\"}\n  c: {is: \"A\"}", pipeline + "6: `is` columns are computed from one another in a circle: a, b, c, a"},
+		{n, "n: {is: n}", pipeline + "6: `is` columns are computed from one another in a cycle: n, n"},
+		{n, "a: {is: b}\n  b: {is: \"c + balance\"}\n  c: {is: \"A\"}", pipeline + "6: `is` columns are computed from one another in a cycle: a, b, c, a"},
 		{n, "a: {is: b}\n  b: {is: \"f(c) + 'a'\"}\n  c: {is: nosuch}", pipeline + "8: `is` does not bind: column \"nosuch\" not found"},
 		{n, "a: {is: b}\n  b: {sum: note}", pipeline + "7: `sum` needs decimal, int or bigint; this is string"},
 		{n, "n: {is: \"now()\"}", pipeline + "6: `is` does not bind: now() can change"},
@@ -119,12 +119,12 @@ func TestCheckPassesOverBrokenFiles(t *testing.T) {
 
 type refusingBinder struct{}
 
-func (refusingBinder) Bind(context.Context, []column.Field, string, column.Evaluated) (column.Type, error) {
+func (refusingBinder) Bind(context.Context, []column.Field, string, column.Evaluation) (column.Type, error) {
 	return column.Type{}, context.Canceled
 }
 
-func (refusingBinder) Read(context.Context, string) (column.Reading, error) {
-	return column.Reading{}, context.Canceled
+func (refusingBinder) Analyze(context.Context, string) (column.Analysis, error) {
+	return column.Analysis{}, context.Canceled
 }
 
 func (refusingBinder) Select(context.Context, map[string][]column.Field, string) ([]column.Field, []int, error) {

@@ -1,4 +1,4 @@
-// The streams that every project has without declaring them: those of statements.
+// The built-in streams of every project: those of statements.
 
 package project
 
@@ -20,14 +20,15 @@ const (
 	BalanceStream   = "balances"
 )
 
-// NameStream is what entries are matched by when they are told again. No declared stream can have its name, and no pipeline folds it.
+// NameStream contains the names by which entries are matched when they occur again. No declared stream can have its name, and no
+// pipeline folds it.
 const NameStream = "_names"
 
-// BuiltinStreams are the names of the built-in streams, details first and statements last: the order in which they are
-// filled, so that a statement is there only with all of its parts.
+// BuiltinStreams are the names of the built-in streams, details first and statements last: the order in which they are filled, so that
+// a statement exists only together with all its parts.
 var BuiltinStreams = []string{DetailStream, EntryStream, BalanceStream, StatementStream}
 
-// addBuiltin adds the built-in streams, unless the project declares a stream of one of their names.
+// addBuiltin adds the built-in streams, unless the project declares a stream with one of their names.
 func (p *Project) addBuiltin() {
 	if p.Shadowing() != nil {
 		return
@@ -37,14 +38,14 @@ func (p *Project) addBuiltin() {
 		data, err := builtin.ReadFile(file)
 		s, errs := parseStream(file, data)
 		if err != nil || len(errs) > 0 {
-			panic(fmt.Sprintf("built-in stream %s: %v %v", name, err, errs)) // embedded: right in every build or in none
+			panic(fmt.Sprintf("built-in stream %s: %v %v", name, err, errs)) // embedded: valid in every build or in none
 		}
 		s.Name, s.Builtin = name, true
 		p.builtin = append(p.builtin, s)
 	}
 }
 
-// Shadowing is a declared stream that takes the name of a built-in one, so that there are none of these, or nil.
+// Shadowing returns a declared stream with the name of a built-in one, or nil. If there is one, there are no built-in streams.
 func (p *Project) Shadowing() *Stream {
 	for _, s := range p.Streams {
 		if slices.Contains(BuiltinStreams, s.Name) {

@@ -1,4 +1,4 @@
-// On which days an institution sends statements.
+// Calendars: on which days an institution sends statements.
 
 package project
 
@@ -9,34 +9,34 @@ import (
 	"github.com/rickar/cal/v2"
 )
 
-// CalendarKind is the rule of a calendar: one of the constants, or the name of a holiday calendar such as "target" or "de".
+// CalendarKind is one of the constants, or the name of a holiday calendar such as "target" or "de".
 type CalendarKind string
 
-// The rules that are no holiday calendars.
+// The kinds other than holiday calendars.
 const (
-	NoCalendar   CalendarKind = ""               // nothing is known of when statements come
-	EveryFileDay CalendarKind = "every file day" // a day of which any file of the institution came has one for each account
+	NoCalendar   CalendarKind = ""               // no statements are expected
+	EveryFileDay CalendarKind = "every file day" // if a file of the institution was received for a day, each account has a statement
 	Daily        CalendarKind = "daily"          // every calendar day
 	Weekdays     CalendarKind = "weekdays"       // Monday to Friday
 )
 
-// Calendar tells the days of which each account of an institution has a statement. Days are midnights in UTC.
+// Calendar defines the days for which each account of an institution has a statement. Days are midnights in UTC.
 type Calendar struct {
 	Kind   CalendarKind
-	Except []time.Time // days without a statement all the same
-	Also   []time.Time // days with one all the same
-	Since  time.Time   // the first day that is looked at; zero is none
+	Except []time.Time // additional days without a statement
+	Also   []time.Time // additional days with a statement
+	Since  time.Time   // the first day that is checked; zero if there is none
 }
 
-// Expects reports whether a statement of a day is due. With EveryFileDay it is due if a file of the institution came for that
-// day, which the caller knows; with NoCalendar never.
+// Expects reports whether a statement is expected for a day. With EveryFileDay the caller must also know that a file of the
+// institution was received for that day; with NoCalendar it is always false.
 func (c Calendar) Expects(day time.Time) bool {
 	switch {
 	case c.Kind == NoCalendar || !c.Since.IsZero() && day.Before(c.Since):
 		return false
-	case holds(c.Also, day):
+	case containsDay(c.Also, day):
 		return true
-	case holds(c.Except, day):
+	case containsDay(c.Except, day):
 		return false
 	case c.Kind == EveryFileDay || c.Kind == Daily:
 		return true
@@ -48,4 +48,4 @@ func (c Calendar) Expects(day time.Time) bool {
 	return !observed
 }
 
-func holds(days []time.Time, day time.Time) bool { return slices.ContainsFunc(days, day.Equal) }
+func containsDay(days []time.Time, day time.Time) bool { return slices.ContainsFunc(days, day.Equal) }

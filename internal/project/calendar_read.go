@@ -1,4 +1,4 @@
-// Reading `statements` of an institution.
+// Reads `statements` of an institution.
 
 package project
 
@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// readCalendar reads the name of a calendar, or a mapping of one with its exceptions.
+// readCalendar reads the name of a calendar, or a mapping with its exceptions.
 func readCalendar(o section) Calendar {
 	if n := o.values["statements"]; n == nil || n.Kind != yaml.MappingNode {
 		return Calendar{Kind: o.calendar("statements")}
@@ -23,12 +23,12 @@ func readCalendar(o section) Calendar {
 		c.Since = s.day("since", s.values["since"])
 	}
 	if len(c.Also) > 0 && (c.Kind == EveryFileDay || c.Kind == Daily) {
-		s.fail("also", "says nothing beside `%s`, which has every day", c.Kind)
+		s.fail("also", "has no effect beside `%s`, which has every day", c.Kind)
 	}
 	for i, day := range c.Also {
 		path := fmt.Sprintf("%s.%d", s.at("also"), i)
 		switch {
-		case holds(c.Except, day):
+		case containsDay(c.Except, day):
 			s.src.failAt(path, "`also` lists %s, and so does `except`", day.Format(time.DateOnly))
 		case day.Before(c.Since):
 			s.src.failAt(path, "`also` lists %s, which is before `since`", day.Format(time.DateOnly))
@@ -37,7 +37,7 @@ func readCalendar(o section) Calendar {
 	return c
 }
 
-// calendar is the kind of a calendar, or none.
+// calendar reads the kind of a calendar.
 func (o section) calendar(key string) CalendarKind {
 	name := o.text(key)
 	if known := calendarNames(); name != "" && !slices.Contains(known, name) {
@@ -47,7 +47,7 @@ func (o section) calendar(key string) CalendarKind {
 	return CalendarKind(name)
 }
 
-// days is a list of days.
+// days reads a list of days.
 func (o section) days(key string) []time.Time {
 	n := o.values[key]
 	if n == nil {
@@ -65,13 +65,13 @@ func (o section) days(key string) []time.Time {
 	return days
 }
 
-// day is a date, quoted or not: YAML has a type of its own for it.
+// day reads a date, quoted or not: YAML has a type for dates.
 func (o section) day(key string, n *yaml.Node) time.Time {
 	if n.Kind == yaml.ScalarNode {
 		if day, err := time.Parse(time.DateOnly, n.Value); err == nil && !day.IsZero() {
 			return day
 		}
 	}
-	o.src.fail(n.Line, "`%s` has %s, which is no day: write it as 2024-12-24", key, brief(n.Value))
+	o.src.fail(n.Line, "`%s` has %s, which is not a valid day: write it as 2024-12-24", key, brief(n.Value))
 	return time.Time{}
 }

@@ -1,4 +1,4 @@
-// Whether the folder says what it said when it was read.
+// Detects changes of the folder after it was read.
 
 package project
 
@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// content is what files of the folder say: digests by name.
-type content map[string][sha256.Size]byte
+// fileDigests are digests of the folder's files, by name.
+type fileDigests map[string][sha256.Size]byte
 
-// contentOf reads the files that declare something. One that cannot be read is as if it was empty.
-func contentOf(dir string) content {
-	files := content{}
+// readDigests reads the files with declarations. A file that cannot be read counts as empty.
+func readDigests(dir string) fileDigests {
+	files := fileDigests{}
 	add := func(file string) {
-		data, _ := readLimited(filepath.Join(dir, filepath.FromSlash(file))) // Read names what cannot be read
+		data, _ := readLimited(filepath.Join(dir, filepath.FromSlash(file))) // Read reports what cannot be read
 		files[file] = sha256.Sum256(data)
 	}
 	add(configFile)
@@ -36,8 +36,8 @@ func contentOf(dir string) content {
 	return files
 }
 
-// Declared is a digest of what is declared of the institutions, as it was read.
-func (p *Project) Declared() string {
+// InstitutionsDigest is a digest of the institutions' files as they were read.
+func (p *Project) InstitutionsDigest() string {
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(p.content)) {
 		if strings.HasPrefix(name, "institutions/") {
@@ -47,9 +47,9 @@ func (p *Project) Declared() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// Changed names the files of the folder that are not as they were when the project was read: other, new, or gone.
+// Changed names the files of the folder that were changed, added or removed since the project was read.
 func (p *Project) Changed() (names []string) {
-	now := contentOf(p.Dir)
+	now := readDigests(p.Dir)
 	for name, digest := range now {
 		if was, read := p.content[name]; !read || was != digest {
 			names = append(names, name)

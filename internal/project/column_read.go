@@ -1,4 +1,4 @@
-// Reading one column of a stream.
+// Reads one column of a stream.
 
 package project
 
@@ -12,11 +12,11 @@ import (
 )
 
 var (
-	numbers = []column.Kind{column.Decimal, column.Int, column.BigInt}
-	moments = []column.Kind{column.Date, column.Timestamp}
+	numberKinds = []column.Kind{column.Decimal, column.Int, column.BigInt}
+	timeKinds   = []column.Kind{column.Date, column.Timestamp}
 )
 
-// columnKeys tells which types a key belongs to; computed says whether it may stand beside `is`.
+// columnKeys lists the keys of a column with the types that they belong to; computed: the key may be combined with `is`.
 var columnKeys = []struct {
 	key      string
 	kinds    []column.Kind // nil is all
@@ -29,13 +29,13 @@ var columnKeys = []struct {
 	{key: "is", computed: true},
 	{key: "from"},
 	{key: "in", kinds: []column.Kind{column.String}},
-	{key: "format", kinds: moments},
+	{key: "format", kinds: timeKinds},
 	{key: "zone", kinds: []column.Kind{column.Timestamp}},
-	{key: "decimal", kinds: numbers},
-	{key: "group", kinds: numbers},
+	{key: "decimal", kinds: numberKinds},
+	{key: "group", kinds: numberKinds},
 }
 
-// readColumn reads the column of a name; its type has kind 0 if it is not declared right.
+// readColumn reads a column; its type has kind 0 if it is not declared correctly.
 func (s *Stream) readColumn(columns section, name string) Column {
 	known := make([]string, len(columnKeys))
 	for i, k := range columnKeys {
@@ -55,13 +55,13 @@ func (s *Stream) readColumn(columns section, name string) Column {
 	if c.Group == c.Decimal {
 		o.fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", brief(string(c.Group)))
 	}
-	if c.Format != "" && slices.Contains(moments, c.Type.Kind) {
+	if c.Format != "" && slices.Contains(timeKinds, c.Type.Kind) {
 		o.layout("format", c.Type.Kind)
 	}
 	return c
 }
 
-// checkAbsent reports `absent` where it says nothing: it is about the headers of a file.
+// checkAbsent reports `absent` where it has no effect: it is about the headers of a file.
 func (s *Stream) checkAbsent(o section, c *Column) {
 	switch {
 	case !c.Absent:
@@ -92,20 +92,20 @@ func readZone(o section) *time.Location {
 		return nil
 	}
 	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" { // Local would mean another thing on another machine
+	if err != nil || name == "Local" { // Local has another meaning on another machine
 		o.fail("zone", "is %s: use a name such as Europe/Prague", brief(name))
 		return nil
 	}
 	return zone
 }
 
-// refuseMisplaced reports keys that say nothing about a column of this type.
+// refuseMisplaced reports keys that have no effect on a column of this type.
 func refuseMisplaced(o section, c Column) {
 	for _, k := range columnKeys {
 		switch {
 		case !o.has(k.key):
 		case o.has("is") && !k.computed:
-			o.fail(k.key, "cannot stand beside `is`: the column is computed, not read")
+			o.fail(k.key, "cannot be combined with `is`: the column is computed, not read")
 		case k.kinds != nil && c.Type.Kind != 0 && !slices.Contains(k.kinds, c.Type.Kind):
 			o.fail(k.key, "belongs to %s columns only; this is %s", kindList(k.kinds), c.Type)
 		}

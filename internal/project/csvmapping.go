@@ -1,4 +1,4 @@
-// How an institution's CSV files are read: which column holds what.
+// The mapping of an institution's CSV files: which column contains what.
 
 package project
 
@@ -10,29 +10,28 @@ import (
 	"bursar/internal/column"
 )
 
-// CSVMapping says how an institution's CSV files are read. Columns are named as the header line names them.
+// CSVMapping describes how an institution's CSV files are read. Columns are named as in the header line.
 type CSVMapping struct {
-	Delimiter byte              // 0: told by the header line
-	Encoding  encoding.Encoding // nil: UTF-8, and what is none is windows-1252
+	Delimiter byte              // 0: detected from the header line
+	Encoding  encoding.Encoding // nil: UTF-8, or windows-1252 if the file is not valid UTF-8
 	Skip      int               // lines before the header line, or before the first row if Header is given
-	Header    []string          // the columns' names of a file without a header line; nil: it has one
+	Header    []string          // the names of the columns of a file without a header line; nil: it has one
 	Decimal   byte              // decimal mark, '.' by default
-	Group     byte              // mark between groups of three digits; 0 is none
-	Dates     []*column.Layout  // how dates are written, any of these ways; empty is ISO 8601
-	Written   Written           // what stands in amounts beside their digits, and in cells that say nothing
-	Notes     []string          // patterns of the first cell of lines that are no rows; see Note
+	Group     byte              // mark between groups of three digits; 0 if there is none
+	Dates     []*column.Layout  // formats of dates; empty is ISO 8601
+	Notation  Notation          // how amounts and empty cells are written
+	Notes     []string          // patterns of the first cell of lines that are not rows; see NotePattern
 	Account   Cell
 	Currency  Cell
 	Columns   CSVColumns
-	Unique    bool     // the reference names one entry of its account for ever
+	Unique    bool     // a reference is never used for another entry of the account
 	Control   *Control // nil: the files have no control row
 }
 
-// Cell is a value that each row has in a column, or that is the same in all of them: one of the two is not empty.
+// Cell is a value that each row has in a column, or that is the same in all rows: exactly one of both is set.
 type Cell struct{ Column, Literal string }
 
-// CSVColumns names the columns of an entry; empty where there is none. Booked is always there, and either Amount or both
-// Credit and Debit.
+// CSVColumns names the columns of an entry; empty if there is none. Booked is always set, and either Amount or both Credit and Debit.
 type CSVColumns struct {
 	Booked, Value string
 	Amount        string // signed, or with Sign unsigned
@@ -48,49 +47,48 @@ type CSVColumns struct {
 	Balance       string // after the entry
 }
 
-// Sign is the column that says whether an amount is a credit or a debit, and how it says so. Its zero value is none.
+// Sign is the column that marks an amount as credit or debit, with its values. The zero value means that there is none.
 type Sign struct {
 	Column        string
 	Credit, Debit []string
 }
 
-// Status is the column that says whether a row is booked, and how it says so: what is pending does not count, what is ignored
-// never will. Its zero value is none: every row is booked.
+// Status is the column with the status of a row, with its values: a pending row is not counted yet, an ignored one never. The zero
+// value means that there is none: every row is booked.
 type Status struct {
 	Column                   string
 	Booked, Pending, Ignored []string
 }
 
-// Written is how amounts are written beyond their digits and marks, and which cells say nothing.
-type Written struct {
-	Prefix, Suffix     []string // currencies that stand before or behind a number
-	Negative, Positive []Form   // how the direction is written, but for a sign
-	Placeholder        []string // cells in which nothing stands
+// Notation is how amounts are written in addition to digits and marks, and which cells count as empty.
+type Notation struct {
+	Prefix, Suffix     []string // currencies before or after a number
+	Negative, Positive []Form   // how the direction is written, other than by a sign
+	Placeholder        []string // texts of empty cells
 }
 
-// Form is what stands before and behind a number: one of the two is not empty.
+// Form is a text before and after a number: at least one of both is not empty.
 type Form struct{ Before, After string }
 
-// Control is a row that states totals of the rows before it, or after it if First. An empty column is a total that it does
-// not state. Where it is about the rows of several accounts, what does not hold is the fault of the last one's statement.
+// Control is a row with totals of the rows before it, or after it if First. A column is empty if the row does not contain that total.
+// If it covers rows of several accounts, a mismatch is reported for the last account's statement.
 type Control struct {
 	First            bool
 	Where            Marker
-	Count, Sum       string // columns of: the number of rows, the signed sum of their amounts
+	Count, Sum       string // columns of the number of rows and the signed sum of their amounts
 	Hash             Hash
 	Opening, Closing string // columns of balances
 }
 
-// Marker marks a control row by what stands in one of its columns. Its zero value marks none: the file's first or last row
-// is it.
-type Marker struct{ Column, Is string }
+// Marker identifies a control row by the content of a column. With the zero value it is the file's first or last row.
+type Marker struct{ Column, Value string }
 
-// Hash is a hash total: the plain sum of the digits of a column, taken as one whole number a row, modulo 10^n where n
-// is the number of digits that the total is written with. Its zero value is none.
-type Hash struct{ Column, Of string }
+// Hash is a hash total: the sum of the digits of a column, read as one whole number per row, modulo 10^n where n is the number of
+// digits of the total. The zero value means that there is none.
+type Hash struct{ Column, Summed string }
 
-// named is every column that a row must have.
-func (m *CSVMapping) named() []string {
+// columnNames lists every column that a row must have, with duplicates and empty names.
+func (m *CSVMapping) columnNames() []string {
 	c := &m.Columns
 	names := []string{
 		m.Account.Column, m.Currency.Column, c.Booked, c.Value, c.Amount, c.Credit, c.Debit, c.Sign.Column, c.Status.Column,
@@ -104,11 +102,11 @@ func (m *CSVMapping) named() []string {
 	return names
 }
 
-// Named lists the columns that the mapping names, each once and in a fixed order.
-func (m *CSVMapping) Named() []string {
+// ColumnNames lists the columns that the mapping names, each once and in a fixed order.
+func (m *CSVMapping) ColumnNames() []string {
 	var names []string
 	seen := map[string]bool{"": true}
-	for _, name := range m.named() {
+	for _, name := range m.columnNames() {
 		if !seen[name] {
 			seen[name] = true
 			names = append(names, name)
@@ -117,18 +115,18 @@ func (m *CSVMapping) Named() []string {
 	return names
 }
 
-// Note is the pattern by which a line is a note among the rows, told by its first cell; empty where it is none.
-func (m *CSVMapping) Note(first string) string {
+// NotePattern returns the pattern that marks a line as a note, by its first cell; empty if there is none.
+func (m *CSVMapping) NotePattern(first string) string {
 	for _, pattern := range m.Notes {
-		if follows(pattern, first) {
+		if matchesPattern(pattern, first) {
 			return pattern
 		}
 	}
 	return ""
 }
 
-// follows reports whether a text follows a pattern in which each * is any text, or none.
-func follows(pattern, text string) bool {
+// matchesPattern reports whether a text matches a pattern in which each * matches any text.
+func matchesPattern(pattern, text string) bool {
 	pieces := strings.Split(pattern, "*")
 	first, last := pieces[0], pieces[len(pieces)-1]
 	if len(pieces) == 1 {

@@ -1,4 +1,4 @@
-// Reading `csv` of an institution.
+// Reads `csv` of an institution.
 
 package project
 
@@ -16,9 +16,9 @@ func readCSVMapping(o section) *CSVMapping {
 		"positive", "placeholder", "notes", "account", "currency", "columns", "unique", "control")
 	o.require("account", "currency", "columns")
 	m := &CSVMapping{
-		Delimiter: o.mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.from(0, "skip", 0, math.MaxInt16)),
+		Delimiter: o.mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.wholeNumber(0, "skip", 0, math.MaxInt16)),
 		Header: o.texts("header"), Decimal: o.mark("decimal", '.'), Group: o.mark("group", 0),
-		Dates: readDates(o), Written: readWritten(o), Notes: readNotes(o), Account: o.cell("account"), Currency: o.cell("currency"),
+		Dates: readDates(o), Notation: readNotation(o), Notes: readNotes(o), Account: o.cell("account"), Currency: o.cell("currency"),
 		Columns: readCSVColumns(o), Unique: o.flag("unique", false),
 	}
 	if o.has("control") {
@@ -34,12 +34,12 @@ func readCSVMapping(o section) *CSVMapping {
 	return m
 }
 
-// checkHeader looks for the named columns in a header that stands here instead of in the files.
+// checkHeader checks the named columns against a header that is declared here instead of in the files.
 func checkHeader(o section, m *CSVMapping) {
 	if len(m.Header) == 0 {
 		return
 	}
-	for _, name := range m.Named() {
+	for _, name := range m.ColumnNames() {
 		if !slices.Contains(m.Header, name) {
 			o.fail("header", "has no column %s, which is named below%s", brief(name), didYouMean(nearest(name, m.Header)))
 		}
@@ -59,7 +59,7 @@ func readEncoding(o section) encoding.Encoding {
 	return known
 }
 
-// cell is a literal, or the column that holds the value in each row.
+// cell reads a literal, or the column with the value.
 func (o section) cell(key string) Cell {
 	n := o.values[key]
 	if n == nil || n.Kind != yaml.MappingNode {
@@ -68,7 +68,7 @@ func (o section) cell(key string) Cell {
 	return Cell{Column: o.column(key)}
 }
 
-// column is the name in a mapping that has only that.
+// column reads a mapping with only the key `column`.
 func (o section) column(key string) string {
 	if !o.has(key) {
 		return ""
@@ -98,12 +98,12 @@ func readCSVColumns(o section) CSVColumns {
 	}
 	switch two := o.has("credit") || o.has("debit"); {
 	case two && o.has("amount"):
-		o.fail("amount", "cannot stand beside `credit` and `debit`: an amount is in one column or in two")
+		o.fail("amount", "cannot be combined with `credit` and `debit`: an amount is in one column or in two")
 	case two && o.has("sign"):
-		o.fail("sign", "belongs to `amount`: `credit` and `debit` tell the sign themselves")
+		o.fail("sign", "belongs to `amount`: `credit` and `debit` already give the sign")
 	case two:
 		o.require("credit", "debit")
-	case !o.has("amount") && !o.meant["amount"] && !o.meant["credit"] && !o.meant["debit"]:
+	case !o.has("amount") && !o.misspelt["amount"] && !o.misspelt["credit"] && !o.misspelt["debit"]:
 		o.src.failAt(o.path, "%s has no `amount`, nor `credit` and `debit`", o.title())
 	}
 	return c
@@ -135,16 +135,16 @@ func readControl(o section, m *CSVMapping) *Control {
 	if o.has("where") {
 		where := o.sub("where", "column", "is")
 		where.require("column", "is")
-		c.Where = Marker{Column: where.text("column"), Is: where.text("is")}
+		c.Where = Marker{Column: where.text("column"), Value: where.text("is")}
 	}
 	stated := []string{"count", "sum", "hash", "opening", "closing"}
-	if o.values != nil && !slices.ContainsFunc(stated, func(key string) bool { return o.has(key) || o.meant[key] }) {
+	if o.values != nil && !slices.ContainsFunc(stated, func(key string) bool { return o.has(key) || o.misspelt[key] }) {
 		o.src.failAt(o.path, "%s states nothing: give the column of its count, sum, hash, opening or closing", o.title())
 	}
 	return c
 }
 
-// readHash finds the column whose values the hash total is made of by what the column holds.
+// readHash resolves the column of the hash total by what the column contains.
 func readHash(o section, m *CSVMapping) Hash {
 	if !o.has("hash") {
 		return Hash{}
@@ -168,6 +168,6 @@ func readHash(o section, m *CSVMapping) Hash {
 	case name == "":
 		o.fail("of", "is %s, which has no column of its own", brief(of))
 	}
-	h.Of = name
+	h.Summed = name
 	return h
 }

@@ -1,4 +1,4 @@
-// Declarations that would give zeros or mixed sums without a word: what is refused, and the ways out.
+// Declarations that would silently give zeros or mixed sums: which are rejected, and how to fix them.
 
 package project
 
@@ -41,7 +41,7 @@ func TestSumsThatMix(t *testing.T) {
 	}
 }
 
-// A sum over several streams is judged by those whose events it takes.
+// TestSumsThatMixOfSeveralStreams: a sum over several streams is checked against those whose events match its condition.
 func TestSumsThatMixOfSeveralStreams(t *testing.T) {
 	t.Parallel()
 	for where, want := range map[string]string{
@@ -66,7 +66,7 @@ func TestSumsThatMixOfSeveralStreams(t *testing.T) {
 	}
 }
 
-// An SQL file that reads a measure reads its group, too, or says that it need not.
+// TestSQLThatMixes: an SQL file that reads a measure must read its group too, or declare that it need not.
 func TestSQLThatMixes(t *testing.T) {
 	t.Parallel()
 	const refused = "pipelines/both.yaml:4: `reduce` reads amounts and not their currency, which total `amount` of stream payments keeps apart"
@@ -83,7 +83,7 @@ func TestSQLThatMixes(t *testing.T) {
 		files["pipelines/both.reduce.sql"] = "SELECT " + c.sql
 		p, errs := Read(folder(t, files))
 		src := newBinding(t.Context(), "pipelines/both.yaml", p.Pipelines[0].lines, fakeBinder{})
-		src.mixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
+		src.checkMixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
 		if errs = append(errs, src.errs...); c.want == "" {
 			wantErrors(t, errs)
 			continue

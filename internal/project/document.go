@@ -1,4 +1,4 @@
-// One YAML file: what is accepted as a document at all, and the errors found in it.
+// One YAML file: which documents are accepted, and the errors found in it.
 
 package project
 
@@ -19,13 +19,13 @@ const (
 	maxFile    = 1 << 20 // bytes of a YAML file
 	maxDepth   = 16      // nesting of a YAML file
 	maxEntries = 4096    // keys of a mapping, items of a list
-	maxErrors  = 100     // faults told of one file
+	maxErrors  = 100     // reported errors of one file
 )
 
-// lines is the line of each key by its path, such as "columns.amount.type" or "key.1".
+// lines maps the path of each key, such as "columns.amount.type" or "key.1", to its line.
 type lines map[string]int
 
-// at is the line of a path, or of the nearest key around it.
+// at returns the line of a path, or of the nearest enclosing key.
 func (l lines) at(path string) int {
 	for {
 		if line, ok := l[path]; ok {
@@ -39,16 +39,16 @@ func (l lines) at(path string) int {
 	}
 }
 
-// source is a file being read or checked.
-type source struct {
-	path  string // as errors name it
+// sourceFile is a file being read or checked.
+type sourceFile struct {
+	path  string // as in errors
 	lines lines
 	errs  []Error
 }
 
-func newSource(path string) *source { return &source{path: path, lines: lines{}} }
+func newSourceFile(path string) *sourceFile { return &sourceFile{path: path, lines: lines{}} }
 
-func (s *source) fail(line int, format string, args ...any) {
+func (s *sourceFile) fail(line int, format string, args ...any) {
 	switch {
 	case len(s.errs) < maxErrors:
 		s.errs = append(s.errs, Error{File: s.path, Line: line, Message: fmt.Sprintf(format, args...)})
@@ -57,13 +57,13 @@ func (s *source) fail(line int, format string, args ...any) {
 	}
 }
 
-// failAt reports a fault of the value that stands at a path.
-func (s *source) failAt(path, format string, args ...any) {
+// failAt reports an error at the value of a path.
+func (s *sourceFile) failAt(path, format string, args ...any) {
 	s.fail(s.lines.at(path), format, args...)
 }
 
-// root is the file's one value, or nil if the file is empty or is refused.
-func (s *source) root(data []byte) *yaml.Node {
+// root returns the file's only value, or nil if the file is empty or rejected.
+func (s *sourceFile) root(data []byte) *yaml.Node {
 	if len(data) > maxFile {
 		s.fail(1, "the file is larger than %d bytes", maxFile)
 		return nil
@@ -74,21 +74,21 @@ func (s *source) root(data []byte) *yaml.Node {
 		return nil
 	}
 	if len(documents) > 1 {
-		s.fail(documents[1].Line, "a second document starts here: a file holds one")
+		s.fail(documents[1].Line, "a second document starts here: a file must contain only one")
 		return nil
 	}
 	if len(documents) == 0 || len(documents[0].Content) == 0 {
 		return nil
 	}
 	root := documents[0].Content[0]
-	if root.ShortTag() == "!!null" || !s.plain(root, 1) {
+	if root.ShortTag() == "!!null" || !s.checkPlain(root, 1) {
 		return nil
 	}
 	return root
 }
 
-// plain refuses what would let one text mean something elsewhere: anchors, aliases and tags.
-func (s *source) plain(n *yaml.Node, depth int) bool {
+// checkPlain rejects YAML features that would hide the meaning of a text: anchors, aliases and tags.
+func (s *sourceFile) checkPlain(n *yaml.Node, depth int) bool {
 	switch {
 	case depth > maxDepth:
 		s.fail(n.Line, "nested more than %d levels deep", maxDepth)
@@ -102,12 +102,12 @@ func (s *source) plain(n *yaml.Node, depth int) bool {
 	}
 	ok := true
 	for _, child := range n.Content {
-		ok = s.plain(child, depth+1) && ok
+		ok = s.checkPlain(child, depth+1) && ok
 	}
 	return ok
 }
 
-// decode reads up to two documents: a second one is only needed to refuse it.
+// decode reads up to two documents: the second is only needed to reject it.
 func decode(data []byte) ([]*yaml.Node, error) {
 	var documents []*yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -125,9 +125,9 @@ func decode(data []byte) ([]*yaml.Node, error) {
 
 var yamlPrefix = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
-// syntax reports why the text is no YAML. The parser names the line where the surrounding block starts, or none;
-// the line a person looks for is the last one of the shortest beginning of the file that fails in the same way.
-func (s *source) syntax(data []byte, err error) {
+// syntax reports why a text is not valid YAML. The parser reports the line where the surrounding block starts, or none; the line that
+// a person needs is the last one of the shortest beginning of the file that fails in the same way.
+func (s *sourceFile) syntax(data []byte, err error) {
 	problem := yamlPrefix.ReplaceAllString(err.Error(), "")
 	var ends []int
 	for i, c := range data {
@@ -152,7 +152,7 @@ func (s *source) syntax(data []byte, err error) {
 	s.fail(line, "not valid YAML: %s", problem)
 }
 
-// brief quotes a value for a message.
+// brief quotes and shortens a value for a message.
 func brief(s string) string {
 	if len(s) > 60 {
 		s = s[:60] + "…"

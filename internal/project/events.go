@@ -1,4 +1,4 @@
-// The events that a pipeline folds, as one table: the columns of one stream, or those of several side by side.
+// The events that a pipeline folds, as one table: the columns of one stream, or the combined columns of several.
 
 package project
 
@@ -10,10 +10,10 @@ import (
 	"bursar/internal/column"
 )
 
-// StreamColumn is the column that says which stream an event is of, where `from` is a list.
+// StreamColumn is the column with the name of an event's stream, if `from` is a list.
 const StreamColumn = "stream"
 
-// isOrigin reports whether a name is that of a column which says where events were read from.
+// isOrigin reports whether a stream declares the column with `origin: true`.
 func (e *Events) isOrigin(name string) bool {
 	return slices.ContainsFunc(e.Streams, func(s *Stream) bool {
 		c := s.Column(name)
@@ -24,27 +24,27 @@ func (e *Events) isOrigin(name string) bool {
 // Events is the table that a pipeline folds.
 type Events struct {
 	Streams []*Stream   // sorted by name
-	Columns []Column    // of one name in several streams: one column, of a type that holds the values of each exactly
+	Columns []Column    // columns of the same name are one column, of a type that represents the values of all streams exactly
 	Key     []KeyColumn // in the order of the pipeline's key
-	IDs     []IDColumn  // with the stream, what tells two events apart
+	IDs     []IDColumn  // together with the stream they identify an event
 }
 
 // KeyColumn is one column of the key.
 type KeyColumn struct {
-	column.Field                    // as artifacts name it; of SQL, binding finds the type
-	Event        string             // the column of the table that holds it
-	Of           map[string]KeyPart // by stream
+	column.Field                    // the name in artifacts; the type of an expression is set by binding
+	Event        string             // the column of the table
+	Parts        map[string]KeyPart // by stream
 }
 
-// IDColumn is one column of the table that event ids lie in. Of several streams those of one place and type share one.
+// IDColumn is one column of the table for event ids. Streams share it if their id columns have the same position and type.
 type IDColumn struct {
 	Name     string
 	Type     column.Type
-	Optional bool              // an event of some stream has none
-	Of       map[string]string // the stream's own column by stream
+	Optional bool              // some stream has no such column
+	Columns  map[string]string // by stream: its column
 }
 
-// Several reports whether the events are of more than one stream.
+// Several reports whether there is more than one stream.
 func (e *Events) Several() bool { return len(e.Streams) > 1 }
 
 // Column finds a column by name, or nil.
@@ -67,7 +67,7 @@ func (e *Events) Stream(name string) *Stream {
 	return nil
 }
 
-// Types is the name and type of every column.
+// Types returns the name and type of every column.
 func (e *Events) Types() []column.Field {
 	types := make([]column.Field, len(e.Columns))
 	for i, c := range e.Columns {
@@ -76,7 +76,7 @@ func (e *Events) Types() []column.Field {
 	return types
 }
 
-// KeyTypes is the name and type of each key column, as artifacts have it.
+// KeyTypes returns the name and type of each key column, as in artifacts.
 func (e *Events) KeyTypes() []column.Field {
 	types := make([]column.Field, len(e.Key))
 	for i, k := range e.Key {
@@ -85,7 +85,7 @@ func (e *Events) KeyTypes() []column.Field {
 	return types
 }
 
-// Totals are the streams that declare a control total of a name.
+// Totals returns the streams that declare a control total of the given name.
 func (e *Events) Totals(name string) []*Stream {
 	var having []*Stream
 	for _, s := range e.Streams {
@@ -96,7 +96,7 @@ func (e *Events) Totals(name string) []*Stream {
 	return having
 }
 
-// names lists the streams for a message.
+// names formats the list of streams for a message.
 func (e *Events) names() string {
 	names := make([]string, len(e.Streams))
 	for i, s := range e.Streams {
@@ -108,8 +108,8 @@ func (e *Events) names() string {
 	return "streams " + strings.Join(names, ", ")
 }
 
-// reference finds a column, or reports that there is none.
-func (e *Events) reference(src *source, path, name string) *Column {
+// reference finds a column, or reports that it does not exist.
+func (e *Events) reference(src *sourceFile, path, name string) *Column {
 	c := e.Column(name)
 	if c == nil && e.isOrigin(name) {
 		src.failAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so no pipeline can fold it", brief(name))
@@ -125,8 +125,7 @@ func (e *Events) reference(src *source, path, name string) *Column {
 	return c
 }
 
-// Events is the table that a pipeline of the project folds, or nil when one of its streams is not there or its key is
-// none of their columns.
+// Events returns the table that a pipeline folds, or nil if one of its streams or key columns does not exist.
 func (p *Project) Events(l *Pipeline) *Events {
 	streams := p.streamsOf(l)
 	if streams == nil {
@@ -143,7 +142,7 @@ func (p *Project) Events(l *Pipeline) *Events {
 	return e
 }
 
-// streamsOf is a pipeline's streams by name, or nil when one is not there.
+// streamsOf returns a pipeline's streams by name, or nil if one does not exist.
 func (p *Project) streamsOf(l *Pipeline) []*Stream {
 	var streams []*Stream
 	for _, name := range l.From {
@@ -157,8 +156,8 @@ func (p *Project) streamsOf(l *Pipeline) []*Stream {
 	return streams
 }
 
-// columns are those of the streams, each name once; one that a stream lacks can be null. Where an event was read from is
-// left out: it depends on which of two equal events came first (rule 6).
+// columns combines the columns of the streams; a column that a stream lacks is optional. Columns with `origin: true` are left out:
+// their value depends on which of two equal events came first (rule 6).
 func (p *Pipeline) columns(streams []*Stream) []Column {
 	var all []Column
 	if p.Listed {
@@ -171,15 +170,15 @@ func (p *Pipeline) columns(streams []*Stream) []Column {
 			case len(streams) == 1:
 				all = append(all, c)
 			default:
-				all = append(all, shared(c, streams))
+				all = append(all, mergedColumn(c, streams))
 			}
 		}
 	}
 	return all
 }
 
-// shared is a column as the streams have it together. Types that do not go together have been reported; the first stands.
-func shared(c Column, streams []*Stream) Column {
+// mergedColumn combines the columns of one name. Incompatible types have been reported; then the first is used.
+func mergedColumn(c Column, streams []*Stream) Column {
 	out := Column{Name: c.Name, Line: c.Line, Type: c.Type, Optional: c.Optional}
 	for _, s := range streams {
 		own := s.Column(c.Name)
@@ -195,8 +194,8 @@ func shared(c Column, streams []*Stream) Column {
 	return out
 }
 
-// idColumns are a stream's own id columns, or, of several streams, hidden ones: one for each place and type, so that the
-// events of a stream compare by its own ids, in their own types. Versions of one event are told apart by where they were received.
+// idColumns returns a stream's id columns or, with several streams, hidden ones: one for each position and type, so that the events of
+// a stream compare by its own ids, in their own types. Versions of one event are distinguished by their receipt.
 func idColumns(streams []*Stream) []IDColumn {
 	var ids []IDColumn
 	for place := 0; ; place++ {
@@ -218,19 +217,19 @@ func idColumns(streams []*Stream) []IDColumn {
 			at := slices.IndexFunc(ids, func(x IDColumn) bool { return x.Name == name })
 			if at < 0 {
 				at = len(ids)
-				ids = append(ids, IDColumn{Name: name, Type: t, Of: map[string]string{}})
+				ids = append(ids, IDColumn{Name: name, Type: t, Columns: map[string]string{}})
 			}
-			ids[at].Of[s.Name] = own[place]
+			ids[at].Columns[s.Name] = own[place]
 		}
 		if !found {
 			break
 		}
 	}
-	if of := receivedOf(streams); len(of) > 0 {
-		ids = append(ids, IDColumn{Name: ReceivedColumn, Type: column.Type{Kind: column.BigInt}, Of: of})
+	if of := receivedColumns(streams); len(of) > 0 {
+		ids = append(ids, IDColumn{Name: ReceivedColumn, Type: column.Type{Kind: column.BigInt}, Columns: of})
 	}
 	for i := range ids {
-		ids[i].Optional = len(ids[i].Of) < len(streams)
+		ids[i].Optional = len(ids[i].Columns) < len(streams)
 	}
 	return ids
 }

@@ -1,4 +1,4 @@
-// Pipelines over several streams and with SQL files: what is understood, and what is refused with file and line.
+// Pipelines over several streams and with SQL files: how they are read, and errors with file and line.
 
 package project
 
@@ -67,22 +67,22 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 		t.Errorf("columns\n%q, want\n%q", got, want)
 	}
 	ids := []IDColumn{
-		{Name: "__id_0_bigint", Type: column.Type{Kind: column.BigInt}, Optional: true, Of: map[string]string{"bank": "line_no"}},
-		{Name: "__id_0_string", Type: column.Type{Kind: column.String}, Optional: true, Of: map[string]string{"payments": "event_id"}},
+		{Name: "__id_0_bigint", Type: column.Type{Kind: column.BigInt}, Optional: true, Columns: map[string]string{"bank": "line_no"}},
+		{Name: "__id_0_string", Type: column.Type{Kind: column.String}, Optional: true, Columns: map[string]string{"payments": "event_id"}},
 	}
 	if !reflect.DeepEqual(e.IDs, ids) {
 		t.Errorf("ids %+v, want %+v", e.IDs, ids)
 	}
 	key := []KeyColumn{{
 		Field: column.Field{Name: "order_id", Type: column.Type{Kind: column.String}, Required: true},
-		Event: "__key_0", Of: map[string]KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
+		Event: "__key_0", Parts: map[string]KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
 	}}
 	if !reflect.DeepEqual(e.Key, key) {
 		t.Errorf("key %+v, want %+v", e.Key, key)
 	}
 }
 
-// TestOneStreamInAList has the stream's own columns, and the one that names it.
+// TestOneStreamInAList: the events have the stream's own columns, and the one with its name.
 func TestOneStreamInAList(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"payments", "[payments]"} {
@@ -224,7 +224,7 @@ func TestBrokenSQLFiles(t *testing.T) {
 		{merge, "tags string", "tag string", merge + ":1: the SELECT does not give the column `tags`"},
 		{merge, "tags string", "tags int", merge + ":3: column `tags` is int, which does not fit json"},
 		{merge, "paid decimal(38,2)", "paid decimal(38,3)", merge + ":2: column `paid` is decimal(38,3), which does not fit decimal(38,2) exactly"},
-		{merge, "paid decimal(38,2)", "paid decimal(38,2),\ndouble int", merge + ":3: column `double` is no key column and not declared with a `type`"},
+		{merge, "paid decimal(38,2)", "paid decimal(38,2),\ndouble int", merge + ":3: column `double` is neither a key column nor declared with a `type`"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()

@@ -14,8 +14,8 @@ import (
 	"bursar/internal/column"
 )
 
-// fakeBinder knows as much SQL as the tests need, and takes lambdas for right: identifiers, number literals, + - *, comparisons, CASE, coalesce and a
-// trailing ::type that decides the type.
+// fakeBinder supports only the SQL that the tests need, and accepts any lambda: identifiers, number literals, + - *, comparisons, CASE,
+// coalesce and a trailing ::type that decides the type.
 type fakeBinder struct{}
 
 var (
@@ -27,8 +27,8 @@ var (
 	fakeDecimal  = regexp.MustCompile(`\b[0-9]+\.([0-9]+)\b`)
 )
 
-func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, at column.Evaluated) (column.Type, error) {
-	if at != column.WhenAsked && strings.Contains(expr, "now()") {
+func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, when column.Evaluation) (column.Type, error) {
+	if when != column.InQueries && strings.Contains(expr, "now()") {
 		return column.Type{}, errors.New("now() can change between calls")
 	}
 	if strings.Contains(expr, "lambda ") { // whose parameters are names too
@@ -68,9 +68,9 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, a
 
 var fakeCondition = regexp.MustCompile(`([a-z_]+) (=|<>) '([^']*)'`)
 
-// Read knows conditions that AND joins, and takes every word of any other expression for a column.
-func (fakeBinder) Read(_ context.Context, expr string) (column.Reading, error) {
-	var r column.Reading
+// Analyze supports conditions joined by AND, and takes every word of any other expression for a column.
+func (fakeBinder) Analyze(_ context.Context, expr string) (column.Analysis, error) {
+	var r column.Analysis
 	for _, m := range fakeCondition.FindAllStringSubmatch(expr, -1) {
 		r.Conditions = append(r.Conditions, column.Condition{
 			Column: m[1], Values: []string{m[3]}, Texts: true, Equal: m[2] == "=", Always: !strings.Contains(expr, " OR "),
@@ -84,7 +84,7 @@ func (fakeBinder) Read(_ context.Context, expr string) (column.Reading, error) {
 	return r, nil
 }
 
-// Select knows "SELECT name type, …", each column on a line of its own: the first line is line 1.
+// Select supports "SELECT name type, …", each column on a separate line: the first line is line 1.
 func (fakeBinder) Select(_ context.Context, tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
 	var fields []column.Field
 	var lines []int

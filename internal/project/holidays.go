@@ -32,11 +32,11 @@ import (
 	"github.com/rickar/cal/v2/us"
 )
 
-// The library reckons in the machine's zone unless told; a calendar means the same on every machine.
+// The library uses the machine's zone by default; a calendar must have the same meaning on every machine.
 func init() { cal.DefaultLoc = time.UTC }
 
-// holidayCalendars are the closing days of TARGET and the public holidays of whole countries, by ISO code. Countries whose
-// holidays differ by region are left out, unless there is a list of those that all of them keep.
+// holidayCalendars are the closing days of TARGET and the public holidays of whole countries, by ISO code. Countries whose holidays
+// differ by region are left out, unless there is a list of those that all regions have.
 var holidayCalendars = map[CalendarKind][]*cal.Holiday{
 	"target": ecb.Holidays,
 	"at":     at.Holidays,
@@ -62,7 +62,7 @@ var holidayCalendars = map[CalendarKind][]*cal.Holiday{
 	"us":     us.Holidays,
 }
 
-// calendarNames lists what a calendar may be, the rules first.
+// calendarNames lists the valid calendars, the constants first.
 func calendarNames() []string {
 	names := []string{string(EveryFileDay), string(Daily), string(Weekdays), "target"}
 	var countries []string

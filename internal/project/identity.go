@@ -1,13 +1,13 @@
-// What a stream's identity and control totals are made of, as the rooms above use them.
+// The identity and control totals of a stream, as other packages use them.
 
 package project
 
 import "bursar/internal/column"
 
-// DerivedIDColumn is the hidden column of batches that holds a derived identity as 32 hexadecimal digits.
+// DerivedIDColumn is the hidden column of batches with a derived identity as 32 hexadecimal digits.
 const DerivedIDColumn = "_id"
 
-// IDColumns are the columns of a batch that make an event unique.
+// IDColumns lists the columns of a batch that identify an event.
 func (s *Stream) IDColumns() []string {
 	if s.DerivedID() {
 		return []string{DerivedIDColumn}
@@ -25,7 +25,7 @@ func (s *Stream) Total(name string) *Total {
 	return nil
 }
 
-// TotalType is the type a control total is summed in: exact, with the measure's scale (rule 2).
+// TotalType is the type in which a control total is summed: exact, with the measure's scale (rule 2).
 func (s *Stream) TotalType(t *Total) column.Type {
 	return column.Type{Kind: column.Decimal, Precision: 38, Scale: s.Column(t.Sum).Type.Scale}
 }

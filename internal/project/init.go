@@ -1,4 +1,4 @@
-// Making a new project folder from an embedded example.
+// Creates a new project folder from an embedded example.
 
 package project
 
@@ -13,13 +13,13 @@ import (
 	"strings"
 )
 
-// DefaultExample is the example that Init writes when none is named.
+// DefaultExample is the example that Init uses by default.
 const DefaultExample = "shop"
 
 //go:embed templates
 var templates embed.FS
 
-// Examples is the names that Init knows.
+// Examples lists the names of the examples.
 func Examples() []string {
 	entries, _ := templates.ReadDir("templates") // embedded: it is there
 	names := make([]string, len(entries))
@@ -29,8 +29,8 @@ func Examples() []string {
 	return names
 }
 
-// Init writes a small working project folder: declarations, a sample file of events, and what version control must
-// leave out. An empty example is DefaultExample. A folder that holds anything is refused, so nothing is overwritten.
+// Init creates a small working project folder: declarations, a sample file of events, and a .gitignore. An empty example is
+// DefaultExample. It returns an error if the folder is not empty, so nothing is overwritten.
 func Init(dir, example string) error {
 	if example == "" {
 		example = DefaultExample
@@ -65,8 +65,8 @@ func isDir(files fs.FS) bool {
 	return err == nil && info.IsDir()
 }
 
-// copyFile writes one file of an example. Version control would obey a .gitignore among our own files too, so there
-// it stands without its dot.
+// copyFile writes one file of an example. The .gitignore is embedded without its dot: version control would apply it to Bursar's own
+// files.
 func copyFile(files fs.FS, name, to string) error {
 	data, err := fs.ReadFile(files, name)
 	if err != nil {

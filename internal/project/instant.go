@@ -1,4 +1,4 @@
-// Timestamps in expressions with time zones: they are instants, so AT TIME ZONE gives the local time that it is there.
+// Timestamps in expressions with time zones: they are instants, so AT TIME ZONE gives the local time of that zone.
 
 package project
 
@@ -10,8 +10,8 @@ import (
 	"bursar/internal/column"
 )
 
-// instantCast makes an instant of a timestamp, which is kept in UTC. To DuckDB, a TIMESTAMP is a local time: AT TIME ZONE would
-// take it for one of that zone.
+// instantCast casts a timestamp, which is stored in UTC, to an instant. To DuckDB, a TIMESTAMP is a local time: AT TIME ZONE would
+// interpret it in that zone.
 const instantCast = "::TIMESTAMPTZ"
 
 var (
@@ -19,13 +19,13 @@ var (
 	sqlToken   = regexp.MustCompile(`(?is)--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|'(?:[^']|'')*'|"(?:[^"]|"")*"|[a-z_][a-z0-9_$]*|[0-9][0-9a-z_.]*|::|:=|\S`)
 )
 
-// sqlTokens are the tokens of an expression, without its comments, and where each stands.
+// sqlTokens are the tokens of an expression, without comments, and their positions.
 type sqlTokens struct {
 	texts  []string
 	places [][]int
 }
 
-// instants writes an expression so that the timestamp columns in it are instants, where a time zone is applied in it.
+// instants rewrites an expression in which a time zone is applied, so that the timestamp columns in it are instants.
 func instants(expr string, columns []column.Field) string {
 	t := sqlTokens{}
 	for _, at := range sqlToken.FindAllStringIndex(expr, -1) {
@@ -48,7 +48,7 @@ func instants(expr string, columns []column.Field) string {
 	return out.String() + expr[from:]
 }
 
-// word is a token in lower case, or nothing behind the ends.
+// word returns a token in lower case, or "" outside of the expression.
 func (t *sqlTokens) word(i int) string {
 	if i < 0 || i >= len(t.texts) {
 		return ""
@@ -56,7 +56,7 @@ func (t *sqlTokens) word(i int) string {
 	return strings.ToLower(t.texts[i])
 }
 
-// zoned reports whether a time zone is applied.
+// zoned reports whether the expression applies a time zone.
 func (t *sqlTokens) zoned() bool {
 	for i := range t.texts {
 		if t.isZone(i) || t.word(i) == "timezone" && t.word(i+1) == "(" {
@@ -66,13 +66,13 @@ func (t *sqlTokens) zoned() bool {
 	return false
 }
 
-// isZone reports whether AT TIME ZONE begins at a token.
+// isZone reports whether AT TIME ZONE starts at a token.
 func (t *sqlTokens) isZone(i int) bool {
 	return t.word(i) == "at" && t.word(i+1) == "time" && t.word(i+2) == "zone"
 }
 
-// isTimestamp reports whether a token is the name of a timestamp column, and not one of the words, types, functions and keys that
-// may be spelt as it is.
+// isTimestamp reports whether a token is the name of a timestamp column, and not a keyword, type, function or key with the same
+// spelling.
 func (t *sqlTokens) isTimestamp(i int, columns []column.Field) bool {
 	name, isQuoted := strings.CutPrefix(t.word(i), `"`)
 	if isQuoted {
@@ -86,7 +86,7 @@ func (t *sqlTokens) isTimestamp(i int, columns []column.Field) bool {
 	case !named, next == "(", next == ":", next == ":=", next == ".", before == ".", before == "::":
 		return false
 	case next == "::" && t.word(i+2) == strings.ToLower(instantCast[2:]):
-		return false // it is one
+		return false // it is cast already
 	case isQuoted:
 		return true
 	}
@@ -95,11 +95,11 @@ func (t *sqlTokens) isTimestamp(i int, columns []column.Field) bool {
 	return !isKeyword && !isUnit && before != "as" && !strings.HasPrefix(next, "'")
 }
 
-// Instants writes an expression over the stream's columns as it is evaluated.
+// Instants rewrites an expression over the stream's columns as it is evaluated.
 func (s *Stream) Instants(expr string) string { return instants(expr, s.Types()) }
 
-// Zoned are the computed columns in which a time zone is applied to a timestamp.
-func (s *Stream) Zoned() []*Column {
+// ZonedColumns returns the computed columns that apply a time zone to a timestamp.
+func (s *Stream) ZonedColumns() []*Column {
 	var zoned []*Column
 	for i := range s.Columns {
 		if c := &s.Columns[i]; strings.Contains(c.Is, instantCast) {
@@ -109,8 +109,8 @@ func (s *Stream) Zoned() []*Column {
 	return zoned
 }
 
-// takeInstants writes the stream's expressions as they are evaluated.
-func (s *Stream) takeInstants() {
+// castInstants rewrites the stream's expressions as they are evaluated.
+func (s *Stream) castInstants() {
 	for i := range s.Columns {
 		s.Columns[i].Is = s.Instants(s.Columns[i].Is)
 	}
@@ -119,8 +119,8 @@ func (s *Stream) takeInstants() {
 	}
 }
 
-// takeInstants writes the expressions over events as they are evaluated.
-func (p *Pipeline) takeInstants(e *Events) {
+// castInstants rewrites the expressions over events as they are evaluated.
+func (p *Pipeline) castInstants(e *Events) {
 	for _, s := range e.Streams {
 		for i, part := range p.Keys[s.Name] {
 			if !bareName.MatchString(part) {

@@ -1,4 +1,4 @@
-// Institutions: who sends statements, for which accounts, when, and how their CSV files are read.
+// Institutions: who sends statements, for which accounts and on which days, and how their CSV files are read.
 
 package project
 
@@ -7,48 +7,47 @@ import (
 	"time"
 )
 
-// Institution is one declared institution: a bank, or whoever else keeps accounts.
+// Institution is one declared institution: a bank, or another keeper of accounts.
 type Institution struct {
-	Name       string
-	File       string // path of the institution's file, as errors name it
-	Line       int
-	Servicer   string               // its BIC, or its bank id as files state it; empty if undeclared
-	Accounts   []string             // account numbers, or beginnings of such that end in *
-	Closed     map[string]time.Time // accounts that were closed, and the last day on which a statement of each is expected
-	Statements Calendar
-	Reversals  ReversalDirection // how its CAMT files write reversals
-	Temporary  bool              // its OFX files give an entry another FITID each time
-	CSV        *CSVMapping       // nil if it sends none
+	Name         string
+	File         string // path of the institution's file, as in errors
+	Line         int
+	Servicer     string               // its BIC, or its bank id as files state it; empty if undeclared
+	Accounts     []string             // account numbers, or prefixes of account numbers followed by *
+	Closed       map[string]time.Time // by closed account: the last day for which a statement is expected
+	Statements   Calendar
+	Reversals    ReversalDirection // how its CAMT files write reversals
+	TemporaryIDs bool              // the FITID of an entry differs between its OFX files
+	CSV          *CSVMapping       // nil if it sends no CSV files
 
-	lines lines // where each key stands in File
+	lines lines // line of each key in File
 }
 
-// ReversalDirection is the direction that entries have which take others back.
+// ReversalDirection is the direction of entries that reverse other entries.
 type ReversalDirection string
 
 // The directions of reversals.
 const (
-	OwnReversals      ReversalDirection = ""         // that of what they do to the account
-	OriginalReversals ReversalDirection = "original" // that of the entry that they take back
+	OwnReversals      ReversalDirection = ""         // that of their effect on the account
+	OriginalReversals ReversalDirection = "original" // that of the reversed entry
 )
 
-// What FITIDs of OFX files are declared to be: an entry has its own in every file, or another one in the next.
+// The declared kinds of FITIDs in OFX files: the FITID of an entry is the same in every file, or another one in the next.
 const (
-	LastingFITIDs   = "lasting" // also where nothing is declared
+	LastingFITIDs   = "lasting" // the default
 	TemporaryFITIDs = "temporary"
 )
 
-// bicOfBank is how long a BIC is that stands for a bank as a whole; branchBIC one that names a branch of it.
+// bicOfBank is the length of a BIC of a whole bank; branchBIC that of a BIC of a branch.
 const (
 	bicOfBank = 8
 	branchBIC = 11
 )
 
-// InstitutionOf finds the institution that keeps an account, or nil: the one that names the account, else the one that
-// names its longest beginning, else the one of that servicer. A declared BIC of eight characters stands for all branches that
-// have none of their own.
+// InstitutionOf finds the institution of an account, or nil: the one that declares the account, else the one with the longest prefix
+// of it, else the one of the servicer. A declared BIC of eight characters matches all branches that are not declared themselves.
 func (p *Project) InstitutionOf(servicer, account string) *Institution {
-	if i := p.claimant(account); i != nil || servicer == "" {
+	if i := p.accountOwner(account); i != nil || servicer == "" {
 		return i
 	}
 	var bank *Institution
@@ -63,8 +62,8 @@ func (p *Project) InstitutionOf(servicer, account string) *Institution {
 	return bank
 }
 
-// claimant is the institution whose accounts hold this one: by its number, else by its longest beginning.
-func (p *Project) claimant(account string) *Institution {
+// accountOwner finds the institution that declares an account, by its number or else by the longest prefix.
+func (p *Project) accountOwner(account string) *Institution {
 	var best *Institution
 	longest := 0
 	for _, i := range p.Institutions {
@@ -81,9 +80,9 @@ func (p *Project) claimant(account string) *Institution {
 	return best
 }
 
-// claims reports whether an account is one of those that the institution declares.
+// claims reports whether the institution declares an account.
 func (i *Institution) claims(account string) bool {
-	return (&Project{Institutions: []*Institution{i}}).claimant(account) == i
+	return (&Project{Institutions: []*Institution{i}}).accountOwner(account) == i
 }
 
 // Institution finds an institution by name, or nil.

@@ -1,4 +1,4 @@
-// Reading institutions/*.yaml.
+// Reads institutions/*.yaml.
 
 package project
 
@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// ibanShape is what an IBAN looks like; people group its characters with blanks, statements do not.
+// ibanShape matches an IBAN without the spaces that people write between groups of characters.
 var ibanShape = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}\*?$`)
 
 // parseInstitution reads an institution's file. The institution is never nil.
 func parseInstitution(file string, data []byte) (*Institution, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	root := src.root(data)
 	o := src.section(root, "", "institution", "servicer", "accounts", "closed", "statements", "reversals", "fitids", "csv")
 	if root != nil || len(src.errs) == 0 {
@@ -23,21 +23,21 @@ func parseInstitution(file string, data []byte) (*Institution, []Error) {
 	i := &Institution{Name: o.text("institution"), File: file, lines: src.lines}
 	i.Line = src.lines.at("institution")
 	if i.Name != "" && !namePattern.MatchString(i.Name) {
-		o.fail("institution", "%s is no name: names are lower-case letters, digits and _, and start with a letter", brief(i.Name))
+		o.fail("institution", "%s is not a valid name: names are lower-case letters, digits and _, and start with a letter", brief(i.Name))
 	}
 	i.Servicer = o.text("servicer")
 	i.Accounts = readAccounts(o)
 	i.Closed = readClosed(o, i)
 	i.Statements = readCalendar(o)
 	i.Reversals = readReversals(o)
-	i.Temporary = readFITIDs(o) == TemporaryFITIDs
+	i.TemporaryIDs = readFITIDs(o) == TemporaryFITIDs
 	if o.has("csv") {
 		i.CSV = readCSVMapping(o)
 	}
 	return i, src.errs
 }
 
-// readClosed reads the last days of accounts by their numbers. Where accounts alone say what is the institution's, they are among these.
+// readClosed reads the last days of accounts by their numbers. If the institution has no servicer, these must be among its accounts.
 func readClosed(o section, i *Institution) map[string]time.Time {
 	if !o.has("closed") {
 		return nil
@@ -94,13 +94,13 @@ func readAccounts(o section) []string {
 		case beginning == "":
 			o.src.failAt(path, "`accounts` lists *, which is every account: give the beginning of the numbers, or a `servicer` instead")
 		case strings.Contains(beginning, "*"):
-			o.src.failAt(path, "`accounts` lists %s: * stands once, at the end", brief(account))
+			o.src.failAt(path, "`accounts` lists %s: only one * is allowed, at the end", brief(account))
 		}
 	}
 	return accounts
 }
 
-// checkInstitutions refuses what two institutions claim both, since nothing would say whose it is.
+// checkInstitutions rejects what two institutions both claim, because the owner would be ambiguous.
 func checkInstitutions(institutions []*Institution) []Error {
 	var errs []Error
 	type claim struct{ what, value string }
@@ -118,7 +118,7 @@ func checkInstitutions(institutions []*Institution) []Error {
 	}
 	for _, i := range institutions {
 		once(i, "institution", "institution", i.Name, "")
-		once(i, "servicer", "servicer", i.Servicer, ": tell the institutions apart by `accounts`")
+		once(i, "servicer", "servicer", i.Servicer, ": distinguish the institutions by `accounts`")
 		for n, account := range i.Accounts {
 			once(i, item("accounts", n), "account", account, ": an account belongs to one institution")
 		}
@@ -126,7 +126,7 @@ func checkInstitutions(institutions []*Institution) []Error {
 	return errs
 }
 
-// LineOf is where an institution's file has a value: an `account` of its list, or what stands at any other path.
+// LineOf returns the line of a value in an institution's file: of an `account` in its list, or of any other path.
 func (i *Institution) LineOf(what, value string) int {
 	for n, account := range i.Accounts {
 		if what == "account" && account == value {

@@ -56,39 +56,39 @@ func TestInstitutionRead(t *testing.T) {
 			Reference: "Referenz", Text: []string{"Zweck1", "Zweck2"}, Balance: "Saldo",
 		},
 		Unique:  true,
-		Control: &Control{Where: Marker{"Buchungstag", "TOTAL"}, Count: "Betrag", Hash: Hash{Column: "Saldo", Of: "Referenz"}},
+		Control: &Control{Where: Marker{"Buchungstag", "TOTAL"}, Count: "Betrag", Hash: Hash{Column: "Saldo", Summed: "Referenz"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	named := []string{"Konto", "Buchungstag", "Betrag", "S/H", "Referenz", "Saldo", "Zweck1", "Zweck2"}
-	if !reflect.DeepEqual(i.CSV.Named(), named) {
-		t.Errorf("named are %q", i.CSV.Named())
+	if !reflect.DeepEqual(i.CSV.ColumnNames(), named) {
+		t.Errorf("named are %q", i.CSV.ColumnNames())
 	}
 }
 
-// TestBrokenInstitution replaces one piece of a good institution and names the error that must follow.
+// TestBrokenInstitution replaces one piece of a good institution and lists the expected error.
 func TestBrokenInstitution(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ from, to, want string }{
 		{"institution: acme\n", "", "1: the file has no `institution`"},
-		{"institution: acme", "institution: Acme-1", "1: `institution` `Acme-1` is no name: names are"},
+		{"institution: acme", "institution: Acme-1", "1: `institution` `Acme-1` is not a valid name: names are"},
 		{"servicer:", "servcer:", "2: unknown key `servcer`; did you mean `servicer`?"},
 		{"[LT62 1010 1010, \"12*\"]", "[12]", "3: `accounts` must list texts: put `12` in quotes"},
 		{"\"12*\"", "\"*\"", "3: `accounts` lists *, which is every account"},
-		{"\"12*\"", "\"1*2\"", "3: `accounts` lists `1*2`: * stands once, at the end"},
+		{"\"12*\"", "\"1*2\"", "3: `accounts` lists `1*2`: only one * is allowed, at the end"},
 		{"\"12*\"", "\" 12\"", "3: `accounts` lists ` 12`: an account number has no blanks around it"},
 		{"calendar: target", "calendar: taget", "4: `calendar` is `taget`: use one of every file day, daily, weekdays, target, at, "},
 		{"calendar: target, ", "", "4: `statements` has no `calendar`"},
-		{"calendar: target", "calendar: daily", "4: `also` says nothing beside `daily`"},
+		{"calendar: target", "calendar: daily", "4: `also` has no effect beside `daily`"},
 		{"[2024-06-15]", "[2024-12-24]", "4: `also` lists 2024-12-24, and so does `except`"},
 		{"[2024-06-15]", "[2024-01-15]", "4: `also` lists 2024-01-15, which is before `since`"},
 		{"[2024-06-15]", "2024-06-15", "4: `also` must be a list of days"},
-		{"statements: {", "closed: {A1: 2024-02-30}\nstatements: {", "4: `A1` has `2024-02-30`, which is no day"},
+		{"statements: {", "closed: {A1: 2024-02-30}\nstatements: {", "4: `A1` has `2024-02-30`, which is not a valid day"},
 		{"statements: {", "closed: {\"A*\": 2024-02-03}\nstatements: {", "4: `closed` lists `A*`: give the account's whole number"},
 		{"servicer: DEUTDEFF\naccounts: [LT62 1010 1010, ", "closed: {LT62 1010 1011: 2024-02-03}\naccounts: [LT62 1010 1010, ", "2: `closed` lists `LT62 1010 1011`, which is not one of the `accounts`"},
 		{"statements: {", "closed: 2024-02-03\nstatements: {", "4: `closed` must be a mapping"},
-		{"since: 2024-03-07", "since: 2024-02-30", "4: `since` has `2024-02-30`, which is no day"},
+		{"since: 2024-03-07", "since: 2024-02-30", "4: `since` has `2024-02-30`, which is not a valid day"},
 		{"statements: {calendar: target, except: [2024-12-24], also: [2024-06-15], since: 2024-03-07}", "statements: always", "4: `statements` is `always`: use one of"},
 		{"servicer:", "fitids: temporal\nservicer:", "2: `fitids` is `temporal`: use lasting or temporary"},
 		{"servicer:", "reversals: orignal\nservicer:", "2: `reversals` is `orignal`: use own or original"},
@@ -105,7 +105,7 @@ func TestBrokenInstitution(t *testing.T) {
 		{"    booked: Buchungstag\n", "", "14: `csv.columns` has no `booked`"},
 		{"    amount: Betrag\n", "", "14: `csv.columns` has no `amount`, nor `credit` and `debit`"},
 		{"    amount: Betrag\n", "    amont: Betrag\n", "16: unknown key `amont`; did you mean `amount`?"},
-		{"    sign: {column: S/H, credit: [H, C], debit: [S, D]}\n", "    credit: Haben\n", "16: `amount` cannot stand beside `credit` and `debit`"},
+		{"    sign: {column: S/H, credit: [H, C], debit: [S, D]}\n", "    credit: Haben\n", "16: `amount` cannot be combined with `credit` and `debit`"},
 		{"    amount: Betrag\n", "    credit: Haben\n    debit: Soll\n", "18: `sign` belongs to `amount`"},
 		{"    amount: Betrag\n    sign: {column: S/H, credit: [H, C], debit: [S, D]}\n", "    credit: Haben\n", "14: `csv.columns` has no `debit`"},
 		{"debit: [S, D]", "debit: [S, C]", "17: `debit` has `C`, and so has `credit`"},
@@ -248,7 +248,7 @@ func TestCalendarExpects(t *testing.T) {
 	}
 }
 
-// TestHolidayCalendars asks every calendar for the days that all of them keep, over many years.
+// TestHolidayCalendars checks days that are holidays in all calendars, over many years.
 func TestHolidayCalendars(t *testing.T) {
 	t.Parallel()
 	for _, name := range calendarNames() {

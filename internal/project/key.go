@@ -1,4 +1,4 @@
-// A pipeline's key over its streams: what it is made of, its types, and which events have none.
+// A pipeline's key over its streams: its parts, their types, and which events have no key.
 
 package project
 
@@ -9,20 +9,20 @@ import (
 	"bursar/internal/column"
 )
 
-// KeyPart is what one column of the key is in the events of a stream.
+// KeyPart defines a column of the key for the events of a stream.
 type KeyPart struct {
 	SQL      string // over the stream's own columns
-	Column   string // the stream's own column, where it is one
-	Optional bool   // an event may have none
+	Column   string // the stream's column; empty for an expression
+	Optional bool   // it may be null
 }
 
-// keyKinds are what a column of the key may be.
+// keyKinds are the possible types of key columns.
 var keyKinds = []column.Kind{column.String, column.Bool, column.Int, column.BigInt, column.Decimal, column.Date, column.Timestamp}
 
-// keyColumn is the key's column in a place; ok is false when a stream has no such column, or columns of two types that no type
-// holds both of. The type of SQL is unknown yet, and with it that of the place.
+// keyColumn returns the i-th column of the key; ok is false if a stream has no such column, or columns have types without a common
+// one. If a part is an expression the type is not known yet.
 func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
-	k = KeyColumn{Field: column.Field{Name: p.Key[i], Required: true}, Event: p.Key[i], Of: map[string]KeyPart{}}
+	k = KeyColumn{Field: column.Field{Name: p.Key[i], Required: true}, Event: p.Key[i], Parts: map[string]KeyPart{}}
 	if p.Keys != nil {
 		k.Event = fmt.Sprintf("__key_%d", i)
 	}
@@ -33,17 +33,17 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 			return k, false
 		}
 		if !bareName.MatchString(own[i]) {
-			k.Of[s.Name], bound = KeyPart{SQL: "(" + own[i] + "\n)", Optional: true}, false
+			k.Parts[s.Name], bound = KeyPart{SQL: "(" + own[i] + "\n)", Optional: true}, false
 			continue
 		}
 		c := s.Column(own[i])
 		if c == nil {
 			return k, false
 		}
-		if k.Type, ok = widened(k.Type, c.Type); !ok {
+		if k.Type, ok = widen(k.Type, c.Type); !ok {
 			return k, false
 		}
-		k.Of[s.Name] = KeyPart{SQL: column.QuoteIdentifier(c.Name), Column: c.Name, Optional: c.Optional}
+		k.Parts[s.Name] = KeyPart{SQL: column.QuoteIdentifier(c.Name), Column: c.Name, Optional: c.Optional}
 	}
 	if !bound {
 		k.Type = column.Type{}
@@ -51,15 +51,15 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 	return k, true
 }
 
-// widened is the type that holds the values of both; the zero one is none yet.
-func widened(a, b column.Type) (column.Type, bool) {
+// widen returns the common type of both; a zero type is ignored.
+func widen(a, b column.Type) (column.Type, bool) {
 	if a.Kind == 0 {
 		return b, true
 	}
 	return column.Widen(a, b)
 }
 
-// MayLackKeys reports whether there can be events without a key.
+// MayLackKeys reports whether there may be events without a key.
 func (e *Events) MayLackKeys() bool {
 	for _, s := range e.Streams {
 		if e.Unkeyed(s.Name) != "" {
@@ -69,20 +69,20 @@ func (e *Events) MayLackKeys() bool {
 	return false
 }
 
-// Unkeyed is the condition, over a stream's own columns, that an event has no key: that a column of it is null. It is empty
-// where none can be.
+// Unkeyed returns the condition, over a stream's own columns, that an event has no key: a part of its key is null. It is empty if
+// that is impossible.
 func (e *Events) Unkeyed(stream string) string {
 	var missing []string
 	for _, k := range e.Key {
-		if part := k.Of[stream]; part.Optional {
+		if part := k.Parts[stream]; part.Optional {
 			missing = append(missing, part.SQL+" IS NULL")
 		}
 	}
 	return strings.Join(missing, " OR ")
 }
 
-// checkKey reports what is wrong with the key columns of one stream.
-func (p *Pipeline) checkKey(src *source, s *Stream) {
+// checkKey reports errors in the key columns of one stream.
+func (p *Pipeline) checkKey(src *sourceFile, s *Stream) {
 	for i, part := range p.KeyOf(s.Name) {
 		if !bareName.MatchString(part) {
 			continue // which is bound
@@ -94,9 +94,9 @@ func (p *Pipeline) checkKey(src *source, s *Stream) {
 	}
 }
 
-// checkKeyTypes reports key columns that stand for each other and whose types no type holds both of. Those of one name
-// are reported as any column is.
-func (p *Pipeline) checkKeyTypes(src *source, project *Project) {
+// checkKeyTypes reports corresponding key columns of different names whose types have no common type. Columns of the same name are
+// reported by checkColumns.
+func (p *Pipeline) checkKeyTypes(src *sourceFile, project *Project) {
 	first := project.Stream(p.From[0])
 	for i, name := range p.KeyOf(first.Name) {
 		a := first.Column(name)
@@ -114,8 +114,8 @@ func (p *Pipeline) checkKeyTypes(src *source, project *Project) {
 	}
 }
 
-// keys binds the expressions of the key, and finds the types of the columns that they are in.
-func (src *binding) keys(p *Pipeline, e *Events) {
+// bindKey binds the expressions of the key, and sets the types of their columns.
+func (src *binding) bindKey(p *Pipeline, e *Events) {
 	for i := range e.Key {
 		if k := &e.Key[i]; k.Type.Kind == 0 {
 			src.keyType(p, e, i)
@@ -123,7 +123,7 @@ func (src *binding) keys(p *Pipeline, e *Events) {
 	}
 }
 
-// keyType finds the type of one column of the key: the one that holds its values in every stream.
+// keyType sets the type of one column of the key: the common type in all streams.
 func (src *binding) keyType(p *Pipeline, e *Events, i int) {
 	k := &e.Key[i]
 	for _, name := range p.From {
@@ -131,7 +131,7 @@ func (src *binding) keyType(p *Pipeline, e *Events, i int) {
 		if !ok {
 			continue
 		}
-		both, ok := widened(k.Type, t)
+		both, ok := widen(k.Type, t)
 		if !ok {
 			src.failAt(p.keyPath(name, i), "key column %s must have one type: %s gives %s, and in the streams named before it is %s", brief(k.Name), brief(p.KeyOf(name)[i]), t, k.Type)
 			continue
@@ -140,13 +140,13 @@ func (src *binding) keyType(p *Pipeline, e *Events, i int) {
 	}
 }
 
-// partType is the type that a column of the key has in a stream.
+// partType returns the type of a key column in a stream.
 func (src *binding) partType(p *Pipeline, s *Stream, i int) (column.Type, bool) {
 	part, path := p.KeyOf(s.Name)[i], p.keyPath(s.Name, i)
 	if bareName.MatchString(part) {
 		return s.Column(part).Type, true
 	}
-	t, err := src.typeOf(s.Types(), part, column.InRuns)
+	t, err := src.bindType(s.Types(), part, column.InRuns)
 	if err != nil {
 		src.failAt(path, "key expression %s does not bind: %s", brief(part), strings.Join(strings.Fields(err.Error()), " "))
 		return t, false
@@ -158,12 +158,12 @@ func (src *binding) partType(p *Pipeline, s *Stream, i int) (column.Type, bool) 
 	return t, true
 }
 
-// keyLiterals checks the conditions in the key's expressions.
-func (src *binding) keyLiterals(p *Pipeline, e *Events) {
+// checkKeyLiterals checks the conditions in the key's expressions.
+func (src *binding) checkKeyLiterals(p *Pipeline, e *Events) {
 	for _, s := range e.Streams {
 		for i, part := range p.KeyOf(s.Name) {
 			if !bareName.MatchString(part) {
-				src.literalsOf(p.keyPath(s.Name, i), part, domainsOf([]*Stream{s}))
+				src.checkExprLiterals(p.keyPath(s.Name, i), part, declaredDomains([]*Stream{s}))
 			}
 		}
 	}

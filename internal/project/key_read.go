@@ -1,4 +1,4 @@
-// Reading a pipeline's key: columns and expressions, the same in every stream or each stream's own.
+// Reads a pipeline's key: columns and expressions, the same for all streams or declared per stream.
 
 package project
 
@@ -10,16 +10,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// bareName is the text of an element of a key that is a column's name; any other is SQL.
+// bareName matches an element of a key that is the name of a column; all others are SQL.
 var bareName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // keyElement is one element of a key as it is declared.
 type keyElement struct {
-	name string // that the artifact's column is given; empty where it follows from a column
+	name string // declared name of the artifact's column; empty if it is that of a column
 	part string // a column, or SQL
 }
 
-// readKey reads the key. Where all streams have the same columns, Keys stays nil: stored records name their key by it.
+// readKey reads the key. If all streams have the same columns Keys stays nil: the fingerprints of stored records depend on it.
 func (p *Pipeline) readKey(o section) {
 	n := o.values["key"]
 	if n == nil || n.Kind != yaml.MappingNode {
@@ -29,7 +29,7 @@ func (p *Pipeline) readKey(o section) {
 			given[stream] = elements
 		}
 		if slices.ContainsFunc(elements, func(e keyElement) bool { return e.name != "" || !bareName.MatchString(e.part) }) {
-			p.takeKey(o, given)
+			p.setKey(o, given)
 			return
 		}
 		for _, e := range elements {
@@ -49,17 +49,17 @@ func (p *Pipeline) readKey(o section) {
 		given[stream] = keys.elements(stream)
 	}
 	keys.require(p.From...)
-	p.takeKey(o, given)
+	p.setKey(o, given)
 	first := given[p.From[0]]
 	for _, stream := range p.From[1:] {
 		if n := len(given[stream]); n > 0 && len(first) > 0 && n != len(first) {
-			keys.fail(stream, "has %d key columns and %s has %d: they stand for each other", n, brief(p.From[0]), len(first))
+			keys.fail(stream, "has %d key columns and %s has %d: all streams need the same number", n, brief(p.From[0]), len(first))
 		}
 	}
 }
 
-// takeKey takes over what the key is in each stream, and finds the names of its columns.
-func (p *Pipeline) takeKey(o section, given map[string][]keyElement) {
+// setKey sets the key of each stream, and finds the names of its columns.
+func (p *Pipeline) setKey(o section, given map[string][]keyElement) {
 	p.Keys = map[string][]string{}
 	if len(p.From) == 0 {
 		return
@@ -78,7 +78,7 @@ func (p *Pipeline) takeKey(o section, given map[string][]keyElement) {
 	}
 }
 
-// keyName is the name of the artifact's key column in a place: the one that is given, or that of the first stream's column there.
+// keyName is the name of the i-th key column in artifacts: the declared one, or that of the first stream's column.
 func (p *Pipeline) keyName(o section, given map[string][]keyElement, i int) (name string) {
 	column := ""
 	for _, stream := range p.From {
@@ -104,7 +104,7 @@ func (p *Pipeline) keyName(o section, given map[string][]keyElement, i int) (nam
 	return name
 }
 
-// keyPath is where an element of a stream's key stands.
+// keyPath is the path of an element of a stream's key.
 func (p *Pipeline) keyPath(stream string, i int) string {
 	if _, own := p.lines["key."+stream]; own {
 		return item("key."+stream, i)
@@ -112,7 +112,7 @@ func (p *Pipeline) keyPath(stream string, i int) string {
 	return item("key", i)
 }
 
-// elements are the elements of a key: a text, or a list of texts and of names with an expression each.
+// elements reads the elements of a key: a text, or a list of texts and of names with an expression each.
 func (o section) elements(key string) (elements []keyElement) {
 	n := o.values[key]
 	if n == nil || n.Kind != yaml.SequenceNode || !slices.ContainsFunc(n.Content, func(x *yaml.Node) bool { return x.Kind == yaml.MappingNode }) {
@@ -138,8 +138,8 @@ func (o section) elements(key string) (elements []keyElement) {
 	return elements
 }
 
-// keyElement is one item of a key's list.
-func (s *source) keyElement(n *yaml.Node, path string) (e keyElement, ok bool) {
+// keyElement reads one item of a key's list.
+func (s *sourceFile) keyElement(n *yaml.Node, path string) (e keyElement, ok bool) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != "" {
 		return keyElement{part: n.Value}, true
 	}

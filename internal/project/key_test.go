@@ -1,4 +1,4 @@
-// Keys of optional columns and of expressions: what they are named and typed as, and what is refused with file and line.
+// Keys with optional columns and expressions: their names and types, and errors with file and line.
 
 package project
 
@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// keyOf reads a pipeline over payments and bank with another key, and says what it is: the name, type and hidden column of each of
-// its columns, then which events of each stream have none.
-func keyOf(t *testing.T, change ...string) (said string, errs []Error) {
+// keyOf reads a pipeline over payments and bank with another key, and prints it: the name, type and hidden column of each of
+// its columns, then which events of each stream have no key.
+func keyOf(t *testing.T, change ...string) (printed string, errs []Error) {
 	t.Helper()
 	p, errs := Read(folder(t, bothFiles(change...)))
 	if len(errs) == 0 {
@@ -68,14 +68,14 @@ func TestKeys(t *testing.T) {
 	} {
 		t.Run(c.key, func(t *testing.T) {
 			t.Parallel()
-			said, errs := keyOf(t, pipeline, old, c.key)
+			printed, errs := keyOf(t, pipeline, old, c.key)
 			if line, refused := strings.CutPrefix(c.want, ":"); refused {
 				wantErrors(t, errs, pipeline+":"+line)
 				return
 			}
 			wantErrors(t, errs)
-			if said != c.want {
-				t.Errorf("got\n%s, want\n%s", said, c.want)
+			if printed != c.want {
+				t.Errorf("got\n%s, want\n%s", printed, c.want)
 			}
 		})
 	}

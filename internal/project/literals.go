@@ -1,4 +1,4 @@
-// Comparisons that no event can satisfy: a literal that its column never has makes a sum or a count silently zero.
+// Comparisons that no event can satisfy: with a literal that its column never has, a sum or count would silently be zero.
 
 package project
 
@@ -10,58 +10,58 @@ import (
 	"bursar/internal/column"
 )
 
-// domain is the values that a column can have where they are declared.
+// domain lists the values that a column can have.
 type domain struct {
 	values []string
 	source string // where they are declared
 }
 
-// streamLiterals checks the conditions of a stream's control totals.
-func (src *binding) streamLiterals(s *Stream) {
+// checkStreamLiterals checks the conditions of a stream's control totals.
+func (src *binding) checkStreamLiterals(s *Stream) {
 	for _, t := range s.Totals {
 		path := "totals." + t.Name + ".where"
-		r := src.read(path, t.Where)
-		src.literals(path, &r, domainsOf([]*Stream{s}))
+		r := src.analyze(path, t.Where)
+		src.checkLiterals(path, &r, declaredDomains([]*Stream{s}))
 	}
 }
 
-// pipelineLiterals checks the conditions and operands of folds, and what is compared with the artifact's columns.
-func (src *binding) pipelineLiterals(p *Pipeline, e *Events) {
+// checkPipelineLiterals checks the conditions and operands of folds, and comparisons of the artifact's columns.
+func (src *binding) checkPipelineLiterals(p *Pipeline, e *Events) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
 		if f.Kind == Is || f.Kind == Typed {
 			continue
 		}
 		path := "artifact." + f.Name + ".where"
-		r := src.read(path, f.Where)
-		streams := e.taken(p, &r)
+		r := src.analyze(path, f.Where)
+		streams := e.matchingStreams(p, &r)
 		if p.Listed {
-			src.literals(path, &r, map[string]domain{StreamColumn: {p.From, "`from`"}})
+			src.checkLiterals(path, &r, map[string]domain{StreamColumn: {p.From, "`from`"}})
 		}
-		src.literals(path, &r, domainsOf(streams))
+		src.checkLiterals(path, &r, declaredDomains(streams))
 		if f.Expr != "" {
 			path = "artifact." + f.Name + "." + string(f.Kind)
-			r = src.read(path, f.SQL())
-			src.literals(path, &r, domainsOf(streams))
+			r = src.analyze(path, f.SQL())
+			src.checkLiterals(path, &r, declaredDomains(streams))
 		}
 	}
-	src.keyLiterals(p, e)
+	src.checkKeyLiterals(p, e)
 	made := p.artifactDomains(e)
 	for i := range p.Artifact {
 		if f := &p.Artifact[i]; f.Kind == Is {
-			src.literalsOf("artifact."+f.Name+".is", f.Expr, made)
+			src.checkExprLiterals("artifact."+f.Name+".is", f.Expr, made)
 		}
 	}
-	src.literalsOf("exceptions.where", p.Exceptions.Where, made)
+	src.checkExprLiterals("exceptions.where", p.Exceptions.Where, made)
 }
 
-func (src *binding) literalsOf(path, expr string, domains map[string]domain) {
-	r := src.read(path, expr)
-	src.literals(path, &r, domains)
+func (src *binding) checkExprLiterals(path, expr string, domains map[string]domain) {
+	r := src.analyze(path, expr)
+	src.checkLiterals(path, &r, domains)
 }
 
-// literals reports constants that their column never has.
-func (src *binding) literals(path string, r *column.Reading, domains map[string]domain) {
+// checkLiterals reports constants that their column never has.
+func (src *binding) checkLiterals(path string, r *column.Analysis, domains map[string]domain) {
 	key := brief(path[strings.LastIndexByte(path, '.')+1:])
 	if strings.HasPrefix(path, "key.") {
 		key = brief("key")
@@ -70,37 +70,37 @@ func (src *binding) literals(path string, r *column.Reading, domains map[string]
 		c := &r.Conditions[i]
 		d, known := domains[strings.ToLower(c.Column)]
 		if c.Null {
-			src.refuse(path, "%s compares %s with NULL, which is never true: write IS NULL or IS NOT NULL", key, brief(c.Column))
+			src.failStored(path, "%s compares %s with NULL, which is never true: write IS NULL or IS NOT NULL", key, brief(c.Column))
 		}
 		if !known || !c.Texts {
 			continue
 		}
 		for _, value := range c.Values {
 			if !slices.Contains(d.values, value) {
-				src.refuse(path, "%s compares %s with '%s', which it never is: %s has %s%s", key, brief(c.Column), strings.Trim(brief(value), "`"),
+				src.failStored(path, "%s compares %s with '%s', which it never is: %s has %s%s", key, brief(c.Column), strings.Trim(brief(value), "`"),
 					d.source, strings.Join(d.values, ", "), didYouMean(nearest(value, d.values)))
 			}
 		}
 	}
 }
 
-// taken are the streams whose events a condition can be true of.
-func (e *Events) taken(p *Pipeline, r *column.Reading) []*Stream {
+// matchingStreams returns the streams whose events may satisfy a condition.
+func (e *Events) matchingStreams(p *Pipeline, r *column.Analysis) []*Stream {
 	streams := e.Streams
 	if !p.Listed {
 		return streams
 	}
 	for i := range r.Conditions {
-		if c := &r.Conditions[i]; c.Always && c.Texts && c.Is(StreamColumn) {
+		if c := &r.Conditions[i]; c.Always && c.Texts && c.IsOn(StreamColumn) {
 			streams = slices.DeleteFunc(slices.Clone(streams), func(s *Stream) bool { return slices.Contains(c.Values, s.Name) != c.Equal })
 		}
 	}
 	return streams
 }
 
-// domainsOf are the values declared of columns by lower-case name: those of all the streams together, where each stream that has
-// the column declares them.
-func domainsOf(streams []*Stream) map[string]domain {
+// declaredDomains returns the declared values of columns by lower-case name, combined over all streams. A column has a domain only if
+// each stream with the column declares one.
+func declaredDomains(streams []*Stream) map[string]domain {
 	known, open := map[string]domain{}, map[string]bool{}
 	for _, s := range streams {
 		for i := range s.Columns {
@@ -126,9 +126,9 @@ func domainsOf(streams []*Stream) map[string]domain {
 	return known
 }
 
-// artifactDomains are the values that an artifact's columns can have: key columns, and those that hold an event's value.
+// artifactDomains returns the values that an artifact's columns can have: key columns, and columns that contain a value of an event.
 func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
-	of, made := domainsOf(e.Streams), map[string]domain{}
+	of, made := declaredDomains(e.Streams), map[string]domain{}
 	if p.Keys == nil {
 		for _, name := range p.Key {
 			if d, ok := of[name]; ok {

@@ -1,4 +1,4 @@
-// Sums that would add up what a control total keeps apart, such as amounts of several currencies.
+// Sums that would add up what a control total keeps separate, such as amounts of several currencies.
 
 package project
 
@@ -10,23 +10,22 @@ import (
 	"bursar/internal/column"
 )
 
-// mixedSums reports sums of a measure whose control total is declared by a group, over events of several groups. Those that do not bind are
-// passed over.
-func (src *binding) mixedSums(p *Pipeline, e *Events, unbound map[string]bool) {
+// checkMixedSums reports sums of a measure over several groups if its control total is grouped. Sums that do not bind are skipped.
+func (src *binding) checkMixedSums(p *Pipeline, e *Events, unbound map[string]bool) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
 		if f.Kind != Sum || f.Mixed || unbound[f.Name] {
 			continue
 		}
 		path := "artifact." + f.Name + ".sum"
-		where, sum := src.read(path, f.Where), src.read(path, f.SQL())
-		streams := e.taken(p, &where)
+		where, sum := src.analyze(path, f.Where), src.analyze(path, f.SQL())
+		streams := e.matchingStreams(p, &where)
 		for _, s := range streams {
 			if len(streams) == 1 && p.keyIdentifies(s) {
 				continue
 			}
-			if t := src.mixes(p, s, &where, &sum); t != nil {
-				src.refuse(path, "`sum` adds up amounts of every %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
+			if t := src.mixedTotal(p, s, &where, &sum); t != nil {
+				src.failStored(path, "`sum` adds up amounts of every %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
 					"take one value of it (`where: \"%s\"`), or write `mixed: ok` beside the sum if they may be added up",
 					t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By, examplePin(s, t.By))
 				break
@@ -35,30 +34,30 @@ func (src *binding) mixedSums(p *Pipeline, e *Events, unbound map[string]bool) {
 	}
 }
 
-// checkMixed refuses what is not the one value of `mixed`.
+// checkMixed rejects values of `mixed` other than ok.
 func (o section) checkMixed() {
 	if o.has("mixed") && o.text("mixed") != "ok" {
 		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
 	}
 }
 
-// mixedSQL reports a SQL file that reads a measure and not the group that its control total keeps apart.
-func (src *binding) mixedSQL(p *Pipeline, e *Events) {
+// checkMixedSQL reports an SQL file that reads a measure but not the column that its control total is grouped by.
+func (src *binding) checkMixedSQL(p *Pipeline, e *Events) {
 	if p.Reduce == nil || p.Mixed {
 		return
 	}
-	reads := column.Reading{Columns: p.Reduce.words()}
+	reads := column.Analysis{Columns: p.Reduce.words()}
 	for _, s := range e.Streams {
-		if t := src.mixes(p, s, &column.Reading{}, &reads); t != nil && !reads.Uses(t.By) {
-			src.refuse("reduce", "`reduce` reads amounts and not their %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
+		if t := src.mixedTotal(p, s, &column.Analysis{}, &reads); t != nil && !reads.Uses(t.By) {
+			src.failStored("reduce", "`reduce` reads amounts and not their %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
 				"use it in the SQL, or write `mixed: ok` in the pipeline if they may be added up", t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By)
 			return
 		}
 	}
 }
 
-// mixes is a control total of a stream that keeps apart what a sum adds up, or nil.
-func (src *binding) mixes(p *Pipeline, s *Stream, where, sum *column.Reading) *Total {
+// mixedTotal returns a control total of a stream that keeps separate what a sum adds up, or nil.
+func (src *binding) mixedTotal(p *Pipeline, s *Stream, where, sum *column.Analysis) *Total {
 	for i := range s.Totals {
 		t := &s.Totals[i]
 		if t.By != "" && !slices.Contains(p.KeyOf(s.Name), t.By) && !where.Pins(t.By) && src.measures(s, sum, t.Sum) {
@@ -68,8 +67,8 @@ func (src *binding) mixes(p *Pipeline, s *Stream, where, sum *column.Reading) *T
 	return nil
 }
 
-// measures reports whether a sum is made of a measure, itself or in a computed column.
-func (src *binding) measures(s *Stream, sum *column.Reading, measure string) bool {
+// measures reports whether a sum depends on a measure, directly or through a computed column.
+func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bool {
 	if sum.Uses(measure) {
 		return true
 	}
@@ -78,19 +77,19 @@ func (src *binding) measures(s *Stream, sum *column.Reading, measure string) boo
 		if c.Is == "" || !sum.Uses(c.Name) {
 			continue
 		}
-		if is := src.read("artifact", c.Is); is.Uses(measure) {
+		if is := src.analyze("artifact", c.Is); is.Uses(measure) {
 			return true
 		}
 	}
 	return false
 }
 
-// keyIdentifies reports whether each event of a stream has a key of its own.
+// keyIdentifies reports whether each event of a stream has a different key.
 func (p *Pipeline) keyIdentifies(s *Stream) bool {
 	return !s.DerivedID() && !slices.ContainsFunc(s.ID, func(id string) bool { return !slices.Contains(p.KeyOf(s.Name), id) })
 }
 
-// examplePin is a condition that takes one group, for a message.
+// examplePin is a condition that selects one group, for a message.
 func examplePin(s *Stream, by string) string {
 	c := s.Column(by)
 	if c.Type.Kind != column.String {

@@ -2,7 +2,7 @@ package project
 
 import "testing"
 
-// TestOriginIsNotFolded: of two equal events the one that came first tells where it came from, so nothing may depend on it.
+// TestOriginIsNotFolded: of two equal events the origin of the first is stored, so nothing may depend on it.
 func TestOriginIsNotFolded(t *testing.T) {
 	t.Parallel()
 	p := &Project{}

@@ -1,4 +1,4 @@
-// The declared pipeline: how events become artifacts.
+// The declared pipeline.
 
 package project
 
@@ -11,26 +11,26 @@ import (
 // Pipeline is one declared pipeline: how events become artifacts.
 type Pipeline struct {
 	Name       string
-	File       string // path of the pipeline file, as errors name it
+	File       string // path of the pipeline file, as in errors
 	Line       int
 	From       []string            // the streams it folds, as declared
-	Listed     bool                // `from` is a list: events have a column that names their stream
+	Listed     bool                // `from` is a list: events have a column with the name of their stream
 	Key        []string            // the names of the key columns of artifacts
-	Keys       map[string][]string // what the key is made of in each stream: columns and SQL; nil where all have the columns Key
-	Reduce     *SQLFile            // makes deltas in place of the folds; nil with folds
-	Merge      *SQLFile            // brings deltas and states together; nil with folds
+	Keys       map[string][]string // by stream: columns and SQL of the key; nil if all streams have the columns Key
+	Reduce     *SQLFile            // makes deltas; nil if folds do
+	Merge      *SQLFile            // merges deltas and states; nil if folds do
 	Mixed      bool                // SQL files may add up amounts of several groups of a control total
 	Artifact   []Fold              // in declared order: the artifact's columns
 	Exceptions Exceptions
 	Conserve   []Conserve
 	Backlog    Backlog
-	Partitions int // what each step is split into, by key; 1 by default, MaxPartitions at most
+	Partitions int // number of partitions of each step; 1 by default, at most MaxPartitions
 
-	lines  lines // where each key stands in File
+	lines  lines // line of each key in File
 	broken bool  // the file has errors, so that binding its expressions would only repeat them
 }
 
-// FoldKind says how an artifact column is made.
+// FoldKind is how an artifact column is made.
 type FoldKind string
 
 // The folds of DESIGN §6.
@@ -46,7 +46,7 @@ const (
 	Typed  FoldKind = "type" // made by the SQL files
 )
 
-// Fold is one artifact column.
+// Fold is one artifact column. Its field names are part of fingerprints: renaming one forces every pipeline to be rebuilt.
 type Fold struct {
 	Name  string
 	Line  int
@@ -54,27 +54,27 @@ type Fold struct {
 	Expr  string      // what is summed, compared, picked, or (Is) computed from other artifact columns; empty for count and list
 	Items []string    // list: the columns of an element
 	By    []string    // first, last, list: the ordering columns
-	Keep  int         // list: how many of the last are kept; 0 is all
+	Keep  int         // list: the number of last elements to keep; 0 keeps all
 	Where string      // SQL over the events' columns; empty takes every event
 	Mixed bool        `json:"-"`         // sum: amounts of several groups of a control total may be added up; no record depends on it
-	Type  column.Type `json:",omitzero"` // Typed: what it is declared as
+	Type  column.Type `json:",omitzero"` // Typed: the declared type
 }
 
-// SQLFile is SQL that a project declares in a file of its own: one SELECT.
+// SQLFile is an SQL file of a project: one SELECT.
 type SQLFile struct {
-	File string // as errors name it
+	File string // as in errors
 	Text string
 }
 
-// Exceptions says which artifacts are open items. Where is SQL over the artifact columns,
-// evaluated when asked; Since names the column an item's age counts from.
+// Exceptions defines which artifacts are open items. Where is SQL over the artifact columns, evaluated in queries; Since names the
+// column from which an item's age is counted.
 type Exceptions struct {
 	Where string
 	Since string
 	Line  int
 }
 
-// Conserve binds a control total of the streams to the artifact expression that must move by exactly it (rule 4).
+// Conserve binds a control total of the streams to the artifact expression that must change by exactly that total (rule 4).
 type Conserve struct {
 	Total string
 	Expr  string
@@ -100,7 +100,7 @@ func (p *Pipeline) Fold(name string) *Fold {
 	return nil
 }
 
-// KeyOf is what the key is made of in one of the streams, each in the place of the artifact's: a column, or SQL.
+// KeyOf lists the parts of the key in one of the streams, in the order of Key: columns, or SQL.
 func (p *Pipeline) KeyOf(stream string) []string {
 	if p.Keys != nil {
 		return p.Keys[stream]
@@ -108,11 +108,11 @@ func (p *Pipeline) KeyOf(stream string) []string {
 	return p.Key
 }
 
-// Folds reports whether the pipeline takes in a stream.
+// Folds reports whether the pipeline folds a stream.
 func (p *Pipeline) Folds(stream string) bool { return slices.Contains(p.From, stream) }
 
-// SQL is the expression of a fold as SQL. A bare column name is quoted, because names may be SQL keywords;
-// the expression of an Is column is SQL already.
+// SQL returns the expression of a fold as SQL. A bare column name is quoted, because names may be SQL keywords; the expression of an Is
+// column is SQL already.
 func (f *Fold) SQL() string {
 	if f.Kind != Is && namePattern.MatchString(f.Expr) {
 		return column.QuoteIdentifier(f.Expr)

@@ -1,4 +1,4 @@
-// What a pipeline's keys must say about its stream's columns and its own (static: no SQL is bound).
+// Checks the keys of a pipeline file against the columns of its streams and its own (without binding SQL).
 
 package project
 
@@ -8,8 +8,8 @@ import (
 	"bursar/internal/column"
 )
 
-// check reports names that lead nowhere, but for those of `conserve`. It returns what the pipeline folds; nil where streams are not there.
-func (p *Pipeline) check(src *source, project *Project) *Events {
+// check reports references to missing names, except those of `conserve`. It returns the events, nil if streams are missing.
+func (p *Pipeline) check(src *sourceFile, project *Project) *Events {
 	p.checkNames(src)
 	if !p.checkFrom(src, project) { // a stream that could not be read is reported in its own file
 		return nil
@@ -21,15 +21,15 @@ func (p *Pipeline) check(src *source, project *Project) *Events {
 	}
 	p.checkKeyTypes(src, project)
 	events := &Events{Columns: p.columns(streams), Streams: streams}
-	p.takeInstants(events)
+	p.castInstants(events)
 	for i := range p.Artifact {
 		p.Artifact[i].check(src, events)
 	}
 	return events
 }
 
-// checkFrom reports streams that are not there; ok is true when all are and have columns.
-func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
+// checkFrom reports missing streams; ok is true if all exist and have columns.
+func (p *Pipeline) checkFrom(src *sourceFile, project *Project) (ok bool) {
 	var names []string
 	for _, other := range project.AllStreams() {
 		names = append(names, other.Name)
@@ -45,8 +45,8 @@ func (p *Pipeline) checkFrom(src *source, project *Project) (ok bool) {
 	return ok
 }
 
-// checkColumns reports columns of one name whose types no type holds both of.
-func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
+// checkColumns reports columns of the same name whose types have no common type.
+func (p *Pipeline) checkColumns(src *sourceFile, streams []*Stream) {
 	seen := map[string]*Column{}
 	of := map[string]*Stream{}
 	for _, s := range streams {
@@ -75,8 +75,8 @@ func (p *Pipeline) checkColumns(src *source, streams []*Stream) {
 	}
 }
 
-// checkNames looks at the artifact's own names only.
-func (p *Pipeline) checkNames(src *source) {
+// checkNames checks the artifact's own names only.
+func (p *Pipeline) checkNames(src *sourceFile) {
 	names := make([]string, len(p.Artifact))
 	for i, f := range p.Artifact {
 		names[i] = f.Name
@@ -89,7 +89,7 @@ func (p *Pipeline) checkNames(src *source) {
 	}
 }
 
-func (f *Fold) check(src *source, e *Events) {
+func (f *Fold) check(src *sourceFile, e *Events) {
 	path := "artifact." + f.Name
 	if f.Kind != Is && namePattern.MatchString(f.Expr) {
 		e.reference(src, path+"."+string(f.Kind), f.Expr)
@@ -109,13 +109,13 @@ func (f *Fold) check(src *source, e *Events) {
 	}
 }
 
-// checkConserve keeps rule 4 checkable: the totals of a name add up over the streams, and one per group can be compared
-// only if the key tells the group.
-func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
+// checkConserve makes sure that rule 4 can be checked: totals of one name must add up over the streams, and a grouped total can be
+// compared only if the group is part of the key.
+func (p *Pipeline) checkConserve(src *sourceFile, e *Events, c Conserve) {
 	path := "conserve." + c.Total
 	streams := e.Totals(c.Total)
 	if len(streams) == 0 {
-		p.noTotal(src, e, path, c.Total)
+		p.failNoTotal(src, e, path, c.Total)
 		return
 	}
 	first := streams[0].Total(c.Total)
@@ -140,7 +140,7 @@ func (p *Pipeline) checkConserve(src *source, e *Events, c Conserve) {
 	}
 }
 
-func (p *Pipeline) noTotal(src *source, e *Events, path, name string) {
+func (p *Pipeline) failNoTotal(src *sourceFile, e *Events, path, name string) {
 	var names []string
 	for _, s := range e.Streams {
 		for i := range s.Totals {

@@ -1,4 +1,4 @@
-// Reading pipelines/*.yaml.
+// Reads pipelines/*.yaml.
 
 package project
 
@@ -8,10 +8,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// parsePipeline reads a pipeline file and checks it against the project's streams. The pipeline is never nil and
-// has its file's name even if nothing else is right.
+// parsePipeline reads a pipeline file and checks it against the project's streams. The pipeline is never nil, and has its file's name
+// even if everything else is invalid.
 func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	root := src.root(data)
 	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
 		"reduce", "merge", "mixed", "partitions")
@@ -27,13 +27,13 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Err
 	artifact := o.named("artifact")
 	for _, name := range artifact.keys {
 		f := readFold(artifact, name)
-		p.checkMaker(o, &f)
+		p.checkFoldKind(o, &f)
 		p.Artifact = append(p.Artifact, f)
 	}
 	p.readRest(o)
 	events := p.check(src, project)
 	p.broken = len(src.errs) > 0
-	if events != nil { // what is wrong here hinders no other expression from being bound
+	if events != nil { // errors in these do not prevent binding the others
 		for _, c := range p.Conserve {
 			p.checkConserve(src, events, c)
 		}
@@ -63,7 +63,7 @@ func (p *Pipeline) readRest(o section) {
 	}
 }
 
-// foldKeys tells for each kind of fold what may stand beside it.
+// foldKeys lists, for each kind of fold, the keys that may be combined with it.
 var foldKeys = []struct {
 	kind            FoldKind
 	by, keep, where bool
@@ -80,7 +80,7 @@ var foldKeys = []struct {
 	{kind: Typed},
 }
 
-// readFold reads one artifact column; its kind is empty if none is declared right.
+// readFold reads one artifact column; its kind is empty if it is not declared correctly.
 func readFold(artifact section, name string) Fold {
 	known := []string{"by", "keep", "where", "mixed"}
 	for _, k := range foldKeys {
@@ -115,18 +115,18 @@ func foldKind(o section) FoldKind {
 		switch {
 		case !o.has(string(k.kind)):
 		case kind != "":
-			o.fail(string(k.kind), "cannot stand beside `%s`: a column is made in one way", kind)
+			o.fail(string(k.kind), "cannot be combined with `%s`: a column is made in one way", kind)
 		default:
 			kind = k.kind
 		}
 	}
-	if kind == "" && o.values != nil && len(o.meant) == 0 {
+	if kind == "" && o.values != nil && len(o.misspelt) == 0 {
 		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is; type where SQL files make it", o.title())
 	}
 	return kind
 }
 
-// refuseBeside reports keys that say nothing about this kind of fold, and a missing `by`.
+// refuseBeside reports keys that have no effect on this kind of fold, and a missing `by`.
 func refuseBeside(o section, kind FoldKind) {
 	for _, k := range foldKeys {
 		if k.kind != kind {
@@ -144,7 +144,7 @@ func refuseBeside(o section, kind FoldKind) {
 			o.fail("mixed", "belongs to sum only")
 		}
 		if o.has("where") && !k.where {
-			o.fail("where", "cannot stand beside `%s`: write CASE WHEN in the expression", kind)
+			o.fail("where", "cannot be combined with `%s`: write CASE WHEN in the expression", kind)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func TestFoldSQL(t *testing.T) {
 	}
 }
 
-// TestBrokenPipeline replaces one piece of a good pipeline and names the error that must follow.
+// TestBrokenPipeline replaces one piece of a good pipeline and lists the expected error.
 func TestBrokenPipeline(t *testing.T) {
 	t.Parallel()
 	project := goodProject(t)
@@ -72,7 +72,7 @@ func TestBrokenPipeline(t *testing.T) {
 		{"n: {count: true}", "n: {type: int}", "6: `type` belongs to columns that SQL files make: declare `reduce` and `merge`"},
 		{"n: {count: true}", "n: {count: false}", "6: `count` must be true"},
 		{"n: {count: true}", "n: {count: all}", "6: `count` must be true or false"},
-		{"n: {count: true}", "n: {count: true, sum: big}", "6: `sum` cannot stand beside `count`: a column is made in one way"},
+		{"n: {count: true}", "n: {count: true, sum: big}", "6: `sum` cannot be combined with `count`: a column is made in one way"},
 		{"n: {count: true}", "n: {}", "6: `artifact.n` has no fold: use one of count, sum"},
 		{"n: {count: true}", "n: {cout: true}", "6: unknown key `cout`; did you mean `count`?"},
 		{"n: {count: true}", "n: count", "6: `artifact.n` must be a mapping"},
@@ -87,10 +87,10 @@ func TestBrokenPipeline(t *testing.T) {
 		{"n: {count: true}", "n: {first: seq, by: raw}", "6: `by` column `raw` is json, which has no order"},
 		{"n: {count: true}", "n: {list: [seq, sequ], by: seq}", "6: no column `sequ`"},
 		{"n: {count: true}", "n: {list: seq, by: seq, keep: 0}", "6: `keep` must be a whole number from 1"},
-		{"n: {count: true}", "n: {is: \"1\", where: x}", "6: `where` cannot stand beside `is`"},
+		{"n: {count: true}", "n: {is: \"1\", where: x}", "6: `where` cannot be combined with `is`"},
 		{"n: {count: true}", "currency: {count: true}", "6: artifact column `currency` is a key column already"},
 		{"n: {count: true}", "shipped: {count: true}", "6: key `shipped` is given twice"},
-		{"n: {count: true}", "N: {count: true}", "6: `N` is no name"},
+		{"n: {count: true}", "N: {count: true}", "6: `N` is not a valid name"},
 		{"since: last_at", "since: last", "9: no artifact column `last`"},
 		{"{where: \"balance = 0\", since", "{since", "9: `exceptions` has no `where`"},
 		{"  amount: shipped", "  amuont: shipped", "11: no total `amuont` in stream payments; did you mean `amount`?"},

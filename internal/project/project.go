@@ -1,7 +1,6 @@
-// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions.
-// It owns the declared types and the errors that name file and line, and guarantees that a folder read without
-// an error is consistent in itself. It must not touch state: SQL expressions are bound by whoever holds a DuckDB
-// session, through the Binder it is handed.
+// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions. It owns the declared types
+// and the errors with file and line, and guarantees that a folder read without an error is consistent. It must not touch state: SQL
+// expressions are bound by a caller with a DuckDB session, through the Binder that it passes.
 package project
 
 import (
@@ -21,38 +20,38 @@ type Project struct {
 
 	Institutions []*Institution // sorted by name
 
-	builtin []*Stream // those of statements; none where the project declares a stream of one of their names
-	content content   // when it was read
+	builtin []*Stream   // see Shadowing
+	content fileDigests // of the files, when they were read
 }
 
 // Config is bursar.yaml; every field has a default, so an empty file is valid.
 type Config struct {
-	Memory  string // DuckDB memory limit, such as "1GB"; empty chooses by the machine
+	Memory  string // DuckDB memory limit, such as "1GB"; empty for a default that depends on the machine
 	Threads int    // 0 is the number of processors
 }
 
-// Error is one fault of the project folder. File is relative to the folder and slash separated; Line starts at 1.
+// Error is one error in the project folder. File is relative to the folder and slash-separated; Line starts at 1.
 type Error struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Message string `json:"message"`
 
-	// Stored is true of a declaration that earlier versions took, so that results of it are stored: the project opens and can be
-	// read, and only work on it is refused.
+	// Stored marks an error in a declaration that earlier versions accepted, so that results of it may be stored: the project can be
+	// opened and read, and only changes are rejected.
 	Stored bool `json:"-"`
 }
 
-// Error writes the fault on one line, as compilers do.
+// Error formats the error on one line, as compilers do.
 func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
-// mostFaults is how many faults the text of an error names.
-const mostFaults = 20
+// maxFaults bounds the errors in the text of an error made by Faults.
+const maxFaults = 20
 
-// Faults is an error that names faults, one at least, on one line.
+// Faults combines at least one error into an error of one line.
 func Faults(faults []Error) error {
-	texts := make([]string, 0, mostFaults+1)
+	texts := make([]string, 0, maxFaults+1)
 	for i, fault := range faults {
-		if i == mostFaults {
+		if i == maxFaults {
 			texts = append(texts, fmt.Sprintf("and %d more; `bursar check` lists them", len(faults)-i))
 			break
 		}
@@ -61,7 +60,7 @@ func Faults(faults []Error) error {
 	return errors.New(strings.Join(texts, "; "))
 }
 
-// AllStreams are the declared streams, then the built-in ones.
+// AllStreams returns the declared streams, then the built-in ones.
 func (p *Project) AllStreams() []*Stream { return slices.Concat(p.Streams, p.builtin) }
 
 // Stream finds a declared or built-in stream by name, or nil.

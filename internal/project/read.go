@@ -1,4 +1,4 @@
-// Reading the folder: which files there are, and what they say about one another.
+// Reads the folder: which files exist, and how they refer to one another.
 
 package project
 
@@ -17,13 +17,13 @@ import (
 
 const configFile = "bursar.yaml"
 
-// Read reads a project folder and checks all that needs no SQL. Every fault is reported, sorted by file and line.
-// With errors the project is what could be understood: fit for Check and for messages, not for work.
+// Read reads a project folder and checks everything that needs no SQL. Every error is reported, sorted by file and line. With errors the
+// project is incomplete: it may be passed to Check and used for messages, but not for work.
 func Read(dir string) (*Project, []Error) {
-	p := &Project{Dir: dir, content: contentOf(dir)}
+	p := &Project{Dir: dir, content: readDigests(dir)}
 	if _, err := os.Stat(filepath.Join(dir, configFile)); errors.Is(err, fs.ErrNotExist) {
 		return p, []Error{{File: configFile, Line: 1, Message: fmt.Sprintf(
-			"%s is no project folder: it has no %s; `bursar init DIR` makes one", dir, configFile)}}
+			"%s is not a project folder: it has no %s; `bursar init DIR` makes one", dir, configFile)}}
 	}
 	errs := readFile(dir, configFile, func(data []byte) []Error {
 		config, errs := parseConfig(configFile, data)
@@ -76,7 +76,7 @@ func eachFile(dir, folder string, read func(file string, data []byte) []Error) [
 	return errs
 }
 
-// readFile hands a file's bytes over; one byte more than the limit is enough to see that it is too large.
+// readFile passes a file's bytes to read; one byte more than the limit is enough to detect that it is too large.
 func readFile(dir, file string, read func(data []byte) []Error) []Error {
 	data, err := readLimited(filepath.Join(dir, filepath.FromSlash(file)))
 	if err != nil {
@@ -101,7 +101,7 @@ func readLimited(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
-// cause leaves out the path, which the error names already.
+// cause omits the path, which the error has already.
 func cause(err error) string {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
@@ -114,7 +114,7 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 
 // parseConfig reads bursar.yaml, which may be empty.
 func parseConfig(file string, data []byte) (Config, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	o := src.section(src.root(data), "", "memory", "threads")
 	c := Config{Memory: o.text("memory"), Threads: int(o.number("threads", 0, 1024))}
 	if c.Memory != "" && !memorySize.MatchString(c.Memory) {
@@ -123,7 +123,7 @@ func parseConfig(file string, data []byte) (Config, []Error) {
 	return c, src.errs
 }
 
-// nameFromFile is the name a file must declare, checked against what it declares at key.
+// nameFromFile returns the name that a file must declare at key, and checks that it does.
 func (o section) nameFromFile(key string) string {
 	name := strings.TrimSuffix(path.Base(o.src.path), ".yaml")
 	if !namePattern.MatchString(name) {

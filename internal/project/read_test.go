@@ -68,7 +68,7 @@ func TestReadErrors(t *testing.T) {
 func TestReadNoProject(t *testing.T) {
 	t.Parallel()
 	_, errs := Read(t.TempDir())
-	if len(errs) != 1 || !strings.Contains(errs[0].Message, "is no project folder: it has no bursar.yaml; `bursar init DIR` makes one") {
+	if len(errs) != 1 || !strings.Contains(errs[0].Message, "is not a project folder: it has no bursar.yaml; `bursar init DIR` makes one") {
 		t.Errorf("got %v", errs)
 	}
 }

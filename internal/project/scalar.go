@@ -1,4 +1,4 @@
-// Values other than text: flags, whole numbers, single characters; and names, with what a misspelt one may mean.
+// Values other than text: flags, whole numbers, single characters; and suggestions for misspelt names.
 
 package project
 
@@ -14,7 +14,7 @@ import (
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// flag is a boolean.
+// flag reads a boolean.
 func (o section) flag(key string, byDefault bool) bool {
 	n := o.values[key]
 	if n == nil {
@@ -27,27 +27,27 @@ func (o section) flag(key string, byDefault bool) bool {
 	return byDefault
 }
 
-// number is a whole number from 1 to limit.
+// number reads a whole number from 1 to limit.
 func (o section) number(key string, byDefault, limit int64) int64 {
-	return o.from(1, key, byDefault, limit)
+	return o.wholeNumber(1, key, byDefault, limit)
 }
 
-// from is a whole number from least to limit.
-func (o section) from(least int64, key string, byDefault, limit int64) int64 {
+// wholeNumber reads a whole number from minimum to limit.
+func (o section) wholeNumber(minimum int64, key string, byDefault, limit int64) int64 {
 	n := o.values[key]
 	if n == nil {
 		return byDefault
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
-		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= least && x <= limit {
+		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= minimum && x <= limit {
 			return x
 		}
 	}
-	o.fail(key, "must be a whole number from %d to %d", least, limit)
+	o.fail(key, "must be a whole number from %d to %d", minimum, limit)
 	return byDefault
 }
 
-// mark is a character of one byte that cannot be part of a number or a word.
+// mark reads a character of one byte that cannot be part of a number or a word.
 func (o section) mark(key string, byDefault byte) byte {
 	if !o.has(key) {
 		return byDefault
@@ -59,13 +59,13 @@ func (o section) mark(key string, byDefault byte) byte {
 	c := s[0]
 	word := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 	if len(s) != 1 || word || c >= 0x7f || c < ' ' && c != '\t' || c == '"' || c == '+' || c == '-' {
-		o.fail(key, "must be one ASCII character that is no letter, digit, sign or double quote")
+		o.fail(key, "must be one ASCII character that is not a letter, digit, sign or double quote")
 		return byDefault
 	}
 	return c
 }
 
-// layout is a compiled date format, or nil.
+// layout reads a date format and compiles it; nil if there is none.
 func (o section) layout(key string, kind column.Kind) *column.Layout {
 	format := o.text(key)
 	if format == "" {
@@ -82,7 +82,7 @@ func (o section) layout(key string, kind column.Kind) *column.Layout {
 	return l
 }
 
-// nearest is the known name that a misspelt one probably means, or "".
+// nearest returns the known name that a misspelt one probably means, or "".
 func nearest(name string, known []string) string {
 	if len(name) > 64 {
 		return ""
@@ -102,7 +102,7 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// DidYouMean ends a message about a name that is not known with the known one that it is nearest to, if there is one.
+// DidYouMean is the end of a message about an unknown name: it suggests the nearest known name, if there is one.
 func DidYouMean(name string, known []string) string { return didYouMean(nearest(name, known)) }
 
 func didYouMean(name string) string {
@@ -112,7 +112,7 @@ func didYouMean(name string) string {
 	return "; did you mean " + brief(name) + "?"
 }
 
-// distance counts the letters to insert, drop, replace or swap with their neighbour to get from a to b.
+// distance is the number of letters to insert, drop, replace or swap with their neighbour to get from a to b.
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -1,4 +1,4 @@
-// When batches of events that arrive one by one are sealed, and the units of such limits.
+// Reads when batches of events that arrive one by one are sealed, with the units of these limits.
 
 package project
 
@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// The bounds of such a batch. Beyond them it is either too dear for what it holds, or too much to take up again after a
-// crash.
+// The bounds of such a batch. Smaller batches cost too much for what they contain, larger ones take too long to recover after a crash.
 const (
-	leastSealEvery = 100 * time.Millisecond
-	mostSealEvery  = 24 * time.Hour
-	mostSealEvents = 100_000_000
-	leastSealBytes = 1_000_000
-	mostSealBytes  = 10_000_000_000
+	minSealEvery  = 100 * time.Millisecond
+	maxSealEvery  = 24 * time.Hour
+	maxSealEvents = 100_000_000
+	minSealBytes  = 1_000_000
+	maxSealBytes  = 10_000_000_000
 )
 
-// amount is a number of at most six digits, so that no unit makes it overflow, and its unit.
+// amount matches a number of at most six digits, so that no unit makes it overflow, and its unit.
 var amount = regexp.MustCompile(`^([1-9][0-9]{0,5})([a-zA-Z]+)$`)
 
 var (
@@ -28,16 +27,16 @@ var (
 
 func readSeal(o section) Seal {
 	o = o.sub("seal", "every", "events", "bytes")
-	every := o.amount("every", int64(DefaultSeal.Every), timeUnits, int64(leastSealEvery), int64(mostSealEvery),
+	every := o.amount("every", int64(DefaultSeal.Every), timeUnits, int64(minSealEvery), int64(maxSealEvery),
 		"a time from 100ms to 24h such as 500ms, 1s, 5m or 1h")
 	return Seal{
 		Every:  time.Duration(every),
-		Events: o.number("events", DefaultSeal.Events, mostSealEvents),
-		Bytes:  o.amount("bytes", DefaultSeal.Bytes, sizeUnits, leastSealBytes, mostSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
+		Events: o.number("events", DefaultSeal.Events, maxSealEvents),
+		Bytes:  o.amount("bytes", DefaultSeal.Bytes, sizeUnits, minSealBytes, maxSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
 	}
 }
 
-// amount is a whole number with a unit, within bounds.
+// amount reads a whole number with a unit, within bounds.
 func (o section) amount(key string, byDefault int64, units map[string]int64, least, most int64, advice string) int64 {
 	text := o.text(key)
 	if text == "" {

@@ -1,4 +1,4 @@
-// A YAML mapping read key by key: typed values, each fault with its line.
+// A YAML mapping that is read key by key: typed values, and errors with their line.
 
 package project
 
@@ -10,18 +10,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// section is one mapping of a file. Its getters report what is wrong and then return the zero value.
+// section is one mapping of a file. Its getters report errors and then return the zero value.
 type section struct {
-	src    *source
-	path   string // "" is the whole file
-	keys   []string
-	values map[string]*yaml.Node // nil if it is no mapping
-	meant  map[string]bool       // keys that were probably meant by unknown ones
+	src      *sourceFile
+	path     string // "" for the whole file
+	keys     []string
+	values   map[string]*yaml.Node // nil if it is not a mapping
+	misspelt map[string]bool       // known keys that unknown keys probably mean
 }
 
-// section opens a mapping with the known keys, or with any if none are given. A nil node is an empty mapping.
-func (s *source) section(n *yaml.Node, path string, known ...string) section {
-	o := section{src: s, path: path, values: map[string]*yaml.Node{}, meant: map[string]bool{}}
+// section opens a mapping with the known keys, or with any keys if none are given. A nil node is an empty mapping.
+func (s *sourceFile) section(n *yaml.Node, path string, known ...string) section {
+	o := section{src: s, path: path, values: map[string]*yaml.Node{}, misspelt: map[string]bool{}}
 	if n == nil {
 		return o
 	}
@@ -36,8 +36,8 @@ func (s *source) section(n *yaml.Node, path string, known ...string) section {
 		return o
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if cut := o.cutOff(n, i, known); cut > 0 {
-			o.meant[n.Content[i].Value] = true
+		if cut := o.cutAtComma(n, i, known); cut > 0 {
+			o.misspelt[n.Content[i].Value] = true
 			i += 2 * cut
 			continue
 		}
@@ -68,19 +68,19 @@ func (o *section) add(key, value *yaml.Node, known []string) {
 	}
 }
 
-// unknown reports a key that is not known, with the known one that it probably means.
+// unknown reports an unknown key, with the known one that it probably means.
 func (o *section) unknown(key *yaml.Node, known []string) {
 	if likely, write := splitKey(key.Value, known); likely != "" {
-		o.meant[likely] = true
-		o.src.fail(key.Line, "a blank is missing behind the colon: write `%s`", write)
+		o.misspelt[likely] = true
+		o.src.fail(key.Line, "a space is missing after the colon: write `%s`", write)
 		return
 	}
 	likely := nearest(key.Value, known)
-	o.meant[likely] = true
+	o.misspelt[likely] = true
 	o.src.fail(key.Line, "unknown key %s%s", brief(key.Value), didYouMean(likely))
 }
 
-// at is the path of one of the section's keys.
+// at returns the path of one of the section's keys.
 func (o section) at(key string) string {
 	if o.path == "" {
 		return key
@@ -97,31 +97,31 @@ func (o section) title() string {
 
 func (o section) has(key string) bool { return o.values[key] != nil }
 
-// fail reports a fault of the value of a key.
+// fail reports an error in the value of a key.
 func (o section) fail(key, format string, args ...any) {
 	o.src.failAt(o.at(key), "%s %s", brief(key), fmt.Sprintf(format, args...))
 }
 
-// require reports a key that is missing, unless a misspelt one has been reported for it.
+// require reports missing keys, except those for which a misspelt one has been reported.
 func (o section) require(keys ...string) {
 	for _, key := range keys {
-		if o.values != nil && !o.has(key) && !o.meant[key] {
+		if o.values != nil && !o.has(key) && !o.misspelt[key] {
 			o.src.failAt(o.path, "%s has no %s", o.title(), brief(key))
 		}
 	}
 }
 
-// sub opens the mapping at a key.
+// sub opens the mapping of a key.
 func (o section) sub(key string, known ...string) section {
 	return o.src.section(o.values[key], o.at(key), known...)
 }
 
-// named opens a mapping of names to values and checks the names.
+// named opens a mapping with names as keys and checks the names.
 func (o section) named(key string) section {
 	names := o.sub(key)
 	for _, name := range names.keys {
 		if !namePattern.MatchString(name) {
-			o.src.failAt(names.at(name), "%s is no name: names are lower-case letters, digits and _, and start with a letter", brief(name))
+			o.src.failAt(names.at(name), "%s is not a valid name: names are lower-case letters, digits and _, and start with a letter", brief(name))
 		}
 	}
 	if o.has(key) && o.values[key].Kind == yaml.MappingNode && len(o.values[key].Content) == 0 {
@@ -130,7 +130,7 @@ func (o section) named(key string) section {
 	return names
 }
 
-// text is a string that is not empty.
+// text reads a string that is not empty.
 func (o section) text(key string) string {
 	n := o.values[key]
 	switch {
@@ -148,7 +148,7 @@ func (o section) text(key string) string {
 	return ""
 }
 
-// expression is SQL: numbers and booleans are taken as they are written (rule 2).
+// expression reads SQL: numbers and booleans are read as they are written (rule 2).
 func (o section) expression(key string) string {
 	n := o.values[key]
 	if n == nil {
@@ -166,7 +166,7 @@ func (o section) expression(key string) string {
 	return sql
 }
 
-// texts is a text or a list of different texts.
+// texts reads a text or a list of different texts.
 func (o section) texts(key string) []string {
 	n := o.values[key]
 	if n == nil || n.Kind == yaml.ScalarNode {

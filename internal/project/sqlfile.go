@@ -1,4 +1,4 @@
-// Reading the SQL files that a pipeline names.
+// Reads the SQL files of a pipeline.
 
 package project
 
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// readSQL reads both files, or says that one is missing.
+// readSQL reads both files, or reports that one is missing.
 func (p *Pipeline) readSQL(o section, dir string) {
 	p.Reduce, p.Merge = readSQLFile(o, "reduce", dir), readSQLFile(o, "merge", dir)
 	switch {
@@ -28,9 +28,9 @@ func (p *Pipeline) readSQL(o section, dir string) {
 	o.checkMixed()
 }
 
-// checkMaker refuses a column that is made in another way than the pipeline's others: a delta comes from folds or from
-// SQL files.
-func (p *Pipeline) checkMaker(o section, f *Fold) {
+// checkFoldKind rejects a column that is made in another way than the pipeline's others: either all columns come from folds or from SQL
+// files.
+func (p *Pipeline) checkFoldKind(o section, f *Fold) {
 	custom := o.has("reduce") || o.has("merge")
 	at := "artifact." + f.Name
 	switch {
@@ -42,7 +42,7 @@ func (p *Pipeline) checkMaker(o section, f *Fold) {
 	}
 }
 
-// readSQLFile reads the file that a key names, which lies in the folder of pipelines.
+// readSQLFile reads the file named by a key, in the folder of pipelines.
 func readSQLFile(o section, key, dir string) *SQLFile {
 	name := o.text(key)
 	if name == "" {
@@ -70,7 +70,7 @@ func readSQLFile(o section, key, dir string) *SQLFile {
 	return nil
 }
 
-// readWithin reads a file that no link leads out of its folder to.
+// readWithin reads a file in a folder. Links must not lead out of the folder.
 func readWithin(dir, name string) (string, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -94,11 +94,11 @@ func readWithin(dir, name string) (string, error) {
 }
 
 var (
-	noNames = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
-	aName   = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+	commentOrString = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
+	sqlName         = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 )
 
-// words are the names and keywords in the SQL.
+// words returns the names and keywords in the SQL.
 func (f *SQLFile) words() []string {
-	return aName.FindAllString(noNames.ReplaceAllString(f.Text, " "), -1)
+	return sqlName.FindAllString(commentOrString.ReplaceAllString(f.Text, " "), -1)
 }

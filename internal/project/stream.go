@@ -1,4 +1,4 @@
-// The declared stream: the schema of its events and how to read them.
+// The declared stream.
 
 package project
 
@@ -10,60 +10,60 @@ import (
 	"bursar/internal/column"
 )
 
-// Identities that a stream may declare in place of columns.
+// Identities that a stream may declare instead of columns.
 const (
-	RowID     = "_row"     // digest of the file + row number: files sent once
-	ContentID = "_content" // digest of the typed columns + occurrence within the file: overlapping re-exports
+	RowID     = "_row"     // digest of the file + row number: for files that are sent once
+	ContentID = "_content" // digest of the typed columns + occurrence within the file: for overlapping exports
 )
 
 // Stream is one declared stream: the schema of its events and how to read them.
 type Stream struct {
 	Name   string
-	File   string // path of the stream file, as errors name it
+	File   string // path of the stream file, as in errors
 	Line   int
 	Format Format
 	CSV    CSV
-	// Encoding is that of text files without a byte order mark; nil is UTF-8.
+	// Encoding of text files without a byte order mark; nil is UTF-8.
 	Encoding encoding.Encoding
 	ID       []string      // column names, or exactly one of RowID, ContentID
-	Time     string        // the column that says when an event happened; empty if undeclared
+	Time     string        // the column with the time of an event; empty if undeclared
 	Columns  []Column      // in declared order
 	Totals   []Total       // in declared order
-	Dedupe   time.Duration // how long an id is remembered by receipt; 0 is forever
+	Dedupe   time.Duration // how long an id is kept after its receipt; 0 is forever
 	Seal     Seal
 
 	Versions bool // the same id with other values is a new version of the event, not a conflict
 
-	Builtin bool // it is part of every project, and filled by `bursar import` alone
+	Builtin bool // part of every project, and filled only by `bursar import`
 
-	lines  lines // where each key stands in File
+	lines  lines // line of each key in File
 	broken bool  // the file has errors, so that binding its expressions would only repeat them
 }
 
-// Format is how a stream's files are written.
+// Format is the format of a stream's files.
 type Format string
 
-// The formats a stream may declare; compression is told by the file's suffix.
+// The formats that a stream may declare; compression is detected from the file name's suffix.
 const (
 	JSONL   Format = "jsonl"
 	CSVText Format = "csv"
 	Parquet Format = "parquet"
 )
 
-// CSV says how a CSV stream's files are written.
+// CSV describes a CSV stream's files.
 type CSV struct {
 	Delimiter byte // ',' by default
-	Header    bool // true by default; without a header columns are taken by position
+	Header    bool // true by default; without a header columns are identified by position
 }
 
-// Seal says when a batch of events that arrive one by one is sealed: at whichever comes first.
+// Seal is when a batch of events that arrive one by one is sealed: at whichever limit is reached first.
 type Seal struct {
 	Every  time.Duration // after its first event
-	Events int64         // when it has about so many
-	Bytes  int64         // or so many bytes of requests
+	Events int64         // about this number of events
+	Bytes  int64         // about this number of bytes of requests
 }
 
-// DefaultSeal is what a stream declares that says nothing of it.
+// DefaultSeal is used by streams that declare no limits.
 var DefaultSeal = Seal{Every: time.Second, Events: 1_000_000, Bytes: 256_000_000}
 
 // Column is one typed column of a stream.
@@ -72,14 +72,14 @@ type Column struct {
 	Line     int
 	Type     column.Type
 	From     []string       // path into nested JSON or, for CSV and Parquet, one header; defaults to the name
-	In       []string       // allowed values of a string column; nil allows all
+	In       []string       // allowed values of a string column; nil allows all values
 	Optional bool           // null is allowed
 	Absent   bool           // a CSV or Parquet file may lack it
-	Origin   bool           // says where the event was read from: the same event may come from elsewhere, so it is not compared and not folded
+	Origin   bool           // where the event was read from: the same event may come from elsewhere, so it is neither compared nor folded
 	Format   string         // strptime format of a date or timestamp; empty is ISO 8601
 	Zone     *time.Location // zone of timestamps written without one; nil is UTC
 	Decimal  byte           // decimal mark, '.' by default
-	Group    byte           // grouping mark dropped between digits; 0 is none
+	Group    byte           // grouping mark between digits; 0 if there is none
 	Is       string         // SQL over the other columns; empty for a column that is read
 }
 
@@ -107,7 +107,7 @@ func (s *Stream) DerivedID() bool {
 	return len(s.ID) == 1 && (s.ID[0] == RowID || s.ID[0] == ContentID)
 }
 
-// Types is the name and type of every column that says something of an event itself, in declared order.
+// Types returns the name and type of every column without `origin: true`, in declared order.
 func (s *Stream) Types() []column.Field {
 	var types []column.Field
 	for _, c := range s.Columns {
@@ -118,8 +118,8 @@ func (s *Stream) Types() []column.Field {
 	return types
 }
 
-// readTypes leaves the computed columns out, which may not use one another, and the origin.
-func (s *Stream) readTypes() []column.Field {
+// inputTypes returns the types without computed columns, which must not use one another.
+func (s *Stream) inputTypes() []column.Field {
 	var types []column.Field
 	for _, c := range s.Columns {
 		if c.Is == "" && !c.Origin {

@@ -1,4 +1,4 @@
-// What a stream's keys must say about its own columns (static: no SQL is bound).
+// Checks the keys of a stream file against its columns (without binding SQL).
 
 package project
 
@@ -9,8 +9,8 @@ import (
 	"bursar/internal/column"
 )
 
-// check reports names that lead nowhere. Without columns every name would, so nothing is said then.
-func (s *Stream) check(src *source) {
+// check reports references to missing names. Without columns every reference would be reported, so it reports none.
+func (s *Stream) check(src *sourceFile) {
 	if len(s.Columns) == 0 {
 		return
 	}
@@ -21,7 +21,7 @@ func (s *Stream) check(src *source) {
 		case c == nil:
 		case c.Origin:
 			src.failAt("time", "`time` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
-		case !isKind(c.Type, moments...):
+		case !isKind(c.Type, timeKinds...):
 			src.failAt("time", "`time` must be a date or timestamp column; %s is %s", brief(c.Name), c.Type)
 		}
 	}
@@ -30,8 +30,8 @@ func (s *Stream) check(src *source) {
 	}
 }
 
-// checkHeaders refuses columns that are filled by one header of CSV files.
-func (s *Stream) checkHeaders(src *source) {
+// checkHeaders rejects columns that are read from the same header of CSV files.
+func (s *Stream) checkHeaders(src *sourceFile) {
 	if s.Format != CSVText {
 		return
 	}
@@ -48,14 +48,14 @@ func (s *Stream) checkHeaders(src *source) {
 	}
 }
 
-func (s *Stream) checkID(src *source) {
+func (s *Stream) checkID(src *sourceFile) {
 	if s.DerivedID() {
 		return
 	}
 	for i, name := range s.ID {
 		path := item("id", i)
 		if name == RowID || name == ContentID {
-			src.failAt(path, "`id` %s stands alone", brief(name))
+			src.failAt(path, "`id` %s cannot be combined with other columns", brief(name))
 			continue
 		}
 		c := s.reference(src, path, name)
@@ -69,8 +69,8 @@ func (s *Stream) checkID(src *source) {
 	}
 }
 
-// checkIdentifying refuses columns that an event may lack, or whose values cannot tell two events apart.
-func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
+// checkIdentifying rejects columns that may be null, or whose values cannot distinguish events.
+func (s *Stream) checkIdentifying(src *sourceFile, path, key string, c *Column) {
 	if c.Optional && !c.Origin {
 		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
 		return
@@ -78,8 +78,8 @@ func (s *Stream) checkIdentifying(src *source, path, key string, c *Column) {
 	s.checkDistinct(src, path, key, c)
 }
 
-// checkDistinct refuses columns whose values cannot tell two events or artifacts apart.
-func (s *Stream) checkDistinct(src *source, path, key string, c *Column) {
+// checkDistinct rejects columns whose values cannot distinguish events or artifacts.
+func (s *Stream) checkDistinct(src *sourceFile, path, key string, c *Column) {
 	switch {
 	case c.Origin:
 		src.failAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, brief(c.Name))
@@ -88,14 +88,14 @@ func (s *Stream) checkDistinct(src *source, path, key string, c *Column) {
 	}
 }
 
-func (s *Stream) checkTotal(src *source, t Total) {
+func (s *Stream) checkTotal(src *sourceFile, t Total) {
 	path := "totals." + t.Name
 	if t.Sum != "" {
 		switch c := s.reference(src, path+".sum", t.Sum); {
 		case c == nil:
 		case c.Origin:
 			src.failAt(path+".sum", "`sum` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
-		case !isKind(c.Type, numbers...):
+		case !isKind(c.Type, numberKinds...):
 			src.failAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", brief(c.Name), c.Type)
 		}
 	}
@@ -106,8 +106,8 @@ func (s *Stream) checkTotal(src *source, t Total) {
 	}
 }
 
-// reference finds a column, or reports that there is none.
-func (s *Stream) reference(src *source, path, name string) *Column {
+// reference finds a column, or reports that it does not exist.
+func (s *Stream) reference(src *sourceFile, path, name string) *Column {
 	c := s.Column(name)
 	if c == nil {
 		names := make([]string, len(s.Columns))
@@ -119,10 +119,10 @@ func (s *Stream) reference(src *source, path, name string) *Column {
 	return c
 }
 
-// item is the path of an item of a list; where the list is a single text, its line is that of the key.
+// item is the path of an item of a list; if the list is a single text, its line is that of the key.
 func item(key string, i int) string { return fmt.Sprintf("%s.%d", key, i) }
 
-// isKind is true of a type that is not declared right, which has been reported.
+// isKind is also true for a type that is not declared correctly, which has been reported.
 func isKind(t column.Type, kinds ...column.Kind) bool {
 	return t.Kind == 0 || slices.Contains(kinds, t.Kind)
 }

@@ -1,4 +1,4 @@
-// Reading streams/*.yaml.
+// Reads streams/*.yaml.
 
 package project
 
@@ -11,9 +11,9 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// parseStream reads a stream file. The stream is never nil and has its file's name even if nothing else is right.
+// parseStream reads a stream file. The stream is never nil, and has its file's name even if everything else is invalid.
 func parseStream(file string, data []byte) (*Stream, []Error) {
-	src := newSource(file)
+	src := newSourceFile(file)
 	root := src.root(data)
 	o := src.section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
 	s := &Stream{Name: o.nameFromFile("stream"), File: file, lines: src.lines}
@@ -36,7 +36,7 @@ func parseStream(file string, data []byte) (*Stream, []Error) {
 		})
 	}
 	s.Dedupe, s.Versions, s.Seal = readDedupe(o), s.readVersions(o), readSeal(o)
-	s.takeInstants()
+	s.castInstants()
 	s.check(src)
 	s.broken = len(src.errs) > 0
 	return s, src.errs
@@ -65,7 +65,7 @@ func (s *Stream) readFormat(o section) {
 
 var dedupeWindow = regexp.MustCompile(`^([1-9][0-9]{0,5})([dh])$`)
 
-// readDedupe is 0 for forever. Six digits of days would overflow a duration: 36,500 days are a hundred years.
+// readDedupe returns 0 for forever. Six digits of days would overflow a duration: 36,500 days are a hundred years.
 func readDedupe(o section) time.Duration {
 	window := o.text("dedupe")
 	if window == "" || window == "forever" {
@@ -87,7 +87,7 @@ func readDedupe(o section) time.Duration {
 	return time.Duration(n) * time.Hour
 }
 
-// readFrom is where a column's value stands: its own name, a path into nested JSON, or one header taken verbatim.
+// readFrom reads where a column's value comes from: its own name, a path into nested JSON, or one header as it is written.
 func (s *Stream) readFrom(o section, name string) []string {
 	if o.has("is") {
 		return nil

@@ -66,7 +66,7 @@ func TestGoodStream(t *testing.T) {
 	}
 }
 
-// TestBrokenStream replaces one piece of a good stream and names the error that must follow.
+// TestBrokenStream replaces one piece of a good stream and lists the expected error.
 func TestBrokenStream(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ from, to, want string }{
@@ -94,7 +94,7 @@ func TestBrokenStream(t *testing.T) {
 		{"totals:", "seal: {bytes: 1KB}\ntotals:", "16: `bytes` is `1KB`: use a size from 1MB to 10GB"},
 		{"totals:", "seal: {bytes: 11GB}\ntotals:", "16: `bytes` is `11GB`: use a size from 1MB to 10GB"},
 		{"totals:", "partitions: 4\ntotals:", "16: unknown key `partitions`"},
-		{"id: event_id", "id: [event_id, _row]", "3: `id` `_row` stands alone"},
+		{"id: event_id", "id: [event_id, _row]", "3: `id` `_row` cannot be combined with other columns"},
 		{"id: event_id", "id:\n  - event_id\n  - event_id", "5: `id` lists `event_id` twice"},
 		{"id: event_id", "id: []", "3: `id` must be a text or a list"},
 		{"id: event_id", "id:\n  - event_id\n  - evnt", "5: no column `evnt` in stream payments"},
@@ -113,8 +113,8 @@ func TestBrokenStream(t *testing.T) {
 		{"occurred_at: {type: timestamp}", "occurred_at: {type: timestamp, format: \"%Y-%m\"}", "11: format \"%Y-%m\" gives no day"},
 		{"occurred_at: {type: timestamp}", "occurred_at: {type: date, format: \"%Y-%m-%d %H\"}", "11: format \"%Y-%m-%d %H\" gives a time of day"},
 		{"note: {type: string, optional: true}", "note: {type: string, optional: maybe}", "14: `optional` must be true or false"},
-		{"note: {type: string, ", "note: {type: string, is: type, from: x, ", "14: `from` cannot stand beside `is`"},
-		{"note: {type: string, ", "note: {type: string, is: type, in: [x], ", "14: `in` cannot stand beside `is`"},
+		{"note: {type: string, ", "note: {type: string, is: type, from: x, ", "14: `from` cannot be combined with `is`"},
+		{"note: {type: string, ", "note: {type: string, is: type, in: [x], ", "14: `in` cannot be combined with `is`"},
 		{"seq: {type: int, ", "seq: {type: int, in: [\"1\"], ", "12: `in` belongs to string columns only; this is int"},
 		{"seq: {type: int, ", "seq: {type: int, zone: UTC, ", "12: `zone` belongs to timestamp columns only; this is int"},
 		{"seq: {type: int, ", "seq: {type: int, format: \"%d\", ", "12: `format` belongs to date and timestamp columns only"},
@@ -127,8 +127,8 @@ func TestBrokenStream(t *testing.T) {
 		{"in: [shipment, payment]", "in: [shipment, 1]", "7: `in` must list texts: put `1` in quotes"},
 		{"in: [shipment, payment]", "in: [shipment, [x]]", "7: `in` must list texts"},
 		{"from: data.order.id", "from: data..id", "8: `from` is `data..id`: a path is"},
-		{"note: {", "Note: {", "14: `Note` is no name"},
-		{"note: {", "_row: {", "14: `_row` is no name"},
+		{"note: {", "Note: {", "14: `Note` is not a valid name"},
+		{"note: {", "_row: {", "14: `_row` is not a valid name"},
 		{"note: {", "true: {", "14: key `true` is not text for YAML: put it in quotes"},
 		{"note: {", "<<: {", "14: key `<<` is not text for YAML"},
 		{"note: {", "[a]: {", "14: a key must be a single name"},
@@ -151,7 +151,7 @@ func TestBrokenStream(t *testing.T) {
 	}
 }
 
-func TestEveryErrorIsTold(t *testing.T) {
+func TestEveryErrorIsReported(t *testing.T) {
 	t.Parallel()
 	s, errs := parseStream("streams/fees.yaml", []byte("stream: fee\nformat: xml\nid: x\nrows: 1\ncolumns:\n  a: {type: money}\n  b: {}\n"))
 	wantErrors(t, errs,

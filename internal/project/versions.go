@@ -9,11 +9,11 @@ import (
 	"bursar/internal/column"
 )
 
-// ReceivedColumn is the hidden column that orders the versions of an event: the number of the file that each was received in, then
-// its row there. File numbers grow with receipt, and are the same for ever (rules 3 and 6).
+// ReceivedColumn is the hidden column that orders the versions of an event: the number of the file in which each was received, then its
+// row there. File numbers grow with receipt, and never change (rules 3 and 6).
 const ReceivedColumn = "_received"
 
-// readVersions reads `versions`, which can only be keep. Events without an id of their own have none.
+// readVersions reads `versions`, which can only be keep. It needs events with an id of their own.
 func (s *Stream) readVersions(o section) bool {
 	if !o.has("versions") {
 		return false
@@ -31,8 +31,8 @@ func (s *Stream) readVersions(o section) bool {
 	return true
 }
 
-// receivedOf is the column that orders versions by stream, of those that keep them.
-func receivedOf(streams []*Stream) map[string]string {
+// receivedColumns returns the column that orders versions, by stream that keeps them.
+func receivedColumns(streams []*Stream) map[string]string {
 	of := map[string]string{}
 	for _, s := range streams {
 		if s.Versions {
@@ -42,8 +42,8 @@ func receivedOf(streams []*Stream) map[string]string {
 	return of
 }
 
-// Order is the column that a fold may be ordered by, by name: one of the events', or that of their receipt. It is nil if there is none.
-func (e *Events) Order(name string) *Column {
+// OrderColumn finds a column that a fold may be ordered by: one of the events, or that of their receipt. It is nil if there is none.
+func (e *Events) OrderColumn(name string) *Column {
 	for i := range e.IDs {
 		if id := &e.IDs[i]; name == ReceivedColumn && id.Name == name {
 			return &Column{Name: name, Type: id.Type, Optional: id.Optional}
@@ -52,19 +52,19 @@ func (e *Events) Order(name string) *Column {
 	return e.Column(name)
 }
 
-// SQLTypes is the name and type of every column that an SQL file may use: those of the events, and what orders versions.
+// SQLTypes returns the name and type of every column that an SQL file may use: those of the events, and ReceivedColumn.
 func (e *Events) SQLTypes() []column.Field {
 	types := e.Types()
-	if c := e.Order(ReceivedColumn); c != nil {
+	if c := e.OrderColumn(ReceivedColumn); c != nil {
 		types = append(types, column.Field{Name: c.Name, Type: c.Type})
 	}
 	return types
 }
 
-// checkReceived refuses an order by receipt where nothing is kept to order, or where it would compare file numbers of different streams.
-func (e *Events) checkReceived(src *source, path string, before []string) {
+// checkReceived rejects an order by receipt if no versions are kept, or if it would compare file numbers of different streams.
+func (e *Events) checkReceived(src *sourceFile, path string, before []string) {
 	switch {
-	case len(receivedOf(e.Streams)) == 0:
+	case len(receivedColumns(e.Streams)) == 0:
 		src.failAt(path, "%s orders the versions of events, and %s keeps none: declare `versions: keep` there, or name a column", brief(ReceivedColumn), e.names())
 	case e.Several() && !slices.Contains(before, StreamColumn):
 		src.failAt(path, "%s says where an event was received in its own stream, and cannot compare events of several: name %s before it, as in `by: [%s, %s]`",
@@ -72,14 +72,14 @@ func (e *Events) checkReceived(src *source, path string, before []string) {
 	}
 }
 
-// unorderedVersions reports a reduce that does not name what orders versions: what it counts or adds up, it would of every version of an
-// event, and no test of its results can tell that.
-func (src *binding) unorderedVersions(p *Pipeline, e *Events) {
+// checkUnorderedVersions reports a reduce file that does not use ReceivedColumn: it would count or add up every version of an event, and no
+// check of its results can detect that.
+func (src *binding) checkUnorderedVersions(p *Pipeline, e *Events) {
 	for _, s := range e.Streams {
 		if !s.Versions || strings.Contains(strings.ToLower(p.Reduce.Text), ReceivedColumn) {
 			continue
 		}
-		src.inFile(p.Reduce, func(file *source) {
+		src.inFile(p.Reduce, func(file *sourceFile) {
 			file.fail(1, "it takes every version of an event, as stream %s keeps versions (%s:%d): take one of each, such as the last with `QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s DESC) = 1`; "+
 				"where all are meant, name %s in a comment", s.Name, s.File, s.lines.at("versions"), strings.Join(s.IDColumns(), ", "), ReceivedColumn, ReceivedColumn)
 		})
@@ -87,16 +87,16 @@ func (src *binding) unorderedVersions(p *Pipeline, e *Events) {
 	}
 }
 
-// addedVersions reports folds that would count or add up every version of an event.
-func (src *binding) addedVersions(p *Pipeline, e *Events) {
+// checkAddedVersions reports folds that would count or add up every version of an event.
+func (src *binding) checkAddedVersions(p *Pipeline, e *Events) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
 		if f.Kind != Sum && f.Kind != Count {
 			continue
 		}
 		path := "artifact." + f.Name + "." + string(f.Kind)
-		where := src.read(path, f.Where)
-		for _, s := range e.taken(p, &where) {
+		where := src.analyze(path, f.Where)
+		for _, s := range e.matchingStreams(p, &where) {
 			if s.Versions {
 				src.failAt(path, "`%s` would take every version of an event, as stream %s keeps versions (%s:%d): use first, last, min, max or list, "+
 					"such as `last` with `by: %s` and the event's id in the key", f.Kind, s.Name, s.File, s.lines.at("versions"), ReceivedColumn)

@@ -1,4 +1,4 @@
-// Streams that keep versions: what may be declared of them, and what a pipeline may fold of them.
+// Streams that keep versions: what they may declare, and what a pipeline may fold of them.
 
 package project
 
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// versionsStream is the good stream, of which versions are kept.
+// versionsStream is the good stream with `versions: keep`.
 var versionsStream = strings.Replace(goodStream, "id: event_id\n", "id: event_id\nversions: keep\n", 1)
 
 func TestVersionsDeclared(t *testing.T) {
@@ -34,7 +34,7 @@ func TestVersionsDeclared(t *testing.T) {
 	}
 }
 
-// TestVersionsFolded: what would add versions up is refused, and what orders them may name their receipt.
+// TestVersionsFolded: folds that would add up versions are rejected, and an order may use their receipt.
 func TestVersionsFolded(t *testing.T) {
 	t.Parallel()
 	const refused = "` would take every version of an event, as stream payments keeps versions (streams/payments.yaml:4): use first, last, min, max or list, " +
@@ -63,7 +63,7 @@ func TestVersionsFolded(t *testing.T) {
 		"pipelines/both.yaml:5: `_received` orders the versions of events, and stream payments keeps none: declare `versions: keep` there")
 }
 
-// TestVersionsReduced: an SQL file of one's own must name what orders versions.
+// TestVersionsReduced: a project's SQL file must mention the column that orders versions.
 func TestVersionsReduced(t *testing.T) {
 	t.Parallel()
 	for column, want := range map[string]string{
@@ -91,8 +91,8 @@ func TestVersionsConserved(t *testing.T) {
 	wantErrors(t, got, "pipelines/both.yaml:7: total `amount` counts every version of an event that stream payments received (`versions: keep`, streams/payments.yaml:4)")
 }
 
-// TestVersionsOfOneOfSeveral: a fold of several streams is refused if it takes events of one that keeps versions, and receipts are
-// compared within a stream alone.
+// TestVersionsOfOneOfSeveral: a fold of several streams is rejected if it folds events of one that keeps versions, and receipts are
+// compared only within a stream.
 func TestVersionsOfOneOfSeveral(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ fold, want string }{

@@ -1,4 +1,4 @@
-// The steps of a run as activities: alive by heartbeat, one at a time for a run, errors by class.
+// The steps of a run as Temporal activities: heartbeats, one attempt at a time per run, errors by class.
 
 package reconcile
 
@@ -17,28 +17,28 @@ import (
 	"bursar/internal/temporal"
 )
 
-// beatEvery is the time between heartbeats, and so the longest until a step learns that it is cancelled.
-const beatEvery = time.Second
+// heartbeatInterval is the time between heartbeats, and so the longest time until a step notices that it is cancelled.
+const heartbeatInterval = time.Second
 
-// activities are the Steps as Temporal calls them.
+// activities adapts Steps to Temporal.
 type activities struct {
-	steps    Steps
-	attempts keyed.Mutex // by what a step works on
+	steps        Steps
+	attemptLocks keyed.Mutex // by run, or by pipeline for next
 }
 
-// Workers are those of both task queues.
+// Workers are the workers of both task queues.
 type Workers []worker.Worker
 
-// NewWorkers returns workers that carry out the workflow of every pipeline by calling steps, so many at a time on each task
-// queue. The caller starts them before the first Run and stops them before the client closes; stopping cancels the steps
-// that are at work.
-func NewWorkers(c client.Client, steps Steps, atOnce int) Workers {
+// NewWorkers returns workers that execute the workflows of all pipelines by calling steps, with at most concurrency steps at a
+// time on each task queue. The caller starts them before the first Run and stops them before the client closes; stopping
+// cancels the steps that are executing.
+func NewWorkers(c client.Client, steps Steps, concurrency int) Workers {
 	o := workerOptions()
-	o.MaxConcurrentActivityExecutionSize = atOnce
-	reconciles, indexes := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
-	registerReconcile(reconciles, steps)
-	registerPartition(indexes, &activities{steps: steps}, "index")
-	return Workers{reconciles, indexes}
+	o.MaxConcurrentActivityExecutionSize = concurrency
+	reconcileWorker, indexWorker := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
+	registerReconcile(reconcileWorker, steps)
+	registerPartition(indexWorker, &activities{steps: steps}, "index")
+	return Workers{reconcileWorker, indexWorker}
 }
 
 // Start starts all workers, or none.
@@ -62,19 +62,19 @@ func (w Workers) Stop() {
 func workerOptions() worker.Options {
 	return worker.Options{
 		MaxConcurrentWorkflowTaskPollers: 2,
-		// Each poller keeps one of the places of activities, which those that are handed over eagerly need.
+		// Each poller occupies one of the activity slots, which eagerly started activities need.
 		MaxConcurrentActivityTaskPollers: 1,
-		MaxHeartbeatThrottleInterval:     beatEvery,
+		MaxHeartbeatThrottleInterval:     heartbeatInterval,
 		WorkerStopTimeout:                5 * time.Second,
-		// A step may take every core for itself; that the workflow's code then waits is no deadlock.
+		// A step may use all cores, so that workflow code waits; that is not a deadlock.
 		DeadlockDetectionTimeout: time.Minute,
-		// Code that no longer fits a history fails the workflow, visibly; the next start goes on from the catalog.
+		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
 		WorkflowPanicPolicy: worker.FailWorkflow,
 	}
 }
 
-// reconcileRegistry is the part of a worker, and of a test environment, that takes names.
-type reconcileRegistry interface {
+// workflowRegistry is implemented by a worker and by a test environment.
+type workflowRegistry interface {
 	RegisterWorkflow(w any)
 	activityRegistry
 }
@@ -83,8 +83,8 @@ type activityRegistry interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }
 
-// registerReconcile gives each step an activity name of its own, which is what people see in a history.
-func registerReconcile(r reconcileRegistry, steps Steps) {
+// registerReconcile registers each step under its own activity name, which is what people see in a history.
+func registerReconcile(r workflowRegistry, steps Steps) {
 	a := &activities{steps: steps}
 	r.RegisterWorkflow(Reconcile)
 	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
@@ -96,46 +96,46 @@ func registerReconcile(r reconcileRegistry, steps Steps) {
 	}
 }
 
-// registerPartition gives a partition's share of a step an activity name. The index has a task queue of its own.
+// registerPartition registers an activity that executes a step for one partition. Index activities have a separate task queue.
 func registerPartition(r activityRegistry, a *activities, step string) {
 	r.RegisterActivityWithOptions(a.partition, activity.RegisterOptions{Name: partitionActivity(step)})
 }
 
 func (a *activities) next(ctx context.Context, in NextInput) (out NextResult, err error) {
-	plan, on := a.steps.Next, in.Pipeline
+	next, lockName := a.steps.Next, in.Pipeline
 	if in.Rebuild {
-		plan, on = a.steps.NextOfRebuild, rebuildID(in.Pipeline)
+		next, lockName = a.steps.NextOfRebuild, rebuildID(in.Pipeline)
 	}
-	err = a.work(ctx, on, func() error {
-		out, err = plan(ctx, in.Pipeline, in.After)
+	err = a.runLocked(ctx, lockName, func() error {
+		out, err = next(ctx, in.Pipeline, in.After)
 		return err
 	})
 	return out, err
 }
 
 func (a *activities) step(ctx context.Context, in StepInput) (out StepResult, err error) {
-	err = a.work(ctx, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
+	err = a.runLocked(ctx, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
 		out, err = a.steps.Step(ctx, in.Ref, in.Step)
 		return err
 	})
 	return out, err
 }
 
-// partition does one partition's share of a step. It waits for no other attempt: the one it replaces may hang for ever,
-// and what that does late changes nothing (rule 5).
+// partition executes a step for one partition. It does not wait for another attempt: the attempt that it replaces may hang for
+// ever, and if that one finishes late it changes nothing (rule 5).
 func (a *activities) partition(ctx context.Context, in PartitionInput) (StepResult, error) {
-	defer beat(ctx)()
+	defer heartbeat(ctx)()
 	var out StepResult
-	err := guarded(ctx, func() (err error) {
+	err := recoverPanic(ctx, func() (err error) {
 		out, err = a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
 		return err
 	})
-	tellRetry(ctx, err)
+	logRetry(ctx, err)
 	return out, temporal.ActivityError(err)
 }
 
-// guarded turns a panic into an error: Temporal would write its text and stack into the history as they are (rule 7).
-func guarded(ctx context.Context, fn func() error) (err error) {
+// recoverPanic turns a panic into an error: Temporal would write its text and stack into the history (rule 7).
+func recoverPanic(ctx context.Context, fn func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			activity.GetLogger(ctx).Error("step panicked", "panic", cause, "stack", string(debug.Stack()))
@@ -145,25 +145,25 @@ func guarded(ctx context.Context, fn func() error) (err error) {
 	return fn()
 }
 
-// work calls fn while heartbeats say that it is alive. It first waits for an earlier attempt that is still at it in
-// this process: a process held up for longer than the heartbeat timeout wakes with its step already given out again.
-func (a *activities) work(ctx context.Context, on string, fn func() error) error {
-	defer beat(ctx)()
-	unlock, err := a.attempts.Lock(ctx, on)
+// runLocked calls fn while heartbeats report that it is alive. It first waits for an earlier attempt that is still running in
+// this process: if a process pauses for longer than the heartbeat timeout, its step is already assigned to another attempt.
+func (a *activities) runLocked(ctx context.Context, lockName string, fn func() error) error {
+	defer heartbeat(ctx)()
+	unlock, err := a.attemptLocks.Lock(ctx, lockName)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	err = guarded(ctx, fn)
-	tellRetry(ctx, err)
+	err = recoverPanic(ctx, fn)
+	logRetry(ctx, err)
 	return temporal.ActivityError(err)
 }
 
-// beat sends heartbeats until the returned function is called.
-func beat(ctx context.Context) (stop func()) {
+// heartbeat sends heartbeats until the returned function is called.
+func heartbeat(ctx context.Context) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
 	go func() {
-		ticker := time.NewTicker(beatEvery)
+		ticker := time.NewTicker(heartbeatInterval)
 		defer ticker.Stop()
 		for {
 			select {
@@ -177,11 +177,11 @@ func beat(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// tellRetry logs the errors that nobody is told of otherwise, because another attempt follows.
-func tellRetry(ctx context.Context, err error) {
+// logRetry logs an error that is not reported otherwise, because another attempt follows.
+func logRetry(ctx context.Context, err error) {
 	attempt := activity.GetInfo(ctx).Attempt
 	if err == nil || ctx.Err() != nil || !failure.Of(err).Retryable() || attempt >= temporal.RetryPolicy().MaximumAttempts {
 		return
 	}
-	activity.GetLogger(ctx).Warn("step failed and is tried again", "error", err)
+	activity.GetLogger(ctx).Warn("step failed; retrying", "error", err)
 }

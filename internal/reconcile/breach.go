@@ -1,4 +1,4 @@
-// Control totals that do not balance, and what to declare so that they do.
+// Control totals that do not balance, and what to change so that they do.
 
 package reconcile
 
@@ -16,14 +16,14 @@ import (
 // breachExit is the exit code of control totals that do not balance (DESIGN §7).
 const breachExit = 4
 
-// Breach is what a step returns when control totals do not balance (rule 4).
+// Breach reports that control totals do not balance at a step (rule 4).
 type Breach struct {
 	Step   string
 	Total  string // "events" or the name of a control total
 	Group  string
 	Want   string
 	Got    string
-	Remedy string // what to change in which file; empty where no declaration may be the cause
+	Remedy string // what to change in which file; empty if no declaration can be the cause
 }
 
 func (b *Breach) Error() string {
@@ -38,19 +38,19 @@ func (b *Breach) Error() string {
 	return text
 }
 
-// PlainText leaves out amounts, and the group, which is a value of a column: it may stand where only references do (rule 7).
+// PlainText leaves out amounts and the group, which is a column value, so that it may be written to histories (rule 7).
 func (b *Breach) PlainText() string {
 	return fmt.Sprintf("control totals do not balance at %s: total %s moves by another amount than it should; nothing of this run is visible", b.Step, b.Total)
 }
 
-// Class is Data: the same input breaches again.
+// Class is Data: the same input fails again.
 func (b *Breach) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
 func (b *Breach) ExitCode() int { return breachExit }
 
-// checkConserved compares the totals that the artifacts moved by with those of the batches. A breach names the conserve entry:
-// events that its expression leaves out breach again with each run.
+// checkConserved compares the change of the artifacts' totals with the totals of the batches. A breach names the conserve entry:
+// events that its expression omits breach again in each run.
 func checkConserved(plan *fold.Plan, want, got event.Totals) error {
 	for i, c := range plan.Conserve {
 		err := compareTotals("merge", c.Total, c.Type.Scale, want[c.Total], got[c.Total])
@@ -64,7 +64,7 @@ func checkConserved(plan *fold.Plan, want, got event.Totals) error {
 	return nil
 }
 
-// remedy says how to mend an entry of conserve that does not follow all events.
+// remedy describes how to fix a conserve entry that does not cover all events.
 func remedy(plan *fold.Plan, c *project.Conserve) string {
 	p := plan.Pipeline
 	leaves := "it must count every event that the total sums: add what it leaves out"

@@ -1,3 +1,5 @@
+// Checks of `bursar verify` on the index.
+
 package reconcile
 
 import (
@@ -13,17 +15,17 @@ import (
 	"bursar/internal/fold"
 )
 
-// storedIndex is an index in files of its own. While the project is open, what was done to them may be hidden by what is kept in
-// memory: Stored opens a copy of what lies on disk, in a new folder, and refuses it where it is damaged.
+// storedIndex is an index stored in local files. While the project is open, its cache may hide changes to the files: Stored opens
+// a copy of the files on disk, in a new folder, and returns an error if it is damaged.
 type storedIndex interface {
 	Stored(ctx context.Context, dir string) (artifact.Index, error)
 }
 
-// checkIndexFiles proves that the index's files are as they were written, and has the checks that follow read them.
+// checkIndexFiles checks that the files of the index are as they were written. The checks after it read those files.
 func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
 	index, ok := v.Index.(storedIndex)
 	if !ok {
-		return "the index is not in files of this machine", nil
+		return "the index is not stored in local files", nil
 	}
 	folder, err := os.MkdirTemp(v.Scratch, "verify-index-*")
 	if err != nil {
@@ -37,7 +39,7 @@ func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
 	return "every block as it was written", nil
 }
 
-// withIndex is the same engine with another index.
+// withIndex returns a copy of the engine with another index.
 func (e *Engine) withIndex(index artifact.Index) *Engine {
 	return &Engine{
 		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,
@@ -55,7 +57,7 @@ func (v *verification) close() {
 	}
 }
 
-// checkIndex proves for every record of every run that the index, asked as of that run, points to exactly it.
+// checkIndex checks, for every record of every run, that the index as of that run points to exactly that record.
 func (v *verification) checkIndex(ctx context.Context) (string, error) {
 	total := int64(0)
 	for i := range v.runs {
@@ -73,10 +75,10 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 		}
 		total += n
 	}
-	return many(int(total), "entry") + ": each leads to its record", nil
+	return plural(int(total), "entry") + ": each leads to its record", nil
 }
 
-// checkRunIndex proves for every record of a partition of a run that the index, asked as of the run, leads to exactly it.
+// checkRunIndex checks the same for the records of one partition of a run.
 func (e *Engine) checkRunIndex(ctx context.Context, plan *fold.Plan, run *Run, partition int) (int64, error) {
 	reader := e.partReader(ctx, plan, run, partition)
 	defer reader.close()
@@ -104,15 +106,15 @@ func (e *Engine) checkRunIndex(ctx context.Context, plan *fold.Plan, run *Run, p
 	}
 }
 
-// checkLoads proves that the index holds the last published run, and none that the catalog does not know.
+// checkLoads checks that the index contains the last published run, and no run that the catalog does not know.
 func (v *verification) checkLoads(ctx context.Context) (string, error) {
-	if v.g.Generation == 0 {
+	if v.generation.Generation == 0 {
 		return "no runs", nil
 	}
-	if err := v.checkLoaded(ctx, v.plan, v.g.space(), v.g.Published); err != nil {
+	if err := v.checkLoaded(ctx, v.plan, v.generation.space(), v.generation.Published); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("the index is as new as the catalog: run %d", v.g.Published), nil
+	return fmt.Sprintf("the index is as new as the catalog: run %d", v.generation.Published), nil
 }
 
 func (e *Engine) checkEntries(ctx context.Context, run *Run, want []artifact.Entry) error {

@@ -13,14 +13,16 @@ import (
 	"bursar/internal/project"
 )
 
-// goneCatalog cannot be read.
-type goneCatalog struct{ catalog.Catalog }
+// unreadableCatalog cannot be read.
+type unreadableCatalog struct{ catalog.Catalog }
 
-func (goneCatalog) View(context.Context, func(catalog.Tx) error) error { return errors.New("gone") }
+func (unreadableCatalog) View(context.Context, func(catalog.Tx) error) error {
+	return errors.New("gone")
+}
 
 func TestSumBeyond38DigitsIsOfClassData(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Catalog: goneCatalog{}, Project: &project.Project{Pipelines: []*project.Pipeline{{Name: "orders", From: []string{"payments"}}}}}
+	e := &Engine{Catalog: unreadableCatalog{}, Project: &project.Project{Pipelines: []*project.Pipeline{{Name: "orders", From: []string{"payments"}}}}}
 	run := &Run{Pipeline: "orders", Generation: 1, Run: 1, Batches: []BatchRef{{Stream: "payments", Batch: 1}}}
 	err := e.failingEvent(t.Context(), &fold.Plan{}, run, 0, errDigits)
 	if !errors.Is(err, errDigits) || failure.Of(err) != failure.Data {

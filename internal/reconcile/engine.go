@@ -1,7 +1,7 @@
-// Package reconcile folds sealed batches into artifacts: the steps of a run, the questions people ask of the result, and
-// the proofs that it is right. It owns generations and runs in the catalog, deltas, states and parts in the object
-// store. Steps are plain functions, idempotent and recorded in the catalog (rule 5); the workflow only calls them.
-// It must not parse input or keep events.
+// Package reconcile folds sealed batches into artifacts: the steps of a run, the queries on the result, and the checks that
+// prove it right. It owns generations and runs in the catalog, and deltas, states and parts in the object store. Steps are
+// plain functions, idempotent and recorded in the catalog (rule 5); the workflow only calls them. The package must not
+// parse input or store events.
 package reconcile
 
 import (
@@ -20,13 +20,13 @@ import (
 	"bursar/internal/project"
 )
 
-// Store is the object store that runs work on: DuckDB reads its objects in place.
+// Store is the object store that runs use: DuckDB reads its objects in place.
 type Store interface {
 	object.Store
 	object.Local
 }
 
-// Engine carries out the steps of runs and answers questions about artifacts.
+// Engine executes the steps of runs and answers queries on artifacts.
 type Engine struct {
 	Project *project.Project
 	Objects Store
@@ -34,21 +34,21 @@ type Engine struct {
 	Index   artifact.Index
 	Duck    duck.Options
 	Scratch string // folder for temporary files
-	Workers int    // parts read at a time; 1 at least
+	Workers int    // parts read at a time; at least 1
 	Now     func() time.Time
 	Log     *slog.Logger
 
 	mu    sync.Mutex
 	plans map[string]*fold.Plan
 
-	standing standing         // what questions start from
-	parts    artifact.Readers // for one record at a time
+	snapshots snapshotCache      // cached, one per pipeline
+	partCache artifact.PartCache // open parts, for reading single records
 }
 
-// NotFoundError is what asking for an unknown stream, pipeline or key returns: exit code 3.
+// NotFoundError reports an unknown stream, pipeline or key: exit code 3.
 type NotFoundError struct {
 	What string
-	Why  string // and what to do, where that is known
+	Why  string // and what to do; may be empty
 }
 
 func (e *NotFoundError) Error() string {
@@ -58,13 +58,13 @@ func (e *NotFoundError) Error() string {
 	return e.What + " not found"
 }
 
-// Class is Data: asking again gives the same answer.
+// Class is Data: a repeated query gives the same answer.
 func (e *NotFoundError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 3 (DESIGN §7).
 func (e *NotFoundError) ExitCode() int { return 3 }
 
-// Plan compiles a pipeline once.
+// Plan compiles a pipeline, once per engine.
 func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -99,11 +99,11 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	return plan, nil
 }
 
-// session opens a fresh DuckDB for one step.
+// session opens a new DuckDB session for one step.
 func (e *Engine) session() (*duck.Session, error) { return duck.Open(e.Duck) }
 
-// views opens a session over the given views.
-func (e *Engine) views(ctx context.Context, views map[string]string) (*duck.Session, error) {
+// openViews opens a session with the given views, SQL by name.
+func (e *Engine) openViews(ctx context.Context, views map[string]string) (*duck.Session, error) {
 	session, err := e.session()
 	if err != nil {
 		return nil, err

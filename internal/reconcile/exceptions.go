@@ -1,3 +1,5 @@
+// The artifacts that a pipeline declares as exceptions, with their age.
+
 package reconcile
 
 import (
@@ -11,7 +13,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// Exception is one open item. Age counts from the artifact's `since` column, if the pipeline declares one.
+// Exception is one open item. Its age is counted from the artifact's `since` column, if the pipeline declares one.
 type Exception struct {
 	Key      json.RawMessage `json:"key"`
 	Since    *time.Time      `json:"since,omitempty"`
@@ -19,20 +21,20 @@ type Exception struct {
 	Artifact json.RawMessage `json:"artifact"`
 }
 
-// Exceptions hands the artifacts for which the pipeline's exceptions.where holds now to each, oldest first.
+// Exceptions calls each for every artifact that matches the pipeline's exceptions.where, oldest first.
 func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
-	q, err := e.reading(ctx, pipeline)
+	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return err
 	}
-	defer q.done()
-	plan, g := q.plan, q.g
+	defer q.release()
+	plan, g := q.plan, q.generation
 	x := plan.Pipeline.Exceptions
 	if x.Where == "" {
 		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", pipeline, plan.Pipeline.File)
 		return failure.Wrap(failure.Data, err)
 	}
-	all, err := e.materialise(ctx, "exceptions", &scratchTable{plan: plan, g: &g, asOf: g.Published})
+	all, err := e.materialize(ctx, "exceptions", &scratchTable{plan: plan, generation: &g, asOf: g.Published})
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exce
 			since, order = i, list[i]+" NULLS FIRST, "+order
 		}
 	}
-	session, err := e.views(ctx, map[string]string{"artifacts": all.sql()})
+	session, err := e.openViews(ctx, map[string]string{"artifacts": all.sql()})
 	if err != nil {
 		return err
 	}

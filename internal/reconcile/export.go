@@ -1,3 +1,5 @@
+// Export of all artifacts of a pipeline, and the walk over them.
+
 package reconcile
 
 import (
@@ -16,21 +18,21 @@ import (
 	"bursar/internal/fold"
 )
 
-// Exported says what an export wrote: its digest is the SHA-256 of the bytes, equal for equal results.
+// Exported is the result of an export. The digest is the SHA-256 of the written bytes; equal results have equal digests.
 type Exported struct {
 	Rows   int64  `json:"rows"`
 	Digest string `json:"digest"`
 }
 
-// Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line. As long as nothing of it is published, it
-// is an UnpublishedError: a file without lines would be taken for a result.
+// Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line. If no run is published it returns
+// an UnpublishedError: an empty file would look like a result.
 func (e *Engine) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
-	q, err := e.reading(ctx, pipeline)
+	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return Exported{}, err
 	}
-	defer q.done()
-	plan, g := q.plan, q.g
+	defer q.release()
+	plan, g := q.plan, q.generation
 	return e.export(ctx, plan, &g, g.Published, w)
 }
 
@@ -56,13 +58,13 @@ func (e *Engine) export(ctx context.Context, plan *fold.Plan, g *Generation, asO
 	return out, nil
 }
 
-// walkRows is how many artifacts a walk reads at a time.
+// walkRows is how many artifacts walk reads at a time.
 const walkRows = 1 << 14
 
-// walk hands all artifacts as of a run to each, in key order, some thousand at a time.
+// walk calls each with all artifacts as of a run, in key order, some thousand at a time.
 func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, each func(row []column.Vector) error) error {
 	var entries []artifact.Entry
-	var whole wholeWalk
+	var counts walkCounts
 	row := newRow(plan)
 	flush := func() error {
 		if len(entries) == 0 {
@@ -83,7 +85,7 @@ func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf 
 			}
 		}
 		entries = entries[:0]
-		whole.add(row[len(plan.Key)])
+		counts.add(row[len(plan.Key)])
 		return each(row)
 	}
 	err := e.Index.Scan(ctx, g.space(), asOf, func(entry artifact.Entry) error {
@@ -98,7 +100,7 @@ func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf 
 		err = flush()
 	}
 	if err == nil && asOf == g.Published {
-		err = whole.check(g)
+		err = counts.check(g)
 	}
 	return unreadable(g.Pipeline, err)
 }
@@ -111,19 +113,19 @@ func unreadable(pipeline string, err error) error {
 	return err
 }
 
-// wholeWalk counts what a walk over all artifacts met.
-type wholeWalk struct{ artifacts, events int64 }
+// walkCounts counts the artifacts of a walk and the events in them.
+type walkCounts struct{ artifacts, events int64 }
 
-func (w *wholeWalk) add(events column.Vector) {
+func (w *walkCounts) add(events column.Vector) {
 	w.artifacts += int64(events.Len())
 	for _, n := range events.Ints {
 		w.events += n
 	}
 }
 
-// check compares the walk with what all published runs folded: an artifact that was made from an old state balances in its
-// own run, and lacks what the runs between brought (rule 4).
-func (w *wholeWalk) check(g *Generation) error {
+// check compares the counts with what the published runs folded: an artifact made from an old state balances in its own run,
+// but lacks the changes of the runs between (rule 4).
+func (w *walkCounts) check(g *Generation) error {
 	if w.artifacts == g.Artifacts && (g.Events == nil || w.events == *g.Events) {
 		return nil
 	}
@@ -131,29 +133,29 @@ func (w *wholeWalk) check(g *Generation) error {
 	if g.Events != nil {
 		folded = *g.Events
 	}
-	return &LostError{Pipeline: g.Pipeline, Artifacts: g.Artifacts, Events: folded, HasArtifacts: w.artifacts, HasEvents: w.events}
+	return &ArtifactTotalsError{Pipeline: g.Pipeline, Artifacts: g.Artifacts, Events: folded, StoredArtifacts: w.artifacts, StoredEvents: w.events}
 }
 
-// LostError is that the artifacts of a pipeline are not what its published runs made (rule 4).
-type LostError struct {
-	Pipeline                string
-	Artifacts, HasArtifacts int64
-	Events, HasEvents       int64
+// ArtifactTotalsError reports that the artifacts of a pipeline are not what its published runs made (rule 4).
+type ArtifactTotalsError struct {
+	Pipeline                   string
+	Artifacts, StoredArtifacts int64
+	Events, StoredEvents       int64
 }
 
-func (e *LostError) Error() string {
-	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, and stored are %s from %s; run `bursar rebuild %s`",
-		e.Pipeline, many(int(e.Artifacts), "artifact"), many(int(e.Events), "event"),
-		many(int(e.HasArtifacts), "artifact"), many(int(e.HasEvents), "event"), e.Pipeline)
+func (e *ArtifactTotalsError) Error() string {
+	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, but the index has %s from %s; run `bursar rebuild %s`",
+		e.Pipeline, plural(int(e.Artifacts), "artifact"), plural(int(e.Events), "event"),
+		plural(int(e.StoredArtifacts), "artifact"), plural(int(e.StoredEvents), "event"), e.Pipeline)
 }
 
-// Class is Data: what is stored does not change by asking again.
-func (e *LostError) Class() failure.Class { return failure.Data }
+// Class is Data: a retry reads the same.
+func (e *ArtifactTotalsError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
-func (e *LostError) ExitCode() int { return breachExit }
+func (e *ArtifactTotalsError) ExitCode() int { return breachExit }
 
-// decode appends a record to the columns as their row i, and asserts that it is of the key whose entry led to it.
+// decode appends a record as row i of the columns, and checks that it has the key of the index entry.
 func decode(record []byte, row []column.Vector, i int, entry artifact.Entry) error {
 	if err := artifact.DecodeRecord(record, row); err != nil {
 		return fmt.Errorf("read artifact of run %d at %+v: %w", entry.Run, entry.Location, err)

@@ -1,4 +1,4 @@
-// Finding the one event or artifact on which a pipeline's expression fails.
+// Finds the one event or artifact on which a pipeline's expression fails.
 
 package reconcile
 
@@ -15,8 +15,8 @@ import (
 	"bursar/internal/fold"
 )
 
-// FailingError says which event or artifact a declared expression fails on. Its text names the event's place, and neither its
-// values nor its key: it reaches the histories of workflows (rule 7).
+// FailingError reports the event or artifact on which a declared expression fails. Its text names the place of the event, but not
+// its values or key, because it is written to the histories of workflows (rule 7).
 type FailingError struct {
 	Pipeline, Declared string
 	Event              string // its place; empty for an artifact
@@ -42,37 +42,37 @@ func (e *FailingError) Unwrap() error { return e.Cause }
 // Class is Data: the same events fail again.
 func (e *FailingError) Class() failure.Class { return failure.Data }
 
-// byValue reports whether a query failed because of a value.
-func byValue(err error) bool {
+// isValueError reports whether a query failed because of a value.
+func isValueError(err error) bool {
 	var message duck.Error
-	return errors.Is(err, errDigits) || errors.As(err, &message) && message.OnValues()
+	return errors.Is(err, errDigits) || errors.As(err, &message) && message.CausedByValue()
 }
 
-// search repeats a step's query over parts of what it failed on.
+// search repeats a step's query over parts of its input until the failing event or artifact is found.
 type search struct {
 	e     *Engine
 	plan  *fold.Plan
 	sql   string
-	cause error // of the last try that failed
+	cause error // error of the last failing query
 }
 
-// fails tries the query over views.
+// fails runs the query over views.
 func (s *search) fails(ctx context.Context, views map[string]string) (bool, error) {
-	session, err := s.e.views(ctx, views)
+	session, err := s.e.openViews(ctx, views)
 	if err != nil {
 		return false, err
 	}
 	defer session.Close()
 	err = session.Query(ctx, s.sql, checkDigits)
-	if byValue(err) {
+	if isValueError(err) {
 		s.cause = err
 		return true, nil
 	}
 	return false, err
 }
 
-// first is the least number from lo to hi with which something fails; with hi it does.
-func first(lo, hi int64, fails func(n int64) (bool, error)) (int64, error) {
+// leastFailing returns the least number from lo to hi for which fails is true, by bisection. It must be true for hi.
+func leastFailing(lo, hi int64, fails func(n int64) (bool, error)) (int64, error) {
 	for lo < hi {
 		at := lo + (hi-lo)/2
 		failed, err := fails(at)
@@ -88,19 +88,19 @@ func first(lo, hi int64, fails func(n int64) (bool, error)) (int64, error) {
 	return lo, nil
 }
 
-// failingEvent names the first event with which reduce fails, in the order of batches, files and rows. A cause that is not of
-// a value, or of which no event is found, stays as it is.
+// failingEvent finds the first event on which reduce fails, in the order of batches, files and rows. An error that is not caused
+// by a value, or for which no event is found, is returned as it is.
 func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, partition int, cause error) error {
-	long := errors.Is(cause, errLongKey)
-	if !long && !byValue(cause) {
+	tooLong := errors.Is(cause, errLongKey)
+	if !tooLong && !isValueError(cause) {
 		return plan.Explain(cause)
 	}
-	batches, err := e.batchesOf(ctx, run)
+	batches, err := e.runBatches(ctx, run)
 	if err != nil {
 		return plan.Explain(cause)
 	}
 	s := &eventSearch{search{e, plan, plan.Reduce, cause}, run, partition, batches}
-	if long {
+	if tooLong {
 		return s.longKey(ctx)
 	}
 	found, err := s.find(ctx)
@@ -110,7 +110,7 @@ func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, pa
 	return found
 }
 
-// eventSearch looks for an event among a run's batches.
+// eventSearch finds an event in a run's batches.
 type eventSearch struct {
 	search
 	run       *Run
@@ -118,7 +118,7 @@ type eventSearch struct {
 	batches   []event.Batch
 }
 
-// views are the partition's events of some batches, and those of one more for which a condition holds.
+// views selects the partition's events of some whole batches, and those of one more batch that match a condition.
 func (s *eventSearch) views(whole []event.Batch, part []event.Batch, condition string) map[string]string {
 	events := event.FoldedPartSQL(s.e.Objects, s.plan.Events, part, condition)
 	if len(whole) > 0 {
@@ -128,7 +128,7 @@ func (s *eventSearch) views(whole []event.Batch, part []event.Batch, condition s
 }
 
 func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
-	k, err := first(1, int64(len(s.batches)), func(n int64) (bool, error) {
+	k, err := leastFailing(1, int64(len(s.batches)), func(n int64) (bool, error) {
 		return s.fails(ctx, s.views(s.batches[:n-1], s.batches[n-1:n], "true"))
 	})
 	if err != nil {
@@ -146,9 +146,10 @@ func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
 	return s.event(ctx, batch, file, row)
 }
 
-// least is the least value of a column up to which the events of a batch fail: those that are before, and those that are alike.
+// least returns the least value of a column for which the query fails with all events up to it: those selected by the SQL prefix
+// before, and those selected by alike with a value up to it.
 func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, name, before, alike string) (n int64, err error) {
-	session, err := s.e.views(ctx, map[string]string{"events": event.ViewSQL(s.e.Objects, s.plan.Events.Stream(batch[0].Stream), batch)})
+	session, err := s.e.openViews(ctx, map[string]string{"events": event.ViewSQL(s.e.Objects, s.plan.Events.Stream(batch[0].Stream), batch)})
 	if err != nil {
 		return 0, err
 	}
@@ -161,14 +162,14 @@ func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, nam
 	if err != nil {
 		return 0, err
 	}
-	return first(lo, hi, func(n int64) (bool, error) {
+	return leastFailing(lo, hi, func(n int64) (bool, error) {
 		return s.fails(ctx, s.views(whole, batch, fmt.Sprintf("%s%s AND %s <= %d", before, alike, name, n)))
 	})
 }
 
-// event names the event at a place of a batch.
+// event describes the event at a place of a batch.
 func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, row int64) (*FailingError, error) {
-	place, err := s.e.placeOf(ctx, s.plan.Events.Stream(batch[0].Stream), batch, uint64(number), row)
+	place, err := s.e.eventPlace(ctx, s.plan.Events.Stream(batch[0].Stream), batch, uint64(number), row)
 	if err != nil {
 		return nil, err
 	}
@@ -178,32 +179,32 @@ func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, ro
 		names[i] = column.Field{Name: k.Event}
 	}
 	at := fmt.Sprintf("%s = %d AND %s = %d", event.FileColumn, number, event.RowColumn, row)
-	found.Key = s.e.keyOf(ctx, s.views(nil, batch, at), fmt.Sprintf("SELECT %s FROM events LIMIT 1", fold.Names(names)))
+	found.Key = s.e.findKey(ctx, s.views(nil, batch, at), fmt.Sprintf("SELECT %s FROM events LIMIT 1", fold.Names(names)))
 	return found, nil
 }
 
-// failingArtifact names the first key with which merge fails: delta and state have a row for each, in the same order.
-func (e *Engine) failingArtifact(ctx context.Context, plan *fold.Plan, sides [2]string, rows int64, cause error) error {
-	if !byValue(cause) {
+// failingArtifact finds the first key on which merge fails: delta and state have a row for each key, in the same order.
+func (e *Engine) failingArtifact(ctx context.Context, plan *fold.Plan, inputs [2]string, rows int64, cause error) error {
+	if !isValueError(cause) {
 		return plan.Explain(cause)
 	}
 	views := func(n int64) map[string]string {
 		return map[string]string{
-			"delta": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", sides[0], n), "state": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", sides[1], n),
+			"delta": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", inputs[0], n), "state": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", inputs[1], n),
 		}
 	}
 	s := &search{e, plan, plan.Merge, cause}
-	n, err := first(1, rows, func(n int64) (bool, error) { return s.fails(ctx, views(n)) })
+	n, err := leastFailing(1, rows, func(n int64) (bool, error) { return s.fails(ctx, views(n)) })
 	if err != nil {
 		return plan.Explain(cause)
 	}
-	key := e.keyOf(ctx, views(n), fmt.Sprintf("SELECT %s FROM delta LIMIT 1 OFFSET %d", fold.Names(plan.Key), n-1))
+	key := e.findKey(ctx, views(n), fmt.Sprintf("SELECT %s FROM delta LIMIT 1 OFFSET %d", fold.Names(plan.Key), n-1))
 	return &FailingError{Pipeline: plan.Pipeline.Name, Declared: plan.Declared(), Key: key, Cause: s.cause}
 }
 
-// keyOf is the key that a query finds, or nothing: the failure is reported either way.
-func (e *Engine) keyOf(ctx context.Context, views map[string]string, sql string) (key json.RawMessage) {
-	session, err := e.views(ctx, views)
+// findKey returns the key that a query selects, or nil: the failure is reported either way.
+func (e *Engine) findKey(ctx context.Context, views map[string]string, sql string) (key json.RawMessage) {
+	session, err := e.openViews(ctx, views)
 	if err != nil {
 		return nil
 	}

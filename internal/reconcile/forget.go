@@ -1,4 +1,4 @@
-// What the catalog knows of objects of pipelines, and how a pipeline is forgotten whose records are damaged.
+// What the catalog knows about the objects of pipelines, and how a pipeline with damaged records is reset.
 
 package reconcile
 
@@ -13,7 +13,7 @@ import (
 	"bursar/internal/catalog"
 )
 
-// KnownObjects are the names of all objects that runs have recorded, of every pipeline and generation.
+// KnownObjects returns the names of all objects that runs have recorded, of all pipelines and generations.
 func (e *Engine) KnownObjects(ctx context.Context) (map[string]bool, error) {
 	known := map[string]bool{}
 	err := e.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -23,7 +23,7 @@ func (e *Engine) KnownObjects(ctx context.Context) (map[string]bool, error) {
 				return err
 			}
 			for step := range run.Steps {
-				for _, o := range run.made(step) {
+				for _, o := range run.stepObjects(step) {
 					known[o.Name] = true
 				}
 			}
@@ -49,20 +49,20 @@ func (e *Engine) KnownObjects(ctx context.Context) (map[string]bool, error) {
 	return known, nil
 }
 
-// Unfinished reports whether an object that no run has recorded may be of one that is under way, or was.
+// Unfinished reports whether an object that no run has recorded may belong to an unfinished run or rebuild.
 func (e *Engine) Unfinished(ctx context.Context, name string) bool {
 	for _, p := range e.Project.Pipelines {
 		g, err := e.Current(ctx, p.Name)
 		if err != nil {
 			continue
 		}
-		state, err := e.state(ctx, p.Name)
+		state, err := e.readState(ctx, p.Name)
 		if err != nil {
 			continue
 		}
 		for _, n := range []uint64{g.Generation, state.Building} {
 			rest, ok := strings.CutPrefix(name, artifact.SpacePrefix(artifact.Space{Pipeline: p.Name, Generation: n}))
-			_, rest, _ = strings.Cut(rest, "/") // what it is: of a step, or a part; then the number of the run
+			_, rest, _ = strings.Cut(rest, "/") // runs/ or parts/, then the number of the run
 			if ok && n > 0 && (n != g.Generation || rest > fmt.Sprintf("%08d", g.Published+1)) {
 				return true
 			}
@@ -71,8 +71,8 @@ func (e *Engine) Unfinished(ctx context.Context, name string) bool {
 	return false
 }
 
-// CheckRecords reports a pipeline whose records in the catalog are not all there: generations or runs without the document that
-// names them, or the other way round, or none but those of a rebuild that has not ended.
+// CheckRecords returns an error if the catalog's documents of a pipeline are incomplete: generations or runs without the document
+// that names them, or the reverse, or only those of a rebuild that is not complete.
 func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
 	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
 	if err != nil {
@@ -95,11 +95,11 @@ func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
 			}
 		}
 		if !named && len(found)+len(names) > 0 {
-			return fmt.Errorf("%d generations and %d objects of %s are there, and the catalog does not name the pipeline", len(found), len(names), pipeline)
+			return fmt.Errorf("%d generations and %d objects of %s exist, but the catalog does not contain the pipeline", len(found), len(names), pipeline)
 		}
 		var g Generation
 		if known, err := tx.Get(generationKey(pipeline, state.Generation), &g); err != nil || !known {
-			return errors.Join(err, state.absent(pipeline))
+			return errors.Join(err, state.missing(pipeline))
 		}
 		for number := uint64(1); number <= g.Runs; number++ {
 			if _, err := getRun(tx, RunRef{pipeline, g.Generation, number}); err != nil {
@@ -110,14 +110,14 @@ func (e *Engine) CheckRecords(ctx context.Context, pipeline string) error {
 	})
 }
 
-// Forget removes all of a pipeline but its declaration, and notes first that it is to be made anew: as long as it is not, nothing passes for
-// a pipeline that has never run, whatever a crash leaves. The pipeline is folded anew from the events by Rebuild (rule 9).
+// Forget removes everything of a pipeline except its declaration. It first records that the pipeline must be rebuilt, so that
+// after a crash it is not mistaken for a pipeline that has never run. Rebuild then folds the events again (rule 9).
 func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
 	if err != nil {
 		return err
 	}
-	state, err := e.state(ctx, pipeline)
+	state, err := e.readState(ctx, pipeline)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 			return err
 		}
 	}
-	e.parts.Forget()
+	e.partCache.Clear()
 	for _, name := range names {
 		if err := e.Objects.Delete(ctx, name); err != nil {
 			return err
@@ -148,7 +148,7 @@ func (e *Engine) Forget(ctx context.Context, pipeline string) error {
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error { return deleteRecords(tx, pipeline) })
 }
 
-// deleteRecords deletes what the catalog has of a pipeline's generations.
+// deleteRecords deletes the catalog's documents of a pipeline's generations.
 func deleteRecords(tx catalog.Tx, pipeline string) error {
 	var keys []string
 	for _, kind := range []string{"generation/", "run/", "share/"} {

@@ -1,3 +1,5 @@
+// The backlog of a pipeline, and how its batches are grouped into runs.
+
 package reconcile
 
 import (
@@ -11,13 +13,13 @@ import (
 	"bursar/internal/fold"
 )
 
-// BatchRef names a batch of a run. Stream is empty where the pipeline folds one stream only.
+// BatchRef names a batch of a run. Stream is empty if the pipeline folds only one stream.
 type BatchRef struct {
 	Stream string `json:"stream"`
 	Batch  uint64 `json:"batch"`
 }
 
-// MarshalJSON writes a batch of the only stream as its number.
+// MarshalJSON writes a batch of the only stream as a number.
 func (r BatchRef) MarshalJSON() ([]byte, error) {
 	if r.Stream == "" {
 		return json.Marshal(r.Batch)
@@ -35,11 +37,11 @@ func (r *BatchRef) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*plain)(r))
 }
 
-// Taken is the last batch of each stream that is in a run, by the names that BatchRef has.
-type Taken map[string]uint64
+// StreamNumbers holds a number for each stream, of its last batch or retraction. Streams are named as in BatchRef.
+type StreamNumbers map[string]uint64
 
-// MarshalJSON writes the last batch of the only stream as its number, and nothing as 0.
-func (t Taken) MarshalJSON() ([]byte, error) {
+// MarshalJSON writes the number of the only stream as a plain number, and an empty map as 0.
+func (t StreamNumbers) MarshalJSON() ([]byte, error) {
 	if n, only := t[""]; only || len(t) == 0 {
 		return json.Marshal(n)
 	}
@@ -47,8 +49,8 @@ func (t Taken) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
-func (t *Taken) UnmarshalJSON(text []byte) error {
-	*t = Taken{}
+func (t *StreamNumbers) UnmarshalJSON(text []byte) error {
+	*t = StreamNumbers{}
 	if len(text) > 0 && text[0] == '{' {
 		return json.Unmarshal(text, (*map[string]uint64)(t))
 	}
@@ -60,8 +62,8 @@ func (t *Taken) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// before is what was taken before runs took these batches.
-func (t Taken) before(batches []BatchRef) Taken {
+// before returns the numbers as they were before runs included these batches.
+func (t StreamNumbers) before(batches []BatchRef) StreamNumbers {
 	out := maps.Clone(t)
 	for _, b := range batches {
 		out[b.Stream] = min(out[b.Stream], b.Batch-1)
@@ -69,43 +71,43 @@ func (t Taken) before(batches []BatchRef) Taken {
 	return out
 }
 
-// backlog is the sealed batches of a pipeline's streams that are in no run, the oldest of each at hand.
+// backlog holds the sealed batches of a pipeline's streams that are in no run; the oldest of each stream is loaded.
 type backlog struct {
-	tx    catalog.Tx
-	plan  *fold.Plan
-	taken Taken
-	until Taken                   // the last batches that are looked at; nil is all
-	left  Taken                   // the last retractions that they are folded without
-	heads map[string]*event.Batch // by stream; nil where there is none
+	tx        catalog.Tx
+	plan      *fold.Plan
+	last      StreamNumbers
+	until     StreamNumbers           // by stream: the last batch to include; nil includes all
+	retracted StreamNumbers           // by stream: the last retraction that is applied
+	heads     map[string]*event.Batch // by stream: the oldest batch; nil if there is none
 }
 
 func newBacklog(tx catalog.Tx, plan *fold.Plan, g *Generation) (*backlog, error) {
-	b := &backlog{tx: tx, plan: plan, taken: Taken{}, until: g.Until, left: g.Retracted, heads: map[string]*event.Batch{}}
-	maps.Copy(b.taken, g.Taken)
+	b := &backlog{tx: tx, plan: plan, last: StreamNumbers{}, until: g.BuildUntil, retracted: g.LastRetraction, heads: map[string]*event.Batch{}}
+	maps.Copy(b.last, g.LastBatch)
 	for _, s := range plan.Events.Streams {
-		if err := b.look(s.Name); err != nil {
+		if err := b.loadHead(s.Name); err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
 }
 
-// ref names a batch as runs do.
-func (b *backlog) ref(batch *event.Batch) BatchRef {
+// batchRef names a batch as runs do.
+func (b *backlog) batchRef(batch *event.Batch) BatchRef {
 	if b.plan.Events.Several() {
 		return BatchRef{batch.Stream, batch.Batch}
 	}
 	return BatchRef{"", batch.Batch}
 }
 
-// look finds the oldest batch of a stream that is not taken.
-func (b *backlog) look(stream string) error {
+// loadHead loads the oldest batch of a stream that is in no run.
+func (b *backlog) loadHead(stream string) error {
 	sealed, err := event.Sealed(b.tx, stream)
 	if err != nil {
 		return err
 	}
-	name := b.ref(&event.Batch{Stream: stream}).Stream
-	next := b.taken[name] + 1
+	name := b.batchRef(&event.Batch{Stream: stream}).Stream
+	next := b.last[name] + 1
 	if b.until != nil {
 		sealed = min(sealed, b.until[name])
 	}
@@ -113,12 +115,12 @@ func (b *backlog) look(stream string) error {
 	if next > sealed {
 		return nil
 	}
-	batch, err := event.GetFolded(b.tx, b.plan.Events.Stream(stream), stream, next, b.left[name])
+	batch, err := event.GetFolded(b.tx, b.plan.Events.Stream(stream), stream, next, b.retracted[name])
 	b.heads[stream] = &batch
 	return err
 }
 
-// oldest is the batch that was sealed first, or nil. Of several of one moment that of the first stream is.
+// oldest returns the batch that was sealed first, or nil. Of batches sealed at the same time, that of the first stream.
 func (b *backlog) oldest() *event.Batch {
 	var first *event.Batch
 	for _, s := range b.plan.Events.Streams {
@@ -129,16 +131,16 @@ func (b *backlog) oldest() *event.Batch {
 	return first
 }
 
-// take removes a batch from the backlog.
-func (b *backlog) take(batch *event.Batch) (BatchRef, error) {
-	ref := b.ref(batch)
-	b.taken[ref.Stream] = ref.Batch
-	return ref, b.look(batch.Stream)
+// pop removes a batch from the backlog.
+func (b *backlog) pop(batch *event.Batch) (BatchRef, error) {
+	ref := b.batchRef(batch)
+	b.last[ref.Stream] = ref.Batch
+	return ref, b.loadHead(batch.Stream)
 }
 
-// sealedUntil is the last batch of each of the pipeline's streams.
-func sealedUntil(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
-	until := Taken{}
+// lastSealed returns the last sealed batch of each of the pipeline's streams.
+func lastSealed(tx catalog.Tx, plan *fold.Plan) (StreamNumbers, error) {
+	until := StreamNumbers{}
 	for _, s := range plan.Events.Streams {
 		sealed, err := event.Sealed(tx, s.Name)
 		if err != nil {
@@ -149,9 +151,9 @@ func sealedUntil(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
 	return until, nil
 }
 
-// group takes batches of all streams, the oldest first, up to the backlog's limits; one batch is always taken. So of each
-// stream everything is included up to when its last one was sealed.
-func group(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (Taken, error) {
+// groupBatches adds batches of all streams to a run, oldest first, up to the backlog's limits, and at least one. So of each
+// stream everything is included up to the time when its last batch was sealed.
+func groupBatches(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (StreamNumbers, error) {
 	limits := plan.Pipeline.Backlog
 	waiting, err := newBacklog(tx, plan, g)
 	if err != nil {
@@ -162,7 +164,7 @@ func group(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (Taken, erro
 		if full && len(run.Batches) > 0 {
 			break
 		}
-		ref, err := waiting.take(batch)
+		ref, err := waiting.pop(batch)
 		if err != nil {
 			return nil, err
 		}
@@ -172,24 +174,24 @@ func group(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (Taken, erro
 			return nil, err
 		}
 	}
-	return waiting.taken, nil
+	return waiting.last, nil
 }
 
-// addConserved adds a batch's totals that the pipeline conserves. One that was sealed without them is an *event.ErrNoTotals.
+// addConserved adds those totals of a batch that the pipeline conserves. If the batch lacks them the error is *event.ErrNoTotals.
 func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) error {
 	if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
 		return &event.ErrNoTotals{Batch: *batch}
 	}
-	return totals.Add(conserved(plan, batch))
+	return totals.Add(conservedTotals(plan, batch))
 }
 
-// conserved is a batch's totals that the pipeline conserves, at the scales of its key and artifacts.
-func conserved(plan *fold.Plan, b *event.Batch) event.Totals {
-	return conservedOf(plan, b.TotalsNow(plan.Events.Stream(b.Stream)))
+// conservedTotals returns the totals of a batch that the pipeline conserves, at the scales of its key and artifacts.
+func conservedTotals(plan *fold.Plan, b *event.Batch) event.Totals {
+	return conservedIn(plan, b.TotalsNow(plan.Events.Stream(b.Stream)))
 }
 
-// conservedOf is those of a stream's totals that the pipeline conserves.
-func conservedOf(plan *fold.Plan, totals event.Totals) event.Totals {
+// conservedIn returns those totals of a stream that the pipeline conserves.
+func conservedIn(plan *fold.Plan, totals event.Totals) event.Totals {
 	kept := event.Totals{}
 	for _, c := range plan.Conserve {
 		kept[c.Total] = map[string]string{}
@@ -203,7 +205,7 @@ func conservedOf(plan *fold.Plan, totals event.Totals) event.Totals {
 	return kept
 }
 
-// conservedNames are the totals of a stream that the pipeline conserves.
+// conservedNames lists the totals of a stream that the pipeline conserves.
 func conservedNames(plan *fold.Plan, stream string) (names []string) {
 	for _, c := range plan.Conserve {
 		if plan.Events.Stream(stream).Total(c.Total) != nil {
@@ -213,7 +215,7 @@ func conservedNames(plan *fold.Plan, stream string) (names []string) {
 	return names
 }
 
-// summedNames are the totals of a stream that no conserve entry follows through a run: reduce sums them over the events.
+// summedNames lists the totals of a stream that no conserve entry covers: reduce sums them over the events.
 func summedNames(plan *fold.Plan, stream string) (names []string) {
 	for _, t := range plan.Events.Stream(stream).Totals {
 		if !slices.ContainsFunc(plan.Conserve, func(c fold.Conserved) bool { return c.Total == t.Name }) {

@@ -6,22 +6,22 @@ import (
 	"testing"
 )
 
-// TestTakenIsKept writes and reads what is taken: of one stream as a number, of several by name, of none as nothing, so that
-// a stream's name can be added to it.
-func TestTakenIsKept(t *testing.T) {
+// TestStreamNumbersRoundTrip writes and reads StreamNumbers: a number for one stream, an object for several, so that a stream
+// can be added later.
+func TestStreamNumbersRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		taken Taken
+		taken StreamNumbers
 		text  string
 	}{
-		{Taken{}, "0"},
-		{Taken{"": 7}, "7"},
-		{Taken{"bank": 1, "payments": 2}, `{"bank":1,"payments":2}`},
+		{StreamNumbers{}, "0"},
+		{StreamNumbers{"": 7}, "7"},
+		{StreamNumbers{"bank": 1, "payments": 2}, `{"bank":1,"payments":2}`},
 	} {
-		text, err := json.Marshal(Generation{Taken: c.taken})
+		text, err := json.Marshal(Generation{LastBatch: c.taken})
 		var g Generation
-		if err != nil || json.Unmarshal(text, &g) != nil || !reflect.DeepEqual(g.Taken, c.taken) {
-			t.Errorf("%v was written as %s, %v, and read as %v", c.taken, text, err, g.Taken)
+		if err != nil || json.Unmarshal(text, &g) != nil || !reflect.DeepEqual(g.LastBatch, c.taken) {
+			t.Errorf("%v was written as %s, %v, and read as %v", c.taken, text, err, g.LastBatch)
 		}
 		if text, err = json.Marshal(c.taken); err != nil || string(text) != c.text {
 			t.Errorf("%v is written as %s, %v", c.taken, text, err)

@@ -1,3 +1,5 @@
+// The step index: loads the locations of a run's records into the index.
+
 package reconcile
 
 import (
@@ -13,8 +15,8 @@ import (
 	"bursar/internal/object"
 )
 
-// index points every key of a partition's parts to its record. It reads the parts themselves, so what is pointed to has
-// been read back and its checksum compared.
+// index loads an entry for every record of a partition's parts. It reads the parts themselves, so every record that the index
+// points to was read back and its checksum compared.
 func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
 	reader := e.partReader(ctx, plan, run, partition)
 	defer reader.close()
@@ -29,7 +31,7 @@ func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run, partition
 	return share, err
 }
 
-// partReader walks the records of a partition's parts in order.
+// partReader reads the records of a partition's parts in order.
 type partReader struct {
 	ctx   context.Context
 	store Store
@@ -40,12 +42,12 @@ type partReader struct {
 	partition int
 	parts     []object.Description
 
-	part   int   // the next part to open
-	read   int64 // bytes of the open part
-	in     io.Closer
-	scan   *artifact.Scanner
-	record []byte // of the entry returned last
-	buffer []byte
+	nextPart  int   // number of the next part to open
+	bytesRead int64 // bytes of the open part
+	in        io.Closer
+	scan      *artifact.Scanner
+	record    []byte // of the last returned entry
+	buffer    []byte
 }
 
 func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run, partition int) *partReader {
@@ -55,11 +57,11 @@ func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run, part
 	}
 }
 
-// next returns the entry of the next record, io.EOF at the end. Its key is valid until the call after.
+// next returns the entry of the next record, io.EOF at the end. Its key is valid until the next call.
 func (r *partReader) next() (artifact.Entry, error) {
 	for {
 		if r.scan == nil {
-			if r.part == len(r.parts) {
+			if r.nextPart == len(r.parts) {
 				return artifact.Entry{}, io.EOF
 			}
 			if err := r.open(); err != nil {
@@ -68,35 +70,35 @@ func (r *partReader) next() (artifact.Entry, error) {
 		}
 		offset, record, err := r.scan.Next()
 		if errors.Is(err, io.EOF) {
-			if want := r.parts[r.part-1].Bytes; r.read != want {
-				return artifact.Entry{}, fmt.Errorf("read %s: %w: it ends after %d of %d bytes", r.parts[r.part-1].Name, artifact.ErrCorrupt, r.read, want)
+			if want := r.parts[r.nextPart-1].Bytes; r.bytesRead != want {
+				return artifact.Entry{}, fmt.Errorf("read %s: %w: it ends after %d of %d bytes", r.parts[r.nextPart-1].Name, artifact.ErrCorrupt, r.bytesRead, want)
 			}
 			r.close()
 			continue
 		}
 		if err != nil {
-			return artifact.Entry{}, fmt.Errorf("read %s: %w", r.parts[r.part-1].Name, err)
+			return artifact.Entry{}, fmt.Errorf("read %s: %w", r.parts[r.nextPart-1].Name, err)
 		}
 		r.record = record
-		r.read += int64(len(record))
+		r.bytesRead += int64(len(record))
 		resetRow(r.key)
 		if err := artifact.DecodeKey(record, r.key, r.width); err != nil {
-			return artifact.Entry{}, fmt.Errorf("read %s at %d: %w", r.parts[r.part-1].Name, offset, err)
+			return artifact.Entry{}, fmt.Errorf("read %s at %d: %w", r.parts[r.nextPart-1].Name, offset, err)
 		}
 		r.buffer = artifact.AppendKey(r.buffer[:0], r.key, 0)
-		at := artifact.Location{Part: artifact.PartNumber(r.partition, r.part-1), Offset: offset, Length: uint32(len(record))}
+		at := artifact.Location{Part: artifact.PartNumber(r.partition, r.nextPart-1), Offset: offset, Length: uint32(len(record))}
 		return artifact.Entry{Key: r.buffer, Run: r.run.Run, Location: at}, nil
 	}
 }
 
 func (r *partReader) open() error {
-	in, err := r.store.Open(r.ctx, r.parts[r.part].Name)
+	in, err := r.store.Open(r.ctx, r.parts[r.nextPart].Name)
 	if err != nil {
 		return err
 	}
 	r.in, r.scan = in, artifact.NewScanner(bufio.NewReaderSize(io.NewSectionReader(in, 0, in.Size()), 1<<20))
-	r.part++
-	r.read = 0
+	r.nextPart++
+	r.bytesRead = 0
 	return nil
 }
 

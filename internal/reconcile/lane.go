@@ -1,3 +1,5 @@
+// The order in which runs pass the steps.
+
 package reconcile
 
 import (
@@ -10,29 +12,29 @@ import (
 	"bursar/internal/fold"
 )
 
-// MaxInFlight is how many runs of a pipeline are under way at a time: one in each of the three lanes prefetch, merge and
-// index, each of which was reduced ahead of its turn. More make the index lag further behind, and gain nothing.
+// MaxInFlight is how many runs of a pipeline are in flight: one in each of the three lanes prefetch, merge and index. Reduce
+// runs ahead. With more runs the index lags further behind, and nothing gets faster.
 const MaxInFlight = 3
 
-// inLane says whether a step is taken strictly in order of runs. A reduce knows nothing of other runs.
-func inLane(step string) bool { return step != "reduce" }
+// isOrdered reports whether a step is executed strictly in the order of runs. A reduce does not depend on other runs.
+func isOrdered(step string) bool { return step != "reduce" }
 
-// errOutOfTurn is what a step returns whose run is not next in its lane.
-var errOutOfTurn = errors.New("the run before has not passed this step")
+// errOutOfTurn is returned by a step whose run is not next in its lane.
+var errOutOfTurn = errors.New("the run before has not completed this step")
 
-// inTurn holds steps to the order of their lanes: a prefetch, merge, index or publish follows that of the run before. And it
-// fixes what a prefetch is of: the state as of the last run that is indexed by then. Another attempt brings that same
-// state, although more runs may be indexed meanwhile (rule 5).
-func (e *Engine) inTurn(ctx context.Context, plan *fold.Plan, run *Run, step string) error {
-	if !inLane(step) {
+// enterLane enforces the order of lanes: a prefetch, merge, index or publish follows that of the run before. It also fixes
+// the state that a prefetch reads: as of the last run that is indexed by then. A later attempt reads the same state,
+// although more runs may be indexed by then (rule 5).
+func (e *Engine) enterLane(ctx context.Context, plan *fold.Plan, run *Run, step string) error {
+	if !isOrdered(step) {
 		return nil
 	}
 	if step != "prefetch" {
-		err := e.Catalog.View(ctx, func(tx catalog.Tx) error { return follows(tx, run, step) })
+		err := e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkPrevious(tx, run, step) })
 		if err != nil || step != "index" {
 			return err
 		}
-		// The entries of this run would hide that those of the run before are gone.
+		// The entries of this run would hide that those of the run before are missing.
 		return e.checkLoaded(ctx, plan, run.space(), run.Run-1)
 	}
 	var asOf uint64
@@ -47,8 +49,8 @@ func (e *Engine) inTurn(ctx context.Context, plan *fold.Plan, run *Run, step str
 	return e.checkLoaded(ctx, plan, run.space(), asOf)
 }
 
-// fixAsOf returns what a run's prefetch is of, and decides it if no attempt and no partition has. The stored run decides,
-// not a copy that was read earlier: partitions start at different times, and more runs may be indexed between.
+// fixAsOf returns the run that the prefetched state is as of, and decides it if no other attempt or partition has. The stored
+// run decides, not a copy that was read earlier: partitions start at different times, and more runs may be indexed between.
 func fixAsOf(tx catalog.Tx, ref RunRef) (uint64, error) {
 	run, err := getRun(tx, ref)
 	if err != nil {
@@ -57,7 +59,7 @@ func fixAsOf(tx catalog.Tx, ref RunRef) (uint64, error) {
 	if run.AsOf != nil {
 		return *run.AsOf, nil
 	}
-	if err := follows(tx, &run, "prefetch"); err != nil {
+	if err := checkPrevious(tx, &run, "prefetch"); err != nil {
 		return 0, err
 	}
 	indexed, err := lastIndexed(tx, &run)
@@ -68,8 +70,8 @@ func fixAsOf(tx catalog.Tx, ref RunRef) (uint64, error) {
 	return indexed, tx.Put(runKey(ref), run)
 }
 
-// follows returns errOutOfTurn unless the run before, if it is not published, has done the step.
-func follows(tx catalog.Tx, run *Run, step string) error {
+// checkPrevious returns errOutOfTurn unless the run before is published or has done the step.
+func checkPrevious(tx catalog.Tx, run *Run, step string) error {
 	if run.Run == 1 {
 		return nil
 	}
@@ -87,7 +89,7 @@ func outOfTurn(before *Run) error {
 	return failure.Wrap(failure.Transient, fmt.Errorf("%w: run %d", errOutOfTurn, before.Run))
 }
 
-// lastIndexed is the newest run before this one whose entries are in the index.
+// lastIndexed returns the newest earlier run whose entries are in the index.
 func lastIndexed(tx catalog.Tx, run *Run) (uint64, error) {
 	for n := run.Run - 1; n > 0; n-- {
 		before, err := getRun(tx, RunRef{run.Pipeline, run.Generation, n})
@@ -101,8 +103,8 @@ func lastIndexed(tx catalog.Tx, run *Run) (uint64, error) {
 	return 0, nil
 }
 
-// pendingRuns are the runs before this one that its state does not know of, newest first: merged, but not indexed when
-// prefetch began. One that starts again from the events has no parts, and is waited for.
+// pendingRuns lists the earlier runs that the prefetched state does not include, newest first: merged, but not indexed when
+// prefetch began. A run that was reset to start from the events has no parts, and is waited for.
 func (e *Engine) pendingRuns(ctx context.Context, run *Run) (pending []Run, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		pending = nil

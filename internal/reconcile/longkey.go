@@ -1,4 +1,4 @@
-// Keys that are too long: those of columns are bounded at intake, those that an expression makes are bounded by reduce.
+// Keys that are too long. Intake checks the length of key columns, reduce that of key expressions.
 
 package reconcile
 
@@ -16,11 +16,11 @@ import (
 	"bursar/internal/project"
 )
 
-// errLongKey is that a value of a key is longer than it may be.
+// errLongKey reports that a value of a key is longer than allowed.
 var errLongKey = failure.Wrap(failure.Data, errors.New("a key is too long"))
 
-// LongKeyError says which event has a key that is longer than it may be. Its text names the event's place and not the key: it
-// reaches the histories of workflows (rule 7).
+// LongKeyError names the event whose key is longer than allowed. Its text contains the place of the event but not the key, because
+// it is written to the histories of workflows (rule 7).
 type LongKeyError struct {
 	Pipeline, Declared, Column string
 	Event                      string // its place
@@ -35,10 +35,10 @@ func (e *LongKeyError) Error() string {
 // Class is Data: the same events have the same keys.
 func (e *LongKeyError) Class() failure.Class { return failure.Data }
 
-// boundedHere reports whether intake may have let longer values of a key column pass: an expression's, or those that were taken in
-// before a pipeline had the column in its key.
-func boundedHere(k *project.KeyColumn) bool {
-	for _, part := range k.Of {
+// boundedByReduce reports whether intake may have accepted longer values of a key column: those of an expression, or events that
+// were ingested before a pipeline had the column in its key.
+func boundedByReduce(k *project.KeyColumn) bool {
+	for _, part := range k.Parts {
 		if part.Optional && k.Type.Kind == column.String {
 			return true
 		}
@@ -46,10 +46,10 @@ func boundedHere(k *project.KeyColumn) bool {
 	return false
 }
 
-// checkKeys stops at a key that is too long.
+// checkKeys returns an error for a key that is too long.
 func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 	for c := range plan.Events.Key {
-		if !boundedHere(&plan.Events.Key[c]) {
+		if !boundedByReduce(&plan.Events.Key[c]) {
 			continue
 		}
 		for i := range rows[c].Len() {
@@ -61,25 +61,25 @@ func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 	return nil
 }
 
-// longKey names the first event with a key that is too long, in the order of streams, files and rows.
+// longKey finds the first event with a key that is too long, in the order of streams, files and rows.
 func (s *eventSearch) longKey(ctx context.Context) error {
-	session, err := s.e.views(ctx, s.views(nil, s.batches, "true"))
+	session, err := s.e.openViews(ctx, s.views(nil, s.batches, "true"))
 	if err != nil {
 		return err
 	}
 	defer session.Close()
 	for i := range s.plan.Events.Key {
 		k := &s.plan.Events.Key[i]
-		if !boundedHere(k) {
+		if !boundedByReduce(k) {
 			continue
 		}
 		found := &LongKeyError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Pipeline.File, Column: k.Name}
-		stream, at, err := s.firstLong(ctx, session, k, found)
+		stream, at, err := s.firstLongKey(ctx, session, k, found)
 		if err == nil && stream == "" {
 			continue
 		}
 		if err == nil {
-			found.Event, err = s.e.placeOf(ctx, s.plan.Events.Stream(stream), s.batches, at.File, at.Row)
+			found.Event, err = s.e.eventPlace(ctx, s.plan.Events.Stream(stream), s.batches, at.File, at.Row)
 		}
 		if err != nil {
 			return err
@@ -89,15 +89,15 @@ func (s *eventSearch) longKey(ctx context.Context) error {
 	return s.cause
 }
 
-// firstLong is the stream and place of the first event with a value of a key column that is too long; no stream without one.
-func (s *eventSearch) firstLong(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, at event.Place, err error) {
+// firstLongKey returns stream and place of the first event with a too long value of a key column; an empty stream if there is none.
+func (s *eventSearch) firstLongKey(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, at event.Place, err error) {
 	name := column.QuoteIdentifier(k.Event)
-	of := duck.Literal(s.plan.Events.Streams[0].Name)
+	stream2 := duck.Literal(s.plan.Events.Streams[0].Name)
 	if s.plan.Events.Several() {
-		of = project.StreamColumn
+		stream2 = project.StreamColumn
 	}
 	sql := fmt.Sprintf("SELECT %s, %s, %s, strlen(%s) FROM events WHERE strlen(%s) > %d ORDER BY ALL LIMIT 1",
-		of, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
+		stream2, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
 	err = session.Query(ctx, sql, func(rows []column.Vector) error {
 		stream, at, found.Bytes = string(rows[0].Text(0)), event.Place{File: uint64(rows[1].Ints[0]), Row: rows[2].Ints[0]}, rows[3].Ints[0]
 		return nil

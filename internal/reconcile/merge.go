@@ -1,3 +1,5 @@
+// The step merge: combines delta and state into new artifacts, and checks conserved totals.
+
 package reconcile
 
 import (
@@ -14,9 +16,9 @@ import (
 	"bursar/internal/fold"
 )
 
-// merge brings a partition's delta, its state and what earlier runs have merged since together, writes the new artifacts
-// as parts, and sums by what they moved: over all partitions exactly the batches' totals (rule 4). The old totals are summed over the prefetched state by a query of their own, so that a row lost
-// between state and result is seen.
+// merge combines a partition's delta, its prefetched state, and what earlier runs have merged since. It writes the new artifacts
+// as parts and returns by how much totals changed: over all partitions exactly the totals of the batches (rule 4). The totals
+// before are summed by a separate query over the state, so that a row lost between state and result is detected.
 func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
 	if err := e.checkDerived(ctx, run, partition, "reduce", "prefetch"); err != nil {
 		return share, err
@@ -27,18 +29,18 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	}
 	defer pending.remove()
 	delta, state := e.deltaSQL(plan, run, partition), e.stateSQL(plan, run.objects("prefetch", partition), pending)
-	session, err := e.views(ctx, map[string]string{"delta": delta, "state": state})
+	session, err := e.openViews(ctx, map[string]string{"delta": delta, "state": state})
 	if err != nil {
 		return share, err
 	}
 	defer session.Close()
 
-	moved := newMovement(plan)
+	after := newArtifactTotals(plan)
 	out := artifact.NewPartWriter(ctx, e.Objects, run.space(), run.Run, partition)
 	defer out.Abort()
 	width := len(plan.Key) + len(plan.Record)
 	rows := run.Steps["reduce"].Shares[partition].Rows
-	err = session.QueryAbout(ctx, rows, plan.Merge, func(chunk []column.Vector) error {
+	err = session.QueryEstimated(ctx, rows, plan.Merge, func(chunk []column.Vector) error {
 		if err := column.CheckCount(chunk, width+len(plan.Conserve)+1); err != nil {
 			return err
 		}
@@ -48,7 +50,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		if aligned := &chunk[len(chunk)-1]; aligned.Null != nil || slices.Contains(aligned.Ints, 0) {
 			return errors.New("bug: delta and state are not aligned by key")
 		}
-		if err := moved.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[width:len(chunk)-1]); err != nil {
+		if err := after.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[width:len(chunk)-1]); err != nil {
 			return err
 		}
 		for i := range chunk[0].Len() {
@@ -62,31 +64,31 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	if err != nil {
 		return share, e.failingArtifact(ctx, plan, [2]string{delta, state}, rows, err)
 	}
-	before := newMovement(plan)
-	err = session.QueryAbout(ctx, rows, plan.Old, func(chunk []column.Vector) error {
+	before := newArtifactTotals(plan)
+	err = session.QueryEstimated(ctx, rows, plan.StateTotals, func(chunk []column.Vector) error {
 		return before.add(plan, chunk[:len(plan.Key)], chunk[len(plan.Key)], chunk[len(plan.Key)+1:])
 	})
 	if err != nil {
 		return share, err
 	}
-	share.Created = share.Rows - before.rows
-	if share.Events, share.Totals, err = moved.since(before); err != nil {
+	share.Created = share.Rows - before.artifacts
+	if share.Events, share.Totals, err = after.minus(before); err != nil {
 		return share, err
 	}
 	share.Objects, err = out.Finish()
 	return share, err
 }
 
-// movement sums events and conserved totals over artifacts.
-type movement struct {
-	rows   int64
-	events int64
-	totals []*column.Sums
-	names  []string
+// artifactTotals sums events and conserved totals over artifacts.
+type artifactTotals struct {
+	artifacts int64
+	events    int64
+	totals    []*column.Sums
+	names     []string
 }
 
-func newMovement(plan *fold.Plan) *movement {
-	m := &movement{}
+func newArtifactTotals(plan *fold.Plan) *artifactTotals {
+	m := &artifactTotals{}
 	for _, c := range plan.Conserve {
 		m.totals = append(m.totals, column.NewSums(c.Type.Scale))
 		m.names = append(m.names, c.Total)
@@ -94,26 +96,26 @@ func newMovement(plan *fold.Plan) *movement {
 	return m
 }
 
-func (m *movement) add(plan *fold.Plan, key []column.Vector, events column.Vector, totals []column.Vector) error {
+func (m *artifactTotals) add(plan *fold.Plan, key []column.Vector, events column.Vector, totals []column.Vector) error {
 	if err := column.CheckCount(totals, len(plan.Conserve)); err != nil {
 		return err
 	}
-	m.rows += int64(events.Len())
+	m.artifacts += int64(events.Len())
 	for _, n := range events.Ints {
 		m.events += n
 	}
 	for i, c := range plan.Conserve {
-		var by *column.Vector
+		var groups *column.Vector
 		if c.Group >= 0 {
-			by = &key[c.Group]
+			groups = &key[c.Group]
 		}
-		m.totals[i].Add(&totals[i], by, nil)
+		m.totals[i].Add(&totals[i], groups, nil)
 	}
 	return nil
 }
 
-// since is by what the sums have moved since before.
-func (m *movement) since(before *movement) (events int64, totals event.Totals, err error) {
+// minus returns the difference between the sums and those of before. It changes the receiver.
+func (m *artifactTotals) minus(before *artifactTotals) (events int64, totals event.Totals, err error) {
 	totals = event.Totals{}
 	for i, name := range m.names {
 		m.totals[i].Sub(before.totals[i])
@@ -124,8 +126,8 @@ func (m *movement) since(before *movement) (events int64, totals event.Totals, e
 	return m.events - before.events, totals, nil
 }
 
-// checkMoved compares by what the artifacts moved with what was to be folded into them (rule 4).
-func checkMoved(plan *fold.Plan, wantEvents int64, want event.Totals, events int64, totals event.Totals) error {
+// checkMergeTotals compares the change of the artifacts with what had to be folded into them (rule 4).
+func checkMergeTotals(plan *fold.Plan, wantEvents int64, want event.Totals, events int64, totals event.Totals) error {
 	if err := compareEvents("merge", wantEvents, events); err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func compareEvents(step string, want, got int64) error {
 	return nil
 }
 
-// compareTotals holds sums against control totals, group by group; a group that is missing on one side is zero there.
+// compareTotals compares sums with control totals, group by group; a group that is missing on one side is zero there.
 func compareTotals(step, total string, scale int, want, got map[string]string) error {
 	zero := string(column.AppendDecimal(nil, column.Zero, scale))
 	groups := map[string]bool{}

@@ -1,3 +1,5 @@
+// Planning of runs: which batches the next run folds, and whether the pipeline may run at all.
+
 package reconcile
 
 import (
@@ -15,18 +17,18 @@ import (
 	"bursar/internal/fold"
 )
 
-// Next returns the pipeline's oldest run numbered above after that is not published yet, or fixes the batches of a new
-// one, unless there is no backlog. With after, the last run in flight, runs follow each other before the first is
-// published.
+// Next returns the oldest unpublished run with a number above after. If there is none it plans a new run with batches of the
+// backlog; an empty backlog gives no run. after is the last run in flight, so runs can follow each other before the first
+// is published.
 func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (next NextResult, err error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
 		return next, err
 	}
-	if err := e.clearFirst(ctx, pipeline); err != nil {
+	if err := e.clearFirstGeneration(ctx, pipeline); err != nil {
 		return next, err
 	}
-	err = e.planning(ctx, plan, func(tx catalog.Tx) error {
+	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
 		generation, err := openGeneration(tx, plan)
 		if err != nil {
 			return err
@@ -40,8 +42,8 @@ func (e *Engine) Next(ctx context.Context, pipeline string, after uint64) (next 
 	return next, nil
 }
 
-// checkStreams refuses a pipeline over a stream whose events were taken in by another declaration: they cannot be read by this
-// one, or would make other figures.
+// checkStreams rejects a pipeline over a stream whose events were ingested with another definition: they cannot be read with
+// the current one, or would give other results.
 func checkStreams(tx catalog.Tx, plan *fold.Plan) error {
 	for _, s := range plan.Events.Streams {
 		if err := event.CheckGrowthIn(tx, s); err != nil {
@@ -51,9 +53,9 @@ func checkStreams(tx catalog.Tx, plan *fold.Plan) error {
 	return nil
 }
 
-// planning is an Update that plans a run. A batch that was sealed without a total which the pipeline conserves gets it
-// first: it is computed from the events, outside of the transaction.
-func (e *Engine) planning(ctx context.Context, plan *fold.Plan, fn func(tx catalog.Tx) error) error {
+// updatePlan runs fn, which plans a run, in an Update. If a batch was sealed without a total that the pipeline conserves, the
+// total is first computed from the events, outside of the transaction.
+func (e *Engine) updatePlan(ctx context.Context, plan *fold.Plan, fn func(tx catalog.Tx) error) error {
 	for {
 		err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 			if err := checkStreams(tx, plan); err != nil {
@@ -80,7 +82,7 @@ func (e *Engine) computeTotals(ctx context.Context, plan *fold.Plan, batch event
 	return event.ComputeTotals(ctx, e.Catalog, e.Objects, e.Objects, session, plan.Events.Stream(batch.Stream), batch)
 }
 
-// openGeneration reads the current generation, or makes the first.
+// openGeneration reads the current generation, or creates the first.
 func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 	name := plan.Pipeline.Name
 	var state pipelineState
@@ -94,7 +96,7 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 		if err := tx.Put(pipelineKey(name), state); err != nil {
 			return nil, err
 		}
-		if err := g.leaveOut(tx, plan); err != nil {
+		if err := g.excludeRetracted(tx, plan); err != nil {
 			return nil, err
 		}
 		return g, tx.Put(generationKey(name, 1), g)
@@ -102,7 +104,7 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 	var g Generation
 	found, err := tx.Get(generationKey(name, state.Generation), &g)
 	if err == nil && !found {
-		err = state.absent(name)
+		err = state.missing(name)
 	}
 	if err != nil {
 		return nil, err
@@ -110,16 +112,16 @@ func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 	if err := checkCurrent(tx, plan, &g); err != nil {
 		return nil, err
 	}
-	return &g, g.leaveOut(tx, plan)
+	return &g, g.excludeRetracted(tx, plan)
 }
 
-// checkFingerprint refuses a pipeline that is not the one its generation was built with.
+// checkFingerprint returns a ChangedError if the pipeline is not the one that the generation was built with.
 func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 	now := plan.Fingerprint()
 	var changed []string
 	for what, digest := range now {
 		was, printed := built[what]
-		if was != digest && (printed || what != fold.ConservePrint) {
+		if was != digest && (printed || what != fold.ConserveFingerprint) {
 			changed = append(changed, what)
 		}
 	}
@@ -135,8 +137,8 @@ func checkFingerprint(plan *fold.Plan, built map[string]string) error {
 	return &ChangedError{plan.Pipeline.Name, changed}
 }
 
-// Changed says what of a pipeline is declared in another way than when its artifacts were made, and what of its events is retracted
-// since: it has to be rebuilt. It is nil where nothing is, or nothing was made yet.
+// Changed lists the definitions of a pipeline that changed, and the events that were retracted, since its artifacts were made:
+// the pipeline must be rebuilt. It is nil if nothing changed or no artifacts exist yet.
 func (e *Engine) Changed(ctx context.Context, pipeline string) ([]string, error) {
 	g, err := e.Current(ctx, pipeline)
 	if err != nil || g.Generation == 0 {
@@ -153,11 +155,11 @@ func (e *Engine) Changed(ctx context.Context, pipeline string) ([]string, error)
 	return nil, err
 }
 
-// ChangedError says that a pipeline is declared in another way than when its artifacts were made, or that events of them are
+// ChangedError reports that the definition of a pipeline changed since its artifacts were made, or that events of them were
 // retracted since. Class Data.
 type ChangedError struct {
 	Pipeline string
-	Changed  []string // what of it
+	Changed  []string // names of definitions, or descriptions of retractions
 }
 
 func (e *ChangedError) Error() string {
@@ -165,18 +167,18 @@ func (e *ChangedError) Error() string {
 		e.Pipeline, strings.Join(e.Changed, ", "), e.Pipeline)
 }
 
-// Class is Data: it stays so until the pipeline is rebuilt, or put back.
+// Class is Data: it stays so until the pipeline is rebuilt or its definition is restored.
 func (e *ChangedError) Class() failure.Class { return failure.Data }
 
-// sumAgain brings the totals of a run that no step was done of to the totals that its batches have as they are declared now.
-func sumAgain(tx catalog.Tx, plan *fold.Plan, g *Generation, run *Run) error {
+// refreshTotals sets the totals of a run without a completed step to those that its batches have by the current definitions.
+func refreshTotals(tx catalog.Tx, plan *fold.Plan, g *Generation, run *Run) error {
 	totals := event.Totals{}
 	for _, ref := range run.Batches {
 		stream := plan.Events.Streams[0]
 		if ref.Stream != "" {
 			stream = plan.Events.Stream(ref.Stream)
 		}
-		batch, err := event.GetFolded(tx, stream, stream.Name, ref.Batch, g.Retracted[ref.Stream])
+		batch, err := event.GetFolded(tx, stream, stream.Name, ref.Batch, g.LastRetraction[ref.Stream])
 		if err == nil {
 			err = addConserved(plan, totals, &batch)
 		}
@@ -191,21 +193,21 @@ func sumAgain(tx catalog.Tx, plan *fold.Plan, g *Generation, run *Run) error {
 	return tx.Put(runKey(run.ref()), run)
 }
 
-// nextRun finds the oldest unpublished run above after, or groups the oldest batches of the backlog into a new one.
+// nextRun finds the oldest unpublished run above after, or plans a new one with the oldest batches of the backlog.
 func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextResult, error) {
 	if after = max(after, g.Published); g.Runs > after {
 		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, after + 1})
 		if err == nil && len(run.Steps) == 0 {
-			err = sumAgain(tx, plan, g, &run)
+			err = refreshTotals(tx, plan, g, &run)
 		}
 		return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, err
 	}
 	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}}
-	taken, err := group(tx, plan, &run, g)
+	last, err := groupBatches(tx, plan, &run, g)
 	if err != nil || len(run.Batches) == 0 {
 		return NextResult{}, err
 	}
-	g.Runs, g.Taken = run.Run, taken
+	g.Runs, g.LastBatch = run.Run, last
 	if err := tx.Put(runKey(run.ref()), run); err != nil {
 		return NextResult{}, err
 	}

@@ -1,3 +1,5 @@
+// The check of `bursar verify` that recomputes a sample of artifacts without the SQL of reduce and merge.
+
 package reconcile
 
 import (
@@ -15,39 +17,39 @@ import (
 	"bursar/internal/project"
 )
 
-// oracle recomputes artifacts from their events by a path of its own: DuckDB only evaluates the declared expressions event
-// by event and, at the end, the `is` columns; grouping and folding are plain loops in Go, over all events at once.
+// oracle recomputes artifacts from their events by independent code: DuckDB only evaluates the declared expressions event by
+// event and, at the end, the `is` columns; grouping and folding are plain loops in Go, over all events at once.
 type oracle struct {
-	plan   *fold.Plan
-	layout []project.Fold // the folds, without `is`
-	sql    string
-	raw    map[string]int // position of a stream column in sql's result
-	flag   []int          // position of each fold's `where`, and of its value behind it
-	events map[string][]eventAt
+	plan    *fold.Plan
+	folds   []project.Fold // the folds, without `is`
+	sql     string
+	columns map[string]int // position of a stream column in sql's result
+	where   []int          // position of each fold's `where`, followed by that of its value
+	events  map[string][]eventAt
 }
 
-// eventAt is one event in the columns it was read in.
+// eventAt is one row of a chunk of query results.
 type eventAt struct {
 	rows []column.Vector
-	i    int
+	row  int
 }
 
 func newOracle(plan *fold.Plan) *oracle {
-	o := &oracle{plan: plan, raw: map[string]int{}, events: map[string][]eventAt{}}
+	o := &oracle{plan: plan, columns: map[string]int{}, events: map[string][]eventAt{}}
 	var list []string
 	for _, k := range plan.Events.Key {
 		list = append(list, "e."+column.QuoteIdentifier(k.Event))
 	}
 	for _, f := range event.FoldedFields(plan.Events) {
-		o.raw[f.Name] = len(list)
+		o.columns[f.Name] = len(list)
 		list = append(list, "e."+column.QuoteIdentifier(f.Name))
 	}
 	for _, f := range plan.Pipeline.Artifact {
 		if f.Kind == project.Is {
 			continue
 		}
-		o.layout = append(o.layout, f)
-		o.flag = append(o.flag, len(list))
+		o.folds = append(o.folds, f)
+		o.where = append(o.where, len(list))
 		where, value := "true", "NULL::INTEGER"
 		if f.Where != "" {
 			where = fmt.Sprintf("coalesce((%s\n), false)", f.Where)
@@ -60,12 +62,12 @@ func newOracle(plan *fold.Plan) *oracle {
 		}
 		list = append(list, where, value)
 	}
-	o.sql = fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s", strings.Join(list, ",\n"), sampled(plan))
+	o.sql = fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s", strings.Join(list, ",\n"), sampleJoin(plan))
 	return o
 }
 
-// sampled joins events and the sample of keys.
-func sampled(plan *fold.Plan) string {
+// sampleJoin is the join condition of events and sampled keys.
+func sampleJoin(plan *fold.Plan) string {
 	same := make([]string, len(plan.Events.Key))
 	for i, k := range plan.Events.Key {
 		same[i] = fmt.Sprintf("e.%s = sample.%s", column.QuoteIdentifier(k.Event), column.QuoteIdentifier(k.Name))
@@ -73,12 +75,12 @@ func sampled(plan *fold.Plan) string {
 	return strings.Join(same, " AND ")
 }
 
-// position finds a record's column.
+// position finds a column of the record.
 func (o *oracle) position(name string) int {
 	return slices.IndexFunc(o.plan.Record, func(c fold.Column) bool { return c.Name == name })
 }
 
-// add takes events in.
+// add copies a chunk of events.
 func (o *oracle) add(rows []column.Vector) {
 	kept := make([]column.Vector, len(rows))
 	for c := range rows {
@@ -96,39 +98,39 @@ func (o *oracle) fold(key string, out []column.Vector) {
 	events := o.events[key]
 	width := len(o.plan.Key)
 	for c := range width {
-		out[c].AppendFrom(&events[0].rows[c], events[0].i)
+		out[c].AppendFrom(&events[0].rows[c], events[0].row)
 	}
-	for n, f := range o.layout {
-		var taken []eventAt
+	for n, f := range o.folds {
+		var selected []eventAt
 		for _, e := range events {
-			if e.rows[o.flag[n]].Ints[e.i] != 0 {
-				taken = append(taken, e)
+			if e.rows[o.where[n]].Ints[e.row] != 0 {
+				selected = append(selected, e)
 			}
 		}
-		o.one(f, o.flag[n]+1, taken, &out[width+n])
+		o.foldValue(f, o.where[n]+1, selected, &out[width+n])
 	}
 }
 
-// one folds the taken events to one value.
-func (o *oracle) one(f project.Fold, value int, taken []eventAt, out *column.Vector) {
+// foldValue folds the selected events to one value.
+func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *column.Vector) {
 	switch f.Kind {
 	case project.Count:
-		out.AppendInt(int64(len(taken)))
+		out.AppendInt(int64(len(selected)))
 		return
 	case project.ListOf:
-		o.list(f, taken, out)
+		o.list(f, selected, out)
 		return
 	}
 	var present []eventAt
-	for _, e := range taken {
-		if !e.rows[value].IsNull(e.i) {
+	for _, e := range selected {
+		if !e.rows[value].IsNull(e.row) {
 			present = append(present, e)
 		}
 	}
 	if f.Kind == project.Sum {
 		sum := new(big.Int)
 		for _, e := range present {
-			sum.Add(sum, e.rows[value].Unscaled(e.i).BigInt())
+			sum.Add(sum, e.rows[value].Unscaled(e.row).BigInt())
 		}
 		appendBig(out, sum)
 		return
@@ -137,17 +139,17 @@ func (o *oracle) one(f project.Fold, value int, taken []eventAt, out *column.Vec
 		out.AppendNull()
 		return
 	}
-	best := slices.MinFunc(present, func(a, b eventAt) int { return o.order(f, value, a, b) })
-	out.AppendFrom(&best.rows[value], best.i)
+	best := slices.MinFunc(present, func(a, b eventAt) int { return o.compareFor(f, value, a, b) })
+	out.AppendFrom(&best.rows[value], best.row)
 }
 
-// order puts the event that min, max, first or last picks first.
-func (o *oracle) order(f project.Fold, value int, a, b eventAt) int {
+// compareFor orders events so that the one picked by min, max, first or last is least.
+func (o *oracle) compareFor(f project.Fold, value int, a, b eventAt) int {
 	switch f.Kind {
 	case project.Min:
-		return column.Compare(&a.rows[value], a.i, &b.rows[value], b.i)
+		return column.Compare(&a.rows[value], a.row, &b.rows[value], b.row)
 	case project.Max:
-		return column.Compare(&b.rows[value], b.i, &a.rows[value], a.i)
+		return column.Compare(&b.rows[value], b.row, &a.rows[value], a.row)
 	case project.First:
 		return o.byOrder(f, a, b)
 	default:
@@ -165,23 +167,23 @@ func (o *oracle) byOrder(f project.Fold, a, b eventAt) int {
 		names = append(names, id.Name)
 	}
 	for _, name := range names {
-		at := o.raw[name]
-		if c := column.Compare(&a.rows[at], a.i, &b.rows[at], b.i); c != 0 {
+		at := o.columns[name]
+		if c := column.Compare(&a.rows[at], a.row, &b.rows[at], b.row); c != 0 {
 			return c
 		}
 	}
 	return 0
 }
 
-func (o *oracle) list(f project.Fold, taken []eventAt, out *column.Vector) {
-	slices.SortFunc(taken, func(a, b eventAt) int { return o.byOrder(f, a, b) })
-	if f.Keep > 0 && len(taken) > f.Keep {
-		taken = taken[len(taken)-f.Keep:]
+func (o *oracle) list(f project.Fold, selected []eventAt, out *column.Vector) {
+	slices.SortFunc(selected, func(a, b eventAt) int { return o.byOrder(f, a, b) })
+	if f.Keep > 0 && len(selected) > f.Keep {
+		selected = selected[len(selected)-f.Keep:]
 	}
 	for i, field := range out.Type.Fields {
-		at := o.raw[field.Name]
-		for _, e := range taken {
-			out.Fields[i].AppendFrom(&e.rows[at], e.i)
+		at := o.columns[field.Name]
+		for _, e := range selected {
+			out.Fields[i].AppendFrom(&e.rows[at], e.row)
 		}
 	}
 	out.AppendList()
@@ -194,24 +196,24 @@ func appendBig(out *column.Vector, n *big.Int) {
 	}
 	wide, err := column.Narrow(n)
 	if err != nil {
-		out.AppendNull() // which no stored sum is: the comparison fails and shows it
+		out.AppendNull() // a stored sum is never null, so the comparison fails and reports it
 		return
 	}
 	out.AppendWide(wide)
 }
 
-// fields are what fold makes: the key, then the folds in declared order.
+// fields lists the columns that fold appends: the key, then the folds in declared order.
 func (o *oracle) fields() []column.Field {
 	fields := slices.Clone(o.plan.Key)
-	for _, f := range o.layout {
+	for _, f := range o.folds {
 		fields = append(fields, o.plan.Record[o.position(f.Name)].Field)
 	}
 	return fields
 }
 
-// checkSample recomputes a sample of keys, or all when there are fewer, and compares what is printed of them.
+// checkSample recomputes a sample of artifacts, or all if there are fewer, and compares their printed form.
 func (v *verification) checkSample(ctx context.Context) (string, error) {
-	stored, keys, err := v.draw(ctx)
+	stored, keys, err := v.drawSample(ctx)
 	if err != nil || len(stored) == 0 {
 		return "no artifacts", err
 	}
@@ -221,7 +223,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer remove()
-	session, err := v.views(ctx, map[string]string{
+	session, err := v.openViews(ctx, map[string]string{
 		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
 		"sample": sample,
 	})
@@ -242,10 +244,10 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 	if err := v.compare(ctx, session, o, folded, stored); err != nil {
 		return "", err
 	}
-	return many(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
+	return plural(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
 }
 
-// compare computes the `is` columns over the oracle's folds and holds what it prints against what is stored.
+// compare computes the `is` columns over the folded values and compares the printed artifacts with the stored ones.
 func (v *verification) compare(ctx context.Context, session *duck.Session, o *oracle, folded []column.Vector, stored map[string]string) error {
 	table, remove, err := v.spill("folded", o.fields(), folded)
 	if err != nil {
@@ -253,18 +255,18 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 	}
 	defer remove()
 	fields := recordFields(v.plan)
-	hidden := make([]string, 0, len(fields))
+	list := make([]string, 0, len(fields))
 	for _, f := range fields {
 		name := column.QuoteIdentifier(f.Name)
-		declared := len(hidden) < len(v.plan.Key) || v.plan.Pipeline.Fold(f.Name) != nil
+		declared := len(list) < len(v.plan.Key) || v.plan.Pipeline.Fold(f.Name) != nil
 		if !declared {
 			name = fmt.Sprintf("CAST(NULL AS %s)", f.Type.SQL())
 		}
-		hidden = append(hidden, name)
+		list = append(list, name)
 	}
-	from := v.plan.Computed(table)
+	sql := v.plan.WithComputed(table)
 	printer := newPrinter(v.plan)
-	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(hidden, ", "), from), func(row []column.Vector) error {
+	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), sql), func(row []column.Vector) error {
 		for i := range row[0].Len() {
 			key := string(keyJSON(row[:len(v.plan.Key)], i))
 			if got := string(printer.artifact(nil, row, i)); got != stored[key] {
@@ -275,13 +277,13 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 	})
 }
 
-// draw picks artifacts spread evenly over the keys: what is printed of them by printed key, and the keys.
-func (v *verification) draw(ctx context.Context) (map[string]string, []column.Vector, error) {
+// drawSample selects artifacts spread evenly over the keys. It returns printed artifacts by printed key, and the keys.
+func (v *verification) drawSample(ctx context.Context) (map[string]string, []column.Vector, error) {
 	stored := map[string]string{}
 	keys := column.NewVectors(typesOf(v.plan.Key), v.sample)
-	step, seen := max(1, int(v.g.Artifacts)/max(1, v.sample)), 0
+	step, seen := max(1, int(v.generation.Artifacts)/max(1, v.sample)), 0
 	printer := newPrinter(v.plan)
-	err := v.walk(ctx, v.plan, &v.g, v.g.Published, func(row []column.Vector) error {
+	err := v.walk(ctx, v.plan, &v.generation, v.generation.Published, func(row []column.Vector) error {
 		for i := range row[0].Len() {
 			if seen++; seen%step != 0 || len(stored) >= v.sample {
 				continue

@@ -1,3 +1,5 @@
+// Execution of a step for one partition of the keys.
+
 package reconcile
 
 import (
@@ -15,17 +17,17 @@ import (
 	"bursar/internal/project"
 )
 
-// Partitioned says whether a step is split by key. Publishing is one transaction.
+// Partitioned reports whether a step is split by key. Publish is one transaction.
 func Partitioned(step string) bool { return step != "publish" }
 
-// Partition does one partition's share of a step, and keeps it until Step finds all of them. A share that is kept, or whose
-// step is recorded, is not done again; an attempt that comes late changes nothing (rule 5).
+// Partition executes a step for one partition, and stores the share until Step finds all of them. It is not repeated if the
+// share is stored or the step is recorded; a late attempt changes nothing (rule 5).
 func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partition int) (StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
 		return StepResult{}, err
 	}
-	run, err := e.ready(ctx, ref, step)
+	run, err := e.prepare(ctx, ref, step)
 	if err != nil {
 		return StepResult{}, err
 	}
@@ -35,31 +37,31 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 	if done, ok := run.Steps[step]; ok {
 		return StepResult{Rows: done.Shares[partition].Rows}, nil
 	}
-	share, known, err := e.keptShare(ctx, &run, step, partition)
-	if err != nil || known {
+	share, found, err := e.findShare(ctx, &run, step, partition)
+	if err != nil || found {
 		return StepResult{Rows: share.Rows}, err
 	}
 	began := e.Now()
-	if err = e.inTurn(ctx, plan, &run, step); err == nil {
-		share, err = e.share(ctx, plan, &run, step, partition)
+	if err = e.enterLane(ctx, plan, &run, step); err == nil {
+		share, err = e.runPartition(ctx, plan, &run, step, partition)
 	}
 	if err != nil {
-		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err))
+		return StepResult{}, e.recordFailure(ctx, &run, step, fmt.Errorf("%s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err))
 	}
 	share.Seconds = e.Now().Sub(began).Seconds()
-	if err := e.keepShare(ctx, &run, step, partition, share); err != nil {
+	if err := e.recordShare(ctx, &run, step, partition, share); err != nil {
 		return StepResult{}, fmt.Errorf("record %s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err)
 	}
 	return StepResult{Rows: share.Rows, Seconds: share.Seconds}, nil
 }
 
-// shares are all partitions' shares of a step: those that are kept, and the others done now.
-func (e *Engine) shares(ctx context.Context, plan *fold.Plan, run *Run, step string) ([]Share, error) {
+// runPartitions returns the shares of all partitions: stored ones, and the others executed now.
+func (e *Engine) runPartitions(ctx context.Context, plan *fold.Plan, run *Run, step string) ([]Share, error) {
 	shares := make([]Share, run.Partitions)
 	for p := range shares {
-		share, known, err := e.keptShare(ctx, run, step, p)
-		if err == nil && !known {
-			share, err = e.share(ctx, plan, run, step, p)
+		share, found, err := e.findShare(ctx, run, step, p)
+		if err == nil && !found {
+			share, err = e.runPartition(ctx, plan, run, step, p)
 		}
 		if err != nil {
 			return nil, err
@@ -69,7 +71,7 @@ func (e *Engine) shares(ctx context.Context, plan *fold.Plan, run *Run, step str
 	return shares, nil
 }
 
-func (e *Engine) share(ctx context.Context, plan *fold.Plan, run *Run, step string, partition int) (share Share, err error) {
+func (e *Engine) runPartition(ctx context.Context, plan *fold.Plan, run *Run, step string, partition int) (share Share, err error) {
 	switch step {
 	case "reduce":
 		share, err = e.reduce(ctx, plan, run, partition)
@@ -83,7 +85,7 @@ func (e *Engine) share(ctx context.Context, plan *fold.Plan, run *Run, step stri
 			err = &derivedError{fmt.Errorf("%w; the run starts again from the events", err)}
 		}
 	default:
-		err = fmt.Errorf("bug: no step %q", step)
+		err = fmt.Errorf("bug: unknown step %q", step)
 	}
 	share.Resets = run.Resets
 	if run.AsOf != nil {
@@ -92,27 +94,27 @@ func (e *Engine) share(ctx context.Context, plan *fold.Plan, run *Run, step stri
 	return share, err
 }
 
-// wants reports whether a kept share is of this attempt at the run, and of the state that its prefetch is of.
-func (r *Run) wants(step string, share *Share) bool {
+// accepts reports whether a stored share belongs to this attempt at the run and to the state that its prefetch reads.
+func (r *Run) accepts(step string, share *Share) bool {
 	sameState := step == "reduce" || r.AsOf != nil && share.AsOf == *r.AsOf
 	return share.Resets == r.Resets && sameState
 }
 
-// keptShare finds a partition's share that was done already.
-func (e *Engine) keptShare(ctx context.Context, run *Run, step string, partition int) (share Share, known bool, err error) {
+// findShare reads the stored share of a partition.
+func (e *Engine) findShare(ctx context.Context, run *Run, step string, partition int) (share Share, found bool, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		share = Share{}
-		known, err = tx.Get(shareKey(run.ref(), step, partition), &share)
+		found, err = tx.Get(shareKey(run.ref(), step, partition), &share)
 		return err
 	})
-	if known && !run.wants(step, &share) {
+	if found && !run.accepts(step, &share) {
 		return Share{}, false, err
 	}
-	return share, known, err
+	return share, found, err
 }
 
-// keepShare records a share, unless the step is no longer waiting for it, or for another attempt at the whole run.
-func (e *Engine) keepShare(ctx context.Context, run *Run, step string, partition int, share Share) error {
+// recordShare stores a share, unless the step is recorded or the run was reset meanwhile.
+func (e *Engine) recordShare(ctx context.Context, run *Run, step string, partition int, share Share) error {
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		now, err := getRun(tx, run.ref())
 		if err != nil {
@@ -125,8 +127,8 @@ func (e *Engine) keepShare(ctx context.Context, run *Run, step string, partition
 	})
 }
 
-// forgetShares removes the shares that are kept for a run.
-func forgetShares(tx catalog.Tx, ref RunRef) error {
+// deleteShares deletes the stored shares of a run.
+func deleteShares(tx catalog.Tx, ref RunRef) error {
 	var keys []string
 	err := tx.List(sharePrefix(ref), func(key string, _ json.RawMessage) error {
 		keys = append(keys, key)
@@ -140,19 +142,18 @@ func forgetShares(tx catalog.Tx, ref RunRef) error {
 	return err
 }
 
-// How keys are spread over the partitions of a run. The run says which, so that all attempts at it agree.
+// How keys are assigned to the partitions of a run. It is recorded with the run, so that all attempts agree.
 const (
-	splitByDuckDB = ""    // DuckDB's hash, which may differ between its versions: runs of earlier programs
+	splitByDuckDB = ""    // DuckDB's hash, which may differ between its versions: runs of older versions
 	splitByMD5    = "md5" // of the key's values as text
 )
 
-// splitAlike reports whether two runs have each key in the partition of the same number. DuckDB's hash may be another one for
-// each of them.
-func splitAlike(a, b *Run) bool {
+// sameSplit reports whether two runs assign each key to the same partition number. With DuckDB's hash that is not certain.
+func sameSplit(a, b *Run) bool {
 	return a.Partitions == b.Partitions && a.Split == splitByMD5 && b.Split == splitByMD5
 }
 
-// partitionSQL keeps the events of one of a run's partitions.
+// partitionSQL selects the events of one partition.
 func partitionSQL(events string, key []project.KeyColumn, run *Run, partition int) string {
 	if run.Partitions == 1 {
 		return events

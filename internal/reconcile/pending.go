@@ -1,3 +1,5 @@
+// Records of earlier runs that are merged but were not indexed when a run's prefetch began.
+
 package reconcile
 
 import (
@@ -18,8 +20,8 @@ import (
 	"bursar/internal/object"
 )
 
-// pendingState is what earlier runs merged but had not indexed when this run's prefetch began: a row for each row of
-// the delta, in the same order, all null where none of those runs touched the key.
+// pendingState holds the records that earlier runs merged but had not indexed when this run's prefetch began: a row for each row
+// of the delta, in the same order, all null if none of those runs changed the key.
 type pendingState struct {
 	path string // a scratch file
 }
@@ -30,7 +32,7 @@ func (p *pendingState) remove() {
 	}
 }
 
-// pending reads the parts of those runs; it is nil when there are none.
+// pending reads these records from the parts of the runs; it is nil if there are no such runs.
 func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run, partition int) (*pendingState, error) {
 	runs, err := e.pendingRuns(ctx, run)
 	if err != nil || len(runs) == 0 {
@@ -48,15 +50,15 @@ func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run, partiti
 	p := &pendingState{path: file.Name()}
 	if err := e.writePending(ctx, plan, e.pendingReaders(ctx, plan, runs, run, partition), keys, file); err != nil {
 		p.remove()
-		if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) { // the run that made it finds it too, and starts again
+		if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) { // the run that made the part finds this too, and is reset
 			err = failure.Wrap(failure.Transient, err)
 		}
-		return nil, fmt.Errorf("read what is not indexed yet: %w", err)
+		return nil, fmt.Errorf("read records that are not indexed yet: %w", err)
 	}
 	return p, nil
 }
 
-// writePending walks the delta's keys and the runs' parts together: both are sorted by key.
+// writePending merges the delta's keys with the runs' parts: both are sorted by key.
 func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, readers []*pendingReader, keys [][]byte, to io.Writer) error {
 	fields := stateFields(plan)
 	out, err := column.NewParquetWriter(to, fields)
@@ -83,11 +85,11 @@ func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, readers []*p
 	return out.Close()
 }
 
-// pendingReaders read the runs' parts that may hold the keys of a run's partition, newest run first.
+// pendingReaders returns readers of those parts of runs that may contain keys of a run's partition, newest run first.
 func (e *Engine) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run, run *Run, partition int) (readers []*pendingReader) {
 	for i := range runs {
 		for p := range runs[i].Partitions {
-			if p == partition || !splitAlike(&runs[i], run) {
+			if p == partition || !sameSplit(&runs[i], run) {
 				readers = append(readers, &pendingReader{partReader: e.partReader(ctx, plan, &runs[i], p)})
 			}
 		}
@@ -95,7 +97,7 @@ func (e *Engine) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run
 	return readers
 }
 
-// appendNewest appends the key's record in the newest run that has one, or nulls. The readers stand newest first.
+// appendNewest appends the key's record of the newest run that has one, or nulls. readers are sorted newest first.
 func appendNewest(readers []*pendingReader, key []byte, row []column.Vector, i int) error {
 	for _, r := range readers {
 		found, err := r.seek(key)
@@ -112,7 +114,7 @@ func appendNewest(readers []*pendingReader, key []byte, row []column.Vector, i i
 	return nil
 }
 
-// pendingReader walks one run's records along ascending keys.
+// pendingReader reads one run's records by ascending keys.
 type pendingReader struct {
 	*partReader
 	entry artifact.Entry
@@ -120,7 +122,7 @@ type pendingReader struct {
 	ended bool
 }
 
-// seek moves on to the first record at or after the key and reports whether it is the key's.
+// seek advances to the first record at or after the key and reports whether it has the key.
 func (r *pendingReader) seek(key []byte) (bool, error) {
 	for !r.ended && (!r.begun || bytes.Compare(r.entry.Key, key) < 0) {
 		entry, err := r.next()
@@ -137,7 +139,7 @@ func (r *pendingReader) seek(key []byte) (bool, error) {
 	return !r.ended && bytes.Equal(r.entry.Key, key), nil
 }
 
-// stateSQL is the state that merge sees: what is pending where there is such a record, else what prefetch brought.
+// stateSQL selects the state that merge reads: the pending record of a key if there is one, else the prefetched one.
 func (e *Engine) stateSQL(plan *fold.Plan, state []object.Description, pending *pendingState) string {
 	fields := stateFields(plan)
 	if pending == nil {

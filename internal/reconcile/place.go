@@ -1,4 +1,4 @@
-// Where an event stands in the file that it was read from, for errors that name one.
+// The place of an event in the file that it was read from, for error messages.
 
 package reconcile
 
@@ -12,23 +12,23 @@ import (
 	"bursar/internal/project"
 )
 
-// placeColumn is the built-in streams' column that says where in its file an event was read, as line:column: the row itself is one that the
-// import made.
+// placeColumn is a column of the built-in streams with the line:column where an event was read. The row number does not help
+// there, because rows are made by the import.
 const placeColumn = "place"
 
-// placeOf names the place of an event of some batches, given by its hidden columns: file:row, or of a statement's event file:line:column.
-func (e *Engine) placeOf(ctx context.Context, s *project.Stream, batches []event.Batch, number uint64, row int64) (string, error) {
-	from, err := event.FindFile(ctx, e.Catalog, s.Name, number)
+// eventPlace returns the place of an event, given by its hidden columns: file:row, or file:line:column for a statement's event.
+func (e *Engine) eventPlace(ctx context.Context, s *project.Stream, batches []event.Batch, number uint64, row int64) (string, error) {
+	file2, err := event.FindFile(ctx, e.Catalog, s.Name, number)
 	if err != nil {
 		return "", err
 	}
-	file, at := from.At(row)
+	file, at := file2.At(row)
 	place := fmt.Sprint(at)
 	if !s.Builtin || s.Column(placeColumn) == nil {
 		return file + ":" + place, nil
 	}
 	own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
-	session, err := e.views(ctx, map[string]string{"events": event.ViewSQL(e.Objects, s, own)})
+	session, err := e.openViews(ctx, map[string]string{"events": event.ViewSQL(e.Objects, s, own)})
 	if err != nil {
 		return "", err
 	}

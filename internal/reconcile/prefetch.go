@@ -1,3 +1,5 @@
+// The step prefetch: reads the current records of the keys in a delta.
+
 package reconcile
 
 import (
@@ -13,11 +15,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// window is how many keys are prefetched at a time: it bounds the memory their records take.
+// window is how many keys are fetched at a time: it bounds the memory for their records.
 const window = 1 << 15
 
-// prefetch brings the state of just the keys that a partition's delta touches: index lookup, then coalesced byte ranges of parts. The state
-// has a row for each row of the delta, in the same order, all null where the key is new; when all are new there is none.
+// prefetch reads the state of exactly the keys in a partition's delta: index lookup, then coalesced byte ranges of parts. The
+// state has a row for each row of the delta, in the same order, all null for a new key; if all keys are new there is no state.
 func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
 	if err := e.checkDerived(ctx, run, partition, "reduce"); err != nil {
 		return share, err
@@ -27,10 +29,10 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partit
 		return share, err
 	}
 	found := make([]artifact.Entry, 0, len(keys))
-	at := make([]int, 0, len(keys)) // the key's position of each found entry
+	positions := make([]int, 0, len(keys)) // of the found entries' keys in keys
 	err = e.Index.Find(ctx, run.space(), *run.AsOf, keys, func(i int, entry artifact.Entry) error {
 		entry.Key = keys[i]
-		found, at = append(found, entry), append(at, i)
+		found, positions = append(found, entry), append(positions, i)
 		return nil
 	})
 	if err != nil {
@@ -39,8 +41,8 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partit
 	if len(found) == 0 {
 		return share, nil
 	}
-	out := e.table(run.objectName("state", partition), stateFields(plan))
-	if err := e.writeState(ctx, run, out, found, at, len(keys)); err != nil {
+	out := e.newTable(run.objectName("state", partition), stateFields(plan))
+	if err := e.writeState(ctx, run, out, found, positions, len(keys)); err != nil {
 		out.abort()
 		return share, unreadable(run.Pipeline, err)
 	}
@@ -49,7 +51,7 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partit
 	return share, err
 }
 
-// stateFields are the columns of a state: a record's, all of which are null where a key is new.
+// stateFields returns the columns of a state: those of a record, all null for a new key.
 func stateFields(plan *fold.Plan) []column.Field {
 	fields := recordFields(plan)
 	for i := range fields {
@@ -58,17 +60,17 @@ func stateFields(plan *fold.Plan) []column.Field {
 	return fields
 }
 
-// writeState fetches and writes window by window; the next one is fetched while one is written.
-func (e *Engine) writeState(ctx context.Context, run *Run, out *table, found []artifact.Entry, at []int, keys int) error {
+// writeState fetches and writes records window by window; the next window is fetched while one is written.
+func (e *Engine) writeState(ctx context.Context, run *Run, out *table, found []artifact.Entry, positions []int, keys int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	fetched := make(chan *stateWindow, 1)
 	group.Go(func() error {
 		defer close(fetched)
 		for lo := 0; lo < keys; lo += window {
 			hi := min(lo+window, keys)
-			n := sort.SearchInts(at, hi)
-			w := &stateWindow{rows: hi - lo, first: lo, entries: found[:n], at: at[:n]}
-			found, at = found[n:], at[n:]
+			n := sort.SearchInts(positions, hi)
+			w := &stateWindow{rows: hi - lo, first: lo, entries: found[:n], positions: positions[:n]}
+			found, positions = found[n:], positions[n:]
 			if err := w.fetch(ctx, e, run); err != nil {
 				return err
 			}
@@ -96,12 +98,12 @@ func (e *Engine) writeState(ctx context.Context, run *Run, out *table, found []a
 	return group.Wait()
 }
 
-// stateWindow is a run of the delta's keys and the records of those that have one.
+// stateWindow is a range of the delta's keys with the records that exist for them.
 type stateWindow struct {
 	first, rows int
 	entries     []artifact.Entry
-	at          []int
-	records     [][]byte // one an entry
+	positions   []int
+	records     [][]byte // one per entry
 }
 
 func (w *stateWindow) fetch(ctx context.Context, e *Engine, run *Run) error {
@@ -119,11 +121,11 @@ func (w *stateWindow) fetch(ctx context.Context, e *Engine, run *Run) error {
 	})
 }
 
-// decode appends a row for each key.
+// decode appends a row for each key of the window.
 func (w *stateWindow) decode(row []column.Vector) error {
 	next := 0
 	for i := range w.rows {
-		if next < len(w.at) && w.at[next] == w.first+i {
+		if next < len(w.positions) && w.positions[next] == w.first+i {
 			if err := decode(w.records[next], row, i, w.entries[next]); err != nil {
 				return err
 			}
@@ -137,23 +139,23 @@ func (w *stateWindow) decode(row []column.Vector) error {
 	return nil
 }
 
-// deltaKeys lists the delta's keys as the index knows them, ascending.
+// deltaKeys lists the keys of the delta in the encoding of the index, ascending.
 func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, partition int) ([][]byte, error) {
-	session, err := e.views(ctx, map[string]string{"delta": e.deltaSQL(plan, run, partition)})
+	session, err := e.openViews(ctx, map[string]string{"delta": e.deltaSQL(plan, run, partition)})
 	if err != nil {
 		return nil, err
 	}
 	defer session.Close()
 	var keys [][]byte
-	var memory []byte
-	err = session.QueryAbout(ctx, run.Steps["reduce"].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
+	var arena []byte
+	err = session.QueryEstimated(ctx, run.Steps["reduce"].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
-			if cap(memory)-len(memory) < 1<<10 {
-				memory = make([]byte, 0, 1<<20)
+			if cap(arena)-len(arena) < 1<<10 {
+				arena = make([]byte, 0, 1<<20)
 			}
-			start := len(memory)
-			memory = artifact.AppendKey(memory, rows, i)
-			key := memory[start:len(memory):len(memory)]
+			start := len(arena)
+			arena = artifact.AppendKey(arena, rows, i)
+			key := arena[start:len(arena):len(arena)]
 			if len(keys) > 0 && bytes.Compare(keys[len(keys)-1], key) >= 0 {
 				return fmt.Errorf("bug: the delta is not sorted by key")
 			}
@@ -164,7 +166,7 @@ func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, parti
 	return keys, err
 }
 
-// deltaSQL is a partition's delta.
+// deltaSQL returns a SELECT over a partition's delta.
 func (e *Engine) deltaSQL(plan *fold.Plan, run *Run, partition int) string {
 	return e.tableSQL(run.objects("reduce", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
 }

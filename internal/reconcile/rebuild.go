@@ -1,3 +1,5 @@
+// Rebuild: folding all batches into a new generation and switching to it.
+
 package reconcile
 
 import (
@@ -13,25 +15,25 @@ import (
 	"bursar/internal/fold"
 )
 
-// Rebuilt says what a rebuild did. The digests are those an export before and after has.
+// Rebuilt is the result of a rebuild. The digests are those of an export before and after.
 type Rebuilt struct {
 	Pipeline     string `json:"pipeline"`
 	Generation   uint64 `json:"generation"`
-	DigestBefore string `json:"digest_before"` // empty when the pipeline had changed, never run, or was damaged
+	DigestBefore string `json:"digest_before"` // empty if the pipeline had changed, never run, or was damaged
 	DigestAfter  string `json:"digest_after"`
 	Runs         uint64 `json:"runs"`
 	Rows         int64  `json:"rows"`
 
-	// Added and Retracted say why the digests may differ though the pipeline has not changed: batches that the generation before had
-	// not folded, and retractions that it had not left out, or that are undone since. They are 0 and false without a digest before.
+	// Added and Retracted explain why the digests may differ although the pipeline has not changed: batches that the previous
+	// generation had not folded, and retractions made or undone since. They are 0 and false without a digest before.
 	Added     int  `json:"batches_added"`
 	Retracted bool `json:"retracted"`
 }
 
-// Rebuild folds all batches that are sealed by now into the next generation and swaps (rule 9). workOff carries out the runs of
-// the generation in the making, which NextOfRebuild plans. Readers see the old generation until the swap. A rebuild that
-// was cut short goes on where it stopped, unless the pipeline has changed again since, or what it left is damaged.
-func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx context.Context) error) (Rebuilt, error) {
+// Rebuild folds all batches sealed so far into the next generation and switches to it (rule 9). drain executes the runs of the
+// generation being made, which NextOfRebuild plans. Readers see the old generation until the switch. An interrupted rebuild is
+// resumed, unless the pipeline has changed again since, or what it left is damaged.
+func (e *Engine) Rebuild(ctx context.Context, pipeline string, drain func(ctx context.Context) error) (Rebuilt, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
 		return Rebuilt{}, err
@@ -44,13 +46,13 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 	if out.DigestBefore, err = e.digestBefore(ctx, plan, &old); err != nil {
 		return out, err
 	}
-	g, after, err := e.build(ctx, plan, workOff)
+	g, after, err := e.build(ctx, plan, drain)
 	if err != nil {
 		return out, fmt.Errorf("rebuild %s: %w", pipeline, err)
 	}
 	out.Generation, out.Runs, out.DigestAfter, out.Rows = g.Generation, g.Published, after.Digest, after.Rows
 	if out.DigestBefore != "" {
-		out.Retracted = !maps.Equal(old.Retracted, g.Retracted)
+		out.Retracted = !maps.Equal(old.LastRetraction, g.LastRetraction)
 		if out.Added, err = e.newBatches(ctx, &old, &g); err != nil {
 			return out, err
 		}
@@ -58,9 +60,9 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, workOff func(ctx 
 	return out, e.swap(ctx, &g)
 }
 
-// newBatches counts the batches in the published runs of one generation that are in none of another's.
+// newBatches counts the batches in the published runs of generation made that are in none of generation old.
 func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, err error) {
-	had := map[BatchRef]bool{}
+	folded := map[BatchRef]bool{}
 	for _, g := range []*Generation{old, made} {
 		runs, err := e.Runs(ctx, g.Pipeline, g.Generation, 0)
 		if err != nil {
@@ -71,8 +73,8 @@ func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, 
 				switch {
 				case runs[i].Run > g.Published:
 				case g == old:
-					had[batch] = true
-				case !had[batch]:
+					folded[batch] = true
+				case !folded[batch]:
 					n++
 				}
 			}
@@ -81,34 +83,34 @@ func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, 
 	return n, nil
 }
 
-// build makes the next generation and walks over all of it. One that was begun earlier and proves damaged is given up once for a
-// new one.
-func (e *Engine) build(ctx context.Context, plan *fold.Plan, workOff func(ctx context.Context) error) (g Generation, made Exported, err error) {
-	for anew := false; ; anew = true {
-		ref, resumed, err := e.beginRebuild(ctx, plan, anew)
+// build makes the next generation and reads all of it. If an interrupted rebuild turns out to be damaged, its generation is
+// discarded, once, for a new one.
+func (e *Engine) build(ctx context.Context, plan *fold.Plan, drain func(ctx context.Context) error) (g Generation, made Exported, err error) {
+	for discard := false; ; discard = true {
+		ref, resumed, err := e.beginRebuild(ctx, plan, discard)
 		if err != nil {
 			return g, made, err
 		}
-		if err = workOff(ctx); err == nil {
-			g, err = e.generation(ctx, ref)
+		if err = drain(ctx); err == nil {
+			g, err = e.readGeneration(ctx, ref)
 		}
 		if err == nil {
 			made, err = e.export(ctx, plan, &g, g.Published, io.Discard)
 		}
-		if err == nil || !resumed || ctx.Err() != nil || !e.ofGeneration(ctx, ref, err) {
+		if err == nil || !resumed || ctx.Err() != nil || !e.causedByGeneration(ctx, ref, err) {
 			return g, made, err
 		}
-		e.Log.Warn("cannot go on with the rebuild that was cut short: beginning anew", "pipeline", ref.Pipeline, "error", err)
+		e.Log.Warn("cannot resume the interrupted rebuild; starting a new one", "pipeline", ref.Pipeline, "error", err)
 	}
 }
 
-// ofGeneration reports whether what stops a rebuild may be of the generation in the making, and not of the events and definitions
-// that any other is made from too.
-func (e *Engine) ofGeneration(ctx context.Context, ref RunRef, err error) bool {
+// causedByGeneration reports whether an error may be caused by the generation being made, and not by events or definitions, with
+// which any other generation would fail too.
+func (e *Engine) causedByGeneration(ctx context.Context, ref RunRef, err error) bool {
 	if failure.Of(err) != failure.Data {
 		return false
 	}
-	g, err := e.generation(ctx, ref)
+	g, err := e.readGeneration(ctx, ref)
 	if err != nil {
 		return true
 	}
@@ -119,8 +121,8 @@ func (e *Engine) ofGeneration(ctx context.Context, ref RunRef, err error) bool {
 	return stopped.Trouble.Step != "reduce" && stopped.Trouble.Key == nil
 }
 
-// digestBefore is the digest of what readers see, empty where that is of another definition, or cannot be read: a rebuild
-// is the way out of damage.
+// digestBefore returns the digest of the artifacts that readers see, empty if they are of another definition or cannot be read:
+// a rebuild is the way to repair damage.
 func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan, old *Generation) (string, error) {
 	if same := checkFingerprint(plan, old.Fingerprint) == nil; old.Published == 0 || !same {
 		return "", nil
@@ -130,15 +132,15 @@ func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan, old *Generat
 		return "", err
 	}
 	if err != nil {
-		e.Log.Warn("cannot read the artifacts that the rebuild replaces", "pipeline", plan.Pipeline.Name, "error", err)
+		e.Log.Warn("cannot read the artifacts that the rebuild will replace", "pipeline", plan.Pipeline.Name, "error", err)
 	}
 	return before.Digest, nil
 }
 
-// beginRebuild finds the generation in the making, which is then resumed, or makes it, and fixes which batches it takes in: all
-// that are sealed by now, so that a rebuild ends also while more arrive. One that is in the making is given up if anew.
-func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (ref RunRef, resumed bool, err error) {
-	if err := e.clearNext(ctx, plan.Pipeline.Name); err != nil {
+// beginRebuild resumes or creates the generation being made, and fixes which batches it includes: all that are sealed now, so that
+// a rebuild ends although more arrive. With discard an existing one is replaced.
+func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, discard bool) (ref RunRef, resumed bool, err error) {
+	if err := e.clearNextGeneration(ctx, plan.Pipeline.Name); err != nil {
 		return ref, false, err
 	}
 	var g, discarded *Generation
@@ -146,13 +148,13 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, anew bool) (
 		if err := checkStreams(tx, plan); err != nil {
 			return err
 		}
-		if g, discarded, resumed, err = buildingGeneration(tx, plan, anew); err != nil {
+		if g, discarded, resumed, err = buildingGeneration(tx, plan, discard); err != nil {
 			return err
 		}
-		if g.Until, err = sealedUntil(tx, plan); err != nil {
+		if g.BuildUntil, err = lastSealed(tx, plan); err != nil {
 			return err
 		}
-		if err := g.leaveOut(tx, plan); err != nil {
+		if err := g.excludeRetracted(tx, plan); err != nil {
 			return err
 		}
 		return tx.Put(generationKey(g.Pipeline, g.Generation), g)
@@ -172,7 +174,7 @@ func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint6
 	if err != nil {
 		return next, err
 	}
-	err = e.planning(ctx, plan, func(tx catalog.Tx) error {
+	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
 		var state pipelineState
 		if _, err := tx.Get(pipelineKey(pipeline), &state); err != nil {
 			return err
@@ -193,16 +195,16 @@ func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint6
 	return next, nil
 }
 
-// clearNext removes what lies under the names of the generation that a rebuild may be about to make.
-func (e *Engine) clearNext(ctx context.Context, pipeline string) error {
-	state, err := e.state(ctx, pipeline)
+// clearNextGeneration removes objects and index entries under the names of the next generation.
+func (e *Engine) clearNextGeneration(ctx context.Context, pipeline string) error {
+	state, err := e.readState(ctx, pipeline)
 	if err != nil {
 		return err
 	}
 	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: state.next()})
 }
 
-func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err error) {
+func (e *Engine) readGeneration(ctx context.Context, ref RunRef) (g Generation, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		_, err := tx.Get(generationKey(ref.Pipeline, ref.Generation), &g)
 		return err
@@ -210,9 +212,9 @@ func (e *Engine) generation(ctx context.Context, ref RunRef) (g Generation, err 
 	return g, err
 }
 
-// buildingGeneration reads the generation in the making, which is then resumed, or makes it. One that was begun with other
-// definitions, or folded what is retracted since, or is not wanted, is given up and returned to be removed.
-func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded *Generation, resumed bool, err error) {
+// buildingGeneration reads the generation being made, to resume it, or creates it. One that was started with other definitions, or
+// has folded events that were retracted since, or is to be discarded, is returned as discarded, for removal.
+func buildingGeneration(tx catalog.Tx, plan *fold.Plan, discard bool) (g, discarded *Generation, resumed bool, err error) {
 	name := plan.Pipeline.Name
 	var state pipelineState
 	if _, err := tx.Get(pipelineKey(name), &state); err != nil {
@@ -223,7 +225,7 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded
 		if _, err := tx.Get(generationKey(name, state.Building), g); err != nil {
 			return nil, nil, false, err
 		}
-		if !anew && checkCurrent(tx, plan, g) == nil {
+		if !discard && checkCurrent(tx, plan, g) == nil {
 			return g, nil, true, nil
 		}
 		discarded = &Generation{Pipeline: name, Generation: state.Building}
@@ -236,13 +238,13 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, anew bool) (g, discarded
 	return g, discarded, false, tx.Put(generationKey(name, g.Generation), g)
 }
 
-// swap makes the new generation the one that readers see, then removes the others. One whose entries in a damaged index cannot be
-// removed is left to a later rebuild: nobody reads it.
+// swap makes the new generation the one that readers see, then removes the others. If a damaged index prevents the removal, it is
+// left to a later rebuild: nobody reads the old generation.
 func (e *Engine) swap(ctx context.Context, g *Generation) error {
 	err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		open := *g
-		open.Until = nil
-		if err := tx.Put(generationKey(g.Pipeline, g.Generation), open); err != nil {
+		published := *g
+		published.BuildUntil = nil
+		if err := tx.Put(generationKey(g.Pipeline, g.Generation), published); err != nil {
 			return err
 		}
 		return tx.Put(pipelineKey(g.Pipeline), pipelineState{Generation: g.Generation})
@@ -253,7 +255,7 @@ func (e *Engine) swap(ctx context.Context, g *Generation) error {
 	for n := uint64(1); n < g.Generation; n++ {
 		err := e.drop(ctx, &Generation{Pipeline: g.Pipeline, Generation: n})
 		if errors.Is(err, artifact.ErrIndexDamaged) {
-			e.Log.Warn("the rebuild is done, and what it replaces stays", "pipeline", g.Pipeline, "generation", n, "error", err)
+			e.Log.Warn("the rebuild is complete, but the old generation cannot be removed", "pipeline", g.Pipeline, "generation", n, "error", err)
 			continue
 		}
 		if err != nil {
@@ -263,13 +265,12 @@ func (e *Engine) swap(ctx context.Context, g *Generation) error {
 	return nil
 }
 
-// drop removes all of a generation: what was derived can be derived again (rule 9).
-// Whoever reads in it is waited for.
+// drop removes everything of a generation, which can be derived again (rule 9). It waits for its readers.
 func (e *Engine) drop(ctx context.Context, g *Generation) error {
-	if err := e.standing.unread(ctx, g.space()); err != nil {
+	if err := e.snapshots.awaitNoReaders(ctx, g.space()); err != nil {
 		return err
 	}
-	e.parts.Forget()
+	e.partCache.Clear()
 	if err := e.Index.Drop(ctx, g.space()); err != nil {
 		return fmt.Errorf("drop generation %d of %s: %w", g.Generation, g.Pipeline, err)
 	}

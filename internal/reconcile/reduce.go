@@ -1,3 +1,5 @@
+// The step reduce: folds the events of a run to one delta row per key.
+
 package reconcile
 
 import (
@@ -13,32 +15,32 @@ import (
 	"bursar/internal/object"
 )
 
-// groupRows is how many rows make one row group of a delta or state object.
+// groupRows is the number of rows in a row group of a delta or state object.
 const groupRows = 1 << 17
 
-// reduce folds the events of a run's partition to one delta row a key, and counts them: none may be lost or doubled (rule 4).
+// reduce folds the events of a partition to one delta row per key, and counts them: none may be lost or doubled (rule 4).
 func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
-	batches, err := e.batchesOf(ctx, run)
+	batches, err := e.runBatches(ctx, run)
 	if err != nil {
 		return share, err
 	}
-	for i := range batches { // a run that was planned may go on under a declaration that is changed since
+	for i := range batches { // the definition may have changed since the run was planned
 		if err := batches[i].CheckGrowth(plan.Events.Stream(batches[i].Stream)); err != nil {
 			return share, err
 		}
 	}
-	// All that the partition reads: what another partition has compared may be damaged since.
+	// Check all objects that the partition reads: they may have been damaged since another partition checked them.
 	if err := event.CheckObjects(ctx, e.Objects, batches, e.Workers); err != nil {
 		return share, err
 	}
 	events := event.FoldedSQL(e.Objects, plan.Events, batches)
-	session, err := e.views(ctx, map[string]string{"events": partitionSQL(events, plan.Events.Key, run, partition)})
+	session, err := e.openViews(ctx, map[string]string{"events": partitionSQL(events, plan.Events.Key, run, partition)})
 	if err != nil {
 		return share, err
 	}
 	defer session.Close()
-	out := e.table(run.objectName("delta", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
-	err = session.QueryAbout(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
+	out := e.newTable(run.objectName("delta", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+	err = session.QueryEstimated(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
 		for _, n := range rows[len(plan.Key)].Ints {
 			share.Events += n
 		}
@@ -55,11 +57,11 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		out.abort()
 		return share, err
 	}
-	if share.Given, err = countGiven(ctx, session, plan, share.Events); err != nil {
+	if share.FoldCounts, err = countFolds(ctx, session, plan, share.Events); err != nil {
 		out.abort()
 		return share, err
 	}
-	if share.Unkeyed, err = e.countUnkeyed(ctx, session, plan, dealt(batches, run, partition)); err != nil {
+	if share.Unkeyed, err = e.countUnkeyed(ctx, session, plan, partitionObjects(batches, run, partition)); err != nil {
 		out.abort()
 		return share, err
 	}
@@ -68,10 +70,10 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 	return share, err
 }
 
-// errDigits is a sum that no longer fits DECIMAL(38,s). Class Data: the same events have the same sum.
+// errDigits reports a sum that does not fit DECIMAL(38,s). Class Data: the same events have the same sum.
 var errDigits = failure.Wrap(failure.Data, errors.New("a sum does not fit 38 digits"))
 
-// checkDigits stops a sum that no longer fits DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
+// checkDigits rejects a sum that does not fit DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
 func checkDigits(rows []column.Vector) error {
 	for c := range rows {
 		for _, n := range rows[c].Wide {
@@ -83,7 +85,7 @@ func checkDigits(rows []column.Vector) error {
 	return nil
 }
 
-// table writes rows into one Parquet object; without rows there is no object.
+// table writes rows into one Parquet object; without rows no object is created.
 type table struct {
 	e      *Engine
 	name   string
@@ -94,11 +96,11 @@ type table struct {
 	total  int64
 }
 
-func (e *Engine) table(name string, fields []column.Field) *table {
+func (e *Engine) newTable(name string, fields []column.Field) *table {
 	return &table{e: e, name: name, fields: fields, rows: column.NewVectors(typesOf(fields), 0)}
 }
 
-// add takes rows in, whose columns are the table's.
+// add appends rows, which have the table's columns.
 func (t *table) add(ctx context.Context, rows []column.Vector) error {
 	if err := column.CheckCount(rows, len(t.rows)); err != nil {
 		return fmt.Errorf("write %s: %w", t.name, err)
@@ -157,7 +159,7 @@ func (t *table) abort() {
 	}
 }
 
-// tableSQL is a SELECT over table objects, typed even when there are none.
+// tableSQL returns a SELECT over table objects, with typed columns even if there are no objects.
 func (e *Engine) tableSQL(objects []object.Description, fields []column.Field) string {
 	if len(objects) == 0 {
 		sql := "SELECT "

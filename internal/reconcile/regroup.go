@@ -1,3 +1,5 @@
+// The check of `bursar verify` for pipelines with SQL files: the same events in other batches must give the same artifacts.
+
 package reconcile
 
 import (
@@ -15,16 +17,16 @@ import (
 	"bursar/internal/project"
 )
 
-// What a project's own SQL means is not known here, so there is nothing to recompute it by. What can be proved is rule 6:
-// the events of a sample of keys, dealt into other batches in another order, come to what is stored.
+// The meaning of a project's own SQL is unknown, so artifacts cannot be recomputed independently. But rule 6 can be checked: the
+// events of a sample of keys, distributed over other batches in another order, give what is stored.
 
-// regroupings is how many times the events are dealt out: into one batch, so that what counts batches shows, then into
+// regroupings is how many times the events are distributed: first into one batch, which detects SQL that counts batches, then into
 // several.
 const regroupings = 3
 
 // checkRegrouped folds the events of a sample of keys in random groupings and orders.
 func (v *verification) checkRegrouped(ctx context.Context) (string, error) {
-	stored, keys, err := v.draw(ctx)
+	stored, keys, err := v.drawSample(ctx)
 	if err != nil || len(stored) == 0 {
 		return "no artifacts", err
 	}
@@ -43,17 +45,17 @@ func (v *verification) checkRegrouped(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%s folded from their events in %d random groupings and orders (seed %d): nothing differs",
-		many(len(stored), "artifact"), regroupings, v.seed), nil
+		plural(len(stored), "artifact"), regroupings, v.seed), nil
 }
 
-// sampleEvents reads all events of the keys, in the columns of event.FoldedFields.
+// sampleEvents reads all events of the keys, with the columns of event.FoldedFields.
 func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) ([]column.Vector, error) {
 	sample, remove, err := v.spill("sample", v.plan.Key, keys)
 	if err != nil {
 		return nil, err
 	}
 	defer remove()
-	session, err := v.views(ctx, map[string]string{
+	session, err := v.openViews(ctx, map[string]string{
 		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
 		"sample": sample,
 	})
@@ -62,15 +64,15 @@ func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) (
 	}
 	defer session.Close()
 	fields := event.FoldedFields(v.plan.Events)
-	order := fmt.Sprintf("%s, %s", event.FileColumn, event.RowColumn) // so that a seed deals the same events out the same way
+	order := fmt.Sprintf("%s, %s", event.FileColumn, event.RowColumn) // so that a seed always gives the same batches
 	if v.plan.Events.Several() {
 		order = project.StreamColumn + ", " + order
 	}
-	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s ORDER BY %s", fold.Names(fields), sampled(v.plan), order)
+	sql := fmt.Sprintf("SELECT %s FROM events AS e SEMI JOIN sample ON %s ORDER BY %s", fold.Names(fields), sampleJoin(v.plan), order)
 	return collect(ctx, session, sql, fields)
 }
 
-// collect reads a whole result into columns of the fields' types.
+// collect reads a whole result into columns.
 func collect(ctx context.Context, session *duck.Session, sql string, fields []column.Field) ([]column.Vector, error) {
 	all := column.NewVectors(typesOf(fields), 0)
 	err := session.Query(ctx, sql, func(rows []column.Vector) error {
@@ -82,7 +84,7 @@ func collect(ctx context.Context, session *duck.Session, sql string, fields []co
 	return all, err
 }
 
-// regroup deals the events into batches, folds these one after another, and compares.
+// regroup distributes the events over batches, folds them one after another, and compares the result.
 func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches int, events []column.Vector, stored map[string]string) error {
 	groups := make([][]int, batches)
 	for _, i := range random.Perm(events[0].Len()) {
@@ -94,13 +96,13 @@ func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches i
 		if len(group) == 0 {
 			continue
 		}
-		dealt := column.NewVectors(typesOf(event.FoldedFields(v.plan.Events)), len(group))
-		for c := range dealt {
+		batch := column.NewVectors(typesOf(event.FoldedFields(v.plan.Events)), len(group))
+		for c := range batch {
 			for _, i := range group {
-				dealt[c].AppendFrom(&events[c], i)
+				batch[c].AppendFrom(&events[c], i)
 			}
 		}
-		if err := v.foldGroup(ctx, dealt, state); err != nil {
+		if err := v.foldGroup(ctx, batch, state); err != nil {
 			return v.plan.Explain(err)
 		}
 	}
@@ -109,19 +111,19 @@ func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches i
 		return fmt.Errorf("%d of %d sampled keys have events", len(state), len(stored))
 	}
 	for _, at := range state {
-		key := string(keyJSON(at.rows[:len(v.plan.Key)], at.i))
-		if got := string(printer.artifact(nil, at.rows, at.i)); got != stored[key] {
-			return fmt.Errorf("key %s: in another grouping and order its events give %s, stored is %s: %s and %s must not depend on which events come together or first",
+		key := string(keyJSON(at.rows[:len(v.plan.Key)], at.row))
+		if got := string(printer.artifact(nil, at.rows, at.row)); got != stored[key] {
+			return fmt.Errorf("key %s: its events give %s in another grouping and order, but %s is stored: %s and %s must not depend on which events come together or first",
 				key, got, stored[key], v.plan.Pipeline.Reduce.File, v.plan.Pipeline.Merge.File)
 		}
 	}
 	return nil
 }
 
-// foldGroup reduces one batch and merges it into the state, by key as the index knows it.
+// foldGroup reduces one batch and merges it into the state, by encoded key.
 func (v *verification) foldGroup(ctx context.Context, events []column.Vector, state map[string]eventAt) error {
 	deltaFields := append(slices.Clone(v.plan.Key), v.plan.Delta...)
-	delta, err := v.over(ctx, v.plan.Reduce, deltaFields, scratchRows{"events", event.FoldedFields(v.plan.Events), events})
+	delta, err := v.queryRows(ctx, v.plan.Reduce, deltaFields, rowView{"events", event.FoldedFields(v.plan.Events), events})
 	if err != nil {
 		return err
 	}
@@ -133,14 +135,14 @@ func (v *verification) foldGroup(ctx context.Context, events []column.Vector, st
 		at, known := state[key]
 		for c := range before {
 			if known {
-				before[c].AppendFrom(&at.rows[c], at.i)
+				before[c].AppendFrom(&at.rows[c], at.row)
 			} else {
 				before[c].AppendNull()
 			}
 		}
 	}
-	after, err := v.over(ctx, v.plan.Merge, recordFields(v.plan),
-		scratchRows{"delta", deltaFields, delta}, scratchRows{"state", stateFields(v.plan), before})
+	after, err := v.queryRows(ctx, v.plan.Merge, recordFields(v.plan),
+		rowView{"delta", deltaFields, delta}, rowView{"state", stateFields(v.plan), before})
 	if err != nil {
 		return err
 	}
@@ -153,18 +155,18 @@ func (v *verification) foldGroup(ctx context.Context, events []column.Vector, st
 	return nil
 }
 
-// scratchRows is a view over rows at hand.
-type scratchRows struct {
+// rowView is a named view over rows in memory.
+type rowView struct {
 	view   string
 	fields []column.Field
 	rows   []column.Vector
 }
 
-// over runs a query over views of rows, and reads the first columns of its result.
-func (v *verification) over(ctx context.Context, sql string, fields []column.Field, tables ...scratchRows) ([]column.Vector, error) {
-	views, used := map[string]string{}, []func(){}
+// queryRows runs a query over such views, and reads the first columns of its result.
+func (v *verification) queryRows(ctx context.Context, sql string, fields []column.Field, tables ...rowView) ([]column.Vector, error) {
+	views, cleanups := map[string]string{}, []func(){}
 	defer func() {
-		for _, remove := range used {
+		for _, remove := range cleanups {
 			remove()
 		}
 	}()
@@ -173,9 +175,9 @@ func (v *verification) over(ctx context.Context, sql string, fields []column.Fie
 		if err != nil {
 			return nil, err
 		}
-		views[t.view], used = sql, append(used, remove)
+		views[t.view], cleanups = sql, append(cleanups, remove)
 	}
-	session, err := v.views(ctx, views)
+	session, err := v.openViews(ctx, views)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
-// Retractions and generations: batches are folded as the retractions leave them that were there when their run was planned, and a
-// generation that folded what was retracted since has to be rebuilt.
+// Retractions and generations: a run folds its batches without what was retracted when it was planned, and a generation that
+// folded what was retracted later has to be rebuilt.
 
 package reconcile
 
@@ -13,9 +13,9 @@ import (
 	"bursar/internal/fold"
 )
 
-// lastRetractions is the last retraction of each of a pipeline's streams that has any, by the names that BatchRef has.
-func lastRetractions(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
-	last := Taken{}
+// lastRetractions returns the last retraction of each of a pipeline's streams that has one.
+func lastRetractions(tx catalog.Tx, plan *fold.Plan) (StreamNumbers, error) {
+	last := StreamNumbers{}
 	for _, s := range plan.Events.Streams {
 		n, err := event.LastRetraction(tx, s.Name)
 		if err != nil {
@@ -28,9 +28,9 @@ func lastRetractions(tx catalog.Tx, plan *fold.Plan) (Taken, error) {
 	return last, nil
 }
 
-// leaveOut has the batches that a generation folds from now on without what is retracted or given up by now.
-func (g *Generation) leaveOut(tx catalog.Tx, plan *fold.Plan) (err error) {
-	if g.Retracted, err = lastRetractions(tx, plan); err != nil {
+// excludeRetracted makes the generation fold its next batches without what is retracted or given up now.
+func (g *Generation) excludeRetracted(tx catalog.Tx, plan *fold.Plan) (err error) {
+	if g.LastRetraction, err = lastRetractions(tx, plan); err != nil {
 		return err
 	}
 	g.GivenUp = nil
@@ -44,7 +44,7 @@ func (g *Generation) leaveOut(tx catalog.Tx, plan *fold.Plan) (err error) {
 	return nil
 }
 
-// refName is a stream as BatchRef and Taken name it.
+// refName is the name of a stream in BatchRef and StreamNumbers.
 func refName(plan *fold.Plan, stream string) string {
 	if plan.Events.Several() {
 		return stream
@@ -52,7 +52,7 @@ func refName(plan *fold.Plan, stream string) string {
 	return ""
 }
 
-// checkRetracted refuses a generation whose runs took in what is retracted or was given up since, or lack what is not retracted any more.
+// checkRetracted returns a ChangedError if events in the generation's runs were retracted or given up since, or restored.
 func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	last, err := lastRetractions(tx, plan)
 	if err != nil {
@@ -61,17 +61,17 @@ func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	var all []string
 	for _, s := range plan.Events.Streams {
 		name := refName(plan, s.Name)
-		lost, err := event.GivenUpSince(tx, s.Name, g.GivenUp, g.Taken[name])
+		givenUp, err := event.GivenUpSince(tx, s.Name, g.GivenUp, g.LastBatch[name])
 		if err != nil {
 			return err
 		}
-		for _, what := range lost {
+		for _, what := range givenUp {
 			all = append(all, what+" was given up")
 		}
-		if last[name] == g.Retracted[name] {
+		if last[name] == g.LastRetraction[name] {
 			continue
 		}
-		changed, err := event.RetractedSince(tx, s.Name, g.Retracted[name], g.Taken[name])
+		changed, err := event.RetractedSince(tx, s.Name, g.LastRetraction[name], g.LastBatch[name])
 		if err != nil {
 			return err
 		}
@@ -83,8 +83,7 @@ func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	return nil
 }
 
-// Retracted reports whether the artifacts that readers see are of other events than there are now, as something was retracted or
-// given up since, or is not retracted any more.
+// Retracted reports whether something was retracted, given up or restored since the artifacts that readers see were made.
 func (e *Engine) Retracted(ctx context.Context, pipeline string) (bool, error) {
 	g, err := e.Current(ctx, pipeline)
 	if err != nil || g.Generation == 0 {
@@ -101,7 +100,7 @@ func (e *Engine) Retracted(ctx context.Context, pipeline string) (bool, error) {
 	return false, err
 }
 
-// checkCurrent refuses a generation that was made by other definitions, or of other events, than there are now.
+// checkCurrent returns a ChangedError if a generation was made with other definitions, or from other events, than now.
 func checkCurrent(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	if err := checkFingerprint(plan, g.Fingerprint); err != nil {
 		return err
@@ -109,7 +108,7 @@ func checkCurrent(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 	return checkRetracted(tx, plan, g)
 }
 
-// checkCurrent is checkCurrent outside of a transaction.
+// checkCurrent is the function checkCurrent in a transaction of its own.
 func (e *Engine) checkCurrent(ctx context.Context, plan *fold.Plan, g *Generation) error {
 	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkCurrent(tx, plan, g) })
 }

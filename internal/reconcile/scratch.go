@@ -1,3 +1,5 @@
+// Scratch files: rows and artifacts written to temporary Parquet files, so that SQL can read them.
+
 package reconcile
 
 import (
@@ -11,13 +13,13 @@ import (
 	"bursar/internal/fold"
 )
 
-// scratchTable is a generation's artifacts in a scratch file, for SQL over all of them.
+// scratchTable is a scratch file with all artifacts of a generation.
 type scratchTable struct {
-	plan *fold.Plan
-	g    *Generation
-	asOf uint64
-	path string
-	rows int64
+	plan       *fold.Plan
+	generation *Generation
+	asOf       uint64
+	path       string
+	rows       int64
 }
 
 func (t *scratchTable) remove() { _ = os.Remove(t.path) }
@@ -26,7 +28,7 @@ func (t *scratchTable) sql() string {
 	return "SELECT * FROM read_parquet(" + duck.Literal(t.path) + ")"
 }
 
-// spill writes rows at hand into a file of its own, as others may verify at the same time, and is a SELECT of them until remove.
+// spill writes rows to a new scratch file and returns a SELECT over it. The file is deleted by remove.
 func (e *Engine) spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
 	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
 	if err != nil {
@@ -45,8 +47,8 @@ func (e *Engine) spill(name string, fields []column.Field, rows []column.Vector)
 	return "SELECT * FROM read_parquet(" + duck.Literal(file.Name()) + ")", remove, nil
 }
 
-// materialise writes the table's file.
-func (e *Engine) materialise(ctx context.Context, name string, t *scratchTable) (*scratchTable, error) {
+// materialize writes the table's file.
+func (e *Engine) materialize(ctx context.Context, name string, t *scratchTable) (*scratchTable, error) {
 	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
 	if err != nil {
 		return nil, fmt.Errorf("write scratch: %w", err)
@@ -57,7 +59,7 @@ func (e *Engine) materialise(ctx context.Context, name string, t *scratchTable) 
 	if err != nil {
 		return nil, err
 	}
-	err = e.walk(ctx, t.plan, t.g, t.asOf, func(row []column.Vector) error {
+	err = e.walk(ctx, t.plan, t.generation, t.asOf, func(row []column.Vector) error {
 		t.rows += int64(row[0].Len())
 		return out.WriteGroup(row)
 	})

@@ -1,4 +1,4 @@
-// The partition of a key is the same for every program that ever takes up a run, and the shares of a step are of one state.
+// The partition of a key is the same in all versions of the program, and the shares of a step have the same state.
 
 package reconcile
 
@@ -14,14 +14,14 @@ import (
 	"bursar/internal/project"
 )
 
-// keysSplit are events of several keys: their numbers by partition are written down in TestPartitionsOfKeys.
+// keysSplit are events of several keys. TestPartitionsOfKeys lists their partition numbers.
 const keysSplit = `SELECT * FROM (VALUES (0, 'a', 1, 1.50::DECIMAL(38,2), DATE '2026-03-02', true), (1, 'b', 2, -0.01, DATE '1999-12-31', false),
 	(2, '', 0, 0.00, DATE '1970-01-01', true), (3, 'Zürich, ☃', -7, 99999999999999.99, DATE '2026-03-02', false),
 	(4, 'o-1003', 2147483647, 12.00, DATE '2400-02-29', true), (5, 'a', 2, 1.5, DATE '2026-03-02', true))
 	AS t(nr, text, number, amount, day, flag)`
 
-// TestPartitionsOfKeys pins which partition a key is in. A run that another program has planned, or another worker takes part in, is
-// split alike only while these stay: whoever makes a partition otherwise gives the split another name.
+// TestPartitionsOfKeys pins which partition a key is in. A run that another version planned, or that another worker takes part in,
+// is split alike only while these stay: another way to split needs another name.
 func TestPartitionsOfKeys(t *testing.T) {
 	t.Parallel()
 	session, err := duck.Open(duck.Options{Threads: 1, Memory: "256MB"})
@@ -65,18 +65,18 @@ func TestPartitionsOfKeys(t *testing.T) {
 	}
 }
 
-// TestSharesOfTwoStatesAreRefused: a partition whose state is as of another run than the others' lacks runs, and would balance.
-func TestSharesOfTwoStatesAreRefused(t *testing.T) {
+// TestSharesOfTwoStatesAreRejected: a partition whose state is as of another run than the others' lacks runs, but would balance.
+func TestSharesOfTwoStatesAreRejected(t *testing.T) {
 	t.Parallel()
 	asOf := uint64(3)
 	run := &Run{AsOf: &asOf, Partitions: 2, Totals: event.Totals{}}
 	for _, step := range []string{"prefetch", "merge", "index"} {
-		err := (&Engine{}).settle(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
-		if err == nil || !strings.Contains(err.Error(), "partition 1 has the state as of run 2") {
+		err := (&Engine{}).combineShares(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
+		if err == nil || !strings.Contains(err.Error(), "the state of partition 1 is as of run 2") {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
-	if err := (&Engine{}).settle(context.Background(), nil, run, "prefetch", []Share{{AsOf: 3}, {AsOf: 3}}); err != nil {
+	if err := (&Engine{}).combineShares(context.Background(), nil, run, "prefetch", []Share{{AsOf: 3}, {AsOf: 3}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,3 +1,5 @@
+// The status of pipelines: backlog, watermark and runs in flight.
+
 package reconcile
 
 import (
@@ -7,29 +9,29 @@ import (
 	"bursar/internal/event"
 )
 
-// Status is where a pipeline stands.
+// Status is the status of a pipeline.
 type Status struct {
 	Pipeline      string     `json:"pipeline"`
 	Generation    uint64     `json:"generation"`
 	Runs          uint64     `json:"runs"`    // published
-	Backlog       int        `json:"backlog"` // batches that no published run has taken in
+	Backlog       int        `json:"backlog"` // batches that are in no published run
 	BacklogEvents int64      `json:"backlog_events"`
 	Watermark     *time.Time `json:"watermark"`
 	Artifacts     int64      `json:"artifacts"`
 	Unkeyed       int64      `json:"unkeyed"`                  // published events without a key: in no artifact
-	Counted       int64      `json:"counted_events"`           // published, of which is known what they gave the folds
+	Counted       int64      `json:"counted_events"`           // published events for which fold values were counted
 	Without       []string   `json:"without_values,omitempty"` // folds to which none of many events gave a value
-	Changed       []string   `json:"changed,omitempty"`        // definitions that are not those the artifacts were made by: it needs a rebuild
+	Changed       []string   `json:"changed,omitempty"`        // definitions that changed since the artifacts were made: a rebuild is needed
 	Lanes         []InFlight `json:"lanes"`                    // the runs under way, oldest first
 }
 
 // InFlight is a run that is not published yet.
 type InFlight struct {
 	Run     uint64   `json:"run"`
-	Step    string   `json:"step"` // that it is in, or waits for
+	Step    string   `json:"step"` // being executed, or waited for
 	Batches int      `json:"batches"`
 	Events  int64    `json:"events"`
-	Trouble *Trouble `json:"trouble,omitempty"` // why it has not gone on
+	Trouble *Trouble `json:"trouble,omitempty"` // why it does not proceed
 }
 
 func inFlight(run *Run) InFlight {
@@ -43,7 +45,7 @@ func inFlight(run *Run) InFlight {
 	return at
 }
 
-// Status tells where every pipeline stands.
+// Status returns the status of every pipeline.
 func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	list := []Status{}
 	for _, p := range e.Project.Pipelines {
@@ -66,28 +68,28 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	}
 	s := Status{
 		Pipeline: pipeline, Generation: g.Generation, Runs: g.Published, Watermark: g.Watermark, Artifacts: g.Artifacts, Lanes: []InFlight{},
-		Without: g.Given.Without(e.Folds(pipeline)),
+		Without: g.FoldCounts.WithoutValues(e.Folds(pipeline)),
 	}
 	for _, n := range g.Unkeyed {
 		s.Unkeyed += n
 	}
-	if g.Given != nil {
-		s.Counted = g.Given.Events
+	if g.FoldCounts != nil {
+		s.Counted = g.FoldCounts.Events
 	}
 	runs, err := e.Runs(ctx, pipeline, g.Generation, g.Published)
 	if err != nil {
 		return s, err
 	}
-	taken := g.Taken
+	included := g.LastBatch
 	for i := range runs {
-		taken = taken.before(runs[i].Batches)
+		included = included.before(runs[i].Batches)
 		s.Lanes = append(s.Lanes, inFlight(&runs[i]))
 	}
 	streams := e.Project.Pipeline(pipeline).From
 	for _, stream := range streams {
-		last := taken[stream]
+		last := included[stream]
 		if len(streams) == 1 {
-			last = taken[""]
+			last = included[""]
 		}
 		batches, err := event.Folded(ctx, e.Catalog, e.Project.Stream(stream), last)
 		if err != nil {
@@ -101,7 +103,7 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	return s, nil
 }
 
-// Waiting counts the run's events, and those that no published run has taken in, the run's among them.
+// Waiting counts the events of a run, and the events that are in no published run, including those of the run.
 func (e *Engine) Waiting(ctx context.Context, ref RunRef) (events, backlog int64, err error) {
 	run, err := e.run(ctx, ref)
 	if err != nil {

@@ -1,3 +1,5 @@
+// Execution of one step of a run: check the order, run the partitions, compare totals, record.
+
 package reconcile
 
 import (
@@ -15,29 +17,29 @@ import (
 // StepNames are the steps of a run, in order.
 var StepNames = []string{"reduce", "prefetch", "merge", "index", "publish"}
 
-// Step carries out one step of a run, or what its partitions have not done of it yet. A step that is recorded is not done
-// again; one that was cut short is, and writes the same bytes (rule 5). Runs may be at different steps at a time, but all
-// steps after reduce are taken in order of runs.
+// Step executes one step of a run, or those partitions of it that are not done yet. A recorded step is not repeated; an
+// interrupted one is, and writes the same bytes (rule 5). Runs may be at different steps at the same time, but all steps
+// after reduce are executed in the order of runs.
 func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
 		return StepResult{}, err
 	}
-	run, err := e.ready(ctx, ref, step)
+	run, err := e.prepare(ctx, ref, step)
 	if err != nil {
 		return StepResult{}, err
 	}
 	if done, ok := run.Steps[step]; ok {
 		if step == "publish" { // an earlier attempt may have ended before its deltas and states were removed
-			err = e.tidy(ctx, &run)
+			err = e.removeIntermediates(ctx, &run)
 		}
 		return StepResult{Rows: done.Rows, Seconds: done.Seconds}, err
 	}
 	began := e.Now()
-	done, err := e.carryOut(ctx, plan, &run, step)
+	done, err := e.execute(ctx, plan, &run, step)
 	if err != nil {
 		run.Steps[step] = done // what it made, for failed to remove
-		return StepResult{}, e.failed(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
+		return StepResult{}, e.recordFailure(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
 	}
 	now := e.Now()
 	done.Done = now.UTC()
@@ -47,16 +49,16 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 		return StepResult{}, fmt.Errorf("record %s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err)
 	}
 	if step == "publish" {
-		if err := e.tidy(ctx, &run); err != nil {
+		if err := e.removeIntermediates(ctx, &run); err != nil {
 			return StepResult{}, err
 		}
 	}
 	return StepResult{Rows: done.Rows, Seconds: done.Seconds}, nil
 }
 
-// ready is a run that is due for a step. What it lacks of the steps before is carried out first: whoever had the run start again
-// from the events tries the same step again.
-func (e *Engine) ready(ctx context.Context, ref RunRef, step string) (Run, error) {
+// prepare returns a run for which a step is due. Missing earlier steps are executed first: if another attempt reset the run to
+// start from the events, this attempt repeats them.
+func (e *Engine) prepare(ctx context.Context, ref RunRef, step string) (Run, error) {
 	for {
 		run, err := e.run(ctx, ref)
 		if err != nil {
@@ -72,25 +74,25 @@ func (e *Engine) ready(ctx context.Context, ref RunRef, step string) (Run, error
 	}
 }
 
-func (e *Engine) carryOut(ctx context.Context, plan *fold.Plan, run *Run, step string) (done StepRecord, err error) {
-	if err := e.inTurn(ctx, plan, run, step); err != nil {
+func (e *Engine) execute(ctx context.Context, plan *fold.Plan, run *Run, step string) (done StepRecord, err error) {
+	if err := e.enterLane(ctx, plan, run, step); err != nil {
 		return done, err
 	}
 	if step == "publish" {
 		return StepRecord{Rows: run.Created + run.Updated}, nil
 	}
-	if done.Shares, err = e.shares(ctx, plan, run, step); err != nil {
+	if done.Shares, err = e.runPartitions(ctx, plan, run, step); err != nil {
 		return done, err
 	}
 	for _, share := range done.Shares {
 		done.Rows += share.Rows
 		done.Seconds = max(done.Seconds, share.Seconds)
 	}
-	return done, e.settle(ctx, plan, run, step, done.Shares)
+	return done, e.combineShares(ctx, plan, run, step, done.Shares)
 }
 
-// settle compares what all partitions did of a step with the run (rule 4).
-func (e *Engine) settle(ctx context.Context, plan *fold.Plan, run *Run, step string, shares []Share) error {
+// combineShares adds up the shares of all partitions and checks the sums against the run (rule 4).
+func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, step string, shares []Share) error {
 	var whole Share
 	whole.Totals = event.Totals{}
 	for p, share := range shares {
@@ -100,22 +102,22 @@ func (e *Engine) settle(ctx context.Context, plan *fold.Plan, run *Run, step str
 		if err := whole.Totals.Add(share.Totals); err != nil {
 			return err
 		}
-		// A state of another run than the others' lacks what the runs between brought, and still balances.
+		// A state as of another run lacks the changes of the runs between, and the totals still balance.
 		if step != "reduce" && share.AsOf != *run.AsOf {
-			return fmt.Errorf("bug: partition %d has the state as of run %d, the run that as of run %d", p, share.AsOf, *run.AsOf)
+			return fmt.Errorf("bug: the state of partition %d is as of run %d, that of the run as of run %d", p, share.AsOf, *run.AsOf)
 		}
 	}
 	switch step {
 	case "reduce":
-		run.Given, run.Unkeyed = nil, nil
+		run.FoldCounts, run.Unkeyed = nil, nil
 		for _, share := range shares {
 			if err := run.Unkeyed.add(share.Unkeyed); err != nil {
 				return err
 			}
-			if share.Given != nil && run.Given == nil {
-				run.Given = &Given{}
+			if share.FoldCounts != nil && run.FoldCounts == nil {
+				run.FoldCounts = &FoldCounts{}
 			}
-			run.Given.Add(share.Given)
+			run.FoldCounts.Add(share.FoldCounts)
 		}
 		if err := compareEvents(step, run.Events, whole.Events+run.Unkeyed.Events()); err != nil {
 			return err
@@ -123,11 +125,11 @@ func (e *Engine) settle(ctx context.Context, plan *fold.Plan, run *Run, step str
 		return e.checkSums(ctx, plan, run, whole.Totals)
 	case "merge":
 		run.Created, run.Updated, run.Balanced = whole.Created, whole.Rows-whole.Created, true
-		events, totals, err := run.folded(plan)
+		events, totals, err := run.foldedTotals(plan)
 		if err != nil {
 			return err
 		}
-		return checkMoved(plan, events, totals, whole.Events, whole.Totals)
+		return checkMergeTotals(plan, events, totals, whole.Events, whole.Totals)
 	case "index":
 		if whole.Rows != run.Created+run.Updated {
 			return fmt.Errorf("bug: %d entries for %d artifacts", whole.Rows, run.Created+run.Updated)
@@ -136,10 +138,10 @@ func (e *Engine) settle(ctx context.Context, plan *fold.Plan, run *Run, step str
 	return nil
 }
 
-// record commits a step: with publish the watermark moves in the same transaction, so readers see all of a run or
-// nothing. An attempt that comes late, after another has recorded the step, changes nothing.
+// record commits a step. With publish the watermark moves in the same transaction, so readers see all of a run or nothing.
+// A late attempt, after another one has recorded the step, changes nothing.
 func (e *Engine) record(ctx context.Context, run *Run, step string) error {
-	batches, err := e.batchesOf(ctx, run)
+	batches, err := e.runBatches(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -152,14 +154,14 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 			run.Steps[step] = done
 			return nil
 		}
-		if now.Resets != run.Resets { // the run began again meanwhile, and another attempt is at it
-			return failure.Wrap(failure.Transient, fmt.Errorf("%s is of an attempt that was given up", step))
+		if now.Resets != run.Resets { // the run was reset meanwhile, and another attempt executes it
+			return failure.Wrap(failure.Transient, fmt.Errorf("%s belongs to an attempt that was discarded", step))
 		}
 		if due := now.due(step); due != step {
-			return fmt.Errorf("bug: %s is recorded where %s is due", step, due)
+			return fmt.Errorf("bug: cannot record %s: %s is due", step, due)
 		}
 		if now.AsOf != nil && (run.AsOf == nil || *now.AsOf != *run.AsOf) {
-			return fmt.Errorf("bug: %s is recorded with another state than that as of run %d", step, *now.AsOf)
+			return fmt.Errorf("bug: cannot record %s: its state is not as of run %d", step, *now.AsOf)
 		}
 		if step == "publish" {
 			if err := publish(tx, run, batches, len(e.Project.Pipeline(run.Pipeline).From)); err != nil {
@@ -167,14 +169,14 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 			}
 		}
 		run.Trouble = nil
-		if err := forgetShares(tx, run.ref()); err != nil {
+		if err := deleteShares(tx, run.ref()); err != nil {
 			return err
 		}
 		return tx.Put(runKey(run.ref()), run)
 	})
 }
 
-// publish moves the watermark over the run.
+// publish moves the watermark of the generation over the run.
 func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error {
 	key := generationKey(run.Pipeline, run.Generation)
 	var g Generation
@@ -184,17 +186,17 @@ func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error 
 	if g.Published+1 != run.Run {
 		return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
 	}
-	events, err := eventsBefore(tx, &g)
+	events, err := publishedEvents(tx, &g)
 	if err != nil {
 		return err
 	}
-	events += run.keyed()
+	events += run.keyedEvents()
 	g.Published, g.Artifacts, g.Events = run.Run, g.Artifacts+run.Created, &events
-	if run.Given != nil {
-		if g.Given == nil {
-			g.Given = &Given{}
+	if run.FoldCounts != nil {
+		if g.FoldCounts == nil {
+			g.FoldCounts = &FoldCounts{}
 		}
-		g.Given.Add(run.Given)
+		g.FoldCounts.Add(run.FoldCounts)
 	}
 	for stream, own := range run.Unkeyed {
 		if g.Unkeyed == nil {
@@ -206,9 +208,9 @@ func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error 
 	return tx.Put(key, g)
 }
 
-// eventsBefore is how many events the published runs of a generation folded: what it says, or, where an earlier program
-// wrote it, what its runs say.
-func eventsBefore(tx catalog.Tx, g *Generation) (events int64, err error) {
+// publishedEvents returns how many events the published runs of a generation folded. Generations of older versions do not
+// record the number; then it is summed over the runs.
+func publishedEvents(tx catalog.Tx, g *Generation) (events int64, err error) {
 	if g.Events != nil {
 		return *g.Events, nil
 	}
@@ -217,15 +219,15 @@ func eventsBefore(tx catalog.Tx, g *Generation) (events int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		events += run.keyed()
+		events += run.keyedEvents()
 	}
 	return events, nil
 }
 
-// failed keeps with the run why its step failed, for those who ask how it stands. The steps of a run whose totals do not
-// balance, or whose deltas, states or parts are damaged, are forgotten, so that the next attempt starts from the events: what
-// a step left behind may be what is wrong.
-func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) error {
+// recordFailure stores with the run why its step failed, for `bursar status`. If the totals do not balance, or deltas, states or
+// parts are damaged, the run's steps are discarded and the next attempt starts from the events: an earlier step may have
+// produced what is wrong.
+func (e *Engine) recordFailure(ctx context.Context, run *Run, step string, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
@@ -235,7 +237,7 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 	if failing := (*FailingError)(nil); errors.As(err, &failing) {
 		trouble.Key = failing.Key
 	}
-	reset := false // by this attempt: what another one has recorded stays
+	reset := false // by this attempt; what another attempt has recorded stays
 	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		reset = false
 		now, err := getRun(tx, run.ref())
@@ -250,7 +252,7 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches, Events: now.Events, Totals: now.Totals,
 				Partitions: now.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}, Resets: now.Resets + 1,
 			}
-			if err := forgetShares(tx, run.ref()); err != nil {
+			if err := deleteShares(tx, run.ref()); err != nil {
 				return err
 			}
 		}
@@ -258,17 +260,17 @@ func (e *Engine) failed(ctx context.Context, run *Run, step string, err error) e
 		return tx.Put(runKey(run.ref()), now)
 	})
 	if keep == nil && reset {
-		keep = e.remove(ctx, run.made(step))
+		keep = e.deleteObjects(ctx, run.stepObjects(step))
 	}
 	if keep != nil {
-		e.Log.Info("a failed step is not noted with its run", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
+		e.Log.Info("cannot record the failure of a step", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
 	}
 	return err
 }
 
-// tidy removes what only the steps of the run needed, and of the run before, whose process may have died before it did
+// removeIntermediates deletes the deltas and states of a run, and of the run before, whose process may have died before it did
 // so (rule 9).
-func (e *Engine) tidy(ctx context.Context, run *Run) error {
+func (e *Engine) removeIntermediates(ctx context.Context, run *Run) error {
 	done := []Run{*run}
 	if run.Run > 1 {
 		before, err := e.run(ctx, RunRef{run.Pipeline, run.Generation, run.Run - 1})
@@ -278,14 +280,14 @@ func (e *Engine) tidy(ctx context.Context, run *Run) error {
 		done = append(done, before)
 	}
 	for i := range done {
-		if err := e.remove(ctx, append(done[i].made("reduce"), done[i].made("prefetch")...)); err != nil {
+		if err := e.deleteObjects(ctx, append(done[i].stepObjects("reduce"), done[i].stepObjects("prefetch")...)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) remove(ctx context.Context, objects []object.Description) error {
+func (e *Engine) deleteObjects(ctx context.Context, objects []object.Description) error {
 	for _, o := range objects {
 		if err := e.Objects.Delete(ctx, o.Name); err != nil {
 			return err

@@ -1,4 +1,4 @@
-// The columns of results: one too many or too few is found before anything is written.
+// The columns of results: one too many or too few is detected before anything is written.
 
 package reconcile
 
@@ -16,7 +16,7 @@ func TestResultsHaveTheColumnsThatAreRead(t *testing.T) {
 	number := column.Type{Kind: column.BigInt}
 	fields := []column.Field{{Name: "key", Type: number}, {Name: "paid", Type: number}}
 	for _, width := range []int{1, 3} {
-		out := (&Engine{}).table("delta.parquet", fields)
+		out := (&Engine{}).newTable("delta.parquet", fields)
 		err := out.add(t.Context(), column.NewVectors(slices.Repeat([]column.Type{number}, width), 0))
 		if err == nil || !strings.Contains(err.Error(), "bug: a result has") {
 			t.Errorf("%d columns: %v", width, err)
@@ -24,7 +24,7 @@ func TestResultsHaveTheColumnsThatAreRead(t *testing.T) {
 	}
 	plan := &fold.Plan{Conserve: []fold.Conserved{{Total: "paid", Group: -1, Type: column.Type{Kind: column.Decimal, Precision: 38}}}}
 	for _, width := range []int{0, 2} {
-		err := newMovement(plan).add(plan, nil, column.NewVector(number, 0), column.NewVectors(slices.Repeat([]column.Type{number}, width), 0))
+		err := newArtifactTotals(plan).add(plan, nil, column.NewVector(number, 0), column.NewVectors(slices.Repeat([]column.Type{number}, width), 0))
 		if err == nil || !strings.Contains(err.Error(), "bug: a result has") {
 			t.Errorf("%d totals: %v", width, err)
 		}

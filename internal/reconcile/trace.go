@@ -1,4 +1,4 @@
-// The way back: from an artifact to the runs, batches and events it is made of, and to where each event was read.
+// Trace: from an artifact back to its runs, batches and events, and to where each event was read.
 
 package reconcile
 
@@ -17,14 +17,14 @@ import (
 	"bursar/internal/project"
 )
 
-// Traced is an artifact and the runs that made it what it is.
+// Traced is an artifact with the runs that changed it.
 type Traced struct {
 	Key       json.RawMessage `json:"key"`
-	Run       uint64          `json:"run"` // the last that changed it
+	Run       uint64          `json:"run"` // the last run that changed it
 	Watermark *time.Time      `json:"watermark"`
 	Runs      []TracedRun     `json:"runs"` // oldest first
 
-	// Undone are retractions of these events, or of batches that hold them, which were taken back.
+	// Undone lists the undone retractions of these events or of their batches.
 	Undone []event.Undone `json:"undone,omitempty"`
 }
 
@@ -33,10 +33,10 @@ type TracedRun struct {
 	Run      uint64          `json:"run"`
 	Batches  []TracedBatch   `json:"batches"`
 	Events   int64           `json:"events"`
-	Artifact json.RawMessage `json:"artifact"` // as the run left it
+	Artifact json.RawMessage `json:"artifact"` // after the run
 }
 
-// TracedBatch is a batch that holds events of the artifact.
+// TracedBatch is a batch that contains events of the artifact.
 type TracedBatch struct {
 	Stream string    `json:"stream"`
 	Batch  uint64    `json:"batch"`
@@ -44,51 +44,51 @@ type TracedBatch struct {
 	Events int64     `json:"events"` // of the artifact
 }
 
-// TracedEvent is one event of an artifact, and where it was read.
+// TracedEvent is one event of an artifact, with the place where it was read.
 type TracedEvent struct {
 	Run    uint64          `json:"run"`
 	Stream string          `json:"stream"`
 	Batch  uint64          `json:"batch"`
-	ID     json.RawMessage `json:"id"` // in its own JSON type, of several columns an array
+	ID     json.RawMessage `json:"id"` // a JSON value; an array if the id has several columns
 	File   string          `json:"file"`
 	Row    int64           `json:"row"`   // 1-based line where its record starts
 	Event  json.RawMessage `json:"event"` // every column of the stream
 
-	// Received orders the versions of an event: the number of the file that this one was received in, and its row there. Streams that
-	// keep no versions have none.
+	// Received orders the versions of an event: the number of the file in which this version was received, and its row there. It is
+	// nil for streams that do not keep versions.
 	Received *event.Place `json:"received,omitempty"`
 }
 
-// UntracedError is that the batches of a run do not hold the events which the run folded into an artifact (rule 4).
+// UntracedError reports that a run folded another number of events into an artifact than its batches contain (rule 4).
 type UntracedError struct {
-	Key         json.RawMessage
-	Run         uint64
-	Folded, Has int64
+	Key           json.RawMessage
+	Run           uint64
+	Folded, Found int64
 }
 
 func (e *UntracedError) Error() string {
-	return fmt.Sprintf("run %d folded %s into key %s, and its batches hold %d", e.Run, many(int(e.Folded), "event"), e.Key, e.Has)
+	return fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", e.Run, plural(int(e.Folded), "event"), e.Key, e.Found)
 }
 
-// Class is Data: what is stored does not change by asking again.
+// Class is Data: a retry reads the same.
 func (e *UntracedError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
 func (e *UntracedError) ExitCode() int { return breachExit }
 
-// Trace hands each event of an artifact to each: by run, stream, batch, file and row; of a stream that keeps versions by run and
-// receipt. The key is given as to Get. Each run must find as many events in its batches as it folded.
+// Trace calls each with every event of an artifact: by run, stream, batch, file and row; for a stream that keeps versions by run
+// and receipt. The key is given as for Get. For each run the number of events found must equal the number that it folded.
 func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
-	q, err := e.reading(ctx, pipeline)
+	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
-		return Traced{}, ofKey(err, pipeline, key)
+		return Traced{}, keyNotFound(err, pipeline, key)
 	}
-	defer q.done()
+	defer q.release()
 	columns, err := parseKey(q.plan, key)
 	if err != nil {
 		return Traced{}, failure.Wrap(failure.Data, err)
 	}
-	versions, err := e.versions(ctx, q, columns, q.g.Published, true)
+	versions, err := e.versions(ctx, q, columns, q.generation.Published, true)
 	if err != nil {
 		return Traced{}, err
 	}
@@ -97,18 +97,18 @@ func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(Trac
 		return Traced{}, err
 	}
 	defer remove()
-	traced := Traced{Key: keyJSON(columns, 0), Run: versions[0].Run, Watermark: q.g.Watermark}
+	traced := Traced{Key: keyJSON(columns, 0), Run: versions[0].Run, Watermark: q.generation.Watermark}
 	undone, err := e.undone(ctx, q.plan)
 	if err != nil {
 		return Traced{}, err
 	}
 	before := int64(0)
 	for _, v := range slices.Backward(versions) {
-		run, err := e.run(ctx, RunRef{pipeline, q.g.Generation, v.Run})
+		run, err := e.run(ctx, RunRef{pipeline, q.generation.Generation, v.Run})
 		if err != nil {
 			return Traced{}, err
 		}
-		t := tracing{Engine: e, plan: q.plan, key: sample, run: &run, each: each, undone: undone}
+		t := tracer{Engine: e, plan: q.plan, key: sample, run: &run, each: each, undone: undone}
 		if err := t.trace(ctx); err != nil {
 			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, pipeline, err)
 		}
@@ -119,47 +119,47 @@ func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(Trac
 		traced.Runs = append(traced.Runs, TracedRun{Run: v.Run, Batches: t.batches, Events: t.found, Artifact: v.Artifact})
 	}
 	for i := range undone {
-		if undone[i].met {
+		if undone[i].matched {
 			traced.Undone = append(traced.Undone, undone[i].Undone)
 		}
 	}
 	return traced, nil
 }
 
-// undoneOf is a retraction that was taken back, and whether it was of one of the events that are traced.
-type undoneOf struct {
+// undoneRetraction is an undone retraction, and whether it applied to one of the traced events.
+type undoneRetraction struct {
 	event.Undone
-	met bool
+	matched bool
 }
 
-func (e *Engine) undone(ctx context.Context, plan *fold.Plan) (all []undoneOf, err error) {
+func (e *Engine) undone(ctx context.Context, plan *fold.Plan) (all []undoneRetraction, err error) {
 	for _, s := range plan.Events.Streams {
 		list, err := event.UndoneRetractions(ctx, e.Catalog, s.Name)
 		if err != nil {
 			return nil, err
 		}
 		for _, u := range list {
-			all = append(all, undoneOf{Undone: u})
+			all = append(all, undoneRetraction{Undone: u})
 		}
 	}
 	return all, nil
 }
 
-// tracing looks for a key's events in the batches of one run.
-type tracing struct {
+// tracer finds a key's events in the batches of one run.
+type tracer struct {
 	*Engine
 	plan *fold.Plan
 	key  string // SELECT of the one key
 	run  *Run
 	each func(TracedEvent) error
 
-	undone  []undoneOf
-	batches []TracedBatch // that hold some
+	undone  []undoneRetraction
+	batches []TracedBatch // that contain such events
 	found   int64
 }
 
-func (t *tracing) trace(ctx context.Context) error {
-	batches, err := t.batchesOf(ctx, t.run)
+func (t *tracer) trace(ctx context.Context) error {
+	batches, err := t.runBatches(ctx, t.run)
 	if err != nil {
 		return err
 	}
@@ -171,26 +171,26 @@ func (t *tracing) trace(ctx context.Context) error {
 		if len(own) == 0 {
 			continue
 		}
-		if err := t.stream(ctx, s, own); err != nil {
+		if err := t.traceStream(ctx, s, own); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// stream walks over the key's events in batches of one stream.
-func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
-	session, err := t.views(ctx, map[string]string{
+// traceStream reads the key's events in batches of one stream.
+func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
+	session, err := t.openViews(ctx, map[string]string{
 		"events": numberedSQL(batches, func(b []event.Batch) string { return event.ViewSQL(t.Objects, s, b) }), "traced": t.key,
 	})
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	same, key := make([]string, len(t.plan.Events.Key)), make([]string, len(t.plan.Events.Key))
+	join, key := make([]string, len(t.plan.Events.Key)), make([]string, len(t.plan.Events.Key))
 	for i, k := range t.plan.Events.Key {
-		key[i] = fmt.Sprintf("%s AS __traced_%d", k.Of[s.Name].SQL, i)
-		same[i] = fmt.Sprintf("e.__traced_%d = traced.%s", i, column.QuoteIdentifier(k.Name))
+		key[i] = fmt.Sprintf("%s AS __traced_%d", k.Parts[s.Name].SQL, i)
+		join[i] = fmt.Sprintf("e.__traced_%d = traced.%s", i, column.QuoteIdentifier(k.Name))
 	}
 	p := newEventPrinter(s)
 	order := []string{batchColumn, event.FileColumn, event.RowColumn}
@@ -198,7 +198,7 @@ func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event
 		order = order[1:]
 	}
 	sql := fmt.Sprintf("SELECT %s FROM (SELECT *, %s FROM events) AS e SEMI JOIN traced ON %s ORDER BY %s", fold.Names(p.fields),
-		strings.Join(key, ", "), strings.Join(same, " AND "), strings.Join(order, ", "))
+		strings.Join(key, ", "), strings.Join(join, " AND "), strings.Join(order, ", "))
 	return p.eachEvent(ctx, t.Catalog, session, sql, func(found TracedEvent, _ json.RawMessage) error {
 		found.Run = t.run.Run
 		t.count(&found, batches)
@@ -206,12 +206,12 @@ func (t *tracing) stream(ctx context.Context, s *project.Stream, batches []event
 	})
 }
 
-// count takes an event into its run's and batch's numbers.
-func (t *tracing) count(found *TracedEvent, batches []event.Batch) {
+// count adds an event to the counts of its run and batch.
+func (t *tracer) count(found *TracedEvent, batches []event.Batch) {
 	t.found++
 	for i := range t.undone {
 		if u := &t.undone[i]; u.Stream == found.Stream && u.Batch == found.Batch && (u.Event == "" || u.Event == string(found.ID)) {
-			u.met = true
+			u.matched = true
 		}
 	}
 	n := slices.IndexFunc(t.batches, func(b TracedBatch) bool { return b.Batch == found.Batch && b.Stream == found.Stream })

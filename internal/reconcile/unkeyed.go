@@ -1,4 +1,4 @@
-// Events without a key: they are in no artifact, and each run accounts for those of its batches (rule 4).
+// Events without a key: they are in no artifact, and each run counts those of its batches (rule 4).
 
 package reconcile
 
@@ -13,17 +13,17 @@ import (
 	"bursar/internal/fold"
 )
 
-// Unkeyed is what events without a key come to, by stream. A stream without such events is left out.
-type Unkeyed map[string]UnkeyedOf
+// Unkeyed counts and sums events without a key, by stream. Streams without such events are left out.
+type Unkeyed map[string]UnkeyedTotals
 
-// UnkeyedOf is what the events of one stream that have no key come to.
-type UnkeyedOf struct {
+// UnkeyedTotals counts and sums the events of one stream that have no key.
+type UnkeyedTotals struct {
 	Events      int64             `json:"events"`
-	Totals      event.Totals      `json:"totals"`                // each control total of the stream
-	Definitions map[string]string `json:"definitions,omitempty"` // of each, when it was summed
+	Totals      event.Totals      `json:"totals"`                // by control total of the stream
+	Definitions map[string]string `json:"definitions,omitempty"` // of each total, when it was summed
 }
 
-// Events is how many events there are in all streams.
+// Events counts the events of all streams.
 func (u Unkeyed) Events() (n int64) {
 	for _, own := range u {
 		n += own.Events
@@ -31,12 +31,12 @@ func (u Unkeyed) Events() (n int64) {
 	return n
 }
 
-// add takes in what other events come to. Totals that were summed by two definitions are left out: their sum is neither.
+// add adds the counts and sums of other events. Totals with two definitions are dropped: their sum would be neither.
 func (u *Unkeyed) add(other Unkeyed) error {
 	for stream, more := range other {
 		own, known := (*u)[stream]
 		if !known {
-			own = UnkeyedOf{Totals: event.Totals{}, Definitions: maps.Clone(more.Definitions)}
+			own = UnkeyedTotals{Totals: event.Totals{}, Definitions: maps.Clone(more.Definitions)}
 		}
 		own.Events += more.Events
 		if err := own.Totals.Add(more.Totals); err != nil {
@@ -56,8 +56,8 @@ func (u *Unkeyed) add(other Unkeyed) error {
 	return nil
 }
 
-// now is the same as it is written since the streams' types have grown.
-func (u Unkeyed) now(plan *fold.Plan) Unkeyed {
+// rescaled returns the totals at the scales that the streams' types have now.
+func (u Unkeyed) rescaled(plan *fold.Plan) Unkeyed {
 	out := Unkeyed{}
 	for stream, own := range u {
 		own.Totals = own.Totals.Now(plan.Events.Stream(stream))
@@ -66,26 +66,26 @@ func (u Unkeyed) now(plan *fold.Plan) Unkeyed {
 	return out
 }
 
-// conserved is the totals that the pipeline conserves, of all streams together.
+// conserved returns the totals that the pipeline conserves, of all streams together.
 func (u Unkeyed) conserved(plan *fold.Plan) (event.Totals, error) {
 	all := event.Totals{}
-	for _, own := range u.now(plan) {
-		if err := all.Add(conservedOf(plan, own.Totals)); err != nil {
+	for _, own := range u.rescaled(plan) {
+		if err := all.Add(conservedIn(plan, own.Totals)); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// keyed is how many of a run's events are folded into artifacts.
-func (r *Run) keyed() int64 { return r.Events - r.Unkeyed.Events() }
+// keyedEvents is how many of a run's events are folded into artifacts.
+func (r *Run) keyedEvents() int64 { return r.Events - r.Unkeyed.Events() }
 
-// folded is what the run's artifacts move by: its events and conserved totals without those of events that have no key.
-func (r *Run) folded(plan *fold.Plan) (events int64, totals event.Totals, err error) {
+// foldedTotals is what the artifacts must change by: the run's events and conserved totals without those of unkeyed events.
+func (r *Run) foldedTotals(plan *fold.Plan) (events int64, totals event.Totals, err error) {
 	if len(r.Unkeyed) == 0 {
 		return r.Events, r.Totals, nil
 	}
-	apart, err := r.Unkeyed.conserved(plan)
+	unkeyed, err := r.Unkeyed.conserved(plan)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -93,22 +93,22 @@ func (r *Run) folded(plan *fold.Plan) (events int64, totals event.Totals, err er
 	if err := totals.Add(r.Totals); err != nil {
 		return 0, nil, err
 	}
-	return r.keyed(), totals, totals.Sub(apart)
+	return r.keyedEvents(), totals, totals.Sub(unkeyed)
 }
 
-// countUnkeyed counts and sums the events of batches that have no key.
+// countUnkeyed counts and sums those events of batches that have no key.
 func (e *Engine) countUnkeyed(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch) (found Unkeyed, err error) {
 	for _, s := range plan.Events.Streams {
 		own := event.OfStream(batches, s.Name)
 		if len(own) == 0 || plan.Events.Unkeyed(s.Name) == "" {
 			continue
 		}
-		view, of := event.UnkeyedSQL(e.Objects, plan.Events, s, own), UnkeyedOf{Definitions: event.TotalDefinitions(s)}
-		err := session.QueryAbout(ctx, 1, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
-			of.Events += rows[0].Ints[0]
+		view, totals := event.UnkeyedSQL(e.Objects, plan.Events, s, own), UnkeyedTotals{Definitions: event.TotalDefinitions(s)}
+		err := session.QueryEstimated(ctx, 1, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
+			totals.Events += rows[0].Ints[0]
 			return nil
 		})
-		if err != nil || of.Events == 0 {
+		if err != nil || totals.Events == 0 {
 			if err != nil {
 				return nil, fmt.Errorf("count events of %s without a key: %w", s.Name, err)
 			}
@@ -118,13 +118,13 @@ func (e *Engine) countUnkeyed(ctx context.Context, session *duck.Session, plan *
 		for i := range s.Totals {
 			names = append(names, s.Totals[i].Name)
 		}
-		if of.Totals, err = event.SumTotals(ctx, session, s, view, names); err != nil {
+		if totals.Totals, err = event.SumTotals(ctx, session, s, view, names); err != nil {
 			return nil, fmt.Errorf("sum events of %s without a key: %w", s.Name, err)
 		}
 		if found == nil {
 			found = Unkeyed{}
 		}
-		found[s.Name] = of
+		found[s.Name] = totals
 	}
 	return found, nil
 }

@@ -1,4 +1,4 @@
-// Listing events without a key, and proving that they are as many as the runs accounted for (rule 4).
+// Lists events without a key, and checks that they are as many as the runs counted (rule 4).
 
 package reconcile
 
@@ -13,70 +13,70 @@ import (
 	"bursar/internal/project"
 )
 
-// UnkeyedEvent is one event that has no key, and where it was read.
+// UnkeyedEvent is one event without a key, with the place where it was read.
 type UnkeyedEvent struct {
 	TracedEvent
-	Time json.RawMessage `json:"time"` // when it happened; null where the stream declares no time
+	Time json.RawMessage `json:"time"` // when it happened; null if the stream declares no time
 }
 
-// UnkeyedError is that the batches of a run hold another number of events without a key than the run accounted for (rule 4).
+// UnkeyedError reports that the batches of a run contain another number of unkeyed events than the run counted (rule 4).
 type UnkeyedError struct {
-	Run          uint64
-	Stream       string
-	Counted, Has int64
+	Run            uint64
+	Stream         string
+	Counted, Found int64
 }
 
 func (e *UnkeyedError) Error() string {
-	return fmt.Sprintf("run %d counted %s of %s without a key, and its batches hold %d", e.Run, many(int(e.Counted), "event"), e.Stream, e.Has)
+	return fmt.Sprintf("run %d counted %s of %s without a key, but its batches contain %d", e.Run, plural(int(e.Counted), "event"), e.Stream, e.Found)
 }
 
-// Class is Data: what is stored does not change by asking again.
+// Class is Data: a retry reads the same.
 func (e *UnkeyedError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
 func (e *UnkeyedError) ExitCode() int { return breachExit }
 
-// Unkeyed hands each event of the published runs that has no key to each: by run, stream, batch, file and row. It returns what they
-// come to by stream. Each run must find as many as it accounted for; an error of each ends the walk and is returned.
+// Unkeyed calls each with every event of the published runs that has no key: by run, stream, batch, file and row. It returns their
+// totals by stream. For each run the number of events found must equal its count; an error of each stops the walk.
 func (e *Engine) Unkeyed(ctx context.Context, pipeline string, each func(UnkeyedEvent) error) (Unkeyed, error) {
-	q, err := e.entering(ctx, pipeline)
+	q, err := e.acquireSnapshot(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
-	defer q.done()
+	defer q.release()
 	if err := e.checkPublished(ctx, q); err != nil {
 		return nil, err
 	}
-	runs, err := e.Runs(ctx, pipeline, q.g.Generation, 0)
+	runs, err := e.Runs(ctx, pipeline, q.generation.Generation, 0)
 	if err != nil {
 		return nil, err
 	}
 	all := Unkeyed{}
 	for i := range runs {
-		if runs[i].Run > q.g.Published {
+		if runs[i].Run > q.generation.Published {
 			break
 		}
-		if err := all.add(runs[i].Unkeyed.now(q.plan)); err != nil {
+		if err := all.add(runs[i].Unkeyed.rescaled(q.plan)); err != nil {
 			return nil, err
 		}
 	}
 	for i := range runs {
-		if runs[i].Run > q.g.Published {
+		if runs[i].Run > q.generation.Published {
 			break
 		}
-		if err := e.unkeyedOfRun(ctx, q.plan, &runs[i], each); err != nil {
+		if err := e.listUnkeyedOfRun(ctx, q.plan, &runs[i], each); err != nil {
 			return all, err
 		}
 	}
 	return all, nil
 }
 
-// unkeyedOfRun hands the events of one run on.
-func (e *Engine) unkeyedOfRun(ctx context.Context, plan *fold.Plan, run *Run, each func(UnkeyedEvent) error) error {
+// listUnkeyedOfRun lists the events of one run.
+func (e *Engine) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *Run, each func(UnkeyedEvent) error) error {
 	if len(run.Unkeyed) == 0 {
 		return nil
 	}
-	batches, err := e.batchesOf(ctx, run)
+	batches, err := e.runBatches(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -105,10 +105,10 @@ func (e *Engine) unkeyedOfRun(ctx context.Context, plan *fold.Plan, run *Run, ea
 	return nil
 }
 
-// eachUnkeyed walks over the events without a key in batches of one stream.
+// eachUnkeyed lists the events without a key in batches of one stream.
 func (e *Engine) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.Stream, batches []event.Batch, each func(UnkeyedEvent) error) error {
 	events := numberedSQL(batches, func(b []event.Batch) string { return event.UnkeyedSQL(e.Objects, plan.Events, s, b) })
-	session, err := e.views(ctx, map[string]string{"events": events})
+	session, err := e.openViews(ctx, map[string]string{"events": events})
 	if err != nil {
 		return err
 	}
@@ -120,32 +120,31 @@ func (e *Engine) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.St
 	})
 }
 
-// checkUnkeyed proves that the events which runs left out of artifacts are those of their batches that have no key: with those
-// that the artifacts hold they are all there are.
+// checkUnkeyed checks that the events which runs left out of artifacts are exactly those of their batches that have no key.
 func (v *verification) checkUnkeyed(ctx context.Context) (string, error) {
 	events, all := int64(0), int64(0)
-	of := map[string]int64{}
+	byStream := map[string]int64{}
 	for i := range v.runs {
 		run := &v.runs[i]
-		if err := v.checkUnkeyedOf(ctx, run); err != nil {
+		if err := v.recountUnkeyed(ctx, run); err != nil {
 			return "", fmt.Errorf("run %d: %w", run.Run, err)
 		}
 		events, all = events+run.Unkeyed.Events(), all+run.Events
 		for stream, own := range run.Unkeyed {
-			of[stream] += own.Events
+			byStream[stream] += own.Events
 		}
 	}
 	for _, s := range v.plan.Events.Streams {
-		if of[s.Name] != v.g.Unkeyed[s.Name] {
-			return "", fmt.Errorf("%d events of %s without a key are counted, and the runs have %d", v.g.Unkeyed[s.Name], s.Name, of[s.Name])
+		if byStream[s.Name] != v.generation.Unkeyed[s.Name] {
+			return "", fmt.Errorf("the generation counts %d events of %s without a key, the runs count %d", v.generation.Unkeyed[s.Name], s.Name, byStream[s.Name])
 		}
 	}
-	return fmt.Sprintf("%s without a key of %d: counted and summed as the runs account for them, the others are in artifacts", many(int(events), "event"), all), nil
+	return fmt.Sprintf("%s without a key of %d: counted and summed as the runs account for them, the others are in artifacts", plural(int(events), "event"), all), nil
 }
 
-// checkUnkeyedOf counts and sums the events of one run again.
-func (v *verification) checkUnkeyedOf(ctx context.Context, run *Run) error {
-	batches, err := v.batchesOf(ctx, run)
+// recountUnkeyed counts and sums the events of one run again.
+func (v *verification) recountUnkeyed(ctx context.Context, run *Run) error {
+	batches, err := v.runBatches(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -163,13 +162,13 @@ func (v *verification) checkUnkeyedOf(ctx context.Context, run *Run) error {
 		if want.Events != got.Events {
 			return &UnkeyedError{run.Run, s.Name, want.Events, got.Events}
 		}
-		was := want.Totals.Now(s)
+		totals := want.Totals.Now(s)
 		for i := range s.Totals {
 			t := &s.Totals[i]
 			if want.Definitions[t.Name] != got.Definitions[t.Name] {
-				continue // it is declared otherwise since, and no pipeline conserves it
+				continue // its definition changed since, and no pipeline conserves it
 			}
-			if err := compareTotals("unkeyed events", t.Name, s.TotalType(t).Scale, was[t.Name], got.Totals[t.Name]); err != nil {
+			if err := compareTotals("unkeyed events", t.Name, s.TotalType(t).Scale, totals[t.Name], got.Totals[t.Name]); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-// Refusing to read a pipeline of which no run is published yet: an empty answer would look like a result.
+// Refuses to read a pipeline without a published run: an empty answer would look like a result.
 
 package reconcile
 
@@ -10,22 +10,22 @@ import (
 	"bursar/internal/failure"
 )
 
-// UnpublishedError is that no run of a pipeline is published yet, so there is nothing to say of its artifacts.
+// UnpublishedError reports that no run of a pipeline is published, so that there are no artifacts to read.
 type UnpublishedError struct {
 	Pipeline string
-	Next     string // what to do, so that one is published
+	Next     string // what to do so that a run is published
 }
 
 func (e *UnpublishedError) Error() string {
 	return fmt.Sprintf("nothing of %s is published yet: %s", e.Pipeline, e.Next)
 }
 
-// Class is Data: asking again gives the same answer until a run is published.
+// Class is Data: a retry gives the same until a run is published.
 func (e *UnpublishedError) Class() failure.Class { return failure.Data }
 
-// checkPublished refuses a question about a pipeline of which no run is published. One whose runs made no artifacts is not refused.
-func (e *Engine) checkPublished(ctx context.Context, q *question) error {
-	if q.g.Published > 0 {
+// checkPublished returns an error if no run of the pipeline is published. Published runs without artifacts are fine.
+func (e *Engine) checkPublished(ctx context.Context, q *snapshot) error {
+	if q.generation.Published > 0 {
 		return nil
 	}
 	pipeline := q.plan.Pipeline.Name
@@ -35,17 +35,17 @@ func (e *Engine) checkPublished(ctx context.Context, q *question) error {
 	}
 	next := fmt.Sprintf("run `bursar run %s`", pipeline)
 	if s.Backlog == 0 {
-		take := "import"
+		command := "import"
 		if first := q.plan.Events.Streams[0]; !first.Builtin {
-			take = "ingest " + first.Name
+			command = "ingest " + first.Name
 		}
-		next = fmt.Sprintf("take in events by `bursar %s FILE…`, then %s", take, next)
+		next = fmt.Sprintf("ingest events with `bursar %s FILE…`, then %s", command, next)
 	}
 	return &UnpublishedError{pipeline, next}
 }
 
-// ofKey has a question about one key end as for any other key that is not there, with why.
-func ofKey(err error, pipeline, key string) error {
+// keyNotFound turns an UnpublishedError into a NotFoundError of the key, with the reason.
+func keyNotFound(err error, pipeline, key string) error {
 	var unpublished *UnpublishedError
 	if errors.As(err, &unpublished) {
 		return &NotFoundError{What: fmt.Sprintf("key %s in %s", key, pipeline), Why: unpublished.Error()}

@@ -1,3 +1,5 @@
+// `bursar verify`: proves that runs, objects, index and artifacts agree.
+
 package reconcile
 
 import (
@@ -14,10 +16,10 @@ import (
 	"bursar/internal/object"
 )
 
-// VerifyOptions of one verification.
+// VerifyOptions are the options of one verification.
 type VerifyOptions struct {
 	Sample int    // how many artifacts to recompute
-	Seed   uint64 // of the random groupings that SQL files are tried with; 0 takes one from the clock
+	Seed   uint64 // of the random groupings for SQL files; 0 takes one from the clock
 }
 
 // Verified is the outcome of verifying a pipeline.
@@ -26,7 +28,7 @@ type Verified struct {
 	Checks []Check `json:"checks"`
 }
 
-// Check is one proof. Totals marks those of rule 4.
+// Check is the result of one check. Totals marks those of rule 4.
 type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
@@ -35,41 +37,41 @@ type Check struct {
 	Err    error  `json:"-"` // why it is not OK
 }
 
-// verification carries one verification.
+// verification is the state of one verification.
 type verification struct {
 	*Engine
-	plan    *fold.Plan
-	g       Generation
-	runs    []Run         // published
-	batches []event.Batch // in the published runs
-	sample  int
-	seed    uint64         // of the random groupings
-	stored  artifact.Index // the index as it lies on disk; nil where it has no files of its own
-	scratch string         // of stored
-	out     Verified
+	plan       *fold.Plan
+	generation Generation
+	runs       []Run         // published
+	batches    []event.Batch // in the published runs
+	sample     int
+	seed       uint64         // of the random groupings
+	stored     artifact.Index // the index as it is on disk; nil if it has no local files
+	scratch    string         // folder of stored
+	out        Verified
 }
 
-// Verify proves rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index
-// entry against the record it points to, and a sample of keys recomputed from their events by an independent path, or,
-// where SQL files make them, folded in other groupings.
+// Verify checks rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index entry
+// against its record, and a sample of keys that is recomputed from the events by independent code or, for SQL files, folded
+// in other groupings.
 func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
-	q, err := e.entering(ctx, pipeline)
+	q, err := e.acquireSnapshot(ctx, pipeline)
 	if err != nil {
 		return Verified{}, err
 	}
-	defer q.done()
-	plan, g := q.plan, q.g
-	if err := e.checkDeclared(ctx, plan); err != nil {
+	defer q.release()
+	plan, g := q.plan, q.generation
+	if err := e.checkStreams(ctx, plan); err != nil {
 		return Verified{}, err
 	}
 	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
-	v := &verification{Engine: e, plan: plan, g: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
+	v := &verification{Engine: e, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
 	defer v.close()
-	sampled := v.checkSample
+	sampleCheck := v.checkSample
 	if plan.Custom() {
-		sampled = v.checkRegrouped
+		sampleCheck = v.checkRegrouped
 	}
-	checks := []verifying{
+	checks := []namedCheck{
 		{"runs", false, v.checkRuns},
 		{"run totals", true, v.checkRunTotals},
 		{"batch objects", false, v.checkBatchObjects},
@@ -79,10 +81,10 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		{"index loads", false, v.checkLoads},
 		{"index", false, v.checkIndex},
 		{"artifact totals", true, v.checkArtifactTotals},
-		{"recomputed sample", false, sampled},
+		{"recomputed sample", false, sampleCheck},
 	}
 	if plan.Events.MayLackKeys() {
-		checks = slices.Insert(checks, 4, verifying{"unkeyed events", true, v.checkUnkeyed})
+		checks = slices.Insert(checks, 4, namedCheck{"unkeyed events", true, v.checkUnkeyed})
 	}
 	for _, c := range checks {
 		detail, err := c.check(ctx)
@@ -95,64 +97,64 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		}
 		v.out.Checks = append(v.out.Checks, check)
 		if err != nil && c.name == "runs" {
-			break // the other checks follow what the runs say
+			break // the other checks rely on the runs
 		}
 	}
 	return v.out, nil
 }
 
-// verifying is one check of Verify.
-type verifying struct {
+// namedCheck is one check of Verify.
+type namedCheck struct {
 	name   string
 	totals bool
 	check  func(context.Context) (string, error)
 }
 
-// checkRuns proves that published runs are complete and that each batch up to the last taken is in exactly one.
+// checkRuns checks that published runs are complete and that each batch up to the last included one is in exactly one run.
 func (v *verification) checkRuns(ctx context.Context) (string, error) {
-	runs, err := v.Runs(ctx, v.g.Pipeline, v.g.Generation, 0)
+	runs, err := v.Runs(ctx, v.generation.Pipeline, v.generation.Generation, 0)
 	if err != nil {
 		return "", err
 	}
-	next := Taken{}
+	next := StreamNumbers{}
 	for i, run := range runs {
 		if run.Run != uint64(i+1) {
-			return "", fmt.Errorf("run %d stands where run %d belongs", run.Run, i+1)
+			return "", fmt.Errorf("found run %d in place of run %d", run.Run, i+1)
 		}
 		for _, batch := range run.Batches {
 			if due := next[batch.Stream] + 1; batch.Batch != due {
-				return "", fmt.Errorf("run %d takes batch %d where batch %d is due%s: a batch is in two runs or in none", run.Run, batch.Batch, due, ofStream(batch))
+				return "", fmt.Errorf("run %d contains batch %d where batch %d is due%s: a batch is in two runs or in none", run.Run, batch.Batch, due, streamSuffix(batch))
 			}
 			next[batch.Stream]++
 		}
 		for _, step := range StepNames {
-			if _, done := run.Steps[step]; !done && run.Run <= v.g.Published {
-				return "", fmt.Errorf("run %d is published without its step %s", run.Run, step)
+			if _, done := run.Steps[step]; !done && run.Run <= v.generation.Published {
+				return "", fmt.Errorf("run %d is published, but its step %s is not recorded", run.Run, step)
 			}
 		}
 	}
-	if uint64(len(runs)) < v.g.Published {
-		return "", fmt.Errorf("%d runs are recorded, %d published", len(runs), v.g.Published)
+	if uint64(len(runs)) < v.generation.Published {
+		return "", fmt.Errorf("%d runs are recorded, %d published", len(runs), v.generation.Published)
 	}
-	v.runs = runs[:v.g.Published]
+	v.runs = runs[:v.generation.Published]
 	for i := range v.runs {
-		batches, err := v.batchesOf(ctx, &v.runs[i])
+		batches, err := v.runBatches(ctx, &v.runs[i])
 		if err != nil {
 			return "", err
 		}
 		v.batches = append(v.batches, batches...)
 	}
-	return fmt.Sprintf("%s, %s, each batch in one run", many(len(v.runs), "run"), many(len(v.batches), "batch")), nil
+	return fmt.Sprintf("%s, %s, each batch in one run", plural(len(v.runs), "run"), plural(len(v.batches), "batch")), nil
 }
 
-func ofStream(b BatchRef) string {
+func streamSuffix(b BatchRef) string {
 	if b.Stream == "" {
 		return ""
 	}
 	return " of " + b.Stream
 }
 
-// checkRunTotals proves that what each run moved by is what its batches hold, and that rows are accounted for.
+// checkRunTotals checks that each run changed totals by what its batches contain, and that all rows are accounted for.
 func (v *verification) checkRunTotals(context.Context) (string, error) {
 	at := 0
 	for _, run := range v.runs {
@@ -164,28 +166,28 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 				return "", fmt.Errorf("batch %d of %s: %d rows are not %d accepted + %d quarantined + %d duplicates", b.Batch, b.Stream, b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
 			}
 			events += b.Accepted
-			if err := totals.Add(conserved(v.plan, &b)); err != nil {
+			if err := totals.Add(conservedTotals(v.plan, &b)); err != nil {
 				return "", err
 			}
 		}
 		if events != run.Events {
-			return "", fmt.Errorf("run %d folded %d events of batches that hold %d", run.Run, run.Events, events)
+			return "", fmt.Errorf("run %d folded %d events, its batches contain %d", run.Run, run.Events, events)
 		}
 		for name, groups := range totals {
 			for group, sum := range groups {
 				if event.Rescale(run.Totals[name][group], v.scale(name)) != sum {
-					return "", fmt.Errorf("run %d moved %s %s by %s, its batches hold %s", run.Run, name, group, run.Totals[name][group], sum)
+					return "", fmt.Errorf("run %d changed %s %s by %s, its batches contain %s", run.Run, name, group, run.Totals[name][group], sum)
 				}
 			}
 		}
 		if !run.Balanced {
-			return "", fmt.Errorf("run %d is published and did not balance", run.Run)
+			return "", fmt.Errorf("run %d is published, but its control totals did not balance", run.Run)
 		}
 	}
-	return fmt.Sprintf("%s: events and control totals are those of the batches", many(len(v.runs), "run")), nil
+	return fmt.Sprintf("%s: events and control totals are those of the batches", plural(len(v.runs), "run")), nil
 }
 
-// scale is how many decimals a conserved total has.
+// scale is the number of decimals of a conserved total.
 func (v *verification) scale(total string) int {
 	for _, c := range v.plan.Conserve {
 		if c.Total == total {
@@ -195,7 +197,7 @@ func (v *verification) scale(total string) int {
 	return 0
 }
 
-// checkBatchObjects proves that the batches' objects are, byte by byte, as they were sealed.
+// checkBatchObjects checks that the objects of the batches have the bytes that were sealed.
 func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 	objects := 0
 	for _, b := range v.batches {
@@ -209,7 +211,7 @@ func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 		}
 		objects += len(all)
 	}
-	return fmt.Sprintf("%s of %s: every byte as it was sealed", many(objects, "object"), many(len(v.batches), "batch")), nil
+	return fmt.Sprintf("%s of %s: every byte as it was sealed", plural(objects, "object"), plural(len(v.batches), "batch")), nil
 }
 
 // checkBatchTotals recomputes each batch's rows, control totals and digest from its events.
@@ -222,13 +224,13 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 		}
 		events += b.Accepted
 	}
-	return fmt.Sprintf("%s: rows, sums and digests are those of the batches", many(int(events), "event")), nil
+	return fmt.Sprintf("%s: rows, sums and digests are those of the batches", plural(int(events), "event")), nil
 }
 
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	stream := v.plan.Events.Stream(b.Stream)
 	count := event.NewRecount(stream, b.Columns)
-	session, err := v.views(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
+	session, err := v.openViews(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
 	if err != nil {
 		return err
 	}
@@ -242,7 +244,7 @@ func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	return count.Compare(b)
 }
 
-// checkParts proves that parts are, byte by byte, as merge wrote them.
+// checkParts checks that parts have the bytes that merge wrote.
 func (v *verification) checkParts(ctx context.Context) (string, error) {
 	parts, rows := 0, int64(0)
 	for _, run := range v.runs {
@@ -253,23 +255,23 @@ func (v *verification) checkParts(ctx context.Context) (string, error) {
 			parts, rows = parts+1, rows+p.Rows
 		}
 	}
-	return fmt.Sprintf("%s with %s: every byte as it was written", many(parts, "part"), many(int(rows), "record")), nil
+	return fmt.Sprintf("%s with %s: every byte as it was written", plural(parts, "part"), plural(int(rows), "record")), nil
 }
 
-// checkArtifactTotals proves that the artifacts as they are now hold exactly what all batches brought (rule 4).
+// checkArtifactTotals checks that the current artifacts contain exactly the totals of all batches (rule 4).
 func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) {
-	all, err := v.materialise(ctx, "verify", &scratchTable{plan: v.plan, g: &v.g, asOf: v.g.Published})
+	all, err := v.materialize(ctx, "verify", &scratchTable{plan: v.plan, generation: &v.generation, asOf: v.generation.Published})
 	if err != nil {
 		return "", err
 	}
 	defer all.remove()
-	session, err := v.views(ctx, map[string]string{"state": all.sql()})
+	session, err := v.openViews(ctx, map[string]string{"state": all.sql()})
 	if err != nil {
 		return "", err
 	}
 	defer session.Close()
-	now := newMovement(v.plan)
-	err = session.Query(ctx, v.plan.Old, func(rows []column.Vector) error {
+	now := newArtifactTotals(v.plan)
+	err = session.Query(ctx, v.plan.StateTotals, func(rows []column.Vector) error {
 		return now.add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
 	})
 	if err != nil {
@@ -277,7 +279,7 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	}
 	wantEvents, want := int64(0), event.Totals{}
 	for i := range v.runs {
-		events, totals, err := v.runs[i].folded(v.plan)
+		events, totals, err := v.runs[i].foldedTotals(v.plan)
 		if err == nil {
 			err = want.Add(totals)
 		}
@@ -286,21 +288,21 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 		}
 		wantEvents += events
 	}
-	events, totals, err := now.since(newMovement(v.plan))
+	events, totals, err := now.minus(newArtifactTotals(v.plan))
 	if err != nil {
 		return "", err
 	}
-	if err := checkMoved(v.plan, wantEvents, want, events, totals); err != nil {
+	if err := checkMergeTotals(v.plan, wantEvents, want, events, totals); err != nil {
 		return "", err
 	}
-	if now.rows != v.g.Artifacts {
-		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.rows, v.g.Artifacts)
+	if now.artifacts != v.generation.Artifacts {
+		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.artifacts, v.generation.Artifacts)
 	}
-	return fmt.Sprintf("%s: they hold %s and all control totals", many(int(now.rows), "artifact"), many(int(wantEvents), "event")), nil
+	return fmt.Sprintf("%s: they contain %s and all control totals", plural(int(now.artifacts), "artifact"), plural(int(wantEvents), "event")), nil
 }
 
-// many counts things in words.
-func many(n int, what string) string {
+// plural formats a count of things.
+func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -1,6 +1,6 @@
 //go:build !race
 
-// Workflows that somebody else ends, and tasks that somebody else takes: the pipeline goes on by itself.
+// Workflows that somebody else ends, and tasks that another worker takes: the pipeline recovers by itself.
 
 package reconcile
 
@@ -33,7 +33,7 @@ func (s *scriptedSteps) grow(by uint64) (backlog uint64) {
 	return s.backlog
 }
 
-// awaitFor is await for so long at most.
+// awaitFor is await with a time limit.
 func (s *scriptedSteps) awaitFor(t *testing.T, runs uint64, patience time.Duration, after string) {
 	t.Helper()
 	began, done := time.Now(), make(chan struct{})
@@ -49,8 +49,8 @@ func (s *scriptedSteps) awaitFor(t *testing.T, runs uint64, patience time.Durati
 	}
 }
 
-// TestServerFollowsOnWhateverEnds ends the workflow of a followed pipeline in every way there is, with a backlog that nobody
-// reports: it is started again, and `run` gets its answer.
+// TestServerFollowsOnWhateverEnds ends the workflow of a followed pipeline in every possible way, with a backlog that nobody
+// reports: it is restarted, and `run` gets its answer.
 func TestServerFollowsOnWhateverEnds(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 1}
@@ -87,7 +87,7 @@ func TestServerFollowsOnWhateverEnds(t *testing.T) {
 		}
 		steps.awaitFor(t, runs, time.Minute, ending.name)
 	}
-	for range 3 { // and asked at once
+	for range 3 { // and requested at once
 		if err := c.TerminateWorkflow(t.Context(), id, "", "by hand"); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestServerFollowsOnWhateverEnds(t *testing.T) {
 		t.Errorf("wake after a termination: %v", err)
 	}
 	steps.awaitFor(t, runs, time.Minute, "wake")
-	runner.mu.RLock() // nothing starts it again meanwhile
+	runner.mu.RLock() // nothing restarts it meanwhile
 	err := c.TerminateWorkflow(t.Context(), id, "", "by hand")
 	unfollowed := make(chan error, 1)
 	go func() { unfollowed <- runner.Unfollow(t.Context(), "orders") }()
@@ -135,7 +135,7 @@ func TestServerRunsOnWhateverEnds(t *testing.T) {
 	t.Parallel()
 	for _, follow := range []bool{false, true} {
 		merging, release := make(chan struct{}), make(chan struct{})
-		steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+		steps := &scriptedSteps{backlog: 1, blocked: map[string]func(context.Context) error{
 			"2 merge": func(context.Context) error {
 				select {
 				case merging <- struct{}{}:
@@ -178,7 +178,7 @@ func TestServerRunsOnWhateverEnds(t *testing.T) {
 	}
 }
 
-// TestServerOutlivesThieves has somebody take tasks of all kinds and go away, or answer them with nonsense.
+// TestServerOutlivesThieves has another worker take tasks of all kinds and never answer them, or answer with nonsense.
 func TestServerOutlivesThieves(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{split: 1}
@@ -251,7 +251,7 @@ func steal(t *testing.T, c client.Client, kind enumspb.TaskQueueType) {
 	}
 }
 
-// failWorkflow is what ends a workflow in a failure.
+// failWorkflow is a command that fails a workflow.
 func failWorkflow() []*commandpb.Command {
 	return []*commandpb.Command{{
 		CommandType: enumspb.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,

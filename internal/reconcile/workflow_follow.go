@@ -1,4 +1,4 @@
-// Staying when the backlog is worked off: what wakes the workflow, and what it does about failures.
+// Following: waiting for sealed batches and requests when the backlog is empty, and backing off after failures.
 
 package reconcile
 
@@ -12,65 +12,65 @@ import (
 )
 
 const (
-	// SealedSignal tells a following workflow that a batch was sealed.
+	// SealedSignal notifies a following workflow that a batch was sealed.
 	SealedSignal = "sealed"
-	// workOffUpdate asks a following workflow for the backlog at that time, and answers when it is worked off.
-	workOffUpdate = "work off"
+	// drainUpdate requests that a following workflow executes the current backlog, and returns when that is done.
+	drainUpdate = "work off"
 
-	// idle is how long a following workflow rests at most: a signal that was lost with its sender delays a batch by no more.
-	idle = time.Minute
-	// After a transient failure that outlasted its retries it rests briefly, and longer each time.
-	firstRest, longestRest = 2 * time.Second, 2 * time.Minute
+	// idleTimeout bounds the wait of a following workflow: a lost signal delays a batch by no more than this.
+	idleTimeout = time.Minute
+	// Waits after a transient failure that outlasted its retries: doubled each time, up to maxBackoff.
+	firstBackoff, maxBackoff = 2 * time.Second, 2 * time.Minute
 )
 
-// listen takes signals and requests from now on.
-func (m *manager) listen(ctx workflow.Context) error {
+// registerHandlers starts to receive signals and updates.
+func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
 	if !m.in.Follow {
 		return nil
 	}
 	sealed := workflow.GetSignalChannel(ctx, SealedSignal)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for sealed.Receive(ctx, nil) {
-			m.awake = true
+			m.wakeRequested = true
 		}
 	})
-	return workflow.SetUpdateHandler(ctx, workOffUpdate, m.answer)
+	return workflow.SetUpdateHandler(ctx, drainUpdate, m.handleDrain)
 }
 
-// answer waits for a pass over the backlog that begins after the request.
-func (m *manager) answer(ctx workflow.Context) (WorkflowResult, error) {
-	m.asked++
-	m.awake = true
-	mine, before := m.asked, m.runs
-	if err := workflow.Await(ctx, func() bool { return m.answered >= mine || m.leaving }); err != nil {
+// handleDrain waits for a pass over the backlog that starts after the request.
+func (m *backlogManager) handleDrain(ctx workflow.Context) (WorkflowResult, error) {
+	m.requests++
+	m.wakeRequested = true
+	request, before := m.requests, m.runs
+	if err := workflow.Await(ctx, func() bool { return m.answered >= request || m.ending }); err != nil {
 		return WorkflowResult{}, err
 	}
-	if m.answered < mine {
+	if m.answered < request {
 		return WorkflowResult{Runs: m.runs - before, Interrupted: true}, nil
 	}
 	return WorkflowResult{Runs: m.runs - before}, m.outcome
 }
 
-// rest waits after a pass until there is something to do. A transient failure is tried again after a while; data and bugs
-// only when somebody asks, because more of the same would fail the same way.
-func (m *manager) rest(ctx workflow.Context, failed error) error {
+// waitForWork waits after a pass until there is something to do. After a transient failure it retries after a while; after other
+// failures only on request, because the same input would fail the same way.
+func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) error {
 	if failed == nil {
 		m.failures = 0
-		_, err := workflow.AwaitWithTimeout(ctx, idle, func() bool { return m.awake })
+		_, err := workflow.AwaitWithTimeout(ctx, idleTimeout, func() bool { return m.wakeRequested })
 		return err
 	}
-	asked := func() bool { return m.asked > m.answered }
+	requested := func() bool { return m.requests > m.answered }
 	if !failure.Of(temporal.Received(failed)).Retryable() {
-		return workflow.Await(ctx, asked)
+		return workflow.Await(ctx, requested)
 	}
-	wait := min(firstRest<<min(m.failures, 16), longestRest)
+	wait := min(firstBackoff<<min(m.failures, 16), maxBackoff)
 	m.failures++
-	_, err := workflow.AwaitWithTimeout(ctx, wait, asked)
+	_, err := workflow.AwaitWithTimeout(ctx, wait, requested)
 	return err
 }
 
-// hangUp has everybody who waits ask the next execution.
-func (m *manager) hangUp(ctx workflow.Context) error {
-	m.leaving = true
+// finishHandlers lets the waiting update handlers return, so that their callers repeat the request on the next execution.
+func (m *backlogManager) finishHandlers(ctx workflow.Context) error {
+	m.ending = true
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 }

@@ -17,7 +17,7 @@ import (
 	"bursar/internal/temporal"
 )
 
-// silence is what makes a worker's heartbeats go nowhere.
+// silence suppresses a worker's heartbeats.
 type silence struct {
 	interceptor.WorkerInterceptorBase
 }
@@ -40,7 +40,7 @@ type silentOutbound struct {
 
 func (*silentOutbound) RecordHeartbeat(context.Context, ...any) {}
 
-// startSilentIndexWorker starts an index worker whose heartbeats nobody hears.
+// startSilentIndexWorker starts an index worker whose heartbeats do not reach the server.
 func startSilentIndexWorker(t *testing.T, c client.Client, steps Steps) worker.Worker {
 	t.Helper()
 	o := workerOptions()
@@ -63,15 +63,15 @@ func TestServerReplacesAHangingIndexWorker(t *testing.T) {
 	t.Cleanup(server.Stop)
 	c := server.Client()
 	hung, release := make(chan time.Time, 1), make(chan struct{})
-	hangs := &scriptedSteps{hold: map[string]func(context.Context) error{
-		"1 index 0": func(context.Context) error { // deaf to its cancellation, too
+	hangs := &scriptedSteps{blocked: map[string]func(context.Context) error{
+		"1 index 0": func(context.Context) error { // it ignores its cancellation, too
 			hung <- time.Now()
 			<-release
 			return nil
 		},
 	}}
 	replaced := make(chan time.Time, 1)
-	works := &scriptedSteps{backlog: 1, split: 1, hold: map[string]func(context.Context) error{
+	works := &scriptedSteps{backlog: 1, split: 1, blocked: map[string]func(context.Context) error{
 		"1 index 0": func(context.Context) error { replaced <- time.Now(); return nil },
 	}}
 	workers := NewWorkers(c, works, 4)

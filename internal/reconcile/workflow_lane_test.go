@@ -1,4 +1,4 @@
-// The lanes in virtual time: what is in flight at a time, and what a run that stands still holds up.
+// The lanes in virtual time: how many runs are in flight, and which runs a blocked run blocks.
 
 package reconcile
 
@@ -18,19 +18,19 @@ import (
 	"bursar/internal/temporal"
 )
 
-// meeting lets nobody go on before all of its members have come.
+// meeting blocks its members until all have come.
 func meeting(members ...string) map[string]func(context.Context) error {
 	var all sync.WaitGroup
 	all.Add(len(members))
-	hold := map[string]func(context.Context) error{}
+	blocked := map[string]func(context.Context) error{}
 	for _, name := range members {
-		hold[name] = func(context.Context) error {
+		blocked[name] = func(context.Context) error {
 			all.Done()
 			all.Wait()
 			return nil
 		}
 	}
-	return hold
+	return blocked
 }
 
 func TestThreeLanesAreInFlight(t *testing.T) {
@@ -42,25 +42,25 @@ func TestThreeLanesAreInFlight(t *testing.T) {
 		{"2 publish", "3 index", "4 merge"},
 		{"5 index", "6 merge", "7 prefetch"},
 	} {
-		env, _ := virtualRun(t, &scriptedSteps{backlog: 7, hold: meeting(together...)})
+		env, _ := virtualRun(t, &scriptedSteps{backlog: 7, blocked: meeting(together...)})
 		if err := env.GetWorkflowError(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// TestLaneHoldsBackLaterRuns blocks each lane in turn: the other runs come as far as that lane, and no further.
-func TestLaneHoldsBackLaterRuns(t *testing.T) {
+// TestLaneBlocksLaterRuns blocks each lane in turn: the other runs reach that lane, and no later one.
+func TestLaneBlocksLaterRuns(t *testing.T) {
 	t.Parallel()
 	for i, blocked := range StepNames {
-		if !inLane(blocked) {
+		if !isOrdered(blocked) {
 			continue
 		}
 		t.Run(blocked, func(t *testing.T) {
 			t.Parallel()
 			steps := &scriptedSteps{backlog: 9}
 			before := StepNames[i-1]
-			steps.hold = map[string]func(context.Context) error{
+			steps.blocked = map[string]func(context.Context) error{
 				"1 " + blocked: func(context.Context) error {
 					steps.await(before, MaxInFlight)
 					if got := steps.called(blocked); len(got) != 1 {
@@ -83,8 +83,8 @@ func TestLaneHoldsBackLaterRuns(t *testing.T) {
 	}
 }
 
-// TestPartitionsAreHandedOut: every step but publish is done by all partitions at once, then settled.
-func TestPartitionsAreHandedOut(t *testing.T) {
+// TestPartitionsRunConcurrently: all partitions of a step, except publish, run at the same time, and then Step completes it.
+func TestPartitionsRunConcurrently(t *testing.T) {
 	t.Parallel()
 	for _, split := range []int{1, 3} {
 		var want, together []string
@@ -99,7 +99,7 @@ func TestPartitionsAreHandedOut(t *testing.T) {
 			}
 			want = append(want, "1 "+step)
 		}
-		steps := &scriptedSteps{backlog: 1, split: split, hold: meeting(together...)}
+		steps := &scriptedSteps{backlog: 1, split: split, blocked: meeting(together...)}
 		env, _ := virtualRun(t, steps)
 		if err := env.GetWorkflowError(); err != nil {
 			t.Fatal(err)
@@ -108,7 +108,7 @@ func TestPartitionsAreHandedOut(t *testing.T) {
 		if sorted(got) != sorted(want) {
 			t.Errorf("%d partitions: calls %q, want %q", split, got, want)
 		}
-		for i, call := range got { // a step is settled after its partitions
+		for i, call := range got { // Step is called after the partitions
 			if strings.Count(call, " ") == 1 && slices.Contains(got[i+1:], call+" 0") {
 				t.Errorf("%s came before its partitions: %q", call, got)
 			}
@@ -118,8 +118,8 @@ func TestPartitionsAreHandedOut(t *testing.T) {
 
 func sorted(calls []string) string { return strings.Join(slices.Sorted(slices.Values(calls)), ",") }
 
-// TestEarlierRunsLandAfterAFailure: runs before the one that fails are published, later ones are not merged.
-func TestEarlierRunsLandAfterAFailure(t *testing.T) {
+// TestEarlierRunsFinishAfterAFailure: runs before the one that fails are published, later ones are not merged.
+func TestEarlierRunsFinishAfterAFailure(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 6, fail: map[string][]error{"3 merge": {&Breach{Step: "merge"}}}}
 	env, _ := virtualRun(t, steps)
@@ -134,7 +134,7 @@ func TestEarlierRunsLandAfterAFailure(t *testing.T) {
 	}
 }
 
-// followed runs the following workflow; at each moment of virtual time something happens to it. It is cancelled an hour in.
+// followed runs a following workflow, with actions at given moments of virtual time. It is cancelled after an hour.
 func followed(t *testing.T, steps Steps, moments map[time.Duration]func(*testsuite.TestWorkflowEnvironment)) {
 	t.Helper()
 	env := virtualEnvironment(steps)
@@ -163,7 +163,7 @@ func TestFollowingGoesOnWhenABatchIsSealed(t *testing.T) {
 			}
 			grow(4) // and the signal is lost
 		},
-		11*time.Second + idle: func(*testsuite.TestWorkflowEnvironment) {
+		11*time.Second + idleTimeout: func(*testsuite.TestWorkflowEnvironment) {
 			if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2, 3, 4}) {
 				t.Errorf("published %v without a signal", got)
 			}
@@ -179,13 +179,13 @@ func TestFollowingBacksOffByClass(t *testing.T) {
 		err      error
 		least    int // attempts within the hour
 		most     int
-		asked    int // and after being asked once more
+		retries  int // and after one more request
 		exitCode int
 	}{
 		{"transient is tried again and again", failure.Wrap(failure.Transient, cause), 100, 300, 0, 1},
-		{"data waits to be asked", failure.Wrap(failure.Data, cause), 1, 1, 2, 1},
-		{"a breach waits to be asked", &Breach{Step: "merge"}, 1, 1, 2, 4},
-		{"a bug waits to be asked", cause, 1, 1, 2, 1},
+		{"data waits for a request", failure.Wrap(failure.Data, cause), 1, 1, 2, 1},
+		{"a breach waits for a request", &Breach{Step: "merge"}, 1, 1, 2, 4},
+		{"a bug waits for a request", cause, 1, 1, 2, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -197,20 +197,20 @@ func TestFollowingBacksOffByClass(t *testing.T) {
 					if n := steps.attempts("1 merge"); n < tt.least || n > tt.most {
 						t.Errorf("%d attempts within the hour, want %d to %d", n, tt.least, tt.most)
 					}
-					env.UpdateWorkflow(workOffUpdate, "", answer)
+					env.UpdateWorkflow(drainUpdate, "", answer)
 				},
 			})
-			if tt.asked > 0 && steps.attempts("1 merge") != tt.asked {
-				t.Errorf("%d attempts after being asked, want %d", steps.attempts("1 merge"), tt.asked)
+			if tt.retries > 0 && steps.attempts("1 merge") != tt.retries {
+				t.Errorf("%d attempts after a request, want %d", steps.attempts("1 merge"), tt.retries)
 			}
 			if err := temporal.Received(answer.err); !answer.done || failure.ExitCode(err) != tt.exitCode || err.Error() != tt.err.Error() {
-				t.Errorf("who asked was told %v", answer.err)
+				t.Errorf("the request was answered with %v", answer.err)
 			}
 		})
 	}
 }
 
-func TestFollowingAnswersWhoAsks(t *testing.T) {
+func TestFollowingAnswersRequests(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{}
 	answer := &updateAnswer{}
@@ -219,15 +219,15 @@ func TestFollowingAnswersWhoAsks(t *testing.T) {
 			steps.mu.Lock()
 			steps.backlog = 3
 			steps.mu.Unlock()
-			env.UpdateWorkflow(workOffUpdate, "", answer)
+			env.UpdateWorkflow(drainUpdate, "", answer)
 		},
 	})
 	if result, ok := answer.result.(WorkflowResult); !ok || result.Runs != 3 || answer.err != nil {
-		t.Errorf("who asked was told %+v, %v", answer.result, answer.err)
+		t.Errorf("the request was answered with %+v, %v", answer.result, answer.err)
 	}
 }
 
-// updateAnswer is what a request to a workflow gets.
+// updateAnswer is the result of an update.
 type updateAnswer struct {
 	done   bool
 	result any

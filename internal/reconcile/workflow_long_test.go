@@ -1,4 +1,4 @@
-// Requests for a backlog that is longer than one execution: they are answered when it is worked off.
+// Requests for a backlog that is longer than one execution: they are answered when it is empty.
 
 package reconcile
 
@@ -12,24 +12,24 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// asker receives what becomes of an update.
-type asker struct {
+// updateResult receives the result of an update.
+type updateResult struct {
 	result *WorkflowResult
 	err    error
 }
 
-func (a *asker) Accept()          {}
-func (a *asker) Reject(err error) { a.err = err }
-func (a *asker) Complete(success any, err error) {
+func (a *updateResult) Accept()          {}
+func (a *updateResult) Reject(err error) { a.err = err }
+func (a *updateResult) Complete(success any, err error) {
 	if result, ok := success.(WorkflowResult); ok {
 		a.result = &result
 	}
 	a.err = err
 }
 
-// TestAnswerSaysThatBacklogIsLeft: an execution that ends for a new one has not worked the backlog off, also where the pass that
-// it ends in began after the request.
-func TestAnswerSaysThatBacklogIsLeft(t *testing.T) {
+// TestDrainReportsRemainingBacklog: an execution that continues as new has not drained the backlog, also if its last pass began
+// after the request.
+func TestDrainReportsRemainingBacklog(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name        string
@@ -48,13 +48,13 @@ func TestAnswerSaysThatBacklogIsLeft(t *testing.T) {
 			t.Parallel()
 			steps := &scriptedSteps{}
 			env := virtualEnvironment(steps)
-			var got asker
+			var got updateResult
 			env.RegisterDelayedCallback(func() {
 				steps.mu.Lock()
 				steps.backlog = tt.backlog
 				steps.mu.Unlock()
-				env.UpdateWorkflow(workOffUpdate, "request", &got)
-			}, idle/2)
+				env.UpdateWorkflow(drainUpdate, "request", &got)
+			}, idleTimeout/2)
 			if tt.suggested {
 				env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
 					env.SetContinueAsNewSuggested(info.ActivityType.Name == "publish")

@@ -1,6 +1,6 @@
 //go:build !race
 
-// Errors that hold values of events: who waits reads them, histories and their database do not (rule 7).
+// Errors that contain values of events: the caller gets them, histories and their database do not (rule 7).
 
 package reconcile
 
@@ -18,10 +18,10 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-func TestHistoriesHoldNoValues(t *testing.T) {
+func TestHistoriesContainNoValues(t *testing.T) {
 	t.Parallel()
 	const value = "IBAN DE89370400440532013000 Jane Doe"
-	// An error that says more than DuckDB's, whose messages lose their values before anybody keeps them.
+	// An error with more text than DuckDB's, whose messages are redacted before anybody stores them.
 	conversion := fmt.Errorf("Conversion Error: Could not convert string '%s' to INT32", value)
 	steps := &scriptedSteps{
 		backlog: 4, split: 1,
@@ -30,7 +30,7 @@ func TestHistoriesHoldNoValues(t *testing.T) {
 			"2 reduce 0": {conversion},
 			"3 merge":    {&Breach{Step: "merge", Total: "paid", Group: value, Want: "1234567.89", Got: "0.00"}},
 		},
-		hold: map[string]func(context.Context) error{"4 merge": func(context.Context) error { panic("what of '" + value + "'") }},
+		blocked: map[string]func(context.Context) error{"4 merge": func(context.Context) error { panic("what of '" + value + "'") }},
 	}
 	dir := t.TempDir()
 	c := serveSteps(t, dir, steps)
@@ -38,7 +38,7 @@ func TestHistoriesHoldNoValues(t *testing.T) {
 	for range 4 {
 		_, err := quietRunner(c).Run(t.Context(), "orders")
 		if err == nil || !strings.Contains(err.Error(), value) {
-			t.Errorf("who waits reads %v", err)
+			t.Errorf("the caller gets %v", err)
 		}
 		ends = append(ends, failedText(t, c))
 	}
@@ -56,13 +56,13 @@ func TestHistoriesHoldNoValues(t *testing.T) {
 		}
 		for _, part := range []string{"DE8937", "Jane", "Doe", "1234567"} {
 			if bytes.Contains(content, []byte(part)) {
-				t.Errorf("%s holds %s", filepath.Base(file), part)
+				t.Errorf("%s contains %s", filepath.Base(file), part)
 			}
 		}
 	}
 }
 
-// failedText is how the last workflow ended, as its history says it.
+// failedText is the failure of the last workflow, as its history contains it.
 func failedText(t *testing.T, c client.Client) string {
 	t.Helper()
 	events := c.GetWorkflowHistory(t.Context(), WorkflowID("orders"), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)

@@ -21,7 +21,7 @@ import (
 // update records the histories in testdata anew: go test -run TestServer ./internal/reconcile -update-histories.
 var update = flag.Bool("update-histories", false, "record testdata/histories anew")
 
-// record keeps the history of the last workflow in testdata when asked to.
+// record writes the history of the last workflow to testdata if the flag is set.
 func record(t *testing.T, c client.Client, name string) {
 	t.Helper()
 	if !*update {

@@ -1,4 +1,4 @@
-// Working a pipeline off: starting its workflow, and waiting for it.
+// Starts the workflow of a pipeline to execute its backlog, and waits for it.
 
 package reconcile
 
@@ -17,31 +17,31 @@ import (
 )
 
 const (
-	// farewell is how long a cancelled workflow may take to end its step.
-	farewell = 15 * time.Second
-	// mostStarts is how often a workflow is started for one call, when somebody else ends it.
-	mostStarts = 5
+	// cancelTimeout is how long a cancelled workflow may take to end its step.
+	cancelTimeout = 15 * time.Second
+	// maxStarts is how often one call starts a workflow that somebody else keeps ending.
+	maxStarts = 5
 )
 
-// WorkflowRunner works pipelines off through their workflows. A process has one, on the client its worker uses; it is
-// safe for concurrent use, and the process has the project for itself.
+// WorkflowRunner executes the backlogs of pipelines through their workflows. A process has one, on the client that its workers
+// use; it is safe for concurrent use. The process must have exclusive use of the project.
 type WorkflowRunner struct {
 	client    client.Client
 	log       *slog.Logger
 	workflows keyed.Mutex
 
 	mu        sync.RWMutex
-	following map[string]*keeper // pipelines whose workflow stays
+	following map[string]*restarter // by followed pipeline
 }
 
 // NewWorkflowRunner returns a runner that starts workflows through c.
 func NewWorkflowRunner(c client.Client, log *slog.Logger) *WorkflowRunner {
-	return &WorkflowRunner{client: c, log: log, following: map[string]*keeper{}}
+	return &WorkflowRunner{client: c, log: log, following: map[string]*restarter{}}
 }
 
-// Run works off the backlog of a pipeline and returns how many runs that took. Every batch sealed before the call is
-// in. A second call for the same pipeline waits for the first. Once ctx is done the workflow is cancelled and its step
-// awaited, unless it follows; the error is then ctx's. Other errors carry the class and exit code of the step that failed.
+// Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. A
+// second call for the same pipeline waits for the first. If ctx is done the workflow is cancelled, unless the pipeline is
+// followed, and its step awaited; the error is then that of ctx. Other errors have the class and exit code of the failed step.
 func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResult, error) {
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
@@ -49,12 +49,12 @@ func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResu
 	}
 	defer unlock()
 	if r.follows(pipeline) {
-		return r.workOff(ctx, func() (WorkflowResult, error) { return r.ask(ctx, pipeline) })
+		return r.drain(ctx, func() (WorkflowResult, error) { return r.requestDrain(ctx, pipeline) })
 	}
-	return r.workOff(ctx, func() (WorkflowResult, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
+	return r.drain(ctx, func() (WorkflowResult, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
 }
 
-// Rebuild works off the generation that a rebuild of the pipeline is making, as Run does a backlog.
+// Rebuild executes the runs of the generation that a rebuild of the pipeline is making.
 func (r *WorkflowRunner) Rebuild(ctx context.Context, pipeline string) error {
 	unlock, err := r.workflows.Lock(ctx, rebuildID(pipeline))
 	if err != nil {
@@ -63,20 +63,20 @@ func (r *WorkflowRunner) Rebuild(ctx context.Context, pipeline string) error {
 	defer unlock()
 	in := newInput(pipeline, false)
 	in.Rebuild = true
-	_, err = r.workOff(ctx, func() (WorkflowResult, error) { return r.start(ctx, rebuildID(pipeline), in) })
+	_, err = r.drain(ctx, func() (WorkflowResult, error) { return r.start(ctx, rebuildID(pipeline), in) })
 	return err
 }
 
-// workOff has a workflow do its work, again if it was interrupted or somebody ended it: the catalog says where to go on.
-func (r *WorkflowRunner) workOff(ctx context.Context, work func() (WorkflowResult, error)) (WorkflowResult, error) {
+// drain lets a workflow execute the backlog, and repeats that if it was interrupted or ended: the catalog knows where to continue.
+func (r *WorkflowRunner) drain(ctx context.Context, start func() (WorkflowResult, error)) (WorkflowResult, error) {
 	var all WorkflowResult
 	for tries := 1; ; {
-		result, err := work()
+		result, err := start()
 		all.Runs += result.Runs
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return all, err
-		case err != nil && temporal.WasEnded(err) && tries < mostStarts:
+		case err != nil && temporal.WasEnded(err) && tries < maxStarts:
 			tries++
 		case err != nil || !result.Interrupted:
 			return all, temporal.Received(err)
@@ -84,9 +84,9 @@ func (r *WorkflowRunner) workOff(ctx context.Context, work func() (WorkflowResul
 	}
 }
 
-// start has a new workflow work off the backlog.
+// start executes the backlog with a new workflow.
 func (r *WorkflowRunner) start(ctx context.Context, id string, in WorkflowInput) (result WorkflowResult, err error) {
-	run, err := r.client.ExecuteWorkflow(ctx, reconcileOptions(id), Reconcile, in)
+	run, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(id), Reconcile, in)
 	if err == nil {
 		err = run.Get(ctx, &result)
 	}
@@ -100,9 +100,9 @@ func newInput(pipeline string, follow bool) WorkflowInput {
 	return WorkflowInput{Pipeline: pipeline, Follow: follow, BySuggestion: true}
 }
 
-// reconcileOptions replace what is open under the same id: within this process the lane is free, so it belongs to a
-// process that died, and waiting for its heartbeats to be missed would be time lost.
-func reconcileOptions(id string) client.StartWorkflowOptions {
+// replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
+// belongs to a process that died. Waiting for its missed heartbeats would only lose time.
+func replaceExistingOptions(id string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                TaskQueue,
@@ -112,28 +112,28 @@ func reconcileOptions(id string) client.StartWorkflowOptions {
 	}
 }
 
-// cancel ends a workflow after ctx, and returns why.
+// cancel ends a workflow after ctx is done, and returns the cause.
 func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
-	why := context.Cause(ctx)
+	cause := context.Cause(ctx)
 	if err := r.end(context.WithoutCancel(ctx), id); err != nil {
-		return fmt.Errorf("%w (%w)", why, err)
+		return fmt.Errorf("%w (%w)", cause, err)
 	}
-	return why
+	return cause
 }
 
-// end cancels a workflow and awaits the steps under way. One that somebody else has ended is no error.
+// end cancels a workflow and waits for its current steps. If somebody else has ended the workflow that is not an error.
 func (r *WorkflowRunner) end(ctx context.Context, id string) error {
-	grace, stop := context.WithTimeout(ctx, farewell)
+	grace, stop := context.WithTimeout(ctx, cancelTimeout)
 	defer stop()
 	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasEnded(err) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("cancel %s: %w", id, temporal.Received(err))
 	}
-	// That it ended in an error is what was asked for; that it has not ended is not.
+	// An error as its result is expected after a cancellation; only a workflow that does not end is a problem.
 	err := r.client.GetWorkflow(grace, id, "").Get(grace, nil)
 	if grace.Err() != nil {
-		return fmt.Errorf("%s has not ended in %s: %w", id, farewell, err)
+		return fmt.Errorf("%s has not ended in %s: %w", id, cancelTimeout, err)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func TestServerRunsPipelines(t *testing.T) {
 	record(t, c, "breach")
 }
 
-// TestServerRebuilds works off a rebuild: its partitions are handed out to workers, as those of a run are.
+// TestServerRebuilds executes a rebuild: its partitions are executed by workers, as those of a run are.
 func TestServerRebuilds(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 2, split: 2}
@@ -112,18 +112,18 @@ func TestServerFollows(t *testing.T) {
 	}
 	steps.await("publish", 2)
 	grow(3)
-	if result, err := runner.Run(t.Context(), "orders"); err != nil || result.Runs < 1 { // run 2 may be on its way yet
-		t.Fatalf("asked while it follows: %+v, %v", result, err)
+	if result, err := runner.Run(t.Context(), "orders"); err != nil || result.Runs < 1 { // run 2 may still be in flight
+		t.Fatalf("request while it follows: %+v, %v", result, err)
 	}
 	if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2, 3}) {
 		t.Fatalf("published %v when the answer came", got)
 	}
 	grow(4)
 	if _, err := runner.Run(t.Context(), "orders"); failure.ExitCode(err) != 4 {
-		t.Fatalf("asked while it follows: %v, want the breach", err)
+		t.Fatalf("request while it follows: %v, want the breach", err)
 	}
 	if result, err := runner.Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
-		t.Fatalf("asked again: %+v, %v", result, err)
+		t.Fatalf("second request: %+v, %v", result, err)
 	}
 	if err := runner.Unfollow(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
@@ -135,12 +135,12 @@ func TestServerFollows(t *testing.T) {
 	}
 }
 
-// TestServerBoundsSteps has many partitions at once: no more of them work at a time than the workers have places.
+// TestServerBoundsSteps starts many partitions at once: no more of them run at a time than the workers have slots.
 func TestServerBoundsSteps(t *testing.T) {
 	t.Parallel()
 	const partitions, places = 12, 4 // as serveSteps has
 	var now, most atomic.Int64
-	steps := &scriptedSteps{backlog: 2, split: partitions, hold: map[string]func(context.Context) error{}}
+	steps := &scriptedSteps{backlog: 2, split: partitions, blocked: map[string]func(context.Context) error{}}
 	count := func(ctx context.Context) error {
 		if at := now.Add(1); at > most.Load() {
 			most.Store(at)
@@ -154,8 +154,8 @@ func TestServerBoundsSteps(t *testing.T) {
 	}
 	for p := range partitions {
 		for _, step := range []string{"reduce", "prefetch", "merge"} {
-			steps.hold[fmt.Sprintf("1 %s %d", step, p)] = count
-			steps.hold[fmt.Sprintf("2 %s %d", step, p)] = count
+			steps.blocked[fmt.Sprintf("1 %s %d", step, p)] = count
+			steps.blocked[fmt.Sprintf("2 %s %d", step, p)] = count
 		}
 	}
 	if _, err := quietRunner(serveSteps(t, t.TempDir(), steps)).Run(t.Context(), "orders"); err != nil {
@@ -170,7 +170,7 @@ func TestServerBoundsSteps(t *testing.T) {
 func TestServerCancelsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	working, ended := make(chan struct{}), make(chan struct{})
-	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+	steps := &scriptedSteps{backlog: 1, blocked: map[string]func(context.Context) error{
 		"1 merge": func(ctx context.Context) error {
 			close(working)
 			<-ctx.Done()
@@ -222,7 +222,7 @@ func TestServerGoesOnAfterKill(t *testing.T) {
 	}
 	killed := time.Now()
 	var first time.Duration
-	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+	steps := &scriptedSteps{backlog: 1, blocked: map[string]func(context.Context) error{
 		"next": func(context.Context) error {
 			if first == 0 {
 				first = time.Since(killed)
@@ -246,7 +246,7 @@ func TestServerChildToBeKilled(t *testing.T) {
 	if dir == "" {
 		t.Skip("only as a child of TestServerGoesOnAfterKill")
 	}
-	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+	steps := &scriptedSteps{backlog: 1, blocked: map[string]func(context.Context) error{
 		"1 merge": func(ctx context.Context) error {
 			fmt.Println("merging")
 			<-ctx.Done()
@@ -275,8 +275,8 @@ func ignoreExit(err error) error {
 	return err
 }
 
-// TestServerAnswersWhenAllIsWorkedOff asks a following workflow for more runs than one execution has.
-func TestServerAnswersWhenAllIsWorkedOff(t *testing.T) {
+// TestServerAnswersWhenBacklogIsDrained requests more runs of a following workflow than one execution has.
+func TestServerAnswersWhenBacklogIsDrained(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{}
 	runner := quietRunner(serveSteps(t, t.TempDir(), steps))

@@ -21,19 +21,19 @@ import (
 	"bursar/internal/temporal"
 )
 
-// scriptedSteps has a backlog of so many runs, and fails the calls it is told to.
+// scriptedSteps has a backlog of a given number of runs, and fails the calls listed in fail.
 type scriptedSteps struct {
 	mu      sync.Mutex
-	more    sync.Cond // on mu, made by whoever waits: a call has come
+	more    sync.Cond // on mu: a call was made
 	backlog uint64
 	split   int    // partitions
 	run     uint64 // the last published
 	calls   []string
 	fail    map[string][]error // by call, such as "1 merge": what its attempts return in turn
-	hold    map[string]func(context.Context) error
+	blocked map[string]func(context.Context) error
 }
 
-// NextOfRebuild gives the same runs: which generation they are of the steps know.
+// NextOfRebuild gives the same runs: only the engine distinguishes generations.
 func (s *scriptedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (NextResult, error) {
 	if err := s.call(ctx, "next of rebuild"); err != nil {
 		return NextResult{}, err
@@ -72,10 +72,10 @@ func (s *scriptedSteps) call(ctx context.Context, name string) error {
 	s.mu.Lock()
 	s.calls = append(s.calls, name)
 	s.more.Broadcast()
-	hold := s.hold[name]
+	block := s.blocked[name]
 	s.mu.Unlock()
-	if hold != nil {
-		if err := hold(ctx); err != nil {
+	if block != nil {
+		if err := block(ctx); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ func (s *scriptedSteps) called(step string) []uint64 {
 	return s.runsOf(step)
 }
 
-// await returns when a step was called for so many runs.
+// await returns when a step was called for the given number of runs.
 func (s *scriptedSteps) await(step string, runs int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,13 +142,13 @@ func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(workerOptions()) // a busy machine is no deadlock
+	env.SetWorkerOptions(workerOptions()) // a busy machine is not a deadlock
 	registerReconcile(env, steps)
 	registerPartition(env, &activities{steps: steps}, "index")
 	return env
 }
 
-func TestWorkflowWorksOffTheBacklogInOrder(t *testing.T) {
+func TestWorkflowDrainsTheBacklogInOrder(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 12}
 	env, _ := virtualRun(t, steps)
@@ -162,7 +162,7 @@ func TestWorkflowWorksOffTheBacklogInOrder(t *testing.T) {
 	want := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
 	for _, step := range StepNames {
 		got := steps.called(step)
-		if !inLane(step) {
+		if !isOrdered(step) {
 			slices.Sort(got)
 		}
 		if !slices.Equal(got, want) {
@@ -215,7 +215,7 @@ func TestWorkflowRetriesByClass(t *testing.T) {
 
 func TestWorkflowStopsAtPanic(t *testing.T) {
 	t.Parallel()
-	steps := &scriptedSteps{backlog: 1, hold: map[string]func(context.Context) error{
+	steps := &scriptedSteps{backlog: 1, blocked: map[string]func(context.Context) error{
 		"1 merge": func(context.Context) error { panic("impossible") },
 	}}
 	env, took := virtualRun(t, steps)
@@ -244,7 +244,7 @@ func TestWorkflowContinuesAsNew(t *testing.T) {
 }
 
 // TestWorkflowHeedsTheServer has the server suggest a new execution: partitions, updates and idle passes make histories long
-// before so many runs have passed. An execution that was started by an earlier version goes on by runs.
+// before runsPerExecution runs. An execution that was started without BySuggestion only counts runs.
 func TestWorkflowHeedsTheServer(t *testing.T) {
 	t.Parallel()
 	for _, in := range []WorkflowInput{

@@ -80,7 +80,7 @@ func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
 }
 
 // appendAnswer writes an artifact, whose parts are JSON already.
-func appendAnswer(b []byte, a *reconcile.Answer) []byte {
+func appendAnswer(b []byte, a *reconcile.GetResult) []byte {
 	b = append(append(b, `{"key":`...), a.Key...)
 	b = strconv.AppendUint(append(b, `,"run":`...), a.Run, 10)
 	b = append(b, `,"watermark":`...)

@@ -25,7 +25,7 @@ import (
 // Questions are what the API asks about artifacts. All are safe for concurrent use.
 type Questions interface {
 	Status(ctx context.Context) ([]reconcile.Status, error)
-	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.Answer, error)
+	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error)
 	Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error
 }
 

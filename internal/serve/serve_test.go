@@ -43,17 +43,17 @@ func (s *stage) Status(context.Context) ([]reconcile.Status, error) {
 	}, nil
 }
 
-func (s *stage) Get(_ context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.Answer, error) {
+func (s *stage) Get(_ context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error) {
 	switch {
 	case pipeline != "orders" || key == "none":
-		return reconcile.Answer{}, &reconcile.NotFoundError{What: "key " + key}
+		return reconcile.GetResult{}, &reconcile.NotFoundError{What: "key " + key}
 	case key == "bad":
-		return reconcile.Answer{}, failure.Wrap(failure.Data, errors.New("key column n: bad"))
+		return reconcile.GetResult{}, failure.Wrap(failure.Data, errors.New("key column n: bad"))
 	case key == "bug":
 		panic("a bug")
 	}
 	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	a := reconcile.Answer{
+	a := reconcile.GetResult{
 		Key: json.RawMessage(`["<o>","USD"]`), Run: max(asOf, 1), Watermark: &at,
 		Artifact: json.RawMessage(`{"paid":"1.00"}`),
 	}

@@ -24,7 +24,7 @@ type number struct {
 // readNumber reads a number with the mapping's marks, forms and currencies; a sign may stand on either side. What is none
 // stays as it is, but as statement.Unread has it: with a decimal comma "1.234" is not read, and not one and a bit either.
 func readNumber(text string, m *project.CSVMapping) number {
-	bare, direction, currency := strip(alike.Replace(text), &m.Written)
+	bare, direction, currency := strip(alike.Replace(text), &m.Notation)
 	bare, signed := leadingSign(bare)
 	if m.Group != 0 {
 		bare = ungroup(bare, m.Group, m.Decimal)
@@ -47,7 +47,7 @@ func amount(text string, m *project.CSVMapping) (decimal string, ok bool) {
 
 // strip takes off what is declared to stand beside a number: at most one form, which gives the direction as '+' or '-', and one
 // currency. They may stand within one another, such as in "(EUR 3,00)" and "-$3.00".
-func strip(text string, w *project.Written) (bare string, direction byte, currency string) {
+func strip(text string, w *project.Notation) (bare string, direction byte, currency string) {
 	for {
 		text = strings.TrimSpace(text)
 		if direction == 0 {
@@ -84,7 +84,7 @@ func unwrap(text string, forms []project.Form) (inner string, is bool) {
 }
 
 // withoutCurrency takes off the longest currency that stands at either end, or within a sign there.
-func withoutCurrency(text string, w *project.Written) (inner, currency string) {
+func withoutCurrency(text string, w *project.Notation) (inner, currency string) {
 	if len(w.Prefix) == 0 && len(w.Suffix) == 0 {
 		return text, ""
 	}
@@ -167,7 +167,7 @@ func (t *table) signed(r row, currency string) (decimal, reason string) {
 		return statement.Unread(text, 0), otherCurrency(name, text, n.currency, currency)
 	case c.sign >= 0:
 		return t.marked(r, text, n)
-	case !n.directed && len(m.Written.Positive) > 0 && !zero(n.decimal):
+	case !n.directed && len(m.Notation.Positive) > 0 && !zero(n.decimal):
 		return statement.Unread(text, 0), undirectedReason(name, text)
 	}
 	return n.decimal, ""

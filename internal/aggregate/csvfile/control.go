@@ -16,7 +16,7 @@ const maxHash = 64
 
 // marks tells whether a row is marked as a control row.
 func (t *table) marks(r row) bool {
-	return t.columns.where >= 0 && r.cell(t.columns.where) == t.mapping.Control.Where.Is
+	return t.columns.where >= 0 && r.cell(t.columns.where) == t.mapping.Control.Where.Value
 }
 
 // isControl tells control rows from entries: by their mark, or else by being the file's first or last row.
@@ -157,7 +157,7 @@ func (g *emitter) checkHash(r *row) {
 	made = strings.Repeat("0", len(stated)-len(made)) + made
 	if made != stated {
 		g.fault("the control row's hash total of %s is %s, and the rows come to %s",
-			quote([]string{g.mapping.Control.Hash.Of}), stated, made)
+			quote([]string{g.mapping.Control.Hash.Summed}), stated, made)
 	}
 }
 

@@ -63,7 +63,7 @@ func (r *Reader) Misfit(head []byte) (why *statement.Error, near int) {
 	if t == nil || len(t.header) < 2 {
 		return why, -1
 	}
-	return why, len(r.mapping.Named()) - len(missing(t.header, r.mapping))
+	return why, len(r.mapping.ColumnNames()) - len(missing(t.header, r.mapping))
 }
 
 // Read tells what a file states. An error that is no statement.Error comes from in or from the handler.

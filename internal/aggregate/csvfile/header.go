@@ -53,7 +53,7 @@ func recognise(head []byte, m *project.CSVMapping, stated byte) (header []string
 
 // missing lists the named columns that a header does not have.
 func missing(header []string, m *project.CSVMapping) []string {
-	return slices.DeleteFunc(m.Named(), func(name string) bool { return slices.Contains(header, name) })
+	return slices.DeleteFunc(m.ColumnNames(), func(name string) bool { return slices.Contains(header, name) })
 }
 
 func refuseHeader(at statement.Place, header []string, m *project.CSVMapping) error {
@@ -101,7 +101,7 @@ func locate(at statement.Place, header []string, m *project.CSVMapping) (columns
 		twice[name] = seen
 		places[name] = i
 	}
-	for _, name := range m.Named() {
+	for _, name := range m.ColumnNames() {
 		if twice[name] {
 			return columns{}, statement.Refuse(at, "the header line has column %s twice", quote([]string{name})).Advise(
 				"name the columns with `header`, and pass over this line with `skip`")
@@ -123,7 +123,7 @@ func locate(at statement.Place, header []string, m *project.CSVMapping) (columns
 		booked: find(c.Booked), value: find(c.Value), amount: find(c.Amount), credit: find(c.Credit), debit: find(c.Debit),
 		sign: find(c.Sign.Column), status: find(c.Status.Column), reference: find(c.Reference), own: find(c.Own), code: find(c.Code), party: find(c.Party),
 		peer: find(c.Peer), balance: find(c.Balance),
-		where: find(k.Where.Column), count: find(k.Count), sum: find(k.Sum), hash: find(k.Hash.Column), hashOf: find(k.Hash.Of),
+		where: find(k.Where.Column), count: find(k.Count), sum: find(k.Sum), hash: find(k.Hash.Column), hashOf: find(k.Hash.Summed),
 		opening: find(k.Opening), closed: find(k.Closing),
 	}
 	for _, name := range c.Text {

@@ -49,7 +49,7 @@ func notANumber(column, text string, m *project.CSVMapping) string {
 
 // toDeclare is what a mapping lacks to read a text; empty where nothing of that sort is seen.
 func toDeclare(text string, m *project.CSVMapping) string {
-	bare, direction, currency := strip(alike.Replace(text), &m.Written)
+	bare, direction, currency := strip(alike.Replace(text), &m.Notation)
 	first, last := strings.IndexAny(bare, "0123456789"), strings.LastIndexAny(bare, "0123456789")
 	if first < 0 {
 		return "where it means that nothing stands there, declare `placeholder: " + list(text) + "`"

@@ -41,7 +41,7 @@ func (r row) blank() bool {
 // cell is a cell of a row, empty where a placeholder stands.
 func (t *table) cell(r row, column int) string {
 	text := r.cell(column)
-	if text != "" && slices.Contains(t.mapping.Written.Placeholder, text) {
+	if text != "" && slices.Contains(t.mapping.Notation.Placeholder, text) {
 		return ""
 	}
 	return text

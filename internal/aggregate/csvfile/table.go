@@ -151,7 +151,7 @@ func (t *table) advance() {
 		if !t.waiting {
 			return
 		}
-		if note := t.mapping.Note(t.ahead.cell(0)); note != "" {
+		if note := t.mapping.NotePattern(t.ahead.cell(0)); note != "" {
 			t.notes.add(t.ahead.place, "note among the rows", "notes", note)
 		} else if !t.ahead.blank() {
 			return

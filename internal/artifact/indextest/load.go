@@ -1,4 +1,4 @@
-// load.go tests what Load makes visible, and what lasts.
+// Tests of Load: what it makes visible, and what is durable.
 
 package indextest
 
@@ -96,7 +96,7 @@ func drop(t *testing.T, open Opener) {
 	x := start(t, open)
 	next := artifact.Space{Pipeline: "orders", Generation: 2}
 	if err := x.Drop(context.Background(), orders); err != nil {
-		t.Fatalf("drop what is not there: %v", err)
+		t.Fatalf("drop a generation that does not exist: %v", err)
 	}
 	Load(t, x, orders, 1, "a", "b")
 	Load(t, x, next, 1, "a", "c")
@@ -192,7 +192,7 @@ func loads(t *testing.T, open Opener) {
 	other := artifact.Space{Pipeline: orders.Pipeline, Generation: 2}
 	want(orders)
 	Load(t, x, orders, 1, "a", "b", "c")
-	Load(t, x, orders, 2) // a run may bring nothing
+	Load(t, x, orders, 2) // a run may have no entries
 	Load(t, x, orders, 3, "a")
 	Load(t, x, orders, 3, "b", "c") // another partition's share
 	Load(t, x, orders, 3, "b", "c")

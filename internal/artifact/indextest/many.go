@@ -1,4 +1,4 @@
-// many.go tests what only shows with many keys and many runs.
+// Tests with many keys and many runs.
 
 package indextest
 
@@ -18,7 +18,7 @@ func findMany(t *testing.T, open Opener) {
 	var all, even, every7, want []string
 	for i := range n {
 		key := fmt.Sprintf("%08d", i*3)
-		all = append(all, fmt.Sprintf("%08d", i*3-i%2)) // every other one is not there
+		all = append(all, fmt.Sprintf("%08d", i*3-i%2)) // every other key does not exist
 		even = append(even, key)
 		if i%7 == 0 {
 			every7 = append(every7, key)
@@ -49,7 +49,7 @@ func bytesOf(keys []string) (all [][]byte) {
 	return all
 }
 
-// atRandom compares everything an index tells with a plain map of what was loaded.
+// atRandom compares the results of an index with those of a plain map.
 func atRandom(t *testing.T, open Opener) {
 	x := start(t, open)
 	random := rand.New(rand.NewPCG(1, 2))

@@ -1,4 +1,4 @@
-// read.go tests Find, Scan and History.
+// Tests of Find, Scan and History.
 
 package indextest
 

@@ -1,5 +1,5 @@
-// Package indextest is the conformance suite of artifact.Index: what every backend must do, and what the rest of
-// the program may rely on. It owns no backend and must not know how one works.
+// Package indextest is the conformance suite of artifact.Index: what every backend must do, and what callers may rely on. It
+// contains no backend and must not know how one works.
 package indextest
 
 import (
@@ -11,11 +11,11 @@ import (
 	"bursar/internal/artifact"
 )
 
-// Opener opens the index kept in dir, which is empty at first. The suite closes it and opens the same dir again to
-// see what lasted; the indexes it opens it closes itself.
+// Opener opens the index in dir, which is empty at first. The suite closes the index and opens dir again to check what is durable;
+// it closes all indexes that it opens.
 type Opener func(t *testing.T, dir string) artifact.Index
 
-// Run runs the suite; every test gets a folder of its own.
+// Run runs the suite; every test gets a new folder.
 func Run(t *testing.T, open Opener) {
 	tests := map[string]func(t *testing.T, open Opener){
 		"empty":                            empty,
@@ -55,7 +55,7 @@ func start(t *testing.T, open Opener) artifact.Index {
 	return startIn(t, open, t.TempDir())
 }
 
-// startIn opens an index that is closed with the test.
+// startIn opens an index and closes it at the end of the test.
 func startIn(t *testing.T, open Opener, dir string) artifact.Index {
 	t.Helper()
 	x := open(t, dir)
@@ -70,7 +70,7 @@ func closeIndex(t *testing.T, x artifact.Index) {
 	}
 }
 
-// Entries tells entries one by one, as Load wants them; each key is overwritten by the next.
+// Entries returns entries one by one, as Load expects them; each key is overwritten by the next.
 func Entries(list ...artifact.Entry) func() (artifact.Entry, bool, error) {
 	var key []byte
 	return func() (e artifact.Entry, ok bool, err error) {
@@ -87,7 +87,7 @@ func Entries(list ...artifact.Entry) func() (artifact.Entry, bool, error) {
 	}
 }
 
-// At is a key's entry at a run; its location tells both, so that a mix-up shows.
+// At is a key's entry at a run; its location depends on both, so that a mix-up is detected.
 func At(key string, run uint64) artifact.Entry {
 	location := artifact.Location{Part: uint32(run), Offset: uint64(len(key)) << 33, Length: uint32(run * 7)}
 	return artifact.Entry{Key: []byte(key), Run: run, Location: location}
@@ -109,13 +109,13 @@ func load(x artifact.Index, space artifact.Space, run uint64, keys ...string) er
 	return x.Load(context.Background(), space, run, Entries(list...))
 }
 
-// Scan returns what Scan tells, as "key@run".
+// Scan returns the entries of Scan, as "key@run".
 func Scan(x artifact.Index, space artifact.Space, asOf uint64) (got []string, err error) {
 	err = x.Scan(context.Background(), space, asOf, collect(&got))
 	return got, err
 }
 
-// Find returns what Find tells, as "key@run".
+// Find returns the entries of Find, as "key@run".
 func Find(x artifact.Index, space artifact.Space, asOf uint64, keys ...string) (got []string, err error) {
 	var wanted [][]byte
 	for _, key := range keys {
@@ -132,7 +132,7 @@ func Find(x artifact.Index, space artifact.Space, asOf uint64, keys ...string) (
 	return got, err
 }
 
-// History returns what History tells, as "key@run".
+// History returns the entries of History, as "key@run".
 func History(x artifact.Index, space artifact.Space, asOf uint64, key string) (got []string, err error) {
 	err = x.History(context.Background(), space, asOf, []byte(key), collect(&got))
 	return got, err
@@ -141,14 +141,14 @@ func History(x artifact.Index, space artifact.Space, asOf uint64, key string) (g
 func collect(got *[]string) func(e artifact.Entry) error {
 	return func(e artifact.Entry) error {
 		if want := At(string(e.Key), e.Run); e.Location != want.Location {
-			return fmt.Errorf("%q at run %d lies at %+v, want %+v", e.Key, e.Run, e.Location, want.Location)
+			return fmt.Errorf("%q at run %d has location %+v, want %+v", e.Key, e.Run, e.Location, want.Location)
 		}
 		*got = append(*got, fmt.Sprintf("%s@%d", e.Key, e.Run))
 		return nil
 	}
 }
 
-// check compares what a call told: check(t)(Scan(…))("a@1", …).
+// check compares the result of a call: check(t)(Scan(…))("a@1", …).
 func check(t *testing.T) func(got []string, err error) func(want ...string) {
 	t.Helper()
 	return func(got []string, err error) func(want ...string) {
@@ -156,7 +156,7 @@ func check(t *testing.T) func(got []string, err error) func(want ...string) {
 		return func(want ...string) {
 			t.Helper()
 			if err != nil || !slices.Equal(got, want) {
-				t.Errorf("told %q, %v, want %q", got, err, want)
+				t.Errorf("got %q, %v, want %q", got, err, want)
 			}
 		}
 	}

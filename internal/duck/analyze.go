@@ -1,4 +1,4 @@
-// Reading what an expression compares, out of its parse tree.
+// Analyzes what an expression uses and compares, from its parse tree.
 
 package duck
 
@@ -11,38 +11,38 @@ import (
 	"bursar/internal/column"
 )
 
-// Read returns the columns that an expression's value is made of, and what it compares columns with.
-func (s *Session) Read(ctx context.Context, expr string) (r column.Reading, err error) {
-	key := question("reading", expr)
-	if answer, ok := known.get(key); ok {
-		return answer.(column.Reading), nil //nolint:errcheck // nothing else is kept for this question
+// Analyze returns the columns that an expression's value depends on, and its comparisons of columns with constants.
+func (s *Session) Analyze(ctx context.Context, expr string) (r column.Analysis, err error) {
+	key := cacheKey("reading", expr)
+	if answer, ok := bindCache.get(key); ok {
+		return answer.(column.Analysis), nil //nolint:errcheck // nothing else is kept for this question
 	}
-	err = s.binding(ctx, nil, func(ctx context.Context, b *Session) error {
+	err = s.withBinding(ctx, nil, func(ctx context.Context, b *Session) error {
 		tree, err := b.parseExpression(ctx, expr)
 		if err != nil {
 			return err
 		}
-		c := conditionReader{}
-		c.read(tree, true, false)
-		r = c.Reading
+		c := exprAnalyzer{}
+		c.walk(tree, true, false)
+		r = c.Analysis
 		return nil
 	})
 	if err == nil {
-		known.put(key, r)
+		bindCache.put(key, r)
 	}
 	return r, err
 }
 
-// conditionReader walks a parse tree.
-type conditionReader struct{ column.Reading }
+// exprAnalyzer walks a parse tree.
+type exprAnalyzer struct{ column.Analysis }
 
-// read takes a node in. always says that the whole expression is true only where the node is; compared that the
-// expression's value does not hold the node's.
-func (c *conditionReader) read(value any, always, compared bool) {
+// walk analyzes a node. always: the whole expression is true only if the node is. compared: the node is only compared, it is not part of
+// the expression's value.
+func (c *exprAnalyzer) walk(value any, always, compared bool) {
 	node, ok := value.(map[string]any)
 	if !ok {
-		for _, item := range inner(value) {
-			c.read(item, always, compared)
+		for _, item := range childValues(value) {
+			c.walk(item, always, compared)
 		}
 		return
 	}
@@ -66,31 +66,31 @@ func (c *conditionReader) read(value any, always, compared bool) {
 		}
 		always, compared = false, compared || ok || strings.HasPrefix(kind, "COMPARE_")
 	}
-	for _, item := range inner(node) {
-		c.read(item, always, compared)
+	for _, item := range childValues(node) {
+		c.walk(item, always, compared)
 	}
 }
 
-// cases reads a CASE: what it tests is not part of its value.
-func (c *conditionReader) cases(node map[string]any, compared bool) {
+// cases analyzes a CASE: its conditions are not part of its value.
+func (c *exprAnalyzer) cases(node map[string]any, compared bool) {
 	checks, _ := node["case_checks"].([]any)
 	for _, item := range checks {
 		check, _ := item.(map[string]any)
-		c.read(check["when_expr"], false, true)
-		c.read(check["then_expr"], false, compared)
+		c.walk(check["when_expr"], false, true)
+		c.walk(check["then_expr"], false, compared)
 	}
-	c.read(node["else_expr"], false, compared)
+	c.walk(node["else_expr"], false, compared)
 }
 
-// equalities are the comparisons that are read, and whether they are true of the constants or of all others.
-var equalities = map[string]bool{
+// comparisonKinds are the comparisons that are analyzed: true if they hold for the constants, false if for all other values.
+var comparisonKinds = map[string]bool{
 	"COMPARE_EQUAL": true, "COMPARE_IN": true, "COMPARE_NOT_DISTINCT_FROM": true,
 	"COMPARE_NOTEQUAL": false, "COMPARE_NOT_IN": false, "COMPARE_DISTINCT_FROM": false,
 }
 
-// conditionOf reads one comparison of a column with constants.
+// conditionOf returns the condition of a node that compares a column with constants.
 func conditionOf(node map[string]any, kind string) (column.Condition, bool) {
-	equal, known := equalities[kind]
+	equal, known := comparisonKinds[kind]
 	operands, _ := node["children"].([]any)
 	switch {
 	case node["class"] == "COMPARISON":
@@ -127,7 +127,7 @@ func conditionOf(node map[string]any, kind string) (column.Condition, bool) {
 	return c, true
 }
 
-// loneColumn is the name of a column that stands alone, or nothing.
+// loneColumn returns the name of a node that is just a column, or "".
 func loneColumn(value any) string {
 	node, _ := value.(map[string]any)
 	if node["class"] != "COLUMN_REF" {
@@ -141,7 +141,7 @@ func loneColumn(value any) string {
 	return name
 }
 
-// constantOf is a literal, or one that is cast.
+// constantOf returns the text of a literal, which may be cast.
 func constantOf(value any) (text string, isText, isNull, ok bool) {
 	node, _ := value.(map[string]any)
 	switch node["class"] {

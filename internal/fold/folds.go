@@ -1,3 +1,5 @@
+// The SQL of each kind of fold.
+
 package fold
 
 import (
@@ -9,69 +11,69 @@ import (
 	"bursar/internal/project"
 )
 
-// folded is one fold's columns and the SQL that reduces events to them and merges a delta into the state.
-type folded struct {
+// foldSQL is one fold's columns, with the SQL that reduces events to them and merges a delta into the state.
+type foldSQL struct {
 	columns []column.Field // the artifact column, then the hidden ones
 	items   []int
 	reduce  []string // one expression over events for each column
-	merge   []string // one expression over s (state, null where absent) and d (delta) for each column
+	merge   []string // one expression over s (state, null for new keys) and d (delta) for each column
 }
 
-func foldOf(f *project.Fold, e *project.Events, t column.Type) folded {
+func compileFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
 	switch f.Kind {
 	case project.Count:
-		return counted(f, t)
+		return countFold(f, t)
 	case project.Sum:
-		return summed(f, t)
+		return sumFold(f, t)
 	case project.Min, project.Max:
-		return extreme(f, t)
+		return minMaxFold(f, t)
 	case project.First, project.Last:
-		return picked(f, e, t)
+		return firstLastFold(f, e, t)
 	default:
-		return listed(f, e)
+		return listFold(f, e)
 	}
 }
 
-func counted(f *project.Fold, t column.Type) folded {
-	return folded{
+func countFold(f *project.Fold, t column.Type) foldSQL {
+	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t, Required: true}},
 		reduce:  []string{"count(*)" + filter(f.Where)},
-		merge:   []string{added(f.Name, t)},
+		merge:   []string{addSQL(f.Name, t)},
 	}
 }
 
-// summed casts what it sums first: DECIMAL(38,s) sums are exact, and a sum of integers overflows loudly in the cast (rule 2).
-func summed(f *project.Fold, t column.Type) folded {
-	return folded{
+// sumFold casts the values before it sums them: DECIMAL(38,s) sums are exact, and an overflow of integers fails in the cast (rule 2).
+func sumFold(f *project.Fold, t column.Type) foldSQL {
+	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t, Required: true}},
 		reduce:  []string{fmt.Sprintf("CAST(coalesce(sum((%s\n))%s, 0) AS %s)", f.SQL(), filter(f.Where), t.SQL())},
-		merge:   []string{added(f.Name, t)},
+		merge:   []string{addSQL(f.Name, t)},
 	}
 }
 
-func added(name string, t column.Type) string {
+func addSQL(name string, t column.Type) string {
 	q := column.QuoteIdentifier(name)
 	return fmt.Sprintf("CAST(coalesce(s.%s, 0) + d.%s AS %s)", q, q, t.SQL())
 }
 
-func extreme(f *project.Fold, t column.Type) folded {
+func minMaxFold(f *project.Fold, t column.Type) foldSQL {
 	function := map[project.FoldKind]string{project.Min: "least", project.Max: "greatest"}[f.Kind]
 	q := column.QuoteIdentifier(f.Name)
-	return folded{
+	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t}},
 		reduce:  []string{fmt.Sprintf("%s((%s\n))%s", f.Kind, f.SQL(), filter(f.Where))},
-		merge:   []string{fmt.Sprintf("%s(s.%s, d.%s)", function, q, q)}, // both pass over nulls
+		merge:   []string{fmt.Sprintf("%s(s.%s, d.%s)", function, q, q)}, // both ignore nulls
 	}
 }
 
-// picked keeps the value with what orders it: first and last are the least and greatest by the ordering columns, and
-// ties are broken by the event id, so no two events are equal.
-func picked(f *project.Fold, e *project.Events, t column.Type) folded {
+// firstLastFold stores the value with its ordering columns: first and last are the least and greatest by these columns, and ties are
+// broken by the event id, so no two events are equal.
+func firstLastFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
 	aggregate, wins := "arg_max", ">"
 	if f.Kind == project.First {
 		aggregate, wins = "arg_min", "<"
 	}
-	order := orderOf(f, e)
+	order := foldOrder(f, e)
 	value := fmt.Sprintf("(%s\n)", f.SQL())
 	packed := []string{"'v': " + value}
 	for i, o := range order {
@@ -81,17 +83,17 @@ func picked(f *project.Fold, e *project.Events, t column.Type) folded {
 	if f.Where != "" {
 		where += fmt.Sprintf(" AND (%s\n)", f.Where)
 	}
-	pick := fmt.Sprintf("%s({%s}, %s)%s", aggregate, strings.Join(packed, ", "), rank(order, func(i int) string {
+	pick := fmt.Sprintf("%s({%s}, %s)%s", aggregate, strings.Join(packed, ", "), rankSQL(order, func(i int) string {
 		return column.QuoteIdentifier(order[i].Name)
 	}), filter(where))
 
-	out := folded{columns: []column.Field{{Name: f.Name, Type: t}}, reduce: []string{pick + ".v"}}
+	out := foldSQL{columns: []column.Field{{Name: f.Name, Type: t}}, reduce: []string{pick + ".v"}}
 	for i, o := range order {
 		out.columns = append(out.columns, column.Field{Name: fmt.Sprintf("_%s_%d", f.Name, i), Type: o.Type})
 		out.reduce = append(out.reduce, fmt.Sprintf("%s.o%d", pick, i))
 	}
 	side := func(alias string) string {
-		return rank(order, func(i int) string { return alias + "." + column.QuoteIdentifier(out.columns[i+1].Name) })
+		return rankSQL(order, func(i int) string { return alias + "." + column.QuoteIdentifier(out.columns[i+1].Name) })
 	}
 	q := column.QuoteIdentifier(f.Name)
 	wonBy := fmt.Sprintf("d.%s IS NOT NULL AND (s.%s IS NULL OR %s %s %s)", q, q, side("d"), wins, side("s"))
@@ -102,9 +104,9 @@ func picked(f *project.Fold, e *project.Events, t column.Type) folded {
 	return out
 }
 
-// listed keeps elements as structs of the ordering columns and the listed ones, sorted, the last Keep of them.
-func listed(f *project.Fold, e *project.Events) folded {
-	order := orderOf(f, e)
+// listFold stores elements as structs of the ordering columns and the listed ones, sorted, and only the last Keep of them.
+func listFold(f *project.Fold, e *project.Events) foldSQL {
+	order := foldOrder(f, e)
 	fields := slices.Clone(order)
 	items := make([]int, len(f.Items))
 	for i, name := range f.Items {
@@ -115,33 +117,33 @@ func listed(f *project.Fold, e *project.Events) folded {
 		}
 	}
 	t := column.Type{Kind: column.List}
-	packed := []string{"'_rank': " + rank(order, func(i int) string { return column.QuoteIdentifier(order[i].Name) })}
+	packed := []string{"'_rank': " + rankSQL(order, func(i int) string { return column.QuoteIdentifier(order[i].Name) })}
 	for _, x := range fields {
 		t.Fields = append(t.Fields, x.Field)
 		packed = append(packed, fmt.Sprintf("%s: %s", quoteKey(x.Name), column.QuoteIdentifier(x.Name)))
 	}
 	q := column.QuoteIdentifier(f.Name)
 	collected := fmt.Sprintf("list({%s})%s", strings.Join(packed, ", "), filter(f.Where))
-	merged := fmt.Sprintf("list_concat(%s, %s)", ranked("s."+q, order, t), ranked("d."+q, order, t))
-	return folded{
+	merged := fmt.Sprintf("list_concat(%s, %s)", withRank("s."+q, order, t), withRank("d."+q, order, t))
+	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t}},
 		items:   items,
-		reduce:  []string{kept(collected, f.Keep, t)},
-		merge:   []string{kept(merged, f.Keep, t)},
+		reduce:  []string{keepLast(collected, f.Keep, t)},
+		merge:   []string{keepLast(merged, f.Keep, t)},
 	}
 }
 
-// ranked gives stored elements back the rank they are sorted by.
-func ranked(list string, order []orderColumn, t column.Type) string {
-	packed := []string{"'_rank': " + rank(order, func(i int) string { return "x." + column.QuoteIdentifier(order[i].Name) })}
+// withRank adds the rank by which elements are sorted to stored elements.
+func withRank(list string, order []orderColumn, t column.Type) string {
+	packed := []string{"'_rank': " + rankSQL(order, func(i int) string { return "x." + column.QuoteIdentifier(order[i].Name) })}
 	for _, f := range t.Fields {
 		packed = append(packed, fmt.Sprintf("%s: x.%s", quoteKey(f.Name), column.QuoteIdentifier(f.Name)))
 	}
 	return fmt.Sprintf("list_transform(coalesce(%s, []), lambda x: {%s})", list, strings.Join(packed, ", "))
 }
 
-// kept sorts elements by their rank, keeps the last keep of them (0 keeps all), and drops the rank.
-func kept(list string, keep int, t column.Type) string {
+// keepLast sorts elements by their rank, keeps the last keep of them (0 keeps all), and drops the rank.
+func keepLast(list string, keep int, t column.Type) string {
 	sorted := fmt.Sprintf("list_sort(coalesce(%s, []))", list)
 	if keep > 0 {
 		sorted = fmt.Sprintf("list_reverse(list_reverse(%s)[1:%d])", sorted, keep)
@@ -158,10 +160,9 @@ type orderColumn struct {
 	nullable bool
 }
 
-// orderOf is a fold's total order: the declared columns, then the stream where there are several, then the event id, then its receipt
-// where versions of one id are kept.
-// What is ordered by already is not repeated.
-func orderOf(f *project.Fold, e *project.Events) []orderColumn {
+// foldOrder is the total order of a fold: the declared columns, then the stream if there are several, then the event id, then the
+// receipt if versions of one id are kept. Columns are not repeated.
+func foldOrder(f *project.Fold, e *project.Events) []orderColumn {
 	var order []orderColumn
 	names := slices.Clone(f.By)
 	if e.Several() {
@@ -169,13 +170,13 @@ func orderOf(f *project.Fold, e *project.Events) []orderColumn {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(order, func(o orderColumn) bool { return o.Name == name }) {
-			c := e.Order(name)
+			c := e.OrderColumn(name)
 			order = append(order, orderColumn{Field: column.Field{Name: name, Type: c.Type}, nullable: c.Optional})
 		}
 	}
 	for _, id := range e.IDs {
 		known := true
-		for _, own := range id.Of {
+		for _, own := range id.Columns {
 			known = known && slices.Contains(f.By, own)
 		}
 		if !known {
@@ -185,8 +186,8 @@ func orderOf(f *project.Fold, e *project.Events) []orderColumn {
 	return order
 }
 
-// rank is a struct that compares as the order does: a null comes before every value.
-func rank(order []orderColumn, expr func(i int) string) string {
+// rankSQL is a struct that compares as the order does: a null sorts before every value.
+func rankSQL(order []orderColumn, expr func(i int) string) string {
 	var parts []string
 	for i, o := range order {
 		if o.nullable {

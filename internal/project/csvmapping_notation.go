@@ -1,4 +1,4 @@
-// Reading how an institution writes values in its CSV files: dates, amounts, states of rows, and lines that are no rows.
+// Reads how an institution writes values in its CSV files: dates, amounts, the status of rows, and lines that are not rows.
 
 package project
 
@@ -27,9 +27,9 @@ func readDates(o section) []*column.Layout {
 	return layouts
 }
 
-func readWritten(o section) Written {
-	w := Written{
-		Prefix: o.beside("prefix"), Suffix: o.beside("suffix"),
+func readNotation(o section) Notation {
+	w := Notation{
+		Prefix: o.affixes("prefix"), Suffix: o.affixes("suffix"),
 		Negative: o.forms("negative"), Positive: o.forms("positive"), Placeholder: o.texts("placeholder"),
 	}
 	for _, form := range w.Positive {
@@ -40,8 +40,8 @@ func readWritten(o section) Written {
 	return w
 }
 
-// beside are texts that stand before or behind a number, and can be told from it.
-func (o section) beside(key string) []string {
+// affixes reads texts before or after a number, which must not look like a part of it.
+func (o section) affixes(key string) []string {
 	texts := o.texts(key)
 	for i, text := range texts {
 		texts[i] = strings.TrimSpace(text)
@@ -52,7 +52,7 @@ func (o section) beside(key string) []string {
 	return texts
 }
 
-// forms are patterns in which * is the number.
+// forms reads patterns in which * is the number.
 func (o section) forms(key string) []Form {
 	var forms []Form
 	for _, text := range o.texts(key) {
@@ -70,7 +70,7 @@ func (o section) forms(key string) []Form {
 	return forms
 }
 
-// partOfNumber reports whether a text is empty or could be taken for a piece of a number.
+// partOfNumber reports whether a text is empty or could be part of a number.
 func partOfNumber(text string) bool {
 	return strings.Trim(text, "+-.,'\u2212 ") == "" || strings.ContainsAny(text, "0123456789*")
 }

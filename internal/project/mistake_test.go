@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSlips expects for each slip of YAML one error, with its line and what to write.
-func TestSlips(t *testing.T) {
+// TestYAMLMistakes expects one error for each mistake, with its line and what to write.
+func TestYAMLMistakes(t *testing.T) {
 	t.Parallel()
 	const taken = "is taken for a key, because a comma ends a value without quotes inside { }: write "
 	for _, c := range []struct{ column, want string }{
@@ -18,7 +18,7 @@ func TestSlips(t *testing.T) {
 		{"{type: string, in: x, optional}", "5: key `optional` has no value; if it belongs to the value before it, write in: [x, optional]"},
 		{"{type: string, in: \"x, y\"}", "5: `in` is one text with a comma in it: write in: [x, y]"},
 		{"\n    type: string\n    in: x, y", "7: `in` is one text with a comma in it: write in: [x, y]"},
-		{"{type:string}", "5: a blank is missing behind the colon: write `type: string`"},
+		{"{type:string}", "5: a space is missing after the colon: write `type: string`"},
 		{"\n\ttype: string", "6: not valid YAML: a tab stands before the text: YAML is indented with spaces only, so write spaces"},
 		{"\n    type: string\n  \tin: [x]", "7: not valid YAML: a tab stands before the text"},
 		{"{type: string, from: @x}", "5: not valid YAML: a value cannot start with @, ` or %: put it in quotes"},

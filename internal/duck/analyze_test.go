@@ -1,4 +1,4 @@
-// What is read out of expressions: the columns a value is made of, and comparisons with constants.
+// Analysis of expressions: the columns that a value depends on, and comparisons with constants.
 
 package duck
 
@@ -27,7 +27,7 @@ func TestRead(t *testing.T) {
 		"a = NULL OR b NOT IN ('x', NULL) OR c IN (NULL)": "; a= null; b<>x null; c= null",
 		"a IS NOT DISTINCT FROM NULL OR b IN ('x', NULL)": "; a=; b=x",
 	} {
-		r, err := s.Read(t.Context(), expr)
+		r, err := s.Analyze(t.Context(), expr)
 		if err != nil {
 			t.Fatal(err)
 		}

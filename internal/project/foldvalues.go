@@ -1,4 +1,4 @@
-// Which declared values the folds of a pipeline name: a fold names a value by a text in its SQL.
+// Which declared values the folds of a pipeline mention: a text in a fold's SQL mentions a value.
 
 package project
 
@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// shownUnnamed is how many values Unnamed names at most.
-const shownUnnamed = 5
+// maxUnnamed bounds the values that Unnamed returns.
+const maxUnnamed = 5
 
-// Unnamed are the values that `in` declares of a column of which the pipeline's folds name others, each with its column and
-// the place of its declaration.
+// Unnamed returns the values that `in` declares but no fold mentions, of columns of which the folds mention other values. Each is
+// described with its column and the place of its declaration.
 func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 	named := func(value string) bool {
 		text := "'" + strings.ReplaceAll(value, "'", "''") + "'"
@@ -28,7 +28,7 @@ func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 				continue
 			}
 			for _, value := range c.In {
-				if !named(value) && len(values) < shownUnnamed {
+				if !named(value) && len(values) < maxUnnamed {
 					values = append(values, fmt.Sprintf("%s %s (%s:%d)", c.Name, brief(value), s.File, c.Line))
 				}
 			}
@@ -37,11 +37,11 @@ func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 	return values
 }
 
-// literal is a text in SQL.
+// literal matches a text in SQL.
 var literal = regexp.MustCompile(`'(?:[^']|'')*'`)
 
-// NamesDeclared reports whether a fold's condition names values, each of them a stream or declared by `in` of a column: then it is not
-// misspelt.
+// NamesDeclared reports whether a fold's condition mentions values, and each of them is a stream or declared by `in` of a column: then
+// none is misspelt.
 func (p *Pipeline) NamesDeclared(f *Fold, streams []*Stream) bool {
 	texts := literal.FindAllString(f.Where, -1)
 	declared := func(text string) bool {

@@ -1,5 +1,5 @@
-// What a step makes sure of before it trusts what lies in the stores: the bytes of events, deltas and states, and that their
-// sums are those that were sealed (rule 4).
+// What a step checks before it uses stored objects: the bytes of events, deltas and states, and that their sums are those that
+// were sealed (rule 4).
 
 package reconcile
 
@@ -14,15 +14,15 @@ import (
 	"bursar/internal/object"
 )
 
-// derivedError says that what a step made is damaged or gone. It can be made again from the events, so the run starts again.
+// derivedError reports that an object made by an earlier step is damaged or missing. The run is reset and starts from the events.
 type derivedError struct{ error }
 
 func (e *derivedError) Unwrap() error { return e.error }
 
-// Class is Transient: the next attempt makes it anew.
+// Class is Transient: the next attempt makes the object again.
 func (e *derivedError) Class() failure.Class { return failure.Transient }
 
-// checkDerived compares what a run's earlier steps made of a partition with what the catalog says.
+// checkDerived compares the objects that earlier steps made for a partition with their descriptions in the catalog.
 func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, steps ...string) error {
 	for _, step := range steps {
 		err := object.CheckAll(ctx, e.Objects, run.objects(step, partition), e.Workers)
@@ -36,11 +36,11 @@ func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, step
 	return nil
 }
 
-// sumEvents sums those control totals of a partition's part of the objects that no conserve entry follows.
+// sumEvents sums the control totals that no conserve entry covers, over a partition's share of the objects.
 func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *Run, partition int) (event.Totals, error) {
 	all := event.Totals{}
 	for _, s := range plan.Events.Streams {
-		names, own := summedNames(plan, s.Name), event.OfStream(dealt(batches, run, partition), s.Name)
+		names, own := summedNames(plan, s.Name), event.OfStream(partitionObjects(batches, run, partition), s.Name)
 		if len(names) == 0 || len(own) == 0 {
 			continue
 		}
@@ -48,17 +48,17 @@ func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fol
 		if err != nil {
 			return nil, err
 		}
-		if err := all.Add(named(s.Name, sums)); err != nil {
+		if err := all.Add(qualifyTotals(s.Name, sums)); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// checkSums compares the sums of all partitions with the totals that the batches were sealed with, as far as these are of the
-// same definitions.
+// checkSums compares the sums of all partitions with the totals that the batches were sealed with, if these have the same
+// definitions.
 func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums event.Totals) error {
-	batches, err := e.batchesOf(ctx, run)
+	batches, err := e.runBatches(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums 
 			if !same {
 				continue
 			}
-			if err := compareTotals("reduce", name, s.TotalType(s.Total(name)).Scale, want[name], sums[totalOf(s.Name, name)]); err != nil {
+			if err := compareTotals("reduce", name, s.TotalType(s.Total(name)).Scale, want[name], sums[qualifiedName(s.Name, name)]); err != nil {
 				return err
 			}
 		}
@@ -83,19 +83,19 @@ func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums 
 	return nil
 }
 
-// named are a stream's totals under names that no other stream's totals have.
-func named(stream string, totals event.Totals) event.Totals {
+// qualifyTotals renames a stream's totals so that they are unique among all streams.
+func qualifyTotals(stream string, totals event.Totals) event.Totals {
 	out := event.Totals{}
 	for name, groups := range totals {
-		out[totalOf(stream, name)] = groups
+		out[qualifiedName(stream, name)] = groups
 	}
 	return out
 }
 
-func totalOf(stream, name string) string { return stream + "." + name }
+func qualifiedName(stream, name string) string { return stream + "." + name }
 
-// dealt are the batches with every partitions-th of all their objects only, beginning with the partition's.
-func dealt(batches []event.Batch, run *Run, partition int) []event.Batch {
+// partitionObjects returns the batches with only every n-th of all their objects, for n partitions, starting with the partition's.
+func partitionObjects(batches []event.Batch, run *Run, partition int) []event.Batch {
 	if run.Partitions == 1 {
 		return batches
 	}

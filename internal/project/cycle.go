@@ -1,4 +1,4 @@
-// Which columns an expression that does not bind mentions, and circles among them.
+// Finds the columns that an expression mentions, and cycles among them.
 
 package project
 
@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// sqlWord finds strings, quoted identifiers and words; a word before a parenthesis is a function.
+// sqlWord matches strings, quoted identifiers and words; a word before a parenthesis is a function.
 var sqlWord = regexp.MustCompile(`'(?:[^']|'')*'|"((?:[^"]|"")*)"|([A-Za-z_][A-Za-z0-9_]*)(\s*\()?`)
 
-// mentioned is those of the names that stand in an expression as identifiers.
-func mentioned(expr string, names []string) []string {
+// mentionedNames returns those of the names that occur in an expression as identifiers.
+func mentionedNames(expr string, names []string) []string {
 	var found []string
 	for _, m := range sqlWord.FindAllStringSubmatch(expr, -1) {
 		if m[3] != "" {
@@ -26,8 +26,8 @@ func mentioned(expr string, names []string) []string {
 	return found
 }
 
-// findCircle is the names on a way from a name back to itself, beginning with it; empty if there is none.
-func findCircle(uses map[string][]string, start string) []string {
+// findCycle returns the names on a path from a name back to itself, beginning with it; nil if there is none.
+func findCycle(uses map[string][]string, start string) []string {
 	visited := map[string]bool{}
 	var walk func(name string) []string
 	walk = func(name string) []string {

@@ -1,3 +1,5 @@
+// Parses the value of a key column.
+
 package reconcile
 
 import (
@@ -10,14 +12,14 @@ import (
 	"bursar/internal/column"
 )
 
-// parseValue reads a key value as it is printed.
+// parseValue parses a key value as it is printed and appends it to v.
 func parseValue(v *column.Vector, text string) error {
-	misfit := fmt.Errorf("%q is no %s", text, v.Type)
+	invalid := fmt.Errorf("%q is not a valid %s", text, v.Type)
 	switch v.Type.Kind {
 	case column.Bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
-			return misfit
+			return invalid
 		}
 		if v.AppendInt(0); b {
 			v.Ints[v.Len()-1] = 1
@@ -25,21 +27,21 @@ func parseValue(v *column.Vector, text string) error {
 	case column.Int, column.BigInt:
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return misfit
+			return invalid
 		}
 		v.AppendInt(n)
 	case column.Decimal:
-		return parseDecimal(v, text, misfit)
+		return parseDecimal(v, text, invalid)
 	case column.Date:
 		t, err := time.Parse("2006-01-02", text)
 		if err != nil {
-			return misfit
+			return invalid
 		}
 		v.AppendInt(t.Unix() / 86400)
 	case column.Timestamp:
 		t, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil {
-			return misfit
+			return invalid
 		}
 		v.AppendInt(t.UnixMicro())
 	default:
@@ -48,25 +50,25 @@ func parseValue(v *column.Vector, text string) error {
 	return nil
 }
 
-func parseDecimal(v *column.Vector, text string, misfit error) error {
+func parseDecimal(v *column.Vector, text string, invalid error) error {
 	whole, fraction, _ := strings.Cut(text, ".")
 	if len(fraction) > v.Type.Scale {
-		return misfit
+		return invalid
 	}
 	unscaled, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", v.Type.Scale-len(fraction)), 10)
 	if !ok {
-		return misfit
+		return invalid
 	}
 	n, err := column.Narrow(unscaled)
 	if err != nil {
-		return misfit
+		return invalid
 	}
 	if v.Type.IsWide() {
 		v.AppendWide(n)
 		return nil
 	}
 	if !unscaled.IsInt64() {
-		return misfit
+		return invalid
 	}
 	v.AppendInt(unscaled.Int64())
 	return nil

@@ -1,3 +1,5 @@
+// Get: one artifact by its key, as of a run, and how keys and artifacts are printed.
+
 package reconcile
 
 import (
@@ -14,52 +16,52 @@ import (
 	"bursar/internal/fold"
 )
 
-// Answer is one artifact as of a run.
-type Answer struct {
+// GetResult is one artifact as of a run.
+type GetResult struct {
 	Key       json.RawMessage `json:"key"`
-	Run       uint64          `json:"run"` // that wrote it
+	Run       uint64          `json:"run"` // the run that wrote it
 	Watermark *time.Time      `json:"watermark"`
 	Artifact  json.RawMessage `json:"artifact"`
 	History   []Version       `json:"history,omitempty"` // newest first
 }
 
-// Version is an artifact as one run left it.
+// Version is an artifact after one run.
 type Version struct {
 	Run      uint64          `json:"run"`
 	Artifact json.RawMessage `json:"artifact"`
-	events   int64           // folded into it so far
+	events   int64           // folded into it up to this run
 }
 
-// Get finds one artifact as of a run, or as of now when asOf is 0. The key is given as text for one column, or as a JSON array
+// Get finds one artifact as of a run, or the current one when asOf is 0. The key is text for one key column, or a JSON array
 // of values for several.
-func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (Answer, error) {
-	q, err := e.reading(ctx, pipeline)
+func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (GetResult, error) {
+	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
-		return Answer{}, ofKey(err, pipeline, key)
+		return GetResult{}, keyNotFound(err, pipeline, key)
 	}
-	defer q.done()
-	g := &q.g
+	defer q.release()
+	g := &q.generation
 	if asOf == 0 || asOf > g.Published {
 		asOf = g.Published
 	}
 	columns, err := parseKey(q.plan, key)
 	if err != nil {
-		return Answer{}, failure.Wrap(failure.Data, err)
+		return GetResult{}, failure.Wrap(failure.Data, err)
 	}
 	versions, err := e.versions(ctx, q, columns, asOf, history)
 	if err != nil {
-		return Answer{}, err
+		return GetResult{}, err
 	}
-	answer := Answer{Key: keyJSON(columns, 0), Run: versions[0].Run, Watermark: g.Watermark, Artifact: versions[0].Artifact}
+	answer := GetResult{Key: keyJSON(columns, 0), Run: versions[0].Run, Watermark: g.Watermark, Artifact: versions[0].Artifact}
 	if history {
 		answer.History = versions
 	}
 	return answer, nil
 }
 
-// versions are an artifact as each run up to one left it, newest first, or only the newest: one at least.
-func (e *Engine) versions(ctx context.Context, q *question, key []column.Vector, asOf uint64, all bool) (versions []Version, err error) {
-	err = e.Index.History(ctx, q.g.space(), asOf, artifact.AppendKey(nil, key, 0), func(entry artifact.Entry) error {
+// versions returns an artifact as of each run up to asOf, newest first, or only the newest. It returns at least one.
+func (e *Engine) versions(ctx context.Context, q *snapshot, key []column.Vector, asOf uint64, all bool) (versions []Version, err error) {
+	err = e.Index.History(ctx, q.generation.space(), asOf, artifact.AppendKey(nil, key, 0), func(entry artifact.Entry) error {
 		if len(versions) > 0 && !all {
 			return errStop
 		}
@@ -68,33 +70,33 @@ func (e *Engine) versions(ctx context.Context, q *question, key []column.Vector,
 		return err
 	})
 	if err != nil && !errors.Is(err, errStop) {
-		return nil, fmt.Errorf("get %s from %s: %w", keyJSON(key, 0), q.g.Pipeline, err)
+		return nil, fmt.Errorf("get %s from %s: %w", keyJSON(key, 0), q.generation.Pipeline, err)
 	}
 	if len(versions) == 0 {
-		return nil, &NotFoundError{What: fmt.Sprintf("key %s in %s", keyJSON(key, 0), q.g.Pipeline)}
+		return nil, &NotFoundError{What: fmt.Sprintf("key %s in %s", keyJSON(key, 0), q.generation.Pipeline)}
 	}
 	return versions, nil
 }
 
-// FindRun reads one run as it stands now.
+// FindRun reads one run in its current state.
 func (e *Engine) FindRun(ctx context.Context, ref RunRef) (Run, error) { return e.run(ctx, ref) }
 
-// errStop ends a walk early.
-var errStop = errors.New("enough")
+// errStop ends an iteration early.
+var errStop = errors.New("stop iteration")
 
-func (e *Engine) version(ctx context.Context, q *question, entry artifact.Entry) (Version, error) {
-	record, err := e.parts.Record(ctx, e.Objects, q.g.space(), entry)
+func (e *Engine) version(ctx context.Context, q *snapshot, entry artifact.Entry) (Version, error) {
+	record, err := e.partCache.Record(ctx, e.Objects, q.generation.space(), entry)
 	if err != nil {
-		return Version{}, unreadable(q.g.Pipeline, err)
+		return Version{}, unreadable(q.generation.Pipeline, err)
 	}
 	row := newRow(q.plan)
 	if err := decode(record, row, 0, entry); err != nil {
-		return Version{}, unreadable(q.g.Pipeline, err)
+		return Version{}, unreadable(q.generation.Pipeline, err)
 	}
 	return Version{entry.Run, q.printer.artifact(nil, row, 0), row[len(q.plan.Key)].Ints[0]}, nil
 }
 
-// newRow makes empty columns for a record: the key's, then the record's.
+// newRow returns empty columns for a record: those of the key, then those of the record.
 func newRow(plan *fold.Plan) []column.Vector {
 	return column.NewVectors(typesOf(recordFields(plan)), 0)
 }
@@ -109,7 +111,7 @@ func resetRow(row []column.Vector) {
 	}
 }
 
-// printer prints artifacts: every declared column in declared order, hidden state left out.
+// printer prints artifacts: all declared columns in declared order, without hidden state.
 type printer struct {
 	width   int
 	names   [][]byte // "name":
@@ -147,7 +149,7 @@ func (p *printer) artifact(dst []byte, row []column.Vector, i int) []byte {
 	return append(dst, '}')
 }
 
-// line prints {"key":…,"artifact":{…}} and a line end.
+// line appends {"key":…,"artifact":{…}} and a line end.
 func (p *printer) line(dst []byte, row []column.Vector, i int) []byte {
 	dst = append(dst, `{"key":`...)
 	dst = appendKeyJSON(dst, row[:p.width], i)
@@ -156,7 +158,7 @@ func (p *printer) line(dst []byte, row []column.Vector, i int) []byte {
 	return append(dst, '}', '\n')
 }
 
-// keyJSON prints a key in its own JSON type, a composite key as an array.
+// keyJSON prints a key as a JSON value, a composite key as an array.
 func keyJSON(key []column.Vector, i int) json.RawMessage { return appendKeyJSON(nil, key, i) }
 
 func appendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
@@ -173,7 +175,7 @@ func appendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
 	return append(dst, ']')
 }
 
-// parseKey reads a key as it is printed; the text of a single key column may stand without quotes.
+// parseKey parses a key as it is printed. The text of a single key column may be given without quotes.
 func parseKey(plan *fold.Plan, text string) ([]column.Vector, error) {
 	values := []string{text}
 	if len(plan.Key) > 1 || json.Valid([]byte(text)) && bytes.HasPrefix([]byte(text), []byte(`"`)) {

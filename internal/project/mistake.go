@@ -1,4 +1,4 @@
-// Slips of YAML: text that the parser takes for something other than what was meant.
+// Common mistakes in YAML: text that the parser interprets in an unintended way.
 
 package project
 
@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// cutOff counts the keys behind the value at i that have no value: inside { } a comma ends a value without quotes, and
-// what follows it is taken for such keys. It reports them once, with the value as it was meant.
-func (o *section) cutOff(n *yaml.Node, i int, known []string) int {
+// cutAtComma counts the keys without a value after the value at i: inside { } a comma ends a value without quotes, and what follows is
+// parsed as such keys. It reports them once, with the value as it was probably meant.
+func (o *section) cutAtComma(n *yaml.Node, i int, known []string) int {
 	value, text := n.Content[i+1], n.Content[i+1].Value
 	if n.Style&yaml.FlowStyle == 0 || value.Kind != yaml.ScalarNode || value.Style != 0 || text == "" {
 		return 0
@@ -48,7 +48,7 @@ func withoutValue(key, value *yaml.Node) bool {
 	return key.Kind == yaml.ScalarNode && value.Kind == yaml.ScalarNode && value.Style == 0 && value.Value == ""
 }
 
-// commaItems are the parts of a text that was probably meant as a list; nil where it has no comma, or is an expression.
+// commaItems returns the items of a text that was probably meant as a list; nil if it has no comma, or is an expression.
 func commaItems(text string) []string {
 	if !strings.Contains(text, ",") || strings.ContainsAny(text, `()'"=<>`) {
 		return nil
@@ -62,7 +62,7 @@ func commaItems(text string) []string {
 	return items
 }
 
-// list is texts of which none is expected to contain a comma: a single text with one was meant as a list.
+// list reads texts that are not expected to contain a comma: a single text with one was probably meant as a list.
 func (o section) list(key string) []string {
 	n := o.values[key]
 	if n != nil && n.Kind == yaml.ScalarNode {
@@ -74,10 +74,10 @@ func (o section) list(key string) []string {
 	return o.texts(key)
 }
 
-// unspaced is a key that was written together with its value: `type:string`.
+// unspaced matches a key that was written together with its value: `type:string`.
 var unspaced = regexp.MustCompile(`^([a-z_]+):(\S.*)$`)
 
-// splitKey finds the known key in one that was written together with its value, and says what to write.
+// splitKey finds the known key in one that was written together with its value, and returns what to write.
 func splitKey(name string, known []string) (key, write string) {
 	m := unspaced.FindStringSubmatch(name)
 	if m == nil || !slices.Contains(known, m[1]) {
@@ -86,7 +86,7 @@ func splitKey(name string, known []string) (key, write string) {
 	return m[1], m[1] + ": " + m[2]
 }
 
-// explainSyntax says what to write where the parser's own words would not help, or "". The line is where it stopped.
+// explainSyntax returns what to write where the parser's message does not help, or "". The line is where it stopped.
 func explainSyntax(problem, line string) string {
 	indentation := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 	switch {

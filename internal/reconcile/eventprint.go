@@ -1,4 +1,4 @@
-// Events as they are read back from batches, each with its batch, identity and place.
+// Events as they are read back from batches, each with its batch, id and place.
 
 package reconcile
 
@@ -16,10 +16,10 @@ import (
 	"bursar/internal/project"
 )
 
-// batchColumn numbers the batch that an event lies in.
+// batchColumn is the column with the number of an event's batch.
 const batchColumn = "_batch"
 
-// numberedSQL is a SELECT over what a view takes of a stream's batches, each event with its batch's number.
+// numberedSQL selects what a view selects from a stream's batches, each event with the number of its batch.
 func numberedSQL(batches []event.Batch, view func(batch []event.Batch) string) string {
 	selects := make([]string, len(batches))
 	for i, b := range batches {
@@ -32,7 +32,7 @@ func numberedSQL(batches []event.Batch, view func(batch []event.Batch) string) s
 type eventPrinter struct {
 	stream *project.Stream
 	fields []column.Field // the stream's columns first
-	names  [][]byte       // "name": of each of these
+	names  [][]byte       // "name": for each of these
 	ids    []int
 }
 
@@ -52,7 +52,7 @@ func (p *eventPrinter) position(name string) int {
 	return slices.IndexFunc(p.fields, func(f column.Field) bool { return f.Name == name })
 }
 
-// event prints one row, and tells the number of the file that it was read from.
+// event prints one row, and returns the number of the file that it was read from.
 func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, file uint64) {
 	number := func(name string) int64 { return rows[p.position(name)].Ints[i] }
 	id := make([]column.Vector, len(p.ids))
@@ -70,7 +70,7 @@ func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, fi
 	return found, file
 }
 
-// eachEvent hands each event that a query over the printer's fields finds on, with its place and when it happened.
+// eachEvent calls each for every event that a query over the printer's fields selects, with its place and time.
 func (p *eventPrinter) eachEvent(ctx context.Context, c catalog.Catalog, session *duck.Session, sql string, each func(found TracedEvent, time json.RawMessage) error) error {
 	files, time := map[uint64]event.File{}, p.position(p.stream.Time)
 	return session.Query(ctx, sql, func(rows []column.Vector) error {
@@ -83,8 +83,8 @@ func (p *eventPrinter) eachEvent(ctx context.Context, c catalog.Catalog, session
 				}
 				files[file] = f
 			}
-			from := files[file]
-			found.File, found.Row = from.At(found.Row)
+			source := files[file]
+			found.File, found.Row = source.At(found.Row)
 			at := json.RawMessage("null")
 			if time >= 0 {
 				at = rows[time].AppendJSON(nil, i)

@@ -1,4 +1,4 @@
-// The types of an artifact's columns, and the order in which those computed from others can be made.
+// The types of an artifact's columns, and the order in which computed columns can be evaluated.
 
 package project
 
@@ -10,30 +10,29 @@ import (
 	"bursar/internal/column"
 )
 
-// Shape is what can be said of a pipeline's columns once its SQL is bound.
-type Shape struct {
+// BoundTypes is the result of binding a pipeline's SQL.
+type BoundTypes struct {
 	Types []column.Field // the artifact's columns, in declared order
-	Order []string       // the `is` columns, each after all it is computed from
-	Delta []column.Field // what reduce's SQL file gives after the key; nil with folds
+	Order []string       // the `is` columns, each after all columns that it uses
+	Delta []column.Field // the columns of reduce's SQL file after the key; nil with folds
 }
 
-// Bind finds the shape of a pipeline over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a
-// list of its items, a typed column has its type, any other the type of its expression. Columns with an error
-// have kind 0.
-func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (Shape, []Error) {
+// Bind finds the types of a pipeline's columns over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a list of
+// its items, a typed column has its declared type, all others the type of their expression. Columns with an error have kind 0.
+func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (BoundTypes, []Error) {
 	src := newBinding(ctx, p.File, p.lines, b)
-	if src.keys(p, e); len(src.errs) > 0 {
-		return Shape{}, src.errs
+	if src.bindKey(p, e); len(src.errs) > 0 {
+		return BoundTypes{}, src.errs
 	}
 	made := src.artifact(p, e)
 	if len(src.errs) == 0 && p.Reduce != nil {
-		src.sqlFiles(p, e, &made)
+		src.bindSQLFiles(p, e, &made)
 	}
 	return made, src.errs
 }
 
-func (src *binding) artifact(p *Pipeline, e *Events) Shape {
-	made := Shape{Types: make([]column.Field, len(p.Artifact))}
+func (src *binding) artifact(p *Pipeline, e *Events) BoundTypes {
+	made := BoundTypes{Types: make([]column.Field, len(p.Artifact))}
 	known := e.KeyTypes()
 	var unknown, waiting []string
 	for i := range p.Artifact {
@@ -51,11 +50,11 @@ func (src *binding) artifact(p *Pipeline, e *Events) Shape {
 		made.Types[i].Type = t
 		known = append(known, made.Types[i])
 	}
-	src.computeAll(p, &made, known, waiting, unknown)
+	src.bindComputedColumns(p, &made, known, waiting, unknown)
 	return made
 }
 
-// fold is the type of a column that is folded from events.
+// fold returns the type of a column that is folded from events.
 func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
 	switch f.Kind {
 	case Typed:
@@ -77,13 +76,13 @@ func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
 	case f.Kind == Sum:
 		return src.sum(path, t)
 	case t.Kind == column.JSON && (f.Kind == Min || f.Kind == Max):
-		src.failAt(path, "`%s` needs an order, which json has not", f.Kind)
+		src.failAt(path, "`%s` needs an order, but json has none", f.Kind)
 		return t, false
 	}
 	return t, true
 }
 
-// operand is the type of what is folded. A column's own type is taken as declared: json travels as text in SQL.
+// operand returns the type of what is folded. A column has its declared type: json is text in SQL.
 func (src *binding) operand(path string, f *Fold, e *Events) (column.Type, bool) {
 	if c := e.Column(f.Expr); c != nil {
 		return c.Type, true
@@ -91,7 +90,7 @@ func (src *binding) operand(path string, f *Fold, e *Events) (column.Type, bool)
 	return src.bind(path, e.Types(), f.SQL(), column.InRuns)
 }
 
-// sum is wide enough that a decimal sum overflows rather than loses digits (rule 2).
+// sum returns the type of a sum. A decimal sum is so wide that it overflows rather than loses digits (rule 2).
 func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 	switch t.Kind {
 	case column.Decimal:
@@ -103,17 +102,17 @@ func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 	return t, false
 }
 
-// computeAll binds the `is` columns in rounds: what binds over the columns known so far is known in the next round.
-func (src *binding) computeAll(p *Pipeline, made *Shape, known []column.Field, waiting, unknown []string) {
+// bindComputedColumns binds the `is` columns in rounds: a column that binds over the known columns is known in the next round.
+func (src *binding) bindComputedColumns(p *Pipeline, made *BoundTypes, known []column.Field, waiting, unknown []string) {
 	for progress := true; progress && len(waiting) > 0; {
 		progress = false
 		var next []string
 		for _, name := range waiting {
 			f := p.Fold(name)
-			if expr := instants(f.Expr, known); expr != f.Expr { // so it is at the first binding alone
+			if expr := instants(f.Expr, known); expr != f.Expr { // it is rewritten only by the first binding
 				f.Expr = expr
 			}
-			t, err := src.typeOf(known, f.Expr, column.InRuns)
+			t, err := src.bindType(known, f.Expr, column.InRuns)
 			if err != nil {
 				next = append(next, name)
 				continue
@@ -129,26 +128,26 @@ func (src *binding) computeAll(p *Pipeline, made *Shape, known []column.Field, w
 	src.explain(p, known, waiting, append(unknown, waiting...))
 }
 
-// explain reports why columns could not be computed: their own fault, or a circle. A column that only waits for
-// another one with a fault is not reported.
+// explain reports why columns could not be computed: an error in their expression, or a cycle. A column that only depends on another
+// column with an error is not reported.
 func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown []string) {
 	uses := map[string][]string{}
 	for _, name := range waiting {
 		expr := p.Fold(name).Expr
-		uses[name] = mentioned(expr, unknown)
+		uses[name] = mentionedNames(expr, unknown)
 		if len(uses[name]) == 0 {
 			src.bind("artifact."+name+".is", known, expr, column.InRuns)
 		}
 	}
 	reported := map[string]bool{}
 	for _, name := range waiting {
-		circle := findCircle(uses, name)
-		if len(circle) == 0 || slices.ContainsFunc(circle, func(n string) bool { return reported[n] }) {
+		cycle := findCycle(uses, name)
+		if len(cycle) == 0 || slices.ContainsFunc(cycle, func(n string) bool { return reported[n] }) {
 			continue
 		}
-		for _, n := range circle {
+		for _, n := range cycle {
 			reported[n] = true
 		}
-		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a circle: %s", strings.Join(append(circle, name), ", "))
+		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a cycle: %s", strings.Join(append(cycle, name), ", "))
 	}
 }

@@ -1,5 +1,5 @@
-// Comparing the index with the catalog: an index that was deleted, or put back from an older copy, must not pass for one in
-// which the keys are new; nor an older catalog for one that the index belongs to.
+// Compares the index with the catalog: if the index was deleted or restored from an older copy, existing keys would look new; an
+// older catalog would not match the index.
 
 package reconcile
 
@@ -14,14 +14,14 @@ import (
 	"bursar/internal/fold"
 )
 
-// checkLoaded makes sure that the index holds everything up to a run of a generation, and nothing of runs that the catalog
-// does not know.
+// checkLoaded checks that the index contains everything up to a run of a generation, and nothing of runs that the catalog does
+// not know.
 func (e *Engine) checkLoaded(ctx context.Context, plan *fold.Plan, space artifact.Space, upTo uint64) error {
-	last, planned, err := e.lastRows(ctx, space, upTo)
+	last, planned, err := e.lastRunWithEntries(ctx, space, upTo)
 	if err != nil {
 		return err
 	}
-	newest, loaded, err := e.loads(ctx, space, last.Run)
+	newest, loaded, err := e.loadedEntries(ctx, space, last.Run)
 	switch {
 	case err != nil:
 		return err
@@ -41,9 +41,9 @@ func notLoaded(run *Run, entries int64) error {
 	return failure.Wrap(failure.Data, err)
 }
 
-// checkPlanned looks again at the catalog when the index held a run that was not planned: it may have been planned since.
+// checkPlanned reads the catalog again if the index contained a run that was not planned: it may have been planned meanwhile.
 func (e *Engine) checkPlanned(ctx context.Context, space artifact.Space, newest uint64) error {
-	g, err := e.generation(ctx, RunRef{space.Pipeline, space.Generation, 0})
+	g, err := e.readGeneration(ctx, RunRef{space.Pipeline, space.Generation, 0})
 	if err != nil || newest <= g.Runs {
 		return err
 	}
@@ -52,8 +52,8 @@ func (e *Engine) checkPlanned(ctx context.Context, space artifact.Space, newest 
 	return failure.Wrap(failure.Data, err)
 }
 
-// lastRows is the newest run up to one that brought entries, zero if none has, and the last run that is planned.
-func (e *Engine) lastRows(ctx context.Context, space artifact.Space, upTo uint64) (last Run, planned uint64, err error) {
+// lastRunWithEntries returns the newest run up to upTo that wrote artifacts, zero if there is none, and the last planned run.
+func (e *Engine) lastRunWithEntries(ctx context.Context, space artifact.Space, upTo uint64) (last Run, planned uint64, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = Run{}
 		var g Generation
@@ -76,14 +76,14 @@ func (e *Engine) lastRows(ctx context.Context, space artifact.Space, upTo uint64
 	return last, planned, err
 }
 
-// loads are the newest run that the index holds entries of, and how many it holds of one run.
-func (e *Engine) loads(ctx context.Context, space artifact.Space, of uint64) (newest uint64, entries int64, err error) {
+// loadedEntries returns the newest run in the index, and the number of entries of one run.
+func (e *Engine) loadedEntries(ctx context.Context, space artifact.Space, counted uint64) (newest uint64, entries int64, err error) {
 	err = e.Index.Loads(ctx, space, func(run uint64, n int64) error {
 		newest = max(newest, run)
-		if run == of {
+		if run == counted {
 			entries += n
 		}
-		if run < of {
+		if run < counted {
 			return errStop
 		}
 		return nil
@@ -94,8 +94,8 @@ func (e *Engine) loads(ctx context.Context, space artifact.Space, of uint64) (ne
 	return newest, entries, err
 }
 
-// adoptIndex takes over an index that an earlier program made, which did not say what it had loaded: if it holds all of the
-// last run it holds those before too, as it is made run by run. Where nothing can be written it is proven again the next time.
+// adoptIndex accepts an index of an older version, which did not record its loads: if it has all entries of the last run it
+// also has those of earlier runs, because runs are loaded in order. If the index is read-only this is checked again next time.
 func (e *Engine) adoptIndex(ctx context.Context, plan *fold.Plan, last *Run) error {
 	for p := range last.Partitions {
 		if _, err := e.checkRunIndex(ctx, plan, last, p); err != nil {
@@ -110,8 +110,8 @@ func (e *Engine) adoptIndex(ctx context.Context, plan *fold.Plan, last *Run) err
 	return nil
 }
 
-// RepairIndex makes the index of a pipeline's generations again from the parts of their runs, and reports how many entries
-// it loaded. What is in the index of it is dropped first. A damaged part is an error: then only a rebuild helps.
+// RepairIndex rebuilds the index of a pipeline's generations from the parts of their runs, and returns the number of loaded
+// entries. Existing entries are dropped first. A damaged part is an error: then only a rebuild helps.
 func (e *Engine) RepairIndex(ctx context.Context, pipeline string) (entries int64, err error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
@@ -125,7 +125,7 @@ func (e *Engine) RepairIndex(ctx context.Context, pipeline string) (entries int6
 		if err := checkFingerprint(plan, g.Fingerprint); err != nil {
 			return entries, err
 		}
-		n, err := e.reload(ctx, plan, &g)
+		n, err := e.reloadIndex(ctx, plan, &g)
 		entries += n
 		if err != nil {
 			return entries, err
@@ -134,7 +134,7 @@ func (e *Engine) RepairIndex(ctx context.Context, pipeline string) (entries int6
 	return entries, nil
 }
 
-func (e *Engine) reload(ctx context.Context, plan *fold.Plan, g *Generation) (entries int64, err error) {
+func (e *Engine) reloadIndex(ctx context.Context, plan *fold.Plan, g *Generation) (entries int64, err error) {
 	if err := e.Index.Drop(ctx, g.space()); err != nil {
 		return 0, err
 	}
@@ -157,7 +157,7 @@ func (e *Engine) reload(ctx context.Context, plan *fold.Plan, g *Generation) (en
 	return entries, nil
 }
 
-// generations are the generation that readers see and the one that a rebuild is making, as far as there are.
+// generations returns the generation that readers see and the one that a rebuild is making, if they exist.
 func (e *Engine) generations(ctx context.Context, pipeline string) (list []Generation, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list = nil
@@ -180,9 +180,9 @@ func (e *Engine) generations(ctx context.Context, pipeline string) (list []Gener
 	return list, err
 }
 
-// clearFirst removes what lies under the names of a pipeline's first generation before that is made: left by another catalog,
-// it would be taken for the generation's own.
-func (e *Engine) clearFirst(ctx context.Context, pipeline string) error {
+// clearFirstGeneration removes objects and index entries under the names of a pipeline's first generation before it is created:
+// leftovers of another catalog would be taken for its own.
+func (e *Engine) clearFirstGeneration(ctx context.Context, pipeline string) error {
 	known := false
 	err := e.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		known, err = tx.Get(pipelineKey(pipeline), &pipelineState{})
@@ -194,14 +194,14 @@ func (e *Engine) clearFirst(ctx context.Context, pipeline string) error {
 	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: 1})
 }
 
-// clear removes everything under a generation's names, if there is anything.
+// clear removes all objects and index entries of a generation, if there are any.
 func (e *Engine) clear(ctx context.Context, space artifact.Space) error {
-	some := false
-	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { some = true; return errStop })
+	exists := false
+	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errStop })
 	if err != nil && !errors.Is(err, errStop) {
 		return err
 	}
-	if some {
+	if exists {
 		if err := e.Index.Drop(ctx, space); err != nil {
 			return err
 		}

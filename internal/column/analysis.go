@@ -1,0 +1,44 @@
+// The analysis of an SQL expression without evaluating it: which columns it uses and compares.
+
+package column
+
+import "strings"
+
+// Analysis is what is known about an expression.
+type Analysis struct {
+	Columns    []string // those that its value depends on; columns that are only compared are left out
+	Conditions []Condition
+}
+
+// Condition is a comparison of a column with constants, anywhere in an expression.
+type Condition struct {
+	Column string
+	Values []string // the constants, texts without quotes
+	Texts  bool     // all of them are texts
+	Null   bool     // it is never true, because a constant is null
+	Equal  bool     // true: the column equals one of the values; false: none of them
+	Always bool     // the expression is true only if the condition is
+}
+
+// IsOn reports whether the condition is on the named column. SQL names are not case-sensitive.
+func (c *Condition) IsOn(name string) bool { return strings.EqualFold(c.Column, name) }
+
+// Pins reports whether an expression is true for at most one value of a column.
+func (r *Analysis) Pins(name string) bool {
+	for i := range r.Conditions {
+		if c := &r.Conditions[i]; c.IsOn(name) && c.Always && c.Equal && len(c.Values) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// Uses reports whether the value of an expression depends on a column.
+func (r *Analysis) Uses(name string) bool {
+	for _, used := range r.Columns {
+		if strings.EqualFold(used, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,190 @@
+// Caches the snapshot that a query starts from and counts readers per generation, so that a rebuild does not delete what is
+// being read.
+
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+	"bursar/internal/fold"
+)
+
+// snapshot is what a query needs: the compiled pipeline, checked to be the one that the artifacts were made with, and the
+// generation, which is not dropped before release.
+type snapshot struct {
+	plan       *fold.Plan
+	printer    *printer
+	generation Generation
+	refusal    error       // why the artifacts cannot be read; nil if they can
+	loaded     atomic.Bool // a run is published, and the index was checked to hold all of it
+	changes    uint64
+	cache      *snapshotCache
+}
+
+// release ends the query.
+func (q *snapshot) release() { q.cache.removeReader(q.generation.space()) }
+
+// snapshotCache holds snapshots by pipeline and counts readers by generation. The zero value is ready to use.
+type snapshotCache struct {
+	mu         sync.Mutex
+	byPipeline map[string]*snapshot
+	readers    map[artifact.Space]int
+	readerLeft chan struct{} // closed when a reader leaves; nil while nobody waits
+}
+
+// openSnapshot starts a query on published artifacts. It first checks that the index holds all of them.
+func (e *Engine) openSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+	q, err := e.acquireSnapshot(ctx, pipeline)
+	if err != nil || q.loaded.Load() {
+		return q, err
+	}
+	if q.generation.Generation > 0 {
+		err = e.checkLoaded(ctx, q.plan, q.generation.space(), q.generation.Published)
+	}
+	if err == nil {
+		err = e.checkPublished(ctx, q)
+	}
+	if err != nil {
+		q.release()
+		return nil, err
+	}
+	q.loaded.Store(true)
+	return q, nil
+}
+
+// acquireSnapshot starts a query that does not rely on the index.
+func (e *Engine) acquireSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+	for {
+		q, err := e.loadSnapshot(ctx, pipeline)
+		if err != nil {
+			return nil, err
+		}
+		// A rebuild may have swapped generations and counted readers between the load and addReader: load again to be sure.
+		e.snapshots.addReader(q.generation.space())
+		again, err := e.loadSnapshot(ctx, pipeline)
+		if err == nil && again.generation.Generation == q.generation.Generation {
+			if q.refusal == nil {
+				return q, nil
+			}
+			err = q.refusal
+		}
+		q.release()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// loadSnapshot reads a pipeline from the catalog, or returns the cached snapshot if the catalog has not changed since.
+func (e *Engine) loadSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+	counted, cacheable := e.Catalog.(catalog.Counted)
+	var changes uint64
+	if cacheable {
+		changes = counted.Changes()
+		if q := e.snapshots.get(pipeline, changes); q != nil {
+			return q, nil
+		}
+	}
+	g, err := e.Current(ctx, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	q := &snapshot{plan: plan, printer: newPrinter(plan), generation: g, changes: changes, cache: &e.snapshots}
+	if q.refusal, err = e.checkReadable(ctx, plan, &g); err != nil {
+		return nil, err
+	}
+	if cacheable {
+		e.snapshots.put(pipeline, q)
+	}
+	return q, nil
+}
+
+// checkReadable returns why a generation must not be read, nil if it may be read.
+func (e *Engine) checkReadable(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
+	if g.Generation > 0 {
+		refused = e.checkCurrent(ctx, plan, g)
+		if refused == nil || !errors.As(refused, new(*ChangedError)) {
+			return nil, refused
+		}
+		// A rebuild does not help if the events themselves were ingested with another stream definition.
+		return cmp.Or(e.checkStreams(ctx, plan), refused), nil
+	}
+	state, err := e.readState(ctx, plan.Pipeline.Name)
+	return state.missing(plan.Pipeline.Name), err
+}
+
+// checkStreams is the function checkStreams in a transaction of its own.
+func (e *Engine) checkStreams(ctx context.Context, plan *fold.Plan) error {
+	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkStreams(tx, plan) })
+}
+
+func (s *snapshotCache) get(pipeline string, changes uint64) *snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.byPipeline[pipeline]; q != nil && q.changes == changes {
+		return q
+	}
+	return nil
+}
+
+func (s *snapshotCache) put(pipeline string, q *snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byPipeline == nil {
+		s.byPipeline = map[string]*snapshot{}
+	}
+	s.byPipeline[pipeline] = q
+}
+
+func (s *snapshotCache) addReader(space artifact.Space) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers == nil {
+		s.readers = map[artifact.Space]int{}
+	}
+	s.readers[space]++
+}
+
+func (s *snapshotCache) removeReader(space artifact.Space) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers[space]--; s.readers[space] == 0 {
+		delete(s.readers, space)
+	}
+	if s.readerLeft != nil {
+		close(s.readerLeft)
+		s.readerLeft = nil
+	}
+}
+
+// awaitNoReaders waits until nobody reads a generation. No new query may find that generation any more.
+func (s *snapshotCache) awaitNoReaders(ctx context.Context, space artifact.Space) error {
+	for {
+		s.mu.Lock()
+		if s.readers[space] == 0 {
+			s.mu.Unlock()
+			return nil
+		}
+		if s.readerLeft == nil {
+			s.readerLeft = make(chan struct{})
+		}
+		left := s.readerLeft
+		s.mu.Unlock()
+		select {
+		case <-left:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for readers of generation %d of %s: %w", space.Generation, space.Pipeline, ctx.Err())
+		}
+	}
+}
