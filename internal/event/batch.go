@@ -39,15 +39,15 @@ type Batch struct {
 	DedupeTable *dedupe.TableInfo    `json:"memory,omitempty"`
 
 	// What the catalog learns with the batch, so that the manifest alone is enough to adopt it.
-	Declared *declared `json:"declared,omitempty"` // what makes its events unique, and how its files were read
-	Spool    uint64    `json:"spool,omitempty"`    // the spool that its requests lay in
-	Retried  []uint64  `json:"retried,omitempty"`  // batches whose quarantine it took up
+	Declared *declaration `json:"declared,omitempty"` // what makes its events unique, and how its files were read
+	Spool    uint64       `json:"spool,omitempty"`    // the spool that its requests lay in
+	Retried  []uint64     `json:"retried,omitempty"`  // batches whose quarantine it took up
 
 	// Retractions is the last retraction when it was sealed, so that one which is lost with an older catalog is known to have been made.
 	Retractions uint64   `json:"retractions,omitempty"`
 	GivenUp     *GivenUp `json:"given_up,omitempty"` // a batch that was lost, and whose place this empty one takes
 
-	left leftOut
+	excluded exclusion
 }
 
 // Oversize describes the objects of rows that are longer than a line may be. Batches of earlier versions only name them.
@@ -68,30 +68,30 @@ func (o *Oversize) UnmarshalJSON(text []byte) error {
 
 // File is one file that a stream took in.
 type File struct {
-	Number uint64 `json:"file"` // from 1 within the stream
-	Name   string `json:"name"`
-	Digest string `json:"digest"` // SHA-256 of the file as it was handed in; empty where it was received in requests
-	Bytes  int64  `json:"bytes"`
-	Batch  uint64 `json:"batch"`
-	Rows   int64  `json:"rows"`
-	Header string `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
-	Format string `json:"format,omitempty"` // where it is not the stream's: requests are JSON lines in every stream
-	Parts  []Part `json:"parts,omitempty"`  // that it was put together from, where there are several
-	Broken bool   `json:"broken,omitempty"` // it could not be read to its end: handed in again, it is read again
+	Number uint64     `json:"file"` // from 1 within the stream
+	Name   string     `json:"name"`
+	Digest string     `json:"digest"` // SHA-256 of the file as it was handed in; empty where it was received in requests
+	Bytes  int64      `json:"bytes"`
+	Batch  uint64     `json:"batch"`
+	Rows   int64      `json:"rows"`
+	Header string     `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
+	Format string     `json:"format,omitempty"` // where it is not the stream's: requests are JSON lines in every stream
+	Parts  []FilePart `json:"parts,omitempty"`  // that it was put together from, where there are several
+	Broken bool       `json:"broken,omitempty"` // it could not be read to its end: handed in again, it is read again
 
 	// Again is a file that was taken in before, and read again as something was retracted since: the first is the one that is known.
 	Again bool `json:"again,omitempty"`
 }
 
-// Part is where a file's rows are from, up to the next part.
-type Part struct {
+// FilePart is where a file's rows are from, up to the next part.
+type FilePart struct {
 	Row  int64  `json:"row"` // the first of them
 	Name string `json:"name"`
 }
 
 // At is where a row of the file is from: the name of its part, and the row within that.
 func (f *File) At(row int64) (string, int64) {
-	next, _ := slices.BinarySearchFunc(f.Parts, row, func(p Part, row int64) int { return cmp.Compare(p.Row, row+1) })
+	next, _ := slices.BinarySearchFunc(f.Parts, row, func(p FilePart, row int64) int { return cmp.Compare(p.Row, row+1) })
 	if next == 0 {
 		return f.Name, row
 	}
@@ -111,18 +111,18 @@ type streamState struct {
 	Retractions uint64 `json:"retractions,omitempty"` // the last one
 	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the dedupe index was made without
 
-	Doubles []double      `json:"doubles,omitempty"` // events of one id that both counted when the dedupe index was made
-	Window  time.Duration `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is none
+	CountedTwice []countedTwice `json:"doubles,omitempty"` // events of one id that both counted when the dedupe index was made
+	Window       time.Duration  `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is none
 
 	Columns      []Definition       `json:"columns"`
 	DedupeTables []dedupe.TableInfo `json:"memory"`
 
 	// Identity is the check value of the key that the dedupe index's digests are made with; empty for those of an older
 	// project, which have none. Dropped are objects of the index that others have replaced: they may still be there.
-	Identity string    `json:"identity,omitempty"`
-	Dropped  []string  `json:"dropped,omitempty"`
-	Declared *declared `json:"declared,omitempty"` // nil until a batch is sealed by a version that remembers it
-	Versions bool      `json:"versions,omitempty"` // the dedupe index knows events by id and content: it is of a stream that keeps versions
+	Identity string       `json:"identity,omitempty"`
+	Dropped  []string     `json:"dropped,omitempty"`
+	Declared *declaration `json:"declared,omitempty"` // nil until a batch is sealed by a version that remembers it
+	Versions bool         `json:"versions,omitempty"` // the dedupe index knows events by id and content: it is of a stream that keeps versions
 }
 
 // rejectedKey lists a batch among those whose quarantine nobody has taken up.
@@ -210,8 +210,8 @@ func LastFile(tx catalog.Tx, stream string) (uint64, error) {
 // errFound ends a list once what was looked for is found.
 var errFound = errors.New("found")
 
-// Accepts reports whether a stream accepted any event when its file was handed in, rather than out of its quarantine.
-func Accepts(tx catalog.Tx, stream string) (bool, error) {
+// HasAccepted reports whether a stream accepted any event when its file was handed in, rather than out of its quarantine.
+func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
 	err := tx.List("batch/"+stream+"/", func(_ string, value json.RawMessage) error {
 		var b Batch
 		if err := json.Unmarshal(value, &b); err != nil {

@@ -13,9 +13,9 @@ import (
 // clockSlack is how far a clock may be set back without a word.
 const clockSlack = time.Second
 
-// receipt is when what a batch takes in from now on is received: by the clock, and never before the stream's last batch. So a
+// nextReceipt is when what a batch takes in from now on is received: by the clock, and never before the stream's last batch. So a
 // watermark says nothing that a later batch would make wrong, and ids are forgotten in the order in which they came.
-func (in *Intake) receipt(ctx context.Context, s *project.Stream, state *streamState, now time.Time) (time.Time, error) {
+func (in *Intake) nextReceipt(ctx context.Context, s *project.Stream, state *streamState, now time.Time) (time.Time, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	if state.Batches == 0 {
 		return now, nil

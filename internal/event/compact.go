@@ -16,7 +16,7 @@ import (
 // objects go, and names these until the next time, so that what a crash in between leaves goes then. Batches may be
 // sealed meanwhile; swap is held while a table that the catalog named before goes, so that nobody looks for it then. One
 // compaction of a stream runs at a time.
-func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Locker) error {
+func (in *Intake) compact(ctx context.Context, s *project.Stream, tables sync.Locker) error {
 	stream := s.Name
 	for {
 		state, _, err := in.readState(ctx, stream)
@@ -30,24 +30,24 @@ func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Lock
 		if err := in.deleteAll(ctx, state.Dropped); err != nil {
 			return err
 		}
-		gone, err := in.forgotten(ctx, s, &state, nil)
+		retracted, err := in.loadRetracted(ctx, s, &state, nil)
 		if err != nil {
 			return err
 		}
-		merged, err := dedupe.Compact(ctx, in.Objects, in.Scratch, merging, mergedTable(stream, state.Merges+1), in.receipts(s).newer(ctx, gone))
+		merged, err := dedupe.Compact(ctx, in.Objects, in.Scratch, merging, mergedTable(stream, state.Merges+1), in.receipts(s).newer(ctx, retracted))
 		if err != nil {
 			return dedupeError(stream, fmt.Errorf("merge tables: %w", err))
 		}
-		if err := in.swap(ctx, stream, merging, merged, swap); err != nil {
+		if err := in.commitMerge(ctx, stream, merging, merged, tables); err != nil {
 			return err
 		}
 	}
 }
 
-// swap puts one table in the place of several.
-func (in *Intake) swap(ctx context.Context, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, lock sync.Locker) error {
-	lock.Lock()
-	defer lock.Unlock()
+// commitMerge puts one table in the place of several.
+func (in *Intake) commitMerge(ctx context.Context, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, tables sync.Locker) error {
+	tables.Lock()
+	defer tables.Unlock()
 	var dropped []string
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
@@ -94,28 +94,28 @@ func (in *Intake) deleteAll(ctx context.Context, names []string) error {
 	return nil
 }
 
-// tidy compacts beside the next batches, which need not wait for it: large tables take long to merge.
-func (l *Live) tidy() {
-	if l.tidying != nil {
+// compactInBackground compacts beside the next batches, which need not wait for it: large tables take long to merge.
+func (l *LiveIntake) compactInBackground() {
+	if l.compacting != nil {
 		select {
-		case <-l.tidying:
+		case <-l.compacting:
 		default:
 			return // the next seal looks again
 		}
 	}
 	done := make(chan struct{})
-	l.tidying = done
+	l.compacting = done
 	go func() {
 		defer close(done)
-		if err := l.in.compact(l.ctx, l.stream, &l.swap); err != nil && l.ctx.Err() == nil {
+		if err := l.in.compact(l.ctx, l.stream, &l.tables); err != nil && l.ctx.Err() == nil {
 			l.in.Log.Error("compact dedupe index: it is tried again after the next batch", "stream", l.stream.Name, "error", err)
 		}
 	}()
 }
 
-// awaitTidy waits for a compaction under way: what seals batches of its own compacts too.
-func (l *Live) awaitTidy() {
-	if l.tidying != nil {
-		<-l.tidying
+// awaitCompaction waits for a compaction under way: what seals batches of its own compacts too.
+func (l *LiveIntake) awaitCompaction() {
+	if l.compacting != nil {
+		<-l.compacting
 	}
 }

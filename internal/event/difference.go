@@ -58,7 +58,7 @@ func differences(s *project.Stream, old, row values) (list []Difference) {
 // Compared is a row in quarantine beside the event that was accepted with its id when the row came.
 type Compared struct {
 	Differences []Difference
-	Out         *Retraction // that leaves the event out, so that the row would be judged otherwise now; nil where the event counts
+	Retraction  *Retraction // that leaves the event out, so that the row would be judged otherwise now; nil where the event counts
 }
 
 // Compare compares rows in quarantine with the events that were accepted with their ids. For a row that is no conflict, or that earlier
@@ -73,7 +73,7 @@ func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejecte
 		if rows[i].Accepted == nil || accepted[*rows[i].Accepted] == nil {
 			continue
 		}
-		all[i].Out = out[*rows[i].Accepted]
+		all[i].Retraction = out[*rows[i].Accepted]
 		values, err := in.valuesOf(ctx, s, &rows[i])
 		if err != nil {
 			return nil, err
@@ -92,11 +92,11 @@ func (in *Intake) valuesOf(ctx context.Context, s *project.Stream, row *Rejected
 	if err != nil || row.Object != "" {
 		return nil, err
 	}
-	as := *s
+	declared := *s
 	if file.Format != "" {
-		as.Format = project.Format(file.Format)
+		declared.Format = project.Format(file.Format)
 	}
-	plan, err := scan.NewPlan(&as, nil)
+	plan, err := scan.NewPlan(&declared, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -20,18 +20,18 @@ type digester struct {
 	facts   []int         // positions of the columns that are compared: all but the origin, in the order that is remembered
 	leading bool          // the facts begin with the identity
 
-	within      extent // the file or request whose occurrences are counted
+	scope       occurrenceScope // the file or request whose occurrences are counted
 	occurrences map[column.Digest]uint32
 }
 
 // newDigester digests the columns in the order of those that are remembered: by the stream's state for new events, by a sealed batch for
 // its own.
-func newDigester(s *project.Stream, remembered []Definition, key *identity.Key) *digester {
+func newDigester(s *project.Stream, stored []Definition, key *identity.Key) *digester {
 	d := &digester{stream: s, key: key}
 	for _, c := range s.Columns {
 		d.seeds = append(d.seeds, column.NameSeed(c.Name))
 	}
-	for _, i := range columnOrder(s, remembered) {
+	for _, i := range columnOrder(s, stored) {
 		if !s.Columns[i].Origin {
 			d.facts = append(d.facts, i)
 		}
@@ -53,7 +53,7 @@ func newDigester(s *project.Stream, remembered []Definition, key *identity.Key) 
 }
 
 // digest fills in the digests of each row's content and, unless it is derived, its identity.
-func (d *digester) digest(p *part, rows int) {
+func (d *digester) digest(p *preparedBlock, rows int) {
 	p.digests = make([]column.Digest, rows)
 	p.ids = make([]column.Digest, rows)
 	if d.key != nil {
@@ -74,7 +74,7 @@ func (d *digester) digest(p *part, rows int) {
 }
 
 // append adds a row's values of some columns in canonical form.
-func (d *digester) append(buffer []byte, p *part, columns []int, r int) []byte {
+func (d *digester) append(buffer []byte, p *preparedBlock, columns []int, r int) []byte {
 	for _, c := range columns {
 		buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
 	}
@@ -82,11 +82,11 @@ func (d *digester) append(buffer []byte, p *part, columns []int, r int) []byte {
 }
 
 // digestKeyed is digest with a key. Where the facts begin with the identity its bytes are written once for both.
-func (d *digester) digestKeyed(p *part, rows int) {
+func (d *digester) digestKeyed(p *preparedBlock, rows int) {
 	p.contents = make([]uint64, rows)
 	byContent := d.stream.ID[0] == project.ContentID
 	if byContent {
-		p.unforgeable = make([]column.Digest, rows)
+		p.strongDigests = make([]column.Digest, rows)
 	}
 	rest := d.facts
 	if d.leading {
@@ -106,27 +106,27 @@ func (d *digester) digestKeyed(p *part, rows int) {
 		buffer = d.append(buffer, p, rest, r)
 		p.digests[r] = column.Sum128(buffer)
 		if byContent {
-			p.unforgeable[r] = unforgeable(buffer)
+			p.strongDigests[r] = strongDigest(buffer)
 		}
 		buffer = identity.Pad(buffer)
 		p.contents[r] = d.key.Content(buffer)
 	}
 }
 
-// unforgeable is a digest that is equal over projects, and of which nobody finds two alike: 128 bits of SHA-256.
-func unforgeable(b []byte) column.Digest {
+// strongDigest is a digest that is equal over projects, and of which nobody finds two alike: 128 bits of SHA-256.
+func strongDigest(b []byte) column.Digest {
 	sum := sha256.Sum256(b)
 	return column.DigestOf(sum[:])
 }
 
 // identify derives the identities that need it, in order of arrival, and hands the entry of each kept row to add.
-func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add func(dedupe.Entry)) error {
+func (d *digester) identify(p *preparedBlock, seg *segment, block int, rows []int64, add func(dedupe.Entry)) error {
 	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
 	for r, row := range rows {
 		if d.id == nil {
 			id := d.derive(p, r, seg, block, row)
 			derived.AppendText([]byte(id.String()))
-			p.ids[r] = d.remembered(id)
+			p.ids[r] = d.indexedID(id)
 		}
 		if !p.keep[r] {
 			continue
@@ -145,32 +145,32 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 
 // derive makes the identity of a stream that has none: `_row` from the digest of the file or request and the row in it,
 // `_content` from the row's content and how often the file or request has had it so far.
-func (d *digester) derive(p *part, r int, seg *segment, block int, row int64) column.Digest {
+func (d *digester) derive(p *preparedBlock, r int, seg *segment, block int, row int64) column.Digest {
 	if d.stream.ID[0] == project.RowID {
-		from := seg.sourceOf(block, row)
-		buffer := append([]byte(from.digest), 0)
-		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(from.line)))
+		source := seg.identitySource(block, row)
+		buffer := append([]byte(source.digest), 0)
+		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(source.line)))
 	}
 	content := p.digests[r]
 	if d.key != nil {
-		content = p.unforgeable[r]
+		content = p.strongDigests[r]
 	}
 	if p.occurrences == nil {
 		p.occurrences = make([]uint32, len(p.digests))
 	}
-	if p.occurrences[r] = seg.requested(block, row).occurrence; p.occurrences[r] == 0 {
-		p.occurrences[r] = d.occurrence(content, seg.within(block, row))
+	if p.occurrences[r] = seg.requestSource(block, row).occurrence; p.occurrences[r] == 0 {
+		p.occurrences[r] = d.occurrence(content, seg.scopeOf(block, row))
 	}
 	if d.key == nil {
-		return oldContentID(content, p.occurrences[r])
+		return legacyContentID(content, p.occurrences[r])
 	}
 	return contentID(content, p.occurrences[r])
 }
 
 // occurrence counts a content in the file or request that it comes in.
-func (d *digester) occurrence(content column.Digest, within extent) uint32 {
-	if d.within != within || d.occurrences == nil {
-		d.within, d.occurrences = within, map[column.Digest]uint32{}
+func (d *digester) occurrence(content column.Digest, scope occurrenceScope) uint32 {
+	if d.scope != scope || d.occurrences == nil {
+		d.scope, d.occurrences = scope, map[column.Digest]uint32{}
 	}
 	d.occurrences[content]++
 	return d.occurrences[content]
@@ -178,11 +178,11 @@ func (d *digester) occurrence(content column.Digest, within extent) uint32 {
 
 // contentID is the identity of a row in a `_content` stream: content is the unforgeable digest of its values.
 func contentID(content column.Digest, occurrence uint32) column.Digest {
-	return unforgeable(appendOccurrence(content, occurrence))
+	return strongDigest(appendOccurrence(content, occurrence))
 }
 
-// oldContentID is the identity that older projects gave to such rows.
-func oldContentID(content column.Digest, occurrence uint32) column.Digest {
+// legacyContentID is the identity that older projects gave to such rows.
+func legacyContentID(content column.Digest, occurrence uint32) column.Digest {
 	return column.Sum128(appendOccurrence(content, occurrence))
 }
 
@@ -192,8 +192,8 @@ func appendOccurrence(content column.Digest, occurrence uint32) []byte {
 	return binary.LittleEndian.AppendUint32(buffer, occurrence)
 }
 
-// remembered is what the dedupe index knows a derived identity by.
-func (d *digester) remembered(id column.Digest) column.Digest {
+// indexedID is what the dedupe index knows a derived identity by.
+func (d *digester) indexedID(id column.Digest) column.Digest {
 	if d.key == nil {
 		return id
 	}

@@ -111,13 +111,13 @@ func dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[
 	return all, nil
 }
 
-// straying are the dismissals whose rows are in no quarantine, also not of a retracted batch, and how many there are of all.
-func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]Dismissal, all int, err error) {
+// strayDismissals are the dismissals whose rows are in no quarantine, also not of a retracted batch, and how many there are of all.
+func (in *Intake) strayDismissals(ctx context.Context, stream string) (left map[Place]Dismissal, all int, err error) {
 	if left, err = dismissals(ctx, in.Catalog, stream); err != nil || len(left) == 0 {
 		return nil, 0, err
 	}
 	all = len(left)
-	open, retracted, _, err := quarantined(ctx, in.Catalog, stream)
+	open, retracted, _, err := openQuarantines(ctx, in.Catalog, stream)
 	if err == nil {
 		err = in.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
 			delete(left, row.Place())
@@ -138,7 +138,7 @@ func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]D
 
 // VerifyDismissals proves that every dismissed row of a stream is in quarantine. It returns how many there are.
 func (in *Intake) VerifyDismissals(ctx context.Context, stream string) (rows int, faults error) {
-	left, rows, err := in.straying(ctx, stream)
+	left, rows, err := in.strayDismissals(ctx, stream)
 	if err != nil {
 		return rows, err
 	}
@@ -151,7 +151,7 @@ func (in *Intake) VerifyDismissals(ctx context.Context, stream string) (rows int
 // repairDismissals removes those whose rows are not in quarantine: an older catalog has some of rows that were accepted since. Where a
 // quarantine cannot be read, nothing is removed.
 func (in *Intake) repairDismissals(ctx context.Context, stream string, r *Repaired) error {
-	left, _, err := in.straying(ctx, stream)
+	left, _, err := in.strayDismissals(ctx, stream)
 	if err != nil || len(left) == 0 {
 		return ctx.Err()
 	}
@@ -162,7 +162,7 @@ func (in *Intake) repairDismissals(ctx context.Context, stream string, r *Repair
 		return err
 	})
 	if err == nil {
-		r.did("removed %d dismissals of rows of %s that are not in quarantine", len(left), stream)
+		r.note("removed %d dismissals of rows of %s that are not in quarantine", len(left), stream)
 	}
 	return err
 }

@@ -15,8 +15,8 @@ import (
 
 // compareAccepted says what the accepted row changes: of an event that did not count any more, what it was in conflict with.
 func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *AcceptedRow, row Place, conflict *Place) error {
-	if out.Out != nil {
-		conflict = &Place{out.Out.File, out.Out.Row}
+	if out.Replaced != nil {
+		conflict = &Place{out.Replaced.File, out.Replaced.Row}
 	}
 	events := map[Place]values{}
 	for _, at := range []*Place{&row, conflict} {
@@ -86,8 +86,8 @@ func (in *Intake) eventAt(ctx context.Context, s *project.Stream, at Place) (fou
 func (in *Intake) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
-		var of File
-		found, err := tx.Get(fileNumberKey(stream, at.File), &of)
+		var file File
+		found, err := tx.Get(fileNumberKey(stream, at.File), &file)
 		if err != nil || !found {
 			return err
 		}
@@ -97,11 +97,11 @@ func (in *Intake) batchesWith(ctx context.Context, stream string, at Place) (bat
 			}
 		}
 		var b Batch
-		if found, err = tx.Get(batchKey(stream, of.Batch), &b); err != nil || !found { // all of it was known
+		if found, err = tx.Get(batchKey(stream, file.Batch), &b); err != nil || !found { // all of it was known
 			return err
 		}
 		list(&b)
-		_, err = eachRetry(tx, stream, of.Batch, list)
+		_, err = eachRetry(tx, stream, file.Batch, list)
 		return err
 	})
 	return batches, err

@@ -87,16 +87,16 @@ func TestForgedDigests(t *testing.T) {
 		t.Fatalf("%q and %q are no collision", x, y)
 	}
 
-	h := newHouse(t, plainYAML)
-	h.take("1 2 2 0 0", h.file("ids.jsonl", sale(x, "sale", "1000000.00", "EUR")+sale(y, "sale", "1000000.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 2 0 0", h.file("ids.jsonl", sale(x, "sale", "1000000.00", "EUR")+sale(y, "sale", "1000000.00", "EUR")))
 
 	byContent := "stream: sales\nformat: jsonl\nid: _content\ncolumns: {id: {type: string}}\n"
-	h = newHouse(t, byContent)
+	h = newHarness(t, byContent)
 	line := `{"id":%q}` + "\n"
-	h.take("1 4 4 0 0", h.file("contents.jsonl", fmt.Sprintf(line+line+line+line, x, y, x, y)))
-	h.take("2 5 1 0 4", h.file("more.jsonl", fmt.Sprintf(line+line+line+line+line, y, y, y, x, x)))
+	h.ingest("1 4 4 0 0", h.file("contents.jsonl", fmt.Sprintf(line+line+line+line, x, y, x, y)))
+	h.ingest("2 5 1 0 4", h.file("more.jsonl", fmt.Sprintf(line+line+line+line+line, y, y, y, x, x)))
 
-	h = newHouse(t, "stream: sales\nformat: jsonl\nid: key\ncolumns:\n  id: {type: string}\n  key: {type: string}\n")
+	h = newHarness(t, "stream: sales\nformat: jsonl\nid: key\ncolumns:\n  id: {type: string}\n  key: {type: string}\n")
 	line = `{"id":%q,"key":"same"}` + "\n"
-	h.take("1 2 1 1 0", h.file("conflict.jsonl", fmt.Sprintf(line+line, x, y)))
+	h.ingest("1 2 1 1 0", h.file("conflict.jsonl", fmt.Sprintf(line+line, x, y)))
 }

@@ -83,12 +83,12 @@ func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (n
 	return names, err
 }
 
-// errNotLost is that something is to be given up which is there, or was never made.
-var errNotLost = failure.Wrap(failure.Data, errors.New("it is not lost; `bursar repair` lists what is"))
+// errNotMissing is that something is to be given up which is there, or was never made.
+var errNotMissing = failure.Wrap(failure.Data, errors.New("it is not lost; `bursar repair` lists what is"))
 
-// toGiveUp leaves out what was given up before, as by a call that was cut short, and refuses what is not lost before anything is written. What lies
+// checkGiveUp leaves out what was given up before, as by a call that was cut short, and refuses what is not lost before anything is written. What lies
 // in the folder of a lost batch may hold events, so it is refused until that is moved away.
-func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
+func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
 	done, err := ListGivenUp(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return give, err
@@ -98,7 +98,7 @@ func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, 
 		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Batch == number }) {
 			continue
 		}
-		if err := in.checkBatchLost(ctx, s, number, last); err != nil {
+		if err := in.checkBatchMissing(ctx, s, number, last); err != nil {
 			return give, fmt.Errorf("give up batch %d of %s: %w", number, s.Name, err)
 		}
 		left.Batches = append(left.Batches, number)
@@ -107,9 +107,9 @@ func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, 
 		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Retraction == number }) {
 			continue
 		}
-		lost, err := in.retractionLost(ctx, s.Name, number)
-		if err == nil && !lost {
-			err = errNotLost
+		missing, err := in.retractionMissing(ctx, s.Name, number)
+		if err == nil && !missing {
+			err = errNotMissing
 		}
 		if err != nil {
 			return give, fmt.Errorf("give up retraction %d of %s: %w", number, s.Name, err)
@@ -124,14 +124,14 @@ func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give Giv
 	for _, number := range give.Retractions {
 		note := &GivenUp{Stream: stream, Retraction: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
 		empty := &Retraction{Stream: stream, Number: number, GivenUp: note, At: note.At, Totals: Totals{}}
-		err := in.enterAgain(ctx, empty)
+		err := in.reenterRetraction(ctx, empty)
 		if err == nil {
 			err = in.writeRetraction(ctx, empty)
 		}
 		if err != nil {
 			return fmt.Errorf("give up %s: %w", note.What(), err)
 		}
-		r.did("gave up %s (%s): what it left out counts unless another retraction leaves it out, and what it took back stays retracted; "+
+		r.note("gave up %s (%s): what it left out counts unless another retraction leaves it out, and what it took back stays retracted; "+
 			"`bursar status` lists what is retracted, and `bursar retract` corrects it", note.What(), note.Reason)
 	}
 	return nil
@@ -148,7 +148,7 @@ func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, la
 	if err != nil {
 		return fmt.Errorf("give up %s: %w", note.What(), err)
 	}
-	r.did("gave up %s (%s): its events do not count, and its files may be ingested again", note.What(), note.Reason)
+	r.note("gave up %s (%s): its events do not count, and its files may be ingested again", note.What(), note.Reason)
 	return nil
 }
 
@@ -160,13 +160,13 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 		found, err := tx.Get(fileNumberKey(b.Stream, b.Files[i].Number), &known)
 		if err == nil && found && known.Digest != "" {
 			b.Files[i].Name = known.Name
-			err = forgetContents(tx, b.Stream, &known)
+			err = forgetDigest(tx, b.Stream, &known)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := giveBack(tx, b.Stream, b.Batch); err != nil {
+	if err := restoreQuarantines(tx, b.Stream, b.Batch); err != nil {
 		return err
 	}
 	var state streamState
@@ -174,14 +174,14 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 		return err
 	}
 	if b.Batch > state.Batches {
-		return enter(tx, b)
+		return enterBatch(tx, b)
 	}
-	state.Identity = toBeIndexed
-	return errors.Join(reenter(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
+	state.Identity = needsRebuild
+	return errors.Join(reenterBatch(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
 }
 
-// forgetContents has the contents of a file taken in when they come again, unless an earlier file had them.
-func forgetContents(tx catalog.Tx, stream string, f *File) error {
+// forgetDigest has the contents of a file taken in when they come again, unless an earlier file had them.
+func forgetDigest(tx catalog.Tx, stream string, f *File) error {
 	var first File
 	key := fileKey(stream, f.Digest)
 	if found, err := tx.Get(key, &first); err != nil || !found || first.Number != f.Number {
@@ -190,31 +190,31 @@ func forgetContents(tx catalog.Tx, stream string, f *File) error {
 	return tx.Delete(key)
 }
 
-// giveBack puts the rows that a batch took out of quarantine back into it.
-func giveBack(tx catalog.Tx, stream string, batch uint64) error {
+// restoreQuarantines puts the rows that a batch took out of quarantine back into it.
+func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 	prefix := retriedPrefix(stream)
 	return tx.List(prefix, func(key string, value json.RawMessage) error {
-		var by retried
-		if err := json.Unmarshal(value, &by); err != nil || by.Batch != batch {
+		var retry retried
+		if err := json.Unmarshal(value, &retry); err != nil || retry.Batch != batch {
 			return err
 		}
 		number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
 		if err != nil {
 			return err
 		}
-		var of Batch
-		found, err := tx.Get(batchKey(stream, number), &of)
-		if err != nil || !found || of.Quarantine == nil {
+		var origin Batch
+		found, err := tx.Get(batchKey(stream, number), &origin)
+		if err != nil || !found || origin.Quarantine == nil {
 			return err
 		}
 		return errors.Join(tx.Delete(key), tx.Put(rejectedKey(stream, number), struct{}{}))
 	})
 }
 
-// checkBatchLost refuses a batch of which nothing is lost, or that can be adopted, and one with objects that may hold events.
-func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number, last uint64) error {
+// checkBatchMissing refuses a batch of which nothing is lost, or that can be adopted, and one with objects that may hold events.
+func (in *Intake) checkBatchMissing(ctx context.Context, s *project.Stream, number, last uint64) error {
 	if number == 0 || number > last {
-		return errNotLost
+		return errNotMissing
 	}
 	b, known, err := in.knownBatch(ctx, s.Name, number)
 	if err != nil {
@@ -223,10 +223,10 @@ func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number,
 	if known {
 		err = checkStored(ctx, in.Objects, &b)
 	} else {
-		_, err = in.provenManifest(ctx, s, number)
+		_, err = in.verifiedManifest(ctx, s, number)
 	}
-	if lost, err := isLost(err); err != nil || !lost {
-		return cmp.Or(err, errNotLost)
+	if missing, err := isMissing(err); err != nil || !missing {
+		return cmp.Or(err, errNotMissing)
 	}
 	objects, err := in.Objects.List(ctx, prefix(s.Name, number))
 	objects = slices.DeleteFunc(objects, func(name string) bool { // what of it holds no events
@@ -238,9 +238,9 @@ func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number,
 	return err
 }
 
-// isLost reports whether an object that could not be read is gone or damaged, and not in a disk's way.
-func isLost(err error) (bool, error) {
-	if err == nil || errors.Is(err, errUnsummed) {
+// isMissing reports whether an object that could not be read is gone or damaged, and not in a disk's way.
+func isMissing(err error) (bool, error) {
+	if err == nil || errors.Is(err, errNoChecksum) {
 		return false, nil
 	}
 	if errors.Is(err, fs.ErrPermission) {
@@ -265,20 +265,20 @@ func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, las
 	if b.Totals, err = totalsOf(newSummers(s)); err != nil {
 		return b, err
 	}
-	if was, err := in.anyBatch(ctx, s.Name, number); err == nil {
-		b.Sealed, b.Spool = was.Sealed, was.Spool
-		for _, f := range was.Files {
+	if old, err := in.batchOrManifest(ctx, s.Name, number); err == nil {
+		b.Sealed, b.Spool = old.Sealed, old.Spool
+		for _, f := range old.Files {
 			b.Files = append(b.Files, File{Number: f.Number, Name: f.Name, Batch: number})
 		}
 		return b, nil
 	}
-	err = in.lostFiles(ctx, &b, last, state.Files)
+	err = in.addMissingFiles(ctx, &b, last, state.Files)
 	return b, err
 }
 
-// lostFiles gives an empty batch the files that only the lost one can have had, as later batches may hold rows out of its quarantine, and the
+// addMissingFiles gives an empty batch the files that only the lost one can have had, as later batches may hold rows out of its quarantine, and the
 // time of its neighbour.
-func (in *Intake) lostFiles(ctx context.Context, b *Batch, last, files uint64) error {
+func (in *Intake) addMissingFiles(ctx context.Context, b *Batch, last, files uint64) error {
 	var first, end uint64 // the last file before the batch, and the next behind it
 	for n := b.Batch - 1; n > 0 && first == 0; n-- {
 		first = in.neighbour(ctx, b, n, func(files []File) uint64 { return files[len(files)-1].Number })
@@ -297,7 +297,7 @@ func (in *Intake) lostFiles(ctx context.Context, b *Batch, last, files uint64) e
 
 // neighbour finds a file of another batch, 0 where it has none or cannot be read. The first one that can be gives b its time.
 func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file func([]File) uint64) uint64 {
-	other, err := in.anyBatch(ctx, b.Stream, number)
+	other, err := in.batchOrManifest(ctx, b.Stream, number)
 	if err != nil {
 		return 0
 	}
@@ -310,13 +310,13 @@ func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file f
 	return file(other.Files)
 }
 
-// anyBatch is a batch as the catalog has it, else as its manifest says.
-func (in *Intake) anyBatch(ctx context.Context, stream string, number uint64) (b Batch, err error) {
+// batchOrManifest is a batch as the catalog has it, else as its manifest says.
+func (in *Intake) batchOrManifest(ctx context.Context, stream string, number uint64) (b Batch, err error) {
 	b, known, err := in.knownBatch(ctx, stream, number)
 	if err != nil || known {
 		return b, err
 	}
-	if b, err = readManifest(ctx, in.Objects, stream, number); errors.Is(err, errUnsummed) {
+	if b, err = readManifest(ctx, in.Objects, stream, number); errors.Is(err, errNoChecksum) {
 		err = nil
 	}
 	return b, err

@@ -20,13 +20,13 @@ import (
 const (
 	// recentFiles is how many of a stream's last files a file may have grown from.
 	recentFiles = 1000
-	// noChance is how many bytes no two files of different names begin with by chance.
-	noChance = 4 << 10
+	// minSharedPrefix is how many bytes no two files of different names begin with by chance.
+	minSharedPrefix = 4 << 10
 )
 
 // digestGrown computes the digest of a file, and finds the earlier file of the stream that it begins with, if there is one.
-func (w *work) digestGrown(ctx context.Context, file *File, in io.Reader) (digest string, earlier *File, err error) {
-	candidates, err := w.mayHaveGrown(ctx, file)
+func (w *batchWriter) digestGrown(ctx context.Context, file *File, in io.Reader) (digest string, earlier *File, err error) {
+	candidates, err := w.shorterFiles(ctx, file)
 	if err != nil {
 		return "", nil, err
 	}
@@ -44,11 +44,11 @@ func (w *work) digestGrown(ctx context.Context, file *File, in io.Reader) (diges
 	return sumOf(hash), earlier, err
 }
 
-// mayHaveGrown lists shorter files that brought rows, the shortest first.
-func (w *work) mayHaveGrown(ctx context.Context, file *File) (list []File, err error) {
+// shorterFiles lists shorter files that brought rows, the shortest first.
+func (w *batchWriter) shorterFiles(ctx context.Context, file *File) (list []File, err error) {
 	add := func(f *File) {
-		alike := f.Bytes >= noChance || filepath.Base(f.Name) == filepath.Base(file.Name)
-		if w.forgotten.whole(f.Batch) {
+		alike := f.Bytes >= minSharedPrefix || filepath.Base(f.Name) == filepath.Base(file.Name)
+		if w.retracted.hasBatch(f.Batch) {
 			return
 		}
 		if alike && f.Digest != "" && f.Rows > 0 && f.Bytes < file.Bytes {

@@ -41,7 +41,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, c.yaml)
+			h := newHarness(t, c.yaml)
 			take := func(path, text string) (event.Result, error) {
 				return h.intake.Ingest(t.Context(), h.stream, []string{h.file(path, text)}, event.Options{})
 			}
@@ -49,7 +49,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.take(fmt.Sprintf("%d 1 1 0 0", first.Batch+1), h.file("between.jsonl", sale("9", "sale", "9.00", "EUR")))
+			h.ingest(fmt.Sprintf("%d 1 1 0 0", first.Batch+1), h.file("between.jsonl", sale("9", "sale", "9.00", "EUR")))
 			_, err = take(c.paths[1], c.second)
 			if !c.refused {
 				if err != nil {
@@ -70,12 +70,12 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 // TestGrownFileOfOneCall is of a file and what it has grown to, in one batch; the very same file is only known.
 func TestGrownFileOfOneCall(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, rowYAML)
+	h := newHarness(t, rowYAML)
 	short, long := h.file("a.jsonl", manySales(0, 1)), h.file("b/a.jsonl", manySales(0, 2))
 	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{short, long}, event.Options{}); err == nil || !strings.Contains(err.Error(), short) {
 		t.Errorf("got %v", err)
 	}
-	h.take("1 2 2 0 0", long)
-	h.take("2 1 1 0 0", short) // nothing says that it is a part of the other
-	h.take("0 2 0 0 2", long)
+	h.ingest("1 2 2 0 0", long)
+	h.ingest("2 1 1 0 0", short) // nothing says that it is a part of the other
+	h.ingest("0 2 0 0 2", long)
 }

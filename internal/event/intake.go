@@ -39,10 +39,10 @@ type Options struct {
 
 	// Parts are what a file was put together from, one at least: records and errors name them. nil is the file itself, by
 	// its absolute path.
-	Parts func(path string) []Part
+	Parts func(path string) []FilePart
 
-	without *Place     // an event that counts as absent, in a dry run
-	places  readPlaces // of batches, kept from one batch to the next; may be nil
+	excluding *Place     // an event that counts as absent, in a dry run
+	places    readPlaces // of batches, kept from one batch to the next; may be nil
 }
 
 // Result counts what one call took in. Batch is 0 when nothing was sealed, as every row was known.
@@ -77,10 +77,10 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 	}
 	defer w.computer.close()
 	defer w.close()
-	var unread error
+	var unreadable error
 	err = w.flow(ctx, func(ctx context.Context) error {
 		for _, path := range paths {
-			err := w.takeFile(ctx, path)
+			err := w.ingestFile(ctx, path)
 			var broken *scan.ReadError
 			if !errors.As(err, &broken) {
 				if err != nil {
@@ -91,20 +91,20 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 			if w.stream.ID[0] == project.RowID {
 				return fmt.Errorf("%w; nothing was taken in, as rows known by their file could not be told again in the whole file", err)
 			}
-			unread = errors.Join(unread, err)
+			unreadable = errors.Join(unreadable, err)
 		}
 		return nil
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := w.finish(ctx)
+	result, err := w.sealAndCompact(ctx)
 	result.Undeclared = w.undeclared
-	return result, errors.Join(err, unread)
+	return result, errors.Join(err, unreadable)
 }
 
 // begin reads what the catalog knows of the stream and opens the dedupe index.
-func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*work, error) {
+func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*batchWriter, error) {
 	w, err := in.beginAt(ctx, s, o, in.Now())
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 }
 
 // beginAt is begin for a batch that begins to be received at a time. Its computer is the caller's.
-func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now time.Time) (*work, error) {
+func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now time.Time) (*batchWriter, error) {
 	state, key, err := in.openIndex(ctx, s)
 	if err != nil {
 		return nil, err
@@ -123,20 +123,20 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, err
 	}
-	received, err := in.receipt(ctx, s, &state, now)
+	received, err := in.nextReceipt(ctx, s, &state, now)
 	if err != nil {
 		return nil, err
 	}
-	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[Place]Rejected{}, received: received, receipts: in.receipts(s)}
-	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declaredOf(s)}
-	if err := w.sweep(ctx); err != nil {
+	w := &batchWriter{in: in, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*File]bool{}, unchanged: map[Place]Rejected{}, received: received, receipts: in.receipts(s)}
+	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declarationOf(s)}
+	if err := w.removeLeftovers(ctx); err != nil {
 		return nil, err
 	}
-	if w.forgotten, err = in.forgotten(ctx, s, &state, o.places); err != nil {
+	if w.retracted, err = in.loadRetracted(ctx, s, &state, o.places); err != nil {
 		return nil, err
 	}
-	if o.without != nil {
-		if w.forgotten, err = w.forgotten.and(*o.without); err != nil {
+	if o.excluding != nil {
+		if w.retracted, err = w.retracted.add(*o.excluding); err != nil {
 			return nil, err
 		}
 	}
@@ -144,7 +144,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
-	w.known, err = w.index.Begin(w.window(), memoryLimit)
+	w.dedupeBatch, err = w.index.Begin(w.dedupeWindow(), maxIDBytes)
 	if err != nil {
 		return nil, errors.Join(err, w.index.Close())
 	}
@@ -152,12 +152,12 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	return w, nil
 }
 
-// memoryLimit bounds the ids of a batch in the making that are held in memory, in bytes.
-const memoryLimit = 256 << 20
+// maxIDBytes bounds the ids of a batch in the making that are held in memory, in bytes.
+const maxIDBytes = 256 << 20
 
-// sweep removes what a crashed intake left under this batch's number (rule 1: before the seal there is nothing). A batch with a
+// removeLeftovers removes what a crashed intake left under this batch's number (rule 1: before the seal there is nothing). A batch with a
 // manifest is sealed, and refused (rule 3).
-func (w *work) sweep(ctx context.Context) error {
+func (w *batchWriter) removeLeftovers(ctx context.Context) error {
 	if err := w.in.checkUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
 		return err
 	}
@@ -179,11 +179,11 @@ func (w *work) sweep(ctx context.Context) error {
 	return nil
 }
 
-// window is how long ids count, by receipt, and which of them do not.
-func (w *work) window() dedupe.Window {
+// dedupeWindow is how long ids count, by receipt, and which of them do not.
+func (w *batchWriter) dedupeWindow() dedupe.Window {
 	var window dedupe.Window
-	if w.forgotten != nil {
-		window.Forgotten = w.forgotten.has
+	if w.retracted != nil {
+		window.Excluded = w.retracted.has
 	}
 	if w.stream.Dedupe != 0 {
 		window.Since, window.ReceivedAt = w.received.Add(-w.stream.Dedupe), w.receivedAt
@@ -191,15 +191,15 @@ func (w *work) window() dedupe.Window {
 	return window
 }
 
-// takeFile takes one file in. A file whose digest is known changes nothing (rule 1): its rows are counted as duplicates. One that
+// ingestFile takes one file in. A file whose digest is known changes nothing (rule 1): its rows are counted as duplicates. One that
 // changes while it is read is refused: its rows and its digest may be of different contents.
-func (w *work) takeFile(ctx context.Context, path string) error {
+func (w *batchWriter) ingestFile(ctx context.Context, path string) error {
 	in, err := scan.OpenInput(path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	file, known, err := w.enter(ctx, path, in)
+	file, known, err := w.registerFile(ctx, path, in)
 	if err == nil && !known {
 		err = w.scanFile(ctx, file, in)
 	}
@@ -210,38 +210,38 @@ func (w *work) takeFile(ctx context.Context, path string) error {
 }
 
 // scanFile scans a file into segments.
-func (w *work) scanFile(ctx context.Context, file *File, in *scan.Input) error {
+func (w *batchWriter) scanFile(ctx context.Context, file *File, in *scan.Input) error {
 	scanned, err := in.Scan(w.plan, scan.Options{Workers: w.in.Workers, Progress: w.options.Progress, TempDir: w.in.Scratch})
 	if err != nil {
-		w.broken[file] = true
+		w.brokenFiles[file] = true
 		return err
 	}
 	defer scanned.Close()
 	if names := scanned.Undeclared(); len(names) > 0 {
 		w.undeclared = append(w.undeclared, Undeclared{File: file.Name, Columns: names})
 	}
-	err = w.alongside(ctx, file, in, func() error { return w.cut(ctx, scanned, file) })
+	err = w.digestWhile(ctx, file, in, func() error { return w.sendSegments(ctx, scanned, file) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	file.Header = string(scanned.Header())
 	if err != nil {
-		w.broken[file] = true
+		w.brokenFiles[file] = true
 	}
 	return err
 }
 
-// cut gathers blocks into segments and sends them down the flow.
-func (w *work) cut(ctx context.Context, in *scan.File, file *File) error {
+// sendSegments gathers blocks into segments and sends them down the flow.
+func (w *batchWriter) sendSegments(ctx context.Context, in *scan.File, file *File) error {
 	seg := w.segment(in, file)
 	for {
 		block, err := in.Next(ctx)
 		if block != nil {
 			seg.blocks = append(seg.blocks, block)
 			seg.rows += len(block.Rows)
-			w.count(file, len(block.Rows)+len(block.Rejects))
+			w.countRows(file, len(block.Rows)+len(block.Rejects))
 		}
 		if err != nil || seg.rows >= segmentRows {
-			if sent := w.send(ctx, seg); sent != nil {
+			if sent := w.enqueue(ctx, seg); sent != nil {
 				return sent
 			}
 			seg = w.segment(in, file)

@@ -25,38 +25,38 @@ type LiveOptions struct {
 	Window    time.Duration // a batch is sealed this long after its first event; 0 is what the stream declares
 	MaxEvents int64         // or when it has about so many lines; 0 is what the stream declares
 	MaxBytes  int64         // or its spool so many bytes; 0 is what the stream declares
-	Sealed    func(Result)  // told of each sealed batch, in order; must return at once; may be nil
+	OnSealed  func(Result)  // told of each sealed batch, in order; must return at once; may be nil
 
-	Lost func(spool.Loss) // called when acknowledged requests may be lost, after it was written down; may be nil
+	OnLoss func(spool.Loss) // called when acknowledged requests may be lost, after it was written down; may be nil
 
 	wrap func(spool.File) spool.File // for tests: disks that fail
 }
 
-// Live takes one stream's events as they arrive. It holds the stream: nobody else may seal batches of it meanwhile.
+// LiveIntake takes one stream's events as they arrive. It holds the stream: nobody else may seal batches of it meanwhile.
 // Methods may be called from several goroutines at once.
-type Live struct {
+type LiveIntake struct {
 	in       *Intake
 	stream   *project.Stream
 	options  LiveOptions
 	computer *computer
 	queue    queue
-	keys     keys
+	keys     pendingKeys
 	commands chan command
-	swap     sync.Mutex      // held while runs of the dedupe index are opened, or go
+	tables   sync.Mutex      // held while runs of the dedupe index are opened, or go
 	ctx      context.Context // of everything that belongs to no caller
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the loop has ended
 
-	recovered atomic.Uint64 // how often the spool was, since the start
+	recoveries atomic.Uint64 // how often the spool was, since the start
 
 	// The loop's own.
-	open    *openBatch // nil while nothing came in since the last seal
-	broken  error      // why the spool has to be recovered before anything is taken
-	retryAt time.Time
-	said    string // what was logged of it last
-	backoff time.Duration
-	folder  bool          // the spool folder is made
-	tidying chan struct{} // closed when the last compaction has ended; nil before the first
+	open         *openBatch // nil while nothing came in since the last seal
+	broken       error      // why the spool has to be recovered before anything is taken
+	retryAt      time.Time
+	lastReported string // what was logged of it last
+	backoff      time.Duration
+	folderMade   bool          // the spool folder is made
+	compacting   chan struct{} // closed when the last compaction has ended; nil before the first
 
 	discarding <-chan error // the outcome of removing the last sealed batch's spool; nil when nobody waits for it
 }
@@ -69,10 +69,10 @@ type command struct {
 	last bool
 }
 
-// Live starts to take a stream in as its events arrive. What an earlier process acknowledged and did not seal is sealed first
+// OpenLive starts to take a stream in as its events arrive. What an earlier process acknowledged and did not seal is sealed first
 // (rule 1); where that fails it is tried again, and nothing else is taken until it succeeds: only this stream stands still.
 // Close it; the context is for the start only.
-func (in *Intake) Live(ctx context.Context, s *project.Stream, o LiveOptions) (*Live, error) {
+func (in *Intake) OpenLive(ctx context.Context, s *project.Stream, o LiveOptions) (*LiveIntake, error) {
 	l := in.newLive(s, o)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := l.recover(ctx); err != nil {
@@ -81,8 +81,8 @@ func (in *Intake) Live(ctx context.Context, s *project.Stream, o LiveOptions) (*
 			l.computer.close()
 			return nil, err
 		}
-		l.breakOff(err)
-		_ = l.report(err) // it is logged
+		l.markBroken(err)
+		_ = l.reportBroken(err) // it is logged
 	}
 	go l.loop()
 	return l, nil
@@ -95,12 +95,12 @@ func (in *Intake) Recover(ctx context.Context, s *project.Stream, o LiveOptions)
 	return l.recover(ctx)
 }
 
-func (in *Intake) newLive(s *project.Stream, o LiveOptions) *Live {
+func (in *Intake) newLive(s *project.Stream, o LiveOptions) *LiveIntake {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
 	o.DryRun, o.MaxRejected, o.Progress, o.places = false, 0, nil, readPlaces{}
-	return &Live{
+	return &LiveIntake{
 		in: in, stream: s, options: o, computer: newComputer(in, s), queue: queue{wake: make(chan struct{}, 1)},
 		commands: make(chan command), stopped: make(chan struct{}),
 	}
@@ -109,15 +109,15 @@ func (in *Intake) newLive(s *project.Stream, o LiveOptions) *Live {
 // Accept takes a request's events. When it returns an answer, every row is judged, and counts exactly once whatever happens
 // (rule 1). After an error the request may be sent again, unchanged: rows that were taken are duplicates then. A
 // context that ends meanwhile says nothing about the rows.
-func (l *Live) Accept(ctx context.Context, r Request) (Answer, error) {
+func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
 	switch {
 	case len(r.Key) > spool.MaxKey:
 		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the idempotency key is %d bytes long: the limit is %d", len(r.Key), spool.MaxKey))
 	case len(r.Body) > MaxRequest:
 		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the request is %d bytes long: the limit is %d", len(r.Body), MaxRequest))
 	}
-	a := newAsk(l.stream, r)
-	a.seen = l.recovered.Load()
+	a := newPendingRequest(l.stream, r)
+	a.recoveries = l.recoveries.Load()
 	if a.key == "" {
 		if err := l.queue.put(a); err != nil {
 			return Answer{}, err
@@ -125,23 +125,23 @@ func (l *Live) Accept(ctx context.Context, r Request) (Answer, error) {
 		return l.wait(ctx, a)
 	}
 	if first := l.keys.claim(a); first != nil {
-		return repeat(ctx, first, a)
+		return awaitFirst(ctx, first, a)
 	}
-	answer, found, err := l.remembered(ctx, a)
+	answer, found, err := l.earlierAnswer(ctx, a)
 	if err == nil && !found {
 		err = l.queue.put(a)
 	}
 	if err != nil || found {
 		l.keys.drop(a)
 		a.answer = answer
-		a.end(err)
+		a.finish(err)
 		return answer, err
 	}
 	return l.wait(ctx, a)
 }
 
-// repeat waits for the answer of a request with the same key.
-func repeat(ctx context.Context, first, again *ask) (Answer, error) {
+// awaitFirst waits for the answer of a request with the same key.
+func awaitFirst(ctx context.Context, first, again *pendingRequest) (Answer, error) {
 	if first.digest != again.digest {
 		return Answer{}, ErrKeyReused
 	}
@@ -159,8 +159,8 @@ func repeat(ctx context.Context, first, again *ask) (Answer, error) {
 }
 
 // wait waits for a request's answer. One that nobody has taken up in time leaves the queue again.
-func (l *Live) wait(ctx context.Context, a *ask) (Answer, error) {
-	timer := time.NewTimer(patience)
+func (l *LiveIntake) wait(ctx context.Context, a *pendingRequest) (Answer, error) {
+	timer := time.NewTimer(maxQueueWait)
 	defer timer.Stop()
 	for {
 		select {
@@ -170,47 +170,47 @@ func (l *Live) wait(ctx context.Context, a *ask) (Answer, error) {
 			}
 			return a.answer, nil
 		case <-ctx.Done():
-			l.leave(a, ctx.Err())
+			l.withdraw(a, ctx.Err())
 			return Answer{}, ctx.Err()
 		case <-timer.C:
-			l.leave(a, ErrBusy)
+			l.withdraw(a, ErrBusy)
 		}
 	}
 }
 
-// leave ends a request that nobody has taken up.
-func (l *Live) leave(a *ask, err error) {
-	if l.queue.leave(a) {
-		l.end(a, err)
+// withdraw ends a request that nobody has taken up.
+func (l *LiveIntake) withdraw(a *pendingRequest, err error) {
+	if l.queue.remove(a) {
+		l.fail(a, err)
 	}
 }
 
-// end answers a request that failed.
-func (l *Live) end(a *ask, err error) {
+// fail answers a request that failed.
+func (l *LiveIntake) fail(a *pendingRequest, err error) {
 	if a.key != "" {
 		l.keys.drop(a)
 	}
-	a.end(err)
+	a.finish(err)
 }
 
 // Seal seals the open batch now, if it has anything.
-func (l *Live) Seal(ctx context.Context) error {
-	return l.do(ctx, false, l.settle)
+func (l *LiveIntake) Seal(ctx context.Context) error {
+	return l.do(ctx, false, l.sealAll)
 }
 
 // Ingest seals the open batch, then takes files in as Intake.Ingest does. Requests wait for it a while.
-func (l *Live) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
-	return l.alone(ctx, func(ctx context.Context) (Result, error) { return l.in.Ingest(ctx, l.stream, paths, o) })
+func (l *LiveIntake) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
+	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Ingest(ctx, l.stream, paths, o) })
 }
 
 // Retry seals the open batch, then takes the stream's quarantine up again as Intake.Retry does.
-func (l *Live) Retry(ctx context.Context, o Options) (Result, error) {
-	return l.alone(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
+func (l *LiveIntake) Retry(ctx context.Context, o Options) (Result, error) {
+	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
 }
 
 // Retract seals the open batch, then retracts as Intake.Retract does.
-func (l *Live) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
-	_, err = l.alone(ctx, func(ctx context.Context) (_ Result, err error) {
+func (l *LiveIntake) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
+	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
 		r, err = l.in.Retract(ctx, l.stream, o)
 		return Result{}, err
 	})
@@ -218,8 +218,8 @@ func (l *Live) Retract(ctx context.Context, o RetractOptions) (r Retracted, err 
 }
 
 // AcceptRow seals the open batch, then accepts as Intake.AcceptRow does. The caller tells of the batch that the row is in.
-func (l *Live) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
-	_, err = l.alone(ctx, func(ctx context.Context) (_ Result, err error) {
+func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
+	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
 		r, err = l.in.AcceptRow(ctx, l.stream, o)
 		return Result{}, err
 	})
@@ -227,7 +227,7 @@ func (l *Live) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, e
 }
 
 // Dismiss is Intake.Dismiss between requests.
-func (l *Live) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
+func (l *LiveIntake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		d, err = l.in.Dismiss(ctx, l.stream, o)
 		return err
@@ -235,16 +235,16 @@ func (l *Live) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err 
 	return d, err
 }
 
-// alone runs what seals a batch of its own, between batches of requests.
-func (l *Live) alone(ctx context.Context, take func(context.Context) (Result, error)) (r Result, err error) {
+// exclusively runs what seals a batch of its own, between batches of requests.
+func (l *LiveIntake) exclusively(ctx context.Context, run func(context.Context) (Result, error)) (r Result, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) error {
-		if err := l.settle(ctx); err != nil {
+		if err := l.sealAll(ctx); err != nil {
 			return err
 		}
-		l.awaitTidy()
+		l.awaitCompaction()
 		var err error
-		if r, err = take(ctx); r.Batch != 0 && l.options.Sealed != nil {
-			l.options.Sealed(r)
+		if r, err = run(ctx); r.Batch != 0 && l.options.OnSealed != nil {
+			l.options.OnSealed(r)
 		}
 		return err
 	})
@@ -253,13 +253,13 @@ func (l *Live) alone(ctx context.Context, take func(context.Context) (Result, er
 
 // Close takes no more requests, answers those that wait, seals, and ends. When the context ends first, what is not sealed
 // stays in the spool for the next Live.
-func (l *Live) Close(ctx context.Context) error {
+func (l *LiveIntake) Close(ctx context.Context) error {
 	l.queue.close()
 	stop := context.AfterFunc(ctx, l.cancel)
 	defer stop()
 	err := l.do(ctx, true, func(ctx context.Context) error {
-		l.takeAll()
-		return l.settle(ctx)
+		l.ingestQueue()
+		return l.sealAll(ctx)
 	})
 	if errors.Is(err, ErrClosed) {
 		err = nil
@@ -273,7 +273,7 @@ func (l *Live) Close(ctx context.Context) error {
 }
 
 // do has the loop run something.
-func (l *Live) do(ctx context.Context, last bool, run func(context.Context) error) error {
+func (l *LiveIntake) do(ctx context.Context, last bool, run func(context.Context) error) error {
 	c := command{ctx: ctx, run: run, done: make(chan error, 1), last: last}
 	select {
 	case l.commands <- c:

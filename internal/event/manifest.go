@@ -26,23 +26,23 @@ const manifestFile = "manifest.json"
 
 func manifestName(stream string, batch uint64) string { return prefix(stream, batch) + manifestFile }
 
-// manifestSum stands before the checksum, which is the last member of a manifest and covers all before it.
-const manifestSum = ",\n  \"checksum\": \""
+// checksumMember stands before the checksum, which is the last member of a manifest and covers all before it.
+const checksumMember = ",\n  \"checksum\": \""
 
-// errUnsummed is a manifest of a version that wrote none with a checksum.
-var errUnsummed = errors.New("it has no checksum")
+// errNoChecksum is a manifest of a version that wrote none with a checksum.
+var errNoChecksum = errors.New("it has no checksum")
 
 func encodeManifest(b *Batch) ([]byte, error) {
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	return sumManifest(bytes.TrimSuffix(text, []byte("\n}"))), nil
+	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
 }
 
-// sumManifest ends a manifest's text with its checksum.
-func sumManifest(body []byte) []byte {
-	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", manifestSum, column.Sum128(body))
+// appendChecksum ends a manifest's text with its checksum.
+func appendChecksum(body []byte) []byte {
+	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", checksumMember, column.Sum128(body))
 }
 
 // decodeManifest reads a manifest. One without a checksum is returned with errUnsummed.
@@ -50,11 +50,11 @@ func decodeManifest(text []byte) (b Batch, err error) {
 	if err := json.Unmarshal(text, &b); err != nil {
 		return b, fmt.Errorf("it is not a manifest: %w", err)
 	}
-	at := bytes.LastIndex(text, []byte(manifestSum))
+	at := bytes.LastIndex(text, []byte(checksumMember))
 	switch {
 	case at < 0 && !bytes.Contains(text, []byte(`"declared":`)): // every manifest with a checksum says how the stream is declared
-		return b, errUnsummed
-	case at < 0 || !bytes.Equal(text, sumManifest(text[:at])):
+		return b, errNoChecksum
+	case at < 0 || !bytes.Equal(text, appendChecksum(text[:at])):
 		return b, errors.New("its checksum is not that of its content")
 	}
 	return b, nil
@@ -68,7 +68,7 @@ func readManifest(ctx context.Context, store object.Store, stream string, batch 
 		return b, err
 	}
 	b, err = decodeManifest(text)
-	if err == nil || errors.Is(err, errUnsummed) {
+	if err == nil || errors.Is(err, errNoChecksum) {
 		if b.Stream != stream || b.Batch != batch {
 			err = fmt.Errorf("it is that of batch %d of %s", b.Batch, b.Stream)
 		}
@@ -135,36 +135,36 @@ func (in *Intake) ensureManifest(ctx context.Context, stream string, last uint64
 	return in.writeManifest(ctx, &b)
 }
 
-// OlderError says that a batch is sealed, or something retracted, and the catalog does not know it. Class Data.
-type OlderError struct {
+// NotInCatalogError says that a batch is sealed, or something retracted, and the catalog does not know it. Class Data.
+type NotInCatalogError struct {
 	Stream     string
 	Batch      uint64
 	Retraction uint64 // in place of the batch
-	Lost       bool   // it is not among the objects either
+	Missing    bool   // it is not among the objects either
 }
 
-func (e *OlderError) Error() string {
+func (e *NotInCatalogError) Error() string {
 	what := (&GivenUp{Stream: e.Stream, Batch: e.Batch, Retraction: e.Retraction}).What()
 	switch {
-	case e.Lost:
-		return fmt.Sprintf("%s is lost: neither the catalog nor the objects have it; %s", what, mends(what))
+	case e.Missing:
+		return fmt.Sprintf("%s is lost: neither the catalog nor the objects have it; %s", what, repairHint(what))
 	case e.Retraction > 0:
 		return fmt.Sprintf("retraction %d of %s is not in the catalog, which is older than the objects: run `bursar repair` to enter it", e.Retraction, e.Stream)
 	}
 	return fmt.Sprintf("batch %d of %s is sealed and not in the catalog, which is older than the objects: run `bursar repair` to adopt it", e.Batch, e.Stream)
 }
 
-// mends says how a project goes on that has lost a batch or a retraction.
-func mends(what string) string {
+// repairHint says how a project goes on that has lost a batch or a retraction.
+func repairHint(what string) string {
 	return fmt.Sprintf("`bursar repair --from BACKUP` puts it back from a copy of the project; where none has it, `bursar repair --give-up %q --reason TEXT` goes on without it", what)
 }
 
 // Class is Data: it stays so until it is repaired.
-func (e *OlderError) Class() failure.Class { return failure.Data }
+func (e *NotInCatalogError) Class() failure.Class { return failure.Data }
 
-// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already, or a retraction was made that the catalog
+// CheckCatalog returns an *OlderError if the batch that would be sealed next is sealed already, or a retraction was made that the catalog
 // does not have. It looks at names only.
-func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
+func (in *Intake) CheckCatalog(ctx context.Context, stream string) error {
 	state, _, err := in.readState(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", stream, err)
@@ -179,7 +179,7 @@ func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
 func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
 	there, behind, err := in.isSealed(ctx, stream, batch)
 	if err == nil && (there || behind) {
-		err = &OlderError{Stream: stream, Batch: batch, Lost: !there}
+		err = &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
 	}
 	return err
 }

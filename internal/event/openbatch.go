@@ -13,32 +13,32 @@ import (
 
 // openBatch is a batch of requests in the making.
 type openBatch struct {
-	work   *work
-	spool  *spool.Writer // nil while a spool is read again
-	file   *File         // the spool, as batches name it
-	lines  int64
-	groups []group // that may have no answer yet
-	marked bool    // the catalog expects the spool
-	timer  *time.Timer
-	cancel context.CancelFunc
-	ctx    context.Context
-	cut    time.Time     // when in was closed: what was received before is in the batch (rule 3)
-	in     chan *segment // to the flow
-	ended  chan struct{} // closed when the flow has ended
-	err    error         // why it did, before in was closed
+	writer        *batchWriter
+	spool         *spool.Writer // nil while a spool is read again
+	file          *File         // the spool, as batches name it
+	lines         int64
+	groups        []requestGroup // that may have no answer yet
+	announced     bool           // the catalog expects the spool
+	timer         *time.Timer
+	cancel        context.CancelFunc
+	ctx           context.Context
+	receivedUntil time.Time     // when in was closed: what was received before is in the batch (rule 3)
+	input         chan *segment // to the flow
+	flowDone      chan struct{} // closed when the flow has ended
+	err           error         // why it did, before in was closed
 }
 
-// group is requests that are judged and made durable together, so that they have their answers together.
-type group struct {
-	asks []*ask
-	from int64 // where they begin in the spool
+// requestGroup is requests that are judged and made durable together, so that they have their answers together.
+type requestGroup struct {
+	requests []*pendingRequest
+	offset   int64 // where they begin in the spool
 }
 
 // openBatch starts the flow of a batch. Without a number it gets the one after the last sealed spool's.
-func (l *Live) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
-	l.swap.Lock()
+func (l *LiveIntake) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
+	l.tables.Lock()
 	w, err := l.in.beginAt(ctx, l.stream, l.options.Options, h.Opened)
-	l.swap.Unlock()
+	l.tables.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +51,12 @@ func (l *Live) openBatch(ctx context.Context, h spool.Header) (*openBatch, error
 		Format: string(project.JSONL),
 	}
 	w.files = []*File{file}
-	o := &openBatch{work: w, file: file, in: make(chan *segment), ended: make(chan struct{})}
+	o := &openBatch{writer: w, file: file, input: make(chan *segment), flowDone: make(chan struct{})}
 	o.timer = time.NewTimer(time.Hour)
 	o.timer.Stop()
 	o.ctx, o.cancel = context.WithCancel(ctx)
 	go func() {
-		defer close(o.ended)
+		defer close(o.flowDone)
 		o.err = w.flow(o.ctx, o.feed)
 	}()
 	return o, nil
@@ -66,12 +66,12 @@ func (l *Live) openBatch(ctx context.Context, h spool.Header) (*openBatch, error
 func (o *openBatch) feed(ctx context.Context) error {
 	for {
 		select {
-		case seg, more := <-o.in:
+		case seg, more := <-o.input:
 			if !more {
-				o.work.batch.Sealed = o.cut
+				o.writer.batch.Sealed = o.receivedUntil
 				return nil
 			}
-			if err := o.work.send(ctx, seg); err != nil {
+			if err := o.writer.enqueue(ctx, seg); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -81,39 +81,39 @@ func (o *openBatch) feed(ctx context.Context) error {
 }
 
 // add sends requests down the flow as one segment.
-func (o *openBatch) add(asks []*ask, from int64) error {
+func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	size := 0
-	for _, a := range asks {
+	for _, a := range requests {
 		size += len(a.body) + 1
 	}
-	text := make([]byte, 0, size+scan.Room)
-	seg := o.work.segment(nil, o.file)
-	seg.first, seg.asks = o.lines+1, asks
-	for _, a := range asks {
-		a.first = o.lines + 1
-		from := len(text)
+	text := make([]byte, 0, size+scan.PaddingBytes)
+	seg := o.writer.segment(nil, o.file)
+	seg.firstLine, seg.requests = o.lines+1, requests
+	for _, a := range requests {
+		a.firstLine = o.lines + 1
+		start := len(text)
 		text = a.appendLines(text)
-		o.lines += int64(bytes.Count(text[from:], []byte{'\n'}))
-		o.count(a)
+		o.lines += int64(bytes.Count(text[start:], []byte{'\n'}))
+		o.countRequest(a)
 	}
 	seg.text = text
 	o.prune()
-	o.groups = append(o.groups, group{asks, from})
+	o.groups = append(o.groups, requestGroup{requests, offset})
 	select {
-	case o.in <- seg:
+	case o.input <- seg:
 		return nil
-	case <-o.ended:
+	case <-o.flowDone:
 		return o.err
 	}
 }
 
-// count takes a request into the batch; its body is part of a segment from now on.
-func (o *openBatch) count(a *ask) {
-	o.work.mu.Lock()
-	defer o.work.mu.Unlock()
+// countRequest takes a request into the batch; its body is part of a segment from now on.
+func (o *openBatch) countRequest(a *pendingRequest) {
+	o.writer.mu.Lock()
+	defer o.writer.mu.Unlock()
 	o.file.Bytes += a.size
 	if a.key != "" {
-		o.work.keyed = append(o.work.keyed, a)
+		o.writer.keyedRequests = append(o.writer.keyedRequests, a)
 	}
 	a.body = nil
 }
@@ -121,7 +121,7 @@ func (o *openBatch) count(a *ask) {
 // prune forgets requests that have their answers.
 func (o *openBatch) prune() {
 	n := 0
-	for n < len(o.groups) && o.groups[n].asks[0].isDone() {
+	for n < len(o.groups) && o.groups[n].requests[0].isDone() {
 		n++
 	}
 	o.groups = o.groups[n:]
@@ -130,22 +130,22 @@ func (o *openBatch) prune() {
 // seal cuts the batch and seals it.
 func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 	o.timer.Stop()
-	o.cut = later(now.UTC().Truncate(time.Microsecond), o.work.received)
-	close(o.in)
+	o.receivedUntil = later(now.UTC().Truncate(time.Microsecond), o.writer.received)
+	close(o.input)
 	select {
-	case <-o.ended:
+	case <-o.flowDone:
 	case <-ctx.Done():
 		o.cancel()
-		<-o.ended
+		<-o.flowDone
 	}
 	if o.err != nil {
 		return Result{}, o.err
 	}
-	result, err := o.work.conclude(ctx)
+	result, err := o.writer.checkAndSeal(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	o.work.close()
+	o.writer.close()
 	o.cancel()
 	return result, nil
 }
@@ -154,15 +154,15 @@ func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 func (o *openBatch) abort() {
 	o.timer.Stop()
 	o.cancel()
-	<-o.ended
-	o.work.close()
+	<-o.flowDone
+	o.writer.close()
 	if o.spool == nil {
 		return
 	}
 	// Requests that nobody was promised anything about are taken out again: one that cannot be judged would fail
 	// every recovery, and hold the stream for ever. Where it does not succeed they are taken in.
 	if o.prune(); len(o.groups) > 0 {
-		_ = o.spool.Cut(o.groups[0].from)
+		_ = o.spool.Cut(o.groups[0].offset)
 	}
 	_ = o.spool.Close() // what it holds durably is read again
 }

@@ -49,13 +49,13 @@ func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, conflict
 // object with column and reason. Such a row is also unreadable for intake, which does not know what stands in the file.
 const RefusedProperty = "refused"
 
-// refusedBy takes over what the reader of the file said of the row, if it did.
-func (r *Rejected) refusedBy(raw []byte) {
-	var said struct {
+// applyRefusal takes over what the reader of the file said of the row, if it did.
+func (r *Rejected) applyRefusal(raw []byte) {
+	var content struct {
 		Refused struct{ Column, Reason string }
 	}
-	if err := json.Unmarshal(raw, &said); err == nil && said.Refused.Reason != "" {
-		r.Column, r.Reason = said.Refused.Column, said.Refused.Reason
+	if err := json.Unmarshal(raw, &content); err == nil && content.Refused.Reason != "" {
+		r.Column, r.Reason = content.Refused.Column, content.Refused.Reason
 	}
 }
 
@@ -65,19 +65,19 @@ type reject struct {
 	Column, Reason string
 	raw            []byte
 	rawFile        string
-	from           source // where a request brought the row
-	accepted       *Place // of a conflict
+	source         rowSource // where a request brought the row
+	accepted       *Place    // of a conflict
 }
 
 // quarantineWriter writes a batch's rejected rows: JSON lines, compressed.
 type quarantineWriter struct {
-	w   *work
+	w   *batchWriter
 	out *object.DescribedWriter
 	zip *zstd.Encoder
 	err error
 }
 
-func newQuarantineWriter(ctx context.Context, w *work) *quarantineWriter {
+func newQuarantineWriter(ctx context.Context, w *batchWriter) *quarantineWriter {
 	q := &quarantineWriter{w: w}
 	if w.options.DryRun {
 		return q
@@ -97,17 +97,17 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 		return q.err
 	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
-	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line, Occurrence: r.from.occurrence, Accepted: r.accepted}
+	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.source.digest, Line: r.source.line, Occurrence: r.source.occurrence, Accepted: r.accepted}
 	if q.w.stream.Builtin {
-		row.refusedBy(r.raw)
+		row.applyRefusal(r.raw)
 	}
-	kept := q.w.keptAs(file, r.Row)
-	if kept.Accepted != nil {
-		row.Accepted = kept.Accepted
+	unchanged := q.w.unchangedRow(file, r.Row)
+	if unchanged.Accepted != nil {
+		row.Accepted = unchanged.Accepted
 	}
 	switch {
-	case kept.Object != "":
-		row.Object = kept.Object
+	case unchanged.Object != "":
+		row.Object = unchanged.Object
 	case r.rawFile != "":
 		object, err := q.keepOversize(ctx, r.rawFile)
 		if err != nil {
@@ -130,11 +130,11 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	return nil
 }
 
-// keptAs is a retried row as it was in quarantine, without its text, where it goes back as it was.
-func (w *work) keptAs(file *File, row int64) Rejected {
+// unchangedRow is a retried row as it was in quarantine, without its text, where it goes back as it was.
+func (w *batchWriter) unchangedRow(file *File, row int64) Rejected {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.kept[Place{file.Number, row}]
+	return w.unchanged[Place{file.Number, row}]
 }
 
 func discard(path string) error {
@@ -199,7 +199,7 @@ func retriedKey(stream string, batch uint64) string {
 
 // Quarantine calls each for every row of the stream that is in quarantine now, batch by batch, also for those that are dismissed.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
-	batches, _, left, err := quarantined(ctx, c, stream)
+	batches, _, left, err := openQuarantines(ctx, c, stream)
 	if err != nil {
 		return err
 	}

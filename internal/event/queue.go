@@ -14,8 +14,8 @@ const (
 	maxWaitingBytes = 128 << 20 // of their bodies
 )
 
-// patience is how long a request waits to be taken up while something else holds the stream.
-const patience = 2 * time.Second
+// maxQueueWait is how long a request waits to be taken up while something else holds the stream.
+const maxQueueWait = 2 * time.Second
 
 // ErrBusy says that a stream has as much waiting as it may hold: send the request again later. Class Throttled.
 var ErrBusy = failure.Throttle(time.Second, errors.New("the stream's intake is busy: send the request again later"))
@@ -26,7 +26,7 @@ var ErrClosed = failure.Wrap(failure.Transient, errors.New("the stream's intake 
 // queue holds the requests that wait, in order of arrival, and counts those that are not answered yet.
 type queue struct {
 	mu      sync.Mutex
-	waiting []*ask
+	waiting []*pendingRequest
 	count   int   // not answered
 	bytes   int64 // of those
 	closed  bool
@@ -34,7 +34,7 @@ type queue struct {
 }
 
 // put adds a request, or refuses it.
-func (q *queue) put(a *ask) error {
+func (q *queue) put(a *pendingRequest) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -45,13 +45,13 @@ func (q *queue) put(a *ask) error {
 	}
 	q.count++
 	q.bytes += a.size
-	a.ended = q.release
+	a.onDone = q.release
 	q.waiting = append(q.waiting, a)
-	q.rouse()
+	q.signal()
 	return nil
 }
 
-func (q *queue) rouse() {
+func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -59,38 +59,38 @@ func (q *queue) rouse() {
 }
 
 // release is called when a request has its answer.
-func (q *queue) release(a *ask) {
+func (q *queue) release(a *pendingRequest) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.count--
 	q.bytes -= a.size
 }
 
-// take gives the next requests, up to about so many bytes.
-func (q *queue) take(most int64) []*ask {
+// pop gives the next requests, up to about so many bytes.
+func (q *queue) pop(maxBytes int64) []*pendingRequest {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, int64(0)
-	for n < len(q.waiting) && (n == 0 || size+q.waiting[n].size <= most) {
+	for n < len(q.waiting) && (n == 0 || size+q.waiting[n].size <= maxBytes) {
 		size += q.waiting[n].size
 		n++
 	}
 	taken := q.waiting[:n:n]
 	if q.waiting = q.waiting[n:]; len(q.waiting) > 0 {
-		q.rouse()
+		q.signal()
 	} else {
 		q.waiting = nil
 	}
 	return taken
 }
 
-// leave takes a request out again that nobody has taken up yet.
-func (q *queue) leave(a *ask) bool {
+// remove takes a request out again that nobody has taken up yet.
+func (q *queue) remove(a *pendingRequest) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i, w := range q.waiting {
 		if w == a {
-			rest := make([]*ask, 0, len(q.waiting)-1)
+			rest := make([]*pendingRequest, 0, len(q.waiting)-1)
 			q.waiting = append(append(rest, q.waiting[:i]...), q.waiting[i+1:]...)
 			return true
 		}

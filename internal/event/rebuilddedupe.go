@@ -42,7 +42,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err != nil {
 		return err
 	}
-	gone, err := in.forgotten(ctx, s, &state, nil)
+	retracted, err := in.loadRetracted(ctx, s, &state, nil)
 	if err != nil {
 		return err
 	}
@@ -51,14 +51,14 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 		return err
 	}
 	defer session.Close()
-	twice := &doubles{receipts: in.receipts(s), window: shorter(s.Dedupe, state.Window)}
-	index := dedupe.NewRebuild(in.Scratch, memoryLimit, twice.newer(ctx, in.receipts(s).newer(ctx, gone)))
+	twice := &countedTwiceFinder{receipts: in.receipts(s), window: shorter(s.Dedupe, state.Window)}
+	index := dedupe.NewRebuild(in.Scratch, maxIDBytes, twice.newer(ctx, in.receipts(s).newer(ctx, retracted)))
 	indexed, unindexed := int64(0), int64(0)
 	r := &storedIDs{
 		in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
-		take: func(entries []dedupe.Entry, b *Batch) error {
+		emit: func(entries []dedupe.Entry, b *Batch) error {
 			all := len(entries)
-			entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return gone.has(e.Place) })
+			entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return retracted.has(e.Place) })
 			indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
 			return index.Add(entries, b.Sealed)
 		},
@@ -66,28 +66,28 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	err = r.each(ctx, state.Batches)
 	var table dedupe.TableInfo
 	if err == nil && indexed > 0 {
-		table, err = index.Seal(ctx, in.Objects, wholeTable(s.Name, state.Merges+1))
+		table, err = index.Seal(ctx, in.Objects, rebuiltTable(s.Name, state.Merges+1))
 	}
 	err = errors.Join(err, index.Close())
 	if err != nil {
 		return err
 	}
-	return in.swapWhole(ctx, s.Name, &state, func(now *streamState) {
-		now.Identity, now.Unindexed, now.Versions, now.Doubles = key.Check(), unindexed, s.Versions, twice.found
+	return in.commitRebuild(ctx, s.Name, &state, func(now *streamState) {
+		now.Identity, now.Unindexed, now.Versions, now.CountedTwice = key.Check(), unindexed, s.Versions, twice.found
 	}, table)
 }
 
-// wholeTable is the name of the object of an index that is made anew instead of the stream's n-th merge.
-func wholeTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
+// rebuiltTable is the name of the object of an index that is made anew instead of the stream's n-th merge.
+func rebuiltTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
 
-// swapWhole puts a whole new index in the place of the old one, then deletes what is left of that.
-func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState, note func(*streamState), table dedupe.TableInfo) error {
+// commitRebuild puts a whole new index in the place of the old one, then deletes what is left of that.
+func (in *Intake) commitRebuild(ctx context.Context, stream string, read *streamState, note func(*streamState), table dedupe.TableInfo) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
-		if !state.sameIntake(was) || state.Merges != was.Merges {
+		if !state.sameIntake(read) || state.Merges != read.Merges {
 			return errors.New("bug: a batch was sealed, or tables were merged, meanwhile")
 		}
 		var tables []dedupe.TableInfo
@@ -133,12 +133,12 @@ type storedIDs struct {
 	stream   *project.Stream
 	digester *digester // of the next batch
 	sealed   *digester // of the batch at hand, which may have its columns in another order
-	take     func(entries []dedupe.Entry, b *Batch) error
+	emit     func(entries []dedupe.Entry, b *Batch) error
 	events   int64
 
-	within uint64                   // number of the file whose occurrences are looked for
-	found  map[column.Digest]uint32 // the last one that was found there, of content that came more than once
-	file   File                     // what is known of the file, once it is needed
+	occurrenceFile uint64                   // number of the file whose occurrences are looked for
+	found          map[column.Digest]uint32 // the last one that was found there, of content that came more than once
+	file           File                     // what is known of the file, once it is needed
 }
 
 // each reads batches 1 to last.
@@ -182,8 +182,8 @@ func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 // add takes rows of a batch: the columns of Fields.
 func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
 	n := rows[0].Len()
-	own, source := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
-	p := part{columns: own}
+	own, places := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
+	p := preparedBlock{columns: own}
 	r.digester.digest(&p, n)
 	sealed := p
 	if r.sealed != r.digester {
@@ -191,13 +191,13 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 	}
 	entries := make([]dedupe.Entry, n)
 	for i := range n {
-		file, row := uint64(source[0].Ints[i]), uint64(source[1].Ints[i])
+		file, row := uint64(places[0].Ints[i]), uint64(places[1].Ints[i])
 		if r.stream.DerivedID() {
 			id, err := r.derived(ctx, &p, &sealed, i, rows[len(own)].Text(i), file)
 			if err != nil {
 				return fmt.Errorf("file %d, row %d: %w", file, row, err)
 			}
-			p.ids[i] = r.digester.remembered(id)
+			p.ids[i] = r.digester.indexedID(id)
 		}
 		place, err := dedupe.PlaceOf(file, row)
 		if err != nil {
@@ -207,18 +207,18 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 		digest.Add(sealed.digests[i])
 	}
 	r.events += int64(n)
-	return r.take(entries, b)
+	return r.emit(entries, b)
 }
 
 // derived is the derived identity of an event, of which the text is stored. One that was made of an older project's digest of
 // the content, or of columns in the order of the sealed batch, becomes the one that the same row gets when it is sent again.
-func (r *storedIDs) derived(ctx context.Context, p, sealed *part, i int, text []byte, file uint64) (column.Digest, error) {
+func (r *storedIDs) derived(ctx context.Context, p, sealed *preparedBlock, i int, text []byte, file uint64) (column.Digest, error) {
 	stored, err := column.ParseDigest(text)
 	if err != nil || r.stream.ID[0] == project.RowID {
 		return stored, err
 	}
-	occurrence, err := r.occurrence(ctx, stored, sealed.unforgeable[i], sealed.digests[i], file)
-	return contentID(p.unforgeable[i], occurrence), err
+	occurrence, err := r.occurrence(ctx, stored, sealed.strongDigests[i], sealed.digests[i], file)
+	return contentID(p.strongDigests[i], occurrence), err
 }
 
 // maxFound bounds the contents whose last occurrence is remembered.
@@ -227,14 +227,14 @@ const maxFound = 1 << 20
 // occurrence finds how often the file of an event had had its content. Equal rows mostly lie near each other, so it
 // looks around the one that was found last.
 func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
-	if r.within != file || len(r.found) > maxFound {
-		r.within, r.found = file, map[column.Digest]uint32{}
+	if r.occurrenceFile != file || len(r.found) > maxFound {
+		r.occurrenceFile, r.found = file, map[column.Digest]uint32{}
 	}
-	is := func(n int64) bool {
-		return contentID(content, uint32(n)) == stored || oldContentID(old, uint32(n)) == stored
+	matches := func(n int64) bool {
+		return contentID(content, uint32(n)) == stored || legacyContentID(old, uint32(n)) == stored
 	}
 	near := int64(r.found[content]) + 1
-	if is(near) {
+	if matches(near) {
 		return r.keepFound(content, near), nil
 	}
 	if r.file.Number != file {
@@ -243,9 +243,9 @@ func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.
 			return 0, err
 		}
 	}
-	for away := int64(1); near-away > 0 || near+away <= r.file.Rows; away++ {
-		for _, n := range []int64{near + away, near - away} {
-			if n > 0 && n <= r.file.Rows && is(n) {
+	for distance := int64(1); near-distance > 0 || near+distance <= r.file.Rows; distance++ {
+		for _, n := range []int64{near + distance, near - distance} {
+			if n > 0 && n <= r.file.Rows && matches(n) {
 				return r.keepFound(content, n), nil
 			}
 		}

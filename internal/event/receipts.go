@@ -29,13 +29,13 @@ func (in *Intake) receipts(s *project.Stream) *receipts {
 	}
 }
 
-// batchOf is the number of the batch in which the event at a place was accepted.
-func (r *receipts) batchOf(ctx context.Context, p dedupe.Place) (uint64, error) {
-	of, err := r.batchOfFile(ctx, p.File())
+// batchOfEvent is the number of the batch in which the event at a place was accepted.
+func (r *receipts) batchOfEvent(ctx context.Context, p dedupe.Place) (uint64, error) {
+	batch, err := r.batchOfFile(ctx, p.File())
 	if err != nil {
 		return 0, err
 	}
-	retries, err := r.retriesOf(ctx, of)
+	retries, err := r.retriesOf(ctx, batch)
 	if err != nil {
 		return 0, err
 	}
@@ -48,12 +48,12 @@ func (r *receipts) batchOf(ctx context.Context, p dedupe.Place) (uint64, error) 
 			return retries[i].Batch, nil
 		}
 	}
-	return of, nil
+	return batch, nil
 }
 
-// at is when the event at a place was accepted.
-func (r *receipts) at(ctx context.Context, p dedupe.Place) (at time.Time, err error) {
-	batch, err := r.batchOf(ctx, p)
+// acceptedAt is when the event at a place was accepted.
+func (r *receipts) acceptedAt(ctx context.Context, p dedupe.Place) (at time.Time, err error) {
+	batch, err := r.batchOfEvent(ctx, p)
 	if err != nil {
 		return at, err
 	}
@@ -72,23 +72,23 @@ func (r *receipts) at(ctx context.Context, p dedupe.Place) (at time.Time, err er
 }
 
 // newer reports which of two events with one id was accepted later, and counts.
-func (r *receipts) newer(ctx context.Context, gone *forgotten) dedupe.Newer {
+func (r *receipts) newer(ctx context.Context, retracted *retractedSet) dedupe.Newer {
 	return func(a, b dedupe.Place) (bool, error) {
-		if gone.has(a) != gone.has(b) {
-			return gone.has(b), nil
+		if retracted.has(a) != retracted.has(b) {
+			return retracted.has(b), nil
 		}
 		if r.stream.Dedupe == 0 { // only one of them counts
 			return a > b, nil
 		}
-		of, err := r.batchOf(ctx, a)
+		first, err := r.batchOfEvent(ctx, a)
 		if err != nil {
 			return false, err
 		}
-		other, err := r.batchOf(ctx, b)
-		if of == other {
+		second, err := r.batchOfEvent(ctx, b)
+		if first == second {
 			return a > b, err
 		}
-		return of > other, err
+		return first > second, err
 	}
 }
 
@@ -128,7 +128,7 @@ func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []dedupe.Place, e
 	if rows, is := r.rows[b.Batch]; is {
 		return rows, nil
 	}
-	if rows, err = r.in.placesOf(ctx, r.stream, b); err == nil {
+	if rows, err = r.in.eventPlaces(ctx, r.stream, b); err == nil {
 		r.rows[b.Batch] = rows
 	}
 	return rows, err
@@ -137,13 +137,13 @@ func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []dedupe.Place, e
 // eachRetry calls each for every sealed batch that took up the quarantine of a batch, or what of it another one had rejected again, in
 // order. last is that which has the rest in its quarantine; 0 is none, as all of it is known.
 func eachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
-	for by := (retried{batch}); ; {
-		again, err := tx.Get(retriedKey(stream, by.Batch), &by)
+	for retry := (retried{batch}); ; {
+		again, err := tx.Get(retriedKey(stream, retry.Batch), &retry)
 		if err != nil || !again {
-			return by.Batch, err
+			return retry.Batch, err
 		}
 		var b Batch
-		if found, err := tx.Get(batchKey(stream, by.Batch), &b); err != nil || !found {
+		if found, err := tx.Get(batchKey(stream, retry.Batch), &b); err != nil || !found {
 			return 0, err
 		}
 		each(&b)

@@ -40,7 +40,7 @@ func (r *Recount) SQL(view string) string {
 func (r *Recount) Add(rows []column.Vector) {
 	n := rows[0].Len()
 	r.rows += int64(n)
-	p := part{columns: rows[:len(r.stream.Columns)], filters: rows[len(r.stream.Columns):], keep: make([]bool, n)}
+	p := preparedBlock{columns: rows[:len(r.stream.Columns)], filters: rows[len(r.stream.Columns):], keep: make([]bool, n)}
 	for i := range p.keep {
 		p.keep[i] = true
 	}
@@ -48,7 +48,7 @@ func (r *Recount) Add(rows []column.Vector) {
 	for _, d := range p.digests {
 		r.digest.Add(d)
 	}
-	sumPart(r.summers, &p)
+	sumBlock(r.summers, &p)
 }
 
 // Compare compares the recount with the batch's manifest. A total that the batch was sealed with under another definition, or

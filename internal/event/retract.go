@@ -65,29 +65,29 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 	if err != nil {
 		return Retracted{}, err
 	}
-	was, err := in.lastOf(ctx, &r)
+	last, err := in.lastRetractionOf(ctx, &r)
 	if err != nil {
 		return Retracted{}, err
 	}
 	if o.Undo {
-		return in.undo(ctx, s, &state, was, r)
+		return in.undo(ctx, s, &state, last, r)
 	}
-	already := was != nil && was.Undoes == 0
+	already := last != nil && last.Undoes == 0
 	if already {
-		r = *was
-	} else if err := in.resolve(ctx, &state, &r); err != nil {
+		r = *last
+	} else if err := in.putResolving(ctx, &state, &r); err != nil {
 		return Retracted{}, err
 	}
-	out, err := in.retracted(ctx, &r, already)
+	out, err := in.retractionOutcome(ctx, &r, already)
 	if err == nil {
-		err = in.indexAnew(ctx, s)
+		err = in.rebuildIfNeeded(ctx, s)
 	}
 	return out, err
 }
 
-// resolve writes a retraction. One that has the dedupe index made anew needs the key that it was made with, as other streams' indexes have it, too.
-func (in *Intake) resolve(ctx context.Context, state *streamState, r *Retraction) error {
-	if state.resolves(r) {
+// putResolving writes a retraction. One that has the dedupe index made anew needs the key that it was made with, as other streams' indexes have it, too.
+func (in *Intake) putResolving(ctx context.Context, state *streamState, r *Retraction) error {
+	if state.mayResolve(r) {
 		if _, err := in.Secret.Key(); err != nil {
 			return needsRepair(r.Stream, err)
 		}
@@ -95,17 +95,17 @@ func (in *Intake) resolve(ctx context.Context, state *streamState, r *Retraction
 	return in.putRetraction(ctx, state, r)
 }
 
-// indexAnew makes the dedupe index anew where a retraction asks for it, also one of a call that was cut short.
-func (in *Intake) indexAnew(ctx context.Context, s *project.Stream) error {
+// rebuildIfNeeded makes the dedupe index anew where a retraction asks for it, also one of a call that was cut short.
+func (in *Intake) rebuildIfNeeded(ctx context.Context, s *project.Stream) error {
 	state, found, err := in.readState(ctx, s.Name)
-	if err != nil || !found || state.Identity != toBeIndexed {
+	if err != nil || !found || state.Identity != needsRebuild {
 		return err
 	}
 	return in.RebuildDedupe(ctx, s)
 }
 
-// retracted is the outcome of a retraction that is written.
-func (in *Intake) retracted(ctx context.Context, r *Retraction, already bool) (out Retracted, err error) {
+// retractionOutcome is the outcome of a retraction that is written.
+func (in *Intake) retractionOutcome(ctx context.Context, r *Retraction, already bool) (out Retracted, err error) {
 	out = Retracted{Retraction: *r, Already: already}
 	if r.Event != "" {
 		return out, nil
@@ -133,7 +133,7 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 		At: in.Now().UTC().Truncate(time.Microsecond),
 	}
 	if o.Event != "" {
-		return in.eventToRetract(ctx, s, state, o, r)
+		return in.findEventToRetract(ctx, s, state, o, r)
 	}
 	if o.Batch == 0 || o.Batch > state.Batches {
 		return r, noBatch(s, o.Batch, state.Batches)
@@ -146,13 +146,13 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 	return r, err
 }
 
-// lastOf is the last retraction of the same batch or event, nil if there is none.
-func (in *Intake) lastOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
+// lastRetractionOf is the last retraction of the same batch or event, nil if there is none.
+func (in *Intake) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = nil
 		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
 		for i := range list {
-			if list[i].of(r) {
+			if list[i].sameTarget(r) {
 				last = &list[i]
 			}
 		}
@@ -162,13 +162,13 @@ func (in *Intake) lastOf(ctx context.Context, r *Retraction) (last *Retraction, 
 }
 
 // putRetraction writes a retraction, and forgets what was answered to the requests of a batch: they may come again.
-func (in *Intake) putRetraction(ctx context.Context, was *streamState, r *Retraction) error {
+func (in *Intake) putRetraction(ctx context.Context, read *streamState, r *Retraction) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
 			return err
 		}
-		if !state.sameIntake(was) {
+		if !state.sameIntake(read) {
 			return errors.New("bug: a batch was sealed meanwhile")
 		}
 		return enterRetraction(tx, &state, r)
@@ -193,14 +193,14 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	if err != nil {
 		return err
 	}
-	if state.resolves(r) {
-		state.Identity = toBeIndexed
+	if state.mayResolve(r) {
+		state.Identity = needsRebuild
 	}
 	switch {
 	case r.Undoes == 0 && r.Event == "" && b.Spool != 0:
-		err = forgetAnswersOf(tx, r.Stream, b.Spool)
+		err = deleteSpoolAnswers(tx, r.Stream, b.Spool)
 	case r.Undoes != 0:
-		state.Identity = toBeIndexed
+		state.Identity = needsRebuild
 		for i := range b.Files {
 			if err == nil && r.Event == "" && b.Files[i].Digest != "" {
 				err = putFile(tx, r.Stream, &b.Files[i], b.Spool != 0)
@@ -210,8 +210,8 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	return errors.Join(err, tx.Put(retractionKey(r), r), tx.Put(streamKey(r.Stream), state))
 }
 
-// eventToRetract finds an event by its id.
-func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions, r Retraction) (Retraction, error) {
+// findEventToRetract finds an event by its id.
+func (in *Intake) findEventToRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions, r Retraction) (Retraction, error) {
 	session, err := duck.Open(in.Duck)
 	if err != nil {
 		return r, err
@@ -248,11 +248,11 @@ func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *
 func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (chosen []Retraction, err error) {
 	var out []Retraction
 	for i := range found {
-		last, err := in.lastOf(ctx, &found[i])
+		last, err := in.lastRetractionOf(ctx, &found[i])
 		if err != nil {
 			return nil, err
 		}
-		batch, err := in.lastOf(ctx, &Retraction{Stream: found[i].Stream, Batch: found[i].Batch})
+		batch, err := in.lastRetractionOf(ctx, &Retraction{Stream: found[i].Stream, Batch: found[i].Batch})
 		switch {
 		case err != nil:
 			return nil, err

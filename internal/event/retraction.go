@@ -53,8 +53,8 @@ func (r *Retraction) What() string {
 	return fmt.Sprintf("batch %d of %s", r.Batch, r.Stream)
 }
 
-// of reports whether two retractions are of the same batch or event.
-func (r *Retraction) of(o *Retraction) bool {
+// sameTarget reports whether two retractions are of the same batch or event.
+func (r *Retraction) sameTarget(o *Retraction) bool {
 	return r.Batch == o.Batch && (r.Event == "") == (o.Event == "") && r.File == o.File && r.Row == o.Row
 }
 
@@ -142,11 +142,11 @@ func RetractedSince(tx catalog.Tx, stream string, since, batch uint64) (changed 
 		return nil, err
 	}
 	now := active(list)
-	was := active(slices.DeleteFunc(slices.Clone(list), func(r Retraction) bool { return r.Number > since }))
-	for _, lists := range [][2][]Retraction{{now, was}, {was, now}} {
+	before := active(slices.DeleteFunc(slices.Clone(list), func(r Retraction) bool { return r.Number > since }))
+	for _, lists := range [][2][]Retraction{{now, before}, {before, now}} {
 		for i := range lists[0] {
 			r := &lists[0][i]
-			if r.Batch > batch || slices.ContainsFunc(lists[1], func(o Retraction) bool { return o.of(r) }) {
+			if r.Batch > batch || slices.ContainsFunc(lists[1], func(o Retraction) bool { return o.sameTarget(r) }) {
 				continue
 			}
 			state := " is retracted"
@@ -164,7 +164,7 @@ func encodeRetraction(r *Retraction) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sumManifest(bytes.TrimSuffix(text, []byte("\n}"))), nil
+	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
 }
 
 // decodeRetraction reads the text of a stream's object.
@@ -172,9 +172,9 @@ func decodeRetraction(text []byte, stream string, number uint64) (r Retraction, 
 	if err := json.Unmarshal(text, &r); err != nil {
 		return r, fmt.Errorf("it is not a retraction: %w", err)
 	}
-	at := bytes.LastIndex(text, []byte(manifestSum))
+	at := bytes.LastIndex(text, []byte(checksumMember))
 	switch {
-	case at < 0 || !bytes.Equal(text, sumManifest(text[:at])):
+	case at < 0 || !bytes.Equal(text, appendChecksum(text[:at])):
 		err = errors.New("its checksum is not that of its content")
 	case r.Stream != stream || r.Number != number:
 		err = fmt.Errorf("it is retraction %d of %s", r.Number, r.Stream)

@@ -17,22 +17,22 @@ const retryBytes = 1 << 20
 // batch in which they keep their file and row; those that are rejected again go to its quarantine, and so do those that are dismissed, or of
 // files that are retracted, as they were.
 func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Result, error) {
-	batches, _, _, err := quarantined(ctx, in.Catalog, s.Name)
+	batches, _, _, err := openQuarantines(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
 	return in.retry(ctx, s, batches, nil, o)
 }
 
-// accepting is what a retry is for that takes in one row. Of the others it judges those that are in conflict with what that row is chosen
+// rowAcceptance is what a retry is for that takes in one row. Of the others it judges those that are in conflict with what that row is chosen
 // over, and leaves all else as it was.
-type accepting struct {
+type rowAcceptance struct {
 	row   *Rejected
 	older *Retraction // of the event whose place it takes; nil where none counted
 }
 
-// judges reports whether another row is judged again.
-func (a *accepting) judges(row *Rejected) bool {
+// retries reports whether another row is judged again.
+func (a *rowAcceptance) retries(row *Rejected) bool {
 	switch with := row.Accepted; {
 	case a == nil:
 		return true
@@ -46,14 +46,14 @@ func (a *accepting) judges(row *Rejected) bool {
 }
 
 // retry takes up the quarantines of some batches. A row that is to be accepted is judged before all others.
-func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, accept *accepting, o Options) (Result, error) {
+func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, accept *rowAcceptance, o Options) (Result, error) {
 	dismissed, err := dismissals(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
-	var left *leftRows
+	var left *retractedRows
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		left, err = leftRowsOf(in.Catalog, tx, s.Name)
+		left, err = newRetractedRows(in.Catalog, tx, s.Name)
 		return err
 	})
 	if err != nil {
@@ -72,19 +72,19 @@ func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch,
 	if err := w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, batches, accept) }); err != nil {
 		return Result{}, err
 	}
-	return w.finish(ctx)
+	return w.sealAndCompact(ctx)
 }
 
 // retrier sends rows of quarantines down the flow, a row a block: each keeps its own file and row.
 type retrier struct {
-	w         *work
+	w         *batchWriter
 	seg       *segment
-	size      int // of the segment's text
+	bytes     int // of the segment's text
 	dismissed map[Place]Dismissal
-	left      *leftRows
+	left      *retractedRows
 }
 
-func (r *retrier) all(ctx context.Context, batches []Batch, accept *accepting) error {
+func (r *retrier) all(ctx context.Context, batches []Batch, accept *rowAcceptance) error {
 	if accept != nil {
 		if err := r.add(ctx, *accept.row, true); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (r *retrier) all(ctx context.Context, batches []Batch, accept *accepting) e
 			if err != nil {
 				return err
 			}
-			return r.add(ctx, row, accept.judges(&row) && !out)
+			return r.add(ctx, row, accept.retries(&row) && !out)
 		})
 		if err != nil {
 			return fmt.Errorf("retry quarantine of batch %d of %s: %w", b.Batch, r.w.stream.Name, err)
@@ -113,8 +113,8 @@ func (r *retrier) flush(ctx context.Context) error {
 		return nil
 	}
 	full := r.seg
-	r.seg, r.size = r.w.segment(nil, nil), 0
-	return r.w.send(ctx, full)
+	r.seg, r.bytes = r.w.segment(nil, nil), 0
+	return r.w.enqueue(ctx, full)
 }
 
 // add takes a row into the segment, to be judged or to go back as it was. A segment is of one file.
@@ -137,10 +137,10 @@ func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 	}
 	for _, block := range blocks {
 		r.seg.blocks = append(r.seg.blocks, block)
-		r.seg.sources = append(r.seg.sources, source{row.Request, row.Line, row.Occurrence})
+		r.seg.rowSources = append(r.seg.rowSources, rowSource{row.Request, row.Line, row.Occurrence})
 		r.seg.rows += len(block.Rows)
 	}
-	if r.size += len(row.Raw) + len(row.Bytes); r.size < retryBytes {
+	if r.bytes += len(row.Raw) + len(row.Bytes); r.bytes < retryBytes {
 		return nil
 	}
 	return r.flush(ctx)
@@ -148,10 +148,10 @@ func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 
 // parseAgain parses one quarantined row. One that is not judged goes back as it was, and so does one that is kept as an object of its own: it
 // is longer than a line may be.
-func (w *work) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block, error) {
+func (w *batchWriter) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
 	if row.Object == "" && judged {
-		plan, err := w.planOf(file)
+		plan, err := w.planFor(file)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +164,7 @@ func (w *work) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block,
 		kept := row
 		kept.Raw, kept.Bytes = "", nil
 		w.mu.Lock()
-		w.kept[row.Place()] = kept
+		w.unchanged[row.Place()] = kept
 		w.mu.Unlock()
 	}
 	block := &scan.Block{Rejects: []scan.Reject{{Row: row.Row, Column: row.Column, Reason: row.Reason, Raw: raw}}}

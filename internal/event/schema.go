@@ -39,8 +39,8 @@ type Reading struct {
 	Position int `json:"position,omitempty"` // of its field in CSV without a header, from 1
 }
 
-// declared is what the catalog remembers of a stream besides its columns: what makes an event unique, and how files are read.
-type declared struct {
+// declaration is what the catalog remembers of a stream besides its columns: what makes an event unique, and how files are read.
+type declaration struct {
 	ID        []string `json:"id"`
 	Format    string   `json:"format"`
 	Delimiter string   `json:"delimiter,omitempty"` // of CSV
@@ -77,7 +77,7 @@ func (d Definition) String() string {
 	return d.Name + ": {" + strings.Join(parts, ", ") + "}"
 }
 
-func (d declared) String() string {
+func (d declaration) String() string {
 	parts := []string{"format: " + d.Format}
 	if d.Delimiter != "" {
 		parts = append(parts, fmt.Sprintf("csv: {delimiter: %q, header: %t}", d.Delimiter, !d.Headless))
@@ -89,11 +89,11 @@ func (d declared) String() string {
 }
 
 // definitions are the stream's columns in the order that digests are made in.
-func definitions(s *project.Stream, remembered []Definition) []Definition {
-	list, from := make([]Definition, len(s.Columns)), positions(s)
-	for n, i := range columnOrder(s, remembered) {
+func definitions(s *project.Stream, stored []Definition) []Definition {
+	list, position := make([]Definition, len(s.Columns)), positions(s)
+	for n, i := range columnOrder(s, stored) {
 		list[n] = definition(&s.Columns[i])
-		list[n].Position = from[i]
+		list[n].Position = position[i]
 	}
 	return list
 }
@@ -116,8 +116,8 @@ func definition(c *project.Column) Definition {
 	return d
 }
 
-func declaredOf(s *project.Stream) *declared {
-	d := &declared{ID: s.ID, Format: string(s.Format), Versions: s.Versions}
+func declarationOf(s *project.Stream) *declaration {
+	d := &declaration{ID: s.ID, Format: string(s.Format), Versions: s.Versions}
 	if s.Format == project.CSVText {
 		d.Delimiter, d.Headless = ",", !s.CSV.Header
 		if s.CSV.Delimiter != 0 {
@@ -131,12 +131,12 @@ func declaredOf(s *project.Stream) *declared {
 }
 
 // grows reports whether a declaration is as another was. An encoding may be declared later: what is not UTF-8 went to quarantine before.
-func (d *declared) grows(was *declared) bool {
-	is := *d
-	if was.Encoding == "" {
-		is.Encoding = ""
+func (d *declaration) grows(old *declaration) bool {
+	now := *d
+	if old.Encoding == "" {
+		now.Encoding = ""
 	}
-	return is.String() == was.String()
+	return now.String() == old.String()
 }
 
 // CheckGrowth refuses a declaration that is not one that the stream's events were taken in by, grown. Class Data.
@@ -180,26 +180,26 @@ func checkGrowth(s *project.Stream, state *streamState) error {
 	if len(state.Columns) == 0 { // the stream has taken nothing in yet
 		return nil
 	}
-	if was, is := state.Declared, declaredOf(s); was != nil && !is.grows(was) {
-		return &GrowthError{fmt.Sprintf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows)}
+	if old, now := state.Declared, declarationOf(s); old != nil && !now.grows(old) {
+		return &GrowthError{fmt.Sprintf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, old, s.File, s.Line, now, onlyGrows)}
 	}
-	if was := state.Declared; was != nil && was.Versions && !s.Versions {
+	if old := state.Declared; old != nil && old.Versions && !s.Versions {
 		return &GrowthError{fmt.Sprintf("stream %s has versions of events, which were taken in with `versions: keep`, and %s:%d does not declare that: "+
 			"put it back, or declare a new stream", s.Name, s.File, s.Line)}
 	}
-	remembered := rememberedColumns(state)
-	now := definitions(s, remembered) // each remembered one has its place, up to the first that is gone
-	for i, was := range remembered {
-		c := s.Column(was.Name)
+	stored := storedColumns(state)
+	now := definitions(s, stored) // each remembered one has its place, up to the first that is gone
+	for i, old := range stored {
+		c := s.Column(old.Name)
 		if c == nil {
-			return growthError(s, was, "it is gone")
+			return growthError(s, old, "it is gone")
 		}
-		was.Is = s.Instants(was.Is) // which earlier versions computed of local times
-		if what := shrinks(was, now[i], c.Type, state.Declared != nil); what != "" {
-			return growthError(s, was, what+": "+now[i].String())
+		old.Is = s.Instants(old.Is) // which earlier versions computed of local times
+		if what := shrinks(old, now[i], c.Type, state.Declared != nil); what != "" {
+			return growthError(s, old, what+": "+now[i].String())
 		}
 	}
-	for _, d := range now[len(remembered):] {
+	for _, d := range now[len(stored):] {
 		if !d.Optional && d.Is == "" { // computed ones are checkNew's
 			return &GrowthError{fmt.Sprintf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows)}
 		}
@@ -245,19 +245,19 @@ func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
 }
 
 // shrinks says in which way a column has not grown; empty if it has.
-func shrinks(was, now Definition, t column.Type, reading bool) string {
+func shrinks(old, now Definition, t column.Type, reading bool) string {
 	switch {
-	case was.Optional && !now.Optional:
+	case old.Optional && !now.Optional:
 		return "it became required"
-	case was.Origin != now.Origin:
+	case old.Origin != now.Origin:
 		return "events would compare otherwise"
-	case was.Is != now.Is:
+	case old.Is != now.Is:
 		return "it is computed otherwise"
-	case reading && was.Reading != now.Reading:
+	case reading && old.Reading != now.Reading:
 		return "it is read otherwise"
-	case !wider(was.Type, t):
+	case !wider(old.Type, t):
 		return "its type is not wider"
-	case now.In != nil && (was.In == nil || slices.ContainsFunc(was.In, func(v string) bool { return !slices.Contains(now.In, v) })):
+	case now.In != nil && (old.In == nil || slices.ContainsFunc(old.In, func(v string) bool { return !slices.Contains(now.In, v) })):
 		return "it allows fewer values"
 	}
 	return ""
@@ -266,8 +266,8 @@ func shrinks(was, now Definition, t column.Type, reading bool) string {
 // onlyGrows is what to do about a change that is no growth.
 const onlyGrows = "a schema only grows; declare a new stream for anything else"
 
-func growthError(s *project.Stream, was Definition, what string) error {
-	return &GrowthError{fmt.Sprintf("stream %s: column %s was declared as %s; now %s: %s", s.Name, was.Name, was, what, onlyGrows)}
+func growthError(s *project.Stream, old Definition, what string) error {
+	return &GrowthError{fmt.Sprintf("stream %s: column %s was declared as %s; now %s: %s", s.Name, old.Name, old, what, onlyGrows)}
 }
 
 // wider reports whether every value of the old type is one of the new.

@@ -11,18 +11,18 @@ import (
 	"bursar/internal/column"
 )
 
-// finish seals the batch and tidies the dedupe index.
-func (w *work) finish(ctx context.Context) (Result, error) {
-	result, err := w.conclude(ctx)
+// sealAndCompact seals the batch and tidies the dedupe index.
+func (w *batchWriter) sealAndCompact(ctx context.Context) (Result, error) {
+	result, err := w.checkAndSeal(ctx)
 	if err != nil || w.batch.DedupeTable == nil {
 		return result, err
 	}
 	return result, w.in.compact(ctx, w.stream, &sync.Mutex{})
 }
 
-// conclude counts, checks rule 4, and seals the batch unless nothing new came in.
-func (w *work) conclude(ctx context.Context) (Result, error) {
-	if err := w.total(); err != nil {
+// checkAndSeal counts, checks rule 4, and seals the batch unless nothing new came in.
+func (w *batchWriter) checkAndSeal(ctx context.Context) (Result, error) {
+	if err := w.sumTotals(); err != nil {
 		return Result{}, err
 	}
 	b := &w.batch
@@ -45,18 +45,18 @@ func (w *work) conclude(ctx context.Context) (Result, error) {
 	return w.result(number), nil
 }
 
-// total brings the lanes' sums and digests together.
-func (w *work) total() error {
-	w.batch.Rows += w.repeated
-	w.batch.Duplicates += w.repeated
+// sumTotals brings the lanes' sums and digests together.
+func (w *batchWriter) sumTotals() error {
+	w.batch.Rows += w.repeatedRows
+	w.batch.Duplicates += w.repeatedRows
 	summers := newSummers(w.stream)
 	var digest column.Digest
-	for i := range w.lanes {
-		digest.Add(w.lanes[i].digest)
+	for i := range w.writers {
+		digest.Add(w.writers[i].digest)
 		for t := range summers {
-			summers[t].Merge(w.lanes[i].summers[t].Sums)
+			summers[t].Merge(w.writers[i].summers[t].Sums)
 		}
-		for _, o := range w.lanes[i].objects {
+		for _, o := range w.writers[i].objects {
 			w.batch.Objects = append(w.batch.Objects, o.Description)
 		}
 	}
@@ -65,7 +65,7 @@ func (w *work) total() error {
 	return err
 }
 
-func (w *work) result(batch uint64) Result {
+func (w *batchWriter) result(batch uint64) Result {
 	b := &w.batch
 	return Result{
 		Stream: b.Stream, Batch: batch, Rows: b.Rows, Accepted: b.Accepted, Quarantined: b.Quarantined,
@@ -76,15 +76,15 @@ func (w *work) result(batch uint64) Result {
 // seal makes the rest of the batch durable, then commits it: batch, files, dedupe index and the next
 // numbers in one transaction (rule 1). With number 0 only the files are remembered. The manifest follows: one that is there says
 // that the batch was sealed.
-func (w *work) seal(ctx context.Context, number uint64) error {
+func (w *batchWriter) seal(ctx context.Context, number uint64) error {
 	for _, f := range w.files {
-		f.Batch, f.Broken = number, w.broken[f]
+		f.Batch, f.Broken = number, w.brokenFiles[f]
 		w.batch.Files = append(w.batch.Files, *f)
 	}
 	w.batch.Spool, w.batch.Retried, w.batch.Retractions = w.spool, w.retries, w.state.Retractions
-	if number != 0 && w.rejects != nil {
+	if number != 0 && w.quarantine != nil {
 		var err error
-		if w.batch.Quarantine, err = w.rejects.finish(); err != nil {
+		if w.batch.Quarantine, err = w.quarantine.finish(); err != nil {
 			return err
 		}
 	}
@@ -97,8 +97,8 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 	return nil
 }
 
-func (w *work) commit(tx catalog.Tx, number uint64) error {
-	state, err := w.next(tx, number)
+func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
+	state, err := w.nextState(tx, number)
 	if err != nil {
 		return err
 	}
@@ -114,15 +114,15 @@ func (w *work) commit(tx catalog.Tx, number uint64) error {
 			}
 		}
 	}
-	if err := errors.Join(markRetried(tx, &w.batch, number), w.rememberAnswers(tx)); err != nil {
+	if err := errors.Join(markRetried(tx, &w.batch, number), w.putAnswers(tx)); err != nil {
 		return err
 	}
 	return tx.Put(streamKey(w.stream.Name), state)
 }
 
-// next is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
+// nextState is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
 // its dedupe index, so nothing may be sealed then (rule 1).
-func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
+func (w *batchWriter) nextState(tx catalog.Tx, number uint64) (streamState, error) {
 	var state streamState
 	if _, err := tx.Get(streamKey(w.stream.Name), &state); err != nil {
 		return state, err

@@ -160,7 +160,7 @@ type summer struct {
 	*column.Sums
 	total   *project.Total
 	measure int // position of the summed column
-	by      int // position of the group column, or -1
+	group   int // position of the group column, or -1
 }
 
 func newSummers(s *project.Stream) []summer {
@@ -170,17 +170,17 @@ func newSummers(s *project.Stream) []summer {
 	summers := make([]summer, len(s.Totals))
 	for i := range s.Totals {
 		t := &s.Totals[i]
-		summers[i] = summer{Sums: column.NewSums(s.TotalType(t).Scale), total: t, measure: position(t.Sum), by: position(t.By)}
+		summers[i] = summer{Sums: column.NewSums(s.TotalType(t).Scale), total: t, measure: position(t.Sum), group: position(t.By)}
 	}
 	return summers
 }
 
-func (s *summer) add(columns []column.Vector, take func(i int) bool) {
+func (s *summer) add(columns []column.Vector, included func(i int) bool) {
 	var by *column.Vector
-	if s.by >= 0 {
-		by = &columns[s.by]
+	if s.group >= 0 {
+		by = &columns[s.group]
 	}
-	s.Add(&columns[s.measure], by, take)
+	s.Add(&columns[s.measure], by, included)
 }
 
 func totalsOf(summers []summer) (Totals, error) {
@@ -190,7 +190,7 @@ func totalsOf(summers []summer) (Totals, error) {
 		if err != nil {
 			return nil, fmt.Errorf("total %s: %w", s.total.Name, err)
 		}
-		if len(groups) == 0 && s.by < 0 {
+		if len(groups) == 0 && s.group < 0 {
 			groups[""] = string(column.AppendDecimal(nil, decimal128.Num{}, s.Scale))
 		}
 		totals[s.total.Name] = groups

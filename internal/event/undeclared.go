@@ -20,8 +20,8 @@ const (
 	maxUndeclaredFiles = 100
 )
 
-// leaveOut notes properties of a file that the stream does not declare.
-func (w *work) leaveOut(file string, names []string) {
+// noteUndeclared notes properties of a file that the stream does not declare.
+func (w *batchWriter) noteUndeclared(file string, names []string) {
 	for _, name := range names {
 		last := len(w.undeclared) - 1
 		if last < 0 || w.undeclared[last].File != file {

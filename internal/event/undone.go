@@ -36,8 +36,8 @@ func UndoneRetractions(ctx context.Context, c catalog.Catalog, stream string) (u
 	}
 	for i := range list {
 		r := &list[i]
-		if by := slices.IndexFunc(list, func(o Retraction) bool { return o.Undoes == r.Number }); by >= 0 {
-			undone = append(undone, Undone{Stream: stream, Batch: r.Batch, Event: r.Event, Reason: r.Reason, At: r.At, Undone: list[by].At})
+		if undo := slices.IndexFunc(list, func(o Retraction) bool { return o.Undoes == r.Number }); undo >= 0 {
+			undone = append(undone, Undone{Stream: stream, Batch: r.Batch, Event: r.Event, Reason: r.Reason, At: r.At, Undone: list[undo].At})
 		}
 	}
 	return undone, nil

@@ -53,28 +53,28 @@ func (in *Intake) Streams(ctx context.Context) (names []string, err error) {
 }
 
 const (
-	// sealing is how long a batch's manifest may follow its record in the catalog.
-	sealing = 200 * time.Millisecond
-	// looks is how often a fault is looked at again that is found while batches are sealed.
-	looks = 5
+	// manifestDelay is how long a batch's manifest may follow its record in the catalog.
+	manifestDelay = 200 * time.Millisecond
+	// verifyAttempts is how often a fault is looked at again that is found while batches are sealed.
+	verifyAttempts = 5
 )
 
 // VerifyManifests proves that each sealed batch is in the catalog, that its manifest says the same, and that no batch is sealed
 // which the catalog does not know; and the same of retractions. It returns the batches. The stream may be taken in meanwhile.
 func (in *Intake) VerifyManifests(ctx context.Context, stream string) (batches []Batch, faults error) {
 	sealed := uint64(0)
-	for look := 1; ; look++ {
+	for attempt := 1; ; attempt++ {
 		state, _, err := in.readState(ctx, stream)
 		if err != nil {
 			return nil, err
 		}
 		batches, faults = in.verifyManifests(ctx, stream, &state)
-		if faults == nil || look == looks || look > 1 && state.Batches+state.Retractions == sealed {
+		if faults == nil || attempt == verifyAttempts || attempt > 1 && state.Batches+state.Retractions == sealed {
 			return batches, faults
 		}
 		sealed = state.Batches + state.Retractions
 		select {
-		case <-time.After(sealing):
+		case <-time.After(manifestDelay):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -104,18 +104,18 @@ func (in *Intake) verifyManifests(ctx context.Context, stream string, state *str
 
 // verifyManifest compares a batch of the catalog with its manifest.
 func (in *Intake) verifyManifest(ctx context.Context, b *Batch) error {
-	said, err := readManifest(ctx, in.Objects, b.Stream, b.Batch)
-	if err != nil && !errors.Is(err, errUnsummed) {
+	stored, err := readManifest(ctx, in.Objects, b.Stream, b.Batch)
+	if err != nil && !errors.Is(err, errNoChecksum) {
 		return err
 	}
-	same, err := alike(b, &said)
+	same, err := sameBatch(b, &stored)
 	if err == nil && !same {
 		err = fmt.Errorf("%s says something else than the catalog", manifestName(b.Stream, b.Batch))
 	}
 	return err
 }
 
-func alike(a, b *Batch) (bool, error) {
+func sameBatch(a, b *Batch) (bool, error) {
 	first, err := json.Marshal(a)
 	if err != nil {
 		return false, err
@@ -160,8 +160,8 @@ func (in *Intake) VerifyTotals(ctx context.Context, s *project.Stream, batches [
 	return events, errors.Join(faults...)
 }
 
-// Names are the objects of a batch, the manifest among them.
-func (b *Batch) Names() []string {
+// ObjectNames are the objects of a batch, the manifest among them.
+func (b *Batch) ObjectNames() []string {
 	names := []string{manifestName(b.Stream, b.Batch)}
 	for _, list := range [][]object.Description{b.Stored(), b.Oversize} {
 		for _, o := range list {

@@ -21,16 +21,16 @@ func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
 		return err
 	}
 	_, faults := in.key(s.Name, &state)
-	faults = errors.Join(faults, in.verifyTables(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoOthers(ctx, s.Name))
+	faults = errors.Join(faults, in.verifyTables(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoStrayTables(ctx, s.Name))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return faults
 }
 
-// OlderDedupe reports whether a stream's dedupe index is one of an older project, whose digests have no key: RebuildDedupe
+// HasLegacyDedupe reports whether a stream's dedupe index is one of an older project, whose digests have no key: RebuildDedupe
 // converts it.
-func (in *Intake) OlderDedupe(ctx context.Context, stream string) bool {
+func (in *Intake) HasLegacyDedupe(ctx context.Context, stream string) bool {
 	state, found, err := in.readState(ctx, stream)
 	return err == nil && found && state.Identity == "" && len(state.DedupeTables) > 0
 }
@@ -77,10 +77,10 @@ func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *s
 	return nil
 }
 
-// verifyNoOthers finds tables that the catalog does not name. It names those that a crash may have left by their numbers: of
+// verifyNoStrayTables finds tables that the catalog does not name. It names those that a crash may have left by their numbers: of
 // the next batch and the next merge, or as dropped. Objects are listed before the catalog is read and after: one that intake makes or
 // removes meanwhile is in one of the lists alone.
-func (in *Intake) verifyNoOthers(ctx context.Context, stream string) error {
+func (in *Intake) verifyNoStrayTables(ctx context.Context, stream string) error {
 	before, err := in.dedupeObjects(ctx, stream)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (in *Intake) verifyNoOthers(ctx context.Context, stream string) error {
 		return err
 	}
 	known := append(slices.Clone(state.Dropped), prefix(stream, state.Batches+1)+idsObject,
-		mergedTable(stream, state.Merges+1), wholeTable(stream, state.Merges+1))
+		mergedTable(stream, state.Merges+1), rebuiltTable(stream, state.Merges+1))
 	for _, table := range state.DedupeTables {
 		known = append(known, table.Name)
 	}

@@ -73,20 +73,20 @@ func selectSQL(files object.Local, s *project.Stream, batches []Batch, computed 
 	list := make([]string, len(fields))
 	for i, f := range fields {
 		name := column.QuoteIdentifier(f.Name)
-		was := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
+		stored := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
 		c := s.Column(f.Name)
 		switch {
-		case computed && was >= 0 && otherInstants(s, c, &batches[0].Columns[was]):
+		case computed && stored >= 0 && otherInstants(s, c, &batches[0].Columns[stored]):
 			list[i] = fmt.Sprintf("CAST((%s\n) AS %s) AS %s", c.Is, f.Type.SQL(), name)
-		case strings.HasPrefix(f.Name, "_") || was >= 0 && batches[0].Columns[was].Type == f.Type.String():
+		case strings.HasPrefix(f.Name, "_") || stored >= 0 && batches[0].Columns[stored].Type == f.Type.String():
 			list[i] = name
-		case was >= 0:
+		case stored >= 0:
 			list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", name, f.Type.SQL(), name)
 		default:
 			list[i] = nullSQL(f)
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", strings.Join(list, ", "), strings.Join(paths, ", "), keptSQL(batches))
+	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", strings.Join(list, ", "), strings.Join(paths, ", "), excludedSQL(batches))
 }
 
 // otherInstants reports whether a column was computed by an expression in which earlier versions took timestamps for local times.

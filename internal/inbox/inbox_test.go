@@ -21,8 +21,8 @@ import (
 	"bursar/internal/inbox"
 )
 
-// settle is short, so that tests are, and long against what they do meanwhile.
-const settle = 50 * time.Millisecond
+// stableFor is short, so that tests are, and long against what they do meanwhile.
+const stableFor = 50 * time.Millisecond
 
 // taker is a stream's intake: it says yes unless told otherwise.
 type taker struct {
@@ -88,7 +88,7 @@ func startIn(t *testing.T, dir string, errs map[string][]error, during func(path
 	go func() {
 		defer close(ended)
 		inbox.Watch(ctx, inbox.Options{
-			Dir: s.dir, Streams: []string{"bank", "sales"}, Take: s.k.take, Settle: settle, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
+			Dir: s.dir, Streams: []string{"bank", "sales"}, Ingest: s.k.take, StableFor: stableFor, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 		})
 	}()
 	t.Cleanup(func() {

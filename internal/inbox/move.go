@@ -28,15 +28,15 @@ const errorSuffix = ".error.txt"
 // maxName is the most bytes that file systems take as a name.
 const maxName = 255
 
-// decision is what became of a file that was handed on.
-type decision struct {
+// outcome is what became of a file that was handed on.
+type outcome struct {
 	file   fs.FileInfo // as it was when it was handed on
 	reason error       // why it was not taken; nil if it was
 }
 
 // moveDecided moves the files that are decided on out of the way. One that cannot be moved waits for the next time, and is
 // not handed on again; one that lies where another was read has not been read itself, and stays.
-func (b *box) moveDecided() {
+func (b *streamFolder) moveDecided() {
 	for path, d := range b.decided {
 		info, err := os.Lstat(path)
 		if err != nil || !sameFile(info, d.file) {
@@ -45,7 +45,7 @@ func (b *box) moveDecided() {
 			continue
 		}
 		if err := b.move(path, d); err != nil {
-			b.watch.once(path, "move a file out of the inbox: it is tried again", "path", path, "error", err)
+			b.watch.warnOnce(path, "move a file out of the inbox: it is tried again", "path", path, "error", err)
 			continue
 		}
 		delete(b.decided, path)
@@ -58,12 +58,12 @@ func sameFile(x, y fs.FileInfo) bool {
 }
 
 // move moves a file to where its decision sends it, with the reason beside it if it was not taken.
-func (b *box) move(path string, d decision) error {
-	folder, beside := TakenFolder, ""
+func (b *streamFolder) move(path string, d outcome) error {
+	folder, suffix := TakenFolder, ""
 	if d.reason != nil {
-		folder, beside = FailedFolder, errorSuffix
+		folder, suffix = FailedFolder, errorSuffix
 	}
-	target, err := b.freeName(path, folder, beside)
+	target, err := b.freeName(path, folder, suffix)
 	if err != nil {
 		return err
 	}
@@ -79,13 +79,13 @@ func (b *box) move(path string, d decision) error {
 		return err
 	}
 	if info, err := os.Lstat(target); err == nil && !sameFile(info, d.file) {
-		return b.putBack(target, path)
+		return b.moveBack(target, path)
 	}
 	return nil
 }
 
-// putBack undoes the move of a file that took another's place in the last moment.
-func (b *box) putBack(target, path string) error {
+// moveBack undoes the move of a file that took another's place in the last moment.
+func (b *streamFolder) moveBack(target, path string) error {
 	name, err := b.freeName(path, "", "")
 	if err == nil {
 		err = os.Rename(target, name)
@@ -98,7 +98,7 @@ func (b *box) putBack(target, path string) error {
 
 // freeName finds a free name for a file in a folder of the box: its own, or with a number before the endings. The name with
 // beside behind it is free, too. Names that would be too long lose the end of what stands before the number.
-func (b *box) freeName(path, folder, beside string) (string, error) {
+func (b *streamFolder) freeName(path, folder, suffix string) (string, error) {
 	dir := filepath.Join(b.dir, folder)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make folder in the inbox: %w", err)
@@ -117,10 +117,10 @@ func (b *box) freeName(path, folder, beside string) (string, error) {
 			number = fmt.Sprintf("-%d", n)
 		}
 		rest := number + endings
-		target := filepath.Join(dir, shorten(name, maxName-len(rest)-len(beside))+rest)
+		target := filepath.Join(dir, shorten(name, maxName-len(rest)-len(suffix))+rest)
 		free, err := isFree(target)
-		if err == nil && free && beside != "" {
-			free, err = isFree(target + beside)
+		if err == nil && free && suffix != "" {
+			free, err = isFree(target + suffix)
 		}
 		if err != nil {
 			return "", fmt.Errorf("find a name in %s: %w", dir, err)
@@ -132,14 +132,14 @@ func (b *box) freeName(path, folder, beside string) (string, error) {
 }
 
 // shorten cuts a name down to so many bytes, between characters.
-func shorten(name string, most int) string {
-	if len(name) <= most {
+func shorten(name string, maxBytes int) string {
+	if len(name) <= maxBytes {
 		return name
 	}
-	for most > 0 && !utf8.RuneStart(name[most]) {
-		most--
+	for maxBytes > 0 && !utf8.RuneStart(name[maxBytes]) {
+		maxBytes--
 	}
-	return name[:most]
+	return name[:maxBytes]
 }
 
 // isFree reports whether nothing has the name.

@@ -178,7 +178,7 @@ func group(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (Taken, erro
 // addConserved adds a batch's totals that the pipeline conserves. One that was sealed without them is an *event.ErrNoTotals.
 func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) error {
 	if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
-		return &event.ErrNoTotals{Batch: *batch}
+		return &event.MissingTotalsError{Batch: *batch}
 	}
 	return totals.Add(conserved(plan, batch))
 }

@@ -61,7 +61,7 @@ func (e *Engine) planning(ctx context.Context, plan *fold.Plan, fn func(tx catal
 			}
 			return fn(tx)
 		})
-		batch, lacks := event.LacksTotals(err)
+		batch, lacks := event.AsMissingTotals(err)
 		if !lacks {
 			return err
 		}

@@ -23,8 +23,8 @@ type Batch struct {
 	probes  []Entry
 	arrival []uint32
 	found   []finding
-	before  []earlier
-	again   []repeat
+	before  []seenEntry
+	repeats []repeat
 }
 
 // finding says where an id was found. A batch's own entry is newer than any table's.
@@ -36,13 +36,13 @@ const (
 	inBatch
 )
 
-// earlier is what an entry is compared to.
-type earlier struct {
+// seenEntry is what an entry is compared to.
+type seenEntry struct {
 	content uint64
 	place   Place
 }
 
-func (e earlier) judge(later *Entry) Verdict {
+func (e seenEntry) verdictFor(later *Entry) Verdict {
 	if e.content == later.Content {
 		return Verdict{Duplicate, e.place}
 	}
@@ -105,11 +105,11 @@ func (b *Batch) Knows(e Entry) (bool, error) {
 
 // find looks a segment up.
 func (b *Batch) find(segment []Entry) error {
-	b.gather(segment)
+	b.collectProbes(segment)
 	if err := b.findInBatch(); err != nil {
 		return err
 	}
-	return guarded(b.findInTables)
+	return readMapped(b.findInTables)
 }
 
 func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
@@ -117,22 +117,22 @@ func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
 		return err
 	}
 	fresh := b.decide(segment, verdicts)
-	return b.keep(fresh)
+	return b.addNew(fresh)
 }
 
-// gather sorts the segment into probes and repeats.
-func (b *Batch) gather(segment []Entry) {
+// collectProbes sorts the segment into probes and repeats.
+func (b *Batch) collectProbes(segment []Entry) {
 	keys, mask := b.sorter.sort(segment)
 	n := len(segment)
 	b.probes = slices.Grow(b.probes[:0], n)[:n]
 	b.arrival = slices.Grow(b.arrival[:0], n)[:n]
-	b.again = b.again[:0]
+	b.repeats = b.repeats[:0]
 	last := -1
 	for _, key := range keys {
 		i := uint32(key & mask)
 		e := &segment[i]
 		if last >= 0 && e.Hi == b.probes[last].Hi && e.Lo == b.probes[last].Lo {
-			b.again = append(b.again, repeat{i, uint32(last)})
+			b.repeats = append(b.repeats, repeat{i, uint32(last)})
 			continue
 		}
 		last++
@@ -154,20 +154,20 @@ func (b *Batch) decide(segment []Entry, verdicts []Verdict) int {
 			continue
 		}
 		at := b.arrival[i]
-		verdicts[at] = b.before[i].judge(&segment[at])
+		verdicts[at] = b.before[i].verdictFor(&segment[at])
 	}
-	for _, r := range b.again {
-		before := earlier{b.probes[r.probe].Content, b.probes[r.probe].Place}
+	for _, r := range b.repeats {
+		before := seenEntry{b.probes[r.probe].Content, b.probes[r.probe].Place}
 		if b.found[r.probe] != unknown {
 			before = b.before[r.probe]
 		}
-		verdicts[r.arrival] = before.judge(&segment[r.arrival])
+		verdicts[r.arrival] = before.verdictFor(&segment[r.arrival])
 	}
 	return fresh
 }
 
-// keep makes a table of the new ids.
-func (b *Batch) keep(fresh int) error {
+// addNew makes a table of the new ids.
+func (b *Batch) addNew(fresh int) error {
 	if fresh == 0 {
 		return nil
 	}

@@ -133,29 +133,29 @@ func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) erro
 		return err
 	}
 	var buffer []byte
-	take := func(size int) []byte {
+	alloc := func(size int) []byte {
 		if cap(buffer) < size {
 			buffer = make([]byte, size)
 		}
 		return buffer[:size]
 	}
-	give := func(block []byte, entries int) error {
-		room := len(block) / entrySize
+	emit := func(block []byte, entries int) error {
+		capacity := len(block) / entrySize
 		for _, size := range [...]int{markSize, hiSize, restSize} {
 			if err := write(block[:entries*size]); err != nil {
 				return err
 			}
-			block = block[room*size:]
+			block = block[capacity*size:]
 		}
 		return nil
 	}
-	b, err := newBuilder(total(tables), take, give)
+	b, err := newBuilder(total(tables), alloc, emit)
 	if err != nil {
 		return err
 	}
 	m := newMerger(tables, nil)
 	m.newer = newer
-	if err := m.into(b); err != nil {
+	if err := m.writeTo(b); err != nil {
 		return err
 	}
 	if err := b.finish(); err != nil {
@@ -164,11 +164,11 @@ func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) erro
 	if err := write(b.dir); err != nil {
 		return err
 	}
-	return writeEnd(w, b, sums.all(), info)
+	return writeTrailer(w, b, sums.finish(), info)
 }
 
-// writeEnd writes what follows blocks and directory.
-func writeEnd(w io.Writer, b *builder, sums []byte, info *TableInfo) error {
+// writeTrailer writes what follows blocks and directory.
+func writeTrailer(w io.Writer, b *builder, sums []byte, info *TableInfo) error {
 	f := footer{b.n, uint32(b.dirBits), version, info.FirstReceived, info.LastReceived, xxh3.Hash(sums)}
 	if _, err := w.Write(sums); err != nil {
 		return err

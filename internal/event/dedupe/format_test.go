@@ -166,8 +166,8 @@ func withFooter(body []byte, entries uint64, dirBits, version uint32) []byte {
 	} else {
 		var sums pageSums
 		sums.add(body)
-		sealed = append(sealed, sums.all()...)
-		f.sum = xxh3.Hash(sums.all())
+		sealed = append(sealed, sums.finish()...)
+		f.sum = xxh3.Hash(sums.finish())
 	}
 	return append(sealed, f.encode()...)
 }

@@ -6,12 +6,12 @@ import "math/bits"
 
 // cursor walks one table in order.
 type cursor struct {
-	t     *table
-	pos   uint32
-	hiAt  []byte // Hi of this entry and the rest of its block's
-	rest  []byte // the rest of this entry, and on
-	spent func(block []byte)
-	err   error // why the block at hand is not what was written
+	t       *table
+	pos     uint32
+	hiAt    []byte // Hi of this entry and the rest of its block's
+	rest    []byte // the rest of this entry, and on
+	release func(block []byte)
+	err     error // why the block at hand is not what was written
 }
 
 // open begins a block, once the bytes of a mapped table were compared; false when they are not what was written.
@@ -23,8 +23,8 @@ func (c *cursor) open() bool {
 			return false
 		}
 	}
-	room := len(b) / entrySize
-	c.hiAt, c.rest = b[room*markSize:], b[room*(markSize+hiSize):]
+	capacity := len(b) / entrySize
+	c.hiAt, c.rest = b[capacity*markSize:], b[capacity*(markSize+hiSize):]
 	return true
 }
 
@@ -33,9 +33,9 @@ func (c *cursor) open() bool {
 func (c *cursor) next() bool {
 	c.pos++
 	if c.pos == c.t.n || c.pos&blockMask == 0 {
-		if c.spent != nil {
+		if c.release != nil {
 			at := (c.pos - 1) >> blockBits
-			c.spent(c.t.blocks[at])
+			c.release(c.t.blocks[at])
 			c.t.blocks[at] = nil
 		}
 		if c.pos == c.t.n {
@@ -63,7 +63,7 @@ type merger struct {
 // came out of quarantine has an older place than events that were accepted before it, so the places alone do not always say.
 type Newer func(a, b Place) (bool, error)
 
-func (newer Newer) of(a, b Place) (bool, error) {
+func (newer Newer) isNewer(a, b Place) (bool, error) {
 	if newer == nil {
 		return a > b, nil
 	}
@@ -71,11 +71,11 @@ func (newer Newer) of(a, b Place) (bool, error) {
 }
 
 // newMerger begins at the first entries. When spent is not nil the tables are used up, block by block.
-func newMerger(tables []*table, spent func(block []byte)) *merger {
+func newMerger(tables []*table, release func(block []byte)) *merger {
 	m := &merger{}
 	for _, t := range tables {
 		if t.n > 0 {
-			m.cursors = append(m.cursors, cursor{t: t, spent: spent})
+			m.cursors = append(m.cursors, cursor{t: t, release: release})
 		}
 	}
 	k := len(m.cursors)
@@ -87,7 +87,7 @@ func newMerger(tables []*table, spent func(block []byte)) *merger {
 		}
 		m.keys[i] = le.Uint64(m.cursors[i].hiAt)
 	}
-	m.play()
+	m.buildTree()
 	return m
 }
 
@@ -99,8 +99,8 @@ func (m *merger) end(i int) {
 	}
 }
 
-// play fills the tree from the leaves up.
-func (m *merger) play() {
+// buildTree fills the tree from the leaves up.
+func (m *merger) buildTree() {
 	k := len(m.cursors)
 	winner := make([]int, 2*k)
 	for i := range k {
@@ -140,9 +140,9 @@ func (m *merger) lessTie(a, b int) bool {
 	return a < b
 }
 
-// step moves the winner on and finds the next. Which of two cursors wins is a coin's toss, so they change places by
+// advance moves the winner on and finds the next. Which of two cursors wins is a coin's toss, so they change places by
 // arithmetic: a branch would be mispredicted half of the time.
-func (m *merger) step() {
+func (m *merger) advance() {
 	w := m.tree[0]
 	if m.cursors[w].next() {
 		m.keys[w] = le.Uint64(m.cursors[w].hiAt)
@@ -163,19 +163,19 @@ func (m *merger) step() {
 	m.tree[0] = w
 }
 
-// into adds every id once to b, by its newest entry.
-func (m *merger) into(b *builder) error {
+// writeTo adds every id once to b, by its newest entry.
+func (m *merger) writeTo(b *builder) error {
 	if len(m.cursors) == 0 {
 		return nil
 	}
 	var last Entry
-	some := false
-	for ; m.err == nil && !m.done[m.tree[0]]; m.step() {
+	started := false
+	for ; m.err == nil && !m.done[m.tree[0]]; m.advance() {
 		w := m.tree[0]
 		r := m.cursors[w].rest
 		e := Entry{Hi: m.keys[w], Lo: le.Uint64(r), Content: le.Uint64(r[8:]), Place: Place(le.Uint64(r[16:]))}
-		if some && e.sameID(&last) {
-			newer, err := m.newer.of(e.Place, last.Place)
+		if started && e.sameID(&last) {
+			newer, err := m.newer.isNewer(e.Place, last.Place)
 			if err != nil {
 				return err
 			}
@@ -184,14 +184,14 @@ func (m *merger) into(b *builder) error {
 			}
 			continue
 		}
-		if some {
+		if started {
 			if err := b.add(last.Hi, last.Lo, last.Content, uint64(last.Place)); err != nil {
 				return err
 			}
 		}
-		some, last = true, e
+		started, last = true, e
 	}
-	if m.err != nil || !some {
+	if m.err != nil || !started {
 		return m.err
 	}
 	return b.add(last.Hi, last.Lo, last.Content, uint64(last.Place))

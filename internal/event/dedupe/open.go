@@ -21,18 +21,18 @@ func openObject(ctx context.Context, store object.Store, scratch string, info Ta
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
-	whole := wholeTable{info: info, path: file.Name()}
+	verified := verifiedTable{info: info, path: file.Name()}
 	if stat, err := file.Stat(); err == nil {
-		whole.size, whole.modified = stat.Size(), stat.ModTime()
+		verified.size, verified.modified = stat.Size(), stat.ModTime()
 	}
 	t, f, err := openTable(file)
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
-	err = agree(f, info)
+	err = checkInfo(f, info)
 	if err == nil && f.version == 1 {
 		if _, local := store.(object.Local); local {
-			err = guarded(func() error { return whole.check(t) })
+			err = readMapped(func() error { return verified.check(t) })
 		} else {
 			err = t.verifyBody() // of a copy that nobody else opens
 		}
@@ -43,8 +43,8 @@ func openObject(ctx context.Context, store object.Store, scratch string, info Ta
 	return t, nil
 }
 
-// agree refuses a table that is not the one that the catalog describes, whole as it may be.
-func agree(f footer, info TableInfo) error {
+// checkInfo refuses a table that is not the one that the catalog describes, whole as it may be.
+func checkInfo(f footer, info TableInfo) error {
 	if int64(f.entries) != info.Entries || f.first != info.FirstReceived || f.last != info.LastReceived {
 		return fmt.Errorf("%w: it has %d entries of %d to %d, the catalog says %d of %d to %d",
 			ErrCorrupt, f.entries, f.first, f.last, info.Entries, info.FirstReceived, info.LastReceived)
@@ -55,25 +55,25 @@ func agree(f footer, info TableInfo) error {
 	return nil
 }
 
-// wholeTable is a table of version 1 in a file as it stood when it was compared with its checksum.
-type wholeTable struct {
+// verifiedTable is a table of version 1 in a file as it stood when it was compared with its checksum.
+type verifiedTable struct {
 	info     TableInfo
 	path     string
 	size     int64
 	modified time.Time
 }
 
-// wholeTables are the tables of version 1 that this process has compared. A check reads all of a table, so it is done once.
-var wholeTables sync.Map
+// verifiedTables are the tables of version 1 that this process has compared. A check reads all of a table, so it is done once.
+var verifiedTables sync.Map
 
-func (w wholeTable) check(t *table) error {
-	if _, found := wholeTables.Load(w); found {
+func (w verifiedTable) check(t *table) error {
+	if _, found := verifiedTables.Load(w); found {
 		return nil
 	}
 	if err := t.verifyBody(); err != nil {
 		return err
 	}
-	wholeTables.Store(w, struct{}{})
+	verifiedTables.Store(w, struct{}{})
 	return nil
 }
 
@@ -85,7 +85,7 @@ func openTable(file *os.File) (*table, footer, error) {
 	}
 	var t *table
 	var f footer
-	err = guarded(func() (err error) {
+	err = readMapped(func() (err error) {
 		t, f, err = readTable(content)
 		return err
 	})
@@ -96,8 +96,8 @@ func openTable(file *os.File) (*table, footer, error) {
 	return t, f, nil
 }
 
-// guarded runs what reads mapped tables: one that was truncated since it was opened is damaged, as one that was before.
-func guarded(read func() error) error {
+// readMapped runs what reads mapped tables: one that was truncated since it was opened is damaged, as one that was before.
+func readMapped(read func() error) error {
 	err := object.ReadMapped(read)
 	if errors.Is(err, object.ErrCut) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -109,11 +109,11 @@ func guarded(read func() error) error {
 func objectFile(ctx context.Context, store object.Store, scratch, name string) (*os.File, error) {
 	if local, ok := store.(object.Local); ok {
 		file, err := os.Open(local.Path(name))
-		return file, missing(err)
+		return file, asCorrupt(err)
 	}
 	r, err := store.Open(ctx, name)
 	if err != nil {
-		return nil, missing(err)
+		return nil, asCorrupt(err)
 	}
 	file, err := scratchFile(scratch)
 	if err != nil {
@@ -126,8 +126,8 @@ func objectFile(ctx context.Context, store object.Store, scratch, name string) (
 	return file, nil
 }
 
-// missing says of an absent object that the table is damaged: the catalog names it.
-func missing(err error) error {
+// asCorrupt says of an absent object that the table is damaged: the catalog names it.
+func asCorrupt(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: it is missing: %w", ErrCorrupt, err)
 	}

@@ -57,33 +57,33 @@ func (p *pages) compare(page uint64) error {
 
 // pageSums makes the checksums of what is written.
 type pageSums struct {
-	sums []byte
-	part []byte // the beginning of a page whose end is still to come
+	sums    []byte
+	partial []byte // the beginning of a page whose end is still to come
 }
 
 func (s *pageSums) add(b []byte) {
 	for len(b) > 0 {
-		if len(s.part) == 0 && len(b) >= pageSize {
+		if len(s.partial) == 0 && len(b) >= pageSize {
 			s.sums = le.AppendUint64(s.sums, xxh3.Hash(b[:pageSize]))
 			b = b[pageSize:]
 			continue
 		}
-		n := min(pageSize-len(s.part), len(b))
-		s.part = append(s.part, b[:n]...)
-		if b = b[n:]; len(s.part) == pageSize {
+		n := min(pageSize-len(s.partial), len(b))
+		s.partial = append(s.partial, b[:n]...)
+		if b = b[n:]; len(s.partial) == pageSize {
 			s.end()
 		}
 	}
 }
 
 func (s *pageSums) end() {
-	s.sums = le.AppendUint64(s.sums, xxh3.Hash(s.part))
-	s.part = s.part[:0]
+	s.sums = le.AppendUint64(s.sums, xxh3.Hash(s.partial))
+	s.partial = s.partial[:0]
 }
 
-// all ends the last page and returns the checksums.
-func (s *pageSums) all() []byte {
-	if len(s.part) > 0 {
+// finish ends the last page and returns the checksums.
+func (s *pageSums) finish() []byte {
+	if len(s.partial) > 0 {
 		s.end()
 	}
 	return s.sums

@@ -164,7 +164,7 @@ func TestRebuild(t *testing.T) {
 		check(t, Verify(context.Background(), store, store.dir, info))
 		table := must(openObject(context.Background(), store, store.dir, info))
 		for pos := range table.n {
-			e := must(table.checked(pos))
+			e := must(table.checkedEntry(pos))
 			if newest[modelID{e.Hi, e.Lo}] != e.Place {
 				t.Fatalf("entry %d is of %d, not %d", pos, e.Place, newest[modelID{e.Hi, e.Lo}])
 			}

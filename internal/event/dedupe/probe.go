@@ -15,13 +15,13 @@ type Window struct {
 	// sides of Since, and required unless Since is zero.
 	ReceivedAt func(Place) (time.Time, error)
 	// Forgotten reports places whose entries do not count, as if they were not there; nil is none.
-	Forgotten func(Place) bool
+	Excluded func(Place) bool
 }
 
 func (b *Batch) findInBatch() error {
 	for _, t := range b.levels.all() {
 		err := t.find(b.probes, func(i int, e Entry) error {
-			b.found[i], b.before[i] = inBatch, earlier{e.Content, e.Place}
+			b.found[i], b.before[i] = inBatch, seenEntry{e.Content, e.Place}
 			return nil
 		})
 		if err != nil {
@@ -44,7 +44,7 @@ func (b *Batch) findInTables() error {
 			if b.found[i] == inBatch || b.found[i] == inTable && b.before[i].place >= e.Place {
 				return nil
 			}
-			if b.window.Forgotten != nil && b.window.Forgotten(e.Place) {
+			if b.window.Excluded != nil && b.window.Excluded(e.Place) {
 				return nil
 			}
 			if !inside {
@@ -53,7 +53,7 @@ func (b *Batch) findInTables() error {
 					return err
 				}
 			}
-			b.found[i], b.before[i] = inTable, earlier{e.Content, e.Place}
+			b.found[i], b.before[i] = inTable, seenEntry{e.Content, e.Place}
 			return nil
 		})
 		if err != nil {

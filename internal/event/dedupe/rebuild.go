@@ -52,7 +52,7 @@ func (r *Rebuild) add(segment []Entry) error {
 	for _, key := range keys {
 		e := &segment[key&mask]
 		if n > 0 && segment[keys[n-1]].sameID(e) {
-			newer, err := r.levels.newer.of(e.Place, segment[keys[n-1]].Place)
+			newer, err := r.levels.newer.isNewer(e.Place, segment[keys[n-1]].Place)
 			if err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ func sealTable(ctx context.Context, store object.Store, tables []*table, info Ta
 	if err != nil {
 		return TableInfo{}, fmt.Errorf("create table %s: %w", info.Name, err)
 	}
-	if err := guarded(func() error { return writeTable(w, tables, &info, newer) }); err != nil {
+	if err := readMapped(func() error { return writeTable(w, tables, &info, newer) }); err != nil {
 		return TableInfo{}, errors.Join(fmt.Errorf("write table %s: %w", info.Name, err), w.Abort())
 	}
 	if err := w.Commit(); err != nil {

@@ -34,7 +34,7 @@ func (s *sorter) sort(segment []Entry) (keys []uint64, mask uint64) {
 	scatter(s.spare, s.keys, &low, 64-2*radixBits)
 	scatter(s.keys, s.spare, &high, 64-radixBits)
 	exchange(s.keys)
-	s.untie(segment, s.keys, mask)
+	s.sortTies(segment, s.keys, mask)
 	return s.keys, mask
 }
 
@@ -54,7 +54,7 @@ func scatter(to, from []uint64, counts *[radixSize]uint32, shift uint) {
 
 // exchange finishes keys that are sorted by their top bits: neighbours are exchanged, unless too many share them.
 func exchange(keys []uint64) {
-	const patience = 32
+	const maxShift = 32
 	for i := 1; i < len(keys); i++ {
 		k := keys[i]
 		if keys[i-1] <= k {
@@ -62,7 +62,7 @@ func exchange(keys []uint64) {
 		}
 		j := i
 		for ; j > 0 && keys[j-1] > k; j-- {
-			if i-j == patience {
+			if i-j == maxShift {
 				keys[j] = k
 				slices.Sort(keys)
 				return
@@ -73,8 +73,8 @@ func exchange(keys []uint64) {
 	}
 }
 
-// untie orders entries whose keys tell nothing but arrival: the same id twice, or ids alike in their top bits.
-func (s *sorter) untie(segment []Entry, keys []uint64, mask uint64) {
+// sortTies orders entries whose keys tell nothing but arrival: the same id twice, or ids alike in their top bits.
+func (s *sorter) sortTies(segment []Entry, keys []uint64, mask uint64) {
 	for i := 0; i < len(keys); {
 		j := i + 1
 		for j < len(keys) && keys[j]&^mask == keys[i]&^mask {

@@ -71,20 +71,20 @@ func (t *table) close() error {
 
 func (t *table) entry(pos uint32) Entry {
 	b, at := t.blocks[pos>>blockBits], int(pos&blockMask)
-	room := len(b) / entrySize
-	r := b[room*(markSize+hiSize)+at*restSize:][:restSize]
-	return Entry{le.Uint64(b[room*markSize+at*hiSize:]), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
+	capacity := len(b) / entrySize
+	r := b[capacity*(markSize+hiSize)+at*restSize:][:restSize]
+	return Entry{le.Uint64(b[capacity*markSize+at*hiSize:]), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
 }
 
-// checked is entry once the bytes of a mapped table were compared.
-func (t *table) checked(pos uint32) (Entry, error) {
+// checkedEntry is entry once the bytes of a mapped table were compared.
+func (t *table) checkedEntry(pos uint32) (Entry, error) {
 	if t.pages != nil {
 		block, at := uint64(pos>>blockBits), uint64(pos&blockMask)
-		start, room := block*blockSize, uint64(len(t.blocks[block])/entrySize)
-		if err := t.pages.check(start+room*markSize+at*hiSize, hiSize); err != nil {
+		start, capacity := block*blockSize, uint64(len(t.blocks[block])/entrySize)
+		if err := t.pages.check(start+capacity*markSize+at*hiSize, hiSize); err != nil {
 			return Entry{}, err
 		}
-		if err := t.pages.check(start+room*(markSize+hiSize)+at*restSize, restSize); err != nil {
+		if err := t.pages.check(start+capacity*(markSize+hiSize)+at*restSize, restSize); err != nil {
 			return Entry{}, err
 		}
 	}
@@ -128,21 +128,21 @@ func (t *table) find(probes []Entry, hit func(i int, found Entry) error) error {
 				continue
 			}
 		}
-		if err := t.look(i, &probes[i], from, to, hit); err != nil {
+		if err := t.findInBucket(i, &probes[i], from, to, hit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// look is find for one probe in a bucket of any kind.
-func (t *table) look(i int, probe *Entry, from, to uint32, hit func(int, Entry) error) error {
+// findInBucket is find for one probe in a bucket of any kind.
+func (t *table) findInBucket(i int, probe *Entry, from, to uint32, hit func(int, Entry) error) error {
 	if from > to || to > t.n {
 		return fmt.Errorf("%w: bucket of entries %d to %d out of %d", ErrCorrupt, from, to, t.n)
 	}
 	for to-from > scanLimit {
 		mid := from + (to-from)/2
-		found, err := t.checked(mid)
+		found, err := t.checkedEntry(mid)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (t *table) look(i int, probe *Entry, from, to uint32, hit func(int, Entry) 
 		if t.blocks[pos>>blockBits][pos&blockMask] != byte(probe.Hi) {
 			continue
 		}
-		found, err := t.checked(pos)
+		found, err := t.checkedEntry(pos)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func Verify(ctx context.Context, store object.Store, scratch string, info TableI
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(guarded(t.verify), t.close()); err != nil {
+	if err := errors.Join(readMapped(t.verify), t.close()); err != nil {
 		return fmt.Errorf("verify table %s: %w", info.Name, err)
 	}
 	return nil

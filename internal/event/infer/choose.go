@@ -27,7 +27,7 @@ func (d *draft) chooseID() {
 	}
 	if best < 0 {
 		d.stream.ID = []string{project.RowID}
-		d.repeat = d.findRepeat()
+		d.repeat = d.findRepeatedID()
 		return
 	}
 	d.stream.ID = []string{d.columns[best].Name}

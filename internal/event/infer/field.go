@@ -39,8 +39,8 @@ func (f *field) distinct() map[string]int {
 	return counts
 }
 
-// judge asks the scanner which columns take the values of a field.
-type judge struct {
+// typeChecker asks the scanner which columns take the values of a field.
+type typeChecker struct {
 	few, all []byte // the distinct values as rows of one CSV column
 	text     bool   // one of them fits a string column only: it is empty, or longer than any number or date
 }
@@ -48,12 +48,12 @@ type judge struct {
 // maxValue is more bytes than any value has that is not text.
 const maxValue = 200
 
-func newJudge(f *field) *judge {
-	j := &judge{}
+func newTypeChecker(f *field) *typeChecker {
+	j := &typeChecker{}
 	seen := map[string]bool{}
 	for _, text := range f.texts {
 		if text == "" || len(text) > maxValue {
-			return &judge{text: true}
+			return &typeChecker{text: true}
 		}
 		if seen[text] {
 			continue
@@ -72,8 +72,8 @@ func newJudge(f *field) *judge {
 	return j
 }
 
-// takes reports whether the column takes every value exactly, and gives the values as it holds them.
-func (j *judge) takes(c project.Column) ([]*scan.Block, bool) {
+// accepts reports whether the column takes every value exactly, and gives the values as it holds them.
+func (j *typeChecker) accepts(c project.Column) ([]*scan.Block, bool) {
 	if j.text || len(j.all) == 0 {
 		return nil, false
 	}
@@ -104,18 +104,18 @@ const maxScale = 20
 
 // number is the narrowest exact number type that takes every value, with the given marks. Decimals that are written
 // are kept though they be zeros: an amount of 5.00 is no integer.
-func (j *judge) number(mark, group byte) (column.Type, bool) {
+func (j *typeChecker) number(mark, group byte) (column.Type, bool) {
 	c := project.Column{Decimal: mark, Group: group}
 	written := j.decimals(mark)
 	for _, kind := range []column.Kind{column.Int, column.BigInt} {
 		c.Type = column.Type{Kind: kind}
-		if _, ok := j.takes(c); ok && written == 0 {
+		if _, ok := j.accepts(c); ok && written == 0 {
 			return c.Type, true
 		}
 	}
 	for scale := min(written, maxScale); scale <= maxScale; scale++ {
 		c.Type = column.Type{Kind: column.Decimal, Precision: 38, Scale: scale}
-		if blocks, ok := j.takes(c); ok {
+		if blocks, ok := j.accepts(c); ok {
 			c.Type.Precision = precision(blocks)
 			return c.Type, true
 		}
@@ -124,7 +124,7 @@ func (j *judge) number(mark, group byte) (column.Type, bool) {
 }
 
 // decimals is the most digits that follow the mark in a value.
-func (j *judge) decimals(mark byte) int {
+func (j *typeChecker) decimals(mark byte) int {
 	most := 0
 	for row := range bytes.Lines(j.all) {
 		i := bytes.LastIndexByte(row, mark)

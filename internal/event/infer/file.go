@@ -79,7 +79,7 @@ func (in *input) close() {
 	}
 }
 
-func (in *input) parquet() bool {
+func (in *input) isParquet() bool {
 	magic, _ := in.Peek(4) // a shorter file is none
 	return string(magic) == "PAR1"
 }
@@ -92,8 +92,8 @@ type head struct {
 	marked bool // as input.marked
 }
 
-// foreign are the first bytes of files that cannot be read as text, and what to do about them.
-var foreign = []struct{ prefix, advice string }{
+// foreignFormats are the first bytes of files that cannot be read as text, and what to do about them.
+var foreignFormats = []struct{ prefix, advice string }{
 	{"\x1f\x8b", "it is compressed with gzip: name it .gz"},
 	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: name it .zst"},
 	{"PK\x03\x04", "it is a zip archive or a spreadsheet: unpack it, or save it as CSV"},
@@ -104,7 +104,7 @@ func (in *input) head() (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	for _, f := range foreign {
+	for _, f := range foreignFormats {
 		if bytes.HasPrefix(text, []byte(f.prefix)) {
 			return head{}, errors.New(f.advice)
 		}
@@ -129,8 +129,8 @@ func decodeWindows(text []byte) ([]byte, error) {
 	return io.ReadAll(in)
 }
 
-// foreign reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row, and one with a mark is no other.
-func (h head) foreign() bool {
+// isNotUTF8 reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row, and one with a mark is no other.
+func (h head) isNotUTF8() bool {
 	if h.marked {
 		return false
 	}
@@ -148,9 +148,9 @@ func (h head) foreign() bool {
 	return broken > valid
 }
 
-// jsonl reports whether the text is JSON lines rather than CSV, whatever the suffix says: CSV may be named
+// isJSONL reports whether the text is JSON lines rather than CSV, whatever the suffix says: CSV may be named
 // anything, and a first line that is an object is nothing else.
-func (h head) jsonl(path string) bool {
+func (h head) isJSONL(path string) bool {
 	text := bytes.TrimLeft(h.text, " \t\r\n")
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	if text[0] == '{' && (json.Valid(line) || len(line) == len(text)) {

@@ -35,7 +35,7 @@ func (s *sample) guess(f *field, name string) guess {
 	case f.bools > 0:
 		g.Type = column.Type{Kind: column.Bool}
 	default:
-		g.fromTexts(f, s)
+		g.guessFromTexts(f, s)
 	}
 	if g.Type.Kind != column.JSON {
 		counts := f.distinct()
@@ -50,9 +50,9 @@ func (s *sample) guess(f *field, name string) guess {
 
 func (g *guess) note(text string) { g.notes = append(g.notes, text) }
 
-// fromTexts tries types from the narrowest on. Strings and numbers in one JSON property are all numbers, or anything.
-func (g *guess) fromTexts(f *field, s *sample) {
-	j := newJudge(f)
+// guessFromTexts tries types from the narrowest on. Strings and numbers in one JSON property are all numbers, or anything.
+func (g *guess) guessFromTexts(f *field, s *sample) {
+	j := newTypeChecker(f)
 	mixed := f.strings > 0 && f.numbers > 0
 	switch {
 	case f.strings == 0 || mixed:
@@ -64,16 +64,16 @@ func (g *guess) fromTexts(f *field, s *sample) {
 		if g.Type.Kind == column.Decimal && g.Type.Scale > 9 {
 			g.note("so many decimals hint at binary floating point: check what the source means")
 		}
-	case g.compactDate(j), g.truth(j), g.number(f, j, s), g.moment(j):
+	case g.compactDate(j), g.tryBool(j), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
 		g.noteSigns(f, s)
 	}
 }
 
-func (g *guess) truth(j *judge) bool {
+func (g *guess) tryBool(j *typeChecker) bool {
 	g.Type = column.Type{Kind: column.Bool}
-	_, ok := j.takes(g.Column)
+	_, ok := j.accepts(g.Column)
 	return ok
 }
 
@@ -85,9 +85,9 @@ var (
 	signedOrCut = regexp.MustCompile(`^-|[.,]`)
 )
 
-// firstName is the place of the first such text; -1 is none. A plus is one of a number where other values are negative
+// firstNameLike is the place of the first such text; -1 is none. A plus is one of a number where other values are negative
 // or have decimals.
-func firstName(texts []string) int {
+func firstNameLike(texts []string) int {
 	plus := !slices.ContainsFunc(texts, signedOrCut.MatchString)
 	return slices.IndexFunc(texts, func(t string) bool { return namesNumber.MatchString(t) || plus && plusWhole.MatchString(t) })
 }
@@ -95,11 +95,11 @@ func firstName(texts []string) int {
 // marks are the ways in which numbers are written: the decimal mark, then the mark between groups.
 var marks = [][2]byte{{'.', 0}, {'.', ','}, {',', 0}, {',', '.'}, {',', ' '}, {'.', ' '}, {'.', '\''}}
 
-func (g *guess) number(f *field, j *judge, s *sample) bool {
+func (g *guess) number(f *field, j *typeChecker, s *sample) bool {
 	if j.text {
 		return false
 	}
-	if i := firstName(f.texts); i >= 0 {
+	if i := firstNameLike(f.texts); i >= 0 {
 		if t, ok := j.number('.', 0); ok {
 			g.note(fmt.Sprintf("%s would lose how it is written as %s", quoted([]byte(f.texts[i])), t))
 		}
@@ -113,7 +113,7 @@ func (g *guess) number(f *field, j *judge, s *sample) bool {
 }
 
 // readNumber takes the first marks under which every value is a number.
-func (g *guess) readNumber(j *judge, s *sample) bool {
+func (g *guess) readNumber(j *typeChecker, s *sample) bool {
 	for _, m := range marks {
 		if s.csv.Delimiter == ';' && m == marks[1] { // 1,234 is less than two where a semicolon delimits
 			continue

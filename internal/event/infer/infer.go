@@ -45,7 +45,7 @@ type draft struct {
 	columns []guess
 	rejects []scan.Reject // of the sample, by the guessed stream
 	notes   map[string]string
-	repeat  *repeat // where no column is different in every row; nil is none
+	repeat  *repeatedID // where no column is different in every row; nil is none
 }
 
 // Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and writes a
@@ -53,7 +53,7 @@ type draft struct {
 func Stream(path string) (yaml string, err error) {
 	s, err := read(path)
 	if err != nil {
-		return "", unread(path, err)
+		return "", sampleError(path, err)
 	}
 	s.file = filepath.Base(path)
 	d := newDraft(s)
@@ -67,8 +67,8 @@ func Stream(path string) (yaml string, err error) {
 	return d.write(), nil
 }
 
-// unread is the error of a file that cannot be sampled. Class Data, unless the cause may pass.
-func unread(path string, err error) error {
+// sampleError is the error of a file that cannot be sampled. Class Data, unless the cause may pass.
+func sampleError(path string, err error) error {
 	err = fmt.Errorf("infer stream of %s: %w", path, err)
 	if failure.Of(err).Retryable() {
 		return err
@@ -85,20 +85,20 @@ func read(path string) (*sample, error) {
 	defer in.close()
 	var s *sample
 	var t head
-	if in.parquet() {
+	if in.isParquet() {
 		s, err = readParquet(in, path)
 	} else {
 		if t, err = in.head(); err != nil {
 			return nil, err
 		}
 		encoding := ""
-		if t.foreign() {
+		if t.isNotUTF8() {
 			encoding = windows
 			if t.text, err = decodeWindows(t.text); err != nil {
 				return nil, err
 			}
 		}
-		if t.jsonl(path) {
+		if t.isJSONL(path) {
 			s, err = readJSON(t)
 		} else {
 			s, err = readCSV(t)

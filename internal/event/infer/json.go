@@ -162,7 +162,7 @@ func (s *sample) gather(n *node) {
 		switch {
 		case !nameable(c):
 			s.omitted = append(s.omitted, fmt.Sprintf("%s: a path cannot name it", quoted([]byte(strings.Join(c.path, ".")))))
-		case c.objects > 0 && c.apart():
+		case c.objects > 0 && c.splits():
 			s.gather(c)
 		default:
 			c.others += c.objects
@@ -171,8 +171,8 @@ func (s *sample) gather(n *node) {
 	}
 }
 
-// apart reports whether an object's properties become columns of their own.
-func (n *node) apart() bool {
+// splits reports whether an object's properties become columns of their own.
+func (n *node) splits() bool {
 	if n.objects < n.count || len(n.names) == 0 || n.deep() || len(n.names) > maxWidth {
 		return false
 	}

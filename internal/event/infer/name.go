@@ -11,12 +11,12 @@ import (
 )
 
 var (
-	camelHump  = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-	acronym    = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
-	noName     = regexp.MustCompile(`[^a-z0-9]+`)
-	datedEnd   = regexp.MustCompile(`(_[0-9]+)+$`)
-	datedStart = regexp.MustCompile(`^([0-9]+_)+`)
-	lettered   = regexp.MustCompile(`^[a-z]`)
+	camelHump    = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	acronym      = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
+	notNameChars = regexp.MustCompile(`[^a-z0-9]+`)
+	datedEnd     = regexp.MustCompile(`(_[0-9]+)+$`)
+	datedStart   = regexp.MustCompile(`^([0-9]+_)+`)
+	lettered     = regexp.MustCompile(`^[a-z]`)
 )
 
 // maxName keeps lines readable.
@@ -25,7 +25,7 @@ const maxName = 60
 // snake writes a name in lower case with _ between words: CustomerID and "Customer ID" become customer_id.
 func snake(s string) string {
 	s = acronym.ReplaceAllString(camelHump.ReplaceAllString(s, "${1}_${2}"), "${1}_${2}")
-	s = strings.Trim(noName.ReplaceAllString(strings.ToLower(s), "_"), "_")
+	s = strings.Trim(notNameChars.ReplaceAllString(strings.ToLower(s), "_"), "_")
 	return strings.Trim(s[:min(len(s), maxName)], "_")
 }
 

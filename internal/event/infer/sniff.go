@@ -11,8 +11,8 @@ import (
 	"bursar/internal/project"
 )
 
-// sniffed is how much of a file tells its delimiter.
-const sniffed = 1 << 16
+// sniffBytes is how much of a file tells its delimiter.
+const sniffBytes = 1 << 16
 
 // sniff finds the delimiter under which most records have as many fields as the first one, and at least two.
 func sniff(text []byte) (best byte, records [][]string) {
@@ -45,7 +45,7 @@ func sniff(text []byte) (best byte, records [][]string) {
 }
 
 func firstRecords(text []byte, delimiter byte) [][]string {
-	cut := text[:min(len(text), sniffed)]
+	cut := text[:min(len(text), sniffBytes)]
 	in := csv.NewReader(bytes.NewReader(cut))
 	in.Comma, in.LazyQuotes, in.FieldsPerRecord = rune(delimiter), true, -1
 	var records [][]string
@@ -76,8 +76,8 @@ func isHeader(records [][]string) bool {
 		f := &field{}
 		f.add(name, &f.strings)
 		g := guess{Column: project.Column{Name: "value"}}
-		j := newJudge(f)
-		if _, number := j.number('.', ','); number || g.truth(j) || g.moment(j) {
+		j := newTypeChecker(f)
+		if _, number := j.number('.', ','); number || g.tryBool(j) || g.tryTimes(j) {
 			return false
 		}
 	}

@@ -51,7 +51,7 @@ func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64)
 			continue
 		}
 		next, ok := s.row(p)
-		if ok && s.within(next-p) {
+		if ok && s.checkLength(next-p) {
 			s.acceptSpan(line, p, p+len(trimReturn(bytes.TrimSuffix(t.b[p:min(next, t.bare)], newline))))
 		} else {
 			next, _ = recordEnd(t.b[:t.end], p, s.delimiter, fieldStart)

@@ -57,12 +57,12 @@ type cutter struct {
 	delimiter byte
 	size      int // wanted bytes of a text
 	tempDir   string
-	kept      int64  // the most bytes that are kept of a row longer than MaxLine
+	maxKept   int64  // the most bytes that are kept of a row longer than MaxLine
 	rest      []byte // read, and behind the last cut
 	line      int64  // 1-based line at which rest starts
 	started   bool
 	err       error // why there is no more to read
-	open      error // of a last row that is many lines: returned behind it
+	unclosed  error // of a last row that is many lines: returned behind it
 }
 
 // cut is what the cutter gives: a text, or one row too long for memory, in a file.
@@ -91,13 +91,13 @@ func (c *cutter) next(buf []byte) (cut, error) {
 			continue
 		case !errors.Is(c.err, io.EOF):
 			return cut{}, &ReadError{File: c.name, Row: c.line, Err: c.err}
-		case len(buf) == 0 && c.open != nil:
-			return cut{}, c.open
+		case len(buf) == 0 && c.unclosed != nil:
+			return cut{}, c.unclosed
 		case len(buf) == 0:
 			return cut{}, io.EOF
 		}
 		if c.csv {
-			c.endsWith(buf, c.line)
+			c.checkLastRow(buf, c.line)
 		}
 		return cut{text: c.text(buf)}, nil
 	}
@@ -107,26 +107,26 @@ func (c *cutter) next(buf []byte) (cut, error) {
 func Unclosed(data []byte, delimiter byte) error {
 	c := &cutter{csv: true, delimiter: delimiter}
 	if last := c.lastEnd(data); last < len(data) {
-		c.endsWith(data[last:], int64(bytes.Count(data[:last], newline))+1)
+		c.checkLastRow(data[last:], int64(bytes.Count(data[:last], newline))+1)
 	}
 	var open *ReadError
-	if errors.As(c.open, &open) {
+	if errors.As(c.unclosed, &open) {
 		return fmt.Errorf("row %d: %w", open.Row, open.Err)
 	}
 	return nil
 }
 
-// endsWith notes how the last row of a CSV file ends, which starts at a line.
-func (c *cutter) endsWith(row []byte, line int64) {
+// checkLastRow notes how the last row of a CSV file ends, which starts at a line.
+func (c *cutter) checkLastRow(row []byte, line int64) {
 	_, state := recordEnd(row, 0, c.delimiter, fieldStart)
-	c.ends(state, line, int64(bytes.Count(bytes.TrimSuffix(row, newline), newline))+1)
+	c.noteUnclosed(state, line, int64(bytes.Count(bytes.TrimSuffix(row, newline), newline))+1)
 }
 
-// ends notes how the last row of a CSV file ends, which starts at a line and has so many. One whose quote is never closed may have
+// noteUnclosed notes how the last row of a CSV file ends, which starts at a line and has so many. One whose quote is never closed may have
 // taken any number of rows: such a file was not read to its end.
-func (c *cutter) ends(state csvState, line, lines int64) {
+func (c *cutter) noteUnclosed(state csvState, line, lines int64) {
 	if state == inQuotes && lines > 1 {
-		c.open = &ReadError{File: c.name, Row: line, Err: fmt.Errorf("a quote is never closed, so that the row takes the rest of the file: %d lines", lines)}
+		c.unclosed = &ReadError{File: c.name, Row: line, Err: fmt.Errorf("a quote is never closed, so that the row takes the rest of the file: %d lines", lines)}
 	}
 }
 
@@ -238,8 +238,8 @@ func (c *cutter) spill(buf []byte) (_ cut, err error) {
 		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
 	}
 	reason := tooLongRow(size)
-	if size > c.kept {
-		reason += fmt.Sprintf("; its first %d bytes are kept", c.kept)
+	if size > c.maxKept {
+		reason += fmt.Sprintf("; its first %d bytes are kept", c.maxKept)
 	}
 	return cut{long: &Reject{Row: row, RawFile: file.Name(), Reason: reason}}, nil
 }
@@ -250,7 +250,7 @@ func (c *cutter) pack(file io.Writer, buf []byte) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	size, err = c.copyRow(&head{zip, c.kept}, buf)
+	size, err = c.copyRow(&head{zip, c.maxKept}, buf)
 	return size, errors.Join(err, zip.Close())
 }
 
@@ -280,28 +280,28 @@ func (c *cutter) copyRow(out io.Writer, buf []byte) (size int64, err error) {
 		if c.csv {
 			end, state = recordEnd(buf, 0, c.delimiter, state)
 		}
-		part := buf
+		piece := buf
 		if end > 0 {
 			c.rest = append(c.rest[:0], buf[end:]...)
-			part = buf[:end]
+			piece = buf[:end]
 		}
-		c.line += int64(bytes.Count(part, newline))
-		if len(part) > 0 {
+		c.line += int64(bytes.Count(piece, newline))
+		if len(piece) > 0 {
 			more = 1
-			if part[len(part)-1] == '\n' {
+			if piece[len(piece)-1] == '\n' {
 				more = 0
 			}
 		}
 		if end > 0 {
-			part = part[:end-1]
+			piece = piece[:end-1]
 		}
-		n, err := out.Write(part)
+		n, err := out.Write(piece)
 		size += int64(n)
 		switch {
 		case err != nil || end > 0:
 			return size, err
 		case errors.Is(c.err, io.EOF):
-			c.ends(state, row, c.line-row+more)
+			c.noteUnclosed(state, row, c.line-row+more)
 			c.line++
 			return size, nil
 		case c.err != nil:

@@ -40,7 +40,7 @@ type File struct {
 	current    *task
 	err        error
 	closed     bool
-	spares
+	pool
 }
 
 // feed gives the jobs of a file in order, then io.EOF or why there are no more.
@@ -87,7 +87,7 @@ func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 		options.Limits = DefaultLimits
 	}
 	f := &File{
-		name: in.path, plan: plan, options: options, spares: spares{plan: plan},
+		name: in.path, plan: plan, options: options, pool: pool{plan: plan},
 		order: make(chan *task, options.Workers), work: make(chan *task, options.Workers+1), stop: make(chan struct{}),
 	}
 	var err error
@@ -205,7 +205,7 @@ func (f *File) Next(ctx context.Context) (*Block, error) {
 		select {
 		case b, ok := <-f.current.out:
 			if ok {
-				f.learn(b)
+				f.noteSize(b)
 				return b, nil
 			}
 			f.err, f.current = f.current.err, nil

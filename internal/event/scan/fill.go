@@ -37,8 +37,8 @@ const MaxUnknown = 21
 // maxUnknownName is how many bytes of one's path are kept.
 const maxUnknownName = 200
 
-// leaveOut has the block name a property that no column is read from, where it is met for the first time.
-func (f *filler) leaveOut(n *node, name []byte) {
+// noteUnknown has the block name a property that no column is read from, where it is met for the first time.
+func (f *filler) noteUnknown(n *node, name []byte) {
 	if len(f.unknown) == MaxUnknown || f.block == nil || f.unknown[unknown{n, string(name)}] {
 		return
 	}
@@ -82,8 +82,8 @@ func shorten(tok []byte) string {
 	return strconv.Quote(string(bytes.TrimRightFunc(tok[:most], func(r rune) bool { return r == utf8.RuneError }))) + "…"
 }
 
-// within refuses a row that is too long. Rows from files are cut off before; rows from memory come here.
-func (f *filler) within(size int) bool {
+// checkLength refuses a row that is too long. Rows from files are cut off before; rows from memory come here.
+func (f *filler) checkLength(size int) bool {
 	return size <= MaxLine+2 || f.refuse(-1, tooLongRow(int64(size)))
 }
 

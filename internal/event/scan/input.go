@@ -31,10 +31,10 @@ func Stat(path string) (fs.FileInfo, error) {
 		}
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return info, regular(path, info)
+	return info, checkRegular(path, info)
 }
 
-func regular(path string, info fs.FileInfo) error {
+func checkRegular(path string, info fs.FileInfo) error {
 	if info.Mode().IsRegular() {
 		return nil
 	}
@@ -64,7 +64,7 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		err = fmt.Errorf("open input: %w", err)
 	} else {
-		err = regular(path, info)
+		err = checkRegular(path, info)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

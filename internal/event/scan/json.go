@@ -52,7 +52,7 @@ func (s *jsonScanner) fill(block *Block, t *text, p int, line int64) (int, int64
 			p = q + 1
 			continue
 		}
-		if end := s.line(p); end >= 0 && s.within(end-p) {
+		if end := s.line(p); end >= 0 && s.checkLength(end-p) {
 			s.acceptSpan(line, p, p+len(trimReturn(s.b[p:end])))
 			p = end + 1
 			continue
@@ -161,7 +161,7 @@ func (s *jsonScanner) name(p int, n *node, last int) (*child, int) {
 		c = &n.children[i]
 		s.follow[last] = int32(i)
 	} else {
-		s.leaveOut(n, tok)
+		s.noteUnknown(n, tok)
 	}
 	if p = blanks(s.b, p); s.b[p] != ':' {
 		return nil, s.malformed(p, "a colon should follow the property name")

@@ -44,7 +44,7 @@ func (m *moment) follow(l *column.Layout, b []byte) string {
 			b = b[1:]
 			continue
 		}
-		n, reason := m.take(s, b)
+		n, reason := m.parseStep(s, b)
 		if reason != "" {
 			return reason
 		}
@@ -64,8 +64,8 @@ func (m *moment) follow(l *column.Layout, b []byte) string {
 
 func mismatch(l *column.Layout) string { return NotWritten + " " + l.Format }
 
-// take reads one directive and says how many bytes it was; 0 is a mismatch.
-func (m *moment) take(s *column.LayoutStep, b []byte) (n int, reason string) {
+// parseStep reads one directive and says how many bytes it was; 0 is a mismatch.
+func (m *moment) parseStep(s *column.LayoutStep, b []byte) (n int, reason string) {
 	var value int
 	switch s.Verb {
 	case 'Y':

@@ -19,17 +19,17 @@ type Limits struct {
 // DefaultLimits are far above what one file of events holds: an inbox takes files of any number.
 var DefaultLimits = Limits{Unpacked: 64 << 30, Free: 1 << 30}
 
-// roomStep is how many bytes are unpacked between two looks at the free space.
-const roomStep = 16 << 20
+// spaceCheckBytes is how many bytes are unpacked between two looks at the free space.
+const spaceCheckBytes = 16 << 20
 
 // Unpack writes what a decompressor gives into a file, and returns its size.
 func (l Limits) Unpack(to *os.File, from io.Reader) (size int64, err error) {
 	from = l.bound(from)
 	for {
-		if err := l.checkRoom(to); err != nil {
+		if err := l.checkFreeSpace(to); err != nil {
 			return size, err
 		}
-		n, err := io.CopyN(to, from, roomStep)
+		n, err := io.CopyN(to, from, spaceCheckBytes)
 		if size += n; errors.Is(err, io.EOF) {
 			return size, nil
 		}
@@ -39,8 +39,8 @@ func (l Limits) Unpack(to *os.File, from io.Reader) (size int64, err error) {
 	}
 }
 
-// checkRoom reports that the disk which a file lies on has no more room than is to be kept free.
-func (l Limits) checkRoom(file *os.File) error {
+// checkFreeSpace reports that the disk which a file lies on has no more room than is to be kept free.
+func (l Limits) checkFreeSpace(file *os.File) error {
 	var disk syscall.Statfs_t
 	if err := syscall.Fstatfs(int(file.Fd()), &disk); err != nil {
 		return fmt.Errorf("read free space: %w", err)
@@ -53,12 +53,12 @@ func (l Limits) checkRoom(file *os.File) error {
 
 // bound reads as much of a decompressor as the limits allow.
 func (l Limits) bound(in io.Reader) io.Reader {
-	return &bounded{in: in, left: l.Unpacked, most: l.Unpacked}
+	return &bounded{in: in, left: l.Unpacked, limit: l.Unpacked}
 }
 
 type bounded struct {
-	in         io.Reader
-	left, most int64
+	in          io.Reader
+	left, limit int64
 }
 
 // Read asks for a byte more than may be left: only that shows whether the file ends there.
@@ -74,7 +74,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 func (b *bounded) tooLarge() error {
-	return fmt.Errorf("it unpacks to more than %s: split it into several files", inUnits(b.most))
+	return fmt.Errorf("it unpacks to more than %s: split it into several files", inUnits(b.limit))
 }
 
 // inUnits writes a number of bytes for people.

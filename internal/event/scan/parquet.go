@@ -43,7 +43,7 @@ func (f *File) openParquet() (_ *parquetFeed, err error) {
 	if whole.Size() == 0 {
 		return d, nil
 	}
-	d.properties = parquet.NewReaderProperties(&pageMemory{Allocator: memory.NewGoAllocator(), most: maxPage + int(whole.Size())})
+	d.properties = parquet.NewReaderProperties(&pageAllocator{Allocator: memory.NewGoAllocator(), limit: maxPage + int(whole.Size())})
 	d.properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
 	if d.reader, err = file.NewParquetReader(whole, file.WithReadProps(d.properties)); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
@@ -109,7 +109,7 @@ func (d *parquetFeed) mapLeaves() error {
 		case d.fills[leaf] >= 0:
 			return fmt.Errorf("column %q fills both %s and %s", t.path[0], d.file.plan.targets[d.fills[leaf]].name, t.name)
 		}
-		if err := d.shapes[leaf].suits(t); err != nil {
+		if err := d.shapes[leaf].canFill(t); err != nil {
 			return err
 		}
 		d.fills[leaf] = i
@@ -144,9 +144,9 @@ func nestedType(leaves *schema.Schema, name string) string {
 	return ""
 }
 
-// suits reports why values of this shape cannot become the target's type. Values of the file's own types have
+// canFill reports why values of this shape cannot become the target's type. Values of the file's own types have
 // no decimal mark or format to declare: such a column would read its rejects in another way than the file.
-func (s *shape) suits(t *target) error {
+func (s *shape) canFill(t *target) error {
 	kind := t.typ.Kind
 	ok := s.kind == shapeText
 	switch kind {
@@ -168,15 +168,15 @@ func (s *shape) suits(t *target) error {
 	return nil
 }
 
-// writable are the types of the file that each type is read from.
-var writable = map[column.Kind]string{
+// sourceTypes are the types of the file that each type is read from.
+var sourceTypes = map[column.Kind]string{
 	column.Bool: "BOOLEAN or string", column.Int: "an integer, DECIMAL or string", column.BigInt: "an integer, DECIMAL or string",
 	column.Decimal: "DECIMAL or string", column.Date: "DATE or string", column.Timestamp: "TIMESTAMP or string",
 	column.String: "string", column.JSON: "string that holds JSON text",
 }
 
 func misfitType(t *target, is string) error {
-	return fmt.Errorf("column %s is %s; write it as %s, as it is declared %s", t.name, is, writable[t.typ.Kind], t.typ)
+	return fmt.Errorf("column %s is %s; write it as %s, as it is declared %s", t.name, is, sourceTypes[t.typ.Kind], t.typ)
 }
 
 func (d *parquetFeed) next() (job, error) {

@@ -54,27 +54,27 @@ func (s *chunkStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pageMemory gives memory for pages. Their sizes are as a file states them: one that cannot be panics, as the library does
+// pageAllocator gives memory for pages. Their sizes are as a file states them: one that cannot be panics, as the library does
 // at what it cannot read.
-type pageMemory struct {
+type pageAllocator struct {
 	memory.Allocator
-	most int
+	limit int
 }
 
 // Allocate gives size bytes.
-func (m *pageMemory) Allocate(size int) []byte {
+func (m *pageAllocator) Allocate(size int) []byte {
 	m.check(size)
 	return m.Allocator.Allocate(size)
 }
 
 // Reallocate gives size bytes that begin with b.
-func (m *pageMemory) Reallocate(size int, b []byte) []byte {
+func (m *pageAllocator) Reallocate(size int, b []byte) []byte {
 	m.check(size)
 	return m.Allocator.Reallocate(size, b)
 }
 
-func (m *pageMemory) check(size int) {
-	if size < 0 || size > m.most {
+func (m *pageAllocator) check(size int) {
+	if size < 0 || size > m.limit {
 		panic(fmt.Errorf("a page of %d bytes", size))
 	}
 }
@@ -102,7 +102,7 @@ func (g *group) leaf(i int) (*leaf, error) {
 }
 
 // openPages opens the pages of a column chunk where its metadata say that it is, as the library does.
-func (g *group) openPages(i int) (*provenPages, error) {
+func (g *group) openPages(i int) (*validatedPages, error) {
 	meta := g.feed.reader.MetaData()
 	chunk, err := g.reader.MetaData().ColumnChunk(i)
 	switch {
@@ -132,7 +132,7 @@ func (g *group) openPages(i int) (*provenPages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &provenPages{PageReader: pages, stream: stream, leaf: meta.Schema.Column(i), entries: -1}, nil
+	return &validatedPages{PageReader: pages, stream: stream, leaf: meta.Schema.Column(i), entries: -1}, nil
 }
 
 // maxOldHeader is the bytes of a dictionary page's header, which old writers leave out of a chunk's size (PARQUET-816).

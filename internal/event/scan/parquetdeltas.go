@@ -101,8 +101,8 @@ func (d *deltas) unpack(data []byte, n int64, width int, value, least int64, do 
 	return value, nil
 }
 
-// proveDeltas proves a sequence of numbers. A page without values may be empty.
-func proveDeltas(data []byte, present int64) error {
+// validateDeltas proves a sequence of numbers. A page without values may be empty.
+func validateDeltas(data []byte, present int64) error {
 	if present == 0 && len(data) == 0 {
 		return nil
 	}
@@ -113,10 +113,10 @@ func proveDeltas(data []byte, present int64) error {
 	return err
 }
 
-// proveDeltaTexts proves DELTA_LENGTH_BYTE_ARRAY: a sequence of lengths, and behind it the texts; or, shared, DELTA_BYTE_ARRAY:
+// validateDeltaTexts proves DELTA_LENGTH_BYTE_ARRAY: a sequence of lengths, and behind it the texts; or, shared, DELTA_BYTE_ARRAY:
 // before them a sequence that says how many bytes of the text before come first. The length of that is last, and set to the
 // page's last: some writers share between pages, and the library reads it so.
-func proveDeltaTexts(data []byte, present int64, last *int64) error {
+func validateDeltaTexts(data []byte, present int64, last *int64) error {
 	if present == 0 && len(data) == 0 {
 		return nil
 	}

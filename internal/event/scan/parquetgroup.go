@@ -47,7 +47,7 @@ func (g *group) run(send func(*Block) bool) error {
 			return err
 		}
 		for i := int64(0); i < n; {
-			g.begin(g.feed.file.block(), g.written())
+			g.begin(g.feed.file.block(), g.rowText())
 			if err := g.guard(g.first+g.at+i, func() (err error) { i, err = g.fill(i, n); return err }); err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func (g *group) load(n int64) error {
 // fill takes rows of the batch from i on into the block until it is full. It returns where it stopped.
 func (g *group) fill(i, n int64) (int64, error) {
 	for most := 16 * g.feed.file.options.BlockBytes; i < n && g.bytes < most; i++ {
-		if err := g.decide(int(i), n, g.first+g.at+i); err != nil {
+		if err := g.addRow(int(i), n, g.first+g.at+i); err != nil {
 			return i, err
 		}
 	}
@@ -115,8 +115,8 @@ func (g *group) fill(i, n int64) (int64, error) {
 	return i, nil
 }
 
-// decide takes row i of the batch in or out. A row that its typed columns do not tell is written out as it is.
-func (g *group) decide(i int, n, row int64) error {
+// addRow takes row i of the batch in or out. A row that its typed columns do not tell is written out as it is.
+func (g *group) addRow(i int, n, row int64) error {
 	ok, t := g.row(i), g.block.text
 	if ok && t == nil {
 		g.accept(row)
@@ -137,8 +137,8 @@ func (g *group) decide(i int, n, row int64) error {
 	return nil
 }
 
-// written is a text for rows as JSON, if any column is written in a way of its own, which typed values do not show.
-func (g *group) written() *text {
+// rowText is a text for rows as JSON, if any column is written in a way of its own, which typed values do not show.
+func (g *group) rowText() *text {
 	for i := range g.plan.targets {
 		if t := &g.plan.targets[i]; t.layout != nil || t.mark != '.' || t.group != 0 {
 			written := &text{b: g.feed.file.buffer()}

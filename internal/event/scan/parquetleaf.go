@@ -105,7 +105,7 @@ func (s *shape) logical(leaf *schema.Column) {
 type leaf struct {
 	shape  *shape
 	reader file.ColumnChunkReader
-	pages  *provenPages
+	pages  *validatedPages
 	next   int64 // rows read so far
 	start  int64 // row of the batch at hand; -1 is none
 	levels []int16
@@ -136,11 +136,11 @@ func (l *leaf) read(start, n int64) error {
 		return errShort
 	}
 	l.start, l.next = start, start+n
-	return l.place(values)
+	return l.locateValues(values)
 }
 
-// place works out which rows have a value.
-func (l *leaf) place(values int) error {
+// locateValues works out which rows have a value.
+func (l *leaf) locateValues(values int) error {
 	l.at = l.at[:0]
 	most, k := l.reader.Descriptor().MaxDefinitionLevel(), 0
 	for _, level := range l.levels {

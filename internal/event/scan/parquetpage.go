@@ -12,10 +12,10 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// provenPages gives the pages of a column chunk that can be what they state to be, by the Parquet format's "Encodings" and
+// validatedPages gives the pages of a column chunk that can be what they state to be, by the Parquet format's "Encodings" and
 // "Data Pages". The library's decoders trust a page: where it holds fewer levels or values than stated, they wait for ever,
 // take memory for any count that it states, and give what lies behind its end.
-type provenPages struct {
+type validatedPages struct {
 	file.PageReader
 	stream  *chunkStream
 	leaf    *schema.Column
@@ -26,7 +26,7 @@ type provenPages struct {
 }
 
 // Next goes to the next page. After the first error there is none: the library would go on behind it, rows apart.
-func (p *provenPages) Next() bool {
+func (p *validatedPages) Next() bool {
 	if p.err != nil {
 		return false
 	}
@@ -38,16 +38,16 @@ func (p *provenPages) Next() bool {
 		p.err = fmt.Errorf("a page is damaged: %w", errEnds)
 		return false
 	}
-	if err := p.prove(p.Page()); err != nil {
+	if err := p.validate(p.Page()); err != nil {
 		p.err = fmt.Errorf("a page is damaged: %w", err)
 	}
 	return p.err == nil
 }
 
 // Err is what is wrong with the page at which Next ended, or nil at the end of the column chunk.
-func (p *provenPages) Err() error { return p.err }
+func (p *validatedPages) Err() error { return p.err }
 
-func (p *provenPages) prove(page file.Page) error {
+func (p *validatedPages) validate(page file.Page) error {
 	data, rows := page.Data(), int64(page.NumValues())
 	if rows < 0 {
 		return fmt.Errorf("it states %d values", rows)
@@ -77,7 +77,7 @@ func (p *provenPages) prove(page file.Page) error {
 }
 
 // splitV1 finds the levels of a page of the first version, which go without for a required column.
-func (p *provenPages) splitV1(page *file.DataPageV1, data []byte) (levels, values []byte, err error) {
+func (p *validatedPages) splitV1(page *file.DataPageV1, data []byte) (levels, values []byte, err error) {
 	switch {
 	case p.leaf.MaxDefinitionLevel() == 0:
 		return nil, data, nil
@@ -109,7 +109,7 @@ func splitLength(data []byte) (head, rest []byte, err error) {
 }
 
 // dictionary proves that all entries stated are there.
-func (p *provenPages) dictionary(data []byte, entries int64) error {
+func (p *validatedPages) dictionary(data []byte, entries int64) error {
 	p.entries = int(entries)
 	if p.leaf.PhysicalType() != parquet.Types.ByteArray {
 		return p.fixed(data, entries)
@@ -125,20 +125,20 @@ func (p *provenPages) dictionary(data []byte, entries int64) error {
 }
 
 // values proves that the values present are there. Plain texts are left to the library, which fails where they end.
-func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int64) (err error) {
+func (p *validatedPages) values(encoding parquet.Encoding, data []byte, present int64) (err error) {
 	switch encoding {
 	case parquet.Encodings.Plain:
 		err = p.fixed(data, present)
 	case parquet.Encodings.PlainDict, parquet.Encodings.RLEDict:
-		err = proveIndexes(data, present, p.entries)
+		err = validateIndexes(data, present, p.entries)
 	case parquet.Encodings.RLE:
-		err = proveBools(data, present)
+		err = validateBools(data, present)
 	case parquet.Encodings.DeltaBinaryPacked:
-		err = proveDeltas(data, present)
+		err = validateDeltas(data, present)
 	case parquet.Encodings.DeltaLengthByteArray:
-		err = proveDeltaTexts(data, present, nil)
+		err = validateDeltaTexts(data, present, nil)
 	case parquet.Encodings.DeltaByteArray:
-		err = proveDeltaTexts(data, present, &p.last)
+		err = validateDeltaTexts(data, present, &p.last)
 	case parquet.Encodings.ByteStreamSplit:
 		if size := p.size(); size <= 0 || int64(len(data)) != present*size {
 			err = p.wrongSize(data, present)
@@ -153,7 +153,7 @@ func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int
 }
 
 // fixed proves that plain values of a fixed size are there.
-func (p *provenPages) fixed(data []byte, n int64) error {
+func (p *validatedPages) fixed(data []byte, n int64) error {
 	switch p.leaf.PhysicalType() {
 	case parquet.Types.ByteArray:
 		return nil
@@ -169,12 +169,12 @@ func (p *provenPages) fixed(data []byte, n int64) error {
 	return nil
 }
 
-func (p *provenPages) wrongSize(data []byte, n int64) error {
+func (p *validatedPages) wrongSize(data []byte, n int64) error {
 	return fmt.Errorf("%d bytes for %d values of %d bytes", len(data), n, p.size())
 }
 
 // size is the bytes of a value, or 0 where that is not fixed.
-func (p *provenPages) size() int64 {
+func (p *validatedPages) size() int64 {
 	switch t := p.leaf.PhysicalType(); t {
 	case parquet.Types.FixedLenByteArray:
 		return int64(p.leaf.TypeLength())

@@ -84,8 +84,8 @@ func countPresent(data []byte, rows int64) (present int64, err error) {
 	return present, err
 }
 
-// proveBools proves bools in runs, behind their length in bytes.
-func proveBools(data []byte, present int64) error {
+// validateBools proves bools in runs, behind their length in bytes.
+func validateBools(data []byte, present int64) error {
 	if present == 0 {
 		return nil
 	}
@@ -96,8 +96,8 @@ func proveBools(data []byte, present int64) error {
 	return eachRun(runs, 1, present, func(run) error { return nil })
 }
 
-// proveIndexes proves that all indexes, behind the byte of their width, are of entries of the dictionary.
-func proveIndexes(data []byte, present int64, entries int) error {
+// validateIndexes proves that all indexes, behind the byte of their width, are of entries of the dictionary.
+func validateIndexes(data []byte, present int64, entries int) error {
 	switch {
 	case entries < 0:
 		return errors.New("no dictionary comes before them")

@@ -20,8 +20,8 @@ func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
 	return p.ParseOwned(slices.Clip(data), header, first)
 }
 
-// Room is how many bytes behind the end of its data ParseOwned writes to.
-const Room = 1 + padding
+// PaddingBytes is how many bytes behind the end of its data ParseOwned writes to.
+const PaddingBytes = 1 + padding
 
 const byteOrderMark = "\xef\xbb\xbf"
 
@@ -34,7 +34,7 @@ func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	if data = bytes.TrimPrefix(data, []byte(byteOrderMark)); len(data) == 0 {
 		return nil, nil
 	}
-	t := &text{b: pad(slices.Grow(data, Room)), bare: len(data), line: first}
+	t := &text{b: pad(slices.Grow(data, PaddingBytes)), bare: len(data), line: first}
 	t.end = len(t.b) - padding
 	fields, from := []int(nil), 0
 	if p.format == project.CSVText {
@@ -48,7 +48,7 @@ func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	for at, line := from, t.line; at < t.end; {
 		b := p.blocks.block()
 		at, line = s.fill(b, t, at, line)
-		p.blocks.learn(b)
+		p.blocks.noteSize(b)
 		blocks = append(blocks, b)
 	}
 	return blocks, nil

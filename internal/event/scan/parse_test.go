@@ -15,7 +15,7 @@ func TestRecycledBlocks(t *testing.T) {
 	texts := []string{"{\"v\":\"long enough to leave something\"}\n{\"v\":1}\n{\"v\":\"b\"}\n", "{\"v\":\"c\"}\n", "{\"v\":2}\n"}
 	for round := range 3 {
 		for _, text := range texts {
-			owned := append(make([]byte, 0, len(text)+Room), text...)
+			owned := append(make([]byte, 0, len(text)+PaddingBytes), text...)
 			got, err := plan.ParseOwned(owned, nil, 7)
 			if err != nil {
 				t.Fatal(err)

@@ -25,7 +25,7 @@ type Plan struct {
 	types   []column.Type
 	root    *node // properties of a JSON line
 	slots   int
-	blocks  spares // of ParseOwned
+	blocks  pool // of ParseOwned
 }
 
 // target is one column to fill.

@@ -13,11 +13,11 @@ import (
 
 // textFeed cuts a file into texts, each a job.
 type textFeed struct {
-	file   *File
-	cutter *cutter
-	fields []int // of a CSV row
-	first  *text // what followed the header in the first text
-	from   int   // where in it
+	file        *File
+	cutter      *cutter
+	fields      []int // of a CSV row
+	first       *text // what followed the header in the first text
+	firstOffset int   // where in it
 }
 
 func (f *File) openText() (*textFeed, error) {
@@ -31,7 +31,7 @@ func (f *File) openText() (*textFeed, error) {
 	}
 	feed := &textFeed{file: f, cutter: &cutter{
 		name: f.name, source: from, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
-		size: f.options.BlockBytes, tempDir: f.options.TempDir, kept: maxKept, line: 1,
+		size: f.options.BlockBytes, tempDir: f.options.TempDir, maxKept: maxKept, line: 1,
 	}}
 	if !feed.cutter.csv {
 		return feed, nil
@@ -70,7 +70,7 @@ func (d *textFeed) readHeader() error {
 		if header == nil {
 			continue
 		}
-		d.first, d.from, d.file.header = piece.text, rest, header
+		d.first, d.firstOffset, d.file.header = piece.text, rest, header
 		if d.fields, err = d.file.plan.mapHeader(header, (*target).mayLack); err != nil {
 			return &ReadError{File: d.file.name, Row: 1, Err: err}
 		}
@@ -110,7 +110,7 @@ func cutHeader(t *text, delimiter byte) (header []byte, rest int) {
 func (d *textFeed) next() (job, error) {
 	if t := d.first; t != nil {
 		d.first = nil
-		return d.job(t, d.from), nil
+		return d.job(t, d.firstOffset), nil
 	}
 	piece, err := d.cutter.next(d.file.buffer())
 	if err != nil {

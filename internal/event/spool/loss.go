@@ -17,18 +17,18 @@ import (
 
 // Loss says that acknowledged requests may have been lost with a spool.
 type Loss struct {
-	Stream string    `json:"stream"`
-	Spool  uint64    `json:"spool"`
-	Found  time.Time `json:"found"`
-	Reason string    `json:"reason"`
-	Taken  int64     `json:"taken"`          // requests that were whole and are taken in
-	Kept   string    `json:"kept,omitempty"` // the damaged file; empty where there is none
+	Stream    string    `json:"stream"`
+	Spool     uint64    `json:"spool"`
+	Found     time.Time `json:"found"`
+	Reason    string    `json:"reason"`
+	Recovered int64     `json:"taken"`          // requests that were whole and are taken in
+	KeptAs    string    `json:"kept,omitempty"` // the damaged file; empty where there is none
 }
 
 func (l Loss) String() string {
-	text := fmt.Sprintf("spool %d of %s is damaged: %s; requests of it that were whole and are taken in: %d", l.Spool, l.Stream, l.Reason, l.Taken)
-	if l.Kept != "" {
-		text += ", the file is kept as " + l.Kept
+	text := fmt.Sprintf("spool %d of %s is damaged: %s; requests of it that were whole and are taken in: %d", l.Spool, l.Stream, l.Reason, l.Recovered)
+	if l.KeptAs != "" {
+		text += ", the file is kept as " + l.KeptAs
 	}
 	return text + "; have the senders repeat what they sent then, and run `bursar repair --dismiss`"
 }
@@ -44,8 +44,8 @@ func keptPath(dir string, number uint64) string {
 // Report keeps a spool's file under another name and writes the loss down, durably. It may be called again.
 func Report(dir string, l Loss) (Loss, error) {
 	if _, err := os.Stat(Path(dir, l.Spool)); err == nil {
-		l.Kept = keptPath(dir, l.Spool)
-		if err := os.Link(Path(dir, l.Spool), l.Kept); err != nil && !errors.Is(err, fs.ErrExist) {
+		l.KeptAs = keptPath(dir, l.Spool)
+		if err := os.Link(Path(dir, l.Spool), l.KeptAs); err != nil && !errors.Is(err, fs.ErrExist) {
 			return l, fmt.Errorf("keep damaged spool: %w", err)
 		}
 	}

@@ -71,7 +71,7 @@ func TestPowerCut(t *testing.T) {
 }
 
 // A page that is missing of a group is damage once another group follows, as that is written only after an acknowledgement.
-func TestLostPageOfEarlierGroup(t *testing.T) {
+func TestMissingPageOfEarlierGroup(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -90,7 +90,7 @@ func TestLostPageOfEarlierGroup(t *testing.T) {
 }
 
 // A frame of the last group that is zeros alone was not written; one whose bit has changed was.
-func TestLostFrame(t *testing.T) {
+func TestMissingFrame(t *testing.T) {
 	t.Parallel()
 	small := []spool.Request{{Body: []byte("one")}, {Body: []byte("two")}, {Body: []byte("three")}}
 	text, ends := grouped(t, small, small)

@@ -86,8 +86,8 @@ func Open(dir string, number uint64) (*Reader, error) {
 
 // NewReader reads the header of a spool that is in memory. Number is what it must have, 0 for any.
 func NewReader(text []byte, number uint64) (*Reader, error) {
-	r := &Reader{text: text, number: number, format: formatOf(text), free: func() error { return nil }}
-	if _, isFramed := r.format.(framed); isFramed && len(text) > 0 && (len(text)%grain != 1 || len(text) < grain) {
+	r := &Reader{text: text, number: number, format: detectFormat(text), free: func() error { return nil }}
+	if _, isFramed := r.format.(framed); isFramed && len(text) > 0 && (len(text)%growStep != 1 || len(text) < growStep) {
 		r.note("the file was truncated to %d bytes", len(text))
 	}
 	f, ok := r.format.frame(text)
@@ -141,7 +141,7 @@ func (r *Reader) frame() (frame, bool) {
 		}
 		at += skip
 	}
-	r.end(from)
+	r.finish(from)
 	return frame{}, false
 }
 
@@ -152,7 +152,7 @@ func (r *Reader) gap(from, at int, f frame) {
 		r.damage, r.unsynced = append(r.damage, r.unsynced...), nil
 	}
 	notes := &r.damage
-	if f.grouped && f.group <= r.next && lostPage(r.text[from:at], from) {
+	if f.grouped && f.group <= r.next && missingPage(r.text[from:at], from) {
 		notes, r.group = &r.unsynced, f.group
 	}
 	if at > from {
@@ -163,8 +163,8 @@ func (r *Reader) gap(from, at int, f frame) {
 	}
 }
 
-// end looks at what is behind the last whole frame.
-func (r *Reader) end(from int) {
+// finish looks at what is behind the last whole frame.
+func (r *Reader) finish(from int) {
 	r.at = len(r.text)
 	if len(r.unsynced) > 0 {
 		r.torn, r.unsynced = true, nil

@@ -31,15 +31,15 @@ type File interface {
 // Writer appends requests to a spool. It is for one goroutine. After an error nothing more is written: what the file holds
 // then is only known by reading it.
 type Writer struct {
-	file   File
-	number uint64
-	frames uint32
-	group  uint32 // the first frame that is not synced
-	room   int64  // of the file
-	out    *bufio.Writer
-	size   int64
-	synced int64
-	err    error
+	file     File
+	number   uint64
+	frames   uint32
+	group    uint32 // the first frame that is not synced
+	fileSize int64  // of the file
+	out      *bufio.Writer
+	size     int64
+	synced   int64
+	err      error
 }
 
 // Path is the file of a spool.
@@ -103,7 +103,7 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	p, err := begin(w.number, w.frames, w.group, pieces...)
+	p, err := newPrologue(w.number, w.frames, w.group, pieces...)
 	if err != nil {
 		return err
 	}
@@ -130,11 +130,11 @@ func (w *Writer) frame(pieces ...[]byte) error {
 
 // grow makes the file large enough for so many bytes before any of them is written.
 func (w *Writer) grow(size int64) error {
-	if grown(size) <= w.room {
+	if paddedSize(size) <= w.fileSize {
 		return nil
 	}
-	w.room = grown(size)
-	return w.file.Truncate(w.room)
+	w.fileSize = paddedSize(size)
+	return w.file.Truncate(w.fileSize)
 }
 
 // Sync makes everything appended durable.
@@ -160,7 +160,7 @@ func (w *Writer) Cut(size int64) error {
 	}
 	w.err = errors.New("write spool: it was cut")
 	size = min(size, w.synced)
-	if err := errors.Join(w.file.Truncate(size), w.file.Truncate(grown(size)), w.file.Sync()); err != nil {
+	if err := errors.Join(w.file.Truncate(size), w.file.Truncate(paddedSize(size)), w.file.Sync()); err != nil {
 		return fmt.Errorf("cut spool: %w", err)
 	}
 	return nil

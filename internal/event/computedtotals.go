@@ -57,8 +57,8 @@ func (r *Retraction) UnknownTotals(s *project.Stream) (names []string) {
 	for i := range s.Totals {
 		name := s.Totals[i].Name
 		_, known := r.Totals[name]
-		was, defined := r.Definitions[name]
-		if defined && was != totalDefinition(&s.Totals[i]) || !defined && !known && r.Events > 0 {
+		old, defined := r.Definitions[name]
+		if defined && old != totalDefinition(&s.Totals[i]) || !defined && !known && r.Events > 0 {
 			names = append(names, name)
 		}
 	}
@@ -81,7 +81,7 @@ func computedTotalsKey(stream string, batch uint64) string {
 func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	var computed computedTotals
 	found, err := tx.Get(computedTotalsKey(b.Stream, b.Batch), &computed)
-	if err != nil || !found || computed.Retraction != b.left.until {
+	if err != nil || !found || computed.Retraction != b.excluded.until {
 		return err
 	}
 	b.Totals, b.Definitions = maps.Clone(b.Totals), maps.Clone(b.Definitions)
@@ -116,7 +116,7 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, l
 		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
 	}
 	return c.Update(ctx, func(tx catalog.Tx) error {
-		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.left.until})
+		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.excluded.until})
 	})
 }
 
@@ -165,16 +165,16 @@ func totalSQL(s *project.Stream, t *project.Total, view string) string {
 	return sql.String()
 }
 
-// ErrNoTotals is what a batch is refused with whose totals must be computed first.
-type ErrNoTotals struct{ Batch Batch }
+// MissingTotalsError is what a batch is refused with whose totals must be computed first.
+type MissingTotalsError struct{ Batch Batch }
 
-func (e *ErrNoTotals) Error() string {
+func (e *MissingTotalsError) Error() string {
 	return fmt.Sprintf("batch %d of %s was sealed without a control total that is declared now", e.Batch.Batch, e.Batch.Stream)
 }
 
-// LacksTotals finds the batch whose totals must be computed before what failed is tried again.
-func LacksTotals(err error) (Batch, bool) {
-	var lacks *ErrNoTotals
+// AsMissingTotals finds the batch whose totals must be computed before what failed is tried again.
+func AsMissingTotals(err error) (Batch, bool) {
+	var lacks *MissingTotalsError
 	if errors.As(err, &lacks) {
 		return lacks.Batch, true
 	}

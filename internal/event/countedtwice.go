@@ -14,30 +14,30 @@ import (
 	"bursar/internal/project"
 )
 
-// double is where two events of one id were read that both counted when the dedupe index was made.
-type double struct {
+// countedTwice is where two events of one id were read that both counted when the dedupe index was made.
+type countedTwice struct {
 	A dedupe.Place `json:"a"`
 	B dedupe.Place `json:"b"`
 }
 
-// doubles finds events of one id that count. With a dedupe window some are missed where a third event has the id beyond the window.
-type doubles struct {
+// countedTwiceFinder finds events of one id that count. With a dedupe window some are missed where a third event has the id beyond the window.
+type countedTwiceFinder struct {
 	receipts *receipts
 	window   time.Duration // the shortest that the stream was taken in with; 0 is for ever
-	found    []double
+	found    []countedTwice
 }
 
-// maxDoubles bounds what is noted.
-const maxDoubles = 100
+// maxCountedTwice bounds what is noted.
+const maxCountedTwice = 100
 
 // newer is order, and notes what it compares: events that count.
-func (d *doubles) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
+func (d *countedTwiceFinder) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
 	if d.receipts.stream.Versions { // entries are known by their content too
 		return order
 	}
 	return func(a, b dedupe.Place) (bool, error) {
-		if len(d.found) < maxDoubles {
-			if err := d.note(ctx, a, b); err != nil {
+		if len(d.found) < maxCountedTwice {
+			if err := d.add(ctx, a, b); err != nil {
 				return false, err
 			}
 		}
@@ -45,18 +45,18 @@ func (d *doubles) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
 	}
 }
 
-func (d *doubles) note(ctx context.Context, a, b dedupe.Place) error {
+func (d *countedTwiceFinder) add(ctx context.Context, a, b dedupe.Place) error {
 	if d.window > 0 {
-		first, err := d.receipts.at(ctx, a)
+		first, err := d.receipts.acceptedAt(ctx, a)
 		if err != nil {
 			return err
 		}
-		second, err := d.receipts.at(ctx, b)
+		second, err := d.receipts.acceptedAt(ctx, b)
 		if err != nil || second.Sub(first).Abs() > d.window {
 			return err
 		}
 	}
-	d.found = append(d.found, double{min(a, b), max(a, b)})
+	d.found = append(d.found, countedTwice{min(a, b), max(a, b)})
 	return nil
 }
 
@@ -70,10 +70,10 @@ func shorter(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// resolves reports whether a retraction may be of an event that counts twice. The dedupe index knows only one of the two, so it is to
+// mayResolve reports whether a retraction may be of an event that counts twice. The dedupe index knows only one of the two, so it is to
 // be made anew.
-func (s *streamState) resolves(r *Retraction) bool {
-	for _, d := range s.Doubles {
+func (s *streamState) mayResolve(r *Retraction) bool {
+	for _, d := range s.CountedTwice {
 		at := Place{r.File, r.Row}
 		if r.Event == "" || placeOf(d.A) == at || placeOf(d.B) == at {
 			return true
@@ -82,48 +82,48 @@ func (s *streamState) resolves(r *Retraction) bool {
 	return false
 }
 
-// TwiceError says that two events of one id count. Class Data.
-type TwiceError struct {
+// CountedTwiceError says that two events of one id count. Class Data.
+type CountedTwiceError struct {
 	Stream  string
 	Event   string
 	Batches [2]uint64
-	From    [2]string // file and row
+	Sources [2]string // file and row
 }
 
-func (e *TwiceError) Error() string {
+func (e *CountedTwiceError) Error() string {
 	return fmt.Sprintf("event %s of %s counts twice: in batch %d (%s) and in batch %d (%s); retract the wrong one: ",
-		e.Event, e.Stream, e.Batches[0], e.From[0], e.Batches[1], e.From[1]) + "`" + e.Command(0) + "` or `" + e.Command(1) + "`"
+		e.Event, e.Stream, e.Batches[0], e.Sources[0], e.Batches[1], e.Sources[1]) + "`" + e.Command(0) + "` or `" + e.Command(1) + "`"
 }
 
 // Command retracts one of the two events.
-func (e *TwiceError) Command(n int) string {
-	return fmt.Sprintf("bursar retract %s %d --event %s --reason TEXT", e.Stream, e.Batches[n], argument(e.Event))
+func (e *CountedTwiceError) Command(n int) string {
+	return fmt.Sprintf("bursar retract %s %d --event %s --reason TEXT", e.Stream, e.Batches[n], shellArgument(e.Event))
 }
 
 // Class is Data: it stays so until one of them is retracted.
-func (e *TwiceError) Class() failure.Class { return failure.Data }
+func (e *CountedTwiceError) Class() failure.Class { return failure.Data }
 
-// maxTwice bounds the events that one error names.
-const maxTwice = 10
+// maxTwiceReported bounds the events that one error names.
+const maxTwiceReported = 10
 
 // VerifyCountedOnce returns a *TwiceError for each pair of events of one id that count, as far as the last rebuild of the dedupe index found them.
 func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) error {
 	state, _, err := in.readState(ctx, s.Name)
-	if err != nil || len(state.Doubles) == 0 {
+	if err != nil || len(state.CountedTwice) == 0 {
 		return err
 	}
-	gone, err := in.forgotten(ctx, s, &state, nil)
+	retracted, err := in.loadRetracted(ctx, s, &state, nil)
 	if err != nil {
 		return err
 	}
 	var faults []error
-	for _, d := range state.Doubles {
-		if len(faults) == maxTwice || gone.has(d.A) || gone.has(d.B) {
+	for _, d := range state.CountedTwice {
+		if len(faults) == maxTwiceReported || retracted.has(d.A) || retracted.has(d.B) {
 			continue
 		}
-		e := &TwiceError{Stream: s.Name}
+		e := &CountedTwiceError{Stream: s.Name}
 		for n, at := range []dedupe.Place{d.A, d.B} {
-			if err := in.describe(ctx, s, placeOf(at), n, e); err != nil {
+			if err := in.describeEvent(ctx, s, placeOf(at), n, e); err != nil {
 				return err
 			}
 		}
@@ -132,8 +132,8 @@ func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) erro
 	return errors.Join(faults...)
 }
 
-// describe fills in one of the two events.
-func (in *Intake) describe(ctx context.Context, s *project.Stream, at Place, n int, e *TwiceError) error {
+// describeEvent fills in one of the two events.
+func (in *Intake) describeEvent(ctx context.Context, s *project.Stream, at Place, n int, e *CountedTwiceError) error {
 	found, err := in.eventAt(ctx, s, at)
 	if err == nil && found == nil {
 		err = fmt.Errorf("event %s of %s, which the dedupe index was made with, is gone; run `bursar repair`", at, s.Name)
@@ -146,6 +146,6 @@ func (in *Intake) describe(ctx context.Context, s *project.Stream, at Place, n i
 		return err
 	}
 	name, row := file.At(at.Row)
-	e.Event, e.Batches[n], e.From[n] = found.Event, found.Batch, fmt.Sprintf("%s, row %d", name, row)
+	e.Event, e.Batches[n], e.Sources[n] = found.Event, found.Batch, fmt.Sprintf("%s, row %d", name, row)
 	return nil
 }

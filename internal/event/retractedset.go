@@ -16,49 +16,49 @@ import (
 	"bursar/internal/project"
 )
 
-// forgotten is what is retracted of a stream, by where its events were read; nil is nothing. Rows that came out of quarantine are of a
+// retractedSet is what is retracted of a stream, by where its events were read; nil is nothing. Rows that came out of quarantine are of a
 // later batch than their file, so they are listed one by one.
-type forgotten struct {
-	batches map[uint64]bool       // that are left out whole
-	files   map[uint64]bool       // of these
-	events  map[dedupe.Place]bool // that are left out one by one
-	rows    map[dedupe.Place]bool // of batches that are left out whole
-	kept    map[dedupe.Place]bool // rows of these files that are in batches which are not left out
-	taken   uint64                // files up to this one were taken in before a retraction
+type retractedSet struct {
+	batches  map[uint64]bool       // that are left out whole
+	files    map[uint64]bool       // of these
+	events   map[dedupe.Place]bool // that are left out one by one
+	rows     map[dedupe.Place]bool // of batches that are left out whole
+	kept     map[dedupe.Place]bool // rows of these files that are in batches which are not left out
+	lastFile uint64                // files up to this one were taken in before a retraction
 }
 
 // has reports whether the event at a place is retracted.
-func (f *forgotten) has(p dedupe.Place) bool {
+func (f *retractedSet) has(p dedupe.Place) bool {
 	return f != nil && (f.events[p] || f.rows[p] || f.files[p.File()] && !f.kept[p])
 }
 
-// and adds the event at a place.
-func (f *forgotten) and(p Place) (*forgotten, error) {
+// add adds the event at a place.
+func (f *retractedSet) add(p Place) (*retractedSet, error) {
 	place, err := dedupe.PlaceOf(p.File, uint64(p.Row))
 	if err != nil {
 		return nil, err
 	}
 	if f == nil {
-		f = &forgotten{events: map[dedupe.Place]bool{}}
+		f = &retractedSet{events: map[dedupe.Place]bool{}}
 	}
 	f.events[place] = true
 	return f, nil
 }
 
-// whole reports whether a batch is retracted as a whole.
-func (f *forgotten) whole(batch uint64) bool { return f != nil && f.batches[batch] }
+// hasBatch reports whether a batch is retracted as a whole.
+func (f *retractedSet) hasBatch(batch uint64) bool { return f != nil && f.batches[batch] }
 
-// file reports whether a file that was taken in is read again when it comes again: its events are retracted, or what it had of others'
+// readsAgain reports whether a file that was taken in is read again when it comes again: its events are retracted, or what it had of others'
 // ids was set aside and may be new. With a dedupe window the latter says too little: the file's own ids may be forgotten.
-func (f *forgotten) file(file *File, s *project.Stream) bool {
-	return f.whole(file.Batch) || f != nil && s.Dedupe == 0 && file.Number <= f.taken
+func (f *retractedSet) readsAgain(file *File, s *project.Stream) bool {
+	return f.hasBatch(file.Batch) || f != nil && s.Dedupe == 0 && file.Number <= f.lastFile
 }
 
 // readPlaces are where the events of batches were read, by their numbers: what is sealed never changes (rule 3), so they are read once.
 type readPlaces map[uint64][]dedupe.Place
 
-// forgotten finds what is retracted of a stream. What it reads of batches is kept in places; nil keeps nothing.
-func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*forgotten, error) {
+// loadRetracted finds what is retracted of a stream. What it reads of batches is kept in places; nil keeps nothing.
+func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*retractedSet, error) {
 	if state.Retractions == 0 {
 		return nil, nil
 	}
@@ -66,10 +66,10 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	f := &forgotten{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[dedupe.Place]bool{}, rows: map[dedupe.Place]bool{}, kept: map[dedupe.Place]bool{}}
+	f := &retractedSet{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[dedupe.Place]bool{}, rows: map[dedupe.Place]bool{}, kept: map[dedupe.Place]bool{}}
 	for _, r := range list {
 		if r.For == nil { // an accepted row has the id of the event whose place it takes
-			f.taken = max(f.taken, r.Files)
+			f.lastFile = max(f.lastFile, r.Files)
 		}
 		if r.Event == "" {
 			f.batches[r.Batch] = true
@@ -84,9 +84,9 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	if len(f.batches) == 0 {
 		return f, nil
 	}
-	retries, err := in.retriesWith(ctx, s.Name, f)
+	retries, err := in.listRetries(ctx, s.Name, f)
 	if err == nil && len(retries) > 0 {
-		err = in.retriedRows(ctx, s, retries, f, places)
+		err = in.addRetriedRows(ctx, s, retries, f, places)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find what is retracted of %s: %w", s.Name, err)
@@ -94,9 +94,9 @@ func (in *Intake) forgotten(ctx context.Context, s *project.Stream, state *strea
 	return f, nil
 }
 
-// retriesWith notes the files of the batches that are left out whole, and lists the batches that hold rows of these files out of
+// listRetries notes the files of the batches that are left out whole, and lists the batches that hold rows of these files out of
 // quarantine, or are left out and hold rows of others.
-func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) (retries []Batch, err error) {
+func (in *Intake) listRetries(ctx context.Context, stream string, f *retractedSet) (retries []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		retries = nil
 		listed := map[uint64]bool{}
@@ -126,14 +126,14 @@ func (in *Intake) retriesWith(ctx context.Context, stream string, f *forgotten) 
 	return retries, err
 }
 
-// retriedRows notes where the rows of batches were read that came out of quarantine.
-func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *forgotten, places readPlaces) error {
+// addRetriedRows notes where the rows of batches were read that came out of quarantine.
+func (in *Intake) addRetriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *retractedSet, places readPlaces) error {
 	for i := range retries {
 		b := &retries[i]
 		read, known := places[b.Batch]
 		if !known {
 			var err error
-			if read, err = in.placesOf(ctx, s, b); err != nil {
+			if read, err = in.eventPlaces(ctx, s, b); err != nil {
 				return err
 			}
 			if places != nil {
@@ -151,8 +151,8 @@ func (in *Intake) retriedRows(ctx context.Context, s *project.Stream, retries []
 	return nil
 }
 
-// placesOf are where the events of a batch were read, sorted.
-func (in *Intake) placesOf(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
+// eventPlaces are where the events of a batch were read, sorted.
+func (in *Intake) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
 		return nil, errNotLocal

@@ -11,9 +11,9 @@ import (
 // columnOrder is the positions of the stream's columns in the order that digests are made in: those that are remembered first, as
 // they are remembered, then new ones. The order in the stream's file may change, and the same values must keep their digests.
 // Values that are null add nothing to a digest, so columns that an event was sealed without may stand anywhere.
-func columnOrder(s *project.Stream, remembered []Definition) []int {
+func columnOrder(s *project.Stream, stored []Definition) []int {
 	order := make([]int, 0, len(s.Columns))
-	for _, d := range remembered {
+	for _, d := range stored {
 		if i := slices.IndexFunc(s.Columns, func(c project.Column) bool { return c.Name == d.Name }); i >= 0 {
 			order = append(order, i)
 		}
@@ -38,9 +38,9 @@ func positions(s *project.Stream) []int {
 	return list
 }
 
-// rememberedColumns are the columns of a stream's state with the positions that they were read from. A state without positions has
+// storedColumns are the columns of a stream's state with the positions that they were read from. A state without positions has
 // its columns in the order of the stream's file, which says the same.
-func rememberedColumns(state *streamState) []Definition {
+func storedColumns(state *streamState) []Definition {
 	bare := state.Declared != nil && state.Declared.Headless
 	if !bare || slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Position > 0 }) {
 		return state.Columns

@@ -37,7 +37,7 @@ func (in *Intake) checkRetractions(ctx context.Context, stream string, state *st
 		if err != nil {
 			return err
 		}
-		return &OlderError{Stream: stream, Retraction: number, Lost: !there}
+		return &NotInCatalogError{Stream: stream, Retraction: number, Missing: !there}
 	}
 	return nil
 }
@@ -60,8 +60,8 @@ func (in *Intake) knownRetractions(ctx context.Context, stream string) (numbers 
 	return numbers, nil
 }
 
-// retractionLost reports whether a retraction was made that neither the catalog nor the objects have.
-func (in *Intake) retractionLost(ctx context.Context, stream string, number uint64) (bool, error) {
+// retractionMissing reports whether a retraction was made that neither the catalog nor the objects have.
+func (in *Intake) retractionMissing(ctx context.Context, stream string, number uint64) (bool, error) {
 	state, _, err := in.readState(ctx, stream)
 	if err != nil {
 		return false, err
@@ -75,17 +75,17 @@ func (in *Intake) retractionLost(ctx context.Context, stream string, number uint
 		return false, err
 	}
 	_, err = readRetraction(ctx, in.Objects, stream, number)
-	return isLost(err)
+	return isMissing(err)
 }
 
-// enterAgain enters a retraction that was made in the catalog. The dedupe index was made without it.
-func (in *Intake) enterAgain(ctx context.Context, r *Retraction) error {
+// reenterRetraction enters a retraction that was made in the catalog. The dedupe index was made without it.
+func (in *Intake) reenterRetraction(ctx context.Context, r *Retraction) error {
 	return in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
 			return err
 		}
-		state.Identity = toBeIndexed
+		state.Identity = needsRebuild
 		return enterRetraction(tx, &state, r)
 	})
 }

@@ -12,9 +12,9 @@ import (
 	"bursar/internal/project"
 )
 
-// Known finds those of some ids that a stream has events of, each with the number of its batch. The stream's id is a column of
+// FindKnownIDs finds those of some ids that a stream has events of, each with the number of its batch. The stream's id is a column of
 // texts, and it keeps ids for ever.
-func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
+func (in *Intake) FindKnownIDs(ctx context.Context, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil || len(state.DedupeTables) == 0 || len(ids) == 0 {
 		return nil, err
@@ -28,7 +28,7 @@ func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (b
 		return nil, dedupeError(s.Name, err)
 	}
 	defer func() { err = errors.Join(err, index.Close()) }()
-	batch, err := index.Begin(dedupe.Window{}, memoryLimit)
+	batch, err := index.Begin(dedupe.Window{}, maxIDBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (b
 	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
-	return in.batchesOf(ctx, s.Name, ids, verdicts)
+	return in.batchesOfIDs(ctx, s.Name, ids, verdicts)
 }
 
 // entriesOf are what the dedupe index knows ids by. Of their contents nothing is asked.
@@ -60,8 +60,8 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entr
 	return entries
 }
 
-// batchesOf are the batches of the ids that were found.
-func (in *Intake) batchesOf(ctx context.Context, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
+// batchesOfIDs are the batches of the ids that were found.
+func (in *Intake) batchesOfIDs(ctx context.Context, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
 	batches, files := map[string]uint64{}, map[uint64]uint64{}
 	for i, v := range verdicts {
 		if v.Kind == dedupe.New || v.First == 0 {

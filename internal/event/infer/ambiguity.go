@@ -15,7 +15,7 @@ import (
 var startsZero = regexp.MustCompile(`^[-+]?0[.,]`)
 
 // noteMarks warns where a mark may group digits as well as begin the decimals: three digits follow it in every value.
-func (g *guess) noteMarks(f *field, j *judge) {
+func (g *guess) noteMarks(f *field, j *typeChecker) {
 	other := *g
 	switch mark := g.Decimal; {
 	case g.Group == '.' || g.Group == ',':
@@ -48,26 +48,26 @@ func (g *guess) numberOptions() string {
 // noteSigns says why texts are not numbers that would be some with their signs in front.
 func (g *guess) noteSigns(f *field, s *sample) {
 	changed := -1
-	var fronted field
+	var rewritten field
 	for i, text := range f.texts {
-		front := signInFront(text)
-		if front != text && changed < 0 {
+		leading := leadingSign(text)
+		if leading != text && changed < 0 {
 			changed = i
 		}
-		fronted.add(front, &fronted.strings)
+		rewritten.add(leading, &rewritten.strings)
 	}
 	if changed < 0 {
 		return
 	}
 	number := *g
-	if number.readNumber(newJudge(&fronted), s) {
+	if number.readNumber(newTypeChecker(&rewritten), s) {
 		g.note(fmt.Sprintf("CHECK: %s looks like a number, but how its sign is written is not read; let the source write %s, then %s takes all values",
-			quoted([]byte(f.texts[changed])), quoted([]byte(fronted.texts[changed])), number.numberOptions()))
+			quoted([]byte(f.texts[changed])), quoted([]byte(rewritten.texts[changed])), number.numberOptions()))
 	}
 }
 
-// signInFront writes 1.00-, (1.00), - 1.00 and −1.00 as -1.00. Any other text stays as it is.
-func signInFront(text string) string {
+// leadingSign writes 1.00-, (1.00), - 1.00 and −1.00 as -1.00. Any other text stays as it is.
+func leadingSign(text string) string {
 	t := strings.Replace(strings.TrimSpace(text), "−", "-", 1)
 	switch {
 	case strings.HasPrefix(t, "(") && strings.HasSuffix(t, ")"):

@@ -17,21 +17,21 @@ func CheckObjects(ctx context.Context, store object.Store, batches []Batch, work
 		all = append(all, batches[i].Objects...)
 	}
 	if err := object.CheckAll(ctx, store, all, workers); err != nil {
-		return Damaged(err)
+		return WithRestoreHint(err)
 	}
 	return nil
 }
 
-// Damaged adds the remedy to an error about a sealed object that is damaged or missing.
-func Damaged(err error) error {
+// WithRestoreHint adds the remedy to an error about a sealed object that is damaged or missing.
+func WithRestoreHint(err error) error {
 	if !object.IsDamage(err) {
 		return err
 	}
 	return fmt.Errorf("read sealed events: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", err)
 }
 
-// OfStream are those of the batches that are of one stream.
-func OfStream(batches []Batch, stream string) (own []Batch) {
+// FilterStream are those of the batches that are of one stream.
+func FilterStream(batches []Batch, stream string) (own []Batch) {
 	for _, b := range batches {
 		if b.Stream == stream {
 			own = append(own, b)

@@ -14,8 +14,8 @@ import (
 	"bursar/internal/project"
 )
 
-// leftOut is what of a batch is left out. Its zero value is nothing.
-type leftOut struct {
+// exclusion is what of a batch is left out. Its zero value is nothing.
+type exclusion struct {
 	until  uint64  // the last retraction that is of the batch
 	rows   []Place // of events that are left out one by one
 	sealed *Batch  // the batch with them; nil where nothing is left out
@@ -23,8 +23,8 @@ type leftOut struct {
 
 // AsSealed is the batch with all that it was sealed with.
 func (b *Batch) AsSealed() Batch {
-	if b.left.sealed != nil {
-		return *b.left.sealed
+	if b.excluded.sealed != nil {
+		return *b.excluded.sealed
 	}
 	return *b
 }
@@ -34,7 +34,7 @@ func (b *Batch) AsSealed() Batch {
 func GetFolded(tx catalog.Tx, s *project.Stream, stream string, batch, until uint64) (Batch, error) {
 	b, err := GetBatch(tx, stream, batch)
 	if err == nil && until > 0 {
-		err = b.leaveOut(tx, s, until)
+		err = b.excludeRetracted(tx, s, until)
 	}
 	if err == nil && s != nil {
 		err = b.withComputed(tx, s)
@@ -42,8 +42,8 @@ func GetFolded(tx catalog.Tx, s *project.Stream, stream string, batch, until uin
 	return b, err
 }
 
-// Folded lists a stream's batches numbered above after as they are folded, in order.
-func Folded(ctx context.Context, c catalog.Catalog, s *project.Stream, after uint64) (batches []Batch, err error) {
+// FoldedBatches lists a stream's batches numbered above after as they are folded, in order.
+func FoldedBatches(ctx context.Context, c catalog.Catalog, s *project.Stream, after uint64) (batches []Batch, err error) {
 	if batches, err = Batches(ctx, c, s.Name, after); err != nil {
 		return nil, err
 	}
@@ -59,48 +59,48 @@ func Folded(ctx context.Context, c catalog.Catalog, s *project.Stream, after uin
 	return batches, err
 }
 
-// leaveOut takes what is retracted out of a batch, its counts and its control totals.
-func (b *Batch) leaveOut(tx catalog.Tx, s *project.Stream, until uint64) error {
+// excludeRetracted takes what is retracted out of a batch, its counts and its control totals.
+func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64) error {
 	list, err := listRetractions(tx, retractionBatchPrefix(b.Stream, b.Batch), until)
 	left := active(list)
 	if err != nil || len(left) == 0 || b.GivenUp != nil {
 		return err
 	}
 	sealed := *b
-	b.left = leftOut{until: list[len(list)-1].Number, sealed: &sealed}
+	b.excluded = exclusion{until: list[len(list)-1].Number, sealed: &sealed}
 	b.Definitions = maps.Clone(b.Definitions)
 	if s != nil {
 		b.Totals = b.TotalsNow(s)
 	}
 	for i := range left {
 		if left[i].Event == "" {
-			b.empty(s)
+			b.excludeAll(s)
 			return nil
 		}
 	}
 	for i := range left {
-		if err := b.leaveEventOut(s, &left[i]); err != nil {
+		if err := b.excludeEvent(s, &left[i]); err != nil {
 			return fmt.Errorf("leave %s out: %w", left[i].What(), err)
 		}
 	}
 	return nil
 }
 
-// empty leaves all of a batch out.
-func (b *Batch) empty(s *project.Stream) {
+// excludeAll leaves all of a batch out.
+func (b *Batch) excludeAll(s *project.Stream) {
 	b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
 	if s != nil {
 		b.Definitions = TotalDefinitions(s) // whatever they are, they come to nothing
 	}
 }
 
-// leaveEventOut leaves one event out. A total that the batch was sealed with by another definition is not known afterwards.
-func (b *Batch) leaveEventOut(s *project.Stream, r *Retraction) error {
+// excludeEvent leaves one event out. A total that the batch was sealed with by another definition is not known afterwards.
+func (b *Batch) excludeEvent(s *project.Stream, r *Retraction) error {
 	if b.Accepted < r.Events {
 		return errors.New("bug: the batch has fewer events")
 	}
 	b.Accepted -= r.Events
-	b.left.rows = append(b.left.rows, Place{r.File, r.Row})
+	b.excluded.rows = append(b.excluded.rows, Place{r.File, r.Row})
 	totals := r.Totals
 	if s != nil {
 		totals = totals.Now(s)
@@ -117,12 +117,12 @@ func (b *Batch) leaveEventOut(s *project.Stream, r *Retraction) error {
 	return nil
 }
 
-// keptSQL is the condition for events of the batches that are not left out one by one; empty if none is. It compares one number, so that
+// excludedSQL is the condition for events of the batches that are not left out one by one; empty if none is. It compares one number, so that
 // many are looked up in a hash table.
-func keptSQL(batches []Batch) string {
+func excludedSQL(batches []Batch) string {
 	var out []string
 	for i := range batches {
-		for _, row := range batches[i].left.rows {
+		for _, row := range batches[i].excluded.rows {
 			out = append(out, strconv.FormatInt(receivedAs(row), 10))
 		}
 	}

@@ -19,28 +19,28 @@ const (
 	mostBackoff  = time.Minute
 )
 
-// most is how many files are handed on together.
-const most = 1000
+// maxFiles is how many files are handed on together.
+const maxFiles = 1000
 
-// box is one stream's folder.
-type box struct {
+// streamFolder is one stream's folder.
+type streamFolder struct {
 	watch  *watch
 	stream string
 	dir    string
-	seen   map[string]sighting
+	seen   map[string]observation
 	wake   chan struct{} // of one
 	pause  time.Duration // after an error that may pass
 
-	decided map[string]decision // files that were handed on and lie where they lay
+	decided map[string]outcome // files that were handed on and lie where they lay
 }
 
-// sighting is what a file looked like, and since when.
-type sighting struct {
+// observation is what a file looked like, and since when.
+type observation struct {
 	file  fs.FileInfo
 	since time.Time
 }
 
-func (b *box) rouse() {
+func (b *streamFolder) signal() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -48,20 +48,20 @@ func (b *box) rouse() {
 }
 
 // run hands files on until the context ends.
-func (b *box) run(ctx context.Context) {
+func (b *streamFolder) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		files, next := b.scan(time.Now())
 		if len(files) > 0 {
-			if next = b.take(ctx, files); next == 0 {
+			if next = b.ingest(ctx, files); next == 0 {
 				continue
 			}
 		}
-		b.rest(ctx, next)
+		b.wait(ctx, next)
 	}
 }
 
-// rest waits until there is a reason to look again. A pause after an error is kept, whatever happens.
-func (b *box) rest(ctx context.Context, next time.Duration) {
+// wait waits until there is a reason to look again. A pause after an error is kept, whatever happens.
+func (b *streamFolder) wait(ctx context.Context, next time.Duration) {
 	wake := b.wake
 	var due <-chan time.Time
 	if next > 0 {
@@ -80,14 +80,14 @@ func (b *box) rest(ctx context.Context, next time.Duration) {
 }
 
 // scan finds the files that are whole, oldest first, and when the next may be; 0 when none is waited for.
-func (b *box) scan(now time.Time) (whole []string, next time.Duration) {
+func (b *streamFolder) scan(now time.Time) (complete []string, next time.Duration) {
 	b.moveDecided()
 	entries, err := readFolder(b.dir)
 	if err != nil {
-		b.watch.once(b.dir, "read inbox: no file is taken from it", "error", err)
+		b.watch.warnOnce(b.dir, "read inbox: no file is taken from it", "error", err)
 	}
 	before := b.seen
-	b.seen = map[string]sighting{}
+	b.seen = map[string]observation{}
 	for _, e := range entries {
 		path := filepath.Join(b.dir, e.Name())
 		info, ok := b.candidate(path, e)
@@ -96,23 +96,23 @@ func (b *box) scan(now time.Time) (whole []string, next time.Duration) {
 		}
 		s, was := before[path]
 		if !was || !sameFile(s.file, info) {
-			s = sighting{info, now}
+			s = observation{info, now}
 		}
 		b.seen[path] = s
-		wait := b.watch.Settle - now.Sub(s.since)
+		wait := b.watch.StableFor - now.Sub(s.since)
 		if wait <= 0 {
-			if b.isWhole(path) {
-				whole = append(whole, path)
+			if b.isComplete(path) {
+				complete = append(complete, path)
 				continue
 			}
-			wait = b.watch.Settle
+			wait = b.watch.StableFor
 		}
 		if next == 0 || wait < next {
 			next = wait
 		}
 	}
-	slices.SortStableFunc(whole, func(x, y string) int { return b.seen[x].file.ModTime().Compare(b.seen[y].file.ModTime()) })
-	return whole[:min(len(whole), most)], next
+	slices.SortStableFunc(complete, func(x, y string) int { return b.seen[x].file.ModTime().Compare(b.seen[y].file.ModTime()) })
+	return complete[:min(len(complete), maxFiles)], next
 }
 
 // readFolder lists a folder, which is made when missing. What is not a folder is an error: opening a pipe would wait for ever.
@@ -124,13 +124,13 @@ func readFolder(dir string) ([]fs.DirEntry, error) {
 }
 
 // candidate leaves what is no file, not meant to be taken yet, or decided on.
-func (b *box) candidate(path string, e fs.DirEntry) (fs.FileInfo, bool) {
+func (b *streamFolder) candidate(path string, e fs.DirEntry) (fs.FileInfo, bool) {
 	name := e.Name()
 	if isUnfinished(name) || e.IsDir() && (name == TakenFolder || name == FailedFolder) {
 		return nil, false
 	}
 	if !e.Type().IsRegular() {
-		b.watch.once(path, "left in the inbox: only files are taken, no folders and no links", "path", path)
+		b.watch.warnOnce(path, "left in the inbox: only files are taken, no folders and no links", "path", path)
 		return nil, false
 	}
 	info, err := e.Info()
@@ -141,27 +141,27 @@ func (b *box) candidate(path string, e fs.DirEntry) (fs.FileInfo, bool) {
 	return info, !decided || !sameFile(info, d.file)
 }
 
-// isWhole reports whether a file can be read and nobody is writing it.
-func (b *box) isWhole(path string) bool {
+// isComplete reports whether a file can be read and nobody is writing it.
+func (b *streamFolder) isComplete(path string) bool {
 	file, err := openFile(path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			b.watch.once(path, "left in the inbox: it cannot be read", "error", err)
+			b.watch.warnOnce(path, "left in the inbox: it cannot be read", "error", err)
 		}
 		return false
 	}
 	defer file.Close()
-	return !isWritten(file)
+	return !isOpenForWriting(file)
 }
 
-// take hands files on and moves them. It gives how long to wait before the next try; 0 is not at all.
-func (b *box) take(ctx context.Context, files []string) time.Duration {
-	err := b.watch.Take(ctx, b.stream, files)
+// ingest hands files on and moves them. It gives how long to wait before the next try; 0 is not at all.
+func (b *streamFolder) ingest(ctx context.Context, files []string) time.Duration {
+	err := b.watch.Ingest(ctx, b.stream, files)
 	switch {
 	case err == nil:
-		b.decide(files, nil)
+		b.recordOutcome(files, nil)
 	case ctx.Err() == nil && (!failure.Of(err).Retryable() || b.pause > 0 && len(files) > 1): // one must not stop the others
-		err = b.takeEach(ctx, files, err)
+		err = b.ingestEach(ctx, files, err)
 	}
 	b.moveDecided()
 	switch {
@@ -176,25 +176,25 @@ func (b *box) take(ctx context.Context, files []string) time.Duration {
 	return b.pause
 }
 
-// decide notes what became of files.
-func (b *box) decide(files []string, reason error) {
+// recordOutcome notes what became of files.
+func (b *streamFolder) recordOutcome(files []string, reason error) {
 	for _, path := range files {
-		b.decided[path] = decision{b.seen[path].file, reason}
+		b.decided[path] = outcome{b.seen[path].file, reason}
 	}
 }
 
-// takeEach takes files one by one, as one of them has an error. Those whose error does not pass are set aside; the others are
+// ingestEach takes files one by one, as one of them has an error. Those whose error does not pass are set aside; the others are
 // waited for, and it is an error only if nothing else could be done.
-func (b *box) takeEach(ctx context.Context, files []string, together error) (passing error) {
+func (b *streamFolder) ingestEach(ctx context.Context, files []string, together error) (passing error) {
 	done := 0
 	for _, path := range files {
 		err := together
 		if len(files) > 1 {
-			err = b.watch.Take(ctx, b.stream, []string{path})
+			err = b.watch.Ingest(ctx, b.stream, []string{path})
 		}
 		switch {
 		case err == nil:
-			b.decide([]string{path}, nil)
+			b.recordOutcome([]string{path}, nil)
 		case ctx.Err() != nil || failure.Of(err) == failure.Throttled:
 			return err
 		case failure.Of(err).Retryable():
@@ -204,7 +204,7 @@ func (b *box) takeEach(ctx context.Context, files []string, together error) (pas
 			continue
 		default:
 			b.watch.Log.Error("set a file of the inbox aside", "stream", b.stream, "path", path, "error", err)
-			b.decide([]string{path}, err)
+			b.recordOutcome([]string{path}, err)
 		}
 		done++
 	}

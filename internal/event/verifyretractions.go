@@ -56,8 +56,8 @@ func (in *Intake) verifyRetractions(ctx context.Context, stream string, state *s
 
 // verifyRetraction compares a retraction of the catalog with its object.
 func (in *Intake) verifyRetraction(ctx context.Context, r *Retraction) error {
-	said, err := readRetraction(ctx, in.Objects, r.Stream, r.Number)
-	if err == nil && !reflect.DeepEqual(&said, r) {
+	stored, err := readRetraction(ctx, in.Objects, r.Stream, r.Number)
+	if err == nil && !reflect.DeepEqual(&stored, r) {
 		err = fmt.Errorf("%s says something else than the catalog", retractionName(r.Stream, r.Number))
 	}
 	return err
@@ -116,10 +116,10 @@ func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *B
 	if now.Events != r.Events || now.Digest != r.Digest {
 		return errors.New("its digest is not that of the event")
 	}
-	was, is := r.Totals.Now(s), now.Totals.Now(s)
-	for name := range is {
-		if r.Definitions[name] == now.Definitions[name] && !maps.Equal(was[name], is[name]) {
-			return fmt.Errorf("total %s is %v, not %v", name, is[name], was[name])
+	old, recounted := r.Totals.Now(s), now.Totals.Now(s)
+	for name := range recounted {
+		if r.Definitions[name] == now.Definitions[name] && !maps.Equal(old[name], recounted[name]) {
+			return fmt.Errorf("total %s is %v, not %v", name, recounted[name], old[name])
 		}
 	}
 	return nil
@@ -149,7 +149,7 @@ func (in *Intake) repairRetractions(ctx context.Context, stream string, backup B
 		if number > max(last, state.Retractions, objects) {
 			// Where the last object and the catalog are both lost, only a copy of the project has it.
 			if more, err := restoreRetraction(ctx, stream, number, backup); err != nil || !more {
-				return errors.Join(err, in.keepRetractions(ctx, stream, &state, last))
+				return errors.Join(err, in.restoreCounter(ctx, stream, &state, last))
 			}
 		}
 		if err := in.repairRetraction(ctx, stream, number, known[number], backup, r); err != nil {
@@ -158,8 +158,8 @@ func (in *Intake) repairRetractions(ctx context.Context, stream string, backup B
 	}
 }
 
-// keepRetractions brings the number of the last retraction back where the stream's state was lost, and the documents were not.
-func (in *Intake) keepRetractions(ctx context.Context, stream string, state *streamState, last uint64) error {
+// restoreCounter brings the number of the last retraction back where the stream's state was lost, and the documents were not.
+func (in *Intake) restoreCounter(ctx context.Context, stream string, state *streamState, last uint64) error {
 	if state.Retractions >= last {
 		return nil
 	}
@@ -195,31 +195,31 @@ func (in *Intake) repairRetraction(ctx context.Context, stream string, number ui
 		if err := in.writeRetraction(ctx, known); err != nil {
 			return err
 		}
-		r.did("wrote retraction %d of %s again", number, stream)
+		r.note("wrote retraction %d of %s again", number, stream)
 		return nil
 	}
-	said, fault := readRetraction(ctx, in.Objects, stream, number)
+	stored, fault := readRetraction(ctx, in.Objects, stream, number)
 	if fault != nil {
 		found, err := restoreRetraction(ctx, stream, number, backup)
 		if err == nil && found {
-			said, err = readRetraction(ctx, in.Objects, stream, number)
+			stored, err = readRetraction(ctx, in.Objects, stream, number)
 		}
 		if err != nil {
 			return err
 		}
-		if lost, _ := isLost(fault); !found && !lost {
+		if missing, _ := isMissing(fault); !found && !missing {
 			r.Broken = append(r.Broken, fmt.Errorf("read retraction %d of %s: %w", number, stream, fault))
 			return ctx.Err()
 		}
 		if !found {
-			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &OlderError{Stream: stream, Retraction: number, Lost: true}, fault))
+			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &NotInCatalogError{Stream: stream, Retraction: number, Missing: true}, fault))
 			return ctx.Err()
 		}
 	}
-	if err := in.enterAgain(ctx, &said); err != nil {
+	if err := in.reenterRetraction(ctx, &stored); err != nil {
 		r.Broken = append(r.Broken, fmt.Errorf("enter retraction %d of %s: %w", number, stream, err))
 		return ctx.Err()
 	}
-	r.did("entered retraction %d of %s in the catalog again", number, stream)
+	r.note("entered retraction %d of %s in the catalog again", number, stream)
 	return nil
 }

@@ -49,7 +49,7 @@ func FoldedPartSQL(files object.Local, e *project.Events, batches []Batch, condi
 }
 
 // foldedSQL takes what it is to take of each stream's events.
-func foldedSQL(files object.Local, e *project.Events, batches []Batch, taken func(view string) string) string {
+func foldedSQL(files object.Local, e *project.Events, batches []Batch, wrap func(view string) string) string {
 	fields := FoldedFields(e)
 	var selects []string
 	for _, s := range e.Streams {
@@ -66,7 +66,7 @@ func foldedSQL(files object.Local, e *project.Events, batches []Batch, taken fun
 		for i, f := range fields {
 			list[i] = foldedColumn(e, s, f)
 		}
-		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), taken(viewSQL(files, s, own, true)))
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), wrap(viewSQL(files, s, own, true)))
 		if unkeyed := e.Unkeyed(s.Name); unkeyed != "" {
 			sql += " WHERE NOT (" + unkeyed + ")"
 		}

@@ -10,24 +10,24 @@ import (
 	"bursar/internal/column"
 )
 
-// repeat is a column that looks like an identity, and of which values come again.
-type repeat struct {
+// repeatedID is a column that looks like an identity, and of which values come again.
+type repeatedID struct {
 	column  string
 	rows    int      // whose value a row before them has
 	differs []string // columns that differ between rows of one value; none means that the rows say the same
 }
 
-// findRepeat looks for the column that would make rows of the sample versions of the same thing, or the same event. The column is plainly
+// findRepeatedID looks for the column that would make rows of the sample versions of the same thing, or the same event. The column is plainly
 // the id of the row, or another column says of a value that it changes: a foreign key comes again as well.
-func (d *draft) findRepeat() *repeat {
-	var best *repeat
+func (d *draft) findRepeatedID() *repeatedID {
+	var best *repeatedID
 	rank := 0
 	for i := range d.columns {
 		g := &d.columns[i]
 		if !g.namesRow() || g.unique || g.In != nil || d.idRank(g.Name) <= rank {
 			continue
 		}
-		r, whole := d.repeatOf(i)
+		r, whole := d.compareRepeats(i)
 		if r.rows == 0 || len(r.differs) == 0 && !whole {
 			continue
 		}
@@ -38,9 +38,9 @@ func (d *draft) findRepeat() *repeat {
 	return best
 }
 
-// repeatOf compares the rows of one column's values; whole says that all columns could be compared.
-func (d *draft) repeatOf(id int) (r *repeat, whole bool) {
-	r, whole = &repeat{column: d.columns[id].Name}, true
+// compareRepeats compares the rows of one column's values; whole says that all columns could be compared.
+func (d *draft) compareRepeats(id int) (r *repeatedID, whole bool) {
+	r, whole = &repeatedID{column: d.columns[id].Name}, true
 	first := map[string]int{} // the row that a value was seen in first
 	before := make([]int, d.rows)
 	for row, text := range d.fields[id].texts {
@@ -83,7 +83,7 @@ func changeLike(name string) bool {
 const shownDiffering = 5
 
 // comment says what the column could be declared as.
-func (r *repeat) comment() string {
+func (r *repeatedID) comment() string {
 	again := fmt.Sprintf("# %s looks like one, but comes again in %s of the sampled rows", r.column, thousands(r.rows))
 	if len(r.differs) == 0 {
 		return fmt.Sprintf("%s, which say the same each time. Are they the same event once more? Then declare this, and they are\n# set aside as duplicates:\n# id: %s\n",

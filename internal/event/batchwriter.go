@@ -20,71 +20,71 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// work is one batch in the making.
-type work struct {
-	in         *Intake
-	stream     *project.Stream
-	plan       *scan.Plan
-	options    Options
-	state      streamState
-	received   time.Time
-	batch      Batch
-	broken     map[*File]bool // files that could not be read to their end: not remembered as taken
-	retries    []uint64       // batches whose quarantine this one takes up
-	repeated   int64          // rows of files that were taken in before
-	spool      uint64         // the spool that the batch's requests lie in; 0 for a batch of files
-	keyed      []*ask         // requests whose answers are remembered by their keys
-	first      File           // that the last conflict was with
-	rejected   func(*reject)  // called for each rejected row; may be nil
-	undeclared []Undeclared   // columns of the files
-	requests   *scan.Plan     // what reads JSON lines, whatever the stream's files are; nil until needed
+// batchWriter is one batch in the making.
+type batchWriter struct {
+	in            *Intake
+	stream        *project.Stream
+	plan          *scan.Plan
+	options       Options
+	state         streamState
+	received      time.Time
+	batch         Batch
+	brokenFiles   map[*File]bool    // files that could not be read to their end: not remembered as taken
+	retries       []uint64          // batches whose quarantine this one takes up
+	repeatedRows  int64             // rows of files that were taken in before
+	spool         uint64            // the spool that the batch's requests lie in; 0 for a batch of files
+	keyedRequests []*pendingRequest // requests whose answers are remembered by their keys
+	conflictFile  File              // that the last conflict was with
+	onReject      func(*reject)     // called for each rejected row; may be nil
+	undeclared    []Undeclared      // columns of the files
+	requestPlan   *scan.Plan        // what reads JSON lines, whatever the stream's files are; nil until needed
 
-	mu    sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
-	files []*File
-	kept  map[Place]Rejected // retried rows that go back into quarantine as they were, without their text
+	mu        sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
+	files     []*File
+	unchanged map[Place]Rejected // retried rows that go back into quarantine as they were, without their text
 
-	forgotten *forgotten // what of earlier batches counts as not seen
+	retracted *retractedSet // what of earlier batches counts as not seen
 	receipts  *receipts
 
-	index    *dedupe.Index
-	known    *dedupe.Batch
-	bounds   bounds
-	digester *digester
-	computer *computer
-	rejects  *quarantineWriter
-	lanes    [laneCount]lane
-	segments chan *segment
+	index       *dedupe.Index
+	dedupeBatch *dedupe.Batch
+	bounds      bounds
+	digester    *digester
+	computer    *computer
+	quarantine  *quarantineWriter
+	writers     [writerCount]objectWriter
+	segments    chan *segment
 
 	preparing sync.WaitGroup // segments
 }
 
-func (w *work) close() {
+func (w *batchWriter) close() {
 	_ = w.index.Close() // only reads
-	if w.rejects != nil {
-		w.rejects.abort()
+	if w.quarantine != nil {
+		w.quarantine.abort()
 	}
-	for i := range w.lanes {
-		w.lanes[i].abort()
+	for i := range w.writers {
+		w.writers[i].abort()
 	}
 }
 
-// enter numbers a file, or finds that its digest is known: in the catalog or in this very batch. A file of a size that no
+// registerFile numbers a file, or finds that its digest is known: in the catalog or in this very batch. A file of a size that no
 // file had before cannot be known, so its digest is computed while it is scanned, unless rows are identified by it.
-func (w *work) enter(ctx context.Context, path string, in *scan.Input) (file *File, known bool, err error) {
+func (w *batchWriter) registerFile(ctx context.Context, path string, in *scan.Input) (file *File, known bool, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, false, fmt.Errorf("name file %s: %w", path, err)
 	}
 	file = &File{Name: absolute, Bytes: in.Size(), Batch: w.batch.Batch}
 	if w.options.Parts != nil {
-		file.isOf(w.options.Parts(path))
+		file.setParts(w.options.Parts(path))
 	}
 	alike, err := w.sizeKnown(ctx, in.Size())
 	if err != nil {
 		return nil, false, err
 	}
 	if alike || w.stream.ID[0] == project.RowID {
-		if known, err = w.identify(ctx, file, path, in); err != nil || known {
+		if known, err = w.digestFile(ctx, file, path, in); err != nil || known {
 			return nil, known, err
 		}
 	}
@@ -95,13 +95,13 @@ func (w *work) enter(ctx context.Context, path string, in *scan.Input) (file *Fi
 	return file, false, nil
 }
 
-// identify computes a file's digest, and reports whether that is known.
-func (w *work) identify(ctx context.Context, file *File, path string, in *scan.Input) (known bool, err error) {
+// digestFile computes a file's digest, and reports whether that is known.
+func (w *batchWriter) digestFile(ctx context.Context, file *File, path string, in *scan.Input) (known bool, err error) {
 	var earlier *File
 	if w.stream.ID[0] == project.RowID {
 		file.Digest, earlier, err = w.digestGrown(ctx, file, in.Reader())
 	} else {
-		file.Digest, err = DigestOf(ctx, in.Reader())
+		file.Digest, err = FileDigest(ctx, in.Reader())
 	}
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", path, err)
@@ -112,15 +112,15 @@ func (w *work) identify(ctx context.Context, file *File, path string, in *scan.I
 	return known, err
 }
 
-// isOf names a file by its parts. The only one is the file itself under another name.
-func (f *File) isOf(parts []Part) {
+// setParts names a file by its parts. The only one is the file itself under another name.
+func (f *File) setParts(parts []FilePart) {
 	if f.Name = parts[0].Name; len(parts) > 1 {
 		f.Parts = parts
 	}
 }
 
 // sizeKnown reports whether the stream has taken a file of this size before.
-func (w *work) sizeKnown(ctx context.Context, size int64) (known bool, err error) {
+func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, err error) {
 	for _, f := range w.files {
 		known = known || f.Bytes == size
 	}
@@ -136,7 +136,7 @@ func (w *work) sizeKnown(ctx context.Context, size int64) (known bool, err error
 
 // fileKnown reports whether the stream has taken this very file before, and counts its rows as duplicates if so. After a retraction
 // it may be read again.
-func (w *work) fileKnown(ctx context.Context, file *File) (known bool, err error) {
+func (w *batchWriter) fileKnown(ctx context.Context, file *File) (known bool, err error) {
 	var earlier File
 	for _, f := range w.files {
 		if f.Digest == file.Digest {
@@ -148,25 +148,25 @@ func (w *work) fileKnown(ctx context.Context, file *File) (known bool, err error
 			known, err = tx.Get(fileKey(w.stream.Name, file.Digest), &earlier)
 			return err
 		})
-		if known && w.forgotten.file(&earlier, w.stream) {
-			known, file.Again = false, !w.forgotten.whole(earlier.Batch)
+		if known && w.retracted.readsAgain(&earlier, w.stream) {
+			known, file.Again = false, !w.retracted.hasBatch(earlier.Batch)
 		}
 	}
 	if known {
-		w.repeated += earlier.Rows
+		w.repeatedRows += earlier.Rows
 	}
 	return known, err
 }
 
-// alongside computes a file's digest, if it has none yet, while scan reads it.
-func (w *work) alongside(ctx context.Context, file *File, in *scan.Input, scan func() error) error {
+// digestWhile computes a file's digest, if it has none yet, while scan reads it.
+func (w *batchWriter) digestWhile(ctx context.Context, file *File, in *scan.Input, scan func() error) error {
 	if file.Digest != "" {
 		return scan()
 	}
 	var digest string
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		digest, err = DigestOf(ctx, in.Reader())
+		digest, err = FileDigest(ctx, in.Reader())
 		return err
 	})
 	scanned := scan()
@@ -179,8 +179,8 @@ func (w *work) alongside(ctx context.Context, file *File, in *scan.Input, scan f
 	return scanned
 }
 
-// DigestOf reads all of a file, and is what File.Digest says of it. The context ends it between blocks.
-func DigestOf(ctx context.Context, file io.Reader) (string, error) {
+// FileDigest reads all of a file, and is what File.Digest says of it. The context ends it between blocks.
+func FileDigest(ctx context.Context, file io.Reader) (string, error) {
 	hash := sha256.New()
 	if err := hashAll(ctx, hash, file, make([]byte, hashBlock)); err != nil {
 		return "", err
@@ -208,14 +208,14 @@ func hashAll(ctx context.Context, hash hash.Hash, file io.Reader, buffer []byte)
 
 func sumOf(hash hash.Hash) string { return hex.EncodeToString(hash.Sum(nil)) }
 
-func (w *work) count(file *File, rows int) {
+func (w *batchWriter) countRows(file *File, rows int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	file.Rows += int64(rows)
 }
 
-// place finds the file of a place: in this batch, or in the catalog.
-func (w *work) place(p dedupe.Place) (File, error) {
+// fileOf finds the file of a place: in this batch, or in the catalog.
+func (w *batchWriter) fileOf(p dedupe.Place) (File, error) {
 	if n := p.File(); n > w.state.Files {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -225,9 +225,9 @@ func (w *work) place(p dedupe.Place) (File, error) {
 }
 
 // receivedAt is when the event at a place was accepted: what a dedupe window counts from.
-func (w *work) receivedAt(p dedupe.Place) (time.Time, error) {
+func (w *batchWriter) receivedAt(p dedupe.Place) (time.Time, error) {
 	if p.File() > w.state.Files {
 		return w.received, nil
 	}
-	return w.receipts.at(context.Background(), p)
+	return w.receipts.acceptedAt(context.Background(), p)
 }

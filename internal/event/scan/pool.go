@@ -9,11 +9,11 @@ type scanner interface {
 	fill(b *Block, t *text, p int, line int64) (int, int64)
 }
 
-// mostOwned is the largest column in bytes that ParseOwned uses again.
-const mostOwned = 8 << 20
+// maxOwnedColumn is the largest column in bytes that ParseOwned uses again.
+const maxOwnedColumn = 8 << 20
 
-// spares keeps what the caller gave back, for the next block. It holds as much as was in use at once.
-type spares struct {
+// pool keeps what the caller gave back, for the next block. It holds as much as was in use at once.
+type pool struct {
 	mu       sync.Mutex
 	plan     *Plan
 	blocks   []*Block
@@ -23,8 +23,8 @@ type spares struct {
 	bytes    []int // of its columns
 }
 
-// learn notes how large blocks become, so that a new one need not grow to it step by step.
-func (m *spares) learn(b *Block) {
+// noteSize notes how large blocks become, so that a new one need not grow to it step by step.
+func (m *pool) noteSize(b *Block) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(b.Rows) <= m.rows {
@@ -39,7 +39,7 @@ func (m *spares) learn(b *Block) {
 // Recycle gives the memory of a block of ParseOwned back. The block, and the Raw of its rejects, must not be used after.
 func (p *Plan) Recycle(b *Block) {
 	b.reset()
-	p.blocks.keep(b, mostOwned)
+	p.blocks.keep(b, maxOwnedColumn)
 }
 
 // Recycle gives a block's memory back. The block, and the Raw of its rejects, must not be used after.
@@ -52,10 +52,10 @@ func (f *File) Recycle(b *Block) {
 }
 
 // keep keeps a block for the next one who needs one, unless a column of it has more than so many bytes.
-func (m *spares) keep(b *Block, most int) {
+func (m *pool) keep(b *Block, maxColumn int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if b.small(most) {
+	if b.small(maxColumn) {
 		m.blocks = append(m.blocks, b)
 	}
 }
@@ -71,27 +71,27 @@ func (f *File) release(t *text) {
 }
 
 // small reports whether the block is worth keeping: one swollen by huge rows is better let go.
-func (b *Block) small(most int) bool {
+func (b *Block) small(maxColumn int) bool {
 	for i := range b.Columns {
-		if cap(b.Columns[i].Bytes) > most {
+		if cap(b.Columns[i].Bytes) > maxColumn {
 			return false
 		}
 	}
 	return true
 }
 
-func pop[T any](mu *sync.Mutex, from *[]T) (item T, ok bool) {
+func pop[T any](mu *sync.Mutex, items *[]T) (item T, ok bool) {
 	mu.Lock()
 	defer mu.Unlock()
-	n := len(*from) - 1
+	n := len(*items) - 1
 	if n < 0 {
 		return item, false
 	}
-	item, *from = (*from)[n], (*from)[:n]
+	item, *items = (*items)[n], (*items)[:n]
 	return item, true
 }
 
-func (m *spares) block() *Block {
+func (m *pool) block() *Block {
 	if b, ok := pop(&m.mu, &m.blocks); ok {
 		return b
 	}
@@ -107,12 +107,12 @@ func (m *spares) block() *Block {
 	return b
 }
 
-func (m *spares) buffer() []byte {
+func (m *pool) buffer() []byte {
 	b, _ := pop(&m.mu, &m.buffers)
 	return b
 }
 
-func (m *spares) keepScanner(s scanner) {
+func (m *pool) keepScanner(s scanner) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scanners = append(m.scanners, s)

@@ -81,7 +81,7 @@ func (c *computer) computedColumns() []project.Column {
 
 // compute puts the block's columns in declared order, the computed ones among them, and rejects rows on which an expression
 // fails or whose required computed column is null.
-func (c *computer) compute(ctx context.Context, block *scan.Block, p *part) error {
+func (c *computer) compute(ctx context.Context, block *scan.Block, p *preparedBlock) error {
 	if c.list == "" || len(block.Rows) == 0 {
 		p.columns = c.arrange(block.Columns, nil)
 		return nil
@@ -116,7 +116,7 @@ func (c *computer) compute(ctx context.Context, block *scan.Block, p *part) erro
 }
 
 // reject puts a row into quarantine, once.
-func (c *computer) reject(block *scan.Block, p *part, r int, column, reason string) {
+func (c *computer) reject(block *scan.Block, p *preparedBlock, r int, column, reason string) {
 	if p.keep[r] {
 		p.keep[r] = false
 		p.rejects = append(p.rejects, reject{Row: block.Rows[r], Column: column, Reason: reason, raw: block.Raw(r)})

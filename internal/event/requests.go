@@ -1,0 +1,236 @@
+package event
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
+
+	"bursar/internal/event/dedupe"
+	"bursar/internal/event/scan"
+	"bursar/internal/project"
+)
+
+// Request is one delivery of events to live intake.
+type Request struct {
+	Key  string // what the sender knows the request by, so that it can be sent again; may be empty
+	Body []byte // JSON lines, not compressed; not to be changed any more, as it may be read after Accept has returned
+}
+
+// Answer says what became of a request's rows: Rows = Accepted + Duplicates + Quarantined.
+type Answer struct {
+	Stream      string        `json:"stream"`
+	Rows        int64         `json:"rows"`
+	Accepted    int64         `json:"accepted"`
+	Duplicates  int64         `json:"duplicates"`
+	Quarantined int64         `json:"quarantined"`
+	Rejected    []RejectedRow `json:"rejected"` // the first MaxRejectedRows of those in quarantine, by row
+	Repeated    bool          `json:"repeated"` // the answer is that of an earlier request with the same key
+}
+
+// RejectedRow says why a row is in quarantine.
+type RejectedRow struct {
+	Row    int64  `json:"row"` // 1-based line in the request
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// MaxRejectedRows is how many rejected rows an answer lists.
+const MaxRejectedRows = 1000
+
+// pendingRequest is a request on its way. It is answered once its rows are judged and its body is durable, in whichever order.
+type pendingRequest struct {
+	key        string
+	digest     string // SHA-256 of the body, where the key or the identity of rows needs it
+	body       []byte // nil once it is part of a segment
+	size       int64
+	recoveries uint64 // how often the spool had been recovered when the key was looked up
+	firstLine  int64  // the line of the batch's file at which the body starts
+	answer     Answer
+
+	stepsLeft atomic.Int32 // still to be taken
+	once      sync.Once
+	err       error
+	done      chan struct{}         // closed once answer or err is final
+	onDone    func(*pendingRequest) // called before; may be nil
+}
+
+func newPendingRequest(s *project.Stream, r Request) *pendingRequest {
+	a := &pendingRequest{key: r.Key, body: r.Body, size: int64(len(r.Body)), done: make(chan struct{})}
+	a.answer = Answer{Stream: s.Name, Rejected: []RejectedRow{}}
+	if r.Key != "" || s.ID[0] == project.RowID {
+		sum := sha256.Sum256(r.Body)
+		a.digest = hex.EncodeToString(sum[:])
+	}
+	a.stepsLeft.Store(2)
+	return a
+}
+
+// completeStep takes one of the two steps to an answer.
+func (a *pendingRequest) completeStep() {
+	if a.stepsLeft.Add(-1) == 0 {
+		a.finish(nil)
+	}
+}
+
+func (a *pendingRequest) finish(err error) {
+	a.once.Do(func() {
+		a.err = err
+		if a.onDone != nil {
+			a.onDone(a)
+		}
+		close(a.done)
+	})
+}
+
+func (a *pendingRequest) isDone() bool {
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// appendLines adds the body to a text as whole lines.
+func (a *pendingRequest) appendLines(text []byte) []byte {
+	body := bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf"))
+	if text = append(text, body...); len(body) > 0 && body[len(body)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	return text
+}
+
+// rowSource is where a row comes from: the line in its file or request, and the digest of that where it identifies the row.
+type rowSource struct {
+	digest     string
+	line       int64  // in the request; 0 for rows of files, and for those that earlier versions put into quarantine without it
+	occurrence uint32 // of a row that is known by its content: how often that came before and with it; 0 is not said
+}
+
+// requestOf finds the request that a row came in, nil for rows of files.
+func (seg *segment) requestOf(row int64) *pendingRequest {
+	if len(seg.requests) == 0 {
+		return nil
+	}
+	low, high := 0, len(seg.requests)
+	for high-low > 1 {
+		if mid := (low + high) / 2; seg.requests[mid].firstLine <= row {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return seg.requests[low]
+}
+
+// occurrenceScope is a file or request within the rows of a stream.
+type occurrenceScope struct {
+	file      uint64
+	firstLine int64 // the line of the file at which the request starts; 0 is the whole file
+}
+
+// scopeOf is what the occurrences of a row's content are counted in: the same for a row that is retried as when it came.
+func (seg *segment) scopeOf(block int, row int64) occurrenceScope {
+	e := occurrenceScope{file: seg.file.Number}
+	if line := seg.requestSource(block, row).line; line > 0 {
+		e.firstLine = row - line + 1
+	}
+	return e
+}
+
+// identitySource is the place that identifies a row of a `_row` stream.
+func (seg *segment) identitySource(block int, row int64) rowSource {
+	if source := seg.requestSource(block, row); source.digest != "" {
+		return source
+	}
+	return rowSource{digest: seg.file.Digest, line: row}
+}
+
+// requestSource is where in which request a row came, zero for rows of files.
+func (seg *segment) requestSource(block int, row int64) rowSource {
+	if a := seg.requestOf(row); a != nil {
+		return rowSource{digest: a.digest, line: row - a.firstLine + 1}
+	}
+	if seg.rowSources != nil {
+		return seg.rowSources[block]
+	}
+	return rowSource{}
+}
+
+// addSources notes where in which requests rejected rows came, as a retry of rows that are identified by it must know.
+func (seg *segment) addSources(block int, rejects []reject) {
+	for i := range rejects {
+		source := seg.requestSource(block, rejects[i].Row)
+		source.occurrence = cmp.Or(rejects[i].source.occurrence, source.occurrence)
+		rejects[i].source = source
+	}
+}
+
+// countAnswer counts a row that passed into its request's answer.
+func (seg *segment) countAnswer(row int64, kind dedupe.Kind) {
+	a := seg.requestOf(row)
+	switch {
+	case a == nil:
+	case kind == dedupe.New:
+		a.answer.Rows++
+		a.answer.Accepted++
+	case kind == dedupe.Duplicate:
+		a.answer.Rows++
+		a.answer.Duplicates++
+	}
+}
+
+// listRejects tells requests of their rows in quarantine.
+func (seg *segment) listRejects(rejects []reject) {
+	for _, r := range rejects {
+		a := seg.requestOf(r.Row)
+		if a == nil {
+			return
+		}
+		a.answer.Rows++
+		a.answer.Quarantined++
+		if len(a.answer.Rejected) < MaxRejectedRows {
+			a.answer.Rejected = append(a.answer.Rejected, RejectedRow{Row: r.Row - a.firstLine + 1, Column: r.Column, Reason: r.Reason})
+		}
+	}
+}
+
+// parse reads the text of received rows.
+func (w *batchWriter) parse(seg *segment) error {
+	plan, err := w.planFor(seg.file)
+	if err != nil {
+		return err
+	}
+	if seg.blocks, err = plan.ParseOwned(seg.text, nil, seg.firstLine); err != nil {
+		return err
+	}
+	seg.text, seg.recycler = nil, plan
+	for _, block := range seg.blocks {
+		seg.rows += len(block.Rows)
+		w.countRows(seg.file, len(block.Rows)+len(block.Rejects))
+	}
+	return nil
+}
+
+// planFor is what reads rows of a file: requests are JSON lines, whatever the stream's files are. There a CSV header or
+// a Parquet column is one property, also with dots in it.
+func (w *batchWriter) planFor(f *File) (*scan.Plan, error) {
+	if f.Format == "" || f.Format == string(w.stream.Format) {
+		return w.plan, nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.requestPlan == nil {
+		lines := *w.stream
+		lines.Format = project.JSONL
+		plan, err := scan.NewPlan(&lines, w.options.KeyColumns)
+		if err != nil {
+			return nil, err
+		}
+		w.requestPlan = plan
+	}
+	return w.requestPlan, nil
+}
