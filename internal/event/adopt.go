@@ -1,4 +1,4 @@
-// Adopting: batches that are sealed and that the catalog does not know are entered from their manifests.
+// Adopts batches: enters sealed batches that the catalog does not contain, from their manifests.
 
 package event
 
@@ -17,9 +17,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Adopt enters the stream's next batches into the catalog as long as something proves that they are sealed, and returns their
-// numbers. A batch is entered only if the catalog has it, or its manifest and all of its objects are as they were sealed. What the
-// dedupe index knows of them must be made again afterwards.
+// Adopt enters the stream's next batches into the catalog and returns their numbers. A batch is entered only if the catalog already contains its
+// document, or if its manifest and all its objects match what was sealed. The dedupe index must be rebuilt afterwards.
 func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint64, err error) {
 	state, last, err := in.stateAndLastSealed(ctx, s.Name)
 	if err != nil {
@@ -34,7 +33,7 @@ func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint6
 	return adopted, nil
 }
 
-// stateAndLastSealed is a stream's state and the number of its newest batch, which may be behind it.
+// stateAndLastSealed returns a stream's state and the number of its newest sealed batch, which the state may not count yet.
 func (in *Intake) stateAndLastSealed(ctx context.Context, stream string) (state streamState, last uint64, err error) {
 	if state, _, err = in.readState(ctx, stream); err == nil {
 		last, err = in.lastSealed(ctx, &state, stream)
@@ -42,7 +41,7 @@ func (in *Intake) stateAndLastSealed(ctx context.Context, stream string) (state 
 	return state, last, err
 }
 
-// lastRetracted is the highest number of a batch of which something is retracted, as far as the retractions can be read.
+// lastRetracted returns the highest number of a batch that a readable retraction refers to.
 func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64, err error) {
 	known, err := in.allRetractions(ctx, stream)
 	if err != nil {
@@ -61,7 +60,7 @@ func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64
 	return last, err
 }
 
-// adopt enters the batch that follows those that the stream's state counts.
+// adopt enters the batch after those that the stream's state counts.
 func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) error {
 	b, known, err := in.knownBatch(ctx, s.Name, number)
 	if err == nil && !known {
@@ -76,7 +75,7 @@ func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) e
 	return nil
 }
 
-// verifiedManifest reads a manifest and compares everything that it says with the objects.
+// verifiedManifest reads a manifest and checks everything it states against the objects.
 func (in *Intake) verifiedManifest(ctx context.Context, s *project.Stream, number uint64) (b Batch, err error) {
 	b, err = readManifest(ctx, in.Objects, s.Name, number)
 	noChecksum := errors.Is(err, errNoChecksum)
@@ -92,7 +91,7 @@ func (in *Intake) verifiedManifest(ctx context.Context, s *project.Stream, numbe
 	return b, err
 }
 
-// checkStored compares the objects of a batch that hold rows with what is said of them.
+// checkStored checks the objects of a batch that contain rows against their descriptions.
 func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
 	for _, o := range b.Stored() {
 		if err := o.Check(ctx, objects); err != nil {
@@ -102,7 +101,7 @@ func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
 	return nil
 }
 
-// Stored describes the objects of a batch that hold rows: events and quarantine.
+// Stored describes the objects of a batch that contain rows: events and quarantine.
 func (b *Batch) Stored() []object.Description {
 	all := slices.Clone(b.Objects)
 	if b.Quarantine != nil {
@@ -147,11 +146,11 @@ func (in *Intake) Recount(ctx context.Context, s *project.Stream, b Batch) error
 	return count.Compare(b)
 }
 
-// needsRebuild stands for the check value of a key in the state of a stream whose batches were adopted: nothing is taken in before
-// the dedupe index is made again, as it does not know their events.
+// needsRebuild replaces the key's check value in a stream's state when the dedupe index does not match the events. Nothing is ingested until
+// the index is rebuilt.
 const needsRebuild = "adopted"
 
-// enterBatch writes what sealing the batch has written.
+// enterBatch writes what sealing the batch would have written.
 func enterBatch(tx catalog.Tx, b *Batch) error {
 	var state streamState
 	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {

@@ -1,3 +1,5 @@
+// Remembers the answers to requests with an idempotency key, so that a repeated request gets the same answer.
+
 package event
 
 import (
@@ -14,11 +16,11 @@ import (
 	"bursar/internal/failure"
 )
 
-// AnswerRetention is how long the answer to a request with a key is remembered after its batch was sealed. Within it the
-// same request gets the same answer; after it the request is judged again, and finds its events to be duplicates.
+// AnswerRetention is how long the answer to a request with a key is kept after its batch is sealed. Within that time the same request gets the
+// same answer; later its rows are checked again and are duplicates.
 const AnswerRetention = 24 * time.Hour
 
-// ErrKeyReused says that a key came before with another body. Class Data.
+// ErrKeyReused says that a key was used before with another body. Class Data.
 var ErrKeyReused = failure.Wrap(failure.Data, errors.New("the idempotency key was used before for a request with another body"))
 
 // storedAnswer is an answer in the catalog.
@@ -29,13 +31,13 @@ type storedAnswer struct {
 	Answer Answer    `json:"answer"`
 }
 
-// answerList lists what a spool's batch remembers, so that it can be forgotten.
+// answerList lists the answers of a spool's batch, so that they can be deleted.
 type answerList struct {
 	At   time.Time `json:"at"`
 	Keys []string  `json:"keys"`
 }
 
-// answerKey is a document named by a digest: keys are the senders' own, and may hold anything.
+// answerKey names a document by a digest, because senders choose the keys, which may contain anything.
 func answerKey(stream, hashed string) string { return "answer/" + stream + "/" + hashed }
 
 func hashKey(key string) string {
@@ -45,7 +47,7 @@ func hashKey(key string) string {
 
 func answersPrefix(stream string) string { return "answers/" + stream + "/" }
 
-// putAnswers writes the batch's answers, and forgets some of those whose time is over.
+// putAnswers writes the batch's answers and deletes some expired ones.
 func (w *batchWriter) putAnswers(tx catalog.Tx) error {
 	if len(w.keyedRequests) == 0 {
 		return nil
@@ -68,8 +70,7 @@ func (w *batchWriter) putAnswers(tx catalog.Tx) error {
 // errStopList ends a listing.
 var errStopList = errors.New("enough")
 
-// expireAnswers removes the answers of a few batches whose time is over. Each batch that adds answers removes more than
-// it adds lists, so that they do not pile up.
+// expireAnswers deletes the expired answers of a few batches. It deletes more lists than a batch adds, so that they do not accumulate.
 func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
 	var old []string
 	before := w.batch.Sealed.Add(-AnswerRetention)
@@ -95,7 +96,7 @@ func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
 	return nil
 }
 
-// deleteAnswers removes answers, but for those whose key came again later.
+// deleteAnswers deletes answers, except those whose key was used again later.
 func (w *batchWriter) deleteAnswers(tx catalog.Tx, keys []string, before time.Time) error {
 	for _, hashed := range keys {
 		key := answerKey(w.stream.Name, hashed)
@@ -111,7 +112,7 @@ func (w *batchWriter) deleteAnswers(tx catalog.Tx, keys []string, before time.Ti
 	return nil
 }
 
-// deleteSpoolAnswers removes the answers to all requests of a spool.
+// deleteSpoolAnswers deletes the answers to all requests of a spool.
 func deleteSpoolAnswers(tx catalog.Tx, stream string, spool uint64) error {
 	var list answerList
 	key := fmt.Sprintf("%s%08d", answersPrefix(stream), spool)
@@ -131,7 +132,7 @@ func deleteSpoolAnswers(tx catalog.Tx, stream string, spool uint64) error {
 	return tx.Delete(key)
 }
 
-// earlierAnswer looks for the answer to an earlier request with the same key.
+// earlierAnswer looks up the answer to an earlier request with the same key.
 func (l *LiveIntake) earlierAnswer(ctx context.Context, a *pendingRequest) (answer Answer, found bool, err error) {
 	var r storedAnswer
 	err = l.in.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -150,13 +151,13 @@ func (l *LiveIntake) earlierAnswer(ctx context.Context, a *pendingRequest) (answ
 	return r.Answer, true, nil
 }
 
-// pendingKeys are the requests with keys that are under way or whose batch is not sealed yet.
+// pendingKeys holds the requests with keys that are in progress or whose batch is not sealed yet.
 type pendingKeys struct {
 	mu    sync.Mutex
 	byKey map[string]*pendingRequest
 }
 
-// claim enters a request, or gives the one that has its key already.
+// claim registers a request. It returns the request that already has the key, or nil.
 func (k *pendingKeys) claim(a *pendingRequest) *pendingRequest {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -170,7 +171,7 @@ func (k *pendingKeys) claim(a *pendingRequest) *pendingRequest {
 	return nil
 }
 
-// drop forgets requests: those that failed, and those whose answers are in the catalog.
+// drop removes requests that failed or whose answers are in the catalog.
 func (k *pendingKeys) drop(requests ...*pendingRequest) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -181,7 +182,7 @@ func (k *pendingKeys) drop(requests ...*pendingRequest) {
 	}
 }
 
-// dropDone forgets what was answered: after a recovery it is in the catalog.
+// dropDone removes answered requests: after a recovery their answers are in the catalog.
 func (k *pendingKeys) dropDone() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

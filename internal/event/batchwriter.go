@@ -1,3 +1,5 @@
+// The state of a batch that is being written, and the identification of its files.
+
 package event
 
 import (
@@ -20,7 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// batchWriter is one batch in the making.
+// batchWriter writes one batch.
 type batchWriter struct {
 	in            *Intake
 	stream        *project.Stream
@@ -29,21 +31,21 @@ type batchWriter struct {
 	state         streamState
 	received      time.Time
 	batch         Batch
-	brokenFiles   map[*File]bool    // files that could not be read to their end: not remembered as taken
-	retries       []uint64          // batches whose quarantine this one takes up
-	repeatedRows  int64             // rows of files that were taken in before
-	spool         uint64            // the spool that the batch's requests lie in; 0 for a batch of files
-	keyedRequests []*pendingRequest // requests whose answers are remembered by their keys
-	conflictFile  File              // that the last conflict was with
+	brokenFiles   map[*File]bool    // files that could not be read to their end: recorded as broken
+	retries       []uint64          // batches whose quarantine this one retries
+	repeatedRows  int64             // rows of files that were ingested before
+	spool         uint64            // the spool of the batch's requests; 0 for a batch of files
+	keyedRequests []*pendingRequest // requests whose answers are stored by their keys
+	conflictFile  File              // the file that the last conflict was with
 	onReject      func(*reject)     // called for each rejected row; may be nil
 	undeclared    []Undeclared      // columns of the files
-	requestPlan   *scan.Plan        // what reads JSON lines, whatever the stream's files are; nil until needed
+	requestPlan   *scan.Plan        // reads JSON lines, whatever format the stream's files have; nil until needed
 
-	mu        sync.Mutex // guards files, what they point to, and kept: judging asks for them while later rows come in
+	mu        sync.Mutex // guards files, their fields, and unchanged: rows are checked while later ones are read
 	files     []*File
 	unchanged map[Place]Rejected // retried rows that go back into quarantine as they were, without their text
 
-	retracted *retractedSet // what of earlier batches counts as not seen
+	retracted *retractedSet // what is retracted of earlier batches
 	receipts  *receipts
 
 	index       *dedupe.Index
@@ -55,11 +57,11 @@ type batchWriter struct {
 	writers     [writerCount]objectWriter
 	segments    chan *segment
 
-	preparing sync.WaitGroup // segments
+	preparing sync.WaitGroup // running preparations of segments
 }
 
 func (w *batchWriter) close() {
-	_ = w.index.Close() // only reads
+	_ = w.index.Close() // read-only
 	if w.quarantine != nil {
 		w.quarantine.abort()
 	}
@@ -68,8 +70,8 @@ func (w *batchWriter) close() {
 	}
 }
 
-// registerFile numbers a file, or finds that its digest is known: in the catalog or in this very batch. A file of a size that no
-// file had before cannot be known, so its digest is computed while it is scanned, unless rows are identified by it.
+// registerFile numbers a file, or finds that its digest is known in the catalog or in this batch. A file of a new size cannot be known, so its digest is
+// computed while it is scanned, unless it identifies the rows.
 func (w *batchWriter) registerFile(ctx context.Context, path string, in *scan.Input) (file *File, known bool, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -95,7 +97,7 @@ func (w *batchWriter) registerFile(ctx context.Context, path string, in *scan.In
 	return file, false, nil
 }
 
-// digestFile computes a file's digest, and reports whether that is known.
+// digestFile computes a file's digest, and reports whether it is known.
 func (w *batchWriter) digestFile(ctx context.Context, file *File, path string, in *scan.Input) (known bool, err error) {
 	var earlier *File
 	if w.stream.ID[0] == project.RowID {
@@ -112,14 +114,14 @@ func (w *batchWriter) digestFile(ctx context.Context, file *File, path string, i
 	return known, err
 }
 
-// setParts names a file by its parts. The only one is the file itself under another name.
+// setParts names a file by its parts. A single part is the file itself under another name.
 func (f *File) setParts(parts []FilePart) {
 	if f.Name = parts[0].Name; len(parts) > 1 {
 		f.Parts = parts
 	}
 }
 
-// sizeKnown reports whether the stream has taken a file of this size before.
+// sizeKnown reports whether the stream has ingested a file of this size before.
 func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, err error) {
 	for _, f := range w.files {
 		known = known || f.Bytes == size
@@ -134,8 +136,7 @@ func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, er
 	return known, err
 }
 
-// fileKnown reports whether the stream has taken this very file before, and counts its rows as duplicates if so. After a retraction
-// it may be read again.
+// fileKnown reports whether the stream has ingested this file before, and counts its rows as duplicates if so. After a retraction it may be read again.
 func (w *batchWriter) fileKnown(ctx context.Context, file *File) (known bool, err error) {
 	var earlier File
 	for _, f := range w.files {
@@ -158,7 +159,7 @@ func (w *batchWriter) fileKnown(ctx context.Context, file *File) (known bool, er
 	return known, err
 }
 
-// digestWhile computes a file's digest, if it has none yet, while scan reads it.
+// digestWhile computes a file's digest, unless it has one, while scan reads the file.
 func (w *batchWriter) digestWhile(ctx context.Context, file *File, in *scan.Input, scan func() error) error {
 	if file.Digest != "" {
 		return scan()
@@ -179,7 +180,7 @@ func (w *batchWriter) digestWhile(ctx context.Context, file *File, in *scan.Inpu
 	return scanned
 }
 
-// FileDigest reads all of a file, and is what File.Digest says of it. The context ends it between blocks.
+// FileDigest reads all of a file and returns its File.Digest. The context is checked between blocks.
 func FileDigest(ctx context.Context, file io.Reader) (string, error) {
 	hash := sha256.New()
 	if err := hashAll(ctx, hash, file, make([]byte, hashBlock)); err != nil {
@@ -191,7 +192,7 @@ func FileDigest(ctx context.Context, file io.Reader) (string, error) {
 // hashBlock is how many bytes are read and hashed at a time.
 const hashBlock = 64 << 10
 
-// hashAll adds all that is left of a file to a hash.
+// hashAll adds the rest of a file to a hash.
 func hashAll(ctx context.Context, hash hash.Hash, file io.Reader, buffer []byte) error {
 	for ctx.Err() == nil {
 		n, err := file.Read(buffer)
@@ -214,7 +215,7 @@ func (w *batchWriter) countRows(file *File, rows int) {
 	file.Rows += int64(rows)
 }
 
-// fileOf finds the file of a place: in this batch, or in the catalog.
+// fileOf returns the file of a place, from this batch or the catalog.
 func (w *batchWriter) fileOf(p dedupe.Place) (File, error) {
 	if n := p.File(); n > w.state.Files {
 		w.mu.Lock()
@@ -224,7 +225,7 @@ func (w *batchWriter) fileOf(p dedupe.Place) (File, error) {
 	return FindFile(context.Background(), w.in.Catalog, w.stream.Name, p.File())
 }
 
-// receivedAt is when the event at a place was accepted: what a dedupe window counts from.
+// receivedAt returns when the event at a place was accepted: dedupe windows are based on it.
 func (w *batchWriter) receivedAt(p dedupe.Place) (time.Time, error) {
 	if p.File() > w.state.Files {
 		return w.received, nil

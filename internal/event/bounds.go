@@ -1,5 +1,4 @@
-// Bounds of control totals: a row whose acceptance would take a total of its batch beyond 38 digits is rejected, so that every
-// batch can be sealed.
+// Bounds of control totals: a row is rejected if accepting it takes a total of its batch beyond 38 digits, so that every batch can be sealed.
 
 package event
 
@@ -14,17 +13,17 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// safeDigits is the precision up to which no batch can have enough rows for a sum of 39 digits.
+// safeDigits is the precision up to which no batch has enough rows for a sum of 39 digits.
 const safeDigits = 26
 
-// bound is one control total that might not fit, and its sums over the rows accepted so far.
+// bound is a control total that might overflow, and its sums over the rows accepted so far.
 type bound struct {
 	summer
-	filter int // position among the filters; -1 is none
+	filter int // index in the filters; -1 is none
 	sums   map[string]*big.Int
 }
 
-// bounds are those of a batch; most streams have none.
+// bounds are those of one batch; most streams have none.
 type bounds []bound
 
 func newBounds(s *project.Stream) (list bounds) {
@@ -42,7 +41,7 @@ func newBounds(s *project.Stream) (list bounds) {
 	return list
 }
 
-// term is what a row adds to the total, and to which group; nil is nothing.
+// term returns what a row adds to the total, and its group; nil if it adds nothing.
 func (b *bound) term(p *preparedBlock, r int) (group string, value *big.Int) {
 	measure := &p.columns[b.measure]
 	if measure.IsNull(r) || b.filter >= 0 && p.filters[b.filter].Ints[r] == 0 {
@@ -54,7 +53,7 @@ func (b *bound) term(p *preparedBlock, r int) (group string, value *big.Int) {
 	return group, measure.Unscaled(r).BigInt()
 }
 
-// sum is the total of a group so far.
+// sum returns the total of a group so far.
 func (b *bound) sum(group string) *big.Int {
 	if b.sums[group] == nil {
 		b.sums[group] = new(big.Int)
@@ -62,7 +61,7 @@ func (b *bound) sum(group string) *big.Int {
 	return b.sums[group]
 }
 
-// add takes an accepted row in.
+// add adds an accepted row.
 func (l bounds) add(p *preparedBlock, r int) {
 	for i := range l {
 		if group, value := l[i].term(p, r); value != nil {
@@ -72,7 +71,7 @@ func (l bounds) add(p *preparedBlock, r int) {
 	}
 }
 
-// refuse says why a row may not be accepted; nil if it may.
+// refuse returns why a row must not be accepted, or nil.
 func (l bounds) refuse(p *preparedBlock, r int) *reject {
 	for i := range l {
 		group, value := l[i].term(p, r)
@@ -88,7 +87,7 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 			total += " of " + group
 		}
 		return &reject{Column: l[i].total.Sum, Reason: fmt.Sprintf(
-			"control total %s of the batch would have more than 38 digits: it is %s without this row; take the row up again with another batch", total, l[i].text(sum))}
+			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch", total, l[i].text(sum))}
 	}
 	return nil
 }
@@ -97,7 +96,7 @@ func (b *bound) text(sum *big.Int) []byte {
 	return column.AppendDecimal(nil, decimal128.FromBigInt(sum), b.Scale)
 }
 
-// fits reports whether all rows of a segment may be accepted, whatever is a duplicate among them.
+// fits reports whether all rows of a segment may be accepted, whichever are duplicates.
 func (l bounds) fits(seg *segment) bool {
 	for i := range l {
 		highest := map[string]*big.Int{}
@@ -126,7 +125,7 @@ func (l bounds) fits(seg *segment) bool {
 	return true
 }
 
-// checkEntries finds the verdict on each entry of a segment, and the rows, by their entries, that no control total has room for.
+// checkEntries returns the verdict on each entry of a segment, and the rows that would overflow a control total, by entry.
 func (w *batchWriter) checkEntries(seg *segment) (verdicts []dedupe.Verdict, refused map[int]*reject, err error) {
 	verdicts = make([]dedupe.Verdict, len(seg.entries))
 	rowByRow := len(w.bounds) > 0 && !w.bounds.fits(seg)
@@ -156,8 +155,7 @@ func (w *batchWriter) checkEntries(seg *segment) (verdicts []dedupe.Verdict, ref
 	return verdicts, refused, nil
 }
 
-// checkEntry decides on a row once all before it are decided on: a row that is refused must not be remembered, and one that is
-// known counts nothing.
+// checkEntry decides on one row after all rows before it. A refused row must not enter the dedupe index, and a known row adds nothing to a total.
 func (w *batchWriter) checkEntry(p *preparedBlock, r int, entry []dedupe.Entry, verdict []dedupe.Verdict) (*reject, error) {
 	if refused := w.bounds.refuse(p, r); refused != nil {
 		known, err := w.dedupeBatch.Knows(entry[0])

@@ -1,4 +1,4 @@
-// The order of a stream's columns: the one that digests are made in, and the positions that a CSV file without a header is read by.
+// The order of a stream's columns: for digests, and as the positions in a CSV file without a header.
 
 package event
 
@@ -8,9 +8,9 @@ import (
 	"bursar/internal/project"
 )
 
-// columnOrder is the positions of the stream's columns in the order that digests are made in: those that are remembered first, as
-// they are remembered, then new ones. The order in the stream's file may change, and the same values must keep their digests.
-// Values that are null add nothing to a digest, so columns that an event was sealed without may stand anywhere.
+// columnOrder returns the positions of the stream's columns in the order of digests: stored columns first, in stored order, then new ones. The order in
+// the stream's file may change while equal values keep their digests. Null values add nothing to a digest, so columns that an event was sealed
+// without may have any position.
 func columnOrder(s *project.Stream, stored []Definition) []int {
 	order := make([]int, 0, len(s.Columns))
 	for _, d := range stored {
@@ -26,7 +26,7 @@ func columnOrder(s *project.Stream, stored []Definition) []int {
 	return order
 }
 
-// positions are the fields of a CSV file without a header that the stream's columns are read from, counted from 1; 0 is none.
+// positions returns the field of a CSV file without a header that each column is read from, from 1; 0 is none.
 func positions(s *project.Stream) []int {
 	list, n := make([]int, len(s.Columns)), 0
 	for i := range s.Columns {
@@ -38,8 +38,8 @@ func positions(s *project.Stream) []int {
 	return list
 }
 
-// storedColumns are the columns of a stream's state with the positions that they were read from. A state without positions has
-// its columns in the order of the stream's file, which says the same.
+// storedColumns returns the columns of a stream's state with the positions that they were read from. A state without positions stores its columns in
+// the order of the stream's file, which is equivalent.
 func storedColumns(state *streamState) []Definition {
 	bare := state.Declared != nil && state.Declared.Headless
 	if !bare || slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Position > 0 }) {

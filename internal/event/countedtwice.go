@@ -1,4 +1,4 @@
-// Events of one id that count twice: a rebuild of the dedupe index notes them, as a lost retraction leaves them, until one of each is
+// Events with one id that count twice after a retraction went missing. A rebuild of the dedupe index records them until one of each pair is
 // retracted.
 
 package event
@@ -14,25 +14,25 @@ import (
 	"bursar/internal/project"
 )
 
-// countedTwice is where two events of one id were read that both counted when the dedupe index was made.
+// countedTwice is where two events with one id were read that both counted when the dedupe index was built.
 type countedTwice struct {
 	A dedupe.Place `json:"a"`
 	B dedupe.Place `json:"b"`
 }
 
-// countedTwiceFinder finds events of one id that count. With a dedupe window some are missed where a third event has the id beyond the window.
+// countedTwiceFinder finds events with one id that count. With a dedupe window it may miss a pair if a third event has the id outside the window.
 type countedTwiceFinder struct {
 	receipts *receipts
-	window   time.Duration // the shortest that the stream was taken in with; 0 is for ever
+	window   time.Duration // the shortest window that the stream was ingested with; 0 is forever
 	found    []countedTwice
 }
 
-// maxCountedTwice bounds what is noted.
+// maxCountedTwice bounds the recorded pairs.
 const maxCountedTwice = 100
 
-// newer is order, and notes what it compares: events that count.
+// newer wraps order and records the pairs that it compares; both events of a pair count.
 func (d *countedTwiceFinder) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
-	if d.receipts.stream.Versions { // entries are known by their content too
+	if d.receipts.stream.Versions { // entries differ by content, too
 		return order
 	}
 	return func(a, b dedupe.Place) (bool, error) {
@@ -62,7 +62,7 @@ func (d *countedTwiceFinder) add(ctx context.Context, a, b dedupe.Place) error {
 
 func placeOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }
 
-// shorter is the shorter of two dedupe windows; 0 is for ever.
+// shorter returns the shorter of two dedupe windows; 0 is forever.
 func shorter(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return max(a, b)
@@ -70,8 +70,8 @@ func shorter(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// mayResolve reports whether a retraction may be of an event that counts twice. The dedupe index knows only one of the two, so it is to
-// be made anew.
+// mayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
+// rebuilt.
 func (s *streamState) mayResolve(r *Retraction) bool {
 	for _, d := range s.CountedTwice {
 		at := Place{r.File, r.Row}
@@ -82,7 +82,7 @@ func (s *streamState) mayResolve(r *Retraction) bool {
 	return false
 }
 
-// CountedTwiceError says that two events of one id count. Class Data.
+// CountedTwiceError says that two events with one id count. Class Data.
 type CountedTwiceError struct {
 	Stream  string
 	Event   string
@@ -95,18 +95,19 @@ func (e *CountedTwiceError) Error() string {
 		e.Event, e.Stream, e.Batches[0], e.Sources[0], e.Batches[1], e.Sources[1]) + "`" + e.Command(0) + "` or `" + e.Command(1) + "`"
 }
 
-// Command retracts one of the two events.
+// Command returns the command that retracts one of the two events.
 func (e *CountedTwiceError) Command(n int) string {
 	return fmt.Sprintf("bursar retract %s %d --event %s --reason TEXT", e.Stream, e.Batches[n], shellArgument(e.Event))
 }
 
-// Class is Data: it stays so until one of them is retracted.
+// Class is Data: it remains until one of them is retracted.
 func (e *CountedTwiceError) Class() failure.Class { return failure.Data }
 
 // maxTwiceReported bounds the events that one error names.
 const maxTwiceReported = 10
 
-// VerifyCountedOnce returns a *TwiceError for each pair of events of one id that count, as far as the last rebuild of the dedupe index found them.
+// VerifyCountedOnce returns a *CountedTwiceError for each pair of events with one id that count, as far as the last rebuild of the dedupe
+// index found them.
 func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) error {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil || len(state.CountedTwice) == 0 {
@@ -136,7 +137,7 @@ func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) erro
 func (in *Intake) describeEvent(ctx context.Context, s *project.Stream, at Place, n int, e *CountedTwiceError) error {
 	found, err := in.eventAt(ctx, s, at)
 	if err == nil && found == nil {
-		err = fmt.Errorf("event %s of %s, which the dedupe index was made with, is gone; run `bursar repair`", at, s.Name)
+		err = fmt.Errorf("event %s of %s is in the dedupe index but not among the events; run `bursar repair`", at, s.Name)
 	}
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Batches as they are folded: without what is retracted.
+// Batches as pipelines fold them: without retracted events.
 
 package event
 
@@ -14,14 +14,14 @@ import (
 	"bursar/internal/project"
 )
 
-// exclusion is what of a batch is left out. Its zero value is nothing.
+// exclusion is what is excluded from a batch by retractions. The zero value excludes nothing.
 type exclusion struct {
-	until  uint64  // the last retraction that is of the batch
-	rows   []Place // of events that are left out one by one
-	sealed *Batch  // the batch with them; nil where nothing is left out
+	until  uint64  // the last retraction of the batch
+	rows   []Place // of events that are excluded one by one
+	sealed *Batch  // the complete batch; nil if nothing is excluded
 }
 
-// AsSealed is the batch with all that it was sealed with.
+// AsSealed returns the batch with everything that was sealed.
 func (b *Batch) AsSealed() Batch {
 	if b.excluded.sealed != nil {
 		return *b.excluded.sealed
@@ -29,8 +29,8 @@ func (b *Batch) AsSealed() Batch {
 	return *b
 }
 
-// GetFolded reads a batch as it is folded: without what the retractions numbered up to until leave out of it, and with the totals
-// that were computed since. The stream is nil where it is not declared any more.
+// GetFolded reads a batch as it is folded: without what the retractions numbered up to until exclude, and with totals that were computed later.
+// s is nil if the stream is no longer declared.
 func GetFolded(tx catalog.Tx, s *project.Stream, stream string, batch, until uint64) (Batch, error) {
 	b, err := GetBatch(tx, stream, batch)
 	if err == nil && until > 0 {
@@ -42,7 +42,7 @@ func GetFolded(tx catalog.Tx, s *project.Stream, stream string, batch, until uin
 	return b, err
 }
 
-// FoldedBatches lists a stream's batches numbered above after as they are folded, in order.
+// FoldedBatches returns a stream's batches numbered above after as they are folded, in order.
 func FoldedBatches(ctx context.Context, c catalog.Catalog, s *project.Stream, after uint64) (batches []Batch, err error) {
 	if batches, err = Batches(ctx, c, s.Name, after); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func FoldedBatches(ctx context.Context, c catalog.Catalog, s *project.Stream, af
 	return batches, err
 }
 
-// excludeRetracted takes what is retracted out of a batch, its counts and its control totals.
+// excludeRetracted removes what is retracted from a batch, its counts and its control totals.
 func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64) error {
 	list, err := listRetractions(tx, retractionBatchPrefix(b.Stream, b.Batch), until)
 	left := active(list)
@@ -86,15 +86,15 @@ func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64)
 	return nil
 }
 
-// excludeAll leaves all of a batch out.
+// excludeAll excludes all events of a batch.
 func (b *Batch) excludeAll(s *project.Stream) {
 	b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
 	if s != nil {
-		b.Definitions = TotalDefinitions(s) // whatever they are, they come to nothing
+		b.Definitions = TotalDefinitions(s) // whatever their definition, the totals are empty
 	}
 }
 
-// excludeEvent leaves one event out. A total that the batch was sealed with by another definition is not known afterwards.
+// excludeEvent excludes one event. A total that the batch was sealed with under another definition is unknown afterwards.
 func (b *Batch) excludeEvent(s *project.Stream, r *Retraction) error {
 	if b.Accepted < r.Events {
 		return errors.New("bug: the batch has fewer events")
@@ -117,8 +117,8 @@ func (b *Batch) excludeEvent(s *project.Stream, r *Retraction) error {
 	return nil
 }
 
-// excludedSQL is the condition for events of the batches that are not left out one by one; empty if none is. It compares one number, so that
-// many are looked up in a hash table.
+// excludedSQL returns the condition that excludes single events of the batches; empty if there are none. It compares one number, so that DuckDB looks
+// up many of them in a hash table.
 func excludedSQL(batches []Batch) string {
 	var out []string
 	for i := range batches {

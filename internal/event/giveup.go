@@ -1,5 +1,5 @@
-// Giving up what is lost: an empty batch takes the place of one whose events neither the objects nor a backup has, and a retraction that changes
-// nothing that of one which the catalog does not have either, so that what is behind it can be used.
+// Giving up missing data: an empty batch replaces one whose events are neither among the objects nor in a backup, and a retraction without effect
+// replaces one that is also missing in the catalog. What follows them can then be used.
 
 package event
 
@@ -21,7 +21,7 @@ import (
 	"bursar/internal/project"
 )
 
-// GiveUp names what of a stream is lost and to be done without.
+// GiveUp names the missing batches and retractions of a stream to go on without.
 type GiveUp struct {
 	Batches, Retractions []uint64
 	Reason               string
@@ -31,12 +31,12 @@ type GiveUp struct {
 type GivenUp struct {
 	Stream     string    `json:"stream"`
 	Batch      uint64    `json:"batch,omitempty"`
-	Retraction uint64    `json:"retraction,omitempty"` // in place of the batch
+	Retraction uint64    `json:"retraction,omitempty"` // instead of a batch
 	Reason     string    `json:"reason"`
 	At         time.Time `json:"at"`
 }
 
-// What names what was given up, as `bursar repair --give-up` takes it.
+// What names what was given up, in the syntax of `bursar repair --give-up`.
 func (g *GivenUp) What() string {
 	if g.Retraction > 0 {
 		return fmt.Sprintf("retraction %d of %s", g.Retraction, g.Stream)
@@ -46,12 +46,12 @@ func (g *GivenUp) What() string {
 
 func givenUpPrefix(stream string) string { return "givenup/" + stream + "/" }
 
-// put lists what was given up.
+// put writes the document.
 func (g *GivenUp) put(tx catalog.Tx) error {
 	return tx.Put(fmt.Sprintf("%s%08d-%08d", givenUpPrefix(g.Stream), g.Batch, g.Retraction), g)
 }
 
-// ListGivenUp lists what of a stream was given up.
+// ListGivenUp returns what was given up of a stream.
 func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []GivenUp, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		list = nil
@@ -68,7 +68,7 @@ func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []
 	return list, nil
 }
 
-// GivenUpSince names what of a stream was given up, but for what is named, and batches behind one.
+// GivenUpSince returns what was given up of a stream, without what is named and without batches numbered above batch.
 func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (names []string, err error) {
 	err = tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
 		var g GivenUp
@@ -83,11 +83,11 @@ func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (n
 	return names, err
 }
 
-// errNotMissing is that something is to be given up which is there, or was never made.
-var errNotMissing = failure.Wrap(failure.Data, errors.New("it is not lost; `bursar repair` lists what is"))
+// errNotMissing says that something to give up exists, or never existed.
+var errNotMissing = failure.Wrap(failure.Data, errors.New("it is not missing; `bursar repair` lists what is"))
 
-// checkGiveUp leaves out what was given up before, as by a call that was cut short, and refuses what is not lost before anything is written. What lies
-// in the folder of a lost batch may hold events, so it is refused until that is moved away.
+// checkGiveUp removes what an earlier, interrupted call has given up, and refuses what is not missing before anything is written. Objects in the folder
+// of a missing batch may contain events, so it is refused until they are moved away.
 func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
 	done, err := ListGivenUp(ctx, in.Catalog, s.Name)
 	if err != nil {
@@ -119,7 +119,7 @@ func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint6
 	return left, nil
 }
 
-// giveUpRetractions writes retractions that change nothing.
+// giveUpRetractions writes retractions without effect.
 func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give GiveUp, r *Repaired) error {
 	for _, number := range give.Retractions {
 		note := &GivenUp{Stream: stream, Retraction: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
@@ -131,7 +131,7 @@ func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give Giv
 		if err != nil {
 			return fmt.Errorf("give up %s: %w", note.What(), err)
 		}
-		r.note("gave up %s (%s): what it left out counts unless another retraction leaves it out, and what it took back stays retracted; "+
+		r.note("gave up %s (%s): what it excluded counts unless another retraction excludes it, and what it restored stays retracted; "+
 			"`bursar status` lists what is retracted, and `bursar retract` corrects it", note.What(), note.Reason)
 	}
 	return nil
@@ -152,8 +152,8 @@ func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, la
 	return nil
 }
 
-// enterEmpty enters a batch in the place of a lost one, and forgets the contents of its files, so that they may come again, and that it took up
-// the quarantine of others.
+// enterEmpty enters a batch in place of a missing one. It deletes the digests of its files, so that they can be ingested again, and reopens the
+// quarantines that it retried.
 func enterEmpty(tx catalog.Tx, b *Batch) error {
 	for i := range b.Files {
 		var known File
@@ -180,7 +180,7 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 	return errors.Join(reenterBatch(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
 }
 
-// forgetDigest has the contents of a file taken in when they come again, unless an earlier file had them.
+// forgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.
 func forgetDigest(tx catalog.Tx, stream string, f *File) error {
 	var first File
 	key := fileKey(stream, f.Digest)
@@ -190,7 +190,7 @@ func forgetDigest(tx catalog.Tx, stream string, f *File) error {
 	return tx.Delete(key)
 }
 
-// restoreQuarantines puts the rows that a batch took out of quarantine back into it.
+// restoreQuarantines reopens the quarantines that a batch retried.
 func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 	prefix := retriedPrefix(stream)
 	return tx.List(prefix, func(key string, value json.RawMessage) error {
@@ -211,7 +211,7 @@ func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 	})
 }
 
-// checkBatchMissing refuses a batch of which nothing is lost, or that can be adopted, and one with objects that may hold events.
+// checkBatchMissing refuses a batch that is complete or can be adopted, and one with objects that may contain events.
 func (in *Intake) checkBatchMissing(ctx context.Context, s *project.Stream, number, last uint64) error {
 	if number == 0 || number > last {
 		return errNotMissing
@@ -229,16 +229,16 @@ func (in *Intake) checkBatchMissing(ctx context.Context, s *project.Stream, numb
 		return cmp.Or(err, errNotMissing)
 	}
 	objects, err := in.Objects.List(ctx, prefix(s.Name, number))
-	objects = slices.DeleteFunc(objects, func(name string) bool { // what of it holds no events
+	objects = slices.DeleteFunc(objects, func(name string) bool { // these contain no events
 		return strings.HasSuffix(name, "/"+idsObject) || name == manifestName(s.Name, number)
 	})
 	if err == nil && len(objects) > 0 {
-		err = failure.Wrap(failure.Data, fmt.Errorf("%s in its folder may hold events of it; move what lies there out of the project first", objects[0]))
+		err = failure.Wrap(failure.Data, fmt.Errorf("%s in its folder may contain its events; move the contents of the folder out of the project first", objects[0]))
 	}
 	return err
 }
 
-// isMissing reports whether an object that could not be read is gone or damaged, and not in a disk's way.
+// isMissing reports whether an object that could not be read is missing or damaged, as opposed to a disk error.
 func isMissing(err error) (bool, error) {
 	if err == nil || errors.Is(err, errNoChecksum) {
 		return false, nil
@@ -252,7 +252,7 @@ func isMissing(err error) (bool, error) {
 	return false, err
 }
 
-// emptyBatch is a batch without events in the place of a lost one, with its files and its time as far as anything says them.
+// emptyBatch returns a batch without events in place of a missing one, with its files and its time as far as they are known.
 func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, last uint64) (b Batch, err error) {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
@@ -276,10 +276,10 @@ func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, las
 	return b, err
 }
 
-// addMissingFiles gives an empty batch the files that only the lost one can have had, as later batches may hold rows out of its quarantine, and the
-// time of its neighbour.
+// addMissingFiles adds to an empty batch the files that only the missing batch can have had, because later batches may contain rows out of its
+// quarantine. It sets the time to that of a neighbour.
 func (in *Intake) addMissingFiles(ctx context.Context, b *Batch, last, files uint64) error {
-	var first, end uint64 // the last file before the batch, and the next behind it
+	var first, end uint64 // the last file before the batch, and the next after it
 	for n := b.Batch - 1; n > 0 && first == 0; n-- {
 		first = in.neighbour(ctx, b, n, func(files []File) uint64 { return files[len(files)-1].Number })
 	}
@@ -295,7 +295,7 @@ func (in *Intake) addMissingFiles(ctx context.Context, b *Batch, last, files uin
 	return ctx.Err()
 }
 
-// neighbour finds a file of another batch, 0 where it has none or cannot be read. The first one that can be gives b its time.
+// neighbour returns a file of another batch, or 0. The first batch that can be read sets b's time.
 func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file func([]File) uint64) uint64 {
 	other, err := in.batchOrManifest(ctx, b.Stream, number)
 	if err != nil {
@@ -310,7 +310,7 @@ func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file f
 	return file(other.Files)
 }
 
-// batchOrManifest is a batch as the catalog has it, else as its manifest says.
+// batchOrManifest returns a batch from the catalog, or else from its manifest.
 func (in *Intake) batchOrManifest(ctx context.Context, stream string, number uint64) (b Batch, err error) {
 	b, known, err := in.knownBatch(ctx, stream, number)
 	if err != nil || known {
@@ -322,7 +322,7 @@ func (in *Intake) batchOrManifest(ctx context.Context, stream string, number uin
 	return b, err
 }
 
-// knownBatch is a batch that the catalog has.
+// knownBatch returns a batch from the catalog.
 func (in *Intake) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b = Batch{}

@@ -1,5 +1,4 @@
-// Files of streams whose rows are known by their file: one that has grown since it was taken in is refused, as all its rows would
-// count again.
+// Refuses a file of a `_row` stream that has grown since it was ingested: its earlier rows would count again.
 
 package event
 
@@ -24,7 +23,7 @@ const (
 	minSharedPrefix = 4 << 10
 )
 
-// digestGrown computes the digest of a file, and finds the earlier file of the stream that it begins with, if there is one.
+// digestGrown computes the digest of a file, and finds an earlier file of the stream that it begins with.
 func (w *batchWriter) digestGrown(ctx context.Context, file *File, in io.Reader) (digest string, earlier *File, err error) {
 	candidates, err := w.shorterFiles(ctx, file)
 	if err != nil {
@@ -44,7 +43,7 @@ func (w *batchWriter) digestGrown(ctx context.Context, file *File, in io.Reader)
 	return sumOf(hash), earlier, err
 }
 
-// shorterFiles lists shorter files that brought rows, the shortest first.
+// shorterFiles lists files with rows that are shorter than a file, the shortest first.
 func (w *batchWriter) shorterFiles(ctx context.Context, file *File) (list []File, err error) {
 	add := func(f *File) {
 		alike := f.Bytes >= minSharedPrefix || filepath.Base(f.Name) == filepath.Base(file.Name)
@@ -76,6 +75,6 @@ func (w *batchWriter) shorterFiles(ctx context.Context, file *File) (list []File
 
 func grownError(path string, earlier *File) error {
 	return failure.Wrap(failure.Data, fmt.Errorf(
-		"read %s: it begins with all of %s, which batch %d took in: those rows would count again, as the stream knows rows by their file; move the rows that are new to a file of their own",
+		"read %s: it begins with all of %s, which batch %d contains: those rows would count again, because the stream identifies rows by their file; move the new rows to a separate file",
 		path, earlier.Name, earlier.Batch))
 }

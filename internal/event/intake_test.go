@@ -223,7 +223,7 @@ func TestNothingIsSealed(t *testing.T) {
 // A stream that knows rows by their values gets no new column where a row may have had a value of it before.
 func TestGrowthOfContents(t *testing.T) {
 	t.Parallel()
-	for extra, want := range map[string]string{"": "", `,"memo":"x"`: "stream sales: new column memo: batch 1 left out values of undeclared properties (1)"} {
+	for extra, want := range map[string]string{"": "", `,"memo":"x"`: "stream sales: new column memo: batch 1 contains rows with undeclared properties (1 values)"} {
 		yaml := strings.Replace(plainYAML, "id: id", "id: _content", 1)
 		if yaml == plainYAML {
 			t.Fatal("the stream has another id")
@@ -261,9 +261,9 @@ func TestSchemaGrowth(t *testing.T) {
 		{"decimal(18,2)", "decimal(18,3)", "column amount was declared as amount: {type: decimal(18,2)}; now its type is not wider: amount: {type: decimal(18,3)}"},
 		{"[sale, refund]", "[sale]", "now it allows fewer values: kind: {type: string, in: [sale]}"},
 		{"currency: {type: string}", "currency: {type: string}\n  more: {type: int}", "new column more must be optional"},
-		{"currency: {type: string}", "currency: {type: string}\n  more: {type: \"decimal(18,2)\", is: amount, optional: true}", "new column more is computed, and the events that the stream holds would not have it: write \"amount\" where pipelines use the column"},
+		{"currency: {type: string}", "currency: {type: string}\n  more: {type: \"decimal(18,2)\", is: amount, optional: true}", "new column more is computed, and the existing events would not have it: write \"amount\" where pipelines use the column"},
 		{"note: {type: string, optional: true}", "note: {type: string}", "column note was declared as note: {type: string, optional: true}; now it became required"},
-		{"  note: {type: string, optional: true}\n", "", "column note was declared as note: {type: string, optional: true}; now it is gone"},
+		{"  note: {type: string, optional: true}\n", "", "column note was declared as note: {type: string, optional: true}; now it is missing"},
 	} {
 		t.Run(c.to, func(t *testing.T) {
 			t.Parallel()
@@ -334,7 +334,7 @@ func TestComputedColumnThatOverflows(t *testing.T) {
 	if got.Totals["twice"][""] != "2.50" || got.Totals["amount"]["EUR"] != "1.25" {
 		t.Errorf("totals %v", got.Totals)
 	}
-	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 has no value of decimal(18,2) here: it overflows, or a conversion in it fails"}) {
+	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 is not a valid decimal(18,2) here: it overflows, or a conversion in it fails"}) {
 		t.Errorf("quarantine holds %q", list)
 	}
 }
@@ -358,8 +358,8 @@ totals:
 	}
 	const fails = "it overflows, or a conversion in it fails"
 	want := []string{
-		"1 a.jsonl:4 twice: amount * 2 has no value of decimal(5,2) here: " + fails,
-		"1 a.jsonl:5 year: CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END has no value of int here: " + fails,
+		"1 a.jsonl:4 twice: amount * 2 is not a valid decimal(5,2) here: " + fails,
+		"1 a.jsonl:5 year: CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END is not a valid int here: " + fails,
 		"1 a.jsonl:6 amount: `where` of total refunds fails here: CAST(note AS INTEGER) > 0 overflows, or a conversion in it fails",
 	}
 	if list := h.reasons(); !slices.Equal(list, want) {

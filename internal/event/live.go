@@ -1,3 +1,5 @@
+// Live intake: events of one stream, accepted as they arrive.
+
 package event
 
 import (
@@ -14,26 +16,24 @@ import (
 	"bursar/internal/project"
 )
 
-// MaxRequest is the largest body that live intake takes, in bytes.
+// MaxRequest is the largest body that live intake accepts, in bytes.
 const MaxRequest = 64 << 20
 
-// LiveOptions say how a stream is taken in live. MaxRejected and DryRun of Options do not apply: what was acknowledged is
-// sealed.
+// LiveOptions configure live intake of a stream. MaxRejected and DryRun of Options do not apply: acknowledged events are always sealed.
 type LiveOptions struct {
 	Options
-	Spool     string        // folder of this stream's requests that are not sealed yet; made when needed
-	Window    time.Duration // a batch is sealed this long after its first event; 0 is what the stream declares
-	MaxEvents int64         // or when it has about so many lines; 0 is what the stream declares
-	MaxBytes  int64         // or its spool so many bytes; 0 is what the stream declares
-	OnSealed  func(Result)  // told of each sealed batch, in order; must return at once; may be nil
+	Spool     string        // folder of this stream's spools; created when needed
+	Window    time.Duration // a batch is sealed this long after its first event; 0 is the stream's declaration
+	MaxEvents int64         // or when it has about this many lines; 0 is the stream's declaration
+	MaxBytes  int64         // or when its spool has this many bytes; 0 is the stream's declaration
+	OnSealed  func(Result)  // called for each sealed batch, in order; must return at once; may be nil
 
-	OnLoss func(spool.Loss) // called when acknowledged requests may be lost, after it was written down; may be nil
+	OnLoss func(spool.Loss) // called after a possible loss of acknowledged requests was recorded; may be nil
 
-	wrap func(spool.File) spool.File // for tests: disks that fail
+	wrap func(spool.File) spool.File // for tests: failing disks
 }
 
-// LiveIntake takes one stream's events as they arrive. It holds the stream: nobody else may seal batches of it meanwhile.
-// Methods may be called from several goroutines at once.
+// LiveIntake ingests one stream's events as they arrive. It holds the stream exclusively. Methods may be called from several goroutines at once.
 type LiveIntake struct {
 	in       *Intake
 	stream   *project.Stream
@@ -42,26 +42,26 @@ type LiveIntake struct {
 	queue    queue
 	keys     pendingKeys
 	commands chan command
-	tables   sync.Mutex      // held while runs of the dedupe index are opened, or go
+	tables   sync.Mutex      // locked while tables of the dedupe index are opened or deleted
 	ctx      context.Context // of everything that belongs to no caller
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the loop has ended
 
-	recoveries atomic.Uint64 // how often the spool was, since the start
+	recoveries atomic.Uint64 // number of spool recoveries since the start
 
-	// The loop's own.
-	open         *openBatch // nil while nothing came in since the last seal
-	broken       error      // why the spool has to be recovered before anything is taken
+	// Used by the loop only.
+	open         *openBatch // nil if nothing was received since the last seal
+	broken       error      // why the spool must be recovered before anything is accepted
 	retryAt      time.Time
-	lastReported string // what was logged of it last
+	lastReported string // the error that was logged last
 	backoff      time.Duration
-	folderMade   bool          // the spool folder is made
+	folderMade   bool          // the spool folder exists
 	compacting   chan struct{} // closed when the last compaction has ended; nil before the first
 
-	discarding <-chan error // the outcome of removing the last sealed batch's spool; nil when nobody waits for it
+	discarding <-chan error // the result of removing the last sealed batch's spool; nil if it was read
 }
 
-// command is something that the loop does between requests.
+// command is something that the loop runs between requests.
 type command struct {
 	ctx  context.Context
 	run  func(ctx context.Context) error
@@ -69,9 +69,8 @@ type command struct {
 	last bool
 }
 
-// OpenLive starts to take a stream in as its events arrive. What an earlier process acknowledged and did not seal is sealed first
-// (rule 1); where that fails it is tried again, and nothing else is taken until it succeeds: only this stream stands still.
-// Close it; the context is for the start only.
+// OpenLive starts live intake of a stream. Requests that an earlier process acknowledged and did not seal are sealed first (rule 1). If that fails it
+// is retried, and the stream accepts nothing until it succeeds; other streams are not affected. Close the result; ctx is for the start only.
 func (in *Intake) OpenLive(ctx context.Context, s *project.Stream, o LiveOptions) (*LiveIntake, error) {
 	l := in.newLive(s, o)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -82,13 +81,13 @@ func (in *Intake) OpenLive(ctx context.Context, s *project.Stream, o LiveOptions
 			return nil, err
 		}
 		l.markBroken(err)
-		_ = l.reportBroken(err) // it is logged
+		_ = l.reportBroken(err) // logged, too
 	}
 	go l.loop()
 	return l, nil
 }
 
-// Recover seals what an earlier process acknowledged and did not seal (rule 1).
+// Recover seals the requests that an earlier process acknowledged and did not seal (rule 1).
 func (in *Intake) Recover(ctx context.Context, s *project.Stream, o LiveOptions) error {
 	l := in.newLive(s, o)
 	defer l.computer.close()
@@ -106,9 +105,8 @@ func (in *Intake) newLive(s *project.Stream, o LiveOptions) *LiveIntake {
 	}
 }
 
-// Accept takes a request's events. When it returns an answer, every row is judged, and counts exactly once whatever happens
-// (rule 1). After an error the request may be sent again, unchanged: rows that were taken are duplicates then. A
-// context that ends meanwhile says nothing about the rows.
+// Accept ingests the events of a request. When it returns an answer, every row is checked, and counts exactly once whatever happens (rule 1). After
+// an error the request may be sent again unchanged: rows that were accepted are duplicates then. If ctx ends, the outcome is unknown.
 func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
 	switch {
 	case len(r.Key) > spool.MaxKey:
@@ -140,7 +138,7 @@ func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
 	return l.wait(ctx, a)
 }
 
-// awaitFirst waits for the answer of a request with the same key.
+// awaitFirst waits for the answer to an earlier request with the same key.
 func awaitFirst(ctx context.Context, first, again *pendingRequest) (Answer, error) {
 	if first.digest != again.digest {
 		return Answer{}, ErrKeyReused
@@ -158,7 +156,7 @@ func awaitFirst(ctx context.Context, first, again *pendingRequest) (Answer, erro
 	return answer, nil
 }
 
-// wait waits for a request's answer. One that nobody has taken up in time leaves the queue again.
+// wait waits for a request's answer. A request that is not taken from the queue in time is withdrawn.
 func (l *LiveIntake) wait(ctx context.Context, a *pendingRequest) (Answer, error) {
 	timer := time.NewTimer(maxQueueWait)
 	defer timer.Stop()
@@ -178,14 +176,14 @@ func (l *LiveIntake) wait(ctx context.Context, a *pendingRequest) (Answer, error
 	}
 }
 
-// withdraw ends a request that nobody has taken up.
+// withdraw ends a request that is still in the queue.
 func (l *LiveIntake) withdraw(a *pendingRequest, err error) {
 	if l.queue.remove(a) {
 		l.fail(a, err)
 	}
 }
 
-// fail answers a request that failed.
+// fail ends a request with an error.
 func (l *LiveIntake) fail(a *pendingRequest, err error) {
 	if a.key != "" {
 		l.keys.drop(a)
@@ -193,17 +191,17 @@ func (l *LiveIntake) fail(a *pendingRequest, err error) {
 	a.finish(err)
 }
 
-// Seal seals the open batch now, if it has anything.
+// Seal seals the open batch now, if there is one.
 func (l *LiveIntake) Seal(ctx context.Context) error {
 	return l.do(ctx, false, l.sealAll)
 }
 
-// Ingest seals the open batch, then takes files in as Intake.Ingest does. Requests wait for it a while.
+// Ingest seals the open batch, then ingests files as Intake.Ingest does. Requests wait meanwhile.
 func (l *LiveIntake) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
 	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Ingest(ctx, l.stream, paths, o) })
 }
 
-// Retry seals the open batch, then takes the stream's quarantine up again as Intake.Retry does.
+// Retry seals the open batch, then retries the quarantine as Intake.Retry does.
 func (l *LiveIntake) Retry(ctx context.Context, o Options) (Result, error) {
 	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
 }
@@ -217,7 +215,7 @@ func (l *LiveIntake) Retract(ctx context.Context, o RetractOptions) (r Retracted
 	return r, err
 }
 
-// AcceptRow seals the open batch, then accepts as Intake.AcceptRow does. The caller tells of the batch that the row is in.
+// AcceptRow seals the open batch, then accepts a row as Intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
 func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
 		r, err = l.in.AcceptRow(ctx, l.stream, o)
@@ -226,7 +224,7 @@ func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r Accepted
 	return r, err
 }
 
-// Dismiss is Intake.Dismiss between requests.
+// Dismiss calls Intake.Dismiss between requests.
 func (l *LiveIntake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		d, err = l.in.Dismiss(ctx, l.stream, o)
@@ -235,7 +233,7 @@ func (l *LiveIntake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed
 	return d, err
 }
 
-// exclusively runs what seals a batch of its own, between batches of requests.
+// exclusively runs something that seals its own batch, between batches of requests.
 func (l *LiveIntake) exclusively(ctx context.Context, run func(context.Context) (Result, error)) (r Result, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) error {
 		if err := l.sealAll(ctx); err != nil {
@@ -251,8 +249,8 @@ func (l *LiveIntake) exclusively(ctx context.Context, run func(context.Context) 
 	return r, err
 }
 
-// Close takes no more requests, answers those that wait, seals, and ends. When the context ends first, what is not sealed
-// stays in the spool for the next Live.
+// Close accepts no more requests, answers those that wait, seals and ends. If ctx ends first, unsealed requests stay in the spool for the next
+// LiveIntake.
 func (l *LiveIntake) Close(ctx context.Context) error {
 	l.queue.close()
 	stop := context.AfterFunc(ctx, l.cancel)

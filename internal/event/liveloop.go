@@ -1,3 +1,5 @@
+// The loop of live intake: groups of requests, seals and recovery.
+
 package event
 
 import (
@@ -10,26 +12,26 @@ import (
 	"bursar/internal/failure"
 )
 
-// groupBytes is about how much of the waiting requests is made durable at a time, and judged together.
+// groupBytes is about how many bytes of waiting requests are made durable and checked together.
 const groupBytes = 4 << 20
 
-// The pauses before a broken stream is recovered, doubling from the least to the most.
+// Pauses before a broken stream is recovered, doubling from the least to the most.
 const (
 	leastBackoff = 100 * time.Millisecond
 	mostBackoff  = 10 * time.Second
 )
 
-// loop is the one goroutine that writes the spool, cuts batches and seals them.
+// loop is the only goroutine that writes the spool and seals batches.
 func (l *LiveIntake) loop() {
 	defer close(l.stopped)
 	defer l.awaitCompaction()
-	defer func() { _ = l.awaitDiscard() }() // a spool that is left is removed at the next start
+	defer func() { _ = l.awaitDiscard() }() // a leftover spool is removed at the next start
 	defer l.computer.close()
 	defer l.shutDown()
 	for {
 		var due, again <-chan time.Time
 		var failed <-chan struct{}
-		if l.broken != nil { // also where no request comes that would find it broken
+		if l.broken != nil { // retry even if no request arrives
 			again = time.After(mostBackoff)
 		}
 		if l.open != nil {
@@ -42,7 +44,7 @@ func (l *LiveIntake) loop() {
 			l.sealLogged()
 		case <-again:
 			if err := l.recoverBroken(l.ctx); err != nil {
-				_ = l.reportBroken(err) // it is logged
+				_ = l.reportBroken(err) // logged, too
 			}
 		case <-failed:
 			l.failBatch(l.open.err)
@@ -57,7 +59,7 @@ func (l *LiveIntake) loop() {
 	}
 }
 
-// shutDown ends what a stop has left: the spool has everything that was acknowledged.
+// shutDown fails what is left after a stop: the spool contains everything that was acknowledged.
 func (l *LiveIntake) shutDown() {
 	l.queue.close()
 	if l.open != nil {
@@ -80,13 +82,13 @@ func (l *LiveIntake) failAll(requests []*pendingRequest, err error) {
 	}
 }
 
-// ingestQueue takes up everything that waits.
+// ingestQueue ingests all waiting requests.
 func (l *LiveIntake) ingestQueue() {
 	for l.ingestGroup() {
 	}
 }
 
-// ingestGroup takes up some of the waiting requests: one write to the disk for all of them. It reports whether there were any.
+// ingestGroup ingests some of the waiting requests, with one write to the disk. It reports whether there were any.
 func (l *LiveIntake) ingestGroup() bool {
 	requests := l.queue.pop(groupBytes)
 	if len(requests) == 0 {
@@ -110,8 +112,8 @@ func (l *LiveIntake) ingestGroup() bool {
 	return true
 }
 
-// appendGroup makes requests durable while they are judged. The order in the spool is the order of judging, so that reading
-// it again gives the same verdicts.
+// appendGroup makes requests durable while they are checked. They are checked in the order of the spool, so that reading the spool again gives the same
+// verdicts.
 func (l *LiveIntake) appendGroup(requests []*pendingRequest) error {
 	o := l.open
 	offset := o.spool.Size()
@@ -135,7 +137,7 @@ func (l *LiveIntake) appendGroup(requests []*pendingRequest) error {
 	return nil
 }
 
-// ensureOpen opens a batch if none is open, after recovering what an error has left.
+// ensureOpen opens a batch if none is open, after recovering from an error.
 func (l *LiveIntake) ensureOpen() error {
 	if l.broken != nil {
 		if time.Now().Before(l.retryAt) {
@@ -156,12 +158,12 @@ func (l *LiveIntake) ensureOpen() error {
 	return nil
 }
 
-// reportBroken logs why the stream takes nothing, unless that was said last, and gives the error that requests get meanwhile: they are
-// not to blame for it, and may come again.
+// reportBroken logs why the stream accepts nothing, unless it was logged last. It returns the error for requests meanwhile, as retryable: the requests
+// are not at fault.
 func (l *LiveIntake) reportBroken(err error) error {
 	if text := err.Error(); l.lastReported != text && l.ctx.Err() == nil {
 		l.lastReported = text
-		l.in.Log.Error("a stream takes nothing in: it is tried again", "stream", l.stream.Name, "class", failure.Of(err), "error", err)
+		l.in.Log.Error("a stream cannot ingest; retrying", "stream", l.stream.Name, "class", failure.Of(err), "error", err)
 	}
 	if failure.Of(err).Retryable() {
 		return err
@@ -169,7 +171,7 @@ func (l *LiveIntake) reportBroken(err error) error {
 	return failure.Wrap(failure.Transient, err)
 }
 
-// beginBatch opens a batch with a spool of its own.
+// beginBatch opens a batch with a new spool.
 func (l *LiveIntake) beginBatch() error {
 	if !l.folderMade {
 		if err := spool.MakeFolder(l.options.Spool); err != nil {
@@ -203,7 +205,7 @@ func (l *LiveIntake) createSpool(h spool.Header) (*spool.Writer, error) {
 	return spool.NewWriter(file, h)
 }
 
-// answerKnown answers requests whose keys a recovery has brought back since they were looked up.
+// answerKnown answers requests whose keys a recovery has restored since they were looked up, and returns the others.
 func (l *LiveIntake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 	recovered := l.recoveries.Load()
 	if !slices.ContainsFunc(requests, func(a *pendingRequest) bool { return a.key != "" && a.recoveries != recovered }) {
@@ -229,7 +231,7 @@ func (l *LiveIntake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 	return rest
 }
 
-// failBatch gives the open batch up: requests without an answer fail, and what was acknowledged is in the spool.
+// failBatch gives up the open batch: requests without an answer fail. Acknowledged requests are in the spool.
 func (l *LiveIntake) failBatch(err error) {
 	o := l.open
 	l.open = nil
@@ -240,9 +242,9 @@ func (l *LiveIntake) failBatch(err error) {
 	l.markBroken(err)
 }
 
-// markBroken has the spool recovered before anything else is taken.
+// markBroken requires a recovery of the spool before anything else is accepted.
 func (l *LiveIntake) markBroken(err error) {
-	l.broken = fmt.Errorf("take events of %s in: %w", l.stream.Name, err)
+	l.broken = fmt.Errorf("ingest events of %s: %w", l.stream.Name, err)
 	l.backoff = min(max(2*l.backoff, leastBackoff), mostBackoff)
 	l.retryAt = time.Now().Add(l.backoff)
 }

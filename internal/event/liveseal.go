@@ -1,4 +1,4 @@
-// Sealing the open batch of a live stream.
+// Sealing the open batch of live intake.
 
 package event
 
@@ -9,7 +9,7 @@ import (
 	"bursar/internal/event/spool"
 )
 
-// sealAll leaves nothing open: recovered if it was broken, and sealed.
+// sealAll recovers a broken stream and seals the open batch.
 func (l *LiveIntake) sealAll(ctx context.Context) error {
 	if l.broken != nil {
 		if err := l.recoverBroken(ctx); err != nil {
@@ -22,14 +22,14 @@ func (l *LiveIntake) sealAll(ctx context.Context) error {
 	return l.awaitDiscard()
 }
 
-// sealLogged seals where nobody waits for the outcome: the next request is told why it failed, should it still.
+// sealLogged seals when nobody waits for the result. If it fails, the next request gets the error.
 func (l *LiveIntake) sealLogged() {
 	if err := l.seal(l.ctx); err != nil {
-		l.in.Log.Error("seal batch: it is tried again from the spool", "stream", l.stream.Name, "error", err)
+		l.in.Log.Error("seal batch; retrying from the spool", "stream", l.stream.Name, "error", err)
 	}
 }
 
-// seal cuts and seals the open batch. After an error the spool has all of it.
+// seal seals the open batch. After an error the spool contains all of it.
 func (l *LiveIntake) seal(ctx context.Context) error {
 	o := l.open
 	if o == nil {
@@ -51,15 +51,15 @@ func (l *LiveIntake) seal(ctx context.Context) error {
 	return err
 }
 
-// discard removes the spool of a sealed batch beside the next batch: freeing a large file takes as long as sealing it. The catalog
-// knows that the spool is sealed, so that one left behind is only removed (see recover).
+// discard removes the spool of a sealed batch in the background: freeing a large file takes as long as sealing it. The catalog records that the spool
+// is sealed, so a leftover is only removed (see recover).
 func (l *LiveIntake) discard(o *openBatch) {
 	done := make(chan error, 1)
 	l.discarding = done
 	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.writer.spool)) }()
 }
 
-// awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which tries again.
+// awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.
 func (l *LiveIntake) awaitDiscard() error {
 	if l.discarding == nil {
 		return nil

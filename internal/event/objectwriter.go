@@ -1,3 +1,5 @@
+// Writes the accepted rows of a batch to its objects.
+
 package event
 
 import (
@@ -8,28 +10,27 @@ import (
 	"bursar/internal/object"
 )
 
-// writerCount is how many objects of a batch are written at a time. Segments go to the lanes in turn, so that the same rows
-// make the same objects (rule 5).
+// writerCount is how many objects of a batch are written in parallel. Segments are distributed in turn, so that the same rows make the same
+// objects (rule 5).
 const writerCount = 2
 
-// objectSize is where an object of a batch ends and the next begins: small enough to be made durable while later
-// ones are still written.
+// objectSize is the size at which an object of a batch ends: small enough to be made durable while later ones are still written.
 const objectSize = 32 << 20
 
-// objectWriter writes every laneCount-th segment of a batch.
+// objectWriter writes every writerCount-th segment of a batch.
 type objectWriter struct {
 	w        *batchWriter
 	number   int
 	segments chan *segment
 	fields   []column.Field
-	columns  []column.Vector // the row group at hand
+	columns  []column.Vector // the current row group
 	summers  []summer
 	digest   column.Digest
 
 	objects []*object.DescribedWriter
 	out     *object.DescribedWriter
 	parquet *column.ParquetWriter
-	pending []<-chan error // commits under way
+	pending []<-chan error // running commits
 }
 
 func (l *objectWriter) start(w *batchWriter, number int) {
@@ -50,8 +51,8 @@ func (l *objectWriter) run(ctx context.Context) error {
 	return l.close()
 }
 
-// write sums and stores a segment's accepted rows and gives its blocks back. Small segments wait for each other, as a row
-// group of few rows is dear to write and to read.
+// write sums and buffers a segment's accepted rows and recycles its blocks. Small segments are combined, because a small row group is expensive to
+// write and to read.
 func (l *objectWriter) write(ctx context.Context, seg *segment) error {
 	l.makeColumns(seg.rows)
 	l.reserve(seg)
@@ -67,7 +68,7 @@ func (l *objectWriter) write(ctx context.Context, seg *segment) error {
 	return l.flush(ctx)
 }
 
-// flush writes the row group at hand.
+// flush writes the current row group.
 func (l *objectWriter) flush(ctx context.Context) error {
 	if l.columns == nil || l.columns[0].Len() == 0 {
 		return nil
@@ -91,7 +92,7 @@ func (l *objectWriter) flush(ctx context.Context) error {
 	return nil
 }
 
-// makeColumns makes the memory of a row group for the first segment, most often the largest.
+// makeColumns allocates a row group for the first segment, which usually is the largest.
 func (l *objectWriter) makeColumns(rows int) {
 	if l.columns != nil {
 		return
@@ -103,7 +104,7 @@ func (l *objectWriter) makeColumns(rows int) {
 	l.columns = column.NewVectors(types, rows)
 }
 
-// reserve makes room for a segment at once.
+// reserve allocates memory for a segment at once.
 func (l *objectWriter) reserve(seg *segment) {
 	for c := range l.columns {
 		size := 0
@@ -116,14 +117,14 @@ func (l *objectWriter) reserve(seg *segment) {
 	}
 }
 
-// reset empties the row group at hand.
+// reset empties the current row group.
 func (l *objectWriter) reset() {
 	for i := range l.columns {
 		l.columns[i].Reset()
 	}
 }
 
-// appendRows takes a part's kept rows into the row group, the totals and the digest.
+// appendRows adds a block's kept rows to the row group, the totals and the digest.
 func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) {
 	all := true
 	for r, kept := range p.keep {
@@ -153,7 +154,7 @@ func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) 
 	}
 }
 
-// sumBlock adds a part's kept rows to the control totals.
+// sumBlock adds a block's kept rows to the control totals.
 func sumBlock(summers []summer, p *preparedBlock) {
 	if len(p.keep) == 0 { // every row was rejected, so nothing was computed
 		return
@@ -170,7 +171,7 @@ func sumBlock(summers []summer, p *preparedBlock) {
 	}
 }
 
-// create starts the lane's next object.
+// create starts the next object.
 func (l *objectWriter) create(ctx context.Context) error {
 	name := fmt.Sprintf("%sevents-%d-%04d.parquet", prefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
 	out, err := object.CreateDescribed(ctx, l.w.in.Objects, name)
@@ -184,7 +185,7 @@ func (l *objectWriter) create(ctx context.Context) error {
 	return nil
 }
 
-// finishObject ends the object at hand and makes it durable in the background.
+// finishObject ends the current object and makes it durable in the background.
 func (l *objectWriter) finishObject() error {
 	out := l.out
 	l.out = nil
@@ -207,7 +208,7 @@ func (l *objectWriter) close() error {
 	return l.awaitCommits()
 }
 
-// awaitCommits waits for every commit under way.
+// awaitCommits waits for every running commit.
 func (l *objectWriter) awaitCommits() error {
 	var first error
 	for _, done := range l.pending {
@@ -220,7 +221,7 @@ func (l *objectWriter) awaitCommits() error {
 }
 
 func (l *objectWriter) abort() {
-	_ = l.awaitCommits() // the batch is given up: what became visible of it is swept by the next intake
+	_ = l.awaitCommits() // the batch is given up; the next intake deletes what became visible of it
 	if l.out != nil {
 		_ = l.out.Abort()
 	}

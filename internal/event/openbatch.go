@@ -1,3 +1,5 @@
+// The open batch of live intake: requests on their way to a sealed batch.
+
 package event
 
 import (
@@ -11,30 +13,30 @@ import (
 	"bursar/internal/project"
 )
 
-// openBatch is a batch of requests in the making.
+// openBatch is a batch of requests that is not sealed yet.
 type openBatch struct {
 	writer        *batchWriter
-	spool         *spool.Writer // nil while a spool is read again
-	file          *File         // the spool, as batches name it
+	spool         *spool.Writer // nil while a spool is replayed
+	file          *File         // the spool, as recorded in the batch
 	lines         int64
-	groups        []requestGroup // that may have no answer yet
+	groups        []requestGroup // groups that may be unanswered
 	announced     bool           // the catalog expects the spool
 	timer         *time.Timer
 	cancel        context.CancelFunc
 	ctx           context.Context
-	receivedUntil time.Time     // when in was closed: what was received before is in the batch (rule 3)
-	input         chan *segment // to the flow
+	receivedUntil time.Time     // when input was closed: everything received before is in the batch (rule 3)
+	input         chan *segment // segments for the flow
 	flowDone      chan struct{} // closed when the flow has ended
-	err           error         // why it did, before in was closed
+	err           error         // why the flow ended before input was closed
 }
 
-// requestGroup is requests that are judged and made durable together, so that they have their answers together.
+// requestGroup is requests that are checked and made durable together, so that they are answered together.
 type requestGroup struct {
 	requests []*pendingRequest
 	offset   int64 // where they begin in the spool
 }
 
-// openBatch starts the flow of a batch. Without a number it gets the one after the last sealed spool's.
+// openBatch starts the flow of a batch. Without a number the spool gets the one after the last sealed spool.
 func (l *LiveIntake) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
 	l.tables.Lock()
 	w, err := l.in.beginAt(ctx, l.stream, l.options.Options, h.Opened)
@@ -62,7 +64,7 @@ func (l *LiveIntake) openBatch(ctx context.Context, h spool.Header) (*openBatch,
 	return o, nil
 }
 
-// feed hands segments on to the flow until the batch is cut.
+// feed passes segments on to the flow until the batch is closed.
 func (o *openBatch) feed(ctx context.Context) error {
 	for {
 		select {
@@ -80,7 +82,7 @@ func (o *openBatch) feed(ctx context.Context) error {
 	}
 }
 
-// add sends requests down the flow as one segment.
+// add sends requests to the flow as one segment.
 func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	size := 0
 	for _, a := range requests {
@@ -107,7 +109,7 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	}
 }
 
-// countRequest takes a request into the batch; its body is part of a segment from now on.
+// countRequest adds a request to the batch. Its body belongs to a segment from now on.
 func (o *openBatch) countRequest(a *pendingRequest) {
 	o.writer.mu.Lock()
 	defer o.writer.mu.Unlock()
@@ -118,7 +120,7 @@ func (o *openBatch) countRequest(a *pendingRequest) {
 	a.body = nil
 }
 
-// prune forgets requests that have their answers.
+// prune removes answered groups from the front.
 func (o *openBatch) prune() {
 	n := 0
 	for n < len(o.groups) && o.groups[n].requests[0].isDone() {
@@ -127,7 +129,7 @@ func (o *openBatch) prune() {
 	o.groups = o.groups[n:]
 }
 
-// seal cuts the batch and seals it.
+// seal closes the batch and seals it.
 func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 	o.timer.Stop()
 	o.receivedUntil = later(now.UTC().Truncate(time.Microsecond), o.writer.received)
@@ -150,7 +152,7 @@ func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 	return result, nil
 }
 
-// abort gives the batch up; nothing of it is sealed.
+// abort gives up the batch without sealing anything.
 func (o *openBatch) abort() {
 	o.timer.Stop()
 	o.cancel()
@@ -159,10 +161,10 @@ func (o *openBatch) abort() {
 	if o.spool == nil {
 		return
 	}
-	// Requests that nobody was promised anything about are taken out again: one that cannot be judged would fail
-	// every recovery, and hold the stream for ever. Where it does not succeed they are taken in.
+	// Unacknowledged requests are removed from the spool: one that cannot be processed would fail every recovery and block the stream forever. If the
+	// removal fails they are ingested.
 	if o.prune(); len(o.groups) > 0 {
 		_ = o.spool.Cut(o.groups[0].offset)
 	}
-	_ = o.spool.Close() // what it holds durably is read again
+	_ = o.spool.Close() // its durable content is read again
 }

@@ -1,3 +1,5 @@
+// The queue of requests that wait for live intake.
+
 package event
 
 import (
@@ -8,29 +10,29 @@ import (
 	"bursar/internal/failure"
 )
 
-// What one stream holds of requests that wait; a single larger one may wait alone.
+// Limits of a stream's waiting requests; a single larger request may wait alone.
 const (
 	maxWaiting      = 4096      // requests
 	maxWaitingBytes = 128 << 20 // of their bodies
 )
 
-// maxQueueWait is how long a request waits to be taken up while something else holds the stream.
+// maxQueueWait is how long a request waits in the queue while something else uses the stream.
 const maxQueueWait = 2 * time.Second
 
-// ErrBusy says that a stream has as much waiting as it may hold: send the request again later. Class Throttled.
+// ErrBusy says that the queue is full: send the request again later. Class Throttled.
 var ErrBusy = failure.Throttle(time.Second, errors.New("the stream's intake is busy: send the request again later"))
 
 // ErrClosed says that live intake has stopped. Class Transient.
 var ErrClosed = failure.Wrap(failure.Transient, errors.New("the stream's intake is stopping"))
 
-// queue holds the requests that wait, in order of arrival, and counts those that are not answered yet.
+// queue contains waiting requests in order of arrival, and counts the unanswered ones.
 type queue struct {
 	mu      sync.Mutex
 	waiting []*pendingRequest
-	count   int   // not answered
-	bytes   int64 // of those
+	count   int   // unanswered requests
+	bytes   int64 // of their bodies
 	closed  bool
-	wake    chan struct{} // of one: something waits
+	wake    chan struct{} // capacity 1: requests are waiting
 }
 
 // put adds a request, or refuses it.
@@ -58,7 +60,7 @@ func (q *queue) signal() {
 	}
 }
 
-// release is called when a request has its answer.
+// release is called when a request is answered.
 func (q *queue) release(a *pendingRequest) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -66,7 +68,7 @@ func (q *queue) release(a *pendingRequest) {
 	q.bytes -= a.size
 }
 
-// pop gives the next requests, up to about so many bytes.
+// pop removes the next requests from the queue, up to about maxBytes.
 func (q *queue) pop(maxBytes int64) []*pendingRequest {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -84,7 +86,7 @@ func (q *queue) pop(maxBytes int64) []*pendingRequest {
 	return taken
 }
 
-// remove takes a request out again that nobody has taken up yet.
+// remove removes a request that is still waiting.
 func (q *queue) remove(a *pendingRequest) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,7 +100,7 @@ func (q *queue) remove(a *pendingRequest) bool {
 	return false
 }
 
-// close refuses everything from now on.
+// close refuses further requests.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

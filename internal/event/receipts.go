@@ -1,4 +1,4 @@
-// When events were received: with their file, or with a later batch that took their row out of quarantine.
+// Times of receipt of events: that of their file, or of the later batch that accepted their row out of quarantine.
 
 package event
 
@@ -13,13 +13,13 @@ import (
 	"bursar/internal/project"
 )
 
-// receipts finds in which batch the event at a place was accepted, and keeps what it has read. It is for one goroutine.
+// receipts finds the batch that accepted the event at a place, and caches what it reads. It is for one goroutine.
 type receipts struct {
 	in      *Intake
 	stream  *project.Stream
-	files   map[uint64]uint64  // the batch of a file
-	retries map[uint64][]Batch // by the batch of a file: those that took rows out of its quarantine
-	rows    readPlaces         // of such batches
+	files   map[uint64]uint64  // file number to batch number
+	retries map[uint64][]Batch // by the batch of a file: the batches that accepted rows out of its quarantine
+	rows    readPlaces         // of these batches
 	sealed  map[uint64]time.Time
 }
 
@@ -29,7 +29,7 @@ func (in *Intake) receipts(s *project.Stream) *receipts {
 	}
 }
 
-// batchOfEvent is the number of the batch in which the event at a place was accepted.
+// batchOfEvent returns the number of the batch that accepted the event at a place.
 func (r *receipts) batchOfEvent(ctx context.Context, p dedupe.Place) (uint64, error) {
 	batch, err := r.batchOfFile(ctx, p.File())
 	if err != nil {
@@ -51,7 +51,7 @@ func (r *receipts) batchOfEvent(ctx context.Context, p dedupe.Place) (uint64, er
 	return batch, nil
 }
 
-// acceptedAt is when the event at a place was accepted.
+// acceptedAt returns when the event at a place was accepted.
 func (r *receipts) acceptedAt(ctx context.Context, p dedupe.Place) (at time.Time, err error) {
 	batch, err := r.batchOfEvent(ctx, p)
 	if err != nil {
@@ -71,7 +71,7 @@ func (r *receipts) acceptedAt(ctx context.Context, p dedupe.Place) (at time.Time
 	return at, err
 }
 
-// newer reports which of two events with one id was accepted later, and counts.
+// newer reports which of two events with one id counts and was accepted later.
 func (r *receipts) newer(ctx context.Context, retracted *retractedSet) dedupe.Newer {
 	return func(a, b dedupe.Place) (bool, error) {
 		if retracted.has(a) != retracted.has(b) {
@@ -103,7 +103,7 @@ func (r *receipts) batchOfFile(ctx context.Context, number uint64) (uint64, erro
 	return file.Batch, err
 }
 
-// retriesOf lists the batches that have accepted rows out of a batch's quarantine, in order.
+// retriesOf returns the batches that accepted rows out of a batch's quarantine, in order.
 func (r *receipts) retriesOf(ctx context.Context, batch uint64) (list []Batch, err error) {
 	if list, is := r.retries[batch]; is {
 		return list, nil
@@ -118,7 +118,7 @@ func (r *receipts) retriesOf(ctx context.Context, batch uint64) (list []Batch, e
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("find what was taken out of the quarantine of batch %d of %s: %w", batch, r.stream.Name, err)
+		return nil, fmt.Errorf("find rows accepted out of the quarantine of batch %d of %s: %w", batch, r.stream.Name, err)
 	}
 	r.retries[batch] = list
 	return list, nil
@@ -134,8 +134,8 @@ func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []dedupe.Place, e
 	return rows, err
 }
 
-// eachRetry calls each for every sealed batch that took up the quarantine of a batch, or what of it another one had rejected again, in
-// order. last is that which has the rest in its quarantine; 0 is none, as all of it is known.
+// eachRetry calls each, in order, for every sealed batch that retried a batch's quarantine, or what a retry rejected again. last is the batch whose
+// quarantine contains the rest; 0 if all its rows are known.
 func eachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
 	for retry := (retried{batch}); ; {
 		again, err := tx.Get(retriedKey(stream, retry.Batch), &retry)

@@ -1,4 +1,4 @@
-// Recovery: what a dead process acknowledged and did not seal is taken up from its spools, and what is damaged of them reported.
+// Recovery of live intake: seals acknowledged requests that a dead process left in spools, and reports damaged spools.
 
 package event
 
@@ -14,7 +14,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// HasUnsealedSpools reports whether spools of the stream in a folder wait to be sealed, or are expected there and are gone.
+// HasUnsealedSpools reports whether a folder contains spools of the stream that are not sealed, or lacks one that is expected.
 func (in *Intake) HasUnsealedSpools(ctx context.Context, stream, folder string) (bool, error) {
 	numbers, err := spool.List(folder)
 	if err != nil || len(numbers) > 0 {
@@ -24,7 +24,7 @@ func (in *Intake) HasUnsealedSpools(ctx context.Context, stream, folder string) 
 	return state.Opened > state.Spools, err
 }
 
-// changeState changes what the catalog keeps of a stream.
+// changeState changes the catalog's state of a stream.
 func (in *Intake) changeState(ctx context.Context, stream string, change func(*streamState)) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
@@ -40,7 +40,7 @@ func (in *Intake) changeState(ctx context.Context, stream string, change func(*s
 	return nil
 }
 
-// announceSpool has the catalog expect the open batch's spool, before any of its requests is acknowledged.
+// announceSpool records in the catalog that the open batch has a spool, before any of its requests is acknowledged.
 func (l *LiveIntake) announceSpool(o *openBatch) error {
 	if o.announced {
 		return nil
@@ -49,8 +49,8 @@ func (l *LiveIntake) announceSpool(o *openBatch) error {
 	return l.in.changeState(l.ctx, l.stream.Name, func(s *streamState) { s.Opened = o.writer.spool })
 }
 
-// recover seals what acknowledged requests an earlier life has left in spools (rule 1). Doing so at once means that nothing
-// is acknowledged on top of a file whose last write may have failed.
+// recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
+// of a file whose last write may have failed.
 func (l *LiveIntake) recover(ctx context.Context) error {
 	numbers, err := spool.List(l.options.Spool)
 	if err != nil {
@@ -61,7 +61,7 @@ func (l *LiveIntake) recover(ctx context.Context) error {
 		return err
 	}
 	if state.Opened > state.Spools && !slices.Contains(numbers, state.Opened) {
-		err := l.reportLoss(spool.Loss{Spool: state.Opened, Reason: "its file is gone, with all requests that were acknowledged and not sealed"})
+		err := l.reportLoss(spool.Loss{Spool: state.Opened, Reason: "its file is missing, with all requests that were acknowledged and not sealed"})
 		if err := errors.Join(err, l.skipSpool(ctx, state.Opened)); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (l *LiveIntake) recover(ctx context.Context) error {
 	return nil
 }
 
-// skipSpool has the catalog expect nothing of a spool any more of which nothing was sealed.
+// skipSpool records that a spool of which nothing was sealed is no longer expected.
 func (l *LiveIntake) skipSpool(ctx context.Context, number uint64) error {
 	state, _, err := l.in.readState(ctx, l.stream.Name)
 	if err != nil || state.Spools >= number {
@@ -91,7 +91,7 @@ func (l *LiveIntake) skipSpool(ctx context.Context, number uint64) error {
 	return l.in.changeState(ctx, l.stream.Name, func(s *streamState) { s.Spools = number })
 }
 
-// reportLoss keeps a damaged spool aside, before anything of it is sealed: afterwards nobody looks at it any more.
+// reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed.
 func (l *LiveIntake) reportLoss(loss spool.Loss) error {
 	loss.Stream, loss.Found = l.stream.Name, l.in.Now().UTC()
 	loss, err := spool.Report(l.options.Spool, loss)
@@ -105,13 +105,13 @@ func (l *LiveIntake) reportLoss(loss spool.Loss) error {
 	return nil
 }
 
-// spoolContext are what is known of a spool before it is read.
+// spoolContext is what is known of a spool before it is read.
 type spoolContext struct {
-	last     bool // no other follows it
-	expected bool // it was written to: the catalog says so
+	last     bool // no other spool follows it
+	expected bool // the catalog says that it was written to
 }
 
-// replay takes a spool's requests up again and seals them.
+// replay ingests and seals the requests of a spool.
 func (l *LiveIntake) replay(ctx context.Context, number uint64, facts spoolContext) error {
 	in, err := spool.Open(l.options.Spool, number)
 	if err != nil {
@@ -119,7 +119,7 @@ func (l *LiveIntake) replay(ctx context.Context, number uint64, facts spoolConte
 	}
 	defer in.Close()
 	if name := in.Header.Stream; name != "" && name != l.stream.Name {
-		return failure.Wrap(failure.Data, fmt.Errorf("it is one of stream %s", name))
+		return failure.Wrap(failure.Data, fmt.Errorf("it belongs to stream %s", name))
 	}
 	requests, err := l.readGroup(in)
 	if err != nil {
@@ -147,7 +147,7 @@ func (l *LiveIntake) replay(ctx context.Context, number uint64, facts spoolConte
 	return nil
 }
 
-// sealReplayed judges the requests of a spool to its end, and seals them.
+// sealReplayed ingests the requests of a spool to its end, and seals them.
 func (l *LiveIntake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reader, requests []*pendingRequest, facts spoolContext) (Result, error) {
 	recovered := int64(0)
 	for len(requests) > 0 {
@@ -166,7 +166,7 @@ func (l *LiveIntake) sealReplayed(ctx context.Context, o *openBatch, in *spool.R
 	return o.seal(ctx, l.in.Now())
 }
 
-// reportDamage reports what is damaged of a spool that was read to its end.
+// reportDamage reports the damage of a spool that was read to its end.
 func (l *LiveIntake) reportDamage(in *spool.Reader, number uint64, recovered int64, facts spoolContext) error {
 	reason := facts.damage(in)
 	if reason == "" {
@@ -175,8 +175,7 @@ func (l *LiveIntake) reportDamage(in *spool.Reader, number uint64, recovered int
 	return l.reportLoss(spool.Loss{Spool: number, Reason: reason, Recovered: recovered})
 }
 
-// damage says what is damaged of a spool that was read to its end. A torn end is one that a dying process leaves, which writes to
-// its last spool only.
+// damage describes the damage of a spool that was read to its end. A torn end is not damage in the last spool: a dying process leaves one.
 func (f spoolContext) damage(in *spool.Reader) string {
 	reason := in.Damage()
 	switch {
@@ -190,7 +189,7 @@ func (f spoolContext) damage(in *spool.Reader) string {
 	return ""
 }
 
-// readGroup reads about as much as is judged together.
+// readGroup reads about as many requests as are checked together.
 func (l *LiveIntake) readGroup(in *spool.Reader) (requests []*pendingRequest, err error) {
 	for size := int64(0); size < groupBytes; {
 		r, err := in.Next()
@@ -207,7 +206,7 @@ func (l *LiveIntake) readGroup(in *spool.Reader) (requests []*pendingRequest, er
 	return requests, nil
 }
 
-// VerifySpools reads what waits in the spools of a stream, and proves that it is whole and that nothing is missing.
+// VerifySpools reads the unsealed spools of a stream, and checks that they are complete and that none is missing.
 func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error {
 	numbers, err := spool.List(folder)
 	if err != nil {
@@ -219,11 +218,11 @@ func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error
 	}
 	var faults []error
 	if state.Opened > state.Spools && !slices.Contains(numbers, state.Opened) {
-		faults = append(faults, fmt.Errorf("spool %d of %s is gone, with acknowledged requests", state.Opened, stream))
+		faults = append(faults, fmt.Errorf("spool %d of %s is missing, with acknowledged requests", state.Opened, stream))
 	}
 	for i, number := range numbers {
 		if number <= state.Spools {
-			continue // sealed: it is only removed
+			continue // already sealed: it is only removed
 		}
 		facts := spoolContext{last: i == len(numbers)-1, expected: number <= state.Opened}
 		if reason, err := verifySpool(folder, stream, number, facts); err != nil || reason != "" {
@@ -233,7 +232,7 @@ func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error
 	return errors.Join(faults...)
 }
 
-// Verify is VerifySpools for a stream that is taken in live: between two writes.
+// Verify is VerifySpools for a stream with live intake, between two writes.
 func (l *LiveIntake) Verify(ctx context.Context) error {
 	return l.do(ctx, false, func(ctx context.Context) error { return l.in.VerifySpools(ctx, l.stream.Name, l.options.Spool) })
 }
@@ -245,7 +244,7 @@ func verifySpool(folder, stream string, number uint64, facts spoolContext) (dama
 	}
 	defer in.Close()
 	if name := in.Header.Stream; name != "" && name != stream {
-		return "it is one of stream " + name, nil
+		return "it belongs to stream " + name, nil
 	}
 	for {
 		if _, err := in.Next(); errors.Is(err, io.EOF) {

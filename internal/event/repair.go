@@ -13,15 +13,15 @@ import (
 	"bursar/internal/project"
 )
 
-// Backup finds what cannot be made again in a copy of the project. Each reports whether it has put it back.
+// Backup restores objects that cannot be recreated from a copy of the project. Each method reports whether it restored the object.
 type Backup interface {
-	// Object puts an object back whose bytes are as described.
+	// Object restores an object whose bytes match the description.
 	Object(ctx context.Context, d object.Description) (bool, error)
-	// File puts an object back whose bytes are right.
+	// File restores an object whose bytes right accepts.
 	File(ctx context.Context, name string, right func(text []byte) bool) (bool, error)
 }
 
-// Repaired says what the repair of a stream has done, and what is still broken.
+// Repaired reports what the repair of a stream has done, and what is still broken.
 type Repaired struct {
 	Done   []string
 	Broken []error
@@ -31,9 +31,9 @@ func (r *Repaired) note(format string, args ...any) {
 	r.Done = append(r.Done, fmt.Sprintf(format, args...))
 }
 
-// Repair brings the stream's batches in the catalog, their manifests and their objects together again, and adopts the batches that
-// the catalog does not know. Likewise retractions. An empty batch or retraction replaces what is lost and to be given up. It may be called again after
-// a crash. It does not repair the dedupe index.
+// Repair makes the stream's batches in the catalog, their manifests and their objects consistent, and adopts batches that the catalog does not
+// contain. It does the same for retractions. What is given up is replaced by an empty batch or retraction. It may be repeated after a crash.
+// It does not repair the dedupe index.
 func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
 	state, last, err := in.stateAndLastSealed(ctx, s.Name)
 	if err != nil {
@@ -57,7 +57,7 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, 
 				return r, err
 			}
 			if err := in.adopt(ctx, s, number); err != nil {
-				r.Broken = append(r.Broken, fmt.Errorf("%w; those behind it, to batch %d, wait for it; %s", err, last, repairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
+				r.Broken = append(r.Broken, fmt.Errorf("%w; the following batches, up to %d, wait for it; %s", err, last, repairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
 				return r, ctx.Err()
 			}
 			r.note("adopted batch %d of %s", number, s.Name)
@@ -133,7 +133,7 @@ func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
 	return true, nil
 }
 
-// reenterBatch writes a batch that the catalog counts and has lost.
+// reenterBatch writes a batch that the catalog counts and lacks.
 func reenterBatch(tx catalog.Tx, b *Batch) error {
 	for i := range b.Files {
 		f := &b.Files[i]
@@ -151,7 +151,7 @@ func reenterBatch(tx catalog.Tx, b *Batch) error {
 	return tx.Delete(rejectedKey(b.Stream, b.Batch))
 }
 
-// restoreNext puts back what is needed of a batch that the catalog does not know: its manifest, then its objects.
+// restoreNext restores from the backup what is missing of a batch that the catalog does not contain: its manifest, then its objects.
 func (in *Intake) restoreNext(ctx context.Context, stream string, number uint64, backup Backup, r *Repaired) error {
 	b, err := readManifest(ctx, in.Objects, stream, number)
 	if err != nil && !errors.Is(err, errNoChecksum) {
@@ -168,7 +168,7 @@ func (in *Intake) restoreNext(ctx context.Context, stream string, number uint64,
 	return in.restoreObjects(ctx, &b, backup, r)
 }
 
-// restoreObjects puts damaged and missing objects back. What the backup does not have is noted as broken.
+// restoreObjects restores damaged and missing objects. It records what the backup lacks as broken.
 func (in *Intake) restoreObjects(ctx context.Context, b *Batch, backup Backup, r *Repaired) error {
 	for _, o := range b.Stored() {
 		damage := o.Check(ctx, in.Objects)

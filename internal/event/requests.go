@@ -1,3 +1,5 @@
+// Requests of live intake, their answers, and where their rows are from.
+
 package event
 
 import (
@@ -15,18 +17,18 @@ import (
 
 // Request is one delivery of events to live intake.
 type Request struct {
-	Key  string // what the sender knows the request by, so that it can be sent again; may be empty
-	Body []byte // JSON lines, not compressed; not to be changed any more, as it may be read after Accept has returned
+	Key  string // idempotency key of the sender; may be empty
+	Body []byte // JSON lines, not compressed; must not be changed, since it may be read after Accept returns
 }
 
-// Answer says what became of a request's rows: Rows = Accepted + Duplicates + Quarantined.
+// Answer reports what happened to a request's rows: Rows = Accepted + Duplicates + Quarantined.
 type Answer struct {
 	Stream      string        `json:"stream"`
 	Rows        int64         `json:"rows"`
 	Accepted    int64         `json:"accepted"`
 	Duplicates  int64         `json:"duplicates"`
 	Quarantined int64         `json:"quarantined"`
-	Rejected    []RejectedRow `json:"rejected"` // the first MaxRejectedRows of those in quarantine, by row
+	Rejected    []RejectedRow `json:"rejected"` // the first MaxRejectedRows rows in quarantine, by row
 	Repeated    bool          `json:"repeated"` // the answer is that of an earlier request with the same key
 }
 
@@ -40,21 +42,21 @@ type RejectedRow struct {
 // MaxRejectedRows is how many rejected rows an answer lists.
 const MaxRejectedRows = 1000
 
-// pendingRequest is a request on its way. It is answered once its rows are judged and its body is durable, in whichever order.
+// pendingRequest is a request that waits for its answer. It is answered when its rows are checked and its body is durable, in either order.
 type pendingRequest struct {
 	key        string
 	digest     string // SHA-256 of the body, where the key or the identity of rows needs it
-	body       []byte // nil once it is part of a segment
+	body       []byte // nil once it belongs to a segment
 	size       int64
-	recoveries uint64 // how often the spool had been recovered when the key was looked up
+	recoveries uint64 // number of spool recoveries when the key was looked up
 	firstLine  int64  // the line of the batch's file at which the body starts
 	answer     Answer
 
-	stepsLeft atomic.Int32 // still to be taken
+	stepsLeft atomic.Int32 // until the answer: rows checked, body durable
 	once      sync.Once
 	err       error
 	done      chan struct{}         // closed once answer or err is final
-	onDone    func(*pendingRequest) // called before; may be nil
+	onDone    func(*pendingRequest) // called before done is closed; may be nil
 }
 
 func newPendingRequest(s *project.Stream, r Request) *pendingRequest {
@@ -68,7 +70,7 @@ func newPendingRequest(s *project.Stream, r Request) *pendingRequest {
 	return a
 }
 
-// completeStep takes one of the two steps to an answer.
+// completeStep completes one of the two steps to an answer.
 func (a *pendingRequest) completeStep() {
 	if a.stepsLeft.Add(-1) == 0 {
 		a.finish(nil)
@@ -94,7 +96,7 @@ func (a *pendingRequest) isDone() bool {
 	}
 }
 
-// appendLines adds the body to a text as whole lines.
+// appendLines appends the body to a text as whole lines.
 func (a *pendingRequest) appendLines(text []byte) []byte {
 	body := bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf"))
 	if text = append(text, body...); len(body) > 0 && body[len(body)-1] != '\n' {
@@ -103,14 +105,14 @@ func (a *pendingRequest) appendLines(text []byte) []byte {
 	return text
 }
 
-// rowSource is where a row comes from: the line in its file or request, and the digest of that where it identifies the row.
+// rowSource says which request a row came in. It identifies the rows of a `_row` stream.
 type rowSource struct {
 	digest     string
-	line       int64  // in the request; 0 for rows of files, and for those that earlier versions put into quarantine without it
-	occurrence uint32 // of a row that is known by its content: how often that came before and with it; 0 is not said
+	line       int64  // in the request; 0 for rows of files, and for rows that earlier versions quarantined without it
+	occurrence uint32 // of a row identified by its content: its number among equal rows so far; 0 is unknown
 }
 
-// requestOf finds the request that a row came in, nil for rows of files.
+// requestOf returns the request that a row came in, or nil for rows of files.
 func (seg *segment) requestOf(row int64) *pendingRequest {
 	if len(seg.requests) == 0 {
 		return nil
@@ -126,13 +128,13 @@ func (seg *segment) requestOf(row int64) *pendingRequest {
 	return seg.requests[low]
 }
 
-// occurrenceScope is a file or request within the rows of a stream.
+// occurrenceScope is the file or request within which equal rows are counted.
 type occurrenceScope struct {
 	file      uint64
 	firstLine int64 // the line of the file at which the request starts; 0 is the whole file
 }
 
-// scopeOf is what the occurrences of a row's content are counted in: the same for a row that is retried as when it came.
+// scopeOf returns the scope in which a row's content is counted. It is the same when the row is retried.
 func (seg *segment) scopeOf(block int, row int64) occurrenceScope {
 	e := occurrenceScope{file: seg.file.Number}
 	if line := seg.requestSource(block, row).line; line > 0 {
@@ -141,7 +143,7 @@ func (seg *segment) scopeOf(block int, row int64) occurrenceScope {
 	return e
 }
 
-// identitySource is the place that identifies a row of a `_row` stream.
+// identitySource returns the source that identifies a row of a `_row` stream.
 func (seg *segment) identitySource(block int, row int64) rowSource {
 	if source := seg.requestSource(block, row); source.digest != "" {
 		return source
@@ -149,7 +151,7 @@ func (seg *segment) identitySource(block int, row int64) rowSource {
 	return rowSource{digest: seg.file.Digest, line: row}
 }
 
-// requestSource is where in which request a row came, zero for rows of files.
+// requestSource returns the request and line of a row; zero for rows of files.
 func (seg *segment) requestSource(block int, row int64) rowSource {
 	if a := seg.requestOf(row); a != nil {
 		return rowSource{digest: a.digest, line: row - a.firstLine + 1}
@@ -160,7 +162,7 @@ func (seg *segment) requestSource(block int, row int64) rowSource {
 	return rowSource{}
 }
 
-// addSources notes where in which requests rejected rows came, as a retry of rows that are identified by it must know.
+// addSources adds their sources to rejected rows. A retry of rows that are identified by them needs them.
 func (seg *segment) addSources(block int, rejects []reject) {
 	for i := range rejects {
 		source := seg.requestSource(block, rejects[i].Row)
@@ -169,7 +171,7 @@ func (seg *segment) addSources(block int, rejects []reject) {
 	}
 }
 
-// countAnswer counts a row that passed into its request's answer.
+// countAnswer counts an accepted or duplicate row in the answer to its request.
 func (seg *segment) countAnswer(row int64, kind dedupe.Kind) {
 	a := seg.requestOf(row)
 	switch {
@@ -183,7 +185,7 @@ func (seg *segment) countAnswer(row int64, kind dedupe.Kind) {
 	}
 }
 
-// listRejects tells requests of their rows in quarantine.
+// listRejects counts and lists quarantined rows in the answers to their requests.
 func (seg *segment) listRejects(rejects []reject) {
 	for _, r := range rejects {
 		a := seg.requestOf(r.Row)
@@ -198,7 +200,7 @@ func (seg *segment) listRejects(rejects []reject) {
 	}
 }
 
-// parse reads the text of received rows.
+// parse parses the text of received rows.
 func (w *batchWriter) parse(seg *segment) error {
 	plan, err := w.planFor(seg.file)
 	if err != nil {
@@ -215,8 +217,8 @@ func (w *batchWriter) parse(seg *segment) error {
 	return nil
 }
 
-// planFor is what reads rows of a file: requests are JSON lines, whatever the stream's files are. There a CSV header or
-// a Parquet column is one property, also with dots in it.
+// planFor returns the plan that reads rows of a file. Requests are JSON lines, whatever format the stream's files have. In them a CSV header or a
+// Parquet column is one property, even if its name contains dots.
 func (w *batchWriter) planFor(f *File) (*scan.Plan, error) {
 	if f.Format == "" || f.Format == string(w.stream.Format) {
 		return w.plan, nil

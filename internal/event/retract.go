@@ -1,4 +1,4 @@
-// Retracting a batch or an event, and taking that back.
+// Retracts a batch or an event, or takes that back.
 
 package event
 
@@ -19,9 +19,9 @@ import (
 
 // RetractOptions say what is retracted and why.
 type RetractOptions struct {
-	Batch  uint64 // 0 is any, with Event
-	Event  string // its id, as it is printed; empty is the whole batch
-	Undo   bool   // a retraction is taken back
+	Batch  uint64 // 0 is any batch, with Event
+	Event  string // the id as it is printed; empty is the whole batch
+	Undo   bool   // takes a retraction back
 	Reason string
 }
 
@@ -29,15 +29,15 @@ type RetractOptions struct {
 type Retracted struct {
 	Retraction
 	Already bool     `json:"already"`           // it was so before, and nothing was written
-	Retries []uint64 `json:"retries,omitempty"` // of a batch: those that hold events out of its quarantine, which still count
+	Retries []uint64 `json:"retries,omitempty"` // of a batch: those that contain events out of its quarantine, which still count
 }
 
-// NoSuchError is what Retract returns for a batch or an event that the stream does not have.
+// NoSuchError is returned for a batch, event or row that the stream does not have.
 type NoSuchError struct{ What, Hint string }
 
 func (e *NoSuchError) Error() string { return e.What + " not found; " + e.Hint }
 
-// Class is Data: asking again gives the same answer.
+// Class is Data: a retry gives the same result.
 func (e *NoSuchError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 3 (DESIGN §7).
@@ -47,9 +47,9 @@ func noBatch(s *project.Stream, batch, last uint64) error {
 	return &NoSuchError{fmt.Sprintf("batch %d of %s", batch, s.Name), fmt.Sprintf("its last batch is %d", last)}
 }
 
-// Retract leaves a sealed batch or an event out of every view from then on, or takes that back. The ids of what is left out are new
-// again for intake, and the files of a batch may be taken in again. One transaction does it; the object follows, as a manifest
-// does. The caller has the stream for itself.
+// Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are new again, and
+// the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest. The caller must hold
+// the stream exclusively.
 func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptions) (Retracted, error) {
 	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
 		return Retracted{}, err
@@ -85,7 +85,7 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 	return out, err
 }
 
-// putResolving writes a retraction. One that has the dedupe index made anew needs the key that it was made with, as other streams' indexes have it, too.
+// putResolving writes a retraction. If that requires a rebuild of the dedupe index, the key must be intact, because indexes of other streams use it.
 func (in *Intake) putResolving(ctx context.Context, state *streamState, r *Retraction) error {
 	if state.mayResolve(r) {
 		if _, err := in.Secret.Key(); err != nil {
@@ -95,7 +95,7 @@ func (in *Intake) putResolving(ctx context.Context, state *streamState, r *Retra
 	return in.putRetraction(ctx, state, r)
 }
 
-// rebuildIfNeeded makes the dedupe index anew where a retraction asks for it, also one of a call that was cut short.
+// rebuildIfNeeded rebuilds the dedupe index if a retraction requires it, also one of an earlier, interrupted call.
 func (in *Intake) rebuildIfNeeded(ctx context.Context, s *project.Stream) error {
 	state, found, err := in.readState(ctx, s.Name)
 	if err != nil || !found || state.Identity != needsRebuild {
@@ -104,7 +104,7 @@ func (in *Intake) rebuildIfNeeded(ctx context.Context, s *project.Stream) error 
 	return in.RebuildDedupe(ctx, s)
 }
 
-// retractionOutcome is the outcome of a retraction that is written.
+// retractionOutcome returns the outcome of a retraction that is written.
 func (in *Intake) retractionOutcome(ctx context.Context, r *Retraction, already bool) (out Retracted, err error) {
 	out = Retracted{Retraction: *r, Already: already}
 	if r.Event != "" {
@@ -126,7 +126,7 @@ func (in *Intake) retractionOutcome(ctx context.Context, r *Retraction, already 
 	return out, err
 }
 
-// toRetract describes what is to be left out.
+// toRetract describes what is to be excluded.
 func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions) (Retraction, error) {
 	r := Retraction{
 		Stream: s.Name, Number: state.Retractions + 1, Batch: o.Batch, Reason: o.Reason, Files: state.Files,
@@ -139,14 +139,14 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 		return r, noBatch(s, o.Batch, state.Batches)
 	}
 	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err := GetFolded(tx, s, s.Name, o.Batch, 0) // all of it, with totals that were computed since
+		b, err := GetFolded(tx, s, s.Name, o.Batch, 0) // with totals that were computed later
 		r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
 		return err
 	})
 	return r, err
 }
 
-// lastRetractionOf is the last retraction of the same batch or event, nil if there is none.
+// lastRetractionOf returns the last retraction of the same batch or event, or nil.
 func (in *Intake) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = nil
@@ -161,7 +161,7 @@ func (in *Intake) lastRetractionOf(ctx context.Context, r *Retraction) (last *Re
 	return last, err
 }
 
-// putRetraction writes a retraction, and forgets what was answered to the requests of a batch: they may come again.
+// putRetraction writes a retraction, and deletes the answers to the requests of a batch, which may be sent again.
 func (in *Intake) putRetraction(ctx context.Context, read *streamState, r *Retraction) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
@@ -182,8 +182,8 @@ func (in *Intake) putRetraction(ctx context.Context, read *streamState, r *Retra
 	return nil
 }
 
-// enterRetraction writes what belongs to a retraction in the catalog. The dedupe index is to be made anew after one is taken back:
-// entries of events that are retracted now may have replaced those that count again.
+// enterRetraction writes a retraction to the catalog. If it takes another one back, the dedupe index must be rebuilt: entries of events that are
+// retracted now may have replaced those that count again.
 func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	state.Retractions = max(state.Retractions, r.Number)
 	if r.GivenUp != nil {
@@ -235,7 +235,7 @@ func (in *Intake) findEventToRetract(ctx context.Context, s *project.Stream, sta
 	case len(found) > 1 && s.Versions:
 		return r, in.whichVersion(ctx, s, found)
 	case len(found) > 1:
-		return r, failure.Wrap(failure.Data, fmt.Errorf("%d events of %s have the id %s, in batches %d and %d: say which batch, as in `bursar retract %s %d --event ID`",
+		return r, failure.Wrap(failure.Data, fmt.Errorf("%d events of %s have the id %s, in batches %d and %d: name the batch, as in `bursar retract %s %d --event ID`",
 			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))
 	}
 	r.Batch, r.Event, r.File, r.Row = found[0].Batch, found[0].Event, found[0].File, found[0].Row
@@ -243,8 +243,7 @@ func (in *Intake) findEventToRetract(ctx context.Context, s *project.Stream, sta
 	return r, err
 }
 
-// choose leaves those of the events with one id that are in views; of none, or to be taken back, those that are retracted, the last
-// first.
+// choose returns those of the events with one id that count. If none does, or a retraction is taken back, it returns the last retracted one.
 func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (chosen []Retraction, err error) {
 	var out []Retraction
 	for i := range found {
@@ -268,7 +267,7 @@ func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (ch
 	return chosen, nil
 }
 
-// sumEvent computes the control totals of the one event.
+// sumEvent computes the control totals of one event.
 func (in *Intake) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
 	files, local := in.Objects.(object.Local)
 	if !local {

@@ -1,4 +1,4 @@
-// What intake takes for not seen: the ids and files of what is retracted.
+// The retracted events, ids and files that intake treats as not seen.
 
 package event
 
@@ -16,15 +16,15 @@ import (
 	"bursar/internal/project"
 )
 
-// retractedSet is what is retracted of a stream, by where its events were read; nil is nothing. Rows that came out of quarantine are of a
+// retractedSet is what is retracted of a stream, by the place where events were read; nil is nothing. Rows accepted out of quarantine belong to a
 // later batch than their file, so they are listed one by one.
 type retractedSet struct {
-	batches  map[uint64]bool       // that are left out whole
-	files    map[uint64]bool       // of these
-	events   map[dedupe.Place]bool // that are left out one by one
-	rows     map[dedupe.Place]bool // of batches that are left out whole
-	kept     map[dedupe.Place]bool // rows of these files that are in batches which are not left out
-	lastFile uint64                // files up to this one were taken in before a retraction
+	batches  map[uint64]bool       // retracted as a whole
+	files    map[uint64]bool       // of these batches
+	events   map[dedupe.Place]bool // retracted one by one
+	rows     map[dedupe.Place]bool // accepted out of quarantine by batches that are retracted as a whole
+	kept     map[dedupe.Place]bool // rows of these files in batches that are not retracted
+	lastFile uint64                // files up to this one were ingested before a retraction
 }
 
 // has reports whether the event at a place is retracted.
@@ -48,16 +48,16 @@ func (f *retractedSet) add(p Place) (*retractedSet, error) {
 // hasBatch reports whether a batch is retracted as a whole.
 func (f *retractedSet) hasBatch(batch uint64) bool { return f != nil && f.batches[batch] }
 
-// readsAgain reports whether a file that was taken in is read again when it comes again: its events are retracted, or what it had of others'
-// ids was set aside and may be new. With a dedupe window the latter says too little: the file's own ids may be forgotten.
+// readsAgain reports whether an ingested file is read again when it is ingested again: because its events are retracted, or because its duplicates of
+// retracted events may now be new. With a dedupe window the latter is not done, since the file's own ids may be outside the window.
 func (f *retractedSet) readsAgain(file *File, s *project.Stream) bool {
 	return f.hasBatch(file.Batch) || f != nil && s.Dedupe == 0 && file.Number <= f.lastFile
 }
 
-// readPlaces are where the events of batches were read, by their numbers: what is sealed never changes (rule 3), so they are read once.
+// readPlaces are the places of the events of batches, by batch number. Sealed batches never change (rule 3), so they are read once.
 type readPlaces map[uint64][]dedupe.Place
 
-// loadRetracted finds what is retracted of a stream. What it reads of batches is kept in places; nil keeps nothing.
+// loadRetracted returns what is retracted of a stream. It caches what it reads of batches in places, unless that is nil.
 func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*retractedSet, error) {
 	if state.Retractions == 0 {
 		return nil, nil
@@ -68,7 +68,7 @@ func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *s
 	}
 	f := &retractedSet{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[dedupe.Place]bool{}, rows: map[dedupe.Place]bool{}, kept: map[dedupe.Place]bool{}}
 	for _, r := range list {
-		if r.For == nil { // an accepted row has the id of the event whose place it takes
+		if r.For == nil { // an accepted row has the id of the event that it replaces
 			f.lastFile = max(f.lastFile, r.Files)
 		}
 		if r.Event == "" {
@@ -94,8 +94,8 @@ func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *s
 	return f, nil
 }
 
-// listRetries notes the files of the batches that are left out whole, and lists the batches that hold rows of these files out of
-// quarantine, or are left out and hold rows of others.
+// listRetries adds the files of the batches that are retracted as a whole. It returns the batches that accepted rows of these files out of quarantine,
+// and the retracted batches that accepted rows of other files out of quarantine.
 func (in *Intake) listRetries(ctx context.Context, stream string, f *retractedSet) (retries []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		retries = nil
@@ -126,7 +126,7 @@ func (in *Intake) listRetries(ctx context.Context, stream string, f *retractedSe
 	return retries, err
 }
 
-// addRetriedRows notes where the rows of batches were read that came out of quarantine.
+// addRetriedRows adds the places of rows that batches accepted out of quarantine.
 func (in *Intake) addRetriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *retractedSet, places readPlaces) error {
 	for i := range retries {
 		b := &retries[i]
@@ -151,7 +151,7 @@ func (in *Intake) addRetriedRows(ctx context.Context, s *project.Stream, retries
 	return nil
 }
 
-// eventPlaces are where the events of a batch were read, sorted.
+// eventPlaces returns the places of a batch's events, sorted.
 func (in *Intake) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {

@@ -1,3 +1,5 @@
+// Retries rows in quarantine.
+
 package event
 
 import (
@@ -10,12 +12,12 @@ import (
 	"bursar/internal/project"
 )
 
-// retryBytes is how much text of quarantined rows is parsed at a time.
+// retryBytes is how many bytes of quarantined rows are parsed at a time.
 const retryBytes = 1 << 20
 
-// Retry takes all rows of the stream's quarantine up again, as a schema that has grown may accept them now. They become a new
-// batch in which they keep their file and row; those that are rejected again go to its quarantine, and so do those that are dismissed, or of
-// files that are retracted, as they were.
+// Retry checks all rows of the stream's quarantine again, since a grown schema may accept them now. Accepted rows form a new batch and keep their file
+// and row. Rows that are rejected again go to the quarantine of the new batch; so do, unchanged, rows that are dismissed or whose files are
+// retracted.
 func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Result, error) {
 	batches, _, _, err := openQuarantines(ctx, in.Catalog, s.Name)
 	if err != nil {
@@ -24,14 +26,14 @@ func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Resu
 	return in.retry(ctx, s, batches, nil, o)
 }
 
-// rowAcceptance is what a retry is for that takes in one row. Of the others it judges those that are in conflict with what that row is chosen
-// over, and leaves all else as it was.
+// rowAcceptance describes a retry that accepts one row. Of the others it only checks rows in conflict with the event that the row replaces; the rest
+// stays unchanged.
 type rowAcceptance struct {
 	row   *Rejected
-	older *Retraction // of the event whose place it takes; nil where none counted
+	older *Retraction // of the event that the row replaces; nil if there is none
 }
 
-// retries reports whether another row is judged again.
+// retries reports whether another row is checked again.
 func (a *rowAcceptance) retries(row *Rejected) bool {
 	switch with := row.Accepted; {
 	case a == nil:
@@ -45,7 +47,7 @@ func (a *rowAcceptance) retries(row *Rejected) bool {
 	}
 }
 
-// retry takes up the quarantines of some batches. A row that is to be accepted is judged before all others.
+// retry retries the quarantines of some batches. A row to be accepted is checked before all others.
 func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, accept *rowAcceptance, o Options) (Result, error) {
 	dismissed, err := dismissals(ctx, in.Catalog, s.Name)
 	if err != nil {
@@ -75,7 +77,7 @@ func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch,
 	return w.sealAndCompact(ctx)
 }
 
-// retrier sends rows of quarantines down the flow, a row a block: each keeps its own file and row.
+// retrier sends rows of quarantines to the flow, one row per block, since each keeps its file and row.
 type retrier struct {
 	w         *batchWriter
 	seg       *segment
@@ -117,7 +119,7 @@ func (r *retrier) flush(ctx context.Context) error {
 	return r.w.enqueue(ctx, full)
 }
 
-// add takes a row into the segment, to be judged or to go back as it was. A segment is of one file.
+// add adds a row to the segment, to be checked or to go back unchanged. A segment contains rows of one file.
 func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 	found, err := FindFile(ctx, r.w.in.Catalog, r.w.stream.Name, row.Number)
 	if err != nil {
@@ -146,8 +148,8 @@ func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 	return r.flush(ctx)
 }
 
-// parseAgain parses one quarantined row. One that is not judged goes back as it was, and so does one that is kept as an object of its own: it
-// is longer than a line may be.
+// parseAgain parses a quarantined row. A row that is not checked goes back unchanged, and so does one stored as a separate object, which exceeds the line
+// limit.
 func (w *batchWriter) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
 	if row.Object == "" && judged {

@@ -1,3 +1,5 @@
+// Seals a batch.
+
 package event
 
 import (
@@ -11,7 +13,7 @@ import (
 	"bursar/internal/column"
 )
 
-// sealAndCompact seals the batch and tidies the dedupe index.
+// sealAndCompact seals the batch and compacts the dedupe index.
 func (w *batchWriter) sealAndCompact(ctx context.Context) (Result, error) {
 	result, err := w.checkAndSeal(ctx)
 	if err != nil || w.batch.DedupeTable == nil {
@@ -20,7 +22,7 @@ func (w *batchWriter) sealAndCompact(ctx context.Context) (Result, error) {
 	return result, w.in.compact(ctx, w.stream, &sync.Mutex{})
 }
 
-// checkAndSeal counts, checks rule 4, and seals the batch unless nothing new came in.
+// checkAndSeal sums up, checks rule 4, and seals the batch unless it has nothing new.
 func (w *batchWriter) checkAndSeal(ctx context.Context) (Result, error) {
 	if err := w.sumTotals(); err != nil {
 		return Result{}, err
@@ -32,7 +34,7 @@ func (w *batchWriter) checkAndSeal(ctx context.Context) (Result, error) {
 	if limit := w.options.MaxRejected; limit > 0 && float64(b.Quarantined) > limit*float64(b.Rows) { //nolint:forbidigo // counts, no money
 		return w.result(0), fmt.Errorf("%w: %d of %d; nothing was sealed", ErrTooManyRejected, b.Quarantined, b.Rows)
 	}
-	if w.options.DryRun || len(w.retries) > 0 && b.Accepted+b.Duplicates == 0 { // rows that stay where they are need no new batch
+	if w.options.DryRun || len(w.retries) > 0 && b.Accepted+b.Duplicates == 0 { // rows that stay in quarantine need no new batch
 		return w.result(0), nil
 	}
 	number := b.Batch
@@ -45,7 +47,7 @@ func (w *batchWriter) checkAndSeal(ctx context.Context) (Result, error) {
 	return w.result(number), nil
 }
 
-// sumTotals brings the lanes' sums and digests together.
+// sumTotals combines the sums and digests of the writers.
 func (w *batchWriter) sumTotals() error {
 	w.batch.Rows += w.repeatedRows
 	w.batch.Duplicates += w.repeatedRows
@@ -73,9 +75,8 @@ func (w *batchWriter) result(batch uint64) Result {
 	}
 }
 
-// seal makes the rest of the batch durable, then commits it: batch, files, dedupe index and the next
-// numbers in one transaction (rule 1). With number 0 only the files are remembered. The manifest follows: one that is there says
-// that the batch was sealed.
+// seal makes the rest of the batch durable, then commits batch, files, dedupe index and the next numbers in one transaction (rule 1). With
+// number 0 only the files are recorded. The manifest is written afterwards: its existence proves that the batch was sealed.
 func (w *batchWriter) seal(ctx context.Context, number uint64) error {
 	for _, f := range w.files {
 		f.Batch, f.Broken = number, w.brokenFiles[f]
@@ -92,7 +93,7 @@ func (w *batchWriter) seal(ctx context.Context, number uint64) error {
 		return err
 	}
 	if err := w.in.writeManifest(ctx, &w.batch); err != nil { // the next intake of the stream writes it
-		w.in.Log.Warn("the batch is sealed and has no manifest yet", "stream", w.stream.Name, "batch", number, "error", err)
+		w.in.Log.Warn("the batch is sealed but has no manifest yet", "stream", w.stream.Name, "batch", number, "error", err)
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
 			return err
 		}
 	}
-	if w.spool == 0 || number != 0 { // nothing refers to a spool of which nothing is left
+	if w.spool == 0 || number != 0 { // no event refers to a spool without a batch
 		for _, f := range w.files {
 			if err := putFile(tx, w.stream.Name, f, w.spool != 0); err != nil {
 				return err
@@ -120,8 +121,8 @@ func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
 	return tx.Put(streamKey(w.stream.Name), state)
 }
 
-// nextState is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
-// its dedupe index, so nothing may be sealed then (rule 1).
+// nextState returns the stream's state with this batch. If another batch was sealed since this one was begun, its ids are missing in this
+// one's dedupe index, so nothing may be sealed (rule 1).
 func (w *batchWriter) nextState(tx catalog.Tx, number uint64) (streamState, error) {
 	var state streamState
 	if _, err := tx.Get(streamKey(w.stream.Name), &state); err != nil {
@@ -148,7 +149,7 @@ func (w *batchWriter) nextState(tx catalog.Tx, number uint64) (streamState, erro
 	return state, nil
 }
 
-// putBatch writes the batch, and lists it among those with rows in quarantine, or those that were given up.
+// putBatch writes the batch, and lists it if it has rows in quarantine or was given up.
 func putBatch(tx catalog.Tx, b *Batch) error {
 	if b.GivenUp != nil {
 		if err := b.GivenUp.put(tx); err != nil {
@@ -161,7 +162,7 @@ func putBatch(tx catalog.Tx, b *Batch) error {
 	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
 }
 
-// markRetried marks the quarantines that a batch took up. Its number is 0 where it was not sealed, as all of their rows are known.
+// markRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
 func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	for _, batch := range b.Retried {
 		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), tx.Delete(rejectedKey(b.Stream, batch)))
@@ -172,8 +173,8 @@ func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	return nil
 }
 
-// putFile remembers a file: by its number, and by its size and digest unless it was received in requests, which nobody hands in, is
-// known by an earlier one, or is broken, as it must fail again.
+// putFile records a file by its number. It also records size and digest, unless the file was received in requests (it is never ingested as a
+// file), an earlier file has the same digest, or it is broken (it must fail again).
 func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
 	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
 		return err

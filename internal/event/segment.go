@@ -1,3 +1,5 @@
+// The flow of a batch: segments are prepared in parallel, checked in order and passed to the object writers.
+
 package event
 
 import (
@@ -13,38 +15,38 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// segmentRows is how many rows are judged at a time and make one row group of a batch's object.
+// segmentRows is how many rows are checked at a time and form one row group.
 const segmentRows = 1 << 17
 
-// segment is a run of rows of one file on its way through the flow.
+// segment is consecutive rows of one file in the flow.
 type segment struct {
-	recycler   recycler // nil for rows that are retried
+	recycler   recycler // nil for retried rows
 	file       *File
-	text       []byte            // JSON lines that are still to be parsed
+	text       []byte            // JSON lines that are not parsed yet
 	firstLine  int64             // the line at which text starts
-	requests   []*pendingRequest // the requests that the text is made of
-	rowSources []rowSource       // one a block, of rows that are retried
+	requests   []*pendingRequest // the requests in text
+	rowSources []rowSource       // one per block of retried rows
 	blocks     []*scan.Block
 	rows       int
-	prepared   []preparedBlock // one a block
+	prepared   []preparedBlock // one per block
 	entries    []dedupe.Entry
 	ready      chan struct{} // closed when prepared
 	err        error
 }
 
-// recycler is where blocks' memory goes back to.
+// recycler reuses the memory of blocks.
 type recycler interface{ Recycle(b *scan.Block) }
 
-// preparedBlock is what preparing a block makes of it.
+// preparedBlock is the result of preparing a block.
 type preparedBlock struct {
 	columns []column.Vector // the stream's, then a derived identity
-	filters []column.Vector // one a total with `where`
+	filters []column.Vector // one per total with `where`
 	digests []column.Digest // of each row's content, for the batch's digest
-	ids     []column.Digest // of each row's identity, as the dedupe index knows it
+	ids     []column.Digest // of each row's identity, as stored in the dedupe index
 
-	contents      []uint64        // of each row's content, as the dedupe index knows it
-	strongDigests []column.Digest // of each row's content, where identities are made of it
-	occurrences   []uint32        // of each row's content in its file or request, where rows are known by it
+	contents      []uint64        // of each row's content, as stored in the dedupe index
+	strongDigests []column.Digest // of each row's content, if identities are derived from it
+	occurrences   []uint32        // of each row's content in its file or request, if that identifies rows
 	keep          []bool
 	rejects       []reject
 }
@@ -60,8 +62,7 @@ func (w *batchWriter) segment(in recycler, file *File) *segment {
 	return &segment{recycler: in, file: file, ready: make(chan struct{})}
 }
 
-// flow runs take and everything behind it at once: segments are prepared by some goroutines, judged one after another in
-// order, and written by the lanes.
+// flow runs produce and all later stages concurrently: goroutines prepare segments, one checks them in order, and the object writers write them.
 func (w *batchWriter) flow(ctx context.Context, produce func(ctx context.Context) error) error {
 	w.segments = make(chan *segment, 2)
 	group, ctx := errgroup.WithContext(ctx)
@@ -79,12 +80,12 @@ func (w *batchWriter) flow(ctx context.Context, produce func(ctx context.Context
 			close(w.writers[i].segments)
 		}
 		if err == nil {
-			err = w.sealDedupe(ctx) // while the lanes write their last segments
+			err = w.sealDedupe(ctx) // while the writers write their last segments
 		}
 		return err
 	})
 	err := group.Wait()
-	w.preparing.Wait() // what a failure left behind still uses the scratch folder
+	w.preparing.Wait() // preparations that a failure left behind still use the scratch folder
 	return err
 }
 
@@ -98,7 +99,7 @@ func (w *batchWriter) sealDedupe(ctx context.Context) error {
 	return err
 }
 
-// enqueue starts preparing a segment and queues it for judging, in order.
+// enqueue starts preparing a segment and queues it for checking, in order.
 func (w *batchWriter) enqueue(ctx context.Context, seg *segment) error {
 	w.preparing.Go(func() {
 		defer close(seg.ready)
@@ -112,7 +113,7 @@ func (w *batchWriter) enqueue(ctx context.Context, seg *segment) error {
 	}
 }
 
-// classifyAll hands judged segments to the lanes in turn. Small ones go to the same lane until it has enough for a row group.
+// classifyAll passes checked segments to the writers in turn. Small ones go to the same writer until it has enough for a row group.
 func (w *batchWriter) classifyAll(ctx context.Context) error {
 	next, sentRows := 0, 0
 	for seg := range w.segments {
@@ -138,7 +139,7 @@ func (w *batchWriter) classifyAll(ctx context.Context) error {
 	return nil
 }
 
-// prepare computes columns and digests rows: all that needs no order.
+// prepare computes columns and digests: everything that does not depend on the order of rows.
 func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 	if seg.text != nil {
 		if err := w.parse(seg); err != nil {
@@ -163,7 +164,7 @@ func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 	return nil
 }
 
-// classify decides on each row in order of arrival: accepted, duplicate, or in quarantine (rule 1).
+// classify decides on each row in order of arrival: accepted, duplicate or quarantined (rule 1).
 func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 	if err := w.collectEntries(seg); err != nil {
 		return err
@@ -225,9 +226,9 @@ func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 	return nil
 }
 
-// dropKnownRejects counts rejected rows of a file that is read again as known: they are in quarantine since they first came.
+// dropKnownRejects counts the rejected rows of a file that is read again as duplicates: they have been in quarantine since it was read first.
 func (w *batchWriter) dropKnownRejects(seg *segment, p *preparedBlock) error {
-	if seg.file == nil || !seg.file.Again || seg.rowSources != nil { // a retry is of the rows that are there
+	if seg.file == nil || !seg.file.Again || seg.rowSources != nil { // retried rows must stay
 		return nil
 	}
 	for _, r := range p.rejects {
@@ -240,8 +241,8 @@ func (w *batchWriter) dropKnownRejects(seg *segment, p *preparedBlock) error {
 	return nil
 }
 
-// collectEntries lists the entries to look up, the rows that preparing has not rejected. An occurrence number within the file is only
-// known here, in order, so derived `_content` identities are made here.
+// collectEntries lists the entries to look up: rows that were not rejected so far. `_content` identities are derived here, because the number of an
+// occurrence depends on the order of rows.
 func (w *batchWriter) collectEntries(seg *segment) error {
 	seg.entries = slices.Grow(seg.entries, seg.rows)
 	for i, block := range seg.blocks {
@@ -253,13 +254,13 @@ func (w *batchWriter) collectEntries(seg *segment) error {
 	return nil
 }
 
-// conflictReason is how the reason of a row begins whose id was accepted with other values.
+// conflictReason begins the reason of a row whose id was accepted with other values.
 const conflictReason = "conflict: "
 
-// explainConflict says with what a row is in conflict, or that it is known: a file that is read again brings only rows whose ids are free, as all
-// others were decided on when it first came; and the same row of the same file is the event itself, whatever columns were declared since.
+// explainConflict describes a conflict, or reports that the row is a duplicate: in a file that is read again only rows with free ids are new, since all
+// others were decided on before; and the same row of the same file is the event itself, whichever columns were declared since.
 func (w *batchWriter) explainConflict(seg *segment, row int64, first dedupe.Place) (known bool, reason string, err error) {
-	if w.conflictFile.Number != first.File() { // conflicts come in crowds, of a file against an earlier one
+	if w.conflictFile.Number != first.File() { // conflicts are often many in a row with one earlier file
 		file, err := w.fileOf(first)
 		if err != nil {
 			return false, "", err
@@ -273,14 +274,14 @@ func (w *batchWriter) explainConflict(seg *segment, row int64, first dedupe.Plac
 	return false, fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", w.conflictFile.Batch, name, at), nil
 }
 
-// sameContent reports whether two files have the same digest; one that is not computed yet is of no earlier file.
+// sameContent reports whether two files have the same digest. A digest that is not computed yet belongs to no earlier file.
 func (w *batchWriter) sameContent(file, other *File) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return file.Digest != "" && file.Digest == other.Digest
 }
 
-// quarantineRows keeps rejected rows, in row order.
+// quarantineRows writes rejected rows to the quarantine, in row order.
 func (w *batchWriter) quarantineRows(ctx context.Context, file *File, rejects []reject) error {
 	if len(rejects) == 0 {
 		return nil

@@ -1,4 +1,4 @@
-// Taking a retraction back.
+// Takes a retraction back.
 
 package event
 
@@ -18,8 +18,8 @@ import (
 	"bursar/internal/project"
 )
 
-// undo takes the last retraction of a batch or an event back, then makes the dedupe index anew. What a crash in between leaves is made up
-// for by a repeat, and by `bursar repair`; intake is refused until then.
+// undo takes the last retraction of a batch or an event back, then rebuilds the dedupe index. After a crash in between, a repeat or `bursar repair`
+// completes it; intake is refused until then.
 func (in *Intake) undo(ctx context.Context, s *project.Stream, state *streamState, last *Retraction, r Retraction) (Retracted, error) {
 	if last == nil {
 		return Retracted{}, failure.Wrap(failure.Data, fmt.Errorf("%s is not retracted; `bursar status` lists what is", r.What()))
@@ -41,11 +41,11 @@ func (in *Intake) undo(ctx context.Context, s *project.Stream, state *streamStat
 	return out, in.RebuildDedupe(ctx, s)
 }
 
-// IDReusedError is that an id was accepted again while the event was retracted that had it before.
+// IDReusedError says that an id was accepted again while the event that had it was retracted.
 type IDReusedError struct {
-	What   string // is to count again
+	What   string // what is to count again
 	Stream string
-	Batch  uint64 // has the id now
+	Batch  uint64 // the batch that has the id now
 	Event  string // the id, as a command takes it
 }
 
@@ -54,10 +54,10 @@ func (e *IDReusedError) Error() string {
 		e.What, e.Batch, e.Stream, e.Stream, e.Batch, e.Event)
 }
 
-// Class is Data: it stays so until that batch is retracted.
+// Class is Data: it remains until that event is retracted.
 func (e *IDReusedError) Class() failure.Class { return failure.Data }
 
-// checkIDsFree refuses to bring events back whose ids other events have that count, by the same digests as intake does.
+// checkIDsFree refuses to restore events whose ids other events that count have. It compares the digests that intake uses.
 func (in *Intake) checkIDsFree(ctx context.Context, s *project.Stream, state *streamState, r *Retraction) (err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
@@ -113,10 +113,10 @@ func (in *Intake) checkIDsFree(ctx context.Context, s *project.Stream, state *st
 	return err
 }
 
-// plainArgument is an id that a shell takes as it is.
+// plainArgument matches ids that need no quotes in a shell.
 var plainArgument = regexp.MustCompile(`^"?\w[\w.:/-]*"?$`)
 
-// shellArgument is an id as a command takes it.
+// shellArgument quotes an id for a shell.
 func shellArgument(id string) string {
 	if plainArgument.MatchString(id) {
 		return strings.Trim(id, `"`)
@@ -132,7 +132,7 @@ func (in *Intake) batchOf(ctx context.Context, r *Retraction) (b Batch, err erro
 	return b, err
 }
 
-// addRestored notes the ids that count again: of a batch all but those of events that stay retracted one by one.
+// addRestored adds the ids that count again: of a batch all except those of events that are retracted one by one.
 func addRestored(back *dedupe.Batch, entries []dedupe.Entry, retracted *retractedSet, r *Retraction) error {
 	var own []dedupe.Entry
 	for _, e := range entries {
@@ -143,7 +143,7 @@ func addRestored(back *dedupe.Batch, entries []dedupe.Entry, retracted *retracte
 	return back.Check(own, make([]dedupe.Verdict, len(own)))
 }
 
-// findReused finds an event of a batch that has one of the noted ids, nil if there is none. Beyond the dedupe window they are others' ids.
+// findReused returns an event of a batch that has one of the added ids, or nil. Outside the dedupe window ids may be reused.
 func findReused(back *dedupe.Batch, entries []dedupe.Entry, retracted *retractedSet, b, other *Batch, window time.Duration) (*Place, error) {
 	if window > 0 && other.Sealed.Sub(b.Sealed).Abs() > window {
 		return nil, nil
@@ -160,11 +160,11 @@ func findReused(back *dedupe.Batch, entries []dedupe.Entry, retracted *retracted
 	return nil, nil
 }
 
-// reusedError says that the event of a batch has an id that would count again.
+// reusedError names the event of a batch that has the id now.
 func (in *Intake) reusedError(ctx context.Context, s *project.Stream, r *Retraction, at Place, batch *Batch) error {
 	event, err := in.eventAt(ctx, s, at)
 	if err == nil && event == nil {
-		err = fmt.Errorf("bug: no event of %s was read at %s", s.Name, at)
+		err = fmt.Errorf("bug: no event of %s at %s", s.Name, at)
 	}
 	if err != nil {
 		return err

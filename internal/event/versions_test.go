@@ -102,7 +102,7 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 	refused := func(what string, err error) {
 		t.Helper()
 		var growth *event.GrowthError
-		if !errors.As(err, &growth) || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "does not declare that: put it back, or declare a new stream") {
+		if !errors.As(err, &growth) || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "does not declare that: restore it, or declare a new stream") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
