@@ -57,7 +57,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "/a.jsonl, which batch 1 ") || !strings.Contains(err.Error(), "a file of their own") {
+			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "/a.jsonl, which batch 1 ") || !strings.Contains(err.Error(), "to a separate file") {
 				t.Errorf("got %v (%v)", err, failure.Of(err))
 			}
 			if n := len(h.batches()); n != 2 {

@@ -398,7 +398,7 @@ func TestTruncatedFile(t *testing.T) {
 
 	h = newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1))
 	_, err = h.intake.Ingest(t.Context(), h.stream, []string{h.file("a.jsonl.gz", cut)}, event.Options{})
-	if err == nil || !strings.Contains(err.Error(), "nothing was taken in") || len(h.batches()) != 0 {
+	if err == nil || !strings.Contains(err.Error(), "nothing was ingested") || len(h.batches()) != 0 {
 		t.Errorf("a stream of rows took %d batches of it, %v", len(h.batches()), err)
 	}
 }

@@ -89,7 +89,7 @@ func TestLiveAnswers(t *testing.T) {
 	want := []event.RejectedRow{
 		{Row: 3, Column: "kind", Reason: `"gift" is not one of the declared values`},
 		{Row: 4, Reason: "conflict: this id was accepted before with other values, in batch 1, file received/00000001.jsonl, row 3"},
-		{Row: 5, Reason: "malformed JSON at byte 2: a property name should stand here"},
+		{Row: 5, Reason: "malformed JSON at byte 2: a property name is expected here"},
 	}
 	if !reflect.DeepEqual(got.Rejected, want) {
 		t.Errorf("rejected are %+v, want %+v", got.Rejected, want)

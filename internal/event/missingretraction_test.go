@@ -130,7 +130,7 @@ func TestGiveUpRetraction(t *testing.T) {
 	t.Parallel()
 	h := fillRetractions(t)
 	for _, number := range []uint64{1, 5, 6} {
-		if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not lost") {
+		if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
 			t.Errorf("retraction %d: %v", number, err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"bursar/internal/catalog"
 )
 
-// openQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left tells
+// openQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left reports
 // which rows are excluded.
 func openQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *retractedRows, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {

@@ -260,7 +260,7 @@ func TestRetractWithinWindow(t *testing.T) {
 	h.retractBatch("2 1", 1)
 	h.retract("3 1", event.RetractOptions{Batch: 1, Undo: true}) // batch 3 is beyond its window
 	_, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: "1", Reason: "which?"})
-	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "say which batch") {
+	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "name the batch") {
 		t.Errorf("an id of two events gives %v", err)
 	}
 	h.retract("4 1", event.RetractOptions{Batch: 3, Event: "1", Reason: "this one"})

@@ -120,7 +120,7 @@ func (r *retrier) flush(ctx context.Context) error {
 }
 
 // add adds a row to the segment, to be checked or to go back unchanged. A segment contains rows of one file.
-func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
+func (r *retrier) add(ctx context.Context, row Rejected, recheck bool) error {
 	found, err := FindFile(ctx, r.w.in.Catalog, r.w.stream.Name, row.Number)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 	}
 	r.seg.file = file
 	_, dismissed := r.dismissed[row.Place()]
-	blocks, err := r.w.parseAgain(file, row, judged && !dismissed)
+	blocks, err := r.w.parseAgain(file, row, recheck && !dismissed)
 	if err != nil {
 		return err
 	}
@@ -150,9 +150,9 @@ func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 
 // parseAgain parses a quarantined row. A row that is not checked goes back unchanged, and so does one stored as a separate object, which exceeds the line
 // limit.
-func (w *batchWriter) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block, error) {
+func (w *batchWriter) parseAgain(file *File, row Rejected, recheck bool) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
-	if row.Object == "" && judged {
+	if row.Object == "" && recheck {
 		plan, err := w.planFor(file)
 		if err != nil {
 			return nil, err
@@ -162,7 +162,7 @@ func (w *batchWriter) parseAgain(file *File, row Rejected, judged bool) ([]*scan
 			return blocks, err
 		}
 	}
-	if row.Object != "" || !judged {
+	if row.Object != "" || !recheck {
 		kept := row
 		kept.Raw, kept.Bytes = "", nil
 		w.mu.Lock()

@@ -107,8 +107,8 @@ func (in *Intake) checkIDsFree(ctx context.Context, s *project.Stream, state *st
 		}
 		return read.batch(ctx, other)
 	})
-	if anew := (*IDReusedError)(nil); errors.As(err, &anew) {
-		return anew
+	if reused := (*IDReusedError)(nil); errors.As(err, &reused) {
+		return reused
 	}
 	return err
 }

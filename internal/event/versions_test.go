@@ -147,7 +147,7 @@ func TestVersionsRetracted(t *testing.T) {
 	h.ingest("1 1 1 0 0", first)
 	h.ingest("2 2 2 0 0", second)
 	_, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: "1", Reason: "wrong"})
-	want := fmt.Sprintf(`event "1" of sales has 3 versions, the newest last: batch 1 (%s, row 1), batch 2 (%s, row 1), batch 2 (%[2]s, row 2); say of which batch, `+
+	want := fmt.Sprintf(`event "1" of sales has 3 versions, the newest last: batch 1 (%s, row 1), batch 2 (%s, row 1), batch 2 (%[2]s, row 2); name the batch, `+
 		"as in `bursar retract sales 2 --event ID`", first, second)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), want) {
 		t.Fatalf("got %v\nwant %s", err, want)

@@ -1,3 +1,5 @@
+// One stream's folder of the inbox: finds complete files and passes them on.
+
 package inbox
 
 import (
@@ -13,13 +15,13 @@ import (
 	"bursar/internal/failure"
 )
 
-// The pauses after an error that may pass, doubling from the least to the most.
+// Pauses after a retryable error, doubling from the least to the most.
 const (
 	leastBackoff = time.Second
 	mostBackoff  = time.Minute
 )
 
-// maxFiles is how many files are handed on together.
+// maxFiles is how many files are passed on together.
 const maxFiles = 1000
 
 // streamFolder is one stream's folder.
@@ -28,13 +30,13 @@ type streamFolder struct {
 	stream string
 	dir    string
 	seen   map[string]observation
-	wake   chan struct{} // of one
-	pause  time.Duration // after an error that may pass
+	wake   chan struct{} // capacity 1
+	pause  time.Duration // after a retryable error
 
-	decided map[string]outcome // files that were handed on and lie where they lay
+	decided map[string]outcome // files that were passed on and were not moved yet
 }
 
-// observation is what a file looked like, and since when.
+// observation is how a file looked, and since when.
 type observation struct {
 	file  fs.FileInfo
 	since time.Time
@@ -47,7 +49,7 @@ func (b *streamFolder) signal() {
 	}
 }
 
-// run hands files on until the context ends.
+// run passes files on until the context ends.
 func (b *streamFolder) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		files, next := b.scan(time.Now())
@@ -60,7 +62,7 @@ func (b *streamFolder) run(ctx context.Context) {
 	}
 }
 
-// wait waits until there is a reason to look again. A pause after an error is kept, whatever happens.
+// wait waits until there is a reason to scan again. A pause after an error is always completed.
 func (b *streamFolder) wait(ctx context.Context, next time.Duration) {
 	wake := b.wake
 	var due <-chan time.Time
@@ -79,12 +81,12 @@ func (b *streamFolder) wait(ctx context.Context, next time.Duration) {
 	}
 }
 
-// scan finds the files that are whole, oldest first, and when the next may be; 0 when none is waited for.
+// scan returns the complete files, oldest first, and when the next file may be complete; 0 if none is awaited.
 func (b *streamFolder) scan(now time.Time) (complete []string, next time.Duration) {
 	b.moveDecided()
 	entries, err := readFolder(b.dir)
 	if err != nil {
-		b.watch.warnOnce(b.dir, "read inbox: no file is taken from it", "error", err)
+		b.watch.warnOnce(b.dir, "cannot read the inbox folder; its files are not ingested", "error", err)
 	}
 	before := b.seen
 	b.seen = map[string]observation{}
@@ -115,7 +117,7 @@ func (b *streamFolder) scan(now time.Time) (complete []string, next time.Duratio
 	return complete[:min(len(complete), maxFiles)], next
 }
 
-// readFolder lists a folder, which is made when missing. What is not a folder is an error: opening a pipe would wait for ever.
+// readFolder lists a folder, and creates it when missing. Anything but a folder is an error: opening a pipe would wait forever.
 func readFolder(dir string) ([]fs.DirEntry, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -123,18 +125,18 @@ func readFolder(dir string) ([]fs.DirEntry, error) {
 	return os.ReadDir(dir)
 }
 
-// candidate leaves what is no file, not meant to be taken yet, or decided on.
+// candidate skips what is not a regular file, not complete yet, or already processed.
 func (b *streamFolder) candidate(path string, e fs.DirEntry) (fs.FileInfo, bool) {
 	name := e.Name()
 	if isUnfinished(name) || e.IsDir() && (name == TakenFolder || name == FailedFolder) {
 		return nil, false
 	}
 	if !e.Type().IsRegular() {
-		b.watch.warnOnce(path, "left in the inbox: only files are taken, no folders and no links", "path", path)
+		b.watch.warnOnce(path, "ignored in the inbox: not a regular file", "path", path)
 		return nil, false
 	}
 	info, err := e.Info()
-	if err != nil { // it is gone again
+	if err != nil { // it was removed
 		return nil, false
 	}
 	d, decided := b.decided[path]
@@ -146,7 +148,7 @@ func (b *streamFolder) isComplete(path string) bool {
 	file, err := openFile(path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			b.watch.warnOnce(path, "left in the inbox: it cannot be read", "error", err)
+			b.watch.warnOnce(path, "ignored in the inbox: the file cannot be read", "error", err)
 		}
 		return false
 	}
@@ -154,13 +156,13 @@ func (b *streamFolder) isComplete(path string) bool {
 	return !isOpenForWriting(file)
 }
 
-// ingest hands files on and moves them. It gives how long to wait before the next try; 0 is not at all.
+// ingest passes files on and moves them. It returns how long to wait before the next try; 0 is not at all.
 func (b *streamFolder) ingest(ctx context.Context, files []string) time.Duration {
 	err := b.watch.Ingest(ctx, b.stream, files)
 	switch {
 	case err == nil:
 		b.recordOutcome(files, nil)
-	case ctx.Err() == nil && (!failure.Of(err).Retryable() || b.pause > 0 && len(files) > 1): // one must not stop the others
+	case ctx.Err() == nil && (!failure.Of(err).Retryable() || b.pause > 0 && len(files) > 1): // one file must not block the others
 		err = b.ingestEach(ctx, files, err)
 	}
 	b.moveDecided()
@@ -172,19 +174,19 @@ func (b *streamFolder) ingest(ctx context.Context, files []string) time.Duration
 		return 0
 	}
 	b.pause = cmp.Or(failure.RetryAfter(err), min(max(2*b.pause, leastBackoff), mostBackoff))
-	b.watch.Log.Warn("take files from the inbox: it is tried again", "stream", b.stream, "files", len(files), "after", b.pause, "error", err)
+	b.watch.Log.Warn("cannot ingest files of the inbox; retrying", "stream", b.stream, "files", len(files), "after", b.pause, "error", err)
 	return b.pause
 }
 
-// recordOutcome notes what became of files.
+// recordOutcome records whether files were ingested.
 func (b *streamFolder) recordOutcome(files []string, reason error) {
 	for _, path := range files {
 		b.decided[path] = outcome{b.seen[path].file, reason}
 	}
 }
 
-// ingestEach takes files one by one, as one of them has an error. Those whose error does not pass are set aside; the others are
-// waited for, and it is an error only if nothing else could be done.
+// ingestEach ingests files one by one, because one of them fails. Files with a permanent error are moved aside. Others are retried later; their error is
+// returned only if nothing else could be done.
 func (b *streamFolder) ingestEach(ctx context.Context, files []string, together error) (passing error) {
 	done := 0
 	for _, path := range files {
@@ -198,12 +200,12 @@ func (b *streamFolder) ingestEach(ctx context.Context, files []string, together 
 		case ctx.Err() != nil || failure.Of(err) == failure.Throttled:
 			return err
 		case failure.Of(err).Retryable():
-			b.watch.Log.Warn("take a file from the inbox: it is tried again", "stream", b.stream, "path", path, "error", err)
-			delete(b.seen, path) // it settles anew
+			b.watch.Log.Warn("cannot ingest a file of the inbox; retrying", "stream", b.stream, "path", path, "error", err)
+			delete(b.seen, path) // it must be stable again
 			passing = cmp.Or(passing, err)
 			continue
 		default:
-			b.watch.Log.Error("set a file of the inbox aside", "stream", b.stream, "path", path, "error", err)
+			b.watch.Log.Error("a file of the inbox failed and is moved aside", "stream", b.stream, "path", path, "error", err)
 			b.recordOutcome([]string{path}, err)
 		}
 		done++

@@ -1,7 +1,6 @@
-// Package inbox watches a folder that people and programs put files into, one subfolder a stream, and hands on the files that
-// are whole. It owns the names and places of these files. It guarantees that a file is handed on only once nobody
-// writes it any more, as far as the system can tell, and that it is moved only after it was taken: a crash in
-// between hands it on again, which must change nothing. It must not know what is in a file.
+// Package inbox watches a folder into which people and programs put files, with one subfolder per stream, and passes on complete files. It owns the names
+// and places of these files. It guarantees that a file is passed on only when nobody writes it any longer, as far as the system can tell, and that
+// it is moved only after it was ingested: after a crash in between it is passed on again, which must change nothing. It must not know what is in a file.
 package inbox
 
 import (
@@ -17,31 +16,30 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// The folders below a stream's that its files end in.
+// Subfolders of a stream's folder for processed files.
 const (
 	TakenFolder  = "taken"
 	FailedFolder = "failed"
 )
 
-// DefaultStableFor is how long a file must not have changed where nothing else is said.
+// DefaultStableFor is how long a file must not have changed, by default.
 const DefaultStableFor = 2 * time.Second
 
-// rescanInterval is how often folders are looked at without being told of a change: not every file system tells.
+// rescanInterval is how often folders are scanned without a notification, since not every file system notifies.
 const rescanInterval = 5 * time.Second
 
 // Options of a watch.
 type Options struct {
-	Dir     string   // holds a folder for each stream; made when missing, with these folders
-	Streams []string // the streams that take files
-	// Take takes whole files of a stream in, together; it may be called for several streams at once. What its error may
-	// be retried for by class is tried again later. When it cannot be, each file is tried alone, and those that fail
-	// are set aside. Files that were taken before must change nothing.
+	Dir     string   // contains a folder for each stream; created when missing, with these folders
+	Streams []string // the streams that accept files
+	// Ingest ingests complete files of a stream together; it may be called for several streams at once. If its error is retryable by class, it is called
+	// again later. Otherwise each file is tried alone, and those that fail are moved aside. Files that were ingested before must change nothing.
 	Ingest    func(ctx context.Context, stream string, paths []string) error
-	StableFor time.Duration // size and time of a file have not changed for so long; 0 is DefaultSettle
+	StableFor time.Duration // size and time of a file must not have changed for this long; 0 is DefaultStableFor
 	Log       *slog.Logger
 }
 
-// Watch hands files on until the context ends. A folder that cannot be made or read is logged, and keeps back its own files only.
+// Watch passes files on until the context ends. A folder that cannot be created or read is logged, and only its own files wait.
 func Watch(ctx context.Context, o Options) {
 	if o.StableFor <= 0 {
 		o.StableFor = DefaultStableFor
@@ -61,19 +59,19 @@ func Watch(ctx context.Context, o Options) {
 	wg.Wait()
 }
 
-// watch is what all streams share.
+// watch is shared by all streams.
 type watch struct {
 	Options
 	boxes  map[string]*streamFolder
 	mu     sync.Mutex
-	logged map[string]bool // what was logged: once is enough
+	logged map[string]bool // what was logged, to log it only once
 }
 
-// listen wakes boxes that something happened in.
+// listen signals folders in which something happened.
 func (w *watch) listen(ctx context.Context) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
-		w.warnOnce(w.Dir, "watch inbox: files are found by looking now and then", "error", err)
+		w.warnOnce(w.Dir, "cannot watch the inbox; scanning it periodically", "error", err)
 		notify = &fsnotify.Watcher{}
 	} else {
 		defer notify.Close()
@@ -89,7 +87,7 @@ func (w *watch) listen(ctx context.Context) {
 			return
 		case event := <-notify.Events:
 			w.signal(event.Name)
-		case failed := <-notify.Errors: // most often too many events at once
+		case failed := <-notify.Errors: // usually too many events at once
 			w.warnOnce(w.Dir, "watch inbox", "error", failed)
 			w.signalAll()
 		case <-ticker.C:
@@ -98,23 +96,23 @@ func (w *watch) listen(ctx context.Context) {
 	}
 }
 
-// updateWatches has new and renewed folders watched, and tells of those that nobody takes files from.
+// updateWatches watches new and replaced folders, and warns about those of no stream.
 func (w *watch) updateWatches(notify *fsnotify.Watcher) {
 	for _, dir := range append([]string{w.Dir}, w.folders()...) {
 		if err := notify.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			w.warnOnce(dir, "watch inbox: files are found by looking now and then", "error", err)
+			w.warnOnce(dir, "cannot watch the inbox; scanning it periodically", "error", err)
 		}
 	}
 	entries, err := readFolder(w.Dir)
 	if err != nil {
-		w.warnOnce(w.Dir, "read inbox: no file is taken from it", "error", err)
+		w.warnOnce(w.Dir, "cannot read the inbox folder; its files are not ingested", "error", err)
 	}
 	for _, e := range entries {
 		if w.boxes[e.Name()] != nil || isUnfinished(e.Name()) {
 			continue
 		}
 		path := filepath.Join(w.Dir, e.Name())
-		w.warnOnce(path, "left in the inbox: there is no such stream; files belong into the folder of a stream", "path", path)
+		w.warnOnce(path, "ignored in the inbox: not the folder of a stream; put files into the folder of a stream", "path", path)
 	}
 }
 
@@ -140,7 +138,7 @@ func (w *watch) signalAll() {
 	}
 }
 
-// warnOnce logs what is said of a path for the first time.
+// warnOnce logs a message about a path the first time.
 func (w *watch) warnOnce(path, message string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

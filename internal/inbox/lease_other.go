@@ -6,5 +6,5 @@ import "os"
 
 func openFile(path string) (*os.File, error) { return os.Open(path) }
 
-// isOpenForWriting knows nothing here: settling has to do.
+// isOpenForWriting is unknown here: the file only has to be stable.
 func isOpenForWriting(*os.File) bool { return false }

@@ -1,4 +1,4 @@
-// A batch in the making: segments are checked against each other and against the tables.
+// Checks the segments of a batch against each other and against the tables.
 
 package dedupe
 
@@ -8,18 +8,18 @@ import (
 	"slices"
 )
 
-// segmentLimit is how many entries are sorted at a time: what stays in the processor's cache.
+// segmentLimit is how many entries are sorted at a time, so that they stay in the processor's cache.
 const segmentLimit = 1 << 18
 
-// Batch decides on the entries of one batch. Nothing of it is visible to the index.
+// Batch decides on the entries of one batch. The index does not see them.
 type Batch struct {
 	index  *Index
 	window Window
 	levels levels
 	sorter sorter
 
-	// The segment at hand: its ids once each, sorted, with the index of the first arrival; where each was found
-	// before, and how, which means nothing for the unknown; and the later arrivals of the same ids.
+	// The current segment: its distinct ids, sorted, with the index of the first arrival; where and how each was found before, if it was; and the later
+	// arrivals of the same ids.
 	probes  []Entry
 	arrival []uint32
 	found   []finding
@@ -27,7 +27,7 @@ type Batch struct {
 	repeats []repeat
 }
 
-// finding says where an id was found. A batch's own entry is newer than any table's.
+// finding says where an id was found. A batch's own entry is newer than that of any table.
 type finding uint8
 
 const (
@@ -36,7 +36,7 @@ const (
 	inBatch
 )
 
-// seenEntry is what an entry is compared to.
+// seenEntry is the entry that a later one is compared with.
 type seenEntry struct {
 	content uint64
 	place   Place
@@ -49,25 +49,25 @@ func (e seenEntry) verdictFor(later *Entry) Verdict {
 	return Verdict{Conflict, e.place}
 }
 
-// repeat is an arrival whose id came before in the same segment.
+// repeat is an arrival whose id came earlier in the same segment.
 type repeat struct {
 	arrival, probe uint32
 }
 
-// Begin starts a batch. limit bounds the bytes of entries held in memory; beyond it, and beyond 1 MiB, they go
-// to scratch files. Close the batch, sealed or not, before the next begins.
+// Begin starts a batch. limit bounds the bytes of entries in memory; beyond it, and beyond 1 MiB, they go to scratch files. Close the batch, sealed or
+// not, before the next begins.
 func (x *Index) Begin(window Window, limit int64) (*Batch, error) {
 	if x.batch != nil {
 		return nil, errors.New("begin batch: another one is open")
 	}
 	if !window.Since.IsZero() && window.ReceivedAt == nil {
-		return nil, errors.New("begin batch: a window without a way to learn times of receipt")
+		return nil, errors.New("begin batch: the window has no ReceivedAt")
 	}
 	x.batch = &Batch{index: x, window: window, levels: levels{scratch: x.scratch, limit: limit}}
 	return x.batch, nil
 }
 
-// Len is the number of entries kept: those that were New.
+// Len returns the number of entries kept: those that were New.
 func (b *Batch) Len() int64 { return int64(total(b.levels.all())) }
 
 // Close drops the batch and its scratch files.
@@ -78,9 +78,8 @@ func (b *Batch) Close() error {
 	return b.levels.close()
 }
 
-// Check decides on the entries of a segment, in order of arrival, and keeps those that are New. Entries must be
-// acceptable otherwise: what is rejected elsewhere must not be remembered. verdicts must be as long as segment.
-// After an error the batch can only be closed.
+// Check decides on the entries of a segment, in order of arrival, and keeps those that are New. Entries must be acceptable otherwise: rows that are
+// rejected elsewhere must not enter the index. verdicts must be as long as segment. After an error the batch can only be closed.
 func (b *Batch) Check(segment []Entry, verdicts []Verdict) error {
 	if len(verdicts) != len(segment) {
 		return fmt.Errorf("check segment: %d verdicts for %d entries", len(verdicts), len(segment))
@@ -95,7 +94,7 @@ func (b *Batch) Check(segment []Entry, verdicts []Verdict) error {
 	return nil
 }
 
-// Knows reports whether the entry's id was seen before. Nothing is kept.
+// Knows reports whether the entry's id was seen before. It keeps nothing.
 func (b *Batch) Knows(e Entry) (bool, error) {
 	if err := b.find([]Entry{e}); err != nil {
 		return false, fmt.Errorf("look for an id: %w", err)
@@ -103,7 +102,7 @@ func (b *Batch) Knows(e Entry) (bool, error) {
 	return b.found[0] != unknown, nil
 }
 
-// find looks a segment up.
+// find looks up a segment.
 func (b *Batch) find(segment []Entry) error {
 	b.collectProbes(segment)
 	if err := b.findInBatch(); err != nil {

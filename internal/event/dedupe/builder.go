@@ -1,11 +1,11 @@
-// A builder packs ascending entries into blocks and their directory.
+// Packs ascending entries into blocks and their directory.
 
 package dedupe
 
 import "fmt"
 
-// builder takes entries in order and hands out full blocks. Its bound is an upper limit on the entries to come:
-// it fixes the directory's size, and the room in the last block.
+// builder receives entries in order and emits full blocks. bound is an upper limit on the entries to come: it fixes the directory's size and the
+// capacity of the last block.
 type builder struct {
 	bound    uint64
 	n        uint64
@@ -14,13 +14,13 @@ type builder struct {
 	dir      []byte
 	block    []byte
 	filled   int // entries in block
-	capacity int // entries block has room for
+	capacity int // entries that block can contain
 	alloc    func(size int) []byte
 	emit     func(block []byte, entries int) error
 }
 
-// newBuilder makes a builder that gets the memory of its blocks from take and passes each block on to give with
-// the number of entries in it, which is less than its room only for the last.
+// newBuilder returns a builder that allocates blocks with alloc and passes each to emit with its number of entries, which is less than its capacity
+// only in the last block.
 func newBuilder(bound uint64, alloc func(size int) []byte, emit func(block []byte, entries int) error) (*builder, error) {
 	if bound > maxEntries {
 		return nil, fmt.Errorf("build table of up to %d entries: the limit is %d", bound, int64(maxEntries))
@@ -30,7 +30,7 @@ func newBuilder(bound uint64, alloc func(size int) []byte, emit func(block []byt
 	return b, nil
 }
 
-// add appends an entry, which must come after all before it.
+// add appends an entry, which must come after all earlier ones.
 func (b *builder) add(hi, lo, content uint64, place uint64) error {
 	if b.filled == b.capacity {
 		if err := b.nextBlock(); err != nil {
@@ -51,7 +51,7 @@ func (b *builder) add(hi, lo, content uint64, place uint64) error {
 	return nil
 }
 
-// nextBlock passes the block on and begins the next.
+// nextBlock emits the current block and begins the next.
 func (b *builder) nextBlock() error {
 	if b.filled > 0 {
 		if err := b.emit(b.block, b.filled); err != nil {
@@ -66,7 +66,7 @@ func (b *builder) nextBlock() error {
 	return nil
 }
 
-// finish passes the last block on and completes the directory.
+// finish emits the last block and completes the directory.
 func (b *builder) finish() error {
 	if b.filled > 0 {
 		if err := b.emit(b.block, b.filled); err != nil {

@@ -37,7 +37,7 @@ func TestDamagedTables(t *testing.T) {
 	}{
 		{"empty", func([]byte) []byte { return nil }, "less than a footer"},
 		{"cut at the end", func(b []byte) []byte { return b[:len(b)-1] }, "truncated"},
-		{"cut at the front", func(b []byte) []byte { return b[8:] }, "are due"},
+		{"cut at the front", func(b []byte) []byte { return b[8:] }, "want 34156"},
 		{"other count in the footer", func(b []byte) []byte { b[len(b)-footerSize]++; return b }, "footer checksum"},
 		{"entry flipped", func(b []byte) []byte { b[9000] ^= 4; return b }, "checksum of bytes 8192 to 12288 differs"},
 		{"directory flipped", func(b []byte) []byte { b[1000*entrySize+9] ^= 4; return b }, "checksum of bytes 32768 to"},

@@ -10,23 +10,23 @@ import (
 // fanIn is how many tables of one level are merged into one of the next.
 const fanIn = 8
 
-// levels holds the tables of a batch: their ids are unique over all. Tables in memory are merged to keep lookups
-// few, block by block, so that a merge needs no second copy; beyond the limit all go into one scratch file.
+// levels contains the tables of a batch; ids are unique over all of them. Tables in memory are merged to keep lookups few, block by block, so that a merge
+// needs no second copy; beyond the limit all go to one scratch file.
 type levels struct {
 	scratch  string
 	limit    int64
-	newer    Newer    // of entries with one id
-	inMemory []*table // by falling level
+	newer    Newer    // chooses between entries with one id
+	inMemory []*table // by descending level
 	spilled  []*table
-	blocks   [][]byte // full-size blocks to be used again
+	blocks   [][]byte // full-size blocks to be reused
 }
 
 func (l *levels) all() []*table {
 	return append(l.spilled[:len(l.spilled):len(l.spilled)], l.inMemory...)
 }
 
-// build adds a table of exactly n entries, which fill adds in order. What there is too much of is merged or
-// spilled only now, since the last table of a batch needs neither.
+// build adds a table of exactly n entries, which fill adds in order. It merges or spills excess tables only now, since the last table of a batch needs
+// neither.
 func (l *levels) build(n uint64, fill func(*builder) error) error {
 	if size := int64(total(l.inMemory)+n) * entrySize; len(l.inMemory) > 0 && size > max(l.limit, blockSize) {
 		if err := l.spill(); err != nil {
@@ -46,7 +46,7 @@ func (l *levels) build(n uint64, fill func(*builder) error) error {
 	return nil
 }
 
-// mergeable says whether the last fanIn tables are of one level.
+// mergeable reports whether the last fanIn tables have the same level.
 func (l *levels) mergeable() bool {
 	n := len(l.inMemory)
 	return n >= fanIn && l.inMemory[n-fanIn].level == l.inMemory[n-1].level
@@ -97,7 +97,7 @@ func (l *levels) recycle(block []byte) {
 	}
 }
 
-// spill moves the tables in memory to one scratch file, and those already spilled into one when they are many.
+// spill moves the tables in memory to one scratch file, and merges spilled tables when there are many.
 func (l *levels) spill() error {
 	t, err := l.toFile(l.inMemory)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Opening a table: in place when the store has it as a file, else through a scratch copy, so that memory stays bounded.
+// Opens a table: in place if the store has it as a file, else through a scratch copy, so that memory stays bounded.
 
 package dedupe
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/object"
 )
 
-// openObject opens the table that info describes and refuses one that does not agree.
+// openObject opens the table that info describes and refuses a different one.
 func openObject(ctx context.Context, store object.Store, scratch string, info TableInfo) (*table, error) {
 	file, err := objectFile(ctx, store, scratch, info.Name)
 	if err != nil {
@@ -43,7 +43,7 @@ func openObject(ctx context.Context, store object.Store, scratch string, info Ta
 	return t, nil
 }
 
-// checkInfo refuses a table that is not the one that the catalog describes, whole as it may be.
+// checkInfo refuses an intact table that is not the one in the catalog.
 func checkInfo(f footer, info TableInfo) error {
 	if int64(f.entries) != info.Entries || f.first != info.FirstReceived || f.last != info.LastReceived {
 		return fmt.Errorf("%w: it has %d entries of %d to %d, the catalog says %d of %d to %d",
@@ -55,7 +55,7 @@ func checkInfo(f footer, info TableInfo) error {
 	return nil
 }
 
-// verifiedTable is a table of version 1 in a file as it stood when it was compared with its checksum.
+// verifiedTable is a table of version 1 in a file, as it was when its checksum was verified.
 type verifiedTable struct {
 	info     TableInfo
 	path     string
@@ -63,7 +63,7 @@ type verifiedTable struct {
 	modified time.Time
 }
 
-// verifiedTables are the tables of version 1 that this process has compared. A check reads all of a table, so it is done once.
+// verifiedTables are the tables of version 1 that this process has verified. A verification reads all of a table, so it is done once.
 var verifiedTables sync.Map
 
 func (w verifiedTable) check(t *table) error {
@@ -96,7 +96,7 @@ func openTable(file *os.File) (*table, footer, error) {
 	return t, f, nil
 }
 
-// readMapped runs what reads mapped tables: one that was truncated since it was opened is damaged, as one that was before.
+// readMapped runs code that reads mapped tables. A table that was truncated after it was opened is damaged, too.
 func readMapped(read func() error) error {
 	err := object.ReadMapped(read)
 	if errors.Is(err, object.ErrCut) {
@@ -105,7 +105,7 @@ func readMapped(read func() error) error {
 	return err
 }
 
-// objectFile is an open file with the object's bytes.
+// objectFile returns an open file with the object's bytes.
 func objectFile(ctx context.Context, store object.Store, scratch, name string) (*os.File, error) {
 	if local, ok := store.(object.Local); ok {
 		file, err := os.Open(local.Path(name))
@@ -126,7 +126,7 @@ func objectFile(ctx context.Context, store object.Store, scratch, name string) (
 	return file, nil
 }
 
-// asCorrupt says of an absent object that the table is damaged: the catalog names it.
+// asCorrupt marks a missing object as damage, since the catalog names it.
 func asCorrupt(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: it is missing: %w", ErrCorrupt, err)
@@ -134,7 +134,7 @@ func asCorrupt(err error) error {
 	return err
 }
 
-// scratchFile makes a file that has no name, so that it is gone with its last user, crashed or not.
+// scratchFile creates an unlinked file, which disappears with its last user, even after a crash.
 func scratchFile(dir string) (*os.File, error) {
 	file, err := os.CreateTemp(dir, "dedupe-*")
 	if err != nil {

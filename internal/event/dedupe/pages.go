@@ -1,4 +1,4 @@
-// Checksums of a table's pages: each page is compared when something in it is first read.
+// Checksums of a table's pages: each page is checked when it is first read.
 
 package dedupe
 
@@ -15,19 +15,19 @@ const (
 	sumSize  = 8
 )
 
-// pages are blocks and directory of a mapped table with their checksums, which were compared with the footer. It is for
-// one goroutine at a time, as the table it belongs to.
+// pages are blocks and directory of a mapped table with their checksums, which were checked against the footer. It is for one goroutine at a time, as its
+// table is.
 type pages struct {
 	body []byte
 	sums []byte
-	seen []uint64 // a bit for each page that was compared
+	seen []uint64 // a bit for each page that was checked
 }
 
 func newPages(body, sums []byte) *pages {
 	return &pages{body: body, sums: sums, seen: make([]uint64, (len(sums)/sumSize+63)/64)}
 }
 
-// check compares the pages of the size bytes at a position that were not compared before. size is 1 at least.
+// check checks the pages of size bytes from at on that were not checked before. size is at least 1.
 func (p *pages) check(at, size uint64) error {
 	last := (at + size - 1) >> pageBits
 	for page := at >> pageBits; page <= last; page++ {
@@ -40,7 +40,7 @@ func (p *pages) check(at, size uint64) error {
 	return nil
 }
 
-// compared reports whether the page of the byte at a position was compared. It is small enough to be inlined.
+// compared reports whether the page of the byte at a position was checked. It is small enough to be inlined.
 func (p *pages) compared(at uint64) bool {
 	return p.seen[at>>(pageBits+6)]>>(at>>pageBits&63)&1 != 0
 }
@@ -55,10 +55,10 @@ func (p *pages) compare(page uint64) error {
 	return nil
 }
 
-// pageSums makes the checksums of what is written.
+// pageSums computes the page checksums of what is written.
 type pageSums struct {
 	sums    []byte
-	partial []byte // the beginning of a page whose end is still to come
+	partial []byte // the beginning of a page that is not complete yet
 }
 
 func (s *pageSums) add(b []byte) {

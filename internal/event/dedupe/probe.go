@@ -1,4 +1,4 @@
-// Probing: where the ids of a segment were seen before, within the window.
+// Looks up where the ids of a segment were seen before, within the window.
 
 package dedupe
 
@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Window says how far back the index reaches. The zero Window is for ever.
+// Window says how far back the index reaches. The zero Window is forever.
 type Window struct {
-	// Since is the start of the window: ids received before it are not remembered.
+	// Since is the start of the window: ids received before it do not count.
 	Since time.Time
-	// ReceivedAt returns the time a place was received. It is asked about single entries of tables that lie on both
-	// sides of Since, and required unless Since is zero.
+	// ReceivedAt returns when a place was received. It is called for single entries of tables that lie on both sides of Since, and required unless Since is
+	// zero.
 	ReceivedAt func(Place) (time.Time, error)
-	// Forgotten reports places whose entries do not count, as if they were not there; nil is none.
+	// Excluded reports places whose entries do not count; nil excludes nothing.
 	Excluded func(Place) bool
 }
 
@@ -31,8 +31,8 @@ func (b *Batch) findInBatch() error {
 	return nil
 }
 
-// findInTables looks every probe up in every table within the window: an id may stand in several, when it was
-// accepted again after a window, and its newest entry counts, as in merges.
+// findInTables looks up every probe in every table within the window. If several contain an id that was accepted again after a window, its newest entry
+// counts, as in merges.
 func (b *Batch) findInTables() error {
 	since := b.window.Since
 	for _, r := range b.index.tables {
@@ -63,7 +63,7 @@ func (b *Batch) findInTables() error {
 	return nil
 }
 
-// within says how a table stands to a window that begins at since: all outside, all inside, or neither.
+// within reports whether a table is completely outside or inside a window that begins at since; neither if it lies on both sides.
 func (r *TableInfo) within(since time.Time) (outside, inside bool) {
 	if since.IsZero() {
 		return false, true

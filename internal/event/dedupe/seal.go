@@ -1,4 +1,4 @@
-// Sealing a batch: its entries become one table.
+// Seals a batch: its entries become one table.
 
 package dedupe
 
@@ -11,9 +11,8 @@ import (
 	"bursar/internal/object"
 )
 
-// Seal writes the kept entries, received at the given time, as a table object. The table counts once the caller has
-// recorded it in the catalog. Sealing again writes the same bytes (rule 5); a batch
-// without entries makes a table without.
+// Seal writes the kept entries, received at the given time, as a table object. The table counts once the caller has recorded it in the catalog. Sealing
+// again writes the same bytes (rule 5); a batch without entries makes an empty table.
 func (b *Batch) Seal(ctx context.Context, name string, received time.Time) (TableInfo, error) {
 	at := received.Unix()
 	return sealTable(ctx, b.index.store, b.levels.all(), TableInfo{Name: name, FirstReceived: at, LastReceived: at}, nil)

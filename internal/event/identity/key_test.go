@@ -65,7 +65,7 @@ func TestFile(t *testing.T) {
 	if err := os.Truncate(path, 5); err != nil {
 		t.Fatal(err)
 	}
-	if got := checkOf(true); got != path+" has 5 bytes where 32 are due" {
+	if got := checkOf(true); got != path+" has 5 bytes, want 32" {
 		t.Error(got)
 	}
 	f, err := Open(path, true)

@@ -195,7 +195,7 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ data, want string }{
 		"empty.csv":   {"\n \n", "it is empty"},
-		"open.csv":    {"a,b\n1,2\n\"3,4\n5,6\n", "row 3: a quote is never closed, so that the row takes the rest of the file: 2 lines"},
+		"open.csv":    {"a,b\n1,2\n\"3,4\n5,6\n", "row 3: a quote is never closed, so the row takes the rest of the file: 2 lines"},
 		"head.csv":    {"a,b\n", "no row"},
 		"list.json":   {"{\n\"a\":1}\n", "one JSON value over several lines"},
 		"text.jsonl":  {"a\n", "none of its lines is a JSON object"},

@@ -70,12 +70,12 @@ func TestRowIsKeptUpToTheBound(t *testing.T) {
 func TestQuoteNeverClosed(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"id\n1\n\"2\n3\n4\n":     "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
-		"id\n1\n\"2\n3\n4":       "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n3\n4\n":     "row 3: a quote is never closed, so the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n3\n4":       "row 3: a quote is never closed, so the row takes the rest of the file: 3 lines",
 		"id\n1\n\"2\n":           "", // one row like another
 		"id\n1\n\"2\n3\"\n":      "",
 		"id\n1\n\"2\n3\"":        "",
-		"id\n1\n\"2\n\"\"3\n4\n": "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n\"\"3\n4\n": "row 3: a quote is never closed, so the row takes the rest of the file: 3 lines",
 	} {
 		plan, err := NewPlan(&project.Stream{
 			Name: "s", Format: project.CSVText, CSV: project.CSV{Header: true}, Columns: []project.Column{{Name: "id", Type: column.Type{Kind: column.String}, From: []string{"id"}}},

@@ -1,4 +1,4 @@
-// Memory that goes round: blocks, their texts and scanners.
+// Reuses memory: blocks, their texts and scanners.
 
 package scan
 
@@ -9,10 +9,10 @@ type scanner interface {
 	fill(b *Block, t *text, p int, line int64) (int, int64)
 }
 
-// maxOwnedColumn is the largest column in bytes that ParseOwned uses again.
+// maxOwnedColumn is the largest column, in bytes, that ParseOwned reuses.
 const maxOwnedColumn = 8 << 20
 
-// pool keeps what the caller gave back, for the next block. It holds as much as was in use at once.
+// pool contains recycled memory for the next blocks, at most as much as was in use at once.
 type pool struct {
 	mu       sync.Mutex
 	plan     *Plan
@@ -23,7 +23,7 @@ type pool struct {
 	bytes    []int // of its columns
 }
 
-// noteSize notes how large blocks become, so that a new one need not grow to it step by step.
+// noteSize records how large blocks become, to allocate new ones at full size.
 func (m *pool) noteSize(b *Block) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -36,13 +36,13 @@ func (m *pool) noteSize(b *Block) {
 	}
 }
 
-// Recycle gives the memory of a block of ParseOwned back. The block, and the Raw of its rejects, must not be used after.
+// Recycle returns the memory of a block of ParseOwned. The block, and the Raw of its rejects, must not be used afterwards.
 func (p *Plan) Recycle(b *Block) {
 	b.reset()
 	p.blocks.keep(b, maxOwnedColumn)
 }
 
-// Recycle gives a block's memory back. The block, and the Raw of its rejects, must not be used after.
+// Recycle returns a block's memory. The block, and the Raw of its rejects, must not be used afterwards.
 func (f *File) Recycle(b *Block) {
 	if b.text != nil {
 		f.release(b.text)
@@ -51,7 +51,7 @@ func (f *File) Recycle(b *Block) {
 	f.keep(b, 8*f.options.BlockBytes)
 }
 
-// keep keeps a block for the next one who needs one, unless a column of it has more than so many bytes.
+// keep keeps a block for reuse, unless one of its columns has more than maxColumn bytes.
 func (m *pool) keep(b *Block, maxColumn int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,7 +60,7 @@ func (m *pool) keep(b *Block, maxColumn int) {
 	}
 }
 
-// release gives a text's memory back when its last user has.
+// release returns a text's memory once its last user has released it.
 func (f *File) release(t *text) {
 	if t.refs.Add(-1) > 0 || cap(t.b) > 2*f.options.BlockBytes+1<<10 {
 		return
@@ -70,7 +70,7 @@ func (f *File) release(t *text) {
 	f.buffers = append(f.buffers, t.b[:0])
 }
 
-// small reports whether the block is worth keeping: one swollen by huge rows is better let go.
+// small reports whether the block is worth keeping: a block with huge rows is not.
 func (b *Block) small(maxColumn int) bool {
 	for i := range b.Columns {
 		if cap(b.Columns[i].Bytes) > maxColumn {
@@ -97,7 +97,7 @@ func (m *pool) block() *Block {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	const slack = 32 // a part more, as blocks differ a little
+	const slack = 32 // a little more, since blocks differ
 	b := newBlock(m.plan, m.rows+m.rows/slack)
 	for i, size := range m.bytes {
 		if b.Columns[i].Type.IsText() {

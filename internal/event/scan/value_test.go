@@ -182,7 +182,7 @@ func TestJSONColumns(t *testing.T) {
 	p := one(t, "json", nil)
 	for value, want := range map[string]string{
 		` { "a" : [ 1 , 2.50 , "x y" , null , { } , [ ] ] } `: `{"a":[1,2.50,"x y",null,{},[]]}`,
-		`"a\"  b"`: `"a\"  b"`, `12e1`: "12e1", `false`: "false", `null`: "!null", `[1,]`: "!a value should stand here",
+		`"a\"  b"`: `"a\"  b"`, `12e1`: "12e1", `false`: "false", `null`: "!null", `[1,]`: "!a value is expected here",
 		`{"a":"\u0000"}`: "!NUL", `["\ud800"]`: "!half a surrogate", `{"a":1,"a":2}`: `{"a":1,"a":2}`,
 		`"\\"`: `"\\"`, `[01]`: "!may not start with 0", `{"a" 1}`: "!a colon", `{"a":1 "b":2}`: "!a comma", `[1}`: "!a comma",
 	} {
