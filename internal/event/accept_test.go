@@ -71,7 +71,7 @@ func changes(list []event.Difference) (text string) {
 	return text
 }
 
-// expectRefused expects an error of class Data that says something.
+// expectRefused expects an error of class Data that contains a text.
 func (h *harness) expectRefused(row, wantText string) {
 	h.t.Helper()
 	_, err := h.intake.AcceptRow(h.t.Context(), h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
@@ -133,7 +133,7 @@ func TestAcceptRow(t *testing.T) {
 	h.verify()
 }
 
-// TestAcceptRowLeavesOthers accepts a row of a quarantine in which others could be taken in since: they wait for a retry.
+// TestAcceptRowLeavesOthers accepts a row of a quarantine in which others could be accepted now: they wait for a retry.
 func TestAcceptRowLeavesOthers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
@@ -236,7 +236,7 @@ func TestAcceptRowBeyondWindowAgain(t *testing.T) {
 }
 
 // TestRetriedWithinWindow sends an event again that came out of quarantine after its file was forgotten: its window begins with the retry,
-// also once the index is merged or made anew.
+// also once the index is merged or rebuilt.
 func TestRetriedWithinWindow(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(*harness){
@@ -378,7 +378,7 @@ func TestDismiss(t *testing.T) {
 	h.verifyDismissals(0)
 }
 
-// acceptAfter accepts a row that was dismissed, which still says what it is in conflict with.
+// acceptAfter accepts a row that was dismissed, which still names its conflict.
 func (h *harness) acceptAfter(row string) {
 	h.t.Helper()
 	h.mustDismiss(row, true)

@@ -1,4 +1,4 @@
-// A catalog that is older than the objects: nothing sealed is lost or overwritten, and what it does not know is adopted.
+// Catalogs that are older than the objects: nothing sealed is lost or overwritten, and unknown batches are adopted.
 
 package event_test
 
@@ -32,7 +32,7 @@ func (h *harness) restoreCatalog(name string) {
 	h.intake.Catalog = records
 }
 
-// copyCatalog keeps what the catalog holds now under another name.
+// copyCatalog copies the catalog's current content under another name.
 func (h *harness) copyCatalog(name string) {
 	h.t.Helper()
 	c, ok := h.intake.Catalog.(*catalog.SQLite)

@@ -106,7 +106,7 @@ func TestSpoolBeyond38Digits(t *testing.T) {
 	h.accept(l, "", sale("9", "sale", "1.00", "EUR"), "1 1 0 0")
 }
 
-// TestTotalsNearTheBound deals random rows of both signs to requests and holds every verdict against plain sums.
+// TestTotalsNearTheBound sends random rows of both signs in requests and compares every verdict with plain sums.
 func TestTotalsNearTheBound(t *testing.T) {
 	t.Parallel()
 	const seed = 3811

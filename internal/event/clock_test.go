@@ -1,4 +1,4 @@
-// Times of receipt: they never go back, and what the clock does to them and to a dedupe window is said.
+// Times of receipt: they never go back, and the effects of the clock on them and on a dedupe window are logged.
 
 package event_test
 
@@ -41,7 +41,7 @@ func TestReceiptNeverGoesBack(t *testing.T) {
 	h.now = first.Add(-50 * time.Hour)
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "the clock is behind the stream's last batch") || !strings.Contains(log.String(), "behind=50h0m0s") {
-		t.Errorf("said %s", log)
+		t.Errorf("logged %s", log)
 	}
 	log.Reset()
 	later := first.Add(time.Minute)
@@ -52,9 +52,9 @@ func TestReceiptNeverGoesBack(t *testing.T) {
 	h.ingest("4 1 1 0 0", h.file("d.jsonl", sale("4", "sale", "1.00", "EUR")))
 	h.expectSealedAt(first, first, later, later)
 	h.now = first.AddDate(0, 0, 29)
-	h.ingest("0 1 0 0 1", h.file("e.jsonl", sale("2", "sale", "1.00", "EUR")+"\n")) // received at first, whatever the clock said
+	h.ingest("0 1 0 0 1", h.file("e.jsonl", sale("2", "sale", "1.00", "EUR")+"\n")) // received at first, whatever the clock showed
 	if log.Len() > 0 {
-		t.Errorf("said %s", log)
+		t.Errorf("logged %s", log)
 	}
 }
 
@@ -83,16 +83,16 @@ func TestPauseBeyondTheWindowIsLogged(t *testing.T) {
 	h.now = h.now.AddDate(0, 0, 29)
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
 	if log.Len() > 0 {
-		t.Errorf("said %s", log)
+		t.Errorf("logged %s", log)
 	}
 	h.now = h.now.AddDate(0, 0, 31)
 	h.ingest("3 1 1 0 0", h.file("c.jsonl", a+"\n"))
 	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "before=2026-01-31T00:00:00.000Z") || !strings.Contains(text, "count again") {
-		t.Errorf("said %s", text)
+		t.Errorf("logged %s", text)
 	}
 	log.Reset()
 	h.ingest("4 1 1 0 0", h.file("d.jsonl", sale("4", "sale", "1.00", "EUR")))
 	if log.Len() > 0 {
-		t.Errorf("said again: %s", log)
+		t.Errorf("logged again: %s", log)
 	}
 }

@@ -48,7 +48,7 @@ func swapLines(t *testing.T, yaml, a, b string) string {
 	return strings.Join(lines, "\n")
 }
 
-// verifyTotals expects batches to be what their events are, and the index to be made anew of them.
+// verifyTotals expects batches to match their events, and a rebuilt index to match them.
 func (h *harness) verifyTotals() {
 	h.t.Helper()
 	if _, err := h.intake.VerifyTotals(h.t.Context(), h.stream, h.batches()); err != nil {
@@ -86,7 +86,7 @@ func (h *harness) viewed() string {
 	return strings.Join(list, " ")
 }
 
-// TestOrderOfColumns lists the columns of a stream that holds events in other orders, new ones among them: known events stay known,
+// TestOrderOfColumns lists the columns of a stream that contains events in other orders, new ones among them: known events stay known,
 // and all batches stay what they were sealed as.
 func TestOrderOfColumns(t *testing.T) {
 	t.Parallel()
@@ -129,8 +129,8 @@ func TestOrderOfColumns(t *testing.T) {
 	}
 }
 
-// TestOtherOrders: batches of one stream may have been sealed in several orders. Each is compared in its own, and an index that is made
-// anew knows all their events in the one of the next batch.
+// TestOtherOrders: batches of one stream may have been sealed in several orders. Each is compared in its own order, and a rebuilt index
+// contains all their events in the order of the next batch.
 func TestOtherOrders(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"_content", "k", "[k, amount]"} {
@@ -185,7 +185,7 @@ columns:
   fee: {type: int}
 `
 
-// TestPositionsNeverChange: without a header the order of the columns says which field each is read from.
+// TestPositionsNeverChange: without a header the order of the columns determines the field that each is read from.
 func TestPositionsNeverChange(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, barePositions)

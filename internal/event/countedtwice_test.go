@@ -1,4 +1,4 @@
-// Events of one id that count twice, as a retraction between them is lost: they are found, and resolved by retracting either.
+// Events with one id that count twice because a retraction is missing: they are found, and resolved by retracting either.
 
 package event_test
 
@@ -12,7 +12,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// acceptedTwice is a stream in which a row was accepted in the place of an event, whose retraction is lost without a trace.
+// acceptedTwice returns a stream in which a row replaced an event whose retraction is missing without a trace.
 func acceptedTwice(t *testing.T, yaml string) *harness {
 	t.Helper()
 	h := newHarness(t, yaml)
@@ -55,7 +55,7 @@ func TestCountedTwice(t *testing.T) {
 	}
 }
 
-// TestAcceptOverCountedTwice accepts a row in the place of an event that counts twice: the index that knew one of the two is made anew on the way.
+// TestAcceptOverCountedTwice accepts a row that replaces an event which counts twice: the index, which knew one of the two, is rebuilt.
 func TestAcceptOverCountedTwice(t *testing.T) {
 	t.Parallel()
 	h := acceptedTwice(t, plainYAML)

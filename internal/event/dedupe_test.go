@@ -171,7 +171,7 @@ func TestIndexAndCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := h.intake.RebuildDedupe(t.Context(), h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
-		t.Errorf("made anew from a damaged batch: %v", err)
+		t.Errorf("rebuilt from a damaged batch: %v", err)
 	}
 	if err := h.verifyIndex(); err != nil {
 		t.Error(err)
@@ -301,7 +301,7 @@ func TestOlderProject(t *testing.T) {
 	}
 }
 
-// TestRebuildOfWindow makes an index anew in which an id stands twice, as it was accepted again after the window.
+// TestRebuildOfWindow rebuilds an index with an id that occurs twice, because it was accepted again after the window.
 func TestRebuildOfWindow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML+"dedupe: 30d\n")
@@ -339,7 +339,7 @@ func TestRebuildFailsAtEveryCall(t *testing.T) {
 			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
 			err := faulty.RebuildDedupe(t.Context(), h.stream)
 			if more = plan.Fired(); more && err == nil && mode == fault.Before {
-				t.Errorf("%s failed, and nothing is said", plan.Call(n))
+				t.Errorf("%s failed without an error", plan.Call(n))
 			}
 			if err := h.verifyIndex(); err != nil {
 				t.Errorf("after %s: %v", plan.Call(n), err)

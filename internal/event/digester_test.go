@@ -74,7 +74,7 @@ func BenchmarkDigest(b *testing.B) {
 	}
 }
 
-// TestDigestsAreStable digests the same rows under schemas in which the identity's column stands elsewhere, behind new
+// TestDigestsAreStable digests the same rows under schemas in which the id column has another position, after new
 // columns without values.
 func TestDigestsAreStable(t *testing.T) {
 	t.Parallel()

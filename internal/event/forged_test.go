@@ -17,7 +17,7 @@ const xxh3Secret = "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3
 	"b8084674f743248ee03590e6813a264c3c2852bb91c300cb88d0658b532ea371644897a20df94e3819ef46a9deacd8a8" +
 	"fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364ea"
 
-// collision makes two texts of 300 letters that XXH3 cannot tell apart behind before: of inputs of this length it adds, for
+// collision makes two texts of 300 letters with equal XXH3 digests after a prefix of length before: of inputs of this length it adds, for
 // each eight bytes of a stripe of 64, (low half ^ secret) * (high half ^ secret) and the bytes themselves to a sum of
 // their place in the stripe. Where the high halves of two stripes' eight bytes are made equal under their secrets, a bit that
 // goes from one to the other changes no sum.
@@ -74,10 +74,10 @@ func meet(x, y, a, b []byte) bool {
 	return true
 }
 
-// TestForgedDigests takes in what has equal digests without a secret.
+// TestForgedDigests ingests events with digests that are equal without a secret.
 func TestForgedDigests(t *testing.T) {
 	t.Parallel()
-	const before = 12 // a value begins with what stands for its column, and its length
+	const before = 12 // a value begins with its column's seed and its length
 	x, y := collision(t, before)
 	canonical := func(text string) []byte {
 		b := binary.LittleEndian.AppendUint64(nil, column.NameSeed("id"))

@@ -1,4 +1,4 @@
-// Batches whose events are lost: what tells that they were sealed, and that the stream goes on once they are given up.
+// Missing batches: they are known to have been sealed, and the stream goes on once they are given up.
 
 package event_test
 
@@ -78,7 +78,7 @@ func TestGiveUpBatch(t *testing.T) {
 	}
 }
 
-// removeBatch removes the objects of a batch that hold its events, or all of them.
+// removeBatch removes the objects of a batch that contain its events, or all of them.
 func (h *harness) removeBatch(batch uint64, all bool) {
 	h.t.Helper()
 	folder := h.object(fmt.Sprintf("streams/sales/batches/%08d", batch))

@@ -1,4 +1,4 @@
-// Files of streams whose rows are known by their file, taken in while they were short and again when they have grown.
+// Files of streams that identify rows by their file: ingested while short, and again when grown.
 
 package event_test
 
@@ -76,6 +76,6 @@ func TestGrownFileOfOneCall(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	h.ingest("1 2 2 0 0", long)
-	h.ingest("2 1 1 0 0", short) // nothing says that it is a part of the other
+	h.ingest("2 1 1 0 0", short) // it is not known to be a part of the other
 	h.ingest("0 2 0 0 2", long)
 }

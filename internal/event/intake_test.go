@@ -1,4 +1,4 @@
-// Intake over stores of its own: what is counted, what is kept apart and why, and what a repeat changes.
+// Intake over a test's own stores: counts, quarantine reasons, and the effects of repeats.
 
 package event_test
 
@@ -161,7 +161,7 @@ func TestIntakeCountsAndReasons(t *testing.T) {
 	}
 	list := h.reasons()
 	if len(list) != 5 || list[0] != "1 a.jsonl:4 : "+conflict(1) || list[4] != "2 b.jsonl:2 : "+conflict(2) {
-		t.Errorf("quarantine holds\n%s", strings.Join(list, "\n"))
+		t.Errorf("quarantine contains\n%s", strings.Join(list, "\n"))
 	}
 	for i, want := range []string{"1 a.jsonl:5 kind: ", "1 a.jsonl:6 amount: ", "1 a.jsonl:7 "} {
 		if !strings.HasPrefix(list[i+1], want) {
@@ -215,7 +215,7 @@ func TestNothingIsSealed(t *testing.T) {
 	}
 	sealed, err := ingest(event.Options{MaxRejected: 0.25}, path)
 	if err != nil || sealed.Digest != dry.Digest {
-		t.Errorf("the dry run says %s, the real one %s, %v", dry.Digest, sealed.Digest, err)
+		t.Errorf("the dry run has %s, the real one %s, %v", dry.Digest, sealed.Digest, err)
 	}
 	h.expect(sealed, "1 4 3 1 0")
 }
@@ -305,7 +305,7 @@ func TestRetryAfterGrowth(t *testing.T) {
 	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
 	retry("2 2 1 1 0")
 	if list := h.reasons(); len(list) != 1 || !strings.HasPrefix(list[0], "2 a.jsonl:3 kind: ") {
-		t.Errorf("quarantine holds %q", list)
+		t.Errorf("quarantine contains %q", list)
 	}
 	retry("0 1 0 1 0")
 	if got := h.batches()[1]; got.Totals["amount"]["EUR"] != "2.00" || got.Accepted != 1 {
@@ -335,7 +335,7 @@ func TestComputedColumnThatOverflows(t *testing.T) {
 		t.Errorf("totals %v", got.Totals)
 	}
 	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 is not a valid decimal(18,2) here: it overflows, or a conversion in it fails"}) {
-		t.Errorf("quarantine holds %q", list)
+		t.Errorf("quarantine contains %q", list)
 	}
 }
 
@@ -363,7 +363,7 @@ totals:
 		"1 a.jsonl:6 amount: `where` of total refunds fails here: CAST(note AS INTEGER) > 0 overflows, or a conversion in it fails",
 	}
 	if list := h.reasons(); !slices.Equal(list, want) {
-		t.Errorf("quarantine holds\n%s", strings.Join(list, "\n"))
+		t.Errorf("quarantine contains\n%s", strings.Join(list, "\n"))
 	}
 }
 
@@ -444,7 +444,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	_, err := faulty.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
 	late := strings.HasSuffix(plan.Call(n), "/manifest.json") // the batch is sealed, and the next intake writes it
 	if plan.Fired() && mode == fault.Before && err == nil && !late {
-		t.Errorf("%s failed, and intake says nothing", plan.Call(n))
+		t.Errorf("%s failed, and intake returns no error", plan.Call(n))
 	}
 	sealed := h.batches()
 	if len(sealed) > 1 || err == nil && len(sealed) != 1 {

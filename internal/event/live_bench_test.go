@@ -1,4 +1,4 @@
-// What live intake takes in a second, and what a batch with hardly anything in it costs.
+// Throughput of live intake, and the cost of a nearly empty batch.
 
 package event_test
 
@@ -66,7 +66,7 @@ func benchmarkHarness(b *testing.B, yaml string) (*harness, *event.LiveIntake, *
 	return h, l, sealed
 }
 
-// BenchmarkLive sends requests of a thousand events from several clients at once. Beside it stands the least that has to be
+// BenchmarkLive sends requests of a thousand events from several clients at once. It is compared with the minimum that has to be
 // done: the same bytes, written and synced in turn.
 func BenchmarkLive(b *testing.B) {
 	for _, clients := range []int{1, 4, 16} {

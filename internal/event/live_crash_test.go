@@ -29,7 +29,7 @@ func (h *harness) stored() map[string]bool {
 	h.t.Helper()
 	folder, ok := h.intake.Objects.(*object.Folder)
 	if !ok {
-		h.t.Fatal("the house's objects are not in a folder")
+		h.t.Fatal("the harness's objects are not in a folder")
 	}
 	session, err := duck.Open(duck.Options{Threads: 1, Dirs: []string{filepath.Join(h.dir, "objects")}})
 	if err != nil {
@@ -274,7 +274,7 @@ func TestLiveTornSpool(t *testing.T) {
 			}
 			clear(text[cut:])
 			h.file("spool/sales/00000001.spool", string(text))
-			h.startLive(event.LiveOptions{OnLoss: func(l spool.Loss) { t.Errorf("reported as lost: %v", l) }})
+			h.startLive(event.LiveOptions{OnLoss: func(l spool.Loss) { t.Errorf("reported a loss: %v", l) }})
 			h.expectStored("after the cut", s.acked, true)
 		})
 	}
@@ -341,7 +341,7 @@ func (h *harness) spoolSize() int64 {
 	return int64(len(bytes.TrimRight(text, "\x00")))
 }
 
-// Random senders at once, among files, seals and deaths, against what they were told.
+// Random senders at once, among files, seals and deaths, compared with their answers.
 func TestLiveAgainstModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -424,7 +424,7 @@ func (h *harness) runLiveOnce(l *event.LiveIntake, random *rand.Rand, acked map[
 	acked[id] = true
 }
 
-// While a file holds the stream, requests wait, and then are told to come again; what is too much is refused at once.
+// While a file is ingested, requests wait, and are then refused for now; excess requests are refused at once.
 func TestLiveBackPressure(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
@@ -453,13 +453,13 @@ func TestLiveBackPressure(t *testing.T) {
 	}
 	for range 4 {
 		if err := <-refused; !errors.Is(err, event.ErrBusy) {
-			t.Errorf("while the stream is held: %v", err)
+			t.Errorf("while a file is ingested: %v", err)
 		}
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := l.Accept(cancelled, event.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); !errors.Is(err, context.Canceled) {
-		t.Errorf("a sender that is gone: %v", err)
+		t.Errorf("a cancelled request: %v", err)
 	}
 	close(blocked.open)
 	wg.Wait()
@@ -469,7 +469,7 @@ func TestLiveBackPressure(t *testing.T) {
 	}
 }
 
-// gate holds the first who enters.
+// gate blocks the first caller.
 type gate struct {
 	once          sync.Once
 	entered, open chan struct{}

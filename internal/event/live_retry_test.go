@@ -18,7 +18,7 @@ import (
 
 var contentYAML = strings.Replace(plainYAML, "id: id\n", "id: _content\n", 1)
 
-// retryGifts accepts gifts from now on and takes up the quarantine.
+// retryGifts declares gifts and retries the quarantine.
 func (h *harness) retryGifts(want string) {
 	h.t.Helper()
 	h.declare(strings.Replace(contentYAML, "refund]", "refund, gift]", 1))

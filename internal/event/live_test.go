@@ -1,4 +1,4 @@
-// Live intake over stores of its own: what requests are answered, what repeats change, and what a crash leaves.
+// Live intake over a test's own stores: answers, repeats, and recovery from crashes.
 
 package event_test
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// startLive opens live intake of the house's stream, which seals nothing by itself, and closes it with the test.
+// startLive opens live intake of the harness's stream, which seals nothing by itself, and closes it with the test.
 func (h *harness) startLive(o event.LiveOptions) *event.LiveIntake {
 	h.t.Helper()
 	l, err := h.openLive(o)
@@ -175,7 +175,7 @@ func TestLiveSameKeyAtOnce(t *testing.T) {
 		}
 	}
 	if judged != 1 {
-		t.Errorf("%d requests were judged, want 1", judged)
+		t.Errorf("%d requests were checked, want 1", judged)
 	}
 }
 

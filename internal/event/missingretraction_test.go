@@ -81,7 +81,7 @@ func TestMissingRetraction(t *testing.T) {
 	for _, kind := range kinds {
 		for _, unknown := range []bool{false, true} {
 			if unknown && kind.name == "the last" {
-				continue // nothing says that it was made
+				continue // it is not known to have been made
 			}
 			t.Run(fmt.Sprint(kind.name, ", catalog without what follows it: ", unknown), func(t *testing.T) {
 				t.Parallel()
@@ -107,7 +107,7 @@ func TestMissingRetraction(t *testing.T) {
 	}
 }
 
-// expectMissing expects that opening, verification and repair name the lost retraction and what mends it.
+// expectMissing expects that opening, verification and repair name the missing retraction and its remedy.
 func (h *harness) expectMissing(number uint64) {
 	h.t.Helper()
 	_, verified := h.intake.VerifyManifests(h.t.Context(), "sales")
@@ -125,7 +125,7 @@ func (h *harness) expectMissing(number uint64) {
 	}
 }
 
-// TestGiveUpRetraction: only what is lost is given up, the stream goes on behind it, and what was given up is kept.
+// TestGiveUpRetraction: only what is missing is given up, the stream goes on after it, and what was given up is recorded.
 func TestGiveUpRetraction(t *testing.T) {
 	t.Parallel()
 	h := fillRetractions(t)
@@ -152,13 +152,13 @@ func TestGiveUpRetraction(t *testing.T) {
 	h.ingest("5 1 1 0 0", h.file("d.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.restoreCatalog("")
 	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) > 0 {
-		t.Errorf("repair of a lost catalog gives %v, %v", done, err)
+		t.Errorf("repair of a missing catalog gives %v, %v", done, err)
 	}
 	h.rebuildIndex()
 	h.verify()
 }
 
-// TestLastRetractionLost: an older catalog does not know of the last retraction, whose object is lost. A batch that was sealed since does.
+// TestLastRetractionLost: an older catalog does not know of the last retraction, whose object is missing. A batch that was sealed since does.
 func TestLastRetractionMissing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)

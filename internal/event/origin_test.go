@@ -1,4 +1,4 @@
-// Columns that say where an event was read from.
+// Columns that contain the origin of an event.
 
 package event_test
 

@@ -1,4 +1,4 @@
-// Damaged spools: no acknowledged request behind the damage is dropped, and what is lost is reported until somebody has seen it.
+// Damaged spools: no acknowledged request after the damage is dropped, and losses are reported until somebody dismisses them.
 
 package event_test
 
@@ -16,7 +16,7 @@ import (
 	"bursar/internal/event/spool"
 )
 
-// newUnsealedSpool is a house in which a process died that had acknowledged four requests of one event each.
+// newUnsealedSpool returns a stream with a spool of a dead process that had acknowledged four requests of one event each.
 func newUnsealedSpool(t *testing.T) *harness {
 	t.Helper()
 	h := newHarness(t, plainYAML)
@@ -112,7 +112,7 @@ func flipAt(at int) func(path string) error {
 	}
 }
 
-// A spool of another stream is not taken in.
+// A spool of another stream is not ingested.
 func TestForeignSpool(t *testing.T) {
 	t.Parallel()
 	h := newUnsealedSpool(t)

@@ -1,4 +1,4 @@
-// What may change of a stream that holds events, and what may not.
+// Which changes of a stream with events are allowed, and which are not.
 
 package event_test
 
@@ -26,7 +26,7 @@ columns:
   note: {type: string, from: Note, optional: true}
 `
 
-// TestReadingNeverChanges: what makes an event unique and how a value is read stays as it was once the stream holds events.
+// TestReadingNeverChanges: what identifies an event and how a value is read cannot change once the stream contains events.
 func TestReadingNeverChanges(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, readYAML)

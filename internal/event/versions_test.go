@@ -93,7 +93,7 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", amounts("1", "2.00"))}, event.Options{DryRun: true}); err != nil {
 		t.Fatal(err)
 	}
-	h.declare(plainYAML) // no version was taken in
+	h.declare(plainYAML) // no version was ingested
 	h.ingest("2 2 1 1 0", h.file("c.jsonl", amounts("2", "1.00")+amounts("1", "3.00")))
 	h.verify()
 	h.declare(versionsYAML)
@@ -134,7 +134,7 @@ func TestVersionsAdopted(t *testing.T) {
 	h.ingest("3 4 1 0 3", h.file("c.jsonl", amounts("1", "1.0", "2.0", "3.0", "4.0")))
 	h.declare(plainYAML)
 	if err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream); err == nil {
-		t.Error("versions need not be kept any more")
+		t.Error("versions need not be kept")
 	}
 }
 

@@ -47,7 +47,7 @@ func TestDamagedTables(t *testing.T) {
 			t.Parallel()
 			err := Verify(context.Background(), rangeStore{"run": c.edit(slices.Clone(whole))}, t.TempDir(), info)
 			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "table run") {
-				t.Fatalf("got %v, want it to say %q", err, c.says)
+				t.Fatalf("got %v, want %q in it", err, c.says)
 			}
 		})
 	}

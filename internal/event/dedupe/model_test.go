@@ -188,7 +188,7 @@ func TestAgainstModel(t *testing.T) {
 			}
 			segments := 8
 			if c.limit == 0 {
-				segments = 45 // above the 1 MiB that is always held
+				segments = 45 // above the 1 MiB that is always allowed in memory
 			}
 			for file := range uint64(16) {
 				m := w.open()

@@ -45,7 +45,7 @@ func TestEveryPageIsChecked(t *testing.T) {
 				t.Errorf("old %v, byte %d: %d of %d are found, %v", old, at, right, n, err)
 			}
 			if _, err := Compact(context.Background(), store, t.TempDir(), []TableInfo{named}, "merged", nil); !errors.Is(err, ErrCorrupt) {
-				// A merge makes the directory anew and does not read the old one.
+				// A merge rebuilds the directory and does not read the old one.
 				if table, _, opened := readTable(store["run"]); opened != nil || at < int(table.dirAt) {
 					t.Errorf("old %v, byte %d: merged, %v", old, at, err)
 				}
@@ -135,7 +135,7 @@ func TestOldFormatStaysReadable(t *testing.T) {
 	}
 }
 
-// TestRebuild makes the index of several tables anew, from their entries in another order.
+// TestRebuild rebuilds the index of several tables from their entries in another order.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int64{0, 64 << 20} {

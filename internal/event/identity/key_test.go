@@ -77,7 +77,7 @@ func TestFile(t *testing.T) {
 		t.Fatalf("%v, %v", key, err)
 	}
 	if same, err := f.Renew(); err != nil || same != key || checkOf(true) != key.Check() {
-		t.Error("a key that is there is made anew")
+		t.Error("an existing key is replaced")
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {

@@ -1,4 +1,4 @@
-// Doubts: numbers that can be read in two ways, and texts that are numbers but for the way their sign is written.
+// Ambiguities: numbers that can be read in two ways, and texts that are numbers except for the notation of their sign.
 
 package infer
 
@@ -11,10 +11,10 @@ import (
 	"bursar/internal/column"
 )
 
-// startsZero is a number below one with its decimals: a mark that groups digits never follows a zero alone.
+// startsZero matches a number below one with its decimals: a group mark never follows a single zero.
 var startsZero = regexp.MustCompile(`^[-+]?0[.,]`)
 
-// noteMarks warns where a mark may group digits as well as begin the decimals: three digits follow it in every value.
+// noteMarks warns if the decimal mark may be a group mark, or the reverse: three digits follow it in every value.
 func (g *guess) noteMarks(f *field, j *typeChecker) {
 	other := *g
 	switch mark := g.Decimal; {
@@ -30,22 +30,22 @@ func (g *guess) noteMarks(f *field, j *typeChecker) {
 	other.Type = t
 	switch {
 	case ok && g.Group == 0:
-		g.note(fmt.Sprintf("CHECK: %q is taken for the decimal mark, but may group digits: three digits follow it everywhere; if it groups, write %s",
+		g.note(fmt.Sprintf("CHECK: %q is read as the decimal mark, but may group digits: three digits follow it everywhere; if it groups digits, write %s",
 			g.Decimal, other.numberOptions()))
 	case ok:
-		g.note(fmt.Sprintf("CHECK: %q is taken to group digits, but may be the decimal mark: three digits follow it everywhere; if it is, write %s",
+		g.note(fmt.Sprintf("CHECK: %q is read as a group mark, but may be the decimal mark: three digits follow it everywhere; if it is, write %s",
 			g.Group, other.numberOptions()))
 	case g.Group != 0:
-		g.note(fmt.Sprintf("CHECK: %q is taken to group digits", g.Group))
+		g.note(fmt.Sprintf("CHECK: %q is read as a group mark", g.Group))
 	}
 }
 
-// numberOptions are the type and marks of a number as the stream file declares them.
+// numberOptions returns the type and marks of a number in the syntax of a stream file.
 func (g *guess) numberOptions() string {
 	return strings.Join(append([]string{g.typeOption()}, g.markOptions()...), ", ")
 }
 
-// noteSigns says why texts are not numbers that would be some with their signs in front.
+// noteSigns warns about texts that would be numbers with a leading sign.
 func (g *guess) noteSigns(f *field, s *sample) {
 	changed := -1
 	var rewritten field
@@ -61,12 +61,12 @@ func (g *guess) noteSigns(f *field, s *sample) {
 	}
 	number := *g
 	if number.readNumber(newTypeChecker(&rewritten), s) {
-		g.note(fmt.Sprintf("CHECK: %s looks like a number, but how its sign is written is not read; let the source write %s, then %s takes all values",
+		g.note(fmt.Sprintf("CHECK: %s looks like a number, but this notation of its sign is not supported; let the source write %s, then %s accepts all values",
 			quoted([]byte(f.texts[changed])), quoted([]byte(rewritten.texts[changed])), number.numberOptions()))
 	}
 }
 
-// leadingSign writes 1.00-, (1.00), - 1.00 and −1.00 as -1.00. Any other text stays as it is.
+// leadingSign rewrites 1.00-, (1.00), - 1.00 and −1.00 as -1.00. It returns any other text unchanged.
 func leadingSign(text string) string {
 	t := strings.Replace(strings.TrimSpace(text), "−", "-", 1)
 	switch {

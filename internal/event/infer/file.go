@@ -1,4 +1,4 @@
-// Reading the beginning of a file, uncompressed.
+// Reads the beginning of a file, uncompressed.
 
 package infer
 
@@ -20,11 +20,11 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// input is an open file behind its decompressor.
+// input is an open file after decompression.
 type input struct {
 	*bufio.Reader
 	packed  bool
-	marked  bool // a mark says how it is encoded
+	marked  bool // a byte order mark states the encoding
 	closers []func() error
 }
 
@@ -50,7 +50,7 @@ func openFile(path string) (*input, error) {
 	return in, nil
 }
 
-// unpack puts the decompressor that the suffix asks for before the file.
+// unpack adds the decompressor for the suffix.
 func (in *input) unpack(file io.Reader, path string) (io.Reader, error) {
 	switch {
 	case strings.HasSuffix(path, ".gz"):
@@ -72,7 +72,7 @@ func (in *input) unpack(file io.Reader, path string) (io.Reader, error) {
 	return file, nil
 }
 
-// close gives the file back; nothing was written to it.
+// close closes the file, which was only read.
 func (in *input) close() {
 	for _, c := range in.closers {
 		_ = c()
@@ -89,7 +89,7 @@ type head struct {
 	text  []byte // without a byte order mark
 	whole bool   // nothing follows it
 
-	marked bool // as input.marked
+	marked bool // see input.marked
 }
 
 // foreignFormats are the first bytes of files that cannot be read as text, and what to do about them.
@@ -117,10 +117,10 @@ func (in *input) head() (head, error) {
 	return h, nil
 }
 
-// windows is what programs write that do not write UTF-8, if anything; every byte but a few is a character in it.
+// windows is the most common encoding of files that are not UTF-8; almost every byte is a character in it.
 const windows = "windows-1252"
 
-// decodeWindows reads a text as intake will.
+// decodeWindows decodes a text as intake does.
 func decodeWindows(text []byte) ([]byte, error) {
 	in, err := charset.Strict(bytes.NewReader(text), charmap.Windows1252)
 	if err != nil {
@@ -129,7 +129,7 @@ func decodeWindows(text []byte) ([]byte, error) {
 	return io.ReadAll(in)
 }
 
-// isNotUTF8 reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row, and one with a mark is no other.
+// isNotUTF8 reports whether more letters of a text are invalid in UTF-8 than valid: a UTF-8 file may have a broken row, and a byte order mark decides.
 func (h head) isNotUTF8() bool {
 	if h.marked {
 		return false
@@ -148,8 +148,8 @@ func (h head) isNotUTF8() bool {
 	return broken > valid
 }
 
-// isJSONL reports whether the text is JSON lines rather than CSV, whatever the suffix says: CSV may be named
-// anything, and a first line that is an object is nothing else.
+// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that is an object is never
+// CSV.
 func (h head) isJSONL(path string) bool {
 	text := bytes.TrimLeft(h.text, " \t\r\n")
 	line, _, _ := bytes.Cut(text, []byte("\n"))

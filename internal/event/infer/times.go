@@ -8,7 +8,7 @@ import (
 	"bursar/internal/column"
 )
 
-// dateFormats are the common ways to write a date; those that another reading fits as well stand beside it.
+// dateFormats are common date formats, each with the one that the same text may also have.
 var dateFormats = []struct{ format, other string }{
 	{"%Y/%m/%d", ""},
 	{"%Y.%m.%d", ""},
@@ -30,18 +30,18 @@ var dateFormats = []struct{ format, other string }{
 	{"%Y%m%d", ""},
 }
 
-// timeFormats are the common ways to go on with a time of day.
+// timeFormats are common formats of a time of day after a date.
 var timeFormats = []string{
 	" %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", ":%H:%M:%S", ", %H:%M:%S", ", %H:%M",
 	" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H:%M %z", "T%H:%M%z", ":%H:%M:%S %z", " %H:%M:%S.%f %z", "T%H%M%S", "T%H%M%SZ", "%H%M%S",
 }
 
-// compactDate takes digits alone for a date or timestamp where the name says so.
+// compactDate accepts digits only as a date or timestamp if the name suggests it.
 func (g *guess) compactDate(j *typeChecker) bool {
 	return dateLike(g.Name) && (g.tryFormat(j, column.Date, "%Y%m%d") || g.tryFormat(j, column.Timestamp, "%Y%m%d%H%M%S"))
 }
 
-// tryTimes tries ISO 8601, then every other format. A text without digits cannot be one.
+// tryTimes tries ISO 8601, then every other format. A text without digits has none.
 func (g *guess) tryTimes(j *typeChecker) bool {
 	line, _, _ := strings.Cut(string(j.few[:min(len(j.few), 100)]), "\n")
 	if !strings.ContainsAny(line, "0123456789") || len(line) > 60 {
@@ -81,7 +81,7 @@ func (g *guess) tryFormat(j *typeChecker, kind column.Kind, format string) bool 
 	return true
 }
 
-// noteDayMonth warns where day and month cannot be told apart.
+// noteDayMonth warns if day and month cannot be distinguished.
 func (g *guess) noteDayMonth(j *typeChecker, format, clock string) {
 	if format == "" {
 		return
@@ -89,11 +89,11 @@ func (g *guess) noteDayMonth(j *typeChecker, format, clock string) {
 	other := g.Column
 	other.Format = format + clock
 	if _, ok := j.accepts(other); ok {
-		g.note("CHECK: day and month cannot be told apart in the sample; the other way round is \"" + other.Format + "\"")
+		g.note("CHECK: day and month cannot be distinguished in the sample; the other order is \"" + other.Format + "\"")
 	}
 }
 
-// noteZone tells what a timestamp without a zone means. The line is the first value in its quotes, or empty.
+// noteZone explains a timestamp without a zone. line is the first value in its quotes, or empty.
 func (g *guess) noteZone(line string) {
 	value := strings.Trim(line, `"`)
 	if g.Type.Kind != column.Timestamp || strings.HasSuffix(value, "Z") || strings.ContainsAny(value[min(len(value), 19):], "+-") {

@@ -272,7 +272,7 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// TestPackedPages gives packed bytes that state more, or hold less, than the page that they are to fill.
+// TestPackedPages unpacks bytes that state more, or contain less, than the page that they are to fill.
 func TestPackedPages(t *testing.T) {
 	t.Parallel()
 	k := compress.Codecs

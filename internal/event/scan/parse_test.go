@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A block made of memory that came back holds what a new one would, and what Parse reads stays as it is.
+// A block made of recycled memory equals a new one, and what Parse returned does not change.
 func TestRecycledBlocks(t *testing.T) {
 	t.Parallel()
 	plan := one(t, "string", nil)

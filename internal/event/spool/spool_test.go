@@ -61,7 +61,7 @@ func write(t *testing.T, dir string) (ends []int64) {
 	return ends
 }
 
-// read gives what a spool's text holds, and what is damaged of it.
+// read returns the content of a spool, and its damage.
 func read(t *testing.T, text []byte) (h spool.Header, got []spool.Request, damage string) {
 	t.Helper()
 	r, err := spool.NewReader(text, header.Number)
@@ -288,7 +288,7 @@ func (f *brokenFile) Sync() error          { return errBroken }
 func (f *brokenFile) Close() error         { return nil }
 func (f *brokenFile) Truncate(int64) error { return nil }
 
-// After an error nothing is written any more, as nobody knows what the disk has.
+// After an error nothing more is written, since the content of the disk is unknown.
 func TestErrorsLast(t *testing.T) {
 	t.Parallel()
 	for _, room := range []int{10, 1 << 30} {
@@ -314,7 +314,7 @@ func TestErrorsLast(t *testing.T) {
 	}
 }
 
-// What is cut off is gone, whether it was synced or not; what was synced before stays.
+// What is cut off disappears, synced or not; what was synced before stays.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	for _, synced := range []int{0, 1, 2} {
