@@ -53,10 +53,10 @@ func (w *batchWriter) putAnswers(tx catalog.Tx) error {
 		return nil
 	}
 	list := answerList{At: w.batch.Sealed}
-	for _, a := range w.keyedRequests {
-		hashed := hashKey(a.key)
+	for _, p := range w.keyedRequests {
+		hashed := hashKey(p.key)
 		list.Keys = append(list.Keys, hashed)
-		r := storedAnswer{Spool: w.spool, At: w.batch.Sealed, Digest: a.digest, Answer: a.answer}
+		r := storedAnswer{Spool: w.spool, At: w.batch.Sealed, Digest: p.digest, Answer: p.answer}
 		if err := tx.Put(answerKey(w.stream.Name, hashed), r); err != nil {
 			return err
 		}
@@ -133,10 +133,10 @@ func deleteSpoolAnswers(tx catalog.Tx, stream string, spool uint64) error {
 }
 
 // earlierAnswer looks up the answer to an earlier request with the same key.
-func (l *LiveIntake) earlierAnswer(ctx context.Context, a *pendingRequest) (answer Answer, found bool, err error) {
+func (l *LiveIntake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer Answer, found bool, err error) {
 	var r storedAnswer
 	err = l.in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		found, err = tx.Get(answerKey(l.stream.Name, hashKey(a.key)), &r)
+		found, err = tx.Get(answerKey(l.stream.Name, hashKey(p.key)), &r)
 		return err
 	})
 	switch {
@@ -144,7 +144,7 @@ func (l *LiveIntake) earlierAnswer(ctx context.Context, a *pendingRequest) (answ
 		return Answer{}, false, fmt.Errorf("look for an earlier answer: %w", err)
 	case !found || r.At.Before(l.in.Now().Add(-AnswerRetention)):
 		return Answer{}, false, nil
-	case r.Digest != a.digest:
+	case r.Digest != p.digest:
 		return Answer{}, false, ErrKeyReused
 	}
 	r.Answer.Repeated = true
@@ -158,16 +158,16 @@ type pendingKeys struct {
 }
 
 // claim registers a request. It returns the request that already has the key, or nil.
-func (k *pendingKeys) claim(a *pendingRequest) *pendingRequest {
+func (k *pendingKeys) claim(p *pendingRequest) *pendingRequest {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if first := k.byKey[a.key]; first != nil {
+	if first := k.byKey[p.key]; first != nil {
 		return first
 	}
 	if k.byKey == nil {
 		k.byKey = map[string]*pendingRequest{}
 	}
-	k.byKey[a.key] = a
+	k.byKey[p.key] = p
 	return nil
 }
 
@@ -175,9 +175,9 @@ func (k *pendingKeys) claim(a *pendingRequest) *pendingRequest {
 func (k *pendingKeys) drop(requests ...*pendingRequest) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, a := range requests {
-		if k.byKey[a.key] == a {
-			delete(k.byKey, a.key)
+	for _, p := range requests {
+		if k.byKey[p.key] == p {
+			delete(k.byKey, p.key)
 		}
 	}
 }
@@ -186,8 +186,8 @@ func (k *pendingKeys) drop(requests ...*pendingRequest) {
 func (k *pendingKeys) dropDone() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for key, a := range k.byKey {
-		if a.isDone() {
+	for key, p := range k.byKey {
+		if p.isDone() {
 			delete(k.byKey, key)
 		}
 	}

@@ -114,28 +114,28 @@ func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
 	case len(r.Body) > MaxRequest:
 		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the request is %d bytes long: the limit is %d", len(r.Body), MaxRequest))
 	}
-	a := newPendingRequest(l.stream, r)
-	a.recoveries = l.recoveries.Load()
-	if a.key == "" {
-		if err := l.queue.put(a); err != nil {
+	p := newPendingRequest(l.stream, r)
+	p.recoveries = l.recoveries.Load()
+	if p.key == "" {
+		if err := l.queue.put(p); err != nil {
 			return Answer{}, err
 		}
-		return l.wait(ctx, a)
+		return l.wait(ctx, p)
 	}
-	if first := l.keys.claim(a); first != nil {
-		return awaitFirst(ctx, first, a)
+	if first := l.keys.claim(p); first != nil {
+		return awaitFirst(ctx, first, p)
 	}
-	answer, found, err := l.earlierAnswer(ctx, a)
+	answer, found, err := l.earlierAnswer(ctx, p)
 	if err == nil && !found {
-		err = l.queue.put(a)
+		err = l.queue.put(p)
 	}
 	if err != nil || found {
-		l.keys.drop(a)
-		a.answer = answer
-		a.finish(err)
+		l.keys.drop(p)
+		p.answer = answer
+		p.finish(err)
 		return answer, err
 	}
-	return l.wait(ctx, a)
+	return l.wait(ctx, p)
 }
 
 // awaitFirst waits for the answer to an earlier request with the same key.
@@ -157,38 +157,38 @@ func awaitFirst(ctx context.Context, first, again *pendingRequest) (Answer, erro
 }
 
 // wait waits for a request's answer. A request that is not taken from the queue in time is withdrawn.
-func (l *LiveIntake) wait(ctx context.Context, a *pendingRequest) (Answer, error) {
+func (l *LiveIntake) wait(ctx context.Context, p *pendingRequest) (Answer, error) {
 	timer := time.NewTimer(maxQueueWait)
 	defer timer.Stop()
 	for {
 		select {
-		case <-a.done:
-			if a.err != nil {
-				return Answer{}, a.err
+		case <-p.done:
+			if p.err != nil {
+				return Answer{}, p.err
 			}
-			return a.answer, nil
+			return p.answer, nil
 		case <-ctx.Done():
-			l.withdraw(a, ctx.Err())
+			l.withdraw(p, ctx.Err())
 			return Answer{}, ctx.Err()
 		case <-timer.C:
-			l.withdraw(a, ErrBusy)
+			l.withdraw(p, ErrBusy)
 		}
 	}
 }
 
 // withdraw ends a request that is still in the queue.
-func (l *LiveIntake) withdraw(a *pendingRequest, err error) {
-	if l.queue.remove(a) {
-		l.fail(a, err)
+func (l *LiveIntake) withdraw(p *pendingRequest, err error) {
+	if l.queue.remove(p) {
+		l.fail(p, err)
 	}
 }
 
 // fail ends a request with an error.
-func (l *LiveIntake) fail(a *pendingRequest, err error) {
-	if a.key != "" {
-		l.keys.drop(a)
+func (l *LiveIntake) fail(p *pendingRequest, err error) {
+	if p.key != "" {
+		l.keys.drop(p)
 	}
-	a.finish(err)
+	p.finish(err)
 }
 
 // Seal seals the open batch now, if there is one.

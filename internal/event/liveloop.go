@@ -75,9 +75,9 @@ func (l *LiveIntake) shutDown() {
 }
 
 func (l *LiveIntake) failAll(requests []*pendingRequest, err error) {
-	for _, a := range requests {
-		if !a.isDone() {
-			l.fail(a, err)
+	for _, p := range requests {
+		if !p.isDone() {
+			l.fail(p, err)
 		}
 	}
 }
@@ -117,8 +117,8 @@ func (l *LiveIntake) ingestGroup() bool {
 func (l *LiveIntake) appendGroup(requests []*pendingRequest) error {
 	o := l.open
 	offset := o.spool.Size()
-	for _, a := range requests {
-		if err := o.spool.Append(a.key, a.body); err != nil {
+	for _, p := range requests {
+		if err := o.spool.Append(p.key, p.body); err != nil {
 			return err
 		}
 	}
@@ -131,8 +131,8 @@ func (l *LiveIntake) appendGroup(requests []*pendingRequest) error {
 	if err := l.announceSpool(o); err != nil {
 		return err
 	}
-	for _, a := range requests {
-		a.completeStep()
+	for _, p := range requests {
+		p.completeStep()
 	}
 	return nil
 }
@@ -208,24 +208,24 @@ func (l *LiveIntake) createSpool(h spool.Header) (*spool.Writer, error) {
 // answerKnown answers requests whose keys a recovery has restored since they were looked up, and returns the others.
 func (l *LiveIntake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 	recovered := l.recoveries.Load()
-	if !slices.ContainsFunc(requests, func(a *pendingRequest) bool { return a.key != "" && a.recoveries != recovered }) {
+	if !slices.ContainsFunc(requests, func(p *pendingRequest) bool { return p.key != "" && p.recoveries != recovered }) {
 		return requests
 	}
 	var rest []*pendingRequest
-	for _, a := range requests {
-		if a.key == "" || a.recoveries == recovered {
-			rest = append(rest, a)
+	for _, p := range requests {
+		if p.key == "" || p.recoveries == recovered {
+			rest = append(rest, p)
 			continue
 		}
-		answer, found, err := l.earlierAnswer(l.ctx, a)
+		answer, found, err := l.earlierAnswer(l.ctx, p)
 		switch {
 		case err != nil:
-			l.fail(a, err)
+			l.fail(p, err)
 		case found:
-			a.answer = answer
-			l.fail(a, nil)
+			p.answer = answer
+			l.fail(p, nil)
 		default:
-			rest = append(rest, a)
+			rest = append(rest, p)
 		}
 	}
 	return rest

@@ -85,18 +85,18 @@ func (o *openBatch) feed(ctx context.Context) error {
 // add sends requests to the flow as one segment.
 func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	size := 0
-	for _, a := range requests {
-		size += len(a.body) + 1
+	for _, p := range requests {
+		size += len(p.body) + 1
 	}
 	text := make([]byte, 0, size+scan.PaddingBytes)
 	seg := o.writer.segment(nil, o.file)
 	seg.firstLine, seg.requests = o.lines+1, requests
-	for _, a := range requests {
-		a.firstLine = o.lines + 1
+	for _, p := range requests {
+		p.firstLine = o.lines + 1
 		start := len(text)
-		text = a.appendLines(text)
+		text = p.appendLines(text)
 		o.lines += int64(bytes.Count(text[start:], []byte{'\n'}))
-		o.countRequest(a)
+		o.countRequest(p)
 	}
 	seg.text = text
 	o.prune()
@@ -110,14 +110,14 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 }
 
 // countRequest adds a request to the batch. Its body belongs to a segment from now on.
-func (o *openBatch) countRequest(a *pendingRequest) {
+func (o *openBatch) countRequest(p *pendingRequest) {
 	o.writer.mu.Lock()
 	defer o.writer.mu.Unlock()
-	o.file.Bytes += a.size
-	if a.key != "" {
-		o.writer.keyedRequests = append(o.writer.keyedRequests, a)
+	o.file.Bytes += p.size
+	if p.key != "" {
+		o.writer.keyedRequests = append(o.writer.keyedRequests, p)
 	}
-	a.body = nil
+	p.body = nil
 }
 
 // prune removes answered groups from the front.

@@ -36,19 +36,19 @@ type queue struct {
 }
 
 // put adds a request, or refuses it.
-func (q *queue) put(a *pendingRequest) error {
+func (q *queue) put(p *pendingRequest) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
 		return ErrClosed
-	case q.count > 0 && (q.count >= maxWaiting || q.bytes+a.size > maxWaitingBytes):
+	case q.count > 0 && (q.count >= maxWaiting || q.bytes+p.size > maxWaitingBytes):
 		return ErrBusy
 	}
 	q.count++
-	q.bytes += a.size
-	a.onDone = q.release
-	q.waiting = append(q.waiting, a)
+	q.bytes += p.size
+	p.onDone = q.release
+	q.waiting = append(q.waiting, p)
 	q.signal()
 	return nil
 }
@@ -61,11 +61,11 @@ func (q *queue) signal() {
 }
 
 // release is called when a request is answered.
-func (q *queue) release(a *pendingRequest) {
+func (q *queue) release(p *pendingRequest) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.count--
-	q.bytes -= a.size
+	q.bytes -= p.size
 }
 
 // pop removes the next requests from the queue, up to about maxBytes.
@@ -87,11 +87,11 @@ func (q *queue) pop(maxBytes int64) []*pendingRequest {
 }
 
 // remove removes a request that is still waiting.
-func (q *queue) remove(a *pendingRequest) bool {
+func (q *queue) remove(p *pendingRequest) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i, w := range q.waiting {
-		if w == a {
+		if w == p {
 			rest := make([]*pendingRequest, 0, len(q.waiting)-1)
 			q.waiting = append(append(rest, q.waiting[:i]...), q.waiting[i+1:]...)
 			return true

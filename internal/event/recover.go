@@ -199,9 +199,9 @@ func (l *LiveIntake) readGroup(in *spool.Reader) (requests []*pendingRequest, er
 		if err != nil {
 			return nil, err
 		}
-		a := newPendingRequest(l.stream, Request{Key: r.Key, Body: r.Body})
-		requests = append(requests, a)
-		size += a.size
+		p := newPendingRequest(l.stream, Request{Key: r.Key, Body: r.Body})
+		requests = append(requests, p)
+		size += p.size
 	}
 	return requests, nil
 }

@@ -71,25 +71,25 @@ func newPendingRequest(s *project.Stream, r Request) *pendingRequest {
 }
 
 // completeStep completes one of the two steps to an answer.
-func (a *pendingRequest) completeStep() {
-	if a.stepsLeft.Add(-1) == 0 {
-		a.finish(nil)
+func (p *pendingRequest) completeStep() {
+	if p.stepsLeft.Add(-1) == 0 {
+		p.finish(nil)
 	}
 }
 
-func (a *pendingRequest) finish(err error) {
-	a.once.Do(func() {
-		a.err = err
-		if a.onDone != nil {
-			a.onDone(a)
+func (p *pendingRequest) finish(err error) {
+	p.once.Do(func() {
+		p.err = err
+		if p.onDone != nil {
+			p.onDone(p)
 		}
-		close(a.done)
+		close(p.done)
 	})
 }
 
-func (a *pendingRequest) isDone() bool {
+func (p *pendingRequest) isDone() bool {
 	select {
-	case <-a.done:
+	case <-p.done:
 		return true
 	default:
 		return false
@@ -97,8 +97,8 @@ func (a *pendingRequest) isDone() bool {
 }
 
 // appendLines appends the body to a text as whole lines.
-func (a *pendingRequest) appendLines(text []byte) []byte {
-	body := bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf"))
+func (p *pendingRequest) appendLines(text []byte) []byte {
+	body := bytes.TrimPrefix(p.body, []byte("\xef\xbb\xbf"))
 	if text = append(text, body...); len(body) > 0 && body[len(body)-1] != '\n' {
 		text = append(text, '\n')
 	}
@@ -153,8 +153,8 @@ func (seg *segment) identitySource(block int, row int64) rowSource {
 
 // requestSource returns the request and line of a row; zero for rows of files.
 func (seg *segment) requestSource(block int, row int64) rowSource {
-	if a := seg.requestOf(row); a != nil {
-		return rowSource{digest: a.digest, line: row - a.firstLine + 1}
+	if p := seg.requestOf(row); p != nil {
+		return rowSource{digest: p.digest, line: row - p.firstLine + 1}
 	}
 	if seg.rowSources != nil {
 		return seg.rowSources[block]
@@ -173,29 +173,29 @@ func (seg *segment) addSources(block int, rejects []reject) {
 
 // countAnswer counts an accepted or duplicate row in the answer to its request.
 func (seg *segment) countAnswer(row int64, kind dedupe.Kind) {
-	a := seg.requestOf(row)
+	p := seg.requestOf(row)
 	switch {
-	case a == nil:
+	case p == nil:
 	case kind == dedupe.New:
-		a.answer.Rows++
-		a.answer.Accepted++
+		p.answer.Rows++
+		p.answer.Accepted++
 	case kind == dedupe.Duplicate:
-		a.answer.Rows++
-		a.answer.Duplicates++
+		p.answer.Rows++
+		p.answer.Duplicates++
 	}
 }
 
 // listRejects counts and lists quarantined rows in the answers to their requests.
 func (seg *segment) listRejects(rejects []reject) {
 	for _, r := range rejects {
-		a := seg.requestOf(r.Row)
-		if a == nil {
+		p := seg.requestOf(r.Row)
+		if p == nil {
 			return
 		}
-		a.answer.Rows++
-		a.answer.Quarantined++
-		if len(a.answer.Rejected) < MaxRejectedRows {
-			a.answer.Rejected = append(a.answer.Rejected, RejectedRow{Row: r.Row - a.firstLine + 1, Column: r.Column, Reason: r.Reason})
+		p.answer.Rows++
+		p.answer.Quarantined++
+		if len(p.answer.Rejected) < MaxRejectedRows {
+			p.answer.Rejected = append(p.answer.Rejected, RejectedRow{Row: r.Row - p.firstLine + 1, Column: r.Column, Reason: r.Reason})
 		}
 	}
 }

@@ -124,8 +124,8 @@ func (w *batchWriter) classifyAll(ctx context.Context) error {
 		if err := w.classify(ctx, seg); err != nil {
 			return err
 		}
-		for _, a := range seg.requests {
-			a.completeStep()
+		for _, p := range seg.requests {
+			p.completeStep()
 		}
 		select {
 		case w.writers[next].segments <- seg:
