@@ -71,7 +71,7 @@ func TestBadRows(t *testing.T) {
 		{"overflow", line(`"bad"`, "99999999999999999999.00", today, `"o"`), "amount", "it is too large"},
 		{"exponent", line(`"bad"`, "1e400", today, `"o"`), "amount", "it is too large"},
 		{"third decimal", line(`"bad"`, "1.001", today, `"o"`), "amount", "it has more decimals"},
-		{"NaN", line(`"bad"`, "NaN", today, `"o"`), "", "a value should stand here"},
+		{"NaN", line(`"bad"`, "NaN", today, `"o"`), "", "a value is expected here"},
 		{"NaN in quotes", line(`"bad"`, `"NaN"`, today, `"o"`), "amount", "it is not a number"},
 		{"hex", line(`"bad"`, `"0x10"`, today, `"o"`), "amount", "it is not a number"},
 		{"30 February", line(`"bad"`, "1", "2025-02-30T00:00:00Z", `"o"`), "occurred_at", "there is no such date"},

@@ -107,7 +107,7 @@ func TestAcceptedRowLosesItsRetraction(t *testing.T) {
 	}
 	remove(t, filepath.Join(dir, ".bursar", "objects", "streams", "payments", "retractions", "00000001.json"))
 	must(t, 1, "repair", "--project", dir)
-	if got := bursar(t, "run", "--project", dir); got.code != 1 || !strings.Contains(got.err, "retraction 1 of payments is lost") {
+	if got := bursar(t, "run", "--project", dir); got.code != 1 || !strings.Contains(got.err, "retraction 1 of payments is missing") {
 		t.Errorf("run ends with %d: %s%s", got.code, got.out, got.err)
 	}
 	for _, args := range [][]string{{"repair", "--give-up", "retraction 1 of payments", "--reason", "no copy"}, {"verify"}, {"repair"}} {
@@ -182,7 +182,7 @@ func TestGaveUpAndFailed(t *testing.T) {
 	}
 	remove(t, filepath.Join(batchFolder(dir, "00000001"), "events*"))
 	got := must(t, 1, "repair", "--give-up", "batch 1 of payments", "--give-up", "batch 1 of returns", "--reason", "no copy", "--project", dir)
-	if !strings.Contains(got.out, "gave up batch 1 of payments (no copy)") || !strings.Contains(got.err, "give up batch 1 of returns: it is not lost") {
+	if !strings.Contains(got.out, "gave up batch 1 of payments (no copy)") || !strings.Contains(got.err, "give up batch 1 of returns: it is not missing") {
 		t.Errorf("repair says %s%s", got.out, got.err)
 	}
 }

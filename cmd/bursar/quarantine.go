@@ -219,7 +219,7 @@ func (r *rejectedRow) compare(with *app.Compared) {
 	for _, d := range with.Differences {
 		r.Differences = append(r.Differences, rejectedValue(d))
 	}
-	if out := with.Out; out != nil {
+	if out := with.Retraction; out != nil {
 		r.Retracted = &retracted{out.Number, out.Reason, out.At}
 	}
 }

@@ -82,10 +82,10 @@ func (c *cli) resolve(cmd *cobra.Command, name string, o *resolveOptions) error 
 func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolveOptions) error {
 	out, err := a.AcceptRow(ctx, name, app.AcceptOptions{Row: o.row, Reason: o.reason})
 	switch {
-	case err != nil && out.Batch == 0 && out.Out == nil:
+	case err != nil && out.Batch == 0 && out.Replaced == nil:
 		return &interruptedError{err, "nothing was accepted"}
 	case err != nil && out.Batch == 0:
-		return hinted(err, "%s is retracted, and the same command goes on with what is left", out.Out.What())
+		return hinted(err, "%s is retracted, and the same command goes on with what is left", out.Replaced.What())
 	case err != nil:
 		err = hinted(err, "row %s of %s is accepted, and the same command goes on with what is left", out.Ref, name)
 	}
@@ -94,11 +94,11 @@ func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolve
 
 func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reason string) {
 	place := ""
-	if out.Out != nil {
-		place = ", in the place of " + clean(out.Out.What())
+	if out.Replaced != nil {
+		place = ", in the place of " + clean(out.Replaced.What())
 	}
 	if out.Already {
-		fmt.Fprintf(w, "Row %s of %s is accepted already, in batch %d%s, since %s.\n", out.Ref, out.Stream, out.Batch, place, when(&out.Out.At))
+		fmt.Fprintf(w, "Row %s of %s is accepted already, in batch %d%s, since %s.\n", out.Ref, out.Stream, out.Batch, place, when(&out.Replaced.At))
 	} else {
 		fmt.Fprintf(w, "Row %s of %s is accepted in batch %d%s%s.\n", out.Ref, out.Stream, out.Batch, place, because(reason))
 	}

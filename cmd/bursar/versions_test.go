@@ -149,7 +149,7 @@ func TestVersionsDeclaredAfterConflicts(t *testing.T) {
 	file(t, dir, "pipelines/bookings.yaml", strings.ReplaceAll(bookingsYAML, "_received", "id"))
 	for _, args := range [][]string{{"check"}, {"ingest", "states", filepath.Join(dir, "1.jsonl")}, {"run"}} {
 		got := must(t, 2, append(args, "--project", dir)...)
-		if said := got.out + got.err; !strings.Contains(said, "stream states has versions of events") || !strings.Contains(said, "put it back, or declare a new stream") {
+		if said := got.out + got.err; !strings.Contains(said, "stream states contains versions of events") || !strings.Contains(said, "restore it, or declare a new stream") {
 			t.Errorf("%v says %s", args, said)
 		}
 	}
@@ -185,7 +185,7 @@ func TestVersionsRetractedByBatch(t *testing.T) {
 	must(t, 0, "run", "--project", dir)
 	before := exported(t, dir, "bookings")
 	which := must(t, 1, "retract", "states", "--event", "a", "--reason", "a slip", "--project", dir)
-	for _, want := range []string{`event "a" of states has 2 versions, the newest last: batch 1 (`, "2.jsonl, row 1); say of which batch, as in `bursar retract states 2 --event ID`"} {
+	for _, want := range []string{`event "a" of states has 2 versions, the newest last: batch 1 (`, "2.jsonl, row 1); name the batch, as in `bursar retract states 2 --event ID`"} {
 		if !strings.Contains(which.err, want) {
 			t.Errorf("%q is not in %s", want, which.err)
 		}

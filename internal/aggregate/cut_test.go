@@ -223,7 +223,7 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 }
 
 // takeAsEarlier takes in what a version without cut names did: one slot of each entry.
-func (h *fixture) takeAsEarlier(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+func (h *fixture) takeAsEarlier(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 	if stream != project.NameStream {
 		return h.take(ctx, stream, files, parts)
 	}
@@ -241,5 +241,5 @@ func (h *fixture) takeAsEarlier(ctx context.Context, stream string, files []stri
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600); err != nil {
 		return event.Result{}, err
 	}
-	return h.take(ctx, stream, []string{path}, func(string) []event.Part { return []event.Part{{Row: 1, Name: "earlier"}} })
+	return h.take(ctx, stream, []string{path}, func(string) []event.FilePart { return []event.FilePart{{Row: 1, Name: "earlier"}} })
 }

@@ -65,7 +65,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Take: h.take, Known: h.intake.Known, Duck: h.intake.Duck}
+	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Take: h.take, Known: h.intake.FindKnownIDs, Duck: h.intake.Duck}
 	return h
 }
 
@@ -79,7 +79,7 @@ func (h *fixture) read() *project.Project {
 	return p
 }
 
-func (h *fixture) take(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+func (h *fixture) take(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 	return h.intake.Ingest(ctx, h.importer.Project.Stream(stream), files, event.Options{Parts: parts})
 }
 

@@ -41,7 +41,7 @@ type Importer struct {
 	Scratch string // folder for rows before they are taken in
 	// Take seals the rows of JSON lines files as one batch of a built-in stream; parts are the statement files whose rows
 	// such a file has. Rows that the stream has are duplicates.
-	Take func(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error)
+	Take func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error)
 	// Known finds those of some ids that a stream has events of, with the batch of each.
 	Known func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
 	Now   func() time.Time
@@ -283,7 +283,7 @@ func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) 
 	}
 	for _, stream := range project.BuiltinStreams {
 		var paths []string
-		parts := map[string][]event.Part{}
+		parts := map[string][]event.FilePart{}
 		for _, s := range spools {
 			if f := s.files[stream]; f.rows > 0 {
 				paths, parts[f.path] = append(paths, f.path), f.parts
@@ -292,7 +292,7 @@ func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) 
 		if len(paths) == 0 {
 			continue
 		}
-		result, err := im.Take(ctx, stream, paths, func(path string) []event.Part { return parts[path] })
+		result, err := im.Take(ctx, stream, paths, func(path string) []event.FilePart { return parts[path] })
 		if err != nil {
 			return results, fmt.Errorf("take %s in: %w", stream, err)
 		}

@@ -224,7 +224,7 @@ func TestOriginalsAreKeptTogether(t *testing.T) {
 	}
 	h.importer.Objects = &together{h.objects, h.objects, make(chan struct{})}
 	take := h.importer.Take
-	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 		kept, err := h.objects.List(ctx, "statements/")
 		if err != nil || len(kept) != len(paths) {
 			t.Errorf("kept are %d files, want %d, when %s are taken in: %v", len(kept), len(paths), stream, err)

@@ -81,7 +81,7 @@ func (im *Importer) digest(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	defer in.Close()
-	digest, err := event.DigestOf(ctx, in)
+	digest, err := event.FileDigest(ctx, in)
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
@@ -107,7 +107,7 @@ func (im *Importer) keep(ctx context.Context, f *File) error {
 	if err != nil {
 		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	digest, err := event.DigestOf(ctx, io.TeeReader(in, out))
+	digest, err := event.FileDigest(ctx, io.TeeReader(in, out))
 	if err == nil && digest != f.Digest {
 		err = changed(f.File)
 	}

@@ -94,13 +94,13 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 }
 
 // CountQuarantine is event.Intake.CountQuarantine without such rows.
-func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (event.InQuarantine, error) {
+func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (event.QuarantineCount, error) {
 	all, err := rereadsOf(ctx, in.Catalog)
 	if err != nil || len(all) == 0 {
 		n, failed := in.CountQuarantine(ctx, stream)
 		return n, errors.Join(err, failed)
 	}
-	n := event.InQuarantine{Stream: stream}
+	n := event.QuarantineCount{Stream: stream}
 	err = Quarantine(ctx, in.Catalog, in.Objects, stream, func(r event.Rejected) error {
 		if r.Dismissed != nil {
 			n.Dismissed++

@@ -22,7 +22,7 @@ func TestImportsThatEndHalfway(t *testing.T) {
 		for _, next := range [][]string{{"Alice"}, {"Alice B"}, {"Alice B", "Alice"}} {
 			h := newFixture(t, "")
 			takes := 0
-			h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+			h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 				if takes++; takes > at {
 					return event.Result{}, stop
 				}

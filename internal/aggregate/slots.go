@@ -30,7 +30,7 @@ func (im *Importer) isFormer(ctx context.Context) (former bool, err error) {
 			former = false
 			return err
 		}
-		former, err = event.Accepts(tx, project.EntryStream)
+		former, err = event.HasAccepted(tx, project.EntryStream)
 		return err
 	})
 	return former, err
@@ -43,7 +43,7 @@ type slotFile struct {
 	name string // the first file that has any
 }
 
-func (s *slotFile) parts(string) []event.Part { return []event.Part{{Row: 1, Name: s.name}} }
+func (s *slotFile) parts(string) []event.FilePart { return []event.FilePart{{Row: 1, Name: s.name}} }
 
 // resolve gives the entries of all spools the ids by which they are stored.
 func (r *reading) resolve(ctx context.Context) (*slotFile, error) {

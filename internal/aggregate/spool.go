@@ -32,7 +32,7 @@ type spooled struct {
 	to    *bufio.Writer
 	rows  int64
 	bytes int64
-	parts []event.Part
+	parts []event.FilePart
 
 	begun struct{ rows, bytes int64 } // before the file at hand
 	of    []begins                    // of the files that have rows
@@ -90,7 +90,7 @@ func (s *spool) end(name string) {
 	s.fileCount++
 	for _, f := range s.files {
 		if f.rows > f.begun.rows {
-			f.parts = append(f.parts, event.Part{Row: f.begun.rows + 1, Name: name})
+			f.parts = append(f.parts, event.FilePart{Row: f.begun.rows + 1, Name: name})
 			f.of = append(f.of, begins{s.names.file, f.begun.rows})
 		}
 	}

@@ -120,7 +120,7 @@ func (h *fixture) unlist(reference string) {
 func (h *fixture) killed(step int, path string) (ended bool) {
 	h.Helper()
 	seals := 0
-	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 		at := seals
 		seals++
 		if at == step/2 && step%2 == 0 {

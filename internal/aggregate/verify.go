@@ -68,7 +68,7 @@ func checkOriginal(ctx context.Context, store object.Store, name, digest string)
 		return err
 	}
 	defer in.Close()
-	got, err := event.DigestOf(ctx, io.NewSectionReader(in, 0, in.Size()))
+	got, err := event.FileDigest(ctx, io.NewSectionReader(in, 0, in.Size()))
 	if err == nil && got != digest {
 		err = fmt.Errorf("statement file %s is not what was received", name)
 	}

@@ -44,7 +44,7 @@ type (
 	// Dismissed is what a call of Dismiss has dismissed, or taken back.
 	Dismissed = event.Dismissed
 	// InQuarantine is how many rows of a stream are in quarantine.
-	InQuarantine = event.InQuarantine
+	InQuarantine = event.QuarantineCount
 	// RowPlace names a row within its stream.
 	RowPlace = event.Place
 	// Difference is a column of a conflict.

@@ -140,7 +140,7 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 		return nil, err
 	}
 	for _, s := range a.Project.AllStreams() {
-		if err := a.Intake.CheckKnown(ctx, s.Name); err != nil {
+		if err := a.Intake.CheckCatalog(ctx, s.Name); err != nil {
 			return nil, err
 		}
 	}

@@ -15,7 +15,7 @@ func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbo
 
 // watchInbox takes files in as they come to the inbox, until stop.
 func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
-	o := inbox.Options{Dir: a.inbox(), Log: a.log, Take: func(ctx context.Context, stream string, paths []string) error {
+	o := inbox.Options{Dir: a.inbox(), Log: a.log, Ingest: func(ctx context.Context, stream string, paths []string) error {
 		if stream == project.StatementStream && a.importsHere() {
 			return a.importInbox(ctx, paths)
 		}

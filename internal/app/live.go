@@ -23,20 +23,20 @@ const sealTime = 30 * time.Second
 // lives are the streams whose events are taken in as they arrive. The zero value has none.
 type lives struct {
 	mu  sync.RWMutex
-	all map[string]*event.Live
+	all map[string]*event.LiveIntake
 }
 
-func (l *lives) of(stream string) *event.Live {
+func (l *lives) of(stream string) *event.LiveIntake {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.all[stream]
 }
 
-func (l *lives) set(stream string, live *event.Live) {
+func (l *lives) set(stream string, live *event.LiveIntake) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
-		l.all = map[string]*event.Live{}
+		l.all = map[string]*event.LiveIntake{}
 	}
 	if live == nil {
 		delete(l.all, stream)
@@ -95,7 +95,7 @@ func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event
 func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
 
 func (a *App) liveOptions(s *project.Stream) event.LiveOptions {
-	o := event.LiveOptions{Spool: a.spool(s.Name), Sealed: a.sealed, Lost: a.lost.add}
+	o := event.LiveOptions{Spool: a.spool(s.Name), OnSealed: a.sealed, OnLoss: a.lost.add}
 	o.KeyColumns = a.keyColumns(s.Name)
 	return o
 }
@@ -114,7 +114,7 @@ func (a *App) takeLive(ctx context.Context) (stop func() error, err error) {
 		return all
 	}
 	for _, s := range a.Project.Streams {
-		live, err := a.Intake.Live(ctx, s, a.liveOptions(s))
+		live, err := a.Intake.OpenLive(ctx, s, a.liveOptions(s))
 		if err != nil {
 			return stop, fmt.Errorf("take stream %s in: %w", s.Name, err)
 		}
@@ -125,7 +125,7 @@ func (a *App) takeLive(ctx context.Context) (stop func() error, err error) {
 
 // sealLeft seals what a process that died had acknowledged of a stream (rule 1): nothing else may seal before.
 func (a *App) sealLeft(ctx context.Context, s *project.Stream) error {
-	left, err := a.Intake.Left(ctx, s.Name, a.spool(s.Name))
+	left, err := a.Intake.HasUnsealedSpools(ctx, s.Name, a.spool(s.Name))
 	if err != nil || !left {
 		return err
 	}

@@ -62,7 +62,7 @@ func (r *repair) broken(err error) {
 	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
 	}
-	if errors.As(err, new(*event.TwiceError)) {
+	if errors.As(err, new(*event.CountedTwiceError)) {
 		r.out.Twice++
 	}
 }
@@ -210,7 +210,7 @@ func (r *repair) streams(ctx context.Context) error {
 
 // dedupe makes the dedupe index of a stream again unless it is whole. Events that count twice are left to whoever knows which is right.
 func (r *repair) dedupe(ctx context.Context, s *project.Stream) {
-	if r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.OlderDedupe(ctx, s.Name) {
+	if r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.HasLegacyDedupe(ctx, s.Name) {
 		if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
 			r.broken(fmt.Errorf("make the dedupe index of %s again: %w", s.Name, err))
 			return
@@ -224,7 +224,7 @@ func (r *repair) dedupe(ctx context.Context, s *project.Stream) {
 
 // missing says what is missing by an error of the repair of a stream.
 func missing(err error) string {
-	if older := (*event.OlderError)(nil); errors.As(err, &older) && older.Retraction > 0 {
+	if older := (*event.NotInCatalogError)(nil); errors.As(err, &older) && older.Retraction > 0 {
 		return "a retraction is"
 	}
 	return "events are"
@@ -242,7 +242,7 @@ func (r *repair) spools(ctx context.Context) error {
 		}
 		r.lost.mu.Lock()
 		for _, l := range r.lost.all {
-			r.did("took in %d whole requests of spool %d of %s", l.Taken, l.Spool, l.Stream)
+			r.did("took in %d whole requests of spool %d of %s", l.Recovered, l.Spool, l.Stream)
 		}
 		r.lost.mu.Unlock()
 	}

@@ -79,11 +79,11 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 }
 
 // InQuarantine counts the rows in quarantine of the streams that have any.
-func (a *App) InQuarantine(ctx context.Context) (list []event.InQuarantine, all error) {
+func (a *App) InQuarantine(ctx context.Context) (list []event.QuarantineCount, all error) {
 	for _, s := range a.Project.AllStreams() {
 		count := a.Intake.CountQuarantine
 		if s.Builtin {
-			count = func(ctx context.Context, stream string) (event.InQuarantine, error) {
+			count = func(ctx context.Context, stream string) (event.QuarantineCount, error) {
 				return aggregate.CountQuarantine(ctx, a.Intake, stream)
 			}
 		}

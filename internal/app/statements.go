@@ -55,12 +55,12 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	}
 	return &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.Known, Now: a.Intake.Now,
+		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.FindKnownIDs, Now: a.Intake.Now,
 	}, unlock, nil
 }
 
 // takeRows seals rows of a built-in stream, and wakes the pipelines that fold it.
-func (a *App) takeRows(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error) {
+func (a *App) takeRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error) {
 	s := a.Project.Stream(stream)
 	o := event.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
 	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })

@@ -133,7 +133,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		}
 		c := named("batches")
 		c.Stream = name
-		if older := (*event.OlderError)(nil); errors.As(err, &older) && older.Lost {
+		if older := (*event.NotInCatalogError)(nil); errors.As(err, &older) && older.Missing {
 			c.Remedy = restoreRemedy
 		}
 		v.add(c, counted(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
@@ -183,7 +183,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	c.Stream = name
 	err = v.Intake.VerifyDedupe(ctx, s)
 	if twice := v.Intake.VerifyCountedOnce(ctx, s); twice != nil {
-		if e := (*event.TwiceError)(nil); err == nil && errors.As(twice, &e) {
+		if e := (*event.CountedTwiceError)(nil); err == nil && errors.As(twice, &e) {
 			c.Remedy = e.Command(0)
 		}
 		err = errors.Join(err, twice)

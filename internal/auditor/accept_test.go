@@ -33,7 +33,7 @@ func (s *stage) accept(step *Step) {
 	s.apply(func(m *Model) { want = m.Accept(row) })
 	count("accepted: refused %v, older %v", want.Refused, want.Out != nil)
 	if want.Refused != (refused != nil) {
-		s.fatalf("accept of %+v gives %+v, leaving out %+v, and %v; want it to be refused: %v", row, got, got.Out, refused, want.Refused)
+		s.fatalf("accept of %+v gives %+v, leaving out %+v, and %v; want it to be refused: %v", row, got, got.Replaced, refused, want.Refused)
 	}
 	if want.Refused {
 		return
@@ -54,12 +54,12 @@ func (s *stage) accept(step *Step) {
 func (s *stage) compareReplaced(row Conflict, got *event.AcceptedRow, want *Retraction) {
 	s.t.Helper()
 	switch {
-	case (got.Out != nil) != (want != nil):
-		s.fatalf("accept of %+v leaves out %+v; want %+v", row, got.Out, want)
+	case (got.Replaced != nil) != (want != nil):
+		s.fatalf("accept of %+v leaves out %+v; want %+v", row, got.Replaced, want)
 	case want == nil:
 		return
-	case got.Out.Batch != uint64(want.Batch), want.Event[0] != '_' && got.Out.Event != want.Event:
-		s.fatalf("accept of %+v leaves out event %s of batch %d; want %+v", row, got.Out.Event, got.Out.Batch, want)
+	case got.Replaced.Batch != uint64(want.Batch), want.Event[0] != '_' && got.Replaced.Event != want.Event:
+		s.fatalf("accept of %+v leaves out event %s of batch %d; want %+v", row, got.Replaced.Event, got.Replaced.Batch, want)
 	case len(got.Changes) == 0:
 		s.fatalf("accept of %+v changes nothing", row)
 	}

@@ -59,7 +59,7 @@ func (s *stage) retracted(what Retraction, o event.RetractOptions) (got *event.R
 	o.Batch, o.Event = uint64(what.Batch), what.Event
 	disturbed = s.carry(func(ctx context.Context) error {
 		r, err := s.intake.Retract(ctx, s.project.Stream(what.Stream), o)
-		if got = &r; errors.As(err, new(*event.AnewError)) {
+		if got = &r; errors.As(err, new(*event.IDReusedError)) {
 			got = nil
 			return nil
 		}

@@ -1,4 +1,4 @@
-// Accepting a row that is in quarantine as its id was accepted before with other values: it takes the place of the older event.
+// Accepts a row that is in quarantine because its id was accepted before with other values: the row replaces the older event.
 
 package event
 
@@ -25,19 +25,19 @@ type AcceptOptions struct {
 
 // AcceptedRow is the outcome of one call of AcceptRow.
 type AcceptedRow struct {
-	Stream  string       `json:"stream"`
-	Ref     string       `json:"ref"` // of the row, as quarantine listed it
-	Event   string       `json:"event"`
-	Batch   uint64       `json:"batch"`      // that the row is an event of
-	Already bool         `json:"already"`    // it was so before, and nothing was written
-	Changes []Difference `json:"changes"`    // from the event whose place the row takes
-	Out     *Retraction  `json:"retraction"` // of the older event; nil where it did not count any more
-	Retried *Result      `json:"retried"`    // the batch that took the row's quarantine up again; nil where the row was accepted before
+	Stream   string       `json:"stream"`
+	Ref      string       `json:"ref"` // of the row, as the quarantine lists it
+	Event    string       `json:"event"`
+	Batch    uint64       `json:"batch"`      // whose event the row is now
+	Already  bool         `json:"already"`    // it was accepted before, and nothing was written
+	Changes  []Difference `json:"changes"`    // compared with the event that the row replaces
+	Replaced *Retraction  `json:"retraction"` // of the older event; nil if that event was already excluded
+	Retried  *Result      `json:"retried"`    // the batch that retried the row's quarantine; nil if the row was accepted before
 }
 
-// AcceptRow takes a row into a batch that is a conflict, and leaves the event out of every view that has its id. The row's
-// quarantine becomes that of the batch, in which other rows with the id are conflicts with this one. What a crash in between leaves is completed by
-// a repeat: the retraction names the row. The caller has the stream for itself.
+// AcceptRow accepts a conflicting row into a new batch and excludes the event with the same id from every view. The new batch takes over
+// the row's quarantine; other rows there with this id are now in conflict with the accepted row. If the process crashes in between, a second
+// call completes the work, because the retraction names the row. The caller must hold the stream exclusively.
 func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOptions) (AcceptedRow, error) {
 	out := AcceptedRow{Stream: s.Name, Ref: o.Row.String(), Changes: []Difference{}}
 	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
@@ -48,16 +48,16 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 		return in.acceptedBefore(ctx, s, out, o, err)
 	}
 	if err == nil {
-		err = acceptable(s, &row)
+		err = checkAcceptable(s, &row)
 	}
 	if err != nil {
 		return out, err
 	}
-	if out.Out, err = in.replaceAll(ctx, s, &row, o); err != nil {
+	if out.Replaced, err = in.retractAllOlder(ctx, s, &row, o); err != nil {
 		return out, err
 	}
-	result, err := in.retry(ctx, s, []Batch{b}, &accepting{&row, out.Out}, o.Options)
-	if result.Batch != 0 { // also where what follows the seal fails
+	result, err := in.retry(ctx, s, []Batch{b}, &rowAcceptance{&row, out.Replaced}, o.Options)
+	if result.Batch != 0 { // also if a step after the seal fails
 		out.Batch, out.Retried = result.Batch, &result
 	}
 	if err != nil {
@@ -67,114 +67,114 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 	return out, err
 }
 
-// replaceAll retracts the event that has the id of a row, and others that count beside it as a retraction is lost. It gives the last retraction, also
-// that of an earlier call.
-func (in *Intake) replaceAll(ctx context.Context, s *project.Stream, row *Rejected, o AcceptOptions) (out *Retraction, err error) {
-	for range maxDoubles {
-		if err := in.indexAnew(ctx, s); err != nil {
+// retractAllOlder retracts the event with the row's id. If a retraction is missing, several events with the id may count; it retracts all of
+// them. It returns the last retraction, also that of an earlier call.
+func (in *Intake) retractAllOlder(ctx context.Context, s *project.Stream, row *Rejected, o AcceptOptions) (out *Retraction, err error) {
+	for range maxCountedTwice {
+		if err := in.rebuildIfNeeded(ctx, s); err != nil {
 			return out, err
 		}
-		older, err := in.olderOf(ctx, s, row, o.Options)
+		older, err := in.currentEvent(ctx, s, row, o.Options)
 		if err != nil || older == nil {
 			if out == nil && err == nil {
-				return in.replacedBy(ctx, s.Name, o.Row)
+				return in.retractionFor(ctx, s.Name, o.Row)
 			}
 			return out, err
 		}
-		if out, err = in.replace(ctx, s, older, o); err != nil {
+		if out, err = in.retractOlder(ctx, s, older, o); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
 }
 
-// acceptable refuses rows that are nothing to choose between.
-func acceptable(s *project.Stream, row *Rejected) error {
+// checkAcceptable refuses rows that are not in conflict with an event, and rows that are dismissed.
+func checkAcceptable(s *project.Stream, row *Rejected) error {
 	stream := s.Name
 	switch at := row.Place(); {
 	case row.Dismissed != nil:
-		return refusedRow(stream, at, "it is dismissed (%s): first `bursar quarantine %s --dismiss %s --undo`", row.Dismissed.Reason, stream, at)
+		return rowError(stream, at, "it is dismissed (%s): first `bursar quarantine %s --dismiss %s --undo`", row.Dismissed.Reason, stream, at)
 	case s.Versions && row.Conflict():
-		return refusedRow(stream, at, "the stream keeps versions of events: `bursar quarantine %s --retry` takes it in as a new version", stream)
+		return rowError(stream, at, "the stream keeps versions of events: `bursar quarantine %s --retry` takes it in as a new version", stream)
 	case !row.Conflict():
 		column := ""
 		if row.Column != "" {
 			column = "column " + row.Column + ": "
 		}
-		grow := "mend it where it comes from and ingest it, and"
+		grow := "correct it at its source and ingest it, and"
 		if remedy := row.Remedy(s); remedy != "" {
 			grow = fmt.Sprintf("%s and `bursar quarantine %s --retry`, or", remedy, stream)
 		}
-		return refusedRow(stream, at, "it is not a conflict: %s%s; %s `bursar quarantine %s --dismiss %s --reason TEXT`",
+		return rowError(stream, at, "it is not a conflict: %s%s; %s `bursar quarantine %s --dismiss %s --reason TEXT`",
 			column, row.Reason, grow, stream, at)
 	}
 	return nil
 }
 
-func refusedRow(stream string, row Place, format string, args ...any) error {
+func rowError(stream string, row Place, format string, args ...any) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("accept row %s of %s: "+format, append([]any{row, stream}, args...)...))
 }
 
-// olderOf finds the event that has the row's id at present, by judging the row as intake does: the one that the row was in conflict with may
-// have been retracted or replaced since, or its id forgotten. nil is none. The row must be accepted without it.
-func (in *Intake) olderOf(ctx context.Context, s *project.Stream, row *Rejected, o Options) (older *Place, err error) {
+// currentEvent returns the event that has the row's id now, or nil. It checks the row as intake does, because the event that the row was in
+// conflict with may have been retracted or replaced since, or its id may be outside the dedupe window. The row must be acceptable without it.
+func (in *Intake) currentEvent(ctx context.Context, s *project.Stream, row *Rejected, o Options) (older *Place, err error) {
 	for {
-		result, refused, err := in.probe(ctx, s, row, o)
+		result, refused, err := in.tryRow(ctx, s, row, o)
 		at := row.Place()
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("judge row %s of %s: %w", at, s.Name, err)
+			return nil, fmt.Errorf("check row %s of %s: %w", at, s.Name, err)
 		case result.Accepted == 1 && older == nil:
-			return in.beyondWindow(ctx, s, row.Accepted)
+			return in.eventBeyondWindow(ctx, s, row.Accepted)
 		case result.Accepted == 1:
 			return older, nil
 		case result.Duplicates == 1:
-			return nil, refusedRow(s.Name, at, "an event with its values counts already; `bursar quarantine %s --retry` takes the row out of quarantine", s.Name)
+			return nil, rowError(s.Name, at, "an event with the same values is already accepted; `bursar quarantine %s --retry` removes the row from quarantine", s.Name)
 		case refused == nil || refused.accepted == nil || older != nil:
-			reason := "it cannot be read any more"
+			reason := "it can no longer be read"
 			if refused != nil {
 				reason = refused.Reason
 			}
-			return nil, refusedRow(s.Name, at, "%s; `bursar quarantine %s --dismiss %s --reason TEXT` has it count as resolved", reason, s.Name, at)
+			return nil, rowError(s.Name, at, "%s; `bursar quarantine %s --dismiss %s --reason TEXT` marks it as resolved", reason, s.Name, at)
 		}
 		older = refused.accepted
-		o.without = older
+		o.excluding = older
 	}
 }
 
-// beyondWindow is the event that a row was in conflict with, or that has taken its place since, if that counts: its id is forgotten since.
-func (in *Intake) beyondWindow(ctx context.Context, s *project.Stream, conflict *Place) (*Place, error) {
+// eventBeyondWindow returns the event that the row was in conflict with, or the one that replaced it, although its id has left the dedupe window.
+func (in *Intake) eventBeyondWindow(ctx context.Context, s *project.Stream, conflict *Place) (*Place, error) {
 	list, err := Retractions(ctx, in.Catalog, s.Name)
 	if err != nil || conflict == nil {
 		return nil, err
 	}
 	at := *conflict
-	for range list { // each leads on once at most
-		of := slices.IndexFunc(list, func(r Retraction) bool { return r.For != nil && r.File == at.File && r.Row == at.Row })
-		if of < 0 {
+	for range list { // each retraction leads to the next event at most once
+		next := slices.IndexFunc(list, func(r Retraction) bool { return r.For != nil && r.File == at.File && r.Row == at.Row })
+		if next < 0 {
 			break
 		}
-		at = *list[of].For
+		at = *list[next].For
 	}
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
 		return nil, err
 	}
-	gone, err := in.forgotten(ctx, s, &state, nil)
+	retracted, err := in.loadRetracted(ctx, s, &state, nil)
 	if err != nil {
 		return nil, err
 	}
-	if place, err := dedupe.PlaceOf(at.File, uint64(at.Row)); err != nil || gone.has(place) {
+	if place, err := dedupe.PlaceOf(at.File, uint64(at.Row)); err != nil || retracted.has(place) {
 		return nil, err
 	}
-	if event, err := in.eventAt(ctx, s, at); event == nil || err != nil { // a row that was to be accepted, and is not yet
+	if event, err := in.eventAt(ctx, s, at); event == nil || err != nil { // a row whose acceptance was not completed
 		return nil, err
 	}
 	return &at, nil
 }
 
-// probe judges a row in quarantine without taking it in.
-func (in *Intake) probe(ctx context.Context, s *project.Stream, row *Rejected, o Options) (Result, *reject, error) {
+// tryRow checks a row in quarantine in a dry run.
+func (in *Intake) tryRow(ctx context.Context, s *project.Stream, row *Rejected, o Options) (Result, *reject, error) {
 	o.DryRun = true
 	w, err := in.begin(ctx, s, o)
 	if err != nil {
@@ -183,14 +183,14 @@ func (in *Intake) probe(ctx context.Context, s *project.Stream, row *Rejected, o
 	defer w.computer.close()
 	defer w.close()
 	var refused *reject
-	w.rejected = func(r *reject) { refused = r }
+	w.onReject = func(r *reject) { refused = r }
 	r := &retrier{w: w, seg: w.segment(nil, nil)}
-	err = w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, nil, &accepting{row: row}) })
+	err = w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, nil, &rowAcceptance{row: row}) })
 	return w.result(0), refused, err
 }
 
-// replace leaves the event at a place out of every view, for the row that is accepted.
-func (in *Intake) replace(ctx context.Context, s *project.Stream, older *Place, o AcceptOptions) (*Retraction, error) {
+// retractOlder excludes the event at a place from every view, in favour of the accepted row.
+func (in *Intake) retractOlder(ctx context.Context, s *project.Stream, older *Place, o AcceptOptions) (*Retraction, error) {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func (in *Intake) replace(ctx context.Context, s *project.Stream, older *Place, 
 		return nil, err
 	}
 	if r == nil {
-		return nil, fmt.Errorf("bug: no event of %s was read at %s", s.Name, older)
+		return nil, fmt.Errorf("bug: no event of %s at %s", s.Name, older)
 	}
 	session, err := duck.Open(in.Duck)
 	if err != nil {
@@ -218,8 +218,8 @@ func (in *Intake) replace(ctx context.Context, s *project.Stream, older *Place, 
 	return r, nil
 }
 
-// replacedBy is the retraction of the event whose place a row takes, nil if there is none.
-func (in *Intake) replacedBy(ctx context.Context, stream string, row Place) (*Retraction, error) {
+// retractionFor returns the retraction of the event that the row replaces, or nil.
+func (in *Intake) retractionFor(ctx context.Context, stream string, row Place) (*Retraction, error) {
 	list, err := Retractions(ctx, in.Catalog, stream)
 	for i := range slices.Backward(list) {
 		if f := list[i].For; f != nil && *f == row {
@@ -229,13 +229,13 @@ func (in *Intake) replacedBy(ctx context.Context, stream string, row Place) (*Re
 	return nil, err
 }
 
-// acceptedBefore completes what is said of a row that a call before has accepted, which may have been cut short after that. none is the error
-// of a row of which no call did.
+// acceptedBefore completes the result for a row that an earlier call accepted; that call may have been interrupted. It returns none if no call
+// accepted the row.
 func (in *Intake) acceptedBefore(ctx context.Context, s *project.Stream, out AcceptedRow, o AcceptOptions, none error) (_ AcceptedRow, err error) {
-	if out.Out, err = in.replacedBy(ctx, s.Name, o.Row); err != nil {
+	if out.Replaced, err = in.retractionFor(ctx, s.Name, o.Row); err != nil {
 		return out, err
 	}
-	if out.Out == nil {
+	if out.Replaced == nil {
 		return out, none
 	}
 	now, err := in.eventAt(ctx, s, o.Row)
@@ -245,8 +245,8 @@ func (in *Intake) acceptedBefore(ctx context.Context, s *project.Stream, out Acc
 	if now == nil {
 		return AcceptedRow{}, none
 	}
-	for _, of := range []Retraction{*now, {Stream: s.Name, Batch: now.Batch}} {
-		if last, err := in.lastOf(ctx, &of); err != nil || last != nil && last.Undoes == 0 {
+	for _, r := range []Retraction{*now, {Stream: s.Name, Batch: now.Batch}} {
+		if last, err := in.lastRetractionOf(ctx, &r); err != nil || last != nil && last.Undoes == 0 {
 			return AcceptedRow{}, cmp.Or(err, none)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
-func (h *house) refs() (list []string) {
+func (h *harness) refs() (list []string) {
 	h.t.Helper()
 	err := event.Quarantine(h.t.Context(), h.intake.Catalog, h.intake.Objects, h.stream.Name, func(r event.Rejected) error {
 		at := r.Place().String()
@@ -31,7 +31,7 @@ func (h *house) refs() (list []string) {
 	return list
 }
 
-func (h *house) expectRefs(want string) {
+func (h *harness) expectRefs(want string) {
 	h.t.Helper()
 	if got := strings.Join(h.refs(), " "); got != want {
 		h.t.Errorf("in quarantine are %s, want %s", got, want)
@@ -52,7 +52,7 @@ func ref(t testing.TB, text string) event.Place {
 }
 
 // acceptRow accepts a row, and expects "batch already changes".
-func (h *house) acceptRow(row, want string) event.AcceptedRow {
+func (h *harness) acceptRow(row, want string) event.AcceptedRow {
 	h.t.Helper()
 	got, err := h.intake.AcceptRow(h.t.Context(), h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
 	if err != nil {
@@ -71,29 +71,29 @@ func changes(list []event.Difference) (text string) {
 	return text
 }
 
-// refuse expects an error of class Data that says something.
-func (h *house) refuse(row, says string) {
+// expectRefused expects an error of class Data that contains a text.
+func (h *harness) expectRefused(row, wantText string) {
 	h.t.Helper()
 	_, err := h.intake.AcceptRow(h.t.Context(), h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
-	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), says) {
-		h.t.Errorf("accepting %s gives %v; want %q", row, err, says)
+	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
+		h.t.Errorf("accepting %s gives %v; want %q", row, err, wantText)
 	}
 }
 
-func (h *house) dismiss(row string, undo bool) (event.Dismissed, error) {
+func (h *harness) dismiss(row string, undo bool) (event.Dismissed, error) {
 	return h.intake.Dismiss(h.t.Context(), h.stream, event.DismissOptions{Row: ref(h.t, row), Undo: undo, Reason: "nothing"})
 }
 
-func (h *house) mustDismiss(row string, undo bool) {
+func (h *harness) mustDismiss(row string, undo bool) {
 	h.t.Helper()
 	if _, err := h.dismiss(row, undo); err != nil {
 		h.t.Error(err)
 	}
 }
 
-func (h *house) provedDismissals(want int) {
+func (h *harness) verifyDismissals(want int) {
 	h.t.Helper()
-	h.proved()
+	h.verify()
 	if n, err := h.intake.VerifyDismissals(h.t.Context(), h.stream.Name); n != want || err != nil {
 		h.t.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
 	}
@@ -102,14 +102,14 @@ func (h *house) provedDismissals(want int) {
 // TestAcceptRow accepts the second of three versions of an event, then the third, whose conflict was with the first.
 func TestAcceptRow(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, salesYAML)
-	h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
-	h.take("2 3 1 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "refund", "3.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
-	h.take("3 1 0 1 0", h.file("c.jsonl", sale("1", "sale", "5.00", "USD")))
+	h := newHarness(t, salesYAML)
+	h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
+	h.ingest("2 3 1 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "refund", "3.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
+	h.ingest("3 1 0 1 0", h.file("c.jsonl", sale("1", "sale", "5.00", "USD")))
 	h.expectRefs("2:1 2:2 3:1")
 	got := h.acceptRow("2:2", `4 false kind "sale" "refund" amount "1.00" "3.00"`)
-	if got.Event != `"1"` || got.Out == nil || got.Out.Event != `"1"` || got.Out.Batch != 1 || !strings.Contains(got.Out.Reason, "row 2:2") || !strings.Contains(got.Out.Reason, "checked") {
-		t.Errorf("accepted is %+v, left out %+v", got, got.Out)
+	if got.Event != `"1"` || got.Replaced == nil || got.Replaced.Event != `"1"` || got.Replaced.Batch != 1 || !strings.Contains(got.Replaced.Reason, "row 2:2") || !strings.Contains(got.Replaced.Reason, "checked") {
+		t.Errorf("accepted is %+v, left out %+v", got, got.Replaced)
 	}
 	h.expectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "1 map[EUR:3.00]")
 	h.expectRefs("3:1 2:1")
@@ -120,26 +120,26 @@ func TestAcceptRow(t *testing.T) {
 	h.acceptRow("3:1", `5 false kind "refund" "sale" amount "3.00" "5.00" currency "EUR" "USD"`)
 	h.expectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "0 map[EUR:0.00]", "1 map[USD:5.00]")
 	h.expectRefs("2:1")
-	h.proved()
+	h.verify()
 	h.rebuildIndex()
-	h.proved()
-	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*event.AnewError)) {
+	h.verify()
+	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
 	h.retract("3 1", event.RetractOptions{Event: "1", Reason: "neither"})
 	h.acceptRow("2:1", `6 false kind "refund" "sale" amount "3.00" "2.00"`) // nothing counts that it would take the place of
 	h.expectRefs("")
-	h.take("0 3 0 0 3", h.file("d.jsonl", sale("1", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
-	h.proved()
+	h.ingest("0 3 0 0 3", h.file("d.jsonl", sale("1", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
+	h.verify()
 }
 
-// TestAcceptRowLeavesOthers accepts a row of a quarantine in which others could be taken in since: they wait for a retry.
+// TestAcceptRowLeavesOthers accepts a row of a quarantine in which others could be accepted now: they wait for a retry.
 func TestAcceptRowLeavesOthers(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")))
 	b := h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "4.00")+sale("3", "gift", "5.00", "EUR"))
-	h.take("2 3 0 3 0", b)
+	h.ingest("2 3 0 3 0", b)
 	h.retract("1 1", event.RetractOptions{Event: "2", Reason: "wrong"})
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	before := h.reasons()
@@ -150,7 +150,7 @@ func TestAcceptRowLeavesOthers(t *testing.T) {
 			t.Errorf("in quarantine is %s, was %s", reason, before[i+1])
 		}
 	}
-	h.proved()
+	h.verify()
 	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -161,29 +161,29 @@ func TestAcceptRowLeavesOthers(t *testing.T) {
 // TestAcceptRowThenItsFiles takes the files of a decision in again: nothing is new, and nothing is to be decided again.
 func TestAcceptRowThenItsFiles(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	a, b := h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")), h.file("b.jsonl", amounts("1", "3.00")+amounts("1", "4.00"))
-	h.take("1 2 2 0 0", a)
-	h.take("2 2 0 2 0", b)
+	h.ingest("1 2 2 0 0", a)
+	h.ingest("2 2 0 2 0", b)
 	h.acceptRow("2:1", `3 false amount "1.00" "3.00"`)
 	for range 2 {
-		h.take("0 2 0 0 2", a)
-		h.take("0 2 0 0 2", b)
+		h.ingest("0 2 0 0 2", a)
+		h.ingest("0 2 0 0 2", b)
 	}
 	h.retract("2 1", event.RetractOptions{Event: "2", Reason: "wrong"}) // its id is free, so files are read again
-	h.take("4 2 1 0 1", a)
-	h.take("0 2 0 0 2", b)
+	h.ingest("4 2 1 0 1", a)
+	h.ingest("0 2 0 0 2", b)
 	h.expectRefs("2:2")
-	h.proved()
+	h.verify()
 }
 
 // TestAcceptRowRefused asks for rows that cannot be accepted.
 func TestAcceptRowRefused(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
-	h.take("2 2 0 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")))
-	h.refuse("1:2", "not a conflict")
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
+	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")))
+	h.expectRefused("1:2", "not a conflict")
 	for _, row := range []string{"1:1", "2:3", "3:1"} {
 		_, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: ref(t, row), Reason: "x"})
 		if no := (*event.NoSuchError)(nil); !errors.As(err, &no) {
@@ -191,14 +191,14 @@ func TestAcceptRowRefused(t *testing.T) {
 		}
 	}
 	h.mustDismiss("2:1", false)
-	h.refuse("2:1", "--dismiss 2:1 --undo")
+	h.expectRefused("2:1", "--dismiss 2:1 --undo")
 	h.mustDismiss("2:1", true)
 	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
-	h.take("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "2.00", "EUR")))
-	h.refuse("2:1", "--retry")
+	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.expectRefused("2:1", "--retry")
 	h.acceptRow("2:2", `4 false amount "2.00" "3.00"`) // not the event that it was in conflict with
 	h.expectRefs("1:2 2:1")
-	h.proved()
+	h.verify()
 	for _, text := range []string{"", "1", "1:", ":1", "0:1", "1:0", "01:1", "1:1:1", "a:b", "-1:1", "1:+1"} {
 		if _, ok := event.ParsePlace(text); ok {
 			t.Errorf("%q names a row", text)
@@ -209,43 +209,43 @@ func TestAcceptRowRefused(t *testing.T) {
 // TestAcceptRowBeyondWindow accepts a row once the id of what it was in conflict with is forgotten: that must not count beside it.
 func TestAcceptRowBeyondWindow(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML+"dedupe: 30d\n")
-	h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
+	h := newHarness(t, plainYAML+"dedupe: 30d\n")
+	h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
 	h.now = h.now.AddDate(0, 0, 40)
-	if got := h.acceptRow("1:2", `2 false amount "1.00" "2.00"`); got.Out == nil || got.Out.Batch != 1 {
+	if got := h.acceptRow("1:2", `2 false amount "1.00" "2.00"`); got.Replaced == nil || got.Replaced.Batch != 1 {
 		t.Errorf("accepted is %+v", got)
 	}
 	h.expectFolded("0 map[EUR:0.00]", "1 map[EUR:2.00]")
-	h.proved()
+	h.verify()
 }
 
 // TestAcceptRowBeyondWindowAgain accepts a second conflict with the same event beyond the window: what was accepted before must not count beside it.
 func TestAcceptRowBeyondWindowAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML+"dedupe: 30d\n")
-	h.take("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
-	h.take("2 1 0 1 0", h.file("b.jsonl", amounts("1", "2.00")))
-	h.take("3 2 0 2 0", h.file("c.jsonl", amounts("1", "3.00", "4.00")))
+	h := newHarness(t, plainYAML+"dedupe: 30d\n")
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
+	h.ingest("2 1 0 1 0", h.file("b.jsonl", amounts("1", "2.00")))
+	h.ingest("3 2 0 2 0", h.file("c.jsonl", amounts("1", "3.00", "4.00")))
 	h.acceptRow("2:1", `4 false amount "1.00" "2.00"`)
 	h.now = h.now.AddDate(0, 0, 40)
 	h.acceptRow("3:1", `5 false amount "2.00" "3.00"`)
 	h.expectFolded("0 map[EUR:0.00]", "0 map[]", "0 map[]", "0 map[EUR:0.00]", "1 map[EUR:3.00]")
 	h.expectRefs("3:2")
-	h.take("0 1 0 0 1", h.file("d.jsonl", amounts("1", "3.00")))
-	h.proved()
+	h.ingest("0 1 0 0 1", h.file("d.jsonl", amounts("1", "3.00")))
+	h.verify()
 }
 
 // TestRetriedWithinWindow sends an event again that came out of quarantine after its file was forgotten: its window begins with the retry,
-// also once the index is merged or made anew.
+// also once the index is merged or rebuilt.
 func TestRetriedWithinWindow(t *testing.T) {
 	t.Parallel()
-	for name, make := range map[string]func(*house){
-		"as it is": func(*house) {},
-		"rebuilt":  (*house).rebuildIndex,
-		"merged": func(h *house) {
+	for name, make := range map[string]func(*harness){
+		"as it is": func(*harness) {},
+		"rebuilt":  (*harness).rebuildIndex,
+		"merged": func(h *harness) {
 			for i := range 8 {
 				h.now = h.now.AddDate(0, 0, 1)
-				h.take(fmt.Sprint(5+i, " 1 1 0 0"), h.file(fmt.Sprint("m", i), sale(fmt.Sprint("m", i), "sale", "5.00", "EUR")))
+				h.ingest(fmt.Sprint(5+i, " 1 1 0 0"), h.file(fmt.Sprint("m", i), sale(fmt.Sprint("m", i), "sale", "5.00", "EUR")))
 			}
 			if n := len(h.index().DedupeTables); n > 5 {
 				h.t.Errorf("the index has %d tables: none was merged", n)
@@ -254,10 +254,10 @@ func TestRetriedWithinWindow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML+"dedupe: 30d\n")
-			h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")))
+			h := newHarness(t, plainYAML+"dedupe: 30d\n")
+			h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")))
 			h.now = h.now.AddDate(0, 0, 5)
-			h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")))
+			h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")))
 			h.now = h.now.AddDate(0, 0, 35)
 			h.declare(strings.Replace(plainYAML+"dedupe: 30d\n", "refund]", "refund, gift]", 1))
 			r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
@@ -265,10 +265,10 @@ func TestRetriedWithinWindow(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.expect(r, "3 1 1 0 0")
-			h.take("4 1 1 0 0", h.file("c.jsonl", sale("2", "sale", "1.00", "EUR"))) // forgotten, as it was not retried
+			h.ingest("4 1 1 0 0", h.file("c.jsonl", sale("2", "sale", "1.00", "EUR"))) // forgotten, as it was not retried
 			make(h)
-			h.take("0 1 0 0 1", h.file("again.jsonl", sale("1", "gift", "1.00", "EUR")))
-			h.proved()
+			h.ingest("0 1 0 0 1", h.file("again.jsonl", sale("1", "gift", "1.00", "EUR")))
+			h.verify()
 		})
 	}
 }
@@ -276,8 +276,8 @@ func TestRetriedWithinWindow(t *testing.T) {
 // TestAcceptRowUnknown accepts a row of which an earlier version did not write what it is in conflict with.
 func TestAcceptRowUnknown(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	h.accept(l, "", sale("1", "sale", "2.00", "EUR"), "1 0 0 1")
 	h.accept(l, "", sale("1", "sale", "4.00", "EUR"), "1 0 0 1")
@@ -319,30 +319,30 @@ func TestAcceptRowFailsAtEveryWrite(t *testing.T) {
 
 func failAccept(t *testing.T, plan *fault.Plan) {
 	t.Helper()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.take("2 3 0 3 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")+sale("2", "gift", "3.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.ingest("2 3 0 3 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")+sale("2", "gift", "3.00", "EUR")))
 	h.mustDismiss("2:3", false)
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
 	o := event.AcceptOptions{Row: ref(t, "2:2"), Reason: "checked"}
 	_, _ = faulty.AcceptRow(t.Context(), h.stream, o)
 	got, err := h.intake.AcceptRow(t.Context(), h.stream, o)
-	if err != nil || got.Batch != 3 || changes(got.Changes) != ` amount "1.00" "3.00"` || got.Out == nil || got.Out.Number != 1 {
+	if err != nil || got.Batch != 3 || changes(got.Changes) != ` amount "1.00" "3.00"` || got.Replaced == nil || got.Replaced.Number != 1 {
 		t.Errorf("again: %+v, %v", got, err)
 	}
 	h.expectFolded("0 map[EUR:0.00]", "0 map[]", "1 map[EUR:3.00]")
 	h.expectRefs("2:1 (2:3)")
-	h.take("4 1 1 0 0", h.file("c.jsonl", sale("5", "sale", "1.00", "EUR"))) // writes what is missing beside the batches
-	h.provedDismissals(1)
+	h.ingest("4 1 1 0 0", h.file("c.jsonl", sale("5", "sale", "1.00", "EUR"))) // writes what is missing beside the batches
+	h.verifyDismissals(1)
 }
 
 // TestDismiss dismisses rows, which go with retries as they were, and come back.
 func TestDismiss(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
-	h.take("2 2 0 2 0", h.file("b.jsonl", sale("3", "bribe", "2.00", "EUR")+sale("4", "gift", "3.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
+	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("3", "bribe", "2.00", "EUR")+sale("4", "gift", "3.00", "EUR")))
 	h.mustDismiss("1:2", false)
 	h.mustDismiss("1:3", false)
 	if d, err := h.dismiss("1:2", false); err != nil || !d.Already {
@@ -367,7 +367,7 @@ func TestDismiss(t *testing.T) {
 			t.Errorf("in quarantine is %s, was %s", reason, before[i])
 		}
 	}
-	h.provedDismissals(2)
+	h.verifyDismissals(2)
 	h.acceptAfter("1:3")
 	h.mustDismiss("1:2", true)
 	h.expectRefs("1:2 2:1")
@@ -375,11 +375,11 @@ func TestDismiss(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.expect(r, "5 2 1 1 0")
-	h.provedDismissals(0)
+	h.verifyDismissals(0)
 }
 
-// acceptAfter accepts a row that was dismissed, which still says what it is in conflict with.
-func (h *house) acceptAfter(row string) {
+// acceptAfter accepts a row that was dismissed, which still names its conflict.
+func (h *harness) acceptAfter(row string) {
 	h.t.Helper()
 	h.mustDismiss(row, true)
 	h.acceptRow(row, `4 false amount "1.00" "2.00"`)
@@ -388,8 +388,8 @@ func (h *house) acceptAfter(row string) {
 // TestRetryOversize retries a row that is longer than a line may be, which goes back as it was.
 func TestRetryOversize(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 0 2 0", h.file("a.jsonl", strings.Repeat("x", 64<<20+10)+"\n"+sale("2", "gift", "8.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 0 2 0", h.file("a.jsonl", strings.Repeat("x", 64<<20+10)+"\n"+sale("2", "gift", "8.00", "EUR")))
 	before := h.reasons()
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
@@ -400,14 +400,14 @@ func TestRetryOversize(t *testing.T) {
 	if got := h.reasons(); len(got) != 1 || got[0][1:] != before[0][1:] {
 		t.Errorf("in quarantine are %q, were %q", got, before)
 	}
-	h.proved()
+	h.verify()
 }
 
 // TestDismissalsRepaired finds dismissals of rows that are not there, which repair removes.
 func TestDismissalsRepaired(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 0 2 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 0 2 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
 	h.mustDismiss("1:1", false)
 	h.mustDismiss("1:2", false)
 	err := h.intake.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
@@ -423,5 +423,5 @@ func TestDismissalsRepaired(t *testing.T) {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	h.expectRefs("(1:1) (1:2)")
-	h.provedDismissals(2)
+	h.verifyDismissals(2)
 }

@@ -1,4 +1,4 @@
-// Adopting: batches that are sealed and that the catalog does not know are entered from their manifests.
+// Adopts batches: enters sealed batches that the catalog does not contain, from their manifests.
 
 package event
 
@@ -17,11 +17,10 @@ import (
 	"bursar/internal/project"
 )
 
-// Adopt enters the stream's next batches into the catalog as long as something proves that they are sealed, and returns their
-// numbers. A batch is entered only if the catalog has it, or its manifest and all of its objects are as they were sealed. What the
-// dedupe index knows of them must be made again afterwards.
+// Adopt enters the stream's next batches into the catalog and returns their numbers. A batch is entered only if the catalog already contains its
+// document, or if its manifest and all its objects match what was sealed. The dedupe index must be rebuilt afterwards.
 func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint64, err error) {
-	state, last, err := in.sealedSince(ctx, s.Name)
+	state, last, err := in.stateAndLastSealed(ctx, s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -34,15 +33,15 @@ func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint6
 	return adopted, nil
 }
 
-// sealedSince is a stream's state and the number of its newest batch, which may be behind it.
-func (in *Intake) sealedSince(ctx context.Context, stream string) (state streamState, last uint64, err error) {
+// stateAndLastSealed returns a stream's state and the number of its newest sealed batch, which the state may not count yet.
+func (in *Intake) stateAndLastSealed(ctx context.Context, stream string) (state streamState, last uint64, err error) {
 	if state, _, err = in.readState(ctx, stream); err == nil {
 		last, err = in.lastSealed(ctx, &state, stream)
 	}
 	return state, last, err
 }
 
-// lastRetracted is the highest number of a batch of which something is retracted, as far as the retractions can be read.
+// lastRetracted returns the highest number of a batch that a readable retraction refers to.
 func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64, err error) {
 	known, err := in.allRetractions(ctx, stream)
 	if err != nil {
@@ -61,14 +60,14 @@ func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64
 	return last, err
 }
 
-// adopt enters the batch that follows those that the stream's state counts.
+// adopt enters the batch after those that the stream's state counts.
 func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) error {
 	b, known, err := in.knownBatch(ctx, s.Name, number)
 	if err == nil && !known {
-		b, err = in.provenManifest(ctx, s, number)
+		b, err = in.verifiedManifest(ctx, s, number)
 	}
 	if err == nil {
-		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enter(tx, &b) })
+		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterBatch(tx, &b) })
 	}
 	if err != nil {
 		return fmt.Errorf("adopt batch %d of %s: %w", number, s.Name, err)
@@ -76,23 +75,23 @@ func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) e
 	return nil
 }
 
-// provenManifest reads a manifest and compares everything that it says with the objects.
-func (in *Intake) provenManifest(ctx context.Context, s *project.Stream, number uint64) (b Batch, err error) {
+// verifiedManifest reads a manifest and checks everything it states against the objects.
+func (in *Intake) verifiedManifest(ctx context.Context, s *project.Stream, number uint64) (b Batch, err error) {
 	b, err = readManifest(ctx, in.Objects, s.Name, number)
-	unsummed := errors.Is(err, errUnsummed)
-	if err != nil && !unsummed {
+	noChecksum := errors.Is(err, errNoChecksum)
+	if err != nil && !noChecksum {
 		return b, err
 	}
 	if err := checkStored(ctx, in.Objects, &b); err != nil {
 		return b, failure.Wrap(failure.Data, err)
 	}
-	if unsummed {
+	if noChecksum {
 		err = in.Recount(ctx, s, b)
 	}
 	return b, err
 }
 
-// checkStored compares the objects of a batch that hold rows with what is said of them.
+// checkStored checks the objects of a batch that contain rows against their descriptions.
 func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
 	for _, o := range b.Stored() {
 		if err := o.Check(ctx, objects); err != nil {
@@ -102,7 +101,7 @@ func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
 	return nil
 }
 
-// Stored describes the objects of a batch that hold rows: events and quarantine.
+// Stored describes the objects of a batch that contain rows: events and quarantine.
 func (b *Batch) Stored() []object.Description {
 	all := slices.Clone(b.Objects)
 	if b.Quarantine != nil {
@@ -147,12 +146,12 @@ func (in *Intake) Recount(ctx context.Context, s *project.Stream, b Batch) error
 	return count.Compare(b)
 }
 
-// toBeIndexed stands for the check value of a key in the state of a stream whose batches were adopted: nothing is taken in before
-// the dedupe index is made again, as it does not know their events.
-const toBeIndexed = "adopted"
+// needsRebuild replaces the key's check value in a stream's state when the dedupe index does not match the events. Nothing is ingested until
+// the index is rebuilt.
+const needsRebuild = "adopted"
 
-// enter writes what sealing the batch has written.
-func enter(tx catalog.Tx, b *Batch) error {
+// enterBatch writes what sealing the batch would have written.
+func enterBatch(tx catalog.Tx, b *Batch) error {
 	var state streamState
 	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
 		return err
@@ -161,7 +160,7 @@ func enter(tx catalog.Tx, b *Batch) error {
 		return fmt.Errorf("%d batches are in the catalog", state.Batches)
 	}
 	state.Batches, state.Columns, state.Declared = b.Batch, b.Columns, b.Declared
-	state.Identity = toBeIndexed
+	state.Identity = needsRebuild
 	state.Listed = cmp.Or(state.Listed, b.Batch)
 	state.Spools, state.Retractions = max(state.Spools, b.Spool), max(state.Retractions, b.Retractions)
 	for i := range b.Files {

@@ -1,4 +1,4 @@
-// A catalog that is older than the objects: nothing sealed is lost or overwritten, and what it does not know is adopted.
+// Catalogs that are older than the objects: nothing sealed is lost or overwritten, and unknown batches are adopted.
 
 package event_test
 
@@ -18,8 +18,8 @@ import (
 	"bursar/internal/failure"
 )
 
-// older replaces the catalog by an earlier copy of it, or by an empty one if name is "".
-func (h *house) older(name string) {
+// restoreCatalog replaces the catalog by an earlier copy of it, or by an empty one if name is "".
+func (h *harness) restoreCatalog(name string) {
 	h.t.Helper()
 	if name == "" {
 		name = "empty.db"
@@ -32,8 +32,8 @@ func (h *house) older(name string) {
 	h.intake.Catalog = records
 }
 
-// copyCatalog keeps what the catalog holds now under another name.
-func (h *house) copyCatalog(name string) {
+// copyCatalog copies the catalog's current content under another name.
+func (h *harness) copyCatalog(name string) {
 	h.t.Helper()
 	c, ok := h.intake.Catalog.(*catalog.SQLite)
 	if !ok {
@@ -53,7 +53,7 @@ func (h *house) copyCatalog(name string) {
 }
 
 // dump is every document of the catalog.
-func (h *house) dump() map[string]string {
+func (h *harness) dump() map[string]string {
 	h.t.Helper()
 	all := map[string]string{}
 	err := h.intake.Catalog.View(h.t.Context(), func(tx catalog.Tx) error {
@@ -68,7 +68,7 @@ func (h *house) dump() map[string]string {
 	return all
 }
 
-func (h *house) objectBytes() map[string]string {
+func (h *harness) objectBytes() map[string]string {
 	h.t.Helper()
 	all := map[string]string{}
 	names, err := h.intake.Objects.List(h.t.Context(), "")
@@ -86,12 +86,12 @@ func (h *house) objectBytes() map[string]string {
 }
 
 // fillThree seals three batches: one with rows in quarantine, one of requests, and a retry.
-func fillThree(t *testing.T) *house {
+func fillThree(t *testing.T) *harness {
 	t.Helper()
-	h := newHouse(t, plainYAML)
-	h.take("1 3 2 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 3 2 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
 	h.copyCatalog("yesterday.db")
-	l, err := h.intake.Live(t.Context(), h.stream, event.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
+	l, err := h.intake.OpenLive(t.Context(), h.stream, event.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,13 +114,13 @@ func TestOlderCatalogIsRefused(t *testing.T) {
 	t.Parallel()
 	h := fillThree(t)
 	before := h.objectBytes()
-	h.older("yesterday.db")
+	h.restoreCatalog("yesterday.db")
 	_, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", sale("9", "sale", "9.00", "EUR"))}, event.Options{})
-	var older *event.OlderError
+	var older *event.NotInCatalogError
 	if !errors.As(err, &older) || older.Batch != 2 || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "run `bursar repair`") {
 		t.Errorf("ingest: %v", err)
 	}
-	if err := h.intake.CheckKnown(t.Context(), "sales"); !errors.As(err, &older) {
+	if err := h.intake.CheckCatalog(t.Context(), "sales"); !errors.As(err, &older) {
 		t.Errorf("check: %v", err)
 	}
 	if after := h.objectBytes(); !reflect.DeepEqual(before, after) {
@@ -136,7 +136,7 @@ func TestAdopt(t *testing.T) {
 			t.Parallel()
 			h := fillThree(t)
 			want := h.dump()
-			h.older(from)
+			h.restoreCatalog(from)
 			adopted, err := h.intake.Adopt(t.Context(), h.stream)
 			if err != nil || len(adopted) != map[string]int{"yesterday.db": 2, "": 3}[from] {
 				t.Fatalf("adopted %v, %v", adopted, err)
@@ -166,7 +166,7 @@ func TestAdopt(t *testing.T) {
 			if again, err := h.intake.Adopt(t.Context(), h.stream); err != nil || again != nil {
 				t.Errorf("again: %v, %v", again, err)
 			}
-			h.take("4 2 1 0 1", h.file("b.jsonl", sale("4", "sale", "4.00", "EUR")+sale("9", "sale", "9.00", "EUR")))
+			h.ingest("4 2 1 0 1", h.file("b.jsonl", sale("4", "sale", "4.00", "EUR")+sale("9", "sale", "9.00", "EUR")))
 		})
 	}
 }
@@ -182,8 +182,8 @@ func TestAdoptEarlierManifest(t *testing.T) {
 	for _, changed := range []string{"", `"accepted": 2`, `"EUR": "3.00"`} {
 		t.Run(changed, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
-			h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
+			h := newHarness(t, plainYAML)
+			h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
 			path := filepath.Join(h.dir, "objects", "streams/sales/batches/00000001/manifest.json")
 			text, err := os.ReadFile(path)
 			if err != nil {
@@ -196,7 +196,7 @@ func TestAdoptEarlierManifest(t *testing.T) {
 			if err := os.WriteFile(path, earlier, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			h.older("")
+			h.restoreCatalog("")
 			h.intake.Duck.Dirs = []string{filepath.Join(h.dir, "objects")}
 			adopted, err := h.intake.Adopt(t.Context(), h.stream)
 			if (err == nil) != (changed == "") || len(adopted) == 1 != (changed == "") {
@@ -219,7 +219,7 @@ func TestAdoptNothingDamaged(t *testing.T) {
 			flipped := []byte(text)
 			flipped[at] ^= 1 << (at % 8)
 			h.file("objects/"+name, string(flipped))
-			h.older("")
+			h.restoreCatalog("")
 			if adopted, err := h.intake.Adopt(t.Context(), h.stream); err == nil || adopted != nil || failure.Of(err) != failure.Data {
 				t.Fatalf("%s with byte %d changed: adopted %v, %v", name, at, adopted, err)
 			}
@@ -231,14 +231,14 @@ func TestAdoptNothingDamaged(t *testing.T) {
 // A process that dies between the catalog's transaction and the manifest leaves it to the next intake.
 func TestManifestIsWrittenLater(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	name := "streams/sales/batches/00000001/manifest.json"
 	before := h.objectBytes()[name]
 	if err := h.intake.Objects.Delete(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
 	if after := h.objectBytes()[name]; after != before {
 		t.Errorf("the manifest is\n%s\nwas\n%s", after, before)
 	}

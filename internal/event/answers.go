@@ -1,3 +1,5 @@
+// Remembers the answers to requests with an idempotency key, so that a repeated request gets the same answer.
+
 package event
 
 import (
@@ -14,28 +16,28 @@ import (
 	"bursar/internal/failure"
 )
 
-// AnswersKept is how long the answer to a request with a key is remembered after its batch was sealed. Within it the
-// same request gets the same answer; after it the request is judged again, and finds its events to be duplicates.
-const AnswersKept = 24 * time.Hour
+// AnswerRetention is how long the answer to a request with a key is kept after its batch is sealed. Within that time the same request gets the
+// same answer; later its rows are checked again and are duplicates.
+const AnswerRetention = 24 * time.Hour
 
-// ErrKeyReused says that a key came before with another body. Class Data.
+// ErrKeyReused says that a key was used before with another body. Class Data.
 var ErrKeyReused = failure.Wrap(failure.Data, errors.New("the idempotency key was used before for a request with another body"))
 
-// remembered is an answer in the catalog.
-type remembered struct {
+// storedAnswer is an answer in the catalog.
+type storedAnswer struct {
 	Spool  uint64    `json:"spool"`
 	At     time.Time `json:"at"`
 	Digest string    `json:"digest"` // of the request's body
 	Answer Answer    `json:"answer"`
 }
 
-// rememberedKeys lists what a spool's batch remembers, so that it can be forgotten.
-type rememberedKeys struct {
+// answerList lists the answers of a spool's batch, so that they can be deleted.
+type answerList struct {
 	At   time.Time `json:"at"`
 	Keys []string  `json:"keys"`
 }
 
-// answerKey is a document named by a digest: keys are the senders' own, and may hold anything.
+// answerKey names a document by a digest, because senders choose the keys, which may contain anything.
 func answerKey(stream, hashed string) string { return "answer/" + stream + "/" + hashed }
 
 func hashKey(key string) string {
@@ -45,16 +47,16 @@ func hashKey(key string) string {
 
 func answersPrefix(stream string) string { return "answers/" + stream + "/" }
 
-// rememberAnswers writes the batch's answers, and forgets some of those whose time is over.
-func (w *work) rememberAnswers(tx catalog.Tx) error {
-	if len(w.keyed) == 0 {
+// putAnswers writes the batch's answers and deletes some expired ones.
+func (w *batchWriter) putAnswers(tx catalog.Tx) error {
+	if len(w.keyedRequests) == 0 {
 		return nil
 	}
-	list := rememberedKeys{At: w.batch.Sealed}
-	for _, a := range w.keyed {
-		hashed := hashKey(a.key)
+	list := answerList{At: w.batch.Sealed}
+	for _, p := range w.keyedRequests {
+		hashed := hashKey(p.key)
 		list.Keys = append(list.Keys, hashed)
-		r := remembered{Spool: w.spool, At: w.batch.Sealed, Digest: a.digest, Answer: a.answer}
+		r := storedAnswer{Spool: w.spool, At: w.batch.Sealed, Digest: p.digest, Answer: p.answer}
 		if err := tx.Put(answerKey(w.stream.Name, hashed), r); err != nil {
 			return err
 		}
@@ -62,29 +64,28 @@ func (w *work) rememberAnswers(tx catalog.Tx) error {
 	if err := tx.Put(fmt.Sprintf("%s%08d", answersPrefix(w.stream.Name), w.spool), list); err != nil {
 		return err
 	}
-	return w.forgetAnswers(tx)
+	return w.expireAnswers(tx)
 }
 
-// errEnough ends a listing.
-var errEnough = errors.New("enough")
+// errStopList ends a listing.
+var errStopList = errors.New("enough")
 
-// forgetAnswers removes the answers of a few batches whose time is over. Each batch that adds answers removes more than
-// it adds lists, so that they do not pile up.
-func (w *work) forgetAnswers(tx catalog.Tx) error {
+// expireAnswers deletes the expired answers of a few batches. It deletes more lists than a batch adds, so that they do not accumulate.
+func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
 	var old []string
-	before := w.batch.Sealed.Add(-AnswersKept)
+	before := w.batch.Sealed.Add(-AnswerRetention)
 	err := tx.List(answersPrefix(w.stream.Name), func(key string, value json.RawMessage) error {
-		var list rememberedKeys
+		var list answerList
 		if err := json.Unmarshal(value, &list); err != nil {
 			return err
 		}
 		if len(old) == 4 || !list.At.Before(before) {
-			return errEnough
+			return errStopList
 		}
 		old = append(old, key)
-		return w.forget(tx, list.Keys, before)
+		return w.deleteAnswers(tx, list.Keys, before)
 	})
-	if err != nil && !errors.Is(err, errEnough) {
+	if err != nil && !errors.Is(err, errStopList) {
 		return err
 	}
 	for _, key := range old {
@@ -95,11 +96,11 @@ func (w *work) forgetAnswers(tx catalog.Tx) error {
 	return nil
 }
 
-// forget removes answers, but for those whose key came again later.
-func (w *work) forget(tx catalog.Tx, keys []string, before time.Time) error {
+// deleteAnswers deletes answers, except those whose key was used again later.
+func (w *batchWriter) deleteAnswers(tx catalog.Tx, keys []string, before time.Time) error {
 	for _, hashed := range keys {
 		key := answerKey(w.stream.Name, hashed)
-		var r remembered
+		var r storedAnswer
 		found, err := tx.Get(key, &r)
 		if err == nil && found && r.At.Before(before) {
 			err = tx.Delete(key)
@@ -111,15 +112,15 @@ func (w *work) forget(tx catalog.Tx, keys []string, before time.Time) error {
 	return nil
 }
 
-// forgetAnswersOf removes the answers to all requests of a spool.
-func forgetAnswersOf(tx catalog.Tx, stream string, spool uint64) error {
-	var list rememberedKeys
+// deleteSpoolAnswers deletes the answers to all requests of a spool.
+func deleteSpoolAnswers(tx catalog.Tx, stream string, spool uint64) error {
+	var list answerList
 	key := fmt.Sprintf("%s%08d", answersPrefix(stream), spool)
 	if found, err := tx.Get(key, &list); err != nil || !found {
 		return err
 	}
 	for _, hashed := range list.Keys {
-		var r remembered
+		var r storedAnswer
 		found, err := tx.Get(answerKey(stream, hashed), &r)
 		if err == nil && found && r.Spool == spool {
 			err = tx.Delete(answerKey(stream, hashed))
@@ -131,62 +132,62 @@ func forgetAnswersOf(tx catalog.Tx, stream string, spool uint64) error {
 	return tx.Delete(key)
 }
 
-// remembered looks for the answer to an earlier request with the same key.
-func (l *Live) remembered(ctx context.Context, a *ask) (answer Answer, found bool, err error) {
-	var r remembered
+// earlierAnswer looks up the answer to an earlier request with the same key.
+func (l *LiveIntake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer Answer, found bool, err error) {
+	var r storedAnswer
 	err = l.in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		found, err = tx.Get(answerKey(l.stream.Name, hashKey(a.key)), &r)
+		found, err = tx.Get(answerKey(l.stream.Name, hashKey(p.key)), &r)
 		return err
 	})
 	switch {
 	case err != nil:
 		return Answer{}, false, fmt.Errorf("look for an earlier answer: %w", err)
-	case !found || r.At.Before(l.in.Now().Add(-AnswersKept)):
+	case !found || r.At.Before(l.in.Now().Add(-AnswerRetention)):
 		return Answer{}, false, nil
-	case r.Digest != a.digest:
+	case r.Digest != p.digest:
 		return Answer{}, false, ErrKeyReused
 	}
 	r.Answer.Repeated = true
 	return r.Answer, true, nil
 }
 
-// keys are the requests with keys that are under way or whose batch is not sealed yet.
-type keys struct {
+// pendingKeys holds the requests with keys that are in progress or whose batch is not sealed yet.
+type pendingKeys struct {
 	mu    sync.Mutex
-	byKey map[string]*ask
+	byKey map[string]*pendingRequest
 }
 
-// claim enters a request, or gives the one that has its key already.
-func (k *keys) claim(a *ask) *ask {
+// claim registers a request. It returns the request that already has the key, or nil.
+func (k *pendingKeys) claim(p *pendingRequest) *pendingRequest {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if first := k.byKey[a.key]; first != nil {
+	if first := k.byKey[p.key]; first != nil {
 		return first
 	}
 	if k.byKey == nil {
-		k.byKey = map[string]*ask{}
+		k.byKey = map[string]*pendingRequest{}
 	}
-	k.byKey[a.key] = a
+	k.byKey[p.key] = p
 	return nil
 }
 
-// drop forgets requests: those that failed, and those whose answers are in the catalog.
-func (k *keys) drop(asks ...*ask) {
+// drop removes requests that failed or whose answers are in the catalog.
+func (k *pendingKeys) drop(requests ...*pendingRequest) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, a := range asks {
-		if k.byKey[a.key] == a {
-			delete(k.byKey, a.key)
+	for _, p := range requests {
+		if k.byKey[p.key] == p {
+			delete(k.byKey, p.key)
 		}
 	}
 }
 
-// dropDone forgets what was answered: after a recovery it is in the catalog.
-func (k *keys) dropDone() {
+// dropDone removes answered requests: after a recovery their answers are in the catalog.
+func (k *pendingKeys) dropDone() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for key, a := range k.byKey {
-		if a.isDone() {
+	for key, p := range k.byKey {
+		if p.isDone() {
 			delete(k.byKey, key)
 		}
 	}

@@ -1,7 +1,7 @@
-// Package event takes files of a stream in and seals them as batches: it parses, checks against the schema, sets
-// duplicates aside, keeps bad rows in quarantine, and computes control totals. It owns the batches, their manifests and
-// objects, the dedupe index and the quarantine. A batch is sealed by one catalog transaction, so that a crash
-// before it leaves nothing and after it everything (rules 1 and 3). It must not know of pipelines.
+// Package event ingests files and requests of a stream and seals them as batches: it parses rows, checks them against the schema, sets duplicates
+// aside, keeps bad rows in quarantine and computes control totals. It owns the batches, their manifests and objects, the dedupe index and the
+// quarantine. One catalog transaction seals a batch: a crash before it leaves nothing, a crash after it leaves everything (rules 1 and 3).
+// The package must not know of pipelines.
 package event
 
 import (
@@ -27,33 +27,33 @@ type Batch struct {
 	Accepted    int64                `json:"accepted"`
 	Quarantined int64                `json:"quarantined"`
 	Duplicates  int64                `json:"duplicates"`
-	Extra       int64                `json:"extra,omitempty"` // values of unknown properties, kept out
+	Extra       int64                `json:"extra,omitempty"` // values of undeclared properties, which are not stored
 	Totals      Totals               `json:"totals"`
-	Definitions map[string]string    `json:"definitions,omitempty"` // of each total, as it was declared
-	Digest      string               `json:"digest"`                // order-free, of the accepted rows' typed columns
+	Definitions map[string]string    `json:"definitions,omitempty"` // of each total, as declared at the time
+	Digest      string               `json:"digest"`                // independent of order, of the accepted rows' typed columns
 	Columns     []Definition         `json:"columns"`
 	Files       []File               `json:"files"`
 	Objects     []object.Description `json:"objects"`
 	Quarantine  *object.Description  `json:"quarantine,omitempty"`
-	Oversize    Oversize             `json:"oversize,omitempty"` // objects of rows longer than a line may be
+	Oversize    Oversize             `json:"oversize,omitempty"` // objects of rows longer than the line limit
 	DedupeTable *dedupe.TableInfo    `json:"memory,omitempty"`
 
-	// What the catalog learns with the batch, so that the manifest alone is enough to adopt it.
-	Declared *declared `json:"declared,omitempty"` // what makes its events unique, and how its files were read
-	Spool    uint64    `json:"spool,omitempty"`    // the spool that its requests lay in
-	Retried  []uint64  `json:"retried,omitempty"`  // batches whose quarantine it took up
+	// What the catalog stores with the batch, so that the manifest alone suffices to adopt it.
+	Declared *declaration `json:"declared,omitempty"` // what makes its events unique, and how its files were read
+	Spool    uint64       `json:"spool,omitempty"`    // number of the spool that contained its requests
+	Retried  []uint64     `json:"retried,omitempty"`  // batches whose quarantine it retried
 
-	// Retractions is the last retraction when it was sealed, so that one which is lost with an older catalog is known to have been made.
+	// Retractions is the number of the last retraction when the batch was sealed. It shows that a retraction was made if an older catalog lacks it.
 	Retractions uint64   `json:"retractions,omitempty"`
-	GivenUp     *GivenUp `json:"given_up,omitempty"` // a batch that was lost, and whose place this empty one takes
+	GivenUp     *GivenUp `json:"given_up,omitempty"` // set on an empty batch that replaces a missing one
 
-	left leftOut
+	excluded exclusion
 }
 
-// Oversize describes the objects of rows that are longer than a line may be. Batches of earlier versions only name them.
+// Oversize describes the objects of rows that are longer than the line limit. Batches of earlier versions contain only their names.
 type Oversize []object.Description
 
-// UnmarshalJSON reads descriptions, and names alone.
+// UnmarshalJSON reads descriptions, or names alone.
 func (o *Oversize) UnmarshalJSON(text []byte) error {
 	var names []string
 	if json.Unmarshal(text, &names) != nil {
@@ -66,32 +66,32 @@ func (o *Oversize) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// File is one file that a stream took in.
+// File is one file that a stream ingested.
 type File struct {
-	Number uint64 `json:"file"` // from 1 within the stream
-	Name   string `json:"name"`
-	Digest string `json:"digest"` // SHA-256 of the file as it was handed in; empty where it was received in requests
-	Bytes  int64  `json:"bytes"`
-	Batch  uint64 `json:"batch"`
-	Rows   int64  `json:"rows"`
-	Header string `json:"header,omitempty"` // of a CSV file: what a retry of its rows is read by
-	Format string `json:"format,omitempty"` // where it is not the stream's: requests are JSON lines in every stream
-	Parts  []Part `json:"parts,omitempty"`  // that it was put together from, where there are several
-	Broken bool   `json:"broken,omitempty"` // it could not be read to its end: handed in again, it is read again
+	Number uint64     `json:"file"` // from 1 within the stream
+	Name   string     `json:"name"`
+	Digest string     `json:"digest"` // SHA-256 of the file; empty if it was received in requests
+	Bytes  int64      `json:"bytes"`
+	Batch  uint64     `json:"batch"`
+	Rows   int64      `json:"rows"`
+	Header string     `json:"header,omitempty"` // of a CSV file; a retry reads its rows with it
+	Format string     `json:"format,omitempty"` // if it is not the stream's: requests are JSON lines in every stream
+	Parts  []FilePart `json:"parts,omitempty"`  // the files it was assembled from, if there are several
+	Broken bool       `json:"broken,omitempty"` // it could not be read to its end; ingested again, it is read again
 
-	// Again is a file that was taken in before, and read again as something was retracted since: the first is the one that is known.
+	// Again marks a file that was ingested before and read again because of a retraction. The catalog knows the first one by its digest.
 	Again bool `json:"again,omitempty"`
 }
 
-// Part is where a file's rows are from, up to the next part.
-type Part struct {
-	Row  int64  `json:"row"` // the first of them
+// FilePart says which file the following rows are from, up to the next part.
+type FilePart struct {
+	Row  int64  `json:"row"` // the first row of the part
 	Name string `json:"name"`
 }
 
-// At is where a row of the file is from: the name of its part, and the row within that.
+// At returns the name of the part that a row is from, and the row within that part.
 func (f *File) At(row int64) (string, int64) {
-	next, _ := slices.BinarySearchFunc(f.Parts, row, func(p Part, row int64) int { return cmp.Compare(p.Row, row+1) })
+	next, _ := slices.BinarySearchFunc(f.Parts, row, func(p FilePart, row int64) int { return cmp.Compare(p.Row, row+1) })
 	if next == 0 {
 		return f.Name, row
 	}
@@ -99,33 +99,33 @@ func (f *File) At(row int64) (string, int64) {
 	return part.Name, row - part.Row + 1
 }
 
-// streamState is what the catalog keeps of a stream.
+// streamState is the catalog's document of a stream.
 type streamState struct {
 	Batches uint64 `json:"batches"`
 	Files   uint64 `json:"files"`
-	Merges  uint64 `json:"merges"`           // compactions of the dedupe index so far: they name its objects
+	Merges  uint64 `json:"merges"`           // compactions of the dedupe index so far; they number its objects
 	Spools  uint64 `json:"spools,omitempty"` // the last spool of live intake that was sealed
-	Opened  uint64 `json:"opened,omitempty"` // the last spool that was begun: beyond Spools it must be there
-	Listed  uint64 `json:"listed,omitempty"` // the first batch that is listed when it has rows in quarantine
+	Opened  uint64 `json:"opened,omitempty"` // the last spool that was begun; if it is greater than Spools, its file must exist
+	Listed  uint64 `json:"listed,omitempty"` // the first batch for which rows in quarantine are listed in the catalog
 
-	Retractions uint64 `json:"retractions,omitempty"` // the last one
-	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the dedupe index was made without
+	Retractions uint64 `json:"retractions,omitempty"` // number of the last one
+	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the last rebuild of the dedupe index left out
 
-	Doubles []double      `json:"doubles,omitempty"` // events of one id that both counted when the dedupe index was made
-	Window  time.Duration `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is none
+	CountedTwice []countedTwice `json:"doubles,omitempty"` // pairs of events with one id that both counted at the last rebuild of the dedupe index
+	Window       time.Duration  `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is forever
 
 	Columns      []Definition       `json:"columns"`
 	DedupeTables []dedupe.TableInfo `json:"memory"`
 
-	// Identity is the check value of the key that the dedupe index's digests are made with; empty for those of an older
-	// project, which have none. Dropped are objects of the index that others have replaced: they may still be there.
-	Identity string    `json:"identity,omitempty"`
-	Dropped  []string  `json:"dropped,omitempty"`
-	Declared *declared `json:"declared,omitempty"` // nil until a batch is sealed by a version that remembers it
-	Versions bool      `json:"versions,omitempty"` // the dedupe index knows events by id and content: it is of a stream that keeps versions
+	// Identity is the check value of the key of the dedupe index; empty for an index of an older project, which has no key. Dropped names objects of
+	// the index that were replaced and may still exist.
+	Identity string       `json:"identity,omitempty"`
+	Dropped  []string     `json:"dropped,omitempty"`
+	Declared *declaration `json:"declared,omitempty"` // nil until a batch is sealed by a version that stores it
+	Versions bool         `json:"versions,omitempty"` // the index knows events by id and content, because the stream keeps versions
 }
 
-// rejectedKey lists a batch among those whose quarantine nobody has taken up.
+// rejectedKey lists a batch whose quarantine was not retried yet.
 func rejectedKey(stream string, batch uint64) string {
 	return fmt.Sprintf("rejected/%s/%08d", stream, batch)
 }
@@ -148,10 +148,10 @@ func prefix(stream string, batch uint64) string {
 	return fmt.Sprintf("%s%08d/", batchesPrefix(stream), batch)
 }
 
-// idsObject is a batch's table of the dedupe index, below its prefix.
+// idsObject is the name of a batch's table of the dedupe index, below its prefix.
 const idsObject = "ids"
 
-// Batches lists a stream's batches numbered above after, in order.
+// Batches returns a stream's batches numbered above after, in order.
 func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64) ([]Batch, error) {
 	var batches []Batch
 	err := c.View(ctx, func(tx catalog.Tx) error {
@@ -171,7 +171,7 @@ func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64
 	return batches, nil
 }
 
-// GetBatch reads one batch's manifest within a transaction.
+// GetBatch reads one batch within a transaction.
 func GetBatch(tx catalog.Tx, stream string, batch uint64) (Batch, error) {
 	var b Batch
 	ok, err := tx.Get(batchKey(stream, batch), &b)
@@ -181,7 +181,7 @@ func GetBatch(tx catalog.Tx, stream string, batch uint64) (Batch, error) {
 	return b, err
 }
 
-// FindFile reads what is known of a file by its number within the stream.
+// FindFile returns a file by its number within the stream.
 func FindFile(ctx context.Context, c catalog.Catalog, stream string, number uint64) (file File, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		ok, err := tx.Get(fileNumberKey(stream, number), &file)
@@ -193,25 +193,25 @@ func FindFile(ctx context.Context, c catalog.Catalog, stream string, number uint
 	return file, err
 }
 
-// Sealed is how many batches a stream has: they are numbered from 1 without gaps.
+// Sealed returns how many batches a stream has. They are numbered from 1 without gaps.
 func Sealed(tx catalog.Tx, stream string) (uint64, error) {
 	var state streamState
 	_, err := tx.Get(streamKey(stream), &state)
 	return state.Batches, err
 }
 
-// LastFile is the number of the last file that a stream took rows of; 0 where there is none.
+// LastFile returns the number of the last file that a stream ingested; 0 if there is none.
 func LastFile(tx catalog.Tx, stream string) (uint64, error) {
 	var state streamState
 	_, err := tx.Get(streamKey(stream), &state)
 	return state.Files, err
 }
 
-// errFound ends a list once what was looked for is found.
+// errFound ends a listing.
 var errFound = errors.New("found")
 
-// Accepts reports whether a stream accepted any event when its file was handed in, rather than out of its quarantine.
-func Accepts(tx catalog.Tx, stream string) (bool, error) {
+// HasAccepted reports whether any batch of files or requests contains events. Batches that retried a quarantine do not count.
+func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
 	err := tx.List("batch/"+stream+"/", func(_ string, value json.RawMessage) error {
 		var b Batch
 		if err := json.Unmarshal(value, &b); err != nil {
@@ -228,8 +228,8 @@ func Accepts(tx catalog.Tx, stream string) (bool, error) {
 	return false, err
 }
 
-// SealedSpools is the number of the last spool of a stream's requests that was sealed; those above it hold events that were
-// acknowledged and are in no batch.
+// SealedSpools returns the number of the last spool of a stream that was sealed. Spools above it contain acknowledged events that are in no
+// batch yet.
 func SealedSpools(ctx context.Context, c catalog.Catalog, stream string) (uint64, error) {
 	var state streamState
 	err := c.View(ctx, func(tx catalog.Tx) error {

@@ -1,5 +1,4 @@
-// Bounds of control totals: a row whose acceptance would take a total of its batch beyond 38 digits is rejected, so that every
-// batch can be sealed.
+// Bounds of control totals: a row is rejected if accepting it takes a total of its batch beyond 38 digits, so that every batch can be sealed.
 
 package event
 
@@ -14,17 +13,17 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// sureDigits is the precision up to which no batch can have enough rows for a sum of 39 digits.
-const sureDigits = 26
+// safeDigits is the precision up to which no batch has enough rows for a sum of 39 digits.
+const safeDigits = 26
 
-// bound is one control total that might not fit, and its sums over the rows accepted so far.
+// bound is a control total that might overflow, and its sums over the rows accepted so far.
 type bound struct {
 	summer
-	filter int // position among the filters; -1 is none
+	filter int // index in the filters; -1 is none
 	sums   map[string]*big.Int
 }
 
-// bounds are those of a batch; most streams have none.
+// bounds are those of one batch; most streams have none.
 type bounds []bound
 
 func newBounds(s *project.Stream) (list bounds) {
@@ -35,26 +34,26 @@ func newBounds(s *project.Stream) (list bounds) {
 			filter = filters
 			filters++
 		}
-		if t := s.Columns[summer.measure].Type; t.Kind == column.Decimal && t.Precision > sureDigits {
+		if t := s.Columns[summer.measure].Type; t.Kind == column.Decimal && t.Precision > safeDigits {
 			list = append(list, bound{summer, filter, map[string]*big.Int{}})
 		}
 	}
 	return list
 }
 
-// term is what a row adds to the total, and to which group; nil is nothing.
-func (b *bound) term(p *part, r int) (group string, value *big.Int) {
+// term returns what a row adds to the total, and its group; nil if it adds nothing.
+func (b *bound) term(p *preparedBlock, r int) (group string, value *big.Int) {
 	measure := &p.columns[b.measure]
 	if measure.IsNull(r) || b.filter >= 0 && p.filters[b.filter].Ints[r] == 0 {
 		return "", nil
 	}
-	if b.by >= 0 {
-		group = string(p.columns[b.by].AppendPlain(nil, r))
+	if b.group >= 0 {
+		group = string(p.columns[b.group].AppendPlain(nil, r))
 	}
 	return group, measure.Unscaled(r).BigInt()
 }
 
-// sum is the total of a group so far.
+// sum returns the total of a group so far.
 func (b *bound) sum(group string) *big.Int {
 	if b.sums[group] == nil {
 		b.sums[group] = new(big.Int)
@@ -62,8 +61,8 @@ func (b *bound) sum(group string) *big.Int {
 	return b.sums[group]
 }
 
-// add takes an accepted row in.
-func (l bounds) add(p *part, r int) {
+// add adds an accepted row.
+func (l bounds) add(p *preparedBlock, r int) {
 	for i := range l {
 		if group, value := l[i].term(p, r); value != nil {
 			sum := l[i].sum(group)
@@ -72,8 +71,8 @@ func (l bounds) add(p *part, r int) {
 	}
 }
 
-// refuse says why a row may not be accepted; nil if it may.
-func (l bounds) refuse(p *part, r int) *reject {
+// refuse returns why a row must not be accepted, or nil.
+func (l bounds) refuse(p *preparedBlock, r int) *reject {
 	for i := range l {
 		group, value := l[i].term(p, r)
 		if value == nil {
@@ -83,12 +82,12 @@ func (l bounds) refuse(p *part, r int) *reject {
 		if _, err := column.Narrow(new(big.Int).Add(sum, value)); err == nil {
 			continue
 		}
-		of := l[i].total.Name
+		total := l[i].total.Name
 		if group != "" {
-			of += " of " + group
+			total += " of " + group
 		}
 		return &reject{Column: l[i].total.Sum, Reason: fmt.Sprintf(
-			"control total %s of the batch would have more than 38 digits: it is %s without this row; take the row up again with another batch", of, l[i].text(sum))}
+			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch", total, l[i].text(sum))}
 	}
 	return nil
 }
@@ -97,12 +96,12 @@ func (b *bound) text(sum *big.Int) []byte {
 	return column.AppendDecimal(nil, decimal128.FromBigInt(sum), b.Scale)
 }
 
-// fits reports whether all rows of a segment may be accepted, whatever is a duplicate among them.
+// fits reports whether all rows of a segment may be accepted, whichever are duplicates.
 func (l bounds) fits(seg *segment) bool {
 	for i := range l {
-		most := map[string]*big.Int{}
-		for n := range seg.parts {
-			p := &seg.parts[n]
+		highest := map[string]*big.Int{}
+		for n := range seg.prepared {
+			p := &seg.prepared[n]
 			for r, kept := range p.keep {
 				if !kept {
 					continue
@@ -111,13 +110,13 @@ func (l bounds) fits(seg *segment) bool {
 				if value == nil {
 					continue
 				}
-				if most[group] == nil {
-					most[group] = new(big.Int).Abs(l[i].sum(group))
+				if highest[group] == nil {
+					highest[group] = new(big.Int).Abs(l[i].sum(group))
 				}
-				most[group].Add(most[group], value.Abs(value))
+				highest[group].Add(highest[group], value.Abs(value))
 			}
 		}
-		for _, sum := range most {
+		for _, sum := range highest {
 			if _, err := column.Narrow(sum); err != nil {
 				return false
 			}
@@ -126,24 +125,24 @@ func (l bounds) fits(seg *segment) bool {
 	return true
 }
 
-// decide finds the verdict on each entry of a segment, and the rows, by their entries, that no control total has room for.
-func (w *work) decide(seg *segment) (verdicts []dedupe.Verdict, refused map[int]*reject, err error) {
+// checkEntries returns the verdict on each entry of a segment, and the rows that would overflow a control total, by entry.
+func (w *batchWriter) checkEntries(seg *segment) (verdicts []dedupe.Verdict, refused map[int]*reject, err error) {
 	verdicts = make([]dedupe.Verdict, len(seg.entries))
-	one := len(w.bounds) > 0 && !w.bounds.fits(seg)
-	if !one {
-		if err := w.known.Check(seg.entries, verdicts); err != nil || len(w.bounds) == 0 {
+	rowByRow := len(w.bounds) > 0 && !w.bounds.fits(seg)
+	if !rowByRow {
+		if err := w.dedupeBatch.Check(seg.entries, verdicts); err != nil || len(w.bounds) == 0 {
 			return verdicts, nil, err
 		}
 	}
 	refused, next := map[int]*reject{}, 0
-	for n := range seg.parts {
-		p := &seg.parts[n]
+	for n := range seg.prepared {
+		p := &seg.prepared[n]
 		for r, kept := range p.keep {
 			if !kept {
 				continue
 			}
-			if one {
-				if refused[next], err = w.decideOne(p, r, seg.entries[next:next+1], verdicts[next:next+1]); err != nil {
+			if rowByRow {
+				if refused[next], err = w.checkEntry(p, r, seg.entries[next:next+1], verdicts[next:next+1]); err != nil {
 					return nil, nil, err
 				}
 			}
@@ -156,14 +155,13 @@ func (w *work) decide(seg *segment) (verdicts []dedupe.Verdict, refused map[int]
 	return verdicts, refused, nil
 }
 
-// decideOne decides on a row once all before it are decided on: a row that is refused must not be remembered, and one that is
-// known counts nothing.
-func (w *work) decideOne(p *part, r int, entry []dedupe.Entry, verdict []dedupe.Verdict) (*reject, error) {
+// checkEntry decides on one row after all rows before it. A refused row must not enter the dedupe index, and a known row adds nothing to a total.
+func (w *batchWriter) checkEntry(p *preparedBlock, r int, entry []dedupe.Entry, verdict []dedupe.Verdict) (*reject, error) {
 	if refused := w.bounds.refuse(p, r); refused != nil {
-		known, err := w.known.Knows(entry[0])
+		known, err := w.dedupeBatch.Knows(entry[0])
 		if err != nil || !known {
 			return refused, err
 		}
 	}
-	return nil, w.known.Check(entry, verdict)
+	return nil, w.dedupeBatch.Check(entry, verdict)
 }

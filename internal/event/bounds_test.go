@@ -34,8 +34,8 @@ func nines(digits int) string { return strings.Repeat("9", digits) + ".99" }
 // TestTotalBeyond38Digits: a row that a total has no room for waits; duplicates and other groups do not.
 func TestTotalBeyond38Digits(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, wideYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, wideYAML)
+	l := h.startLive(event.LiveOptions{})
 	big, again := sale("1", "sale", nines(36), "EUR"), sale("2", "sale", nines(36), "EUR")
 	h.accept(l, "", big, "1 1 0 0")
 	got := h.accept(l, "", again+big+sale("3", "sale", nines(36), "USD")+sale("1", "sale", nines(35), "EUR"), "4 1 1 2")
@@ -56,13 +56,13 @@ func TestTotalBeyond38Digits(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.expect(retried, "2 3 1 2 0") // the next batch has room for one of them
-	h.take("0 4 0 0 4", h.file("known.jsonl", big+again+sale("3", "sale", nines(36), "USD")+sale("4", "refund", "-0.01", "EUR")))
+	h.ingest("0 4 0 0 4", h.file("known.jsonl", big+again+sale("3", "sale", nines(36), "USD")+sale("4", "refund", "-0.01", "EUR")))
 }
 
 // TestTotalOfFileBeyond38Digits: likewise in files, dry runs, and for equal rows that are known by their content.
 func TestTotalOfFileBeyond38Digits(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, strings.Replace(wideYAML, "id: id\n", "id: _content\n", 1))
+	h := newHarness(t, strings.Replace(wideYAML, "id: id\n", "id: _content\n", 1))
 	row := sale("1", "sale", nines(36), "EUR")
 	path := h.file("sales.jsonl", row+row+row)
 	dry, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{DryRun: true})
@@ -70,7 +70,7 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.expect(dry, "0 3 1 2 0")
-	h.take("1 3 1 2 0", path)
+	h.ingest("1 3 1 2 0", path)
 	for left := 1; left >= 0; left-- {
 		retried, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
 		if err != nil {
@@ -83,7 +83,7 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 // TestSpoolBeyond38Digits: a spool of acknowledged events whose total does not fit is sealed by its successor.
 func TestSpoolBeyond38Digits(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, wideYAML)
+	h := newHarness(t, wideYAML)
 	if err := spool.MakeFolder(h.spool()); err != nil {
 		t.Fatal(err)
 	}
@@ -101,18 +101,18 @@ func TestSpoolBeyond38Digits(t *testing.T) {
 	if err := errors.Join(err, w.Sync(), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	l := h.live(event.LiveOptions{})
+	l := h.startLive(event.LiveOptions{})
 	h.expectBatches("1: 3 1 0 2")
 	h.accept(l, "", sale("9", "sale", "1.00", "EUR"), "1 1 0 0")
 }
 
-// TestTotalsNearTheBound deals random rows of both signs to requests and holds every verdict against plain sums.
+// TestTotalsNearTheBound sends random rows of both signs in requests and compares every verdict with plain sums.
 func TestTotalsNearTheBound(t *testing.T) {
 	t.Parallel()
 	const seed = 3811
 	r := rand.New(rand.NewPCG(seed, seed))
-	h := newHouse(t, strings.Replace(wideYAML, "totals:\n", "totals:\n  refunds: {sum: amount, where: \"kind = 'refund'\"}\n", 1))
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, strings.Replace(wideYAML, "totals:\n", "totals:\n  refunds: {sum: amount, where: \"kind = 'refund'\"}\n", 1))
+	l := h.startLive(event.LiveOptions{})
 	most, ok := new(big.Int).SetString(strings.Repeat("9", 38), 10)
 	if !ok {
 		t.Fatal("no number")

@@ -1,4 +1,4 @@
-// Times of receipt: what watermarks and dedupe windows count by.
+// Times of receipt, on which watermarks and dedupe windows are based.
 
 package event
 
@@ -10,12 +10,12 @@ import (
 	"bursar/internal/project"
 )
 
-// clockSlack is how far a clock may be set back without a word.
+// clockSlack is how far a clock may be set back without a warning.
 const clockSlack = time.Second
 
-// receipt is when what a batch takes in from now on is received: by the clock, and never before the stream's last batch. So a
-// watermark says nothing that a later batch would make wrong, and ids are forgotten in the order in which they came.
-func (in *Intake) receipt(ctx context.Context, s *project.Stream, state *streamState, now time.Time) (time.Time, error) {
+// nextReceipt returns the receipt time of the next batch: the clock's time, but never before the stream's last batch. So a later batch never
+// falls below a watermark, and ids leave the dedupe window in the order in which they were received.
+func (in *Intake) nextReceipt(ctx context.Context, s *project.Stream, state *streamState, now time.Time) (time.Time, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	if state.Batches == 0 {
 		return now, nil
@@ -30,19 +30,19 @@ func (in *Intake) receipt(ctx context.Context, s *project.Stream, state *streamS
 	}
 	if behind := last.Sealed.Sub(now); behind > 0 {
 		if behind >= clockSlack {
-			in.Log.Warn("the clock is behind the stream's last batch: what comes counts as received with that until the clock has passed it",
+			in.Log.Warn("the clock is behind the stream's last batch: new events get that batch's receipt time until the clock has passed it",
 				"stream", s.Name, "behind", behind, "last", last.Sealed)
 		}
 		return last.Sealed, nil
 	}
 	if s.Dedupe > 0 && now.Sub(last.Sealed) > s.Dedupe {
-		in.Log.Warn("no batch came for longer than the dedupe window: ids received before are not remembered any more, and events that are sent again count again",
+		in.Log.Warn("no batch was sealed for longer than the dedupe window: earlier ids are forgotten, and events that are sent again count again",
 			"stream", s.Name, "last", last.Sealed, "before", now.Add(-s.Dedupe))
 	}
 	return now, nil
 }
 
-// later is the later of two times.
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

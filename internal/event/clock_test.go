@@ -1,4 +1,4 @@
-// Times of receipt: they never go back, and what the clock does to them and to a dedupe window is said.
+// Times of receipt: they never go back, and the effects of the clock on them and on a dedupe window are logged.
 
 package event_test
 
@@ -13,13 +13,13 @@ import (
 )
 
 // logged has the intake log into the buffer that is returned.
-func (h *house) logged() *bytes.Buffer {
+func (h *harness) logged() *bytes.Buffer {
 	var out bytes.Buffer
 	h.intake.Log = slog.New(slog.NewTextHandler(&out, nil))
 	return &out
 }
 
-func (h *house) sealedAt(want ...time.Time) {
+func (h *harness) expectSealedAt(want ...time.Time) {
 	h.t.Helper()
 	batches := h.batches()
 	if len(batches) != len(want) {
@@ -34,65 +34,65 @@ func (h *house) sealedAt(want ...time.Time) {
 
 func TestReceiptNeverGoesBack(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML+"dedupe: 30d\n")
-	said := h.logged()
+	h := newHarness(t, plainYAML+"dedupe: 30d\n")
+	log := h.logged()
 	first := h.now
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.now = first.Add(-50 * time.Hour)
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
-	if !strings.Contains(said.String(), "level=WARN") || !strings.Contains(said.String(), "the clock is behind the stream's last batch") || !strings.Contains(said.String(), "behind=50h0m0s") {
-		t.Errorf("said %s", said)
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "the clock is behind the stream's last batch") || !strings.Contains(log.String(), "behind=50h0m0s") {
+		t.Errorf("logged %s", log)
 	}
-	said.Reset()
+	log.Reset()
 	later := first.Add(time.Minute)
 	h.now = later
-	h.take("3 1 1 0 0", h.file("c.jsonl", sale("3", "sale", "1.00", "EUR")))
-	h.sealedAt(first, first, later)
+	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("3", "sale", "1.00", "EUR")))
+	h.expectSealedAt(first, first, later)
 	h.now = first.Add(time.Minute - time.Millisecond) // a clock is set by so much all the time
-	h.take("4 1 1 0 0", h.file("d.jsonl", sale("4", "sale", "1.00", "EUR")))
-	h.sealedAt(first, first, later, later)
+	h.ingest("4 1 1 0 0", h.file("d.jsonl", sale("4", "sale", "1.00", "EUR")))
+	h.expectSealedAt(first, first, later, later)
 	h.now = first.AddDate(0, 0, 29)
-	h.take("0 1 0 0 1", h.file("e.jsonl", sale("2", "sale", "1.00", "EUR")+"\n")) // received at first, whatever the clock said
-	if said.Len() > 0 {
-		t.Errorf("said %s", said)
+	h.ingest("0 1 0 0 1", h.file("e.jsonl", sale("2", "sale", "1.00", "EUR")+"\n")) // received at first, whatever the clock showed
+	if log.Len() > 0 {
+		t.Errorf("logged %s", log)
 	}
 }
 
 func TestReceiptOfRequestsNeverGoesBack(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	first := h.now
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.now = first.Add(-time.Hour)
-	live := h.live(event.LiveOptions{})
-	if _, err := live.Accept(t.Context(), event.Request{Body: []byte(sale("2", "sale", "1.00", "EUR"))}); err != nil {
+	l := h.startLive(event.LiveOptions{})
+	if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("2", "sale", "1.00", "EUR"))}); err != nil {
 		t.Fatal(err)
 	}
-	if err := live.Close(t.Context()); err != nil {
+	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h.sealedAt(first, first)
+	h.expectSealedAt(first, first)
 }
 
-func TestPauseBeyondTheWindowIsSaid(t *testing.T) {
+func TestPauseBeyondTheWindowIsLogged(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML+"dedupe: 30d\n")
-	said := h.logged()
+	h := newHarness(t, plainYAML+"dedupe: 30d\n")
+	log := h.logged()
 	a := sale("1", "sale", "1.00", "EUR")
-	h.take("1 1 1 0 0", h.file("a.jsonl", a))
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", a))
 	h.now = h.now.AddDate(0, 0, 29)
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
-	if said.Len() > 0 {
-		t.Errorf("said %s", said)
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
+	if log.Len() > 0 {
+		t.Errorf("logged %s", log)
 	}
 	h.now = h.now.AddDate(0, 0, 31)
-	h.take("3 1 1 0 0", h.file("c.jsonl", a+"\n"))
-	if text := said.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "before=2026-01-31T00:00:00.000Z") || !strings.Contains(text, "count again") {
-		t.Errorf("said %s", text)
+	h.ingest("3 1 1 0 0", h.file("c.jsonl", a+"\n"))
+	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "before=2026-01-31T00:00:00.000Z") || !strings.Contains(text, "count again") {
+		t.Errorf("logged %s", text)
 	}
-	said.Reset()
-	h.take("4 1 1 0 0", h.file("d.jsonl", sale("4", "sale", "1.00", "EUR")))
-	if said.Len() > 0 {
-		t.Errorf("said again: %s", said)
+	log.Reset()
+	h.ingest("4 1 1 0 0", h.file("d.jsonl", sale("4", "sale", "1.00", "EUR")))
+	if log.Len() > 0 {
+		t.Errorf("logged again: %s", log)
 	}
 }

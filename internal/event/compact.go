@@ -1,3 +1,5 @@
+// Compaction of a stream's dedupe index.
+
 package event
 
 import (
@@ -12,11 +14,10 @@ import (
 	"bursar/internal/project"
 )
 
-// compact merges tables of a stream's dedupe index while there are many of a size. The catalog swaps them before the old
-// objects go, and names these until the next time, so that what a crash in between leaves goes then. Batches may be
-// sealed meanwhile; swap is held while a table that the catalog named before goes, so that nobody looks for it then. One
-// compaction of a stream runs at a time.
-func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Locker) error {
+// compact merges tables of similar size. The catalog is switched before the old objects are deleted, and lists them until the next compaction, which
+// deletes what a crash left behind. Batches may be sealed meanwhile; tables is locked during the switch and the deletion so that nobody opens
+// a deleted table. One compaction of a stream runs at a time.
+func (in *Intake) compact(ctx context.Context, s *project.Stream, tables sync.Locker) error {
 	stream := s.Name
 	for {
 		state, _, err := in.readState(ctx, stream)
@@ -30,24 +31,24 @@ func (in *Intake) compact(ctx context.Context, s *project.Stream, swap sync.Lock
 		if err := in.deleteAll(ctx, state.Dropped); err != nil {
 			return err
 		}
-		gone, err := in.forgotten(ctx, s, &state, nil)
+		retracted, err := in.loadRetracted(ctx, s, &state, nil)
 		if err != nil {
 			return err
 		}
-		merged, err := dedupe.Compact(ctx, in.Objects, in.Scratch, merging, mergedTable(stream, state.Merges+1), in.receipts(s).newer(ctx, gone))
+		merged, err := dedupe.Compact(ctx, in.Objects, in.Scratch, merging, mergedTable(stream, state.Merges+1), in.receipts(s).newer(ctx, retracted))
 		if err != nil {
 			return dedupeError(stream, fmt.Errorf("merge tables: %w", err))
 		}
-		if err := in.swap(ctx, stream, merging, merged, swap); err != nil {
+		if err := in.commitMerge(ctx, stream, merging, merged, tables); err != nil {
 			return err
 		}
 	}
 }
 
-// swap puts one table in the place of several.
-func (in *Intake) swap(ctx context.Context, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, lock sync.Locker) error {
-	lock.Lock()
-	defer lock.Unlock()
+// commitMerge replaces several tables by one in the catalog, then deletes their objects.
+func (in *Intake) commitMerge(ctx context.Context, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, tables sync.Locker) error {
+	tables.Lock()
+	defer tables.Unlock()
 	var dropped []string
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
@@ -56,7 +57,7 @@ func (in *Intake) swap(ctx context.Context, stream string, merging []dedupe.Tabl
 		}
 		kept := slices.DeleteFunc(slices.Clone(state.DedupeTables), func(table dedupe.TableInfo) bool { return slices.Contains(merging, table) })
 		if len(kept)+len(merging) != len(state.DedupeTables) {
-			return errors.New("the index was made anew meanwhile")
+			return errors.New("the index was rebuilt meanwhile")
 		}
 		state.Dropped = nil // they were deleted before the merge
 		state.replaceTables(append(kept, merged), merging)
@@ -69,14 +70,14 @@ func (in *Intake) swap(ctx context.Context, stream string, merging []dedupe.Tabl
 	return in.deleteAll(ctx, dropped)
 }
 
-// mergedTable is the name of the object that a stream's n-th merge of tables makes.
+// mergedTable names the object of a stream's n-th merge of tables.
 func mergedTable(stream string, n uint64) string {
 	return fmt.Sprintf("%s%08d", mergedPrefix(stream), n)
 }
 
 func mergedPrefix(stream string) string { return "streams/" + stream + "/memory/" }
 
-// replaceTables counts a merge and puts its outcome in the place of all tables.
+// replaceTables counts a merge and sets the tables; dropped ones are listed for deletion.
 func (s *streamState) replaceTables(tables, dropped []dedupe.TableInfo) {
 	s.Merges++
 	s.DedupeTables = tables
@@ -94,28 +95,28 @@ func (in *Intake) deleteAll(ctx context.Context, names []string) error {
 	return nil
 }
 
-// tidy compacts beside the next batches, which need not wait for it: large tables take long to merge.
-func (l *Live) tidy() {
-	if l.tidying != nil {
+// compactInBackground starts a compaction that runs alongside the next batches, since merging large tables takes long.
+func (l *LiveIntake) compactInBackground() {
+	if l.compacting != nil {
 		select {
-		case <-l.tidying:
+		case <-l.compacting:
 		default:
-			return // the next seal looks again
+			return // the next seal tries again
 		}
 	}
 	done := make(chan struct{})
-	l.tidying = done
+	l.compacting = done
 	go func() {
 		defer close(done)
-		if err := l.in.compact(l.ctx, l.stream, &l.swap); err != nil && l.ctx.Err() == nil {
-			l.in.Log.Error("compact dedupe index: it is tried again after the next batch", "stream", l.stream.Name, "error", err)
+		if err := l.in.compact(l.ctx, l.stream, &l.tables); err != nil && l.ctx.Err() == nil {
+			l.in.Log.Error("compact dedupe index; retrying after the next batch", "stream", l.stream.Name, "error", err)
 		}
 	}()
 }
 
-// awaitTidy waits for a compaction under way: what seals batches of its own compacts too.
-func (l *Live) awaitTidy() {
-	if l.tidying != nil {
-		<-l.tidying
+// awaitCompaction waits for a running compaction. Whatever seals batches outside the loop compacts too.
+func (l *LiveIntake) awaitCompaction() {
+	if l.compacting != nil {
+		<-l.compacting
 	}
 }

@@ -1,4 +1,4 @@
-// The dedupe index of a stream as intake, verification and repair see it: its key, and what its faults are called.
+// The dedupe index of a stream as used by intake, verification and repair: its key and its errors.
 
 package event
 
@@ -16,13 +16,13 @@ import (
 	"bursar/internal/failure"
 )
 
-// OpenSecret opens the project's secret in a file. It is made when it is not there, unless a stream's dedupe index
-// depends on it, as one may whose state cannot be read: then intake is refused until indexes are made anew.
+// OpenSecret opens the file with the project's secret. If the file is missing it is created, unless a stream's dedupe index depends on the secret,
+// or may because its state cannot be read. Intake is then refused until the indexes are rebuilt.
 func OpenSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.File, error) {
 	return identity.Open(path, secretDepended(ctx, c))
 }
 
-// ReadSecret is OpenSecret for who may write nothing: a secret that is not there, and that nothing depends on, is nil.
+// ReadSecret is OpenSecret for read-only callers: it returns nil if the secret is missing and nothing depends on it.
 func ReadSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.File, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !secretDepended(ctx, c) {
 		return nil, nil
@@ -44,8 +44,8 @@ func secretDepended(ctx context.Context, c catalog.Catalog) bool {
 	return depended || err != nil
 }
 
-// key is what the digests of a stream's dedupe index are made with: nil for the index of an older project. A key other
-// than the index's would find every id to be new, so it is refused.
+// key returns the key of a stream's dedupe index; nil for the index of an older project. A key that is not the index's would make every id new, so
+// it is refused.
 func (in *Intake) key(stream string, state *streamState) (*identity.Key, error) {
 	if state.Identity == "" && len(state.DedupeTables) > 0 {
 		return nil, nil
@@ -55,7 +55,7 @@ func (in *Intake) key(stream string, state *streamState) (*identity.Key, error) 
 	}
 	key, err := in.Secret.Key()
 	if err == nil && state.Identity != "" && state.Identity != key.Check() {
-		err = errors.New("the project's identity key is not the one that the index was made with")
+		err = errors.New("the project's identity key is not the key of the index")
 	}
 	if err != nil {
 		return nil, needsRepair(stream, err)
@@ -63,7 +63,7 @@ func (in *Intake) key(stream string, state *streamState) (*identity.Key, error) 
 	return key, nil
 }
 
-// dedupeError says of which stream's index an error is, and what mends damage.
+// dedupeError names the stream of an index error, and the remedy for damage.
 func dedupeError(stream string, err error) error {
 	if errors.Is(err, dedupe.ErrCorrupt) {
 		return needsRepair(stream, err)
@@ -71,18 +71,18 @@ func dedupeError(stream string, err error) error {
 	return fmt.Errorf("dedupe index of stream %s: %w", stream, err)
 }
 
-// needsRepair is an error of class Data: the same bytes are there at the next try.
+// needsRepair returns an error of class Data, since a retry reads the same bytes.
 func needsRepair(stream string, err error) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("dedupe index of stream %s: %w; run `bursar repair`", stream, err))
 }
 
-// sameIntake reports whether nothing was sealed or retracted, and no index made anew, between two readings of a stream's state.
+// sameIntake reports whether nothing was sealed, retracted or rebuilt between two reads of a stream's state.
 func (s *streamState) sameIntake(o *streamState) bool {
 	return s.Batches == o.Batches && s.Files == o.Files && s.Spools == o.Spools && s.Identity == o.Identity &&
 		s.Retractions == o.Retractions
 }
 
-// readState is what the catalog has of a stream, and whether it has taken anything in.
+// readState returns the catalog's state of a stream, and whether there is one.
 func (in *Intake) readState(ctx context.Context, stream string) (state streamState, found bool, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		found, err = tx.Get(streamKey(stream), &state)
@@ -94,10 +94,10 @@ func (in *Intake) readState(ctx context.Context, stream string) (state streamSta
 	return state, found, err
 }
 
-// batchesAtOnce bounds the batches that are held while all of a stream are gone through.
+// batchesAtOnce bounds the batches kept in memory while all batches of a stream are visited.
 const batchesAtOnce = 256
 
-// eachBatch calls fn for the stream's batches 1 to last, and fails when one is not in the catalog.
+// eachBatch calls fn for the stream's batches 1 to last, and fails if the catalog lacks one.
 func (in *Intake) eachBatch(ctx context.Context, stream string, last uint64, fn func(Batch) error) error {
 	for next := uint64(1); next <= last; {
 		batches := make([]Batch, 0, batchesAtOnce)

@@ -31,7 +31,7 @@ type indexState struct {
 	Identity     string             `json:"identity,omitempty"`
 }
 
-func (h *house) index() (state indexState) {
+func (h *harness) index() (state indexState) {
 	h.t.Helper()
 	err := h.intake.Catalog.View(h.t.Context(), func(tx catalog.Tx) error {
 		_, err := tx.Get("stream/sales", &state)
@@ -43,18 +43,18 @@ func (h *house) index() (state indexState) {
 	return state
 }
 
-func (h *house) putIndex(state indexState) {
+func (h *harness) putIndex(state indexState) {
 	h.t.Helper()
 	if err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-func (h *house) object(name string) string { return filepath.Join(h.dir, "objects", name) }
+func (h *harness) object(name string) string { return filepath.Join(h.dir, "objects", name) }
 
-func (h *house) verifyIndex() error { return h.intake.VerifyDedupe(h.t.Context(), h.stream) }
+func (h *harness) verifyIndex() error { return h.intake.VerifyDedupe(h.t.Context(), h.stream) }
 
-func (h *house) rebuildIndex() {
+func (h *harness) rebuildIndex() {
 	h.t.Helper()
 	if err := h.intake.RebuildDedupe(h.t.Context(), h.stream); err != nil {
 		h.t.Fatal(err)
@@ -73,8 +73,8 @@ func sales(first, n int) string {
 	return text.String()
 }
 
-// needsRepair expects an error that no retry mends, with the remedy.
-func needsRepair(t *testing.T, what string, err error) {
+// expectNeedsRepair expects an error that no retry mends, with the remedy.
+func expectNeedsRepair(t *testing.T, what string, err error) {
 	t.Helper()
 	if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "stream sales") || !strings.Contains(err.Error(), "run `bursar repair`") {
 		t.Errorf("%s: class %s: %v", what, failure.Of(err), err)
@@ -84,9 +84,9 @@ func needsRepair(t *testing.T, what string, err error) {
 func TestDamagedIndex(t *testing.T) {
 	t.Parallel()
 	const n = 600
-	h := newHouse(t, plainYAML)
-	h.take(fmt.Sprint("1 ", n, n, " 0 0"), h.file("a.jsonl", sales(0, n)))
-	h.take("2 2 2 0 0", h.file("b.jsonl", sales(n, 2)))
+	h := newHarness(t, plainYAML)
+	h.ingest(fmt.Sprint("1 ", n, n, " 0 0"), h.file("a.jsonl", sales(0, n)))
+	h.ingest("2 2 2 0 0", h.file("b.jsonl", sales(n, 2)))
 	ids := h.object("streams/sales/batches/00000001/ids")
 	whole, err := os.ReadFile(ids)
 	if err != nil {
@@ -117,8 +117,8 @@ func TestDamagedIndex(t *testing.T) {
 		if got.Accepted != 0 {
 			t.Errorf("%s: %d known events are accepted", what, got.Accepted)
 		}
-		needsRepair(t, what, err)
-		needsRepair(t, what+", verified", h.verifyIndex())
+		expectNeedsRepair(t, what, err)
+		expectNeedsRepair(t, what+", verified", h.verifyIndex())
 		if err := os.WriteFile(ids, whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -136,8 +136,8 @@ func TestDamagedIndex(t *testing.T) {
 	if second := h.index().DedupeTables; len(first) != 1 || len(second) != 1 || second[0].Digest != first[0].Digest || second[0].Entries != n+2 {
 		t.Errorf("%+v, then %+v", first, second)
 	}
-	h.take(fmt.Sprint("0 ", n+2, " 0 0 ", n+2), again)
-	h.take("3 2 1 0 1", h.file("c.jsonl", sales(n+1, 2)))
+	h.ingest(fmt.Sprint("0 ", n+2, " 0 0 ", n+2), again)
+	h.ingest("3 2 1 0 1", h.file("c.jsonl", sales(n+1, 2)))
 	if err := h.verifyIndex(); err != nil {
 		t.Error(err)
 	}
@@ -146,20 +146,20 @@ func TestDamagedIndex(t *testing.T) {
 // TestIndexAndCatalog finds an index that is whole and not that of the batches.
 func TestIndexAndCatalog(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
-	h.take("2 4 4 0 0", h.file("b.jsonl", sales(3, 4)))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
+	h.ingest("2 4 4 0 0", h.file("b.jsonl", sales(3, 4)))
 	state := h.index()
 	left := state
 	left.DedupeTables = state.DedupeTables[:1]
 	h.putIndex(left)
 	err := h.verifyIndex()
-	needsRepair(t, "a table is left out", err)
+	expectNeedsRepair(t, "a table is left out", err)
 	if err == nil || !strings.Contains(err.Error(), "it has 3 entries, the batches have 7 events") || !strings.Contains(err.Error(), "batches/00000002/ids is not in the catalog") {
 		t.Error(err)
 	}
 	h.rebuildIndex()
-	h.take("0 7 0 0 7", h.file("c.jsonl", sales(0, 7)))
+	h.ingest("0 7 0 0 7", h.file("c.jsonl", sales(0, 7)))
 
 	events := h.object(h.batches()[1].Objects[0].Name)
 	b, err := os.ReadFile(events)
@@ -171,7 +171,7 @@ func TestIndexAndCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := h.intake.RebuildDedupe(t.Context(), h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
-		t.Errorf("made anew from a damaged batch: %v", err)
+		t.Errorf("rebuilt from a damaged batch: %v", err)
 	}
 	if err := h.verifyIndex(); err != nil {
 		t.Error(err)
@@ -180,13 +180,13 @@ func TestIndexAndCatalog(t *testing.T) {
 
 func TestIdentityKey(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	path := filepath.Join(h.dir, "identity.key")
 	if stat, err := os.Stat(path); err != nil || stat.Mode().Perm() != 0o600 || stat.Size() != 32 {
 		t.Fatalf("%v, %v", stat, err)
 	}
 	first := h.file("a.jsonl", sales(0, 3))
-	h.take("1 3 3 0 0", first)
+	h.ingest("1 3 3 0 0", first)
 	key, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -210,15 +210,15 @@ func TestIdentityKey(t *testing.T) {
 		}
 		reopen()
 		_, err = h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", sales(0, 4))}, event.Options{})
-		needsRepair(t, what, err)
-		needsRepair(t, what+", verified", h.verifyIndex())
+		expectNeedsRepair(t, what, err)
+		expectNeedsRepair(t, what+", verified", h.verifyIndex())
 		after, err := h.intake.Objects.List(t.Context(), "")
 		if now, _ := os.ReadFile(path); err != nil || len(after) != len(before) || string(now) != string(content) {
 			t.Errorf("%s: objects %q, then %q; the key is %d bytes; %v", what, before, after, len(now), err)
 		}
 		h.rebuildIndex()
 		reopen()
-		h.take("0 3 0 0 3", h.file("c.jsonl", sales(0, 3)+strings.Repeat("\n", len(what))))
+		h.ingest("0 3 0 0 3", h.file("c.jsonl", sales(0, 3)+strings.Repeat("\n", len(what))))
 	}
 	state := h.index()
 	if strings.Contains(fmt.Sprint(state), string(key)) || len(state.Identity) != 16 {
@@ -228,7 +228,7 @@ func TestIdentityKey(t *testing.T) {
 
 // makeOlder turns the stream's index into one of the version before keys and checksums of pages. Without a batch it becomes
 // one of a single table without entries, so that the batches to come have no key.
-func (h *house) makeOlder() {
+func (h *harness) makeOlder() {
 	h.t.Helper()
 	state := h.index()
 	if len(state.DedupeTables) == 0 {
@@ -269,19 +269,19 @@ func TestOlderProject(t *testing.T) {
 	} {
 		t.Run(c.id, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
+			h := newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
 			h.makeOlder()
 			first := map[string]string{"id": "1 6 2 0 4"}[c.id]
 			if first == "" {
 				first = "1 6 6 0 0"
 			}
 			a := h.file("a.jsonl", x+x+x+y+x+x)
-			h.take(first, a)
+			h.ingest(first, a)
 			h.makeOlder()
 			if state := h.index(); state.Identity != "" {
 				t.Fatalf("%+v", state)
 			}
-			h.take(c.second, h.file("b.jsonl", x+"\n"+x+x+y+x)) // an overlapping export
+			h.ingest(c.second, h.file("b.jsonl", x+"\n"+x+x+y+x)) // an overlapping export
 			h.makeOlder()
 			if err := h.verifyIndex(); err != nil {
 				t.Error(err)
@@ -290,10 +290,10 @@ func TestOlderProject(t *testing.T) {
 			if state := h.index(); state.Identity == "" || len(state.DedupeTables) != 1 {
 				t.Errorf("%+v", state)
 			}
-			h.take("0 6 0 0 6", a)
-			h.take(c.third, h.file("c.jsonl", x+y+z))
+			h.ingest("0 6 0 0 6", a)
+			h.ingest(c.third, h.file("c.jsonl", x+y+z))
 			h.rebuildIndex() // of identities of both versions
-			h.take(c.fourth, h.file("d.jsonl", sale("w", "sale", "1.00", "EUR")+z))
+			h.ingest(c.fourth, h.file("d.jsonl", sale("w", "sale", "1.00", "EUR")+z))
 			if err := h.verifyIndex(); err != nil {
 				t.Error(err)
 			}
@@ -301,14 +301,14 @@ func TestOlderProject(t *testing.T) {
 	}
 }
 
-// TestRebuildOfWindow makes an index anew in which an id stands twice, as it was accepted again after the window.
+// TestRebuildOfWindow rebuilds an index with an id that occurs twice, because it was accepted again after the window.
 func TestRebuildOfWindow(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	h := newHarness(t, plainYAML+"dedupe: 30d\n")
 	a, b := sale("1", "sale", "1.00", "EUR"), sale("2", "sale", "1.00", "EUR")
-	h.take("1 2 2 0 0", h.file("a.jsonl", a+b))
+	h.ingest("1 2 2 0 0", h.file("a.jsonl", a+b))
 	h.now = h.now.AddDate(0, 0, 31)
-	h.take("2 1 1 0 0", h.file("b.jsonl", a))
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", a))
 	if err := h.verifyIndex(); err != nil {
 		t.Error(err)
 	}
@@ -317,7 +317,7 @@ func TestRebuildOfWindow(t *testing.T) {
 		t.Errorf("%+v", tables)
 	}
 	h.now = h.now.AddDate(0, 0, 1)
-	h.take("3 2 1 0 1", h.file("c.jsonl", a+b+"\n")) // of the newer entry, and of one that is too old
+	h.ingest("3 2 1 0 1", h.file("c.jsonl", a+b+"\n")) // of the newer entry, and of one that is too old
 	if err := h.verifyIndex(); err != nil {
 		t.Error(err)
 	}
@@ -328,10 +328,10 @@ func TestRebuildOfWindow(t *testing.T) {
 func TestRebuildFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fault.Mode{fault.Before, fault.After | fault.Crash} {
-		h := newHouse(t, plainYAML)
+		h := newHarness(t, plainYAML)
 		h.makeOlder()
 		again := h.file("a.jsonl", sales(0, 20)+"\n")
-		h.take("1 20 20 0 0", h.file("first.jsonl", sales(0, 20)))
+		h.ingest("1 20 20 0 0", h.file("first.jsonl", sales(0, 20)))
 		for n, more := 1, true; more; n++ {
 			plan := fault.NewPlan()
 			plan.FailAt(n, mode)
@@ -339,7 +339,7 @@ func TestRebuildFailsAtEveryCall(t *testing.T) {
 			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
 			err := faulty.RebuildDedupe(t.Context(), h.stream)
 			if more = plan.Fired(); more && err == nil && mode == fault.Before {
-				t.Errorf("%s failed, and nothing is said", plan.Call(n))
+				t.Errorf("%s failed without an error", plan.Call(n))
 			}
 			if err := h.verifyIndex(); err != nil {
 				t.Errorf("after %s: %v", plan.Call(n), err)

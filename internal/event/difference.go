@@ -1,4 +1,4 @@
-// What a row in quarantine says otherwise than the event that was accepted with its id.
+// Compares a row in quarantine with the event that was accepted with its id.
 
 package event
 
@@ -17,19 +17,19 @@ import (
 	"bursar/internal/project"
 )
 
-// Place is where an event or a rejected row was read. It stays the same when the row is retried.
+// Place is where an event or a rejected row was read. It does not change when the row is retried.
 type Place struct {
 	File uint64 `json:"file"` // its number within the stream
 	Row  int64  `json:"row"`
 }
 
-// String names the place within its stream, as file:row.
+// String formats the place as file:row.
 func (p Place) String() string { return fmt.Sprintf("%d:%d", p.File, p.Row) }
 
-// sql is the place as SQL compares it with the hidden columns.
+// sql formats the place for a comparison with the hidden columns.
 func (p Place) sql() string { return fmt.Sprintf("(%d, %d)", p.File, p.Row) }
 
-// ParsePlace reads what Place.String writes.
+// ParsePlace parses what Place.String returns.
 func ParsePlace(text string) (p Place, ok bool) {
 	file, row, _ := strings.Cut(text, ":")
 	p.File, _ = strconv.ParseUint(file, 10, 64)
@@ -37,15 +37,14 @@ func ParsePlace(text string) (p Place, ok bool) {
 	return p, p.File > 0 && p.Row > 0 && p.String() == text
 }
 
-// Difference is a column of which a row in quarantine, or one that was accepted out of it, has another value than the event that was
-// accepted with its id before.
+// Difference is a column in which a row in quarantine, or one accepted from there, differs from the event that was accepted before with its id.
 type Difference struct {
 	Column string          `json:"column"`
-	Old    json.RawMessage `json:"old"` // of the event, as trace prints it
+	Old    json.RawMessage `json:"old"` // of the event, as `bursar trace` prints it
 	New    json.RawMessage `json:"new"` // of the row
 }
 
-// differences are the columns of which the row has another value. Columns that are computed have none in a row that was only parsed.
+// differences returns the columns that differ. A row that was only parsed has no computed columns.
 func differences(s *project.Stream, old, row values) (list []Difference) {
 	for _, c := range s.Columns {
 		if was, is := old[c.Name], row[c.Name]; is != nil && string(was) != string(is) {
@@ -55,14 +54,14 @@ func differences(s *project.Stream, old, row values) (list []Difference) {
 	return list
 }
 
-// Compared is a row in quarantine beside the event that was accepted with its id when the row came.
+// Compared is the comparison of a row in quarantine with the event that was accepted with its id when the row arrived.
 type Compared struct {
 	Differences []Difference
-	Out         *Retraction // that leaves the event out, so that the row would be judged otherwise now; nil where the event counts
+	Retraction  *Retraction // excludes the event, so that a retry would treat the row differently; nil if the event counts
 }
 
-// Compare compares rows in quarantine with the events that were accepted with their ids. For a row that is no conflict, or that earlier
-// versions put there, it finds nothing.
+// Compare compares rows in quarantine with the events that were accepted with their ids. It finds nothing for rows that are not conflicts or were
+// quarantined by earlier versions.
 func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejected) ([]Compared, error) {
 	accepted, out, err := in.acceptedFirst(ctx, s, rows)
 	if err != nil {
@@ -73,7 +72,7 @@ func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejecte
 		if rows[i].Accepted == nil || accepted[*rows[i].Accepted] == nil {
 			continue
 		}
-		all[i].Out = out[*rows[i].Accepted]
+		all[i].Retraction = out[*rows[i].Accepted]
 		values, err := in.valuesOf(ctx, s, &rows[i])
 		if err != nil {
 			return nil, err
@@ -83,20 +82,20 @@ func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejecte
 	return all, nil
 }
 
-// values are the columns of one event, each as JSON.
+// values are the columns of one event by name, as JSON.
 type values map[string]json.RawMessage
 
-// valuesOf parses a row in quarantine. Columns that are computed are left out.
+// valuesOf parses a row in quarantine, without computed columns.
 func (in *Intake) valuesOf(ctx context.Context, s *project.Stream, row *Rejected) (values, error) {
 	file, err := FindFile(ctx, in.Catalog, s.Name, row.Number)
 	if err != nil || row.Object != "" {
 		return nil, err
 	}
-	as := *s
+	declared := *s
 	if file.Format != "" {
-		as.Format = project.Format(file.Format)
+		declared.Format = project.Format(file.Format)
 	}
-	plan, err := scan.NewPlan(&as, nil)
+	plan, err := scan.NewPlan(&declared, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +113,8 @@ func (in *Intake) valuesOf(ctx context.Context, s *project.Stream, row *Rejected
 	return found, nil
 }
 
-// acceptedFirst reads the events that rows in quarantine have the ids of, and what leaves some of them out. They are of their file's batch,
-// or of one that took rows out of quarantine.
+// acceptedFirst reads the events that rows in quarantine are in conflict with, and the retractions that exclude some of them. An event is in its
+// file's batch, or in a batch that retried a quarantine.
 func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []Rejected) (found map[Place]values, out map[Place]*Retraction, err error) {
 	var places []string
 	batches := map[uint64]bool{}
@@ -146,7 +145,7 @@ func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []R
 	return found, out, err
 }
 
-// retractedAt finds which events of batches, that were read at the places, are left out of every view, and by what.
+// retractedAt returns which events of batches, read at the places, are excluded, and by which retraction.
 func (in *Intake) retractedAt(ctx context.Context, s *project.Stream, batches []Batch, places []string) (map[Place]*Retraction, error) {
 	list, err := Retractions(ctx, in.Catalog, s.Name)
 	if err != nil {

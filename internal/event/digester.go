@@ -1,3 +1,5 @@
+// Digests of rows: identities for the dedupe index, contents for conflicts and for the digest of a batch.
+
 package event
 
 import (
@@ -11,27 +13,26 @@ import (
 	"bursar/internal/project"
 )
 
-// digester digests rows: identity for the dedupe index, content for conflicts and the batch's digest.
+// digester computes the digests of rows.
 type digester struct {
 	stream  *project.Stream
-	key     *identity.Key // nil for the index of an older project, whose digests have none
-	id      []int         // positions of the identity's columns, of versions all facts; nil if it is derived
-	seeds   []uint64      // what stands for each column
-	facts   []int         // positions of the columns that are compared: all but the origin, in the order that is remembered
-	leading bool          // the facts begin with the identity
+	key     *identity.Key // nil for the index of an older project, which has no key
+	id      []int         // positions of the id columns; of all facts if the stream keeps versions; nil if the id is derived
+	seeds   []uint64      // the seed of each column
+	facts   []int         // positions of the compared columns, in stored order: all except `origin` columns
+	leading bool          // the facts begin with the id columns
 
-	within      extent // the file or request whose occurrences are counted
+	scope       occurrenceScope // the file or request in which occurrences are counted
 	occurrences map[column.Digest]uint32
 }
 
-// newDigester digests the columns in the order of those that are remembered: by the stream's state for new events, by a sealed batch for
-// its own.
-func newDigester(s *project.Stream, remembered []Definition, key *identity.Key) *digester {
+// newDigester digests columns in a stored order: that of the stream's state for new events, that of a sealed batch for its own events.
+func newDigester(s *project.Stream, stored []Definition, key *identity.Key) *digester {
 	d := &digester{stream: s, key: key}
 	for _, c := range s.Columns {
 		d.seeds = append(d.seeds, column.NameSeed(c.Name))
 	}
-	for _, i := range columnOrder(s, remembered) {
+	for _, i := range columnOrder(s, stored) {
 		if !s.Columns[i].Origin {
 			d.facts = append(d.facts, i)
 		}
@@ -45,15 +46,15 @@ func newDigester(s *project.Stream, remembered []Definition, key *identity.Key) 
 			}
 		}
 	}
-	if s.Versions { // each is an event of its own
+	if s.Versions { // each version is an event
 		d.id = d.facts
 	}
 	d.leading = len(d.id) <= len(d.facts) && slices.Equal(d.id, d.facts[:len(d.id)])
 	return d
 }
 
-// digest fills in the digests of each row's content and, unless it is derived, its identity.
-func (d *digester) digest(p *part, rows int) {
+// digest computes the digests of each row's content and, unless it is derived, of its identity.
+func (d *digester) digest(p *preparedBlock, rows int) {
 	p.digests = make([]column.Digest, rows)
 	p.ids = make([]column.Digest, rows)
 	if d.key != nil {
@@ -73,20 +74,20 @@ func (d *digester) digest(p *part, rows int) {
 	}
 }
 
-// append adds a row's values of some columns in canonical form.
-func (d *digester) append(buffer []byte, p *part, columns []int, r int) []byte {
+// append appends a row's values of some columns in canonical form.
+func (d *digester) append(buffer []byte, p *preparedBlock, columns []int, r int) []byte {
 	for _, c := range columns {
 		buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
 	}
 	return buffer
 }
 
-// digestKeyed is digest with a key. Where the facts begin with the identity its bytes are written once for both.
-func (d *digester) digestKeyed(p *part, rows int) {
+// digestKeyed is digest with a key. If the facts begin with the id columns, their bytes are written once for both.
+func (d *digester) digestKeyed(p *preparedBlock, rows int) {
 	p.contents = make([]uint64, rows)
 	byContent := d.stream.ID[0] == project.ContentID
 	if byContent {
-		p.unforgeable = make([]column.Digest, rows)
+		p.strongDigests = make([]column.Digest, rows)
 	}
 	rest := d.facts
 	if d.leading {
@@ -106,27 +107,27 @@ func (d *digester) digestKeyed(p *part, rows int) {
 		buffer = d.append(buffer, p, rest, r)
 		p.digests[r] = column.Sum128(buffer)
 		if byContent {
-			p.unforgeable[r] = unforgeable(buffer)
+			p.strongDigests[r] = strongDigest(buffer)
 		}
 		buffer = identity.Pad(buffer)
 		p.contents[r] = d.key.Content(buffer)
 	}
 }
 
-// unforgeable is a digest that is equal over projects, and of which nobody finds two alike: 128 bits of SHA-256.
-func unforgeable(b []byte) column.Digest {
+// strongDigest returns a collision-resistant digest that is equal in all projects: 128 bits of SHA-256.
+func strongDigest(b []byte) column.Digest {
 	sum := sha256.Sum256(b)
 	return column.DigestOf(sum[:])
 }
 
-// identify derives the identities that need it, in order of arrival, and hands the entry of each kept row to add.
-func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add func(dedupe.Entry)) error {
+// identify derives identities in order of arrival, where needed, and passes the entry of each kept row to add.
+func (d *digester) identify(p *preparedBlock, seg *segment, block int, rows []int64, add func(dedupe.Entry)) error {
 	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
 	for r, row := range rows {
 		if d.id == nil {
 			id := d.derive(p, r, seg, block, row)
 			derived.AppendText([]byte(id.String()))
-			p.ids[r] = d.remembered(id)
+			p.ids[r] = d.indexedID(id)
 		}
 		if !p.keep[r] {
 			continue
@@ -143,46 +144,46 @@ func (d *digester) identify(p *part, seg *segment, block int, rows []int64, add 
 	return nil
 }
 
-// derive makes the identity of a stream that has none: `_row` from the digest of the file or request and the row in it,
-// `_content` from the row's content and how often the file or request has had it so far.
-func (d *digester) derive(p *part, r int, seg *segment, block int, row int64) column.Digest {
+// derive computes the identity of a row without id columns: `_row` from the digest of the file or request and the row's place in it, `_content`
+// from the row's content and the number of equal rows before it in the file or request.
+func (d *digester) derive(p *preparedBlock, r int, seg *segment, block int, row int64) column.Digest {
 	if d.stream.ID[0] == project.RowID {
-		from := seg.sourceOf(block, row)
-		buffer := append([]byte(from.digest), 0)
-		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(from.line)))
+		source := seg.identitySource(block, row)
+		buffer := append([]byte(source.digest), 0)
+		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(source.line)))
 	}
 	content := p.digests[r]
 	if d.key != nil {
-		content = p.unforgeable[r]
+		content = p.strongDigests[r]
 	}
 	if p.occurrences == nil {
 		p.occurrences = make([]uint32, len(p.digests))
 	}
-	if p.occurrences[r] = seg.requested(block, row).occurrence; p.occurrences[r] == 0 {
-		p.occurrences[r] = d.occurrence(content, seg.within(block, row))
+	if p.occurrences[r] = seg.requestSource(block, row).occurrence; p.occurrences[r] == 0 {
+		p.occurrences[r] = d.occurrence(content, seg.scopeOf(block, row))
 	}
 	if d.key == nil {
-		return oldContentID(content, p.occurrences[r])
+		return legacyContentID(content, p.occurrences[r])
 	}
 	return contentID(content, p.occurrences[r])
 }
 
-// occurrence counts a content in the file or request that it comes in.
-func (d *digester) occurrence(content column.Digest, within extent) uint32 {
-	if d.within != within || d.occurrences == nil {
-		d.within, d.occurrences = within, map[column.Digest]uint32{}
+// occurrence counts equal contents within a file or request.
+func (d *digester) occurrence(content column.Digest, scope occurrenceScope) uint32 {
+	if d.scope != scope || d.occurrences == nil {
+		d.scope, d.occurrences = scope, map[column.Digest]uint32{}
 	}
 	d.occurrences[content]++
 	return d.occurrences[content]
 }
 
-// contentID is the identity of a row in a `_content` stream: content is the unforgeable digest of its values.
+// contentID returns the identity of a row in a `_content` stream; content is the strong digest of its values.
 func contentID(content column.Digest, occurrence uint32) column.Digest {
-	return unforgeable(appendOccurrence(content, occurrence))
+	return strongDigest(appendOccurrence(content, occurrence))
 }
 
-// oldContentID is the identity that older projects gave to such rows.
-func oldContentID(content column.Digest, occurrence uint32) column.Digest {
+// legacyContentID returns the identity that older projects gave to such rows.
+func legacyContentID(content column.Digest, occurrence uint32) column.Digest {
 	return column.Sum128(appendOccurrence(content, occurrence))
 }
 
@@ -192,8 +193,8 @@ func appendOccurrence(content column.Digest, occurrence uint32) []byte {
 	return binary.LittleEndian.AppendUint32(buffer, occurrence)
 }
 
-// remembered is what the dedupe index knows a derived identity by.
-func (d *digester) remembered(id column.Digest) column.Digest {
+// indexedID returns what the dedupe index stores for a derived identity.
+func (d *digester) indexedID(id column.Digest) column.Digest {
 	if d.key == nil {
 		return id
 	}

@@ -29,9 +29,9 @@ func testKey(tb testing.TB) *identity.Key {
 var textType = column.Type{Kind: column.String}
 
 // payments are rows of a stream with an id of 32 bytes and contents of about 100 more.
-func payments(rows int) (*project.Stream, part) {
+func payments(rows int) (*project.Stream, preparedBlock) {
 	s := &project.Stream{Name: "payments", ID: []string{"event_id"}}
-	var p part
+	var p preparedBlock
 	for _, c := range []struct {
 		name string
 		t    column.Type
@@ -74,7 +74,7 @@ func BenchmarkDigest(b *testing.B) {
 	}
 }
 
-// TestDigestsAreStable digests the same rows under schemas in which the identity's column stands elsewhere, behind new
+// TestDigestsAreStable digests the same rows under schemas in which the id column has another position, after new
 // columns without values.
 func TestDigestsAreStable(t *testing.T) {
 	t.Parallel()
@@ -82,7 +82,7 @@ func TestDigestsAreStable(t *testing.T) {
 	s, p := payments(rows)
 	key := testKey(t)
 	newDigester(s, nil, key).digest(&p, rows)
-	grown, q := *s, part{}
+	grown, q := *s, preparedBlock{}
 	empty := column.NewVector(textType, rows)
 	for range rows {
 		empty.AppendNull()
@@ -93,7 +93,7 @@ func TestDigestsAreStable(t *testing.T) {
 	if !slices.Equal(p.ids, q.ids) || !slices.Equal(p.contents, q.contents) || !slices.Equal(p.digests, q.digests) {
 		t.Error("a new column without values changes digests")
 	}
-	var plain part
+	var plain preparedBlock
 	plain.columns = p.columns
 	newDigester(s, nil, nil).digest(&plain, rows)
 	if !slices.Equal(plain.digests, p.digests) {

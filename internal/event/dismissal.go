@@ -1,4 +1,4 @@
-// Dismissals: rows in quarantine that somebody has looked at and does not want. They stay where they are, and nobody has to resolve them.
+// Dismissals: rows in quarantine that a person marked as resolved. The rows stay in quarantine.
 
 package event
 
@@ -14,7 +14,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Dismissal says that a row in quarantine counts as resolved. It is a catalog document, and goes with the row over retries.
+// Dismissal says that a row in quarantine counts as resolved. It is a catalog document and stays with the row through retries.
 type Dismissal struct {
 	Stream string `json:"stream"`
 	Place
@@ -31,19 +31,19 @@ func dismissalKey(stream string, row Place) string {
 // DismissOptions say which row is dismissed and why.
 type DismissOptions struct {
 	Row    Place
-	Undo   bool // a dismissal is taken back
+	Undo   bool // takes a dismissal back
 	Reason string
 }
 
 // Dismissed is the outcome of one call of Dismiss.
 type Dismissed struct {
 	Dismissal
-	Ref     string `json:"ref"` // of the row, as quarantine lists it
+	Ref     string `json:"ref"` // of the row, as the quarantine lists it
 	Undone  bool   `json:"undone"`
 	Already bool   `json:"already"` // it was so before, and nothing was written
 }
 
-// Dismiss has a row in quarantine count as resolved, or takes that back. The caller has the stream for itself.
+// Dismiss marks a row in quarantine as resolved, or takes that back. The caller must hold the stream exclusively.
 func (in *Intake) Dismiss(ctx context.Context, s *project.Stream, o DismissOptions) (Dismissed, error) {
 	known, err := in.dismissal(ctx, s.Name, o.Row)
 	switch {
@@ -65,7 +65,7 @@ func (in *Intake) Dismiss(ctx context.Context, s *project.Stream, o DismissOptio
 	return Dismissed{Dismissal: d, Ref: o.Row.String()}, nil
 }
 
-// undoDismissal takes a dismissal back, also of a row that is not in quarantine any more.
+// undoDismissal takes a dismissal back, also of a row that has left the quarantine.
 func (in *Intake) undoDismissal(ctx context.Context, stream string, row Place, known *Dismissal) (Dismissed, error) {
 	if known == nil {
 		if _, _, err := in.findRejected(ctx, stream, row); err != nil {
@@ -75,12 +75,12 @@ func (in *Intake) undoDismissal(ctx context.Context, stream string, row Place, k
 	}
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(dismissalKey(stream, row)) })
 	if err != nil {
-		return Dismissed{}, fmt.Errorf("take the dismissal of row %s of %s back: %w", row, stream, err)
+		return Dismissed{}, fmt.Errorf("undo dismissal of row %s of %s: %w", row, stream, err)
 	}
 	return Dismissed{Dismissal: *known, Ref: row.String(), Undone: true}, nil
 }
 
-// dismissal is that of one row, nil if there is none.
+// dismissal returns the dismissal of a row, or nil.
 func (in *Intake) dismissal(ctx context.Context, stream string, row Place) (known *Dismissal, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		var d Dismissal
@@ -94,7 +94,7 @@ func (in *Intake) dismissal(ctx context.Context, stream string, row Place) (know
 	return known, err
 }
 
-// dismissals are all of a stream, by their rows.
+// dismissals returns all dismissals of a stream, by row.
 func dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[Place]Dismissal, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		all = map[Place]Dismissal{}
@@ -111,13 +111,13 @@ func dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[
 	return all, nil
 }
 
-// straying are the dismissals whose rows are in no quarantine, also not of a retracted batch, and how many there are of all.
-func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]Dismissal, all int, err error) {
+// strayDismissals returns the dismissals whose rows are in no quarantine, including those of retracted batches, and the total number.
+func (in *Intake) strayDismissals(ctx context.Context, stream string) (left map[Place]Dismissal, all int, err error) {
 	if left, err = dismissals(ctx, in.Catalog, stream); err != nil || len(left) == 0 {
 		return nil, 0, err
 	}
 	all = len(left)
-	open, retracted, _, err := quarantined(ctx, in.Catalog, stream)
+	open, retracted, _, err := openQuarantines(ctx, in.Catalog, stream)
 	if err == nil {
 		err = in.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
 			delete(left, row.Place())
@@ -127,7 +127,7 @@ func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]D
 	if err != nil || len(left) == 0 {
 		return left, all, err
 	}
-	now, err := dismissals(ctx, in.Catalog, stream) // one may be taken back meanwhile, and its row accepted
+	now, err := dismissals(ctx, in.Catalog, stream) // one may be undone meanwhile, and its row accepted
 	for row := range left {
 		if _, is := now[row]; !is {
 			delete(left, row)
@@ -136,22 +136,22 @@ func (in *Intake) straying(ctx context.Context, stream string) (left map[Place]D
 	return left, all, err
 }
 
-// VerifyDismissals proves that every dismissed row of a stream is in quarantine. It returns how many there are.
+// VerifyDismissals checks that every dismissed row of a stream is in quarantine. It returns their number.
 func (in *Intake) VerifyDismissals(ctx context.Context, stream string) (rows int, faults error) {
-	left, rows, err := in.straying(ctx, stream)
+	left, rows, err := in.strayDismissals(ctx, stream)
 	if err != nil {
 		return rows, err
 	}
 	for row := range left {
-		faults = errors.Join(faults, fmt.Errorf("row %s of %s is dismissed, and not in quarantine", row, stream))
+		faults = errors.Join(faults, fmt.Errorf("row %s of %s is dismissed but not in quarantine", row, stream))
 	}
 	return rows, faults
 }
 
-// repairDismissals removes those whose rows are not in quarantine: an older catalog has some of rows that were accepted since. Where a
-// quarantine cannot be read, nothing is removed.
+// repairDismissals removes dismissals whose rows are not in quarantine: an older catalog contains some for rows that were accepted since. If a
+// quarantine cannot be read, it removes nothing.
 func (in *Intake) repairDismissals(ctx context.Context, stream string, r *Repaired) error {
-	left, _, err := in.straying(ctx, stream)
+	left, _, err := in.strayDismissals(ctx, stream)
 	if err != nil || len(left) == 0 {
 		return ctx.Err()
 	}
@@ -162,7 +162,7 @@ func (in *Intake) repairDismissals(ctx context.Context, stream string, r *Repair
 		return err
 	})
 	if err == nil {
-		r.did("removed %d dismissals of rows of %s that are not in quarantine", len(left), stream)
+		r.note("removed %d dismissals of rows of %s that are not in quarantine", len(left), stream)
 	}
 	return err
 }

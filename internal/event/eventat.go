@@ -1,4 +1,4 @@
-// Finding the event that was read at a place, and comparing it with another.
+// Finds the event that was read at a place, and compares it with another.
 
 package event
 
@@ -13,10 +13,10 @@ import (
 	"bursar/internal/project"
 )
 
-// compareAccepted says what the accepted row changes: of an event that did not count any more, what it was in conflict with.
+// compareAccepted sets what the accepted row changes, compared with the event it replaces or, if that no longer counted, with conflict.
 func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *AcceptedRow, row Place, conflict *Place) error {
-	if out.Out != nil {
-		conflict = &Place{out.Out.File, out.Out.Row}
+	if out.Replaced != nil {
+		conflict = &Place{out.Replaced.File, out.Replaced.Row}
 	}
 	events := map[Place]values{}
 	for _, at := range []*Place{&row, conflict} {
@@ -47,7 +47,7 @@ func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *A
 	return nil
 }
 
-// eventAt finds the event that was read at a place; nil is none. It is of its file's batch, or of one that took rows out of quarantine.
+// eventAt returns the event that was read at a place, or nil. It is in its file's batch, or in a batch that retried a quarantine.
 func (in *Intake) eventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
@@ -82,12 +82,12 @@ func (in *Intake) eventAt(ctx context.Context, s *project.Stream, at Place) (fou
 	return nil, nil
 }
 
-// batchesWith are the batches that may have the event of a place.
+// batchesWith returns the batches that may contain the event of a place.
 func (in *Intake) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
-		var of File
-		found, err := tx.Get(fileNumberKey(stream, at.File), &of)
+		var file File
+		found, err := tx.Get(fileNumberKey(stream, at.File), &file)
 		if err != nil || !found {
 			return err
 		}
@@ -97,11 +97,11 @@ func (in *Intake) batchesWith(ctx context.Context, stream string, at Place) (bat
 			}
 		}
 		var b Batch
-		if found, err = tx.Get(batchKey(stream, of.Batch), &b); err != nil || !found { // all of it was known
+		if found, err = tx.Get(batchKey(stream, file.Batch), &b); err != nil || !found { // all of its rows were duplicates
 			return err
 		}
 		list(&b)
-		_, err = eachRetry(tx, stream, of.Batch, list)
+		_, err = eachRetry(tx, stream, file.Batch, list)
 		return err
 	})
 	return batches, err

@@ -14,7 +14,7 @@ import (
 // WrapSpool has live intake write its spools through wrap.
 func WrapSpool(o *LiveOptions, wrap func(spool.File) spool.File) { o.wrap = wrap }
 
-// WithoutConflicts rewrites a batch's quarantine as versions wrote it that did not say what a conflict is with.
+// WithoutConflicts rewrites a batch's quarantine as by versions that did not record what a conflict is with.
 func (in *Intake) WithoutConflicts(ctx context.Context, stream string, batch uint64) error {
 	var b Batch
 	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {

@@ -1,4 +1,4 @@
-// Finding an event of a stream by its id.
+// Finds an event of a stream by its id.
 
 package event
 
@@ -16,8 +16,8 @@ import (
 	"bursar/internal/project"
 )
 
-// findEvents finds the sealed events with an id, in the order of their batches: one, unless ids are forgotten. The id is compared as it is
-// printed, so that it is found however its type is spelled; a text may stand without quotes.
+// findEvents returns the sealed events with an id, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
+// printed, so that the spelling in SQL does not matter; a text may be given without quotes.
 func (in *Intake) findEvents(ctx context.Context, session *duck.Session, s *project.Stream, o RetractOptions) (found []Retraction, err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
@@ -59,7 +59,7 @@ func (in *Intake) findEvents(ctx context.Context, session *duck.Session, s *proj
 	return found, nil
 }
 
-// idFields are the columns of an event's id, then of its place.
+// idFields returns the columns of an event's id, then those of its place.
 func idFields(s *project.Stream, fields []column.Field) (list []column.Field) {
 	for _, name := range append(s.IDColumns(), FileColumn, RowColumn) {
 		list = append(list, fields[slices.IndexFunc(fields, func(f column.Field) bool { return f.Name == name })])
@@ -75,7 +75,7 @@ func names(fields []column.Field) string {
 	return strings.Join(list, ", ")
 }
 
-// textID is the condition by which DuckDB leaves most events of a stream out whose id is one text; empty for others.
+// textID returns a condition by which DuckDB skips most events if the id is one text column; empty for other ids.
 func textID(s *project.Stream, event string) string {
 	ids := s.IDColumns()
 	if c := s.Column(ids[0]); len(ids) > 1 || c != nil && c.Type.Kind != column.String {
@@ -88,7 +88,7 @@ func textID(s *project.Stream, event string) string {
 	return fmt.Sprintf("%s IN (%s, %s)", column.QuoteIdentifier(ids[0]), duck.Literal(event), duck.Literal(quoted))
 }
 
-// printedID prints an id in its own JSON type, of several columns as an array.
+// printedID returns an id as JSON; an id of several columns is an array.
 func printedID(ids []column.Vector, i int) []byte {
 	if len(ids) == 1 {
 		return ids[0].AppendJSON(nil, i)
@@ -103,7 +103,7 @@ func printedID(ids []column.Vector, i int) []byte {
 	return append(text, ']')
 }
 
-// plainID reports whether a text is an id without its quotes.
+// plainID reports whether a text is the id without its quotes.
 func plainID(id []byte, text string) bool {
 	var plain string
 	return json.Unmarshal(id, &plain) == nil && plain == text

@@ -17,7 +17,7 @@ const xxh3Secret = "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3
 	"b8084674f743248ee03590e6813a264c3c2852bb91c300cb88d0658b532ea371644897a20df94e3819ef46a9deacd8a8" +
 	"fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364ea"
 
-// collision makes two texts of 300 letters that XXH3 cannot tell apart behind before: of inputs of this length it adds, for
+// collision makes two texts of 300 letters with equal XXH3 digests after a prefix of length before: of inputs of this length it adds, for
 // each eight bytes of a stripe of 64, (low half ^ secret) * (high half ^ secret) and the bytes themselves to a sum of
 // their place in the stripe. Where the high halves of two stripes' eight bytes are made equal under their secrets, a bit that
 // goes from one to the other changes no sum.
@@ -74,10 +74,10 @@ func meet(x, y, a, b []byte) bool {
 	return true
 }
 
-// TestForgedDigests takes in what has equal digests without a secret.
+// TestForgedDigests ingests events with digests that are equal without a secret.
 func TestForgedDigests(t *testing.T) {
 	t.Parallel()
-	const before = 12 // a value begins with what stands for its column, and its length
+	const before = 12 // a value begins with its column's seed and its length
 	x, y := collision(t, before)
 	canonical := func(text string) []byte {
 		b := binary.LittleEndian.AppendUint64(nil, column.NameSeed("id"))
@@ -87,16 +87,16 @@ func TestForgedDigests(t *testing.T) {
 		t.Fatalf("%q and %q are no collision", x, y)
 	}
 
-	h := newHouse(t, plainYAML)
-	h.take("1 2 2 0 0", h.file("ids.jsonl", sale(x, "sale", "1000000.00", "EUR")+sale(y, "sale", "1000000.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 2 0 0", h.file("ids.jsonl", sale(x, "sale", "1000000.00", "EUR")+sale(y, "sale", "1000000.00", "EUR")))
 
 	byContent := "stream: sales\nformat: jsonl\nid: _content\ncolumns: {id: {type: string}}\n"
-	h = newHouse(t, byContent)
+	h = newHarness(t, byContent)
 	line := `{"id":%q}` + "\n"
-	h.take("1 4 4 0 0", h.file("contents.jsonl", fmt.Sprintf(line+line+line+line, x, y, x, y)))
-	h.take("2 5 1 0 4", h.file("more.jsonl", fmt.Sprintf(line+line+line+line+line, y, y, y, x, x)))
+	h.ingest("1 4 4 0 0", h.file("contents.jsonl", fmt.Sprintf(line+line+line+line, x, y, x, y)))
+	h.ingest("2 5 1 0 4", h.file("more.jsonl", fmt.Sprintf(line+line+line+line+line, y, y, y, x, x)))
 
-	h = newHouse(t, "stream: sales\nformat: jsonl\nid: key\ncolumns:\n  id: {type: string}\n  key: {type: string}\n")
+	h = newHarness(t, "stream: sales\nformat: jsonl\nid: key\ncolumns:\n  id: {type: string}\n  key: {type: string}\n")
 	line = `{"id":%q,"key":"same"}` + "\n"
-	h.take("1 2 1 1 0", h.file("conflict.jsonl", fmt.Sprintf(line+line, x, y)))
+	h.ingest("1 2 1 1 0", h.file("conflict.jsonl", fmt.Sprintf(line+line, x, y)))
 }

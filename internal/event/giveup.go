@@ -1,5 +1,5 @@
-// Giving up what is lost: an empty batch takes the place of one whose events neither the objects nor a backup has, and a retraction that changes
-// nothing that of one which the catalog does not have either, so that what is behind it can be used.
+// Giving up missing data: an empty batch replaces one whose events are neither among the objects nor in a backup, and a retraction without effect
+// replaces one that is also missing in the catalog. What follows them can then be used.
 
 package event
 
@@ -21,7 +21,7 @@ import (
 	"bursar/internal/project"
 )
 
-// GiveUp names what of a stream is lost and to be done without.
+// GiveUp names the missing batches and retractions of a stream to go on without.
 type GiveUp struct {
 	Batches, Retractions []uint64
 	Reason               string
@@ -31,12 +31,12 @@ type GiveUp struct {
 type GivenUp struct {
 	Stream     string    `json:"stream"`
 	Batch      uint64    `json:"batch,omitempty"`
-	Retraction uint64    `json:"retraction,omitempty"` // in place of the batch
+	Retraction uint64    `json:"retraction,omitempty"` // instead of a batch
 	Reason     string    `json:"reason"`
 	At         time.Time `json:"at"`
 }
 
-// What names what was given up, as `bursar repair --give-up` takes it.
+// What names what was given up, in the syntax of `bursar repair --give-up`.
 func (g *GivenUp) What() string {
 	if g.Retraction > 0 {
 		return fmt.Sprintf("retraction %d of %s", g.Retraction, g.Stream)
@@ -46,12 +46,12 @@ func (g *GivenUp) What() string {
 
 func givenUpPrefix(stream string) string { return "givenup/" + stream + "/" }
 
-// put lists what was given up.
+// put writes the document.
 func (g *GivenUp) put(tx catalog.Tx) error {
 	return tx.Put(fmt.Sprintf("%s%08d-%08d", givenUpPrefix(g.Stream), g.Batch, g.Retraction), g)
 }
 
-// ListGivenUp lists what of a stream was given up.
+// ListGivenUp returns what was given up of a stream.
 func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []GivenUp, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		list = nil
@@ -68,7 +68,7 @@ func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []
 	return list, nil
 }
 
-// GivenUpSince names what of a stream was given up, but for what is named, and batches behind one.
+// GivenUpSince returns what was given up of a stream, without what is named and without batches numbered above batch.
 func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (names []string, err error) {
 	err = tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
 		var g GivenUp
@@ -83,12 +83,12 @@ func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (n
 	return names, err
 }
 
-// errNotLost is that something is to be given up which is there, or was never made.
-var errNotLost = failure.Wrap(failure.Data, errors.New("it is not lost; `bursar repair` lists what is"))
+// errNotMissing says that something to give up exists, or never existed.
+var errNotMissing = failure.Wrap(failure.Data, errors.New("it is not missing; `bursar repair` lists what is"))
 
-// toGiveUp leaves out what was given up before, as by a call that was cut short, and refuses what is not lost before anything is written. What lies
-// in the folder of a lost batch may hold events, so it is refused until that is moved away.
-func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
+// checkGiveUp removes what an earlier, interrupted call has given up, and refuses what is not missing before anything is written. Objects in the folder
+// of a missing batch may contain events, so it is refused until they are moved away.
+func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
 	done, err := ListGivenUp(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return give, err
@@ -98,7 +98,7 @@ func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, 
 		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Batch == number }) {
 			continue
 		}
-		if err := in.checkBatchLost(ctx, s, number, last); err != nil {
+		if err := in.checkBatchMissing(ctx, s, number, last); err != nil {
 			return give, fmt.Errorf("give up batch %d of %s: %w", number, s.Name, err)
 		}
 		left.Batches = append(left.Batches, number)
@@ -107,9 +107,9 @@ func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, 
 		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Retraction == number }) {
 			continue
 		}
-		lost, err := in.retractionLost(ctx, s.Name, number)
-		if err == nil && !lost {
-			err = errNotLost
+		missing, err := in.retractionMissing(ctx, s.Name, number)
+		if err == nil && !missing {
+			err = errNotMissing
 		}
 		if err != nil {
 			return give, fmt.Errorf("give up retraction %d of %s: %w", number, s.Name, err)
@@ -119,19 +119,19 @@ func (in *Intake) toGiveUp(ctx context.Context, s *project.Stream, last uint64, 
 	return left, nil
 }
 
-// giveUpRetractions writes retractions that change nothing.
+// giveUpRetractions writes retractions without effect.
 func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give GiveUp, r *Repaired) error {
 	for _, number := range give.Retractions {
 		note := &GivenUp{Stream: stream, Retraction: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
 		empty := &Retraction{Stream: stream, Number: number, GivenUp: note, At: note.At, Totals: Totals{}}
-		err := in.enterAgain(ctx, empty)
+		err := in.reenterRetraction(ctx, empty)
 		if err == nil {
 			err = in.writeRetraction(ctx, empty)
 		}
 		if err != nil {
 			return fmt.Errorf("give up %s: %w", note.What(), err)
 		}
-		r.did("gave up %s (%s): what it left out counts unless another retraction leaves it out, and what it took back stays retracted; "+
+		r.note("gave up %s (%s): what it excluded counts unless another retraction excludes it, and what it restored stays retracted; "+
 			"`bursar status` lists what is retracted, and `bursar retract` corrects it", note.What(), note.Reason)
 	}
 	return nil
@@ -148,25 +148,25 @@ func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, la
 	if err != nil {
 		return fmt.Errorf("give up %s: %w", note.What(), err)
 	}
-	r.did("gave up %s (%s): its events do not count, and its files may be ingested again", note.What(), note.Reason)
+	r.note("gave up %s (%s): its events do not count, and its files may be ingested again", note.What(), note.Reason)
 	return nil
 }
 
-// enterEmpty enters a batch in the place of a lost one, and forgets the contents of its files, so that they may come again, and that it took up
-// the quarantine of others.
+// enterEmpty enters a batch in place of a missing one. It deletes the digests of its files, so that they can be ingested again, and reopens the
+// quarantines that it retried.
 func enterEmpty(tx catalog.Tx, b *Batch) error {
 	for i := range b.Files {
 		var known File
 		found, err := tx.Get(fileNumberKey(b.Stream, b.Files[i].Number), &known)
 		if err == nil && found && known.Digest != "" {
 			b.Files[i].Name = known.Name
-			err = forgetContents(tx, b.Stream, &known)
+			err = forgetDigest(tx, b.Stream, &known)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := giveBack(tx, b.Stream, b.Batch); err != nil {
+	if err := restoreQuarantines(tx, b.Stream, b.Batch); err != nil {
 		return err
 	}
 	var state streamState
@@ -174,14 +174,14 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 		return err
 	}
 	if b.Batch > state.Batches {
-		return enter(tx, b)
+		return enterBatch(tx, b)
 	}
-	state.Identity = toBeIndexed
-	return errors.Join(reenter(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
+	state.Identity = needsRebuild
+	return errors.Join(reenterBatch(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
 }
 
-// forgetContents has the contents of a file taken in when they come again, unless an earlier file had them.
-func forgetContents(tx catalog.Tx, stream string, f *File) error {
+// forgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.
+func forgetDigest(tx catalog.Tx, stream string, f *File) error {
 	var first File
 	key := fileKey(stream, f.Digest)
 	if found, err := tx.Get(key, &first); err != nil || !found || first.Number != f.Number {
@@ -190,31 +190,31 @@ func forgetContents(tx catalog.Tx, stream string, f *File) error {
 	return tx.Delete(key)
 }
 
-// giveBack puts the rows that a batch took out of quarantine back into it.
-func giveBack(tx catalog.Tx, stream string, batch uint64) error {
+// restoreQuarantines reopens the quarantines that a batch retried.
+func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 	prefix := retriedPrefix(stream)
 	return tx.List(prefix, func(key string, value json.RawMessage) error {
-		var by retried
-		if err := json.Unmarshal(value, &by); err != nil || by.Batch != batch {
+		var retry retried
+		if err := json.Unmarshal(value, &retry); err != nil || retry.Batch != batch {
 			return err
 		}
 		number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
 		if err != nil {
 			return err
 		}
-		var of Batch
-		found, err := tx.Get(batchKey(stream, number), &of)
-		if err != nil || !found || of.Quarantine == nil {
+		var origin Batch
+		found, err := tx.Get(batchKey(stream, number), &origin)
+		if err != nil || !found || origin.Quarantine == nil {
 			return err
 		}
 		return errors.Join(tx.Delete(key), tx.Put(rejectedKey(stream, number), struct{}{}))
 	})
 }
 
-// checkBatchLost refuses a batch of which nothing is lost, or that can be adopted, and one with objects that may hold events.
-func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number, last uint64) error {
+// checkBatchMissing refuses a batch that is complete or can be adopted, and one with objects that may contain events.
+func (in *Intake) checkBatchMissing(ctx context.Context, s *project.Stream, number, last uint64) error {
 	if number == 0 || number > last {
-		return errNotLost
+		return errNotMissing
 	}
 	b, known, err := in.knownBatch(ctx, s.Name, number)
 	if err != nil {
@@ -223,24 +223,24 @@ func (in *Intake) checkBatchLost(ctx context.Context, s *project.Stream, number,
 	if known {
 		err = checkStored(ctx, in.Objects, &b)
 	} else {
-		_, err = in.provenManifest(ctx, s, number)
+		_, err = in.verifiedManifest(ctx, s, number)
 	}
-	if lost, err := isLost(err); err != nil || !lost {
-		return cmp.Or(err, errNotLost)
+	if missing, err := isMissing(err); err != nil || !missing {
+		return cmp.Or(err, errNotMissing)
 	}
 	objects, err := in.Objects.List(ctx, prefix(s.Name, number))
-	objects = slices.DeleteFunc(objects, func(name string) bool { // what of it holds no events
+	objects = slices.DeleteFunc(objects, func(name string) bool { // these contain no events
 		return strings.HasSuffix(name, "/"+idsObject) || name == manifestName(s.Name, number)
 	})
 	if err == nil && len(objects) > 0 {
-		err = failure.Wrap(failure.Data, fmt.Errorf("%s in its folder may hold events of it; move what lies there out of the project first", objects[0]))
+		err = failure.Wrap(failure.Data, fmt.Errorf("%s in its folder may contain its events; move the contents of the folder out of the project first", objects[0]))
 	}
 	return err
 }
 
-// isLost reports whether an object that could not be read is gone or damaged, and not in a disk's way.
-func isLost(err error) (bool, error) {
-	if err == nil || errors.Is(err, errUnsummed) {
+// isMissing reports whether an object that could not be read is missing or damaged, as opposed to a disk error.
+func isMissing(err error) (bool, error) {
+	if err == nil || errors.Is(err, errNoChecksum) {
 		return false, nil
 	}
 	if errors.Is(err, fs.ErrPermission) {
@@ -252,7 +252,7 @@ func isLost(err error) (bool, error) {
 	return false, err
 }
 
-// emptyBatch is a batch without events in the place of a lost one, with its files and its time as far as anything says them.
+// emptyBatch returns a batch without events in place of a missing one, with its files and its time as far as they are known.
 func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, last uint64) (b Batch, err error) {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil {
@@ -265,21 +265,21 @@ func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, las
 	if b.Totals, err = totalsOf(newSummers(s)); err != nil {
 		return b, err
 	}
-	if was, err := in.anyBatch(ctx, s.Name, number); err == nil {
-		b.Sealed, b.Spool = was.Sealed, was.Spool
-		for _, f := range was.Files {
+	if old, err := in.batchOrManifest(ctx, s.Name, number); err == nil {
+		b.Sealed, b.Spool = old.Sealed, old.Spool
+		for _, f := range old.Files {
 			b.Files = append(b.Files, File{Number: f.Number, Name: f.Name, Batch: number})
 		}
 		return b, nil
 	}
-	err = in.lostFiles(ctx, &b, last, state.Files)
+	err = in.addMissingFiles(ctx, &b, last, state.Files)
 	return b, err
 }
 
-// lostFiles gives an empty batch the files that only the lost one can have had, as later batches may hold rows out of its quarantine, and the
-// time of its neighbour.
-func (in *Intake) lostFiles(ctx context.Context, b *Batch, last, files uint64) error {
-	var first, end uint64 // the last file before the batch, and the next behind it
+// addMissingFiles adds to an empty batch the files that only the missing batch can have had, because later batches may contain rows out of its
+// quarantine. It sets the time to that of a neighbour.
+func (in *Intake) addMissingFiles(ctx context.Context, b *Batch, last, files uint64) error {
+	var first, end uint64 // the last file before the batch, and the next after it
 	for n := b.Batch - 1; n > 0 && first == 0; n-- {
 		first = in.neighbour(ctx, b, n, func(files []File) uint64 { return files[len(files)-1].Number })
 	}
@@ -295,9 +295,9 @@ func (in *Intake) lostFiles(ctx context.Context, b *Batch, last, files uint64) e
 	return ctx.Err()
 }
 
-// neighbour finds a file of another batch, 0 where it has none or cannot be read. The first one that can be gives b its time.
+// neighbour returns a file of another batch, or 0. The first batch that can be read sets b's time.
 func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file func([]File) uint64) uint64 {
-	other, err := in.anyBatch(ctx, b.Stream, number)
+	other, err := in.batchOrManifest(ctx, b.Stream, number)
 	if err != nil {
 		return 0
 	}
@@ -310,19 +310,19 @@ func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file f
 	return file(other.Files)
 }
 
-// anyBatch is a batch as the catalog has it, else as its manifest says.
-func (in *Intake) anyBatch(ctx context.Context, stream string, number uint64) (b Batch, err error) {
+// batchOrManifest returns a batch from the catalog, or else from its manifest.
+func (in *Intake) batchOrManifest(ctx context.Context, stream string, number uint64) (b Batch, err error) {
 	b, known, err := in.knownBatch(ctx, stream, number)
 	if err != nil || known {
 		return b, err
 	}
-	if b, err = readManifest(ctx, in.Objects, stream, number); errors.Is(err, errUnsummed) {
+	if b, err = readManifest(ctx, in.Objects, stream, number); errors.Is(err, errNoChecksum) {
 		err = nil
 	}
 	return b, err
 }
 
-// knownBatch is a batch that the catalog has.
+// knownBatch returns a batch from the catalog.
 func (in *Intake) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b = Batch{}

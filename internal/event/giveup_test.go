@@ -1,4 +1,4 @@
-// Batches whose events are lost: what tells that they were sealed, and that the stream goes on once they are given up.
+// Missing batches: they are known to have been sealed, and the stream goes on once they are given up.
 
 package event_test
 
@@ -19,7 +19,7 @@ func TestGiveUpBatch(t *testing.T) {
 		batch   uint64
 		older   bool   // the catalog is of the day before the batch
 		retract bool   // the batch is retracted
-		lost    string // of its objects: events, or all
+		missing string // of its objects: events, or all
 		folded  string // once it is given up
 		again   string // its file
 	}{
@@ -32,10 +32,10 @@ func TestGiveUpBatch(t *testing.T) {
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			files := []string{h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")), h.file("b.jsonl", sale("2", "sale", "4.00", "EUR")+sale("3", "gift", "3.00", "EUR"))}
-			h.take("1 1 1 0 0", files[0])
-			h.take("2 2 1 1 0", files[1])
+			h.ingest("1 1 1 0 0", files[0])
+			h.ingest("2 2 1 1 0", files[1])
 			h.copyCatalog("yesterday.db")
 			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
 			r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
@@ -47,9 +47,9 @@ func TestGiveUpBatch(t *testing.T) {
 				h.retract("1 1", event.RetractOptions{Batch: kind.batch, Reason: "wrong"})
 			}
 			if kind.older {
-				h.older("yesterday.db")
+				h.restoreCatalog("yesterday.db")
 			}
-			h.loseBatch(kind.batch, kind.lost == "all")
+			h.removeBatch(kind.batch, kind.missing == "all")
 			name := fmt.Sprintf("batch %d of sales", kind.batch)
 			done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{})
 			if err != nil || len(done.Broken) == 0 || !strings.Contains(done.Broken[0].Error(), fmt.Sprintf("`bursar repair --give-up %q --reason TEXT`", name)) {
@@ -64,8 +64,8 @@ func TestGiveUpBatch(t *testing.T) {
 			h.rebuildIndex()
 			h.expectFolded(strings.Split(kind.folded, "; ")...)
 			if kind.again != "" {
-				h.take(kind.again, files[kind.batch-1])
-				h.proved()
+				h.ingest(kind.again, files[kind.batch-1])
+				h.verify()
 				return
 			}
 			r, err = h.intake.Retry(t.Context(), h.stream, event.Options{})
@@ -73,29 +73,29 @@ func TestGiveUpBatch(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.expect(r, "4 1 1 0 0")
-			h.proved()
+			h.verify()
 		})
 	}
 }
 
-// loseBatch removes the objects of a batch that hold its events, or all of them.
-func (h *house) loseBatch(batch uint64, all bool) {
+// removeBatch removes the objects of a batch that contain its events, or all of them.
+func (h *harness) removeBatch(batch uint64, all bool) {
 	h.t.Helper()
 	folder := h.object(fmt.Sprintf("streams/sales/batches/%08d", batch))
 	list, err := os.ReadDir(folder)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	lost := 0
+	removed := 0
 	for _, f := range list {
 		if all || strings.HasPrefix(f.Name(), "events") {
-			lost++
+			removed++
 			if err := os.Remove(folder + "/" + f.Name()); err != nil {
 				h.t.Fatal(err)
 			}
 		}
 	}
-	if lost == 0 {
+	if removed == 0 {
 		h.t.Fatalf("batch %d has no events among %v", batch, list)
 	}
 }
@@ -106,17 +106,17 @@ func TestGiveUpRetried(t *testing.T) {
 	for name, calls := range map[string][][]uint64{"at once": {{1, 2}}, "the first": {{1}, {2}}, "the second": {{2}, {1}}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "3.00", "EUR"))
-			h.take("1 2 1 1 0", path)
+			h.ingest("1 2 1 1 0", path)
 			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
 			r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			h.expect(r, "2 1 1 0 0")
-			h.loseBatch(1, true)
-			h.loseBatch(2, true)
+			h.removeBatch(1, true)
+			h.removeBatch(2, true)
 			for _, batches := range calls {
 				if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Batches: batches, Reason: "no copy has them"}); err != nil {
 					t.Fatal(err)
@@ -127,8 +127,8 @@ func TestGiveUpRetried(t *testing.T) {
 			if rows := h.reasons(); len(rows) > 0 {
 				t.Errorf("in quarantine are %q", rows)
 			}
-			h.take("3 2 2 0 0", path)
-			h.proved()
+			h.ingest("3 2 2 0 0", path)
+			h.verify()
 		})
 	}
 }

@@ -1,5 +1,4 @@
-// Files of streams whose rows are known by their file: one that has grown since it was taken in is refused, as all its rows would
-// count again.
+// Refuses a file of a `_row` stream that has grown since it was ingested: its earlier rows would count again.
 
 package event
 
@@ -20,13 +19,13 @@ import (
 const (
 	// recentFiles is how many of a stream's last files a file may have grown from.
 	recentFiles = 1000
-	// noChance is how many bytes no two files of different names begin with by chance.
-	noChance = 4 << 10
+	// minSharedPrefix is how many bytes no two files of different names begin with by chance.
+	minSharedPrefix = 4 << 10
 )
 
-// digestGrown computes the digest of a file, and finds the earlier file of the stream that it begins with, if there is one.
-func (w *work) digestGrown(ctx context.Context, file *File, in io.Reader) (digest string, earlier *File, err error) {
-	candidates, err := w.mayHaveGrown(ctx, file)
+// digestGrown computes the digest of a file, and finds an earlier file of the stream that it begins with.
+func (w *batchWriter) digestGrown(ctx context.Context, file *File, in io.Reader) (digest string, earlier *File, err error) {
+	candidates, err := w.shorterFiles(ctx, file)
 	if err != nil {
 		return "", nil, err
 	}
@@ -44,11 +43,11 @@ func (w *work) digestGrown(ctx context.Context, file *File, in io.Reader) (diges
 	return sumOf(hash), earlier, err
 }
 
-// mayHaveGrown lists shorter files that brought rows, the shortest first.
-func (w *work) mayHaveGrown(ctx context.Context, file *File) (list []File, err error) {
+// shorterFiles lists files with rows that are shorter than a file, the shortest first.
+func (w *batchWriter) shorterFiles(ctx context.Context, file *File) (list []File, err error) {
 	add := func(f *File) {
-		alike := f.Bytes >= noChance || filepath.Base(f.Name) == filepath.Base(file.Name)
-		if w.forgotten.whole(f.Batch) {
+		alike := f.Bytes >= minSharedPrefix || filepath.Base(f.Name) == filepath.Base(file.Name)
+		if w.retracted.hasBatch(f.Batch) {
 			return
 		}
 		if alike && f.Digest != "" && f.Rows > 0 && f.Bytes < file.Bytes {
@@ -76,6 +75,6 @@ func (w *work) mayHaveGrown(ctx context.Context, file *File) (list []File, err e
 
 func grownError(path string, earlier *File) error {
 	return failure.Wrap(failure.Data, fmt.Errorf(
-		"read %s: it begins with all of %s, which batch %d took in: those rows would count again, as the stream knows rows by their file; move the rows that are new to a file of their own",
+		"read %s: it begins with all of %s, which batch %d contains: those rows would count again, because the stream identifies rows by their file; move the new rows to a separate file",
 		path, earlier.Name, earlier.Batch))
 }

@@ -1,4 +1,4 @@
-// Files of streams whose rows are known by their file, taken in while they were short and again when they have grown.
+// Files of streams that identify rows by their file: ingested while short, and again when grown.
 
 package event_test
 
@@ -41,7 +41,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, c.yaml)
+			h := newHarness(t, c.yaml)
 			take := func(path, text string) (event.Result, error) {
 				return h.intake.Ingest(t.Context(), h.stream, []string{h.file(path, text)}, event.Options{})
 			}
@@ -49,7 +49,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.take(fmt.Sprintf("%d 1 1 0 0", first.Batch+1), h.file("between.jsonl", sale("9", "sale", "9.00", "EUR")))
+			h.ingest(fmt.Sprintf("%d 1 1 0 0", first.Batch+1), h.file("between.jsonl", sale("9", "sale", "9.00", "EUR")))
 			_, err = take(c.paths[1], c.second)
 			if !c.refused {
 				if err != nil {
@@ -57,7 +57,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "/a.jsonl, which batch 1 ") || !strings.Contains(err.Error(), "a file of their own") {
+			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "/a.jsonl, which batch 1 ") || !strings.Contains(err.Error(), "to a separate file") {
 				t.Errorf("got %v (%v)", err, failure.Of(err))
 			}
 			if n := len(h.batches()); n != 2 {
@@ -70,12 +70,12 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 // TestGrownFileOfOneCall is of a file and what it has grown to, in one batch; the very same file is only known.
 func TestGrownFileOfOneCall(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, rowYAML)
+	h := newHarness(t, rowYAML)
 	short, long := h.file("a.jsonl", manySales(0, 1)), h.file("b/a.jsonl", manySales(0, 2))
 	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{short, long}, event.Options{}); err == nil || !strings.Contains(err.Error(), short) {
 		t.Errorf("got %v", err)
 	}
-	h.take("1 2 2 0 0", long)
-	h.take("2 1 1 0 0", short) // nothing says that it is a part of the other
-	h.take("0 2 0 0 2", long)
+	h.ingest("1 2 2 0 0", long)
+	h.ingest("2 1 1 0 0", short) // it is not known to be a part of the other
+	h.ingest("0 2 0 0 2", long)
 }

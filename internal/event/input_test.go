@@ -16,10 +16,10 @@ import (
 )
 
 // TestWhatIsNoFile: what cannot be read twice is refused before anything is begun, whatever it is called.
-func TestWhatIsNoFile(t *testing.T) {
+func TestNotARegularFile(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	pipe, socket, link := filepath.Join(h.dir, "pipe.jsonl"), filepath.Join(h.dir, "socket.jsonl"), filepath.Join(h.dir, "link.jsonl")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -67,7 +67,7 @@ func TestChangedWhileRead(t *testing.T) {
 		},
 	} {
 		for _, yaml := range []string{plainYAML, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1)} {
-			h := newHouse(t, yaml)
+			h := newHarness(t, yaml)
 			path := h.file("sales.jsonl", rows)
 			if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil {
 				t.Fatal(err)
@@ -89,7 +89,7 @@ func TestChangedWhileRead(t *testing.T) {
 			if err := os.WriteFile(path, []byte(rows), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			h.take("1 2 2 0 0", path)
+			h.ingest("1 2 2 0 0", path)
 		}
 	}
 }

@@ -1,3 +1,5 @@
+// Intake of files.
+
 package event
 
 import (
@@ -18,14 +20,14 @@ import (
 	"bursar/internal/project"
 )
 
-// Intake seals batches. One intake of a stream runs at a time.
+// Intake seals batches. Only one intake of a stream may run at a time.
 type Intake struct {
 	Objects object.Store
 	Catalog catalog.Catalog
-	Secret  *identity.File // what the dedupe indexes' digests are made with
-	Scratch string         // folder for what a batch in the making does not hold in memory
+	Secret  *identity.File // key of the dedupe indexes' digests
+	Scratch string         // folder for temporary files of a batch
 	Duck    duck.Options   // sessions that compute columns
-	Workers int            // goroutines that parse; 1 at least
+	Workers int            // goroutines that parse; at least 1
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -35,17 +37,17 @@ type Options struct {
 	DryRun      bool
 	MaxRejected float64           //nolint:forbidigo // share of rows in quarantine above which nothing is sealed, no money; 0 is no limit
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
-	KeyColumns  []string          // columns that pipelines use as keys: bounded like identities
+	KeyColumns  []string          // columns that pipelines use as keys; their values are bounded like ids
 
-	// Parts are what a file was put together from, one at least: records and errors name them. nil is the file itself, by
-	// its absolute path.
-	Parts func(path string) []Part
+	// Parts returns what a file was assembled from, at least one part: records and errors name the parts. nil is the file itself, by its absolute
+	// path.
+	Parts func(path string) []FilePart
 
-	without *Place     // an event that counts as absent, in a dry run
-	places  readPlaces // of batches, kept from one batch to the next; may be nil
+	excluding *Place     // an event to treat as absent, in a dry run
+	places    readPlaces // cache of batches, used for several batches in a row; may be nil
 }
 
-// Result counts what one call took in. Batch is 0 when nothing was sealed, as every row was known.
+// Result counts what one call ingested. Batch is 0 if nothing was sealed because every row was a duplicate.
 type Result struct {
 	Stream      string `json:"stream"`
 	Batch       uint64 `json:"batch"`
@@ -60,11 +62,11 @@ type Result struct {
 	Digest     string       `json:"digest"`
 }
 
-// ErrTooManyRejected is what Ingest returns, wrapped, beyond Options.MaxRejected.
+// ErrTooManyRejected is returned, wrapped, by Ingest beyond Options.MaxRejected.
 var ErrTooManyRejected = errors.New("too many rows rejected")
 
-// Ingest takes the files into one batch and seals it. When a file cannot be read to its end, the rows before the fault are
-// sealed and the error is returned with the result: nothing that could be read is lost (rule 10).
+// Ingest reads the files into one batch and seals it. If a file cannot be read to its end, the rows before the fault are sealed and the error is
+// returned with the result: nothing readable is lost (rule 10).
 func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string, o Options) (Result, error) {
 	for _, path := range paths {
 		if _, err := scan.Stat(path); err != nil { // before anything is begun
@@ -77,10 +79,10 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 	}
 	defer w.computer.close()
 	defer w.close()
-	var unread error
+	var unreadable error
 	err = w.flow(ctx, func(ctx context.Context) error {
 		for _, path := range paths {
-			err := w.takeFile(ctx, path)
+			err := w.ingestFile(ctx, path)
 			var broken *scan.ReadError
 			if !errors.As(err, &broken) {
 				if err != nil {
@@ -89,22 +91,22 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 				continue
 			}
 			if w.stream.ID[0] == project.RowID {
-				return fmt.Errorf("%w; nothing was taken in, as rows known by their file could not be told again in the whole file", err)
+				return fmt.Errorf("%w; nothing was ingested, because the stream identifies rows by their file and would not recognise them in the complete file", err)
 			}
-			unread = errors.Join(unread, err)
+			unreadable = errors.Join(unreadable, err)
 		}
 		return nil
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := w.finish(ctx)
+	result, err := w.sealAndCompact(ctx)
 	result.Undeclared = w.undeclared
-	return result, errors.Join(err, unread)
+	return result, errors.Join(err, unreadable)
 }
 
-// begin reads what the catalog knows of the stream and opens the dedupe index.
-func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*work, error) {
+// begin reads the stream's state and opens the dedupe index.
+func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*batchWriter, error) {
 	w, err := in.beginAt(ctx, s, o, in.Now())
 	if err != nil {
 		return nil, err
@@ -113,8 +115,8 @@ func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*wor
 	return w, nil
 }
 
-// beginAt is begin for a batch that begins to be received at a time. Its computer is the caller's.
-func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now time.Time) (*work, error) {
+// beginAt is begin for a batch whose receipt starts at now. The caller sets the computer.
+func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now time.Time) (*batchWriter, error) {
 	state, key, err := in.openIndex(ctx, s)
 	if err != nil {
 		return nil, err
@@ -123,20 +125,20 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, err
 	}
-	received, err := in.receipt(ctx, s, &state, now)
+	received, err := in.nextReceipt(ctx, s, &state, now)
 	if err != nil {
 		return nil, err
 	}
-	w := &work{in: in, stream: s, plan: plan, options: o, state: state, broken: map[*File]bool{}, kept: map[Place]Rejected{}, received: received, receipts: in.receipts(s)}
-	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declaredOf(s)}
-	if err := w.sweep(ctx); err != nil {
+	w := &batchWriter{in: in, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*File]bool{}, unchanged: map[Place]Rejected{}, received: received, receipts: in.receipts(s)}
+	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declarationOf(s)}
+	if err := w.removeLeftovers(ctx); err != nil {
 		return nil, err
 	}
-	if w.forgotten, err = in.forgotten(ctx, s, &state, o.places); err != nil {
+	if w.retracted, err = in.loadRetracted(ctx, s, &state, o.places); err != nil {
 		return nil, err
 	}
-	if o.without != nil {
-		if w.forgotten, err = w.forgotten.and(*o.without); err != nil {
+	if o.excluding != nil {
+		if w.retracted, err = w.retracted.add(*o.excluding); err != nil {
 			return nil, err
 		}
 	}
@@ -144,7 +146,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
-	w.known, err = w.index.Begin(w.window(), memoryLimit)
+	w.dedupeBatch, err = w.index.Begin(w.dedupeWindow(), maxIDBytes)
 	if err != nil {
 		return nil, errors.Join(err, w.index.Close())
 	}
@@ -152,12 +154,12 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	return w, nil
 }
 
-// memoryLimit bounds the ids of a batch in the making that are held in memory, in bytes.
-const memoryLimit = 256 << 20
+// maxIDBytes bounds the memory for the ids of a batch that is being written.
+const maxIDBytes = 256 << 20
 
-// sweep removes what a crashed intake left under this batch's number (rule 1: before the seal there is nothing). A batch with a
-// manifest is sealed, and refused (rule 3).
-func (w *work) sweep(ctx context.Context) error {
+// removeLeftovers deletes the objects that a crashed intake left under this batch's number (rule 1: nothing exists before the seal). A batch with a
+// manifest is sealed, so it is refused (rule 3).
+func (w *batchWriter) removeLeftovers(ctx context.Context) error {
 	if err := w.in.checkUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
 		return err
 	}
@@ -179,11 +181,11 @@ func (w *work) sweep(ctx context.Context) error {
 	return nil
 }
 
-// window is how long ids count, by receipt, and which of them do not.
-func (w *work) window() dedupe.Window {
+// dedupeWindow returns how far back ids count, by receipt, and which of them do not count.
+func (w *batchWriter) dedupeWindow() dedupe.Window {
 	var window dedupe.Window
-	if w.forgotten != nil {
-		window.Forgotten = w.forgotten.has
+	if w.retracted != nil {
+		window.Excluded = w.retracted.has
 	}
 	if w.stream.Dedupe != 0 {
 		window.Since, window.ReceivedAt = w.received.Add(-w.stream.Dedupe), w.receivedAt
@@ -191,15 +193,15 @@ func (w *work) window() dedupe.Window {
 	return window
 }
 
-// takeFile takes one file in. A file whose digest is known changes nothing (rule 1): its rows are counted as duplicates. One that
-// changes while it is read is refused: its rows and its digest may be of different contents.
-func (w *work) takeFile(ctx context.Context, path string) error {
+// ingestFile ingests one file. A file with a known digest changes nothing (rule 1): its rows count as duplicates. A file that changes while it is read
+// is refused, since its rows and its digest may be of different contents.
+func (w *batchWriter) ingestFile(ctx context.Context, path string) error {
 	in, err := scan.OpenInput(path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	file, known, err := w.enter(ctx, path, in)
+	file, known, err := w.registerFile(ctx, path, in)
 	if err == nil && !known {
 		err = w.scanFile(ctx, file, in)
 	}
@@ -210,38 +212,38 @@ func (w *work) takeFile(ctx context.Context, path string) error {
 }
 
 // scanFile scans a file into segments.
-func (w *work) scanFile(ctx context.Context, file *File, in *scan.Input) error {
+func (w *batchWriter) scanFile(ctx context.Context, file *File, in *scan.Input) error {
 	scanned, err := in.Scan(w.plan, scan.Options{Workers: w.in.Workers, Progress: w.options.Progress, TempDir: w.in.Scratch})
 	if err != nil {
-		w.broken[file] = true
+		w.brokenFiles[file] = true
 		return err
 	}
 	defer scanned.Close()
 	if names := scanned.Undeclared(); len(names) > 0 {
 		w.undeclared = append(w.undeclared, Undeclared{File: file.Name, Columns: names})
 	}
-	err = w.alongside(ctx, file, in, func() error { return w.cut(ctx, scanned, file) })
+	err = w.digestWhile(ctx, file, in, func() error { return w.sendSegments(ctx, scanned, file) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	file.Header = string(scanned.Header())
 	if err != nil {
-		w.broken[file] = true
+		w.brokenFiles[file] = true
 	}
 	return err
 }
 
-// cut gathers blocks into segments and sends them down the flow.
-func (w *work) cut(ctx context.Context, in *scan.File, file *File) error {
+// sendSegments collects blocks into segments and sends them to the flow.
+func (w *batchWriter) sendSegments(ctx context.Context, in *scan.File, file *File) error {
 	seg := w.segment(in, file)
 	for {
 		block, err := in.Next(ctx)
 		if block != nil {
 			seg.blocks = append(seg.blocks, block)
 			seg.rows += len(block.Rows)
-			w.count(file, len(block.Rows)+len(block.Rejects))
+			w.countRows(file, len(block.Rows)+len(block.Rejects))
 		}
 		if err != nil || seg.rows >= segmentRows {
-			if sent := w.send(ctx, seg); sent != nil {
+			if sent := w.enqueue(ctx, seg); sent != nil {
 				return sent
 			}
 			seg = w.segment(in, file)

@@ -1,4 +1,4 @@
-// Intake over stores of its own: what is counted, what is kept apart and why, and what a repeat changes.
+// Intake over a test's own stores: counts, quarantine reasons, and the effects of repeats.
 
 package event_test
 
@@ -41,8 +41,8 @@ totals:
 // plainYAML computes nothing in SQL, so an intake of it is quick.
 var plainYAML = strings.Replace(salesYAML, "  refunds: {sum: amount, where: \"kind = 'refund'\"}\n", "", 1)
 
-// house is the stores of an intake, and the stream as it is declared now.
-type house struct {
+// harness is the stores of an intake, and the stream as it is declared now.
+type harness struct {
 	t      testing.TB
 	dir    string
 	now    time.Time
@@ -50,9 +50,9 @@ type house struct {
 	stream *project.Stream
 }
 
-func newHouse(t testing.TB, yaml string) *house {
+func newHarness(t testing.TB, yaml string) *harness {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := &harness{t: t, dir: t.TempDir(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func newHouse(t testing.TB, yaml string) *house {
 }
 
 // declare changes the stream's schema.
-func (h *house) declare(yaml string) {
+func (h *harness) declare(yaml string) {
 	h.t.Helper()
 	h.file("project/bursar.yaml", "")
 	h.file("project/streams/sales.yaml", yaml)
@@ -86,7 +86,7 @@ func (h *house) declare(yaml string) {
 	h.stream = p.Streams[0]
 }
 
-func (h *house) file(name, text string) string {
+func (h *harness) file(name, text string) string {
 	h.t.Helper()
 	path := filepath.Join(h.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -98,8 +98,8 @@ func (h *house) file(name, text string) string {
 	return path
 }
 
-// take ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
-func (h *house) take(want string, paths ...string) event.Result {
+// ingest ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
+func (h *harness) ingest(want string, paths ...string) event.Result {
 	h.t.Helper()
 	got, err := h.intake.Ingest(h.t.Context(), h.stream, paths, event.Options{})
 	if err != nil {
@@ -109,7 +109,7 @@ func (h *house) take(want string, paths ...string) event.Result {
 	return got
 }
 
-func (h *house) expect(r event.Result, want string) {
+func (h *harness) expect(r event.Result, want string) {
 	h.t.Helper()
 	if got := fmt.Sprint(r.Batch, r.Rows, r.Accepted, r.Quarantined, r.Duplicates); got != want {
 		h.t.Errorf("batch, rows, accepted, quarantined, duplicates are %s, want %s", got, want)
@@ -117,7 +117,7 @@ func (h *house) expect(r event.Result, want string) {
 }
 
 // reasons lists what is in quarantine as "batch file:row column: reason".
-func (h *house) reasons() (list []string) {
+func (h *harness) reasons() (list []string) {
 	h.t.Helper()
 	err := event.Quarantine(h.t.Context(), h.intake.Catalog, h.intake.Objects, h.stream.Name, func(r event.Rejected) error {
 		list = append(list, fmt.Sprintf("%d %s:%d %s: %s", r.Batch, filepath.Base(r.File), r.Row, r.Column, r.Reason))
@@ -129,7 +129,7 @@ func (h *house) reasons() (list []string) {
 	return list
 }
 
-func (h *house) batches() []event.Batch {
+func (h *harness) batches() []event.Batch {
 	h.t.Helper()
 	batches, err := event.Batches(h.t.Context(), h.intake.Catalog, h.stream.Name, 0)
 	if err != nil {
@@ -144,16 +144,16 @@ func sale(id, kind, amount, currency string) string {
 
 func TestIntakeCountsAndReasons(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, salesYAML)
+	h := newHarness(t, salesYAML)
 	first := h.file("a.jsonl", sale("1", "sale", "10.00", "EUR")+sale("2", "refund", "-2.50", "USD")+sale("1", "sale", "10.0", "EUR")+
 		sale("1", "sale", "10.01", "EUR")+sale("3", "gift", "1.00", "EUR")+sale("4", "sale", "1.005", "EUR")+"{\"id\":\"5\"}\n"+
 		strings.Replace(sale("6", "refund", "-0.50", "EUR"), "{", `{"more":1,`, 1))
-	got := h.take("1 8 3 4 1", first)
+	got := h.ingest("1 8 3 4 1", first)
 	if want := (event.Totals{"amount": {"EUR": "9.50", "USD": "-2.50"}, "refunds": {"": "-3.00"}}); !reflect.DeepEqual(got.Totals, want) || got.Extra != 1 {
 		t.Errorf("totals %v and %d extra values, want %v and 1", got.Totals, got.Extra, want)
 	}
 	second := h.file("b.jsonl", sale("2", "refund", "-2.50", "USD")+sale("2", "refund", "-2.51", "USD")+sale("7", "sale", "1.00", "EUR"))
-	if got := h.take("2 3 1 1 1", second); got.Totals["refunds"][""] != "0.00" {
+	if got := h.ingest("2 3 1 1 1", second); got.Totals["refunds"][""] != "0.00" {
 		t.Errorf("refunds of a batch without any: %v", got.Totals)
 	}
 	conflict := func(row int) string {
@@ -161,7 +161,7 @@ func TestIntakeCountsAndReasons(t *testing.T) {
 	}
 	list := h.reasons()
 	if len(list) != 5 || list[0] != "1 a.jsonl:4 : "+conflict(1) || list[4] != "2 b.jsonl:2 : "+conflict(2) {
-		t.Errorf("quarantine holds\n%s", strings.Join(list, "\n"))
+		t.Errorf("quarantine contains\n%s", strings.Join(list, "\n"))
 	}
 	for i, want := range []string{"1 a.jsonl:5 kind: ", "1 a.jsonl:6 amount: ", "1 a.jsonl:7 "} {
 		if !strings.HasPrefix(list[i+1], want) {
@@ -172,14 +172,14 @@ func TestIntakeCountsAndReasons(t *testing.T) {
 
 func TestRepeatedFiles(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	a := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
 	copied := h.file("copy.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
 	b := h.file("b.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "3.00", "EUR"))
-	h.take("1 6 3 0 3", a, b, copied) // two files and one of them again, in one call
-	h.take("0 2 0 0 2", a)
-	h.take("0 4 0 0 4", copied, b)
-	h.take("0 1 0 0 1", h.file("c.jsonl", sale("3", "sale", "3.00", "EUR")))
+	h.ingest("1 6 3 0 3", a, b, copied) // two files and one of them again, in one call
+	h.ingest("0 2 0 0 2", a)
+	h.ingest("0 4 0 0 4", copied, b)
+	h.ingest("0 1 0 0 1", h.file("c.jsonl", sale("3", "sale", "3.00", "EUR")))
 	if n := len(h.batches()); n != 1 {
 		t.Errorf("%d batches", n)
 	}
@@ -187,7 +187,7 @@ func TestRepeatedFiles(t *testing.T) {
 
 func TestNothingIsSealed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "sale", "2.00", "EUR")+sale("4", "sale", "2.00", "EUR"))
 	ingest := func(o event.Options, paths ...string) (event.Result, error) {
 		return h.intake.Ingest(t.Context(), h.stream, paths, o)
@@ -215,7 +215,7 @@ func TestNothingIsSealed(t *testing.T) {
 	}
 	sealed, err := ingest(event.Options{MaxRejected: 0.25}, path)
 	if err != nil || sealed.Digest != dry.Digest {
-		t.Errorf("the dry run says %s, the real one %s, %v", dry.Digest, sealed.Digest, err)
+		t.Errorf("the dry run has %s, the real one %s, %v", dry.Digest, sealed.Digest, err)
 	}
 	h.expect(sealed, "1 4 3 1 0")
 }
@@ -223,14 +223,14 @@ func TestNothingIsSealed(t *testing.T) {
 // A stream that knows rows by their values gets no new column where a row may have had a value of it before.
 func TestGrowthOfContents(t *testing.T) {
 	t.Parallel()
-	for extra, want := range map[string]string{"": "", `,"memo":"x"`: "stream sales: new column memo: batch 1 left out values of undeclared properties (1)"} {
+	for extra, want := range map[string]string{"": "", `,"memo":"x"`: "stream sales: new column memo: batch 1 contains rows with undeclared properties (1 values)"} {
 		yaml := strings.Replace(plainYAML, "id: id", "id: _content", 1)
 		if yaml == plainYAML {
 			t.Fatal("the stream has another id")
 		}
-		h := newHouse(t, yaml)
+		h := newHarness(t, yaml)
 		row := strings.Replace(sale("a", "sale", "1.00", "EUR"), "}", extra+"}", 1)
-		h.take("1 1 1 0 0", h.file("a.jsonl", row))
+		h.ingest("1 1 1 0 0", h.file("a.jsonl", row))
 		h.declare(strings.Replace(yaml, "  currency:", "  memo: {type: string, optional: true}\n  currency:", 1))
 		_, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, event.Options{})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -242,8 +242,8 @@ func TestGrowthOfContents(t *testing.T) {
 // A batch that was sealed before its stream got a computed column, as earlier versions allow, is read as ever.
 func TestBatchWithoutAComputedColumn(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.declare(strings.Replace(plainYAML, "  currency:", "  more: {type: \"decimal(18,2)\", is: amount, optional: true}\n  currency:", 1))
 	if err := h.batches()[0].CheckGrowth(h.stream); err != nil {
 		t.Error(err)
@@ -252,7 +252,7 @@ func TestBatchWithoutAComputedColumn(t *testing.T) {
 
 func TestSchemaGrowth(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ from, to, says string }{
+	for _, c := range []struct{ from, to, wantText string }{
 		{"decimal(18,2)", "decimal(20,4)", ""},
 		{"[sale, refund]", "[gift, sale, refund]", ""},
 		{"kind: {type: string, in: [sale, refund]}", "kind: {type: string}", ""},
@@ -261,21 +261,21 @@ func TestSchemaGrowth(t *testing.T) {
 		{"decimal(18,2)", "decimal(18,3)", "column amount was declared as amount: {type: decimal(18,2)}; now its type is not wider: amount: {type: decimal(18,3)}"},
 		{"[sale, refund]", "[sale]", "now it allows fewer values: kind: {type: string, in: [sale]}"},
 		{"currency: {type: string}", "currency: {type: string}\n  more: {type: int}", "new column more must be optional"},
-		{"currency: {type: string}", "currency: {type: string}\n  more: {type: \"decimal(18,2)\", is: amount, optional: true}", "new column more is computed, and the events that the stream holds would not have it: write \"amount\" where pipelines use the column"},
+		{"currency: {type: string}", "currency: {type: string}\n  more: {type: \"decimal(18,2)\", is: amount, optional: true}", "new column more is computed, and the existing events would not have it: write \"amount\" where pipelines use the column"},
 		{"note: {type: string, optional: true}", "note: {type: string}", "column note was declared as note: {type: string, optional: true}; now it became required"},
-		{"  note: {type: string, optional: true}\n", "", "column note was declared as note: {type: string, optional: true}; now it is gone"},
+		{"  note: {type: string, optional: true}\n", "", "column note was declared as note: {type: string, optional: true}; now it is missing"},
 	} {
 		t.Run(c.to, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			a := sale("1", "sale", "1.00", "EUR")
-			before := h.take("1 1 1 0 0", h.file("a.jsonl", a))
+			before := h.ingest("1 1 1 0 0", h.file("a.jsonl", a))
 			h.declare(strings.Replace(plainYAML, c.from, c.to, 1))
 			again := h.file("b.jsonl", a+" \n"+sale("2", "sale", "1.00", "EUR"))
 			got, err := h.intake.Ingest(t.Context(), h.stream, []string{again}, event.Options{})
-			if c.says != "" {
-				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "declare a new stream") {
-					t.Errorf("got %v, want %q", err, c.says)
+			if c.wantText != "" {
+				if err == nil || !strings.Contains(err.Error(), c.wantText) || !strings.Contains(err.Error(), "declare a new stream") {
+					t.Errorf("got %v, want %q", err, c.wantText)
 				}
 				return
 			}
@@ -291,8 +291,8 @@ func TestSchemaGrowth(t *testing.T) {
 
 func TestRetryAfterGrowth(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "loan", "3.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "loan", "3.00", "EUR")))
 	retry := func(want string) {
 		t.Helper()
 		got, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
@@ -305,7 +305,7 @@ func TestRetryAfterGrowth(t *testing.T) {
 	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
 	retry("2 2 1 1 0")
 	if list := h.reasons(); len(list) != 1 || !strings.HasPrefix(list[0], "2 a.jsonl:3 kind: ") {
-		t.Errorf("quarantine holds %q", list)
+		t.Errorf("quarantine contains %q", list)
 	}
 	retry("0 1 0 1 0")
 	if got := h.batches()[1]; got.Totals["amount"]["EUR"] != "2.00" || got.Accepted != 1 {
@@ -320,29 +320,29 @@ func TestDerivedIdentities(t *testing.T) {
 		{"_row", "1 4 4 0 0", "2 4 4 0 0"},     // each row of each file is an event
 		{"_content", "1 4 4 0 0", "2 4 2 0 2"}, // of x, x, y the second file brings x and y again, a third x and a z
 	} {
-		h := newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
-		h.take(c.first, h.file("a.jsonl", x+x+y+y))
-		h.take(c.second, h.file("b.jsonl", y+x+z+z))
-		h.take("0 4 0 0 4", h.file("c.jsonl", x+x+y+y))
+		h := newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
+		h.ingest(c.first, h.file("a.jsonl", x+x+y+y))
+		h.ingest(c.second, h.file("b.jsonl", y+x+z+z))
+		h.ingest("0 4 0 0 4", h.file("c.jsonl", x+x+y+y))
 	}
 }
 
 func TestComputedColumnThatOverflows(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, strings.Replace(salesYAML, "totals:", "  twice: {type: \"decimal(18,2)\", is: \"amount * 2\"}\ntotals:\n  twice: {sum: twice}", 1))
-	got := h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.25", "EUR")+sale("2", "sale", "9999999999999999.99", "EUR")))
+	h := newHarness(t, strings.Replace(salesYAML, "totals:", "  twice: {type: \"decimal(18,2)\", is: \"amount * 2\"}\ntotals:\n  twice: {sum: twice}", 1))
+	got := h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.25", "EUR")+sale("2", "sale", "9999999999999999.99", "EUR")))
 	if got.Totals["twice"][""] != "2.50" || got.Totals["amount"]["EUR"] != "1.25" {
 		t.Errorf("totals %v", got.Totals)
 	}
-	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 has no value of decimal(18,2) here: it overflows, or a conversion in it fails"}) {
-		t.Errorf("quarantine holds %q", list)
+	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 is not a valid decimal(18,2) here: it overflows, or a conversion in it fails"}) {
+		t.Errorf("quarantine contains %q", list)
 	}
 }
 
 // An expression that fails on a row puts that row into quarantine, whether its column is optional or not; its own null is null.
 func TestExpressionsThatFail(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, strings.NewReplacer("kind = 'refund'", "CAST(note AS INTEGER) > 0",
+	h := newHarness(t, strings.NewReplacer("kind = 'refund'", "CAST(note AS INTEGER) > 0",
 		"totals:", `  twice: {type: "decimal(5,2)", optional: true, is: "amount * 2"}
   year: {type: int, optional: true, is: "CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END"}
   month: {type: string, is: "strftime(TIMESTAMP '2024-05-01', '%Y-%m')"}
@@ -351,19 +351,19 @@ totals:
 	row := func(id, amount, note string) string {
 		return strings.Replace(sale(id, "sale", amount, "EUR"), "{", fmt.Sprintf(`{"note":%s,`, note), 1)
 	}
-	got := h.take("1 6 3 3 0", h.file("a.jsonl", row("1", "100.00", `"2024"`)+row("2", "300.00", `null`)+row("3", "300.00", `"600"`)+
+	got := h.ingest("1 6 3 3 0", h.file("a.jsonl", row("1", "100.00", `"2024"`)+row("2", "300.00", `null`)+row("3", "300.00", `"600"`)+
 		row("4", "600.00", `"1"`)+row("5", "1.00", `"2x"`)+row("6", "1.00", `"secret"`)))
 	if got.Totals["twice"][""] != "1400.00" || got.Totals["refunds"][""] != "400.00" {
 		t.Errorf("totals %v", got.Totals)
 	}
 	const fails = "it overflows, or a conversion in it fails"
 	want := []string{
-		"1 a.jsonl:4 twice: amount * 2 has no value of decimal(5,2) here: " + fails,
-		"1 a.jsonl:5 year: CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END has no value of int here: " + fails,
+		"1 a.jsonl:4 twice: amount * 2 is not a valid decimal(5,2) here: " + fails,
+		"1 a.jsonl:5 year: CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END is not a valid int here: " + fails,
 		"1 a.jsonl:6 amount: `where` of total refunds fails here: CAST(note AS INTEGER) > 0 overflows, or a conversion in it fails",
 	}
 	if list := h.reasons(); !slices.Equal(list, want) {
-		t.Errorf("quarantine holds\n%s", strings.Join(list, "\n"))
+		t.Errorf("quarantine contains\n%s", strings.Join(list, "\n"))
 	}
 }
 
@@ -382,7 +382,7 @@ func TestTruncatedFile(t *testing.T) {
 	}
 	cut := zipped.String()[:zipped.Len()/2]
 
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	path := h.file("a.jsonl.gz", cut)
 	got, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
 	if err == nil || got.Batch != 1 || got.Accepted == 0 || got.Accepted >= 20000 {
@@ -396,23 +396,23 @@ func TestTruncatedFile(t *testing.T) {
 		t.Errorf("first %+v, then %+v, %v", got, whole, err)
 	}
 
-	h = newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1))
+	h = newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1))
 	_, err = h.intake.Ingest(t.Context(), h.stream, []string{h.file("a.jsonl.gz", cut)}, event.Options{})
-	if err == nil || !strings.Contains(err.Error(), "nothing was taken in") || len(h.batches()) != 0 {
+	if err == nil || !strings.Contains(err.Error(), "nothing was ingested") || len(h.batches()) != 0 {
 		t.Errorf("a stream of rows took %d batches of it, %v", len(h.batches()), err)
 	}
 }
 
 func TestDedupeWindow(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	h := newHarness(t, plainYAML+"dedupe: 30d\n")
 	a := sale("1", "sale", "1.00", "EUR")
-	h.take("1 1 1 0 0", h.file("a.jsonl", a))
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", a))
 	h.now = h.now.AddDate(0, 0, 29)
-	h.take("0 1 0 0 1", h.file("b.jsonl", a+" \n")) // 29 days on, it is known
+	h.ingest("0 1 0 0 1", h.file("b.jsonl", a+" \n")) // 29 days on, it is known
 	h.now = h.now.AddDate(0, 0, 2)
-	h.take("2 1 1 0 0", h.file("c.jsonl", a+"  \n")) // 31 days on, it is not
-	h.take("0 1 0 0 1", h.file("d.jsonl", a))        // the same file never counts again
+	h.ingest("2 1 1 0 0", h.file("c.jsonl", a+"  \n")) // 31 days on, it is not
+	h.ingest("0 1 0 0 1", h.file("d.jsonl", a))        // the same file never counts again
 }
 
 // TestIntakeFailsAtEveryCall fails each call of the stores in turn, as an error and as a crash: afterwards there is nothing or
@@ -420,8 +420,8 @@ func TestDedupeWindow(t *testing.T) {
 func TestIntakeFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	text := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "2.00", "EUR") + sale("3", "refund", "-3.00", "USD")
-	whole := newHouse(t, plainYAML)
-	want := whole.take("1 3 2 1 0", whole.file("a.jsonl", text)).Digest
+	whole := newHarness(t, plainYAML)
+	want := whole.ingest("1 3 2 1 0", whole.file("a.jsonl", text)).Digest
 	for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
 		t.Run(fmt.Sprint("mode ", mode), func(t *testing.T) {
 			t.Parallel()
@@ -435,7 +435,7 @@ func TestIntakeFailsAtEveryCall(t *testing.T) {
 // failIntake reports whether there was an n-th call to fail.
 func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	t.Helper()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	path := h.file("a.jsonl", text)
 	plan := fault.NewPlan()
 	plan.FailAt(n, mode)
@@ -444,7 +444,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	_, err := faulty.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
 	late := strings.HasSuffix(plan.Call(n), "/manifest.json") // the batch is sealed, and the next intake writes it
 	if plan.Fired() && mode == fault.Before && err == nil && !late {
-		t.Errorf("%s failed, and intake says nothing", plan.Call(n))
+		t.Errorf("%s failed, and intake returns no error", plan.Call(n))
 	}
 	sealed := h.batches()
 	if len(sealed) > 1 || err == nil && len(sealed) != 1 {

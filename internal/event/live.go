@@ -1,3 +1,5 @@
+// Live intake: events of one stream, accepted as they arrive.
+
 package event
 
 import (
@@ -14,54 +16,52 @@ import (
 	"bursar/internal/project"
 )
 
-// MaxRequest is the largest body that live intake takes, in bytes.
+// MaxRequest is the largest body that live intake accepts, in bytes.
 const MaxRequest = 64 << 20
 
-// LiveOptions say how a stream is taken in live. MaxRejected and DryRun of Options do not apply: what was acknowledged is
-// sealed.
+// LiveOptions configure live intake of a stream. MaxRejected and DryRun of Options do not apply: acknowledged events are always sealed.
 type LiveOptions struct {
 	Options
-	Spool     string        // folder of this stream's requests that are not sealed yet; made when needed
-	Window    time.Duration // a batch is sealed this long after its first event; 0 is what the stream declares
-	MaxEvents int64         // or when it has about so many lines; 0 is what the stream declares
-	MaxBytes  int64         // or its spool so many bytes; 0 is what the stream declares
-	Sealed    func(Result)  // told of each sealed batch, in order; must return at once; may be nil
+	Spool     string        // folder of this stream's spools; created when needed
+	Window    time.Duration // a batch is sealed this long after its first event; 0 is the stream's declaration
+	MaxEvents int64         // or when it has about this many lines; 0 is the stream's declaration
+	MaxBytes  int64         // or when its spool has this many bytes; 0 is the stream's declaration
+	OnSealed  func(Result)  // called for each sealed batch, in order; must return at once; may be nil
 
-	Lost func(spool.Loss) // called when acknowledged requests may be lost, after it was written down; may be nil
+	OnLoss func(spool.Loss) // called after a possible loss of acknowledged requests was recorded; may be nil
 
-	wrap func(spool.File) spool.File // for tests: disks that fail
+	wrap func(spool.File) spool.File // for tests: failing disks
 }
 
-// Live takes one stream's events as they arrive. It holds the stream: nobody else may seal batches of it meanwhile.
-// Methods may be called from several goroutines at once.
-type Live struct {
+// LiveIntake ingests one stream's events as they arrive. It holds the stream exclusively. Methods may be called from several goroutines at once.
+type LiveIntake struct {
 	in       *Intake
 	stream   *project.Stream
 	options  LiveOptions
 	computer *computer
 	queue    queue
-	keys     keys
+	keys     pendingKeys
 	commands chan command
-	swap     sync.Mutex      // held while runs of the dedupe index are opened, or go
+	tables   sync.Mutex      // locked while tables of the dedupe index are opened or deleted
 	ctx      context.Context // of everything that belongs to no caller
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the loop has ended
 
-	recovered atomic.Uint64 // how often the spool was, since the start
+	recoveries atomic.Uint64 // number of spool recoveries since the start
 
-	// The loop's own.
-	open    *openBatch // nil while nothing came in since the last seal
-	broken  error      // why the spool has to be recovered before anything is taken
-	retryAt time.Time
-	said    string // what was logged of it last
-	backoff time.Duration
-	folder  bool          // the spool folder is made
-	tidying chan struct{} // closed when the last compaction has ended; nil before the first
+	// Used by the loop only.
+	open         *openBatch // nil if nothing was received since the last seal
+	broken       error      // why the spool must be recovered before anything is accepted
+	retryAt      time.Time
+	lastReported string // the error that was logged last
+	backoff      time.Duration
+	folderMade   bool          // the spool folder exists
+	compacting   chan struct{} // closed when the last compaction has ended; nil before the first
 
-	discarding <-chan error // the outcome of removing the last sealed batch's spool; nil when nobody waits for it
+	discarding <-chan error // the result of removing the last sealed batch's spool; nil if it was read
 }
 
-// command is something that the loop does between requests.
+// command is something that the loop runs between requests.
 type command struct {
 	ctx  context.Context
 	run  func(ctx context.Context) error
@@ -69,10 +69,9 @@ type command struct {
 	last bool
 }
 
-// Live starts to take a stream in as its events arrive. What an earlier process acknowledged and did not seal is sealed first
-// (rule 1); where that fails it is tried again, and nothing else is taken until it succeeds: only this stream stands still.
-// Close it; the context is for the start only.
-func (in *Intake) Live(ctx context.Context, s *project.Stream, o LiveOptions) (*Live, error) {
+// OpenLive starts live intake of a stream. Requests that an earlier process acknowledged and did not seal are sealed first (rule 1). If that fails it
+// is retried, and the stream accepts nothing until it succeeds; other streams are not affected. Close the result; ctx is for the start only.
+func (in *Intake) OpenLive(ctx context.Context, s *project.Stream, o LiveOptions) (*LiveIntake, error) {
 	l := in.newLive(s, o)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := l.recover(ctx); err != nil {
@@ -81,67 +80,66 @@ func (in *Intake) Live(ctx context.Context, s *project.Stream, o LiveOptions) (*
 			l.computer.close()
 			return nil, err
 		}
-		l.breakOff(err)
-		_ = l.report(err) // it is logged
+		l.markBroken(err)
+		_ = l.reportBroken(err) // logged, too
 	}
 	go l.loop()
 	return l, nil
 }
 
-// Recover seals what an earlier process acknowledged and did not seal (rule 1).
+// Recover seals the requests that an earlier process acknowledged and did not seal (rule 1).
 func (in *Intake) Recover(ctx context.Context, s *project.Stream, o LiveOptions) error {
 	l := in.newLive(s, o)
 	defer l.computer.close()
 	return l.recover(ctx)
 }
 
-func (in *Intake) newLive(s *project.Stream, o LiveOptions) *Live {
+func (in *Intake) newLive(s *project.Stream, o LiveOptions) *LiveIntake {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
 	o.DryRun, o.MaxRejected, o.Progress, o.places = false, 0, nil, readPlaces{}
-	return &Live{
+	return &LiveIntake{
 		in: in, stream: s, options: o, computer: newComputer(in, s), queue: queue{wake: make(chan struct{}, 1)},
 		commands: make(chan command), stopped: make(chan struct{}),
 	}
 }
 
-// Accept takes a request's events. When it returns an answer, every row is judged, and counts exactly once whatever happens
-// (rule 1). After an error the request may be sent again, unchanged: rows that were taken are duplicates then. A
-// context that ends meanwhile says nothing about the rows.
-func (l *Live) Accept(ctx context.Context, r Request) (Answer, error) {
+// Accept ingests the events of a request. When it returns an answer, every row is checked, and counts exactly once whatever happens (rule 1). After
+// an error the request may be sent again unchanged: rows that were accepted are duplicates then. If ctx ends, the outcome is unknown.
+func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
 	switch {
 	case len(r.Key) > spool.MaxKey:
 		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the idempotency key is %d bytes long: the limit is %d", len(r.Key), spool.MaxKey))
 	case len(r.Body) > MaxRequest:
 		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the request is %d bytes long: the limit is %d", len(r.Body), MaxRequest))
 	}
-	a := newAsk(l.stream, r)
-	a.seen = l.recovered.Load()
-	if a.key == "" {
-		if err := l.queue.put(a); err != nil {
+	p := newPendingRequest(l.stream, r)
+	p.recoveries = l.recoveries.Load()
+	if p.key == "" {
+		if err := l.queue.put(p); err != nil {
 			return Answer{}, err
 		}
-		return l.wait(ctx, a)
+		return l.wait(ctx, p)
 	}
-	if first := l.keys.claim(a); first != nil {
-		return repeat(ctx, first, a)
+	if first := l.keys.claim(p); first != nil {
+		return awaitFirst(ctx, first, p)
 	}
-	answer, found, err := l.remembered(ctx, a)
+	answer, found, err := l.earlierAnswer(ctx, p)
 	if err == nil && !found {
-		err = l.queue.put(a)
+		err = l.queue.put(p)
 	}
 	if err != nil || found {
-		l.keys.drop(a)
-		a.answer = answer
-		a.end(err)
+		l.keys.drop(p)
+		p.answer = answer
+		p.finish(err)
 		return answer, err
 	}
-	return l.wait(ctx, a)
+	return l.wait(ctx, p)
 }
 
-// repeat waits for the answer of a request with the same key.
-func repeat(ctx context.Context, first, again *ask) (Answer, error) {
+// awaitFirst waits for the answer to an earlier request with the same key.
+func awaitFirst(ctx context.Context, first, again *pendingRequest) (Answer, error) {
 	if first.digest != again.digest {
 		return Answer{}, ErrKeyReused
 	}
@@ -158,76 +156,76 @@ func repeat(ctx context.Context, first, again *ask) (Answer, error) {
 	return answer, nil
 }
 
-// wait waits for a request's answer. One that nobody has taken up in time leaves the queue again.
-func (l *Live) wait(ctx context.Context, a *ask) (Answer, error) {
-	timer := time.NewTimer(patience)
+// wait waits for a request's answer. A request that is not taken from the queue in time is withdrawn.
+func (l *LiveIntake) wait(ctx context.Context, p *pendingRequest) (Answer, error) {
+	timer := time.NewTimer(maxQueueWait)
 	defer timer.Stop()
 	for {
 		select {
-		case <-a.done:
-			if a.err != nil {
-				return Answer{}, a.err
+		case <-p.done:
+			if p.err != nil {
+				return Answer{}, p.err
 			}
-			return a.answer, nil
+			return p.answer, nil
 		case <-ctx.Done():
-			l.leave(a, ctx.Err())
+			l.withdraw(p, ctx.Err())
 			return Answer{}, ctx.Err()
 		case <-timer.C:
-			l.leave(a, ErrBusy)
+			l.withdraw(p, ErrBusy)
 		}
 	}
 }
 
-// leave ends a request that nobody has taken up.
-func (l *Live) leave(a *ask, err error) {
-	if l.queue.leave(a) {
-		l.end(a, err)
+// withdraw ends a request that is still in the queue.
+func (l *LiveIntake) withdraw(p *pendingRequest, err error) {
+	if l.queue.remove(p) {
+		l.fail(p, err)
 	}
 }
 
-// end answers a request that failed.
-func (l *Live) end(a *ask, err error) {
-	if a.key != "" {
-		l.keys.drop(a)
+// fail ends a request with an error.
+func (l *LiveIntake) fail(p *pendingRequest, err error) {
+	if p.key != "" {
+		l.keys.drop(p)
 	}
-	a.end(err)
+	p.finish(err)
 }
 
-// Seal seals the open batch now, if it has anything.
-func (l *Live) Seal(ctx context.Context) error {
-	return l.do(ctx, false, l.settle)
+// Seal seals the open batch now, if there is one.
+func (l *LiveIntake) Seal(ctx context.Context) error {
+	return l.do(ctx, false, l.sealAll)
 }
 
-// Ingest seals the open batch, then takes files in as Intake.Ingest does. Requests wait for it a while.
-func (l *Live) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
-	return l.alone(ctx, func(ctx context.Context) (Result, error) { return l.in.Ingest(ctx, l.stream, paths, o) })
+// Ingest seals the open batch, then ingests files as Intake.Ingest does. Requests wait meanwhile.
+func (l *LiveIntake) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
+	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Ingest(ctx, l.stream, paths, o) })
 }
 
-// Retry seals the open batch, then takes the stream's quarantine up again as Intake.Retry does.
-func (l *Live) Retry(ctx context.Context, o Options) (Result, error) {
-	return l.alone(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
+// Retry seals the open batch, then retries the quarantine as Intake.Retry does.
+func (l *LiveIntake) Retry(ctx context.Context, o Options) (Result, error) {
+	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
 }
 
 // Retract seals the open batch, then retracts as Intake.Retract does.
-func (l *Live) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
-	_, err = l.alone(ctx, func(ctx context.Context) (_ Result, err error) {
+func (l *LiveIntake) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
+	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
 		r, err = l.in.Retract(ctx, l.stream, o)
 		return Result{}, err
 	})
 	return r, err
 }
 
-// AcceptRow seals the open batch, then accepts as Intake.AcceptRow does. The caller tells of the batch that the row is in.
-func (l *Live) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
-	_, err = l.alone(ctx, func(ctx context.Context) (_ Result, err error) {
+// AcceptRow seals the open batch, then accepts a row as Intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
+func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
+	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
 		r, err = l.in.AcceptRow(ctx, l.stream, o)
 		return Result{}, err
 	})
 	return r, err
 }
 
-// Dismiss is Intake.Dismiss between requests.
-func (l *Live) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
+// Dismiss calls Intake.Dismiss between requests.
+func (l *LiveIntake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		d, err = l.in.Dismiss(ctx, l.stream, o)
 		return err
@@ -235,31 +233,31 @@ func (l *Live) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err 
 	return d, err
 }
 
-// alone runs what seals a batch of its own, between batches of requests.
-func (l *Live) alone(ctx context.Context, take func(context.Context) (Result, error)) (r Result, err error) {
+// exclusively runs something that seals its own batch, between batches of requests.
+func (l *LiveIntake) exclusively(ctx context.Context, run func(context.Context) (Result, error)) (r Result, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) error {
-		if err := l.settle(ctx); err != nil {
+		if err := l.sealAll(ctx); err != nil {
 			return err
 		}
-		l.awaitTidy()
+		l.awaitCompaction()
 		var err error
-		if r, err = take(ctx); r.Batch != 0 && l.options.Sealed != nil {
-			l.options.Sealed(r)
+		if r, err = run(ctx); r.Batch != 0 && l.options.OnSealed != nil {
+			l.options.OnSealed(r)
 		}
 		return err
 	})
 	return r, err
 }
 
-// Close takes no more requests, answers those that wait, seals, and ends. When the context ends first, what is not sealed
-// stays in the spool for the next Live.
-func (l *Live) Close(ctx context.Context) error {
+// Close accepts no more requests, answers those that wait, seals and ends. If ctx ends first, unsealed requests stay in the spool for the next
+// LiveIntake.
+func (l *LiveIntake) Close(ctx context.Context) error {
 	l.queue.close()
 	stop := context.AfterFunc(ctx, l.cancel)
 	defer stop()
 	err := l.do(ctx, true, func(ctx context.Context) error {
-		l.takeAll()
-		return l.settle(ctx)
+		l.ingestQueue()
+		return l.sealAll(ctx)
 	})
 	if errors.Is(err, ErrClosed) {
 		err = nil
@@ -273,7 +271,7 @@ func (l *Live) Close(ctx context.Context) error {
 }
 
 // do has the loop run something.
-func (l *Live) do(ctx context.Context, last bool, run func(context.Context) error) error {
+func (l *LiveIntake) do(ctx context.Context, last bool, run func(context.Context) error) error {
 	c := command{ctx: ctx, run: run, done: make(chan error, 1), last: last}
 	select {
 	case l.commands <- c:

@@ -1,4 +1,4 @@
-// What live intake takes in a second, and what a batch with hardly anything in it costs.
+// Throughput of live intake, and the cost of a nearly empty batch.
 
 package event_test
 
@@ -52,13 +52,13 @@ func benchBody(number int64) []byte {
 	return body
 }
 
-func benchmarkHouse(b *testing.B, yaml string) (*house, *event.Live, *atomic.Int64) {
+func benchmarkHarness(b *testing.B, yaml string) (*harness, *event.LiveIntake, *atomic.Int64) {
 	b.Helper()
-	h := newHouse(b, yaml)
+	h := newHarness(b, yaml)
 	h.intake.Now = time.Now
 	sealed := &atomic.Int64{}
-	l, err := h.intake.Live(b.Context(), h.stream, event.LiveOptions{
-		Spool: h.spool(), Window: time.Second, Sealed: func(event.Result) { sealed.Add(1) },
+	l, err := h.intake.OpenLive(b.Context(), h.stream, event.LiveOptions{
+		Spool: h.spool(), Window: time.Second, OnSealed: func(event.Result) { sealed.Add(1) },
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -66,12 +66,12 @@ func benchmarkHouse(b *testing.B, yaml string) (*house, *event.Live, *atomic.Int
 	return h, l, sealed
 }
 
-// BenchmarkLive sends requests of a thousand events from several clients at once. Beside it stands the least that has to be
+// BenchmarkLive sends requests of a thousand events from several clients at once. It is compared with the minimum that has to be
 // done: the same bytes, written and synced in turn.
 func BenchmarkLive(b *testing.B) {
 	for _, clients := range []int{1, 4, 16} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			_, l, sealed := benchmarkHouse(b, benchYAML)
+			_, l, sealed := benchmarkHarness(b, benchYAML)
 			var next atomic.Int64
 			var wg sync.WaitGroup
 			var slowest atomic.Int64
@@ -123,7 +123,7 @@ func BenchmarkLive(b *testing.B) {
 func BenchmarkSmallBatch(b *testing.B) {
 	for name, yaml := range map[string]string{"plain": benchYAML, "computed": computedYAML} {
 		b.Run(name, func(b *testing.B) {
-			_, l, _ := benchmarkHouse(b, yaml)
+			_, l, _ := benchmarkHarness(b, yaml)
 			line := benchBody(0)[:206]
 			for n := range b.N {
 				copy(line[7:], fmt.Sprintf("evt-%019d", n))

@@ -25,11 +25,11 @@ import (
 )
 
 // stored are the ids of the events in batches, which must be there once each.
-func (h *house) stored() map[string]bool {
+func (h *harness) stored() map[string]bool {
 	h.t.Helper()
 	folder, ok := h.intake.Objects.(*object.Folder)
 	if !ok {
-		h.t.Fatal("the house's objects are not in a folder")
+		h.t.Fatal("the harness's objects are not in a folder")
 	}
 	session, err := duck.Open(duck.Options{Threads: 1, Dirs: []string{filepath.Join(h.dir, "objects")}})
 	if err != nil {
@@ -54,7 +54,7 @@ func (h *house) stored() map[string]bool {
 	return ids
 }
 
-func (h *house) expectStored(when string, want map[string]bool, exactly bool) {
+func (h *harness) expectStored(when string, want map[string]bool, exactly bool) {
 	h.t.Helper()
 	got := h.stored()
 	for id := range want {
@@ -69,14 +69,14 @@ func (h *house) expectStored(when string, want map[string]bool, exactly bool) {
 
 // sender sends requests until they are acknowledged, and remembers which events were.
 type sender struct {
-	h     *house
+	h     *harness
 	acked map[string]bool
 }
 
 var errDead = errors.New("the process is dead")
 
 // send sends one request of sales. An error is tried again; a crash is for the caller.
-func (s *sender) send(l *event.Live, plan *fault.Plan, key string, ids ...string) error {
+func (s *sender) send(l *event.LiveIntake, plan *fault.Plan, key string, ids ...string) error {
 	s.h.t.Helper()
 	var body strings.Builder
 	for _, id := range ids {
@@ -108,7 +108,7 @@ func (s *sender) send(l *event.Live, plan *fault.Plan, key string, ids ...string
 
 // script is a day of a stream: requests, a seal, a file among them. It ends early when the process dies.
 func (s *sender) script(o event.LiveOptions, in *event.Intake, plan *fault.Plan) error {
-	l, err := in.Live(context.Background(), s.h.stream, o)
+	l, err := in.OpenLive(context.Background(), s.h.stream, o)
 	if err != nil {
 		return errDead
 	}
@@ -134,7 +134,7 @@ func (s *sender) script(o event.LiveOptions, in *event.Intake, plan *fault.Plan)
 }
 
 // everything sends what the script sends, as clients do that have no answer yet.
-func (s *sender) everything(l *event.Live) {
+func (s *sender) everything(l *event.LiveIntake) {
 	for i, ids := range [][]string{{"1", "2"}, {"2", "3"}, {"4"}, {"4", "5"}, {"5", "6"}} {
 		if err := s.send(l, fault.NewPlan(), []string{"k1", "", "k2", "", ""}[i], ids...); err != nil {
 			s.h.t.Error(err)
@@ -163,7 +163,7 @@ func TestLiveFaults(t *testing.T) {
 // failLive reports whether there was an n-th call to fail.
 func failLive(t *testing.T, n int, mode fault.Mode) bool {
 	t.Helper()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	plan := fault.NewPlan()
 	plan.FailAt(n, mode)
 	faulty := *h.intake
@@ -229,7 +229,7 @@ func TestLiveSpoolFaults(t *testing.T) {
 	for n := 1; n < 15; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			d := &disk{at: n, half: n%2 == 0}
 			o := event.LiveOptions{Spool: h.spool(), Window: 1 << 40}
 			event.WrapSpool(&o, func(f spool.File) spool.File { return diskFile{f, d} })
@@ -248,7 +248,7 @@ func TestLiveTornSpool(t *testing.T) {
 	for torn := range 12 {
 		t.Run(fmt.Sprint(torn), func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			s := &sender{h: h, acked: map[string]bool{}}
 			l, err := h.openLive(event.LiveOptions{})
 			if err != nil {
@@ -274,17 +274,17 @@ func TestLiveTornSpool(t *testing.T) {
 			}
 			clear(text[cut:])
 			h.file("spool/sales/00000001.spool", string(text))
-			h.live(event.LiveOptions{Lost: func(l spool.Loss) { t.Errorf("reported as lost: %v", l) }})
+			h.startLive(event.LiveOptions{OnLoss: func(l spool.Loss) { t.Errorf("reported a loss: %v", l) }})
 			h.expectStored("after the cut", s.acked, true)
 		})
 	}
 }
 
 // A row on which a declared expression fails goes to quarantine; the requests beside it have their right answers.
-func TestLivePoison(t *testing.T) {
+func TestLivePoisonousRequest(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, strings.Replace(salesYAML, "kind = 'refund'", "CAST(note AS INTEGER) > 0", 1))
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, strings.Replace(salesYAML, "kind = 'refund'", "CAST(note AS INTEGER) > 0", 1))
+	l := h.startLive(event.LiveOptions{})
 	row := func(id, note string) string {
 		return strings.Replace(sale(id, "sale", "1.00", "EUR"), "{", fmt.Sprintf(`{"note":%q,`, note), 1)
 	}
@@ -307,10 +307,10 @@ func TestLivePoison(t *testing.T) {
 }
 
 // A process that dies between the seal and the end of the spool must not seal it twice: not its quarantine either.
-func TestLiveSealedSpoolComesBack(t *testing.T) {
+func TestLiveSealedSpoolIsRemoved(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "1.00", "EUR"), "2 1 0 1")
 	text, err := os.ReadFile(spool.Path(h.spool(), 1))
 	if err != nil {
@@ -322,7 +322,7 @@ func TestLiveSealedSpoolComesBack(t *testing.T) {
 	if err := os.WriteFile(spool.Path(h.spool(), 1), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l = h.live(event.LiveOptions{})
+	l = h.startLive(event.LiveOptions{})
 	h.accept(l, "", sale("3", "sale", "1.00", "EUR"), "1 1 0 0")
 	h.seal(l)
 	h.expectBatches("1: 2 1 0 1", "2: 1 1 0 0")
@@ -332,7 +332,7 @@ func TestLiveSealedSpoolComesBack(t *testing.T) {
 }
 
 // spoolSize is where the zeros begin that fill the spool up.
-func (h *house) spoolSize() int64 {
+func (h *harness) spoolSize() int64 {
 	h.t.Helper()
 	text, err := os.ReadFile(spool.Path(h.spool(), 1))
 	if err != nil {
@@ -341,13 +341,13 @@ func (h *house) spoolSize() int64 {
 	return int64(len(bytes.TrimRight(text, "\x00")))
 }
 
-// Random senders at once, among files, seals and deaths, against what they were told.
+// Random senders at once, among files, seals and deaths, compared with their answers.
 func TestLiveAgainstModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			random := rand.New(rand.NewPCG(seed, 1))
 			acked := map[string]bool{}
 			for life := range 4 {
@@ -357,7 +357,7 @@ func TestLiveAgainstModel(t *testing.T) {
 					t.Fatal(err)
 				}
 				h.expectStored(fmt.Sprint("life ", life), acked, false)
-				h.liveOneLife(l, random, acked)
+				h.runLiveOnce(l, random, acked)
 				dead, cancel := context.WithCancel(t.Context())
 				if random.IntN(3) > 0 {
 					cancel()
@@ -377,7 +377,7 @@ func TestLiveAgainstModel(t *testing.T) {
 	}
 }
 
-func (h *house) liveOneLife(l *event.Live, random *rand.Rand, acked map[string]bool) {
+func (h *harness) runLiveOnce(l *event.LiveIntake, random *rand.Rand, acked map[string]bool) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for sender := range 4 {
@@ -424,14 +424,14 @@ func (h *house) liveOneLife(l *event.Live, random *rand.Rand, acked map[string]b
 	acked[id] = true
 }
 
-// While a file holds the stream, requests wait, and then are told to come again; what is too much is refused at once.
+// While a file is ingested, requests wait, and are then refused for now; excess requests are refused at once.
 func TestLiveBackPressure(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	held := &gate{entered: make(chan struct{}), open: make(chan struct{})}
+	h := newHarness(t, plainYAML)
+	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
 	in := *h.intake
-	in.Objects = &gatedStore{Store: h.intake.Objects, gate: held}
-	l, err := in.Live(t.Context(), h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
+	in.Objects = &gatedStore{Store: h.intake.Objects, gate: blocked}
+	l, err := in.OpenLive(t.Context(), h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -442,7 +442,7 @@ func TestLiveBackPressure(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	<-held.entered
+	<-blocked.entered
 	refused := make(chan error, 100)
 	large := append([]byte(sale("2", "sale", "1.00", "EUR")), make([]byte, 40<<20)...)
 	for range 4 {
@@ -453,15 +453,15 @@ func TestLiveBackPressure(t *testing.T) {
 	}
 	for range 4 {
 		if err := <-refused; !errors.Is(err, event.ErrBusy) {
-			t.Errorf("while the stream is held: %v", err)
+			t.Errorf("while a file is ingested: %v", err)
 		}
 	}
-	gone, cancel := context.WithCancel(t.Context())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.Accept(gone, event.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); !errors.Is(err, context.Canceled) {
-		t.Errorf("a sender that is gone: %v", err)
+	if _, err := l.Accept(cancelled, event.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled request: %v", err)
 	}
-	close(held.open)
+	close(blocked.open)
 	wg.Wait()
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "3 2 1 0")
 	if err := l.Close(t.Context()); err != nil {
@@ -469,7 +469,7 @@ func TestLiveBackPressure(t *testing.T) {
 	}
 }
 
-// gate holds the first who enters.
+// gate blocks the first caller.
 type gate struct {
 	once          sync.Once
 	entered, open chan struct{}

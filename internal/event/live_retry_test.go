@@ -18,8 +18,8 @@ import (
 
 var contentYAML = strings.Replace(plainYAML, "id: id\n", "id: _content\n", 1)
 
-// retryGifts accepts gifts from now on and takes up the quarantine.
-func (h *house) retryGifts(want string) {
+// retryGifts declares gifts and retries the quarantine.
+func (h *harness) retryGifts(want string) {
 	h.t.Helper()
 	h.declare(strings.Replace(contentYAML, "refund]", "refund, gift]", 1))
 	got, err := h.intake.Retry(h.t.Context(), h.stream, event.Options{})
@@ -32,13 +32,13 @@ func (h *house) retryGifts(want string) {
 // TestLiveReadsRetriesOnce: what came out of the quarantine of a retracted batch is read by the first batch of requests, not by each.
 func TestLiveReadsRetriesOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, contentYAML)
-	h.take("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")))
+	h := newHarness(t, contentYAML)
+	h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")))
 	h.retryGifts("2 1 1 0 0")
-	h.whole("1 1", 1)
+	h.retractBatch("1 1", 1)
 	plan := fault.NewPlan()
 	h.intake.Objects = fault.Objects(h.intake.Objects, plan)
-	l := h.live(event.LiveOptions{MaxEvents: 1})
+	l := h.startLive(event.LiveOptions{MaxEvents: 1})
 	var opened [2]int // by the first batch, and by all of them
 	for n := range 3 {
 		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
@@ -72,8 +72,8 @@ func TestLiveRetryCountsContentsByRequest(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, contentYAML)
-			l := h.live(event.LiveOptions{})
+			h := newHarness(t, contentYAML)
+			l := h.startLive(event.LiveOptions{})
 			for i, body := range tt.bodies {
 				if _, err := l.Accept(t.Context(), event.Request{Key: tt.keys[i], Body: []byte(body)}); err != nil {
 					t.Fatal(err)
@@ -86,7 +86,7 @@ func TestLiveRetryCountsContentsByRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.retryGifts(tt.want)
-			l = h.live(event.LiveOptions{})
+			l = h.startLive(event.LiveOptions{})
 			for i, body := range tt.bodies {
 				got, err := l.Accept(t.Context(), event.Request{Key: fmt.Sprint("again ", i), Body: []byte(body)})
 				if err != nil || got.Accepted > 0 || got.Rows != int64(strings.Count(body, "\n")) {
@@ -102,8 +102,8 @@ func TestLiveRetryCountsContentsByRequest(t *testing.T) {
 func TestRetryOfEarlierQuarantine(t *testing.T) {
 	t.Parallel()
 	gift, other := sale("1", "gift", "1.00", "EUR"), sale("2", "gift", "1.00", "EUR")
-	h := newHouse(t, contentYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, contentYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "", gift+gift, "2 0 0 2")
 	h.accept(l, "key", other, "1 0 0 1")
 	h.accept(l, "", gift+other, "2 0 0 2")

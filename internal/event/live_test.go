@@ -1,4 +1,4 @@
-// Live intake over stores of its own: what requests are answered, what repeats change, and what a crash leaves.
+// Live intake over a test's own stores: answers, repeats, and recovery from crashes.
 
 package event_test
 
@@ -17,8 +17,8 @@ import (
 	"bursar/internal/failure"
 )
 
-// live opens live intake of the house's stream, which seals nothing by itself, and closes it with the test.
-func (h *house) live(o event.LiveOptions) *event.Live {
+// startLive opens live intake of the harness's stream, which seals nothing by itself, and closes it with the test.
+func (h *harness) startLive(o event.LiveOptions) *event.LiveIntake {
 	h.t.Helper()
 	l, err := h.openLive(o)
 	if err != nil {
@@ -32,20 +32,20 @@ func (h *house) live(o event.LiveOptions) *event.Live {
 	return l
 }
 
-func (h *house) openLive(o event.LiveOptions) (*event.Live, error) {
+func (h *harness) openLive(o event.LiveOptions) (*event.LiveIntake, error) {
 	if o.Spool == "" {
 		o.Spool = h.spool()
 	}
 	if o.Window == 0 {
 		o.Window = time.Hour
 	}
-	return h.intake.Live(h.t.Context(), h.stream, o)
+	return h.intake.OpenLive(h.t.Context(), h.stream, o)
 }
 
-func (h *house) spool() string { return filepath.Join(h.dir, "spool", "sales") }
+func (h *harness) spool() string { return filepath.Join(h.dir, "spool", "sales") }
 
 // accept sends a request and expects "rows accepted duplicates quarantined", and "again" for a repeated answer.
-func (h *house) accept(l *event.Live, key, body, want string) event.Answer {
+func (h *harness) accept(l *event.LiveIntake, key, body, want string) event.Answer {
 	h.t.Helper()
 	a, err := l.Accept(h.t.Context(), event.Request{Key: key, Body: []byte(body)})
 	if err != nil {
@@ -61,14 +61,14 @@ func (h *house) accept(l *event.Live, key, body, want string) event.Answer {
 	return a
 }
 
-func (h *house) seal(l *event.Live) {
+func (h *harness) seal(l *event.LiveIntake) {
 	h.t.Helper()
 	if err := l.Seal(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-func (h *house) expectBatches(want ...string) {
+func (h *harness) expectBatches(want ...string) {
 	h.t.Helper()
 	var got []string
 	for _, b := range h.batches() {
@@ -81,15 +81,15 @@ func (h *house) expectBatches(want ...string) {
 
 func TestLiveAnswers(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, salesYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, salesYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "", "", "0 0 0 0")
 	h.accept(l, "", "\ufeff"+sale("1", "sale", "10.00", "EUR")+"\n"+strings.TrimSuffix(sale("2", "refund", "-1.00", "EUR"), "\n"), "2 2 0 0")
 	got := h.accept(l, "", sale("1", "sale", "10.0", "EUR")+"\n"+sale("3", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+"{", "4 0 1 3")
 	want := []event.RejectedRow{
 		{Row: 3, Column: "kind", Reason: `"gift" is not one of the declared values`},
 		{Row: 4, Reason: "conflict: this id was accepted before with other values, in batch 1, file received/00000001.jsonl, row 3"},
-		{Row: 5, Reason: "malformed JSON at byte 2: a property name should stand here"},
+		{Row: 5, Reason: "malformed JSON at byte 2: a property name is expected here"},
 	}
 	if !reflect.DeepEqual(got.Rejected, want) {
 		t.Errorf("rejected are %+v, want %+v", got.Rejected, want)
@@ -118,8 +118,8 @@ func TestLiveAnswers(t *testing.T) {
 
 func TestLiveKeys(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
 	first := h.accept(l, "a/b\x00", body, "2 1 0 1")
 	for _, sealed := range []bool{false, true} {
@@ -136,7 +136,7 @@ func TestLiveKeys(t *testing.T) {
 		}
 	}
 	h.accept(l, "c", body, "2 0 1 1")
-	h.now = h.now.Add(event.AnswersKept + time.Second)
+	h.now = h.now.Add(event.AnswerRetention + time.Second)
 	h.accept(l, "a/b\x00", body, "2 0 1 1")
 	h.seal(l)
 	_, err := l.Accept(t.Context(), event.Request{Key: strings.Repeat("k", 256)})
@@ -144,15 +144,15 @@ func TestLiveKeys(t *testing.T) {
 		t.Errorf("a key of 256 bytes: %v", err)
 	}
 	// What was forgotten, and what came again after that.
-	h.now = h.now.Add(event.AnswersKept - 2*time.Second)
+	h.now = h.now.Add(event.AnswerRetention - 2*time.Second)
 	h.accept(l, "a/b\x00", body, "2 0 1 1 again")
 	h.expectBatches("1: 2 1 0 1", "2: 4 0 2 2")
 }
 
 func TestLiveSameKeyAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	var wg sync.WaitGroup
 	answers := make([]event.Answer, 16)
 	for i := range answers {
@@ -175,7 +175,7 @@ func TestLiveSameKeyAtOnce(t *testing.T) {
 		}
 	}
 	if judged != 1 {
-		t.Errorf("%d requests were judged, want 1", judged)
+		t.Errorf("%d requests were checked, want 1", judged)
 	}
 }
 
@@ -189,8 +189,8 @@ func TestLiveDerivedIdentities(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.id, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, strings.Replace(plainYAML, "id: id", "id: "+tt.id, 1))
-			l := h.live(event.LiveOptions{})
+			h := newHarness(t, strings.Replace(plainYAML, "id: id", "id: "+tt.id, 1))
+			l := h.startLive(event.LiveOptions{})
 			h.accept(l, "", two, "2 2 0 0")
 			h.accept(l, "", two, tt.again)
 			h.accept(l, "", two+sale("1", "sale", "1.00", "EUR"), tt.other)
@@ -206,8 +206,8 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 	for _, id := range []string{"id", "_row"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, strings.Replace(plainYAML, "id: id", "id: "+id, 1))
-			l := h.live(event.LiveOptions{})
+			h := newHarness(t, strings.Replace(plainYAML, "id: id", "id: "+id, 1))
+			l := h.startLive(event.LiveOptions{})
 			h.accept(l, "", sale("0", "sale", "1.00", "EUR"), "1 1 0 0")
 			body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
 			h.accept(l, "", body, "2 1 0 1")
@@ -219,7 +219,7 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.declare(strings.Replace(strings.Replace(plainYAML, "refund]", "refund, gift]", 1), "id: id", "id: "+id, 1))
-			l = h.live(event.LiveOptions{})
+			l = h.startLive(event.LiveOptions{})
 			if _, err := l.Retry(t.Context(), event.Options{}); err != nil {
 				t.Fatal(err)
 			}
@@ -244,7 +244,7 @@ totals:
   amount: {sum: amount}
 `
 
-func TestLiveTakesJSONIntoEveryFormat(t *testing.T) {
+func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		"csv":     csvYAML,
@@ -253,8 +253,8 @@ func TestLiveTakesJSONIntoEveryFormat(t *testing.T) {
 	for format, yaml := range tests {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, yaml)
-			l := h.live(event.LiveOptions{})
+			h := newHarness(t, yaml)
+			l := h.startLive(event.LiveOptions{})
 			amount := "1.000,50"
 			if format == "parquet" {
 				amount = "1000.50"
@@ -275,7 +275,7 @@ func TestLiveTakesJSONIntoEveryFormat(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.declare(strings.Replace(yaml, "in: [sale]", "in: [sale, gift]", 1))
-			l = h.live(event.LiveOptions{})
+			l = h.startLive(event.LiveOptions{})
 			r, err := l.Retry(t.Context(), event.Options{})
 			if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Quarantined != 1 {
 				t.Errorf("retry: %+v, %v", r, err)
@@ -297,10 +297,10 @@ func TestLiveSealsByTimeAndSize(t *testing.T) {
 	for name, o := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			sealed := make(chan event.Result, 1)
-			o.Sealed = func(r event.Result) { sealed <- r }
-			l := h.live(o)
+			o.OnSealed = func(r event.Result) { sealed <- r }
+			l := h.startLive(o)
 			h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"), "2 2 0 0")
 			if r := <-sealed; r.Batch != 1 || r.Accepted != 2 {
 				t.Errorf("sealed %+v", r)
@@ -311,8 +311,8 @@ func TestLiveSealsByTimeAndSize(t *testing.T) {
 
 func TestLiveAmongFiles(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"))
 	r, err := l.Ingest(t.Context(), []string{path}, event.Options{})
@@ -329,8 +329,8 @@ func TestLiveAmongFiles(t *testing.T) {
 // The dedupe index is compacted beside the batches, and keeps every id.
 func TestLiveCompacts(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	const batches = 40
 	for n := range batches {
 		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
@@ -348,7 +348,7 @@ func TestLiveCompacts(t *testing.T) {
 		t.Errorf("compacted runs are %q, %v", runs, err)
 	}
 	for n := range batches {
-		if got := h.take("0 1 0 0 1", h.file(fmt.Sprintf("%d.jsonl", n), sale(fmt.Sprint(n), "sale", "1.00", "EUR"))); got.Duplicates != 1 {
+		if got := h.ingest("0 1 0 0 1", h.file(fmt.Sprintf("%d.jsonl", n), sale(fmt.Sprint(n), "sale", "1.00", "EUR"))); got.Duplicates != 1 {
 			break
 		}
 	}
@@ -356,8 +356,8 @@ func TestLiveCompacts(t *testing.T) {
 
 func TestLiveStops(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	for range 2 {
 		if err := l.Close(t.Context()); err != nil {
@@ -377,8 +377,8 @@ func TestLiveStops(t *testing.T) {
 // An end in a hurry leaves what was acknowledged to the next life.
 func TestLiveInterrupted(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	now, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -386,7 +386,7 @@ func TestLiveInterrupted(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 	h.expectBatches()
-	l = h.live(event.LiveOptions{})
+	l = h.startLive(event.LiveOptions{})
 	h.expectBatches("1: 1 1 0 0")
 	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 0 1 0")

@@ -1,4 +1,4 @@
-// Sealing the open batch of a live stream.
+// Sealing the open batch of live intake.
 
 package event
 
@@ -9,10 +9,10 @@ import (
 	"bursar/internal/event/spool"
 )
 
-// settle leaves nothing open: recovered if it was broken, and sealed.
-func (l *Live) settle(ctx context.Context) error {
+// sealAll recovers a broken stream and seals the open batch.
+func (l *LiveIntake) sealAll(ctx context.Context) error {
 	if l.broken != nil {
-		if err := l.mend(ctx); err != nil {
+		if err := l.recoverBroken(ctx); err != nil {
 			return err
 		}
 	}
@@ -22,52 +22,52 @@ func (l *Live) settle(ctx context.Context) error {
 	return l.awaitDiscard()
 }
 
-// sealLogged seals where nobody waits for the outcome: the next request is told why it failed, should it still.
-func (l *Live) sealLogged() {
+// sealLogged seals when nobody waits for the result. If it fails, the next request gets the error.
+func (l *LiveIntake) sealLogged() {
 	if err := l.seal(l.ctx); err != nil {
-		l.in.Log.Error("seal batch: it is tried again from the spool", "stream", l.stream.Name, "error", err)
+		l.in.Log.Error("seal batch; retrying from the spool", "stream", l.stream.Name, "error", err)
 	}
 }
 
-// seal cuts and seals the open batch. After an error the spool has all of it.
-func (l *Live) seal(ctx context.Context) error {
+// seal seals the open batch. After an error the spool contains all of it.
+func (l *LiveIntake) seal(ctx context.Context) error {
 	o := l.open
 	if o == nil {
 		return nil
 	}
 	result, err := o.seal(ctx, l.in.Now())
 	if err != nil {
-		l.fail(err)
+		l.failBatch(err)
 		return err
 	}
 	l.open = nil
-	l.keys.drop(o.work.keyed...)
-	l.tidy()
-	if result.Batch != 0 && l.options.Sealed != nil {
-		l.options.Sealed(result)
+	l.keys.drop(o.writer.keyedRequests...)
+	l.compactInBackground()
+	if result.Batch != 0 && l.options.OnSealed != nil {
+		l.options.OnSealed(result)
 	}
 	err = l.awaitDiscard()
 	l.discard(o)
 	return err
 }
 
-// discard removes the spool of a sealed batch beside the next batch: freeing a large file takes as long as sealing it. The catalog
-// knows that the spool is sealed, so that one left behind is only removed (see recover).
-func (l *Live) discard(o *openBatch) {
+// discard removes the spool of a sealed batch in the background: freeing a large file takes as long as sealing it. The catalog records that the spool
+// is sealed, so a leftover is only removed (see recover).
+func (l *LiveIntake) discard(o *openBatch) {
 	done := make(chan error, 1)
 	l.discarding = done
-	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.work.spool)) }()
+	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.writer.spool)) }()
 }
 
-// awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which tries again.
-func (l *Live) awaitDiscard() error {
+// awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.
+func (l *LiveIntake) awaitDiscard() error {
 	if l.discarding == nil {
 		return nil
 	}
 	err := <-l.discarding
 	l.discarding = nil
 	if err != nil {
-		l.breakOff(err)
+		l.markBroken(err)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-// Manifests: what a batch's own folder says of it, so that it can be adopted by a catalog that does not know it.
+// Manifests: descriptions of batches in their own folders, from which a catalog without them can adopt the batches.
 
 package event
 
@@ -19,48 +19,48 @@ import (
 	"bursar/internal/object"
 )
 
-// A manifest is written after the catalog's transaction, never before: so a manifest that the catalog does not know is that of a
-// batch which was sealed, and the catalog is older than the objects.
+// A manifest is written after the catalog's transaction, never before. So a manifest that the catalog does not know belongs to a sealed batch, and
+// the catalog is older than the objects.
 
 const manifestFile = "manifest.json"
 
 func manifestName(stream string, batch uint64) string { return prefix(stream, batch) + manifestFile }
 
-// manifestSum stands before the checksum, which is the last member of a manifest and covers all before it.
-const manifestSum = ",\n  \"checksum\": \""
+// checksumMember precedes the checksum, the last member of a manifest. The checksum covers everything before it.
+const checksumMember = ",\n  \"checksum\": \""
 
-// errUnsummed is a manifest of a version that wrote none with a checksum.
-var errUnsummed = errors.New("it has no checksum")
+// errNoChecksum is a manifest of a version that wrote no checksum.
+var errNoChecksum = errors.New("it has no checksum")
 
 func encodeManifest(b *Batch) ([]byte, error) {
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	return sumManifest(bytes.TrimSuffix(text, []byte("\n}"))), nil
+	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
 }
 
-// sumManifest ends a manifest's text with its checksum.
-func sumManifest(body []byte) []byte {
-	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", manifestSum, column.Sum128(body))
+// appendChecksum ends the text of a manifest with its checksum.
+func appendChecksum(body []byte) []byte {
+	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", checksumMember, column.Sum128(body))
 }
 
-// decodeManifest reads a manifest. One without a checksum is returned with errUnsummed.
+// decodeManifest decodes a manifest. One without a checksum is returned with errNoChecksum.
 func decodeManifest(text []byte) (b Batch, err error) {
 	if err := json.Unmarshal(text, &b); err != nil {
 		return b, fmt.Errorf("it is not a manifest: %w", err)
 	}
-	at := bytes.LastIndex(text, []byte(manifestSum))
+	at := bytes.LastIndex(text, []byte(checksumMember))
 	switch {
-	case at < 0 && !bytes.Contains(text, []byte(`"declared":`)): // every manifest with a checksum says how the stream is declared
-		return b, errUnsummed
-	case at < 0 || !bytes.Equal(text, sumManifest(text[:at])):
-		return b, errors.New("its checksum is not that of its content")
+	case at < 0 && !bytes.Contains(text, []byte(`"declared":`)): // every manifest with a checksum has a declaration
+		return b, errNoChecksum
+	case at < 0 || !bytes.Equal(text, appendChecksum(text[:at])):
+		return b, errors.New("its checksum does not match its content")
 	}
 	return b, nil
 }
 
-// readManifest reads a batch's manifest. Without a checksum it is returned with errUnsummed.
+// readManifest reads a batch's manifest. One without a checksum is returned with errNoChecksum.
 func readManifest(ctx context.Context, store object.Store, stream string, batch uint64) (b Batch, err error) {
 	name := manifestName(stream, batch)
 	text, err := readObject(ctx, store, name)
@@ -68,9 +68,9 @@ func readManifest(ctx context.Context, store object.Store, stream string, batch 
 		return b, err
 	}
 	b, err = decodeManifest(text)
-	if err == nil || errors.Is(err, errUnsummed) {
+	if err == nil || errors.Is(err, errNoChecksum) {
 		if b.Stream != stream || b.Batch != batch {
-			err = fmt.Errorf("it is that of batch %d of %s", b.Batch, b.Stream)
+			err = fmt.Errorf("it belongs to batch %d of %s", b.Batch, b.Stream)
 		}
 	}
 	if err != nil {
@@ -99,7 +99,7 @@ func hasObject(ctx context.Context, store object.Store, name string) (bool, erro
 	return true, in.Close()
 }
 
-// writeManifest writes the manifest of a batch that the catalog holds.
+// writeManifest writes the manifest of a batch in the catalog.
 func (in *Intake) writeManifest(ctx context.Context, b *Batch) error {
 	text, err := encodeManifest(b)
 	if err != nil {
@@ -115,7 +115,7 @@ func (in *Intake) writeManifest(ctx context.Context, b *Batch) error {
 	return out.Commit()
 }
 
-// ensureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and it.
+// ensureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
 func (in *Intake) ensureManifest(ctx context.Context, stream string, last uint64) error {
 	if last == 0 {
 		return nil
@@ -135,36 +135,35 @@ func (in *Intake) ensureManifest(ctx context.Context, stream string, last uint64
 	return in.writeManifest(ctx, &b)
 }
 
-// OlderError says that a batch is sealed, or something retracted, and the catalog does not know it. Class Data.
-type OlderError struct {
+// NotInCatalogError says that a sealed batch or a retraction is not in the catalog. Class Data.
+type NotInCatalogError struct {
 	Stream     string
 	Batch      uint64
-	Retraction uint64 // in place of the batch
-	Lost       bool   // it is not among the objects either
+	Retraction uint64 // instead of a batch
+	Missing    bool   // it is not among the objects either
 }
 
-func (e *OlderError) Error() string {
+func (e *NotInCatalogError) Error() string {
 	what := (&GivenUp{Stream: e.Stream, Batch: e.Batch, Retraction: e.Retraction}).What()
 	switch {
-	case e.Lost:
-		return fmt.Sprintf("%s is lost: neither the catalog nor the objects have it; %s", what, mends(what))
+	case e.Missing:
+		return fmt.Sprintf("%s is missing in the catalog and among the objects; %s", what, repairHint(what))
 	case e.Retraction > 0:
 		return fmt.Sprintf("retraction %d of %s is not in the catalog, which is older than the objects: run `bursar repair` to enter it", e.Retraction, e.Stream)
 	}
 	return fmt.Sprintf("batch %d of %s is sealed and not in the catalog, which is older than the objects: run `bursar repair` to adopt it", e.Batch, e.Stream)
 }
 
-// mends says how a project goes on that has lost a batch or a retraction.
-func mends(what string) string {
-	return fmt.Sprintf("`bursar repair --from BACKUP` puts it back from a copy of the project; where none has it, `bursar repair --give-up %q --reason TEXT` goes on without it", what)
+// repairHint says how to restore a missing batch or retraction, or to go on without it.
+func repairHint(what string) string {
+	return fmt.Sprintf("`bursar repair --from BACKUP` restores it from a copy of the project; if no copy has it, `bursar repair --give-up %q --reason TEXT` goes on without it", what)
 }
 
-// Class is Data: it stays so until it is repaired.
-func (e *OlderError) Class() failure.Class { return failure.Data }
+// Class is Data: it remains until it is repaired.
+func (e *NotInCatalogError) Class() failure.Class { return failure.Data }
 
-// CheckKnown returns an *OlderError if the batch that would be sealed next is sealed already, or a retraction was made that the catalog
-// does not have. It looks at names only.
-func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
+// CheckCatalog returns a *NotInCatalogError if the next batch is already sealed, or if a retraction is missing in the catalog. It only looks at names.
+func (in *Intake) CheckCatalog(ctx context.Context, stream string) error {
 	state, _, err := in.readState(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", stream, err)
@@ -175,17 +174,17 @@ func (in *Intake) CheckKnown(ctx context.Context, stream string) error {
 	return in.checkRetractions(ctx, stream, &state)
 }
 
-// checkUnsealed refuses a batch number under which a batch is sealed (rule 3).
+// checkUnsealed refuses the number of a sealed batch (rule 3).
 func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
 	there, behind, err := in.isSealed(ctx, stream, batch)
 	if err == nil && (there || behind) {
-		err = &OlderError{Stream: stream, Batch: batch, Lost: !there}
+		err = &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
 	}
 	return err
 }
 
-// isSealed reports whether a batch is sealed, whatever the stream's state says: its manifest is there or the catalog holds it, or
-// something lies behind it, as batches are sealed one after another.
+// isSealed reports whether a batch is sealed, whatever the stream's state says: because its manifest or its catalog document exists, or because
+// there are objects of the next batch (behind), since batches are sealed in order.
 func (in *Intake) isSealed(ctx context.Context, stream string, batch uint64) (there, behind bool, err error) {
 	if there, err = hasObject(ctx, in.Objects, manifestName(stream, batch)); err != nil || there {
 		return there, false, err
@@ -201,8 +200,7 @@ func (in *Intake) isSealed(ctx context.Context, stream string, batch uint64) (th
 	return false, len(next) > 0, err
 }
 
-// lastSealed is the number of a stream's newest batch, as far as anything says so: its state, the catalog's batches, and the
-// manifests that lie among the objects.
+// lastSealed returns the number of a stream's newest batch according to its state, the catalog's batches and the manifests among the objects.
 func (in *Intake) lastSealed(ctx context.Context, state *streamState, stream string) (last uint64, err error) {
 	last = state.Batches
 	batches, err := Batches(ctx, in.Catalog, stream, last)

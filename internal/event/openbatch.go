@@ -1,3 +1,5 @@
+// The open batch of live intake: requests on their way to a sealed batch.
+
 package event
 
 import (
@@ -11,34 +13,34 @@ import (
 	"bursar/internal/project"
 )
 
-// openBatch is a batch of requests in the making.
+// openBatch is a batch of requests that is not sealed yet.
 type openBatch struct {
-	work   *work
-	spool  *spool.Writer // nil while a spool is read again
-	file   *File         // the spool, as batches name it
-	lines  int64
-	groups []group // that may have no answer yet
-	marked bool    // the catalog expects the spool
-	timer  *time.Timer
-	cancel context.CancelFunc
-	ctx    context.Context
-	cut    time.Time     // when in was closed: what was received before is in the batch (rule 3)
-	in     chan *segment // to the flow
-	ended  chan struct{} // closed when the flow has ended
-	err    error         // why it did, before in was closed
+	writer        *batchWriter
+	spool         *spool.Writer // nil while a spool is replayed
+	file          *File         // the spool, as recorded in the batch
+	lines         int64
+	groups        []requestGroup // groups that may be unanswered
+	announced     bool           // the catalog expects the spool
+	timer         *time.Timer
+	cancel        context.CancelFunc
+	ctx           context.Context
+	receivedUntil time.Time     // when input was closed: everything received before is in the batch (rule 3)
+	input         chan *segment // segments for the flow
+	flowDone      chan struct{} // closed when the flow has ended
+	err           error         // why the flow ended before input was closed
 }
 
-// group is requests that are judged and made durable together, so that they have their answers together.
-type group struct {
-	asks []*ask
-	from int64 // where they begin in the spool
+// requestGroup is requests that are checked and made durable together, so that they are answered together.
+type requestGroup struct {
+	requests []*pendingRequest
+	offset   int64 // where they begin in the spool
 }
 
-// openBatch starts the flow of a batch. Without a number it gets the one after the last sealed spool's.
-func (l *Live) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
-	l.swap.Lock()
+// openBatch starts the flow of a batch. Without a number the spool gets the one after the last sealed spool.
+func (l *LiveIntake) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
+	l.tables.Lock()
 	w, err := l.in.beginAt(ctx, l.stream, l.options.Options, h.Opened)
-	l.swap.Unlock()
+	l.tables.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -51,27 +53,27 @@ func (l *Live) openBatch(ctx context.Context, h spool.Header) (*openBatch, error
 		Format: string(project.JSONL),
 	}
 	w.files = []*File{file}
-	o := &openBatch{work: w, file: file, in: make(chan *segment), ended: make(chan struct{})}
+	o := &openBatch{writer: w, file: file, input: make(chan *segment), flowDone: make(chan struct{})}
 	o.timer = time.NewTimer(time.Hour)
 	o.timer.Stop()
 	o.ctx, o.cancel = context.WithCancel(ctx)
 	go func() {
-		defer close(o.ended)
+		defer close(o.flowDone)
 		o.err = w.flow(o.ctx, o.feed)
 	}()
 	return o, nil
 }
 
-// feed hands segments on to the flow until the batch is cut.
+// feed passes segments on to the flow until the batch is closed.
 func (o *openBatch) feed(ctx context.Context) error {
 	for {
 		select {
-		case seg, more := <-o.in:
+		case seg, more := <-o.input:
 			if !more {
-				o.work.batch.Sealed = o.cut
+				o.writer.batch.Sealed = o.receivedUntil
 				return nil
 			}
-			if err := o.work.send(ctx, seg); err != nil {
+			if err := o.writer.enqueue(ctx, seg); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -80,89 +82,89 @@ func (o *openBatch) feed(ctx context.Context) error {
 	}
 }
 
-// add sends requests down the flow as one segment.
-func (o *openBatch) add(asks []*ask, from int64) error {
+// add sends requests to the flow as one segment.
+func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	size := 0
-	for _, a := range asks {
-		size += len(a.body) + 1
+	for _, p := range requests {
+		size += len(p.body) + 1
 	}
-	text := make([]byte, 0, size+scan.Room)
-	seg := o.work.segment(nil, o.file)
-	seg.first, seg.asks = o.lines+1, asks
-	for _, a := range asks {
-		a.first = o.lines + 1
-		from := len(text)
-		text = a.appendLines(text)
-		o.lines += int64(bytes.Count(text[from:], []byte{'\n'}))
-		o.count(a)
+	text := make([]byte, 0, size+scan.PaddingBytes)
+	seg := o.writer.segment(nil, o.file)
+	seg.firstLine, seg.requests = o.lines+1, requests
+	for _, p := range requests {
+		p.firstLine = o.lines + 1
+		start := len(text)
+		text = p.appendLines(text)
+		o.lines += int64(bytes.Count(text[start:], []byte{'\n'}))
+		o.countRequest(p)
 	}
 	seg.text = text
 	o.prune()
-	o.groups = append(o.groups, group{asks, from})
+	o.groups = append(o.groups, requestGroup{requests, offset})
 	select {
-	case o.in <- seg:
+	case o.input <- seg:
 		return nil
-	case <-o.ended:
+	case <-o.flowDone:
 		return o.err
 	}
 }
 
-// count takes a request into the batch; its body is part of a segment from now on.
-func (o *openBatch) count(a *ask) {
-	o.work.mu.Lock()
-	defer o.work.mu.Unlock()
-	o.file.Bytes += a.size
-	if a.key != "" {
-		o.work.keyed = append(o.work.keyed, a)
+// countRequest adds a request to the batch. Its body belongs to a segment from now on.
+func (o *openBatch) countRequest(p *pendingRequest) {
+	o.writer.mu.Lock()
+	defer o.writer.mu.Unlock()
+	o.file.Bytes += p.size
+	if p.key != "" {
+		o.writer.keyedRequests = append(o.writer.keyedRequests, p)
 	}
-	a.body = nil
+	p.body = nil
 }
 
-// prune forgets requests that have their answers.
+// prune removes answered groups from the front.
 func (o *openBatch) prune() {
 	n := 0
-	for n < len(o.groups) && o.groups[n].asks[0].isDone() {
+	for n < len(o.groups) && o.groups[n].requests[0].isDone() {
 		n++
 	}
 	o.groups = o.groups[n:]
 }
 
-// seal cuts the batch and seals it.
+// seal closes the batch and seals it.
 func (o *openBatch) seal(ctx context.Context, now time.Time) (Result, error) {
 	o.timer.Stop()
-	o.cut = later(now.UTC().Truncate(time.Microsecond), o.work.received)
-	close(o.in)
+	o.receivedUntil = later(now.UTC().Truncate(time.Microsecond), o.writer.received)
+	close(o.input)
 	select {
-	case <-o.ended:
+	case <-o.flowDone:
 	case <-ctx.Done():
 		o.cancel()
-		<-o.ended
+		<-o.flowDone
 	}
 	if o.err != nil {
 		return Result{}, o.err
 	}
-	result, err := o.work.conclude(ctx)
+	result, err := o.writer.checkAndSeal(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	o.work.close()
+	o.writer.close()
 	o.cancel()
 	return result, nil
 }
 
-// abort gives the batch up; nothing of it is sealed.
+// abort gives up the batch without sealing anything.
 func (o *openBatch) abort() {
 	o.timer.Stop()
 	o.cancel()
-	<-o.ended
-	o.work.close()
+	<-o.flowDone
+	o.writer.close()
 	if o.spool == nil {
 		return
 	}
-	// Requests that nobody was promised anything about are taken out again: one that cannot be judged would fail
-	// every recovery, and hold the stream for ever. Where it does not succeed they are taken in.
+	// Unacknowledged requests are removed from the spool: one that cannot be processed would fail every recovery and block the stream forever. If the
+	// removal fails they are ingested.
 	if o.prune(); len(o.groups) > 0 {
-		_ = o.spool.Cut(o.groups[0].from)
+		_ = o.spool.Cut(o.groups[0].offset)
 	}
-	_ = o.spool.Close() // what it holds durably is read again
+	_ = o.spool.Close() // its durable content is read again
 }

@@ -1,4 +1,4 @@
-// Columns that say where an event was read from.
+// Columns that contain the origin of an event.
 
 package event_test
 
@@ -18,19 +18,19 @@ func TestOriginIsNotCompared(t *testing.T) {
 		return strings.Replace(sale(id, "sale", amount, "EUR"), "}", `,"note":"`+note+`"}`, 1)
 	}
 	for _, id := range []string{"id: id", "id: _content"} {
-		h, other := newHouse(t, strings.Replace(yaml, "id: id", id, 1)), newHouse(t, strings.Replace(yaml, "id: id", id, 1))
-		first := h.take("1 1 1 0 0", h.file("a.jsonl", noted("1", "5.00", "here")))
-		h.take("0 1 0 0 1", h.file("b.jsonl", noted("1", "5.00", "there")))
-		second := other.take("1 1 1 0 0", other.file("a.jsonl", noted("1", "5.00", "elsewhere")))
+		h, other := newHarness(t, strings.Replace(yaml, "id: id", id, 1)), newHarness(t, strings.Replace(yaml, "id: id", id, 1))
+		first := h.ingest("1 1 1 0 0", h.file("a.jsonl", noted("1", "5.00", "here")))
+		h.ingest("0 1 0 0 1", h.file("b.jsonl", noted("1", "5.00", "there")))
+		second := other.ingest("1 1 1 0 0", other.file("a.jsonl", noted("1", "5.00", "elsewhere")))
 		if first.Digest != second.Digest {
 			t.Errorf("%s: the digest depends on the origin", id)
 		}
 	}
-	h := newHouse(t, yaml)
-	h.take("1 1 1 0 0", h.file("a.jsonl", noted("1", "5.00", "here")))
+	h := newHarness(t, yaml)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", noted("1", "5.00", "here")))
 	h.declare(plainYAML)
 	_, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("c.jsonl", noted("2", "5.00", "here"))}, event.Options{})
-	if err == nil || !strings.Contains(err.Error(), "events would compare otherwise") {
+	if err == nil || !strings.Contains(err.Error(), "events would be compared differently") {
 		t.Error(err)
 	}
 }

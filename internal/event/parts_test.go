@@ -12,18 +12,18 @@ import (
 	"bursar/internal/event"
 )
 
-// TestParts are named where their rows are: in quarantine, in conflicts of this batch and of a later one; a file of one part
+// TestFileParts are named where their rows are: in quarantine, in conflicts of this batch and of a later one; a file of one part
 // goes by its name. A retry finds the rows all the same.
-func TestParts(t *testing.T) {
+func TestFileParts(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	parts := map[string][]event.Part{
+	h := newHarness(t, plainYAML)
+	parts := map[string][]event.FilePart{
 		"several": {{Row: 1, Name: "/a"}, {Row: 3, Name: "/b"}, {Row: 4, Name: "/c"}},
 		"one":     {{Row: 1, Name: "/only"}},
 	}
 	take := func(want, name string, rows ...string) {
 		t.Helper()
-		o := event.Options{Parts: func(path string) []event.Part { return parts[filepath.Base(path)] }}
+		o := event.Options{Parts: func(path string) []event.FilePart { return parts[filepath.Base(path)] }}
 		r, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file(name, strings.Join(rows, ""))}, o)
 		if err != nil {
 			t.Fatal(err)

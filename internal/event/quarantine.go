@@ -1,3 +1,5 @@
+// Quarantine: rejected rows of a batch, written and read.
+
 package event
 
 import (
@@ -17,7 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Rejected is one row in quarantine: whole, with the reason.
+// Rejected is a row in quarantine, complete, with the reason.
 type Rejected struct {
 	Batch  uint64 `json:"batch"`
 	File   string `json:"file"`
@@ -25,59 +27,59 @@ type Rejected struct {
 	Row    int64  `json:"row"`
 	Column string `json:"column,omitempty"`
 	Reason string `json:"reason"`
-	Raw    string `json:"raw"`              // the row as it stood in the file
-	Bytes  []byte `json:"bytes,omitempty"`  // in place of Raw where it is not UTF-8
-	Object string `json:"object,omitempty"` // in place of Raw where the row is longer than a line may be: the object that holds it
+	Raw    string `json:"raw"`              // the row as it was in the file
+	Bytes  []byte `json:"bytes,omitempty"`  // instead of Raw if the row is not UTF-8
+	Object string `json:"object,omitempty"` // instead of Raw if the row is longer than the line limit: the object that contains it
 
-	Request string `json:"request,omitempty"` // digest of the request that brought the row, where that identifies it
-	Line    int64  `json:"line,omitempty"`    // of the row in its request, 0 for rows of files
+	Request string `json:"request,omitempty"` // digest of the request that brought the row, if that identifies it
+	Line    int64  `json:"line,omitempty"`    // of the row in its request; 0 for rows of files
 
-	Occurrence uint32 `json:"occurrence,omitempty"` // of the row's content in its file or request, where it is known by that
+	Occurrence uint32 `json:"occurrence,omitempty"` // of the row's content in its file or request, if that identifies the row
 
-	Accepted *Place `json:"accepted,omitempty"` // of a conflict: where the event was read that was accepted with its id
+	Accepted *Place `json:"accepted,omitempty"` // of a conflict: where the event was read that has the row's id
 
-	Dismissed *Dismissal `json:"-"` // nil while the row waits to be resolved
+	Dismissed *Dismissal `json:"-"` // nil until the row is dismissed
 }
 
-// Place is what the row is named by: its file and row within the stream, also after a retry.
+// Place returns the file and row within the stream, which do not change in a retry.
 func (r *Rejected) Place() Place { return Place{r.Number, r.Row} }
 
 // Conflict reports whether the row's id was accepted before with other values.
 func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, conflictReason) }
 
-// RefusedProperty is the property of a built-in stream's row in which the reader of a file says why it cannot be taken in: an
-// object with column and reason. Such a row is also unreadable for intake, which does not know what stands in the file.
+// RefusedProperty is the property in which the reader of a built-in stream's file reports why a row cannot be ingested: an object with column and
+// reason. Such a row is unreadable for intake as well, which does not know the file.
 const RefusedProperty = "refused"
 
-// refusedBy takes over what the reader of the file said of the row, if it did.
-func (r *Rejected) refusedBy(raw []byte) {
-	var said struct {
+// applyRefusal takes over the reason reported by the reader of the file, if there is one.
+func (r *Rejected) applyRefusal(raw []byte) {
+	var content struct {
 		Refused struct{ Column, Reason string }
 	}
-	if err := json.Unmarshal(raw, &said); err == nil && said.Refused.Reason != "" {
-		r.Column, r.Reason = said.Refused.Column, said.Refused.Reason
+	if err := json.Unmarshal(raw, &content); err == nil && content.Refused.Reason != "" {
+		r.Column, r.Reason = content.Refused.Column, content.Refused.Reason
 	}
 }
 
-// reject is a row on its way into quarantine.
+// reject is a row that is to be quarantined.
 type reject struct {
 	Row            int64
 	Column, Reason string
 	raw            []byte
 	rawFile        string
-	from           source // where a request brought the row
-	accepted       *Place // of a conflict
+	source         rowSource // the request that brought the row
+	accepted       *Place    // of a conflict
 }
 
-// quarantineWriter writes a batch's rejected rows: JSON lines, compressed.
+// quarantineWriter writes a batch's rejected rows as compressed JSON lines.
 type quarantineWriter struct {
-	w   *work
+	w   *batchWriter
 	out *object.DescribedWriter
 	zip *zstd.Encoder
 	err error
 }
 
-func newQuarantineWriter(ctx context.Context, w *work) *quarantineWriter {
+func newQuarantineWriter(ctx context.Context, w *batchWriter) *quarantineWriter {
 	q := &quarantineWriter{w: w}
 	if w.options.DryRun {
 		return q
@@ -97,17 +99,17 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 		return q.err
 	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
-	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.from.digest, Line: r.from.line, Occurrence: r.from.occurrence, Accepted: r.accepted}
+	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.source.digest, Line: r.source.line, Occurrence: r.source.occurrence, Accepted: r.accepted}
 	if q.w.stream.Builtin {
-		row.refusedBy(r.raw)
+		row.applyRefusal(r.raw)
 	}
-	kept := q.w.keptAs(file, r.Row)
-	if kept.Accepted != nil {
-		row.Accepted = kept.Accepted
+	unchanged := q.w.unchangedRow(file, r.Row)
+	if unchanged.Accepted != nil {
+		row.Accepted = unchanged.Accepted
 	}
 	switch {
-	case kept.Object != "":
-		row.Object = kept.Object
+	case unchanged.Object != "":
+		row.Object = unchanged.Object
 	case r.rawFile != "":
 		object, err := q.keepOversize(ctx, r.rawFile)
 		if err != nil {
@@ -130,11 +132,11 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 	return nil
 }
 
-// keptAs is a retried row as it was in quarantine, without its text, where it goes back as it was.
-func (w *work) keptAs(file *File, row int64) Rejected {
+// unchangedRow returns a retried row that goes back into quarantine unchanged, without its text.
+func (w *batchWriter) unchangedRow(file *File, row int64) Rejected {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.kept[Place{file.Number, row}]
+	return w.unchanged[Place{file.Number, row}]
 }
 
 func discard(path string) error {
@@ -144,7 +146,7 @@ func discard(path string) error {
 	return os.Remove(path)
 }
 
-// keepOversize moves a row that is too long to be held in memory, and lies compressed in a file, into an object of its own.
+// keepOversize moves a row that is too long for memory from a compressed file into an object.
 func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (string, error) {
 	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
 	in, err := os.Open(path)
@@ -168,7 +170,7 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 	return name, nil
 }
 
-// finish makes the rows durable and describes their object; nil when there is none.
+// finish makes the rows durable and describes their object; nil in a dry run.
 func (q *quarantineWriter) finish() (*object.Description, error) {
 	if q.w.options.DryRun || q.err != nil {
 		return nil, q.err
@@ -186,9 +188,9 @@ func (q *quarantineWriter) abort() {
 	}
 }
 
-// retried marks a quarantine whose rows a later batch has taken up again.
+// retried marks a quarantine that a later batch has retried.
 type retried struct {
-	Batch uint64 `json:"batch"` // the batch that took them up; 0 if none was sealed, as all were known. Earlier versions wrote the next number then
+	Batch uint64 `json:"batch"` // the batch that retried it; 0 if none was sealed because all rows were known. Earlier versions wrote the next number then
 }
 
 func retriedPrefix(stream string) string { return "retried/" + stream + "/" }
@@ -197,9 +199,9 @@ func retriedKey(stream string, batch uint64) string {
 	return fmt.Sprintf("%s%08d", retriedPrefix(stream), batch)
 }
 
-// Quarantine calls each for every row of the stream that is in quarantine now, batch by batch, also for those that are dismissed.
+// Quarantine calls each for every row of the stream in quarantine, batch by batch, including dismissed rows.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
-	batches, _, left, err := quarantined(ctx, c, stream)
+	batches, _, left, err := openQuarantines(ctx, c, stream)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Making a stream's dedupe index anew from its sealed batches.
+// Rebuilds a stream's dedupe index from its sealed batches.
 
 package event
 
@@ -17,14 +17,13 @@ import (
 	"bursar/internal/project"
 )
 
-// RebuildDedupe makes a stream's dedupe index again, whole, from its sealed batches (rule 9), with digests of the project's
-// key; a key that is missing or damaged is made anew. Every object of events is compared with its digest before it is
-// read. The new index takes the place of the old one in one transaction; before it nothing has changed, and a repeat makes the
-// same index. The caller has the stream for itself: nothing of it may be sealed meanwhile.
+// RebuildDedupe rebuilds a stream's dedupe index completely from its sealed batches (rule 9), with digests of the project's key; a missing or damaged
+// key is replaced. Every events object is checked against its digest before it is read. One transaction replaces the old index: nothing changes
+// before it, and a repeat makes the same index. The caller must hold the stream exclusively: nothing of it may be sealed meanwhile.
 func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("make dedupe index of stream %s anew: %w", s.Name, err)
+			err = fmt.Errorf("rebuild dedupe index of stream %s: %w", s.Name, err)
 		}
 	}()
 	files, local := in.Objects.(object.Local)
@@ -42,7 +41,7 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	if err != nil {
 		return err
 	}
-	gone, err := in.forgotten(ctx, s, &state, nil)
+	retracted, err := in.loadRetracted(ctx, s, &state, nil)
 	if err != nil {
 		return err
 	}
@@ -51,14 +50,14 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 		return err
 	}
 	defer session.Close()
-	twice := &doubles{receipts: in.receipts(s), window: shorter(s.Dedupe, state.Window)}
-	index := dedupe.NewRebuild(in.Scratch, memoryLimit, twice.newer(ctx, in.receipts(s).newer(ctx, gone)))
+	twice := &countedTwiceFinder{receipts: in.receipts(s), window: shorter(s.Dedupe, state.Window)}
+	index := dedupe.NewRebuild(in.Scratch, maxIDBytes, twice.newer(ctx, in.receipts(s).newer(ctx, retracted)))
 	indexed, unindexed := int64(0), int64(0)
 	r := &storedIDs{
 		in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
-		take: func(entries []dedupe.Entry, b *Batch) error {
+		emit: func(entries []dedupe.Entry, b *Batch) error {
 			all := len(entries)
-			entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return gone.has(e.Place) })
+			entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return retracted.has(e.Place) })
 			indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
 			return index.Add(entries, b.Sealed)
 		},
@@ -66,28 +65,28 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	err = r.each(ctx, state.Batches)
 	var table dedupe.TableInfo
 	if err == nil && indexed > 0 {
-		table, err = index.Seal(ctx, in.Objects, wholeTable(s.Name, state.Merges+1))
+		table, err = index.Seal(ctx, in.Objects, rebuiltTable(s.Name, state.Merges+1))
 	}
 	err = errors.Join(err, index.Close())
 	if err != nil {
 		return err
 	}
-	return in.swapWhole(ctx, s.Name, &state, func(now *streamState) {
-		now.Identity, now.Unindexed, now.Versions, now.Doubles = key.Check(), unindexed, s.Versions, twice.found
+	return in.commitRebuild(ctx, s.Name, &state, func(now *streamState) {
+		now.Identity, now.Unindexed, now.Versions, now.CountedTwice = key.Check(), unindexed, s.Versions, twice.found
 	}, table)
 }
 
-// wholeTable is the name of the object of an index that is made anew instead of the stream's n-th merge.
-func wholeTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
+// rebuiltTable names the object of a rebuilt index, which takes the place of the stream's n-th merge.
+func rebuiltTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
 
-// swapWhole puts a whole new index in the place of the old one, then deletes what is left of that.
-func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState, note func(*streamState), table dedupe.TableInfo) error {
+// commitRebuild replaces the index in the catalog, then deletes the objects of the old one.
+func (in *Intake) commitRebuild(ctx context.Context, stream string, read *streamState, note func(*streamState), table dedupe.TableInfo) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
-		if !state.sameIntake(was) || state.Merges != was.Merges {
+		if !state.sameIntake(read) || state.Merges != read.Merges {
 			return errors.New("bug: a batch was sealed, or tables were merged, meanwhile")
 		}
 		var tables []dedupe.TableInfo
@@ -110,7 +109,7 @@ func (in *Intake) swapWhole(ctx context.Context, stream string, was *streamState
 	return err
 }
 
-// dedupeObjects lists the objects that tables of a stream's index may lie in.
+// dedupeObjects lists the objects that may contain tables of a stream's index.
 func (in *Intake) dedupeObjects(ctx context.Context, stream string) ([]string, error) {
 	names, err := in.Objects.List(ctx, mergedPrefix(stream))
 	if err != nil {
@@ -125,20 +124,20 @@ func (in *Intake) dedupeObjects(ctx context.Context, stream string) ([]string, e
 	return names, err
 }
 
-// storedIDs reads the ids and contents of a stream's sealed events as its dedupe index knows them.
+// storedIDs reads the ids and contents of a stream's sealed events as the dedupe index stores them.
 type storedIDs struct {
 	in       *Intake
 	files    object.Local
 	session  *duck.Session
 	stream   *project.Stream
-	digester *digester // of the next batch
-	sealed   *digester // of the batch at hand, which may have its columns in another order
-	take     func(entries []dedupe.Entry, b *Batch) error
+	digester *digester // for the index
+	sealed   *digester // of the current batch, which may have another column order
+	emit     func(entries []dedupe.Entry, b *Batch) error
 	events   int64
 
-	within uint64                   // number of the file whose occurrences are looked for
-	found  map[column.Digest]uint32 // the last one that was found there, of content that came more than once
-	file   File                     // what is known of the file, once it is needed
+	occurrenceFile uint64                   // number of the file whose occurrences are searched
+	found          map[column.Digest]uint32 // the last occurrence found there, of contents that occur more than once
+	file           File                     // loaded when needed
 }
 
 // each reads batches 1 to last.
@@ -151,7 +150,7 @@ func (r *storedIDs) each(ctx context.Context, last uint64) error {
 	})
 }
 
-// batch reads the events of a batch, which must be those that were sealed.
+// batch reads the events of a batch, which must match what was sealed.
 func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 	events, digest := r.events, column.Digest{}
 	r.sealed = newDigester(r.stream, b.Columns, r.digester.key)
@@ -179,11 +178,11 @@ func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 	return nil
 }
 
-// add takes rows of a batch: the columns of Fields.
+// add reads rows of a batch with the columns of Fields.
 func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
 	n := rows[0].Len()
-	own, source := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
-	p := part{columns: own}
+	own, places := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
+	p := preparedBlock{columns: own}
 	r.digester.digest(&p, n)
 	sealed := p
 	if r.sealed != r.digester {
@@ -191,13 +190,13 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 	}
 	entries := make([]dedupe.Entry, n)
 	for i := range n {
-		file, row := uint64(source[0].Ints[i]), uint64(source[1].Ints[i])
+		file, row := uint64(places[0].Ints[i]), uint64(places[1].Ints[i])
 		if r.stream.DerivedID() {
 			id, err := r.derived(ctx, &p, &sealed, i, rows[len(own)].Text(i), file)
 			if err != nil {
 				return fmt.Errorf("file %d, row %d: %w", file, row, err)
 			}
-			p.ids[i] = r.digester.remembered(id)
+			p.ids[i] = r.digester.indexedID(id)
 		}
 		place, err := dedupe.PlaceOf(file, row)
 		if err != nil {
@@ -207,34 +206,34 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 		digest.Add(sealed.digests[i])
 	}
 	r.events += int64(n)
-	return r.take(entries, b)
+	return r.emit(entries, b)
 }
 
-// derived is the derived identity of an event, of which the text is stored. One that was made of an older project's digest of
-// the content, or of columns in the order of the sealed batch, becomes the one that the same row gets when it is sent again.
-func (r *storedIDs) derived(ctx context.Context, p, sealed *part, i int, text []byte, file uint64) (column.Digest, error) {
+// derived returns the derived identity of an event, whose text is stored. An identity made from an older project's digest of the content, or in the
+// column order of the sealed batch, is replaced by the one that the same row gets when it is sent again.
+func (r *storedIDs) derived(ctx context.Context, p, sealed *preparedBlock, i int, text []byte, file uint64) (column.Digest, error) {
 	stored, err := column.ParseDigest(text)
 	if err != nil || r.stream.ID[0] == project.RowID {
 		return stored, err
 	}
-	occurrence, err := r.occurrence(ctx, stored, sealed.unforgeable[i], sealed.digests[i], file)
-	return contentID(p.unforgeable[i], occurrence), err
+	occurrence, err := r.occurrence(ctx, stored, sealed.strongDigests[i], sealed.digests[i], file)
+	return contentID(p.strongDigests[i], occurrence), err
 }
 
-// maxFound bounds the contents whose last occurrence is remembered.
+// maxFound bounds the contents whose last occurrence is cached.
 const maxFound = 1 << 20
 
-// occurrence finds how often the file of an event had had its content. Equal rows mostly lie near each other, so it
-// looks around the one that was found last.
+// occurrence returns which occurrence of its content an event was in its file. Equal rows are usually close together, so it searches around the one
+// that was found last.
 func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
-	if r.within != file || len(r.found) > maxFound {
-		r.within, r.found = file, map[column.Digest]uint32{}
+	if r.occurrenceFile != file || len(r.found) > maxFound {
+		r.occurrenceFile, r.found = file, map[column.Digest]uint32{}
 	}
-	is := func(n int64) bool {
-		return contentID(content, uint32(n)) == stored || oldContentID(old, uint32(n)) == stored
+	matches := func(n int64) bool {
+		return contentID(content, uint32(n)) == stored || legacyContentID(old, uint32(n)) == stored
 	}
 	near := int64(r.found[content]) + 1
-	if is(near) {
+	if matches(near) {
 		return r.keepFound(content, near), nil
 	}
 	if r.file.Number != file {
@@ -243,14 +242,14 @@ func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.
 			return 0, err
 		}
 	}
-	for away := int64(1); near-away > 0 || near+away <= r.file.Rows; away++ {
-		for _, n := range []int64{near + away, near - away} {
-			if n > 0 && n <= r.file.Rows && is(n) {
+	for distance := int64(1); near-distance > 0 || near+distance <= r.file.Rows; distance++ {
+		for _, n := range []int64{near + distance, near - distance} {
+			if n > 0 && n <= r.file.Rows && matches(n) {
 				return r.keepFound(content, n), nil
 			}
 		}
 	}
-	return 0, fmt.Errorf("its identity %s is not made of its values", stored)
+	return 0, fmt.Errorf("its identity %s does not match its values", stored)
 }
 
 func (r *storedIDs) keepFound(content column.Digest, n int64) uint32 {

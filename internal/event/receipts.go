@@ -1,4 +1,4 @@
-// When events were received: with their file, or with a later batch that took their row out of quarantine.
+// Times of receipt of events: that of their file, or of the later batch that accepted their row out of quarantine.
 
 package event
 
@@ -13,13 +13,13 @@ import (
 	"bursar/internal/project"
 )
 
-// receipts finds in which batch the event at a place was accepted, and keeps what it has read. It is for one goroutine.
+// receipts finds the batch that accepted the event at a place, and caches what it reads. It is for one goroutine.
 type receipts struct {
 	in      *Intake
 	stream  *project.Stream
-	files   map[uint64]uint64  // the batch of a file
-	retries map[uint64][]Batch // by the batch of a file: those that took rows out of its quarantine
-	rows    readPlaces         // of such batches
+	files   map[uint64]uint64  // file number to batch number
+	retries map[uint64][]Batch // by the batch of a file: the batches that accepted rows out of its quarantine
+	rows    readPlaces         // of these batches
 	sealed  map[uint64]time.Time
 }
 
@@ -29,13 +29,13 @@ func (in *Intake) receipts(s *project.Stream) *receipts {
 	}
 }
 
-// batchOf is the number of the batch in which the event at a place was accepted.
-func (r *receipts) batchOf(ctx context.Context, p dedupe.Place) (uint64, error) {
-	of, err := r.batchOfFile(ctx, p.File())
+// batchOfEvent returns the number of the batch that accepted the event at a place.
+func (r *receipts) batchOfEvent(ctx context.Context, p dedupe.Place) (uint64, error) {
+	batch, err := r.batchOfFile(ctx, p.File())
 	if err != nil {
 		return 0, err
 	}
-	retries, err := r.retriesOf(ctx, of)
+	retries, err := r.retriesOf(ctx, batch)
 	if err != nil {
 		return 0, err
 	}
@@ -48,12 +48,12 @@ func (r *receipts) batchOf(ctx context.Context, p dedupe.Place) (uint64, error) 
 			return retries[i].Batch, nil
 		}
 	}
-	return of, nil
+	return batch, nil
 }
 
-// at is when the event at a place was accepted.
-func (r *receipts) at(ctx context.Context, p dedupe.Place) (at time.Time, err error) {
-	batch, err := r.batchOf(ctx, p)
+// acceptedAt returns when the event at a place was accepted.
+func (r *receipts) acceptedAt(ctx context.Context, p dedupe.Place) (at time.Time, err error) {
+	batch, err := r.batchOfEvent(ctx, p)
 	if err != nil {
 		return at, err
 	}
@@ -71,24 +71,24 @@ func (r *receipts) at(ctx context.Context, p dedupe.Place) (at time.Time, err er
 	return at, err
 }
 
-// newer reports which of two events with one id was accepted later, and counts.
-func (r *receipts) newer(ctx context.Context, gone *forgotten) dedupe.Newer {
+// newer reports which of two events with one id counts and was accepted later.
+func (r *receipts) newer(ctx context.Context, retracted *retractedSet) dedupe.Newer {
 	return func(a, b dedupe.Place) (bool, error) {
-		if gone.has(a) != gone.has(b) {
-			return gone.has(b), nil
+		if retracted.has(a) != retracted.has(b) {
+			return retracted.has(b), nil
 		}
 		if r.stream.Dedupe == 0 { // only one of them counts
 			return a > b, nil
 		}
-		of, err := r.batchOf(ctx, a)
+		first, err := r.batchOfEvent(ctx, a)
 		if err != nil {
 			return false, err
 		}
-		other, err := r.batchOf(ctx, b)
-		if of == other {
+		second, err := r.batchOfEvent(ctx, b)
+		if first == second {
 			return a > b, err
 		}
-		return of > other, err
+		return first > second, err
 	}
 }
 
@@ -103,7 +103,7 @@ func (r *receipts) batchOfFile(ctx context.Context, number uint64) (uint64, erro
 	return file.Batch, err
 }
 
-// retriesOf lists the batches that have accepted rows out of a batch's quarantine, in order.
+// retriesOf returns the batches that accepted rows out of a batch's quarantine, in order.
 func (r *receipts) retriesOf(ctx context.Context, batch uint64) (list []Batch, err error) {
 	if list, is := r.retries[batch]; is {
 		return list, nil
@@ -118,7 +118,7 @@ func (r *receipts) retriesOf(ctx context.Context, batch uint64) (list []Batch, e
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("find what was taken out of the quarantine of batch %d of %s: %w", batch, r.stream.Name, err)
+		return nil, fmt.Errorf("find rows accepted out of the quarantine of batch %d of %s: %w", batch, r.stream.Name, err)
 	}
 	r.retries[batch] = list
 	return list, nil
@@ -128,22 +128,22 @@ func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []dedupe.Place, e
 	if rows, is := r.rows[b.Batch]; is {
 		return rows, nil
 	}
-	if rows, err = r.in.placesOf(ctx, r.stream, b); err == nil {
+	if rows, err = r.in.eventPlaces(ctx, r.stream, b); err == nil {
 		r.rows[b.Batch] = rows
 	}
 	return rows, err
 }
 
-// eachRetry calls each for every sealed batch that took up the quarantine of a batch, or what of it another one had rejected again, in
-// order. last is that which has the rest in its quarantine; 0 is none, as all of it is known.
+// eachRetry calls each, in order, for every sealed batch that retried a batch's quarantine, or what a retry rejected again. last is the batch whose
+// quarantine contains the rest; 0 if all its rows are known.
 func eachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
-	for by := (retried{batch}); ; {
-		again, err := tx.Get(retriedKey(stream, by.Batch), &by)
+	for retry := (retried{batch}); ; {
+		again, err := tx.Get(retriedKey(stream, retry.Batch), &retry)
 		if err != nil || !again {
-			return by.Batch, err
+			return retry.Batch, err
 		}
 		var b Batch
-		if found, err := tx.Get(batchKey(stream, by.Batch), &b); err != nil || !found {
+		if found, err := tx.Get(batchKey(stream, retry.Batch), &b); err != nil || !found {
 			return 0, err
 		}
 		each(&b)

@@ -1,3 +1,5 @@
+// Recounts the rows, control totals and digest of a batch.
+
 package event
 
 import (
@@ -8,7 +10,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Recount computes a batch's rows, control totals and digest again, from its stored events.
+// Recount computes a batch's rows, control totals and digest from its stored events.
 type Recount struct {
 	stream   *project.Stream
 	digester *digester
@@ -17,12 +19,12 @@ type Recount struct {
 	digest   column.Digest
 }
 
-// NewRecount starts a recount of one batch of the stream, which was sealed with columns.
+// NewRecount starts a recount of one batch of the stream that was sealed with columns.
 func NewRecount(s *project.Stream, columns []Definition) *Recount {
 	return &Recount{stream: s, digester: newDigester(s, columns, nil), summers: newSummers(s)}
 }
 
-// SQL selects what Add takes from a view of the batch's events.
+// SQL returns the SELECT, over a view of the batch's events, whose rows Add expects.
 func (r *Recount) SQL(view string) string {
 	var list []string
 	for _, c := range r.stream.Columns {
@@ -36,11 +38,11 @@ func (r *Recount) SQL(view string) string {
 	return fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view)
 }
 
-// Add takes rows of SQL's result in.
+// Add adds rows of SQL's result.
 func (r *Recount) Add(rows []column.Vector) {
 	n := rows[0].Len()
 	r.rows += int64(n)
-	p := part{columns: rows[:len(r.stream.Columns)], filters: rows[len(r.stream.Columns):], keep: make([]bool, n)}
+	p := preparedBlock{columns: rows[:len(r.stream.Columns)], filters: rows[len(r.stream.Columns):], keep: make([]bool, n)}
 	for i := range p.keep {
 		p.keep[i] = true
 	}
@@ -48,14 +50,14 @@ func (r *Recount) Add(rows []column.Vector) {
 	for _, d := range p.digests {
 		r.digest.Add(d)
 	}
-	sumPart(r.summers, &p)
+	sumBlock(r.summers, &p)
 }
 
-// Compare compares the recount with the batch's manifest. A total that the batch was sealed with under another definition, or
-// under one that it does not name, says nothing about its events: rows and digest do.
+// Compare compares the recount with the batch's manifest. A total that was sealed under another or no definition is skipped; rows and digest are
+// always compared.
 func (r *Recount) Compare(b Batch) error {
 	if r.rows != b.Accepted {
-		return fmt.Errorf("it holds %d events, not %d", r.rows, b.Accepted)
+		return fmt.Errorf("it contains %d events, not %d", r.rows, b.Accepted)
 	}
 	if got := r.digest.String(); got != b.Digest {
 		return fmt.Errorf("its digest is %s, not %s", got, b.Digest)

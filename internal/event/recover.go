@@ -1,4 +1,4 @@
-// Recovery: what a dead process acknowledged and did not seal is taken up from its spools, and what is damaged of them reported.
+// Recovery of live intake: seals acknowledged requests that a dead process left in spools, and reports damaged spools.
 
 package event
 
@@ -14,8 +14,8 @@ import (
 	"bursar/internal/failure"
 )
 
-// Left reports whether spools of the stream in a folder wait to be sealed, or are expected there and are gone.
-func (in *Intake) Left(ctx context.Context, stream, folder string) (bool, error) {
+// HasUnsealedSpools reports whether a folder contains spools of the stream that are not sealed, or lacks one that is expected.
+func (in *Intake) HasUnsealedSpools(ctx context.Context, stream, folder string) (bool, error) {
 	numbers, err := spool.List(folder)
 	if err != nil || len(numbers) > 0 {
 		return len(numbers) > 0, err
@@ -24,7 +24,7 @@ func (in *Intake) Left(ctx context.Context, stream, folder string) (bool, error)
 	return state.Opened > state.Spools, err
 }
 
-// changeState changes what the catalog keeps of a stream.
+// changeState changes the catalog's state of a stream.
 func (in *Intake) changeState(ctx context.Context, stream string, change func(*streamState)) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
@@ -40,18 +40,18 @@ func (in *Intake) changeState(ctx context.Context, stream string, change func(*s
 	return nil
 }
 
-// expect has the catalog expect the open batch's spool, before any of its requests is acknowledged.
-func (l *Live) expect(o *openBatch) error {
-	if o.marked {
+// announceSpool records in the catalog that the open batch has a spool, before any of its requests is acknowledged.
+func (l *LiveIntake) announceSpool(o *openBatch) error {
+	if o.announced {
 		return nil
 	}
-	o.marked = true
-	return l.in.changeState(l.ctx, l.stream.Name, func(s *streamState) { s.Opened = o.work.spool })
+	o.announced = true
+	return l.in.changeState(l.ctx, l.stream.Name, func(s *streamState) { s.Opened = o.writer.spool })
 }
 
-// recover seals what acknowledged requests an earlier life has left in spools (rule 1). Doing so at once means that nothing
-// is acknowledged on top of a file whose last write may have failed.
-func (l *Live) recover(ctx context.Context) error {
+// recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
+// of a file whose last write may have failed.
+func (l *LiveIntake) recover(ctx context.Context) error {
 	numbers, err := spool.List(l.options.Spool)
 	if err != nil {
 		return err
@@ -61,17 +61,17 @@ func (l *Live) recover(ctx context.Context) error {
 		return err
 	}
 	if state.Opened > state.Spools && !slices.Contains(numbers, state.Opened) {
-		err := l.reportLoss(spool.Loss{Spool: state.Opened, Reason: "its file is gone, with all requests that were acknowledged and not sealed"})
-		if err := errors.Join(err, l.pass(ctx, state.Opened)); err != nil {
+		err := l.reportLoss(spool.Loss{Spool: state.Opened, Reason: "its file is missing, with all requests that were acknowledged and not sealed"})
+		if err := errors.Join(err, l.skipSpool(ctx, state.Opened)); err != nil {
 			return err
 		}
 	}
 	for i, number := range numbers {
 		if number > state.Spools {
-			if err := l.replay(ctx, number, spoolFacts{last: i == len(numbers)-1, expected: number <= state.Opened}); err != nil {
+			if err := l.replay(ctx, number, spoolContext{last: i == len(numbers)-1, expected: number <= state.Opened}); err != nil {
 				return fmt.Errorf("recover acknowledged events of stream %s from %s: %w", l.stream.Name, spool.Path(l.options.Spool, number), err)
 			}
-			if err := l.pass(ctx, number); err != nil {
+			if err := l.skipSpool(ctx, number); err != nil {
 				return err
 			}
 		}
@@ -82,8 +82,8 @@ func (l *Live) recover(ctx context.Context) error {
 	return nil
 }
 
-// pass has the catalog expect nothing of a spool any more of which nothing was sealed.
-func (l *Live) pass(ctx context.Context, number uint64) error {
+// skipSpool records that a spool of which nothing was sealed is no longer expected.
+func (l *LiveIntake) skipSpool(ctx context.Context, number uint64) error {
 	state, _, err := l.in.readState(ctx, l.stream.Name)
 	if err != nil || state.Spools >= number {
 		return err
@@ -91,41 +91,41 @@ func (l *Live) pass(ctx context.Context, number uint64) error {
 	return l.in.changeState(ctx, l.stream.Name, func(s *streamState) { s.Spools = number })
 }
 
-// reportLoss keeps a damaged spool aside, before anything of it is sealed: afterwards nobody looks at it any more.
-func (l *Live) reportLoss(loss spool.Loss) error {
+// reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed.
+func (l *LiveIntake) reportLoss(loss spool.Loss) error {
 	loss.Stream, loss.Found = l.stream.Name, l.in.Now().UTC()
 	loss, err := spool.Report(l.options.Spool, loss)
 	if err != nil {
 		return err
 	}
 	l.in.Log.Error("acknowledged requests may be lost: "+loss.String(), "stream", loss.Stream, "spool", loss.Spool)
-	if l.options.Lost != nil {
-		l.options.Lost(loss)
+	if l.options.OnLoss != nil {
+		l.options.OnLoss(loss)
 	}
 	return nil
 }
 
-// spoolFacts are what is known of a spool before it is read.
-type spoolFacts struct {
-	last     bool // no other follows it
-	expected bool // it was written to: the catalog says so
+// spoolContext is what is known of a spool before it is read.
+type spoolContext struct {
+	last     bool // no other spool follows it
+	expected bool // the catalog says that it was written to
 }
 
-// replay takes a spool's requests up again and seals them.
-func (l *Live) replay(ctx context.Context, number uint64, facts spoolFacts) error {
+// replay ingests and seals the requests of a spool.
+func (l *LiveIntake) replay(ctx context.Context, number uint64, facts spoolContext) error {
 	in, err := spool.Open(l.options.Spool, number)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	if name := in.Header.Stream; name != "" && name != l.stream.Name {
-		return failure.Wrap(failure.Data, fmt.Errorf("it is one of stream %s", name))
+		return failure.Wrap(failure.Data, fmt.Errorf("it belongs to stream %s", name))
 	}
-	asks, err := l.read(in)
+	requests, err := l.readGroup(in)
 	if err != nil {
 		return err
 	}
-	if len(asks) == 0 { // nothing in it was acknowledged
+	if len(requests) == 0 { // nothing in it was acknowledged
 		return l.reportDamage(in, number, 0, facts)
 	}
 	h := spool.Header{Stream: l.stream.Name, Number: number, Opened: in.Header.Opened}
@@ -136,48 +136,47 @@ func (l *Live) replay(ctx context.Context, number uint64, facts spoolFacts) erro
 	if err != nil {
 		return err
 	}
-	result, err := l.resume(ctx, o, in, asks, facts)
+	result, err := l.sealReplayed(ctx, o, in, requests, facts)
 	if err != nil {
 		o.abort()
 		return err
 	}
-	if result.Batch != 0 && l.options.Sealed != nil {
-		l.options.Sealed(result)
+	if result.Batch != 0 && l.options.OnSealed != nil {
+		l.options.OnSealed(result)
 	}
 	return nil
 }
 
-// resume judges the requests of a spool to its end, and seals them.
-func (l *Live) resume(ctx context.Context, o *openBatch, in *spool.Reader, asks []*ask, facts spoolFacts) (Result, error) {
-	taken := int64(0)
-	for len(asks) > 0 {
-		taken += int64(len(asks))
-		if err := o.add(asks, 0); err != nil {
+// sealReplayed ingests the requests of a spool to its end, and seals them.
+func (l *LiveIntake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reader, requests []*pendingRequest, facts spoolContext) (Result, error) {
+	recovered := int64(0)
+	for len(requests) > 0 {
+		recovered += int64(len(requests))
+		if err := o.add(requests, 0); err != nil {
 			return Result{}, err
 		}
 		var err error
-		if asks, err = l.read(in); err != nil {
+		if requests, err = l.readGroup(in); err != nil {
 			return Result{}, err
 		}
 	}
-	if err := l.reportDamage(in, o.work.spool, taken, facts); err != nil {
+	if err := l.reportDamage(in, o.writer.spool, recovered, facts); err != nil {
 		return Result{}, err
 	}
 	return o.seal(ctx, l.in.Now())
 }
 
-// reportDamage reports what is damaged of a spool that was read to its end.
-func (l *Live) reportDamage(in *spool.Reader, number uint64, taken int64, facts spoolFacts) error {
+// reportDamage reports the damage of a spool that was read to its end.
+func (l *LiveIntake) reportDamage(in *spool.Reader, number uint64, recovered int64, facts spoolContext) error {
 	reason := facts.damage(in)
 	if reason == "" {
 		return nil
 	}
-	return l.reportLoss(spool.Loss{Spool: number, Reason: reason, Taken: taken})
+	return l.reportLoss(spool.Loss{Spool: number, Reason: reason, Recovered: recovered})
 }
 
-// damage says what is damaged of a spool that was read to its end. A torn end is one that a dying process leaves, which writes to
-// its last spool only.
-func (f spoolFacts) damage(in *spool.Reader) string {
+// damage describes the damage of a spool that was read to its end. A torn end is not damage in the last spool: a dying process leaves one.
+func (f spoolContext) damage(in *spool.Reader) string {
 	reason := in.Damage()
 	switch {
 	case reason != "":
@@ -190,8 +189,8 @@ func (f spoolFacts) damage(in *spool.Reader) string {
 	return ""
 }
 
-// read reads about as much as is judged together.
-func (l *Live) read(in *spool.Reader) (asks []*ask, err error) {
+// readGroup reads about as many requests as are checked together.
+func (l *LiveIntake) readGroup(in *spool.Reader) (requests []*pendingRequest, err error) {
 	for size := int64(0); size < groupBytes; {
 		r, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -200,14 +199,14 @@ func (l *Live) read(in *spool.Reader) (asks []*ask, err error) {
 		if err != nil {
 			return nil, err
 		}
-		a := newAsk(l.stream, Request{Key: r.Key, Body: r.Body})
-		asks = append(asks, a)
-		size += a.size
+		p := newPendingRequest(l.stream, Request{Key: r.Key, Body: r.Body})
+		requests = append(requests, p)
+		size += p.size
 	}
-	return asks, nil
+	return requests, nil
 }
 
-// VerifySpools reads what waits in the spools of a stream, and proves that it is whole and that nothing is missing.
+// VerifySpools reads the unsealed spools of a stream, and checks that they are complete and that none is missing.
 func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error {
 	numbers, err := spool.List(folder)
 	if err != nil {
@@ -219,13 +218,13 @@ func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error
 	}
 	var faults []error
 	if state.Opened > state.Spools && !slices.Contains(numbers, state.Opened) {
-		faults = append(faults, fmt.Errorf("spool %d of %s is gone, with acknowledged requests", state.Opened, stream))
+		faults = append(faults, fmt.Errorf("spool %d of %s is missing, with acknowledged requests", state.Opened, stream))
 	}
 	for i, number := range numbers {
 		if number <= state.Spools {
-			continue // sealed: it is only removed
+			continue // already sealed: it is only removed
 		}
-		facts := spoolFacts{last: i == len(numbers)-1, expected: number <= state.Opened}
+		facts := spoolContext{last: i == len(numbers)-1, expected: number <= state.Opened}
 		if reason, err := verifySpool(folder, stream, number, facts); err != nil || reason != "" {
 			faults = append(faults, err, fmt.Errorf("spool %d of %s is damaged: %s", number, stream, reason))
 		}
@@ -233,19 +232,19 @@ func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error
 	return errors.Join(faults...)
 }
 
-// Verify is VerifySpools for a stream that is taken in live: between two writes.
-func (l *Live) Verify(ctx context.Context) error {
+// Verify is VerifySpools for a stream with live intake, between two writes.
+func (l *LiveIntake) Verify(ctx context.Context) error {
 	return l.do(ctx, false, func(ctx context.Context) error { return l.in.VerifySpools(ctx, l.stream.Name, l.options.Spool) })
 }
 
-func verifySpool(folder, stream string, number uint64, facts spoolFacts) (damage string, err error) {
+func verifySpool(folder, stream string, number uint64, facts spoolContext) (damage string, err error) {
 	in, err := spool.Open(folder, number)
 	if err != nil {
 		return "it cannot be opened", err
 	}
 	defer in.Close()
 	if name := in.Header.Stream; name != "" && name != stream {
-		return "it is one of stream " + name, nil
+		return "it belongs to stream " + name, nil
 	}
 	for {
 		if _, err := in.Next(); errors.Is(err, io.EOF) {

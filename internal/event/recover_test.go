@@ -1,4 +1,4 @@
-// Damaged spools: no acknowledged request behind the damage is dropped, and what is lost is reported until somebody has seen it.
+// Damaged spools: no acknowledged request after the damage is dropped, and losses are reported until somebody dismisses them.
 
 package event_test
 
@@ -16,10 +16,10 @@ import (
 	"bursar/internal/event/spool"
 )
 
-// leftSpool is a house in which a process died that had acknowledged four requests of one event each.
-func leftSpool(t *testing.T) *house {
+// newUnsealedSpool returns a stream with a spool of a dead process that had acknowledged four requests of one event each.
+func newUnsealedSpool(t *testing.T) *harness {
 	t.Helper()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	l, err := h.openLive(event.LiveOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func leftSpool(t *testing.T) *house {
 
 func TestDamagedSpool(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(spool.Path(leftSpool(t).spool(), 1))
+	text, err := os.ReadFile(spool.Path(newUnsealedSpool(t).spool(), 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,18 +59,18 @@ func TestDamagedSpool(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := leftSpool(t)
-			if left, err := h.intake.Left(t.Context(), "sales", h.spool()); !left || err != nil {
+			h := newUnsealedSpool(t)
+			if left, err := h.intake.HasUnsealedSpools(t.Context(), "sales", h.spool()); !left || err != nil {
 				t.Errorf("before: %v, %v", left, err)
 			}
 			if err := c.damage(spool.Path(h.spool(), 1)); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := h.intake.Left(t.Context(), "sales", h.spool()); !left || err != nil {
+			if left, err := h.intake.HasUnsealedSpools(t.Context(), "sales", h.spool()); !left || err != nil {
 				t.Errorf("after the damage: %v, %v", left, err)
 			}
-			lost := 0
-			l, err := h.openLive(event.LiveOptions{Lost: func(spool.Loss) { lost++ }})
+			lossCount := 0
+			l, err := h.openLive(event.LiveOptions{OnLoss: func(spool.Loss) { lossCount++ }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,8 +80,8 @@ func TestDamagedSpool(t *testing.T) {
 			}
 			h.expectStored("after recovery", want, true)
 			losses, err := spool.Losses(h.spool())
-			if err != nil || lost != 1 || len(losses) != 1 || losses[0].Taken != int64(len(c.want)) || losses[0].Stream != "sales" {
-				t.Fatalf("%d reported, %+v, %v", lost, losses, err)
+			if err != nil || lossCount != 1 || len(losses) != 1 || losses[0].Recovered != int64(len(c.want)) || losses[0].Stream != "sales" {
+				t.Fatalf("%d reported, %+v, %v", lossCount, losses, err)
 			}
 			h.accept(l, "", sale("more", "sale", "1.00", "EUR"), "1 1 0 0")
 			if err := l.Close(t.Context()); err != nil {
@@ -94,7 +94,7 @@ func TestDamagedSpool(t *testing.T) {
 				t.Fatal(err)
 			}
 			entries, err := os.ReadDir(h.spool())
-			if left, failed := h.intake.Left(t.Context(), "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
+			if left, failed := h.intake.HasUnsealedSpools(t.Context(), "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
 				t.Errorf("in the end: %v, %v, %v, %v", entries, err, left, failed)
 			}
 		})
@@ -112,16 +112,16 @@ func flipAt(at int) func(path string) error {
 	}
 }
 
-// A spool of another stream is not taken in.
+// A spool of another stream is not ingested.
 func TestForeignSpool(t *testing.T) {
 	t.Parallel()
-	h := leftSpool(t)
+	h := newUnsealedSpool(t)
 	h.stream.Name = "other"
 	other := filepath.Join(h.dir, "other")
 	if err := os.Rename(h.spool(), other); err != nil {
 		t.Fatal(err)
 	}
-	l, err := h.intake.Live(t.Context(), h.stream, event.LiveOptions{Spool: other})
+	l, err := h.intake.OpenLive(t.Context(), h.stream, event.LiveOptions{Spool: other})
 	if err != nil {
 		t.Fatal(err) // the other streams go on
 	}
@@ -134,12 +134,12 @@ func TestForeignSpool(t *testing.T) {
 // A request that fails before it is acknowledged leaves nothing that is missed later.
 func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	for n := 1; n < 6; n++ {
 		d := &disk{at: n}
 		o := event.LiveOptions{Spool: h.spool()}
 		event.WrapSpool(&o, func(f spool.File) spool.File { return diskFile{f, d} })
-		l, err := h.intake.Live(t.Context(), h.stream, o)
+		l, err := h.intake.OpenLive(t.Context(), h.stream, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 		cancel()
 		_ = l.Close(dead)
 	}
-	h.live(event.LiveOptions{})
+	h.startLive(event.LiveOptions{})
 	if losses, err := spool.Losses(h.spool()); err != nil || len(losses) > 0 {
 		t.Errorf("%v, %v", losses, err)
 	}

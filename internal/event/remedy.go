@@ -1,3 +1,5 @@
+// Suggests how a stream's declaration may grow so that rejected rows are accepted.
+
 package event
 
 import (
@@ -10,8 +12,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Remedy says how the stream's declaration may grow so that a retry accepts a row that was rejected. It is empty where no growth does: how
-// values are read, and how rows are told apart, never changes.
+// Remedy says how the declaration may grow so that a retry accepts a rejected row. It is empty if growth does not help: how values are read and how
+// rows are identified never changes.
 func (r *Rejected) Remedy(s *project.Stream) string {
 	c := s.Column(r.Column)
 	if c == nil || r.Object != "" || r.Conflict() {

@@ -13,29 +13,29 @@ import (
 	"bursar/internal/project"
 )
 
-// Backup finds what cannot be made again in a copy of the project. Each reports whether it has put it back.
+// Backup restores objects that cannot be recreated from a copy of the project. Each method reports whether it restored the object.
 type Backup interface {
-	// Object puts an object back whose bytes are as described.
+	// Object restores an object whose bytes match the description.
 	Object(ctx context.Context, d object.Description) (bool, error)
-	// File puts an object back whose bytes are right.
+	// File restores an object whose bytes right accepts.
 	File(ctx context.Context, name string, right func(text []byte) bool) (bool, error)
 }
 
-// Repaired says what the repair of a stream has done, and what is still broken.
+// Repaired reports what the repair of a stream has done, and what is still broken.
 type Repaired struct {
 	Done   []string
 	Broken []error
 }
 
-func (r *Repaired) did(format string, args ...any) {
+func (r *Repaired) note(format string, args ...any) {
 	r.Done = append(r.Done, fmt.Sprintf(format, args...))
 }
 
-// Repair brings the stream's batches in the catalog, their manifests and their objects together again, and adopts the batches that
-// the catalog does not know. Likewise retractions. An empty batch or retraction replaces what is lost and to be given up. It may be called again after
-// a crash. It does not repair the dedupe index.
+// Repair makes the stream's batches in the catalog, their manifests and their objects consistent, and adopts batches that the catalog does not
+// contain. It does the same for retractions. What is given up is replaced by an empty batch or retraction. It may be repeated after a crash.
+// It does not repair the dedupe index.
 func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
-	state, last, err := in.sealedSince(ctx, s.Name)
+	state, last, err := in.stateAndLastSealed(ctx, s.Name)
 	if err != nil {
 		return r, err
 	}
@@ -44,7 +44,7 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, 
 		return r, err
 	}
 	last = max(last, retracted)
-	if give, err = in.toGiveUp(ctx, s, last, give); err != nil {
+	if give, err = in.checkGiveUp(ctx, s, last, give); err != nil {
 		return r, err
 	}
 	for number := uint64(1); number <= last; number++ {
@@ -57,10 +57,10 @@ func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, 
 				return r, err
 			}
 			if err := in.adopt(ctx, s, number); err != nil {
-				r.Broken = append(r.Broken, fmt.Errorf("%w; those behind it, to batch %d, wait for it; %s", err, last, mends(fmt.Sprintf("batch %d of %s", number, s.Name))))
+				r.Broken = append(r.Broken, fmt.Errorf("%w; the following batches, up to %d, wait for it; %s", err, last, repairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
 				return r, ctx.Err()
 			}
-			r.did("adopted batch %d of %s", number, s.Name)
+			r.note("adopted batch %d of %s", number, s.Name)
 		}
 		if err := in.repairBatch(ctx, s, number, backup, &r); err != nil {
 			return r, err
@@ -93,23 +93,23 @@ func (in *Intake) repairBatch(ctx context.Context, s *project.Stream, number uin
 		if err := in.restoreNext(ctx, s.Name, number, backup, r); err != nil {
 			return err
 		}
-		if b, err = in.provenManifest(ctx, s, number); err != nil {
-			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w; %s", number, s.Name, err, mends(fmt.Sprintf("batch %d of %s", number, s.Name))))
+		if b, err = in.verifiedManifest(ctx, s, number); err != nil {
+			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w; %s", number, s.Name, err, repairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
 			return ctx.Err()
 		}
 	}
 	if !indexed {
-		err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return reenter(tx, &b) })
+		err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return reenterBatch(tx, &b) })
 		if err != nil {
 			return err
 		}
-		r.did("entered batch %d of %s in the catalog again", number, s.Name)
+		r.note("entered batch %d of %s in the catalog again", number, s.Name)
 	}
 	if in.verifyManifest(ctx, &b) != nil {
 		if err := in.writeManifest(ctx, &b); err != nil {
 			return err
 		}
-		r.did("wrote the manifest of batch %d of %s again", number, s.Name)
+		r.note("wrote the manifest of batch %d of %s again", number, s.Name)
 	}
 	return in.restoreObjects(ctx, &b, backup, r)
 }
@@ -133,42 +133,42 @@ func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
 	return true, nil
 }
 
-// reenter writes a batch that the catalog counts and has lost.
-func reenter(tx catalog.Tx, b *Batch) error {
+// reenterBatch writes a batch that the catalog counts and lacks.
+func reenterBatch(tx catalog.Tx, b *Batch) error {
 	for i := range b.Files {
 		f := &b.Files[i]
 		if err := putFile(tx, b.Stream, f, b.Spool != 0 || f.Digest == ""); err != nil {
 			return err
 		}
 	}
-	taken, err := tx.Get(retriedKey(b.Stream, b.Batch), &retried{})
+	retriedLater, err := tx.Get(retriedKey(b.Stream, b.Batch), &retried{})
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch)); err != nil || !taken {
+	if err := errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch)); err != nil || !retriedLater {
 		return err
 	}
 	return tx.Delete(rejectedKey(b.Stream, b.Batch))
 }
 
-// restoreNext puts back what is needed of a batch that the catalog does not know: its manifest, then its objects.
+// restoreNext restores from the backup what is missing of a batch that the catalog does not contain: its manifest, then its objects.
 func (in *Intake) restoreNext(ctx context.Context, stream string, number uint64, backup Backup, r *Repaired) error {
 	b, err := readManifest(ctx, in.Objects, stream, number)
-	if err != nil && !errors.Is(err, errUnsummed) {
+	if err != nil && !errors.Is(err, errNoChecksum) {
 		found, err := backup.File(ctx, manifestName(stream, number), func(text []byte) bool {
-			said, err := decodeManifest(text)
-			b = said
-			return err == nil && said.Stream == stream && said.Batch == number
+			restored, err := decodeManifest(text)
+			b = restored
+			return err == nil && restored.Stream == stream && restored.Batch == number
 		})
 		if err != nil || !found {
 			return err
 		}
-		r.did("restored the manifest of batch %d of %s", number, stream)
+		r.note("restored the manifest of batch %d of %s", number, stream)
 	}
 	return in.restoreObjects(ctx, &b, backup, r)
 }
 
-// restoreObjects puts damaged and missing objects back. What the backup does not have is noted as broken.
+// restoreObjects restores damaged and missing objects. It records what the backup lacks as broken.
 func (in *Intake) restoreObjects(ctx context.Context, b *Batch, backup Backup, r *Repaired) error {
 	for _, o := range b.Stored() {
 		damage := o.Check(ctx, in.Objects)
@@ -180,11 +180,11 @@ func (in *Intake) restoreObjects(ctx context.Context, b *Batch, backup Backup, r
 			return err
 		}
 		if found {
-			r.did("restored %s", o.Name)
+			r.note("restored %s", o.Name)
 			continue
 		}
 		what := fmt.Sprintf("batch %d of %s", b.Batch, b.Stream)
-		r.Broken = append(r.Broken, fmt.Errorf("%s: %w; %s", what, damage, mends(what)))
+		r.Broken = append(r.Broken, fmt.Errorf("%s: %w; %s", what, damage, repairHint(what)))
 	}
 	return ctx.Err()
 }

@@ -1,4 +1,4 @@
-// Retracting a batch or an event, and taking that back.
+// Retracts a batch or an event, or takes that back.
 
 package event
 
@@ -19,9 +19,9 @@ import (
 
 // RetractOptions say what is retracted and why.
 type RetractOptions struct {
-	Batch  uint64 // 0 is any, with Event
-	Event  string // its id, as it is printed; empty is the whole batch
-	Undo   bool   // a retraction is taken back
+	Batch  uint64 // 0 is any batch, with Event
+	Event  string // the id as it is printed; empty is the whole batch
+	Undo   bool   // takes a retraction back
 	Reason string
 }
 
@@ -29,15 +29,15 @@ type RetractOptions struct {
 type Retracted struct {
 	Retraction
 	Already bool     `json:"already"`           // it was so before, and nothing was written
-	Retries []uint64 `json:"retries,omitempty"` // of a batch: those that hold events out of its quarantine, which still count
+	Retries []uint64 `json:"retries,omitempty"` // of a batch: those that contain events out of its quarantine, which still count
 }
 
-// NoSuchError is what Retract returns for a batch or an event that the stream does not have.
+// NoSuchError is returned for a batch, event or row that the stream does not have.
 type NoSuchError struct{ What, Hint string }
 
 func (e *NoSuchError) Error() string { return e.What + " not found; " + e.Hint }
 
-// Class is Data: asking again gives the same answer.
+// Class is Data: a retry gives the same result.
 func (e *NoSuchError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 3 (DESIGN §7).
@@ -47,9 +47,9 @@ func noBatch(s *project.Stream, batch, last uint64) error {
 	return &NoSuchError{fmt.Sprintf("batch %d of %s", batch, s.Name), fmt.Sprintf("its last batch is %d", last)}
 }
 
-// Retract leaves a sealed batch or an event out of every view from then on, or takes that back. The ids of what is left out are new
-// again for intake, and the files of a batch may be taken in again. One transaction does it; the object follows, as a manifest
-// does. The caller has the stream for itself.
+// Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are new again, and
+// the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest. The caller must hold
+// the stream exclusively.
 func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptions) (Retracted, error) {
 	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
 		return Retracted{}, err
@@ -65,29 +65,29 @@ func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptio
 	if err != nil {
 		return Retracted{}, err
 	}
-	was, err := in.lastOf(ctx, &r)
+	last, err := in.lastRetractionOf(ctx, &r)
 	if err != nil {
 		return Retracted{}, err
 	}
 	if o.Undo {
-		return in.undo(ctx, s, &state, was, r)
+		return in.undo(ctx, s, &state, last, r)
 	}
-	already := was != nil && was.Undoes == 0
+	already := last != nil && last.Undoes == 0
 	if already {
-		r = *was
-	} else if err := in.resolve(ctx, &state, &r); err != nil {
+		r = *last
+	} else if err := in.putResolving(ctx, &state, &r); err != nil {
 		return Retracted{}, err
 	}
-	out, err := in.retracted(ctx, &r, already)
+	out, err := in.retractionOutcome(ctx, &r, already)
 	if err == nil {
-		err = in.indexAnew(ctx, s)
+		err = in.rebuildIfNeeded(ctx, s)
 	}
 	return out, err
 }
 
-// resolve writes a retraction. One that has the dedupe index made anew needs the key that it was made with, as other streams' indexes have it, too.
-func (in *Intake) resolve(ctx context.Context, state *streamState, r *Retraction) error {
-	if state.resolves(r) {
+// putResolving writes a retraction. If that requires a rebuild of the dedupe index, the key must be intact, because indexes of other streams use it.
+func (in *Intake) putResolving(ctx context.Context, state *streamState, r *Retraction) error {
+	if state.mayResolve(r) {
 		if _, err := in.Secret.Key(); err != nil {
 			return needsRepair(r.Stream, err)
 		}
@@ -95,17 +95,17 @@ func (in *Intake) resolve(ctx context.Context, state *streamState, r *Retraction
 	return in.putRetraction(ctx, state, r)
 }
 
-// indexAnew makes the dedupe index anew where a retraction asks for it, also one of a call that was cut short.
-func (in *Intake) indexAnew(ctx context.Context, s *project.Stream) error {
+// rebuildIfNeeded rebuilds the dedupe index if a retraction requires it, also one of an earlier, interrupted call.
+func (in *Intake) rebuildIfNeeded(ctx context.Context, s *project.Stream) error {
 	state, found, err := in.readState(ctx, s.Name)
-	if err != nil || !found || state.Identity != toBeIndexed {
+	if err != nil || !found || state.Identity != needsRebuild {
 		return err
 	}
 	return in.RebuildDedupe(ctx, s)
 }
 
-// retracted is the outcome of a retraction that is written.
-func (in *Intake) retracted(ctx context.Context, r *Retraction, already bool) (out Retracted, err error) {
+// retractionOutcome returns the outcome of a retraction that is written.
+func (in *Intake) retractionOutcome(ctx context.Context, r *Retraction, already bool) (out Retracted, err error) {
 	out = Retracted{Retraction: *r, Already: already}
 	if r.Event != "" {
 		return out, nil
@@ -126,33 +126,33 @@ func (in *Intake) retracted(ctx context.Context, r *Retraction, already bool) (o
 	return out, err
 }
 
-// toRetract describes what is to be left out.
+// toRetract describes what is to be excluded.
 func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions) (Retraction, error) {
 	r := Retraction{
 		Stream: s.Name, Number: state.Retractions + 1, Batch: o.Batch, Reason: o.Reason, Files: state.Files,
 		At: in.Now().UTC().Truncate(time.Microsecond),
 	}
 	if o.Event != "" {
-		return in.eventToRetract(ctx, s, state, o, r)
+		return in.findEventToRetract(ctx, s, state, o, r)
 	}
 	if o.Batch == 0 || o.Batch > state.Batches {
 		return r, noBatch(s, o.Batch, state.Batches)
 	}
 	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err := GetFolded(tx, s, s.Name, o.Batch, 0) // all of it, with totals that were computed since
+		b, err := GetFolded(tx, s, s.Name, o.Batch, 0) // with totals that were computed later
 		r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
 		return err
 	})
 	return r, err
 }
 
-// lastOf is the last retraction of the same batch or event, nil if there is none.
-func (in *Intake) lastOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
+// lastRetractionOf returns the last retraction of the same batch or event, or nil.
+func (in *Intake) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = nil
 		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
 		for i := range list {
-			if list[i].of(r) {
+			if list[i].sameTarget(r) {
 				last = &list[i]
 			}
 		}
@@ -161,14 +161,14 @@ func (in *Intake) lastOf(ctx context.Context, r *Retraction) (last *Retraction, 
 	return last, err
 }
 
-// putRetraction writes a retraction, and forgets what was answered to the requests of a batch: they may come again.
-func (in *Intake) putRetraction(ctx context.Context, was *streamState, r *Retraction) error {
+// putRetraction writes a retraction, and deletes the answers to the requests of a batch, which may be sent again.
+func (in *Intake) putRetraction(ctx context.Context, read *streamState, r *Retraction) error {
 	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
 			return err
 		}
-		if !state.sameIntake(was) {
+		if !state.sameIntake(read) {
 			return errors.New("bug: a batch was sealed meanwhile")
 		}
 		return enterRetraction(tx, &state, r)
@@ -182,8 +182,8 @@ func (in *Intake) putRetraction(ctx context.Context, was *streamState, r *Retrac
 	return nil
 }
 
-// enterRetraction writes what belongs to a retraction in the catalog. The dedupe index is to be made anew after one is taken back:
-// entries of events that are retracted now may have replaced those that count again.
+// enterRetraction writes a retraction to the catalog. If it takes another one back, the dedupe index must be rebuilt: entries of events that are
+// retracted now may have replaced those that count again.
 func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	state.Retractions = max(state.Retractions, r.Number)
 	if r.GivenUp != nil {
@@ -193,14 +193,14 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	if err != nil {
 		return err
 	}
-	if state.resolves(r) {
-		state.Identity = toBeIndexed
+	if state.mayResolve(r) {
+		state.Identity = needsRebuild
 	}
 	switch {
 	case r.Undoes == 0 && r.Event == "" && b.Spool != 0:
-		err = forgetAnswersOf(tx, r.Stream, b.Spool)
+		err = deleteSpoolAnswers(tx, r.Stream, b.Spool)
 	case r.Undoes != 0:
-		state.Identity = toBeIndexed
+		state.Identity = needsRebuild
 		for i := range b.Files {
 			if err == nil && r.Event == "" && b.Files[i].Digest != "" {
 				err = putFile(tx, r.Stream, &b.Files[i], b.Spool != 0)
@@ -210,8 +210,8 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	return errors.Join(err, tx.Put(retractionKey(r), r), tx.Put(streamKey(r.Stream), state))
 }
 
-// eventToRetract finds an event by its id.
-func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions, r Retraction) (Retraction, error) {
+// findEventToRetract finds an event by its id.
+func (in *Intake) findEventToRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions, r Retraction) (Retraction, error) {
 	session, err := duck.Open(in.Duck)
 	if err != nil {
 		return r, err
@@ -235,7 +235,7 @@ func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *
 	case len(found) > 1 && s.Versions:
 		return r, in.whichVersion(ctx, s, found)
 	case len(found) > 1:
-		return r, failure.Wrap(failure.Data, fmt.Errorf("%d events of %s have the id %s, in batches %d and %d: say which batch, as in `bursar retract %s %d --event ID`",
+		return r, failure.Wrap(failure.Data, fmt.Errorf("%d events of %s have the id %s, in batches %d and %d: name the batch, as in `bursar retract %s %d --event ID`",
 			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))
 	}
 	r.Batch, r.Event, r.File, r.Row = found[0].Batch, found[0].Event, found[0].File, found[0].Row
@@ -243,16 +243,15 @@ func (in *Intake) eventToRetract(ctx context.Context, s *project.Stream, state *
 	return r, err
 }
 
-// choose leaves those of the events with one id that are in views; of none, or to be taken back, those that are retracted, the last
-// first.
+// choose returns those of the events with one id that count. If none does, or a retraction is taken back, it returns the last retracted one.
 func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (chosen []Retraction, err error) {
 	var out []Retraction
 	for i := range found {
-		last, err := in.lastOf(ctx, &found[i])
+		last, err := in.lastRetractionOf(ctx, &found[i])
 		if err != nil {
 			return nil, err
 		}
-		batch, err := in.lastOf(ctx, &Retraction{Stream: found[i].Stream, Batch: found[i].Batch})
+		batch, err := in.lastRetractionOf(ctx, &Retraction{Stream: found[i].Stream, Batch: found[i].Batch})
 		switch {
 		case err != nil:
 			return nil, err
@@ -268,7 +267,7 @@ func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (ch
 	return chosen, nil
 }
 
-// sumEvent computes the control totals of the one event.
+// sumEvent computes the control totals of one event.
 func (in *Intake) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
 	files, local := in.Objects.(object.Local)
 	if !local {

@@ -19,7 +19,7 @@ import (
 )
 
 // retract retracts, and expects "number events" of it.
-func (h *house) retract(want string, o event.RetractOptions) event.Retracted {
+func (h *harness) retract(want string, o event.RetractOptions) event.Retracted {
 	h.t.Helper()
 	h.now = h.now.Add(time.Second)
 	r, err := h.intake.Retract(h.t.Context(), h.stream, o)
@@ -32,13 +32,13 @@ func (h *house) retract(want string, o event.RetractOptions) event.Retracted {
 	return r
 }
 
-// whole retracts a batch.
-func (h *house) whole(want string, batch uint64) {
+// retractBatch retracts a batch.
+func (h *harness) retractBatch(want string, batch uint64) {
 	h.retract(want, event.RetractOptions{Batch: batch, Reason: "wrong"})
 }
 
-// proved verifies batches, retractions and the dedupe index.
-func (h *house) proved() {
+// verify verifies batches, retractions and the dedupe index.
+func (h *harness) verify() {
 	h.t.Helper()
 	batches, err := h.intake.VerifyManifests(h.t.Context(), h.stream.Name)
 	_, objects := h.intake.VerifyObjects(h.t.Context(), batches, func(int64) {})
@@ -50,9 +50,9 @@ func (h *house) proved() {
 }
 
 // folded is the events and totals of each batch as it is folded now.
-func (h *house) folded() (list []string) {
+func (h *harness) folded() (list []string) {
 	h.t.Helper()
-	batches, err := event.Folded(h.t.Context(), h.intake.Catalog, h.stream, 0)
+	batches, err := event.FoldedBatches(h.t.Context(), h.intake.Catalog, h.stream, 0)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func (h *house) folded() (list []string) {
 	return list
 }
 
-func (h *house) expectFolded(want ...string) {
+func (h *harness) expectFolded(want ...string) {
 	h.t.Helper()
 	if got := h.folded(); strings.Join(got, "; ") != strings.Join(want, "; ") {
 		h.t.Errorf("folded are %q, want %q", got, want)
@@ -72,12 +72,12 @@ func (h *house) expectFolded(want ...string) {
 // TestRetractedTwice retracts an event, and then its batch: it is one event that is left out.
 func TestRetractedTwice(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("3", "sale", "4.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("3", "sale", "4.00", "EUR")))
 	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
 	h.retract("2 1", event.RetractOptions{Event: "3", Reason: "wrong"})
-	h.whole("3 2", 1)
+	h.retractBatch("3 2", 1)
 	batches, err := h.intake.VerifyManifests(t.Context(), h.stream.Name)
 	if err != nil {
 		t.Fatal(err)
@@ -89,9 +89,9 @@ func TestRetractedTwice(t *testing.T) {
 
 func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
+	h := newHarness(t, plainYAML)
 	first := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "bribe", "4.00", "EUR"))
-	h.take("1 3 1 2 0", first)
+	h.ingest("1 3 1 2 0", first)
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	retry := func(want string) {
 		t.Helper()
@@ -111,28 +111,28 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	if r, err := h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil || r.Batch != 0 {
 		t.Errorf("a retry of what is left out: %+v, %v", r, err)
 	}
-	h.take("3 2 1 0 1", h.file("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
-	h.whole("2 1", 2)
-	h.take("4 1 1 0 0", h.file("c.jsonl", sale("2", "gift", "2.50", "EUR")))
+	h.ingest("3 2 1 0 1", h.file("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
+	h.retractBatch("2 1", 2)
+	h.ingest("4 1 1 0 0", h.file("c.jsonl", sale("2", "gift", "2.50", "EUR")))
 	h.expectFolded("0 map[]", "0 map[]", "1 map[EUR:1.50]", "1 map[EUR:2.50]")
-	h.proved()
+	h.verify()
 	h.rebuildIndex()
-	h.proved()
-	h.take("0 2 0 0 2", h.file("d.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.50", "EUR")))
+	h.verify()
+	h.ingest("0 2 0 0 2", h.file("d.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.50", "EUR")))
 	h.retract("3 1", event.RetractOptions{Batch: 4, Reason: "wrong"})
 	h.retract("4 1", event.RetractOptions{Batch: 2, Undo: true})
 	h.expectRefs("")
-	h.take("0 1 0 0 1", h.file("e.jsonl", sale("2", "gift", "2.00", "EUR")))
-	h.proved()
+	h.ingest("0 1 0 0 1", h.file("e.jsonl", sale("2", "gift", "2.00", "EUR")))
+	h.verify()
 }
 
 // TestRetractedRowsRetriedAmongOthers retries a quarantine of a retracted file's rows and another's: the former go back as they were, and are
 // there again once the retraction is taken back.
 func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00")+sale("2", "gift", "2.00", "EUR")))
-	h.take("2 2 0 2 0", h.file("b.jsonl", sale("3", "gift", "3.00", "EUR")+sale("4", "bribe", "4.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00")+sale("2", "gift", "2.00", "EUR")))
+	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("3", "gift", "3.00", "EUR")+sale("4", "bribe", "4.00", "EUR")))
 	more := func(kind, want string) {
 		t.Helper()
 		h.declare(strings.Replace(plainYAML, "refund]", "refund, "+kind+"]", 1))
@@ -146,7 +146,7 @@ func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	more("gift", "3 3 1 2 0")
 	h.mustDismiss("1:2", true)
 	h.expectRefs("1:2 2:2")
-	h.whole("1 1", 1)
+	h.retractBatch("1 1", 1)
 	h.expectRefs("2:2")
 	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
 		t.Errorf("a row of a retracted file is accepted: %v", err)
@@ -156,26 +156,26 @@ func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	h.retract("2 1", event.RetractOptions{Batch: 1, Undo: true})
 	h.expectRefs("1:2")
 	more("gift, bribe", "5 1 1 0 0")
-	h.provedDismissals(0)
+	h.verifyDismissals(0)
 }
 
 // TestRetractBehindRetryOfDuplicates: a retry that seals nothing, as its rows are known, is of no batch, and of none that comes later.
 func TestRetractBehindRetryOfDuplicates(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
-	h.take("2 2 1 1 0", h.file("b.jsonl", amounts("1", "2.00")+amounts("2", "1.00")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
+	h.ingest("2 2 1 1 0", h.file("b.jsonl", amounts("1", "2.00")+amounts("2", "1.00")))
 	h.retract("1 1", event.RetractOptions{Event: `"1"`, Reason: "wrong"})
-	h.take("3 1 1 0 0", h.file("c.jsonl", amounts("1", "2.00")))
+	h.ingest("3 1 1 0 0", h.file("c.jsonl", amounts("1", "2.00")))
 	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.expect(r, "0 1 0 0 1")
-	h.whole("2 1", 2)
-	h.take("4 1 1 0 0", h.file("d.jsonl", amounts("3", "1.00")))
+	h.retractBatch("2 1", 2)
+	h.ingest("4 1 1 0 0", h.file("d.jsonl", amounts("3", "1.00")))
 	h.retract("3 1", event.RetractOptions{Batch: 2, Undo: true, Reason: "right"})
-	h.proved()
+	h.verify()
 }
 
 // TestRetractedFilesInMoreColumns takes a file in again that was read before a column was declared: its own events are known, whatever
@@ -185,10 +185,10 @@ func TestRetractedFilesInMoreColumns(t *testing.T) {
 	for name, batch := range map[string]bool{"event": false, "batch": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plainYAML)
+			h := newHarness(t, plainYAML)
 			text := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "2.00", "EUR") + sale("3", "gift", "3.00", "EUR")
 			a := h.file("a.jsonl", strings.ReplaceAll(text, "}", `,"shop":"north"}`))
-			h.take("1 3 1 2 0", a)
+			h.ingest("1 3 1 2 0", a)
 			gifts := strings.Replace(plainYAML, "refund]", "refund, gift]", 1)
 			h.declare(gifts)
 			if _, err := h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil {
@@ -196,13 +196,13 @@ func TestRetractedFilesInMoreColumns(t *testing.T) {
 			}
 			h.declare(strings.Replace(gifts, "  note:", "  shop: {type: string, optional: true}\n  note:", 1))
 			if batch {
-				h.whole("1 1", 1)
+				h.retractBatch("1 1", 1)
 			} else {
 				h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
 			}
-			h.take("3 3 1 0 2", a)
+			h.ingest("3 3 1 0 2", a)
 			h.expectRefs("")
-			h.proved()
+			h.verify()
 		})
 	}
 }
@@ -217,27 +217,27 @@ func TestRetractedFiles(t *testing.T) {
 	} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, strings.Replace(plainYAML, "id: id\n", "id: "+id+"\n", 1))
+			h := newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: "+id+"\n", 1))
 			wrong := h.file("wrong.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
-			h.take("1 2 2 0 0", wrong)
+			h.ingest("1 2 2 0 0", wrong)
 			other := h.file("other.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")+sale("4", "sale", "4.00", "EUR"))
 			if id == "_row" {
-				h.take("2 3 2 1 0", other)
+				h.ingest("2 3 2 1 0", other)
 			} else {
-				h.take("2 3 1 1 1", other)
+				h.ingest("2 3 1 1 1", other)
 			}
-			h.whole("1 2", 1)
+			h.retractBatch("1 2", 1)
 			if id == "id" {
-				h.take(want[0], h.file("right.jsonl", sale("1", "sale", "1.50", "EUR")+sale("5", "sale", "2.50", "EUR")))
+				h.ingest(want[0], h.file("right.jsonl", sale("1", "sale", "1.50", "EUR")+sale("5", "sale", "2.50", "EUR")))
 			} else {
-				h.take(want[0], wrong)
+				h.ingest(want[0], wrong)
 			}
-			h.take(want[1], other)
-			h.take(want[2], other)
+			h.ingest(want[1], other)
+			h.ingest(want[2], other)
 			if got := h.reasons(); len(got) != 1 {
 				t.Errorf("in quarantine are %q", got)
 			}
-			h.proved()
+			h.verify()
 		})
 	}
 }
@@ -245,35 +245,35 @@ func TestRetractedFiles(t *testing.T) {
 // TestRetractWithinWindow retracts where ids are forgotten with time.
 func TestRetractWithinWindow(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML+"dedupe: 30d\n")
+	h := newHarness(t, plainYAML+"dedupe: 30d\n")
 	day := 24 * time.Hour
 	a := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR"))
-	h.take("1 1 1 0 0", a)
+	h.ingest("1 1 1 0 0", a)
 	h.now = h.now.Add(40 * day)
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR"))) // another event by now
-	h.whole("1 1", 2)
-	h.take("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "3.00", "EUR")))
-	h.take("0 1 0 0 1", a) // its digest is known for ever
-	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*event.AnewError)) {
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR"))) // another event by now
+	h.retractBatch("1 1", 2)
+	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "3.00", "EUR")))
+	h.ingest("0 1 0 0 1", a) // its digest is known for ever
+	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
-	h.whole("2 1", 1)
+	h.retractBatch("2 1", 1)
 	h.retract("3 1", event.RetractOptions{Batch: 1, Undo: true}) // batch 3 is beyond its window
 	_, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: "1", Reason: "which?"})
-	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "say which batch") {
+	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "name the batch") {
 		t.Errorf("an id of two events gives %v", err)
 	}
 	h.retract("4 1", event.RetractOptions{Batch: 3, Event: "1", Reason: "this one"})
 	h.expectFolded("1 map[EUR:1.00]", "0 map[]", "0 map[EUR:0.00]")
-	h.proved()
+	h.verify()
 }
 
 // TestRetractEvents leaves events out by ids of several types, and totals that are declared later are computed without them.
 func TestRetractEvents(t *testing.T) {
 	t.Parallel()
 	yaml := strings.Replace(plainYAML, "id: id\n", "id: [id, amount]\n", 1)
-	h := newHouse(t, yaml)
-	h.take("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")+sale(`"x"`, "sale", "4.00", "USD")))
+	h := newHarness(t, yaml)
+	h.ingest("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")+sale(`"x"`, "sale", "4.00", "USD")))
 	for _, id := range []string{"1", `["1"]`, `["1","1"]`, `["2","1.00"]`} {
 		if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
 			t.Errorf("%s gives %v", id, err)
@@ -283,7 +283,7 @@ func TestRetractEvents(t *testing.T) {
 	h.retract("2 1", event.RetractOptions{Event: `["\"x\"","4.00"]`, Reason: "wrong"})
 	h.expectFolded("1 map[EUR:1.00 USD:0.00]")
 	h.declare(strings.Replace(yaml, "totals:\n", "totals:\n  all: {sum: amount}\n", 1))
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
 	h.retract("3 3", event.RetractOptions{Batch: 1, Reason: "all of it"})
 	if again := h.retract("1 1", event.RetractOptions{Batch: 1, Event: `["1","2.00"]`, Reason: "?"}); !again.Already {
 		t.Error("an event is retracted twice")
@@ -291,14 +291,14 @@ func TestRetractEvents(t *testing.T) {
 	h.expectFolded("0 map[]", "1 map[EUR:2.00]")
 	h.retract("4 3", event.RetractOptions{Batch: 1, Undo: true}) // but for the events that are left out alone
 	h.expectFolded("1 map[EUR:1.00 USD:0.00]", "1 map[EUR:2.00]")
-	h.proved()
+	h.verify()
 }
 
 // TestRetractRequests forgets what was answered to the requests of a retracted batch.
 func TestRetractRequests(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	l := h.live(event.LiveOptions{})
+	h := newHarness(t, plainYAML)
+	l := h.startLive(event.LiveOptions{})
 	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
 	r, err := l.Retract(t.Context(), event.RetractOptions{Batch: 1, Reason: "wrong"}) // seals it first
@@ -308,7 +308,7 @@ func TestRetractRequests(t *testing.T) {
 	h.accept(l, "key", sale("1", "sale", "1.50", "EUR"), "1 1 0 0")
 	h.seal(l)
 	h.expectFolded("0 map[]", "1 map[EUR:1.50]")
-	h.proved()
+	h.verify()
 }
 
 // noBackup is a backup that has nothing.
@@ -321,9 +321,9 @@ func (noBackup) File(context.Context, string, func([]byte) bool) (bool, error) {
 // TestRetractionStored finds and mends what is missing of a retraction, in the catalog or beside the batches.
 func TestRetractionStored(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.whole("1 1", 1)
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.retractBatch("1 1", 1)
 	h.retract("2 1", event.RetractOptions{Batch: 1, Undo: true})
 	last := h.object("streams/sales/retractions/00000002.json")
 	if err := os.Remove(last); err != nil {
@@ -332,8 +332,8 @@ func TestRetractionStored(t *testing.T) {
 	if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil {
 		t.Error("a missing object is not found")
 	}
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR"))) // which writes it, as after a crash
-	h.proved()
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR"))) // which writes it, as after a crash
+	h.verify()
 	for name, harm := range map[string]func(tx catalog.Tx) error{
 		"document": func(tx catalog.Tx) error { return tx.Delete("retraction/sales/00000001/00000001") },
 		"last":     func(tx catalog.Tx) error { return tx.Delete("retraction/sales/00000001/00000002") },
@@ -350,7 +350,7 @@ func TestRetractionStored(t *testing.T) {
 			t.Errorf("%s: repair gives %v, %v", name, done, err)
 		}
 		h.rebuildIndex()
-		h.proved()
+		h.verify()
 	}
 	text, err := os.ReadFile(last)
 	if err == nil {

@@ -1,4 +1,4 @@
-// Retractions as they are stored: what of a stream's sealed batches is left out of every view, since when and why.
+// Stored retractions: what is excluded from the views of a stream's sealed batches, since when and why.
 
 package event
 
@@ -17,35 +17,35 @@ import (
 	"bursar/internal/object"
 )
 
-// Retraction leaves a sealed batch, or one event of it, out of every view, or takes an earlier retraction back. It is a catalog
-// document, and an object beside the stream's batches. Like these it is never changed (rule 3).
+// Retraction excludes a sealed batch, or one event of it, from every view, or takes an earlier retraction back. It is a catalog document, and an
+// object beside the stream's batches. Like these it never changes (rule 3).
 type Retraction struct {
 	Stream string `json:"stream"`
 	Number uint64 `json:"retraction"`       // from 1 within the stream
 	Undoes uint64 `json:"undoes,omitempty"` // the retraction that this one takes back; 0 is none
 
-	// GivenUp is a retraction that was lost, and whose place this one takes: it is of no batch and changes nothing.
+	// GivenUp is set on a retraction without effect that replaces a missing one; it refers to no batch.
 	GivenUp *GivenUp `json:"given_up,omitempty"`
 
 	Batch  uint64    `json:"batch"`
-	Event  string    `json:"event,omitempty"` // the id of the only event that is left out, as JSON; empty is the whole batch
-	File   uint64    `json:"file,omitempty"`  // where that event was read, as its hidden columns say
+	Event  string    `json:"event,omitempty"` // the id of the only event that is excluded, as JSON; empty is the whole batch
+	File   uint64    `json:"file,omitempty"`  // where that event was read, as in its hidden columns
 	Row    int64     `json:"row,omitempty"`
-	For    *Place    `json:"for,omitempty"` // the row out of quarantine that was accepted in the event's place
+	For    *Place    `json:"for,omitempty"` // the row out of quarantine that was accepted instead of the event
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 
-	// Control totals of what is left out, as for a batch.
+	// Control totals of what is excluded, as for a batch.
 	Events      int64             `json:"events"`
 	Totals      Totals            `json:"totals"`
 	Definitions map[string]string `json:"definitions,omitempty"`
 	Digest      string            `json:"digest"`
 
-	// Files is how many files the stream had taken in by then. What these had of the same ids was set aside as known.
+	// Files is how many files the stream had ingested. Their rows with the same ids were set aside as duplicates.
 	Files uint64 `json:"files"`
 }
 
-// What names what a retraction leaves out.
+// What names what a retraction excludes.
 func (r *Retraction) What() string {
 	if r.Event != "" {
 		return fmt.Sprintf("event %s of batch %d of %s", r.Event, r.Batch, r.Stream)
@@ -53,8 +53,8 @@ func (r *Retraction) What() string {
 	return fmt.Sprintf("batch %d of %s", r.Batch, r.Stream)
 }
 
-// of reports whether two retractions are of the same batch or event.
-func (r *Retraction) of(o *Retraction) bool {
+// sameTarget reports whether two retractions are of the same batch or event.
+func (r *Retraction) sameTarget(o *Retraction) bool {
 	return r.Batch == o.Batch && (r.Event == "") == (o.Event == "") && r.File == o.File && r.Row == o.Row
 }
 
@@ -74,7 +74,7 @@ func retractionName(stream string, number uint64) string {
 	return fmt.Sprintf("%s%08d.json", retractionObjects(stream), number)
 }
 
-// listRetractions reads those below a prefix with numbers up to one, in the order of their numbers.
+// listRetractions reads the retractions below a prefix with numbers up to until, in order.
 func listRetractions(tx catalog.Tx, prefix string, until uint64) (list []Retraction, err error) {
 	err = tx.List(prefix, func(_ string, value json.RawMessage) error {
 		var r Retraction
@@ -90,7 +90,7 @@ func listRetractions(tx catalog.Tx, prefix string, until uint64) (list []Retract
 	return list, err
 }
 
-// active are those of a list that none of it takes back.
+// active returns the retractions that no other one takes back.
 func active(list []Retraction) (left []Retraction) {
 	undone := map[uint64]bool{}
 	for i := range list {
@@ -106,7 +106,7 @@ func active(list []Retraction) (left []Retraction) {
 
 const noLimit = ^uint64(0)
 
-// Retractions lists what is left out of a stream's views.
+// Retractions returns what is excluded from a stream's views.
 func Retractions(ctx context.Context, c catalog.Catalog, stream string) (list []Retraction, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		list, err = activeOf(tx, stream)
@@ -127,31 +127,30 @@ func activeOf(tx catalog.Tx, stream string) ([]Retraction, error) {
 	return active(list), err
 }
 
-// LastRetraction is the number of a stream's last retraction; 0 is none. They are numbered from 1 without gaps.
+// LastRetraction returns the number of a stream's last retraction; 0 is none. They are numbered from 1 without gaps.
 func LastRetraction(tx catalog.Tx, stream string) (uint64, error) {
 	var state streamState
 	_, err := tx.Get(streamKey(stream), &state)
 	return state.Retractions, err
 }
 
-// RetractedSince names what retractions numbered above since have changed of the batches up to one: of which they leave out something
-// else than those up to since do.
+// RetractedSince describes how the retractions numbered above since change what is excluded from the batches up to one.
 func RetractedSince(tx catalog.Tx, stream string, since, batch uint64) (changed []string, err error) {
 	list, err := listRetractions(tx, retractionPrefix(stream), noLimit)
 	if err != nil {
 		return nil, err
 	}
 	now := active(list)
-	was := active(slices.DeleteFunc(slices.Clone(list), func(r Retraction) bool { return r.Number > since }))
-	for _, lists := range [][2][]Retraction{{now, was}, {was, now}} {
+	before := active(slices.DeleteFunc(slices.Clone(list), func(r Retraction) bool { return r.Number > since }))
+	for _, lists := range [][2][]Retraction{{now, before}, {before, now}} {
 		for i := range lists[0] {
 			r := &lists[0][i]
-			if r.Batch > batch || slices.ContainsFunc(lists[1], func(o Retraction) bool { return o.of(r) }) {
+			if r.Batch > batch || slices.ContainsFunc(lists[1], func(o Retraction) bool { return o.sameTarget(r) }) {
 				continue
 			}
 			state := " is retracted"
 			if r.Number <= since {
-				state = " is not retracted any more"
+				state = " is no longer retracted"
 			}
 			changed = append(changed, r.What()+state)
 		}
@@ -164,18 +163,18 @@ func encodeRetraction(r *Retraction) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sumManifest(bytes.TrimSuffix(text, []byte("\n}"))), nil
+	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
 }
 
-// decodeRetraction reads the text of a stream's object.
+// decodeRetraction decodes an object of a stream's retraction.
 func decodeRetraction(text []byte, stream string, number uint64) (r Retraction, err error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return r, fmt.Errorf("it is not a retraction: %w", err)
 	}
-	at := bytes.LastIndex(text, []byte(manifestSum))
+	at := bytes.LastIndex(text, []byte(checksumMember))
 	switch {
-	case at < 0 || !bytes.Equal(text, sumManifest(text[:at])):
-		err = errors.New("its checksum is not that of its content")
+	case at < 0 || !bytes.Equal(text, appendChecksum(text[:at])):
+		err = errors.New("its checksum does not match its content")
 	case r.Stream != stream || r.Number != number:
 		err = fmt.Errorf("it is retraction %d of %s", r.Number, r.Stream)
 	}
@@ -194,7 +193,7 @@ func readRetraction(ctx context.Context, store object.Store, stream string, numb
 	return r, err
 }
 
-// writeRetraction writes the object of a retraction that the catalog holds.
+// writeRetraction writes the object of a retraction in the catalog.
 func (in *Intake) writeRetraction(ctx context.Context, r *Retraction) error {
 	text, err := encodeRetraction(r)
 	if err != nil {
@@ -210,7 +209,7 @@ func (in *Intake) writeRetraction(ctx context.Context, r *Retraction) error {
 	return out.Commit()
 }
 
-// ensureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and it.
+// ensureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
 func (in *Intake) ensureRetraction(ctx context.Context, stream string, last uint64) error {
 	if last == 0 {
 		return nil

@@ -1,3 +1,5 @@
+// Retries rows in quarantine.
+
 package event
 
 import (
@@ -10,29 +12,29 @@ import (
 	"bursar/internal/project"
 )
 
-// retryBytes is how much text of quarantined rows is parsed at a time.
+// retryBytes is how many bytes of quarantined rows are parsed at a time.
 const retryBytes = 1 << 20
 
-// Retry takes all rows of the stream's quarantine up again, as a schema that has grown may accept them now. They become a new
-// batch in which they keep their file and row; those that are rejected again go to its quarantine, and so do those that are dismissed, or of
-// files that are retracted, as they were.
+// Retry checks all rows of the stream's quarantine again, since a grown schema may accept them now. Accepted rows form a new batch and keep their file
+// and row. Rows that are rejected again go to the quarantine of the new batch; so do, unchanged, rows that are dismissed or whose files are
+// retracted.
 func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Result, error) {
-	batches, _, _, err := quarantined(ctx, in.Catalog, s.Name)
+	batches, _, _, err := openQuarantines(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
 	return in.retry(ctx, s, batches, nil, o)
 }
 
-// accepting is what a retry is for that takes in one row. Of the others it judges those that are in conflict with what that row is chosen
-// over, and leaves all else as it was.
-type accepting struct {
+// rowAcceptance describes a retry that accepts one row. Of the others it only checks rows in conflict with the event that the row replaces; the rest
+// stays unchanged.
+type rowAcceptance struct {
 	row   *Rejected
-	older *Retraction // of the event whose place it takes; nil where none counted
+	older *Retraction // of the event that the row replaces; nil if there is none
 }
 
-// judges reports whether another row is judged again.
-func (a *accepting) judges(row *Rejected) bool {
+// retries reports whether another row is checked again.
+func (a *rowAcceptance) retries(row *Rejected) bool {
 	switch with := row.Accepted; {
 	case a == nil:
 		return true
@@ -45,15 +47,15 @@ func (a *accepting) judges(row *Rejected) bool {
 	}
 }
 
-// retry takes up the quarantines of some batches. A row that is to be accepted is judged before all others.
-func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, accept *accepting, o Options) (Result, error) {
+// retry retries the quarantines of some batches. A row to be accepted is checked before all others.
+func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, accept *rowAcceptance, o Options) (Result, error) {
 	dismissed, err := dismissals(ctx, in.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
-	var left *leftRows
+	var left *retractedRows
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		left, err = leftRowsOf(in.Catalog, tx, s.Name)
+		left, err = newRetractedRows(in.Catalog, tx, s.Name)
 		return err
 	})
 	if err != nil {
@@ -72,19 +74,19 @@ func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch,
 	if err := w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, batches, accept) }); err != nil {
 		return Result{}, err
 	}
-	return w.finish(ctx)
+	return w.sealAndCompact(ctx)
 }
 
-// retrier sends rows of quarantines down the flow, a row a block: each keeps its own file and row.
+// retrier sends rows of quarantines to the flow, one row per block, since each keeps its file and row.
 type retrier struct {
-	w         *work
+	w         *batchWriter
 	seg       *segment
-	size      int // of the segment's text
+	bytes     int // of the segment's text
 	dismissed map[Place]Dismissal
-	left      *leftRows
+	left      *retractedRows
 }
 
-func (r *retrier) all(ctx context.Context, batches []Batch, accept *accepting) error {
+func (r *retrier) all(ctx context.Context, batches []Batch, accept *rowAcceptance) error {
 	if accept != nil {
 		if err := r.add(ctx, *accept.row, true); err != nil {
 			return err
@@ -99,7 +101,7 @@ func (r *retrier) all(ctx context.Context, batches []Batch, accept *accepting) e
 			if err != nil {
 				return err
 			}
-			return r.add(ctx, row, accept.judges(&row) && !out)
+			return r.add(ctx, row, accept.retries(&row) && !out)
 		})
 		if err != nil {
 			return fmt.Errorf("retry quarantine of batch %d of %s: %w", b.Batch, r.w.stream.Name, err)
@@ -113,12 +115,12 @@ func (r *retrier) flush(ctx context.Context) error {
 		return nil
 	}
 	full := r.seg
-	r.seg, r.size = r.w.segment(nil, nil), 0
-	return r.w.send(ctx, full)
+	r.seg, r.bytes = r.w.segment(nil, nil), 0
+	return r.w.enqueue(ctx, full)
 }
 
-// add takes a row into the segment, to be judged or to go back as it was. A segment is of one file.
-func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
+// add adds a row to the segment, to be checked or to go back unchanged. A segment contains rows of one file.
+func (r *retrier) add(ctx context.Context, row Rejected, recheck bool) error {
 	found, err := FindFile(ctx, r.w.in.Catalog, r.w.stream.Name, row.Number)
 	if err != nil {
 		return err
@@ -131,27 +133,27 @@ func (r *retrier) add(ctx context.Context, row Rejected, judged bool) error {
 	}
 	r.seg.file = file
 	_, dismissed := r.dismissed[row.Place()]
-	blocks, err := r.w.parseAgain(file, row, judged && !dismissed)
+	blocks, err := r.w.parseAgain(file, row, recheck && !dismissed)
 	if err != nil {
 		return err
 	}
 	for _, block := range blocks {
 		r.seg.blocks = append(r.seg.blocks, block)
-		r.seg.sources = append(r.seg.sources, source{row.Request, row.Line, row.Occurrence})
+		r.seg.rowSources = append(r.seg.rowSources, rowSource{row.Request, row.Line, row.Occurrence})
 		r.seg.rows += len(block.Rows)
 	}
-	if r.size += len(row.Raw) + len(row.Bytes); r.size < retryBytes {
+	if r.bytes += len(row.Raw) + len(row.Bytes); r.bytes < retryBytes {
 		return nil
 	}
 	return r.flush(ctx)
 }
 
-// parseAgain parses one quarantined row. One that is not judged goes back as it was, and so does one that is kept as an object of its own: it
-// is longer than a line may be.
-func (w *work) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block, error) {
+// parseAgain parses a quarantined row. A row that is not checked goes back unchanged, and so does one stored as a separate object, which exceeds the line
+// limit.
+func (w *batchWriter) parseAgain(file *File, row Rejected, recheck bool) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
-	if row.Object == "" && judged {
-		plan, err := w.planOf(file)
+	if row.Object == "" && recheck {
+		plan, err := w.planFor(file)
 		if err != nil {
 			return nil, err
 		}
@@ -160,11 +162,11 @@ func (w *work) parseAgain(file *File, row Rejected, judged bool) ([]*scan.Block,
 			return blocks, err
 		}
 	}
-	if row.Object != "" || !judged {
+	if row.Object != "" || !recheck {
 		kept := row
 		kept.Raw, kept.Bytes = "", nil
 		w.mu.Lock()
-		w.kept[row.Place()] = kept
+		w.unchanged[row.Place()] = kept
 		w.mu.Unlock()
 	}
 	block := &scan.Block{Rejects: []scan.Reject{{Row: row.Row, Column: row.Column, Reason: row.Reason, Raw: raw}}}

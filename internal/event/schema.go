@@ -1,3 +1,5 @@
+// The schema that a stream's events were ingested by, and the rule that it only grows.
+
 package event
 
 import (
@@ -16,7 +18,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Definition is a column's definition as the catalog and batches remember it.
+// Definition is a column's definition as stored in the catalog and in batches.
 type Definition struct {
 	Name     string   `json:"name"`
 	Type     string   `json:"type"`
@@ -36,17 +38,17 @@ type Reading struct {
 	Decimal string `json:"decimal,omitempty"`
 	Group   string `json:"group,omitempty"`
 
-	Position int `json:"position,omitempty"` // of its field in CSV without a header, from 1
+	Position int `json:"position,omitempty"` // of the column's field in CSV without a header, from 1
 }
 
-// declared is what the catalog remembers of a stream besides its columns: what makes an event unique, and how files are read.
-type declared struct {
+// declaration is what the catalog stores of a stream besides its columns: what identifies events, and how files are read.
+type declaration struct {
 	ID        []string `json:"id"`
 	Format    string   `json:"format"`
 	Delimiter string   `json:"delimiter,omitempty"` // of CSV
 	Headless  bool     `json:"headless,omitempty"`  // CSV without a header
-	Encoding  string   `json:"encoding,omitempty"`  // of files without a mark; empty is UTF-8
-	Versions  bool     `json:"versions,omitempty"`  // an id may come with several contents
+	Encoding  string   `json:"encoding,omitempty"`  // of files without a byte order mark; empty is UTF-8
+	Versions  bool     `json:"versions,omitempty"`  // several contents per id are allowed
 }
 
 func (d Definition) String() string {
@@ -77,7 +79,7 @@ func (d Definition) String() string {
 	return d.Name + ": {" + strings.Join(parts, ", ") + "}"
 }
 
-func (d declared) String() string {
+func (d declaration) String() string {
 	parts := []string{"format: " + d.Format}
 	if d.Delimiter != "" {
 		parts = append(parts, fmt.Sprintf("csv: {delimiter: %q, header: %t}", d.Delimiter, !d.Headless))
@@ -88,12 +90,12 @@ func (d declared) String() string {
 	return strings.Join(append(parts, "id: ["+strings.Join(d.ID, ", ")+"]"), ", ")
 }
 
-// definitions are the stream's columns in the order that digests are made in.
-func definitions(s *project.Stream, remembered []Definition) []Definition {
-	list, from := make([]Definition, len(s.Columns)), positions(s)
-	for n, i := range columnOrder(s, remembered) {
+// definitions returns the stream's columns in the order of digests.
+func definitions(s *project.Stream, stored []Definition) []Definition {
+	list, position := make([]Definition, len(s.Columns)), positions(s)
+	for n, i := range columnOrder(s, stored) {
 		list[n] = definition(&s.Columns[i])
-		list[n].Position = from[i]
+		list[n].Position = position[i]
 	}
 	return list
 }
@@ -116,8 +118,8 @@ func definition(c *project.Column) Definition {
 	return d
 }
 
-func declaredOf(s *project.Stream) *declared {
-	d := &declared{ID: s.ID, Format: string(s.Format), Versions: s.Versions}
+func declarationOf(s *project.Stream) *declaration {
+	d := &declaration{ID: s.ID, Format: string(s.Format), Versions: s.Versions}
 	if s.Format == project.CSVText {
 		d.Delimiter, d.Headless = ",", !s.CSV.Header
 		if s.CSV.Delimiter != 0 {
@@ -125,21 +127,21 @@ func declaredOf(s *project.Stream) *declared {
 		}
 	}
 	if s.Encoding != nil {
-		d.Encoding, _ = ianaindex.IANA.Name(s.Encoding) // it was found by a name
+		d.Encoding, _ = ianaindex.IANA.Name(s.Encoding) // the encoding was found by a name
 	}
 	return d
 }
 
-// grows reports whether a declaration is as another was. An encoding may be declared later: what is not UTF-8 went to quarantine before.
-func (d *declared) grows(was *declared) bool {
-	is := *d
-	if was.Encoding == "" {
-		is.Encoding = ""
+// grows reports whether a declaration only grows from another. An encoding may be added: until then rows that are not UTF-8 were quarantined.
+func (d *declaration) grows(old *declaration) bool {
+	now := *d
+	if old.Encoding == "" {
+		now.Encoding = ""
 	}
-	return is.String() == was.String()
+	return now.String() == old.String()
 }
 
-// CheckGrowth refuses a declaration that is not one that the stream's events were taken in by, grown. Class Data.
+// CheckGrowth refuses a declaration that the stream's schema did not grow to. Class Data.
 func CheckGrowth(ctx context.Context, c catalog.Catalog, s *project.Stream) error {
 	return c.View(ctx, func(tx catalog.Tx) error { return CheckGrowthIn(tx, s) })
 }
@@ -156,60 +158,59 @@ func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 	return checkNew(tx, s, &state)
 }
 
-// CheckGrowth refuses a declaration that is not the one that the batch was sealed by, grown: its objects cannot be read by that.
+// CheckGrowth refuses a declaration that the batch's schema did not grow to: it cannot be used to read the batch's objects.
 func (b *Batch) CheckGrowth(s *project.Stream) error {
 	return checkGrowth(s, &streamState{Columns: b.Columns, Declared: b.Declared})
 }
 
-// GrowthError says that a stream is declared in a way that its events were not taken in by. Class Data.
+// GrowthError says that a stream's declaration does not match the schema of its events. Class Data.
 type GrowthError struct{ text string }
 
 func (e *GrowthError) Error() string { return e.text }
 
-// Class is Data: it stays so until the declaration is put back.
+// Class is Data: it remains until the declaration is restored.
 func (e *GrowthError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 2 (DESIGN §7): the configuration is at fault.
 func (e *GrowthError) ExitCode() int { return 2 }
 
-// checkGrowth refuses every change of a schema but growth (DESIGN §2): new optional columns, required → optional,
-// wider types, more `in:` values. What makes an event unique, and how a value is read, never changes: the same event would
-// count again, or the same text mean something else. Versions may be kept from some time on, and then for ever. A state that was
-// written before these were remembered says nothing of them.
+// checkGrowth refuses every schema change except growth (DESIGN §2): new optional columns, required → optional, wider types, more `in:` values. What
+// identifies an event and how a value is read never changes: the same event would count again, or the same text mean something else.
+// `versions: keep` may be added, but not removed. A state written before these were stored does not restrict them.
 func checkGrowth(s *project.Stream, state *streamState) error {
-	if len(state.Columns) == 0 { // the stream has taken nothing in yet
+	if len(state.Columns) == 0 { // nothing was ingested yet
 		return nil
 	}
-	if was, is := state.Declared, declaredOf(s); was != nil && !is.grows(was) {
-		return &GrowthError{fmt.Sprintf("stream %s holds events that were taken in as {%s}; %s:%d declares {%s}: %s", s.Name, was, s.File, s.Line, is, onlyGrows)}
+	if old, now := state.Declared, declarationOf(s); old != nil && !now.grows(old) {
+		return &GrowthError{fmt.Sprintf("stream %s contains events that were ingested as {%s}; %s:%d declares {%s}: %s", s.Name, old, s.File, s.Line, now, onlyGrows)}
 	}
-	if was := state.Declared; was != nil && was.Versions && !s.Versions {
-		return &GrowthError{fmt.Sprintf("stream %s has versions of events, which were taken in with `versions: keep`, and %s:%d does not declare that: "+
-			"put it back, or declare a new stream", s.Name, s.File, s.Line)}
+	if old := state.Declared; old != nil && old.Versions && !s.Versions {
+		return &GrowthError{fmt.Sprintf("stream %s contains versions of events, ingested with `versions: keep`, but %s:%d does not declare that: "+
+			"restore it, or declare a new stream", s.Name, s.File, s.Line)}
 	}
-	remembered := rememberedColumns(state)
-	now := definitions(s, remembered) // each remembered one has its place, up to the first that is gone
-	for i, was := range remembered {
-		c := s.Column(was.Name)
+	stored := storedColumns(state)
+	now := definitions(s, stored) // stored columns come first, in order, up to the first that is missing
+	for i, old := range stored {
+		c := s.Column(old.Name)
 		if c == nil {
-			return growthError(s, was, "it is gone")
+			return growthError(s, old, "it is missing")
 		}
-		was.Is = s.Instants(was.Is) // which earlier versions computed of local times
-		if what := shrinks(was, now[i], c.Type, state.Declared != nil); what != "" {
-			return growthError(s, was, what+": "+now[i].String())
+		old.Is = s.Instants(old.Is) // earlier versions computed it from local times
+		if what := shrinks(old, now[i], c.Type, state.Declared != nil); what != "" {
+			return growthError(s, old, what+": "+now[i].String())
 		}
 	}
-	for _, d := range now[len(remembered):] {
-		if !d.Optional && d.Is == "" { // computed ones are checkNew's
+	for _, d := range now[len(stored):] {
+		if !d.Optional && d.Is == "" { // checkNew checks computed ones
 			return &GrowthError{fmt.Sprintf("stream %s: new column %s must be optional, as earlier events do not have it: %s", s.Name, d.Name, onlyGrows)}
 		}
 	}
 	return nil
 }
 
-// checkNew refuses new columns that events which the stream holds should have: a computed one, and any where events are known by their
-// content and earlier files had values that were left out, as the same row may come again with one, and would count twice (rule 1).
-// Batches that were sealed without such columns are read as ever.
+// checkNew refuses new columns for which existing events should have values: computed columns; and, if rows are identified by their content, any column
+// that earlier files may have had values for, since the same row may come again with a value and count twice (rule 1). Batches that were
+// sealed without such columns are still readable.
 func checkNew(tx catalog.Tx, s *project.Stream, state *streamState) error {
 	if len(state.Columns) == 0 {
 		return nil
@@ -220,7 +221,7 @@ func checkNew(tx catalog.Tx, s *project.Stream, state *streamState) error {
 			continue
 		}
 		if c.Is != "" {
-			return &GrowthError{fmt.Sprintf("stream %s: new column %s is computed, and the events that the stream holds would not have it: write %q where "+
+			return &GrowthError{fmt.Sprintf("stream %s: new column %s is computed, and the existing events would not have it: write %q where "+
 				"pipelines use the column, or declare a new stream", s.Name, c.Name, c.Is)}
 		}
 		if s.ID[0] == project.ContentID && !c.Origin {
@@ -232,45 +233,45 @@ func checkNew(tx catalog.Tx, s *project.Stream, state *streamState) error {
 	return nil
 }
 
-// checkLeftOut refuses a column of which files that were taken in may have had values.
+// checkLeftOut refuses a column that ingested files may have had values for.
 func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
 	return tx.List("batch/"+s.Name+"/", func(_ string, value json.RawMessage) error {
 		var b Batch
 		if err := json.Unmarshal(value, &b); err != nil || b.Extra == 0 {
 			return err
 		}
-		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d left out values of undeclared properties (%d), and a row that comes again with a value of "+
-			"this column would count twice, as `id: _content` knows rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
+		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d contains rows with undeclared properties (%d values), and a row that comes again with a value of "+
+			"this column would count twice, because `id: _content` identifies rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
 	})
 }
 
-// shrinks says in which way a column has not grown; empty if it has.
-func shrinks(was, now Definition, t column.Type, reading bool) string {
+// shrinks says how a column violates growth; empty if it does not.
+func shrinks(old, now Definition, t column.Type, reading bool) string {
 	switch {
-	case was.Optional && !now.Optional:
+	case old.Optional && !now.Optional:
 		return "it became required"
-	case was.Origin != now.Origin:
-		return "events would compare otherwise"
-	case was.Is != now.Is:
-		return "it is computed otherwise"
-	case reading && was.Reading != now.Reading:
-		return "it is read otherwise"
-	case !wider(was.Type, t):
+	case old.Origin != now.Origin:
+		return "events would be compared differently"
+	case old.Is != now.Is:
+		return "it is computed differently"
+	case reading && old.Reading != now.Reading:
+		return "it is read differently"
+	case !wider(old.Type, t):
 		return "its type is not wider"
-	case now.In != nil && (was.In == nil || slices.ContainsFunc(was.In, func(v string) bool { return !slices.Contains(now.In, v) })):
+	case now.In != nil && (old.In == nil || slices.ContainsFunc(old.In, func(v string) bool { return !slices.Contains(now.In, v) })):
 		return "it allows fewer values"
 	}
 	return ""
 }
 
-// onlyGrows is what to do about a change that is no growth.
+// onlyGrows says what to do about a change that is not growth.
 const onlyGrows = "a schema only grows; declare a new stream for anything else"
 
-func growthError(s *project.Stream, was Definition, what string) error {
-	return &GrowthError{fmt.Sprintf("stream %s: column %s was declared as %s; now %s: %s", s.Name, was.Name, was, what, onlyGrows)}
+func growthError(s *project.Stream, old Definition, what string) error {
+	return &GrowthError{fmt.Sprintf("stream %s: column %s was declared as %s; now %s: %s", s.Name, old.Name, old, what, onlyGrows)}
 }
 
-// wider reports whether every value of the old type is one of the new.
+// wider reports whether every value of the old type is valid in the new type.
 func wider(old string, t column.Type) bool {
 	was, err := column.ParseType(old)
 	if err != nil {

@@ -1,4 +1,4 @@
-// What may change of a stream that holds events, and what may not.
+// Which changes of a stream with events are allowed, and which are not.
 
 package event_test
 
@@ -26,11 +26,11 @@ columns:
   note: {type: string, from: Note, optional: true}
 `
 
-// TestReadingNeverChanges: what makes an event unique and how a value is read stays as it was once the stream holds events.
+// TestReadingNeverChanges: what identifies an event and how a value is read cannot change once the stream contains events.
 func TestReadingNeverChanges(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, readYAML)
-	h.take("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	h := newHarness(t, readYAML)
+	h.ingest("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
 	next := h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n")
 	for _, change := range [][4]string{
 		{"id: id\n", "id: [id, amount]\n", "id: [id]", "id: [id, amount]"},
@@ -57,19 +57,19 @@ func TestReadingNeverChanges(t *testing.T) {
 			}
 		}
 	}
-	h = newHouse(t, strings.Replace(readYAML, "encoding: windows-1252\n", "", 1))
-	h.take("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	h = newHarness(t, strings.Replace(readYAML, "encoding: windows-1252\n", "", 1))
+	h.ingest("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
 	for n, growth := range []string{"", "dedupe: 30d\n", "  more: {type: string, optional: true, absent: ok, from: More}\n"} {
 		h.declare(readYAML + growth)
-		h.take(fmt.Sprint(n+2, 1, 1, 0, 0), h.file("c.csv", fmt.Sprintf("id;amount;at;Note\nc%d;1,50;01.02.2026 10:00;x\n", n)))
+		h.ingest(fmt.Sprint(n+2, 1, 1, 0, 0), h.file("c.csv", fmt.Sprintf("id;amount;at;Note\nc%d;1,50;01.02.2026 10:00;x\n", n)))
 	}
 }
 
 // TestUnknownReading: a stream whose batches were sealed before these were remembered goes on, and is remembered from then on.
 func TestUnknownReading(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, readYAML)
-	h.take("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	h := newHarness(t, readYAML)
+	h.ingest("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
 	err := h.intake.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
 		state := map[string]any{}
 		if _, err := tx.Get("stream/sales", &state); err != nil {
@@ -92,7 +92,7 @@ func TestUnknownReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.take("2 1 1 0 0", h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n"))
+	h.ingest("2 1 1 0 0", h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n"))
 	h.declare(strings.Replace(readYAML, "id: id\n", "id: _row\n", 1))
 	_, err = h.intake.Ingest(t.Context(), h.stream, []string{filepath.Join(h.dir, "b.csv")}, event.Options{})
 	if failure.Of(err) != failure.Data || err == nil {

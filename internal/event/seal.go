@@ -1,3 +1,5 @@
+// Seals a batch.
+
 package event
 
 import (
@@ -11,18 +13,18 @@ import (
 	"bursar/internal/column"
 )
 
-// finish seals the batch and tidies the dedupe index.
-func (w *work) finish(ctx context.Context) (Result, error) {
-	result, err := w.conclude(ctx)
+// sealAndCompact seals the batch and compacts the dedupe index.
+func (w *batchWriter) sealAndCompact(ctx context.Context) (Result, error) {
+	result, err := w.checkAndSeal(ctx)
 	if err != nil || w.batch.DedupeTable == nil {
 		return result, err
 	}
 	return result, w.in.compact(ctx, w.stream, &sync.Mutex{})
 }
 
-// conclude counts, checks rule 4, and seals the batch unless nothing new came in.
-func (w *work) conclude(ctx context.Context) (Result, error) {
-	if err := w.total(); err != nil {
+// checkAndSeal sums up, checks rule 4, and seals the batch unless it has nothing new.
+func (w *batchWriter) checkAndSeal(ctx context.Context) (Result, error) {
+	if err := w.sumTotals(); err != nil {
 		return Result{}, err
 	}
 	b := &w.batch
@@ -32,7 +34,7 @@ func (w *work) conclude(ctx context.Context) (Result, error) {
 	if limit := w.options.MaxRejected; limit > 0 && float64(b.Quarantined) > limit*float64(b.Rows) { //nolint:forbidigo // counts, no money
 		return w.result(0), fmt.Errorf("%w: %d of %d; nothing was sealed", ErrTooManyRejected, b.Quarantined, b.Rows)
 	}
-	if w.options.DryRun || len(w.retries) > 0 && b.Accepted+b.Duplicates == 0 { // rows that stay where they are need no new batch
+	if w.options.DryRun || len(w.retries) > 0 && b.Accepted+b.Duplicates == 0 { // rows that stay in quarantine need no new batch
 		return w.result(0), nil
 	}
 	number := b.Batch
@@ -45,18 +47,18 @@ func (w *work) conclude(ctx context.Context) (Result, error) {
 	return w.result(number), nil
 }
 
-// total brings the lanes' sums and digests together.
-func (w *work) total() error {
-	w.batch.Rows += w.repeated
-	w.batch.Duplicates += w.repeated
+// sumTotals combines the sums and digests of the writers.
+func (w *batchWriter) sumTotals() error {
+	w.batch.Rows += w.repeatedRows
+	w.batch.Duplicates += w.repeatedRows
 	summers := newSummers(w.stream)
 	var digest column.Digest
-	for i := range w.lanes {
-		digest.Add(w.lanes[i].digest)
+	for i := range w.writers {
+		digest.Add(w.writers[i].digest)
 		for t := range summers {
-			summers[t].Merge(w.lanes[i].summers[t].Sums)
+			summers[t].Merge(w.writers[i].summers[t].Sums)
 		}
-		for _, o := range w.lanes[i].objects {
+		for _, o := range w.writers[i].objects {
 			w.batch.Objects = append(w.batch.Objects, o.Description)
 		}
 	}
@@ -65,7 +67,7 @@ func (w *work) total() error {
 	return err
 }
 
-func (w *work) result(batch uint64) Result {
+func (w *batchWriter) result(batch uint64) Result {
 	b := &w.batch
 	return Result{
 		Stream: b.Stream, Batch: batch, Rows: b.Rows, Accepted: b.Accepted, Quarantined: b.Quarantined,
@@ -73,18 +75,17 @@ func (w *work) result(batch uint64) Result {
 	}
 }
 
-// seal makes the rest of the batch durable, then commits it: batch, files, dedupe index and the next
-// numbers in one transaction (rule 1). With number 0 only the files are remembered. The manifest follows: one that is there says
-// that the batch was sealed.
-func (w *work) seal(ctx context.Context, number uint64) error {
+// seal makes the rest of the batch durable, then commits batch, files, dedupe index and the next numbers in one transaction (rule 1). With
+// number 0 only the files are recorded. The manifest is written afterwards: its existence proves that the batch was sealed.
+func (w *batchWriter) seal(ctx context.Context, number uint64) error {
 	for _, f := range w.files {
-		f.Batch, f.Broken = number, w.broken[f]
+		f.Batch, f.Broken = number, w.brokenFiles[f]
 		w.batch.Files = append(w.batch.Files, *f)
 	}
 	w.batch.Spool, w.batch.Retried, w.batch.Retractions = w.spool, w.retries, w.state.Retractions
-	if number != 0 && w.rejects != nil {
+	if number != 0 && w.quarantine != nil {
 		var err error
-		if w.batch.Quarantine, err = w.rejects.finish(); err != nil {
+		if w.batch.Quarantine, err = w.quarantine.finish(); err != nil {
 			return err
 		}
 	}
@@ -92,13 +93,13 @@ func (w *work) seal(ctx context.Context, number uint64) error {
 		return err
 	}
 	if err := w.in.writeManifest(ctx, &w.batch); err != nil { // the next intake of the stream writes it
-		w.in.Log.Warn("the batch is sealed and has no manifest yet", "stream", w.stream.Name, "batch", number, "error", err)
+		w.in.Log.Warn("the batch is sealed but has no manifest yet", "stream", w.stream.Name, "batch", number, "error", err)
 	}
 	return nil
 }
 
-func (w *work) commit(tx catalog.Tx, number uint64) error {
-	state, err := w.next(tx, number)
+func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
+	state, err := w.nextState(tx, number)
 	if err != nil {
 		return err
 	}
@@ -107,22 +108,22 @@ func (w *work) commit(tx catalog.Tx, number uint64) error {
 			return err
 		}
 	}
-	if w.spool == 0 || number != 0 { // nothing refers to a spool of which nothing is left
+	if w.spool == 0 || number != 0 { // no event refers to a spool without a batch
 		for _, f := range w.files {
 			if err := putFile(tx, w.stream.Name, f, w.spool != 0); err != nil {
 				return err
 			}
 		}
 	}
-	if err := errors.Join(markRetried(tx, &w.batch, number), w.rememberAnswers(tx)); err != nil {
+	if err := errors.Join(markRetried(tx, &w.batch, number), w.putAnswers(tx)); err != nil {
 		return err
 	}
 	return tx.Put(streamKey(w.stream.Name), state)
 }
 
-// next is the stream's state with this batch in it. A batch that was sealed since this one was begun is not known to
-// its dedupe index, so nothing may be sealed then (rule 1).
-func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
+// nextState returns the stream's state with this batch. If another batch was sealed since this one was begun, its ids are missing in this
+// one's dedupe index, so nothing may be sealed (rule 1).
+func (w *batchWriter) nextState(tx catalog.Tx, number uint64) (streamState, error) {
 	var state streamState
 	if _, err := tx.Get(streamKey(w.stream.Name), &state); err != nil {
 		return state, err
@@ -148,7 +149,7 @@ func (w *work) next(tx catalog.Tx, number uint64) (streamState, error) {
 	return state, nil
 }
 
-// putBatch writes the batch, and lists it among those with rows in quarantine, or those that were given up.
+// putBatch writes the batch, and lists it if it has rows in quarantine or was given up.
 func putBatch(tx catalog.Tx, b *Batch) error {
 	if b.GivenUp != nil {
 		if err := b.GivenUp.put(tx); err != nil {
@@ -161,7 +162,7 @@ func putBatch(tx catalog.Tx, b *Batch) error {
 	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
 }
 
-// markRetried marks the quarantines that a batch took up. Its number is 0 where it was not sealed, as all of their rows are known.
+// markRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
 func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	for _, batch := range b.Retried {
 		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), tx.Delete(rejectedKey(b.Stream, batch)))
@@ -172,8 +173,8 @@ func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	return nil
 }
 
-// putFile remembers a file: by its number, and by its size and digest unless it was received in requests, which nobody hands in, is
-// known by an earlier one, or is broken, as it must fail again.
+// putFile records a file by its number. It also records size and digest, unless the file was received in requests (it is never ingested as a
+// file), an earlier file has the same digest, or it is broken (it must fail again).
 func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
 	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
 		return err

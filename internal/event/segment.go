@@ -1,3 +1,5 @@
+// The flow of a batch: segments are prepared in parallel, checked in order and passed to the object writers.
+
 package event
 
 import (
@@ -13,93 +15,92 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// segmentRows is how many rows are judged at a time and make one row group of a batch's object.
+// segmentRows is how many rows are checked at a time and form one row group.
 const segmentRows = 1 << 17
 
-// segment is a run of rows of one file on its way through the flow.
+// segment is consecutive rows of one file in the flow.
 type segment struct {
-	in      recycler // nil for rows that are retried
-	file    *File
-	text    []byte   // JSON lines that are still to be parsed
-	first   int64    // the line at which text starts
-	asks    []*ask   // the requests that the text is made of
-	sources []source // one a block, of rows that are retried
-	blocks  []*scan.Block
-	rows    int
-	parts   []part // one a block
-	entries []dedupe.Entry
-	ready   chan struct{} // closed when prepared
-	err     error
+	recycler   recycler // nil for retried rows
+	file       *File
+	text       []byte            // JSON lines that are not parsed yet
+	firstLine  int64             // the line at which text starts
+	requests   []*pendingRequest // the requests in text
+	rowSources []rowSource       // one per block of retried rows
+	blocks     []*scan.Block
+	rows       int
+	prepared   []preparedBlock // one per block
+	entries    []dedupe.Entry
+	ready      chan struct{} // closed when prepared
+	err        error
 }
 
-// recycler is where blocks' memory goes back to.
+// recycler reuses the memory of blocks.
 type recycler interface{ Recycle(b *scan.Block) }
 
-// part is what preparing a block makes of it.
-type part struct {
+// preparedBlock is the result of preparing a block.
+type preparedBlock struct {
 	columns []column.Vector // the stream's, then a derived identity
-	filters []column.Vector // one a total with `where`
+	filters []column.Vector // one per total with `where`
 	digests []column.Digest // of each row's content, for the batch's digest
-	ids     []column.Digest // of each row's identity, as the dedupe index knows it
+	ids     []column.Digest // of each row's identity, as stored in the dedupe index
 
-	contents    []uint64        // of each row's content, as the dedupe index knows it
-	unforgeable []column.Digest // of each row's content, where identities are made of it
-	occurrences []uint32        // of each row's content in its file or request, where rows are known by it
-	keep        []bool
-	rejects     []reject
+	contents      []uint64        // of each row's content, as stored in the dedupe index
+	strongDigests []column.Digest // of each row's content, if identities are derived from it
+	occurrences   []uint32        // of each row's content in its file or request, if that identifies rows
+	keep          []bool
+	rejects       []reject
 }
 
-func (p *part) occurrence(r int) uint32 {
+func (p *preparedBlock) occurrence(r int) uint32 {
 	if p.occurrences == nil {
 		return 0
 	}
 	return p.occurrences[r]
 }
 
-func (w *work) segment(in recycler, file *File) *segment {
-	return &segment{in: in, file: file, ready: make(chan struct{})}
+func (w *batchWriter) segment(in recycler, file *File) *segment {
+	return &segment{recycler: in, file: file, ready: make(chan struct{})}
 }
 
-// flow runs take and everything behind it at once: segments are prepared by some goroutines, judged one after another in
-// order, and written by the lanes.
-func (w *work) flow(ctx context.Context, take func(ctx context.Context) error) error {
+// flow runs produce and all later stages concurrently: goroutines prepare segments, one checks them in order, and the object writers write them.
+func (w *batchWriter) flow(ctx context.Context, produce func(ctx context.Context) error) error {
 	w.segments = make(chan *segment, 2)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(w.segments)
-		return take(ctx)
+		return produce(ctx)
 	})
-	for i := range w.lanes {
-		w.lanes[i].open(w, i)
-		group.Go(func() error { return w.lanes[i].run(ctx) })
+	for i := range w.writers {
+		w.writers[i].start(w, i)
+		group.Go(func() error { return w.writers[i].run(ctx) })
 	}
 	group.Go(func() error {
-		err := w.judgeAll(ctx)
-		for i := range w.lanes {
-			close(w.lanes[i].segments)
+		err := w.classifyAll(ctx)
+		for i := range w.writers {
+			close(w.writers[i].segments)
 		}
 		if err == nil {
-			err = w.remember(ctx) // while the lanes write their last segments
+			err = w.sealDedupe(ctx) // while the writers write their last segments
 		}
 		return err
 	})
 	err := group.Wait()
-	w.preparing.Wait() // what a failure left behind still uses the scratch folder
+	w.preparing.Wait() // preparations that a failure left behind still use the scratch folder
 	return err
 }
 
-// remember makes the batch's ids durable. They count once the batch is sealed.
-func (w *work) remember(ctx context.Context) error {
-	if w.options.DryRun || w.known.Len() == 0 {
+// sealDedupe makes the batch's ids durable. They count once the batch is sealed.
+func (w *batchWriter) sealDedupe(ctx context.Context) error {
+	if w.options.DryRun || w.dedupeBatch.Len() == 0 {
 		return nil
 	}
-	table, err := w.known.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+idsObject, w.batch.Sealed)
+	table, err := w.dedupeBatch.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+idsObject, w.batch.Sealed)
 	w.batch.DedupeTable = &table
 	return err
 }
 
-// send starts preparing a segment and queues it for judging, in order.
-func (w *work) send(ctx context.Context, seg *segment) error {
+// enqueue starts preparing a segment and queues it for checking, in order.
+func (w *batchWriter) enqueue(ctx context.Context, seg *segment) error {
 	w.preparing.Go(func() {
 		defer close(seg.ready)
 		seg.err = w.prepare(ctx, seg)
@@ -112,42 +113,42 @@ func (w *work) send(ctx context.Context, seg *segment) error {
 	}
 }
 
-// judgeAll hands judged segments to the lanes in turn. Small ones go to the same lane until it has enough for a row group.
-func (w *work) judgeAll(ctx context.Context) error {
-	next, given := 0, 0
+// classifyAll passes checked segments to the writers in turn. Small ones go to the same writer until it has enough for a row group.
+func (w *batchWriter) classifyAll(ctx context.Context) error {
+	next, sentRows := 0, 0
 	for seg := range w.segments {
 		<-seg.ready
 		if seg.err != nil {
 			return seg.err
 		}
-		if err := w.judge(ctx, seg); err != nil {
+		if err := w.classify(ctx, seg); err != nil {
 			return err
 		}
-		for _, a := range seg.asks {
-			a.step()
+		for _, p := range seg.requests {
+			p.completeStep()
 		}
 		select {
-		case w.lanes[next].segments <- seg:
+		case w.writers[next].segments <- seg:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if given += seg.rows; given >= segmentRows {
-			next, given = (next+1)%laneCount, 0
+		if sentRows += seg.rows; sentRows >= segmentRows {
+			next, sentRows = (next+1)%writerCount, 0
 		}
 	}
 	return nil
 }
 
-// prepare computes columns and digests rows: all that needs no order.
-func (w *work) prepare(ctx context.Context, seg *segment) error {
+// prepare computes columns and digests: everything that does not depend on the order of rows.
+func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 	if seg.text != nil {
 		if err := w.parse(seg); err != nil {
 			return err
 		}
 	}
-	seg.parts = make([]part, len(seg.blocks))
+	seg.prepared = make([]preparedBlock, len(seg.blocks))
 	for i, block := range seg.blocks {
-		p := &seg.parts[i]
+		p := &seg.prepared[i]
 		p.keep = make([]bool, len(block.Rows))
 		for r := range p.keep {
 			p.keep[r] = true
@@ -163,46 +164,46 @@ func (w *work) prepare(ctx context.Context, seg *segment) error {
 	return nil
 }
 
-// judge decides on each row in order of arrival: accepted, duplicate, or in quarantine (rule 1).
-func (w *work) judge(ctx context.Context, seg *segment) error {
-	if err := w.collect(seg); err != nil {
+// classify decides on each row in order of arrival: accepted, duplicate or quarantined (rule 1).
+func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
+	if err := w.collectEntries(seg); err != nil {
 		return err
 	}
-	verdicts, refused, err := w.decide(seg)
+	verdicts, refused, err := w.checkEntries(seg)
 	if err != nil {
 		return dedupeError(w.stream.Name, fmt.Errorf("check for duplicates: %w", err))
 	}
 	next := 0
 	for i, block := range seg.blocks {
-		p := &seg.parts[i]
-		if err := w.rejectedBefore(seg, p); err != nil {
+		p := &seg.prepared[i]
+		if err := w.dropKnownRejects(seg, p); err != nil {
 			return err
 		}
 		for r, kept := range p.keep {
 			if !kept {
 				continue
 			}
-			verdict, no := verdicts[next], refused[next]
+			verdict, refusal := verdicts[next], refused[next]
 			next++
 			switch {
-			case no != nil:
-				no.Row, no.raw, no.from.occurrence = block.Rows[r], block.Raw(r), p.occurrence(r)
-				p.rejects = append(p.rejects, *no)
+			case refusal != nil:
+				refusal.Row, refusal.raw, refusal.source.occurrence = block.Rows[r], block.Raw(r), p.occurrence(r)
+				p.rejects = append(p.rejects, *refusal)
 			case verdict.Kind == dedupe.New:
 				w.batch.Accepted++
-				seg.tell(block.Rows[r], verdict.Kind)
+				seg.countAnswer(block.Rows[r], verdict.Kind)
 				continue
 			case verdict.Kind == dedupe.Duplicate:
 				w.batch.Duplicates++
-				seg.tell(block.Rows[r], verdict.Kind)
+				seg.countAnswer(block.Rows[r], verdict.Kind)
 			default:
-				known, reason, err := w.conflict(seg, block.Rows[r], verdict.First)
+				known, reason, err := w.explainConflict(seg, block.Rows[r], verdict.First)
 				if err != nil {
 					return err
 				}
 				if known {
 					w.batch.Duplicates++
-					seg.tell(block.Rows[r], dedupe.Duplicate)
+					seg.countAnswer(block.Rows[r], dedupe.Duplicate)
 					break
 				}
 				p.rejects = append(p.rejects, reject{
@@ -213,21 +214,21 @@ func (w *work) judge(ctx context.Context, seg *segment) error {
 		}
 		w.batch.Rows += int64(len(block.Rows) + len(block.Rejects))
 		w.batch.Extra += block.Extra
-		if seg.file != nil && seg.sources == nil {
-			w.leaveOut(seg.file.Name, block.Unknown)
+		if seg.file != nil && seg.rowSources == nil {
+			w.noteUndeclared(seg.file.Name, block.Unknown)
 		}
-		seg.source(i, p.rejects)
-		if err := w.quarantine(ctx, seg.file, p.rejects); err != nil {
+		seg.addSources(i, p.rejects)
+		if err := w.quarantineRows(ctx, seg.file, p.rejects); err != nil {
 			return err
 		}
-		seg.tellRejects(p.rejects)
+		seg.listRejects(p.rejects)
 	}
 	return nil
 }
 
-// rejectedBefore counts rejected rows of a file that is read again as known: they are in quarantine since they first came.
-func (w *work) rejectedBefore(seg *segment, p *part) error {
-	if seg.file == nil || !seg.file.Again || seg.sources != nil { // a retry is of the rows that are there
+// dropKnownRejects counts the rejected rows of a file that is read again as duplicates: they have been in quarantine since it was read first.
+func (w *batchWriter) dropKnownRejects(seg *segment, p *preparedBlock) error {
+	if seg.file == nil || !seg.file.Again || seg.rowSources != nil { // retried rows must stay
 		return nil
 	}
 	for _, r := range p.rejects {
@@ -240,12 +241,12 @@ func (w *work) rejectedBefore(seg *segment, p *part) error {
 	return nil
 }
 
-// collect lists the entries to look up, the rows that preparing has not rejected. An occurrence number within the file is only
-// known here, in order, so derived `_content` identities are made here.
-func (w *work) collect(seg *segment) error {
+// collectEntries lists the entries to look up: rows that were not rejected so far. `_content` identities are derived here, because the number of an
+// occurrence depends on the order of rows.
+func (w *batchWriter) collectEntries(seg *segment) error {
 	seg.entries = slices.Grow(seg.entries, seg.rows)
 	for i, block := range seg.blocks {
-		p := &seg.parts[i]
+		p := &seg.prepared[i]
 		if err := w.digester.identify(p, seg, i, block.Rows, func(e dedupe.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
 			return err
 		}
@@ -253,47 +254,47 @@ func (w *work) collect(seg *segment) error {
 	return nil
 }
 
-// conflictReason is how the reason of a row begins whose id was accepted with other values.
+// conflictReason begins the reason of a row whose id was accepted with other values.
 const conflictReason = "conflict: "
 
-// conflict says with what a row is in conflict, or that it is known: a file that is read again brings only rows whose ids are free, as all
-// others were decided on when it first came; and the same row of the same file is the event itself, whatever columns were declared since.
-func (w *work) conflict(seg *segment, row int64, first dedupe.Place) (known bool, reason string, err error) {
-	if w.first.Number != first.File() { // conflicts come in crowds, of a file against an earlier one
-		file, err := w.place(first)
+// explainConflict describes a conflict, or reports that the row is a duplicate: in a file that is read again only rows with free ids are new, since all
+// others were decided on before; and the same row of the same file is the event itself, whichever columns were declared since.
+func (w *batchWriter) explainConflict(seg *segment, row int64, first dedupe.Place) (known bool, reason string, err error) {
+	if w.conflictFile.Number != first.File() { // conflicts are often many in a row with one earlier file
+		file, err := w.fileOf(first)
 		if err != nil {
 			return false, "", err
 		}
-		w.first = file
+		w.conflictFile = file
 	}
-	if seg.file != nil && seg.sources == nil && (seg.file.Again || row == int64(first.Row()) && w.sameContent(seg.file, &w.first)) {
+	if seg.file != nil && seg.rowSources == nil && (seg.file.Again || row == int64(first.Row()) && w.sameContent(seg.file, &w.conflictFile)) {
 		return true, "", nil
 	}
-	name, at := w.first.At(int64(first.Row()))
-	return false, fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", w.first.Batch, name, at), nil
+	name, at := w.conflictFile.At(int64(first.Row()))
+	return false, fmt.Sprintf(conflictReason+"this id was accepted before with other values, in batch %d, file %s, row %d", w.conflictFile.Batch, name, at), nil
 }
 
-// sameContent reports whether two files have the same digest; one that is not computed yet is of no earlier file.
-func (w *work) sameContent(file, other *File) bool {
+// sameContent reports whether two files have the same digest. A digest that is not computed yet belongs to no earlier file.
+func (w *batchWriter) sameContent(file, other *File) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return file.Digest != "" && file.Digest == other.Digest
 }
 
-// quarantine keeps rejected rows, in row order.
-func (w *work) quarantine(ctx context.Context, file *File, rejects []reject) error {
+// quarantineRows writes rejected rows to the quarantine, in row order.
+func (w *batchWriter) quarantineRows(ctx context.Context, file *File, rejects []reject) error {
 	if len(rejects) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(rejects, func(a, b reject) int { return cmp.Compare(a.Row, b.Row) })
-	if w.rejects == nil {
-		w.rejects = newQuarantineWriter(ctx, w)
+	if w.quarantine == nil {
+		w.quarantine = newQuarantineWriter(ctx, w)
 	}
 	for _, r := range rejects {
-		if w.rejected != nil {
-			w.rejected(&r)
+		if w.onReject != nil {
+			w.onReject(&r)
 		}
-		if err := w.rejects.write(ctx, file, r); err != nil {
+		if err := w.quarantine.write(ctx, file, r); err != nil {
 			return err
 		}
 	}

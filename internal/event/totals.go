@@ -1,3 +1,5 @@
+// Control totals of batches.
+
 package event
 
 import (
@@ -15,11 +17,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// Totals are control totals by name, then by group; the group of a total without `by` is "". Sums are exact
-// decimals in text with the measure's scale (rule 2).
+// Totals are control totals by name, then by group; the group of a total without `by` is "". Sums are exact decimals in text with the measure's
+// scale (rule 2).
 type Totals map[string]map[string]string
 
-// MarshalJSON prints a total without `by` as {name: "12.30"} and one with it as {name: {group: "12.30"}}.
+// MarshalJSON writes a total without `by` as {name: "12.30"} and one with it as {name: {group: "12.30"}}.
 func (t Totals) MarshalJSON() ([]byte, error) {
 	out := make(map[string]any, len(t))
 	for name, groups := range t {
@@ -55,7 +57,7 @@ func (t *Totals) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Add sums other totals in; both hold sums of the same scale under a name. A sum of more than 38 digits is of class Data.
+// Add adds other totals; sums of one name must have the same scale. A sum of more than 38 digits is of class Data.
 func (t Totals) Add(other Totals) error {
 	for name, groups := range other {
 		if t[name] == nil {
@@ -72,7 +74,7 @@ func (t Totals) Add(other Totals) error {
 	return nil
 }
 
-// Sub takes other totals away; both hold sums of the same scale under a name.
+// Sub subtracts other totals; sums of one name must have the same scale.
 func (t Totals) Sub(other Totals) error {
 	for name, groups := range other {
 		if t[name] == nil {
@@ -85,7 +87,7 @@ func (t Totals) Sub(other Totals) error {
 			}
 			left, err := AddDecimals(cmp.Or(t[name][group], "0"), negative)
 			if err != nil {
-				return failure.Wrap(failure.Data, fmt.Errorf("take total %s %s away: %w", name, group, err))
+				return failure.Wrap(failure.Data, fmt.Errorf("subtract total %s %s: %w", name, group, err))
 			}
 			t[name][group] = left
 		}
@@ -93,7 +95,7 @@ func (t Totals) Sub(other Totals) error {
 	return nil
 }
 
-// AddDecimals adds two decimals at the finer of their scales, which differ once a type has grown; an empty text is nothing.
+// AddDecimals adds two decimals at the finer of their scales, which differ once a type has grown. An empty text is zero.
 func AddDecimals(a, b string) (string, error) {
 	if a == "" {
 		return b, nil
@@ -108,7 +110,7 @@ func AddDecimals(a, b string) (string, error) {
 	return string(column.AppendDecimal(nil, n, scale)), err
 }
 
-// Rescale writes a decimal with at least that many decimals.
+// Rescale writes a decimal with at least scale decimals.
 func Rescale(text string, scale int) string {
 	missing := scale - scaleOf(text)
 	if missing <= 0 {
@@ -125,10 +127,10 @@ func scaleOf(text string) int {
 	return len(fraction)
 }
 
-// TotalsNow is a batch's totals as they are written since its stream's types have grown.
+// TotalsNow returns a batch's totals at the scales that the stream declares now.
 func (b *Batch) TotalsNow(s *project.Stream) Totals { return b.Totals.Now(s) }
 
-// Now is totals of a stream as they are written now: sums, and groups that are numbers, at the scales declared.
+// Now returns totals at the scales that the stream declares now; groups that are decimals are rescaled, too.
 func (t Totals) Now(s *project.Stream) Totals {
 	now := Totals{}
 	for name, groups := range t {
@@ -148,7 +150,7 @@ func (t Totals) Now(s *project.Stream) Totals {
 	return now
 }
 
-// unscaled reads a decimal without its mark, and its scale.
+// unscaled parses a decimal without its mark, and returns its scale.
 func unscaled(s string) (n *big.Int, scale int, ok bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	n, ok = new(big.Int).SetString(whole+fraction, 10)
@@ -160,7 +162,7 @@ type summer struct {
 	*column.Sums
 	total   *project.Total
 	measure int // position of the summed column
-	by      int // position of the group column, or -1
+	group   int // position of the group column, or -1
 }
 
 func newSummers(s *project.Stream) []summer {
@@ -170,17 +172,17 @@ func newSummers(s *project.Stream) []summer {
 	summers := make([]summer, len(s.Totals))
 	for i := range s.Totals {
 		t := &s.Totals[i]
-		summers[i] = summer{Sums: column.NewSums(s.TotalType(t).Scale), total: t, measure: position(t.Sum), by: position(t.By)}
+		summers[i] = summer{Sums: column.NewSums(s.TotalType(t).Scale), total: t, measure: position(t.Sum), group: position(t.By)}
 	}
 	return summers
 }
 
-func (s *summer) add(columns []column.Vector, take func(i int) bool) {
+func (s *summer) add(columns []column.Vector, included func(i int) bool) {
 	var by *column.Vector
-	if s.by >= 0 {
-		by = &columns[s.by]
+	if s.group >= 0 {
+		by = &columns[s.group]
 	}
-	s.Add(&columns[s.measure], by, take)
+	s.Add(&columns[s.measure], by, included)
 }
 
 func totalsOf(summers []summer) (Totals, error) {
@@ -190,7 +192,7 @@ func totalsOf(summers []summer) (Totals, error) {
 		if err != nil {
 			return nil, fmt.Errorf("total %s: %w", s.total.Name, err)
 		}
-		if len(groups) == 0 && s.by < 0 {
+		if len(groups) == 0 && s.group < 0 {
 			groups[""] = string(column.AppendDecimal(nil, decimal128.Num{}, s.Scale))
 		}
 		totals[s.total.Name] = groups

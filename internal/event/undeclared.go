@@ -1,3 +1,5 @@
+// Undeclared columns and properties of ingested files.
+
 package event
 
 import (
@@ -6,22 +8,22 @@ import (
 	"bursar/internal/event/scan"
 )
 
-// Undeclared are the columns of one CSV or Parquet file, or the properties of one of JSON lines, that its stream does not declare: they
-// are left out. Of properties the first ones are named.
+// Undeclared names the columns of a CSV or Parquet file, or the first properties of JSON lines, that the stream does not declare. Their values are
+// not stored.
 type Undeclared struct {
 	File    string   `json:"file"`
 	Columns []string `json:"columns"`
-	More    bool     `json:"more,omitempty"` // there are others
+	More    bool     `json:"more,omitempty"` // there are more
 }
 
-// maxUndeclared is how many properties of a file are named, and maxUndeclaredFiles of how many files.
+// maxUndeclared bounds the properties named per file, and maxUndeclaredFiles the files.
 const (
 	maxUndeclared      = scan.MaxUnknown - 1
 	maxUndeclaredFiles = 100
 )
 
-// leaveOut notes properties of a file that the stream does not declare.
-func (w *work) leaveOut(file string, names []string) {
+// noteUndeclared records properties of a file that the stream does not declare.
+func (w *batchWriter) noteUndeclared(file string, names []string) {
 	for _, name := range names {
 		last := len(w.undeclared) - 1
 		if last < 0 || w.undeclared[last].File != file {

@@ -1,4 +1,4 @@
-// Taking a retraction back.
+// Takes a retraction back.
 
 package event
 
@@ -18,52 +18,52 @@ import (
 	"bursar/internal/project"
 )
 
-// undo takes the last retraction of a batch or an event back, then makes the dedupe index anew. What a crash in between leaves is made up
-// for by a repeat, and by `bursar repair`; intake is refused until then.
-func (in *Intake) undo(ctx context.Context, s *project.Stream, state *streamState, was *Retraction, r Retraction) (Retracted, error) {
-	if was == nil {
+// undo takes the last retraction of a batch or an event back, then rebuilds the dedupe index. After a crash in between, a repeat or `bursar repair`
+// completes it; intake is refused until then.
+func (in *Intake) undo(ctx context.Context, s *project.Stream, state *streamState, last *Retraction, r Retraction) (Retracted, error) {
+	if last == nil {
 		return Retracted{}, failure.Wrap(failure.Data, fmt.Errorf("%s is not retracted; `bursar status` lists what is", r.What()))
 	}
-	out := Retracted{Retraction: *was, Already: was.Undoes != 0}
+	out := Retracted{Retraction: *last, Already: last.Undoes != 0}
 	if !out.Already {
-		if err := in.checkAnew(ctx, s, state, was); err != nil {
+		if err := in.checkIDsFree(ctx, s, state, last); err != nil {
 			return Retracted{}, err
 		}
-		out.Undoes, out.Number, out.Reason, out.At, out.Files = was.Number, r.Number, r.Reason, r.At, r.Files
+		out.Undoes, out.Number, out.Reason, out.At, out.Files = last.Number, r.Number, r.Reason, r.At, r.Files
 		if err := in.putRetraction(ctx, state, &out.Retraction); err != nil {
 			return Retracted{}, err
 		}
-		state.Identity = toBeIndexed
+		state.Identity = needsRebuild
 	}
-	if state.Identity != toBeIndexed {
+	if state.Identity != needsRebuild {
 		return out, nil
 	}
 	return out, in.RebuildDedupe(ctx, s)
 }
 
-// AnewError is that an id was accepted again while the event was retracted that had it before.
-type AnewError struct {
-	What   string // is to count again
+// IDReusedError says that an id was accepted again while the event that had it was retracted.
+type IDReusedError struct {
+	What   string // what is to count again
 	Stream string
-	Batch  uint64 // has the id now
+	Batch  uint64 // the batch that has the id now
 	Event  string // the id, as a command takes it
 }
 
-func (e *AnewError) Error() string {
+func (e *IDReusedError) Error() string {
 	return fmt.Sprintf("%s cannot count again: batch %d of %s has an event of the same id since; retract that event first: bursar retract %s %d --event %s --reason TEXT",
 		e.What, e.Batch, e.Stream, e.Stream, e.Batch, e.Event)
 }
 
-// Class is Data: it stays so until that batch is retracted.
-func (e *AnewError) Class() failure.Class { return failure.Data }
+// Class is Data: it remains until that event is retracted.
+func (e *IDReusedError) Class() failure.Class { return failure.Data }
 
-// checkAnew refuses to bring events back whose ids other events have that count, by the same digests as intake does.
-func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *streamState, r *Retraction) (err error) {
+// checkIDsFree refuses to restore events whose ids other events that count have. It compares the digests that intake uses.
+func (in *Intake) checkIDsFree(ctx context.Context, s *project.Stream, state *streamState, r *Retraction) (err error) {
 	files, local := in.Objects.(object.Local)
 	if !local {
 		return errNotLocal
 	}
-	gone, err := in.forgotten(ctx, s, state, nil)
+	retracted, err := in.loadRetracted(ctx, s, state, nil)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 		return err
 	}
 	defer func() { err = errors.Join(err, ids.Close()) }()
-	back, err := ids.Begin(dedupe.Window{}, memoryLimit)
+	back, err := ids.Begin(dedupe.Window{}, maxIDBytes)
 	if err != nil {
 		return err
 	}
@@ -90,14 +90,14 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 	if err != nil {
 		return err
 	}
-	read.take = func(entries []dedupe.Entry, _ *Batch) error { return bringBack(back, entries, gone, r) }
+	read.emit = func(entries []dedupe.Entry, _ *Batch) error { return addRestored(back, entries, retracted, r) }
 	if err := read.batch(ctx, b); err != nil {
 		return fmt.Errorf("batch %d: %w", b.Batch, err)
 	}
-	read.take = func(entries []dedupe.Entry, other *Batch) error {
-		known, err := firstOf(back, entries, gone, &b, other, s.Dedupe)
+	read.emit = func(entries []dedupe.Entry, other *Batch) error {
+		known, err := findReused(back, entries, retracted, &b, other, s.Dedupe)
 		if err == nil && known != nil {
-			err = in.anew(ctx, s, r, *known, other)
+			err = in.reusedError(ctx, s, r, *known, other)
 		}
 		return err
 	}
@@ -107,17 +107,17 @@ func (in *Intake) checkAnew(ctx context.Context, s *project.Stream, state *strea
 		}
 		return read.batch(ctx, other)
 	})
-	if anew := (*AnewError)(nil); errors.As(err, &anew) {
-		return anew
+	if reused := (*IDReusedError)(nil); errors.As(err, &reused) {
+		return reused
 	}
 	return err
 }
 
-// plainArgument is an id that a shell takes as it is.
+// plainArgument matches ids that need no quotes in a shell.
 var plainArgument = regexp.MustCompile(`^"?\w[\w.:/-]*"?$`)
 
-// argument is an id as a command takes it.
-func argument(id string) string {
+// shellArgument quotes an id for a shell.
+func shellArgument(id string) string {
 	if plainArgument.MatchString(id) {
 		return strings.Trim(id, `"`)
 	}
@@ -132,24 +132,24 @@ func (in *Intake) batchOf(ctx context.Context, r *Retraction) (b Batch, err erro
 	return b, err
 }
 
-// bringBack notes the ids that count again: of a batch all but those of events that stay retracted one by one.
-func bringBack(back *dedupe.Batch, entries []dedupe.Entry, gone *forgotten, r *Retraction) error {
+// addRestored adds the ids that count again: of a batch all except those of events that are retracted one by one.
+func addRestored(back *dedupe.Batch, entries []dedupe.Entry, retracted *retractedSet, r *Retraction) error {
 	var own []dedupe.Entry
 	for _, e := range entries {
-		if r.Event == "" && !gone.events[e.Place] || r.Event != "" && e.Place.File() == r.File && e.Place.Row() == uint64(r.Row) {
+		if r.Event == "" && !retracted.events[e.Place] || r.Event != "" && e.Place.File() == r.File && e.Place.Row() == uint64(r.Row) {
 			own = append(own, e)
 		}
 	}
 	return back.Check(own, make([]dedupe.Verdict, len(own)))
 }
 
-// firstOf finds an event of a batch that has one of the noted ids, nil if there is none. Beyond the dedupe window they are others' ids.
-func firstOf(back *dedupe.Batch, entries []dedupe.Entry, gone *forgotten, b, other *Batch, window time.Duration) (*Place, error) {
+// findReused returns an event of a batch that has one of the added ids, or nil. Outside the dedupe window ids may be reused.
+func findReused(back *dedupe.Batch, entries []dedupe.Entry, retracted *retractedSet, b, other *Batch, window time.Duration) (*Place, error) {
 	if window > 0 && other.Sealed.Sub(b.Sealed).Abs() > window {
 		return nil, nil
 	}
 	for _, e := range entries {
-		if gone.has(e.Place) {
+		if retracted.has(e.Place) {
 			continue
 		}
 		if known, err := back.Knows(e); err != nil || known {
@@ -160,14 +160,14 @@ func firstOf(back *dedupe.Batch, entries []dedupe.Entry, gone *forgotten, b, oth
 	return nil, nil
 }
 
-// anew says that the event of a batch has an id that would count again.
-func (in *Intake) anew(ctx context.Context, s *project.Stream, r *Retraction, at Place, batch *Batch) error {
+// reusedError names the event of a batch that has the id now.
+func (in *Intake) reusedError(ctx context.Context, s *project.Stream, r *Retraction, at Place, batch *Batch) error {
 	event, err := in.eventAt(ctx, s, at)
 	if err == nil && event == nil {
-		err = fmt.Errorf("bug: no event of %s was read at %s", s.Name, at)
+		err = fmt.Errorf("bug: no event of %s at %s", s.Name, at)
 	}
 	if err != nil {
 		return err
 	}
-	return &AnewError{What: r.What(), Stream: s.Name, Batch: batch.Batch, Event: argument(event.Event)}
+	return &IDReusedError{What: r.What(), Stream: s.Name, Batch: batch.Batch, Event: shellArgument(event.Event)}
 }

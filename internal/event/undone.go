@@ -1,3 +1,5 @@
+// Lists retractions that were taken back.
+
 package event
 
 import (
@@ -9,22 +11,22 @@ import (
 	"bursar/internal/catalog"
 )
 
-// Undone is a retraction that was taken back: what it left out counts again.
+// Undone is a retraction that was taken back: what it excluded counts again.
 type Undone struct {
 	Stream string    `json:"stream"`
 	Batch  uint64    `json:"batch"`
-	Event  string    `json:"event,omitempty"` // the id of the only event that it left out, as JSON; empty is the whole batch
+	Event  string    `json:"event,omitempty"` // the id of the only event that it excluded, as JSON; empty is the whole batch
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 	Undone time.Time `json:"undone"`
 }
 
-// What names what was left out.
+// What names what was excluded.
 func (u *Undone) What() string {
 	return (&Retraction{Stream: u.Stream, Batch: u.Batch, Event: u.Event}).What()
 }
 
-// UndoneRetractions lists the retractions of a stream that were taken back, the oldest first.
+// UndoneRetractions returns the retractions of a stream that were taken back, oldest first.
 func UndoneRetractions(ctx context.Context, c catalog.Catalog, stream string) (undone []Undone, err error) {
 	var list []Retraction
 	err = c.View(ctx, func(tx catalog.Tx) error {
@@ -36,8 +38,8 @@ func UndoneRetractions(ctx context.Context, c catalog.Catalog, stream string) (u
 	}
 	for i := range list {
 		r := &list[i]
-		if by := slices.IndexFunc(list, func(o Retraction) bool { return o.Undoes == r.Number }); by >= 0 {
-			undone = append(undone, Undone{Stream: stream, Batch: r.Batch, Event: r.Event, Reason: r.Reason, At: r.At, Undone: list[by].At})
+		if undo := slices.IndexFunc(list, func(o Retraction) bool { return o.Undoes == r.Number }); undo >= 0 {
+			undone = append(undone, Undone{Stream: stream, Batch: r.Batch, Event: r.Event, Reason: r.Reason, At: r.At, Undone: list[undo].At})
 		}
 	}
 	return undone, nil

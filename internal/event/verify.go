@@ -1,4 +1,4 @@
-// Verification of a stream: its batches in the catalog, their manifests and every object, byte by byte.
+// Verifies a stream: its batches in the catalog, their manifests and every object, byte by byte.
 
 package event
 
@@ -20,8 +20,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Streams are the names of all streams that anything of is stored, also of those that are not declared any more: the catalog
-// knows them, or batches of them lie among the objects.
+// Streams returns the names of all streams with stored data, including streams that are no longer declared: the catalog contains them, or batches of
+// them are among the objects.
 func (in *Intake) Streams(ctx context.Context) (names []string, err error) {
 	found := map[string]bool{}
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -53,28 +53,28 @@ func (in *Intake) Streams(ctx context.Context) (names []string, err error) {
 }
 
 const (
-	// sealing is how long a batch's manifest may follow its record in the catalog.
-	sealing = 200 * time.Millisecond
-	// looks is how often a fault is looked at again that is found while batches are sealed.
-	looks = 5
+	// manifestDelay is how long a batch's manifest may follow its catalog document.
+	manifestDelay = 200 * time.Millisecond
+	// verifyAttempts bounds the repeated checks of a fault that is found while batches are sealed.
+	verifyAttempts = 5
 )
 
-// VerifyManifests proves that each sealed batch is in the catalog, that its manifest says the same, and that no batch is sealed
-// which the catalog does not know; and the same of retractions. It returns the batches. The stream may be taken in meanwhile.
+// VerifyManifests checks that each sealed batch is in the catalog, that its manifest agrees, and that every sealed batch is known to the catalog; and the
+// same for retractions. It returns the batches. The stream may be ingested meanwhile.
 func (in *Intake) VerifyManifests(ctx context.Context, stream string) (batches []Batch, faults error) {
 	sealed := uint64(0)
-	for look := 1; ; look++ {
+	for attempt := 1; ; attempt++ {
 		state, _, err := in.readState(ctx, stream)
 		if err != nil {
 			return nil, err
 		}
 		batches, faults = in.verifyManifests(ctx, stream, &state)
-		if faults == nil || look == looks || look > 1 && state.Batches+state.Retractions == sealed {
+		if faults == nil || attempt == verifyAttempts || attempt > 1 && state.Batches+state.Retractions == sealed {
 			return batches, faults
 		}
 		sealed = state.Batches + state.Retractions
 		select {
-		case <-time.After(sealing):
+		case <-time.After(manifestDelay):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -104,18 +104,18 @@ func (in *Intake) verifyManifests(ctx context.Context, stream string, state *str
 
 // verifyManifest compares a batch of the catalog with its manifest.
 func (in *Intake) verifyManifest(ctx context.Context, b *Batch) error {
-	said, err := readManifest(ctx, in.Objects, b.Stream, b.Batch)
-	if err != nil && !errors.Is(err, errUnsummed) {
+	stored, err := readManifest(ctx, in.Objects, b.Stream, b.Batch)
+	if err != nil && !errors.Is(err, errNoChecksum) {
 		return err
 	}
-	same, err := alike(b, &said)
+	same, err := sameBatch(b, &stored)
 	if err == nil && !same {
-		err = fmt.Errorf("%s says something else than the catalog", manifestName(b.Stream, b.Batch))
+		err = fmt.Errorf("%s differs from the catalog", manifestName(b.Stream, b.Batch))
 	}
 	return err
 }
 
-func alike(a, b *Batch) (bool, error) {
+func sameBatch(a, b *Batch) (bool, error) {
 	first, err := json.Marshal(a)
 	if err != nil {
 		return false, err
@@ -124,7 +124,7 @@ func alike(a, b *Batch) (bool, error) {
 	return bytes.Equal(first, second), err
 }
 
-// VerifyObjects compares every object of batches with its digest. Progress is called with the bytes of each.
+// VerifyObjects checks every object of batches against its digest. It calls progress with the bytes of each.
 func (in *Intake) VerifyObjects(ctx context.Context, batches []Batch, progress func(bytes int64)) (objects int, err error) {
 	var faults []error
 	for i := range batches {
@@ -145,7 +145,7 @@ func (in *Intake) VerifyObjects(ctx context.Context, batches []Batch, progress f
 	return objects, errors.Join(faults...)
 }
 
-// VerifyTotals proves that the rows, control totals and digests of batches are those of their events.
+// VerifyTotals checks the rows, control totals and digests of batches against their events.
 func (in *Intake) VerifyTotals(ctx context.Context, s *project.Stream, batches []Batch) (events int64, err error) {
 	var faults []error
 	for _, b := range batches {
@@ -160,8 +160,8 @@ func (in *Intake) VerifyTotals(ctx context.Context, s *project.Stream, batches [
 	return events, errors.Join(faults...)
 }
 
-// Names are the objects of a batch, the manifest among them.
-func (b *Batch) Names() []string {
+// ObjectNames returns the objects of a batch, including the manifest.
+func (b *Batch) ObjectNames() []string {
 	names := []string{manifestName(b.Stream, b.Batch)}
 	for _, list := range [][]object.Description{b.Stored(), b.Oversize} {
 		for _, o := range list {
@@ -171,7 +171,7 @@ func (b *Batch) Names() []string {
 	return names
 }
 
-// InKnownBatch reports whether an object lies in the folder of a batch that the catalog knows.
+// InKnownBatch reports whether an object is in the folder of a batch in the catalog.
 func (in *Intake) InKnownBatch(ctx context.Context, object string) (known bool, err error) {
 	parts := strings.Split(object, "/")
 	if len(parts) < 5 || parts[0] != "streams" || parts[2] != "batches" {
@@ -188,7 +188,7 @@ func (in *Intake) InKnownBatch(ctx context.Context, object string) (known bool, 
 	return known, err
 }
 
-// UnfinishedPrefix is under which objects of a batch lie that was begun and not sealed.
+// UnfinishedPrefix returns the prefix of the objects of a batch that was begun and not sealed.
 func (in *Intake) UnfinishedPrefix(ctx context.Context, stream string) (string, error) {
 	state, _, err := in.readState(ctx, stream)
 	return prefix(stream, state.Batches+1), err

@@ -1,4 +1,4 @@
-// Proving that a stream's dedupe index knows exactly the events of its batches.
+// Verifies that a stream's dedupe index contains exactly the events of its batches.
 
 package event
 
@@ -12,30 +12,29 @@ import (
 	"bursar/internal/project"
 )
 
-// VerifyDedupe checks a stream's dedupe index: that the key is there that it was made with, that each table is what was
-// written, that they have as many entries as the batches have events, and that no other tables lie beside them. Its error has
-// all that is wrong. The stream may be taken in meanwhile: what is sealed under way is not looked at.
+// VerifyDedupe checks a stream's dedupe index: the key matches, each table is intact, the number of entries is the number of events, and there are no
+// other tables. Its error contains all faults. The stream may be ingested meanwhile: batches that are sealed during the check are not
+// checked.
 func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
 	state, found, err := in.readState(ctx, s.Name)
 	if err != nil || !found {
 		return err
 	}
 	_, faults := in.key(s.Name, &state)
-	faults = errors.Join(faults, in.verifyTables(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoOthers(ctx, s.Name))
+	faults = errors.Join(faults, in.verifyTables(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoStrayTables(ctx, s.Name))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return faults
 }
 
-// OlderDedupe reports whether a stream's dedupe index is one of an older project, whose digests have no key: RebuildDedupe
-// converts it.
-func (in *Intake) OlderDedupe(ctx context.Context, stream string) bool {
+// HasLegacyDedupe reports whether a stream's dedupe index is from an older project, whose digests have no key. RebuildDedupe converts it.
+func (in *Intake) HasLegacyDedupe(ctx context.Context, stream string) bool {
 	state, found, err := in.readState(ctx, stream)
 	return err == nil && found && state.Identity == "" && len(state.DedupeTables) > 0
 }
 
-// verifyTables reads every table. One that is merged into another meanwhile may be gone: the merge has read it to the end.
+// verifyTables reads every table. A table that was merged meanwhile may be missing: the merge has read it to the end.
 func (in *Intake) verifyTables(ctx context.Context, stream string, state *streamState) error {
 	var faults error
 	for _, table := range state.DedupeTables {
@@ -54,9 +53,8 @@ func (in *Intake) verifyTables(ctx context.Context, stream string, state *stream
 	return faults
 }
 
-// verifyEntries compares numbers. Each accepted event has an entry, or had one that a merge replaced by a newer one of its id, or was
-// retracted when the index was made anew.
-// Tables of the first format do not say how many they replaced: with a dedupe window they may have fewer.
+// verifyEntries compares numbers. Each accepted event has an entry, or a merge replaced its entry by a newer one with the same id, or it was retracted
+// when the index was rebuilt. Tables of the first format do not state how many entries they replaced: with a dedupe window they may have fewer.
 func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *streamState) error {
 	accepted := int64(0)
 	err := in.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
@@ -77,10 +75,10 @@ func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *s
 	return nil
 }
 
-// verifyNoOthers finds tables that the catalog does not name. It names those that a crash may have left by their numbers: of
-// the next batch and the next merge, or as dropped. Objects are listed before the catalog is read and after: one that intake makes or
-// removes meanwhile is in one of the lists alone.
-func (in *Intake) verifyNoOthers(ctx context.Context, stream string) error {
+// verifyNoStrayTables finds tables that the catalog does not name. It allows those that a crash may have left: of the next batch, of the next merge and
+// dropped ones. It lists the objects before and after reading the catalog, since one that intake creates or deletes meanwhile is in only one of
+// the lists.
+func (in *Intake) verifyNoStrayTables(ctx context.Context, stream string) error {
 	before, err := in.dedupeObjects(ctx, stream)
 	if err != nil {
 		return err
@@ -94,7 +92,7 @@ func (in *Intake) verifyNoOthers(ctx context.Context, stream string) error {
 		return err
 	}
 	known := append(slices.Clone(state.Dropped), prefix(stream, state.Batches+1)+idsObject,
-		mergedTable(stream, state.Merges+1), wholeTable(stream, state.Merges+1))
+		mergedTable(stream, state.Merges+1), rebuiltTable(stream, state.Merges+1))
 	for _, table := range state.DedupeTables {
 		known = append(known, table.Name)
 	}

@@ -28,9 +28,9 @@ func (o *busyObjects) Open(ctx context.Context, name string) (object.Reader, err
 func TestVerifyBusyIndex(t *testing.T) {
 	t.Parallel()
 	for _, damaged := range []bool{false, true} {
-		h := newHouse(t, plainYAML)
-		h.take("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
-		h.take("2 3 3 0 0", h.file("b.jsonl", sales(3, 3)))
+		h := newHarness(t, plainYAML)
+		h.ingest("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
+		h.ingest("2 3 3 0 0", h.file("b.jsonl", sales(3, 3)))
 		if damaged {
 			stray := h.object("streams/sales/batches/00000099/ids")
 			if err := os.MkdirAll(strings.TrimSuffix(stray, "/ids"), 0o700); err != nil {
@@ -59,7 +59,7 @@ func TestVerifyBusyIndex(t *testing.T) {
 			t.Fatalf("%d batches were sealed meanwhile: %v", batches-2, err)
 		}
 		if damaged {
-			needsRepair(t, "a busy stream", err)
+			expectNeedsRepair(t, "a busy stream", err)
 		} else if err != nil {
 			t.Error(err)
 		}

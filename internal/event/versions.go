@@ -1,4 +1,4 @@
-// Streams that keep versions: what their dedupe index knows, and which version of an event a retraction is of.
+// Streams that keep versions: their dedupe index, and the version that a retraction refers to.
 
 package event
 
@@ -14,8 +14,8 @@ import (
 	"bursar/internal/project"
 )
 
-// openIndex reads a stream's state and the key of its dedupe index. An index from before the stream was declared to keep versions knows
-// events by their ids alone: it is made anew.
+// openIndex reads a stream's state and the key of its dedupe index. An index built before the stream was declared to keep versions contains ids without
+// contents, so it is rebuilt.
 func (in *Intake) openIndex(ctx context.Context, s *project.Stream) (state streamState, key *identity.Key, err error) {
 	if state, _, err = in.readState(ctx, s.Name); err != nil {
 		return state, nil, err
@@ -27,7 +27,7 @@ func (in *Intake) openIndex(ctx context.Context, s *project.Stream) (state strea
 	if err != nil || state.Batches == 0 || state.Versions == s.Versions {
 		return state, key, err
 	}
-	in.Log.Info("the stream's dedupe index is made anew, as its `versions` are declared otherwise", "stream", s.Name)
+	in.Log.Info("rebuilding the stream's dedupe index, because its `versions` declaration changed", "stream", s.Name)
 	if err := in.RebuildDedupe(ctx, s); err != nil {
 		return state, nil, err
 	}
@@ -38,7 +38,7 @@ func (in *Intake) openIndex(ctx context.Context, s *project.Stream) (state strea
 	return state, key, err
 }
 
-// newest is the version that was received last. The same command is of the same version, whatever is retracted by then.
+// newest returns the version that was received last. A repeated command refers to the same version, whatever is retracted by then.
 func newest(found []Retraction) Retraction {
 	return slices.MaxFunc(found, byReceipt)
 }
@@ -50,7 +50,7 @@ func byReceipt(a, b Retraction) int {
 // namedVersions bounds the versions that a message names.
 const namedVersions = 10
 
-// whichVersion names the versions of an event that count, oldest first, and says how one is chosen.
+// whichVersion returns an error that names the versions of an event that count, oldest first, and how to choose one.
 func (in *Intake) whichVersion(ctx context.Context, s *project.Stream, found []Retraction) error {
 	slices.SortFunc(found, byReceipt)
 	var named []string
@@ -63,6 +63,6 @@ func (in *Intake) whichVersion(ctx context.Context, s *project.Stream, found []R
 		named = append(named, fmt.Sprintf("batch %d (%s, row %d)", r.Batch, name, row))
 	}
 	last := found[len(found)-1]
-	return failure.Wrap(failure.Data, fmt.Errorf("event %s of %s has %d versions, the newest last: %s; say of which batch, as in `bursar retract %s %d --event ID`: "+
-		"of several versions in one batch, that is the newest", last.Event, s.Name, len(found), strings.Join(named, ", "), s.Name, last.Batch))
+	return failure.Wrap(failure.Data, fmt.Errorf("event %s of %s has %d versions, the newest last: %s; name the batch, as in `bursar retract %s %d --event ID`: "+
+		"if the batch has several versions, that is the newest", last.Event, s.Name, len(found), strings.Join(named, ", "), s.Name, last.Batch))
 }

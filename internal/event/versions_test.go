@@ -27,39 +27,39 @@ func amounts(id string, of ...string) string {
 
 func TestVersionsAreAccepted(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, versionsYAML)
+	h := newHarness(t, versionsYAML)
 	first := h.file("a.jsonl", amounts("1", "1.00", "2.00", "1.00"))
-	h.take("1 3 2 0 1", first)
-	h.take("2 4 2 0 2", h.file("b.jsonl", amounts("1", "3.00", "2.0", "1.00")+amounts("2", "1.00")))
-	h.take("0 3 0 0 3", first)
-	h.take("0 2 0 0 2", h.file("c.jsonl", amounts("1", "2.00", "3.00")))
-	h.proved()
+	h.ingest("1 3 2 0 1", first)
+	h.ingest("2 4 2 0 2", h.file("b.jsonl", amounts("1", "3.00", "2.0", "1.00")+amounts("2", "1.00")))
+	h.ingest("0 3 0 0 3", first)
+	h.ingest("0 2 0 0 2", h.file("c.jsonl", amounts("1", "2.00", "3.00")))
+	h.verify()
 	h.rebuildIndex()
-	h.proved()
-	h.take("3 3 1 0 2", h.file("d.jsonl", amounts("1", "3.00", "2.00", "4.00")))
+	h.verify()
+	h.ingest("3 3 1 0 2", h.file("d.jsonl", amounts("1", "3.00", "2.00", "4.00")))
 	h.expectFolded("2 map[EUR:3.00]", "2 map[EUR:4.00]", "1 map[EUR:4.00]")
 }
 
 func TestVersionsWithinTheWindow(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, versionsYAML+"dedupe: 2d\n")
-	h.take("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
+	h := newHarness(t, versionsYAML+"dedupe: 2d\n")
+	h.ingest("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
 	h.now = h.now.Add(24 * time.Hour)
-	h.take("2 3 1 0 2", h.file("b.jsonl", amounts("1", "1.00", "2.00", "3.00")))
+	h.ingest("2 3 1 0 2", h.file("b.jsonl", amounts("1", "1.00", "2.00", "3.00")))
 	h.now = h.now.Add(24*time.Hour + time.Second)
-	h.take("3 3 2 0 1", h.file("c.jsonl", amounts("1", "1.0", "2.0", "3.0")))
-	h.proved()
+	h.ingest("3 3 2 0 1", h.file("c.jsonl", amounts("1", "1.0", "2.0", "3.0")))
+	h.verify()
 }
 
 // TestVersionsDeclaredLater: conflicts that lie in quarantine become versions, each where it was received.
 func TestVersionsDeclaredLater(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
-	h.take("2 2 1 1 0", h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "1.00")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
+	h.ingest("2 2 1 1 0", h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "1.00")))
 	h.declare(versionsYAML)
-	h.take("3 4 1 0 3", h.file("c.jsonl", amounts("1", "4.00", "1.00")+amounts("2", "1.00")+amounts("1", "4.00")))
-	h.refuse("1:2", "as a new version")
+	h.ingest("3 4 1 0 3", h.file("c.jsonl", amounts("1", "4.00", "1.00")+amounts("2", "1.00")+amounts("1", "4.00")))
+	h.expectRefused("1:2", "as a new version")
 	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -68,41 +68,41 @@ func TestVersionsDeclaredLater(t *testing.T) {
 	if left := h.reasons(); len(left) > 0 {
 		t.Errorf("in quarantine are %q", left)
 	}
-	h.proved()
-	h.take("0 3 0 0 3", h.file("d.jsonl", amounts("1", "2.00", "3.00", "4.00")))
+	h.verify()
+	h.ingest("0 3 0 0 3", h.file("d.jsonl", amounts("1", "2.00", "3.00", "4.00")))
 	h.rebuildIndex()
-	h.proved()
+	h.verify()
 }
 
 // TestVersionsFromAnOlderIndex: an index whose digests have no key becomes one of versions, too.
 func TestVersionsFromAnOlderIndex(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
 	h.makeOlder()
 	h.declare(versionsYAML)
-	h.take("2 3 1 0 2", h.file("b.jsonl", amounts("1", "2.00", "1.00", "2.00")))
-	h.proved()
+	h.ingest("2 3 1 0 2", h.file("b.jsonl", amounts("1", "2.00", "1.00", "2.00")))
+	h.verify()
 }
 
 func TestVersionsAreKeptForEver(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
 	h.declare(versionsYAML)
 	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", amounts("1", "2.00"))}, event.Options{DryRun: true}); err != nil {
 		t.Fatal(err)
 	}
-	h.declare(plainYAML) // no version was taken in
-	h.take("2 2 1 1 0", h.file("c.jsonl", amounts("2", "1.00")+amounts("1", "3.00")))
-	h.proved()
+	h.declare(plainYAML) // no version was ingested
+	h.ingest("2 2 1 1 0", h.file("c.jsonl", amounts("2", "1.00")+amounts("1", "3.00")))
+	h.verify()
 	h.declare(versionsYAML)
-	h.take("3 2 2 0 0", h.file("d.jsonl", amounts("1", "2.00", "3.00")))
+	h.ingest("3 2 2 0 0", h.file("d.jsonl", amounts("1", "2.00", "3.00")))
 	h.declare(plainYAML)
 	refused := func(what string, err error) {
 		t.Helper()
 		var growth *event.GrowthError
-		if !errors.As(err, &growth) || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "does not declare that: put it back, or declare a new stream") {
+		if !errors.As(err, &growth) || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "does not declare that: restore it, or declare a new stream") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -120,34 +120,34 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 // TestVersionsAdopted: a catalog that is older than the batches learns from their manifests that versions are kept.
 func TestVersionsAdopted(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
 	h.copyCatalog("older.db")
 	h.declare(versionsYAML)
-	h.take("2 2 2 0 0", h.file("b.jsonl", amounts("1", "2.00", "3.00")))
-	h.older("older.db")
+	h.ingest("2 2 2 0 0", h.file("b.jsonl", amounts("1", "2.00", "3.00")))
+	h.restoreCatalog("older.db")
 	if adopted, err := h.intake.Adopt(t.Context(), h.stream); err != nil || fmt.Sprint(adopted) != "[2]" {
 		t.Fatal(adopted, err)
 	}
 	h.rebuildIndex()
-	h.proved()
-	h.take("3 4 1 0 3", h.file("c.jsonl", amounts("1", "1.0", "2.0", "3.0", "4.0")))
+	h.verify()
+	h.ingest("3 4 1 0 3", h.file("c.jsonl", amounts("1", "1.0", "2.0", "3.0", "4.0")))
 	h.declare(plainYAML)
 	if err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream); err == nil {
-		t.Error("versions need not be kept any more")
+		t.Error("versions need not be kept")
 	}
 }
 
 // TestVersionsRetracted: one version is retracted by its batch, in which the newest is meant, and comes again or is taken back.
 func TestVersionsRetracted(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, versionsYAML)
+	h := newHarness(t, versionsYAML)
 	first := h.file("a.jsonl", amounts("1", "1.00"))
 	second := h.file("b.jsonl", amounts("1", "2.00", "4.00"))
-	h.take("1 1 1 0 0", first)
-	h.take("2 2 2 0 0", second)
+	h.ingest("1 1 1 0 0", first)
+	h.ingest("2 2 2 0 0", second)
 	_, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: "1", Reason: "wrong"})
-	want := fmt.Sprintf(`event "1" of sales has 3 versions, the newest last: batch 1 (%s, row 1), batch 2 (%s, row 1), batch 2 (%[2]s, row 2); say of which batch, `+
+	want := fmt.Sprintf(`event "1" of sales has 3 versions, the newest last: batch 1 (%s, row 1), batch 2 (%s, row 1), batch 2 (%[2]s, row 2); name the batch, `+
 		"as in `bursar retract sales 2 --event ID`", first, second)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), want) {
 		t.Fatalf("got %v\nwant %s", err, want)
@@ -158,29 +158,29 @@ func TestVersionsRetracted(t *testing.T) {
 		t.Error("the same command retracts another version")
 	}
 	h.expectFolded("1 map[EUR:1.00]", "1 map[EUR:2.00]")
-	h.proved()
-	h.take("3 2 1 0 1", h.file("c.jsonl", amounts("1", "4.00", "2.00")))
+	h.verify()
+	h.ingest("3 2 1 0 1", h.file("c.jsonl", amounts("1", "4.00", "2.00")))
 	newest.Undo = true
-	if _, err := h.intake.Retract(t.Context(), h.stream, newest); !errors.As(err, new(*event.AnewError)) {
+	if _, err := h.intake.Retract(t.Context(), h.stream, newest); !errors.As(err, new(*event.IDReusedError)) {
 		t.Errorf("the version counts twice: %v", err)
 	}
 	h.retract("2 1", event.RetractOptions{Batch: 3, Event: "1", Reason: "came again"})
 	h.retract("3 1", newest)
 	h.expectFolded("1 map[EUR:1.00]", "2 map[EUR:6.00]", "0 map[EUR:0.00]")
-	h.proved()
-	h.take("0 2 0 0 2", h.file("d.jsonl", amounts("1", "4.0", "2.0")))
-	h.whole("4 2", 2)
-	h.take("4 2 2 0 0", second)
-	h.proved()
+	h.verify()
+	h.ingest("0 2 0 0 2", h.file("d.jsonl", amounts("1", "4.0", "2.0")))
+	h.retractBatch("4 2", 2)
+	h.ingest("4 2 2 0 0", second)
+	h.verify()
 }
 
 // TestVersionsLive: requests bring versions, and those of a spool that nobody sealed.
 func TestVersionsLive(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
 	h.declare(versionsYAML)
-	l := h.live(event.LiveOptions{Window: time.Hour})
+	l := h.startLive(event.LiveOptions{Window: time.Hour})
 	h.accept(l, "", amounts("1", "3.00", "1.00", "4.00", "3.00"), "4 2 2 0")
 	h.seal(l)
 	h.accept(l, "", amounts("1", "4.00", "5.00"), "2 1 1 0")
@@ -190,5 +190,5 @@ func TestVersionsLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.expect(r, "4 1 1 0 0")
-	h.proved()
+	h.verify()
 }

@@ -1,3 +1,5 @@
+// SQL views of a stream's sealed events.
+
 package event
 
 import (
@@ -11,13 +13,13 @@ import (
 	"bursar/internal/project"
 )
 
-// The hidden columns of a batch: where an event was read from.
+// The hidden columns of a batch's objects: where an event was read.
 const (
 	FileColumn = "_file" // number of the file within the stream
-	RowColumn  = "_row"  // where the record starts in it
+	RowColumn  = "_row"  // the row at which the record starts
 )
 
-// Fields are the columns of a batch's objects: the stream's, a derived identity if it has one, and the source.
+// Fields returns the columns of a batch's objects: the stream's, a derived identity if there is one, and the hidden columns.
 func Fields(s *project.Stream) []column.Field {
 	fields := make([]column.Field, 0, len(s.Columns)+3)
 	for _, c := range s.Columns {
@@ -31,13 +33,13 @@ func Fields(s *project.Stream) []column.Field {
 		column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
 }
 
-// ViewSQL is a SELECT over the events of batches, without what is left out of them, with the stream's columns as declared now: a column that a batch was
-// sealed without is null, and one whose type has grown since is cast.
+// ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a batch was sealed
+// without is null, and one whose type has grown is cast.
 func ViewSQL(files object.Local, s *project.Stream, batches []Batch) string {
 	return viewSQL(files, s, batches, false)
 }
 
-// viewSQL is ViewSQL; with computed, columns that a batch was sealed with of another reading of time zones are computed again.
+// viewSQL is ViewSQL. With computed, columns that were computed under the earlier interpretation of time zones are computed again.
 func viewSQL(files object.Local, s *project.Stream, batches []Batch, computed bool) string {
 	var selects []string
 	for len(batches) > 0 {
@@ -58,7 +60,7 @@ func viewSQL(files object.Local, s *project.Stream, batches []Batch, computed bo
 
 func sameShape(a, b Definition) bool { return a.Name == b.Name && a.Type == b.Type && a.Is == b.Is }
 
-// selectSQL reads the objects of batches whose columns are alike.
+// selectSQL reads the objects of batches with equal columns.
 func selectSQL(files object.Local, s *project.Stream, batches []Batch, computed bool) string {
 	var paths []string
 	for _, b := range batches {
@@ -73,23 +75,23 @@ func selectSQL(files object.Local, s *project.Stream, batches []Batch, computed 
 	list := make([]string, len(fields))
 	for i, f := range fields {
 		name := column.QuoteIdentifier(f.Name)
-		was := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
+		stored := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
 		c := s.Column(f.Name)
 		switch {
-		case computed && was >= 0 && otherInstants(s, c, &batches[0].Columns[was]):
+		case computed && stored >= 0 && otherInstants(s, c, &batches[0].Columns[stored]):
 			list[i] = fmt.Sprintf("CAST((%s\n) AS %s) AS %s", c.Is, f.Type.SQL(), name)
-		case strings.HasPrefix(f.Name, "_") || was >= 0 && batches[0].Columns[was].Type == f.Type.String():
+		case strings.HasPrefix(f.Name, "_") || stored >= 0 && batches[0].Columns[stored].Type == f.Type.String():
 			list[i] = name
-		case was >= 0:
+		case stored >= 0:
 			list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", name, f.Type.SQL(), name)
 		default:
 			list[i] = nullSQL(f)
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", strings.Join(list, ", "), strings.Join(paths, ", "), keptSQL(batches))
+	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", strings.Join(list, ", "), strings.Join(paths, ", "), excludedSQL(batches))
 }
 
-// otherInstants reports whether a column was computed by an expression in which earlier versions took timestamps for local times.
+// otherInstants reports whether a column was computed by a version that treated timestamps as local times.
 func otherInstants(s *project.Stream, c *project.Column, was *Definition) bool {
 	return c != nil && was.Is != c.Is && s.Instants(was.Is) == c.Is
 }

@@ -1,7 +1,6 @@
-// Package inbox watches a folder that people and programs put files into, one subfolder a stream, and hands on the files that
-// are whole. It owns the names and places of these files. It guarantees that a file is handed on only once nobody
-// writes it any more, as far as the system can tell, and that it is moved only after it was taken: a crash in
-// between hands it on again, which must change nothing. It must not know what is in a file.
+// Package inbox watches a folder into which people and programs put files, with one subfolder per stream, and passes on complete files. It owns the names
+// and places of these files. It guarantees that a file is passed on only when nobody writes it any longer, as far as the system can tell, and that
+// it is moved only after it was ingested: after a crash in between it is passed on again, which must change nothing. It must not know what is in a file.
 package inbox
 
 import (
@@ -17,40 +16,39 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// The folders below a stream's that its files end in.
+// Subfolders of a stream's folder for processed files.
 const (
 	TakenFolder  = "taken"
 	FailedFolder = "failed"
 )
 
-// DefaultSettle is how long a file must not have changed where nothing else is said.
-const DefaultSettle = 2 * time.Second
+// DefaultStableFor is how long a file must not have changed, by default.
+const DefaultStableFor = 2 * time.Second
 
-// rescan is how often folders are looked at without being told of a change: not every file system tells.
-const rescan = 5 * time.Second
+// rescanInterval is how often folders are scanned without a notification, since not every file system notifies.
+const rescanInterval = 5 * time.Second
 
 // Options of a watch.
 type Options struct {
-	Dir     string   // holds a folder for each stream; made when missing, with these folders
-	Streams []string // the streams that take files
-	// Take takes whole files of a stream in, together; it may be called for several streams at once. What its error may
-	// be retried for by class is tried again later. When it cannot be, each file is tried alone, and those that fail
-	// are set aside. Files that were taken before must change nothing.
-	Take   func(ctx context.Context, stream string, paths []string) error
-	Settle time.Duration // size and time of a file have not changed for so long; 0 is DefaultSettle
-	Log    *slog.Logger
+	Dir     string   // contains a folder for each stream; created when missing, with these folders
+	Streams []string // the streams that accept files
+	// Ingest ingests complete files of a stream together; it may be called for several streams at once. If its error is retryable by class, it is called
+	// again later. Otherwise each file is tried alone, and those that fail are moved aside. Files that were ingested before must change nothing.
+	Ingest    func(ctx context.Context, stream string, paths []string) error
+	StableFor time.Duration // size and time of a file must not have changed for this long; 0 is DefaultStableFor
+	Log       *slog.Logger
 }
 
-// Watch hands files on until the context ends. A folder that cannot be made or read is logged, and keeps back its own files only.
+// Watch passes files on until the context ends. A folder that cannot be created or read is logged, and only its own files wait.
 func Watch(ctx context.Context, o Options) {
-	if o.Settle <= 0 {
-		o.Settle = DefaultSettle
+	if o.StableFor <= 0 {
+		o.StableFor = DefaultStableFor
 	}
-	w := &watch{Options: o, boxes: map[string]*box{}, told: map[string]bool{}}
+	w := &watch{Options: o, boxes: map[string]*streamFolder{}, logged: map[string]bool{}}
 	for _, stream := range o.Streams {
-		w.boxes[stream] = &box{
+		w.boxes[stream] = &streamFolder{
 			watch: w, stream: stream, dir: filepath.Join(o.Dir, stream), wake: make(chan struct{}, 1),
-			seen: map[string]sighting{}, decided: map[string]decision{},
+			seen: map[string]observation{}, decided: map[string]outcome{},
 		}
 	}
 	var wg sync.WaitGroup
@@ -61,60 +59,60 @@ func Watch(ctx context.Context, o Options) {
 	wg.Wait()
 }
 
-// watch is what all streams share.
+// watch is shared by all streams.
 type watch struct {
 	Options
-	boxes map[string]*box
-	mu    sync.Mutex
-	told  map[string]bool // what was logged: once is enough
+	boxes  map[string]*streamFolder
+	mu     sync.Mutex
+	logged map[string]bool // what was logged, to log it only once
 }
 
-// listen wakes boxes that something happened in.
+// listen signals folders in which something happened.
 func (w *watch) listen(ctx context.Context) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
-		w.once(w.Dir, "watch inbox: files are found by looking now and then", "error", err)
+		w.warnOnce(w.Dir, "cannot watch the inbox; scanning it periodically", "error", err)
 		notify = &fsnotify.Watcher{}
 	} else {
 		defer notify.Close()
 	}
-	ticker := time.NewTicker(rescan)
+	ticker := time.NewTicker(rescanInterval)
 	defer ticker.Stop()
 	for {
 		if err == nil {
-			w.look(notify)
+			w.updateWatches(notify)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case event := <-notify.Events:
-			w.rouse(event.Name)
-		case failed := <-notify.Errors: // most often too many events at once
-			w.once(w.Dir, "watch inbox", "error", failed)
-			w.rouseAll()
+			w.signal(event.Name)
+		case failed := <-notify.Errors: // usually too many events at once
+			w.warnOnce(w.Dir, "watch inbox", "error", failed)
+			w.signalAll()
 		case <-ticker.C:
-			w.rouseAll()
+			w.signalAll()
 		}
 	}
 }
 
-// look has new and renewed folders watched, and tells of those that nobody takes files from.
-func (w *watch) look(notify *fsnotify.Watcher) {
+// updateWatches watches new and replaced folders, and warns about those of no stream.
+func (w *watch) updateWatches(notify *fsnotify.Watcher) {
 	for _, dir := range append([]string{w.Dir}, w.folders()...) {
 		if err := notify.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			w.once(dir, "watch inbox: files are found by looking now and then", "error", err)
+			w.warnOnce(dir, "cannot watch the inbox; scanning it periodically", "error", err)
 		}
 	}
 	entries, err := readFolder(w.Dir)
 	if err != nil {
-		w.once(w.Dir, "read inbox: no file is taken from it", "error", err)
+		w.warnOnce(w.Dir, "cannot read the inbox folder; its files are not ingested", "error", err)
 	}
 	for _, e := range entries {
 		if w.boxes[e.Name()] != nil || isUnfinished(e.Name()) {
 			continue
 		}
 		path := filepath.Join(w.Dir, e.Name())
-		w.once(path, "left in the inbox: there is no such stream; files belong into the folder of a stream", "path", path)
+		w.warnOnce(path, "ignored in the inbox: not the folder of a stream; put files into the folder of a stream", "path", path)
 	}
 }
 
@@ -126,26 +124,26 @@ func (w *watch) folders() (dirs []string) {
 	return dirs
 }
 
-func (w *watch) rouse(path string) {
+func (w *watch) signal(path string) {
 	if b := w.boxes[filepath.Base(filepath.Dir(path))]; b != nil {
-		b.rouse()
+		b.signal()
 	} else if b := w.boxes[filepath.Base(path)]; b != nil {
-		b.rouse()
+		b.signal()
 	}
 }
 
-func (w *watch) rouseAll() {
+func (w *watch) signalAll() {
 	for _, b := range w.boxes {
-		b.rouse()
+		b.signal()
 	}
 }
 
-// once logs what is said of a path for the first time.
-func (w *watch) once(path, message string, args ...any) {
+// warnOnce logs a message about a path the first time.
+func (w *watch) warnOnce(path, message string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if key := path + "\x00" + message; !w.told[key] {
-		w.told[key] = true
+	if key := path + "\x00" + message; !w.logged[key] {
+		w.logged[key] = true
 		w.Log.Warn(message, args...)
 	}
 }

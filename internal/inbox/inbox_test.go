@@ -21,10 +21,10 @@ import (
 	"bursar/internal/inbox"
 )
 
-// settle is short, so that tests are, and long against what they do meanwhile.
-const settle = 50 * time.Millisecond
+// stableFor is short, so that tests are, and long against what they do meanwhile.
+const stableFor = 50 * time.Millisecond
 
-// taker is a stream's intake: it says yes unless told otherwise.
+// taker is a stream's intake: it accepts everything unless it has errors to return.
 type taker struct {
 	mu     sync.Mutex
 	errors map[string][]error // by file name, one a try
@@ -88,7 +88,7 @@ func startIn(t *testing.T, dir string, errs map[string][]error, during func(path
 	go func() {
 		defer close(ended)
 		inbox.Watch(ctx, inbox.Options{
-			Dir: s.dir, Streams: []string{"bank", "sales"}, Take: s.k.take, Settle: settle, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
+			Dir: s.dir, Streams: []string{"bank", "sales"}, Ingest: s.k.take, StableFor: stableFor, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 		})
 	}()
 	t.Cleanup(func() {
@@ -126,7 +126,7 @@ func (s *stage) expectTaken(want string) {
 	}
 }
 
-// await waits until the folder holds exactly these files.
+// await waits until the folder contains exactly these files.
 func (s *stage) await(want ...string) {
 	s.t.Helper()
 	var got []string
@@ -143,7 +143,7 @@ func (s *stage) await(want ...string) {
 			return
 		}
 	}
-	s.t.Fatalf("the inbox holds %q, want %q; log: %s", got, want, s.logs)
+	s.t.Fatalf("the inbox contains %q, want %q; log: %s", got, want, s.logs)
 }
 
 // awaitLogged waits until a text is logged so many times.
@@ -203,7 +203,7 @@ func TestNewFilesAndNamesOnceUsed(t *testing.T) {
 func TestGrowingFile(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells who writes a file")
+		t.Skip("only Linux reports open writers")
 	}
 	s := start(t, nil)
 	s.file("sales/old.jsonl", "x")
@@ -212,7 +212,7 @@ func TestGrowingFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Others come and go while it is open, long after it has settled.
+	// Others come and go while it is open, long after it is stable.
 	for n := range 4 {
 		s.file(fmt.Sprintf("sales/other%d.jsonl", n), "x")
 		s.expectTaken(fmt.Sprintf("sales: other%d.jsonl", n))

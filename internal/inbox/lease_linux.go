@@ -1,3 +1,5 @@
+// Detects files that a process has open for writing, by leases.
+
 package inbox
 
 import (
@@ -7,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFile opens a file that is one: not through a link, and without waiting for the other end of a pipe.
+// openFile opens a regular file: not through a link, and without waiting for the other end of a pipe.
 func openFile(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }
 
-// isWritten reports whether a process has the file open for writing: the system gives no read lease then. Where it gives
-// none at all (network file systems, files of other users), nothing is known, and settling has to do.
-func isWritten(file *os.File) bool {
+// isOpenForWriting reports whether a process has the file open for writing: the system then refuses a read lease. If it grants no leases at all (network
+// file systems, files of other users), this is unknown, and the file only has to be stable.
+func isOpenForWriting(file *os.File) bool {
 	_, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
 	if err == nil {
 		_, err = unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_UNLCK)

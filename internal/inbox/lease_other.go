@@ -6,5 +6,5 @@ import "os"
 
 func openFile(path string) (*os.File, error) { return os.Open(path) }
 
-// isWritten knows nothing here: settling has to do.
-func isWritten(*os.File) bool { return false }
+// isOpenForWriting is unknown here: the file only has to be stable.
+func isOpenForWriting(*os.File) bool { return false }

@@ -1,3 +1,5 @@
+// Moves processed files out of a stream's folder.
+
 package inbox
 
 import (
@@ -10,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// unfinished are the endings by which programs mark what they have not written to the end.
+// unfinished are suffixes that programs use for incomplete files.
 var unfinished = []string{".tmp", ".part", ".partial", ".crdownload"}
 
 func isUnfinished(name string) bool {
@@ -22,21 +24,21 @@ func isUnfinished(name string) bool {
 	return strings.HasPrefix(name, ".")
 }
 
-// errorSuffix is what the name of a file's reason adds to its own.
+// errorSuffix is appended to a file's name for the file with the reason.
 const errorSuffix = ".error.txt"
 
-// maxName is the most bytes that file systems take as a name.
+// maxName is the maximum length of a file name in bytes.
 const maxName = 255
 
-// decision is what became of a file that was handed on.
-type decision struct {
-	file   fs.FileInfo // as it was when it was handed on
-	reason error       // why it was not taken; nil if it was
+// outcome is the result for a file that was passed on.
+type outcome struct {
+	file   fs.FileInfo // as it was when it was passed on
+	reason error       // why it was not ingested; nil if it was
 }
 
-// moveDecided moves the files that are decided on out of the way. One that cannot be moved waits for the next time, and is
-// not handed on again; one that lies where another was read has not been read itself, and stays.
-func (b *box) moveDecided() {
+// moveDecided moves processed files out of the way. A file that cannot be moved waits, and is not passed on again; a different file in the same place was
+// not read, and stays.
+func (b *streamFolder) moveDecided() {
 	for path, d := range b.decided {
 		info, err := os.Lstat(path)
 		if err != nil || !sameFile(info, d.file) {
@@ -45,31 +47,31 @@ func (b *box) moveDecided() {
 			continue
 		}
 		if err := b.move(path, d); err != nil {
-			b.watch.once(path, "move a file out of the inbox: it is tried again", "path", path, "error", err)
+			b.watch.warnOnce(path, "cannot move a file out of the inbox; retrying", "path", path, "error", err)
 			continue
 		}
 		delete(b.decided, path)
 	}
 }
 
-// sameFile reports whether two looks at a name saw the same file with the same content, as far as the system can tell.
+// sameFile reports whether two observations of a name are of the same file with the same content, as far as the system can tell.
 func sameFile(x, y fs.FileInfo) bool {
 	return os.SameFile(x, y) && x.Size() == y.Size() && x.ModTime().Equal(y.ModTime())
 }
 
-// move moves a file to where its decision sends it, with the reason beside it if it was not taken.
-func (b *box) move(path string, d decision) error {
-	folder, beside := TakenFolder, ""
+// move moves a file to the folder of its outcome, with the reason beside it if it failed.
+func (b *streamFolder) move(path string, d outcome) error {
+	folder, suffix := TakenFolder, ""
 	if d.reason != nil {
-		folder, beside = FailedFolder, errorSuffix
+		folder, suffix = FailedFolder, errorSuffix
 	}
-	target, err := b.freeName(path, folder, beside)
+	target, err := b.freeName(path, folder, suffix)
 	if err != nil {
 		return err
 	}
 	if d.reason != nil {
 		if err := os.WriteFile(target+errorSuffix, []byte(d.reason.Error()+"\n"), 0o644); err != nil {
-			return fmt.Errorf("say why a file failed: %w", err)
+			return fmt.Errorf("write why a file failed: %w", err)
 		}
 	}
 	if err := os.Rename(path, target); err != nil {
@@ -79,26 +81,26 @@ func (b *box) move(path string, d decision) error {
 		return err
 	}
 	if info, err := os.Lstat(target); err == nil && !sameFile(info, d.file) {
-		return b.putBack(target, path)
+		return b.moveBack(target, path)
 	}
 	return nil
 }
 
-// putBack undoes the move of a file that took another's place in the last moment.
-func (b *box) putBack(target, path string) error {
+// moveBack undoes the move of a file that replaced another at the last moment.
+func (b *streamFolder) moveBack(target, path string) error {
 	name, err := b.freeName(path, "", "")
 	if err == nil {
 		err = os.Rename(target, name)
 	}
 	if err != nil {
-		return fmt.Errorf("put %s back, which was not read: %w", target, err)
+		return fmt.Errorf("move %s back, which was not read: %w", target, err)
 	}
 	return nil
 }
 
-// freeName finds a free name for a file in a folder of the box: its own, or with a number before the endings. The name with
-// beside behind it is free, too. Names that would be too long lose the end of what stands before the number.
-func (b *box) freeName(path, folder, beside string) (string, error) {
+// freeName returns a free name for a file in a subfolder: its own, or with a number before the extensions. The name with suffix appended is free, too.
+// Names that would be too long are shortened before the number.
+func (b *streamFolder) freeName(path, folder, suffix string) (string, error) {
 	dir := filepath.Join(b.dir, folder)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make folder in the inbox: %w", err)
@@ -117,10 +119,10 @@ func (b *box) freeName(path, folder, beside string) (string, error) {
 			number = fmt.Sprintf("-%d", n)
 		}
 		rest := number + endings
-		target := filepath.Join(dir, shorten(name, maxName-len(rest)-len(beside))+rest)
+		target := filepath.Join(dir, shorten(name, maxName-len(rest)-len(suffix))+rest)
 		free, err := isFree(target)
-		if err == nil && free && beside != "" {
-			free, err = isFree(target + beside)
+		if err == nil && free && suffix != "" {
+			free, err = isFree(target + suffix)
 		}
 		if err != nil {
 			return "", fmt.Errorf("find a name in %s: %w", dir, err)
@@ -131,18 +133,18 @@ func (b *box) freeName(path, folder, beside string) (string, error) {
 	}
 }
 
-// shorten cuts a name down to so many bytes, between characters.
-func shorten(name string, most int) string {
-	if len(name) <= most {
+// shorten cuts a name to maxBytes, between characters.
+func shorten(name string, maxBytes int) string {
+	if len(name) <= maxBytes {
 		return name
 	}
-	for most > 0 && !utf8.RuneStart(name[most]) {
-		most--
+	for maxBytes > 0 && !utf8.RuneStart(name[maxBytes]) {
+		maxBytes--
 	}
-	return name[:most]
+	return name[:maxBytes]
 }
 
-// isFree reports whether nothing has the name.
+// isFree reports whether no file has the name.
 func isFree(path string) (bool, error) {
 	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -76,7 +76,7 @@ func TestLongNames(t *testing.T) {
 	}
 	for folder, want := range map[string]int{"sales/taken": 2 * len(names), "sales/failed": 2 * len(names), "sales": 2} {
 		if entries, err := os.ReadDir(s.path(folder)); err != nil || len(entries) != want {
-			t.Errorf("%s holds %d entries, want %d: %v", folder, len(entries), want, err)
+			t.Errorf("%s contains %d entries, want %d: %v", folder, len(entries), want, err)
 		}
 	}
 }

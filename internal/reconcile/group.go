@@ -180,7 +180,7 @@ func groupBatches(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (Stre
 // addConserved adds those totals of a batch that the pipeline conserves. If the batch lacks them the error is *event.ErrNoTotals.
 func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) error {
 	if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
-		return &event.ErrNoTotals{Batch: *batch}
+		return &event.MissingTotalsError{Batch: *batch}
 	}
 	return totals.Add(conservedTotals(plan, batch))
 }

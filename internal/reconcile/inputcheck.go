@@ -40,7 +40,7 @@ func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, step
 func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *Run, partition int) (event.Totals, error) {
 	all := event.Totals{}
 	for _, s := range plan.Events.Streams {
-		names, own := summedNames(plan, s.Name), event.OfStream(partitionObjects(batches, run, partition), s.Name)
+		names, own := summedNames(plan, s.Name), event.FilterStream(partitionObjects(batches, run, partition), s.Name)
 		if len(names) == 0 || len(own) == 0 {
 			continue
 		}
@@ -63,7 +63,7 @@ func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums 
 		return err
 	}
 	for _, s := range plan.Events.Streams {
-		own := event.OfStream(batches, s.Name)
+		own := event.FilterStream(batches, s.Name)
 		for _, name := range summedNames(plan, s.Name) {
 			want, same := event.Totals{}, true
 			for i := range own {

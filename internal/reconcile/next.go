@@ -63,7 +63,7 @@ func (e *Engine) updatePlan(ctx context.Context, plan *fold.Plan, fn func(tx cat
 			}
 			return fn(tx)
 		})
-		batch, lacks := event.LacksTotals(err)
+		batch, lacks := event.AsMissingTotals(err)
 		if !lacks {
 			return err
 		}

@@ -91,7 +91,7 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 		if len(streams) == 1 {
 			last = included[""]
 		}
-		batches, err := event.Folded(ctx, e.Catalog, e.Project.Stream(stream), last)
+		batches, err := event.FoldedBatches(ctx, e.Catalog, e.Project.Stream(stream), last)
 		if err != nil {
 			return s, err
 		}

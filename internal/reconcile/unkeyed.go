@@ -99,7 +99,7 @@ func (r *Run) foldedTotals(plan *fold.Plan) (events int64, totals event.Totals, 
 // countUnkeyed counts and sums those events of batches that have no key.
 func (e *Engine) countUnkeyed(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch) (found Unkeyed, err error) {
 	for _, s := range plan.Events.Streams {
-		own := event.OfStream(batches, s.Name)
+		own := event.FilterStream(batches, s.Name)
 		if len(own) == 0 || plan.Events.Unkeyed(s.Name) == "" {
 			continue
 		}

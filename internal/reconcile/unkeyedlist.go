@@ -81,7 +81,7 @@ func (e *Engine) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *Run
 		return err
 	}
 	for _, s := range plan.Events.Streams {
-		own := event.OfStream(batches, s.Name)
+		own := event.FilterStream(batches, s.Name)
 		counted := run.Unkeyed[s.Name].Events
 		if counted == 0 {
 			continue

@@ -1,4 +1,4 @@
-// Package charset reads text files as UTF-8: by the byte order mark that they begin with, else in a declared encoding.
+// Package charset reads text files as UTF-8: by their byte order mark, else in a declared encoding.
 package charset
 
 import (
@@ -12,14 +12,14 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// The marks that files in Unicode may begin with.
+// Byte order marks of Unicode files.
 var (
 	markUTF8    = []byte("\xef\xbb\xbf")
 	markUTF16BE = []byte("\xfe\xff")
 	markUTF16LE = []byte("\xff\xfe")
 )
 
-// Reader turns a file into UTF-8, without a mark. Where it has none and no encoding is declared its bytes are left as they are.
+// Reader converts a file to UTF-8, without its mark. A file without mark and declared encoding is passed through unchanged.
 func Reader(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
 	b := bufio.NewReader(in)
 	head, err := b.Peek(len(markUTF8))
@@ -38,19 +38,19 @@ func Reader(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
 	return transform.NewReader(b, declared.NewDecoder()), nil
 }
 
-// Marked reports whether a file that begins so says by a mark how it is encoded: no declaration changes that.
+// Marked reports whether a file begins with a byte order mark, which overrides a declared encoding.
 func Marked(head []byte) bool {
 	return bytes.HasPrefix(head, markUTF8) || bytes.HasPrefix(head, markUTF16BE) || bytes.HasPrefix(head, markUTF16LE)
 }
 
-// replacement is what decoders write for bytes that are no character of the encoding.
+// replacement is what decoders write for bytes that are not valid in the encoding.
 var replacement = []byte("\uFFFD")
 
-// noUTF8 is a byte that UTF-8 does not have.
+// noUTF8 is a byte that never occurs in UTF-8.
 const noUTF8 = 0xff
 
-// Strict is Reader for files whose rows are judged one by one: what is no character of the encoding becomes a byte that is not UTF-8, so that its
-// row is refused and not read as something else.
+// Strict is Reader for files whose rows are checked one by one: bytes that are not valid in the encoding become a byte that is not UTF-8, so that their
+// row is rejected rather than misread.
 func Strict(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
 	r, err := Reader(in, declared)
 	if decoder, is := r.(*transform.Reader); is {
@@ -59,10 +59,10 @@ func Strict(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
 	return r, err
 }
 
-// refuse puts noUTF8 in place of each replacement.
+// refuse replaces each replacement character by noUTF8.
 type refuse struct{ transform.NopResetter }
 
-// Transform is that of transform.Transformer.
+// Transform implements transform.Transformer.
 func (refuse) Transform(dst, src []byte, atEOF bool) (written, read int, err error) {
 	for read < len(src) {
 		rest := src[read:]

@@ -1,4 +1,4 @@
-// A batch in the making: segments are checked against each other and against the tables.
+// Checks the segments of a batch against each other and against the tables.
 
 package dedupe
 
@@ -8,26 +8,26 @@ import (
 	"slices"
 )
 
-// segmentLimit is how many entries are sorted at a time: what stays in the processor's cache.
+// segmentLimit is how many entries are sorted at a time, so that they stay in the processor's cache.
 const segmentLimit = 1 << 18
 
-// Batch decides on the entries of one batch. Nothing of it is visible to the index.
+// Batch decides on the entries of one batch. The index does not see them.
 type Batch struct {
 	index  *Index
 	window Window
 	levels levels
 	sorter sorter
 
-	// The segment at hand: its ids once each, sorted, with the index of the first arrival; where each was found
-	// before, and how, which means nothing for the unknown; and the later arrivals of the same ids.
+	// The current segment: its distinct ids, sorted, with the index of the first arrival; where and how each was found before, if it was; and the later
+	// arrivals of the same ids.
 	probes  []Entry
 	arrival []uint32
 	found   []finding
-	before  []earlier
-	again   []repeat
+	before  []seenEntry
+	repeats []repeat
 }
 
-// finding says where an id was found. A batch's own entry is newer than any table's.
+// finding says where an id was found. A batch's own entry is newer than that of any table.
 type finding uint8
 
 const (
@@ -36,38 +36,38 @@ const (
 	inBatch
 )
 
-// earlier is what an entry is compared to.
-type earlier struct {
+// seenEntry is the entry that a later one is compared with.
+type seenEntry struct {
 	content uint64
 	place   Place
 }
 
-func (e earlier) judge(later *Entry) Verdict {
+func (e seenEntry) verdictFor(later *Entry) Verdict {
 	if e.content == later.Content {
 		return Verdict{Duplicate, e.place}
 	}
 	return Verdict{Conflict, e.place}
 }
 
-// repeat is an arrival whose id came before in the same segment.
+// repeat is an arrival whose id came earlier in the same segment.
 type repeat struct {
 	arrival, probe uint32
 }
 
-// Begin starts a batch. limit bounds the bytes of entries held in memory; beyond it, and beyond 1 MiB, they go
-// to scratch files. Close the batch, sealed or not, before the next begins.
+// Begin starts a batch. limit bounds the bytes of entries in memory; beyond it, and beyond 1 MiB, they go to scratch files. Close the batch, sealed or
+// not, before the next begins.
 func (x *Index) Begin(window Window, limit int64) (*Batch, error) {
 	if x.batch != nil {
 		return nil, errors.New("begin batch: another one is open")
 	}
 	if !window.Since.IsZero() && window.ReceivedAt == nil {
-		return nil, errors.New("begin batch: a window without a way to learn times of receipt")
+		return nil, errors.New("begin batch: the window has no ReceivedAt")
 	}
 	x.batch = &Batch{index: x, window: window, levels: levels{scratch: x.scratch, limit: limit}}
 	return x.batch, nil
 }
 
-// Len is the number of entries kept: those that were New.
+// Len returns the number of entries kept: those that were New.
 func (b *Batch) Len() int64 { return int64(total(b.levels.all())) }
 
 // Close drops the batch and its scratch files.
@@ -78,9 +78,8 @@ func (b *Batch) Close() error {
 	return b.levels.close()
 }
 
-// Check decides on the entries of a segment, in order of arrival, and keeps those that are New. Entries must be
-// acceptable otherwise: what is rejected elsewhere must not be remembered. verdicts must be as long as segment.
-// After an error the batch can only be closed.
+// Check decides on the entries of a segment, in order of arrival, and keeps those that are New. Entries must be acceptable otherwise: rows that are
+// rejected elsewhere must not enter the index. verdicts must be as long as segment. After an error the batch can only be closed.
 func (b *Batch) Check(segment []Entry, verdicts []Verdict) error {
 	if len(verdicts) != len(segment) {
 		return fmt.Errorf("check segment: %d verdicts for %d entries", len(verdicts), len(segment))
@@ -95,7 +94,7 @@ func (b *Batch) Check(segment []Entry, verdicts []Verdict) error {
 	return nil
 }
 
-// Knows reports whether the entry's id was seen before. Nothing is kept.
+// Knows reports whether the entry's id was seen before. It keeps nothing.
 func (b *Batch) Knows(e Entry) (bool, error) {
 	if err := b.find([]Entry{e}); err != nil {
 		return false, fmt.Errorf("look for an id: %w", err)
@@ -103,13 +102,13 @@ func (b *Batch) Knows(e Entry) (bool, error) {
 	return b.found[0] != unknown, nil
 }
 
-// find looks a segment up.
+// find looks up a segment.
 func (b *Batch) find(segment []Entry) error {
-	b.gather(segment)
+	b.collectProbes(segment)
 	if err := b.findInBatch(); err != nil {
 		return err
 	}
-	return guarded(b.findInTables)
+	return readMapped(b.findInTables)
 }
 
 func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
@@ -117,22 +116,22 @@ func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
 		return err
 	}
 	fresh := b.decide(segment, verdicts)
-	return b.keep(fresh)
+	return b.addNew(fresh)
 }
 
-// gather sorts the segment into probes and repeats.
-func (b *Batch) gather(segment []Entry) {
+// collectProbes sorts the segment into probes and repeats.
+func (b *Batch) collectProbes(segment []Entry) {
 	keys, mask := b.sorter.sort(segment)
 	n := len(segment)
 	b.probes = slices.Grow(b.probes[:0], n)[:n]
 	b.arrival = slices.Grow(b.arrival[:0], n)[:n]
-	b.again = b.again[:0]
+	b.repeats = b.repeats[:0]
 	last := -1
 	for _, key := range keys {
 		i := uint32(key & mask)
 		e := &segment[i]
 		if last >= 0 && e.Hi == b.probes[last].Hi && e.Lo == b.probes[last].Lo {
-			b.again = append(b.again, repeat{i, uint32(last)})
+			b.repeats = append(b.repeats, repeat{i, uint32(last)})
 			continue
 		}
 		last++
@@ -154,20 +153,20 @@ func (b *Batch) decide(segment []Entry, verdicts []Verdict) int {
 			continue
 		}
 		at := b.arrival[i]
-		verdicts[at] = b.before[i].judge(&segment[at])
+		verdicts[at] = b.before[i].verdictFor(&segment[at])
 	}
-	for _, r := range b.again {
-		before := earlier{b.probes[r.probe].Content, b.probes[r.probe].Place}
+	for _, r := range b.repeats {
+		before := seenEntry{b.probes[r.probe].Content, b.probes[r.probe].Place}
 		if b.found[r.probe] != unknown {
 			before = b.before[r.probe]
 		}
-		verdicts[r.arrival] = before.judge(&segment[r.arrival])
+		verdicts[r.arrival] = before.verdictFor(&segment[r.arrival])
 	}
 	return fresh
 }
 
-// keep makes a table of the new ids.
-func (b *Batch) keep(fresh int) error {
+// addNew makes a table of the new ids.
+func (b *Batch) addNew(fresh int) error {
 	if fresh == 0 {
 		return nil
 	}

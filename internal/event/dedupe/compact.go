@@ -1,4 +1,4 @@
-// Compaction: many tables of a similar size become one, so that a lookup asks few.
+// Compaction: many tables of similar size become one, so that a lookup reads few tables.
 
 package dedupe
 
@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// mergeThreshold is how many tables of one tier are merged. The largest table of a tier has so many times the entries of the smallest.
+	// mergeThreshold is how many tables of one tier are merged. The largest table of a tier has up to so many times the entries of the smallest.
 	mergeThreshold = 8
 	// smallBits puts all tables below 4096 entries in the lowest tier.
 	smallBits = 12
@@ -24,8 +24,8 @@ func (r *TableInfo) tier() int {
 	return max(bits.Len64(uint64(r.Entries))-smallBits, 0) / bits.Len(mergeThreshold-1)
 }
 
-// Plan returns the tables to merge next, oldest first, or none: those of the lowest tier that has mergeThreshold of them. The
-// answer depends on the tables alone, not on their order.
+// Plan returns the tables to merge next, oldest first, or none: those of the lowest tier that has mergeThreshold of them. The result depends on the
+// tables only, not on their order.
 func Plan(tables []TableInfo) []TableInfo {
 	tiers := map[int][]TableInfo{}
 	for _, r := range tables {
@@ -58,9 +58,8 @@ func sum(tables []TableInfo) int64 {
 	return n
 }
 
-// Compact merges tables into the object name, streaming, and returns its description; of an id that stands in
-// several the newest entry is kept. The caller swaps the tables in the catalog, then deletes the old objects. The same tables
-// make the same bytes (rule 5).
+// Compact merges tables into the object name, streaming, and returns its description. Of entries with one id it keeps the newest. The caller switches
+// the tables in the catalog, then deletes the old objects. The same tables make the same bytes (rule 5).
 func Compact(ctx context.Context, store object.Store, scratch string, tables []TableInfo, name string, newer Newer) (_ TableInfo, err error) {
 	if len(tables) == 0 {
 		return TableInfo{}, fmt.Errorf("compact into %s: no tables", name)

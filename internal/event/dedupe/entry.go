@@ -1,4 +1,4 @@
-// Entry, place and verdict: what is asked and what is answered.
+// Entry, place and verdict: the input and output of a check.
 
 package dedupe
 
@@ -12,11 +12,11 @@ const (
 	MaxRow = 1<<rowBits - 1
 )
 
-// Place says where an event came from: file number << 40 | row. File numbers are per stream and grow with
-// receipt, so that of two places the larger is the newer; the catalog resolves them to batch and file name.
+// Place says where an event came from: file number << 40 | row. File numbers are per stream and grow with receipt, so the greater of two places is the
+// newer; the catalog resolves them to batch and file name.
 type Place uint64
 
-// PlaceOf packs a file number and a row; an error when either does not fit.
+// PlaceOf packs a file number and a row. It fails if either does not fit.
 func PlaceOf(file, row uint64) (Place, error) {
 	if file > MaxFile || row > MaxRow {
 		return 0, fmt.Errorf("pack place: file %d, row %d beyond the limits %d and %d", file, row, MaxFile, int64(MaxRow))
@@ -24,14 +24,13 @@ func PlaceOf(file, row uint64) (Place, error) {
 	return Place(file<<rowBits | row), nil
 }
 
-// File is the number of the file within the stream.
+// File returns the number of the file within the stream.
 func (p Place) File() uint64 { return uint64(p) >> rowBits }
 
-// Row is the row within the file.
+// Row returns the row within the file.
 func (p Place) Row() uint64 { return uint64(p) & MaxRow }
 
-// Entry is one event as the index knows it. Hi and Lo are a 128-bit digest of its id, spread evenly over all
-// bits; Content is a 64-bit digest of all its typed columns.
+// Entry is one event in the index. Hi and Lo are a 128-bit digest of its id, evenly distributed; Content is a 64-bit digest of all its typed columns.
 type Entry struct {
 	Hi, Lo  uint64
 	Content uint64
@@ -43,7 +42,7 @@ func (e *Entry) sameID(o *Entry) bool { return e.Hi == o.Hi && e.Lo == o.Lo }
 // before orders entries by id.
 func (e *Entry) before(o *Entry) bool { return e.Hi < o.Hi || e.Hi == o.Hi && e.Lo < o.Lo }
 
-// Kind is the sort of a verdict.
+// Kind is the kind of a verdict.
 type Kind uint8
 
 const (
@@ -55,7 +54,7 @@ const (
 	Conflict
 )
 
-// Verdict is the answer for one entry. First is the place of the entry that was seen before; 0 for New.
+// Verdict is the result for one entry. First is the place of the entry that was seen before; 0 for New.
 type Verdict struct {
 	Kind  Kind
 	First Place

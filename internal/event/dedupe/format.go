@@ -1,5 +1,4 @@
-// The table format: blocks of entries, their directory, checksums of its pages, and a footer, since the writer learns
-// the count last.
+// The table format: blocks of entries, their directory, checksums of the pages, and a footer, since the writer knows the count last.
 
 package dedupe
 
@@ -13,23 +12,23 @@ import (
 )
 
 const (
-	// version is what is written. Version 1 has no checksums of pages: its footer has one of all that is before it.
+	// version is the version that is written. Version 1 has no page checksums: its footer has one checksum of everything before it.
 	version    = 2
 	footerSize = 56
 )
 
 var magic = []byte("BURSMEM\x01")
 
-// TableInfo describes a table for the catalog. Name is its object; the times are the first and the last receipt of
-// its entries, in Unix seconds rounded down. Bytes and Digest are not set for tables of version 1.
+// TableInfo describes a table for the catalog. Name is its object; the times are the first and the last receipt of its entries, in Unix seconds rounded
+// down. Bytes and Digest are not set for tables of version 1.
 type TableInfo struct {
 	Name          string `json:"name"`
 	Entries       int64  `json:"entries"`
 	FirstReceived int64  `json:"first_received"`
 	LastReceived  int64  `json:"last_received"`
-	Replaced      int64  `json:"replaced,omitempty"` // entries that a merge left out for newer ones of their ids
+	Replaced      int64  `json:"replaced,omitempty"` // entries that a merge replaced by newer ones with the same ids
 	Bytes         int64  `json:"bytes,omitempty"`
-	Digest        string `json:"digest,omitempty"` // of the footer, which has the checksum of the pages' checksums
+	Digest        string `json:"digest,omitempty"` // of the footer, which contains the checksum of the page checksums
 }
 
 // footer ends a table, in this order, little-endian: entries, directory bits and version (uint32 each), first and
@@ -55,10 +54,10 @@ func (f *footer) encode() []byte {
 	return append(b, magic...)
 }
 
-// body is how many bytes blocks and directory have.
+// body returns the size of blocks and directory in bytes.
 func (f *footer) body() uint64 { return f.entries*entrySize + uint64(dirSize(uint8(f.dirBits))) }
 
-// sums is how many bytes the pages' checksums have.
+// sums returns the size of the page checksums in bytes.
 func (f *footer) sums() uint64 {
 	if f.version == 1 {
 		return 0
@@ -71,7 +70,7 @@ func digestOf(footer []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// parseFooter reads the footer of a whole table and checks that the table has the size it states.
+// parseFooter parses the footer of a table and checks that the table has the stated size.
 func parseFooter(sealed []byte) (footer, error) {
 	if len(sealed) < footerSize {
 		return footer{}, fmt.Errorf("%w: %d bytes are less than a footer", ErrCorrupt, len(sealed))
@@ -94,13 +93,12 @@ func parseFooter(sealed []byte) (footer, error) {
 		return footer{}, fmt.Errorf("%w: %d entries, %d directory bits", ErrCorrupt, f.entries, f.dirBits)
 	}
 	if want := f.body() + f.sums() + footerSize; uint64(len(sealed)) != want {
-		return footer{}, fmt.Errorf("%w: %d bytes where %d are due", ErrCorrupt, len(sealed), want)
+		return footer{}, fmt.Errorf("%w: %d bytes, want %d", ErrCorrupt, len(sealed), want)
 	}
 	return f, nil
 }
 
-// readTable makes a table of a whole table, which it keeps. Of a table of version 1 nothing is compared with a checksum
-// before verify.
+// readTable opens a table in memory, which it keeps. The content of a version 1 table is not checked before verify.
 func readTable(sealed []byte) (*table, footer, error) {
 	f, err := parseFooter(sealed)
 	if err != nil {
@@ -123,8 +121,7 @@ func readTable(sealed []byte) (*table, footer, error) {
 	return t, f, nil
 }
 
-// writeTable merges tables into one table and completes its description: its entries were received between the times that
-// are there. The tables stay as they are.
+// writeTable merges tables into one and completes its description, whose times of receipt are given. The tables stay unchanged.
 func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) error {
 	var sums pageSums
 	write := func(p []byte) error {
@@ -133,29 +130,29 @@ func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) erro
 		return err
 	}
 	var buffer []byte
-	take := func(size int) []byte {
+	alloc := func(size int) []byte {
 		if cap(buffer) < size {
 			buffer = make([]byte, size)
 		}
 		return buffer[:size]
 	}
-	give := func(block []byte, entries int) error {
-		room := len(block) / entrySize
+	emit := func(block []byte, entries int) error {
+		capacity := len(block) / entrySize
 		for _, size := range [...]int{markSize, hiSize, restSize} {
 			if err := write(block[:entries*size]); err != nil {
 				return err
 			}
-			block = block[room*size:]
+			block = block[capacity*size:]
 		}
 		return nil
 	}
-	b, err := newBuilder(total(tables), take, give)
+	b, err := newBuilder(total(tables), alloc, emit)
 	if err != nil {
 		return err
 	}
 	m := newMerger(tables, nil)
 	m.newer = newer
-	if err := m.into(b); err != nil {
+	if err := m.writeTo(b); err != nil {
 		return err
 	}
 	if err := b.finish(); err != nil {
@@ -164,11 +161,11 @@ func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) erro
 	if err := write(b.dir); err != nil {
 		return err
 	}
-	return writeEnd(w, b, sums.all(), info)
+	return writeTrailer(w, b, sums.finish(), info)
 }
 
-// writeEnd writes what follows blocks and directory.
-func writeEnd(w io.Writer, b *builder, sums []byte, info *TableInfo) error {
+// writeTrailer writes checksums and footer, after blocks and directory.
+func writeTrailer(w io.Writer, b *builder, sums []byte, info *TableInfo) error {
 	f := footer{b.n, uint32(b.dirBits), version, info.FirstReceived, info.LastReceived, xxh3.Hash(sums)}
 	if _, err := w.Write(sums); err != nil {
 		return err

@@ -10,25 +10,25 @@ import (
 // fanIn is how many tables of one level are merged into one of the next.
 const fanIn = 8
 
-// levels holds the tables of a batch: their ids are unique over all. Tables in memory are merged to keep lookups
-// few, block by block, so that a merge needs no second copy; beyond the limit all go into one scratch file.
+// levels contains the tables of a batch; ids are unique over all of them. Tables in memory are merged to keep lookups few, block by block, so that a merge
+// needs no second copy; beyond the limit all go to one scratch file.
 type levels struct {
-	scratch string
-	limit   int64
-	newer   Newer    // of entries with one id
-	memory  []*table // by falling level
-	spilled []*table
-	blocks  [][]byte // full-size blocks to be used again
+	scratch  string
+	limit    int64
+	newer    Newer    // chooses between entries with one id
+	inMemory []*table // by descending level
+	spilled  []*table
+	blocks   [][]byte // full-size blocks to be reused
 }
 
 func (l *levels) all() []*table {
-	return append(l.spilled[:len(l.spilled):len(l.spilled)], l.memory...)
+	return append(l.spilled[:len(l.spilled):len(l.spilled)], l.inMemory...)
 }
 
-// build adds a table of exactly n entries, which fill adds in order. What there is too much of is merged or
-// spilled only now, since the last table of a batch needs neither.
+// build adds a table of exactly n entries, which fill adds in order. It merges or spills excess tables only now, since the last table of a batch needs
+// neither.
 func (l *levels) build(n uint64, fill func(*builder) error) error {
-	if held := int64(total(l.memory)+n) * entrySize; len(l.memory) > 0 && held > max(l.limit, blockSize) {
+	if size := int64(total(l.inMemory)+n) * entrySize; len(l.inMemory) > 0 && size > max(l.limit, blockSize) {
 		if err := l.spill(); err != nil {
 			return err
 		}
@@ -42,33 +42,33 @@ func (l *levels) build(n uint64, fill func(*builder) error) error {
 	if err != nil {
 		return err
 	}
-	l.memory = append(l.memory, t)
+	l.inMemory = append(l.inMemory, t)
 	return nil
 }
 
-// mergeable says whether the last fanIn tables are of one level.
+// mergeable reports whether the last fanIn tables have the same level.
 func (l *levels) mergeable() bool {
-	n := len(l.memory)
-	return n >= fanIn && l.memory[n-fanIn].level == l.memory[n-1].level
+	n := len(l.inMemory)
+	return n >= fanIn && l.inMemory[n-fanIn].level == l.inMemory[n-1].level
 }
 
 func (l *levels) merge() error {
-	at := len(l.memory) - fanIn
-	tables := l.memory[at:]
-	m := newMerger(tables, l.give)
+	at := len(l.inMemory) - fanIn
+	tables := l.inMemory[at:]
+	m := newMerger(tables, l.recycle)
 	m.newer = l.newer
-	t, err := l.table(total(tables), m.into)
+	t, err := l.table(total(tables), m.writeTo)
 	if err != nil {
 		return err
 	}
 	t.level = tables[0].level + 1
-	l.memory = append(l.memory[:at], t)
+	l.inMemory = append(l.inMemory[:at], t)
 	return nil
 }
 
 func (l *levels) table(n uint64, fill func(*builder) error) (*table, error) {
 	t := &table{}
-	b, err := newBuilder(n, l.take, func(block []byte, _ int) error {
+	b, err := newBuilder(n, l.alloc, func(block []byte, _ int) error {
 		t.blocks = append(t.blocks, block)
 		return nil
 	})
@@ -82,7 +82,7 @@ func (l *levels) table(n uint64, fill func(*builder) error) (*table, error) {
 	return t, nil
 }
 
-func (l *levels) take(size int) []byte {
+func (l *levels) alloc(size int) []byte {
 	if n := len(l.blocks); n > 0 && size == blockSize {
 		b := l.blocks[n-1]
 		l.blocks = l.blocks[:n-1]
@@ -91,24 +91,24 @@ func (l *levels) take(size int) []byte {
 	return make([]byte, size)
 }
 
-func (l *levels) give(block []byte) {
+func (l *levels) recycle(block []byte) {
 	if len(block) == blockSize {
 		l.blocks = append(l.blocks, block)
 	}
 }
 
-// spill moves the tables in memory to one scratch file, and those already spilled into one when they are many.
+// spill moves the tables in memory to one scratch file, and merges spilled tables when there are many.
 func (l *levels) spill() error {
-	t, err := l.toFile(l.memory)
+	t, err := l.toFile(l.inMemory)
 	if err != nil {
 		return err
 	}
-	for _, m := range l.memory {
+	for _, m := range l.inMemory {
 		for _, block := range m.blocks {
-			l.give(block)
+			l.recycle(block)
 		}
 	}
-	l.memory = nil
+	l.inMemory = nil
 	l.spilled = append(l.spilled, t)
 	for n := len(l.spilled); n >= fanIn && l.spilled[n-fanIn].level == t.level; n = len(l.spilled) {
 		many := l.spilled[n-fanIn:]
@@ -147,6 +147,6 @@ func (l *levels) close() error {
 	for _, t := range l.spilled {
 		err = errors.Join(err, t.close())
 	}
-	l.memory, l.spilled, l.blocks = nil, nil, nil
+	l.inMemory, l.spilled, l.blocks = nil, nil, nil
 	return err
 }

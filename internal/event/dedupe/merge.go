@@ -1,20 +1,20 @@
-// Merging tables in one pass: a tournament of cursors, the newest entry of an id winning.
+// Merges tables in one pass: a tournament of cursors, in which the newest entry of an id wins.
 
 package dedupe
 
 import "math/bits"
 
-// cursor walks one table in order.
+// cursor reads one table in order.
 type cursor struct {
-	t     *table
-	pos   uint32
-	hiAt  []byte // Hi of this entry and the rest of its block's
-	rest  []byte // the rest of this entry, and on
-	spent func(block []byte)
-	err   error // why the block at hand is not what was written
+	t       *table
+	pos     uint32
+	hiAt    []byte // Hi of this entry and of the rest of its block
+	rest    []byte // the rest of this entry and of those after it
+	release func(block []byte)
+	err     error // why the current block is damaged
 }
 
-// open begins a block, once the bytes of a mapped table were compared; false when they are not what was written.
+// open begins a block and checks the bytes of a mapped table; false if they are damaged.
 func (c *cursor) open() bool {
 	block := uint64(c.pos >> blockBits)
 	b := c.t.blocks[block]
@@ -23,19 +23,18 @@ func (c *cursor) open() bool {
 			return false
 		}
 	}
-	room := len(b) / entrySize
-	c.hiAt, c.rest = b[room*markSize:], b[room*(markSize+hiSize):]
+	capacity := len(b) / entrySize
+	c.hiAt, c.rest = b[capacity*markSize:], b[capacity*(markSize+hiSize):]
 	return true
 }
 
-// next moves on; false at the end, or at a block that is not what was written. A block that was read through goes to
-// spent.
+// next moves to the next entry; false at the end or at a damaged block. A block that was read completely is passed to release.
 func (c *cursor) next() bool {
 	c.pos++
 	if c.pos == c.t.n || c.pos&blockMask == 0 {
-		if c.spent != nil {
+		if c.release != nil {
 			at := (c.pos - 1) >> blockBits
-			c.spent(c.t.blocks[at])
+			c.release(c.t.blocks[at])
 			c.t.blocks[at] = nil
 		}
 		if c.pos == c.t.n {
@@ -47,35 +46,35 @@ func (c *cursor) next() bool {
 	return true
 }
 
-// merger yields the entries of tables in order of id. The tree is a tournament of losers: tree[0] is the winner,
-// and each inner node holds the loser of its game, so that a step replays one path only.
+// merger returns the entries of tables in order of id. The tree is a tournament of losers: tree[0] is the winner, and each inner node contains the loser
+// of its game, so that a step replays only one path.
 type merger struct {
 	cursors []cursor
 	keys    []uint64 // Hi of each cursor
 	done    []bool
 	tree    []int
-	err     error // of the first cursor that met a damaged block
+	err     error // of the first cursor that found a damaged block
 
 	newer Newer
 }
 
-// Newer reports which of two entries of one id is kept, by their places: whether it is that at a. The nil Newer is a greater place. A row that
-// came out of quarantine has an older place than events that were accepted before it, so the places alone do not always say.
+// Newer reports whether, of two entries with one id, the one at a is kept rather than the one at b. The nil Newer keeps the greater place. A row accepted
+// out of quarantine has an older place than events that were accepted before it, so places alone do not always decide.
 type Newer func(a, b Place) (bool, error)
 
-func (newer Newer) of(a, b Place) (bool, error) {
+func (newer Newer) isNewer(a, b Place) (bool, error) {
 	if newer == nil {
 		return a > b, nil
 	}
 	return newer(a, b)
 }
 
-// newMerger begins at the first entries. When spent is not nil the tables are used up, block by block.
-func newMerger(tables []*table, spent func(block []byte)) *merger {
+// newMerger starts at the first entries. If release is not nil, the tables are consumed block by block.
+func newMerger(tables []*table, release func(block []byte)) *merger {
 	m := &merger{}
 	for _, t := range tables {
 		if t.n > 0 {
-			m.cursors = append(m.cursors, cursor{t: t, spent: spent})
+			m.cursors = append(m.cursors, cursor{t: t, release: release})
 		}
 	}
 	k := len(m.cursors)
@@ -87,11 +86,11 @@ func newMerger(tables []*table, spent func(block []byte)) *merger {
 		}
 		m.keys[i] = le.Uint64(m.cursors[i].hiAt)
 	}
-	m.play()
+	m.buildTree()
 	return m
 }
 
-// end takes a cursor out of the tournament.
+// end removes a cursor from the tournament.
 func (m *merger) end(i int) {
 	m.keys[i], m.done[i] = ^uint64(0), true
 	if m.err == nil {
@@ -99,8 +98,8 @@ func (m *merger) end(i int) {
 	}
 }
 
-// play fills the tree from the leaves up.
-func (m *merger) play() {
+// buildTree fills the tree from the leaves up.
+func (m *merger) buildTree() {
 	k := len(m.cursors)
 	winner := make([]int, 2*k)
 	for i := range k {
@@ -118,7 +117,7 @@ func (m *merger) play() {
 	}
 }
 
-// less orders two cursors; at equal ids the greater place comes first.
+// less orders two cursors; of equal ids the greater place comes first.
 func (m *merger) less(a, b int) bool {
 	if m.keys[a] != m.keys[b] {
 		return m.keys[a] < m.keys[b]
@@ -140,9 +139,9 @@ func (m *merger) lessTie(a, b int) bool {
 	return a < b
 }
 
-// step moves the winner on and finds the next. Which of two cursors wins is a coin's toss, so they change places by
-// arithmetic: a branch would be mispredicted half of the time.
-func (m *merger) step() {
+// advance moves the winner on and finds the next one. Which of two cursors wins is random, so they are exchanged by arithmetic: a branch would be
+// mispredicted half of the time.
+func (m *merger) advance() {
 	w := m.tree[0]
 	if m.cursors[w].next() {
 		m.keys[w] = le.Uint64(m.cursors[w].hiAt)
@@ -163,19 +162,19 @@ func (m *merger) step() {
 	m.tree[0] = w
 }
 
-// into adds every id once to b, by its newest entry.
-func (m *merger) into(b *builder) error {
+// writeTo adds every id once to b, with its newest entry.
+func (m *merger) writeTo(b *builder) error {
 	if len(m.cursors) == 0 {
 		return nil
 	}
 	var last Entry
-	some := false
-	for ; m.err == nil && !m.done[m.tree[0]]; m.step() {
+	started := false
+	for ; m.err == nil && !m.done[m.tree[0]]; m.advance() {
 		w := m.tree[0]
 		r := m.cursors[w].rest
 		e := Entry{Hi: m.keys[w], Lo: le.Uint64(r), Content: le.Uint64(r[8:]), Place: Place(le.Uint64(r[16:]))}
-		if some && e.sameID(&last) {
-			newer, err := m.newer.of(e.Place, last.Place)
+		if started && e.sameID(&last) {
+			newer, err := m.newer.isNewer(e.Place, last.Place)
 			if err != nil {
 				return err
 			}
@@ -184,14 +183,14 @@ func (m *merger) into(b *builder) error {
 			}
 			continue
 		}
-		if some {
+		if started {
 			if err := b.add(last.Hi, last.Lo, last.Content, uint64(last.Place)); err != nil {
 				return err
 			}
 		}
-		some, last = true, e
+		started, last = true, e
 	}
-	if m.err != nil || !some {
+	if m.err != nil || !started {
 		return m.err
 	}
 	return b.add(last.Hi, last.Lo, last.Content, uint64(last.Place))

@@ -25,7 +25,7 @@ type modelFact struct {
 // model remembers the newest acceptance of every id.
 type model map[modelID]modelFact
 
-func (m model) judge(e Entry, since, now time.Time) Verdict {
+func (m model) verdictFor(e Entry, since, now time.Time) Verdict {
 	id := modelID{e.Hi, e.Lo}
 	fact, ok := m[id]
 	switch {
@@ -95,7 +95,7 @@ func (w *workload) batch(m *Index, file uint64, segments int) {
 		got := make([]Verdict, len(segment))
 		check(w.t, b.Check(segment, got))
 		for i, e := range segment {
-			want := w.model.judge(e, window.Since, w.now)
+			want := w.model.verdictFor(e, window.Since, w.now)
 			if got[i] != want {
 				w.t.Fatalf("batch %d, row %d: got %+v, want %+v", file, e.Place.Row(), got[i], want)
 			}
@@ -188,7 +188,7 @@ func TestAgainstModel(t *testing.T) {
 			}
 			segments := 8
 			if c.limit == 0 {
-				segments = 45 // above the 1 MiB that is always held
+				segments = 45 // above the 1 MiB that is always allowed in memory
 			}
 			for file := range uint64(16) {
 				m := w.open()

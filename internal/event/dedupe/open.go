@@ -1,4 +1,4 @@
-// Opening a table: in place when the store has it as a file, else through a scratch copy, so that memory stays bounded.
+// Opens a table: in place if the store has it as a file, else through a scratch copy, so that memory stays bounded.
 
 package dedupe
 
@@ -15,24 +15,24 @@ import (
 	"bursar/internal/object"
 )
 
-// openObject opens the table that info describes and refuses one that does not agree.
+// openObject opens the table that info describes and refuses a different one.
 func openObject(ctx context.Context, store object.Store, scratch string, info TableInfo) (*table, error) {
 	file, err := objectFile(ctx, store, scratch, info.Name)
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
-	whole := wholeTable{info: info, path: file.Name()}
+	verified := verifiedTable{info: info, path: file.Name()}
 	if stat, err := file.Stat(); err == nil {
-		whole.size, whole.modified = stat.Size(), stat.ModTime()
+		verified.size, verified.modified = stat.Size(), stat.ModTime()
 	}
 	t, f, err := openTable(file)
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
-	err = agree(f, info)
+	err = checkInfo(f, info)
 	if err == nil && f.version == 1 {
 		if _, local := store.(object.Local); local {
-			err = guarded(func() error { return whole.check(t) })
+			err = readMapped(func() error { return verified.check(t) })
 		} else {
 			err = t.verifyBody() // of a copy that nobody else opens
 		}
@@ -43,8 +43,8 @@ func openObject(ctx context.Context, store object.Store, scratch string, info Ta
 	return t, nil
 }
 
-// agree refuses a table that is not the one that the catalog describes, whole as it may be.
-func agree(f footer, info TableInfo) error {
+// checkInfo refuses an intact table that is not the one in the catalog.
+func checkInfo(f footer, info TableInfo) error {
 	if int64(f.entries) != info.Entries || f.first != info.FirstReceived || f.last != info.LastReceived {
 		return fmt.Errorf("%w: it has %d entries of %d to %d, the catalog says %d of %d to %d",
 			ErrCorrupt, f.entries, f.first, f.last, info.Entries, info.FirstReceived, info.LastReceived)
@@ -55,25 +55,25 @@ func agree(f footer, info TableInfo) error {
 	return nil
 }
 
-// wholeTable is a table of version 1 in a file as it stood when it was compared with its checksum.
-type wholeTable struct {
+// verifiedTable is a table of version 1 in a file, as it was when its checksum was verified.
+type verifiedTable struct {
 	info     TableInfo
 	path     string
 	size     int64
 	modified time.Time
 }
 
-// wholeTables are the tables of version 1 that this process has compared. A check reads all of a table, so it is done once.
-var wholeTables sync.Map
+// verifiedTables are the tables of version 1 that this process has verified. A verification reads all of a table, so it is done once.
+var verifiedTables sync.Map
 
-func (w wholeTable) check(t *table) error {
-	if _, found := wholeTables.Load(w); found {
+func (w verifiedTable) check(t *table) error {
+	if _, found := verifiedTables.Load(w); found {
 		return nil
 	}
 	if err := t.verifyBody(); err != nil {
 		return err
 	}
-	wholeTables.Store(w, struct{}{})
+	verifiedTables.Store(w, struct{}{})
 	return nil
 }
 
@@ -85,7 +85,7 @@ func openTable(file *os.File) (*table, footer, error) {
 	}
 	var t *table
 	var f footer
-	err = guarded(func() (err error) {
+	err = readMapped(func() (err error) {
 		t, f, err = readTable(content)
 		return err
 	})
@@ -96,8 +96,8 @@ func openTable(file *os.File) (*table, footer, error) {
 	return t, f, nil
 }
 
-// guarded runs what reads mapped tables: one that was truncated since it was opened is damaged, as one that was before.
-func guarded(read func() error) error {
+// readMapped runs code that reads mapped tables. A table that was truncated after it was opened is damaged, too.
+func readMapped(read func() error) error {
 	err := object.ReadMapped(read)
 	if errors.Is(err, object.ErrCut) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -105,15 +105,15 @@ func guarded(read func() error) error {
 	return err
 }
 
-// objectFile is an open file with the object's bytes.
+// objectFile returns an open file with the object's bytes.
 func objectFile(ctx context.Context, store object.Store, scratch, name string) (*os.File, error) {
 	if local, ok := store.(object.Local); ok {
 		file, err := os.Open(local.Path(name))
-		return file, missing(err)
+		return file, asCorrupt(err)
 	}
 	r, err := store.Open(ctx, name)
 	if err != nil {
-		return nil, missing(err)
+		return nil, asCorrupt(err)
 	}
 	file, err := scratchFile(scratch)
 	if err != nil {
@@ -126,15 +126,15 @@ func objectFile(ctx context.Context, store object.Store, scratch, name string) (
 	return file, nil
 }
 
-// missing says of an absent object that the table is damaged: the catalog names it.
-func missing(err error) error {
+// asCorrupt marks a missing object as damage, since the catalog names it.
+func asCorrupt(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: it is missing: %w", ErrCorrupt, err)
 	}
 	return err
 }
 
-// scratchFile makes a file that has no name, so that it is gone with its last user, crashed or not.
+// scratchFile creates an unlinked file, which disappears with its last user, even after a crash.
 func scratchFile(dir string) (*os.File, error) {
 	file, err := os.CreateTemp(dir, "dedupe-*")
 	if err != nil {

@@ -1,4 +1,4 @@
-// Checksums of a table's pages: each page is compared when something in it is first read.
+// Checksums of a table's pages: each page is checked when it is first read.
 
 package dedupe
 
@@ -15,19 +15,19 @@ const (
 	sumSize  = 8
 )
 
-// pages are blocks and directory of a mapped table with their checksums, which were compared with the footer. It is for
-// one goroutine at a time, as the table it belongs to.
+// pages are blocks and directory of a mapped table with their checksums, which were checked against the footer. It is for one goroutine at a time, as its
+// table is.
 type pages struct {
 	body []byte
 	sums []byte
-	seen []uint64 // a bit for each page that was compared
+	seen []uint64 // a bit for each page that was checked
 }
 
 func newPages(body, sums []byte) *pages {
 	return &pages{body: body, sums: sums, seen: make([]uint64, (len(sums)/sumSize+63)/64)}
 }
 
-// check compares the pages of the size bytes at a position that were not compared before. size is 1 at least.
+// check checks the pages of size bytes from at on that were not checked before. size is at least 1.
 func (p *pages) check(at, size uint64) error {
 	last := (at + size - 1) >> pageBits
 	for page := at >> pageBits; page <= last; page++ {
@@ -40,7 +40,7 @@ func (p *pages) check(at, size uint64) error {
 	return nil
 }
 
-// compared reports whether the page of the byte at a position was compared. It is small enough to be inlined.
+// compared reports whether the page of the byte at a position was checked. It is small enough to be inlined.
 func (p *pages) compared(at uint64) bool {
 	return p.seen[at>>(pageBits+6)]>>(at>>pageBits&63)&1 != 0
 }
@@ -55,35 +55,35 @@ func (p *pages) compare(page uint64) error {
 	return nil
 }
 
-// pageSums makes the checksums of what is written.
+// pageSums computes the page checksums of what is written.
 type pageSums struct {
-	sums []byte
-	part []byte // the beginning of a page whose end is still to come
+	sums    []byte
+	partial []byte // the beginning of a page that is not complete yet
 }
 
 func (s *pageSums) add(b []byte) {
 	for len(b) > 0 {
-		if len(s.part) == 0 && len(b) >= pageSize {
+		if len(s.partial) == 0 && len(b) >= pageSize {
 			s.sums = le.AppendUint64(s.sums, xxh3.Hash(b[:pageSize]))
 			b = b[pageSize:]
 			continue
 		}
-		n := min(pageSize-len(s.part), len(b))
-		s.part = append(s.part, b[:n]...)
-		if b = b[n:]; len(s.part) == pageSize {
+		n := min(pageSize-len(s.partial), len(b))
+		s.partial = append(s.partial, b[:n]...)
+		if b = b[n:]; len(s.partial) == pageSize {
 			s.end()
 		}
 	}
 }
 
 func (s *pageSums) end() {
-	s.sums = le.AppendUint64(s.sums, xxh3.Hash(s.part))
-	s.part = s.part[:0]
+	s.sums = le.AppendUint64(s.sums, xxh3.Hash(s.partial))
+	s.partial = s.partial[:0]
 }
 
-// all ends the last page and returns the checksums.
-func (s *pageSums) all() []byte {
-	if len(s.part) > 0 {
+// finish ends the last page and returns the checksums.
+func (s *pageSums) finish() []byte {
+	if len(s.partial) > 0 {
 		s.end()
 	}
 	return s.sums

@@ -45,7 +45,7 @@ func TestEveryPageIsChecked(t *testing.T) {
 				t.Errorf("old %v, byte %d: %d of %d are found, %v", old, at, right, n, err)
 			}
 			if _, err := Compact(context.Background(), store, t.TempDir(), []TableInfo{named}, "merged", nil); !errors.Is(err, ErrCorrupt) {
-				// A merge makes the directory anew and does not read the old one.
+				// A merge rebuilds the directory and does not read the old one.
 				if table, _, opened := readTable(store["run"]); opened != nil || at < int(table.dirAt) {
 					t.Errorf("old %v, byte %d: merged, %v", old, at, err)
 				}
@@ -135,7 +135,7 @@ func TestOldFormatStaysReadable(t *testing.T) {
 	}
 }
 
-// TestRebuild makes the index of several tables anew, from their entries in another order.
+// TestRebuild rebuilds the index of several tables from their entries in another order.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int64{0, 64 << 20} {
@@ -164,7 +164,7 @@ func TestRebuild(t *testing.T) {
 		check(t, Verify(context.Background(), store, store.dir, info))
 		table := must(openObject(context.Background(), store, store.dir, info))
 		for pos := range table.n {
-			e := must(table.checked(pos))
+			e := must(table.checkedEntry(pos))
 			if newest[modelID{e.Hi, e.Lo}] != e.Place {
 				t.Fatalf("entry %d is of %d, not %d", pos, e.Place, newest[modelID{e.Hi, e.Lo}])
 			}

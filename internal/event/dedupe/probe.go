@@ -1,4 +1,4 @@
-// Probing: where the ids of a segment were seen before, within the window.
+// Looks up where the ids of a segment were seen before, within the window.
 
 package dedupe
 
@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Window says how far back the index reaches. The zero Window is for ever.
+// Window says how far back the index reaches. The zero Window is forever.
 type Window struct {
-	// Since is the start of the window: ids received before it are not remembered.
+	// Since is the start of the window: ids received before it do not count.
 	Since time.Time
-	// ReceivedAt returns the time a place was received. It is asked about single entries of tables that lie on both
-	// sides of Since, and required unless Since is zero.
+	// ReceivedAt returns when a place was received. It is called for single entries of tables that lie on both sides of Since, and required unless Since is
+	// zero.
 	ReceivedAt func(Place) (time.Time, error)
-	// Forgotten reports places whose entries do not count, as if they were not there; nil is none.
-	Forgotten func(Place) bool
+	// Excluded reports places whose entries do not count; nil excludes nothing.
+	Excluded func(Place) bool
 }
 
 func (b *Batch) findInBatch() error {
 	for _, t := range b.levels.all() {
 		err := t.find(b.probes, func(i int, e Entry) error {
-			b.found[i], b.before[i] = inBatch, earlier{e.Content, e.Place}
+			b.found[i], b.before[i] = inBatch, seenEntry{e.Content, e.Place}
 			return nil
 		})
 		if err != nil {
@@ -31,8 +31,8 @@ func (b *Batch) findInBatch() error {
 	return nil
 }
 
-// findInTables looks every probe up in every table within the window: an id may stand in several, when it was
-// accepted again after a window, and its newest entry counts, as in merges.
+// findInTables looks up every probe in every table within the window. If several contain an id that was accepted again after a window, its newest entry
+// counts, as in merges.
 func (b *Batch) findInTables() error {
 	since := b.window.Since
 	for _, r := range b.index.tables {
@@ -44,7 +44,7 @@ func (b *Batch) findInTables() error {
 			if b.found[i] == inBatch || b.found[i] == inTable && b.before[i].place >= e.Place {
 				return nil
 			}
-			if b.window.Forgotten != nil && b.window.Forgotten(e.Place) {
+			if b.window.Excluded != nil && b.window.Excluded(e.Place) {
 				return nil
 			}
 			if !inside {
@@ -53,7 +53,7 @@ func (b *Batch) findInTables() error {
 					return err
 				}
 			}
-			b.found[i], b.before[i] = inTable, earlier{e.Content, e.Place}
+			b.found[i], b.before[i] = inTable, seenEntry{e.Content, e.Place}
 			return nil
 		})
 		if err != nil {
@@ -63,7 +63,7 @@ func (b *Batch) findInTables() error {
 	return nil
 }
 
-// within says how a table stands to a window that begins at since: all outside, all inside, or neither.
+// within reports whether a table is completely outside or inside a window that begins at since; neither if it lies on both sides.
 func (r *TableInfo) within(since time.Time) (outside, inside bool) {
 	if since.IsZero() {
 		return false, true

@@ -1,4 +1,4 @@
-// Making a whole index anew: entries in any order become one table.
+// Rebuilds a whole index: entries in any order become one table.
 
 package dedupe
 
@@ -10,8 +10,7 @@ import (
 	"bursar/internal/object"
 )
 
-// Rebuild collects the entries of one table. It keeps to a limit of memory, as a Batch does. Of an id that comes more than
-// once the newest entry is kept, as in merges.
+// Rebuild collects the entries of one table. Its memory is bounded like that of a Batch. Of entries with one id the newest is kept, as in merges.
 type Rebuild struct {
 	levels      levels
 	sorter      sorter
@@ -19,12 +18,12 @@ type Rebuild struct {
 	first, last int64
 }
 
-// NewRebuild starts one. Close it, sealed or not.
+// NewRebuild starts a rebuild. Close it, sealed or not.
 func NewRebuild(scratch string, limit int64, newer Newer) *Rebuild {
 	return &Rebuild{levels: levels{scratch: scratch, limit: limit, newer: newer}}
 }
 
-// Add takes entries that were received at a time.
+// Add adds entries that were received at a time.
 func (r *Rebuild) Add(entries []Entry, received time.Time) error {
 	if len(entries) == 0 {
 		return nil
@@ -48,11 +47,11 @@ func (r *Rebuild) Add(entries []Entry, received time.Time) error {
 // add makes a table of a segment.
 func (r *Rebuild) add(segment []Entry) error {
 	keys, mask := r.sorter.sort(segment)
-	n := 0 // positions of the newest entries of each id take the place of the keys
+	n := 0 // positions of the newest entries of each id replace the keys
 	for _, key := range keys {
 		e := &segment[key&mask]
 		if n > 0 && segment[keys[n-1]].sameID(e) {
-			newer, err := r.levels.newer.of(e.Place, segment[keys[n-1]].Place)
+			newer, err := r.levels.newer.isNewer(e.Place, segment[keys[n-1]].Place)
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-// Sealing a batch: its entries become one table.
+// Seals a batch: its entries become one table.
 
 package dedupe
 
@@ -11,9 +11,8 @@ import (
 	"bursar/internal/object"
 )
 
-// Seal writes the kept entries, received at the given time, as a table object. The table counts once the caller has
-// recorded it in the catalog. Sealing again writes the same bytes (rule 5); a batch
-// without entries makes a table without.
+// Seal writes the kept entries, received at the given time, as a table object. The table counts once the caller has recorded it in the catalog. Sealing
+// again writes the same bytes (rule 5); a batch without entries makes an empty table.
 func (b *Batch) Seal(ctx context.Context, name string, received time.Time) (TableInfo, error) {
 	at := received.Unix()
 	return sealTable(ctx, b.index.store, b.levels.all(), TableInfo{Name: name, FirstReceived: at, LastReceived: at}, nil)
@@ -25,7 +24,7 @@ func sealTable(ctx context.Context, store object.Store, tables []*table, info Ta
 	if err != nil {
 		return TableInfo{}, fmt.Errorf("create table %s: %w", info.Name, err)
 	}
-	if err := guarded(func() error { return writeTable(w, tables, &info, newer) }); err != nil {
+	if err := readMapped(func() error { return writeTable(w, tables, &info, newer) }); err != nil {
 		return TableInfo{}, errors.Join(fmt.Errorf("write table %s: %w", info.Name, err), w.Abort())
 	}
 	if err := w.Commit(); err != nil {

@@ -1,4 +1,4 @@
-// Sorting a segment by id, stable by arrival.
+// Sorts a segment by id, stable by arrival.
 
 package dedupe
 
@@ -13,13 +13,13 @@ const (
 	radixMask = radixSize - 1
 )
 
-// sorter orders a segment. A key is the top bits of Hi with the index of the entry in place of the bottom ones,
-// so that eight bytes are moved per entry, and plain comparison of keys is stable.
+// sorter sorts a segment. A key is the top bits of Hi with the index of the entry in place of the bottom bits, so that eight bytes are moved per entry and
+// comparing keys is stable.
 type sorter struct {
 	keys, spare []uint64
 }
 
-// sort returns the order of the segment by (Hi, Lo, arrival), as keys, and the mask that makes an index of a key.
+// sort returns the order of the segment by (Hi, Lo, arrival) as keys, and the mask that extracts the index from a key.
 func (s *sorter) sort(segment []Entry) (keys []uint64, mask uint64) {
 	n := len(segment)
 	mask = 1<<bits.Len(uint(max(n-1, 0))) - 1
@@ -34,11 +34,11 @@ func (s *sorter) sort(segment []Entry) (keys []uint64, mask uint64) {
 	scatter(s.spare, s.keys, &low, 64-2*radixBits)
 	scatter(s.keys, s.spare, &high, 64-radixBits)
 	exchange(s.keys)
-	s.untie(segment, s.keys, mask)
+	s.sortTies(segment, s.keys, mask)
 	return s.keys, mask
 }
 
-// scatter moves from into to by the radix digit at shift, whose counts are given, keeping equals in order.
+// scatter moves keys from one slice to another by the radix digit at shift, whose counts are given, keeping equal digits in order.
 func scatter(to, from []uint64, counts *[radixSize]uint32, shift uint) {
 	var sum uint32
 	for i, c := range counts {
@@ -52,9 +52,9 @@ func scatter(to, from []uint64, counts *[radixSize]uint32, shift uint) {
 	}
 }
 
-// exchange finishes keys that are sorted by their top bits: neighbours are exchanged, unless too many share them.
+// exchange finishes keys that are sorted by their top bits, by exchanging neighbours, unless too many share them.
 func exchange(keys []uint64) {
-	const patience = 32
+	const maxShift = 32
 	for i := 1; i < len(keys); i++ {
 		k := keys[i]
 		if keys[i-1] <= k {
@@ -62,7 +62,7 @@ func exchange(keys []uint64) {
 		}
 		j := i
 		for ; j > 0 && keys[j-1] > k; j-- {
-			if i-j == patience {
+			if i-j == maxShift {
 				keys[j] = k
 				slices.Sort(keys)
 				return
@@ -73,8 +73,8 @@ func exchange(keys []uint64) {
 	}
 }
 
-// untie orders entries whose keys tell nothing but arrival: the same id twice, or ids alike in their top bits.
-func (s *sorter) untie(segment []Entry, keys []uint64, mask uint64) {
+// sortTies orders entries whose keys differ only by arrival: equal ids, or ids with equal top bits.
+func (s *sorter) sortTies(segment []Entry, keys []uint64, mask uint64) {
 	for i := 0; i < len(keys); {
 		j := i + 1
 		for j < len(keys) && keys[j]&^mask == keys[i]&^mask {

@@ -23,8 +23,8 @@ const (
 	// maxEntries keeps positions in 32 bits.
 	maxEntries = 1<<32 - 1
 	maxBits    = 30
-	// scanLimit is how many entries of a bucket are scanned; one with more is searched. A scan looks at eight marks
-	// at once, and there is no block, however small, in which eight bytes cannot be read from any mark on.
+	// scanLimit is how many entries of a bucket are scanned; a larger bucket is searched. A scan reads eight marks at once: every block, however small, has
+	// eight readable bytes from any mark on.
 	scanLimit = 64
 	atOnce    = 8
 )
@@ -34,23 +34,22 @@ var ErrCorrupt = errors.New("corrupt table")
 
 var le = binary.LittleEndian
 
-// table holds n entries sorted by id, unique, in blocks of blockEntries. A block has room for length/entrySize
-// entries, and is three arrays: of marks (the lowest byte of Hi), of Hi, and of the rest, so that a lookup which
-// finds nothing reads little but marks. dir holds the first position of each bucket, and n at its end, as uint32;
-// the bucket of an id is its topmost dirBits bits.
+// table contains n entries sorted by id, unique, in blocks of blockEntries. A block has a capacity of length/entrySize entries, and consists of three
+// arrays: marks (the lowest byte of Hi), Hi, and the rest, so that a lookup without a match reads little more than marks. dir contains the
+// first position of each bucket, then n, as uint32; the bucket of an id is its topmost dirBits bits.
 type table struct {
 	n       uint32
 	dirBits uint8
 	level   uint8 // how often its entries were merged within the batch
 	dir     []byte
 	blocks  [][]byte
-	dirAt   uint64       // where the directory begins in a mapped table
-	pages   *pages       // what a mapped table's bytes are compared with before they are read; nil in memory and in version 1
+	dirAt   uint64       // offset of the directory in a mapped table
+	pages   *pages       // checks the bytes of a mapped table before they are read; nil in memory and in version 1
 	sum     uint64       // the checksum in a table's footer
-	free    func() error // releases what a mapped object holds; nil in memory
+	free    func() error // unmaps a mapped object; nil in memory
 }
 
-// dirBitsFor chooses two to four entries a bucket: few have more than are looked at at once.
+// dirBitsFor chooses two to four entries per bucket, so that few buckets have more than a scan reads at once.
 func dirBitsFor(n uint64) uint8 {
 	if n <= 4 {
 		return 0
@@ -71,27 +70,27 @@ func (t *table) close() error {
 
 func (t *table) entry(pos uint32) Entry {
 	b, at := t.blocks[pos>>blockBits], int(pos&blockMask)
-	room := len(b) / entrySize
-	r := b[room*(markSize+hiSize)+at*restSize:][:restSize]
-	return Entry{le.Uint64(b[room*markSize+at*hiSize:]), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
+	capacity := len(b) / entrySize
+	r := b[capacity*(markSize+hiSize)+at*restSize:][:restSize]
+	return Entry{le.Uint64(b[capacity*markSize+at*hiSize:]), le.Uint64(r), le.Uint64(r[8:]), Place(le.Uint64(r[16:]))}
 }
 
-// checked is entry once the bytes of a mapped table were compared.
-func (t *table) checked(pos uint32) (Entry, error) {
+// checkedEntry is entry with a check of the bytes of a mapped table.
+func (t *table) checkedEntry(pos uint32) (Entry, error) {
 	if t.pages != nil {
 		block, at := uint64(pos>>blockBits), uint64(pos&blockMask)
-		start, room := block*blockSize, uint64(len(t.blocks[block])/entrySize)
-		if err := t.pages.check(start+room*markSize+at*hiSize, hiSize); err != nil {
+		start, capacity := block*blockSize, uint64(len(t.blocks[block])/entrySize)
+		if err := t.pages.check(start+capacity*markSize+at*hiSize, hiSize); err != nil {
 			return Entry{}, err
 		}
-		if err := t.pages.check(start+room*(markSize+hiSize)+at*restSize, restSize); err != nil {
+		if err := t.pages.check(start+capacity*(markSize+hiSize)+at*restSize, restSize); err != nil {
 			return Entry{}, err
 		}
 	}
 	return t.entry(pos), nil
 }
 
-// checkMarks compares the bytes of a mapped table that the marks from a position on lie in.
+// checkMarks checks the bytes of a mapped table that contain n marks from a position on.
 func (t *table) checkMarks(pos uint32, n uint64) error {
 	at := uint64(pos>>blockBits)*blockSize + uint64(pos&blockMask)
 	if t.pages == nil || t.pages.compared(at) && t.pages.compared(at+n-1) {
@@ -100,8 +99,7 @@ func (t *table) checkMarks(pos uint32, n uint64) error {
 	return t.pages.check(at, n)
 }
 
-// find looks probes up, which are best sorted by id, and calls hit with the index of each that is there and its
-// entry.
+// find looks up probes, preferably sorted by id, and calls hit with the index of each that exists and its entry.
 func (t *table) find(probes []Entry, hit func(i int, found Entry) error) error {
 	if t.n == 0 {
 		return nil
@@ -128,21 +126,21 @@ func (t *table) find(probes []Entry, hit func(i int, found Entry) error) error {
 				continue
 			}
 		}
-		if err := t.look(i, &probes[i], from, to, hit); err != nil {
+		if err := t.findInBucket(i, &probes[i], from, to, hit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// look is find for one probe in a bucket of any kind.
-func (t *table) look(i int, probe *Entry, from, to uint32, hit func(int, Entry) error) error {
+// findInBucket is find for one probe in a bucket of any size.
+func (t *table) findInBucket(i int, probe *Entry, from, to uint32, hit func(int, Entry) error) error {
 	if from > to || to > t.n {
 		return fmt.Errorf("%w: bucket of entries %d to %d out of %d", ErrCorrupt, from, to, t.n)
 	}
 	for to-from > scanLimit {
 		mid := from + (to-from)/2
-		found, err := t.checked(mid)
+		found, err := t.checkedEntry(mid)
 		if err != nil {
 			return err
 		}
@@ -159,7 +157,7 @@ func (t *table) look(i int, probe *Entry, from, to uint32, hit func(int, Entry) 
 		if t.blocks[pos>>blockBits][pos&blockMask] != byte(probe.Hi) {
 			continue
 		}
-		found, err := t.checked(pos)
+		found, err := t.checkedEntry(pos)
 		if err != nil {
 			return err
 		}

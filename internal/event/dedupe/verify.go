@@ -1,4 +1,4 @@
-// Verification: everything that opening a table and looking up leave unread.
+// Verification: checks everything that opening a table and looking up do not read.
 
 package dedupe
 
@@ -12,14 +12,13 @@ import (
 	"bursar/internal/object"
 )
 
-// Verify reads a whole table: its checksums, the order of its entries, and its directory. What is wrong is
-// ErrCorrupt, wrapped.
+// Verify reads a whole table: its checksums, the order of its entries, and its directory. Faults are ErrCorrupt, wrapped.
 func Verify(ctx context.Context, store object.Store, scratch string, info TableInfo) error {
 	t, err := openObject(ctx, store, scratch, info)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(guarded(t.verify), t.close()); err != nil {
+	if err := errors.Join(readMapped(t.verify), t.close()); err != nil {
 		return fmt.Errorf("verify table %s: %w", info.Name, err)
 	}
 	return nil
@@ -33,14 +32,14 @@ func (t *table) verify() error {
 	return t.verifyOrder()
 }
 
-// verifyBody compares every byte before the checksums.
+// verifyBody checks every byte before the checksums.
 func (t *table) verifyBody() error {
 	if t.pages != nil {
 		return t.pages.check(0, uint64(len(t.pages.body)))
 	}
 	h := xxh3.New()
 	for _, b := range t.blocks {
-		_, _ = h.Write(b) // a hash takes everything
+		_, _ = h.Write(b) // a hash never fails
 	}
 	_, _ = h.Write(t.dir)
 	if h.Sum64() != t.sum {
@@ -49,7 +48,7 @@ func (t *table) verifyBody() error {
 	return nil
 }
 
-// verifyOrder checks that entries ascend and that the directory says where each bucket starts.
+// verifyOrder checks that entries ascend and that the directory contains the start of each bucket.
 func (t *table) verifyOrder() error {
 	var next uint64 // the first bucket not yet seen
 	var last Entry

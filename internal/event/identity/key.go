@@ -1,7 +1,6 @@
-// Package identity knows what ids and contents of events are remembered by: digests that depend on a secret of the
-// project, so that nobody who chooses values of events can choose two of one digest. It owns the secret and its file,
-// and guarantees that a secret which indexes depend on is never replaced unless that is asked for. It must not know
-// what is digested.
+// Package identity computes keyed digests of ids and contents of events. The key depends on a secret of the project, so that nobody who chooses values of
+// events can construct two with one digest. The package owns the secret and its file, and guarantees that a secret which indexes depend on is
+// only replaced on request. It must not know what is digested.
 package identity
 
 import (
@@ -30,7 +29,7 @@ type Key struct {
 	check       string
 }
 
-// newKey derives a key for each purpose, so that a digest of one says nothing of another's.
+// newKey derives a key for each purpose, so that a digest of one reveals nothing about another.
 func newKey(secret []byte) (*Key, error) {
 	derive := func(purpose string, size int) ([]byte, error) {
 		return hkdf.Expand(sha256.New, secret, "bursar dedupe index: "+purpose, size)
@@ -47,27 +46,27 @@ func newKey(secret []byte) (*Key, error) {
 	return &Key{id: id, content: content, check: hex.EncodeToString(check)}, err
 }
 
-// Check stands for the key in the catalog: another key has another one, and it does not help to find the key.
+// Check returns a value that identifies the key in the catalog without revealing it.
 func (k *Key) Check() string { return k.check }
 
-// blockSize is what the digests read at a time. They take bytes that end before a block's end several times as long.
+// blockSize is what the digests read at a time. Input that does not fill its last block takes several times as long.
 const blockSize = 32
 
 var padding = [blockSize]byte{0x80}
 
-// Pad fills bytes up to whole blocks; different ones stay different.
+// Pad fills bytes up to whole blocks; different inputs stay different.
 func Pad(b []byte) []byte { return append(b, padding[:blockSize-len(b)%blockSize]...) }
 
-// ID is the digest of what makes an event unique, padded.
+// ID returns the digest of what identifies an event, padded.
 func (k *Key) ID(padded []byte) column.Digest {
 	sum := highwayhash.Sum128(padded, k.id)
 	return column.DigestOf(sum[:])
 }
 
-// Content is the digest of an event's values, padded.
+// Content returns the digest of an event's values, padded.
 func (k *Key) Content(padded []byte) uint64 { return highwayhash.Sum64(padded, k.content) }
 
-// File is where the secret lies.
+// File is the file of the secret.
 type File struct {
 	path string
 
@@ -76,8 +75,8 @@ type File struct {
 	fault error // why there is no key
 }
 
-// Open reads the secret. Unless indexes depend on one, a secret that is missing or damaged is made anew; else Key returns
-// what is wrong, so that all else of the project can be used meanwhile.
+// Open reads the secret. A missing or damaged secret is replaced, unless indexes depend on it; then Key returns the fault, so that the rest of the project
+// can be used meanwhile.
 func Open(path string, depended bool) (*File, error) {
 	f := &File{path: path}
 	if f.key, f.fault = read(path); f.fault == nil || depended {
@@ -87,14 +86,14 @@ func Open(path string, depended bool) (*File, error) {
 	return f, err
 }
 
-// Key is the project's key.
+// Key returns the project's key.
 func (f *File) Key() (*Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.key, f.fault
 }
 
-// Verify compares the file with the key that was read of it.
+// Verify compares the file with the key that was read from it.
 func (f *File) Verify() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,12 +102,12 @@ func (f *File) Verify() error {
 	}
 	now, err := read(f.path)
 	if err == nil && now.check != f.key.check {
-		err = fmt.Errorf("%s is not as it was when the project was opened", f.path)
+		err = fmt.Errorf("%s changed since the project was opened", f.path)
 	}
 	return err
 }
 
-// Renew is Key, with a new secret where the old one is missing or damaged. What depends on the old one must be made anew.
+// Renew is Key, with a new secret if the old one is missing or damaged. Whatever depends on the old one must be rebuilt.
 func (f *File) Renew() (*Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,7 +131,7 @@ func read(path string) (*Key, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read identity key: %w", err)
 	case len(secret) != secretSize:
-		return nil, fmt.Errorf("%s has %d bytes where %d are due", path, len(secret), secretSize)
+		return nil, fmt.Errorf("%s has %d bytes, want %d", path, len(secret), secretSize)
 	}
 	return newKey(secret)
 }

@@ -65,7 +65,7 @@ func TestFile(t *testing.T) {
 	if err := os.Truncate(path, 5); err != nil {
 		t.Fatal(err)
 	}
-	if got := checkOf(true); got != path+" has 5 bytes where 32 are due" {
+	if got := checkOf(true); got != path+" has 5 bytes, want 32" {
 		t.Error(got)
 	}
 	f, err := Open(path, true)
@@ -77,7 +77,7 @@ func TestFile(t *testing.T) {
 		t.Fatalf("%v, %v", key, err)
 	}
 	if same, err := f.Renew(); err != nil || same != key || checkOf(true) != key.Check() {
-		t.Error("a key that is there is made anew")
+		t.Error("an existing key is replaced")
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {

@@ -1,4 +1,4 @@
-// What is guessed from all columns together: identity, time and control totals.
+// Guesses that need all columns: identity, time and control totals.
 
 package infer
 
@@ -11,8 +11,8 @@ import (
 	"bursar/internal/project"
 )
 
-// chooseID takes a required column that is named like an id and different in every row: the one that is plainly id or
-// named after the stream, else the first id, else the first number. Without one a row is its file and its place there.
+// chooseID chooses a required column that is named like an id and unique in the sample: one named id or after the stream, else the first id, else the first
+// number. Without one, rows are identified by their file and place.
 func (d *draft) chooseID() {
 	best, rank := -1, 0
 	for i := range d.columns {
@@ -27,17 +27,17 @@ func (d *draft) chooseID() {
 	}
 	if best < 0 {
 		d.stream.ID = []string{project.RowID}
-		d.repeat = d.findRepeat()
+		d.repeat = d.findRepeatedID()
 		return
 	}
 	d.stream.ID = []string{d.columns[best].Name}
 	d.notes["id"] = fmt.Sprintf("different in all %s sampled rows; check that it always is", thousands(d.rows))
 }
 
-// plainID is the rank of a column that is plainly the row's own id.
+// plainID is the rank of a column that is certainly the row's own id.
 const plainID = 3
 
-// idRank is how surely a name that is like an id names the row itself.
+// idRank ranks how likely a column named like an id identifies the row itself.
 func (d *draft) idRank(name string) int {
 	switch name {
 	case "id", "uuid", "guid", d.stream.Name + "_id", strings.TrimSuffix(d.stream.Name, "s") + "_id":
@@ -51,7 +51,7 @@ func (d *draft) idRank(name string) int {
 
 func (g *guess) identifies() bool { return g.unique && g.namesRow() }
 
-// chooseTime takes the first date or timestamp that every row has, else the first.
+// chooseTime chooses the first required date or timestamp, else the first one.
 func (d *draft) chooseTime() {
 	optional := ""
 	for i := range d.columns {
@@ -70,7 +70,7 @@ func (d *draft) chooseTime() {
 	d.stream.Time = optional
 }
 
-// chooseTotals sums what is named like money, by currency where rows name one.
+// chooseTotals sums columns named like money, by currency if there is a currency column.
 func (d *draft) chooseTotals() {
 	by := ""
 	for i := range d.columns {

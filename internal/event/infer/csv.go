@@ -1,4 +1,4 @@
-// Sampling CSV: the delimiter and header are guessed, the rows are the scanner's.
+// Samples CSV: delimiter and header are guessed, rows are read by the scanner.
 
 package infer
 
@@ -57,7 +57,7 @@ func textColumn(from string) project.Column {
 	return project.Column{Name: from, From: []string{from}, Type: column.Type{Kind: column.String}, Optional: true}
 }
 
-// headerColumns leaves out what cannot be named: a header without text, or one that stands twice.
+// headerColumns omits columns that cannot be named: without a header, or with one that occurs twice.
 func (s *sample) headerColumns(header []string) []project.Column {
 	counts := map[string]int{}
 	for _, name := range header {
@@ -69,9 +69,9 @@ func (s *sample) headerColumns(header []string) []project.Column {
 		case name == "":
 			s.omitted = append(s.omitted, fmt.Sprintf("field %d: its header is empty", i+1))
 		case counts[name] > 1:
-			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s stands twice", i+1, quoted([]byte(name))))
+			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s occurs twice", i+1, quoted([]byte(name))))
 		case len(name) > maxPath || !utf8.ValidString(name):
-			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s is no UTF-8, or longer than %d bytes", i+1, quoted([]byte(name)), maxPath))
+			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s is not UTF-8, or is longer than %d bytes", i+1, quoted([]byte(name)), maxPath))
 		default:
 			columns = append(columns, textColumn(name))
 		}
@@ -79,7 +79,7 @@ func (s *sample) headerColumns(header []string) []project.Column {
 	return columns
 }
 
-// collect gathers the values of the accepted rows.
+// collect collects the values of accepted rows.
 func (s *sample) collect(blocks []*scan.Block, columns []project.Column) {
 	for i := range columns {
 		f := &field{path: columns[i].From}
@@ -101,7 +101,7 @@ func (s *sample) collect(blocks []*scan.Block, columns []project.Column) {
 	}
 }
 
-// lines are the rows of blocks by the lines they start at, in order.
+// lines returns the first lines of all rows in order.
 func lines(blocks []*scan.Block) []int64 {
 	var rows []int64
 	for _, b := range blocks {
@@ -114,7 +114,7 @@ func lines(blocks []*scan.Block) []int64 {
 	return rows
 }
 
-// cutRows ends a text before the first row that is one too many, or that may go on behind it.
+// cutRows ends a text before the first row beyond the limit, or before the last row if that may continue.
 func cutRows(h head, rows []int64) (text []byte, whole bool) {
 	switch {
 	case len(rows) > maxRows:
@@ -137,7 +137,7 @@ func beforeLine(text []byte, line int64) []byte {
 	return text[:end]
 }
 
-// rejected is what a plan rejects of a text.
+// rejected returns the rows of a text that a plan rejects.
 func rejected(plan *scan.Plan, text []byte) (rejects []scan.Reject, err error) {
 	blocks, err := plan.Parse(text, nil, 1)
 	for _, b := range blocks {

@@ -13,24 +13,24 @@ import (
 	"bursar/internal/project"
 )
 
-// field is one column of the sample: a header of a CSV file, a leaf of a Parquet file, or a path into JSON lines.
+// field is one column of the sample: a header of a CSV file, a leaf of a Parquet file, or a path in JSON lines.
 type field struct {
 	path  []string
-	texts []string     // every value that is not null, as written; json values are left out
-	count int          // how many values are not null
-	typed *column.Type // what a Parquet file says itself; nil where only values tell
+	texts []string     // every value that is not null, as written; json values are omitted
+	count int          // number of values that are not null
+	typed *column.Type // the type in a Parquet file; nil if only values determine it
 
-	strings, numbers, bools, others int // values by how JSON writes them; CSV fields are strings
+	strings, numbers, bools, others int // values by JSON kind; CSV fields are strings
 }
 
-// add notes a value by its text.
+// add adds a value by its text.
 func (f *field) add(text string, kind *int) {
 	f.texts = append(f.texts, text)
 	f.count++
 	*kind++
 }
 
-// distinct counts the different values.
+// distinct counts the distinct values.
 func (f *field) distinct() map[string]int {
 	counts := map[string]int{}
 	for _, t := range f.texts {
@@ -39,21 +39,21 @@ func (f *field) distinct() map[string]int {
 	return counts
 }
 
-// judge asks the scanner which columns take the values of a field.
-type judge struct {
+// typeChecker checks with the scanner which columns accept the values of a field.
+type typeChecker struct {
 	few, all []byte // the distinct values as rows of one CSV column
-	text     bool   // one of them fits a string column only: it is empty, or longer than any number or date
+	text     bool   // a value that only a string column accepts: it is empty, or longer than any number or date
 }
 
-// maxValue is more bytes than any value has that is not text.
+// maxValue is longer than any value that is not text, in bytes.
 const maxValue = 200
 
-func newJudge(f *field) *judge {
-	j := &judge{}
+func newTypeChecker(f *field) *typeChecker {
+	j := &typeChecker{}
 	seen := map[string]bool{}
 	for _, text := range f.texts {
 		if text == "" || len(text) > maxValue {
-			return &judge{text: true}
+			return &typeChecker{text: true}
 		}
 		if seen[text] {
 			continue
@@ -72,8 +72,8 @@ func newJudge(f *field) *judge {
 	return j
 }
 
-// takes reports whether the column takes every value exactly, and gives the values as it holds them.
-func (j *judge) takes(c project.Column) ([]*scan.Block, bool) {
+// accepts reports whether the column accepts every value exactly, and returns the parsed values.
+func (j *typeChecker) accepts(c project.Column) ([]*scan.Block, bool) {
 	if j.text || len(j.all) == 0 {
 		return nil, false
 	}
@@ -82,7 +82,7 @@ func (j *judge) takes(c project.Column) ([]*scan.Block, bool) {
 	if err != nil {
 		return nil, false
 	}
-	for _, rows := range [][]byte{j.few, j.all} { // most candidates fall at the first values
+	for _, rows := range [][]byte{j.few, j.all} { // most candidates fail at the first values
 		blocks, err := plan.Parse(rows, nil, 1)
 		if err != nil {
 			return nil, false
@@ -99,23 +99,23 @@ func (j *judge) takes(c project.Column) ([]*scan.Block, bool) {
 	return nil, false
 }
 
-// maxScale is the most decimals that are guessed to be meant.
+// maxScale is the largest scale that is guessed.
 const maxScale = 20
 
-// number is the narrowest exact number type that takes every value, with the given marks. Decimals that are written
-// are kept though they be zeros: an amount of 5.00 is no integer.
-func (j *judge) number(mark, group byte) (column.Type, bool) {
+// number returns the narrowest exact number type that accepts every value, with the given marks. Written decimals are kept even if they are zeros: an
+// amount of 5.00 is not an integer.
+func (j *typeChecker) number(mark, group byte) (column.Type, bool) {
 	c := project.Column{Decimal: mark, Group: group}
 	written := j.decimals(mark)
 	for _, kind := range []column.Kind{column.Int, column.BigInt} {
 		c.Type = column.Type{Kind: kind}
-		if _, ok := j.takes(c); ok && written == 0 {
+		if _, ok := j.accepts(c); ok && written == 0 {
 			return c.Type, true
 		}
 	}
 	for scale := min(written, maxScale); scale <= maxScale; scale++ {
 		c.Type = column.Type{Kind: column.Decimal, Precision: 38, Scale: scale}
-		if blocks, ok := j.takes(c); ok {
+		if blocks, ok := j.accepts(c); ok {
 			c.Type.Precision = precision(blocks)
 			return c.Type, true
 		}
@@ -123,13 +123,13 @@ func (j *judge) number(mark, group byte) (column.Type, bool) {
 	return column.Type{}, false
 }
 
-// decimals is the most digits that follow the mark in a value.
-func (j *judge) decimals(mark byte) int {
+// decimals returns the largest number of digits after the mark.
+func (j *typeChecker) decimals(mark byte) int {
 	most := 0
 	for row := range bytes.Lines(j.all) {
 		i := bytes.LastIndexByte(row, mark)
 		n := 0
-		for i >= 0 && row[i+n+1]-'0' <= 9 { // the quote at its end is no digit
+		for i >= 0 && row[i+n+1]-'0' <= 9 { // the closing quote is not a digit
 			n++
 		}
 		most = max(most, n)
@@ -137,7 +137,7 @@ func (j *judge) decimals(mark byte) int {
 	return most
 }
 
-// precision leaves room for values a thousand times the largest, and never less than 18 digits.
+// precision allows for values a thousand times the largest, and is at least 18 digits.
 func precision(blocks []*scan.Block) int {
 	digits := 0
 	for _, b := range blocks {
@@ -149,7 +149,7 @@ func precision(blocks []*scan.Block) int {
 	return min(38, max(18, digits+3))
 }
 
-// quoted is a text as a line of a comment: short, and without line ends.
+// quoted formats a text for a comment: short, without line ends.
 func quoted(text []byte) string {
 	const most = 80
 	text = bytes.ToValidUTF8(text, []byte("?"))

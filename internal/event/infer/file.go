@@ -1,4 +1,4 @@
-// Reading the beginning of a file, uncompressed.
+// Reads the beginning of a file, uncompressed.
 
 package infer
 
@@ -20,11 +20,11 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// input is an open file behind its decompressor.
+// input is an open file after decompression.
 type input struct {
 	*bufio.Reader
 	packed  bool
-	marked  bool // a mark says how it is encoded
+	marked  bool // a byte order mark states the encoding
 	closers []func() error
 }
 
@@ -50,7 +50,7 @@ func openFile(path string) (*input, error) {
 	return in, nil
 }
 
-// unpack puts the decompressor that the suffix asks for before the file.
+// unpack adds the decompressor for the suffix.
 func (in *input) unpack(file io.Reader, path string) (io.Reader, error) {
 	switch {
 	case strings.HasSuffix(path, ".gz"):
@@ -72,14 +72,14 @@ func (in *input) unpack(file io.Reader, path string) (io.Reader, error) {
 	return file, nil
 }
 
-// close gives the file back; nothing was written to it.
+// close closes the file, which was only read.
 func (in *input) close() {
 	for _, c := range in.closers {
 		_ = c()
 	}
 }
 
-func (in *input) parquet() bool {
+func (in *input) isParquet() bool {
 	magic, _ := in.Peek(4) // a shorter file is none
 	return string(magic) == "PAR1"
 }
@@ -89,11 +89,11 @@ type head struct {
 	text  []byte // without a byte order mark
 	whole bool   // nothing follows it
 
-	marked bool // as input.marked
+	marked bool // see input.marked
 }
 
-// foreign are the first bytes of files that cannot be read as text, and what to do about them.
-var foreign = []struct{ prefix, advice string }{
+// foreignFormats are the first bytes of files that cannot be read as text, and what to do about them.
+var foreignFormats = []struct{ prefix, advice string }{
 	{"\x1f\x8b", "it is compressed with gzip: name it .gz"},
 	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: name it .zst"},
 	{"PK\x03\x04", "it is a zip archive or a spreadsheet: unpack it, or save it as CSV"},
@@ -104,7 +104,7 @@ func (in *input) head() (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	for _, f := range foreign {
+	for _, f := range foreignFormats {
 		if bytes.HasPrefix(text, []byte(f.prefix)) {
 			return head{}, errors.New(f.advice)
 		}
@@ -117,10 +117,10 @@ func (in *input) head() (head, error) {
 	return h, nil
 }
 
-// windows is what programs write that do not write UTF-8, if anything; every byte but a few is a character in it.
+// windows is the most common encoding of files that are not UTF-8; almost every byte is a character in it.
 const windows = "windows-1252"
 
-// decodeWindows reads a text as intake will.
+// decodeWindows decodes a text as intake does.
 func decodeWindows(text []byte) ([]byte, error) {
 	in, err := charset.Strict(bytes.NewReader(text), charmap.Windows1252)
 	if err != nil {
@@ -129,8 +129,8 @@ func decodeWindows(text []byte) ([]byte, error) {
 	return io.ReadAll(in)
 }
 
-// foreign reports whether more of a text's letters are not UTF-8 than are: a file of UTF-8 may have a broken row, and one with a mark is no other.
-func (h head) foreign() bool {
+// isNotUTF8 reports whether more letters of a text are invalid in UTF-8 than valid: a UTF-8 file may have a broken row, and a byte order mark decides.
+func (h head) isNotUTF8() bool {
 	if h.marked {
 		return false
 	}
@@ -148,9 +148,9 @@ func (h head) foreign() bool {
 	return broken > valid
 }
 
-// jsonl reports whether the text is JSON lines rather than CSV, whatever the suffix says: CSV may be named
-// anything, and a first line that is an object is nothing else.
-func (h head) jsonl(path string) bool {
+// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that is an object is never
+// CSV.
+func (h head) isJSONL(path string) bool {
 	text := bytes.TrimLeft(h.text, " \t\r\n")
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	if text[0] == '{' && (json.Valid(line) || len(line) == len(text)) {

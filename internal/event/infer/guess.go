@@ -1,4 +1,4 @@
-// Guesses: a column's type and options from its sampled values.
+// Guesses a column's type and options from its sampled values.
 
 package infer
 
@@ -16,11 +16,11 @@ import (
 type guess struct {
 	project.Column
 	notes  []string
-	unique bool // no value is given twice
-	absent bool // no value was seen: written as a comment where that loses nothing
+	unique bool // no value occurs twice
+	absent bool // no value in the sample: written as a comment if that loses nothing
 }
 
-// guess decides on one column.
+// guess guesses one column.
 func (s *sample) guess(f *field, name string) guess {
 	g := guess{Column: project.Column{Name: name, From: f.path, Optional: f.count < s.rows, Decimal: '.'}}
 	switch {
@@ -28,14 +28,14 @@ func (s *sample) guess(f *field, name string) guess {
 		g.Type = *f.typed
 	case f.count == 0:
 		g.Type = column.Type{Kind: column.String}
-		g.note("never a value in the sample")
+		g.note("no value in the sample")
 		g.absent = s.format == project.JSONL
 	case f.others > 0 || f.bools > 0 && f.bools < f.count:
 		g.Type = column.Type{Kind: column.JSON}
 	case f.bools > 0:
 		g.Type = column.Type{Kind: column.Bool}
 	default:
-		g.fromTexts(f, s)
+		g.guessFromTexts(f, s)
 	}
 	if g.Type.Kind != column.JSON {
 		counts := f.distinct()
@@ -50,9 +50,9 @@ func (s *sample) guess(f *field, name string) guess {
 
 func (g *guess) note(text string) { g.notes = append(g.notes, text) }
 
-// fromTexts tries types from the narrowest on. Strings and numbers in one JSON property are all numbers, or anything.
-func (g *guess) fromTexts(f *field, s *sample) {
-	j := newJudge(f)
+// guessFromTexts tries types from the narrowest on. Strings and numbers mixed in one JSON property become a number or json.
+func (g *guess) guessFromTexts(f *field, s *sample) {
+	j := newTypeChecker(f)
 	mixed := f.strings > 0 && f.numbers > 0
 	switch {
 	case f.strings == 0 || mixed:
@@ -64,44 +64,42 @@ func (g *guess) fromTexts(f *field, s *sample) {
 		if g.Type.Kind == column.Decimal && g.Type.Scale > 9 {
 			g.note("so many decimals hint at binary floating point: check what the source means")
 		}
-	case g.compactDate(j), g.truth(j), g.number(f, j, s), g.moment(j):
+	case g.compactDate(j), g.tryBool(j), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
 		g.noteSigns(f, s)
 	}
 }
 
-func (g *guess) truth(j *judge) bool {
+func (g *guess) tryBool(j *typeChecker) bool {
 	g.Type = column.Type{Kind: column.Bool}
-	_, ok := j.takes(g.Column)
+	_, ok := j.accepts(g.Column)
 	return ok
 }
 
-// namesNumber finds texts that are numbers by their characters and names by their look: a number would lose the
-// leading zero, the sign or the exponent of 007, +420 or 10E3.
+// namesNumber matches texts that are valid numbers but look like names: a number would lose the leading zero, the sign or the exponent of 007, +420 or 10E3.
 var (
 	namesNumber = regexp.MustCompile(`^(?:-?0[0-9]|.*[eE])`)
 	plusWhole   = regexp.MustCompile(`^\+[0-9]+$`)
 	signedOrCut = regexp.MustCompile(`^-|[.,]`)
 )
 
-// firstName is the place of the first such text; -1 is none. A plus is one of a number where other values are negative
-// or have decimals.
-func firstName(texts []string) int {
+// firstNameLike returns the index of the first such text; -1 is none. A plus is that of a number if other values are negative or have decimals.
+func firstNameLike(texts []string) int {
 	plus := !slices.ContainsFunc(texts, signedOrCut.MatchString)
 	return slices.IndexFunc(texts, func(t string) bool { return namesNumber.MatchString(t) || plus && plusWhole.MatchString(t) })
 }
 
-// marks are the ways in which numbers are written: the decimal mark, then the mark between groups.
+// marks are the notations of numbers: the decimal mark, then the group mark.
 var marks = [][2]byte{{'.', 0}, {'.', ','}, {',', 0}, {',', '.'}, {',', ' '}, {'.', ' '}, {'.', '\''}}
 
-func (g *guess) number(f *field, j *judge, s *sample) bool {
+func (g *guess) number(f *field, j *typeChecker, s *sample) bool {
 	if j.text {
 		return false
 	}
-	if i := firstName(f.texts); i >= 0 {
+	if i := firstNameLike(f.texts); i >= 0 {
 		if t, ok := j.number('.', 0); ok {
-			g.note(fmt.Sprintf("%s would lose how it is written as %s", quoted([]byte(f.texts[i])), t))
+			g.note(fmt.Sprintf("%s would not keep its notation as %s", quoted([]byte(f.texts[i])), t))
 		}
 		return false
 	}
@@ -112,10 +110,10 @@ func (g *guess) number(f *field, j *judge, s *sample) bool {
 	return true
 }
 
-// readNumber takes the first marks under which every value is a number.
-func (g *guess) readNumber(j *judge, s *sample) bool {
+// readNumber takes the first marks with which every value is a number.
+func (g *guess) readNumber(j *typeChecker, s *sample) bool {
 	for _, m := range marks {
-		if s.csv.Delimiter == ';' && m == marks[1] { // 1,234 is less than two where a semicolon delimits
+		if s.csv.Delimiter == ';' && m == marks[1] { // 1,234 is below two if a semicolon delimits
 			continue
 		}
 		t, ok := j.number(m[0], m[1])
@@ -123,7 +121,7 @@ func (g *guess) readNumber(j *judge, s *sample) bool {
 			continue
 		}
 		if t.Kind == column.Decimal && t.Scale == 0 || t.Kind != column.Decimal && s.format == project.JSONL && idLike(g.Name) {
-			return false // a name made of digits: too long to count with, or written as text on purpose
+			return false // a name made of digits: too long for a number, or deliberately written as text
 		}
 		g.Type, g.Decimal, g.Group = t, m[0], m[1]
 		return true
@@ -131,13 +129,13 @@ func (g *guess) readNumber(j *judge, s *sample) bool {
 	return false
 }
 
-// maxIn is the most values that are taken for a list of all there are, and inTimes how often each is seen on average.
+// maxIn bounds the values of an `in` list, and inTimes is how often each must occur on average.
 const (
 	maxIn   = 12
 	inTimes = 20
 )
 
-// chooseIn lists the values of a string column that has a few, repeated often.
+// chooseIn lists the values of a string column that has few, often repeated values.
 func (g *guess) chooseIn(f *field, counts map[string]int) {
 	if g.Type.Kind != column.String || len(counts) < 2 || len(counts) > maxIn || f.count < inTimes*len(counts) || idLike(g.Name) {
 		return

@@ -1,7 +1,6 @@
-// Package infer guesses how a file would be declared as a stream, for a person to edit. It owns the guesses and the
-// words that explain them. It guarantees that what it writes is a valid stream file, that every type takes every sampled
-// value exactly, as the scanner itself decides, and that it reads a bounded part of the file. It must not touch a
-// project or its state.
+// Package infer guesses a stream declaration from a file, for a person to edit. It owns the guesses and the text that explains them. It guarantees that its output
+// is a valid stream file, that every type accepts every sampled value exactly according to the scanner, and that it reads a bounded part of the file. It
+// must not touch a project or its state.
 package infer
 
 import (
@@ -21,7 +20,7 @@ const (
 	maxBytes = 16 << 20 // uncompressed
 )
 
-// maxColumns bounds what a person is asked to edit; a stream file may hold twice as many.
+// maxColumns bounds what a person has to edit; a stream file may contain twice as many.
 const maxColumns = 2000
 
 // sample is what was read of a file.
@@ -29,31 +28,31 @@ type sample struct {
 	file   string // its base name
 	format project.Format
 	csv    project.CSV
-	// encoding is that which a file that is not UTF-8 was read by.
+	// encoding is the encoding of a file that is not UTF-8.
 	encoding string
-	rows     int // well-formed ones
+	rows     int // well-formed rows
 	whole    bool
 	fields   []*field
 	omitted  []string                                     // what cannot be declared, and why
-	check    func(plan *scan.Plan) ([]scan.Reject, error) // what a plan rejects of the sample
+	check    func(plan *scan.Plan) ([]scan.Reject, error) // returns the rows of the sample that a plan rejects
 }
 
-// draft is a guessed stream with what there is to say about it.
+// draft is a guessed stream with its explanations.
 type draft struct {
 	*sample
 	stream  *project.Stream
 	columns []guess
 	rejects []scan.Reject // of the sample, by the guessed stream
 	notes   map[string]string
-	repeat  *repeat // where no column is different in every row; nil is none
+	repeat  *repeatedID // set if no column is unique; nil is none
 }
 
-// Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and writes a
-// commented stream file for it. A file that cannot be read, or holds no row, is an error that names it.
+// Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and returns a commented stream file for it. A file that cannot
+// be read, or contains no rows, is an error that names it.
 func Stream(path string) (yaml string, err error) {
 	s, err := read(path)
 	if err != nil {
-		return "", unread(path, err)
+		return "", sampleError(path, err)
 	}
 	s.file = filepath.Base(path)
 	d := newDraft(s)
@@ -67,8 +66,8 @@ func Stream(path string) (yaml string, err error) {
 	return d.write(), nil
 }
 
-// unread is the error of a file that cannot be sampled. Class Data, unless the cause may pass.
-func unread(path string, err error) error {
+// sampleError is the error of a file that cannot be sampled. Class Data, unless the cause is retryable.
+func sampleError(path string, err error) error {
 	err = fmt.Errorf("infer stream of %s: %w", path, err)
 	if failure.Of(err).Retryable() {
 		return err
@@ -76,7 +75,7 @@ func unread(path string, err error) error {
 	return failure.Wrap(failure.Data, err)
 }
 
-// read samples a file in the format that its first bytes show.
+// read samples a file in the format indicated by its first bytes.
 func read(path string) (*sample, error) {
 	in, err := openFile(path)
 	if err != nil {
@@ -85,20 +84,20 @@ func read(path string) (*sample, error) {
 	defer in.close()
 	var s *sample
 	var t head
-	if in.parquet() {
+	if in.isParquet() {
 		s, err = readParquet(in, path)
 	} else {
 		if t, err = in.head(); err != nil {
 			return nil, err
 		}
 		encoding := ""
-		if t.foreign() {
+		if t.isNotUTF8() {
 			encoding = windows
 			if t.text, err = decodeWindows(t.text); err != nil {
 				return nil, err
 			}
 		}
-		if t.jsonl(path) {
+		if t.isJSONL(path) {
 			s, err = readJSON(t)
 		} else {
 			s, err = readCSV(t)
@@ -111,10 +110,10 @@ func read(path string) (*sample, error) {
 		return nil, err
 	}
 	if s.rows == 0 && s.encoding != "" {
-		return nil, errors.New("it is not UTF-8 text: write it as UTF-8, or declare the stream with the `encoding` that it has")
+		return nil, errors.New("it is not UTF-8 text: write it as UTF-8, or declare the stream with its `encoding`")
 	}
 	if s.rows == 0 {
-		return nil, errors.New("it contains no row that could be read")
+		return nil, errors.New("it contains no readable row")
 	}
 	if len(s.fields) == 0 {
 		return nil, errors.New("it has no column that can be declared")
@@ -122,7 +121,7 @@ func read(path string) (*sample, error) {
 	return s, nil
 }
 
-// newDraft guesses every column, then what needs all of them.
+// newDraft guesses each column, then what depends on all of them.
 func newDraft(s *sample) *draft {
 	d := &draft{sample: s, notes: map[string]string{}, stream: &project.Stream{Name: streamName(s.file), Format: s.format, CSV: s.csv}}
 	names := map[string]bool{}
@@ -141,7 +140,7 @@ func newDraft(s *sample) *draft {
 	return d
 }
 
-// declare fills in the stream's columns: those with a value, or all where none has one.
+// declare sets the stream's columns: those with a value, or all if none has one.
 func (d *draft) declare() {
 	for i := range d.columns {
 		if !d.columns[i].absent {

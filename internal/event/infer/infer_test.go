@@ -92,14 +92,14 @@ func TestStream(t *testing.T) {
 			`paid_at: {type: timestamp, from: "Paid at"} # no zone`, "amount: {sum: amount, by: currency}",
 		}},
 		{"2024.tsv", "a\tb\n007\t1\n+420\t2\n", []string{
-			"stream: events", `delimiter: "\t"`, "id: _row", "a: {type: string} # 007 would lose how it is written as int", "b: {type: int}", "# time:", "# totals:",
+			"stream: events", `delimiter: "\t"`, "id: _row", "a: {type: string} # 007 would not keep its notation as int", "b: {type: int}", "# time:", "# totals:",
 		}},
 		{"euro.csv", "id;betrag;am\r\n1;1.234,50;31.12.2024\r\n2;;01.01.2025\r\n", []string{
-			`delimiter: ";"`, `betrag: {type: "decimal(18,2)", decimal: ",", group: ".", optional: true} # CHECK: '.' is taken to group digits; no value in 1 of 2 rows`,
+			`delimiter: ";"`, `betrag: {type: "decimal(18,2)", decimal: ",", group: ".", optional: true} # CHECK: '.' is read as a group mark; no value in 1 of 2 rows`,
 			`am: {type: date, format: "%d.%m.%Y"}`, "id: id ",
 		}},
 		{"us.csv", "n,day\n1E5,01/02/2024\n2,03/04/2024\n", []string{
-			`day: {type: date, format: "%m/%d/%Y"} # CHECK: day and month cannot be told apart in the sample; the other way round is "%d/%m/%Y"`,
+			`day: {type: date, format: "%m/%d/%Y"} # CHECK: day and month cannot be distinguished in the sample; the other order is "%d/%m/%Y"`,
 			"n: {type: string} # 1E5 would",
 		}},
 		{"gb.csv", "day,at\n13/02/2024,13/02/2024 5:06\n03/04/2024,03/04/2024 15:06\n", []string{
@@ -109,7 +109,7 @@ func TestStream(t *testing.T) {
 			"header: false} # no row names", "column_1: {type: int}", "column_2: {type: string}", "column_3: {type: date}",
 		}},
 		{"odd.csv", ",a,a,null,Größe\n0,1,2,3,4\n", []string{
-			"field 1: its header is empty", "field 2: header a stands twice", "header: true", `"null": {type: int}`, `gr_e: {type: int, from: "größe"}`,
+			"field 1: its header is empty", "field 2: header a occurs twice", "header: true", `"null": {type: int}`, `gr_e: {type: int, from: "größe"}`,
 		}},
 		{"wide.csv", "big,wide,long\n3000000000,12345678901234567.891,12345678901234567890\n", []string{
 			"big: {type: bigint}", `wide: {type: "decimal(23,3)"}`, "long: {type: string}",
@@ -121,7 +121,7 @@ func TestStream(t *testing.T) {
 			`{"id":"8","data":{"order":{"n":"2"},"list":[]},"ok":false,"at":"2024-01-02T03:04:05Z","m":"one","y.z":1}` + "\n", []string{
 			"format: jsonl", "id: id ", "id: {type: string}", "data_order_id: {type: string, from: data.order.id, optional: true}",
 			`data_order_n: {type: "decimal(18,2)", from: data.order.n}`, "data_list: {type: json, from: data.list}", "ok: {type: bool}",
-			"at: {type: timestamp}\n", "\n# x: {type: string, optional: true} # never a value", "m: {type: json}", "y.z: a path cannot name it",
+			"at: {type: timestamp}\n", "\n# x: {type: string, optional: true} # no value", "m: {type: json}", "y.z: a path cannot name it",
 		}},
 		{"deep.json", `{"a":{"b":{"c":{"d":{"e":{"f":1}}}}},"o":{"x.y":1},"true":1,"@type":"t","none":{}}`, []string{
 			"Guessed from one row of deep.json: ", "one row only", "a_b_c_d_e: {type: json, from: a.b.c.d.e}", "o: {type: json}", `"true": {type: int}`, `type: {type: string, from: "@type"}`, "none: {type: json}",
@@ -174,7 +174,7 @@ func TestForeignKeyIsNoVersion(t *testing.T) {
 	}
 }
 
-// TestEncodings reads files that are not UTF-8, and says by which encoding.
+// TestEncodings reads files that are not UTF-8, and checks the guessed encoding.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ data, encoding string }{
@@ -195,13 +195,13 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ data, want string }{
 		"empty.csv":   {"\n \n", "it is empty"},
-		"open.csv":    {"a,b\n1,2\n\"3,4\n5,6\n", "row 3: a quote is never closed, so that the row takes the rest of the file: 2 lines"},
-		"head.csv":    {"a,b\n", "no row"},
+		"open.csv":    {"a,b\n1,2\n\"3,4\n5,6\n", "row 3: a quote is never closed, so the row takes the rest of the file: 2 lines"},
+		"head.csv":    {"a,b\n", "no readable row"},
 		"list.json":   {"{\n\"a\":1}\n", "one JSON value over several lines"},
 		"text.jsonl":  {"a\n", "none of its lines is a JSON object"},
 		"packed.csv":  {"\x1f\x8b", "name it .gz"},
 		"packed.gz":   {"a,b\n", "decompress gzip"},
-		"utf16.csv":   {"\xff\xfea\x00\n\x00", "no row"},
+		"utf16.csv":   {"\xff\xfea\x00\n\x00", "no readable row"},
 		"binary.csv":  {"\x00\x81\xff\x00\x8f", "no column that can be declared"},
 		"latin1.csv":  {"W\xe4hrung,b\n", "not UTF-8"},
 		"bad.parquet": {"PAR1xxxxPAR1", ""},
@@ -283,8 +283,7 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// FuzzStream makes sure that whatever a file holds, what is guessed of it can be read as a stream, and that the sample's
-// rows are rejected only where the file says so.
+// FuzzStream checks that whatever a file contains, the guess is a valid stream file, and that rows of the sample are rejected only if the file states it.
 func FuzzStream(f *testing.F) {
 	f.Add("a.csv", []byte("a;b\n1;2,5\n\"x\n\";\n"))
 	f.Add("b.jsonl", []byte("{\"a\":{\"b.c\":1},\"y\":\"\\u0085\"}\n{\"a\":[]}\n"))

@@ -1,4 +1,4 @@
-// Sampling JSON lines: the tree of properties, in the order in which they are met.
+// Samples JSON lines: the tree of properties, in order of appearance.
 
 package infer
 
@@ -13,7 +13,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Bounds of the tree: what lies deeper, or is an object of so many properties that they must be data, is one json column.
+// Bounds of the tree: what is deeper, or an object with so many properties that they must be data, becomes one json column.
 const (
 	maxNested = 5
 	maxWidth  = 100
@@ -42,7 +42,7 @@ func (n *node) child(name string) *node {
 	return c
 }
 
-// readJSON walks the rows that are JSON objects; the scanner tells of the others.
+// readJSON reads the rows that are JSON objects; the scanner reports the others.
 func readJSON(h head) (*sample, error) {
 	text, whole, err := cutLines(h)
 	if err != nil {
@@ -65,7 +65,7 @@ func readJSON(h head) (*sample, error) {
 	}
 	if s.rows == 0 {
 		if json.Valid(text) {
-			return nil, errors.New("it is one JSON value over several lines, or a list: write its events out first, one object a line")
+			return nil, errors.New("it is one JSON value over several lines, or a list: write its events first, one object per line")
 		}
 		return nil, errors.New("none of its lines is a JSON object: JSON lines hold one on each line")
 	}
@@ -73,7 +73,7 @@ func readJSON(h head) (*sample, error) {
 	return s, nil
 }
 
-// cutLines keeps whole lines only, and not too many.
+// cutLines keeps complete lines only, up to the limit.
 func cutLines(h head) (text []byte, whole bool, err error) {
 	end, n := 0, 0
 	for n < maxRows && end < len(h.text) {
@@ -143,7 +143,7 @@ func (n *node) properties(d *json.Decoder) error {
 
 func (n *node) deep() bool { return len(n.path) >= maxNested }
 
-// skip passes over the rest of an array.
+// skip skips the rest of an array.
 func skip(d *json.Decoder) error {
 	for d.More() {
 		var value json.RawMessage
@@ -155,14 +155,14 @@ func skip(d *json.Decoder) error {
 	return err
 }
 
-// gather lists the columns: the leaves of the tree, and objects that cannot be taken apart.
+// gather lists the columns: the leaves of the tree, and objects that are not split.
 func (s *sample) gather(n *node) {
 	for _, name := range n.names {
 		c := n.children[name]
 		switch {
 		case !nameable(c):
 			s.omitted = append(s.omitted, fmt.Sprintf("%s: a path cannot name it", quoted([]byte(strings.Join(c.path, ".")))))
-		case c.objects > 0 && c.apart():
+		case c.objects > 0 && c.splits():
 			s.gather(c)
 		default:
 			c.others += c.objects
@@ -171,8 +171,8 @@ func (s *sample) gather(n *node) {
 	}
 }
 
-// apart reports whether an object's properties become columns of their own.
-func (n *node) apart() bool {
+// splits reports whether an object's properties become separate columns.
+func (n *node) splits() bool {
 	if n.objects < n.count || len(n.names) == 0 || n.deep() || len(n.names) > maxWidth {
 		return false
 	}
@@ -184,7 +184,7 @@ func (n *node) apart() bool {
 	return true
 }
 
-// nameable reports whether a path can lead to a property: its steps are joined by dots.
+// nameable reports whether a path can name a property: its steps are joined by dots.
 func nameable(n *node) bool {
 	size := 0
 	for _, step := range n.path {

@@ -1,4 +1,4 @@
-// Names: what files and columns are called, made to names that a stream file may use.
+// Derives names from files and columns that a stream file may use.
 
 package infer
 
@@ -11,12 +11,12 @@ import (
 )
 
 var (
-	camelHump  = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-	acronym    = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
-	noName     = regexp.MustCompile(`[^a-z0-9]+`)
-	datedEnd   = regexp.MustCompile(`(_[0-9]+)+$`)
-	datedStart = regexp.MustCompile(`^([0-9]+_)+`)
-	lettered   = regexp.MustCompile(`^[a-z]`)
+	camelHump    = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	acronym      = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
+	notNameChars = regexp.MustCompile(`[^a-z0-9]+`)
+	datedEnd     = regexp.MustCompile(`(_[0-9]+)+$`)
+	datedStart   = regexp.MustCompile(`^([0-9]+_)+`)
+	lettered     = regexp.MustCompile(`^[a-z]`)
 )
 
 // maxName keeps lines readable.
@@ -25,7 +25,7 @@ const maxName = 60
 // snake writes a name in lower case with _ between words: CustomerID and "Customer ID" become customer_id.
 func snake(s string) string {
 	s = acronym.ReplaceAllString(camelHump.ReplaceAllString(s, "${1}_${2}"), "${1}_${2}")
-	s = strings.Trim(noName.ReplaceAllString(strings.ToLower(s), "_"), "_")
+	s = strings.Trim(notNameChars.ReplaceAllString(strings.ToLower(s), "_"), "_")
 	return strings.Trim(s[:min(len(s), maxName)], "_")
 }
 
@@ -41,7 +41,7 @@ func columnName(from string, i int) string {
 	return name
 }
 
-// unique is the name, numbered if it is taken already.
+// unique returns the name, numbered if it is in use.
 func unique(name string, taken map[string]bool) string {
 	try := name
 	for n := 2; taken[try]; n++ {
@@ -51,7 +51,7 @@ func unique(name string, taken map[string]bool) string {
 	return try
 }
 
-// streamName names a stream after its file, without the date or number that tells one file of the stream from another.
+// streamName names a stream after its file, without the date or number that distinguishes its files.
 func streamName(file string) string {
 	for _, suffix := range []string{".gz", ".zst"} {
 		file = strings.TrimSuffix(file, suffix)
@@ -64,10 +64,10 @@ func streamName(file string) string {
 	return name
 }
 
-// notIDs end like ids and are none.
+// notIDs end like ids but are not.
 var notIDs = []string{"paid", "unpaid", "prepaid", "valid", "invalid", "void", "bid", "grid", "rapid", "fluid", "solid", "said", "aid", "avoid"}
 
-// idLike reports whether a column is named like an identity.
+// idLike reports whether a column is named like an id.
 func idLike(name string) bool {
 	last := name[strings.LastIndexByte(name, '_')+1:]
 	switch last {
@@ -77,7 +77,7 @@ func idLike(name string) bool {
 	return (strings.HasSuffix(last, "id") || strings.HasSuffix(last, "no")) && len(last) > 4 && !slices.Contains(notIDs, last)
 }
 
-// moneyLike reports whether sums over a column of this name are worth a control total.
+// moneyLike reports whether a column of this name probably needs a control total.
 func moneyLike(name string) bool {
 	for _, word := range strings.Split(name, "_") {
 		switch strings.TrimSuffix(word, "s") {

@@ -1,4 +1,4 @@
-// Sampling Parquet: the file says its types, and text is looked at as anywhere else.
+// Samples Parquet: the file states its types, and texts are guessed as in other formats.
 
 package infer
 
@@ -45,12 +45,12 @@ func readParquet(in *input, path string) (_ *sample, err error) {
 	}
 	s.whole = whole
 	s.collect(blocks, columns)
-	// A declared stream reads the text of a sampled row once more: its own types were looked at above.
+	// The declared stream reads the text of a sampled row again: the file's own types were checked above.
 	s.check = func(plan *scan.Plan) ([]scan.Reject, error) { return reread(plan, blocks) }
 	return s, nil
 }
 
-// unpackWhole decompresses a file whose reader needs to jump about in it.
+// unpackWhole decompresses a file, since its reader needs random access.
 func unpackWhole(in *input, limits scan.Limits) (path string, err error) {
 	f, err := os.CreateTemp("", "bursar-parquet-*")
 	if err != nil {
@@ -63,14 +63,14 @@ func unpackWhole(in *input, limits scan.Limits) (path string, err error) {
 	return f.Name(), nil
 }
 
-// leaves are the columns of a file that can be declared.
+// leaves returns the columns of a file that can be declared.
 func (s *sample) leaves(path string) (columns []project.Column, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	defer func() { // the library trusts what a file says
+	defer func() { // the library trusts the file's content
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the file is damaged: %v", p)
 		}
@@ -94,7 +94,7 @@ func (s *sample) leaves(path string) (columns []project.Column, err error) {
 	return columns, nil
 }
 
-// leafType is the narrowest type that takes all values of a leaf column, or why none does.
+// leafType returns the narrowest type that accepts all values of a leaf column, or why there is none.
 func leafType(leaf *schema.Column) (t column.Type, why string) {
 	if leaf.MaxRepetitionLevel() > 0 || len(leaf.Path()) != len(leaf.Name()) {
 		return t, "it is nested"
@@ -146,7 +146,7 @@ func physicalType(p parquet.Type) (t column.Type, why string) {
 	case parquet.Types.ByteArray:
 		return column.Type{Kind: column.String}, ""
 	case parquet.Types.Float, parquet.Types.Double:
-		return t, "the file holds it as " + p.String() + ", which is not exact"
+		return t, "the file stores it as " + p.String() + ", which is not exact"
 	default:
 		return t, "there is no type for " + p.String()
 	}
@@ -173,7 +173,7 @@ func firstBlocks(path string, plan *scan.Plan) (blocks []*scan.Block, whole bool
 	return blocks, false, nil
 }
 
-// reread scans rows that were accepted once by another plan, and passes on the rejected ones.
+// reread scans rows that another plan accepted, and returns the rejected ones.
 func reread(plan *scan.Plan, blocks []*scan.Block) (rejects []scan.Reject, err error) {
 	for _, b := range blocks {
 		rejects = append(rejects, b.Rejects...)

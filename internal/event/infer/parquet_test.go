@@ -16,7 +16,7 @@ import (
 	"bursar/internal/event/scan"
 )
 
-// parquetFile holds three rows of every type that is declared, and a list.
+// parquetFile contains three rows of every type that is declared, and a list.
 func parquetFile(t *testing.T) string {
 	t.Helper()
 	fields := []column.Field{

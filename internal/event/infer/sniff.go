@@ -11,10 +11,10 @@ import (
 	"bursar/internal/project"
 )
 
-// sniffed is how much of a file tells its delimiter.
-const sniffed = 1 << 16
+// sniffBytes is how much of a file is used to detect its delimiter.
+const sniffBytes = 1 << 16
 
-// sniff finds the delimiter under which most records have as many fields as the first one, and at least two.
+// sniff returns the delimiter with which most records have as many fields as the first one, at least two.
 func sniff(text []byte) (best byte, records [][]string) {
 	most := -1
 	for _, delimiter := range []byte{',', ';', '\t', '|'} {
@@ -38,14 +38,14 @@ func sniff(text []byte) (best byte, records [][]string) {
 			best, records, most = delimiter, all, score
 		}
 	}
-	if records == nil { // nothing that looks like CSV: the scanner will say why
+	if records == nil { // nothing that looks like CSV: the scanner reports why
 		return ',', [][]string{{""}}
 	}
 	return best, records
 }
 
 func firstRecords(text []byte, delimiter byte) [][]string {
-	cut := text[:min(len(text), sniffed)]
+	cut := text[:min(len(text), sniffBytes)]
 	in := csv.NewReader(bytes.NewReader(cut))
 	in.Comma, in.LazyQuotes, in.FieldsPerRecord = rune(delimiter), true, -1
 	var records [][]string
@@ -56,7 +56,7 @@ func firstRecords(text []byte, delimiter byte) [][]string {
 				break
 			}
 			if len(cut) < len(text) && len(records) > 1 {
-				records = records[:len(records)-1] // cut off in the middle
+				records = records[:len(records)-1] // incomplete
 			}
 			break
 		}
@@ -65,7 +65,7 @@ func firstRecords(text []byte, delimiter byte) [][]string {
 	return records
 }
 
-// isHeader takes the first record for a header unless a number, date or truth value stands in it, or it is mostly empty.
+// isHeader treats the first record as a header unless it contains a number, date or truth value, or is mostly empty.
 func isHeader(records [][]string) bool {
 	named := 0
 	for _, name := range records[0] {
@@ -76,8 +76,8 @@ func isHeader(records [][]string) bool {
 		f := &field{}
 		f.add(name, &f.strings)
 		g := guess{Column: project.Column{Name: "value"}}
-		j := newJudge(f)
-		if _, number := j.number('.', ','); number || g.truth(j) || g.moment(j) {
+		j := newTypeChecker(f)
+		if _, number := j.number('.', ','); number || g.tryBool(j) || g.tryTimes(j) {
 			return false
 		}
 	}

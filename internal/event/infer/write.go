@@ -1,4 +1,4 @@
-// Writing a draft as a stream file with comments.
+// Writes a draft as a stream file with comments.
 
 package infer
 
@@ -44,7 +44,7 @@ func (d *draft) write() string {
 	return w.String()
 }
 
-// writeAbout says what the guesses rest on and what to do with them.
+// writeAbout explains what the guesses are based on and how to use them.
 func (d *draft) writeAbout(w *strings.Builder) {
 	which := "the first " + thousands(d.rows)
 	if d.whole {
@@ -67,7 +67,7 @@ func (d *draft) writeAbout(w *strings.Builder) {
 		fmt.Fprintf(w, "#\n# CHECK: %s of the rows looked at would be rejected. The first, row %d%s: %s\n", thousands(n), r.Row, in, quoted([]byte(r.Reason)))
 	}
 	if d.format == project.JSONL && d.rows == 1 {
-		w.WriteString("#\n# CHECK: one row only. If it holds a list of events, write them out first, one object a line.\n")
+		w.WriteString("#\n# CHECK: one row only. If it holds a list of events, write them first, one object per line.\n")
 	}
 	for i, o := range d.omitted {
 		if i == 0 {
@@ -123,7 +123,7 @@ func (d *draft) writeColumns(w *strings.Builder) {
 	}
 }
 
-// line is one column as the stream file declares it.
+// line returns a column in the syntax of a stream file.
 func (d *draft) line(g *guess) string {
 	options := []string{g.typeOption()}
 	if g.In != nil {
@@ -154,7 +154,7 @@ func (g *guess) typeOption() string {
 	return "type: " + g.Type.String()
 }
 
-// markOptions declare the marks of a number that are not the usual ones.
+// markOptions returns the options for marks other than the default.
 func (g *guess) markOptions() (options []string) {
 	if g.Decimal != '.' {
 		options = append(options, "decimal: "+strconv.Quote(string(g.Decimal)))
@@ -181,13 +181,13 @@ func (d *draft) writeTotals(w *strings.Builder) {
 	}
 }
 
-// plainScalar is text that YAML takes for text without quotes; the words it would not are told apart by resembling.
+// plainScalar matches text that needs no quotes in YAML, except for the words in resembling.
 var (
 	plainScalar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
 	resembling  = regexp.MustCompile(`(?i)^(true|false|null|yes|no|on|off)$`)
 )
 
-// scalar writes a text so that YAML reads it back. Go's escapes of valid UTF-8 are YAML's too.
+// scalar formats a text for YAML. Go's escapes of valid UTF-8 are valid in YAML.
 func scalar(s string) string {
 	if plainScalar.MatchString(s) && !resembling.MatchString(s) {
 		return s
@@ -195,7 +195,7 @@ func scalar(s string) string {
 	return strconv.Quote(s)
 }
 
-// thousands writes a count as people read it.
+// thousands formats a count with thousands separators.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

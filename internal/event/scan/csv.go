@@ -9,8 +9,8 @@ import (
 	"bursar/internal/column"
 )
 
-// csvScanner reads CSV as RFC 4180 writes it. A quote inside an unquoted field is data. A row whose quoted field does
-// not end, or is followed by anything but a delimiter or line end, is rejected.
+// csvScanner reads CSV as defined by RFC 4180. A quote inside an unquoted field is data. A row is rejected if a quoted field does not end, or is followed
+// by anything but a delimiter or line end.
 type csvScanner struct {
 	filler
 	delimiter byte
@@ -23,7 +23,7 @@ type csvScanner struct {
 	unquoted  []byte // a field without its doubled quotes
 }
 
-// newCSVScanner makes a scanner of rows with the given columns per field.
+// newCSVScanner returns a scanner of rows; fields contains the column of each field.
 func newCSVScanner(p *Plan, fields []int) *csvScanner {
 	s := &csvScanner{filler: newFiller(p), delimiter: p.csv.Delimiter, fields: fields, json: newJSONScanner(p)}
 	given := make([]bool, len(p.targets))
@@ -51,7 +51,7 @@ func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64)
 			continue
 		}
 		next, ok := s.row(p)
-		if ok && s.within(next-p) {
+		if ok && s.checkLength(next-p) {
 			s.acceptSpan(line, p, p+len(trimReturn(bytes.TrimSuffix(t.b[p:min(next, t.bare)], newline))))
 		} else {
 			next, _ = recordEnd(t.b[:t.end], p, s.delimiter, fieldStart)
@@ -68,7 +68,7 @@ func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64)
 
 var newline = []byte{'\n'}
 
-// lineEnd is the length of the line end at p, or 0.
+// lineEnd returns the length of the line end at p, or 0.
 func lineEnd(b []byte, p int) int {
 	switch {
 	case b[p] == '\n':
@@ -80,7 +80,7 @@ func lineEnd(b []byte, p int) int {
 	}
 }
 
-// row reads one row and returns the position behind its line end.
+// row reads one row and returns the position after its line end.
 func (s *csvScanner) row(p int) (next int, ok bool) {
 	n := 0
 	for {
@@ -108,7 +108,7 @@ func (s *csvScanner) row(p int) (next int, ok bool) {
 	}
 }
 
-// explain prefers a wrong number of fields to a misfit value as the reason: the value then mostly stands in the wrong field.
+// explain replaces a misfit value as the reason by a wrong number of fields, since the value is then usually in the wrong field.
 func (s *csvScanner) explain(p, n int) {
 	for {
 		_, end, problem := s.field(p)
@@ -142,7 +142,7 @@ func (s *csvScanner) field(p int) (tok []byte, end int, problem string) {
 	return b[p:end], end, ""
 }
 
-// quoted reads a quoted field, p being behind its quote.
+// quoted reads a quoted field; p is after its opening quote.
 func (s *csvScanner) quoted(p int) (tok []byte, end int, problem string) {
 	b := s.b
 	s.unquoted = s.unquoted[:0]
@@ -190,7 +190,7 @@ func (s *jsonScanner) parse(f *filler, i int, tok []byte) bool {
 	s.block = f.block
 	s.b, s.start = padded(s.b[:0], tok), 0
 	for p, c := range s.b[:len(tok)] {
-		if c == '\n' { // a blank like a tab, and like a tab no part of a string
+		if c == '\n' { // whitespace like a tab, and like a tab not allowed in a string
 			s.b[p] = '\t'
 		}
 	}
@@ -204,7 +204,7 @@ func (s *jsonScanner) parse(f *filler, i int, tok []byte) bool {
 	return f.refuse(i, s.reason)
 }
 
-// otherFields is why a row of n fields is rejected.
+// otherFields returns why a row of n fields is rejected.
 func (s *csvScanner) otherFields(n int) string {
 	if n == 1 {
 		return fmt.Sprintf("the row has 1 field, and %d are expected", len(s.fields))

@@ -47,7 +47,7 @@ func TestCSVRows(t *testing.T) {
 		{`1,y,,n`, `2!amount: a value is required, and the field is empty`},
 		{`1,y,2.555,n`, `2!amount: "2.555" does not fit decimal(18,2): it has more decimals`},
 		{"1,y,2.5,\xff", `2!note: "\xff" is not valid UTF-8`},
-		{"1,y,2.5,\x00", `2!note: "\x00" holds a NUL character, which SQL text cannot`},
+		{"1,y,2.5,\x00", `2!note: "\x00" contains a NUL character, which SQL text cannot`},
 		{` 1,y, 2.5,n`, `2!amount: " 2.5" does not fit decimal(18,2): it is not a number`},
 	} {
 		for _, start := range []string{"", "\xef\xbb\xbf"} {
@@ -85,10 +85,10 @@ func TestCSVRetry(t *testing.T) {
 	header = []byte(`more,Amount due,id`)
 	for row, want := range map[string]string{
 		"\"{\"\"a\"\": [1,\n 2]}\",7,x": `5: "x" "7.00" null {"a":[1,2]}; extra 0`,
-		"\"[1\",7,x":                    `5!more: malformed JSON at byte 3: a comma or the end of the array or object should stand here`,
+		"\"[1\",7,x":                    `5!more: malformed JSON at byte 3: a comma or the end of the array or object is expected here`,
 		"1 2,7,x":                       `5!more: malformed JSON at byte 3: something follows the value`,
 		"null,7,x":                      `5: "x" "7.00" null null; extra 0`,
-		"\"\"\"a\nb\"\"\",7,x":          `5!more: malformed JSON at byte 3: a control character stands in a string`,
+		"\"\"\"a\nb\"\"\",7,x":          `5!more: malformed JSON at byte 3: a string contains a control character`,
 	} {
 		blocks, err := p.Parse([]byte(row), header, 5)
 		if err != nil {

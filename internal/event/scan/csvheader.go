@@ -11,7 +11,7 @@ import (
 	"bursar/internal/project"
 )
 
-// readHeader reads one record of field names; the text holds it whole.
+// readHeader reads one record of field names; the text contains all of it.
 func readHeader(record []byte, delimiter byte) (names []string, err error) {
 	s := csvScanner{b: padded(nil, record), delimiter: delimiter}
 	s.end = len(s.b) - padding
@@ -28,7 +28,7 @@ func readHeader(record []byte, delimiter byte) (names []string, err error) {
 	}
 }
 
-// mapHeader says which column each field of a header fills.
+// mapHeader returns the column of each field of a header.
 func (p *Plan) mapHeader(header []byte, lacks func(t *target) bool) ([]int, error) {
 	names, err := readHeader(header, p.csv.Delimiter)
 	if err != nil {
@@ -63,8 +63,7 @@ func (p *Plan) mapHeader(header []byte, lacks func(t *target) bool) ([]int, erro
 // mayLack reports whether a file may lack the target's column.
 func (t *target) mayLack() bool { return t.absent }
 
-// missing ends the refusal of a file that lacks a column: with the name that was probably meant, or with how the column may be
-// missing.
+// missing completes the error about a missing column: with the name that was probably meant, or with how to declare that files may lack it.
 func (t *target) missing(names []string) string {
 	meant := project.DidYouMean(t.path[0], names)
 	if meant != "" || !t.optional {
@@ -73,7 +72,7 @@ func (t *target) missing(names []string) string {
 	return "; where files may lack the column, declare `absent: ok`"
 }
 
-// otherEncoding is a hint for a header that is not UTF-8.
+// otherEncoding returns a hint if a header is not UTF-8.
 func otherEncoding(header []byte) string {
 	if utf8.Valid(header) {
 		return ""
@@ -81,7 +80,7 @@ func otherEncoding(header []byte) string {
 	return "; the file is not UTF-8: declare the stream's `encoding`, such as windows-1252"
 }
 
-// hint names another delimiter under which the header would fit.
+// hint names another delimiter that would fit the header.
 func (p *Plan) hint(header []byte) string {
 	for _, delimiter := range []byte{',', ';', '\t', '|'} {
 		if delimiter == p.csv.Delimiter {
@@ -106,8 +105,8 @@ func (p *Plan) hint(header []byte) string {
 	return ""
 }
 
-// padded copies one line to memory in which it can be scanned.
+// padded copies a line to memory in which it can be scanned.
 func padded(dst, line []byte) []byte { return pad(append(dst, line...)) }
 
-// pad ends rows as they are scanned.
+// pad appends what a scanner needs after rows.
 func pad(rows []byte) []byte { return append(append(rows, '\n'), make([]byte, padding)...) }

@@ -1,4 +1,4 @@
-// Cutting a stream of bytes into texts of whole rows.
+// Divides a stream of bytes into texts of whole rows.
 
 package scan
 
@@ -12,18 +12,17 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The places a CSV reader can be in.
+// States of a CSV reader.
 type csvState byte
 
 const (
 	fieldStart csvState = iota
 	inField
 	inQuotes
-	afterQuote // in quotes, behind a quote: the field's end, or half of a doubled quote
+	afterQuote // in quotes, after a quote: the field's end, or half of a doubled quote
 )
 
-// recordEnd finds the end of the CSV record that goes on at p, behind its line end. It is -1 with the
-// state reached, where the record goes on behind b.
+// recordEnd returns the position after the line end of the CSV record that continues at p. If the record continues after b, it returns -1 and the state.
 func recordEnd(b []byte, p int, delimiter byte, state csvState) (int, csvState) {
 	for ; p < len(b); p++ {
 		c := b[p]
@@ -49,30 +48,29 @@ func recordEnd(b []byte, p int, delimiter byte, state csvState) (int, csvState) 
 	return -1, state
 }
 
-// cutter reads a file's bytes and cuts them where rows end.
+// cutter reads a file and cuts it at row ends.
 type cutter struct {
 	name      string
 	source    io.Reader
 	csv       bool
 	delimiter byte
-	size      int // wanted bytes of a text
+	size      int // desired size of a text in bytes
 	tempDir   string
-	kept      int64  // the most bytes that are kept of a row longer than MaxLine
-	rest      []byte // read, and behind the last cut
+	maxKept   int64  // how many bytes are kept of a row longer than MaxLine
+	rest      []byte // read, but after the last cut
 	line      int64  // 1-based line at which rest starts
 	started   bool
-	err       error // why there is no more to read
-	open      error // of a last row that is many lines: returned behind it
+	err       error // why there is nothing more to read
+	unclosed  error // for a last row of many lines: returned after it
 }
 
-// cut is what the cutter gives: a text, or one row too long for memory, in a file.
+// cut is a text, or one row that is too long for memory, in a file.
 type cut struct {
 	text *text
 	long *Reject
 }
 
-// next reads the next text into buf, which it may replace by a larger one. It is io.EOF at the end,
-// or a *ReadError after the last whole row.
+// next reads the next text into buf, which it may replace by a larger one. It returns io.EOF at the end, or a *ReadError after the last whole row.
 func (c *cutter) next(buf []byte) (cut, error) {
 	buf = append(buf[:0], c.rest...)
 	c.rest = c.rest[:0]
@@ -91,46 +89,46 @@ func (c *cutter) next(buf []byte) (cut, error) {
 			continue
 		case !errors.Is(c.err, io.EOF):
 			return cut{}, &ReadError{File: c.name, Row: c.line, Err: c.err}
-		case len(buf) == 0 && c.open != nil:
-			return cut{}, c.open
+		case len(buf) == 0 && c.unclosed != nil:
+			return cut{}, c.unclosed
 		case len(buf) == 0:
 			return cut{}, io.EOF
 		}
 		if c.csv {
-			c.endsWith(buf, c.line)
+			c.checkLastRow(buf, c.line)
 		}
 		return cut{text: c.text(buf)}, nil
 	}
 }
 
-// Unclosed is the error, of a whole CSV file's text, that a last row of many lines has a quote which is never closed.
+// Unclosed returns an error if the last row of a whole CSV file has many lines and a quote that is never closed.
 func Unclosed(data []byte, delimiter byte) error {
 	c := &cutter{csv: true, delimiter: delimiter}
 	if last := c.lastEnd(data); last < len(data) {
-		c.endsWith(data[last:], int64(bytes.Count(data[:last], newline))+1)
+		c.checkLastRow(data[last:], int64(bytes.Count(data[:last], newline))+1)
 	}
 	var open *ReadError
-	if errors.As(c.open, &open) {
+	if errors.As(c.unclosed, &open) {
 		return fmt.Errorf("row %d: %w", open.Row, open.Err)
 	}
 	return nil
 }
 
-// endsWith notes how the last row of a CSV file ends, which starts at a line.
-func (c *cutter) endsWith(row []byte, line int64) {
+// checkLastRow records how the last row of a CSV file ends; the row starts at line.
+func (c *cutter) checkLastRow(row []byte, line int64) {
 	_, state := recordEnd(row, 0, c.delimiter, fieldStart)
-	c.ends(state, line, int64(bytes.Count(bytes.TrimSuffix(row, newline), newline))+1)
+	c.noteUnclosed(state, line, int64(bytes.Count(bytes.TrimSuffix(row, newline), newline))+1)
 }
 
-// ends notes how the last row of a CSV file ends, which starts at a line and has so many. One whose quote is never closed may have
-// taken any number of rows: such a file was not read to its end.
-func (c *cutter) ends(state csvState, line, lines int64) {
+// noteUnclosed records how the last row of a CSV file ends, given its first line and number of lines. An unclosed quote may have swallowed any number of
+// rows: such a file counts as not read to its end.
+func (c *cutter) noteUnclosed(state csvState, line, lines int64) {
 	if state == inQuotes && lines > 1 {
-		c.open = &ReadError{File: c.name, Row: line, Err: fmt.Errorf("a quote is never closed, so that the row takes the rest of the file: %d lines", lines)}
+		c.unclosed = &ReadError{File: c.name, Row: line, Err: fmt.Errorf("a quote is never closed, so the row takes the rest of the file: %d lines", lines)}
 	}
 }
 
-// read fills buf up to want bytes, or until the source has no more.
+// read fills buf up to want bytes, or to the end of the source.
 func (c *cutter) read(buf []byte, want int) []byte {
 	if cap(buf) < want+padding+1 {
 		buf = append(make([]byte, 0, want+padding+1), buf...)
@@ -147,17 +145,17 @@ func (c *cutter) read(buf []byte, want int) []byte {
 	return buf
 }
 
-// foreign are the first bytes of files that are not what a stream reads, and what to do about them.
+// foreign are the first bytes of files in other formats, and what to do about them.
 var foreign = []struct{ prefix, advice string }{
 	{"\x1f\x8b", "the file is compressed with gzip: name it .gz"},
 	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd: name it .zst"},
 	{"PAR1", "the file is Parquet: declare format parquet"},
 }
 
-// sheetMark is what spreadsheet programs write before a CSV file, with the delimiter behind it.
+// sheetMark begins the line that spreadsheet programs write before CSV, followed by the delimiter.
 const sheetMark = "sep="
 
-// CutSheetLine takes that line off a text: the delimiter is 0 where there is none.
+// CutSheetLine removes that line from a text. The delimiter is 0 if there is none.
 func CutSheetLine(text []byte) (delimiter byte, rest []byte) {
 	line, rest, _ := bytes.Cut(text, newline)
 	line = trimReturn(line)
@@ -167,7 +165,7 @@ func CutSheetLine(text []byte) (delimiter byte, rest []byte) {
 	return line[len(sheetMark)], rest
 }
 
-// begin drops the line that only names a CSV file's delimiter, and stops at a file of another format.
+// begin drops the line that names a CSV file's delimiter, and fails for a file of another format.
 func (c *cutter) begin(buf []byte) []byte {
 	for _, f := range foreign {
 		if bytes.HasPrefix(buf, []byte(f.prefix)) {
@@ -187,7 +185,7 @@ func (c *cutter) begin(buf []byte) []byte {
 	return buf[:copy(buf, rest)]
 }
 
-// text makes a text of whole rows; only the last row of a file may lack its line end.
+// text returns a text of whole rows; only the last row of a file may lack its line end.
 func (c *cutter) text(b []byte) *text {
 	t := &text{line: c.line, bare: len(b)}
 	if b[len(b)-1] != '\n' {
@@ -199,7 +197,7 @@ func (c *cutter) text(b []byte) *text {
 	return t
 }
 
-// lastEnd is the position behind the last row end in b, or 0.
+// lastEnd returns the position after the last row end in b, or 0.
 func (c *cutter) lastEnd(b []byte) int {
 	if !c.csv || bytes.IndexByte(b, '"') < 0 {
 		return bytes.LastIndexByte(b, '\n') + 1
@@ -218,10 +216,10 @@ func (c *cutter) lastEnd(b []byte) int {
 	}
 }
 
-// maxKept is the most bytes of such a row that are kept: a small archive may unpack to any length.
+// maxKept is how many bytes of such a row are kept, since a small archive may unpack to any length.
 const maxKept = 1 << 30
 
-// spill writes a row that is longer than MaxLine to a file, compressed, so that it is kept without being held in memory.
+// spill writes a row that is longer than MaxLine to a compressed file, so that it is kept without being in memory.
 func (c *cutter) spill(buf []byte) (_ cut, err error) {
 	row := c.line
 	file, err := os.CreateTemp(c.tempDir, "bursar-row-*")
@@ -238,23 +236,23 @@ func (c *cutter) spill(buf []byte) (_ cut, err error) {
 		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
 	}
 	reason := tooLongRow(size)
-	if size > c.kept {
-		reason += fmt.Sprintf("; its first %d bytes are kept", c.kept)
+	if size > c.maxKept {
+		reason += fmt.Sprintf("; its first %d bytes are kept", c.maxKept)
 	}
 	return cut{long: &Reject{Row: row, RawFile: file.Name(), Reason: reason}}, nil
 }
 
-// pack copies a row, of which buf is the start, into a compressed file.
+// pack copies a row that begins with buf into a compressed file.
 func (c *cutter) pack(file io.Writer, buf []byte) (size int64, err error) {
 	zip, err := zstd.NewWriter(file, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return 0, err
 	}
-	size, err = c.copyRow(&head{zip, c.kept}, buf)
+	size, err = c.copyRow(&head{zip, c.maxKept}, buf)
 	return size, errors.Join(err, zip.Close())
 }
 
-// head passes on the first bytes that are written to it, and drops the rest.
+// head passes on the first bytes and drops the rest.
 type head struct {
 	to   io.Writer
 	left int64
@@ -272,7 +270,7 @@ func tooLongRow(size int64) string {
 	return fmt.Sprintf("the row is %d bytes long: the limit is 64 MiB", size)
 }
 
-// copyRow copies one row, of which buf is the start, and returns its length. What follows it becomes the rest.
+// copyRow copies one row that begins with buf, and returns its length. What follows it becomes the rest.
 func (c *cutter) copyRow(out io.Writer, buf []byte) (size int64, err error) {
 	row, state, more := c.line, fieldStart, int64(1) // more is a last line without an end
 	for {
@@ -280,28 +278,28 @@ func (c *cutter) copyRow(out io.Writer, buf []byte) (size int64, err error) {
 		if c.csv {
 			end, state = recordEnd(buf, 0, c.delimiter, state)
 		}
-		part := buf
+		piece := buf
 		if end > 0 {
 			c.rest = append(c.rest[:0], buf[end:]...)
-			part = buf[:end]
+			piece = buf[:end]
 		}
-		c.line += int64(bytes.Count(part, newline))
-		if len(part) > 0 {
+		c.line += int64(bytes.Count(piece, newline))
+		if len(piece) > 0 {
 			more = 1
-			if part[len(part)-1] == '\n' {
+			if piece[len(piece)-1] == '\n' {
 				more = 0
 			}
 		}
 		if end > 0 {
-			part = part[:end-1]
+			piece = piece[:end-1]
 		}
-		n, err := out.Write(part)
+		n, err := out.Write(piece)
 		size += int64(n)
 		switch {
 		case err != nil || end > 0:
 			return size, err
 		case errors.Is(c.err, io.EOF):
-			c.ends(state, row, c.line-row+more)
+			c.noteUnclosed(state, row, c.line-row+more)
 			c.line++
 			return size, nil
 		case c.err != nil:

@@ -23,10 +23,10 @@ func TestRowIsKeptUpToTheBound(t *testing.T) {
 	}
 	t.Cleanup(unpacker.Close)
 	for name, c := range map[string]struct {
-		csv              bool
-		start, rest      string // of the file: what is in memory when the row is found to be too long, and what is not
-		kept, says, next string
-		line             int64 // of what follows
+		csv                  bool
+		start, rest          string // of the file: what is in memory when the row is found to be too long, and what is not
+		kept, wantText, next string
+		line                 int64 // of what follows
 	}{
 		"as long as the bound": {false, "0123", "456789\nnext\n", "0123456789", "the row is 10 bytes long: the limit is 64 MiB", "next\n", 8},
 		"one byte longer":      {false, "0123", "456789a\nnext\n", "0123456789", "the row is 11 bytes long: the limit is 64 MiB; its first 10 bytes are kept", "next\n", 8},
@@ -38,7 +38,7 @@ func TestRowIsKeptUpToTheBound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cutter := &cutter{
-				name: "f", source: strings.NewReader(c.rest), csv: c.csv, delimiter: ',', size: 4, tempDir: t.TempDir(), kept: 10, line: 7, started: true,
+				name: "f", source: strings.NewReader(c.rest), csv: c.csv, delimiter: ',', size: 4, tempDir: t.TempDir(), maxKept: 10, line: 7, started: true,
 			}
 			piece, err := cutter.spill([]byte(c.start))
 			if err != nil {
@@ -49,7 +49,7 @@ func TestRowIsKeptUpToTheBound(t *testing.T) {
 				t.Fatal(err)
 			}
 			raw, err := unpacker.DecodeAll(packed, nil)
-			if err != nil || string(raw) != c.kept || piece.long.Reason != c.says || piece.long.Row != 7 {
+			if err != nil || string(raw) != c.kept || piece.long.Reason != c.wantText || piece.long.Row != 7 {
 				t.Errorf("kept %q of row %d, %v: %s", raw, piece.long.Row, err, piece.long.Reason)
 			}
 			after, err := cutter.next(nil)
@@ -70,12 +70,12 @@ func TestRowIsKeptUpToTheBound(t *testing.T) {
 func TestQuoteNeverClosed(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"id\n1\n\"2\n3\n4\n":     "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
-		"id\n1\n\"2\n3\n4":       "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n3\n4\n":     "row 3: a quote is never closed, so the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n3\n4":       "row 3: a quote is never closed, so the row takes the rest of the file: 3 lines",
 		"id\n1\n\"2\n":           "", // one row like another
 		"id\n1\n\"2\n3\"\n":      "",
 		"id\n1\n\"2\n3\"":        "",
-		"id\n1\n\"2\n\"\"3\n4\n": "row 3: a quote is never closed, so that the row takes the rest of the file: 3 lines",
+		"id\n1\n\"2\n\"\"3\n4\n": "row 3: a quote is never closed, so the row takes the rest of the file: 3 lines",
 	} {
 		plan, err := NewPlan(&project.Stream{
 			Name: "s", Format: project.CSVText, CSV: project.CSV{Header: true}, Columns: []project.Column{{Name: "id", Type: column.Type{Kind: column.String}, From: []string{"id"}}},
@@ -92,7 +92,7 @@ func TestQuoteNeverClosed(t *testing.T) {
 		}
 	}
 	for rest, want := range map[string]bool{"b\nc\n": true, "b": false, "b\n": false, "b\n\"\n": false} {
-		cutter := &cutter{name: "f", source: strings.NewReader(rest), csv: true, delimiter: ',', size: 4, tempDir: t.TempDir(), kept: 10, line: 7, started: true}
+		cutter := &cutter{name: "f", source: strings.NewReader(rest), csv: true, delimiter: ',', size: 4, tempDir: t.TempDir(), maxKept: 10, line: 7, started: true}
 		if _, err := cutter.spill([]byte("\"a")); err != nil {
 			t.Fatal(err)
 		}

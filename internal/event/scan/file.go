@@ -1,4 +1,4 @@
-// Scanning a file: rows cut in order, parsed by several workers, delivered in order.
+// Scans a file: rows are cut in order, parsed by several workers and returned in order.
 
 package scan
 
@@ -14,13 +14,13 @@ import (
 	"bursar/internal/project"
 )
 
-// Options say how a file is scanned. The zero value is good.
+// Options configure a scan. The zero value is valid.
 type Options struct {
 	Workers    int               // parsing goroutines; 0 is one per processor
-	BlockBytes int               // text of one block, in bytes; 0 is 1 MiB
-	TempDir    string            // where rows longer than MaxLine and unpacked Parquet go; empty is the system's
-	Limits     Limits            // of compressed files; none is DefaultLimits
-	Progress   func(bytes int64) // told how far into the file reading is, from another goroutine; may be nil
+	BlockBytes int               // text of a block in bytes; 0 is 1 MiB
+	TempDir    string            // for rows longer than MaxLine and unpacked Parquet; empty is the system's
+	Limits     Limits            // of compressed files; zero is DefaultLimits
+	Progress   func(bytes int64) // called with the bytes read so far, from another goroutine; may be nil
 }
 
 // File is one file being scanned. Next, Recycle and Close are for one goroutine at a time.
@@ -31,25 +31,25 @@ type File struct {
 	header     []byte
 	undeclared []string
 	source     *source
-	input      *Input // to be closed with the scan; nil if it is the caller's
+	input      *Input // closed with the scan; nil if it is the caller's
 	feed       feed
-	order      chan *task    // in file order, as far as parsing may run ahead
-	work       chan *task    // the same tasks, for whichever worker is free
+	order      chan *task    // in file order; bounds how far parsing may run ahead
+	work       chan *task    // the same tasks, for any free worker
 	stop       chan struct{} // closed by Close
 	wg         sync.WaitGroup
 	current    *task
 	err        error
 	closed     bool
-	spares
+	pool
 }
 
-// feed gives the jobs of a file in order, then io.EOF or why there are no more.
+// feed returns the jobs of a file in order, then io.EOF or why there are no more.
 type feed interface{ next() (job, error) }
 
-// job makes blocks and sends them, until send says that nobody wants them any more.
+// job makes blocks and sends them until send returns false.
 type job struct {
 	run   func(send func(*Block) bool) error
-	large bool // takes so much memory that nothing should be read until it is done
+	large bool // needs so much memory that nothing should be read until it is done
 }
 
 // task is a job and its blocks. err is set before out is closed.
@@ -74,8 +74,8 @@ func Open(path string, plan *Plan, options Options) (*File, error) {
 	return f, nil
 }
 
-// Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. A header
-// that cannot be right is an error that names the file. The input stays open until the scan is closed.
+// Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. An invalid header is an error that names
+// the file. The input stays open until the scan is closed.
 func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 	if options.Workers <= 0 {
 		options.Workers = runtime.GOMAXPROCS(0)
@@ -87,7 +87,7 @@ func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 		options.Limits = DefaultLimits
 	}
 	f := &File{
-		name: in.path, plan: plan, options: options, spares: spares{plan: plan},
+		name: in.path, plan: plan, options: options, pool: pool{plan: plan},
 		order: make(chan *task, options.Workers), work: make(chan *task, options.Workers+1), stop: make(chan struct{}),
 	}
 	var err error
@@ -106,10 +106,10 @@ func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 	return f, nil
 }
 
-// Header is the header record of a CSV file without its line end, for Plan.Parse to read single rows by; nil if there is none.
+// Header returns the header record of a CSV file without its line end, with which Plan.Parse reads single rows; nil if there is none.
 func (f *File) Header() []byte { return f.header }
 
-// Undeclared are the columns of a CSV file with a header, or of a Parquet file, that fill no column of the stream.
+// Undeclared returns the columns of a CSV file with a header, or of a Parquet file, that the stream does not declare.
 func (f *File) Undeclared() []string { return f.undeclared }
 
 func (f *File) start() {
@@ -128,7 +128,7 @@ func (f *File) start() {
 	}
 }
 
-// read hands out jobs until the feed ends. The last task holds nothing but the reason.
+// read passes out jobs until the feed ends. The last task only contains the error.
 func (f *File) read() {
 	defer close(f.work)
 	for {
@@ -164,7 +164,7 @@ func (f *File) read() {
 	}
 }
 
-// drop removes the files of a task that is not going to be worked on.
+// drop removes the files of a task that will not run.
 func (t *task) drop() {
 	if t.job.run == nil {
 		return
@@ -188,8 +188,8 @@ func (f *File) do(t *task) {
 	close(t.done)
 }
 
-// Next gives the next block of rows. It is io.EOF at the end; a *ReadError where the file cannot be read on, after
-// everything before was delivered; or the context's error, after which Next may be called again.
+// Next returns the next block of rows. It returns io.EOF at the end; a *ReadError if the file cannot be read further, after all rows before the fault;
+// or the context's error, after which Next may be called again.
 func (f *File) Next(ctx context.Context) (*Block, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -205,7 +205,7 @@ func (f *File) Next(ctx context.Context) (*Block, error) {
 		select {
 		case b, ok := <-f.current.out:
 			if ok {
-				f.learn(b)
+				f.noteSize(b)
 				return b, nil
 			}
 			f.err, f.current = f.current.err, nil
@@ -216,7 +216,7 @@ func (f *File) Next(ctx context.Context) (*Block, error) {
 	return nil, f.err
 }
 
-// Close ends scanning and gives the file back. Files of rows that Next did not deliver are removed.
+// Close ends the scan and closes the file. Files of rows that Next did not return are removed.
 func (f *File) Close() error {
 	if f.closed {
 		return nil

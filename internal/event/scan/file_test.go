@@ -162,10 +162,10 @@ func TestEncodings(t *testing.T) {
 	t.Parallel()
 	utf16 := unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	for name, c := range map[string]struct{ declared, written encoding.Encoding }{
-		"windows-1252":             {charmap.Windows1252, charmap.Windows1252},
-		"UTF-16":                   {nil, utf16},
-		"UTF-16, otherwise stated": {charmap.Windows1252, utf16},
-		"UTF-8 with its mark":      {charmap.Windows1252, unicode.UTF8BOM},
+		"windows-1252":                 {charmap.Windows1252, charmap.Windows1252},
+		"UTF-16":                       {nil, utf16},
+		"UTF-16, declared differently": {charmap.Windows1252, utf16},
+		"UTF-8 with its mark":          {charmap.Windows1252, unicode.UTF8BOM},
 	} {
 		text, err := c.written.NewEncoder().String("sep=;\r\nid;Währung\r\n1;Ärger\r\n2;\"a\r\nß\"\r\n")
 		if err != nil {

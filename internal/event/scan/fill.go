@@ -1,4 +1,4 @@
-// Filling columns: whole rows in or out.
+// Fills columns with complete rows.
 
 package scan
 
@@ -12,33 +12,32 @@ import (
 	"bursar/internal/column"
 )
 
-// filler fills the columns of one block after another. A row's values are appended as they are met; accept keeps
-// them, and reject takes all of them back.
+// filler fills the columns of one block after another. A row's values are appended as they are read; accept keeps them, and reject removes them.
 type filler struct {
 	plan    *Plan
 	block   *Block
 	zones   []zoneCache
-	scratch []byte // unescaped text of the value at hand
-	extra   int64  // unknown values of the row at hand
+	scratch []byte // unescaped text of the current value
+	extra   int64  // undeclared values of the current row
 	unknown map[unknown]bool
-	column  int // of the refusal; -1 is the whole row
+	column  int // of the rejection; -1 is the whole row
 	reason  string
 }
 
-// unknown is a property that no column is read from.
+// unknown is an undeclared property.
 type unknown struct {
 	in   *node
 	name string
 }
 
-// MaxUnknown is how many unknown properties the blocks of a file name.
+// MaxUnknown bounds the undeclared properties that the blocks of a file name.
 const MaxUnknown = 21
 
-// maxUnknownName is how many bytes of one's path are kept.
+// maxUnknownName bounds the bytes of such a path.
 const maxUnknownName = 200
 
-// leaveOut has the block name a property that no column is read from, where it is met for the first time.
-func (f *filler) leaveOut(n *node, name []byte) {
+// noteUnknown adds an undeclared property to the block's list the first time.
+func (f *filler) noteUnknown(n *node, name []byte) {
 	if len(f.unknown) == MaxUnknown || f.block == nil || f.unknown[unknown{n, string(name)}] {
 		return
 	}
@@ -62,13 +61,13 @@ func (f *filler) begin(b *Block, t *text) {
 	}
 }
 
-// refuse notes why the row at hand is rejected; it is false for the caller to return.
+// refuse records why the current row is rejected; it returns false for the caller to return.
 func (f *filler) refuse(column int, reason string) bool {
 	f.column, f.reason = column, reason
 	return false
 }
 
-// misfit refuses a value by its text, type and reason.
+// misfit refuses a value, with its text, type and reason.
 func (f *filler) misfit(i int, tok []byte, reason string) bool {
 	return f.refuse(i, fmt.Sprintf("%s does not fit %s: %s", shorten(tok), f.plan.types[i], reason))
 }
@@ -82,12 +81,12 @@ func shorten(tok []byte) string {
 	return strconv.Quote(string(bytes.TrimRightFunc(tok[:most], func(r rune) bool { return r == utf8.RuneError }))) + "…"
 }
 
-// within refuses a row that is too long. Rows from files are cut off before; rows from memory come here.
-func (f *filler) within(size int) bool {
+// checkLength refuses a row that is too long. Rows from files are cut before; this is for rows from memory.
+func (f *filler) checkLength(size int) bool {
 	return size <= MaxLine+2 || f.refuse(-1, tooLongRow(int64(size)))
 }
 
-// acceptSpan accepts a row that stands in the block's text.
+// acceptSpan accepts a row that is in the block's text.
 func (f *filler) acceptSpan(row int64, from, to int) {
 	f.block.spans = append(f.block.spans, span{uint32(from), uint32(to)})
 	f.accept(row)
@@ -99,7 +98,7 @@ func (f *filler) accept(row int64) {
 	f.extra = 0
 }
 
-// reject takes back what the row put into the columns and keeps the row whole (rule 10).
+// reject removes the row's values from the columns and keeps the whole row (rule 10).
 func (f *filler) reject(row int64, raw []byte) {
 	n := len(f.block.Rows)
 	for i := range f.block.Columns {

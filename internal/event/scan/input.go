@@ -1,4 +1,4 @@
-// Inputs: regular files, opened once for all who read them.
+// Inputs: regular files, opened once for several readers.
 
 package scan
 
@@ -13,15 +13,14 @@ import (
 	"bursar/internal/failure"
 )
 
-// Input is an open file as it was when it was opened. It may be read from several goroutines, each from a reader of its own.
+// Input is an open file. Several goroutines may read it, each with its own reader.
 type Input struct {
 	path string
 	file *os.File
 	info fs.FileInfo
 }
 
-// Stat describes the file that an input would be, and refuses, by class Data, what is none: what comes through a pipe can be
-// read only once, and is gone then.
+// Stat describes the file of an input. Anything but a regular file is an error of class Data: a pipe can be read only once.
 func Stat(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -31,10 +30,10 @@ func Stat(path string) (fs.FileInfo, error) {
 		}
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return info, regular(path, info)
+	return info, checkRegular(path, info)
 }
 
-func regular(path string, info fs.FileInfo) error {
+func checkRegular(path string, info fs.FileInfo) error {
 	if info.Mode().IsRegular() {
 		return nil
 	}
@@ -50,12 +49,12 @@ func regular(path string, info fs.FileInfo) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("read %s: %s, and can be read only once: write it to a file first, or send it over HTTP", path, reason))
 }
 
-// OpenInput opens a file, which Stat does not refuse.
+// OpenInput opens a regular file.
 func OpenInput(path string) (*Input, error) {
 	if _, err := Stat(path); err != nil {
 		return nil, err
 	}
-	// Should a pipe have taken its place, opening it must not wait for the other end.
+	// If a pipe replaced it meanwhile, opening it must not wait for the other end.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open input: %w", err)
@@ -64,7 +63,7 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		err = fmt.Errorf("open input: %w", err)
 	} else {
-		err = regular(path, info)
+		err = checkRegular(path, info)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -72,20 +71,20 @@ func OpenInput(path string) (*Input, error) {
 	return &Input{path, file, info}, nil
 }
 
-// Size is how many bytes the file has.
+// Size returns the size of the file in bytes.
 func (in *Input) Size() int64 { return in.info.Size() }
 
-// Reader reads the file from its beginning to where it ended when it was opened.
+// Reader reads the file up to the size it had when it was opened.
 func (in *Input) Reader() *io.SectionReader { return io.NewSectionReader(in.file, 0, in.Size()) }
 
-// Unchanged is an error once somebody has written to the file since it was opened: nobody knows then what was read.
+// Unchanged returns an error if the file was written to since it was opened: it is then unknown what was read.
 func (in *Input) Unchanged() error {
 	info, err := in.file.Stat()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", in.path, err)
 	}
 	if info.Size() != in.info.Size() || !info.ModTime().Equal(in.info.ModTime()) {
-		return failure.Wrap(failure.Transient, fmt.Errorf("read %s: the file changed while it was read: take it in when nobody writes it any more", in.path))
+		return failure.Wrap(failure.Transient, fmt.Errorf("read %s: the file changed while it was read: ingest it when nobody writes it any longer", in.path))
 	}
 	return nil
 }

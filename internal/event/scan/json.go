@@ -1,4 +1,4 @@
-// JSON lines: one object a line, its declared properties to columns.
+// JSON lines: one object per line, whose declared properties fill columns.
 
 package scan
 
@@ -7,20 +7,20 @@ import (
 	"fmt"
 )
 
-// jsonScanner reads lines of JSON. Every line ends with '\n', which no JSON token may hold, so a scan inside a line
-// needs no other bound. Functions return the position behind what they read, or -1 after a refusal.
+// jsonScanner reads lines of JSON. Every line ends with '\n', which no JSON token may contain, so a scan within a line needs no other bound. Functions return
+// the position after what they read, or -1 after a refusal.
 type jsonScanner struct {
 	filler
 	b      []byte
-	start  int          // of the line at hand
-	row    uint64       // serial number of the line at hand
+	start  int          // start of the current line
+	row    uint64       // serial number of the current line
 	seen   []seen       // by slot
-	follow []int32      // by slot: the index of the property that came next, the last time
+	follow []int32      // by slot: the index of the property that followed last time
 	filled int          // columns that have their value
 	inner  *jsonScanner // of JSON inside the strings of a Parquet row
 }
 
-// seen says when a declared property was met last, and the first byte of its value then.
+// seen is when a declared property was last seen, and the first byte of its value then.
 type seen struct {
 	row   uint64
 	first byte
@@ -32,7 +32,7 @@ func newJSONScanner(p *Plan) *jsonScanner {
 	return s
 }
 
-// expect starts with the declared order as the order of properties.
+// expect initialises the expected order of properties with the declared order.
 func (s *jsonScanner) expect(n *node) {
 	for i := range n.children {
 		s.follow[n.children[i].slot] = int32((i + 1) % len(n.children))
@@ -52,7 +52,7 @@ func (s *jsonScanner) fill(block *Block, t *text, p int, line int64) (int, int64
 			p = q + 1
 			continue
 		}
-		if end := s.line(p); end >= 0 && s.within(end-p) {
+		if end := s.line(p); end >= 0 && s.checkLength(end-p) {
 			s.acceptSpan(line, p, p+len(trimReturn(s.b[p:end])))
 			p = end + 1
 			continue
@@ -100,7 +100,7 @@ func (s *jsonScanner) line(p int) int {
 	return p
 }
 
-// object reads an object's properties; p is behind its brace.
+// object reads an object's properties; p is after its brace.
 func (s *jsonScanner) object(p int, n *node, depth int) int {
 	b := s.b
 	if p = blanks(b, p); b[p] == '}' {
@@ -143,10 +143,10 @@ func (s *jsonScanner) object(p int, n *node, depth int) int {
 	}
 }
 
-// name reads a property's name and colon, and finds the declared property it means. Names are compared unescaped.
+// name reads a property's name and colon, and finds the declared property. Names are compared unescaped.
 func (s *jsonScanner) name(p int, n *node, last int) (*child, int) {
 	if s.b[p] != '"' {
-		return nil, s.malformed(p, "a property name should stand here")
+		return nil, s.malformed(p, "a property name is expected here")
 	}
 	tok, p := s.str(p + 1)
 	if p < 0 {
@@ -161,7 +161,7 @@ func (s *jsonScanner) name(p int, n *node, last int) (*child, int) {
 		c = &n.children[i]
 		s.follow[last] = int32(i)
 	} else {
-		s.leaveOut(n, tok)
+		s.noteUnknown(n, tok)
 	}
 	if p = blanks(s.b, p); s.b[p] != ':' {
 		return nil, s.malformed(p, "a colon should follow the property name")
@@ -193,7 +193,7 @@ func (s *jsonScanner) value(p int, c *child, depth int) int {
 	case s.b[p] == '{':
 		return s.object(p+1, c.sub, depth+1)
 	default:
-		return s.skip(p, depth, false) // the columns below are missing, which the end of the line finds
+		return s.skip(p, depth, false) // the columns below are missing, which is detected at the end of the line
 	}
 }
 
@@ -206,7 +206,7 @@ func (s *jsonScanner) twice(c *child) int {
 	return -1
 }
 
-// missing ends a row in which not every column was filled: nulls for optional columns, a refusal for others.
+// missing completes a row with missing columns: null for optional columns, a refusal for others.
 func (s *jsonScanner) missing() bool {
 	for i := range s.plan.targets {
 		t := &s.plan.targets[i]
@@ -234,7 +234,7 @@ func (s *jsonScanner) whyMissing(t *target) string {
 	return fmt.Sprintf(Required+", and property %q is missing", t.pathTo(len(t.path)))
 }
 
-// kindOf names a JSON value by its first byte.
+// kindOf returns the kind of a JSON value from its first byte.
 func kindOf(first byte) string {
 	switch first {
 	case '{':
@@ -252,7 +252,7 @@ func kindOf(first byte) string {
 	}
 }
 
-// malformed refuses the line for its syntax, naming the byte.
+// malformed refuses the line because of its syntax, with the position.
 func (s *jsonScanner) malformed(p int, what string) int {
 	s.refuse(-1, fmt.Sprintf("malformed JSON at byte %d: %s", p-s.start+1, what))
 	return -1

@@ -1,4 +1,4 @@
-// Unknown JSON values: passed over, and checked to the last byte.
+// Skips undeclared JSON values, and checks them completely.
 
 package scan
 
@@ -7,8 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// skip passes over one value inside depth objects, checking its syntax. Strict also refuses what cannot be kept
-// as SQL text: NUL characters and halves of surrogate pairs.
+// skip skips one value inside depth objects and checks its syntax. strict also refuses what SQL text cannot contain: NUL characters and unpaired surrogates.
 func (s *jsonScanner) skip(p, depth int, strict bool) int {
 	b := s.b
 	objects, level := uint64(0), 0 // a bit for each open container: 1 is an object
@@ -23,7 +22,7 @@ func (s *jsonScanner) skip(p, depth int, strict bool) int {
 			level++
 			objects <<= 1
 			p = blanks(b, p+1)
-			if b[p] == c+2 { // } and ] stand two behind { and [
+			if b[p] == c+2 { // } and ] are two after { and [
 				level, objects, p = level-1, objects>>1, p+1
 				break
 			}
@@ -44,7 +43,7 @@ func (s *jsonScanner) skip(p, depth int, strict bool) int {
 	}
 }
 
-// leave closes containers behind a value until another value follows, and stands before that.
+// leave closes containers after a value until another value follows, and returns its position.
 func (s *jsonScanner) leave(p, level int, objects uint64, strict bool) (int, int, uint64) {
 	for p >= 0 && level > 0 {
 		p = blanks(s.b, p)
@@ -57,7 +56,7 @@ func (s *jsonScanner) leave(p, level int, objects uint64, strict bool) (int, int
 		case c == '}' && object, c == ']' && !object:
 			level, objects, p = level-1, objects>>1, p+1
 		default:
-			return s.malformed(p, "a comma or the end of the array or object should stand here"), level, objects
+			return s.malformed(p, "a comma or the end of the array or object is expected here"), level, objects
 		}
 	}
 	return p, level, objects
@@ -65,7 +64,7 @@ func (s *jsonScanner) leave(p, level int, objects uint64, strict bool) (int, int
 
 func (s *jsonScanner) skipName(p int, strict bool) int {
 	if s.b[p] != '"' {
-		return s.malformed(p, "a property name should stand here")
+		return s.malformed(p, "a property name is expected here")
 	}
 	end := s.skipString(p+1, strict)
 	if end < 0 {
@@ -94,7 +93,7 @@ func (s *jsonScanner) skipScalar(p int, strict bool) int {
 	case isNumber(c):
 		return s.skipNumber(p)
 	default:
-		return s.malformed(p, "a value should stand here")
+		return s.malformed(p, "a value is expected here")
 	}
 }
 
@@ -102,10 +101,10 @@ func (s *jsonScanner) literal(p int, word string) int {
 	if end := p + len(word); end <= len(s.b) && string(s.b[p:end]) == word {
 		return end
 	}
-	return s.malformed(p, "a value should stand here")
+	return s.malformed(p, "a value is expected here")
 }
 
-// skipNumber passes over a number of the JSON grammar. What may follow it is the caller's matter.
+// skipNumber skips a number of the JSON grammar. The caller checks what follows it.
 func (s *jsonScanner) skipNumber(p int) int {
 	b := s.b
 	if b[p] == '-' {
@@ -113,7 +112,7 @@ func (s *jsonScanner) skipNumber(p int) int {
 	}
 	first := p
 	if p = digits(b, p); p == first {
-		return s.malformed(p, "a digit should stand here")
+		return s.malformed(p, "a digit is expected here")
 	}
 	if b[first] == '0' && p > first+1 {
 		return s.malformed(first, "a number may not start with 0")
@@ -130,7 +129,7 @@ func (s *jsonScanner) skipNumber(p int) int {
 		}
 		first = p
 		if p = digits(b, first); p == first {
-			return s.malformed(p, "a digit should stand in the exponent")
+			return s.malformed(p, "a digit is expected in the exponent")
 		}
 	}
 	return p
@@ -143,7 +142,7 @@ func digits(b []byte, p int) int {
 	return p
 }
 
-// skipString passes over a string, p being behind its quote.
+// skipString skips a string; p is after its opening quote.
 func (s *jsonScanner) skipString(p int, strict bool) int {
 	b := s.b
 	for {
@@ -174,6 +173,6 @@ func (s *jsonScanner) skipEscape(p int, strict bool) int {
 	case unescape(s.b[p+1]) != 0:
 		return p + 2
 	default:
-		return s.malformed(p, "there is no such escape")
+		return s.malformed(p, "this escape does not exist")
 	}
 }

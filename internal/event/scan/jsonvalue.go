@@ -13,11 +13,11 @@ import (
 	"bursar/internal/project"
 )
 
-// column reads one value into column i.
+// column reads a value into column i.
 func (s *jsonScanner) column(p, i, depth int) int {
 	if s.b[p] == '"' && s.plan.types[i].Kind != column.JSON {
 		start := p + 1
-		if end := plainEnd(s.b, start); s.b[end] == '"' { // str, without a call for what strings mostly are
+		if end := plainEnd(s.b, start); s.b[end] == '"' { // str, without a call for the most common strings
 			if !s.text(i, s.b[start:end]) {
 				return -1
 			}
@@ -35,7 +35,7 @@ func (s *jsonScanner) column(p, i, depth int) int {
 	return s.unquoted(p, i, depth)
 }
 
-// inString reads a json column of a Parquet row, which holds JSON as text: the string's own text is the value.
+// inString reads a json column of a Parquet row, which contains JSON as text.
 func (s *jsonScanner) inString(p, i int) int {
 	tok, end := s.str(p + 1)
 	if end < 0 {
@@ -103,8 +103,8 @@ func compact(dst, value []byte) []byte {
 	return dst
 }
 
-// plainEnd finds the first byte at or after p that a plain ASCII string has not: a quote, a backslash, a control
-// or a byte of UTF-8. It looks at eight bytes at a time; a borrow can only reach past a byte that was found already.
+// plainEnd returns the first position from p on that is not plain ASCII text of a string: a quote, a backslash, a control character or a byte of UTF-8. It
+// reads eight bytes at a time; a borrow can only affect bytes after one that was found.
 func plainEnd(b []byte, p int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for {
@@ -117,7 +117,7 @@ func plainEnd(b []byte, p int) int {
 	}
 }
 
-// str reads a string, p being behind its quote, and unescapes it. The text is good until the next str.
+// str reads and unescapes a string; p is after its opening quote. The text is valid until the next str.
 func (s *jsonScanner) str(p int) ([]byte, int) {
 	end := plainEnd(s.b, p)
 	if s.b[end] == '"' {
@@ -126,7 +126,7 @@ func (s *jsonScanner) str(p int) ([]byte, int) {
 	return s.escaped(p, end)
 }
 
-// escaped goes on with a string that is more than plain ASCII: b[start:p] is plain.
+// escaped continues with a string that is not plain ASCII: b[start:p] is plain.
 func (s *jsonScanner) escaped(start, p int) ([]byte, int) {
 	b := s.b
 	run := start
@@ -159,10 +159,10 @@ func unended(c byte) string {
 	if c == '\n' {
 		return "the string does not end"
 	}
-	return "a control character stands in a string"
+	return "a string contains a control character"
 }
 
-// runes passes over characters beyond ASCII.
+// runes skips characters beyond ASCII.
 func (s *jsonScanner) runes(p int) int {
 	for s.b[p] >= utf8.RuneSelf {
 		r, n := utf8.DecodeRune(s.b[p:])
@@ -182,13 +182,13 @@ func (s *jsonScanner) escape(p int) int {
 	}
 	plain := unescape(c)
 	if plain == 0 {
-		return s.malformed(p, "there is no such escape")
+		return s.malformed(p, "this escape does not exist")
 	}
 	s.scratch = append(s.scratch, plain)
 	return p + 2
 }
 
-// unescape is the character that a backslash and c stand for, or 0.
+// unescape returns the character that a backslash and c stand for, or 0.
 func unescape(c byte) byte {
 	switch c {
 	case '"', '\\', '/':
@@ -222,7 +222,7 @@ func (s *jsonScanner) unicodeEscape(p int) int {
 			low = hex4(s.b, p+2)
 		}
 		if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-			return s.malformed(p-6, "half a surrogate pair stands alone")
+			return s.malformed(p-6, "a surrogate is not paired")
 		}
 		p += 6
 	}
@@ -230,7 +230,7 @@ func (s *jsonScanner) unicodeEscape(p int) int {
 	return p
 }
 
-// hex4 reads four hexadecimal digits, or gives -1. A line end among them stops it.
+// hex4 reads four hexadecimal digits, or returns -1. A line end stops it.
 func hex4(b []byte, p int) rune {
 	r := rune(0)
 	for _, c := range b[p:min(p+4, len(b))] {

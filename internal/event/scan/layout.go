@@ -1,11 +1,11 @@
-// Texts that follow a declared date format.
+// Parses texts in a declared date format.
 
 package scan
 
 import "bursar/internal/column"
 
-// DateOf is the date of a text that follows a layout, written 2006-01-02, whatever time of day follows it; without a
-// layout texts are ISO 8601, as in streams. The reason says why there is none.
+// DateOf returns the date of a text in a layout as 2006-01-02, ignoring the time of day. Without a layout the text must be ISO 8601, as in streams. The reason
+// says why there is no date.
 func DateOf(l *column.Layout, text string) (date, reason string) {
 	var m moment
 	tok := []byte(text)
@@ -33,7 +33,7 @@ func DateOf(l *column.Layout, text string) (date, reason string) {
 
 const months = "janfebmaraprmayjunjulaugsepoctnovdec"
 
-// follow reads a text that follows the format from end to end.
+// follow parses a whole text in the format.
 func (m *moment) follow(l *column.Layout, b []byte) string {
 	for i := range l.Steps {
 		s := &l.Steps[i]
@@ -44,7 +44,7 @@ func (m *moment) follow(l *column.Layout, b []byte) string {
 			b = b[1:]
 			continue
 		}
-		n, reason := m.take(s, b)
+		n, reason := m.parseStep(s, b)
 		if reason != "" {
 			return reason
 		}
@@ -64,8 +64,8 @@ func (m *moment) follow(l *column.Layout, b []byte) string {
 
 func mismatch(l *column.Layout) string { return NotWritten + " " + l.Format }
 
-// take reads one directive and says how many bytes it was; 0 is a mismatch.
-func (m *moment) take(s *column.LayoutStep, b []byte) (n int, reason string) {
+// parseStep parses one directive and returns the number of bytes; 0 is a mismatch.
+func (m *moment) parseStep(s *column.LayoutStep, b []byte) (n int, reason string) {
 	var value int
 	switch s.Verb {
 	case 'Y':
@@ -104,7 +104,7 @@ func least(s *column.LayoutStep) int {
 	return 2
 }
 
-// number reads between least and most digits; n is 0 when there are too few.
+// number parses between least and most digits; n is 0 if there are too few.
 func number(b []byte, least, most int) (value, n int) {
 	for n < most && n < len(b) && b[n]-'0' <= 9 {
 		value = value*10 + int(b[n]-'0')
@@ -116,7 +116,7 @@ func number(b []byte, least, most int) (value, n int) {
 	return value, n
 }
 
-// monthName reads an English month's first three letters in any case.
+// monthName parses the first three letters of an English month, in any case.
 func monthName(b []byte) (month, n int) {
 	if len(b) < 3 {
 		return 0, 0

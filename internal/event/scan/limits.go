@@ -1,4 +1,4 @@
-// What a compressed file may become: a few bytes of it may unpack to more than any disk holds.
+// Limits of compressed files: a few bytes may unpack to more than a disk can store.
 
 package scan
 
@@ -10,26 +10,26 @@ import (
 	"syscall"
 )
 
-// Limits bounds what one compressed file unpacks to.
+// Limits bounds what one compressed file may unpack to.
 type Limits struct {
-	Unpacked int64 // bytes that are read of it
-	Free     int64 // bytes that the disk which it is unpacked to keeps free, for all others who write there
+	Unpacked int64 // unpacked bytes that may be read
+	Free     int64 // bytes that must stay free on the disk it is unpacked to
 }
 
-// DefaultLimits are far above what one file of events holds: an inbox takes files of any number.
+// DefaultLimits are far above what a file of events contains.
 var DefaultLimits = Limits{Unpacked: 64 << 30, Free: 1 << 30}
 
-// roomStep is how many bytes are unpacked between two looks at the free space.
-const roomStep = 16 << 20
+// spaceCheckBytes is how many bytes are unpacked between two checks of the free space.
+const spaceCheckBytes = 16 << 20
 
-// Unpack writes what a decompressor gives into a file, and returns its size.
+// Unpack writes the output of a decompressor to a file, and returns its size.
 func (l Limits) Unpack(to *os.File, from io.Reader) (size int64, err error) {
 	from = l.bound(from)
 	for {
-		if err := l.checkRoom(to); err != nil {
+		if err := l.checkFreeSpace(to); err != nil {
 			return size, err
 		}
-		n, err := io.CopyN(to, from, roomStep)
+		n, err := io.CopyN(to, from, spaceCheckBytes)
 		if size += n; errors.Is(err, io.EOF) {
 			return size, nil
 		}
@@ -39,29 +39,29 @@ func (l Limits) Unpack(to *os.File, from io.Reader) (size int64, err error) {
 	}
 }
 
-// checkRoom reports that the disk which a file lies on has no more room than is to be kept free.
-func (l Limits) checkRoom(file *os.File) error {
+// checkFreeSpace fails if less space is free on a file's disk than must stay free.
+func (l Limits) checkFreeSpace(file *os.File) error {
 	var disk syscall.Statfs_t
 	if err := syscall.Fstatfs(int(file.Fd()), &disk); err != nil {
 		return fmt.Errorf("read free space: %w", err)
 	}
 	if free := disk.Bavail * uint64(disk.Bsize); free < uint64(l.Free) {
-		return fmt.Errorf("the unpacked file leaves less than %s free on the disk of %s: make room, and take it in again", inUnits(l.Free), file.Name())
+		return fmt.Errorf("the unpacked file leaves less than %s free on the disk of %s: free some space and ingest it again", inUnits(l.Free), file.Name())
 	}
 	return nil
 }
 
-// bound reads as much of a decompressor as the limits allow.
+// bound limits how much is read of a decompressor.
 func (l Limits) bound(in io.Reader) io.Reader {
-	return &bounded{in: in, left: l.Unpacked, most: l.Unpacked}
+	return &bounded{in: in, left: l.Unpacked, limit: l.Unpacked}
 }
 
 type bounded struct {
-	in         io.Reader
-	left, most int64
+	in          io.Reader
+	left, limit int64
 }
 
-// Read asks for a byte more than may be left: only that shows whether the file ends there.
+// Read requests one byte more than is allowed, to see whether the file ends at the limit.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, b.tooLarge()
@@ -74,10 +74,10 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 func (b *bounded) tooLarge() error {
-	return fmt.Errorf("it unpacks to more than %s: split it into several files", inUnits(b.most))
+	return fmt.Errorf("it unpacks to more than %s: split it into several files", inUnits(b.limit))
 }
 
-// inUnits writes a number of bytes for people.
+// inUnits formats a number of bytes.
 func inUnits(n int64) string {
 	for _, unit := range []struct {
 		name  string

@@ -18,7 +18,7 @@ import (
 	"bursar/internal/project"
 )
 
-// pack compresses as a suffix says.
+// pack compresses in the format of a suffix.
 func pack(t *testing.T, suffix string, data []byte) []byte {
 	t.Helper()
 	var packed bytes.Buffer
@@ -100,7 +100,7 @@ func TestParquetUnpacksToItsLimit(t *testing.T) {
 		path := writeFile(t, "a.parquet"+suffix, pack(t, suffix, text))
 		for reason, limits := range map[string]Limits{
 			"it unpacks to more than 1 MiB": {Unpacked: 1 << 20},
-			"make room":                     {Unpacked: 1 << 30, Free: 1 << 62},
+			"free some space":               {Unpacked: 1 << 30, Free: 1 << 62},
 		} {
 			dir := t.TempDir()
 			_, err := Open(path, limitedPlan(t, "parquet"), Options{TempDir: dir, Limits: limits})

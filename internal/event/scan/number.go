@@ -1,4 +1,4 @@
-// Numbers: decimal text to unscaled integers, exactly or not at all.
+// Parses numbers: decimal text to unscaled integers, exactly or not at all.
 
 package scan
 
@@ -18,8 +18,8 @@ var pow10 = func() (p [19]int64) {
 	return p
 }()
 
-// narrow reads the common form of a number: a sign, up to 18 digits with a decimal mark in between, no more
-// decimals than the scale. Anything else is left to exact, which also knows the reasons.
+// narrow parses the common form of a number: a sign, up to 18 digits with a decimal mark, and no more decimals than the scale. Anything else is left to
+// exact, which also returns reasons.
 func narrow(tok []byte, digits, scale int, mark byte) (int64, bool) {
 	i, negative := 0, false
 	if len(tok) > 0 && tok[0] == '-' {
@@ -61,7 +61,7 @@ func narrow(tok []byte, digits, scale int, mark byte) (int64, bool) {
 	return value, true
 }
 
-// Reasons why a text is no number of a type.
+// Reasons why a text is not a number of a type.
 const (
 	notNumber  = "it is not a number"
 	badGroups  = "its digits are not grouped in threes"

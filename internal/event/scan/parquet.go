@@ -17,18 +17,18 @@ import (
 	"bursar/internal/column"
 )
 
-// maxBatch is the most rows of a Parquet file that are decoded at once.
+// maxBatch is how many rows of a Parquet file are decoded at once.
 const maxBatch = 1 << 13
 
-// parquetFeed gives one job for each row group.
+// parquetFeed returns one job for each row group.
 type parquetFeed struct {
 	file       *File
 	reader     *file.Reader
 	properties *parquet.ReaderProperties
 	shapes     []shape // per leaf column of the file
 	fills      []int   // per leaf column: the column it fills, or -1
-	absent     []int   // columns that no leaf fills
-	extra      int64   // leaf columns that fill none
+	absent     []int   // columns without a leaf
+	extra      int64   // leaf columns without a column
 	group      int     // next row group
 	row        int64   // 1-based row at which it starts
 }
@@ -43,7 +43,7 @@ func (f *File) openParquet() (_ *parquetFeed, err error) {
 	if whole.Size() == 0 {
 		return d, nil
 	}
-	d.properties = parquet.NewReaderProperties(&pageMemory{Allocator: memory.NewGoAllocator(), most: maxPage + int(whole.Size())})
+	d.properties = parquet.NewReaderProperties(&pageAllocator{Allocator: memory.NewGoAllocator(), limit: maxPage + int(whole.Size())})
 	d.properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
 	if d.reader, err = file.NewParquetReader(whole, file.WithReadProps(d.properties)); err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
@@ -54,7 +54,7 @@ func (f *File) openParquet() (_ *parquetFeed, err error) {
 	return d, nil
 }
 
-// recovered turns a panic of the Parquet library, which trusts what a file says, into an error of the file.
+// recovered turns a panic of the Parquet library, which trusts the file's content, into an error of the file.
 func recovered(panicked any, err error, name string, row int64) error {
 	if panicked == nil {
 		return err
@@ -62,7 +62,7 @@ func recovered(panicked any, err error, name string, row int64) error {
 	return &ReadError{File: name, Row: row, Err: fmt.Errorf("the file is damaged: %v", panicked)}
 }
 
-// unpackWhole decompresses a file whose reader needs to jump about in it.
+// unpackWhole decompresses a file, since its reader needs random access.
 func (s *source) unpackWhole(dir string, limits Limits) error {
 	if !s.packed {
 		return nil
@@ -79,7 +79,7 @@ func (s *source) unpackWhole(dir string, limits Limits) error {
 	return nil
 }
 
-// mapLeaves finds the columns to read and refuses types that cannot be converted exactly.
+// mapLeaves maps leaf columns to columns and refuses types that cannot be converted exactly.
 func (d *parquetFeed) mapLeaves() error {
 	leaves := d.reader.MetaData().Schema
 	byName := map[string]int{}
@@ -109,7 +109,7 @@ func (d *parquetFeed) mapLeaves() error {
 		case d.fills[leaf] >= 0:
 			return fmt.Errorf("column %q fills both %s and %s", t.path[0], d.file.plan.targets[d.fills[leaf]].name, t.name)
 		}
-		if err := d.shapes[leaf].suits(t); err != nil {
+		if err := d.shapes[leaf].canFill(t); err != nil {
 			return err
 		}
 		d.fills[leaf] = i
@@ -123,7 +123,7 @@ func (d *parquetFeed) mapLeaves() error {
 	return nil
 }
 
-// nestedType names the type of a column of the file that holds other columns; empty if there is none of that name.
+// nestedType returns the type of a nested column of the file with this name; empty if there is none.
 func nestedType(leaves *schema.Schema, name string) string {
 	for i := range leaves.NumColumns() {
 		root := leaves.ColumnRoot(i)
@@ -144,9 +144,9 @@ func nestedType(leaves *schema.Schema, name string) string {
 	return ""
 }
 
-// suits reports why values of this shape cannot become the target's type. Values of the file's own types have
-// no decimal mark or format to declare: such a column would read its rejects in another way than the file.
-func (s *shape) suits(t *target) error {
+// canFill returns why values of this shape cannot become the target's type. The file's own types have no decimal mark or format: such a column would read
+// its rejects differently from the file.
+func (s *shape) canFill(t *target) error {
 	kind := t.typ.Kind
 	ok := s.kind == shapeText
 	switch kind {
@@ -168,15 +168,15 @@ func (s *shape) suits(t *target) error {
 	return nil
 }
 
-// writable are the types of the file that each type is read from.
-var writable = map[column.Kind]string{
+// sourceTypes are the types in a file from which each type can be read.
+var sourceTypes = map[column.Kind]string{
 	column.Bool: "BOOLEAN or string", column.Int: "an integer, DECIMAL or string", column.BigInt: "an integer, DECIMAL or string",
 	column.Decimal: "DECIMAL or string", column.Date: "DATE or string", column.Timestamp: "TIMESTAMP or string",
 	column.String: "string", column.JSON: "string that holds JSON text",
 }
 
 func misfitType(t *target, is string) error {
-	return fmt.Errorf("column %s is %s; write it as %s, as it is declared %s", t.name, is, writable[t.typ.Kind], t.typ)
+	return fmt.Errorf("column %s is %s; write it as %s, as it is declared %s", t.name, is, sourceTypes[t.typ.Kind], t.typ)
 }
 
 func (d *parquetFeed) next() (job, error) {

@@ -174,7 +174,7 @@ func TestParquetTypes(t *testing.T) {
 		{"decimal(18,2)", leafOf{values: texts("\x04\xd2", "\xff"), logical: decimalOf(18, 2)}, `"12.34" "-0.01"`},
 		{"decimal(18,2)", leafOf{values: texts("12.3", "x"), logical: text}, `"12.30" !"x" does not fit decimal(18,2): it is not a number`},
 		{"decimal(18,2)", leafOf{values: []float64{1.5}, logical: none}, "error: column v is DOUBLE; write it as DECIMAL or string"},
-		{"string", leafOf{values: texts("a", "", "\xff", "é\x00"), logical: none}, `"a" "" !"\xff" is not valid UTF-8 !"é\x00" holds a NUL`},
+		{"string", leafOf{values: texts("a", "", "\xff", "é\x00"), logical: none}, `"a" "" !"\xff" is not valid UTF-8 !"é\x00" contains a NUL`},
 		{"string", leafOf{values: []int32{1}, logical: none}, "error: column v is INT32; write it as string"},
 		{"bool", leafOf{values: []bool{true, false}, logical: none}, "true false"},
 		{"date", leafOf{values: []int32{19782, math.MaxInt32}, logical: schema.DateLogicalType{}}, `"2024-02-29" !years go from`},
@@ -271,7 +271,7 @@ func TestParquetRows(t *testing.T) {
 	plan, err := NewPlan(&project.Stream{Name: "s", Format: project.Parquet, Columns: []project.Column{
 		{Name: "id", Type: text},
 		{Name: "amount", Type: column.Type{Kind: column.Decimal, Precision: 18, Scale: 2}, From: []string{"Amount due"}},
-		{Name: "gone", Type: text, Optional: true, Absent: true},
+		{Name: "missing", Type: text, Optional: true, Absent: true},
 	}}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -379,7 +379,7 @@ func FuzzParquet(f *testing.F) {
 	})
 }
 
-// skimFile reads a file to its end or to as many rows as show that it gives some: runs hold millions in a few bytes.
+// skimFile reads a file to its end, or up to a number of rows: runs contain millions in a few bytes.
 func skimFile(path string, p *Plan) {
 	f, err := Open(path, p, Options{Workers: 1})
 	if err != nil {

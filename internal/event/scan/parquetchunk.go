@@ -1,4 +1,4 @@
-// Column chunks of Parquet files: their bytes, the memory that pages take, and no more of either.
+// Column chunks of Parquet files, with bounded memory.
 
 package scan
 
@@ -13,22 +13,22 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 )
 
-// maxPage is the most bytes that a page of a small file may take, packed or not. Writers make pages of 8 KiB to 100 MB.
+// maxPage bounds the bytes of a page of a small file, packed or not. Writers make pages of 8 KiB to 100 MB.
 const maxPage = 1 << 28
 
-// maxRepeated is the most bytes that a batch may take where a dictionary repeats a value. Batches are made smaller for the
-// columns to fill; others are only read for the text of rejected rows.
+// maxRepeated bounds the bytes of a batch in which a dictionary repeats a value. Batches are made smaller for declared columns; other columns are only read
+// for the text of rejected rows.
 const maxRepeated = 1 << 30
 
-// chunkStream gives the bytes of a column chunk. The library's own gives what was read before, behind its end, and the
-// library does not look whether a page was there whole.
+// chunkStream reads the bytes of a column chunk. The library's own stream returns stale bytes after its end, and the library does not check whether a page is
+// complete.
 type chunkStream struct {
 	parquet.BufferedReader
 	left  int64
-	short bool // more was wanted than there is
+	short bool // more was requested than there is
 }
 
-// Peek gives n bytes ahead, or as many as are left.
+// Peek returns the next n bytes, or as many as are left, without consuming them.
 func (s *chunkStream) Peek(n int) ([]byte, error) {
 	if n = int(min(int64(n), s.left)); n <= 0 {
 		return nil, io.EOF
@@ -36,14 +36,14 @@ func (s *chunkStream) Peek(n int) ([]byte, error) {
 	return s.BufferedReader.Peek(n)
 }
 
-// Discard passes over n bytes.
+// Discard skips n bytes.
 func (s *chunkStream) Discard(n int) (int, error) {
 	n, err := s.BufferedReader.Discard(int(min(int64(n), s.left)))
 	s.left -= int64(n)
 	return n, err
 }
 
-// Read gives the next bytes.
+// Read reads the next bytes.
 func (s *chunkStream) Read(p []byte) (int, error) {
 	if s.left == 0 && len(p) > 0 {
 		s.short = true
@@ -54,32 +54,31 @@ func (s *chunkStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pageMemory gives memory for pages. Their sizes are as a file states them: one that cannot be panics, as the library does
-// at what it cannot read.
-type pageMemory struct {
+// pageAllocator allocates memory for pages, whose sizes the file states. An impossible size panics, as the library does for unreadable input.
+type pageAllocator struct {
 	memory.Allocator
-	most int
+	limit int
 }
 
-// Allocate gives size bytes.
-func (m *pageMemory) Allocate(size int) []byte {
+// Allocate returns size bytes.
+func (m *pageAllocator) Allocate(size int) []byte {
 	m.check(size)
 	return m.Allocator.Allocate(size)
 }
 
-// Reallocate gives size bytes that begin with b.
-func (m *pageMemory) Reallocate(size int, b []byte) []byte {
+// Reallocate returns size bytes that begin with b.
+func (m *pageAllocator) Reallocate(size int, b []byte) []byte {
 	m.check(size)
 	return m.Allocator.Reallocate(size, b)
 }
 
-func (m *pageMemory) check(size int) {
-	if size < 0 || size > m.most {
+func (m *pageAllocator) check(size int) {
+	if size < 0 || size > m.limit {
 		panic(fmt.Errorf("a page of %d bytes", size))
 	}
 }
 
-// leaf opens leaf i at its first page, and so at its dictionary. The reader is made as the library does, but of proven pages.
+// leaf opens leaf i at its first page, and so at its dictionary. The reader is made as in the library, but from validated pages.
 func (g *group) leaf(i int) (*leaf, error) {
 	if l := g.leaves[i]; l != nil {
 		return l, nil
@@ -101,8 +100,8 @@ func (g *group) leaf(i int) (*leaf, error) {
 	return g.leaves[i], nil
 }
 
-// openPages opens the pages of a column chunk where its metadata say that it is, as the library does.
-func (g *group) openPages(i int) (*provenPages, error) {
+// openPages opens the pages of a column chunk at the position in its metadata, as the library does.
+func (g *group) openPages(i int) (*validatedPages, error) {
 	meta := g.feed.reader.MetaData()
 	chunk, err := g.reader.MetaData().ColumnChunk(i)
 	switch {
@@ -132,8 +131,8 @@ func (g *group) openPages(i int) (*provenPages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &provenPages{PageReader: pages, stream: stream, leaf: meta.Schema.Column(i), entries: -1}, nil
+	return &validatedPages{PageReader: pages, stream: stream, leaf: meta.Schema.Column(i), entries: -1}, nil
 }
 
-// maxOldHeader is the bytes of a dictionary page's header, which old writers leave out of a chunk's size (PARQUET-816).
+// maxOldHeader is the size of a dictionary page's header, which old writers do not count in a chunk's size (PARQUET-816).
 const maxOldHeader = 100

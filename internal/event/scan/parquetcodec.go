@@ -1,4 +1,4 @@
-// Compression of Parquet pages: a page is unpacked to the bytes that its header states, or not at all.
+// Compression of Parquet pages: a page unpacks to exactly the size in its header.
 
 package scan
 
@@ -11,7 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The library finds its codecs in a register that is to be changed here only, before anything reads from it.
+// The library looks codecs up in a registry that may only be changed here, before anything is read.
 func init() {
 	for _, kind := range []compress.Compression{
 		compress.Codecs.Uncompressed, compress.Codecs.Snappy, compress.Codecs.Gzip, compress.Codecs.Brotli, compress.Codecs.Zstd, compress.Codecs.Lz4Raw,
@@ -22,14 +22,14 @@ func init() {
 	}
 }
 
-// exactCodec unpacks to exactly the size asked for. The library's codecs take memory as the packed bytes state, up to 64 GiB,
-// or without limit for a page of no bytes; and it takes a shorter result with what its buffer held before for a whole page.
+// exactCodec unpacks to exactly the requested size. The library's codecs allocate what the packed bytes state, up to 64 GiB, or without limit for an empty page;
+// and the library accepts a shorter result, completed by old content of its buffer, as a whole page.
 type exactCodec struct {
 	compress.Codec
 	kind compress.Compression
 }
 
-// Decode unpacks src to dst, and panics where it cannot, as the library's codecs do.
+// Decode unpacks src to dst, and panics if it cannot, as the library's codecs do.
 func (c exactCodec) Decode(dst, src []byte) []byte {
 	var got []byte
 	var err error
@@ -71,5 +71,5 @@ func decodeZstd(dst, src []byte) ([]byte, error) {
 	return got, err
 }
 
-// zstdPages unpacks to the memory given only. DecodeAll may be called from several goroutines.
+// zstdPages unpacks only into the given memory. DecodeAll may be called from several goroutines.
 var zstdPages, errZstd = zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true))

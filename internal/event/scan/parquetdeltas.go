@@ -1,4 +1,4 @@
-// Sequences of differences in Parquet pages: numbers, and the lengths of texts.
+// Delta-encoded sequences in Parquet pages: numbers, and the lengths of texts.
 
 package scan
 
@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// maxDeltaBlock is the most values of a block of differences. Writers make 128 to 2048.
+	// maxDeltaBlock bounds the values of a block. Writers make 128 to 2048.
 	maxDeltaBlock = 1 << 16
-	// maxDeltaTexts is the most texts of a page: the library takes memory for their lengths at once, and no differences take none.
+	// maxDeltaTexts bounds the texts of a page: the library allocates their lengths at once, and equal lengths need no bytes.
 	maxDeltaTexts = 1 << 25
-	// maxSharedBytes is the most that a batch of texts may repeat of the texts before them.
+	// maxSharedBytes bounds what a batch of texts may share with preceding texts.
 	maxSharedBytes = 1 << 28
 )
 
@@ -25,8 +25,8 @@ type deltas struct {
 	first int64
 }
 
-// openDeltas reads a header. "Encodings", DELTA_BINARY_PACKED: the block's size is a multiple of 128 values and of the
-// miniblock's, which is one of 32.
+// openDeltas parses a header. According to "Encodings", DELTA_BINARY_PACKED, the block size is a multiple of 128 values and of the miniblock size, which is a
+// multiple of 32.
 func openDeltas(data []byte, total int64) (*deltas, error) {
 	var head [3]uint64
 	for i := range head {
@@ -50,8 +50,8 @@ func openDeltas(data []byte, total int64) (*deltas, error) {
 	return &deltas{data: data[size:], minis: int(head[1]), size: int(head[0] / head[1]), total: total, first: first}, nil
 }
 
-// walk goes through all blocks and returns what comes behind them. With do it gives the values as the library computes them.
-// Without, a last miniblock need not be filled up.
+// walk visits all blocks and returns what follows them. If do is not nil, it gets the values as the library computes them; otherwise the last miniblock may
+// be incomplete.
 func (d *deltas) walk(do func(int64) error) (rest []byte, err error) {
 	value, left := d.first, d.total-1
 	if do != nil && d.total > 0 {
@@ -90,7 +90,7 @@ func (d *deltas) walk(do func(int64) error) (rest []byte, err error) {
 	}
 }
 
-// unpack gives the next n values, and returns the last.
+// unpack passes on the next n values, and returns the last one.
 func (d *deltas) unpack(data []byte, n int64, width int, value, least int64, do func(int64) error) (int64, error) {
 	for i := range n {
 		value += least + int64(bitsAt(data, i*int64(width), width))
@@ -101,8 +101,8 @@ func (d *deltas) unpack(data []byte, n int64, width int, value, least int64, do 
 	return value, nil
 }
 
-// proveDeltas proves a sequence of numbers. A page without values may be empty.
-func proveDeltas(data []byte, present int64) error {
+// validateDeltas validates a sequence of numbers. A page without values may be empty.
+func validateDeltas(data []byte, present int64) error {
 	if present == 0 && len(data) == 0 {
 		return nil
 	}
@@ -113,10 +113,10 @@ func proveDeltas(data []byte, present int64) error {
 	return err
 }
 
-// proveDeltaTexts proves DELTA_LENGTH_BYTE_ARRAY: a sequence of lengths, and behind it the texts; or, shared, DELTA_BYTE_ARRAY:
-// before them a sequence that says how many bytes of the text before come first. The length of that is last, and set to the
-// page's last: some writers share between pages, and the library reads it so.
-func proveDeltaTexts(data []byte, present int64, last *int64) error {
+// validateDeltaTexts validates DELTA_LENGTH_BYTE_ARRAY, a sequence of lengths followed by the texts; or, if last is not nil, DELTA_BYTE_ARRAY, which is
+// preceded by a sequence of the lengths shared with the preceding text. last is the length of the preceding text, and is set to that of the page's
+// last text: some writers share between pages, and the library reads them so.
+func validateDeltaTexts(data []byte, present int64, last *int64) error {
 	if present == 0 && len(data) == 0 {
 		return nil
 	}
@@ -131,7 +131,7 @@ func proveDeltaTexts(data []byte, present int64, last *int64) error {
 		}
 		prefixes = make([]int32, 0, min(present, maxDeltaBlock))
 		if data, err = d.walk(func(n int64) error {
-			prefixes = append(prefixes, int32(n)) // as the library does; proven against the text before
+			prefixes = append(prefixes, int32(n)) // as the library does; validated against the preceding text
 			return nil
 		}); err != nil {
 			return fmt.Errorf("shared lengths: %w", err)
@@ -144,7 +144,7 @@ func proveDeltaTexts(data []byte, present int64, last *int64) error {
 	return d.texts(prefixes, last)
 }
 
-// texts proves that the texts of these lengths are there, and that each before is as long as is shared of it.
+// texts validates that the texts of these lengths exist, and that no more is shared than the preceding text has.
 func (d *deltas) texts(prefixes []int32, last *int64) error {
 	var at int
 	var bytes, repeated int64

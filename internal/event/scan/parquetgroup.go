@@ -1,4 +1,4 @@
-// Row groups: batches of leaf values to rows of columns.
+// Row groups: batches of leaf values become rows of columns.
 
 package scan
 
@@ -12,8 +12,7 @@ import (
 	"bursar/internal/column"
 )
 
-// group reads one row group, batch by batch. Its readers hold nothing but memory, and closing one that met damage may panic:
-// they are left to the collector.
+// group reads one row group, batch by batch. Its readers only use memory, and closing one after damage may panic, so they are left to the garbage collector.
 type group struct {
 	filler
 	feed   *parquetFeed
@@ -22,9 +21,9 @@ type group struct {
 	index  int
 	first  int64 // row in the file of the group's first
 	rows   int64
-	at     int64   // rows done
-	bytes  int     // text in the block at hand: a dictionary may repeat a long value in every row
-	leaves []*leaf // per leaf column; those that fill nothing are read for rejected rows only
+	at     int64   // finished rows
+	bytes  int     // text in the current block: a dictionary may repeat a long value in every row
+	leaves []*leaf // per leaf column; undeclared ones are only read for rejected rows
 }
 
 func (d *parquetFeed) newGroup(index int, first, rows int64) *group {
@@ -35,7 +34,7 @@ func (d *parquetFeed) newGroup(index int, first, rows int64) *group {
 	}
 }
 
-// run sends the group's blocks. What is damaged ends it with an error at the batch it is met in.
+// run sends the group's blocks. Damage ends it with an error at the batch that contains it.
 func (g *group) run(send func(*Block) bool) error {
 	var size int64
 	if err := g.guard(g.first, func() (err error) { size, err = g.batchSize(); return err }); err != nil {
@@ -47,7 +46,7 @@ func (g *group) run(send func(*Block) bool) error {
 			return err
 		}
 		for i := int64(0); i < n; {
-			g.begin(g.feed.file.block(), g.written())
+			g.begin(g.feed.file.block(), g.rowText())
 			if err := g.guard(g.first+g.at+i, func() (err error) { i, err = g.fill(i, n); return err }); err != nil {
 				return err
 			}
@@ -60,7 +59,7 @@ func (g *group) run(send func(*Block) bool) error {
 	return nil
 }
 
-// guard makes whatever goes wrong, panics of the Parquet library included, an error at the first row not sent.
+// guard turns any failure, including panics of the Parquet library, into an error at the first row that was not sent.
 func (g *group) guard(row int64, do func() error) (err error) {
 	defer func() {
 		var read *ReadError
@@ -71,7 +70,7 @@ func (g *group) guard(row int64, do func() error) (err error) {
 	return do()
 }
 
-// batchSize is how many rows to decode at once, so that they take a few blocks' memory, whatever a dictionary repeats.
+// batchSize returns how many rows to decode at once, so that they need about the memory of a few blocks, whatever a dictionary repeats.
 func (g *group) batchSize() (int64, error) {
 	if g.rows == 0 {
 		return 0, nil
@@ -91,7 +90,7 @@ func (g *group) batchSize() (int64, error) {
 	return max(1, size), nil
 }
 
-// load decodes the next n rows of the columns to fill.
+// load decodes the next n rows of the declared columns.
 func (g *group) load(n int64) error {
 	for i, fills := range g.feed.fills {
 		if fills < 0 {
@@ -104,10 +103,10 @@ func (g *group) load(n int64) error {
 	return nil
 }
 
-// fill takes rows of the batch from i on into the block until it is full. It returns where it stopped.
+// fill adds rows of the batch from i on to the block until it is full. It returns where it stopped.
 func (g *group) fill(i, n int64) (int64, error) {
 	for most := 16 * g.feed.file.options.BlockBytes; i < n && g.bytes < most; i++ {
-		if err := g.decide(int(i), n, g.first+g.at+i); err != nil {
+		if err := g.addRow(int(i), n, g.first+g.at+i); err != nil {
 			return i, err
 		}
 	}
@@ -115,8 +114,8 @@ func (g *group) fill(i, n int64) (int64, error) {
 	return i, nil
 }
 
-// decide takes row i of the batch in or out. A row that its typed columns do not tell is written out as it is.
-func (g *group) decide(i int, n, row int64) error {
+// addRow accepts or rejects row i of the batch. A row that its typed columns do not represent completely is kept as text.
+func (g *group) addRow(i int, n, row int64) error {
 	ok, t := g.row(i), g.block.text
 	if ok && t == nil {
 		g.accept(row)
@@ -137,8 +136,8 @@ func (g *group) decide(i int, n, row int64) error {
 	return nil
 }
 
-// written is a text for rows as JSON, if any column is written in a way of its own, which typed values do not show.
-func (g *group) written() *text {
+// rowText returns a text for rows as JSON, if a column has its own notation, which typed values do not preserve.
+func (g *group) rowText() *text {
 	for i := range g.plan.targets {
 		if t := &g.plan.targets[i]; t.layout != nil || t.mark != '.' || t.group != 0 {
 			written := &text{b: g.feed.file.buffer()}
@@ -149,7 +148,7 @@ func (g *group) written() *text {
 	return nil
 }
 
-// read makes leaf i hold the batch of n rows at hand.
+// read loads the current batch of n rows into leaf i.
 func (g *group) read(i int, n int64) error {
 	l, err := g.leaf(i)
 	if err != nil {

@@ -22,17 +22,17 @@ import (
 
 type shapeKind byte
 
-// What the values of a leaf column are.
+// Kinds of values of a leaf column.
 const (
 	shapeNested  shapeKind = iota // inside a list, map or struct
-	shapeText                     // bytes: UTF-8 or so they should be
+	shapeText                     // bytes: should be UTF-8
 	shapeBool                     // ints: 0 or 1
 	shapeInteger                  // ints
 	shapeDecimal                  // ints, or bytes: big-endian two's complement
 	shapeDate                     // ints: days since 1970
 	shapeTime                     // ints: units since 1970, or bytes: the older 96-bit form
 	shapeFloat                    // floats
-	shapeOther                    // ints or bytes nobody reads
+	shapeOther                    // ints or bytes that are not read
 )
 
 // shape is what the values of a leaf column mean.
@@ -42,7 +42,7 @@ type shape struct {
 	kind     shapeKind
 	unsigned bool
 	scale    int
-	second   int64 // units in a second
+	second   int64 // units per second
 	utc      bool  // of a time: an instant, not a local time
 }
 
@@ -101,21 +101,21 @@ func (s *shape) logical(leaf *schema.Column) {
 	}
 }
 
-// leaf is one leaf column of a row group, and a batch of its values.
+// leaf is a leaf column of a row group, and a batch of its values.
 type leaf struct {
 	shape  *shape
 	reader file.ColumnChunkReader
-	pages  *provenPages
+	pages  *validatedPages
 	next   int64 // rows read so far
-	start  int64 // row of the batch at hand; -1 is none
+	start  int64 // first row of the current batch; -1 is none
 	levels []int16
-	at     []int // per row: its value's place, or -1 for null
+	at     []int // per row: the index of its value, or -1 for null
 	ints   []int64
 	bytes  [][]byte
 	floats []float64 //nolint:forbidigo // only ever printed, in the raw text of rejected rows
 }
 
-// read decodes n rows from row start on. Rows between the last batch and this one are passed over.
+// read decodes n rows from row start on. It skips rows between the last batch and this one.
 func (l *leaf) read(start, n int64) error {
 	if skip := start - l.next; skip > 0 {
 		if s, ok := l.reader.(interface{ Skip(int64) (int64, error) }); !ok {
@@ -136,11 +136,11 @@ func (l *leaf) read(start, n int64) error {
 		return errShort
 	}
 	l.start, l.next = start, start+n
-	return l.place(values)
+	return l.locateValues(values)
 }
 
-// place works out which rows have a value.
-func (l *leaf) place(values int) error {
+// locateValues determines which rows have a value.
+func (l *leaf) locateValues(values int) error {
 	l.at = l.at[:0]
 	most, k := l.reader.Descriptor().MaxDefinitionLevel(), 0
 	for _, level := range l.levels {
@@ -191,7 +191,7 @@ func (l *leaf) decode(n int64) (rows int64, values int, err error) {
 	}
 }
 
-// batch reads n rows of one physical type and keeps their values as another.
+// batch reads n rows of a physical type and converts their values.
 func batch[P, V any](n int64, levels []int16, read func(int64, []P, []int16, []int16) (int64, int, error), to *[]V, as func(P) V) (int64, int, error) {
 	values := make([]P, n)
 	rows, count, err := read(n, values, levels, nil)
@@ -202,7 +202,7 @@ func batch[P, V any](n int64, levels []int16, read func(int64, []P, []int16, []i
 	return rows, count, err
 }
 
-// instant is time k as seconds since 1970 and nanoseconds.
+// instant returns time k as seconds since 1970 and nanoseconds.
 func (l *leaf) instant(k int) (seconds, nanos int64) {
 	if l.shape.second == 0 { // 96 bits: nanoseconds of the day, then the Julian day
 		b := l.bytes[k]
@@ -217,7 +217,7 @@ func (l *leaf) instant(k int) (seconds, nanos int64) {
 	return seconds, rest * (1e9 / l.shape.second)
 }
 
-// plain writes value k as text that reads as the same value.
+// plain writes value k as text that parses to the same value.
 func (l *leaf) plain(dst []byte, k int) []byte {
 	switch l.shape.kind {
 	case shapeDate:
@@ -245,7 +245,7 @@ func (l *leaf) plain(dst []byte, k int) []byte {
 	return fmt.Appendf(dst, "%de-%d", n, l.shape.scale)
 }
 
-// twosComplement reads a big-endian signed integer of any length.
+// twosComplement parses a big-endian signed integer of any length.
 func twosComplement(b []byte) *big.Int {
 	n := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0] >= 0x80 {
@@ -254,7 +254,7 @@ func twosComplement(b []byte) *big.Int {
 	return n
 }
 
-// json writes value k as JSON that reads as the same value.
+// json writes value k as JSON that parses to the same value.
 func (l *leaf) json(dst []byte, k int) []byte {
 	switch l.shape.kind {
 	case shapeBool:

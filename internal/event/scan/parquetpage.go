@@ -1,4 +1,4 @@
-// Parquet pages: what a page states about itself is proven before the library's decoders see it.
+// Parquet pages: what a page states about itself is validated before the library decodes it.
 
 package scan
 
@@ -12,21 +12,21 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// provenPages gives the pages of a column chunk that can be what they state to be, by the Parquet format's "Encodings" and
-// "Data Pages". The library's decoders trust a page: where it holds fewer levels or values than stated, they wait for ever,
-// take memory for any count that it states, and give what lies behind its end.
-type provenPages struct {
+// validatedPages returns the pages of a column chunk that are consistent with what they state, according to "Encodings" and "Data Pages" of the Parquet
+// format. The library's decoders trust a page: if it contains fewer levels or values than stated, they loop forever, allocate any stated number,
+// or return what follows its end.
+type validatedPages struct {
 	file.PageReader
 	stream  *chunkStream
 	leaf    *schema.Column
-	entries int   // of the dictionary; -1 before it was seen
-	longest int64 // bytes of the longest text in it
-	last    int64 // bytes of the text before, of which the next may share
+	entries int   // of the dictionary; -1 before it was read
+	longest int64 // size of its longest text
+	last    int64 // size of the preceding text, with which the next may share bytes
 	err     error
 }
 
-// Next goes to the next page. After the first error there is none: the library would go on behind it, rows apart.
-func (p *provenPages) Next() bool {
+// Next moves to the next page. After an error there is none: the library would continue with rows out of step.
+func (p *validatedPages) Next() bool {
 	if p.err != nil {
 		return false
 	}
@@ -38,16 +38,16 @@ func (p *provenPages) Next() bool {
 		p.err = fmt.Errorf("a page is damaged: %w", errEnds)
 		return false
 	}
-	if err := p.prove(p.Page()); err != nil {
+	if err := p.validate(p.Page()); err != nil {
 		p.err = fmt.Errorf("a page is damaged: %w", err)
 	}
 	return p.err == nil
 }
 
-// Err is what is wrong with the page at which Next ended, or nil at the end of the column chunk.
-func (p *provenPages) Err() error { return p.err }
+// Err returns the error of the page at which Next ended, or nil at the end of the column chunk.
+func (p *validatedPages) Err() error { return p.err }
 
-func (p *provenPages) prove(page file.Page) error {
+func (p *validatedPages) validate(page file.Page) error {
 	data, rows := page.Data(), int64(page.NumValues())
 	if rows < 0 {
 		return fmt.Errorf("it states %d values", rows)
@@ -62,7 +62,7 @@ func (p *provenPages) prove(page file.Page) error {
 	case *file.DataPageV2:
 		levels, values, err = splitV2(page, data)
 	default:
-		return nil // neither has values
+		return nil // other pages have no values
 	}
 	if err != nil {
 		return err
@@ -76,13 +76,13 @@ func (p *provenPages) prove(page file.Page) error {
 	return p.values(parquet.Encoding(page.Encoding()), values, present)
 }
 
-// splitV1 finds the levels of a page of the first version, which go without for a required column.
-func (p *provenPages) splitV1(page *file.DataPageV1, data []byte) (levels, values []byte, err error) {
+// splitV1 splits a version 1 page into levels and values. A required column has no levels.
+func (p *validatedPages) splitV1(page *file.DataPageV1, data []byte) (levels, values []byte, err error) {
 	switch {
 	case p.leaf.MaxDefinitionLevel() == 0:
 		return nil, data, nil
 	case page.DefinitionLevelEncoding() != parquet.Encodings.RLE:
-		// The deprecated one packs bits from the highest on; the library reads them from the lowest.
+		// The deprecated encoding packs bits from the highest on; the library reads them from the lowest.
 		return nil, nil, fmt.Errorf("its definition levels are encoded as %s", page.DefinitionLevelEncoding())
 	}
 	return splitLength(data)
@@ -108,8 +108,8 @@ func splitLength(data []byte) (head, rest []byte, err error) {
 	return data[:n], data[n:], nil
 }
 
-// dictionary proves that all entries stated are there.
-func (p *provenPages) dictionary(data []byte, entries int64) error {
+// dictionary validates that all stated entries exist.
+func (p *validatedPages) dictionary(data []byte, entries int64) error {
 	p.entries = int(entries)
 	if p.leaf.PhysicalType() != parquet.Types.ByteArray {
 		return p.fixed(data, entries)
@@ -124,21 +124,21 @@ func (p *provenPages) dictionary(data []byte, entries int64) error {
 	return nil
 }
 
-// values proves that the values present are there. Plain texts are left to the library, which fails where they end.
-func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int64) (err error) {
+// values validates that all present values exist. Plain texts are left to the library, which fails at their end.
+func (p *validatedPages) values(encoding parquet.Encoding, data []byte, present int64) (err error) {
 	switch encoding {
 	case parquet.Encodings.Plain:
 		err = p.fixed(data, present)
 	case parquet.Encodings.PlainDict, parquet.Encodings.RLEDict:
-		err = proveIndexes(data, present, p.entries)
+		err = validateIndexes(data, present, p.entries)
 	case parquet.Encodings.RLE:
-		err = proveBools(data, present)
+		err = validateBools(data, present)
 	case parquet.Encodings.DeltaBinaryPacked:
-		err = proveDeltas(data, present)
+		err = validateDeltas(data, present)
 	case parquet.Encodings.DeltaLengthByteArray:
-		err = proveDeltaTexts(data, present, nil)
+		err = validateDeltaTexts(data, present, nil)
 	case parquet.Encodings.DeltaByteArray:
-		err = proveDeltaTexts(data, present, &p.last)
+		err = validateDeltaTexts(data, present, &p.last)
 	case parquet.Encodings.ByteStreamSplit:
 		if size := p.size(); size <= 0 || int64(len(data)) != present*size {
 			err = p.wrongSize(data, present)
@@ -152,8 +152,8 @@ func (p *provenPages) values(encoding parquet.Encoding, data []byte, present int
 	return nil
 }
 
-// fixed proves that plain values of a fixed size are there.
-func (p *provenPages) fixed(data []byte, n int64) error {
+// fixed validates that all plain values of a fixed size exist.
+func (p *validatedPages) fixed(data []byte, n int64) error {
 	switch p.leaf.PhysicalType() {
 	case parquet.Types.ByteArray:
 		return nil
@@ -169,12 +169,12 @@ func (p *provenPages) fixed(data []byte, n int64) error {
 	return nil
 }
 
-func (p *provenPages) wrongSize(data []byte, n int64) error {
+func (p *validatedPages) wrongSize(data []byte, n int64) error {
 	return fmt.Errorf("%d bytes for %d values of %d bytes", len(data), n, p.size())
 }
 
-// size is the bytes of a value, or 0 where that is not fixed.
-func (p *provenPages) size() int64 {
+// size returns the size of a value in bytes, or 0 if it is not fixed.
+func (p *validatedPages) size() int64 {
 	switch t := p.leaf.PhysicalType(); t {
 	case parquet.Types.FixedLenByteArray:
 		return int64(p.leaf.TypeLength())

@@ -260,7 +260,7 @@ func TestDamagedPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		descriptor := schema.NewColumn(node, level, 0)
-		pages := &provenPages{PageReader: &givenPages{pages: c.pages}, stream: &chunkStream{}, leaf: descriptor, entries: -1}
+		pages := &validatedPages{PageReader: &givenPages{pages: c.pages}, stream: &chunkStream{}, leaf: descriptor, entries: -1}
 		reader := file.NewColumnReader(descriptor, pages, memory.NewGoAllocator(), nil) //nolint:staticcheck // as group.open
 		l := &leaf{shape: &shape{column: "V"}, reader: reader, start: -1}
 		switch err := l.read(0, 4); {
@@ -272,7 +272,7 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// TestPackedPages gives packed bytes that state more, or hold less, than the page that they are to fill.
+// TestPackedPages unpacks bytes that state more, or contain less, than the page that they are to fill.
 func TestPackedPages(t *testing.T) {
 	t.Parallel()
 	k := compress.Codecs

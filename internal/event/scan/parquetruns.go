@@ -10,16 +10,16 @@ import (
 	"math/bits"
 )
 
-// run is n numbers of a hybrid: all the same value, or packed.
+// run is n numbers of a hybrid: one repeated value, or packed numbers.
 type run struct {
 	n      int64
 	value  uint64
-	packed []byte // nil where they are the same; holds n numbers at least
+	packed []byte // nil for a repeated value; contains at least n numbers
 }
 
-// eachRun walks the runs of the first want numbers, each of width bits (32 at most). "Encodings", RLE: a run is a number,
-// its lowest bit saying which kind it is: 0 a count and a value in whole bytes, 1 a count of groups of eight packed numbers.
-// Writers cut the last group short, so only the bits of wanted numbers must be there.
+// eachRun visits the runs of the first want numbers, each of width bits (at most 32). According to "Encodings", RLE, a run starts with a number whose lowest bit
+// is its kind: 0 is a count and a value in whole bytes, 1 a count of groups of eight packed numbers. Writers shorten the last group, so only the
+// bits of wanted numbers must exist.
 func eachRun(data []byte, width int, want int64, do func(run) error) error {
 	for want > 0 {
 		head, size := binary.Uvarint(data)
@@ -54,7 +54,7 @@ func eachRun(data []byte, width int, want int64, do func(run) error) error {
 	return nil
 }
 
-// wholeBytes reads a little-endian number. Of none the library takes the byte behind it.
+// wholeBytes parses a little-endian number. For size 0 the library returns the next byte.
 func wholeBytes(data []byte, size int64) (n uint64) {
 	if size == 0 && len(data) > 0 {
 		return uint64(data[0])
@@ -65,7 +65,7 @@ func wholeBytes(data []byte, size int64) (n uint64) {
 	return n
 }
 
-// countPresent counts the definition levels, of one bit, that say that a row has a value.
+// countPresent counts the definition levels, of one bit, that mean that a row has a value.
 func countPresent(data []byte, rows int64) (present int64, err error) {
 	err = eachRun(data, 1, rows, func(r run) error {
 		switch {
@@ -84,8 +84,8 @@ func countPresent(data []byte, rows int64) (present int64, err error) {
 	return present, err
 }
 
-// proveBools proves bools in runs, behind their length in bytes.
-func proveBools(data []byte, present int64) error {
+// validateBools validates bools in runs, preceded by their length in bytes.
+func validateBools(data []byte, present int64) error {
 	if present == 0 {
 		return nil
 	}
@@ -96,8 +96,8 @@ func proveBools(data []byte, present int64) error {
 	return eachRun(runs, 1, present, func(run) error { return nil })
 }
 
-// proveIndexes proves that all indexes, behind the byte of their width, are of entries of the dictionary.
-func proveIndexes(data []byte, present int64, entries int) error {
+// validateIndexes validates that all indexes, preceded by their width in one byte, are below the number of dictionary entries.
+func validateIndexes(data []byte, present int64, entries int) error {
 	switch {
 	case entries < 0:
 		return errors.New("no dictionary comes before them")
@@ -125,7 +125,7 @@ func proveIndexes(data []byte, present int64, entries int) error {
 	})
 }
 
-// bitsAt reads width bits from bit at on, lowest first. They must be there.
+// bitsAt reads width bits from bit at on, lowest first. They must exist.
 func bitsAt(data []byte, at int64, width int) (n uint64) {
 	if width == 0 {
 		return 0

@@ -1,4 +1,4 @@
-// Rows from memory: what HTTP intake receives and what quarantine feeds again.
+// Parses rows in memory: rows from HTTP and rows from quarantine.
 
 package scan
 
@@ -12,21 +12,20 @@ import (
 	"bursar/internal/project"
 )
 
-// Parse reads rows from memory, the first of which is at line first. Header is the header record of the file that CSV
-// rows came from; where the stream's files have headers and it is nil, the data starts with its own. A row of a Parquet
-// stream is read as the JSON that Reject.Raw holds. An error means that no row could be read: a wrong header,
-// or more data than one block can hold. The block's memory is its own.
+// Parse reads rows from memory; the first one is at line first. header is the header record of the CSV file that the rows are from; if it is nil and the
+// stream's files have headers, the data starts with one. A row of a Parquet stream is read as the JSON in Reject.Raw. An error means that no row
+// could be read: an invalid header, or more data than a block can contain. The blocks do not share memory with data.
 func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
 	return p.ParseOwned(slices.Clip(data), header, first)
 }
 
-// Room is how many bytes behind the end of its data ParseOwned writes to.
-const Room = 1 + padding
+// PaddingBytes is how many bytes after the end of its data ParseOwned writes to.
+const PaddingBytes = 1 + padding
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// ParseOwned is Parse for data that is the blocks' from then on. It is copied only where its slice has less than Room to grow. The
-// blocks' own memory comes from Recycle.
+// ParseOwned is Parse for data that belongs to the blocks from then on. It is copied only if its slice has a spare capacity below PaddingBytes. The blocks'
+// own memory comes from Recycle.
 func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	if len(data) > math.MaxInt32 {
 		return nil, fmt.Errorf("read rows: %d bytes are more than 2 GiB", len(data))
@@ -34,7 +33,7 @@ func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	if data = bytes.TrimPrefix(data, []byte(byteOrderMark)); len(data) == 0 {
 		return nil, nil
 	}
-	t := &text{b: pad(slices.Grow(data, Room)), bare: len(data), line: first}
+	t := &text{b: pad(slices.Grow(data, PaddingBytes)), bare: len(data), line: first}
 	t.end = len(t.b) - padding
 	fields, from := []int(nil), 0
 	if p.format == project.CSVText {
@@ -48,7 +47,7 @@ func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	for at, line := from, t.line; at < t.end; {
 		b := p.blocks.block()
 		at, line = s.fill(b, t, at, line)
-		p.blocks.learn(b)
+		p.blocks.noteSize(b)
 		blocks = append(blocks, b)
 	}
 	return blocks, nil
@@ -65,6 +64,6 @@ func (p *Plan) fieldsOf(t *text, header []byte) (fields []int, from int, err err
 		fields, err = p.mapHeader(header, (*target).mayLack)
 		return fields, from, err
 	}
-	fields, err = p.mapHeader(header, func(t *target) bool { return t.optional }) // the file was taken in
+	fields, err = p.mapHeader(header, func(t *target) bool { return t.optional }) // the file was ingested
 	return fields, 0, err
 }

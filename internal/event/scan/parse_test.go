@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// A block made of memory that came back holds what a new one would, and what Parse reads stays as it is.
+// A block made of recycled memory equals a new one, and what Parse returned does not change.
 func TestRecycledBlocks(t *testing.T) {
 	t.Parallel()
 	plan := one(t, "string", nil)
 	texts := []string{"{\"v\":\"long enough to leave something\"}\n{\"v\":1}\n{\"v\":\"b\"}\n", "{\"v\":\"c\"}\n", "{\"v\":2}\n"}
 	for round := range 3 {
 		for _, text := range texts {
-			owned := append(make([]byte, 0, len(text)+Room), text...)
+			owned := append(make([]byte, 0, len(text)+PaddingBytes), text...)
 			got, err := plan.ParseOwned(owned, nil, 7)
 			if err != nil {
 				t.Fatal(err)

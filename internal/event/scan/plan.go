@@ -1,4 +1,4 @@
-// The plan: what a stream's scanner looks for.
+// The plan: what the scanner of a stream reads.
 
 package scan
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Plan is what a stream's scanner looks for, made once per stream. It is read-only and safe for concurrent use.
+// Plan is what the scanner of a stream reads. It is made once per stream, read-only and safe for concurrent use.
 type Plan struct {
 	stream  string
 	format  project.Format
@@ -25,30 +25,30 @@ type Plan struct {
 	types   []column.Type
 	root    *node // properties of a JSON line
 	slots   int
-	blocks  spares // of ParseOwned
+	blocks  pool // of ParseOwned
 }
 
 // target is one column to fill.
 type target struct {
 	name     string
 	typ      column.Type
-	digits   int // integer types: digits that surely fit; decimals: the precision
+	digits   int // integer types: digits that always fit; decimals: the precision
 	path     []string
 	slots    []int // the slots of path
 	optional bool
-	absent   bool // a file may lack it
+	absent   bool // files may lack it
 	bounded  bool // an id or key column: values up to MaxKey
-	free     bool // any text will do
+	free     bool // accepts any text
 	in       []string
-	inMany   map[string]bool // in, when it is long
+	inMany   map[string]bool // in, if it is long
 	layout   *column.Layout
 	zone     *time.Location
 	mark     byte
 	group    byte
 }
 
-// NewPlan makes the plan of a stream's read columns: those without `is`, in declared order. Values of the
-// stream's id columns and of keyColumns may be up to MaxKey bytes long.
+// NewPlan returns the plan of a stream's read columns: those without `is`, in declared order. Values of the stream's id columns and of keyColumns may be up to
+// MaxKey bytes long.
 func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
 	p := &Plan{stream: s.Name, format: s.Format, csv: s.CSV, text: s.Encoding}
 	p.blocks.plan = p
@@ -87,7 +87,7 @@ func (p *Plan) checkCSV() error {
 		return nil
 	}
 	if d := p.csv.Delimiter; d == '"' || d == '\n' || d == '\r' || d >= utf8.RuneSelf || d == 0 {
-		return fmt.Errorf("csv delimiter %q cannot delimit", d)
+		return fmt.Errorf("csv delimiter %q is not valid", d)
 	}
 	given := map[string]string{}
 	for i := range p.targets {
@@ -139,7 +139,7 @@ func newTarget(c *project.Column) (target, error) {
 	return t, err
 }
 
-// Columns are the names of the read columns, in the order of Block.Columns.
+// Columns returns the names of the read columns, in the order of Block.Columns.
 func (p *Plan) Columns() []string {
 	names := make([]string, len(p.targets))
 	for i := range p.targets {
@@ -148,7 +148,7 @@ func (p *Plan) Columns() []string {
 	return names
 }
 
-// node is an object on the way to a declared property; slot stands for its start.
+// node is an object on the path to a declared property; slot stands for its start.
 type node struct {
 	path     string // of the object, with a dot at its end; empty for the row itself
 	slot     int
@@ -156,17 +156,16 @@ type node struct {
 	byName   map[string]int
 }
 
-// child is one declared property of an object: columns to fill, an object to go into, or both.
+// child is a declared property of an object: columns to fill, an object to enter, or both.
 type child struct {
 	name    string
-	quoted  string // as it mostly stands in a line: "name":
+	quoted  string // as it usually occurs in a line: "name":
 	slot    int
 	columns []int
 	sub     *node
 }
 
-// growTree builds the tree of declared properties. Every object start and every property has a slot, by which a
-// scanner remembers what it has seen in a row.
+// growTree builds the tree of declared properties. Every object start and every property has a slot, in which a scanner records what it has seen in a row.
 func (p *Plan) growTree() {
 	p.root = p.newNode("")
 	for i := range p.targets {
@@ -202,5 +201,5 @@ func (p *Plan) childOf(n *node, name string) *child {
 	return &n.children[i]
 }
 
-// pathTo names the first names of a target's path.
+// pathTo returns the first names of a target's path.
 func (t *target) pathTo(names int) string { return strings.Join(t.path[:names], ".") }

@@ -1,9 +1,8 @@
-// The words of scanning: blocks, rejects, limits and errors.
+// Blocks, rejects, limits and errors of scanning.
 
-// Package scan reads files of events into typed columns, exactly. It owns the grammar of JSON lines, CSV and Parquet
-// input and the decision whether a value's own characters fit its declared type. It guarantees that no value is rounded or
-// guessed, that every row is either accepted whole or rejected whole with a reason, and that memory stays bounded whatever
-// the input is. It must not know of batches, identity or storage.
+// Package scan reads files of events into typed columns, exactly. It owns the grammar of JSON lines, CSV and Parquet input and the decision whether the
+// characters of a value fit its declared type. It guarantees that no value is rounded or guessed, that every row is completely accepted or rejected with
+// a reason, and that memory is bounded for any input. It must not know of batches, identity or storage.
 package scan
 
 import (
@@ -26,13 +25,13 @@ const (
 	MaxKey   = 4 << 10  // bytes of a property name, or of a value in an id or key column
 )
 
-// maxRows bounds the rows of one block, so that very short rows cannot make a block many times its text.
+// maxRows bounds the rows of one block, so that very short rows cannot make a block much larger than its text.
 const maxRows = 1 << 15
 
-// padding is readable memory behind the last line end, so that eight bytes can be looked at anywhere.
+// padding is readable memory after the last line end, so that eight bytes can be read anywhere.
 const padding = 8
 
-// Block is a run of rows read from one file. Its memory belongs to the caller until Recycle.
+// Block is consecutive rows of one file. Its memory belongs to the caller until Recycle.
 type Block struct {
 	Columns []column.Vector // one per read column, in declared order; accepted rows only
 	Rows    []int64         // per accepted row: the 1-based line it starts at, or its 1-based number in a Parquet file

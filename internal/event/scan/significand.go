@@ -1,4 +1,4 @@
-// Any number a text may hold, as digits and an exponent.
+// Parses any number as digits and an exponent.
 
 package scan
 
@@ -8,15 +8,15 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// maxDigits is the most significant digits that any type holds.
+// maxDigits is the largest number of significant digits of any type.
 const maxDigits = 38
 
 // significand is a number's value: digits × 10^exponent, without zeros at either end of the digits.
 type significand struct {
 	digits   [maxDigits]byte
 	n        int
-	long     bool // more digits than any type holds
-	zeros    int  // zeros met since the last digit, not yet known to be inside the number
+	long     bool // more digits than any type has
+	zeros    int  // zeros since the last digit, which may be trailing
 	exponent int
 	negative bool
 }
@@ -44,9 +44,8 @@ func (s *significand) add(d byte, decimal bool) {
 	s.n++
 }
 
-// exact reads any number a text may hold: [+-] digits with an optional decimal mark, digits before it or after it,
-// group marks in threes before it, an optional exponent. The unscaled value has the given scale. The reason is
-// empty when the number is represented exactly.
+// exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an optional exponent. The
+// unscaled value has the given scale. The reason is empty if the number is represented exactly.
 func exact(tok []byte, scale int, mark, group byte) (unscaled decimal128.Num, reason string) {
 	s, reason := parseSignificand(tok, mark, group)
 	if reason != "" {
@@ -110,7 +109,7 @@ func parseSignificand(tok []byte, mark, group byte) (s significand, reason strin
 	return s, ""
 }
 
-// wholeDigits reads the digits before the decimal mark. Once a group mark is met, every group must be whole.
+// wholeDigits parses the digits before the decimal mark. After a group mark every group must be complete.
 func (s *significand) wholeDigits(tok []byte, i int, group byte) (next int, some bool, reason string) {
 	run, grouped := 0, false
 	for ; i < len(tok); i++ {
@@ -133,7 +132,7 @@ func (s *significand) wholeDigits(tok []byte, i int, group byte) (next int, some
 	return i, run > 0, ""
 }
 
-// parseExponent reads e, a sign and digits. Beyond a billion an exponent decides nothing new, so it stays there.
+// parseExponent parses e, a sign and digits. Exponents beyond a billion make no difference, so they are capped there.
 func parseExponent(tok []byte) (exponent int, ok bool) {
 	if len(tok) < 2 || tok[0]|0x20 != 'e' {
 		return 0, false

@@ -1,4 +1,4 @@
-// Sources: a file's bytes, uncompressed.
+// Sources: the uncompressed bytes of a file.
 
 package scan
 
@@ -15,12 +15,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow is the most memory a zstd stream may ask for: what its own tool allows without --long.
+// maxWindow bounds the memory of a zstd stream: what the zstd tool allows without --long.
 const maxWindow = 128 << 20
 
 // source is an input and its uncompressed bytes.
 type source struct {
-	whole    *io.SectionReader // the input; or, unpacked, a file of its own
+	whole    *io.SectionReader // the input, or the unpacked file
 	unpacked *os.File          // that file
 	read     atomic.Int64      // bytes of the input read so far
 	progress func(int64)
@@ -37,7 +37,7 @@ func newSource(in *Input, options Options) (*source, error) {
 	return s, nil
 }
 
-// unpack puts the decompressor that the suffix asks for before the file. An empty file holds nothing in any format.
+// unpack adds the decompressor for the suffix. An empty file is empty in any format.
 func (s *source) unpack(path string) error {
 	s.reader = counter{s}
 	gz, zst := strings.HasSuffix(path, ".gz"), strings.HasSuffix(path, ".zst")
@@ -65,7 +65,7 @@ func (s *source) unpack(path string) error {
 	return nil
 }
 
-// Close gives the decompressor back, and the file that the input was unpacked to.
+// Close closes the decompressor and the unpacked file.
 func (s *source) Close() error {
 	s.close()
 	if s.unpacked == nil {
@@ -74,7 +74,7 @@ func (s *source) Close() error {
 	return s.unpacked.Close()
 }
 
-// counter reads the input itself and tells how far it is.
+// counter reads the input and reports progress.
 type counter struct{ s *source }
 
 // Read reads from the input.

@@ -11,13 +11,13 @@ import (
 	"bursar/internal/project"
 )
 
-// textFeed cuts a file into texts, each a job.
+// textFeed cuts a file into texts, each of which is a job.
 type textFeed struct {
-	file   *File
-	cutter *cutter
-	fields []int // of a CSV row
-	first  *text // what followed the header in the first text
-	from   int   // where in it
+	file        *File
+	cutter      *cutter
+	fields      []int // of a CSV row
+	first       *text // the first text, if it contained the header
+	firstOffset int   // offset of the rows in it
 }
 
 func (f *File) openText() (*textFeed, error) {
@@ -31,7 +31,7 @@ func (f *File) openText() (*textFeed, error) {
 	}
 	feed := &textFeed{file: f, cutter: &cutter{
 		name: f.name, source: from, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
-		size: f.options.BlockBytes, tempDir: f.options.TempDir, kept: maxKept, line: 1,
+		size: f.options.BlockBytes, tempDir: f.options.TempDir, maxKept: maxKept, line: 1,
 	}}
 	if !feed.cutter.csv {
 		return feed, nil
@@ -44,7 +44,7 @@ func (f *File) openText() (*textFeed, error) {
 	return feed, err
 }
 
-// byPosition maps fields to columns where there is no header.
+// byPosition maps fields to columns without a header.
 func (p *Plan) byPosition() []int {
 	fields := make([]int, len(p.targets))
 	for i := range fields {
@@ -53,7 +53,7 @@ func (p *Plan) byPosition() []int {
 	return fields
 }
 
-// readHeader takes the first record of the file as its header.
+// readHeader reads the first record of the file as its header.
 func (d *textFeed) readHeader() error {
 	for {
 		piece, err := d.cutter.next(nil)
@@ -70,7 +70,7 @@ func (d *textFeed) readHeader() error {
 		if header == nil {
 			continue
 		}
-		d.first, d.from, d.file.header = piece.text, rest, header
+		d.first, d.firstOffset, d.file.header = piece.text, rest, header
 		if d.fields, err = d.file.plan.mapHeader(header, (*target).mayLack); err != nil {
 			return &ReadError{File: d.file.name, Row: 1, Err: err}
 		}
@@ -84,7 +84,7 @@ func (d *textFeed) readHeader() error {
 	}
 }
 
-// cutHeader finds the first record that is not blank, and what lies behind it.
+// cutHeader returns the first record that is not blank, and the position after it.
 func cutHeader(t *text, delimiter byte) (header []byte, rest int) {
 	p := 0
 	for p < t.end {
@@ -106,11 +106,11 @@ func cutHeader(t *text, delimiter byte) (header []byte, rest int) {
 	return bytes.Clone(trimReturn(bytes.TrimSuffix(t.b[p:rest], newline))), rest
 }
 
-// next gives the next text as a job.
+// next returns the next text as a job.
 func (d *textFeed) next() (job, error) {
 	if t := d.first; t != nil {
 		d.first = nil
-		return d.job(t, d.from), nil
+		return d.job(t, d.firstOffset), nil
 	}
 	piece, err := d.cutter.next(d.file.buffer())
 	if err != nil {

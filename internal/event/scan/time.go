@@ -1,8 +1,8 @@
-// Dates and timestamps: ISO 8601 text to days and microseconds since 1970, exactly or not at all.
+// Parses dates and timestamps: ISO 8601 text to days and microseconds since 1970, exactly or not at all.
 
 package scan
 
-// moment is a date and time of day as written, with the offset from UTC in seconds if one was written.
+// moment is a date and time of day as written, with the offset from UTC in seconds, if there is one.
 type moment struct {
 	year, month, day  int
 	hour, minute, sec int
@@ -11,10 +11,10 @@ type moment struct {
 	zoned             bool
 }
 
-// NotWritten begins the reason why a text does not follow a format, which it names as people declare one.
+// NotWritten begins the reason why a text does not follow a format, which it names in the syntax of declarations.
 const NotWritten = "it is not written"
 
-// Reasons why a text is no date or timestamp.
+// Reasons why a text is not a date or timestamp.
 const (
 	notISODate   = NotWritten + " %Y-%m-%d"
 	notISOTime   = NotWritten + " %Y-%m-%dT%H:%M:%S, with up to 6 decimals and Z, +01:00 or no zone"
@@ -34,7 +34,7 @@ const (
 	maxSeconds    = 253402300799 // 9999-12-31T23:59:59
 )
 
-// two reads two digits; anything else gives more than 99.
+// two parses two digits; anything else returns more than 99.
 func two(b []byte, i int) int {
 	high, low := b[i]-'0', b[i+1]-'0'
 	if high > 9 || low > 9 {
@@ -43,7 +43,7 @@ func two(b []byte, i int) int {
 	return int(high)*10 + int(low)
 }
 
-// isoDate reads exactly 2006-01-02.
+// isoDate parses exactly 2006-01-02.
 func (m *moment) isoDate(b []byte) string {
 	if len(b) != 10 || b[4] != '-' || b[7] != '-' {
 		return notISODate
@@ -97,7 +97,7 @@ func (m *moment) days() int64 {
 	return int64(365*y+y/4-y/100+y/400+(153*month+2)/5+m.day-1) - 719468 - 146097
 }
 
-// isoTimestamp reads 2006-01-02T15:04:05 with T or a blank, decimals and an offset or none.
+// isoTimestamp parses 2006-01-02T15:04:05 with T or a blank, optional decimals and an optional offset.
 func (m *moment) isoTimestamp(b []byte) string {
 	if len(b) < 19 || b[10] != 'T' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
 		return notISOTime
@@ -123,7 +123,7 @@ func (m *moment) isoTimestamp(b []byte) string {
 	return m.isoRest(rest)
 }
 
-// isoRest reads what follows the seconds: decimals, then an offset.
+// isoRest parses what follows the seconds: decimals, then an offset.
 func (m *moment) isoRest(b []byte) string {
 	if len(b) > 0 && b[0] == '.' {
 		n, reason := m.fraction(b[1:])
@@ -145,7 +145,7 @@ func (m *moment) isoRest(b []byte) string {
 	return reason
 }
 
-// fraction reads decimals of a second. Beyond the sixth they must be zeros.
+// fraction parses decimals of a second. After the sixth they must be zeros.
 func (m *moment) fraction(b []byte) (n int, reason string) {
 	m.micro = 0
 	unit := 100000
@@ -161,7 +161,7 @@ func (m *moment) fraction(b []byte) (n int, reason string) {
 	return n, ""
 }
 
-// zoneOffset reads Z, +01:00, +0100 or +01.
+// zoneOffset parses Z, +01:00, +0100 or +01.
 func (m *moment) zoneOffset(b []byte) (n int, reason string) {
 	m.zoned = true
 	if len(b) > 0 && b[0] == 'Z' {

@@ -1,4 +1,4 @@
-// Values: their text to their column, exactly or not at all.
+// Values: adds their text to a column, exactly or not at all.
 
 package scan
 
@@ -12,7 +12,7 @@ import (
 	"bursar/internal/column"
 )
 
-// Reasons that a schema may grow to take away.
+// Reasons that a grown schema may remove.
 const (
 	Required    = "a value is required"
 	NotDeclared = "is not one of the declared values"
@@ -28,8 +28,7 @@ func (f *filler) null(i int) bool {
 	return true
 }
 
-// text adds a value by the text a CSV field or a JSON string holds: valid UTF-8 without NUL. A json
-// column's text is the scanner's own business.
+// text adds a value from the text of a CSV field or JSON string: valid UTF-8 without NUL. The scanner handles the text of json columns.
 func (f *filler) text(i int, tok []byte) bool {
 	t := &f.plan.targets[i]
 	if t.free {
@@ -84,7 +83,7 @@ func (f *filler) boolText(i int, tok []byte) bool {
 	return true
 }
 
-// number adds a decimal or integer by its text.
+// number adds a decimal or integer from its text.
 func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 	t := &f.plan.targets[i]
 	if n, ok := narrow(tok, t.digits, t.typ.Scale, mark); ok {
@@ -98,7 +97,7 @@ func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 	return f.unscaled(i, n, tok)
 }
 
-// unscaled adds a number already at its column's scale; tok is how it was written.
+// unscaled adds a number at its column's scale; tok is its text.
 func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
 	typ := f.plan.types[i]
 	if !fits(n, typ) {
@@ -112,7 +111,7 @@ func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
 	return true
 }
 
-// time adds a date or timestamp by its text.
+// time adds a date or timestamp from its text.
 func (f *filler) time(i int, tok []byte) bool {
 	t := &f.plan.targets[i]
 	var m moment
@@ -135,7 +134,7 @@ func (f *filler) time(i int, tok []byte) bool {
 	return f.instant(i, m.seconds()-int64(m.offset), int64(m.micro), m.zoned, tok)
 }
 
-// instant adds a timestamp; seconds without a zone are the column's local time.
+// instant adds a timestamp; seconds without a zone are in the column's local time.
 func (f *filler) instant(i int, seconds, micro int64, zoned bool, tok []byte) bool {
 	if zone := f.plan.targets[i].zone; zone != nil && !zoned {
 		var reason string
@@ -150,13 +149,13 @@ func (f *filler) instant(i int, seconds, micro int64, zoned bool, tok []byte) bo
 	return true
 }
 
-// checkText refuses bytes that are not text a warehouse can hold.
+// checkText refuses bytes that are not text for a warehouse.
 func (f *filler) checkText(i int, tok []byte) bool {
 	if !utf8.Valid(tok) {
 		return f.refuse(i, shorten(tok)+" is not valid UTF-8")
 	}
 	if bytes.IndexByte(tok, 0) >= 0 {
-		return f.refuse(i, shorten(tok)+" holds a NUL character, which SQL text cannot")
+		return f.refuse(i, shorten(tok)+" contains a NUL character, which SQL text cannot")
 	}
 	return true
 }

@@ -157,9 +157,9 @@ func TestStrings(t *testing.T) {
 	for value, want := range map[string]string{
 		`""`: "", `"abc"`: "abc", `"a\"b\\c\/\b\f\n\r\t"`: "a\"b\\c/\b\f\n\r\t", `"\u00e9é"`: "éé", `"\ud83d\ude00"`: "😀",
 		`"příliš žluťoučký kůň, a long one"`: "příliš žluťoučký kůň, a long one",
-		`"\ud83d"`: "!half a surrogate pair", `"\ude00"`: "!half a surrogate pair", `"\ud83d\u0041"`: "!half a surrogate pair",
-		`"\u0000"`: "!NUL", `"\x41"`: "!no such escape", `"\u12g4"`: "!four hexadecimal", `"\u12`: "!four hexadecimal",
-		"\"a\xffb\"": "!not valid UTF-8", "\"a\x01b\"": "!control character", `"abc`: "!does not end", `"abc\`: "!no such escape",
+		`"\ud83d"`: "!a surrogate is not paired", `"\ude00"`: "!a surrogate is not paired", `"\ud83d\u0041"`: "!a surrogate is not paired",
+		`"\u0000"`: "!NUL", `"\x41"`: "!escape does not exist", `"\u12g4"`: "!four hexadecimal", `"\u12`: "!four hexadecimal",
+		"\"a\xffb\"": "!not valid UTF-8", "\"a\x01b\"": "!control character", `"abc`: "!does not end", `"abc\`: "!escape does not exist",
 		"\"\xc3\n\"": "!not valid UTF-8", "\"\xed\xa0\x80\"": "!not valid UTF-8",
 		`12`: `!"12" is a number, and the type is string`, `true`: "!is a boolean", `["a"]`: "!is an array", `null`: "!it is null",
 	} {
@@ -182,8 +182,8 @@ func TestJSONColumns(t *testing.T) {
 	p := one(t, "json", nil)
 	for value, want := range map[string]string{
 		` { "a" : [ 1 , 2.50 , "x y" , null , { } , [ ] ] } `: `{"a":[1,2.50,"x y",null,{},[]]}`,
-		`"a\"  b"`: `"a\"  b"`, `12e1`: "12e1", `false`: "false", `null`: "!null", `[1,]`: "!a value should stand here",
-		`{"a":"\u0000"}`: "!NUL", `["\ud800"]`: "!half a surrogate", `{"a":1,"a":2}`: `{"a":1,"a":2}`,
+		`"a\"  b"`: `"a\"  b"`, `12e1`: "12e1", `false`: "false", `null`: "!null", `[1,]`: "!a value is expected here",
+		`{"a":"\u0000"}`: "!NUL", `["\ud800"]`: "!a surrogate is not paired", `{"a":1,"a":2}`: `{"a":1,"a":2}`,
 		`"\\"`: `"\\"`, `[01]`: "!may not start with 0", `{"a" 1}`: "!a colon", `{"a":1 "b":2}`: "!a comma", `[1}`: "!a comma",
 	} {
 		check(t, p, value, want)

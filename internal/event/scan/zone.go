@@ -1,16 +1,16 @@
-// Local times: to UTC where a zone's clocks show them exactly once.
+// Converts local times to UTC if a zone's clocks show them exactly once.
 
 package scan
 
 import "time"
 
-// zoneCache remembers the stretch of local time around the last value in which a zone kept one offset.
+// zoneCache caches the range of local time around the last value in which a zone had one offset.
 type zoneCache struct {
 	from, to int64 // local seconds
 	offset   int64
 }
 
-// utc turns local seconds into UTC, if the zone's clocks show that time exactly once.
+// utc converts local seconds to UTC, if the zone's clocks show that time exactly once.
 func (c *zoneCache) utc(local int64, zone *time.Location) (seconds int64, reason string) {
 	if local >= c.from && local < c.to {
 		return local - c.offset, ""

@@ -1,3 +1,5 @@
+// Frames of a spool, and the formats of all versions.
+
 package spool
 
 import (
@@ -8,19 +10,18 @@ import (
 	"math"
 )
 
-// MaxKey is the longest idempotency key that a frame holds, in bytes.
+// MaxKey is the longest idempotency key that a frame can contain, in bytes.
 const MaxKey = 255
 
 const (
-	// prologue is what stands before a payload.
+	// prologue is the size of what precedes a payload.
 	prologue = 32
-	// grain is what files grow by. A file's size is a multiple of it and 1: not what halving a file or cutting it at a block
-	// leaves.
-	grain = 64 << 10
+	// growStep is what files grow by. A file's size is a multiple of it plus 1, which halving a file or cutting it at a block does not leave.
+	growStep = 64 << 10
 )
 
 var (
-	// current is the format of this version; ungrouped is the one before, whose frames do not say what was synced with them.
+	// current is the format of this version; ungrouped is the one before, whose frames do not state what was synced with them.
 	current   = framed{mark: []byte("BSP2"), prologue: prologue}
 	ungrouped = framed{mark: []byte("BSPL"), prologue: prologue - 4}
 
@@ -28,11 +29,11 @@ var (
 	table = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// grown is the size of a file that holds so many bytes of frames.
-func grown(size int64) int64 { return (max(size, 1)+grain-1)/grain*grain + 1 }
+// paddedSize is the size of a file that contains size bytes of frames.
+func paddedSize(size int64) int64 { return (max(size, 1)+growStep-1)/growStep*growStep + 1 }
 
-// begin is the prologue of a frame whose payload is these pieces, one after the other. Group is the first frame that is synced with it.
-func begin(number uint64, frame, group uint32, pieces ...[]byte) ([prologue]byte, error) {
+// newPrologue returns the prologue of a frame with these pieces as payload. group is the first frame that is synced with it.
+func newPrologue(number uint64, frame, group uint32, pieces ...[]byte) ([prologue]byte, error) {
 	var p [prologue]byte
 	size, sum := 0, uint32(0)
 	for _, piece := range pieces {
@@ -52,12 +53,12 @@ func begin(number uint64, frame, group uint32, pieces ...[]byte) ([prologue]byte
 	return p, nil
 }
 
-// pageSize is what a disk or a file system writes at least at a time.
+// pageSize is the smallest unit that a disk or a file system writes.
 const pageSize = 4096
 
-// lostPage reports whether a part of a file, which starts at a byte of it, lacks a page: it has zeros from its beginning, or from a
-// page's, up to the page's end, or nothing but zeros. A changed bit does not leave that.
-func lostPage(text []byte, from int) bool {
+// missingPage reports whether text, which starts at offset from of a file, lacks a page: it has zeros from its beginning, or from that of a page, up to
+// the page's end, or consists of zeros. A changed bit does not look like that.
+func missingPage(text []byte, from int) bool {
 	for at := 0; at < len(text); {
 		end := min(at+pageSize-(from+at)%pageSize, len(text))
 		ends := (from+end)%pageSize == 0
@@ -69,24 +70,24 @@ func lostPage(text []byte, from int) bool {
 	return false
 }
 
-// format says how frames of a spool are laid out.
+// format is a layout of frames in a spool.
 type format interface {
-	// frame is the whole frame at the start of text; ok is false where there is none.
+	// frame returns the complete frame at the start of text; ok is false if there is none.
 	frame(text []byte) (f frame, ok bool)
-	// next is where the next whole frame starts, behind the first byte of text; -1 where there is none.
+	// next returns where the next complete frame starts, after the first byte of text; -1 if there is none.
 	next(text []byte) int
-	// torn reports whether text, which starts at a byte of the file, is what a writer leaves that died: a part of a frame, and nothing
-	// or zeros behind it. Where a format can tell, pages may also be missing in between, as after a power cut.
+	// torn reports whether text, which starts at offset from of the file, is what a dying writer leaves: a part of a frame, followed by nothing or zeros.
+	// If the format can tell, pages in between may also be missing, as after a power cut.
 	torn(text []byte, from int) bool
 }
 
 type frame struct {
 	payload []byte
 	size    int    // with the prologue
-	spool   uint64 // 0: the frame does not tell
+	spool   uint64 // 0 if the frame does not state it
 	number  uint32
 	group   uint32 // number of the first frame that was synced with it
-	grouped bool   // else the frame does not tell
+	grouped bool   // whether the frame states its group
 }
 
 // framed is a format whose frames begin with a mark.
@@ -96,7 +97,7 @@ type framed struct {
 }
 
 func (f framed) frame(text []byte) (frame, bool) {
-	size, ok := f.whole(text)
+	size, ok := f.payloadSize(text)
 	if !ok || len(text) < f.prologue+size || crc32.Checksum(text[f.prologue:f.prologue+size], table) != le.Uint32(text[20:]) {
 		return frame{}, false
 	}
@@ -107,8 +108,8 @@ func (f framed) frame(text []byte) (frame, bool) {
 	return found, true
 }
 
-// whole is the length of the payload that a whole prologue states.
-func (f framed) whole(text []byte) (size int, ok bool) {
+// payloadSize returns the length of the payload from an intact prologue.
+func (f framed) payloadSize(text []byte) (size int, ok bool) {
 	if len(text) < f.prologue || !bytes.HasPrefix(text, f.mark) {
 		return 0, false
 	}
@@ -135,86 +136,86 @@ func (f framed) next(text []byte) int {
 
 func (f framed) torn(text []byte, from int) bool {
 	written := bytes.TrimRight(text, "\x00")
-	oneByte := len(written)-bytes.Count(written, []byte{0}) == 1 // a bit that has changed in zeros
-	if f.prologue == prologue && !oneByte && lostPage(written, from) {
+	oneByte := len(written)-bytes.Count(written, []byte{0}) == 1 // a changed bit among zeros
+	if f.prologue == prologue && !oneByte && missingPage(written, from) {
 		return true
 	}
 	if len(written) < f.prologue {
 		return f.begins(written)
 	}
-	size, ok := f.whole(text)
+	size, ok := f.payloadSize(text)
 	return ok && len(written) < f.prologue+size && f.prologue+size < len(text)
 }
 
-// begins reports whether text begins with the mark, or is the beginning of it.
+// begins reports whether text begins with the mark, or is its beginning.
 func (f framed) begins(text []byte) bool {
 	n := min(len(text), len(f.mark))
 	return bytes.Equal(text[:n], f.mark[:n])
 }
 
-// earlier is the format of earlier versions.
-type earlier struct{}
+// legacyFormat is the oldest format.
+type legacyFormat struct{}
 
-const earlierPrologue = 8
+const legacyPrologue = 8
 
-func (earlier) frame(text []byte) (frame, bool) {
-	if len(text) < earlierPrologue {
+func (legacyFormat) frame(text []byte) (frame, bool) {
+	if len(text) < legacyPrologue {
 		return frame{}, false
 	}
 	size := int64(le.Uint32(text))
-	if size == 0 || size > int64(len(text)-earlierPrologue) {
+	if size == 0 || size > int64(len(text)-legacyPrologue) {
 		return frame{}, false
 	}
-	payload := text[earlierPrologue : earlierPrologue+size]
+	payload := text[legacyPrologue : legacyPrologue+size]
 	if crc32.Update(crc32.Checksum(text[:4], table), table, payload) != le.Uint32(text[4:]) {
 		return frame{}, false
 	}
-	return frame{payload: payload, size: earlierPrologue + int(size)}, true
+	return frame{payload: payload, size: legacyPrologue + int(size)}, true
 }
 
-// next tries every byte: frames have no mark. What it reads is bounded, as any byte may state a long payload.
-func (e earlier) next(text []byte) int {
+// next tries every byte, since frames have no mark. What it reads is bounded, because any byte may state a long payload.
+func (e legacyFormat) next(text []byte) int {
 	budget := max(1<<30, 16*int64(len(text)))
 	for at := 1; at < len(text) && budget > 0; at++ {
 		if f, ok := e.frame(text[at:]); ok && f.size > 0 {
 			return at
 		}
-		if size := int64(earlierSize(text[at:])); size <= int64(len(text)) {
+		if size := int64(legacyPayloadSize(text[at:])); size <= int64(len(text)) {
 			budget -= size
 		}
 	}
 	return -1
 }
 
-func earlierSize(text []byte) uint32 {
+func legacyPayloadSize(text []byte) uint32 {
 	if len(text) < 4 {
 		return 0
 	}
 	return le.Uint32(text)
 }
 
-func (earlier) torn(text []byte, _ int) bool {
+func (legacyFormat) torn(text []byte, _ int) bool {
 	written := bytes.TrimRight(text, "\x00")
-	return len(written) < earlierPrologue || int64(len(written)) < earlierPrologue+int64(earlierSize(text))
+	return len(written) < legacyPrologue || int64(len(written)) < legacyPrologue+int64(legacyPayloadSize(text))
 }
 
-// formatOf tells the format of a spool by its first whole frame, or by the mark of the first frame.
-func formatOf(text []byte) format {
-	if _, ok := (earlier{}).frame(text); ok {
-		return earlier{}
+// detectFormat returns the format of a spool, from its first complete frame or the mark of its first frame.
+func detectFormat(text []byte) format {
+	if _, ok := (legacyFormat{}).frame(text); ok {
+		return legacyFormat{}
 	}
 	for _, f := range []framed{current, ungrouped} {
 		if len(text) > 0 && f.begins(text) {
 			return f
 		}
 	}
-	for _, f := range []format{current, ungrouped, earlier{}} {
+	for _, f := range []format{current, ungrouped, legacyFormat{}} {
 		if f.next(text) >= 0 {
 			return f
 		}
 	}
-	if len(text)%grain == 1 {
+	if len(text)%growStep == 1 {
 		return current
 	}
-	return earlier{}
+	return legacyFormat{}
 }

@@ -1,4 +1,4 @@
-// Losses: spools that were damaged are kept aside with a note of what is missing, until somebody has seen it.
+// Losses: damaged spools are kept, with a report of what is missing, until somebody dismisses them.
 
 package spool
 
@@ -15,22 +15,22 @@ import (
 	"bursar/internal/object"
 )
 
-// Loss says that acknowledged requests may have been lost with a spool.
+// Loss reports that acknowledged requests may be lost with a spool.
 type Loss struct {
-	Stream string    `json:"stream"`
-	Spool  uint64    `json:"spool"`
-	Found  time.Time `json:"found"`
-	Reason string    `json:"reason"`
-	Taken  int64     `json:"taken"`          // requests that were whole and are taken in
-	Kept   string    `json:"kept,omitempty"` // the damaged file; empty where there is none
+	Stream    string    `json:"stream"`
+	Spool     uint64    `json:"spool"`
+	Found     time.Time `json:"found"`
+	Reason    string    `json:"reason"`
+	Recovered int64     `json:"taken"`          // complete requests, which are ingested
+	KeptAs    string    `json:"kept,omitempty"` // the damaged file; empty if there is none
 }
 
 func (l Loss) String() string {
-	text := fmt.Sprintf("spool %d of %s is damaged: %s; requests of it that were whole and are taken in: %d", l.Spool, l.Stream, l.Reason, l.Taken)
-	if l.Kept != "" {
-		text += ", the file is kept as " + l.Kept
+	text := fmt.Sprintf("spool %d of %s is damaged: %s; complete requests of it that are ingested: %d", l.Spool, l.Stream, l.Reason, l.Recovered)
+	if l.KeptAs != "" {
+		text += ", the file is kept as " + l.KeptAs
 	}
-	return text + "; have the senders repeat what they sent then, and run `bursar repair --dismiss`"
+	return text + "; let the senders repeat their requests of that time, then run `bursar repair --dismiss`"
 }
 
 func lossPath(dir string, number uint64) string {
@@ -41,11 +41,11 @@ func keptPath(dir string, number uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%08d.damaged", number))
 }
 
-// Report keeps a spool's file under another name and writes the loss down, durably. It may be called again.
+// Report keeps a spool's file under another name and writes a report of the loss, durably. It may be repeated.
 func Report(dir string, l Loss) (Loss, error) {
 	if _, err := os.Stat(Path(dir, l.Spool)); err == nil {
-		l.Kept = keptPath(dir, l.Spool)
-		if err := os.Link(Path(dir, l.Spool), l.Kept); err != nil && !errors.Is(err, fs.ErrExist) {
+		l.KeptAs = keptPath(dir, l.Spool)
+		if err := os.Link(Path(dir, l.Spool), l.KeptAs); err != nil && !errors.Is(err, fs.ErrExist) {
 			return l, fmt.Errorf("keep damaged spool: %w", err)
 		}
 	}
@@ -62,8 +62,7 @@ func Report(dir string, l Loss) (Loss, error) {
 	return l, nil
 }
 
-// Losses lists what was reported in a stream's folder and not dismissed. A report that cannot be read, or a damaged file without
-// one, is a loss all the same.
+// Losses returns the losses in a stream's folder that were not dismissed. A report that cannot be read, or a damaged file without one, is a loss as well.
 func Losses(dir string) ([]Loss, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +91,7 @@ func readLoss(dir, number string) Loss {
 		err = json.Unmarshal(text, &l)
 	}
 	if err != nil {
-		l = Loss{Stream: filepath.Base(dir), Reason: "what was reported of it cannot be read"}
+		l = Loss{Stream: filepath.Base(dir), Reason: "its report cannot be read"}
 		_, _ = fmt.Sscan(number, &l.Spool)
 	}
 	return l

@@ -71,7 +71,7 @@ func TestPowerCut(t *testing.T) {
 }
 
 // A page that is missing of a group is damage once another group follows, as that is written only after an acknowledgement.
-func TestLostPageOfEarlierGroup(t *testing.T) {
+func TestMissingPageOfEarlierGroup(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -90,13 +90,13 @@ func TestLostPageOfEarlierGroup(t *testing.T) {
 }
 
 // A frame of the last group that is zeros alone was not written; one whose bit has changed was.
-func TestLostFrame(t *testing.T) {
+func TestMissingFrame(t *testing.T) {
 	t.Parallel()
 	small := []spool.Request{{Body: []byte("one")}, {Body: []byte("two")}, {Body: []byte("three")}}
 	text, ends := grouped(t, small, small)
 	clear(text[ends[1] : ends[1]+36])
 	if _, got, damage := read(t, text); len(got) != 5 || damage != "" {
-		t.Errorf("lost: %d requests, want 5; damage %q", len(got), damage)
+		t.Errorf("missing frame: %d requests, want 5; damage %q", len(got), damage)
 	}
 	text, ends = grouped(t, small, small)
 	text[ends[1]+34] ^= 4
@@ -134,11 +134,11 @@ func TestUngrouped(t *testing.T) {
 	}
 	clear(old[3*page : 4*page])
 	if _, got, damage := read(t, old); len(got) != len(requests)-1 || damage == "" {
-		t.Errorf("a page is lost: %d requests; damage %q", len(got), damage)
+		t.Errorf("a page is missing: %d requests; damage %q", len(got), damage)
 	}
 	end := len(bytes.TrimRight(old, "\x00"))
 	if _, _, damage := read(t, append(bytes.Clone(old[:end-1]), make([]byte, len(old)-end+1)...)); damage == "" {
-		t.Error("the lost page of before is not reported where the end is torn")
+		t.Error("the missing page of an earlier group is not reported if the end is torn")
 	}
 	if _, _, damage := read(t, append([]byte("x"), old[1:]...)); damage == "" {
 		t.Error("a changed mark is not reported")

@@ -1,3 +1,5 @@
+// Reads spools.
+
 package spool
 
 import (
@@ -22,7 +24,7 @@ type Request struct {
 	Body []byte
 }
 
-// List gives the numbers of the spools in dir, rising. A folder that is not there holds none.
+// List returns the numbers of the spools in dir, ascending. A missing folder contains none.
 func List(dir string) ([]uint64, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,7 +44,7 @@ func List(dir string) ([]uint64, error) {
 	return numbers, nil
 }
 
-// Remove deletes a spool. One that comes back after a power cut is known by its number.
+// Remove deletes a spool. If it reappears after a power cut, its number shows that it is sealed.
 func Remove(dir string, number uint64) error {
 	if err := os.Remove(Path(dir, number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove spool: %w", err)
@@ -57,16 +59,16 @@ type Reader struct {
 	text   []byte // of the whole file
 	at     int
 	format format
-	number uint64 // of the spool; 0 is not known
+	number uint64 // of the spool; 0 if unknown
 	next   uint32 // number of the next frame
 	torn   bool
 	damage []string
 
-	unsynced []string // damage of a group that is torn, unless another follows
+	unsynced []string // damage of a torn group, unless another group follows
 	group    uint32   // that group
 }
 
-// Open opens a spool. One whose header was never written whole was never acknowledged of, and holds nothing: its header is zero.
+// Open opens a spool. If its header was never written completely, nothing in it was acknowledged: it is empty and its header is zero.
 func Open(dir string, number uint64) (*Reader, error) {
 	file, err := os.Open(Path(dir, number))
 	if err != nil {
@@ -84,15 +86,15 @@ func Open(dir string, number uint64) (*Reader, error) {
 	return r, nil
 }
 
-// NewReader reads the header of a spool that is in memory. Number is what it must have, 0 for any.
+// NewReader reads the header of a spool in memory. number is the expected one, 0 for any.
 func NewReader(text []byte, number uint64) (*Reader, error) {
-	r := &Reader{text: text, number: number, format: formatOf(text), free: func() error { return nil }}
-	if _, isFramed := r.format.(framed); isFramed && len(text) > 0 && (len(text)%grain != 1 || len(text) < grain) {
+	r := &Reader{text: text, number: number, format: detectFormat(text), free: func() error { return nil }}
+	if _, isFramed := r.format.(framed); isFramed && len(text) > 0 && (len(text)%growStep != 1 || len(text) < growStep) {
 		r.note("the file was truncated to %d bytes", len(text))
 	}
 	f, ok := r.format.frame(text)
 	if !ok {
-		return r, nil // what follows is found by Next
+		return r, nil // Next finds what follows
 	}
 	if err := json.Unmarshal(f.payload, &r.Header); err != nil {
 		return nil, fmt.Errorf("read spool header: %w", err)
@@ -104,14 +106,14 @@ func NewReader(text []byte, number uint64) (*Reader, error) {
 	return r, nil
 }
 
-// Next gives the next whole request; io.EOF behind the last one. What is damaged in between is noted.
+// Next returns the next complete request, and io.EOF after the last one. Damage in between is recorded.
 func (r *Reader) Next() (Request, error) {
 	for {
 		f, ok := r.frame()
 		if !ok {
 			return Request{}, io.EOF
 		}
-		if f.number == 0 && r.next == 0 && f.spool != 0 { // the header, behind bytes that are not the spool's
+		if f.number == 0 && r.next == 0 && f.spool != 0 { // the header, after bytes that do not belong to the spool
 			r.next = 1
 			if err := json.Unmarshal(f.payload, &r.Header); err != nil {
 				return Request{}, fmt.Errorf("read spool header: %w", err)
@@ -126,7 +128,7 @@ func (r *Reader) Next() (Request, error) {
 	}
 }
 
-// frame is the next whole frame of the spool, wherever it starts.
+// frame returns the next complete frame of the spool, wherever it starts.
 func (r *Reader) frame() (frame, bool) {
 	from := r.at
 	for at := from; at < len(r.text); {
@@ -141,18 +143,18 @@ func (r *Reader) frame() (frame, bool) {
 		}
 		at += skip
 	}
-	r.end(from)
+	r.finish(from)
 	return frame{}, false
 }
 
-// gap notes what is missing before a frame. A group that is followed by no other was not acknowledged, or is the last that was: where
-// pages of it are missing, a power cut has kept them from being written.
+// gap records what is missing before a frame. A group that no other follows was not acknowledged, or is the last one that was: if pages of it are
+// missing, a power cut kept them from being written.
 func (r *Reader) gap(from, at int, f frame) {
-	if f.group > r.group { // what is torn was synced: another group follows
+	if f.group > r.group { // the torn group was synced: another one follows
 		r.damage, r.unsynced = append(r.damage, r.unsynced...), nil
 	}
 	notes := &r.damage
-	if f.grouped && f.group <= r.next && lostPage(r.text[from:at], from) {
+	if f.grouped && f.group <= r.next && missingPage(r.text[from:at], from) {
 		notes, r.group = &r.unsynced, f.group
 	}
 	if at > from {
@@ -163,8 +165,8 @@ func (r *Reader) gap(from, at int, f frame) {
 	}
 }
 
-// end looks at what is behind the last whole frame.
-func (r *Reader) end(from int) {
+// finish classifies what follows the last complete frame.
+func (r *Reader) finish(from int) {
 	r.at = len(r.text)
 	if len(r.unsynced) > 0 {
 		r.torn, r.unsynced = true, nil
@@ -179,7 +181,7 @@ func (r *Reader) end(from int) {
 	}
 }
 
-// follows reports whether a frame is of this spool and comes behind those before. Frames of earlier versions do not tell.
+// follows reports whether a frame belongs to this spool and comes after the earlier ones. Frames of the oldest format do not state it.
 func (r *Reader) follows(f frame) bool {
 	if f.spool == 0 {
 		return true
@@ -191,12 +193,12 @@ func (r *Reader) note(format string, args ...any) {
 	r.damage = append(r.damage, fmt.Sprintf(format, args...))
 }
 
-// Damage says what of the file, as far as it was read, is not what was written; empty where it is whole. A torn end, as a writer
-// leaves that died, is no damage.
+// Damage describes what of the file, as far as it was read, is not what was written; empty if it is intact. A torn end, which a dying writer leaves, is
+// not damage.
 func (r *Reader) Damage() string { return strings.Join(r.damage, "; ") }
 
-// Torn reports whether the last request was not written whole, as far as it was read.
+// Torn reports whether the last request was not written completely, as far as the file was read.
 func (r *Reader) Torn() bool { return r.torn }
 
-// Close frees the file. Requests stay as they are.
+// Close unmaps the file. Requests stay valid.
 func (r *Reader) Close() error { return r.free() }

@@ -61,7 +61,7 @@ func write(t *testing.T, dir string) (ends []int64) {
 	return ends
 }
 
-// read gives what a spool's text holds, and what is damaged of it.
+// read returns the content of a spool, and its damage.
 func read(t *testing.T, text []byte) (h spool.Header, got []spool.Request, damage string) {
 	t.Helper()
 	r, err := spool.NewReader(text, header.Number)
@@ -171,8 +171,8 @@ func TestFlippedBit(t *testing.T) {
 	}
 }
 
-// earlierSpool is a spool as earlier versions wrote it.
-func earlierSpool(t testing.TB) (text []byte, ends []int) {
+// legacySpool is a spool as earlier versions wrote it.
+func legacySpool(t testing.TB) (text []byte, ends []int) {
 	t.Helper()
 	frame := func(payload []byte) {
 		p := make([]byte, 8)
@@ -193,9 +193,9 @@ func earlierSpool(t testing.TB) (text []byte, ends []int) {
 	return text, ends
 }
 
-func TestEarlierFormat(t *testing.T) {
+func TestLegacyFormat(t *testing.T) {
 	t.Parallel()
-	text, ends := earlierSpool(t)
+	text, ends := legacySpool(t)
 	if h, got, damage := read(t, text); h != header || !reflect.DeepEqual(got, requests) || damage != "" {
 		t.Fatalf("header %+v, %d requests, damage %q", h, len(got), damage)
 	}
@@ -268,15 +268,15 @@ func TestForeignNumber(t *testing.T) {
 
 // brokenFile fails once it has taken so many bytes, or at the first sync.
 type brokenFile struct {
-	room    int
-	written int
+	capacity int
+	written  int
 }
 
 var errBroken = errors.New("broken disk")
 
 func (f *brokenFile) Write(b []byte) (int, error) {
-	n := min(len(b), f.room)
-	f.room -= n
+	n := min(len(b), f.capacity)
+	f.capacity -= n
 	f.written += n
 	if n < len(b) {
 		return n, errBroken
@@ -288,13 +288,13 @@ func (f *brokenFile) Sync() error          { return errBroken }
 func (f *brokenFile) Close() error         { return nil }
 func (f *brokenFile) Truncate(int64) error { return nil }
 
-// After an error nothing is written any more, as nobody knows what the disk has.
+// After an error nothing more is written, since the content of the disk is unknown.
 func TestErrorsLast(t *testing.T) {
 	t.Parallel()
 	for _, room := range []int{10, 1 << 30} {
 		t.Run(fmt.Sprint(room), func(t *testing.T) {
 			t.Parallel()
-			f := &brokenFile{room: room}
+			f := &brokenFile{capacity: room}
 			w, err := spool.NewWriter(f, header)
 			if err != nil {
 				t.Fatal(err)
@@ -303,7 +303,7 @@ func TestErrorsLast(t *testing.T) {
 				t.Fatalf("the first error is %v", err)
 			}
 			before := f.written
-			f.room = 1 << 30
+			f.capacity = 1 << 30
 			if err := w.Append("c", make([]byte, 4<<20)); !errors.Is(err, errBroken) {
 				t.Errorf("append: %v", err)
 			}
@@ -314,7 +314,7 @@ func TestErrorsLast(t *testing.T) {
 	}
 }
 
-// What is cut off is gone, whether it was synced or not; what was synced before stays.
+// What is cut off disappears, synced or not; what was synced before stays.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	for _, synced := range []int{0, 1, 2} {
@@ -355,7 +355,7 @@ func TestCut(t *testing.T) {
 
 func TestLongKey(t *testing.T) {
 	t.Parallel()
-	w, err := spool.NewWriter(&brokenFile{room: 1 << 30}, header)
+	w, err := spool.NewWriter(&brokenFile{capacity: 1 << 30}, header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +378,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(whole)
 	f.Add(whole[5:])
 	f.Add([]byte("\xff\xff\xff\x7f0000x"))
-	earlier, _ := earlierSpool(f)
+	earlier, _ := legacySpool(f)
 	f.Add(earlier[:200])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := spool.NewReader(data, 0)

@@ -1,3 +1,5 @@
+// Writes spools.
+
 package spool
 
 import (
@@ -17,37 +19,37 @@ import (
 // Header is the first frame of a spool.
 type Header struct {
 	Stream string    `json:"stream"`
-	Number uint64    `json:"spool"`  // from 1 within the stream
-	Opened time.Time `json:"opened"` // when the first of its requests was taken
+	Number uint64    `json:"spool"`  // when its first request was received
+	Opened time.Time `json:"opened"` // when its first request was received
 }
 
 // File is what a spool is written to.
 type File interface {
 	io.WriteCloser
 	Sync() error
-	Truncate(size int64) error // also to a larger size: zeros fill it up
+	Truncate(size int64) error // also to a larger size, filled with zeros
 }
 
-// Writer appends requests to a spool. It is for one goroutine. After an error nothing more is written: what the file holds
-// then is only known by reading it.
+// Writer appends requests to a spool. It is for one goroutine. After an error nothing more is written, since the content of the file is only
+// known by reading it.
 type Writer struct {
-	file   File
-	number uint64
-	frames uint32
-	group  uint32 // the first frame that is not synced
-	room   int64  // of the file
-	out    *bufio.Writer
-	size   int64
-	synced int64
-	err    error
+	file     File
+	number   uint64
+	frames   uint32
+	group    uint32 // the first frame that is not synced
+	fileSize int64  // of the file
+	out      *bufio.Writer
+	size     int64
+	synced   int64
+	err      error
 }
 
-// Path is the file of a spool.
+// Path returns the path of a spool's file.
 func Path(dir string, number uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%08d.spool", number))
 }
 
-// MakeFolder makes a folder for spools, durably, with the folders above it that are missing.
+// MakeFolder creates a folder for spools, durably, with its missing parents.
 func MakeFolder(dir string) error {
 	parent := filepath.Dir(dir)
 	err := os.Mkdir(dir, 0o700)
@@ -57,7 +59,7 @@ func MakeFolder(dir string) error {
 		}
 		err = os.Mkdir(dir, 0o700)
 	}
-	if err == nil || errors.Is(err, fs.ErrExist) { // who made it may have died before it was durable
+	if err == nil || errors.Is(err, fs.ErrExist) { // its creator may have died before it was durable
 		err = object.SyncFolder(parent)
 	}
 	if err != nil {
@@ -66,7 +68,7 @@ func MakeFolder(dir string) error {
 	return nil
 }
 
-// Create makes the file of a spool, empty and durable in its folder. Until the first Sync it may be empty after a crash.
+// Create creates the file of a spool, empty and durable in its folder. Until the first Sync it may be empty after a crash.
 func Create(dir string, number uint64) (File, error) {
 	file, err := os.OpenFile(Path(dir, number), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -78,7 +80,7 @@ func Create(dir string, number uint64) (File, error) {
 	return file, nil
 }
 
-// NewWriter starts a spool in an empty file. The header waits for the first Sync. After an error the file is closed.
+// NewWriter starts a spool in an empty file. The header is durable after the first Sync. After an error the file is closed.
 func NewWriter(file File, h Header) (*Writer, error) {
 	w := &Writer{file: file, number: h.Number, out: bufio.NewWriterSize(file, 1<<20)}
 	text, err := json.Marshal(h)
@@ -91,10 +93,10 @@ func NewWriter(file File, h Header) (*Writer, error) {
 	return w, nil
 }
 
-// Append adds a request. It is durable once Sync has returned.
+// Append appends a request. It is durable once Sync has returned.
 func (w *Writer) Append(key string, body []byte) error {
 	if len(key) > MaxKey {
-		return fmt.Errorf("append to spool: a key of %d bytes: the limit is %d", len(key), MaxKey)
+		return fmt.Errorf("append to spool: the key is %d bytes long: the limit is %d", len(key), MaxKey)
 	}
 	return w.frame([]byte{byte(len(key))}, []byte(key), body)
 }
@@ -103,7 +105,7 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	p, err := begin(w.number, w.frames, w.group, pieces...)
+	p, err := newPrologue(w.number, w.frames, w.group, pieces...)
 	if err != nil {
 		return err
 	}
@@ -128,13 +130,13 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	return w.err
 }
 
-// grow makes the file large enough for so many bytes before any of them is written.
+// grow makes the file large enough for size bytes before any of them is written.
 func (w *Writer) grow(size int64) error {
-	if grown(size) <= w.room {
+	if paddedSize(size) <= w.fileSize {
 		return nil
 	}
-	w.room = grown(size)
-	return w.file.Truncate(w.room)
+	w.fileSize = paddedSize(size)
+	return w.file.Truncate(w.fileSize)
 }
 
 // Sync makes everything appended durable.
@@ -152,21 +154,21 @@ func (w *Writer) Sync() error {
 	return w.err
 }
 
-// Cut takes back what was appended behind a size, durably, and ends the writing. After an earlier error it does nothing: nobody
-// knows what the file holds.
+// Cut removes what was appended beyond a size, durably, and ends the writing. After an earlier error it does nothing, since the content of the
+// file is unknown.
 func (w *Writer) Cut(size int64) error {
 	if w.err != nil {
 		return w.err
 	}
 	w.err = errors.New("write spool: it was cut")
 	size = min(size, w.synced)
-	if err := errors.Join(w.file.Truncate(size), w.file.Truncate(grown(size)), w.file.Sync()); err != nil {
+	if err := errors.Join(w.file.Truncate(size), w.file.Truncate(paddedSize(size)), w.file.Sync()); err != nil {
 		return fmt.Errorf("cut spool: %w", err)
 	}
 	return nil
 }
 
-// Size is how many bytes the spool has.
+// Size returns the size of the spool in bytes.
 func (w *Writer) Size() int64 { return w.size }
 
 // Close closes the file. What was not synced may be lost.

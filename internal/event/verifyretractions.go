@@ -1,5 +1,5 @@
-// Verification and repair of retractions: the catalog's documents and their objects say the same, none is missing, and each leaves
-// out what its control totals say.
+// Verifies and repairs retractions: the catalog's documents and the objects agree, none is missing, and each excludes what its control totals
+// state.
 
 package event
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/project"
 )
 
-// RetractionNames are the objects of a stream's retractions that the catalog knows.
+// RetractionNames returns the objects of a stream's retractions in the catalog.
 func (in *Intake) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
 	list, err := in.allRetractions(ctx, stream)
 	for i := range list {
@@ -26,7 +26,7 @@ func (in *Intake) RetractionNames(ctx context.Context, stream string) (names []s
 	return names, err
 }
 
-// allRetractions are all that the catalog has of a stream, in the order of their numbers.
+// allRetractions returns all retractions of a stream in the catalog, in order.
 func (in *Intake) allRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
@@ -49,22 +49,22 @@ func (in *Intake) verifyRetractions(ctx context.Context, stream string, state *s
 		faults = append(faults, in.verifyRetraction(ctx, &list[i]))
 	}
 	if n := uint64(len(list)); n > state.Retractions {
-		faults = append(faults, fmt.Errorf("%d retractions of %s are in the catalog, its state knows %d", n, stream, state.Retractions))
+		faults = append(faults, fmt.Errorf("%d retractions of %s are in the catalog, its state counts %d", n, stream, state.Retractions))
 	}
 	return errors.Join(faults...)
 }
 
 // verifyRetraction compares a retraction of the catalog with its object.
 func (in *Intake) verifyRetraction(ctx context.Context, r *Retraction) error {
-	said, err := readRetraction(ctx, in.Objects, r.Stream, r.Number)
-	if err == nil && !reflect.DeepEqual(&said, r) {
-		err = fmt.Errorf("%s says something else than the catalog", retractionName(r.Stream, r.Number))
+	stored, err := readRetraction(ctx, in.Objects, r.Stream, r.Number)
+	if err == nil && !reflect.DeepEqual(&stored, r) {
+		err = fmt.Errorf("%s differs from the catalog", retractionName(r.Stream, r.Number))
 	}
 	return err
 }
 
-// VerifyRetractionTotals proves that the control totals of what is left out are those of its events, and counts these: one that is left out with its
-// batch, too, once.
+// VerifyRetractionTotals checks the control totals of what is excluded against its events, and returns their number. An event that is excluded together
+// with its batch counts once.
 func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream, batches []Batch) (events int64, faults error) {
 	list, err := Retractions(ctx, in.Catalog, s.Name)
 	if err != nil {
@@ -77,7 +77,7 @@ func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream,
 	for i := range list {
 		r := &list[i]
 		if r.Batch > uint64(len(batches)) {
-			return events, fmt.Errorf("%s is retracted, and not sealed", r.What())
+			return events, fmt.Errorf("%s is retracted but not sealed", r.What())
 		}
 		if r.Event == "" || !whole[r.Batch] {
 			events += r.Events
@@ -89,18 +89,18 @@ func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream,
 	return events, errors.Join(faults, ctx.Err())
 }
 
-// recountRetraction compares a retraction with the batch that it leaves out, or with the one event.
+// recountRetraction compares a retraction with the batch or the event that it excludes.
 func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *Batch, r *Retraction) error {
-	if b.GivenUp != nil { // nothing can be said of what it held
+	if b.GivenUp != nil { // its former content is unknown
 		return nil
 	}
 	if r.Event == "" {
 		same := r.Events == b.Accepted && r.Digest == b.Digest
-		for name := range b.Totals { // of another definition where they were computed since the batch was sealed
+		for name := range b.Totals { // definitions differ for totals that were computed after the seal
 			same = same && (r.Definitions[name] != b.Definitions[name] || maps.Equal(r.Totals[name], b.Totals[name]))
 		}
 		if !same {
-			return errors.New("its control totals are not those of the batch")
+			return errors.New("its control totals differ from those of the batch")
 		}
 		return nil
 	}
@@ -114,18 +114,18 @@ func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *B
 		return err
 	}
 	if now.Events != r.Events || now.Digest != r.Digest {
-		return errors.New("its digest is not that of the event")
+		return errors.New("its digest differs from that of the event")
 	}
-	was, is := r.Totals.Now(s), now.Totals.Now(s)
-	for name := range is {
-		if r.Definitions[name] == now.Definitions[name] && !maps.Equal(was[name], is[name]) {
-			return fmt.Errorf("total %s is %v, not %v", name, is[name], was[name])
+	old, recounted := r.Totals.Now(s), now.Totals.Now(s)
+	for name := range recounted {
+		if r.Definitions[name] == now.Definitions[name] && !maps.Equal(old[name], recounted[name]) {
+			return fmt.Errorf("total %s is %v, not %v", name, recounted[name], old[name])
 		}
 	}
 	return nil
 }
 
-// repairRetractions brings retractions in the catalog and their objects together again, once the batches are there.
+// repairRetractions makes the retractions in the catalog and their objects consistent. The batches must be repaired before.
 func (in *Intake) repairRetractions(ctx context.Context, stream string, backup Backup, r *Repaired) error {
 	list, err := in.allRetractions(ctx, stream)
 	if err != nil {
@@ -147,9 +147,9 @@ func (in *Intake) repairRetractions(ctx context.Context, stream string, backup B
 	}
 	for number := uint64(1); ; number++ {
 		if number > max(last, state.Retractions, objects) {
-			// Where the last object and the catalog are both lost, only a copy of the project has it.
+			// If both the last object and its catalog document are missing, only a copy of the project has it.
 			if more, err := restoreRetraction(ctx, stream, number, backup); err != nil || !more {
-				return errors.Join(err, in.keepRetractions(ctx, stream, &state, last))
+				return errors.Join(err, in.restoreCounter(ctx, stream, &state, last))
 			}
 		}
 		if err := in.repairRetraction(ctx, stream, number, known[number], backup, r); err != nil {
@@ -158,15 +158,15 @@ func (in *Intake) repairRetractions(ctx context.Context, stream string, backup B
 	}
 }
 
-// keepRetractions brings the number of the last retraction back where the stream's state was lost, and the documents were not.
-func (in *Intake) keepRetractions(ctx context.Context, stream string, state *streamState, last uint64) error {
+// restoreCounter restores the number of the last retraction if the stream's state lacks it and the documents do not.
+func (in *Intake) restoreCounter(ctx context.Context, stream string, state *streamState, last uint64) error {
 	if state.Retractions >= last {
 		return nil
 	}
 	return in.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
 }
 
-// restoreRetraction puts the object of a retraction back from a copy of the project that has it.
+// restoreRetraction restores the object of a retraction from a copy of the project.
 func restoreRetraction(ctx context.Context, stream string, number uint64, backup Backup) (found bool, err error) {
 	return backup.File(ctx, retractionName(stream, number), func(text []byte) bool {
 		_, err := decodeRetraction(text, stream, number)
@@ -174,7 +174,7 @@ func restoreRetraction(ctx context.Context, stream string, number uint64, backup
 	})
 }
 
-// lastRetractionObject is the highest number among the objects.
+// lastRetractionObject returns the highest number among the objects.
 func (in *Intake) lastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
 	names, err := in.Objects.List(ctx, retractionObjects(stream))
 	for _, name := range names {
@@ -186,7 +186,7 @@ func (in *Intake) lastRetractionObject(ctx context.Context, stream string) (last
 	return last, err
 }
 
-// repairRetraction writes the object of a retraction that the catalog has, or enters one that it does not know.
+// repairRetraction writes the object of a retraction in the catalog, or enters one that the catalog lacks.
 func (in *Intake) repairRetraction(ctx context.Context, stream string, number uint64, known *Retraction, backup Backup, r *Repaired) error {
 	if known != nil {
 		if in.verifyRetraction(ctx, known) == nil {
@@ -195,31 +195,31 @@ func (in *Intake) repairRetraction(ctx context.Context, stream string, number ui
 		if err := in.writeRetraction(ctx, known); err != nil {
 			return err
 		}
-		r.did("wrote retraction %d of %s again", number, stream)
+		r.note("wrote retraction %d of %s again", number, stream)
 		return nil
 	}
-	said, fault := readRetraction(ctx, in.Objects, stream, number)
+	stored, fault := readRetraction(ctx, in.Objects, stream, number)
 	if fault != nil {
 		found, err := restoreRetraction(ctx, stream, number, backup)
 		if err == nil && found {
-			said, err = readRetraction(ctx, in.Objects, stream, number)
+			stored, err = readRetraction(ctx, in.Objects, stream, number)
 		}
 		if err != nil {
 			return err
 		}
-		if lost, _ := isLost(fault); !found && !lost {
+		if missing, _ := isMissing(fault); !found && !missing {
 			r.Broken = append(r.Broken, fmt.Errorf("read retraction %d of %s: %w", number, stream, fault))
 			return ctx.Err()
 		}
 		if !found {
-			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &OlderError{Stream: stream, Retraction: number, Lost: true}, fault))
+			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &NotInCatalogError{Stream: stream, Retraction: number, Missing: true}, fault))
 			return ctx.Err()
 		}
 	}
-	if err := in.enterAgain(ctx, &said); err != nil {
+	if err := in.reenterRetraction(ctx, &stored); err != nil {
 		r.Broken = append(r.Broken, fmt.Errorf("enter retraction %d of %s: %w", number, stream, err))
 		return ctx.Err()
 	}
-	r.did("entered retraction %d of %s in the catalog again", number, stream)
+	r.note("entered retraction %d of %s in the catalog again", number, stream)
 	return nil
 }

@@ -1,3 +1,5 @@
+// Computed columns and filters of totals, evaluated in DuckDB.
+
 package event
 
 import (
@@ -15,14 +17,13 @@ import (
 	"bursar/internal/project"
 )
 
-// computer evaluates what a stream declares in SQL: computed columns and the `where` of totals. Streams without either
-// pass through untouched.
+// computer evaluates what a stream declares in SQL: computed columns and the `where` of totals. Streams without either bypass it.
 type computer struct {
 	in       *Intake
 	stream   *project.Stream
-	read     []column.Field // the columns that are read, as the scanner delivers them
+	read     []column.Field // the columns that are read, as the scanner returns them
 	filtered []*project.Total
-	list     string // what is computed, and what that needs, without the FROM
+	list     string // the select list: computed values, then failure flags
 	from     [2]string
 
 	mu    sync.Mutex
@@ -30,8 +31,8 @@ type computer struct {
 	files atomic.Int64
 }
 
-// newComputer compiles the SELECT. Expressions run within TRY, so that a row on which one fails is rejected alone; as the
-// value of a struct their own null is distinguished from that.
+// newComputer compiles the SELECT. Each expression runs within TRY, so that a failure rejects one row. Its value is wrapped in a struct to
+// distinguish a null result from a failure.
 func newComputer(in *Intake, s *project.Stream) *computer {
 	c := &computer{in: in, stream: s}
 	var tried, named, filters, values, failed []string
@@ -63,8 +64,8 @@ func newComputer(in *Intake, s *project.Stream) *computer {
 	return c
 }
 
-// sql is the SELECT over a file: computed columns, filters, and for each of both whether it failed. The declared expressions
-// may hold a percent sign, so they are never a format.
+// sql returns the SELECT over a file: computed columns, filters, and for each whether it failed. Declared expressions may contain a percent sign,
+// so they are never used as a format.
 func (c *computer) sql(path string) string {
 	return "SELECT " + c.list + " FROM (" + c.from[0] + duck.Literal(path) + c.from[1] + ")"
 }
@@ -79,9 +80,9 @@ func (c *computer) computedColumns() []project.Column {
 	return list
 }
 
-// compute puts the block's columns in declared order, the computed ones among them, and rejects rows on which an expression
-// fails or whose required computed column is null.
-func (c *computer) compute(ctx context.Context, block *scan.Block, p *part) error {
+// compute puts the block's columns in declared order, with the computed ones, and rejects rows for which an expression fails or a required
+// computed column is null.
+func (c *computer) compute(ctx context.Context, block *scan.Block, p *preparedBlock) error {
 	if c.list == "" || len(block.Rows) == 0 {
 		p.columns = c.arrange(block.Columns, nil)
 		return nil
@@ -99,7 +100,7 @@ func (c *computer) compute(ctx context.Context, block *scan.Block, p *part) erro
 		for r := range block.Rows {
 			switch {
 			case failed.Ints[r] != 0:
-				c.reject(block, p, r, x.Name, fmt.Sprintf("%s has no value of %s here: it overflows, or a conversion in it fails", x.Is, x.Type))
+				c.reject(block, p, r, x.Name, fmt.Sprintf("%s is not a valid %s here: it overflows, or a conversion in it fails", x.Is, x.Type))
 			case !x.Optional && value.IsNull(r):
 				c.reject(block, p, r, x.Name, fmt.Sprintf("no value: %s is null", x.Is))
 			}
@@ -115,15 +116,15 @@ func (c *computer) compute(ctx context.Context, block *scan.Block, p *part) erro
 	return nil
 }
 
-// reject puts a row into quarantine, once.
-func (c *computer) reject(block *scan.Block, p *part, r int, column, reason string) {
+// reject quarantines a row, once.
+func (c *computer) reject(block *scan.Block, p *preparedBlock, r int, column, reason string) {
 	if p.keep[r] {
 		p.keep[r] = false
 		p.rejects = append(p.rejects, reject{Row: block.Rows[r], Column: column, Reason: reason, raw: block.Raw(r)})
 	}
 }
 
-// arrange merges read and computed columns into declared order. Columns that a block without rows lacks are empty.
+// arrange merges read and computed columns in declared order. Columns missing from a block without rows are empty.
 func (c *computer) arrange(read, computed []column.Vector) []column.Vector {
 	columns := make([]column.Vector, 0, len(c.stream.Columns)+1)
 	for _, x := range c.stream.Columns {
@@ -195,7 +196,7 @@ func writeScratch(path string, fields []column.Field, columns []column.Vector) e
 	return f.Close()
 }
 
-// session takes an idle session or opens one: as many live as blocks are prepared at a time.
+// session returns an idle session or opens one: there are as many as blocks prepared at a time.
 func (c *computer) session() (*duck.Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

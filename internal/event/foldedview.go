@@ -1,3 +1,5 @@
+// SQL views of the events of several streams, as pipelines fold them.
+
 package event
 
 import (
@@ -12,8 +14,7 @@ import (
 	"bursar/internal/project"
 )
 
-// FoldedFields are the columns of FoldedSQL: those of the events, then what their ids and keys lie in and the source,
-// hidden.
+// FoldedFields returns the columns of FoldedSQL: those of the events, then those that contain ids and keys, and the hidden columns.
 func FoldedFields(e *project.Events) []column.Field {
 	var fields []column.Field
 	add := func(f column.Field) {
@@ -35,21 +36,21 @@ func FoldedFields(e *project.Events) []column.Field {
 	return fields
 }
 
-// FoldedSQL is a SELECT over the events of batches of any of the streams, as the one table that a pipeline folds: those that have
-// a key. The others are those of UnkeyedSQL.
+// FoldedSQL returns a SELECT over the events of batches of any of the streams, as the single table that a pipeline folds. It contains the events that
+// have a key; UnkeyedSQL returns the others.
 func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
 	return foldedSQL(files, e, batches, func(view string) string { return view })
 }
 
-// FoldedPartSQL is FoldedSQL over the events for which a condition holds. No expression of the key is evaluated on others.
+// FoldedPartSQL is FoldedSQL over the events that satisfy a condition. Key expressions are not evaluated on other events.
 func FoldedPartSQL(files object.Local, e *project.Events, batches []Batch, condition string) string {
 	return foldedSQL(files, e, batches, func(view string) string {
 		return fmt.Sprintf("WITH part AS MATERIALIZED (SELECT * FROM (%s) WHERE %s) SELECT * FROM part", view, condition)
 	})
 }
 
-// foldedSQL takes what it is to take of each stream's events.
-func foldedSQL(files object.Local, e *project.Events, batches []Batch, taken func(view string) string) string {
+// foldedSQL applies wrap to the view of each stream.
+func foldedSQL(files object.Local, e *project.Events, batches []Batch, wrap func(view string) string) string {
 	fields := FoldedFields(e)
 	var selects []string
 	for _, s := range e.Streams {
@@ -66,7 +67,7 @@ func foldedSQL(files object.Local, e *project.Events, batches []Batch, taken fun
 		for i, f := range fields {
 			list[i] = foldedColumn(e, s, f)
 		}
-		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), taken(viewSQL(files, s, own, true)))
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), wrap(viewSQL(files, s, own, true)))
 		if unkeyed := e.Unkeyed(s.Name); unkeyed != "" {
 			sql += " WHERE NOT (" + unkeyed + ")"
 		}
@@ -78,20 +79,20 @@ func foldedSQL(files object.Local, e *project.Events, batches []Batch, taken fun
 	return strings.Join(selects, "\nUNION ALL\n")
 }
 
-// UnkeyedSQL is a SELECT over the events of a stream's batches that have no key, in the stream's own columns.
+// UnkeyedSQL returns a SELECT over the events of a stream's batches that have no key, with the stream's columns.
 func UnkeyedSQL(files object.Local, e *project.Events, s *project.Stream, batches []Batch) string {
 	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s", viewSQL(files, s, batches, true), e.Unkeyed(s.Name))
 }
 
-// receivedSQL is where an event was received, in the order of dedupe.PlaceOf: less 2^63, so that all places are numbers of a BIGINT.
+// receivedSQL is the receipt order of an event, as dedupe.PlaceOf, minus 2^63 so that it fits a BIGINT.
 var receivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (dedupe.MaxFile+1)/2, int64(dedupe.MaxRow+1), RowColumn)
 
-// receivedAs is what receivedSQL gives for a row.
+// receivedAs returns the value of receivedSQL for a row.
 func receivedAs(row Place) int64 {
 	return (int64(row.File)-(dedupe.MaxFile+1)/2)*(dedupe.MaxRow+1) + row.Row
 }
 
-// foldedColumn is a column of the one table in the terms of a stream's own: null where it has none.
+// foldedColumn returns a column of the single table, read from a stream's columns; null if the stream has none.
 func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 	own := ""
 	switch {

@@ -1,4 +1,4 @@
-// Events of one id that count twice, as a retraction between them is lost: they are found, and resolved by retracting either.
+// Events with one id that count twice because a retraction is missing: they are found, and resolved by retracting either.
 
 package event_test
 
@@ -12,16 +12,16 @@ import (
 	"bursar/internal/failure"
 )
 
-// acceptedTwice is a stream in which a row was accepted in the place of an event, whose retraction is lost without a trace.
-func acceptedTwice(t *testing.T, yaml string) *house {
+// acceptedTwice returns a stream in which a row replaced an event whose retraction is missing without a trace.
+func acceptedTwice(t *testing.T, yaml string) *harness {
 	t.Helper()
-	h := newHouse(t, yaml)
-	h.take("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("it's", "sale", "2.00", "EUR")))
-	h.take("2 1 0 1 0", h.file("b.jsonl", sale("it's", "sale", "3.00", "EUR")))
+	h := newHarness(t, yaml)
+	h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("it's", "sale", "2.00", "EUR")))
+	h.ingest("2 1 0 1 0", h.file("b.jsonl", sale("it's", "sale", "3.00", "EUR")))
 	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: event.Place{File: 2, Row: 1}, Reason: "right"}); err != nil {
 		t.Fatal(err)
 	}
-	h.loseRetraction(1, true)
+	h.removeRetraction(1, true)
 	h.rebuildIndex()
 	return h
 }
@@ -34,7 +34,7 @@ func TestCountedTwice(t *testing.T) {
 				t.Parallel()
 				h := acceptedTwice(t, yaml)
 				err := h.intake.VerifyCountedOnce(t.Context(), h.stream)
-				var twice *event.TwiceError
+				var twice *event.CountedTwiceError
 				if !errors.As(err, &twice) || failure.Of(err) != failure.Data {
 					t.Fatalf("found is %v", err)
 				}
@@ -47,19 +47,19 @@ func TestCountedTwice(t *testing.T) {
 				if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
 					t.Error(err)
 				}
-				h.take("0 3 0 0 3", h.file("c.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"+sale("it's", "sale", map[uint64]string{1: "3.00", 3: "2.00"}[batch], "EUR")+"\n"+sale("1", "sale", "1.00", "EUR")))
-				h.proved()
+				h.ingest("0 3 0 0 3", h.file("c.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"+sale("it's", "sale", map[uint64]string{1: "3.00", 3: "2.00"}[batch], "EUR")+"\n"+sale("1", "sale", "1.00", "EUR")))
+				h.verify()
 				h.retract("2 1", event.RetractOptions{Batch: 1, Event: "1", Reason: "wrong"})
 			})
 		}
 	}
 }
 
-// TestAcceptOverCountedTwice accepts a row in the place of an event that counts twice: the index that knew one of the two is made anew on the way.
+// TestAcceptOverCountedTwice accepts a row that replaces an event which counts twice: the index, which knew one of the two, is rebuilt.
 func TestAcceptOverCountedTwice(t *testing.T) {
 	t.Parallel()
 	h := acceptedTwice(t, plainYAML)
-	h.take("4 1 0 1 0", h.file("c.jsonl", sale("it's", "sale", "4.00", "EUR")))
+	h.ingest("4 1 0 1 0", h.file("c.jsonl", sale("it's", "sale", "4.00", "EUR")))
 	got, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"})
 	if err != nil || got.Batch != 5 {
 		t.Fatalf("accepting gives %+v, %v", got, err)
@@ -67,7 +67,7 @@ func TestAcceptOverCountedTwice(t *testing.T) {
 	if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
 		t.Error(err)
 	}
-	h.take("6 1 1 0 0", h.file("d.jsonl", sale("5", "sale", "5.00", "EUR")))
+	h.ingest("6 1 1 0 0", h.file("d.jsonl", sale("5", "sale", "5.00", "EUR")))
 }
 
 // TestCountedAgain: what is accepted again beyond the dedupe window, or as another version, does not count twice, whatever window is
@@ -75,19 +75,19 @@ func TestAcceptOverCountedTwice(t *testing.T) {
 func TestCountedAgain(t *testing.T) {
 	t.Parallel()
 	for _, later := range []string{plainYAML + "dedupe: 30d\n", plainYAML + "dedupe: 60d\n", plainYAML} {
-		h := newHouse(t, plainYAML+"dedupe: 30d\n")
-		h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+		h := newHarness(t, plainYAML+"dedupe: 30d\n")
+		h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 		h.now = h.now.AddDate(0, 0, 31)
-		h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"))
+		h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"))
 		h.declare(later)
 		h.rebuildIndex()
 		if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
 			t.Error(err)
 		}
 	}
-	h := newHouse(t, plainYAML+"versions: keep\n")
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h := newHarness(t, plainYAML+"versions: keep\n")
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
 	h.rebuildIndex()
 	if err := h.intake.VerifyCountedOnce(t.Context(), h.stream); err != nil {
 		t.Error(err)

@@ -1,3 +1,5 @@
+// Writes the accepted rows of a batch to its objects.
+
 package event
 
 import (
@@ -8,37 +10,36 @@ import (
 	"bursar/internal/object"
 )
 
-// laneCount is how many objects of a batch are written at a time. Segments go to the lanes in turn, so that the same rows
-// make the same objects (rule 5).
-const laneCount = 2
+// writerCount is how many objects of a batch are written in parallel. Segments are distributed in turn, so that the same rows make the same
+// objects (rule 5).
+const writerCount = 2
 
-// objectSize is where an object of a batch ends and the next begins: small enough to be made durable while later
-// ones are still written.
+// objectSize is the size at which an object of a batch ends: small enough to be made durable while later ones are still written.
 const objectSize = 32 << 20
 
-// lane writes every laneCount-th segment of a batch.
-type lane struct {
-	w        *work
+// objectWriter writes every writerCount-th segment of a batch.
+type objectWriter struct {
+	w        *batchWriter
 	number   int
 	segments chan *segment
 	fields   []column.Field
-	columns  []column.Vector // the row group at hand
+	columns  []column.Vector // the current row group
 	summers  []summer
 	digest   column.Digest
 
 	objects []*object.DescribedWriter
 	out     *object.DescribedWriter
 	parquet *column.ParquetWriter
-	pending []<-chan error // commits under way
+	pending []<-chan error // running commits
 }
 
-func (l *lane) open(w *work, number int) {
+func (l *objectWriter) start(w *batchWriter, number int) {
 	l.w, l.number, l.segments = w, number, make(chan *segment, 1)
 	l.fields = Fields(w.stream)
 	l.summers = newSummers(w.stream)
 }
 
-func (l *lane) run(ctx context.Context) error {
+func (l *objectWriter) run(ctx context.Context) error {
 	for seg := range l.segments {
 		if err := l.write(ctx, seg); err != nil {
 			return err
@@ -47,18 +48,18 @@ func (l *lane) run(ctx context.Context) error {
 	if err := l.flush(ctx); err != nil {
 		return err
 	}
-	return l.end()
+	return l.close()
 }
 
-// write sums and stores a segment's accepted rows and gives its blocks back. Small segments wait for each other, as a row
-// group of few rows is dear to write and to read.
-func (l *lane) write(ctx context.Context, seg *segment) error {
+// write sums and buffers a segment's accepted rows and recycles its blocks. Small segments are combined, because a small row group is expensive to
+// write and to read.
+func (l *objectWriter) write(ctx context.Context, seg *segment) error {
 	l.makeColumns(seg.rows)
 	l.reserve(seg)
 	for i, block := range seg.blocks {
-		l.gather(seg, &seg.parts[i], block.Rows)
-		if seg.in != nil {
-			seg.in.Recycle(block)
+		l.appendRows(seg, &seg.prepared[i], block.Rows)
+		if seg.recycler != nil {
+			seg.recycler.Recycle(block)
 		}
 	}
 	if l.columns[0].Len() < segmentRows && !l.w.options.DryRun {
@@ -67,8 +68,8 @@ func (l *lane) write(ctx context.Context, seg *segment) error {
 	return l.flush(ctx)
 }
 
-// flush writes the row group at hand.
-func (l *lane) flush(ctx context.Context) error {
+// flush writes the current row group.
+func (l *objectWriter) flush(ctx context.Context) error {
 	if l.columns == nil || l.columns[0].Len() == 0 {
 		return nil
 	}
@@ -77,7 +78,7 @@ func (l *lane) flush(ctx context.Context) error {
 		return nil
 	}
 	if l.out == nil {
-		if err := l.begin(ctx); err != nil {
+		if err := l.create(ctx); err != nil {
 			return err
 		}
 	}
@@ -86,13 +87,13 @@ func (l *lane) flush(ctx context.Context) error {
 	}
 	l.out.Rows += int64(l.columns[0].Len())
 	if l.out.Bytes >= objectSize {
-		return l.turn()
+		return l.finishObject()
 	}
 	return nil
 }
 
-// makeColumns makes the memory of a row group for the first segment, most often the largest.
-func (l *lane) makeColumns(rows int) {
+// makeColumns allocates a row group for the first segment, which usually is the largest.
+func (l *objectWriter) makeColumns(rows int) {
 	if l.columns != nil {
 		return
 	}
@@ -103,28 +104,28 @@ func (l *lane) makeColumns(rows int) {
 	l.columns = column.NewVectors(types, rows)
 }
 
-// reserve makes room for a segment at once.
-func (l *lane) reserve(seg *segment) {
+// reserve allocates memory for a segment at once.
+func (l *objectWriter) reserve(seg *segment) {
 	for c := range l.columns {
 		size := 0
-		for i := range seg.parts {
-			if c < len(seg.parts[i].columns) {
-				size += len(seg.parts[i].columns[c].Bytes)
+		for i := range seg.prepared {
+			if c < len(seg.prepared[i].columns) {
+				size += len(seg.prepared[i].columns[c].Bytes)
 			}
 		}
 		l.columns[c].Reserve(seg.rows, size)
 	}
 }
 
-// reset empties the row group at hand.
-func (l *lane) reset() {
+// reset empties the current row group.
+func (l *objectWriter) reset() {
 	for i := range l.columns {
 		l.columns[i].Reset()
 	}
 }
 
-// gather takes a part's kept rows into the row group, the totals and the digest.
-func (l *lane) gather(seg *segment, p *part, rows []int64) {
+// appendRows adds a block's kept rows to the row group, the totals and the digest.
+func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) {
 	all := true
 	for r, kept := range p.keep {
 		if kept {
@@ -132,7 +133,7 @@ func (l *lane) gather(seg *segment, p *part, rows []int64) {
 		}
 		all = all && kept
 	}
-	sumPart(l.summers, p)
+	sumBlock(l.summers, p)
 	file, row := &l.columns[len(l.columns)-2], &l.columns[len(l.columns)-1]
 	for i := range p.columns {
 		if all {
@@ -153,25 +154,25 @@ func (l *lane) gather(seg *segment, p *part, rows []int64) {
 	}
 }
 
-// sumPart adds a part's kept rows to the control totals.
-func sumPart(summers []summer, p *part) {
+// sumBlock adds a block's kept rows to the control totals.
+func sumBlock(summers []summer, p *preparedBlock) {
 	if len(p.keep) == 0 { // every row was rejected, so nothing was computed
 		return
 	}
 	filter := 0
 	for i := range summers {
-		take := func(r int) bool { return p.keep[r] }
+		included := func(r int) bool { return p.keep[r] }
 		if summers[i].total.Where != "" {
 			where := &p.filters[filter]
 			filter++
-			take = func(r int) bool { return p.keep[r] && where.Ints[r] != 0 }
+			included = func(r int) bool { return p.keep[r] && where.Ints[r] != 0 }
 		}
-		summers[i].add(p.columns, take)
+		summers[i].add(p.columns, included)
 	}
 }
 
-// begin starts the lane's next object.
-func (l *lane) begin(ctx context.Context) error {
+// create starts the next object.
+func (l *objectWriter) create(ctx context.Context) error {
 	name := fmt.Sprintf("%sevents-%d-%04d.parquet", prefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
 	out, err := object.CreateDescribed(ctx, l.w.in.Objects, name)
 	if err != nil {
@@ -184,8 +185,8 @@ func (l *lane) begin(ctx context.Context) error {
 	return nil
 }
 
-// turn ends the object at hand and makes it durable in the background.
-func (l *lane) turn() error {
+// finishObject ends the current object and makes it durable in the background.
+func (l *objectWriter) finishObject() error {
 	out := l.out
 	l.out = nil
 	if err := l.parquet.Close(); err != nil {
@@ -198,17 +199,17 @@ func (l *lane) turn() error {
 	return nil
 }
 
-func (l *lane) end() error {
+func (l *objectWriter) close() error {
 	if l.out != nil {
-		if err := l.turn(); err != nil {
+		if err := l.finishObject(); err != nil {
 			return err
 		}
 	}
-	return l.settle()
+	return l.awaitCommits()
 }
 
-// settle waits for every commit under way.
-func (l *lane) settle() error {
+// awaitCommits waits for every running commit.
+func (l *objectWriter) awaitCommits() error {
 	var first error
 	for _, done := range l.pending {
 		if err := <-done; err != nil && first == nil {
@@ -219,8 +220,8 @@ func (l *lane) settle() error {
 	return first
 }
 
-func (l *lane) abort() {
-	_ = l.settle() // the batch is given up: what became visible of it is swept by the next intake
+func (l *objectWriter) abort() {
+	_ = l.awaitCommits() // the batch is given up; the next intake deletes what became visible of it
 	if l.out != nil {
 		_ = l.out.Abort()
 	}

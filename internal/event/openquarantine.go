@@ -1,4 +1,4 @@
-// What of a stream is in quarantine: the batches whose rejected rows nobody has taken up, one row of them, and how many there are.
+// The open quarantine of a stream: its batches, one of its rows, and the number of rows.
 
 package event
 
@@ -14,18 +14,18 @@ import (
 	"bursar/internal/catalog"
 )
 
-// quarantined lists the batches whose rejected rows no later batch has taken up: those that count, and those that are retracted. Of the
-// former, rows are left out as well.
-func quarantined(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *leftRows, err error) {
+// openQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left reports
+// which rows are excluded.
+func openQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *retractedRows, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {
 		var state streamState
 		if _, err = tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
-		if open, err = unlisted(tx, stream, &state); err != nil {
+		if open, err = unlistedQuarantines(tx, stream, &state); err != nil {
 			return err
 		}
-		if left, err = leftRowsOf(c, tx, stream); err != nil {
+		if left, err = newRetractedRows(c, tx, stream); err != nil {
 			return err
 		}
 		prefix := "rejected/" + stream + "/"
@@ -52,22 +52,22 @@ func quarantined(ctx context.Context, c catalog.Catalog, stream string) (open, r
 	return open, retracted, left, nil
 }
 
-// leftRows are the rows in quarantine that are left out: those of files whose batch is retracted, as these may come again. A retry may
-// have rejected them again, in a batch of its own; that of the retry says nothing of them.
-type leftRows struct {
+// retractedRows are the rows in quarantine of files whose batch is retracted, since these files may be ingested again. A retry may have moved them to
+// the quarantine of a later batch, which is not retracted.
+type retractedRows struct {
 	c       catalog.Catalog
 	stream  string
-	batches map[uint64]bool // that are retracted as a whole
-	files   map[uint64]bool // whether the rows of a file are left out
+	batches map[uint64]bool // retracted as a whole
+	files   map[uint64]bool // whether the rows of a file are excluded
 }
 
-func leftRowsOf(c catalog.Catalog, tx catalog.Tx, stream string) (*leftRows, error) {
+func newRetractedRows(c catalog.Catalog, tx catalog.Tx, stream string) (*retractedRows, error) {
 	batches, err := wholeBatches(tx, stream)
-	return &leftRows{c: c, stream: stream, batches: batches, files: map[uint64]bool{}}, err
+	return &retractedRows{c: c, stream: stream, batches: batches, files: map[uint64]bool{}}, err
 }
 
-// has reports whether the rows of a file are left out.
-func (l *leftRows) has(ctx context.Context, file uint64) (bool, error) {
+// has reports whether the rows of a file are excluded.
+func (l *retractedRows) has(ctx context.Context, file uint64) (bool, error) {
 	if len(l.batches) == 0 {
 		return false, nil
 	}
@@ -83,7 +83,7 @@ func (l *leftRows) has(ctx context.Context, file uint64) (bool, error) {
 	return out, nil
 }
 
-// wholeBatches are those of a stream's batches that are retracted as a whole.
+// wholeBatches returns the batches of a stream that are retracted as a whole.
 func wholeBatches(tx catalog.Tx, stream string) (map[uint64]bool, error) {
 	left, err := activeOf(tx, stream)
 	whole := map[uint64]bool{}
@@ -95,8 +95,8 @@ func wholeBatches(tx catalog.Tx, stream string) (map[uint64]bool, error) {
 	return whole, err
 }
 
-// unlisted finds the open quarantines of batches that were sealed before they were listed.
-func unlisted(tx catalog.Tx, stream string, state *streamState) ([]Batch, error) {
+// unlistedQuarantines returns the open quarantines of batches sealed by versions that did not list them.
+func unlistedQuarantines(tx catalog.Tx, stream string, state *streamState) ([]Batch, error) {
 	end := state.Batches + 1
 	if state.Listed != 0 {
 		end = state.Listed
@@ -107,18 +107,18 @@ func unlisted(tx catalog.Tx, stream string, state *streamState) ([]Batch, error)
 		if err != nil {
 			return nil, err
 		}
-		again, err := tx.Get(retriedKey(stream, number), &retried{})
+		retriedLater, err := tx.Get(retriedKey(stream, number), &retried{})
 		if err != nil {
 			return nil, err
 		}
-		if b.Quarantine != nil && !again {
+		if b.Quarantine != nil && !retriedLater {
 			open = append(open, b)
 		}
 	}
 	return open, nil
 }
 
-// findRejected finds a row in quarantine, and the batch in whose quarantine it lies.
+// findRejected returns a row in quarantine, and the batch whose quarantine contains it.
 func (in *Intake) findRejected(ctx context.Context, stream string, at Place) (found Rejected, b Batch, err error) {
 	open := false
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
@@ -145,18 +145,18 @@ func (in *Intake) findRejected(ctx context.Context, stream string, at Place) (fo
 	return found, b, err
 }
 
-// quarantineOf is the batch that has the rejected rows of a file in its quarantine, if that is not retracted: the file's own, or the last
-// one that took them up again.
+// quarantineOf returns the batch whose quarantine contains the rejected rows of a file: the file's own batch, or the last one that retried them. open is
+// false if that is retracted.
 func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool, err error) {
-	var of File
-	if found, err := tx.Get(fileNumberKey(stream, file), &of); err != nil || !found {
+	var origin File
+	if found, err := tx.Get(fileNumberKey(stream, file), &origin); err != nil || !found {
 		return b, false, err
 	}
 	whole, err := wholeBatches(tx, stream)
-	if err != nil || whole[of.Batch] {
+	if err != nil || whole[origin.Batch] {
 		return b, false, err
 	}
-	last, err := eachRetry(tx, stream, of.Batch, func(*Batch) {})
+	last, err := eachRetry(tx, stream, origin.Batch, func(*Batch) {})
 	if err != nil {
 		return b, false, err
 	}
@@ -164,17 +164,17 @@ func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool
 	return b, found && b.Quarantine != nil, err
 }
 
-// InQuarantine is how many rows of a stream are in quarantine.
-type InQuarantine struct {
+// QuarantineCount is the number of rows of a stream in quarantine.
+type QuarantineCount struct {
 	Stream    string `json:"stream"`
-	Rows      int64  `json:"rows"`      // that wait to be resolved
+	Rows      int64  `json:"rows"`      // to be resolved
 	Dismissed int64  `json:"dismissed"` // that count as resolved
 }
 
-// CountQuarantine counts the rows of a stream in quarantine. It reads what is stored of them only where batches are retracted.
-func (in *Intake) CountQuarantine(ctx context.Context, stream string) (InQuarantine, error) {
-	n := InQuarantine{Stream: stream}
-	open, retracted, left, err := quarantined(ctx, in.Catalog, stream)
+// CountQuarantine counts the rows of a stream in quarantine. It reads the rows only if batches are retracted.
+func (in *Intake) CountQuarantine(ctx context.Context, stream string) (QuarantineCount, error) {
+	n := QuarantineCount{Stream: stream}
+	open, retracted, left, err := openQuarantines(ctx, in.Catalog, stream)
 	if err != nil {
 		return n, err
 	}
@@ -186,14 +186,14 @@ func (in *Intake) CountQuarantine(ctx context.Context, stream string) (InQuarant
 	for _, b := range open {
 		n.Rows += b.Quarantine.Rows
 	}
-	without := func(row Rejected) {
+	uncount := func(row Rejected) {
 		if _, is := dismissed[row.Place()]; is {
 			n.Dismissed--
 		}
 	}
 	if n.Dismissed > 0 {
 		err = in.eachRow(ctx, retracted, func(row Rejected) error {
-			without(row)
+			uncount(row)
 			return nil
 		})
 	}
@@ -203,7 +203,7 @@ func (in *Intake) CountQuarantine(ctx context.Context, stream string) (InQuarant
 			out, err := left.has(ctx, row.Number)
 			if out {
 				n.Rows--
-				without(row)
+				uncount(row)
 			}
 			return err
 		})

@@ -48,8 +48,8 @@ func swapLines(t *testing.T, yaml, a, b string) string {
 	return strings.Join(lines, "\n")
 }
 
-// recounted expects batches to be what their events are, and the index to be made anew of them.
-func (h *house) recounted() {
+// verifyTotals expects batches to match their events, and a rebuilt index to match them.
+func (h *harness) verifyTotals() {
 	h.t.Helper()
 	if _, err := h.intake.VerifyTotals(h.t.Context(), h.stream, h.batches()); err != nil {
 		h.t.Error(err)
@@ -59,8 +59,8 @@ func (h *house) recounted() {
 	}
 }
 
-// seen is the events of all batches: two of their columns.
-func (h *house) seen() string {
+// viewed is the events of all batches: two of their columns.
+func (h *harness) viewed() string {
 	h.t.Helper()
 	session, err := duck.Open(h.intake.Duck)
 	if err != nil {
@@ -86,7 +86,7 @@ func (h *house) seen() string {
 	return strings.Join(list, " ")
 }
 
-// TestOrderOfColumns lists the columns of a stream that holds events in other orders, new ones among them: known events stay known,
+// TestOrderOfColumns lists the columns of a stream that contains events in other orders, new ones among them: known events stay known,
 // and all batches stay what they were sealed as.
 func TestOrderOfColumns(t *testing.T) {
 	t.Parallel()
@@ -94,9 +94,9 @@ func TestOrderOfColumns(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			yaml := fmt.Sprintf(orderYAML, id)
-			h := newHouse(t, yaml)
+			h := newHarness(t, yaml)
 			const row = "1,x,7,2026-01-01,here\n"
-			h.take("1 1 1 0 0", h.file("a.csv", "k,account,amount,at_day,origin\n"+row))
+			h.ingest("1 1 1 0 0", h.file("a.csv", "k,account,amount,at_day,origin\n"+row))
 			batch := uint64(1)
 			for n, lines := range [][2]string{
 				{"account", "amount"}, {"k", "at_day"}, {"twice", "amount"}, {"origin", "account"}, {"k", "account"},
@@ -109,37 +109,37 @@ func TestOrderOfColumns(t *testing.T) {
 				if err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream); err != nil {
 					t.Fatal(err)
 				}
-				h.take("0 1 0 0 1", h.file("a.csv", "k,account,amount,at_day,origin\n"+strings.Replace(row, "here", fmt.Sprint("there", n), 1)))
-				h.recounted()
+				h.ingest("0 1 0 0 1", h.file("a.csv", "k,account,amount,at_day,origin\n"+strings.Replace(row, "here", fmt.Sprint("there", n), 1)))
+				h.verifyTotals()
 				batch++
 				header, row := "k,account,amount,at_day,origin\n", fmt.Sprintf("b%d,y,8,2026-01-02,z\n", n)
 				if n >= 2 {
 					header, row = "k,account,amount,at_day,origin,new\n", fmt.Sprintf("b%d,y,8,2026-01-02,z,new\n", n)
 				}
-				h.take(fmt.Sprint(batch, 1, 1, 0, 0), h.file("b.csv", header+row))
-				h.take("0 1 0 0 1", h.file("b.csv", header+row+"\n"))
-				h.recounted()
+				h.ingest(fmt.Sprint(batch, 1, 1, 0, 0), h.file("b.csv", header+row))
+				h.ingest("0 1 0 0 1", h.file("b.csv", header+row+"\n"))
+				h.verifyTotals()
 			}
 			h.rebuildIndex()
-			h.take("0 1 0 0 1", h.file("a.csv", "k,account,amount,at_day,origin\n"+row+"\n"))
-			if got := h.seen(); got != "1=x b0=y b1=y b2=y b3=y b4=y" {
+			h.ingest("0 1 0 0 1", h.file("a.csv", "k,account,amount,at_day,origin\n"+row+"\n"))
+			if got := h.viewed(); got != "1=x b0=y b1=y b2=y b3=y b4=y" {
 				t.Errorf("events are %s", got)
 			}
 		})
 	}
 }
 
-// TestOtherOrders: batches of one stream may have been sealed in several orders. Each is compared in its own, and an index that is made
-// anew knows all their events in the one of the next batch.
+// TestOtherOrders: batches of one stream may have been sealed in several orders. Each is compared in its own order, and a rebuilt index
+// contains all their events in the order of the next batch.
 func TestOtherOrders(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"_content", "k", "[k, amount]"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, fmt.Sprintf(orderYAML, id))
+			h := newHarness(t, fmt.Sprintf(orderYAML, id))
 			const head = "k,account,amount,at_day,origin\n"
 			const row = "1,x,7,2026-01-01,here\n"
-			h.take("1 2 2 0 0", h.file("a.csv", head+row+"3,x,7,2026-01-01,here\n"))
+			h.ingest("1 2 2 0 0", h.file("a.csv", head+row+"3,x,7,2026-01-01,here\n"))
 			state := h.index()
 			var columns []event.Definition
 			if err := json.Unmarshal(state.Columns, &columns); err != nil {
@@ -151,12 +151,12 @@ func TestOtherOrders(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.putIndex(state)
-			h.take("2 1 1 0 0", h.file("b.csv", head+"2,x,7,2026-01-01,here\n"))
-			h.recounted()
+			h.ingest("2 1 1 0 0", h.file("b.csv", head+"2,x,7,2026-01-01,here\n"))
+			h.verifyTotals()
 			h.rebuildIndex()
-			h.take("0 3 0 0 3", h.file("c.csv", head+row+"2,x,7,2026-01-01,here\n3,x,7,2026-01-01,here\n"))
+			h.ingest("0 3 0 0 3", h.file("c.csv", head+row+"2,x,7,2026-01-01,here\n3,x,7,2026-01-01,here\n"))
 			h.rebuildIndex()
-			h.recounted()
+			h.verifyTotals()
 		})
 	}
 }
@@ -164,8 +164,8 @@ func TestOtherOrders(t *testing.T) {
 // TestOrderOfIDs: an identity of the same columns in another order would make known events new.
 func TestOrderOfIDs(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, fmt.Sprintf(orderYAML, "[k, amount]"))
-	h.take("1 1 1 0 0", h.file("a.csv", "k,account,amount,at_day,origin\n1,x,7,2026-01-01,here\n"))
+	h := newHarness(t, fmt.Sprintf(orderYAML, "[k, amount]"))
+	h.ingest("1 1 1 0 0", h.file("a.csv", "k,account,amount,at_day,origin\n1,x,7,2026-01-01,here\n"))
 	h.declare(fmt.Sprintf(orderYAML, "[amount, k]"))
 	err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)
 	if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "id: [k, amount]") || !strings.Contains(err.Error(), "id: [amount, k]") {
@@ -185,11 +185,11 @@ columns:
   fee: {type: int}
 `
 
-// TestPositionsNeverChange: without a header the order of the columns says which field each is read from.
+// TestPositionsNeverChange: without a header the order of the columns determines the field that each is read from.
 func TestPositionsNeverChange(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, barePositions)
-	h.take("1 1 1 0 0", h.file("a.csv", "1,7,8\n"))
+	h := newHarness(t, barePositions)
+	h.ingest("1 1 1 0 0", h.file("a.csv", "1,7,8\n"))
 	refused := func(what, yaml string, want ...string) {
 		t.Helper()
 		h.declare(yaml)
@@ -212,16 +212,16 @@ func TestPositionsNeverChange(t *testing.T) {
 		refused("swapped", swapped, "amount", "position: 2", "position: 3")
 		refused("new between", between, "amount", "position: 2", "position: 3")
 		h.declare(swapLines(t, swapLines(t, barePositions, "twice", "amount"), "twice", "fee"))
-		h.take("0 1 0 0 1", h.file("c.csv", fmt.Sprintf("1,7,8%s\n", map[bool]string{true: "\n"}[older])))
+		h.ingest("0 1 0 0 1", h.file("c.csv", fmt.Sprintf("1,7,8%s\n", map[bool]string{true: "\n"}[older])))
 	}
 	h.forgetPositions()
 	h.declare(grown)
-	h.take("2 1 1 0 0", h.file("d.csv", "2,7,8,9\n"))
+	h.ingest("2 1 1 0 0", h.file("d.csv", "2,7,8,9\n"))
 	refused("swapped with a new one", swapLines(t, grown, "new", "fee"), "fee", "position: 3", "position: 4")
 }
 
 // forgetPositions makes the stream's state one of a version that does not remember positions.
-func (h *house) forgetPositions() {
+func (h *harness) forgetPositions() {
 	h.t.Helper()
 	err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error {
 		state := map[string]any{}

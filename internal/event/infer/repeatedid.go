@@ -1,4 +1,4 @@
-// Ids that come again: rows that look like versions of the same thing, or like the same row once more.
+// Ids that repeat: rows that look like versions of the same thing, or like duplicates.
 
 package infer
 
@@ -10,24 +10,24 @@ import (
 	"bursar/internal/column"
 )
 
-// repeat is a column that looks like an identity, and of which values come again.
-type repeat struct {
+// repeatedID is a column that looks like an id but has repeated values.
+type repeatedID struct {
 	column  string
-	rows    int      // whose value a row before them has
-	differs []string // columns that differ between rows of one value; none means that the rows say the same
+	rows    int      // rows whose value occurs in an earlier row
+	differs []string // columns that differ between rows with one value; none means that the rows are equal
 }
 
-// findRepeat looks for the column that would make rows of the sample versions of the same thing, or the same event. The column is plainly
-// the id of the row, or another column says of a value that it changes: a foreign key comes again as well.
-func (d *draft) findRepeat() *repeat {
-	var best *repeat
+// findRepeatedID finds the column by which rows of the sample are versions of the same thing, or duplicates. It must certainly be the row's id, or another column must
+// indicate changes: foreign keys repeat as well.
+func (d *draft) findRepeatedID() *repeatedID {
+	var best *repeatedID
 	rank := 0
 	for i := range d.columns {
 		g := &d.columns[i]
 		if !g.namesRow() || g.unique || g.In != nil || d.idRank(g.Name) <= rank {
 			continue
 		}
-		r, whole := d.repeatOf(i)
+		r, whole := d.compareRepeats(i)
 		if r.rows == 0 || len(r.differs) == 0 && !whole {
 			continue
 		}
@@ -38,10 +38,10 @@ func (d *draft) findRepeat() *repeat {
 	return best
 }
 
-// repeatOf compares the rows of one column's values; whole says that all columns could be compared.
-func (d *draft) repeatOf(id int) (r *repeat, whole bool) {
-	r, whole = &repeat{column: d.columns[id].Name}, true
-	first := map[string]int{} // the row that a value was seen in first
+// compareRepeats compares the rows of each value of a column; whole reports whether all columns could be compared.
+func (d *draft) compareRepeats(id int) (r *repeatedID, whole bool) {
+	r, whole = &repeatedID{column: d.columns[id].Name}, true
+	first := map[string]int{} // the first row of each value
 	before := make([]int, d.rows)
 	for row, text := range d.fields[id].texts {
 		at, seen := first[text]
@@ -53,7 +53,7 @@ func (d *draft) repeatOf(id int) (r *repeat, whole bool) {
 	}
 	for i := range d.columns {
 		texts := d.fields[i].texts
-		if len(texts) < d.rows { // values are missing: those that are there are not known by row
+		if len(texts) < d.rows { // values are missing, so the rows of the others are unknown
 			whole = whole && d.fields[i].count == 0
 			continue
 		}
@@ -67,23 +67,23 @@ func (d *draft) repeatOf(id int) (r *repeat, whole bool) {
 	return r, whole
 }
 
-// namesRow reports whether a column may be an identity but for values that come again.
+// namesRow reports whether a column may be an id, apart from repeated values.
 func (g *guess) namesRow() bool {
 	kinds := []column.Kind{column.String, column.Int, column.BigInt}
 	return !g.Optional && idLike(g.Name) && slices.Contains(kinds, g.Type.Kind)
 }
 
-// changeLike reports whether a column says by its name that the thing of its row changes.
+// changeLike reports whether a column's name indicates that its row's subject changes.
 func changeLike(name string) bool {
 	words := []string{"status", "state", "version", "revision", "updated", "changed", "modified", "revised"}
 	return slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool { return slices.Contains(words, word) })
 }
 
-// shownDiffering is how many differing columns a comment names.
+// shownDiffering bounds the differing columns that a comment names.
 const shownDiffering = 5
 
-// comment says what the column could be declared as.
-func (r *repeat) comment() string {
+// comment suggests a declaration of the column.
+func (r *repeatedID) comment() string {
 	again := fmt.Sprintf("# %s looks like one, but comes again in %s of the sampled rows", r.column, thousands(r.rows))
 	if len(r.differs) == 0 {
 		return fmt.Sprintf("%s, which say the same each time. Are they the same event once more? Then declare this, and they are\n# set aside as duplicates:\n# id: %s\n",

@@ -16,23 +16,23 @@ import (
 	"bursar/internal/failure"
 )
 
-// loseRetraction takes a retraction away, and with unknown all that the catalog has of it and those behind it.
-func (h *house) loseRetraction(number uint64, unknown bool) {
+// removeRetraction takes a retraction away, and with unknown all that the catalog has of it and those behind it.
+func (h *harness) removeRetraction(number uint64, unknown bool) {
 	h.t.Helper()
 	if err := os.Remove(h.object(fmt.Sprintf("streams/sales/retractions/%08d.json", number))); err != nil {
 		h.t.Fatal(err)
 	}
 	err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error {
-		var gone []string
+		var removed []string
 		err := tx.List("retraction/sales/", func(key string, value json.RawMessage) error {
 			var r event.Retraction
 			err := json.Unmarshal(value, &r)
 			if r.Number == number || unknown && r.Number > number {
-				gone = append(gone, key)
+				removed = append(removed, key)
 			}
 			return err
 		})
-		for _, key := range gone {
+		for _, key := range removed {
 			err = errors.Join(err, tx.Delete(key))
 		}
 		state := map[string]any{}
@@ -49,14 +49,14 @@ func (h *house) loseRetraction(number uint64, unknown bool) {
 
 // fillRetractions makes retractions 1 to 5: of an event, of a batch, the undo of the first, of an event for the row that is accepted in its
 // place, and of another event.
-func fillRetractions(t *testing.T) *house {
+func fillRetractions(t *testing.T) *harness {
 	t.Helper()
-	h := newHouse(t, plainYAML)
-	h.take("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("4", "sale", "8.00", "EUR")))
-	h.take("3 1 0 1 0", h.file("c.jsonl", sale("3", "sale", "5.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("4", "sale", "8.00", "EUR")))
+	h.ingest("3 1 0 1 0", h.file("c.jsonl", sale("3", "sale", "5.00", "EUR")))
 	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
-	h.whole("2 1", 2)
+	h.retractBatch("2 1", 2)
 	h.retract("3 1", event.RetractOptions{Event: "1", Undo: true})
 	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func fillRetractions(t *testing.T) *house {
 	return h
 }
 
-func TestLostRetraction(t *testing.T) {
+func TestMissingRetraction(t *testing.T) {
 	t.Parallel()
 	kinds := []struct {
 		name   string
@@ -81,24 +81,24 @@ func TestLostRetraction(t *testing.T) {
 	for _, kind := range kinds {
 		for _, unknown := range []bool{false, true} {
 			if unknown && kind.name == "the last" {
-				continue // nothing says that it was made
+				continue // it is not known to have been made
 			}
 			t.Run(fmt.Sprint(kind.name, ", catalog without what follows it: ", unknown), func(t *testing.T) {
 				t.Parallel()
 				h := fillRetractions(t)
-				h.loseRetraction(kind.number, unknown)
-				h.refusedAsLost(kind.number)
+				h.removeRetraction(kind.number, unknown)
+				h.expectMissing(kind.number)
 				done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{})
 				if err != nil || len(done.Broken) != 1 {
 					t.Errorf("repair gives %v, %v", done, err)
 				}
-				h.refusedAsLost(kind.number)
+				h.expectMissing(kind.number)
 				give := event.GiveUp{Retractions: []uint64{kind.number}, Reason: "no copy has it"}
 				done, err = h.intake.Repair(t.Context(), h.stream, noBackup{}, give)
 				if err != nil || len(done.Broken) > 0 || !strings.Contains(strings.Join(done.Done, "\n"), fmt.Sprintf("gave up retraction %d of sales", kind.number)) {
 					t.Fatalf("repair without it gives %v, %v", done, err)
 				}
-				if err := h.intake.CheckKnown(t.Context(), "sales"); err != nil {
+				if err := h.intake.CheckCatalog(t.Context(), "sales"); err != nil {
 					t.Error(err)
 				}
 				h.expectFolded(strings.Split(kind.folded, "; ")...)
@@ -107,12 +107,12 @@ func TestLostRetraction(t *testing.T) {
 	}
 }
 
-// refusedAsLost expects that opening, verification and repair name the lost retraction and what mends it.
-func (h *house) refusedAsLost(number uint64) {
+// expectMissing expects that opening, verification and repair name the missing retraction and its remedy.
+func (h *harness) expectMissing(number uint64) {
 	h.t.Helper()
 	_, verified := h.intake.VerifyManifests(h.t.Context(), "sales")
-	for what, err := range map[string]error{"check": h.intake.CheckKnown(h.t.Context(), "sales"), "verify": verified} {
-		var older *event.OlderError
+	for what, err := range map[string]error{"check": h.intake.CheckCatalog(h.t.Context(), "sales"), "verify": verified} {
+		var older *event.NotInCatalogError
 		if !errors.As(err, &older) || older.Retraction != number || failure.Of(older) != failure.Data {
 			h.t.Errorf("%s: %v", what, err)
 			continue
@@ -125,21 +125,21 @@ func (h *house) refusedAsLost(number uint64) {
 	}
 }
 
-// TestGiveUpRetraction: only what is lost is given up, the stream goes on behind it, and what was given up is kept.
+// TestGiveUpRetraction: only what is missing is given up, the stream goes on after it, and what was given up is recorded.
 func TestGiveUpRetraction(t *testing.T) {
 	t.Parallel()
 	h := fillRetractions(t)
 	for _, number := range []uint64{1, 5, 6} {
-		if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not lost") {
+		if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
 			t.Errorf("retraction %d: %v", number, err)
 		}
 	}
-	h.loseRetraction(1, true)
+	h.removeRetraction(1, true)
 	wrong := event.GiveUp{Retractions: []uint64{1, 99}, Reason: "no copy has it"}
 	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
 		t.Errorf("with a number that was never given repair gives %v, %v", done, err)
 	}
-	h.refusedAsLost(1)
+	h.expectMissing(1)
 	give := event.GiveUp{Retractions: []uint64{1}, Reason: "no copy has it"}
 	for n := range 2 {
 		if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
@@ -147,31 +147,31 @@ func TestGiveUpRetraction(t *testing.T) {
 		}
 	}
 	h.rebuildIndex()
-	h.proved()
+	h.verify()
 	h.retract("6 1", event.RetractOptions{Event: "1", Reason: "again"})
-	h.take("5 1 1 0 0", h.file("d.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.older("")
+	h.ingest("5 1 1 0 0", h.file("d.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.restoreCatalog("")
 	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) > 0 {
-		t.Errorf("repair of a lost catalog gives %v, %v", done, err)
+		t.Errorf("repair of a missing catalog gives %v, %v", done, err)
 	}
 	h.rebuildIndex()
-	h.proved()
+	h.verify()
 }
 
-// TestLastRetractionLost: an older catalog does not know of the last retraction, whose object is lost. A batch that was sealed since does.
-func TestLastRetractionLost(t *testing.T) {
+// TestLastRetractionLost: an older catalog does not know of the last retraction, whose object is missing. A batch that was sealed since does.
+func TestLastRetractionMissing(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, plainYAML)
-	h.take("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h := newHarness(t, plainYAML)
+	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.copyCatalog("yesterday.db")
-	h.whole("1 1", 1)
-	h.take("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
-	h.older("yesterday.db")
+	h.retractBatch("1 1", 1)
+	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.restoreCatalog("yesterday.db")
 	if err := os.Remove(h.object("streams/sales/retractions/00000001.json")); err != nil {
 		t.Fatal(err)
 	}
 	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
-	h.refusedAsLost(1)
+	h.expectMissing(1)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestForgotten finds ids to be new whose only entries are at places that do not count.
-func TestForgotten(t *testing.T) {
+// TestExcluded finds ids to be new whose only entries are at places that do not count.
+func TestExcluded(t *testing.T) {
 	t.Parallel()
 	store := newFolder(t)
 	old := []Entry{{1 << 60, 1, 1, must(PlaceOf(1, 1))}, {2 << 60, 2, 1, must(PlaceOf(1, 2))}}
@@ -19,7 +19,7 @@ func TestForgotten(t *testing.T) {
 	check(t, errors.Join(err, rebuilt.Close()))
 	m, err := Open(t.Context(), store, t.TempDir(), []TableInfo{sealed})
 	check(t, err)
-	b, err := m.Begin(Window{Forgotten: func(p Place) bool { return p.Row() == 1 }}, 1<<20)
+	b, err := m.Begin(Window{Excluded: func(p Place) bool { return p.Row() == 1 }}, 1<<20)
 	check(t, err)
 	again := []Entry{old[0], old[1]}
 	again[0].Place, again[1].Place = must(PlaceOf(2, 1)), must(PlaceOf(2, 2))
@@ -31,8 +31,8 @@ func TestForgotten(t *testing.T) {
 	check(t, m.Close())
 }
 
-// TestForgottenInMerges keeps the entry of an id that counts, whatever its place.
-func TestForgottenInMerges(t *testing.T) {
+// TestExcludedInMerges keeps the entry of an id that counts, whatever its place.
+func TestExcludedInMerges(t *testing.T) {
 	t.Parallel()
 	store := newFolder(t)
 	var tables []TableInfo
@@ -51,7 +51,7 @@ func TestForgottenInMerges(t *testing.T) {
 	}
 	m, err := Open(t.Context(), store, t.TempDir(), []TableInfo{merged})
 	check(t, err)
-	b, err := m.Begin(Window{Forgotten: forgotten}, 1<<20)
+	b, err := m.Begin(Window{Excluded: forgotten}, 1<<20)
 	check(t, err)
 	verdicts := make([]Verdict, 1)
 	check(t, b.Check([]Entry{{1 << 60, 1, 2, must(PlaceOf(3, 1))}}, verdicts))

@@ -1,4 +1,4 @@
-// Retractions that were made and are lost: what says that they were made.
+// Finds retractions that were made and are missing.
 
 package event
 
@@ -13,9 +13,9 @@ import (
 	"bursar/internal/catalog"
 )
 
-// checkRetractions returns an *OlderError for the first retraction of a stream that was made and is not in the catalog: what it leaves out
-// would count, or what it counts again would not. That it was made is known from its object, from the stream's state, and from any
-// retraction behind it, as they are numbered without gaps.
+// checkRetractions returns a *NotInCatalogError for the first retraction of a stream that was made and is not in the catalog: without it, excluded
+// events would count, or restored ones would not. A retraction is known to have been made from its object, from the stream's state, or from any
+// later retraction, since they are numbered without gaps.
 func (in *Intake) checkRetractions(ctx context.Context, stream string, state *streamState) error {
 	known, err := in.knownRetractions(ctx, stream)
 	if err != nil {
@@ -37,12 +37,12 @@ func (in *Intake) checkRetractions(ctx context.Context, stream string, state *st
 		if err != nil {
 			return err
 		}
-		return &OlderError{Stream: stream, Retraction: number, Lost: !there}
+		return &NotInCatalogError{Stream: stream, Retraction: number, Missing: !there}
 	}
 	return nil
 }
 
-// knownRetractions are the numbers of the retractions that the catalog has, sorted. They end the keys of the documents.
+// knownRetractions returns the numbers of the retractions in the catalog, sorted. The documents' keys end with them.
 func (in *Intake) knownRetractions(ctx context.Context, stream string) (numbers []uint64, err error) {
 	prefix := retractionPrefix(stream)
 	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -60,8 +60,8 @@ func (in *Intake) knownRetractions(ctx context.Context, stream string) (numbers 
 	return numbers, nil
 }
 
-// retractionLost reports whether a retraction was made that neither the catalog nor the objects have.
-func (in *Intake) retractionLost(ctx context.Context, stream string, number uint64) (bool, error) {
+// retractionMissing reports whether a retraction was made that is neither in the catalog nor among the objects.
+func (in *Intake) retractionMissing(ctx context.Context, stream string, number uint64) (bool, error) {
 	state, _, err := in.readState(ctx, stream)
 	if err != nil {
 		return false, err
@@ -75,17 +75,17 @@ func (in *Intake) retractionLost(ctx context.Context, stream string, number uint
 		return false, err
 	}
 	_, err = readRetraction(ctx, in.Objects, stream, number)
-	return isLost(err)
+	return isMissing(err)
 }
 
-// enterAgain enters a retraction that was made in the catalog. The dedupe index was made without it.
-func (in *Intake) enterAgain(ctx context.Context, r *Retraction) error {
+// reenterRetraction enters a retraction that was made in the catalog. The dedupe index was built without it.
+func (in *Intake) reenterRetraction(ctx context.Context, r *Retraction) error {
 	return in.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
 			return err
 		}
-		state.Identity = toBeIndexed
+		state.Identity = needsRebuild
 		return enterRetraction(tx, &state, r)
 	})
 }

@@ -1,5 +1,5 @@
-// Control totals computed from the events of batches: those that a batch was sealed without, because they were declared or
-// changed later, and those that a step compares with what was sealed (rule 4).
+// Control totals computed from events: those that a batch was sealed without because they were declared or changed later, and those that a
+// step compares with what was sealed (rule 4).
 
 package event
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/project"
 )
 
-// totalDefinition says what a total sums, so that a batch that was sealed with another definition is recognised.
+// totalDefinition says what a total sums, to recognise a batch that was sealed with another definition.
 func totalDefinition(t *project.Total) string {
 	definition := "sum " + t.Sum
 	if t.By != "" {
@@ -29,7 +29,7 @@ func totalDefinition(t *project.Total) string {
 	return definition
 }
 
-// TotalDefinitions are those of a stream's totals by name.
+// TotalDefinitions returns the definitions of a stream's totals by name.
 func TotalDefinitions(s *project.Stream) map[string]string {
 	if len(s.Totals) == 0 {
 		return nil
@@ -51,37 +51,36 @@ func (b *Batch) HasTotals(s *project.Stream, names []string) bool {
 	return true
 }
 
-// UnknownTotals are those of the stream's totals of which a retraction does not know what it leaves out: they are declared otherwise since
-// the batch was sealed, or were not then. Of one without definitions, as earlier versions sealed it, they are taken for the stream's.
+// UnknownTotals returns the totals of the stream for which the retraction does not know the retracted sums, because they are declared differently since
+// the batch was sealed, or were not declared then. Retractions of earlier versions have no definitions; theirs count as the stream's.
 func (r *Retraction) UnknownTotals(s *project.Stream) (names []string) {
 	for i := range s.Totals {
 		name := s.Totals[i].Name
 		_, known := r.Totals[name]
-		was, defined := r.Definitions[name]
-		if defined && was != totalDefinition(&s.Totals[i]) || !defined && !known && r.Events > 0 {
+		old, defined := r.Definitions[name]
+		if defined && old != totalDefinition(&s.Totals[i]) || !defined && !known && r.Events > 0 {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// computedTotals are a batch's totals that it was sealed without: a catalog document.
+// computedTotals are totals that a batch was sealed without: a catalog document.
 type computedTotals struct {
 	Definitions map[string]string `json:"definitions"`
 	Totals      Totals            `json:"totals"`
-	Retraction  uint64            `json:"retraction,omitempty"` // the last one of the batch by then
+	Retraction  uint64            `json:"retraction,omitempty"` // the last one of the batch at that time
 }
 
 func computedTotalsKey(stream string, batch uint64) string {
 	return fmt.Sprintf("totals/%s/%08d", stream, batch)
 }
 
-// withComputed puts the totals that were computed for the batch since it was sealed in the place of those that were sealed with
-// another definition than the stream has now.
+// withComputed replaces totals that were sealed under another definition than the stream has now by those computed for the batch since.
 func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	var computed computedTotals
 	found, err := tx.Get(computedTotalsKey(b.Stream, b.Batch), &computed)
-	if err != nil || !found || computed.Retraction != b.left.until {
+	if err != nil || !found || computed.Retraction != b.excluded.until {
 		return err
 	}
 	b.Totals, b.Definitions = maps.Clone(b.Totals), maps.Clone(b.Definitions)
@@ -101,8 +100,7 @@ func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	return nil
 }
 
-// ComputeTotals computes all totals that a stream declares now from the events of one of its batches, and keeps them beside
-// the batch's own.
+// ComputeTotals computes all totals that a stream declares now from the events of one of its batches, and stores them beside the batch.
 func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, local object.Local, session *duck.Session, s *project.Stream, b Batch) error {
 	if err := CheckObjects(ctx, store, []Batch{b}, 1); err != nil {
 		return err
@@ -116,11 +114,11 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, l
 		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
 	}
 	return c.Update(ctx, func(tx catalog.Tx) error {
-		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.left.until})
+		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.excluded.until})
 	})
 }
 
-// SumTotals sums the named totals over a view of events of a stream.
+// SumTotals sums the named totals over a view of a stream's events.
 func SumTotals(ctx context.Context, session *duck.Session, s *project.Stream, view string, names []string) (Totals, error) {
 	totals := Totals{}
 	for _, name := range names {
@@ -147,7 +145,7 @@ func SumTotals(ctx context.Context, session *duck.Session, s *project.Stream, vi
 	return totals, nil
 }
 
-// totalSQL is a SELECT of a total's sum, and of its group where it has one.
+// totalSQL returns a SELECT of a total's sum, and of its group if it has one.
 func totalSQL(s *project.Stream, t *project.Total, view string) string {
 	sum := fmt.Sprintf("CAST(sum(%s) AS DECIMAL(38,%d))", column.QuoteIdentifier(t.Sum), s.TotalType(t).Scale)
 	var sql strings.Builder
@@ -165,16 +163,16 @@ func totalSQL(s *project.Stream, t *project.Total, view string) string {
 	return sql.String()
 }
 
-// ErrNoTotals is what a batch is refused with whose totals must be computed first.
-type ErrNoTotals struct{ Batch Batch }
+// MissingTotalsError says that a batch's totals must be computed first.
+type MissingTotalsError struct{ Batch Batch }
 
-func (e *ErrNoTotals) Error() string {
+func (e *MissingTotalsError) Error() string {
 	return fmt.Sprintf("batch %d of %s was sealed without a control total that is declared now", e.Batch.Batch, e.Batch.Stream)
 }
 
-// LacksTotals finds the batch whose totals must be computed before what failed is tried again.
-func LacksTotals(err error) (Batch, bool) {
-	var lacks *ErrNoTotals
+// AsMissingTotals returns the batch whose totals must be computed before a failed operation is retried.
+func AsMissingTotals(err error) (Batch, bool) {
+	var lacks *MissingTotalsError
 	if errors.As(err, &lacks) {
 		return lacks.Batch, true
 	}

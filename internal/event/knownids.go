@@ -1,4 +1,4 @@
-// Ids that a stream has events of, looked up before rows are handed in.
+// Looks up ids that a stream already has, before rows are ingested.
 
 package event
 
@@ -12,9 +12,9 @@ import (
 	"bursar/internal/project"
 )
 
-// Known finds those of some ids that a stream has events of, each with the number of its batch. The stream's id is a column of
-// texts, and it keeps ids for ever.
-func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
+// FindKnownIDs returns those ids of which the stream has events, each with the number of its batch. The stream's id must be one text column without a
+// dedupe window.
+func (in *Intake) FindKnownIDs(ctx context.Context, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
 	state, _, err := in.readState(ctx, s.Name)
 	if err != nil || len(state.DedupeTables) == 0 || len(ids) == 0 {
 		return nil, err
@@ -28,7 +28,7 @@ func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (b
 		return nil, dedupeError(s.Name, err)
 	}
 	defer func() { err = errors.Join(err, index.Close()) }()
-	batch, err := index.Begin(dedupe.Window{}, memoryLimit)
+	batch, err := index.Begin(dedupe.Window{}, maxIDBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -36,10 +36,10 @@ func (in *Intake) Known(ctx context.Context, s *project.Stream, ids []string) (b
 	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
-	return in.batchesOf(ctx, s.Name, ids, verdicts)
+	return in.batchesOfIDs(ctx, s.Name, ids, verdicts)
 }
 
-// entriesOf are what the dedupe index knows ids by. Of their contents nothing is asked.
+// entriesOf returns the dedupe entries of ids. Their contents are not needed.
 func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entry {
 	texts := column.NewVector(column.Type{Kind: column.String}, len(ids))
 	for _, id := range ids {
@@ -60,12 +60,12 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entr
 	return entries
 }
 
-// batchesOf are the batches of the ids that were found.
-func (in *Intake) batchesOf(ctx context.Context, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
+// batchesOfIDs returns the batches of the ids that were found.
+func (in *Intake) batchesOfIDs(ctx context.Context, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
 	batches, files := map[string]uint64{}, map[uint64]uint64{}
 	for i, v := range verdicts {
 		if v.Kind == dedupe.New || v.First == 0 {
-			continue // a place of 0 is that of an id that stands in ids twice
+			continue // place 0 is an id that occurs twice in ids
 		}
 		number := v.First.File()
 		if _, read := files[number]; !read {

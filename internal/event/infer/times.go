@@ -8,8 +8,8 @@ import (
 	"bursar/internal/column"
 )
 
-// days are the common ways to write a date; those that another reading fits as well stand beside it.
-var days = []struct{ format, other string }{
+// dateFormats are common date formats, each with the one that the same text may also have.
+var dateFormats = []struct{ format, other string }{
 	{"%Y/%m/%d", ""},
 	{"%Y.%m.%d", ""},
 	{"%m/%d/%Y", "%d/%m/%Y"},
@@ -30,19 +30,19 @@ var days = []struct{ format, other string }{
 	{"%Y%m%d", ""},
 }
 
-// clocks are the common ways to go on with a time of day.
-var clocks = []string{
+// timeFormats are common formats of a time of day after a date.
+var timeFormats = []string{
 	" %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", ":%H:%M:%S", ", %H:%M:%S", ", %H:%M",
 	" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H:%M %z", "T%H:%M%z", ":%H:%M:%S %z", " %H:%M:%S.%f %z", "T%H%M%S", "T%H%M%SZ", "%H%M%S",
 }
 
-// compactDate takes digits alone for a date or timestamp where the name says so.
-func (g *guess) compactDate(j *judge) bool {
+// compactDate accepts digits only as a date or timestamp if the name suggests it.
+func (g *guess) compactDate(j *typeChecker) bool {
 	return dateLike(g.Name) && (g.tryFormat(j, column.Date, "%Y%m%d") || g.tryFormat(j, column.Timestamp, "%Y%m%d%H%M%S"))
 }
 
-// moment tries ISO 8601, then every other format. A text without digits cannot be one.
-func (g *guess) moment(j *judge) bool {
+// tryTimes tries ISO 8601, then every other format. A text without digits has none.
+func (g *guess) tryTimes(j *typeChecker) bool {
 	line, _, _ := strings.Cut(string(j.few[:min(len(j.few), 100)]), "\n")
 	if !strings.ContainsAny(line, "0123456789") || len(line) > 60 {
 		return false
@@ -53,14 +53,14 @@ func (g *guess) moment(j *judge) bool {
 			return true
 		}
 	}
-	for _, day := range days {
+	for _, day := range dateFormats {
 		if day.format != "%Y-%m-%d" && day.format != "%Y%m%d" && g.tryFormat(j, column.Date, day.format) {
-			g.noteOther(j, day.other, "")
+			g.noteDayMonth(j, day.other, "")
 			return true
 		}
-		for _, clock := range clocks {
+		for _, clock := range timeFormats {
 			if g.tryFormat(j, column.Timestamp, day.format+clock) {
-				g.noteOther(j, day.other, clock)
+				g.noteDayMonth(j, day.other, clock)
 				if !strings.HasSuffix(strings.ToLower(clock), "z") {
 					g.noteZone("")
 				}
@@ -71,29 +71,29 @@ func (g *guess) moment(j *judge) bool {
 	return false
 }
 
-func (g *guess) tryFormat(j *judge, kind column.Kind, format string) bool {
+func (g *guess) tryFormat(j *typeChecker, kind column.Kind, format string) bool {
 	try := g.Column
 	try.Type, try.Format = column.Type{Kind: kind}, format
-	if _, ok := j.takes(try); !ok {
+	if _, ok := j.accepts(try); !ok {
 		return false
 	}
 	g.Column = try
 	return true
 }
 
-// noteOther warns where day and month cannot be told apart.
-func (g *guess) noteOther(j *judge, format, clock string) {
+// noteDayMonth warns if day and month cannot be distinguished.
+func (g *guess) noteDayMonth(j *typeChecker, format, clock string) {
 	if format == "" {
 		return
 	}
 	other := g.Column
 	other.Format = format + clock
-	if _, ok := j.takes(other); ok {
-		g.note("CHECK: day and month cannot be told apart in the sample; the other way round is \"" + other.Format + "\"")
+	if _, ok := j.accepts(other); ok {
+		g.note("CHECK: day and month cannot be distinguished in the sample; the other order is \"" + other.Format + "\"")
 	}
 }
 
-// noteZone tells what a timestamp without a zone means. The line is the first value in its quotes, or empty.
+// noteZone explains a timestamp without a zone. line is the first value in its quotes, or empty.
 func (g *guess) noteZone(line string) {
 	value := strings.Trim(line, `"`)
 	if g.Type.Kind != column.Timestamp || strings.HasSuffix(value, "Z") || strings.ContainsAny(value[min(len(value), 19):], "+-") {

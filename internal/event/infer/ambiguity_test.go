@@ -10,26 +10,26 @@ import (
 func TestDoubts(t *testing.T) {
 	t.Parallel()
 	const (
-		mayGroup   = `CHECK: '.' is taken for the decimal mark, but may group digits: three digits follow it everywhere; if it groups, write type: int, decimal: ",", group: "."`
-		mayDecimal = `CHECK: ',' is taken to group digits, but may be the decimal mark: three digits follow it everywhere; if it is, write type: "decimal(18,3)", decimal: ","`
+		mayGroup   = `CHECK: '.' is read as the decimal mark, but may group digits: three digits follow it everywhere; if it groups digits, write type: int, decimal: ",", group: "."`
+		mayDecimal = `CHECK: ',' is read as a group mark, but may be the decimal mark: three digits follow it everywhere; if it is, write type: "decimal(18,3)", decimal: ","`
 	)
 	for _, c := range []struct {
 		name, data, want string
 	}{
 		{"dot.csv", "amount\n1.234\n22.500\n999\n", `amount: {type: "decimal(18,3)"} # ` + mayGroup},
 		{"comma.csv", "amount\n\"1,234\"\n\"-22,500\"\n", `amount: {type: int, group: ","} # ` + mayDecimal},
-		{"semicolon.csv", "amount;b\n1,234;1\n22,500;1\n", `amount: {type: "decimal(18,3)", decimal: ","} # CHECK: ',' is taken for the decimal mark, but may group digits: three digits follow it everywhere; if it groups, write type: int, group: ","`},
+		{"semicolon.csv", "amount;b\n1,234;1\n22,500;1\n", `amount: {type: "decimal(18,3)", decimal: ","} # CHECK: ',' is read as the decimal mark, but may group digits: three digits follow it everywhere; if it groups digits, write type: int, group: ","`},
 		{"texts.jsonl", `{"amount":"1.234"}` + "\n", `amount: {type: "decimal(18,3)"} # ` + mayGroup},
-		{"millions.csv", "amount\n\"1,234,567\"\n\"1,234\"\n", `amount: {type: int, group: ","} # CHECK: ',' is taken to group digits` + "\n"},
+		{"millions.csv", "amount\n\"1,234,567\"\n\"1,234\"\n", `amount: {type: int, group: ","} # CHECK: ',' is read as a group mark` + "\n"},
 		{"numbers.jsonl", `{"amount":1.234}` + "\n", `amount: {type: "decimal(18,3)"}` + "\n"},
 		{"zero.csv", "amount\n1.234\n0.500\n", `amount: {type: "decimal(18,3)"}` + "\n"},
 		{"long.csv", "amount\n1.234\n1234.500\n", `amount: {type: "decimal(18,3)"}` + "\n"},
 		{"short.csv", "amount\n1.234\n1.5\n", `amount: {type: "decimal(18,3)"}` + "\n"},
 
 		{"plus.csv", "amount\n+1.00\n-2.50\n+3\n", `amount: {type: "decimal(18,2)"}` + "\n"},
-		{"phone.csv", "phone\n+420777123456\n777123456\n", `phone: {type: string} # +420777123456 would lose how it is written as bigint`},
-		{"behind.csv", "amount\n1.00-\n2.50\n", `amount: {type: string} # CHECK: 1.00- looks like a number, but how its sign is written is not read; let the source write -1.00, then type: "decimal(18,2)" takes all values`},
-		{"brackets.csv", "amount;b\n(1,00);1\n2,50;1\n", `amount: {type: string} # CHECK: (1,00) looks like a number, but how its sign is written is not read; let the source write -1,00, then type: "decimal(18,2)", decimal: "," takes all values`},
+		{"phone.csv", "phone\n+420777123456\n777123456\n", `phone: {type: string} # +420777123456 would not keep its notation as bigint`},
+		{"behind.csv", "amount\n1.00-\n2.50\n", `amount: {type: string} # CHECK: 1.00- looks like a number, but this notation of its sign is not supported; let the source write -1.00, then type: "decimal(18,2)" accepts all values`},
+		{"brackets.csv", "amount;b\n(1,00);1\n2,50;1\n", `amount: {type: string} # CHECK: (1,00) looks like a number, but this notation of its sign is not supported; let the source write -1,00, then type: "decimal(18,2)", decimal: "," accepts all values`},
 		{"apart.csv", "amount\n- 1.00\n2.50\n", `let the source write -1.00, then`},
 		{"unicode.jsonl", `{"amount":"−1.00"}` + "\n", `let the source write -1.00, then`},
 		{"codes.csv", "code\n(1)\nx-\n", `code: {type: string}` + "\n"},

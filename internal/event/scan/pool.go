@@ -1,4 +1,4 @@
-// Memory that goes round: blocks, their texts and scanners.
+// Reuses memory: blocks, their texts and scanners.
 
 package scan
 
@@ -9,11 +9,11 @@ type scanner interface {
 	fill(b *Block, t *text, p int, line int64) (int, int64)
 }
 
-// mostOwned is the largest column in bytes that ParseOwned uses again.
-const mostOwned = 8 << 20
+// maxOwnedColumn is the largest column, in bytes, that ParseOwned reuses.
+const maxOwnedColumn = 8 << 20
 
-// spares keeps what the caller gave back, for the next block. It holds as much as was in use at once.
-type spares struct {
+// pool contains recycled memory for the next blocks, at most as much as was in use at once.
+type pool struct {
 	mu       sync.Mutex
 	plan     *Plan
 	blocks   []*Block
@@ -23,8 +23,8 @@ type spares struct {
 	bytes    []int // of its columns
 }
 
-// learn notes how large blocks become, so that a new one need not grow to it step by step.
-func (m *spares) learn(b *Block) {
+// noteSize records how large blocks become, to allocate new ones at full size.
+func (m *pool) noteSize(b *Block) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(b.Rows) <= m.rows {
@@ -36,13 +36,13 @@ func (m *spares) learn(b *Block) {
 	}
 }
 
-// Recycle gives the memory of a block of ParseOwned back. The block, and the Raw of its rejects, must not be used after.
+// Recycle returns the memory of a block of ParseOwned. The block, and the Raw of its rejects, must not be used afterwards.
 func (p *Plan) Recycle(b *Block) {
 	b.reset()
-	p.blocks.keep(b, mostOwned)
+	p.blocks.keep(b, maxOwnedColumn)
 }
 
-// Recycle gives a block's memory back. The block, and the Raw of its rejects, must not be used after.
+// Recycle returns a block's memory. The block, and the Raw of its rejects, must not be used afterwards.
 func (f *File) Recycle(b *Block) {
 	if b.text != nil {
 		f.release(b.text)
@@ -51,16 +51,16 @@ func (f *File) Recycle(b *Block) {
 	f.keep(b, 8*f.options.BlockBytes)
 }
 
-// keep keeps a block for the next one who needs one, unless a column of it has more than so many bytes.
-func (m *spares) keep(b *Block, most int) {
+// keep keeps a block for reuse, unless one of its columns has more than maxColumn bytes.
+func (m *pool) keep(b *Block, maxColumn int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if b.small(most) {
+	if b.small(maxColumn) {
 		m.blocks = append(m.blocks, b)
 	}
 }
 
-// release gives a text's memory back when its last user has.
+// release returns a text's memory once its last user has released it.
 func (f *File) release(t *text) {
 	if t.refs.Add(-1) > 0 || cap(t.b) > 2*f.options.BlockBytes+1<<10 {
 		return
@@ -70,34 +70,34 @@ func (f *File) release(t *text) {
 	f.buffers = append(f.buffers, t.b[:0])
 }
 
-// small reports whether the block is worth keeping: one swollen by huge rows is better let go.
-func (b *Block) small(most int) bool {
+// small reports whether the block is worth keeping: a block with huge rows is not.
+func (b *Block) small(maxColumn int) bool {
 	for i := range b.Columns {
-		if cap(b.Columns[i].Bytes) > most {
+		if cap(b.Columns[i].Bytes) > maxColumn {
 			return false
 		}
 	}
 	return true
 }
 
-func pop[T any](mu *sync.Mutex, from *[]T) (item T, ok bool) {
+func pop[T any](mu *sync.Mutex, items *[]T) (item T, ok bool) {
 	mu.Lock()
 	defer mu.Unlock()
-	n := len(*from) - 1
+	n := len(*items) - 1
 	if n < 0 {
 		return item, false
 	}
-	item, *from = (*from)[n], (*from)[:n]
+	item, *items = (*items)[n], (*items)[:n]
 	return item, true
 }
 
-func (m *spares) block() *Block {
+func (m *pool) block() *Block {
 	if b, ok := pop(&m.mu, &m.blocks); ok {
 		return b
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	const slack = 32 // a part more, as blocks differ a little
+	const slack = 32 // a little more, since blocks differ
 	b := newBlock(m.plan, m.rows+m.rows/slack)
 	for i, size := range m.bytes {
 		if b.Columns[i].Type.IsText() {
@@ -107,12 +107,12 @@ func (m *spares) block() *Block {
 	return b
 }
 
-func (m *spares) buffer() []byte {
+func (m *pool) buffer() []byte {
 	b, _ := pop(&m.mu, &m.buffers)
 	return b
 }
 
-func (m *spares) keepScanner(s scanner) {
+func (m *pool) keepScanner(s scanner) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scanners = append(m.scanners, s)

@@ -1,0 +1,152 @@
+// Events with one id that count twice after a retraction went missing. A rebuild of the dedupe index records them until one of each pair is
+// retracted.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bursar/internal/event/dedupe"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// countedTwice is where two events with one id were read that both counted when the dedupe index was built.
+type countedTwice struct {
+	A dedupe.Place `json:"a"`
+	B dedupe.Place `json:"b"`
+}
+
+// countedTwiceFinder finds events with one id that count. With a dedupe window it may miss a pair if a third event has the id outside the window.
+type countedTwiceFinder struct {
+	receipts *receipts
+	window   time.Duration // the shortest window that the stream was ingested with; 0 is forever
+	found    []countedTwice
+}
+
+// maxCountedTwice bounds the recorded pairs.
+const maxCountedTwice = 100
+
+// newer wraps order and records the pairs that it compares; both events of a pair count.
+func (d *countedTwiceFinder) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
+	if d.receipts.stream.Versions { // entries differ by content, too
+		return order
+	}
+	return func(a, b dedupe.Place) (bool, error) {
+		if len(d.found) < maxCountedTwice {
+			if err := d.add(ctx, a, b); err != nil {
+				return false, err
+			}
+		}
+		return order(a, b)
+	}
+}
+
+func (d *countedTwiceFinder) add(ctx context.Context, a, b dedupe.Place) error {
+	if d.window > 0 {
+		first, err := d.receipts.acceptedAt(ctx, a)
+		if err != nil {
+			return err
+		}
+		second, err := d.receipts.acceptedAt(ctx, b)
+		if err != nil || second.Sub(first).Abs() > d.window {
+			return err
+		}
+	}
+	d.found = append(d.found, countedTwice{min(a, b), max(a, b)})
+	return nil
+}
+
+func placeOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }
+
+// shorter returns the shorter of two dedupe windows; 0 is forever.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// mayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
+// rebuilt.
+func (s *streamState) mayResolve(r *Retraction) bool {
+	for _, d := range s.CountedTwice {
+		at := Place{r.File, r.Row}
+		if r.Event == "" || placeOf(d.A) == at || placeOf(d.B) == at {
+			return true
+		}
+	}
+	return false
+}
+
+// CountedTwiceError says that two events with one id count. Class Data.
+type CountedTwiceError struct {
+	Stream  string
+	Event   string
+	Batches [2]uint64
+	Sources [2]string // file and row
+}
+
+func (e *CountedTwiceError) Error() string {
+	return fmt.Sprintf("event %s of %s counts twice: in batch %d (%s) and in batch %d (%s); retract the wrong one: ",
+		e.Event, e.Stream, e.Batches[0], e.Sources[0], e.Batches[1], e.Sources[1]) + "`" + e.Command(0) + "` or `" + e.Command(1) + "`"
+}
+
+// Command returns the command that retracts one of the two events.
+func (e *CountedTwiceError) Command(n int) string {
+	return fmt.Sprintf("bursar retract %s %d --event %s --reason TEXT", e.Stream, e.Batches[n], shellArgument(e.Event))
+}
+
+// Class is Data: it remains until one of them is retracted.
+func (e *CountedTwiceError) Class() failure.Class { return failure.Data }
+
+// maxTwiceReported bounds the events that one error names.
+const maxTwiceReported = 10
+
+// VerifyCountedOnce returns a *CountedTwiceError for each pair of events with one id that count, as far as the last rebuild of the dedupe
+// index found them.
+func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) error {
+	state, _, err := in.readState(ctx, s.Name)
+	if err != nil || len(state.CountedTwice) == 0 {
+		return err
+	}
+	retracted, err := in.loadRetracted(ctx, s, &state, nil)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, d := range state.CountedTwice {
+		if len(faults) == maxTwiceReported || retracted.has(d.A) || retracted.has(d.B) {
+			continue
+		}
+		e := &CountedTwiceError{Stream: s.Name}
+		for n, at := range []dedupe.Place{d.A, d.B} {
+			if err := in.describeEvent(ctx, s, placeOf(at), n, e); err != nil {
+				return err
+			}
+		}
+		faults = append(faults, e)
+	}
+	return errors.Join(faults...)
+}
+
+// describeEvent fills in one of the two events.
+func (in *Intake) describeEvent(ctx context.Context, s *project.Stream, at Place, n int, e *CountedTwiceError) error {
+	found, err := in.eventAt(ctx, s, at)
+	if err == nil && found == nil {
+		err = fmt.Errorf("event %s of %s is in the dedupe index but not among the events; run `bursar repair`", at, s.Name)
+	}
+	if err != nil {
+		return err
+	}
+	file, err := FindFile(ctx, in.Catalog, s.Name, at.File)
+	if err != nil {
+		return err
+	}
+	name, row := file.At(at.Row)
+	e.Event, e.Batches[n], e.Sources[n] = found.Event, found.Batch, fmt.Sprintf("%s, row %d", name, row)
+	return nil
+}

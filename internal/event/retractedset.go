@@ -1,0 +1,183 @@
+// The retracted events, ids and files that intake treats as not seen.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event/dedupe"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// retractedSet is what is retracted of a stream, by the place where events were read; nil is nothing. Rows accepted out of quarantine belong to a
+// later batch than their file, so they are listed one by one.
+type retractedSet struct {
+	batches  map[uint64]bool       // retracted as a whole
+	files    map[uint64]bool       // of these batches
+	events   map[dedupe.Place]bool // retracted one by one
+	rows     map[dedupe.Place]bool // accepted out of quarantine by batches that are retracted as a whole
+	kept     map[dedupe.Place]bool // rows of these files in batches that are not retracted
+	lastFile uint64                // files up to this one were ingested before a retraction
+}
+
+// has reports whether the event at a place is retracted.
+func (f *retractedSet) has(p dedupe.Place) bool {
+	return f != nil && (f.events[p] || f.rows[p] || f.files[p.File()] && !f.kept[p])
+}
+
+// add adds the event at a place.
+func (f *retractedSet) add(p Place) (*retractedSet, error) {
+	place, err := dedupe.PlaceOf(p.File, uint64(p.Row))
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		f = &retractedSet{events: map[dedupe.Place]bool{}}
+	}
+	f.events[place] = true
+	return f, nil
+}
+
+// hasBatch reports whether a batch is retracted as a whole.
+func (f *retractedSet) hasBatch(batch uint64) bool { return f != nil && f.batches[batch] }
+
+// readsAgain reports whether an ingested file is read again when it is ingested again: because its events are retracted, or because its duplicates of
+// retracted events may now be new. With a dedupe window the latter is not done, since the file's own ids may be outside the window.
+func (f *retractedSet) readsAgain(file *File, s *project.Stream) bool {
+	return f.hasBatch(file.Batch) || f != nil && s.Dedupe == 0 && file.Number <= f.lastFile
+}
+
+// readPlaces are the places of the events of batches, by batch number. Sealed batches never change (rule 3), so they are read once.
+type readPlaces map[uint64][]dedupe.Place
+
+// loadRetracted returns what is retracted of a stream. It caches what it reads of batches in places, unless that is nil.
+func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*retractedSet, error) {
+	if state.Retractions == 0 {
+		return nil, nil
+	}
+	list, err := Retractions(ctx, in.Catalog, s.Name)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	f := &retractedSet{batches: map[uint64]bool{}, files: map[uint64]bool{}, events: map[dedupe.Place]bool{}, rows: map[dedupe.Place]bool{}, kept: map[dedupe.Place]bool{}}
+	for _, r := range list {
+		if r.For == nil { // an accepted row has the id of the event that it replaces
+			f.lastFile = max(f.lastFile, r.Files)
+		}
+		if r.Event == "" {
+			f.batches[r.Batch] = true
+			continue
+		}
+		place, err := dedupe.PlaceOf(r.File, uint64(r.Row))
+		if err != nil {
+			return nil, err
+		}
+		f.events[place] = true
+	}
+	if len(f.batches) == 0 {
+		return f, nil
+	}
+	retries, err := in.listRetries(ctx, s.Name, f)
+	if err == nil && len(retries) > 0 {
+		err = in.addRetriedRows(ctx, s, retries, f, places)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find what is retracted of %s: %w", s.Name, err)
+	}
+	return f, nil
+}
+
+// listRetries adds the files of the batches that are retracted as a whole. It returns the batches that accepted rows of these files out of quarantine,
+// and the retracted batches that accepted rows of other files out of quarantine.
+func (in *Intake) listRetries(ctx context.Context, stream string, f *retractedSet) (retries []Batch, err error) {
+	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		retries = nil
+		listed := map[uint64]bool{}
+		list := func(b *Batch) {
+			if b.Accepted > 0 && !listed[b.Batch] {
+				listed[b.Batch] = true
+				retries = append(retries, *b)
+			}
+		}
+		for number := range f.batches {
+			b, err := GetBatch(tx, stream, number)
+			if err != nil {
+				return err
+			}
+			for i := range b.Files {
+				f.files[b.Files[i].Number] = true
+			}
+			if len(b.Retried) > 0 {
+				list(&b)
+			}
+			if _, err := eachRetry(tx, stream, number, list); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return retries, err
+}
+
+// addRetriedRows adds the places of rows that batches accepted out of quarantine.
+func (in *Intake) addRetriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *retractedSet, places readPlaces) error {
+	for i := range retries {
+		b := &retries[i]
+		read, known := places[b.Batch]
+		if !known {
+			var err error
+			if read, err = in.eventPlaces(ctx, s, b); err != nil {
+				return err
+			}
+			if places != nil {
+				places[b.Batch] = read
+			}
+		}
+		rows := f.kept
+		if f.batches[b.Batch] {
+			rows = f.rows
+		}
+		for _, p := range read {
+			rows[p] = true
+		}
+	}
+	return nil
+}
+
+// eventPlaces returns the places of a batch's events, sorted.
+func (in *Intake) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
+	files, local := in.Objects.(object.Local)
+	if !local {
+		return nil, errNotLocal
+	}
+	if err := CheckObjects(ctx, in.Objects, []Batch{*b}, in.Workers); err != nil {
+		return nil, err
+	}
+	session, err := duck.Open(in.Duck)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
+	err = session.Query(ctx, sql, func(found []column.Vector) error {
+		for n := range found[0].Len() {
+			place, err := dedupe.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
+			if err != nil {
+				return err
+			}
+			places = append(places, place)
+		}
+		return nil
+	})
+	slices.Sort(places)
+	return places, err
+}
+
+var errNotLocal = errors.New("bug: the objects are not files that SQL can read")
