@@ -67,7 +67,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	loopback := serve.OnLoopback(at.api)
 	server := serve.New(serve.Options{
-		Questions: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands,
+		Queries: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands,
 		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
 	a.told = o.Told
@@ -137,7 +137,7 @@ func (a *App) serveUntil(ctx context.Context, server *serve.Server, at listeners
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(at.api) }()
 	go func() { failed <- server.ServeCommands(at.commands) }()
-	withdraw, err := serve.Announce(a.state, serve.Contact{Address: at.api.Addr().String(), Process: os.Getpid()})
+	withdraw, err := serve.Announce(a.state, serve.Endpoint{Address: at.api.Addr().String(), Process: os.Getpid()})
 	if err != nil {
 		return errors.Join(err, server.Stop(0, upLast))
 	}

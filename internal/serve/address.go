@@ -25,15 +25,15 @@ const (
 	portTries = 100
 )
 
-// keptPort is the project's port in http.json.
-type keptPort struct {
+// savedPort is the project's port in http.json.
+type savedPort struct {
 	Port int `json:"port"`
 }
 
 // Listen opens the address of the HTTP API, or the project's own port on loopback when it is empty.
 func Listen(ctx context.Context, state, address string) (net.Listener, error) {
 	if address == "" {
-		return listenKept(ctx, state)
+		return listenOnSavedPort(ctx, state)
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("listen on %q: use HOST:PORT, such as 127.0.0.1:8080 or :8080", address))
@@ -55,20 +55,20 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
-// listenKept opens the project's port: the one of before, so that clients find it again, else the first free one of those
+// listenOnSavedPort opens the project's port: the one of before, so that clients find it again, else the first free one of those
 // below what systems hand to outgoing connections. An unreadable file is as good as none.
-func listenKept(ctx context.Context, state string) (net.Listener, error) {
+func listenOnSavedPort(ctx context.Context, state string) (net.Listener, error) {
 	file := filepath.Join(state, portFile)
-	var kept keptPort
-	if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &kept) != nil {
-		kept = keptPort{}
+	var saved savedPort
+	if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &saved) != nil {
+		saved = savedPort{}
 	}
-	port := kept.Port
+	port := saved.Port
 	for range portTries {
 		if port > 0 && port < 1<<16 {
 			l, err := listen(ctx, net.JoinHostPort(loopback, strconv.Itoa(port)))
 			if err == nil {
-				return l, keepPort(file, kept.Port, port, l)
+				return l, savePort(file, saved.Port, port, l)
 			}
 			if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
 				return nil, fmt.Errorf("listen for HTTP: %w", err)
@@ -79,11 +79,11 @@ func listenKept(ctx context.Context, state string) (net.Listener, error) {
 	return nil, fmt.Errorf("listen for HTTP: none of %d ports tried is free on %s", portTries, loopback)
 }
 
-func keepPort(file string, before, now int, l net.Listener) error {
+func savePort(file string, before, now int, l net.Listener) error {
 	if before == now {
 		return nil
 	}
-	text, err := json.Marshal(keptPort{now})
+	text, err := json.Marshal(savedPort{now})
 	if err == nil {
 		err = object.WriteFile(file, append(text, '\n'))
 	}

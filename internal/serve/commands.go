@@ -41,24 +41,24 @@ type frame struct {
 }
 
 const (
-	// commandBytes bounds a command line: more than any system takes.
-	commandBytes = 4 << 20
-	// commandsAtOnce is how many commands are carried out at a time.
-	commandsAtOnce = 64
+	// maxCommandBytes bounds a command line: more than any system takes.
+	maxCommandBytes = 4 << 20
+	// maxCommands is how many commands are carried out at a time.
+	maxCommands = 64
 )
 
 var (
-	errCommand     = refuse(http.StatusBadRequest, "the body is no command", "send {\"args\":[…],\"directory\":\"/absolute/path\"}")
-	errCommandGone = refuse(http.StatusNotFound, "there is no such command under way", "")
-	errCommandBusy = &refusal{
-		status: http.StatusTooManyRequests, message: "too many commands are under way", hint: "try again when one has ended", after: retryLater,
+	errCommand        = refuse(http.StatusBadRequest, "the body is no command", "send {\"args\":[…],\"directory\":\"/absolute/path\"}")
+	errUnknownCommand = refuse(http.StatusNotFound, "there is no such command under way", "")
+	errCommandBusy    = &refusal{
+		status: http.StatusTooManyRequests, message: "too many commands are under way", hint: "try again when one has ended", retryAfter: defaultRetryAfter,
 	}
 )
 
 // commands are those under way.
 type commands struct {
-	limit *semaphore.Weighted
-	stops sync.Map // id → context.CancelFunc
+	limit   *semaphore.Weighted
+	cancels sync.Map // id → context.CancelFunc
 }
 
 // commandRoutes are those of the socket. They need no token: who may open the socket may read the project's state.
@@ -72,7 +72,7 @@ func (s *Server) commandRoutes() []route {
 func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 	var c Command
 	rc := http.NewResponseController(w)
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, commandBytes)) // to its end, or nobody sees the client go
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommandBytes)) // to its end, or nobody sees the client go
 	if err != nil {
 		return errCommand
 	}
@@ -87,42 +87,42 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 		return errCommandBusy
 	}
 	defer s.commands.limit.Release(1)
-	ctx, stop := context.WithCancel(r.Context())
-	defer stop()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	id := rand.Text()
-	s.commands.stops.Store(id, stop)
-	defer s.commands.stops.Delete(id)
+	s.commands.cancels.Store(id, cancel)
+	defer s.commands.cancels.Delete(id)
 
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := &frames{w: w, flush: rc.Flush, gone: stop}
+	out := &frameWriter{w: w, flush: rc.Flush, onDisconnect: cancel}
 	out.send(frame{ID: id})
-	exit := s.options.Commands.Run(ctx, c, framed{out, func(b []byte) frame { return frame{Out: b} }},
-		framed{out, func(b []byte) frame { return frame{Err: b} }})
+	exit := s.options.Commands.Run(ctx, c, outputWriter{out, func(b []byte) frame { return frame{Out: b} }},
+		outputWriter{out, func(b []byte) frame { return frame{Err: b} }})
 	out.send(frame{Exit: &exit})
 	return nil
 }
 
 // cancelCommand tells a command to stop, as an interrupt would; its frames go on until it has.
 func (s *Server) cancelCommand(w http.ResponseWriter, r *http.Request) error {
-	stop, ok := s.commands.stops.Load(r.PathValue("id"))
+	cancel, ok := s.commands.cancels.Load(r.PathValue("id"))
 	if !ok {
-		return errCommandGone
+		return errUnknownCommand
 	}
-	stop.(context.CancelFunc)() //nolint:errcheck // nothing else is stored
+	cancel.(context.CancelFunc)() //nolint:errcheck // nothing else is stored
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// frames sends frames one after another. A client that is gone stops its command.
-type frames struct {
-	mu    sync.Mutex
-	w     io.Writer
-	flush func() error
-	gone  func()
-	err   error
+// frameWriter sends frames one after another. A client that is gone stops its command.
+type frameWriter struct {
+	mu           sync.Mutex
+	w            io.Writer
+	flush        func() error
+	onDisconnect func()
+	err          error
 }
 
-func (f *frames) send(one frame) {
+func (f *frameWriter) send(one frame) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
@@ -132,22 +132,22 @@ func (f *frames) send(one frame) {
 		f.err = f.flush()
 	}
 	if f.err != nil {
-		f.gone()
+		f.onDisconnect()
 	}
 }
 
-// framed is standard output or standard error of a command.
-type framed struct {
-	to   *frames
-	make func([]byte) frame
+// outputWriter is standard output or standard error of a command.
+type outputWriter struct {
+	frames  *frameWriter
+	toFrame func([]byte) frame
 }
 
 // Write sends the bytes as a frame.
-func (f framed) Write(b []byte) (int, error) {
+func (f outputWriter) Write(b []byte) (int, error) {
 	if len(b) > 0 {
-		f.to.send(f.make(b))
+		f.frames.send(f.toFrame(b))
 	}
-	f.to.mu.Lock()
-	defer f.to.mu.Unlock()
-	return len(b), f.to.err
+	f.frames.mu.Lock()
+	defer f.frames.mu.Unlock()
+	return len(b), f.frames.err
 }

@@ -11,8 +11,8 @@ import (
 	"bursar/internal/event"
 )
 
-// keyBytes is the longest Idempotency-Key.
-const keyBytes = 255
+// maxKeyBytes is the longest Idempotency-Key.
+const maxKeyBytes = 255
 
 var (
 	errEmpty     = refuse(http.StatusBadRequest, "the body holds no events", "send one JSON object a line")
@@ -21,11 +21,11 @@ var (
 )
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	if _, err := only(r); err != nil {
+	if _, err := parseParameters(r); err != nil {
 		return err
 	}
 	key := r.Header.Get("Idempotency-Key")
-	if !isKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
+	if !isValidKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
 		return errKey
 	}
 	rc := http.NewResponseController(w)
@@ -47,18 +47,18 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !answer.Repeated {
-		s.metrics.took(stream, &answer)
+		s.metrics.countEvents(stream, &answer)
 	}
-	_ = rc.SetWriteDeadline(time.Now().Add(answerTime))
+	_ = rc.SetWriteDeadline(time.Now().Add(responseTimeout))
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-func isKey(key string) bool {
+func isValidKey(key string) bool {
 	for i := range len(key) {
 		if key[i] <= ' ' || key[i] > '~' {
 			return false
 		}
 	}
-	return len(key) <= keyBytes
+	return len(key) <= maxKeyBytes
 }

@@ -44,12 +44,12 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) count(pattern string, status int) {
+func (m *metrics) countRequest(pattern string, status int) {
 	m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
 }
 
-// took counts the events of an answer.
-func (m *metrics) took(stream string, a *event.Answer) {
+// countEvents counts the events of an answer.
+func (m *metrics) countEvents(stream string, a *event.Answer) {
 	m.events.WithLabelValues(stream, "accepted").Add(float64(a.Accepted))
 	m.events.WithLabelValues(stream, "duplicate").Add(float64(a.Duplicates))
 	m.events.WithLabelValues(stream, "quarantined").Add(float64(a.Quarantined))

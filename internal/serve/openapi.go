@@ -10,7 +10,7 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
-func (s *Server) document(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) openAPIDocument(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml")
 	_, _ = w.Write(openAPI) // a client that is gone hears nothing
 	return nil

@@ -24,7 +24,7 @@ type contract struct {
 	mu       sync.Mutex
 }
 
-var theContract = sync.OnceValues(func() (*contract, error) {
+var loadContract = sync.OnceValues(func() (*contract, error) {
 	var read any
 	if err := yaml.Unmarshal(openAPI, &read); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 
 func readContract(t *testing.T) *contract {
 	t.Helper()
-	c, err := theContract()
+	c, err := loadContract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestDocumentHasAllRoutes(t *testing.T) {
 	c := readContract(t)
 	var served, described []string
 	for _, r := range (&Server{metrics: &metrics{}}).routes() {
-		served = append(served, fmt.Sprint(r.pattern, " needs ", rights[r.need]))
+		served = append(served, fmt.Sprint(r.pattern, " needs ", rights[r.right]))
 	}
 	for path := range c.at(t, c.root, "paths") {
 		for method := range c.at(t, c.root, "paths", path) {
@@ -120,7 +120,7 @@ func (c *contract) compile(pointer string) (*jsonschema.Schema, error) {
 }
 
 // check holds an answer against what the document says of its route and status.
-func (c *contract) check(t *testing.T, pattern string, answer answered, body []byte) {
+func (c *contract) check(t *testing.T, pattern string, answer apiResponse, body []byte) {
 	t.Helper()
 	method, path, _ := strings.Cut(pattern, " ")
 	responses := c.at(t, c.root, "paths", path, strings.ToLower(method), "responses")

@@ -17,10 +17,10 @@ import (
 
 // problem is the body of every answer that is no success.
 type problem struct {
-	Error problemText `json:"error"`
+	Error problemDetail `json:"error"`
 }
 
-type problemText struct {
+type problemDetail struct {
 	Class   string `json:"class"` // of internal/failure; "request" when the request itself is refused
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
@@ -28,10 +28,10 @@ type problemText struct {
 
 // refusal is an error in the request itself.
 type refusal struct {
-	status  int
-	message string
-	hint    string
-	after   time.Duration // when to try again; 0 is never
+	status     int
+	message    string
+	hint       string
+	retryAfter time.Duration // when to try again; 0 is never
 }
 
 func refuse(status int, message, hint string) *refusal {
@@ -42,7 +42,7 @@ func (r *refusal) Error() string { return r.message }
 
 // Class is Data: the same request is refused again. A refusal that tells when to come back is Throttled.
 func (r *refusal) Class() failure.Class {
-	if r.after > 0 {
+	if r.retryAfter > 0 {
 		return failure.Throttled
 	}
 	return failure.Data
@@ -53,29 +53,29 @@ func isRefusal(err error) bool {
 	return errors.As(err, &r)
 }
 
-// retryLater is what a client is told to wait that was told no other time.
-const retryLater = time.Second
+// defaultRetryAfter is what a client is told to wait that was told no other time.
+const defaultRetryAfter = time.Second
 
 // writeProblem answers with an error: its status and Retry-After follow from its class.
-func writeProblem(w *recorder, r *http.Request, err error) {
+func writeProblem(w *responseRecorder, r *http.Request, err error) {
 	status, p := describe(err)
-	if isGone(r, err) && status != http.StatusRequestTimeout {
-		status, p.Error = http.StatusServiceUnavailable, problemText{Class: failure.Transient.String(), Message: "the request was given up: `bursar up` stops"}
+	if isCancelled(r, err) && status != http.StatusRequestTimeout {
+		status, p.Error = http.StatusServiceUnavailable, problemDetail{Class: failure.Transient.String(), Message: "the request was given up: `bursar up` stops"}
 	}
-	if after := retryAfter(err, status); after > 0 {
+	if after := retryAfterOf(err, status); after > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
-	w.whole = true
+	w.isError = true
 	writeJSON(w, status, p)
 }
 
 func describe(err error) (status int, p problem) {
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return refused.status, problem{problemText{"request", refused.message, refused.hint}}
+		return refused.status, problem{problemDetail{"request", refused.message, refused.hint}}
 	}
 	class := failure.Of(err)
-	p.Error = problemText{Class: class.String(), Message: err.Error()}
+	p.Error = problemDetail{Class: class.String(), Message: err.Error()}
 	var unknown *reconcile.NotFoundError
 	switch {
 	case errors.As(err, &unknown):
@@ -93,13 +93,13 @@ func describe(err error) (status int, p problem) {
 	return http.StatusInternalServerError, p
 }
 
-func retryAfter(err error, status int) time.Duration {
+func retryAfterOf(err error, status int) time.Duration {
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return refused.after
+		return refused.retryAfter
 	}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		return cmp.Or(failure.RetryAfter(err), retryLater)
+		return cmp.Or(failure.RetryAfter(err), defaultRetryAfter)
 	}
 	return 0
 }

@@ -22,8 +22,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Questions are what the API asks about artifacts. All are safe for concurrent use.
-type Questions interface {
+// Queries are what the API asks about artifacts. All are safe for concurrent use.
+type Queries interface {
 	Status(ctx context.Context) ([]reconcile.Status, error)
 	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.Answer, error)
 	Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error
@@ -47,7 +47,7 @@ type Tokens interface {
 
 // Options are what a Server serves.
 type Options struct {
-	Questions  Questions
+	Queries    Queries
 	Quarantine Quarantine
 	Intake     Intake
 	Commands   Commands
@@ -58,55 +58,55 @@ type Options struct {
 }
 
 const (
-	// headerTime bounds how long a client takes to send its headers.
-	headerTime = 10 * time.Second
-	// idleTime is how long a connection without a request is kept.
-	idleTime = 2 * time.Minute
-	// headerBytes bounds a request's headers.
-	headerBytes = 64 << 10
-	// answerTime bounds how long a client takes to read an answer that is made at once.
-	answerTime = time.Minute
-	// heavyQuestions is how many questions that walk over everything are worked on at a time.
-	heavyQuestions = 2
+	// headerTimeout bounds how long a client takes to send its headers.
+	headerTimeout = 10 * time.Second
+	// idleTimeout is how long a connection without a request is kept.
+	idleTimeout = 2 * time.Minute
+	// maxHeaderBytes bounds a request's headers.
+	maxHeaderBytes = 64 << 10
+	// responseTimeout bounds how long a client takes to read an answer that is made at once.
+	responseTimeout = time.Minute
+	// maxHeavyQueries is how many questions that walk over everything are worked on at a time.
+	maxHeavyQueries = 2
 )
 
 // Server serves the API of one project.
 type Server struct {
-	options  Options
-	http     *http.Server
-	local    *http.Server // of the socket
-	metrics  *metrics
-	commands commands
-	heavy    *semaphore.Weighted
-	bodies   bodies        // in memory
-	bodyTime time.Duration // tests have less patience
-	ready    atomic.Bool
-	prefix   string        // of request ids
-	number   atomic.Uint64 // of the last request
-	hangUp   context.CancelFunc
+	options        Options
+	http           *http.Server
+	commandServer  *http.Server // of the socket
+	metrics        *metrics
+	commands       commands
+	heavyQueries   *semaphore.Weighted
+	bodyPool       bodyPool      // in memory
+	bodyTimeout    time.Duration // tests have less patience
+	ready          atomic.Bool
+	requestPrefix  string        // of request ids
+	lastRequest    atomic.Uint64 // of the last request
+	cancelRequests context.CancelFunc
 }
 
 // New makes a server that is not ready yet.
 func New(o Options) *Server {
-	online, hangUp := context.WithCancel(context.Background())
-	s := &Server{options: o, metrics: newMetrics(), heavy: semaphore.NewWeighted(heavyQuestions), hangUp: hangUp, bodyTime: bodyTime}
-	s.prefix = rand.Text()[:8] + "-"
-	s.bodies = newBodies()
-	s.commands.limit = semaphore.NewWeighted(commandsAtOnce)
-	s.http, s.local = s.listener(online, s.Handler()), s.listener(online, s.commandHandler())
+	serverCtx, cancelRequests := context.WithCancel(context.Background())
+	s := &Server{options: o, metrics: newMetrics(), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
+	s.requestPrefix = rand.Text()[:8] + "-"
+	s.bodyPool = newBodyPool()
+	s.commands.limit = semaphore.NewWeighted(maxCommands)
+	s.http, s.commandServer = s.newHTTPServer(serverCtx, s.Handler()), s.newHTTPServer(serverCtx, s.commandHandler())
 	return s
 }
 
-// listener serves a handler within bounds of time.
-func (s *Server) listener(online context.Context, h http.Handler) *http.Server {
+// newHTTPServer serves a handler within bounds of time.
+func (s *Server) newHTTPServer(serverCtx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       bodyTime,   // the route that takes long bodies moves it
-		WriteTimeout:      answerTime, // from the headers on; routes that take longer move it
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    headerBytes,
-		BaseContext:       func(net.Listener) context.Context { return online },
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,     // the route that takes long bodies moves it
+		WriteTimeout:      responseTimeout, // from the headers on; routes that take longer move it
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return serverCtx },
 		ErrorLog:          slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
 	}
 }
@@ -114,15 +114,15 @@ func (s *Server) listener(online context.Context, h http.Handler) *http.Server {
 // route is one way into the API.
 type route struct {
 	pattern string // as http.ServeMux takes it
-	need    access.Right
-	serve   func(w http.ResponseWriter, r *http.Request) error
+	right   access.Right
+	handle  func(w http.ResponseWriter, r *http.Request) error
 }
 
 // routes are all there are; the OpenAPI document holds the same.
 func (s *Server) routes() []route {
 	return []route{
 		{"GET /v1/health", access.Open, s.health},
-		{"GET /v1/openapi.yaml", access.Open, s.document},
+		{"GET /v1/openapi.yaml", access.Open, s.openAPIDocument},
 		{"GET /v1/status", access.Read, s.status},
 		{"GET /v1/pipelines/{pipeline}/artifacts", access.Read, s.artifact},
 		{"GET /v1/pipelines/{pipeline}/exceptions", access.Read, s.exceptions},
@@ -133,19 +133,19 @@ func (s *Server) routes() []route {
 }
 
 // Handler is the API as it is served.
-func (s *Server) Handler() http.Handler { return s.front(s.hostCheck(s.mux(s.routes()))) }
+func (s *Server) Handler() http.Handler { return s.withRequestID(s.checkHost(s.mux(s.routes()))) }
 
 // commandHandler is what the socket serves.
-func (s *Server) commandHandler() http.Handler { return s.front(s.mux(s.commandRoutes())) }
+func (s *Server) commandHandler() http.Handler { return s.withRequestID(s.mux(s.commandRoutes())) }
 
 func (s *Server) mux(routes []route) http.Handler {
 	known, all := http.NewServeMux(), http.NewServeMux()
 	for _, r := range routes {
-		known.Handle(r.pattern, s.enter(r))
-		all.Handle(r.pattern, s.enter(r))
+		known.Handle(r.pattern, s.authenticate(r))
+		all.Handle(r.pattern, s.authenticate(r))
 	}
 	// What no route takes is answered in the API's own way; the first mux still tells 404 from 405.
-	all.Handle("/", s.enter(route{pattern: "none", need: access.Open, serve: noRoute(known)}))
+	all.Handle("/", s.authenticate(route{pattern: "none", right: access.Open, handle: routeNotFound(known)}))
 	return all
 }
 
@@ -160,7 +160,7 @@ func (s *Server) Serve(l net.Listener) error {
 
 // ServeCommands carries out the commands that come through the socket until Stop; it returns nil then.
 func (s *Server) ServeCommands(l net.Listener) error {
-	if err := s.local.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.commandServer.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve commands: %w", err)
 	}
 	return nil
@@ -171,15 +171,15 @@ func (s *Server) Stop(grace, last time.Duration) error {
 	s.ready.Store(false)
 	patience, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	defer s.hangUp()
+	defer s.cancelRequests()
 	if err := s.shutdown(patience); err == nil {
 		return nil
 	}
-	s.hangUp()
+	s.cancelRequests()
 	patience, cancel = context.WithTimeout(context.Background(), last)
 	defer cancel()
 	if err := s.shutdown(patience); err != nil {
-		return errors.Join(fmt.Errorf("stop HTTP: requests under way have not ended: %w", err), s.http.Close(), s.local.Close())
+		return errors.Join(fmt.Errorf("stop HTTP: requests under way have not ended: %w", err), s.http.Close(), s.commandServer.Close())
 	}
 	return nil
 }
@@ -187,6 +187,6 @@ func (s *Server) Stop(grace, last time.Duration) error {
 // shutdown takes no more requests anywhere at once, then waits for those under way.
 func (s *Server) shutdown(ctx context.Context) error {
 	local := make(chan error, 1)
-	go func() { local <- s.local.Shutdown(ctx) }()
+	go func() { local <- s.commandServer.Shutdown(ctx) }()
 	return errors.Join(s.http.Shutdown(ctx), <-local)
 }

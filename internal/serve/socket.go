@@ -14,8 +14,8 @@ import (
 
 const (
 	socketFile = "commands.sock"
-	// longestSocketPath is what the address of a socket holds: 104 bytes on some systems, with the one that ends it.
-	longestSocketPath = 103
+	// maxSocketPath is what the address of a socket holds: 104 bytes on some systems, with the one that ends it.
+	maxSocketPath = 103
 )
 
 // SocketFile is where the process that serves the project whose state is in the folder takes commands.
@@ -37,9 +37,9 @@ func ListenCommands(ctx context.Context, state string) (_ net.Listener, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(private)) }()
-	made := filepath.Join(private, socketFile)
+	created := filepath.Join(private, socketFile)
 	var l net.Listener
-	err = withShortPath(made, func(path string) error {
+	err = withShortPath(created, func(path string) error {
 		l, err = (&net.ListenConfig{}).Listen(ctx, "unix", path)
 		return err
 	})
@@ -47,10 +47,10 @@ func ListenCommands(ctx context.Context, state string) (_ net.Listener, err erro
 		return nil, err
 	}
 	s := &socket{Listener: l, path: SocketFile(state)}
-	if one, ok := l.(*net.UnixListener); ok {
-		one.SetUnlinkOnClose(false) // by the path it was made at
+	if unixListener, ok := l.(*net.UnixListener); ok {
+		unixListener.SetUnlinkOnClose(false) // by the path it was made at
 	}
-	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, s.path)); err != nil {
+	if err := errors.Join(os.Chmod(created, 0o600), os.Rename(created, s.path)); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return s, nil
@@ -65,8 +65,8 @@ type socket struct {
 // Close closes the listener and removes its file.
 func (s *socket) Close() error {
 	err := s.Listener.Close()
-	if gone := os.Remove(s.path); !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, gone)
+	if removeErr := os.Remove(s.path); !errors.Is(removeErr, fs.ErrNotExist) {
+		err = errors.Join(err, removeErr)
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func withShortPath(path string, use func(path string) error) error {
 	if err != nil {
 		return err
 	}
-	if len(path) <= longestSocketPath {
+	if len(path) <= maxSocketPath {
 		return use(path)
 	}
 	private, err := os.MkdirTemp(shortTemp(), "bursar-")
@@ -105,7 +105,7 @@ func withShortPath(path string, use func(path string) error) error {
 // shortTemp is the folder for temporary files, or the one that every system has where that is a long way down.
 func shortTemp() string {
 	const below = len("/bursar-1234567890/at/" + socketFile)
-	if temp := os.TempDir(); len(temp)+below <= longestSocketPath {
+	if temp := os.TempDir(); len(temp)+below <= maxSocketPath {
 		return temp
 	}
 	return "/tmp"

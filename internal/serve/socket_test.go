@@ -17,19 +17,19 @@ import (
 func TestCommandsNeedTheSocket(t *testing.T) {
 	t.Parallel()
 	ran := false
-	a := play(t, &stage{run: func(context.Context, Command, io.Writer, io.Writer) int { ran = true; return 0 }})
+	a := newAPI(t, &fakeProject{run: func(context.Context, Command, io.Writer, io.Writer) int { ran = true; return 0 }})
 	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodPut, http.MethodDelete} {
 		for _, path := range []string{"/v1/commands", "/v1/commands/", "/v1/commands/x", "//v1/commands", "/v1/streams/../commands"} {
 			body, err := json.Marshal(Command{Args: []string{"status"}, Directory: "/"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := http.NewRequestWithContext(t.Context(), method, a.front.URL+path, strings.NewReader(string(body)))
+			r, err := http.NewRequestWithContext(t.Context(), method, a.http.URL+path, strings.NewReader(string(body)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.Header.Set("Authorization", "Bearer "+secret)
-			answer, err := a.front.Client().Do(r)
+			answer, err := a.http.Client().Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,8 +47,8 @@ func TestCommandsNeedTheSocket(t *testing.T) {
 // TestSocketServesCommandsOnly asks the socket for what the HTTP API answers with a token.
 func TestSocketServesCommandsOnly(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
-	c := caller{a.callable()}
+	a := newAPI(t, &fakeProject{})
+	c := commandClient{a.serveCommands()}
 	for path, want := range map[string]int{"/v1/status": 404, "/v1/commands": 405, "/metrics": 404} {
 		answer, err := c.request(t.Context(), http.MethodGet, path, http.NoBody)
 		if err != nil {

@@ -44,8 +44,8 @@ type Token struct {
 	EndsIn  string    `json:"ends_in"` // its last digits
 }
 
-// stored is a token in the catalog.
-type stored struct {
+// storedToken is a token in the catalog.
+type storedToken struct {
 	Token
 	SHA256 string `json:"sha256"` // of the token's text, in hexadecimal digits
 }
@@ -54,10 +54,10 @@ type stored struct {
 type Tokens struct {
 	Catalog catalog.Catalog
 
-	mu    sync.Mutex
-	known []stored
-	at    uint64 // the catalog's count of changes when known was read
-	read  bool
+	mu            sync.Mutex
+	cached        []storedToken
+	cachedChanges uint64 // the catalog's count of changes when known was read
+	isCached      bool
 }
 
 // CheckName refuses what cannot be the name of a token.
@@ -69,29 +69,29 @@ func CheckName(name string) error {
 }
 
 // Create makes a token and returns its text, which is kept nowhere.
-func (t *Tokens) Create(ctx context.Context, name string, scope Scope) (made Token, secret string, err error) {
+func (t *Tokens) Create(ctx context.Context, name string, scope Scope) (created Token, secret string, err error) {
 	if err := CheckName(name); err != nil {
 		return Token{}, "", fmt.Errorf("create token: %w", err)
 	}
 	random := make([]byte, secretBytes)
 	_, _ = rand.Read(random) // it never fails
 	secret = hex.EncodeToString(random)
-	made = Token{Name: name, Scope: scope.String(), Created: time.Now().UTC().Truncate(time.Second), EndsIn: secret[len(secret)-shownDigits:]}
+	created = Token{Name: name, Scope: scope.String(), Created: time.Now().UTC().Truncate(time.Second), EndsIn: secret[len(secret)-shownDigits:]}
 	err = t.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var before stored
-		taken, err := tx.Get(prefix+name, &before)
+		var before storedToken
+		exists, err := tx.Get(prefix+name, &before)
 		if err != nil {
 			return err
 		}
-		if taken {
+		if exists {
 			return failure.Wrap(failure.Data, ErrExists)
 		}
-		return tx.Put(prefix+name, stored{made, digest(secret)})
+		return tx.Put(prefix+name, storedToken{created, digest(secret)})
 	})
 	if err != nil {
 		return Token{}, "", fmt.Errorf("create token %s: %w", name, err)
 	}
-	return made, secret, nil
+	return created, secret, nil
 }
 
 // List returns all tokens by name.
@@ -110,7 +110,7 @@ func (t *Tokens) List(ctx context.Context) ([]Token, error) {
 // Revoke has a token mean nothing from now on.
 func (t *Tokens) Revoke(ctx context.Context, name string) error {
 	err := t.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var before stored
+		var before storedToken
 		known, err := tx.Get(prefix+name, &before)
 		if err != nil {
 			return err
@@ -147,22 +147,22 @@ func (t *Tokens) Find(ctx context.Context, secret string) (scope Scope, known bo
 }
 
 // all are the tokens as they are now, remembered until anything is written to a catalog that counts its changes.
-func (t *Tokens) all(ctx context.Context) ([]stored, error) {
-	counted, keep := t.Catalog.(catalog.Counted)
-	var at uint64
-	if keep {
-		at = counted.Changes()
+func (t *Tokens) all(ctx context.Context) ([]storedToken, error) {
+	counted, isCounted := t.Catalog.(catalog.Counted)
+	var changes uint64
+	if isCounted {
+		changes = counted.Changes()
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.read && t.at == at {
-			return t.known, nil
+		if t.isCached && t.cachedChanges == changes {
+			return t.cached, nil
 		}
 	}
-	var list []stored
+	var list []storedToken
 	err := t.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list = nil
 		return tx.List(prefix, func(_ string, value json.RawMessage) error {
-			var one stored
+			var one storedToken
 			if err := json.Unmarshal(value, &one); err != nil {
 				return err
 			}
@@ -170,8 +170,8 @@ func (t *Tokens) all(ctx context.Context) ([]stored, error) {
 			return nil
 		})
 	})
-	if err == nil && keep {
-		t.known, t.at, t.read = list, at, true
+	if err == nil && isCounted {
+		t.cached, t.cachedChanges, t.isCached = list, changes, true
 	}
 	return list, err
 }

@@ -20,8 +20,8 @@ import (
 	"bursar/internal/serve/access"
 )
 
-// requestHeader names a request: the client's own name for it or one that is made here.
-const requestHeader = "X-Request-Id"
+// requestIDHeader names a request: the client's own name for it or one that is made here.
+const requestIDHeader = "X-Request-Id"
 
 var (
 	errToken = refuse(http.StatusUnauthorized, "the request carries no valid token",
@@ -31,14 +31,14 @@ var (
 	errRoute = refuse(http.StatusNotFound, "there is no such route", "GET /v1/openapi.yaml lists them")
 )
 
-// front numbers requests.
-func (s *Server) front(next http.Handler) http.Handler {
+// withRequestID numbers requests.
+func (s *Server) withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(requestHeader)
-		if !isName(id) {
-			id = s.prefix + strconv.FormatUint(s.number.Add(1), 10)
+		id := r.Header.Get(requestIDHeader)
+		if !isValidRequestID(id) {
+			id = s.requestPrefix + strconv.FormatUint(s.lastRequest.Add(1), 10)
 		}
-		w.Header()[requestHeader] = []string{id}
+		w.Header()[requestIDHeader] = []string{id}
 		if r.ContentLength == 0 { // a deadline would pass for a client that has gone
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a writer without deadlines is a test's
 		}
@@ -47,44 +47,44 @@ func (s *Server) front(next http.Handler) http.Handler {
 	})
 }
 
-// hostCheck refuses requests for other hosts while only this machine is served.
-func (s *Server) hostCheck(next http.Handler) http.Handler {
+// checkHost refuses requests for other hosts while only this machine is served.
+func (s *Server) checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.options.Loopback && !isLoopback(r.Host) {
-			s.answer(w, r, "none", time.Now(), func(http.ResponseWriter, *http.Request) error { return errHost })
+			s.serveRoute(w, r, "none", time.Now(), func(http.ResponseWriter, *http.Request) error { return errHost })
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// noRoute answers what the mux refuses: 404, or 405 with the methods there are.
-func noRoute(mux *http.ServeMux) func(w http.ResponseWriter, r *http.Request) error {
+// routeNotFound answers what the mux refuses: 404, or 405 with the methods there are.
+func routeNotFound(mux *http.ServeMux) func(w http.ResponseWriter, r *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		refused := statusOf{ResponseWriter: w, header: http.Header{}}
-		mux.ServeHTTP(&refused, r)
-		if refused.code != http.StatusMethodNotAllowed {
+		probe := headerProbe{ResponseWriter: w, header: http.Header{}}
+		mux.ServeHTTP(&probe, r)
+		if probe.code != http.StatusMethodNotAllowed {
 			return errRoute
 		}
-		allowed := refused.header.Get("Allow")
+		allowed := probe.header.Get("Allow")
 		w.Header().Set("Allow", allowed)
 		return refuse(http.StatusMethodNotAllowed, "the route takes no "+r.Method, "it takes "+allowed)
 	}
 }
 
-// statusOf keeps an answer's status and headers and drops the rest.
-type statusOf struct {
+// headerProbe keeps an answer's status and headers and drops the rest.
+type headerProbe struct {
 	http.ResponseWriter
 	header http.Header
 	code   int
 }
 
-func (s *statusOf) Header() http.Header         { return s.header }
-func (s *statusOf) WriteHeader(code int)        { s.code = code }
-func (s *statusOf) Write(b []byte) (int, error) { return len(b), nil }
+func (s *headerProbe) Header() http.Header         { return s.header }
+func (s *headerProbe) WriteHeader(code int)        { s.code = code }
+func (s *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
 
-// isName is true of a request id that is safe to be logged and sent back.
-func isName(id string) bool {
+// isValidRequestID is true of a request id that is safe to be logged and sent back.
+func isValidRequestID(id string) bool {
 	return id != "" && len(id) <= 64 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) < 0
 }
 
@@ -99,21 +99,21 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// enter is a route's handler behind the token.
-func (s *Server) enter(way route) http.Handler {
+// authenticate is a route's handler behind the token.
+func (s *Server) authenticate(target route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, way.pattern, time.Now(), func(w http.ResponseWriter, r *http.Request) error {
-			if err := s.allow(w, r, way.need); err != nil {
+		s.serveRoute(w, r, target.pattern, time.Now(), func(w http.ResponseWriter, r *http.Request) error {
+			if err := s.authorize(w, r, target.right); err != nil {
 				return err
 			}
-			return way.serve(w, r)
+			return target.handle(w, r)
 		})
 	})
 }
 
-// allow refuses a request whose token is not known (401) or is not for what the request does (403).
-func (s *Server) allow(w http.ResponseWriter, r *http.Request, need access.Right) error {
-	if need == access.Open {
+// authorize refuses a request whose token is not known (401) or is not for what the request does (403).
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request, right access.Right) error {
+	if right == access.Open {
 		return nil
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -124,7 +124,7 @@ func (s *Server) allow(w http.ResponseWriter, r *http.Request, need access.Right
 	case !known || !strings.EqualFold(scheme, "Bearer"):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		return errToken
-	case !scope.Allows(need, r.PathValue("stream")):
+	case !scope.Allows(right, r.PathValue("stream")):
 		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
 		return errScope
 	}
@@ -140,61 +140,61 @@ func (s *Server) scopeOf(ctx context.Context, token string) (scope access.Scope,
 	return s.options.Tokens.Find(ctx, token)
 }
 
-// answer carries out one request: what fails before anything was sent becomes an error of the API.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, began time.Time,
-	serve func(w http.ResponseWriter, r *http.Request) error,
+// serveRoute carries out one request: what fails before anything was sent becomes an error of the API.
+func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern string, started time.Time,
+	handle func(w http.ResponseWriter, r *http.Request) error,
 ) {
-	seen := &recorder{ResponseWriter: w}
-	err := guarded(func() error { return serve(seen, r) })
-	if err != nil && seen.code == 0 {
-		writeProblem(seen, r, err)
+	recorded := &responseRecorder{ResponseWriter: w}
+	err := catchPanic(func() error { return handle(recorded, r) })
+	if err != nil && recorded.code == 0 {
+		writeProblem(recorded, r, err)
 	}
-	s.metrics.count(pattern, seen.status())
+	s.metrics.countRequest(pattern, recorded.status())
 	log := s.options.Log
 	if failure.Of(err) == failure.Bug && err != nil && !isRefusal(err) {
-		log.Error("request failed", "request", w.Header().Get(requestHeader), "route", pattern, "error", err)
+		log.Error("request failed", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
 	}
 	if log.Enabled(r.Context(), slog.LevelDebug) {
-		log.Debug("request", "request", w.Header().Get(requestHeader), "method", r.Method, "path", r.URL.Path,
-			"status", seen.status(), "seconds", time.Since(began).Seconds(), "from", r.RemoteAddr)
+		log.Debug("request", "request", w.Header().Get(requestIDHeader), "method", r.Method, "path", r.URL.Path,
+			"status", recorded.status(), "seconds", time.Since(started).Seconds(), "from", r.RemoteAddr)
 	}
-	if err != nil && seen.begun && !seen.whole { // half an answer must not look like a whole one
+	if err != nil && recorded.bodyStarted && !recorded.isError { // half an answer must not look like a whole one
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// guarded turns a panic into an error of the class bug: one request's fault ends no other.
-func guarded(serve func() error) (err error) {
+// catchPanic turns a panic into an error of the class bug: one request's fault ends no other.
+func catchPanic(handle func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	return serve()
+	return handle()
 }
 
-// recorder notes an answer's status.
-type recorder struct {
+// responseRecorder notes an answer's status.
+type responseRecorder struct {
 	http.ResponseWriter
-	code  int
-	begun bool // a part of the body was sent
-	whole bool // an error was written
+	code        int
+	bodyStarted bool // a part of the body was sent
+	isError     bool // an error was written
 }
 
-func (r *recorder) WriteHeader(code int) {
+func (r *responseRecorder) WriteHeader(code int) {
 	if r.code == 0 {
 		r.code = code
 	}
 	r.ResponseWriter.WriteHeader(code)
 }
 
-func (r *recorder) Write(b []byte) (int, error) {
+func (r *responseRecorder) Write(b []byte) (int, error) {
 	r.status()
-	r.code, r.begun = r.status(), true
+	r.code, r.bodyStarted = r.status(), true
 	return r.ResponseWriter.Write(b)
 }
 
-func (r *recorder) status() int {
+func (r *responseRecorder) status() int {
 	if r.code == 0 {
 		return http.StatusOK
 	}
@@ -202,9 +202,9 @@ func (r *recorder) status() int {
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+func (r *responseRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// isGone is true when the client has hung up, or the server is to stop.
-func isGone(r *http.Request, err error) bool {
+// isCancelled is true when the client has hung up, or the server is to stop.
+func isCancelled(r *http.Request, err error) bool {
 	return r.Context().Err() != nil && (errors.Is(err, context.Canceled) || failure.Of(err) == failure.Transient)
 }
