@@ -263,7 +263,7 @@ func TestKilledUp(t *testing.T) {
 	}
 	u.awaitCommand()
 	u.stop(syscall.SIGKILL, -1)
-	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || !strings.Contains(got.err, "has gone before the command ended") {
+	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || !strings.Contains(got.err, "stopped before the command ended") {
 		t.Errorf("the command says %+v", got)
 	}
 	if _, err := os.Stat(filepath.Join(dir, ".bursar", "api.json")); err != nil {

@@ -1,4 +1,4 @@
-// Where a project is served: on loopback, at a port that is chosen once, unless told otherwise.
+// The listen address of the HTTP API: a port on loopback that is chosen once per project, unless an address is given.
 
 package serve
 
@@ -21,16 +21,16 @@ import (
 const (
 	portFile = "http.json"
 	loopback = "127.0.0.1"
-	// portTries is how many ports are tried before there seems to be none.
+	// portTries is how many random ports are tried before Listen gives up.
 	portTries = 100
 )
 
-// savedPort is the project's port in http.json.
+// savedPort is the content of http.json: the port that the project used last.
 type savedPort struct {
 	Port int `json:"port"`
 }
 
-// Listen opens the address of the HTTP API, or the project's own port on loopback when it is empty.
+// Listen listens on the address of the HTTP API. An empty address means the project's port on loopback.
 func Listen(ctx context.Context, state, address string) (net.Listener, error) {
 	if address == "" {
 		return listenOnSavedPort(ctx, state)
@@ -45,7 +45,7 @@ func Listen(ctx context.Context, state, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// OnLoopback is true of a listener that only this machine reaches.
+// OnLoopback reports whether only this machine can reach the listener.
 func OnLoopback(l net.Listener) bool {
 	bound, ok := l.Addr().(*net.TCPAddr)
 	return ok && bound.IP.IsLoopback()
@@ -55,8 +55,8 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
-// listenOnSavedPort opens the project's port: the one of before, so that clients find it again, else the first free one of those
-// below what systems hand to outgoing connections. An unreadable file is as good as none.
+// listenOnSavedPort listens on the port that was used last, so that clients find it again. If it is not free, it tries random ports below
+// the range that systems use for outgoing connections. An unreadable port file is ignored.
 func listenOnSavedPort(ctx context.Context, state string) (net.Listener, error) {
 	file := filepath.Join(state, portFile)
 	var saved savedPort
@@ -88,7 +88,7 @@ func savePort(file string, before, now int, l net.Listener) error {
 		err = object.WriteFile(file, append(text, '\n'))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("keep HTTP port: %w", err), l.Close())
+		return errors.Join(fmt.Errorf("save HTTP port: %w", err), l.Close())
 	}
 	return nil
 }

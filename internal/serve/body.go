@@ -1,4 +1,4 @@
-// Reading bodies within bounds: of one body and of what a compressed one unfolds to.
+// Reading request bodies within limits of size and time, before and after decompression.
 
 package serve
 
@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// maxBodyBytes bounds a body, as it is sent and unfolded.
+	// maxBodyBytes bounds one body, as sent and decompressed.
 	maxBodyBytes = event.MaxRequest
 	// maxPoolBytes bounds all bodies in memory.
 	maxPoolBytes = 256 << 20
-	// bodyTimeout is how long a client may take to send a body, and a second more for each bodyRate bytes of it.
+	// bodyTimeout bounds the time to send a body. Each minBodyRate bytes received extend it by one second.
 	bodyTimeout = 30 * time.Second
 	minBodyRate = 256 << 10
 )
@@ -28,16 +28,16 @@ const (
 var (
 	errTooLarge = refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes, as sent or decompressed", maxBodyBytes),
 		"send the events in several requests")
-	errTooSlow  = refuse(http.StatusRequestTimeout, "the body came too slowly; nothing of it was taken", "send less in a request")
-	errCutOff   = refuse(http.StatusBadRequest, "the body ended early; nothing of it was taken", "send the request again")
-	errEncoding = refuse(http.StatusUnsupportedMediaType, "the Content-Encoding is not known", "use gzip, zstd or none")
+	errTooSlow  = refuse(http.StatusRequestTimeout, "the body arrived too slowly; none of it was accepted", "send less in a request")
+	errCutOff   = refuse(http.StatusBadRequest, "the body ended early; none of it was accepted", "send the request again")
+	errEncoding = refuse(http.StatusUnsupportedMediaType, "unknown Content-Encoding", "use gzip, zstd or none")
 	errPoolFull = &refusal{
-		status: http.StatusTooManyRequests, message: "too many events are on their way in", hint: "send the request again", retryAfter: defaultRetryAfter,
+		status: http.StatusTooManyRequests, message: "too many request bodies are in memory", hint: "send the request again", retryAfter: defaultRetryAfter,
 	}
 )
 
-// readBody reads a request's events, decompressed. The memory they take is counted until release, which may be called
-// whatever the error.
+// readBody reads and decompresses the body of a request. Its memory is reserved until release is called, which is
+// necessary and safe after an error, too.
 func (s *Server) readBody(rc *http.ResponseController, r *http.Request) (body []byte, release func(), err error) {
 	reader := &bodyReader{body: r.Body, rc: rc, deadline: time.Now().Add(s.bodyTimeout)}
 	memory := &reservation{pool: &s.bodyPool, reader: reader, gauge: s.metrics.bytes}

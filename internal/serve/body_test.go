@@ -1,4 +1,4 @@
-// Bodies beyond what is taken: too long, too slow, cut off, unfolding without end, too many at a time.
+// Bodies beyond the limits: too long, too slow, cut off, decompressing without end, too many at a time.
 
 package serve
 
@@ -36,7 +36,7 @@ func (a *api) dial(head ...string) (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
-// readStatus reads an answer off a connection.
+// readStatus reads a response from a connection and returns its status.
 func (a *api) readStatus(in *bufio.Reader) int {
 	a.t.Helper()
 	answer, err := http.ReadResponse(in, nil)
@@ -52,11 +52,11 @@ func (a *api) readStatus(in *bufio.Reader) int {
 	return answer.StatusCode
 }
 
-// checkIdle fails the test if anything was taken, or if memory of bodies is still counted.
+// checkIdle fails the test unless so many bodies were accepted and all their memory is released.
 func (a *api) checkIdle(taken int) {
 	a.t.Helper()
 	if got := a.project.accepted(); len(got) != taken {
-		a.t.Errorf("%d bodies were taken, want %d", len(got), taken)
+		a.t.Errorf("%d bodies were accepted, want %d", len(got), taken)
 	}
 	if err := a.server.bodyPool.limit.Acquire(a.t.Context(), maxPoolBytes); err != nil { // waits for handlers to end
 		a.t.Error(err)
@@ -97,7 +97,7 @@ func TestExpectContinue(t *testing.T) {
 	a.checkIdle(1)
 }
 
-// blanks is a body without end, or of so many bytes.
+// blanks is a body of spaces: of remaining bytes, or endless if remaining is negative.
 type blanks struct{ remaining int64 }
 
 func (e *blanks) Read(b []byte) (int, error) {
@@ -121,7 +121,7 @@ func TestEndlessBody(t *testing.T) {
 		chunk := fmt.Sprintf("%x\r\n%s\r\n", 1<<20, strings.Repeat(" ", 1<<20))
 		for {
 			if _, err := io.WriteString(conn, chunk); err != nil {
-				return // the server has hung up
+				return // the server has closed the connection
 			}
 		}
 	}()
@@ -158,7 +158,7 @@ func TestDecompressionBombs(t *testing.T) {
 	a.checkIdle(0)
 }
 
-// TestLargestBody takes the longest body there may be, in each encoding, and nothing longer.
+// TestLargestBody sends a body of the maximum length and one that is a byte longer.
 func TestLargestBody(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeProject{})
@@ -187,7 +187,7 @@ func TestSlowBody(t *testing.T) {
 	a.checkIdle(0)
 }
 
-// TestSlowIntake has a request wait for longer than its body might have taken: that is no slow client.
+// TestSlowIntake lets intake take longer than the body's timeout: the timeout applies to the client only.
 func TestSlowIntake(t *testing.T) {
 	t.Parallel()
 	s := &fakeProject{}
@@ -208,7 +208,7 @@ func TestSlowIntake(t *testing.T) {
 	}
 }
 
-// TestHangUp disconnects in the middle of a body: nothing of it is taken.
+// TestHangUp disconnects in the middle of a body: none of it is accepted.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeProject{})
@@ -223,7 +223,7 @@ func TestHangUp(t *testing.T) {
 	a.checkIdle(0)
 }
 
-// TestAnnouncedLengthReservesNothing has many clients announce the longest body there may be and send a byte of it: others are served.
+// TestAnnouncedLengthReservesNothing lets many clients announce a body of the maximum length and send one byte: others are served.
 func TestAnnouncedLengthReservesNothing(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeProject{})
@@ -241,7 +241,7 @@ func TestAnnouncedLengthReservesNothing(t *testing.T) {
 	}
 }
 
-// TestSlowBodiesAreAborted has clients send enough to fill the memory, plain or unfolding to it, and then stop: who sends gets
+// TestSlowBodiesAreAborted lets clients send enough to fill the memory, plain or compressed, and then stop: other clients get
 // the memory.
 func TestSlowBodiesAreAborted(t *testing.T) {
 	t.Parallel()
@@ -251,7 +251,7 @@ func TestSlowBodiesAreAborted(t *testing.T) {
 	if _, err := io.Copy(zip, &blanks{40 << 20}); err != nil {
 		t.Fatal(err)
 	}
-	if err := zip.Flush(); err != nil { // and no end
+	if err := zip.Flush(); err != nil { // without the end of the stream
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -264,7 +264,7 @@ func TestSlowBodiesAreAborted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for a.server.bodyPool.fits(maxPoolBytes - 4*(40<<20)) { // until all of it has come
+	for a.server.bodyPool.fits(maxPoolBytes - 4*(40<<20)) { // until all of it has arrived
 		runtime.Gosched()
 	}
 	began := time.Now()
@@ -282,13 +282,13 @@ func TestSlowBodiesAreAborted(t *testing.T) {
 				break
 			}
 		}
-		if time.Since(began) > 20*time.Second { // 30 s are allowed to each of the slow ones
+		if time.Since(began) > 20*time.Second { // the slow ones time out after 30 s
 			t.Fatalf("after %v: %v, %v, want 200", time.Since(began), answer, err)
 		}
 	}
 }
 
-// TestMemoryIsBounded holds as many bodies as may be in memory; one more is told to come later.
+// TestMemoryIsBounded keeps as many bodies in memory as fit; one more is refused with Retry-After.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	inside, leave := make(chan struct{}, 8), make(chan struct{})

@@ -1,4 +1,4 @@
-// The memory of all bodies together: taken as their bytes arrive, and given up by slow clients when others want it.
+// The memory limit for all request bodies. Memory is reserved as bytes arrive, and taken back from slow clients if others need it.
 
 package serve
 
@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// initialBufferBytes is where a body begins; it grows fourfold as it is filled, whatever length was announced.
+	// initialBufferBytes is the initial size of a body's buffer. It grows fourfold when it is full, whatever the announced length.
 	initialBufferBytes = 64 << 10
-	// abortWait bounds how long a body waits for the memory that a slow one gives up.
+	// abortWait bounds the wait for the memory of an aborted body.
 	abortWait = time.Second
 )
 
-// bodyPool are those in memory.
+// bodyPool counts the memory of all request bodies.
 type bodyPool struct {
 	limit *semaphore.Weighted
 
@@ -33,7 +33,7 @@ func newBodyPool() bodyPool {
 	return bodyPool{limit: semaphore.NewWeighted(maxPoolBytes), reading: map[*reservation]bool{}}
 }
 
-// slowest is the largest of the bodies whose clients are slow; nil if none is.
+// slowest returns the largest of the bodies whose clients are slow; nil if no client is slow.
 func (pool *bodyPool) slowest() (slowest *reservation) {
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
@@ -45,23 +45,23 @@ func (pool *bodyPool) slowest() (slowest *reservation) {
 	return slowest
 }
 
-// fits reports whether there is memory for so many bytes now.
+// fits reports whether n bytes are free.
 func (pool *bodyPool) fits(n int64) bool {
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
 	return pool.used+n <= maxPoolBytes
 }
 
-// reservation is what one body takes of the memory for all.
+// reservation is the memory of one body within the pool.
 type reservation struct {
 	pool     *bodyPool
 	reader   *bodyReader
 	gauge    prometheus.Gauge
-	reserved int64 // changed under all.mu
+	reserved int64 // guarded by pool.mu
 }
 
-// reserve takes memory. Where there is none, a client that is slow loses what it has: else a few that announce much and send
-// nothing, or stop in the middle, would keep all others out for as long as they may take.
+// reserve reserves n bytes. If they are not free, it aborts the largest body of a slow client. Otherwise a few clients that
+// announce long bodies and then stop sending would block all others until their timeout.
 func (b *reservation) reserve(n int64) error {
 	if !b.pool.limit.TryAcquire(n) {
 		slow := b.pool.slowest()
@@ -93,7 +93,7 @@ func (b *reservation) release() {
 	b.pool.limit.Release(n)
 }
 
-// read reads all, of the length if it is known. One byte more than the limit is room enough to see that there is more.
+// read reads a whole body; length is -1 if it is unknown. Its buffer has one byte more than the limit, to detect longer bodies.
 func (b *reservation) read(src io.Reader, length int64) ([]byte, error) {
 	maxLength := int64(maxBodyBytes + 1)
 	if length >= 0 {
@@ -125,8 +125,8 @@ func (b *reservation) read(src io.Reader, length int64) ([]byte, error) {
 	}
 }
 
-// startReading begins to read a body of so many bytes at most. One whose length is known is refused before it is sent if there is no
-// memory for it now, and none that a slow client could give up.
+// startReading reserves the initial buffer of a body. A body of known length is refused before it is sent if its memory is
+// not free and no slow client's body can be aborted.
 func (b *reservation) startReading(maxLength int64, lengthKnown bool) error {
 	if lengthKnown && !b.pool.fits(maxLength) && b.pool.slowest() == nil {
 		return errPoolFull

@@ -1,4 +1,4 @@
-// A body as it is sent: at a rate, and no longer than it may be.
+// A reader of a request body that enforces a minimum rate and a maximum length.
 
 package serve
 
@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// rateWindow is how much waiting for a client shows whether it is slow: slower than bodyRate.
+// rateWindow is how long the reader waits for a client in total before it measures the client's rate.
 const rateWindow = 2 * time.Second
 
-// bodyReader is a body as it is sent.
+// bodyReader reads a body as it is sent, before decompression.
 type bodyReader struct {
 	body     io.Reader
 	rc       *http.ResponseController
-	deadline time.Time // and a second more for each bodyRate bytes
+	deadline time.Time // extended by one second for each minBodyRate bytes
 	total    int64
-	err      error // the first, other than the end
+	err      error // the first one other than io.EOF
 
 	mu          sync.Mutex
-	readStarted time.Time     // of the read that waits; zero if none does
-	waited      time.Duration // for the client, since the last verdict
-	received    int64         // bytes since then
-	slow        bool          // the last verdict
-	aborted     bool          // its memory is wanted by others
+	readStarted time.Time     // of the current read; zero if there is none
+	waited      time.Duration // for the client, since its rate was last measured
+	received    int64         // bytes since its rate was last measured
+	slow        bool          // result of the last measurement
+	aborted     bool          // other bodies need its memory
 }
 
-// Read reads on while the client may take its time.
+// Read reads from the body until its deadline or its maximum length.
 func (p *bodyReader) Read(b []byte) (int, error) {
 	if !p.beginRead() {
 		return 0, p.recordError(os.ErrDeadlineExceeded)
@@ -42,8 +42,8 @@ func (p *bodyReader) Read(b []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		// Once all is read the deadline would pass for a client that has gone. Until then it stays, as what is left of a
-		// refused body is waited for as well.
+		// After the end a passed deadline would look like a disconnected client. Until then the deadline stays: it also
+		// bounds how long net/http reads the rest of a refused body.
 		_ = p.rc.SetReadDeadline(time.Time{})
 	case err != nil:
 		return n, p.recordError(err)
@@ -51,7 +51,7 @@ func (p *bodyReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// beginRead sets the deadline of one read; it is false once the body was given up.
+// beginRead sets the deadline of one read. It returns false if the body was aborted.
 func (p *bodyReader) beginRead() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +59,7 @@ func (p *bodyReader) beginRead() bool {
 		return false
 	}
 	p.readStarted = time.Now()
-	// Deadlines are of the connection; a writer without them is a test's.
+	// The deadline is the connection's; only writers of tests do not support deadlines.
 	_ = p.rc.SetReadDeadline(p.deadline.Add(time.Duration(p.total/minBodyRate) * time.Second))
 	return true
 }
@@ -78,7 +78,7 @@ func isSlow(bytes int64, waited time.Duration) bool {
 	return float64(bytes) < minBodyRate*waited.Seconds()
 }
 
-// isSlow reports whether the client has been slower than bodyRate of late.
+// isSlow reports whether the client is slower than minBodyRate.
 func (p *bodyReader) isSlow() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,12 +92,12 @@ func (p *bodyReader) isSlow() bool {
 	return p.slow
 }
 
-// abort ends the read under way, and lets no other begin.
+// abort ends the current read and prevents further ones.
 func (p *bodyReader) abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.aborted = true
-	_ = p.rc.SetReadDeadline(time.Unix(1, 0)) // a writer without deadlines is a test's
+	_ = p.rc.SetReadDeadline(time.Unix(1, 0)) // only writers of tests do not support deadlines
 }
 
 func (p *bodyReader) recordError(err error) error {
@@ -107,7 +107,7 @@ func (p *bodyReader) recordError(err error) error {
 	return err
 }
 
-// cause says why a body could not be read, which a decompressor says in words of its own.
+// cause returns the reason why a body could not be read. err may be a decompressor's error that hides it.
 func (p *bodyReader) cause(err error) error {
 	var refused *refusal
 	switch {
@@ -120,5 +120,5 @@ func (p *bodyReader) cause(err error) error {
 	case errors.As(err, &refused):
 		return refused
 	}
-	return refuse(http.StatusBadRequest, "the body cannot be decompressed; nothing of it was taken", err.Error())
+	return refuse(http.StatusBadRequest, "the body cannot be decompressed; none of it was accepted", err.Error())
 }

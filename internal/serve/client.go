@@ -1,4 +1,4 @@
-// The other end of commands: how a command line is handed to the process that serves the project.
+// The client of the command socket: forwards a command line to the process that serves the project.
 
 package serve
 
@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	// startTimeout is how long a process may take from holding a project to serving it.
+	// startTimeout bounds the time between locking a project and serving it.
 	startTimeout = 10 * time.Second
-	// startPollInterval is how often it is looked for.
+	// startPollInterval is how often the client looks for the server meanwhile.
 	startPollInterval = 20 * time.Millisecond
-	// stopTimeout is how long a command that was told to stop may take to end.
+	// stopTimeout bounds the time between cancelling a command and its end.
 	stopTimeout = 30 * time.Second
 )
 
-// ErrNotServed is what Call returns, wrapped, when nobody serves the project: it may be opened then.
+// ErrNotServed is returned by Forward, wrapped, if no process serves the project. The caller may open it then.
 var ErrNotServed = errors.New("the project is not served")
 
-// Forward has a command line carried out by the process that holds the project whose state is in the folder, copies what it
-// prints and returns its exit code. A process that is still starting is waited for while held says that it has the project.
-// When ctx ends the command is told to stop and its end awaited.
+// Forward runs a command line in the process that serves the project with this state folder, copies its output and returns
+// its exit code. It waits for a process that is still starting, as long as locked reports that the process has locked the
+// project. When ctx ends, Forward cancels the command and waits for its end.
 func Forward(ctx context.Context, state string, process int, locked func() bool, c Command, stdout, stderr io.Writer) (exit int, err error) {
 	caller := &commandClient{state}
 	if err := caller.waitUntilServed(ctx, process, locked); err != nil {
@@ -39,10 +39,10 @@ func Forward(ctx context.Context, state string, process int, locked func() bool,
 	return caller.run(ctx, c, stdout, stderr)
 }
 
-// commandClient speaks to the server of the project whose state is in a folder.
+// commandClient sends requests to the command socket of the project with this state folder.
 type commandClient struct{ state string }
 
-// waitUntilServed waits until the process says that it serves, and takes commands.
+// waitUntilServed waits until the process has announced its endpoint and accepts connections on the socket.
 func (c *commandClient) waitUntilServed(ctx context.Context, process int, locked func() bool) error {
 	waitCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -61,8 +61,8 @@ func (c *commandClient) waitUntilServed(ctx context.Context, process int, locked
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return failure.Wrap(failure.Transient, fmt.Errorf("process %d (`bursar up`) holds the project and takes no commands at %s after %s: "+
-				"wait until it has started; stop it and start it again if it is of another version of bursar", process, SocketFile(c.state), startTimeout))
+			return failure.Wrap(failure.Transient, fmt.Errorf("process %d (`bursar up`) holds the project and accepts no commands at %s after %s: "+
+				"wait until it has started; stop it and start it again if it runs another version of bursar", process, SocketFile(c.state), startTimeout))
 		}
 	}
 }
@@ -94,18 +94,18 @@ func (c *commandClient) request(ctx context.Context, method, path string, body i
 func (c *commandClient) run(ctx context.Context, command Command, stdout, stderr io.Writer) (int, error) {
 	body, err := json.Marshal(command)
 	if err != nil {
-		return 0, fmt.Errorf("hand over command: %w", err)
+		return 0, fmt.Errorf("forward command: %w", err)
 	}
-	// The command is told to stop by a request of its own, so that its last words are still heard.
+	// The command is cancelled by a separate request, so that the client still receives its remaining output.
 	callCtx, closeConnection := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeConnection()
 	answer, err := c.request(callCtx, http.MethodPost, "/v1/commands", bytes.NewReader(body))
 	if err != nil {
-		return 0, fmt.Errorf("hand command to `bursar up`: %w", err)
+		return 0, fmt.Errorf("forward command to `bursar up`: %w", err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("hand command to `bursar up`: %w", responseError(answer))
+		return 0, fmt.Errorf("forward command to `bursar up`: %w", responseError(answer))
 	}
 	frames := json.NewDecoder(answer.Body)
 	var first frame
@@ -116,7 +116,7 @@ func (c *commandClient) run(ctx context.Context, command Command, stdout, stderr
 	return copyFrames(frames, stdout, stderr)
 }
 
-// stop tells a command to stop, and gives it up if it has not in time.
+// stop cancels a command, and closes the connection if the command has not ended in time.
 func (c *commandClient) stop(callCtx context.Context, id string, closeConnection func()) {
 	time.AfterFunc(stopTimeout, closeConnection)
 	answer, err := c.request(callCtx, http.MethodDelete, "/v1/commands/"+id, http.NoBody)
@@ -145,16 +145,16 @@ func copyFrames(frames *json.Decoder, stdout, stderr io.Writer) (int, error) {
 	}
 }
 
-// connectionLost is how a command ends whose server is gone.
+// connectionLost returns the error of a command whose server has stopped.
 func connectionLost(err error) error {
-	return failure.Wrap(failure.Transient, fmt.Errorf("`bursar up` has gone before the command ended; what it did is durable: %w", err))
+	return failure.Wrap(failure.Transient, fmt.Errorf("`bursar up` stopped before the command ended; what the command did so far is durable: %w", err))
 }
 
-// responseError reads an error of the API.
+// responseError returns the error in a response of the API.
 func responseError(answer *http.Response) error {
 	var p problem
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&p); err != nil {
-		return fmt.Errorf("it answers %s", answer.Status)
+		return fmt.Errorf("unexpected status %s", answer.Status)
 	}
 	class, _ := failure.Parse(p.Error.Class)
 	if p.Error.Class == "request" {

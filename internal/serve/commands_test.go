@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// serveCommands serves commands in a folder and announces it, as the server's process would.
+// serveCommands serves commands in a state folder and announces the endpoint.
 func (a *api) serveCommands() (state string) {
 	a.t.Helper()
 	state = a.t.TempDir()
@@ -50,7 +50,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestCommandIsInterrupted ends the client's context: the command hears of it, and its last words are heard.
+// TestCommandIsInterrupted ends the client's context: the command is cancelled, and the client receives its last output.
 func TestCommandIsInterrupted(t *testing.T) {
 	t.Parallel()
 	begun := make(chan struct{})
@@ -72,7 +72,7 @@ func TestCommandIsInterrupted(t *testing.T) {
 	}
 }
 
-// TestHangingUpStopsCommand stops it.
+// TestHangingUpStopsCommand closes the connection: the command is cancelled.
 func TestHangingUpStopsCommand(t *testing.T) {
 	t.Parallel()
 	begun, ended := make(chan struct{}), make(chan struct{})
@@ -93,7 +93,7 @@ func TestHangingUpStopsCommand(t *testing.T) {
 	<-ended
 }
 
-// TestForwardWaitsForServer tells the live process from a dead one's leavings, and waits for one that starts.
+// TestForwardWaitsForServer ignores the endpoint of another process, and waits for one that is starting.
 func TestForwardWaitsForServer(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeProject{run: func(context.Context, Command, io.Writer, io.Writer) int { return 0 }})
@@ -122,7 +122,7 @@ func TestForwardWaitsForServer(t *testing.T) {
 	}
 }
 
-// TestStop lets what is under way end, then cancels it.
+// TestStop waits for a running command, or cancels it after the grace period.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for _, patient := range []bool{true, false} {
@@ -195,13 +195,13 @@ func TestListen(t *testing.T) {
 	if again.Addr().String() != first.Addr().String() || !OnLoopback(again) {
 		t.Errorf("%s, then %s", first.Addr(), again.Addr())
 	}
-	if taken := open(""); taken.Addr().String() == again.Addr().String() { // by another program, as it were
+	if taken := open(""); taken.Addr().String() == again.Addr().String() { // the port is in use
 		t.Errorf("%s is taken", taken.Addr())
 	}
 	if all := open("0.0.0.0:0"); OnLoopback(all) {
 		t.Errorf("everywhere: %s", all.Addr())
 	}
 	if _, err := Listen(t.Context(), state, "8080"); err == nil {
-		t.Error("an address without a port is taken")
+		t.Error("an address without a port is accepted")
 	}
 }

@@ -1,5 +1,5 @@
-// How other processes of the same user find a running server: its address, its process and its token, in files of the
-// project's state folder. The socket for commands lies beside them.
+// The files of the state folder by which other processes of the same user find a running server: its address, process id
+// and token.
 
 package serve
 
@@ -22,10 +22,10 @@ const (
 	tokenBytes   = 32
 )
 
-// TokenFile is where the token of the project whose state is in the folder lies.
+// TokenFile returns the path of the token of the project with this state folder.
 func TokenFile(state string) string { return filepath.Join(state, tokenFile) }
 
-// Token reads the project's token; the first call makes it. Only the owner may read its file (rule 8).
+// Token returns the project's token, which the first call creates. Only the owner may read its file (rule 8).
 func Token(state string) (string, error) {
 	text, err := os.ReadFile(TokenFile(state))
 	if token := strings.TrimSpace(string(text)); err == nil && token != "" {
@@ -43,13 +43,13 @@ func Token(state string) (string, error) {
 	return token, nil
 }
 
-// Endpoint says where a project is served, and by whom.
+// Endpoint is the address at which a project is served, and the process that serves it.
 type Endpoint struct {
 	Address string `json:"address"` // of the HTTP API, host:port
 	Process int    `json:"process"`
 }
 
-// Announce tells other processes where the project is served, until the returned function is called.
+// Announce writes the endpoint for other processes. withdraw removes it.
 func Announce(state string, c Endpoint) (withdraw func() error, err error) {
 	text, err := json.Marshal(c)
 	if err == nil {
@@ -66,7 +66,7 @@ func Announce(state string, c Endpoint) (withdraw func() error, err error) {
 	}, nil
 }
 
-// readEndpoint reads what was announced; ok is false while there is nothing, or only what a dead process left.
+// readEndpoint reads what the process has announced. ok is false if it has announced nothing.
 func readEndpoint(state string, process int) (c Endpoint, ok bool) {
 	text, err := os.ReadFile(filepath.Join(state, endpointFile))
 	if err != nil || json.Unmarshal(text, &c) != nil {

@@ -1,4 +1,4 @@
-// Events over HTTP: a body of JSON lines, acknowledged once it is durable.
+// The handler that accepts events: a body of JSON lines, acknowledged once it is durable.
 
 package serve
 
@@ -15,8 +15,8 @@ import (
 const maxKeyBytes = 255
 
 var (
-	errEmpty     = refuse(http.StatusBadRequest, "the body holds no events", "send one JSON object a line")
-	errKey       = refuse(http.StatusBadRequest, "the Idempotency-Key is too long or no visible ASCII", "use at most 255 characters, such as a UUID")
+	errEmpty     = refuse(http.StatusBadRequest, "the body contains no events", "send one JSON object per line")
+	errKey       = refuse(http.StatusBadRequest, "the Idempotency-Key is too long or contains characters other than visible ASCII", "use at most 255 characters, such as a UUID")
 	errKeyReused = refuse(http.StatusUnprocessableEntity, event.ErrKeyReused.Error(), "use a new Idempotency-Key for other events")
 )
 
@@ -29,7 +29,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return errKey
 	}
 	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Time{}) // a writer without deadlines is a test's
+	_ = rc.SetWriteDeadline(time.Time{}) // only writers of tests do not support deadlines
 	body, release, err := s.readBody(rc, r)
 	defer release()
 	if err != nil {

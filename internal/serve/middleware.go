@@ -1,4 +1,4 @@
-// What every request passes: its number, the host it asks for, the token and its scope, the log, the metrics.
+// The middleware of every request: request id, host check, token and scope, log and metrics.
 
 package serve
 
@@ -20,18 +20,18 @@ import (
 	"bursar/internal/serve/access"
 )
 
-// requestIDHeader names a request: the client's own name for it or one that is made here.
+// requestIDHeader carries the id of a request: the client's, or one that the server generates.
 const requestIDHeader = "X-Request-Id"
 
 var (
-	errToken = refuse(http.StatusUnauthorized, "the request carries no valid token",
-		"send `Authorization: Bearer TOKEN` with a token that `bursar token create` printed, or what is in .bursar/token of the project folder")
-	errScope = refuse(http.StatusForbidden, "the token does not allow this", "`bursar token list` shows what each token is for")
-	errHost  = refuse(http.StatusForbidden, "the request is for another host", "ask for the address that `bursar up` printed")
-	errRoute = refuse(http.StatusNotFound, "there is no such route", "GET /v1/openapi.yaml lists them")
+	errToken = refuse(http.StatusUnauthorized, "the request has no valid token",
+		"send `Authorization: Bearer TOKEN` with a token that `bursar token create` printed, or with the one in .bursar/token of the project folder")
+	errScope = refuse(http.StatusForbidden, "the token does not allow this", "`bursar token list` shows the scope of each token")
+	errHost  = refuse(http.StatusForbidden, "the request is for another host", "use the address that `bursar up` printed")
+	errRoute = refuse(http.StatusNotFound, "no such route", "GET /v1/openapi.yaml lists them")
 )
 
-// withRequestID numbers requests.
+// withRequestID gives every request an id and sets the headers of every response.
 func (s *Server) withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
@@ -39,15 +39,15 @@ func (s *Server) withRequestID(next http.Handler) http.Handler {
 			id = s.requestPrefix + strconv.FormatUint(s.lastRequest.Add(1), 10)
 		}
 		w.Header()[requestIDHeader] = []string{id}
-		if r.ContentLength == 0 { // a deadline would pass for a client that has gone
-			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a writer without deadlines is a test's
+		if r.ContentLength == 0 { // a passed deadline would look like a disconnected client
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // only writers of tests do not support deadlines
 		}
 		w.Header()["X-Content-Type-Options"] = []string{"nosniff"}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// checkHost refuses requests for other hosts while only this machine is served.
+// checkHost refuses requests for other hosts if the API listens on loopback only.
 func (s *Server) checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.options.Loopback && !isLoopback(r.Host) {
@@ -58,7 +58,7 @@ func (s *Server) checkHost(next http.Handler) http.Handler {
 	})
 }
 
-// routeNotFound answers what the mux refuses: 404, or 405 with the methods there are.
+// routeNotFound answers requests that match no route: 404, or 405 with the allowed methods.
 func routeNotFound(mux *http.ServeMux) func(w http.ResponseWriter, r *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		probe := headerProbe{ResponseWriter: w, header: http.Header{}}
@@ -68,11 +68,11 @@ func routeNotFound(mux *http.ServeMux) func(w http.ResponseWriter, r *http.Reque
 		}
 		allowed := probe.header.Get("Allow")
 		w.Header().Set("Allow", allowed)
-		return refuse(http.StatusMethodNotAllowed, "the route takes no "+r.Method, "it takes "+allowed)
+		return refuse(http.StatusMethodNotAllowed, r.Method+" is not allowed on this route", "use "+allowed)
 	}
 }
 
-// headerProbe keeps an answer's status and headers and drops the rest.
+// headerProbe records a response's status and headers and discards its body.
 type headerProbe struct {
 	http.ResponseWriter
 	header http.Header
@@ -83,13 +83,13 @@ func (s *headerProbe) Header() http.Header         { return s.header }
 func (s *headerProbe) WriteHeader(code int)        { s.code = code }
 func (s *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
 
-// isValidRequestID is true of a request id that is safe to be logged and sent back.
+// isValidRequestID reports whether a client's request id is safe to log and to send back.
 func isValidRequestID(id string) bool {
 	return id != "" && len(id) <= 64 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) < 0
 }
 
-// isLoopback is true of a Host header that names this machine to itself. A page that a browser was lured to reaches
-// loopback under a name of its own (DNS rebinding).
+// isLoopback reports whether a Host header names loopback. A malicious web page can make a browser reach loopback under
+// another name (DNS rebinding).
 func isLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -99,7 +99,7 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// authenticate is a route's handler behind the token.
+// authenticate returns the handler of a route, which checks the token first.
 func (s *Server) authenticate(target route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.serveRoute(w, r, target.pattern, time.Now(), func(w http.ResponseWriter, r *http.Request) error {
@@ -111,7 +111,7 @@ func (s *Server) authenticate(target route) http.Handler {
 	})
 }
 
-// authorize refuses a request whose token is not known (401) or is not for what the request does (403).
+// authorize refuses a request whose token is unknown (401) or has not the right that the route needs (403).
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request, right access.Right) error {
 	if right == access.Open {
 		return nil
@@ -131,7 +131,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, right access.
 	return nil
 }
 
-// scopeOf is what the bearer of a token may do. Digests are compared, in constant time, so that not even a token's length shows.
+// scopeOf returns the scope of a token. It compares digests in constant time, so that not even a token's length leaks.
 func (s *Server) scopeOf(ctx context.Context, token string) (scope access.Scope, known bool, err error) {
 	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.options.Token))
 	if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
@@ -140,7 +140,7 @@ func (s *Server) scopeOf(ctx context.Context, token string) (scope access.Scope,
 	return s.options.Tokens.Find(ctx, token)
 }
 
-// serveRoute carries out one request: what fails before anything was sent becomes an error of the API.
+// serveRoute serves one request. An error before the response has begun becomes an error response.
 func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern string, started time.Time,
 	handle func(w http.ResponseWriter, r *http.Request) error,
 ) {
@@ -158,12 +158,12 @@ func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern stri
 		log.Debug("request", "request", w.Header().Get(requestIDHeader), "method", r.Method, "path", r.URL.Path,
 			"status", recorded.status(), "seconds", time.Since(started).Seconds(), "from", r.RemoteAddr)
 	}
-	if err != nil && recorded.bodyStarted && !recorded.isError { // half an answer must not look like a whole one
+	if err != nil && recorded.bodyStarted && !recorded.isError { // a truncated response must not look complete
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// catchPanic turns a panic into an error of the class bug: one request's fault ends no other.
+// catchPanic turns a panic into an error of class Bug, so that it does not end the process.
 func catchPanic(handle func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -173,11 +173,11 @@ func catchPanic(handle func() error) (err error) {
 	return handle()
 }
 
-// responseRecorder notes an answer's status.
+// responseRecorder records a response's status.
 type responseRecorder struct {
 	http.ResponseWriter
 	code        int
-	bodyStarted bool // a part of the body was sent
+	bodyStarted bool // some of the body was sent
 	isError     bool // an error was written
 }
 
@@ -204,7 +204,7 @@ func (r *responseRecorder) status() int {
 // Unwrap lets http.ResponseController reach the connection.
 func (r *responseRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// isCancelled is true when the client has hung up, or the server is to stop.
+// isCancelled reports whether a request failed because the client disconnected or the server is stopping.
 func isCancelled(r *http.Request, err error) bool {
 	return r.Context().Err() != nil && (errors.Is(err, context.Canceled) || failure.Of(err) == failure.Transient)
 }

@@ -1,4 +1,4 @@
-// The API's own description.
+// The OpenAPI document of the API.
 
 package serve
 
@@ -12,6 +12,6 @@ var openAPI []byte
 
 func (s *Server) openAPIDocument(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml")
-	_, _ = w.Write(openAPI) // a client that is gone hears nothing
+	_, _ = w.Write(openAPI) // a failed write means that the client has disconnected
 	return nil
 }

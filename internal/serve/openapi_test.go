@@ -1,4 +1,4 @@
-// The OpenAPI document against the handlers: the same routes, and every answer of a test as it says.
+// Checks of the OpenAPI document: it lists the routes that are served, and every response of a test matches its schema.
 
 package serve
 
@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// contract is the document as the tests read it.
+// contract is the parsed OpenAPI document.
 type contract struct {
 	root     map[string]any
 	compiler *jsonschema.Compiler
@@ -53,7 +53,7 @@ func readContract(t *testing.T) *contract {
 	return c
 }
 
-// at walks down the document; references are followed.
+// at returns the object at a path of the document, and follows references.
 func (c *contract) at(t *testing.T, from map[string]any, path ...string) map[string]any {
 	t.Helper()
 	for _, name := range path {
@@ -75,7 +75,7 @@ func (c *contract) follow(t *testing.T, node map[string]any) map[string]any {
 	return c.at(t, c.root, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
 }
 
-// rights are what routes need, as the document says it.
+// rights maps rights to the security requirements of the document.
 var rights = map[access.Right]string{access.Open: "[]", access.Read: "[map[token:[read]]]", access.Events: "[map[token:[events]]]"}
 
 // TestDocumentHasAllRoutes compares the routes of the mux with the paths of the document, both ways.
@@ -119,7 +119,7 @@ func (c *contract) compile(pointer string) (*jsonschema.Schema, error) {
 	return c.compiler.Compile("openapi.json#" + pointer)
 }
 
-// check holds an answer against what the document says of its route and status.
+// check checks a response against the document's schema for its route and status.
 func (c *contract) check(t *testing.T, pattern string, answer apiResponse, body []byte) {
 	t.Helper()
 	method, path, _ := strings.Cut(pattern, " ")
@@ -128,7 +128,7 @@ func (c *contract) check(t *testing.T, pattern string, answer apiResponse, body 
 	if responses[status] == nil {
 		status = "default"
 		if answer.StatusCode < 400 {
-			t.Fatalf("%s answers %d, of which the document says nothing", pattern, answer.StatusCode)
+			t.Fatalf("%s answers %d, which the document does not describe", pattern, answer.StatusCode)
 		}
 	}
 	response := c.at(t, responses, status)
@@ -152,7 +152,7 @@ func (c *contract) check(t *testing.T, pattern string, answer apiResponse, body 
 	}
 }
 
-// validate checks each line of a body; a schema that was referred to is found again by its place.
+// validate checks each line of a body against a schema. The document's components are included, so that references resolve.
 func (c *contract) validate(t *testing.T, what string, schema map[string]any, body []byte) {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
@@ -175,7 +175,7 @@ func (c *contract) validate(t *testing.T, what string, schema map[string]any, bo
 			err = compiled.Validate(value)
 		}
 		if err != nil {
-			t.Errorf("%s is not as the document says: %v\n%s", what, err, line)
+			t.Errorf("%s does not match the document: %v\n%s", what, err, line)
 		}
 	}
 }

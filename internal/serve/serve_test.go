@@ -1,4 +1,4 @@
-// The API over real connections, in front of a stage that answers as told.
+// The API over real connections, with a fake project behind it.
 
 package serve
 
@@ -25,7 +25,7 @@ import (
 
 const secret = "0123456789abcdef"
 
-// fakeProject stands for the project.
+// fakeProject implements what the API needs of a project.
 type fakeProject struct {
 	mu     sync.Mutex
 	bodies []string
@@ -105,7 +105,7 @@ func (s *fakeProject) Run(ctx context.Context, c Command, out, err io.Writer) in
 	return s.run(ctx, c, out, err)
 }
 
-// Find knows tokens that are their own scope.
+// Find accepts tokens whose text is a scope, and returns that scope.
 func (s *fakeProject) Find(_ context.Context, token string) (access.Scope, bool, error) {
 	if token == "broken" {
 		return access.Scope{}, false, failure.Wrap(failure.Transient, errors.New("the catalog is away"))
@@ -120,7 +120,7 @@ func (s *fakeProject) accepted() []string {
 	return append([]string(nil), s.bodies...)
 }
 
-// api is a server on a stage.
+// api is a server on a fake project.
 type api struct {
 	t       *testing.T
 	server  *Server
@@ -141,16 +141,16 @@ func newAPI(t *testing.T, s *fakeProject) *api {
 	return &api{t, server, httpServer, s}
 }
 
-// apiCall is a request to be made.
+// apiCall is a request to send.
 type apiCall struct {
-	pattern string // of the route, as the document names it
+	pattern string // of the route in the document
 	path    string
 	body    io.Reader
 	header  map[string]string
 	host    string
 }
 
-// apiResponse is what came back.
+// apiResponse is the head of a response.
 type apiResponse struct {
 	StatusCode int
 	Header     http.Header
@@ -222,7 +222,7 @@ func TestAnswers(t *testing.T) {
 		{apiCall{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/new/exceptions"}, 409, "nothing of new is published yet: run it"},
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `{"more":false,"rows":[{"ref":"3:1","batch":1,"file":"f","row":1,"column":"","reason":"r","raw":"","bytes":"/w=="}]}`},
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=true"}, 200, `[{"ref":"3:2","batch":1,"file":"f","row":2,"column":"","reason":"r","raw":"x","dismissed":{"reason":"nothing","at":"2026-01-01T00:00:00Z"}}]`},
-		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `neither`},
+		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `not true or false`},
 		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
 		{apiCall{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
 		{apiCall{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},
@@ -258,7 +258,7 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
-// TestIntakeErrors gives each class of error its status, and says when to come back.
+// TestIntakeErrors checks the status and Retry-After of each class of error.
 func TestIntakeErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -281,7 +281,7 @@ func TestIntakeErrors(t *testing.T) {
 	}
 }
 
-// TestScopes has every kind of token try every route: 401 is for tokens that are not known, 403 for those that are for something else.
+// TestScopes tries every kind of token on every route: 401 means that the token is unknown, 403 that its scope is too small.
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeProject{})
@@ -318,6 +318,6 @@ func TestScopes(t *testing.T) {
 		}
 	}
 	if got := len(a.project.accepted()); got != 3 {
-		t.Errorf("%d requests were taken, want 3", got)
+		t.Errorf("%d requests were accepted, want 3", got)
 	}
 }
