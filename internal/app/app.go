@@ -36,34 +36,34 @@ type App struct {
 	Engine  *reconcile.Engine
 	Tokens  *access.Tokens // of the HTTP API
 
-	state    string // the folder of all state
-	catalog  wholeCatalog
-	index    *projectIndex
-	unopened error    // why the state could not be opened, where that is to be verified or repaired
-	changed  bool     // the state was opened
-	found    []string // differences from how the project was left that are not mended
-	lost     losses
-	log      *slog.Logger
-	runner   *reconcile.WorkflowRunner // once Temporal serves
-	closers  []func() error            // in the order of opening
+	state       string // the folder of all state
+	catalog     verifiableCatalog
+	index       *projectIndex
+	openErr     error    // why the state could not be opened, where that is to be verified or repaired
+	opened      bool     // the state was opened
+	differences []string // differences from how the project was left that are not mended
+	losses      losses
+	log         *slog.Logger
+	runner      *reconcile.WorkflowRunner // once Temporal serves
+	closers     []func() error            // in the order of opening
 
-	temporal   string     // the server's address
-	starting   sync.Mutex // one starts the server
-	watchers   watchers
-	disk       diskWatch
-	pipelines  keyed.Mutex // one run or rebuild of a pipeline at a time
-	streams    keyed.Mutex // one intake of a stream at a time
-	rebuilding sync.Map    // pipelines whose next generation is being made
-	imports    keyed.Mutex // one import of statements at a time
-	followers  followers
-	lives      lives
-	told       Told
+	temporal      string     // the server's address
+	starting      sync.Mutex // one starts the server
+	watchers      watchers
+	disk          diskMonitor
+	pipelineLocks keyed.Mutex // one run or rebuild of a pipeline at a time
+	streamLocks   keyed.Mutex // one intake of a stream at a time
+	rebuilding    sync.Map    // pipelines whose next generation is being made
+	importLock    keyed.Mutex // one import of statements at a time
+	followers     followers
+	live          liveIntakes
+	hooks         Hooks
 
-	stepsAtOnce int // steps of runs that this process works on at a time
+	maxConcurrentSteps int // steps of runs that this process works on at a time
 }
 
-// wholeCatalog is a catalog that is verified to the last document.
-type wholeCatalog interface {
+// verifiableCatalog is a catalog that is verified to the last document.
+type verifiableCatalog interface {
 	catalog.Catalog
 	Verify(ctx context.Context) (documents int, err error)
 }
@@ -91,15 +91,15 @@ func (e *ProjectError) refuses(command string) bool {
 	return slices.ContainsFunc(e.Errors, func(fault project.Error) bool { return !fault.Stored })
 }
 
-// checking is what SQL is bound on when a project is checked: where something is carried out it is given little.
-var checking = duck.Options{Threads: 1, Memory: "256MB"}
+// checkOptions is what SQL is bound on when a project is checked: where something is carried out it is given little.
+var checkOptions = duck.Options{Threads: 1, Memory: "256MB"}
 
-func checkingSession() (*duck.Session, error) { return duck.Open(checking) }
+func openCheckSession() (*duck.Session, error) { return duck.Open(checkOptions) }
 
 // Check reads a project folder and binds its SQL, without touching state.
 func Check(ctx context.Context, dir string) (*project.Project, error) {
 	p, errs := project.Read(dir)
-	session, err := checkingSession()
+	session, err := openCheckSession()
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if err = tryWriting(a.state); err != nil {
+	if err = probeWritable(a.state); err != nil {
 		err = unwritable(a, err)
 	} else {
 		err = a.open(ctx)
@@ -168,9 +168,9 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 		return nil, err
 	}
 	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
-	a.closers = []func() error{release, a.leave, func() error { return closeToOthers(a.state) }}
-	a.compareClosed(command == verifyCommand || command == repairCommand)
-	if err := closeToOthers(a.state); err != nil {
+	a.closers = []func() error{release, a.recordClosedState, func() error { return restrictModes(a.state) }}
+	a.compareWithClosed(command == verifyCommand || command == repairCommand)
+	if err := restrictModes(a.state); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
@@ -184,10 +184,10 @@ const (
 
 // open opens the stores, then what works on them.
 func (a *App) open(ctx context.Context) error {
-	if err := a.beginChange(); err != nil {
+	if err := a.removeClosedState(); err != nil {
 		return err
 	}
-	a.changed = true
+	a.opened = true
 	scratch := filepath.Join(a.state, "scratch")
 	if err := emptyFolder(scratch); err != nil {
 		return err
@@ -215,14 +215,14 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
-// leastStepMemory is what a step gets at least, where the project's memory is enough for one.
-const leastStepMemory = 256 << 20
+// minStepMemory is what a step gets at least, where the project's memory is enough for one.
+const minStepMemory = 256 << 20
 
-// stepsOf says how many steps of runs work at a time, by cores and memory, and the memory of each.
-func stepsOf(threads int, memory string) (atOnce int, each string) {
+// stepLimits says how many steps of runs work at a time, by cores and memory, and the memory of each.
+func stepLimits(threads int, memory string) (concurrent int, each string) {
 	bytes := duck.Bytes(memory)
-	atOnce = int(max(1, min(int64(threads), bytes/leastStepMemory)))
-	return atOnce, duck.MemoryText(bytes / int64(atOnce))
+	concurrent = int(max(1, min(int64(threads), bytes/minStepMemory)))
+	return concurrent, duck.MemoryText(bytes / int64(concurrent))
 }
 
 // compose makes the rooms from their stores.
@@ -239,7 +239,7 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	}
 	a.Intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
 	step := o
-	a.stepsAtOnce, step.Memory = stepsOf(o.Threads, o.Memory)
+	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
 	a.Engine = &reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: index,
@@ -260,12 +260,12 @@ func emptyFolder(path string) error {
 
 // IsIn reports whether the project lies in dir.
 func (a *App) IsIn(dir string) bool {
-	own, err := os.Stat(filepath.Dir(a.state))
+	projectInfo, err := os.Stat(filepath.Dir(a.state))
 	if err != nil {
 		return false
 	}
-	other, err := os.Stat(dir)
-	return err == nil && os.SameFile(own, other)
+	dirInfo, err := os.Stat(dir)
+	return err == nil && os.SameFile(projectInfo, dirInfo)
 }
 
 // Close closes what was opened, in reverse.

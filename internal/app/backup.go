@@ -69,7 +69,7 @@ func (b *backup) Object(ctx context.Context, d object.Description) (bool, error)
 }
 
 // File puts an object back whose bytes are right. Only files of its name are read.
-func (b *backup) File(ctx context.Context, name string, right func(text []byte) bool) (bool, error) {
+func (b *backup) File(ctx context.Context, name string, isValid func(text []byte) bool) (bool, error) {
 	for _, path := range b.all {
 		if !strings.HasSuffix(filepath.ToSlash(path), "/"+name) {
 			continue
@@ -78,8 +78,8 @@ func (b *backup) File(ctx context.Context, name string, right func(text []byte) 
 		if err != nil {
 			return false, fmt.Errorf("read backup: %w", err)
 		}
-		if right(text) {
-			return true, b.put(ctx, name, text)
+		if isValid(text) {
+			return true, b.writeObject(ctx, name, text)
 		}
 	}
 	return false, nil
@@ -93,7 +93,7 @@ func (b *backup) original(ctx context.Context, name, digest string) (bool, error
 	})
 }
 
-func (b *backup) put(ctx context.Context, name string, text []byte) error {
+func (b *backup) writeObject(ctx context.Context, name string, text []byte) error {
 	out, err := b.objects.Create(ctx, name)
 	if err != nil {
 		return err

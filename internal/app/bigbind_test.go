@@ -27,9 +27,9 @@ func peak(t *testing.T) int64 {
 	return u.Maxrss << 10
 }
 
-// TestCheckCarriesNothingLargeOut checks projects with such an expression in every place that may hold one. It is not parallel, as it looks at
+// TestCheckEvaluatesNothingLarge checks projects with such an expression in every place that may hold one. It is not parallel, as it looks at
 // what the process takes.
-func TestCheckCarriesNothingLargeOut(t *testing.T) {
+func TestCheckEvaluatesNothingLarge(t *testing.T) {
 	const stream = "stream: payments\nformat: jsonl\nid: id\ncolumns: {id: {type: string}, size: {type: int}%s}\ntotals: {n: {sum: size%s}}\n"
 	const pipeline = "pipeline: orders\nfrom: payments\nkey: id\nartifact: {n: {count: true%s}%s}\nexceptions: {where: \"n > 1%s\"}\n"
 	before := peak(t)
@@ -65,7 +65,7 @@ func TestCheckCarriesNothingLargeOut(t *testing.T) {
 // TestCheckingSessionIsLimited is the guard behind that: what the session does take is little.
 func TestCheckingSessionIsLimited(t *testing.T) {
 	t.Parallel()
-	session, err := checkingSession()
+	session, err := openCheckSession()
 	if err != nil {
 		t.Fatal(err)
 	}

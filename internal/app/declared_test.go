@@ -45,7 +45,7 @@ func redeclare(t *testing.T, a *App, yaml string) *App {
 	return again
 }
 
-func TestChangedStreamIsNotComputedWith(t *testing.T) {
+func TestChangedStreamIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		from, to string
@@ -67,9 +67,9 @@ func TestChangedStreamIsNotComputedWith(t *testing.T) {
 			line := func(id string) string {
 				return `{"id":"` + id + `","order":"k","amount":5,"when":"2026-03-02 10:00"}` + "\n"
 			}
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line("1")))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line("1")))
 			runAll(t, a, "orders")
-			take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", line("2")))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", line("2")))
 			planned, err := a.Engine.Next(t.Context(), "orders", 0)
 			if err != nil {
 				t.Fatal(err)

@@ -20,9 +20,9 @@ func openUnbounded(t *testing.T) *App {
 	})
 }
 
-// TestSumThatComesBackStopsAllTheSame takes 40 payments of 38 digits in that cancel out, half of them first: in one batch, and each in
+// TestIntermediateOverflowStopsTheRun takes 40 payments of 38 digits in that cancel out, half of them first: in one batch, and each in
 // a batch and run of its own.
-func TestSumThatComesBackStopsAllTheSame(t *testing.T) {
+func TestIntermediateOverflowStopsTheRun(t *testing.T) {
 	t.Parallel()
 	var all []string
 	for i := range 40 {
@@ -69,7 +69,7 @@ func TestSumsOf38DigitsCancelOut(t *testing.T) {
 	for i := range 3 {
 		pay(t, a, fmt.Sprintf("%d a %s", 2*i, large), fmt.Sprintf("%d a -%s", 2*i+1, large))
 	}
-	isRight(t, a, `{"paid":"0.00","last":"5"}`)
+	checkArtifact(t, a, `{"paid":"0.00","last":"5"}`)
 }
 
 // TestTotalsOfARunBeyond38Digits: each batch's total fits, and that of all batches of a run does not.

@@ -11,9 +11,9 @@ import (
 
 const (
 	// A pipeline that could not be woken for a batch is woken again after wakeRetry, and later each time, up to longestWakeRetry.
-	wakeRetry, longestWakeRetry = time.Second, time.Minute
-	// pauseTime bounds how long the steps under way of a pipeline may take to end.
-	pauseTime = 30 * time.Second
+	minWakeRetry, maxWakeRetry = time.Second, time.Minute
+	// pauseTimeout bounds how long the steps under way of a pipeline may take to end.
+	pauseTimeout = 30 * time.Second
 )
 
 // followers are the pipelines that stay at work. The zero value has none.
@@ -54,29 +54,29 @@ func (f *followers) clear() {
 	f.wakes = nil
 }
 
-// followAll has every pipeline stay at work until stop, which awaits the steps under way.
-func (a *App) followAll(ctx context.Context) (stop func() error, err error) {
-	waking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// startFollowers has every pipeline stay at work until stop, which awaits the steps under way.
+func (a *App) startFollowers(ctx context.Context) (stop func() error, err error) {
+	wakeCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	stop = func() error {
 		cancel()
 		group.Wait()
 		a.followers.clear()
-		return a.unfollowAll()
+		return a.stopFollowers()
 	}
 	for _, p := range a.Project.Pipelines {
 		if err := a.runner.Follow(ctx, p.Name); err != nil {
 			return stop, err
 		}
 		wakes := a.followers.add(p.Name)
-		group.Go(func() { a.passOn(waking, p.Name, wakes) })
+		group.Go(func() { a.forwardWakes(wakeCtx, p.Name, wakes) })
 	}
 	return stop, nil
 }
 
-// passOn tells a pipeline's workflow of each batch that was sealed.
-func (a *App) passOn(ctx context.Context, pipeline string, wakes <-chan struct{}) {
-	wait := wakeRetry
+// forwardWakes tells a pipeline's workflow of each batch that was sealed.
+func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan struct{}) {
+	wait := minWakeRetry
 	for {
 		select {
 		case <-wakes:
@@ -85,17 +85,17 @@ func (a *App) passOn(ctx context.Context, pipeline string, wakes <-chan struct{}
 		}
 		err := a.runner.Wake(ctx, pipeline)
 		if err == nil || ctx.Err() != nil {
-			wait = wakeRetry
+			wait = minWakeRetry
 			continue
 		}
 		a.log.Warn("a pipeline does not hear of a batch yet", "pipeline", pipeline, "error", err)
 		time.AfterFunc(wait, func() { a.followers.wake(pipeline) })
-		wait = min(2*wait, longestWakeRetry)
+		wait = min(2*wait, maxWakeRetry)
 	}
 }
 
-func (a *App) unfollowAll() (all error) {
-	ctx, cancel := context.WithTimeout(context.Background(), pauseTime)
+func (a *App) stopFollowers() (all error) {
+	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 	defer cancel()
 	var mu sync.Mutex
 	var group sync.WaitGroup

@@ -16,13 +16,13 @@ func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbo
 // watchInbox takes files in as they come to the inbox, until stop.
 func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	o := inbox.Options{Dir: a.inbox(), Log: a.log, Take: func(ctx context.Context, stream string, paths []string) error {
-		if stream == project.StatementStream && a.importsHere() {
+		if stream == project.StatementStream && a.acceptsStatements() {
 			return a.importInbox(ctx, paths)
 		}
 		_, err := a.Ingest(ctx, stream, paths, event.Options{})
 		return err
 	}}
-	if a.importsHere() {
+	if a.acceptsStatements() {
 		o.Streams = append(o.Streams, project.StatementStream)
 	}
 	for _, s := range a.Project.Streams {

@@ -59,13 +59,13 @@ func (x *projectIndex) replace() error {
 }
 
 // use calls do on the index.
-func (x *projectIndex) use(do func(*artifact.PebbleIndex) error) error {
+func (x *projectIndex) use(call func(*artifact.PebbleIndex) error) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.index == nil {
 		return x.err
 	}
-	return do(x.index)
+	return call(x.index)
 }
 
 // Load is the index's.

@@ -91,7 +91,7 @@ func verified(t *testing.T, a *App, pipeline string) reconcile.Verified {
 	return v
 }
 
-func TestKeysThatEventsLack(t *testing.T) {
+func TestMissingKeys(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ key, more, want string }{
 		"optional column": {"ref", "", `{"key":"R1","artifact":{"total":7,"lines":[{"id":"1"},{"id":"6"}]}}` + "\n" + `{"key":"r1","artifact":{"total":2,"lines":[{"id":"2"}]}}`},
@@ -105,12 +105,12 @@ func TestKeysThatEventsLack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := openKeyed(t, c.key, c.more)
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(3, "", "x", 3)+sent(4, "", "", 4))) // none has a key
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(3, "", "x", 3)+sent(4, "", "", 4))) // none has a key
 			if runs := runAll(t, a, "refs"); runs != 1 || string(exportOf(t, a, "refs")) != "" {
 				t.Errorf("%d runs, exported are %s", runs, string(exportOf(t, a, "refs")))
 			}
-			take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(1, "R1", "", 1)+sent(2, "r1", "", 2)+sent(5, "", "", 5)))
-			take(t, a, "payments", putFile(t, t.TempDir(), "c.jsonl", sent(6, "R1", "", 6)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(1, "R1", "", 1)+sent(2, "r1", "", 2)+sent(5, "", "", 5)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "c.jsonl", sent(6, "R1", "", 6)))
 			runAll(t, a, "refs")
 			const want = `"3" "4" "5" 3 map[n:map[:12] odd:map[:8]]`
 			for range 2 {
@@ -141,7 +141,7 @@ func TestKeysThatEventsLack(t *testing.T) {
 }
 
 // A project's own SQL is given the events that have a key, and each key is compared with what it gives.
-func TestKeysOfSQLFilesThatEventsLack(t *testing.T) {
+func TestMissingKeysWithSQLFiles(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"ref", `[{ref: "upper(ref)"}]`} {
 		of := map[bool]string{true: "ref", false: "upper(ref)"}[key == "ref"]
@@ -151,9 +151,9 @@ func TestKeysOfSQLFilesThatEventsLack(t *testing.T) {
 			"pipelines/r.sql":     "SELECT " + of + " AS ref, sum(n)::BIGINT AS total FROM events GROUP BY 1",
 			"pipelines/m.sql":     `SELECT ref, d.total + coalesce(s.total, 0) AS total FROM delta d LEFT JOIN state s USING (ref)`,
 		})
-		take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "R1", "", 1)+sent(2, "", "", 2)))
+		mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "R1", "", 1)+sent(2, "", "", 2)))
 		runAll(t, a, "refs")
-		take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "R1", "", 3)+sent(4, "", "", 4)))
+		mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "R1", "", 3)+sent(4, "", "", 4)))
 		runAll(t, a, "refs")
 		if got := string(exportOf(t, a, "refs")); got != `{"key":"R1","artifact":{"total":4}}`+"\n" {
 			t.Errorf("exported are %s", got)
@@ -171,7 +171,7 @@ func TestKeysOfSQLFilesThatEventsLack(t *testing.T) {
 func TestChangedKeys(t *testing.T) {
 	t.Parallel()
 	a := openKeyed(t, `[{ref: "upper(ref)"}]`, "")
-	take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
 	runAll(t, a, "refs")
 	yaml := func(key string) string {
 		return "pipeline: refs\nfrom: payments\nkey: " + key + "\nartifact: {total: {sum: n}, lines: {list: [id], by: id}}\nconserve: {n: total}\n"
@@ -186,10 +186,10 @@ func TestChangedKeys(t *testing.T) {
 	}
 	required := strings.Replace(sentYAML, "ref: {type: string, optional: true}", "ref: {type: string}", 1)
 	b := openFiles(t, map[string]string{"bursar.yaml": "threads: 1\n", "streams/payments.yaml": required, "pipelines/refs.yaml": yaml("ref")})
-	take(t, b, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
+	mustIngest(t, b, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
 	runAll(t, b, "refs")
 	b = reopenWith(t, b, "streams/payments.yaml", sentYAML)
-	take(t, b, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(2, "r", "", 2)+sent(3, "", "", 3)))
+	mustIngest(t, b, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(2, "r", "", 2)+sent(3, "", "", 3)))
 	runAll(t, b, "refs")
 	if got := string(exportOf(t, b, "refs")); !strings.Contains(got, `"total":3`) {
 		t.Errorf("exported are %s", got)
@@ -208,8 +208,8 @@ func TestKeysThatAreTooLong(t *testing.T) {
 			t.Parallel()
 			more := map[string]string{"one": "", "partitions": "partitions: 2\n"}[name]
 			a := openKeyed(t, key, more)
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "short", 1)+sent(2, "r", "", 2)))
-			take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "r", "short", 1)+sent(4, "r", long, 2)+sent(5, "r", long, 2)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "short", 1)+sent(2, "r", "", 2)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "r", "short", 1)+sent(4, "r", long, 2)+sent(5, "r", long, 2)))
 			_, err := a.Run(t.Context(), []string{"refs"}, nil)
 			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "b.jsonl:2 is 6000 bytes long: the limit is 4 KiB") ||
 				!strings.Contains(err.Error(), `key column "k"`) || !strings.Contains(err.Error(), "bursar rebuild refs") || strings.Contains(err.Error(), "ää") {
@@ -233,7 +233,7 @@ func TestKeysThatAreTooLong(t *testing.T) {
 func TestKeysThatFail(t *testing.T) {
 	t.Parallel()
 	a := openKeyed(t, `[{k: "n * 2"}]`, "partitions: 2\n")
-	take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
 	var text strings.Builder
 	for i := range 3000 {
 		n := i
@@ -242,7 +242,7 @@ func TestKeysThatFail(t *testing.T) {
 		}
 		text.WriteString(sent(10+i, "r", "", n))
 	}
-	take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", text.String()))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", text.String()))
 	_, err := a.Run(t.Context(), []string{"refs"}, nil)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "b.jsonl:1235") || strings.Contains(err.Error(), "2147483647") ||
 		strings.Contains(err.Error(), "whose key") {
@@ -251,7 +251,7 @@ func TestKeysThatFail(t *testing.T) {
 }
 
 // What is recorded of events without a key is held to the events.
-func TestUnkeyedEventsThatAreNotThere(t *testing.T) {
+func TestMissingUnkeyedEvents(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(run *reconcile.Run, g *reconcile.Generation){
 		"one more in a run": func(run *reconcile.Run, _ *reconcile.Generation) {
@@ -267,7 +267,7 @@ func TestUnkeyedEventsThatAreNotThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := openKeyed(t, "ref", "")
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
 			runAll(t, a, "refs")
 			g, err := a.Engine.Current(t.Context(), "refs")
 			if err != nil {

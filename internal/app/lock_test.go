@@ -17,7 +17,7 @@ import (
 	"bursar/internal/app"
 )
 
-func TestLockIsHeldOnce(t *testing.T) {
+func TestLockExcludesOthers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	release := mustLock(t, dir)
@@ -72,7 +72,7 @@ func TestLockWaits(t *testing.T) {
 	}
 }
 
-func TestLockGivesUpWhenAsked(t *testing.T) {
+func TestLockRespectsContext(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	defer mustLock(t, dir)() //nolint:errcheck // the folder goes with the test

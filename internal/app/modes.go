@@ -11,15 +11,15 @@ import (
 	"syscall"
 )
 
-// closeToOthers takes the state away from everybody but its owner: the folder itself at once, then what lies in it, as libraries
+// restrictModes takes the state away from everybody but its owner: the folder itself at once, then what lies in it, as libraries
 // make files that all may read. Objects are made for their owner alone, so they are only looked at where the folder was open.
-func closeToOthers(state string) error {
+func restrictModes(state string) error {
 	info, err := os.Stat(state)
 	if err != nil {
 		return fmt.Errorf("look at the modes of %s: %w", state, err)
 	}
 	wasOpen := info.Mode().Perm()&0o077 != 0
-	if err := setMode(state, info); err != nil {
+	if err := restrictMode(state, info); err != nil {
 		return err
 	}
 	return filepath.WalkDir(state, func(path string, e fs.DirEntry, err error) error {
@@ -37,12 +37,12 @@ func closeToOthers(state string) error {
 		if err != nil {
 			return nil //nolint:nilerr // it is gone again
 		}
-		return setMode(path, info)
+		return restrictMode(path, info)
 	})
 }
 
-// setMode leaves only the owner's rights. A disk that cannot be written keeps what it has.
-func setMode(path string, info fs.FileInfo) error {
+// restrictMode leaves only the owner's rights. A disk that cannot be written keeps what it has.
+func restrictMode(path string, info fs.FileInfo) error {
 	mode := info.Mode().Perm() & 0o700
 	if info.IsDir() {
 		mode = 0o700

@@ -115,7 +115,7 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 	if name, detail := firstFailed(t, a); name != "" {
 		t.Errorf("%s fails: %s", name, detail)
 	}
-	if left := sharesLeft(t, a); len(left) > 0 {
+	if left := partitionObjectsLeft(t, a); len(left) > 0 {
 		t.Errorf("the catalog still keeps shares: %v", left)
 	}
 }
@@ -169,8 +169,8 @@ func surviveFailures(t *testing.T, stride int) {
 		plan.FailWith(n, mode, failure.Wrap(class, fault.ErrInjected))
 		err := inFlight(t.Context(), failingEngine(a, plan), "orders")
 		more = plan.Fired()
-		told := failure.Of(err) == class || mode&fault.Crash != 0 // what a dead process meets has no class
-		if more && (err == nil || !told) || !more && err != nil {
+		classKept := failure.Of(err) == class || mode&fault.Crash != 0 // what a dead process meets has no class
+		if more && (err == nil || !classKept) || !more && err != nil {
 			t.Fatalf("call %d (%s) fails as %v: %v; the runs say %v, as %v", n, plan.Call(n), class, more, err, failure.Of(err))
 		}
 		runAll(t, a, "orders")
@@ -213,7 +213,7 @@ func inFlight(ctx context.Context, e *reconcile.Engine, pipeline string) error {
 	return nil
 }
 
-func sharesLeft(t *testing.T, a *App) []string {
+func partitionObjectsLeft(t *testing.T, a *App) []string {
 	t.Helper()
 	return keysOf(t, a, "share/")
 }

@@ -59,7 +59,7 @@ func TestRebuildEndsWhenTheOldIndexIsDamaged(t *testing.T) {
 	if err != nil || rebuilt.Generation != 2 || rebuilt.DigestAfter != before {
 		t.Fatalf("%+v, %v", rebuilt, err)
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 	if err := a.Engine.CheckRecords(t.Context(), "orders"); err != nil {
 		t.Error(err)
 	}

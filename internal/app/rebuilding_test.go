@@ -126,9 +126,9 @@ func TestCatalogOfTheMiddleOfARebuild(t *testing.T) {
 			a := openTwoBatches(t)
 			before, kept := digestOf(t, a), t.TempDir()
 			rebuildCut(t, a, c.first)
-			a = again(t, a, func(state string) { copyFolder(t, state, kept) })
+			a = reopenChanged(t, a, func(state string) { copyFolder(t, state, kept) })
 			rebuildCut(t, a, c.then)
-			a = again(t, a, func(state string) {
+			a = reopenChanged(t, a, func(state string) {
 				content, err := os.ReadFile(filepath.Join(kept, "catalog.db"))
 				if err == nil {
 					err = os.WriteFile(filepath.Join(state, "catalog.db"), content, 0o600)
@@ -201,17 +201,17 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 		t.Error("the records count as whole")
 	}
 	r := &repair{App: a, backup: &backup{}}
-	if err := r.pipelines(t.Context()); err != nil || len(r.out.Done) != 1 || len(r.out.Broken) != 0 {
+	if err := r.repairPipelines(t.Context()); err != nil || len(r.out.Done) != 1 || len(r.out.Broken) != 0 {
 		t.Errorf("%+v, %v", r.out, err)
 	}
 	if after := digestOf(t, a); after != before {
 		t.Error("the repair made other artifacts")
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// TestGenerationThatIsGoneIsNotEmpty removes the document of the generation that readers see.
-func TestGenerationThatIsGoneIsNotEmpty(t *testing.T) {
+// TestMissingGenerationIsNotEmpty removes the document of the generation that readers see.
+func TestMissingGenerationIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
 	deleteKey(t, a, "generation/orders/g0001")

@@ -93,9 +93,9 @@ func TestRecordedStatements(t *testing.T) {
 	checkPlaces(t, a, &r)
 }
 
-// saysNothing tells the files that hold no statement, as far as is known of them: CAMT files have a reading by another tool
+// hasNoStatement tells the files that hold no statement, as far as is known of them: CAMT files have a reading by another tool
 // beside them, MT940 and OFX files are described.
-func saysNothing(t *testing.T, dir string) func(path string) bool {
+func hasNoStatement(t *testing.T, dir string) func(path string) bool {
 	t.Helper()
 	var ofx struct {
 		Files map[string]struct {
@@ -141,7 +141,7 @@ var refusal = regexp.MustCompile(`^\d+:\d+: .{10,}`)
 // there may also be some that hold something else, which is reported.
 func checkRefusals(t *testing.T, dir string, r *aggregate.Result) {
 	t.Helper()
-	nothing := saysNothing(t, dir)
+	nothing := hasNoStatement(t, dir)
 	refused := 0
 	for _, f := range r.Files {
 		name, err := filepath.Rel(dir, f.File)
@@ -278,8 +278,8 @@ func textAt(text []byte, place string) []byte {
 	return text[col-1:]
 }
 
-// TestPackedStatements imports the recorded files as they are, in one archive, and each compressed: the exports are the same.
-func TestPackedStatements(t *testing.T) {
+// TestArchivedStatements imports the recorded files as they are, in one archive, and each compressed: the exports are the same.
+func TestArchivedStatements(t *testing.T) {
 	t.Parallel()
 	dir, files := recordedFiles(t)
 	var want map[string]string

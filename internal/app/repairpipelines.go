@@ -14,38 +14,38 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// pipelines makes the index or the artifacts of pipelines again that do not verify.
-func (r *repair) pipelines(ctx context.Context) error {
+// repairPipelines makes the index or the artifacts of pipelines again that do not verify.
+func (r *repair) repairPipelines(ctx context.Context) error {
 	if err := r.reloadIndex(ctx); err != nil {
 		return err
 	}
 	for _, p := range r.Project.Pipelines {
-		if err := r.pipeline(ctx, p.Name); err != nil {
+		if err := r.repairPipeline(ctx, p.Name); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// pipeline makes the artifacts of a pipeline again beside those that are there, and takes them over when they are whole. Only of one whose
+// repairPipeline makes the artifacts of a pipeline again beside those that are there, and takes them over when they are whole. Only of one whose
 // records are damaged, so that its artifacts cannot be read, these are forgotten first. While events or a retraction are missing
 // nothing is made.
-func (r *repair) pipeline(ctx context.Context, name string) error {
+func (r *repair) repairPipeline(ctx context.Context, name string) error {
 	records := r.Engine.CheckRecords(ctx, name)
 	fault := records
 	if fault == nil {
 		fault = r.pipelineFault(ctx, name)
 	}
 	switch {
-	case passes(fault) || ctx.Err() != nil:
+	case isTemporary(fault) || ctx.Err() != nil:
 		return errors.Join(fault, ctx.Err())
 	case fault == nil:
 		return nil
 	case errors.As(fault, new(*reconcile.ChangedError)):
-		r.broken(fault)
+		r.reportBroken(fault)
 		return nil
 	case r.missing != "":
-		r.broken(fmt.Errorf("%s is not made again while %s missing: %w", name, r.missing, fault))
+		r.reportBroken(fmt.Errorf("%s is not made again while %s missing: %w", name, r.missing, fault))
 		return nil
 	}
 	if records != nil {
@@ -55,17 +55,17 @@ func (r *repair) pipeline(ctx context.Context, name string) error {
 	}
 	made, err := r.Rebuild(ctx, name)
 	if err != nil {
-		r.broken(fmt.Errorf("make %s again: %w", name, err))
+		r.reportBroken(fmt.Errorf("make %s again: %w", name, err))
 		return nil
 	}
-	r.did("made %s of %s again from its events: %v", counted(made.Rows, "artifact"), name, fault)
+	r.report("made %s of %s again from its events: %v", plural(made.Rows, "artifact"), name, fault)
 	return nil
 }
 
 // forget forgets a pipeline. A damaged index cannot drop what it holds of it, so the index is replaced first.
 func (r *repair) forget(ctx context.Context, name string) error {
 	err := r.Engine.Forget(ctx, name)
-	if !errors.Is(err, artifact.ErrIndexDamaged) || r.replaced {
+	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
 		return err
 	}
 	if err := r.replaceIndex(); err != nil {
@@ -75,8 +75,8 @@ func (r *repair) forget(ctx context.Context, name string) error {
 	return r.Engine.Forget(ctx, name)
 }
 
-// passes reports whether an error says nothing of what is stored: the disk, the memory or another process are in the way.
-func passes(err error) bool {
+// isTemporary reports whether an error says nothing of what is stored: the disk, the memory or another process are in the way.
+func isTemporary(err error) bool {
 	class := failure.Of(err)
 	return err != nil && (class == failure.Transient || class == failure.Throttled) && !object.IsDamage(err) && !errors.Is(err, artifact.ErrIndexDamaged)
 }
@@ -84,7 +84,7 @@ func passes(err error) bool {
 // reloadIndex loads the index of all pipelines again from the parts of their runs, if that of one is damaged or was replaced:
 // they lie in one store. A pipeline of which it cannot be loaded is folded anew.
 func (r *repair) reloadIndex(ctx context.Context) error {
-	faulty := r.replaced
+	faulty := r.indexReplaced
 	for _, p := range r.Project.Pipelines {
 		found, err := r.indexFault(ctx, p.Name)
 		if err != nil {
@@ -95,7 +95,7 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 	if !faulty || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !r.replaced {
+	if !r.indexReplaced {
 		if err := r.replaceIndex(); err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 func (r *repair) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
 		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
-			r.did("loaded the index of %s again: %s", p.Name, counted(entries, "record"))
+			r.report("loaded the index of %s again: %s", p.Name, plural(entries, "record"))
 		}
 	}
 }
@@ -116,22 +116,22 @@ func (r *repair) loadIndex(ctx context.Context) {
 // indexFault reports whether the index of a pipeline, and not what it is made of, is damaged or older than the catalog.
 func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
 	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
-	if passes(err) {
+	if isTemporary(err) {
 		return false, err
 	}
 	for _, c := range proof.Checks { // none of a pipeline that cannot be verified: its turn comes later
-		if !c.OK && passes(c.Err) {
+		if !c.OK && isTemporary(c.Err) {
 			return false, c.Err
 		}
 		if !c.OK {
-			return strings.HasPrefix(c.Name, "index") && r.readable(ctx, name), nil
+			return strings.HasPrefix(c.Name, "index") && r.recordsAreWhole(ctx, name), nil
 		}
 	}
 	return false, nil
 }
 
-// readable reports whether the catalog's records of a pipeline are whole.
-func (r *repair) readable(ctx context.Context, name string) bool {
+// recordsAreWhole reports whether the catalog's records of a pipeline are whole.
+func (r *repair) recordsAreWhole(ctx context.Context, name string) bool {
 	return r.Engine.CheckRecords(ctx, name) == nil
 }
 
@@ -144,7 +144,7 @@ func (r *repair) pipelineFault(ctx context.Context, name string) error {
 	for _, c := range proof.Checks {
 		switch {
 		case c.OK:
-		case passes(c.Err):
+		case isTemporary(c.Err):
 			return c.Err
 		case remedyOf(&c) == repairRemedy: // what is not derived cannot be made again
 			return fmt.Errorf("%s: %s", c.Name, c.Detail)

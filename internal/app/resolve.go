@@ -23,38 +23,38 @@ type AcceptedRow struct {
 // AcceptRow accepts a row in quarantine that is a conflict: the older event is retracted, the row is taken in, and the pipelines that had
 // folded the older one are rebuilt. Where that is cut short, a repeat completes it.
 func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOptions) (AcceptedRow, error) {
-	out := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
+	result := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
 	s := a.Project.Stream(stream)
 	if s == nil {
-		return out, &reconcile.NotFoundError{What: "stream " + stream}
+		return result, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	if s.Builtin {
-		return out, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, retract the file that is wrong with `bursar retract statements FILE --reason TEXT`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
+		return result, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, retract the file that is wrong with `bursar retract statements FILE --reason TEXT`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
 			stream, stream, o.Row))
 	}
 	o.KeyColumns = a.keyColumns(stream)
 	accepted, err := a.acceptRow(ctx, s, o)
-	out.AcceptedRow = accepted
-	if out.Batch == 0 {
-		return out, err
+	result.AcceptedRow = accepted
+	if result.Batch == 0 {
+		return result, err
 	}
 	rebuilt, failed := a.rebuildOutdated(ctx, stream)
-	out.Rebuilt = rebuilt
-	switch r := out.Retried; { // once the pipelines can take it in
+	result.Rebuilt = rebuilt
+	switch r := result.Retried; { // once the pipelines can take it in
 	case r != nil:
-		a.sealed(*r)
-	case out.Already: // the call that sealed it may not have come this far
+		a.batchSealed(*r)
+	case result.Already: // the call that sealed it may not have come this far
 		a.wakeFollowers(stream)
 	}
-	return out, errors.Join(err, failed)
+	return result, errors.Join(err, failed)
 }
 
 // acceptRow has the stream for itself.
 func (a *App) acceptRow(ctx context.Context, s *project.Stream, o event.AcceptOptions) (out event.AcceptedRow, err error) {
-	if live := a.lives.of(s.Name); live != nil {
+	if live := a.live.get(s.Name); live != nil {
 		return live.AcceptRow(ctx, o)
 	}
-	_, err = a.take(ctx, s, func() (_ event.Result, err error) {
+	_, err = a.withStream(ctx, s, func() (_ event.Result, err error) {
 		out, err = a.Intake.AcceptRow(ctx, s, o)
 		return event.Result{}, err
 	})
@@ -67,10 +67,10 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 	if s == nil {
 		return event.Dismissed{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	if live := a.lives.of(stream); live != nil {
+	if live := a.live.get(stream); live != nil {
 		return live.Dismiss(ctx, o)
 	}
-	unlock, err := a.streams.Lock(ctx, stream)
+	unlock, err := a.streamLocks.Lock(ctx, stream)
 	if err != nil {
 		return event.Dismissed{}, err
 	}

@@ -61,7 +61,7 @@ func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconci
 
 // rebuildRetracted rebuilds a pipeline if it is outdated, once a rebuild is over that may have begun before the retraction.
 func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile.Rebuilt, error) {
-	unlock, err := a.pipelines.Lock(ctx, pipeline)
+	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +79,15 @@ func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile
 
 // retract has the stream for itself.
 func (a *App) retract(ctx context.Context, s *project.Stream, o event.RetractOptions) (event.Retracted, error) {
-	if live := a.lives.of(s.Name); live != nil {
+	if live := a.live.get(s.Name); live != nil {
 		return live.Retract(ctx, o)
 	}
-	unlock, err := a.streams.Lock(ctx, s.Name)
+	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
 		return event.Retracted{}, err
 	}
 	defer unlock()
-	if err := a.sealLeft(ctx, s); err != nil {
+	if err := a.recoverSpool(ctx, s); err != nil {
 		return event.Retracted{}, err
 	}
 	return a.Intake.Retract(ctx, s, o)

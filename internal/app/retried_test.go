@@ -57,7 +57,7 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 					if resets := runOfOrders(t, a, 2).Resets; resets != 1 {
 						t.Errorf("the run started again %d times", resets)
 					}
-					isRight(t, a, `{"paid":"11.00","last":"3"}`)
+					checkArtifact(t, a, `{"paid":"11.00","last":"3"}`)
 				})
 			}
 		}
@@ -120,7 +120,7 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	if err == nil || failure.Of(err) != failure.Transient {
 		t.Errorf("run 3 is merged without what run 1 makes: %v", err)
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
 // TestDamagedDeltaIsMadeAgainInTheSameRun: Temporal tries the step again that found the damage, and the command does not fail.
@@ -135,5 +135,5 @@ func TestDamagedDeltaIsMadeAgainInTheSameRun(t *testing.T) {
 	if _, err := a.Run(t.Context(), []string{"orders"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	isRight(t, a, `{"paid":"11.50","last":"6"}`)
+	checkArtifact(t, a, `{"paid":"11.50","last":"6"}`)
 }

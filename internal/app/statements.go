@@ -47,32 +47,32 @@ func (a *App) CheckRetractions(ctx context.Context) error {
 
 // importer has the built-in streams for itself until unlock is called.
 func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func(), err error) {
-	if err := a.hasStatements(); err != nil {
+	if err := a.checkBuiltinNames(); err != nil {
 		return nil, nil, err
 	}
-	if unlock, err = a.imports.Lock(ctx, "statements"); err != nil {
+	if unlock, err = a.importLock.Lock(ctx, "statements"); err != nil {
 		return nil, nil, err
 	}
 	return &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.Known, Now: a.Intake.Now,
+		Scratch: a.Intake.Scratch, Take: a.ingestRows, Known: a.Intake.Known, Now: a.Intake.Now,
 	}, unlock, nil
 }
 
-// takeRows seals rows of a built-in stream, and wakes the pipelines that fold it.
-func (a *App) takeRows(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error) {
+// ingestRows seals rows of a built-in stream, and wakes the pipelines that fold it.
+func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error) {
 	s := a.Project.Stream(stream)
 	o := event.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	r, err := a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
 	if err == nil && r.Batch > 0 {
-		a.sealed(r)
+		a.batchSealed(r)
 	}
 	return r, err
 }
 
 // Completeness judges what the statements of every account prove; stale are acceptances that no interval has any more.
 func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(aggregate.Account) error) (stale []aggregate.Acceptance, err error) {
-	if err := a.hasStatements(); err != nil {
+	if err := a.checkBuiltinNames(); err != nil {
 		return nil, err
 	}
 	return a.completeness().Judge(ctx, q, each)
@@ -84,7 +84,7 @@ func (a *App) completeness() *aggregate.Completeness {
 
 // AcceptInterval records for a reason that an interval of an account stays as it is, or with undo that it does not. until is as in Accept.
 func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (aggregate.Acceptance, error) {
-	if err := a.hasStatements(); err != nil {
+	if err := a.checkBuiltinNames(); err != nil {
 		return aggregate.Acceptance{}, err
 	}
 	if undo {
@@ -93,8 +93,8 @@ func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, un
 	return a.completeness().Accept(ctx, name, reason, until, a.Intake.Now())
 }
 
-// hasStatements refuses a project in which a declared stream has the name of a built-in one.
-func (a *App) hasStatements() error {
+// checkBuiltinNames refuses a project in which a declared stream has the name of a built-in one.
+func (a *App) checkBuiltinNames() error {
 	s := a.Project.Shadowing()
 	if s == nil {
 		return nil
@@ -118,5 +118,5 @@ func (a *App) importInbox(ctx context.Context, files []string) error {
 	return err
 }
 
-// importsHere reports whether the inbox takes statement files.
-func (a *App) importsHere() bool { return a.Project.Shadowing() == nil }
+// acceptsStatements reports whether the inbox takes statement files.
+func (a *App) acceptsStatements() bool { return a.Project.Shadowing() == nil }

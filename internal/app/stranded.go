@@ -25,7 +25,7 @@ type Stranded struct {
 
 func (s Stranded) String() string {
 	return fmt.Sprintf("stream %s is not declared, with %s of it not sealed, in %s: put streams/%s.yaml back, so that they are sealed",
-		s.Stream, counted(s.Requests, "acknowledged request"), s.Folder, s.Stream)
+		s.Stream, plural(s.Requests, "acknowledged request"), s.Folder, s.Stream)
 }
 
 // Stranded lists such streams.
@@ -39,7 +39,7 @@ func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 			continue
 		}
 		s := Stranded{Stream: e.Name(), Folder: a.spool(e.Name())}
-		if s.Requests, err = a.acknowledged(ctx, s); err != nil {
+		if s.Requests, err = a.countUnsealed(ctx, s); err != nil {
 			return list, err
 		}
 		if s.Requests > 0 {
@@ -49,8 +49,8 @@ func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 	return list, nil
 }
 
-// acknowledged counts the requests in spools that are not sealed.
-func (a *App) acknowledged(ctx context.Context, s Stranded) (requests int64, err error) {
+// countUnsealed counts the requests in spools that are not sealed.
+func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, err error) {
 	numbers, err := spool.List(s.Folder)
 	if err != nil {
 		return 0, err

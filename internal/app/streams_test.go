@@ -27,7 +27,7 @@ func openExample(t *testing.T, example string) *App {
 	return openTest(t, dir)
 }
 
-func take(t *testing.T, a *App, stream, file string) event.Result {
+func mustIngest(t *testing.T, a *App, stream, file string) event.Result {
 	t.Helper()
 	r, err := a.Ingest(t.Context(), stream, []string{file}, event.Options{})
 	if err != nil {
@@ -49,11 +49,11 @@ func TestTwoSidedExample(t *testing.T) {
 	for _, between := range []bool{false, true} {
 		a := openExample(t, "two_sided")
 		sample := filepath.Join(filepath.Dir(a.state), "sample")
-		take(t, a, "bank", filepath.Join(sample, "bank.csv"))
+		mustIngest(t, a, "bank", filepath.Join(sample, "bank.csv"))
 		if between {
 			runAll(t, a, "books")
 		}
-		take(t, a, "payments", filepath.Join(sample, "payments.jsonl"))
+		mustIngest(t, a, "payments", filepath.Join(sample, "payments.jsonl"))
 		runAll(t, a, "books")
 		compareLines(t, exportOf(t, a, "books"), []byte(want))
 		var open []string
@@ -241,7 +241,7 @@ func TestThreeStreamsInAnyGrouping(t *testing.T) {
 		flush := func(stream string) {
 			if len(waiting[stream]) > 0 {
 				file := putFile(t, t.TempDir(), fmt.Sprintf("%d.jsonl", random.Uint64()), strings.Join(waiting[stream], "\n")+"\n")
-				if r := take(t, a, stream, file); r.Quarantined > 0 {
+				if r := mustIngest(t, a, stream, file); r.Quarantined > 0 {
 					t.Fatalf("%+v", r)
 				}
 				waiting[stream] = nil
@@ -285,10 +285,10 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 	t.Parallel()
 	a := openFiles(t, threeStreams)
 	note := func(i int) {
-		take(t, a, "notes", putFile(t, t.TempDir(), "n.jsonl", fmt.Sprintf(`{"about":"k1","text":"%d"}`, i)))
+		mustIngest(t, a, "notes", putFile(t, t.TempDir(), "n.jsonl", fmt.Sprintf(`{"about":"k1","text":"%d"}`, i)))
 	}
 	pay := func(i int) {
-		take(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", fmt.Sprintf(`{"id":"p%d","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`, i)))
+		mustIngest(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", fmt.Sprintf(`{"id":"p%d","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`, i)))
 	}
 	note(1)
 	pay(1)
@@ -315,7 +315,7 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 	}
 	pay(4)
 	checkBacklog(t, a, 1)
-	take(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
+	mustIngest(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
 	runAll(t, a, "orders")
 	notes, also := event.Batches(t.Context(), a.Engine.Catalog, "notes", 1) // the others have gone further
 	if g, err = a.Engine.Current(t.Context(), "orders"); err != nil || also != nil || !g.Watermark.Equal(notes[0].Sealed) {
@@ -337,8 +337,8 @@ func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	files := maps.Clone(threeStreams)
 	files["pipelines/orders.yaml"] = "{pipeline: orders, from: [payments], key: order_id, artifact: {n: {count: true, where: \"stream = 'payments'\"}}}"
 	a := openFiles(t, files)
-	take(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", `{"id":"p1","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`))
-	take(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", `{"id":"p1","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`))
+	mustIngest(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
 	runAll(t, a, "orders")
 	a = reopen(t, a, "{pipeline: orders, from: [payments, bank], key: {payments: order_id, bank: ref}, artifact: {n: {count: true}}}")
 	_, err := a.Engine.Next(t.Context(), "orders", 0)

@@ -200,7 +200,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		check  string
-		says   string
+		want   string
 		damage func(t *testing.T, a *App)
 	}{
 		{"parts", "run 2", func(t *testing.T, a *App) { flip(t, a, partOfOrders(t, a, 2)) }},
@@ -237,15 +237,15 @@ func TestVerifyFindsDamage(t *testing.T) {
 			putRun(t, a, run)
 		}},
 	} {
-		t.Run(c.check+", "+c.says, func(t *testing.T) {
+		t.Run(c.check+", "+c.want, func(t *testing.T) {
 			t.Parallel()
 			a := openTwoRuns(t)
 			if name, detail := firstFailed(t, a); name != "" {
 				t.Fatalf("before the damage %s fails: %s", name, detail)
 			}
 			c.damage(t, a)
-			if name, detail := firstFailed(t, a); name != c.check || !strings.Contains(detail, c.says) {
-				t.Errorf("%q fails: %s; want %q with %q", name, detail, c.check, c.says)
+			if name, detail := firstFailed(t, a); name != c.check || !strings.Contains(detail, c.want) {
+				t.Errorf("%q fails: %s; want %q with %q", name, detail, c.check, c.want)
 			}
 		})
 	}

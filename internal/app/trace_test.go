@@ -28,7 +28,7 @@ func TestTraceLeadsToEachRow(t *testing.T) {
 		if random.IntN(5) == 0 {
 			runAll(t, a, "orders")
 		}
-		take(t, a, e.stream, putFile(t, t.TempDir(), "one.jsonl", "\n"+e.json()+"\n"))
+		mustIngest(t, a, e.stream, putFile(t, t.TempDir(), "one.jsonl", "\n"+e.json()+"\n"))
 	}
 	runAll(t, a, "orders")
 	for i := range 8 {
@@ -71,7 +71,7 @@ func TestTraceLeadsToEachRow(t *testing.T) {
 }
 
 // TestTraceFindsWhatIsLost: a batch that has lost an event no longer tells what was folded.
-func TestTraceFindsWhatIsLost(t *testing.T) {
+func TestTraceFindsMissingEvents(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
 	name := batchObject(t, a)

@@ -57,8 +57,8 @@ func (v *projectVerification) add(c ProjectCheck, detail string, err error) {
 	v.out.Checks = append(v.out.Checks, c)
 }
 
-// counted counts things in words.
-func counted(n int64, what string) string {
+// plural counts things in words.
+func plural(n int64, what string) string {
 	switch {
 	case n == 1:
 		return "1 " + what
@@ -68,7 +68,7 @@ func counted(n int64, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func named(name string) ProjectCheck {
+func newCheck(name string) ProjectCheck {
 	return ProjectCheck{Check: reconcile.Check{Name: name}, Remedy: repairRemedy}
 }
 
@@ -79,10 +79,10 @@ func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := tryWriting(a.state); err != nil {
-		a.unopened = a.openToRead(ctx, err)
+	if err := probeWritable(a.state); err != nil {
+		a.openErr = a.openReadOnly(ctx, err)
 	} else {
-		a.unopened = a.open(ctx)
+		a.openErr = a.open(ctx)
 	}
 	return a, nil
 }
@@ -91,23 +91,23 @@ func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, erro
 func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(what string, done, total int64)) (VerifiedProject, error) {
 	v := &projectVerification{App: a, options: o, progress: progress, out: VerifiedProject{OK: true, Checks: []ProjectCheck{}}}
 	v.checkFiles()
-	v.add(named("temporal"), "the database of histories is whole", temporal.VerifyDatabase(ctx, a.state))
-	if a.unopened != nil {
-		v.add(named("state"), "", a.unopened)
+	v.add(newCheck("temporal"), "the database of histories is whole", temporal.VerifyDatabase(ctx, a.state))
+	if a.openErr != nil {
+		v.add(newCheck("state"), "", a.openErr)
 		return v.out, ctx.Err()
 	}
 	documents, err := a.catalog.Verify(ctx)
-	v.add(named("catalog"), counted(int64(documents), "document")+": every one as it was written", err)
+	v.add(newCheck("catalog"), plural(int64(documents), "document")+": every one as it was written", err)
 	if err != nil {
 		return v.out, ctx.Err() // the other checks follow what the catalog says
 	}
-	if faults := ungrown(ctx, v.Project.Streams, v.Intake.Catalog); len(faults) > 0 {
+	if faults := findGrowthFaults(ctx, v.Project.Streams, v.Intake.Catalog); len(faults) > 0 {
 		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed by such a declaration
 	}
 	if v.Intake.Secret != nil { // nil where there is none yet
-		v.add(named("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
+		v.add(newCheck("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
 	}
-	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkOthers} {
+	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkUnknownObjects} {
 		if err := check(ctx); err != nil {
 			return VerifiedProject{}, err
 		}
@@ -131,12 +131,12 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		if err == nil && len(list) == 0 {
 			continue
 		}
-		c := named("batches")
+		c := newCheck("batches")
 		c.Stream = name
 		if older := (*event.OlderError)(nil); errors.As(err, &older) && older.Lost {
 			c.Remedy = restoreRemedy
 		}
-		v.add(c, counted(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
+		v.add(c, plural(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
 		for i := range list {
 			for _, o := range list[i].Stored() {
 				v.total += o.Bytes
@@ -156,30 +156,30 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		v.done += bytes
 		v.progress(name, v.done, v.total)
 	})
-	c := named("objects")
+	c := newCheck("objects")
 	c.Stream, c.Remedy = name, restoreRemedy
-	v.add(c, counted(int64(objects), "object")+": every byte as it was sealed", err)
+	v.add(c, plural(int64(objects), "object")+": every byte as it was sealed", err)
 	s := v.Project.Stream(name)
 	if s == nil {
 		return
 	}
 	if err == nil { // damaged events have other totals, too
 		events, err := v.Intake.VerifyTotals(ctx, s, batches)
-		c := named("batch totals")
+		c := newCheck("batch totals")
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
-		v.add(c, counted(events, "event")+": rows, sums and digests are those of the batches", err)
+		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
 		if rows, err := v.Intake.VerifyDismissals(ctx, name); rows > 0 || err != nil {
-			c := named("dismissed rows")
+			c := newCheck("dismissed rows")
 			c.Stream = name
-			v.add(c, counted(int64(rows), "row")+": each is in quarantine", err)
+			v.add(c, plural(int64(rows), "row")+": each is in quarantine", err)
 		}
 	}
 	if events, err := v.Intake.VerifyRetractionTotals(ctx, s, batches); events > 0 || err != nil {
-		c := named("retractions")
+		c := newCheck("retractions")
 		c.Stream, c.Totals = name, true
-		v.add(c, counted(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
+		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
-	c = named("dedupe index")
+	c = newCheck("dedupe index")
 	c.Stream = name
 	err = v.Intake.VerifyDedupe(ctx, s)
 	if twice := v.Intake.VerifyCountedOnce(ctx, s); twice != nil {
@@ -218,9 +218,9 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	for _, d := range damaged {
 		faults = append(faults, d.Err)
 	}
-	c := named("statement files")
+	c := newCheck("statement files")
 	c.Remedy = restoreRemedy
-	v.add(c, counted(int64(files), "file")+": each is what was received", errors.Join(faults...))
+	v.add(c, plural(int64(files), "file")+": each is what was received", errors.Join(faults...))
 	return nil
 }
 
@@ -236,7 +236,7 @@ func remedyOf(c *reconcile.Check) string {
 func (v *projectVerification) checkPipelines(ctx context.Context) error {
 	for _, p := range v.Project.Pipelines {
 		v.progress(p.Name, v.done, v.total)
-		c := named("records")
+		c := newCheck("records")
 		c.Pipeline = p.Name
 		err := v.Engine.CheckRecords(ctx, p.Name)
 		v.add(c, "generations and runs are all in the catalog", err)

@@ -15,29 +15,29 @@ type watchers struct {
 
 type watcher struct {
 	pipelines []string
-	tell      func(Progress)
+	notify    func(Progress)
 }
 
 // add has tell called for the pipelines until remove; a nil one is not called.
-func (w *watchers) add(pipelines []string, tell func(Progress)) (remove func()) {
-	if tell == nil {
+func (w *watchers) add(pipelines []string, notify func(Progress)) (remove func()) {
+	if notify == nil {
 		return func() {}
 	}
-	one := &watcher{pipelines, tell}
+	added := &watcher{pipelines, notify}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.all == nil {
 		w.all = map[*watcher]bool{}
 	}
-	w.all[one] = true
+	w.all[added] = true
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.all, one)
+		delete(w.all, added)
 	}
 }
 
-func (w *watchers) watched(pipeline string) bool {
+func (w *watchers) isWatched(pipeline string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for one := range w.all {
@@ -48,12 +48,12 @@ func (w *watchers) watched(pipeline string) bool {
 	return false
 }
 
-func (w *watchers) tell(p Progress) {
+func (w *watchers) notify(p Progress) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for one := range w.all {
 		if slices.Contains(one.pipelines, p.Pipeline) {
-			one.tell(p)
+			one.notify(p)
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// TestShareOfAnotherStateIsNotTaken keeps one partition's prefetch as of no run, and has the run be as of the run before.
-func TestShareOfAnotherStateIsNotTaken(t *testing.T) {
+// TestPartitionOfOtherStateIsRefused keeps one partition's prefetch as of no run, and has the run be as of the run before.
+func TestPartitionOfOtherStateIsRefused(t *testing.T) {
 	t.Parallel()
 	for stale := range 2 {
 		a, first, second := openLagging(t)
@@ -47,9 +47,9 @@ type dyingStore struct{ reconcile.Store }
 
 func (d *dyingStore) Delete(context.Context, string) error { return errKilled }
 
-// TestStepObjectsGoAfterAKill kills a run between its publication and the removal of what only its steps needed: the same step tried
+// TestStepObjectsAreDeletedAfterAKill kills a run between its publication and the removal of what only its steps needed: the same step tried
 // again removes it, and so does the next run.
-func TestStepObjectsGoAfterAKill(t *testing.T) {
+func TestStepObjectsAreDeletedAfterAKill(t *testing.T) {
 	t.Parallel()
 	for _, retried := range []bool{true, false} {
 		a := openTwoRuns(t)
@@ -133,8 +133,8 @@ func (x *countingTx) counted(fn func(string, json.RawMessage) error) func(string
 	}
 }
 
-// TestRunsAreReadFromWhereTheyAreAskedFor plants many runs: listing the last ones reads those alone.
-func TestRunsAreReadFromWhereTheyAreAskedFor(t *testing.T) {
+// TestRunsReadsOnlyLaterRuns plants many runs: listing the last ones reads those alone.
+func TestRunsReadsOnlyLaterRuns(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
 	const runs = 500

@@ -27,7 +27,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		}
 	}
 	for _, name := range folders {
-		c := named("spools")
+		c := newCheck("spools")
 		c.Stream = name
 		losses, err := spool.Losses(v.spool(name))
 		if err != nil {
@@ -36,11 +36,11 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if v.Project.Stream(name) == nil {
 			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
 				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
-				v.add(c, "", errors.Join(err, fmt.Errorf("acknowledged requests of stream %s, which is not declared, lie in %s: declare it again", name, counted(int64(len(numbers)), "spool"))))
+				v.add(c, "", errors.Join(err, fmt.Errorf("acknowledged requests of stream %s, which is not declared, lie in %s: declare it again", name, plural(int64(len(numbers)), "spool"))))
 			}
 			continue
 		}
-		if live := v.lives.of(name); live != nil {
+		if live := v.live.get(name); live != nil {
 			err = live.Verify(ctx)
 		} else {
 			err = v.Intake.VerifySpools(ctx, name, v.spool(name))
@@ -78,21 +78,21 @@ func (a *App) Losses() (all []spool.Loss, err error) {
 	return all, err
 }
 
-// unknown are the objects that nothing in the catalog names; unfinished ones are left of an attempt that was cut short.
-type unknown struct{ others, unfinished []string }
+// unknownObjects are the objects that nothing in the catalog names; unfinished ones are left of an attempt that was cut short.
+type unknownObjects struct{ unexpected, unfinished []string }
 
-// findUnknown lists all objects that the catalog does not name. Runs of the dedupe indexes are checked with their stream, and statement
+// findUnknownObjects lists all objects that the catalog does not name. Runs of the dedupe indexes are checked with their stream, and statement
 // files by their own names. Work may go on meanwhile: what is gone or named at a second look counts for nothing.
-func (a *App) findUnknown(ctx context.Context) (u unknown, err error) {
-	if u, err = a.lookForUnknown(ctx); err != nil || len(u.others) == 0 {
+func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
+	if u, err = a.listUnknownObjects(ctx); err != nil || len(u.unexpected) == 0 {
 		return u, err
 	}
-	again, err := a.lookForUnknown(ctx)
-	again.others = slices.DeleteFunc(again.others, func(name string) bool { return !slices.Contains(u.others, name) })
+	again, err := a.listUnknownObjects(ctx)
+	again.unexpected = slices.DeleteFunc(again.unexpected, func(name string) bool { return !slices.Contains(u.unexpected, name) })
 	return again, err
 }
 
-func (a *App) lookForUnknown(ctx context.Context) (u unknown, err error) {
+func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
 	names, err := a.Intake.Objects.List(ctx, "") // first: what is made later is not among them
 	if err != nil {
 		return u, err
@@ -105,7 +105,7 @@ func (a *App) lookForUnknown(ctx context.Context) (u unknown, err error) {
 	if err != nil {
 		return u, err
 	}
-	var begun []string
+	var unfinishedPrefixes []string
 	for _, name := range streams {
 		batches, err := event.Batches(ctx, a.Intake.Catalog, name, 0)
 		if err != nil {
@@ -127,29 +127,29 @@ func (a *App) lookForUnknown(ctx context.Context) (u unknown, err error) {
 		if err != nil {
 			return u, err
 		}
-		begun = append(begun, next)
+		unfinishedPrefixes = append(unfinishedPrefixes, next)
 	}
 	for _, name := range names {
 		switch {
-		case known[name], ofDedupe(name), strings.HasPrefix(name, "statements/"):
-		case slices.ContainsFunc(begun, func(p string) bool { return strings.HasPrefix(name, p) }), a.Engine.Unfinished(ctx, name):
+		case known[name], isDedupeObject(name), strings.HasPrefix(name, "statements/"):
+		case slices.ContainsFunc(unfinishedPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }), a.Engine.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:
-			u.others = append(u.others, name)
+			u.unexpected = append(u.unexpected, name)
 		}
 	}
 	return u, nil
 }
 
-// ofDedupe reports whether an object is a run of a stream's dedupe index.
-func ofDedupe(name string) bool {
+// isDedupeObject reports whether an object is a run of a stream's dedupe index.
+func isDedupeObject(name string) bool {
 	parts := strings.Split(name, "/")
 	return parts[0] == "streams" && (len(parts) > 2 && parts[2] == "memory" || parts[len(parts)-1] == "ids")
 }
 
-// checkOthers lists the objects that the catalog does not know.
-func (v *projectVerification) checkOthers(ctx context.Context) error {
-	u, err := v.findUnknown(ctx)
+// checkUnknownObjects lists the objects that the catalog does not know.
+func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {
+	u, err := v.findUnknownObjects(ctx)
 	if err != nil {
 		return err
 	}
@@ -157,10 +157,10 @@ func (v *projectVerification) checkOthers(ctx context.Context) error {
 	if n := len(u.unfinished); n > 0 {
 		detail = fmt.Sprintf("%d are left of an attempt that was cut short, such as %s: the next one removes them", n, u.unfinished[0])
 	}
-	if n := len(u.others); n > 0 {
-		shown := u.others[:min(n, 10)]
-		err = fmt.Errorf("nothing names %s: %s", counted(int64(n), "object"), strings.Join(shown, ", "))
+	if n := len(u.unexpected); n > 0 {
+		shown := u.unexpected[:min(n, 10)]
+		err = fmt.Errorf("nothing names %s: %s", plural(int64(n), "object"), strings.Join(shown, ", "))
 	}
-	v.add(named("other objects"), detail, err)
+	v.add(newCheck("other objects"), detail, err)
 	return nil
 }

@@ -18,24 +18,24 @@ import (
 	"bursar/internal/object"
 )
 
-// OpenToRead is Open for a command that only reads. Where the disk is read-only or full, the stores are opened in a way that
+// OpenReadOnly is Open for a command that only reads. Where the disk is read-only or full, the stores are opened in a way that
 // writes nothing to it.
-func OpenToRead(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
+func OpenReadOnly(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
 	return openProject(ctx, dir, command, log, func(a *App, err error) error {
-		if !takesNothing(err) {
+		if !isUnwritable(err) {
 			return err
 		}
 		a.log.Warn("the project is only read", "error", err)
-		return a.openToRead(ctx, err)
+		return a.openReadOnly(ctx, err)
 	})
 }
 
 // probeBytes is about what opening the stores takes.
 const probeBytes = 512 << 10
 
-// tryWriting finds out whether the stores can be opened for writing: they would make files, and one of them ends the process when it
+// probeWritable finds out whether the stores can be opened for writing: they would make files, and one of them ends the process when it
 // cannot.
-func tryWriting(state string) error {
+func probeWritable(state string) error {
 	probe, err := os.CreateTemp(state, "probe-*")
 	if err != nil {
 		return fmt.Errorf("write to %s: %w", state, err)
@@ -44,8 +44,8 @@ func tryWriting(state string) error {
 	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 }
 
-// openToRead opens the stores for reading only. Scratch lies in the system's folder for temporary files.
-func (a *App) openToRead(ctx context.Context, full error) error {
+// openReadOnly opens the stores for reading only. Scratch lies in the system's folder for temporary files.
+func (a *App) openReadOnly(ctx context.Context, full error) error {
 	scratch, err := os.MkdirTemp("", "bursar-")
 	if err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)

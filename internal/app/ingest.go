@@ -20,10 +20,10 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o event
 		return event.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	if live := a.lives.of(stream); live != nil {
+	if live := a.live.get(stream); live != nil {
 		return live.Ingest(ctx, files, o)
 	}
-	return a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	return a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
 }
 
 // Retry takes the rows of a stream's quarantine up again.
@@ -33,27 +33,27 @@ func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := event.Options{KeyColumns: a.keyColumns(stream)}
-	if live := a.lives.of(stream); live != nil {
+	if live := a.live.get(stream); live != nil {
 		return live.Retry(ctx, o)
 	}
-	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
+	r, err := a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
 	if err == nil && r.Batch > 0 {
-		a.sealed(r)
+		a.batchSealed(r)
 	}
 	return r, err
 }
 
-// take has the stream for itself while intake works.
-func (a *App) take(ctx context.Context, s *project.Stream, intake func() (event.Result, error)) (event.Result, error) {
-	unlock, err := a.streams.Lock(ctx, s.Name)
+// withStream has the stream for itself while intake works.
+func (a *App) withStream(ctx context.Context, s *project.Stream, ingest func() (event.Result, error)) (event.Result, error) {
+	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
 		return event.Result{}, err
 	}
 	defer unlock()
-	if err := a.sealLeft(ctx, s); err != nil {
+	if err := a.recoverSpool(ctx, s); err != nil {
 		return event.Result{}, err
 	}
-	return intake()
+	return ingest()
 }
 
 // keyColumns are the columns that pipelines key a stream by: their values are bounded like identities.

@@ -90,7 +90,7 @@ func TestBrokenSpool(t *testing.T) {
 	if runs, err := a.Run(t.Context(), []string{"of_good"}, nil); len(runs) != 1 || err != nil {
 		t.Errorf("runs are %+v, %v", runs, err)
 	}
-	stop, err := a.takeLive(t.Context())
+	stop, err := a.startLiveIntake(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestStranded(t *testing.T) {
 	if list, err = a.Stranded(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("stranded are %+v, %v", list, err)
 	}
-	if unsealed, err := a.sealAllLeft(t.Context()); err != nil || len(unsealed) != 0 {
+	if unsealed, err := a.recoverAllSpools(t.Context()); err != nil || len(unsealed) != 0 {
 		t.Errorf("unsealed are %v, %v", unsealed, err)
 	}
 	if b, err := event.Batches(t.Context(), a.Intake.Catalog, "gone", 0); err != nil || len(b) != 1 || b[0].Accepted != 2 {
@@ -160,7 +160,7 @@ func TestCheckStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	take(t, a, "good", putFile(t, dir, "n.jsonl", `{"id":"f","n":1}`))
+	mustIngest(t, a, "good", putFile(t, dir, "n.jsonl", `{"id":"f","n":1}`))
 	check := func(want int) {
 		t.Helper()
 		p, err := Check(t.Context(), dir)

@@ -30,21 +30,21 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		return nil, nil
 	}
 	defer records.Close()
-	engine := &reconcile.Engine{Project: p, Catalog: records, Duck: checking}
+	engine := &reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions}
 	for _, pipeline := range p.Pipelines {
 		if changed, err := engine.Changed(ctx, pipeline.Name); err == nil && changed != nil {
 			outdated = append(outdated, Outdated{pipeline.Name, pipeline.File, changed})
 		}
 	}
-	faults = ungrown(ctx, p.Streams, records)
+	faults = findGrowthFaults(ctx, p.Streams, records)
 	if changed, err := aggregate.CheckDeclared(ctx, records, p); err == nil {
 		faults = append(faults, changed...)
 	}
 	return faults, outdated
 }
 
-// ungrown finds streams whose declaration is not that of the events they hold, grown.
-func ungrown(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []project.Error) {
+// findGrowthFaults finds streams whose declaration is not that of the events they hold, grown.
+func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []project.Error) {
 	for _, s := range streams {
 		if err := event.CheckGrowth(ctx, records, s); errors.As(err, new(*event.GrowthError)) {
 			faults = append(faults, project.Error{File: s.File, Line: s.Line, Message: err.Error()})

@@ -22,7 +22,7 @@ func openLonely(t *testing.T) *App {
 	runAll(t, a, "orders")
 	pay(t, a, "2 a 1.00")
 	runAll(t, a, "orders")
-	take(t, a, "lonely", putFile(t, t.TempDir(), "in.jsonl", `{"id":"1"}`+"\n{bad\n"))
+	mustIngest(t, a, "lonely", putFile(t, t.TempDir(), "in.jsonl", `{"id":"1"}`+"\n{bad\n"))
 	return a
 }
 

@@ -1,0 +1,150 @@
+// How files are left when the project is closed: files whose content is not covered by checksums to the last byte are compared when
+// the project is verified or repaired.
+
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/object"
+)
+
+// maxDigestBytes bounds the files that are digested at each close, in bytes: of larger ones only the size is kept, since
+// reading them would make every command slow. So it is for tables of the index, whose blocks have checksums of their own.
+const maxDigestBytes = 8 << 20
+
+// closedFile is how a file was left.
+type closedFile struct {
+	Bytes  int64  `json:"bytes"`
+	Digest string `json:"digest,omitempty"`
+}
+
+// closedState is what a project's state looked like when it was last closed in good order. The file that holds it is removed when the
+// project is opened: after a kill there is none. One that cannot be read counts as none, too.
+type closedState struct {
+	Files       map[string]closedFile `json:"files"`
+	Differences []string              `json:"found,omitempty"` // differences that were found and not mended yet
+}
+
+func (a *App) closedStatePath() string { return filepath.Join(a.state, "closed.json") }
+
+// compareWithClosed compares the state with how it was left, before it is opened. What differs stays known until it is mended.
+func (a *App) compareWithClosed(compare bool) {
+	text, err := os.ReadFile(a.closedStatePath())
+	if err != nil {
+		return
+	}
+	var recorded closedState
+	if err := json.Unmarshal(text, &recorded); err != nil {
+		a.log.Info("it cannot be read how the project was left", "error", err)
+		return
+	}
+	a.differences = recorded.Differences
+	if !compare {
+		return
+	}
+	current := a.listStateFiles(recorded.Files)
+	for name, left := range recorded.Files {
+		if found, ok := current[name]; !ok {
+			a.differences = append(a.differences, name+" is gone")
+		} else if found != left {
+			a.differences = append(a.differences, name+" is not as it was when the project was closed")
+		}
+	}
+	for name := range current {
+		if _, ok := recorded.Files[name]; !ok {
+			a.differences = append(a.differences, name+" was not there when the project was closed")
+		}
+	}
+	slices.Sort(a.differences)
+	a.differences = slices.Compact(a.differences)
+}
+
+// listStateFiles looks at the stores' files. A digest is made where there was one before, or of every file that is not large.
+func (a *App) listStateFiles(before map[string]closedFile) map[string]closedFile {
+	files := map[string]closedFile{}
+	// Not temporal.db: this process may still have it open, and reading it besides would end the locks that SQLite has on it.
+	for _, pattern := range []string{"catalog.db*", "identity.key", "index/*"} {
+		paths, err := filepath.Glob(filepath.Join(a.state, pattern))
+		if err != nil {
+			continue
+		}
+		for _, path := range paths {
+			name, err := filepath.Rel(a.state, path)
+			info, failed := os.Stat(path)
+			if err != nil || failed != nil || !info.Mode().IsRegular() || isEphemeral(name) {
+				continue
+			}
+			if strings.HasSuffix(name, "-wal") && info.Size() == 0 { // SQLite leaves one where it may only read
+				continue
+			}
+			file := closedFile{Bytes: info.Size()}
+			if was, ok := before[name]; ok && was.Digest != "" || file.Bytes <= maxDigestBytes && filepath.Ext(name) != ".sst" {
+				file.Digest = digestOfFile(path)
+			}
+			files[filepath.ToSlash(name)] = file
+		}
+	}
+	return files
+}
+
+// isEphemeral reports whether a file means nothing while nobody has the store open, or is kept aside for people.
+func isEphemeral(name string) bool {
+	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".damaged-wal") || filepath.Base(name) == "LOCK"
+}
+
+func digestOfFile(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return column.Sum128(text).String()
+}
+
+// removeClosedState takes note that the state is about to change.
+func (a *App) removeClosedState() error {
+	if err := object.RemoveFile(a.closedStatePath()); err != nil {
+		return fmt.Errorf("open project: %w", err)
+	}
+	return nil
+}
+
+// recordClosedState notes how the state is left, once all stores are closed. What it cannot write is not compared.
+func (a *App) recordClosedState() error {
+	if !a.opened {
+		return nil
+	}
+	text, err := json.Marshal(closedState{Files: a.listStateFiles(nil), Differences: a.differences})
+	if err == nil {
+		err = object.WriteFile(a.closedStatePath(), text)
+	}
+	if err != nil {
+		_ = os.Remove(a.closedStatePath())
+		a.log.Info("it is not noted how the project was left", "error", err)
+	}
+	return nil
+}
+
+// clearDifferences forgets what was found.
+func (a *App) clearDifferences() { a.differences = nil }
+
+// hasDifference reports whether something was found about files whose names start so.
+func (a *App) hasDifference(prefix string) bool {
+	return slices.ContainsFunc(a.differences, func(text string) bool { return strings.HasPrefix(text, prefix) })
+}
+
+// checkFiles repeats what differs from how the project was left.
+func (v *projectVerification) checkFiles() {
+	var err error
+	if len(v.differences) > 0 {
+		err = errors.New(strings.Join(v.differences, "; "))
+	}
+	v.add(newCheck("files"), "the files of the stores are as they were left", err)
+}
