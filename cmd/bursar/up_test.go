@@ -136,7 +136,7 @@ func TestFlowThroughUp(t *testing.T) {
 		t.Error("two projects share a port")
 	}
 	got := must(t, 1, "up", "--project", dir)
-	if want := fmt.Sprintf("project is held by process %d (`bursar up`)", u.cmd.Process.Pid); !strings.Contains(got.err, want) {
+	if want := fmt.Sprintf("project is locked by process %d (`bursar up`)", u.cmd.Process.Pid); !strings.Contains(got.err, want) {
 		t.Errorf("a second up says %s", got.err)
 	}
 	testAPI(t, u)

@@ -43,7 +43,7 @@ type house struct {
 func newHouse(t testing.TB, statements string) *house {
 	t.Helper()
 	h := &house{TB: t, dir: t.TempDir()}
-	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
+	records, err := catalog.OpenSQLite(filepath.Join(h.dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

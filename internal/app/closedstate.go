@@ -1,5 +1,5 @@
-// How files are left when the project is closed: files whose content is not covered by checksums to the last byte are compared when
-// the project is verified or repaired.
+// The sizes and digests of the stores' files when the project was last closed. Verify and repair compare them, because not
+// every byte of these files has a checksum.
 
 package app
 
@@ -20,7 +20,7 @@ import (
 // reading them would make every command slow. So it is for tables of the index, whose blocks have checksums of their own.
 const maxDigestBytes = 8 << 20
 
-// closedFile is how a file was left.
+// closedFile is a file as it was when the project was closed.
 type closedFile struct {
 	Bytes  int64  `json:"bytes"`
 	Digest string `json:"digest,omitempty"`
@@ -35,7 +35,8 @@ type closedState struct {
 
 func (a *App) closedStatePath() string { return filepath.Join(a.state, "closed.json") }
 
-// compareWithClosed compares the state with how it was left, before it is opened. What differs stays known until it is mended.
+// compareWithClosed loads the known differences and, with compare, adds those of the files now. It runs before the state is
+// opened. Differences stay known until a repair.
 func (a *App) compareWithClosed(compare bool) {
 	text, err := os.ReadFile(a.closedStatePath())
 	if err != nil {
@@ -43,7 +44,7 @@ func (a *App) compareWithClosed(compare bool) {
 	}
 	var recorded closedState
 	if err := json.Unmarshal(text, &recorded); err != nil {
-		a.log.Info("it cannot be read how the project was left", "error", err)
+		a.log.Info("cannot read the state at the last close", "error", err)
 		return
 	}
 	a.differences = recorded.Differences
@@ -53,7 +54,7 @@ func (a *App) compareWithClosed(compare bool) {
 	current := a.listStateFiles(recorded.Files)
 	for name, left := range recorded.Files {
 		if found, ok := current[name]; !ok {
-			a.differences = append(a.differences, name+" is gone")
+			a.differences = append(a.differences, name+" is missing")
 		} else if found != left {
 			a.differences = append(a.differences, name+" is not as it was when the project was closed")
 		}
@@ -67,10 +68,10 @@ func (a *App) compareWithClosed(compare bool) {
 	a.differences = slices.Compact(a.differences)
 }
 
-// listStateFiles looks at the stores' files. A digest is made where there was one before, or of every file that is not large.
+// listStateFiles returns the size and digest of the stores' files. Large files get a digest only if they had one before.
 func (a *App) listStateFiles(before map[string]closedFile) map[string]closedFile {
 	files := map[string]closedFile{}
-	// Not temporal.db: this process may still have it open, and reading it besides would end the locks that SQLite has on it.
+	// temporal.db is left out: this process may have it open, and closing another handle of it would drop SQLite's locks.
 	for _, pattern := range []string{"catalog.db*", "identity.key", "index/*"} {
 		paths, err := filepath.Glob(filepath.Join(a.state, pattern))
 		if err != nil {
@@ -82,7 +83,7 @@ func (a *App) listStateFiles(before map[string]closedFile) map[string]closedFile
 			if err != nil || failed != nil || !info.Mode().IsRegular() || isEphemeral(name) {
 				continue
 			}
-			if strings.HasSuffix(name, "-wal") && info.Size() == 0 { // SQLite leaves one where it may only read
+			if strings.HasSuffix(name, "-wal") && info.Size() == 0 { // SQLite leaves an empty log after reading only
 				continue
 			}
 			file := closedFile{Bytes: info.Size()}
@@ -95,7 +96,7 @@ func (a *App) listStateFiles(before map[string]closedFile) map[string]closedFile
 	return files
 }
 
-// isEphemeral reports whether a file means nothing while nobody has the store open, or is kept aside for people.
+// isEphemeral reports whether a file has no meaning while the store is closed, or is kept only for people.
 func isEphemeral(name string) bool {
 	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".damaged-wal") || filepath.Base(name) == "LOCK"
 }
@@ -108,7 +109,7 @@ func digestOfFile(path string) string {
 	return column.Sum128(text).String()
 }
 
-// removeClosedState takes note that the state is about to change.
+// removeClosedState removes the file before the state changes, so that there is none after a kill.
 func (a *App) removeClosedState() error {
 	if err := object.RemoveFile(a.closedStatePath()); err != nil {
 		return fmt.Errorf("open project: %w", err)
@@ -116,7 +117,7 @@ func (a *App) removeClosedState() error {
 	return nil
 }
 
-// recordClosedState notes how the state is left, once all stores are closed. What it cannot write is not compared.
+// recordClosedState writes the file once all stores are closed. If it cannot be written, nothing is compared later.
 func (a *App) recordClosedState() error {
 	if !a.opened {
 		return nil
@@ -127,24 +128,24 @@ func (a *App) recordClosedState() error {
 	}
 	if err != nil {
 		_ = os.Remove(a.closedStatePath())
-		a.log.Info("it is not noted how the project was left", "error", err)
+		a.log.Info("cannot record the state at close", "error", err)
 	}
 	return nil
 }
 
-// clearDifferences forgets what was found.
+// clearDifferences forgets the known differences.
 func (a *App) clearDifferences() { a.differences = nil }
 
-// hasDifference reports whether something was found about files whose names start so.
+// hasDifference reports whether a file whose name has the prefix differs.
 func (a *App) hasDifference(prefix string) bool {
 	return slices.ContainsFunc(a.differences, func(text string) bool { return strings.HasPrefix(text, prefix) })
 }
 
-// checkFiles repeats what differs from how the project was left.
+// checkFiles adds a check that fails if files differ from the last close.
 func (v *projectVerification) checkFiles() {
 	var err error
 	if len(v.differences) > 0 {
 		err = errors.New(strings.Join(v.differences, "; "))
 	}
-	v.add(newCheck("files"), "the files of the stores are as they were left", err)
+	v.add(newCheck("files"), "the files of the stores are as they were when the project was closed", err)
 }

@@ -1,5 +1,4 @@
-// disk.go ends a run whose disk takes no more: Temporal keeps its history on that disk too, and would wait for room
-// for ever.
+// Ends runs when the disk is full or fails: Temporal keeps its history on the same disk, and would wait for space forever.
 
 package app
 
@@ -16,24 +15,23 @@ import (
 	"bursar/internal/failure"
 )
 
-// diskErrorTexts are SQLite's words for a disk that takes no more; its errors reach the log only.
+// diskErrorTexts are SQLite's messages for a full or failing disk. The server's errors reach only its log.
 var diskErrorTexts = []string{"database or disk is full", "disk I/O error"}
 
-// diskMonitor ends what is under way with the first trouble of the disk.
+// diskMonitor cancels the running tasks at the first error of the disk.
 type diskMonitor struct {
 	mu         sync.Mutex
 	tasks      map[*diskTask]bool
-	lastReport time.Time // when one was told
+	lastReport time.Time // when a running task was cancelled
 }
 
-// diskTask is one thing under way.
+// diskTask is a running task.
 type diskTask struct {
 	cancel context.CancelCauseFunc
 	err    error
 }
 
-// watch returns a context that ends with the first trouble of the disk, and the task to ask for it. The task's end must
-// be called.
+// watch returns a context that ends at the first error of the disk, and a function that returns this error. end must be called.
 func (d *diskMonitor) watch(ctx context.Context) (_ context.Context, taskErr func() error, end func()) {
 	ctx, stop := context.WithCancelCause(ctx)
 	task := &diskTask{cancel: stop}
@@ -69,33 +67,33 @@ func (d *diskMonitor) reportError(err error) {
 	}
 }
 
-// quietPeriod is how long the log is silent about what follows a trouble that something under way was told of.
+// quietPeriod is how long further disk errors are not logged after one was reported.
 const quietPeriod = 30 * time.Second
 
-// reportedRecently is true for a while after something under way has been told of trouble.
+// reportedRecently reports whether an error was reported within the quiet period.
 func (d *diskMonitor) reportedRecently() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return !d.lastReport.IsZero() && time.Since(d.lastReport) < quietPeriod
 }
 
-// isDiskFull is true of the system's answers that a person must make room for: trying again in a moment is in vain.
+// isDiskFull reports whether an error means that a person must free disk space, so that retrying soon is useless.
 func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
-// diskHandler hears the disk's troubles in Temporal's log. Then it is silent: all that follows says the same.
+// diskHandler finds disk errors in Temporal's log and reports them. After one it suppresses the log for the quiet period.
 type diskHandler struct {
 	slog.Handler
 	monitor *diskMonitor
 }
 
-// Enabled lets errors in whatever the log's own level is.
+// Enabled lets errors through whatever the level of the log is.
 func (h diskHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelError || h.Handler.Enabled(ctx, level)
 }
 
-// Handle passes on what is not about the disk.
+// Handle reports a record about the disk, and passes on other records.
 func (h diskHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
 		text := a.Value.String()

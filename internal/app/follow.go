@@ -1,4 +1,4 @@
-// Pipelines that work off every batch as it is sealed: their workflows stay, and are told of new batches.
+// Followers: pipelines whose workflows stay running and work off every batch as it is sealed.
 
 package app
 
@@ -10,25 +10,25 @@ import (
 )
 
 const (
-	// A pipeline that could not be woken for a batch is woken again after wakeRetry, and later each time, up to longestWakeRetry.
+	// A failed wake is repeated after minWakeRetry. The delay doubles with each failure, up to maxWakeRetry.
 	minWakeRetry, maxWakeRetry = time.Second, time.Minute
-	// pauseTimeout bounds how long the steps under way of a pipeline may take to end.
+	// pauseTimeout bounds how long the running steps of a pipeline may take to end.
 	pauseTimeout = 30 * time.Second
 )
 
-// followers are the pipelines that stay at work. The zero value has none.
+// followers are the pipelines that follow their streams. The zero value has none.
 type followers struct {
 	mu    sync.Mutex
 	wakes map[string]chan struct{}
 }
 
-// wake tells a pipeline that a batch was sealed, in a moment: who seals does not wait for it.
+// wake schedules a wake of a pipeline and returns at once.
 func (f *followers) wake(pipeline string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	select {
 	case f.wakes[pipeline] <- struct{}{}:
-	default: // it is about to look, or does not follow
+	default: // a wake is pending already, or the pipeline does not follow
 	}
 }
 
@@ -54,7 +54,7 @@ func (f *followers) clear() {
 	f.wakes = nil
 }
 
-// startFollowers has every pipeline stay at work until stop, which awaits the steps under way.
+// startFollowers starts a follower for every pipeline. stop stops them and waits for their running steps.
 func (a *App) startFollowers(ctx context.Context) (stop func() error, err error) {
 	wakeCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
@@ -74,7 +74,7 @@ func (a *App) startFollowers(ctx context.Context) (stop func() error, err error)
 	return stop, nil
 }
 
-// forwardWakes tells a pipeline's workflow of each batch that was sealed.
+// forwardWakes signals a pipeline's workflow for each pending wake.
 func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan struct{}) {
 	wait := minWakeRetry
 	for {
@@ -88,7 +88,7 @@ func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan st
 			wait = minWakeRetry
 			continue
 		}
-		a.log.Warn("a pipeline does not hear of a batch yet", "pipeline", pipeline, "error", err)
+		a.log.Warn("cannot notify a pipeline of a new batch; retrying", "pipeline", pipeline, "error", err)
 		time.AfterFunc(wait, func() { a.followers.wake(pipeline) })
 		wait = min(2*wait, maxWakeRetry)
 	}
@@ -111,7 +111,7 @@ func (a *App) stopFollowers() (all error) {
 	return all
 }
 
-// pause keeps a pipeline that follows from working until resume, which looks at what has come meanwhile.
+// pause stops the follower of a pipeline until resume is called.
 func (a *App) pause(ctx context.Context, pipeline string) (resume func() error, err error) {
 	if !a.followers.has(pipeline) {
 		return func() error { return nil }, nil
@@ -120,7 +120,7 @@ func (a *App) pause(ctx context.Context, pipeline string) (resume func() error, 
 		return nil, err
 	}
 	return func() error {
-		if !a.followers.has(pipeline) { // the project goes down
+		if !a.followers.has(pipeline) { // the project is stopping
 			return nil
 		}
 		return a.runner.Follow(context.WithoutCancel(ctx), pipeline)

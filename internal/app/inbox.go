@@ -1,4 +1,4 @@
-// The inbox of a project that is up.
+// The inbox of a running project: files put into its subfolders are ingested or imported.
 
 package app
 
@@ -13,7 +13,7 @@ import (
 
 func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbox") }
 
-// watchInbox takes files in as they come to the inbox, until stop.
+// watchInbox processes files as they arrive in the inbox, until stop is called.
 func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	o := inbox.Options{Dir: a.inbox(), Log: a.log, Take: func(ctx context.Context, stream string, paths []string) error {
 		if stream == project.StatementStream && a.acceptsStatements() {

@@ -1,4 +1,4 @@
-// Streams that are taken in as their events arrive, and what a dead process left of them.
+// Live intake of streams, and recovery of the spools that a dead process left.
 
 package app
 
@@ -17,10 +17,10 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// sealTimeout bounds how long sealing what is open may take at the end; what is not sealed by then stays in its spool.
+// sealTimeout bounds how long sealing open batches may take when the project stops. What is not sealed by then stays in its spool.
 const sealTimeout = 30 * time.Second
 
-// liveIntakes are the streams whose events are taken in as they arrive. The zero value has none.
+// liveIntakes are the live intakes by stream. The zero value has none.
 type liveIntakes struct {
 	mu  sync.RWMutex
 	all map[string]*event.Live
@@ -45,7 +45,7 @@ func (l *liveIntakes) set(stream string, live *event.Live) {
 	l.all[stream] = live
 }
 
-// losses are those that were found while the project is open. The zero value has none.
+// losses are the damaged spools that were found since the project was opened. The zero value has none.
 type losses struct {
 	mu  sync.Mutex
 	all []spool.Loss
@@ -57,7 +57,7 @@ func (l *losses) add(loss spool.Loss) {
 	l.all = append(l.all, loss)
 }
 
-// LossError says that acknowledged requests may have been lost with a damaged spool. Class Data.
+// LossError means that acknowledged requests may have been lost with a damaged spool. Its class is Data.
 type LossError struct{ Losses []spool.Loss }
 
 func (e *LossError) Error() string {
@@ -68,10 +68,10 @@ func (e *LossError) Error() string {
 	return text
 }
 
-// Class is Data: they do not come back by trying again.
+// Class is Data: retrying does not bring the requests back.
 func (e *LossError) Class() failure.Class { return failure.Data }
 
-// CheckLosses returns a *LostError if a damaged spool was found since the project was opened.
+// CheckLosses returns a *LossError if a damaged spool was found since the project was opened.
 func (a *App) CheckLosses() error {
 	a.losses.mu.Lock()
 	defer a.losses.mu.Unlock()
@@ -81,7 +81,7 @@ func (a *App) CheckLosses() error {
 	return &LossError{a.losses.all}
 }
 
-// Accept takes in a request's events: once it returns they are durable, and count exactly once (rule 1).
+// Accept ingests the events of a request. Once it returns they are durable and count exactly once (rule 1).
 func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
 	if live := a.live.get(stream); live != nil {
 		return live.Accept(ctx, r)
@@ -100,7 +100,7 @@ func (a *App) liveOptions(s *project.Stream) event.LiveOptions {
 	return o
 }
 
-// startLiveIntake takes every stream in as its events arrive, until stop has sealed what is open.
+// startLiveIntake starts live intake of every stream. stop seals the open batches.
 func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error) {
 	stop = func() (all error) {
 		ctx, cancel := context.WithTimeout(context.Background(), sealTimeout)
@@ -116,14 +116,15 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 	for _, s := range a.Project.Streams {
 		live, err := a.Intake.Live(ctx, s, a.liveOptions(s))
 		if err != nil {
-			return stop, fmt.Errorf("take stream %s in: %w", s.Name, err)
+			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
 		}
 		a.live.set(s.Name, live)
 	}
 	return stop, nil
 }
 
-// recoverSpool seals what a process that died had acknowledged of a stream (rule 1): nothing else may seal before.
+// recoverSpool seals the requests of a stream that a dead process had acknowledged (rule 1). It runs before anything else is
+// sealed.
 func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
 	left, err := a.Intake.Left(ctx, s.Name, a.spool(s.Name))
 	if err != nil || !left {
@@ -132,8 +133,8 @@ func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
 	return a.Intake.Recover(ctx, s, a.liveOptions(s))
 }
 
-// recoverAllSpools does so for all streams, before what is sealed is worked off, and gives the errors of those that cannot be sealed:
-// they keep back the pipelines that fold them, and no others.
+// recoverAllSpools recovers the spools of all streams before a run. unsealed has the errors of streams that cannot be sealed;
+// they block only the pipelines that fold these streams.
 func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, err error) {
 	unsealed = map[string]error{}
 	for _, s := range a.Project.Streams {
@@ -155,7 +156,7 @@ func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, 
 	return unsealed, nil
 }
 
-// unsealedErr is why a pipeline cannot take in all that was acknowledged; nil if it can.
+// unsealedErr returns an error if a stream of the pipeline could not be sealed.
 func (a *App) unsealedErr(pipeline string, unsealed map[string]error) (all error) {
 	for _, s := range a.Project.Pipeline(pipeline).From {
 		if err := unsealed[s]; err != nil {

@@ -1,4 +1,4 @@
-// lock.go lets one process at a time hold a project.
+// The lock that lets one process at a time open a project.
 
 package app
 
@@ -20,18 +20,18 @@ import (
 // lockPoll is how often a waiting command tries again.
 const lockPoll = 50 * time.Millisecond
 
-// lockOwner is who has a project locked, for those who wait. It lies beside the lock and means nothing without it: a
-// killed process leaves it behind, while the system frees the lock.
+// lockOwner describes the process that has locked a project. Its file means nothing unless the lock is held: a killed process
+// leaves the file behind, while the system frees the lock.
 type lockOwner struct {
 	Process int       `json:"process"`
 	Command string    `json:"command"`
 	Since   time.Time `json:"since"`
 }
 
-// serveCommand is the command that holds a project and carries out those of others meanwhile.
+// serveCommand is the command that keeps a project locked and runs the commands of other processes.
 const serveCommand = "up"
 
-// ServedError is what taking a project returns that a running `bursar up` holds.
+// ServedError is returned for a project that a running `bursar up` has locked.
 type ServedError struct {
 	State   string // the folder of the project's state
 	Process int
@@ -42,22 +42,22 @@ func (e *ServedError) Error() string {
 	return lockOwner{e.Process, serveCommand, e.Since}.String()
 }
 
-// Class is Transient: it may be stopped in a moment.
+// Class is Transient: the other process may stop.
 func (e *ServedError) Class() failure.Class { return failure.Transient }
 
-// IsRunning reports whether the same process still has the project.
+// IsRunning reports whether the same process still has the project locked.
 func (e *ServedError) IsRunning() bool {
 	var now *ServedError
 	return errors.As(Served(filepath.Dir(e.State)), &now) && now.Process == e.Process
 }
 
-// Served returns a *ServedError if a running `bursar up` holds the project in dir. It touches nothing.
+// Served returns a *ServedError if a running `bursar up` has locked the project in dir. It changes nothing.
 func Served(dir string) error {
 	state := filepath.Join(dir, ".bursar")
-	// Shared, so that two who look do not take each other for a holder.
+	// The lock is shared, so that two processes that only look do not see each other as the owner.
 	for _, lock := range projectLocks(state) {
 		if _, err := os.Stat(lock.Path()); err != nil {
-			continue // what was never locked is held by nobody
+			continue // it was never locked
 		}
 		free, err := lock.TryRLock()
 		_ = lock.Close() // nothing was written
@@ -68,8 +68,8 @@ func Served(dir string) error {
 	return nil
 }
 
-// projectLocks are what a process has locked that holds a project: the folder itself, as it cannot be deleted unnoticed under the one who
-// works in it, and a file, which earlier versions lock and file systems that lock no folders, too.
+// projectLocks returns the two locks of a project. One is the state folder itself, which cannot be replaced unnoticed. The
+// other is a file, for file systems that cannot lock folders, and because earlier versions lock only the file.
 func projectLocks(state string) []*flock.Flock {
 	return []*flock.Flock{
 		flock.New(state, flock.SetFlag(os.O_RDONLY)),
@@ -77,7 +77,7 @@ func projectLocks(state string) []*flock.Flock {
 	}
 }
 
-// findServer returns a *ServedError if the holder of a lock serves others.
+// findServer returns a *ServedError if the owner of the lock is `bursar up`.
 func findServer(ownerPath string) error {
 	if h, err := readOwner(ownerPath); err == nil && h.Command == serveCommand {
 		return &ServedError{filepath.Dir(ownerPath), h.Process, h.Since}
@@ -85,13 +85,13 @@ func findServer(ownerPath string) error {
 	return nil
 }
 
-// Lock takes the project in dir for a command (such as "run") and returns how to give it back, which may be called
-// again. While another process has it, Lock tries again for the time given, and then fails naming that process; a process
-// that serves the project has it for long, so Lock returns its *ServedError at once.
+// Lock locks the project in dir for a command (such as "run"). release may be called more than once. While another process has
+// the lock, Lock tries again until wait has passed, and then fails with an error that names that process. For a process that
+// serves the project it returns a *ServedError at once.
 func Lock(ctx context.Context, dir, command string, wait time.Duration) (release func() error, err error) {
 	state := filepath.Join(dir, ".bursar")
 	if err := os.MkdirAll(state, 0o700); errors.Is(err, syscall.ENOTDIR) {
-		return nil, failure.Wrap(failure.Data, fmt.Errorf("lock project %s: %s is in the way: it is no folder", dir, state))
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("lock project %s: %s is not a folder", dir, state))
 	} else if err != nil {
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
@@ -109,27 +109,27 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 	}
 	err = writeOwner(ownerPath, lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
 	if err != nil {
-		_ = os.Remove(ownerPath) // it may name an earlier one
+		_ = os.Remove(ownerPath) // it may name an earlier owner
 	}
-	if err != nil && !isUnwritable(err) { // without a name others wait all the same
+	if err != nil && !isUnwritable(err) { // the lock works without the owner's name
 		return nil, fmt.Errorf("lock project %s: %w", dir, errors.Join(err, unlockAll(flocks)))
 	}
 	return func() error { return releaseLocks(flocks, ownerPath) }, nil
 }
 
-// isUnwritable reports whether an error is that of a disk that cannot be written, or has no room.
+// isUnwritable reports whether an error means that the disk is full or read-only.
 func isUnwritable(err error) bool {
 	return isDiskFull(err) || errors.Is(err, syscall.EROFS)
 }
 
-// tryLock reports whether the lock came free in time.
+// tryLock tries to lock until wait has passed, and reports whether it succeeded.
 func tryLock(ctx context.Context, flocks []*flock.Flock, ownerPath string, wait time.Duration) (bool, error) {
 	waitCtx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()
 	for {
-		// The first try is made whatever the time: wait may be 0.
+		// The first attempt is made even if wait is 0.
 		if locked, err := tryLockAll(flocks); locked || err != nil {
 			return locked, err
 		}
@@ -144,8 +144,8 @@ func tryLock(ctx context.Context, flocks []*flock.Flock, ownerPath string, wait 
 	}
 }
 
-// tryLockAll takes both locks or none. A folder that cannot be locked here leaves it to the file, and a file that cannot be made on
-// a disk that takes nothing to the folder.
+// tryLockAll takes both locks or none. On a file system that cannot lock folders the file's lock is enough, and on a disk that
+// cannot be written the folder's.
 func tryLockAll(flocks []*flock.Flock) (bool, error) {
 	folder, err := flocks[0].TryLock()
 	if err == nil && !folder {
@@ -161,7 +161,7 @@ func tryLockAll(flocks []*flock.Flock) (bool, error) {
 	return true, nil
 }
 
-// releaseLocks removes the holder first, while nobody else can have written it.
+// releaseLocks removes the owner's file first, while no other process can have written it.
 func releaseLocks(flocks []*flock.Flock, ownerPath string) error {
 	if !flocks[0].Locked() && !flocks[1].Locked() {
 		return nil
@@ -196,15 +196,15 @@ func readOwner(path string) (h lockOwner, err error) {
 	return h, err
 }
 
-// describeOwner says who holds the project; a process that took it this moment may not have written its name yet.
+// describeOwner names the process that has locked the project. A process that locked it just now may not have written its name.
 func describeOwner(path string) string {
 	h, err := readOwner(path)
 	if err != nil {
-		return "project is held by another process"
+		return "project is locked by another process"
 	}
 	return h.String()
 }
 
 func (h lockOwner) String() string {
-	return fmt.Sprintf("project is held by process %d (`bursar %s`) since %s", h.Process, h.Command, h.Since.Format(time.RFC3339))
+	return fmt.Sprintf("project is locked by process %d (`bursar %s`) since %s", h.Process, h.Command, h.Since.Format(time.RFC3339))
 }

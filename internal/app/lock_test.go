@@ -22,7 +22,7 @@ func TestLockExcludesOthers(t *testing.T) {
 	dir := t.TempDir()
 	release := mustLock(t, dir)
 	_, err := app.Lock(t.Context(), dir, "status", time.Millisecond)
-	want := fmt.Sprintf("project is held by process %d (`bursar run`) since 2", os.Getpid())
+	want := fmt.Sprintf("project is locked by process %d (`bursar run`) since 2", os.Getpid())
 	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "; wait for it or stop it") {
 		t.Errorf("lock: %v, want %s", err, want)
 	}

@@ -1,4 +1,4 @@
-// Resolving rows in quarantine: a conflict is accepted in the place of the older event, or a row is dismissed.
+// Resolving quarantined rows: a conflicting row replaces the older event, or a row is dismissed.
 
 package app
 
@@ -14,14 +14,14 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// AcceptedRow is the outcome of one call of AcceptRow.
+// AcceptedRow is the result of one AcceptRow.
 type AcceptedRow struct {
 	event.AcceptedRow
 	Rebuilt []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded the older event
 }
 
-// AcceptRow accepts a row in quarantine that is a conflict: the older event is retracted, the row is taken in, and the pipelines that had
-// folded the older one are rebuilt. Where that is cut short, a repeat completes it.
+// AcceptRow accepts a quarantined row that conflicts with an older event: it retracts the event, ingests the row, and rebuilds
+// the pipelines that had folded the event. If it is interrupted, calling it again completes it.
 func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOptions) (AcceptedRow, error) {
 	result := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
 	s := a.Project.Stream(stream)
@@ -40,16 +40,16 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOption
 	}
 	rebuilt, failed := a.rebuildOutdated(ctx, stream)
 	result.Rebuilt = rebuilt
-	switch r := result.Retried; { // once the pipelines can take it in
+	switch r := result.Retried; { // only now can the pipelines fold the row
 	case r != nil:
 		a.batchSealed(*r)
-	case result.Already: // the call that sealed it may not have come this far
+	case result.Already: // an earlier call that sealed it may have been interrupted before this
 		a.wakeFollowers(stream)
 	}
 	return result, errors.Join(err, failed)
 }
 
-// acceptRow has the stream for itself.
+// acceptRow accepts the row while the stream is locked.
 func (a *App) acceptRow(ctx context.Context, s *project.Stream, o event.AcceptOptions) (out event.AcceptedRow, err error) {
 	if live := a.live.get(s.Name); live != nil {
 		return live.AcceptRow(ctx, o)
@@ -61,7 +61,7 @@ func (a *App) acceptRow(ctx context.Context, s *project.Stream, o event.AcceptOp
 	return out, err
 }
 
-// Dismiss has a row in quarantine count as resolved, or takes that back.
+// Dismiss marks a quarantined row as resolved, or with Undo as unresolved.
 func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions) (event.Dismissed, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
@@ -78,7 +78,7 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 	return a.Intake.Dismiss(ctx, s, o)
 }
 
-// InQuarantine counts the rows in quarantine of the streams that have any.
+// InQuarantine counts the quarantined rows of every stream that has any.
 func (a *App) InQuarantine(ctx context.Context) (list []event.InQuarantine, all error) {
 	for _, s := range a.Project.AllStreams() {
 		count := a.Intake.CountQuarantine

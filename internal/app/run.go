@@ -1,3 +1,5 @@
+// Running pipelines: starts Temporal and the workers, works off backlogs, rebuilds, and reports the progress of steps.
+
 package app
 
 import (
@@ -14,18 +16,18 @@ import (
 	"bursar/internal/temporal"
 )
 
-// Progress tells that a step of a run begins, or has ended.
+// Progress reports that a step of a run begins, or has ended.
 type Progress struct {
 	Pipeline string
 	Run      uint64
 	Step     string
 	Done     bool
-	Rows     int64 // the step's, once done
-	Events   int64 // the run's
-	Backlog  int64 // events that no published run has taken in
+	Rows     int64 // of the step, once it is done
+	Events   int64 // of the run
+	Backlog  int64 // events that no published run includes
 }
 
-// StartTemporal starts the embedded Temporal server and the worker; it is called by the first Run otherwise.
+// StartTemporal starts the embedded Temporal server and the workers. Run and Rebuild call it if nobody has before.
 func (a *App) StartTemporal(ctx context.Context) error {
 	a.starting.Lock()
 	defer a.starting.Unlock()
@@ -43,7 +45,7 @@ func (a *App) StartTemporal(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
 	a.temporal = server.Address()
-	a.log.Info("temporal serves", "address", a.temporal)
+	a.log.Info("temporal is ready", "address", a.temporal)
 	workers := reconcile.NewWorkers(server.Client(), observedSteps{a}, a.maxConcurrentSteps)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
@@ -53,8 +55,8 @@ func (a *App) StartTemporal(ctx context.Context) error {
 	return nil
 }
 
-// Run works off the backlogs of the pipelines through their workflows and returns the runs that were published. One that fails
-// does not stop the others. It is safe for concurrent use.
+// Run works off the backlogs of the pipelines through their workflows and returns the published runs. A pipeline that fails
+// does not stop the others. Run is safe for concurrent use.
 func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]reconcile.Run, error) {
 	done := []reconcile.Run{}
 	ctx, diskErr, endWatch := a.disk.watch(ctx)
@@ -68,7 +70,7 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 	}
 	for stream, err := range unsealed {
 		if !slices.ContainsFunc(pipelines, func(p string) bool { return a.Project.Pipeline(p).Folds(stream) }) {
-			a.log.Warn("a stream is left out", "stream", stream, "error", err)
+			a.log.Warn("cannot recover the spools of a stream; its acknowledged events are not sealed", "stream", stream, "error", err)
 		}
 	}
 	defer a.watchers.add(pipelines, watch)()
@@ -88,8 +90,8 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 	return done, cmp.Or(diskErr(), all)
 }
 
-// runPipeline works one pipeline off. A rebuild of it is waited for: it takes in all there is, and replaces what a run would
-// add to.
+// runPipeline works off the backlog of one pipeline. It waits for a rebuild of it, because a run would extend the generation
+// that the rebuild replaces.
 func (a *App) runPipeline(ctx context.Context, pipeline string) (done []reconcile.Run, err error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
@@ -117,24 +119,24 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) (done []reconcil
 	return done, failed
 }
 
-// observedSteps are the engine's steps, told of to whoever watches.
+// observedSteps wraps the engine and reports the progress of its steps.
 type observedSteps struct{ *App }
 
-// Next is the engine's.
+// Next is Engine.Next, with its error reported.
 func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
 	next, err := w.Engine.Next(ctx, pipeline, after)
 	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// NextOfRebuild is the engine's.
+// NextOfRebuild is Engine.NextOfRebuild, with its error reported.
 func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
 	next, err := w.Engine.NextOfRebuild(ctx, pipeline, after)
 	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// Step is the engine's, with its begin and end reported.
+// Step is Engine.Step, with its begin and end reported.
 func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
 	if !w.watchers.isWatched(ref.Pipeline) {
 		return w.step(ctx, ref, step)
@@ -156,7 +158,7 @@ func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step stri
 	return result, err
 }
 
-// Partition is the engine's.
+// Partition is Engine.Partition, with its error reported.
 func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step string, partition int) (reconcile.StepResult, error) {
 	result, err := w.Engine.Partition(ctx, ref, step, partition)
 	if isDiskFull(err) {
@@ -168,7 +170,7 @@ func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step
 	return result, err
 }
 
-// publishStep is the one that makes a run visible.
+// publishStep is the name of the step that makes a run visible.
 const publishStep = "publish"
 
 func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
@@ -183,8 +185,8 @@ func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step stri
 	return result, err
 }
 
-// Rebuild folds all batches of a pipeline into its next generation and swaps. No run of the pipeline is under way
-// meanwhile: those of the old generation would be lost with it.
+// Rebuild folds all batches of a pipeline into its next generation and switches to it. The pipeline is locked meanwhile: a
+// run of the old generation would be lost.
 func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebuilt, err error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {

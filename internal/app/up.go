@@ -1,5 +1,4 @@
-// The whole project in one process until it is told to stop: workflows that stay, live intake, and the HTTP API through
-// which other commands talk to it.
+// `bursar up`: runs the whole project in one process, with long-running workflows, live intake, the inbox and the HTTP API.
 
 package app
 
@@ -17,41 +16,40 @@ import (
 )
 
 const (
-	// requestGrace is how long requests under way may take to end once `up` is told to stop; then they are cancelled.
+	// requestGrace is how long running requests may take to end when `up` stops, before they are cancelled.
 	requestGrace = 10 * time.Second
-	// cancelGrace is how long cancelled ones may take.
+	// cancelGrace is how long cancelled requests may take to end.
 	cancelGrace = 20 * time.Second
 )
 
-// Hooks is called with what happens while the project is up; each may be nil, is called from several goroutines, and
-// returns at once.
+// Hooks are called while the project is up. Each may be nil, is called from several goroutines, and must not block.
 type Hooks struct {
 	OnSealed    func(event.Result)
 	OnPublished func(reconcile.Run)
-	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be tried again
+	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be retried
 }
 
-// UpOptions say how a project is brought up.
+// UpOptions are the options of Up.
 type UpOptions struct {
-	Listen   string         // address of the HTTP API; empty is the project's own port on loopback
-	Commands serve.Commands // carries out the commands of other processes
+	Listen   string         // address of the HTTP API; empty means the project's port on loopback
+	Commands serve.Commands // runs the commands of other processes
 	Ready    func(Up)       // called once everything serves; may be nil
 	Hooks    Hooks
 }
 
-// Up says where a running project is reached.
+// Up describes how to reach a running project.
 type Up struct {
 	Address     string               `json:"address"` // of the HTTP API, host:port
 	TokenFile   string               `json:"token_file"`
-	Inbox       string               `json:"inbox"` // folder whose subfolders take files for streams
+	Inbox       string               `json:"inbox"` // its subfolders receive files for streams
 	Temporal    string               `json:"temporal"`
-	TemporalTLS temporal.ClientFiles `json:"temporal_tls"` // what Temporal's own tools need to attach
+	TemporalTLS temporal.ClientFiles `json:"temporal_tls"` // for Temporal's CLI and UI
 	Process     int                  `json:"process"`
 	Loopback    bool                 `json:"loopback"` // whether only this machine reaches the API
 }
 
-// Up brings the project up and serves it until ctx ends: then requests under way end, open batches are sealed, and
-// workflows pause. The state stays open for Close.
+// Up starts all services of the project and runs until ctx ends. Then it waits for running requests, seals open batches and
+// pauses the workflows. The state stays open until Close.
 func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	token, err := serve.Token(a.state)
 	if err != nil {
@@ -93,8 +91,8 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	})
 }
 
-// startServices starts what stays at work, in an order in which backlogs are watched until the last batch is sealed. stop, which is
-// never nil, stops what was started in reverse.
+// startServices starts the followers, live intake and the inbox. stop, which is never nil, stops them in reverse order, so that
+// the followers see the last batch that is sealed.
 func (a *App) startServices(ctx context.Context) (stop func() error, err error) {
 	var stops []func() error
 	stop = func() (all error) {
@@ -113,7 +111,7 @@ func (a *App) startServices(ctx context.Context) (stop func() error, err error) 
 	return stop, nil
 }
 
-// listeners are where a project is reached: the HTTP API, and the socket for commands.
+// listeners are those of the HTTP API and of the command socket.
 type listeners struct{ api, commands net.Listener }
 
 func (a *App) listen(ctx context.Context, address string) (l listeners, err error) {
@@ -126,7 +124,7 @@ func (a *App) listen(ctx context.Context, address string) (l listeners, err erro
 	return l, nil
 }
 
-// close closes what is still open: a server that took a listener over has closed it.
+// close closes the listeners. A server that has used one has closed it already.
 func (l listeners) close() {
 	_ = l.api.Close()
 	_ = l.commands.Close()
@@ -146,11 +144,11 @@ func (a *App) serveUntil(ctx context.Context, server *serve.Server, l listeners,
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	// First withdrawn, so that a command that comes now waits for the project instead of being refused.
+	// The endpoint is withdrawn first, so that new commands wait for the project instead of being refused.
 	return errors.Join(err, withdraw(), server.Stop(requestGrace, cancelGrace))
 }
 
-// batchSealed tells of a batch, and has the pipelines that read it take it in.
+// batchSealed calls the hook for a sealed batch, and wakes the pipelines that read its stream.
 func (a *App) batchSealed(r event.Result) {
 	if a.hooks.OnSealed != nil {
 		a.hooks.OnSealed(r)
@@ -158,7 +156,7 @@ func (a *App) batchSealed(r event.Result) {
 	a.wakeFollowers(r.Stream)
 }
 
-// wakeFollowers has the pipelines that read a stream take in what is sealed of it.
+// wakeFollowers wakes the pipelines that read a stream, so that they include its new batches.
 func (a *App) wakeFollowers(stream string) {
 	for _, p := range a.Project.Pipelines {
 		if p.Folds(stream) {
@@ -167,16 +165,16 @@ func (a *App) wakeFollowers(stream string) {
 	}
 }
 
-// reportStep tells of a step that has ended, where somebody wants to know.
+// reportStep calls the hooks for a step that has ended.
 func (w observedSteps) reportStep(ctx context.Context, ref reconcile.RunRef, step string, err error) {
-	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // its runs are seen by nobody before the swap
+	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // runs of a rebuild are not visible before the switch
 	switch {
 	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
 		w.hooks.OnFailed(ref.Pipeline, err)
 	case err == nil && step == publishStep && w.hooks.OnPublished != nil && !rebuilding:
 		run, err := w.Engine.FindRun(ctx, ref)
 		if err != nil {
-			w.log.Warn("a published run is not told of", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
+			w.log.Warn("cannot report a published run", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
 			return
 		}
 		w.hooks.OnPublished(run)

@@ -1,4 +1,4 @@
-// Verification of what lies beside the streams and pipelines: spools, and objects that the catalog does not know.
+// Verification of spools, and the search for objects that the catalog does not know.
 
 package app
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/event/spool"
 )
 
-// checkSpools checks that every spool is whole and belongs to a stream, and repeats losses that nobody has dismissed.
+// checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
 func (v *projectVerification) checkSpools(ctx context.Context) error {
 	folders, err := v.spoolFolders()
 	if err != nil {
@@ -36,7 +36,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if v.Project.Stream(name) == nil {
 			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
 				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
-				v.add(c, "", errors.Join(err, fmt.Errorf("acknowledged requests of stream %s, which is not declared, lie in %s: declare it again", name, plural(int64(len(numbers)), "spool"))))
+				v.add(c, "", errors.Join(err, fmt.Errorf("stream %s is not declared, but has acknowledged requests in %s: declare it again", name, plural(int64(len(numbers)), "spool"))))
 			}
 			continue
 		}
@@ -56,7 +56,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 	return nil
 }
 
-// spoolFolders are the names of the folders that spools lie in, one a stream.
+// spoolFolders returns the names of the spool folders. Each is the name of a stream.
 func (a *App) spoolFolders() (names []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -68,7 +68,7 @@ func (a *App) spoolFolders() (names []string, err error) {
 	return names, err
 }
 
-// Losses are the spools that were damaged, until somebody dismisses them.
+// Losses returns the losses of damaged spools that are not dismissed.
 func (a *App) Losses() (all []spool.Loss, err error) {
 	folders, err := a.spoolFolders()
 	for _, name := range folders {
@@ -78,11 +78,11 @@ func (a *App) Losses() (all []spool.Loss, err error) {
 	return all, err
 }
 
-// unknownObjects are the objects that nothing in the catalog names; unfinished ones are left of an attempt that was cut short.
+// unknownObjects are the objects that the catalog does not know. Unfinished ones are from an interrupted attempt.
 type unknownObjects struct{ unexpected, unfinished []string }
 
-// findUnknownObjects lists all objects that the catalog does not name. Runs of the dedupe indexes are checked with their stream, and statement
-// files by their own names. Work may go on meanwhile: what is gone or named at a second look counts for nothing.
+// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes and statement files, which
+// have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
 func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
 	if u, err = a.listUnknownObjects(ctx); err != nil || len(u.unexpected) == 0 {
 		return u, err
@@ -93,7 +93,7 @@ func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err err
 }
 
 func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
-	names, err := a.Intake.Objects.List(ctx, "") // first: what is made later is not among them
+	names, err := a.Intake.Objects.List(ctx, "") // listed first, so that objects created meanwhile are not included
 	if err != nil {
 		return u, err
 	}
@@ -141,25 +141,25 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	return u, nil
 }
 
-// isDedupeObject reports whether an object is a run of a stream's dedupe index.
+// isDedupeObject reports whether an object is a file of a stream's dedupe index.
 func isDedupeObject(name string) bool {
 	parts := strings.Split(name, "/")
 	return parts[0] == "streams" && (len(parts) > 2 && parts[2] == "memory" || parts[len(parts)-1] == "ids")
 }
 
-// checkUnknownObjects lists the objects that the catalog does not know.
+// checkUnknownObjects adds a check that fails if unexpected objects exist.
 func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {
 	u, err := v.findUnknownObjects(ctx)
 	if err != nil {
 		return err
 	}
-	detail := "there is none that the catalog does not know"
+	detail := "the catalog knows all of them"
 	if n := len(u.unfinished); n > 0 {
-		detail = fmt.Sprintf("%d are left of an attempt that was cut short, such as %s: the next one removes them", n, u.unfinished[0])
+		detail = fmt.Sprintf("%d remain from an interrupted attempt, such as %s: the next attempt removes them", n, u.unfinished[0])
 	}
 	if n := len(u.unexpected); n > 0 {
 		shown := u.unexpected[:min(n, 10)]
-		err = fmt.Errorf("nothing names %s: %s", plural(int64(n), "object"), strings.Join(shown, ", "))
+		err = fmt.Errorf("nothing refers to %s: %s", plural(int64(n), "object"), strings.Join(shown, ", "))
 	}
 	v.add(newCheck("other objects"), detail, err)
 	return nil

@@ -61,7 +61,7 @@ func TestFailedWakesBackOff(t *testing.T) {
 		a.followers.wake("orders")
 		a.forwardWakes(ctx, "orders", wakes)
 		const most = 24*60 + 10
-		if n := c.signals.Load(); n > most || n < most*9/10 || strings.Count(log.String(), "does not hear of a batch") != int(n) {
+		if n := c.signals.Load(); n > most || n < most*9/10 || strings.Count(log.String(), "cannot notify a pipeline of a new batch") != int(n) {
 			t.Errorf("the workflow is woken %d times in a day; at most %d are right", n, most)
 		}
 		_ = a.runner.Unfollow(t.Context(), "orders") // which the client does not carry out

@@ -1,4 +1,4 @@
-// Who watches the progress of runs: several commands of one process may at once.
+// Subscribers to the progress of runs; several commands of one process may subscribe at once.
 
 package app
 
@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// watchers are told of the progress of runs, one call at a time. The zero value is ready.
+// watchers receive the progress of runs, one call at a time. The zero value is ready.
 type watchers struct {
 	mu  sync.Mutex
 	all map[*watcher]bool
@@ -18,7 +18,7 @@ type watcher struct {
 	notify    func(Progress)
 }
 
-// add has tell called for the pipelines until remove; a nil one is not called.
+// add calls notify with the progress of the pipelines until remove is called. A nil notify is ignored.
 func (w *watchers) add(pipelines []string, notify func(Progress)) (remove func()) {
 	if notify == nil {
 		return func() {}

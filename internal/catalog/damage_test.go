@@ -216,7 +216,7 @@ func TestSalvageLog(t *testing.T) {
 			t.Parallel()
 			path := killed(t, n)
 			damage(t, path)
-			if c, err := catalog.Open(path); err == nil { // as who finds out that it is damaged
+			if c, err := catalog.OpenSQLite(path); err == nil { // as who finds out that it is damaged
 				check(t, c.Close())
 			}
 			logged := exists(path + "-wal")
@@ -303,11 +303,11 @@ func flip(t *testing.T, path string, at int64) {
 }
 
 // A connection that is opened after the file was removed or emptied reports damage, and makes no new file.
-func TestFileIsGoneWhileOpen(t *testing.T) {
+func TestFileIsRemovedWhileOpen(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(path string) error{"removed": os.Remove, "emptied": func(path string) error { return os.Truncate(path, 0) }} {
 		path := filepath.Join(t.TempDir(), "catalog.db")
-		s, err := catalog.Open(path)
+		s, err := catalog.OpenSQLite(path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ func TestReadOnly(t *testing.T) {
 	if _, err := catalog.OpenReadOnly(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an absent one: %v", err)
 	}
-	writer, err := catalog.Open(path)
+	writer, err := catalog.OpenSQLite(path)
 	if err != nil {
 		t.Fatal(err)
 	}

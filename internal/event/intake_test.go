@@ -53,7 +53,7 @@ type house struct {
 func newHouse(t testing.TB, yaml string) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
+	records, err := catalog.OpenSQLite(filepath.Join(h.dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func TestObjectsKeepLocal(t *testing.T) {
 
 func openCatalog(t *testing.T, dir string) catalog.Catalog {
 	t.Helper()
-	c, err := catalog.Open(filepath.Join(dir, "catalog.db"))
+	c, err := catalog.OpenSQLite(filepath.Join(dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

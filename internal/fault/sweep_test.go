@@ -20,8 +20,8 @@ import (
 	"bursar/internal/object/objecttest"
 )
 
-// house is one of each store, as a process has them open.
-type house struct {
+// fixture is one of each store, as a process has them open.
+type fixture struct {
 	objects object.Store
 	catalog catalog.Catalog
 	index   artifact.Index
@@ -30,7 +30,7 @@ type house struct {
 // step is one call or two with an effect that can be seen: a name in what the house shows.
 type step struct {
 	shows string
-	do    func(h house) error
+	do    func(h fixture) error
 }
 
 var (
@@ -39,22 +39,22 @@ var (
 )
 
 var script = []step{
-	{"object a/1", func(h house) error { return put(h.objects, "a/1") }},
-	{"document a/1", func(h house) error { return document(h.catalog, "a/1") }},
-	{"index k@1", func(h house) error { return load(h.index, 1) }},
-	{"", func(h house) error { _, err := h.objects.List(context.Background(), "a/"); return err }},
-	{"", func(h house) error { return readObject(h.objects, "a/1") }},
-	{"", func(h house) error { _, err := indextest.Find(h.index, orders, 1, "k"); return err }},
-	{"", func(h house) error { _, err := indextest.Scan(h.index, orders, 1); return err }},
-	{"", func(h house) error { _, err := indextest.History(h.index, orders, 1, "k"); return err }},
-	{"", func(h house) error {
+	{"object a/1", func(h fixture) error { return put(h.objects, "a/1") }},
+	{"document a/1", func(h fixture) error { return document(h.catalog, "a/1") }},
+	{"index k@1", func(h fixture) error { return load(h.index, 1) }},
+	{"", func(h fixture) error { _, err := h.objects.List(context.Background(), "a/"); return err }},
+	{"", func(h fixture) error { return readObject(h.objects, "a/1") }},
+	{"", func(h fixture) error { _, err := indextest.Find(h.index, orders, 1, "k"); return err }},
+	{"", func(h fixture) error { _, err := indextest.Scan(h.index, orders, 1); return err }},
+	{"", func(h fixture) error { _, err := indextest.History(h.index, orders, 1, "k"); return err }},
+	{"", func(h fixture) error {
 		return h.catalog.View(context.Background(), func(catalog.Tx) error { return nil })
 	}},
-	{"object a/2", func(h house) error { return put(h.objects, "a/2") }},
-	{"document a/2", func(h house) error { return document(h.catalog, "a/2") }},
-	{"index k@2", func(h house) error { return load(h.index, 2) }},
-	{"", func(h house) error { return h.objects.Delete(context.Background(), "never") }},
-	{"", func(h house) error { return h.index.Drop(context.Background(), artifact.Space{Pipeline: "never"}) }},
+	{"object a/2", func(h fixture) error { return put(h.objects, "a/2") }},
+	{"document a/2", func(h fixture) error { return document(h.catalog, "a/2") }},
+	{"index k@2", func(h fixture) error { return load(h.index, 2) }},
+	{"", func(h fixture) error { return h.objects.Delete(context.Background(), "never") }},
+	{"", func(h fixture) error { return h.index.Drop(context.Background(), artifact.Space{Pipeline: "never"}) }},
 }
 
 // scriptCalls is how many calls the script makes: create, write, write and commit of two objects, one to read and two
@@ -125,7 +125,7 @@ func play(t *testing.T, arm func(*fault.Plan)) (shown []string, failures []error
 	inner := open(t, dir)
 	plan = fault.NewPlan()
 	arm(plan)
-	faulty := house{fault.Objects(inner.objects, plan), fault.Catalog(inner.catalog, plan), fault.Index(inner.index, plan)}
+	faulty := fixture{fault.Objects(inner.objects, plan), fault.Catalog(inner.catalog, plan), fault.Index(inner.index, plan)}
 	for _, s := range script {
 		failures = append(failures, s.do(faulty))
 	}
@@ -138,17 +138,17 @@ func play(t *testing.T, arm func(*fault.Plan)) (shown []string, failures []error
 	return look(t, next, dir), failures, plan
 }
 
-func open(t *testing.T, dir string) house {
+func open(t *testing.T, dir string) fixture {
 	t.Helper()
 	folder := object.NewFolder(filepath.Join(dir, "objects"))
 	if err := folder.Clean(); err != nil {
 		t.Fatal(err)
 	}
-	return house{folder, openCatalog(t, dir), openIndex(t, dir)}
+	return fixture{folder, openCatalog(t, dir), openIndex(t, dir)}
 }
 
 // look tells everything that a house shows, and fails the test when something is there in part.
-func look(t *testing.T, h house, dir string) (shown []string) {
+func look(t *testing.T, h fixture, dir string) (shown []string) {
 	t.Helper()
 	names, err := h.objects.List(context.Background(), "")
 	if err != nil {

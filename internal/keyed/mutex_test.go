@@ -29,8 +29,8 @@ func TestMutex(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlock()
-	if len(m.held) != 0 {
-		t.Errorf("%d keys take memory", len(m.held))
+	if len(m.entries) != 0 {
+		t.Errorf("%d keys take memory", len(m.entries))
 	}
 }
 

@@ -60,7 +60,7 @@ func (m *manager) rest(ctx workflow.Context, failed error) error {
 		return err
 	}
 	asked := func() bool { return m.asked > m.answered }
-	if !failure.Of(temporal.Received(failed)).Retryable() {
+	if !failure.Of(temporal.FromTemporal(failed)).Retryable() {
 		return workflow.Await(ctx, asked)
 	}
 	wait := min(firstRest<<min(m.failures, 16), longestRest)

@@ -76,10 +76,10 @@ func (r *WorkflowRunner) workOff(ctx context.Context, work func() (WorkflowResul
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return all, err
-		case err != nil && temporal.WasEnded(err) && tries < mostStarts:
+		case err != nil && temporal.WasTerminated(err) && tries < mostStarts:
 			tries++
 		case err != nil || !result.Interrupted:
-			return all, temporal.Received(err)
+			return all, temporal.FromTemporal(err)
 		}
 	}
 }
@@ -125,10 +125,10 @@ func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
 func (r *WorkflowRunner) end(ctx context.Context, id string) error {
 	grace, stop := context.WithTimeout(ctx, farewell)
 	defer stop()
-	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasEnded(err) {
+	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasTerminated(err) {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("cancel %s: %w", id, temporal.Received(err))
+		return fmt.Errorf("cancel %s: %w", id, temporal.FromTemporal(err))
 	}
 	// That it ended in an error is what was asked for; that it has not ended is not.
 	err := r.client.GetWorkflow(grace, id, "").Get(grace, nil)

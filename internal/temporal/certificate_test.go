@@ -28,7 +28,7 @@ func TestServerRefusesStrangers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := mustStart(t, dir, slog.New(slog.DiscardHandler))
-	foreign, err := keepIdentity(t.TempDir())
+	foreign, err := loadIdentity(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestIdentity(t *testing.T) {
 	at := TLSFiles(dir)
 	certificate := func() []byte {
 		t.Helper()
-		if _, err := keepIdentity(dir); err != nil {
+		if _, err := loadIdentity(dir); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(at.Certificate)
@@ -130,7 +130,7 @@ func TestIdentity(t *testing.T) {
 func copyAuthority(t *testing.T, to string) error {
 	t.Helper()
 	other := t.TempDir()
-	if _, err := keepIdentity(other); err != nil {
+	if _, err := loadIdentity(other); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(TLSFiles(other).Authority)

@@ -11,11 +11,11 @@ import (
 func TestKeepPorts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := keepPorts(dir)
+	first, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := keepPorts(dir)
+	second, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,13 +26,13 @@ func TestKeepPorts(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "temporal.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := keepPorts(dir)
+		p, err := loadPorts(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen := map[int]bool{}
 		for _, port := range p.all() {
-			if seen[*port] || !usable(*port) {
+			if seen[*port] || !isFree(*port) {
 				t.Errorf("after %q: port %d is doubled or taken in %+v", text, *port, p)
 			}
 			seen[*port] = true

@@ -65,8 +65,8 @@ func mustStop(t *testing.T, s *Server) {
 
 func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	t.Parallel()
-	dir, said := t.TempDir(), &noise{}
-	s := mustStart(t, dir, said.logger())
+	dir, logged := t.TempDir(), &noise{}
+	s := mustStart(t, dir, logged.logger())
 	first := s.Address()
 	if !strings.HasPrefix(first, "127.0.0.1:") {
 		t.Errorf("address %s is not on loopback", first)
@@ -81,7 +81,7 @@ func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	mustStop(t, s)
 	s.Stop()
 
-	s = mustStart(t, dir, said.logger())
+	s = mustStart(t, dir, logged.logger())
 	if s.Address() != first {
 		t.Errorf("address changed from %s to %s", first, s.Address())
 	}
@@ -90,12 +90,12 @@ func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	if err := os.Remove(databaseFile(dir)); err != nil {
 		t.Fatal(err)
 	}
-	mustStop(t, mustStart(t, dir, said.logger()))
+	mustStop(t, mustStart(t, dir, logged.logger()))
 	if _, err := os.Stat(databaseFile(dir)); err != nil {
 		t.Errorf("the deleted database was not made again: %v", err)
 	}
-	if said.text.Len() > 0 {
-		t.Errorf("the server spoke:\n%s", said.text.String())
+	if logged.text.Len() > 0 {
+		t.Errorf("the server spoke:\n%s", logged.text.String())
 	}
 }
 
@@ -116,14 +116,14 @@ func TestNewsIsLookedForAgain(t *testing.T) {
 		WaitNewEvent: true, HistoryEventFilterType: enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
 	})
 	if took := time.Since(began); err != nil || took > 10*time.Second {
-		t.Errorf("waited %v (%v), want about %v", took, err, lookAgain)
+		t.Errorf("waited %v (%v), want about %v", took, err, longPollInterval)
 	}
 }
 
 func TestServerMovesFromTakenPorts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	kept, err := keepPorts(dir)
+	kept, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestServerMovesFromTakenPorts(t *testing.T) {
 func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	kept, err := keepPorts(dir)
+	kept, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := keepIdentity(dir)
+	own, err := loadIdentity(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got error %v, want the port named as taken", err)
 	}
-	logs.enter(stopping)
+	logs.setPhase(stopping)
 }
 
 func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {
@@ -180,7 +180,7 @@ func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Start(t.Context(), dir, slog.New(slog.DiscardHandler))
-	if err == nil || !strings.Contains(err.Error(), databaseFile(dir)) || !strings.Contains(err.Error(), "made again when deleted") {
+	if err == nil || !strings.Contains(err.Error(), databaseFile(dir)) || !strings.Contains(err.Error(), "created again if deleted") {
 		t.Errorf("got %v, want an error that names the file and the way out", err)
 	}
 }
@@ -204,13 +204,13 @@ func TestUntilServing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			asked := 0
+			requested := 0
 			err := untilServing(c.ctx, func(context.Context) error {
-				asked++
-				return c.answers[asked-1]
+				requested++
+				return c.answers[requested-1]
 			})
 			if !errors.Is(err, c.want) {
-				t.Errorf("got %v after %d answers, want %v", err, asked, c.want)
+				t.Errorf("got %v after %d answers, want %v", err, requested, c.want)
 			}
 		})
 	}
@@ -229,7 +229,7 @@ func TestStartStopsWithItsContext(t *testing.T) {
 func TestStartCopiesAtOnce(t *testing.T) {
 	t.Parallel()
 	first := t.TempDir()
-	kept, err := keepPorts(first)
+	kept, err := loadPorts(first)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 func open(t *testing.T) *Tokens {
 	t.Helper()
-	c, err := catalog.Open(filepath.Join(t.TempDir(), "catalog.db"))
+	c, err := catalog.OpenSQLite(filepath.Join(t.TempDir(), "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

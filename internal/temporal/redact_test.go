@@ -60,13 +60,13 @@ func TestWholeTextStaysInTheProcess(t *testing.T) {
 	if strings.Contains(failed.String(), "Jane") {
 		t.Errorf("the history holds %s", failed)
 	}
-	if got := Received(converter.FailureToError(failed)).Error(); got != whole {
+	if got := FromTemporal(converter.FailureToError(failed)).Error(); got != whole {
 		t.Errorf("here it is %q, want %q", got, whole)
 	}
-	for range mostTexts {
+	for range maxTexts {
 		ActivityError(errors.New("'another'")) //nolint:errcheck // only to be kept
 	}
-	if got := Received(converter.FailureToError(failed)).Error(); got != "Could not convert string … to INT32" {
+	if got := FromTemporal(converter.FailureToError(failed)).Error(); got != "Could not convert string … to INT32" {
 		t.Errorf("elsewhere it is %q", got)
 	}
 }
