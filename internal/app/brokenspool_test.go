@@ -1,4 +1,4 @@
-// One stream whose acknowledged events cannot be sealed keeps back itself and the pipelines that fold it, and nothing else.
+// A stream whose acknowledged events cannot be sealed blocks only itself and the pipelines that fold it.
 
 package app
 
@@ -25,7 +25,7 @@ func twoStreams() map[string]string {
 	return files
 }
 
-// writeSpool leaves what a killed process had acknowledged of a stream.
+// writeSpool writes a spool as a killed process leaves it.
 func writeSpool(t *testing.T, dir string, h spool.Header, bodies ...string) {
 	t.Helper()
 	folder := filepath.Join(dir, ".bursar", "spool", h.Stream)
@@ -60,7 +60,7 @@ func TestBrokenSpool(t *testing.T) {
 		putFile(t, dir, name, text)
 	}
 	writeSpool(t, dir, spool.Header{Stream: "good", Number: 1}, `{"id":"g","n":1}`)
-	if err := os.MkdirAll(filepath.Join(dir, ".bursar", "spool", "bad", "00000001.spool"), 0o700); err != nil { // nobody can read it
+	if err := os.MkdirAll(filepath.Join(dir, ".bursar", "spool", "bad", "00000001.spool"), 0o700); err != nil { // a folder cannot be read as a spool
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
@@ -108,7 +108,7 @@ func TestBrokenSpool(t *testing.T) {
 	}
 }
 
-// TestStranded: acknowledged events of a stream that was taken out of the folder are known of until it is back.
+// TestStranded removes a stream with acknowledged events from the project folder: they are reported until it is restored.
 func TestStranded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -149,7 +149,7 @@ func TestStranded(t *testing.T) {
 	}
 }
 
-// TestCheckStored: a changed identity is found before anything is taken in, while the project is open and after.
+// TestCheckStored finds a changed id declaration before anything is ingested, while the project is open and afterwards.
 func TestCheckStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -26,11 +26,11 @@ type closedFile struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-// closedState is what a project's state looked like when it was last closed in good order. The file that holds it is removed when the
-// project is opened: after a kill there is none. One that cannot be read counts as none, too.
+// closedState is the content of closed.json: the files of a project's state when it was last closed normally. The file is removed
+// when the project is opened, so there is none after a kill. A file that cannot be read is ignored.
 type closedState struct {
 	Files       map[string]closedFile `json:"files"`
-	Differences []string              `json:"found,omitempty"` // differences that were found and not mended yet
+	Differences []string              `json:"found,omitempty"` // known differences that are not repaired yet
 }
 
 func (a *App) closedStatePath() string { return filepath.Join(a.state, "closed.json") }

@@ -1,4 +1,4 @@
-// Streams whose declaration is changed under their events: nothing is computed by it, and what is published stays readable.
+// Streams whose declaration was changed incompatibly: nothing is computed with it, and published artifacts stay readable.
 
 package app
 
@@ -25,7 +25,7 @@ columns:
   at: {type: timestamp, format: "%Y-%m-%d %H:%M", zone: Europe/Berlin, from: when}
 `
 
-// redeclare closes a project and opens it again with another stream.
+// redeclare closes a project and opens it again with another stream definition.
 func redeclare(t *testing.T, a *App, yaml string) *App {
 	t.Helper()
 	dir := filepath.Dir(a.state)
@@ -49,7 +49,7 @@ func TestChangedStreamIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		from, to string
-		answers  bool // what is published can be read
+		answers  bool // published artifacts can be read
 	}{
 		{"id: id\n", "id: [id, order]\n", false},
 		{"id: id\n", "id: _content\n", false},

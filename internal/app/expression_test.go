@@ -1,4 +1,4 @@
-// Expressions that fail on an event: the event is named, nothing else stands still, and a mended pipeline is rebuilt.
+// Expressions that fail on an event: the error names the event, other pipelines continue, and a corrected pipeline is rebuilt.
 
 package app
 
@@ -85,7 +85,7 @@ func TestFailingExpressionNamesItsEvent(t *testing.T) {
 	}
 }
 
-// TestFailingSQLFileNamesItsEvent is of a cast in a project's own SQL.
+// TestFailingSQLFileNamesItsEvent fails on a cast in the SQL file of a pipeline.
 func TestFailingSQLFileNamesItsEvent(t *testing.T) {
 	t.Parallel()
 	a := openFiles(t, map[string]string{

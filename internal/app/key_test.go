@@ -1,4 +1,4 @@
-// Keys that events may lack, and keys that expressions make: in partitions, with SQL files, changed, too long, failing, and damaged.
+// Optional keys and computed keys: in partitions, with SQL files, changed, too long, failing, and damaged.
 
 package app
 
@@ -31,7 +31,7 @@ totals:
   odd: {sum: n, where: "n % 2 = 1"}
 `
 
-// sent is an event; an empty reference or note is null.
+// sent returns an event; an empty reference or note is null.
 func sent(id int, ref, note string, n int) string {
 	text := fmt.Sprintf(`{"id":"%d","n":%d,"at":"2024-03-%02dT23:30:00Z"`, id, n, 1+id%28)
 	if ref != "" {
@@ -43,7 +43,7 @@ func sent(id int, ref, note string, n int) string {
 	return text + "}\n"
 }
 
-// openKeyed opens a project with a pipeline of one key.
+// openKeyed opens a project whose pipeline has the given key.
 func openKeyed(t *testing.T, key, more string) *App {
 	t.Helper()
 	return openFiles(t, map[string]string{
@@ -52,7 +52,7 @@ func openKeyed(t *testing.T, key, more string) *App {
 	})
 }
 
-// reopenWith opens a project again in which a file is another one.
+// reopenWith closes a project and opens it again with another content of one file.
 func reopenWith(t *testing.T, a *App, name, text string) *App {
 	t.Helper()
 	dir := strings.TrimSuffix(a.state, "/.bursar")
@@ -68,7 +68,7 @@ func reopenWith(t *testing.T, a *App, name, text string) *App {
 	return a
 }
 
-// unkeyed is the ids of the events without a key, and what they come to.
+// unkeyed returns the ids and the count of the events without a key.
 func unkeyed(t *testing.T, a *App, pipeline string) string {
 	t.Helper()
 	var ids []string
@@ -140,7 +140,7 @@ func TestMissingKeys(t *testing.T) {
 	}
 }
 
-// A project's own SQL is given the events that have a key, and each key is compared with what it gives.
+// TestMissingKeysWithSQLFiles passes only events with a key to SQL files, and checks the keys of their result.
 func TestMissingKeysWithSQLFiles(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"ref", `[{ref: "upper(ref)"}]`} {
@@ -250,7 +250,7 @@ func TestKeysThatFail(t *testing.T) {
 	}
 }
 
-// What is recorded of events without a key is held to the events.
+// TestMissingUnkeyedEvents compares the recorded count of events without a key with the events.
 func TestMissingUnkeyedEvents(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(run *reconcile.Run, g *reconcile.Generation){

@@ -1,4 +1,4 @@
-// Retractions and batches that the catalog has lost together with their objects, after artifacts were made with them.
+// Retractions and batches that are missing in the catalog and the object store after artifacts were made with them.
 
 package app
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/event"
 )
 
-// openWithMissing makes artifacts of three batches, of which the second is retracted and counted again, and loses one thing.
+// openWithMissing folds three batches, retracts and restores the second, and then deletes one document and one object.
 func openWithMissing(t *testing.T, document, object string) (dir string, files []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -46,14 +46,14 @@ func openWithMissing(t *testing.T, document, object string) (dir string, files [
 	return dir, files
 }
 
-// TestGiveUpMissing gives up what is lost: artifacts are made again without it.
+// TestGiveUpMissing gives up the missing part: artifacts are rebuilt without it.
 func TestGiveUpMissing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, document, object string
 		give                   event.GiveUp
 		artifacts              int64
-		waits                  string // why artifacts that are of something else are not made again before
+		waits                  string // why artifacts are not rebuilt before
 	}{
 		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", event.GiveUp{Retractions: []uint64{1}}, 3, ""},
 		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", event.GiveUp{Retractions: []uint64{2}}, 2, "while a retraction is missing"},
@@ -78,7 +78,7 @@ func TestGiveUpMissing(t *testing.T) {
 			}
 			defer a.Close()
 			if outdated, err := a.Engine.Retracted(t.Context(), "orders"); err != nil || !outdated {
-				t.Errorf("artifacts are of what was given up: %v, %v", outdated, err)
+				t.Errorf("artifacts include what was given up: %v, %v", outdated, err)
 			}
 			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 				t.Fatal(err)
@@ -92,7 +92,7 @@ func TestGiveUpMissing(t *testing.T) {
 			}
 			if len(tt.give.Batches) > 0 {
 				if got, err := a.Intake.Ingest(t.Context(), a.Project.Stream("payments"), files[2:], event.Options{}); err != nil || got.Accepted != 1 {
-					t.Errorf("its file is taken in as %+v, %v", got, err)
+					t.Errorf("its file is ingested as %+v, %v", got, err)
 				}
 			}
 		})

@@ -1,4 +1,4 @@
-// Nobody but its owner reads a project's state, whatever the folder's mode was.
+// Only its owner can read a project's state, whatever the folder's mode was.
 
 package app
 

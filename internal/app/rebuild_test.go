@@ -1,4 +1,4 @@
-// Generations, groups of batches, and the past: what people rely on when definitions change.
+// Generations, grouping of batches, and history when definitions change.
 
 package app
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// reopen closes a project and opens it again with another pipeline.
+// reopen closes a project and opens it again with another pipeline definition.
 func reopen(t *testing.T, a *App, pipeline string) *App {
 	t.Helper()
 	dir := filepath.Dir(a.state)
@@ -40,7 +40,7 @@ func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 	for _, c := range []struct{ name, from, to, refused, want string }{
 		{"a condition", "{sum: amount}", `{sum: amount, where: "amount > 5"}`, "artifact.paid, conserve", `{"paid":"10.00","last":"4"}`},
 		{"a new column", "  last:", "  n: {count: true}\n  last:", "artifact.n, order of columns", `{"paid":"11.00","n":2,"last":"4"}`},
-		{"a column gone", "  last: {last: id, by: id}\n", "", "artifact.last, order of columns", `{"paid":"11.00"}`},
+		{"a removed column", "  last: {last: id, by: id}\n", "", "artifact.last, order of columns", `{"paid":"11.00"}`},
 		{"nothing that counts", "pipeline:", "# a remark\npipeline:", "", `{"paid":"11.00","last":"4"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 	}
 }
 
-// checkRebuilt proves that generation 2 is whole and nothing of generation 1 is left.
+// checkRebuilt checks that generation 2 is complete and nothing of generation 1 remains.
 func checkRebuilt(t *testing.T, a *App, want string) {
 	t.Helper()
 	if name, detail := firstFailed(t, a); name != "" {
@@ -99,7 +99,7 @@ func checkRebuilt(t *testing.T, a *App, want string) {
 }
 
 // TestRebuildGoesOnAfterACrash kills a rebuild at its 1st, 14th, 27th … call of the stores: readers see the old or the new
-// generation whole, and the next rebuild ends with the same bytes.
+// generation completely, and the next rebuild ends with the same bytes.
 func TestRebuildGoesOnAfterACrash(t *testing.T) {
 	t.Parallel()
 	for n, more := 1, true; more; n += 13 {

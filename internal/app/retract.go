@@ -16,7 +16,7 @@ import (
 // Retracted is the result of one Retract.
 type Retracted struct {
 	Retraction event.Retracted     `json:"retraction"`
-	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded what is retracted, or lacked what counts again
+	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines whose artifacts were outdated
 }
 
 // Retract excludes a sealed batch or an event from every view, or with Undo includes it again, and then rebuilds the outdated

@@ -1,5 +1,5 @@
-// SQL files of a project's own, from files to proofs: right ones balance and prove themselves, wrong ones are refused, stopped
-// or found.
+// Pipelines with SQL files, from ingest to verify: correct files balance and verify, wrong ones are refused, stop the run, or
+// fail verification.
 
 package app
 
@@ -43,7 +43,7 @@ func openWithSQLFiles(t *testing.T, reduce, merge string) *App {
 	})
 }
 
-// paySome seals some batches and works them off in some runs.
+// paySome ingests some batches and works them off in some runs.
 func paySome(t *testing.T, a *App, random *rand.Rand) {
 	t.Helper()
 	for batch := range 6 {
@@ -87,7 +87,7 @@ func TestSQLFiles(t *testing.T) {
 	}
 }
 
-// TestVerifyFindsOrderSensitiveSQLFiles plants SQL whose result depends on what arrives together or last.
+// TestVerifyFindsOrderSensitiveSQLFiles uses SQL whose result depends on grouping or order of arrival.
 func TestVerifyFindsOrderSensitiveSQLFiles(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string][2]string{
@@ -125,7 +125,7 @@ func TestVerifyFindsOrderSensitiveSQLFiles(t *testing.T) {
 	}
 }
 
-// TestOwnSQLThatLosesStopsTheRun: nothing of it is seen, and the same batches wait.
+// TestSQLFilesThatLoseEventsStopTheRun checks that nothing of the run is visible, and its batches stay in the backlog.
 func TestSQLFilesThatLoseEventsStopTheRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ reduce, merge, step, want string }{
@@ -145,7 +145,7 @@ func TestSQLFilesThatLoseEventsStopTheRun(t *testing.T) {
 			}
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) || failure.Of(err) != failure.Data {
-			t.Errorf("said %v (%v), want %s", err, failure.Of(err), c.want)
+			t.Errorf("error %v (%v), want %s", err, failure.Of(err), c.want)
 		}
 		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published != 0 {
 			t.Errorf("generation %+v, %v", g, err)
@@ -183,7 +183,7 @@ func TestCheckOfSQLFiles(t *testing.T) {
 		case c.want == "" && err != nil:
 			t.Errorf("refused: %v", err)
 		case c.want != "" && (!errors.As(err, &faults) || !strings.HasPrefix(faults.Errors[0].Error(), c.want)):
-			t.Errorf("said %v, want %s", err, c.want)
+			t.Errorf("error %v, want %s", err, c.want)
 		}
 	}
 }

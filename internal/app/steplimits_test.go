@@ -1,4 +1,4 @@
-// How many steps work at a time.
+// The number of concurrent steps by cores and memory.
 
 package app
 

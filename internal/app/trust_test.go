@@ -1,5 +1,5 @@
-// Stores that are older, emptied or damaged below an honest catalog: a step or question stops and names the remedy, which
-// mends it; no figure comes of it.
+// Stores that are older than the catalog, emptied or damaged: steps and queries fail without a result and name the remedy, which
+// works.
 
 package app
 
@@ -22,7 +22,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// reopenChanged closes a project, has change work on its state folder, and opens it again.
+// reopenChanged closes a project, calls change with its state folder, and opens it again.
 func reopenChanged(t *testing.T, a *App, change func(state string)) *App {
 	t.Helper()
 	if err := a.Close(); err != nil {
@@ -51,7 +51,7 @@ func copyFolder(t *testing.T, from, to string) {
 	}
 }
 
-// mustRefuse checks that what was asked ends in an error of class data that names the remedy.
+// mustRefuse checks that err has class Data and names the remedy.
 func mustRefuse(t *testing.T, what string, err error, remedy string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), remedy) || failure.Of(err) != failure.Data {
@@ -59,7 +59,7 @@ func mustRefuse(t *testing.T, what string, err error, remedy string) {
 	}
 }
 
-// refusesAll asks and runs in every way that needs the index.
+// refusesAll checks that every query and step that needs the index refuses.
 func refusesAll(t *testing.T, a *App, remedy string) {
 	t.Helper()
 	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, true)
@@ -85,7 +85,7 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// checkArtifact works off the backlog and checks what became of a.
+// checkArtifact works off the backlog and checks the artifact of key a.
 func checkArtifact(t *testing.T, a *App, want string) {
 	t.Helper()
 	runAll(t, a, "orders")
@@ -118,7 +118,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "bursar repair"},
-		{"a table gone", func(t *testing.T, state, _ string) {
+		{"a missing table", func(t *testing.T, state, _ string) {
 			if err := os.Remove(indexTable(t, state)); err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func flipFile(t *testing.T, path string, at int) {
 	}
 }
 
-// TestOlderCatalogBelowANewerIndex puts back a catalog of before the last run.
+// TestOlderCatalogBelowANewerIndex restores a catalog from before the last run.
 func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
@@ -196,7 +196,7 @@ func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// indexWithoutLoads is an index that says nothing of its loads before the first that it takes itself, as one of an earlier program.
+// indexWithoutLoads is an index that reports no loads before its own first Load, like one of an earlier version.
 type indexWithoutLoads struct {
 	artifact.Index
 	loaded bool
@@ -214,7 +214,7 @@ func (l *indexWithoutLoads) Loads(ctx context.Context, space artifact.Space, eac
 	return l.Index.Loads(ctx, space, each)
 }
 
-// TestIndexOfAnEarlierProgram opens an index that does not say what was loaded: it is taken over if it holds the last run.
+// TestIndexOfAnEarlierProgram opens an index without a record of loads: it is accepted if it contains the last run.
 func TestIndexOfAnEarlierProgram(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
@@ -247,7 +247,7 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 	}
 }
 
-// TestSumsOfEventsAreThoseOfTheBatch rewrites a batch's object and describes it anew, so that only its total differs.
+// TestSumsOfEventsAreThoseOfTheBatch rewrites a batch's object and its description, so that only its total differs.
 func TestSumsOfEventsAreThoseOfTheBatch(t *testing.T) {
 	t.Parallel()
 	for _, partitions := range []string{"", "partitions: 3\n"} {
@@ -262,7 +262,7 @@ func TestSumsOfEventsAreThoseOfTheBatch(t *testing.T) {
 	}
 }
 
-// rewriteBatch replaces the only object of the first batch, and what the catalog says of it.
+// rewriteBatch replaces the only object of the first batch, and its description in the catalog.
 func rewriteBatch(t *testing.T, a *App, sql string) {
 	t.Helper()
 	name := "streams/payments/batches/00000001/events-0-0000.parquet"
@@ -270,7 +270,7 @@ func rewriteBatch(t *testing.T, a *App, sql string) {
 	putBatchObject(t, a, 1, describe(t, a, name))
 }
 
-// TestDamagedDeltaOrStateIsMadeAgain damages what earlier steps of a run made, in each way: the run starts again.
+// TestDamagedDeltaOrStateIsMadeAgain damages the objects of earlier steps of a run in every way: the run starts again.
 func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	damages := map[string]func(t *testing.T, path string){
@@ -374,7 +374,7 @@ func TestTotalsDeclaredLater(t *testing.T) {
 	}
 }
 
-// TestArtifactsCountEventsOfAllRuns takes an event from the artifacts in a way that balances within its run.
+// TestArtifactsCountEventsOfAllRuns removes an event from the artifacts in a way that balances within its run.
 func TestArtifactsCountEventsOfAllRuns(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
@@ -386,8 +386,8 @@ func TestArtifactsCountEventsOfAllRuns(t *testing.T) {
 	g.Events = &more
 	putGeneration(t, a, g)
 	_, err = a.Engine.Export(t.Context(), "orders", discard{})
-	var lostErr *reconcile.LostError
-	if !errors.As(err, &lostErr) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
+	var missingErr *reconcile.LostError
+	if !errors.As(err, &missingErr) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
 		t.Errorf("export says %v", err)
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, object.ErrDamaged) {
@@ -403,7 +403,7 @@ func putGeneration(t *testing.T, a *App, g reconcile.Generation) {
 	}
 }
 
-// describe reads an object and says what the catalog would of it.
+// describe reads an object and returns its description.
 func describe(t *testing.T, a *App, name string) object.Description {
 	t.Helper()
 	content, err := os.ReadFile(a.Engine.Objects.Path(name))
@@ -423,7 +423,7 @@ func describe(t *testing.T, a *App, name string) object.Description {
 	return out.Description
 }
 
-// putBatchObject has the catalog expect another object in a batch of payments.
+// putBatchObject replaces the description of an object in a batch of payments.
 func putBatchObject(t *testing.T, a *App, batch uint64, d object.Description) {
 	t.Helper()
 	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {

@@ -91,7 +91,7 @@ func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, erro
 func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(what string, done, total int64)) (VerifiedProject, error) {
 	v := &projectVerification{App: a, options: o, progress: progress, out: VerifiedProject{OK: true, Checks: []ProjectCheck{}}}
 	v.checkFiles()
-	v.add(newCheck("temporal"), "the database of histories is whole", temporal.VerifyDatabase(ctx, a.state))
+	v.add(newCheck("temporal"), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))
 	if a.openErr != nil {
 		v.add(newCheck("state"), "", a.openErr)
 		return v.out, ctx.Err()

@@ -50,7 +50,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 			err = errors.Join(err, errors.New(l.String()))
 		}
 		if left, failed := v.Intake.Left(ctx, name, v.spool(name)); left || failed != nil || err != nil {
-			v.add(c, "acknowledged requests wait whole for their batch", errors.Join(err, failed))
+			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-// A pipeline whose workflow cannot be woken is tried less and less often, in virtual time.
+// Failed wakes of a pipeline's workflow are repeated with growing delays, in virtual time.
 
 package app
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// unreachableClient starts workflows that stay, and takes no signal.
+// unreachableClient starts workflows that never end, and fails every signal.
 type unreachableClient struct {
 	client.Client
 	signals atomic.Int64
@@ -45,7 +45,7 @@ func (*stayingRun) Get(ctx context.Context, _ any) error {
 	return ctx.Err()
 }
 
-// TestFailedWakesBackOff seals one batch, of which the workflow cannot be told for a day.
+// TestFailedWakesBackOff seals one batch, about which the workflow cannot be notified for a day.
 func TestFailedWakesBackOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -64,6 +64,6 @@ func TestFailedWakesBackOff(t *testing.T) {
 		if n := c.signals.Load(); n > most || n < most*9/10 || strings.Count(log.String(), "cannot notify a pipeline of a new batch") != int(n) {
 			t.Errorf("the workflow is woken %d times in a day; at most %d are right", n, most)
 		}
-		_ = a.runner.Unfollow(t.Context(), "orders") // which the client does not carry out
+		_ = a.runner.Unfollow(t.Context(), "orders") // the client ignores it
 	})
 }

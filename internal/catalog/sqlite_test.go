@@ -16,7 +16,7 @@ import (
 func TestSQLite(t *testing.T) {
 	t.Parallel()
 	catalogtest.Run(t, func(t *testing.T, dir string) catalog.Catalog {
-		// A folder name with everything a URI could trip over.
+		// A folder name with all characters that have a meaning in a URI.
 		return mustOpen(t, filepath.Join(dir, "a b?c=d%20#é", "catalog.db"))
 	})
 }
@@ -53,7 +53,7 @@ func TestSQLiteRefusesOtherFiles(t *testing.T) {
 	}
 }
 
-// Several handles on one file behave as several processes do: they wait for each other and lose nothing.
+// Several handles on one file behave like several processes: they wait for each other and lose nothing.
 func TestSQLiteSharedFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalog.db")

@@ -61,7 +61,7 @@ func (c *commandClient) waitUntilServed(ctx context.Context, process int, locked
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return failure.Wrap(failure.Transient, fmt.Errorf("process %d (`bursar up`) holds the project and accepts no commands at %s after %s: "+
+			return failure.Wrap(failure.Transient, fmt.Errorf("process %d (`bursar up`) has the project locked and accepts no commands at %s after %s: "+
 				"wait until it has started; stop it and start it again if it runs another version of bursar", process, SocketFile(c.state), startTimeout))
 		}
 	}

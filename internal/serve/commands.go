@@ -113,7 +113,7 @@ func (s *Server) cancelCommand(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// frameWriter sends frames one after another. A client that is gone stops its command.
+// frameWriter sends frames one after another. If a write fails, the client has disconnected, and it cancels the command.
 type frameWriter struct {
 	mu           sync.Mutex
 	w            io.Writer

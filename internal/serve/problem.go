@@ -53,7 +53,7 @@ func isRefusal(err error) bool {
 	return errors.As(err, &r)
 }
 
-// defaultRetryAfter is what a client is told to wait that was told no other time.
+// defaultRetryAfter is the Retry-After of refusals without a specific delay.
 const defaultRetryAfter = time.Second
 
 // writeProblem sends an error. Its status and Retry-After follow from its class.

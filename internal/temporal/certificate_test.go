@@ -1,6 +1,6 @@
 //go:build !race
 
-// Who reaches the embedded server: this project's processes, and nobody else on the machine.
+// Access to the embedded server: only processes that can read the project's files reach it.
 
 package temporal
 
@@ -23,7 +23,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// TestServerRefusesStrangers connects to each of the server's ports as a user would who cannot read the project's folder.
+// TestServerRefusesStrangers connects to each of the server's ports like a user who cannot read the project's folder.
 func TestServerRefusesStrangers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func TestServerRefusesStrangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	careless := &tls.Config{InsecureSkipVerify: true} // a stranger does not care whom it reaches
+	careless := &tls.Config{InsecureSkipVerify: true} // strangers do not verify the server
 	strangers := map[string]credentials.TransportCredentials{
 		"without TLS":                        insecure.NewCredentials(),
 		"without a certificate":              credentials.NewTLS(careless),
@@ -57,7 +57,7 @@ func TestServerRefusesStrangers(t *testing.T) {
 	}
 }
 
-// TestToolsAttach connects as Temporal's own tools do: with the files that the documentation names.
+// TestToolsAttach connects like Temporal's own tools, with the documented files.
 func TestToolsAttach(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -83,7 +83,7 @@ func TestToolsAttach(t *testing.T) {
 	c.Close()
 }
 
-// TestIdentity is kept while it is whole and its own user's alone, and made again otherwise.
+// TestIdentity checks that an identity is kept if it is complete and readable by its owner only, and created again otherwise.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -126,7 +126,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// copyAuthority puts another project's authority in a file.
+// copyAuthority writes another project's authority to a file.
 func copyAuthority(t *testing.T, to string) error {
 	t.Helper()
 	other := t.TempDir()

@@ -1,4 +1,4 @@
-// Error classes into Temporal and back.
+// Conversion of error classes to Temporal and back.
 
 package temporal
 
@@ -37,7 +37,7 @@ func TestActivityErrorRoundTrip(t *testing.T) {
 		{"data", failure.Wrap(failure.Data, cause), failure.Data, 1, 0},
 		{"transient", failure.Wrap(failure.Transient, cause), failure.Transient, 1, 0},
 		{"throttled", failure.Throttle(time.Minute, cause), failure.Throttled, 1, time.Minute},
-		{"throttled, not said how long", failure.Throttle(0, cause), failure.Throttled, 1, defaultThrottleDelay},
+		{"throttled without a delay", failure.Throttle(0, cause), failure.Throttled, 1, defaultThrottleDelay},
 		{"exit code", fmt.Errorf("merge: %w", exiting{code: 4}), failure.Data, 4, 0},
 	}
 	for _, tt := range tests {
@@ -88,7 +88,7 @@ func TestActivityErrorIsShort(t *testing.T) {
 	}
 }
 
-func TestReceived(t *testing.T) {
+func TestFromTemporal(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string

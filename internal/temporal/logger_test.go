@@ -1,4 +1,4 @@
-// What is let through, and when.
+// Filtering of log records by level and phase.
 
 package temporal
 

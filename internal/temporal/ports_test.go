@@ -1,4 +1,4 @@
-// The ports: kept while free, chosen anew one by one.
+// Ports: kept while they are free, and replaced one by one.
 
 package temporal
 
@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestKeepPorts(t *testing.T) {
+func TestLoadPorts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first, err := loadPorts(dir)
@@ -33,7 +33,7 @@ func TestKeepPorts(t *testing.T) {
 		seen := map[int]bool{}
 		for _, port := range p.all() {
 			if seen[*port] || !isFree(*port) {
-				t.Errorf("after %q: port %d is doubled or taken in %+v", text, *port, p)
+				t.Errorf("after %q: port %d is a duplicate or in use in %+v", text, *port, p)
 			}
 			seen[*port] = true
 		}

@@ -1,6 +1,6 @@
 //go:build !race
 
-// The embedded server as its callers see it: quick, quiet, on the same ports, and with nothing to lose.
+// The embedded server: fast to start, quiet, on the same ports after a restart, and replaceable.
 
 package temporal
 
@@ -25,7 +25,7 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// noise keeps what is logged.
+// noise collects the log.
 type noise struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -63,7 +63,7 @@ func mustStop(t *testing.T, s *Server) {
 	}
 }
 
-func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
+func TestServerKeepsPortsAndRecreatesFiles(t *testing.T) {
 	t.Parallel()
 	dir, logged := t.TempDir(), &noise{}
 	s := mustStart(t, dir, logged.logger())
@@ -92,16 +92,16 @@ func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	}
 	mustStop(t, mustStart(t, dir, logged.logger()))
 	if _, err := os.Stat(databaseFile(dir)); err != nil {
-		t.Errorf("the deleted database was not made again: %v", err)
+		t.Errorf("the deleted database was not created again: %v", err)
 	}
 	if logged.text.Len() > 0 {
 		t.Errorf("the server spoke:\n%s", logged.text.String())
 	}
 }
 
-// TestNewsIsLookedForAgain waits for news of a workflow of which there is none: the server may drop news on a busy machine, so its
-// waiters must ask again soon.
-func TestNewsIsLookedForAgain(t *testing.T) {
+// TestLongPollsReturnSoon polls a workflow without new events. The server may drop events on a busy machine, so polls must
+// return soon.
+func TestLongPollsReturnSoon(t *testing.T) {
 	t.Parallel()
 	s := mustStart(t, t.TempDir(), slog.New(slog.DiscardHandler))
 	run, err := s.Client().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "waiting", TaskQueue: "nobody"}, "nothing")
@@ -120,7 +120,7 @@ func TestNewsIsLookedForAgain(t *testing.T) {
 	}
 }
 
-func TestServerMovesFromTakenPorts(t *testing.T) {
+func TestServerReplacesUsedPorts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	kept, err := loadPorts(dir)
@@ -145,7 +145,7 @@ func TestServerMovesFromTakenPorts(t *testing.T) {
 	}
 }
 
-func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
+func TestStartReportsFatalErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	kept, err := loadPorts(dir)
@@ -173,7 +173,7 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	logs.setPhase(stopping)
 }
 
-func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {
+func TestStartReportsDamagedDatabase(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(databaseFile(dir), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
@@ -185,7 +185,7 @@ func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {
 	}
 }
 
-// A server that listens and does not serve yet is waited for; any other answer ends the wait.
+// TestUntilServing waits for a server that listens and does not serve yet; any other error ends the wait.
 func TestUntilServing(t *testing.T) {
 	t.Parallel()
 	refused, broken := fmt.Errorf("reach server: %w", serviceerror.NewUnavailable("not healthy yet")), errors.New("broken")
@@ -225,7 +225,7 @@ func TestStartStopsWithItsContext(t *testing.T) {
 	}
 }
 
-// Copies of a project have the same ports in their files; all of them start, also at the same moment.
+// Copies of a project have the same ports in their files, and all of them start, even at the same time.
 func TestStartCopiesAtOnce(t *testing.T) {
 	t.Parallel()
 	first := t.TempDir()
