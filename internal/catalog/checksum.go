@@ -56,7 +56,8 @@ func asDamaged(err error) error {
 	switch code := sqliteErr.Code(); {
 	case code&0xff == sqlite3.SQLITE_CORRUPT, code&0xff == sqlite3.SQLITE_NOTADB, code == sqlite3.SQLITE_IOERR_SHORT_READ:
 		return &DamagedError{Err: err}
-	case code == sqlite3.SQLITE_ERROR && strings.Contains(sqliteErr.Error(), "no such table: documents"): // the file was truncated after the catalog was opened
+	// The file was truncated after the catalog was opened.
+	case code == sqlite3.SQLITE_ERROR && strings.Contains(sqliteErr.Error(), "no such table: documents"):
 		return &DamagedError{Err: err}
 	}
 	return err
