@@ -94,7 +94,7 @@ func TestCommandOfAnotherProject(t *testing.T) {
 	call := func(directory string, args ...string) (int, string) {
 		t.Helper()
 		var out, err bytes.Buffer
-		exit, failed := serve.Call(t.Context(), filepath.Join(dir, ".bursar"), u.cmd.Process.Pid, func() bool { return true },
+		exit, failed := serve.Forward(t.Context(), filepath.Join(dir, ".bursar"), u.cmd.Process.Pid, func() bool { return true },
 			serve.Command{Args: args, Directory: directory}, &out, &err)
 		if failed != nil {
 			t.Fatal(failed)

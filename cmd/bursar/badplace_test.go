@@ -147,7 +147,7 @@ func TestFileInPlaceOfState(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	file(t, dir, ".bursar", "")
-	if got := must(t, 1, "status", "--project", dir); !strings.Contains(got.err, ".bursar is in the way: it is no folder [data]") {
+	if got := must(t, 1, "status", "--project", dir); !strings.Contains(got.err, ".bursar is not a folder [data]") {
 		t.Errorf("standard error is %s", got.err)
 	}
 }

@@ -124,7 +124,7 @@ func TestHeldProject(t *testing.T) {
 	defer release() //nolint:errcheck // the folder goes with the test
 	cmd := program(t, 0, "status", "--project", dir)
 	got := ended(t, cmd, cmd.Run())
-	want := fmt.Sprintf("error: project is held by process %d (`bursar run`) since ", os.Getpid())
+	want := fmt.Sprintf("error: project is locked by process %d (`bursar run`) since ", os.Getpid())
 	if got.code != 1 || !strings.HasPrefix(got.err, want) || !strings.HasSuffix(got.err, "; wait for it or stop it [transient]\n") {
 		t.Errorf("got %+v, want %s", got, want)
 	}

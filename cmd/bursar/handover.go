@@ -24,7 +24,7 @@ func (c *cli) handOver(ctx context.Context, up *app.ServedError) error {
 		return fmt.Errorf("find working folder: %w", err)
 	}
 	c.log.Info("the command goes to `bursar up`", "process", up.Process)
-	exit, err := serve.Call(ctx, up.State, up.Process, up.Held,
+	exit, err := serve.Forward(ctx, up.State, up.Process, up.IsRunning,
 		serve.Command{Args: c.args, Directory: here, OutWidth: width(c.out), ErrWidth: width(c.err)}, c.out, c.err)
 	if err == nil && exit != 0 {
 		return &elsewhereError{exit}

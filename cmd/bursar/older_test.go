@@ -127,7 +127,7 @@ func TestStreamTakenOutWithAcknowledgedEvents(t *testing.T) {
 	if got := must(t, 0, "status", "--project", dir, "--json"); !strings.Contains(got.out, `"stranded":[{"stream":"old","requests":1`) {
 		t.Errorf("status says %s", got.out)
 	}
-	if got := must(t, 0, "run", "--project", dir); !strings.Contains(got.err, "warning: stream old is not declared, with 1 acknowledged request of it not sealed, in") {
+	if got := must(t, 0, "run", "--project", dir); !strings.Contains(got.err, "warning: stream old is not declared, with 1 acknowledged request not sealed in") {
 		t.Errorf("run says %s", got.err)
 	}
 	if got := bursar(t, "verify", "--project", dir); got.code == 0 || !strings.Contains(got.out+got.err, "streams/old.yaml") {

@@ -27,7 +27,7 @@ func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) 
 // openToRead is open for a command that only reads: it works where the disk takes nothing. What it shows may be wrong while the retraction of a file
 // was cut short: then it ends with an error that says so.
 func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
-	return c.openWith(cmd, app.OpenToRead, func(ctx context.Context, a *app.App) error {
+	return c.openWith(cmd, app.OpenReadOnly, func(ctx context.Context, a *app.App) error {
 		return errors.Join(do(ctx, a), unfinished(ctx, a))
 	})
 }
@@ -60,7 +60,7 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	return errors.Join(do(ctx, a), a.Lost())
+	return errors.Join(do(ctx, a), a.CheckLosses())
 }
 
 // path is a file of the command line, which is relative to where the command was given.

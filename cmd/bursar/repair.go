@@ -45,7 +45,7 @@ not run.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Sample = verifySample
 			var err error
-			if o.GiveUp, err = whatToGiveUp(lost, strings.TrimSpace(reason), o.From); err != nil {
+			if o.GiveUp, err = whatToGiveUp(lost, strings.TrimSpace(reason), o.Backup); err != nil {
 				return err
 			}
 			done, err := app.Repair(cmd.Context(), c.project, o, c.log)
@@ -63,8 +63,8 @@ not run.`,
 			return errors.Join(c.printRepaired(&done), unrepaired(&done))
 		},
 	}
-	cmd.Flags().StringVar(&o.From, "from", "", "a folder with a copy of the project, or of parts of it")
-	cmd.Flags().BoolVar(&o.Dismiss, "dismiss", false, "do not report lost requests any more that were reported")
+	cmd.Flags().StringVar(&o.Backup, "from", "", "a folder with a copy of the project, or of parts of it")
+	cmd.Flags().BoolVar(&o.DismissLosses, "dismiss", false, "do not report lost requests any more that were reported")
 	cmd.Flags().StringArrayVar(&lost, "give-up", nil, "go on without what is lost, such as \"batch 3 of payments\"; may be repeated")
 	cmd.Flags().StringVar(&reason, "reason", "", "why it is given up: it is kept and shown; required with --give-up")
 	return cmd
@@ -125,7 +125,7 @@ func unrepaired(done *app.RepairedProject) error {
 		return hinted(err, "`bursar rebuild %s`", strings.Join(done.Outdated, "`, `bursar rebuild "))
 	}
 	err := failure.Wrap(failure.Data, fmt.Errorf("%s could not be repaired", plural(len(done.Broken), "thing", "things")))
-	if len(done.Outdated)+done.Twice == len(done.Broken) {
+	if len(done.Outdated)+done.CountedTwice == len(done.Broken) {
 		return hinted(err, "retract one of each two events that count twice, then `bursar repair`")
 	}
 	return hinted(err, "`bursar repair --from BACKUP` puts sealed files back from a copy of the project")

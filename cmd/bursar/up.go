@@ -59,7 +59,7 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 	t := &upTeller{cli: c}
 	err = a.Up(ctx, app.UpOptions{
 		Listen: listen, Commands: handedOver{a}, Ready: t.ready,
-		Told: app.Told{Sealed: t.sealed, Published: t.published, Failed: t.failed},
+		Hooks: app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed},
 	})
 	if err == nil {
 		t.line(map[string]string{"event": "stopped"}, "Stopped: everything taken in is sealed.")

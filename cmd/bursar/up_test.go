@@ -136,7 +136,7 @@ func TestFlowThroughUp(t *testing.T) {
 		t.Error("two projects share a port")
 	}
 	got := must(t, 1, "up", "--project", dir)
-	if want := fmt.Sprintf("project is held by process %d (`bursar up`)", u.cmd.Process.Pid); !strings.Contains(got.err, want) {
+	if want := fmt.Sprintf("project is locked by process %d (`bursar up`)", u.cmd.Process.Pid); !strings.Contains(got.err, want) {
 		t.Errorf("a second up says %s", got.err)
 	}
 	testAPI(t, u)
@@ -263,7 +263,7 @@ func TestKilledUp(t *testing.T) {
 	}
 	u.awaitCommand()
 	u.stop(syscall.SIGKILL, -1)
-	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || !strings.Contains(got.err, "has gone before the command ended") {
+	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || !strings.Contains(got.err, "stopped before the command ended") {
 		t.Errorf("the command says %+v", got)
 	}
 	if _, err := os.Stat(filepath.Join(dir, ".bursar", "api.json")); err != nil {

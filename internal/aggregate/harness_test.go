@@ -43,7 +43,7 @@ type fixture struct {
 func newFixture(t testing.TB, statements string) *fixture {
 	t.Helper()
 	h := &fixture{TB: t, dir: t.TempDir()}
-	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
+	records, err := catalog.OpenSQLite(filepath.Join(h.dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// What commands handle of the rooms below: they import app, and app names it for them.
+// Types of lower packages that commands use: commands import only app.
 
 package app
 
@@ -15,91 +15,91 @@ import (
 type (
 	// IngestOptions are the options of one Ingest.
 	IngestOptions = event.Options
-	// IngestResult counts what one Ingest took in.
+	// IngestResult counts the rows of one Ingest.
 	IngestResult = event.Result
-	// RetractOptions say what is retracted and why.
+	// RetractOptions are the options of one Retract.
 	RetractOptions = event.RetractOptions
-	// Retraction is what a call of Retract has left out of every view, or counted again.
+	// Retraction is what a call of Retract has retracted, or restored.
 	Retraction = event.Retracted
-	// LeftOut is what is left out of every view, since when and why.
+	// LeftOut is a retracted batch or event, with time and reason.
 	LeftOut = event.Retraction
-	// RetractedFile is a statement file that is retracted, or is not any more.
+	// RetractedFile is a statement file that was retracted or restored.
 	RetractedFile = aggregate.RetractedFile
-	// UnfinishedError says that the retraction of a statement file was cut short.
+	// UnfinishedError means that the retraction of a statement file was interrupted.
 	UnfinishedError = aggregate.UnfinishedError
 	// Totals are control totals by name and group.
 	Totals = event.Totals
 	// Rejected is one row in quarantine.
 	Rejected = event.Rejected
-	// AcceptOptions say which row in quarantine is accepted and why.
+	// AcceptOptions are the options of accepting a quarantined row.
 	AcceptOptions = event.AcceptOptions
-	// DismissOptions say which row in quarantine is dismissed and why.
+	// DismissOptions are the options of dismissing a quarantined row.
 	DismissOptions = event.DismissOptions
-	// Dismissal says that a row in quarantine counts as resolved, since when and why.
+	// Dismissal is the time and reason of dismissing a quarantined row.
 	Dismissal = event.Dismissal
-	// GiveUp names what of a stream is lost and to be done without.
+	// GiveUp names the lost parts of a stream that a repair gives up.
 	GiveUp = event.GiveUp
-	// GivenUp is what was lost and given up, since when and why.
+	// GivenUp is a lost part of a stream that was given up, with time and reason.
 	GivenUp = event.GivenUp
-	// Dismissed is what a call of Dismiss has dismissed, or taken back.
+	// Dismissed is the result of one Dismiss.
 	Dismissed = event.Dismissed
-	// InQuarantine is how many rows of a stream are in quarantine.
+	// InQuarantine counts the rows of a stream in quarantine.
 	InQuarantine = event.QuarantineCount
-	// RowPlace names a row within its stream.
+	// RowPlace identifies a row within its stream.
 	RowPlace = event.Place
-	// Difference is a column of a conflict.
+	// Difference is a column that differs in a conflict.
 	Difference = event.Difference
-	// Compared is a row in quarantine beside the event that was accepted with its id.
+	// Compared is a quarantined row with the accepted event of the same id.
 	Compared = event.Compared
 	// Run is one run of a pipeline.
 	Run = reconcile.Run
-	// Given counts the events that gave each fold a value.
+	// Given counts the events that contributed a value to each fold.
 	Given = reconcile.FoldCounts
-	// Rebuilt is what a rebuild of a pipeline came to.
+	// Rebuilt is the result of rebuilding a pipeline.
 	Rebuilt = reconcile.Rebuilt
-	// Status is where a pipeline stands.
+	// Status is the state of a pipeline.
 	Status = reconcile.Status
 	// Answer is one artifact as of a run.
 	Answer = reconcile.GetResult
-	// Traced is an artifact and the runs that made it what it is.
+	// Traced is an artifact with the runs that wrote it.
 	Traced = reconcile.Traced
 	// TracedEvent is one event of an artifact.
 	TracedEvent = reconcile.TracedEvent
-	// Unkeyed is what events without a key come to, by stream.
+	// Unkeyed counts the events without a key, by stream.
 	Unkeyed = reconcile.Unkeyed
 	// UnkeyedEvent is one event without a key.
 	UnkeyedEvent = reconcile.UnkeyedEvent
-	// UnkeyedError is what a listing returns that finds other events without a key than were counted.
+	// UnkeyedError means that a listing of events without a key does not match their count.
 	UnkeyedError = reconcile.UnkeyedError
-	// UntracedError is what a trace returns that finds other events than were folded.
+	// UntracedError means that a trace finds other events than were folded.
 	UntracedError = reconcile.UntracedError
-	// Exported says what an export wrote.
+	// Exported is the result of an export.
 	Exported = reconcile.Exported
 	// Exception is one open item.
 	Exception = reconcile.Exception
-	// VerifyOptions of one verification.
+	// VerifyOptions are the options of one verification.
 	VerifyOptions = reconcile.VerifyOptions
-	// Verified is the outcome of verifying a pipeline.
+	// Verified is the result of verifying a pipeline.
 	Verified = reconcile.Verified
-	// Loss says that acknowledged requests may have been lost with a damaged spool.
+	// Loss describes a damaged spool with which acknowledged requests may have been lost.
 	Loss = spool.Loss
 	// ImportOptions are the options of one Import.
 	ImportOptions = aggregate.Options
-	// Imported is what became of one Import.
+	// Imported is the result of one Import.
 	Imported = aggregate.Result
-	// CompletenessQuery says what is asked of the accounts' record.
+	// CompletenessQuery selects accounts and intervals for Completeness.
 	CompletenessQuery = aggregate.Query
-	// Interval is what is known of an account from one day to another.
+	// Interval is the verdict on an account from one day to another.
 	Interval = aggregate.Interval
-	// Account is the record of one account.
+	// Account is the completeness of one account.
 	Account = aggregate.Account
-	// Acceptance is a person's word that an interval is known not to be proven.
+	// Acceptance records that a person accepts an unproven interval.
 	Acceptance = aggregate.Acceptance
-	// NotFoundError is what asking for an unknown name or key returns.
+	// NotFoundError is returned for an unknown name or key.
 	NotFoundError = reconcile.NotFoundError
 )
 
-// The states of an account's interval.
+// The verdicts on an account's interval.
 const (
 	Proven  = aggregate.Proven
 	Claimed = aggregate.Claimed
@@ -107,13 +107,13 @@ const (
 	Broken  = aggregate.Broken
 )
 
-// ErrTooManyRejected is what Ingest returns, wrapped, beyond IngestOptions.MaxRejected.
+// ErrTooManyRejected is returned by Ingest, wrapped, if more rows than IngestOptions.MaxRejected were rejected.
 var ErrTooManyRejected = event.ErrTooManyRejected
 
-// Steps are the names of a run's steps, in order.
+// Steps returns the names of a run's steps, in order.
 func Steps() []string { return append([]string(nil), reconcile.StepNames...) }
 
-// InputSize is the size of a file that is to be taken in, in bytes. What is no regular file is an error of class Data.
+// InputSize returns the size of an input file in bytes. If it is not a regular file, the error has class Data.
 func InputSize(path string) (int64, error) {
 	info, err := scan.Stat(path)
 	if err != nil {
@@ -131,11 +131,11 @@ func (a *App) Compare(ctx context.Context, stream string, rows []Rejected) ([]Co
 	return a.Intake.Compare(ctx, s, rows)
 }
 
-// ParseRow reads how quarantine names a row.
+// ParseRow parses the reference of a quarantined row.
 func ParseRow(text string) (RowPlace, bool) { return event.ParsePlace(text) }
 
-// Quarantine calls each for every row of a stream that is in quarantine now, batch by batch, also if it is dismissed. An error of each ends the
-// walk and is returned.
+// Quarantine calls each for every row of a stream that is in quarantine, batch by batch, including dismissed ones. It stops at
+// the first error of each and returns it.
 func (a *App) Quarantine(ctx context.Context, stream string, each func(Rejected) error) error {
 	if a.Project.Stream(stream) == nil {
 		return &NotFoundError{What: "stream " + stream}

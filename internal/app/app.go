@@ -1,5 +1,5 @@
-// Package app composes the rooms into a running Bursar: it opens a project folder's state in order and closes it in
-// reverse. It is plain code and decides nothing about events or artifacts.
+// Package app composes the packages below it into a running Bursar: it opens the state of a project folder in order and closes
+// it in reverse. It is plain code and must not decide anything about events or artifacts.
 package app
 
 import (
@@ -26,49 +26,49 @@ import (
 	"bursar/internal/serve/access"
 )
 
-// lockWait is how long a command waits for another that holds the project (DESIGN §7).
+// lockWait is how long a command waits for another process that has locked the project (DESIGN §7).
 const lockWait = 10 * time.Second
 
-// App is an open project folder, held by this process alone. Its methods are safe for concurrent use once it is open.
+// App is an open project, locked by this process. Its methods are safe for concurrent use.
 type App struct {
 	Project *project.Project
 	Intake  *event.Intake
 	Engine  *reconcile.Engine
 	Tokens  *access.Tokens // of the HTTP API
 
-	state    string // the folder of all state
-	catalog  wholeCatalog
-	index    *projectIndex
-	unopened error    // why the state could not be opened, where that is to be verified or repaired
-	changed  bool     // the state was opened
-	found    []string // differences from how the project was left that are not mended
-	lost     losses
-	log      *slog.Logger
-	runner   *reconcile.WorkflowRunner // once Temporal serves
-	closers  []func() error            // in the order of opening
+	state       string // the state folder
+	catalog     verifiableCatalog
+	index       *projectIndex
+	openErr     error    // why the state could not be opened; only set by OpenToVerify
+	opened      bool     // the state was opened, and may have changed
+	differences []string // unrepaired differences from the state at the last close
+	losses      losses
+	log         *slog.Logger
+	runner      *reconcile.WorkflowRunner // set once Temporal is ready
+	closers     []func() error            // in the order of opening
 
-	temporal   string     // the server's address
-	starting   sync.Mutex // one starts the server
-	watchers   watchers
-	disk       diskWatch
-	pipelines  keyed.Mutex // one run or rebuild of a pipeline at a time
-	streams    keyed.Mutex // one intake of a stream at a time
-	rebuilding sync.Map    // pipelines whose next generation is being made
-	imports    keyed.Mutex // one import of statements at a time
-	followers  followers
-	lives      lives
-	told       Told
+	temporal      string     // the server's address
+	starting      sync.Mutex // only one goroutine starts the server
+	watchers      watchers
+	disk          diskMonitor
+	pipelineLocks keyed.Mutex // one run or rebuild of a pipeline at a time
+	streamLocks   keyed.Mutex // one intake of a stream at a time
+	rebuilding    sync.Map    // pipelines that are being rebuilt
+	importLock    keyed.Mutex // one import of statements at a time
+	followers     followers
+	live          liveIntakes
+	hooks         Hooks
 
-	stepsAtOnce int // steps of runs that this process works on at a time
+	maxConcurrentSteps int // steps that this process runs at a time
 }
 
-// wholeCatalog is a catalog that is verified to the last document.
-type wholeCatalog interface {
+// verifiableCatalog is a catalog that can verify all its documents.
+type verifiableCatalog interface {
 	catalog.Catalog
 	Verify(ctx context.Context) (documents int, err error)
 }
 
-// ProjectError holds all faults of a project folder: exit code 2.
+// ProjectError lists all faults of a project folder. Its exit code is 2.
 type ProjectError struct{ Errors []project.Error }
 
 func (e *ProjectError) Error() string { return project.Faults(e.Errors).Error() }
@@ -79,11 +79,11 @@ func (e *ProjectError) Class() failure.Class { return failure.Data }
 // ExitCode is 2 (DESIGN §7).
 func (e *ProjectError) ExitCode() int { return 2 }
 
-// AcceptCommand is `bursar quarantine --accept`, which rebuilds pipelines.
+// AcceptCommand is the name of `bursar quarantine --accept` as a command that opens a project: it rebuilds pipelines.
 const AcceptCommand = "quarantine --accept"
 
-// refuses reports whether a command cannot be carried out on a project with these faults. What earlier versions took a project
-// for stays readable, and events are taken in; only results of such declarations are not carried on.
+// refuses reports whether a command refuses a project with these faults. If earlier versions accepted the declarations, their
+// artifacts stay readable and events are ingested; only commands that compute by the declarations refuse them.
 func (e *ProjectError) refuses(command string) bool {
 	if command == "run" || command == "rebuild" || command == "retract" || command == AcceptCommand || command == "up" {
 		return true
@@ -91,15 +91,16 @@ func (e *ProjectError) refuses(command string) bool {
 	return slices.ContainsFunc(e.Errors, func(fault project.Error) bool { return !fault.Stored })
 }
 
-// checking is what SQL is bound on when a project is checked: where something is carried out it is given little.
-var checking = duck.Options{Threads: 1, Memory: "256MB"}
+// checkOptions are the options of the session in which a project's SQL is bound. Its memory is small because nothing should be
+// evaluated there.
+var checkOptions = duck.Options{Threads: 1, Memory: "256MB"}
 
-func checkingSession() (*duck.Session, error) { return duck.Open(checking) }
+func openCheckSession() (*duck.Session, error) { return duck.Open(checkOptions) }
 
-// Check reads a project folder and binds its SQL, without touching state.
+// Check reads a project folder and binds its SQL. It does not touch the state.
 func Check(ctx context.Context, dir string) (*project.Project, error) {
 	p, errs := project.Read(dir)
-	session, err := checkingSession()
+	session, err := openCheckSession()
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +115,13 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 	return p, nil
 }
 
-// Open checks a project folder and opens its state for the given command. When a running `bursar up` has the project, a
-// *ServedError says so: it is the one to carry commands out. A catalog that is older than the objects is refused.
+// Open checks a project folder and opens its state for a command. It returns a *ServedError if a running `bursar up` has the
+// project, to which the command should be forwarded. A catalog that is older than the objects is refused.
 func Open(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
 	return openProject(ctx, dir, command, log, func(_ *App, err error) error { return err })
 }
 
-// openProject is Open with what is done about a disk that cannot be written.
+// openProject is Open; it calls unwritable if the disk cannot be written.
 func openProject(ctx context.Context, dir, command string, log *slog.Logger, unwritable func(*App, error) error) (_ *App, err error) {
 	a, err := lockProject(ctx, dir, command, log)
 	if err != nil {
@@ -131,7 +132,7 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if err = tryWriting(a.state); err != nil {
+	if err = probeWritable(a.state); err != nil {
 		err = unwritable(a, err)
 	} else {
 		err = a.open(ctx)
@@ -147,7 +148,7 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 	return a, nil
 }
 
-// lockProject checks a project folder and takes it for a command; its state is still to be opened.
+// lockProject checks a project folder and locks it for a command. It does not open the state.
 func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
 	if err := Served(dir); err != nil {
 		return nil, err
@@ -168,26 +169,26 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 		return nil, err
 	}
 	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
-	a.closers = []func() error{release, a.leave, func() error { return closeToOthers(a.state) }}
-	a.compareClosed(command == verifyCommand || command == repairCommand)
-	if err := closeToOthers(a.state); err != nil {
+	a.closers = []func() error{release, a.recordClosedState, func() error { return restrictModes(a.state) }}
+	a.compareWithClosed(command == verifyCommand || command == repairCommand)
+	if err := restrictModes(a.state); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-// The commands that take a project whose state may be damaged.
+// The commands that accept a project with a damaged state.
 const (
 	verifyCommand = "verify"
 	repairCommand = "repair"
 )
 
-// open opens the stores, then what works on them.
+// open opens the stores and composes the engines on them.
 func (a *App) open(ctx context.Context) error {
-	if err := a.beginChange(); err != nil {
+	if err := a.removeClosedState(); err != nil {
 		return err
 	}
-	a.changed = true
+	a.opened = true
 	scratch := filepath.Join(a.state, "scratch")
 	if err := emptyFolder(scratch); err != nil {
 		return err
@@ -196,7 +197,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := objects.Clean(); err != nil {
 		return err
 	}
-	records, err := catalog.Open(filepath.Join(a.state, "catalog.db"))
+	records, err := catalog.OpenSQLite(filepath.Join(a.state, "catalog.db"))
 	if err != nil {
 		return err
 	}
@@ -215,17 +216,17 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
-// leastStepMemory is what a step gets at least, where the project's memory is enough for one.
-const leastStepMemory = 256 << 20
+// minStepMemory is the minimum memory of a step in bytes, unless the project's memory is smaller.
+const minStepMemory = 256 << 20
 
-// stepsOf says how many steps of runs work at a time, by cores and memory, and the memory of each.
-func stepsOf(threads int, memory string) (atOnce int, each string) {
+// stepLimits returns how many steps run at a time, by cores and memory, and the memory of each.
+func stepLimits(threads int, memory string) (concurrent int, each string) {
 	bytes := duck.ParseMemory(memory)
-	atOnce = int(max(1, min(int64(threads), bytes/leastStepMemory)))
-	return atOnce, duck.MemoryText(bytes / int64(atOnce))
+	concurrent = int(max(1, min(int64(threads), bytes/minStepMemory)))
+	return concurrent, duck.MemoryText(bytes / int64(concurrent))
 }
 
-// compose makes the rooms from their stores.
+// compose creates the intake and the engine on the stores.
 func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index artifact.Index, scratch string) {
 	o := duck.Options{
 		Memory: a.Project.Config.Memory, Threads: a.Project.Config.Threads,
@@ -239,7 +240,7 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	}
 	a.Intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
 	step := o
-	a.stepsAtOnce, step.Memory = stepsOf(o.Threads, o.Memory)
+	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
 	a.Engine = &reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: index,
@@ -247,28 +248,28 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	}
 }
 
-// emptyFolder makes a folder of temporary files and removes what a killed process left in it.
+// emptyFolder creates a folder for temporary files and removes those of a killed process.
 func emptyFolder(path string) error {
 	if err := os.RemoveAll(path); err != nil {
 		return fmt.Errorf("empty scratch folder: %w", err)
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return fmt.Errorf("make scratch folder: %w", err)
+		return fmt.Errorf("create scratch folder: %w", err)
 	}
 	return nil
 }
 
-// IsIn reports whether the project lies in dir.
+// IsIn reports whether dir is the project's folder.
 func (a *App) IsIn(dir string) bool {
-	own, err := os.Stat(filepath.Dir(a.state))
+	projectInfo, err := os.Stat(filepath.Dir(a.state))
 	if err != nil {
 		return false
 	}
-	other, err := os.Stat(dir)
-	return err == nil && os.SameFile(own, other)
+	dirInfo, err := os.Stat(dir)
+	return err == nil && os.SameFile(projectInfo, dirInfo)
 }
 
-// Close closes what was opened, in reverse.
+// Close closes everything in reverse order of opening.
 func (a *App) Close() error {
 	var all error
 	for len(a.closers) > 0 {

@@ -1,4 +1,4 @@
-// A backup: a copy of the project's folder, or any folder that holds files of it, which files are put back from.
+// A backup folder, from which repair restores files: a copy of the project folder, or any folder with some of its files.
 
 package app
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/object"
 )
 
-// backup finds files below a folder by what they hold. Without a folder it finds none.
+// backup finds files below a folder by size, name and content. Without a folder it finds none.
 type backup struct {
 	objects object.Store
 	bySize  map[int64][]string
@@ -47,7 +47,7 @@ func newBackup(dir string) (*backup, error) {
 	return b, nil
 }
 
-// Object puts an object back whose bytes are as described.
+// Object restores the object that a description describes, and reports whether the backup has it.
 func (b *backup) Object(ctx context.Context, d object.Description) (bool, error) {
 	for _, path := range b.bySize[d.Bytes] {
 		out, err := object.CreateDescribed(ctx, b.objects, d.Name)
@@ -68,8 +68,8 @@ func (b *backup) Object(ctx context.Context, d object.Description) (bool, error)
 	return false, nil
 }
 
-// File puts an object back whose bytes are right. Only files of its name are read.
-func (b *backup) File(ctx context.Context, name string, right func(text []byte) bool) (bool, error) {
+// File restores an object from a file of the same name for which isValid returns true, and reports whether there is one.
+func (b *backup) File(ctx context.Context, name string, isValid func(text []byte) bool) (bool, error) {
 	for _, path := range b.all {
 		if !strings.HasSuffix(filepath.ToSlash(path), "/"+name) {
 			continue
@@ -78,14 +78,14 @@ func (b *backup) File(ctx context.Context, name string, right func(text []byte) 
 		if err != nil {
 			return false, fmt.Errorf("read backup: %w", err)
 		}
-		if right(text) {
-			return true, b.put(ctx, name, text)
+		if isValid(text) {
+			return true, b.writeObject(ctx, name, text)
 		}
 	}
 	return false, nil
 }
 
-// original puts a statement file back, which has the digest of its name.
+// original restores a statement file with the given SHA-256 digest.
 func (b *backup) original(ctx context.Context, name, digest string) (bool, error) {
 	return b.File(ctx, name, func(text []byte) bool {
 		sum := sha256.Sum256(text)
@@ -93,7 +93,7 @@ func (b *backup) original(ctx context.Context, name, digest string) (bool, error
 	})
 }
 
-func (b *backup) put(ctx context.Context, name string, text []byte) error {
+func (b *backup) writeObject(ctx context.Context, name string, text []byte) error {
 	out, err := b.objects.Create(ctx, name)
 	if err != nil {
 		return err

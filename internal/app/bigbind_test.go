@@ -1,4 +1,4 @@
-// Expressions that would take all memory, were they carried out when a project is checked.
+// Expressions that would need all memory if checking a project evaluated them.
 
 package app
 
@@ -14,7 +14,7 @@ import (
 	"bursar/internal/column"
 )
 
-// peak is the most memory that the process has held so far, in bytes.
+// peak returns the peak memory of the process in bytes.
 func peak(t *testing.T) int64 {
 	t.Helper()
 	var u syscall.Rusage
@@ -27,9 +27,9 @@ func peak(t *testing.T) int64 {
 	return u.Maxrss << 10
 }
 
-// TestCheckCarriesNothingLargeOut checks projects with such an expression in every place that may hold one. It is not parallel, as it looks at
-// what the process takes.
-func TestCheckCarriesNothingLargeOut(t *testing.T) {
+// TestCheckEvaluatesNothingLarge checks projects with such an expression in every place that may contain one. It is not parallel, because it
+// measures the memory of the process.
+func TestCheckEvaluatesNothingLarge(t *testing.T) {
 	const stream = "stream: payments\nformat: jsonl\nid: id\ncolumns: {id: {type: string}, size: {type: int}%s}\ntotals: {n: {sum: size%s}}\n"
 	const pipeline = "pipeline: orders\nfrom: payments\nkey: id\nartifact: {n: {count: true%s}%s}\nexceptions: {where: \"n > 1%s\"}\n"
 	before := peak(t)
@@ -62,10 +62,10 @@ func TestCheckCarriesNothingLargeOut(t *testing.T) {
 	}
 }
 
-// TestCheckingSessionIsLimited is the guard behind that: what the session does take is little.
+// TestCheckingSessionIsLimited checks the second guard: the memory of the session is limited.
 func TestCheckingSessionIsLimited(t *testing.T) {
 	t.Parallel()
-	session, err := checkingSession()
+	session, err := openCheckSession()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Small archives that unpack to much.
+// Decompression bombs: small archives that unpack to large files.
 
 package app
 
@@ -14,7 +14,7 @@ import (
 	"bursar/internal/aggregate"
 )
 
-// endless gives one letter for ever.
+// endless reads as one letter, repeated forever.
 type endless byte
 
 func (e endless) Read(p []byte) (int, error) {
@@ -24,8 +24,8 @@ func (e endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestArchiveBombsTakeBoundedMemory imports archives of a few kilobytes that unpack to far more than may be used: to zeros, and to one value of
-// a message. It is not parallel, as it counts what is allocated.
+// TestArchiveBombsTakeBoundedMemory imports archives of a few kilobytes that unpack to more than the memory limit: to zeros, and to one value
+// of a message. It is not parallel, because it counts allocations.
 func TestArchiveBombsTakeBoundedMemory(t *testing.T) {
 	const unpacked, bound = 256 << 20, 32 << 20
 	begin := `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Id>`

@@ -1,4 +1,4 @@
-// Streams whose declaration is changed under their events: nothing is computed by it, and what is published stays readable.
+// Streams whose declaration was changed incompatibly: nothing is computed with it, and published artifacts stay readable.
 
 package app
 
@@ -25,7 +25,7 @@ columns:
   at: {type: timestamp, format: "%Y-%m-%d %H:%M", zone: Europe/Berlin, from: when}
 `
 
-// redeclare closes a project and opens it again with another stream.
+// redeclare closes a project and opens it again with another stream definition.
 func redeclare(t *testing.T, a *App, yaml string) *App {
 	t.Helper()
 	dir := filepath.Dir(a.state)
@@ -45,11 +45,11 @@ func redeclare(t *testing.T, a *App, yaml string) *App {
 	return again
 }
 
-func TestChangedStreamIsNotComputedWith(t *testing.T) {
+func TestChangedStreamIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		from, to string
-		answers  bool // what is published can be read
+		answers  bool // published artifacts can be read
 	}{
 		{"id: id\n", "id: [id, order]\n", false},
 		{"id: id\n", "id: _content\n", false},
@@ -67,9 +67,9 @@ func TestChangedStreamIsNotComputedWith(t *testing.T) {
 			line := func(id string) string {
 				return `{"id":"` + id + `","order":"k","amount":5,"when":"2026-03-02 10:00"}` + "\n"
 			}
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line("1")))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line("1")))
 			runAll(t, a, "orders")
-			take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", line("2")))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", line("2")))
 			planned, err := a.Engine.Next(t.Context(), "orders", 0)
 			if err != nil {
 				t.Fatal(err)

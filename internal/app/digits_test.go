@@ -11,7 +11,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// openUnbounded has no control totals, by which its batches would reject such rows.
+// openUnbounded opens a project without control totals, which would reject such rows.
 func openUnbounded(t *testing.T) *App {
 	t.Helper()
 	return openFiles(t, map[string]string{
@@ -20,9 +20,9 @@ func openUnbounded(t *testing.T) *App {
 	})
 }
 
-// TestSumThatComesBackStopsAllTheSame takes 40 payments of 38 digits in that cancel out, half of them first: in one batch, and each in
-// a batch and run of its own.
-func TestSumThatComesBackStopsAllTheSame(t *testing.T) {
+// TestIntermediateOverflowStopsTheRun ingests 40 payments of 38 digits that cancel out, all positive ones first: in one batch, and
+// each in a separate batch and run.
+func TestIntermediateOverflowStopsTheRun(t *testing.T) {
 	t.Parallel()
 	var all []string
 	for i := range 40 {
@@ -61,7 +61,7 @@ func TestSumThatComesBackStopsAllTheSame(t *testing.T) {
 	}
 }
 
-// TestSumsOf38DigitsCancelOut: in runs of two that cancel out no sum has more digits.
+// TestSumsOf38DigitsCancelOut runs pairs of payments that cancel out: no sum exceeds 38 digits.
 func TestSumsOf38DigitsCancelOut(t *testing.T) {
 	t.Parallel()
 	a := openUnbounded(t)
@@ -69,10 +69,10 @@ func TestSumsOf38DigitsCancelOut(t *testing.T) {
 	for i := range 3 {
 		pay(t, a, fmt.Sprintf("%d a %s", 2*i, large), fmt.Sprintf("%d a -%s", 2*i+1, large))
 	}
-	isRight(t, a, `{"paid":"0.00","last":"5"}`)
+	checkArtifact(t, a, `{"paid":"0.00","last":"5"}`)
 }
 
-// TestTotalsOfARunBeyond38Digits: each batch's total fits, and that of all batches of a run does not.
+// TestTotalsOfARunBeyond38Digits runs batches whose totals fit one by one, but not together.
 func TestTotalsOfARunBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)

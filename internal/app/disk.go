@@ -1,5 +1,4 @@
-// disk.go ends a run whose disk takes no more: Temporal keeps its history on that disk too, and would wait for room
-// for ever.
+// Ends runs when the disk is full or fails: Temporal keeps its history on the same disk, and would wait for space forever.
 
 package app
 
@@ -16,34 +15,33 @@ import (
 	"bursar/internal/failure"
 )
 
-// diskTroubles are SQLite's words for a disk that takes no more; its errors reach the log only.
-var diskTroubles = []string{"database or disk is full", "disk I/O error"}
+// diskErrorTexts are SQLite's messages for a full or failing disk. The server's errors reach only its log.
+var diskErrorTexts = []string{"database or disk is full", "disk I/O error"}
 
-// diskWatch ends what is under way with the first trouble of the disk.
-type diskWatch struct {
-	mu    sync.Mutex
-	tasks map[*diskTask]bool
-	last  time.Time // when one was told
+// diskMonitor cancels the running tasks at the first error of the disk.
+type diskMonitor struct {
+	mu         sync.Mutex
+	tasks      map[*diskTask]bool
+	lastReport time.Time // when a running task was cancelled
 }
 
-// diskTask is one thing under way.
+// diskTask is a running task.
 type diskTask struct {
-	stop context.CancelCauseFunc
-	err  error
+	cancel context.CancelCauseFunc
+	err    error
 }
 
-// over returns a context that ends with the first trouble of the disk, and the task to ask for it. The task's end must
-// be called.
-func (d *diskWatch) over(ctx context.Context) (_ context.Context, told func() error, end func()) {
+// watch returns a context that ends at the first error of the disk, and a function that returns this error. end must be called.
+func (d *diskMonitor) watch(ctx context.Context) (_ context.Context, taskErr func() error, end func()) {
 	ctx, stop := context.WithCancelCause(ctx)
-	task := &diskTask{stop: stop}
+	task := &diskTask{cancel: stop}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.tasks == nil {
 		d.tasks = map[*diskTask]bool{}
 	}
 	d.tasks[task] = true
-	told = func() error {
+	taskErr = func() error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return task.err
@@ -54,60 +52,60 @@ func (d *diskWatch) over(ctx context.Context) (_ context.Context, told func() er
 		defer d.mu.Unlock()
 		delete(d.tasks, task)
 	}
-	return ctx, told, end
+	return ctx, taskErr, end
 }
 
-func (d *diskWatch) tell(err error) {
+func (d *diskMonitor) reportError(err error) {
 	err = failure.Wrap(failure.Transient, err)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for task := range d.tasks {
 		if task.err == nil {
-			task.err, d.last = err, time.Now()
-			task.stop(err)
+			task.err, d.lastReport = err, time.Now()
+			task.cancel(err)
 		}
 	}
 }
 
-// hush is how long the log is silent about what follows a trouble that something under way was told of.
-const hush = 30 * time.Second
+// quietPeriod is how long further disk errors are not logged after one was reported.
+const quietPeriod = 30 * time.Second
 
-// heard is true for a while after something under way has been told of trouble.
-func (d *diskWatch) heard() bool {
+// reportedRecently reports whether an error was reported within the quiet period.
+func (d *diskMonitor) reportedRecently() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !d.last.IsZero() && time.Since(d.last) < hush
+	return !d.lastReport.IsZero() && time.Since(d.lastReport) < quietPeriod
 }
 
-// isFull is true of the system's answers that a person must make room for: trying again in a moment is in vain.
-func isFull(err error) bool {
+// isDiskFull reports whether an error means that a person must free disk space, so that retrying soon is useless.
+func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
-// diskHandler hears the disk's troubles in Temporal's log. Then it is silent: all that follows says the same.
+// diskHandler finds disk errors in Temporal's log and reports them. After one it suppresses the log for the quiet period.
 type diskHandler struct {
 	slog.Handler
-	watch *diskWatch
+	monitor *diskMonitor
 }
 
-// Enabled lets errors in whatever the log's own level is.
+// Enabled lets errors through whatever the level of the log is.
 func (h diskHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelError || h.Handler.Enabled(ctx, level)
 }
 
-// Handle passes on what is not about the disk.
+// Handle reports a record about the disk, and passes on other records.
 func (h diskHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
 		text := a.Value.String()
-		for _, trouble := range diskTroubles {
-			if strings.Contains(text, trouble) {
-				h.watch.tell(fmt.Errorf("write the history of workflows: %s", trouble))
+		for _, known := range diskErrorTexts {
+			if strings.Contains(text, known) {
+				h.monitor.reportError(fmt.Errorf("write the history of workflows: %s", known))
 				return false
 			}
 		}
 		return true
 	})
-	if !h.watch.heard() && h.Handler.Enabled(ctx, r.Level) {
+	if !h.monitor.reportedRecently() && h.Handler.Enabled(ctx, r.Level) {
 		return h.Handler.Handle(ctx, r)
 	}
 	return nil
@@ -115,10 +113,10 @@ func (h diskHandler) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs returns a handler that adds attrs to every record.
 func (h diskHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return diskHandler{h.Handler.WithAttrs(attrs), h.watch}
+	return diskHandler{h.Handler.WithAttrs(attrs), h.monitor}
 }
 
 // WithGroup returns a handler that puts what follows into a group.
 func (h diskHandler) WithGroup(name string) slog.Handler {
-	return diskHandler{h.Handler.WithGroup(name), h.watch}
+	return diskHandler{h.Handler.WithGroup(name), h.monitor}
 }

@@ -1,4 +1,4 @@
-// Expressions that fail on an event: the event is named, nothing else stands still, and a mended pipeline is rebuilt.
+// Expressions that fail on an event: the error names the event, other pipelines continue, and a corrected pipeline is rebuilt.
 
 package app
 
@@ -43,7 +43,7 @@ func TestFailingExpressionNamesItsEvent(t *testing.T) {
 			line := func(id int, order string, n int) string {
 				return fmt.Sprintf(`{"id":"%d","order":%q,"n":%d,"note":"SECRET"}`+"\n", id, order, n)
 			}
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line(1, "k1", 5)+line(2, "k2", 7)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line(1, "k1", 5)+line(2, "k2", 7)))
 			var text strings.Builder
 			for i := range 200 {
 				n := i
@@ -52,7 +52,7 @@ func TestFailingExpressionNamesItsEvent(t *testing.T) {
 				}
 				text.WriteString(line(10+i, fmt.Sprint("o", i%50), n))
 			}
-			take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", text.String()))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", text.String()))
 			_, err := a.Run(t.Context(), []string{"orders"}, nil)
 			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), c.where) || strings.Contains(err.Error(), "2147483647") ||
 				c.where != "an artifact" && !strings.Contains(err.Error(), "b.jsonl:138") || strings.Contains(err.Error(), "o37") {
@@ -85,7 +85,7 @@ func TestFailingExpressionNamesItsEvent(t *testing.T) {
 	}
 }
 
-// TestFailingSQLFileNamesItsEvent is of a cast in a project's own SQL.
+// TestFailingSQLFileNamesItsEvent fails on a cast in the SQL file of a pipeline.
 func TestFailingSQLFileNamesItsEvent(t *testing.T) {
 	t.Parallel()
 	a := openFiles(t, map[string]string{

@@ -1,4 +1,4 @@
-// Runs by their workflows over stores that fail.
+// Runs through workflows on failing stores.
 
 package app
 
@@ -10,8 +10,8 @@ import (
 	"bursar/internal/fault"
 )
 
-// TestWorkflowsSurviveFailures has calls of the stores fail under running workflows: what is transient is tried again, and the run ends
-// right; data stops it with its class, and the next run goes on to the same digest.
+// TestWorkflowsSurviveFailures fails calls of the stores under running workflows. Transient errors are retried, and the run succeeds. Data
+// errors stop it with their class, and the next run continues to the same digest.
 func TestWorkflowsSurviveFailures(t *testing.T) {
 	t.Parallel()
 	undisturbed := openThreeBatches(t)
@@ -33,7 +33,7 @@ func TestWorkflowsSurviveFailures(t *testing.T) {
 				t.Fatalf("%s fails as %v: %v", plan.Call(n), class, err)
 			}
 			if err != nil && (failure.Of(err) != class || !strings.Contains(err.Error(), fault.ErrInjected.Error())) {
-				t.Fatalf("%s fails as %v, told is %v: %v", plan.Call(n), class, failure.Of(err), err)
+				t.Fatalf("%s fails as %v, reported as %v: %v", plan.Call(n), class, failure.Of(err), err)
 			}
 			plan.FailAt(0, fault.Before) // no call has that number
 			if _, err := a.Run(t.Context(), []string{"orders"}, nil); err != nil {
@@ -47,7 +47,7 @@ func TestWorkflowsSurviveFailures(t *testing.T) {
 			}
 		}
 	}
-	if right < 2 { // only what the command itself reads is not tried again
+	if right < 2 { // only reads of the command itself are not retried
 		t.Errorf("%d runs ended right at once", right)
 	}
 }

@@ -1,4 +1,4 @@
-// Pipelines that work off every batch as it is sealed: their workflows stay, and are told of new batches.
+// Followers: pipelines whose workflows stay running and work off every batch as it is sealed.
 
 package app
 
@@ -10,25 +10,25 @@ import (
 )
 
 const (
-	// A pipeline that could not be woken for a batch is woken again after wakeRetry, and later each time, up to longestWakeRetry.
-	wakeRetry, longestWakeRetry = time.Second, time.Minute
-	// pauseTime bounds how long the steps under way of a pipeline may take to end.
-	pauseTime = 30 * time.Second
+	// A failed wake is repeated after minWakeRetry. The delay doubles with each failure, up to maxWakeRetry.
+	minWakeRetry, maxWakeRetry = time.Second, time.Minute
+	// pauseTimeout bounds how long the running steps of a pipeline may take to end.
+	pauseTimeout = 30 * time.Second
 )
 
-// followers are the pipelines that stay at work. The zero value has none.
+// followers are the pipelines that follow their streams. The zero value has none.
 type followers struct {
 	mu    sync.Mutex
 	wakes map[string]chan struct{}
 }
 
-// wake tells a pipeline that a batch was sealed, in a moment: who seals does not wait for it.
+// wake schedules a wake of a pipeline and returns at once.
 func (f *followers) wake(pipeline string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	select {
 	case f.wakes[pipeline] <- struct{}{}:
-	default: // it is about to look, or does not follow
+	default: // a wake is pending already, or the pipeline does not follow
 	}
 }
 
@@ -54,29 +54,29 @@ func (f *followers) clear() {
 	f.wakes = nil
 }
 
-// followAll has every pipeline stay at work until stop, which awaits the steps under way.
-func (a *App) followAll(ctx context.Context) (stop func() error, err error) {
-	waking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// startFollowers starts a follower for every pipeline. stop stops them and waits for their running steps.
+func (a *App) startFollowers(ctx context.Context) (stop func() error, err error) {
+	wakeCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	stop = func() error {
 		cancel()
 		group.Wait()
 		a.followers.clear()
-		return a.unfollowAll()
+		return a.stopFollowers()
 	}
 	for _, p := range a.Project.Pipelines {
 		if err := a.runner.Follow(ctx, p.Name); err != nil {
 			return stop, err
 		}
 		wakes := a.followers.add(p.Name)
-		group.Go(func() { a.passOn(waking, p.Name, wakes) })
+		group.Go(func() { a.forwardWakes(wakeCtx, p.Name, wakes) })
 	}
 	return stop, nil
 }
 
-// passOn tells a pipeline's workflow of each batch that was sealed.
-func (a *App) passOn(ctx context.Context, pipeline string, wakes <-chan struct{}) {
-	wait := wakeRetry
+// forwardWakes signals a pipeline's workflow for each pending wake.
+func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan struct{}) {
+	wait := minWakeRetry
 	for {
 		select {
 		case <-wakes:
@@ -85,17 +85,17 @@ func (a *App) passOn(ctx context.Context, pipeline string, wakes <-chan struct{}
 		}
 		err := a.runner.Wake(ctx, pipeline)
 		if err == nil || ctx.Err() != nil {
-			wait = wakeRetry
+			wait = minWakeRetry
 			continue
 		}
-		a.log.Warn("a pipeline does not hear of a batch yet", "pipeline", pipeline, "error", err)
+		a.log.Warn("cannot notify a pipeline of a new batch; retrying", "pipeline", pipeline, "error", err)
 		time.AfterFunc(wait, func() { a.followers.wake(pipeline) })
-		wait = min(2*wait, longestWakeRetry)
+		wait = min(2*wait, maxWakeRetry)
 	}
 }
 
-func (a *App) unfollowAll() (all error) {
-	ctx, cancel := context.WithTimeout(context.Background(), pauseTime)
+func (a *App) stopFollowers() (all error) {
+	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 	defer cancel()
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -111,7 +111,7 @@ func (a *App) unfollowAll() (all error) {
 	return all
 }
 
-// pause keeps a pipeline that follows from working until resume, which looks at what has come meanwhile.
+// pause stops the follower of a pipeline until resume is called.
 func (a *App) pause(ctx context.Context, pipeline string) (resume func() error, err error) {
 	if !a.followers.has(pipeline) {
 		return func() error { return nil }, nil
@@ -120,7 +120,7 @@ func (a *App) pause(ctx context.Context, pipeline string) (resume func() error, 
 		return nil, err
 	}
 	return func() error {
-		if !a.followers.has(pipeline) { // the project goes down
+		if !a.followers.has(pipeline) { // the project is stopping
 			return nil
 		}
 		return a.runner.Follow(context.WithoutCancel(ctx), pipeline)

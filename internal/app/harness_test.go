@@ -1,4 +1,4 @@
-// What tests of whole projects share: a project folder copied and opened, and runs carried out without Temporal.
+// Helpers for tests of whole projects: copying and opening a project folder, and running pipelines without Temporal.
 
 package app
 
@@ -15,13 +15,13 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// TestMain has less garbage collected: tests are many small projects.
+// TestMain makes garbage collection less frequent, because the tests open many small projects.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400)
 	os.Exit(m.Run())
 }
 
-// openTest copies a project folder, so that its state lies in the test's own folder, and opens it until the test ends.
+// openTest copies a project folder into the test's folder and opens it until the test ends.
 func openTest(t *testing.T, dir string) *App {
 	t.Helper()
 	own := t.TempDir()
@@ -43,7 +43,7 @@ func openTest(t *testing.T, dir string) *App {
 	return a
 }
 
-// runAll works off a pipeline's backlog, step by step in this goroutine, and says how many runs that took.
+// runAll works off a pipeline's backlog, step by step in this goroutine, and returns the number of runs.
 func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 	t.Helper()
 	for ; ; runs++ {
@@ -62,7 +62,7 @@ func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 	}
 }
 
-// rebuildHere makes a pipeline's next generation, step by step in this goroutine.
+// rebuildHere rebuilds a pipeline, step by step in this goroutine.
 func rebuildHere(ctx context.Context, e *reconcile.Engine, pipeline string) (reconcile.Rebuilt, error) {
 	return e.Rebuild(ctx, pipeline, func(ctx context.Context) error {
 		for {
@@ -79,7 +79,7 @@ func rebuildHere(ctx context.Context, e *reconcile.Engine, pipeline string) (rec
 	})
 }
 
-// keysOf lists the catalog's keys that start so.
+// keysOf lists the catalog's keys with a prefix.
 func keysOf(t *testing.T, a *App, prefix string) (keys []string) {
 	t.Helper()
 	err := a.Engine.Catalog.View(t.Context(), func(tx catalog.Tx) error {

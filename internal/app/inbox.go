@@ -1,4 +1,4 @@
-// The inbox of a project that is up.
+// The inbox of a running project: files put into its subfolders are ingested or imported.
 
 package app
 
@@ -13,16 +13,16 @@ import (
 
 func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbox") }
 
-// watchInbox takes files in as they come to the inbox, until stop.
+// watchInbox processes files as they arrive in the inbox, until stop is called.
 func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	o := inbox.Options{Dir: a.inbox(), Log: a.log, Ingest: func(ctx context.Context, stream string, paths []string) error {
-		if stream == project.StatementStream && a.importsHere() {
+		if stream == project.StatementStream && a.acceptsStatements() {
 			return a.importInbox(ctx, paths)
 		}
 		_, err := a.Ingest(ctx, stream, paths, event.Options{})
 		return err
 	}}
-	if a.importsHere() {
+	if a.acceptsStatements() {
 		o.Streams = append(o.Streams, project.StatementStream)
 	}
 	for _, s := range a.Project.Streams {

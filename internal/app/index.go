@@ -1,4 +1,4 @@
-// The index of an open project: a damaged one does not keep the project from being opened, and is made again from parts.
+// The index of an open project. A project with a damaged index can be opened, and the index can be replaced meanwhile.
 
 package app
 
@@ -13,8 +13,8 @@ import (
 	"bursar/internal/artifact"
 )
 
-// projectIndex is the index that all calls go to. It can be replaced by an empty one while the project is open; a call
-// waits meanwhile. While the store cannot be opened each call returns why.
+// projectIndex wraps the Pebble index. It can be replaced by an empty one while the project is open; calls wait meanwhile. If
+// the store cannot be opened, each call returns the reason.
 type projectIndex struct {
 	dir string
 
@@ -23,7 +23,7 @@ type projectIndex struct {
 	err   error                 // why
 }
 
-// openIndex opens the index in dir. A damaged one is not an error here: what needs no index goes on working.
+// openIndex opens the index in dir. Damage is not an error here, so that commands that need no index still work.
 func openIndex(dir string) (*projectIndex, error) {
 	x := &projectIndex{dir: dir}
 	index, err := artifact.OpenPebble(dir, 0)
@@ -43,9 +43,9 @@ func (x *projectIndex) replace() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.index != nil {
-		_ = x.index.Close() // it is thrown away
+		_ = x.index.Close() // its files are removed
 	}
-	x.index, x.err = nil, errors.New("the index is being made again")
+	x.index, x.err = nil, errors.New("the index is being replaced")
 	if err := os.RemoveAll(x.dir); err != nil {
 		return fmt.Errorf("remove damaged index: %w", err)
 	}
@@ -58,51 +58,51 @@ func (x *projectIndex) replace() error {
 	return nil
 }
 
-// use calls do on the index.
-func (x *projectIndex) use(do func(*artifact.PebbleIndex) error) error {
+// use calls the function with the index, or returns why it cannot be opened.
+func (x *projectIndex) use(call func(*artifact.PebbleIndex) error) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.index == nil {
 		return x.err
 	}
-	return do(x.index)
+	return call(x.index)
 }
 
-// Load is the index's.
+// Load is PebbleIndex.Load.
 func (x *projectIndex) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
 	return x.use(func(i *artifact.PebbleIndex) error { return i.Load(ctx, space, run, next) })
 }
 
-// Find is the index's.
+// Find is PebbleIndex.Find.
 func (x *projectIndex) Find(ctx context.Context, space artifact.Space, asOf uint64, keys [][]byte, found func(int, artifact.Entry) error) error {
 	return x.use(func(i *artifact.PebbleIndex) error { return i.Find(ctx, space, asOf, keys, found) })
 }
 
-// Scan is the index's.
+// Scan is PebbleIndex.Scan.
 func (x *projectIndex) Scan(ctx context.Context, space artifact.Space, asOf uint64, each func(artifact.Entry) error) error {
 	return x.use(func(i *artifact.PebbleIndex) error { return i.Scan(ctx, space, asOf, each) })
 }
 
-// Loads is the index's.
+// Loads is PebbleIndex.Loads.
 func (x *projectIndex) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
 	return x.use(func(i *artifact.PebbleIndex) error { return i.Loads(ctx, space, each) })
 }
 
-// History is the index's.
+// History is PebbleIndex.History.
 func (x *projectIndex) History(ctx context.Context, space artifact.Space, asOf uint64, key []byte, each func(artifact.Entry) error) error {
 	return x.use(func(i *artifact.PebbleIndex) error { return i.History(ctx, space, asOf, key, each) })
 }
 
-// Drop is the index's.
+// Drop is PebbleIndex.Drop.
 func (x *projectIndex) Drop(ctx context.Context, space artifact.Space) error {
 	return x.use(func(i *artifact.PebbleIndex) error { return i.Drop(ctx, space) })
 }
 
-// Stored is the index's, where it has files of its own.
+// Stored is PebbleIndex.Stored.
 func (x *projectIndex) Stored(ctx context.Context, dir string) (stored artifact.Index, err error) {
 	err = x.use(func(i *artifact.PebbleIndex) error {
 		found, err := i.Stored(ctx, dir)
-		if err == nil { // else it would be an index that is a nil pointer
+		if err == nil { // else stored would be a non-nil interface with a nil pointer
 			stored = found
 		}
 		return err
@@ -110,7 +110,7 @@ func (x *projectIndex) Stored(ctx context.Context, dir string) (stored artifact.
 	return stored, err
 }
 
-// Close closes the index. Where it cannot be opened there is nothing to close: whoever needed it was given the reason.
+// Close closes the index if it is open.
 func (x *projectIndex) Close() error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -120,7 +120,7 @@ func (x *projectIndex) Close() error {
 	return x.index.Close()
 }
 
-// unusable is why the store cannot be opened, nil if it is open.
+// unusable returns why the store cannot be opened; nil if it is open.
 func (x *projectIndex) unusable() error {
 	return x.use(func(*artifact.PebbleIndex) error { return nil })
 }

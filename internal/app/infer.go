@@ -1,8 +1,8 @@
-// Guessing a stream file for people to edit.
+// Inferring a stream definition from a file of events.
 
 package app
 
 import "bursar/internal/event/infer"
 
-// Infer writes a commented stream file for a file of events, guessed from its first rows. It needs no project.
+// Infer returns a commented stream definition for a file of events, inferred from its first rows. It needs no project.
 func Infer(path string) (string, error) { return infer.Stream(path) }

@@ -1,4 +1,4 @@
-// Keys that events may lack, and keys that expressions make: in partitions, with SQL files, changed, too long, failing, and damaged.
+// Optional keys and computed keys: in partitions, with SQL files, changed, too long, failing, and damaged.
 
 package app
 
@@ -31,7 +31,7 @@ totals:
   odd: {sum: n, where: "n % 2 = 1"}
 `
 
-// sent is an event; an empty reference or note is null.
+// sent returns an event; an empty reference or note is null.
 func sent(id int, ref, note string, n int) string {
 	text := fmt.Sprintf(`{"id":"%d","n":%d,"at":"2024-03-%02dT23:30:00Z"`, id, n, 1+id%28)
 	if ref != "" {
@@ -43,7 +43,7 @@ func sent(id int, ref, note string, n int) string {
 	return text + "}\n"
 }
 
-// openKeyed opens a project with a pipeline of one key.
+// openKeyed opens a project whose pipeline has the given key.
 func openKeyed(t *testing.T, key, more string) *App {
 	t.Helper()
 	return openFiles(t, map[string]string{
@@ -52,7 +52,7 @@ func openKeyed(t *testing.T, key, more string) *App {
 	})
 }
 
-// reopenWith opens a project again in which a file is another one.
+// reopenWith closes a project and opens it again with another content of one file.
 func reopenWith(t *testing.T, a *App, name, text string) *App {
 	t.Helper()
 	dir := strings.TrimSuffix(a.state, "/.bursar")
@@ -68,7 +68,7 @@ func reopenWith(t *testing.T, a *App, name, text string) *App {
 	return a
 }
 
-// unkeyed is the ids of the events without a key, and what they come to.
+// unkeyed returns the ids and the count of the events without a key.
 func unkeyed(t *testing.T, a *App, pipeline string) string {
 	t.Helper()
 	var ids []string
@@ -91,7 +91,7 @@ func verified(t *testing.T, a *App, pipeline string) reconcile.Verified {
 	return v
 }
 
-func TestKeysThatEventsLack(t *testing.T) {
+func TestMissingKeys(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ key, more, want string }{
 		"optional column": {"ref", "", `{"key":"R1","artifact":{"total":7,"lines":[{"id":"1"},{"id":"6"}]}}` + "\n" + `{"key":"r1","artifact":{"total":2,"lines":[{"id":"2"}]}}`},
@@ -105,12 +105,12 @@ func TestKeysThatEventsLack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := openKeyed(t, c.key, c.more)
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(3, "", "x", 3)+sent(4, "", "", 4))) // none has a key
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(3, "", "x", 3)+sent(4, "", "", 4))) // none has a key
 			if runs := runAll(t, a, "refs"); runs != 1 || string(exportOf(t, a, "refs")) != "" {
 				t.Errorf("%d runs, exported are %s", runs, string(exportOf(t, a, "refs")))
 			}
-			take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(1, "R1", "", 1)+sent(2, "r1", "", 2)+sent(5, "", "", 5)))
-			take(t, a, "payments", putFile(t, t.TempDir(), "c.jsonl", sent(6, "R1", "", 6)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(1, "R1", "", 1)+sent(2, "r1", "", 2)+sent(5, "", "", 5)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "c.jsonl", sent(6, "R1", "", 6)))
 			runAll(t, a, "refs")
 			const want = `"3" "4" "5" 3 map[n:map[:12] odd:map[:8]]`
 			for range 2 {
@@ -140,8 +140,8 @@ func TestKeysThatEventsLack(t *testing.T) {
 	}
 }
 
-// A project's own SQL is given the events that have a key, and each key is compared with what it gives.
-func TestKeysOfSQLFilesThatEventsLack(t *testing.T) {
+// TestMissingKeysWithSQLFiles passes only events with a key to SQL files, and checks the keys of their result.
+func TestMissingKeysWithSQLFiles(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"ref", `[{ref: "upper(ref)"}]`} {
 		of := map[bool]string{true: "ref", false: "upper(ref)"}[key == "ref"]
@@ -151,9 +151,9 @@ func TestKeysOfSQLFilesThatEventsLack(t *testing.T) {
 			"pipelines/r.sql":     "SELECT " + of + " AS ref, sum(n)::BIGINT AS total FROM events GROUP BY 1",
 			"pipelines/m.sql":     `SELECT ref, d.total + coalesce(s.total, 0) AS total FROM delta d LEFT JOIN state s USING (ref)`,
 		})
-		take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "R1", "", 1)+sent(2, "", "", 2)))
+		mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "R1", "", 1)+sent(2, "", "", 2)))
 		runAll(t, a, "refs")
-		take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "R1", "", 3)+sent(4, "", "", 4)))
+		mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "R1", "", 3)+sent(4, "", "", 4)))
 		runAll(t, a, "refs")
 		if got := string(exportOf(t, a, "refs")); got != `{"key":"R1","artifact":{"total":4}}`+"\n" {
 			t.Errorf("exported are %s", got)
@@ -171,7 +171,7 @@ func TestKeysOfSQLFilesThatEventsLack(t *testing.T) {
 func TestChangedKeys(t *testing.T) {
 	t.Parallel()
 	a := openKeyed(t, `[{ref: "upper(ref)"}]`, "")
-	take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
 	runAll(t, a, "refs")
 	yaml := func(key string) string {
 		return "pipeline: refs\nfrom: payments\nkey: " + key + "\nartifact: {total: {sum: n}, lines: {list: [id], by: id}}\nconserve: {n: total}\n"
@@ -186,10 +186,10 @@ func TestChangedKeys(t *testing.T) {
 	}
 	required := strings.Replace(sentYAML, "ref: {type: string, optional: true}", "ref: {type: string}", 1)
 	b := openFiles(t, map[string]string{"bursar.yaml": "threads: 1\n", "streams/payments.yaml": required, "pipelines/refs.yaml": yaml("ref")})
-	take(t, b, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
+	mustIngest(t, b, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
 	runAll(t, b, "refs")
 	b = reopenWith(t, b, "streams/payments.yaml", sentYAML)
-	take(t, b, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(2, "r", "", 2)+sent(3, "", "", 3)))
+	mustIngest(t, b, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(2, "r", "", 2)+sent(3, "", "", 3)))
 	runAll(t, b, "refs")
 	if got := string(exportOf(t, b, "refs")); !strings.Contains(got, `"total":3`) {
 		t.Errorf("exported are %s", got)
@@ -208,8 +208,8 @@ func TestKeysThatAreTooLong(t *testing.T) {
 			t.Parallel()
 			more := map[string]string{"one": "", "partitions": "partitions: 2\n"}[name]
 			a := openKeyed(t, key, more)
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "short", 1)+sent(2, "r", "", 2)))
-			take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "r", "short", 1)+sent(4, "r", long, 2)+sent(5, "r", long, 2)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "short", 1)+sent(2, "r", "", 2)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", sent(3, "r", "short", 1)+sent(4, "r", long, 2)+sent(5, "r", long, 2)))
 			_, err := a.Run(t.Context(), []string{"refs"}, nil)
 			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "b.jsonl:2 is 6000 bytes long: the limit is 4 KiB") ||
 				!strings.Contains(err.Error(), `key column "k"`) || !strings.Contains(err.Error(), "bursar rebuild refs") || strings.Contains(err.Error(), "ää") {
@@ -233,7 +233,7 @@ func TestKeysThatAreTooLong(t *testing.T) {
 func TestKeysThatFail(t *testing.T) {
 	t.Parallel()
 	a := openKeyed(t, `[{k: "n * 2"}]`, "partitions: 2\n")
-	take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)))
 	var text strings.Builder
 	for i := range 3000 {
 		n := i
@@ -242,7 +242,7 @@ func TestKeysThatFail(t *testing.T) {
 		}
 		text.WriteString(sent(10+i, "r", "", n))
 	}
-	take(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", text.String()))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", text.String()))
 	_, err := a.Run(t.Context(), []string{"refs"}, nil)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "b.jsonl:1235") || strings.Contains(err.Error(), "2147483647") ||
 		strings.Contains(err.Error(), "whose key") {
@@ -250,8 +250,8 @@ func TestKeysThatFail(t *testing.T) {
 	}
 }
 
-// What is recorded of events without a key is held to the events.
-func TestUnkeyedEventsThatAreNotThere(t *testing.T) {
+// TestMissingUnkeyedEvents compares the recorded count of events without a key with the events.
+func TestMissingUnkeyedEvents(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(run *reconcile.Run, g *reconcile.Generation){
 		"one more in a run": func(run *reconcile.Run, _ *reconcile.Generation) {
@@ -267,7 +267,7 @@ func TestUnkeyedEventsThatAreNotThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := openKeyed(t, "ref", "")
-			take(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
+			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
 			runAll(t, a, "refs")
 			g, err := a.Engine.Current(t.Context(), "refs")
 			if err != nil {

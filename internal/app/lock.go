@@ -1,4 +1,4 @@
-// lock.go lets one process at a time hold a project.
+// The lock that lets one process at a time open a project.
 
 package app
 
@@ -20,18 +20,18 @@ import (
 // lockPoll is how often a waiting command tries again.
 const lockPoll = 50 * time.Millisecond
 
-// holder is who has a project locked, for those who wait. It lies beside the lock and means nothing without it: a
-// killed process leaves it behind, while the system frees the lock.
-type holder struct {
+// lockOwner describes the process that has locked a project. Its file means nothing unless the lock is held: a killed process
+// leaves the file behind, while the system frees the lock.
+type lockOwner struct {
 	Process int       `json:"process"`
 	Command string    `json:"command"`
 	Since   time.Time `json:"since"`
 }
 
-// serving is the command that holds a project and carries out those of others meanwhile.
-const serving = "up"
+// serveCommand is the command that keeps a project locked and runs the commands of other processes.
+const serveCommand = "up"
 
-// ServedError is what taking a project returns that a running `bursar up` holds.
+// ServedError is returned for a project that a running `bursar up` has locked.
 type ServedError struct {
 	State   string // the folder of the project's state
 	Process int
@@ -39,64 +39,64 @@ type ServedError struct {
 }
 
 func (e *ServedError) Error() string {
-	return holder{e.Process, serving, e.Since}.String()
+	return lockOwner{e.Process, serveCommand, e.Since}.String()
 }
 
-// Class is Transient: it may be stopped in a moment.
+// Class is Transient: the other process may stop.
 func (e *ServedError) Class() failure.Class { return failure.Transient }
 
-// Held reports whether the same process still has the project.
-func (e *ServedError) Held() bool {
+// IsRunning reports whether the same process still has the project locked.
+func (e *ServedError) IsRunning() bool {
 	var now *ServedError
 	return errors.As(Served(filepath.Dir(e.State)), &now) && now.Process == e.Process
 }
 
-// Served returns a *ServedError if a running `bursar up` holds the project in dir. It touches nothing.
+// Served returns a *ServedError if a running `bursar up` has locked the project in dir. It changes nothing.
 func Served(dir string) error {
 	state := filepath.Join(dir, ".bursar")
-	// Shared, so that two who look do not take each other for a holder.
-	for _, lock := range locks(state) {
+	// The lock is shared, so that two processes that only look do not see each other as the owner.
+	for _, lock := range projectLocks(state) {
 		if _, err := os.Stat(lock.Path()); err != nil {
-			continue // what was never locked is held by nobody
+			continue // it was never locked
 		}
 		free, err := lock.TryRLock()
 		_ = lock.Close() // nothing was written
 		if err == nil && !free {
-			return servedBy(filepath.Join(state, "lock.json"))
+			return findServer(filepath.Join(state, "lock.json"))
 		}
 	}
 	return nil
 }
 
-// locks are what a process has locked that holds a project: the folder itself, as it cannot be deleted unnoticed under the one who
-// works in it, and a file, which earlier versions lock and file systems that lock no folders, too.
-func locks(state string) []*flock.Flock {
+// projectLocks returns the two locks of a project. One is the state folder itself, which cannot be replaced unnoticed. The
+// other is a file, for file systems that cannot lock folders, and because earlier versions lock only the file.
+func projectLocks(state string) []*flock.Flock {
 	return []*flock.Flock{
 		flock.New(state, flock.SetFlag(os.O_RDONLY)),
 		flock.New(filepath.Join(state, "lock"), flock.SetFlag(os.O_RDONLY|os.O_CREATE), flock.SetPermissions(0o600)),
 	}
 }
 
-// servedBy returns a *ServedError if the holder of a lock serves others.
-func servedBy(beside string) error {
-	if h, err := readHolder(beside); err == nil && h.Command == serving {
-		return &ServedError{filepath.Dir(beside), h.Process, h.Since}
+// findServer returns a *ServedError if the owner of the lock is `bursar up`.
+func findServer(ownerPath string) error {
+	if h, err := readOwner(ownerPath); err == nil && h.Command == serveCommand {
+		return &ServedError{filepath.Dir(ownerPath), h.Process, h.Since}
 	}
 	return nil
 }
 
-// Lock takes the project in dir for a command (such as "run") and returns how to give it back, which may be called
-// again. While another process has it, Lock tries again for the time given, and then fails naming that process; a process
-// that serves the project has it for long, so Lock returns its *ServedError at once.
+// Lock locks the project in dir for a command (such as "run"). release may be called more than once. While another process has
+// the lock, Lock tries again until wait has passed, and then fails with an error that names that process. For a process that
+// serves the project it returns a *ServedError at once.
 func Lock(ctx context.Context, dir, command string, wait time.Duration) (release func() error, err error) {
 	state := filepath.Join(dir, ".bursar")
 	if err := os.MkdirAll(state, 0o700); errors.Is(err, syscall.ENOTDIR) {
-		return nil, failure.Wrap(failure.Data, fmt.Errorf("lock project %s: %s is in the way: it is no folder", dir, state))
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("lock project %s: %s is not a folder", dir, state))
 	} else if err != nil {
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
-	both, beside := locks(state), filepath.Join(state, "lock.json")
-	locked, err := tryLock(ctx, both, beside, wait)
+	flocks, ownerPath := projectLocks(state), filepath.Join(state, "lock.json")
+	acquired, err := tryLock(ctx, flocks, ownerPath, wait)
 	var served *ServedError
 	if errors.As(err, &served) {
 		return nil, err
@@ -104,81 +104,83 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 	if err != nil {
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
-	if !locked {
-		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeHolder(beside)))
+	if !acquired {
+		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeOwner(ownerPath)))
 	}
-	err = writeHolder(beside, holder{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
+	err = writeOwner(ownerPath, lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
 	if err != nil {
-		_ = os.Remove(beside) // it may name an earlier one
+		_ = os.Remove(ownerPath) // it may name an earlier owner
 	}
-	if err != nil && !takesNothing(err) { // without a name others wait all the same
-		return nil, fmt.Errorf("lock project %s: %w", dir, errors.Join(err, unlockAll(both)))
+	if err != nil && !isUnwritable(err) { // the lock works without the owner's name
+		return nil, fmt.Errorf("lock project %s: %w", dir, errors.Join(err, unlockAll(flocks)))
 	}
-	return func() error { return unlock(both, beside) }, nil
+	return func() error { return releaseLocks(flocks, ownerPath) }, nil
 }
 
-// takesNothing reports whether an error is that of a disk that cannot be written, or has no room.
-func takesNothing(err error) bool {
-	return isFull(err) || errors.Is(err, syscall.EROFS)
+// isUnwritable reports whether an error means that the disk is full or read-only.
+func isUnwritable(err error) bool {
+	return isDiskFull(err) || errors.Is(err, syscall.EROFS)
 }
 
-// tryLock reports whether the lock came free in time.
-func tryLock(ctx context.Context, both []*flock.Flock, beside string, wait time.Duration) (bool, error) {
-	patience, cancel := context.WithTimeout(ctx, wait)
+// tryLock tries to lock until wait has passed, and reports whether it succeeded.
+func tryLock(ctx context.Context, flocks []*flock.Flock, ownerPath string, wait time.Duration) (bool, error) {
+	waitCtx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()
 	for {
-		// The first try is made whatever the time: wait may be 0.
-		if locked, err := tryBoth(both); locked || err != nil {
+		// The first attempt is made even if wait is 0.
+		if locked, err := tryLockAll(flocks); locked || err != nil {
 			return locked, err
 		}
-		if err := servedBy(beside); err != nil {
+		if err := findServer(ownerPath); err != nil {
 			return false, err
 		}
 		select {
 		case <-tick.C:
-		case <-patience.Done():
+		case <-waitCtx.Done():
 			return false, ctx.Err()
 		}
 	}
 }
 
-// tryBoth takes both locks or none. A folder that cannot be locked here leaves it to the file, and a file that cannot be made on
-// a disk that takes nothing to the folder.
-func tryBoth(both []*flock.Flock) (bool, error) {
-	folder, err := both[0].TryLock()
+// tryLockAll takes both locks or none. On a file system that cannot lock folders the file's lock is enough, and on a disk that
+// cannot be written the folder's.
+func tryLockAll(flocks []*flock.Flock) (bool, error) {
+	folder, err := flocks[0].TryLock()
 	if err == nil && !folder {
 		return false, nil
 	}
-	file, err := both[1].TryLock()
-	if err != nil && folder && takesNothing(err) {
+	file, err := flocks[1].TryLock()
+	if err != nil && folder && isUnwritable(err) {
 		return true, nil
 	}
 	if !file {
-		return false, errors.Join(err, both[0].Unlock())
+		return false, errors.Join(err, flocks[0].Unlock())
 	}
 	return true, nil
 }
 
-// unlock removes the holder first, while nobody else can have written it.
-func unlock(both []*flock.Flock, beside string) error {
-	if !both[0].Locked() && !both[1].Locked() {
+// releaseLocks removes the owner's file first, while no other process can have written it.
+func releaseLocks(flocks []*flock.Flock, ownerPath string) error {
+	if !flocks[0].Locked() && !flocks[1].Locked() {
 		return nil
 	}
-	err := os.Remove(beside)
+	err := os.Remove(ownerPath)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EROFS) {
 		err = nil
 	}
-	if err = errors.Join(err, unlockAll(both)); err != nil {
+	if err = errors.Join(err, unlockAll(flocks)); err != nil {
 		return fmt.Errorf("unlock project: %w", err)
 	}
 	return nil
 }
 
-func unlockAll(both []*flock.Flock) error { return errors.Join(both[1].Unlock(), both[0].Unlock()) }
+func unlockAll(flocks []*flock.Flock) error {
+	return errors.Join(flocks[1].Unlock(), flocks[0].Unlock())
+}
 
-func writeHolder(path string, h holder) error {
+func writeOwner(path string, h lockOwner) error {
 	text, err := json.Marshal(h)
 	if err != nil {
 		return err
@@ -186,7 +188,7 @@ func writeHolder(path string, h holder) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-func readHolder(path string) (h holder, err error) {
+func readOwner(path string) (h lockOwner, err error) {
 	text, err := os.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(text, &h)
@@ -194,15 +196,15 @@ func readHolder(path string) (h holder, err error) {
 	return h, err
 }
 
-// describeHolder says who holds the project; a process that took it this moment may not have written its name yet.
-func describeHolder(path string) string {
-	h, err := readHolder(path)
+// describeOwner names the process that has locked the project. A process that locked it just now may not have written its name.
+func describeOwner(path string) string {
+	h, err := readOwner(path)
 	if err != nil {
-		return "project is held by another process"
+		return "project is locked by another process"
 	}
 	return h.String()
 }
 
-func (h holder) String() string {
-	return fmt.Sprintf("project is held by process %d (`bursar %s`) since %s", h.Process, h.Command, h.Since.Format(time.RFC3339))
+func (h lockOwner) String() string {
+	return fmt.Sprintf("project is locked by process %d (`bursar %s`) since %s", h.Process, h.Command, h.Since.Format(time.RFC3339))
 }

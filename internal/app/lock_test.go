@@ -17,12 +17,12 @@ import (
 	"bursar/internal/app"
 )
 
-func TestLockIsHeldOnce(t *testing.T) {
+func TestLockExcludesOthers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	release := mustLock(t, dir)
 	_, err := app.Lock(t.Context(), dir, "status", time.Millisecond)
-	want := fmt.Sprintf("project is held by process %d (`bursar run`) since 2", os.Getpid())
+	want := fmt.Sprintf("project is locked by process %d (`bursar run`) since 2", os.Getpid())
 	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "; wait for it or stop it") {
 		t.Errorf("lock: %v, want %s", err, want)
 	}
@@ -35,7 +35,7 @@ func TestLockIsHeldOnce(t *testing.T) {
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	// A release that comes twice takes nothing from the next holder.
+	// A second release does not unlock the next owner's lock.
 	if _, err := app.Lock(t.Context(), dir, "status", 0); err == nil || !strings.Contains(err.Error(), "bursar run") {
 		t.Errorf("lock: %v, want the second holder", err)
 	}
@@ -57,7 +57,7 @@ func TestLockWaits(t *testing.T) {
 				return
 			}
 			if n := inside.Add(1); n != 1 {
-				t.Errorf("%d hold the project", n)
+				t.Errorf("%d processes have the lock", n)
 			}
 			passed.Add(1)
 			inside.Add(-1)
@@ -72,10 +72,10 @@ func TestLockWaits(t *testing.T) {
 	}
 }
 
-func TestLockGivesUpWhenAsked(t *testing.T) {
+func TestLockRespectsContext(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	defer mustLock(t, dir)() //nolint:errcheck // the folder goes with the test
+	defer mustLock(t, dir)() //nolint:errcheck // the folder is removed with the test
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := app.Lock(ctx, dir, "run", time.Minute); !errors.Is(err, context.Canceled) {
@@ -83,7 +83,7 @@ func TestLockGivesUpWhenAsked(t *testing.T) {
 	}
 }
 
-// lockedDir names the project that the test's own child process locks.
+// lockedDir is the variable with the project folder that the test's child process locks.
 const lockedDir = "BURSAR_TEST_LOCKED_DIR"
 
 func TestLockEndsWithItsProcess(t *testing.T) {
@@ -113,7 +113,7 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = child.Wait() // it says that it was killed
+	_ = child.Wait() // the error says that it was killed
 	if err := mustLock(t, dir)(); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func mustLock(t *testing.T, dir string) func() error {
 	return release
 }
 
-// TestLockFileDeleted: deleting the file that was locked lets nobody in.
+// TestLockFileDeleted deletes the locked file: the project stays locked.
 func TestLockFileDeleted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

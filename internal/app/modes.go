@@ -1,4 +1,4 @@
-// The modes of the state's files: events, and who may ask for them, are their owner's business.
+// File modes of the state: only its owner may read events and tokens.
 
 package app
 
@@ -11,15 +11,15 @@ import (
 	"syscall"
 )
 
-// closeToOthers takes the state away from everybody but its owner: the folder itself at once, then what lies in it, as libraries
-// make files that all may read. Objects are made for their owner alone, so they are only looked at where the folder was open.
-func closeToOthers(state string) error {
+// restrictModes removes the rights of group and others from the state folder and its files, since libraries create files that
+// everybody may read. Objects are created for their owner only, so they are checked only if the folder was open to others.
+func restrictModes(state string) error {
 	info, err := os.Stat(state)
 	if err != nil {
-		return fmt.Errorf("look at the modes of %s: %w", state, err)
+		return fmt.Errorf("read the mode of %s: %w", state, err)
 	}
 	wasOpen := info.Mode().Perm()&0o077 != 0
-	if err := setMode(state, info); err != nil {
+	if err := restrictMode(state, info); err != nil {
 		return err
 	}
 	return filepath.WalkDir(state, func(path string, e fs.DirEntry, err error) error {
@@ -27,7 +27,7 @@ func closeToOthers(state string) error {
 		case errors.Is(err, fs.ErrNotExist) || path == state:
 			return nil
 		case err != nil:
-			return fmt.Errorf("look at the modes below %s: %w", state, err)
+			return fmt.Errorf("read the modes below %s: %w", state, err)
 		case e.Type()&fs.ModeSymlink != 0:
 			return nil
 		case !wasOpen && path == filepath.Join(state, "objects"):
@@ -35,14 +35,14 @@ func closeToOthers(state string) error {
 		}
 		info, err := e.Info()
 		if err != nil {
-			return nil //nolint:nilerr // it is gone again
+			return nil //nolint:nilerr // it was removed meanwhile
 		}
-		return setMode(path, info)
+		return restrictMode(path, info)
 	})
 }
 
-// setMode leaves only the owner's rights. A disk that cannot be written keeps what it has.
-func setMode(path string, info fs.FileInfo) error {
+// restrictMode removes the rights of group and others. It does nothing on a read-only disk.
+func restrictMode(path string, info fs.FileInfo) error {
 	mode := info.Mode().Perm() & 0o700
 	if info.IsDir() {
 		mode = 0o700
@@ -51,7 +51,7 @@ func setMode(path string, info fs.FileInfo) error {
 		return nil
 	}
 	if err := os.Chmod(path, mode); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("keep others from reading the state: %w", err)
+		return fmt.Errorf("restrict access to the state: %w", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Nobody but its owner reads a project's state, whatever the folder's mode was.
+// Only its owner can read a project's state, whatever the folder's mode was.
 
 package app
 
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestModes(t *testing.T) {
+func TestOthersCannotReadTheState(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range twoStreams() {
@@ -28,7 +28,7 @@ func TestModes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		take(t, a, "good", putFile(t, dir, "n.jsonl", `{"id":"f","n":1}`))
+		mustIngest(t, a, "good", putFile(t, dir, "n.jsonl", `{"id":"f","n":1}`))
 		if _, err := a.Run(t.Context(), []string{"of_good"}, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
 // Exports of overlapping periods with entries that look alike, generated in every format: each entry counts once, whichever
-// file tells it first and however the periods are cut into statements.
+// file is imported first and however the periods are split into statements.
 
 package app
 
@@ -26,7 +26,7 @@ func someBooked(random *rand.Rand, days int) booked {
 		for range random.IntN(4) {
 			amount := random.Int64N(20_000) - 10_000
 			b[day] = append(b[day], amount)
-			for random.IntN(3) == 0 { // the same again: no reference tells them apart
+			for random.IntN(3) == 0 { // an equal entry, without a reference that distinguishes them
 				b[day] = append(b[day], amount)
 			}
 		}
@@ -54,7 +54,7 @@ func (b booked) entries() (n int64) {
 
 func cents(amount int64) string { return big.NewRat(amount, 100).FloatString(2) }
 
-// credit tells the sign of an amount apart from its size, each as a format writes it.
+// credit splits an amount into sign and absolute value, as formats write them.
 func credit(amount int64, plus, minus string) (sign, size string) {
 	if amount < 0 {
 		return minus, cents(-amount)
@@ -98,7 +98,7 @@ func (b booked) mt940(from, to int) string {
 	return s.String() + "-\n"
 }
 
-// lines writes some of a day's entries as MT940 does.
+// lines writes some of a day's entries in MT940.
 func (b booked) lines(s *strings.Builder, day, first, end int) {
 	for _, a := range b[day][first:end] {
 		sign, size := credit(a, "C", "D")
@@ -119,7 +119,7 @@ func (b booked) ofx(from, to int) string {
 	return s.String()
 }
 
-// overlapping are the ways to write an export, by format: what stands around the statements, and a statement.
+// overlapping are the ways to write an export, by format: the text around the statements, and a statement.
 var overlapping = map[string]struct {
 	before, after string
 	export        export
@@ -166,7 +166,7 @@ func TestOverlappingExports(t *testing.T) {
 	}
 }
 
-// importText imports one file, which must be taken in with all its rows accepted or known.
+// importText imports one file, whose rows must all be accepted or duplicates.
 func importText(t *testing.T, a *App, name, text string) {
 	t.Helper()
 	r, err := a.Import(t.Context(), []string{putFile(t, t.TempDir(), name, text)}, aggregate.Options{})
@@ -183,11 +183,11 @@ func importText(t *testing.T, a *App, name, text string) {
 	}
 }
 
-// checkBooked fails the test unless every entry is there once, and each day's sum is right.
+// checkBooked fails the test unless every entry was accepted once and each day's sum is right.
 func checkBooked(t *testing.T, a *App, b booked) {
 	t.Helper()
 	if n := int64(len(eventsOf(t, a, project.EntryStream, "id"))); n != b.entries() {
-		t.Errorf("%d entries are taken in, want %d", n, b.entries())
+		t.Errorf("%d entries are accepted, want %d", n, b.entries())
 	}
 	runAll(t, a, "days")
 	days := map[string]string{}

@@ -1,4 +1,4 @@
-// Partitions and workers that come late: neither changes what the artifacts are.
+// Partitions and late workers: neither changes the artifacts.
 
 package app
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// payAtRandom takes batches of random payments over a few keys in; after each, between decides what else happens.
+// payAtRandom ingests batches of random payments over a few keys, and calls between after each.
 func payAtRandom(t *testing.T, a *App, batches int, between func(batch int)) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(7, 7))
@@ -57,7 +57,7 @@ func TestPartitionsDoNotChangeTheDigest(t *testing.T) {
 	}
 }
 
-// lateIndex is an index whose first Load hangs, with all that it was given in hand, until it is released.
+// lateIndex is an index whose first Load reads all entries and then blocks until it is released.
 type lateIndex struct {
 	artifact.Index
 	hangs   chan struct{}
@@ -115,12 +115,12 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 	if name, detail := firstFailed(t, a); name != "" {
 		t.Errorf("%s fails: %s", name, detail)
 	}
-	if left := sharesLeft(t, a); len(left) > 0 {
+	if left := partitionObjectsLeft(t, a); len(left) > 0 {
 		t.Errorf("the catalog still keeps shares: %v", left)
 	}
 }
 
-// failingEngine is the app's, over stores that fail as planned.
+// failingEngine returns the app's engine on stores that fail by a plan.
 func failingEngine(a *App, plan *fault.Plan) *reconcile.Engine {
 	e := a.Engine
 	return &reconcile.Engine{
@@ -130,7 +130,7 @@ func failingEngine(a *App, plan *fault.Plan) *reconcile.Engine {
 	}
 }
 
-// openThreeBatches has a run for each of three batches to do.
+// openThreeBatches opens a project with a backlog of three batches, each of which makes a run.
 func openThreeBatches(t *testing.T) *App {
 	t.Helper()
 	a := openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
@@ -138,9 +138,8 @@ func openThreeBatches(t *testing.T) *App {
 	return a
 }
 
-// TestRunsInFlightSurviveEveryFailure has three runs in flight, lets the 1st, 2nd, 3rd … call of the stores fail, and goes on
-// from there: each time the class is kept and the artifacts are the same. It tries every 31st call, from
-// another one each time, and the soak every one.
+// TestRunsInFlightSurviveFailures has three runs in flight, fails one call of the stores, and continues: each time the error
+// keeps its class and the artifacts are the same. It tries every 31st call with a random offset; the soak test tries all.
 func TestRunsInFlightSurviveFailures(t *testing.T) {
 	t.Parallel()
 	surviveFailures(t, 31)
@@ -169,8 +168,8 @@ func surviveFailures(t *testing.T, stride int) {
 		plan.FailWith(n, mode, failure.Wrap(class, fault.ErrInjected))
 		err := inFlight(t.Context(), failingEngine(a, plan), "orders")
 		more = plan.Fired()
-		told := failure.Of(err) == class || mode&fault.Crash != 0 // what a dead process meets has no class
-		if more && (err == nil || !told) || !more && err != nil {
+		classKept := failure.Of(err) == class || mode&fault.Crash != 0 // errors of a dead process have no class
+		if more && (err == nil || !classKept) || !more && err != nil {
 			t.Fatalf("call %d (%s) fails as %v: %v; the runs say %v, as %v", n, plan.Call(n), class, more, err, failure.Of(err))
 		}
 		runAll(t, a, "orders")
@@ -188,7 +187,7 @@ func surviveFailures(t *testing.T, stride int) {
 	t.Logf("%d calls, one in %d failed in turn", calls, stride)
 }
 
-// inFlight takes three runs through each step before any goes on to the next.
+// inFlight carries three runs through each step before any begins the next.
 func inFlight(ctx context.Context, e *reconcile.Engine, pipeline string) error {
 	var refs []reconcile.RunRef
 	for after := uint64(0); after < 3; after++ {
@@ -213,7 +212,7 @@ func inFlight(ctx context.Context, e *reconcile.Engine, pipeline string) error {
 	return nil
 }
 
-func sharesLeft(t *testing.T, a *App) []string {
+func partitionObjectsLeft(t *testing.T, a *App) []string {
 	t.Helper()
 	return keysOf(t, a, "share/")
 }
@@ -245,7 +244,7 @@ func TestStepsKeepToTheirLanes(t *testing.T) {
 	}
 }
 
-// countingIndex counts how often it is loaded.
+// countingIndex counts the calls of Load.
 type countingIndex struct {
 	artifact.Index
 	loads int
@@ -256,7 +255,7 @@ func (c *countingIndex) Load(ctx context.Context, space artifact.Space, run uint
 	return c.Index.Load(ctx, space, run, next)
 }
 
-// TestIndexIsLoadedOnce: what an index worker loaded is not loaded again by the step.
+// TestIndexIsLoadedOnce checks that the index step does not load a partition that a worker has loaded.
 func TestIndexIsLoadedOnce(t *testing.T) {
 	t.Parallel()
 	for _, partitions := range []int{1, 2} {
@@ -281,7 +280,7 @@ func TestIndexIsLoadedOnce(t *testing.T) {
 	}
 }
 
-// TestStepTakesAsLongAsItsPartitions: what an index worker did is part of the time that the step is recorded with.
+// TestStepTakesAsLongAsItsPartitions checks that the recorded time of a step includes that of its partitions.
 func TestStepTakesAsLongAsItsPartitions(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
@@ -303,6 +302,6 @@ func TestStepTakesAsLongAsItsPartitions(t *testing.T) {
 	}
 	whole, err := a.Engine.Step(t.Context(), ref, "index")
 	if err != nil || whole.Seconds != share.Seconds+10 {
-		t.Errorf("%+v beside %+v, %v", whole, share, err)
+		t.Errorf("step %+v, partition %+v, %v", whole, share, err)
 	}
 }

@@ -1,4 +1,4 @@
-// Generations, groups of batches, and the past: what people rely on when definitions change.
+// Generations, grouping of batches, and history when definitions change.
 
 package app
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// reopen closes a project and opens it again with another pipeline.
+// reopen closes a project and opens it again with another pipeline definition.
 func reopen(t *testing.T, a *App, pipeline string) *App {
 	t.Helper()
 	dir := filepath.Dir(a.state)
@@ -37,10 +37,10 @@ func reopen(t *testing.T, a *App, pipeline string) *App {
 
 func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ name, from, to, says, want string }{
+	for _, c := range []struct{ name, from, to, refused, want string }{
 		{"a condition", "{sum: amount}", `{sum: amount, where: "amount > 5"}`, "artifact.paid, conserve", `{"paid":"10.00","last":"4"}`},
 		{"a new column", "  last:", "  n: {count: true}\n  last:", "artifact.n, order of columns", `{"paid":"11.00","n":2,"last":"4"}`},
-		{"a column gone", "  last: {last: id, by: id}\n", "", "artifact.last, order of columns", `{"paid":"11.00"}`},
+		{"a removed column", "  last: {last: id, by: id}\n", "", "artifact.last, order of columns", `{"paid":"11.00"}`},
 		{"nothing that counts", "pipeline:", "# a remark\npipeline:", "", `{"paid":"11.00","last":"4"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,24 +53,24 @@ func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 			a = reopen(t, a, changed)
 			pay(t, a, "6 z 1.00")
 			_, err := a.Engine.Next(t.Context(), "orders", 0)
-			_, asked := a.Engine.Get(t.Context(), "orders", "a", 0, false)
-			if c.says == "" {
-				if err != nil || asked != nil {
-					t.Fatalf("refused: %v, %v", err, asked)
+			_, getErr := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+			if c.refused == "" {
+				if err != nil || getErr != nil {
+					t.Fatalf("refused: %v, %v", err, getErr)
 				}
 				runAll(t, a, "orders")
 			} else {
-				for _, err := range []error{err, asked} {
-					if err == nil || !strings.Contains(err.Error(), "("+c.says+")") || !strings.Contains(err.Error(), "bursar rebuild orders") {
-						t.Fatalf("got %v, want a refusal that names %s", err, c.says)
+				for _, err := range []error{err, getErr} {
+					if err == nil || !strings.Contains(err.Error(), "("+c.refused+")") || !strings.Contains(err.Error(), "bursar rebuild orders") {
+						t.Fatalf("got %v, want a refusal that names %s", err, c.refused)
 					}
 				}
 			}
 			rebuilt, err := a.Rebuild(t.Context(), "orders")
-			if err != nil || rebuilt.Generation != 2 || (rebuilt.DigestBefore != "") != (c.says == "") || rebuilt.DigestAfter != digestOf(t, a) {
+			if err != nil || rebuilt.Generation != 2 || (rebuilt.DigestBefore != "") != (c.refused == "") || rebuilt.DigestAfter != digestOf(t, a) {
 				t.Fatalf("%+v, %v", rebuilt, err)
 			}
-			if c.says == "" && rebuilt.DigestBefore != rebuilt.DigestAfter {
+			if c.refused == "" && rebuilt.DigestBefore != rebuilt.DigestAfter {
 				t.Errorf("the same pipeline gives other artifacts: %+v", rebuilt)
 			}
 			checkRebuilt(t, a, c.want)
@@ -78,7 +78,7 @@ func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 	}
 }
 
-// checkRebuilt proves that generation 2 is whole and nothing of generation 1 is left.
+// checkRebuilt checks that generation 2 is complete and nothing of generation 1 remains.
 func checkRebuilt(t *testing.T, a *App, want string) {
 	t.Helper()
 	if name, detail := firstFailed(t, a); name != "" {
@@ -99,7 +99,7 @@ func checkRebuilt(t *testing.T, a *App, want string) {
 }
 
 // TestRebuildGoesOnAfterACrash kills a rebuild at its 1st, 14th, 27th … call of the stores: readers see the old or the new
-// generation whole, and the next rebuild ends with the same bytes.
+// generation completely, and the next rebuild ends with the same bytes.
 func TestRebuildGoesOnAfterACrash(t *testing.T) {
 	t.Parallel()
 	for n, more := 1, true; more; n += 13 {

@@ -1,4 +1,4 @@
-// Rebuilds of a pipeline whose index is damaged: they end with artifacts that are right, or name the command that mends the index.
+// Rebuilds of a pipeline with a damaged index: they end with correct artifacts, or name the command that repairs the index.
 
 package app
 
@@ -47,8 +47,8 @@ func TestRebuildOnADamagedIndex(t *testing.T) {
 	}
 }
 
-// TestRebuildEndsWhenTheOldIndexIsDamaged: once the new generation is the one that readers see, the entries of the old one that cannot be
-// removed are no reason to fail.
+// TestRebuildEndsWhenTheOldIndexIsDamaged checks that a rebuild succeeds although entries of the old generation cannot be removed
+// after the switch.
 func TestRebuildEndsWhenTheOldIndexIsDamaged(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
@@ -59,7 +59,7 @@ func TestRebuildEndsWhenTheOldIndexIsDamaged(t *testing.T) {
 	if err != nil || rebuilt.Generation != 2 || rebuilt.DigestAfter != before {
 		t.Fatalf("%+v, %v", rebuilt, err)
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 	if err := a.Engine.CheckRecords(t.Context(), "orders"); err != nil {
 		t.Error(err)
 	}
@@ -69,7 +69,7 @@ func TestRebuildEndsWhenTheOldIndexIsDamaged(t *testing.T) {
 	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// undroppedIndex has a damaged table of generation 1.
+// undroppedIndex is an index with a damaged table of generation 1, which cannot be dropped.
 type undroppedIndex struct{ artifact.Index }
 
 func (u *undroppedIndex) Drop(ctx context.Context, space artifact.Space) error {
@@ -79,7 +79,7 @@ func (u *undroppedIndex) Drop(ctx context.Context, space artifact.Space) error {
 	return u.Index.Drop(ctx, space)
 }
 
-// rebuildDamaged rebuilds orders of a project whose index is damaged, and repairs the project where verify or the rebuild say so.
+// rebuildDamaged rebuilds orders in a project with a damaged index, and repairs the project if verify or the rebuild ask for it.
 func rebuildDamaged(t *testing.T, dir, before string) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)

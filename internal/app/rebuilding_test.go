@@ -1,4 +1,4 @@
-// Rebuilds that were cut short and cannot be gone on with, or are all that is left of a pipeline.
+// Interrupted rebuilds that cannot be continued, or that are all that remains of a pipeline.
 
 package app
 
@@ -18,7 +18,7 @@ import (
 
 var errKilled = errors.New("killed")
 
-// rebuildCut rebuilds orders and stops after so many steps, at the latest before the swap.
+// rebuildCut rebuilds orders and stops after the given number of steps, at the latest before the switch.
 func rebuildCut(t *testing.T, a *App, steps int) {
 	t.Helper()
 	_, err := a.Engine.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
@@ -45,7 +45,7 @@ func rebuildCut(t *testing.T, a *App, steps int) {
 	}
 }
 
-// openTwoBatches has two published runs, which a rebuild makes in two runs too.
+// openTwoBatches opens a project with two published runs, which a rebuild repeats as two runs.
 func openTwoBatches(t *testing.T) *App {
 	t.Helper()
 	a := openSmall(t, ordersYAML+"backlog: {max_batches: 1}\n")
@@ -55,7 +55,7 @@ func openTwoBatches(t *testing.T) *App {
 	return a
 }
 
-// TestDamagedRebuildIsBegunAnew damages what a rebuild that was cut short has made: the next one makes all of it again.
+// TestDamagedRebuildIsBegunAnew damages the result of an interrupted rebuild: the next rebuild starts from the beginning.
 func TestDamagedRebuildIsBegunAnew(t *testing.T) {
 	t.Parallel()
 	run := "run/orders/g0002/00000001"
@@ -66,18 +66,18 @@ func TestDamagedRebuildIsBegunAnew(t *testing.T) {
 	}{
 		{"a flipped part that a later run reads", 5, func(t *testing.T, a *App) { flip(t, a, partOfRebuild(t, a)) }},
 		{"a flipped part that nothing but the last walk reads", 10, func(t *testing.T, a *App) { flip(t, a, partOfRebuild(t, a)) }},
-		{"a part that is gone", 5, func(t *testing.T, a *App) {
+		{"a missing part", 5, func(t *testing.T, a *App) {
 			if err := a.Engine.Objects.Delete(t.Context(), partOfRebuild(t, a)); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"index entries that are gone", 5, func(t *testing.T, a *App) {
+		{"missing index entries", 5, func(t *testing.T, a *App) {
 			if err := a.Engine.Index.Drop(t.Context(), artifact.Space{Pipeline: "orders", Generation: 2}); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"a run that is gone", 7, func(t *testing.T, a *App) { deleteKey(t, a, run) }},
-		{"its generation is gone", 7, func(t *testing.T, a *App) { deleteKey(t, a, "generation/orders/g0002") }},
+		{"a missing run", 7, func(t *testing.T, a *App) { deleteKey(t, a, run) }},
+		{"its generation is missing", 7, func(t *testing.T, a *App) { deleteKey(t, a, "generation/orders/g0002") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +97,7 @@ func TestDamagedRebuildIsBegunAnew(t *testing.T) {
 	}
 }
 
-// partOfRebuild is the first part of generation 2.
+// partOfRebuild returns the name of the first part of generation 2.
 func partOfRebuild(t *testing.T, a *App) string {
 	t.Helper()
 	run, err := a.Engine.FindRun(t.Context(), reconcile.RunRef{Pipeline: "orders", Generation: 2, Run: 1})
@@ -114,7 +114,7 @@ func deleteKey(t *testing.T, a *App, key string) {
 	}
 }
 
-// TestCatalogOfTheMiddleOfARebuild puts back a catalog of while a rebuild went on, which has gone further or ended since.
+// TestCatalogOfTheMiddleOfARebuild restores a catalog from the middle of a rebuild that has continued or ended since.
 func TestCatalogOfTheMiddleOfARebuild(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -126,9 +126,9 @@ func TestCatalogOfTheMiddleOfARebuild(t *testing.T) {
 			a := openTwoBatches(t)
 			before, kept := digestOf(t, a), t.TempDir()
 			rebuildCut(t, a, c.first)
-			a = again(t, a, func(state string) { copyFolder(t, state, kept) })
+			a = reopenChanged(t, a, func(state string) { copyFolder(t, state, kept) })
 			rebuildCut(t, a, c.then)
-			a = again(t, a, func(state string) {
+			a = reopenChanged(t, a, func(state string) {
 				content, err := os.ReadFile(filepath.Join(kept, "catalog.db"))
 				if err == nil {
 					err = os.WriteFile(filepath.Join(state, "catalog.db"), content, 0o600)
@@ -138,7 +138,7 @@ func TestCatalogOfTheMiddleOfARebuild(t *testing.T) {
 				}
 			})
 			rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
-			if failure.Of(err) == failure.Transient { // a delta is gone: its step is tried again
+			if failure.Of(err) == failure.Transient { // a delta is missing: its step is retried
 				rebuilt, err = rebuildHere(t.Context(), a.Engine, "orders")
 			}
 			if err != nil || rebuilt.DigestAfter != before {
@@ -149,7 +149,7 @@ func TestCatalogOfTheMiddleOfARebuild(t *testing.T) {
 	}
 }
 
-// TestDamagedBatchKeepsTheRebuild: a batch that is damaged stops a new generation as well, so the one in the making is kept.
+// TestDamagedBatchKeepsTheRebuild checks that an interrupted rebuild is kept if a batch is damaged, which would stop a new one, too.
 func TestDamagedBatchKeepsTheRebuild(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
@@ -170,12 +170,12 @@ func TestDamagedBatchKeepsTheRebuild(t *testing.T) {
 	}
 	rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
 	if err != nil || rebuilt.Generation != 2 {
-		t.Fatalf("%+v, %v, want generation 2 gone on with", rebuilt, err)
+		t.Fatalf("%+v, %v, want generation 2 continued", rebuilt, err)
 	}
 	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// TestForgottenPipelineIsNotWhole kills a repair between forgetting a pipeline and the end of its rebuild.
+// TestForgottenPipelineIsNotWhole kills a repair between removing a pipeline's records and the end of its rebuild.
 func TestForgottenPipelineIsNotWhole(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
@@ -198,20 +198,20 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 		}
 	}
 	if err := a.Engine.CheckRecords(t.Context(), "orders"); err == nil {
-		t.Error("the records count as whole")
+		t.Error("the records pass the check")
 	}
 	r := &repair{App: a, backup: &backup{}}
-	if err := r.pipelines(t.Context()); err != nil || len(r.out.Done) != 1 || len(r.out.Broken) != 0 {
+	if err := r.repairPipelines(t.Context()); err != nil || len(r.out.Done) != 1 || len(r.out.Broken) != 0 {
 		t.Errorf("%+v, %v", r.out, err)
 	}
 	if after := digestOf(t, a); after != before {
 		t.Error("the repair made other artifacts")
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// TestGenerationThatIsGoneIsNotEmpty removes the document of the generation that readers see.
-func TestGenerationThatIsGoneIsNotEmpty(t *testing.T) {
+// TestMissingGenerationIsNotEmpty removes the document of the generation that readers see.
+func TestMissingGenerationIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
 	deleteKey(t, a, "generation/orders/g0001")
@@ -226,7 +226,7 @@ func TestGenerationThatIsGoneIsNotEmpty(t *testing.T) {
 	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// TestDamagedRebuildIsBegunAnewThroughTemporal: the workflow's error says no more than the class of what stopped it.
+// TestDamagedRebuildIsBegunAnewThroughTemporal rebuilds through the workflow, whose error has only a class.
 func TestDamagedRebuildIsBegunAnewThroughTemporal(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)

@@ -1,5 +1,5 @@
-// Recorded statement files of many banks, all at once: each is taken in or refused for a reason, no row is lost, every event
-// leads to where it stands in the file as it was received, and packing changes nothing.
+// Recorded statement files of many banks, imported at once: each is imported or refused with a reason, no row is lost, every
+// event leads to its place in the original file, and archives change nothing.
 
 package app
 
@@ -29,7 +29,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// isStatementFile tells recorded statements from what is known of them.
+// isStatementFile reports whether a file is a recorded statement and not a description of one.
 var isStatementFile = regexp.MustCompile(`\.(xml|ofx|sta|txt)$`)
 
 // recordedFiles lists the recorded statement files of all formats, sorted.
@@ -70,7 +70,7 @@ func TestRecordedStatements(t *testing.T) {
 	a := openExample(t, "statements")
 	r := importMany(t, a, files)
 	if len(r.Files) != len(files) {
-		t.Fatalf("%d files are told of, want %d", len(r.Files), len(files))
+		t.Fatalf("%d files are reported, want %d", len(r.Files), len(files))
 	}
 	checkRefusals(t, dir, &r)
 	rows := map[string]int64{}
@@ -87,15 +87,15 @@ func TestRecordedStatements(t *testing.T) {
 	}
 	for _, stream := range project.BuiltinStreams {
 		if s := r.Streams[stream]; s.Rows != rows[stream] || s.Accepted == 0 {
-			t.Errorf("%s: %d rows taken in, %d accepted, the files have %d", stream, s.Rows, s.Accepted, rows[stream])
+			t.Errorf("%s: %d rows ingested, %d accepted, the files have %d", stream, s.Rows, s.Accepted, rows[stream])
 		}
 	}
 	checkPlaces(t, a, &r)
 }
 
-// saysNothing tells the files that hold no statement, as far as is known of them: CAMT files have a reading by another tool
-// beside them, MT940 and OFX files are described.
-func saysNothing(t *testing.T, dir string) func(path string) bool {
+// hasNoStatement returns a function that reports whether a file is known to contain no statement. CAMT files have the output of
+// another tool next to them; MT940 and OFX files have descriptions.
+func hasNoStatement(t *testing.T, dir string) func(path string) bool {
 	t.Helper()
 	var ofx struct {
 		Files map[string]struct {
@@ -137,11 +137,11 @@ func saysNothing(t *testing.T, dir string) func(path string) bool {
 
 var refusal = regexp.MustCompile(`^\d+:\d+: .{10,}`)
 
-// checkRefusals fails the test unless just files that say nothing are refused, each with a place and a reason. Of such files
-// there may also be some that hold something else, which is reported.
+// checkRefusals fails the test unless only files without a statement are refused, each with a place and a reason. Such files
+// may also be imported if they contain something else, which is logged.
 func checkRefusals(t *testing.T, dir string, r *aggregate.Result) {
 	t.Helper()
-	nothing := saysNothing(t, dir)
+	nothing := hasNoStatement(t, dir)
 	refused := 0
 	for _, f := range r.Files {
 		name, err := filepath.Rel(dir, f.File)
@@ -151,7 +151,7 @@ func checkRefusals(t *testing.T, dir string, r *aggregate.Result) {
 		p := f.Parts[0]
 		switch {
 		case p.Refused == "" && p.Statements == 0 && len(p.Notices) == 0:
-			t.Errorf("%s is taken in and holds nothing", name)
+			t.Errorf("%s is imported and contains nothing", name)
 		case p.Refused == "":
 		case !nothing(filepath.ToSlash(name)):
 			t.Errorf("%s is refused: %s", name, p.Refused)
@@ -161,7 +161,7 @@ func checkRefusals(t *testing.T, dir string, r *aggregate.Result) {
 			refused++
 		}
 		if nothing(filepath.ToSlash(name)) && p.Statements+p.Entries > 0 {
-			t.Errorf("%s has %d statements, and it holds none", name, p.Statements)
+			t.Errorf("%s has %d statements, want none", name, p.Statements)
 		}
 	}
 	if refused == 0 {
@@ -169,7 +169,7 @@ func checkRefusals(t *testing.T, dir string, r *aggregate.Result) {
 	}
 }
 
-// beginnings are what rows of a stream are read from: elements of XML and SGML, fields of MT940.
+// beginnings are the texts at which rows of a stream begin: elements of XML and SGML, fields of MT940.
 var beginnings = map[string]*regexp.Regexp{
 	project.StatementStream: regexp.MustCompile(`^(<(Stmt|Rpt|Ntfctn|STMTRS|CCSTMTRS)>|:20:)`),
 	project.EntryStream:     regexp.MustCompile(`^(<(Ntry|STMTTRN)>|:61:)`),
@@ -177,7 +177,7 @@ var beginnings = map[string]*regexp.Regexp{
 	project.BalanceStream:   regexp.MustCompile(`^(<(Bal|LEDGERBAL|AVAILBAL|BAL)>|:(60[FM]|62[FM]|64|65):)`),
 }
 
-// checkPlaces follows every event to its place in the object that keeps its file.
+// checkPlaces follows every event to its place in the stored original.
 func checkPlaces(t *testing.T, a *App, r *aggregate.Result) {
 	t.Helper()
 	kept := map[string]string{} // path by object
@@ -241,7 +241,7 @@ func eventsOf(t *testing.T, a *App, stream string, columns ...string) (rows [][]
 	return rows
 }
 
-// keptText reads an object, which must hold what the file holds.
+// keptText reads an object, which must have the same content as the file.
 func keptText(t *testing.T, a *App, path, object string) []byte {
 	t.Helper()
 	want, err := os.ReadFile(path)
@@ -254,16 +254,16 @@ func keptText(t *testing.T, a *App, path, object string) []byte {
 	}
 	defer in.Close()
 	got := make([]byte, len(want)+1)
-	if n, _ := in.ReadAt(got, 0); !bytes.Equal(got[:n], want) { // of a file as long as it should be, it tells the end
+	if n, _ := in.ReadAt(got, 0); !bytes.Equal(got[:n], want) { // io.EOF for the full length
 		t.Fatalf("%s is kept otherwise than it was received", path)
 	}
 	return want
 }
 
-// textAt is what stands in a text from a line and column on; nil where that is outside.
+// textAt returns a text from a line and column on; nil if they are outside.
 func textAt(text []byte, place string) []byte {
 	lineText, columnText, _ := strings.Cut(place, ":")
-	line, _ := strconv.Atoi(lineText) // what is no number is outside
+	line, _ := strconv.Atoi(lineText) // 0, which is outside, if it is not a number
 	col, _ := strconv.Atoi(columnText)
 	for ; line > 1; line-- {
 		_, rest, found := bytes.Cut(text, []byte("\n"))
@@ -278,8 +278,8 @@ func textAt(text []byte, place string) []byte {
 	return text[col-1:]
 }
 
-// TestPackedStatements imports the recorded files as they are, in one archive, and each compressed: the exports are the same.
-func TestPackedStatements(t *testing.T) {
+// TestArchivedStatements imports the recorded files as they are, in one archive, and each compressed: the exports are the same.
+func TestArchivedStatements(t *testing.T) {
 	t.Parallel()
 	dir, files := recordedFiles(t)
 	var want map[string]string
@@ -291,7 +291,7 @@ func TestPackedStatements(t *testing.T) {
 			parts += len(f.Parts)
 		}
 		if parts != len(files) {
-			t.Errorf("%d parts are told of, want %d", parts, len(files))
+			t.Errorf("%d parts are reported, want %d", parts, len(files))
 		}
 		got := map[string]string{}
 		for _, p := range []string{"days", "sides"} {
@@ -313,7 +313,7 @@ func archive(t *testing.T, dir string, files []string) string {
 	var packed bytes.Buffer
 	w := zip.NewWriter(&packed)
 	for _, path := range files {
-		name, _ := filepath.Rel(dir, path) // it lies below
+		name, _ := filepath.Rel(dir, path) // path is below dir
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -332,7 +332,7 @@ func archive(t *testing.T, dir string, files []string) string {
 	return putFile(t, t.TempDir(), "all.zip", packed.String())
 }
 
-// compressed compresses each of the files, in turn in one way and the other.
+// compressed compresses each of the files, alternating between two formats.
 func compressed(t *testing.T, files []string) []string {
 	t.Helper()
 	files = slices.Clone(files)

@@ -1,4 +1,4 @@
-// Repair: what can be derived is made again, and what cannot is put back from a backup.
+// Repair of a project: rebuilds everything that is derived, and restores the rest from a backup.
 
 package app
 
@@ -21,54 +21,54 @@ import (
 	"bursar/internal/temporal"
 )
 
-// RepairOptions of one repair.
+// RepairOptions are the options of one repair.
 type RepairOptions struct {
-	From    string // folder of a backup; empty is none
-	Dismiss bool   // reported losses of requests were seen
-	Sample  int    // artifacts that the verification at its end recomputes
+	Backup        string // folder of a backup; may be empty
+	DismissLosses bool   // dismiss reported losses of requests
+	Sample        int    // artifacts that verification recomputes
 
-	GiveUp map[string]event.GiveUp // by stream: what is lost and to be done without
+	GiveUp map[string]event.GiveUp // by stream: lost parts to give up
 }
 
-// RepairedProject is what a repair has done, and what is still broken.
+// RepairedProject is the result of a repair.
 type RepairedProject struct {
 	OK     bool     `json:"ok"`
 	Done   []string `json:"done"`
 	Broken []string `json:"broken"`
 
-	Outdated []string `json:"-"` // pipelines of Broken that are whole, and only wait to be rebuilt
-	Twice    int      `json:"-"` // streams of Broken that are whole, and have events that count twice
+	Outdated     []string `json:"-"` // pipelines in Broken that are undamaged and only need a rebuild
+	CountedTwice int      `json:"-"` // streams in Broken that are undamaged and have events that count twice
 }
 
-// repair carries one repair.
+// repair is one running repair.
 type repair struct {
 	*App
-	options  RepairOptions
-	backup   *backup
-	replaced bool // the index is a new, empty one
+	options       RepairOptions
+	backup        *backup
+	indexReplaced bool // the index was replaced by an empty one
 
-	missing string // what of some stream is: events or a retraction; empty where nothing is
+	missing string // what is missing of some stream, for messages: "events are" or "a retraction is"
 	out     RepairedProject
 }
 
-func (r *repair) did(format string, args ...any) {
+func (r *repair) report(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	r.log.Info("repair: " + text)
 	r.out.Done = append(r.out.Done, text)
 }
 
-func (r *repair) broken(err error) {
+func (r *repair) reportBroken(err error) {
 	r.out.Broken = append(r.out.Broken, err.Error())
 	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
 	}
 	if errors.As(err, new(*event.CountedTwiceError)) {
-		r.out.Twice++
+		r.out.CountedTwice++
 	}
 }
 
-// Repair repairs the project in a folder, which no other process has open. It may be called again after a crash: every step
-// looks at what is there.
+// Repair repairs the project in a folder, which it locks. It may be called again after a crash: every step starts from what it
+// finds.
 func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) (_ RepairedProject, err error) {
 	a, err := lockProject(ctx, dir, repairCommand, log)
 	if err != nil {
@@ -76,24 +76,24 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	r := &repair{App: a, options: o, out: RepairedProject{Done: []string{}, Broken: []string{}}}
-	if r.backup, err = newBackup(o.From); err != nil {
+	if r.backup, err = newBackup(o.Backup); err != nil {
 		return r.out, err
 	}
 	if err := r.openStores(ctx); err != nil {
 		return r.out, err
 	}
 	r.backup.objects = a.Intake.Objects
-	for _, step := range []func(context.Context) error{r.originals, r.streams, r.spools, r.pipelines, r.leftovers} {
+	for _, step := range []func(context.Context) error{r.restoreOriginals, r.repairStreams, r.repairSpools, r.repairPipelines, r.removeUnknownObjects} {
 		if err := step(ctx); err != nil {
 			return r.out, err
 		}
 	}
-	a.mended()
+	a.clearDifferences()
 	r.out.OK = len(r.out.Broken) == 0
 	return r.out, ctx.Err()
 }
 
-// openStores replaces what of the stores cannot be opened, then opens them.
+// openStores replaces damaged stores, then opens all of them.
 func (r *repair) openStores(ctx context.Context) error {
 	if err := temporal.VerifyDatabase(ctx, r.state); err != nil {
 		if ctx.Err() != nil {
@@ -102,7 +102,7 @@ func (r *repair) openStores(ctx context.Context) error {
 		if err := temporal.RemoveDatabase(r.state); err != nil {
 			return err
 		}
-		r.did("removed the damaged temporal.db: the next start makes a new one")
+		r.report("removed the damaged temporal.db; the next start creates a new one")
 	}
 	if err := r.openCatalog(ctx); err != nil {
 		return err
@@ -110,16 +110,16 @@ func (r *repair) openStores(ctx context.Context) error {
 	return r.openState(ctx)
 }
 
-// openCatalog proves that the catalog is whole, and takes what is whole of a damaged one over into a new one.
+// openCatalog verifies the catalog. If it is damaged, it copies its undamaged documents into a new one.
 func (r *repair) openCatalog(ctx context.Context) error {
 	path := filepath.Join(r.state, "catalog.db")
-	records, err := catalog.Open(path)
+	records, err := catalog.OpenSQLite(path)
 	if err == nil {
 		_, err = records.Verify(ctx)
 		err = errors.Join(err, records.Close())
 	}
 	var damaged *catalog.DamagedError
-	if !errors.As(err, &damaged) && (err != nil || !r.foundOf("catalog.db")) {
+	if !errors.As(err, &damaged) && (err != nil || !r.hasDifference("catalog.db")) {
 		return err
 	}
 	done, err := catalog.Salvage(ctx, path)
@@ -127,19 +127,19 @@ func (r *repair) openCatalog(ctx context.Context) error {
 		return err
 	}
 	if done.Damaged == "" {
-		r.did("made a new catalog in the place of the one that is gone")
+		r.report("created a new catalog in place of the missing one")
 		return nil
 	}
-	r.did("took %s of the damaged catalog over into a new one; the old one is kept as %s", counted(int64(done.Kept), "whole document"), done.Damaged)
+	r.report("copied %s of the damaged catalog into a new one; the old one is kept as %s", plural(int64(done.Kept), "undamaged document"), done.Damaged)
 	return nil
 }
 
-// openState opens the state; an index that cannot be opened, or is not as it was left, is replaced by an empty one.
+// openState opens the state. An index that is damaged, or has changed since the last close, is replaced by an empty one.
 func (r *repair) openState(ctx context.Context) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	if r.index.unusable() == nil && !r.foundOf("index/") {
+	if r.index.unusable() == nil && !r.hasDifference("index/") {
 		return nil
 	}
 	return r.replaceIndex()
@@ -149,13 +149,13 @@ func (r *repair) replaceIndex() error {
 	if err := r.index.replace(); err != nil {
 		return err
 	}
-	r.replaced = true
-	r.did("removed the damaged index")
+	r.indexReplaced = true
+	r.report("removed the damaged index")
 	return nil
 }
 
-// originals puts statement files back.
-func (r *repair) originals(ctx context.Context) error {
+// restoreOriginals restores damaged or missing statement files from the backup.
+func (r *repair) restoreOriginals(ctx context.Context) error {
 	_, damaged, err := aggregate.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
 	if err != nil {
 		return err
@@ -166,16 +166,16 @@ func (r *repair) originals(ctx context.Context) error {
 			return err
 		}
 		if found {
-			r.did("restored %s", d.Name)
+			r.report("restored %s", d.Name)
 		} else {
-			r.broken(d.Err)
+			r.reportBroken(d.Err)
 		}
 	}
 	return nil
 }
 
-// streams repairs batches, then dedupe indexes.
-func (r *repair) streams(ctx context.Context) error {
+// repairStreams repairs batches, then dedupe indexes.
+func (r *repair) repairStreams(ctx context.Context) error {
 	names, err := r.streamNames(ctx)
 	if err != nil {
 		return err
@@ -188,105 +188,106 @@ func (r *repair) streams(ctx context.Context) error {
 	for _, name := range names {
 		s := r.Project.Stream(name)
 		if s == nil {
-			s = &project.Stream{Name: name} // not declared any more: its batches are kept all the same
+			s = &project.Stream{Name: name} // no longer declared, but its batches are kept
 		}
 		done, err := r.Intake.Repair(ctx, s, r.backup, r.options.GiveUp[name])
 		for _, text := range done.Done {
-			r.did("%s", text)
+			r.report("%s", text)
 		}
 		for _, err := range done.Broken {
-			r.broken(err)
-			r.missing = cmp.Or(r.missing, missing(err))
+			r.reportBroken(err)
+			r.missing = cmp.Or(r.missing, missingItems(err))
 		}
 		if err != nil {
 			return err
 		}
 		if r.Project.Stream(name) != nil {
-			r.dedupe(ctx, s)
+			r.repairDedupe(ctx, s)
 		}
 	}
 	return ctx.Err()
 }
 
-// dedupe makes the dedupe index of a stream again unless it is whole. Events that count twice are left to whoever knows which is right.
-func (r *repair) dedupe(ctx context.Context, s *project.Stream) {
+// repairDedupe rebuilds the dedupe index of a stream if it is damaged. Events that count twice are only reported: a person has
+// to decide which one is right.
+func (r *repair) repairDedupe(ctx context.Context, s *project.Stream) {
 	if r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.HasLegacyDedupe(ctx, s.Name) {
 		if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
-			r.broken(fmt.Errorf("make the dedupe index of %s again: %w", s.Name, err))
+			r.reportBroken(fmt.Errorf("rebuild the dedupe index of %s: %w", s.Name, err))
 			return
 		}
-		r.did("made the dedupe index of %s again from its events", s.Name)
+		r.report("rebuilt the dedupe index of %s from its events", s.Name)
 	}
 	if err := r.Intake.VerifyCountedOnce(ctx, s); err != nil {
-		r.broken(err)
+		r.reportBroken(err)
 	}
 }
 
-// missing says what is missing by an error of the repair of a stream.
-func missing(err error) string {
+// missingItems returns what an error of a stream's repair says is missing, with its verb.
+func missingItems(err error) string {
 	if older := (*event.NotInCatalogError)(nil); errors.As(err, &older) && older.Retraction > 0 {
 		return "a retraction is"
 	}
 	return "events are"
 }
 
-// spools takes in what is whole of spools, and dismisses losses that were seen.
-func (r *repair) spools(ctx context.Context) error {
-	if len(r.out.Broken) == 0 { // else a stream may not be ready to seal anything
-		unsealed, err := r.sealAllLeft(ctx)
+// repairSpools seals the undamaged requests of spools, and dismisses losses if the options say so.
+func (r *repair) repairSpools(ctx context.Context) error {
+	if len(r.out.Broken) == 0 { // else a stream may not be able to seal
+		unsealed, err := r.recoverAllSpools(ctx)
 		if err != nil {
 			return err
 		}
 		for _, err := range unsealed {
-			r.broken(err)
+			r.reportBroken(err)
 		}
-		r.lost.mu.Lock()
-		for _, l := range r.lost.all {
-			r.did("took in %d whole requests of spool %d of %s", l.Recovered, l.Spool, l.Stream)
+		r.losses.mu.Lock()
+		for _, l := range r.losses.all {
+			r.report("ingested %d undamaged requests of spool %d of %s", l.Recovered, l.Spool, l.Stream)
 		}
-		r.lost.mu.Unlock()
+		r.losses.mu.Unlock()
 	}
 	losses, err := r.Losses()
 	if err != nil {
 		return err
 	}
 	for _, l := range losses {
-		if !r.options.Dismiss {
-			r.broken(errors.New(l.String()))
+		if !r.options.DismissLosses {
+			r.reportBroken(errors.New(l.String()))
 			continue
 		}
 		if err := spool.Dismiss(r.spool(l.Stream), l); err != nil {
 			return err
 		}
-		r.did("dismissed the loss of spool %d of %s", l.Spool, l.Stream)
+		r.report("dismissed the loss of spool %d of %s", l.Spool, l.Stream)
 	}
 	return nil
 }
 
-// leftovers removes objects that nothing names, unless something is broken that may still name them.
-func (r *repair) leftovers(ctx context.Context) error {
+// removeUnknownObjects removes objects to which nothing refers, unless something is broken that may refer to them.
+func (r *repair) removeUnknownObjects(ctx context.Context) error {
 	if len(r.out.Broken) > 0 {
 		return nil
 	}
-	u, err := r.findUnknown(ctx)
+	u, err := r.findUnknownObjects(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range u.others {
+	for _, name := range u.unexpected {
 		if strings.HasPrefix(name, "streams/") {
 			known, err := r.Intake.InKnownBatch(ctx, name)
 			if err != nil {
 				return err
 			}
 			if !known {
-				r.broken(fmt.Errorf("%s is named by nothing, and kept: it may hold events", name))
+				r.reportBroken(fmt.Errorf("nothing refers to %s, which is kept because it may contain events", name))
 				continue
 			}
 		}
 		if err := r.Intake.Objects.Delete(ctx, name); err != nil {
 			return err
 		}
-		r.did("removed %s, which nothing names", name)
+		r.report("removed %s, to which nothing refers", name)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Repair of pipelines: their index from parts, their artifacts from events.
+// Repair of pipelines: reloads their index from parts, and rebuilds their artifacts from events.
 
 package app
 
@@ -14,38 +14,38 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// pipelines makes the index or the artifacts of pipelines again that do not verify.
-func (r *repair) pipelines(ctx context.Context) error {
+// repairPipelines reloads the index or rebuilds the artifacts of pipelines that fail verification.
+func (r *repair) repairPipelines(ctx context.Context) error {
 	if err := r.reloadIndex(ctx); err != nil {
 		return err
 	}
 	for _, p := range r.Project.Pipelines {
-		if err := r.pipeline(ctx, p.Name); err != nil {
+		if err := r.repairPipeline(ctx, p.Name); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// pipeline makes the artifacts of a pipeline again beside those that are there, and takes them over when they are whole. Only of one whose
-// records are damaged, so that its artifacts cannot be read, these are forgotten first. While events or a retraction are missing
-// nothing is made.
-func (r *repair) pipeline(ctx context.Context, name string) error {
+// repairPipeline rebuilds a damaged pipeline as a new generation and switches to it. If the pipeline's records in the catalog
+// are damaged, so that its artifacts cannot be read, they are removed first. Nothing is rebuilt while events or a retraction
+// are missing.
+func (r *repair) repairPipeline(ctx context.Context, name string) error {
 	records := r.Engine.CheckRecords(ctx, name)
 	fault := records
 	if fault == nil {
 		fault = r.pipelineFault(ctx, name)
 	}
 	switch {
-	case passes(fault) || ctx.Err() != nil:
+	case isTemporary(fault) || ctx.Err() != nil:
 		return errors.Join(fault, ctx.Err())
 	case fault == nil:
 		return nil
 	case errors.As(fault, new(*reconcile.ChangedError)):
-		r.broken(fault)
+		r.reportBroken(fault)
 		return nil
 	case r.missing != "":
-		r.broken(fmt.Errorf("%s is not made again while %s missing: %w", name, r.missing, fault))
+		r.reportBroken(fmt.Errorf("%s is not rebuilt while %s missing: %w", name, r.missing, fault))
 		return nil
 	}
 	if records != nil {
@@ -55,17 +55,17 @@ func (r *repair) pipeline(ctx context.Context, name string) error {
 	}
 	made, err := r.Rebuild(ctx, name)
 	if err != nil {
-		r.broken(fmt.Errorf("make %s again: %w", name, err))
+		r.reportBroken(fmt.Errorf("rebuild %s: %w", name, err))
 		return nil
 	}
-	r.did("made %s of %s again from its events: %v", counted(made.Rows, "artifact"), name, fault)
+	r.report("rebuilt %s of %s from its events: %v", plural(made.Rows, "artifact"), name, fault)
 	return nil
 }
 
-// forget forgets a pipeline. A damaged index cannot drop what it holds of it, so the index is replaced first.
+// forget removes the records and index entries of a pipeline. A damaged index cannot drop entries, so it is replaced first.
 func (r *repair) forget(ctx context.Context, name string) error {
 	err := r.Engine.Forget(ctx, name)
-	if !errors.Is(err, artifact.ErrIndexDamaged) || r.replaced {
+	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
 		return err
 	}
 	if err := r.replaceIndex(); err != nil {
@@ -75,16 +75,16 @@ func (r *repair) forget(ctx context.Context, name string) error {
 	return r.Engine.Forget(ctx, name)
 }
 
-// passes reports whether an error says nothing of what is stored: the disk, the memory or another process are in the way.
-func passes(err error) bool {
+// isTemporary reports whether an error says nothing about the stored data, but comes from the disk, memory or another process.
+func isTemporary(err error) bool {
 	class := failure.Of(err)
 	return err != nil && (class == failure.Transient || class == failure.Throttled) && !object.IsDamage(err) && !errors.Is(err, artifact.ErrIndexDamaged)
 }
 
-// reloadIndex loads the index of all pipelines again from the parts of their runs, if that of one is damaged or was replaced:
-// they lie in one store. A pipeline of which it cannot be loaded is folded anew.
+// reloadIndex reloads the index of all pipelines from the parts of their runs if the index of one is damaged or was replaced:
+// all are in one store. A pipeline whose index cannot be reloaded is rebuilt later.
 func (r *repair) reloadIndex(ctx context.Context) error {
-	faulty := r.replaced
+	faulty := r.indexReplaced
 	for _, p := range r.Project.Pipelines {
 		found, err := r.indexFault(ctx, p.Name)
 		if err != nil {
@@ -95,7 +95,7 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 	if !faulty || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !r.replaced {
+	if !r.indexReplaced {
 		if err := r.replaceIndex(); err != nil {
 			return err
 		}
@@ -104,38 +104,39 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// loadIndex loads what pipelines have in the index from the parts of their runs. One of which that fails is folded anew when its turn comes.
+// loadIndex loads the index entries of all pipelines from the parts of their runs. A pipeline for which this fails is rebuilt later.
 func (r *repair) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
 		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
-			r.did("loaded the index of %s again: %s", p.Name, counted(entries, "record"))
+			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
 		}
 	}
 }
 
-// indexFault reports whether the index of a pipeline, and not what it is made of, is damaged or older than the catalog.
+// indexFault reports whether only the index of a pipeline is damaged or older than the catalog, and not what it is made from.
 func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
 	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
-	if passes(err) {
+	if isTemporary(err) {
 		return false, err
 	}
-	for _, c := range proof.Checks { // none of a pipeline that cannot be verified: its turn comes later
-		if !c.OK && passes(c.Err) {
+	for _, c := range proof.Checks { // empty if the pipeline cannot be verified; it is repaired later
+		if !c.OK && isTemporary(c.Err) {
 			return false, c.Err
 		}
 		if !c.OK {
-			return strings.HasPrefix(c.Name, "index") && r.readable(ctx, name), nil
+			return strings.HasPrefix(c.Name, "index") && r.recordsAreWhole(ctx, name), nil
 		}
 	}
 	return false, nil
 }
 
-// readable reports whether the catalog's records of a pipeline are whole.
-func (r *repair) readable(ctx context.Context, name string) bool {
+// recordsAreWhole reports whether the catalog's records of a pipeline are undamaged.
+func (r *repair) recordsAreWhole(ctx context.Context, name string) bool {
 	return r.Engine.CheckRecords(ctx, name) == nil
 }
 
-// pipelineFault is what is wrong with a pipeline that folding it anew may mend, or why that cannot be found out; nil if nothing is.
+// pipelineFault returns a fault of a pipeline that a rebuild may repair, or why the pipeline cannot be verified; nil if it is
+// undamaged.
 func (r *repair) pipelineFault(ctx context.Context, name string) error {
 	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
 	if err != nil {
@@ -144,9 +145,9 @@ func (r *repair) pipelineFault(ctx context.Context, name string) error {
 	for _, c := range proof.Checks {
 		switch {
 		case c.OK:
-		case passes(c.Err):
+		case isTemporary(c.Err):
 			return c.Err
-		case remedyOf(&c) == repairRemedy: // what is not derived cannot be made again
+		case remedyOf(&c) == repairRemedy: // data that is not derived cannot be rebuilt
 			return fmt.Errorf("%s: %s", c.Name, c.Detail)
 		}
 	}

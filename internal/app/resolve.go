@@ -1,4 +1,4 @@
-// Resolving rows in quarantine: a conflict is accepted in the place of the older event, or a row is dismissed.
+// Resolving quarantined rows: a conflicting row replaces the older event, or a row is dismissed.
 
 package app
 
@@ -14,63 +14,63 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// AcceptedRow is the outcome of one call of AcceptRow.
+// AcceptedRow is the result of one AcceptRow.
 type AcceptedRow struct {
 	event.AcceptedRow
 	Rebuilt []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded the older event
 }
 
-// AcceptRow accepts a row in quarantine that is a conflict: the older event is retracted, the row is taken in, and the pipelines that had
-// folded the older one are rebuilt. Where that is cut short, a repeat completes it.
+// AcceptRow accepts a quarantined row that conflicts with an older event: it retracts the event, ingests the row, and rebuilds
+// the pipelines that had folded the event. If it is interrupted, calling it again completes it.
 func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOptions) (AcceptedRow, error) {
-	out := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
+	result := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
 	s := a.Project.Stream(stream)
 	if s == nil {
-		return out, &reconcile.NotFoundError{What: "stream " + stream}
+		return result, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	if s.Builtin {
-		return out, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, retract the file that is wrong with `bursar retract statements FILE --reason TEXT`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
+		return result, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, retract the file that is wrong with `bursar retract statements FILE --reason TEXT`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
 			stream, stream, o.Row))
 	}
 	o.KeyColumns = a.keyColumns(stream)
 	accepted, err := a.acceptRow(ctx, s, o)
-	out.AcceptedRow = accepted
-	if out.Batch == 0 {
-		return out, err
+	result.AcceptedRow = accepted
+	if result.Batch == 0 {
+		return result, err
 	}
 	rebuilt, failed := a.rebuildOutdated(ctx, stream)
-	out.Rebuilt = rebuilt
-	switch r := out.Retried; { // once the pipelines can take it in
+	result.Rebuilt = rebuilt
+	switch r := result.Retried; { // only now can the pipelines fold the row
 	case r != nil:
-		a.sealed(*r)
-	case out.Already: // the call that sealed it may not have come this far
+		a.batchSealed(*r)
+	case result.Already: // an earlier call that sealed it may have been interrupted before this
 		a.wakeFollowers(stream)
 	}
-	return out, errors.Join(err, failed)
+	return result, errors.Join(err, failed)
 }
 
-// acceptRow has the stream for itself.
+// acceptRow accepts the row while the stream is locked.
 func (a *App) acceptRow(ctx context.Context, s *project.Stream, o event.AcceptOptions) (out event.AcceptedRow, err error) {
-	if live := a.lives.of(s.Name); live != nil {
+	if live := a.live.get(s.Name); live != nil {
 		return live.AcceptRow(ctx, o)
 	}
-	_, err = a.take(ctx, s, func() (_ event.Result, err error) {
+	_, err = a.withStream(ctx, s, func() (_ event.Result, err error) {
 		out, err = a.Intake.AcceptRow(ctx, s, o)
 		return event.Result{}, err
 	})
 	return out, err
 }
 
-// Dismiss has a row in quarantine count as resolved, or takes that back.
+// Dismiss marks a quarantined row as resolved, or with Undo as unresolved.
 func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions) (event.Dismissed, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return event.Dismissed{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	if live := a.lives.of(stream); live != nil {
+	if live := a.live.get(stream); live != nil {
 		return live.Dismiss(ctx, o)
 	}
-	unlock, err := a.streams.Lock(ctx, stream)
+	unlock, err := a.streamLocks.Lock(ctx, stream)
 	if err != nil {
 		return event.Dismissed{}, err
 	}
@@ -78,7 +78,7 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 	return a.Intake.Dismiss(ctx, s, o)
 }
 
-// InQuarantine counts the rows in quarantine of the streams that have any.
+// InQuarantine counts the quarantined rows of every stream that has any.
 func (a *App) InQuarantine(ctx context.Context) (list []event.QuarantineCount, all error) {
 	for _, s := range a.Project.AllStreams() {
 		count := a.Intake.CountQuarantine

@@ -1,4 +1,4 @@
-// The invoices of the retail example summed up by a naive reader, for TestRetail to compare with.
+// A naive computation of the invoices of the retail example, with which TestRetail compares.
 
 package app
 
@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// invoice is what the naive reader sums up: every number a fraction of any size.
+// invoice has the sums of the naive computation, as exact fractions.
 type invoice struct {
 	lines            int64
 	quantity, amount *big.Rat
@@ -25,7 +25,7 @@ type invoice struct {
 	countries        []string
 }
 
-// retailOracle writes what the export must be, by a path that shares nothing with the product's.
+// retailOracle returns the expected export, computed without any code of the product.
 func retailOracle(t *testing.T, files []string) (lines []byte, rows int64) {
 	t.Helper()
 	invoices := map[string]*invoice{}

@@ -1,4 +1,4 @@
-// The retail example over the real files, against sums made by another path.
+// The retail example on the real files, compared with a naive computation.
 
 package app
 
@@ -14,8 +14,8 @@ import (
 	"bursar/internal/event"
 )
 
-// TestRetail takes half a year of invoices in twice, grouped and ordered differently, and expects equal bytes both
-// times, which a naive reader of the files writes too (rules 4 and 6).
+// TestRetail ingests half a year of invoices twice, grouped and ordered differently, and expects the same bytes both times,
+// equal to those of the naive computation (rules 4 and 6).
 func TestRetail(t *testing.T) {
 	files := retailFiles(t)
 	want, rows := retailOracle(t, files)
@@ -61,7 +61,7 @@ func retailFiles(t *testing.T) []string {
 	return files
 }
 
-// retailSeed is new each time, unless SEED asks for one; it is printed when the test fails.
+// retailSeed returns a random seed, or SEED if it is set. It is printed if the test fails.
 func retailSeed(t *testing.T) uint64 {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano() % 100000)
@@ -104,7 +104,7 @@ func addResult(t *testing.T, sum *event.Result, a *App, files []string) {
 func checkCounts(t *testing.T, got event.Result, rows int64) {
 	t.Helper()
 	if got.Rows != rows || got.Accepted != rows || got.Quarantined != 0 || got.Duplicates != 0 {
-		t.Errorf("took in %+v, want all of %d rows accepted", got, rows)
+		t.Errorf("ingested %+v, want all of %d rows accepted", got, rows)
 	}
 }
 
@@ -122,7 +122,7 @@ func exportOf(t *testing.T, a *App, pipeline string) []byte {
 	return out.Bytes()
 }
 
-// compareLines shows the first line that differs: the whole is megabytes.
+// compareLines reports only the first line that differs, because the texts have megabytes.
 func compareLines(t *testing.T, got, want []byte) {
 	t.Helper()
 	if bytes.Equal(got, want) {

@@ -1,4 +1,4 @@
-// Retracting: what is left out of every view from then on, and the pipelines that had folded it.
+// Retracting batches and events, and rebuilding the pipelines that had folded them.
 
 package app
 
@@ -13,14 +13,14 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// Retracted is the outcome of one call of Retract.
+// Retracted is the result of one Retract.
 type Retracted struct {
 	Retraction event.Retracted     `json:"retraction"`
-	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded what is retracted, or lacked what counts again
+	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines whose artifacts were outdated
 }
 
-// Retract leaves a sealed batch or an event out of every view, or takes that back, then rebuilds the pipelines whose artifacts are of
-// something else since. Where that is cut short the pipelines are refused until somebody rebuilds them; a repeat does so.
+// Retract excludes a sealed batch or an event from every view, or with Undo includes it again, and then rebuilds the outdated
+// pipelines. If it is interrupted, queries refuse these pipelines until they are rebuilt; calling it again does so.
 func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions) (out Retracted, err error) {
 	out.Rebuilt = []reconcile.Rebuilt{}
 	s := a.Project.Stream(stream)
@@ -38,7 +38,7 @@ func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions
 	return out, err
 }
 
-// rebuildOutdated rebuilds the pipelines that had folded what is retracted of a stream, or lack what counts again.
+// rebuildOutdated rebuilds the pipelines of a stream whose artifacts do not match its retractions.
 func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconcile.Rebuilt, err error) {
 	all = []reconcile.Rebuilt{}
 	for _, p := range a.Project.Pipelines {
@@ -59,9 +59,10 @@ func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconci
 	return all, err
 }
 
-// rebuildRetracted rebuilds a pipeline if it is outdated, once a rebuild is over that may have begun before the retraction.
+// rebuildRetracted rebuilds a pipeline if it is outdated. It first waits for a running rebuild, which may have begun before the
+// retraction.
 func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile.Rebuilt, error) {
-	unlock, err := a.pipelines.Lock(ctx, pipeline)
+	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -77,23 +78,23 @@ func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile
 	return &made, nil
 }
 
-// retract has the stream for itself.
+// retract retracts while the stream is locked.
 func (a *App) retract(ctx context.Context, s *project.Stream, o event.RetractOptions) (event.Retracted, error) {
-	if live := a.lives.of(s.Name); live != nil {
+	if live := a.live.get(s.Name); live != nil {
 		return live.Retract(ctx, o)
 	}
-	unlock, err := a.streams.Lock(ctx, s.Name)
+	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
 		return event.Retracted{}, err
 	}
 	defer unlock()
-	if err := a.sealLeft(ctx, s); err != nil {
+	if err := a.recoverSpool(ctx, s); err != nil {
 		return event.Retracted{}, err
 	}
 	return a.Intake.Retract(ctx, s, o)
 }
 
-// Retractions lists what is left out of all streams.
+// Retractions lists the retractions of all streams.
 func (a *App) Retractions(ctx context.Context) ([]event.Retraction, error) {
 	all := []event.Retraction{}
 	for _, s := range a.Project.Streams {
@@ -106,7 +107,7 @@ func (a *App) Retractions(ctx context.Context) ([]event.Retraction, error) {
 	return all, nil
 }
 
-// GivenUp lists what of all streams was lost and given up.
+// GivenUp lists the lost parts of all streams that were given up.
 func (a *App) GivenUp(ctx context.Context) ([]event.GivenUp, error) {
 	all := []event.GivenUp{}
 	for _, s := range a.Project.AllStreams() {

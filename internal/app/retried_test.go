@@ -1,5 +1,4 @@
-// A step that is tried again after it had its run start again from the events, as Temporal does: the steps before are carried out
-// first.
+// A retried step whose first attempt made its run start again from the events: the steps before it are repeated first.
 
 package app
 
@@ -14,7 +13,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// truncate cuts off what a step of a run made.
+// truncate truncates the objects that a step of a run made.
 func truncate(t *testing.T, a *App, run reconcile.Run, step string) {
 	t.Helper()
 	cut := 0
@@ -57,14 +56,14 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 					if resets := runOfOrders(t, a, 2).Resets; resets != 1 {
 						t.Errorf("the run started again %d times", resets)
 					}
-					isRight(t, a, `{"paid":"11.00","last":"3"}`)
+					checkArtifact(t, a, `{"paid":"11.00","last":"3"}`)
 				})
 			}
 		}
 	}
 }
 
-// retryUntilDone tries the same step of run 2 twice, by partitions or as a whole, and goes on with the steps after it.
+// retryUntilDone retries a step of run 2, by partitions or as a whole, and continues with the steps after it.
 func retryUntilDone(t *testing.T, a *App, at string, partitions int, shared bool) {
 	t.Helper()
 	ref := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
@@ -82,7 +81,7 @@ func retryUntilDone(t *testing.T, a *App, at string, partitions int, shared bool
 	}
 	err := try()
 	if err == nil || !strings.Contains(err.Error(), "starts again from the events") || failure.Of(err) != failure.Transient {
-		t.Fatalf("%s over what is damaged: %v [%v]", at, err, failure.Of(err))
+		t.Fatalf("%s on damaged input: %v [%v]", at, err, failure.Of(err))
 	}
 	if err := try(); err != nil {
 		t.Fatalf("%s tried again: %v", at, err)
@@ -92,8 +91,8 @@ func retryUntilDone(t *testing.T, a *App, at string, partitions int, shared bool
 	}
 }
 
-// TestRunThatStartsAgainIsNotSkipped has a run start again from the events at its index step, while the run after is merged and the
-// one after that has been prefetched: that one waits for it.
+// TestRunThatStartsAgainIsNotSkipped makes a run start again from the events at its index step, while the next run is merged and
+// the one after is prefetched: the latter waits for it.
 func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML+"backlog: {max_batches: 1}\n")
@@ -120,10 +119,10 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	if err == nil || failure.Of(err) != failure.Transient {
 		t.Errorf("run 3 is merged without what run 1 makes: %v", err)
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// TestDamagedDeltaIsMadeAgainInTheSameRun: Temporal tries the step again that found the damage, and the command does not fail.
+// TestDamagedDeltaIsMadeAgainInTheSameRun checks that Temporal retries the step that found the damage and the command succeeds.
 func TestDamagedDeltaIsMadeAgainInTheSameRun(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
@@ -135,5 +134,5 @@ func TestDamagedDeltaIsMadeAgainInTheSameRun(t *testing.T) {
 	if _, err := a.Run(t.Context(), []string{"orders"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	isRight(t, a, `{"paid":"11.50","last":"6"}`)
+	checkArtifact(t, a, `{"paid":"11.50","last":"6"}`)
 }

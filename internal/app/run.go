@@ -1,3 +1,5 @@
+// Running pipelines: starts Temporal and the workers, works off backlogs, rebuilds, and reports the progress of steps.
+
 package app
 
 import (
@@ -14,19 +16,19 @@ import (
 	"bursar/internal/temporal"
 )
 
-// Progress tells that a step of a run begins, or has ended.
+// Progress reports that a step of a run begins, or has ended.
 type Progress struct {
 	Pipeline string
 	Run      uint64
 	Step     string
 	Done     bool
-	Rows     int64 // the step's, once done
-	Events   int64 // the run's
-	Backlog  int64 // events that no published run has taken in
+	Rows     int64 // of the step, once it is done
+	Events   int64 // of the run
+	Backlog  int64 // events that no published run includes
 }
 
-// Serve starts the embedded Temporal server and the worker; it is called by the first Run otherwise.
-func (a *App) Serve(ctx context.Context) error {
+// StartTemporal starts the embedded Temporal server and the workers. Run and Rebuild call it if nobody has before.
+func (a *App) StartTemporal(ctx context.Context) error {
 	a.starting.Lock()
 	defer a.starting.Unlock()
 	if a.runner != nil {
@@ -34,8 +36,8 @@ func (a *App) Serve(ctx context.Context) error {
 	}
 	server, err := temporal.Start(ctx, a.state, slog.New(diskHandler{a.log.Handler(), &a.disk}))
 	if err != nil {
-		for _, trouble := range diskTroubles { // the driver's error has no class
-			if strings.Contains(err.Error(), trouble) {
+		for _, text := range diskErrorTexts { // the driver's error has no class
+			if strings.Contains(err.Error(), text) {
 				err = failure.Wrap(failure.Transient, err)
 			}
 		}
@@ -43,8 +45,8 @@ func (a *App) Serve(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
 	a.temporal = server.Address()
-	a.log.Info("temporal serves", "address", a.temporal)
-	workers := reconcile.NewWorkers(server.Client(), watchedSteps{a}, a.stepsAtOnce)
+	a.log.Info("temporal is ready", "address", a.temporal)
+	workers := reconcile.NewWorkers(server.Client(), observedSteps{a}, a.maxConcurrentSteps)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
 	}
@@ -53,31 +55,31 @@ func (a *App) Serve(ctx context.Context) error {
 	return nil
 }
 
-// Run works off the backlogs of the pipelines through their workflows and returns the runs that were published. One that fails
-// does not stop the others. It is safe for concurrent use.
+// Run works off the backlogs of the pipelines through their workflows and returns the published runs. A pipeline that fails
+// does not stop the others. Run is safe for concurrent use.
 func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]reconcile.Run, error) {
 	done := []reconcile.Run{}
-	ctx, trouble, end := a.disk.over(ctx)
-	defer end()
-	if err := a.Serve(ctx); err != nil {
-		return done, cmp.Or(trouble(), err)
+	ctx, diskErr, endWatch := a.disk.watch(ctx)
+	defer endWatch()
+	if err := a.StartTemporal(ctx); err != nil {
+		return done, cmp.Or(diskErr(), err)
 	}
-	unsealed, err := a.sealAllLeft(ctx)
+	unsealed, err := a.recoverAllSpools(ctx)
 	if err != nil {
 		return done, err
 	}
 	for stream, err := range unsealed {
 		if !slices.ContainsFunc(pipelines, func(p string) bool { return a.Project.Pipeline(p).Folds(stream) }) {
-			a.log.Warn("a stream is left out", "stream", stream, "error", err)
+			a.log.Warn("cannot recover the spools of a stream; its acknowledged events are not sealed", "stream", stream, "error", err)
 		}
 	}
 	defer a.watchers.add(pipelines, watch)()
 	var all error
 	for _, pipeline := range pipelines {
-		err := a.keptBack(pipeline, unsealed)
+		err := a.unsealedErr(pipeline, unsealed)
 		if err == nil {
 			var runs []reconcile.Run
-			runs, err = a.runOne(ctx, pipeline)
+			runs, err = a.runPipeline(ctx, pipeline)
 			done = append(done, runs...)
 		}
 		all = errors.Join(all, err)
@@ -85,13 +87,13 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 			break
 		}
 	}
-	return done, cmp.Or(trouble(), all)
+	return done, cmp.Or(diskErr(), all)
 }
 
-// runOne works one pipeline off. A rebuild of it is waited for: it takes in all there is, and replaces what a run would
-// add to.
-func (a *App) runOne(ctx context.Context, pipeline string) (done []reconcile.Run, err error) {
-	unlock, err := a.pipelines.Lock(ctx, pipeline)
+// runPipeline works off the backlog of one pipeline. It waits for a rebuild of it, because a run would extend the generation
+// that the rebuild replaces.
+func (a *App) runPipeline(ctx context.Context, pipeline string) (done []reconcile.Run, err error) {
+	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -117,26 +119,26 @@ func (a *App) runOne(ctx context.Context, pipeline string) (done []reconcile.Run
 	return done, failed
 }
 
-// watchedSteps are the engine's steps, told of to whoever watches.
-type watchedSteps struct{ *App }
+// observedSteps wraps the engine and reports the progress of its steps.
+type observedSteps struct{ *App }
 
-// Next is the engine's.
-func (w watchedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
+// Next is Engine.Next, with its error reported.
+func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
 	next, err := w.Engine.Next(ctx, pipeline, after)
-	w.tell(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
+	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// NextOfRebuild is the engine's.
-func (w watchedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
+// NextOfRebuild is Engine.NextOfRebuild, with its error reported.
+func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
 	next, err := w.Engine.NextOfRebuild(ctx, pipeline, after)
-	w.tell(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
+	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// Step is the engine's, with its begin and end reported.
-func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
-	if !w.watchers.watched(ref.Pipeline) {
+// Step is Engine.Step, with its begin and end reported.
+func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
+	if !w.watchers.isWatched(ref.Pipeline) {
 		return w.step(ctx, ref, step)
 	}
 	p := Progress{Pipeline: ref.Pipeline, Run: ref.Run, Step: step}
@@ -144,61 +146,61 @@ func (w watchedSteps) Step(ctx context.Context, ref reconcile.RunRef, step strin
 	if p.Events, p.Backlog, err = w.Engine.Waiting(ctx, ref); err != nil {
 		return reconcile.StepResult{}, err
 	}
-	w.watchers.tell(p)
+	w.watchers.notify(p)
 	result, err := w.step(ctx, ref, step)
 	if err == nil {
 		p.Done, p.Rows = true, result.Rows
-		if step == lastStep {
+		if step == publishStep {
 			p.Backlog -= p.Events
 		}
-		w.watchers.tell(p)
+		w.watchers.notify(p)
 	}
 	return result, err
 }
 
-// Partition is the engine's.
-func (w watchedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step string, partition int) (reconcile.StepResult, error) {
+// Partition is Engine.Partition, with its error reported.
+func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step string, partition int) (reconcile.StepResult, error) {
 	result, err := w.Engine.Partition(ctx, ref, step, partition)
-	if isFull(err) {
-		w.disk.tell(err)
+	if isDiskFull(err) {
+		w.disk.reportError(err)
 	}
 	if err != nil {
-		w.tell(ctx, ref, step, err)
+		w.reportStep(ctx, ref, step, err)
 	}
 	return result, err
 }
 
-// lastStep is the one that makes a run visible.
-const lastStep = "publish"
+// publishStep is the name of the step that makes a run visible.
+const publishStep = "publish"
 
-func (w watchedSteps) step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
+func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
 	if _, rebuilding := w.rebuilding.Load(ref.Pipeline); rebuilding {
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}
 	result, err := w.Engine.Step(ctx, ref, step)
-	if isFull(err) {
-		w.disk.tell(err)
+	if isDiskFull(err) {
+		w.disk.reportError(err)
 	}
-	w.tell(ctx, ref, step, err)
+	w.reportStep(ctx, ref, step, err)
 	return result, err
 }
 
-// Rebuild folds all batches of a pipeline into its next generation and swaps. No run of the pipeline is under way
-// meanwhile: those of the old generation would be lost with it.
+// Rebuild folds all batches of a pipeline into its next generation and switches to it. The pipeline is locked meanwhile: a
+// run of the old generation would be lost.
 func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebuilt, err error) {
-	unlock, err := a.pipelines.Lock(ctx, pipeline)
+	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return out, err
 	}
 	defer unlock()
-	unsealed, err := a.sealAllLeft(ctx)
+	unsealed, err := a.recoverAllSpools(ctx)
 	if err == nil {
-		err = a.keptBack(pipeline, unsealed)
+		err = a.unsealedErr(pipeline, unsealed)
 	}
 	if err != nil {
 		return out, err
 	}
-	if err := a.Serve(ctx); err != nil {
+	if err := a.StartTemporal(ctx); err != nil {
 		return out, err
 	}
 	resume, err := a.pause(ctx, pipeline)

@@ -1,4 +1,4 @@
-// The two sides of the sakila example over the real files, against a naive reader of them.
+// The two streams of the sakila example on the real files, compared with a naive computation.
 
 package app
 
@@ -20,8 +20,8 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// TestSakila takes both sides in, whole and dealt into files in any order with runs in between. Both exports are what
-// the naive reader writes (rule 6), and exactly the two rentals that are paid more than once are exceptions.
+// TestSakila ingests both streams, whole and split into files in random order with runs in between. Both exports equal the naive
+// computation (rule 6), and exactly the two rentals that are paid more than once are exceptions.
 func TestSakila(t *testing.T) {
 	rentals, payments := sakilaTable(t, "rental"), sakilaTable(t, "payment")
 	want, paidTwice := sakilaOracle(t, rentals[1:], payments[1:])
@@ -87,13 +87,13 @@ func ingestSakila(t *testing.T, a *App, stream string, rows [][]string) {
 	}
 }
 
-// part is some rows of a stream behind its header.
+// part is some rows of a stream, to be written after its header.
 type part struct {
 	stream string
 	rows   [][]string
 }
 
-// deal shuffles the rows of each table into several parts, and the parts.
+// deal shuffles the rows of each table into several parts, and shuffles the parts.
 func deal(random *rand.Rand, tables map[string][][]string) []part {
 	var parts []part
 	for _, stream := range slices.Sorted(maps.Keys(tables)) {
@@ -109,7 +109,7 @@ func deal(random *rand.Rand, tables map[string][][]string) []part {
 	return parts
 }
 
-// sakilaOracle writes what the export must be, and the rentals that are not paid exactly once.
+// sakilaOracle returns the expected export, and the rentals that are not paid exactly once.
 func sakilaOracle(t *testing.T, rentals, payments [][]string) (lines []byte, open map[string]string) {
 	t.Helper()
 	paid := map[string][][]string{}
@@ -158,7 +158,7 @@ func number(t *testing.T, text string) int {
 
 func moment(text string) string { return strings.Replace(text, " ", "T", 1) + "Z" }
 
-// checkPaidTwice asks for the exceptions: these rentals, each listing its payments.
+// checkPaidTwice checks that the exceptions are the given rentals, each with its payments.
 func checkPaidTwice(t *testing.T, a *App, want map[string]string) {
 	t.Helper()
 	got := map[string]string{}

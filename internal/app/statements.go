@@ -1,4 +1,4 @@
-// Statements: what institutions send, taken in and judged.
+// Importing, retracting and checking statement files.
 
 package app
 
@@ -12,7 +12,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// Import takes statement files into the built-in streams. Imports wait for each other.
+// Import imports statement files into the built-in streams. Imports wait for each other.
 func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (aggregate.Result, error) {
 	im, unlock, err := a.importer(ctx)
 	if err != nil {
@@ -22,7 +22,7 @@ func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (
 	return im.Import(ctx, files, o)
 }
 
-// RetractFile has the statements of an imported file count no more, or with undo again. Imports wait for it.
+// RetractFile retracts the statements of an imported file, or with undo restores them. Imports wait for it.
 func (a *App) RetractFile(ctx context.Context, name, reason string, undo bool) (aggregate.RetractedFile, error) {
 	im, unlock, err := a.importer(ctx)
 	if err != nil {
@@ -40,39 +40,39 @@ func (a *App) RetractedFiles(ctx context.Context) ([]aggregate.RetractedFile, er
 	return aggregate.Retracted(ctx, a.Intake.Catalog)
 }
 
-// CheckRetractions returns an *UnfinishedError while the retraction of a file was cut short.
+// CheckRetractions returns an *UnfinishedError if the retraction of a file was interrupted and not completed.
 func (a *App) CheckRetractions(ctx context.Context) error {
 	return aggregate.CheckRetractions(ctx, a.Intake.Catalog)
 }
 
-// importer has the built-in streams for itself until unlock is called.
+// importer returns an importer and locks the built-in streams until unlock is called.
 func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func(), err error) {
-	if err := a.hasStatements(); err != nil {
+	if err := a.checkBuiltinNames(); err != nil {
 		return nil, nil, err
 	}
-	if unlock, err = a.imports.Lock(ctx, "statements"); err != nil {
+	if unlock, err = a.importLock.Lock(ctx, "statements"); err != nil {
 		return nil, nil, err
 	}
 	return &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.FindKnownIDs, Now: a.Intake.Now,
+		Scratch: a.Intake.Scratch, Take: a.ingestRows, Known: a.Intake.FindKnownIDs, Now: a.Intake.Now,
 	}, unlock, nil
 }
 
-// takeRows seals rows of a built-in stream, and wakes the pipelines that fold it.
-func (a *App) takeRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error) {
+// ingestRows ingests rows of a built-in stream, and wakes the pipelines that fold it.
+func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error) {
 	s := a.Project.Stream(stream)
 	o := event.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	r, err := a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
 	if err == nil && r.Batch > 0 {
-		a.sealed(r)
+		a.batchSealed(r)
 	}
 	return r, err
 }
 
-// Completeness judges what the statements of every account prove; stale are acceptances that no interval has any more.
+// Completeness calls each with the verdicts on every account. stale are acceptances that no longer match any interval.
 func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(aggregate.Account) error) (stale []aggregate.Acceptance, err error) {
-	if err := a.hasStatements(); err != nil {
+	if err := a.checkBuiltinNames(); err != nil {
 		return nil, err
 	}
 	return a.completeness().Judge(ctx, q, each)
@@ -82,9 +82,10 @@ func (a *App) completeness() *aggregate.Completeness {
 	return &aggregate.Completeness{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
 }
 
-// AcceptInterval records for a reason that an interval of an account stays as it is, or with undo that it does not. until is as in Accept.
+// AcceptInterval records that a person accepts an unproven interval of an account, or with undo removes that record. until is as
+// in Completeness.Accept.
 func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (aggregate.Acceptance, error) {
-	if err := a.hasStatements(); err != nil {
+	if err := a.checkBuiltinNames(); err != nil {
 		return aggregate.Acceptance{}, err
 	}
 	if undo {
@@ -93,16 +94,17 @@ func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, un
 	return a.completeness().Accept(ctx, name, reason, until, a.Intake.Now())
 }
 
-// hasStatements refuses a project in which a declared stream has the name of a built-in one.
-func (a *App) hasStatements() error {
+// checkBuiltinNames returns an error if a declared stream has the name of a built-in one.
+func (a *App) checkBuiltinNames() error {
 	s := a.Project.Shadowing()
 	if s == nil {
 		return nil
 	}
-	return failure.Wrap(failure.Data, fmt.Errorf("%s:%d: stream %s has the name of a built-in stream, so that statements have no place: rename it", s.File, s.Line, s.Name))
+	return failure.Wrap(failure.Data, fmt.Errorf("%s:%d: stream %s has the name of a built-in stream, so statements cannot be imported: rename it", s.File, s.Line, s.Name))
 }
 
-// importInbox imports files of the inbox. Files that were refused or are retracted are an error, so that each is set aside with its reason.
+// importInbox imports files of the inbox. Refused and retracted files cause an error, so that the inbox sets each aside with its
+// reason.
 func (a *App) importInbox(ctx context.Context, files []string) error {
 	r, err := a.Import(ctx, files, aggregate.Options{})
 	if err != nil {
@@ -118,5 +120,5 @@ func (a *App) importInbox(ctx context.Context, files []string) error {
 	return err
 }
 
-// importsHere reports whether the inbox takes statement files.
-func (a *App) importsHere() bool { return a.Project.Shadowing() == nil }
+// acceptsStatements reports whether statement files can be imported.
+func (a *App) acceptsStatements() bool { return a.Project.Shadowing() == nil }

@@ -1,4 +1,4 @@
-// Acknowledged events of streams that the project does not declare any more.
+// Acknowledged events of streams that the project no longer declares.
 
 package app
 
@@ -15,20 +15,20 @@ import (
 	"bursar/internal/event/spool"
 )
 
-// Stranded is a stream that was taken out of the project folder while acknowledged events of it were not sealed. They stay where
-// they are until it is declared again.
+// Stranded is a stream that was removed from the project folder before all its acknowledged events were sealed. The events stay
+// in its spools until it is declared again.
 type Stranded struct {
 	Stream   string `json:"stream"`
-	Requests int64  `json:"requests"` // that were acknowledged
-	Folder   string `json:"folder"`   // that holds them
+	Requests int64  `json:"requests"` // acknowledged and not sealed
+	Folder   string `json:"folder"`   // of the stream's spools
 }
 
 func (s Stranded) String() string {
-	return fmt.Sprintf("stream %s is not declared, with %s of it not sealed, in %s: put streams/%s.yaml back, so that they are sealed",
-		s.Stream, counted(s.Requests, "acknowledged request"), s.Folder, s.Stream)
+	return fmt.Sprintf("stream %s is not declared, with %s not sealed in %s: restore streams/%s.yaml to seal them",
+		s.Stream, plural(s.Requests, "acknowledged request"), s.Folder, s.Stream)
 }
 
-// Stranded lists such streams.
+// Stranded lists the stranded streams.
 func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -39,7 +39,7 @@ func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 			continue
 		}
 		s := Stranded{Stream: e.Name(), Folder: a.spool(e.Name())}
-		if s.Requests, err = a.acknowledged(ctx, s); err != nil {
+		if s.Requests, err = a.countUnsealed(ctx, s); err != nil {
 			return list, err
 		}
 		if s.Requests > 0 {
@@ -49,8 +49,8 @@ func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 	return list, nil
 }
 
-// acknowledged counts the requests in spools that are not sealed.
-func (a *App) acknowledged(ctx context.Context, s Stranded) (requests int64, err error) {
+// countUnsealed counts the requests in unsealed spools.
+func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, err error) {
 	numbers, err := spool.List(s.Folder)
 	if err != nil {
 		return 0, err
@@ -68,7 +68,7 @@ func (a *App) acknowledged(ctx context.Context, s Stranded) (requests int64, err
 	return requests, nil
 }
 
-// countRequests counts what can be read of a spool, and the rest as one.
+// countRequests counts the readable requests of a spool, and one more if the rest is unreadable.
 func countRequests(folder string, number uint64) (n int64) {
 	in, err := spool.Open(folder, number)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Pipelines over several streams, from files to proofs: what the example shows, any grouping, and what a change means.
+// Pipelines over several streams, from ingest to verify: the example, any grouping, and changed definitions.
 
 package app
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// openExample opens a fresh project of an example.
+// openExample opens a new project of an example.
 func openExample(t *testing.T, example string) *App {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "example")
@@ -27,7 +27,7 @@ func openExample(t *testing.T, example string) *App {
 	return openTest(t, dir)
 }
 
-func take(t *testing.T, a *App, stream, file string) event.Result {
+func mustIngest(t *testing.T, a *App, stream, file string) event.Result {
 	t.Helper()
 	r, err := a.Ingest(t.Context(), stream, []string{file}, event.Options{})
 	if err != nil {
@@ -36,7 +36,7 @@ func take(t *testing.T, a *App, stream, file string) event.Result {
 	return r
 }
 
-// TestTwoSidedExample is what `bursar init --example two_sided` promises, in one run or one for each side.
+// TestTwoSidedExample checks the results of `bursar init --example two_sided`, in one run or one per stream.
 func TestTwoSidedExample(t *testing.T) {
 	t.Parallel()
 	const want = `{"key":["o-1","EUR"],"artifact":{"books":"40.00","bank":"40.00","books_lines":1,"bank_lines":1,"difference":"0.00","status":"matched","first_at":"2025-03-03T09:12:00Z","lines":[{"stream":"bank","payment_id":null,"statement":"2025-03-04","line":1,"amount":"40.00"},{"stream":"payments","payment_id":"p-1","statement":null,"line":null,"amount":"40.00"}]}}
@@ -49,11 +49,11 @@ func TestTwoSidedExample(t *testing.T) {
 	for _, between := range []bool{false, true} {
 		a := openExample(t, "two_sided")
 		sample := filepath.Join(filepath.Dir(a.state), "sample")
-		take(t, a, "bank", filepath.Join(sample, "bank.csv"))
+		mustIngest(t, a, "bank", filepath.Join(sample, "bank.csv"))
 		if between {
 			runAll(t, a, "books")
 		}
-		take(t, a, "payments", filepath.Join(sample, "payments.jsonl"))
+		mustIngest(t, a, "payments", filepath.Join(sample, "payments.jsonl"))
 		runAll(t, a, "books")
 		compareLines(t, exportOf(t, a, "books"), []byte(want))
 		var open []string
@@ -102,7 +102,7 @@ backlog: {max_batches: 2}
 `,
 }
 
-// threeEvent is one event as the naive fold knows it; null is "".
+// threeEvent is one event of the naive fold; "" is null.
 type threeEvent struct {
 	stream, key, orderID, id, line, amount, n, at, text, day string
 }
@@ -171,7 +171,7 @@ func rational(text string) *big.Rat {
 	return n
 }
 
-// threeOracle folds with sums of fractions and sorted slices.
+// threeOracle returns the expected export, computed with fractions and sorted slices.
 func threeOracle(events []threeEvent) []byte {
 	byKey := map[string][]threeEvent{}
 	for _, e := range events {
@@ -223,8 +223,8 @@ func orNull(text string, quoted bool) string {
 	return text
 }
 
-// TestThreeStreamsInAnyGrouping folds the same events in random batches, orders and runs, against the naive fold; proves
-// them, and folds them anew.
+// TestThreeStreamsInAnyGrouping folds the same events in random batches, orders and runs, compares the export with the naive
+// fold, verifies it, and rebuilds.
 func TestThreeStreamsInAnyGrouping(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(retailSeed(t), 2))
@@ -241,7 +241,7 @@ func TestThreeStreamsInAnyGrouping(t *testing.T) {
 		flush := func(stream string) {
 			if len(waiting[stream]) > 0 {
 				file := putFile(t, t.TempDir(), fmt.Sprintf("%d.jsonl", random.Uint64()), strings.Join(waiting[stream], "\n")+"\n")
-				if r := take(t, a, stream, file); r.Quarantined > 0 {
+				if r := mustIngest(t, a, stream, file); r.Quarantined > 0 {
 					t.Fatalf("%+v", r)
 				}
 				waiting[stream] = nil
@@ -270,7 +270,7 @@ func TestThreeStreamsInAnyGrouping(t *testing.T) {
 	}
 }
 
-// openFiles opens a project of files named by their paths.
+// openFiles opens a project with the given files, by path.
 func openFiles(t *testing.T, files map[string]string) *App {
 	t.Helper()
 	dir := t.TempDir()
@@ -280,15 +280,15 @@ func openFiles(t *testing.T, files map[string]string) *App {
 	return openTest(t, dir)
 }
 
-// TestBacklogOfSeveralStreams takes the batches of all streams in the order they were sealed in, and counts what waits.
+// TestBacklogOfSeveralStreams groups the batches of all streams in the order of sealing, and counts the backlog.
 func TestBacklogOfSeveralStreams(t *testing.T) {
 	t.Parallel()
 	a := openFiles(t, threeStreams)
 	note := func(i int) {
-		take(t, a, "notes", putFile(t, t.TempDir(), "n.jsonl", fmt.Sprintf(`{"about":"k1","text":"%d"}`, i)))
+		mustIngest(t, a, "notes", putFile(t, t.TempDir(), "n.jsonl", fmt.Sprintf(`{"about":"k1","text":"%d"}`, i)))
 	}
 	pay := func(i int) {
-		take(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", fmt.Sprintf(`{"id":"p%d","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`, i)))
+		mustIngest(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", fmt.Sprintf(`{"id":"p%d","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`, i)))
 	}
 	note(1)
 	pay(1)
@@ -310,14 +310,14 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 		t.Errorf("runs of %v, want %v", got, want)
 	}
 	g, err := a.Engine.Current(t.Context(), "orders")
-	if err != nil || g.Watermark != nil || g.LastBatch["payments"] != 3 || g.LastBatch["notes"] != 2 { // nothing is known of the bank
+	if err != nil || g.Watermark != nil || g.LastBatch["payments"] != 3 || g.LastBatch["notes"] != 2 { // the bank has no batch yet
 		t.Errorf("generation %+v, %v", g, err)
 	}
 	pay(4)
 	checkBacklog(t, a, 1)
-	take(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
+	mustIngest(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
 	runAll(t, a, "orders")
-	notes, also := event.Batches(t.Context(), a.Engine.Catalog, "notes", 1) // the others have gone further
+	notes, also := event.Batches(t.Context(), a.Engine.Catalog, "notes", 1) // the other streams are ahead
 	if g, err = a.Engine.Current(t.Context(), "orders"); err != nil || also != nil || !g.Watermark.Equal(notes[0].Sealed) {
 		t.Errorf("generation %+v, %v; the stream furthest behind has %+v", g, err, notes)
 	}
@@ -331,19 +331,19 @@ func checkBacklog(t *testing.T, a *App, batches int) {
 	}
 }
 
-// TestAddedStreamIsRefusedUntilRebuilt: another stream makes other artifacts of the same pipeline.
+// TestAddedStreamIsRefusedUntilRebuilt adds a stream to a pipeline, which changes its artifacts.
 func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	t.Parallel()
 	files := maps.Clone(threeStreams)
 	files["pipelines/orders.yaml"] = "{pipeline: orders, from: [payments], key: order_id, artifact: {n: {count: true, where: \"stream = 'payments'\"}}}"
 	a := openFiles(t, files)
-	take(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", `{"id":"p1","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`))
-	take(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
+	mustIngest(t, a, "payments", putFile(t, t.TempDir(), "p.jsonl", `{"id":"p1","order_id":"k1","amount":"1.00","n":1,"at":"2025-01-01"}`))
+	mustIngest(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
 	runAll(t, a, "orders")
 	a = reopen(t, a, "{pipeline: orders, from: [payments, bank], key: {payments: order_id, bank: ref}, artifact: {n: {count: true}}}")
 	_, err := a.Engine.Next(t.Context(), "orders", 0)
 	if err == nil || !strings.Contains(err.Error(), "pipeline orders has changed (artifact.n, from, identity, key per stream)") {
-		t.Fatalf("said %v", err)
+		t.Fatalf("error %v", err)
 	}
 	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 		t.Fatal(err)
@@ -354,11 +354,11 @@ func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	checkProof(t, a, "orders")
 	a = reopen(t, a, "{pipeline: orders, from: [bank, payments], key: {payments: order_id, bank: ref}, artifact: {n: {count: true}}}")
 	if _, err := a.Engine.Next(t.Context(), "orders", 0); err == nil || !strings.Contains(err.Error(), "(key)") {
-		t.Errorf("the key is named by the first stream: said %v", err)
+		t.Errorf("the key is named by the first stream: error %v", err)
 	}
 }
 
-// TestListOfOneStreamIsTheStream: what was made of a single stream goes on when it is written as a list.
+// TestListOfOneStreamIsTheStream writes the single stream of a pipeline as a list: the pipeline continues.
 func TestListOfOneStreamIsTheStream(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"payments", "[payments]"} {

@@ -1,4 +1,4 @@
-// Damage of every kind, done on purpose to a small project: each is found and named, or stops the run (rule 4).
+// Deliberate damage of every kind to a small project: each is found and named, or stops the run (rule 4).
 
 package app
 
@@ -63,7 +63,7 @@ func putFile(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// pay takes one batch in: of each "id order amount".
+// pay ingests one batch of payments, each given as "id order amount".
 func pay(t *testing.T, a *App, payments ...string) {
 	t.Helper()
 	var text strings.Builder
@@ -77,7 +77,7 @@ func pay(t *testing.T, a *App, payments ...string) {
 	}
 }
 
-// openTwoRuns has two published runs of one batch each.
+// openTwoRuns opens a project with two published runs of one batch each.
 func openTwoRuns(t *testing.T) *App {
 	t.Helper()
 	a := openSmall(t, ordersYAML)
@@ -88,7 +88,7 @@ func openTwoRuns(t *testing.T) *App {
 	return a
 }
 
-// firstFailed is the name of the first check that fails, and what it says; empty when all hold.
+// firstFailed returns the name and detail of the first failed check, or empty strings.
 func firstFailed(t *testing.T, a *App) (name, detail string) {
 	t.Helper()
 	verified, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
@@ -98,7 +98,7 @@ func firstFailed(t *testing.T, a *App) (name, detail string) {
 	for _, c := range verified.Checks {
 		if !c.OK {
 			if verified.OK {
-				t.Errorf("%s fails and the whole is OK", c.Name)
+				t.Errorf("%s fails, but the result is OK", c.Name)
 			}
 			return c.Name, c.Detail
 		}
@@ -109,7 +109,7 @@ func firstFailed(t *testing.T, a *App) (name, detail string) {
 	return "", ""
 }
 
-// partOfOrders is the name of a run's first part.
+// partOfOrders returns the name of a run's first part.
 func partOfOrders(t *testing.T, a *App, number int) string {
 	t.Helper()
 	run := runOfOrders(t, a, number)
@@ -169,7 +169,7 @@ func batchObject(t *testing.T, a *App) string {
 	return batches[1].Objects[0].Name
 }
 
-// swapEntries loads run 1 again with the locations of its first two keys exchanged.
+// swapEntries loads the index of run 1 again with the locations of its first two keys swapped.
 func swapEntries(t *testing.T, a *App) {
 	t.Helper()
 	space := artifact.Space{Pipeline: "orders", Generation: 1}
@@ -200,7 +200,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		check  string
-		says   string
+		want   string
 		damage func(t *testing.T, a *App)
 	}{
 		{"parts", "run 2", func(t *testing.T, a *App) { flip(t, a, partOfOrders(t, a, 2)) }},
@@ -237,21 +237,21 @@ func TestVerifyFindsDamage(t *testing.T) {
 			putRun(t, a, run)
 		}},
 	} {
-		t.Run(c.check+", "+c.says, func(t *testing.T) {
+		t.Run(c.check+", "+c.want, func(t *testing.T) {
 			t.Parallel()
 			a := openTwoRuns(t)
 			if name, detail := firstFailed(t, a); name != "" {
 				t.Fatalf("before the damage %s fails: %s", name, detail)
 			}
 			c.damage(t, a)
-			if name, detail := firstFailed(t, a); name != c.check || !strings.Contains(detail, c.says) {
-				t.Errorf("%q fails: %s; want %q with %q", name, detail, c.check, c.says)
+			if name, detail := firstFailed(t, a); name != c.check || !strings.Contains(detail, c.want) {
+				t.Errorf("%q fails: %s; want %q with %q", name, detail, c.check, c.want)
 			}
 		})
 	}
 }
 
-// step carries out one step of the unfinished run.
+// step runs one step of the unfinished run.
 func step(t *testing.T, a *App, name string) error {
 	t.Helper()
 	next, err := a.Engine.Next(t.Context(), "orders", 0)
@@ -271,8 +271,8 @@ func digestOf(t *testing.T, a *App) string {
 	return exported.Digest
 }
 
-// rewrite replaces the Parquet object that a step of run 2 made by a SELECT over it, and describes it as the step would: so
-// that only the control totals can find it.
+// rewrite replaces the Parquet object that a step of run 2 made by a SELECT over it, and updates its description, so that
+// only the control totals can detect it.
 func rewrite(t *testing.T, a *App, step, sql string) {
 	t.Helper()
 	run := runOfOrders(t, a, 2)
@@ -300,7 +300,7 @@ func rewriteFile(t *testing.T, a *App, path, sql string) {
 	}
 }
 
-// TestBreachStopsTheRun: a cent or an event too many between two steps, and nothing of the run is seen until it balances.
+// TestBreachStopsTheRun adds a cent or an event between two steps: nothing of the run is visible until it balances.
 func TestBreachStopsTheRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -365,7 +365,7 @@ func TestBreachStopsTheRun(t *testing.T) {
 	}
 }
 
-// checkUnseen proves that readers see run 1 alone.
+// checkUnseen checks that readers see only run 1.
 func checkUnseen(t *testing.T, a *App, digest string) {
 	t.Helper()
 	g, err := a.Engine.Current(t.Context(), "orders")
@@ -385,7 +385,7 @@ func checkUnseen(t *testing.T, a *App, digest string) {
 	}
 }
 
-// TestSumBeyond38DigitsStops: such a sum fits DuckDB's 128 bits and stops the run all the same (rule 2).
+// TestSumBeyond38DigitsStops checks that a sum of more than 38 digits stops the run although it fits into 128 bits (rule 2).
 func TestSumBeyond38DigitsStops(t *testing.T) {
 	t.Parallel()
 	large := "6" + strings.Repeat("0", 35) + ".00"

@@ -1,4 +1,4 @@
-// From artifacts back to the rows they were made of.
+// Tracing artifacts back to the rows from which they were made.
 
 package app
 
@@ -28,7 +28,7 @@ func TestTraceLeadsToEachRow(t *testing.T) {
 		if random.IntN(5) == 0 {
 			runAll(t, a, "orders")
 		}
-		take(t, a, e.stream, putFile(t, t.TempDir(), "one.jsonl", "\n"+e.json()+"\n"))
+		mustIngest(t, a, e.stream, putFile(t, t.TempDir(), "one.jsonl", "\n"+e.json()+"\n"))
 	}
 	runAll(t, a, "orders")
 	for i := range 8 {
@@ -46,7 +46,7 @@ func TestTraceLeadsToEachRow(t *testing.T) {
 			}
 			row := strings.Split(string(text), "\n")[e.Row-1]
 			if was, there := left[e.Stream+row]; !there || was.key != key {
-				t.Errorf("%s is traced to %s %s: it is no event of it, or was traced before", key, e.Stream, row)
+				t.Errorf("%s is traced to %s %s, which is not one of its events, or was traced before", key, e.Stream, row)
 			}
 			delete(left, e.Stream+row)
 			return nil
@@ -70,8 +70,8 @@ func TestTraceLeadsToEachRow(t *testing.T) {
 	}
 }
 
-// TestTraceFindsWhatIsLost: a batch that has lost an event no longer tells what was folded.
-func TestTraceFindsWhatIsLost(t *testing.T) {
+// TestTraceFindsMissingEvents removes an event from a batch: the trace no longer matches what was folded.
+func TestTraceFindsMissingEvents(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
 	name := batchObject(t, a)
@@ -90,7 +90,7 @@ func TestTraceFindsWhatIsLost(t *testing.T) {
 	stopped := errors.New("stopped")
 	_, err := a.Engine.Trace(t.Context(), "orders", "b", func(reconcile.TracedEvent) error { return stopped })
 	if !errors.Is(err, stopped) {
-		t.Errorf("the walk goes on: %v", err)
+		t.Errorf("the trace continues after an error: %v", err)
 	}
 	var unknown *NotFoundError
 	if _, err := a.Engine.Trace(t.Context(), "orders", "z", nil); !errors.As(err, &unknown) {
@@ -98,7 +98,7 @@ func TestTraceFindsWhatIsLost(t *testing.T) {
 	}
 }
 
-// TestManyVerifyAndTraceAtOnce: what one of them sets aside is no other's.
+// TestManyVerifyAndTraceAtOnce checks that concurrent calls do not share scratch files.
 func TestManyVerifyAndTraceAtOnce(t *testing.T) {
 	t.Parallel()
 	a := openFiles(t, map[string]string{

@@ -1,5 +1,5 @@
-// Stores that are older, emptied or damaged below an honest catalog: a step or question stops and names the remedy, which
-// mends it; no figure comes of it.
+// Stores that are older than the catalog, emptied or damaged: steps and queries fail without a result and name the remedy, which
+// works.
 
 package app
 
@@ -22,8 +22,8 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// again closes a project, has change work on its state folder, and opens it again.
-func again(t *testing.T, a *App, change func(state string)) *App {
+// reopenChanged closes a project, calls change with its state folder, and opens it again.
+func reopenChanged(t *testing.T, a *App, change func(state string)) *App {
 	t.Helper()
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func copyFolder(t *testing.T, from, to string) {
 	}
 }
 
-// mustRefuse checks that what was asked ends in an error of class data that names the remedy.
+// mustRefuse checks that err has class Data and names the remedy.
 func mustRefuse(t *testing.T, what string, err error, remedy string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), remedy) || failure.Of(err) != failure.Data {
@@ -59,7 +59,7 @@ func mustRefuse(t *testing.T, what string, err error, remedy string) {
 	}
 }
 
-// refusesAll asks and runs in every way that needs the index.
+// refusesAll checks that every query and step that needs the index refuses.
 func refusesAll(t *testing.T, a *App, remedy string) {
 	t.Helper()
 	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, true)
@@ -85,8 +85,8 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// isRight works off the backlog and checks what became of a.
-func isRight(t *testing.T, a *App, want string) {
+// checkArtifact works off the backlog and checks the artifact of key a.
+func checkArtifact(t *testing.T, a *App, want string) {
 	t.Helper()
 	runAll(t, a, "orders")
 	answer, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
@@ -118,7 +118,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "bursar repair"},
-		{"a table gone", func(t *testing.T, state, _ string) {
+		{"a missing table", func(t *testing.T, state, _ string) {
 			if err := os.Remove(indexTable(t, state)); err != nil {
 				t.Fatal(err)
 			}
@@ -131,10 +131,10 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 			pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00")
 			runAll(t, a, "orders")
 			kept := t.TempDir()
-			a = again(t, a, func(state string) { copyFolder(t, state, kept) })
+			a = reopenChanged(t, a, func(state string) { copyFolder(t, state, kept) })
 			pay(t, a, "4 a 1.00", "5 d -4.00")
 			runAll(t, a, "orders")
-			a = again(t, a, func(state string) { c.change(t, state, kept) })
+			a = reopenChanged(t, a, func(state string) { c.change(t, state, kept) })
 			refusesAll(t, a, c.remedy)
 			if err := a.index.replace(); err != nil {
 				t.Fatal(err)
@@ -142,7 +142,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 			if entries, err := a.Engine.RepairIndex(t.Context(), "orders"); err != nil || entries != 5 {
 				t.Fatalf("%d entries, %v", entries, err)
 			}
-			isRight(t, a, `{"paid":"111.00","last":"90"}`)
+			checkArtifact(t, a, `{"paid":"111.00","last":"90"}`)
 		})
 	}
 }
@@ -169,7 +169,7 @@ func flipFile(t *testing.T, path string, at int) {
 	}
 }
 
-// TestOlderCatalogBelowANewerIndex puts back a catalog of before the last run.
+// TestOlderCatalogBelowANewerIndex restores a catalog from before the last run.
 func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
@@ -177,9 +177,9 @@ func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 	runAll(t, a, "orders")
 	pay(t, a, "4 a 1.00", "5 d -4.00")
 	kept := t.TempDir()
-	a = again(t, a, func(state string) { copyFolder(t, state, kept) })
+	a = reopenChanged(t, a, func(state string) { copyFolder(t, state, kept) })
 	runAll(t, a, "orders")
-	a = again(t, a, func(state string) {
+	a = reopenChanged(t, a, func(state string) {
 		content, err := os.ReadFile(filepath.Join(kept, "catalog.db"))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(state, "catalog.db"), content, 0o600)
@@ -193,34 +193,34 @@ func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 		t.Fatal(err)
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
-// loadsUnsaid is an index that says nothing of its loads before the first that it takes itself, as one of an earlier program.
-type loadsUnsaid struct {
+// indexWithoutLoads is an index that reports no loads before its own first Load, like one of an earlier version.
+type indexWithoutLoads struct {
 	artifact.Index
 	loaded bool
 }
 
-func (l *loadsUnsaid) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
+func (l *indexWithoutLoads) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
 	l.loaded = true
 	return l.Index.Load(ctx, space, run, next)
 }
 
-func (l *loadsUnsaid) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
+func (l *indexWithoutLoads) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
 	if !l.loaded {
 		return nil
 	}
 	return l.Index.Loads(ctx, space, each)
 }
 
-// TestIndexOfAnEarlierProgram opens an index that does not say what was loaded: it is taken over if it holds the last run.
+// TestIndexOfAnEarlierProgram opens an index without a record of loads: it is accepted if it contains the last run.
 func TestIndexOfAnEarlierProgram(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
-	a.Engine.Index = &loadsUnsaid{Index: a.index}
+	a.Engine.Index = &indexWithoutLoads{Index: a.index}
 	pay(t, a, "90 a 100.00")
-	isRight(t, a, `{"paid":"111.00","last":"90"}`)
+	checkArtifact(t, a, `{"paid":"111.00","last":"90"}`)
 }
 
 func TestFlippedEventsAreNotFolded(t *testing.T) {
@@ -240,14 +240,14 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 		_, err := rebuildHere(t.Context(), a.Engine, "orders")
 		mustRefuse(t, "rebuild", err, "repair --from")
 		flipFile(t, batches, 40)
-		isRight(t, a, `{"paid":"12.00","last":"6"}`)
+		checkArtifact(t, a, `{"paid":"12.00","last":"6"}`)
 		flipFile(t, batches, 40)
 		_, err = a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
 		mustRefuse(t, "trace", err, "repair --from")
 	}
 }
 
-// TestSumsOfEventsAreThoseOfTheBatch rewrites a batch's object and describes it anew, so that only its total differs.
+// TestSumsOfEventsAreThoseOfTheBatch rewrites a batch's object and its description, so that only its total differs.
 func TestSumsOfEventsAreThoseOfTheBatch(t *testing.T) {
 	t.Parallel()
 	for _, partitions := range []string{"", "partitions: 3\n"} {
@@ -262,7 +262,7 @@ func TestSumsOfEventsAreThoseOfTheBatch(t *testing.T) {
 	}
 }
 
-// rewriteBatch replaces the only object of the first batch, and what the catalog says of it.
+// rewriteBatch replaces the only object of the first batch, and its description in the catalog.
 func rewriteBatch(t *testing.T, a *App, sql string) {
 	t.Helper()
 	name := "streams/payments/batches/00000001/events-0-0000.parquet"
@@ -270,7 +270,7 @@ func rewriteBatch(t *testing.T, a *App, sql string) {
 	putBatchObject(t, a, 1, describe(t, a, name))
 }
 
-// TestDamagedDeltaOrStateIsMadeAgain damages what earlier steps of a run made, in each way: the run starts again.
+// TestDamagedDeltaOrStateIsMadeAgain damages the objects of earlier steps of a run in every way: the run starts again.
 func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	damages := map[string]func(t *testing.T, path string){
@@ -306,7 +306,7 @@ func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
 				if err := step(t, a, made.before); err == nil || failure.Of(err) != failure.Transient {
 					t.Errorf("%s says %v, want a transient error", made.before, err)
 				}
-				isRight(t, a, `{"paid":"11.00","last":"3"}`)
+				checkArtifact(t, a, `{"paid":"11.00","last":"3"}`)
 			})
 		}
 	}
@@ -320,7 +320,7 @@ func TestDamagedPartNamesTheRebuild(t *testing.T) {
 	if err := os.Truncate(part, 3); err != nil {
 		t.Fatal(err)
 	}
-	a = again(t, a, func(string) {})
+	a = reopenChanged(t, a, func(string) {})
 	_, err := a.Engine.Export(t.Context(), "orders", discard{})
 	mustRefuse(t, "export", err, "bursar rebuild orders")
 	_, err = a.Engine.Get(t.Context(), "orders", "a", 0, false)
@@ -328,7 +328,7 @@ func TestDamagedPartNamesTheRebuild(t *testing.T) {
 	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 		t.Fatal(err)
 	}
-	isRight(t, a, `{"paid":"11.00","last":"4"}`)
+	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
 }
 
 // TestTotalsDeclaredLater adds and regroups control totals of sealed batches, and conserves them.
@@ -353,11 +353,11 @@ func TestTotalsDeclaredLater(t *testing.T) {
 				}
 				a := openSmall(t, strings.Replace(ordersYAML, "conserve: {amount: paid}", "", 1))
 				putFile(t, filepath.Dir(a.state), "streams/payments.yaml", stream+before)
-				a = again(t, a, func(string) {})
+				a = reopenChanged(t, a, func(string) {})
 				pay(t, a, "1 a 10.00", "2 b 20.00")
 				runAll(t, a, "orders")
 				pay(t, a, "3 a 1.00")
-				a = again(t, a, func(state string) {
+				a = reopenChanged(t, a, func(state string) {
 					putFile(t, filepath.Dir(state), "streams/payments.yaml", stream+totals)
 					putFile(t, filepath.Dir(state), "pipelines/orders.yaml", after)
 				})
@@ -374,8 +374,8 @@ func TestTotalsDeclaredLater(t *testing.T) {
 	}
 }
 
-// TestArtifactsHoldTheEventsOfAllRuns takes an event from the artifacts in a way that balances within its run.
-func TestArtifactsHoldTheEventsOfAllRuns(t *testing.T) {
+// TestArtifactsCountEventsOfAllRuns removes an event from the artifacts in a way that balances within its run.
+func TestArtifactsCountEventsOfAllRuns(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
 	g, err := a.Engine.Current(t.Context(), "orders")
@@ -386,8 +386,8 @@ func TestArtifactsHoldTheEventsOfAllRuns(t *testing.T) {
 	g.Events = &more
 	putGeneration(t, a, g)
 	_, err = a.Engine.Export(t.Context(), "orders", discard{})
-	var lost *reconcile.ArtifactTotalsError
-	if !errors.As(err, &lost) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
+	var missingErr *reconcile.ArtifactTotalsError
+	if !errors.As(err, &missingErr) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
 		t.Errorf("export says %v", err)
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, object.ErrDamaged) {
@@ -403,7 +403,7 @@ func putGeneration(t *testing.T, a *App, g reconcile.Generation) {
 	}
 }
 
-// describe reads an object and says what the catalog would of it.
+// describe reads an object and returns its description.
 func describe(t *testing.T, a *App, name string) object.Description {
 	t.Helper()
 	content, err := os.ReadFile(a.Engine.Objects.Path(name))
@@ -423,7 +423,7 @@ func describe(t *testing.T, a *App, name string) object.Description {
 	return out.Description
 }
 
-// putBatchObject has the catalog expect another object in a batch of payments.
+// putBatchObject replaces the description of an object in a batch of payments.
 func putBatchObject(t *testing.T, a *App, batch uint64, d object.Description) {
 	t.Helper()
 	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {

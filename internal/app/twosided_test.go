@@ -1,5 +1,5 @@
-// One real account seen from two sides, day by day, with the pipelines of the statements example: what its balance moved by
-// against the day's entry.
+// A real account seen from two sides, day by day, with the pipelines of the statements example: the change of its balance and
+// the entries of the day.
 
 package app
 
@@ -16,13 +16,13 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// side is one day as the pipeline `sides` tells it.
+// side is one day in the artifacts of the pipeline `sides`.
 type side struct {
 	Key      []string
 	Artifact struct{ Moved, Entered, Difference, Status string }
 }
 
-// comparison is one day as another tool made it of the same files.
+// comparison is one day as another tool computed it from the same files.
 type comparison struct {
 	Date  string
 	Delta string `json:"camt052_delta"`
@@ -53,7 +53,7 @@ func importAll(t *testing.T, a *App, random *rand.Rand, files []string, pipeline
 	}
 }
 
-// glob lists files, of which there must be some.
+// glob lists files, and fails the test if there are none.
 func glob(t *testing.T, pattern ...string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(pattern...))
@@ -64,7 +64,7 @@ func glob(t *testing.T, pattern ...string) []string {
 }
 
 // TestTwoSidedAccount finds the days on which the sides of a real account differ, and by how much, in whatever order
-// the files of both sides come. Days of which one side alone is known are told as such.
+// the files of both sides are imported. Days with only one side are reported as such.
 func TestTwoSidedAccount(t *testing.T) {
 	t.Parallel()
 	dir := statementtest.Data(t, "two_sided")
@@ -101,7 +101,7 @@ func TestTwoSidedAccount(t *testing.T) {
 	checkProof(t, a, "sides")
 }
 
-// expectedDays is what another tool made of the files, by day.
+// expectedDays returns what another tool computed from the files, by day.
 func expectedDays(t *testing.T, dir string) map[string]comparison {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "EXPECTED.json"))
@@ -120,7 +120,7 @@ func expectedDays(t *testing.T, dir string) map[string]comparison {
 		}
 	}
 	if len(days) != expected.Days || match != expected.Match || match == 0 {
-		t.Fatalf("%d days are described, of which %d match; said are %d and %d", len(days), match, expected.Days, expected.Match)
+		t.Fatalf("%d days are described, of which %d match; want %d and %d", len(days), match, expected.Days, expected.Match)
 	}
 	return days
 }

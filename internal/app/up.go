@@ -1,5 +1,4 @@
-// The whole project in one process until it is told to stop: workflows that stay, live intake, and the HTTP API through
-// which other commands talk to it.
+// `bursar up`: runs the whole project in one process, with long-running workflows, live intake, the inbox and the HTTP API.
 
 package app
 
@@ -17,85 +16,84 @@ import (
 )
 
 const (
-	// upGrace is how long requests under way may take to end once `up` is told to stop; then they are cancelled.
-	upGrace = 10 * time.Second
-	// upLast is how long cancelled ones may take.
-	upLast = 20 * time.Second
+	// requestGrace is how long running requests may take to end when `up` stops, before they are cancelled.
+	requestGrace = 10 * time.Second
+	// cancelGrace is how long cancelled requests may take to end.
+	cancelGrace = 20 * time.Second
 )
 
-// Told is called with what happens while the project is up; each may be nil, is called from several goroutines, and
-// returns at once.
-type Told struct {
-	Sealed    func(event.Result)
-	Published func(reconcile.Run)
-	Failed    func(pipeline string, err error) // a step of a run failed; it may be tried again
+// Hooks are called while the project is up. Each may be nil, is called from several goroutines, and must not block.
+type Hooks struct {
+	OnSealed    func(event.Result)
+	OnPublished func(reconcile.Run)
+	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be retried
 }
 
-// UpOptions say how a project is brought up.
+// UpOptions are the options of Up.
 type UpOptions struct {
-	Listen   string         // address of the HTTP API; empty is the project's own port on loopback
-	Commands serve.Commands // carries out the commands of other processes
+	Listen   string         // address of the HTTP API; empty means the project's port on loopback
+	Commands serve.Commands // runs the commands of other processes
 	Ready    func(Up)       // called once everything serves; may be nil
-	Told     Told
+	Hooks    Hooks
 }
 
-// Up says where a running project is reached.
+// Up describes how to reach a running project.
 type Up struct {
 	Address     string               `json:"address"` // of the HTTP API, host:port
 	TokenFile   string               `json:"token_file"`
-	Inbox       string               `json:"inbox"` // folder whose subfolders take files for streams
+	Inbox       string               `json:"inbox"` // its subfolders receive files for streams
 	Temporal    string               `json:"temporal"`
-	TemporalTLS temporal.ClientFiles `json:"temporal_tls"` // what Temporal's own tools need to attach
+	TemporalTLS temporal.ClientFiles `json:"temporal_tls"` // for Temporal's CLI and UI
 	Process     int                  `json:"process"`
 	Loopback    bool                 `json:"loopback"` // whether only this machine reaches the API
 }
 
-// Up brings the project up and serves it until ctx ends: then requests under way end, open batches are sealed, and
-// workflows pause. The state stays open for Close.
+// Up starts all services of the project and runs until ctx ends. Then it waits for running requests, seals open batches and
+// pauses the workflows. The state stays open until Close.
 func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	token, err := serve.Token(a.state)
 	if err != nil {
 		return err
 	}
-	at, err := a.listen(ctx, o.Listen)
+	l, err := a.listen(ctx, o.Listen)
 	if err != nil {
 		return err
 	}
-	defer at.close()
-	if err := a.Serve(ctx); err != nil {
+	defer l.close()
+	if err := a.StartTemporal(ctx); err != nil {
 		return err
 	}
-	loopback := serve.OnLoopback(at.api)
+	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
-		Questions: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands,
+		Queries: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands,
 		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
-	a.told = o.Told
-	a.told.Published = func(r reconcile.Run) {
+	a.hooks = o.Hooks
+	a.hooks.OnPublished = func(r reconcile.Run) {
 		server.Published(r.Pipeline)
-		if o.Told.Published != nil {
-			o.Told.Published(r)
+		if o.Hooks.OnPublished != nil {
+			o.Hooks.OnPublished(r)
 		}
 	}
-	stop, err := a.startAll(ctx)
+	stop, err := a.startServices(ctx)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return err
 	}
 	up := Up{
-		Address: at.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
+		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
 		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: loopback,
 	}
-	return a.serveUntil(ctx, server, at, func() {
+	return a.serveUntil(ctx, server, l, func() {
 		if o.Ready != nil {
 			o.Ready(up)
 		}
 	})
 }
 
-// startAll starts what stays at work, in an order in which backlogs are watched until the last batch is sealed. stop, which is
-// never nil, stops what was started in reverse.
-func (a *App) startAll(ctx context.Context) (stop func() error, err error) {
+// startServices starts the followers, live intake and the inbox. stop, which is never nil, stops them in reverse order, so that
+// the followers see the last batch that is sealed.
+func (a *App) startServices(ctx context.Context) (stop func() error, err error) {
 	var stops []func() error
 	stop = func() (all error) {
 		for i := len(stops) - 1; i >= 0; i-- {
@@ -103,7 +101,7 @@ func (a *App) startAll(ctx context.Context) (stop func() error, err error) {
 		}
 		return all
 	}
-	for _, start := range []func(context.Context) (func() error, error){a.followAll, a.takeLive, a.watchInbox} {
+	for _, start := range []func(context.Context) (func() error, error){a.startFollowers, a.startLiveIntake, a.watchInbox} {
 		ended, err := start(ctx)
 		stops = append(stops, ended)
 		if err != nil {
@@ -113,52 +111,52 @@ func (a *App) startAll(ctx context.Context) (stop func() error, err error) {
 	return stop, nil
 }
 
-// listeners are where a project is reached: the HTTP API, and the socket for commands.
+// listeners are those of the HTTP API and of the command socket.
 type listeners struct{ api, commands net.Listener }
 
-func (a *App) listen(ctx context.Context, address string) (at listeners, err error) {
-	if at.api, err = serve.Listen(ctx, a.state, address); err != nil {
-		return at, err
+func (a *App) listen(ctx context.Context, address string) (l listeners, err error) {
+	if l.api, err = serve.Listen(ctx, a.state, address); err != nil {
+		return l, err
 	}
-	if at.commands, err = serve.ListenCommands(ctx, a.state); err != nil {
-		return at, errors.Join(err, at.api.Close())
+	if l.commands, err = serve.ListenCommands(ctx, a.state); err != nil {
+		return l, errors.Join(err, l.api.Close())
 	}
-	return at, nil
+	return l, nil
 }
 
-// close closes what is still open: a server that took a listener over has closed it.
+// close closes the listeners. A server that has used one has closed it already.
 func (l listeners) close() {
 	_ = l.api.Close()
 	_ = l.commands.Close()
 }
 
 // serveUntil answers requests until ctx ends or a listener fails.
-func (a *App) serveUntil(ctx context.Context, server *serve.Server, at listeners, ready func()) error {
+func (a *App) serveUntil(ctx context.Context, server *serve.Server, l listeners, ready func()) error {
 	failed := make(chan error, 2)
-	go func() { failed <- server.Serve(at.api) }()
-	go func() { failed <- server.ServeCommands(at.commands) }()
-	withdraw, err := serve.Announce(a.state, serve.Contact{Address: at.api.Addr().String(), Process: os.Getpid()})
+	go func() { failed <- server.Serve(l.api) }()
+	go func() { failed <- server.ServeCommands(l.commands) }()
+	withdraw, err := serve.Announce(a.state, serve.Endpoint{Address: l.api.Addr().String(), Process: os.Getpid()})
 	if err != nil {
-		return errors.Join(err, server.Stop(0, upLast))
+		return errors.Join(err, server.Stop(0, cancelGrace))
 	}
 	ready()
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	// First withdrawn, so that a command that comes now waits for the project instead of being refused.
-	return errors.Join(err, withdraw(), server.Stop(upGrace, upLast))
+	// The endpoint is withdrawn first, so that new commands wait for the project instead of being refused.
+	return errors.Join(err, withdraw(), server.Stop(requestGrace, cancelGrace))
 }
 
-// sealed tells of a batch, and has the pipelines that read it take it in.
-func (a *App) sealed(r event.Result) {
-	if a.told.Sealed != nil {
-		a.told.Sealed(r)
+// batchSealed calls the hook for a sealed batch, and wakes the pipelines that read its stream.
+func (a *App) batchSealed(r event.Result) {
+	if a.hooks.OnSealed != nil {
+		a.hooks.OnSealed(r)
 	}
 	a.wakeFollowers(r.Stream)
 }
 
-// wakeFollowers has the pipelines that read a stream take in what is sealed of it.
+// wakeFollowers wakes the pipelines that read a stream, so that they include its new batches.
 func (a *App) wakeFollowers(stream string) {
 	for _, p := range a.Project.Pipelines {
 		if p.Folds(stream) {
@@ -167,18 +165,18 @@ func (a *App) wakeFollowers(stream string) {
 	}
 }
 
-// tell tells of a step that has ended, where somebody wants to know.
-func (w watchedSteps) tell(ctx context.Context, ref reconcile.RunRef, step string, err error) {
-	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // its runs are seen by nobody before the swap
+// reportStep calls the hooks for a step that has ended.
+func (w observedSteps) reportStep(ctx context.Context, ref reconcile.RunRef, step string, err error) {
+	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // runs of a rebuild are not visible before the switch
 	switch {
-	case err != nil && ctx.Err() == nil && w.told.Failed != nil:
-		w.told.Failed(ref.Pipeline, err)
-	case err == nil && step == lastStep && w.told.Published != nil && !rebuilding:
+	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
+		w.hooks.OnFailed(ref.Pipeline, err)
+	case err == nil && step == publishStep && w.hooks.OnPublished != nil && !rebuilding:
 		run, err := w.Engine.FindRun(ctx, ref)
 		if err != nil {
-			w.log.Warn("a published run is not told of", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
+			w.log.Warn("cannot report a published run", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
 			return
 		}
-		w.told.Published(run)
+		w.hooks.OnPublished(run)
 	}
 }

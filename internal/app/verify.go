@@ -1,4 +1,4 @@
-// Verification of a whole project: everything that the catalog knows, and everything that it does not.
+// Verification of a whole project: every store, stream and pipeline.
 
 package app
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/temporal"
 )
 
-// ProjectCheck is one proof about a project. Pipeline or Stream is what it is about; Remedy is the command that mends it.
+// ProjectCheck is one check of a project, or of one of its pipelines or streams. Remedy is the command that repairs what it found.
 type ProjectCheck struct {
 	reconcile.Check
 	Pipeline string `json:"pipeline,omitempty"`
@@ -23,20 +23,20 @@ type ProjectCheck struct {
 	Remedy   string `json:"remedy,omitempty"`
 }
 
-// VerifiedProject is the outcome of verifying a project.
+// VerifiedProject is the result of verifying a project.
 type VerifiedProject struct {
 	OK     bool           `json:"ok"`
 	Checks []ProjectCheck `json:"checks"`
 }
 
-// The commands that mend what a check finds.
+// The commands that repair what a check finds.
 const (
 	repairRemedy  = "bursar repair"
 	restoreRemedy = "bursar repair --from BACKUP"
 	dismissRemedy = "bursar repair --dismiss"
 )
 
-// projectVerification carries one verification of a project.
+// projectVerification is one running verification of a project.
 type projectVerification struct {
 	*App
 	options  VerifyOptions
@@ -46,7 +46,7 @@ type projectVerification struct {
 	out      VerifiedProject
 }
 
-// add notes a check that ended with err.
+// add adds a check, which failed if err is not nil.
 func (v *projectVerification) add(c ProjectCheck, detail string, err error) {
 	c.OK, c.Detail = err == nil, detail
 	if err != nil {
@@ -57,8 +57,8 @@ func (v *projectVerification) add(c ProjectCheck, detail string, err error) {
 	v.out.Checks = append(v.out.Checks, c)
 }
 
-// counted counts things in words.
-func counted(n int64, what string) string {
+// plural returns a count with its noun in singular or plural.
+func plural(n int64, what string) string {
 	switch {
 	case n == 1:
 		return "1 " + what
@@ -68,46 +68,46 @@ func counted(n int64, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func named(name string) ProjectCheck {
+func newCheck(name string) ProjectCheck {
 	return ProjectCheck{Check: reconcile.Check{Name: name}, Remedy: repairRemedy}
 }
 
-// OpenToVerify opens a project for `bursar verify`: its state may be damaged, and its disk may take nothing. What could not
-// be opened is a check of VerifyProject.
+// OpenToVerify opens a project for `bursar verify`. Its state may be damaged and its disk read-only. If the state cannot be
+// opened, VerifyProject reports that as a failed check.
 func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, error) {
 	a, err := lockProject(ctx, dir, verifyCommand, log)
 	if err != nil {
 		return nil, err
 	}
-	if err := tryWriting(a.state); err != nil {
-		a.unopened = a.openToRead(ctx, err)
+	if err := probeWritable(a.state); err != nil {
+		a.openErr = a.openReadOnly(ctx, err)
 	} else {
-		a.unopened = a.open(ctx)
+		a.openErr = a.open(ctx)
 	}
 	return a, nil
 }
 
-// VerifyProject looks at every object, index and spool that the catalog knows, and at every object that it does not.
+// VerifyProject checks the stores, every object, index and spool that the catalog knows, and finds unknown objects.
 func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(what string, done, total int64)) (VerifiedProject, error) {
 	v := &projectVerification{App: a, options: o, progress: progress, out: VerifiedProject{OK: true, Checks: []ProjectCheck{}}}
 	v.checkFiles()
-	v.add(named("temporal"), "the database of histories is whole", temporal.VerifyDatabase(ctx, a.state))
-	if a.unopened != nil {
-		v.add(named("state"), "", a.unopened)
+	v.add(newCheck("temporal"), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))
+	if a.openErr != nil {
+		v.add(newCheck("state"), "", a.openErr)
 		return v.out, ctx.Err()
 	}
 	documents, err := a.catalog.Verify(ctx)
-	v.add(named("catalog"), counted(int64(documents), "document")+": every one as it was written", err)
+	v.add(newCheck("catalog"), plural(int64(documents), "document")+": every one as it was written", err)
 	if err != nil {
-		return v.out, ctx.Err() // the other checks follow what the catalog says
+		return v.out, ctx.Err() // the other checks depend on the catalog
 	}
-	if faults := ungrown(ctx, v.Project.Streams, v.Intake.Catalog); len(faults) > 0 {
-		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed by such a declaration
+	if faults := findGrowthFaults(ctx, v.Project.Streams, v.Intake.Catalog); len(faults) > 0 {
+		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed with such a definition
 	}
-	if v.Intake.Secret != nil { // nil where there is none yet
-		v.add(named("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
+	if v.Intake.Secret != nil { // nil if the project has none yet
+		v.add(newCheck("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
 	}
-	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkOthers} {
+	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkUnknownObjects} {
 		if err := check(ctx); err != nil {
 			return VerifiedProject{}, err
 		}
@@ -118,7 +118,7 @@ func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(
 	return v.out, nil
 }
 
-// checkStreams checks all streams that the catalog knows or the project declares.
+// checkStreams checks all streams in the catalog or the declarations.
 func (v *projectVerification) checkStreams(ctx context.Context) error {
 	names, err := v.streamNames(ctx)
 	if err != nil {
@@ -131,12 +131,12 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		if err == nil && len(list) == 0 {
 			continue
 		}
-		c := named("batches")
+		c := newCheck("batches")
 		c.Stream = name
 		if older := (*event.NotInCatalogError)(nil); errors.As(err, &older) && older.Missing {
 			c.Remedy = restoreRemedy
 		}
-		v.add(c, counted(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
+		v.add(c, plural(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
 		for i := range list {
 			for _, o := range list[i].Stored() {
 				v.total += o.Bytes
@@ -156,30 +156,30 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		v.done += bytes
 		v.progress(name, v.done, v.total)
 	})
-	c := named("objects")
+	c := newCheck("objects")
 	c.Stream, c.Remedy = name, restoreRemedy
-	v.add(c, counted(int64(objects), "object")+": every byte as it was sealed", err)
+	v.add(c, plural(int64(objects), "object")+": every byte as it was sealed", err)
 	s := v.Project.Stream(name)
 	if s == nil {
 		return
 	}
-	if err == nil { // damaged events have other totals, too
+	if err == nil { // damaged objects have wrong totals anyway
 		events, err := v.Intake.VerifyTotals(ctx, s, batches)
-		c := named("batch totals")
+		c := newCheck("batch totals")
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
-		v.add(c, counted(events, "event")+": rows, sums and digests are those of the batches", err)
+		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
 		if rows, err := v.Intake.VerifyDismissals(ctx, name); rows > 0 || err != nil {
-			c := named("dismissed rows")
+			c := newCheck("dismissed rows")
 			c.Stream = name
-			v.add(c, counted(int64(rows), "row")+": each is in quarantine", err)
+			v.add(c, plural(int64(rows), "row")+": each is in quarantine", err)
 		}
 	}
 	if events, err := v.Intake.VerifyRetractionTotals(ctx, s, batches); events > 0 || err != nil {
-		c := named("retractions")
+		c := newCheck("retractions")
 		c.Stream, c.Totals = name, true
-		v.add(c, counted(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
+		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
-	c = named("dedupe index")
+	c = newCheck("dedupe index")
 	c.Stream = name
 	err = v.Intake.VerifyDedupe(ctx, s)
 	if twice := v.Intake.VerifyCountedOnce(ctx, s); twice != nil {
@@ -191,7 +191,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	v.add(c, "it knows every event of the batches", err)
 }
 
-// streamNames are the streams that anything of is stored, then declared ones of which nothing is.
+// streamNames returns the streams with stored data, then the declared ones without any.
 func (a *App) streamNames(ctx context.Context) ([]string, error) {
 	names, err := a.Intake.Streams(ctx)
 	if err != nil {
@@ -218,13 +218,13 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	for _, d := range damaged {
 		faults = append(faults, d.Err)
 	}
-	c := named("statement files")
+	c := newCheck("statement files")
 	c.Remedy = restoreRemedy
-	v.add(c, counted(int64(files), "file")+": each is what was received", errors.Join(faults...))
+	v.add(c, plural(int64(files), "file")+": each is what was received", errors.Join(faults...))
 	return nil
 }
 
-// remedyOf is the command that mends what a check of a pipeline has found: what is not derived comes from a backup.
+// remedyOf returns the command that repairs what a check of a pipeline found. Batches are not derived, so they need a backup.
 func remedyOf(c *reconcile.Check) string {
 	if strings.HasPrefix(c.Name, "batch ") {
 		return restoreRemedy
@@ -232,11 +232,11 @@ func remedyOf(c *reconcile.Check) string {
 	return repairRemedy
 }
 
-// checkPipelines carries out the checks that `bursar verify PIPELINE` does.
+// checkPipelines runs the checks of `bursar verify PIPELINE` for every pipeline.
 func (v *projectVerification) checkPipelines(ctx context.Context) error {
 	for _, p := range v.Project.Pipelines {
 		v.progress(p.Name, v.done, v.total)
-		c := named("records")
+		c := newCheck("records")
 		c.Pipeline = p.Name
 		err := v.Engine.CheckRecords(ctx, p.Name)
 		v.add(c, "generations and runs are all in the catalog", err)

@@ -1,4 +1,4 @@
-// A pipeline whose workflow cannot be woken is tried less and less often, in virtual time.
+// Failed wakes of a pipeline's workflow are repeated with growing delays, in virtual time.
 
 package app
 
@@ -17,23 +17,23 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// deafClient starts workflows that stay, and takes no signal.
-type deafClient struct {
+// unreachableClient starts workflows that never end, and fails every signal.
+type unreachableClient struct {
 	client.Client
 	signals atomic.Int64
 }
 
-func (*deafClient) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+func (*unreachableClient) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
 	return nil, nil
 }
 
-func (*deafClient) CancelWorkflow(context.Context, string, string) error { return nil }
+func (*unreachableClient) CancelWorkflow(context.Context, string, string) error { return nil }
 
-func (*deafClient) GetWorkflow(context.Context, string, string) client.WorkflowRun {
+func (*unreachableClient) GetWorkflow(context.Context, string, string) client.WorkflowRun {
 	return &stayingRun{}
 }
 
-func (c *deafClient) SignalWithStartWorkflow(context.Context, string, string, any, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+func (c *unreachableClient) SignalWithStartWorkflow(context.Context, string, string, any, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
 	c.signals.Add(1)
 	return nil, errors.New("the server does not answer")
 }
@@ -45,12 +45,12 @@ func (*stayingRun) Get(ctx context.Context, _ any) error {
 	return ctx.Err()
 }
 
-// TestWakesThatFailAreFewAndFewer seals one batch, of which the workflow cannot be told for a day.
-func TestWakesThatFailAreFewAndFewer(t *testing.T) {
+// TestFailedWakesBackOff seals one batch, about which the workflow cannot be notified for a day.
+func TestFailedWakesBackOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		c := &deafClient{}
+		c := &unreachableClient{}
 		a := &App{log: slog.New(slog.NewTextHandler(&log, nil)), runner: reconcile.NewWorkflowRunner(c, slog.New(slog.DiscardHandler))}
 		if err := a.runner.Follow(t.Context(), "orders"); err != nil {
 			t.Fatal(err)
@@ -59,11 +59,11 @@ func TestWakesThatFailAreFewAndFewer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
 		a.followers.wake("orders")
-		a.passOn(ctx, "orders", wakes)
+		a.forwardWakes(ctx, "orders", wakes)
 		const most = 24*60 + 10
-		if n := c.signals.Load(); n > most || n < most*9/10 || strings.Count(log.String(), "does not hear of a batch") != int(n) {
+		if n := c.signals.Load(); n > most || n < most*9/10 || strings.Count(log.String(), "cannot notify a pipeline of a new batch") != int(n) {
 			t.Errorf("the workflow is woken %d times in a day; at most %d are right", n, most)
 		}
-		_ = a.runner.Unfollow(t.Context(), "orders") // which the client does not carry out
+		_ = a.runner.Unfollow(t.Context(), "orders") // the client ignores it
 	})
 }

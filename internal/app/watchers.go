@@ -1,4 +1,4 @@
-// Who watches the progress of runs: several commands of one process may at once.
+// Subscribers to the progress of runs; several commands of one process may subscribe at once.
 
 package app
 
@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// watchers are told of the progress of runs, one call at a time. The zero value is ready.
+// watchers receive the progress of runs, one call at a time. The zero value is ready.
 type watchers struct {
 	mu  sync.Mutex
 	all map[*watcher]bool
@@ -15,29 +15,29 @@ type watchers struct {
 
 type watcher struct {
 	pipelines []string
-	tell      func(Progress)
+	notify    func(Progress)
 }
 
-// add has tell called for the pipelines until remove; a nil one is not called.
-func (w *watchers) add(pipelines []string, tell func(Progress)) (remove func()) {
-	if tell == nil {
+// add calls notify with the progress of the pipelines until remove is called. A nil notify is ignored.
+func (w *watchers) add(pipelines []string, notify func(Progress)) (remove func()) {
+	if notify == nil {
 		return func() {}
 	}
-	one := &watcher{pipelines, tell}
+	added := &watcher{pipelines, notify}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.all == nil {
 		w.all = map[*watcher]bool{}
 	}
-	w.all[one] = true
+	w.all[added] = true
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.all, one)
+		delete(w.all, added)
 	}
 }
 
-func (w *watchers) watched(pipeline string) bool {
+func (w *watchers) isWatched(pipeline string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for one := range w.all {
@@ -48,12 +48,12 @@ func (w *watchers) watched(pipeline string) bool {
 	return false
 }
 
-func (w *watchers) tell(p Progress) {
+func (w *watchers) notify(p Progress) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for one := range w.all {
 		if slices.Contains(one.pipelines, p.Pipeline) {
-			one.tell(p)
+			one.notify(p)
 		}
 	}
 }

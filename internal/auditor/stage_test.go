@@ -162,7 +162,7 @@ func (s *stage) open() {
 	if err := folder.Clean(); err != nil {
 		s.fatalf("clean objects: %v", err)
 	}
-	records, err := catalog.Open(filepath.Join(state, "catalog.db"))
+	records, err := catalog.OpenSQLite(filepath.Join(state, "catalog.db"))
 	if err != nil {
 		s.fatalf("open catalog: %v", err)
 	}

@@ -153,7 +153,7 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 	if spec.Latency > 0 {
 		a.Engine.Objects = slowStore{a.Engine.Objects, spec.Latency}
 	}
-	if err := a.Serve(ctx); err != nil {
+	if err := a.StartTemporal(ctx); err != nil {
 		return r, err
 	}
 	stop, err := profile(spec.Profile)

@@ -42,7 +42,7 @@ func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	began := time.Now()
-	if err := a.Serve(ctx); err != nil {
+	if err := a.StartTemporal(ctx); err != nil {
 		return r, err
 	}
 	r.ServerStart = time.Since(began).Seconds()

@@ -59,7 +59,7 @@ func makeState(ctx context.Context, spec partSpec) (sum shop.Totals, err error) 
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	if err := a.Serve(ctx); err != nil {
+	if err := a.StartTemporal(ctx); err != nil {
 		return sum, err
 	}
 	for at, files := 0, 1; at < spec.State; at, files = at+stateFile, files+1 {

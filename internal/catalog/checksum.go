@@ -1,4 +1,4 @@
-// checksum.go tells documents that were changed behind the catalog's back, by a checksum over key and value.
+// Detection of damage: every document has a checksum over key and value.
 
 package catalog
 
@@ -27,9 +27,9 @@ func checksum(key string, value []byte) int64 {
 	return int64(crc32.Update(sum, castagnoli, value))
 }
 
-// DamagedError says that the catalog is not what was written. Class Data.
+// DamagedError means that the catalog is not as it was written. Its class is Data.
 type DamagedError struct {
-	Key string // of the document; empty where it is not one alone
+	Key string // of the document; empty if the damage is not in a single document
 	Err error
 }
 
@@ -42,32 +42,33 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// Class is Data: reading it again gives the same.
+// Class is Data: reading again gives the same error.
 func (e *DamagedError) Class() failure.Class { return failure.Data }
 
-var errChecksum = errors.New("its checksum is not that of its content")
+var errChecksum = errors.New("its checksum does not match its content")
 
-// damage makes SQLite's words for a damaged file a DamagedError.
-func damage(err error) error {
-	var from *sqlite.Error
-	if !errors.As(err, &from) {
+// asDamaged converts SQLite's errors for a damaged file into a DamagedError.
+func asDamaged(err error) error {
+	var sqliteErr *sqlite.Error
+	if !errors.As(err, &sqliteErr) {
 		return err
 	}
-	switch code := from.Code(); {
+	switch code := sqliteErr.Code(); {
 	case code&0xff == sqlite3.SQLITE_CORRUPT, code&0xff == sqlite3.SQLITE_NOTADB, code == sqlite3.SQLITE_IOERR_SHORT_READ:
 		return &DamagedError{Err: err}
-	case code == sqlite3.SQLITE_ERROR && strings.Contains(from.Error(), "no such table: documents"): // a connection opened since the file was emptied
+	// The file was truncated after the catalog was opened.
+	case code == sqlite3.SQLITE_ERROR && strings.Contains(sqliteErr.Error(), "no such table: documents"):
 		return &DamagedError{Err: err}
 	}
 	return err
 }
 
-// gone makes a DamagedError of a connection that cannot be opened, as the file was removed since the catalog was opened.
-func (s *SQLite) gone(err error) error {
-	var from *sqlite.Error
-	if errors.As(err, &from) && from.Code()&0xff == sqlite3.SQLITE_CANTOPEN {
-		if _, missing := os.Stat(s.path); errors.Is(missing, fs.ErrNotExist) {
-			return &DamagedError{Err: fmt.Errorf("%s is gone", s.path)}
+// asRemoved converts an error of opening a connection into a DamagedError if the file was removed after the catalog was opened.
+func (s *SQLite) asRemoved(err error) error {
+	var sqliteErr *sqlite.Error
+	if errors.As(err, &sqliteErr) && sqliteErr.Code()&0xff == sqlite3.SQLITE_CANTOPEN {
+		if _, statErr := os.Stat(s.path); errors.Is(statErr, fs.ErrNotExist) {
+			return &DamagedError{Err: fmt.Errorf("%s was removed", s.path)}
 		}
 	}
 	return err
@@ -81,9 +82,9 @@ func (d *document) check() error {
 	return nil
 }
 
-// checkBeside checks the documents on both sides of a key that is not there: if a bit of it has changed, it is one of them, as a
-// search by the old key ends where the document lies.
-func (t *sqliteTx) checkBeside(key string) error {
+// checkNeighbours checks the documents before and after a key that was not found. If a bit of the stored key has changed, the
+// document is one of them, as the search for the original key ends at its position.
+func (t *sqliteTx) checkNeighbours(key string) error {
 	for _, query := range []string{
 		`SELECT key, value, sum FROM documents WHERE key < ? ORDER BY key DESC LIMIT 1`,
 		`SELECT key, value, sum FROM documents WHERE key > ? ORDER BY key LIMIT 1`,
@@ -113,28 +114,28 @@ func (t *sqliteTx) checkFirst(query, key string) error {
 	return rows.Err()
 }
 
-// verify reads a whole catalog: SQLite's own check of its structure, then every document. It gives the number of documents.
+// verify reads a whole catalog: SQLite's check of its structure, then every document. It returns the number of documents.
 func verify(ctx context.Context, db *sql.DB) (documents int, err error) {
 	var found []string
 	rows, err := db.QueryContext(ctx, `PRAGMA integrity_check(3)`)
 	if err != nil {
-		return 0, damage(err)
+		return 0, asDamaged(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			return 0, damage(err)
+			return 0, asDamaged(err)
 		}
 		found = append(found, text)
 	}
 	if err := rows.Err(); err != nil {
-		return 0, damage(err)
+		return 0, asDamaged(err)
 	}
 	if text := strings.Join(found, "; "); text != "ok" {
 		return 0, &DamagedError{Err: errors.New(text)}
 	}
-	err = within(ctx, db, true, func(tx Tx) error {
+	err = inTransaction(ctx, db, true, func(tx Tx) error {
 		documents = 0
 		return tx.List("", func(string, json.RawMessage) error { documents++; return nil })
 	})

@@ -18,7 +18,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// tamper changes the table behind the catalog's back.
+// tamper changes the table without the catalog.
 func tamper(t *testing.T, path, statement string, args ...any) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -59,7 +59,7 @@ func list(c catalog.Catalog, prefix string) (keys []string, err error) {
 	return keys, err
 }
 
-// A changed bit in a value or in a key is an error that names the document, whichever way the document is looked for.
+// A changed bit in a value or a key causes an error that names the document, whichever way the document is read.
 func TestChangedDocuments(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalog.db")
@@ -70,7 +70,7 @@ func TestChangedDocuments(t *testing.T) {
 	}
 	catalogtest.Put(t, c, "file/pay/1", "text")
 	if n, err := c.Verify(t.Context()); err != nil || n != 6 {
-		t.Fatalf("a whole catalog: %d documents, %v", n, err)
+		t.Fatalf("an undamaged catalog: %d documents, %v", n, err)
 	}
 	tamper(t, path, `UPDATE documents SET value = '"tezt"' WHERE key = 'file/pay/1'`)
 	_, err := get(c, "file/pay/1")
@@ -83,12 +83,12 @@ func TestChangedDocuments(t *testing.T) {
 	_, err = c.Verify(t.Context())
 	wantDamaged(t, "verify a changed value", err)
 	if found, err := get(c, "batch/pay/3"); !found || err != nil {
-		t.Errorf("a whole document: %v, %v", found, err)
+		t.Errorf("an undamaged document: %v, %v", found, err)
 	}
 }
 
-// One bit of a key makes another key of it: it is noticed by who looks for the old one, and by listings that the document
-// has left.
+// A changed bit of a key makes another key. Reading the old key detects it, and so do listings from which the document has
+// disappeared.
 func TestChangedKeys(t *testing.T) {
 	t.Parallel()
 	for _, changed := range []string{"batch/pay/b", "batch/pay/r", "batch/qay/3", "catch/pay/3", "batch/ pay/3", "Batch/pay/2~"} {
@@ -109,7 +109,7 @@ func TestChangedKeys(t *testing.T) {
 	}
 }
 
-// A file of the layout before opens, and its documents get checksums.
+// A file of the previous layout opens, and its documents get checksums.
 func TestEarlierLayout(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalog.db")
@@ -138,7 +138,7 @@ func TestEarlierLayout(t *testing.T) {
 	check(t, mustOpen(t, path).Close())
 }
 
-// Whatever happens to the file, what is whole in it is taken over, and the new catalog is whole.
+// Whatever the damage, the undamaged documents are copied, and the new catalog is undamaged.
 func TestSalvage(t *testing.T) {
 	t.Parallel()
 	const n = 400
@@ -179,7 +179,7 @@ func TestSalvage(t *testing.T) {
 	}
 }
 
-// killed makes a catalog as a killed process leaves it: n documents in the file, and one more that is only in the log.
+// killed creates a catalog like that of a killed process: n documents in the file, and one more only in the log.
 func killed(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -200,7 +200,7 @@ func killed(t *testing.T, n int) string {
 	return path
 }
 
-// What a killed process left in the log is taken over whatever happened to the file's first page, and the log is kept with the file.
+// Documents in the log of a killed process are copied whatever the damage of the file's first page, and the log is kept, too.
 func TestSalvageLog(t *testing.T) {
 	t.Parallel()
 	const n = 20
@@ -216,7 +216,7 @@ func TestSalvageLog(t *testing.T) {
 			t.Parallel()
 			path := killed(t, n)
 			damage(t, path)
-			if c, err := catalog.Open(path); err == nil { // as who finds out that it is damaged
+			if c, err := catalog.OpenSQLite(path); err == nil { // like a command that detects the damage
 				check(t, c.Close())
 			}
 			logged := exists(path + "-wal")
@@ -240,7 +240,7 @@ func TestSalvageLog(t *testing.T) {
 	}
 }
 
-// A salvage that was interrupted once the log was removed finds it beside the kept file.
+// A salvage that was interrupted after removing the log finds the log next to the kept file.
 func TestSalvageInterrupted(t *testing.T) {
 	t.Parallel()
 	path := killed(t, 5)
@@ -249,11 +249,11 @@ func TestSalvageInterrupted(t *testing.T) {
 	check(t, os.Rename(path+"-wal", path+".damaged-wal"))
 	done, err := catalog.Salvage(t.Context(), path)
 	if err != nil || done.Kept != 6 || !exists(path+".damaged-wal") {
-		t.Errorf("%+v, %v, want 6 documents and the log beside the kept file", done, err)
+		t.Errorf("%+v, %v, want 6 documents and the log next to the kept file", done, err)
 	}
 }
 
-// What keeps a catalog from being read, and is no damage, is an error: the catalog stays as it is.
+// If a catalog cannot be read for another reason than damage, salvage fails and leaves it as it is.
 func TestSalvageUnread(t *testing.T) {
 	t.Parallel()
 	path := killed(t, 5)
@@ -302,12 +302,12 @@ func flip(t *testing.T, path string, at int64) {
 	check(t, os.WriteFile(path, text, 0o600))
 }
 
-// A connection that is opened after the file was removed or emptied reports damage, and makes no new file.
-func TestFileIsGoneWhileOpen(t *testing.T) {
+// A connection that is opened after the file was removed or truncated reports damage, and creates no new file.
+func TestFileIsRemovedWhileOpen(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(path string) error{"removed": os.Remove, "emptied": func(path string) error { return os.Truncate(path, 0) }} {
 		path := filepath.Join(t.TempDir(), "catalog.db")
-		s, err := catalog.Open(path)
+		s, err := catalog.OpenSQLite(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,7 +330,7 @@ func TestFileIsGoneWhileOpen(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(path); name == "removed" && !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: the file was made anew: %v", name, err)
+			t.Errorf("%s: the file was created again: %v", name, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Rows that are never written.
+// Rows that only damage can produce.
 
 package catalog
 
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestDocumentWithoutKey takes a row without a key for damage.
+// TestDocumentWithoutKey reports a row without a key as damage.
 func TestDocumentWithoutKey(t *testing.T) {
 	t.Parallel()
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "x.db"))

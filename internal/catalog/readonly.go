@@ -1,4 +1,4 @@
-// readonly.go reads a catalog where nothing may be written.
+// The catalog opened for reading only, without writing to its folder.
 
 package catalog
 
@@ -16,14 +16,14 @@ import (
 	"bursar/internal/failure"
 )
 
-// ReadOnly is a Catalog in one file that is only read.
+// ReadOnly is a Catalog in one SQLite file that is only read.
 type ReadOnly struct{ db *sql.DB }
 
-// ErrReadOnly is what Update of a ReadOnly returns, wrapped. Class Data.
+// ErrReadOnly is returned by ReadOnly.Update. Its class is Data.
 var ErrReadOnly = failure.Wrap(failure.Data, errors.New("the catalog is open for reading only"))
 
-// OpenReadOnly opens the catalog in the file at path and writes nothing, beside it neither. A file that is not there is
-// fs.ErrNotExist.
+// OpenReadOnly opens the catalog in the file at path and writes nothing, not even next to it. The error for a missing file is
+// fs.ErrNotExist, wrapped.
 func OpenReadOnly(path string) (*ReadOnly, error) {
 	r, err := openReadOnly(path)
 	if err != nil {
@@ -40,8 +40,8 @@ func openReadOnly(path string) (*ReadOnly, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := url.Values{"mode": {"ro"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())}}
-	// A catalog that was closed has no log beside it, and nobody writes it: SQLite need not make the files that writers share.
+	options := url.Values{"mode": {"ro"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}}
+	// A closed catalog has no log and no writers, so SQLite need not create the files that writers share.
 	if info, err := os.Stat(path + logSuffix); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		options.Set("immutable", "1")
 	}
@@ -53,7 +53,7 @@ func openReadOnly(path string) (*ReadOnly, error) {
 	db.SetMaxOpenConns(max(2, runtime.NumCPU()))
 	found, err := userVersion(db)
 	if err == nil && found != layout {
-		err = fmt.Errorf("it has layout %d and this program knows %d", found, layout)
+		err = fmt.Errorf("it has layout %d, but this program supports %d", found, layout)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -61,18 +61,18 @@ func openReadOnly(path string) (*ReadOnly, error) {
 	return &ReadOnly{db}, nil
 }
 
-// Update changes nothing.
+// Update returns ErrReadOnly.
 func (r *ReadOnly) Update(context.Context, func(Tx) error) error { return ErrReadOnly }
 
 // View runs fn on the state at its first read.
 func (r *ReadOnly) View(ctx context.Context, fn func(Tx) error) error {
-	return within(ctx, r.db, true, fn)
+	return inTransaction(ctx, r.db, true, fn)
 }
 
-// Verify reads the whole file, as SQLite.Verify does.
+// Verify reads the whole file, like SQLite.Verify.
 func (r *ReadOnly) Verify(ctx context.Context) (documents int, err error) { return verify(ctx, r.db) }
 
-// Changes is 0: nothing is changed.
+// Changes returns 0: nothing changes.
 func (r *ReadOnly) Changes() uint64 { return 0 }
 
 // Close closes the file.

@@ -10,14 +10,14 @@ import (
 	"bursar/internal/catalog"
 )
 
-// TestReadOnly reads a catalog that is closed and one that is being written, and leaves no trace beside it.
+// TestReadOnly reads a closed catalog and one that is being written, and creates no files next to it.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalog.db")
 	if _, err := catalog.OpenReadOnly(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an absent one: %v", err)
 	}
-	writer, err := catalog.Open(path)
+	writer, err := catalog.OpenSQLite(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +56,6 @@ func TestReadOnly(t *testing.T) {
 	expect(2)
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {
-		t.Errorf("beside it lie %v, %v", entries, err)
+		t.Errorf("files next to it: %v, %v", entries, err)
 	}
 }

@@ -1,4 +1,4 @@
-// salvage.go takes the whole documents of a damaged catalog over into a new file.
+// Salvage of a damaged catalog: copies its undamaged documents into a new file and replaces the old one.
 
 package catalog
 
@@ -11,41 +11,41 @@ import (
 	"path/filepath"
 )
 
-// keptSuffix is what the name of a damaged catalog's kept file adds to its own.
+// keptSuffix is the suffix of the file in which a damaged catalog is kept.
 const keptSuffix = ".damaged"
 
-// Salvaged says what became of a damaged catalog.
+// Salvaged is the result of a salvage.
 type Salvaged struct {
-	Kept    int    // documents that are whole
-	Damaged string // file that the old catalog is kept in; empty if there was none
+	Kept    int    // undamaged documents
+	Damaged string // file in which the old catalog is kept; empty if there was no catalog
 }
 
-// Salvage replaces the catalog at path, which nobody has open, by a new one that holds its whole documents. The old file stays
-// beside it, with its log under the name that SQLite looks for. A crash leaves the old catalog or the new one in place.
-func Salvage(ctx context.Context, path string) (done Salvaged, err error) {
-	fresh, aside := path+".new", path+keptSuffix
-	if err := errors.Join(removeAll(fresh), restoreLog(path, aside)); err != nil {
-		return done, fmt.Errorf("salvage catalog %s: %w", path, err)
+// Salvage replaces the catalog at path, which must not be open, by a new one with its undamaged documents. The old file is kept
+// next to it, together with its log. A crash leaves either the old or the new catalog in place.
+func Salvage(ctx context.Context, path string) (result Salvaged, err error) {
+	newPath, keptPath := path+".new", path+keptSuffix
+	if err := errors.Join(removeCatalog(newPath), restoreLog(path, keptPath)); err != nil {
+		return result, fmt.Errorf("salvage catalog %s: %w", path, err)
 	}
-	to, err := Open(fresh)
+	target, err := OpenSQLite(newPath)
 	if err != nil {
-		return done, err
+		return result, err
 	}
-	done.Kept, err = takeOver(ctx, path, to)
-	if err := errors.Join(err, to.Close()); err != nil {
-		return done, fmt.Errorf("salvage catalog %s: %w", path, err)
+	result.Kept, err = copyDocuments(ctx, path, target)
+	if err := errors.Join(err, target.Close()); err != nil {
+		return result, fmt.Errorf("salvage catalog %s: %w", path, err)
 	}
 	if exists(path) || exists(path+logSuffix) {
-		done.Damaged = aside
+		result.Damaged = keptPath
 	}
-	if err := replace(fresh, path, aside); err != nil {
-		return done, fmt.Errorf("salvage catalog %s: %w", path, err)
+	if err := replaceCatalog(newPath, path, keptPath); err != nil {
+		return result, fmt.Errorf("salvage catalog %s: %w", path, err)
 	}
-	return done, nil
+	return result, nil
 }
 
-// removeAll removes a catalog's file and what SQLite keeps beside it.
-func removeAll(path string) error {
+// removeCatalog removes a catalog's file and SQLite's files next to it.
+func removeCatalog(path string) error {
 	for _, file := range []string{path, path + logSuffix, path + "-shm"} {
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove catalog: %w", err)
@@ -54,12 +54,12 @@ func removeAll(path string) error {
 	return nil
 }
 
-// restoreLog gives a damaged catalog its log back where replace was interrupted between removing it and putting the new file in place.
-func restoreLog(path, aside string) error {
-	if !sameFile(path, aside) {
+// restoreLog restores the log of a damaged catalog if replaceCatalog was interrupted after removing it and before the rename.
+func restoreLog(path, keptPath string) error {
+	if !sameFile(path, keptPath) {
 		return nil
 	}
-	err := os.Link(aside+logSuffix, path+logSuffix)
+	err := os.Link(keptPath+logSuffix, path+logSuffix)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -72,14 +72,14 @@ func sameFile(path, other string) bool {
 	return err == nil && failed == nil && os.SameFile(a, b)
 }
 
-// replace keeps the old file and its log under other names and puts the new file in their place. The old log is removed before:
-// SQLite would apply it to the new file.
-func replace(fresh, path, aside string) error {
-	if err := removeAll(aside); err != nil {
+// replaceCatalog keeps the old file and its log under other names and renames the new file to path. The old log is removed first,
+// because SQLite would apply it to the new file.
+func replaceCatalog(newPath, path, keptPath string) error {
+	if err := removeCatalog(keptPath); err != nil {
 		return err
 	}
 	for _, side := range []string{"", logSuffix} {
-		if err := os.Link(path+side, aside+side); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Link(path+side, keptPath+side); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func replace(fresh, path, aside string) error {
 			return err
 		}
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	if err := os.Rename(newPath, path); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))

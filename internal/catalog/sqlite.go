@@ -1,4 +1,4 @@
-// sqlite.go is the catalog of a single machine: one SQLite file in write-ahead mode.
+// The catalog of a single machine: one SQLite file in WAL mode.
 
 package catalog
 
@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// layout numbers the tables below, and is kept in the file's user_version.
+	// layout is the version of the table below, stored in the file's user_version.
 	layout = 2
 	schema = `CREATE TABLE documents (key TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER) WITHOUT ROWID`
-	// withoutSums is the layout whose documents have no checksums.
-	withoutSums = 1
-	// patience is how long a transaction waits for one of another process.
-	patience = 10 * time.Second
+	// layoutWithoutSums is the layout whose documents have no checksums.
+	layoutWithoutSums = 1
+	// busyTimeout is how long a transaction waits for a transaction of another process.
+	busyTimeout = 10 * time.Second
 )
 
 // SQLite is a Catalog in one file. A write is durable when Update returns (synchronous=FULL); writes of one process
-// wait for each other in order, and reads wait for nothing.
+// wait for each other in order, and reads do not wait.
 type SQLite struct {
 	path   string
 	files  []openFile
@@ -38,20 +38,20 @@ type SQLite struct {
 	changes atomic.Uint64
 }
 
-// Changes grows with every Update of this process.
+// Changes returns a number that grows with every Update of this process.
 func (s *SQLite) Changes() uint64 { return s.changes.Load() }
 
-// Open opens the catalog in the file at path, and makes file and folder when they are missing.
-func Open(path string) (*SQLite, error) {
+// OpenSQLite opens the catalog in the file at path, and creates missing file and folders.
+func OpenSQLite(path string) (*SQLite, error) {
 	s, err := open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open catalog %s: %w", path, damage(err))
+		return nil, fmt.Errorf("open catalog %s: %w", path, asDamaged(err))
 	}
 	return s, nil
 }
 
 func open(path string) (*SQLite, error) {
-	if err := checkPair(path); err != nil {
+	if err := checkLogHasDatabase(path); err != nil {
 		return nil, err
 	}
 	if err := makeFile(path); err != nil {
@@ -76,18 +76,18 @@ func open(path string) (*SQLite, error) {
 	return s, nil
 }
 
-// checkPair refuses a log whose file is gone or empty: SQLite removes such a log, and with it what is nowhere else.
-func checkPair(path string) error {
+// checkLogHasDatabase refuses a log whose database is missing or empty: SQLite would remove the log, the only copy of its data.
+func checkLogHasDatabase(path string) error {
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		return nil
 	}
 	if info, err := os.Stat(path + logSuffix); err == nil && info.Size() > logHeader {
-		return &DamagedError{Err: fmt.Errorf("%s has a log and is missing or empty", path)}
+		return &DamagedError{Err: fmt.Errorf("%s is missing or empty, but has a log", path)}
 	}
 	return nil
 }
 
-// makeFile makes an empty file that only its owner may read; SQLite gives its write-ahead files the same mode.
+// makeFile creates an empty file that only its owner may read. SQLite gives the same mode to its log.
 func makeFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -105,9 +105,9 @@ func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
 		return nil, err
 	}
 	options := url.Values{
-		"_pragma": append(pragmas, fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())),
+		"_pragma": append(pragmas, fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())),
 		"_txlock": {"immediate"},
-		"mode":    {"rw"}, // a file that is gone is not made anew: it would be empty
+		"mode":    {"rw"}, // a removed file must not be created again: it would be empty
 	}
 	if connections > 1 {
 		options.Set("_txlock", "deferred")
@@ -122,7 +122,7 @@ func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// prepare checks that the file is what this program can keep its promises with, and makes the table in a new one.
+// prepare checks the journal mode and the layout of the file, and creates the table in a new file.
 func (s *SQLite) prepare() error {
 	var journal string
 	if err := s.writer.QueryRow("PRAGMA journal_mode").Scan(&journal); err != nil {
@@ -138,7 +138,7 @@ func (s *SQLite) prepare() error {
 	return s.create()
 }
 
-// create makes the table or brings it to this layout, unless another process does so at the same time.
+// create creates the table or upgrades its layout, unless another process has done so meanwhile.
 func (s *SQLite) create() error {
 	tx, err := s.writer.Begin()
 	if err != nil {
@@ -149,10 +149,10 @@ func (s *SQLite) create() error {
 	switch {
 	case err != nil || found == layout:
 		return err
-	case found == withoutSums:
+	case found == layoutWithoutSums:
 		err = addSums(tx)
 	case found != 0:
-		return fmt.Errorf("the catalog has layout %d and this program knows %d: it was written by a newer bursar", found, layout)
+		return fmt.Errorf("the catalog has layout %d, but this program supports %d: it was written by a newer bursar", found, layout)
 	default:
 		_, err = tx.Exec(schema)
 	}
@@ -165,14 +165,14 @@ func (s *SQLite) create() error {
 	return tx.Commit()
 }
 
-// addSums gives every document its checksum, a page of them at a time.
+// addSums adds checksums to all documents, one page at a time.
 func addSums(tx *sql.Tx) error {
 	if _, err := tx.Exec(`ALTER TABLE documents ADD COLUMN sum INTEGER`); err != nil {
 		return err
 	}
-	from, last := &sqliteTx{ctx: context.Background(), tx: tx, unchecked: true}, ""
+	legacyTx, last := &sqliteTx{ctx: context.Background(), tx: tx, unchecked: true}, ""
 	for {
-		documents, err := from.page(last, false, "", page)
+		documents, err := legacyTx.page(last, false, "", pageSize)
 		if err != nil {
 			return err
 		}
@@ -181,50 +181,50 @@ func addSums(tx *sql.Tx) error {
 				return err
 			}
 		}
-		if len(documents) < page {
+		if len(documents) < pageSize {
 			return nil
 		}
-		last = documents[page-1].key
+		last = documents[pageSize-1].key
 	}
 }
 
-func userVersion(from interface {
+func userVersion(db interface {
 	QueryRow(query string, args ...any) *sql.Row
 },
 ) (version int, err error) {
-	err = from.QueryRow("PRAGMA user_version").Scan(&version)
+	err = db.QueryRow("PRAGMA user_version").Scan(&version)
 	return version, err
 }
 
 // Update runs fn in a transaction that excludes every other writer.
 func (s *SQLite) Update(ctx context.Context, fn func(Tx) error) error {
-	defer s.changes.Add(1) // also after an error: it may have been written
-	return s.gone(within(ctx, s.writer, false, fn))
+	defer s.changes.Add(1) // also after an error, as the commit may have succeeded
+	return s.asRemoved(inTransaction(ctx, s.writer, false, fn))
 }
 
 // View runs fn on the state at its first read.
 func (s *SQLite) View(ctx context.Context, fn func(Tx) error) error {
-	return s.gone(within(ctx, s.reader, true, fn))
+	return s.asRemoved(inTransaction(ctx, s.reader, true, fn))
 }
 
-func within(ctx context.Context, db *sql.DB, readOnly bool, fn func(Tx) error) error {
+func inTransaction(ctx context.Context, db *sql.DB, readOnly bool, fn func(Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin catalog transaction: %w", damage(err))
+		return fmt.Errorf("begin catalog transaction: %w", asDamaged(err))
 	}
 	defer tx.Rollback() // a no-op after Commit; also when fn panics
 	if err := fn(&sqliteTx{ctx: ctx, tx: tx, readOnly: readOnly}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit catalog transaction: %w", damage(err))
+		return fmt.Errorf("commit catalog transaction: %w", asDamaged(err))
 	}
 	return nil
 }
 
 // Close waits for running transactions and closes the file.
 func (s *SQLite) Close() error {
-	// The writer goes last: the last connection writes the log back into the file, and readers may not.
+	// The writer is closed last: the last connection copies the log into the file, and readers must not write.
 	if err := errors.Join(s.reader.Close(), s.writer.Close()); err != nil {
 		return fmt.Errorf("close catalog: %w", err)
 	}

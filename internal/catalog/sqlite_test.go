@@ -16,7 +16,7 @@ import (
 func TestSQLite(t *testing.T) {
 	t.Parallel()
 	catalogtest.Run(t, func(t *testing.T, dir string) catalog.Catalog {
-		// A folder name with everything a URI could trip over.
+		// A folder name with all characters that have a meaning in a URI.
 		return mustOpen(t, filepath.Join(dir, "a b?c=d%20#é", "catalog.db"))
 	})
 }
@@ -37,7 +37,7 @@ func TestSQLiteRefusesNewerLayout(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := catalog.Open(path); err == nil || !strings.Contains(err.Error(), "newer bursar") || !strings.Contains(err.Error(), path) {
+	if _, err := catalog.OpenSQLite(path); err == nil || !strings.Contains(err.Error(), "newer bursar") || !strings.Contains(err.Error(), path) {
 		t.Errorf("open: %v, want a refusal that names the file and the reason", err)
 	}
 }
@@ -48,12 +48,12 @@ func TestSQLiteRefusesOtherFiles(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := catalog.Open(path); err == nil {
+	if _, err := catalog.OpenSQLite(path); err == nil {
 		t.Error("open: no error")
 	}
 }
 
-// Several handles on one file behave as several processes do: they wait for each other and lose nothing.
+// Several handles on one file behave like several processes: they wait for each other and lose nothing.
 func TestSQLiteSharedFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalog.db")
@@ -61,7 +61,7 @@ func TestSQLiteSharedFile(t *testing.T) {
 	var done sync.WaitGroup
 	for range handles {
 		done.Go(func() {
-			c, err := catalog.Open(path)
+			c, err := catalog.OpenSQLite(path)
 			if err != nil {
 				t.Error(err)
 				return
@@ -113,7 +113,7 @@ func TestSQLiteFilesArePrivate(t *testing.T) {
 func BenchmarkSQLiteOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "catalog.db")
 	for b.Loop() {
-		c, err := catalog.Open(path)
+		c, err := catalog.OpenSQLite(path)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func BenchmarkSQLiteOpen(b *testing.B) {
 }
 
 func BenchmarkSQLiteUpdate(b *testing.B) {
-	c, err := catalog.Open(filepath.Join(b.TempDir(), "catalog.db"))
+	c, err := catalog.OpenSQLite(filepath.Join(b.TempDir(), "catalog.db"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func increment(tx catalog.Tx) error {
 
 func mustOpen(t *testing.T, path string) *catalog.SQLite {
 	t.Helper()
-	c, err := catalog.Open(path)
+	c, err := catalog.OpenSQLite(path)
 	if err != nil {
 		t.Fatal(err)
 	}

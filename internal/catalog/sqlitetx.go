@@ -1,4 +1,4 @@
-// sqlitetx.go reads and writes documents within one SQLite transaction.
+// A transaction of the SQLite catalog.
 
 package catalog
 
@@ -12,10 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// page is how many documents a listing holds in memory at a time; its first page is smaller.
+// pageSize is how many documents a listing reads at a time; its first page is smaller.
 const (
-	page      = 256
-	firstPage = 8
+	pageSize           = 256
+	firstPageDocuments = 8
 )
 
 type sqliteTx struct {
@@ -34,7 +34,7 @@ func (t *sqliteTx) Get(key string, value any) (bool, error) {
 	err := t.tx.QueryRowContext(t.ctx, `SELECT value, sum FROM documents WHERE key = ?`, key).Scan((*[]byte)(&d.value), &d.sum)
 	absent := errors.Is(err, sql.ErrNoRows)
 	if absent {
-		err = t.checkBeside(key)
+		err = t.checkNeighbours(key)
 	} else if err == nil {
 		err = d.check()
 	}
@@ -42,7 +42,7 @@ func (t *sqliteTx) Get(key string, value any) (bool, error) {
 		err = json.Unmarshal(d.value, value)
 	}
 	if err != nil {
-		return false, fmt.Errorf("get document %s: %w", key, damage(err))
+		return false, fmt.Errorf("get document %s: %w", key, asDamaged(err))
 	}
 	return !absent, nil
 }
@@ -57,7 +57,7 @@ func (t *sqliteTx) Put(key string, value any) error {
 			ON CONFLICT (key) DO UPDATE SET value = excluded.value, sum = excluded.sum`, key, string(text), checksum(key, text))
 	}
 	if err != nil {
-		return fmt.Errorf("put document %s: %w", key, damage(err))
+		return fmt.Errorf("put document %s: %w", key, asDamaged(err))
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (t *sqliteTx) Delete(key string) error {
 		_, err = t.tx.ExecContext(t.ctx, `DELETE FROM documents WHERE key = ?`, key)
 	}
 	if err != nil {
-		return fmt.Errorf("delete document %s: %w", key, damage(err))
+		return fmt.Errorf("delete document %s: %w", key, asDamaged(err))
 	}
 	return nil
 }
@@ -85,15 +85,15 @@ func (t *sqliteTx) ListAfter(prefix, after string, fn func(key string, value jso
 }
 
 func (t *sqliteTx) list(prefix, from string, inclusive bool, fn func(key string, value json.RawMessage) error) error {
-	// Pages instead of one cursor: fn may use the transaction, and memory stays bounded. Small ones first: a listing that
-	// stops early should not have read much.
+	// It reads pages instead of using one cursor, so that fn may use the transaction and memory stays bounded. The first pages
+	// are small, because many listings stop early.
 	if err := t.checkFirst(`SELECT key, value, sum FROM documents WHERE key < ? ORDER BY key DESC LIMIT 1`, from); err != nil {
-		return fmt.Errorf("list documents %s: %w", prefix, damage(err))
+		return fmt.Errorf("list documents %s: %w", prefix, asDamaged(err))
 	}
-	for size := firstPage; ; size, inclusive = min(2*size, page), false {
+	for size := firstPageDocuments; ; size, inclusive = min(2*size, pageSize), false {
 		documents, err := t.page(from, inclusive, prefix, size)
 		if err != nil {
-			return fmt.Errorf("list documents %s: %w", prefix, damage(err))
+			return fmt.Errorf("list documents %s: %w", prefix, asDamaged(err))
 		}
 		for _, d := range documents {
 			if err := fn(d.key, d.value); err != nil {
@@ -113,7 +113,7 @@ type document struct {
 	sum   sql.NullInt64
 }
 
-// scan reads a row. One without a key is never written: SQLite finds it in a page that was overwritten with zeros or cut off.
+// scan reads a row. A row without a key means damage: SQLite reads it from a page that was overwritten with zeros or truncated.
 func (d *document) scan(rows *sql.Rows) error {
 	var key sql.NullString
 	err := rows.Scan(&key, (*[]byte)(&d.value), &d.sum)
@@ -123,8 +123,8 @@ func (d *document) scan(rows *sql.Rows) error {
 	return err
 }
 
-// page reads the next documents under prefix by a range of keys: LIKE would fold case and match wildcards. The range has no end,
-// so that the first document behind it is checked too: it may be one of those under prefix, with a changed key.
+// page reads the next documents under prefix by a range of keys, because LIKE would ignore case and match wildcards. The range
+// has no end, so that the first document after the prefix is checked too: it may belong under prefix and have a damaged key.
 func (t *sqliteTx) page(from string, inclusive bool, prefix string, size int) ([]document, error) {
 	query := `SELECT key, value, sum FROM documents WHERE key > ? ORDER BY key LIMIT ?`
 	if inclusive {
@@ -154,12 +154,12 @@ func (t *sqliteTx) page(from string, inclusive bool, prefix string, size int) ([
 
 func (t *sqliteTx) checkWrite(key string) error {
 	if t.readOnly {
-		return errors.New("writing inside View")
+		return errors.New("write inside View")
 	}
 	return checkKey(key)
 }
 
-// checkKey refuses what some backend could not keep as text.
+// checkKey refuses keys that some backends cannot store as text.
 func checkKey(key string) error {
 	if key == "" || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
 		return fmt.Errorf("catalog key %q: want text without NUL", key)

@@ -1,4 +1,4 @@
-// verify.go compares an open catalog's files with what was written: what is kept in memory may hide what was done to them.
+// Verification of an open catalog's files. SQLite's caches may hide damage, so the files are read again.
 
 package catalog
 
@@ -17,7 +17,7 @@ type openFile struct {
 	info os.FileInfo
 }
 
-// logSuffix is what the name of SQLite's write-ahead log adds to its database's.
+// logSuffix is the suffix of SQLite's write-ahead log.
 const logSuffix = "-wal"
 
 func openFiles(path string) (files []openFile, err error) {
@@ -31,8 +31,9 @@ func openFiles(path string) (files []openFile, err error) {
 	return files, nil
 }
 
-// Verify proves that the catalog's files are those that were opened, that the log is as it was written, and reads the whole catalog anew:
-// SQLite's own check of its structure, then every document. It gives the number of documents. Writers wait while the log is read.
+// Verify checks that the catalog's files are those that were opened and that the log is undamaged, and then reads the whole
+// catalog: SQLite's check of its structure, then every document. It returns the number of documents. Writers wait while the log
+// is read.
 func (s *SQLite) Verify(ctx context.Context) (documents int, err error) {
 	for _, file := range s.files {
 		if now, err := os.Stat(file.path); err != nil || !os.SameFile(now, file.info) {
@@ -50,10 +51,10 @@ func (s *SQLite) Verify(ctx context.Context) (documents int, err error) {
 	return documents, errors.Join(err, fresh.Close())
 }
 
-// verifyLog proves the frames of the log. SQLite itself looks at their checksums only when it opens the log after a crash: there, all
-// that follows a damaged frame is lost.
+// verifyLog checks the frames of the log. SQLite checks them only when it opens the log after a crash, and then drops everything
+// after a damaged frame.
 func (s *SQLite) verifyLog(ctx context.Context) error {
-	writer, err := s.writer.Conn(ctx) // the only one: nobody writes meanwhile
+	writer, err := s.writer.Conn(ctx) // the only writing connection, so that nobody writes meanwhile
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (s *SQLite) verifyLog(ctx context.Context) error {
 	var busy, frames, copied int
 	err = writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &copied)
 	if err != nil {
-		return damage(err)
+		return asDamaged(err)
 	}
 	if what := checkLog(text, frames); what != "" {
 		return &DamagedError{Err: fmt.Errorf("%s: %s", path, what)}
@@ -74,15 +75,15 @@ func (s *SQLite) verifyLog(ctx context.Context) error {
 	return nil
 }
 
-// The log's layout, and its checksums, are those of https://www.sqlite.org/fileformat2.html#walformat.
+// The layout and checksums of the log: https://www.sqlite.org/fileformat2.html#walformat.
 const (
 	logHeader   = 32
 	frameHeader = 24
-	// bigEndianLog is the mark of a log whose checksums are of big-endian words; without the last bit they are little-endian.
+	// bigEndianLog is the magic number of a log with big-endian checksums; without its last bit they are little-endian.
 	bigEndianLog = 0x377f0683
 )
 
-// checkLog compares the first frames of a log with their checksums, and says what is wrong.
+// checkLog compares the first frames of a log with their checksums, and returns what is wrong, or "".
 func checkLog(text []byte, frames int) string {
 	if frames == 0 {
 		return ""
@@ -94,7 +95,7 @@ func checkLog(text []byte, frames int) string {
 	if binary.BigEndian.Uint32(text) == bigEndianLog {
 		sum.order = binary.BigEndian
 	}
-	if sum.add(text[:24]); !sum.is(text[24:]) {
+	if sum.add(text[:24]); !sum.matches(text[24:]) {
 		return "its header is not as it was written"
 	}
 	salt, size := text[16:24], frameHeader+int(binary.BigEndian.Uint32(text[8:]))
@@ -105,20 +106,20 @@ func checkLog(text []byte, frames int) string {
 		frame := text[logHeader+n*size:][:size]
 		sum.add(frame[:8])
 		sum.add(frame[frameHeader:])
-		if !bytes.Equal(frame[8:16], salt) || !sum.is(frame[16:]) {
+		if !bytes.Equal(frame[8:16], salt) || !sum.matches(frame[16:]) {
 			return fmt.Sprintf("frame %d of %d is not as it was written", n+1, frames)
 		}
 	}
 	return ""
 }
 
-// logSum is the checksum of a log, over everything before.
+// logSum is the running checksum of a log.
 type logSum struct {
 	order  binary.ByteOrder
 	s1, s2 uint32
 }
 
-// add takes a multiple of 8 bytes in.
+// add adds text, whose length is a multiple of 8.
 func (l *logSum) add(text []byte) {
 	for ; len(text) >= 8; text = text[8:] {
 		l.s1 += l.order.Uint32(text) + l.s2
@@ -126,7 +127,7 @@ func (l *logSum) add(text []byte) {
 	}
 }
 
-// is compares the checksum with how it is written.
-func (l *logSum) is(text []byte) bool {
+// matches reports whether the checksum equals the stored one.
+func (l *logSum) matches(text []byte) bool {
 	return l.s1 == binary.BigEndian.Uint32(text) && l.s2 == binary.BigEndian.Uint32(text[4:])
 }

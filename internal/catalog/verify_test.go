@@ -16,17 +16,17 @@ func openFilled(t *testing.T) (c *catalog.SQLite, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "catalog.db")
 	c = mustOpen(t, path)
-	t.Cleanup(func() { _ = c.Close() }) // its files may be gone
+	t.Cleanup(func() { _ = c.Close() }) // its files may be missing
 	for i := range 20 {
 		catalogtest.Put(t, c, fmt.Sprintf("batch/pay/%02d", i), strings.Repeat("text", 100))
 	}
 	if _, err := c.Verify(t.Context()); err != nil {
-		t.Fatalf("a whole catalog: %v", err)
+		t.Fatalf("an undamaged catalog: %v", err)
 	}
 	return c, path
 }
 
-// What is done to the files of an open catalog is found, though it goes on with what it has in memory.
+// Damage to the files of an open catalog is found, although the catalog continues to work from its caches.
 func TestVerifyOpenFiles(t *testing.T) {
 	t.Parallel()
 	truncate := func(path string) error {
@@ -66,7 +66,7 @@ func TestVerifyOpenFiles(t *testing.T) {
 	}
 }
 
-// A bit that changes anywhere in the log is found, also where SQLite has no reason to look.
+// A changed bit anywhere in the log is found, even where SQLite does not read.
 func TestVerifyLog(t *testing.T) {
 	t.Parallel()
 	c, path := openFilled(t)
@@ -84,7 +84,7 @@ func TestVerifyLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := c.Verify(t.Context()); err == nil {
-			t.Errorf("byte %d of %d is changed, and verify finds nothing", at, len(whole))
+			t.Errorf("byte %d of %d is changed, but verify finds nothing", at, len(whole))
 		}
 	}
 	if err := os.WriteFile(path+"-wal", whole, 0o600); err != nil {
@@ -92,6 +92,6 @@ func TestVerifyLog(t *testing.T) {
 	}
 	catalogtest.Put(t, c, "batch/pay/20", "text")
 	if n, err := c.Verify(t.Context()); err != nil || n != 21 {
-		t.Errorf("whole again: %d documents, %v", n, err)
+		t.Errorf("restored: %d documents, %v", n, err)
 	}
 }

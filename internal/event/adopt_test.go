@@ -24,7 +24,7 @@ func (h *harness) restoreCatalog(name string) {
 	if name == "" {
 		name = "empty.db"
 	}
-	records, err := catalog.Open(filepath.Join(h.dir, name))
+	records, err := catalog.OpenSQLite(filepath.Join(h.dir, name))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func (h *harness) copyCatalog(name string) {
 		h.t.Fatal(err)
 	}
 	h.file(name, string(text))
-	if h.intake.Catalog, err = catalog.Open(filepath.Join(h.dir, "catalog.db")); err != nil {
+	if h.intake.Catalog, err = catalog.OpenSQLite(filepath.Join(h.dir, "catalog.db")); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -53,7 +53,7 @@ type harness struct {
 func newHarness(t testing.TB, yaml string) *harness {
 	t.Helper()
 	h := &harness{t: t, dir: t.TempDir(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	records, err := catalog.Open(filepath.Join(h.dir, "catalog.db"))
+	records, err := catalog.OpenSQLite(filepath.Join(h.dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// The classifier: from any error to its class.
+// The classifier, which returns the class of any error.
 
 package failure
 
@@ -11,21 +11,21 @@ import (
 	"syscall"
 )
 
-// passing are the operating system's answers that another moment, or a person making room, can change.
-var passing = []error{
+// transientErrnos are the system's errors that pass, or that a person can remove by freeing space.
+var transientErrnos = []error{
 	syscall.EAGAIN, syscall.EINTR, syscall.EBUSY, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE,
 	syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EPIPE,
 	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ETIMEDOUT,
 	syscall.EHOSTUNREACH, syscall.ENETUNREACH,
 }
 
-// places are its answers about names and places that neither waiting nor other code makes right.
-var places = []error{syscall.EROFS, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.ENOTDIR}
+// dataErrnos are the system's errors about paths and file systems that neither waiting nor other code corrects.
+var dataErrnos = []error{syscall.EROFS, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.ENOTDIR}
 
-// Of returns the class of err. What an error declares of itself wins. Of the others, deadlines, interruptions, the
-// network, and a full disk are Transient; a wanted file that is absent or closed to us is Data, since neither waiting
-// nor other code brings it back. All else is Bug: a room that wants its errors retried must say so, because only it
-// knows, and a step repeated five times in vain hides the cause for as long.
+// Of returns the class of err: the one that the error declares, if it does. Otherwise deadlines, cancellation, network errors and
+// a full disk are Transient. A file that is missing or not accessible is Data, because neither waiting nor other code helps. All
+// other errors are Bug: a package that wants its errors retried must declare their class, since only it knows whether a retry
+// is useful.
 func Of(err error) Class {
 	var c Classified
 	switch {
@@ -33,16 +33,16 @@ func Of(err error) Class {
 		return c.Class()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return Transient
-	case isAny(err, passing), fromNetwork(err):
+	case isAny(err, transientErrnos), isNetworkError(err):
 		return Transient
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), isAny(err, places):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), isAny(err, dataErrnos):
 		return Data
 	}
 	return Bug
 }
 
-// fromNetwork asks for concrete types: every system call's error number is a net.Error too.
-func fromNetwork(err error) bool {
+// isNetworkError checks for concrete types, because every errno of a system call implements net.Error.
+func isNetworkError(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
 	return errors.As(err, &op) || errors.As(err, &dns)

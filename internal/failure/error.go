@@ -1,4 +1,4 @@
-// Errors that carry their class: made here by Wrap and Throttle, or by any error type with the same methods.
+// Errors with a class: those of Wrap and Throttle, and any error type with the same methods.
 
 package failure
 
@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Classified is implemented by errors that know their class. The outermost one in a chain decides.
+// Classified is implemented by errors with a class. The outermost one in a chain decides.
 type Classified interface {
 	error
 	Class() Class
 }
 
-// Exiting is implemented by errors that ask for an exit code of their own, such as a breach of control totals.
+// Exiting is implemented by errors with a specific exit code, such as control totals that do not balance.
 type Exiting interface {
 	error
 	ExitCode() int
 }
 
-// waiting is implemented by errors that know when to try again.
-type waiting interface {
+// retryAfterError is implemented by errors that know when to retry.
+type retryAfterError interface {
 	error
 	RetryAfter() time.Duration
 }
@@ -35,7 +35,7 @@ func (c *classified) Unwrap() error             { return c.error }
 func (c *classified) Class() Class              { return c.class }
 func (c *classified) RetryAfter() time.Duration { return c.after }
 
-// Wrap gives err a class and leaves its text alone; nil stays nil.
+// Wrap returns err with a class and the same text; it returns nil for nil.
 func Wrap(class Class, err error) error {
 	if err == nil {
 		return nil
@@ -43,7 +43,7 @@ func Wrap(class Class, err error) error {
 	return &classified{error: err, class: class}
 }
 
-// Throttle marks err as Throttled, not to be tried again before after has passed (0: not said); nil stays nil.
+// Throttle returns err with class Throttled. It should not be retried before after has passed (0: unknown). It returns nil for nil.
 func Throttle(after time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -51,17 +51,17 @@ func Throttle(after time.Duration, err error) error {
 	return &classified{error: err, class: Throttled, after: after}
 }
 
-// RetryAfter returns how long the refusing side asked to wait, or 0 when it did not say.
+// RetryAfter returns how long to wait before a retry, or 0 if the error does not know.
 func RetryAfter(err error) time.Duration {
-	var w waiting
+	var w retryAfterError
 	if errors.As(err, &w) {
 		return w.RetryAfter()
 	}
 	return 0
 }
 
-// ExitCode returns the exit code of a command that ends with err: 0 for nil, what an Exiting error in the chain asks
-// for, else 1.
+// ExitCode returns the exit code of a command that ends with err: 0 for nil, that of an Exiting error in the
+// chain, else 1.
 func ExitCode(err error) int {
 	if err == nil {
 		return 0

@@ -18,7 +18,7 @@ import (
 
 var errPlain = errors.New("plain")
 
-// breach stands for an error type of another room that declares both a class and an exit code.
+// breach is an error type of another package with both a class and an exit code.
 type breach struct{}
 
 func (breach) Error() string        { return "rows do not balance" }

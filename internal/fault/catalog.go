@@ -1,4 +1,4 @@
-// catalog.go fails the transactions of a catalog.
+// A catalog whose transactions fail by a plan.
 
 package fault
 
@@ -9,8 +9,8 @@ import (
 	"bursar/internal/catalog"
 )
 
-// Catalog wraps a catalog. A transaction is one call; a failed Update ran its fn and then wrote all or nothing. Each Update
-// calls its fn twice, as a catalog may (see catalog.Catalog), so that an fn with other effects shows.
+// Catalog wraps a catalog. A transaction counts as one call; a failed Update calls its fn and then writes all or nothing. Each
+// Update calls its fn twice, as a catalog may (see catalog.Catalog), to expose an fn with other effects.
 func Catalog(c catalog.Catalog, plan *Plan) catalog.Catalog {
 	return &transactions{inner: c, plan: plan}
 }
@@ -29,8 +29,8 @@ func (c *transactions) Update(ctx context.Context, fn func(catalog.Tx) error) er
 		return err
 	}
 	err := c.inner.Update(ctx, func(tx catalog.Tx) error {
-		// The commit fails, not the writes before it: fn has run.
-		return errors.Join(fn(tx), c.plan.undo(v))
+		// fn is called first, because the commit fails and not the writes before it.
+		return errors.Join(fn(tx), c.plan.preventEffect(v))
 	})
 	return errors.Join(err, v.after)
 }
@@ -38,22 +38,22 @@ func (c *transactions) Update(ctx context.Context, fn func(catalog.Tx) error) er
 // errConflict rolls a transaction back.
 var errConflict = errors.New("conflict with another transaction")
 
-// conflict calls fn and writes nothing, as a catalog does whose transaction has to be tried again.
+// conflict calls fn and writes nothing, like a catalog that has to repeat a transaction.
 func (c *transactions) conflict(ctx context.Context, fn func(catalog.Tx) error) error {
 	err := c.inner.Update(ctx, func(tx catalog.Tx) error { return errors.Join(fn(tx), errConflict) })
 	if errors.Is(err, errConflict) {
-		return nil // what else fn says it says again
+		return nil // the second call of fn returns its error again
 	}
 	return err
 }
 
 func (c *transactions) View(ctx context.Context, fn func(catalog.Tx) error) error {
 	v := c.plan.call("view", "catalog")
-	if err := v.early(); err != nil {
+	if err := v.errBefore(); err != nil {
 		return err
 	}
 	return errors.Join(c.inner.View(ctx, fn), v.after)
 }
 
-// Close always closes: the death of a process closes its files too.
+// Close never fails by the plan: the system closes the files of a dead process, too.
 func (c *transactions) Close() error { return c.inner.Close() }

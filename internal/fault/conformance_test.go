@@ -39,7 +39,7 @@ func TestObjectsKeepLocal(t *testing.T) {
 	folder := object.NewFolder(t.TempDir())
 	local, ok := fault.Objects(folder, fault.NewPlan()).(object.Local)
 	if !ok || local.Path("a/b") != folder.Path("a/b") {
-		t.Error("the path of a local store is lost")
+		t.Error("the wrapper of a local store is not local")
 	}
 	far := struct{ object.Store }{folder}
 	if _, ok := fault.Objects(far, fault.NewPlan()).(object.Local); ok {
@@ -49,7 +49,7 @@ func TestObjectsKeepLocal(t *testing.T) {
 
 func openCatalog(t *testing.T, dir string) catalog.Catalog {
 	t.Helper()
-	c, err := catalog.Open(filepath.Join(dir, "catalog.db"))
+	c, err := catalog.OpenSQLite(filepath.Join(dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

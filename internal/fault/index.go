@@ -1,4 +1,4 @@
-// index.go fails the calls of an index.
+// An index whose calls fail by a plan.
 
 package fault
 
@@ -28,7 +28,7 @@ func (x *index) Load(ctx context.Context, space artifact.Space, run uint64, next
 	err := x.inner.Load(ctx, space, run, func() (artifact.Entry, bool, error) {
 		e, ok, err := next()
 		if err == nil && !ok {
-			err = x.plan.undo(v) // all entries are written, and are not taken over
+			err = x.plan.preventEffect(v) // all entries are passed, but not committed
 		}
 		return e, ok, err
 	})
@@ -55,17 +55,17 @@ func (x *index) Drop(ctx context.Context, space artifact.Space) error {
 	return x.fail("drop", space, func() error { return x.inner.Drop(ctx, space) })
 }
 
-// Close always closes: the death of a process closes its files too.
+// Close never fails by the plan: the system closes the files of a dead process, too.
 func (x *index) Close() error { return x.inner.Close() }
 
 func (x *index) fail(verb string, space artifact.Space, do func() error) error {
 	v := x.call(verb, space)
-	if err := v.early(); err != nil {
+	if err := v.errBefore(); err != nil {
 		return err
 	}
 	return errors.Join(do(), v.after)
 }
 
-func (x *index) call(verb string, space artifact.Space) verdict {
+func (x *index) call(verb string, space artifact.Space) callFault {
 	return x.plan.call(verb+" index", fmt.Sprintf("%s/g%d", space.Pipeline, space.Generation))
 }

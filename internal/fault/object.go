@@ -1,4 +1,4 @@
-// object.go fails the calls of an object store.
+// An object store whose calls fail by a plan.
 
 package fault
 
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/object"
 )
 
-// Objects wraps a store. What it returns is an object.Local when the store is one.
+// Objects wraps a store. The result implements object.Local if the store does.
 func Objects(store object.Store, plan *Plan) object.Store {
 	wrapped := &objects{inner: store, plan: plan}
 	if local, ok := store.(object.Local); ok {
@@ -31,7 +31,7 @@ type localObjects struct {
 
 func (o *objects) Create(ctx context.Context, name string) (object.Writer, error) {
 	v := o.plan.call("create object", name)
-	if err := v.early(); err != nil {
+	if err := v.errBefore(); err != nil {
 		return nil, err
 	}
 	w, err := o.inner.Create(ctx, name)
@@ -39,8 +39,8 @@ func (o *objects) Create(ctx context.Context, name string) (object.Writer, error
 		return nil, err
 	}
 	if v.after != nil {
-		// The caller has no writer to abort: a living process leaves nothing, a dead one its unfinished object.
-		if o.plan.dead() == nil {
+		// The caller gets no writer to abort. A living process leaves nothing behind, a dead one its unfinished object.
+		if o.plan.crashErr() == nil {
 			return nil, errors.Join(v.after, w.Abort())
 		}
 		return nil, v.after
@@ -50,13 +50,13 @@ func (o *objects) Create(ctx context.Context, name string) (object.Writer, error
 
 func (o *objects) Open(ctx context.Context, name string) (object.Reader, error) {
 	v := o.plan.call("open object", name)
-	if err := v.early(); err != nil {
+	if err := v.errBefore(); err != nil {
 		return nil, err
 	}
 	r, err := o.inner.Open(ctx, name)
 	switch {
 	case v.after != nil && err != nil:
-		return nil, v.after // nobody is told whether the object is there
+		return nil, v.after // the caller does not learn whether the object exists
 	case v.after != nil:
 		return nil, errors.Join(v.after, r.Close())
 	case err != nil:
@@ -67,7 +67,7 @@ func (o *objects) Open(ctx context.Context, name string) (object.Reader, error) 
 
 func (o *objects) List(ctx context.Context, prefix string) ([]string, error) {
 	v := o.plan.call("list objects", prefix)
-	if err := v.early(); err != nil {
+	if err := v.errBefore(); err != nil {
 		return nil, err
 	}
 	names, err := o.inner.List(ctx, prefix)
@@ -79,18 +79,18 @@ func (o *objects) List(ctx context.Context, prefix string) ([]string, error) {
 
 func (o *objects) Delete(ctx context.Context, name string) error {
 	v := o.plan.call("delete object", name)
-	if err := v.early(); err != nil {
+	if err := v.errBefore(); err != nil {
 		return err
 	}
 	return errors.Join(o.inner.Delete(ctx, name), v.after)
 }
 
-// writer keeps the rule that after a failed Write, Commit fails.
+// writer fails Commit after a failed Write, as object.Writer demands.
 type writer struct {
-	inner object.Writer
-	plan  *Plan
-	name  string
-	torn  error // of the failed Write
+	inner    object.Writer
+	plan     *Plan
+	name     string
+	writeErr error // of the failed Write
 }
 
 func (w *writer) Write(block []byte) (int, error) {
@@ -99,34 +99,34 @@ func (w *writer) Write(block []byte) (int, error) {
 		return 0, v.dead
 	}
 	if v.before != nil {
-		w.torn = v.before
+		w.writeErr = v.before
 		n, err := w.inner.Write(block[:len(block)/2])
 		return n, errors.Join(v.before, err)
 	}
 	n, err := w.inner.Write(block)
-	w.torn = cmp.Or(w.torn, v.after)
+	w.writeErr = cmp.Or(w.writeErr, v.after)
 	return n, errors.Join(v.after, err)
 }
 
 func (w *writer) Commit() error {
 	v := w.plan.call("commit object", w.name)
-	if err := cmp.Or(v.early(), w.torn); err != nil {
-		return errors.Join(err, w.giveUp())
+	if err := cmp.Or(v.errBefore(), w.writeErr); err != nil {
+		return errors.Join(err, w.abort())
 	}
 	return errors.Join(w.inner.Commit(), v.after)
 }
 
 func (w *writer) Abort() error {
-	if err := w.plan.dead(); err != nil {
+	if err := w.plan.crashErr(); err != nil {
 		return err
 	}
 	return w.inner.Abort()
 }
 
-// giveUp does what a failing Commit does in a process that lives.
-func (w *writer) giveUp() error {
-	if w.plan.dead() != nil {
-		return nil //nolint:nilerr // a dead process gives nothing up, and fails nobody by it
+// abort does what a failed Commit does in a living process.
+func (w *writer) abort() error {
+	if w.plan.crashErr() != nil {
+		return nil //nolint:nilerr // a dead process discards nothing
 	}
 	return w.inner.Abort()
 }
@@ -139,7 +139,7 @@ type reader struct {
 
 func (r *reader) ReadAt(block []byte, at int64) (int, error) {
 	v := r.plan.call("read object", r.name)
-	if err := v.early(); err != nil {
+	if err := v.errBefore(); err != nil {
 		return 0, err
 	}
 	n, err := r.inner.ReadAt(block, at)
@@ -151,5 +151,5 @@ func (r *reader) ReadAt(block []byte, at int64) (int, error) {
 
 func (r *reader) Size() int64 { return r.inner.Size() }
 
-// Close always closes: the death of a process closes its files too.
+// Close never fails by the plan: the system closes the files of a dead process, too.
 func (r *reader) Close() error { return r.inner.Close() }

@@ -1,7 +1,7 @@
-// Package fault makes the storage seams fail on purpose: wrappers of the object store, the catalog and the index that
-// count every call and fail one of them, before or after its effect, once or as the death of the process. It owns
-// the counting; it guarantees that a failed write is never half visible, and must not hide or repair what its inner
-// store does. With no fault armed a wrapper is as good a backend as what it wraps.
+// Package fault injects faults into the stores: it wraps the object store, the catalog and the index, counts every call and
+// fails one of them, before or after its effect, once or like the death of the process. It owns the counting; it guarantees
+// that a failed write is never half visible, and must not hide or repair what the wrapped store does. Without an armed fault a
+// wrapper behaves like the store that it wraps.
 package fault
 
 import (
@@ -12,58 +12,57 @@ import (
 )
 
 var (
-	// ErrInjected is the error of a call that was made to fail.
+	// ErrInjected is the error of the failed call.
 	ErrInjected = errors.New("injected fault")
-	// ErrCrashed is the error of every call after a crash: to its callers the process is dead.
+	// ErrCrashed is the error of every call after a crash.
 	ErrCrashed = errors.New("crashed by an injected fault")
 )
 
-// Mode says how a call fails. Modes combine: After|Crash.
+// Mode is how a call fails. Modes can be combined: After|Crash.
 type Mode uint8
 
 // Modes.
 const (
-	// Before fails a call that has no effect, or, for a write of bytes, half of it.
+	// Before fails a call before its effect; a Write writes half of its bytes.
 	Before Mode = 0
-	// After fails a call that had its effect.
+	// After fails a call after its effect.
 	After Mode = 1
-	// Crash fails every later call too, none of which has an effect; nothing is cleaned up.
+	// Crash also fails every later call, without effect; nothing is cleaned up.
 	Crash Mode = 2
 )
 
-// Plan counts the calls of all wrappers made with it, from 1, and fails one of them. It may be used from several
-// goroutines at once.
+// Plan counts the calls of all its wrappers, from 1, and fails one of them. It is safe for concurrent use.
 type Plan struct {
 	mu      sync.Mutex
 	calls   []string
-	at      int
+	failAt  int
 	mode    Mode
 	err     error
 	fired   bool
 	crashed bool
 }
 
-// NewPlan is a plan that counts and lets everything pass.
+// NewPlan returns a plan that counts calls and fails none.
 func NewPlan() *Plan { return &Plan{} }
 
-// FailAt arms the n-th call from the plan's beginning with ErrInjected.
+// FailAt fails the n-th call since the plan was created with ErrInjected.
 func (p *Plan) FailAt(n int, mode Mode) { p.FailWith(n, mode, ErrInjected) }
 
-// FailWith arms the n-th call from the plan's beginning with an error such as syscall.ENOSPC.
+// FailWith fails the n-th call since the plan was created with an error such as syscall.ENOSPC.
 func (p *Plan) FailWith(n int, mode Mode, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at, p.mode, p.err, p.fired = n, mode, err, false
+	p.failAt, p.mode, p.err, p.fired = n, mode, err, false
 }
 
-// Calls is how many calls were made so far; those after a crash are not counted.
+// Calls returns the number of calls so far; those after a crash are not counted.
 func (p *Plan) Calls() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.calls)
 }
 
-// Call says what the n-th call was, such as "commit object a/b".
+// Call describes the n-th call, such as "commit object a/b".
 func (p *Plan) Call(n int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,34 +72,34 @@ func (p *Plan) Call(n int) string {
 	return p.calls[n-1]
 }
 
-// Fired reports whether the armed call was made.
+// Fired reports whether the call to fail was made.
 func (p *Plan) Fired() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.fired
 }
 
-// verdict is how one call fails, with at most one error.
-type verdict struct {
+// callFault is how one call fails; at most one of the errors is set.
+type callFault struct {
 	dead   error // the process died before the call
 	before error // instead of the effect
 	after  error // after the effect
 }
 
-// early is the error that comes instead of the effect.
-func (v verdict) early() error { return cmp.Or(v.dead, v.before) }
+// errBefore returns the error instead of the effect.
+func (v callFault) errBefore() error { return cmp.Or(v.dead, v.before) }
 
-// call counts one call and says how it fails.
-func (p *Plan) call(verb, object string) verdict {
+// call counts one call and returns how it fails.
+func (p *Plan) call(verb, object string) callFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	what := verb + " " + object
 	if p.crashed {
-		return verdict{dead: fmt.Errorf("%s: %w", what, ErrCrashed)}
+		return callFault{dead: fmt.Errorf("%s: %w", what, ErrCrashed)}
 	}
 	p.calls = append(p.calls, what)
-	if p.fired || len(p.calls) != p.at {
-		return verdict{}
+	if p.fired || len(p.calls) != p.failAt {
+		return callFault{}
 	}
 	p.fired = true
 	err := fmt.Errorf("%s: %w", what, p.err)
@@ -109,13 +108,13 @@ func (p *Plan) call(verb, object string) verdict {
 		err = fmt.Errorf("%s: %w: %w", what, ErrCrashed, p.err)
 	}
 	if p.mode&After != 0 {
-		return verdict{after: err}
+		return callFault{after: err}
 	}
-	return verdict{before: err}
+	return callFault{before: err}
 }
 
-// dead is the error of what a dead process does, nil while it lives.
-func (p *Plan) dead() error {
+// crashErr returns ErrCrashed if the process is dead.
+func (p *Plan) crashErr() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.crashed {
@@ -124,10 +123,10 @@ func (p *Plan) dead() error {
 	return nil
 }
 
-// undo is why an effect that is ready must not take place: the call fails before it, or the process died meanwhile.
-func (p *Plan) undo(v verdict) error {
+// preventEffect returns an error if a prepared effect must not happen: the call fails before it, or the process died meanwhile.
+func (p *Plan) preventEffect(v callFault) error {
 	if v.before != nil || v.after != nil {
-		return v.before // the crash of this very call comes after its effect
+		return v.before // this call fails after its effect
 	}
-	return p.dead()
+	return p.crashErr()
 }

@@ -20,17 +20,17 @@ import (
 	"bursar/internal/object/objecttest"
 )
 
-// house is one of each store, as a process has them open.
-type house struct {
+// fixture is one of each store, opened like in a process.
+type fixture struct {
 	objects object.Store
 	catalog catalog.Catalog
 	index   artifact.Index
 }
 
-// step is one call or two with an effect that can be seen: a name in what the house shows.
+// step is one or two calls with a visible effect: a name in the result of look.
 type step struct {
 	shows string
-	do    func(h house) error
+	do    func(h fixture) error
 }
 
 var (
@@ -39,22 +39,22 @@ var (
 )
 
 var script = []step{
-	{"object a/1", func(h house) error { return put(h.objects, "a/1") }},
-	{"document a/1", func(h house) error { return document(h.catalog, "a/1") }},
-	{"index k@1", func(h house) error { return load(h.index, 1) }},
-	{"", func(h house) error { _, err := h.objects.List(context.Background(), "a/"); return err }},
-	{"", func(h house) error { return readObject(h.objects, "a/1") }},
-	{"", func(h house) error { _, err := indextest.Find(h.index, orders, 1, "k"); return err }},
-	{"", func(h house) error { _, err := indextest.Scan(h.index, orders, 1); return err }},
-	{"", func(h house) error { _, err := indextest.History(h.index, orders, 1, "k"); return err }},
-	{"", func(h house) error {
+	{"object a/1", func(h fixture) error { return put(h.objects, "a/1") }},
+	{"document a/1", func(h fixture) error { return document(h.catalog, "a/1") }},
+	{"index k@1", func(h fixture) error { return load(h.index, 1) }},
+	{"", func(h fixture) error { _, err := h.objects.List(context.Background(), "a/"); return err }},
+	{"", func(h fixture) error { return readObject(h.objects, "a/1") }},
+	{"", func(h fixture) error { _, err := indextest.Find(h.index, orders, 1, "k"); return err }},
+	{"", func(h fixture) error { _, err := indextest.Scan(h.index, orders, 1); return err }},
+	{"", func(h fixture) error { _, err := indextest.History(h.index, orders, 1, "k"); return err }},
+	{"", func(h fixture) error {
 		return h.catalog.View(context.Background(), func(catalog.Tx) error { return nil })
 	}},
-	{"object a/2", func(h house) error { return put(h.objects, "a/2") }},
-	{"document a/2", func(h house) error { return document(h.catalog, "a/2") }},
-	{"index k@2", func(h house) error { return load(h.index, 2) }},
-	{"", func(h house) error { return h.objects.Delete(context.Background(), "never") }},
-	{"", func(h house) error { return h.index.Drop(context.Background(), artifact.Space{Pipeline: "never"}) }},
+	{"object a/2", func(h fixture) error { return put(h.objects, "a/2") }},
+	{"document a/2", func(h fixture) error { return document(h.catalog, "a/2") }},
+	{"index k@2", func(h fixture) error { return load(h.index, 2) }},
+	{"", func(h fixture) error { return h.objects.Delete(context.Background(), "never") }},
+	{"", func(h fixture) error { return h.index.Drop(context.Background(), artifact.Space{Pipeline: "never"}) }},
 }
 
 // scriptCalls is how many calls the script makes: create, write, write and commit of two objects, one to read and two
@@ -75,7 +75,7 @@ func TestScriptWithoutFault(t *testing.T) {
 	}
 }
 
-// Every call of the script fails in turn, in every way, and what is seen afterwards is what the mode promises.
+// Every call of the script fails in turn, in every mode, and the visible effects afterwards are those that the mode promises.
 func TestEveryCallFails(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
@@ -93,8 +93,8 @@ func TestEveryCallFails(t *testing.T) {
 	}
 }
 
-// checkShown compares what is seen with what failed: an effect is there if its step succeeded, and if it is the very
-// call that makes it visible that failed after its effect.
+// checkShown compares the visible effects with the failures: an effect is visible if its step succeeded, or if the call that
+// makes it visible failed after its effect.
 func checkShown(t *testing.T, mode fault.Mode, call string, shown []string, failures []error) {
 	t.Helper()
 	for i, s := range script {
@@ -112,20 +112,20 @@ func checkShown(t *testing.T, mode fault.Mode, call string, shown []string, fail
 	}
 }
 
-// isPart reports whether a call makes only a part of an object.
+// isPart reports whether a call writes only a part of an object.
 func isPart(call string) bool {
 	return strings.HasPrefix(call, "create object") || strings.HasPrefix(call, "write object")
 }
 
-// play runs the script over faulty stores to its end, whatever fails, and then looks at the stores as the next process
-// would: it returns what is there and how each step failed.
+// play runs the script on faulty stores to its end, whatever fails, and then opens the stores like the next process. It returns
+// the visible effects and how each step failed.
 func play(t *testing.T, arm func(*fault.Plan)) (shown []string, failures []error, plan *fault.Plan) {
 	t.Helper()
 	dir := t.TempDir()
 	inner := open(t, dir)
 	plan = fault.NewPlan()
 	arm(plan)
-	faulty := house{fault.Objects(inner.objects, plan), fault.Catalog(inner.catalog, plan), fault.Index(inner.index, plan)}
+	faulty := fixture{fault.Objects(inner.objects, plan), fault.Catalog(inner.catalog, plan), fault.Index(inner.index, plan)}
 	for _, s := range script {
 		failures = append(failures, s.do(faulty))
 	}
@@ -138,17 +138,17 @@ func play(t *testing.T, arm func(*fault.Plan)) (shown []string, failures []error
 	return look(t, next, dir), failures, plan
 }
 
-func open(t *testing.T, dir string) house {
+func open(t *testing.T, dir string) fixture {
 	t.Helper()
 	folder := object.NewFolder(filepath.Join(dir, "objects"))
 	if err := folder.Clean(); err != nil {
 		t.Fatal(err)
 	}
-	return house{folder, openCatalog(t, dir), openIndex(t, dir)}
+	return fixture{folder, openCatalog(t, dir), openIndex(t, dir)}
 }
 
-// look tells everything that a house shows, and fails the test when something is there in part.
-func look(t *testing.T, h house, dir string) (shown []string) {
+// look returns all visible effects, and fails the test if an effect is partial.
+func look(t *testing.T, h fixture, dir string) (shown []string) {
 	t.Helper()
 	names, err := h.objects.List(context.Background(), "")
 	if err != nil {
@@ -156,7 +156,7 @@ func look(t *testing.T, h house, dir string) (shown []string) {
 	}
 	for _, name := range names {
 		if content := objecttest.Read(t, h.objects, name); string(content) != big+big {
-			t.Errorf("object %s holds %d bytes, a part of what was written", name, len(content))
+			t.Errorf("object %s has %d bytes, a part of what was written", name, len(content))
 		}
 		shown = append(shown, "object "+name)
 	}

@@ -1,7 +1,7 @@
-// Package keyed holds a mutex per key, whose waiting ends with a context.
+// Package keyed provides a mutex per key whose Lock respects a context.
 //
-// It guarantees that one caller at a time holds a key, and that keys that nobody holds or waits for take no memory. It knows nothing of what a
-// key names, and holds only within one process.
+// It guarantees that only one caller at a time has a key locked, and that unused keys need no memory. It works within one process
+// only, and must not know what a key means.
 package keyed
 
 import (
@@ -11,22 +11,23 @@ import (
 
 // Mutex is a mutex per key. The zero value is ready.
 type Mutex struct {
-	mu   sync.Mutex
-	held map[string]*entry
+	mu      sync.Mutex
+	entries map[string]*entry
 }
 
-// entry is a key that somebody holds or waits for.
+// entry is a key that is locked or waited for.
 type entry struct {
-	free  chan struct{}
+	token chan struct{}
 	users int
 }
 
-// Lock waits until nobody else holds the key, or the context ends: then the error is its cause. unlock releases the key and is called once.
+// Lock locks the key. It waits until the key is free or the context ends, and returns the context's cause then. unlock must be
+// called exactly once.
 func (m *Mutex) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	e := m.join(key)
 	select {
-	case e.free <- struct{}{}:
-		return func() { <-e.free; m.leave(key, e) }, nil
+	case e.token <- struct{}{}:
+		return func() { <-e.token; m.leave(key, e) }, nil
 	case <-ctx.Done():
 		m.leave(key, e)
 		return nil, context.Cause(ctx)
@@ -36,13 +37,13 @@ func (m *Mutex) Lock(ctx context.Context, key string) (unlock func(), err error)
 func (m *Mutex) join(key string) *entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.held == nil {
-		m.held = map[string]*entry{}
+	if m.entries == nil {
+		m.entries = map[string]*entry{}
 	}
-	e := m.held[key]
+	e := m.entries[key]
 	if e == nil {
-		e = &entry{free: make(chan struct{}, 1)}
-		m.held[key] = e
+		e = &entry{token: make(chan struct{}, 1)}
+		m.entries[key] = e
 	}
 	e.users++
 	return e
@@ -52,6 +53,6 @@ func (m *Mutex) leave(key string, e *entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e.users--; e.users == 0 {
-		delete(m.held, key)
+		delete(m.entries, key)
 	}
 }

@@ -22,19 +22,19 @@ func TestMutex(t *testing.T) {
 	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	if _, err := m.Lock(ended, "orders/g1/1"); !errors.Is(err, stopped) {
-		t.Errorf("a key that is held is locked again: %v", err)
+		t.Errorf("a locked key is locked again: %v", err)
 	}
 	unlock()
 	if unlock, err = m.Lock(t.Context(), "orders/g1/1"); err != nil {
 		t.Fatal(err)
 	}
 	unlock()
-	if len(m.held) != 0 {
-		t.Errorf("%d keys take memory", len(m.held))
+	if len(m.entries) != 0 {
+		t.Errorf("%d keys take memory", len(m.entries))
 	}
 }
 
-// TestMutexExcludes counts without atomic operations, which the race detector would report if two held a key at once.
+// TestMutexExcludes counts without atomic operations: the race detector reports it if two goroutines lock a key at once.
 func TestMutexExcludes(t *testing.T) {
 	t.Parallel()
 	const callers, times = 8, 200

@@ -1,4 +1,4 @@
-// Comparing objects with what the catalog expects of them, before what is in them is trusted.
+// Checking objects against their descriptions in the catalog before their content is trusted.
 
 package object
 
@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrDamaged is what checking an object returns whose bytes are not those that were written, wrapped. Class Data.
+// ErrDamaged is returned, wrapped, by checks of an object whose bytes are not those that were written. Its class is Data.
 var ErrDamaged = failure.Wrap(failure.Data, errors.New("damaged"))
 
-// IsDamage reports whether an error says that an object is damaged or missing.
+// IsDamage reports whether an error means that an object is damaged or missing.
 func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) }
 
-// Check reads an object whole and compares it with its description: ErrDamaged where it differs, fs.ErrNotExist where it
-// is absent, both wrapped.
+// Check reads a whole object and compares it with its description. It returns ErrDamaged if they differ and fs.ErrNotExist if
+// the object is missing, both wrapped.
 func (d Description) Check(ctx context.Context, store Store) error {
 	in, err := store.Open(ctx, d.Name)
 	if err != nil {
@@ -45,7 +45,7 @@ func (d Description) Check(ctx context.Context, store Store) error {
 // checkBuffer is how much of an object is read at a time, in bytes.
 const checkBuffer = 256 << 10
 
-// CheckAll compares objects with their descriptions, so many at a time, and returns the first fault.
+// CheckAll checks objects concurrently, up to workers at a time, and returns the first error.
 func CheckAll(ctx context.Context, store Store, list []Description, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(workers, 1))

@@ -1,4 +1,4 @@
-// Objects described as they are written.
+// Descriptions of objects, computed while they are written.
 
 package object
 
@@ -11,7 +11,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Description is what a catalog remembers of an object.
+// Description is the record of an object in the catalog.
 type Description struct {
 	Name   string `json:"name"`
 	Rows   int64  `json:"rows"`
@@ -19,12 +19,12 @@ type Description struct {
 	Digest string `json:"digest"` // XXH3-128 of the bytes
 }
 
-// DescribedWriter counts and digests what goes into an object. Rows are counted by whoever knows them.
+// DescribedWriter writes an object and computes its size and digest. The caller sets Rows.
 type DescribedWriter struct {
 	Description
-	writer Writer
-	hash   *xxh3.Hasher
-	failed error // the first failure: encoders in between may not pass it on
+	writer   Writer
+	hash     *xxh3.Hasher
+	writeErr error // the first error: encoders between caller and writer may not return it
 }
 
 // CreateDescribed starts an object in the store.
@@ -41,23 +41,23 @@ func (d *DescribedWriter) Write(b []byte) (int, error) {
 	_, _ = d.hash.Write(b) // a hash never fails
 	n, err := d.writer.Write(b)
 	d.Bytes += int64(n)
-	d.failed = cmp.Or(d.failed, err)
+	d.writeErr = cmp.Or(d.writeErr, err)
 	return n, err
 }
 
 // Commit makes the object visible and durable, and completes its description.
 func (d *DescribedWriter) Commit() error {
-	if d.failed != nil {
-		return d.failed
+	if d.writeErr != nil {
+		return d.writeErr
 	}
 	d.Digest = sum(d.hash)
 	return d.writer.Commit()
 }
 
-// Sum is the digest of what was written so far.
+// Sum returns the digest of the bytes written so far.
 func (d *DescribedWriter) Sum() string { return sum(d.hash) }
 
-// Abort leaves nothing of the object; safe after Commit.
+// Abort discards the object; it is safe after Commit.
 func (d *DescribedWriter) Abort() error { return d.writer.Abort() }
 
 func sum(hash *xxh3.Hasher) string {

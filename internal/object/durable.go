@@ -1,4 +1,4 @@
-// durable.go makes files and folders survive a power cut.
+// Durable creation and removal of files and folders, which survive a power failure.
 
 package object
 
@@ -12,28 +12,27 @@ import (
 	"syscall"
 )
 
-// maxSettled bounds the folders that are remembered.
-const maxSettled = 4096
+// maxDurableDirs bounds the size of Folder.durableDirs.
+const maxDurableDirs = 4096
 
 var errNotFolder error = syscall.ENOTDIR
 
-// settle makes dir exist, durably: every folder from the root down to it is fsynced into its parent once in
-// the life of the process. A folder that was found there counts as unsettled too, for the process that
-// made it may have died before it fsynced the parent. Writers that meet at a new folder each settle it, and wait
-// for no other folder's fsync.
-func (f *Folder) settle(dir string) error {
-	if f.isSettled(dir) {
+// ensureDir creates dir durably: it creates missing folders and fsyncs each parent once per process. An existing folder's parent is
+// fsynced, too, because the process that created the folder may have died before its fsync. Concurrent writers of a new folder
+// each fsync its parent, and do not wait for other folders.
+func (f *Folder) ensureDir(dir string) error {
+	if f.isDurable(dir) {
 		return nil
 	}
 	parent := filepath.Dir(dir)
 	if strings.HasPrefix(dir, f.root+string(filepath.Separator)) {
-		if err := f.settle(parent); err != nil {
+		if err := f.ensureDir(parent); err != nil {
 			return err
 		}
 	}
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrNotExist) && parent != dir { // only above the root
-		if err := f.settle(parent); err != nil {
+		if err := f.ensureDir(parent); err != nil {
 			return err
 		}
 		err = os.Mkdir(dir, 0o700)
@@ -44,26 +43,26 @@ func (f *Folder) settle(dir string) error {
 	if err := SyncFolder(parent); err != nil {
 		return err
 	}
-	f.remember(dir)
+	f.markDurable(dir)
 	return nil
 }
 
-func (f *Folder) isSettled(dir string) bool {
+func (f *Folder) isDurable(dir string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.settled[dir]
+	return f.durableDirs[dir]
 }
 
-func (f *Folder) remember(dir string) {
+func (f *Folder) markDurable(dir string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.settled) >= maxSettled {
-		clear(f.settled) // in a process that runs for years folders are many, and settling one again is harmless
+	if len(f.durableDirs) >= maxDurableDirs {
+		clear(f.durableDirs) // many folders accumulate over years, and repeating an fsync is harmless
 	}
-	f.settled[dir] = true
+	f.durableDirs[dir] = true
 }
 
-// SyncFolder makes the names in a folder durable: a file's own fsync does not.
+// SyncFolder makes the names in a folder durable, which a file's fsync does not.
 func SyncFolder(dir string) error {
 	folder, err := os.Open(dir)
 	if err != nil {
@@ -72,16 +71,16 @@ func SyncFolder(dir string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// WriteFile makes a file with this text, or replaces the one that is there: whole and durably, or not at all. Only its owner may read it.
-// Two may not write one file at a time.
+// WriteFile creates or replaces a file durably and atomically. Only its owner may read it. Concurrent calls for the same file
+// are not allowed.
 func WriteFile(path string, text []byte) error {
-	fresh := path + ".new" // what a crash leaves is overwritten by the next
-	err := writeSynced(fresh, text)
+	newPath := path + ".new" // a file left by a crash is overwritten
+	err := writeSynced(newPath, text)
 	if err == nil {
-		err = os.Rename(fresh, path)
+		err = os.Rename(newPath, path)
 	}
 	if err != nil {
-		_ = os.Remove(fresh) // it may not be there
+		_ = os.Remove(newPath) // it may not exist
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := SyncFolder(filepath.Dir(path)); err != nil {
@@ -95,7 +94,7 @@ func writeSynced(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if err = file.Chmod(0o600); err == nil { // that of one which was there stays
+	if err = file.Chmod(0o600); err == nil { // an existing file keeps its mode otherwise
 		_, err = file.Write(text)
 	}
 	if err == nil {
@@ -104,7 +103,7 @@ func writeSynced(path string, text []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// RemoveFile removes a file, durably. One that is not there is no error.
+// RemoveFile removes a file durably. A missing file is not an error.
 func RemoveFile(path string) error {
 	err := os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {

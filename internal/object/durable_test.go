@@ -1,4 +1,4 @@
-// Small files that are written whole: what an interrupted write left does not show in the next.
+// Atomic writing of small files: the remains of an interrupted write do not affect the next.
 
 package object_test
 

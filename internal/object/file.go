@@ -1,4 +1,4 @@
-// file.go writes and reads the file of one object.
+// The reader and the writer of an object's file.
 
 package object
 
@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// buffers are shared by writers: an object is often written in blocks larger than the buffer, which pass it by.
+// buffers is a pool, because objects are often written in blocks larger than the buffer, which bypass it.
 var buffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 256<<10) }}
 
 type fileReader struct {
@@ -23,20 +23,19 @@ type fileReader struct {
 func (r *fileReader) Size() int64 { return r.size }
 
 type fileWriter struct {
-	folder *Folder
-	name   string
-	file   *os.File
-	buffer *bufio.Writer // nil once the object is committed or aborted
-	size   int64
-	begun  int64 // bytes that the system was asked to start writing to the disk
+	folder           *Folder
+	name             string
+	file             *os.File
+	buffer           *bufio.Writer // nil once the object is committed or aborted
+	size             int64
+	writebackStarted int64 // offset up to which early writeback was started
 }
 
-// ahead is after how many bytes the disk is put to work, while the rest is still being made: a commit then waits for
-// the last of them only.
-const ahead = 4 << 20
+// writebackBlock is after how many bytes early writeback starts. A commit then waits only for the last block.
+const writebackBlock = 4 << 20
 
 func newFileWriter(folder *Folder, name string, file *os.File) *fileWriter {
-	buffer := buffers.Get().(*bufio.Writer) //nolint:errcheck // the pool holds nothing else
+	buffer := buffers.Get().(*bufio.Writer) //nolint:errcheck // the pool contains nothing else
 	buffer.Reset(file)
 	return &fileWriter{folder: folder, name: name, file: file, buffer: buffer}
 }
@@ -49,14 +48,14 @@ func (w *fileWriter) Write(block []byte) (int, error) {
 	if err != nil {
 		return n, fmt.Errorf("write object %s: %w", w.name, err)
 	}
-	if w.size += int64(n); w.size-w.begun >= ahead {
-		startWriting(w.file, w.begun, w.size-w.begun)
-		w.begun = w.size
+	if w.size += int64(n); w.size-w.writebackStarted >= writebackBlock {
+		startWriting(w.file, w.writebackStarted, w.size-w.writebackStarted)
+		w.writebackStarted = w.size
 	}
 	return n, nil
 }
 
-// Commit makes the bytes durable, then the name. After an error the object may or may not be there, but never half.
+// Commit makes the bytes durable, then the name. After an error the object is either missing or complete.
 func (w *fileWriter) Commit() error {
 	if w.buffer == nil {
 		return fmt.Errorf("commit object %s: %w", w.name, fs.ErrClosed)
@@ -83,7 +82,7 @@ func (w *fileWriter) Abort() error {
 	return nil
 }
 
-// finish brings every byte to the disk and closes the file, whatever fails.
+// finish fsyncs and closes the file. It closes the file after an error, too.
 func (w *fileWriter) finish() error {
 	err := w.buffer.Flush()
 	w.release()
@@ -96,7 +95,7 @@ func (w *fileWriter) finish() error {
 func (w *fileWriter) publish() error {
 	path := w.folder.Path(w.name)
 	dir := filepath.Dir(path)
-	if err := w.folder.settle(dir); err != nil {
+	if err := w.folder.ensureDir(dir); err != nil {
 		return err
 	}
 	if err := os.Rename(w.file.Name(), path); err != nil {

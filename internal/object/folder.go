@@ -1,4 +1,4 @@
-// folder.go is the object store of a single machine: one file per object below a root folder.
+// The object store of a single machine: one file per object below a root folder.
 
 package object
 
@@ -14,30 +14,30 @@ import (
 	"sync"
 )
 
-// unfinished is the folder below the root that holds objects not yet committed. It lies on the same file
-// system, so that commit is a rename, and no object name can reach it.
+// unfinished is the folder below the root for objects that are not committed. It is on the same file system, so that commit is
+// a rename, and no valid object name leads into it.
 const unfinished = ".tmp"
 
 // Folder is a Store of local files. Each object is the file root/name, readable only by its owner.
-// Folders that Delete empties stay, for another writer may be about to use them.
+// Folders that Delete empties stay, because another writer may be about to use them.
 type Folder struct {
 	root string
 
-	mu      sync.Mutex
-	settled map[string]bool // folders known to exist and to be durable in their parents
+	mu          sync.Mutex
+	durableDirs map[string]bool // folders known to exist and to be durable in their parents
 }
 
-// NewFolder is a store of the files below root, which Create makes when it is missing.
+// NewFolder returns a store of the files below root, which Create creates if necessary.
 func NewFolder(root string) *Folder {
-	// A process that cannot tell where it stands still has its files: the name stays relative then.
+	// The root stays relative if the working directory is unknown.
 	if full, err := filepath.Abs(root); err == nil {
 		root = full
 	}
-	return &Folder{root: filepath.Clean(root), settled: map[string]bool{}}
+	return &Folder{root: filepath.Clean(root), durableDirs: map[string]bool{}}
 }
 
-// Clean removes what writers that died left behind. Only the one process that holds the project may call it,
-// before it creates objects: it cannot tell a dead writer's file from a living one's.
+// Clean removes the files of writers that died. Only the process that has locked the project may call it, before it creates
+// objects, because Clean cannot distinguish files of dead and living writers.
 func (f *Folder) Clean() error {
 	dir := filepath.Join(f.root, unfinished)
 	if err := os.RemoveAll(dir); err != nil {
@@ -45,11 +45,11 @@ func (f *Folder) Clean() error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.settled, dir)
+	delete(f.durableDirs, dir)
 	return nil
 }
 
-// Path is the file that holds, or would hold, the object.
+// Path returns the path of the object's file, whether it exists or not.
 func (f *Folder) Path(name string) string {
 	return filepath.Join(f.root, filepath.FromSlash(name))
 }
@@ -60,7 +60,7 @@ func (f *Folder) Create(ctx context.Context, name string) (Writer, error) {
 		return nil, err
 	}
 	dir := filepath.Join(f.root, unfinished)
-	if err := f.settle(dir); err != nil {
+	if err := f.ensureDir(dir); err != nil {
 		return nil, fmt.Errorf("create object %s: %w", name, err)
 	}
 	file, err := os.CreateTemp(dir, "*")
@@ -77,7 +77,7 @@ func (f *Folder) Open(ctx context.Context, name string) (Reader, error) {
 	}
 	file, err := os.Open(f.Path(name))
 	if err != nil {
-		return nil, fmt.Errorf("open object %s: %w", name, absent(err))
+		return nil, fmt.Errorf("open object %s: %w", name, asNotExist(err))
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -98,8 +98,8 @@ func (f *Folder) List(ctx context.Context, prefix string) ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(f.Path(prefix), func(path string, entry fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(absent(err), fs.ErrNotExist):
-			return nil // a folder that is not there holds no objects
+		case errors.Is(asNotExist(err), fs.ErrNotExist):
+			return nil // a missing folder contains no objects
 		case err != nil:
 			return err
 		case ctx.Err() != nil:
@@ -118,21 +118,21 @@ func (f *Folder) List(ctx context.Context, prefix string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list objects %s: %w", prefix, err)
 	}
-	// A walk visits "a/b" before "a-b", because it sorts element by element.
+	// WalkDir sorts element by element and visits "a/b" before "a-b".
 	slices.Sort(names)
 	return slices.DeleteFunc(names, func(name string) bool {
-		return !strings.HasPrefix(name, prefix) || CheckName(name) != nil // no object, whatever it is
+		return !strings.HasPrefix(name, prefix) || CheckName(name) != nil // not an object
 	}), nil
 }
 
-// Delete removes an object, durably.
+// Delete removes an object durably.
 func (f *Folder) Delete(ctx context.Context, name string) error {
 	if err := check(ctx, name); err != nil {
 		return err
 	}
 	path := f.Path(name)
 	err := os.Remove(path)
-	if errors.Is(absent(err), fs.ErrNotExist) {
+	if errors.Is(asNotExist(err), fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
@@ -151,9 +151,9 @@ func check(ctx context.Context, name string) error {
 	return CheckName(name)
 }
 
-// absent turns the errors that mean "there is no such object" into fs.ErrNotExist: also the one for a name
-// below another object.
-func absent(err error) error {
+// asNotExist converts errors that mean that the object does not exist into fs.ErrNotExist, also that of a name below another
+// object.
+func asNotExist(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFolder) {
 		return fs.ErrNotExist
 	}

@@ -39,7 +39,7 @@ func TestFolderClean(t *testing.T) {
 		t.Errorf("%d files after clean, want the object", n)
 	}
 	objecttest.Write(t, alive, "a/c", []byte("again"))
-	// A folder that cleans itself in mid-life still makes objects.
+	// A folder still creates objects after Clean.
 	if err := alive.Clean(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestFolderFiles(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want only the owner to read financial data", info.Mode())
 	}
-	// What is no object is neither listed nor opened.
+	// Files that are not objects are neither listed nor opened.
 	if err := os.WriteFile(filepath.Join(root, "a", "Stray File"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestFolderFiles(t *testing.T) {
 	}
 }
 
-// FuzzCheckName proves that no accepted name leads out of the store.
+// FuzzCheckName checks that no accepted name leads out of the store.
 func FuzzCheckName(f *testing.F) {
 	for _, name := range []string{"a/b", "../a", "a/./b", "a//b", "", "."} {
 		f.Add(name)

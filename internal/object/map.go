@@ -1,6 +1,6 @@
 //go:build unix
 
-// Mapping a file into memory.
+// Memory-mapped files.
 
 package object
 
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MapFile maps a whole file for reading; free ends it. The mapping outlives the file's handle and its name.
+// MapFile maps a whole file for reading until free is called. The mapping stays valid when the file is closed or removed.
 func MapFile(file *os.File) (content []byte, free func() error, err error) {
 	stat, err := file.Stat()
 	if err != nil {
@@ -29,11 +29,11 @@ func MapFile(file *os.File) (content []byte, free func() error, err error) {
 	return content, func() error { return unix.Munmap(content) }, nil
 }
 
-// ErrCut is what reading a mapped file returns that another process has truncated meanwhile, or whose disk failed.
+// ErrCut is returned by ReadMapped if another process truncated a mapped file, or if its disk failed.
 var ErrCut = errors.New("the file was truncated, or cannot be read, while it is mapped")
 
-// ReadMapped runs what reads mapped files. Where the system has nothing to give, it would end the process with a signal: here
-// that is ErrCut. What runs in other goroutines is not covered.
+// ReadMapped calls read, which reads mapped files. A read error would end the process with a signal; ReadMapped returns ErrCut
+// instead. Reads in other goroutines are not covered.
 func ReadMapped(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -1,4 +1,4 @@
-// name.go says which object names are allowed.
+// The rules for object names.
 
 package object
 
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// CheckName reports whether name is a slash-separated path of [a-z0-9._-] elements, none of which starts with
-// a dot: so no name leaves its store, and none meets a store's own hidden files.
+// CheckName checks that name is a slash-separated path of [a-z0-9._-] elements, none of which starts with a dot. So no name
+// leads out of its store or to a store's hidden files.
 func CheckName(name string) error {
 	for element := range strings.SplitSeq(name, "/") {
 		if !validElement(element) {
@@ -18,7 +18,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CheckPrefix reports whether prefix is empty (everything) or a valid name followed by a slash.
+// CheckPrefix checks that prefix is empty (everything) or a valid name followed by a slash.
 func CheckPrefix(prefix string) error {
 	if prefix == "" {
 		return nil

@@ -1,5 +1,5 @@
-// Package object keeps immutable objects by name, read whole or by byte range: local folder today, S3 later.
-// It guarantees that an object is either absent or complete and durable, and never says what is in one.
+// Package object stores immutable objects by name, which are read whole or by byte range. It guarantees that an object is
+// either absent or complete and durable, and must not know what objects contain.
 package object
 
 import (
@@ -13,15 +13,15 @@ import (
 // All calls may be retried and made from several goroutines. Create is idempotent: a retried step writes the
 // same bytes under the same name, and the last complete write wins (rule 5).
 // An object is visible only after Writer.Commit returned, and durable then: file, then its folder, fsynced.
-// Who opened an object before it was overwritten or deleted still reads the old bytes.
+// A reader that was opened before the object was overwritten or deleted still reads the old bytes.
 type Store interface {
-	// Create starts an object. Nothing is visible before Commit; Abort (safe after Commit) leaves nothing.
+	// Create starts an object. Nothing is visible before Commit; Abort (safe after Commit) discards it.
 	Create(ctx context.Context, name string) (Writer, error)
-	// Open opens an object for reading whole or by range; fs.ErrNotExist (wrapped) when absent.
+	// Open opens an object for reading whole or by range; fs.ErrNotExist (wrapped) if it does not exist.
 	Open(ctx context.Context, name string) (Reader, error)
 	// List returns the names under a prefix ending in "/", at any depth, sorted by bytes; "" lists everything.
 	List(ctx context.Context, prefix string) ([]string, error)
-	// Delete removes an object; removing what is absent is no error.
+	// Delete removes an object; a missing object is not an error.
 	Delete(ctx context.Context, name string) error
 }
 
@@ -32,7 +32,7 @@ type Writer interface {
 	// Commit makes the object durable and visible. After an error it is either absent (or still what it was)
 	// or complete; retry from Create.
 	Commit() error
-	// Abort gives up what was written; no error when the object is already committed or aborted.
+	// Abort discards what was written; it returns nil if the object is already committed or aborted.
 	Abort() error
 }
 
@@ -43,8 +43,8 @@ type Reader interface {
 	Size() int64
 }
 
-// Local is implemented by stores whose objects are files that DuckDB may read in place. Path may be asked for
-// an object that is not there; name must be valid.
+// Local is implemented by stores whose objects are files that DuckDB may read in place. The object need not exist, but name
+// must be valid.
 type Local interface {
 	Path(name string) string
 }

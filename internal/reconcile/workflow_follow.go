@@ -60,7 +60,7 @@ func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) error {
 		return err
 	}
 	requested := func() bool { return m.requests > m.answered }
-	if !failure.Of(temporal.Received(failed)).Retryable() {
+	if !failure.Of(temporal.FromTemporal(failed)).Retryable() {
 		return workflow.Await(ctx, requested)
 	}
 	wait := min(firstBackoff<<min(m.failures, 16), maxBackoff)

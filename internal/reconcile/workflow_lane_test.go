@@ -123,7 +123,7 @@ func TestEarlierRunsFinishAfterAFailure(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 6, fail: map[string][]error{"3 merge": {&Breach{Step: "merge"}}}}
 	env, _ := virtualRun(t, steps)
-	if err := temporal.Received(env.GetWorkflowError()); failure.ExitCode(err) != 4 {
+	if err := temporal.FromTemporal(env.GetWorkflowError()); failure.ExitCode(err) != 4 {
 		t.Errorf("got %v, want a breach", err)
 	}
 	if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2}) {
@@ -146,7 +146,7 @@ func followed(t *testing.T, steps Steps, moments map[time.Duration]func(*testsui
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the workflow has not completed")
 	}
-	if err := temporal.Received(env.GetWorkflowError()); !errors.Is(err, context.Canceled) {
+	if err := temporal.FromTemporal(env.GetWorkflowError()); !errors.Is(err, context.Canceled) {
 		t.Errorf("the workflow ended with %v, not by being cancelled", err)
 	}
 }
@@ -203,7 +203,7 @@ func TestFollowingBacksOffByClass(t *testing.T) {
 			if tt.retries > 0 && steps.attempts("1 merge") != tt.retries {
 				t.Errorf("%d attempts after a request, want %d", steps.attempts("1 merge"), tt.retries)
 			}
-			if err := temporal.Received(answer.err); !answer.done || failure.ExitCode(err) != tt.exitCode || err.Error() != tt.err.Error() {
+			if err := temporal.FromTemporal(answer.err); !answer.done || failure.ExitCode(err) != tt.exitCode || err.Error() != tt.err.Error() {
 				t.Errorf("the request was answered with %v", answer.err)
 			}
 		})

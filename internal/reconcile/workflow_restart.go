@@ -36,7 +36,7 @@ func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
 	}
 	defer unlock()
 	if _, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, newInput(pipeline, true)); err != nil {
-		return fmt.Errorf("follow %s: %w", pipeline, temporal.Received(err))
+		return fmt.Errorf("follow %s: %w", pipeline, temporal.FromTemporal(err))
 	}
 	restartCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	k := &restarter{stop: stop, done: make(chan struct{})}
@@ -80,7 +80,7 @@ func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
 	defer cancel()
 	_, err := r.client.SignalWithStartWorkflow(ctx, WorkflowID(pipeline), SealedSignal, nil, useExistingOptions(pipeline), Reconcile, newInput(pipeline, true))
 	if err != nil {
-		return fmt.Errorf("wake %s: %w", pipeline, temporal.Received(err))
+		return fmt.Errorf("wake %s: %w", pipeline, temporal.FromTemporal(err))
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (r *WorkflowRunner) restartLoop(ctx context.Context, pipeline string) {
 			if ctx.Err() != nil {
 				return
 			}
-			r.log.Warn("the workflow of a pipeline has ended; restarting", "pipeline", pipeline, "ended", temporal.Received(ended), "error", err)
+			r.log.Warn("the workflow of a pipeline has ended; restarting", "pipeline", pipeline, "ended", temporal.FromTemporal(ended), "error", err)
 		}
 		pause, cancel := context.WithTimeout(ctx, wait)
 		<-pause.Done()

@@ -76,10 +76,10 @@ func (r *WorkflowRunner) drain(ctx context.Context, start func() (WorkflowResult
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return all, err
-		case err != nil && temporal.WasEnded(err) && tries < maxStarts:
+		case err != nil && temporal.WasTerminated(err) && tries < maxStarts:
 			tries++
 		case err != nil || !result.Interrupted:
-			return all, temporal.Received(err)
+			return all, temporal.FromTemporal(err)
 		}
 	}
 }
@@ -125,10 +125,10 @@ func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
 func (r *WorkflowRunner) end(ctx context.Context, id string) error {
 	grace, stop := context.WithTimeout(ctx, cancelTimeout)
 	defer stop()
-	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasEnded(err) {
+	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasTerminated(err) {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("cancel %s: %w", id, temporal.Received(err))
+		return fmt.Errorf("cancel %s: %w", id, temporal.FromTemporal(err))
 	}
 	// An error as its result is expected after a cancellation; only a workflow that does not end is a problem.
 	err := r.client.GetWorkflow(grace, id, "").Get(grace, nil)

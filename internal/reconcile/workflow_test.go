@@ -196,7 +196,7 @@ func TestWorkflowRetriesByClass(t *testing.T) {
 			t.Parallel()
 			steps := &scriptedSteps{backlog: 1, fail: map[string][]error{"1 merge": tt.errs}}
 			env, took := virtualRun(t, steps)
-			err := temporal.Received(env.GetWorkflowError())
+			err := temporal.FromTemporal(env.GetWorkflowError())
 			if got := failure.ExitCode(err); got != tt.exit {
 				t.Errorf("exit code %d, want %d", got, tt.exit)
 			}
@@ -219,7 +219,7 @@ func TestWorkflowStopsAtPanic(t *testing.T) {
 		"1 merge": func(context.Context) error { panic("impossible") },
 	}}
 	env, took := virtualRun(t, steps)
-	if err := temporal.Received(env.GetWorkflowError()); err == nil || failure.Of(err) != failure.Bug {
+	if err := temporal.FromTemporal(env.GetWorkflowError()); err == nil || failure.Of(err) != failure.Bug {
 		t.Errorf("got error %v, want a bug", err)
 	}
 	if took > time.Second {

@@ -1,4 +1,4 @@
-// Reading bodies within bounds: of one body and of what a compressed one unfolds to.
+// Reading request bodies within limits of size and time, before and after decompression.
 
 package serve
 
@@ -16,61 +16,61 @@ import (
 )
 
 const (
-	// bodyBytes bounds a body, as it is sent and unfolded.
-	bodyBytes = event.MaxRequest
-	// bodiesBytes bounds all bodies in memory.
-	bodiesBytes = 256 << 20
-	// bodyTime is how long a client may take to send a body, and a second more for each bodyRate bytes of it.
-	bodyTime = 30 * time.Second
-	bodyRate = 256 << 10
+	// maxBodyBytes bounds one body, as sent and decompressed.
+	maxBodyBytes = event.MaxRequest
+	// maxPoolBytes bounds all bodies in memory.
+	maxPoolBytes = 256 << 20
+	// bodyTimeout bounds the time to send a body. Each minBodyRate bytes received extend it by one second.
+	bodyTimeout = 30 * time.Second
+	minBodyRate = 256 << 10
 )
 
 var (
-	errTooLarge = refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes, as sent or decompressed", bodyBytes),
+	errTooLarge = refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes, as sent or decompressed", maxBodyBytes),
 		"send the events in several requests")
-	errTooSlow  = refuse(http.StatusRequestTimeout, "the body came too slowly; nothing of it was taken", "send less in a request")
-	errCutOff   = refuse(http.StatusBadRequest, "the body ended early; nothing of it was taken", "send the request again")
-	errEncoding = refuse(http.StatusUnsupportedMediaType, "the Content-Encoding is not known", "use gzip, zstd or none")
-	errBodies   = &refusal{
-		status: http.StatusTooManyRequests, message: "too many events are on their way in", hint: "send the request again", after: retryLater,
+	errTooSlow  = refuse(http.StatusRequestTimeout, "the body arrived too slowly; none of it was accepted", "send less in a request")
+	errCutOff   = refuse(http.StatusBadRequest, "the body ended early; none of it was accepted", "send the request again")
+	errEncoding = refuse(http.StatusUnsupportedMediaType, "unknown Content-Encoding", "use gzip, zstd or none")
+	errPoolFull = &refusal{
+		status: http.StatusTooManyRequests, message: "too many request bodies are in memory", hint: "send the request again", retryAfter: defaultRetryAfter,
 	}
 )
 
-// readBody reads a request's events, decompressed. The memory they take is counted until release, which may be called
-// whatever the error.
+// readBody reads and decompresses the body of a request. Its memory is reserved until release is called, which is
+// necessary and safe after an error, too.
 func (s *Server) readBody(rc *http.ResponseController, r *http.Request) (body []byte, release func(), err error) {
-	sent := &paced{from: r.Body, rc: rc, until: time.Now().Add(s.bodyTime)}
-	b := &budget{all: &s.bodies, sent: sent, gauge: s.metrics.bytes}
-	release = b.release
-	if r.ContentLength > bodyBytes {
+	reader := &bodyReader{body: r.Body, rc: rc, deadline: time.Now().Add(s.bodyTimeout)}
+	memory := &reservation{pool: &s.bodyPool, reader: reader, gauge: s.metrics.bytes}
+	release = memory.release
+	if r.ContentLength > maxBodyBytes {
 		return nil, release, errTooLarge
 	}
-	unfolded, closeUnfolded, err := unfold(sent, r.Header.Get("Content-Encoding"))
+	decompressed, closeDecompressor, err := decompress(reader, r.Header.Get("Content-Encoding"))
 	if err != nil {
-		return nil, release, sent.cause(err)
+		return nil, release, reader.cause(err)
 	}
-	defer closeUnfolded()
+	defer closeDecompressor()
 	length := r.ContentLength
-	if unfolded != io.Reader(sent) {
+	if decompressed != io.Reader(reader) {
 		length = -1
 	}
-	body, err = b.read(unfolded, length)
+	body, err = memory.read(decompressed, length)
 	if err != nil {
-		return nil, release, sent.cause(err)
+		return nil, release, reader.cause(err)
 	}
 	return body, release, nil
 }
 
-// unfold decompresses what is sent.
-func unfold(sent io.Reader, encoding string) (from io.Reader, end func(), err error) {
+// decompress returns a reader of the decompressed body.
+func decompress(body io.Reader, encoding string) (decompressed io.Reader, closeDecompressor func(), err error) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
-		return sent, func() {}, nil
+		return body, func() {}, nil
 	case "gzip", "x-gzip":
-		zip, err := gzip.NewReader(sent)
+		zip, err := gzip.NewReader(body)
 		return zip, func() {}, err
 	case "zstd":
-		zip, err := zstd.NewReader(sent, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+		zip, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,4 +1,4 @@
-// Bodies beyond what is taken: too long, too slow, cut off, unfolding without end, too many at a time.
+// Bodies beyond the limits: too long, too slow, cut off, decompressing without end, too many at a time.
 
 package serve
 
@@ -24,7 +24,7 @@ import (
 // dial opens a connection and sends a request's head.
 func (a *api) dial(head ...string) (net.Conn, *bufio.Reader) {
 	a.t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(a.t.Context(), "tcp", a.front.Listener.Addr().String())
+	conn, err := (&net.Dialer{}).DialContext(a.t.Context(), "tcp", a.http.Listener.Addr().String())
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -36,8 +36,8 @@ func (a *api) dial(head ...string) (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
-// answerTo reads an answer off a connection.
-func (a *api) answerTo(in *bufio.Reader) int {
+// readStatus reads a response from a connection and returns its status.
+func (a *api) readStatus(in *bufio.Reader) int {
 	a.t.Helper()
 	answer, err := http.ReadResponse(in, nil)
 	if err != nil {
@@ -48,38 +48,38 @@ func (a *api) answerTo(in *bufio.Reader) int {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	readContract(a.t).check(a.t, posting, answered{answer.StatusCode, answer.Header}, body)
+	readContract(a.t).check(a.t, posting, apiResponse{answer.StatusCode, answer.Header}, body)
 	return answer.StatusCode
 }
 
-// quiet fails the test if anything was taken, or if memory of bodies is still counted.
-func (a *api) quiet(taken int) {
+// checkIdle fails the test unless so many bodies were accepted and all their memory is released.
+func (a *api) checkIdle(taken int) {
 	a.t.Helper()
-	if got := a.stage.taken(); len(got) != taken {
-		a.t.Errorf("%d bodies were taken, want %d", len(got), taken)
+	if got := a.project.accepted(); len(got) != taken {
+		a.t.Errorf("%d bodies were accepted, want %d", len(got), taken)
 	}
-	if err := a.server.bodies.room.Acquire(a.t.Context(), bodiesBytes); err != nil { // waits for handlers to end
+	if err := a.server.bodyPool.limit.Acquire(a.t.Context(), maxPoolBytes); err != nil { // waits for handlers to end
 		a.t.Error(err)
 	}
-	a.server.bodies.room.Release(bodiesBytes)
+	a.server.bodyPool.limit.Release(maxPoolBytes)
 }
 
 // TestHugeLength answers before any of the ten gigabytes is sent.
 func TestHugeLength(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	for _, expect := range []string{"X-A: b", "Expect: 100-continue"} {
 		_, in := a.dial("Content-Length: 10737418240", expect)
-		if got := a.answerTo(in); got != 413 {
+		if got := a.readStatus(in); got != 413 {
 			t.Errorf("%d, want 413", got)
 		}
 	}
-	a.quiet(0)
+	a.checkIdle(0)
 }
 
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	conn, in := a.dial("Content-Length: 3", "Expect: 100-continue")
 	line, err := in.ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 100") {
@@ -91,49 +91,49 @@ func TestExpectContinue(t *testing.T) {
 	if _, err := io.WriteString(conn, "{}\n"); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.answerTo(in); got != 200 {
+	if got := a.readStatus(in); got != 200 {
 		t.Errorf("%d, want 200", got)
 	}
-	a.quiet(1)
+	a.checkIdle(1)
 }
 
-// endless is a body without end, or of so many bytes.
-type endless struct{ left int64 }
+// blanks is a body of spaces: of remaining bytes, or endless if remaining is negative.
+type blanks struct{ remaining int64 }
 
-func (e *endless) Read(b []byte) (int, error) {
-	if e.left == 0 {
+func (e *blanks) Read(b []byte) (int, error) {
+	if e.remaining == 0 {
 		return 0, io.EOF
 	}
-	n := min(int64(len(b)), e.left)
+	n := min(int64(len(b)), e.remaining)
 	for i := range b[:n] {
 		b[i] = ' '
 	}
-	e.left -= n
+	e.remaining -= n
 	return int(n), nil
 }
 
-// TestEndless sends chunks without end, as they are and compressed.
-func TestEndless(t *testing.T) {
+// TestEndlessBody sends chunks without end, as they are and compressed.
+func TestEndlessBody(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	conn, in := a.dial("Transfer-Encoding: chunked")
 	go func() {
 		chunk := fmt.Sprintf("%x\r\n%s\r\n", 1<<20, strings.Repeat(" ", 1<<20))
 		for {
 			if _, err := io.WriteString(conn, chunk); err != nil {
-				return // the server has hung up
+				return // the server has closed the connection
 			}
 		}
 	}()
-	if got := a.answerTo(in); got != 413 {
+	if got := a.readStatus(in); got != 413 {
 		t.Errorf("%d, want 413", got)
 	}
-	a.quiet(0)
+	a.checkIdle(0)
 }
 
-func TestBombs(t *testing.T) {
+func TestDecompressionBombs(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	const unfolded = 1 << 30
 	var zipped, zstded bytes.Buffer
 	zip := gzip.NewWriter(&zipped)
@@ -142,7 +142,7 @@ func TestBombs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, w := range []io.WriteCloser{zip, zst} {
-		if _, err := io.Copy(w, &endless{unfolded}); err != nil {
+		if _, err := io.Copy(w, &blanks{unfolded}); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {
@@ -150,51 +150,51 @@ func TestBombs(t *testing.T) {
 		}
 	}
 	for encoding, body := range map[string][]byte{"gzip": zipped.Bytes(), "zstd": zstded.Bytes()} {
-		answer, text := a.do(call{pattern: posting, path: payments, body: bytes.NewReader(body), header: map[string]string{"Content-Encoding": encoding}})
+		answer, text := a.do(apiCall{pattern: posting, path: payments, body: bytes.NewReader(body), header: map[string]string{"Content-Encoding": encoding}})
 		if answer.StatusCode != 413 {
 			t.Errorf("%s: %d %s, want 413", encoding, answer.StatusCode, text)
 		}
 	}
-	a.quiet(0)
+	a.checkIdle(0)
 }
 
-// TestLargest takes the longest body there may be, in each encoding, and nothing longer.
-func TestLargest(t *testing.T) {
+// TestLargestBody sends a body of the maximum length and one that is a byte longer.
+func TestLargestBody(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
-	for _, size := range []int64{bodyBytes, bodyBytes + 1} {
-		body := io.MultiReader(strings.NewReader("{}\n"), &endless{size - 3})
-		answer, text := a.do(call{pattern: posting, path: payments, body: body})
-		if want := map[bool]int{true: 200, false: 413}[size == bodyBytes]; answer.StatusCode != want {
+	a := newAPI(t, &fakeProject{})
+	for _, size := range []int64{maxBodyBytes, maxBodyBytes + 1} {
+		body := io.MultiReader(strings.NewReader("{}\n"), &blanks{size - 3})
+		answer, text := a.do(apiCall{pattern: posting, path: payments, body: body})
+		if want := map[bool]int{true: 200, false: 413}[size == maxBodyBytes]; answer.StatusCode != want {
 			t.Errorf("%d bytes: %d %s, want %d", size, answer.StatusCode, text, want)
 		}
 	}
-	a.quiet(1)
+	a.checkIdle(1)
 }
 
-// TestSlow sends a byte and then nothing.
-func TestSlow(t *testing.T) {
+// TestSlowBody sends a byte and then nothing.
+func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
-	a.server.bodyTime = 50 * time.Millisecond
+	a := newAPI(t, &fakeProject{})
+	a.server.bodyTimeout = 50 * time.Millisecond
 	conn, in := a.dial("Content-Length: 100")
 	if _, err := io.WriteString(conn, "{"); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.answerTo(in); got != 408 {
+	if got := a.readStatus(in); got != 408 {
 		t.Errorf("%d, want 408", got)
 	}
-	a.quiet(0)
+	a.checkIdle(0)
 }
 
-// TestSlowIntake has a request wait for longer than its body might have taken: that is no slow client.
+// TestSlowIntake lets intake take longer than the body's timeout: the timeout applies to the client only.
 func TestSlowIntake(t *testing.T) {
 	t.Parallel()
-	s := &stage{}
-	a := play(t, s)
-	a.server.bodyTime = 30 * time.Millisecond
+	s := &fakeProject{}
+	a := newAPI(t, s)
+	a.server.bodyTimeout = 30 * time.Millisecond
 	s.accept = func(ctx context.Context, _ event.Request) (event.Answer, error) {
-		timer := time.NewTimer(4 * a.server.bodyTime)
+		timer := time.NewTimer(4 * a.server.bodyTimeout)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -203,15 +203,15 @@ func TestSlowIntake(t *testing.T) {
 			return event.Answer{}, ctx.Err()
 		}
 	}
-	if answer, text := a.do(call{pattern: posting, path: payments, body: strings.NewReader("{}")}); answer.StatusCode != 200 {
+	if answer, text := a.do(apiCall{pattern: posting, path: payments, body: strings.NewReader("{}")}); answer.StatusCode != 200 {
 		t.Errorf("%d %s, want 200", answer.StatusCode, text)
 	}
 }
 
-// TestHangUp disconnects in the middle of a body: nothing of it is taken.
+// TestHangUp disconnects in the middle of a body: none of it is accepted.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	for _, head := range []string{"Content-Length: 100", "Transfer-Encoding: chunked"} {
 		conn, _ := a.dial(head)
 		if _, err := io.WriteString(conn, "8\r\n{\"a\":1}\n\r\n"); err != nil {
@@ -219,15 +219,15 @@ func TestHangUp(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
-	a.front.Close() // waits for the handlers
-	a.quiet(0)
+	a.http.Close() // waits for the handlers
+	a.checkIdle(0)
 }
 
-// TestAnnouncingTakesNothing has many clients announce the longest body there may be and send a byte of it: others are served.
-func TestAnnouncingTakesNothing(t *testing.T) {
+// TestAnnouncedLengthReservesNothing lets many clients announce a body of the maximum length and send one byte: others are served.
+func TestAnnouncedLengthReservesNothing(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
-	for _, head := range []string{fmt.Sprintf("Content-Length: %d", bodyBytes), "Transfer-Encoding: chunked"} {
+	a := newAPI(t, &fakeProject{})
+	for _, head := range []string{fmt.Sprintf("Content-Length: %d", maxBodyBytes), "Transfer-Encoding: chunked"} {
 		for range 150 {
 			conn, _ := a.dial(head)
 			if _, err := io.WriteString(conn, "1"); err != nil {
@@ -235,28 +235,28 @@ func TestAnnouncingTakesNothing(t *testing.T) {
 			}
 		}
 	}
-	body := io.MultiReader(strings.NewReader("{}\n"), &endless{bodyBytes - 3})
-	if answer, text := a.do(call{pattern: posting, path: payments, body: body}); answer.StatusCode != 200 {
+	body := io.MultiReader(strings.NewReader("{}\n"), &blanks{maxBodyBytes - 3})
+	if answer, text := a.do(apiCall{pattern: posting, path: payments, body: body}); answer.StatusCode != 200 {
 		t.Errorf("%d %s, want 200", answer.StatusCode, text)
 	}
 }
 
-// TestSlowClientsGiveWay has clients send enough to fill the memory, plain or unfolding to it, and then stop: who sends gets
+// TestSlowBodiesAreAborted lets clients send enough to fill the memory, plain or compressed, and then stop: other clients get
 // the memory.
-func TestSlowClientsGiveWay(t *testing.T) {
+func TestSlowBodiesAreAborted(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	var zipped bytes.Buffer
 	zip := gzip.NewWriter(&zipped)
-	if _, err := io.Copy(zip, &endless{40 << 20}); err != nil {
+	if _, err := io.Copy(zip, &blanks{40 << 20}); err != nil {
 		t.Fatal(err)
 	}
-	if err := zip.Flush(); err != nil { // and no end
+	if err := zip.Flush(); err != nil { // without the end of the stream
 		t.Fatal(err)
 	}
 	for range 2 {
 		conn, _ := a.dial("Content-Length: 50000000")
-		if _, err := io.Copy(conn, &endless{40 << 20}); err != nil {
+		if _, err := io.Copy(conn, &blanks{40 << 20}); err != nil {
 			t.Fatal(err)
 		}
 		conn, _ = a.dial("Content-Length: 50000000", "Content-Encoding: gzip")
@@ -264,58 +264,58 @@ func TestSlowClientsGiveWay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for a.server.bodies.fits(bodiesBytes - 4*(40<<20)) { // until all of it has come
+	for a.server.bodyPool.fits(maxPoolBytes - 4*(40<<20)) { // until all of it has arrived
 		runtime.Gosched()
 	}
 	began := time.Now()
 	for {
-		body := io.MultiReader(strings.NewReader("{}\n"), &endless{60<<20 - 3})
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.front.URL+payments, body)
+		body := io.MultiReader(strings.NewReader("{}\n"), &blanks{60<<20 - 3})
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.http.URL+payments, body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", "Bearer "+secret)
-		answer, err := a.front.Client().Do(r)
+		answer, err := a.http.Client().Do(r)
 		if err == nil {
 			_ = answer.Body.Close()
 			if answer.StatusCode == 200 {
 				break
 			}
 		}
-		if time.Since(began) > 20*time.Second { // 30 s are allowed to each of the slow ones
+		if time.Since(began) > 20*time.Second { // the slow ones time out after 30 s
 			t.Fatalf("after %v: %v, %v, want 200", time.Since(began), answer, err)
 		}
 	}
 }
 
-// TestMemoryIsBounded holds as many bodies as may be in memory; one more is told to come later.
+// TestMemoryIsBounded keeps as many bodies in memory as fit; one more is refused with Retry-After.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	inside, leave := make(chan struct{}, 8), make(chan struct{})
-	a := play(t, &stage{accept: func(context.Context, event.Request) (event.Answer, error) {
+	a := newAPI(t, &fakeProject{accept: func(context.Context, event.Request) (event.Answer, error) {
 		inside <- struct{}{}
 		<-leave
 		return event.Answer{Rejected: []event.RejectedRow{}}, nil
 	}})
-	const size, fit = 60 << 20, 4
+	const size, maxBodies = 60 << 20, 4
 	body := func() io.Reader { return bytes.NewReader(append([]byte("{}"), bytes.Repeat([]byte(" "), size-2)...)) }
-	done := make(chan int, fit)
-	for range fit {
+	done := make(chan int, maxBodies)
+	for range maxBodies {
 		go func() {
-			answer, _ := a.do(call{pattern: posting, path: payments, body: body()})
+			answer, _ := a.do(apiCall{pattern: posting, path: payments, body: body()})
 			done <- answer.StatusCode
 		}()
 		<-inside
 	}
-	answer, text := a.do(call{pattern: posting, path: payments, body: body()})
+	answer, text := a.do(apiCall{pattern: posting, path: payments, body: body()})
 	if answer.StatusCode != 429 || answer.Header.Get("Retry-After") != "1" {
 		t.Errorf("%d %s, want 429", answer.StatusCode, text)
 	}
 	close(leave)
-	for range fit {
+	for range maxBodies {
 		if got := <-done; got != 200 {
 			t.Errorf("%d, want 200", got)
 		}
 	}
-	a.quiet(fit)
+	a.checkIdle(maxBodies)
 }

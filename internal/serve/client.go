@@ -1,4 +1,4 @@
-// The other end of commands: how a command line is handed to the process that serves the project.
+// The client of the command socket: forwards a command line to the process that serves the project.
 
 package serve
 
@@ -17,58 +17,58 @@ import (
 )
 
 const (
-	// startTime is how long a process may take from holding a project to serving it.
-	startTime = 10 * time.Second
-	// startPoll is how often it is looked for.
-	startPoll = 20 * time.Millisecond
-	// farewell is how long a command that was told to stop may take to end.
-	farewell = 30 * time.Second
+	// startTimeout bounds the time between locking a project and serving it.
+	startTimeout = 10 * time.Second
+	// startPollInterval is how often the client looks for the server meanwhile.
+	startPollInterval = 20 * time.Millisecond
+	// stopTimeout bounds the time between cancelling a command and its end.
+	stopTimeout = 30 * time.Second
 )
 
-// ErrNotServed is what Call returns, wrapped, when nobody serves the project: it may be opened then.
+// ErrNotServed is returned by Forward, wrapped, if no process serves the project. The caller may open it then.
 var ErrNotServed = errors.New("the project is not served")
 
-// Call has a command line carried out by the process that holds the project whose state is in the folder, copies what it
-// prints and returns its exit code. A process that is still starting is waited for while held says that it has the project.
-// When ctx ends the command is told to stop and its end awaited.
-func Call(ctx context.Context, state string, process int, held func() bool, c Command, stdout, stderr io.Writer) (exit int, err error) {
-	caller := &caller{state}
-	if err := caller.find(ctx, process, held); err != nil {
+// Forward runs a command line in the process that serves the project with this state folder, copies its output and returns
+// its exit code. It waits for a process that is still starting, as long as locked reports that the process has locked the
+// project. When ctx ends, Forward cancels the command and waits for its end.
+func Forward(ctx context.Context, state string, process int, locked func() bool, c Command, stdout, stderr io.Writer) (exit int, err error) {
+	caller := &commandClient{state}
+	if err := caller.waitUntilServed(ctx, process, locked); err != nil {
 		return 0, err
 	}
-	return caller.carryOut(ctx, c, stdout, stderr)
+	return caller.run(ctx, c, stdout, stderr)
 }
 
-// caller speaks to the server of the project whose state is in a folder.
-type caller struct{ state string }
+// commandClient sends requests to the command socket of the project with this state folder.
+type commandClient struct{ state string }
 
-// find waits until the process says that it serves, and takes commands.
-func (c *caller) find(ctx context.Context, process int, held func() bool) error {
-	patience, cancel := context.WithTimeout(ctx, startTime)
+// waitUntilServed waits until the process has announced its endpoint and accepts connections on the socket.
+func (c *commandClient) waitUntilServed(ctx context.Context, process int, locked func() bool) error {
+	waitCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	tick := time.NewTicker(startPoll)
+	tick := time.NewTicker(startPollInterval)
 	defer tick.Stop()
 	for {
 		if c.isServed(ctx, process) {
 			return nil
 		}
-		if !held() {
+		if !locked() {
 			return fmt.Errorf("process %d has ended: %w", process, ErrNotServed)
 		}
 		select {
 		case <-tick.C:
-		case <-patience.Done():
+		case <-waitCtx.Done():
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return failure.Wrap(failure.Transient, fmt.Errorf("process %d (`bursar up`) holds the project and takes no commands at %s after %s: "+
-				"wait until it has started; stop it and start it again if it is of another version of bursar", process, SocketFile(c.state), startTime))
+			return failure.Wrap(failure.Transient, fmt.Errorf("process %d (`bursar up`) has the project locked and accepts no commands at %s after %s: "+
+				"wait until it has started; stop it and start it again if it runs another version of bursar", process, SocketFile(c.state), startTimeout))
 		}
 	}
 }
 
-func (c *caller) isServed(ctx context.Context, process int) bool {
-	if _, ok := readContact(c.state, process); !ok {
+func (c *commandClient) isServed(ctx context.Context, process int) bool {
+	if _, ok := readEndpoint(c.state, process); !ok {
 		return false
 	}
 	conn, err := dialSocket(ctx, c.state)
@@ -79,7 +79,7 @@ func (c *caller) isServed(ctx context.Context, process int) bool {
 	return true
 }
 
-func (c *caller) request(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+func (c *commandClient) request(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://bursar"+path, body)
 	if err != nil {
 		return nil, err
@@ -91,37 +91,37 @@ func (c *caller) request(ctx context.Context, method, path string, body io.Reade
 	return (&http.Client{Transport: transport}).Do(r)
 }
 
-func (c *caller) carryOut(ctx context.Context, command Command, stdout, stderr io.Writer) (int, error) {
+func (c *commandClient) run(ctx context.Context, command Command, stdout, stderr io.Writer) (int, error) {
 	body, err := json.Marshal(command)
 	if err != nil {
-		return 0, fmt.Errorf("hand over command: %w", err)
+		return 0, fmt.Errorf("forward command: %w", err)
 	}
-	// The command is told to stop by a request of its own, so that its last words are still heard.
-	call, hangUp := context.WithCancel(context.WithoutCancel(ctx))
-	defer hangUp()
-	answer, err := c.request(call, http.MethodPost, "/v1/commands", bytes.NewReader(body))
+	// The command is cancelled by a separate request, so that the client still receives its remaining output.
+	callCtx, closeConnection := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeConnection()
+	answer, err := c.request(callCtx, http.MethodPost, "/v1/commands", bytes.NewReader(body))
 	if err != nil {
-		return 0, fmt.Errorf("hand command to `bursar up`: %w", err)
+		return 0, fmt.Errorf("forward command to `bursar up`: %w", err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("hand command to `bursar up`: %w", refusedBy(answer))
+		return 0, fmt.Errorf("forward command to `bursar up`: %w", responseError(answer))
 	}
 	frames := json.NewDecoder(answer.Body)
 	var first frame
 	if err := frames.Decode(&first); err != nil {
-		return 0, cutOff(err)
+		return 0, connectionLost(err)
 	}
-	defer context.AfterFunc(ctx, func() { c.stop(call, first.ID, hangUp) })()
+	defer context.AfterFunc(ctx, func() { c.stop(callCtx, first.ID, closeConnection) })()
 	return copyFrames(frames, stdout, stderr)
 }
 
-// stop tells a command to stop, and gives it up if it has not in time.
-func (c *caller) stop(call context.Context, id string, hangUp func()) {
-	time.AfterFunc(farewell, hangUp)
-	answer, err := c.request(call, http.MethodDelete, "/v1/commands/"+id, http.NoBody)
+// stop cancels a command, and closes the connection if the command has not ended in time.
+func (c *commandClient) stop(callCtx context.Context, id string, closeConnection func()) {
+	time.AfterFunc(stopTimeout, closeConnection)
+	answer, err := c.request(callCtx, http.MethodDelete, "/v1/commands/"+id, http.NoBody)
 	if err != nil {
-		hangUp()
+		closeConnection()
 		return
 	}
 	_ = answer.Body.Close()
@@ -131,7 +131,7 @@ func copyFrames(frames *json.Decoder, stdout, stderr io.Writer) (int, error) {
 	for {
 		var one frame
 		if err := frames.Decode(&one); err != nil {
-			return 0, cutOff(err)
+			return 0, connectionLost(err)
 		}
 		if one.Exit != nil {
 			return *one.Exit, nil
@@ -145,16 +145,16 @@ func copyFrames(frames *json.Decoder, stdout, stderr io.Writer) (int, error) {
 	}
 }
 
-// cutOff is how a command ends whose server is gone.
-func cutOff(err error) error {
-	return failure.Wrap(failure.Transient, fmt.Errorf("`bursar up` has gone before the command ended; what it did is durable: %w", err))
+// connectionLost returns the error of a command whose server has stopped.
+func connectionLost(err error) error {
+	return failure.Wrap(failure.Transient, fmt.Errorf("`bursar up` stopped before the command ended; what the command did so far is durable: %w", err))
 }
 
-// refusedBy reads an error of the API.
-func refusedBy(answer *http.Response) error {
+// responseError returns the error in a response of the API.
+func responseError(answer *http.Response) error {
 	var p problem
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&p); err != nil {
-		return fmt.Errorf("it answers %s", answer.Status)
+		return fmt.Errorf("unexpected status %s", answer.Status)
 	}
 	class, _ := failure.Parse(p.Error.Class)
 	if p.Error.Class == "request" {

@@ -1,5 +1,5 @@
-// Commands of other processes, which come through the project's socket only: the server carries out their command line on
-// the open project and sends back, frame by frame, what it prints.
+// Handlers of the command socket: the server runs the command lines of other processes on the open project and streams
+// their output back as frames.
 
 package serve
 
@@ -22,17 +22,17 @@ import (
 // Command is one command line of another process.
 type Command struct {
 	Args      []string `json:"args"`
-	Directory string   `json:"directory"` // absolute: what paths in the arguments are relative to
-	OutWidth  int      `json:"out_width"` // columns of the terminal that standard output is, 0 if it is none
-	ErrWidth  int      `json:"err_width"` // the same of standard error
+	Directory string   `json:"directory"` // absolute; paths in Args are relative to it
+	OutWidth  int      `json:"out_width"` // columns of the terminal on standard output; 0 if it is not a terminal
+	ErrWidth  int      `json:"err_width"` // the same for standard error
 }
 
-// Commands carries out a command line on the open project and returns its exit code. It ends soon after ctx.
+// Commands runs a command line on the open project and returns its exit code. Run returns soon after ctx ends.
 type Commands interface {
 	Run(ctx context.Context, c Command, stdout, stderr io.Writer) int
 }
 
-// frame is one line of the answer to a command: first its id, then what it prints, at the end its exit code.
+// frame is one line of the response to a command. The first has the command's id, the last its exit code, the others its output.
 type frame struct {
 	ID   string `json:"id,omitempty"`
 	Out  []byte `json:"out,omitempty"`
@@ -41,27 +41,27 @@ type frame struct {
 }
 
 const (
-	// commandBytes bounds a command line: more than any system takes.
-	commandBytes = 4 << 20
-	// commandsAtOnce is how many commands are carried out at a time.
-	commandsAtOnce = 64
+	// maxCommandBytes bounds a command line. No system allows longer ones.
+	maxCommandBytes = 4 << 20
+	// maxCommands is how many commands run at a time.
+	maxCommands = 64
 )
 
 var (
-	errCommand     = refuse(http.StatusBadRequest, "the body is no command", "send {\"args\":[…],\"directory\":\"/absolute/path\"}")
-	errCommandGone = refuse(http.StatusNotFound, "there is no such command under way", "")
-	errCommandBusy = &refusal{
-		status: http.StatusTooManyRequests, message: "too many commands are under way", hint: "try again when one has ended", after: retryLater,
+	errCommand        = refuse(http.StatusBadRequest, "the body is not a valid command", "send {\"args\":[…],\"directory\":\"/absolute/path\"}")
+	errUnknownCommand = refuse(http.StatusNotFound, "no such command is running", "")
+	errCommandBusy    = &refusal{
+		status: http.StatusTooManyRequests, message: "too many commands are running", hint: "try again when one of them has ended", retryAfter: defaultRetryAfter,
 	}
 )
 
-// commands are those under way.
+// commands holds the running commands.
 type commands struct {
-	limit *semaphore.Weighted
-	stops sync.Map // id → context.CancelFunc
+	limit   *semaphore.Weighted
+	cancels sync.Map // id → context.CancelFunc
 }
 
-// commandRoutes are those of the socket. They need no token: who may open the socket may read the project's state.
+// commandRoutes returns the routes of the socket. They need no token: only users who can read the project's state can open it.
 func (s *Server) commandRoutes() []route {
 	return []route{
 		{"POST /v1/commands", access.Open, s.command},
@@ -72,7 +72,7 @@ func (s *Server) commandRoutes() []route {
 func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 	var c Command
 	rc := http.NewResponseController(w)
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, commandBytes)) // to its end, or nobody sees the client go
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommandBytes)) // read to the end, so that the server notices when the client disconnects
 	if err != nil {
 		return errCommand
 	}
@@ -81,48 +81,48 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 	if err := decoder.Decode(&c); err != nil || len(c.Args) == 0 || !filepath.IsAbs(c.Directory) {
 		return errCommand
 	}
-	_ = rc.SetReadDeadline(time.Time{})  // a writer without deadlines is a test's
-	_ = rc.SetWriteDeadline(time.Time{}) // commands take what they take, and are read as slowly
+	_ = rc.SetReadDeadline(time.Time{})  // only writers of tests do not support deadlines
+	_ = rc.SetWriteDeadline(time.Time{}) // commands may run for long
 	if !s.commands.limit.TryAcquire(1) {
 		return errCommandBusy
 	}
 	defer s.commands.limit.Release(1)
-	ctx, stop := context.WithCancel(r.Context())
-	defer stop()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	id := rand.Text()
-	s.commands.stops.Store(id, stop)
-	defer s.commands.stops.Delete(id)
+	s.commands.cancels.Store(id, cancel)
+	defer s.commands.cancels.Delete(id)
 
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := &frames{w: w, flush: rc.Flush, gone: stop}
+	out := &frameWriter{w: w, flush: rc.Flush, onDisconnect: cancel}
 	out.send(frame{ID: id})
-	exit := s.options.Commands.Run(ctx, c, framed{out, func(b []byte) frame { return frame{Out: b} }},
-		framed{out, func(b []byte) frame { return frame{Err: b} }})
+	exit := s.options.Commands.Run(ctx, c, outputWriter{out, func(b []byte) frame { return frame{Out: b} }},
+		outputWriter{out, func(b []byte) frame { return frame{Err: b} }})
 	out.send(frame{Exit: &exit})
 	return nil
 }
 
-// cancelCommand tells a command to stop, as an interrupt would; its frames go on until it has.
+// cancelCommand cancels a command, like an interrupt does. Its frames continue until it ends.
 func (s *Server) cancelCommand(w http.ResponseWriter, r *http.Request) error {
-	stop, ok := s.commands.stops.Load(r.PathValue("id"))
+	cancel, ok := s.commands.cancels.Load(r.PathValue("id"))
 	if !ok {
-		return errCommandGone
+		return errUnknownCommand
 	}
-	stop.(context.CancelFunc)() //nolint:errcheck // nothing else is stored
+	cancel.(context.CancelFunc)() //nolint:errcheck // nothing else is stored
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// frames sends frames one after another. A client that is gone stops its command.
-type frames struct {
-	mu    sync.Mutex
-	w     io.Writer
-	flush func() error
-	gone  func()
-	err   error
+// frameWriter sends frames one after another. If a write fails, the client has disconnected, and it cancels the command.
+type frameWriter struct {
+	mu           sync.Mutex
+	w            io.Writer
+	flush        func() error
+	onDisconnect func()
+	err          error
 }
 
-func (f *frames) send(one frame) {
+func (f *frameWriter) send(one frame) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
@@ -132,22 +132,22 @@ func (f *frames) send(one frame) {
 		f.err = f.flush()
 	}
 	if f.err != nil {
-		f.gone()
+		f.onDisconnect()
 	}
 }
 
-// framed is standard output or standard error of a command.
-type framed struct {
-	to   *frames
-	make func([]byte) frame
+// outputWriter is standard output or standard error of a command.
+type outputWriter struct {
+	frames  *frameWriter
+	toFrame func([]byte) frame
 }
 
 // Write sends the bytes as a frame.
-func (f framed) Write(b []byte) (int, error) {
+func (f outputWriter) Write(b []byte) (int, error) {
 	if len(b) > 0 {
-		f.to.send(f.make(b))
+		f.frames.send(f.toFrame(b))
 	}
-	f.to.mu.Lock()
-	defer f.to.mu.Unlock()
-	return len(b), f.to.err
+	f.frames.mu.Lock()
+	defer f.frames.mu.Unlock()
+	return len(b), f.frames.err
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// callable serves commands in a folder and announces it, as the server's process would.
-func (a *api) callable() (state string) {
+// serveCommands serves commands in a state folder and announces the endpoint.
+func (a *api) serveCommands() (state string) {
 	a.t.Helper()
 	state = a.t.TempDir()
 	l, err := ListenCommands(a.t.Context(), state)
@@ -25,18 +25,18 @@ func (a *api) callable() (state string) {
 	}
 	a.t.Cleanup(func() { _ = l.Close() })
 	go func() { _ = a.server.ServeCommands(l) }()
-	if _, err := Announce(state, Contact{Address: a.front.Listener.Addr().String(), Process: 7}); err != nil {
+	if _, err := Announce(state, Endpoint{Address: a.http.Listener.Addr().String(), Process: 7}); err != nil {
 		a.t.Fatal(err)
 	}
 	return state
 }
 
-func held() bool { return true }
+func locked() bool { return true }
 
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	binary := bytes.Repeat([]byte{0xff, 0, '\n', '<'}, 100_000)
-	a := play(t, &stage{run: func(_ context.Context, c Command, out, err io.Writer) int {
+	a := newAPI(t, &fakeProject{run: func(_ context.Context, c Command, out, err io.Writer) int {
 		fmt.Fprintf(err, "%q in %s, %d and %d wide", c.Args, c.Directory, c.OutWidth, c.ErrWidth)
 		if _, err := out.Write(binary); err != nil {
 			t.Error(err)
@@ -44,17 +44,17 @@ func TestCommand(t *testing.T) {
 		return 4
 	}})
 	var out, err bytes.Buffer
-	exit, failed := Call(t.Context(), a.callable(), 7, held, Command{[]string{"run", "ä"}, "/x", 80, 0}, &out, &err)
+	exit, failed := Forward(t.Context(), a.serveCommands(), 7, locked, Command{[]string{"run", "ä"}, "/x", 80, 0}, &out, &err)
 	if failed != nil || exit != 4 || !bytes.Equal(out.Bytes(), binary) || err.String() != `["run" "ä"] in /x, 80 and 0 wide` {
 		t.Errorf("exit %d, %v, %d bytes, %s", exit, failed, out.Len(), err.String())
 	}
 }
 
-// TestCommandIsInterrupted ends the client's context: the command hears of it, and its last words are heard.
+// TestCommandIsInterrupted ends the client's context: the command is cancelled, and the client receives its last output.
 func TestCommandIsInterrupted(t *testing.T) {
 	t.Parallel()
 	begun := make(chan struct{})
-	a := play(t, &stage{run: func(ctx context.Context, _ Command, _, err io.Writer) int {
+	a := newAPI(t, &fakeProject{run: func(ctx context.Context, _ Command, _, err io.Writer) int {
 		close(begun)
 		<-ctx.Done()
 		fmt.Fprint(err, "interrupted")
@@ -66,23 +66,23 @@ func TestCommandIsInterrupted(t *testing.T) {
 		cancel()
 	}()
 	var err bytes.Buffer
-	exit, failed := Call(ctx, a.callable(), 7, held, Command{Args: []string{"run"}, Directory: "/"}, io.Discard, &err)
+	exit, failed := Forward(ctx, a.serveCommands(), 7, locked, Command{Args: []string{"run"}, Directory: "/"}, io.Discard, &err)
 	if failed != nil || exit != 1 || err.String() != "interrupted" {
 		t.Errorf("exit %d, %v, %q", exit, failed, err.String())
 	}
 }
 
-// TestCommandOfOneWhoHangsUp stops it.
-func TestCommandOfOneWhoHangsUp(t *testing.T) {
+// TestHangingUpStopsCommand closes the connection: the command is cancelled.
+func TestHangingUpStopsCommand(t *testing.T) {
 	t.Parallel()
 	begun, ended := make(chan struct{}), make(chan struct{})
-	a := play(t, &stage{run: func(ctx context.Context, _ Command, _, _ io.Writer) int {
+	a := newAPI(t, &fakeProject{run: func(ctx context.Context, _ Command, _, _ io.Writer) int {
 		close(begun)
 		<-ctx.Done()
 		close(ended)
 		return 1
 	}})
-	conn, err := dialSocket(t.Context(), a.callable())
+	conn, err := dialSocket(t.Context(), a.serveCommands())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,41 +93,41 @@ func TestCommandOfOneWhoHangsUp(t *testing.T) {
 	<-ended
 }
 
-// TestCommandFinds tells the live process from a dead one's leavings, and waits for one that starts.
-func TestCommandFinds(t *testing.T) {
+// TestForwardWaitsForServer ignores the endpoint of another process, and waits for one that is starting.
+func TestForwardWaitsForServer(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{run: func(context.Context, Command, io.Writer, io.Writer) int { return 0 }})
-	state := a.callable()
+	a := newAPI(t, &fakeProject{run: func(context.Context, Command, io.Writer, io.Writer) int { return 0 }})
+	state := a.serveCommands()
 	command := Command{Args: []string{"status"}, Directory: "/"}
-	_, err := Call(t.Context(), state, 8, func() bool { return false }, command, io.Discard, io.Discard)
+	_, err := Forward(t.Context(), state, 8, func() bool { return false }, command, io.Discard, io.Discard)
 	if !errors.Is(err, ErrNotServed) {
 		t.Errorf("of a dead process: %v", err)
 	}
 	looks := 0
 	later := func() bool {
 		if looks++; looks == 3 {
-			if _, err := Announce(state, Contact{Address: a.front.Listener.Addr().String(), Process: 8}); err != nil {
+			if _, err := Announce(state, Endpoint{Address: a.http.Listener.Addr().String(), Process: 8}); err != nil {
 				t.Error(err)
 			}
 		}
 		return true
 	}
-	if exit, err := Call(t.Context(), state, 8, later, command, io.Discard, io.Discard); err != nil || exit != 0 {
+	if exit, err := Forward(t.Context(), state, 8, later, command, io.Discard, io.Discard); err != nil || exit != 0 {
 		t.Errorf("of one that starts: %d, %v", exit, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Call(ctx, state, 9, held, command, io.Discard, io.Discard); !errors.Is(err, context.Canceled) {
+	if _, err := Forward(ctx, state, 9, locked, command, io.Discard, io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
 }
 
-// TestStop lets what is under way end, then cancels it.
+// TestStop waits for a running command, or cancels it after the grace period.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for _, patient := range []bool{true, false} {
 		begun, leave := make(chan struct{}), make(chan struct{})
-		a := play(t, &stage{run: func(ctx context.Context, _ Command, out, _ io.Writer) int {
+		a := newAPI(t, &fakeProject{run: func(ctx context.Context, _ Command, out, _ io.Writer) int {
 			close(begun)
 			select {
 			case <-leave:
@@ -150,7 +150,7 @@ func TestStop(t *testing.T) {
 			}
 		}()
 		var out strings.Builder
-		exit, err := Call(t.Context(), a.callable(), 7, held, Command{Args: []string{"run"}, Directory: "/"}, &out, io.Discard)
+		exit, err := Forward(t.Context(), a.serveCommands(), 7, locked, Command{Args: []string{"run"}, Directory: "/"}, &out, io.Discard)
 		want := map[bool]string{true: "done", false: "cancelled"}[patient]
 		if err != nil || exit != 0 || out.String() != want {
 			t.Errorf("patient %v: exit %d, %v, %q", patient, exit, err, out.String())
@@ -195,13 +195,13 @@ func TestListen(t *testing.T) {
 	if again.Addr().String() != first.Addr().String() || !OnLoopback(again) {
 		t.Errorf("%s, then %s", first.Addr(), again.Addr())
 	}
-	if taken := open(""); taken.Addr().String() == again.Addr().String() { // by another program, as it were
+	if taken := open(""); taken.Addr().String() == again.Addr().String() { // the port is in use
 		t.Errorf("%s is taken", taken.Addr())
 	}
 	if all := open("0.0.0.0:0"); OnLoopback(all) {
 		t.Errorf("everywhere: %s", all.Addr())
 	}
 	if _, err := Listen(t.Context(), state, "8080"); err == nil {
-		t.Error("an address without a port is taken")
+		t.Error("an address without a port is accepted")
 	}
 }

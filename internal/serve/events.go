@@ -1,4 +1,4 @@
-// Events over HTTP: a body of JSON lines, acknowledged once it is durable.
+// The handler that accepts events: a body of JSON lines, acknowledged once it is durable.
 
 package serve
 
@@ -11,25 +11,25 @@ import (
 	"bursar/internal/event"
 )
 
-// keyBytes is the longest Idempotency-Key.
-const keyBytes = 255
+// maxKeyBytes is the longest Idempotency-Key.
+const maxKeyBytes = 255
 
 var (
-	errEmpty     = refuse(http.StatusBadRequest, "the body holds no events", "send one JSON object a line")
-	errKey       = refuse(http.StatusBadRequest, "the Idempotency-Key is too long or no visible ASCII", "use at most 255 characters, such as a UUID")
+	errEmpty     = refuse(http.StatusBadRequest, "the body contains no events", "send one JSON object per line")
+	errKey       = refuse(http.StatusBadRequest, "the Idempotency-Key is too long or contains characters other than visible ASCII", "use at most 255 characters, such as a UUID")
 	errKeyReused = refuse(http.StatusUnprocessableEntity, event.ErrKeyReused.Error(), "use a new Idempotency-Key for other events")
 )
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	if _, err := only(r); err != nil {
+	if _, err := parseParameters(r); err != nil {
 		return err
 	}
 	key := r.Header.Get("Idempotency-Key")
-	if !isKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
+	if !isValidKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
 		return errKey
 	}
 	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Time{}) // a writer without deadlines is a test's
+	_ = rc.SetWriteDeadline(time.Time{}) // only writers of tests do not support deadlines
 	body, release, err := s.readBody(rc, r)
 	defer release()
 	if err != nil {
@@ -47,18 +47,18 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !answer.Repeated {
-		s.metrics.took(stream, &answer)
+		s.metrics.countEvents(stream, &answer)
 	}
-	_ = rc.SetWriteDeadline(time.Now().Add(answerTime))
+	_ = rc.SetWriteDeadline(time.Now().Add(responseTimeout))
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-func isKey(key string) bool {
+func isValidKey(key string) bool {
 	for i := range len(key) {
 		if key[i] <= ' ' || key[i] > '~' {
 			return false
 		}
 	}
-	return len(key) <= keyBytes
+	return len(key) <= maxKeyBytes
 }

@@ -1,4 +1,4 @@
-// What the server counts, for Prometheus.
+// The server's Prometheus metrics.
 
 package serve
 
@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are those of one server.
+// metrics holds the collectors of one server.
 type metrics struct {
 	requests *prometheus.CounterVec
 	events   *prometheus.CounterVec
@@ -28,13 +28,13 @@ func newMetrics() *metrics {
 			Name: "bursar_requests_total", Help: "HTTP requests by route and status.",
 		}, []string{"route", "code"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bursar_events_total", Help: "Events acknowledged over HTTP, by stream and what became of them.",
+			Name: "bursar_events_total", Help: "Events acknowledged over HTTP, by stream and outcome.",
 		}, []string{"stream", "as"}),
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bursar_runs_published_total", Help: "Runs published since the process started, by pipeline.",
 		}, []string{"pipeline"}),
 		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "bursar_body_bytes", Help: "Bytes of request bodies held in memory now.",
+			Name: "bursar_body_bytes", Help: "Bytes of request bodies in memory now.",
 		}),
 	}
 	registry := prometheus.NewRegistry()
@@ -44,12 +44,12 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) count(pattern string, status int) {
+func (m *metrics) countRequest(pattern string, status int) {
 	m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
 }
 
-// took counts the events of an answer.
-func (m *metrics) took(stream string, a *event.Answer) {
+// countEvents counts the events of a request.
+func (m *metrics) countEvents(stream string, a *event.Answer) {
 	m.events.WithLabelValues(stream, "accepted").Add(float64(a.Accepted))
 	m.events.WithLabelValues(stream, "duplicate").Add(float64(a.Duplicates))
 	m.events.WithLabelValues(stream, "quarantined").Add(float64(a.Quarantined))
@@ -60,5 +60,5 @@ func (m *metrics) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Published counts a run that readers see from now on.
+// Published counts a published run.
 func (s *Server) Published(pipeline string) { s.metrics.runs.WithLabelValues(pipeline).Inc() }

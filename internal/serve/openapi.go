@@ -1,4 +1,4 @@
-// The API's own description.
+// The OpenAPI document of the API.
 
 package serve
 
@@ -10,8 +10,8 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
-func (s *Server) document(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) openAPIDocument(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml")
-	_, _ = w.Write(openAPI) // a client that is gone hears nothing
+	_, _ = w.Write(openAPI) // a failed write means that the client has disconnected
 	return nil
 }

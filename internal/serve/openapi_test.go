@@ -1,4 +1,4 @@
-// The OpenAPI document against the handlers: the same routes, and every answer of a test as it says.
+// Checks of the OpenAPI document: it lists the routes that are served, and every response of a test matches its schema.
 
 package serve
 
@@ -17,14 +17,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// contract is the document as the tests read it.
+// contract is the parsed OpenAPI document.
 type contract struct {
 	root     map[string]any
 	compiler *jsonschema.Compiler
 	mu       sync.Mutex
 }
 
-var theContract = sync.OnceValues(func() (*contract, error) {
+var loadContract = sync.OnceValues(func() (*contract, error) {
 	var read any
 	if err := yaml.Unmarshal(openAPI, &read); err != nil {
 		return nil, err
@@ -46,14 +46,14 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 
 func readContract(t *testing.T) *contract {
 	t.Helper()
-	c, err := theContract()
+	c, err := loadContract()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-// at walks down the document; references are followed.
+// at returns the object at a path of the document, and follows references.
 func (c *contract) at(t *testing.T, from map[string]any, path ...string) map[string]any {
 	t.Helper()
 	for _, name := range path {
@@ -75,7 +75,7 @@ func (c *contract) follow(t *testing.T, node map[string]any) map[string]any {
 	return c.at(t, c.root, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
 }
 
-// rights are what routes need, as the document says it.
+// rights maps rights to the security requirements of the document.
 var rights = map[access.Right]string{access.Open: "[]", access.Read: "[map[token:[read]]]", access.Events: "[map[token:[events]]]"}
 
 // TestDocumentHasAllRoutes compares the routes of the mux with the paths of the document, both ways.
@@ -84,7 +84,7 @@ func TestDocumentHasAllRoutes(t *testing.T) {
 	c := readContract(t)
 	var served, described []string
 	for _, r := range (&Server{metrics: &metrics{}}).routes() {
-		served = append(served, fmt.Sprint(r.pattern, " needs ", rights[r.need]))
+		served = append(served, fmt.Sprint(r.pattern, " needs ", rights[r.right]))
 	}
 	for path := range c.at(t, c.root, "paths") {
 		for method := range c.at(t, c.root, "paths", path) {
@@ -119,8 +119,8 @@ func (c *contract) compile(pointer string) (*jsonschema.Schema, error) {
 	return c.compiler.Compile("openapi.json#" + pointer)
 }
 
-// check holds an answer against what the document says of its route and status.
-func (c *contract) check(t *testing.T, pattern string, answer answered, body []byte) {
+// check checks a response against the document's schema for its route and status.
+func (c *contract) check(t *testing.T, pattern string, answer apiResponse, body []byte) {
 	t.Helper()
 	method, path, _ := strings.Cut(pattern, " ")
 	responses := c.at(t, c.root, "paths", path, strings.ToLower(method), "responses")
@@ -128,7 +128,7 @@ func (c *contract) check(t *testing.T, pattern string, answer answered, body []b
 	if responses[status] == nil {
 		status = "default"
 		if answer.StatusCode < 400 {
-			t.Fatalf("%s answers %d, of which the document says nothing", pattern, answer.StatusCode)
+			t.Fatalf("%s answers %d, which the document does not describe", pattern, answer.StatusCode)
 		}
 	}
 	response := c.at(t, responses, status)
@@ -152,7 +152,7 @@ func (c *contract) check(t *testing.T, pattern string, answer answered, body []b
 	}
 }
 
-// validate checks each line of a body; a schema that was referred to is found again by its place.
+// validate checks each line of a body against a schema. The document's components are included, so that references resolve.
 func (c *contract) validate(t *testing.T, what string, schema map[string]any, body []byte) {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
@@ -175,7 +175,7 @@ func (c *contract) validate(t *testing.T, what string, schema map[string]any, bo
 			err = compiled.Validate(value)
 		}
 		if err != nil {
-			t.Errorf("%s is not as the document says: %v\n%s", what, err, line)
+			t.Errorf("%s does not match the document: %v\n%s", what, err, line)
 		}
 	}
 }

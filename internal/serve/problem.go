@@ -1,4 +1,4 @@
-// Errors as the API tells them.
+// The JSON errors of the API.
 
 package serve
 
@@ -15,23 +15,23 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// problem is the body of every answer that is no success.
+// problem is the body of every response that is not a success.
 type problem struct {
-	Error problemText `json:"error"`
+	Error problemDetail `json:"error"`
 }
 
-type problemText struct {
+type problemDetail struct {
 	Class   string `json:"class"` // of internal/failure; "request" when the request itself is refused
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }
 
-// refusal is an error in the request itself.
+// refusal is an error in the request itself, or a limit of the server that the request exceeds.
 type refusal struct {
-	status  int
-	message string
-	hint    string
-	after   time.Duration // when to try again; 0 is never
+	status     int
+	message    string
+	hint       string
+	retryAfter time.Duration // when to try again; 0 means never
 }
 
 func refuse(status int, message, hint string) *refusal {
@@ -40,9 +40,9 @@ func refuse(status int, message, hint string) *refusal {
 
 func (r *refusal) Error() string { return r.message }
 
-// Class is Data: the same request is refused again. A refusal that tells when to come back is Throttled.
+// Class is Throttled if the request may be sent again later. Otherwise it is Data: the same request is refused again.
 func (r *refusal) Class() failure.Class {
-	if r.after > 0 {
+	if r.retryAfter > 0 {
 		return failure.Throttled
 	}
 	return failure.Data
@@ -53,29 +53,29 @@ func isRefusal(err error) bool {
 	return errors.As(err, &r)
 }
 
-// retryLater is what a client is told to wait that was told no other time.
-const retryLater = time.Second
+// defaultRetryAfter is the Retry-After of refusals without a specific delay.
+const defaultRetryAfter = time.Second
 
-// writeProblem answers with an error: its status and Retry-After follow from its class.
-func writeProblem(w *recorder, r *http.Request, err error) {
+// writeProblem sends an error. Its status and Retry-After follow from its class.
+func writeProblem(w *responseRecorder, r *http.Request, err error) {
 	status, p := describe(err)
-	if isGone(r, err) && status != http.StatusRequestTimeout {
-		status, p.Error = http.StatusServiceUnavailable, problemText{Class: failure.Transient.String(), Message: "the request was given up: `bursar up` stops"}
+	if isCancelled(r, err) && status != http.StatusRequestTimeout {
+		status, p.Error = http.StatusServiceUnavailable, problemDetail{Class: failure.Transient.String(), Message: "the request was cancelled: `bursar up` is stopping"}
 	}
-	if after := retryAfter(err, status); after > 0 {
+	if after := retryAfterOf(err, status); after > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
-	w.whole = true
+	w.isError = true
 	writeJSON(w, status, p)
 }
 
 func describe(err error) (status int, p problem) {
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return refused.status, problem{problemText{"request", refused.message, refused.hint}}
+		return refused.status, problem{problemDetail{"request", refused.message, refused.hint}}
 	}
 	class := failure.Of(err)
-	p.Error = problemText{Class: class.String(), Message: err.Error()}
+	p.Error = problemDetail{Class: class.String(), Message: err.Error()}
 	var unknown *reconcile.NotFoundError
 	switch {
 	case errors.As(err, &unknown):
@@ -89,31 +89,31 @@ func describe(err error) (status int, p problem) {
 	case class == failure.Transient:
 		return http.StatusServiceUnavailable, p
 	}
-	p.Error.Message = "an error that should not be possible; the log of `bursar up` tells more"
+	p.Error.Message = "internal error; see the log of `bursar up`"
 	return http.StatusInternalServerError, p
 }
 
-func retryAfter(err error, status int) time.Duration {
+func retryAfterOf(err error, status int) time.Duration {
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return refused.after
+		return refused.retryAfter
 	}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		return cmp.Or(failure.RetryAfter(err), retryLater)
+		return cmp.Or(failure.RetryAfter(err), defaultRetryAfter)
 	}
 	return 0
 }
 
-// writeJSON answers with one JSON value. A client that is gone hears nothing, and that is all.
+// writeJSON sends one JSON value. A failed write means that the client has disconnected, and is ignored.
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	text, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // only values of this package's own types come here
+		panic(err) // all values passed here can be marshalled
 	}
 	writeText(w, status, append(text, '\n'))
 }
 
-// writeText answers with JSON that is made already.
+// writeText sends text that is JSON already.
 func writeText(w http.ResponseWriter, status int, text []byte) {
 	w.Header()["Content-Type"] = []string{"application/json"}
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(text))}

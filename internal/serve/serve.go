@@ -1,7 +1,7 @@
-// Package serve is the HTTP API of a running project, which takes events in and answers questions, and the socket beside it
-// through which other processes have their commands carried out. It owns the wire (routes, limits, tokens, the shape of answers
-// and errors) and guarantees that a request is answered by its class of error and held to bounds of time and memory. It must not decide
-// anything about events or artifacts: what it serves is handed to it.
+// Package serve is the HTTP API of a running project, which accepts events and answers queries, and the Unix socket through
+// which other processes forward their commands. It owns the wire: routes, limits, tokens, and the form of responses and
+// errors. It guarantees that a request stays within limits of time and memory, and that the status of a failed one follows
+// from the class of its error. It must not decide anything about events or artifacts: its callers pass in what it serves.
 package serve
 
 import (
@@ -22,107 +22,107 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Questions are what the API asks about artifacts. All are safe for concurrent use.
-type Questions interface {
+// Queries answers the API's queries about artifacts. Its methods are safe for concurrent use.
+type Queries interface {
 	Status(ctx context.Context) ([]reconcile.Status, error)
 	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error)
 	Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error
 }
 
-// Quarantine hands the rows of a stream that are in quarantine now to each.
+// Quarantine calls each for every row of a stream that is in quarantine.
 type Quarantine interface {
 	Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error
 }
 
-// Intake takes in a request's events. Once it answers they are durable and count exactly once, so that a request may be sent
-// again after any error.
+// Intake accepts the events of a request. Once Accept returns they are durable and count exactly once, so that a client may
+// repeat a request after any error.
 type Intake interface {
 	Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error)
 }
 
-// Tokens finds out what the bearer of a token may do; known is false of a token that was never given out, or was revoked.
+// Tokens finds the scope of a token; known is false if the token was never created, or was revoked.
 type Tokens interface {
 	Find(ctx context.Context, token string) (scope access.Scope, known bool, err error)
 }
 
-// Options are what a Server serves.
+// Options configures a Server.
 type Options struct {
-	Questions  Questions
+	Queries    Queries
 	Quarantine Quarantine
 	Intake     Intake
 	Commands   Commands
-	Token      string // of the owner of the project folder, who may do everything
-	Tokens     Tokens // those given to others
-	Loopback   bool   // it listens on loopback only: requests for other hosts are refused
+	Token      string // of the project folder's owner; allows everything
+	Tokens     Tokens // created by `bursar token create`
+	Loopback   bool   // the API listens on loopback only; requests for other hosts are refused
 	Log        *slog.Logger
 }
 
 const (
-	// headerTime bounds how long a client takes to send its headers.
-	headerTime = 10 * time.Second
-	// idleTime is how long a connection without a request is kept.
-	idleTime = 2 * time.Minute
-	// headerBytes bounds a request's headers.
-	headerBytes = 64 << 10
-	// answerTime bounds how long a client takes to read an answer that is made at once.
-	answerTime = time.Minute
-	// heavyQuestions is how many questions that walk over everything are worked on at a time.
-	heavyQuestions = 2
+	// headerTimeout bounds the time to send the headers of a request.
+	headerTimeout = 10 * time.Second
+	// idleTimeout is how long an idle connection is kept.
+	idleTimeout = 2 * time.Minute
+	// maxHeaderBytes bounds the headers of a request.
+	maxHeaderBytes = 64 << 10
+	// responseTimeout bounds the time to send a response.
+	responseTimeout = time.Minute
+	// maxHeavyQueries is how many queries that read all stored data run at a time.
+	maxHeavyQueries = 2
 )
 
 // Server serves the API of one project.
 type Server struct {
-	options  Options
-	http     *http.Server
-	local    *http.Server // of the socket
-	metrics  *metrics
-	commands commands
-	heavy    *semaphore.Weighted
-	bodies   bodies        // in memory
-	bodyTime time.Duration // tests have less patience
-	ready    atomic.Bool
-	prefix   string        // of request ids
-	number   atomic.Uint64 // of the last request
-	hangUp   context.CancelFunc
+	options        Options
+	http           *http.Server
+	commandServer  *http.Server // of the socket
+	metrics        *metrics
+	commands       commands
+	heavyQueries   *semaphore.Weighted
+	bodyPool       bodyPool      // in memory
+	bodyTimeout    time.Duration // tests have less patience
+	ready          atomic.Bool
+	requestPrefix  string        // of request ids
+	lastRequest    atomic.Uint64 // of the last request
+	cancelRequests context.CancelFunc
 }
 
-// New makes a server that is not ready yet.
+// New returns a server. It is ready once Serve is called.
 func New(o Options) *Server {
-	online, hangUp := context.WithCancel(context.Background())
-	s := &Server{options: o, metrics: newMetrics(), heavy: semaphore.NewWeighted(heavyQuestions), hangUp: hangUp, bodyTime: bodyTime}
-	s.prefix = rand.Text()[:8] + "-"
-	s.bodies = newBodies()
-	s.commands.limit = semaphore.NewWeighted(commandsAtOnce)
-	s.http, s.local = s.listener(online, s.Handler()), s.listener(online, s.commandHandler())
+	serverCtx, cancelRequests := context.WithCancel(context.Background())
+	s := &Server{options: o, metrics: newMetrics(), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
+	s.requestPrefix = rand.Text()[:8] + "-"
+	s.bodyPool = newBodyPool()
+	s.commands.limit = semaphore.NewWeighted(maxCommands)
+	s.http, s.commandServer = s.newHTTPServer(serverCtx, s.Handler()), s.newHTTPServer(serverCtx, s.commandHandler())
 	return s
 }
 
-// listener serves a handler within bounds of time.
-func (s *Server) listener(online context.Context, h http.Handler) *http.Server {
+// newHTTPServer returns an HTTP server with the package's limits.
+func (s *Server) newHTTPServer(serverCtx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       bodyTime,   // the route that takes long bodies moves it
-		WriteTimeout:      answerTime, // from the headers on; routes that take longer move it
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    headerBytes,
-		BaseContext:       func(net.Listener) context.Context { return online },
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,     // readBody extends it
+		WriteTimeout:      responseTimeout, // counts from the headers; slow routes extend it
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return serverCtx },
 		ErrorLog:          slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
 	}
 }
 
-// route is one way into the API.
+// route is one route of the API.
 type route struct {
-	pattern string // as http.ServeMux takes it
-	need    access.Right
-	serve   func(w http.ResponseWriter, r *http.Request) error
+	pattern string // of http.ServeMux
+	right   access.Right
+	handle  func(w http.ResponseWriter, r *http.Request) error
 }
 
-// routes are all there are; the OpenAPI document holds the same.
+// routes returns all routes of the API. The OpenAPI document lists the same ones.
 func (s *Server) routes() []route {
 	return []route{
 		{"GET /v1/health", access.Open, s.health},
-		{"GET /v1/openapi.yaml", access.Open, s.document},
+		{"GET /v1/openapi.yaml", access.Open, s.openAPIDocument},
 		{"GET /v1/status", access.Read, s.status},
 		{"GET /v1/pipelines/{pipeline}/artifacts", access.Read, s.artifact},
 		{"GET /v1/pipelines/{pipeline}/exceptions", access.Read, s.exceptions},
@@ -132,24 +132,24 @@ func (s *Server) routes() []route {
 	}
 }
 
-// Handler is the API as it is served.
-func (s *Server) Handler() http.Handler { return s.front(s.hostCheck(s.mux(s.routes()))) }
+// Handler returns the handler of the HTTP API.
+func (s *Server) Handler() http.Handler { return s.withRequestID(s.checkHost(s.mux(s.routes()))) }
 
-// commandHandler is what the socket serves.
-func (s *Server) commandHandler() http.Handler { return s.front(s.mux(s.commandRoutes())) }
+// commandHandler returns the handler of the command socket.
+func (s *Server) commandHandler() http.Handler { return s.withRequestID(s.mux(s.commandRoutes())) }
 
 func (s *Server) mux(routes []route) http.Handler {
 	known, all := http.NewServeMux(), http.NewServeMux()
 	for _, r := range routes {
-		known.Handle(r.pattern, s.enter(r))
-		all.Handle(r.pattern, s.enter(r))
+		known.Handle(r.pattern, s.authenticate(r))
+		all.Handle(r.pattern, s.authenticate(r))
 	}
-	// What no route takes is answered in the API's own way; the first mux still tells 404 from 405.
-	all.Handle("/", s.enter(route{pattern: "none", need: access.Open, serve: noRoute(known)}))
+	// Requests that match no route get an error of the API; the first mux tells 404 and 405 apart.
+	all.Handle("/", s.authenticate(route{pattern: "none", right: access.Open, handle: routeNotFound(known)}))
 	return all
 }
 
-// Serve answers on the listener until Stop; it returns nil then.
+// Serve serves the API on the listener until Stop, and returns nil then.
 func (s *Server) Serve(l net.Listener) error {
 	s.ready.Store(true)
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -158,35 +158,35 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// ServeCommands carries out the commands that come through the socket until Stop; it returns nil then.
+// ServeCommands serves the command socket until Stop, and returns nil then.
 func (s *Server) ServeCommands(l net.Listener) error {
-	if err := s.local.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.commandServer.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve commands: %w", err)
 	}
 	return nil
 }
 
-// Stop takes no more requests and waits for those under way, first for grace, then, having cancelled them, until last.
+// Stop accepts no more requests and waits up to grace for the running ones. Then it cancels them and waits up to last.
 func (s *Server) Stop(grace, last time.Duration) error {
 	s.ready.Store(false)
 	patience, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	defer s.hangUp()
+	defer s.cancelRequests()
 	if err := s.shutdown(patience); err == nil {
 		return nil
 	}
-	s.hangUp()
+	s.cancelRequests()
 	patience, cancel = context.WithTimeout(context.Background(), last)
 	defer cancel()
 	if err := s.shutdown(patience); err != nil {
-		return errors.Join(fmt.Errorf("stop HTTP: requests under way have not ended: %w", err), s.http.Close(), s.local.Close())
+		return errors.Join(fmt.Errorf("stop HTTP: some requests have not ended: %w", err), s.http.Close(), s.commandServer.Close())
 	}
 	return nil
 }
 
-// shutdown takes no more requests anywhere at once, then waits for those under way.
+// shutdown stops both listeners at once, then waits for the running requests.
 func (s *Server) shutdown(ctx context.Context) error {
 	local := make(chan error, 1)
-	go func() { local <- s.local.Shutdown(ctx) }()
+	go func() { local <- s.commandServer.Shutdown(ctx) }()
 	return errors.Join(s.http.Shutdown(ctx), <-local)
 }

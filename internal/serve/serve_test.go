@@ -1,4 +1,4 @@
-// The API over real connections, in front of a stage that answers as told.
+// The API over real connections, with a fake project behind it.
 
 package serve
 
@@ -25,15 +25,15 @@ import (
 
 const secret = "0123456789abcdef"
 
-// stage stands for the project.
-type stage struct {
+// fakeProject implements what the API needs of a project.
+type fakeProject struct {
 	mu     sync.Mutex
 	bodies []string
 	accept func(ctx context.Context, r event.Request) (event.Answer, error)
 	run    func(ctx context.Context, c Command, out, err io.Writer) int
 }
 
-func (s *stage) Status(context.Context) ([]reconcile.Status, error) {
+func (s *fakeProject) Status(context.Context) ([]reconcile.Status, error) {
 	at := time.Date(2025, 1, 1, 0, 0, 0, 1000, time.UTC)
 	return []reconcile.Status{
 		{Pipeline: "orders", Generation: 2, Runs: 3, Backlog: 1, BacklogEvents: 5, Watermark: &at, Artifacts: 7, Lanes: []reconcile.InFlight{
@@ -43,7 +43,7 @@ func (s *stage) Status(context.Context) ([]reconcile.Status, error) {
 	}, nil
 }
 
-func (s *stage) Get(_ context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error) {
+func (s *fakeProject) Get(_ context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error) {
 	switch {
 	case pipeline != "orders" || key == "none":
 		return reconcile.GetResult{}, &reconcile.NotFoundError{What: "key " + key}
@@ -63,7 +63,7 @@ func (s *stage) Get(_ context.Context, pipeline, key string, asOf uint64, histor
 	return a, nil
 }
 
-func (s *stage) Exceptions(_ context.Context, pipeline string, each func(reconcile.Exception) error) error {
+func (s *fakeProject) Exceptions(_ context.Context, pipeline string, each func(reconcile.Exception) error) error {
 	switch pipeline {
 	case "orders":
 	case "new":
@@ -81,13 +81,13 @@ func (s *stage) Exceptions(_ context.Context, pipeline string, each func(reconci
 	return nil
 }
 
-func (s *stage) Quarantine(_ context.Context, _ string, each func(event.Rejected) error) error {
+func (s *fakeProject) Quarantine(_ context.Context, _ string, each func(event.Rejected) error) error {
 	off := &event.Dismissal{Reason: "nothing", At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	return errors.Join(each(event.Rejected{Batch: 1, File: "f", Number: 3, Row: 1, Reason: "r", Bytes: []byte{0xff}}),
 		each(event.Rejected{Batch: 1, File: "f", Number: 3, Row: 2, Reason: "r", Raw: "x", Dismissed: off}))
 }
 
-func (s *stage) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
+func (s *fakeProject) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
 	if stream != "payments" {
 		return event.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
@@ -101,12 +101,12 @@ func (s *stage) Accept(ctx context.Context, stream string, r event.Request) (eve
 	return event.Answer{Stream: stream, Rows: rows, Accepted: rows, Rejected: []event.RejectedRow{}}, nil
 }
 
-func (s *stage) Run(ctx context.Context, c Command, out, err io.Writer) int {
+func (s *fakeProject) Run(ctx context.Context, c Command, out, err io.Writer) int {
 	return s.run(ctx, c, out, err)
 }
 
-// Find knows tokens that are their own scope.
-func (s *stage) Find(_ context.Context, token string) (access.Scope, bool, error) {
+// Find accepts tokens whose text is a scope, and returns that scope.
+func (s *fakeProject) Find(_ context.Context, token string) (access.Scope, bool, error) {
 	if token == "broken" {
 		return access.Scope{}, false, failure.Wrap(failure.Transient, errors.New("the catalog is away"))
 	}
@@ -114,52 +114,52 @@ func (s *stage) Find(_ context.Context, token string) (access.Scope, bool, error
 	return scope, err == nil, nil
 }
 
-func (s *stage) taken() []string {
+func (s *fakeProject) accepted() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.bodies...)
 }
 
-// api is a server on a stage.
+// api is a server on a fake project.
 type api struct {
-	t      *testing.T
-	server *Server
-	front  *httptest.Server
-	stage  *stage
+	t       *testing.T
+	server  *Server
+	http    *httptest.Server
+	project *fakeProject
 }
 
-func play(t *testing.T, s *stage) *api {
+func newAPI(t *testing.T, s *fakeProject) *api {
 	t.Helper()
 	server := New(Options{
-		Questions: s, Quarantine: s, Intake: s, Commands: s, Token: secret, Tokens: s, Loopback: true, Log: slog.New(slog.DiscardHandler),
+		Queries: s, Quarantine: s, Intake: s, Commands: s, Token: secret, Tokens: s, Loopback: true, Log: slog.New(slog.DiscardHandler),
 	})
 	server.ready.Store(true)
-	front := httptest.NewUnstartedServer(nil)
-	front.Config = server.http
-	front.Start()
-	t.Cleanup(front.Close)
-	return &api{t, server, front, s}
+	httpServer := httptest.NewUnstartedServer(nil)
+	httpServer.Config = server.http
+	httpServer.Start()
+	t.Cleanup(httpServer.Close)
+	return &api{t, server, httpServer, s}
 }
 
-// call is a request to be made.
-type call struct {
-	pattern string // of the route, as the document names it
+// apiCall is a request to send.
+type apiCall struct {
+	pattern string // of the route in the document
 	path    string
 	body    io.Reader
 	header  map[string]string
 	host    string
 }
 
-// answered is what came back.
-type answered struct {
+// apiResponse is the head of a response.
+type apiResponse struct {
 	StatusCode int
 	Header     http.Header
 }
 
-func (a *api) do(c call) (answered, string) {
+func (a *api) do(c apiCall) (apiResponse, string) {
 	a.t.Helper()
 	method, _, _ := strings.Cut(c.pattern, " ")
-	r, err := http.NewRequestWithContext(a.t.Context(), method, a.front.URL+c.path, c.body)
+	r, err := http.NewRequestWithContext(a.t.Context(), method, a.http.URL+c.path, c.body)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func (a *api) do(c call) (answered, string) {
 		r.Header.Set(name, value)
 	}
 	r.Host = c.host
-	answer, err := a.front.Client().Do(r)
+	answer, err := a.http.Client().Do(r)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func (a *api) do(c call) (answered, string) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	got := answered{answer.StatusCode, answer.Header}
+	got := apiResponse{answer.StatusCode, answer.Header}
 	readContract(a.t).check(a.t, c.pattern, got, body)
 	return got, string(body)
 }
@@ -190,49 +190,49 @@ const (
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	tests := []struct {
-		call
+		apiCall
 		status int
 		want   string
 	}{
-		{call{pattern: "GET /v1/health", path: "/v1/health", header: map[string]string{"Authorization": ""}}, 200, `{"ready":true}`},
-		{call{pattern: "GET /v1/openapi.yaml", path: "/v1/openapi.yaml", header: map[string]string{"Authorization": ""}}, 200, "openapi: 3.1.0"},
-		{call{pattern: "GET /v1/status", path: "/v1/status"}, 200, `"watermark":"2025-01-01T00:00:00.000001Z"`},
-		{call{pattern: "GET /v1/status", path: "/v1/status?x=1"}, 400, "parameter"},
-		{call{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": ""}}, 401, `"class":"request"`},
-		{call{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": "Basic " + secret}}, 401, ".bursar/token"},
-		{call{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": "bearer  " + secret}}, 200, "orders"},
-		{call{pattern: "GET /v1/status", path: "/v1/status", host: "evil.example"}, 403, "another host"},
-		{call{pattern: "GET /v1/status", path: "/v1/status", host: "localhost:1"}, 200, "orders"},
-		{call{pattern: "GET /v1/status", path: "/v1/status", host: "[::1]:80"}, 200, "orders"},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o"}, 200, `{"key":["<o>","USD"],"run":1,"watermark":"2025-01-01T00:00:00Z","artifact":{"paid":"1.00"}}`},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&as_of=2&history=true"}, 200, `"history":[{"run":2,"artifact":{"paid":"1.00"}},{"run":1,"artifact":{"paid":null}}]}`},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=none"}, 404, `"class":"data","message":"key none not found"`},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=bad"}, 400, "key column n"},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=bug"}, 500, `"class":"bug"`},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts"}, 400, "the key is missing"},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&as_of=0"}, 400, "as_of"},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&key=p"}, 400, "parameter"},
-		{call{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&history=maybe"}, 400, "history"},
-		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions"}, 200, `"more":false`},
-		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=2"}, 200, `"more":true`},
-		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=0"}, 400, "limit"},
-		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/no/exceptions"}, 404, "not found"},
-		{call{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/new/exceptions"}, 409, "nothing of new is published yet: run it"},
-		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `{"more":false,"rows":[{"ref":"3:1","batch":1,"file":"f","row":1,"column":"","reason":"r","raw":"","bytes":"/w=="}]}`},
-		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=true"}, 200, `[{"ref":"3:2","batch":1,"file":"f","row":2,"column":"","reason":"r","raw":"x","dismissed":{"reason":"nothing","at":"2026-01-01T00:00:00Z"}}]`},
-		{call{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `neither`},
-		{call{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
-		{call{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
-		{call{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},
-		{call{pattern: posting, path: payments, body: strings.NewReader(" \n")}, 400, "no events"},
-		{call{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Idempotency-Key": "a b"}}, 400, "Idempotency-Key"},
-		{call{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Content-Encoding": "br"}}, 415, "gzip"},
-		{call{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Content-Encoding": "gzip"}}, 400, "decompressed"},
+		{apiCall{pattern: "GET /v1/health", path: "/v1/health", header: map[string]string{"Authorization": ""}}, 200, `{"ready":true}`},
+		{apiCall{pattern: "GET /v1/openapi.yaml", path: "/v1/openapi.yaml", header: map[string]string{"Authorization": ""}}, 200, "openapi: 3.1.0"},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status"}, 200, `"watermark":"2025-01-01T00:00:00.000001Z"`},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status?x=1"}, 400, "parameter"},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": ""}}, 401, `"class":"request"`},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": "Basic " + secret}}, 401, ".bursar/token"},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status", header: map[string]string{"Authorization": "bearer  " + secret}}, 200, "orders"},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status", host: "evil.example"}, 403, "another host"},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status", host: "localhost:1"}, 200, "orders"},
+		{apiCall{pattern: "GET /v1/status", path: "/v1/status", host: "[::1]:80"}, 200, "orders"},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o"}, 200, `{"key":["<o>","USD"],"run":1,"watermark":"2025-01-01T00:00:00Z","artifact":{"paid":"1.00"}}`},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&as_of=2&history=true"}, 200, `"history":[{"run":2,"artifact":{"paid":"1.00"}},{"run":1,"artifact":{"paid":null}}]}`},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=none"}, 404, `"class":"data","message":"key none not found"`},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=bad"}, 400, "key column n"},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=bug"}, 500, `"class":"bug"`},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts"}, 400, "the key is missing"},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&as_of=0"}, 400, "as_of"},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&key=p"}, 400, "parameter"},
+		{apiCall{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o&history=maybe"}, 400, "history"},
+		{apiCall{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions"}, 200, `"more":false`},
+		{apiCall{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=2"}, 200, `"more":true`},
+		{apiCall{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions?limit=0"}, 400, "limit"},
+		{apiCall{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/no/exceptions"}, 404, "not found"},
+		{apiCall{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/new/exceptions"}, 409, "nothing of new is published yet: run it"},
+		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `{"more":false,"rows":[{"ref":"3:1","batch":1,"file":"f","row":1,"column":"","reason":"r","raw":"","bytes":"/w=="}]}`},
+		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=true"}, 200, `[{"ref":"3:2","batch":1,"file":"f","row":2,"column":"","reason":"r","raw":"x","dismissed":{"reason":"nothing","at":"2026-01-01T00:00:00Z"}}]`},
+		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `not true or false`},
+		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
+		{apiCall{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
+		{apiCall{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},
+		{apiCall{pattern: posting, path: payments, body: strings.NewReader(" \n")}, 400, "no events"},
+		{apiCall{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Idempotency-Key": "a b"}}, 400, "Idempotency-Key"},
+		{apiCall{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Content-Encoding": "br"}}, 415, "gzip"},
+		{apiCall{pattern: posting, path: payments, body: strings.NewReader("{}"), header: map[string]string{"Content-Encoding": "gzip"}}, 400, "decompressed"},
 	}
 	for _, tt := range tests {
-		answer, body := a.do(tt.call)
+		answer, body := a.do(tt.apiCall)
 		if answer.StatusCode != tt.status || !strings.Contains(body, tt.want) {
 			t.Errorf("%s: %d %s, want %d with %s", tt.path, answer.StatusCode, body, tt.status, tt.want)
 		}
@@ -241,9 +241,9 @@ func TestAnswers(t *testing.T) {
 
 func TestNoRoute(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
+	a := newAPI(t, &fakeProject{})
 	for path, want := range map[string]int{"/": 404, "/v1/none": 404, "/v1/status/": 404, "/v1/commands": 404, payments: 405} {
-		answer, err := a.front.Client().Get(a.front.URL + path)
+		answer, err := a.http.Client().Get(a.http.URL + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,8 +258,8 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
-// TestErrorsOfIntake gives each class of error its status, and says when to come back.
-func TestErrorsOfIntake(t *testing.T) {
+// TestIntakeErrors checks the status and Retry-After of each class of error.
+func TestIntakeErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		err    error
@@ -273,19 +273,19 @@ func TestErrorsOfIntake(t *testing.T) {
 		{failure.Wrap(failure.Data, errors.New("no JSON lines")), 400, ""},
 		{errors.New("a bug"), 500, ""},
 	} {
-		a := play(t, &stage{accept: func(context.Context, event.Request) (event.Answer, error) { return event.Answer{}, tt.err }})
-		answer, body := a.do(call{pattern: posting, path: payments, body: strings.NewReader("{}")})
+		a := newAPI(t, &fakeProject{accept: func(context.Context, event.Request) (event.Answer, error) { return event.Answer{}, tt.err }})
+		answer, body := a.do(apiCall{pattern: posting, path: payments, body: strings.NewReader("{}")})
 		if answer.StatusCode != tt.status || answer.Header.Get("Retry-After") != tt.after {
 			t.Errorf("%v: %d, Retry-After %q, want %d, %q: %s", tt.err, answer.StatusCode, answer.Header.Get("Retry-After"), tt.status, tt.after, body)
 		}
 	}
 }
 
-// TestScopes has every kind of token try every route: 401 is for tokens that are not known, 403 for those that are for something else.
+// TestScopes tries every kind of token on every route: 401 means that the token is unknown, 403 that its scope is too small.
 func TestScopes(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
-	asking := []call{
+	a := newAPI(t, &fakeProject{})
+	queries := []apiCall{
 		{pattern: "GET /v1/status", path: "/v1/status"},
 		{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o"},
 		{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions"},
@@ -293,8 +293,8 @@ func TestScopes(t *testing.T) {
 		{pattern: "GET /metrics", path: "/metrics"},
 	}
 	for _, tt := range []struct {
-		token       string
-		asks, sends int
+		token                   string
+		queryStatus, sendStatus int
 	}{
 		{"read", 200, 403},
 		{"operate", 200, 200},
@@ -306,18 +306,18 @@ func TestScopes(t *testing.T) {
 		{"broken", 503, 503},
 	} {
 		header := map[string]string{"Authorization": "Bearer " + tt.token}
-		for _, c := range asking {
+		for _, c := range queries {
 			c.header = header
-			if answer, body := a.do(c); answer.StatusCode != tt.asks {
-				t.Errorf("token %q, %s: %d %s, want %d", tt.token, c.path, answer.StatusCode, body, tt.asks)
+			if answer, body := a.do(c); answer.StatusCode != tt.queryStatus {
+				t.Errorf("token %q, %s: %d %s, want %d", tt.token, c.path, answer.StatusCode, body, tt.queryStatus)
 			}
 		}
-		send := call{pattern: posting, path: payments, body: strings.NewReader("{}\n"), header: header}
-		if answer, body := a.do(send); answer.StatusCode != tt.sends {
-			t.Errorf("token %q sends: %d %s, want %d", tt.token, answer.StatusCode, body, tt.sends)
+		send := apiCall{pattern: posting, path: payments, body: strings.NewReader("{}\n"), header: header}
+		if answer, body := a.do(send); answer.StatusCode != tt.sendStatus {
+			t.Errorf("token %q sends: %d %s, want %d", tt.token, answer.StatusCode, body, tt.sendStatus)
 		}
 	}
-	if got := len(a.stage.taken()); got != 3 {
-		t.Errorf("%d requests were taken, want 3", got)
+	if got := len(a.project.accepted()); got != 3 {
+		t.Errorf("%d requests were accepted, want 3", got)
 	}
 }

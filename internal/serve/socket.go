@@ -1,4 +1,4 @@
-// The Unix socket through which other processes of the same user hand over their commands.
+// The Unix socket through which other processes of the same user forward their commands.
 
 package serve
 
@@ -14,15 +14,15 @@ import (
 
 const (
 	socketFile = "commands.sock"
-	// longestSocketPath is what the address of a socket holds: 104 bytes on some systems, with the one that ends it.
-	longestSocketPath = 103
+	// maxSocketPath is the maximum length of a socket's path: some systems allow 104 bytes with the terminating zero.
+	maxSocketPath = 103
 )
 
-// SocketFile is where the process that serves the project whose state is in the folder takes commands.
+// SocketFile returns the path of the command socket of the project with this state folder.
 func SocketFile(state string) string { return filepath.Join(state, socketFile) }
 
-// ListenCommands opens the project's socket, in place of what a dead process left of one. Only the owner of the file may
-// connect (and root): it is made in a folder that nobody else may enter, so that there is no moment at which others can.
+// ListenCommands opens the project's socket and replaces one that a dead process left. Only the file's owner and root can
+// connect: the socket is created in a folder that nobody else may enter, so that others cannot connect at any moment.
 func ListenCommands(ctx context.Context, state string) (_ net.Listener, err error) {
 	defer func() {
 		if err != nil {
@@ -37,9 +37,9 @@ func ListenCommands(ctx context.Context, state string) (_ net.Listener, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(private)) }()
-	made := filepath.Join(private, socketFile)
+	created := filepath.Join(private, socketFile)
 	var l net.Listener
-	err = withShortPath(made, func(path string) error {
+	err = withShortPath(created, func(path string) error {
 		l, err = (&net.ListenConfig{}).Listen(ctx, "unix", path)
 		return err
 	})
@@ -47,16 +47,16 @@ func ListenCommands(ctx context.Context, state string) (_ net.Listener, err erro
 		return nil, err
 	}
 	s := &socket{Listener: l, path: SocketFile(state)}
-	if one, ok := l.(*net.UnixListener); ok {
-		one.SetUnlinkOnClose(false) // by the path it was made at
+	if unixListener, ok := l.(*net.UnixListener); ok {
+		unixListener.SetUnlinkOnClose(false) // it would remove the path at which the socket was created
 	}
-	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, s.path)); err != nil {
+	if err := errors.Join(os.Chmod(created, 0o600), os.Rename(created, s.path)); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return s, nil
 }
 
-// socket is a listener that takes its file with it.
+// socket is a listener that removes its file when it is closed.
 type socket struct {
 	net.Listener
 	path string
@@ -65,8 +65,8 @@ type socket struct {
 // Close closes the listener and removes its file.
 func (s *socket) Close() error {
 	err := s.Listener.Close()
-	if gone := os.Remove(s.path); !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, gone)
+	if removeErr := os.Remove(s.path); !errors.Is(removeErr, fs.ErrNotExist) {
+		err = errors.Join(err, removeErr)
 	}
 	return err
 }
@@ -80,21 +80,21 @@ func dialSocket(ctx context.Context, state string) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// withShortPath gives use a path of the socket that fits into an address: where the path is too long, one through a link
-// in a folder of its own, which is needed until the call returns.
+// withShortPath calls use with a path of the socket that is short enough for a socket address. If the path is too long,
+// it uses a symbolic link in a temporary folder that exists until use returns.
 func withShortPath(path string, use func(path string) error) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
-	if len(path) <= longestSocketPath {
+	if len(path) <= maxSocketPath {
 		return use(path)
 	}
 	private, err := os.MkdirTemp(shortTemp(), "bursar-")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(private) }() // what is left of it is the system's to clear
+	defer func() { _ = os.RemoveAll(private) }() // the system clears what remains
 	link := filepath.Join(private, "at")
 	if err := os.Symlink(filepath.Dir(path), link); err != nil {
 		return err
@@ -102,10 +102,10 @@ func withShortPath(path string, use func(path string) error) error {
 	return use(filepath.Join(link, filepath.Base(path)))
 }
 
-// shortTemp is the folder for temporary files, or the one that every system has where that is a long way down.
+// shortTemp returns the folder for temporary files, or /tmp if that folder's path is too long.
 func shortTemp() string {
 	const below = len("/bursar-1234567890/at/" + socketFile)
-	if temp := os.TempDir(); len(temp)+below <= longestSocketPath {
+	if temp := os.TempDir(); len(temp)+below <= maxSocketPath {
 		return temp
 	}
 	return "/tmp"

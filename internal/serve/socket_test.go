@@ -1,4 +1,4 @@
-// The socket for commands: the only way in for them, and closed to other users, wherever the project lies.
+// The command socket: the only way to send commands, and closed to other users, however long the project's path is.
 
 package serve
 
@@ -13,23 +13,23 @@ import (
 	"testing"
 )
 
-// TestCommandsNeedTheSocket sends a command with the owner's token to the HTTP API, as a proxy on the same machine would.
+// TestCommandsNeedTheSocket sends a command with the owner's token to the HTTP API, like a proxy on the same machine could.
 func TestCommandsNeedTheSocket(t *testing.T) {
 	t.Parallel()
 	ran := false
-	a := play(t, &stage{run: func(context.Context, Command, io.Writer, io.Writer) int { ran = true; return 0 }})
+	a := newAPI(t, &fakeProject{run: func(context.Context, Command, io.Writer, io.Writer) int { ran = true; return 0 }})
 	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodPut, http.MethodDelete} {
 		for _, path := range []string{"/v1/commands", "/v1/commands/", "/v1/commands/x", "//v1/commands", "/v1/streams/../commands"} {
 			body, err := json.Marshal(Command{Args: []string{"status"}, Directory: "/"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := http.NewRequestWithContext(t.Context(), method, a.front.URL+path, strings.NewReader(string(body)))
+			r, err := http.NewRequestWithContext(t.Context(), method, a.http.URL+path, strings.NewReader(string(body)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.Header.Set("Authorization", "Bearer "+secret)
-			answer, err := a.front.Client().Do(r)
+			answer, err := a.http.Client().Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,15 +40,15 @@ func TestCommandsNeedTheSocket(t *testing.T) {
 		}
 	}
 	if ran {
-		t.Error("a command was carried out")
+		t.Error("a command was run")
 	}
 }
 
-// TestSocketServesCommandsOnly asks the socket for what the HTTP API answers with a token.
+// TestSocketServesCommandsOnly requests routes of the HTTP API on the socket.
 func TestSocketServesCommandsOnly(t *testing.T) {
 	t.Parallel()
-	a := play(t, &stage{})
-	c := caller{a.callable()}
+	a := newAPI(t, &fakeProject{})
+	c := commandClient{a.serveCommands()}
 	for path, want := range map[string]int{"/v1/status": 404, "/v1/commands": 405, "/metrics": 404} {
 		answer, err := c.request(t.Context(), http.MethodGet, path, http.NoBody)
 		if err != nil {
@@ -75,19 +75,19 @@ func TestSocketServesCommandsOnly(t *testing.T) {
 	}
 	_ = answer.Body.Close()
 	if answer.StatusCode != 404 {
-		t.Errorf("a command that is not under way: %d, want 404", answer.StatusCode)
+		t.Errorf("a command that is not running: %d, want 404", answer.StatusCode)
 	}
 }
 
-// TestSocketIsPrivate looks at the file: 0600, in place of a dead process's, and gone when it is closed.
+// TestSocketIsPrivate checks the file: its mode is 0600, it replaces one of a dead process, and closing removes it.
 func TestSocketIsPrivate(t *testing.T) {
 	t.Parallel()
-	for _, deep := range []int{0, 1, 30} { // a path of 30 such folders is longer than an address may be
+	for _, deep := range []int{0, 1, 30} { // a path of 30 such folders is too long for a socket address
 		state := filepath.Join(t.TempDir(), strings.Repeat("a-long-name/", deep))
 		if err := os.MkdirAll(state, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // the second finds what the first has left
+		for range 2 { // the second finds the file of the first
 			l, err := ListenCommands(t.Context(), state)
 			if err != nil {
 				t.Fatal(err)
@@ -102,7 +102,7 @@ func TestSocketIsPrivate(t *testing.T) {
 			}
 			_ = conn.Close()
 			if s, ok := l.(*socket); ok {
-				_ = s.Listener.Close() // as a process that is killed
+				_ = s.Listener.Close() // like a process that is killed
 			}
 		}
 		l, err := ListenCommands(t.Context(), state)

@@ -1,5 +1,5 @@
-// What makes the embedded server answer this project's processes only: a certificate that server and clients show each
-// other, signed by an authority that signs nothing else.
+// The certificate that the embedded server and its clients use to authenticate each other, signed by an authority that signs
+// nothing else. So the server answers only processes that can read the project's files.
 
 package temporal
 
@@ -25,46 +25,46 @@ import (
 	"bursar/internal/object"
 )
 
-// tlsFolder is the folder, below a project's state, of what a client of the embedded server needs.
+// tlsFolder is the folder of the client files below a project's state folder.
 const tlsFolder = "temporal-tls"
 
-// ClientFiles are the PEM files that a client of a project's embedded server needs. Only their owner may read them: whoever
-// has the key may do with the server whatever it offers.
+// ClientFiles are the PEM files that a client of a project's embedded server needs. Only their owner may read them: the key
+// gives full access to the server.
 type ClientFiles struct {
 	Authority   string `json:"ca"`
 	Certificate string `json:"cert"`
 	Key         string `json:"key"`
 }
 
-// TLSFiles says where these files are of the project whose state is in stateDir.
+// TLSFiles returns the paths of these files for the project with this state folder.
 func TLSFiles(stateDir string) ClientFiles {
 	dir := filepath.Join(stateDir, tlsFolder)
 	return ClientFiles{filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 }
 
-// identity is what the server and its clients know each other by.
+// identity is the certificate of the server and its clients, with the authority that signed it.
 type identity struct {
 	certificates []tls.Certificate
 	authority    *x509.CertPool
 }
 
-// keepIdentity returns the project's identity. It is made when it is absent, damaged or was readable by others: nothing
-// depends on it but the tools that are attached.
-func keepIdentity(stateDir string) (*identity, error) {
-	at := TLSFiles(stateDir)
-	kept, err := readIdentity(at)
+// loadIdentity returns the project's identity. It creates a new one if there is none, or if its files are damaged or
+// readable by others: only attached tools depend on it.
+func loadIdentity(stateDir string) (*identity, error) {
+	files := TLSFiles(stateDir)
+	kept, err := readIdentity(files)
 	if err != nil {
 		return nil, fmt.Errorf("read Temporal certificate: %w", err)
 	}
 	if kept != nil {
 		return kept, nil
 	}
-	if err := makeIdentity(at); err != nil {
-		return nil, fmt.Errorf("make Temporal certificate: %w", err)
+	if err := createIdentity(files); err != nil {
+		return nil, fmt.Errorf("create Temporal certificate: %w", err)
 	}
-	kept, err = readIdentity(at)
+	kept, err = readIdentity(files)
 	if err == nil && kept == nil {
-		err = errors.New("what was written is not read back; delete " + filepath.Dir(at.Key))
+		err = errors.New("the new certificate cannot be verified; delete " + filepath.Dir(files.Key))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read Temporal certificate: %w", err)
@@ -72,10 +72,10 @@ func keepIdentity(stateDir string) (*identity, error) {
 	return kept, nil
 }
 
-// readIdentity returns nil for files that must be made anew.
-func readIdentity(at ClientFiles) (*identity, error) {
+// readIdentity returns nil for files that must be created anew.
+func readIdentity(files ClientFiles) (*identity, error) {
 	texts := make([][]byte, 3)
-	for i, file := range []string{at.Authority, at.Certificate, at.Key} {
+	for i, file := range []string{files.Authority, files.Certificate, files.Key} {
 		text, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil //nolint:nilnil // as the comment says
@@ -85,7 +85,7 @@ func readIdentity(at ClientFiles) (*identity, error) {
 		}
 		texts[i] = text
 	}
-	info, err := os.Stat(at.Key)
+	info, err := os.Stat(files.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +100,8 @@ func readIdentity(at ClientFiles) (*identity, error) {
 	return &identity{[]tls.Certificate{pair}, pool}, nil
 }
 
-// makeIdentity writes a new identity. The authority's own key is not kept, so that nothing else is ever signed.
-func makeIdentity(at ClientFiles) error {
+// createIdentity writes a new identity. The authority's key is not stored, so that it never signs anything else.
+func createIdentity(files ClientFiles) error {
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -123,16 +123,16 @@ func makeIdentity(at ClientFiles) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(at.Key), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(files.Key), 0o700); err != nil {
 		return err
 	}
 	return errors.Join(
-		writePEM(at.Authority, "CERTIFICATE", signed), writePEM(at.Certificate, "CERTIFICATE", leaf), writePEM(at.Key, "PRIVATE KEY", secret),
+		writePEM(files.Authority, "CERTIFICATE", signed), writePEM(files.Certificate, "CERTIFICATE", leaf), writePEM(files.Key, "PRIVATE KEY", secret),
 	)
 }
 
-// templates describe the authority and the certificate of server and clients. They are valid whatever the clock says: what
-// ends them is that their files are deleted.
+// templates returns the templates of both certificates. They never expire, whatever the clock says: deleting the files ends
+// their use.
 func templates() (authority, certificate *x509.Certificate) {
 	first, last := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	authority = &x509.Certificate{
@@ -149,14 +149,14 @@ func templates() (authority, certificate *x509.Certificate) {
 	return authority, certificate
 }
 
-// writePEM replaces a file that only its owner may read. A process killed between two files leaves some that do not belong
-// together, which the next start replaces.
+// writePEM replaces a file that only its owner may read. A process killed between two files leaves files that do not match; the
+// next start replaces them.
 func writePEM(path, kind string, der []byte) error {
 	return object.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// provider gives the configurations to the server: all of its ports ask for the certificate, and its parts show it to each other.
-func (i *identity) provider() encryption.TLSConfigProvider {
+// tlsProvider returns the server's TLS configurations: all its ports require the certificate, and its services present it.
+func (i *identity) tlsProvider() encryption.TLSConfigProvider {
 	return &encryption.FixedTLSConfigProvider{
 		InternodeServerConfig: i.server(), InternodeClientConfig: i.client(),
 		FrontendServerConfig: i.server(), FrontendClientConfig: i.client(),

@@ -1,6 +1,6 @@
 //go:build !race
 
-// Who reaches the embedded server: this project's processes, and nobody else on the machine.
+// Access to the embedded server: only processes that can read the project's files reach it.
 
 package temporal
 
@@ -23,16 +23,16 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// TestServerRefusesStrangers connects to each of the server's ports as a user would who cannot read the project's folder.
+// TestServerRefusesStrangers connects to each of the server's ports like a user who cannot read the project's folder.
 func TestServerRefusesStrangers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := mustStart(t, dir, slog.New(slog.DiscardHandler))
-	foreign, err := keepIdentity(t.TempDir())
+	foreign, err := loadIdentity(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	careless := &tls.Config{InsecureSkipVerify: true} // a stranger does not care whom it reaches
+	careless := &tls.Config{InsecureSkipVerify: true} // strangers do not verify the server
 	strangers := map[string]credentials.TransportCredentials{
 		"without TLS":                        insecure.NewCredentials(),
 		"without a certificate":              credentials.NewTLS(careless),
@@ -57,7 +57,7 @@ func TestServerRefusesStrangers(t *testing.T) {
 	}
 }
 
-// TestToolsAttach connects as Temporal's own tools do: with the files that the documentation names.
+// TestToolsAttach connects like Temporal's own tools, with the documented files.
 func TestToolsAttach(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -83,14 +83,14 @@ func TestToolsAttach(t *testing.T) {
 	c.Close()
 }
 
-// TestIdentity is kept while it is whole and its own user's alone, and made again otherwise.
+// TestIdentity checks that an identity is kept if it is complete and readable by its owner only, and created again otherwise.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	at := TLSFiles(dir)
 	certificate := func() []byte {
 		t.Helper()
-		if _, err := keepIdentity(dir); err != nil {
+		if _, err := loadIdentity(dir); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(at.Certificate)
@@ -126,11 +126,11 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// copyAuthority puts another project's authority in a file.
+// copyAuthority writes another project's authority to a file.
 func copyAuthority(t *testing.T, to string) error {
 	t.Helper()
 	other := t.TempDir()
-	if _, err := keepIdentity(other); err != nil {
+	if _, err := loadIdentity(other); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(TLSFiles(other).Authority)

@@ -1,4 +1,4 @@
-// Error classes on their way through Temporal: into histories as the type of a failure, and back out.
+// Conversion of error classes to and from Temporal, which keeps them in histories as the type of a failure.
 
 package temporal
 
@@ -15,23 +15,23 @@ import (
 )
 
 const (
-	// longestMessage bounds the text of an error in a history, in bytes: histories hold references, not data (rule 7).
-	longestMessage = 2000
-	// panicType is what the client library names the failure of an activity that panicked.
+	// maxMessageBytes bounds the text of an error in a history, in bytes: histories hold references, not data (rule 7).
+	maxMessageBytes = 2000
+	// panicType is the client library's failure type for an activity that panicked.
 	panicType = "PanicError"
-	// unhurried is the wait after a refusal that did not say how long.
-	unhurried = 15 * time.Second
+	// defaultThrottleDelay is the delay after a refusal without a RetryAfter.
+	defaultThrottleDelay = 15 * time.Second
 )
 
-// details is what a failure carries in a history besides its type and message.
+// details is the part of a failure in a history besides its type and message.
 type details struct {
 	ExitCode int    `json:"exit_code"`
-	Whole    string `json:"whole,omitempty"` // the reference of its whole text, where the message leaves something out
+	FullText string `json:"whole,omitempty"` // reference of the full text, if the message leaves something out
 }
 
-// RetryPolicy is the policy of every activity. Data and bug are never retried. Transient errors are, up to four times
-// within about eight seconds: what lasts longer is told to whoever waits, and the next start resumes. Throttled ones
-// wait as long as they were asked to, by ActivityError.
+// RetryPolicy is the policy of every activity. Data and Bug are never retried. Transient errors are retried up to four times
+// within about eight seconds; longer ones are returned to the caller, and the next start resumes. Throttled errors wait as long
+// as ActivityError says.
 func RetryPolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:        200 * time.Millisecond,
@@ -42,24 +42,24 @@ func RetryPolicy() *temporal.RetryPolicy {
 	}
 }
 
-// ActivityError turns the error of a step into what an activity returns: its class as the type, a short text without values of
-// events (rule 7), and its exit code. Cancellation passes as such, since Temporal knows it.
+// ActivityError converts the error of a step into the one that an activity returns, with its class as type, a short text without
+// values of events (rule 7), and its exit code. Cancellation is returned as it is, because Temporal handles it.
 func ActivityError(err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, context.Canceled) {
-		return context.Canceled // alone: what it is wrapped in would go into the history
+		return context.Canceled // without its wrapping, whose text would go into the history
 	}
 	class := failure.Of(err)
-	whole, plain := shorten(err.Error()), shorten(plainText(err))
+	full, plain := shorten(err.Error()), shorten(plainText(err))
 	d := details{ExitCode: failure.ExitCode(err)}
-	if whole != plain {
-		d.Whole = wholeTexts.keep(whole)
+	if full != plain {
+		d.FullText = fullTexts.keep(full)
 	}
 	options := temporal.ApplicationErrorOptions{NonRetryable: !class.Retryable(), Details: []any{d}}
 	if class == failure.Throttled {
-		options.NextRetryDelay = unhurried
+		options.NextRetryDelay = defaultThrottleDelay
 		if after := failure.RetryAfter(err); after > 0 {
 			options.NextRetryDelay = after
 		}
@@ -68,29 +68,29 @@ func ActivityError(err error) error {
 }
 
 func shorten(text string) string {
-	if len(text) <= longestMessage {
+	if len(text) <= maxMessageBytes {
 		return text
 	}
-	return strings.ToValidUTF8(text[:longestMessage], "") + " …"
+	return strings.ToValidUTF8(text[:maxMessageBytes], "") + " …"
 }
 
-// received is an error that came back out of Temporal.
-type received struct {
+// receivedError is an error that FromTemporal returns.
+type receivedError struct {
 	error
 	text  string
 	class failure.Class
 	code  int
 }
 
-func (r *received) Error() string        { return r.text }
-func (r *received) Unwrap() error        { return r.error }
-func (r *received) Class() failure.Class { return r.class }
-func (r *received) ExitCode() int        { return r.code }
+func (r *receivedError) Error() string        { return r.text }
+func (r *receivedError) Unwrap() error        { return r.error }
+func (r *receivedError) Class() failure.Class { return r.class }
+func (r *receivedError) ExitCode() int        { return r.code }
 
-// Received is the way back from ActivityError: it turns what the waiter of a workflow gets into an error with the
-// step's own text, class and exit code, so that nobody above needs to know Temporal. The text is whole in the process that
-// met the error, and without values elsewhere.
-func Received(err error) error {
+// FromTemporal reverses ActivityError: it converts the error of waiting for a workflow into one with the text, class and exit
+// code of the step, so that callers need not know Temporal. The text is complete in the process in which the error occurred,
+// and has no values elsewhere.
+func FromTemporal(err error) error {
 	var application *temporal.ApplicationError
 	var timeout *temporal.TimeoutError
 	var terminated *temporal.TerminatedError
@@ -101,33 +101,33 @@ func Received(err error) error {
 	case errors.As(err, &application):
 		return fromApplication(err, application)
 	case errors.As(err, &timeout):
-		return &received{error: err, text: timeout.Error(), class: failure.Transient, code: 1}
+		return &receivedError{error: err, text: timeout.Error(), class: failure.Transient, code: 1}
 	case errors.As(err, &terminated):
-		return &received{error: err, text: "taken over by a later start", class: failure.Transient, code: 1}
+		return &receivedError{error: err, text: "taken over by a later start", class: failure.Transient, code: 1}
 	case errors.As(err, &canceled):
 		return failure.Wrap(failure.Transient, context.Canceled)
 	}
 	return fromService(err)
 }
 
-// endedUpdate is what the server calls the failure of an update whose workflow ended before it was answered.
+// endedUpdate is the server's failure type for an update whose workflow ended before the update completed.
 const endedUpdate = "AcceptedUpdateCompletedWorkflow"
 
-// WasEnded is true of what the waiter of a workflow, or of an update, gets when somebody else has ended the workflow.
-func WasEnded(err error) bool {
+// WasTerminated reports whether an error of waiting for a workflow or an update means that somebody else ended the workflow.
+func WasTerminated(err error) bool {
 	var terminated *temporal.TerminatedError
 	var canceled *temporal.CanceledError
-	var gone *serviceerror.NotFound
+	var notFound *serviceerror.NotFound
 	var application *temporal.ApplicationError
-	return errors.As(err, &terminated) || errors.As(err, &canceled) || errors.As(err, &gone) ||
+	return errors.As(err, &terminated) || errors.As(err, &canceled) || errors.As(err, &notFound) ||
 		errors.As(err, &application) && application.Type() == endedUpdate
 }
 
-// HasEnded is true of what the waiter of a workflow gets once that has ended; after other errors nobody knows.
+// HasEnded reports whether the result of waiting for a workflow means that it has ended. After other errors this is unknown.
 func HasEnded(err error) bool {
 	var ended *temporal.WorkflowExecutionError
-	var gone *serviceerror.NotFound
-	return err == nil || errors.As(err, &ended) || errors.As(err, &gone)
+	var notFound *serviceerror.NotFound
+	return err == nil || errors.As(err, &ended) || errors.As(err, &notFound)
 }
 
 func fromApplication(err error, application *temporal.ApplicationError) error {
@@ -136,11 +136,11 @@ func fromApplication(err error, application *temporal.ApplicationError) error {
 	var d details
 	if application.HasDetails() && application.Details(&d) == nil && d.ExitCode > 0 {
 		code = d.ExitCode
-		if whole, known := wholeTexts.find(d.Whole); known {
-			text = whole
+		if full, known := fullTexts.find(d.FullText); known {
+			text = full
 		}
 	}
-	return &received{error: err, text: text, class: class, code: code}
+	return &receivedError{error: err, text: text, class: class, code: code}
 }
 
 // fromService classifies the errors of the server itself.

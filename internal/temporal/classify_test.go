@@ -1,4 +1,4 @@
-// Error classes into Temporal and back.
+// Conversion of error classes to Temporal and back.
 
 package temporal
 
@@ -37,7 +37,7 @@ func TestActivityErrorRoundTrip(t *testing.T) {
 		{"data", failure.Wrap(failure.Data, cause), failure.Data, 1, 0},
 		{"transient", failure.Wrap(failure.Transient, cause), failure.Transient, 1, 0},
 		{"throttled", failure.Throttle(time.Minute, cause), failure.Throttled, 1, time.Minute},
-		{"throttled, not said how long", failure.Throttle(0, cause), failure.Throttled, 1, unhurried},
+		{"throttled without a delay", failure.Throttle(0, cause), failure.Throttled, 1, defaultThrottleDelay},
 		{"exit code", fmt.Errorf("merge: %w", exiting{code: 4}), failure.Data, 4, 0},
 	}
 	for _, tt := range tests {
@@ -58,7 +58,7 @@ func TestActivityErrorRoundTrip(t *testing.T) {
 				t.Error("the cause would go into the history")
 			}
 			converter := temporal.GetDefaultFailureConverter()
-			back := Received(converter.FailureToError(converter.ErrorToFailure(sent)))
+			back := FromTemporal(converter.FailureToError(converter.ErrorToFailure(sent)))
 			if failure.Of(back) != tt.class || failure.ExitCode(back) != tt.code || back.Error() != tt.err.Error() {
 				t.Errorf("came back as %v error %q with exit code %d", failure.Of(back), back, failure.ExitCode(back))
 			}
@@ -80,15 +80,15 @@ func TestActivityErrorPassesCancellation(t *testing.T) {
 func TestActivityErrorIsShort(t *testing.T) {
 	t.Parallel()
 	var application *temporal.ApplicationError
-	if !errors.As(ActivityError(errors.New(strings.Repeat("é", longestMessage))), &application) {
+	if !errors.As(ActivityError(errors.New(strings.Repeat("é", maxMessageBytes))), &application) {
 		t.Fatal("no application error")
 	}
-	if text := application.Message(); len(text) > longestMessage+8 || !utf8.ValidString(text) {
+	if text := application.Message(); len(text) > maxMessageBytes+8 || !utf8.ValidString(text) {
 		t.Errorf("%d bytes, valid %v", len(text), utf8.ValidString(text))
 	}
 }
 
-func TestReceived(t *testing.T) {
+func TestFromTemporal(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -107,18 +107,18 @@ func TestReceived(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := failure.Of(Received(tt.err)); got != tt.want {
+			if got := failure.Of(FromTemporal(tt.err)); got != tt.want {
 				t.Errorf("class %v, want %v", got, tt.want)
 			}
-			if got := failure.ExitCode(Received(tt.err)); got != 1 {
+			if got := failure.ExitCode(FromTemporal(tt.err)); got != 1 {
 				t.Errorf("exit code %d, want 1", got)
 			}
 		})
 	}
-	if Received(nil) != nil {
+	if FromTemporal(nil) != nil {
 		t.Error("nil became an error")
 	}
-	if !errors.Is(Received(temporal.NewCanceledError()), context.Canceled) {
+	if !errors.Is(FromTemporal(temporal.NewCanceledError()), context.Canceled) {
 		t.Error("a cancellation is not recognised")
 	}
 }

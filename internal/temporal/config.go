@@ -1,4 +1,4 @@
-// The embedded server's configuration: one host, one shard, loopback only, tuned for one process on one file.
+// The configuration of the embedded server: one host, one shard, loopback only, tuned for one process and one database file.
 
 package temporal
 
@@ -15,7 +15,7 @@ import (
 const (
 	loopback    = "127.0.0.1"
 	clusterName = "active"
-	// maxJoin bounds the start of a service; with fixed hosts there is no ring to join.
+	// maxJoin bounds the start of a service. With static hosts there is no ring to join.
 	maxJoin = 10 * time.Second
 )
 
@@ -57,24 +57,24 @@ func service(port int) config.Service {
 	return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: loopback}}
 }
 
-// lookAgain is how long the server waits for news of a workflow before whoever waits for it asks again. It hands news to a waiter
-// through a queue with one place and drops what does not fit, also the end of the workflow: on a busy machine, where the waiter
-// is slow to take the news before, a run then seems to take as long as this, 20 s by default.
-const lookAgain = time.Second
+// longPollInterval is the server's timeout of a long poll for a workflow's events. The server passes events to a waiting
+// request through a channel with one slot and drops those that do not fit, even the workflow's end. On a busy machine a run
+// then appears to last until the next poll, after 20 s by default.
+const longPollInterval = time.Second
 
-// dynamicConfig tunes the server. The poll rates are limits that protect a shared database: at their default of 20 a
-// second, each step of a workflow waits for its turn, and a workflow alone takes 350 ms where 45 ms would do.
+// dynamicConfig tunes the server. The poll rates are limits that protect a shared database: at the default of 20 per second
+// each step of a workflow waits for the next poll, and a single workflow takes 350 ms instead of 45 ms.
 func dynamicConfig() dynamicconfig.StaticClient {
 	const pollsPerSecond = 200
 	return dynamicconfig.StaticClient{
 		dynamicconfig.TransferProcessorMaxPollRPS.Key():           pollsPerSecond,
 		dynamicconfig.TimerProcessorMaxPollRPS.Key():              pollsPerSecond,
 		dynamicconfig.VisibilityProcessorMaxPollRPS.Key():         pollsPerSecond,
-		dynamicconfig.HistoryLongPollExpirationInterval.Key():     lookAgain,
+		dynamicconfig.HistoryLongPollExpirationInterval.Key():     longPollInterval,
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():    1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key():   1,
 		dynamicconfig.EnableEagerWorkflowStart.Key():              true,
-		dynamicconfig.EnableNexus.Key():                           false, // it wants an HTTP port
-		dynamicconfig.PersistenceHealthSignalMetricsEnabled.Key(): false, // nobody reads them, and their goroutines outlive the server
+		dynamicconfig.EnableNexus.Key():                           false, // it needs an HTTP port
+		dynamicconfig.PersistenceHealthSignalMetricsEnabled.Key(): false, // they are not read, and their goroutines outlive the server
 	}
 }

@@ -1,5 +1,5 @@
-// The connections that the embedded server makes to itself, kept so that they are closed with it: the server leaves
-// them open when it stops, each with its goroutines.
+// The gRPC connections that the embedded server makes to itself. They are recorded and closed here, because the server leaves
+// them and their goroutines open when it stops.
 
 package temporal
 
@@ -16,55 +16,55 @@ import (
 	"google.golang.org/grpc"
 )
 
-// connections are those that one server made. It is the server's provider of client factories, to see them.
+// connections records the connections of one server. It is the server's provider of client factories.
 type connections struct {
 	mu   sync.Mutex
 	open []*grpc.ClientConn
 }
 
-func (c *connections) keep(made *grpc.ClientConn) *grpc.ClientConn {
+func (c *connections) add(made *grpc.ClientConn) *grpc.ClientConn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open = append(c.open, made)
 	return made
 }
 
-// close closes all of them; the server has stopped.
+// close closes all connections. The server must have stopped.
 func (c *connections) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, made := range c.open {
-		_ = made.Close() // its only error is that it is closed
+		_ = made.Close() // its only error means that it is closed already
 	}
 	c.open = nil
 }
 
-// NewFactory makes the server's own factory of clients, which connects through one that keeps what it makes.
+// NewFactory returns the server's default client factory, which connects through a recordingRPC.
 func (c *connections) NewFactory(rpc common.RPCFactory, monitor membership.Monitor, handler metrics.Handler,
 	dynamic *dynamicconfig.Collection, hooks testhooks.TestHooks, shards int32, logger, throttled log.Logger,
 ) client.Factory {
-	kept := &keptRPC{RPCFactory: rpc, made: c}
+	kept := &recordingRPC{RPCFactory: rpc, connections: c}
 	return client.NewFactoryProvider().NewFactory(kept, monitor, handler, dynamic, hooks, shards, logger, throttled)
 }
 
-// keptRPC connects as the factory in it, and keeps each connection.
-type keptRPC struct {
+// recordingRPC connects like the factory that it wraps, and records each connection.
+type recordingRPC struct {
 	common.RPCFactory
-	made *connections
+	connections *connections
 }
 
-func (k *keptRPC) CreateRemoteFrontendGRPCConnection(address string) *grpc.ClientConn {
-	return k.made.keep(k.RPCFactory.CreateRemoteFrontendGRPCConnection(address))
+func (k *recordingRPC) CreateRemoteFrontendGRPCConnection(address string) *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateRemoteFrontendGRPCConnection(address))
 }
 
-func (k *keptRPC) CreateLocalFrontendGRPCConnection() *grpc.ClientConn {
-	return k.made.keep(k.RPCFactory.CreateLocalFrontendGRPCConnection())
+func (k *recordingRPC) CreateLocalFrontendGRPCConnection() *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateLocalFrontendGRPCConnection())
 }
 
-func (k *keptRPC) CreateHistoryGRPCConnection(address string) *grpc.ClientConn {
-	return k.made.keep(k.RPCFactory.CreateHistoryGRPCConnection(address))
+func (k *recordingRPC) CreateHistoryGRPCConnection(address string) *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateHistoryGRPCConnection(address))
 }
 
-func (k *keptRPC) CreateMatchingGRPCConnection(address string) *grpc.ClientConn {
-	return k.made.keep(k.RPCFactory.CreateMatchingGRPCConnection(address))
+func (k *recordingRPC) CreateMatchingGRPCConnection(address string) *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateMatchingGRPCConnection(address))
 }

@@ -1,6 +1,6 @@
 //go:build !race
 
-// What a stopped server leaves in its process.
+// Goroutines and connections after the server has stopped.
 
 package temporal
 
@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestStopEndsGoroutines runs alone, as those of other tests would count. What may stay is the one that belongs to the database,
-// which Temporal keeps open as long as the process lives.
+// TestStopEndsGoroutines runs alone, because it counts all goroutines. One may remain: Temporal keeps the database open as long as
+// the process lives.
 func TestStopEndsGoroutines(t *testing.T) { //nolint:paralleltest // it counts the goroutines of the process
 	before := goleak.IgnoreCurrent()
 	s := mustStart(t, t.TempDir(), slog.New(slog.DiscardHandler))

@@ -1,4 +1,4 @@
-// The embedded server's database: one SQLite file, made whole or not at all, in WAL mode.
+// The database of the embedded server: one SQLite file in WAL mode, created completely or not at all.
 
 package temporal
 
@@ -33,42 +33,42 @@ var starts atomic.Int64
 
 func databaseFile(stateDir string) string { return filepath.Join(stateDir, "temporal.db") }
 
-// inURI writes a file name as SQLite reads it in a URI, where ?, # and % have a meaning.
-func inURI(file string) string { return (&url.URL{Path: file}).EscapedPath() }
+// escapeForURI escapes a file name for an SQLite URI, in which ?, # and % have a meaning.
+func escapeForURI(file string) string { return (&url.URL{Path: file}).EscapedPath() }
 
-// damaged gives an error of the driver that says that a file is not a whole database its class and the remedy.
-func damaged(err error) error {
-	var of *driver.Error
-	if errors.As(err, &of) && (of.Code() == sqlite3.SQLITE_CORRUPT || of.Code() == sqlite3.SQLITE_NOTADB) {
+// asDamaged adds class and remedy to a driver's error that means that the database is damaged.
+func asDamaged(err error) error {
+	var sqliteErr *driver.Error
+	if errors.As(err, &sqliteErr) && (sqliteErr.Code() == sqlite3.SQLITE_CORRUPT || sqliteErr.Code() == sqlite3.SQLITE_NOTADB) {
 		return failure.Wrap(failure.Data, fmt.Errorf("%w; `bursar repair` replaces it", err))
 	}
 	return err
 }
 
-// prepareDatabase makes what is missing of the database and returns how the server connects to it.
+// prepareDatabase creates the database if necessary, and returns the server's configuration of it.
 func prepareDatabase(ctx context.Context, stateDir string) (*config.SQL, error) {
 	file := databaseFile(stateDir)
 	store := &config.SQL{
 		PluginName:   sqliteplugin.PluginName,
-		DatabaseName: inURI(file),
-		// Names that are not connection parameters are taken as pragmas, and wrong ones are ignored without a word.
+		DatabaseName: escapeForURI(file),
+		// Names that are not connection parameters are used as pragmas; wrong ones are silently ignored.
 		ConnectAttributes: map[string]string{
 			"mode":         "rw",
 			"journal_mode": "WAL",
 			"synchronous":  "NORMAL",
-			// The plugin keeps one connection per set of attributes for the life of the process, even to a file that
-			// is gone; a number of its own gives each server a fresh one.
+			// The plugin keeps one connection per set of attributes for the life of the process, even to a deleted
+			// file. A different number gives each server a new connection.
 			"busy_timeout": strconv.FormatInt(10_000+starts.Add(1), 10),
 		},
 	}
 	if err := setUp(ctx, file, store); err != nil {
-		return nil, fmt.Errorf("prepare %s (it holds only history, and is made again when deleted): %w", file, damaged(err))
+		return nil, fmt.Errorf("prepare %s (it contains only history, and is created again if deleted): %w", file, asDamaged(err))
 	}
 	return store, nil
 }
 
 func setUp(ctx context.Context, file string, store *config.SQL) error {
-	if err := dropOrphans(file); err != nil {
+	if err := removeOrphanedFiles(file); err != nil {
 		return err
 	}
 	if err := withDatabase(file, "rwc", func(db *sql.DB) error { return createSchema(ctx, db) }); err != nil {
@@ -80,18 +80,18 @@ func setUp(ctx context.Context, file string, store *config.SQL) error {
 	return withDatabase(file, "ro", func(db *sql.DB) error { return requireWAL(ctx, db) })
 }
 
-// withDatabase gives fn a connection of its own, closed before the server goes on: one left open would go on seeing
-// the journal mode it first found.
+// withDatabase calls fn with a new connection and closes it. A connection that stays open would keep the journal mode that it
+// first read.
 func withDatabase(file, mode string, fn func(*sql.DB) error) error {
-	db, err := sql.Open("sqlite", "file:"+inURI(file)+"?mode="+mode+"&_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite", "file:"+escapeForURI(file)+"?mode="+mode+"&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(db), db.Close())
 }
 
-// dropOrphans removes the side files of a database that was deleted without them: they are another file's log.
-func dropOrphans(file string) error {
+// removeOrphanedFiles removes the log files of a deleted database, which do not belong to a new one.
+func removeOrphanedFiles(file string) error {
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -103,7 +103,7 @@ func dropOrphans(file string) error {
 	return nil
 }
 
-// createSchema makes the tables in one transaction, so that a process killed meanwhile leaves an empty file to the next.
+// createSchema creates the tables in one transaction, so that a process killed meanwhile leaves an empty file.
 func createSchema(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -123,7 +123,7 @@ func createSchema(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// schemaTarget runs the schema's statements in a transaction; of AdminDB that is all the set-up calls.
+// schemaTarget runs the schema's statements in a transaction. The setup calls no other method of AdminDB.
 type schemaTarget struct {
 	sqlplugin.AdminDB
 	tx *sql.Tx
@@ -135,7 +135,7 @@ func (s schemaTarget) Exec(statement string, args ...any) error {
 	return err
 }
 
-// createNamespace makes the namespace unless it is there, through the server's own connection to the file.
+// createNamespace creates the namespace if necessary, through the server's own connection to the file.
 func createNamespace(store *config.SQL) error {
 	ns, err := sqlite.NewNamespaceConfig(clusterName, Namespace, false, nil)
 	if err != nil {
@@ -148,7 +148,7 @@ func createNamespace(store *config.SQL) error {
 	return nil
 }
 
-// requireWAL proves that the server's connection took its attributes: the journal mode stays with the file.
+// requireWAL checks that the server's connection applied its attributes: the journal mode is stored in the file.
 func requireWAL(ctx context.Context, db *sql.DB) error {
 	var mode string
 	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {

@@ -1,4 +1,4 @@
-// The database file: in WAL mode, whole after a set-up cut short, free of another file's log.
+// The database file: it is in WAL mode, complete after an interrupted setup, and without another file's log.
 
 package temporal
 
@@ -27,7 +27,7 @@ func TestPrepareDatabase(t *testing.T) {
 		before map[string]string // suffix of the file name → contents
 	}{
 		{"nothing there", nil},
-		{"empty file of a set-up cut short", map[string]string{"": ""}},
+		{"empty file of an interrupted setup", map[string]string{"": ""}},
 		{"side files of a deleted database", map[string]string{"-wal": "stale", "-shm": "stale", "-journal": "stale"}},
 	}
 	for _, tt := range tests {
@@ -43,7 +43,7 @@ func TestPrepareDatabase(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for range 2 { // the second time nothing is left to make
+			for range 2 { // the second time everything exists
 				if _, err := prepareDatabase(t.Context(), dir); err != nil {
 					t.Fatal(err)
 				}

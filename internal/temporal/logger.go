@@ -1,4 +1,4 @@
-// What the embedded server and its client may say: warnings and errors while it serves.
+// Logging of the embedded server and its client: only warnings and errors, and only while the server serves.
 
 package temporal
 
@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-// phase is where a server is in its life.
+// phase is the phase of a server's life.
 type phase int32
 
 const (
@@ -22,25 +22,25 @@ const (
 	stopping
 )
 
-// gate lets records through while the server serves. What it says before is that its parts do not answer each other
-// yet, and after, that they no longer do; a start that fails is told by the error of Start.
+// gate passes log records while the server serves. Records before and after only say that its services do not reach each other.
+// Start returns an error if the start fails.
 type gate struct {
-	out *slog.Logger
-	now atomic.Int32
+	out   *slog.Logger
+	phase atomic.Int32
 }
 
-func (g *gate) enter(p phase) { g.now.Store(int32(p)) }
+func (g *gate) setPhase(p phase) { g.phase.Store(int32(p)) }
 
-func (g *gate) in(p phase) bool { return g.now.Load() == int32(p) }
+func (g *gate) isIn(p phase) bool { return g.phase.Load() == int32(p) }
 
-func (g *gate) open(level slog.Level) bool {
-	return level >= slog.LevelWarn && g.in(serving) && g.out.Enabled(context.Background(), level)
+func (g *gate) passes(level slog.Level) bool {
+	return level >= slog.LevelWarn && g.isIn(serving) && g.out.Enabled(context.Background(), level)
 }
 
-// fatal is what the server could not go on after.
-type fatal struct{ message string }
+// fatalError is the panic value of Fatal: an error after which the server cannot continue.
+type fatalError struct{ message string }
 
-func (f fatal) Error() string { return f.message }
+func (f fatalError) Error() string { return f.message }
 
 // serverLogger adapts the gate to the server's logging interface.
 type serverLogger struct {
@@ -67,26 +67,26 @@ func (l *serverLogger) Warn(msg string, tags ...tag.Tag) { l.write(slog.LevelWar
 // Error writes an error.
 func (l *serverLogger) Error(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
 
-// DPanic writes an error: the server marks with it what should not be, yet can be lived with.
+// DPanic writes an error. The server uses it for states that should be impossible but do not stop it.
 func (l *serverLogger) DPanic(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
 
-// Panic ends the process, unless Start is there to report it.
+// Panic is Fatal.
 func (l *serverLogger) Panic(msg string, tags ...tag.Tag) { l.Fatal(msg, tags...) }
 
-// Fatal ends the process, unless Start is there to report it. While stopping it ends the goroutine alone: a listener
-// that is closed under a service is then no failure.
+// Fatal panics, which ends the process unless Start recovers it. While the server stops it ends only the goroutine, because a
+// closed listener is expected then.
 func (l *serverLogger) Fatal(msg string, tags ...tag.Tag) {
-	if l.in(stopping) {
+	if l.isIn(stopping) {
 		runtime.Goexit()
 	}
 	for _, t := range tags {
 		msg += fmt.Sprintf(", %s: %v", t.Key(), t.Value())
 	}
-	panic(fatal{message: msg})
+	panic(fatalError{message: msg})
 }
 
 func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
-	if !l.open(level) || silent[msg] {
+	if !l.passes(level) || suppressed[msg] {
 		return
 	}
 	attrs := make([]slog.Attr, 0, len(l.tags)+len(tags))
@@ -98,16 +98,16 @@ func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
 	l.out.LogAttrs(context.Background(), level, "temporal server: "+msg, attrs...)
 }
 
-// silent are records of the client library, which the server uses as well, that tell only what its callers learn anyway: the error
-// an activity returned goes to whoever waits for the workflow, a heartbeat that is refused cancels its activity, and a
-// poll that fails is made again while the server tells why.
-var silent = map[string]bool{
+// suppressed are messages of the client library, which the server uses as well, that callers learn anyway: the error of an
+// activity is returned to the caller of the workflow, a refused heartbeat cancels its activity, and a failed poll is repeated
+// while the server logs the reason.
+var suppressed = map[string]bool{
 	"Activity error.":                    true,
 	"RecordActivityHeartbeat with error": true,
 	"Failed to poll for task.":           true,
 }
 
-// clientHandler passes the client library's records through the gate.
+// clientHandler filters the client library's records by the gate.
 type clientHandler struct {
 	*gate
 	inner slog.Handler
@@ -115,12 +115,12 @@ type clientHandler struct {
 
 func newClientHandler(g *gate) clientHandler { return clientHandler{gate: g, inner: g.out.Handler()} }
 
-// Enabled reports whether records of a level go anywhere.
-func (h clientHandler) Enabled(_ context.Context, level slog.Level) bool { return h.open(level) }
+// Enabled reports whether records of a level are written.
+func (h clientHandler) Enabled(_ context.Context, level slog.Level) bool { return h.passes(level) }
 
 // Handle writes one record.
 func (h clientHandler) Handle(ctx context.Context, r slog.Record) error {
-	if silent[r.Message] {
+	if suppressed[r.Message] {
 		return nil
 	}
 	return h.inner.Handle(ctx, r)

@@ -1,4 +1,4 @@
-// What is let through, and when.
+// Filtering of log records by level and phase.
 
 package temporal
 
@@ -24,23 +24,23 @@ func TestGateOpensWhileServing(t *testing.T) {
 		server.Error(mark + "-error")
 		client.Info(mark + "-client-info")
 		client.Warn(mark + "-client-warn")
-		for message := range silent {
+		for message := range suppressed {
 			client.Error(message)
 		}
 	}
 	speak("early")
-	g.enter(serving)
+	g.setPhase(serving)
 	speak("now")
-	g.enter(stopping)
+	g.setPhase(stopping)
 	speak("late")
 
-	said := out.String()
-	if got := strings.Count(said, "\n"); got != 3 {
-		t.Errorf("%d records, want 3:\n%s", got, said)
+	logged := out.String()
+	if got := strings.Count(logged, "\n"); got != 3 {
+		t.Errorf("%d records, want 3:\n%s", got, logged)
 	}
 	for _, want := range []string{"now-warn\" service=history key=value", "now-error", "now-client-warn"} {
-		if !strings.Contains(said, want) {
-			t.Errorf("%q is missing in\n%s", want, said)
+		if !strings.Contains(logged, want) {
+			t.Errorf("%q is missing in\n%s", want, logged)
 		}
 	}
 }
@@ -57,11 +57,11 @@ func TestFatalUnwindsOrEndsItsGoroutine(t *testing.T) {
 		}()
 		return <-done
 	}
-	f, ok := outcome().(fatal)
+	f, ok := outcome().(fatalError)
 	if !ok || f.Error() != "no port, error: taken" {
 		t.Errorf("got %v, want a panic with the message and its tags", f)
 	}
-	g.enter(stopping)
+	g.setPhase(stopping)
 	if cause := outcome(); cause != nil {
 		t.Errorf("panic %v while stopping", cause)
 	}

@@ -1,5 +1,5 @@
-// The ports of a project's embedded server: chosen once, kept in a file, chosen anew only where another program has
-// taken one since.
+// The ports of a project's embedded server. They are chosen once and stored in a file; a port is replaced only if another
+// program uses it.
 
 package temporal
 
@@ -19,7 +19,7 @@ import (
 	"bursar/internal/object"
 )
 
-// ports are the loopback ports of the server's four services, as kept in temporal.json.
+// ports are the loopback ports of the server's four services, as stored in temporal.json.
 type ports struct {
 	Frontend int `json:"frontend"`
 	History  int `json:"history"`
@@ -31,8 +31,8 @@ func (p *ports) all() []*int { return []*int{&p.Frontend, &p.History, &p.Matchin
 
 func (p ports) address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
-// hosts fixes the members of the cluster. Without it the server finds its members in the database, where those of a
-// killed process stand for up to a minute and are waited for.
+// hosts returns the static members of the cluster. Without it the server looks up its members in the database, where those of
+// a killed process stay for up to a minute, and waits for them.
 func (p ports) hosts() map[primitives.ServiceName]static.Hosts {
 	return map[primitives.ServiceName]static.Hosts{
 		primitives.FrontendService: static.SingleLocalHost(p.address(p.Frontend)),
@@ -42,9 +42,9 @@ func (p ports) hosts() map[primitives.ServiceName]static.Hosts {
 	}
 }
 
-// keepPorts returns the project's ports, all free now. An unreadable file is as good as none: nothing depends on the
-// numbers but the habit of whoever attaches.
-func keepPorts(stateDir string) (ports, error) {
+// loadPorts returns the project's ports, all of which are free. An unreadable file is ignored: only people who attach tools
+// depend on the numbers.
+func loadPorts(stateDir string) (ports, error) {
 	file := filepath.Join(stateDir, "temporal.json")
 	var kept ports
 	text, err := os.ReadFile(file)
@@ -55,7 +55,7 @@ func keepPorts(stateDir string) (ports, error) {
 		kept = ports{}
 	}
 	before := kept
-	if err := kept.settle(); err != nil {
+	if err := kept.replaceUnusable(); err != nil {
 		return ports{}, err
 	}
 	if kept == before {
@@ -64,26 +64,26 @@ func keepPorts(stateDir string) (ports, error) {
 	return kept, writePorts(file, kept)
 }
 
-// settle replaces each port that is missing, doubled or taken.
-func (p *ports) settle() error {
+// replaceUnusable replaces each port that is missing, a duplicate or in use.
+func (p *ports) replaceUnusable() error {
 	seen := map[int]bool{}
 	for _, port := range p.all() {
-		for try := 0; !usable(*port) || seen[*port]; try++ {
+		for try := 0; !isFree(*port) || seen[*port]; try++ {
 			if try == 1000 {
 				return errors.New("choose ports for the embedded Temporal server: none of 1000 tried is free on " + loopback)
 			}
-			*port = choose()
+			*port = randomPort()
 		}
 		seen[*port] = true
 	}
 	return nil
 }
 
-// choose proposes a port below those that systems hand to outgoing connections, so that none of these takes it while
-// the project is at rest.
-func choose() int { return 20000 + rand.IntN(12000) }
+// randomPort returns a port below the range that systems use for outgoing connections, so that none of these uses it while the
+// project is not running.
+func randomPort() int { return 20000 + rand.IntN(12000) }
 
-func usable(port int) bool {
+func isFree(port int) bool {
 	if port < 1 || port > 65535 {
 		return false
 	}

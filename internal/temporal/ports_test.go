@@ -1,4 +1,4 @@
-// The ports: kept while free, chosen anew one by one.
+// Ports: kept while they are free, and replaced one by one.
 
 package temporal
 
@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-func TestKeepPorts(t *testing.T) {
+func TestLoadPorts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := keepPorts(dir)
+	first, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := keepPorts(dir)
+	second, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,14 +26,14 @@ func TestKeepPorts(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "temporal.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := keepPorts(dir)
+		p, err := loadPorts(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen := map[int]bool{}
 		for _, port := range p.all() {
-			if seen[*port] || !usable(*port) {
-				t.Errorf("after %q: port %d is doubled or taken in %+v", text, *port, p)
+			if seen[*port] || !isFree(*port) {
+				t.Errorf("after %q: port %d is a duplicate or in use in %+v", text, *port, p)
 			}
 			seen[*port] = true
 		}

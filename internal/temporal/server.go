@@ -1,9 +1,9 @@
-// Package temporal is the connection to the durable-workflow service: a server embedded in this process, the client of
-// it, and the translation between this project's error classes and Temporal's retry policies.
+// Package temporal is the connection to the durable-workflow service: a server embedded in this process, its client, and the
+// conversion between the error classes of Bursar and Temporal's retry policies.
 //
-// It guarantees that the embedded server listens on loopback only and answers only who has the project's certificate, that a
-// start after a kill works at once, and that deleting its files loses nothing but history. It must not know any workflow, and keeps nothing a run depends on: the
-// catalog is the truth.
+// It guarantees that the embedded server listens on loopback only and answers only clients with the project's certificate,
+// that a start after a kill works at once, and that deleting its files loses nothing but history. It must not know any
+// workflow, and stores nothing that a run depends on: the catalog is the truth.
 package temporal
 
 import (
@@ -34,21 +34,22 @@ const Namespace = "default"
 
 // Server is a Temporal server running inside this process.
 type Server struct {
-	inner  temporal.Server
-	client client.Client
-	ports  ports
-	own    *identity
-	logs   *gate
-	made   *connections
-	hangUp context.CancelFunc
-	once   sync.Once
+	inner          temporal.Server
+	client         client.Client
+	ports          ports
+	identity       *identity
+	gate           *gate
+	connections    *connections
+	cancelRequests context.CancelFunc
+	once           sync.Once
 }
 
-// Start starts the embedded server of the project whose state is in stateDir, which exists, and returns when it
-// answers. Its history is in temporal.db there, its ports in temporal.json and its certificate in temporal-tls; all are made
-// when absent. Warnings and errors go to logger. No two processes may start one project's server at a time; the caller's lock sees to that.
+// Start starts the embedded server of the project with this state folder, which must exist, and returns when the server
+// answers. Its history is in temporal.db there, its ports in temporal.json and its certificate in temporal-tls; missing ones are
+// created. Warnings and errors go to logger. Two processes must not start the server of one project at the same time; the
+// caller's lock prevents it.
 func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, error) {
-	own, err := keepIdentity(stateDir)
+	own, err := loadIdentity(stateDir)
 	if err != nil {
 		return nil, err
 	}
@@ -56,40 +57,40 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 	if err != nil {
 		return nil, err
 	}
-	worker.SetBinaryChecksum("bursar") // else each start digests the whole program
+	worker.SetBinaryChecksum("bursar") // else each start computes a checksum of the whole program
 	logs := &gate{out: logger}
-	online, hangUp := context.WithCancel(context.Background())
+	serverCtx, cancelRequests := context.WithCancel(context.Background())
 	made := &connections{}
-	inner, kept, err := launchSomewhere(online, stateDir, store, own, made, &serverLogger{gate: logs})
+	inner, kept, err := launchOnFreePorts(serverCtx, stateDir, store, own, made, &serverLogger{gate: logs})
 	if err != nil {
-		hangUp()
+		cancelRequests()
 		made.close()
 		return nil, fmt.Errorf("start the embedded Temporal server on %s: %w", databaseFile(stateDir), err)
 	}
-	s := &Server{inner: inner, ports: kept, own: own, logs: logs, made: made, hangUp: hangUp}
+	s := &Server{inner: inner, ports: kept, identity: own, gate: logs, connections: made, cancelRequests: cancelRequests}
 	if err := s.connect(ctx); err != nil {
 		s.Stop()
 		return nil, err
 	}
-	logs.enter(serving)
+	logs.setPhase(serving)
 	return s, nil
 }
 
-// services are what workflows, their timers and their history need. Temporal's own worker is left out: it carries out schedules,
-// batch operations and the deletion of namespaces, none of which a project has, and its pollers go on after the server has stopped.
+// services are the services that workflows need. Temporal's worker service is left out: it runs schedules, batch operations and
+// the deletion of namespaces, which a project does not use, and its pollers continue after the server has stopped.
 var services = []string{string(primitives.FrontendService), string(primitives.HistoryService), string(primitives.MatchingService)}
 
-// portTries is how often the ports are chosen anew, as other programs may take one between the choice and the start.
+// portTries is how often ports are chosen, as another program may take one between the choice and the start.
 const portTries = 5
 
-// launchSomewhere launches the server on ports that are free.
-func launchSomewhere(online context.Context, stateDir string, store *config.SQL, own *identity, made *connections, logger serverlog.Logger,
+// launchOnFreePorts launches the server, and chooses other ports if one is in use.
+func launchOnFreePorts(serverCtx context.Context, stateDir string, store *config.SQL, own *identity, made *connections, logger serverlog.Logger,
 ) (inner temporal.Server, kept ports, err error) {
 	for range portTries {
-		if kept, err = keepPorts(stateDir); err != nil {
+		if kept, err = loadPorts(stateDir); err != nil {
 			return nil, kept, err
 		}
-		inner, err = launch(online, serverConfig(kept, store), kept, own, made, logger)
+		inner, err = launch(serverCtx, serverConfig(kept, store), kept, own, made, logger)
 		if err == nil || !strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
 			break
 		}
@@ -97,14 +98,14 @@ func launchSomewhere(online context.Context, stateDir string, store *config.SQL,
 	return inner, kept, err
 }
 
-// launch builds and starts the server. The server reports some failures, such as a port taken in the last moment, by
-// Fatal, which unwinds to here as a panic.
-func launch(online context.Context, cfg *config.Config, kept ports, own *identity, made *connections, logger serverlog.Logger,
+// launch builds and starts the server. The server reports some failures, such as a port in use, by Fatal, whose panic is
+// recovered here.
+func launch(serverCtx context.Context, cfg *config.Config, kept ports, own *identity, made *connections, logger serverlog.Logger,
 ) (inner temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:
-		case fatal:
+		case fatalError:
 			inner, err = nil, cause
 		default:
 			panic(cause)
@@ -117,10 +118,10 @@ func launch(online context.Context, cfg *config.Config, kept ports, own *identit
 		temporal.WithDynamicConfigClient(dynamicConfig()),
 		temporal.WithLogger(logger),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
-		temporal.WithChainedFrontendGrpcInterceptors(whileOnline(online)),
+		temporal.WithChainedFrontendGrpcInterceptors(cancelWith(serverCtx)),
 		temporal.WithClientFactoryProvider(made),
-		temporal.WithTLSConfigFactory(own.provider()),
-		// Who has shown the certificate may do everything: there is nobody else.
+		temporal.WithTLSConfigFactory(own.tlsProvider()),
+		// Every client with the certificate may do everything.
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
 			return authorization.NewNoopClaimMapper()
@@ -132,13 +133,13 @@ func launch(online context.Context, cfg *config.Config, kept ports, own *identit
 	return inner, inner.Start()
 }
 
-// whileOnline ends the requests in flight when online does. Those that wait for work would otherwise hold up the
-// stop for as long as the server is willing to wait, a second.
-func whileOnline(online context.Context) grpc.UnaryServerInterceptor {
+// cancelWith cancels running requests when serverCtx ends. Otherwise long polls would delay the stop until the server's
+// timeout of one second.
+func cancelWith(serverCtx context.Context) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(online, cancel)()
+		defer context.AfterFunc(serverCtx, cancel)()
 		return handle(ctx, request)
 	}
 }
@@ -147,11 +148,11 @@ func (s *Server) connect(ctx context.Context) error {
 	c, err := client.NewLazyClient(client.Options{
 		HostPort:          s.Address(),
 		Namespace:         Namespace,
-		Logger:            log.NewStructuredLogger(slog.New(newClientHandler(s.logs))),
-		ConnectionOptions: client.ConnectionOptions{TLS: s.own.client()},
+		Logger:            log.NewStructuredLogger(slog.New(newClientHandler(s.gate))),
+		ConnectionOptions: client.ConnectionOptions{TLS: s.identity.client()},
 	})
 	if err != nil {
-		return fmt.Errorf("make Temporal client for %s: %w", s.Address(), err)
+		return fmt.Errorf("create Temporal client for %s: %w", s.Address(), err)
 	}
 	s.client = c
 	err = untilServing(ctx, func(ctx context.Context) error {
@@ -164,16 +165,16 @@ func (s *Server) connect(ctx context.Context) error {
 	return nil
 }
 
-// startWait is how long a server that listens may take to serve, and startPoll how long after each refusal it is asked again.
+// startTimeout bounds the time between listening and serving; startPoll is the interval of the health checks meanwhile.
 const (
-	startWait = 30 * time.Second
-	startPoll = 10 * time.Millisecond
+	startTimeout = 30 * time.Second
+	startPoll    = 10 * time.Millisecond
 )
 
-// untilServing asks until the server serves: it listens a moment before that, and refuses all requests until then. Only
-// such a refusal is waited for, startWait at most; the last one is the error.
+// untilServing calls check until the server serves. The server listens a moment earlier and refuses all requests until then.
+// Only such a refusal is retried, for at most startTimeout.
 func untilServing(ctx context.Context, check func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, startWait)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
 		err := check(ctx)
@@ -189,23 +190,23 @@ func untilServing(ctx context.Context, check func(context.Context) error) error 
 	}
 }
 
-// Client returns the one client of this server. Workers and callers share it, which is what lets the first task of a
-// workflow started here go straight to a worker here. Stop closes it.
+// Client returns the client of this server. Workers and callers share it, so that the first task of a workflow goes directly
+// to a worker of this process (eager start). Stop closes it.
 func (s *Server) Client() client.Client { return s.client }
 
-// Address returns the loopback host:port where Temporal's own tools can attach, with the files that TLSFiles names.
+// Address returns the loopback host:port for Temporal's own tools, which also need the files that TLSFiles names.
 func (s *Server) Address() string { return s.ports.address(s.ports.Frontend) }
 
-// Stop stops the server and closes its client; workers must have been stopped before. It may be called again.
-// Nothing is logged from here on: what a stopping server complains about is only that it stops.
+// Stop stops the server and closes its client. Workers must have been stopped before. It may be called more than once.
+// Nothing is logged from then on, because a stopping server only reports that it stops.
 func (s *Server) Stop() {
 	s.once.Do(func() {
-		s.logs.enter(stopping)
+		s.gate.setPhase(stopping)
 		if s.client != nil {
 			s.client.Close()
 		}
-		s.hangUp()
-		_ = s.inner.Stop() // it gives up waiting by itself, and leaves nothing to undo
-		s.made.close()
+		s.cancelRequests()
+		_ = s.inner.Stop() // it stops waiting by itself, and an error needs no cleanup
+		s.connections.close()
 	})
 }

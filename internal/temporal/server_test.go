@@ -1,6 +1,6 @@
 //go:build !race
 
-// The embedded server as its callers see it: quick, quiet, on the same ports, and with nothing to lose.
+// The embedded server: fast to start, quiet, on the same ports after a restart, and replaceable.
 
 package temporal
 
@@ -25,7 +25,7 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// noise keeps what is logged.
+// noise collects the log.
 type noise struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -63,10 +63,10 @@ func mustStop(t *testing.T, s *Server) {
 	}
 }
 
-func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
+func TestServerKeepsPortsAndRecreatesFiles(t *testing.T) {
 	t.Parallel()
-	dir, said := t.TempDir(), &noise{}
-	s := mustStart(t, dir, said.logger())
+	dir, logged := t.TempDir(), &noise{}
+	s := mustStart(t, dir, logged.logger())
 	first := s.Address()
 	if !strings.HasPrefix(first, "127.0.0.1:") {
 		t.Errorf("address %s is not on loopback", first)
@@ -81,7 +81,7 @@ func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	mustStop(t, s)
 	s.Stop()
 
-	s = mustStart(t, dir, said.logger())
+	s = mustStart(t, dir, logged.logger())
 	if s.Address() != first {
 		t.Errorf("address changed from %s to %s", first, s.Address())
 	}
@@ -90,18 +90,18 @@ func TestServerKeepsItsPortsAndMakesItsFilesAgain(t *testing.T) {
 	if err := os.Remove(databaseFile(dir)); err != nil {
 		t.Fatal(err)
 	}
-	mustStop(t, mustStart(t, dir, said.logger()))
+	mustStop(t, mustStart(t, dir, logged.logger()))
 	if _, err := os.Stat(databaseFile(dir)); err != nil {
-		t.Errorf("the deleted database was not made again: %v", err)
+		t.Errorf("the deleted database was not created again: %v", err)
 	}
-	if said.text.Len() > 0 {
-		t.Errorf("the server spoke:\n%s", said.text.String())
+	if logged.text.Len() > 0 {
+		t.Errorf("the server spoke:\n%s", logged.text.String())
 	}
 }
 
-// TestNewsIsLookedForAgain waits for news of a workflow of which there is none: the server may drop news on a busy machine, so its
-// waiters must ask again soon.
-func TestNewsIsLookedForAgain(t *testing.T) {
+// TestLongPollsReturnSoon polls a workflow without new events. The server may drop events on a busy machine, so polls must
+// return soon.
+func TestLongPollsReturnSoon(t *testing.T) {
 	t.Parallel()
 	s := mustStart(t, t.TempDir(), slog.New(slog.DiscardHandler))
 	run, err := s.Client().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "waiting", TaskQueue: "nobody"}, "nothing")
@@ -116,14 +116,14 @@ func TestNewsIsLookedForAgain(t *testing.T) {
 		WaitNewEvent: true, HistoryEventFilterType: enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
 	})
 	if took := time.Since(began); err != nil || took > 10*time.Second {
-		t.Errorf("waited %v (%v), want about %v", took, err, lookAgain)
+		t.Errorf("waited %v (%v), want about %v", took, err, longPollInterval)
 	}
 }
 
-func TestServerMovesFromTakenPorts(t *testing.T) {
+func TestServerReplacesUsedPorts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	kept, err := keepPorts(dir)
+	kept, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,10 +145,10 @@ func TestServerMovesFromTakenPorts(t *testing.T) {
 	}
 }
 
-func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
+func TestStartReportsFatalErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	kept, err := keepPorts(dir)
+	kept, err := loadPorts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := keepIdentity(dir)
+	own, err := loadIdentity(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,22 +170,22 @@ func TestServerReportsWhatItCannotGoOnAfter(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got error %v, want the port named as taken", err)
 	}
-	logs.enter(stopping)
+	logs.setPhase(stopping)
 }
 
-func TestServerNamesAFileThatIsNoDatabase(t *testing.T) {
+func TestStartReportsDamagedDatabase(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(databaseFile(dir), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Start(t.Context(), dir, slog.New(slog.DiscardHandler))
-	if err == nil || !strings.Contains(err.Error(), databaseFile(dir)) || !strings.Contains(err.Error(), "made again when deleted") {
+	if err == nil || !strings.Contains(err.Error(), databaseFile(dir)) || !strings.Contains(err.Error(), "created again if deleted") {
 		t.Errorf("got %v, want an error that names the file and the way out", err)
 	}
 }
 
-// A server that listens and does not serve yet is waited for; any other answer ends the wait.
+// TestUntilServing waits for a server that listens and does not serve yet; any other error ends the wait.
 func TestUntilServing(t *testing.T) {
 	t.Parallel()
 	refused, broken := fmt.Errorf("reach server: %w", serviceerror.NewUnavailable("not healthy yet")), errors.New("broken")
@@ -204,13 +204,13 @@ func TestUntilServing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			asked := 0
+			requested := 0
 			err := untilServing(c.ctx, func(context.Context) error {
-				asked++
-				return c.answers[asked-1]
+				requested++
+				return c.answers[requested-1]
 			})
 			if !errors.Is(err, c.want) {
-				t.Errorf("got %v after %d answers, want %v", err, asked, c.want)
+				t.Errorf("got %v after %d answers, want %v", err, requested, c.want)
 			}
 		})
 	}
@@ -225,11 +225,11 @@ func TestStartStopsWithItsContext(t *testing.T) {
 	}
 }
 
-// Copies of a project have the same ports in their files; all of them start, also at the same moment.
+// Copies of a project have the same ports in their files, and all of them start, even at the same time.
 func TestStartCopiesAtOnce(t *testing.T) {
 	t.Parallel()
 	first := t.TempDir()
-	kept, err := keepPorts(first)
+	kept, err := loadPorts(first)
 	if err != nil {
 		t.Fatal(err)
 	}

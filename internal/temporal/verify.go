@@ -1,4 +1,4 @@
-// Verification of the server's database, whether a server of this process uses it or not, and its removal while none does.
+// Verification and removal of the server's database.
 
 package temporal
 
@@ -13,15 +13,15 @@ import (
 	"bursar/internal/failure"
 )
 
-// VerifyDatabase checks the database below a state folder for damage of its structure. One that is not there is whole: it is made
-// at the next start.
+// VerifyDatabase checks the structure of the database in a state folder, whether a server uses it or not. A missing database is
+// not an error: the next start creates it.
 func VerifyDatabase(ctx context.Context, stateDir string) error {
 	file := databaseFile(stateDir)
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	text, err := checkDatabase(ctx, file, "rw")
-	if err != nil && unshared(file) { // the disk may take nothing: then SQLite cannot make what its processes share
+	if err != nil && hasNoLog(file) { // on a read-only disk SQLite cannot create its shared memory
 		text, err = checkDatabase(ctx, file, "ro&immutable=1")
 	}
 	if ctx.Err() != nil {
@@ -31,18 +31,18 @@ func VerifyDatabase(ctx context.Context, stateDir string) error {
 		err = errors.New(text)
 	}
 	if err != nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("%s is damaged: %w; it holds only history, and `bursar repair` replaces it", file, err))
+		return failure.Wrap(failure.Data, fmt.Errorf("%s is damaged: %w; it contains only history, and `bursar repair` replaces it", file, err))
 	}
 	return nil
 }
 
-// unshared reports whether a database has no log: then nobody has it open, and its file is all of it.
-func unshared(file string) bool {
+// hasNoLog reports whether a database has no log. Then no process has it open, and the file is complete.
+func hasNoLog(file string) bool {
 	info, err := os.Stat(file + "-wal")
 	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
 }
 
-// checkDatabase gives what SQLite finds of a database; "ok" is nothing.
+// checkDatabase returns the result of SQLite's integrity check; "ok" means no damage.
 func checkDatabase(ctx context.Context, file, mode string) (string, error) {
 	var found []string
 	err := withDatabase(file, mode, func(db *sql.DB) error {
@@ -63,7 +63,7 @@ func checkDatabase(ctx context.Context, file, mode string) (string, error) {
 	return strings.Join(found, "; "), err
 }
 
-// RemoveDatabase removes the database below a state folder: the next start makes a new one.
+// RemoveDatabase removes the database in a state folder. No server may use it. The next start creates a new one.
 func RemoveDatabase(stateDir string) error {
 	file := databaseFile(stateDir)
 	for _, name := range []string{file, file + "-wal", file + "-shm", file + "-journal"} {

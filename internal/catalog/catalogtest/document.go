@@ -1,4 +1,4 @@
-// document.go tests single documents and their keys and values.
+// Tests of single documents, their keys and values.
 
 package catalogtest
 
@@ -106,6 +106,6 @@ func values(t *testing.T, open Opener) {
 	})
 	unfit := c.Update(context.Background(), func(tx catalog.Tx) error { return tx.Put("bad", math.Inf(1)) })
 	if unfit == nil {
-		t.Error("put what JSON cannot say: no error")
+		t.Error("put a value that JSON cannot represent: no error")
 	}
 }

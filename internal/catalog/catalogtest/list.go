@@ -1,4 +1,4 @@
-// list.go tests the order and the bounds of List.
+// Tests of the order and the bounds of List and ListAfter.
 
 package catalogtest
 

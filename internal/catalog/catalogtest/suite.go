@@ -12,11 +12,11 @@ import (
 	"bursar/internal/catalog"
 )
 
-// Opener opens the catalog kept in dir, which is empty at first. The suite closes it and opens the same dir again
-// to see what lasted; the catalogs it opens it closes itself.
+// Opener opens the catalog in dir, which is empty at first. The suite closes the catalogs that it opens, and opens the same dir
+// again to check what is durable.
 type Opener func(t *testing.T, dir string) catalog.Catalog
 
-// Run runs the suite; every test gets a folder of its own.
+// Run runs the suite. Every test gets a separate folder.
 func Run(t *testing.T, open Opener) {
 	tests := map[string]func(t *testing.T, open Opener){
 		"documents":                       documents,

@@ -1,4 +1,4 @@
-// transaction.go tests that updates are atomic, durable and serial, and that views are consistent.
+// Tests that updates are atomic, durable and serial, and that views are consistent.
 
 package catalogtest
 
@@ -201,8 +201,8 @@ func cancelled(t *testing.T, open Opener) {
 	wantText(t, c, "a", "1")
 }
 
-// What is cancelled while it runs holds nothing back: views that follow see the last update, and updates go through. An
-// update that reports an error wrote nothing or everything.
+// cancelledAnywhere cancels transactions while they run: later views see the last update, and later updates succeed. An update
+// that returns an error wrote nothing or everything.
 func cancelledAnywhere(t *testing.T, open Opener) {
 	c := start(t, open)
 	const rounds, senders = 1000, 4
@@ -239,7 +239,7 @@ func cancelledAnywhere(t *testing.T, open Opener) {
 	}
 }
 
-// sameNumbers expects one number at a and b, and want where that is not 0.
+// sameNumbers expects the same number at a and b, equal to want unless want is 0.
 func sameNumbers(t *testing.T, tx catalog.Tx, want int) error {
 	var a, b int
 	if _, err := tx.Get("a", &a); err != nil {

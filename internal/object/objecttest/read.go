@@ -1,4 +1,4 @@
-// read.go tests opening, listing and deleting.
+// Tests of opening, listing and deleting.
 
 package objecttest
 

@@ -14,11 +14,10 @@ import (
 	"bursar/internal/object"
 )
 
-// Opener opens the store kept in dir, which is empty at first. The suite opens the same dir again to see
-// what lasted.
+// Opener opens the store in dir, which is empty at first. The suite opens the same dir again to check what is durable.
 type Opener func(t *testing.T, dir string) object.Store
 
-// Run runs the suite; every test gets a folder of its own.
+// Run runs the suite. Every test gets a separate folder.
 func Run(t *testing.T, open Opener) {
 	tests := map[string]func(t *testing.T, open Opener){
 		"visible only after commit":     visibleAfterCommit,
@@ -90,7 +89,7 @@ func readAll(r object.Reader) ([]byte, error) {
 func wantContent(t *testing.T, store object.Store, name string, want []byte) {
 	t.Helper()
 	if got := Read(t, store, name); !bytes.Equal(got, want) {
-		t.Fatalf("object %s holds %d bytes, want %d, or others", name, len(got), len(want))
+		t.Fatalf("object %s has %d bytes, want %d, or other bytes", name, len(got), len(want))
 	}
 }
 

@@ -1,4 +1,4 @@
-// write.go tests what a writer makes visible, and when.
+// Tests of what a writer makes visible, and when.
 
 package objecttest
 

@@ -1,4 +1,4 @@
-// What the bearer of a token may do.
+// Scopes: what a token allows.
 
 package access
 
@@ -10,15 +10,15 @@ import (
 	"bursar/internal/failure"
 )
 
-// Right is what a route of the API asks for.
+// Right is what a route of the API needs.
 type Right uint8
 
 const (
-	// Open asks for nothing.
+	// Open needs no token.
 	Open Right = iota
 	// Events adds events to a stream.
 	Events
-	// Read looks at anything, and changes nothing.
+	// Read reads everything, and changes nothing.
 	Read
 	// Operate is for routes that change anything else.
 	Operate
@@ -30,13 +30,13 @@ type Scope struct {
 	streams []string // with Events: only these
 }
 
-// Everything is the scope of the owner of the project folder.
+// Everything is the scope of the project folder's owner.
 var Everything = Scope{right: Operate}
 
-// scopeNames are scopes as they are written; that of Events is followed by its streams.
+// scopeNames are the names of scopes in text. The name of Events is followed by its streams.
 var scopeNames = map[Right]string{Events: "events", Read: "read", Operate: "operate"}
 
-// ParseScope reads a scope as it is written: events:STREAM[,STREAM…], read or operate.
+// ParseScope parses a scope: events:STREAM[,STREAM…], read or operate.
 func ParseScope(text string) (Scope, error) {
 	name, list, isList := strings.Cut(text, ":")
 	switch {
@@ -55,7 +55,7 @@ func ParseScope(text string) (Scope, error) {
 	return Scope{}, failure.Wrap(failure.Data, fmt.Errorf("%q is not a scope: use events:STREAM[,STREAM…], read or operate", text))
 }
 
-// String is the scope as it is written.
+// String returns the scope in the form that ParseScope parses.
 func (s Scope) String() string {
 	if s.right == Events {
 		return scopeNames[Events] + ":" + strings.Join(s.streams, ",")
@@ -63,10 +63,10 @@ func (s Scope) String() string {
 	return scopeNames[s.right]
 }
 
-// Streams are those whose events the scope is for; nil if it is not for events of some.
+// Streams returns the streams to which the scope is limited; nil if it is not limited to streams.
 func (s Scope) Streams() []string { return s.streams }
 
-// Allows reports whether the scope is enough for a route that needs the right, and is about the stream if it is about one.
+// Allows reports whether the scope includes a right, for a stream if the right is Events.
 func (s Scope) Allows(need Right, stream string) bool {
 	switch s.right {
 	case Operate:

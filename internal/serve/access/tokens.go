@@ -1,5 +1,5 @@
-// Package access says who may do what over HTTP: tokens that are given to others, each with a scope. It keeps of a token its
-// digest only, and guarantees that one that was made or revoked is known at once. What each route asks for is its caller's to say.
+// Package access manages the tokens of the HTTP API, each with a scope. It stores only a token's digest, and guarantees that
+// creating or revoking a token takes effect at once. It must not decide which right a route needs: its caller does.
 package access
 
 import (
@@ -21,22 +21,22 @@ import (
 
 const (
 	prefix = "token/"
-	// secretBytes are random: 64 hexadecimal digits.
+	// secretBytes is the number of random bytes of a token; its text has 64 hexadecimal digits.
 	secretBytes = 32
-	// shownDigits are those at a token's end by which people tell it from others.
+	// shownDigits is how many of a token's last digits are stored, so that people can identify it.
 	shownDigits = 4
 )
 
 var (
-	// ErrExists is what Create returns, wrapped, for a name that is taken.
-	ErrExists = errors.New("there is a token of that name")
-	// ErrUnknown is what Revoke returns, wrapped, for a name that is not known.
-	ErrUnknown = errors.New("there is no token of that name")
+	// ErrExists is returned by Create, wrapped, if the name is already in use.
+	ErrExists = errors.New("a token with this name exists")
+	// ErrUnknown is returned by Revoke, wrapped, for an unknown name.
+	ErrUnknown = errors.New("no token with this name exists")
 
 	names = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 )
 
-// Token is what is kept of one.
+// Token describes a token, without its secret.
 type Token struct {
 	Name    string    `json:"name"`
 	Scope   string    `json:"scope"`
@@ -44,54 +44,54 @@ type Token struct {
 	EndsIn  string    `json:"ends_in"` // its last digits
 }
 
-// stored is a token in the catalog.
-type stored struct {
+// storedToken is a token in the catalog.
+type storedToken struct {
 	Token
 	SHA256 string `json:"sha256"` // of the token's text, in hexadecimal digits
 }
 
-// Tokens are those of a project. They are safe for concurrent use.
+// Tokens are the tokens of a project. They are safe for concurrent use.
 type Tokens struct {
 	Catalog catalog.Catalog
 
-	mu    sync.Mutex
-	known []stored
-	at    uint64 // the catalog's count of changes when known was read
-	read  bool
+	mu            sync.Mutex
+	cached        []storedToken
+	cachedChanges uint64 // the catalog's count of changes when known was read
+	isCached      bool
 }
 
-// CheckName refuses what cannot be the name of a token.
+// CheckName returns an error of class Data for an invalid token name.
 func CheckName(name string) error {
 	if names.MatchString(name) {
 		return nil
 	}
-	return failure.Wrap(failure.Data, fmt.Errorf("%q is not a valid name: use a to z, 0 to 9 and _, beginning with a letter, at most 64", name))
+	return failure.Wrap(failure.Data, fmt.Errorf("%q is not a valid name: use at most 64 of a to z, 0 to 9 and _, and begin with a letter", name))
 }
 
-// Create makes a token and returns its text, which is kept nowhere.
-func (t *Tokens) Create(ctx context.Context, name string, scope Scope) (made Token, secret string, err error) {
+// Create creates a token and returns its secret, which is not stored.
+func (t *Tokens) Create(ctx context.Context, name string, scope Scope) (created Token, secret string, err error) {
 	if err := CheckName(name); err != nil {
 		return Token{}, "", fmt.Errorf("create token: %w", err)
 	}
 	random := make([]byte, secretBytes)
-	_, _ = rand.Read(random) // it never fails
+	_, _ = rand.Read(random) // never fails
 	secret = hex.EncodeToString(random)
-	made = Token{Name: name, Scope: scope.String(), Created: time.Now().UTC().Truncate(time.Second), EndsIn: secret[len(secret)-shownDigits:]}
+	created = Token{Name: name, Scope: scope.String(), Created: time.Now().UTC().Truncate(time.Second), EndsIn: secret[len(secret)-shownDigits:]}
 	err = t.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var before stored
-		taken, err := tx.Get(prefix+name, &before)
+		var before storedToken
+		exists, err := tx.Get(prefix+name, &before)
 		if err != nil {
 			return err
 		}
-		if taken {
+		if exists {
 			return failure.Wrap(failure.Data, ErrExists)
 		}
-		return tx.Put(prefix+name, stored{made, digest(secret)})
+		return tx.Put(prefix+name, storedToken{created, digest(secret)})
 	})
 	if err != nil {
 		return Token{}, "", fmt.Errorf("create token %s: %w", name, err)
 	}
-	return made, secret, nil
+	return created, secret, nil
 }
 
 // List returns all tokens by name.
@@ -107,10 +107,10 @@ func (t *Tokens) List(ctx context.Context) ([]Token, error) {
 	return list, nil
 }
 
-// Revoke has a token mean nothing from now on.
+// Revoke deletes a token, which is invalid from then on.
 func (t *Tokens) Revoke(ctx context.Context, name string) error {
 	err := t.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var before stored
+		var before storedToken
 		known, err := tx.Get(prefix+name, &before)
 		if err != nil {
 			return err
@@ -126,8 +126,8 @@ func (t *Tokens) Revoke(ctx context.Context, name string) error {
 	return nil
 }
 
-// Find returns what the bearer of a token may do; known is false of a token that was never given out, or was revoked. It
-// compares with every token, each in constant time.
+// Find returns the scope of a token; known is false if the token was never created, or was revoked. It compares the secret
+// with every token, each in constant time.
 func (t *Tokens) Find(ctx context.Context, secret string) (scope Scope, known bool, err error) {
 	all, err := t.all(ctx)
 	if err != nil {
@@ -146,23 +146,23 @@ func (t *Tokens) Find(ctx context.Context, secret string) (scope Scope, known bo
 	return scope, err == nil, err
 }
 
-// all are the tokens as they are now, remembered until anything is written to a catalog that counts its changes.
-func (t *Tokens) all(ctx context.Context) ([]stored, error) {
-	counted, keep := t.Catalog.(catalog.Counted)
-	var at uint64
-	if keep {
-		at = counted.Changes()
+// all returns all tokens. They are cached until the catalog changes, if the catalog counts its changes.
+func (t *Tokens) all(ctx context.Context) ([]storedToken, error) {
+	counted, isCounted := t.Catalog.(catalog.Counted)
+	var changes uint64
+	if isCounted {
+		changes = counted.Changes()
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.read && t.at == at {
-			return t.known, nil
+		if t.isCached && t.cachedChanges == changes {
+			return t.cached, nil
 		}
 	}
-	var list []stored
+	var list []storedToken
 	err := t.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list = nil
 		return tx.List(prefix, func(_ string, value json.RawMessage) error {
-			var one stored
+			var one storedToken
 			if err := json.Unmarshal(value, &one); err != nil {
 				return err
 			}
@@ -170,8 +170,8 @@ func (t *Tokens) all(ctx context.Context) ([]stored, error) {
 			return nil
 		})
 	})
-	if err == nil && keep {
-		t.known, t.at, t.read = list, at, true
+	if err == nil && isCounted {
+		t.cached, t.cachedChanges, t.isCached = list, changes, true
 	}
 	return list, err
 }

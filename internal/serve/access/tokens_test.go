@@ -1,4 +1,4 @@
-// Tokens on a real catalog: what is kept of them, what they allow, and that changes count at once.
+// Tokens on a real catalog: what is stored, what they allow, and that changes take effect at once.
 
 package access
 
@@ -15,7 +15,7 @@ import (
 
 func open(t *testing.T) *Tokens {
 	t.Helper()
-	c, err := catalog.Open(filepath.Join(t.TempDir(), "catalog.db"))
+	c, err := catalog.OpenSQLite(filepath.Join(t.TempDir(), "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func open(t *testing.T) *Tokens {
 	return &Tokens{Catalog: c}
 }
 
-// find returns the scope of a token, or what it is instead of one.
+// find returns the scope of a token, or "unknown".
 func find(t *testing.T, tokens *Tokens, secret string) string {
 	t.Helper()
 	scope, known, err := tokens.Find(t.Context(), secret)
@@ -86,7 +86,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestSecretIsNotKept reads all that the catalog has of a token.
+// TestSecretIsNotKept checks that no document of the catalog contains a token's secret.
 func TestSecretIsNotKept(t *testing.T) {
 	t.Parallel()
 	tokens := open(t)
@@ -97,7 +97,7 @@ func TestSecretIsNotKept(t *testing.T) {
 	err = tokens.Catalog.View(t.Context(), func(tx catalog.Tx) error {
 		return tx.List("", func(key string, value json.RawMessage) error {
 			if strings.Contains(string(value), secret[:32]) {
-				t.Errorf("%s holds the token: %s", key, value)
+				t.Errorf("%s contains the token: %s", key, value)
 			}
 			return nil
 		})
@@ -131,10 +131,10 @@ func TestScopes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s.Allows(Events, "a") != tt.events || s.Allows(Events, "c") != tt.other || s.Allows(Read, "a") != tt.read || s.Allows(Operate, "") != tt.operates {
-			t.Errorf("%s allows other things", tt.scope)
+			t.Errorf("%s has wrong rights", tt.scope)
 		}
 	}
 	if (Scope{}).Allows(Read, "") || (Scope{}).Allows(Events, "") {
-		t.Error("no scope allows something")
+		t.Error("the zero scope allows something")
 	}
 }

@@ -1,4 +1,4 @@
-// Partitions and attempts whose view of a run is out of date: what a prefetch is of is decided once.
+// Partitions and attempts with a stale view of a run: the state that a run prefetches is decided once.
 
 package app
 
@@ -12,7 +12,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// delayedCatalog calls before once, ahead of its first Update.
+// delayedCatalog calls before once, before its first Update.
 type delayedCatalog struct {
 	catalog.Catalog
 	once   sync.Once
@@ -24,7 +24,7 @@ func (c *delayedCatalog) Update(ctx context.Context, fn func(catalog.Tx) error) 
 	return c.Catalog.Update(ctx, fn)
 }
 
-// engineOver is the app's engine over another catalog.
+// engineOver returns the app's engine on another catalog.
 func engineOver(a *App, c catalog.Catalog) *reconcile.Engine {
 	e := a.Engine
 	return &reconcile.Engine{
@@ -33,7 +33,7 @@ func engineOver(a *App, c catalog.Catalog) *reconcile.Engine {
 	}
 }
 
-// openPlanned has two runs planned, over the same keys.
+// openPlanned opens a project with two planned runs over the same keys.
 func openPlanned(t *testing.T) (a *App, first, second reconcile.RunRef) {
 	t.Helper()
 	a = openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
@@ -48,7 +48,7 @@ func openPlanned(t *testing.T) (a *App, first, second reconcile.RunRef) {
 	return a, first, second
 }
 
-// openLagging has run 1 merged and not indexed, and run 2 reduced.
+// openLagging opens a project with run 1 merged but not indexed, and run 2 reduced.
 func openLagging(t *testing.T) (a *App, first, second reconcile.RunRef) {
 	t.Helper()
 	a, first, second = openPlanned(t)
@@ -66,8 +66,8 @@ func mustStep(t *testing.T, e *reconcile.Engine, ref reconcile.RunRef, steps ...
 	}
 }
 
-// TestPartitionsPrefetchTheSameState has one partition read the run before the other fixes what its prefetch is of, and
-// go on after an earlier run was indexed.
+// TestPartitionsPrefetchTheSameState lets one partition read the run before the other decides its prefetched state, and continue
+// after an earlier run was indexed.
 func TestPartitionsPrefetchTheSameState(t *testing.T) {
 	t.Parallel()
 	for _, late := range []int{0, 1} {
@@ -89,8 +89,8 @@ func TestPartitionsPrefetchTheSameState(t *testing.T) {
 	}
 }
 
-// TestLateAttemptDoesNotMoveTheState has a whole attempt wait between reading the run and fixing what its prefetch is of,
-// until another attempt has done the prefetch.
+// TestLateAttemptDoesNotMoveTheState delays an attempt between reading the run and deciding its prefetched state, until another
+// attempt has completed the prefetch.
 func TestLateAttemptDoesNotMoveTheState(t *testing.T) {
 	t.Parallel()
 	a, first, second := openLagging(t)
@@ -108,8 +108,8 @@ func TestLateAttemptDoesNotMoveTheState(t *testing.T) {
 	}
 }
 
-// TestRunsThatAreSplitOtherwiseLoseNothing has two runs in flight, one of which an earlier program planned: its keys are spread
-// over the same number of partitions by another hash.
+// TestRunsThatAreSplitOtherwiseLoseNothing has two runs in flight, one of which was planned by an earlier version with another
+// partition hash.
 func TestRunsThatAreSplitOtherwiseLoseNothing(t *testing.T) {
 	t.Parallel()
 	for earlier := uint64(1); earlier <= 2; earlier++ {

@@ -1,4 +1,4 @@
-// One stream whose acknowledged events cannot be sealed keeps back itself and the pipelines that fold it, and nothing else.
+// A stream whose acknowledged events cannot be sealed blocks only itself and the pipelines that fold it.
 
 package app
 
@@ -25,7 +25,7 @@ func twoStreams() map[string]string {
 	return files
 }
 
-// writeSpool leaves what a killed process had acknowledged of a stream.
+// writeSpool writes a spool as a killed process leaves it.
 func writeSpool(t *testing.T, dir string, h spool.Header, bodies ...string) {
 	t.Helper()
 	folder := filepath.Join(dir, ".bursar", "spool", h.Stream)
@@ -60,7 +60,7 @@ func TestBrokenSpool(t *testing.T) {
 		putFile(t, dir, name, text)
 	}
 	writeSpool(t, dir, spool.Header{Stream: "good", Number: 1}, `{"id":"g","n":1}`)
-	if err := os.MkdirAll(filepath.Join(dir, ".bursar", "spool", "bad", "00000001.spool"), 0o700); err != nil { // nobody can read it
+	if err := os.MkdirAll(filepath.Join(dir, ".bursar", "spool", "bad", "00000001.spool"), 0o700); err != nil { // a folder cannot be read as a spool
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
@@ -90,7 +90,7 @@ func TestBrokenSpool(t *testing.T) {
 	if runs, err := a.Run(t.Context(), []string{"of_good"}, nil); len(runs) != 1 || err != nil {
 		t.Errorf("runs are %+v, %v", runs, err)
 	}
-	stop, err := a.takeLive(t.Context())
+	stop, err := a.startLiveIntake(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestBrokenSpool(t *testing.T) {
 	}
 }
 
-// TestStranded: acknowledged events of a stream that was taken out of the folder are known of until it is back.
+// TestStranded removes a stream with acknowledged events from the project folder: they are reported until it is restored.
 func TestStranded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -141,7 +141,7 @@ func TestStranded(t *testing.T) {
 	if list, err = a.Stranded(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("stranded are %+v, %v", list, err)
 	}
-	if unsealed, err := a.sealAllLeft(t.Context()); err != nil || len(unsealed) != 0 {
+	if unsealed, err := a.recoverAllSpools(t.Context()); err != nil || len(unsealed) != 0 {
 		t.Errorf("unsealed are %v, %v", unsealed, err)
 	}
 	if b, err := event.Batches(t.Context(), a.Intake.Catalog, "gone", 0); err != nil || len(b) != 1 || b[0].Accepted != 2 {
@@ -149,7 +149,7 @@ func TestStranded(t *testing.T) {
 	}
 }
 
-// TestCheckStored: a changed identity is found before anything is taken in, while the project is open and after.
+// TestCheckStored finds a changed id declaration before anything is ingested, while the project is open and afterwards.
 func TestCheckStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -160,7 +160,7 @@ func TestCheckStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	take(t, a, "good", putFile(t, dir, "n.jsonl", `{"id":"f","n":1}`))
+	mustIngest(t, a, "good", putFile(t, dir, "n.jsonl", `{"id":"f","n":1}`))
 	check := func(want int) {
 		t.Helper()
 		p, err := Check(t.Context(), dir)

@@ -1,4 +1,4 @@
-// Opening a project whose disk takes nothing, for commands that only read.
+// Opening a project on a full or read-only disk, for commands that only read.
 
 package app
 
@@ -18,24 +18,23 @@ import (
 	"bursar/internal/object"
 )
 
-// OpenToRead is Open for a command that only reads. Where the disk is read-only or full, the stores are opened in a way that
-// writes nothing to it.
-func OpenToRead(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
+// OpenReadOnly is Open for a command that only reads. If the disk is read-only or full, it opens the stores without writing.
+func OpenReadOnly(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
 	return openProject(ctx, dir, command, log, func(a *App, err error) error {
-		if !takesNothing(err) {
+		if !isUnwritable(err) {
 			return err
 		}
-		a.log.Warn("the project is only read", "error", err)
-		return a.openToRead(ctx, err)
+		a.log.Warn("the disk cannot be written; the project is open for reading only", "error", err)
+		return a.openReadOnly(ctx, err)
 	})
 }
 
-// probeBytes is about what opening the stores takes.
+// probeBytes is about the disk space that opening the stores needs.
 const probeBytes = 512 << 10
 
-// tryWriting finds out whether the stores can be opened for writing: they would make files, and one of them ends the process when it
-// cannot.
-func tryWriting(state string) error {
+// probeWritable checks whether the stores can be opened for writing. Pebble would end the process if it could not create its
+// files.
+func probeWritable(state string) error {
 	probe, err := os.CreateTemp(state, "probe-*")
 	if err != nil {
 		return fmt.Errorf("write to %s: %w", state, err)
@@ -44,19 +43,19 @@ func tryWriting(state string) error {
 	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 }
 
-// openToRead opens the stores for reading only. Scratch lies in the system's folder for temporary files.
-func (a *App) openToRead(ctx context.Context, full error) error {
+// openReadOnly opens the stores for reading only. The scratch folder is in the system's folder for temporary files.
+func (a *App) openReadOnly(ctx context.Context, full error) error {
 	scratch, err := os.MkdirTemp("", "bursar-")
 	if err != nil {
-		return fmt.Errorf("make scratch folder: %w", err)
+		return fmt.Errorf("create scratch folder: %w", err)
 	}
 	a.closers = append(a.closers, func() error { return os.RemoveAll(scratch) })
 	records, err := catalog.OpenReadOnly(filepath.Join(a.state, "catalog.db"))
-	if errors.Is(err, fs.ErrNotExist) { // nothing was taken in yet, and nothing can be
+	if errors.Is(err, fs.ErrNotExist) { // the project has no data, and cannot get any
 		return full
 	}
 	if err != nil {
-		return failure.Wrap(failure.Transient, fmt.Errorf("%w; make room on the disk, or copy the project to another one", err))
+		return failure.Wrap(failure.Transient, fmt.Errorf("%w; free space on the disk, or copy the project to another one", err))
 	}
 	a.closers = append(a.closers, records.Close)
 	index, err := artifact.OpenPebbleReadOnly(filepath.Join(a.state, "index"))

@@ -1,4 +1,4 @@
-// What of an error goes into a history, and what comes back to who waits.
+// Redaction of error texts, and the text that callers get back.
 
 package temporal
 
@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// grouped is an error that names a value without quotes.
+// grouped is an error whose text has a value without quotes.
 type grouped struct{ group string }
 
 func (g grouped) Error() string   { return "total paid of " + g.group + " should move by 1.00" }
@@ -41,7 +41,7 @@ func TestPlainText(t *testing.T) {
 		}
 		for _, value := range []string{"Jane", "Doe", "Roe", "Poe", "DE89", "3704", "12345", "9007", "2147483647", "1.234", "O'Brien", "2025-02"} {
 			if strings.Contains(got, value) {
-				t.Errorf("%q holds %s", got, value)
+				t.Errorf("%q contains %s", got, value)
 			}
 		}
 	}
@@ -51,22 +51,22 @@ func TestPlainText(t *testing.T) {
 	}
 }
 
-// TestWholeTextStaysInTheProcess has who waits in this process read all of an error, and others what the history holds.
-func TestWholeTextStaysInTheProcess(t *testing.T) {
+// TestFullTextStaysInTheProcess checks that callers in this process get the full text of an error, and others the redacted one.
+func TestFullTextStaysInTheProcess(t *testing.T) {
 	t.Parallel()
 	whole := `Could not convert string 'Jane Doe' to INT32`
 	converter := temporal.GetDefaultFailureConverter()
 	failed := converter.ErrorToFailure(ActivityError(errors.New(whole)))
 	if strings.Contains(failed.String(), "Jane") {
-		t.Errorf("the history holds %s", failed)
+		t.Errorf("the history contains %s", failed)
 	}
-	if got := Received(converter.FailureToError(failed)).Error(); got != whole {
+	if got := FromTemporal(converter.FailureToError(failed)).Error(); got != whole {
 		t.Errorf("here it is %q, want %q", got, whole)
 	}
-	for range mostTexts {
-		ActivityError(errors.New("'another'")) //nolint:errcheck // only to be kept
+	for range maxTexts {
+		ActivityError(errors.New("'another'")) //nolint:errcheck // only to fill the store
 	}
-	if got := Received(converter.FailureToError(failed)).Error(); got != "Could not convert string … to INT32" {
+	if got := FromTemporal(converter.FailureToError(failed)).Error(); got != "Could not convert string … to INT32" {
 		t.Errorf("elsewhere it is %q", got)
 	}
 }

@@ -1,3 +1,5 @@
+// Ingesting files and retrying quarantined rows, one intake per stream at a time.
+
 package app
 
 import (
@@ -10,7 +12,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// Ingest takes files into one batch of a stream. Intakes of one stream wait for each other.
+// Ingest ingests files into one batch of a stream. Intakes of the same stream wait for each other.
 func (a *App) Ingest(ctx context.Context, stream string, files []string, o event.Options) (event.Result, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
@@ -20,43 +22,43 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o event
 		return event.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	if live := a.lives.of(stream); live != nil {
+	if live := a.live.get(stream); live != nil {
 		return live.Ingest(ctx, files, o)
 	}
-	return a.take(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	return a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
 }
 
-// Retry takes the rows of a stream's quarantine up again.
+// Retry ingests the quarantined rows of a stream again.
 func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := event.Options{KeyColumns: a.keyColumns(stream)}
-	if live := a.lives.of(stream); live != nil {
+	if live := a.live.get(stream); live != nil {
 		return live.Retry(ctx, o)
 	}
-	r, err := a.take(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
+	r, err := a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
 	if err == nil && r.Batch > 0 {
-		a.sealed(r)
+		a.batchSealed(r)
 	}
 	return r, err
 }
 
-// take has the stream for itself while intake works.
-func (a *App) take(ctx context.Context, s *project.Stream, intake func() (event.Result, error)) (event.Result, error) {
-	unlock, err := a.streams.Lock(ctx, s.Name)
+// withStream locks the stream, recovers its spools and calls ingest.
+func (a *App) withStream(ctx context.Context, s *project.Stream, ingest func() (event.Result, error)) (event.Result, error) {
+	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
 		return event.Result{}, err
 	}
 	defer unlock()
-	if err := a.sealLeft(ctx, s); err != nil {
+	if err := a.recoverSpool(ctx, s); err != nil {
 		return event.Result{}, err
 	}
-	return intake()
+	return ingest()
 }
 
-// keyColumns are the columns that pipelines key a stream by: their values are bounded like identities.
+// keyColumns returns the columns that pipelines use as keys of a stream. The size of their values is limited like that of ids.
 func (a *App) keyColumns(stream string) []string {
 	var columns []string
 	for _, p := range a.Project.Pipelines {
@@ -67,7 +69,7 @@ func (a *App) keyColumns(stream string) []string {
 	return columns
 }
 
-// Pipelines are the named pipelines, or all of them.
+// Pipelines returns the given names if each is a pipeline, or the names of all pipelines if none is given.
 func (a *App) Pipelines(names []string) ([]string, error) {
 	if len(names) == 0 {
 		for _, p := range a.Project.Pipelines {

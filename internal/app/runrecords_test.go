@@ -1,5 +1,5 @@
-// What is kept of the steps of a run: a share of another state than the run's is not taken, runs are read from where somebody
-// left off, and what only the steps needed does not outlive them.
+// The records of a run's steps: a partition with another state than its run's is refused, listing runs reads only later ones, and
+// intermediate objects are deleted.
 
 package app
 
@@ -15,8 +15,8 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// TestShareOfAnotherStateIsNotTaken keeps one partition's prefetch as of no run, and has the run be as of the run before.
-func TestShareOfAnotherStateIsNotTaken(t *testing.T) {
+// TestPartitionOfOtherStateIsRefused records one partition's prefetch without a run, and the run's with the run before.
+func TestPartitionOfOtherStateIsRefused(t *testing.T) {
 	t.Parallel()
 	for stale := range 2 {
 		a, first, second := openLagging(t)
@@ -42,14 +42,14 @@ func TestShareOfAnotherStateIsNotTaken(t *testing.T) {
 	}
 }
 
-// dyingStore ends, from its first deletion on, whatever would delete.
+// dyingStore ends the goroutine at the first and every later deletion.
 type dyingStore struct{ reconcile.Store }
 
 func (d *dyingStore) Delete(context.Context, string) error { return errKilled }
 
-// TestStepObjectsGoAfterAKill kills a run between its publication and the removal of what only its steps needed: the same step tried
-// again removes it, and so does the next run.
-func TestStepObjectsGoAfterAKill(t *testing.T) {
+// TestStepObjectsAreDeletedAfterAKill kills a run between publishing and deleting its intermediate objects: the retried step deletes them,
+// and so does the next run.
+func TestStepObjectsAreDeletedAfterAKill(t *testing.T) {
 	t.Parallel()
 	for _, retried := range []bool{true, false} {
 		a := openTwoRuns(t)
@@ -83,7 +83,7 @@ func TestStepObjectsGoAfterAKill(t *testing.T) {
 	}
 }
 
-// stepObjects are the deltas and states that are stored.
+// stepObjects lists the stored deltas and states.
 func stepObjects(t *testing.T, a *App) (names []string) {
 	t.Helper()
 	all, err := a.Engine.Objects.List(t.Context(), "pipelines/")
@@ -133,8 +133,8 @@ func (x *countingTx) counted(fn func(string, json.RawMessage) error) func(string
 	}
 }
 
-// TestRunsAreReadFromWhereTheyAreAskedFor plants many runs: listing the last ones reads those alone.
-func TestRunsAreReadFromWhereTheyAreAskedFor(t *testing.T) {
+// TestRunsReadsOnlyLaterRuns records many runs: listing the last ones reads only those.
+func TestRunsReadsOnlyLaterRuns(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
 	const runs = 500

@@ -1,10 +1,10 @@
-// How many steps work at a time.
+// The number of concurrent steps by cores and memory.
 
 package app
 
 import "testing"
 
-func TestStepsOf(t *testing.T) {
+func TestStepLimits(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		threads int
@@ -18,7 +18,7 @@ func TestStepsOf(t *testing.T) {
 		{8, "16GiB", 8, "2097152KiB"},
 		{8, "100MB", 1, "97656KiB"},
 	} {
-		if atOnce, each := stepsOf(tt.threads, tt.memory); atOnce != tt.atOnce || each != tt.each {
+		if atOnce, each := stepLimits(tt.threads, tt.memory); atOnce != tt.atOnce || each != tt.each {
 			t.Errorf("%d threads, %s: %d with %s each, want %d with %s", tt.threads, tt.memory, atOnce, each, tt.atOnce, tt.each)
 		}
 	}

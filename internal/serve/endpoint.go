@@ -1,5 +1,5 @@
-// How other processes of the same user find a running server: its address, its process and its token, in files of the
-// project's state folder. The socket for commands lies beside them.
+// The files of the state folder by which other processes of the same user find a running server: its address, process id
+// and token.
 
 package serve
 
@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	contactFile = "api.json"
-	tokenFile   = "token"
-	tokenBytes  = 32
+	endpointFile = "api.json"
+	tokenFile    = "token"
+	tokenBytes   = 32
 )
 
-// TokenFile is where the token of the project whose state is in the folder lies.
+// TokenFile returns the path of the token of the project with this state folder.
 func TokenFile(state string) string { return filepath.Join(state, tokenFile) }
 
-// Token reads the project's token; the first call makes it. Only the owner may read its file (rule 8).
+// Token returns the project's token, which the first call creates. Only the owner may read its file (rule 8).
 func Token(state string) (string, error) {
 	text, err := os.ReadFile(TokenFile(state))
 	if token := strings.TrimSpace(string(text)); err == nil && token != "" {
@@ -43,34 +43,34 @@ func Token(state string) (string, error) {
 	return token, nil
 }
 
-// Contact says where a project is served, and by whom.
-type Contact struct {
+// Endpoint is the address at which a project is served, and the process that serves it.
+type Endpoint struct {
 	Address string `json:"address"` // of the HTTP API, host:port
 	Process int    `json:"process"`
 }
 
-// Announce tells other processes where the project is served, until the returned function is called.
-func Announce(state string, c Contact) (withdraw func() error, err error) {
+// Announce writes the endpoint for other processes. withdraw removes it.
+func Announce(state string, c Endpoint) (withdraw func() error, err error) {
 	text, err := json.Marshal(c)
 	if err == nil {
-		err = object.WriteFile(filepath.Join(state, contactFile), append(text, '\n'))
+		err = object.WriteFile(filepath.Join(state, endpointFile), append(text, '\n'))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("announce API: %w", err)
 	}
 	return func() error {
-		if err := os.Remove(filepath.Join(state, contactFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(filepath.Join(state, endpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("withdraw API: %w", err)
 		}
 		return nil
 	}, nil
 }
 
-// readContact reads what was announced; ok is false while there is nothing, or only what a dead process left.
-func readContact(state string, process int) (c Contact, ok bool) {
-	text, err := os.ReadFile(filepath.Join(state, contactFile))
+// readEndpoint reads what the process has announced. ok is false if it has announced nothing.
+func readEndpoint(state string, process int) (c Endpoint, ok bool) {
+	text, err := os.ReadFile(filepath.Join(state, endpointFile))
 	if err != nil || json.Unmarshal(text, &c) != nil {
-		return Contact{}, false
+		return Endpoint{}, false
 	}
 	return c, c.Process == process
 }

@@ -1,4 +1,4 @@
-// Questions: where pipelines stand, one artifact, what is open, what was rejected and is to be resolved.
+// Handlers of queries: health, pipeline status, one artifact, exceptions and quarantined rows.
 
 package serve
 
@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// listRows is how many rows a list holds unless asked otherwise, and mostRows at most.
-	listRows = 1000
-	mostRows = 10_000
-	// listBytes is where a list ends whatever its rows: they may be long.
-	listBytes = 32 << 20
+	// defaultListRows is the default limit of a list in rows, and mostRows at most.
+	defaultListRows = 1000
+	maxListRows     = 10_000
+	// maxListBytes bounds a list in bytes, because rows may be long.
+	maxListBytes = 32 << 20
 )
 
-var errParameter = refuse(http.StatusBadRequest, "a parameter is not understood", "GET /v1/openapi.yaml says what is")
+var errParameter = refuse(http.StatusBadRequest, "unknown, repeated or malformed parameter", "GET /v1/openapi.yaml lists the parameters")
 
-// health tells whether requests are taken.
+// health reports whether the server accepts requests.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	status := http.StatusOK
 	if !s.ready.Load() {
@@ -37,10 +37,10 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := only(r); err != nil {
+	if _, err := parseParameters(r); err != nil {
 		return err
 	}
-	list, err := s.options.Questions.Status(r.Context())
+	list, err := s.options.Queries.Status(r.Context())
 	if err != nil {
 		return err
 	}
@@ -49,29 +49,29 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
-	query, err := only(r, "key", "as_of", "history")
+	query, err := parseParameters(r, "key", "as_of", "history")
 	if err != nil {
 		return err
 	}
 	key := query.Get("key")
 	if key == "" {
-		return refuse(http.StatusBadRequest, "the key is missing", `ask with ?key=o-1003, or ?key=["o-1003","USD"] for several columns`)
+		return refuse(http.StatusBadRequest, "the key is missing", `add ?key=o-1003, or ?key=["o-1003","USD"] for several columns`)
 	}
 	var asOf uint64
 	if text := query.Get("as_of"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil || n == 0 {
-			return refuse(http.StatusBadRequest, "as_of is no run", "runs are numbered from 1")
+			return refuse(http.StatusBadRequest, "as_of is not a run number", "runs are numbered from 1")
 		}
 		asOf = n
 	}
 	history := false
 	if text := query.Get("history"); text != "" {
 		if history, err = strconv.ParseBool(text); err != nil {
-			return refuse(http.StatusBadRequest, "history is neither true nor false", "")
+			return refuse(http.StatusBadRequest, "history is not true or false", "")
 		}
 	}
-	answer, err := s.options.Questions.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
+	answer, err := s.options.Queries.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// appendAnswer writes an artifact, whose parts are JSON already.
+// appendAnswer appends an artifact as JSON. Its key and columns are JSON already.
 func appendAnswer(b []byte, a *reconcile.GetResult) []byte {
 	b = append(append(b, `{"key":`...), a.Key...)
 	b = strconv.AppendUint(append(b, `,"run":`...), a.Run, 10)
@@ -101,113 +101,113 @@ func appendAnswer(b []byte, a *reconcile.GetResult) []byte {
 	return append(b, '}', '\n')
 }
 
-// rows is a list that ends where it gets too long.
-type rows struct {
+// boundedList is a list of JSON items that accepts no more of them once a limit is reached.
+type boundedList struct {
 	items []json.RawMessage
 	bytes int
 	limit int
 	more  bool
 }
 
-// errEnough ends a walk when the list is full.
-var errEnough = errors.New("the list is full")
+// errListFull stops an iteration when the list is full.
+var errListFull = errors.New("the list is full")
 
-func (l *rows) add(item any) error {
+func (l *boundedList) add(item any) error {
 	text, err := json.Marshal(item)
 	if err != nil {
 		return err
 	}
-	if len(l.items) == l.limit || l.bytes+len(text) > listBytes && len(l.items) > 0 {
+	if len(l.items) == l.limit || l.bytes+len(text) > maxListBytes && len(l.items) > 0 {
 		l.more = true
-		return errEnough
+		return errListFull
 	}
 	l.items, l.bytes = append(l.items, text), l.bytes+len(text)
 	return nil
 }
 
-// list answers with the rows that walk adds. Few are made at a time: each may walk over everything there is.
+// list sends the rows that walk adds. Only maxHeavyQueries lists are built at a time, since each may read all stored data.
 func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
-	l := rows{limit: listRows, items: []json.RawMessage{}}
+	l := boundedList{limit: defaultListRows, items: []json.RawMessage{}}
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > mostRows {
-			return refuse(http.StatusBadRequest, "limit is no number from 1 to 10000", "")
+		if err != nil || n < 1 || n > maxListRows {
+			return refuse(http.StatusBadRequest, "limit is not a number from 1 to 10000", "")
 		}
 		l.limit = n
 	}
 	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Time{}) // a writer without deadlines is a test's
-	if err := s.heavy.Acquire(r.Context(), 1); err != nil {
+	_ = rc.SetWriteDeadline(time.Time{}) // only writers of tests do not support deadlines
+	if err := s.heavyQueries.Acquire(r.Context(), 1); err != nil {
 		return err
 	}
-	defer s.heavy.Release(1)
-	if err := walk(r.Context(), l.add); err != nil && !errors.Is(err, errEnough) {
+	defer s.heavyQueries.Release(1)
+	if err := walk(r.Context(), l.add); err != nil && !errors.Is(err, errListFull) {
 		return err
 	}
-	_ = rc.SetWriteDeadline(time.Now().Add(answerTime))
+	_ = rc.SetWriteDeadline(time.Now().Add(responseTimeout))
 	writeJSON(w, http.StatusOK, map[string]any{name: l.items, "more": l.more})
 	return nil
 }
 
 func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {
-	query, err := only(r, "limit")
+	query, err := parseParameters(r, "limit")
 	if err != nil {
 		return err
 	}
 	return s.list(w, query, r, "exceptions", func(ctx context.Context, add func(any) error) error {
-		return s.options.Questions.Exceptions(ctx, r.PathValue("pipeline"), func(x reconcile.Exception) error { return add(x) })
+		return s.options.Queries.Exceptions(ctx, r.PathValue("pipeline"), func(x reconcile.Exception) error { return add(x) })
 	})
 }
 
-// quarantinedRow is one row in quarantine.
+// quarantinedRow is one row in quarantine, as JSON.
 type quarantinedRow struct {
-	Ref    string `json:"ref"` // what names the row within the stream
+	Ref    string `json:"ref"` // identifies the row within the stream
 	Batch  uint64 `json:"batch"`
 	File   string `json:"file"`
 	Row    int64  `json:"row"`
 	Column string `json:"column"`
 	Reason string `json:"reason"`
 	Raw    string `json:"raw"`
-	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8
-	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
+	Bytes  []byte `json:"bytes,omitempty"`  // instead of raw if the row is not valid UTF-8
+	Object string `json:"object,omitempty"` // instead of raw if the row exceeds the maximum line length
 
-	Dismissed *dismissed `json:"dismissed,omitempty"`
+	Dismissed *dismissal `json:"dismissed,omitempty"`
 }
 
-// dismissed says since when and why a row counts as resolved.
-type dismissed struct {
+// dismissal says since when and why a row counts as resolved.
+type dismissal struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
 }
 
-// quarantine lists the rows that wait to be resolved, or those that are dismissed.
+// quarantine lists the unresolved rows of a stream, or with dismissed=true the dismissed ones.
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
-	query, err := only(r, "limit", "dismissed")
+	query, err := parseParameters(r, "limit", "dismissed")
 	if err != nil {
 		return err
 	}
-	off := false
+	wantDismissed := false
 	if text := query.Get("dismissed"); text != "" {
-		if off, err = strconv.ParseBool(text); err != nil {
-			return refuse(http.StatusBadRequest, "dismissed is neither true nor false", "")
+		if wantDismissed, err = strconv.ParseBool(text); err != nil {
+			return refuse(http.StatusBadRequest, "dismissed is not true or false", "")
 		}
 	}
 	return s.list(w, query, r, "rows", func(ctx context.Context, add func(any) error) error {
 		return s.options.Quarantine.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
-			if off != (q.Dismissed != nil) {
+			if wantDismissed != (q.Dismissed != nil) {
 				return nil
 			}
 			row := quarantinedRow{Ref: q.Place().String(), Batch: q.Batch, File: q.File, Row: q.Row, Column: q.Column, Reason: q.Reason, Raw: q.Raw, Bytes: q.Bytes, Object: q.Object}
 			if d := q.Dismissed; d != nil {
-				row.Dismissed = &dismissed{d.Reason, d.At}
+				row.Dismissed = &dismissal{d.Reason, d.At}
 			}
 			return add(row)
 		})
 	})
 }
 
-// only reads the parameters and refuses those that a route does not know, so that a misspelt one is not passed over.
-func only(r *http.Request, known ...string) (url.Values, error) {
+// parseParameters returns the query parameters. It refuses unknown ones, so that a misspelt parameter is not silently ignored.
+func parseParameters(r *http.Request, known ...string) (url.Values, error) {
 	if r.URL.RawQuery == "" {
 		return nil, nil
 	}

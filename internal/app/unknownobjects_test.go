@@ -1,4 +1,4 @@
-// Verification of what no pipeline reads, and of what nothing names.
+// Verification of streams that no pipeline reads, and of unknown objects.
 
 package app
 
@@ -12,7 +12,7 @@ import (
 
 const lonelyYAML = "stream: lonely\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n"
 
-// openLonely is a project of two runs, with a stream beside that no pipeline reads.
+// openLonely opens a project of two runs, with another stream that no pipeline reads.
 func openLonely(t *testing.T) *App {
 	t.Helper()
 	a := openFiles(t, map[string]string{
@@ -22,11 +22,11 @@ func openLonely(t *testing.T) *App {
 	runAll(t, a, "orders")
 	pay(t, a, "2 a 1.00")
 	runAll(t, a, "orders")
-	take(t, a, "lonely", putFile(t, t.TempDir(), "in.jsonl", `{"id":"1"}`+"\n{bad\n"))
+	mustIngest(t, a, "lonely", putFile(t, t.TempDir(), "in.jsonl", `{"id":"1"}`+"\n{bad\n"))
 	return a
 }
 
-// failedChecks are the checks that a verification of the whole project fails.
+// failedChecks returns the failed checks of a verification of the whole project.
 func failedChecks(t *testing.T, a *App) (failed []ProjectCheck) {
 	t.Helper()
 	verified, err := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})
@@ -75,7 +75,7 @@ func TestVerifyReadsStreamsWithoutPipelines(t *testing.T) {
 	}
 }
 
-// TestVerifyNamesStrayObjects plants an object that nothing names in each place where objects are, one after the other.
+// TestVerifyNamesStrayObjects adds an unknown object to each folder with objects, one after the other.
 func TestVerifyNamesStrayObjects(t *testing.T) {
 	t.Parallel()
 	a := openLonely(t)

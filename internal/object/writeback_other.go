@@ -1,6 +1,6 @@
 //go:build !linux
 
-// ahead_other.go leaves the time of writing to the system.
+// No early writeback: other systems decide themselves when to write.
 
 package object
 

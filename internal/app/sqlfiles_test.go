@@ -1,5 +1,5 @@
-// SQL files of a project's own, from files to proofs: right ones balance and prove themselves, wrong ones are refused, stopped
-// or found.
+// Pipelines with SQL files, from ingest to verify: correct files balance and verify, wrong ones are refused, stop the run, or
+// fail verification.
 
 package app
 
@@ -35,7 +35,7 @@ SELECT "order", d.paid + coalesce(s.paid, 0) AS paid, greatest(d.most, s.most) A
 FROM delta d LEFT JOIN state s USING ("order");
 `
 
-func openOwn(t *testing.T, reduce, merge string) *App {
+func openWithSQLFiles(t *testing.T, reduce, merge string) *App {
 	t.Helper()
 	return openFiles(t, map[string]string{
 		"bursar.yaml": "threads: 1\n", "streams/payments.yaml": paymentsYAML, "pipelines/orders.yaml": ownOrders,
@@ -43,7 +43,7 @@ func openOwn(t *testing.T, reduce, merge string) *App {
 	})
 }
 
-// paySome seals some batches and works them off in some runs.
+// paySome ingests some batches and works them off in some runs.
 func paySome(t *testing.T, a *App, random *rand.Rand) {
 	t.Helper()
 	for batch := range 6 {
@@ -58,9 +58,9 @@ func paySome(t *testing.T, a *App, random *rand.Rand) {
 	}
 }
 
-func TestOwnSQL(t *testing.T) {
+func TestSQLFiles(t *testing.T) {
 	t.Parallel()
-	a := openOwn(t, ownOrdersReduce, ownOrdersMerge)
+	a := openWithSQLFiles(t, ownOrdersReduce, ownOrdersMerge)
 	declared := openSmall(t, strings.Replace(ordersYAML, "last: {last: id, by: id}", "most: {max: amount}\n  big: {is: \"most > 50\"}", 1))
 	seed := retailSeed(t)
 	a.Project.Pipeline("orders").Partitions = 3
@@ -87,8 +87,8 @@ func TestOwnSQL(t *testing.T) {
 	}
 }
 
-// TestVerifyFindsOwnSQLThatMindsArrival plants SQL whose result depends on what arrives together or last.
-func TestVerifyFindsOwnSQLThatMindsArrival(t *testing.T) {
+// TestVerifyFindsOrderSensitiveSQLFiles uses SQL whose result depends on grouping or order of arrival.
+func TestVerifyFindsOrderSensitiveSQLFiles(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string][2]string{
 		"the last to arrive":    {ownOrdersReduce, strings.Replace(ownOrdersMerge, "greatest(d.most, s.most)", "d.most", 1)},
@@ -97,7 +97,7 @@ func TestVerifyFindsOwnSQLThatMindsArrival(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := openOwn(t, sql[0], sql[1])
+			a := openWithSQLFiles(t, sql[0], sql[1])
 			paySome(t, a, rand.New(rand.NewPCG(retailSeed(t), 4)))
 			proof, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
 			if err != nil || proof.OK {
@@ -125,15 +125,15 @@ func TestVerifyFindsOwnSQLThatMindsArrival(t *testing.T) {
 	}
 }
 
-// TestOwnSQLThatLosesStopsTheRun: nothing of it is seen, and the same batches wait.
-func TestOwnSQLThatLosesStopsTheRun(t *testing.T) {
+// TestSQLFilesThatLoseEventsStopTheRun checks that nothing of the run is visible, and its batches stay in the backlog.
+func TestSQLFilesThatLoseEventsStopTheRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ reduce, merge, step, want string }{
 		{strings.Replace(ownOrdersReduce, "GROUP", "WHERE \"order\" <> 'a' GROUP", 1), ownOrdersMerge, "reduce", "orders.reduce.sql must give one row for each key that has events: 1 keys have none"},
 		{ownOrdersReduce, strings.Replace(ownOrdersMerge, "LEFT JOIN", "JOIN", 1), "merge", "orders.merge.sql must give one row for each key that has a delta: 2 keys have none"},
 		{ownOrdersReduce, strings.Replace(ownOrdersMerge, "d.paid +", "0.01 +", 1), "merge", "control totals do not balance at merge: amount should move by 3.00"},
 	} {
-		a := openOwn(t, c.reduce, c.merge)
+		a := openWithSQLFiles(t, c.reduce, c.merge)
 		pay(t, a, "1 a 1.00", "2 b 2.00")
 		var err error
 		for _, name := range reconcile.StepNames {
@@ -145,7 +145,7 @@ func TestOwnSQLThatLosesStopsTheRun(t *testing.T) {
 			}
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) || failure.Of(err) != failure.Data {
-			t.Errorf("said %v (%v), want %s", err, failure.Of(err), c.want)
+			t.Errorf("error %v (%v), want %s", err, failure.Of(err), c.want)
 		}
 		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published != 0 {
 			t.Errorf("generation %+v, %v", g, err)
@@ -153,8 +153,8 @@ func TestOwnSQLThatLosesStopsTheRun(t *testing.T) {
 	}
 }
 
-// TestCheckOfOwnSQL names file and line as `bursar check` prints them.
-func TestCheckOfOwnSQL(t *testing.T) {
+// TestCheckOfSQLFiles names file and line as `bursar check` prints them.
+func TestCheckOfSQLFiles(t *testing.T) {
 	t.Parallel()
 	const reduce, merge = "pipelines/orders.reduce.sql:", "pipelines/orders.merge.sql:"
 	for _, c := range []struct{ reduce, merge, want string }{
@@ -183,7 +183,7 @@ func TestCheckOfOwnSQL(t *testing.T) {
 		case c.want == "" && err != nil:
 			t.Errorf("refused: %v", err)
 		case c.want != "" && (!errors.As(err, &faults) || !strings.HasPrefix(faults.Errors[0].Error(), c.want)):
-			t.Errorf("said %v, want %s", err, c.want)
+			t.Errorf("error %v, want %s", err, c.want)
 		}
 	}
 }

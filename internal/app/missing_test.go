@@ -1,4 +1,4 @@
-// Retractions and batches that the catalog has lost together with their objects, after artifacts were made with them.
+// Retractions and batches that are missing in the catalog and the object store after artifacts were made with them.
 
 package app
 
@@ -15,8 +15,8 @@ import (
 	"bursar/internal/event"
 )
 
-// foldedThenLost makes artifacts of three batches, of which the second is retracted and counted again, and loses one thing.
-func foldedThenLost(t *testing.T, document, object string) (dir string, files []string) {
+// openWithMissing folds three batches, retracts and restores the second, and then deletes one document and one object.
+func openWithMissing(t *testing.T, document, object string) (dir string, files []string) {
 	t.Helper()
 	dir = t.TempDir()
 	putFile(t, dir, "bursar.yaml", "threads: 1\n")
@@ -46,30 +46,30 @@ func foldedThenLost(t *testing.T, document, object string) (dir string, files []
 	return dir, files
 }
 
-// TestFoldedAndLost gives up what is lost: artifacts are made again without it.
-func TestFoldedAndLost(t *testing.T) {
+// TestGiveUpMissing gives up the missing part: artifacts are rebuilt without it.
+func TestGiveUpMissing(t *testing.T) {
 	t.Parallel()
-	for _, lost := range []struct {
+	for _, tt := range []struct {
 		name, document, object string
 		give                   event.GiveUp
 		artifacts              int64
-		waits                  string // why artifacts that are of something else are not made again before
+		waits                  string // why artifacts are not rebuilt before
 	}{
 		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", event.GiveUp{Retractions: []uint64{1}}, 3, ""},
 		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", event.GiveUp{Retractions: []uint64{2}}, 2, "while a retraction is missing"},
 		{"batch 3 of payments", "batch/payments/00000003", "batches/00000003", event.GiveUp{Batches: []uint64{3}}, 2, "while events are missing"},
 	} {
-		t.Run(lost.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir, files := foldedThenLost(t, lost.document, lost.object)
+			dir, files := openWithMissing(t, tt.document, tt.object)
 			quiet := slog.New(slog.DiscardHandler)
 			done, err := Repair(t.Context(), dir, RepairOptions{Sample: 10}, quiet)
-			if text := strings.Join(done.Broken, "\n"); err != nil || !strings.Contains(text, `bursar repair --give-up "`+lost.name+`" --reason TEXT`) || !strings.Contains(text, lost.waits) || lost.waits == "" && strings.Contains(text, " while ") {
+			if text := strings.Join(done.Broken, "\n"); err != nil || !strings.Contains(text, `bursar repair --give-up "`+tt.name+`" --reason TEXT`) || !strings.Contains(text, tt.waits) || tt.waits == "" && strings.Contains(text, " while ") {
 				t.Errorf("repair: %s, %v", text, err)
 			}
-			lost.give.Reason = "no copy"
-			done, err = Repair(t.Context(), dir, RepairOptions{Sample: 10, GiveUp: map[string]event.GiveUp{"payments": lost.give}}, quiet)
-			if err != nil || len(done.Broken) != 1 || !strings.Contains(done.Broken[0], lost.name+" was given up") || !strings.Contains(done.Broken[0], "`bursar rebuild orders`") {
+			tt.give.Reason = "no copy"
+			done, err = Repair(t.Context(), dir, RepairOptions{Sample: 10, GiveUp: map[string]event.GiveUp{"payments": tt.give}}, quiet)
+			if err != nil || len(done.Broken) != 1 || !strings.Contains(done.Broken[0], tt.name+" was given up") || !strings.Contains(done.Broken[0], "`bursar rebuild orders`") {
 				t.Fatalf("repair without it: %+v, %v", done, err)
 			}
 			a, err := Open(t.Context(), dir, "test", quiet)
@@ -78,21 +78,21 @@ func TestFoldedAndLost(t *testing.T) {
 			}
 			defer a.Close()
 			if outdated, err := a.Engine.Retracted(t.Context(), "orders"); err != nil || !outdated {
-				t.Errorf("artifacts are of what was given up: %v, %v", outdated, err)
+				t.Errorf("artifacts include what was given up: %v, %v", outdated, err)
 			}
 			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
 				t.Fatal(err)
 			}
-			if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Artifacts != lost.artifacts {
+			if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Artifacts != tt.artifacts {
 				t.Errorf("%d artifacts are published, %v", g.Artifacts, err)
 			}
 			verified, err := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})
 			if err != nil || !verified.OK {
 				t.Errorf("verified is %+v, %v", verified, err)
 			}
-			if len(lost.give.Batches) > 0 {
+			if len(tt.give.Batches) > 0 {
 				if got, err := a.Intake.Ingest(t.Context(), a.Project.Stream("payments"), files[2:], event.Options{}); err != nil || got.Accepted != 1 {
-					t.Errorf("its file is taken in as %+v, %v", got, err)
+					t.Errorf("its file is ingested as %+v, %v", got, err)
 				}
 			}
 		})
