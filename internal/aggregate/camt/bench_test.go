@@ -15,8 +15,8 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// recorded are the recorded files, and how many bytes they have.
-func recorded(t testing.TB) (files [][]byte, size int64) {
+// recordedFiles are the recorded files, and how many bytes they have.
+func recordedFiles(t testing.TB) (files [][]byte, size int64) {
 	t.Helper()
 	for _, pattern := range []string{"settlement/*.xml", "two_sided/*/*.xml"} {
 		paths, err := filepath.Glob(filepath.Join(statementtest.Data(t), filepath.FromSlash(pattern)))
@@ -35,12 +35,12 @@ func recorded(t testing.TB) (files [][]byte, size int64) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	files, size := recorded(b)
+	files, size := recordedFiles(b)
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, text := range files {
-			if err := camt.Read(bytes.NewReader(text), statement.Nobody{}); err != nil {
+			if err := camt.Read(bytes.NewReader(text), statement.Discard{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -49,7 +49,7 @@ func BenchmarkRead(b *testing.B) {
 
 // BenchmarkTokenise is what BenchmarkRead is measured against.
 func BenchmarkTokenise(b *testing.B) {
-	files, size := recorded(b)
+	files, size := recordedFiles(b)
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -75,12 +75,12 @@ func tokenise(r io.Reader) error {
 
 // BenchmarkRatio runs both in turn, as machines drift: ratio is Read's throughput by that of tokenising alone.
 func BenchmarkRatio(b *testing.B) {
-	files, _ := recorded(b)
+	files, _ := recordedFiles(b)
 	var reading, tokenising time.Duration
 	for b.Loop() {
 		for _, text := range files {
 			start := time.Now()
-			err := camt.Read(bytes.NewReader(text), statement.Nobody{})
+			err := camt.Read(bytes.NewReader(text), statement.Discard{})
 			middle := time.Now()
 			err = errors.Join(err, tokenise(bytes.NewReader(text)))
 			reading, tokenising = reading+middle.Sub(start), tokenising+time.Since(middle)

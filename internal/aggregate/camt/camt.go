@@ -21,15 +21,15 @@ import (
 func Read(r io.Reader, h statement.Handler) error {
 	buffers := scratchPool.Get().(*scratch) //nolint:errcheck // there is nothing else in it
 	defer scratchPool.Put(buffers)
-	w := newWalk(&source{reader: r, buffer: buffers.buffer[:]})
-	w.open = buffers.open[:0]
+	w := newWalk(&tokenReader{reader: r, buffer: buffers.buffer[:]})
+	w.stack = buffers.stack[:0]
 	m := &message{handler: h, walk: w}
 	w.message = m
 	return w.run()
 }
 
-// kinds are the elements that messages are made of, without the version that the first ones had in their names.
-var kinds = map[string]struct {
+// messageElements are the elements that messages are made of, without the version that the first ones had in their names.
+var messageElements = map[string]struct {
 	kind   statement.Kind
 	format string
 }{
@@ -38,8 +38,8 @@ var kinds = map[string]struct {
 	"BkToCstmrDbtCdtNtfctn": {statement.Notification, "camt.054"},
 }
 
-// unversioned is a message element's name as later versions have it: "BkToCstmrStmtV01" is "BkToCstmrStmt".
-func unversioned(name string) string {
+// withoutVersion is a message element's name as later versions have it: "BkToCstmrStmtV01" is "BkToCstmrStmt".
+func withoutVersion(name string) string {
 	if n := len(name) - 3; n > 0 && name[n] == 'V' && strings.Trim(name[n+1:], "0123456789") == "" {
 		return name[:n]
 	}
@@ -60,24 +60,24 @@ func formatIn(namespace string) string {
 			continue
 		}
 		end := len(name) + 1
-		if n := number(namespace[end:], 3); n > 0 {
+		if n := dottedNumberLength(namespace[end:], 3); n > 0 {
 			end += n
-			end += number(namespace[end:], 2)
+			end += dottedNumberLength(namespace[end:], 2)
 		}
 		return namespace[:end]
 	}
 }
 
-// number is the length of a dot and that many digits at the beginning of a text; 0 where it has none.
-func number(text string, digits int) int {
+// dottedNumberLength is the length of a dot and that many digits at the beginning of a text; 0 where it has none.
+func dottedNumberLength(text string, digits int) int {
 	if len(text) <= digits || text[0] != '.' || strings.Trim(text[1:1+digits], "0123456789") != "" {
 		return 0
 	}
 	return 1 + digits
 }
 
-// declared is the format whose namespace an element declares; empty where it declares none.
-func declared(attributes []xml.Attr) string {
+// declaredFormat is the format whose namespace an element declares; empty where it declares none.
+func declaredFormat(attributes []xml.Attr) string {
 	for _, a := range attributes {
 		if a.Name.Local == "xmlns" || a.Name.Space == "xmlns" {
 			if format := formatIn(a.Value); format != "" {

@@ -26,13 +26,13 @@ func seeds() []string {
 func FuzzRead(f *testing.F) {
 	for _, seed := range seeds() {
 		f.Add([]byte(seed))
-		for n := 0; n < len(seed); n += statementtest.Cut {
+		for n := 0; n < len(seed); n += statementtest.TruncationStep {
 			f.Add([]byte(seed[:n]))
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r := statementtest.NewRecorder(t)
-		err := statementtest.Guarded(t, text, camt.Read, r)
+		err := statementtest.ReadChecked(t, text, camt.Read, r)
 		if r.Calls > len(text) {
 			t.Errorf("%d calls for %d bytes", r.Calls, len(text))
 		}

@@ -47,7 +47,7 @@ func TestRefused(t *testing.T) {
 		{inEntry("<" + strings.Repeat("a", 300) + "/>"), "an element's name is longer than 256 bytes"},
 	} {
 		r := statementtest.NewRecorder(t)
-		err := statementtest.Guarded(t, []byte(c.text), camt.Read, r)
+		err := statementtest.ReadChecked(t, []byte(c.text), camt.Read, r)
 		if err == nil || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%.200s: %v, want %s", c.text, err, c.reason)
 		} else if failure.Of(err) != failure.Data {
@@ -69,9 +69,9 @@ func TestEncodingsAndNamespaces(t *testing.T) {
 		"ISO-8859-1":        {strings.NewReplacer("ö", "\xf6", "ß", "\xdf").Replace(declared("iso-8859-1", plain)), "camt.053.001.08"},
 		"windows-1252":      {strings.NewReplacer("ö", "\xf6", "ß", "\xdf").Replace(declared("cp1252", plain)), "camt.053.001.08"},
 		"IBM850":            {strings.NewReplacer("ö", "\x94", "ß", "\xe1").Replace(declared("IBM850", plain)), "camt.053.001.08"},
-		"UTF-16, big":       {wide(binary.BigEndian, "\ufeff"+declared("UTF-16", plain)), "camt.053.001.08"},
-		"UTF-16, little":    {wide(binary.LittleEndian, "\ufeff"+plain), "camt.053.001.08"},
-		"UTF-16 without":    {wide(binary.LittleEndian, declared("UTF-16LE", plain)), "camt.053.001.08"},
+		"UTF-16, big":       {encodeUTF16(binary.BigEndian, "\ufeff"+declared("UTF-16", plain)), "camt.053.001.08"},
+		"UTF-16, little":    {encodeUTF16(binary.LittleEndian, "\ufeff"+plain), "camt.053.001.08"},
+		"UTF-16 without":    {encodeUTF16(binary.LittleEndian, declared("UTF-16LE", plain)), "camt.053.001.08"},
 		"UTF-16 in name":    {declared("UTF-16", plain), "camt.053.001.08"},
 		"a prefix":          {prefixed, "camt.053.001.08"},
 		"no namespace":      {bare, "camt.053"},
@@ -82,7 +82,7 @@ func TestEncodingsAndNamespaces(t *testing.T) {
 		"instructions":      {"<?xml-stylesheet href='x'?><!-- y -->" + plain + "\n<!-- z -->\n", "camt.053.001.08"},
 	} {
 		r := statementtest.NewRecorder(t)
-		if err := statementtest.Guarded(t, []byte(c.text), camt.Read, r); err != nil {
+		if err := statementtest.ReadChecked(t, []byte(c.text), camt.Read, r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if s := r.Statements[0]; s.Format != c.format || s.Entries[0].Own != "Größe" {
 			t.Errorf("%s is read as %s, and the text as %q", name, s.Format, s.Entries[0].Own)
@@ -90,12 +90,12 @@ func TestEncodingsAndNamespaces(t *testing.T) {
 		if !camt.Recognise([]byte(c.text)[:min(len(c.text), 300)]) {
 			t.Errorf("%s is not recognised", name)
 		}
-		statementtest.Truncated(t, []byte(c.text), camt.Read)
+		statementtest.CheckTruncated(t, []byte(c.text), camt.Read)
 	}
 }
 
-// wide is a text in UTF-16.
-func wide(order binary.AppendByteOrder, text string) string {
+// encodeUTF16 is a text in UTF-16.
+func encodeUTF16(order binary.AppendByteOrder, text string) string {
 	var encoded []byte
 	for _, unit := range utf16.Encode([]rune(text)) {
 		encoded = order.AppendUint16(encoded, unit)
@@ -103,7 +103,7 @@ func wide(order binary.AppendByteOrder, text string) string {
 	return string(encoded)
 }
 
-func TestRecogniseNothingElse(t *testing.T) {
+func TestRecogniseRejectsOtherFormats(t *testing.T) {
 	t.Parallel()
 	for _, head := range []string{
 		"", "OFXHEADER:100", ":20:STARTUMS", "a;b;c", "PK\x03\x04", "<html><body>camt.053</body></html>", "<OFX><SIGNONMSGSRSV1>",
@@ -115,13 +115,13 @@ func TestRecogniseNothingElse(t *testing.T) {
 	}
 }
 
-// again is a text for ever.
-type again struct {
+// repeated is a text for ever.
+type repeated struct {
 	text string
 	at   int
 }
 
-func (a *again) Read(p []byte) (int, error) {
+func (a *repeated) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = a.text[(a.at+i)%len(a.text)]
 	}
@@ -152,13 +152,13 @@ func TestEndlessFiles(t *testing.T) {
 		before, _, _ = strings.Cut(before, "</TxDtls>")
 		var start, end runtime.MemStats
 		runtime.ReadMemStats(&start)
-		err := camt.Read(io.MultiReader(strings.NewReader(before), io.LimitReader(&again{text: c.endless}, size)), statement.Nobody{})
+		err := camt.Read(io.MultiReader(strings.NewReader(before), io.LimitReader(&repeated{text: c.endless}, size)), statement.Discard{})
 		runtime.ReadMemStats(&end)
 		if err == nil || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%q for ever: %v, want %s", c.endless, err, c.reason)
 		}
-		if took := end.TotalAlloc - start.TotalAlloc; took > allowed {
-			t.Errorf("%q for ever took %d bytes of memory", c.endless, took)
+		if allocated := end.TotalAlloc - start.TotalAlloc; allocated > allowed {
+			t.Errorf("%q for ever took %d bytes of memory", c.endless, allocated)
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// load reads a JSON file.
-func load(t testing.TB, path string, into any) {
+// loadJSON reads a JSON file.
+func loadJSON(t testing.TB, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -27,8 +27,8 @@ func load(t testing.TB, path string, into any) {
 	}
 }
 
-// read reads a CAMT file that is whole.
-func read(t testing.TB, path string) []statementtest.Statement {
+// readFile reads a CAMT file that is whole.
+func readFile(t testing.TB, path string) []statementtest.Statement {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -71,7 +71,7 @@ func sum(t testing.TB, decimals ...string) string {
 	return s.String()
 }
 
-type settled struct {
+type statementFigures struct {
 	Account    string `json:"account"`
 	Currency   string `json:"currency"`
 	Opening    string `json:"opening"`
@@ -82,10 +82,10 @@ type settled struct {
 	Operations int    `json:"operations"`
 }
 
-// settledOf is what a statement comes to, and whether it adds up.
-func settledOf(t *testing.T, s statementtest.Statement) settled {
+// figuresOf is what a statement comes to, and whether it adds up.
+func figuresOf(t *testing.T, s statementtest.Statement) statementFigures {
 	t.Helper()
-	got := settled{
+	got := statementFigures{
 		Account: s.Account, Currency: s.Currency, Entries: len(s.Entries),
 		Opening: sum(t, balance(t, s, statement.OpeningBooked)), Closing: sum(t, balance(t, s, statement.ClosingBooked)),
 	}
@@ -111,20 +111,20 @@ func TestSettlement(t *testing.T) {
 	folder := statementtest.Data(t, "settlement")
 	var expected struct {
 		Files map[string]struct {
-			Message    string    `json:"message"`
-			Statements []settled `json:"statements"`
+			Message    string             `json:"message"`
+			Statements []statementFigures `json:"statements"`
 		} `json:"files"`
 	}
-	load(t, filepath.Join(folder, "EXPECTED.json"), &expected)
+	loadJSON(t, filepath.Join(folder, "EXPECTED.json"), &expected)
 	compared := 0
 	for name, file := range expected.Files {
-		statements := read(t, filepath.Join(folder, name))
+		statements := readFile(t, filepath.Join(folder, name))
 		if len(statements) != len(file.Statements) {
 			t.Fatalf("%s has %d statements, want %d", name, len(statements), len(file.Statements))
 		}
 		for i, want := range file.Statements {
 			want.EntrySum, want.Opening, want.Closing = sum(t, want.EntrySum), sum(t, want.Opening), sum(t, want.Closing)
-			if got := settledOf(t, statements[i]); got != want {
+			if got := figuresOf(t, statements[i]); got != want {
 				t.Errorf("%s, statement %d:\n got %+v\nwant %+v", name, i, got, want)
 			}
 			if s := statements[i]; s.Format != file.Message || s.Kind != statement.Booked {
@@ -152,11 +152,11 @@ func TestTwoSides(t *testing.T) {
 			Match   bool   `json:"match"`
 		} `json:"rows"`
 	}
-	load(t, filepath.Join(folder, "EXPECTED.json"), &expected)
+	loadJSON(t, filepath.Join(folder, "EXPECTED.json"), &expected)
 	available := openings(t, folder)
 	agree := 0
 	for _, want := range expected.Rows {
-		amount, details := movement(t, filepath.Join(folder, "camt_054", want.Date+".xml"))
+		amount, details := notifiedAmount(t, filepath.Join(folder, "camt_054", want.Date+".xml"))
 		if sum(t, amount) != sum(t, want.Entry) || details != want.Details {
 			t.Errorf("%s: entry %s of %d details, want %s of %d", want.Date, amount, details, want.Entry, want.Details)
 		}
@@ -185,7 +185,7 @@ func openings(t *testing.T, folder string) balances {
 	}
 	var all balances
 	for _, path := range files {
-		s := read(t, path)
+		s := readFile(t, path)
 		if len(s) != 1 || s[0].Kind != statement.Report {
 			t.Fatalf("%s: %d statements", path, len(s))
 		}
@@ -207,10 +207,10 @@ func (b balances) delta(t *testing.T, date string) string {
 	return ""
 }
 
-// movement is the one entry of a notification; its details must add up to it.
-func movement(t *testing.T, path string) (amount string, details int) {
+// notifiedAmount is the one entry of a notification; its details must add up to it.
+func notifiedAmount(t *testing.T, path string) (amount string, details int) {
 	t.Helper()
-	s := read(t, path)
+	s := readFile(t, path)
 	if len(s) != 1 || len(s[0].Entries) != 1 || s[0].Kind != statement.Notification {
 		t.Fatalf("%s: %d statements", path, len(s))
 	}

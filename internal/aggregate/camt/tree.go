@@ -4,16 +4,16 @@ package camt
 
 import "strings"
 
-// row says what is done with the element at a path: its text or amount is kept, or it opens a group of elements.
-type row struct {
-	path   string
-	text   func(*facts) *string // where the element's text goes
-	money  func(*facts) *money  // where an amount goes
-	join   func(*facts) *[]byte // where the texts of repeated elements go, with spaces between
-	until  stage                // when it is too late for it
-	opens  func(*message) error // called at the start tag
-	closes func(*message) error // called at the end tag
-	rows   []row                // of a group: paths within it
+// binding says what is done with the element at a path: its text or amount is kept, or it opens a group of elements.
+type binding struct {
+	path     string
+	text     func(*fields) *string // where the element's text goes
+	money    func(*fields) *money  // where an amount goes
+	join     func(*fields) *[]byte // where the texts of repeated elements go, with spaces between
+	deadline stage                 // when it is too late for it
+	onStart  func(*message) error  // called at the start tag
+	onEnd    func(*message) error  // called at the end tag
+	nested   []binding             // of a group: paths within it
 }
 
 // stage is how far a statement has been told.
@@ -21,65 +21,65 @@ type stage uint8
 
 // The stages.
 const (
-	never    stage = iota
-	begun          // the statement has begun: its balances or entries are under way
-	detailed       // the entry's details are under way
+	never          stage = iota
+	statementBegun       // the statement has begun: its balances or entries are under way
+	detailsBegun         // the entry's details are under way
 )
 
 // group is an element whose start and end matter.
-func group(path string, opens, closes func(*message) error, rows ...[]row) row {
-	all := row{path: path, opens: opens, closes: closes}
+func group(path string, opens, closes func(*message) error, rows ...[]binding) binding {
+	all := binding{path: path, onStart: opens, onEnd: closes}
 	for _, part := range rows {
-		all.rows = append(all.rows, part...)
+		all.nested = append(all.nested, part...)
 	}
 	return all
 }
 
-// until says of some rows when it is too late for them.
-func until(late stage, rows []row) []row {
-	limited := append([]row(nil), rows...)
-	for i := range limited {
-		limited[i].until = late
+// withDeadline says of some rows when it is too late for them.
+func withDeadline(deadline stage, rows []binding) []binding {
+	copied := append([]binding(nil), rows...)
+	for i := range copied {
+		copied[i].deadline = deadline
 	}
-	return limited
+	return copied
 }
 
 // node is an element on one or more paths.
 type node struct {
-	row
+	binding
 	name     string
 	children map[string]*node
 }
 
-// takes tells whether the element's text is kept.
-func (n *node) takes() bool { return n.text != nil || n.money != nil || n.join != nil }
+// keepsText tells whether the element's text is kept.
+func (n *node) keepsText() bool { return n.text != nil || n.money != nil || n.join != nil }
 
 // target is where the text of an element goes that may be given once.
-func (n *node) target(f *facts) *string {
+func (n *node) target(f *fields) *string {
 	if n.money != nil {
 		return &n.money(f).text
 	}
 	return n.text(f)
 }
 
-// value tells whether the element is a text and nothing else.
-func (n *node) value() bool { return n.takes() && n.children == nil }
+// isValue tells whether the element is a text and nothing else.
+func (n *node) isValue() bool { return n.keepsText() && n.children == nil }
 
-// grow makes the tree of a table.
-func grow(rows ...row) *node {
+// newTree makes the tree of a table.
+func newTree(rows ...binding) *node {
 	root := &node{}
 	root.add(rows)
 	return root
 }
 
-func (n *node) add(rows []row) {
+func (n *node) add(rows []binding) {
 	for _, r := range rows {
-		at := n
+		current := n
 		for name := range strings.SplitSeq(r.path, "/") {
-			at = at.child(name)
+			current = current.child(name)
 		}
-		at.row = r
-		at.add(r.rows)
+		current.binding = r
+		current.add(r.nested)
 	}
 }
 
@@ -94,10 +94,10 @@ func (n *node) child(name string) *node {
 	return n.children[name]
 }
 
-// called gives a child other names, too.
-func (n *node) called(name string, others ...string) *node {
-	for _, other := range others {
-		n.children[other] = n.children[name]
+// addAliases gives a child other names, too.
+func (n *node) addAliases(name string, aliases ...string) *node {
+	for _, alias := range aliases {
+		n.children[alias] = n.children[name]
 	}
 	return n
 }

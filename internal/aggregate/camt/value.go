@@ -30,16 +30,16 @@ func signed(amount, direction string) string {
 	return decimal
 }
 
-// total is signed, but for sums: of debits, banks write them with a sign and without.
-func total(sum, direction string) string {
+// signedTotal is signed, but for sums: of debits, banks write them with a sign and without.
+func signedTotal(sum, direction string) string {
 	if direction == debit {
 		sum = strings.TrimPrefix(sum, "-")
 	}
 	return signed(sum, direction)
 }
 
-// debits tells whether an amount leaves the account.
-func debits(amount, direction string) bool {
+// isDebit tells whether an amount leaves the account.
+func isDebit(amount, direction string) bool {
 	return direction == debit || direction == "" && strings.HasPrefix(amount, "-")
 }
 
@@ -68,9 +68,9 @@ func isDay(text string) bool {
 	return true
 }
 
-// number is what is stated as an IBAN, right or wrong, else the bank's own number. Banks put IBANs where their own numbers
+// accountNumber is what is stated as an IBAN, right or wrong, else the bank's own number. Banks put IBANs where their own numbers
 // belong, too.
-func (i *identification) number() (number string, iban bool) {
+func (i *identification) accountNumber() (number string, iban bool) {
 	if i.iban != "" {
 		return strings.ToUpper(statement.WithoutBlanks(i.iban)), true
 	}

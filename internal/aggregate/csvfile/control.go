@@ -14,9 +14,9 @@ import (
 // maxHash is how many digits a hash total may have; of each row's number no more matter.
 const maxHash = 64
 
-// marks tells whether a row is marked as a control row.
-func (t *table) marks(r row) bool {
-	return t.columns.where >= 0 && r.cell(t.columns.where) == t.mapping.Control.Where.Is
+// isMarkedControl tells whether a row is marked as a control row.
+func (t *table) isMarkedControl(r row) bool {
+	return t.columns.controlMark >= 0 && r.cell(t.columns.controlMark) == t.mapping.Control.Where.Is
 }
 
 // isControl tells control rows from entries: by their mark, or else by being the file's first or last row.
@@ -26,29 +26,29 @@ func (g *emitter) isControl(r row) bool {
 	case c == nil:
 		return false
 	case c.Where.Column != "":
-		return g.table.marks(r)
+		return g.table.isMarkedControl(r)
 	case c.First:
 		return g.scope.control == nil && g.scope.rows == 0
 	}
-	return g.table.last
+	return g.table.atLast
 }
 
-// control takes a control row: behind its rows it closes their scope, before them it opens one.
-func (g *emitter) control(r row) error {
+// handleControl takes a control row: behind its rows it closes their scope, before them it opens one.
+func (g *emitter) handleControl(r row) error {
 	first := g.mapping.Control.First
 	if !first {
 		g.scope.control = &r
 	}
-	if err := g.rest(); err != nil {
+	if err := g.emitWaiting(); err != nil {
 		return err
 	}
 	switch {
-	case g.open != nil:
+	case g.current != nil:
 		if err := g.endScope(); err != nil {
 			return err
 		}
 	case g.scope.control != nil:
-		if err := g.hollowScope(g.scope.control); err != nil {
+		if err := g.checkEmptyScope(g.scope.control); err != nil {
 			return err
 		}
 	}
@@ -56,58 +56,58 @@ func (g *emitter) control(r row) error {
 	if first {
 		g.scope.control = &r
 	} else {
-		g.scope.after = r.place.Line
+		g.scope.previousControlLine = r.place.Line
 	}
 	return nil
 }
 
-// hollowScope holds a control row against no rows at all. Nothing is told of them: which days they are of is not known.
-func (g *emitter) hollowScope(r *row) error {
-	g.hollow = true
+// checkEmptyScope holds a control row against no rows at all. Nothing is told of them: which days they are of is not known.
+func (g *emitter) checkEmptyScope(r *row) error {
+	g.emptyControl = true
 	c := &g.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
-			return statement.Refuse(r.place, "the control row states %s of its rows, and there are none", quote([]string{text})).Advise(
+			return statement.Refuse(r.place, "the control row states %s of its rows, and there are none", quoteNames([]string{text})).Advise(
 				"ask for the whole file")
 		}
 	}
 	return nil
 }
 
-// closeScope holds the control row against its rows, of which the last statement is open. Of one statement the count, the sum and the balances are told as the
+// checkControl holds the control row against its rows, of which the last statement is open. Of one statement the count, the sum and the balances are told as the
 // bank states them; what only the reader can check is the statement's fault where it does not hold.
-func (g *emitter) closeScope() error {
+func (g *emitter) checkControl() error {
 	if g.mapping.Control == nil {
 		return nil
 	}
 	r := g.scope.control
 	if r == nil {
-		g.fault("there is no control row")
+		g.addFault("there is no control row")
 		return nil
 	}
 	g.checkHash(r)
 	if g.scope.statements > 1 {
-		g.checkTogether(r)
+		g.checkAllStatements(r)
 		return nil
 	}
-	if count, stated := g.total(r, "count", g.table.columns.count); stated {
+	if count, stated := g.controlNumber(r, "count", g.table.columns.count); stated {
 		g.statement.Stated.Count = count
 	}
-	if sum, stated := g.total(r, "sum", g.table.columns.sum); stated {
+	if sum, stated := g.controlNumber(r, "sum", g.table.columns.sum); stated {
 		g.statement.Stated.Sum = sum
 	}
 	return g.emitBalances(r)
 }
 
-func (g *emitter) fault(format string, args ...any) {
+func (g *emitter) addFault(format string, args ...any) {
 	if g.statement.Fault != "" {
 		g.statement.Fault += "; "
 	}
 	g.statement.Fault += fmt.Sprintf(format, args...)
 }
 
-// total is a number that the control row states. One that is missing or no number is a fault: the row promises it.
-func (g *emitter) total(r *row, what string, column int) (decimal string, stated bool) {
+// controlNumber is a number that the control row states. One that is missing or no number is a fault: the row promises it.
+func (g *emitter) controlNumber(r *row, what string, column int) (decimal string, stated bool) {
 	if column < 0 {
 		return "", false
 	}
@@ -117,27 +117,27 @@ func (g *emitter) total(r *row, what string, column int) (decimal string, stated
 		ok = false
 	}
 	if !ok {
-		g.fault("the control row's %s is no number: %s", what, quote([]string{text}))
+		g.addFault("the control row's %s is no number: %s", what, quoteNames([]string{text}))
 	}
 	return decimal, ok
 }
 
-// checkTogether holds count and sum of several statements against the rows of all of them.
-func (g *emitter) checkTogether(r *row) {
+// checkAllStatements holds count and sum of several statements against the rows of all of them.
+func (g *emitter) checkAllStatements(r *row) {
 	s, c := &g.scope, &g.table.columns
-	if count, stated := g.total(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
-		g.fault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
+	if count, stated := g.controlNumber(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
+		g.addFault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
 	}
-	if sum, stated := g.total(r, "sum", c.sum); stated {
-		var apart statement.Sum
-		apart.Add(sum)
-		apart.Minus(&s.sum)
-		if s.unreadable || apart.Sign() != 0 {
-			g.fault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
+	if sum, stated := g.controlNumber(r, "sum", c.sum); stated {
+		var difference statement.Sum
+		difference.Add(sum)
+		difference.Minus(&s.sum)
+		if s.unreadable || difference.Sign() != 0 {
+			g.addFault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
 		}
 	}
-	if c.opening >= 0 || c.closed >= 0 {
-		g.fault("the control row has the balance of one account, and there are %d before it", s.statements)
+	if c.opening >= 0 || c.closing >= 0 {
+		g.addFault("the control row has the balance of one account, and there are %d before it", s.statements)
 	}
 }
 
@@ -147,17 +147,17 @@ func (g *emitter) checkHash(r *row) {
 	if c.hash < 0 {
 		return
 	}
-	stated := digits(r.cell(c.hash))
+	stated := onlyDigits(r.cell(c.hash))
 	if stated == "" || len(stated) > maxHash {
-		g.fault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quote([]string{r.cell(c.hash)}))
+		g.addFault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
 		return
 	}
 	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
-	made := new(big.Int).Mod(&g.scope.hash, modulus).String()
-	made = strings.Repeat("0", len(stated)-len(made)) + made
-	if made != stated {
-		g.fault("the control row's hash total of %s is %s, and the rows come to %s",
-			quote([]string{g.mapping.Control.Hash.Of}), stated, made)
+	computed := new(big.Int).Mod(&g.scope.hash, modulus).String()
+	computed = strings.Repeat("0", len(stated)-len(computed)) + computed
+	if computed != stated {
+		g.addFault("the control row's hash total of %s is %s, and the rows come to %s",
+			quoteNames([]string{g.mapping.Control.Hash.Of}), stated, computed)
 	}
 }
 
@@ -167,15 +167,15 @@ func (g *emitter) emitBalances(r *row) error {
 	if first > last {
 		first, last = last, first
 	}
-	if opening, stated := g.total(r, "opening balance", g.table.columns.opening); stated {
-		g.stated.opening = true
-		if err := g.balance(r.place, statement.OpeningBooked, mark{first, opening}); err != nil {
+	if opening, stated := g.controlNumber(r, "opening balance", g.table.columns.opening); stated {
+		g.statedBalances.opening = true
+		if err := g.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening}); err != nil {
 			return err
 		}
 	}
-	if closing, stated := g.total(r, "closing balance", g.table.columns.closed); stated {
-		g.stated.closing = true
-		return g.balance(r.place, statement.ClosingBooked, mark{last, closing})
+	if closing, stated := g.controlNumber(r, "closing balance", g.table.columns.closing); stated {
+		g.statedBalances.closing = true
+		return g.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
 	}
 	return nil
 }

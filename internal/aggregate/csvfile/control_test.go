@@ -71,7 +71,7 @@ func TestControlRow(t *testing.T) {
 				"statement at=4:1 account=2 currency=EUR count=2\nentry at=4:1 amount=1 booked=2024-01-01 reference=a\n",
 		},
 	} {
-		reads(t, c.r, c.text, c.want)
+		checkRead(t, c.r, c.text, c.want)
 	}
 }
 
@@ -96,9 +96,9 @@ control:
 		"011":  " fault=the control row's hash total of `R` is 011, and the rows come to 010",
 		"":     " fault=the control row's hash total is no number of 1 to 64 digits: ``",
 	} {
-		reads(t, hashed, rows+",10,"+hash+",13\n", "statement at=2:1 account=LT62 currency=EUR"+fault+"\n"+entries+balances)
+		checkRead(t, hashed, rows+",10,"+hash+",13\n", "statement at=2:1 account=LT62 currency=EUR"+fault+"\n"+entries+balances)
 	}
-	reads(t, hashed, rows+",,1010,14", "statement at=2:1 account=LT62 currency=EUR fault=the control row's opening balance is no number: ``\n"+entries+
+	checkRead(t, hashed, rows+",,1010,14", "statement at=2:1 account=LT62 currency=EUR fault=the control row's opening balance is no number: ``\n"+entries+
 		"balance at=4:1 code=CLBD amount=14 date=2024-01-02\nbalance at=2:1 code=OPBD amount=10.00 date=2024-01-01\n")
 	together := newReader(t, `
 account: {column: B}
@@ -106,6 +106,6 @@ currency: EUR
 columns: {booked: D, amount: A}
 control: {row: last, opening: {column: A}}
 `)
-	reads(t, together, "D,A,B\n2024-01-02,1,1\n2024-01-02,1,2\n,5,\n", "statement at=2:1 account=1 currency=EUR\nentry at=2:1 amount=1 booked=2024-01-02\n"+
+	checkRead(t, together, "D,A,B\n2024-01-02,1,1\n2024-01-02,1,2\n,5,\n", "statement at=2:1 account=1 currency=EUR\nentry at=2:1 amount=1 booked=2024-01-02\n"+
 		"statement at=3:1 account=2 currency=EUR fault=the control row has the balance of one account, and there are 2 before it\nentry at=3:1 amount=1 booked=2024-01-02\n")
 }

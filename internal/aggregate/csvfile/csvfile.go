@@ -34,51 +34,51 @@ func New(institution *project.Institution, scratch string) *Reader {
 func (r *Reader) Matches(head []byte) bool {
 	buffer := statement.Buffer(nil)
 	defer statement.Release(buffer)
-	t, err := open(bytes.NewReader(head), buffer, r.mapping)
+	t, err := openTable(bytes.NewReader(head), buffer, r.mapping)
 	if err != nil || r.mapping.Header == nil {
 		return err == nil
 	}
 	first, err := t.next()
-	if err != nil || first.bad != "" {
+	if err != nil || first.defect != "" {
 		return false
 	}
-	if c := r.mapping.Control; c != nil && c.First && (t.marks(first) || c.Where.Column == "") {
+	if c := r.mapping.Control; c != nil && c.First && (t.isMarkedControl(first) || c.Where.Column == "") {
 		return true
 	}
 	date := t.cell(first, t.columns.booked)
-	_, reason := readDate(date, r.mapping)
+	_, reason := parseDate(date, r.mapping)
 	return reason == "" || date == "" && t.state(first) != unknown && r.mapping.Columns.Status.Column != ""
 }
 
-// Misfit is why the mapping does not fit a file that begins so, and how near it comes: how many of the columns that it names the
+// Mismatch is why the mapping does not fit a file that begins so, and how near it comes: how many of the columns that it names the
 // header line has; -1 if there is no such line, or nothing in it that parts columns. It is nil where the mapping fits.
-func (r *Reader) Misfit(head []byte) (why *statement.Error, near int) {
+func (r *Reader) Mismatch(head []byte) (reason *statement.Error, matched int) {
 	buffer := statement.Buffer(nil)
 	defer statement.Release(buffer)
-	t, err := open(bytes.NewReader(head), buffer, r.mapping)
-	if !errors.As(err, &why) {
+	t, err := openTable(bytes.NewReader(head), buffer, r.mapping)
+	if !errors.As(err, &reason) {
 		return nil, 0
 	}
-	why.Reason = "the CSV mapping of " + r.institution.Name + " does not fit: " + why.Reason
+	reason.Reason = "the CSV mapping of " + r.institution.Name + " does not fit: " + reason.Reason
 	if t == nil || len(t.header) < 2 {
-		return why, -1
+		return reason, -1
 	}
-	return why, len(r.mapping.Named()) - len(missing(t.header, r.mapping))
+	return reason, len(r.mapping.Named()) - len(missingColumns(t.header, r.mapping))
 }
 
 // Read tells what a file states. An error that is no statement.Error comes from in or from the handler.
 func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 	buffer := statement.Buffer(nil)
 	defer statement.Release(buffer)
-	t, err := open(in, buffer, r.mapping)
+	t, err := openTable(in, buffer, r.mapping)
 	if err != nil {
 		return err
 	}
-	return r.all(newEmitter(r, t, h))
+	return r.emitAll(newEmitter(r, t, h))
 }
 
-// all tells all rows.
-func (r *Reader) all(g *emitter) error {
+// emitAll tells all rows.
+func (r *Reader) emitAll(g *emitter) error {
 	defer g.spool.close()
 	for {
 		row, err := g.table.next()
@@ -86,7 +86,7 @@ func (r *Reader) all(g *emitter) error {
 			return g.finish()
 		}
 		if err == nil {
-			err = g.emit(row)
+			err = g.emitRow(row)
 		}
 		if err != nil {
 			return err

@@ -4,9 +4,9 @@ package csvfile
 
 import "strings"
 
-// signs are the currencies that a sign may stand for, by their ISO 4217 codes. A sign that is not here is compared with nothing: who
+// currencySigns are the currencies that a sign may stand for, by their ISO 4217 codes. A sign that is not here is compared with nothing: who
 // declares it says that it is the row's currency.
-var signs = map[string]string{
+var currencySigns = map[string]string{
 	"€": "EUR",
 	"£": "GBP GGP GIP FKP IMP JEP SHP EGP LBP SDG SSP SYP",
 	"$": "USD AUD BBD BMD BND BSD BZD CAD FJD GYD HKD JMD KYD LRD NAD NZD SBD SGD SRD TTD TWD XCD " +
@@ -18,12 +18,12 @@ var signs = map[string]string{
 	"Fr.": "CHF", "SFr.": "CHF", "Fr": "CHF", "SFr": "CHF",
 }
 
-// isOf reports whether what stands beside an amount may mean a currency. Three letters are a code.
-func isOf(beside, currency string) bool {
+// mayMean reports whether what stands beside an amount may mean a currency. Three letters are a code.
+func mayMean(beside, currency string) bool {
 	if beside == "" {
 		return true
 	}
-	if codes, known := signs[beside]; known {
+	if codes, known := currencySigns[beside]; known {
 		return currency != "" && strings.Contains(codes, strings.ToUpper(currency))
 	}
 	return !isCode(beside) || strings.EqualFold(beside, currency)
@@ -36,5 +36,5 @@ func isCode(text string) bool {
 
 // isCurrency reports whether a text is known to be a currency.
 func isCurrency(text string) bool {
-	return signs[text] != "" || isCode(text) && text == strings.ToUpper(text)
+	return currencySigns[text] != "" || isCode(text) && text == strings.ToUpper(text)
 }

@@ -21,31 +21,31 @@ type emitter struct {
 	table       *table
 	handler     statement.Handler
 
-	groups  map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
-	waiting []*group                     // those of this scope whose rows are in the spool, in order
-	open    *group                       // whose statement has begun; nil if none has
-	latest  *group                       // of the row before
-	unnamed []row                        // rows before all others that name no account or currency
-	spool   spool
-	scopes  int // begun so far
-	left    notices
+	groups     map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
+	waiting    []*group                     // those of this scope whose rows are in the spool, in order
+	current    *group                       // whose statement has begun; nil if none has
+	previous   *group                       // of the row before
+	unassigned []row                        // rows before all others that name no account or currency
+	spool      spool
+	scopeCount int // begun so far
+	skipped    noticeCounts
 
-	written, account string // the account of the row before, as that has it and as statements name it
+	accountText, accountNumber string // the account of the row before, as that has it and as statements name it
 
-	statement statement.Statement
-	entry     statement.Entry
-	refusal   *statement.Refusal // of the row at hand; nil if it can be read
-	blamed    bool               // a row of the open statement cannot be read, and it is said of one why
-	booked    bool               // the open statement has a row that is booked
-	running   running
-	days      days                            // of pending rows
-	stated    struct{ opening, closing bool } // balances that the control row has told of the open statement
-	scope     scope
-	hollow    bool // a control row without rows has come
+	statement      statement.Statement
+	entry          statement.Entry
+	refusal        *statement.Refusal // of the row at hand; nil if it can be read
+	faultReported  bool               // a row of the open statement cannot be read, and it is said of one why
+	hasBooked      bool               // the open statement has a row that is booked
+	running        runningBalance
+	days           days                            // of pending rows
+	statedBalances struct{ opening, closing bool } // balances that the control row has told of the open statement
+	scope          scope
+	emptyControl   bool // a control row without rows has come
 }
 
-// maxUnnamed is how many rows are held that come before the first one that names its account.
-const maxUnnamed = 1000
+// maxUnassigned is how many rows are held that come before the first one that names its account.
+const maxUnassigned = 1000
 
 func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	return &emitter{
@@ -54,48 +54,48 @@ func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	}
 }
 
-// emit takes one row.
-func (g *emitter) emit(r row) error {
+// emitRow takes one row.
+func (g *emitter) emitRow(r row) error {
 	if g.isControl(r) {
-		return g.control(r)
+		return g.handleControl(r)
 	}
-	if r.bad == "" && g.leavesOut(r) {
+	if r.defect == "" && g.skipRow(r) {
 		return nil
 	}
-	g.table.nameless(&r)
-	of, err := g.groupOf(r)
+	g.table.checkNamed(&r)
+	owner, err := g.groupOfRow(r)
 	switch {
 	case err != nil:
 		return err
-	case of == nil:
-		g.unnamed = append(g.unnamed, r)
+	case owner == nil:
+		g.unassigned = append(g.unassigned, r)
 		return nil
 	}
-	g.latest = of
-	if g.open == nil {
-		if err := g.first(r.place, of); err != nil {
+	g.previous = owner
+	if g.current == nil {
+		if err := g.beginFirst(r.place, owner); err != nil {
 			return err
 		}
 	}
-	if of == g.open {
+	if owner == g.current {
 		return g.emitEntry(r)
 	}
-	if of.first < 0 && len(of.waiting) == 0 {
-		g.waiting = append(g.waiting, of)
+	if owner.first < 0 && len(owner.encoded) == 0 {
+		g.waiting = append(g.waiting, owner)
 	}
-	return g.spool.add(of, r)
+	return g.spool.add(owner, r)
 }
 
-// first begins the scope's first statement, with the rows before it that are of no account that they name.
-func (g *emitter) first(at statement.Place, of *group) error {
-	if len(g.unnamed) > 0 {
-		at = g.unnamed[0].place
+// beginFirst begins the scope's first statement, with the rows before it that are of no account that they name.
+func (g *emitter) beginFirst(at statement.Place, owner *group) error {
+	if len(g.unassigned) > 0 {
+		at = g.unassigned[0].place
 	}
-	if err := g.begin(at, of); err != nil {
+	if err := g.beginStatement(at, owner); err != nil {
 		return err
 	}
-	unnamed := g.unnamed
-	g.unnamed = nil
+	unnamed := g.unassigned
+	g.unassigned = nil
 	for _, r := range unnamed {
 		if err := g.emitEntry(r); err != nil {
 			return err
@@ -104,16 +104,16 @@ func (g *emitter) first(at statement.Place, of *group) error {
 	return nil
 }
 
-// groupOf finds a row's group. A row that names no account or currency is laid to the row before it; nil is no group yet.
-func (g *emitter) groupOf(r row) (*group, error) {
+// groupOfRow finds a row's group. A row that names no account or currency is laid to the row before it; nil is no group yet.
+func (g *emitter) groupOfRow(r row) (*group, error) {
 	account, currency := g.mapping.Account.Literal, g.mapping.Currency.Literal
 	named := account != "" && currency != ""
 	switch {
-	case r.bad != "" && !named && g.latest != nil:
-		return g.latest, nil
-	case r.bad != "" && !named && len(g.unnamed) < maxUnnamed:
+	case r.defect != "" && !named && g.previous != nil:
+		return g.previous, nil
+	case r.defect != "" && !named && len(g.unassigned) < maxUnassigned:
 		return nil, nil
-	case r.bad == "":
+	case r.defect == "":
 		if account == "" {
 			account = g.table.cell(r, g.table.columns.account)
 		}
@@ -121,107 +121,107 @@ func (g *emitter) groupOf(r row) (*group, error) {
 			currency = g.table.cell(r, g.table.columns.currency)
 		}
 	}
-	return g.group(r.place, g.number(account), currency)
+	return g.groupFor(r.place, g.normalAccount(account), currency)
 }
 
-// number is an account's number as statements name it.
-func (g *emitter) number(text string) string {
-	if text != g.written {
-		g.written = text
-		g.account, _ = statement.AccountNumber(text)
+// normalAccount is an account's number as statements name it.
+func (g *emitter) normalAccount(text string) string {
+	if text != g.accountText {
+		g.accountText = text
+		g.accountNumber, _ = statement.AccountNumber(text)
 	}
-	return g.account
+	return g.accountNumber
 }
 
-// group is that of an account and currency, which no scope before this one may have had.
-func (g *emitter) group(at statement.Place, account, currency string) (*group, error) {
-	if of := g.latest; of != nil && of.account == account && of.currency == currency {
-		return of, nil
+// groupFor is that of an account and currency, which no scope before this one may have had.
+func (g *emitter) groupFor(at statement.Place, account, currency string) (*group, error) {
+	if previous := g.previous; previous != nil && previous.account == account && previous.currency == currency {
+		return previous, nil
 	}
 	key := sha256.Sum256([]byte(account + "\x00" + currency))
-	of := g.groups[key]
+	found := g.groups[key]
 	switch {
-	case of != nil && of.scope == g.scopes:
-		return of, nil
-	case of != nil:
-		return nil, statement.Refuse(at, "account %s comes again after the control row of line %d", tick(account), g.scope.after).Advise(
+	case found != nil && found.scope == g.scopeCount:
+		return found, nil
+	case found != nil:
+		return nil, statement.Refuse(at, "account %s comes again after the control row of line %d", quote(account), g.scope.previousControlLine).Advise(
 			"import each export by itself; a control row before its rows is declared with `row: first`")
 	case len(g.groups) == maxStatements:
 		return nil, statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
 	}
-	of = &group{account: account, currency: currency, scope: g.scopes, first: -1, last: -1}
-	g.groups[key] = of
-	return of, nil
+	found = &group{account: account, currency: currency, scope: g.scopeCount, first: -1, last: -1}
+	g.groups[key] = found
+	return found, nil
 }
 
-// begin begins the statement of a group.
-func (g *emitter) begin(at statement.Place, of *group) error {
-	number, iban := statement.AccountNumber(of.account)
+// beginStatement begins the statement of a group.
+func (g *emitter) beginStatement(at statement.Place, owner *group) error {
+	number, iban := statement.AccountNumber(owner.account)
 	g.statement = statement.Statement{
 		Place: at, Format: "csv " + g.institution.Name, Kind: statement.Booked, Servicer: g.institution.Servicer,
-		Account: number, IBAN: iban, Currency: of.currency,
+		Account: number, IBAN: iban, Currency: owner.currency,
 	}
-	g.open, g.blamed, g.booked, g.days = of, false, false, days{}
-	g.running = running{followed: g.table.columns.balance >= 0}
-	g.stated.opening, g.stated.closing = false, false
+	g.current, g.faultReported, g.hasBooked, g.days = owner, false, false, days{}
+	g.running = runningBalance{hasColumn: g.table.columns.balance >= 0}
+	g.statedBalances.opening, g.statedBalances.closing = false, false
 	g.scope.statements++
 	return g.handler.Begin(&g.statement)
 }
 
-// rest tells the statements whose rows wait. The last one of the scope stays open.
-func (g *emitter) rest() error {
-	if g.open == nil && len(g.unnamed) > 0 {
-		of, err := g.group(g.unnamed[0].place, g.number(g.mapping.Account.Literal), g.mapping.Currency.Literal)
+// emitWaiting tells the statements whose rows wait. The last one of the scope stays open.
+func (g *emitter) emitWaiting() error {
+	if g.current == nil && len(g.unassigned) > 0 {
+		owner, err := g.groupFor(g.unassigned[0].place, g.normalAccount(g.mapping.Account.Literal), g.mapping.Currency.Literal)
 		if err == nil {
-			err = g.first(g.unnamed[0].place, of)
+			err = g.beginFirst(g.unassigned[0].place, owner)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, of := range g.waiting {
+	for _, owner := range g.waiting {
 		if err := g.endStatement(); err != nil {
 			return err
 		}
-		if err := g.begin(of.at, of); err != nil {
+		if err := g.beginStatement(owner.firstPlace, owner); err != nil {
 			return err
 		}
-		if err := g.spool.each(of, g.emitEntry); err != nil {
+		if err := g.spool.each(owner, g.emitEntry); err != nil {
 			return err
 		}
 	}
 	g.waiting = g.waiting[:0]
-	g.spool.empty()
+	g.spool.reset()
 	return nil
 }
 
 // endStatement tells the balances of the open statement and ends it.
 func (g *emitter) endStatement() error {
-	if g.open == nil {
+	if g.current == nil {
 		return nil
 	}
 	if fault := g.running.fault(); fault != "" {
-		g.fault("%s", fault)
+		g.addFault("%s", fault)
 	}
 	opening, closing, ok := g.running.balances()
-	if ok && !g.stated.opening {
-		if err := g.balance(g.statement.Place, statement.OpeningBooked, opening); err != nil {
+	if ok && !g.statedBalances.opening {
+		if err := g.emitBalance(g.statement.Place, statement.OpeningBooked, opening); err != nil {
 			return err
 		}
 	}
-	if ok && !g.stated.closing {
-		if err := g.balance(g.statement.Place, statement.ClosingBooked, closing); err != nil {
+	if ok && !g.statedBalances.closing {
+		if err := g.emitBalance(g.statement.Place, statement.ClosingBooked, closing); err != nil {
 			return err
 		}
 	}
-	if !g.booked {
+	if !g.hasBooked {
 		g.statement.From, g.statement.To = g.days.first, g.days.last
 	}
-	g.open = nil
+	g.current = nil
 	return g.handler.End()
 }
 
-func (g *emitter) balance(at statement.Place, code string, m mark) error {
+func (g *emitter) emitBalance(at statement.Place, code string, m datedBalance) error {
 	return g.handler.Balance(&statement.Balance{
 		Place: at, Code: code, Amount: m.balance, Currency: g.statement.Currency, Date: m.date,
 	})
@@ -229,41 +229,41 @@ func (g *emitter) balance(at statement.Place, code string, m mark) error {
 
 // endScope ends what one control row is about, or the file.
 func (g *emitter) endScope() error {
-	if err := g.closeScope(); err != nil {
+	if err := g.checkControl(); err != nil {
 		return err
 	}
 	if err := g.endStatement(); err != nil {
 		return err
 	}
-	g.latest = nil
-	g.scopes++
+	g.previous = nil
+	g.scopeCount++
 	return nil
 }
 
 // finish ends the file. One without rows is reported: nothing says which days it speaks of.
 func (g *emitter) finish() error {
-	end := g.table.at(g.table.line + 1)
-	if err := g.rest(); err != nil {
+	end := g.table.lineStart(g.table.line + 1)
+	if err := g.emitWaiting(); err != nil {
 		return err
 	}
-	if g.open != nil {
+	if g.current != nil {
 		if err := g.endScope(); err != nil {
 			return err
 		}
-		return g.report()
+		return g.emitNotices()
 	}
 	if g.scope.control != nil {
-		if err := g.hollowScope(g.scope.control); err != nil {
+		if err := g.checkEmptyScope(g.scope.control); err != nil {
 			return err
 		}
 	}
 	switch {
 	case len(g.groups) > 0:
-		return g.report()
-	case g.mapping.Control != nil && !g.hollow:
+		return g.emitNotices()
+	case g.mapping.Control != nil && !g.emptyControl:
 		return statement.Refuse(end, "there are no rows, and no control row").Advise("ask for the whole file")
 	}
-	if err := g.report(); err != nil {
+	if err := g.emitNotices(); err != nil {
 		return err
 	}
 	return g.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})

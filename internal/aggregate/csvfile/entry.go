@@ -33,16 +33,16 @@ func (t *table) state(r row) state {
 	return unknown
 }
 
-// leavesOut counts rows that make no entry: those that are declared so, and pending ones that have no day at all.
-func (g *emitter) leavesOut(r row) bool {
+// skipRow counts rows that make no entry: those that are declared so, and pending ones that have no day at all.
+func (g *emitter) skipRow(r row) bool {
 	c := &g.table.columns
 	switch g.table.state(r) {
 	case ignored:
-		g.left.add(r.place, "row left out", g.mapping.Columns.Status.Column, r.cell(c.status))
+		g.skipped.add(r.place, "row left out", g.mapping.Columns.Status.Column, r.cell(c.status))
 		return true
 	case pending:
 		if g.table.cell(r, c.booked) == "" && g.table.cell(r, c.value) == "" {
-			g.left.add(r.place, "pending row without a date", g.mapping.Columns.Status.Column, r.cell(c.status))
+			g.skipped.add(r.place, "pending row without a date", g.mapping.Columns.Status.Column, r.cell(c.status))
 			return true
 		}
 	}
@@ -52,13 +52,13 @@ func (g *emitter) leavesOut(r row) bool {
 func (g *emitter) emitEntry(r row) error {
 	c := &g.table.columns
 	g.refusal = nil
-	if r.bad != "" {
-		g.entry = statement.Entry{Place: r.place, Amount: statement.Unread(r.raw, 0), Currency: g.statement.Currency}
-		g.running.broken, g.booked = true, true
-		g.refuse(r.column, "the row "+r.bad)
-		g.blame(r.place, r.bad)
+	if r.defect != "" {
+		g.entry = statement.Entry{Place: r.place, Amount: statement.Unreadable(r.start, 0), Currency: g.statement.Currency}
+		g.running.unreadable, g.hasBooked = true, true
+		g.setRefusal(r.column, "the row "+r.defect)
+		g.reportUnreadable(r.place, r.defect)
 	} else {
-		g.read(r)
+		g.buildEntry(r)
 	}
 	g.entry.Refused = g.refusal
 	if g.mapping.Control != nil {
@@ -70,54 +70,54 @@ func (g *emitter) emitEntry(r row) error {
 	return g.handler.EndEntry()
 }
 
-// read makes the entry of a row.
-func (g *emitter) read(r row) {
+// buildEntry makes the entry of a row.
+func (g *emitter) buildEntry(r row) {
 	t, c, names := g.table, &g.table.columns, &g.mapping.Columns
-	decimal, reason := t.signed(r, g.statement.Currency)
-	g.refuse("amount", reason)
+	decimal, reason := t.signedAmount(r, g.statement.Currency)
+	g.setRefusal("amount", reason)
 	g.entry = statement.Entry{
 		Place: r.place, Amount: decimal, Currency: g.statement.Currency,
 		Reference: t.cell(r, c.reference), Own: t.cell(r, c.own), Code: t.cell(r, c.code),
-		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: g.text(r),
+		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: g.entryText(r),
 	}
 	e := &g.entry
 	e.Peer, _ = statement.AccountNumber(e.Peer)
 	state := t.state(r)
 	if state == unknown {
-		g.refuse("status", unknownValue(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
-		e.Amount = statement.Unread(r.cell(c.amount)+" "+r.cell(c.status), 0)
+		g.setRefusal("status", unknownValueReason(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
+		e.Amount = statement.Unreadable(r.cell(c.amount)+" "+r.cell(c.status), 0)
 	}
-	e.Booked, reason = g.date(names.Booked, t.cell(r, c.booked), state != pending)
-	g.refuse("day", reason)
-	e.Value, reason = g.date(names.Value, t.cell(r, c.value), false)
-	g.refuse("value_day", reason)
+	e.Booked, reason = g.entryDate(names.Booked, t.cell(r, c.booked), state != pending)
+	g.setRefusal("day", reason)
+	e.Value, reason = g.entryDate(names.Value, t.cell(r, c.value), false)
+	g.setRefusal("value_day", reason)
 	if g.refusal != nil {
-		g.blame(r.place, "cannot be read: "+g.refusal.Reason)
+		g.reportUnreadable(r.place, "cannot be read: "+g.refusal.Reason)
 	}
 	if state == pending {
 		e.Status = "PDNG"
 		g.days.add(e)
 		return
 	}
-	g.booked = true
+	g.hasBooked = true
 	e.Unique = g.mapping.Unique && e.Reference != ""
 	balance, _ := amount(t.cell(r, c.balance), g.mapping)
 	g.running.add(r.place, e.Booked, e.Amount, balance)
 }
 
-// refuse keeps the first reason why the row cannot be taken in; an empty one is none.
-func (g *emitter) refuse(column, reason string) {
+// setRefusal keeps the first reason why the row cannot be taken in; an empty one is none.
+func (g *emitter) setRefusal(column, reason string) {
 	if g.refusal == nil && reason != "" {
 		g.refusal = &statement.Refusal{Column: column, Reason: reason}
 	}
 }
 
-// blame says of the first row of a statement that cannot be read why.
-func (g *emitter) blame(at statement.Place, why string) {
-	if !g.blamed {
-		g.fault("line %d %s", at.Line, why)
+// reportUnreadable says of the first row of a statement that cannot be read why.
+func (g *emitter) reportUnreadable(at statement.Place, why string) {
+	if !g.faultReported {
+		g.addFault("line %d %s", at.Line, why)
 	}
-	g.blamed = true
+	g.faultReported = true
 }
 
 // days are the first and the last day of entries.
@@ -138,11 +138,11 @@ func (d *days) add(e *statement.Entry) {
 	d.last = max(d.last, day)
 }
 
-// notices count rows that make no entry, by what is said of them.
-type notices []statement.Notice
+// noticeCounts count rows that make no entry, by what is said of them.
+type noticeCounts []statement.Notice
 
 // add counts a row or a line. The first one of each sort is the one that is named.
-func (n *notices) add(at statement.Place, what, field, value string) {
+func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 	fields := []statement.Field{{Name: field, Value: value}}
 	for i := range *n {
 		if one := &(*n)[i]; one.What == what && slices.Equal(one.Fields, fields) {
@@ -153,9 +153,9 @@ func (n *notices) add(at statement.Place, what, field, value string) {
 	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
 }
 
-// report tells what was left out.
-func (g *emitter) report() error {
-	for _, list := range []notices{g.left, g.table.notes} {
+// emitNotices tells what was left out.
+func (g *emitter) emitNotices() error {
+	for _, list := range []noticeCounts{g.skipped, g.table.notes} {
 		for i := range list {
 			if err := g.handler.Notice(&list[i]); err != nil {
 				return err

@@ -9,74 +9,76 @@ import (
 	"bursar/internal/project"
 )
 
-// tick quotes a text for a message.
-func tick(text string) string { return quote([]string{text}) }
+// quote quotes a text for a message.
+func quote(text string) string { return quoteNames([]string{text}) }
 
-// empty is said of a column that each row has to fill.
-func empty(column string) string { return "column " + tick(column) + " is empty, and a row needs it" }
+// emptyReason is said of a column that each row has to fill.
+func emptyReason(column string) string {
+	return "column " + quote(column) + " is empty, and a row needs it"
+}
 
-// unknownValue is said of a value that is not one of those declared.
-func unknownValue(column, value, declared string) string {
+// unknownValueReason is said of a value that is not one of those declared.
+func unknownValueReason(column, value, declared string) string {
 	if value == "" {
-		return "column " + tick(column) + " is empty, which is neither " + declared
+		return "column " + quote(column) + " is empty, which is neither " + declared
 	}
-	return "column " + tick(column) + " is " + tick(value) + ", which is neither " + declared
+	return "column " + quote(column) + " is " + quote(value) + ", which is neither " + declared
 }
 
 func undirectedReason(column, text string) string {
-	return "column " + tick(column) + " is " + tick(text) + ", which has neither a sign nor a form of `positive` or `negative`"
+	return "column " + quote(column) + " is " + quote(text) + ", which has neither a sign nor a form of `positive` or `negative`"
 }
 
-func otherCurrency(column, text, beside, currency string) string {
-	return fmt.Sprintf("column %s is %s, and %s is another currency than the row's %s", tick(column), tick(text), tick(beside), tick(currency))
+func otherCurrencyReason(column, text, beside, currency string) string {
+	return fmt.Sprintf("column %s is %s, and %s is another currency than the row's %s", quote(column), quote(text), quote(beside), quote(currency))
 }
 
-// notANumber says why a cell cannot be read as an amount, and what to declare where that would help.
-func notANumber(column, text string, m *project.CSVMapping) string {
+// notANumberReason says why a cell cannot be read as an amount, and what to declare where that would help.
+func notANumberReason(column, text string, m *project.CSVMapping) string {
 	if text == "" {
-		return empty(column)
+		return emptyReason(column)
 	}
-	marks := "decimal mark " + tick(string(m.Decimal))
+	marks := "decimal mark " + quote(string(m.Decimal))
 	if m.Group != 0 {
-		marks += " and group mark " + tick(string(m.Group))
+		marks += " and group mark " + quote(string(m.Group))
 	}
-	reason := fmt.Sprintf("column %s is %s, which is not a number with %s", tick(column), tick(text), marks)
-	if advice := toDeclare(text, m); advice != "" {
+	reason := fmt.Sprintf("column %s is %s, which is not a number with %s", quote(column), quote(text), marks)
+	if advice := declarationAdvice(text, m); advice != "" {
 		reason += ": " + advice
 	}
 	return reason
 }
 
-// toDeclare is what a mapping lacks to read a text; empty where nothing of that sort is seen.
-func toDeclare(text string, m *project.CSVMapping) string {
-	bare, direction, currency := strip(alike.Replace(text), &m.Written)
+// declarationAdvice is what a mapping lacks to read a text; empty where nothing of that sort is seen.
+func declarationAdvice(text string, m *project.CSVMapping) string {
+	bare, direction, currency := trimForms(equivalentMarks.Replace(text), &m.Written)
 	first, last := strings.IndexAny(bare, "0123456789"), strings.LastIndexAny(bare, "0123456789")
 	if first < 0 {
-		return "where it means that nothing stands there, declare `placeholder: " + list(text) + "`"
+		return "where it means that nothing stands there, declare `placeholder: " + yamlList(text) + "`"
 	}
 	before := strings.Trim(strings.TrimRight(bare[:first], ".,'"), " +-")
 	after := strings.Trim(strings.TrimLeft(bare[last+1:], ".,'"), " +-")
 	switch {
 	case before == "(" && after == ")" && direction == 0:
-		return "where parentheses mean below zero, declare `negative: " + list("(*)") + "`"
+		return "where parentheses mean below zero, declare `negative: " + yamlList("(*)") + "`"
 	case before != "" && currency == "":
-		return beside("before", before, "prefix", before+" *", direction == 0)
+		return besideAdvice("before", before, "prefix", before+" *", direction == 0)
 	case after != "" && currency == "":
-		return beside("behind", after, "suffix", "* "+after, direction == 0)
+		return besideAdvice("behind", after, "suffix", "* "+after, direction == 0)
 	case before == "" && after == "" && strings.Trim(bare, "0123456789+-"+string(m.Decimal)) != "":
 		return "declare `decimal` and `group` as the file writes them"
 	}
 	return ""
 }
 
-// beside names the declaration for what stands beside a number: a currency, or a direction.
-func beside(where, text, key, form string, undirected bool) string {
-	found := tick(text) + " stands " + where + " the number and is not declared: "
+// besideAdvice names the declaration for what stands beside a number: a currency, or a direction.
+func besideAdvice(position, text, key, form string, undirected bool) string {
+	found := quote(text) + " stands " + position + " the number and is not declared: "
 	if isCurrency(text) || !undirected {
-		return found + "declare `" + key + ": " + list(text) + "`"
+		return found + "declare `" + key + ": " + yamlList(text) + "`"
 	}
-	return found + "declare `" + key + ": " + list(text) + "` if it is a currency, or `negative: " + list(form) + "` or `positive: " + list(form) + "` if it is the direction"
+	return found + "declare `" + key + ": " + yamlList(text) + "` if it is a currency, or `negative: " + yamlList(form) + "` or `positive: " + yamlList(form) + "` if it is the direction"
 }
 
-// list is a text as a list of YAML.
-func list(text string) string { return fmt.Sprintf("[%q]", text) }
+// yamlList is a text as a list of YAML.
+func yamlList(text string) string { return fmt.Sprintf("[%q]", text) }

@@ -16,17 +16,17 @@ import (
 // errTooLong ends a reading whose row is longer than its budget.
 var errTooLong = errors.New("the row is too long")
 
-// source reads no further than statement.Window and a row of statement.MaxValue bytes beyond what has been taken from it.
-type source struct {
+// boundedReader reads no further than statement.Window and a row of statement.MaxValue bytes beyond what has been taken from it.
+type boundedReader struct {
 	in     io.Reader
 	budget int64
 	err    error
 }
 
-// renew lets another row through.
-func (s *source) renew() { s.budget = statement.MaxValue + statement.Window }
+// startRow lets another row through.
+func (s *boundedReader) startRow() { s.budget = statement.MaxValue + statement.Window }
 
-func (s *source) Read(p []byte) (int, error) {
+func (s *boundedReader) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
@@ -40,8 +40,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// valid is a value in UTF-8: what is none is windows-1252, in which every byte is a character.
-func valid(value string) string {
+// toUTF8 is a value in UTF-8: what is none is windows-1252, in which every byte is a character.
+func toUTF8(value string) string {
 	if utf8.ValidString(value) {
 		return value
 	}

@@ -23,7 +23,7 @@ type spool struct {
 	dir      string // of the file; empty is the system's
 	limit    int    // bytes in memory
 	buffered int
-	full     []*group // that have rows in memory
+	inMemory []*group // that have rows in memory
 	file     *os.File
 	end      int64
 }
@@ -33,8 +33,8 @@ type group struct {
 	account, currency string
 	scope             int // of which control row; see telling
 
-	at          statement.Place // of its first row that waits
-	waiting     []byte          // rows in memory
+	firstPlace  statement.Place // of its first row that waits
+	encoded     []byte          // rows in memory
 	first, last int64           // segments; -1 is none
 }
 
@@ -43,15 +43,15 @@ const segmentHead = 16
 
 // add keeps a row of a group.
 func (s *spool) add(g *group, r row) error {
-	if len(g.waiting) == 0 {
-		s.full = append(s.full, g)
+	if len(g.encoded) == 0 {
+		s.inMemory = append(s.inMemory, g)
 	}
-	if len(g.waiting) == 0 && g.first < 0 {
-		g.at = r.place
+	if len(g.encoded) == 0 && g.first < 0 {
+		g.firstPlace = r.place
 	}
-	before := len(g.waiting)
-	g.waiting = appendRow(g.waiting, r)
-	if s.buffered += len(g.waiting) - before; s.buffered < s.limit {
+	before := len(g.encoded)
+	g.encoded = encodeRow(g.encoded, r)
+	if s.buffered += len(g.encoded) - before; s.buffered < s.limit {
 		return nil
 	}
 	if err := s.flush(); err != nil {
@@ -68,22 +68,22 @@ func (s *spool) flush() (err error) {
 		}
 	}
 	out := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.end), statement.Window)
-	for _, g := range s.full {
+	for _, g := range s.inMemory {
 		var head [segmentHead]byte
-		binary.LittleEndian.PutUint64(head[8:], uint64(len(g.waiting)))
+		binary.LittleEndian.PutUint64(head[8:], uint64(len(g.encoded)))
 		if _, err := out.Write(head[:]); err != nil {
 			return err
 		}
-		if _, err := out.Write(g.waiting); err != nil {
+		if _, err := out.Write(g.encoded); err != nil {
 			return err
 		}
 		if err := s.link(g); err != nil {
 			return err
 		}
-		s.end += segmentHead + int64(len(g.waiting))
-		g.waiting = nil
+		s.end += segmentHead + int64(len(g.encoded))
+		g.encoded = nil
 	}
-	s.full, s.buffered = s.full[:0], 0
+	s.inMemory, s.buffered = s.inMemory[:0], 0
 	return out.Flush()
 }
 
@@ -101,27 +101,27 @@ func (s *spool) link(g *group) error {
 }
 
 // each hands on the rows of a group in the order in which they were added, and forgets them.
-func (s *spool) each(g *group, take func(row) error) error {
+func (s *spool) each(g *group, yield func(row) error) error {
 	for at := g.first; at >= 0; {
 		var head [segmentHead]byte
 		if _, err := s.file.ReadAt(head[:], at); err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
 		length := int64(binary.LittleEndian.Uint64(head[8:]))
-		if err := eachRow(bufio.NewReader(io.NewSectionReader(s.file, at+segmentHead, length)), take); err != nil {
+		if err := eachRow(bufio.NewReader(io.NewSectionReader(s.file, at+segmentHead, length)), yield); err != nil {
 			return err
 		}
 		if at = int64(binary.LittleEndian.Uint64(head[:])); at == 0 {
 			break
 		}
 	}
-	waiting := g.waiting
-	g.first, g.last, g.waiting = -1, -1, nil
-	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), take)
+	waiting := g.encoded
+	g.first, g.last, g.encoded = -1, -1, nil
+	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), yield)
 }
 
-// empty forgets all rows.
-func (s *spool) empty() { s.full, s.buffered, s.end = s.full[:0], 0, 0 }
+// reset forgets all rows.
+func (s *spool) reset() { s.inMemory, s.buffered, s.end = s.inMemory[:0], 0, 0 }
 
 // close removes the file.
 func (s *spool) close() {
@@ -131,45 +131,45 @@ func (s *spool) close() {
 	}
 }
 
-// appendRow writes a row as eachRow reads it.
-func appendRow(to []byte, r row) []byte {
-	to = binary.AppendUvarint(to, uint64(r.place.Line))
-	to = binary.AppendUvarint(to, uint64(r.place.Column))
-	to = binary.AppendUvarint(to, uint64(len(r.fields)))
-	for _, text := range [...]string{r.bad, r.column, r.raw} {
-		to = append(binary.AppendUvarint(to, uint64(len(text))), text...)
+// encodeRow writes a row as eachRow reads it.
+func encodeRow(buffer []byte, r row) []byte {
+	buffer = binary.AppendUvarint(buffer, uint64(r.place.Line))
+	buffer = binary.AppendUvarint(buffer, uint64(r.place.Column))
+	buffer = binary.AppendUvarint(buffer, uint64(len(r.fields)))
+	for _, text := range [...]string{r.defect, r.column, r.start} {
+		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
 	}
 	for _, text := range r.fields {
-		to = append(binary.AppendUvarint(to, uint64(len(text))), text...)
+		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
 	}
-	return to
+	return buffer
 }
 
 // eachRow reads rows up to the end.
-func eachRow(in *bufio.Reader, take func(row) error) error {
+func eachRow(in *bufio.Reader, yield func(row) error) error {
 	for {
-		r, err := readRow(in)
+		r, err := decodeRow(in)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
-		if err := take(r); err != nil {
+		if err := yield(r); err != nil {
 			return err
 		}
 	}
 }
 
-// readRow reads a row; the error is io.EOF only between two.
-func readRow(in *bufio.Reader) (r row, err error) {
+// decodeRow reads a row; the error is io.EOF only between two.
+func decodeRow(in *bufio.Reader) (r row, err error) {
 	if _, err := in.Peek(1); err != nil {
 		return r, err
 	}
 	var numbers [3]uint64
 	for i := range numbers {
 		if numbers[i], err = binary.ReadUvarint(in); err != nil {
-			return r, whole(err)
+			return r, asUnexpectedEOF(err)
 		}
 	}
 	r.place = statement.Place{Line: int64(numbers[0]), Column: int64(numbers[1])}
@@ -178,23 +178,23 @@ func readRow(in *bufio.Reader) (r row, err error) {
 	for i := range texts {
 		n, err := binary.ReadUvarint(in)
 		if err != nil {
-			return r, whole(err)
+			return r, asUnexpectedEOF(err)
 		}
 		if uint64(cap(buffer)) < n {
 			buffer = make([]byte, n)
 		}
 		buffer = buffer[:n]
 		if _, err := io.ReadFull(in, buffer); err != nil {
-			return r, whole(err)
+			return r, asUnexpectedEOF(err)
 		}
 		texts[i] = string(buffer)
 	}
-	r.bad, r.column, r.raw, r.fields = texts[0], texts[1], texts[2], texts[3:]
+	r.defect, r.column, r.start, r.fields = texts[0], texts[1], texts[2], texts[3:]
 	return r, nil
 }
 
-// whole makes an end within a row an error.
-func whole(err error) error {
+// asUnexpectedEOF makes an end within a row an error.
+func asUnexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

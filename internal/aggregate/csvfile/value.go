@@ -10,34 +10,34 @@ import (
 	"bursar/internal/project"
 )
 
-// date is a date as entries have it; or, where it cannot be read, what stands there in quotes, so that intake reads it in no other
+// entryDate is a date as entries have it; or, where it cannot be read, what stands there in quotes, so that intake reads it in no other
 // way and no other day takes its place, and why.
-func (g *emitter) date(column, text string, required bool) (date, reason string) {
+func (g *emitter) entryDate(column, text string, required bool) (date, reason string) {
 	if text == "" && !required {
 		return "", ""
 	}
 	if text == "" {
-		return "``", empty(column)
+		return "``", emptyReason(column)
 	}
-	if date, reason = readDate(text, g.mapping); reason == "" {
+	if date, reason = parseDate(text, g.mapping); reason == "" {
 		return date, ""
 	}
-	return "`" + text + "`", "column " + tick(column) + " is " + tick(text) + ": " + reason
+	return "`" + text + "`", "column " + quote(column) + " is " + quote(text) + ": " + reason
 }
 
-// readDate reads a date in any of the declared ways, which have to agree on the day.
-func readDate(text string, m *project.CSVMapping) (date, reason string) {
+// parseDate reads a date in any of the declared ways, which have to agree on the day.
+func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 	if len(m.Dates) == 0 {
 		return scan.DateOf(nil, text)
 	}
 	format, why := "", ""
-	for _, l := range m.Dates {
-		day, misfit := scan.DateOf(l, text)
+	for _, layout := range m.Dates {
+		day, misfit := scan.DateOf(layout, text)
 		switch {
 		case misfit == "" && date == "":
-			date, format = day, l.Format
+			date, format = day, layout.Format
 		case misfit == "" && day != date:
-			return "", "written " + format + " it is " + date + ", and written " + l.Format + " it is " + day + ": declare one of the two"
+			return "", "written " + format + " it is " + date + ", and written " + layout.Format + " it is " + day + ": declare one of the two"
 		case misfit != "" && (why == "" || !strings.HasPrefix(misfit, scan.NotWritten)):
 			why = misfit // that there is no such day says more than that it is written otherwise
 		}
@@ -61,8 +61,8 @@ func isDay(text string) bool {
 	return err == nil
 }
 
-// text is what the bank says, from all its columns.
-func (g *emitter) text(r row) string {
+// entryText is what the bank says, from all its columns.
+func (g *emitter) entryText(r row) string {
 	var texts []string
 	for _, column := range g.table.columns.text {
 		if text := g.table.cell(r, column); text != "" {

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// codes are what stands between slashes in :86:, as in /NAME/…/REMI/….
-var codes = map[string]bool{
+// slashCodes are what stands between slashes in :86:, as in /NAME/…/REMI/….
+var slashCodes = map[string]bool{
 	"ACCW": true, "ADDR": true, "BENM": true, "BIC": true, "BO": true, "CD": true, "CNTP": true, "CSID": true, "EREF": true,
 	"IBAN": true, "ID": true, "ISDT": true, "KREF": true, "MARF": true, "NAME": true, "NRTX": true, "OCMT": true, "ORDP": true,
 	"PREF": true, "PURP": true, "REMI": true, "RTRN": true, "SUBI": true, "SVCL": true, "SWOC": true, "SWOD": true,
 	"TR": true, "TRCD": true, "TRTP": true, "ULTB": true, "ULTC": true, "ULTD": true,
 }
 
-// slashes finds the other side in codes between slashes. CNTP holds account, bank, name and town between slashes.
-func (d *details) slashes(text string) {
-	d.party, d.peer = coded(text, "NAME"), coded(text, "IBAN")
-	if both := strings.Split(coded(text, "CNTP"), "/"); len(both) >= 3 {
+// parseSlashCodes finds the other side in codes between slashes. CNTP holds account, bank, name and town between slashes.
+func (d *details) parseSlashCodes(text string) {
+	d.party, d.peer = slashValue(text, "NAME"), slashValue(text, "IBAN")
+	if both := strings.Split(slashValue(text, "CNTP"), "/"); len(both) >= 3 {
 		d.peer, d.party = strings.TrimSpace(both[0]), strings.TrimSpace(both[2])
 	}
 }
 
-// coded is what stands behind a code, up to the next.
-func coded(text, code string) string {
+// slashValue is what stands behind a code, up to the next.
+func slashValue(text, code string) string {
 	_, value, ok := strings.Cut(text, "/"+code+"/")
 	if !ok {
 		return ""
@@ -33,7 +33,7 @@ func coded(text, code string) string {
 		if value[i] != '/' {
 			continue
 		}
-		if end := strings.IndexByte(value[i+1:min(len(value), i+6)], '/'); end >= 0 && codes[value[i+1:i+1+end]] {
+		if end := strings.IndexByte(value[i+1:min(len(value), i+6)], '/'); end >= 0 && slashCodes[value[i+1:i+1+end]] {
 			value = value[:i]
 			break
 		}
@@ -41,11 +41,11 @@ func coded(text, code string) string {
 	return strings.Trim(value, " /")
 }
 
-// nonSwift takes the :NS: of an entry: 01 to 14 its purpose, 15 and 16 the other side's name, 17 the posting text, 34 the
+// addNonSwift takes the :NS: of an entry: 01 to 14 its purpose, 15 and 16 the other side's name, 17 the posting text, 34 the
 // other side's account.
-func (d *details) nonSwift(lines []line) {
+func (d *details) addNonSwift(lines []line) {
 	var party strings.Builder
-	for code, text := range numbered(lines) {
+	for code, text := range numberedLines(lines) {
 		switch {
 		case code >= "01" && code <= "14":
 			d.purpose = append(d.purpose, text)
@@ -62,9 +62,9 @@ func (d *details) nonSwift(lines []line) {
 	}
 }
 
-// ownerIn is the account's name in the :NS: of a statement.
-func ownerIn(lines []line) string {
-	for code, text := range numbered(lines) {
+// accountName is the account's name in the :NS: of a statement.
+func accountName(lines []line) string {
+	for code, text := range numberedLines(lines) {
 		if code == "22" {
 			return text
 		}
@@ -72,13 +72,13 @@ func ownerIn(lines []line) string {
 	return ""
 }
 
-// numbered gives the lines of :NS: by the two digits that say what each is. A line without them goes on with the one before.
-func numbered(lines []line) iter.Seq2[string, string] {
+// numberedLines gives the lines of :NS: by the two digits that say what each is. A line without them goes on with the one before.
+func numberedLines(lines []line) iter.Seq2[string, string] {
 	return func(yield func(code, text string) bool) {
 		code := ""
 		for _, l := range lines {
 			text := l.text
-			if len(text) >= 2 && digit(text[0]) && digit(text[1]) {
+			if len(text) >= 2 && isDigit(text[0]) && isDigit(text[1]) {
 				code, text = text[:2], text[2:]
 			}
 			if !yield(code, strings.TrimSpace(text)) {

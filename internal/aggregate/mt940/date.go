@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	dateForm = "2006-01-02"
-	century  = 80 // 80 to 99 are of the 20th century, as SWIFT reads them
+	dateForm     = "2006-01-02"
+	centuryPivot = 80 // 80 to 99 are of the 20th century, as SWIFT reads them
 )
 
 // date reads YYMMDD. German banks count interest by months of thirty days, and write a value date of 29 or 30
@@ -29,7 +29,7 @@ func parseDate(text string) (day time.Time, ok bool) {
 	if err != nil {
 		return day, false
 	}
-	if year += 2000; year >= 2000+century {
+	if year += 2000; year >= 2000+centuryPivot {
 		year -= 100
 	}
 	return parseDay(int(year), text[2:])
@@ -46,18 +46,18 @@ func parseDay(year int, text string) (day time.Time, ok bool) {
 
 // calendar reads the dates of entries. They repeat from one entry to the next, so it keeps the last.
 type calendar struct {
-	opened              time.Time // the day that the statement opens, or that a report was made; zero if it states none
-	report              bool      // opened is the end of the days that the message speaks of
-	text, day           string
+	anchor              time.Time // the day that the statement opens, or that a report was made; zero if it states none
+	anchorIsEnd         bool      // opened is the end of the days that the message speaks of
+	valueText, valueDay string
 	entryText, entryDay string
 }
 
 // value reads the value date.
 func (c *calendar) value(text string) string {
-	if text != c.text || text == "" {
-		c.text, c.day, c.entryText = text, date(text), ""
+	if text != c.valueText || text == "" {
+		c.valueText, c.valueDay, c.entryText = text, date(text), ""
 	}
-	return c.day
+	return c.valueDay
 }
 
 // entry reads the entry date beside the value date that was read last; zeros are none.
@@ -71,11 +71,11 @@ func (c *calendar) entry(text string) string {
 	return c.entryDay
 }
 
-// begin takes the day that the entries which follow are of; a text that is no day is none.
-func (c *calendar) begin(day string, report bool) {
-	*c = calendar{report: report}
+// reset takes the day that the entries which follow are of; a text that is no day is none.
+func (c *calendar) reset(day string, report bool) {
+	*c = calendar{anchorIsEnd: report}
 	if len(day) >= len(dateForm) {
-		c.opened, _ = time.Parse(dateForm, day[:len(dateForm)])
+		c.anchor, _ = time.Parse(dateForm, day[:len(dateForm)])
 	}
 }
 
@@ -83,28 +83,28 @@ func (c *calendar) begin(day string, report bool) {
 // before the day that a statement opens to a year after it. The value date tells where that leaves two, where no day is stated, and where it
 // is later than that, as the statement is of more than a year.
 func (c *calendar) entryDate(text string) string {
-	near, err := time.Parse(dateForm, c.day)
+	valueDay, err := time.Parse(dateForm, c.valueDay)
 	if err != nil {
 		return text
 	}
-	around, windowed := c.opened, false
+	center, windowed := c.anchor, false
 	switch {
-	case around.IsZero():
-		around = near
-	case c.report:
-		near = around
-	case near.After(around.AddDate(1, 0, 0)):
-		around = near
+	case center.IsZero():
+		center = valueDay
+	case c.anchorIsEnd:
+		valueDay = center
+	case valueDay.After(center.AddDate(1, 0, 0)):
+		center = valueDay
 	default:
 		windowed = true
 	}
 	found, ok := time.Time{}, false
-	for year := around.Year() - 1; year <= around.Year()+1; year++ {
+	for year := center.Year() - 1; year <= center.Year()+1; year++ {
 		day, is := parseDay(year, text)
-		if windowed && (day.Before(around.Add(-shortlyBefore)) || day.After(around.AddDate(1, 0, 0))) {
+		if windowed && (day.Before(center.Add(-maxEntryLead)) || day.After(center.AddDate(1, 0, 0))) {
 			continue
 		}
-		if is && (!ok || day.Sub(near).Abs() < found.Sub(near).Abs()) {
+		if is && (!ok || day.Sub(valueDay).Abs() < found.Sub(valueDay).Abs()) {
 			found, ok = day, true
 		}
 	}
@@ -114,11 +114,11 @@ func (c *calendar) entryDate(text string) string {
 	return found.Format(dateForm)
 }
 
-// shortlyBefore is how long before the day that a statement opens banks date entries of it.
-const shortlyBefore = 31 * 24 * time.Hour
+// maxEntryLead is how long before the day that a statement opens banks date entries of it.
+const maxEntryLead = 31 * 24 * time.Hour
 
-// created reads YYMMDDhhmm, with or without the offset of :13D:.
-func created(text string) string {
+// creationTime reads YYMMDDhhmm, with or without the offset of :13D:.
+func creationTime(text string) string {
 	if len(text) < 10 {
 		return text
 	}

@@ -50,7 +50,7 @@ func TestDialects(t *testing.T) {
 		if s == nil {
 			continue
 		}
-		difference, balanced := moved(t, s)
+		difference, balanced := closingDifference(t, s)
 		if !balanced || difference.Sign() != 0 || len(s.Entries) != 2 || s.Fault != "" || s.Account != "NL91ABNA0417164300" || !s.IBAN || s.Currency != "EUR" {
 			t.Errorf("%s: off by %s: %+v", name, &difference, s)
 		}
@@ -96,7 +96,7 @@ func TestStatementsOfOneMessage(t *testing.T) {
 }
 
 // Ends of lines are found wherever a buffer ends.
-func TestOldEndsAcrossBuffers(t *testing.T) {
+func TestOldLineEndsAcrossBuffers(t *testing.T) {
 	t.Parallel()
 	const entry = ":61:240102C1,NTRF@@:86:x@y@@"
 	const entries = statement.Window/len(entry) + 2
@@ -114,7 +114,7 @@ func TestOldEndsAcrossBuffers(t *testing.T) {
 }
 
 // A file that is cut anywhere is refused, or each statement that opens also closes, or does not hold.
-func TestTruncatedIsNeverWhole(t *testing.T) {
+func TestTruncatedFilesAreNeverComplete(t *testing.T) {
 	t.Parallel()
 	const one = ":20:A\n:25:1\n:28C:7\n:60F:C240101EUR1,00\n:61:2401010101C1,00NTRFNONREF//B\nmore\n:86:166?20a\n?21b\n:62F:C240101EUR2,00\n:64:C240101EUR2,00\n"
 	for name, text := range map[string]string{
@@ -124,12 +124,12 @@ func TestTruncatedIsNeverWhole(t *testing.T) {
 		whole := 0
 		for n := range text {
 			r := statementtest.NewRecorder(t)
-			if err := statementtest.Guarded(t, []byte(text[:n]), mt940.Read, r); err != nil {
+			if err := statementtest.ReadChecked(t, []byte(text[:n]), mt940.Read, r); err != nil {
 				continue
 			}
 			for i := range r.Statements {
 				s := &r.Statements[i]
-				difference, balanced := moved(t, s)
+				difference, balanced := closingDifference(t, s)
 				opens := len(s.Balances) > 0 && s.Balances[0].Code == statement.OpeningBooked
 				if opens && s.Fault == "" && (!balanced || difference.Sign() != 0 && !strings.HasSuffix(text[:n], ",")) || i > 0 && !opens {
 					t.Errorf("%s, cut at byte %d: %q is told as %+v", name, n, text[:n], s)
@@ -159,7 +159,7 @@ func TestReports(t *testing.T) {
 		{"behind what is booked", ":20:STARTUMS\n:25:1\n:60F:C240101EUR1,\n:62F:C240101EUR1,\n-+@350@\n:20:STARTDISP\n:25:1\n:61:240101D10,NTRF\n-\n", "mt940 mt942"},
 	} {
 		r := statementtest.NewRecorder(t)
-		err := statementtest.Guarded(t, []byte(c.text), mt940.Read, r)
+		err := statementtest.ReadChecked(t, []byte(c.text), mt940.Read, r)
 		var got []string
 		for i := range r.Statements {
 			s := &r.Statements[i]

@@ -10,15 +10,15 @@ import (
 
 // envelope is the message that is open.
 type envelope struct {
-	open bool // block 4 has begun, and -} must follow
-	at   statement.Place
-	skip bool // it is no statement
+	open    bool // block 4 has begun, and -} must follow
+	at      statement.Place
+	skipped bool // it is no statement
 }
 
-// content takes a line that is not blank: of an envelope, of a field, or the end of one and the start of the next.
-func (r *reader) content(l line) error {
+// acceptContent takes a line that is not blank: of an envelope, of a field, or the end of one and the start of the next.
+func (r *reader) acceptContent(l line) error {
 	for {
-		done, err := r.around(&l)
+		done, err := r.cutEnvelope(&l)
 		if done || err != nil {
 			return err
 		}
@@ -39,8 +39,8 @@ func (r *reader) content(l line) error {
 	}
 }
 
-// around takes what is around fields off the start of a line; done tells that nothing is left of it.
-func (r *reader) around(l *line) (done bool, err error) {
+// cutEnvelope takes what is around fields off the start of a line; done tells that nothing is left of it.
+func (r *reader) cutEnvelope(l *line) (done bool, err error) {
 	text := strings.TrimSpace(l.text)
 	if rest, ok := cutEnd(text); ok {
 		if err := r.closeBlock(); err != nil {
@@ -53,11 +53,11 @@ func (r *reader) around(l *line) (done bool, err error) {
 	case text == "" || text == "$": // which some systems write between messages
 		return true, nil
 	case text == "-":
-		return true, r.hyphen(*l)
+		return true, r.acceptHyphen(*l)
 	case isBlock(text):
-		return r.blocks(l, text)
+		return r.readBlocks(l, text)
 	}
-	return r.block.skip, nil
+	return r.block.skipped, nil
 }
 
 // splitEnd finds the -} that ends a message within a line: nothing is behind it but blocks.
@@ -92,25 +92,25 @@ func isBlock(text string) bool {
 
 // closeBlock ends a message and its envelope.
 func (r *reader) closeBlock() error {
-	r.pause = pause{} // this is the end, so that a hyphen before it was text
+	r.possibleEnd = possibleEnd{} // this is the end, so that a hyphen before it was text
 	err := r.endMessage(true)
 	r.block = envelope{}
 	r.emitter.kind = ""
 	return err
 }
 
-// blocks reads the type out of block 2, and leaves of the line what stands in block 4.
-func (r *reader) blocks(l *line, text string) (done bool, err error) {
+// readBlocks reads the type out of block 2, and leaves of the line what stands in block 4.
+func (r *reader) readBlocks(l *line, text string) (done bool, err error) {
 	if err := r.endMessage(false); err != nil {
 		return true, err
 	}
 	header, inside, ok := strings.Cut(text, "{4:")
 	if kind := messageType(header); kind != "" {
 		r.emitter.kind = kind
-		r.block.skip = kind != "940" && kind != "942" && kind != "950"
-		if r.block.skip {
+		r.block.skipped = kind != "940" && kind != "942" && kind != "950"
+		if r.block.skipped {
 			n := &statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}}
-			if err := r.emitter.h.Notice(n); err != nil {
+			if err := r.emitter.handler.Notice(n); err != nil {
 				return true, err
 			}
 		}
@@ -127,13 +127,13 @@ func (r *reader) blocks(l *line, text string) (done bool, err error) {
 	r.block.open, r.block.at = true, l.at
 	l.at.Column += int64(len(header) + len("{4:"))
 	l.text = inside
-	return strings.TrimSpace(inside) == "" || r.block.skip, nil
+	return strings.TrimSpace(inside) == "" || r.block.skipped, nil
 }
 
 // messageType is the type that block 2 states, as in {2:O940… or {2:I942…; "" where there is none.
 func messageType(text string) string {
 	_, block, ok := strings.Cut(text, "{2:")
-	if !ok || len(block) < 4 || !digit(block[1]) || !digit(block[2]) || !digit(block[3]) {
+	if !ok || len(block) < 4 || !isDigit(block[1]) || !isDigit(block[2]) || !isDigit(block[3]) {
 		return ""
 	}
 	return block[1:4]

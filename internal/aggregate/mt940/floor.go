@@ -9,45 +9,45 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// listed are the numbers and sums of a report's entries.
-type listed struct{ credit, debit side }
+// listedTotals are the numbers and sums of a report's entries.
+type listedTotals struct{ credit, debit sideTotals }
 
-type side struct {
+type sideTotals struct {
 	count int64
 	sum   statement.Sum // without sign
 }
 
-func (l *listed) add(amount string) {
-	to := &l.credit
+func (l *listedTotals) add(amount string) {
+	side := &l.credit
 	if rest, negative := strings.CutPrefix(amount, "-"); negative {
-		to, amount = &l.debit, rest
+		side, amount = &l.debit, rest
 	}
-	if to.sum.Add(amount) {
-		to.count++
+	if side.sum.Add(amount) {
+		side.count++
 	}
 }
 
-// aboveFloor drops totals that are more than what is listed, where a limit says why: nothing can be held against them.
-func (t *emitter) aboveFloor() {
-	s := &t.s.Stated
+// dropTotalsAboveFloor drops totals that are more than what is listed, where a limit says why: nothing can be held against them.
+func (t *emitter) dropTotalsAboveFloor() {
+	s := &t.statement.Stated
 	if !t.seen.floor {
 		return
 	}
-	if t.listed.credit.within(s.CreditCount, s.CreditSum) {
+	if t.listed.credit.exceededBy(s.CreditCount, s.CreditSum) {
 		s.CreditCount, s.CreditSum = "", ""
 	}
-	if t.listed.debit.within(s.DebitCount, s.DebitSum) {
+	if t.listed.debit.exceededBy(s.DebitCount, s.DebitSum) {
 		s.DebitCount, s.DebitSum = "", ""
 	}
 }
 
-// within tells whether more entries of a greater sum are stated.
-func (l *side) within(count, sum string) bool {
+// exceededBy tells whether more entries of a greater sum are stated.
+func (l *sideTotals) exceededBy(count, sum string) bool {
 	n, err := strconv.ParseInt(count, 10, 64)
-	var rest statement.Sum
-	if err != nil || n <= l.count || !rest.Add(sum) {
+	var difference statement.Sum
+	if err != nil || n <= l.count || !difference.Add(sum) {
 		return false
 	}
-	rest.Minus(&l.sum)
-	return rest.Sign() > 0
+	difference.Minus(&l.sum)
+	return difference.Sign() > 0
 }

@@ -16,12 +16,12 @@ import (
 
 func TestTruncated(t *testing.T) {
 	t.Parallel()
-	for name, text := range files(t) {
+	for name, text := range recordedFiles(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			statementtest.Truncated(t, text, mt940.Read)
+			statementtest.CheckTruncated(t, text, mt940.Read)
 			for n := range text { // they are all small
-				_ = statementtest.Guarded(t, text[:n], mt940.Read, statementtest.NewRecorder(t))
+				_ = statementtest.ReadChecked(t, text[:n], mt940.Read, statementtest.NewRecorder(t))
 			}
 		})
 	}
@@ -50,7 +50,7 @@ func TestTruncatedAmounts(t *testing.T) {
 	var read int
 	for n := range text {
 		r := statementtest.NewRecorder(t)
-		if err := statementtest.Guarded(t, text[:n], mt940.Read, r); err != nil || n > 0 && text[n-1] == ',' {
+		if err := statementtest.ReadChecked(t, text[:n], mt940.Read, r); err != nil || n > 0 && text[n-1] == ',' {
 			continue
 		}
 		read++
@@ -65,9 +65,9 @@ func TestTruncatedAmounts(t *testing.T) {
 	}
 }
 
-func TestStopping(t *testing.T) {
+func TestHandlerErrors(t *testing.T) {
 	t.Parallel()
-	statementtest.Stopping(t, []byte("{2:I103X}{4:\n:20:x\n-}"+head+"stray\n:61:240102C1,00NTRF\n:86:a\n:61:x\n:90D:1EUR1,\n:62F:C240102EUR1,00\n"+
+	statementtest.CheckHandlerErrors(t, []byte("{2:I103X}{4:\n:20:x\n-}"+head+"stray\n:61:240102C1,00NTRF\n:86:a\n:61:x\n:90D:1EUR1,\n:62F:C240102EUR1,00\n"+
 		":20:B\n:61:240102C1,00NTRF\n:62F:C240102EUR1,00\n-\n:20:C\n-\n"), mt940.Read)
 }
 
@@ -75,15 +75,15 @@ var errDisk = errors.New("the disk fails")
 
 func TestFailingReader(t *testing.T) {
 	t.Parallel()
-	in := io.MultiReader(strings.NewReader(head), failing{})
+	in := io.MultiReader(strings.NewReader(head), failingReader{})
 	if err := mt940.Read(in, statementtest.NewRecorder(t)); !errors.Is(err, errDisk) {
 		t.Errorf("the error is %v", err)
 	}
 }
 
-type failing struct{}
+type failingReader struct{}
 
-func (failing) Read([]byte) (int, error) { return 0, errDisk }
+func (failingReader) Read([]byte) (int, error) { return 0, errDisk }
 
 // repeated is a text over and over, up to a size.
 type repeated struct {
@@ -105,19 +105,19 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// counter counts what it is told.
-type counter struct{ statements, entries, notices int }
+// countingHandler counts what it is told.
+type countingHandler struct{ statements, entries, notices int }
 
-func (c *counter) Begin(*statement.Statement) error { c.statements++; return nil }
-func (c *counter) Balance(*statement.Balance) error { return nil }
-func (c *counter) Entry(*statement.Entry) error     { c.entries++; return nil }
-func (c *counter) Detail(*statement.Detail) error   { return nil }
-func (c *counter) EndEntry() error                  { return nil }
-func (c *counter) End() error                       { return nil }
-func (c *counter) Notice(*statement.Notice) error   { c.notices++; return nil }
+func (c *countingHandler) Begin(*statement.Statement) error { c.statements++; return nil }
+func (c *countingHandler) Balance(*statement.Balance) error { return nil }
+func (c *countingHandler) Entry(*statement.Entry) error     { c.entries++; return nil }
+func (c *countingHandler) Detail(*statement.Detail) error   { return nil }
+func (c *countingHandler) EndEntry() error                  { return nil }
+func (c *countingHandler) End() error                       { return nil }
+func (c *countingHandler) Notice(*statement.Notice) error   { c.notices++; return nil }
 
 // Not parallel: it looks at what the process allocates.
-func TestHugeValuesAreRefusedInBoundedMemory(t *testing.T) {
+func TestHugeValuesAreRefusedWithBoundedAllocation(t *testing.T) {
 	const huge, large = 100 << 20, 4 << 20
 	for _, c := range []struct {
 		name, start, repeat string
@@ -133,7 +133,7 @@ func TestHugeValuesAreRefusedInBoundedMemory(t *testing.T) {
 		{"lines before a field", "", "x\n", large, "1:1: no field of an MT940"},
 		{"ends of messages", head, "-}", huge, "a line is longer"},
 	} {
-		h := &counter{}
+		h := &countingHandler{}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		err := mt940.Read(io.MultiReader(strings.NewReader(c.start), &repeated{text: c.repeat, left: c.size}), h)
@@ -150,7 +150,7 @@ func TestHugeValuesAreRefusedInBoundedMemory(t *testing.T) {
 func TestManyEntriesStream(t *testing.T) {
 	t.Parallel()
 	const entry = ":61:2401020102D12,50NTRFNONREF//1234567890\nsupplement\n:86:166?00TEXT?20EREF+1?32NAME\n"
-	h := &counter{}
+	h := &countingHandler{}
 	in := io.MultiReader(strings.NewReader(head), &repeated{text: entry, left: len(entry) * 10000}, strings.NewReader(":62F:C240102EUR1,00\n"))
 	if err := mt940.Read(in, h); err != nil || h.entries != 10000 || h.statements != 1 || h.notices != 0 {
 		t.Errorf("%+v: %v", h, err)
@@ -171,7 +171,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		mt940.Recognise(text)
 		r := statementtest.NewRecorder(t)
-		if err := statementtest.Guarded(t, text, mt940.Read, r); err == nil && len(r.Statements) == 0 {
+		if err := statementtest.ReadChecked(t, text, mt940.Read, r); err == nil && len(r.Statements) == 0 {
 			t.Error("no statement, and no error")
 		}
 	})
@@ -184,7 +184,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := mt940.Read(bytes.NewReader(text), &counter{}); err != nil {
+		if err := mt940.Read(bytes.NewReader(text), &countingHandler{}); err != nil {
 			b.Fatal(err)
 		}
 	}

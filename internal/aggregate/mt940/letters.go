@@ -10,18 +10,18 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// letters decodes the lines of a file. A line that is UTF-8 stays as it is; of the others, the letters within words
+// lineDecoder decodes the lines of a file. A line that is UTF-8 stays as it is; of the others, the letters within words
 // tell Windows' letters (0xC0 and above) from those of DOS (0x80 to 0xA5): whichever the file has had more of, else Windows'.
 // Unix' letters, of ISO 8859, are nearly the same as Windows'.
 // DOS is read as code page 852, of Central Europe, where such files come from; its German letters are those of 437 and 850 too.
 // Both leave ASCII as it is, and make no digit of anything else: an amount does not depend on the choice.
-type letters struct{ windows, dos int }
+type lineDecoder struct{ windows, dos int }
 
 // decode makes a line UTF-8, with spaces for control characters.
-func (l *letters) decode(text []byte) string {
+func (l *lineDecoder) decode(text []byte) string {
 	ascii := true
 	for _, b := range text {
-		if b >= utf8.RuneSelf || control(rune(b)) {
+		if b >= utf8.RuneSelf || isControl(rune(b)) {
 			ascii = false
 			break
 		}
@@ -30,38 +30,38 @@ func (l *letters) decode(text []byte) string {
 		return string(text)
 	}
 	if utf8.Valid(text) {
-		return strings.Map(space, string(text))
+		return strings.Map(controlToSpace, string(text))
 	}
 	l.count(text)
-	page := windows(text)
+	page := windowsPage(text)
 	if l.dos > l.windows {
 		page = charmap.CodePage852
 	}
 	var decoded strings.Builder
 	for _, b := range text {
-		decoded.WriteRune(space(page.DecodeByte(b)))
+		decoded.WriteRune(controlToSpace(page.DecodeByte(b)))
 	}
 	return decoded.String()
 }
 
-// windows is the code page of a line that Windows or Unix wrote: of Western Europe, unless it has symbols within words that are
+// windowsPage is the code page of a line that Windows or Unix wrote: of Western Europe, unless it has symbols within words that are
 // letters in one of Central Europe. The line alone tells, so that it is read the same in every file.
-func windows(text []byte) *charmap.Charmap {
+func windowsPage(text []byte) *charmap.Charmap {
 	pages := [...]*charmap.Charmap{charmap.Windows1252, charmap.Windows1250, charmap.ISO8859_2}
-	var strange [len(pages)]int
+	var nonLetters [len(pages)]int
 	for i := 1; i+1 < len(text); i++ {
-		if text[i] < utf8.RuneSelf || !latin(text[i-1]) || !latin(text[i+1]) {
+		if text[i] < utf8.RuneSelf || !isLatinLetter(text[i-1]) || !isLatinLetter(text[i+1]) {
 			continue
 		}
 		for n, page := range pages {
 			if r := page.DecodeByte(text[i]); !unicode.IsLower(r) && !unicode.IsUpper(r) {
-				strange[n]++
+				nonLetters[n]++
 			}
 		}
 	}
 	best := 0
-	for n := range strange {
-		if strange[n] < strange[best] {
+	for n := range nonLetters {
+		if nonLetters[n] < nonLetters[best] {
 			best = n
 		}
 	}
@@ -70,9 +70,9 @@ func windows(text []byte) *charmap.Charmap {
 
 // count looks at the letters that stand between letters. What both code pages use within words tells nothing:
 // 0xA0 is a space of Windows', 0x91 to 0x97 are its quotes and dashes, and six are letters of both.
-func (l *letters) count(text []byte) {
+func (l *lineDecoder) count(text []byte) {
 	for i := 1; i+1 < len(text); i++ {
-		if !latin(text[i-1]) || !latin(text[i+1]) {
+		if !isLatinLetter(text[i-1]) || !isLatinLetter(text[i+1]) {
 			continue
 		}
 		switch b := text[i]; {
@@ -85,11 +85,11 @@ func (l *letters) count(text []byte) {
 	}
 }
 
-func latin(b byte) bool { return 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' }
+func isLatinLetter(b byte) bool { return 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' }
 
-// space is a space for a control character.
-func space(r rune) rune {
-	if control(r) {
+// controlToSpace is a space for a control character.
+func controlToSpace(r rune) rune {
+	if isControl(r) {
 		return ' '
 	}
 	return r

@@ -11,15 +11,15 @@ import (
 
 // decimalMark is what the file's amounts have; 0 until one has a mark. It is the first one's: no file has both.
 type decimalMark struct {
-	mark  byte
-	first string // the amount that it is known by
+	mark        byte
+	firstAmount string // the amount that it is known by
 }
 
-// mostBehindPoint is how many decimals an amount with a point has: three digits behind it may be a group as well.
-const mostBehindPoint = 2
+// maxDecimalsAfterPoint is how many decimals an amount with a point has: three digits behind it may be a group as well.
+const maxDecimalsAfterPoint = 2
 
-// read reads an amount. Where its mark is why it cannot be read, why says so.
-func (d *decimalMark) read(text string) (amount string, ok bool, why string) {
+// parseAmount reads an amount. Where its mark is why it cannot be read, why says so.
+func (d *decimalMark) parseAmount(text string) (amount string, ok bool, why string) {
 	at := strings.IndexAny(text, ",.")
 	if at < 0 {
 		amount, ok = statement.Amount(text, ',')
@@ -28,19 +28,19 @@ func (d *decimalMark) read(text string) (amount string, ok bool, why string) {
 	mark := text[at]
 	switch behind := text[at+1:]; {
 	case d.mark != 0 && d.mark != mark:
-		return text, false, fmt.Sprintf("the amount %#q has a decimal %s, and %#q before it a %s: a file has one of the two", text, named(mark), d.first, named(d.mark))
+		return text, false, fmt.Sprintf("the amount %#q has a decimal %s, and %#q before it a %s: a file has one of the two", text, markName(mark), d.firstAmount, markName(d.mark))
 	case mark == '.' && strings.ContainsAny(behind, ",."):
 		return text, false, fmt.Sprintf("the amount %#q has a point between groups of digits, which MT940 does not have", text)
-	case mark == '.' && len(behind) > mostBehindPoint:
+	case mark == '.' && len(behind) > maxDecimalsAfterPoint:
 		return text, false, fmt.Sprintf("the amount %#q has a point with %d digits behind it: it may be a decimal point or divide groups", text, len(behind))
 	}
 	if amount, ok = statement.Amount(text, mark); ok && d.mark == 0 {
-		d.mark, d.first = mark, text
+		d.mark, d.firstAmount = mark, text
 	}
 	return amount, ok, ""
 }
 
-func named(mark byte) string {
+func markName(mark byte) string {
 	if mark == '.' {
 		return "point"
 	}

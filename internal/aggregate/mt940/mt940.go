@@ -16,19 +16,19 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// hint is the next step for a file that ends too early.
-const hint = "the file seems to be cut off: fetch it again"
+// cutOffHint is the next step for a file that ends too early.
+const cutOffHint = "the file seems to be cut off: fetch it again"
 
 // reader is one reading of a file.
 type reader struct {
-	lines   *lines
+	lines   *lineReader
 	emitter emitter
 	field   field
 
-	pending line     // a line that may be the first half of a tag
-	pause   pause    // a hyphen that may have ended the message
-	first   line     // the first line that is not blank
-	block   envelope // the message around the fields
+	halfTag     line        // a line that may be the first half of a tag
+	possibleEnd possibleEnd // a hyphen that may have ended the message
+	firstLine   line        // the first line that is not blank
+	block       envelope    // the message around the fields
 }
 
 // field is one field of a message: its tag and its lines. A tag of "" is none.
@@ -47,7 +47,7 @@ const lineCost = 64
 func Read(r io.Reader, h statement.Handler) error {
 	buffer, release := statement.BufferUTF8(r)
 	defer release()
-	in := &reader{lines: &lines{in: buffer}, emitter: emitter{h: h}}
+	in := &reader{lines: &lineReader{in: buffer}, emitter: emitter{handler: h}}
 	for {
 		l, ok, err := in.lines.next()
 		if err != nil {
@@ -56,7 +56,7 @@ func Read(r io.Reader, h statement.Handler) error {
 		if !ok {
 			return in.end()
 		}
-		if err := in.line(l); err != nil {
+		if err := in.acceptLine(l); err != nil {
 			return err
 		}
 	}
@@ -64,10 +64,10 @@ func Read(r io.Reader, h statement.Handler) error {
 
 // end closes what is open when the file ends, and refuses a file that says nothing or stops in the middle.
 func (r *reader) end() error {
-	if err := r.release(); err != nil {
+	if err := r.flushHalfTag(); err != nil {
 		return err
 	}
-	whole, err := r.unfinished()
+	whole, err := r.checkEnd()
 	if err != nil {
 		return err
 	}
@@ -77,67 +77,67 @@ func (r *reader) end() error {
 	if r.emitter.statements > 0 {
 		return nil
 	}
-	at := r.first.at
+	at := r.firstLine.at
 	if at.Line == 0 {
 		at = statement.Place{Line: 1, Column: 1}
 	}
 	return statement.Refuse(at, "no field of an MT940 or MT942 is found, such as :20:, :25:, :60F: or :61:")
 }
 
-// line takes the next line of the file. Banks and programs wrap lines anywhere, even within a tag: a line that is the
+// acceptLine takes the next line of the file. Banks and programs wrap lines anywhere, even within a tag: a line that is the
 // beginning of one is held until the next line is seen.
-func (r *reader) line(l line) error {
+func (r *reader) acceptLine(l line) error {
 	if strings.TrimSpace(l.text) == "" {
 		return nil
 	}
-	if r.first.at.Line == 0 {
-		r.first = l
+	if r.firstLine.at.Line == 0 {
+		r.firstLine = l
 	}
-	if r.pending.text != "" {
-		joined := line{r.pending.text + strings.TrimLeft(l.text, " "), r.pending.at}
+	if r.halfTag.text != "" {
+		joined := line{r.halfTag.text + strings.TrimLeft(l.text, " "), r.halfTag.at}
 		if tag, _ := cutTag(joined.text); tag != "" {
-			r.pending = line{}
-			return r.content(joined)
+			r.halfTag = line{}
+			return r.acceptContent(joined)
 		}
-		if err := r.release(); err != nil {
+		if err := r.flushHalfTag(); err != nil {
 			return err
 		}
 	}
 	if beginsTag(l.text) {
-		r.pending = l
+		r.halfTag = l
 		return nil
 	}
-	return r.content(l)
+	return r.acceptContent(l)
 }
 
-// release takes the held line for what it is by itself.
-func (r *reader) release() error {
-	pending := r.pending
+// flushHalfTag takes the held line for what it is by itself.
+func (r *reader) flushHalfTag() error {
+	pending := r.halfTag
 	if pending.text == "" {
 		return nil
 	}
-	r.pending = line{}
-	return r.content(pending)
+	r.halfTag = line{}
+	return r.acceptContent(pending)
 }
 
 // fieldLine takes a line of a new field, or of the one that is open.
 func (r *reader) fieldLine(l line) error {
 	tag, rest := cutTag(l.text)
-	if tag != "" && !r.wrapped(l.text) {
+	if tag != "" && !r.isWrappedTime(l.text) {
 		if err := r.beforeTag(tag); err != nil {
 			return err
 		}
 		r.field = field{tag: tag, at: l.at, lines: r.field.lines[:0]}
-		return r.keep(line{rest, l.at})
+		return r.appendLine(line{rest, l.at})
 	}
 	if r.field.tag == "" {
 		return nil // banks write lines of their own before and between messages
 	}
-	return r.keep(l)
+	return r.appendLine(l)
 }
 
-// keep adds a line to the open field.
-func (r *reader) keep(l line) error {
+// appendLine adds a line to the open field.
+func (r *reader) appendLine(l line) error {
 	r.field.size += len(l.text) + lineCost
 	if r.field.size > statement.MaxValue {
 		return statement.Refuse(r.field.at, ":%s: is longer than %d bytes", r.field.tag, statement.MaxValue)
@@ -153,12 +153,12 @@ func (r *reader) endField() error {
 	}
 	f := r.field
 	r.field.tag = ""
-	return r.emitter.field(&f)
+	return r.emitter.acceptField(&f)
 }
 
 // endMessage tells the open field and ends the statement; whole tells that the message has an end of its own.
 func (r *reader) endMessage(whole bool) error {
-	r.cutAtPause()
+	r.dropAfterHyphen()
 	if err := r.endField(); err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 
 const head = ":20:A\n:25:1\n:28C:1/1\n:60F:C240101EUR0,00\n"
 
-// entryLine is an entry as the tables write it: value, booked, amount, status, reversal, code, own and bank reference, text.
-func entryLine(e *statementtest.Entry) string {
+// renderEntry is an entry as the tables write it: value, booked, amount, status, reversal, code, own and bank reference, text.
+func renderEntry(e *statementtest.Entry) string {
 	reversal := ""
 	if e.Reversal {
 		reversal = "R"
@@ -76,7 +76,7 @@ func TestEntryLines(t *testing.T) {
 				t.Errorf("%s: %+v", c.name, s)
 				continue
 			}
-			if got := entryLine(&s.Entries[0]); got != c.want {
+			if got := renderEntry(&s.Entries[0]); got != c.want {
 				t.Errorf("%s, lines that end in %q:\ngot  %s\nwant %s", c.name, end, got, c.want)
 			}
 		}
@@ -84,7 +84,7 @@ func TestEntryLines(t *testing.T) {
 }
 
 // What cannot be read is told as it is written, and never as a number.
-func TestUnreadableEntriesAreReported(t *testing.T) {
+func TestUnreadableEntriesKeepTheirText(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", "123", "240102", "240102C", "240102CR", "240102C12", "240102C12,0", "240102C12,00", "240102C,NTRF", "240102CNTRF",
@@ -145,7 +145,7 @@ func TestDetails(t *testing.T) {
 	}
 }
 
-func TestLetters(t *testing.T) {
+func TestCharacterSets(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, want string }{
 		{"Empf\xE4nger", "Empfänger"},
@@ -170,7 +170,7 @@ func TestLetters(t *testing.T) {
 func readOne(t *testing.T, name, text string) *statementtest.Statement {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
-	if err := statementtest.Guarded(t, []byte(text), mt940.Read, r); err != nil {
+	if err := statementtest.ReadChecked(t, []byte(text), mt940.Read, r); err != nil {
 		t.Errorf("%q: %v", name, err)
 	}
 	if len(r.Statements) != 1 {
@@ -212,7 +212,7 @@ func TestDaysOfEachStatement(t *testing.T) {
 	t.Parallel()
 	first := ":20:A\n:25:1\n:28C:1/1\n:60F:C231229EUR0,00\n:61:2312291230C0,00NTRF\n:62F:C231230EUR0,00\n"
 	r := statementtest.NewRecorder(t)
-	err := statementtest.Guarded(t, []byte(first+strings.ReplaceAll(first, ":60F:C23", ":60F:C24")), mt940.Read, r)
+	err := statementtest.ReadChecked(t, []byte(first+strings.ReplaceAll(first, ":60F:C23", ":60F:C24")), mt940.Read, r)
 	if err != nil || len(r.Statements) != 2 || r.Statements[0].Entries[0].Booked != "2023-12-30" || r.Statements[1].Entries[0].Booked != "2024-12-30" {
 		t.Errorf("%v: %+v", err, r.Statements)
 	}

@@ -14,7 +14,7 @@ import (
 func outline(t *testing.T, text string) string {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
-	err := statementtest.Guarded(t, []byte(text), mt940.Read, r)
+	err := statementtest.ReadChecked(t, []byte(text), mt940.Read, r)
 	var b strings.Builder
 	for i := range r.Statements {
 		s := &r.Statements[i]

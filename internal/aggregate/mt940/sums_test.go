@@ -17,16 +17,16 @@ var unbalanced = map[string]bool{
 }
 
 // Opening + entries = closing tells that every entry is read, with its sign and its decimals.
-func TestBalancesHold(t *testing.T) {
+func TestEntriesMatchBalances(t *testing.T) {
 	t.Parallel()
 	balanced := 0
-	for name, text := range files(t) {
+	for name, text := range recordedFiles(t) {
 		r := statementtest.NewRecorder(t)
 		if err := mt940.Read(bytes.NewReader(text), r); err != nil {
 			continue // TestGolden holds which are refused
 		}
 		for i := range r.Statements {
-			difference, ok := moved(t, &r.Statements[i])
+			difference, ok := closingDifference(t, &r.Statements[i])
 			if !ok {
 				continue
 			}
@@ -41,8 +41,8 @@ func TestBalancesHold(t *testing.T) {
 	}
 }
 
-// moved is what the closing balance is more than the opening one and the entries; ok is false where one of them is missing.
-func moved(t *testing.T, s *statementtest.Statement) (difference statement.Sum, ok bool) {
+// closingDifference is what the closing balance is more than the opening one and the entries; ok is false where one of them is missing.
+func closingDifference(t *testing.T, s *statementtest.Statement) (difference statement.Sum, ok bool) {
 	t.Helper()
 	var opening, closing string
 	for _, b := range s.Balances {

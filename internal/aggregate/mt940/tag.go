@@ -43,29 +43,29 @@ func beginsTag(text string) bool {
 	return false
 }
 
-// wrapped tells whether a line that looks like a new field is the rest of a time of day, as in "…T13" and ":20:37 Fo": within
+// isWrappedTime tells whether a line that looks like a new field is the rest of a time of day, as in "…T13" and ":20:37 Fo": within
 // an entry's text, after an hour, minutes and seconds that end there.
-func (r *reader) wrapped(text string) bool {
+func (r *reader) isWrappedTime(text string) bool {
 	f := &r.field
-	if f.tag != "86" || !r.emitter.inEntry() || len(f.lines) == 0 {
+	if f.tag != "86" || !r.emitter.entryPending() || len(f.lines) == 0 {
 		return false
 	}
 	before := f.lines[len(f.lines)-1].text
 	n := len(before)
-	if n < 3 || !number(before[n-2:], 23) || digit(before[n-3]) {
+	if n < 3 || !isNumberUpTo(before[n-2:], 23) || isDigit(before[n-3]) {
 		return false
 	}
-	return len(text) >= 6 && text[0] == ':' && number(text[1:3], 59) && text[3] == ':' && number(text[4:6], 59) &&
+	return len(text) >= 6 && text[0] == ':' && isNumberUpTo(text[1:3], 59) && text[3] == ':' && isNumberUpTo(text[4:6], 59) &&
 		(len(text) == 6 || text[6] == ' ' || text[6] == '?' || text[6] == '.')
 }
 
-// number tells whether two characters are a number up to limit.
-func number(text string, limit int) bool {
-	return digit(text[0]) && digit(text[1]) && int(text[0]-'0')*10+int(text[1]-'0') <= limit
+// isNumberUpTo tells whether two characters are a number up to limit.
+func isNumberUpTo(text string, limit int) bool {
+	return isDigit(text[0]) && isDigit(text[1]) && int(text[0]-'0')*10+int(text[1]-'0') <= limit
 }
 
-func digit(b byte) bool { return '0' <= b && b <= '9' }
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-func lower(b byte) bool { return 'a' <= b && b <= 'z' }
+func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
 
-func letter(b byte) bool { return 'A' <= b && b <= 'Z' }
+func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }

@@ -8,9 +8,9 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// within is what is known of the statement being read before it is told, and of the answer around it.
-type within struct {
-	server     string // when the bank answered
+// statementState is what is known of the statement being read before it is told, and of the answer around it.
+type statementState struct {
+	serverTime string // when the bank answered
 	request    string // TRNUID
 	report     string // the element; empty outside a statement
 	begun      bool   // it has been told
@@ -18,14 +18,14 @@ type within struct {
 	account    []statement.Field
 	asOf       string // of an investment statement
 	start, end string
-	foreign    foreign
-	seen       map[naming]first // of each FITID the first entry
+	foreign    foreignEntries
+	seen       map[referenceHash]firstEntry // of each FITID the first entry
 	corrections
 	statement.Statement
 }
 
 // set takes a value that stands in no record. The first one of its name counts.
-func (w *within) set(name, value string) {
+func (w *statementState) set(name, value string) {
 	var to *string
 	switch name {
 	case "TRNUID":
@@ -45,79 +45,79 @@ func (w *within) set(name, value string) {
 	if w.report != "" && *to == "" {
 		*to = value
 	}
-	w.From, w.To = given(w.start), given(w.end)
+	w.From, w.To = optionalDate(w.start), optionalDate(w.end)
 }
 
-func (w *within) bank() bool { return w.report == "STMTRS" || w.report == "CCSTMTRS" }
+func (w *statementState) isBank() bool { return w.report == "STMTRS" || w.report == "CCSTMTRS" }
 
-// enter begins a statement, of which nothing is known yet.
-func (p *reader) enter(e *element) {
-	p.in = within{server: p.in.server, request: p.in.request, report: e.name}
-	p.in.Statement = statement.Statement{
+// enterStatement begins a statement, of which nothing is known yet.
+func (p *reader) enterStatement(e *element) {
+	p.current = statementState{serverTime: p.current.serverTime, request: p.current.request, report: e.name}
+	p.current.Statement = statement.Statement{
 		Place: e.place, Format: p.format, Kind: statement.Booked,
-		Created: momentOf(p.in.server).String(),
+		Created: parseTimestamp(p.current.serverTime).String(),
 	}
 }
 
-// begin tells the statement once its first entry, balance or position, or its end, shows that its account will not change.
-func (p *reader) begin() error {
-	if p.in.report == "" || p.in.begun {
+// beginStatement tells the statement once its first entry, balance or position, or its end, shows that its account will not change.
+func (p *reader) beginStatement() error {
+	if p.current.report == "" || p.current.begun {
 		return nil
 	}
-	p.in.begun = true
-	if !p.in.bank() {
+	p.current.begun = true
+	if !p.current.isBank() {
 		return p.investment()
 	}
-	if err := p.notify(p.in.Place, "account", p.in.account...); err != nil {
+	if err := p.emitNotice(p.current.Place, "account", p.current.account...); err != nil {
 		return err
 	}
-	p.noticed.statements = true
-	return p.to.Begin(&p.in.Statement)
+	p.summary.statements = true
+	return p.handler.Begin(&p.current.Statement)
 }
 
-// leave ends a statement.
-func (p *reader) leave() error {
-	if err := p.begin(); err != nil {
+// leaveStatement ends a statement.
+func (p *reader) leaveStatement() error {
+	if err := p.beginStatement(); err != nil {
 		return err
 	}
-	bank := p.in.bank()
-	p.in.report = ""
+	bank := p.current.isBank()
+	p.current.report = ""
 	if !bank {
 		return nil
 	}
-	if err := p.to.End(); err != nil {
+	if err := p.handler.End(); err != nil {
 		return err
 	}
-	return p.in.foreign.emit(p.to, p.in.Statement)
+	return p.current.foreign.emit(p.handler, p.current.Statement)
 }
 
-// balance tells a balance.
-func (p *reader) balance() error { return p.balanceOf(0) }
+// emitBalance tells a balance.
+func (p *reader) emitBalance() error { return p.emitBalanceAt(0) }
 
-// balanceOf tells the balance that an element of the record holds. One without an amount states nothing that could be proven, and
+// emitBalanceAt tells the balance that an element of the record holds. One without an amount states nothing that could be proven, and
 // is noticed.
-func (p *reader) balanceOf(owner int) error {
-	r := &p.rec
-	value, asOf := r.below(owner, "BALAMT"), r.below(owner, "DTASOF")
-	if !p.in.bank() || value == "" {
-		return p.notify(r.place, "balance", field("name", r.nodes[owner].name), field("value", value), field("date", instant(asOf)))
+func (p *reader) emitBalanceAt(owner int) error {
+	r := &p.record
+	value, asOf := r.valueAt(owner, "BALAMT"), r.valueAt(owner, "DTASOF")
+	if !p.current.isBank() || value == "" {
+		return p.emitNotice(r.place, "balance", field("name", r.nodes[owner].name), field("value", value), field("date", timestampText(asOf)))
 	}
 	b := statement.Balance{
-		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.in.Currency, Date: given(asOf),
+		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.current.Currency, Date: optionalDate(asOf),
 	}
 	if r.nodes[owner].name == "LEDGERBAL" {
 		b.Code = statement.ClosingBooked
-		if created := momentOf(asOf).String(); created != "" {
-			p.in.Created = created
+		if created := parseTimestamp(asOf).String(); created != "" {
+			p.current.Created = created
 		}
 	}
-	if err := p.begin(); err != nil {
+	if err := p.beginStatement(); err != nil {
 		return err
 	}
-	return p.to.Balance(&b)
+	return p.handler.Balance(&b)
 }
 
-func either(values ...string) string {
+func firstNonEmpty(values ...string) string {
 	for _, v := range values {
 		if v != "" {
 			return v

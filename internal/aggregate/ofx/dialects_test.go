@@ -61,7 +61,7 @@ func TestDialects(t *testing.T) {
 }
 
 // A FITID that names several entries: what says something else is another entry, what says the same counts once, and shows.
-func TestRepeatedNames(t *testing.T) {
+func TestRepeatedReferences(t *testing.T) {
 	t.Parallel()
 	const payment = "<STMTTRN><DTPOSTED>20240105<TRNAMT>-5.00<FITID>7<NAME>a</STMTTRN>"
 	for _, c := range []struct{ name, entries, want string }{
@@ -75,7 +75,7 @@ func TestRepeatedNames(t *testing.T) {
 		{"NONE for a name of each", strings.Replace(payment, ">7", ">NONE", 1) + strings.NewReplacer(">7", ">NONE", "5.00", "6.00").Replace(payment), "-5.00 true; -6.00 false; "},
 		{"another statement", payment + "</BANKTRANLIST></STMTRS></STMTTRNRS><STMTTRNRS><STMTRS><BANKTRANLIST>" + payment, "-5.00 true; -5.00 true; "},
 	} {
-		r, err := read(t, bank(c.entries))
+		r, err := read(t, bankFile(c.entries))
 		got := ""
 		for i := range r.Statements {
 			for _, e := range r.Statements[i].Entries {
@@ -90,7 +90,7 @@ func TestRepeatedNames(t *testing.T) {
 }
 
 // Zeros for a date are none: the balance is told, and is that of the interval's last day.
-func TestBalanceWithoutADay(t *testing.T) {
+func TestBalanceWithoutDate(t *testing.T) {
 	t.Parallel()
 	r, err := read(t, strings.Replace(sgml, "<DTASOF>20240131", "<DTASOF>00000000", 1))
 	if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Balances) != 1 || r.Statements[0].Balances[0].Date != "" {
@@ -104,7 +104,7 @@ func TestOtherCurrencies(t *testing.T) {
 	entry := func(n int, currency string) string {
 		return fmt.Sprintf("<STMTTRN><DTPOSTED>20240105<TRNAMT>%d<FITID>%d%s</STMTTRN>", n, n, currency)
 	}
-	text := bank(entry(1, "") + entry(2, "<CURRENCY><CURRATE>1.1<CURSYM>USD</CURRENCY>") + entry(3, "<CURRENCY>gbp</CURRENCY>") +
+	text := bankFile(entry(1, "") + entry(2, "<CURRENCY><CURRATE>1.1<CURSYM>USD</CURRENCY>") + entry(3, "<CURRENCY>gbp</CURRENCY>") +
 		entry(4, "<ORIGCURRENCY><CURRATE>1.1<CURSYM>USD</ORIGCURRENCY>") + entry(5, "<CURRENCY><CURSYM>usd</CURRENCY>"))
 	r, err := read(t, text)
 	var got []string
@@ -118,19 +118,19 @@ func TestOtherCurrencies(t *testing.T) {
 	if joined := strings.Join(got, " "); err != nil || joined != "A EUR 1EUR 4EUR A USD 2USD 5USD A GBP 3GBP" {
 		t.Errorf("%v: %s", err, joined)
 	}
-	statementtest.Stopping(t, []byte(text), ofx.Read)
+	statementtest.CheckHandlerErrors(t, []byte(text), ofx.Read)
 	if r, err := read(t, strings.Replace(text, "<CURDEF>EUR", "<CURDEF>", 1)); err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 5 {
 		t.Errorf("without a currency of its own: %v: %+v", err, r.Statements)
 	}
 	memo := "<CURRENCY>USD</CURRENCY><MEMO>" + strings.Repeat("x", 1<<19)
-	_, err = read(t, bank(strings.Repeat(entry(1, memo), 140)))
+	_, err = read(t, bankFile(strings.Repeat(entry(1, memo), 140)))
 	if err == nil || !strings.Contains(err.Error(), "more than 67108864 bytes of entries in other currencies") {
 		t.Errorf("too many: %v", err)
 	}
 }
 
 // A file that lacks the beginning of an element, whose end it has, is refused: its values would be read as another's.
-func TestStartTagMissing(t *testing.T) {
+func TestMissingStartTag(t *testing.T) {
 	t.Parallel()
 	for _, tag := range []string{"OFX", "BANKMSGSRSV1", "STMTTRNRS", "STMTRS", "BANKACCTFROM", "BANKTRANLIST", "STMTTRN", "LEDGERBAL"} {
 		want := "</" + tag + "> ends an element that did not begin"

@@ -13,20 +13,20 @@ import (
 type rank int8
 
 const (
-	none   rank = iota
-	file        // OFX
-	set         // messages of a kind
-	answer      // to one request
-	report      // a statement
-	list        // of entries, positions, securities
-	group       // told whole when it ends; may hold an item
-	item        // told whole when it ends, unless within a group
+	none     rank = iota
+	file          // OFX
+	set           // messages of a kind
+	response      // to one request
+	report        // a statement
+	list          // of entries, positions, securities
+	group         // told whole when it ends; may hold an item
+	item          // told whole when it ends, unless within a group
 )
 
 type kind struct {
-	rank rank
-	emit func(*reader) error // of groups and items: what is done with the whole
-	only string              // the list that it is known in; empty is anywhere
+	rank   rank
+	emit   func(*reader) error // of groups and items: what is done with the whole
+	onlyIn string              // the list that it is known in; empty is anywhere
 }
 
 type element struct {
@@ -41,19 +41,19 @@ var kinds = map[string]kind{
 	"STMTRS": {rank: report}, "CCSTMTRS": {rank: report}, "INVSTMTRS": {rank: report},
 	"BANKTRANLIST": {rank: list}, "BANKTRANLISTP": {rank: list}, "INVTRANLIST": {rank: list}, "INVPOSLIST": {rank: list},
 	"SECLIST": {rank: list},
-	"SONRS":   {rank: group, emit: (*reader).signOn}, "STATUS": {rank: item, emit: (*reader).status}, "ACCTINFO": {rank: group, emit: (*reader).accounts},
-	"BANKACCTFROM": {rank: item, emit: (*reader).accountFrom}, "CCACCTFROM": {rank: item, emit: (*reader).accountFrom},
-	"INVACCTFROM": {rank: item, emit: (*reader).accountFrom},
-	"STMTTRN":     {rank: item, emit: (*reader).entry}, "STMTTRNP": {rank: item, emit: (*reader).entry},
-	"LEDGERBAL": {rank: item, emit: (*reader).balance}, "AVAILBAL": {rank: item, emit: (*reader).balance}, "BAL": {rank: item, emit: (*reader).namedBalance},
+	"SONRS":   {rank: group, emit: (*reader).signOn}, "STATUS": {rank: item, emit: (*reader).status}, "ACCTINFO": {rank: group, emit: (*reader).listedAccounts},
+	"BANKACCTFROM": {rank: item, emit: (*reader).statementAccount}, "CCACCTFROM": {rank: item, emit: (*reader).statementAccount},
+	"INVACCTFROM": {rank: item, emit: (*reader).statementAccount},
+	"STMTTRN":     {rank: item, emit: (*reader).acceptEntry}, "STMTTRNP": {rank: item, emit: (*reader).acceptEntry},
+	"LEDGERBAL": {rank: item, emit: (*reader).emitBalance}, "AVAILBAL": {rank: item, emit: (*reader).emitBalance}, "BAL": {rank: item, emit: (*reader).namedBalance},
 	"INVBAL": {rank: group, emit: (*reader).investmentBalance}, "INV401KBAL": {rank: group, emit: (*reader).investmentBalance},
-	"SECINFO": {rank: item, emit: (*reader).security, only: "SECLIST"},
+	"SECINFO": {rank: item, emit: (*reader).security, onlyIn: "SECLIST"},
 }
 
 // Kinds that are told alike, and the answers that hold what is told; of others it is told that they are not read.
 const (
-	answers      = "STMTTRNRS CCSTMTTRNRS INVSTMTTRNRS ACCTINFOTRNRS SECLISTTRNRS"
-	transactions = "BUYDEBT BUYMF BUYOPT BUYOTHER BUYSTOCK CLOSUREOPT INCOME INVBANKTRAN INVEXPENSE JRNLFUND JRNLSEC MARGININTEREST " +
+	readResponses = "STMTTRNRS CCSTMTTRNRS INVSTMTTRNRS ACCTINFOTRNRS SECLISTTRNRS"
+	transactions  = "BUYDEBT BUYMF BUYOPT BUYOTHER BUYSTOCK CLOSUREOPT INCOME INVBANKTRAN INVEXPENSE JRNLFUND JRNLSEC MARGININTEREST " +
 		"REINVEST RETOFCAP SELLDEBT SELLMF SELLOPT SELLOTHER SELLSTOCK SPLIT TRANSFER"
 	positions  = "POSDEBT POSMF POSOPT POSOTHER POSSTOCK"
 	securities = "DEBTINFO MFINFO OPTINFO OTHERINFO STOCKINFO"
@@ -68,15 +68,15 @@ func kindOf(name string) kind {
 	case strings.HasSuffix(name, "MSGSRSV1"), strings.HasSuffix(name, "MSGSRSV2"):
 		return kind{rank: set}
 	case strings.HasSuffix(name, "TRNRS"):
-		return kind{rank: answer}
-	case one(transactions, name):
-		return kind{rank: group, emit: (*reader).transaction, only: "INVTRANLIST"}
-	case one(positions, name):
-		return kind{rank: group, emit: (*reader).position, only: "INVPOSLIST"}
-	case one(securities, name):
-		return kind{rank: group, emit: (*reader).security, only: "SECLIST"}
+		return kind{rank: response}
+	case isOneOf(transactions, name):
+		return kind{rank: group, emit: (*reader).transaction, onlyIn: "INVTRANLIST"}
+	case isOneOf(positions, name):
+		return kind{rank: group, emit: (*reader).position, onlyIn: "INVPOSLIST"}
+	case isOneOf(securities, name):
+		return kind{rank: group, emit: (*reader).security, onlyIn: "SECLIST"}
 	}
 	return kind{}
 }
 
-func one(names, name string) bool { return strings.Contains(" "+names+" ", " "+name+" ") }
+func isOneOf(names, name string) bool { return strings.Contains(" "+names+" ", " "+name+" ") }

@@ -20,33 +20,33 @@ const (
 	blank    = " \t\r\n"
 )
 
-type shape uint8
+type tagForm uint8
 
 const (
-	tagStart shape = iota
-	tagEmpty       // <NAME/>
+	tagStart tagForm = iota
+	tagEmpty         // <NAME/>
 	tagEnd
 	tagNone // the end of the file
 )
 
 type tag struct {
 	element
-	shape shape
+	shape tagForm
 }
 
 // lexer cuts a file into tags and text. It forgives what banks write: a '<' that begins no tag is text.
 type lexer struct {
-	in    *bufio.Reader
-	at    statement.Place // of the next byte
-	tag   tag             // the one that ended the last text
-	value []byte
-	from  statement.Place // of the value
-	names map[string]element
+	in         *bufio.Reader
+	place      statement.Place // of the next byte
+	tag        tag             // the one that ended the last text
+	value      []byte
+	valuePlace statement.Place // of the value
+	names      map[string]element
 }
 
 func newLexer(in *bufio.Reader) *lexer {
-	l := &lexer{in: in, at: statement.Place{Line: 1, Column: 1}, names: map[string]element{}}
-	if head, err := l.in.Peek(len(byteOrder)); err == nil && bytes.Equal(head, byteOrder) {
+	l := &lexer{in: in, place: statement.Place{Line: 1, Column: 1}, names: map[string]element{}}
+	if head, err := l.in.Peek(len(byteOrderMark)); err == nil && bytes.Equal(head, byteOrderMark) {
 		l.discard(head)
 	}
 	return l
@@ -62,7 +62,7 @@ func (l *lexer) text(prologue bool) ([]byte, error) {
 		if err == nil {
 			body = chunk[:len(chunk)-1]
 		}
-		if err := l.keep(body); err != nil {
+		if err := l.appendText(body); err != nil {
 			return nil, err
 		}
 		switch {
@@ -71,7 +71,7 @@ func (l *lexer) text(prologue bool) ([]byte, error) {
 				return l.value, err
 			}
 		case errors.Is(err, io.EOF):
-			l.tag = tag{element: element{place: l.at}, shape: tagNone}
+			l.tag = tag{element: element{place: l.place}, shape: tagNone}
 			return l.value, nil
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, fmt.Errorf("read ofx: %w", err)
@@ -79,26 +79,26 @@ func (l *lexer) text(prologue bool) ([]byte, error) {
 	}
 }
 
-// keep adds to the value, unless it is only the blanks before it.
-func (l *lexer) keep(text []byte) error {
+// appendText adds to the value, unless it is only the blanks before it.
+func (l *lexer) appendText(text []byte) error {
 	if len(l.value) == 0 {
 		n := 0
 		for n < len(text) && strings.IndexByte(blank, text[n]) >= 0 {
 			n++
 		}
 		l.advance(text[:n])
-		text, l.from = text[n:], l.at
+		text, l.valuePlace = text[n:], l.place
 	}
 	if len(l.value)+len(text) > statement.MaxValue {
-		return statement.Refuse(l.from, "a value of more than %d bytes", statement.MaxValue)
+		return statement.Refuse(l.valuePlace, "a value of more than %d bytes", statement.MaxValue)
 	}
 	l.advance(text)
 	l.value = append(l.value, text...)
 	return nil
 }
 
-// named is an element of that name, whose letters' case does not matter.
-func (l *lexer) named(raw []byte) element {
+// elementNamed is an element of that name, whose letters' case does not matter.
+func (l *lexer) elementNamed(raw []byte) element {
 	if e, ok := l.names[string(raw)]; ok {
 		return e
 	}
@@ -119,9 +119,9 @@ func (l *lexer) discard(seen []byte) {
 func (l *lexer) advance(text []byte) {
 	lines := bytes.Count(text, []byte{'\n'})
 	if lines == 0 {
-		l.at.Column += int64(len(text))
+		l.place.Column += int64(len(text))
 		return
 	}
-	l.at.Line += int64(lines)
-	l.at.Column = int64(len(text) - bytes.LastIndexByte(text, '\n'))
+	l.place.Line += int64(lines)
+	l.place.Column = int64(len(text) - bytes.LastIndexByte(text, '\n'))
 }

@@ -23,29 +23,29 @@ import (
 func Read(r io.Reader, h statement.Handler) error {
 	buffer, release := statement.BufferUTF8(r)
 	defer release()
-	p := &reader{lex: newLexer(buffer), to: h, format: "ofx"}
+	p := &reader{lex: newLexer(buffer), handler: h, format: "ofx"}
 	if err := p.read(); err != nil {
 		return err
 	}
-	return p.verdict()
+	return p.checkSummary()
 }
 
 var (
-	byteOrder = []byte("\ufeff")
-	colons    = regexp.MustCompile(`(?i)^\s*((DATA|VERSION|SECURITY|ENCODING|CHARSET|COMPRESSION|OLDFILEUID|NEWFILEUID)\s*:\s*\S+\s+)*(OFXHEADER\s*:|DATA\s*:\s*OFXSGML|<OFX[\s>])`)
-	mail      = regexp.MustCompile(`(?i)^(HTTP/|MIME-Version:|Content-|--\S)`)
-	encoded   = regexp.MustCompile(`(?i)\nContent-Transfer-Encoding:\s*(quoted-printable|base64)`)
-	inMail    = regexp.MustCompile(`(?i)\n(OFXHEADER\s*:|<\?xml\s|<\?OFX\s|<OFX[\s>])`)
-	prologue  = regexp.MustCompile(`(?is)^(\s|<\?xml.*?\?>|<!--.*?-->)*`)
-	root      = regexp.MustCompile(`(?i)^(<\?OFX\s|<!DOCTYPE\s+OFX\b|<(\w+:)?(OFX|(\w+MSGSRSV1)|(CC|INV)?STMT(TRN)?RS)[\s>])`)
+	byteOrderMark   = []byte("\ufeff")
+	headerPattern   = regexp.MustCompile(`(?i)^\s*((DATA|VERSION|SECURITY|ENCODING|CHARSET|COMPRESSION|OLDFILEUID|NEWFILEUID)\s*:\s*\S+\s+)*(OFXHEADER\s*:|DATA\s*:\s*OFXSGML|<OFX[\s>])`)
+	mailPattern     = regexp.MustCompile(`(?i)^(HTTP/|MIME-Version:|Content-|--\S)`)
+	encodedPattern  = regexp.MustCompile(`(?i)\nContent-Transfer-Encoding:\s*(quoted-printable|base64)`)
+	contentInMail   = regexp.MustCompile(`(?i)\n(OFXHEADER\s*:|<\?xml\s|<\?OFX\s|<OFX[\s>])`)
+	prologuePattern = regexp.MustCompile(`(?is)^(\s|<\?xml.*?\?>|<!--.*?-->)*`)
+	rootPattern     = regexp.MustCompile(`(?i)^(<\?OFX\s|<!DOCTYPE\s+OFX\b|<(\w+:)?(OFX|(\w+MSGSRSV1)|(CC|INV)?STMT(TRN)?RS)[\s>])`)
 )
 
 // Recognise says whether a file that begins with head is OFX: by its header, or by its first element; also as servers send it,
 // with the lines of HTTP or MIME before it.
 func Recognise(head []byte) bool {
-	head = bytes.TrimPrefix(statement.UTF8Head(head), byteOrder)
-	if at := inMail.FindIndex(head); at != nil && mail.Match(head) && !encoded.Match(head[:at[0]]) {
+	head = bytes.TrimPrefix(statement.UTF8Head(head), byteOrderMark)
+	if at := contentInMail.FindIndex(head); at != nil && mailPattern.Match(head) && !encodedPattern.Match(head[:at[0]]) {
 		head = head[at[0]:]
 	}
-	return colons.Match(head) || root.Match(head[len(prologue.Find(head)):])
+	return headerPattern.Match(head) || rootPattern.Match(head[len(prologuePattern.Find(head)):])
 }

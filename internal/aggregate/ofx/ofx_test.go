@@ -13,8 +13,8 @@ import (
 
 const header = "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:USASCII\nCHARSET:1252\n\n"
 
-// bank wraps entries into a statement.
-func bank(entries string) string {
+// bankFile wraps entries into a statement.
+func bankFile(entries string) string {
 	return header + "<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>EUR<BANKACCTFROM><BANKID>B<ACCTID>A</BANKACCTFROM>" +
 		"<BANKTRANLIST>" + entries + "</BANKTRANLIST></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
 }
@@ -22,7 +22,7 @@ func bank(entries string) string {
 func read(t *testing.T, text string) (*statementtest.Recorder, error) {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
-	err := statementtest.Guarded(t, []byte(text), ofx.Read, r)
+	err := statementtest.ReadChecked(t, []byte(text), ofx.Read, r)
 	return r, err
 }
 
@@ -81,7 +81,7 @@ func TestEntries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := read(t, bank("<STMTTRN>"+c.text+"</STMTTRN><STMTTRN><TRNAMT>5"))
+			r, err := read(t, bankFile("<STMTTRN>"+c.text+"</STMTTRN><STMTTRN><TRNAMT>5"))
 			if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 2 {
 				t.Fatalf("%v: %+v", err, r.Statements)
 			}
@@ -111,7 +111,7 @@ func TestAmountsAndDates(t *testing.T) {
 		"1.2345,6": "1.2345,6", "1234,567.8": "1234,567.8", "00012.3400": "12.3400", "1e3": "1e3", "--1": "--1", "1 234": "1 234", "-0": "0",
 		"5-": "5-", "(5)": "(5)", "NaN": "NaN", "12,345678": "12,345678",
 	} {
-		r, err := read(t, bank("<STMTTRN><TRNAMT>"+text+"</STMTTRN>"))
+		r, err := read(t, bankFile("<STMTTRN><TRNAMT>"+text+"</STMTTRN>"))
 		if err != nil || r.Statements[0].Entries[0].Amount != strings.TrimSpace(want) {
 			t.Errorf("%q is read as %q, want %q: %v", text, r.Statements[0].Entries[0].Amount, want, err)
 		}
@@ -123,7 +123,7 @@ func TestAmountsAndDates(t *testing.T) {
 		"20241301": "20241301", "20240131256199": "20240131256199", "2024013": "2024013", "20240131 x": "20240131 x", "31.01.2024": "31.01.2024",
 		"20240131[5": "20240131[5", "20240131.": "2024-01-31", "٢٠٢٤٠١٣١": "٢٠٢٤٠١٣١",
 	} {
-		r, err := read(t, bank("<STMTTRN><DTPOSTED>"+text+"</STMTTRN>"))
+		r, err := read(t, bankFile("<STMTTRN><DTPOSTED>"+text+"</STMTTRN>"))
 		if err != nil || r.Statements[0].Entries[0].Booked != want {
 			t.Errorf("%q is read as %q, want %q: %v", text, r.Statements[0].Entries[0].Booked, want, err)
 		}
@@ -204,7 +204,7 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-func TestRequestsOfStatements(t *testing.T) {
+func TestTransactionUIDs(t *testing.T) {
 	t.Parallel()
 	from := "<BANKACCTFROM><ACCTID>a</BANKACCTFROM></STMTRS>"
 	r, err := read(t, "<OFX><STMTTRNRS><TRNUID>1<STMTRS>"+from+"<STMTRS>"+from+"</STMTTRNRS><STMTTRNRS><STMTRS>"+from+"</OFX>")
@@ -218,8 +218,8 @@ func TestRequestsOfStatements(t *testing.T) {
 	}
 }
 
-// TestElsewhere tells what stands where it should not, and takes nothing from what stands around it.
-func TestElsewhere(t *testing.T) {
+// TestMisplacedElements tells what stands where it should not, and takes nothing from what stands around it.
+func TestMisplacedElements(t *testing.T) {
 	t.Parallel()
 	r, err := read(t, "<OFX><LEDGERBAL><BALAMT>1</LEDGERBAL><INVSTMTRS><AVAILBAL><BALAMT>2<DTASOF>20240131</AVAILBAL>"+
 		"<INVTRANLIST><STMTTRN><TRNAMT>3</STMTTRN></INVTRANLIST><BAL><NAME>n<VALUE>4</BAL></INVSTMTRS>"+

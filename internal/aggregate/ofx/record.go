@@ -23,7 +23,7 @@ type record struct {
 
 type node struct {
 	name, value string
-	owner       int
+	parent      int
 }
 
 func (r *record) active() bool { return len(r.nodes) > 0 }
@@ -41,11 +41,11 @@ func (r *record) add(e *element, value string, owner int) (int, error) {
 	return len(r.nodes) - 1, nil
 }
 
-// setOwner makes an element the holder of what came after it: its end tag has shown that it was no empty value.
-func (r *record) setOwner(owner int) {
+// setParent makes an element the holder of what came after it: its end tag has shown that it was no empty value.
+func (r *record) setParent(owner int) {
 	for i := owner + 1; i < len(r.nodes); i++ {
-		if r.nodes[i].owner == r.nodes[owner].owner {
-			r.nodes[i].owner = owner
+		if r.nodes[i].parent == r.nodes[owner].parent {
+			r.nodes[i].parent = owner
 		}
 	}
 }
@@ -53,27 +53,27 @@ func (r *record) setOwner(owner int) {
 func (r *record) reset() { r.nodes, r.bytes, r.ended = r.nodes[:0], 0, false }
 
 // get is the root's value of that name. One that is stated twice and differently is both, which no amount and no date is.
-func (r *record) get(name string) string { return r.below(0, name) }
+func (r *record) get(name string) string { return r.valueAt(0, name) }
 
-// under is the value of that name within the root's element holder.
-func (r *record) under(owner, name string) string {
+// valueIn is the value of that name within the root's element holder.
+func (r *record) valueIn(owner, name string) string {
 	for i := range r.nodes {
-		if i > 0 && r.nodes[i].owner == 0 && r.nodes[i].name == owner {
-			return r.below(i, name)
+		if i > 0 && r.nodes[i].parent == 0 && r.nodes[i].name == owner {
+			return r.valueAt(i, name)
 		}
 	}
 	return ""
 }
 
-func (r *record) below(owner int, name string) string {
+func (r *record) valueAt(owner int, name string) string {
 	found, others := "", []string(nil)
 	for i := owner + 1; i < len(r.nodes); i++ {
 		n := &r.nodes[i]
-		if n.owner < owner {
+		if n.parent < owner {
 			break // what it holds stands together
 		}
 		switch {
-		case n.owner != owner || n.name != name || n.value == "" || n.value == found:
+		case n.parent != owner || n.name != name || n.value == "" || n.value == found:
 		case found == "":
 			found = n.value
 		default:
@@ -86,8 +86,8 @@ func (r *record) below(owner int, name string) string {
 	return found
 }
 
-// first is the first value of that name, however deep.
-func (r *record) first(name string) string {
+// findValue is the first value of that name, however deep.
+func (r *record) findValue(name string) string {
 	for i := range r.nodes {
 		if n := &r.nodes[i]; n.name == name && n.value != "" {
 			return n.value

@@ -35,13 +35,13 @@ var differences = []struct{ file, what, reason string }{
 	{"ofxparse/bank_medium.ofx", "routing", "the peer has the bank's number; the servicer is that and the branch"},
 }
 
-// met are the differences that a test has come upon.
-var met sync.Map
+// seenDifferences are the differences that a test has come upon.
+var seenDifferences sync.Map
 
 func differs(file, what string) bool {
 	for _, d := range differences {
 		if d.file == file && d.what == what {
-			met.Store(file+" "+what, true)
+			seenDifferences.Store(file+" "+what, true)
 			return true
 		}
 	}
@@ -53,11 +53,11 @@ type expectation struct {
 	Computed struct {
 		Version                  string
 		Transactions, Securities int
-		Statements               []scanned
+		Statements               []scannedStatement
 	}
 }
 
-type scanned struct {
+type scannedStatement struct {
 	Kind, Account, BankID, Currency string
 	Stmttrn                         int
 	Ledger                          *string `json:"ledger_balance"`
@@ -91,7 +91,7 @@ func expectations(t *testing.T) map[string]expectation {
 	return all.Files
 }
 
-func recorded(t testing.TB, file string) []byte {
+func readRecorded(t testing.TB, file string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(statementtest.Data(t, "statements", "ofx"), file))
 	if err != nil {
@@ -108,7 +108,7 @@ func TestRecordedFiles(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		for _, d := range differences {
-			if _, ok := met.Load(d.file + " " + d.what); !ok {
+			if _, ok := seenDifferences.Load(d.file + " " + d.what); !ok {
 				t.Errorf("%s: there is no such difference in %s (%s)", d.file, d.what, d.reason)
 			}
 		}
@@ -116,26 +116,26 @@ func TestRecordedFiles(t *testing.T) {
 	for file, want := range all {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			text := recorded(t, file)
+			text := readRecorded(t, file)
 			if !ofx.Recognise(text[:min(len(text), 4096)]) {
 				t.Error("not recognised")
 			}
 			r := &reading{Recorder: statementtest.NewRecorder(t), t: t, file: file}
-			r.err = statementtest.Guarded(t, text, ofx.Read, r.Recorder)
+			r.err = statementtest.ReadChecked(t, text, ofx.Read, r.Recorder)
 			if (r.err != nil) != differs(file, "error") {
 				t.Fatalf("the reading ends with %v", r.err)
 			}
-			r.scan(&want)
+			r.checkScan(&want)
 			for what, value := range want.Peer {
-				r.peer(what, value)
+				r.checkPeer(what, value)
 			}
 		})
 	}
 }
 
-// scan compares with what was found in the raw text.
-func (r *reading) scan(want *expectation) {
-	var bank []scanned
+// checkScan compares with what was found in the raw text.
+func (r *reading) checkScan(want *expectation) {
+	var bank []scannedStatement
 	invested, transactions, positions := 0, 0, 0
 	for _, s := range want.Computed.Statements {
 		if s.Kind == "INVSTMTRS" {
@@ -155,21 +155,21 @@ func (r *reading) scan(want *expectation) {
 	r.count("securities", len(r.notices("security")), want.Computed.Securities)
 	r.count("statements", len(r.Statements), len(bank))
 	for i := range min(len(bank), len(r.Statements)) {
-		r.statement(&r.Statements[i], &bank[i])
+		r.checkStatement(&r.Statements[i], &bank[i])
 		version := "ofx " + strings.Join(strings.Split(want.Computed.Version, ""), ".")
 		r.equal("format", r.Statements[i].Format, strings.TrimSpace(version))
 	}
 }
 
-func (r *reading) statement(got *statementtest.Statement, want *scanned) {
+func (r *reading) checkStatement(got *statementtest.Statement, want *scannedStatement) {
 	r.equal("account", got.Account, want.Account)
 	bank, _, _ := strings.Cut(got.Servicer, "/")
 	r.equal("bank", bank, want.BankID)
 	r.equal("currency", got.Currency, want.Currency)
 	r.equal("start", digits(got.From), want.DTStart[:min(8, len(want.DTStart))])
 	r.equal("end", digits(got.To), want.DTEnd[:min(8, len(want.DTEnd))])
-	r.balance(got, statement.ClosingBooked, want.Ledger, want.LedgerDate)
-	r.balance(got, statement.ClosingAvailable, want.Available, "")
+	r.checkBalance(got, statement.ClosingBooked, want.Ledger, want.LedgerDate)
+	r.checkBalance(got, statement.ClosingAvailable, want.Available, "")
 	r.count("entries", len(got.Entries), want.Stmttrn)
 	for i := range min(len(got.Entries), len(want.Amounts)) {
 		r.number("amount", got.Entries[i].Amount, want.Amounts[i])
@@ -188,7 +188,7 @@ func (r *reading) statement(got *statementtest.Statement, want *scanned) {
 	}
 }
 
-func (r *reading) balance(got *statementtest.Statement, code string, amount *string, date string) {
+func (r *reading) checkBalance(got *statementtest.Statement, code string, amount *string, date string) {
 	r.t.Helper()
 	i := slices.IndexFunc(got.Balances, func(b statement.Balance) bool { return b.Code == code })
 	if i < 0 {
@@ -270,14 +270,14 @@ func digits(date string) string {
 	return all
 }
 
-func TestRefusedFilesSayWhatTheBankAnswered(t *testing.T) {
+func TestRefusedFilesNameTheBankResponse(t *testing.T) {
 	t.Parallel()
 	for file, words := range map[string][]string{
 		"ofxparse/signon_fail.ofx":   {"15500", "ERROR", "supplied an invalid identification code"},
 		"ofxparse/error_message.ofx": {"2000", "ERROR", "General Server Error"},
 		"ofxparse/bank_small.ofx":    {"no statement"},
 	} {
-		err := ofx.Read(bytes.NewReader(recorded(t, file)), statementtest.NewRecorder(t))
+		err := ofx.Read(bytes.NewReader(readRecorded(t, file)), statementtest.NewRecorder(t))
 		var refused *statement.Error
 		if !errors.As(err, &refused) {
 			t.Fatalf("%s: %v", file, err)
@@ -290,13 +290,13 @@ func TestRefusedFilesSayWhatTheBankAnswered(t *testing.T) {
 	}
 }
 
-func TestRecordedFilesCutAndStopped(t *testing.T) {
+func TestTruncatedFilesAndHandlerErrors(t *testing.T) {
 	t.Parallel()
 	for file := range expectations(t) {
-		text := recorded(t, file)
-		statementtest.Truncated(t, text, ofx.Read)
+		text := readRecorded(t, file)
+		statementtest.CheckTruncated(t, text, ofx.Read)
 		if !differs(file, "error") {
-			statementtest.Stopping(t, text, ofx.Read)
+			statementtest.CheckHandlerErrors(t, text, ofx.Read)
 		}
 		whole := statementtest.NewRecorder(t)
 		_ = ofx.Read(bytes.NewReader(text), whole)

@@ -18,12 +18,12 @@ func (w *walk) finish(err error) error {
 	broken := errors.As(err, &syntax)
 	cut := errors.Is(err, io.EOF) || broken && strings.HasPrefix(syntax.Msg, "unexpected EOF")
 	switch {
-	case errors.Is(err, errLong):
-		return w.long()
-	case w.file.err != nil && !errors.Is(w.file.err, io.EOF) && errors.Is(err, w.file.err):
+	case errors.Is(err, errTokenTooLong):
+		return w.refuseLong()
+	case w.raw.err != nil && !errors.Is(w.raw.err, io.EOF) && errors.Is(err, w.raw.err):
 		return fmt.Errorf("read the file: %w", err)
 	case cut && w.depth > 0:
-		inner := w.open[w.depth-1]
+		inner := w.stack[w.depth-1]
 		return w.refuse("the file ends within <%s> of %s", inner.name.Local, inner.place).Advise("ask for the whole file")
 	case cut && w.root == "":
 		return w.refuse("the file has no element").Advise("a message is XML from its first to its last byte")
@@ -42,12 +42,12 @@ func (w *walk) finish(err error) error {
 	}
 }
 
-// long refuses a token or a value beyond the limit.
-func (w *walk) long() error {
+// refuseLong refuses a token or a value beyond the limit.
+func (w *walk) refuseLong() error {
 	if w.depth == 0 {
 		return w.refuse("a value or a tag has more than %d bytes", statement.MaxValue)
 	}
-	inner := w.open[w.depth-1]
+	inner := w.stack[w.depth-1]
 	w.place = inner.place
 	return w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue)
 }
@@ -57,8 +57,8 @@ func (w *walk) refuse(format string, args ...any) *statement.Error {
 	return statement.Refuse(w.place, format, args...)
 }
 
-// short keeps a name that is nothing of ours from filling an error.
-func short(name string) string {
-	const most = 40
-	return name[:min(len(name), most)]
+// shorten keeps a name that is nothing of ours from filling an error.
+func shorten(name string) string {
+	const maxLength = 40
+	return name[:min(len(name), maxLength)]
 }

@@ -2,20 +2,20 @@
 
 package camt
 
-// facts are the texts of the elements that are read, of what is open at the time.
-type facts struct {
-	message   messageFacts
-	statement statementFacts
-	balance   balanceFacts
-	entry     entryFacts
-	detail    detailFacts
-	charge    chargeFacts
-	charges   money // their total
+// fields are the texts of the elements that are read, of what is open at the time.
+type fields struct {
+	message      messageFields
+	statement    statementFields
+	balance      balanceFields
+	entry        entryFields
+	detail       detailFields
+	charge       chargeFields
+	chargesTotal money // their total
 }
 
-type messageFacts struct{ created, page, last string }
+type messageFields struct{ created, page, last string }
 
-type statementFacts struct {
+type statementFields struct {
 	id, page, last, electronic, legal, created, from, to string
 
 	account               identification
@@ -26,26 +26,26 @@ type statementFacts struct {
 	creditCount, creditSum, debitCount, debitSum string
 }
 
-type balanceFacts struct {
+type balanceFields struct {
 	code, subtype, direction, date string
 	amount                         money
 }
 
-type entryFacts struct {
-	amount, counter                              money
-	direction, reversal, status, booked, value   string
-	reference, own, domain, family, sub, ownCode string
-	text, operations                             string
+type entryFields struct {
+	amount, counterValue                                        money
+	direction, reversal, status, booked, value                  string
+	reference, ownReference, domain, family, subfamily, ownCode string
+	text, operations                                            string
 }
 
-type detailFacts struct {
-	amount, transacted, instructed, counter                money
+type detailFields struct {
+	amount, transacted, instructed, counterValue           money
 	direction                                              string
 	reference, transaction, endToEnd, instruction, mandate string
 	debtor, creditor                                       side
 	remittance, structured                                 []byte // joined
 	text                                                   string
-	settled                                                string
+	settlementDate                                         string
 }
 
 // money is an amount as it is written.
@@ -55,10 +55,10 @@ type money struct{ text, currency string }
 type identification struct{ iban, other string }
 
 // agent is a bank: its BIC, its number in a clearing system, its LEI or another number, and what it is called.
-type agent struct{ bic, member, lei, other, called string }
+type agent struct{ bic, member, lei, other, fullName string }
 
 // name is what names the bank best.
-func (a *agent) name() string { return first(a.bic, a.member, a.lei, a.other) }
+func (a *agent) name() string { return firstNonEmpty(a.bic, a.member, a.lei, a.other) }
 
 // side is one of a transaction's two sides.
 type side struct {
@@ -67,8 +67,8 @@ type side struct {
 	bank           agent
 }
 
-// first is the first text that says something.
-func first(texts ...string) string {
+// firstNonEmpty is the first text that says something.
+func firstNonEmpty(texts ...string) string {
 	for _, text := range texts {
 		if text != "" {
 			return text
