@@ -1,3 +1,5 @@
+// Benchmarks of reading, compared with tokenising alone.
+
 package camt_test
 
 import (
@@ -15,7 +17,7 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// recordedFiles are the recorded files, and how many bytes they have.
+// recordedFiles returns the recorded files and their total size.
 func recordedFiles(t testing.TB) (files [][]byte, size int64) {
 	t.Helper()
 	for _, pattern := range []string{"settlement/*.xml", "two_sided/*/*.xml"} {
@@ -47,7 +49,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkTokenise is what BenchmarkRead is measured against.
+// BenchmarkTokenise is the baseline of BenchmarkRead.
 func BenchmarkTokenise(b *testing.B) {
 	files, size := recordedFiles(b)
 	b.SetBytes(size)
@@ -73,7 +75,8 @@ func tokenise(r io.Reader) error {
 	}
 }
 
-// BenchmarkRatio runs both in turn, as machines drift: ratio is Read's throughput by that of tokenising alone.
+// BenchmarkRatio runs both alternately, because the speed of machines drifts. ratio is the throughput of Read divided
+// by that of tokenising.
 func BenchmarkRatio(b *testing.B) {
 	files, _ := recordedFiles(b)
 	var reading, tokenising time.Duration

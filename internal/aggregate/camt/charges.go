@@ -1,25 +1,25 @@
-// Charges of entries and transactions.
+// Sums the charges of entries and transactions.
 
 package camt
 
 import "bursar/internal/aggregate/statement"
 
-// chargeSum adds up the charges of an entry or of a transaction. Its zero value is none.
+// chargeSum adds up the charges of an entry or of a transaction.
 type chargeSum struct {
 	stated, unusable bool
-	records          int // in the element at hand
+	records          int // in the open <Chrgs>
 	total, included  statement.Sum
 }
 
-// chargeFields is one charge.
+// chargeFields are the texts of one charge.
 type chargeFields struct {
 	amount              money
 	direction, included string
 }
 
-// chargeRows are the rows of charges: earlier versions have an element for each, later ones have records in one.
-func chargeRows(sum func(*message) *chargeSum) []binding {
-	rows := []binding{
+// chargePaths binds charges: early versions have one <Chrgs> for each charge, later ones have records in one <Chrgs>.
+func chargePaths(sum func(*message) *chargeSum) []binding {
+	single := []binding{
 		{path: "Amt", money: func(f *fields) *money { return &f.charge.amount }},
 		{path: "CdtDbtInd", text: func(f *fields) *string { return &f.charge.direction }},
 		{path: "ChrgInclInd", text: func(f *fields) *string { return &f.charge.included }},
@@ -45,13 +45,13 @@ func chargeRows(sum func(*message) *chargeSum) []binding {
 		add(m)
 		return nil
 	}
-	return []binding{group("Chrgs", begin, end, rows, []binding{
+	return []binding{group("Chrgs", begin, end, single, []binding{
 		{path: "TtlChrgsAndTaxAmt", money: func(f *fields) *money { return &f.chargesTotal }},
-		group("Rcrd", nil, endRecord, rows),
+		group("Rcrd", nil, endRecord, single),
 	})}
 }
 
-// add takes a charge in; the account pays it if nothing else is said.
+// add adds a charge. Without a direction, the account pays it.
 func (c *chargeSum) add(f *chargeFields, currency string) {
 	c.stated = true
 	c.records++
@@ -65,7 +65,7 @@ func (c *chargeSum) add(f *chargeFields, currency string) {
 	}
 }
 
-// sums are the charges as they are told; nil if there are none.
+// sums returns the charges for the handler; nil if none are stated.
 func (c *chargeSum) sums() *statement.Charges {
 	if !c.stated {
 		return nil
@@ -73,7 +73,7 @@ func (c *chargeSum) sums() *statement.Charges {
 	return &statement.Charges{All: c.total.String(), Included: c.included.String(), Unusable: c.unusable}
 }
 
-// currencyOfEntry is what amounts of the entry and its details are in.
+// currencyOfEntry is the currency of the entry, and of its details unless they state another one.
 func (m *message) currencyOfEntry() string {
 	return firstNonEmpty(m.fields.entry.amount.currency, m.statement.Currency)
 }

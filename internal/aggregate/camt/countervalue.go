@@ -1,17 +1,19 @@
-// Entries in another currency than the account's.
+// Uses the counter value of an entry in another currency than the account's.
 
 package camt
 
 import "slices"
 
-// useCounterValue takes the entry's counter value for its amount where that is what moved the account: see isCounter.
+// useCounterValue replaces the entry's amount by its counter value if that is the change of the account's balance;
+// see isCounterValue.
 func (m *message) useCounterValue() {
 	if f := &m.fields.entry; m.isCounterValue(&f.counterValue) {
 		f.amount = f.counterValue
 	}
 }
 
-// useDetailCounterValue does so by the counter value of the only transaction, where some banks state it: the transaction's amount is the entry's.
+// useDetailCounterValue does the same with the counter value of the only transaction, where some banks state it. The
+// amounts of the transaction and the entry must be equal.
 func (m *message) useDetailCounterValue() {
 	f := &m.fields.detail
 	counter := &f.counterValue
@@ -21,8 +23,8 @@ func (m *message) useDetailCounterValue() {
 	}
 }
 
-// isCounterValue reports whether an amount is in the account's currency and the entry's is not: it is in one in which the account has no
-// balance.
+// isCounterValue reports whether an amount is in the account's currency, and the entry's amount is in a currency in
+// which the account has no balance.
 func (m *message) isCounterValue(amount *money) bool {
 	account, currency := m.statement.Currency, m.fields.entry.amount.currency
 	if account == "" && len(m.balanceCurrencies) > 0 {

@@ -1,4 +1,4 @@
-// An entry and its details, from facts to what a handler is told.
+// Builds entries and their details from the fields of their elements.
 
 package camt
 
@@ -18,7 +18,7 @@ func (m *message) startEntry() error {
 	return m.beginStatement()
 }
 
-// beginEntry tells an entry without its details.
+// beginEntry reports the entry to the handler, without its details.
 func (m *message) beginEntry() error {
 	m.useCounterValue()
 	f, e := &m.fields.entry, &m.entry
@@ -29,7 +29,7 @@ func (m *message) beginEntry() error {
 	return m.handler.Entry(e)
 }
 
-// code is the bank transaction code: "PMNT/RCDT/BOOK", or the bank's own.
+// code is the bank transaction code: "PMNT/RCDT/BOOK", or the bank's proprietary code.
 func (f *entryFields) code() string {
 	if f.domain == "" {
 		return f.ownCode
@@ -37,8 +37,8 @@ func (f *entryFields) code() string {
 	return strings.TrimRight(f.domain+"/"+f.family+"/"+f.subfamily, "/")
 }
 
-// endEntry closes an entry. Only now is it known of a single detail that it is the only one: then both tell of the same, and
-// what one of them does not say is the other's.
+// endEntry closes an entry. Whether a detail is the only one is known only now. If so, the entry and the detail
+// describe the same payment, and each supplies the fields that the other lacks.
 func (m *message) endEntry() error {
 	if m.details == 1 {
 		m.entry.Party, m.entry.Peer = m.firstDetail.Party, m.firstDetail.Peer
@@ -72,7 +72,7 @@ func (m *message) startDetail() error {
 	return nil
 }
 
-// endDetail holds the first detail back, and tells the others.
+// endDetail reports a detail, but keeps the first one until it is known whether there are others.
 func (m *message) endDetail() error {
 	withoutAmount := m.readDetail()
 	m.details++
@@ -91,7 +91,7 @@ func (m *message) endDetail() error {
 	return m.handler.Detail(&m.detail)
 }
 
-// readDetail puts a detail together, and tells whether it has no amount of its own.
+// readDetail builds a detail and reports whether it states no amount.
 func (m *message) readDetail() (withoutAmount bool) {
 	f, d := &m.fields.detail, &m.detail
 	amount := f.chooseAmount(m.currencyOfEntry())
@@ -109,8 +109,8 @@ func (m *message) readDetail() (withoutAmount bool) {
 	return amount.text == ""
 }
 
-// chooseAmount chooses the amount in the entry's currency, else the first that is given. The counter value, what a foreign amount was
-// changed into, is of use only where it is in that currency.
+// chooseAmount returns the amount in the entry's currency, or else the first that is stated. The counter value, which
+// is the result of an exchange, is used only if it is in that currency.
 func (f *detailFields) chooseAmount(currency string) *money {
 	amounts := [...]*money{&f.amount, &f.transacted, &f.instructed, &f.counterValue}
 	for _, m := range amounts {
@@ -126,13 +126,13 @@ func (f *detailFields) chooseAmount(currency string) *money {
 	return &f.amount
 }
 
-// direction is the detail's own, or else its entry's.
+// direction is the direction of the detail, or else of its entry.
 func (m *message) direction() string {
 	return firstNonEmpty(m.fields.detail.direction, m.fields.entry.direction)
 }
 
-// otherSide is a transaction's other side: of a credit the debtor, of a debit the creditor. A side that has the statement's own
-// account is not the other one: where an entry takes back an earlier one, banks keep the earlier one's sides.
+// otherSide is the counterparty: the debtor of a credit, the creditor of a debit. A side with the statement's own
+// account is never the counterparty: in a reversal, banks keep the sides of the reversed entry.
 func (m *message) otherSide() *side {
 	f := &m.fields.detail
 	other, own := &f.debtor, &f.creditor
@@ -145,20 +145,20 @@ func (m *message) otherSide() *side {
 	return other
 }
 
-// isOwnSide tells whether a side has the statement's account.
+// isOwnSide reports whether a side has the statement's account.
 func (m *message) isOwnSide(s *side) bool {
 	number, _ := s.account.accountNumber()
 	return number == m.statement.Account
 }
 
-// operationCount adds up how many operations an entry's batches have.
+// operationCount adds up the operations of an entry's batches.
 type operationCount struct {
 	sum     uint64
 	stated  bool
-	invalid string // the first number that is none
+	invalid string // the first text that is not a valid number
 }
 
-// countOperations takes in the batch's number.
+// countOperations adds the number of operations of one batch.
 func (m *message) countOperations() error {
 	text := m.fields.entry.operations
 	m.fields.entry.operations = ""
@@ -175,7 +175,7 @@ func (m *message) countOperations() error {
 	return nil
 }
 
-// String is the sum, empty where none is stated; a number that is none stays as it is written.
+// String returns the sum, "" if no number is stated, or the first text that is not a valid number.
 func (o *operationCount) String() string {
 	if !o.stated || o.invalid != "" {
 		return o.invalid

@@ -1,8 +1,8 @@
-// What elements say, before it is put together.
+// The texts of the elements that are read.
 
 package camt
 
-// fields are the texts of the elements that are read, of what is open at the time.
+// fields are the texts of the open elements, before they are converted.
 type fields struct {
 	message      messageFields
 	statement    statementFields
@@ -10,7 +10,7 @@ type fields struct {
 	entry        entryFields
 	detail       detailFields
 	charge       chargeFields
-	chargesTotal money // their total
+	chargesTotal money // TtlChrgsAndTaxAmt
 }
 
 type messageFields struct{ created, page, last string }
@@ -43,31 +43,31 @@ type detailFields struct {
 	direction                                              string
 	reference, transaction, endToEnd, instruction, mandate string
 	debtor, creditor                                       side
-	remittance, structured                                 []byte // joined
+	remittance, structured                                 []byte // joined with spaces
 	text                                                   string
 	settlementDate                                         string
 }
 
-// money is an amount as it is written.
+// money is an amount as written.
 type money struct{ text, currency string }
 
-// identification is what an account is called.
+// identification is an account number.
 type identification struct{ iban, other string }
 
-// agent is a bank: its BIC, its number in a clearing system, its LEI or another number, and what it is called.
+// agent is a bank: its BIC, its number in a clearing system, its LEI or another number, and its name.
 type agent struct{ bic, member, lei, other, fullName string }
 
-// name is what names the bank best.
+// name is the best identification of the bank.
 func (a *agent) name() string { return firstNonEmpty(a.bic, a.member, a.lei, a.other) }
 
-// side is one of a transaction's two sides.
+// side is the debtor or the creditor of a transaction.
 type side struct {
 	name, ultimate string
 	account        identification
 	bank           agent
 }
 
-// firstNonEmpty is the first text that says something.
+// firstNonEmpty returns the first text that is not empty.
 func firstNonEmpty(texts ...string) string {
 	for _, text := range texts {
 		if text != "" {

@@ -1,4 +1,4 @@
-// Messages against what another reader makes of them.
+// Compares messages with the values of another reader.
 
 package camt_test
 
@@ -14,7 +14,7 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// intendedDifferences are the facts that are read differently from the golden files, and why.
+// intendedDifferences are the values that this reader reads differently on purpose, and why.
 var intendedDifferences = []struct {
 	reason string
 	keys   []string
@@ -37,7 +37,7 @@ var intendedDifferences = []struct {
 	}},
 }
 
-// missingInGolden is how many statements at a file's start its golden file does not write out.
+// missingInGolden is the number of statements at the start of a file that its golden file does not contain.
 var missingInGolden = map[string]int{"camt053.v2.multi.statement": 1}
 
 func TestGolden(t *testing.T) {
@@ -70,15 +70,15 @@ func TestGolden(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d facts of %d files, %d different on purpose", compared, len(files), len(seen))
+	t.Logf("%d values of %d files, %d different on purpose", compared, len(files), len(seen))
 	for at := range reasons {
 		if !seen[at] {
-			t.Errorf("%s is in the table of what is read differently, and is not", at)
+			t.Errorf("%s is in the table of differences, but is not different", at)
 		}
 	}
 }
 
-// readValues are the same facts of what is read here.
+// readValues returns the values that this reader reads.
 func readValues(t *testing.T, statements []statementtest.Statement) values {
 	t.Helper()
 	f, entries := values{}, 0

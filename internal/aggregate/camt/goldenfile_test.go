@@ -1,4 +1,4 @@
-// What golden files state.
+// Reads the golden files of the other reader.
 
 package camt_test
 
@@ -10,10 +10,11 @@ import (
 	"testing"
 )
 
-// object is a golden file's object; every object is written out where it is first met, in the order of keys.
+// object is an object of a golden file. Each object is written in full where it first occurs, in the order of keys.
 type object map[string]any
 
-// findObjects finds the objects of one of the classes, in the file's order, without looking into those of other classes named.
+// findObjects returns the objects of a class, in the file's order, without those inside objects of the classes in
+// without.
 func findObjects(value any, class string, without ...string) []object {
 	var found []object
 	switch v := value.(type) {
@@ -36,7 +37,7 @@ func findObjects(value any, class string, without ...string) []object {
 	return found
 }
 
-// text is a stated text; a null is empty.
+// text returns a text; null is empty.
 func (o object) text(keys ...string) string {
 	var value any = map[string]any(o)
 	for _, key := range keys {
@@ -52,13 +53,13 @@ func (o object) text(keys ...string) string {
 	return fmt.Sprint(value)
 }
 
-// date is the day of a golden time, which is in UTC.
+// date returns the day of a golden time, which is in UTC.
 func (o object) date(key string) string {
 	text := o.text(key, "0")
 	return text[:min(len(text), len("2006-01-02"))]
 }
 
-// money is an amount and its currency; golden ones count the currency's smallest unit.
+// money returns an amount and its currency; golden amounts count the currency's smallest unit.
 func (o object) money(t *testing.T, key string) string {
 	t.Helper()
 	units, currency := o.text(key, "getAmount"), o.text(key, "getCurrency", "getCode")
@@ -84,7 +85,7 @@ var balanceCodes = map[string]string{
 	"interim_available": "ITAV", "forward_available": "FWAV", "information": "INFO", "expected_credit": "XPCD",
 }
 
-// goldenValues are those of a golden file.
+// goldenValues returns the values of a golden file.
 func goldenValues(t *testing.T, message map[string]any) values {
 	t.Helper()
 	f := values{}
@@ -171,7 +172,7 @@ func addGoldenDetail(t *testing.T, f values, at string, d object) {
 	f[at+"text"] = strings.Join(texts, " ")
 }
 
-// addGoldenParty states the other side.
+// addGoldenParty adds the counterparty.
 func addGoldenParty(f values, at string, d object, otherRole string) {
 	for _, p := range findObjects(d["getRelatedParties"], `\RelatedParty`) {
 		switch p.text("getRelatedPartyType", "__CLASS__") {

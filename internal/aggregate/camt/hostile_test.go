@@ -1,4 +1,4 @@
-// Files that are broken, or made to break what reads them.
+// Tests of broken and malicious files.
 
 package camt_test
 
@@ -19,29 +19,29 @@ import (
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, reason string }{
-		{"", "1:1: the file has no element"},
-		{"  no XML at all", "1:1: text stands outside of all elements"},
-		{"<html><p>Sign in</p></html>", "<html> holds no CAMT message"},
-		{header + trailer, "the message holds no statement"},
+		{"", "1:1: the file contains no XML element"},
+		{"  no XML at all", "1:1: there is text outside of all elements"},
+		{"<html><p>Sign in</p></html>", "<html> contains no CAMT message"},
+		{header + trailer, "the message contains no statement"},
 		{`<!DOCTYPE Document SYSTEM "file:///etc/passwd">` + header, "1:1: a document type or entity is declared"},
 		{`<?xml version="1.0"?>` + "\n" + `<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]>` + inEntry("&b;"), "2:1: a document type"},
 		{inEntry("<NtryRef>&euro;</NtryRef>"), "invalid character entity &euro;"},
-		{inEntry("<Amt>5</Amd>"), "</Amd> closes <Amt> of 1:"},
+		{inEntry("<Amt>5</Amd>"), "</Amd> closes <Amt>, which begins at 1:"},
 		{strings.Replace(inEntry(""), "</Ntry></Stmt>", "</Stmt></Ntry>", 1), "</Stmt> closes <Ntry>"},
 		{strings.Replace(inEntry("<Amt>5</Amt>"), "</Amt>", "</x:Amt>", 1), "</Amt> closes <Amt>"},
 		{inEntry("") + inEntry(""), "<Document> begins after the end of <Document>"},
-		{inEntry("") + "</Document>", "</Document> closes nothing"},
-		{inEntry("") + "\n-- sent by mail --", "text stands outside"},
-		{inEntry("") + `<?xml version="1.0" encoding="UTF-7"?>`, "a second XML declaration"},
+		{inEntry("") + "</Document>", "</Document> does not close an open element"},
+		{inEntry("") + "\n-- sent by mail --", "there is text outside"},
+		{inEntry("") + `<?xml version="1.0" encoding="UTF-7"?>`, "the file contains a second XML declaration"},
 		{`<?xml version="1.0" encoding="klingon"?>` + inEntry(""), `the encoding "klingon" is not known`},
 		{`<?xml version="1.1"?>` + inEntry(""), `unsupported version "1.1"`},
 		{inEntry("\xff"), "invalid UTF-8; the file is in another encoding than it declares"},
-		{inStatement(`<xi:include href="file:///etc/passwd"/>`), "<xi:include> stands for what is not in the file"},
-		{inEntry("<Amt>5<!-- "), "the file ends within <Amt> of 1:"},
-		{inEntry("<Amt>1<x/>00</Amt>"), "<x> is within <Amt>, which is a value"},
+		{inStatement(`<xi:include href="file:///etc/passwd"/>`), "<xi:include> refers to content outside the file"},
+		{inEntry("<Amt>5<!-- "), "the file ends within <Amt>, which begins at 1:"},
+		{inEntry("<Amt>1<x/>00</Amt>"), "<x> is within <Amt>, which contains only a value"},
 		{inEntry("<Amt>1</Amt><Amt>2</Amt>"), `<Amt> is given twice: "1" and "2"`},
 		{inEntry(`<Amt>1</Amt><NtryDtls><TxDtls/></NtryDtls><AcctSvcrRef>A</AcctSvcrRef>`), "<AcctSvcrRef> comes after the entry's details"},
-		{header + `<Stmt><Id>S</Id><Ntry/></Stmt>` + trailer, "the statement names no account"},
+		{header + `<Stmt><Id>S</Id><Ntry/></Stmt>` + trailer, "the statement states no account"},
 		{strings.Replace(inStatement("<Bal/><Id>S</Id>"), "<Id>S</Id>", "", 1), "<Id> comes after the statement's balances or entries"},
 		{strings.Repeat("<a>", statement.MaxDepth+1), "elements are nested more than 64 deep"},
 		{inEntry("<" + strings.Repeat("a", 300) + "/>"), "an element's name is longer than 256 bytes"},
@@ -94,7 +94,7 @@ func TestEncodingsAndNamespaces(t *testing.T) {
 	}
 }
 
-// encodeUTF16 is a text in UTF-16.
+// encodeUTF16 encodes a text in UTF-16.
 func encodeUTF16(order binary.AppendByteOrder, text string) string {
 	var encoded []byte
 	for _, unit := range utf16.Encode([]rune(text)) {
@@ -115,7 +115,7 @@ func TestRecogniseRejectsOtherFormats(t *testing.T) {
 	}
 }
 
-// repeated is a text for ever.
+// repeated reads a text over and over, without an end.
 type repeated struct {
 	text string
 	at   int
@@ -129,7 +129,7 @@ func (a *repeated) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestEndlessFiles is not parallel: it counts what is allocated.
+// TestEndlessFiles is not parallel, because it measures allocations.
 func TestEndlessFiles(t *testing.T) {
 	const size, allowed = 256 << 20, 64 << 20
 	for _, c := range []struct{ before, endless, reason string }{
@@ -155,10 +155,10 @@ func TestEndlessFiles(t *testing.T) {
 		err := camt.Read(io.MultiReader(strings.NewReader(before), io.LimitReader(&repeated{text: c.endless}, size)), statement.Discard{})
 		runtime.ReadMemStats(&end)
 		if err == nil || !strings.Contains(err.Error(), c.reason) {
-			t.Errorf("%q for ever: %v, want %s", c.endless, err, c.reason)
+			t.Errorf("%q without an end: %v, want %s", c.endless, err, c.reason)
 		}
 		if allocated := end.TotalAlloc - start.TotalAlloc; allocated > allowed {
-			t.Errorf("%q for ever took %d bytes of memory", c.endless, allocated)
+			t.Errorf("%q without an end allocated %d bytes", c.endless, allocated)
 		}
 	}
 }

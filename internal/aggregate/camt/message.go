@@ -1,4 +1,4 @@
-// A message's statements and balances, from facts to what a handler is told.
+// Builds a message's statements and balances from the fields of their elements.
 
 package camt
 
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// message puts together what the elements say, and tells the handler.
+// message collects the fields of the open elements and reports statements, balances and entries to the handler.
 type message struct {
 	handler statement.Handler
 	walk    *walk
@@ -18,30 +18,30 @@ type message struct {
 
 	kind                statement.Kind
 	format              string
-	foundMessage        bool // a message
-	statements          int  // in all
-	statementsInMessage int  // in the one at hand
+	foundMessage        bool // the file contains a message
+	statements          int  // in the file
+	statementsInMessage int  // in the open message
 
-	statementBegun     bool // the statement at hand
+	statementBegun     bool // the handler knows the open statement
 	statement          statement.Statement
 	balance            statement.Balance
-	balanceCurrencies  []string // currencies of the statement's balances
+	balanceCurrencies  []string // of the open statement
 	entry              statement.Entry
-	details            int              // of the entry so far
-	firstDetail        statement.Detail // the first one, until it is known whether it is the only one
-	firstWithoutAmount bool             // it has no amount of its own
+	details            int              // of the open entry, so far
+	firstDetail        statement.Detail // kept until it is known whether it is the only one
+	firstWithoutAmount bool             // firstDetail states no amount
 	detail             statement.Detail
 	operations         operationCount
-	entryCharges       chargeSum // of the entry
-	detailCharges      chargeSum // of the detail
+	entryCharges       chargeSum // of the open entry
+	detailCharges      chargeSum // of the open detail
 }
 
-// open begins a message.
+// open starts a message.
 func (m *message) open(kind statement.Kind, format string) {
 	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = kind, format, true, fields{}, 0
 }
 
-// start is told of an element on a path.
+// start handles the start tag of an element of the table.
 func (m *message) start(n *node, attributes []xml.Attr) error {
 	if n.money != nil {
 		if err := m.setCurrency(n, attributes); err != nil {
@@ -54,7 +54,7 @@ func (m *message) start(n *node, attributes []xml.Attr) error {
 	return nil
 }
 
-// setCurrency takes an amount's attribute.
+// setCurrency stores the currency attribute of an amount.
 func (m *message) setCurrency(n *node, attributes []xml.Attr) error {
 	for i := range attributes {
 		if attributes[i].Name.Local == "Ccy" && attributes[i].Name.Space == "" {
@@ -64,7 +64,7 @@ func (m *message) setCurrency(n *node, attributes []xml.Attr) error {
 	return nil
 }
 
-// end is told of a path's element's end, and of its text.
+// end handles the end tag of an element of the table, with its text.
 func (m *message) end(n *node, text []byte) error {
 	var err error
 	switch {
@@ -83,14 +83,14 @@ func (m *message) end(n *node, text []byte) error {
 	return nil
 }
 
-// set keeps a fact, once and in time: one that comes when its statement or entry has been told would be lost, and
-// of two that differ none is to be believed.
+// set stores a text. It refuses a text that comes after its statement or entry was reported, because it would be
+// lost, and a second text that differs, because it is unknown which one is right.
 func (m *message) set(n *node, target *string, text string) error {
 	switch {
 	case n.deadline == statementBegun && m.statementBegun:
-		return m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema wants it before them")
+		return m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema requires it before them")
 	case n.deadline == detailsBegun && m.details > 0:
-		return m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema wants it before them")
+		return m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema requires it before them")
 	case *target == "":
 		*target = text
 	case *target != text:
@@ -99,7 +99,7 @@ func (m *message) set(n *node, target *string, text string) error {
 	return nil
 }
 
-// appendText keeps a text that may be given many times.
+// appendText adds the text of an element that may be repeated.
 func (m *message) appendText(target *[]byte, text []byte) error {
 	if len(*target)+len(text) >= statement.MaxValue {
 		return m.walk.refuseLong()
@@ -111,7 +111,7 @@ func (m *message) appendText(target *[]byte, text []byte) error {
 	return nil
 }
 
-// startStatement opens a statement; the handler is told with the first balance or entry, or at the end.
+// startStatement opens a statement. The handler gets it with the first balance or entry, or at the end.
 func (m *message) startStatement() error {
 	m.fields.statement = statementFields{}
 	m.statement = statement.Statement{Place: m.walk.place}
@@ -121,7 +121,8 @@ func (m *message) startStatement() error {
 	return nil
 }
 
-// beginStatement begins the statement for the handler, when all that comes before its balances and entries is known.
+// beginStatement reports the statement to the handler, once, when everything before its balances and entries is
+// known.
 func (m *message) beginStatement() error {
 	if m.statementBegun {
 		return nil
@@ -130,7 +131,7 @@ func (m *message) beginStatement() error {
 	f, s := &m.fields.statement, &m.statement
 	s.Account, s.IBAN = f.account.accountNumber()
 	if s.Account == "" {
-		return statement.Refuse(s.Place, "the statement names no account").Advise("ask the bank for <Acct> with an <Id>")
+		return statement.Refuse(s.Place, "the statement states no account").Advise("ask the bank for <Acct> with an <Id>")
 	}
 	s.Format, s.Kind = m.format, m.kind
 	s.Servicer = firstNonEmpty(f.servicer.name(), f.servicer.fullName)
@@ -152,7 +153,8 @@ func (m *message) endStatement() error {
 	return m.handler.End()
 }
 
-// totals are the totals. The sum of credits and debits together says nothing of the net, unless one side is empty.
+// totals returns the stated totals. The gross sum of credits and debits gives the net sum only if one of the two is
+// empty.
 func (f *statementFields) totals() statement.Totals {
 	s := statement.Totals{
 		Count: f.count, CreditCount: f.creditCount, DebitCount: f.debitCount,
@@ -184,17 +186,17 @@ func (m *message) endBalance() error {
 	return m.handler.Balance(b)
 }
 
-// finish judges the message at the end of its file.
+// finish refuses a file without a message or without a statement.
 func (m *message) finish() error {
 	switch {
 	case !m.foundMessage:
-		return m.walk.refuse("<%.40s> holds no CAMT message", m.walk.root).
+		return m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
 			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected")
 	case m.statements == 0:
-		return m.walk.refuse("the message holds no statement").Advise("ask the bank for one with <" + strings.Join(statementElements, ">, <") + ">")
+		return m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">")
 	}
 	return nil
 }
 
-// statementElements are what a message calls its statements.
+// statementElements are the element names of statements.
 var statementElements = []string{"Stmt", "Rpt", "Ntfctn"}

@@ -1,4 +1,4 @@
-// Small messages written for one property each.
+// Tests of small messages, one property each.
 
 package camt_test
 
@@ -18,15 +18,15 @@ const (
 	account = `<Acct><Id><Othr><Id>12 34</Id></Othr></Id><Ccy>EUR</Ccy></Acct>`
 )
 
-// inStatement is a message with one statement of what follows its account.
+// inStatement returns a message with one statement; body follows its account.
 func inStatement(body string) string {
 	return header + `<Stmt><Id>S</Id>` + account + body + `</Stmt>` + trailer
 }
 
-// inEntry is a message with one entry.
+// inEntry returns a message with one entry.
 func inEntry(body string) string { return inStatement(`<Ntry>` + body + `</Ntry>`) }
 
-// inDetail is a message with one entry of 5 EUR and one detail.
+// inDetail returns a message with one entry of 5 EUR and one detail.
 func inDetail(body string) string {
 	return inEntry(`<Amt Ccy="EUR">5</Amt><CdtDbtInd>CRDT</CdtDbtInd><NtryDtls><TxDtls>` + body + `</TxDtls></NtryDtls>`)
 }
@@ -89,7 +89,7 @@ func TestDetailAmounts(t *testing.T) {
 	}
 	several := readOne(t, inEntry(`<Amt>5</Amt><NtryDtls><TxDtls/></NtryDtls><NtryDtls><TxDtls><Amt>2</Amt></TxDtls></NtryDtls>`)).Entries[0]
 	if d := several.Details; len(d) != 2 || d[0].Amount != "" || d[1].Amount != "2" || several.Amount != "5" {
-		t.Errorf("of several details without an amount one reads %+v", d)
+		t.Errorf("several details without an amount are read as %+v", d)
 	}
 }
 
@@ -213,7 +213,7 @@ func TestBalances(t *testing.T) {
 	}
 }
 
-// TestAccountSpellings reads one account in several hands.
+// TestAccountSpellings reads one account in several spellings.
 func TestAccountSpellings(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{`<IBAN>DE89370400440532013000</IBAN>`, `<IBAN>de89 3704 0044 0532 0130 00</IBAN>`, `<Othr><Id>De89 3704 0044 0532 0130 00</Id></Othr>`} {
@@ -223,7 +223,7 @@ func TestAccountSpellings(t *testing.T) {
 	}
 }
 
-// TestMessagePages has pages of messages of versions in which statements have none.
+// TestMessagePages reads pages of messages, in versions whose statements have no pages.
 func TestMessagePages(t *testing.T) {
 	t.Parallel()
 	for pagination, want := range map[string]string{
@@ -245,7 +245,7 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestCounterValues has entries in another currency than the account's.
+// TestCounterValues reads entries in another currency than the account's.
 func TestCounterValues(t *testing.T) {
 	t.Parallel()
 	const (

@@ -4,8 +4,9 @@ package camt
 
 import "bursar/internal/aggregate/statement"
 
-// setPage finds the statement's page, and whether there are others. Versions without pages of statements have pages of messages: the
-// first statement of a later one may go on from the one before, and any of one that is not the last may go on in the next.
+// setPage sets the statement's page number and whether there are other pages. Versions whose statements have no pages
+// have pages of messages: the first statement of a later page may continue the previous one, and any statement of a
+// page that is not the last may continue on the next.
 func (m *message) setPage() {
 	s, f := &m.statement, &m.fields
 	s.Page, s.MorePages = f.statement.page, isNo(f.statement.last)
@@ -18,5 +19,5 @@ func (m *message) setPage() {
 	s.Partial = statement.IsLaterPage(s.Page) || s.Page != "" && s.MorePages || s.MoreMessages
 }
 
-// isNo tells an indicator that is set to no.
+// isNo reports whether an indicator is set to no.
 func isNo(text string) bool { return text == "false" || text == "0" }

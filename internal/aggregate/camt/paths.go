@@ -1,9 +1,9 @@
-// The table of which element fills which fact.
+// The table that maps elements to fields.
 
 package camt
 
-// messageTree leads from a message element to all that is read of it. Versions differ in names, not in structure, so one table serves all:
-// an element that a version does not have is not met.
+// messageTree contains the paths below a message element. Versions differ in names but not in structure, so one table
+// serves all of them.
 var messageTree = newTree(
 	binding{path: "GrpHdr/CreDtTm", text: func(f *fields) *string { return &f.message.created }},
 	binding{path: "GrpHdr/MsgPgntn/PgNb", text: func(f *fields) *string { return &f.message.page }},
@@ -44,7 +44,7 @@ var messageTree = newTree(
 			group("Bal", (*message).startBalance, (*message).endBalance, balancePaths),
 			group("Ntry", (*message).startEntry, (*message).endEntry,
 				withDeadline(detailsBegun, entryPaths), entryEndPaths,
-				chargeRows(func(m *message) *chargeSum { return &m.entryCharges }),
+				chargePaths(func(m *message) *chargeSum { return &m.entryCharges }),
 				[]binding{
 					group("TxDtls", (*message).startDetail, (*message).endDetail, detailPaths...),
 					group("NtryDtls/TxDtls", (*message).startDetail, (*message).endDetail, detailPaths...),
@@ -110,12 +110,12 @@ var detailPaths = [][]binding{
 		{path: "AddtlTxInf", text: func(f *fields) *string { return &f.detail.text }},
 		{path: "RltdDts/IntrBkSttlmDt", text: func(f *fields) *string { return &f.detail.settlementDate }},
 	},
-	chargeRows(func(m *message) *chargeSum { return &m.detailCharges }),
+	chargePaths(func(m *message) *chargeSum { return &m.detailCharges }),
 	sidePaths("Dbtr", func(f *fields) *side { return &f.detail.debtor }),
 	sidePaths("Cdtr", func(f *fields) *side { return &f.detail.creditor }),
 }
 
-// sidePaths are the rows of a transaction's debtor or creditor.
+// sidePaths are the paths of a transaction's debtor or creditor.
 func sidePaths(role string, get func(*fields) *side) []binding {
 	name := func(f *fields) *string { return &get(f).name }
 	ultimate := func(f *fields) *string { return &get(f).ultimate }
@@ -130,7 +130,7 @@ func sidePaths(role string, get func(*fields) *side) []binding {
 	return append(rows, bankPaths("RltdAgts/"+role+"Agt", func(f *fields) *agent { return &get(f).bank })...)
 }
 
-// accountPaths are the rows of an account's identification; the last three are of the first version.
+// accountPaths are the paths of an account's identification; the last three are of the first version.
 func accountPaths(path string, get func(*fields) *identification) []binding {
 	other := func(f *fields) *string { return &get(f).other }
 	return []binding{
@@ -142,7 +142,7 @@ func accountPaths(path string, get func(*fields) *identification) []binding {
 	}
 }
 
-// bankPaths are the rows of a financial institution.
+// bankPaths are the paths of a financial institution.
 func bankPaths(path string, get func(*fields) *agent) []binding {
 	bic := func(f *fields) *string { return &get(f).bic }
 	member := func(f *fields) *string { return &get(f).member }

@@ -1,4 +1,4 @@
-// Telling the format by its first bytes.
+// Recognises CAMT files by their first bytes.
 
 package camt
 
@@ -7,8 +7,9 @@ import (
 	"encoding/xml"
 )
 
-// Recognise tells whether a file that starts with head looks like a CAMT message: XML that declares the namespace of one,
-// has one of their elements, or is an envelope whose header names one. A few kilobytes are enough; the head may end anywhere.
+// Recognise reports whether a file that starts with head is a CAMT message: XML that declares the namespace of one,
+// contains one of the message elements, or is an envelope whose header names one. A few kilobytes are enough; head
+// may end anywhere.
 func Recognise(head []byte) bool {
 	root, isXML := firstTag(head)
 	if !isXML || bytes.Contains(root, []byte("xmlns")) && formatIn(string(root)) != "" {
@@ -36,9 +37,9 @@ func Recognise(head []byte) bool {
 	}
 }
 
-// firstTag is the first tag of a file, as far as it can be told by its bytes; empty where it takes a decoder to tell.
+// firstTag returns the first tag of a file if it can be found without decoding; tag is nil if a decoder is needed.
 func firstTag(head []byte) (tag []byte, isXML bool) {
-	const skipped = "\xef\xbb\xbf\xfe\xff\x00 \t\r\n" // byte order marks, the zeros of UTF-16, blanks
+	const skipped = "\xef\xbb\xbf\xfe\xff\x00 \t\r\n" // byte order marks, the zeros of UTF-16, white space
 	for {
 		head = bytes.TrimLeft(head, skipped)
 		if len(head) == 0 || head[0] != '<' {

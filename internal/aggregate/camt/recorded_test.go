@@ -1,4 +1,4 @@
-// Recorded statements against the figures that others found in them.
+// Compares recorded statements with the figures that others computed from them.
 
 package camt_test
 
@@ -27,7 +27,7 @@ func loadJSON(t testing.TB, path string, into any) {
 	}
 }
 
-// readFile reads a CAMT file that is whole.
+// readFile reads a CAMT file that has no error.
 func readFile(t testing.TB, path string) []statementtest.Statement {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -44,7 +44,7 @@ func readFile(t testing.TB, path string) []statementtest.Statement {
 	return r.Statements
 }
 
-// balance is the one balance of a code.
+// balance returns the only balance of a code.
 func balance(t testing.TB, s statementtest.Statement, code string) string {
 	t.Helper()
 	found := ""
@@ -59,13 +59,13 @@ func balance(t testing.TB, s statementtest.Statement, code string) string {
 	return found
 }
 
-// sum adds up decimals.
+// sum adds decimals.
 func sum(t testing.TB, decimals ...string) string {
 	t.Helper()
 	var s statement.Sum
 	for _, d := range decimals {
 		if !s.Add(d) {
-			t.Errorf("%q is no amount", d)
+			t.Errorf("%q is not a valid amount", d)
 		}
 	}
 	return s.String()
@@ -82,7 +82,7 @@ type statementFigures struct {
 	Operations int    `json:"operations"`
 }
 
-// figuresOf is what a statement comes to, and whether it adds up.
+// figuresOf computes the figures of a statement, and checks that its balances match its entries.
 func figuresOf(t *testing.T, s statementtest.Statement) statementFigures {
 	t.Helper()
 	got := statementFigures{
@@ -101,7 +101,7 @@ func figuresOf(t *testing.T, s statementtest.Statement) statementFigures {
 	}
 	got.EntrySum = sum(t, amounts...)
 	if closing := sum(t, got.Opening, got.EntrySum); closing != got.Closing {
-		t.Errorf("%s of %s: the closing balance is %s, opening and entries make %s", s.Reference, s.Account, got.Closing, closing)
+		t.Errorf("%s of %s: the closing balance is %s, opening balance and entries add up to %s", s.Reference, s.Account, got.Closing, closing)
 	}
 	return got
 }
@@ -161,7 +161,7 @@ func TestTwoSides(t *testing.T) {
 			t.Errorf("%s: entry %s of %d details, want %s of %d", want.Date, amount, details, want.Entry, want.Details)
 		}
 		if delta := available.delta(t, want.Date); delta != sum(t, want.Delta) {
-			t.Errorf("%s: the balance moved by %s, want %s", want.Date, delta, want.Delta)
+			t.Errorf("%s: the balance changed by %s, want %s", want.Date, delta, want.Delta)
 		} else if (delta == sum(t, amount)) != want.Match {
 			t.Errorf("%s: both sides agree: %v, want %v", want.Date, !want.Match, want.Match)
 		} else if want.Match {
@@ -195,7 +195,7 @@ func openings(t *testing.T, folder string) balances {
 	return all
 }
 
-// delta is by how much the balance moves from a date's file to the next.
+// delta is the difference between the balances of a date's file and of the next.
 func (b balances) delta(t *testing.T, date string) string {
 	t.Helper()
 	for i := range b {
@@ -203,11 +203,11 @@ func (b balances) delta(t *testing.T, date string) string {
 			return sum(t, b[i+1].amount, statement.Negate(b[i].amount))
 		}
 	}
-	t.Errorf("there is no balance of %s and the day after", date)
+	t.Errorf("there is no balance for %s or the next day", date)
 	return ""
 }
 
-// notifiedAmount is the one entry of a notification; its details must add up to it.
+// notifiedAmount returns the only entry of a notification, and checks it against its details.
 func notifiedAmount(t *testing.T, path string) (amount string, details int) {
 	t.Helper()
 	s := readFile(t, path)
@@ -220,7 +220,7 @@ func notifiedAmount(t *testing.T, path string) (amount string, details int) {
 		amounts = append(amounts, entry.Details[i].Amount)
 	}
 	if got := sum(t, amounts...); got != sum(t, entry.Amount) {
-		t.Errorf("%s: the details make %s, the entry %s", path, got, entry.Amount)
+		t.Errorf("%s: the details add up to %s, the entry is %s", path, got, entry.Amount)
 	}
 	return entry.Amount, len(entry.Details)
 }

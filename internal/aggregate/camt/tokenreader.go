@@ -1,4 +1,4 @@
-// From a file's bytes to text in UTF-8, a token at a time and none longer than the limit.
+// Converts a file to UTF-8 and limits the length of each token.
 
 package camt
 
@@ -18,31 +18,31 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxToken is how many bytes a text, a tag, a comment or an instruction may have, with the brackets around it.
+// maxToken is the maximum size in bytes of a text, a tag, a comment or an instruction, with its brackets.
 const maxToken = statement.MaxValue + 2
 
-// errTokenTooLong ends a token of more than maxToken bytes before it is held whole.
+// errTokenTooLong stops the decoder before it keeps a longer token in memory.
 var errTokenTooLong = errors.New("longer than the limit")
 
-// tokenReader buffers a reader for the decoder, which takes bytes, and gives each token a budget. It is an io.Reader without a
-// budget, too, for what decodes another encoding.
+// tokenReader is the decoder's io.ByteReader and gives each token a budget of maxToken bytes. Its method Read has no
+// budget; it serves the decoder of another encoding.
 type tokenReader struct {
 	reader   io.Reader
-	err      error // how the reader ended
+	err      error // the reader's last error
 	buffer   []byte
-	position int // the next byte
-	limit    int // where the token's budget or the buffer ends
-	filled   int // of what is in the buffer
-	budget   int // the token's budget beyond the buffer's end
+	position int // of the next byte in the buffer
+	limit    int // end of the token's budget or of the buffer
+	filled   int // end of the data in the buffer
+	budget   int // what is left for the token after limit
 }
 
-// window is how much of a file is read at a time.
+// window is the size of the buffer.
 const window = 32 << 10
 
-// scratch is what every reading needs, and is used again, as banks send many small files.
+// scratch is the memory of one read. It is pooled, because banks send many small files.
 type scratch struct {
 	buffer [window]byte
-	stack  [16]element // most messages nest no deeper
+	stack  [16]element // most messages are not nested deeper
 }
 
 var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
@@ -51,13 +51,13 @@ func newTokenReader(r io.Reader) *tokenReader {
 	return &tokenReader{reader: r, buffer: make([]byte, window)}
 }
 
-// startToken starts a new token.
+// startToken renews the budget.
 func (s *tokenReader) startToken() {
 	s.limit = min(s.filled, s.position+maxToken)
 	s.budget = s.position + maxToken - s.limit
 }
 
-// ReadByte is the decoder's way to read.
+// ReadByte reads within the token's budget.
 func (s *tokenReader) ReadByte() (byte, error) {
 	if s.position == s.limit {
 		if err := s.refill(); err != nil {
@@ -69,7 +69,7 @@ func (s *tokenReader) ReadByte() (byte, error) {
 	return b, nil
 }
 
-// refill fills the buffer for the rest of the token.
+// refill fills the buffer and continues the token's budget.
 func (s *tokenReader) refill() error {
 	if s.budget == 0 {
 		return errTokenTooLong
@@ -82,7 +82,7 @@ func (s *tokenReader) refill() error {
 	return nil
 }
 
-// Read is for what stands between this source and the decoder.
+// Read reads without a budget.
 func (s *tokenReader) Read(p []byte) (int, error) {
 	if s.position == s.filled {
 		if err := s.fill(); err != nil {
@@ -101,7 +101,7 @@ func (s *tokenReader) fill() error {
 	return s.extend()
 }
 
-// extend reads at least one byte more into the buffer.
+// extend reads at least one more byte into the buffer.
 func (s *tokenReader) extend() error {
 	if s.err != nil {
 		return s.err
@@ -121,11 +121,11 @@ func (s *tokenReader) extend() error {
 	return s.err
 }
 
-// Beginnings of files that name their encoding by their first bytes.
+// encodingMarks are the first bytes that determine the encoding of a file.
 var encodingMarks = []struct {
 	prefix   string
 	encoding encoding.Encoding // nil is UTF-8
-	skip     int               // how many of the bytes are no text; a decoder takes away its own
+	skip     int               // bytes that are not text; a decoder skips its own mark
 }{
 	{"\xef\xbb\xbf", nil, 3},
 	{"\xfe\xff", unicode.UTF16(unicode.BigEndian, unicode.UseBOM), 0},
@@ -134,10 +134,11 @@ var encodingMarks = []struct {
 	{"<\x00", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 0},
 }
 
-// longestPrefix is how many bytes it takes to tell.
+// longestPrefix is the length of the longest prefix in encodingMarks.
 const longestPrefix = 3
 
-// decodeFile is a file's text. certain is whether its first bytes tell the encoding, whatever is declared afterwards.
+// decodeFile returns the file as UTF-8. known is whether its first bytes determine the encoding; a declaration is
+// ignored then.
 func decodeFile(file *tokenReader) (decoded *tokenReader, known bool) {
 	for err := error(nil); err == nil && file.filled < longestPrefix; {
 		err = file.extend()
@@ -155,8 +156,8 @@ func decodeFile(file *tokenReader) (decoded *tokenReader, known bool) {
 	return file, false
 }
 
-// encodingByName is what an XML declaration names; nil is UTF-8. What could be read as far as that declaration is no UTF-16,
-// whatever it says.
+// encodingByName returns the encoding that an XML declaration names; nil is UTF-8. A declared UTF-16 is ignored: the
+// declaration could not have been read in it.
 func encodingByName(name string) (encoding.Encoding, error) {
 	if found, err := ianaindex.IANA.Encoding(name); err == nil && found != nil {
 		if found == unicode.UTF8 || isUTF16(found) {
@@ -171,7 +172,7 @@ func encodingByName(name string) (encoding.Encoding, error) {
 	return found, nil
 }
 
-// isUTF16 tells UTF-16 in any byte order.
+// isUTF16 reports whether an encoding is UTF-16, in any byte order.
 func isUTF16(e encoding.Encoding) bool {
 	encoded, err := e.NewEncoder().String("<")
 	return err == nil && len(encoded) > 1

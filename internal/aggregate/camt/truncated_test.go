@@ -1,4 +1,4 @@
-// Files that end too early, and readings that are given up.
+// Tests of truncated files, read errors and handler errors.
 
 package camt_test
 
@@ -17,7 +17,7 @@ import (
 
 func TestReadAndHandlerErrors(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("the disk is gone")
+	broken := errors.New("the disk failed")
 	text := inDetail("<AddtlTxInf>x</AddtlTxInf>")
 	for n := range len(text) {
 		r := io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(broken))
@@ -27,7 +27,7 @@ func TestReadAndHandlerErrors(t *testing.T) {
 	}
 	r := statementtest.NewRecorder(t)
 	if err := camt.Read(iotest.OneByteReader(strings.NewReader(text)), r); err != nil || len(r.Statements) != 1 {
-		t.Errorf("a byte at a time: %d statements, error %v", len(r.Statements), err)
+		t.Errorf("read byte by byte: %d statements, error %v", len(r.Statements), err)
 	}
 	statementtest.CheckHandlerErrors(t, []byte(inStatement(`<Bal/><Ntry/><Ntry><NtryDtls><TxDtls/><TxDtls/><TxDtls/></NtryDtls></Ntry>`)), camt.Read)
 	statementtest.CheckHandlerErrors(t, []byte(text), camt.Read)
@@ -40,7 +40,7 @@ func TestRefusesMessageWithoutStatement(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = statementtest.ReadChecked(t, text, camt.Read, statementtest.NewRecorder(t))
-	if err == nil || !strings.Contains(err.Error(), "the message holds no statement") {
+	if err == nil || !strings.Contains(err.Error(), "the message contains no statement") {
 		t.Errorf("the file without a statement: %v", err)
 	}
 }
@@ -50,7 +50,7 @@ func TestTruncated(t *testing.T) {
 	checkTruncatedFiles(t, "settlement/*.xml", "statements/camt/genkgo/*.xml", "two_sided/camt_05?/2024-03-18.xml")
 }
 
-// TestSoakTruncated takes minutes: its largest files have 180 KB.
+// TestSoakTruncated runs for minutes, because the largest files have 180 KB.
 func TestSoakTruncated(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("SEEDS") == "" {
@@ -59,7 +59,7 @@ func TestSoakTruncated(t *testing.T) {
 	checkTruncatedFiles(t, "two_sided/*/*.xml")
 }
 
-// checkTruncatedFiles reads each recorded file cut at every 100th byte.
+// checkTruncatedFiles reads each recorded file, cut at every 100th byte.
 func checkTruncatedFiles(t *testing.T, patterns ...string) {
 	t.Helper()
 	root := statementtest.Data(t)

@@ -1,4 +1,4 @@
-// The walk over a file's tokens: nesting, limits, and what XML may do in a bank's file.
+// Walks over the tokens of a file; checks nesting, limits and XML features.
 
 package camt
 
@@ -12,31 +12,31 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxName is how many bytes an element's name may have; ISO 20022's have at most 30.
+// maxName is the maximum length of an element's name in bytes; names of ISO 20022 have at most 30.
 const maxName = 256
 
 // element is an open element.
 type element struct {
 	name   xml.Name
-	node   *node // what is known of it; nil outside a message, and where nothing is read
+	node   *node // nil outside a message, and for elements that are not read
 	place  statement.Place
-	format string // outside a message: what its namespace, or that of an element around it, declares
+	format string // outside a message: the format that this element or one around it declares
 }
 
-// walk reads tokens, and leads the message along the table's paths.
+// walk reads tokens and calls message for the elements of the table.
 type walk struct {
 	raw            *tokenReader // the bytes
-	decoded        *tokenReader // the text
-	encodingKnown  bool         // of its encoding
-	sawDeclaration bool         // the XML declaration has been read
+	decoded        *tokenReader // the text in UTF-8
+	encodingKnown  bool         // from the first bytes
+	sawDeclaration bool         // an XML declaration has been read
 	decoder        *xml.Decoder
-	place          statement.Place // of the token at hand
+	place          statement.Place // of the current token
 
-	stack        []element // those beyond depth are closed
+	stack        []element // elements from depth on are unused
 	depth        int
-	root         string // the root's name; empty before it
-	messageDepth int    // the depth of the message that is being read; 0 is none
-	value        []byte // of the value that is being read
+	root         string // name of the root element; "" before it
+	messageDepth int    // depth of the open message; 0 if none is open
+	value        []byte // text of the open value
 	message      *message
 }
 
@@ -48,7 +48,7 @@ func newWalk(file *tokenReader) *walk {
 	return w
 }
 
-// charsetReader answers an XML declaration that names another encoding than UTF-8.
+// charsetReader is called for an XML declaration with another encoding than UTF-8.
 func (w *walk) charsetReader(name string, rest io.Reader) (io.Reader, error) {
 	if w.encodingKnown || w.sawDeclaration || w.root != "" {
 		return rest, nil
@@ -82,7 +82,7 @@ func (w *walk) run() error {
 			err = w.instruction(t.Target)
 		case xml.Directive:
 			err = w.refuse("a document type or entity is declared").
-				Advise("no bank's message needs one; ask for the file without it")
+				Advise("bank messages do not need one; ask for the file without it")
 		}
 		if err != nil {
 			return err
@@ -94,13 +94,13 @@ func (w *walk) run() error {
 func (w *walk) start(t *xml.StartElement) error {
 	switch {
 	case w.depth == 0 && w.root != "":
-		return w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("one file holds one message")
+		return w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message")
 	case w.depth == statement.MaxDepth:
 		return w.refuse("elements are nested more than %d deep", statement.MaxDepth)
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
 		return w.refuse("an element's name is longer than %d bytes", maxName)
 	case t.Name.Local == "include" && t.Name.Space != "":
-		return w.refuse("<%s:include> stands for what is not in the file", shorten(t.Name.Space)).Advise("ask for the whole file")
+		return w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file")
 	}
 	if w.depth == len(w.stack) {
 		w.stack = append(w.stack, element{})
@@ -113,7 +113,7 @@ func (w *walk) start(t *xml.StartElement) error {
 		w.startOutside(t, opened)
 	} else if parent := w.stack[w.depth-2].node; parent != nil {
 		if parent.isValue() {
-			return w.refuse("<%s> is within <%s>, which is a value", shorten(t.Name.Local), parent.name)
+			return w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name)
 		}
 		opened.node = parent.children[t.Name.Local]
 	}
@@ -123,7 +123,7 @@ func (w *walk) start(t *xml.StartElement) error {
 	return w.message.start(opened.node, t.Attr)
 }
 
-// startOutside looks for a message in what stands around it.
+// startOutside handles an element outside a message; it may begin one.
 func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 	if w.depth == 1 {
 		w.root = t.Name.Local
@@ -147,11 +147,11 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 // end closes an element.
 func (w *walk) end(name xml.Name) error {
 	if w.depth == 0 {
-		return w.refuse("</%s> closes nothing", shorten(name.Local))
+		return w.refuse("</%s> does not close an open element", shorten(name.Local))
 	}
 	closing := &w.stack[w.depth-1]
 	if closing.name != name {
-		return w.refuse("</%s> closes <%s> of %s", shorten(name.Local), closing.name.Local, closing.place)
+		return w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place)
 	}
 	if closing.node != nil {
 		if err := w.message.end(closing.node, bytes.TrimSpace(w.value)); err != nil {
@@ -166,11 +166,11 @@ func (w *walk) end(name xml.Name) error {
 	return nil
 }
 
-// characters takes in text: only that of values is kept.
+// characters stores the text of values and ignores other text.
 func (w *walk) characters(data []byte) error {
 	if w.depth == 0 {
 		if len(bytes.TrimSpace(data)) > 0 {
-			return w.refuse("text stands outside of all elements").Advise("a message is XML from its first to its last byte")
+			return w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte")
 		}
 		return nil
 	}
@@ -184,13 +184,13 @@ func (w *walk) characters(data []byte) error {
 	return nil
 }
 
-// instruction lets all pass but an XML declaration within the file, which would change its encoding.
+// instruction refuses a second XML declaration, because it would change the encoding.
 func (w *walk) instruction(target string) error {
 	if target != "xml" {
 		return nil
 	}
 	if w.sawDeclaration || w.root != "" {
-		return w.refuse("a second XML declaration").Advise("one file holds one message")
+		return w.refuse("the file contains a second XML declaration").Advise("a file contains one message")
 	}
 	w.sawDeclaration = true
 	return nil

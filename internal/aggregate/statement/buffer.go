@@ -15,7 +15,7 @@ var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, Window
 
 // Buffer returns a pooled buffered reader of r. After Release, slices that it returned must not be used.
 func Buffer(r io.Reader) *bufio.Reader {
-	b := buffers.Get().(*bufio.Reader) //nolint:errcheck // the pool holds nothing else
+	b := buffers.Get().(*bufio.Reader) //nolint:errcheck // the pool contains nothing else
 	b.Reset(r)
 	return b
 }

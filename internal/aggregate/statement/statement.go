@@ -120,7 +120,7 @@ type Refusal struct {
 type Charges struct {
 	All      string // the sum of all charges
 	Included string // the sum of those marked as included
-	Unusable bool   // one of them is in another currency than the entry, or cannot be read: the sums say nothing
+	Unusable bool   // a charge has another currency or cannot be read, so the sums are incomplete
 }
 
 // Detail is one transaction of an entry.
