@@ -1,4 +1,4 @@
-// Amounts as institutions write them (rule 2).
+// Parses amounts as institutions write them (rule 2).
 
 package csvfile
 
@@ -10,19 +10,21 @@ import (
 	"bursar/internal/project"
 )
 
-// equivalentMarks are characters that stand for a declared mark: blanks that do not break, and the typographic apostrophe and minus.
+// equivalentMarks replaces characters by the mark that they stand for: non-breaking spaces, and the typographic
+// apostrophe and minus.
 var equivalentMarks = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2019", "'", "\u2212", "-")
 
-// parsedNumber is a cell that was read as a number.
+// parsedNumber is the content of a cell, parsed as a number.
 type parsedNumber struct {
-	decimal      string // as statement.Unread has it where ok is false
+	decimal      string // in the form of statement.Unreadable if ok is false
 	ok           bool
-	hasDirection bool   // the cell itself says whether it is above or below zero
-	currency     string // what stands beside the digits and is declared as a currency; may be empty
+	hasDirection bool   // the cell states whether the number is positive or negative
+	currency     string // the declared currency next to the digits; may be empty
 }
 
-// parseNumber reads a number with the mapping's marks, forms and currencies; a sign may stand on either side. What is none
-// stays as it is, but as statement.Unread has it: with a decimal comma "1.234" is not read, and not one and a bit either.
+// parseNumber parses a number with the mapping's marks, forms and currencies; a sign may be on either side. A text
+// that is not a valid number is returned in the form of statement.Unreadable: with a decimal comma, "1.234" is
+// neither 1234 nor 1.234.
 func parseNumber(text string, m *project.CSVMapping) parsedNumber {
 	bare, direction, currency := trimForms(equivalentMarks.Replace(text), &m.Written)
 	bare, signed := moveSignToFront(bare)
@@ -39,14 +41,14 @@ func parseNumber(text string, m *project.CSVMapping) parsedNumber {
 	return parsedNumber{decimal: decimal, ok: true, hasDirection: signed || direction != 0, currency: currency}
 }
 
-// amount is a number that needs no direction: a balance or a total.
+// amount parses a number that needs no direction: a balance or a total.
 func amount(text string, m *project.CSVMapping) (decimal string, ok bool) {
 	n := parseNumber(text, m)
 	return n.decimal, n.ok
 }
 
-// trimForms takes off what is declared to stand beside a number: at most one form, which gives the direction as '+' or '-', and one
-// currency. They may stand within one another, such as in "(EUR 3,00)" and "-$3.00".
+// trimForms removes what is declared to be next to a number: at most one form, which gives the direction as '+' or
+// '-', and one currency. They may be nested, as in "(EUR 3,00)" and "-$3.00".
 func trimForms(text string, w *project.Written) (bare string, direction byte, currency string) {
 	for {
 		text = strings.TrimSpace(text)
@@ -71,7 +73,7 @@ func trimForms(text string, w *project.Written) (bare string, direction byte, cu
 	}
 }
 
-// trimForm takes off the longest form that fits.
+// trimForm removes the longest form that matches.
 func trimForm(text string, forms []project.Form) (inner string, ok bool) {
 	longest := 0
 	for _, f := range forms {
@@ -83,7 +85,7 @@ func trimForm(text string, forms []project.Form) (inner string, ok bool) {
 	return inner, ok
 }
 
-// trimCurrency takes off the longest currency that stands at either end, or within a sign there.
+// trimCurrency removes the longest currency at either end, or next to a sign there.
 func trimCurrency(text string, w *project.Written) (inner, currency string) {
 	if len(w.Prefix) == 0 && len(w.Suffix) == 0 {
 		return text, ""
@@ -114,7 +116,7 @@ func isSign(c byte) bool { return c == '-' || c == '+' }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// moveSignToFront puts a sign that stands behind a number, or away from it, at its beginning.
+// moveSignToFront moves a trailing sign to the start, and removes blanks after a sign.
 func moveSignToFront(text string) (number string, signed bool) {
 	if text == "" {
 		return text, false
@@ -131,7 +133,8 @@ func moveSignToFront(text string) (number string, signed bool) {
 	return text, false
 }
 
-// removeGroupMarks takes group marks out of a number in which each stands before three digits; any other text stays as it is.
+// removeGroupMarks removes the group marks of a number if three digits follow each; any other text is returned
+// unchanged.
 func removeGroupMarks(number string, group, mark byte) string {
 	whole, fraction, hasFraction := strings.Cut(number, string(mark))
 	groups := strings.Split(whole, string(group))
@@ -151,8 +154,8 @@ func removeGroupMarks(number string, group, mark byte) string {
 	return whole
 }
 
-// signedAmount is what a row's account moved by in its currency; or, where its columns do not say so, what stands there and why it is
-// not an amount.
+// signedAmount returns the amount of a row in its currency; or, if its columns do not state one, their text and the
+// reason.
 func (t *table) signedAmount(r row, currency string) (decimal, reason string) {
 	c, m := &t.columns, t.mapping
 	if c.amount < 0 {
@@ -173,12 +176,12 @@ func (t *table) signedAmount(r row, currency string) (decimal, reason string) {
 	return n.decimal, ""
 }
 
-// amountBySignColumn is a number whose direction is in a column of its own.
+// amountBySignColumn returns an amount whose direction is in another column.
 func (t *table) amountBySignColumn(r row, text string, n parsedNumber) (decimal, reason string) {
 	sign, s := r.cell(t.columns.sign), &t.mapping.Columns.Sign
 	switch {
 	case n.hasDirection:
-		reason = "column " + quote(t.mapping.Columns.Amount) + " is " + quote(text) + ", which has a direction of its own beside that of column " + quote(s.Column)
+		reason = "column " + quote(t.mapping.Columns.Amount) + " is " + quote(text) + ", which states a direction, and so does column " + quote(s.Column)
 	case slices.Contains(s.Credit, sign):
 		return n.decimal, ""
 	case slices.Contains(s.Debit, sign):
@@ -189,8 +192,8 @@ func (t *table) amountBySignColumn(r row, text string, n parsedNumber) (decimal,
 	return statement.Unreadable(strings.TrimSpace(text+" "+sign), 0), reason
 }
 
-// amountOfTwoColumns is the amount of a row that has it in one of two columns. Zeros in the other one say nothing; a debit may have
-// its sign already.
+// amountOfTwoColumns returns the amount of a row that is in one of two columns. A zero in the other column is
+// ignored; a debit may have a negative sign.
 func (t *table) amountOfTwoColumns(r row, currency string) (decimal, reason string) {
 	m := t.mapping
 	credit, debit := t.cell(r, t.columns.credit), t.cell(r, t.columns.debit)
@@ -198,7 +201,7 @@ func (t *table) amountOfTwoColumns(r row, currency string) (decimal, reason stri
 	names := &m.Columns
 	switch {
 	case credit == "" && debit == "":
-		return "", "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " are empty, and a row needs an amount"
+		return "", "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " are empty, but a row needs an amount"
 	case credit != "" && !creditNumber.ok:
 		reason = notANumberReason(names.Credit, credit, m)
 	case debit != "" && !debitNumber.ok:
@@ -208,11 +211,11 @@ func (t *table) amountOfTwoColumns(r row, currency string) (decimal, reason stri
 	case !mayMean(debitNumber.currency, currency):
 		reason = otherCurrencyReason(names.Debit, debit, debitNumber.currency, currency)
 	case creditNumber.ok && creditNumber.decimal[0] == '-':
-		reason = "column " + quote(names.Credit) + " is " + quote(credit) + ", and a credit is not below zero"
+		reason = "column " + quote(names.Credit) + " is " + quote(credit) + ", but a credit must not be negative"
 	case debit == "" || isZero(debitNumber.decimal) && credit != "":
 		return creditNumber.decimal, ""
 	case credit != "" && !isZero(creditNumber.decimal):
-		reason = "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " have an amount each"
+		reason = "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " both have an amount"
 	case debitNumber.decimal[0] == '-':
 		return debitNumber.decimal, ""
 	default:

@@ -1,3 +1,5 @@
+// Tests of amounts.
+
 package csvfile
 
 import (
@@ -45,7 +47,7 @@ func TestAmount(t *testing.T) {
 	}
 }
 
-// TestSignedAmounts reads one row a case and looks at its amount.
+// TestSignedAmounts reads one row in each case and checks its amount.
 func TestSignedAmounts(t *testing.T) {
 	t.Parallel()
 	const head = "account: LT62\ncurrency: EUR\ndelimiter: ;\n"
@@ -87,7 +89,7 @@ func TestSignedAmounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, reason := table.signedAmount(row, "EUR"); got != c.want || (reason == "") != (c.why == "") {
-			t.Errorf("%q, %q is %q, %s; want %q, which is no number for: %s", c.a, c.s, got, reason, c.want, c.why)
+			t.Errorf("%q, %q is %q, %s; want %q, which is not a number because: %s", c.a, c.s, got, reason, c.want, c.why)
 		}
 	}
 }

@@ -1,3 +1,5 @@
+// Benchmark of reading.
+
 package csvfile
 
 import (

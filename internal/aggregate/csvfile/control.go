@@ -1,4 +1,4 @@
-// Control rows: what they state, and the rows that they state it of.
+// Checks control rows against the rows that they cover.
 
 package csvfile
 
@@ -11,15 +11,16 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxHash is how many digits a hash total may have; of each row's number no more matter.
+// maxHash is the maximum number of digits of a hash total, and of each row's number that counts.
 const maxHash = 64
 
-// isMarkedControl tells whether a row is marked as a control row.
+// isMarkedControl reports whether a row is marked as a control row.
 func (t *table) isMarkedControl(r row) bool {
 	return t.columns.controlMark >= 0 && r.cell(t.columns.controlMark) == t.mapping.Control.Where.Is
 }
 
-// isControl tells control rows from entries: by their mark, or else by being the file's first or last row.
+// isControl reports whether a row is a control row: by its mark, or without one because it is the first or the last
+// row of the file.
 func (g *emitter) isControl(r row) bool {
 	c := g.mapping.Control
 	switch {
@@ -33,7 +34,7 @@ func (g *emitter) isControl(r row) bool {
 	return g.table.atLast
 }
 
-// handleControl takes a control row: behind its rows it closes their scope, before them it opens one.
+// handleControl handles a control row: after its rows it closes their scope, before them it opens one.
 func (g *emitter) handleControl(r row) error {
 	first := g.mapping.Control.First
 	if !first {
@@ -61,21 +62,22 @@ func (g *emitter) handleControl(r row) error {
 	return nil
 }
 
-// checkEmptyScope holds a control row against no rows at all. Nothing is told of them: which days they are of is not known.
+// checkEmptyScope checks a control row that covers no rows. It reports no statement, because the days are unknown.
 func (g *emitter) checkEmptyScope(r *row) error {
 	g.emptyControl = true
 	c := &g.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
-			return statement.Refuse(r.place, "the control row states %s of its rows, and there are none", quoteNames([]string{text})).Advise(
+			return statement.Refuse(r.place, "the control row states %s, but there are no rows", quoteNames([]string{text})).Advise(
 				"ask for the whole file")
 		}
 	}
 	return nil
 }
 
-// checkControl holds the control row against its rows, of which the last statement is open. Of one statement the count, the sum and the balances are told as the
-// bank states them; what only the reader can check is the statement's fault where it does not hold.
+// checkControl checks the control row against its rows; the last statement is still open. For a single statement, the
+// count, the sum and the balances are passed on as stated by the bank. What only the reader can check becomes the
+// statement's fault.
 func (g *emitter) checkControl() error {
 	if g.mapping.Control == nil {
 		return nil
@@ -106,7 +108,8 @@ func (g *emitter) addFault(format string, args ...any) {
 	g.statement.Fault += fmt.Sprintf(format, args...)
 }
 
-// controlNumber is a number that the control row states. One that is missing or no number is a fault: the row promises it.
+// controlNumber returns a number of the control row. A missing or invalid number is a fault, because the mapping
+// declares it.
 func (g *emitter) controlNumber(r *row, what string, column int) (decimal string, stated bool) {
 	if column < 0 {
 		return "", false
@@ -117,31 +120,31 @@ func (g *emitter) controlNumber(r *row, what string, column int) (decimal string
 		ok = false
 	}
 	if !ok {
-		g.addFault("the control row's %s is no number: %s", what, quoteNames([]string{text}))
+		g.addFault("the control row's %s is not a number: %s", what, quoteNames([]string{text}))
 	}
 	return decimal, ok
 }
 
-// checkAllStatements holds count and sum of several statements against the rows of all of them.
+// checkAllStatements checks the count and the sum of several statements against the rows of all of them.
 func (g *emitter) checkAllStatements(r *row) {
 	s, c := &g.scope, &g.table.columns
 	if count, stated := g.controlNumber(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
-		g.addFault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
+		g.addFault("the control row counts %s rows of %d accounts, but there are %d", count, s.statements, s.rows)
 	}
 	if sum, stated := g.controlNumber(r, "sum", c.sum); stated {
 		var difference statement.Sum
 		difference.Add(sum)
 		difference.Minus(&s.sum)
 		if s.unreadable || difference.Sign() != 0 {
-			g.addFault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
+			g.addFault("the control row's sum of %d accounts is %s, but their rows add up to %s", s.statements, sum, &s.sum)
 		}
 	}
 	if c.opening >= 0 || c.closing >= 0 {
-		g.addFault("the control row has the balance of one account, and there are %d before it", s.statements)
+		g.addFault("the control row has the balance of one account, but covers %d accounts", s.statements)
 	}
 }
 
-// checkHash compares hash totals in as many digits as the control row has.
+// checkHash compares the hash total, with as many digits as the control row states.
 func (g *emitter) checkHash(r *row) {
 	c := &g.table.columns
 	if c.hash < 0 {
@@ -149,19 +152,19 @@ func (g *emitter) checkHash(r *row) {
 	}
 	stated := onlyDigits(r.cell(c.hash))
 	if stated == "" || len(stated) > maxHash {
-		g.addFault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
+		g.addFault("the control row's hash total is not a number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
 		return
 	}
 	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
 	computed := new(big.Int).Mod(&g.scope.hash, modulus).String()
 	computed = strings.Repeat("0", len(stated)-len(computed)) + computed
 	if computed != stated {
-		g.addFault("the control row's hash total of %s is %s, and the rows come to %s",
+		g.addFault("the control row's hash total of %s is %s, but the rows add up to %s",
 			quoteNames([]string{g.mapping.Control.Hash.Of}), stated, computed)
 	}
 }
 
-// emitBalances tells the balances that the control row states, with the dates of the first and the last entry.
+// emitBalances reports the balances of the control row, with the dates of the first and the last entry.
 func (g *emitter) emitBalances(r *row) error {
 	first, last := g.running.first.date, g.running.last.date
 	if first > last {

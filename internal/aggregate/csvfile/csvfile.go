@@ -1,10 +1,11 @@
-// Package csvfile reads an institution's CSV files by its declared mapping. It owns how rows become entries: their signs, their
-// amounts, the statements that they belong to, the balances that they tell, and the control row. A row that cannot be read is told
-// as an entry that names why, and whose amount or day is unreadable, so that it is quarantined and the rest goes on (rule 10).
-// A row longer than statement.MaxValue is refused. It must not know of streams, batches or storage.
+// Package csvfile reads an institution's CSV files by its declared mapping. It owns how rows become entries: their
+// amounts and signs, the statements that they belong to, running balances, and control rows. A row that cannot be
+// read becomes an entry with the reason, whose amount or day is unreadable, so that it is quarantined and the other
+// rows are processed (rule 10). A row longer than statement.MaxValue is refused. The package must not know of
+// streams, batches or storage.
 //
-// The rows of an account and currency are one statement, in whatever order they stand. Statements are told one after another: rows
-// that come before theirs wait, in bounded memory and then in a file of the scratch folder.
+// The rows of an account and currency are one statement, in any order. Statements are reported one after another:
+// rows whose statement cannot begin yet are kept in bounded memory and then in a file of the scratch folder.
 package csvfile
 
 import (
@@ -16,21 +17,22 @@ import (
 	"bursar/internal/project"
 )
 
-// Reader reads the CSV files of one institution. It may be used by several readings at once.
+// Reader reads the CSV files of one institution. It is safe for concurrent use.
 type Reader struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
 	scratch     string
 }
 
-// New makes the reader of an institution that declares a CSV mapping. scratch is the folder of what does not fit in memory; empty is
-// the system's.
+// New returns the reader of an institution that declares a CSV mapping. scratch is the folder for rows that do not
+// fit in memory; "" is the system's folder for temporary files.
 func New(institution *project.Institution, scratch string) *Reader {
 	return &Reader{institution: institution, mapping: institution.CSV, scratch: scratch}
 }
 
-// Matches tells by a file's beginning whether the mapping fits: its header line has all columns that the mapping names.
-// Without a header line the first row must have as many fields as the declared header, and a date of booking.
+// Matches reports whether the mapping fits a file that starts with head: the header line has all columns that the
+// mapping names. Without a header line, the first row must have as many fields as the declared header, and a booking
+// date.
 func (r *Reader) Matches(head []byte) bool {
 	buffer := statement.Buffer(nil)
 	defer statement.Release(buffer)
@@ -50,8 +52,8 @@ func (r *Reader) Matches(head []byte) bool {
 	return reason == "" || date == "" && t.state(first) != unknown && r.mapping.Columns.Status.Column != ""
 }
 
-// Mismatch is why the mapping does not fit a file that begins so, and how near it comes: how many of the columns that it names the
-// header line has; -1 if there is no such line, or nothing in it that parts columns. It is nil where the mapping fits.
+// Mismatch returns why the mapping does not fit a file that starts with head; nil if it fits. matched is how many of
+// the mapping's columns the header line has, or -1 if there is no header line with a known delimiter.
 func (r *Reader) Mismatch(head []byte) (reason *statement.Error, matched int) {
 	buffer := statement.Buffer(nil)
 	defer statement.Release(buffer)
@@ -66,7 +68,7 @@ func (r *Reader) Mismatch(head []byte) (reason *statement.Error, matched int) {
 	return reason, len(r.mapping.Named()) - len(missingColumns(t.header, r.mapping))
 }
 
-// Read tells what a file states. An error that is no statement.Error comes from in or from the handler.
+// Read reads a file and reports its content to h. An error that is not a *statement.Error comes from in or h.
 func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 	buffer := statement.Buffer(nil)
 	defer statement.Release(buffer)
@@ -77,7 +79,7 @@ func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 	return r.emitAll(newEmitter(r, t, h))
 }
 
-// emitAll tells all rows.
+// emitAll reads all rows.
 func (r *Reader) emitAll(g *emitter) error {
 	defer g.spool.close()
 	for {

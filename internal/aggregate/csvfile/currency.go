@@ -1,11 +1,11 @@
-// Currencies that stand beside an amount.
+// Currencies next to an amount.
 
 package csvfile
 
 import "strings"
 
-// currencySigns are the currencies that a sign may stand for, by their ISO 4217 codes. A sign that is not here is compared with nothing: who
-// declares it says that it is the row's currency.
+// currencySigns are the ISO 4217 codes that a sign may stand for. A sign that is not listed is accepted for every
+// currency: its declaration says that it is the row's currency.
 var currencySigns = map[string]string{
 	"€": "EUR",
 	"£": "GBP GGP GIP FKP IMP JEP SHP EGP LBP SDG SSP SYP",
@@ -18,7 +18,7 @@ var currencySigns = map[string]string{
 	"Fr.": "CHF", "SFr.": "CHF", "Fr": "CHF", "SFr": "CHF",
 }
 
-// mayMean reports whether what stands beside an amount may mean a currency. Three letters are a code.
+// mayMean reports whether the text next to an amount may mean a currency. Three letters are a code.
 func mayMean(beside, currency string) bool {
 	if beside == "" {
 		return true

@@ -1,4 +1,4 @@
-// Rows become statements and their entries.
+// Groups rows into statements and reports these to the handler.
 
 package csvfile
 
@@ -9,12 +9,11 @@ import (
 	"bursar/internal/project"
 )
 
-// maxStatements bounds what is remembered of a file: which accounts it has had.
+// maxStatements is the maximum number of statements of a file; their accounts are kept in memory.
 const maxStatements = 1 << 18
 
-// emitter is one reading: the statement that is open, and what its rows have come to. The rows of one account and currency become
-// one statement, in whatever order they stand: those of the first one are told as they are read, and those of others wait in
-// the spool until it has ended, as statements are told one after another.
+// emitter is the state of one read. The rows of one account and currency become one statement, in any order. Rows of
+// the open statement are reported as they are read; those of others wait in the spool until it has ended.
 type emitter struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
@@ -22,29 +21,29 @@ type emitter struct {
 	handler     statement.Handler
 
 	groups     map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
-	waiting    []*group                     // those of this scope whose rows are in the spool, in order
-	current    *group                       // whose statement has begun; nil if none has
-	previous   *group                       // of the row before
-	unassigned []row                        // rows before all others that name no account or currency
+	waiting    []*group                     // groups of this scope with rows in the spool, in order
+	current    *group                       // whose statement is open; nil if none is
+	previous   *group                       // of the previous row
+	unassigned []row                        // leading rows that name no account or currency
 	spool      spool
-	scopeCount int // begun so far
+	scopeCount int // number of scopes so far
 	skipped    noticeCounts
 
-	accountText, accountNumber string // the account of the row before, as that has it and as statements name it
+	accountText, accountNumber string // account of the previous row, as written and normalized
 
 	statement      statement.Statement
 	entry          statement.Entry
-	refusal        *statement.Refusal // of the row at hand; nil if it can be read
-	faultReported  bool               // a row of the open statement cannot be read, and it is said of one why
-	hasBooked      bool               // the open statement has a row that is booked
+	refusal        *statement.Refusal // of the current row; nil if it can be read
+	faultReported  bool               // the first unreadable row of the open statement has been reported
+	hasBooked      bool               // the open statement has a booked row
 	running        runningBalance
 	days           days                            // of pending rows
-	statedBalances struct{ opening, closing bool } // balances that the control row has told of the open statement
+	statedBalances struct{ opening, closing bool } // balances of the open statement that the control row stated
 	scope          scope
-	emptyControl   bool // a control row without rows has come
+	emptyControl   bool // a control row without rows has been read
 }
 
-// maxUnassigned is how many rows are held that come before the first one that names its account.
+// maxUnassigned is the maximum number of rows that are kept before the first one that names its account.
 const maxUnassigned = 1000
 
 func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
@@ -54,7 +53,7 @@ func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	}
 }
 
-// emitRow takes one row.
+// emitRow handles one row.
 func (g *emitter) emitRow(r row) error {
 	if g.isControl(r) {
 		return g.handleControl(r)
@@ -86,7 +85,7 @@ func (g *emitter) emitRow(r row) error {
 	return g.spool.add(owner, r)
 }
 
-// beginFirst begins the scope's first statement, with the rows before it that are of no account that they name.
+// beginFirst begins the first statement of the scope, with the unassigned rows before it.
 func (g *emitter) beginFirst(at statement.Place, owner *group) error {
 	if len(g.unassigned) > 0 {
 		at = g.unassigned[0].place
@@ -104,7 +103,8 @@ func (g *emitter) beginFirst(at statement.Place, owner *group) error {
 	return nil
 }
 
-// groupOfRow finds a row's group. A row that names no account or currency is laid to the row before it; nil is no group yet.
+// groupOfRow returns a row's group. A row that names no account or currency belongs to the group of the previous row;
+// nil means that there is none yet.
 func (g *emitter) groupOfRow(r row) (*group, error) {
 	account, currency := g.mapping.Account.Literal, g.mapping.Currency.Literal
 	named := account != "" && currency != ""
@@ -124,7 +124,7 @@ func (g *emitter) groupOfRow(r row) (*group, error) {
 	return g.groupFor(r.place, g.normalAccount(account), currency)
 }
 
-// normalAccount is an account's number as statements name it.
+// normalAccount normalizes an account number. It caches the last one.
 func (g *emitter) normalAccount(text string) string {
 	if text != g.accountText {
 		g.accountText = text
@@ -133,7 +133,7 @@ func (g *emitter) normalAccount(text string) string {
 	return g.accountNumber
 }
 
-// groupFor is that of an account and currency, which no scope before this one may have had.
+// groupFor returns the group of an account and currency, and refuses one that an earlier scope had.
 func (g *emitter) groupFor(at statement.Place, account, currency string) (*group, error) {
 	if previous := g.previous; previous != nil && previous.account == account && previous.currency == currency {
 		return previous, nil
@@ -144,8 +144,8 @@ func (g *emitter) groupFor(at statement.Place, account, currency string) (*group
 	case found != nil && found.scope == g.scopeCount:
 		return found, nil
 	case found != nil:
-		return nil, statement.Refuse(at, "account %s comes again after the control row of line %d", quote(account), g.scope.previousControlLine).Advise(
-			"import each export by itself; a control row before its rows is declared with `row: first`")
+		return nil, statement.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), g.scope.previousControlLine).Advise(
+			"import each export separately; declare a control row before its rows with `row: first`")
 	case len(g.groups) == maxStatements:
 		return nil, statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
 	}
@@ -168,7 +168,7 @@ func (g *emitter) beginStatement(at statement.Place, owner *group) error {
 	return g.handler.Begin(&g.statement)
 }
 
-// emitWaiting tells the statements whose rows wait. The last one of the scope stays open.
+// emitWaiting reports the statements whose rows are in the spool. The last statement of the scope stays open.
 func (g *emitter) emitWaiting() error {
 	if g.current == nil && len(g.unassigned) > 0 {
 		owner, err := g.groupFor(g.unassigned[0].place, g.normalAccount(g.mapping.Account.Literal), g.mapping.Currency.Literal)
@@ -195,7 +195,7 @@ func (g *emitter) emitWaiting() error {
 	return nil
 }
 
-// endStatement tells the balances of the open statement and ends it.
+// endStatement reports the running balances of the open statement and ends it.
 func (g *emitter) endStatement() error {
 	if g.current == nil {
 		return nil
@@ -227,7 +227,7 @@ func (g *emitter) emitBalance(at statement.Place, code string, m datedBalance) e
 	})
 }
 
-// endScope ends what one control row is about, or the file.
+// endScope ends the scope of a control row, or of the file.
 func (g *emitter) endScope() error {
 	if err := g.checkControl(); err != nil {
 		return err
@@ -240,7 +240,7 @@ func (g *emitter) endScope() error {
 	return nil
 }
 
-// finish ends the file. One without rows is reported: nothing says which days it speaks of.
+// finish ends the file. A file without rows is reported as a notice, because its days are unknown.
 func (g *emitter) finish() error {
 	end := g.table.lineStart(g.table.line + 1)
 	if err := g.emitWaiting(); err != nil {
@@ -261,7 +261,7 @@ func (g *emitter) finish() error {
 	case len(g.groups) > 0:
 		return g.emitNotices()
 	case g.mapping.Control != nil && !g.emptyControl:
-		return statement.Refuse(end, "there are no rows, and no control row").Advise("ask for the whole file")
+		return statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file")
 	}
 	if err := g.emitNotices(); err != nil {
 		return err

@@ -1,4 +1,4 @@
-// One row becomes an entry.
+// Turns one row into an entry.
 
 package csvfile
 
@@ -8,7 +8,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// state is what a row's status means.
+// state is the meaning of a row's status.
 type state int
 
 const (
@@ -18,7 +18,7 @@ const (
 	unknown
 )
 
-// state reads a row's status; without a column of it every row is booked.
+// state returns a row's state; without a status column every row is booked.
 func (t *table) state(r row) state {
 	s := &t.mapping.Columns.Status
 	text := r.cell(t.columns.status)
@@ -33,7 +33,7 @@ func (t *table) state(r row) state {
 	return unknown
 }
 
-// skipRow counts rows that make no entry: those that are declared so, and pending ones that have no day at all.
+// skipRow reports whether a row makes no entry, and counts it: ignored rows, and pending ones without a date.
 func (g *emitter) skipRow(r row) bool {
 	c := &g.table.columns
 	switch g.table.state(r) {
@@ -70,7 +70,7 @@ func (g *emitter) emitEntry(r row) error {
 	return g.handler.EndEntry()
 }
 
-// buildEntry makes the entry of a row.
+// buildEntry fills the entry of a row.
 func (g *emitter) buildEntry(r row) {
 	t, c, names := g.table, &g.table.columns, &g.mapping.Columns
 	decimal, reason := t.signedAmount(r, g.statement.Currency)
@@ -105,14 +105,14 @@ func (g *emitter) buildEntry(r row) {
 	g.running.add(r.place, e.Booked, e.Amount, balance)
 }
 
-// setRefusal keeps the first reason why the row cannot be taken in; an empty one is none.
+// setRefusal keeps the first reason why the row cannot be ingested; an empty reason is ignored.
 func (g *emitter) setRefusal(column, reason string) {
 	if g.refusal == nil && reason != "" {
 		g.refusal = &statement.Refusal{Column: column, Reason: reason}
 	}
 }
 
-// reportUnreadable says of the first row of a statement that cannot be read why.
+// reportUnreadable adds the first unreadable row of a statement to its fault.
 func (g *emitter) reportUnreadable(at statement.Place, why string) {
 	if !g.faultReported {
 		g.addFault("line %d %s", at.Line, why)
@@ -123,7 +123,7 @@ func (g *emitter) reportUnreadable(at statement.Place, why string) {
 // days are the first and the last day of entries.
 type days struct{ first, last string }
 
-// add takes in the day that a pending entry counts for, if it can be read.
+// add includes the day of a pending entry, if it can be read.
 func (d *days) add(e *statement.Entry) {
 	day := e.Booked
 	if day == "" {
@@ -138,10 +138,10 @@ func (d *days) add(e *statement.Entry) {
 	d.last = max(d.last, day)
 }
 
-// noticeCounts count rows that make no entry, by what is said of them.
+// noticeCounts count rows that make no entry, by the content of their notice.
 type noticeCounts []statement.Notice
 
-// add counts a row or a line. The first one of each sort is the one that is named.
+// add counts a row or a line. The notice names the first one of its kind.
 func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 	fields := []statement.Field{{Name: field, Value: value}}
 	for i := range *n {
@@ -153,7 +153,7 @@ func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
 }
 
-// emitNotices tells what was left out.
+// emitNotices reports the skipped rows and notes.
 func (g *emitter) emitNotices() error {
 	for _, list := range []noticeCounts{g.skipped, g.table.notes} {
 		for i := range list {

@@ -1,3 +1,5 @@
+// Tests of truncated and huge files, and a fuzz test.
+
 package csvfile
 
 import (
@@ -13,7 +15,7 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// readAll reads a text that is not refused.
+// readAll reads a text that must not be refused.
 func readAll(t *testing.T, r *Reader, text string) *statementtest.Recorder {
 	t.Helper()
 	recorder := statementtest.NewRecorder(t)
@@ -39,7 +41,7 @@ control:
   hash: {column: R, of: reference}
 `
 
-// sample is a file of that mapping with several accounts.
+// sample is a file of fullMapping with several accounts.
 func sample() []byte {
 	var b bytes.Buffer
 	b.WriteString("title\nAcc;Cur;D;V;A;S;R;O;T;B\n")
@@ -68,10 +70,10 @@ func TestTruncated(t *testing.T) {
 	statementtest.CheckHandlerErrors(t, sample()[:400], r.Read)
 }
 
-// TestReadErrors tells an error of what is read from a refusal.
+// TestReadErrors checks that an error of the reader is returned, and not a refusal.
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
-	errRead := errors.New("the archive is torn")
+	errRead := errors.New("the archive is truncated")
 	text := string(sample())
 	for n := 0; n < len(text); n += 50 {
 		in := io.MultiReader(strings.NewReader(text[:n]), failingReader{errRead})
@@ -85,7 +87,7 @@ type failingReader struct{ err error }
 
 func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
-// repeatedText gives one text again and again.
+// repeatedText reads a text over and over.
 type repeatedText struct {
 	text string
 	left int64
@@ -103,7 +105,7 @@ func (e *repeatedText) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestRowsTooLong reads a line of 100 MB: it is refused in the memory of a row.
+// TestRowsTooLong reads a line of 100 MB: it is refused with the memory of one row.
 func TestRowsTooLong(t *testing.T) {
 	r := newReader(t, plainMapping)
 	for name, c := range map[string]struct{ before, text string }{
@@ -146,7 +148,7 @@ func FuzzRead(f *testing.F) {
 			recorder := statementtest.NewRecorder(t)
 			err := statementtest.ReadChecked(t, text, r.Read, recorder)
 			if err != nil && r.Matches(text) && strings.Contains(err.Error(), "the header line has no column") {
-				t.Errorf("it matches, and is refused: %v", err)
+				t.Errorf("the mapping matches, but the file is refused: %v", err)
 			}
 		}
 	})

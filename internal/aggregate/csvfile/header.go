@@ -1,4 +1,4 @@
-// The header line: which delimiter it has, and where the mapping's columns stand.
+// Detects the header line and its delimiter, and locates the mapping's columns.
 
 package csvfile
 
@@ -11,10 +11,10 @@ import (
 	"bursar/internal/project"
 )
 
-// delimiters are what is tried where none is declared.
+// delimiters are the candidates if none is declared.
 var delimiters = []byte{',', ';', '\t', '|'}
 
-// columns is where the mapping's columns stand in a row; -1 is nowhere.
+// columns are the positions of the mapping's columns in a row; -1 if there is none.
 type columns struct {
 	account, currency                                       int
 	booked, value, amount, credit, debit, sign              int
@@ -24,8 +24,9 @@ type columns struct {
 	controlMark, count, sum, hash, hashOf, opening, closing int
 }
 
-// detectHeader finds the delimiter with which a file's first line has the columns that the mapping names, or as many fields
-// as its declared header. Without one the header is how the line reads with the likeliest. stated is what the file itself says, or 0.
+// detectHeader finds the delimiter with which the first line has the columns that the mapping names, or as many
+// fields as its declared header. If there is none, delimiter is 0 and header is the line split by the likeliest one.
+// stated is the delimiter that the file states, or 0.
 func detectHeader(head []byte, m *project.CSVMapping, stated byte) (header []string, delimiter byte) {
 	candidates := delimiters
 	switch {
@@ -58,21 +59,21 @@ func missingColumns(header []string, m *project.CSVMapping) []string {
 
 func refuseHeader(at statement.Place, header []string, m *project.CSVMapping) error {
 	if m.Header != nil {
-		return statement.Refuse(at, "no row of %d fields as the mapping's header has", len(m.Header)).Advise(
-			"declare the `delimiter`, and with `skip` the lines before the first row")
+		return statement.Refuse(at, "no row has the %d fields of the mapping's header", len(m.Header)).Advise(
+			"declare the `delimiter`, and the number of lines before the first row as `skip`")
 	}
 	if len(header) == 0 {
-		return statement.Refuse(at, "no header line")
+		return statement.Refuse(at, "there is no header line")
 	}
-	advice := "declare the `delimiter`, and with `skip` the lines before the header"
+	advice := "declare the `delimiter`, and the number of lines before the header as `skip`"
 	if m.Encoding != nil {
-		advice = "declare the `delimiter`, with `skip` the lines before the header, and the `encoding` that the file has"
+		advice = "declare the `delimiter`, the number of lines before the header as `skip`, and the `encoding` of the file"
 	}
 	return statement.Refuse(at, "the header line has no column %s; it has %s",
 		quoteNames(missingColumns(header, m)), quoteNames(header)).Advise(advice)
 }
 
-// quoteNames lists names for a message, and not too many of them.
+// quoteNames lists names for a message; it limits their number and length.
 func quoteNames(names []string) string {
 	const maxNames, maxLength = 20, 60
 	var b strings.Builder
@@ -92,7 +93,7 @@ func quoteNames(names []string) string {
 	return b.String()
 }
 
-// locateColumns finds each named column in the header. A name that stands there twice says nothing.
+// locateColumns finds each named column in the header. It refuses a name that occurs twice.
 func locateColumns(at statement.Place, header []string, m *project.CSVMapping) (columns, error) {
 	places := map[string]int{}
 	repeated := map[string]bool{}
@@ -104,7 +105,7 @@ func locateColumns(at statement.Place, header []string, m *project.CSVMapping) (
 	for _, name := range m.Named() {
 		if repeated[name] {
 			return columns{}, statement.Refuse(at, "the header line has column %s twice", quoteNames([]string{name})).Advise(
-				"name the columns with `header`, and pass over this line with `skip`")
+				"name the columns with `header`, and skip this line with `skip`")
 		}
 	}
 	find := func(name string) int {

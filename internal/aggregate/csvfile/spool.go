@@ -1,4 +1,4 @@
-// Rows that wait for the statements before theirs to end.
+// Keeps rows until their statement can begin, in memory and then in a file.
 
 package csvfile
 
@@ -14,34 +14,35 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// spoolBytes is how many bytes of waiting rows are held in memory; beyond it they go to disk.
+// spoolBytes is how many bytes of rows are kept in memory; more go to the file.
 const spoolBytes = 16 << 20
 
-// spool keeps rows by group. What does not fit in memory goes to one file, as segments: each has rows of one group, and names
-// the next one of the same group, so that memory grows with the number of groups and not of rows.
+// spool keeps rows by group. Rows that do not fit in memory go to one file, in segments: each has rows of one group
+// and the offset of the group's next segment, so that memory grows with the number of groups and not of rows.
 type spool struct {
-	dir      string // of the file; empty is the system's
+	dir      string // folder of the file; "" is the system's folder for temporary files
 	limit    int    // bytes in memory
 	buffered int
-	inMemory []*group // that have rows in memory
+	inMemory []*group // groups with rows in memory
 	file     *os.File
 	end      int64
 }
 
-// group is the rows of one account and currency.
+// group contains the rows of one account and currency.
 type group struct {
 	account, currency string
-	scope             int // of which control row; see telling
+	scope             int // number of its scope; see emitter
 
-	firstPlace  statement.Place // of its first row that waits
+	firstPlace  statement.Place // of its first row in the spool
 	encoded     []byte          // rows in memory
-	first, last int64           // segments; -1 is none
+	first, last int64           // offsets of segments; -1 if there are none
 }
 
-// segmentHead is the length of what a segment begins with: where the next one is, 0 for none, and how many bytes its rows have.
+// segmentHead is the length of a segment's header: the offset of the group's next segment, or 0, and the length of
+// its rows.
 const segmentHead = 16
 
-// add keeps a row of a group.
+// add adds a row to a group.
 func (s *spool) add(g *group, r row) error {
 	if len(g.encoded) == 0 {
 		s.inMemory = append(s.inMemory, g)
@@ -60,7 +61,7 @@ func (s *spool) add(g *group, r row) error {
 	return nil
 }
 
-// flush writes all rows in memory, a segment for each group.
+// flush writes all rows in memory to the file, one segment for each group.
 func (s *spool) flush() (err error) {
 	if s.file == nil {
 		if s.file, err = os.CreateTemp(s.dir, "csv-rows-"); err != nil {
@@ -87,7 +88,8 @@ func (s *spool) flush() (err error) {
 	return out.Flush()
 }
 
-// link makes the segment at the end the group's next one. The one before it is in the file, as a flush writes one for each group.
+// link makes the new segment the group's last one. The previous one is already in the file, because a flush writes
+// one for each group.
 func (s *spool) link(g *group) error {
 	if g.first < 0 {
 		g.first, g.last = s.end, s.end
@@ -100,7 +102,7 @@ func (s *spool) link(g *group) error {
 	return err
 }
 
-// each hands on the rows of a group in the order in which they were added, and forgets them.
+// each passes the rows of a group to yield, in the order of add, and removes them.
 func (s *spool) each(g *group, yield func(row) error) error {
 	for at := g.first; at >= 0; {
 		var head [segmentHead]byte
@@ -120,18 +122,18 @@ func (s *spool) each(g *group, yield func(row) error) error {
 	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), yield)
 }
 
-// reset forgets all rows.
+// reset removes all rows.
 func (s *spool) reset() { s.inMemory, s.buffered, s.end = s.inMemory[:0], 0, 0 }
 
 // close removes the file.
 func (s *spool) close() {
 	if s.file != nil {
-		_ = s.file.Close()           // nothing of it is needed
-		_ = os.Remove(s.file.Name()) // scratch is emptied at the next start
+		_ = s.file.Close()           // its content is not needed
+		_ = os.Remove(s.file.Name()) // the scratch folder is emptied at the next start
 	}
 }
 
-// encodeRow writes a row as eachRow reads it.
+// encodeRow appends a row in the format that decodeRow reads.
 func encodeRow(buffer []byte, r row) []byte {
 	buffer = binary.AppendUvarint(buffer, uint64(r.place.Line))
 	buffer = binary.AppendUvarint(buffer, uint64(r.place.Column))
@@ -161,7 +163,7 @@ func eachRow(in *bufio.Reader, yield func(row) error) error {
 	}
 }
 
-// decodeRow reads a row; the error is io.EOF only between two.
+// decodeRow reads a row; it returns io.EOF only between two rows.
 func decodeRow(in *bufio.Reader) (r row, err error) {
 	if _, err := in.Peek(1); err != nil {
 		return r, err
@@ -193,7 +195,7 @@ func decodeRow(in *bufio.Reader) (r row, err error) {
 	return r, nil
 }
 
-// asUnexpectedEOF makes an end within a row an error.
+// asUnexpectedEOF turns io.EOF within a row into io.ErrUnexpectedEOF.
 func asUnexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

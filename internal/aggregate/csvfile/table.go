@@ -1,4 +1,4 @@
-// Rows: the header line and what follows it.
+// Reads the header line and the rows after it.
 
 package csvfile
 
@@ -15,34 +15,34 @@ import (
 	"bursar/internal/project"
 )
 
-// maxRaw is how many bytes are shown of a row that cannot be read.
+// maxRaw is how many bytes of a defective row are shown.
 const maxRaw = 200
 
-// table is a file's rows in order.
+// table reads the rows of a file in order.
 type table struct {
 	mapping   *project.CSVMapping
 	raw       *boundedReader
 	buffer    *bufio.Reader
 	csv       *csv.Reader
 	skipped   int64 // lines before those that csv counts
-	line      int   // where the last field of the last row is, as csv counts
+	line      int   // line of the last field of the last row, as csv counts
 	width     int   // fields of the header line
-	minFields int   // fields that a row has at least: those up to the last column that has a name
+	minFields int   // minimum number of fields of a row: up to the last column with a name
 	columns   columns
 	header    []string
 
-	rowStart [maxRaw]byte // how the row being read begins
-	nextRow  row          // the row after the one that next gave last
-	hasNext  bool         // whether there is one
-	endError error        // why there is none
-	atLast   bool         // whether next gave the last row
-	notes    noticeCounts // lines among the rows that are none
+	rowStart [maxRaw]byte // first bytes of the current row
+	nextRow  row          // the row after the one that next returned
+	hasNext  bool         // nextRow is valid
+	endError error        // why there is no next row
+	atLast   bool         // next returned the last row
+	notes    noticeCounts // declared notes among the rows
 }
 
-// openTable reads a file through a buffer, up to its first row. It refuses one that the mapping does not fit; the table has its header
-// then, where there is one.
+// openTable reads a file up to its first row. If the mapping does not fit, it returns an error, together with a table
+// that has the header line, if there is one.
 func openTable(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, error) {
-	text, err := charset.Reader(in, m.Encoding) // without either each value is decoded by itself
+	text, err := charset.Reader(in, m.Encoding) // without a declared encoding or a mark, each value is decoded separately
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
@@ -74,15 +74,15 @@ func openTable(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*tabl
 		t.line, _ = t.csv.FieldPos(len(fields) - 1)
 	}
 	t.width, t.minFields = len(header), len(header)
-	for t.minFields > 0 && header[t.minFields-1] == "" { // such as behind a delimiter at the line's end, which rows may lack
+	for t.minFields > 0 && header[t.minFields-1] == "" { // such as after a trailing delimiter, which rows may lack
 		t.minFields--
 	}
 	t.columns, err = locateColumns(t.lineStart(1), header, m)
 	return t, err
 }
 
-// readDelimiterLine is the delimiter that a first line for spreadsheets states, such as sep=; and 0 where there is none. Such a line is passed
-// over; it is one of those that `skip` counts.
+// readDelimiterLine reads a first line for spreadsheets, such as sep=; and returns its delimiter; 0 if there is no
+// such line. The line is skipped, and is one of those that `skip` counts.
 func (t *table) readDelimiterLine() (delimiter byte, err error) {
 	const key, longest = "sep=", len("sep=;\r\n")
 	head, err := t.buffer.Peek(longest)
@@ -103,7 +103,7 @@ func newCSV(in io.Reader, delimiter byte) *csv.Reader {
 	return c
 }
 
-// skip passes over lines that come before the header line.
+// skip skips lines before the header line.
 func (t *table) skip(lines int) error {
 	for range lines {
 		t.raw.startRow()
@@ -113,7 +113,7 @@ func (t *table) skip(lines int) error {
 				break
 			}
 			if errors.Is(err, io.EOF) {
-				return statement.Refuse(t.lineStart(1), "the file ends within the %d lines that `skip` passes over", lines)
+				return statement.Refuse(t.lineStart(1), "the file ends within the %d lines of `skip`", lines)
 			}
 			if !errors.Is(err, bufio.ErrBufferFull) {
 				return t.readError(err)
@@ -124,12 +124,12 @@ func (t *table) skip(lines int) error {
 	return nil
 }
 
-// lineStart is the beginning of a line that csv counts.
+// lineStart is the place of a line that csv counts.
 func (t *table) lineStart(line int) statement.Place {
 	return statement.Place{Line: t.skipped + int64(line), Column: 1}
 }
 
-// next gives the rows in order, and at the end io.EOF; last tells whether one more follows.
+// next returns the next row, or io.EOF; atLast is then whether it is the last one.
 func (t *table) next() (row, error) {
 	if !t.hasNext && t.endError == nil {
 		t.advance()
@@ -143,7 +143,7 @@ func (t *table) next() (row, error) {
 	return r, nil
 }
 
-// advance passes over rows in which nothing stands, as spreadsheets leave them, and over notes, which it counts.
+// advance reads the next row. It skips blank rows, as spreadsheets write them, and notes, which it counts.
 func (t *table) advance() {
 	for {
 		t.nextRow, t.endError = t.readRow()
@@ -159,7 +159,7 @@ func (t *table) advance() {
 	}
 }
 
-// readRow reads one row. One whose quotes, number of fields or account are wrong is a bad one, and no error.
+// readRow reads one row. A row with invalid quotes or a wrong number of fields is returned with its defect.
 func (t *table) readRow() (row, error) {
 	t.raw.startRow()
 	begins, err := t.buffer.Peek(maxRaw)
@@ -184,7 +184,7 @@ func (t *table) readRow() (row, error) {
 	return r, nil
 }
 
-// readError tells the end of the file from a row that is refused and from an error of what is read.
+// readError turns an error of a read into io.EOF, a refusal of the file, or an error of the reader.
 func (t *table) readError(err error) error {
 	var wrong *csv.ParseError
 	switch {
@@ -194,7 +194,7 @@ func (t *table) readError(err error) error {
 		return statement.Refuse(t.lineStart(wrong.StartLine), "the header line cannot be read: %v", wrong.Err)
 	case errors.Is(err, errTooLong):
 		return statement.Refuse(t.lineStart(t.line+1), "a row is longer than %d bytes", statement.MaxValue).Advise(
-			"it may be no CSV, or a quote in it may never end")
+			"the file may not be CSV, or a quote may not be closed")
 	}
 	return fmt.Errorf("read: %w", err)
 }

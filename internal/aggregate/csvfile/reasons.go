@@ -1,4 +1,4 @@
-// Why a row is in quarantine, in words that name the column, what stands there, and what to declare.
+// Reasons why a row is quarantined: the column, its content, and what to declare.
 
 package csvfile
 
@@ -12,12 +12,12 @@ import (
 // quote quotes a text for a message.
 func quote(text string) string { return quoteNames([]string{text}) }
 
-// emptyReason is said of a column that each row has to fill.
+// emptyReason is the reason for a required column that is empty.
 func emptyReason(column string) string {
 	return "column " + quote(column) + " is empty, and a row needs it"
 }
 
-// unknownValueReason is said of a value that is not one of those declared.
+// unknownValueReason is the reason for a value that is not declared.
 func unknownValueReason(column, value, declared string) string {
 	if value == "" {
 		return "column " + quote(column) + " is empty, which is neither " + declared
@@ -33,7 +33,7 @@ func otherCurrencyReason(column, text, beside, currency string) string {
 	return fmt.Sprintf("column %s is %s, and %s is another currency than the row's %s", quote(column), quote(text), quote(beside), quote(currency))
 }
 
-// notANumberReason says why a cell cannot be read as an amount, and what to declare where that would help.
+// notANumberReason is the reason for a cell that is not a valid amount, with advice on what to declare.
 func notANumberReason(column, text string, m *project.CSVMapping) string {
 	if text == "" {
 		return emptyReason(column)
@@ -49,29 +49,29 @@ func notANumberReason(column, text string, m *project.CSVMapping) string {
 	return reason
 }
 
-// declarationAdvice is what a mapping lacks to read a text; empty where nothing of that sort is seen.
+// declarationAdvice returns what the mapping should declare to read a text; "" if unknown.
 func declarationAdvice(text string, m *project.CSVMapping) string {
 	bare, direction, currency := trimForms(equivalentMarks.Replace(text), &m.Written)
 	first, last := strings.IndexAny(bare, "0123456789"), strings.LastIndexAny(bare, "0123456789")
 	if first < 0 {
-		return "where it means that nothing stands there, declare `placeholder: " + yamlList(text) + "`"
+		return "if it means an empty cell, declare `placeholder: " + yamlList(text) + "`"
 	}
 	before := strings.Trim(strings.TrimRight(bare[:first], ".,'"), " +-")
 	after := strings.Trim(strings.TrimLeft(bare[last+1:], ".,'"), " +-")
 	switch {
 	case before == "(" && after == ")" && direction == 0:
-		return "where parentheses mean below zero, declare `negative: " + yamlList("(*)") + "`"
+		return "if parentheses mean a negative amount, declare `negative: " + yamlList("(*)") + "`"
 	case before != "" && currency == "":
 		return besideAdvice("before", before, "prefix", before+" *", direction == 0)
 	case after != "" && currency == "":
-		return besideAdvice("behind", after, "suffix", "* "+after, direction == 0)
+		return besideAdvice("after", after, "suffix", "* "+after, direction == 0)
 	case before == "" && after == "" && strings.Trim(bare, "0123456789+-"+string(m.Decimal)) != "":
 		return "declare `decimal` and `group` as the file writes them"
 	}
 	return ""
 }
 
-// besideAdvice names the declaration for what stands beside a number: a currency, or a direction.
+// besideAdvice returns what to declare for a text next to a number: a currency or a direction.
 func besideAdvice(position, text, key, form string, undirected bool) string {
 	found := quote(text) + " stands " + position + " the number and is not declared: "
 	if isCurrency(text) || !undirected {
@@ -80,5 +80,5 @@ func besideAdvice(position, text, key, form string, undirected bool) string {
 	return found + "declare `" + key + ": " + yamlList(text) + "` if it is a currency, or `negative: " + yamlList(form) + "` or `positive: " + yamlList(form) + "` if it is the direction"
 }
 
-// yamlList is a text as a list of YAML.
+// yamlList is a YAML list with one text.
 func yamlList(text string) string { return fmt.Sprintf("[%q]", text) }

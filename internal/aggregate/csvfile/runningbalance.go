@@ -1,4 +1,4 @@
-// The balance after each entry, in a column of its own.
+// Checks a column of running balances.
 
 package csvfile
 
@@ -9,33 +9,34 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// runningBalance follows a statement's balances through its rows. Files stand in order of time or against it, which is told
-// by the balances: in order of time each one is the opening balance and all amounts so far; against it each one is the closing
-// balance less all amounts that came before it. Dates that tell the order are not contradicted: few rows can fit the wrong way by chance.
+// runningBalance follows a column with the balance after each entry. Rows are in order of time or in reverse, and the
+// balances show which: in order of time, each balance is the opening balance plus all amounts so far; in reverse,
+// each is the closing balance minus all amounts of the rows above it. Dates that show the order take precedence,
+// because a few rows can fit the wrong order by chance.
 type runningBalance struct {
-	hasColumn         bool // there is such a column; else only dates are kept
+	hasColumn         bool // the mapping has such a column; otherwise only dates are kept
 	rows              int64
 	sum               statement.Sum // of the amounts so far
 	unreadable        bool          // an amount or a balance cannot be read
-	unreadableBalance string        // what is said of the first balance that cannot be read
+	unreadableBalance string        // describes the first balance that cannot be read
 	forward           derivedBalance
 	backward          derivedBalance
 	first, last       datedBalance
-	lastHasBalance    bool // the last row tells its balance
+	lastHasBalance    bool // the last row states its balance
 }
 
-// datedBalance is a row by its date and balance.
+// datedBalance is the date and the balance of a row.
 type datedBalance struct{ date, balance string }
 
-// derivedBalance is a balance that follows from every row, as long as the rows agree.
+// derivedBalance is a balance that is computed from every row; all rows must give the same.
 type derivedBalance struct {
 	known       bool
 	value       statement.Sum
-	mismatchRow int64  // the first one that does not agree; 0 is none
-	mismatch    string // what is said of it, with both figures
+	mismatchRow int64  // the first row that gives another value; 0 if none does
+	mismatch    string // describes it, with both figures
 }
 
-// check takes in the balance of a row, which makes the origin such a sum. told is the balance as it is stated.
+// check compares the value that a row gives with that of the earlier rows. stated is the balance in the row.
 func (o *derivedBalance) check(sum *statement.Sum, at statement.Place, row int64, stated string) {
 	if !o.known {
 		o.known, o.value = true, statement.Sum{}
@@ -54,10 +55,10 @@ func (o *derivedBalance) check(sum *statement.Sum, at statement.Place, row int64
 	computed.Add(stated)
 	computed.Minus(&difference)
 	o.mismatchRow = row
-	o.mismatch = fmt.Sprintf("the balance of line %d is %s, and the rows before it make it %s: %s between them", at.Line, stated, &computed, &difference)
+	o.mismatch = fmt.Sprintf("the balance of line %d is %s, but the earlier rows give %s: a difference of %s", at.Line, stated, &computed, &difference)
 }
 
-// add takes a row in: its amount and the balance after it, as decimals; an empty balance is none.
+// add adds a row: its amount and the balance after it, as decimals; an empty balance is not stated.
 func (u *runningBalance) add(at statement.Place, date, amount, balance string) {
 	u.rows++
 	u.last, u.lastHasBalance = datedBalance{date, balance}, balance != ""
@@ -71,7 +72,7 @@ func (u *runningBalance) add(at statement.Place, date, amount, balance string) {
 	if balance != "" && !stated.Add(balance) {
 		u.unreadable = true
 		if u.unreadableBalance == "" {
-			u.unreadableBalance = fmt.Sprintf("the balance of line %d is no number: %s", at.Line, quoteNames([]string{balance}))
+			u.unreadableBalance = fmt.Sprintf("the balance of line %d is not a number: %s", at.Line, quoteNames([]string{balance}))
 		}
 	}
 	before.Plus(&u.sum)
@@ -87,7 +88,7 @@ func (u *runningBalance) add(at statement.Place, date, amount, balance string) {
 	u.forward.check(&stated, at, u.rows, balance)
 }
 
-// dateOrder is how the dates of the first and the last row lie: below zero if the oldest comes first, 0 if they do not tell.
+// dateOrder compares the dates of the first and the last row: negative if the oldest row comes first, 0 if unknown.
 func (u *runningBalance) dateOrder() int {
 	first, err := time.Parse(time.DateOnly, u.first.date)
 	if err != nil {
@@ -100,7 +101,8 @@ func (u *runningBalance) dateOrder() int {
 	return first.Compare(last)
 }
 
-// fault is what does not hold of the balances, with both figures; empty where they agree, or cannot be told to disagree.
+// fault describes balances that contradict the amounts, with both figures; "" if there are none or the order is
+// unknown.
 func (u *runningBalance) fault() string {
 	order := u.dateOrder()
 	switch {
@@ -118,15 +120,15 @@ func (u *runningBalance) fault() string {
 	return u.forward.mismatch
 }
 
-// balances are the statement's opening and closing ones with the dates of its first and last entry, where the first and the
-// last row tell theirs and all rows agree in one direction.
+// balances returns the opening and the closing balance with the dates of the first and the last entry. ok is false
+// unless the first and the last row state a balance and all rows agree in exactly one order.
 func (u *runningBalance) balances() (opening, closing datedBalance, ok bool) {
 	if u.rows == 0 || u.unreadable || u.first.balance == "" || !u.lastHasBalance {
 		return datedBalance{}, datedBalance{}, false
 	}
 	order := u.dateOrder()
 	forward, backward := u.forward.mismatchRow == 0 && order <= 0, u.backward.mismatchRow == 0 && order >= 0
-	if forward && backward && u.rows > 1 { // such as amounts that take each other back
+	if forward && backward && u.rows > 1 { // such as amounts that cancel each other
 		return datedBalance{}, datedBalance{}, false
 	}
 	switch {

@@ -1,4 +1,4 @@
-// What stands in a row.
+// Parses dates and joins the texts of a row.
 
 package csvfile
 
@@ -10,8 +10,8 @@ import (
 	"bursar/internal/project"
 )
 
-// entryDate is a date as entries have it; or, where it cannot be read, what stands there in quotes, so that intake reads it in no other
-// way and no other day takes its place, and why.
+// entryDate returns a date as entries have it. If it cannot be read, it returns the text in backquotes, so that
+// intake neither reads it differently nor replaces it by another day, and the reason.
 func (g *emitter) entryDate(column, text string, required bool) (date, reason string) {
 	if text == "" && !required {
 		return "", ""
@@ -25,7 +25,7 @@ func (g *emitter) entryDate(column, text string, required bool) (date, reason st
 	return "`" + text + "`", "column " + quote(column) + " is " + quote(text) + ": " + reason
 }
 
-// parseDate reads a date in any of the declared ways, which have to agree on the day.
+// parseDate parses a date in any of the declared formats, which must agree on the day.
 func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 	if len(m.Dates) == 0 {
 		return scan.DateOf(nil, text)
@@ -37,9 +37,9 @@ func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 		case misfit == "" && date == "":
 			date, format = day, layout.Format
 		case misfit == "" && day != date:
-			return "", "written " + format + " it is " + date + ", and written " + layout.Format + " it is " + day + ": declare one of the two"
+			return "", "read as " + format + " it is " + date + ", but as " + layout.Format + " it is " + day + ": declare one of the two"
 		case misfit != "" && (why == "" || !strings.HasPrefix(misfit, scan.NotWritten)):
-			why = misfit // that there is no such day says more than that it is written otherwise
+			why = misfit // a day that does not exist is more specific than another format
 		}
 	}
 	if date != "" {
@@ -52,16 +52,16 @@ func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 	for i, l := range m.Dates {
 		formats[i] = l.Format
 	}
-	return "", scan.NotWritten + " in any of the declared ways: " + strings.Join(formats, ", ")
+	return "", scan.NotWritten + " in any of the declared formats: " + strings.Join(formats, ", ")
 }
 
-// isDay reports whether a text is a date as entries have it.
+// isDay reports whether a text is a valid date as entries have it.
 func isDay(text string) bool {
 	_, err := time.Parse(time.DateOnly, text)
 	return err == nil
 }
 
-// entryText is what the bank says, from all its columns.
+// entryText joins the text columns.
 func (g *emitter) entryText(r row) string {
 	var texts []string
 	for _, column := range g.table.columns.text {

@@ -1,3 +1,5 @@
+// Tests of the declared forms of amounts, statuses and notes, and of interleaved accounts.
+
 package csvfile
 
 import (
@@ -11,7 +13,7 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// TestWrittenAmounts reads one amount a case.
+// TestWrittenAmounts reads one amount in each case.
 func TestWrittenAmounts(t *testing.T) {
 	t.Parallel()
 	const head = "account: LT62\ncurrency: EUR\ndelimiter: ;\ndecimal: \",\"\ngroup: \".\"\nprefix: [EUR, \"€\", \"$\"]\nsuffix: [\"€\", EUR, Euro]\n" +
@@ -71,7 +73,7 @@ func TestWrittenAmounts(t *testing.T) {
 	}
 }
 
-// TestStatusesAndNotes reads rows of every state, notes among them, and a first line that states the delimiter.
+// TestStatusesAndNotes reads rows of every status, notes among them, and a first line that states the delimiter.
 func TestStatusesAndNotes(t *testing.T) {
 	t.Parallel()
 	r := newReader(t, `
@@ -84,7 +86,7 @@ unique: true
 `)
 	checkRead(t, r, "sep=|\r\nD|V|A|R|B|S\nPosted\n13.01.2024||1|a|11|DONE\n|14.01.2024|2|b||PENDING\n|14.01.2024|3|c|9|REVERTED\n"+
 		"||4|d||PENDING\n05.05.2024 10:00||5|e|16|\n01.02.2024||6|f|22|DONE\n|14.01.2024|7|g||LOST\nTotal 17\nTotal|of all\n", `
-statement at=4:1 account=LT62 currency=EUR fault=line 9 cannot be read: column `+"`D` is `01.02.2024`"+`: written %d.%m.%Y it is 2024-02-01, and written %m.%d.%Y it is 2024-01-02: declare one of the two
+statement at=4:1 account=LT62 currency=EUR fault=line 9 cannot be read: column `+"`D` is `01.02.2024`"+`: read as %d.%m.%Y it is 2024-02-01, but as %m.%d.%Y it is 2024-01-02: declare one of the two
 entry at=4:1 amount=1 booked=2024-01-13 reference=a unique=yes
 entry at=5:1 amount=2 value=2024-01-14 reference=b status=PDNG
 entry at=8:1 amount=5 booked=2024-05-05 reference=e unique=yes
@@ -97,8 +99,8 @@ notice at=11:1 what=note among the rows value=Total* count=2
 `)
 }
 
-// TestInterleavedRows reads the rows of many accounts in turn: as if they had been sorted, with what fits in memory and with what does
-// not, and leaves no file behind.
+// TestInterleavedRows reads interleaved rows of many accounts: with any memory limit the result is that of sorted
+// rows, and no file is left.
 func TestInterleavedRows(t *testing.T) {
 	t.Parallel()
 	const mapping = "account: {column: A}\ncurrency: {column: C}\ncolumns: {booked: D, amount: M, reference: R, balance: B}"
@@ -136,15 +138,15 @@ func TestInterleavedRows(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := withoutPlaces(recorder); got != want {
-			t.Errorf("with %d bytes in memory, seed %d, the rows in turn are read as\n%.2000s\nwant\n%.2000s", limit, seed, got, want)
+			t.Errorf("with %d bytes in memory, seed %d, the interleaved rows are read as\n%.2000s\nwant\n%.2000s", limit, seed, got, want)
 		}
 		if left, err := os.ReadDir(r.scratch); err != nil || len(left) > 0 {
-			t.Errorf("left behind: %v, %v", left, err)
+			t.Errorf("files left: %v, %v", left, err)
 		}
 	}
 }
 
-// withoutPlaces renders what was read, but for where it stood.
+// withoutPlaces renders the recorded statements without their places.
 func withoutPlaces(r *statementtest.Recorder) string {
 	for i := range r.Statements {
 		s := &r.Statements[i]
