@@ -185,7 +185,7 @@ func TestCasesCSVUndeclared(t *testing.T) {
 		"8:1 currency: the row names no currency",
 		"9:1 account: the row names no account",
 		"10:1 amount: column `Betrag` is empty, and a row needs it",
-		"11:1 day: column `Tag` is `13/03/2024`: it is not written in any of the declared ways: %d.%m.%Y, %m.%d.%Y",
+		"11:1 day: column `Tag` is `13/03/2024`: it is not written in any of the declared formats: %d.%m.%Y, %m.%d.%Y",
 		"4:1 amount: column `Betrag` is `EUR 3,00`, and `EUR` is another currency than the row's `USD`",
 	}
 	if got := inQuarantine(t, dir); strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -1,4 +1,4 @@
-// Balances, and the totals of an interim report.
+// Reads balances, and the totals of an interim report.
 
 package mt940
 
@@ -8,14 +8,14 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// balanceCodes are the ISO 20022 codes of the fields.
+// balanceCodes are the ISO 20022 codes of the balance fields.
 var balanceCodes = map[string]string{
 	"60": statement.OpeningBooked, "60F": statement.OpeningBooked, "62": statement.ClosingBooked, "62F": statement.ClosingBooked,
 	"60M": statement.InterimBooked, "62M": statement.InterimBooked,
 	"64": statement.ClosingAvailable, "65": statement.ForwardAvailable,
 }
 
-// balanceField tells a balance. A page's own, :60M: and :62M:, has its tag as its subtype.
+// balanceField reports a balance. The balances of a page, :60M: and :62M:, have their tag as their subtype.
 func (t *emitter) balanceField(tag, text string, at statement.Place) error {
 	if err := t.openForBalance(tag, at); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (t *emitter) balanceField(tag, text string, at statement.Place) error {
 		t.statement.Currency = b.Currency
 	}
 	if b.Currency == "" {
-		b.Currency = t.statement.Currency // some banks write no second one
+		b.Currency = t.statement.Currency // some banks omit the currency of later balances
 	}
 	if tag[:2] == "60" {
 		t.calendar.reset(b.Date, false)
@@ -49,8 +49,8 @@ func (t *emitter) balanceField(tag, text string, at statement.Place) error {
 	return t.handler.Balance(&b)
 }
 
-// openForBalance starts the next statement where one that is closed is followed by an opening balance: another currency or part of
-// the same message, whose account is told once.
+// openForBalance opens the next statement if an opening balance follows a closing balance: another currency or part
+// of the same message, whose account is stated only once.
 func (t *emitter) openForBalance(tag string, at statement.Place) error {
 	isNext, s := tag[:2] == "60" && t.open && t.seen.closing, t.statement
 	if err := t.openStatement(at, isNext); err != nil || !isNext {
@@ -64,7 +64,8 @@ func (t *emitter) openForBalance(tag string, at statement.Place) error {
 // noDate is what German banks write with the opening balance of an account's first statement.
 const noDate = "000000"
 
-// parseBalance reads C or D, YYMMDD, a currency and an amount. Where the amount's mark is why it cannot be read, why says so.
+// parseBalance parses C or D, YYMMDD, a currency and an amount. why is set if the amount cannot be read because of
+// its decimal mark.
 func (d *decimalMark) parseBalance(text string) (b statement.Balance, ok bool, why string) {
 	if text != "" && isLower(text[0]) {
 		text = strings.ToUpper(text)
@@ -90,7 +91,7 @@ func (d *decimalMark) parseBalance(text string) (b statement.Balance, ok bool, w
 	return b, ok, why
 }
 
-// totalsField reads :90D: and :90C:, a count, a currency and a sum without sign.
+// totalsField reads :90D: and :90C:, a count, a currency and a sum without a sign.
 func (t *emitter) totalsField(tag, text string, at statement.Place) error {
 	if err := t.openStatement(at, false); err != nil {
 		return err
@@ -116,7 +117,8 @@ func (t *emitter) totalsField(tag, text string, at statement.Place) error {
 	return nil
 }
 
-// unreadableField stands for an amount that cannot be read: the whole field, with its tag, so that it is never taken for a number.
+// unreadableField stands for an amount that cannot be read: the whole field with its tag, which is never a valid
+// number.
 func unreadableField(tag, text string) string { return ":" + tag + ":" + text }
 
 func signed(amount string, negative bool) string {

@@ -1,4 +1,4 @@
-// Dates and times, of which the format writes the year with two digits or not at all.
+// Reads dates and times, whose years have two digits or are missing.
 
 package mt940
 
@@ -9,11 +9,12 @@ import (
 
 const (
 	dateForm     = "2006-01-02"
-	centuryPivot = 80 // 80 to 99 are of the 20th century, as SWIFT reads them
+	centuryPivot = 80 // SWIFT reads 80 to 99 as 1980 to 1999
 )
 
-// date reads YYMMDD. German banks count interest by months of thirty days, and write a value date of 29 or 30
-// February in any year: that is February's last day. Another day that does not exist stays as it is written.
+// date converts YYMMDD. German banks compute interest with months of thirty days and write a value date of 29 or 30
+// February in any year; it is read as the last day of February. Any other day that does not exist is returned as
+// written.
 func date(text string) string {
 	if day, ok := parseDate(text); ok {
 		return day.Format(dateForm)
@@ -35,7 +36,7 @@ func parseDate(text string) (day time.Time, ok bool) {
 	return parseDay(int(year), text[2:])
 }
 
-// parseDay reads MMDD of a year.
+// parseDay parses MMDD of a year.
 func parseDay(year int, text string) (day time.Time, ok bool) {
 	if text == "0229" || text == "0230" {
 		return time.Date(year, time.March, 0, 0, 0, 0, 0, time.UTC), true
@@ -44,15 +45,16 @@ func parseDay(year int, text string) (day time.Time, ok bool) {
 	return day, err == nil
 }
 
-// calendar reads the dates of entries. They repeat from one entry to the next, so it keeps the last.
+// calendar reads the dates of a statement's entries. It caches the last ones, because consecutive entries often
+// repeat them.
 type calendar struct {
-	anchor              time.Time // the day that the statement opens, or that a report was made; zero if it states none
-	anchorIsEnd         bool      // opened is the end of the days that the message speaks of
+	anchor              time.Time // the date of the opening balance or of the report; zero if the statement states none
+	anchorIsEnd         bool      // anchor is the end of the reported days
 	valueText, valueDay string
 	entryText, entryDay string
 }
 
-// value reads the value date.
+// value converts a value date.
 func (c *calendar) value(text string) string {
 	if text != c.valueText || text == "" {
 		c.valueText, c.valueDay, c.entryText = text, date(text), ""
@@ -60,7 +62,7 @@ func (c *calendar) value(text string) string {
 	return c.valueDay
 }
 
-// entry reads the entry date beside the value date that was read last; zeros are none.
+// entry converts an entry date, next to the last value date; zeros mean that there is none.
 func (c *calendar) entry(text string) string {
 	if text == "" || text == noDate[:len("MMDD")] {
 		return ""
@@ -71,7 +73,7 @@ func (c *calendar) entry(text string) string {
 	return c.entryDay
 }
 
-// reset takes the day that the entries which follow are of; a text that is no day is none.
+// reset sets the anchor for the entries that follow; an invalid day is ignored.
 func (c *calendar) reset(day string, report bool) {
 	*c = calendar{anchorIsEnd: report}
 	if len(day) >= len(dateForm) {
@@ -79,9 +81,9 @@ func (c *calendar) reset(day string, report bool) {
 	}
 }
 
-// entryDate reads MMDD in the year that the statement's days tell: the day is near the day that a report was made, and from shortly
-// before the day that a statement opens to a year after it. The value date tells where that leaves two, where no day is stated, and where it
-// is later than that, as the statement is of more than a year.
+// entryDate finds the year of an entry date MMDD. The date is near the date of a report, or from shortly before the
+// opening balance to a year after it. The value date decides between two such years, and if the anchor is unknown or
+// more than a year earlier, because the statement is then longer than a year.
 func (c *calendar) entryDate(text string) string {
 	valueDay, err := time.Parse(dateForm, c.valueDay)
 	if err != nil {
@@ -114,10 +116,10 @@ func (c *calendar) entryDate(text string) string {
 	return found.Format(dateForm)
 }
 
-// maxEntryLead is how long before the day that a statement opens banks date entries of it.
+// maxEntryLead is how long before the opening balance banks date entries of a statement.
 const maxEntryLead = 31 * 24 * time.Hour
 
-// creationTime reads YYMMDDhhmm, with or without the offset of :13D:.
+// creationTime converts YYMMDDhhmm, with or without the offset of :13D:.
 func creationTime(text string) string {
 	if len(text) < 10 {
 		return text

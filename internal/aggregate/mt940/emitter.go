@@ -1,4 +1,4 @@
-// From fields to statements: where one begins and ends, and what its fields say of it.
+// Turns fields into statements: where one begins and ends, and what its fields state.
 
 package mt940
 
@@ -8,39 +8,39 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// emitter tells a Handler what the fields state.
+// emitter reports the content of the fields to a Handler.
 type emitter struct {
 	handler       statement.Handler
-	kind          string // the message's type, where its envelope states it
-	statements    int
-	closed        int // statements that close with a balance
-	endedByHyphen int // messages that end in a hyphen
+	kind          string // the message type, if its envelope states it
+	statements    int    // reported so far
+	closed        int    // statements with a closing balance
+	endedByHyphen int    // messages that end with a hyphen
 
-	open      bool // a statement has a field
+	open      bool // the open statement has a field
 	seen      seen
 	statement statement.Statement
 
 	entry    statement.Entry
 	details  details
 	calendar calendar
-	pending  bool // an entry waits for the rest of its text
+	pending  bool // an entry is kept until its text is complete
 	listed   listedTotals
-	decimals decimalMark // of the file
+	decimals decimalMark // of the file's amounts
 }
 
-// seen is what an open statement has had.
+// seen is what the open statement has had so far.
 type seen struct {
 	reference, account, number bool
 	interim                    bool // a field that only an interim report has
-	floor                      bool // entries below a limit are not listed
+	floor                      bool // a floor limit: smaller entries are not listed
 	opening, closing           bool
 	hasContent                 bool // a balance, a total or an entry
-	begun                      bool // the Handler knows of it
+	begun                      bool // it has been reported to the Handler
 }
 
 func (t *emitter) entryPending() bool { return t.pending }
 
-// acceptField takes a whole field.
+// acceptField handles a complete field.
 func (t *emitter) acceptField(f *field) error {
 	switch f.tag {
 	case "86":
@@ -52,7 +52,7 @@ func (t *emitter) acceptField(f *field) error {
 		return err
 	}
 	for len(f.lines) > 1 && strings.TrimSpace(f.lines[0].text) == "" {
-		f.lines = f.lines[1:] // wrapped behind its tag
+		f.lines = f.lines[1:] // the line is wrapped after the tag
 	}
 	if f.tag == "61" {
 		return t.entryField(f)
@@ -63,7 +63,7 @@ func (t *emitter) acceptField(f *field) error {
 	return t.reportStrayLines(f)
 }
 
-// headerField takes a field of the statement itself.
+// headerField handles a field of the statement itself.
 func (t *emitter) headerField(f *field) error {
 	text := strings.TrimSpace(f.lines[0].text)
 	switch f.tag {
@@ -93,7 +93,7 @@ func (t *emitter) headerField(f *field) error {
 	return nil
 }
 
-// openStatement opens a statement where none is open. again tells that the field belongs to the next one.
+// openStatement opens a statement if none is open. isNext ends the open one first.
 func (t *emitter) openStatement(at statement.Place, isNext bool) error {
 	if isNext {
 		if err := t.endStatement(false); err != nil {
@@ -108,8 +108,8 @@ func (t *emitter) openStatement(at statement.Place, isNext bool) error {
 	return nil
 }
 
-// setAccount reads :25:, and :25P: with a BIC in its second line. A currency behind the number is the bank's way to tell accounts
-// of one number apart, and stays.
+// setAccount reads :25:, and :25P: with a BIC in its second line. A currency after the number is kept, because some
+// banks distinguish accounts of one number by it.
 func (t *emitter) setAccount(f *field) {
 	t.seen.account = true
 	t.statement.Servicer, t.statement.Account, t.statement.IBAN = accountOf(f.lines[0].text)
@@ -119,11 +119,11 @@ func (t *emitter) setAccount(f *field) {
 	}
 }
 
-// accountOf reads an account's number. Polish banks write a slash before an IBAN, others their BIC and a slash.
+// accountOf parses an account number. Polish banks write a slash before an IBAN, others their BIC and a slash.
 func accountOf(text string) (servicer, number string, iban bool) {
-	if before, behind, ok := strings.Cut(text, "/"); ok {
+	if before, after, ok := strings.Cut(text, "/"); ok {
 		before = strings.TrimSpace(before)
-		if number, iban = statement.AccountNumber(behind); iban && (before == "" || isBIC(before)) {
+		if number, iban = statement.AccountNumber(after); iban && (before == "" || isBIC(before)) {
 			return before, number, true
 		}
 	}
@@ -131,7 +131,7 @@ func accountOf(text string) (servicer, number string, iban bool) {
 	return "", number, iban
 }
 
-// isBIC tells a BIC by its form: bank, country, place, and maybe a branch.
+// isBIC checks the form of a BIC: bank, country, location, and an optional branch.
 func isBIC(text string) bool {
 	if len(text) != 8 && len(text) != 11 {
 		return false
@@ -144,7 +144,7 @@ func isBIC(text string) bool {
 	return true
 }
 
-// interimField reads what MT942 has in the place of an opening balance.
+// interimField reads the fields that MT942 has instead of an opening balance.
 func (t *emitter) interimField(tag, text string) {
 	t.seen.interim = true
 	if tag != "34F" {
@@ -160,7 +160,7 @@ func (t *emitter) interimField(tag, text string) {
 	}
 }
 
-// beginStatement tells the Handler of the open statement, once.
+// beginStatement reports the open statement to the Handler, once.
 func (t *emitter) beginStatement() error {
 	if t.seen.begun {
 		return nil
@@ -174,13 +174,14 @@ func (t *emitter) beginStatement() error {
 	return t.handler.Begin(&t.statement)
 }
 
-// isReport tells an interim report: by its envelope, else by its fields, or by the name that German banks give to what is not
-// booked yet.
+// isReport reports whether the statement is an interim report: by its envelope, or else by its fields, or by the
+// reference that German banks give to entries that are not booked yet.
 func (t *emitter) isReport() bool {
 	return t.kind == "942" || t.kind == "" && (t.seen.interim && !t.seen.opening || strings.HasPrefix(t.statement.Reference, "STARTDISP"))
 }
 
-// endStatement ends the open entry and statement. One that opens must close: without an end of its own it may be cut off.
+// endStatement ends the open entry and statement. An opening balance requires a closing balance, unless the message
+// has an end of its own: the file may be truncated.
 func (t *emitter) endStatement(whole bool) error {
 	if err := t.endEntry(); err != nil {
 		return err
@@ -195,14 +196,15 @@ func (t *emitter) endStatement(whole bool) error {
 	case t.seen.closing:
 		t.closed++
 	case t.seen.opening && !whole:
-		t.statement.Fault = "it opens with a balance, and ends before another closes it"
+		t.statement.Fault = "it has an opening balance, but no closing balance"
 	}
 	t.dropTotalsAboveFloor()
 	t.open, t.seen = false, seen{}
 	return t.handler.End()
 }
 
-// reportStrayLines reports the lines after a field that has but one: nothing is said to belong to it, and nothing is lost (rule 10).
+// reportStrayLines reports the lines after a field of one line as notices, because their meaning is unknown and
+// nothing may be lost (rule 10).
 func (t *emitter) reportStrayLines(f *field) error {
 	for _, l := range f.lines[1:] {
 		n := &statement.Notice{Place: l.at, What: "line", Fields: []statement.Field{

@@ -1,4 +1,4 @@
-// Entries: :61:, its supplementary details, and the fields behind it.
+// Reads entries: :61:, its supplementary details, and the fields after it.
 
 package mt940
 
@@ -8,7 +8,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// entryField reads :61:, and keeps the entry until its text is whole.
+// entryField reads :61: and keeps the entry until its text is complete.
 func (t *emitter) entryField(f *field) error {
 	if err := t.openStatement(f.at, false); err != nil {
 		return err
@@ -35,14 +35,15 @@ func (t *emitter) entryField(f *field) error {
 	return nil
 }
 
-// setRefusal says why the entry cannot be taken in; without a reason, intake's own says it.
+// setRefusal sets why the entry cannot be ingested; without a reason, intake gives its own.
 func (t *emitter) setRefusal(why string) {
 	if why != "" {
 		t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
 	}
 }
 
-// informationField takes :86:. After an entry it is the entry's; elsewhere it is about the statement, which has no place for it.
+// informationField reads :86:. After an entry it belongs to the entry; elsewhere it is about the statement and is
+// ignored.
 func (t *emitter) informationField(f *field) error {
 	if !t.pending {
 		return nil
@@ -50,7 +51,7 @@ func (t *emitter) informationField(f *field) error {
 	return t.details.add(f, t.details.addInformation)
 }
 
-// nonSwiftField takes :NS:, of an entry or of the statement.
+// nonSwiftField reads the :NS: of an entry or of the statement.
 func (t *emitter) nonSwiftField(f *field) error {
 	if t.pending {
 		return t.details.add(f, t.details.addNonSwift)
@@ -61,7 +62,7 @@ func (t *emitter) nonSwiftField(f *field) error {
 	return nil
 }
 
-// endEntry tells the entry that waits.
+// endEntry reports the pending entry.
 func (t *emitter) endEntry() error {
 	if !t.pending {
 		return nil
@@ -83,17 +84,17 @@ func (t *emitter) endEntry() error {
 
 // entryFields are the subfields of :61:.
 type entryFields struct {
-	value, entry string // YYMMDD, MMDD or nothing
-	expected     bool   // an E before the mark
-	reversed     bool   // an R before the mark
+	value, entry string // YYMMDD; MMDD or ""
+	expected     bool   // an E before the debit/credit mark
+	reversed     bool   // an R before the debit/credit mark
 	debit        bool
-	amount       string // as it is written: digits and marks
-	code         string // N, S or F and three characters; empty where // ends the amount
-	reference    string // the customer's, and behind // the bank's
+	amount       string // as written: digits and marks
+	code         string // N, S or F and three characters; "" if // follows the amount
+	reference    string // the customer's reference, and after // the bank's
 }
 
-// parseEntryLines reads the field's first line, joined with the next where it breaks off before the amount and the type of the
-// entry are told. rest are the supplementary details.
+// parseEntryLines parses the field's first line, joined with the next one if it ends before the amount and the type.
+// rest are the supplementary details.
 func parseEntryLines(lines []line) (p *entryFields, rest []line) {
 	first := strings.TrimRight(lines[0].text, " ")
 	if p = parseEntry(first); p != nil || len(lines) == 1 || first == "" {
@@ -106,14 +107,14 @@ func parseEntryLines(lines []line) (p *entryFields, rest []line) {
 	return p, lines[2:]
 }
 
-// isUnambiguous tells whether an amount that goes over the end of a line must be one: digits of supplementary details behind a line
-// without a type are not to become decimals.
+// isUnambiguous reports whether an amount that continues on the next line is certain: digits of supplementary
+// details, after a line without a type, must not become decimals.
 func (p *entryFields) isUnambiguous() bool {
 	return p.decimals() == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
 }
 
-// parseEntry reads :61:; nil where it has no whole amount: one that is followed by the type, or by the bank's reference, so that a line
-// which breaks off within its amount is never read as less.
+// parseEntry parses :61:; nil if it has no complete amount. The type or the bank's reference must follow the amount,
+// so that a line that ends within its amount is never read as a smaller one.
 func parseEntry(text string) *entryFields {
 	p := &entryFields{}
 	text = strings.TrimSpace(text)
@@ -122,7 +123,7 @@ func parseEntry(text string) *entryFields {
 		return nil
 	}
 	p.value, p.entry = text[:6], text[6:dates]
-	text = strings.TrimLeft(text[dates:], " ") // some banks write spaces for no entry date
+	text = strings.TrimLeft(text[dates:], " ") // some banks write spaces instead of an entry date
 	if text != "" && isLower(text[0]) {
 		text = upperMarkAndType(text)
 	}
@@ -150,12 +151,12 @@ func parseEntry(text string) *entryFields {
 	return p
 }
 
-// hasValidType reports whether the type behind the amount is one, and not a letter in a digit's place: N or F with three characters, S with three digits.
-// Banks write others too, which are taken only where the amount has two decimals. Digits in place of the type's characters are the amount's own
-// where a mark follows them.
+// hasValidType reports whether the text after the amount is a type, and not a letter in place of a digit: N or F with
+// three characters, or S with three digits. Other types of banks are accepted only after two decimals. Digits in
+// place of the type's characters belong to the amount if a mark follows them.
 func (p *entryFields) hasValidType() bool {
-	behind := strings.TrimLeft(p.code[1:]+p.reference, "0123456789")
-	if p.decimals() < 0 && len(behind) < len(p.code[1:])+len(p.reference) && behind != "" && (behind[0] == ',' || behind[0] == '.') {
+	after := strings.TrimLeft(p.code[1:]+p.reference, "0123456789")
+	if p.decimals() < 0 && len(after) < len(p.code[1:])+len(p.reference) && after != "" && (after[0] == ',' || after[0] == '.') {
 		return false
 	}
 	switch p.code[0] {
@@ -167,7 +168,7 @@ func (p *entryFields) hasValidType() bool {
 	return p.decimals() == 2
 }
 
-// decimals counts those of the amount; -1 where it has no mark.
+// decimals counts the decimals of the amount; -1 if it has no mark.
 func (p *entryFields) decimals() int {
 	mark := strings.LastIndexAny(p.amount, ",.")
 	if mark < 0 {
@@ -176,10 +177,11 @@ func (p *entryFields) decimals() int {
 	return len(p.amount) - mark - 1
 }
 
-// amountLetters are what an amount is written with.
+// amountLetters are the characters of an amount.
 const amountLetters = "0123456789,."
 
-// upperMarkAndType makes capitals of mark and type, which stand around the amount. References stay as they are.
+// upperMarkAndType converts the debit/credit mark and the type, before and after the amount, to capitals. References
+// stay as written.
 func upperMarkAndType(text string) string {
 	from := max(0, strings.IndexAny(text, amountLetters))
 	end := len(text) - len(strings.TrimLeft(text[from:], amountLetters))
@@ -189,7 +191,8 @@ func upperMarkAndType(text string) string {
 	return strings.ToUpper(text[:end]) + text[end:]
 }
 
-// cutMark takes C or D with what stands before it, and the letter of the funds' currency behind it, off the text.
+// cutMark removes the debit/credit mark, with the letters before it and the letter of the funds code after it, from
+// the start of text.
 func (p *entryFields) cutMark(text *string) bool {
 	rest := *text
 	p.reversed, p.expected = rest[0] == 'R', rest[0] == 'E'
@@ -207,7 +210,7 @@ func (p *entryFields) cutMark(text *string) bool {
 	return true
 }
 
-// fill makes an entry of the parts, but for their dates. The reversal of a credit takes money away, that of a debit gives it back.
+// fill sets the fields of an entry, except its dates. The reversal of a credit is negative, that of a debit positive.
 func (p *entryFields) fill(e *statement.Entry) {
 	e.Amount, e.Reversal = signed(p.amount, p.debit != p.reversed), p.reversed
 	if p.expected {
@@ -218,7 +221,7 @@ func (p *entryFields) fill(e *statement.Entry) {
 	e.Own, e.Reference = statement.NormalizeReference(own), statement.NormalizeReference(reference)
 }
 
-// joinLines are lines as one, with a mark between them and no spaces around it.
+// joinLines joins lines, trimmed, with mark between them.
 func joinLines(lines []line, mark string) string {
 	texts := make([]string, 0, len(lines))
 	for _, l := range lines {

@@ -1,4 +1,4 @@
-// Interim reports that list no entries below a limit, and count them.
+// Handles interim reports that count entries below a floor limit but do not list them.
 
 package mt940
 
@@ -9,12 +9,12 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// listedTotals are the numbers and sums of a report's entries.
+// listedTotals are the counts and sums of a report's listed entries.
 type listedTotals struct{ credit, debit sideTotals }
 
 type sideTotals struct {
 	count int64
-	sum   statement.Sum // without sign
+	sum   statement.Sum // without a sign
 }
 
 func (l *listedTotals) add(amount string) {
@@ -27,7 +27,8 @@ func (l *listedTotals) add(amount string) {
 	}
 }
 
-// dropTotalsAboveFloor drops totals that are more than what is listed, where a limit says why: nothing can be held against them.
+// dropTotalsAboveFloor removes stated totals that exceed the listed entries, if a floor limit explains it: they
+// cannot be checked.
 func (t *emitter) dropTotalsAboveFloor() {
 	s := &t.statement.Stated
 	if !t.seen.floor {
@@ -41,7 +42,7 @@ func (t *emitter) dropTotalsAboveFloor() {
 	}
 }
 
-// exceededBy tells whether more entries of a greater sum are stated.
+// exceededBy reports whether the stated count and sum are both greater.
 func (l *sideTotals) exceededBy(count, sum string) bool {
 	n, err := strconv.ParseInt(count, 10, 64)
 	var difference statement.Sum

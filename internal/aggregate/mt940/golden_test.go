@@ -1,3 +1,5 @@
+// Compares the recorded files with the values of another reader.
+
 package mt940_test
 
 import (
@@ -16,7 +18,7 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// goldenFile is what another reader makes of the recorded files: of each file the last value of every field, and its entries.
+// goldenFile contains the values of the other reader: for each file the last value of every field, and its entries.
 type goldenFile struct {
 	Golden map[string]struct {
 		Statement    map[string]json.RawMessage `json:"statement"`
@@ -24,7 +26,7 @@ type goldenFile struct {
 	} `json:"golden"`
 }
 
-// goldenAmount is an amount and, of a balance, its date.
+// goldenAmount is an amount and, for a balance, its date.
 type goldenAmount struct {
 	Amount struct {
 		Amount   string  `json:"amount"`
@@ -33,10 +35,11 @@ type goldenAmount struct {
 	Date string `json:"date"`
 }
 
-// filesWithoutStatement are the recorded files that hold no statement; the other reader makes an empty one of each.
+// filesWithoutStatement are the recorded files without a statement; the other reader returns an empty statement.
 var filesWithoutStatement = []string{"self-provided/invalid_statement.sta", "self-provided/empty_non_swift.sta"}
 
-// intendedDifferences is where this reader reads a recorded file in its own way: by file and the fact's name, what it reads and why.
+// intendedDifferences are the values that this reader reads differently on purpose: by file and field, the value and
+// the reason.
 var intendedDifferences = map[string]map[string]struct{ want, why string }{
 	"self-provided/long_statement_number.sta": {
 		"statement_number": {"1810118101", "no slash divides it: the number is as the bank writes it, not two halves of it"},
@@ -44,7 +47,7 @@ var intendedDifferences = map[string]map[string]struct{ want, why string }{
 	},
 	"self-provided/multiline.sta": {
 		"account_identification":  {`BILLLULLXXX/"NUMERO DE COMPTE IBAN 2"`, "an account is never cut to the 35 characters of the standard"},
-		"1 transaction_reference": {"", "an entry behind the hyphen that ends the message is not the statement's"},
+		"1 transaction_reference": {"", "an entry after the hyphen that ends the message is not the statement's"},
 		"1 currency":              {"", "so it has no currency of that statement either"},
 		"0 transaction_details":   {"", "the :86: after :62F: is about the statement, not about its last entry"},
 	},
@@ -93,27 +96,27 @@ func TestGolden(t *testing.T) {
 			g.transactions(want.Transactions, r.Statements)
 			for fact := range intendedDifferences[name] {
 				if !g.used[fact] {
-					t.Errorf("%s is in the table of differences, and is never compared", fact)
+					t.Errorf("%s is in the table of differences, but is never compared", fact)
 				}
 			}
 		})
 	}
 }
 
-// goldenCheck compares the facts of one file.
+// goldenCheck compares the values of one file.
 type goldenCheck struct {
 	*testing.T
 	name string
 	used map[string]bool
 }
 
-// equal compares one; the table of differences goes before what the other reader says.
+// equal compares one value; the table of differences takes precedence over the other reader.
 func (g goldenCheck) equal(name, got, want string) {
 	g.Helper()
 	if own, ok := intendedDifferences[g.name][name]; ok {
 		g.used[name] = true
 		if own.want == want {
-			g.Errorf("%s: %q is what the other reader reads too, and no difference", name, want)
+			g.Errorf("%s: the other reader reads %q, too: this is not a difference", name, want)
 		}
 		want = own.want
 	}
@@ -122,18 +125,18 @@ func (g goldenCheck) equal(name, got, want string) {
 	}
 }
 
-// contains compares a text that is a part of one: without white space, since lines are joined differently.
+// contains checks that a text contains a part, without white space, because the readers join lines differently.
 func (g goldenCheck) contains(name, whole, part string) {
 	g.Helper()
 	if own, ok := intendedDifferences[g.name][name]; ok {
 		g.used[name] = true
 		if strings.Contains(withoutSpace(whole), withoutSpace(part)) {
-			g.Errorf("%s: %q holds %q, and is no difference", name, whole, part)
+			g.Errorf("%s: %q contains %q: this is not a difference", name, whole, part)
 		}
 		part = own.want
 	}
 	if !strings.Contains(withoutSpace(whole), withoutSpace(part)) {
-		g.Errorf("%s: %q does not hold %q", name, whole, part)
+		g.Errorf("%s: %q does not contain %q", name, whole, part)
 	}
 }
 
@@ -146,7 +149,7 @@ func withoutSpace(text string) string {
 	}, text)
 }
 
-// goldenBalances are the other reader's names of balances, with their code and subtype here.
+// goldenBalances maps the other reader's names of balances to code and subtype.
 var goldenBalances = map[string][2]string{
 	"final_opening_balance": {"OPBD", ""}, "final_closing_balance": {"CLBD", ""}, "available_balance": {"CLAV", ""},
 	"forward_available_balance": {"FWAV", ""}, "intermediate_opening_balance": {"ITBD", "60M"},
@@ -156,7 +159,7 @@ var goldenBalances = map[string][2]string{
 func (g goldenCheck) statement(want map[string]json.RawMessage, got []statementtest.Statement) {
 	last := got[len(got)-1]
 	if g.name == "self-provided/multiline.sta" {
-		last = got[0] // the file's second has no fields but an entry
+		last = got[0] // the second statement of the file has only an entry
 	}
 	if g.name == "self-provided/raphaelm.sta" {
 		last.Balances = slices.Concat(got[0].Balances, got[1].Balances, got[2].Balances)
@@ -189,7 +192,7 @@ func (g goldenCheck) statement(want map[string]json.RawMessage, got []statementt
 	}
 }
 
-// total compares a count and a sum; the other reader gives that of debits a sign.
+// total compares a count and a sum; the other reader gives the sum of debits a sign.
 func (g goldenCheck) total(name string, raw json.RawMessage, got *statement.Totals) {
 	var want struct{ Amount, Number string }
 	if err := json.Unmarshal(raw, &want); err != nil {
@@ -220,7 +223,7 @@ func (g goldenCheck) balance(name string, raw json.RawMessage, code [2]string, g
 	g.equal(name, text, withTwoDecimals(want.Amount.Amount)+" "+currency+" "+want.Date)
 }
 
-// withTwoDecimals is an amount with two decimals at least, as sums are written.
+// withTwoDecimals formats an amount with at least two decimals, as sums are.
 func withTwoDecimals(decimal string) string {
 	var s statement.Sum
 	if !s.Add(decimal) {
@@ -229,7 +232,7 @@ func withTwoDecimals(decimal string) string {
 	return s.String()
 }
 
-// textFields are the other reader's parts of an entry's text; the party and the peer are compared by themselves.
+// textFields are the other reader's parts of an entry's text; party and peer are compared separately.
 var textFields = []string{
 	"transaction_details", "extra_details", "posting_text", "purpose", "additional_purpose", "end_to_end_reference",
 	"additional_position_reference", "applicant_creditor_id", "non_swift_01", "non_swift_02", "non_swift_03", "non_swift_04",
@@ -294,13 +297,13 @@ func TestGoldenFilesWithOtherLineEnds(t *testing.T) {
 		want := readAll(t, unix)
 		for _, end := range []string{"\r\n", "\r"} {
 			if got := readAll(t, bytes.ReplaceAll(unix, []byte("\n"), []byte(end))); got != want {
-				t.Errorf("%s with lines that end in %q:\n%s\nwant\n%s", name, end, got, want)
+				t.Errorf("%s with line ends %q:\n%s\nwant\n%s", name, end, got, want)
 			}
 		}
 	}
 }
 
-// recordedFiles are the recorded files by name.
+// recordedFiles returns the recorded files by name.
 func recordedFiles(t testing.TB) map[string][]byte {
 	t.Helper()
 	root := statementtest.Data(t, "statements", "mt940")
@@ -324,7 +327,7 @@ func recordedFiles(t testing.TB) map[string][]byte {
 	return all
 }
 
-// readAll is all that a reading tells, as text.
+// readAll returns everything that a read reports, as text.
 func readAll(t testing.TB, text []byte) string {
 	t.Helper()
 	r := statementtest.NewRecorder(t)

@@ -1,3 +1,5 @@
+// Tests of truncated, broken and huge files; fuzz test and benchmark.
+
 package mt940_test
 
 import (
@@ -27,8 +29,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// A text that is cut is refused, or has the whole one's first amounts and no other; but for decimals that are missing altogether
-// where the last balance ends at its comma, which is how whole amounts are written.
+// TestTruncatedAmounts checks that a truncated text is refused, or has only amounts of the complete text. The
+// decimals may be missing if the last balance ends at its comma, because whole amounts are written so.
 func TestTruncatedAmounts(t *testing.T) {
 	t.Parallel()
 	text := []byte(head + ":61:240102C1234,56NTRF\n:86:a\n:61:240102D78,9NTRFX\nmore\n:62F:C240102EUR1155,66\n:64:C240102EUR1155,66\n-\n")
@@ -56,7 +58,7 @@ func TestTruncatedAmounts(t *testing.T) {
 		read++
 		for _, got := range amounts(r) {
 			if !slices.Contains(amounts(whole), got) {
-				t.Errorf("cut at byte %d: %s is none of %s", n, got, amounts(whole))
+				t.Errorf("cut at byte %d: %s is not a part of %s", n, got, amounts(whole))
 			}
 		}
 	}
@@ -85,7 +87,7 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, errDisk }
 
-// repeated is a text over and over, up to a size.
+// repeated reads a text over and over, up to a size.
 type repeated struct {
 	text     string
 	at, left int
@@ -105,7 +107,7 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// countingHandler counts what it is told.
+// countingHandler counts the calls.
 type countingHandler struct{ statements, entries, notices int }
 
 func (c *countingHandler) Begin(*statement.Statement) error { c.statements++; return nil }
@@ -116,7 +118,7 @@ func (c *countingHandler) EndEntry() error                  { return nil }
 func (c *countingHandler) End() error                       { return nil }
 func (c *countingHandler) Notice(*statement.Notice) error   { c.notices++; return nil }
 
-// Not parallel: it looks at what the process allocates.
+// TestHugeValuesAreRefusedWithBoundedAllocation is not parallel, because it measures allocations.
 func TestHugeValuesAreRefusedWithBoundedAllocation(t *testing.T) {
 	const huge, large = 100 << 20, 4 << 20
 	for _, c := range []struct {
@@ -130,7 +132,7 @@ func TestHugeValuesAreRefusedWithBoundedAllocation(t *testing.T) {
 		{"a field of empty lines", head, "\n", large, ""},
 		{"an entry's fields", head + ":61:240102C1,00NTRF\n", ":86:" + strings.Repeat("x", 99) + "\n", huge, ": an entry's text is longer than 1048576 bytes"},
 		{"a field of short lines", head + ":61:240102C1,00NTRF\n:NS:", "15x\n", huge, ":NS: is longer than 1048576 bytes"},
-		{"lines before a field", "", "x\n", large, "1:1: no field of an MT940"},
+		{"lines before a field", "", "x\n", large, "1:1: the file has no field of MT940"},
 		{"ends of messages", head, "-}", huge, "a line is longer"},
 	} {
 		h := &countingHandler{}
@@ -172,7 +174,7 @@ func FuzzRead(f *testing.F) {
 		mt940.Recognise(text)
 		r := statementtest.NewRecorder(t)
 		if err := statementtest.ReadChecked(t, text, mt940.Read, r); err == nil && len(r.Statements) == 0 {
-			t.Error("no statement, and no error")
+			t.Error("there is neither a statement nor an error")
 		}
 	})
 }

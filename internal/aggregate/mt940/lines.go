@@ -1,4 +1,4 @@
-// Lines, however they end.
+// Splits a file into lines, whatever ends them.
 
 package mt940
 
@@ -12,38 +12,38 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// line is a line without its end, as UTF-8, and where it starts.
+// line is a line in UTF-8 without its end, and its place.
 type line struct {
 	text string
 	at   statement.Place
 }
 
-// oldEnd ends the lines of what once went over videotex, which German banks may still send.
+// oldEnd ends lines of the former videotex format, which German banks may still send.
 const oldEnd = "@@"
 
-// hasOldEnds tells whether a file that begins with head has such lines.
+// hasOldEnds reports whether a file that starts with head has such lines.
 func hasOldEnds(head []byte) bool { return bytes.Contains(head, []byte(oldEnd+":2")) }
 
-// headSize is how much of a file tells how its lines end.
+// headSize is how many bytes of a file are searched for oldEnd.
 const headSize = 1 << 10
 
-// lineReader cuts a file into lines that end in CR, LF or both, or in oldEnd.
+// lineReader splits a file into lines that end in CR, LF or both, or in oldEnd.
 type lineReader struct {
 	in      *bufio.Reader
-	unread  []byte // read, and not yet told
-	line    []byte // the line being read
+	unread  []byte // buffered, not yet returned
+	line    []byte // the current line
 	count   int64
 	afterCR bool
-	oldEnds bool // oldEnd ends lines too
+	oldEnds bool // oldEnd ends lines, too
 	unended bool // the last line has no end
 	decoder lineDecoder
 }
 
-// next is the file's next line; ok is false after the last.
+// next returns the next line; ok is false after the last one.
 func (l *lineReader) next() (next line, ok bool, err error) {
 	l.line = l.line[:0]
 	if l.count == 0 {
-		head, _ := l.in.Peek(headSize) // an error is met again
+		head, _ := l.in.Peek(headSize) // a read error occurs again at the next read
 		l.oldEnds = hasOldEnds(head)
 	}
 	for {
@@ -79,7 +79,7 @@ func (l *lineReader) next() (next line, ok bool, err error) {
 	}
 }
 
-// findEnd finds the next end of a line in what is read, and its size; 0 where there is none.
+// findEnd finds the next line end in the buffer, and its size; 0 if there is none.
 func (l *lineReader) findEnd() (at, size int) {
 	if !l.oldEnds {
 		if at = bytes.IndexAny(l.unread, "\r\n"); at < 0 {
@@ -87,7 +87,7 @@ func (l *lineReader) findEnd() (at, size int) {
 		}
 		return at, 1
 	}
-	if n := len(l.line); n > 0 && l.line[n-1] == oldEnd[0] && l.unread[0] == oldEnd[1] { // read in halves
+	if n := len(l.line); n > 0 && l.line[n-1] == oldEnd[0] && l.unread[0] == oldEnd[1] { // oldEnd is split between two reads
 		l.line = l.line[:n-1]
 		return 0, 1
 	}
@@ -106,16 +106,16 @@ func (l *lineReader) findEnd() (at, size int) {
 	}
 }
 
-// fill reads on, to the next line feed or as far as the buffer holds.
+// fill reads up to the next line feed, or as much as the buffer can contain.
 func (l *lineReader) fill() (err error) {
 	l.unread, err = l.in.ReadSlice('\n')
 	if len(l.unread) > 0 && (errors.Is(err, bufio.ErrBufferFull) || errors.Is(err, io.EOF)) {
-		return nil // the end of the file is met again
+		return nil // io.EOF occurs again at the next read
 	}
 	return err
 }
 
-// finishLine makes a line of what is held, without the control characters and marks around it.
+// finishLine returns the current line, without control characters and byte order marks around it.
 func (l *lineReader) finishLine() line {
 	l.count++
 	text := l.line
@@ -128,5 +128,5 @@ func (l *lineReader) finishLine() line {
 	return line{l.decoder.decode(text), statement.Place{Line: l.count, Column: int64(column)}}
 }
 
-// isControl tells control characters: SOH and ETX around messages, and what transmissions leave.
+// isControl reports whether r is a control character, such as SOH and ETX around messages.
 func isControl(r rune) bool { return r < ' ' || r == 0x7F }

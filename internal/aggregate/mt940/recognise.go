@@ -1,4 +1,4 @@
-// Telling a file by how it begins.
+// Recognises MT940 and MT942 files by their first bytes.
 
 package mt940
 
@@ -9,11 +9,11 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxPreamble is how many lines of a bank's own may stand before the first field.
+// maxPreamble is how many other lines may precede the first field.
 const maxPreamble = 10
 
-// Recognise tells whether a file that begins with head, some kilobytes of it, is MT940 or MT942: within its first lines one
-// begins a field, and the field says what it should.
+// Recognise reports whether a file that starts with head, a few kilobytes, is MT940 or MT942: one of its first lines
+// begins a field, and the field's content is plausible.
 func Recognise(head []byte) bool {
 	head = bytes.TrimPrefix(statement.UTF8Head(head), []byte("\xEF\xBB\xBF"))
 	if hasOldEnds(head[:min(len(head), headSize)]) {
@@ -43,7 +43,7 @@ func Recognise(head []byte) bool {
 	return false
 }
 
-// isFormatField tells whether a field is one that names the format, and is well begun.
+// isFormatField reports whether a field identifies the format and has a plausible content.
 func isFormatField(tag, rest string) bool {
 	rest = strings.TrimSpace(rest)
 	switch tag {

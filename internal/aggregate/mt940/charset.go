@@ -1,4 +1,5 @@
-// Letters beyond ASCII. The standard has none; banks write UTF-8, or what Windows, Unix or DOS wrote.
+// Decodes lines that are not UTF-8. The standard allows only ASCII; banks write UTF-8, or the code pages of Windows,
+// Unix or DOS.
 
 package mt940
 
@@ -10,14 +11,15 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// lineDecoder decodes the lines of a file. A line that is UTF-8 stays as it is; of the others, the letters within words
-// tell Windows' letters (0xC0 and above) from those of DOS (0x80 to 0xA5): whichever the file has had more of, else Windows'.
-// Unix' letters, of ISO 8859, are nearly the same as Windows'.
-// DOS is read as code page 852, of Central Europe, where such files come from; its German letters are those of 437 and 850 too.
-// Both leave ASCII as it is, and make no digit of anything else: an amount does not depend on the choice.
+// lineDecoder decodes the lines of a file. UTF-8 stays as it is. In other lines, the letters within words distinguish
+// code pages of Windows (0xC0 and above) from those of DOS (0x80 to 0xA5): the one with more letters in the file so
+// far is used, or that of Windows. The letters of Unix (ISO 8859) are nearly the same as those of Windows. DOS is
+// read as code page 852, of Central Europe, because such files come from there; its German letters are also those of
+// 437 and 850. All of them leave ASCII unchanged and turn no other byte into a digit, so that an amount does not
+// depend on the choice.
 type lineDecoder struct{ windows, dos int }
 
-// decode makes a line UTF-8, with spaces for control characters.
+// decode converts a line to UTF-8 and replaces control characters by spaces.
 func (l *lineDecoder) decode(text []byte) string {
 	ascii := true
 	for _, b := range text {
@@ -44,8 +46,8 @@ func (l *lineDecoder) decode(text []byte) string {
 	return decoded.String()
 }
 
-// windowsPage is the code page of a line that Windows or Unix wrote: of Western Europe, unless it has symbols within words that are
-// letters in one of Central Europe. The line alone tells, so that it is read the same in every file.
+// windowsPage returns the code page of a line of Windows or Unix: Western Europe, unless that has symbols within
+// words where one of Central Europe has letters. Only the line decides, so that it is read the same in every file.
 func windowsPage(text []byte) *charmap.Charmap {
 	pages := [...]*charmap.Charmap{charmap.Windows1252, charmap.Windows1250, charmap.ISO8859_2}
 	var nonLetters [len(pages)]int
@@ -68,8 +70,8 @@ func windowsPage(text []byte) *charmap.Charmap {
 	return pages[best]
 }
 
-// count looks at the letters that stand between letters. What both code pages use within words tells nothing:
-// 0xA0 is a space of Windows', 0x91 to 0x97 are its quotes and dashes, and six are letters of both.
+// count counts the non-ASCII letters between letters. Bytes that both code pages use within words are ignored: 0xA0
+// is a space of Windows, 0x91 to 0x97 are its quotes and dashes, and six are letters of both.
 func (l *lineDecoder) count(text []byte) {
 	for i := 1; i+1 < len(text); i++ {
 		if !isLatinLetter(text[i-1]) || !isLatinLetter(text[i+1]) {
@@ -87,7 +89,6 @@ func (l *lineDecoder) count(text []byte) {
 
 func isLatinLetter(b byte) bool { return 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' }
 
-// controlToSpace is a space for a control character.
 func controlToSpace(r rune) rune {
 	if isControl(r) {
 		return ' '

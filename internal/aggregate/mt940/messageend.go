@@ -1,4 +1,4 @@
-// Where a message ends, and where a file ends within one.
+// Finds the end of a message, and files that end within one.
 
 package mt940
 
@@ -8,14 +8,14 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// possibleEnd is a lone hyphen before a statement has been closed. It ends the message, but some banks write one into a text
-// or behind :60M:; what follows tells.
+// possibleEnd is a lone hyphen before a statement is closed. It ends the message, but some banks write one within a
+// text or after :60M:; the next field decides.
 type possibleEnd struct {
 	set   bool
-	lines int // of the open field, before the hyphen
+	lines int // number of lines of the open field before the hyphen
 }
 
-// acceptHyphen takes a line that is a lone hyphen.
+// acceptHyphen handles a line that is a lone hyphen.
 func (r *reader) acceptHyphen(l line) error {
 	switch {
 	case r.field.tag == "":
@@ -29,7 +29,7 @@ func (r *reader) acceptHyphen(l line) error {
 	return r.appendLine(l)
 }
 
-// beforeTag ends the field before the one of a tag, and the message where a hyphen has ended it.
+// beforeTag ends the open field before a new one, and the message if a hyphen ended it.
 func (r *reader) beforeTag(tag string) error {
 	switch {
 	case !r.possibleEnd.set:
@@ -43,7 +43,7 @@ func (r *reader) beforeTag(tag string) error {
 	return r.endField()
 }
 
-// continuesMessage tells the fields that no message begins with.
+// continuesMessage reports whether a field cannot be the first one of a message.
 func continuesMessage(tag string) bool {
 	switch tag {
 	case "61", "62", "62F", "62M", "64", "65", "86", "90C", "90D", "NS":
@@ -52,7 +52,7 @@ func continuesMessage(tag string) bool {
 	return false
 }
 
-// dropAfterHyphen takes the hyphen, and what stands behind it, off the open field.
+// dropAfterHyphen removes the hyphen, and the lines after it, from the open field.
 func (r *reader) dropAfterHyphen() {
 	if r.possibleEnd.set && r.field.tag != "" {
 		r.field.lines = r.field.lines[:r.possibleEnd.lines]
@@ -60,9 +60,9 @@ func (r *reader) dropAfterHyphen() {
 	r.possibleEnd = possibleEnd{}
 }
 
-// checkEnd refuses a file that ends within a message. One without hyphens may end behind any field: then a report's totals, or
-// what the file's other statements have, tell. A single one that opens and does not close is read, and does not hold.
-// whole tells that a hyphen has ended the message.
+// checkEnd refuses a file that ends within a message. A message without a hyphen may end after any field: a report
+// then needs its totals, and a statement what the other statements of the file have. A single statement with an
+// opening but no closing balance is read, with a fault. whole is whether a hyphen ended the message.
 func (r *reader) checkEnd() (whole bool, err error) {
 	whole = r.possibleEnd.set && (!r.lines.unended || r.emitter.isReport())
 	if r.lines.unended && !r.possibleEnd.set && r.field.mayBeCut() {
@@ -78,19 +78,20 @@ func (r *reader) checkEnd() (whole bool, err error) {
 	switch t := &r.emitter; {
 	case whole || !t.hasHeader() || t.seen.closing || t.isReport() && t.statement.Stated != statement.Totals{}:
 	case t.endedByHyphen > 0, t.closed > 0 && !t.isReport(), t.seen.opening && r.lines.unended:
-		return whole, statement.Refuse(t.statement.Place, "the file ends before the statement that begins here does").Advise(cutOffHint)
+		return whole, statement.Refuse(t.statement.Place, "the file ends before the end of the statement that begins here").Advise(cutOffHint)
 	}
 	return whole, nil
 }
 
-// hasHeader tells whether a statement is open that a bank has begun: a field behind the end of a message begins none.
+// hasHeader reports whether the open statement has a field that begins a statement. A stray field after the end of a
+// message does not begin one.
 func (t *emitter) hasHeader() bool {
 	return t.open && (t.seen.reference || t.seen.account || t.seen.number || t.seen.opening)
 }
 
-// mayBeCut tells whether a file that ends without the end of a line ends within this field. A text, a note and an amount with all
-// its decimals may be the last that a file says; a shorter amount, an account or an entry may be less than the bank wrote. A
-// closing balance or a total that ends at its mark is a whole amount, or does not hold.
+// mayBeCut reports whether a file whose last line has no end may be truncated within this field. A text, a note and
+// an amount with all its decimals may be complete; a shorter amount, an account or an entry may not be. A closing
+// balance or a total that ends at its mark is complete, or its check fails.
 func (f *field) mayBeCut() bool {
 	switch f.tag {
 	case "", "86", "NS":

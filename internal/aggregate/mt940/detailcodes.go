@@ -1,4 +1,4 @@
-// Forms of details that one country's banks have: codes between slashes, and the German banks' :NS:.
+// National forms of details: codes between slashes, and the :NS: of German banks.
 
 package mt940
 
@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// slashCodes are what stands between slashes in :86:, as in /NAME/…/REMI/….
+// slashCodes are the codes between slashes in :86:, as in /NAME/…/REMI/….
 var slashCodes = map[string]bool{
 	"ACCW": true, "ADDR": true, "BENM": true, "BIC": true, "BO": true, "CD": true, "CNTP": true, "CSID": true, "EREF": true,
 	"IBAN": true, "ID": true, "ISDT": true, "KREF": true, "MARF": true, "NAME": true, "NRTX": true, "OCMT": true, "ORDP": true,
@@ -15,7 +15,8 @@ var slashCodes = map[string]bool{
 	"TR": true, "TRCD": true, "TRTP": true, "ULTB": true, "ULTC": true, "ULTD": true,
 }
 
-// parseSlashCodes finds the other side in codes between slashes. CNTP holds account, bank, name and town between slashes.
+// parseSlashCodes finds the counterparty in codes between slashes. CNTP contains account, bank, name and town,
+// separated by slashes.
 func (d *details) parseSlashCodes(text string) {
 	d.party, d.peer = slashValue(text, "NAME"), slashValue(text, "IBAN")
 	if both := strings.Split(slashValue(text, "CNTP"), "/"); len(both) >= 3 {
@@ -23,7 +24,7 @@ func (d *details) parseSlashCodes(text string) {
 	}
 }
 
-// slashValue is what stands behind a code, up to the next.
+// slashValue returns the value of a code, up to the next code.
 func slashValue(text, code string) string {
 	_, value, ok := strings.Cut(text, "/"+code+"/")
 	if !ok {
@@ -41,8 +42,8 @@ func slashValue(text, code string) string {
 	return strings.Trim(value, " /")
 }
 
-// addNonSwift takes the :NS: of an entry: 01 to 14 its purpose, 15 and 16 the other side's name, 17 the posting text, 34 the
-// other side's account.
+// addNonSwift adds the :NS: of an entry: 01 to 14 are its purpose, 15 and 16 the name of the counterparty, 17 the
+// posting text, 34 the account of the counterparty.
 func (d *details) addNonSwift(lines []line) {
 	var party strings.Builder
 	for code, text := range numberedLines(lines) {
@@ -62,7 +63,7 @@ func (d *details) addNonSwift(lines []line) {
 	}
 }
 
-// accountName is the account's name in the :NS: of a statement.
+// accountName returns the account's name from the :NS: of a statement.
 func accountName(lines []line) string {
 	for code, text := range numberedLines(lines) {
 		if code == "22" {
@@ -72,7 +73,8 @@ func accountName(lines []line) string {
 	return ""
 }
 
-// numberedLines gives the lines of :NS: by the two digits that say what each is. A line without them goes on with the one before.
+// numberedLines iterates over the lines of :NS: with the two digits that define their meaning. A line without digits
+// continues the previous one.
 func numberedLines(lines []line) iter.Seq2[string, string] {
 	return func(yield func(code, text string) bool) {
 		code := ""
