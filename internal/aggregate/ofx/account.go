@@ -1,4 +1,4 @@
-// Accounts: of statements, and in lists.
+// Reads accounts of statements and in account lists.
 
 package ofx
 
@@ -8,7 +8,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// statementAccount takes the account that a statement is of.
+// statementAccount sets the account of the open statement.
 func (p *reader) statementAccount() error {
 	if p.current.report == "" {
 		return p.emitAccount(0)
@@ -27,7 +27,7 @@ func (p *reader) statementAccount() error {
 	return nil
 }
 
-// listedAccounts tells every account of a list's element.
+// listedAccounts reports every account of an element of an account list.
 func (p *reader) listedAccounts() error {
 	found := false
 	for i := range p.record.nodes {
@@ -44,14 +44,14 @@ func (p *reader) listedAccounts() error {
 	return p.emitAccount(0)
 }
 
-func (p *reader) emitAccount(owner int) error {
-	return p.noticeOther("account", accountFields(&p.record, owner)...)
+func (p *reader) emitAccount(parent int) error {
+	return p.noticeOther("account", accountFields(&p.record, parent)...)
 }
 
-func accountFields(r *record, owner int) []statement.Field {
+func accountFields(r *record, parent int) []statement.Field {
 	return []statement.Field{
-		field("type", r.valueAt(owner, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.valueAt(owner, "ACCTID")),
-		field("routing", r.valueAt(owner, "BANKID")), field("branch", r.valueAt(owner, "BRANCHID")),
-		field("key", r.valueAt(owner, "ACCTKEY")), field("broker", r.valueAt(owner, "BROKERID")),
+		field("type", r.valueAt(parent, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.valueAt(parent, "ACCTID")),
+		field("routing", r.valueAt(parent, "BANKID")), field("branch", r.valueAt(parent, "BRANCHID")),
+		field("key", r.valueAt(parent, "ACCTKEY")), field("broker", r.valueAt(parent, "BROKERID")),
 	}
 }

@@ -1,4 +1,4 @@
-// Amounts and dates as banks write them.
+// Parses amounts and dates as banks write them.
 
 package ofx
 
@@ -9,8 +9,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// amount is a plain decimal (rule 2); text that is none, or that two readings fit, stays as it is. The format has either mark
-// and no grouping, but some banks group: the mark on the right is the decimal one.
+// amount returns a plain decimal (rule 2); a text that is not a number, or is ambiguous, is returned unchanged. The
+// format allows both decimal marks and no grouping, but some banks group: the rightmost mark is the decimal mark.
 func amount(text string) string {
 	sign, rest := "", strings.TrimSpace(text)
 	if rest != "" && (rest[0] == '-' || rest[0] == '+') {
@@ -33,7 +33,8 @@ func amount(text string) string {
 	return text
 }
 
-// decimalMarks tells the decimal mark of a number, and what groups its digits. A lone comma before three digits may be either.
+// decimalMarks finds the decimal mark of a number and its group mark. A single comma before three digits is
+// ambiguous.
 func decimalMarks(number string) (mark byte, group string, ok bool) {
 	dots, commas := strings.Count(number, "."), strings.Count(number, ",")
 	switch {
@@ -51,7 +52,7 @@ func decimalMarks(number string) (mark byte, group string, ok bool) {
 	return '.', "", true
 }
 
-// isGrouped says whether all groups behind the first have three digits.
+// isGrouped reports whether all groups after the first have three digits.
 func isGrouped(whole, group string) bool {
 	groups := strings.Split(whole, group)
 	for _, g := range groups[1:] {
@@ -67,14 +68,14 @@ const (
 	timeOnly = "2006-01-02T15:04:05"
 )
 
-// timestamp is a time as written: local, and the offset where one is stated.
+// timestamp is a time as written: the local time, and the offset if one is stated.
 type timestamp struct {
 	local  time.Time
-	zone   *time.Location // nil where none is stated
+	zone   *time.Location // nil if none is stated
 	stated bool
 }
 
-// date is the local date as written, or the text.
+// date returns the local date, or the text if it cannot be read.
 func date(text string) string {
 	if m := parseTimestamp(text); m.stated {
 		return m.local.Format(dateOnly)
@@ -82,7 +83,7 @@ func date(text string) string {
 	return text
 }
 
-// optionalDate is date, but for the zeros that some write for none.
+// optionalDate is date, but returns "" for the zeros that some banks write for a missing date.
 func optionalDate(text string) string {
 	if strings.Trim(text, "0") == "" {
 		return ""
@@ -90,7 +91,7 @@ func optionalDate(text string) string {
 	return date(text)
 }
 
-// String is the time as package statement writes it; empty where there is none.
+// String returns the time in the form of package statement; "" if there is none.
 func (m timestamp) String() string {
 	switch {
 	case !m.stated:
@@ -102,7 +103,7 @@ func (m timestamp) String() string {
 	return time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), 0, m.zone).Format(time.RFC3339)
 }
 
-// timestampText is the time where it can be read, or else the text.
+// timestampText returns the time in the form of package statement, or the text if it cannot be read.
 func timestampText(text string) string {
 	if m := parseTimestamp(text); m.stated {
 		return m.String()
@@ -110,8 +111,8 @@ func timestampText(text string) string {
 	return text
 }
 
-// parseTimestamp reads YYYYMMDD[HH[MM[SS]]][.fraction][[offset:name]], and dates with hyphens. An offset that cannot be read leaves
-// the local time.
+// parseTimestamp parses YYYYMMDD[HH[MM[SS]]][.fraction][[offset:name]], and dates with hyphens. With an invalid
+// offset only the local time is used.
 func parseTimestamp(text string) timestamp {
 	text, offset, zoned := strings.Cut(text, "[")
 	if zoned && !strings.HasSuffix(strings.TrimSpace(offset), "]") {
@@ -136,14 +137,14 @@ func parseTimestamp(text string) timestamp {
 	}
 	year, month, day, hour, minute, second := part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14)
 	local := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	// What is out of range moves another part; an hour moves the day.
+	// time.Date normalizes a part that is out of range, which changes another part.
 	if local.Day() != day || int(local.Month()) != month || local.Minute() != minute || local.Second() != second {
 		return timestamp{}
 	}
 	return timestamp{local: local, zone: zone(offset), stated: true}
 }
 
-// isFraction says whether text can stand for parts of a second.
+// isFraction reports whether text can be a fraction of a second.
 func isFraction(text string) bool {
 	return text == "" || strings.IndexByte(".,:", text[0]) >= 0 && strings.Trim(text[1:], "0123456789") == ""
 }
@@ -160,10 +161,10 @@ func parseHyphenated(text string) timestamp {
 	return timestamp{}
 }
 
-// minutes are those of a part of an hour; some write the minutes themselves.
+// minutes maps the fraction of an hour to minutes; some banks write the minutes themselves.
 var minutes = map[string]int{"": 0, "0": 0, "00": 0, "5": 30, "50": 30, "30": 30, "25": 15, "15": 15, "75": 45, "45": 45}
 
-// zone reads "-5:EST]", "+5.5]", "5.30:IST]"; nil where that is none.
+// zone parses "-5:EST]", "+5.5]", "5.30:IST]"; nil if the text is not a valid offset.
 func zone(text string) *time.Location {
 	if text == "" {
 		return nil

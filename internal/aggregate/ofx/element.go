@@ -1,4 +1,4 @@
-// The elements of the format that have a place in its order.
+// The known elements of the format and their nesting.
 
 package ofx
 
@@ -8,8 +8,9 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// rank orders the known elements that hold others, from the outside in. One of a rank ends all that are open of the same rank
-// or further in, since banks forget end tags. Elements of rank none are values, or hold others if an end tag says so.
+// rank orders the known elements that contain others, from the outside in. An element closes all open elements of the
+// same or an inner rank, because banks omit end tags. Elements of rank none are values, or contain others if they
+// have an end tag.
 type rank int8
 
 const (
@@ -19,21 +20,21 @@ const (
 	response      // to one request
 	report        // a statement
 	list          // of entries, positions, securities
-	group         // told whole when it ends; may hold an item
-	item          // told whole when it ends, unless within a group
+	group         // handled when it ends; may contain items
+	item          // handled when it ends, unless it is within a group
 )
 
 type kind struct {
 	rank   rank
-	emit   func(*reader) error // of groups and items: what is done with the whole
-	onlyIn string              // the list that it is known in; empty is anywhere
+	emit   func(*reader) error // of groups and items: handles the complete record
+	onlyIn string              // the list in which it is known; "" for anywhere
 }
 
 type element struct {
 	name  string
 	kind  kind
 	place statement.Place
-	node  int // its node in the record, while one is read
+	node  int // its node in the open record
 }
 
 var kinds = map[string]kind{
@@ -50,7 +51,7 @@ var kinds = map[string]kind{
 	"SECINFO": {rank: item, emit: (*reader).security, onlyIn: "SECLIST"},
 }
 
-// Kinds that are told alike, and the answers that hold what is told; of others it is told that they are not read.
+// Names of elements that are handled alike, and the responses that are read; others are reported as not read.
 const (
 	readResponses = "STMTTRNRS CCSTMTTRNRS INVSTMTTRNRS ACCTINFOTRNRS SECLISTTRNRS"
 	transactions  = "BUYDEBT BUYMF BUYOPT BUYOTHER BUYSTOCK CLOSUREOPT INCOME INVBANKTRAN INVEXPENSE JRNLFUND JRNLSEC MARGININTEREST " +
@@ -59,7 +60,7 @@ const (
 	securities = "DEBTINFO MFINFO OPTINFO OTHERINFO STOCKINFO"
 )
 
-// kindOf is the kind of the element of that name, in capitals.
+// kindOf returns the kind of an element by its name in capitals.
 func kindOf(name string) kind {
 	if k, ok := kinds[name]; ok {
 		return k

@@ -1,4 +1,4 @@
-// Entries of bank accounts and credit cards.
+// Reads entries of bank accounts and credit cards.
 
 package ofx
 
@@ -9,7 +9,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// acceptEntry tells an entry, however little it says: what lacks a date or an amount is for quarantine (rule 10).
+// acceptEntry reports an entry, even without a date or an amount: intake quarantines it then (rule 10).
 func (p *reader) acceptEntry() error {
 	r := &p.record
 	if p.current.report == "" && p.responseUnread {
@@ -40,7 +40,7 @@ func (p *reader) acceptEntry() error {
 	}
 	p.markPending(r)
 	if p.currentEntry.Booked == "" {
-		p.currentEntry.Booked = "not stated" // and no day is read: that of the statement would be a guess
+		p.currentEntry.Booked = "not stated" // not a valid day, because the statement's day would be a guess
 	}
 	p.applyCorrection(r)
 	if err := p.checkUnique(); err != nil {
@@ -52,7 +52,7 @@ func (p *reader) acceptEntry() error {
 	return p.balancesInEntry(r)
 }
 
-// emitEntry tells the entry, or holds it until its statement has ended.
+// emitEntry reports the entry, or keeps it until its statement has ended.
 func (p *reader) emitEntry() error {
 	if p.current.isForeign(&p.currentEntry) {
 		return p.current.foreign.add(&p.currentEntry)
@@ -63,8 +63,8 @@ func (p *reader) emitEntry() error {
 	return p.handler.EndEntry()
 }
 
-// balancesInEntry tells the balances that stand within an entry because its end tag, and that of the list, are forgotten. Where the entry
-// has an end, they are values of the bank's own.
+// balancesInEntry reports the balances inside an entry whose end tag, and that of the list, is missing. If the entry
+// has an end tag, they are proprietary values of the bank.
 func (p *reader) balancesInEntry(r *record) error {
 	for i := 0; i < len(r.nodes) && !r.ended; i++ {
 		n := &r.nodes[i]
@@ -78,7 +78,7 @@ func (p *reader) balancesInEntry(r *record) error {
 	return nil
 }
 
-// markPending marks an entry of the list of those that are not booked yet. Its FITID, if it has one, is that of the booked one to come.
+// markPending marks an entry in the list of pending ones. Its FITID, if it has one, will be that of the booked entry.
 func (p *reader) markPending(r *record) {
 	listed := false
 	for i := range p.open {
@@ -93,7 +93,7 @@ func (p *reader) markPending(r *record) {
 	}
 }
 
-// referenceHash tells FITIDs apart within one reading: its two halves are independent.
+// referenceHash identifies a FITID within one read, by two independent hashes.
 type referenceHash [2]uint64
 
 var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
@@ -102,7 +102,7 @@ func hashReference(reference string) referenceHash {
 	return referenceHash{maphash.String(seeds[0], reference), maphash.String(seeds[1], reference)}
 }
 
-// hashContent digests what tells an entry apart from another of its name.
+// hashContent hashes the fields that distinguish entries with the same FITID.
 func hashContent(e *statement.Entry) uint64 {
 	buffer := make([]byte, 0, 256)
 	for _, t := range [...]string{e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code, e.Party, e.Peer, e.Text, e.Corrects} {
@@ -111,12 +111,12 @@ func hashContent(e *statement.Entry) uint64 {
 	return maphash.Bytes(seeds[0], buffer)
 }
 
-// maxEntries is how many FITIDs of one statement are told apart: they take some 100 bytes of memory each.
+// maxEntries is the maximum number of FITIDs of a statement; each takes about 100 bytes of memory.
 const maxEntries = 20_000_000
 
-// checkUnique holds the bank to its promise that a FITID names one entry of the account. Another entry of the same name, such
-// as the fee for it, is told apart by what it says. One that says the same counts once, and the statement does not hold:
-// nobody can tell whether it is a second payment.
+// checkUnique checks that a FITID names one entry of the account. Another entry with the same FITID, such as its fee,
+// is distinguished by its content. An identical entry counts once and makes a fault, because it may be a second
+// payment.
 func (p *reader) checkUnique() error {
 	e := &p.currentEntry
 	if !e.Unique {
@@ -137,7 +137,7 @@ func (p *reader) checkUnique() error {
 		e.Shared = true
 		p.current.addShared(name, e)
 	case p.current.Fault == "":
-		p.current.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
+		p.current.Fault = "FITID " + e.Reference + " is used for two identical entries of " + e.Amount + ": they count once"
 	}
 	return nil
 }

@@ -6,21 +6,21 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// Limits of what is held of a statement until it ends.
+// Limits of the entries that are kept until the statement ends.
 const (
 	maxForeign = 64 << 20 // bytes of entries in other currencies
-	entryCost  = 512      // of an entry beside its texts
+	entryCost  = 512      // of an entry besides its texts
 )
 
-// foreignEntries holds a statement's entries in other currencies. They are no part of its sum, which is in its own: each currency's are told
-// as a statement of their own, of the same account and interval.
+// foreignEntries are a statement's entries in other currencies. The statement's sum is in its own currency; those of
+// each other currency are reported as a separate statement of the same account and interval.
 type foreignEntries struct {
 	currencies []string // in the order of the file
 	entries    map[string][]statement.Entry
 	bytes      int
 }
 
-// isForeign tells an entry that is not in its statement's currency, where that has one.
+// isForeign reports whether an entry is in another currency than its statement, if that has one.
 func (w *statementState) isForeign(e *statement.Entry) bool {
 	return w.Currency != "" && e.Currency != w.Currency
 }
@@ -28,7 +28,7 @@ func (w *statementState) isForeign(e *statement.Entry) bool {
 func (f *foreignEntries) add(e *statement.Entry) error {
 	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
 	if f.bytes > maxForeign {
-		return statement.Refuse(e.Place, "a statement of more than %d bytes of entries in other currencies than its own", maxForeign)
+		return statement.Refuse(e.Place, "the statement has more than %d bytes of entries in other currencies", maxForeign)
 	}
 	if f.entries == nil {
 		f.entries = map[string][]statement.Entry{}
@@ -40,7 +40,7 @@ func (f *foreignEntries) add(e *statement.Entry) error {
 	return nil
 }
 
-// emit tells what is held.
+// emit reports the kept entries.
 func (f *foreignEntries) emit(handler statement.Handler, template statement.Statement) error {
 	for _, currency := range f.currencies {
 		template.Currency, template.Fault = currency, ""

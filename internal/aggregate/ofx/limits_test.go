@@ -1,4 +1,4 @@
-// What is refused, what is bounded, and how fast the rest is.
+// Tests of refused and huge files; fuzz test and benchmark.
 
 package ofx_test
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// TestRefused names what is wrong and where.
+// TestRefused checks the place and the reason of each error.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, where, why string }{
@@ -25,11 +25,11 @@ func TestRefused(t *testing.T) {
 		"ends without an end": {"<OFX><STMTRS></STMTRS>", "1:23", "within the <OFX>"},
 		"ends in a comment":   {"<OFX><!-- ", "1:6", "within <!--"},
 		"ends in cdata":       {"<OFX><STMTRS><CURDEF><![CDATA[x", "1:22", "within <![CDATA["},
-		"document type":       {`<!DOCTYPE OFX [<!ENTITY a "b">]><OFX></OFX>`, "1:1", "document types"},
-		"entity":              {`<OFX><!entity a "b"></OFX>`, "1:6", "entities"},
+		"document type":       {`<!DOCTYPE OFX [<!ENTITY a "b">]><OFX></OFX>`, "1:1", "document type"},
+		"entity":              {`<OFX><!entity a "b"></OFX>`, "1:6", "entity is declared"},
 		"an entry alone":      {"<OFX>\n <STMTTRN><TRNAMT>1</STMTTRN></OFX>", "2:2", "outside of a statement"},
 		"a late account":      {"<OFX><STMTRS><STMTTRN></STMTTRN><BANKACCTFROM><ACCTID>1</BANKACCTFROM></OFX>", "1:33", "after its entries"},
-		"too deep":            {"<OFX>" + strings.Repeat("<X>", 100), "1:195", "more than 64 elements"},
+		"too deep":            {"<OFX>" + strings.Repeat("<X>", 100), "1:195", "nested more than 64 deep"},
 		"too many in one":     {"<OFX><STMTRS><STMTTRN>" + strings.Repeat("<X/>", 5000), "1:14", "more than 2048 elements"},
 		"too much in one":     {"<OFX><STMTRS><STMTTRN>" + strings.Repeat("<X>"+strings.Repeat("y", 1<<20-9), 5), "1:14", "elements or 4194304 bytes"},
 		"a request":           {"<OFX><SIGNONMSGSRQV1><SONRQ><DTCLIENT>1</SONRQ></SIGNONMSGSRQV1></OFX>", "1:1", "no statement"},
@@ -46,7 +46,7 @@ func TestRefused(t *testing.T) {
 
 func TestFailingReader(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("the disk is gone")
+	broken := errors.New("the disk failed")
 	for _, text := range []string{"", "<OFX>", "<OFX><STMTRS><!-- ", "<OFX><STMTRS><"} {
 		err := ofx.Read(io.MultiReader(strings.NewReader(text), &failingReader{broken}), statementtest.NewRecorder(t))
 		if !errors.Is(err, broken) || failure.Of(err) != failure.Bug {
@@ -59,7 +59,7 @@ type failingReader struct{ err error }
 
 func (f *failingReader) Read([]byte) (int, error) { return 0, f.err }
 
-// TestEndlessValueIsRefusedWithBoundedAllocation counts what is allocated for a value of 100 MB, wherever it may stand.
+// TestEndlessValueIsRefusedWithBoundedAllocation measures the allocations for a value of 100 MB, in any place.
 func TestEndlessValueIsRefusedWithBoundedAllocation(t *testing.T) {
 	for _, before := range []string{"", "<OFX><STMTRS><STMTTRN><MEMO>", "<OFX><STMTRS><STMTTRN><MEMO><![CDATA[", "<?OFX ", "<OFX></OFX>"} {
 		endless := io.LimitReader(&repeated{}, 100<<20)
@@ -68,7 +68,7 @@ func TestEndlessValueIsRefusedWithBoundedAllocation(t *testing.T) {
 		err := ofx.Read(io.MultiReader(strings.NewReader(before), endless), statementtest.NewRecorder(t))
 		runtime.ReadMemStats(&end)
 		var refused *statement.Error
-		if !errors.As(err, &refused) || !strings.Contains(refused.Reason, "more than 1048576 bytes") || refused.Place.Line != 1 {
+		if !errors.As(err, &refused) || !strings.Contains(refused.Reason, "longer than 1048576 bytes") || refused.Place.Line != 1 {
 			t.Errorf("after %q: %v", before, err)
 		}
 		if used := end.TotalAlloc - start.TotalAlloc; used > 16<<20 {
@@ -107,7 +107,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// countingHandler takes everything and keeps nothing.
+// countingHandler counts entries.
 type countingHandler struct{ entries int }
 
 func (*countingHandler) Begin(*statement.Statement) error { return nil }

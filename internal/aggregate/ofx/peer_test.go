@@ -1,4 +1,4 @@
-// What the tests of other readers assert, one by one.
+// Checks the assertions of other readers' tests.
 
 package ofx_test
 
@@ -11,13 +11,13 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// checkPeer holds one assertion against the reading. Every one is known here, so that none is passed over.
+// checkPeer checks one assertion. Every assertion must be known here, so that none is ignored.
 func (r *reading) checkPeer(what string, value json.RawMessage) {
 	r.t.Helper()
 	text := strings.Trim(string(value), `"`)
 	invested := len(r.notices("investment")) > 0
 	switch what {
-	case "asserted_by", "note", "strict_mode": // there is one mode here, which tells what cannot be read
+	case "asserted_by", "note", "strict_mode": // this reader has only one mode, which reports what cannot be read
 	case "account":
 		if invested {
 			r.equal(what, r.notice("investment", 0, "account"), text)
@@ -39,7 +39,7 @@ func (r *reading) checkPeer(what string, value json.RawMessage) {
 		for name, want := range decodeOne[map[string]string](r, value) {
 			r.equal(name, r.notice("header", 0, name), want)
 		}
-	case "currency", "warning": // null, and that it is empty
+	case "currency", "warning": // null and empty
 		if text == "null" || what == "warning" {
 			text = ""
 		}
@@ -94,11 +94,11 @@ func (r *reading) checkPeerInvestment(what, text string, value json.RawMessage) 
 	case "available_cash", "margin":
 		r.number(what, r.notice("investment balance", 0, what), text)
 	default:
-		r.t.Errorf("what peers assert as %s is compared with nothing", what)
+		r.t.Errorf("the assertion %s of peers is not compared", what)
 	}
 }
 
-// expectDifference holds the table of differences to what is so.
+// expectDifference checks that the table of differences is correct.
 func (r *reading) expectDifference(what string, does bool) {
 	r.t.Helper()
 	if differs(r.file, what) != does {
@@ -106,7 +106,7 @@ func (r *reading) expectDifference(what string, does bool) {
 	}
 }
 
-// onlyStatement is the one statement of a file.
+// onlyStatement returns the only statement of a file.
 func (r *reading) onlyStatement() *statementtest.Statement {
 	r.t.Helper()
 	if len(r.Statements) != 1 {
@@ -115,7 +115,7 @@ func (r *reading) onlyStatement() *statementtest.Statement {
 	return &r.Statements[0]
 }
 
-// checkAccounts are asserted as a number, by account number, or by fields.
+// checkAccounts checks accounts, which are asserted as a number, by account number, or by fields.
 func (r *reading) checkAccounts(value json.RawMessage) {
 	r.t.Helper()
 	if value[0] != '[' {
@@ -133,7 +133,7 @@ func (r *reading) checkAccounts(value json.RawMessage) {
 	}
 }
 
-// checkTransactions are what can be read of all; the others are what the peer discards.
+// checkTransactions counts the entries that can be read; the peer discards the others.
 func (r *reading) checkTransactions(what string, want int) {
 	r.t.Helper()
 	if r.notices("investment") != nil {
@@ -171,7 +171,7 @@ func (r *reading) checkResponse(what string, value json.RawMessage) {
 	}
 }
 
-// checkTransaction is an entry of a statement, or an investment transaction.
+// checkTransaction checks an entry of a statement, or an investment transaction.
 func (r *reading) checkTransaction(i int, want map[string]string) {
 	r.t.Helper()
 	if r.notices("investment") != nil {
@@ -190,7 +190,7 @@ func (r *reading) checkTransaction(i int, want map[string]string) {
 		case "memo":
 			r.equal(name, e.Text, value)
 		default:
-			r.t.Errorf("what peers assert as %s of an entry is compared with nothing", name)
+			r.t.Errorf("the assertion %s of peers about an entry is not compared", name)
 		}
 	}
 }

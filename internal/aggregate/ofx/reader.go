@@ -1,4 +1,4 @@
-// From tags to elements, however their ends are written.
+// Builds elements from tags, whether or not they have end tags.
 
 package ofx
 
@@ -9,7 +9,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// reader keeps what is open, and has every record told when it is whole.
+// reader keeps the open elements, and handles each record when it is complete.
 type reader struct {
 	lex     *lexer
 	values  valueDecoder
@@ -17,17 +17,17 @@ type reader struct {
 	format  string
 
 	open      []element // the outermost first
-	lastValue string    // the value that came last, until the next tag
-	record    record    // the one being read
+	lastValue string    // name of the last value, until the next tag
+	record    record    // the open one
 
 	current        statementState
-	responseUnread bool // the answer is told to be not read
+	responseUnread bool // the open response is reported as not read
 	summary        fileSummary
 	notice         statement.Notice
 	currentEntry   statement.Entry
 }
 
-// read tells the file to its end.
+// read reads the file to its end.
 func (p *reader) read() error {
 	raw, err := p.lex.text(true)
 	if err == nil {
@@ -57,7 +57,7 @@ func (p *reader) acceptTag(t tag) error {
 	return p.start(t)
 }
 
-// header takes what stands outside of all elements.
+// header handles text outside of all elements.
 func (p *reader) header(place statement.Place, raw []byte) error {
 	if len(raw) == 0 {
 		return nil
@@ -78,8 +78,8 @@ func (p *reader) header(place statement.Place, raw []byte) error {
 	return p.handler.Notice(&p.notice)
 }
 
-// start reads an element's beginning and the text that follows. Text makes it a value, closed or not. Without text it holds
-// others, or is an empty value: known names tell, and of the rest its end tag, if one comes.
+// start reads a start tag and the text after it. With text it is a value, whether closed or not. Without text it
+// contains elements or is an empty value: a known name decides, and otherwise an end tag, if there is one.
 func (p *reader) start(t tag) error {
 	p.lastValue = ""
 	if !p.isKnownHere(&t.element) {
@@ -104,8 +104,8 @@ func (p *reader) start(t tag) error {
 	return p.pop(len(p.open) - 1)
 }
 
-// isKnownHere says whether an element is what its name says where it stands. Banks put values of their own into entries, under names
-// that are known elsewhere.
+// isKnownHere reports whether an element has the meaning of its name at its place. Banks put proprietary values into
+// entries, under names that are known elsewhere.
 func (p *reader) isKnownHere(e *element) bool {
 	if e.kind.rank < group {
 		return true
@@ -121,13 +121,14 @@ func (p *reader) isKnownHere(e *element) bool {
 	return true
 }
 
-// end closes the element of that name and all that is open within it. One that closes a value, or an unknown name that is not
-// open, changes nothing. Where a known one never began, what stands before its end would be read as another's.
+// end closes the element of that name and everything open inside it. An end tag of a value, or of an unknown element
+// that is not open, is ignored. If a known element has no start tag, the file is refused, because its values would be
+// read as another element's.
 func (p *reader) end(t tag) error {
 	if p.lastValue != t.name {
 		i := p.findOpen(t.name, t.kind.rank)
 		if i < 0 && !p.mayEndOther(t.kind.rank) {
-			return statement.Refuse(t.place, "</%s> ends an element that did not begin", t.name).Advise("fetch the file again")
+			return statement.Refuse(t.place, "</%s> does not close an open element", t.name).Advise("fetch the file again")
 		}
 		if i >= 0 {
 			if p.record.active() && p.open[i].kind.rank == none {
@@ -148,8 +149,8 @@ func (p *reader) end(t tag) error {
 	return p.header(p.lex.valuePlace, raw)
 }
 
-// mayEndOther says whether an end whose name is not open may be a bank's way to end another one of its rank: of a statement on a card
-// as of one on an account, or of a list that the next one has ended.
+// mayEndOther reports whether an end tag without a start tag may end another element of its rank: a card statement
+// ended as one of an account, or a list that the next one has ended.
 func (p *reader) mayEndOther(r rank) bool {
 	switch r {
 	case none:
@@ -162,7 +163,8 @@ func (p *reader) mayEndOther(r rank) bool {
 	return slices.ContainsFunc(p.open, func(e element) bool { return e.kind.rank == r })
 }
 
-// findOpen is where an element of that name is open; -1 if nowhere, or where an unknown name would end a known one.
+// findOpen returns the index of the open element of that name; -1 if there is none, or if an unknown name would close
+// a known element.
 func (p *reader) findOpen(name string, rank rank) int {
 	for i := len(p.open) - 1; i >= 0; i-- {
 		if p.open[i].name == name {
@@ -175,7 +177,7 @@ func (p *reader) findOpen(name string, rank rank) int {
 	return -1
 }
 
-// closeRank ends what cannot hold an element of a rank: see rank.
+// closeRank closes the elements that cannot contain an element of a rank; see rank.
 func (p *reader) closeRank(r rank) error {
 	if r == none {
 		return nil
@@ -191,10 +193,10 @@ func (p *reader) closeRank(r rank) error {
 // push opens an element.
 func (p *reader) push(e element) error {
 	if len(p.open) == statement.MaxDepth {
-		return statement.Refuse(e.place, "more than %d elements within each other", statement.MaxDepth)
+		return statement.Refuse(e.place, "elements are nested more than %d deep", statement.MaxDepth)
 	}
 	if e.kind.emit != nil || p.record.active() {
-		node, err := p.record.add(&e, "", p.owner())
+		node, err := p.record.add(&e, "", p.parentNode())
 		if err != nil {
 			return err
 		}
@@ -215,18 +217,19 @@ func (p *reader) push(e element) error {
 	return nil
 }
 
-// value takes an element that holds only text.
+// value handles an element that contains only text.
 func (p *reader) value(e *element, text string) error {
 	if p.record.active() {
-		_, err := p.record.add(e, text, p.owner())
+		_, err := p.record.add(e, text, p.parentNode())
 		return err
 	}
 	p.current.set(e.name, text)
 	return nil
 }
 
-// owner is the node that holds what comes next: of the innermost known element, for the others may be values.
-func (p *reader) owner() int {
+// parentNode returns the node that contains what comes next: that of the innermost known element, because the unknown
+// ones may be values.
+func (p *reader) parentNode() int {
 	if !p.record.active() {
 		return -1
 	}
@@ -238,7 +241,7 @@ func (p *reader) owner() int {
 	return -1
 }
 
-// pop closes all elements from the i-th on, the innermost first, and has told what is whole then.
+// pop closes all elements from the i-th on, the innermost first, and handles those that are complete.
 func (p *reader) pop(i int) error {
 	for len(p.open) > i {
 		e := p.open[len(p.open)-1]

@@ -1,4 +1,4 @@
-// Recorded files, against what other readers of the format assert of them and what a plain scan of their text finds.
+// Compares recorded files with the assertions of other readers' tests and with a plain scan of their text.
 
 package ofx_test
 
@@ -20,22 +20,22 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// differences are where this reader tells something else than the peers do, or than the scan found.
+// differences are the results in which this reader intentionally differs from the peers or the scan.
 var differences = []struct{ file, what, reason string }{
-	{"ofxparse/date_missing.ofx", "transactions", "the peer discards three entries without a date; here they are told as written, for quarantine"},
-	{"ofxparse/decimal_error.ofx", "transactions", "the peer discards the entry of $120; here it is told as written, for quarantine"},
-	{"ofxparse/investment_401k.ofx", "total", "the peer takes a missing total for 0; here it is not stated"},
+	{"ofxparse/date_missing.ofx", "transactions", "the peer discards three entries without a date; here they are reported as written, for quarantine"},
+	{"ofxparse/decimal_error.ofx", "transactions", "the peer discards the entry of $120; here it is reported as written, for quarantine"},
+	{"ofxparse/investment_401k.ofx", "total", "the peer reads a missing total as 0; here it is not stated"},
 	{"ofxparse/bank_medium.ofx", "end", "the peer keeps the time; an interval ends with a date"},
 	{"ofxparse/fidelity-savings.ofx", "date_utc", "the peer turns dates into UTC; a booking date is the bank's local one"},
-	{"ofxparse/fidelity-savings.ofx", "transactions", "the peer lists an investment account's cash as bank transactions; here it is noticed as investment transactions"},
-	{"ofxparse/signon_fail.ofx", "error", "the peer reads a failed sign-on; a file that holds nothing else is refused with the bank's answer"},
-	{"ofxparse/error_message.ofx", "error", "the peer reads a failed request; a file that holds nothing else is refused with the bank's answer"},
+	{"ofxparse/fidelity-savings.ofx", "transactions", "the peer lists an investment account's cash as bank transactions; here they are investment transactions"},
+	{"ofxparse/signon_fail.ofx", "error", "the peer reads a failed sign-on; a file that contains nothing else is refused with the bank's response"},
+	{"ofxparse/error_message.ofx", "error", "the peer reads a failed request; a file that contains nothing else is refused with the bank's response"},
 	{"ofxparse/bank_small.ofx", "error", "the peer reads <OFX></OFX>; a file that states nothing is refused"},
 	{"ofxparse/multiple_accounts2.ofx", "routing", "the peer has the bank's number; the servicer is that and the branch"},
 	{"ofxparse/bank_medium.ofx", "routing", "the peer has the bank's number; the servicer is that and the branch"},
 }
 
-// seenDifferences are the differences that a test has come upon.
+// seenDifferences are the differences that the tests have met.
 var seenDifferences sync.Map
 
 func differs(file, what string) bool {
@@ -70,7 +70,7 @@ type scannedStatement struct {
 	Positions                       int
 }
 
-// reading is what a file told, with the means to look into it.
+// reading is the result of a read, with helpers to check it.
 type reading struct {
 	*statementtest.Recorder
 	t    *testing.T
@@ -109,7 +109,7 @@ func TestRecordedFiles(t *testing.T) {
 	t.Cleanup(func() {
 		for _, d := range differences {
 			if _, ok := seenDifferences.Load(d.file + " " + d.what); !ok {
-				t.Errorf("%s: there is no such difference in %s (%s)", d.file, d.what, d.reason)
+				t.Errorf("%s: %s does not differ (%s)", d.file, d.what, d.reason)
 			}
 		}
 	})
@@ -123,7 +123,7 @@ func TestRecordedFiles(t *testing.T) {
 			r := &reading{Recorder: statementtest.NewRecorder(t), t: t, file: file}
 			r.err = statementtest.ReadChecked(t, text, ofx.Read, r.Recorder)
 			if (r.err != nil) != differs(file, "error") {
-				t.Fatalf("the reading ends with %v", r.err)
+				t.Fatalf("the read ends with error %v", r.err)
 			}
 			r.checkScan(&want)
 			for what, value := range want.Peer {
@@ -133,7 +133,7 @@ func TestRecordedFiles(t *testing.T) {
 	}
 }
 
-// checkScan compares with what was found in the raw text.
+// checkScan compares the result with a scan of the raw text.
 func (r *reading) checkScan(want *expectation) {
 	var bank []scannedStatement
 	invested, transactions, positions := 0, 0, 0
@@ -193,7 +193,7 @@ func (r *reading) checkBalance(got *statementtest.Statement, code string, amount
 	i := slices.IndexFunc(got.Balances, func(b statement.Balance) bool { return b.Code == code })
 	if i < 0 {
 		if amount != nil && *amount != "" {
-			r.t.Errorf("no balance %s, want %s", code, *amount)
+			r.t.Errorf("balance %s is missing, want %s", code, *amount)
 		}
 		return
 	}
@@ -216,7 +216,7 @@ func (r *reading) notices(what string) (found []statement.Notice) {
 	return found
 }
 
-// notice is a field of the i-th notice of its kind, of the last where i is below 0.
+// notice returns a field of the i-th notice of its kind, or of the last one if i is negative.
 func (r *reading) notice(what string, i int, name string) string {
 	r.t.Helper()
 	all := r.notices(what)
@@ -224,7 +224,7 @@ func (r *reading) notice(what string, i int, name string) string {
 		i += len(all)
 	}
 	if i < 0 || i >= len(all) {
-		r.t.Errorf("no %s %d", what, i)
+		r.t.Errorf("%s %d is missing", what, i)
 		return ""
 	}
 	for _, f := range all[i].Fields {
@@ -249,7 +249,7 @@ func (r *reading) count(what string, got, want int) {
 	}
 }
 
-// number compares by value where both are numbers.
+// number compares by value if both are numbers.
 func (r *reading) number(what, got, want string) {
 	r.t.Helper()
 	g, ok := new(big.Rat).SetString(got)
@@ -261,7 +261,7 @@ func (r *reading) number(what, got, want string) {
 
 var nondigit = regexp.MustCompile(`[^0-9]`)
 
-// digits are those of a date.
+// digits returns the digits of a date.
 func digits(date string) string {
 	all := nondigit.ReplaceAllString(date, "")
 	if strings.Contains(date, "T") {
@@ -284,7 +284,7 @@ func TestRefusedFilesNameTheBankResponse(t *testing.T) {
 		}
 		for _, w := range words {
 			if !strings.Contains(refused.Reason, w) {
-				t.Errorf("%s: %q does not name %q", file, refused.Reason, w)
+				t.Errorf("%s: %q does not contain %q", file, refused.Reason, w)
 			}
 		}
 	}

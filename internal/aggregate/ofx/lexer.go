@@ -1,4 +1,4 @@
-// Tags, and the text between them.
+// Splits a file into tags and text.
 
 package ofx
 
@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	maxName  = 64      // bytes of an element's name; longer ones are text
-	maxTag   = 2048    // bytes of a tag with its attributes; longer ones are text
-	maxNames = 1 << 12 // different names kept
+	maxName  = 64      // bytes of an element's name; a longer one is text
+	maxTag   = 2048    // bytes of a tag with its attributes; a longer one is text
+	maxNames = 1 << 12 // cached names
 	blank    = " \t\r\n"
 )
 
@@ -34,13 +34,13 @@ type tag struct {
 	shape tagForm
 }
 
-// lexer cuts a file into tags and text. It forgives what banks write: a '<' that begins no tag is text.
+// lexer splits a file into tags and text. A '<' that does not begin a tag is text, because banks write it so.
 type lexer struct {
 	in         *bufio.Reader
 	place      statement.Place // of the next byte
-	tag        tag             // the one that ended the last text
+	tag        tag             // the tag after the last text
 	value      []byte
-	valuePlace statement.Place // of the value
+	valuePlace statement.Place // start of the value
 	names      map[string]element
 }
 
@@ -52,8 +52,8 @@ func newLexer(in *bufio.Reader) *lexer {
 	return l
 }
 
-// text reads up to the next tag, which is then in l.tag, and returns what stands before it without the blanks at its
-// beginning; it is good until the next call. In the prologue, outside of all elements, processing instructions are text.
+// text reads up to the next tag, stores it in l.tag and returns the text before it, without leading blanks. The text
+// is valid until the next call. In the prologue, outside of all elements, processing instructions are text.
 func (l *lexer) text(prologue bool) ([]byte, error) {
 	l.value = l.value[:0]
 	for {
@@ -79,7 +79,7 @@ func (l *lexer) text(prologue bool) ([]byte, error) {
 	}
 }
 
-// appendText adds to the value, unless it is only the blanks before it.
+// appendText adds to the value, without leading blanks.
 func (l *lexer) appendText(text []byte) error {
 	if len(l.value) == 0 {
 		n := 0
@@ -90,14 +90,14 @@ func (l *lexer) appendText(text []byte) error {
 		text, l.valuePlace = text[n:], l.place
 	}
 	if len(l.value)+len(text) > statement.MaxValue {
-		return statement.Refuse(l.valuePlace, "a value of more than %d bytes", statement.MaxValue)
+		return statement.Refuse(l.valuePlace, "a value is longer than %d bytes", statement.MaxValue)
 	}
 	l.advance(text)
 	l.value = append(l.value, text...)
 	return nil
 }
 
-// elementNamed is an element of that name, whose letters' case does not matter.
+// elementNamed returns the element of a name, in any case.
 func (l *lexer) elementNamed(raw []byte) element {
 	if e, ok := l.names[string(raw)]; ok {
 		return e
@@ -110,7 +110,7 @@ func (l *lexer) elementNamed(raw []byte) element {
 	return e
 }
 
-// discard skips bytes that have been looked at.
+// discard skips bytes that were peeked.
 func (l *lexer) discard(seen []byte) {
 	l.advance(seen)
 	_, _ = l.in.Discard(len(seen)) // they are in the buffer

@@ -1,4 +1,4 @@
-// Statements of bank accounts and credit cards.
+// Reads statements of bank accounts and credit cards.
 
 package ofx
 
@@ -8,23 +8,23 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// statementState is what is known of the statement being read before it is told, and of the answer around it.
+// statementState is the open statement, and what is known of the response around it.
 type statementState struct {
-	serverTime string // when the bank answered
+	serverTime string // DTSERVER
 	request    string // TRNUID
-	report     string // the element; empty outside a statement
-	begun      bool   // it has been told
-	listed     bool   // a list has begun in it
+	report     string // name of the statement's element; "" outside a statement
+	begun      bool   // it has been reported
+	listed     bool   // it has a list of entries
 	account    []statement.Field
 	asOf       string // of an investment statement
 	start, end string
 	foreign    foreignEntries
-	seen       map[referenceHash]firstEntry // of each FITID the first entry
+	seen       map[referenceHash]firstEntry // the first entry of each FITID
 	corrections
 	statement.Statement
 }
 
-// set takes a value that stands in no record. The first one of its name counts.
+// set stores a value that is not part of a record. The first one of its name counts.
 func (w *statementState) set(name, value string) {
 	var to *string
 	switch name {
@@ -50,7 +50,7 @@ func (w *statementState) set(name, value string) {
 
 func (w *statementState) isBank() bool { return w.report == "STMTRS" || w.report == "CCSTMTRS" }
 
-// enterStatement begins a statement, of which nothing is known yet.
+// enterStatement opens a statement.
 func (p *reader) enterStatement(e *element) {
 	p.current = statementState{serverTime: p.current.serverTime, request: p.current.request, report: e.name}
 	p.current.Statement = statement.Statement{
@@ -59,7 +59,8 @@ func (p *reader) enterStatement(e *element) {
 	}
 }
 
-// beginStatement tells the statement once its first entry, balance or position, or its end, shows that its account will not change.
+// beginStatement reports the statement, once. Its first entry, balance or position, or its end, shows that its
+// account is complete.
 func (p *reader) beginStatement() error {
 	if p.current.report == "" || p.current.begun {
 		return nil
@@ -91,21 +92,21 @@ func (p *reader) leaveStatement() error {
 	return p.current.foreign.emit(p.handler, p.current.Statement)
 }
 
-// emitBalance tells a balance.
+// emitBalance reports the balance of the record.
 func (p *reader) emitBalance() error { return p.emitBalanceAt(0) }
 
-// emitBalanceAt tells the balance that an element of the record holds. One without an amount states nothing that could be proven, and
-// is noticed.
-func (p *reader) emitBalanceAt(owner int) error {
+// emitBalanceAt reports the balance of an element of the record. A balance without an amount cannot be checked and
+// becomes a notice.
+func (p *reader) emitBalanceAt(parent int) error {
 	r := &p.record
-	value, asOf := r.valueAt(owner, "BALAMT"), r.valueAt(owner, "DTASOF")
+	value, asOf := r.valueAt(parent, "BALAMT"), r.valueAt(parent, "DTASOF")
 	if !p.current.isBank() || value == "" {
-		return p.emitNotice(r.place, "balance", field("name", r.nodes[owner].name), field("value", value), field("date", timestampText(asOf)))
+		return p.emitNotice(r.place, "balance", field("name", r.nodes[parent].name), field("value", value), field("date", timestampText(asOf)))
 	}
 	b := statement.Balance{
 		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.current.Currency, Date: optionalDate(asOf),
 	}
-	if r.nodes[owner].name == "LEDGERBAL" {
+	if r.nodes[parent].name == "LEDGERBAL" {
 		b.Code = statement.ClosingBooked
 		if created := parseTimestamp(asOf).String(); created != "" {
 			p.current.Created = created

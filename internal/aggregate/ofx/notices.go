@@ -1,4 +1,4 @@
-// What is told beside statements: answers, accounts, investments.
+// Reports what is not a statement: responses, accounts, investments.
 
 package ofx
 
@@ -8,15 +8,15 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// fileSummary is what a file has said so far, for the verdict at its end.
+// fileSummary is what a file has contained so far.
 type fileSummary struct {
 	statements bool
 	others     bool             // accounts, investments, securities
 	responses  bool             // a sign-on or a status
-	refusal    *statement.Error // the first answer that something failed
+	refusal    *statement.Error // the first response that reports a failure
 }
 
-// checkSummary refuses a file that states nothing but a failure, or nothing at all.
+// checkSummary refuses a file that contains only a failure, or nothing.
 func (p *reader) checkSummary() error {
 	switch {
 	case p.summary.statements || p.summary.others:
@@ -24,14 +24,14 @@ func (p *reader) checkSummary() error {
 	case p.summary.refusal != nil:
 		return p.summary.refusal
 	case !p.summary.responses:
-		return statement.Refuse(statement.Place{Line: 1, Column: 1}, "no statement, list of accounts or answer of a bank is in the file")
+		return statement.Refuse(statement.Place{Line: 1, Column: 1}, "the file contains no statement, list of accounts or response of a bank")
 	}
 	return nil
 }
 
 func field(name, value string) statement.Field { return statement.Field{Name: name, Value: value} }
 
-// emitNotice notices the fields that are stated, if any.
+// emitNotice reports the fields that are stated, if there are any.
 func (p *reader) emitNotice(place statement.Place, what string, fields ...statement.Field) error {
 	p.notice = statement.Notice{Place: place, What: what}
 	for _, f := range fields {
@@ -45,7 +45,7 @@ func (p *reader) emitNotice(place statement.Place, what string, fields ...statem
 	return p.handler.Notice(&p.notice)
 }
 
-// noticeOther is tell of what a file without statements may be about.
+// noticeOther reports content that makes a file valid without a statement.
 func (p *reader) noticeOther(what string, fields ...statement.Field) error {
 	if err := p.beginStatement(); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (p *reader) noticeOther(what string, fields ...statement.Field) error {
 	return p.emitNotice(p.record.place, what, fields...)
 }
 
-// signOn tells how the sign-on went. User names and session cookies, which it may hold, are not told (rule 8).
+// signOn reports the result of the sign-on. User names and session cookies in it are left out (rule 8).
 func (p *reader) signOn() error {
 	r := &p.record
 	p.current.serverTime = r.get("DTSERVER")
@@ -64,7 +64,7 @@ func (p *reader) signOn() error {
 		field("date", timestampText(p.current.serverTime)), field("organisation", r.valueIn("FI", "ORG")), field("institution", r.valueIn("FI", "FID")))
 }
 
-// status tells the answer to one request, where there is something to tell.
+// status reports the response to one request, unless it is a success.
 func (p *reader) status() error {
 	r := &p.record
 	code, severity, message := r.get("CODE"), r.get("SEVERITY"), r.get("MESSAGE")
@@ -85,7 +85,8 @@ func (p *reader) recordResponse(to, code, severity, message string) {
 	}
 }
 
-// investment tells whose investments follow. Their cash is no bank account's, so its entries are told as transactions.
+// investment reports the owner of the investments that follow. Their cash is not a bank account, so its entries are
+// reported as transactions.
 func (p *reader) investment() error {
 	p.summary.others = true
 	fields := []statement.Field{field("account", p.current.Account)}
@@ -123,7 +124,7 @@ func (p *reader) security() error {
 		field("id_type", r.findValue("UNIQUEIDTYPE")), field("name", r.findValue("SECNAME")), field("ticker", r.findValue("TICKER")))
 }
 
-// investmentBalance tells an investment account's balances, and those it names itself, each on its own.
+// investmentBalance reports an investment account's balances, and each named one separately.
 func (p *reader) investmentBalance() error {
 	names := map[string]string{
 		"AVAILCASH": "available_cash", "MARGINBALANCE": "margin", "SHORTBALANCE": "short", "BUYPOWER": "buying_power",
@@ -152,9 +153,9 @@ func (p *reader) namedBalance() error {
 	return p.noticeOther("balance", balanceFields(&p.record, 0)...)
 }
 
-func balanceFields(r *record, owner int) []statement.Field {
+func balanceFields(r *record, parent int) []statement.Field {
 	return []statement.Field{
-		field("name", r.valueAt(owner, "NAME")), field("desc", r.valueAt(owner, "DESC")), field("type", r.valueAt(owner, "BALTYPE")),
-		field("value", r.valueAt(owner, "VALUE")), field("date", timestampText(r.valueAt(owner, "DTASOF"))),
+		field("name", r.valueAt(parent, "NAME")), field("desc", r.valueAt(parent, "DESC")), field("type", r.valueAt(parent, "BALTYPE")),
+		field("value", r.valueAt(parent, "VALUE")), field("date", timestampText(r.valueAt(parent, "DTASOF"))),
 	}
 }

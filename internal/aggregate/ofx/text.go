@@ -1,4 +1,4 @@
-// Values: encodings, entities, line breaks; and the header that names the encoding.
+// Decodes values: encodings, entities and line breaks; and parses the header that names the encoding.
 
 package ofx
 
@@ -16,8 +16,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// valueDecoder turns bytes into text. What is UTF-8 is taken as it is, since headers often name another encoding than the file is
-// written in; all else is read in the one named, or in Windows-1252.
+// valueDecoder converts values to UTF-8. A valid UTF-8 text is unchanged, because headers often name another encoding
+// than that of the file; other texts are decoded with the named encoding, or Windows-1252.
 type valueDecoder struct{ charset encoding.Encoding }
 
 func (v *valueDecoder) text(raw []byte) string {
@@ -47,7 +47,7 @@ func (v *valueDecoder) decode(raw []byte) string {
 	return strings.ToValidUTF8(string(decoded), "\ufffd")
 }
 
-// joinLines makes one line of several.
+// joinLines joins the lines of a text with spaces.
 func joinLines(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\r' || r == '\n' })
 	kept := lines[:0]
@@ -61,7 +61,7 @@ func joinLines(text string) string {
 
 var entities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'", "nbsp": "\u00a0"}
 
-// unescape replaces the entities of the format; what else follows a '&' stays as written.
+// unescape replaces the entities of the format; any other '&' is kept.
 func unescape(text string) string {
 	var b strings.Builder
 	for {
@@ -106,7 +106,8 @@ func entity(name string) (string, bool) {
 
 var headerKey = regexp.MustCompile(`(?i)(OFXHEADER|DATA|VERSION|SECURITY|ENCODING|CHARSET|COMPRESSION|OLDFILEUID|NEWFILEUID)\s*[:=]`)
 
-// headerFields are the keys and values of a header, KEY:VALUE in lines or in one, or KEY="VALUE" of processing instructions.
+// headerFields returns the keys and values of a header: KEY:VALUE in one or several lines, or KEY="VALUE" of
+// processing instructions.
 func headerFields(text string) []statement.Field {
 	var fields []statement.Field
 	keys := headerKey.FindAllStringSubmatchIndex(text, -1)
@@ -128,7 +129,7 @@ func headerFields(text string) []statement.Field {
 
 var version = regexp.MustCompile(`^[0-9]{3}$`)
 
-// formatOf is "ofx 1.0.2" of 102. The version of XML, which is "1.0", is none.
+// formatOf returns "ofx 1.0.2" for 102. The version of XML, which is "1.0", is not a version of the format.
 func formatOf(number, otherwise string) string {
 	if !version.MatchString(number) {
 		return otherwise
@@ -136,7 +137,7 @@ func formatOf(number, otherwise string) string {
 	return "ofx " + number[:1] + "." + number[1:2] + "." + number[2:]
 }
 
-// codePages are the code pages that go by a number of their own.
+// codePages are the code pages that are named by a number.
 var codePages = map[string]encoding.Encoding{
 	"437": charmap.CodePage437, "850": charmap.CodePage850, "852": charmap.CodePage852, "855": charmap.CodePage855,
 	"858": charmap.CodePage858, "860": charmap.CodePage860, "862": charmap.CodePage862, "863": charmap.CodePage863,
@@ -145,7 +146,8 @@ var codePages = map[string]encoding.Encoding{
 
 var charsetAliases = map[string]string{"932": "shift_jis", "936": "gbk", "949": "euc-kr", "950": "big5"}
 
-// setCharset takes the encoding that a header names. Names that are none, or of what every value is tried with first, say nothing.
+// setCharset sets the encoding that a header names. An unknown name and UTF-8, which is tried first for every value,
+// are ignored.
 func (v *valueDecoder) setCharset(name string) {
 	name = strings.TrimPrefix(strings.ToLower(name), "cp")
 	if page, ok := codePages[name]; ok {

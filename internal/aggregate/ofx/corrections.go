@@ -1,4 +1,4 @@
-// Entries that replace or delete others (CORRECTFITID).
+// Handles entries that replace or delete others (CORRECTFITID).
 
 package ofx
 
@@ -9,20 +9,22 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// corrections are the FITIDs of a statement whose place others take. Its zero value is none.
+// corrections are the replaced entries of a statement, by FITID.
 type corrections struct {
-	shared   map[referenceHash][]string // what entries move that have the FITID of another one before them
+	shared   map[referenceHash][]string // amounts of the entries that share the FITID of an earlier one
 	replaced map[referenceHash]bool
 }
 
-// firstEntry is what the first entry of a FITID says, and what it moves: nothing once another entry has taken its place.
+// firstEntry is the content hash and the amount of the first entry with a FITID. The amount is "" once another entry
+// has replaced it.
 type firstEntry struct {
 	content uint64
 	amount  string
 }
 
-// applyCorrection marks an entry that replaces or deletes the one of another FITID. What it deletes is taken out: the entry itself moves
-// nothing. Where the file does not say what is to be done to which entry, no amount is read, so that the entry waits in quarantine.
+// applyCorrection marks an entry that replaces or deletes the entry of another FITID. A deletion moves nothing
+// itself. If the file does not state which entry to correct and how, the amount is made unreadable, so that the entry
+// is quarantined.
 func (p *reader) applyCorrection(r *record) {
 	e, corrected, action := &p.currentEntry, r.get("CORRECTFITID"), strings.ToUpper(r.get("CORRECTACTION"))
 	if corrected == "" {
@@ -35,7 +37,7 @@ func (p *reader) applyCorrection(r *record) {
 	case strings.Trim(corrected, "0") == "":
 		problem = fmt.Sprintf("CORRECTFITID %s does not name an entry", corrected)
 	case !e.Unique:
-		problem = "only a booked entry with a FITID of its own can replace or delete another"
+		problem = "only a booked entry with a FITID can replace or delete another"
 	}
 	switch {
 	case problem != "":
@@ -51,7 +53,8 @@ func (p *reader) applyCorrection(r *record) {
 	}
 }
 
-// normalAmount is an amount however many decimals it is written with; any other text is as it was.
+// normalAmount returns an amount independent of the number of decimals that were written; any other text is returned
+// unchanged.
 func normalAmount(amount string) string {
 	var sum statement.Sum
 	if !sum.Add(amount) {
@@ -60,7 +63,7 @@ func normalAmount(amount string) string {
 	return sum.String()
 }
 
-// movedAmount is what an entry adds to its statement's sum; empty where it does not.
+// movedAmount is what an entry adds to its statement's sum; "" if nothing.
 func movedAmount(e *statement.Entry) string {
 	if e.Replaced || e.Status != "" {
 		return ""
@@ -68,7 +71,7 @@ func movedAmount(e *statement.Entry) string {
 	return e.Amount
 }
 
-// addShared keeps what an entry moves that has the FITID of one before it.
+// addShared stores the amount of an entry that shares the FITID of an earlier one.
 func (w *statementState) addShared(name referenceHash, e *statement.Entry) {
 	amount := movedAmount(e)
 	if amount == "" {
@@ -80,7 +83,7 @@ func (w *statementState) addShared(name referenceHash, e *statement.Entry) {
 	w.shared[name] = append(w.shared[name], amount)
 }
 
-// markReplaced marks an entry whose place another one before it takes, and has one that takes the place of others name what these move.
+// markReplaced marks an entry that an earlier one replaces, and lists the earlier entries that this one replaces.
 func (w *statementState) markReplaced(e *statement.Entry, name referenceHash) {
 	e.Replaced = w.replaced[name] && e.Corrects != e.Reference
 	if e.Corrects == "" {
