@@ -106,8 +106,8 @@ func (b *Books) generate(seed int) *Books {
 // mtReferenceLength is the maximum length of a bank reference in MT940.
 const mtReferenceLength = 16
 
-// reference returns the reference of the n-th entry of a day. With sameStart, MT940 truncates those of a day to the
-// same text.
+// reference returns the reference of the n-th entry of a day. With sameStart, MT940 truncates all references of a day
+// to the same text.
 func (b *Books) reference(day, n int, sameStart bool) string {
 	switch {
 	case b.Long && sameStart:

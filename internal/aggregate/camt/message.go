@@ -36,8 +36,8 @@ type message struct {
 	detailCharges      chargeSum // of the open detail
 }
 
-// open starts a message.
-func (m *message) open(kind statement.Kind, format string) {
+// startMessage starts a message.
+func (m *message) startMessage(kind statement.Kind, format string) {
 	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = kind, format, true, fields{}, 0
 }
 

@@ -141,7 +141,7 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 		opened.format = found.format
 	}
 	w.messageDepth, opened.node = w.depth, messageTree
-	w.message.open(found.kind, opened.format)
+	w.message.startMessage(found.kind, opened.format)
 }
 
 // end closes an element.

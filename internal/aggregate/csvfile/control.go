@@ -21,51 +21,51 @@ func (t *table) isMarkedControl(r row) bool {
 
 // isControl reports whether a row is a control row: by its mark, or without one because it is the first or the last
 // row of the file.
-func (g *emitter) isControl(r row) bool {
-	c := g.mapping.Control
+func (e *emitter) isControl(r row) bool {
+	c := e.mapping.Control
 	switch {
 	case c == nil:
 		return false
 	case c.Where.Column != "":
-		return g.table.isMarkedControl(r)
+		return e.table.isMarkedControl(r)
 	case c.First:
-		return g.scope.control == nil && g.scope.rows == 0
+		return e.scope.control == nil && e.scope.rows == 0
 	}
-	return g.table.atLast
+	return e.table.atLast
 }
 
 // handleControl handles a control row: after its rows it closes their scope, before them it opens one.
-func (g *emitter) handleControl(r row) error {
-	first := g.mapping.Control.First
+func (e *emitter) handleControl(r row) error {
+	first := e.mapping.Control.First
 	if !first {
-		g.scope.control = &r
+		e.scope.control = &r
 	}
-	if err := g.emitWaiting(); err != nil {
+	if err := e.emitWaiting(); err != nil {
 		return err
 	}
 	switch {
-	case g.current != nil:
-		if err := g.endScope(); err != nil {
+	case e.current != nil:
+		if err := e.endScope(); err != nil {
 			return err
 		}
-	case g.scope.control != nil:
-		if err := g.checkEmptyScope(g.scope.control); err != nil {
+	case e.scope.control != nil:
+		if err := e.checkEmptyScope(e.scope.control); err != nil {
 			return err
 		}
 	}
-	g.scope = scope{}
+	e.scope = scope{}
 	if first {
-		g.scope.control = &r
+		e.scope.control = &r
 	} else {
-		g.scope.previousControlLine = r.place.Line
+		e.scope.previousControlLine = r.place.Line
 	}
 	return nil
 }
 
 // checkEmptyScope checks a control row that covers no rows. It reports no statement, because the days are unknown.
-func (g *emitter) checkEmptyScope(r *row) error {
-	g.emptyControl = true
-	c := &g.table.columns
+func (e *emitter) checkEmptyScope(r *row) error {
+	e.emptyControl = true
+	c := &e.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
 			return statement.Refuse(r.place, "the control row states %s, but there are no rows", quoteNames([]string{text})).Advise(
@@ -78,107 +78,107 @@ func (g *emitter) checkEmptyScope(r *row) error {
 // checkControl checks the control row against its rows; the last statement is still open. For a single statement, the
 // count, the sum and the balances are passed on as stated by the bank. What only the reader can check becomes the
 // statement's fault.
-func (g *emitter) checkControl() error {
-	if g.mapping.Control == nil {
+func (e *emitter) checkControl() error {
+	if e.mapping.Control == nil {
 		return nil
 	}
-	r := g.scope.control
+	r := e.scope.control
 	if r == nil {
-		g.addFault("there is no control row")
+		e.addFault("there is no control row")
 		return nil
 	}
-	g.checkHash(r)
-	if g.scope.statements > 1 {
-		g.checkAllStatements(r)
+	e.checkHash(r)
+	if e.scope.statements > 1 {
+		e.checkAllStatements(r)
 		return nil
 	}
-	if count, stated := g.controlNumber(r, "count", g.table.columns.count); stated {
-		g.statement.Stated.Count = count
+	if count, stated := e.controlNumber(r, "count", e.table.columns.count); stated {
+		e.statement.Stated.Count = count
 	}
-	if sum, stated := g.controlNumber(r, "sum", g.table.columns.sum); stated {
-		g.statement.Stated.Sum = sum
+	if sum, stated := e.controlNumber(r, "sum", e.table.columns.sum); stated {
+		e.statement.Stated.Sum = sum
 	}
-	return g.emitBalances(r)
+	return e.emitBalances(r)
 }
 
-func (g *emitter) addFault(format string, args ...any) {
-	if g.statement.Fault != "" {
-		g.statement.Fault += "; "
+func (e *emitter) addFault(format string, args ...any) {
+	if e.statement.Fault != "" {
+		e.statement.Fault += "; "
 	}
-	g.statement.Fault += fmt.Sprintf(format, args...)
+	e.statement.Fault += fmt.Sprintf(format, args...)
 }
 
 // controlNumber returns a number of the control row. A missing or invalid number is a fault, because the mapping
 // declares it.
-func (g *emitter) controlNumber(r *row, what string, column int) (decimal string, stated bool) {
+func (e *emitter) controlNumber(r *row, what string, column int) (decimal string, stated bool) {
 	if column < 0 {
 		return "", false
 	}
 	text := r.cell(column)
-	decimal, ok := amount(text, g.mapping)
+	decimal, ok := amount(text, e.mapping)
 	if what == "count" && strings.Contains(decimal, ".") {
 		ok = false
 	}
 	if !ok {
-		g.addFault("the control row's %s is not a number: %s", what, quoteNames([]string{text}))
+		e.addFault("the control row's %s is not a number: %s", what, quoteNames([]string{text}))
 	}
 	return decimal, ok
 }
 
 // checkAllStatements checks the count and the sum of several statements against the rows of all of them.
-func (g *emitter) checkAllStatements(r *row) {
-	s, c := &g.scope, &g.table.columns
-	if count, stated := g.controlNumber(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
-		g.addFault("the control row counts %s rows of %d accounts, but there are %d", count, s.statements, s.rows)
+func (e *emitter) checkAllStatements(r *row) {
+	s, c := &e.scope, &e.table.columns
+	if count, stated := e.controlNumber(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
+		e.addFault("the control row counts %s rows of %d accounts, but there are %d", count, s.statements, s.rows)
 	}
-	if sum, stated := g.controlNumber(r, "sum", c.sum); stated {
+	if sum, stated := e.controlNumber(r, "sum", c.sum); stated {
 		var difference statement.Sum
 		difference.Add(sum)
 		difference.Minus(&s.sum)
 		if s.unreadable || difference.Sign() != 0 {
-			g.addFault("the control row's sum of %d accounts is %s, but their rows add up to %s", s.statements, sum, &s.sum)
+			e.addFault("the control row's sum of %d accounts is %s, but their rows add up to %s", s.statements, sum, &s.sum)
 		}
 	}
 	if c.opening >= 0 || c.closing >= 0 {
-		g.addFault("the control row has the balance of one account, but covers %d accounts", s.statements)
+		e.addFault("the control row has the balance of one account, but covers %d accounts", s.statements)
 	}
 }
 
 // checkHash compares the hash total, with as many digits as the control row states.
-func (g *emitter) checkHash(r *row) {
-	c := &g.table.columns
+func (e *emitter) checkHash(r *row) {
+	c := &e.table.columns
 	if c.hash < 0 {
 		return
 	}
 	stated := onlyDigits(r.cell(c.hash))
 	if stated == "" || len(stated) > maxHash {
-		g.addFault("the control row's hash total is not a number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
+		e.addFault("the control row's hash total is not a number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
 		return
 	}
 	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
-	computed := new(big.Int).Mod(&g.scope.hash, modulus).String()
+	computed := new(big.Int).Mod(&e.scope.hash, modulus).String()
 	computed = strings.Repeat("0", len(stated)-len(computed)) + computed
 	if computed != stated {
-		g.addFault("the control row's hash total of %s is %s, but the rows add up to %s",
-			quoteNames([]string{g.mapping.Control.Hash.Of}), stated, computed)
+		e.addFault("the control row's hash total of %s is %s, but the rows add up to %s",
+			quoteNames([]string{e.mapping.Control.Hash.Of}), stated, computed)
 	}
 }
 
 // emitBalances reports the balances of the control row, with the dates of the first and the last entry.
-func (g *emitter) emitBalances(r *row) error {
-	first, last := g.running.first.date, g.running.last.date
+func (e *emitter) emitBalances(r *row) error {
+	first, last := e.running.first.date, e.running.last.date
 	if first > last {
 		first, last = last, first
 	}
-	if opening, stated := g.controlNumber(r, "opening balance", g.table.columns.opening); stated {
-		g.statedBalances.opening = true
-		if err := g.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening}); err != nil {
+	if opening, stated := e.controlNumber(r, "opening balance", e.table.columns.opening); stated {
+		e.statedBalances.opening = true
+		if err := e.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening}); err != nil {
 			return err
 		}
 	}
-	if closing, stated := g.controlNumber(r, "closing balance", g.table.columns.closing); stated {
-		g.statedBalances.closing = true
-		return g.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
+	if closing, stated := e.controlNumber(r, "closing balance", e.table.columns.closing); stated {
+		e.statedBalances.closing = true
+		return e.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
 	}
 	return nil
 }

@@ -80,15 +80,15 @@ func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 }
 
 // emitAll reads all rows.
-func (r *Reader) emitAll(g *emitter) error {
-	defer g.spool.close()
+func (r *Reader) emitAll(e *emitter) error {
+	defer e.spool.close()
 	for {
-		row, err := g.table.next()
+		row, err := e.table.next()
 		if errors.Is(err, io.EOF) {
-			return g.finish()
+			return e.finish()
 		}
 		if err == nil {
-			err = g.emitRow(row)
+			err = e.emitRow(row)
 		}
 		if err != nil {
 			return err

@@ -12,14 +12,14 @@ import (
 
 // entryDate returns a date as entries have it. If it cannot be read, it returns the text in backquotes, so that
 // intake neither reads it differently nor replaces it by another day, and the reason.
-func (g *emitter) entryDate(column, text string, required bool) (date, reason string) {
+func (e *emitter) entryDate(column, text string, required bool) (date, reason string) {
 	if text == "" && !required {
 		return "", ""
 	}
 	if text == "" {
 		return "``", emptyReason(column)
 	}
-	if date, reason = parseDate(text, g.mapping); reason == "" {
+	if date, reason = parseDate(text, e.mapping); reason == "" {
 		return date, ""
 	}
 	return "`" + text + "`", "column " + quote(column) + " is " + quote(text) + ": " + reason
@@ -62,10 +62,10 @@ func isDay(text string) bool {
 }
 
 // entryText joins the text columns.
-func (g *emitter) entryText(r row) string {
+func (e *emitter) entryText(r row) string {
 	var texts []string
-	for _, column := range g.table.columns.text {
-		if text := g.table.cell(r, column); text != "" {
+	for _, column := range e.table.columns.text {
+		if text := e.table.cell(r, column); text != "" {
 			texts = append(texts, text)
 		}
 	}

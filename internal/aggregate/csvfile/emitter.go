@@ -54,49 +54,49 @@ func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 }
 
 // emitRow handles one row.
-func (g *emitter) emitRow(r row) error {
-	if g.isControl(r) {
-		return g.handleControl(r)
+func (e *emitter) emitRow(r row) error {
+	if e.isControl(r) {
+		return e.handleControl(r)
 	}
-	if r.defect == "" && g.skipRow(r) {
+	if r.defect == "" && e.skipRow(r) {
 		return nil
 	}
-	g.table.checkNamed(&r)
-	owner, err := g.groupOfRow(r)
+	e.table.checkNamed(&r)
+	owner, err := e.groupOfRow(r)
 	switch {
 	case err != nil:
 		return err
 	case owner == nil:
-		g.unassigned = append(g.unassigned, r)
+		e.unassigned = append(e.unassigned, r)
 		return nil
 	}
-	g.previous = owner
-	if g.current == nil {
-		if err := g.beginFirst(r.place, owner); err != nil {
+	e.previous = owner
+	if e.current == nil {
+		if err := e.beginFirst(r.place, owner); err != nil {
 			return err
 		}
 	}
-	if owner == g.current {
-		return g.emitEntry(r)
+	if owner == e.current {
+		return e.emitEntry(r)
 	}
 	if owner.first < 0 && len(owner.encoded) == 0 {
-		g.waiting = append(g.waiting, owner)
+		e.waiting = append(e.waiting, owner)
 	}
-	return g.spool.add(owner, r)
+	return e.spool.add(owner, r)
 }
 
 // beginFirst begins the first statement of the scope, with the unassigned rows before it.
-func (g *emitter) beginFirst(at statement.Place, owner *group) error {
-	if len(g.unassigned) > 0 {
-		at = g.unassigned[0].place
+func (e *emitter) beginFirst(at statement.Place, owner *group) error {
+	if len(e.unassigned) > 0 {
+		at = e.unassigned[0].place
 	}
-	if err := g.beginStatement(at, owner); err != nil {
+	if err := e.beginStatement(at, owner); err != nil {
 		return err
 	}
-	unnamed := g.unassigned
-	g.unassigned = nil
+	unnamed := e.unassigned
+	e.unassigned = nil
 	for _, r := range unnamed {
-		if err := g.emitEntry(r); err != nil {
+		if err := e.emitEntry(r); err != nil {
 			return err
 		}
 	}
@@ -105,166 +105,166 @@ func (g *emitter) beginFirst(at statement.Place, owner *group) error {
 
 // groupOfRow returns a row's group. A row that names no account or currency belongs to the group of the previous row;
 // nil means that there is none yet.
-func (g *emitter) groupOfRow(r row) (*group, error) {
-	account, currency := g.mapping.Account.Literal, g.mapping.Currency.Literal
+func (e *emitter) groupOfRow(r row) (*group, error) {
+	account, currency := e.mapping.Account.Literal, e.mapping.Currency.Literal
 	named := account != "" && currency != ""
 	switch {
-	case r.defect != "" && !named && g.previous != nil:
-		return g.previous, nil
-	case r.defect != "" && !named && len(g.unassigned) < maxUnassigned:
+	case r.defect != "" && !named && e.previous != nil:
+		return e.previous, nil
+	case r.defect != "" && !named && len(e.unassigned) < maxUnassigned:
 		return nil, nil
 	case r.defect == "":
 		if account == "" {
-			account = g.table.cell(r, g.table.columns.account)
+			account = e.table.cell(r, e.table.columns.account)
 		}
 		if currency == "" {
-			currency = g.table.cell(r, g.table.columns.currency)
+			currency = e.table.cell(r, e.table.columns.currency)
 		}
 	}
-	return g.groupFor(r.place, g.normalAccount(account), currency)
+	return e.groupFor(r.place, e.normalAccount(account), currency)
 }
 
 // normalAccount normalizes an account number. It caches the last one.
-func (g *emitter) normalAccount(text string) string {
-	if text != g.accountText {
-		g.accountText = text
-		g.accountNumber, _ = statement.AccountNumber(text)
+func (e *emitter) normalAccount(text string) string {
+	if text != e.accountText {
+		e.accountText = text
+		e.accountNumber, _ = statement.AccountNumber(text)
 	}
-	return g.accountNumber
+	return e.accountNumber
 }
 
 // groupFor returns the group of an account and currency, and refuses one that an earlier scope had.
-func (g *emitter) groupFor(at statement.Place, account, currency string) (*group, error) {
-	if previous := g.previous; previous != nil && previous.account == account && previous.currency == currency {
+func (e *emitter) groupFor(at statement.Place, account, currency string) (*group, error) {
+	if previous := e.previous; previous != nil && previous.account == account && previous.currency == currency {
 		return previous, nil
 	}
 	key := sha256.Sum256([]byte(account + "\x00" + currency))
-	found := g.groups[key]
+	found := e.groups[key]
 	switch {
-	case found != nil && found.scope == g.scopeCount:
+	case found != nil && found.scope == e.scopeCount:
 		return found, nil
 	case found != nil:
-		return nil, statement.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), g.scope.previousControlLine).Advise(
+		return nil, statement.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), e.scope.previousControlLine).Advise(
 			"import each export separately; declare a control row before its rows with `row: first`")
-	case len(g.groups) == maxStatements:
+	case len(e.groups) == maxStatements:
 		return nil, statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
 	}
-	found = &group{account: account, currency: currency, scope: g.scopeCount, first: -1, last: -1}
-	g.groups[key] = found
+	found = &group{account: account, currency: currency, scope: e.scopeCount, first: -1, last: -1}
+	e.groups[key] = found
 	return found, nil
 }
 
 // beginStatement begins the statement of a group.
-func (g *emitter) beginStatement(at statement.Place, owner *group) error {
+func (e *emitter) beginStatement(at statement.Place, owner *group) error {
 	number, iban := statement.AccountNumber(owner.account)
-	g.statement = statement.Statement{
-		Place: at, Format: "csv " + g.institution.Name, Kind: statement.Booked, Servicer: g.institution.Servicer,
+	e.statement = statement.Statement{
+		Place: at, Format: "csv " + e.institution.Name, Kind: statement.Booked, Servicer: e.institution.Servicer,
 		Account: number, IBAN: iban, Currency: owner.currency,
 	}
-	g.current, g.faultReported, g.hasBooked, g.days = owner, false, false, days{}
-	g.running = runningBalance{hasColumn: g.table.columns.balance >= 0}
-	g.statedBalances.opening, g.statedBalances.closing = false, false
-	g.scope.statements++
-	return g.handler.Begin(&g.statement)
+	e.current, e.faultReported, e.hasBooked, e.days = owner, false, false, days{}
+	e.running = runningBalance{hasColumn: e.table.columns.balance >= 0}
+	e.statedBalances.opening, e.statedBalances.closing = false, false
+	e.scope.statements++
+	return e.handler.Begin(&e.statement)
 }
 
 // emitWaiting reports the statements whose rows are in the spool. The last statement of the scope stays open.
-func (g *emitter) emitWaiting() error {
-	if g.current == nil && len(g.unassigned) > 0 {
-		owner, err := g.groupFor(g.unassigned[0].place, g.normalAccount(g.mapping.Account.Literal), g.mapping.Currency.Literal)
+func (e *emitter) emitWaiting() error {
+	if e.current == nil && len(e.unassigned) > 0 {
+		owner, err := e.groupFor(e.unassigned[0].place, e.normalAccount(e.mapping.Account.Literal), e.mapping.Currency.Literal)
 		if err == nil {
-			err = g.beginFirst(g.unassigned[0].place, owner)
+			err = e.beginFirst(e.unassigned[0].place, owner)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, owner := range g.waiting {
-		if err := g.endStatement(); err != nil {
+	for _, owner := range e.waiting {
+		if err := e.endStatement(); err != nil {
 			return err
 		}
-		if err := g.beginStatement(owner.firstPlace, owner); err != nil {
+		if err := e.beginStatement(owner.firstPlace, owner); err != nil {
 			return err
 		}
-		if err := g.spool.each(owner, g.emitEntry); err != nil {
+		if err := e.spool.each(owner, e.emitEntry); err != nil {
 			return err
 		}
 	}
-	g.waiting = g.waiting[:0]
-	g.spool.reset()
+	e.waiting = e.waiting[:0]
+	e.spool.reset()
 	return nil
 }
 
 // endStatement reports the running balances of the open statement and ends it.
-func (g *emitter) endStatement() error {
-	if g.current == nil {
+func (e *emitter) endStatement() error {
+	if e.current == nil {
 		return nil
 	}
-	if fault := g.running.fault(); fault != "" {
-		g.addFault("%s", fault)
+	if fault := e.running.fault(); fault != "" {
+		e.addFault("%s", fault)
 	}
-	opening, closing, ok := g.running.balances()
-	if ok && !g.statedBalances.opening {
-		if err := g.emitBalance(g.statement.Place, statement.OpeningBooked, opening); err != nil {
+	opening, closing, ok := e.running.balances()
+	if ok && !e.statedBalances.opening {
+		if err := e.emitBalance(e.statement.Place, statement.OpeningBooked, opening); err != nil {
 			return err
 		}
 	}
-	if ok && !g.statedBalances.closing {
-		if err := g.emitBalance(g.statement.Place, statement.ClosingBooked, closing); err != nil {
+	if ok && !e.statedBalances.closing {
+		if err := e.emitBalance(e.statement.Place, statement.ClosingBooked, closing); err != nil {
 			return err
 		}
 	}
-	if !g.hasBooked {
-		g.statement.From, g.statement.To = g.days.first, g.days.last
+	if !e.hasBooked {
+		e.statement.From, e.statement.To = e.days.first, e.days.last
 	}
-	g.current = nil
-	return g.handler.End()
+	e.current = nil
+	return e.handler.End()
 }
 
-func (g *emitter) emitBalance(at statement.Place, code string, m datedBalance) error {
-	return g.handler.Balance(&statement.Balance{
-		Place: at, Code: code, Amount: m.balance, Currency: g.statement.Currency, Date: m.date,
+func (e *emitter) emitBalance(at statement.Place, code string, m datedBalance) error {
+	return e.handler.Balance(&statement.Balance{
+		Place: at, Code: code, Amount: m.balance, Currency: e.statement.Currency, Date: m.date,
 	})
 }
 
 // endScope ends the scope of a control row, or of the file.
-func (g *emitter) endScope() error {
-	if err := g.checkControl(); err != nil {
+func (e *emitter) endScope() error {
+	if err := e.checkControl(); err != nil {
 		return err
 	}
-	if err := g.endStatement(); err != nil {
+	if err := e.endStatement(); err != nil {
 		return err
 	}
-	g.previous = nil
-	g.scopeCount++
+	e.previous = nil
+	e.scopeCount++
 	return nil
 }
 
 // finish ends the file. A file without rows is reported as a notice, because its days are unknown.
-func (g *emitter) finish() error {
-	end := g.table.lineStart(g.table.line + 1)
-	if err := g.emitWaiting(); err != nil {
+func (e *emitter) finish() error {
+	end := e.table.lineStart(e.table.line + 1)
+	if err := e.emitWaiting(); err != nil {
 		return err
 	}
-	if g.current != nil {
-		if err := g.endScope(); err != nil {
+	if e.current != nil {
+		if err := e.endScope(); err != nil {
 			return err
 		}
-		return g.emitNotices()
+		return e.emitNotices()
 	}
-	if g.scope.control != nil {
-		if err := g.checkEmptyScope(g.scope.control); err != nil {
+	if e.scope.control != nil {
+		if err := e.checkEmptyScope(e.scope.control); err != nil {
 			return err
 		}
 	}
 	switch {
-	case len(g.groups) > 0:
-		return g.emitNotices()
-	case g.mapping.Control != nil && !g.emptyControl:
+	case len(e.groups) > 0:
+		return e.emitNotices()
+	case e.mapping.Control != nil && !e.emptyControl:
 		return statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file")
 	}
-	if err := g.emitNotices(); err != nil {
+	if err := e.emitNotices(); err != nil {
 		return err
 	}
-	return g.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})
+	return e.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})
 }

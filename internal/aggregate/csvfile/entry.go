@@ -34,90 +34,90 @@ func (t *table) state(r row) state {
 }
 
 // skipRow reports whether a row makes no entry, and counts it: ignored rows, and pending ones without a date.
-func (g *emitter) skipRow(r row) bool {
-	c := &g.table.columns
-	switch g.table.state(r) {
+func (e *emitter) skipRow(r row) bool {
+	c := &e.table.columns
+	switch e.table.state(r) {
 	case ignored:
-		g.skipped.add(r.place, "row left out", g.mapping.Columns.Status.Column, r.cell(c.status))
+		e.skipped.add(r.place, "row left out", e.mapping.Columns.Status.Column, r.cell(c.status))
 		return true
 	case pending:
-		if g.table.cell(r, c.booked) == "" && g.table.cell(r, c.value) == "" {
-			g.skipped.add(r.place, "pending row without a date", g.mapping.Columns.Status.Column, r.cell(c.status))
+		if e.table.cell(r, c.booked) == "" && e.table.cell(r, c.value) == "" {
+			e.skipped.add(r.place, "pending row without a date", e.mapping.Columns.Status.Column, r.cell(c.status))
 			return true
 		}
 	}
 	return false
 }
 
-func (g *emitter) emitEntry(r row) error {
-	c := &g.table.columns
-	g.refusal = nil
+func (e *emitter) emitEntry(r row) error {
+	c := &e.table.columns
+	e.refusal = nil
 	if r.defect != "" {
-		g.entry = statement.Entry{Place: r.place, Amount: statement.Unreadable(r.start, 0), Currency: g.statement.Currency}
-		g.running.unreadable, g.hasBooked = true, true
-		g.setRefusal(r.column, "the row "+r.defect)
-		g.reportUnreadable(r.place, r.defect)
+		e.entry = statement.Entry{Place: r.place, Amount: statement.Unreadable(r.start, 0), Currency: e.statement.Currency}
+		e.running.unreadable, e.hasBooked = true, true
+		e.setRefusal(r.column, "the row "+r.defect)
+		e.reportUnreadable(r.place, r.defect)
 	} else {
-		g.buildEntry(r)
+		e.buildEntry(r)
 	}
-	g.entry.Refused = g.refusal
-	if g.mapping.Control != nil {
-		g.scope.add(g.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
+	e.entry.Refused = e.refusal
+	if e.mapping.Control != nil {
+		e.scope.add(e.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
 	}
-	if err := g.handler.Entry(&g.entry); err != nil {
+	if err := e.handler.Entry(&e.entry); err != nil {
 		return err
 	}
-	return g.handler.EndEntry()
+	return e.handler.EndEntry()
 }
 
 // buildEntry fills the entry of a row.
-func (g *emitter) buildEntry(r row) {
-	t, c, names := g.table, &g.table.columns, &g.mapping.Columns
-	decimal, reason := t.signedAmount(r, g.statement.Currency)
-	g.setRefusal("amount", reason)
-	g.entry = statement.Entry{
-		Place: r.place, Amount: decimal, Currency: g.statement.Currency,
+func (e *emitter) buildEntry(r row) {
+	t, c, names := e.table, &e.table.columns, &e.mapping.Columns
+	decimal, reason := t.signedAmount(r, e.statement.Currency)
+	e.setRefusal("amount", reason)
+	e.entry = statement.Entry{
+		Place: r.place, Amount: decimal, Currency: e.statement.Currency,
 		Reference: t.cell(r, c.reference), Own: t.cell(r, c.own), Code: t.cell(r, c.code),
-		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: g.entryText(r),
+		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: e.entryText(r),
 	}
-	e := &g.entry
-	e.Peer, _ = statement.AccountNumber(e.Peer)
+	entry := &e.entry
+	entry.Peer, _ = statement.AccountNumber(entry.Peer)
 	state := t.state(r)
 	if state == unknown {
-		g.setRefusal("status", unknownValueReason(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
-		e.Amount = statement.Unreadable(r.cell(c.amount)+" "+r.cell(c.status), 0)
+		e.setRefusal("status", unknownValueReason(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
+		entry.Amount = statement.Unreadable(r.cell(c.amount)+" "+r.cell(c.status), 0)
 	}
-	e.Booked, reason = g.entryDate(names.Booked, t.cell(r, c.booked), state != pending)
-	g.setRefusal("day", reason)
-	e.Value, reason = g.entryDate(names.Value, t.cell(r, c.value), false)
-	g.setRefusal("value_day", reason)
-	if g.refusal != nil {
-		g.reportUnreadable(r.place, "cannot be read: "+g.refusal.Reason)
+	entry.Booked, reason = e.entryDate(names.Booked, t.cell(r, c.booked), state != pending)
+	e.setRefusal("day", reason)
+	entry.Value, reason = e.entryDate(names.Value, t.cell(r, c.value), false)
+	e.setRefusal("value_day", reason)
+	if e.refusal != nil {
+		e.reportUnreadable(r.place, "cannot be read: "+e.refusal.Reason)
 	}
 	if state == pending {
-		e.Status = "PDNG"
-		g.days.add(e)
+		entry.Status = "PDNG"
+		e.days.add(entry)
 		return
 	}
-	g.hasBooked = true
-	e.Unique = g.mapping.Unique && e.Reference != ""
-	balance, _ := amount(t.cell(r, c.balance), g.mapping)
-	g.running.add(r.place, e.Booked, e.Amount, balance)
+	e.hasBooked = true
+	entry.Unique = e.mapping.Unique && entry.Reference != ""
+	balance, _ := amount(t.cell(r, c.balance), e.mapping)
+	e.running.add(r.place, entry.Booked, entry.Amount, balance)
 }
 
 // setRefusal keeps the first reason why the row cannot be ingested; an empty reason is ignored.
-func (g *emitter) setRefusal(column, reason string) {
-	if g.refusal == nil && reason != "" {
-		g.refusal = &statement.Refusal{Column: column, Reason: reason}
+func (e *emitter) setRefusal(column, reason string) {
+	if e.refusal == nil && reason != "" {
+		e.refusal = &statement.Refusal{Column: column, Reason: reason}
 	}
 }
 
 // reportUnreadable adds the first unreadable row of a statement to its fault.
-func (g *emitter) reportUnreadable(at statement.Place, why string) {
-	if !g.faultReported {
-		g.addFault("line %d %s", at.Line, why)
+func (e *emitter) reportUnreadable(at statement.Place, why string) {
+	if !e.faultReported {
+		e.addFault("line %d %s", at.Line, why)
 	}
-	g.faultReported = true
+	e.faultReported = true
 }
 
 // days are the first and the last day of entries.
@@ -154,10 +154,10 @@ func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 }
 
 // emitNotices reports the skipped rows and notes.
-func (g *emitter) emitNotices() error {
-	for _, list := range []noticeCounts{g.skipped, g.table.notes} {
+func (e *emitter) emitNotices() error {
+	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
 		for i := range list {
-			if err := g.handler.Notice(&list[i]); err != nil {
+			if err := e.handler.Notice(&list[i]); err != nil {
 				return err
 			}
 		}

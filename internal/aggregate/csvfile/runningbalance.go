@@ -101,8 +101,8 @@ func (u *runningBalance) dateOrder() int {
 	return first.Compare(last)
 }
 
-// fault describes balances that contradict the amounts, with both figures; "" if there are none or the order is
-// unknown.
+// fault describes balances that contradict the amounts, with both figures; "" if they agree in an order that the
+// dates allow.
 func (u *runningBalance) fault() string {
 	order := u.dateOrder()
 	switch {
@@ -121,7 +121,7 @@ func (u *runningBalance) fault() string {
 }
 
 // balances returns the opening and the closing balance with the dates of the first and the last entry. ok is false
-// unless the first and the last row state a balance and all rows agree in exactly one order.
+// unless the first and the last row state a balance and all rows agree in exactly one order; a single row fits both.
 func (u *runningBalance) balances() (opening, closing datedBalance, ok bool) {
 	if u.rows == 0 || u.unreadable || u.first.balance == "" || !u.lastHasBalance {
 		return datedBalance{}, datedBalance{}, false

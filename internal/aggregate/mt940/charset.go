@@ -34,7 +34,7 @@ func (l *lineDecoder) decode(text []byte) string {
 	if utf8.Valid(text) {
 		return strings.Map(controlToSpace, string(text))
 	}
-	l.count(text)
+	l.countLetters(text)
 	page := windowsPage(text)
 	if l.dos > l.windows {
 		page = charmap.CodePage852
@@ -70,9 +70,9 @@ func windowsPage(text []byte) *charmap.Charmap {
 	return pages[best]
 }
 
-// count counts the non-ASCII letters between letters. Bytes that both code pages use within words are ignored: 0xA0
+// countLetters counts the non-ASCII letters between letters. Bytes that both code pages use within words are ignored: 0xA0
 // is a space of Windows, 0x91 to 0x97 are its quotes and dashes, and six are letters of both.
-func (l *lineDecoder) count(text []byte) {
+func (l *lineDecoder) countLetters(text []byte) {
 	for i := 1; i+1 < len(text); i++ {
 		if !isLatinLetter(text[i-1]) || !isLatinLetter(text[i+1]) {
 			continue

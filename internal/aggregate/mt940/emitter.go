@@ -112,15 +112,15 @@ func (t *emitter) openStatement(at statement.Place, isNext bool) error {
 // banks distinguish accounts of one number by it.
 func (t *emitter) setAccount(f *field) {
 	t.seen.account = true
-	t.statement.Servicer, t.statement.Account, t.statement.IBAN = accountOf(f.lines[0].text)
+	t.statement.Servicer, t.statement.Account, t.statement.IBAN = parseAccount(f.lines[0].text)
 	if len(f.lines) > 1 && f.tag == "25P" {
 		t.statement.Servicer = strings.TrimSpace(f.lines[1].text)
 		f.lines = append(f.lines[:1], f.lines[2:]...)
 	}
 }
 
-// accountOf parses an account number. Polish banks write a slash before an IBAN, others their BIC and a slash.
-func accountOf(text string) (servicer, number string, iban bool) {
+// parseAccount parses an account number. Polish banks write a slash before an IBAN, others their BIC and a slash.
+func parseAccount(text string) (servicer, number string, iban bool) {
 	if before, after, ok := strings.Cut(text, "/"); ok {
 		before = strings.TrimSpace(before)
 		if number, iban = statement.AccountNumber(after); iban && (before == "" || isBIC(before)) {

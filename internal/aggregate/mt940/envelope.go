@@ -27,7 +27,7 @@ func (r *reader) acceptContent(l line) error {
 			continue // after an acknowledgement
 		}
 		inside, after, ends := l, line{}, false
-		if r.block.open {
+		if r.envelope.open {
 			inside, after, ends = splitEnd(l)
 		}
 		if err := r.fieldLine(inside); err != nil || !ends {
@@ -58,7 +58,7 @@ func (r *reader) cutEnvelope(l *line) (done bool, err error) {
 	case isBlock(text):
 		return r.readBlocks(l, text)
 	}
-	return r.block.skipped, nil
+	return r.envelope.skipped, nil
 }
 
 // splitEnd finds the -} that ends a message within a line: only blocks may follow it.
@@ -95,7 +95,7 @@ func isBlock(text string) bool {
 func (r *reader) closeBlock() error {
 	r.possibleEnd = possibleEnd{} // this is the end, so an earlier hyphen was text
 	err := r.endMessage(true)
-	r.block = envelope{}
+	r.envelope = envelope{}
 	r.emitter.kind = ""
 	return err
 }
@@ -108,8 +108,8 @@ func (r *reader) readBlocks(l *line, text string) (done bool, err error) {
 	header, inside, ok := strings.Cut(text, "{4:")
 	if kind := messageType(header); kind != "" {
 		r.emitter.kind = kind
-		r.block.skipped = kind != "940" && kind != "942" && kind != "950"
-		if r.block.skipped {
+		r.envelope.skipped = kind != "940" && kind != "942" && kind != "950"
+		if r.envelope.skipped {
 			n := &statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}}
 			if err := r.emitter.handler.Notice(n); err != nil {
 				return true, err
@@ -125,10 +125,10 @@ func (r *reader) readBlocks(l *line, text string) (done bool, err error) {
 		l.text = "{1:" + after
 		return !ok, nil
 	}
-	r.block.open, r.block.at = true, l.at
+	r.envelope.open, r.envelope.at = true, l.at
 	l.at.Column += int64(len(header) + len("{4:"))
 	l.text = inside
-	return strings.TrimSpace(inside) == "" || r.block.skipped, nil
+	return strings.TrimSpace(inside) == "" || r.envelope.skipped, nil
 }
 
 // messageType returns the type in block 2, as in {2:O940… or {2:I942…, or "".

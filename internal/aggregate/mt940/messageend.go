@@ -68,8 +68,8 @@ func (r *reader) checkEnd() (whole bool, err error) {
 	if r.lines.unended && !r.possibleEnd.set && r.field.mayBeCut() {
 		return whole, statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(cutOffHint)
 	}
-	if r.block.open {
-		return whole, statement.Refuse(r.block.at, "the file ends before -} closes this message").Advise(cutOffHint)
+	if r.envelope.open {
+		return whole, statement.Refuse(r.envelope.at, "the file ends before -} closes this message").Advise(cutOffHint)
 	}
 	r.dropAfterHyphen()
 	if err := r.endField(); err != nil {

@@ -29,7 +29,7 @@ type reader struct {
 	halfTag     line        // a line that may be the first half of a tag
 	possibleEnd possibleEnd // a hyphen that may have ended the message
 	firstLine   line        // the first line that is not blank
-	block       envelope    // of the open message
+	envelope    envelope    // of the open message
 }
 
 // field is one field of a message: its tag and its lines. An empty tag means that no field is open.
@@ -55,7 +55,7 @@ func Read(r io.Reader, h statement.Handler) error {
 			return err
 		}
 		if !ok {
-			return in.end()
+			return in.finish()
 		}
 		if err := in.acceptLine(l); err != nil {
 			return err
@@ -63,8 +63,8 @@ func Read(r io.Reader, h statement.Handler) error {
 	}
 }
 
-// end closes what is open at the end of the file, and refuses a file without content or one that is truncated.
-func (r *reader) end() error {
+// finish closes what is open at the end of the file, and refuses a file without content or one that is truncated.
+func (r *reader) finish() error {
 	if err := r.flushHalfTag(); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 // statementAccount sets the account of the open statement.
 func (p *reader) statementAccount() error {
-	if p.current.report == "" {
+	if p.current.element == "" {
 		return p.emitAccount(0)
 	}
 	r, s := &p.record, &p.current.Statement
@@ -23,7 +23,7 @@ func (p *reader) statementAccount() error {
 		return statement.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place)
 	}
 	s.Account, s.IBAN, s.Servicer = number, iban, servicer
-	p.current.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.current.request})
+	p.current.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.current.transactionUID})
 	return nil
 }
 

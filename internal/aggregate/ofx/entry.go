@@ -12,10 +12,10 @@ import (
 // acceptEntry reports an entry, even without a date or an amount: intake quarantines it then (rule 10).
 func (p *reader) acceptEntry() error {
 	r := &p.record
-	if p.current.report == "" && p.responseUnread {
+	if p.current.element == "" && p.responseUnread {
 		return nil
 	}
-	if p.current.report == "" {
+	if p.current.element == "" {
 		return statement.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name)
 	}
 	if !p.current.isBank() {

@@ -205,7 +205,7 @@ func (p *reader) push(e element) error {
 	p.open = append(p.open, e)
 	switch e.kind.rank {
 	case response:
-		p.current.request = ""
+		p.current.transactionUID = ""
 		if p.responseUnread = !isOneOf(readResponses, e.name); p.responseUnread {
 			return p.emitNotice(e.place, "not read", field("element", e.name))
 		}
@@ -223,7 +223,7 @@ func (p *reader) value(e *element, text string) error {
 		_, err := p.record.add(e, text, p.parentNode())
 		return err
 	}
-	p.current.set(e.name, text)
+	p.current.setValue(e.name, text)
 	return nil
 }
 

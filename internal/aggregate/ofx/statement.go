@@ -10,49 +10,49 @@ import (
 
 // statementState is the open statement, and what is known of the response around it.
 type statementState struct {
-	serverTime string // DTSERVER
-	request    string // TRNUID
-	report     string // name of the statement's element; "" outside a statement
-	begun      bool   // it has been reported
-	listed     bool   // it has a list of entries
-	account    []statement.Field
-	asOf       string // of an investment statement
-	start, end string
-	foreign    foreignEntries
-	seen       map[referenceHash]firstEntry // the first entry of each FITID
+	serverTime     string // DTSERVER
+	transactionUID string // TRNUID
+	element        string // name of the statement's element; "" outside a statement
+	begun          bool   // it has been reported
+	listed         bool   // it has a list of entries
+	account        []statement.Field
+	asOf           string // of an investment statement
+	start, end     string
+	foreign        foreignEntries
+	seen           map[referenceHash]firstEntry // the first entry of each FITID
 	corrections
 	statement.Statement
 }
 
-// set stores a value that is not part of a record. The first one of its name counts.
-func (w *statementState) set(name, value string) {
-	var to *string
+// setValue stores a value that is not part of a record. The first one of its name counts.
+func (w *statementState) setValue(name, value string) {
+	var target *string
 	switch name {
 	case "TRNUID":
-		w.request = value
+		w.transactionUID = value
 		return
 	case "CURDEF":
-		to, value = &w.Currency, strings.ToUpper(value)
+		target, value = &w.Currency, strings.ToUpper(value)
 	case "DTSTART":
-		to = &w.start
+		target = &w.start
 	case "DTEND":
-		to = &w.end
+		target = &w.end
 	case "DTASOF":
-		to = &w.asOf
+		target = &w.asOf
 	default:
 		return
 	}
-	if w.report != "" && *to == "" {
-		*to = value
+	if w.element != "" && *target == "" {
+		*target = value
 	}
 	w.From, w.To = optionalDate(w.start), optionalDate(w.end)
 }
 
-func (w *statementState) isBank() bool { return w.report == "STMTRS" || w.report == "CCSTMTRS" }
+func (w *statementState) isBank() bool { return w.element == "STMTRS" || w.element == "CCSTMTRS" }
 
 // enterStatement opens a statement.
 func (p *reader) enterStatement(e *element) {
-	p.current = statementState{serverTime: p.current.serverTime, request: p.current.request, report: e.name}
+	p.current = statementState{serverTime: p.current.serverTime, transactionUID: p.current.transactionUID, element: e.name}
 	p.current.Statement = statement.Statement{
 		Place: e.place, Format: p.format, Kind: statement.Booked,
 		Created: parseTimestamp(p.current.serverTime).String(),
@@ -62,7 +62,7 @@ func (p *reader) enterStatement(e *element) {
 // beginStatement reports the statement, once. Its first entry, balance or position, or its end, shows that its
 // account is complete.
 func (p *reader) beginStatement() error {
-	if p.current.report == "" || p.current.begun {
+	if p.current.element == "" || p.current.begun {
 		return nil
 	}
 	p.current.begun = true
@@ -82,7 +82,7 @@ func (p *reader) leaveStatement() error {
 		return err
 	}
 	bank := p.current.isBank()
-	p.current.report = ""
+	p.current.element = ""
 	if !bank {
 		return nil
 	}
