@@ -263,7 +263,7 @@ func TestCounterValues(t *testing.T) {
 		{"of the only transaction", "", usd + `<NtryDtls>` + detail + `</NtryDtls>`, "-91.20 EUR: -91.20 EUR"},
 		{"of several transactions", "", usd + `<NtryDtls>` + detail + detail + `</NtryDtls>`, "-100.00 USD: -100.00 USD -100.00 USD"},
 		{"in a third currency", "", usd + strings.Replace(own, "EUR", "CHF", 1), "-100.00 USD"},
-		{"beside the account's own amount", "", strings.Replace(usd, "USD", "EUR", 1) + strings.Replace(own, "EUR", "USD", 1), "-100.00 EUR"},
+		{"next to an amount in the account's currency", "", strings.Replace(usd, "USD", "EUR", 1) + strings.Replace(own, "EUR", "USD", 1), "-100.00 EUR"},
 		{"of an account of both", fmt.Sprintf(balance, "EUR") + fmt.Sprintf(balance, "USD"), usd + own, "-100.00 USD"},
 		{"none", "", usd, "-100.00 USD"},
 	} {

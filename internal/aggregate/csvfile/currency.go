@@ -19,14 +19,14 @@ var currencySigns = map[string]string{
 }
 
 // mayMean reports whether the text next to an amount may mean a currency. Three letters are a code.
-func mayMean(beside, currency string) bool {
-	if beside == "" {
+func mayMean(adjacent, currency string) bool {
+	if adjacent == "" {
 		return true
 	}
-	if codes, known := currencySigns[beside]; known {
+	if codes, known := currencySigns[adjacent]; known {
 		return currency != "" && strings.Contains(codes, strings.ToUpper(currency))
 	}
-	return !isCode(beside) || strings.EqualFold(beside, currency)
+	return !isCode(adjacent) || strings.EqualFold(adjacent, currency)
 }
 
 // isCode reports whether a text looks like a currency's ISO 4217 code.

@@ -29,8 +29,8 @@ func undirectedReason(column, text string) string {
 	return "column " + quote(column) + " is " + quote(text) + ", which has neither a sign nor a form of `positive` or `negative`"
 }
 
-func otherCurrencyReason(column, text, beside, currency string) string {
-	return fmt.Sprintf("column %s is %s, and %s is another currency than the row's %s", quote(column), quote(text), quote(beside), quote(currency))
+func otherCurrencyReason(column, text, adjacent, currency string) string {
+	return fmt.Sprintf("column %s is %s, and %s is another currency than the row's %s", quote(column), quote(text), quote(adjacent), quote(currency))
 }
 
 // notANumberReason is the reason for a cell that is not a valid amount, with advice on what to declare.
@@ -62,17 +62,17 @@ func declarationAdvice(text string, m *project.CSVMapping) string {
 	case before == "(" && after == ")" && direction == 0:
 		return "if parentheses mean a negative amount, declare `negative: " + yamlList("(*)") + "`"
 	case before != "" && currency == "":
-		return besideAdvice("before", before, "prefix", before+" *", direction == 0)
+		return adjacentAdvice("before", before, "prefix", before+" *", direction == 0)
 	case after != "" && currency == "":
-		return besideAdvice("after", after, "suffix", "* "+after, direction == 0)
+		return adjacentAdvice("after", after, "suffix", "* "+after, direction == 0)
 	case before == "" && after == "" && strings.Trim(bare, "0123456789+-"+string(m.Decimal)) != "":
 		return "declare `decimal` and `group` as the file writes them"
 	}
 	return ""
 }
 
-// besideAdvice returns what to declare for a text next to a number: a currency or a direction.
-func besideAdvice(position, text, key, form string, undirected bool) string {
+// adjacentAdvice returns what to declare for a text next to a number: a currency or a direction.
+func adjacentAdvice(position, text, key, form string, undirected bool) string {
 	found := quote(text) + " stands " + position + " the number and is not declared: "
 	if isCurrency(text) || !undirected {
 		return found + "declare `" + key + ": " + yamlList(text) + "`"

@@ -231,7 +231,7 @@ func TestDecimalPoints(t *testing.T) {
 	for _, c := range []struct{ name, opening, entry, closing, balances, amount, why string }{
 		{"points", "000000001000.12", "000000000020.00", "000000001020.12", "1000.12 1020.12", "20.00", ""},
 		{"one decimal", "10.5", "2.5", "13.0", "10.5 13.0", "2.5", ""},
-		{"points but for whole numbers", "0", "2.50", "2.50", "0 2.50", "2.50", ""},
+		{"points, except in whole numbers", "0", "2.50", "2.50", "0 2.50", "2.50", ""},
 		{"a comma among points", "10.50", "2,50", "13.00", "10.50 13.00", ":61:240101C2,50NTRF", "the amount `2,50` has a decimal comma, but the earlier `10.50` has a point: a file must use only one of them"},
 		{"a point among commas", "10,50", "2.50", "13,00", "10.50 13.00", ":61:240101C2.50NTRF", point("2.50", "10,50")},
 		{"a closing balance with a point", "10,50", "2,50", "13.00", "10.50 :62F:C240101EUR13.00: " + point("13.00", "10,50"), "2.50", ""},
