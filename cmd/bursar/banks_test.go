@@ -20,7 +20,7 @@ import (
 func TestBanks(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("SEED") != "" {
-		banktest.EachSeed(t, 1, 1, func(t *testing.T, seed int) { playBank(t, seed, 2) })
+		banktest.RunSeeds(t, 1, 1, func(t *testing.T, seed int) { playBank(t, seed, 2) })
 		return
 	}
 	t.Run("OFX", func(t *testing.T) { t.Parallel(); playAll(t, banktest.New(2), 2) })
@@ -36,7 +36,7 @@ func TestSoakBanks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	banktest.EachSeed(t, 1001, seeds, func(t *testing.T, seed int) { playBank(t, seed, 3) })
+	banktest.RunSeeds(t, 1001, seeds, func(t *testing.T, seed int) { playBank(t, seed, 3) })
 }
 
 // playBank imports all files of a bank, and all but one.
@@ -62,7 +62,7 @@ func playLeftOut(t *testing.T, b *banktest.Books, orders int) {
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("SEED") != "" {
-		banktest.EachSeed(t, 1, 1, func(t *testing.T, seed int) { playSessions(t, seed, 2) })
+		banktest.RunSeeds(t, 1, 1, func(t *testing.T, seed int) { playSessions(t, seed, 2) })
 		return
 	}
 	playSessions(t, 1007, 2) // a day ends with the balance that it began with, and a statement of it was made before
@@ -76,7 +76,7 @@ func TestSoakSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	banktest.EachSeed(t, 1001, seeds, func(t *testing.T, seed int) { playSessions(t, seed, 3) })
+	banktest.RunSeeds(t, 1001, seeds, func(t *testing.T, seed int) { playSessions(t, seed, 3) })
 }
 
 // imported is a project into which files of a bank were imported in some order, with runs in between.
@@ -263,7 +263,7 @@ func moneyLines(sums map[string]int64, counts map[string]int) string {
 // playSessions imports the files of a bank with several statements of a day in several orders.
 func playSessions(t *testing.T, seed, orders int) {
 	t.Helper()
-	b := banktest.NewSessions(seed)
+	b := banktest.NewIntraday(seed)
 	first := ""
 	for n := range orders {
 		p := importBank(t, b, b.Files, n+seed%2)
@@ -292,10 +292,10 @@ func playSessions(t *testing.T, seed, orders int) {
 func checkDay(t *testing.T, is, side dayRow, want banktest.Day) {
 	t.Helper()
 	circle := is.Opened == nil && want.Opening == want.Closed
-	if is.Status != "matched" || is.Entered != want.Entered || is.Entries != want.Entries || !circle && (statedIn(is.Opened) != want.Opening || statedIn(is.Closed) != want.Closed) {
+	if is.Status != "matched" || is.Entered != want.Moved || is.Entries != want.Entries || !circle && (statedIn(is.Opened) != want.Opening || statedIn(is.Closed) != want.Closed) {
 		t.Errorf("%s: days says %s to %s by %d entries of %s, %s; want %+v", want.Day, statedIn(is.Opened), statedIn(is.Closed), is.Entries, is.Entered, is.Status, want)
 	}
-	if want.Reported && (side.Status != "matched" || side.Entered != want.Entered || side.Moved != want.Entered) {
+	if want.Reported && (side.Status != "matched" || side.Entered != want.Moved || side.Moved != want.Moved) {
 		t.Errorf("%s: sides says %+v, want %+v", want.Day, side, want)
 	}
 }

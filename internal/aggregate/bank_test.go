@@ -37,7 +37,7 @@ func TestSoakBank(t *testing.T) {
 
 func playBanks(t *testing.T, first, seeds int) {
 	t.Helper()
-	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newFixture(t, "daily")) })
+	banktest.RunSeeds(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newFixture(t, "daily")) })
 }
 
 // lender is the truth: accounts, each with a statement or two a day, and how they are sent.

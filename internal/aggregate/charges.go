@@ -16,7 +16,7 @@ func (c *charges) add(s *statement.Charges) {
 		return
 	}
 	c.stated = true
-	if s.Strange || !c.all.Add(s.All) || !c.included.Add(s.Included) {
+	if s.Unusable || !c.all.Add(s.All) || !c.included.Add(s.Included) {
 		c.strange = true
 	}
 }

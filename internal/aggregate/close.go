@@ -99,7 +99,7 @@ func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool)
 	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
-	case b.booked && t.s.Part && balance.Code != statement.InterimBooked: // each page may state those of the whole
+	case b.booked && t.s.Partial && balance.Code != statement.InterimBooked: // each page may state those of the whole
 		scope = t.s.Number
 	case b.booked:
 		scope = t.s.Number + "/" + t.s.Page
@@ -142,7 +142,7 @@ func (t *rowBuilder) writeStatement(b bounds) error {
 	r.count("pending", l.pending)
 	r.count("details", l.details)
 	r.count("operations", l.operations)
-	r.flag("totals", balanced || s.Stated != statement.Stated{})
+	r.flag("totals", balanced || s.Stated != statement.Totals{})
 	r.stated("fault", l.broken(false))
 	r.stated("page_fault", l.ofPage.broken(false))
 	name := ""
@@ -166,11 +166,11 @@ func (t *rowBuilder) pages(b bounds) {
 	interim := func(at int, page []string, numbered bool) bool {
 		return b.booked && at >= 0 && t.balances[at].Code == statement.InterimBooked && (numbered || slices.Contains(page, t.balances[at].Subtype))
 	}
-	if interim(b.opening, openingPage, statement.IsLater(s.Page)) {
+	if interim(b.opening, openingPage, statement.IsLaterPage(s.Page)) {
 		t.row.flag("page_before", true)
 	}
 	open := b.opening >= 0 && b.closing < 0 || t.entries.ofPage.broken(false) != ""
-	if s.More || interim(b.closing, closingPage, s.MoreMessages) || s.MoreMessages && open {
+	if s.MorePages || interim(b.closing, closingPage, s.MoreMessages) || s.MoreMessages && open {
 		t.row.flag("page_after", true)
 	}
 }

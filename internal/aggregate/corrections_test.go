@@ -154,7 +154,7 @@ func TestReadByEarlierReaders(t *testing.T) {
 // TestCorrectedLedgers plays accounts whose bank corrects entries, each downloaded in so many orders; SEED=n replays one.
 func TestCorrectedLedgers(t *testing.T) {
 	t.Parallel()
-	banktest.EachSeed(t, 1, 6, func(t *testing.T, seed int) { newCorrected(seed).play(t, 2) })
+	banktest.RunSeeds(t, 1, 6, func(t *testing.T, seed int) { newCorrected(seed).play(t, 2) })
 }
 
 // TestSoakCorrectedLedgers plays as many further accounts as SEEDS says.
@@ -164,7 +164,7 @@ func TestSoakCorrectedLedgers(t *testing.T) {
 	if err != nil {
 		t.Skip("SEEDS is not set: it says how many accounts are tried")
 	}
-	banktest.EachSeed(t, 1001, seeds, func(t *testing.T, seed int) { newCorrected(seed).play(t, 6) })
+	banktest.RunSeeds(t, 1001, seeds, func(t *testing.T, seed int) { newCorrected(seed).play(t, 6) })
 }
 
 // correctedLedger is the truth: what a bank has posted by each download.

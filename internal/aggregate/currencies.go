@@ -68,7 +68,7 @@ func (t *rowBuilder) endEach() error {
 	}
 	for _, name := range names {
 		own := whole
-		own.Currency, own.Stated = name, statement.Stated{}
+		own.Currency, own.Stated = name, statement.Totals{}
 		t.s, t.entries = &own, *t.others[name]
 		t.balances = slices.DeleteFunc(slices.Clone(all), func(b statement.Balance) bool {
 			return b.Currency != name && (name != names[0] || t.others[b.Currency] != nil)

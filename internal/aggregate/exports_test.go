@@ -36,7 +36,7 @@ func TestSoakExports(t *testing.T) {
 
 func playExports(t *testing.T, first, seeds, orders int, bank func(seed int) *banktest.Books) {
 	t.Helper()
-	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) { (&banks{bank(seed)}).play(t, orders) })
+	banktest.RunSeeds(t, first, seeds, func(t *testing.T, seed int) { (&banks{bank(seed)}).play(t, orders) })
 }
 
 // banks are those of one seed, whose files are imported.

@@ -79,7 +79,7 @@ func nearest(head []byte, institutions []*project.Institution, institution strin
 		if i.CSV == nil || institution != "" && i.Name != institution {
 			continue
 		}
-		if why, near := csvfile.New(i, "").Misfit(head); why != nil && (near > most || institution != "") {
+		if why, near := csvfile.New(i, "").Mismatch(head); why != nil && (near > most || institution != "") {
 			best, most = why, near
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // a statement that is cut otherwise tells of the same entries.
 func later(s *statement.Statement, intermediate string) string {
 	switch {
-	case statement.IsLater(s.Page):
+	case statement.IsLaterPage(s.Page):
 		return s.Number + "/" + s.Page
 	case intermediate != "":
 		return s.Number + "/" + s.Page + "/" + intermediate

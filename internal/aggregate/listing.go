@@ -100,10 +100,10 @@ func (t *rowBuilder) describe(b bounds) {
 		return
 	}
 	l := listing{Statement: digestOf(t.s.Reference, t.s.Number).String(), Page: compared(t.s.Page), First: t.entries.first, Last: t.entries.last}
-	if t.s.Part { // what it states may be of all parts together
+	if t.s.Partial { // what it states may be of all parts together
 		b = bounds{opening: -1, closing: -1}
 	}
-	if t.s.Part || t.entries.broken(false) != "" { // no other statement goes on with its balance
+	if t.s.Partial || t.entries.broken(false) != "" { // no other statement goes on with its balance
 		l.First, l.Last = "", ""
 	}
 	if b.booked && b.opening >= 0 {

@@ -193,7 +193,7 @@ func (t *rowBuilder) Detail(d *statement.Detail) error {
 	r.begin()
 	t.account(r, cmp.Or(d.Currency, t.e.Currency, t.s.Currency))
 	r.stated("day", t.dayOf(t.e))
-	r.stated("settled_day", d.Settled)
+	r.stated("settled_day", d.SettlementDate)
 	r.stated("amount", t.amount(d.Amount))
 	r.stated("reference", d.Reference)
 	r.stated("transaction", d.Transaction)

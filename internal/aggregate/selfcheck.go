@@ -13,7 +13,7 @@ import (
 // a page may be of all pages together, and a report may list only what came since the one before, which is no fault.
 func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b bounds) {
 	whole := &l.faults
-	if s.Part {
+	if s.Partial {
 		whole = &l.ofPage
 	}
 	if b.booked && b.opening >= 0 && b.closing >= 0 {

@@ -1,5 +1,5 @@
-// Package banktest plays banks for tests: seeded ledgers of one account, and the statement files that tell of them, in every format. It owns the
-// ledger as the truth and the files as they are written. It knows nothing of how they are imported.
+// Package banktest simulates banks for tests: seeded ledgers of one account, and statement files of them in every
+// format. It owns the ledger as the expected result, and writes the files. It knows nothing of how they are imported.
 package banktest
 
 import (
@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// Books are the truth: what one account moves by each day, and the files that tell of it.
+// Books are the expected result: the entries of one account by day, and the files that report them.
 type Books struct {
 	*rand.Rand
 	Format     string // camt, mt, ofx or csv
-	References bool   // entries have names
-	Long       bool   // of more characters than MT940 has room for; files are CAMT and MT940, which cuts them
-	Marked     bool   // where it cuts them, the last character is a mark
-	Temporary  bool   // FITIDs, as the institution declares
-	Numbered   bool   // statements follow each other and have numbers; else they overlap as somebody asks for them
+	References bool   // entries have references
+	Long       bool   // references are longer than MT940 allows; the files are CAMT, and MT940 with truncated references
+	CutMark    bool   // a truncated reference ends in a mark
+	Temporary  bool   // the institution declares FITIDs as temporary
+	Numbered   bool   // statements are numbered and follow one another; otherwise they overlap, as exports on request do
 	Days       [][]Line
 	Opening    int64
 	Files      []Export
@@ -26,57 +26,57 @@ type Books struct {
 
 // Line is an entry of the ledger.
 type Line struct {
-	day, n    int // the n-th of a day, both from 1
+	day, n    int // day and number within the day, both from 1
 	cents     int64
 	reference string
 	text      string
 }
 
-// Export is one file, as it is written.
+// Export is one statement file.
 type Export struct {
-	From, To         int // days
+	From, To         int // first and last day
 	number           int
-	lines            []Line // the oldest first
+	lines            []Line // oldest first
 	opening, closing int64
 	newestFirst      bool
-	short            bool   // amounts have no more digits than they need
-	page             int    // lines of the first page; 0 is one page
-	message          string // "" is a statement; report or notification
+	short            bool   // amounts have no trailing zeros
+	page             int    // number of lines on the first page; 0 means one page
+	message          string // "" is a statement; else "report" or "notification"
 	name             string
-	format           string // as the bank's, or of a bank of long references another one
-	Fault            string // what is wrong with it: "", "cut", "changed", or "booked": it holds, and the next one does not go on with it
+	format           string // the bank's format; with long references camt or mt
+	Fault            string // "", "cut", "changed", or "booked" (consistent, but the next export does not continue it)
 }
 
-// Days is how many days a bank plays.
+// Days is the number of days of a ledger.
 const Days = 8
 
-// New plays the bank of a seed.
+// New generates the books of a seed.
 func New(seed int) *Books {
 	b := &Books{Rand: rand.New(rand.NewPCG(uint64(seed), 11))}
 	b.Format = []string{"camt", "mt", "ofx", "csv"}[seed%4]
 	b.References, b.Numbered = b.IntN(2) == 0 || b.Format == "ofx", b.IntN(2) == 0 && b.Format != "ofx" && b.Format != "csv"
 	b.Temporary = b.Format == "ofx" && b.IntN(2) == 0
 	b.Long = b.References && (b.Format == "camt" || b.Format == "mt") && seed%8 > 3
-	return b.fill(seed)
+	return b.generate(seed)
 }
 
-// NewLong plays one whose references MT940 cuts.
+// NewLong generates books whose references are too long for MT940.
 func NewLong(seed int) *Books {
 	b := &Books{Rand: rand.New(rand.NewPCG(uint64(seed), 19)), Format: "camt", References: true, Long: true}
 	b.Numbered = b.IntN(2) == 0
-	return b.fill(seed)
+	return b.generate(seed)
 }
 
-// fill has the bank's books and its files.
-func (b *Books) fill(seed int) *Books {
+// generate fills the ledger and writes the files.
+func (b *Books) generate(seed int) *Books {
 	formats := rand.New(rand.NewPCG(uint64(seed), 13))
-	b.Marked = formats.IntN(2) == 0
+	b.CutMark = formats.IntN(2) == 0
 	b.Opening = int64(b.IntN(100_00))
 	for day := 1; day <= Days; day++ {
-		alike := formats.IntN(2) == 0
+		sameStart := formats.IntN(2) == 0
 		var lines []Line
 		entries := b.IntN(4)
-		if b.Long { // MT940 does not say on which day it begins if that one has none
+		if b.Long { // MT940 does not state its first day if that day has no entries
 			entries = max(entries, 1)
 		}
 		for range entries {
@@ -84,17 +84,17 @@ func (b *Books) fill(seed int) *Books {
 			if l.cents == 0 {
 				l.cents = 30
 			}
-			if b.Long { // no day ends with the balance that it began with: where one does, pages and the whole statement are not told apart
+			if b.Long { // no day ends with its opening balance, because pages and the whole statement could not be distinguished then
 				l.cents = abs(l.cents)
 			}
 			if b.References {
-				l.reference = b.reference(day, len(lines), alike)
+				l.reference = b.reference(day, len(lines), sameStart)
 			}
 			lines = append(lines, l)
 		}
 		b.Days = append(b.Days, lines)
 	}
-	b.send()
+	b.writeFiles()
 	for i := range b.Files {
 		if b.Files[i].format = b.Format; b.Long {
 			b.Files[i].format = []string{"camt", "mt"}[formats.IntN(2)]
@@ -103,13 +103,14 @@ func (b *Books) fill(seed int) *Books {
 	return b
 }
 
-// roomOfMT is how many characters a bank's reference has in MT940.
-const roomOfMT = 16
+// mtReferenceLength is the maximum length of a bank reference in MT940.
+const mtReferenceLength = 16
 
-// reference names the n-th entry of a day. Alike are long ones of which MT940 has the same of all entries of the day.
-func (b *Books) reference(day, n int, alike bool) string {
+// reference returns the reference of the n-th entry of a day. With sameStart, MT940 truncates all references of a day
+// to the same text.
+func (b *Books) reference(day, n int, sameStart bool) string {
 	switch {
-	case b.Long && alike:
+	case b.Long && sameStart:
 		return fmt.Sprintf("REFERENCES OF %02d%d", day, n)
 	case b.Long:
 		return fmt.Sprintf("R%dX%d AND MUCH BEHIND IT", day, n)
@@ -117,25 +118,26 @@ func (b *Books) reference(day, n int, alike bool) string {
 	return fmt.Sprintf("R%dX%d", day, n)
 }
 
-// cut is a reference as MT940 has it.
-func (b *Books) cut(reference string) string {
+// truncateReference returns a reference as MT940 contains it.
+func (b *Books) truncateReference(reference string) string {
 	switch {
-	case len(reference) <= roomOfMT:
+	case len(reference) <= mtReferenceLength:
 		return reference
-	case b.Marked:
-		return reference[:roomOfMT-1] + "+"
+	case b.CutMark:
+		return reference[:mtReferenceLength-1] + "+"
 	}
-	return reference[:roomOfMT]
+	return reference[:mtReferenceLength]
 }
 
-// send writes files over all days, some with a fault that a later one does not have, and some again in other words.
-func (b *Books) send() {
+// writeFiles generates files for all days. Some have a fault that a later file corrects, and some days are exported
+// twice.
+func (b *Books) writeFiles() {
 	number := 0
 	for from := 1; from <= Days; {
 		to := min(from+b.IntN(4), Days)
 		number++
 		whole := b.export(from, to, number)
-		if faulty, ok := b.spoiled(whole); ok && b.IntN(3) == 0 {
+		if faulty, ok := b.withFault(whole); ok && b.IntN(3) == 0 {
 			b.Files = append(b.Files, faulty)
 		}
 		b.Files = append(b.Files, whole)
@@ -149,7 +151,7 @@ func (b *Books) send() {
 	}
 }
 
-// export tells of days, in a style of its own.
+// export generates the file of some days, in a random style.
 func (b *Books) export(from, to, number int) Export {
 	e := Export{
 		From: from, To: to, opening: b.balance(from), closing: b.balance(to + 1),
@@ -167,7 +169,7 @@ func (b *Books) export(from, to, number int) Export {
 	return e
 }
 
-// balance is what the account has when a day begins.
+// balance is the account's balance at the start of a day.
 func (b *Books) balance(day int) int64 {
 	sum := b.Opening
 	for _, lines := range b.Days[:day-1] {
@@ -178,9 +180,10 @@ func (b *Books) balance(day int) int64 {
 	return sum
 }
 
-// spoiled is an export with a fault that its balances show: it lacks its last entries, or one has another amount; or those of the next one, as its
-// own closing balance has that amount, too. Formats without balances are never spoiled, as nothing could show it.
-func (b *Books) spoiled(e Export) (Export, bool) {
+// withFault adds a fault that the balances reveal: the last entries are missing, or an amount is wrong. The fault
+// "booked" also changes the closing balance, so that only the next file reveals it. Formats without two balances get
+// no fault, because nothing would reveal it.
+func (b *Books) withFault(e Export) (Export, bool) {
 	if b.Format != "camt" && b.Format != "mt" || len(e.lines) == 0 {
 		return e, false
 	}
@@ -198,58 +201,60 @@ func (b *Books) spoiled(e Export) (Export, bool) {
 	return e, true
 }
 
-// Ledger is what the bank has booked in days, sorted as text.
+// Ledger lists the entries of some days, sorted as text.
 func (b *Books) Ledger(from, to int) (rows []string) {
 	for _, lines := range b.Days[from-1 : to] {
 		for _, l := range lines {
-			rows = append(rows, b.row(l))
+			rows = append(rows, b.line(l))
 		}
 	}
 	slices.Sort(rows)
 	return rows
 }
 
-// Listed is what files list of the ledger, sorted as text: what the one that lacks nothing says, and of a faulty one what it says itself, unless it is
-// replaced.
+// Listed lists the entries that files contain, sorted as text. A faulty file counts with its own content, unless it
+// is replaced.
 func (b *Books) Listed(files []Export) (rows []string) {
-	type at struct {
+	type entryKey struct {
 		day, n  int
 		changed bool
 	}
-	listed := map[at]string{}
+	listed := map[entryKey]string{}
 	for _, f := range files {
 		if f.replaced(files) || f.message != "" {
 			continue
 		}
 		for _, l := range f.lines {
 			changed := l.cents != b.Days[l.day-1][l.n-1].cents
-			listed[at{l.day, l.n, changed}] = b.row(l)
+			listed[entryKey{l.day, l.n, changed}] = b.line(l)
 		}
 	}
 	return slices.Sorted(maps.Values(listed))
 }
 
-// replaced reports whether files have the whole one of the days of a faulty one, and, of one that holds, the next one.
+// replaced reports whether the files contain the correct file for the days of a faulty one. A consistent one also
+// needs the next file, which contradicts it.
 func (e *Export) replaced(files []Export) bool {
 	whole, next := false, false
 	for _, f := range files {
 		whole = whole || f.Fault == "" && f.From == e.From && f.To == e.To
-		next = next || f.From == e.To+1 && f.holds()
+		next = next || f.From == e.To+1 && f.consistent()
 	}
-	return e.Fault != "" && whole && (next || !e.holds())
+	return e.Fault != "" && whole && (next || !e.consistent())
 }
 
-// holds reports whether the balances of the file are those of its entries.
-func (e *Export) holds() bool { return e.Fault == "" || e.Fault == "booked" }
+// consistent reports whether the file's balances match its entries.
+func (e *Export) consistent() bool { return e.Fault == "" || e.Fault == "booked" }
 
-// Missing are the days of which files do not list all entries. What a file says otherwise with balances that hold is not missing by it.
+// Missing lists the days whose entries are not all in the files. An entry with another amount in a consistent file is
+// not missing.
 func (b *Books) Missing(files []Export) (days []string) {
 	listed := b.Listed(files)
 	for n, lines := range b.Days {
 		left := slices.Clone(listed)
 		for _, l := range lines {
-			at := slices.Index(left, b.row(l))
-			if at < 0 && bookedOtherwise(files, l) {
+			at := slices.Index(left, b.line(l))
+			if at < 0 && bookedWithOtherAmount(files, l) {
 				continue
 			}
 			if at < 0 {
@@ -262,14 +267,15 @@ func (b *Books) Missing(files []Export) (days []string) {
 	return days
 }
 
-func bookedOtherwise(files []Export, l Line) bool {
+func bookedWithOtherAmount(files []Export, l Line) bool {
 	return slices.ContainsFunc(files, func(f Export) bool {
 		return f.Fault == "booked" && slices.ContainsFunc(f.lines, func(o Line) bool { return o.day == l.day && o.n == l.n && o.cents != l.cents })
 	})
 }
 
-// row is an entry as text. Of what is told in two formats, references and texts are those of the file that came first.
-func (b *Books) row(l Line) string {
+// line is an entry as text. Of entries in two formats, the references and texts are those of the first file and are
+// left out.
+func (b *Books) line(l Line) string {
 	if b.Temporary || b.Long {
 		l.reference = ""
 	}
@@ -286,7 +292,7 @@ func signed(n int64) string {
 	return cents(n)
 }
 
-// Describe lists files by their days and faults.
+// Describe lists files with their days and faults.
 func Describe(files []Export) string {
 	list := make([]string, len(files))
 	for i, f := range files {

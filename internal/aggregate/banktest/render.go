@@ -1,4 +1,4 @@
-// The same entries as CAMT, MT940, OFX and CSV files.
+// Writes the same entries as CAMT, MT940, OFX and CSV files.
 
 package banktest
 
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Institution declares how the bank's CSV files are read.
+// Institution returns the declaration of the bank, with its CSV mapping.
 func (b *Books) Institution() string {
 	reference := ""
 	if b.References {
@@ -22,12 +22,12 @@ func (b *Books) Institution() string {
 		"  columns: {booked: Day, amount: Amount, text: Text" + reference + "}\n"
 }
 
-// Suffix ends the names of the files.
+// Suffix is the suffix of the file names.
 func (b *Books) Suffix() string {
 	return map[string]string{"camt": "xml", "mt": "sta", "ofx": "ofx", "csv": "csv"}[b.Format]
 }
 
-// Texts writes files.
+// Texts returns the content of each file.
 func (b *Books) Texts(files []Export) (texts []string) {
 	write := map[string]func(Export) string{"camt": b.camt, "mt": b.mt, "ofx": b.ofx, "csv": b.csv}
 	for _, f := range files {
@@ -40,7 +40,7 @@ func (b *Books) Texts(files []Export) (texts []string) {
 	return texts
 }
 
-// amount is an absolute amount, with as many decimals as it needs or always two.
+// amount formats an absolute amount, with two decimals or with as few as it needs.
 func (e *Export) amount(n int64, point string) string {
 	text := strings.TrimPrefix(fmt.Sprintf("%d.%02d", abs(n)/100, abs(n)%100), "-")
 	if e.short {
@@ -52,16 +52,16 @@ func (e *Export) amount(n int64, point string) string {
 	return strings.Replace(text, ".", point, 1)
 }
 
-// parts are the lines of each page.
-func (e *Export) parts() [][]Line {
+// pages returns the lines of each page.
+func (e *Export) pages() [][]Line {
 	if e.page == 0 {
 		return [][]Line{e.lines}
 	}
 	return [][]Line{e.lines[:e.page], e.lines[e.page:]}
 }
 
-// camtMessages are the names of messages.
-var camtMessages = map[string]struct{ number, root, of string }{
+// camtMessages are the names of the CAMT messages and of their elements.
+var camtMessages = map[string]struct{ number, root, element string }{
 	"":             {"camt.053", "BkToCstmrStmt", "Stmt"},
 	"report":       {"camt.052", "BkToCstmrAcctRpt", "Rpt"},
 	"notification": {"camt.054", "BkToCstmrDbtCdtNtfctn", "Ntfctn"},
@@ -73,8 +73,8 @@ func (b *Books) camt(e Export) string {
 	fmt.Fprintf(&s, `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:%s.001.02"><%s><GrpHdr><MsgId>%s</MsgId><CreDtTm>2024-05-01T0%d:00:00</CreDtTm></GrpHdr>`,
 		m.number, m.root, e.name, len(e.lines)%10)
 	opening := e.opening
-	for n, lines := range e.parts() {
-		fmt.Fprintf(&s, `<%s><Id>%s</Id>`, m.of, e.name)
+	for n, lines := range e.pages() {
+		fmt.Fprintf(&s, `<%s><Id>%s</Id>`, m.element, e.name)
 		if e.page > 0 {
 			fmt.Fprintf(&s, `<StmtPgntn><PgNb>%d</PgNb><LastPgInd>%t</LastPgInd></StmtPgntn>`, n+1, n == 1)
 		}
@@ -111,7 +111,7 @@ func (b *Books) camt(e Export) string {
 			}
 			fmt.Fprintf(&s, `<BkTxCd><Prtry><Cd>X</Cd></Prtry></BkTxCd><AddtlNtryInf>%s</AddtlNtryInf></Ntry>`, l.text)
 		}
-		fmt.Fprintf(&s, `</%s>`, m.of)
+		fmt.Fprintf(&s, `</%s>`, m.element)
 		opening = closing
 	}
 	fmt.Fprintf(&s, `</%s></Document>`, m.root)
@@ -121,7 +121,7 @@ func (b *Books) camt(e Export) string {
 func (b *Books) mt(e Export) string {
 	var s strings.Builder
 	opening := e.opening
-	for n, lines := range e.parts() {
+	for n, lines := range e.pages() {
 		fmt.Fprintf(&s, ":20:%s\r\n:25:A1\r\n:28C:%d/%d\r\n", e.name, e.number, n+1)
 		closing := e.closing
 		tags := [2]string{"60F", "62F"}
@@ -138,7 +138,7 @@ func (b *Books) mt(e Export) string {
 		for _, l := range lines {
 			fmt.Fprintf(&s, ":61:%s%s%s%sNTRFNONREF", mtDay(day(l.day)), mtDay(day(l.day))[2:], mtSide(l.cents), e.amount(l.cents, ","))
 			if l.reference != "" {
-				fmt.Fprintf(&s, "//%s", b.cut(l.reference))
+				fmt.Fprintf(&s, "//%s", b.truncateReference(l.reference))
 			}
 			fmt.Fprintf(&s, "\r\n:86:%s\r\n", l.text)
 		}

@@ -1,4 +1,4 @@
-// Playing seeds: as many as a test asks for, or one again.
+// Runs a test for many seeds, or again for one.
 
 package banktest
 
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// EachSeed plays so many seeds side by side, or SEED alone.
-func EachSeed(t *testing.T, first, seeds int, play func(t *testing.T, seed int)) {
+// RunSeeds runs a subtest for each of some seeds in parallel, or only for the seed in the variable SEED.
+func RunSeeds(t *testing.T, first, seeds int, run func(t *testing.T, seed int)) {
 	t.Helper()
 	last := first + seeds - 1
 	if seed, err := strconv.Atoi(os.Getenv("SEED")); err == nil {
@@ -20,7 +20,7 @@ func EachSeed(t *testing.T, first, seeds int, play func(t *testing.T, seed int))
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			t.Parallel()
-			play(t, seed)
+			run(t, seed)
 		})
 	}
 }

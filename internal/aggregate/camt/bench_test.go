@@ -1,3 +1,5 @@
+// Benchmarks of reading, compared with tokenising alone.
+
 package camt_test
 
 import (
@@ -15,8 +17,8 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// recorded are the recorded files, and how many bytes they have.
-func recorded(t testing.TB) (files [][]byte, size int64) {
+// recordedFiles returns the recorded files and their total size.
+func recordedFiles(t testing.TB) (files [][]byte, size int64) {
 	t.Helper()
 	for _, pattern := range []string{"settlement/*.xml", "two_sided/*/*.xml"} {
 		paths, err := filepath.Glob(filepath.Join(statementtest.Data(t), filepath.FromSlash(pattern)))
@@ -35,21 +37,21 @@ func recorded(t testing.TB) (files [][]byte, size int64) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	files, size := recorded(b)
+	files, size := recordedFiles(b)
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, text := range files {
-			if err := camt.Read(bytes.NewReader(text), statement.Nobody{}); err != nil {
+			if err := camt.Read(bytes.NewReader(text), statement.Discard{}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
 }
 
-// BenchmarkTokenise is what BenchmarkRead is measured against.
+// BenchmarkTokenise is the baseline of BenchmarkRead.
 func BenchmarkTokenise(b *testing.B) {
-	files, size := recorded(b)
+	files, size := recordedFiles(b)
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -73,14 +75,15 @@ func tokenise(r io.Reader) error {
 	}
 }
 
-// BenchmarkRatio runs both in turn, as machines drift: ratio is Read's throughput by that of tokenising alone.
+// BenchmarkRatio runs both alternately, because the speed of machines drifts. ratio is the throughput of Read divided
+// by that of tokenising.
 func BenchmarkRatio(b *testing.B) {
-	files, _ := recorded(b)
+	files, _ := recordedFiles(b)
 	var reading, tokenising time.Duration
 	for b.Loop() {
 		for _, text := range files {
 			start := time.Now()
-			err := camt.Read(bytes.NewReader(text), statement.Nobody{})
+			err := camt.Read(bytes.NewReader(text), statement.Discard{})
 			middle := time.Now()
 			err = errors.Join(err, tokenise(bytes.NewReader(text)))
 			reading, tokenising = reading+middle.Sub(start), tokenising+time.Since(middle)

@@ -1,11 +1,11 @@
-// Package camt reads ISO 20022 cash management messages: CAMT.052 reports, CAMT.053 statements and CAMT.054 notifications,
-// every version, with any namespace prefix or none, alone or in a business envelope. It owns which element fills which
-// field of package statement: paths.go is that table.
+// Package camt reads ISO 20022 cash management messages: CAMT.052 reports, CAMT.053 statements and CAMT.054
+// notifications, of every version, with or without a namespace prefix, alone or in a business envelope. It owns the
+// mapping from elements to the fields of package statement; paths.go is that table.
 //
-// It guarantees that a file of any size passes through bounded memory, that a file which is cut, nested wrongly or has a
-// value beyond statement's limits is refused with its place, and that nothing outside the file is ever read: document
-// types and entities are refused. It must not judge what it reads: amounts and dates that cannot be read are handed on as
-// the file has them.
+// It guarantees that a file of any size is read in bounded memory, that a file that is truncated, wrongly nested or
+// beyond the limits of package statement is refused with the place, and that nothing outside the file is read:
+// document types and entities are refused. It must not judge the content: amounts and dates that cannot be read are
+// passed on as written.
 package camt
 
 import (
@@ -16,20 +16,20 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// Read tells a handler what a message states. An error of the file is a *statement.Error; one of r or h is returned as it is,
-// or wrapped. Columns count bytes of UTF-8, whatever the file's own encoding.
+// Read reads a message and reports its content to h. It returns a *statement.Error for an invalid file, and errors of
+// r and h unchanged or wrapped. Columns count bytes of UTF-8, whatever the encoding of the file.
 func Read(r io.Reader, h statement.Handler) error {
-	buffers := scratchPool.Get().(*scratch) //nolint:errcheck // there is nothing else in it
+	buffers := scratchPool.Get().(*scratch) //nolint:errcheck // the pool contains nothing else
 	defer scratchPool.Put(buffers)
-	w := newWalk(&source{reader: r, buffer: buffers.buffer[:]})
-	w.open = buffers.open[:0]
+	w := newWalk(&tokenReader{reader: r, buffer: buffers.buffer[:]})
+	w.stack = buffers.stack[:0]
 	m := &message{handler: h, walk: w}
 	w.message = m
 	return w.run()
 }
 
-// kinds are the elements that messages are made of, without the version that the first ones had in their names.
-var kinds = map[string]struct {
+// messageElements are the root elements of messages, without the version suffix of the first version.
+var messageElements = map[string]struct {
 	kind   statement.Kind
 	format string
 }{
@@ -38,15 +38,16 @@ var kinds = map[string]struct {
 	"BkToCstmrDbtCdtNtfctn": {statement.Notification, "camt.054"},
 }
 
-// unversioned is a message element's name as later versions have it: "BkToCstmrStmtV01" is "BkToCstmrStmt".
-func unversioned(name string) string {
+// withoutVersion removes the version suffix of a message element: "BkToCstmrStmtV01" becomes "BkToCstmrStmt".
+func withoutVersion(name string) string {
 	if n := len(name) - 3; n > 0 && name[n] == 'V' && strings.Trim(name[n+1:], "0123456789") == "" {
 		return name[:n]
 	}
 	return name
 }
 
-// formatIn finds a message's name and version in a namespace, which banks' guilds decorate: "camt.053.001.08".
+// formatIn finds the message name and version, such as "camt.053.001.08", in a namespace. Some national namespaces
+// have a prefix and a suffix.
 func formatIn(namespace string) string {
 	const name = "camt.05"
 	for {
@@ -60,24 +61,24 @@ func formatIn(namespace string) string {
 			continue
 		}
 		end := len(name) + 1
-		if n := number(namespace[end:], 3); n > 0 {
+		if n := dottedNumberLength(namespace[end:], 3); n > 0 {
 			end += n
-			end += number(namespace[end:], 2)
+			end += dottedNumberLength(namespace[end:], 2)
 		}
 		return namespace[:end]
 	}
 }
 
-// number is the length of a dot and that many digits at the beginning of a text; 0 where it has none.
-func number(text string, digits int) int {
+// dottedNumberLength returns the length of a dot and that many digits at the start of text; 0 if there are none.
+func dottedNumberLength(text string, digits int) int {
 	if len(text) <= digits || text[0] != '.' || strings.Trim(text[1:1+digits], "0123456789") != "" {
 		return 0
 	}
 	return 1 + digits
 }
 
-// declared is the format whose namespace an element declares; empty where it declares none.
-func declared(attributes []xml.Attr) string {
+// declaredFormat returns the format whose namespace an element declares, or "".
+func declaredFormat(attributes []xml.Attr) string {
 	for _, a := range attributes {
 		if a.Name.Local == "xmlns" || a.Name.Space == "xmlns" {
 			if format := formatIn(a.Value); format != "" {

@@ -1,63 +1,63 @@
-// Charges of entries and transactions.
+// Sums the charges of entries and transactions.
 
 package camt
 
 import "bursar/internal/aggregate/statement"
 
-// charged adds up the charges of an entry or of a transaction. Its zero value is none.
-type charged struct {
-	stated, strange bool
-	records         int // in the element at hand
-	all, included   statement.Sum
+// chargeSum adds up the charges of an entry or of a transaction.
+type chargeSum struct {
+	stated, unusable bool
+	records          int // in the open <Chrgs>
+	total, included  statement.Sum
 }
 
-// chargeFacts is one charge.
-type chargeFacts struct {
+// chargeFields are the texts of one charge.
+type chargeFields struct {
 	amount              money
 	direction, included string
 }
 
-// charges are the rows of charges: earlier versions have an element for each, later ones have records in one.
-func charges(at func(*message) *charged) []row {
-	one := []row{
-		{path: "Amt", money: func(f *facts) *money { return &f.charge.amount }},
-		{path: "CdtDbtInd", text: func(f *facts) *string { return &f.charge.direction }},
-		{path: "ChrgInclInd", text: func(f *facts) *string { return &f.charge.included }},
+// chargePaths binds charges: early versions have one <Chrgs> for each charge, later ones have records in one <Chrgs>.
+func chargePaths(sum func(*message) *chargeSum) []binding {
+	single := []binding{
+		{path: "Amt", money: func(f *fields) *money { return &f.charge.amount }},
+		{path: "CdtDbtInd", text: func(f *fields) *string { return &f.charge.direction }},
+		{path: "ChrgInclInd", text: func(f *fields) *string { return &f.charge.included }},
 	}
 	begin := func(m *message) error {
-		m.facts.charge, m.facts.charges, at(m).records = chargeFacts{}, money{}, 0
+		m.fields.charge, m.fields.chargesTotal, sum(m).records = chargeFields{}, money{}, 0
 		return nil
 	}
-	take := func(m *message) {
-		if m.facts.charge.amount.text != "" {
-			at(m).add(&m.facts.charge, m.currencyOfEntry())
+	add := func(m *message) {
+		if m.fields.charge.amount.text != "" {
+			sum(m).add(&m.fields.charge, m.currencyOfEntry())
 		}
-		m.facts.charge = chargeFacts{}
+		m.fields.charge = chargeFields{}
 	}
-	record := func(m *message) error {
-		take(m)
+	endRecord := func(m *message) error {
+		add(m)
 		return nil
 	}
 	end := func(m *message) error {
-		if at(m).records == 0 && m.facts.charge.amount.text == "" {
-			m.facts.charge.amount = m.facts.charges
+		if sum(m).records == 0 && m.fields.charge.amount.text == "" {
+			m.fields.charge.amount = m.fields.chargesTotal
 		}
-		take(m)
+		add(m)
 		return nil
 	}
-	return []row{group("Chrgs", begin, end, one, []row{
-		{path: "TtlChrgsAndTaxAmt", money: func(f *facts) *money { return &f.charges }},
-		group("Rcrd", nil, record, one),
+	return []binding{group("Chrgs", begin, end, single, []binding{
+		{path: "TtlChrgsAndTaxAmt", money: func(f *fields) *money { return &f.chargesTotal }},
+		group("Rcrd", nil, endRecord, single),
 	})}
 }
 
-// add takes a charge in; the account pays it if nothing else is said.
-func (c *charged) add(f *chargeFacts, currency string) {
+// add adds a charge. Without a direction, the account pays it.
+func (c *chargeSum) add(f *chargeFields, currency string) {
 	c.stated = true
 	c.records++
-	amount := signed(f.amount.text, first(f.direction, debit))
-	if f.amount.currency != "" && f.amount.currency != currency || !c.all.Add(amount) {
-		c.strange = true
+	amount := signed(f.amount.text, firstNonEmpty(f.direction, debit))
+	if f.amount.currency != "" && f.amount.currency != currency || !c.total.Add(amount) {
+		c.unusable = true
 		return
 	}
 	if f.included == "true" || f.included == "1" {
@@ -65,15 +65,15 @@ func (c *charged) add(f *chargeFacts, currency string) {
 	}
 }
 
-// sums are the charges as they are told; nil if there are none.
-func (c *charged) sums() *statement.Charges {
+// sums returns the charges for the handler; nil if none are stated.
+func (c *chargeSum) sums() *statement.Charges {
 	if !c.stated {
 		return nil
 	}
-	return &statement.Charges{All: c.all.String(), Included: c.included.String(), Strange: c.strange}
+	return &statement.Charges{All: c.total.String(), Included: c.included.String(), Unusable: c.unusable}
 }
 
-// currencyOfEntry is what amounts of the entry and its details are in.
+// currencyOfEntry is the currency of the entry, and of its details unless they state another one.
 func (m *message) currencyOfEntry() string {
-	return first(m.facts.entry.amount.currency, m.statement.Currency)
+	return firstNonEmpty(m.fields.entry.amount.currency, m.statement.Currency)
 }

@@ -1,3 +1,5 @@
+// Fuzz test of the reader.
+
 package camt_test
 
 import (
@@ -10,7 +12,7 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// seeds are small messages of every shape.
+// seeds are small messages of different structure.
 func seeds() []string {
 	full := inStatement(`<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">1</Amt><Dt><Dt>2024-01-01</Dt></Dt></Bal>` +
 		`<TxsSummry><TtlNtries><NbOfNtries>1</NbOfNtries><Sum>5</Sum></TtlNtries></TxsSummry>` +
@@ -22,17 +24,18 @@ func seeds() []string {
 	}
 }
 
-// FuzzRead holds the reader to its contract, and to encoding/xml: what it reads whole is well-formed.
+// FuzzRead checks the reader's contract, and compares it with encoding/xml: a file that is read without an error is
+// well-formed.
 func FuzzRead(f *testing.F) {
 	for _, seed := range seeds() {
 		f.Add([]byte(seed))
-		for n := 0; n < len(seed); n += statementtest.Cut {
+		for n := 0; n < len(seed); n += statementtest.TruncationStep {
 			f.Add([]byte(seed[:n]))
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r := statementtest.NewRecorder(t)
-		err := statementtest.Guarded(t, text, camt.Read, r)
+		err := statementtest.ReadChecked(t, text, camt.Read, r)
 		if r.Calls > len(text) {
 			t.Errorf("%d calls for %d bytes", r.Calls, len(text))
 		}
@@ -40,7 +43,7 @@ func FuzzRead(f *testing.F) {
 		plain := utf8.Valid(text) && bytes.HasPrefix(text, []byte("<")) && !bytes.Contains(text, []byte("encoding"))
 		if err == nil && plain {
 			if err := tokenise(bytes.NewReader(text)); err != nil {
-				t.Errorf("a file is read whole that is no XML: %v", err)
+				t.Errorf("a file that is not valid XML is read without an error: %v", err)
 			}
 		}
 	})

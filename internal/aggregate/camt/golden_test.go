@@ -1,4 +1,4 @@
-// Messages against what another reader makes of them.
+// Compares messages with the values of another reader.
 
 package camt_test
 
@@ -14,10 +14,10 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// onPurpose are the facts that are read differently from the golden files, and why.
-var onPurpose = []struct {
+// intendedDifferences are the values that this reader reads differently on purpose, and why.
+var intendedDifferences = []struct {
 	reason string
-	facts  []string
+	keys   []string
 }{
 	{"a transaction's own indicator decides its sign; the golden reader gives it its entry's", []string{
 		"camt052.v4: entry 0 detail 0 amount", "camt052.v6: entry 0 detail 0 amount",
@@ -37,8 +37,8 @@ var onPurpose = []struct {
 	}},
 }
 
-// leftOut is how many statements at a file's start its golden file does not write out.
-var leftOut = map[string]int{"camt053.v2.multi.statement": 1}
+// missingInGolden is the number of statements at the start of a file that its golden file does not contain.
+var missingInGolden = map[string]int{"camt053.v2.multi.statement": 1}
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -47,41 +47,41 @@ func TestGolden(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d golden files, error %v", len(files), err)
 	}
-	compared, purpose, different := 0, map[string]string{}, map[string]bool{}
-	for _, p := range onPurpose {
-		for _, fact := range p.facts {
-			purpose[fact] = p.reason
+	compared, reasons, seen := 0, map[string]string{}, map[string]bool{}
+	for _, p := range intendedDifferences {
+		for _, key := range p.keys {
+			reasons[key] = p.reason
 		}
 	}
 	for _, path := range files {
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
 		var message map[string]any
-		load(t, path, &message)
-		statements := read(t, strings.TrimSuffix(path, ".json")+".xml")
-		want, got := goldenFacts(t, message), ourFacts(t, statements[leftOut[name]:])
+		loadJSON(t, path, &message)
+		statements := readFile(t, strings.TrimSuffix(path, ".json")+".xml")
+		want, got := goldenValues(t, message), readValues(t, statements[missingInGolden[name]:])
 		for _, key := range slices.Sorted(maps.Keys(want)) {
 			compared++
 			if got, known := got[key]; got == want[key] && known {
 				continue
-			} else if at := name + ": " + key; purpose[at] == "" {
+			} else if at := name + ": " + key; reasons[at] == "" {
 				t.Errorf("%s is %q, want %q", at, got, want[key])
 			} else {
-				different[at] = true
+				seen[at] = true
 			}
 		}
 	}
-	t.Logf("%d facts of %d files, %d different on purpose", compared, len(files), len(different))
-	for at := range purpose {
-		if !different[at] {
-			t.Errorf("%s is in the table of what is read differently, and is not", at)
+	t.Logf("%d values of %d files, %d different on purpose", compared, len(files), len(seen))
+	for at := range reasons {
+		if !seen[at] {
+			t.Errorf("%s is in the table of differences, but is not different", at)
 		}
 	}
 }
 
-// ourFacts are the same facts of what is read here.
-func ourFacts(t *testing.T, statements []statementtest.Statement) facts {
+// readValues returns the values that this reader reads.
+func readValues(t *testing.T, statements []statementtest.Statement) values {
 	t.Helper()
-	f, entries := facts{}, 0
+	f, entries := values{}, 0
 	for i, s := range statements {
 		at := fmt.Sprintf("statement %d ", i)
 		f[at+"id"], f[at+"number"], f[at+"page"] = s.Reference, s.Number, s.Page
@@ -89,17 +89,17 @@ func ourFacts(t *testing.T, statements []statementtest.Statement) facts {
 		f[at+"account"], f[at+"name"] = s.Account, s.Name
 		for i, b := range s.Balances {
 			at := fmt.Sprintf("%sbalance %d ", at, i)
-			f[at+"code"], f[at+"amount"], f[at+"date"] = b.Code, ourMoney(t, b.Amount, b.Currency), b.Date
+			f[at+"code"], f[at+"amount"], f[at+"date"] = b.Code, readMoney(t, b.Amount, b.Currency), b.Date
 		}
 		for i := range s.Entries {
-			ourEntry(t, f, fmt.Sprintf("entry %d ", entries), &s.Entries[i])
+			addReadEntry(t, f, fmt.Sprintf("entry %d ", entries), &s.Entries[i])
 			entries++
 		}
 	}
 	return f
 }
 
-func ourMoney(t *testing.T, amount, currency string) string {
+func readMoney(t *testing.T, amount, currency string) string {
 	t.Helper()
 	if amount == "" {
 		return ""
@@ -107,21 +107,21 @@ func ourMoney(t *testing.T, amount, currency string) string {
 	return sum(t, amount) + " " + currency
 }
 
-func ourEntry(t *testing.T, f facts, at string, e *statementtest.Entry) {
+func addReadEntry(t *testing.T, f values, at string, e *statementtest.Entry) {
 	t.Helper()
-	f[at+"amount"] = ourMoney(t, e.Amount, e.Currency)
+	f[at+"amount"] = readMoney(t, e.Amount, e.Currency)
 	f[at+"booked"], f[at+"value"], f[at+"status"] = e.Booked, e.Value, e.Status
 	f[at+"reversal"], f[at+"reference"], f[at+"own"] = fmt.Sprint(e.Reversal), e.Reference, e.Own
 	f[at+"text"], f[at+"code"], f[at+"details"] = e.Text, e.Code, fmt.Sprint(len(e.Details))
 	for i := range e.Details {
-		ourDetail(t, f, fmt.Sprintf("%sdetail %d ", at, i), &e.Details[i])
+		addReadDetail(t, f, fmt.Sprintf("%sdetail %d ", at, i), &e.Details[i])
 	}
 }
 
-func ourDetail(t *testing.T, f facts, at string, d *statement.Detail) {
+func addReadDetail(t *testing.T, f values, at string, d *statement.Detail) {
 	t.Helper()
 	f[at+"reference"], f[at+"transaction"], f[at+"end to end"] = d.Reference, d.Transaction, d.EndToEnd
 	f[at+"instruction"], f[at+"mandate"] = d.Instruction, d.Mandate
-	f[at+"amount"] = ourMoney(t, d.Amount, d.Currency)
+	f[at+"amount"] = readMoney(t, d.Amount, d.Currency)
 	f[at+"party"], f[at+"peer"], f[at+"bank"], f[at+"text"] = d.Party, d.Peer, d.Bank, d.Text
 }

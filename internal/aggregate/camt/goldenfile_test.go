@@ -1,4 +1,4 @@
-// What golden files state.
+// Reads the golden files of the other reader.
 
 package camt_test
 
@@ -10,16 +10,17 @@ import (
 	"testing"
 )
 
-// object is a golden file's object; every object is written out where it is first met, in the order of keys.
+// object is an object of a golden file. Each object is written in full where it first occurs, in the order of keys.
 type object map[string]any
 
-// all finds the objects of one of the classes, in the file's order, without looking into those of other classes named.
-func all(value any, class string, without ...string) []object {
+// findObjects returns the objects of a class, in the file's order, without those inside objects of the classes in
+// without.
+func findObjects(value any, class string, without ...string) []object {
 	var found []object
 	switch v := value.(type) {
 	case []any:
 		for _, part := range v {
-			found = append(found, all(part, class, without...)...)
+			found = append(found, findObjects(part, class, without...)...)
 		}
 	case map[string]any:
 		name, _ := v["__CLASS__"].(string)
@@ -30,13 +31,13 @@ func all(value any, class string, without ...string) []object {
 			found = append(found, v)
 		}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			found = append(found, all(v[key], class, without...)...)
+			found = append(found, findObjects(v[key], class, without...)...)
 		}
 	}
 	return found
 }
 
-// text is a stated text; a null is empty.
+// text returns a text; null is empty.
 func (o object) text(keys ...string) string {
 	var value any = map[string]any(o)
 	for _, key := range keys {
@@ -52,13 +53,13 @@ func (o object) text(keys ...string) string {
 	return fmt.Sprint(value)
 }
 
-// date is the day of a golden time, which is in UTC.
+// date returns the day of a golden time, which is in UTC.
 func (o object) date(key string) string {
 	text := o.text(key, "0")
 	return text[:min(len(text), len("2006-01-02"))]
 }
 
-// money is an amount and its currency; golden ones count the currency's smallest unit.
+// money returns an amount and its currency; golden amounts count the currency's smallest unit.
 func (o object) money(t *testing.T, key string) string {
 	t.Helper()
 	units, currency := o.text(key, "getAmount"), o.text(key, "getCurrency", "getCode")
@@ -76,29 +77,29 @@ func (o object) money(t *testing.T, key string) string {
 	return sum(t, units) + " " + currency
 }
 
-// facts are what both readers state, by name.
-type facts map[string]string
+// values are what both readers state, by name.
+type values map[string]string
 
 var balanceCodes = map[string]string{
 	"opening": "OPBD", "opening_available": "OPAV", "closing": "CLBD", "closing_available": "CLAV", "interim": "ITBD",
 	"interim_available": "ITAV", "forward_available": "FWAV", "information": "INFO", "expected_credit": "XPCD",
 }
 
-// goldenFacts are those of a golden file.
-func goldenFacts(t *testing.T, message map[string]any) facts {
+// goldenValues returns the values of a golden file.
+func goldenValues(t *testing.T, message map[string]any) values {
 	t.Helper()
-	f := facts{}
-	records := slices.Concat(all(message, `\Report`), all(message, `\Statement`), all(message, `\Notification`))
+	f := values{}
+	records := slices.Concat(findObjects(message, `\Report`), findObjects(message, `\Statement`), findObjects(message, `\Notification`))
 	for i, r := range records {
-		goldenStatement(t, f, fmt.Sprintf("statement %d ", i), r)
+		addGoldenStatement(t, f, fmt.Sprintf("statement %d ", i), r)
 	}
-	for i, e := range all(message, `\Entry`) {
-		goldenEntry(t, f, fmt.Sprintf("entry %d ", i), e)
+	for i, e := range findObjects(message, `\Entry`) {
+		addGoldenEntry(t, f, fmt.Sprintf("entry %d ", i), e)
 	}
 	return f
 }
 
-func goldenStatement(t *testing.T, f facts, at string, r object) {
+func addGoldenStatement(t *testing.T, f values, at string, r object) {
 	t.Helper()
 	f[at+"id"] = r.text("getId")
 	f[at+"number"] = r.text("getElectronicSequenceNumber")
@@ -112,14 +113,14 @@ func goldenStatement(t *testing.T, f facts, at string, r object) {
 	if name := r.text("getAccount", "getName"); name != "" {
 		f[at+"name"] = name
 	}
-	for i, b := range all(r["getBalances"], `\Balance`) {
+	for i, b := range findObjects(r["getBalances"], `\Balance`) {
 		at := fmt.Sprintf("%sbalance %d ", at, i)
 		f[at+"code"] = balanceCodes[b.text("getType")]
 		f[at+"amount"], f[at+"date"] = b.money(t, "getAmount"), b.date("getDate")
 	}
 }
 
-func goldenEntry(t *testing.T, f facts, at string, e object) {
+func addGoldenEntry(t *testing.T, f values, at string, e object) {
 	t.Helper()
 	f[at+"amount"] = e.money(t, "getAmount")
 	f[at+"booked"], f[at+"value"] = e.date("getBookingDate"), e.date("getValueDate")
@@ -131,14 +132,14 @@ func goldenEntry(t *testing.T, f facts, at string, e object) {
 		d := object(domain)
 		f[at+"code"] = d.text("getCode") + "/" + d.text("getFamily", "getCode") + "/" + d.text("getFamily", "getSubFamilyCode")
 	}
-	details := all(map[string]any{"0": e["getTransactionDetail"], "1": e["getTransactionDetails"]}, `\EntryTransactionDetail`)
+	details := findObjects(map[string]any{"0": e["getTransactionDetail"], "1": e["getTransactionDetails"]}, `\EntryTransactionDetail`)
 	f[at+"details"] = fmt.Sprint(len(details))
 	for i, d := range details {
-		goldenDetail(t, f, fmt.Sprintf("%sdetail %d ", at, i), d)
+		addGoldenDetail(t, f, fmt.Sprintf("%sdetail %d ", at, i), d)
 	}
 }
 
-func goldenDetail(t *testing.T, f facts, at string, d object) {
+func addGoldenDetail(t *testing.T, f values, at string, d object) {
 	t.Helper()
 	for name, key := range map[string]string{
 		"reference": "getAccountServicerReference", "transaction": "getTransactionId", "end to end": "getEndToEndId",
@@ -151,17 +152,17 @@ func goldenDetail(t *testing.T, f facts, at string, d object) {
 	} else if amount := d.money(t, "getAmountDetails"); amount != "" {
 		f[at+"amount"] = amount
 	}
-	far := "Debtor"
+	otherRole := "Debtor"
 	if d.text("getCreditDebitIndicator") == "DBIT" {
-		far = "Creditor"
+		otherRole = "Creditor"
 	}
-	goldenParty(f, at, d, far)
+	addGoldenParty(f, at, d, otherRole)
 	var texts []string
-	for _, u := range all(d["getRemittanceInformation"], `\UnstructuredRemittanceInformation`) {
+	for _, u := range findObjects(d["getRemittanceInformation"], `\UnstructuredRemittanceInformation`) {
 		texts = append(texts, u.text("getMessage"))
 	}
 	if texts == nil {
-		for _, c := range all(d["getRemittanceInformation"], `\CreditorReferenceInformation`) {
+		for _, c := range findObjects(d["getRemittanceInformation"], `\CreditorReferenceInformation`) {
 			texts = append(texts, c.text("getRef"))
 		}
 	}
@@ -171,19 +172,19 @@ func goldenDetail(t *testing.T, f facts, at string, d object) {
 	f[at+"text"] = strings.Join(texts, " ")
 }
 
-// goldenParty states the other side.
-func goldenParty(f facts, at string, d object, far string) {
-	for _, p := range all(d["getRelatedParties"], `\RelatedParty`) {
+// addGoldenParty adds the counterparty.
+func addGoldenParty(f values, at string, d object, otherRole string) {
+	for _, p := range findObjects(d["getRelatedParties"], `\RelatedParty`) {
 		switch p.text("getRelatedPartyType", "__CLASS__") {
-		case `Genkgo\Camt\DTO\` + far:
+		case `Genkgo\Camt\DTO\` + otherRole:
 			f[at+"party"], f[at+"peer"] = p.text("getRelatedPartyType", "getName"), p.text("getAccount", "getIdentification")
-		case `Genkgo\Camt\DTO\Ultimate` + far:
+		case `Genkgo\Camt\DTO\Ultimate` + otherRole:
 			if f[at+"party"] == "" {
 				f[at+"party"] = p.text("getRelatedPartyType", "getName")
 			}
 		}
 	}
-	for _, a := range all(d, far+"Agent") {
+	for _, a := range findObjects(d, otherRole+"Agent") {
 		f[at+"bank"] = a.text("getBIC")
 	}
 }

@@ -1,4 +1,4 @@
-// Files that are broken, or made to break what reads them.
+// Tests of broken and malicious files.
 
 package camt_test
 
@@ -19,35 +19,35 @@ import (
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, reason string }{
-		{"", "1:1: the file has no element"},
-		{"  no XML at all", "1:1: text stands outside of all elements"},
-		{"<html><p>Sign in</p></html>", "<html> holds no CAMT message"},
-		{header + trailer, "the message holds no statement"},
+		{"", "1:1: the file contains no XML element"},
+		{"  no XML at all", "1:1: there is text outside of all elements"},
+		{"<html><p>Sign in</p></html>", "<html> contains no CAMT message"},
+		{header + trailer, "the message contains no statement"},
 		{`<!DOCTYPE Document SYSTEM "file:///etc/passwd">` + header, "1:1: a document type or entity is declared"},
 		{`<?xml version="1.0"?>` + "\n" + `<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]>` + inEntry("&b;"), "2:1: a document type"},
 		{inEntry("<NtryRef>&euro;</NtryRef>"), "invalid character entity &euro;"},
-		{inEntry("<Amt>5</Amd>"), "</Amd> closes <Amt> of 1:"},
+		{inEntry("<Amt>5</Amd>"), "</Amd> closes <Amt>, which begins at 1:"},
 		{strings.Replace(inEntry(""), "</Ntry></Stmt>", "</Stmt></Ntry>", 1), "</Stmt> closes <Ntry>"},
 		{strings.Replace(inEntry("<Amt>5</Amt>"), "</Amt>", "</x:Amt>", 1), "</Amt> closes <Amt>"},
 		{inEntry("") + inEntry(""), "<Document> begins after the end of <Document>"},
-		{inEntry("") + "</Document>", "</Document> closes nothing"},
-		{inEntry("") + "\n-- sent by mail --", "text stands outside"},
-		{inEntry("") + `<?xml version="1.0" encoding="UTF-7"?>`, "a second XML declaration"},
+		{inEntry("") + "</Document>", "</Document> does not close an open element"},
+		{inEntry("") + "\n-- sent by mail --", "there is text outside"},
+		{inEntry("") + `<?xml version="1.0" encoding="UTF-7"?>`, "the file contains a second XML declaration"},
 		{`<?xml version="1.0" encoding="klingon"?>` + inEntry(""), `the encoding "klingon" is not known`},
 		{`<?xml version="1.1"?>` + inEntry(""), `unsupported version "1.1"`},
 		{inEntry("\xff"), "invalid UTF-8; the file is in another encoding than it declares"},
-		{inStatement(`<xi:include href="file:///etc/passwd"/>`), "<xi:include> stands for what is not in the file"},
-		{inEntry("<Amt>5<!-- "), "the file ends within <Amt> of 1:"},
-		{inEntry("<Amt>1<x/>00</Amt>"), "<x> is within <Amt>, which is a value"},
+		{inStatement(`<xi:include href="file:///etc/passwd"/>`), "<xi:include> refers to content outside the file"},
+		{inEntry("<Amt>5<!-- "), "the file ends within <Amt>, which begins at 1:"},
+		{inEntry("<Amt>1<x/>00</Amt>"), "<x> is within <Amt>, which contains only a value"},
 		{inEntry("<Amt>1</Amt><Amt>2</Amt>"), `<Amt> is given twice: "1" and "2"`},
 		{inEntry(`<Amt>1</Amt><NtryDtls><TxDtls/></NtryDtls><AcctSvcrRef>A</AcctSvcrRef>`), "<AcctSvcrRef> comes after the entry's details"},
-		{header + `<Stmt><Id>S</Id><Ntry/></Stmt>` + trailer, "the statement names no account"},
+		{header + `<Stmt><Id>S</Id><Ntry/></Stmt>` + trailer, "the statement states no account"},
 		{strings.Replace(inStatement("<Bal/><Id>S</Id>"), "<Id>S</Id>", "", 1), "<Id> comes after the statement's balances or entries"},
 		{strings.Repeat("<a>", statement.MaxDepth+1), "elements are nested more than 64 deep"},
 		{inEntry("<" + strings.Repeat("a", 300) + "/>"), "an element's name is longer than 256 bytes"},
 	} {
 		r := statementtest.NewRecorder(t)
-		err := statementtest.Guarded(t, []byte(c.text), camt.Read, r)
+		err := statementtest.ReadChecked(t, []byte(c.text), camt.Read, r)
 		if err == nil || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%.200s: %v, want %s", c.text, err, c.reason)
 		} else if failure.Of(err) != failure.Data {
@@ -69,9 +69,9 @@ func TestEncodingsAndNamespaces(t *testing.T) {
 		"ISO-8859-1":        {strings.NewReplacer("ö", "\xf6", "ß", "\xdf").Replace(declared("iso-8859-1", plain)), "camt.053.001.08"},
 		"windows-1252":      {strings.NewReplacer("ö", "\xf6", "ß", "\xdf").Replace(declared("cp1252", plain)), "camt.053.001.08"},
 		"IBM850":            {strings.NewReplacer("ö", "\x94", "ß", "\xe1").Replace(declared("IBM850", plain)), "camt.053.001.08"},
-		"UTF-16, big":       {wide(binary.BigEndian, "\ufeff"+declared("UTF-16", plain)), "camt.053.001.08"},
-		"UTF-16, little":    {wide(binary.LittleEndian, "\ufeff"+plain), "camt.053.001.08"},
-		"UTF-16 without":    {wide(binary.LittleEndian, declared("UTF-16LE", plain)), "camt.053.001.08"},
+		"UTF-16, big":       {encodeUTF16(binary.BigEndian, "\ufeff"+declared("UTF-16", plain)), "camt.053.001.08"},
+		"UTF-16, little":    {encodeUTF16(binary.LittleEndian, "\ufeff"+plain), "camt.053.001.08"},
+		"UTF-16 without":    {encodeUTF16(binary.LittleEndian, declared("UTF-16LE", plain)), "camt.053.001.08"},
 		"UTF-16 in name":    {declared("UTF-16", plain), "camt.053.001.08"},
 		"a prefix":          {prefixed, "camt.053.001.08"},
 		"no namespace":      {bare, "camt.053"},
@@ -82,7 +82,7 @@ func TestEncodingsAndNamespaces(t *testing.T) {
 		"instructions":      {"<?xml-stylesheet href='x'?><!-- y -->" + plain + "\n<!-- z -->\n", "camt.053.001.08"},
 	} {
 		r := statementtest.NewRecorder(t)
-		if err := statementtest.Guarded(t, []byte(c.text), camt.Read, r); err != nil {
+		if err := statementtest.ReadChecked(t, []byte(c.text), camt.Read, r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if s := r.Statements[0]; s.Format != c.format || s.Entries[0].Own != "Größe" {
 			t.Errorf("%s is read as %s, and the text as %q", name, s.Format, s.Entries[0].Own)
@@ -90,12 +90,12 @@ func TestEncodingsAndNamespaces(t *testing.T) {
 		if !camt.Recognise([]byte(c.text)[:min(len(c.text), 300)]) {
 			t.Errorf("%s is not recognised", name)
 		}
-		statementtest.Truncated(t, []byte(c.text), camt.Read)
+		statementtest.CheckTruncated(t, []byte(c.text), camt.Read)
 	}
 }
 
-// wide is a text in UTF-16.
-func wide(order binary.AppendByteOrder, text string) string {
+// encodeUTF16 encodes a text in UTF-16.
+func encodeUTF16(order binary.AppendByteOrder, text string) string {
 	var encoded []byte
 	for _, unit := range utf16.Encode([]rune(text)) {
 		encoded = order.AppendUint16(encoded, unit)
@@ -103,7 +103,7 @@ func wide(order binary.AppendByteOrder, text string) string {
 	return string(encoded)
 }
 
-func TestRecogniseNothingElse(t *testing.T) {
+func TestRecogniseRejectsOtherFormats(t *testing.T) {
 	t.Parallel()
 	for _, head := range []string{
 		"", "OFXHEADER:100", ":20:STARTUMS", "a;b;c", "PK\x03\x04", "<html><body>camt.053</body></html>", "<OFX><SIGNONMSGSRSV1>",
@@ -115,13 +115,13 @@ func TestRecogniseNothingElse(t *testing.T) {
 	}
 }
 
-// again is a text for ever.
-type again struct {
+// repeated reads a text over and over, without an end.
+type repeated struct {
 	text string
 	at   int
 }
 
-func (a *again) Read(p []byte) (int, error) {
+func (a *repeated) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = a.text[(a.at+i)%len(a.text)]
 	}
@@ -129,7 +129,7 @@ func (a *again) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestEndlessFiles is not parallel: it counts what is allocated.
+// TestEndlessFiles is not parallel, because it measures allocations.
 func TestEndlessFiles(t *testing.T) {
 	const size, allowed = 256 << 20, 64 << 20
 	for _, c := range []struct{ before, endless, reason string }{
@@ -152,13 +152,13 @@ func TestEndlessFiles(t *testing.T) {
 		before, _, _ = strings.Cut(before, "</TxDtls>")
 		var start, end runtime.MemStats
 		runtime.ReadMemStats(&start)
-		err := camt.Read(io.MultiReader(strings.NewReader(before), io.LimitReader(&again{text: c.endless}, size)), statement.Nobody{})
+		err := camt.Read(io.MultiReader(strings.NewReader(before), io.LimitReader(&repeated{text: c.endless}, size)), statement.Discard{})
 		runtime.ReadMemStats(&end)
 		if err == nil || !strings.Contains(err.Error(), c.reason) {
-			t.Errorf("%q for ever: %v, want %s", c.endless, err, c.reason)
+			t.Errorf("%q without an end: %v, want %s", c.endless, err, c.reason)
 		}
-		if took := end.TotalAlloc - start.TotalAlloc; took > allowed {
-			t.Errorf("%q for ever took %d bytes of memory", c.endless, took)
+		if allocated := end.TotalAlloc - start.TotalAlloc; allocated > allowed {
+			t.Errorf("%q without an end allocated %d bytes", c.endless, allocated)
 		}
 	}
 }

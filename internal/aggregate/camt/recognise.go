@@ -1,4 +1,4 @@
-// Telling the format by its first bytes.
+// Recognises CAMT files by their first bytes.
 
 package camt
 
@@ -7,24 +7,25 @@ import (
 	"encoding/xml"
 )
 
-// Recognise tells whether a file that starts with head looks like a CAMT message: XML that declares the namespace of one,
-// has one of their elements, or is an envelope whose header names one. A few kilobytes are enough; the head may end anywhere.
+// Recognise reports whether a file that starts with head is a CAMT message: XML that declares the namespace of one,
+// contains one of the message elements, or is an envelope whose header names one. A few kilobytes are enough; head
+// may end anywhere.
 func Recognise(head []byte) bool {
-	root, isXML := rootOf(head)
+	root, isXML := firstTag(head)
 	if !isXML || bytes.Contains(root, []byte("xmlns")) && formatIn(string(root)) != "" {
 		return isXML
 	}
-	w := newWalk(&source{reader: bytes.NewReader(nil), buffer: head, end: len(head)})
+	w := newWalk(&tokenReader{reader: bytes.NewReader(nil), buffer: head, filled: len(head)})
 	header := false
 	for {
-		w.source.renew()
+		w.decoded.startToken()
 		token, err := w.decoder.RawToken()
 		if err != nil {
 			return false
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			if _, known := kinds[unversioned(t.Name.Local)]; known || declared(t.Attr) != "" {
+			if _, known := messageElements[withoutVersion(t.Name.Local)]; known || declaredFormat(t.Attr) != "" {
 				return true
 			}
 			header = t.Name.Local == "MsgDefIdr"
@@ -36,11 +37,11 @@ func Recognise(head []byte) bool {
 	}
 }
 
-// rootOf is the first tag of a file, as far as it can be told by its bytes; empty where it takes a decoder to tell.
-func rootOf(head []byte) (tag []byte, isXML bool) {
-	const around = "\xef\xbb\xbf\xfe\xff\x00 \t\r\n" // byte order marks, the zeros of UTF-16, blanks
+// firstTag returns the first tag of a file if it can be found without decoding; tag is nil if a decoder is needed.
+func firstTag(head []byte) (tag []byte, isXML bool) {
+	const skipped = "\xef\xbb\xbf\xfe\xff\x00 \t\r\n" // byte order marks, the zeros of UTF-16, white space
 	for {
-		head = bytes.TrimLeft(head, around)
+		head = bytes.TrimLeft(head, skipped)
 		if len(head) == 0 || head[0] != '<' {
 			return nil, isXML
 		}
@@ -52,9 +53,9 @@ func rootOf(head []byte) (tag []byte, isXML bool) {
 		case bytes.HasPrefix(head, []byte("<!")):
 			return nil, true
 		}
-		tag, rest, whole := bytes.Cut(head, []byte(end))
+		tag, rest, complete := bytes.Cut(head, []byte(end))
 		switch {
-		case !whole:
+		case !complete:
 			return nil, true
 		case end == ">":
 			return tag, true

@@ -1,4 +1,4 @@
-// Recorded statements against the figures that others found in them.
+// Compares recorded statements with the figures that others computed from them.
 
 package camt_test
 
@@ -15,8 +15,8 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// load reads a JSON file.
-func load(t testing.TB, path string, into any) {
+// loadJSON reads a JSON file.
+func loadJSON(t testing.TB, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -27,8 +27,8 @@ func load(t testing.TB, path string, into any) {
 	}
 }
 
-// read reads a CAMT file that is whole.
-func read(t testing.TB, path string) []statementtest.Statement {
+// readFile reads a CAMT file that has no error.
+func readFile(t testing.TB, path string) []statementtest.Statement {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func read(t testing.TB, path string) []statementtest.Statement {
 	return r.Statements
 }
 
-// balance is the one balance of a code.
+// balance returns the only balance of a code.
 func balance(t testing.TB, s statementtest.Statement, code string) string {
 	t.Helper()
 	found := ""
@@ -59,19 +59,19 @@ func balance(t testing.TB, s statementtest.Statement, code string) string {
 	return found
 }
 
-// sum adds up decimals.
+// sum adds decimals.
 func sum(t testing.TB, decimals ...string) string {
 	t.Helper()
 	var s statement.Sum
 	for _, d := range decimals {
 		if !s.Add(d) {
-			t.Errorf("%q is no amount", d)
+			t.Errorf("%q is not a valid amount", d)
 		}
 	}
 	return s.String()
 }
 
-type settled struct {
+type statementFigures struct {
 	Account    string `json:"account"`
 	Currency   string `json:"currency"`
 	Opening    string `json:"opening"`
@@ -82,10 +82,10 @@ type settled struct {
 	Operations int    `json:"operations"`
 }
 
-// settledOf is what a statement comes to, and whether it adds up.
-func settledOf(t *testing.T, s statementtest.Statement) settled {
+// figuresOf computes the figures of a statement, and checks that its balances match its entries.
+func figuresOf(t *testing.T, s statementtest.Statement) statementFigures {
 	t.Helper()
-	got := settled{
+	got := statementFigures{
 		Account: s.Account, Currency: s.Currency, Entries: len(s.Entries),
 		Opening: sum(t, balance(t, s, statement.OpeningBooked)), Closing: sum(t, balance(t, s, statement.ClosingBooked)),
 	}
@@ -101,7 +101,7 @@ func settledOf(t *testing.T, s statementtest.Statement) settled {
 	}
 	got.EntrySum = sum(t, amounts...)
 	if closing := sum(t, got.Opening, got.EntrySum); closing != got.Closing {
-		t.Errorf("%s of %s: the closing balance is %s, opening and entries make %s", s.Reference, s.Account, got.Closing, closing)
+		t.Errorf("%s of %s: the closing balance is %s, opening balance and entries add up to %s", s.Reference, s.Account, got.Closing, closing)
 	}
 	return got
 }
@@ -111,20 +111,20 @@ func TestSettlement(t *testing.T) {
 	folder := statementtest.Data(t, "settlement")
 	var expected struct {
 		Files map[string]struct {
-			Message    string    `json:"message"`
-			Statements []settled `json:"statements"`
+			Message    string             `json:"message"`
+			Statements []statementFigures `json:"statements"`
 		} `json:"files"`
 	}
-	load(t, filepath.Join(folder, "EXPECTED.json"), &expected)
+	loadJSON(t, filepath.Join(folder, "EXPECTED.json"), &expected)
 	compared := 0
 	for name, file := range expected.Files {
-		statements := read(t, filepath.Join(folder, name))
+		statements := readFile(t, filepath.Join(folder, name))
 		if len(statements) != len(file.Statements) {
 			t.Fatalf("%s has %d statements, want %d", name, len(statements), len(file.Statements))
 		}
 		for i, want := range file.Statements {
 			want.EntrySum, want.Opening, want.Closing = sum(t, want.EntrySum), sum(t, want.Opening), sum(t, want.Closing)
-			if got := settledOf(t, statements[i]); got != want {
+			if got := figuresOf(t, statements[i]); got != want {
 				t.Errorf("%s, statement %d:\n got %+v\nwant %+v", name, i, got, want)
 			}
 			if s := statements[i]; s.Format != file.Message || s.Kind != statement.Booked {
@@ -152,16 +152,16 @@ func TestTwoSides(t *testing.T) {
 			Match   bool   `json:"match"`
 		} `json:"rows"`
 	}
-	load(t, filepath.Join(folder, "EXPECTED.json"), &expected)
+	loadJSON(t, filepath.Join(folder, "EXPECTED.json"), &expected)
 	available := openings(t, folder)
 	agree := 0
 	for _, want := range expected.Rows {
-		amount, details := movement(t, filepath.Join(folder, "camt_054", want.Date+".xml"))
+		amount, details := notifiedAmount(t, filepath.Join(folder, "camt_054", want.Date+".xml"))
 		if sum(t, amount) != sum(t, want.Entry) || details != want.Details {
 			t.Errorf("%s: entry %s of %d details, want %s of %d", want.Date, amount, details, want.Entry, want.Details)
 		}
 		if delta := available.delta(t, want.Date); delta != sum(t, want.Delta) {
-			t.Errorf("%s: the balance moved by %s, want %s", want.Date, delta, want.Delta)
+			t.Errorf("%s: the balance changed by %s, want %s", want.Date, delta, want.Delta)
 		} else if (delta == sum(t, amount)) != want.Match {
 			t.Errorf("%s: both sides agree: %v, want %v", want.Date, !want.Match, want.Match)
 		} else if want.Match {
@@ -185,7 +185,7 @@ func openings(t *testing.T, folder string) balances {
 	}
 	var all balances
 	for _, path := range files {
-		s := read(t, path)
+		s := readFile(t, path)
 		if len(s) != 1 || s[0].Kind != statement.Report {
 			t.Fatalf("%s: %d statements", path, len(s))
 		}
@@ -195,7 +195,7 @@ func openings(t *testing.T, folder string) balances {
 	return all
 }
 
-// delta is by how much the balance moves from a date's file to the next.
+// delta is the difference between the balances of a date's file and of the next.
 func (b balances) delta(t *testing.T, date string) string {
 	t.Helper()
 	for i := range b {
@@ -203,14 +203,14 @@ func (b balances) delta(t *testing.T, date string) string {
 			return sum(t, b[i+1].amount, statement.Negate(b[i].amount))
 		}
 	}
-	t.Errorf("there is no balance of %s and the day after", date)
+	t.Errorf("there is no balance for %s or the next day", date)
 	return ""
 }
 
-// movement is the one entry of a notification; its details must add up to it.
-func movement(t *testing.T, path string) (amount string, details int) {
+// notifiedAmount returns the only entry of a notification, and checks it against its details.
+func notifiedAmount(t *testing.T, path string) (amount string, details int) {
 	t.Helper()
-	s := read(t, path)
+	s := readFile(t, path)
 	if len(s) != 1 || len(s[0].Entries) != 1 || s[0].Kind != statement.Notification {
 		t.Fatalf("%s: %d statements", path, len(s))
 	}
@@ -220,7 +220,7 @@ func movement(t *testing.T, path string) (amount string, details int) {
 		amounts = append(amounts, entry.Details[i].Amount)
 	}
 	if got := sum(t, amounts...); got != sum(t, entry.Amount) {
-		t.Errorf("%s: the details make %s, the entry %s", path, got, entry.Amount)
+		t.Errorf("%s: the details add up to %s, the entry is %s", path, got, entry.Amount)
 	}
 	return entry.Amount, len(entry.Details)
 }

@@ -1,89 +1,88 @@
-// The table as a tree, so that a path is matched a step at a time.
+// The table of paths as a tree, so that a path is matched element by element.
 
 package camt
 
 import "strings"
 
-// row says what is done with the element at a path: its text or amount is kept, or it opens a group of elements.
-type row struct {
-	path   string
-	text   func(*facts) *string // where the element's text goes
-	money  func(*facts) *money  // where an amount goes
-	join   func(*facts) *[]byte // where the texts of repeated elements go, with spaces between
-	until  stage                // when it is too late for it
-	opens  func(*message) error // called at the start tag
-	closes func(*message) error // called at the end tag
-	rows   []row                // of a group: paths within it
+// binding defines what happens with the element at a path: its text or amount is stored, or functions are called.
+type binding struct {
+	path     string
+	text     func(*fields) *string // where the text is stored
+	money    func(*fields) *money  // where the amount is stored
+	join     func(*fields) *[]byte // where the texts of a repeated element are stored, joined with spaces
+	deadline stage                 // the element is refused from this stage on
+	onStart  func(*message) error  // called at the start tag; may be nil
+	onEnd    func(*message) error  // called at the end tag; may be nil
+	nested   []binding             // paths below this one
 }
 
-// stage is how far a statement has been told.
+// stage is how much of a statement has been reported.
 type stage uint8
 
-// The stages.
 const (
-	never    stage = iota
-	begun          // the statement has begun: its balances or entries are under way
-	detailed       // the entry's details are under way
+	never          stage = iota
+	statementBegun       // the statement has been reported
+	detailsBegun         // details of the entry have been reported
 )
 
-// group is an element whose start and end matter.
-func group(path string, opens, closes func(*message) error, rows ...[]row) row {
-	all := row{path: path, opens: opens, closes: closes}
-	for _, part := range rows {
-		all.rows = append(all.rows, part...)
+// group binds an element whose start and end matter, with the paths below it.
+func group(path string, onStart, onEnd func(*message) error, nested ...[]binding) binding {
+	all := binding{path: path, onStart: onStart, onEnd: onEnd}
+	for _, bindings := range nested {
+		all.nested = append(all.nested, bindings...)
 	}
 	return all
 }
 
-// until says of some rows when it is too late for them.
-func until(late stage, rows []row) []row {
-	limited := append([]row(nil), rows...)
-	for i := range limited {
-		limited[i].until = late
+// withDeadline sets the deadline of some bindings.
+func withDeadline(deadline stage, bindings []binding) []binding {
+	copied := append([]binding(nil), bindings...)
+	for i := range copied {
+		copied[i].deadline = deadline
 	}
-	return limited
+	return copied
 }
 
-// node is an element on one or more paths.
+// node is an element of one or more paths.
 type node struct {
-	row
+	binding
 	name     string
 	children map[string]*node
 }
 
-// takes tells whether the element's text is kept.
-func (n *node) takes() bool { return n.text != nil || n.money != nil || n.join != nil }
+// keepsText reports whether the element's text is stored.
+func (n *node) keepsText() bool { return n.text != nil || n.money != nil || n.join != nil }
 
-// target is where the text of an element goes that may be given once.
-func (n *node) target(f *facts) *string {
+// target returns where the text of an element that is not repeated is stored.
+func (n *node) target(f *fields) *string {
 	if n.money != nil {
 		return &n.money(f).text
 	}
 	return n.text(f)
 }
 
-// value tells whether the element is a text and nothing else.
-func (n *node) value() bool { return n.takes() && n.children == nil }
+// isValue reports whether the element must contain only text.
+func (n *node) isValue() bool { return n.keepsText() && n.children == nil }
 
-// grow makes the tree of a table.
-func grow(rows ...row) *node {
+// newTree builds the tree of a table.
+func newTree(bindings ...binding) *node {
 	root := &node{}
-	root.add(rows)
+	root.add(bindings)
 	return root
 }
 
-func (n *node) add(rows []row) {
-	for _, r := range rows {
-		at := n
-		for name := range strings.SplitSeq(r.path, "/") {
-			at = at.child(name)
+func (n *node) add(bindings []binding) {
+	for _, b := range bindings {
+		current := n
+		for name := range strings.SplitSeq(b.path, "/") {
+			current = current.child(name)
 		}
-		at.row = r
-		at.add(r.rows)
+		current.binding = b
+		current.add(b.nested)
 	}
 }
 
-// child is the element of that name, made where it is missing.
+// child returns the child of that name, and creates it if it is missing.
 func (n *node) child(name string) *node {
 	if n.children == nil {
 		n.children = map[string]*node{}
@@ -94,10 +93,10 @@ func (n *node) child(name string) *node {
 	return n.children[name]
 }
 
-// called gives a child other names, too.
-func (n *node) called(name string, others ...string) *node {
-	for _, other := range others {
-		n.children[other] = n.children[name]
+// addAliases makes a child known under other names, too.
+func (n *node) addAliases(name string, aliases ...string) *node {
+	for _, alias := range aliases {
+		n.children[alias] = n.children[name]
 	}
 	return n
 }

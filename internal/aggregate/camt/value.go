@@ -1,4 +1,4 @@
-// Single values: amounts with their sign, dates, account numbers.
+// Converts single values: signed amounts, dates, account numbers.
 
 package camt
 
@@ -8,15 +8,15 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// Directions of an amount.
+// Directions of an amount (CdtDbtInd).
 const (
 	credit = "CRDT"
 	debit  = "DBIT"
 )
 
-// signed gives an amount the sign of its direction. Without a direction it stands as written. One that has a sign and a
-// direction can be meant in two ways, and one of an unknown direction in any: such a text cannot be read as an amount, so that
-// intake refuses its row.
+// signed gives an amount the sign of its direction; without a direction it stays as written. An amount with a sign
+// and a direction is ambiguous, and so is an unknown direction: the result is then not a valid amount, and intake
+// quarantines the row.
 func signed(amount, direction string) string {
 	decimal, ok := statement.Amount(amount, '.')
 	switch {
@@ -30,26 +30,27 @@ func signed(amount, direction string) string {
 	return decimal
 }
 
-// total is signed, but for sums: of debits, banks write them with a sign and without.
-func total(sum, direction string) string {
+// signedTotal is signed for a sum: banks write a sum of debits with or without a sign.
+func signedTotal(sum, direction string) string {
 	if direction == debit {
 		sum = strings.TrimPrefix(sum, "-")
 	}
 	return signed(sum, direction)
 }
 
-// debits tells whether an amount leaves the account.
-func debits(amount, direction string) bool {
+// isDebit reports whether an amount reduces the balance.
+func isDebit(amount, direction string) bool {
 	return direction == debit || direction == "" && strings.HasPrefix(amount, "-")
 }
 
-// isZero tells a stated number or amount of nothing from one that is not stated.
+// isZero reports whether a stated number is zero; an empty text is not.
 func isZero(text string) bool {
 	decimal, ok := statement.Amount(text, '.')
 	return ok && strings.Trim(decimal, "0.") == ""
 }
 
-// date is the day of a date or time as its writer's clock had it, so without the offset; what has no such form stays as it is.
+// date returns the day of a date or a time, on the clock of its writer and without the offset. Any other text is
+// returned unchanged.
 func date(text string) string {
 	const day = len("2006-01-02")
 	if len(text) <= day || !isDay(text[:day]) || strings.Trim(text[day:], "0123456789:.TZ+-") != "" {
@@ -58,7 +59,7 @@ func date(text string) string {
 	return text[:day]
 }
 
-// isDay tells the form of a day, not whether the calendar has it.
+// isDay checks the form of a day, not whether the day exists.
 func isDay(text string) bool {
 	for i := range len(text) {
 		if dash := i == 4 || i == 7; dash != (text[i] == '-') || !dash && (text[i] < '0' || text[i] > '9') {
@@ -68,9 +69,9 @@ func isDay(text string) bool {
 	return true
 }
 
-// number is what is stated as an IBAN, right or wrong, else the bank's own number. Banks put IBANs where their own numbers
-// belong, too.
-func (i *identification) number() (number string, iban bool) {
+// accountNumber returns what is stated as an IBAN, valid or not, or else the bank's own number. Banks also write
+// IBANs where their own numbers belong.
+func (i *identification) accountNumber() (number string, iban bool) {
 	if i.iban != "" {
 		return strings.ToUpper(statement.WithoutBlanks(i.iban)), true
 	}

@@ -1,4 +1,4 @@
-// The walk over a file's tokens: nesting, limits, and what XML may do in a bank's file.
+// Walks over the tokens of a file; checks nesting, limits and XML features.
 
 package camt
 
@@ -12,59 +12,59 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxName is how many bytes an element's name may have; ISO 20022's have at most 30.
+// maxName is the maximum length of an element's name in bytes; names of ISO 20022 have at most 30.
 const maxName = 256
 
 // element is an open element.
 type element struct {
 	name   xml.Name
-	node   *node // what is known of it; nil outside a message, and where nothing is read
+	node   *node // nil outside a message, and for elements that are not read
 	place  statement.Place
-	format string // outside a message: what its namespace, or that of an element around it, declares
+	format string // outside a message: the format that this element or one around it declares
 }
 
-// walk reads tokens, and leads the message along the table's paths.
+// walk reads tokens and calls message for the elements of the table.
 type walk struct {
-	file     *source // the bytes
-	source   *source // the text
-	certain  bool    // of its encoding
-	declared bool    // the XML declaration has been read
-	decoder  *xml.Decoder
-	place    statement.Place // of the token at hand
+	raw            *tokenReader // the bytes
+	decoded        *tokenReader // the text in UTF-8
+	encodingKnown  bool         // from the first bytes
+	sawDeclaration bool         // an XML declaration has been read
+	decoder        *xml.Decoder
+	place          statement.Place // of the current token
 
-	open    []element // those beyond depth are closed
-	depth   int
-	root    string // the root's name; empty before it
-	within  int    // the depth of the message that is being read; 0 is none
-	text    []byte // of the value that is being read
-	message *message
+	stack        []element // elements from depth on are unused
+	depth        int
+	root         string // name of the root element; "" before it
+	messageDepth int    // depth of the open message; 0 if none is open
+	value        []byte // text of the open value
+	message      *message
 }
 
-func newWalk(file *source) *walk {
-	w := &walk{file: file}
-	w.source, w.certain = text(w.file)
-	w.decoder = xml.NewDecoder(w.source)
-	w.decoder.CharsetReader = w.charset
+func newWalk(file *tokenReader) *walk {
+	w := &walk{raw: file}
+	w.decoded, w.encodingKnown = decodeFile(w.raw)
+	w.decoder = xml.NewDecoder(w.decoded)
+	w.decoder.CharsetReader = w.charsetReader
 	return w
 }
 
-// charset answers an XML declaration that names another encoding than UTF-8.
-func (w *walk) charset(name string, rest io.Reader) (io.Reader, error) {
-	if w.certain || w.declared || w.root != "" {
+// charsetReader is called for an XML declaration with another encoding than UTF-8.
+func (w *walk) charsetReader(name string, rest io.Reader) (io.Reader, error) {
+	if w.encodingKnown || w.sawDeclaration || w.root != "" {
 		return rest, nil
 	}
-	found, err := encodingNamed(name)
+	found, err := encodingByName(name)
 	if err != nil || found == nil {
 		return rest, err
 	}
-	w.source = newSource(transform.NewReader(rest, found.NewDecoder()))
-	return w.source, nil
+	w.decoded = newTokenReader(transform.NewReader(rest, found.NewDecoder()))
+	return w.decoded, nil
 }
 
 // run reads the file to its end.
 func (w *walk) run() error {
 	for {
-		w.source.renew()
+		w.decoded.startToken()
 		line, column := w.decoder.InputPos()
 		w.place = statement.Place{Line: int64(line), Column: int64(column)}
 		token, err := w.decoder.RawToken()
@@ -82,7 +82,7 @@ func (w *walk) run() error {
 			err = w.instruction(t.Target)
 		case xml.Directive:
 			err = w.refuse("a document type or entity is declared").
-				Advise("no bank's message needs one; ask for the file without it")
+				Advise("bank messages do not need one; ask for the file without it")
 		}
 		if err != nil {
 			return err
@@ -94,28 +94,28 @@ func (w *walk) run() error {
 func (w *walk) start(t *xml.StartElement) error {
 	switch {
 	case w.depth == 0 && w.root != "":
-		return w.refuse("<%s> begins after the end of <%s>", short(t.Name.Local), w.root).Advise("one file holds one message")
+		return w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message")
 	case w.depth == statement.MaxDepth:
 		return w.refuse("elements are nested more than %d deep", statement.MaxDepth)
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
 		return w.refuse("an element's name is longer than %d bytes", maxName)
 	case t.Name.Local == "include" && t.Name.Space != "":
-		return w.refuse("<%s:include> stands for what is not in the file", short(t.Name.Space)).Advise("ask for the whole file")
+		return w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file")
 	}
-	if w.depth == len(w.open) {
-		w.open = append(w.open, element{})
+	if w.depth == len(w.stack) {
+		w.stack = append(w.stack, element{})
 	}
-	opened := &w.open[w.depth]
+	opened := &w.stack[w.depth]
 	opened.name, opened.node, opened.place, opened.format = t.Name, nil, w.place, ""
-	w.text = w.text[:0]
+	w.value = w.value[:0]
 	w.depth++
-	if w.within == 0 {
-		w.outside(t, opened)
-	} else if around := w.open[w.depth-2].node; around != nil {
-		if around.value() {
-			return w.refuse("<%s> is within <%s>, which is a value", short(t.Name.Local), around.name)
+	if w.messageDepth == 0 {
+		w.startOutside(t, opened)
+	} else if parent := w.stack[w.depth-2].node; parent != nil {
+		if parent.isValue() {
+			return w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name)
 		}
-		opened.node = around.children[t.Name.Local]
+		opened.node = parent.children[t.Name.Local]
 	}
 	if opened.node == nil {
 		return nil
@@ -123,75 +123,75 @@ func (w *walk) start(t *xml.StartElement) error {
 	return w.message.start(opened.node, t.Attr)
 }
 
-// outside looks for a message in what stands around it.
-func (w *walk) outside(t *xml.StartElement, opened *element) {
+// startOutside handles an element outside a message; it may begin one.
+func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 	if w.depth == 1 {
 		w.root = t.Name.Local
 	} else {
-		opened.format = w.open[w.depth-2].format
+		opened.format = w.stack[w.depth-2].format
 	}
-	if format := declared(t.Attr); format != "" {
+	if format := declaredFormat(t.Attr); format != "" {
 		opened.format = format
 	}
-	found, known := kinds[unversioned(t.Name.Local)]
+	found, known := messageElements[withoutVersion(t.Name.Local)]
 	if !known {
 		return
 	}
 	if opened.format == "" {
 		opened.format = found.format
 	}
-	w.within, opened.node = w.depth, paths
-	w.message.open(found.kind, opened.format)
+	w.messageDepth, opened.node = w.depth, messageTree
+	w.message.startMessage(found.kind, opened.format)
 }
 
 // end closes an element.
 func (w *walk) end(name xml.Name) error {
 	if w.depth == 0 {
-		return w.refuse("</%s> closes nothing", short(name.Local))
+		return w.refuse("</%s> does not close an open element", shorten(name.Local))
 	}
-	closing := &w.open[w.depth-1]
+	closing := &w.stack[w.depth-1]
 	if closing.name != name {
-		return w.refuse("</%s> closes <%s> of %s", short(name.Local), closing.name.Local, closing.place)
+		return w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place)
 	}
 	if closing.node != nil {
-		if err := w.message.end(closing.node, bytes.TrimSpace(w.text)); err != nil {
+		if err := w.message.end(closing.node, bytes.TrimSpace(w.value)); err != nil {
 			return err
 		}
 	}
-	w.text = w.text[:0]
-	if w.depth == w.within {
-		w.within = 0
+	w.value = w.value[:0]
+	if w.depth == w.messageDepth {
+		w.messageDepth = 0
 	}
 	w.depth--
 	return nil
 }
 
-// characters takes in text: only that of values is kept.
+// characters stores the text of values and ignores other text.
 func (w *walk) characters(data []byte) error {
 	if w.depth == 0 {
 		if len(bytes.TrimSpace(data)) > 0 {
-			return w.refuse("text stands outside of all elements").Advise("a message is XML from its first to its last byte")
+			return w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte")
 		}
 		return nil
 	}
-	if at := w.open[w.depth-1].node; at == nil || !at.takes() {
+	if current := w.stack[w.depth-1].node; current == nil || !current.keepsText() {
 		return nil
 	}
-	if len(w.text)+len(data) > statement.MaxValue {
-		return w.long()
+	if len(w.value)+len(data) > statement.MaxValue {
+		return w.refuseLong()
 	}
-	w.text = append(w.text, data...)
+	w.value = append(w.value, data...)
 	return nil
 }
 
-// instruction lets all pass but an XML declaration within the file, which would change its encoding.
+// instruction refuses a second XML declaration, because it would change the encoding.
 func (w *walk) instruction(target string) error {
 	if target != "xml" {
 		return nil
 	}
-	if w.declared || w.root != "" {
-		return w.refuse("a second XML declaration").Advise("one file holds one message")
+	if w.sawDeclaration || w.root != "" {
+		return w.refuse("the file contains a second XML declaration").Advise("a file contains one message")
 	}
-	w.declared = true
+	w.sawDeclaration = true
 	return nil
 }

@@ -1,3 +1,5 @@
+// Tests of amounts.
+
 package csvfile
 
 import (
@@ -45,8 +47,8 @@ func TestAmount(t *testing.T) {
 	}
 }
 
-// TestSigns reads one row a case and looks at its amount.
-func TestSigns(t *testing.T) {
+// TestSignedAmounts reads one row in each case and checks its amount.
+func TestSignedAmounts(t *testing.T) {
 	t.Parallel()
 	const head = "account: LT62\ncurrency: EUR\ndelimiter: ;\n"
 	marked := newReader(t, head+"columns: {booked: D, amount: A, sign: {column: S, credit: [H, C], debit: [S]}}")
@@ -78,7 +80,7 @@ func TestSigns(t *testing.T) {
 		{two, "", "y", "/ y", "no number"},
 		{two, "", "", "", "neither"},
 	} {
-		table, err := open(strings.NewReader("D;A;S\n2024-01-02;"+c.a+";"+c.s+"\n"), statement.Buffer(nil), c.r.mapping)
+		table, err := openTable(strings.NewReader("D;A;S\n2024-01-02;"+c.a+";"+c.s+"\n"), statement.Buffer(nil), c.r.mapping)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,8 +88,8 @@ func TestSigns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, reason := table.signed(row, "EUR"); got != c.want || (reason == "") != (c.why == "") {
-			t.Errorf("%q, %q is %q, %s; want %q, which is no number for: %s", c.a, c.s, got, reason, c.want, c.why)
+		if got, reason := table.signedAmount(row, "EUR"); got != c.want || (reason == "") != (c.why == "") {
+			t.Errorf("%q, %q is %q, %s; want %q, which is not a number because: %s", c.a, c.s, got, reason, c.want, c.why)
 		}
 	}
 }

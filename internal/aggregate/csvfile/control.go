@@ -1,4 +1,4 @@
-// Control rows: what they state, and the rows that they state it of.
+// Checks control rows against the rows that they cover.
 
 package csvfile
 
@@ -11,171 +11,174 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxHash is how many digits a hash total may have; of each row's number no more matter.
+// maxHash is the maximum number of digits of a hash total, and of each row's number that counts.
 const maxHash = 64
 
-// marks tells whether a row is marked as a control row.
-func (t *table) marks(r row) bool {
-	return t.columns.where >= 0 && r.cell(t.columns.where) == t.mapping.Control.Where.Value
+// isMarkedControl reports whether a row is marked as a control row.
+func (t *table) isMarkedControl(r row) bool {
+	return t.columns.controlMark >= 0 && r.cell(t.columns.controlMark) == t.mapping.Control.Where.Value
 }
 
-// isControl tells control rows from entries: by their mark, or else by being the file's first or last row.
-func (g *emitter) isControl(r row) bool {
-	c := g.mapping.Control
+// isControl reports whether a row is a control row: by its mark, or without one because it is the first or the last
+// row of the file.
+func (e *emitter) isControl(r row) bool {
+	c := e.mapping.Control
 	switch {
 	case c == nil:
 		return false
 	case c.Where.Column != "":
-		return g.table.marks(r)
+		return e.table.isMarkedControl(r)
 	case c.First:
-		return g.scope.control == nil && g.scope.rows == 0
+		return e.scope.control == nil && e.scope.rows == 0
 	}
-	return g.table.last
+	return e.table.atLast
 }
 
-// control takes a control row: behind its rows it closes their scope, before them it opens one.
-func (g *emitter) control(r row) error {
-	first := g.mapping.Control.First
+// handleControl handles a control row: after its rows it closes their scope, before them it opens one.
+func (e *emitter) handleControl(r row) error {
+	first := e.mapping.Control.First
 	if !first {
-		g.scope.control = &r
+		e.scope.control = &r
 	}
-	if err := g.rest(); err != nil {
+	if err := e.emitWaiting(); err != nil {
 		return err
 	}
 	switch {
-	case g.open != nil:
-		if err := g.endScope(); err != nil {
+	case e.current != nil:
+		if err := e.endScope(); err != nil {
 			return err
 		}
-	case g.scope.control != nil:
-		if err := g.hollowScope(g.scope.control); err != nil {
+	case e.scope.control != nil:
+		if err := e.checkEmptyScope(e.scope.control); err != nil {
 			return err
 		}
 	}
-	g.scope = scope{}
+	e.scope = scope{}
 	if first {
-		g.scope.control = &r
+		e.scope.control = &r
 	} else {
-		g.scope.after = r.place.Line
+		e.scope.previousControlLine = r.place.Line
 	}
 	return nil
 }
 
-// hollowScope holds a control row against no rows at all. Nothing is told of them: which days they are of is not known.
-func (g *emitter) hollowScope(r *row) error {
-	g.hollow = true
-	c := &g.table.columns
+// checkEmptyScope checks a control row that covers no rows. It reports no statement, because the days are unknown.
+func (e *emitter) checkEmptyScope(r *row) error {
+	e.emptyControl = true
+	c := &e.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
-			return statement.Refuse(r.place, "the control row states %s of its rows, and there are none", quote([]string{text})).Advise(
+			return statement.Refuse(r.place, "the control row states %s, but there are no rows", quoteNames([]string{text})).Advise(
 				"ask for the whole file")
 		}
 	}
 	return nil
 }
 
-// closeScope holds the control row against its rows, of which the last statement is open. Of one statement the count, the sum and the balances are told as the
-// bank states them; what only the reader can check is the statement's fault where it does not hold.
-func (g *emitter) closeScope() error {
-	if g.mapping.Control == nil {
+// checkControl checks the control row against its rows; the last statement is still open. For a single statement, the
+// count, the sum and the balances are passed on as stated by the bank. What only the reader can check becomes the
+// statement's fault.
+func (e *emitter) checkControl() error {
+	if e.mapping.Control == nil {
 		return nil
 	}
-	r := g.scope.control
+	r := e.scope.control
 	if r == nil {
-		g.fault("there is no control row")
+		e.addFault("there is no control row")
 		return nil
 	}
-	g.checkHash(r)
-	if g.scope.statements > 1 {
-		g.checkTogether(r)
+	e.checkHash(r)
+	if e.scope.statements > 1 {
+		e.checkAllStatements(r)
 		return nil
 	}
-	if count, stated := g.total(r, "count", g.table.columns.count); stated {
-		g.statement.Stated.Count = count
+	if count, stated := e.controlNumber(r, "count", e.table.columns.count); stated {
+		e.statement.Stated.Count = count
 	}
-	if sum, stated := g.total(r, "sum", g.table.columns.sum); stated {
-		g.statement.Stated.Sum = sum
+	if sum, stated := e.controlNumber(r, "sum", e.table.columns.sum); stated {
+		e.statement.Stated.Sum = sum
 	}
-	return g.emitBalances(r)
+	return e.emitBalances(r)
 }
 
-func (g *emitter) fault(format string, args ...any) {
-	if g.statement.Fault != "" {
-		g.statement.Fault += "; "
+func (e *emitter) addFault(format string, args ...any) {
+	if e.statement.Fault != "" {
+		e.statement.Fault += "; "
 	}
-	g.statement.Fault += fmt.Sprintf(format, args...)
+	e.statement.Fault += fmt.Sprintf(format, args...)
 }
 
-// total is a number that the control row states. One that is missing or no number is a fault: the row promises it.
-func (g *emitter) total(r *row, what string, column int) (decimal string, stated bool) {
+// controlNumber returns a number of the control row. A missing or invalid number is a fault, because the mapping
+// declares it.
+func (e *emitter) controlNumber(r *row, what string, column int) (decimal string, stated bool) {
 	if column < 0 {
 		return "", false
 	}
 	text := r.cell(column)
-	decimal, ok := amount(text, g.mapping)
+	decimal, ok := amount(text, e.mapping)
 	if what == "count" && strings.Contains(decimal, ".") {
 		ok = false
 	}
 	if !ok {
-		g.fault("the control row's %s is no number: %s", what, quote([]string{text}))
+		e.addFault("the control row's %s is not a number: %s", what, quoteNames([]string{text}))
 	}
 	return decimal, ok
 }
 
-// checkTogether holds count and sum of several statements against the rows of all of them.
-func (g *emitter) checkTogether(r *row) {
-	s, c := &g.scope, &g.table.columns
-	if count, stated := g.total(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
-		g.fault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
+// checkAllStatements checks the count and the sum of several statements against the rows of all of them.
+func (e *emitter) checkAllStatements(r *row) {
+	s, c := &e.scope, &e.table.columns
+	if count, stated := e.controlNumber(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
+		e.addFault("the control row counts %s rows of %d accounts, but there are %d", count, s.statements, s.rows)
 	}
-	if sum, stated := g.total(r, "sum", c.sum); stated {
-		var apart statement.Sum
-		apart.Add(sum)
-		apart.Minus(&s.sum)
-		if s.unreadable || apart.Sign() != 0 {
-			g.fault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
+	if sum, stated := e.controlNumber(r, "sum", c.sum); stated {
+		var difference statement.Sum
+		difference.Add(sum)
+		difference.Minus(&s.sum)
+		if s.unreadable || difference.Sign() != 0 {
+			e.addFault("the control row's sum of %d accounts is %s, but their rows add up to %s", s.statements, sum, &s.sum)
 		}
 	}
-	if c.opening >= 0 || c.closed >= 0 {
-		g.fault("the control row has the balance of one account, and there are %d before it", s.statements)
+	if c.opening >= 0 || c.closing >= 0 {
+		e.addFault("the control row has the balance of one account, but covers %d accounts", s.statements)
 	}
 }
 
-// checkHash compares hash totals in as many digits as the control row has.
-func (g *emitter) checkHash(r *row) {
-	c := &g.table.columns
+// checkHash compares the hash total, with as many digits as the control row states.
+func (e *emitter) checkHash(r *row) {
+	c := &e.table.columns
 	if c.hash < 0 {
 		return
 	}
-	stated := digits(r.cell(c.hash))
+	stated := onlyDigits(r.cell(c.hash))
 	if stated == "" || len(stated) > maxHash {
-		g.fault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quote([]string{r.cell(c.hash)}))
+		e.addFault("the control row's hash total is not a number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
 		return
 	}
 	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
-	made := new(big.Int).Mod(&g.scope.hash, modulus).String()
-	made = strings.Repeat("0", len(stated)-len(made)) + made
-	if made != stated {
-		g.fault("the control row's hash total of %s is %s, and the rows come to %s",
-			quote([]string{g.mapping.Control.Hash.Summed}), stated, made)
+	computed := new(big.Int).Mod(&e.scope.hash, modulus).String()
+	computed = strings.Repeat("0", len(stated)-len(computed)) + computed
+	if computed != stated {
+		e.addFault("the control row's hash total of %s is %s, but the rows add up to %s",
+			quoteNames([]string{e.mapping.Control.Hash.Summed}), stated, computed)
 	}
 }
 
-// emitBalances tells the balances that the control row states, with the dates of the first and the last entry.
-func (g *emitter) emitBalances(r *row) error {
-	first, last := g.running.first.date, g.running.last.date
+// emitBalances reports the balances of the control row, with the dates of the first and the last entry.
+func (e *emitter) emitBalances(r *row) error {
+	first, last := e.running.first.date, e.running.last.date
 	if first > last {
 		first, last = last, first
 	}
-	if opening, stated := g.total(r, "opening balance", g.table.columns.opening); stated {
-		g.stated.opening = true
-		if err := g.balance(r.place, statement.OpeningBooked, mark{first, opening}); err != nil {
+	if opening, stated := e.controlNumber(r, "opening balance", e.table.columns.opening); stated {
+		e.statedBalances.opening = true
+		if err := e.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening}); err != nil {
 			return err
 		}
 	}
-	if closing, stated := g.total(r, "closing balance", g.table.columns.closed); stated {
-		g.stated.closing = true
-		return g.balance(r.place, statement.ClosingBooked, mark{last, closing})
+	if closing, stated := e.controlNumber(r, "closing balance", e.table.columns.closing); stated {
+		e.statedBalances.closing = true
+		return e.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
 	}
 	return nil
 }

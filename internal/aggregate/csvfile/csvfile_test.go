@@ -1,3 +1,5 @@
+// Tests of reading files, and the fixtures of the other tests.
+
 package csvfile
 
 import (
@@ -13,7 +15,7 @@ import (
 	"bursar/internal/project"
 )
 
-// newReader declares an institution in a project folder of its own and makes its reader.
+// newReader declares an institution in a new project folder and returns its reader.
 func newReader(t testing.TB, csv string) *Reader {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +35,7 @@ func newReader(t testing.TB, csv string) *Reader {
 	return New(p.Institutions[0], t.TempDir())
 }
 
-// render writes what a recorder keeps, a line for each call; empty fields are left out.
+// render writes the recorded statements, one line for each call, without empty fields.
 func render(r *statementtest.Recorder) string {
 	var b strings.Builder
 	for i := range r.Statements {
@@ -75,11 +77,11 @@ func line(b *strings.Builder, what string, pairs ...any) {
 	b.WriteString("\n")
 }
 
-// reads reads a text and compares what it states, or the error it is refused with.
-func reads(t *testing.T, r *Reader, text, want string) {
+// checkRead reads a text and compares the result, or the error.
+func checkRead(t *testing.T, r *Reader, text, want string) {
 	t.Helper()
 	recorder := statementtest.NewRecorder(t)
-	err := statementtest.Guarded(t, []byte(text), r.Read, recorder)
+	err := statementtest.ReadChecked(t, []byte(text), r.Read, recorder)
 	got := render(recorder)
 	if err != nil {
 		got += "error " + err.Error() + "\n"
@@ -89,7 +91,7 @@ func reads(t *testing.T, r *Reader, text, want string) {
 	}
 }
 
-const plain = `
+const plainMapping = `
 account: LT62
 currency: EUR
 columns: {booked: Date, amount: Amount, reference: Ref}
@@ -134,7 +136,7 @@ statement at=9:1 account=12 3 currency=USD fault=line 9 cannot be read: column '
 entry at=9:1 amount=1.23,5 booked='31.02.2024' refused=amount
 `
 	want = strings.ReplaceAll(want, "'", "`")
-	reads(t, r, text, want)
+	checkRead(t, r, text, want)
 	recorder := statementtest.NewRecorder(t)
 	if err := r.Read(strings.NewReader(text), recorder); err != nil {
 		t.Fatal(err)
@@ -151,9 +153,9 @@ entry at=9:1 amount=1.23,5 booked='31.02.2024' refused=amount
 func TestRowsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("y", 300)
-	reads(t, newReader(t, plain), "Date,Amount,Ref\n2024-01-02,1,a\n2024-01-02,2\n2024-01-02,3,b,c\n2024-01-02,\"4\"x,d\n2024-01-02,5,e,,\n"+
+	checkRead(t, newReader(t, plainMapping), "Date,Amount,Ref\n2024-01-02,1,a\n2024-01-02,2\n2024-01-02,3,b,c\n2024-01-02,\"4\"x,d\n2024-01-02,5,e,,\n"+
 		"x,"+long+"\n2024-01-03T10:11:12Z,6,f\n2024-01-03,7,\"open", `
-statement at=2:1 account=LT62 currency=EUR fault=line 3 has 2 fields, and the header 3
+statement at=2:1 account=LT62 currency=EUR fault=line 3 has 2 fields, but the header has 3
 entry at=2:1 amount=1 booked=2024-01-02 reference=a
 entry at=3:1 amount=2024-01-02,2 refused=row
 entry at=4:1 amount=2024-01-02,3,b,c refused=row
@@ -164,8 +166,8 @@ entry at=8:1 amount=6 booked=2024-01-03 reference=f
 entry at=9:1 amount=2024-01-03,7,"open refused=row
 `)
 	byColumn := newReader(t, "account: {column: Acc}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}")
-	reads(t, byColumn, "Acc,Date,Amount\nshort\n1,2024-01-02,5\nshort\n1,2024-01-02,6\n,,7\n1,2024-01-02,8\n", `
-statement at=2:1 account=1 currency=EUR fault=line 2 has 1 fields, and the header 3
+	checkRead(t, byColumn, "Acc,Date,Amount\nshort\n1,2024-01-02,5\nshort\n1,2024-01-02,6\n,,7\n1,2024-01-02,8\n", `
+statement at=2:1 account=1 currency=EUR fault=line 2 has 1 fields, but the header has 3
 entry at=2:1 amount=short refused=row
 entry at=3:1 amount=5 booked=2024-01-02
 entry at=4:1 amount=short refused=row
@@ -178,35 +180,35 @@ entry at=7:1 amount=8 booked=2024-01-02
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ mapping, text, want string }{
-		{plain, "", "error 1:1: no header line\n"},
-		{plain, "\n\n", "error 1:1: no header line\n"},
-		{plain, "a;b\n", "error 1:1: the header line has no column `Date`, `Amount`, `Ref`; it has `a`, `b`; declare the `delimiter`, and with `skip` the lines before the header\n"},
-		{plain, "Date,Amount,Ref,Ref\n", "error 1:1: the header line has column `Ref` twice; name the columns with `header`, and pass over this line with `skip`\n"},
-		{plain + "skip: 3", "a\nb\n", "error 3:1: the file ends within the 3 lines that `skip` passes over\n"},
-		{plain + "header: [Date, Amount, Ref]", "a,b\n", "error 1:1: no row of 3 fields as the mapping's header has; declare the `delimiter`, and with `skip` the lines before the first row\n"},
+		{plainMapping, "", "error 1:1: there is no header line\n"},
+		{plainMapping, "\n\n", "error 1:1: there is no header line\n"},
+		{plainMapping, "a;b\n", "error 1:1: the header line has no column `Date`, `Amount`, `Ref`; it has `a`, `b`; declare the `delimiter`, and the number of lines before the header as `skip`\n"},
+		{plainMapping, "Date,Amount,Ref,Ref\n", "error 1:1: the header line has column `Ref` twice; name the columns with `header`, and skip this line with `skip`\n"},
+		{plainMapping + "skip: 3", "a\nb\n", "error 3:1: the file ends within the 3 lines of `skip`\n"},
+		{plainMapping + "header: [Date, Amount, Ref]", "a,b\n", "error 1:1: no row has the 3 fields of the mapping's header; declare the `delimiter`, and the number of lines before the first row as `skip`\n"},
 	} {
-		reads(t, newReader(t, c.mapping), c.text, c.want)
+		checkRead(t, newReader(t, c.mapping), c.text, c.want)
 	}
 }
 
-// TestWithoutRows reads files without entries: nothing says which days they speak of, so that they are reported. A control row
-// that states otherwise, or that is missing, refuses them.
+// TestWithoutRows reads files without entries. They are reported as a notice, because their days are unknown; they
+// are refused if the control row contradicts or is missing.
 func TestWithoutRows(t *testing.T) {
 	t.Parallel()
 	const byColumn = "account: {column: Ref}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}\n"
 	const last, first = "control: {row: last, count: {column: Ref}, sum: {column: Amount}}", "control: {row: first, sum: {column: Amount}}"
 	for _, c := range []struct{ mapping, rows, want string }{
-		{plain, "", ""},
-		{plain, ",,\n", ""},
+		{plainMapping, "", ""},
+		{plainMapping, ",,\n", ""},
 		{byColumn, "\n", ""},
-		{plain + last, ",0.00,0\n", ""},
-		{plain + first, ",0.00,0\n", ""},
-		{plain + last, ",0,2\n", "error 2:1: the control row states `2` of its rows, and there are none; ask for the whole file\n"},
-		{plain + first, ",5,\n", "error 2:1: the control row states `5` of its rows, and there are none; ask for the whole file\n"},
-		{plain + last, "", "error 2:1: there are no rows, and no control row; ask for the whole file\n"},
+		{plainMapping + last, ",0.00,0\n", ""},
+		{plainMapping + first, ",0.00,0\n", ""},
+		{plainMapping + last, ",0,2\n", "error 2:1: the control row states `2`, but there are no rows; ask for the whole file\n"},
+		{plainMapping + first, ",5,\n", "error 2:1: the control row states `5`, but there are no rows; ask for the whole file\n"},
+		{plainMapping + last, "", "error 2:1: there are no rows and no control row; ask for the whole file\n"},
 	} {
 		r := newReader(t, c.mapping)
-		reads(t, r, "Date,Amount,Ref\n"+c.rows, c.want)
+		checkRead(t, r, "Date,Amount,Ref\n"+c.rows, c.want)
 		recorder := statementtest.NewRecorder(t)
 		if err := r.Read(strings.NewReader("Date,Amount,Ref\n"+c.rows), recorder); err == nil && len(recorder.Notices) != 1 {
 			t.Errorf("%q: %d notices", c.rows, len(recorder.Notices))
@@ -214,10 +216,10 @@ func TestWithoutRows(t *testing.T) {
 	}
 }
 
-// TestDatesAsDeclared has dates that are none as they are declared, and would be another way.
+// TestDatesAsDeclared reads dates that are invalid in the declared format, but valid in another.
 func TestDatesAsDeclared(t *testing.T) {
 	t.Parallel()
-	reads(t, newReader(t, plain+`date: "%Y-%d-%m"`), "Date,Amount,Ref\n2024-05-13,1,a\n2024-13-05,1,b\n13.5.24,1,c\n", `
+	checkRead(t, newReader(t, plainMapping+`date: "%Y-%d-%m"`), "Date,Amount,Ref\n2024-05-13,1,a\n2024-13-05,1,b\n13.5.24,1,c\n", `
 statement at=2:1 account=LT62 currency=EUR fault=line 2 cannot be read: column `+"`Date` is `2024-05-13`"+`: there is no such date
 entry at=2:1 amount=1 booked=`+"`2024-05-13`"+` reference=a refused=day
 entry at=3:1 amount=1 booked=2024-05-13 reference=b
@@ -225,55 +227,55 @@ entry at=4:1 amount=1 booked=`+"`13.5.24`"+` reference=c refused=day
 `)
 }
 
-// TestRowsAsTheyCome reads what spreadsheets and patched exports have: rows of delimiters alone, a delimiter behind the header, and
-// a header line in the middle.
-func TestRowsAsTheyCome(t *testing.T) {
+// TestBlankRowsAndRepeatedHeaders reads rows of delimiters alone, a trailing delimiter in the header, and a second
+// header line.
+func TestBlankRowsAndRepeatedHeaders(t *testing.T) {
 	t.Parallel()
-	reads(t, newReader(t, plain), "Date;Amount;Ref;;\n;;;;\n2024-01-02;1;a\n2024-01-02;2;b;;\n ; ;\n2024-01-03;3;c;;x\n2024-01-03;4;d;;;y\n", `
-statement at=3:1 account=LT62 currency=EUR fault=line 7 has 6 fields, and the header 5
+	checkRead(t, newReader(t, plainMapping), "Date;Amount;Ref;;\n;;;;\n2024-01-02;1;a\n2024-01-02;2;b;;\n ; ;\n2024-01-03;3;c;;x\n2024-01-03;4;d;;;y\n", `
+statement at=3:1 account=LT62 currency=EUR fault=line 7 has 6 fields, but the header has 5
 entry at=3:1 amount=1 booked=2024-01-02 reference=a
 entry at=4:1 amount=2 booked=2024-01-02 reference=b
 entry at=6:1 amount=3 booked=2024-01-03 reference=c
 entry at=7:1 amount=2024-01-03;4;d;;;y refused=row
 `)
-	reads(t, newReader(t, "account: {column: Acc}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}"),
+	checkRead(t, newReader(t, "account: {column: Acc}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}"),
 		"Acc,Date,Amount\n1,2024-01-02,5\nAcc,Date,Amount\n1,2024-01-03,6\n", `
-statement at=2:1 account=1 currency=EUR fault=line 3 is the header line again
+statement at=2:1 account=1 currency=EUR fault=line 3 repeats the header line
 entry at=2:1 amount=5 booked=2024-01-02
 entry at=3:1 amount=Acc,Date,Amount refused=row
 entry at=4:1 amount=6 booked=2024-01-03
 `)
 }
 
-// TestMisfit tells why a mapping does not fit, and how near it comes.
-func TestMisfit(t *testing.T) {
+// TestMismatch checks why a mapping does not fit, and how many columns match.
+func TestMismatch(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		text, want string
-		near       int
+		matched    int
 	}{
 		{"Date;Sum;Ref\n", "1:1: the CSV mapping of acme does not fit: the header line has no column `Amount`; it has `Date`, `Sum`, `Ref`; " +
-			"declare the `delimiter`, and with `skip` the lines before the header", 2},
+			"declare the `delimiter`, and the number of lines before the header as `skip`", 2},
 		{"date,amount\n", "1:1: the CSV mapping of acme does not fit: the header line has no column `Date`, `Amount`, `Ref`; it has `date`, `amount`; " +
-			"declare the `delimiter`, and with `skip` the lines before the header", 0},
+			"declare the `delimiter`, and the number of lines before the header as `skip`", 0},
 		{"Date,Amount,Ref,Ref\n", "1:1: the CSV mapping of acme does not fit: the header line has column `Ref` twice; " +
-			"name the columns with `header`, and pass over this line with `skip`", 3},
+			"name the columns with `header`, and skip this line with `skip`", 3},
 		{"%PDF-1.7\n", "1:1: the CSV mapping of acme does not fit: the header line has no column `Date`, `Amount`, `Ref`; it has `%PDF-1.7`; " +
-			"declare the `delimiter`, and with `skip` the lines before the header", -1},
+			"declare the `delimiter`, and the number of lines before the header as `skip`", -1},
 		{"Ref,Amount,Date\n", "", 0},
 	} {
 		got := ""
-		why, near := newReader(t, plain).Misfit([]byte(c.text))
-		if why != nil {
-			got = why.Error()
+		reason, matched := newReader(t, plainMapping).Mismatch([]byte(c.text))
+		if reason != nil {
+			got = reason.Error()
 		}
-		if got != c.want || near != c.near {
-			t.Errorf("%q: %d, %s; want %d, %s", c.text, near, got, c.near, c.want)
+		if got != c.want || matched != c.matched {
+			t.Errorf("%q: %d, %s; want %d, %s", c.text, matched, got, c.matched, c.want)
 		}
 	}
 }
 
-// TestEncodings reads one row in each of the ways in which files are encoded.
+// TestEncodings reads one row in each encoding.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	const mapping = "account: LT62\ncurrency: EUR\ncolumns: {booked: Täg, amount: Amount, text: Text}\n"
@@ -306,7 +308,7 @@ func TestEncodings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReader(t, c.declared+mapping)
-			reads(t, r, c.text, want)
+			checkRead(t, r, c.text, want)
 			if !r.Matches([]byte(c.text)) {
 				t.Error("it does not match")
 			}
@@ -320,22 +322,22 @@ func TestMatches(t *testing.T) {
 		mapping, text string
 		want          bool
 	}{
-		{plain, "Ref,More,Amount,Date\n", true},
-		{plain, "\"Ref\"\t\"Amount\"\tDate", true},
-		{plain, "Ref|Amount|Date\n", true},
-		{plain, " Ref ; Amount ;Date\n", true},
-		{plain + "delimiter: \"|\"", "Ref;Amount;Date\n", false},
-		{plain, "ref,Amount,Date\n", false},
-		{plain, "{\"a\": 1}\n", false},
-		{plain, "", false},
-		{plain, "title\nRef,Amount,Date\n", false},
-		{plain + "skip: 1", "title\nRef,Amount,Date\n", true},
-		{plain + "header: [Date, Amount, Ref]", "2024-01-02;1;x\n", true},
-		{plain + "header: [Date, Amount, Ref]", "2024-01-02;1\n", false},
-		{plain + "header: [Date, Amount, Ref]", "02.01.2024;1;x\n", false},
-		{plain + "header: [Date, Amount, Ref]\ncontrol: {row: first, count: {column: Amount}}", "T;1;x\n", true},
-		{plain + "header: [Date, Amount, Ref]\ncontrol: {row: first, where: {column: Date, is: T}, count: {column: Amount}}", "T;1;x\n", true},
-		{plain + "header: [Date, Amount, Ref]\ncontrol: {row: first, where: {column: Date, is: T}, count: {column: Amount}}", "U;1;x\n", false},
+		{plainMapping, "Ref,More,Amount,Date\n", true},
+		{plainMapping, "\"Ref\"\t\"Amount\"\tDate", true},
+		{plainMapping, "Ref|Amount|Date\n", true},
+		{plainMapping, " Ref ; Amount ;Date\n", true},
+		{plainMapping + "delimiter: \"|\"", "Ref;Amount;Date\n", false},
+		{plainMapping, "ref,Amount,Date\n", false},
+		{plainMapping, "{\"a\": 1}\n", false},
+		{plainMapping, "", false},
+		{plainMapping, "title\nRef,Amount,Date\n", false},
+		{plainMapping + "skip: 1", "title\nRef,Amount,Date\n", true},
+		{plainMapping + "header: [Date, Amount, Ref]", "2024-01-02;1;x\n", true},
+		{plainMapping + "header: [Date, Amount, Ref]", "2024-01-02;1\n", false},
+		{plainMapping + "header: [Date, Amount, Ref]", "02.01.2024;1;x\n", false},
+		{plainMapping + "header: [Date, Amount, Ref]\ncontrol: {row: first, count: {column: Amount}}", "T;1;x\n", true},
+		{plainMapping + "header: [Date, Amount, Ref]\ncontrol: {row: first, where: {column: Date, is: T}, count: {column: Amount}}", "T;1;x\n", true},
+		{plainMapping + "header: [Date, Amount, Ref]\ncontrol: {row: first, where: {column: Date, is: T}, count: {column: Amount}}", "U;1;x\n", false},
 	} {
 		if got := newReader(t, c.mapping).Matches([]byte(c.text)); got != c.want {
 			t.Errorf("%q with\n%s\nmatches: %v", c.text, c.mapping, got)

@@ -1,12 +1,12 @@
-// Currencies that stand beside an amount.
+// Currencies next to an amount.
 
 package csvfile
 
 import "strings"
 
-// signs are the currencies that a sign may stand for, by their ISO 4217 codes. A sign that is not here is compared with nothing: who
-// declares it says that it is the row's currency.
-var signs = map[string]string{
+// currencySigns are the ISO 4217 codes that a sign may stand for. A sign that is not listed is accepted for every
+// currency: its declaration says that it is the row's currency.
+var currencySigns = map[string]string{
 	"€": "EUR",
 	"£": "GBP GGP GIP FKP IMP JEP SHP EGP LBP SDG SSP SYP",
 	"$": "USD AUD BBD BMD BND BSD BZD CAD FJD GYD HKD JMD KYD LRD NAD NZD SBD SGD SRD TTD TWD XCD " +
@@ -18,15 +18,15 @@ var signs = map[string]string{
 	"Fr.": "CHF", "SFr.": "CHF", "Fr": "CHF", "SFr": "CHF",
 }
 
-// isOf reports whether what stands beside an amount may mean a currency. Three letters are a code.
-func isOf(beside, currency string) bool {
-	if beside == "" {
+// mayMean reports whether the text next to an amount may mean a currency. Three letters are a code.
+func mayMean(adjacent, currency string) bool {
+	if adjacent == "" {
 		return true
 	}
-	if codes, known := signs[beside]; known {
+	if codes, known := currencySigns[adjacent]; known {
 		return currency != "" && strings.Contains(codes, strings.ToUpper(currency))
 	}
-	return !isCode(beside) || strings.EqualFold(beside, currency)
+	return !isCode(adjacent) || strings.EqualFold(adjacent, currency)
 }
 
 // isCode reports whether a text looks like a currency's ISO 4217 code.
@@ -36,5 +36,5 @@ func isCode(text string) bool {
 
 // isCurrency reports whether a text is known to be a currency.
 func isCurrency(text string) bool {
-	return signs[text] != "" || isCode(text) && text == strings.ToUpper(text)
+	return currencySigns[text] != "" || isCode(text) && text == strings.ToUpper(text)
 }

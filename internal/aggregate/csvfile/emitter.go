@@ -1,4 +1,4 @@
-// Rows become statements and their entries.
+// Groups rows into statements and reports these to the handler.
 
 package csvfile
 
@@ -9,43 +9,42 @@ import (
 	"bursar/internal/project"
 )
 
-// maxStatements bounds what is remembered of a file: which accounts it has had.
+// maxStatements is the maximum number of statements of a file; their accounts are kept in memory.
 const maxStatements = 1 << 18
 
-// emitter is one reading: the statement that is open, and what its rows have come to. The rows of one account and currency become
-// one statement, in whatever order they stand: those of the first one are told as they are read, and those of others wait in
-// the spool until it has ended, as statements are told one after another.
+// emitter is the state of one read. The rows of one account and currency become one statement, in any order. Rows of
+// the open statement are reported as they are read; those of others wait in the spool until it has ended.
 type emitter struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
 	table       *table
 	handler     statement.Handler
 
-	groups  map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
-	waiting []*group                     // those of this scope whose rows are in the spool, in order
-	open    *group                       // whose statement has begun; nil if none has
-	latest  *group                       // of the row before
-	unnamed []row                        // rows before all others that name no account or currency
-	spool   spool
-	scopes  int // begun so far
-	left    notices
+	groups     map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
+	waiting    []*group                     // groups of this scope with rows in the spool, in order
+	current    *group                       // whose statement is open; nil if none is
+	previous   *group                       // of the previous row
+	unassigned []row                        // leading rows that name no account or currency
+	spool      spool
+	scopeCount int // number of scopes so far
+	skipped    noticeCounts
 
-	written, account string // the account of the row before, as that has it and as statements name it
+	accountText, accountNumber string // account of the previous row, as written and normalized
 
-	statement statement.Statement
-	entry     statement.Entry
-	refusal   *statement.Refusal // of the row at hand; nil if it can be read
-	blamed    bool               // a row of the open statement cannot be read, and it is said of one why
-	booked    bool               // the open statement has a row that is booked
-	running   running
-	days      days                            // of pending rows
-	stated    struct{ opening, closing bool } // balances that the control row has told of the open statement
-	scope     scope
-	hollow    bool // a control row without rows has come
+	statement      statement.Statement
+	entry          statement.Entry
+	refusal        *statement.Refusal // of the current row; nil if it can be read
+	faultReported  bool               // the first unreadable row of the open statement has been reported
+	hasBooked      bool               // the open statement has a booked row
+	running        runningBalance
+	days           days                            // of pending rows
+	statedBalances struct{ opening, closing bool } // balances of the open statement that the control row stated
+	scope          scope
+	emptyControl   bool // a control row without rows has been read
 }
 
-// maxUnnamed is how many rows are held that come before the first one that names its account.
-const maxUnnamed = 1000
+// maxUnassigned is the maximum number of rows that are kept before the first one that names its account.
+const maxUnassigned = 1000
 
 func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	return &emitter{
@@ -54,217 +53,218 @@ func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	}
 }
 
-// emit takes one row.
-func (g *emitter) emit(r row) error {
-	if g.isControl(r) {
-		return g.control(r)
+// emitRow handles one row.
+func (e *emitter) emitRow(r row) error {
+	if e.isControl(r) {
+		return e.handleControl(r)
 	}
-	if r.bad == "" && g.leavesOut(r) {
+	if r.defect == "" && e.skipRow(r) {
 		return nil
 	}
-	g.table.nameless(&r)
-	of, err := g.groupOf(r)
+	e.table.checkNamed(&r)
+	owner, err := e.groupOfRow(r)
 	switch {
 	case err != nil:
 		return err
-	case of == nil:
-		g.unnamed = append(g.unnamed, r)
+	case owner == nil:
+		e.unassigned = append(e.unassigned, r)
 		return nil
 	}
-	g.latest = of
-	if g.open == nil {
-		if err := g.first(r.place, of); err != nil {
+	e.previous = owner
+	if e.current == nil {
+		if err := e.beginFirst(r.place, owner); err != nil {
 			return err
 		}
 	}
-	if of == g.open {
-		return g.emitEntry(r)
+	if owner == e.current {
+		return e.emitEntry(r)
 	}
-	if of.first < 0 && len(of.waiting) == 0 {
-		g.waiting = append(g.waiting, of)
+	if owner.first < 0 && len(owner.encoded) == 0 {
+		e.waiting = append(e.waiting, owner)
 	}
-	return g.spool.add(of, r)
+	return e.spool.add(owner, r)
 }
 
-// first begins the scope's first statement, with the rows before it that are of no account that they name.
-func (g *emitter) first(at statement.Place, of *group) error {
-	if len(g.unnamed) > 0 {
-		at = g.unnamed[0].place
+// beginFirst begins the first statement of the scope, with the unassigned rows before it.
+func (e *emitter) beginFirst(at statement.Place, owner *group) error {
+	if len(e.unassigned) > 0 {
+		at = e.unassigned[0].place
 	}
-	if err := g.begin(at, of); err != nil {
+	if err := e.beginStatement(at, owner); err != nil {
 		return err
 	}
-	unnamed := g.unnamed
-	g.unnamed = nil
+	unnamed := e.unassigned
+	e.unassigned = nil
 	for _, r := range unnamed {
-		if err := g.emitEntry(r); err != nil {
+		if err := e.emitEntry(r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// groupOf finds a row's group. A row that names no account or currency is laid to the row before it; nil is no group yet.
-func (g *emitter) groupOf(r row) (*group, error) {
-	account, currency := g.mapping.Account.Literal, g.mapping.Currency.Literal
+// groupOfRow returns a row's group. A row that names no account or currency belongs to the group of the previous row;
+// nil means that there is none yet.
+func (e *emitter) groupOfRow(r row) (*group, error) {
+	account, currency := e.mapping.Account.Literal, e.mapping.Currency.Literal
 	named := account != "" && currency != ""
 	switch {
-	case r.bad != "" && !named && g.latest != nil:
-		return g.latest, nil
-	case r.bad != "" && !named && len(g.unnamed) < maxUnnamed:
+	case r.defect != "" && !named && e.previous != nil:
+		return e.previous, nil
+	case r.defect != "" && !named && len(e.unassigned) < maxUnassigned:
 		return nil, nil
-	case r.bad == "":
+	case r.defect == "":
 		if account == "" {
-			account = g.table.cell(r, g.table.columns.account)
+			account = e.table.cell(r, e.table.columns.account)
 		}
 		if currency == "" {
-			currency = g.table.cell(r, g.table.columns.currency)
+			currency = e.table.cell(r, e.table.columns.currency)
 		}
 	}
-	return g.group(r.place, g.number(account), currency)
+	return e.groupFor(r.place, e.normalAccount(account), currency)
 }
 
-// number is an account's number as statements name it.
-func (g *emitter) number(text string) string {
-	if text != g.written {
-		g.written = text
-		g.account, _ = statement.AccountNumber(text)
+// normalAccount normalizes an account number. It caches the last one.
+func (e *emitter) normalAccount(text string) string {
+	if text != e.accountText {
+		e.accountText = text
+		e.accountNumber, _ = statement.AccountNumber(text)
 	}
-	return g.account
+	return e.accountNumber
 }
 
-// group is that of an account and currency, which no scope before this one may have had.
-func (g *emitter) group(at statement.Place, account, currency string) (*group, error) {
-	if of := g.latest; of != nil && of.account == account && of.currency == currency {
-		return of, nil
+// groupFor returns the group of an account and currency, and refuses one that an earlier scope had.
+func (e *emitter) groupFor(at statement.Place, account, currency string) (*group, error) {
+	if previous := e.previous; previous != nil && previous.account == account && previous.currency == currency {
+		return previous, nil
 	}
 	key := sha256.Sum256([]byte(account + "\x00" + currency))
-	of := g.groups[key]
+	found := e.groups[key]
 	switch {
-	case of != nil && of.scope == g.scopes:
-		return of, nil
-	case of != nil:
-		return nil, statement.Refuse(at, "account %s comes again after the control row of line %d", tick(account), g.scope.after).Advise(
-			"import each export by itself; a control row before its rows is declared with `row: first`")
-	case len(g.groups) == maxStatements:
+	case found != nil && found.scope == e.scopeCount:
+		return found, nil
+	case found != nil:
+		return nil, statement.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), e.scope.previousControlLine).Advise(
+			"import each export separately; declare a control row before its rows with `row: first`")
+	case len(e.groups) == maxStatements:
 		return nil, statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
 	}
-	of = &group{account: account, currency: currency, scope: g.scopes, first: -1, last: -1}
-	g.groups[key] = of
-	return of, nil
+	found = &group{account: account, currency: currency, scope: e.scopeCount, first: -1, last: -1}
+	e.groups[key] = found
+	return found, nil
 }
 
-// begin begins the statement of a group.
-func (g *emitter) begin(at statement.Place, of *group) error {
-	number, iban := statement.AccountNumber(of.account)
-	g.statement = statement.Statement{
-		Place: at, Format: "csv " + g.institution.Name, Kind: statement.Booked, Servicer: g.institution.Servicer,
-		Account: number, IBAN: iban, Currency: of.currency,
+// beginStatement begins the statement of a group.
+func (e *emitter) beginStatement(at statement.Place, owner *group) error {
+	number, iban := statement.AccountNumber(owner.account)
+	e.statement = statement.Statement{
+		Place: at, Format: "csv " + e.institution.Name, Kind: statement.Booked, Servicer: e.institution.Servicer,
+		Account: number, IBAN: iban, Currency: owner.currency,
 	}
-	g.open, g.blamed, g.booked, g.days = of, false, false, days{}
-	g.running = running{followed: g.table.columns.balance >= 0}
-	g.stated.opening, g.stated.closing = false, false
-	g.scope.statements++
-	return g.handler.Begin(&g.statement)
+	e.current, e.faultReported, e.hasBooked, e.days = owner, false, false, days{}
+	e.running = runningBalance{hasColumn: e.table.columns.balance >= 0}
+	e.statedBalances.opening, e.statedBalances.closing = false, false
+	e.scope.statements++
+	return e.handler.Begin(&e.statement)
 }
 
-// rest tells the statements whose rows wait. The last one of the scope stays open.
-func (g *emitter) rest() error {
-	if g.open == nil && len(g.unnamed) > 0 {
-		of, err := g.group(g.unnamed[0].place, g.number(g.mapping.Account.Literal), g.mapping.Currency.Literal)
+// emitWaiting reports the statements whose rows are in the spool. The last statement of the scope stays open.
+func (e *emitter) emitWaiting() error {
+	if e.current == nil && len(e.unassigned) > 0 {
+		owner, err := e.groupFor(e.unassigned[0].place, e.normalAccount(e.mapping.Account.Literal), e.mapping.Currency.Literal)
 		if err == nil {
-			err = g.first(g.unnamed[0].place, of)
+			err = e.beginFirst(e.unassigned[0].place, owner)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, of := range g.waiting {
-		if err := g.endStatement(); err != nil {
+	for _, owner := range e.waiting {
+		if err := e.endStatement(); err != nil {
 			return err
 		}
-		if err := g.begin(of.at, of); err != nil {
+		if err := e.beginStatement(owner.firstPlace, owner); err != nil {
 			return err
 		}
-		if err := g.spool.each(of, g.emitEntry); err != nil {
+		if err := e.spool.each(owner, e.emitEntry); err != nil {
 			return err
 		}
 	}
-	g.waiting = g.waiting[:0]
-	g.spool.empty()
+	e.waiting = e.waiting[:0]
+	e.spool.reset()
 	return nil
 }
 
-// endStatement tells the balances of the open statement and ends it.
-func (g *emitter) endStatement() error {
-	if g.open == nil {
+// endStatement reports the running balances of the open statement and ends it.
+func (e *emitter) endStatement() error {
+	if e.current == nil {
 		return nil
 	}
-	if fault := g.running.fault(); fault != "" {
-		g.fault("%s", fault)
+	if fault := e.running.fault(); fault != "" {
+		e.addFault("%s", fault)
 	}
-	opening, closing, ok := g.running.balances()
-	if ok && !g.stated.opening {
-		if err := g.balance(g.statement.Place, statement.OpeningBooked, opening); err != nil {
+	opening, closing, ok := e.running.balances()
+	if ok && !e.statedBalances.opening {
+		if err := e.emitBalance(e.statement.Place, statement.OpeningBooked, opening); err != nil {
 			return err
 		}
 	}
-	if ok && !g.stated.closing {
-		if err := g.balance(g.statement.Place, statement.ClosingBooked, closing); err != nil {
+	if ok && !e.statedBalances.closing {
+		if err := e.emitBalance(e.statement.Place, statement.ClosingBooked, closing); err != nil {
 			return err
 		}
 	}
-	if !g.booked {
-		g.statement.From, g.statement.To = g.days.first, g.days.last
+	if !e.hasBooked {
+		e.statement.From, e.statement.To = e.days.first, e.days.last
 	}
-	g.open = nil
-	return g.handler.End()
+	e.current = nil
+	return e.handler.End()
 }
 
-func (g *emitter) balance(at statement.Place, code string, m mark) error {
-	return g.handler.Balance(&statement.Balance{
-		Place: at, Code: code, Amount: m.balance, Currency: g.statement.Currency, Date: m.date,
+func (e *emitter) emitBalance(at statement.Place, code string, m datedBalance) error {
+	return e.handler.Balance(&statement.Balance{
+		Place: at, Code: code, Amount: m.balance, Currency: e.statement.Currency, Date: m.date,
 	})
 }
 
-// endScope ends what one control row is about, or the file.
-func (g *emitter) endScope() error {
-	if err := g.closeScope(); err != nil {
+// endScope ends the scope of a control row, or of the file.
+func (e *emitter) endScope() error {
+	if err := e.checkControl(); err != nil {
 		return err
 	}
-	if err := g.endStatement(); err != nil {
+	if err := e.endStatement(); err != nil {
 		return err
 	}
-	g.latest = nil
-	g.scopes++
+	e.previous = nil
+	e.scopeCount++
 	return nil
 }
 
-// finish ends the file. One without rows is reported: nothing says which days it speaks of.
-func (g *emitter) finish() error {
-	end := g.table.at(g.table.line + 1)
-	if err := g.rest(); err != nil {
+// finish ends the file. A file without rows is reported as a notice, because its days are unknown.
+func (e *emitter) finish() error {
+	end := e.table.lineStart(e.table.line + 1)
+	if err := e.emitWaiting(); err != nil {
 		return err
 	}
-	if g.open != nil {
-		if err := g.endScope(); err != nil {
+	if e.current != nil {
+		if err := e.endScope(); err != nil {
 			return err
 		}
-		return g.report()
+		return e.emitNotices()
 	}
-	if g.scope.control != nil {
-		if err := g.hollowScope(g.scope.control); err != nil {
+	if e.scope.control != nil {
+		if err := e.checkEmptyScope(e.scope.control); err != nil {
 			return err
 		}
 	}
 	switch {
-	case len(g.groups) > 0:
-		return g.report()
-	case g.mapping.Control != nil && !g.hollow:
-		return statement.Refuse(end, "there are no rows, and no control row").Advise("ask for the whole file")
+	case len(e.groups) > 0:
+		return e.emitNotices()
+	case e.mapping.Control != nil && !e.emptyControl:
+		return statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file")
 	}
-	if err := g.report(); err != nil {
+	if err := e.emitNotices(); err != nil {
 		return err
 	}
-	return g.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})
+	return e.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})
 }

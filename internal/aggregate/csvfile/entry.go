@@ -1,4 +1,4 @@
-// One row becomes an entry.
+// Turns one row into an entry.
 
 package csvfile
 
@@ -8,7 +8,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// state is what a row's status means.
+// state is the meaning of a row's status.
 type state int
 
 const (
@@ -18,7 +18,7 @@ const (
 	unknown
 )
 
-// state reads a row's status; without a column of it every row is booked.
+// state returns a row's state; without a status column every row is booked.
 func (t *table) state(r row) state {
 	s := &t.mapping.Columns.Status
 	text := r.cell(t.columns.status)
@@ -33,97 +33,97 @@ func (t *table) state(r row) state {
 	return unknown
 }
 
-// leavesOut counts rows that make no entry: those that are declared so, and pending ones that have no day at all.
-func (g *emitter) leavesOut(r row) bool {
-	c := &g.table.columns
-	switch g.table.state(r) {
+// skipRow reports whether a row makes no entry, and counts it: ignored rows, and pending ones without a date.
+func (e *emitter) skipRow(r row) bool {
+	c := &e.table.columns
+	switch e.table.state(r) {
 	case ignored:
-		g.left.add(r.place, "row left out", g.mapping.Columns.Status.Column, r.cell(c.status))
+		e.skipped.add(r.place, "row left out", e.mapping.Columns.Status.Column, r.cell(c.status))
 		return true
 	case pending:
-		if g.table.cell(r, c.booked) == "" && g.table.cell(r, c.value) == "" {
-			g.left.add(r.place, "pending row without a date", g.mapping.Columns.Status.Column, r.cell(c.status))
+		if e.table.cell(r, c.booked) == "" && e.table.cell(r, c.value) == "" {
+			e.skipped.add(r.place, "pending row without a date", e.mapping.Columns.Status.Column, r.cell(c.status))
 			return true
 		}
 	}
 	return false
 }
 
-func (g *emitter) emitEntry(r row) error {
-	c := &g.table.columns
-	g.refusal = nil
-	if r.bad != "" {
-		g.entry = statement.Entry{Place: r.place, Amount: statement.Unread(r.raw, 0), Currency: g.statement.Currency}
-		g.running.broken, g.booked = true, true
-		g.refuse(r.column, "the row "+r.bad)
-		g.blame(r.place, r.bad)
+func (e *emitter) emitEntry(r row) error {
+	c := &e.table.columns
+	e.refusal = nil
+	if r.defect != "" {
+		e.entry = statement.Entry{Place: r.place, Amount: statement.Unreadable(r.start, 0), Currency: e.statement.Currency}
+		e.running.unreadable, e.hasBooked = true, true
+		e.setRefusal(r.column, "the row "+r.defect)
+		e.reportUnreadable(r.place, r.defect)
 	} else {
-		g.read(r)
+		e.buildEntry(r)
 	}
-	g.entry.Refused = g.refusal
-	if g.mapping.Control != nil {
-		g.scope.add(g.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
+	e.entry.Refused = e.refusal
+	if e.mapping.Control != nil {
+		e.scope.add(e.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
 	}
-	if err := g.handler.Entry(&g.entry); err != nil {
+	if err := e.handler.Entry(&e.entry); err != nil {
 		return err
 	}
-	return g.handler.EndEntry()
+	return e.handler.EndEntry()
 }
 
-// read makes the entry of a row.
-func (g *emitter) read(r row) {
-	t, c, names := g.table, &g.table.columns, &g.mapping.Columns
-	decimal, reason := t.signed(r, g.statement.Currency)
-	g.refuse("amount", reason)
-	g.entry = statement.Entry{
-		Place: r.place, Amount: decimal, Currency: g.statement.Currency,
+// buildEntry fills the entry of a row.
+func (e *emitter) buildEntry(r row) {
+	t, c, names := e.table, &e.table.columns, &e.mapping.Columns
+	decimal, reason := t.signedAmount(r, e.statement.Currency)
+	e.setRefusal("amount", reason)
+	e.entry = statement.Entry{
+		Place: r.place, Amount: decimal, Currency: e.statement.Currency,
 		Reference: t.cell(r, c.reference), Own: t.cell(r, c.own), Code: t.cell(r, c.code),
-		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: g.text(r),
+		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: e.entryText(r),
 	}
-	e := &g.entry
-	e.Peer, _ = statement.AccountNumber(e.Peer)
+	entry := &e.entry
+	entry.Peer, _ = statement.AccountNumber(entry.Peer)
 	state := t.state(r)
 	if state == unknown {
-		g.refuse("status", unknownValue(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
-		e.Amount = statement.Unread(r.cell(c.amount)+" "+r.cell(c.status), 0)
+		e.setRefusal("status", unknownValueReason(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
+		entry.Amount = statement.Unreadable(r.cell(c.amount)+" "+r.cell(c.status), 0)
 	}
-	e.Booked, reason = g.date(names.Booked, t.cell(r, c.booked), state != pending)
-	g.refuse("day", reason)
-	e.Value, reason = g.date(names.Value, t.cell(r, c.value), false)
-	g.refuse("value_day", reason)
-	if g.refusal != nil {
-		g.blame(r.place, "cannot be read: "+g.refusal.Reason)
+	entry.Booked, reason = e.entryDate(names.Booked, t.cell(r, c.booked), state != pending)
+	e.setRefusal("day", reason)
+	entry.Value, reason = e.entryDate(names.Value, t.cell(r, c.value), false)
+	e.setRefusal("value_day", reason)
+	if e.refusal != nil {
+		e.reportUnreadable(r.place, "cannot be read: "+e.refusal.Reason)
 	}
 	if state == pending {
-		e.Status = "PDNG"
-		g.days.add(e)
+		entry.Status = "PDNG"
+		e.days.add(entry)
 		return
 	}
-	g.booked = true
-	e.Unique = g.mapping.Unique && e.Reference != ""
-	balance, _ := amount(t.cell(r, c.balance), g.mapping)
-	g.running.add(r.place, e.Booked, e.Amount, balance)
+	e.hasBooked = true
+	entry.Unique = e.mapping.Unique && entry.Reference != ""
+	balance, _ := amount(t.cell(r, c.balance), e.mapping)
+	e.running.add(r.place, entry.Booked, entry.Amount, balance)
 }
 
-// refuse keeps the first reason why the row cannot be taken in; an empty one is none.
-func (g *emitter) refuse(column, reason string) {
-	if g.refusal == nil && reason != "" {
-		g.refusal = &statement.Refusal{Column: column, Reason: reason}
+// setRefusal keeps the first reason why the row cannot be ingested; an empty reason is ignored.
+func (e *emitter) setRefusal(column, reason string) {
+	if e.refusal == nil && reason != "" {
+		e.refusal = &statement.Refusal{Column: column, Reason: reason}
 	}
 }
 
-// blame says of the first row of a statement that cannot be read why.
-func (g *emitter) blame(at statement.Place, why string) {
-	if !g.blamed {
-		g.fault("line %d %s", at.Line, why)
+// reportUnreadable adds the first unreadable row of a statement to its fault.
+func (e *emitter) reportUnreadable(at statement.Place, why string) {
+	if !e.faultReported {
+		e.addFault("line %d %s", at.Line, why)
 	}
-	g.blamed = true
+	e.faultReported = true
 }
 
 // days are the first and the last day of entries.
 type days struct{ first, last string }
 
-// add takes in the day that a pending entry counts for, if it can be read.
+// add includes the day of a pending entry, if it can be read.
 func (d *days) add(e *statement.Entry) {
 	day := e.Booked
 	if day == "" {
@@ -138,11 +138,11 @@ func (d *days) add(e *statement.Entry) {
 	d.last = max(d.last, day)
 }
 
-// notices count rows that make no entry, by what is said of them.
-type notices []statement.Notice
+// noticeCounts count rows that make no entry, by the content of their notice.
+type noticeCounts []statement.Notice
 
-// add counts a row or a line. The first one of each sort is the one that is named.
-func (n *notices) add(at statement.Place, what, field, value string) {
+// add counts a row or a line. The notice names the first one of its kind.
+func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 	fields := []statement.Field{{Name: field, Value: value}}
 	for i := range *n {
 		if one := &(*n)[i]; one.What == what && slices.Equal(one.Fields, fields) {
@@ -153,11 +153,11 @@ func (n *notices) add(at statement.Place, what, field, value string) {
 	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
 }
 
-// report tells what was left out.
-func (g *emitter) report() error {
-	for _, list := range []notices{g.left, g.table.notes} {
+// emitNotices reports the skipped rows and notes.
+func (e *emitter) emitNotices() error {
+	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
 		for i := range list {
-			if err := g.handler.Notice(&list[i]); err != nil {
+			if err := e.handler.Notice(&list[i]); err != nil {
 				return err
 			}
 		}

@@ -1,3 +1,5 @@
+// Tests of truncated and huge files, and a fuzz test.
+
 package csvfile
 
 import (
@@ -13,7 +15,7 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// readAll reads a text that is not refused.
+// readAll reads a text that must not be refused.
 func readAll(t *testing.T, r *Reader, text string) *statementtest.Recorder {
 	t.Helper()
 	recorder := statementtest.NewRecorder(t)
@@ -23,7 +25,7 @@ func readAll(t *testing.T, r *Reader, text string) *statementtest.Recorder {
 	return recorder
 }
 
-const everything = `
+const fullMapping = `
 skip: 1
 decimal: ","
 group: "."
@@ -39,7 +41,7 @@ control:
   hash: {column: R, of: reference}
 `
 
-// sample is a file of that mapping with several accounts.
+// sample is a file of fullMapping with several accounts.
 func sample() []byte {
 	var b bytes.Buffer
 	b.WriteString("title\nAcc;Cur;D;V;A;S;R;O;T;B\n")
@@ -54,44 +56,44 @@ func sample() []byte {
 
 func TestTruncated(t *testing.T) {
 	t.Parallel()
-	r := newReader(t, everything)
+	r := newReader(t, fullMapping)
 	got := readAll(t, r, string(sample())).Statements
 	for _, s := range got {
-		if s.Fault != "" || s.Stated != (statement.Stated{Count: "20", Sum: "20010.00"}) || len(s.Entries) != 20 {
+		if s.Fault != "" || s.Stated != (statement.Totals{Count: "20", Sum: "20010.00"}) || len(s.Entries) != 20 {
 			t.Errorf("the sample is read as %+v and %d entries", s.Statement, len(s.Entries))
 		}
 	}
 	if len(got) != 3 {
 		t.Errorf("the sample has %d statements", len(got))
 	}
-	statementtest.Truncated(t, sample(), r.Read)
-	statementtest.Stopping(t, sample()[:400], r.Read)
+	statementtest.CheckTruncated(t, sample(), r.Read)
+	statementtest.CheckHandlerErrors(t, sample()[:400], r.Read)
 }
 
-// TestErrorsOfTheFile tells an error of what is read from a refusal.
-func TestErrorsOfTheFile(t *testing.T) {
+// TestReadErrors checks that an error of the reader is returned, and not a refusal.
+func TestReadErrors(t *testing.T) {
 	t.Parallel()
-	torn := errors.New("the archive is torn")
+	errRead := errors.New("the archive is truncated")
 	text := string(sample())
 	for n := 0; n < len(text); n += 50 {
-		in := io.MultiReader(strings.NewReader(text[:n]), failing{torn})
-		if err := newReader(t, everything).Read(in, statementtest.NewRecorder(t)); !errors.Is(err, torn) {
+		in := io.MultiReader(strings.NewReader(text[:n]), failingReader{errRead})
+		if err := newReader(t, fullMapping).Read(in, statementtest.NewRecorder(t)); !errors.Is(err, errRead) {
 			t.Fatalf("after %d bytes: %v", n, err)
 		}
 	}
 }
 
-type failing struct{ err error }
+type failingReader struct{ err error }
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
-// endless gives one text again and again.
-type endless struct {
+// repeatedText reads a text over and over.
+type repeatedText struct {
 	text string
 	left int64
 }
 
-func (e *endless) Read(p []byte) (int, error) {
+func (e *repeatedText) Read(p []byte) (int, error) {
 	if e.left <= 0 {
 		return 0, io.EOF
 	}
@@ -103,9 +105,9 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestRowsTooLong reads a line of 100 MB: it is refused in the memory of a row.
+// TestRowsTooLong reads a line of 100 MB: it is refused with the memory of one row.
 func TestRowsTooLong(t *testing.T) {
-	r := newReader(t, plain)
+	r := newReader(t, plainMapping)
 	for name, c := range map[string]struct{ before, text string }{
 		"a header line":    {"", "x"},
 		"a row":            {"Date,Amount,Ref\n1,2,3\n", "x"},
@@ -118,7 +120,7 @@ func TestRowsTooLong(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		in := &endless{text: c.text, left: 100 << 20}
+		in := &repeatedText{text: c.text, left: 100 << 20}
 		err := r.Read(io.MultiReader(strings.NewReader(c.before), in), statementtest.NewRecorder(t))
 		runtime.ReadMemStats(&after)
 		var refused *statement.Error
@@ -133,7 +135,7 @@ func TestRowsTooLong(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	readers := []*Reader{
-		newReader(f, plain), newReader(f, everything),
+		newReader(f, plainMapping), newReader(f, fullMapping),
 		newReader(f, "account: {column: A}\ncurrency: EUR\nheader: [A, D, C, B]\ncolumns: {booked: D, credit: C, debit: B}\ncontrol: {row: first, sum: {column: C}, opening: {column: B}}"),
 	}
 	f.Add(sample()[:400])
@@ -144,9 +146,9 @@ func FuzzRead(f *testing.F) {
 		for _, r := range readers {
 			r.Matches(text)
 			recorder := statementtest.NewRecorder(t)
-			err := statementtest.Guarded(t, text, r.Read, recorder)
+			err := statementtest.ReadChecked(t, text, r.Read, recorder)
 			if err != nil && r.Matches(text) && strings.Contains(err.Error(), "the header line has no column") {
-				t.Errorf("it matches, and is refused: %v", err)
+				t.Errorf("the mapping matches, but the file is refused: %v", err)
 			}
 		}
 	})

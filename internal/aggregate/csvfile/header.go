@@ -1,4 +1,4 @@
-// The header line: which delimiter it has, and where the mapping's columns stand.
+// Detects the header line and its delimiter, and locates the mapping's columns.
 
 package csvfile
 
@@ -11,38 +11,39 @@ import (
 	"bursar/internal/project"
 )
 
-// delimiters are what is tried where none is declared.
+// delimiters are the candidates if none is declared.
 var delimiters = []byte{',', ';', '\t', '|'}
 
-// columns is where the mapping's columns stand in a row; -1 is nowhere.
+// columns are the positions of the mapping's columns in a row; -1 if there is none.
 type columns struct {
-	account, currency                                int
-	booked, value, amount, credit, debit, sign       int
-	status                                           int
-	reference, own, code, party, peer, balance       int
-	text                                             []int
-	where, count, sum, hash, hashOf, opening, closed int
+	account, currency                                       int
+	booked, value, amount, credit, debit, sign              int
+	status                                                  int
+	reference, own, code, party, peer, balance              int
+	text                                                    []int
+	controlMark, count, sum, hash, hashOf, opening, closing int
 }
 
-// recognise finds the delimiter with which a file's first line has the columns that the mapping names, or as many fields
-// as its declared header. Without one the header is how the line reads with the likeliest. stated is what the file itself says, or 0.
-func recognise(head []byte, m *project.CSVMapping, stated byte) (header []string, delimiter byte) {
-	try := delimiters
+// detectHeader finds the delimiter with which the first line has the columns that the mapping names, or as many
+// fields as its declared header. If there is none, delimiter is 0 and header is the line split by the likeliest one.
+// stated is the delimiter that the file states, or 0.
+func detectHeader(head []byte, m *project.CSVMapping, stated byte) (header []string, delimiter byte) {
+	candidates := delimiters
 	switch {
 	case m.Delimiter != 0:
-		try = []byte{m.Delimiter}
+		candidates = []byte{m.Delimiter}
 	case stated != 0:
-		try = []byte{stated}
+		candidates = []byte{stated}
 	}
-	for _, d := range try {
+	for _, d := range candidates {
 		fields, err := newCSV(bytes.NewReader(head), d).Read()
 		for i, field := range fields {
-			fields[i] = strings.TrimSpace(valid(field))
+			fields[i] = strings.TrimSpace(toUTF8(field))
 		}
 		switch {
 		case m.Header != nil && (m.Delimiter != 0 || len(fields) == len(m.Header)):
 			return m.Header, d
-		case m.Header == nil && err == nil && len(missing(fields, m)) == 0:
+		case m.Header == nil && err == nil && len(missingColumns(fields, m)) == 0:
 			return fields, d
 		case err == nil && len(fields) > len(header):
 			header = fields
@@ -51,60 +52,60 @@ func recognise(head []byte, m *project.CSVMapping, stated byte) (header []string
 	return header, 0
 }
 
-// missing lists the named columns that a header does not have.
-func missing(header []string, m *project.CSVMapping) []string {
+// missingColumns lists the named columns that a header does not have.
+func missingColumns(header []string, m *project.CSVMapping) []string {
 	return slices.DeleteFunc(m.ColumnNames(), func(name string) bool { return slices.Contains(header, name) })
 }
 
 func refuseHeader(at statement.Place, header []string, m *project.CSVMapping) error {
 	if m.Header != nil {
-		return statement.Refuse(at, "no row of %d fields as the mapping's header has", len(m.Header)).Advise(
-			"declare the `delimiter`, and with `skip` the lines before the first row")
+		return statement.Refuse(at, "no row has the %d fields of the mapping's header", len(m.Header)).Advise(
+			"declare the `delimiter`, and the number of lines before the first row as `skip`")
 	}
 	if len(header) == 0 {
-		return statement.Refuse(at, "no header line")
+		return statement.Refuse(at, "there is no header line")
 	}
-	advice := "declare the `delimiter`, and with `skip` the lines before the header"
+	advice := "declare the `delimiter`, and the number of lines before the header as `skip`"
 	if m.Encoding != nil {
-		advice = "declare the `delimiter`, with `skip` the lines before the header, and the `encoding` that the file has"
+		advice = "declare the `delimiter`, the number of lines before the header as `skip`, and the `encoding` of the file"
 	}
 	return statement.Refuse(at, "the header line has no column %s; it has %s",
-		quote(missing(header, m)), quote(header)).Advise(advice)
+		quoteNames(missingColumns(header, m)), quoteNames(header)).Advise(advice)
 }
 
-// quote lists names for a message, and not too many of them.
-func quote(names []string) string {
-	const most, longest = 20, 60
+// quoteNames lists names for a message; it limits their number and length.
+func quoteNames(names []string) string {
+	const maxNames, maxLength = 20, 60
 	var b strings.Builder
 	for i, name := range names {
-		if i == most {
+		if i == maxNames {
 			b.WriteString(", …")
 			break
 		}
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		if len(name) > longest {
-			name = strings.ToValidUTF8(name[:longest], "") + "…"
+		if len(name) > maxLength {
+			name = strings.ToValidUTF8(name[:maxLength], "") + "…"
 		}
 		b.WriteString("`" + name + "`")
 	}
 	return b.String()
 }
 
-// locate finds each named column in the header. A name that stands there twice says nothing.
-func locate(at statement.Place, header []string, m *project.CSVMapping) (columns, error) {
+// locateColumns finds each named column in the header. It refuses a name that occurs twice.
+func locateColumns(at statement.Place, header []string, m *project.CSVMapping) (columns, error) {
 	places := map[string]int{}
-	twice := map[string]bool{}
+	repeated := map[string]bool{}
 	for i, name := range header {
 		_, seen := places[name]
-		twice[name] = seen
+		repeated[name] = seen
 		places[name] = i
 	}
 	for _, name := range m.ColumnNames() {
-		if twice[name] {
-			return columns{}, statement.Refuse(at, "the header line has column %s twice", quote([]string{name})).Advise(
-				"name the columns with `header`, and pass over this line with `skip`")
+		if repeated[name] {
+			return columns{}, statement.Refuse(at, "the header line has column %s twice", quoteNames([]string{name})).Advise(
+				"name the columns with `header`, and skip this line with `skip`")
 		}
 	}
 	find := func(name string) int {
@@ -113,9 +114,9 @@ func locate(at statement.Place, header []string, m *project.CSVMapping) (columns
 		}
 		return -1
 	}
-	k := m.Control
-	if k == nil {
-		k = &project.Control{}
+	control := m.Control
+	if control == nil {
+		control = &project.Control{}
 	}
 	c := &m.Columns
 	found := columns{
@@ -123,8 +124,8 @@ func locate(at statement.Place, header []string, m *project.CSVMapping) (columns
 		booked: find(c.Booked), value: find(c.Value), amount: find(c.Amount), credit: find(c.Credit), debit: find(c.Debit),
 		sign: find(c.Sign.Column), status: find(c.Status.Column), reference: find(c.Reference), own: find(c.Own), code: find(c.Code), party: find(c.Party),
 		peer: find(c.Peer), balance: find(c.Balance),
-		where: find(k.Where.Column), count: find(k.Count), sum: find(k.Sum), hash: find(k.Hash.Column), hashOf: find(k.Hash.Summed),
-		opening: find(k.Opening), closed: find(k.Closing),
+		controlMark: find(control.Where.Column), count: find(control.Count), sum: find(control.Sum), hash: find(control.Hash.Column), hashOf: find(control.Hash.Summed),
+		opening: find(control.Opening), closing: find(control.Closing),
 	}
 	for _, name := range c.Text {
 		found.text = append(found.text, find(name))

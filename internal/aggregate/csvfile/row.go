@@ -1,4 +1,4 @@
-// One row, and why it may not be read.
+// A row of the file and its defects.
 
 package csvfile
 
@@ -15,21 +15,21 @@ import (
 type row struct {
 	place  statement.Place
 	fields []string
-	bad    string // why it cannot be read: its fields are not those of the header, or it names no account; empty if it can
-	column string // of a bad row: the column of the stream entries that lacks its value, if it is one
-	raw    string // of a bad row: how it begins
+	defect string // why it cannot be read: its fields do not match the header, or it names no account; "" if it can be read
+	column string // of a defective row: the column of the stream entries that has no value, if it is one
+	start  string // of a defective row: its first bytes
 }
 
-// cell is a field without blanks around it; a column that there is none of has empty ones.
+// cell returns a field without the blanks around it; "" for a column that does not exist.
 func (r row) cell(column int) string {
 	if column < 0 || column >= len(r.fields) {
 		return ""
 	}
-	return strings.TrimSpace(valid(r.fields[column]))
+	return strings.TrimSpace(toUTF8(r.fields[column]))
 }
 
-// blank tells a row that has delimiters and nothing else.
-func (r row) blank() bool {
+// isBlank reports whether a row contains only delimiters.
+func (r row) isBlank() bool {
 	for _, field := range r.fields {
 		if strings.TrimSpace(field) != "" {
 			return false
@@ -38,7 +38,7 @@ func (r row) blank() bool {
 	return len(r.fields) > 0
 }
 
-// cell is a cell of a row, empty where a placeholder stands.
+// cell returns a field of a row; "" for a placeholder.
 func (t *table) cell(r row, column int) string {
 	text := r.cell(column)
 	if text != "" && slices.Contains(t.mapping.Notation.Placeholder, text) {
@@ -47,37 +47,37 @@ func (t *table) cell(r row, column int) string {
 	return text
 }
 
-// nameless makes a row bad that says not which account or currency it is of.
-func (t *table) nameless(r *row) {
+// checkNamed makes a row defective that states no account or currency.
+func (t *table) checkNamed(r *row) {
 	switch c := &t.columns; {
-	case r.bad != "":
+	case r.defect != "":
 	case c.account >= 0 && t.cell(*r, c.account) == "":
-		r.bad, r.column = "names no account", "account"
+		r.defect, r.column = "names no account", "account"
 	case c.currency >= 0 && t.cell(*r, c.currency) == "":
-		r.bad, r.column = "names no currency", "currency"
+		r.defect, r.column = "names no currency", "currency"
 	}
-	if r.bad != "" && r.raw == "" {
-		r.raw = strings.Join(r.fields, string(t.csv.Comma))
-		r.raw = strings.ToValidUTF8(valid(r.raw[:min(len(r.raw), maxRaw)]), "")
+	if r.defect != "" && r.start == "" {
+		r.start = strings.Join(r.fields, string(t.csv.Comma))
+		r.start = strings.ToValidUTF8(toUTF8(r.start[:min(len(r.start), maxRaw)]), "")
 	}
 }
 
-// unfit is why a row cannot be read: it has to have the header's fields, and behind them only empty ones.
-func (t *table) unfit(r row) string {
+// fieldDefect returns why a row cannot be read: it must have the header's fields, and only empty ones after them.
+func (t *table) fieldDefect(r row) string {
 	switch {
-	case len(r.fields) < t.least, len(r.fields) > t.width && strings.Join(r.fields[t.width:], "") != "":
-		return fmt.Sprintf("has %d fields, and the header %d", len(r.fields), t.width)
+	case len(r.fields) < t.minFields, len(r.fields) > t.width && strings.Join(r.fields[t.width:], "") != "":
+		return fmt.Sprintf("has %d fields, but the header has %d", len(r.fields), t.width)
 	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
-		return "is the header line again"
+		return "repeats the header line"
 	}
 	return ""
 }
 
-// firstLine is how a row begins, in UTF-8.
-func firstLine(raw []byte) string {
+// trimLine returns the first line of a row, in UTF-8.
+func trimLine(raw []byte) string {
 	raw = bytes.TrimLeft(raw, "\r\n")
 	if i := bytes.IndexByte(raw, '\n'); i >= 0 {
 		raw = raw[:i]
 	}
-	return strings.TrimSpace(valid(string(raw)))
+	return strings.TrimSpace(toUTF8(string(raw)))
 }

@@ -1,4 +1,4 @@
-// Rows that wait for the statements before theirs to end.
+// Keeps rows until their statement can begin, in memory and then in a file.
 
 package csvfile
 
@@ -14,44 +14,45 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// spoolBytes is how many bytes of waiting rows are held in memory; beyond it they go to disk.
+// spoolBytes is how many bytes of rows are kept in memory; more go to the file.
 const spoolBytes = 16 << 20
 
-// spool keeps rows by group. What does not fit in memory goes to one file, as segments: each has rows of one group, and names
-// the next one of the same group, so that memory grows with the number of groups and not of rows.
+// spool keeps rows by group. Rows that do not fit in memory go to one file, in segments: each has rows of one group
+// and the offset of the group's next segment, so that memory grows with the number of groups and not of rows.
 type spool struct {
-	dir      string // of the file; empty is the system's
+	dir      string // folder of the file; "" is the system's folder for temporary files
 	limit    int    // bytes in memory
 	buffered int
-	full     []*group // that have rows in memory
+	inMemory []*group // groups with rows in memory
 	file     *os.File
 	end      int64
 }
 
-// group is the rows of one account and currency.
+// group contains the rows of one account and currency.
 type group struct {
 	account, currency string
-	scope             int // of which control row; see telling
+	scope             int // number of its scope; see emitter
 
-	at          statement.Place // of its first row that waits
-	waiting     []byte          // rows in memory
-	first, last int64           // segments; -1 is none
+	firstPlace  statement.Place // of its first row in the spool
+	encoded     []byte          // rows in memory
+	first, last int64           // offsets of segments; -1 if there are none
 }
 
-// segmentHead is the length of what a segment begins with: where the next one is, 0 for none, and how many bytes its rows have.
+// segmentHead is the length of a segment's header: the offset of the group's next segment, or 0, and the length of
+// its rows.
 const segmentHead = 16
 
-// add keeps a row of a group.
+// add adds a row to a group.
 func (s *spool) add(g *group, r row) error {
-	if len(g.waiting) == 0 {
-		s.full = append(s.full, g)
+	if len(g.encoded) == 0 {
+		s.inMemory = append(s.inMemory, g)
 	}
-	if len(g.waiting) == 0 && g.first < 0 {
-		g.at = r.place
+	if len(g.encoded) == 0 && g.first < 0 {
+		g.firstPlace = r.place
 	}
-	before := len(g.waiting)
-	g.waiting = appendRow(g.waiting, r)
-	if s.buffered += len(g.waiting) - before; s.buffered < s.limit {
+	before := len(g.encoded)
+	g.encoded = encodeRow(g.encoded, r)
+	if s.buffered += len(g.encoded) - before; s.buffered < s.limit {
 		return nil
 	}
 	if err := s.flush(); err != nil {
@@ -60,7 +61,7 @@ func (s *spool) add(g *group, r row) error {
 	return nil
 }
 
-// flush writes all rows in memory, a segment for each group.
+// flush writes all rows in memory to the file, one segment for each group.
 func (s *spool) flush() (err error) {
 	if s.file == nil {
 		if s.file, err = os.CreateTemp(s.dir, "csv-rows-"); err != nil {
@@ -68,26 +69,27 @@ func (s *spool) flush() (err error) {
 		}
 	}
 	out := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.end), statement.Window)
-	for _, g := range s.full {
+	for _, g := range s.inMemory {
 		var head [segmentHead]byte
-		binary.LittleEndian.PutUint64(head[8:], uint64(len(g.waiting)))
+		binary.LittleEndian.PutUint64(head[8:], uint64(len(g.encoded)))
 		if _, err := out.Write(head[:]); err != nil {
 			return err
 		}
-		if _, err := out.Write(g.waiting); err != nil {
+		if _, err := out.Write(g.encoded); err != nil {
 			return err
 		}
 		if err := s.link(g); err != nil {
 			return err
 		}
-		s.end += segmentHead + int64(len(g.waiting))
-		g.waiting = nil
+		s.end += segmentHead + int64(len(g.encoded))
+		g.encoded = nil
 	}
-	s.full, s.buffered = s.full[:0], 0
+	s.inMemory, s.buffered = s.inMemory[:0], 0
 	return out.Flush()
 }
 
-// link makes the segment at the end the group's next one. The one before it is in the file, as a flush writes one for each group.
+// link makes the new segment the group's last one. The previous one is already in the file, because a flush writes
+// one for each group.
 func (s *spool) link(g *group) error {
 	if g.first < 0 {
 		g.first, g.last = s.end, s.end
@@ -100,76 +102,76 @@ func (s *spool) link(g *group) error {
 	return err
 }
 
-// each hands on the rows of a group in the order in which they were added, and forgets them.
-func (s *spool) each(g *group, take func(row) error) error {
+// each passes the rows of a group to yield, in the order of add, and removes them.
+func (s *spool) each(g *group, yield func(row) error) error {
 	for at := g.first; at >= 0; {
 		var head [segmentHead]byte
 		if _, err := s.file.ReadAt(head[:], at); err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
 		length := int64(binary.LittleEndian.Uint64(head[8:]))
-		if err := eachRow(bufio.NewReader(io.NewSectionReader(s.file, at+segmentHead, length)), take); err != nil {
+		if err := eachRow(bufio.NewReader(io.NewSectionReader(s.file, at+segmentHead, length)), yield); err != nil {
 			return err
 		}
 		if at = int64(binary.LittleEndian.Uint64(head[:])); at == 0 {
 			break
 		}
 	}
-	waiting := g.waiting
-	g.first, g.last, g.waiting = -1, -1, nil
-	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), take)
+	waiting := g.encoded
+	g.first, g.last, g.encoded = -1, -1, nil
+	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), yield)
 }
 
-// empty forgets all rows.
-func (s *spool) empty() { s.full, s.buffered, s.end = s.full[:0], 0, 0 }
+// reset removes all rows.
+func (s *spool) reset() { s.inMemory, s.buffered, s.end = s.inMemory[:0], 0, 0 }
 
 // close removes the file.
 func (s *spool) close() {
 	if s.file != nil {
-		_ = s.file.Close()           // nothing of it is needed
-		_ = os.Remove(s.file.Name()) // scratch is emptied at the next start
+		_ = s.file.Close()           // its content is not needed
+		_ = os.Remove(s.file.Name()) // the scratch folder is emptied at the next start
 	}
 }
 
-// appendRow writes a row as eachRow reads it.
-func appendRow(to []byte, r row) []byte {
-	to = binary.AppendUvarint(to, uint64(r.place.Line))
-	to = binary.AppendUvarint(to, uint64(r.place.Column))
-	to = binary.AppendUvarint(to, uint64(len(r.fields)))
-	for _, text := range [...]string{r.bad, r.column, r.raw} {
-		to = append(binary.AppendUvarint(to, uint64(len(text))), text...)
+// encodeRow appends a row in the format that decodeRow reads.
+func encodeRow(buffer []byte, r row) []byte {
+	buffer = binary.AppendUvarint(buffer, uint64(r.place.Line))
+	buffer = binary.AppendUvarint(buffer, uint64(r.place.Column))
+	buffer = binary.AppendUvarint(buffer, uint64(len(r.fields)))
+	for _, text := range [...]string{r.defect, r.column, r.start} {
+		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
 	}
 	for _, text := range r.fields {
-		to = append(binary.AppendUvarint(to, uint64(len(text))), text...)
+		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
 	}
-	return to
+	return buffer
 }
 
 // eachRow reads rows up to the end.
-func eachRow(in *bufio.Reader, take func(row) error) error {
+func eachRow(in *bufio.Reader, yield func(row) error) error {
 	for {
-		r, err := readRow(in)
+		r, err := decodeRow(in)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
-		if err := take(r); err != nil {
+		if err := yield(r); err != nil {
 			return err
 		}
 	}
 }
 
-// readRow reads a row; the error is io.EOF only between two.
-func readRow(in *bufio.Reader) (r row, err error) {
+// decodeRow reads a row; it returns io.EOF only between two rows.
+func decodeRow(in *bufio.Reader) (r row, err error) {
 	if _, err := in.Peek(1); err != nil {
 		return r, err
 	}
 	var numbers [3]uint64
 	for i := range numbers {
 		if numbers[i], err = binary.ReadUvarint(in); err != nil {
-			return r, whole(err)
+			return r, asUnexpectedEOF(err)
 		}
 	}
 	r.place = statement.Place{Line: int64(numbers[0]), Column: int64(numbers[1])}
@@ -178,23 +180,23 @@ func readRow(in *bufio.Reader) (r row, err error) {
 	for i := range texts {
 		n, err := binary.ReadUvarint(in)
 		if err != nil {
-			return r, whole(err)
+			return r, asUnexpectedEOF(err)
 		}
 		if uint64(cap(buffer)) < n {
 			buffer = make([]byte, n)
 		}
 		buffer = buffer[:n]
 		if _, err := io.ReadFull(in, buffer); err != nil {
-			return r, whole(err)
+			return r, asUnexpectedEOF(err)
 		}
 		texts[i] = string(buffer)
 	}
-	r.bad, r.column, r.raw, r.fields = texts[0], texts[1], texts[2], texts[3:]
+	r.defect, r.column, r.start, r.fields = texts[0], texts[1], texts[2], texts[3:]
 	return r, nil
 }
 
-// whole makes an end within a row an error.
-func whole(err error) error {
+// asUnexpectedEOF turns io.EOF within a row into io.ErrUnexpectedEOF.
+func asUnexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

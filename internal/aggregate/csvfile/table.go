@@ -1,4 +1,4 @@
-// Rows: the header line and what follows it.
+// Reads the header line and the rows after it.
 
 package csvfile
 
@@ -15,41 +15,41 @@ import (
 	"bursar/internal/project"
 )
 
-// maxRaw is how many bytes are shown of a row that cannot be read.
+// maxRaw is how many bytes of a defective row are shown.
 const maxRaw = 200
 
-// table is a file's rows in order.
+// table reads the rows of a file in order.
 type table struct {
-	mapping *project.CSVMapping
-	source  *source
-	buffer  *bufio.Reader
-	csv     *csv.Reader
-	skipped int64 // lines before those that csv counts
-	line    int   // where the last field of the last row is, as csv counts
-	width   int   // fields of the header line
-	least   int   // fields that a row has at least: those up to the last column that has a name
-	columns columns
-	header  []string
+	mapping   *project.CSVMapping
+	raw       *boundedReader
+	buffer    *bufio.Reader
+	csv       *csv.Reader
+	skipped   int64 // lines before those that csv counts
+	line      int   // line of the last field of the last row, as csv counts
+	width     int   // fields of the header line
+	minFields int   // minimum number of fields of a row: up to the last column with a name
+	columns   columns
+	header    []string
 
-	raw     [maxRaw]byte // how the row being read begins
-	ahead   row          // the row after the one that next gave last
-	waiting bool         // whether there is one
-	end     error        // why there is none
-	last    bool         // whether next gave the last row
-	notes   notices      // lines among the rows that are none
+	rowStart [maxRaw]byte // first bytes of the current row
+	nextRow  row          // the row after the one that next returned
+	hasNext  bool         // nextRow is valid
+	endError error        // why there is no next row
+	atLast   bool         // next returned the last row
+	notes    noticeCounts // declared notes among the rows
 }
 
-// open reads a file through a buffer, up to its first row. It refuses one that the mapping does not fit; the table has its header
-// then, where there is one.
-func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, error) {
-	text, err := charset.Reader(in, m.Encoding) // without either each value is decoded by itself
+// openTable reads a file up to its first row. If the mapping does not fit, it returns an error, together with a table
+// that has the header line, if there is one.
+func openTable(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, error) {
+	text, err := charset.Reader(in, m.Encoding) // without a declared encoding or a mark, each value is decoded separately
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
-	t := &table{mapping: m, source: &source{in: text}, buffer: buffer}
-	t.source.renew()
-	buffer.Reset(t.source)
-	stated, err := t.stated()
+	t := &table{mapping: m, raw: &boundedReader{in: text}, buffer: buffer}
+	t.raw.startRow()
+	buffer.Reset(t.raw)
+	stated, err := t.readDelimiterLine()
 	if err != nil {
 		return nil, err
 	}
@@ -58,36 +58,36 @@ func open(in io.Reader, buffer *bufio.Reader, m *project.CSVMapping) (*table, er
 	}
 	head, err := t.buffer.Peek(statement.Window)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, t.fail(err)
+		return nil, t.readError(err)
 	}
-	header, delimiter := recognise(head, m, stated)
+	header, delimiter := detectHeader(head, m, stated)
 	if t.header = header; delimiter == 0 {
-		return t, refuseHeader(t.at(1), header, m)
+		return t, refuseHeader(t.lineStart(1), header, m)
 	}
 	t.csv = newCSV(t.buffer, delimiter)
 	if m.Header == nil {
-		t.source.renew()
+		t.raw.startRow()
 		fields, err := t.csv.Read()
 		if err != nil {
-			return nil, t.fail(err)
+			return nil, t.readError(err)
 		}
 		t.line, _ = t.csv.FieldPos(len(fields) - 1)
 	}
-	t.width, t.least = len(header), len(header)
-	for t.least > 0 && header[t.least-1] == "" { // such as behind a delimiter at the line's end, which rows may lack
-		t.least--
+	t.width, t.minFields = len(header), len(header)
+	for t.minFields > 0 && header[t.minFields-1] == "" { // such as after a trailing delimiter, which rows may lack
+		t.minFields--
 	}
-	t.columns, err = locate(t.at(1), header, m)
+	t.columns, err = locateColumns(t.lineStart(1), header, m)
 	return t, err
 }
 
-// stated is the delimiter that a first line for spreadsheets states, such as sep=; and 0 where there is none. Such a line is passed
-// over; it is one of those that `skip` counts.
-func (t *table) stated() (delimiter byte, err error) {
+// readDelimiterLine reads a first line for spreadsheets, such as sep=; and returns its delimiter; 0 if there is no
+// such line. The line is skipped, and is one of those that `skip` counts.
+func (t *table) readDelimiterLine() (delimiter byte, err error) {
 	const key, longest = "sep=", len("sep=;\r\n")
 	head, err := t.buffer.Peek(longest)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, t.fail(err)
+		return 0, t.readError(err)
 	}
 	line, _, _ := bytes.Cut(head, []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
@@ -103,20 +103,20 @@ func newCSV(in io.Reader, delimiter byte) *csv.Reader {
 	return c
 }
 
-// skip passes over lines that come before the header line.
+// skip skips lines before the header line.
 func (t *table) skip(lines int) error {
 	for range lines {
-		t.source.renew()
+		t.raw.startRow()
 		for {
 			_, err := t.buffer.ReadSlice('\n')
 			if err == nil {
 				break
 			}
 			if errors.Is(err, io.EOF) {
-				return statement.Refuse(t.at(1), "the file ends within the %d lines that `skip` passes over", lines)
+				return statement.Refuse(t.lineStart(1), "the file ends within the %d lines of `skip`", lines)
 			}
 			if !errors.Is(err, bufio.ErrBufferFull) {
-				return t.fail(err)
+				return t.readError(err)
 			}
 		}
 		t.skipped++
@@ -124,77 +124,77 @@ func (t *table) skip(lines int) error {
 	return nil
 }
 
-// at is the beginning of a line that csv counts.
-func (t *table) at(line int) statement.Place {
+// lineStart is the place of a line that csv counts.
+func (t *table) lineStart(line int) statement.Place {
 	return statement.Place{Line: t.skipped + int64(line), Column: 1}
 }
 
-// next gives the rows in order, and at the end io.EOF; last tells whether one more follows.
+// next returns the next row, or io.EOF; atLast is then whether it is the last one.
 func (t *table) next() (row, error) {
-	if !t.waiting && t.end == nil {
+	if !t.hasNext && t.endError == nil {
 		t.advance()
 	}
-	if !t.waiting {
-		return row{}, t.end
+	if !t.hasNext {
+		return row{}, t.endError
 	}
-	r := t.ahead
+	r := t.nextRow
 	t.advance()
-	t.last = errors.Is(t.end, io.EOF)
+	t.atLast = errors.Is(t.endError, io.EOF)
 	return r, nil
 }
 
-// advance passes over rows in which nothing stands, as spreadsheets leave them, and over notes, which it counts.
+// advance reads the next row. It skips blank rows, as spreadsheets write them, and notes, which it counts.
 func (t *table) advance() {
 	for {
-		t.ahead, t.end = t.row()
-		t.waiting = t.end == nil
-		if !t.waiting {
+		t.nextRow, t.endError = t.readRow()
+		t.hasNext = t.endError == nil
+		if !t.hasNext {
 			return
 		}
-		if note := t.mapping.NotePattern(t.ahead.cell(0)); note != "" {
-			t.notes.add(t.ahead.place, "note among the rows", "notes", note)
-		} else if !t.ahead.blank() {
+		if note := t.mapping.NotePattern(t.nextRow.cell(0)); note != "" {
+			t.notes.add(t.nextRow.place, "note among the rows", "notes", note)
+		} else if !t.nextRow.isBlank() {
 			return
 		}
 	}
 }
 
-// row reads one row. One whose quotes, number of fields or account are wrong is a bad one, and no error.
-func (t *table) row() (row, error) {
-	t.source.renew()
+// readRow reads one row. A row with invalid quotes or a wrong number of fields is returned with its defect.
+func (t *table) readRow() (row, error) {
+	t.raw.startRow()
 	begins, err := t.buffer.Peek(maxRaw)
 	if len(begins) == 0 && err != nil {
-		return row{}, t.fail(err)
+		return row{}, t.readError(err)
 	}
-	n := copy(t.raw[:], begins)
+	n := copy(t.rowStart[:], begins)
 	fields, err := t.csv.Read()
 	var wrong *csv.ParseError
 	switch {
 	case errors.As(err, &wrong):
-		return row{place: t.at(wrong.StartLine), bad: "has a quote that is not closed, or not doubled", raw: firstLine(t.raw[:n])}, nil
+		return row{place: t.lineStart(wrong.StartLine), defect: "has a quote that is not closed, or not doubled", start: trimLine(t.rowStart[:n])}, nil
 	case err != nil:
-		return row{}, t.fail(err)
+		return row{}, t.readError(err)
 	}
 	line, column := t.csv.FieldPos(0)
 	r := row{place: statement.Place{Line: t.skipped + int64(line), Column: int64(column)}, fields: fields}
 	t.line, _ = t.csv.FieldPos(len(fields) - 1)
-	if r.bad = t.unfit(r); r.bad != "" {
-		r.raw = firstLine(t.raw[:n])
+	if r.defect = t.fieldDefect(r); r.defect != "" {
+		r.start = trimLine(t.rowStart[:n])
 	}
 	return r, nil
 }
 
-// fail tells the end of the file from a row that is refused and from an error of what is read.
-func (t *table) fail(err error) error {
+// readError turns an error of a read into io.EOF, a refusal of the file, or an error of the reader.
+func (t *table) readError(err error) error {
 	var wrong *csv.ParseError
 	switch {
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case errors.As(err, &wrong):
-		return statement.Refuse(t.at(wrong.StartLine), "the header line cannot be read: %v", wrong.Err)
+		return statement.Refuse(t.lineStart(wrong.StartLine), "the header line cannot be read: %v", wrong.Err)
 	case errors.Is(err, errTooLong):
-		return statement.Refuse(t.at(t.line+1), "a row is longer than %d bytes", statement.MaxValue).Advise(
-			"it may be no CSV, or a quote in it may never end")
+		return statement.Refuse(t.lineStart(t.line+1), "a row is longer than %d bytes", statement.MaxValue).Advise(
+			"the file may not be CSV, or a quote may not be closed")
 	}
 	return fmt.Errorf("read: %w", err)
 }

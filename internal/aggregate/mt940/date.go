@@ -1,4 +1,4 @@
-// Dates and times, of which the format writes the year with two digits or not at all.
+// Reads dates and times, whose years have two digits or are missing.
 
 package mt940
 
@@ -8,12 +8,13 @@ import (
 )
 
 const (
-	dateForm = "2006-01-02"
-	century  = 80 // 80 to 99 are of the 20th century, as SWIFT reads them
+	dateForm     = "2006-01-02"
+	centuryPivot = 80 // SWIFT reads 80 to 99 as 1980 to 1999
 )
 
-// date reads YYMMDD. German banks count interest by months of thirty days, and write a value date of 29 or 30
-// February in any year: that is February's last day. Another day that does not exist stays as it is written.
+// date converts YYMMDD. German banks compute interest with months of thirty days and write a value date of 29 or 30
+// February in any year; it is read as the last day of February. Any other day that does not exist is returned as
+// written.
 func date(text string) string {
 	if day, ok := parseDate(text); ok {
 		return day.Format(dateForm)
@@ -29,13 +30,13 @@ func parseDate(text string) (day time.Time, ok bool) {
 	if err != nil {
 		return day, false
 	}
-	if year += 2000; year >= 2000+century {
+	if year += 2000; year >= 2000+centuryPivot {
 		year -= 100
 	}
 	return parseDay(int(year), text[2:])
 }
 
-// parseDay reads MMDD of a year.
+// parseDay parses MMDD of a year.
 func parseDay(year int, text string) (day time.Time, ok bool) {
 	if text == "0229" || text == "0230" {
 		return time.Date(year, time.March, 0, 0, 0, 0, 0, time.UTC), true
@@ -44,23 +45,24 @@ func parseDay(year int, text string) (day time.Time, ok bool) {
 	return day, err == nil
 }
 
-// calendar reads the dates of entries. They repeat from one entry to the next, so it keeps the last.
+// calendar reads the dates of a statement's entries. It caches the last ones, because consecutive entries often
+// repeat them.
 type calendar struct {
-	opened              time.Time // the day that the statement opens, or that a report was made; zero if it states none
-	report              bool      // opened is the end of the days that the message speaks of
-	text, day           string
+	anchor              time.Time // the date of the opening balance or of the report; zero if the statement states none
+	anchorIsEnd         bool      // anchor is the end of the reported days
+	valueText, valueDay string
 	entryText, entryDay string
 }
 
-// value reads the value date.
+// value converts a value date.
 func (c *calendar) value(text string) string {
-	if text != c.text || text == "" {
-		c.text, c.day, c.entryText = text, date(text), ""
+	if text != c.valueText || text == "" {
+		c.valueText, c.valueDay, c.entryText = text, date(text), ""
 	}
-	return c.day
+	return c.valueDay
 }
 
-// entry reads the entry date beside the value date that was read last; zeros are none.
+// entry converts an entry date, next to the last value date; zeros mean that there is none.
 func (c *calendar) entry(text string) string {
 	if text == "" || text == noDate[:len("MMDD")] {
 		return ""
@@ -71,40 +73,40 @@ func (c *calendar) entry(text string) string {
 	return c.entryDay
 }
 
-// begin takes the day that the entries which follow are of; a text that is no day is none.
-func (c *calendar) begin(day string, report bool) {
-	*c = calendar{report: report}
+// reset sets the anchor for the entries that follow; an invalid day is ignored.
+func (c *calendar) reset(day string, report bool) {
+	*c = calendar{anchorIsEnd: report}
 	if len(day) >= len(dateForm) {
-		c.opened, _ = time.Parse(dateForm, day[:len(dateForm)])
+		c.anchor, _ = time.Parse(dateForm, day[:len(dateForm)])
 	}
 }
 
-// entryDate reads MMDD in the year that the statement's days tell: the day is near the day that a report was made, and from shortly
-// before the day that a statement opens to a year after it. The value date tells where that leaves two, where no day is stated, and where it
-// is later than that, as the statement is of more than a year.
+// entryDate finds the year of an entry date MMDD. The date is near the date of a report, or from shortly before the
+// opening balance to a year after it. The value date decides between two such years, and if the anchor is unknown or
+// more than a year earlier, because the statement is then longer than a year.
 func (c *calendar) entryDate(text string) string {
-	near, err := time.Parse(dateForm, c.day)
+	valueDay, err := time.Parse(dateForm, c.valueDay)
 	if err != nil {
 		return text
 	}
-	around, windowed := c.opened, false
+	center, windowed := c.anchor, false
 	switch {
-	case around.IsZero():
-		around = near
-	case c.report:
-		near = around
-	case near.After(around.AddDate(1, 0, 0)):
-		around = near
+	case center.IsZero():
+		center = valueDay
+	case c.anchorIsEnd:
+		valueDay = center
+	case valueDay.After(center.AddDate(1, 0, 0)):
+		center = valueDay
 	default:
 		windowed = true
 	}
 	found, ok := time.Time{}, false
-	for year := around.Year() - 1; year <= around.Year()+1; year++ {
+	for year := center.Year() - 1; year <= center.Year()+1; year++ {
 		day, is := parseDay(year, text)
-		if windowed && (day.Before(around.Add(-shortlyBefore)) || day.After(around.AddDate(1, 0, 0))) {
+		if windowed && (day.Before(center.Add(-maxEntryLead)) || day.After(center.AddDate(1, 0, 0))) {
 			continue
 		}
-		if is && (!ok || day.Sub(near).Abs() < found.Sub(near).Abs()) {
+		if is && (!ok || day.Sub(valueDay).Abs() < found.Sub(valueDay).Abs()) {
 			found, ok = day, true
 		}
 	}
@@ -114,11 +116,11 @@ func (c *calendar) entryDate(text string) string {
 	return found.Format(dateForm)
 }
 
-// shortlyBefore is how long before the day that a statement opens banks date entries of it.
-const shortlyBefore = 31 * 24 * time.Hour
+// maxEntryLead is how long before the opening balance banks date entries of a statement.
+const maxEntryLead = 31 * 24 * time.Hour
 
-// created reads YYMMDDhhmm, with or without the offset of :13D:.
-func created(text string) string {
+// creationTime converts YYMMDDhhmm, with or without the offset of :13D:.
+func creationTime(text string) string {
 	if len(text) < 10 {
 		return text
 	}

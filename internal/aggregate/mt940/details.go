@@ -1,4 +1,4 @@
-// What stands behind an entry, in the forms that banks give it: free text, subfields, codes between slashes, :NS:.
+// Collects the text after an entry, in the forms of the banks: free text, subfields, codes between slashes, :NS:.
 
 package mt940
 
@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	fullLine     = 65 // characters of a line of :86:
-	fullSubfield = 27 // characters of a subfield
+	fullLine     = 65 // characters of a full line of :86:
+	fullSubfield = 27 // characters of a full subfield
 )
 
-// details gathers an entry's text.
+// details collects the text fields of an entry.
 type details struct {
-	posting    string // what kind of entry, in words
+	posting    string // the transaction type in words
 	purpose    []string
 	party      string
 	peer       string
@@ -26,75 +26,75 @@ type details struct {
 
 func (d *details) reset() { *d = details{purpose: d.purpose[:0]} }
 
-// add takes a field into the details, as long as all of an entry's fields are within the limit.
-func (d *details) add(f *field, take func([]line)) error {
+// add parses a field into the details, and limits the total size of an entry's fields.
+func (d *details) add(f *field, parse func([]line)) error {
 	if d.size += f.size; d.size > statement.MaxValue {
 		return statement.Refuse(f.at, "an entry's text is longer than %d bytes", statement.MaxValue)
 	}
-	take(f.lines)
+	parse(f.lines)
 	return nil
 }
 
-// text is all that is said of the entry: posting text, purpose, supplementary details.
+// text joins posting text, purpose and supplementary details.
 func (d *details) text() string {
-	var whole strings.Builder
+	var result strings.Builder
 	add := func(text string) {
 		if text = strings.TrimSpace(text); text == "" {
 			return
 		}
-		if whole.Len() > 0 {
-			whole.WriteByte(' ')
+		if result.Len() > 0 {
+			result.WriteByte(' ')
 		}
-		whole.WriteString(text)
+		result.WriteString(text)
 	}
 	add(d.posting)
 	for _, text := range d.purpose {
 		add(text)
 	}
 	add(d.supplement)
-	return whole.String()
+	return result.String()
 }
 
-// information takes :86:.
-func (d *details) information(lines []line) {
-	var whole strings.Builder
+// addInformation adds a field :86:.
+func (d *details) addInformation(lines []line) {
+	var result strings.Builder
 	for _, l := range lines {
-		whole.WriteString(l.text)
+		result.WriteString(l.text)
 	}
-	if mark, text := structure(whole.String()); mark != 0 {
-		d.subfields(text, mark)
+	if mark, text := subfieldMark(result.String()); mark != 0 {
+		d.addSubfields(text, mark)
 		return
 	}
-	text := unwrap(lines)
+	text := joinWrapped(lines)
 	d.purpose = append(d.purpose, text)
 	if strings.HasPrefix(text, "/") {
-		d.slashes(text)
+		d.parseSlashCodes(text)
 	}
 }
 
-// unwrap joins the lines of a free text: as they are where the first is full, with a space between them elsewhere.
-func unwrap(lines []line) string {
-	var whole strings.Builder
+// joinWrapped joins the lines of a free text: without a space after a full line, with a space after a shorter one.
+func joinWrapped(lines []line) string {
+	var result strings.Builder
 	full := true
 	for _, l := range lines {
 		text := l.text
 		if !full {
-			whole.WriteByte(' ')
+			result.WriteByte(' ')
 			text = strings.TrimLeft(text, " ")
 		}
 		if full = utf8.RuneCountInString(l.text) >= fullLine; !full {
 			text = strings.TrimRight(text, " ")
 		}
-		whole.WriteString(text)
+		result.WriteString(text)
 	}
-	return strings.TrimSpace(whole.String())
+	return strings.TrimSpace(result.String())
 }
 
-// structure tells the character that begins each subfield, as in "166?00…", "020<00…" or "?20…", and returns the text from
-// the first on; mark is 0 where there is none.
-func structure(text string) (mark byte, subfields string) {
+// subfieldMark finds the character that starts each subfield, as in "166?00…", "020<00…" or "?20…", and returns the
+// text from the first subfield on; mark is 0 if there are no subfields.
+func subfieldMark(text string) (mark byte, subfields string) {
 	text = strings.TrimLeft(text, " ")
-	if len(text) >= 3 && digit(text[0]) && digit(text[1]) && digit(text[2]) {
+	if len(text) >= 3 && isDigit(text[0]) && isDigit(text[1]) && isDigit(text[2]) {
 		text = text[3:]
 	}
 	if len(text) < 3 || strings.IndexByte("?<^~@", text[0]) < 0 || !isSubfield(text[1:3]) {
@@ -103,11 +103,12 @@ func structure(text string) (mark byte, subfields string) {
 	return text[0], text
 }
 
-// isSubfield tells the numbers that subfields have: 00 to 99.
-func isSubfield(code string) bool { return digit(code[0]) && digit(code[1]) }
+// isSubfield reports whether code is the number of a subfield, 00 to 99.
+func isSubfield(code string) bool { return isDigit(code[0]) && isDigit(code[1]) }
 
-// subfields reads a structured :86:. Lines are wrapped anywhere in it, and a purpose anywhere between its subfields.
-func (d *details) subfields(text string, mark byte) {
+// addSubfields parses a structured :86:. Lines are wrapped anywhere in it, and a purpose anywhere between its
+// subfields.
+func (d *details) addSubfields(text string, mark byte) {
 	var purpose, party strings.Builder
 	var last, iban string
 	var others []string
@@ -119,7 +120,7 @@ func (d *details) subfields(text string, mark byte) {
 		case code == "00":
 			d.posting = value
 		case code[0] == '2' || code[0] == '6':
-			if beginsApart(last, code, value) {
+			if needsSpace(last, code, value) {
 				purpose.WriteByte(' ')
 			}
 			purpose.WriteString(value)
@@ -130,7 +131,7 @@ func (d *details) subfields(text string, mark byte) {
 			party.WriteString(value)
 		case code == "38":
 			iban = strings.TrimSpace(value)
-		case code > "39": // which have no meaning that banks agree on: nothing is lost
+		case code > "39": // their meaning differs between banks; their text is kept
 			others = append(others, value)
 		}
 	}
@@ -143,7 +144,7 @@ func (d *details) subfields(text string, mark byte) {
 	d.purpose = append(append(d.purpose, purpose.String()), others...)
 }
 
-// nextSubfield is where the next subfield begins.
+// nextSubfield returns where the next subfield starts, or the end.
 func nextSubfield(text string, mark byte) int {
 	for i := 0; i+2 < len(text); i++ {
 		if text[i] == mark && isSubfield(text[i+1:i+3]) {
@@ -153,13 +154,13 @@ func nextSubfield(text string, mark byte) int {
 	return len(text)
 }
 
-// beginsApart tells whether a part of the purpose is more than the rest of the one before it: a part named as SEPA names them,
-// such as EREF+, or the continuation of a purpose that did not fill its subfields.
-func beginsApart(before, code, value string) bool {
+// needsSpace reports whether a subfield of the purpose is not a continuation of the previous one: a SEPA part such as
+// EREF+, or code 60 after a subfield that is not full.
+func needsSpace(before, code, value string) bool {
 	if before == "" {
 		return false
 	}
-	if len(value) > 4 && value[4] == '+' && isCurrency(value[:3]) && letter(value[3]) {
+	if len(value) > 4 && value[4] == '+' && isCurrency(value[:3]) && isUpper(value[3]) {
 		return true
 	}
 	return code == "60" && utf8.RuneCountInString(before) < fullSubfield

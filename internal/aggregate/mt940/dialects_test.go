@@ -1,3 +1,5 @@
+// Tests of bank dialects, message boundaries, reports and truncated files.
+
 package mt940_test
 
 import (
@@ -9,8 +11,8 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// Forms that banks' manuals and their customers' complaints tell of. Each is one day of one account: 100,00 and two entries make
-// 110,00.
+// TestDialects reads forms from manuals of banks and from reports of their customers. Each is one day of one account:
+// an opening balance of 100,00 and two entries give 110,00.
 func TestDialects(t *testing.T) {
 	t.Parallel()
 	const account = ":20:A\n:25:NL91ABNA0417164300\n"
@@ -50,7 +52,7 @@ func TestDialects(t *testing.T) {
 		if s == nil {
 			continue
 		}
-		difference, balanced := moved(t, s)
+		difference, balanced := closingDifference(t, s)
 		if !balanced || difference.Sign() != 0 || len(s.Entries) != 2 || s.Fault != "" || s.Account != "NL91ABNA0417164300" || !s.IBAN || s.Currency != "EUR" {
 			t.Errorf("%s: off by %s: %+v", name, &difference, s)
 		}
@@ -62,7 +64,8 @@ func TestDialects(t *testing.T) {
 	}
 }
 
-// Where the message's header is told once, it is that of each of its statements; behind a message's end it is not.
+// TestStatementsOfOneMessage checks that a header that is stated once applies to all statements of its message, but
+// not to those of the next message.
 func TestStatementsOfOneMessage(t *testing.T) {
 	t.Parallel()
 	const first = ":20:A\n:25:1\n:28C:7\n:60F:C240101EUR1,\n:61:240101C1,NTRF//NONREF\n:62F:C240101EUR2,\n"
@@ -71,7 +74,7 @@ func TestStatementsOfOneMessage(t *testing.T) {
 			"another currency", first + ":60F:C240101USD5,\n:61:240101D5,NTRF\n:62F:C240101USD0,\n-\n",
 			"mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940 1 A 7/ USD OPBD=5 CLBD=0 -5\n",
 		},
-		{"an end is missing", ":20:B\n:25:1\n:60F:C240101EUR9,\n:61:240101C1,NTRF\n" + first + "-\n", "mt940 1 B / EUR OPBD=9 1 it opens with a balance, and ends before another closes it\nmt940 1 A 7/ EUR OPBD=1 CLBD=2 1\n"},
+		{"an end is missing", ":20:B\n:25:1\n:60F:C240101EUR9,\n:61:240101C1,NTRF\n" + first + "-\n", "mt940 1 B / EUR OPBD=9 1 it has an opening balance, but no closing balance\nmt940 1 A 7/ EUR OPBD=1 CLBD=2 1\n"},
 		{"another message", first + "-\n:60F:C240101USD5,\n-\n", "mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940   / USD OPBD=5\n"},
 		{
 			"reports that end in hyphens", ":20:A\n:25:1\n:34F:EUR0,\n:61:240101C1,NTRF\n:86:x\n-\nABNANL2A\n:20:B\n:25:1\n:34F:EUR0,\n:61:240101C2,NTRF\n-\n",
@@ -91,12 +94,12 @@ func TestStatementsOfOneMessage(t *testing.T) {
 		}
 	}
 	if s := readOne(t, "NONREF", first); s != nil && s.Entries[0].Reference != "" {
-		t.Errorf("NONREF names an entry: %+v", s.Entries[0])
+		t.Errorf("NONREF is read as a reference: %+v", s.Entries[0])
 	}
 }
 
-// Ends of lines are found wherever a buffer ends.
-func TestOldEndsAcrossBuffers(t *testing.T) {
+// TestOldLineEndsAcrossBuffers checks that line ends are found at the end of a buffer.
+func TestOldLineEndsAcrossBuffers(t *testing.T) {
 	t.Parallel()
 	const entry = ":61:240102C1,NTRF@@:86:x@y@@"
 	const entries = statement.Window/len(entry) + 2
@@ -113,8 +116,9 @@ func TestOldEndsAcrossBuffers(t *testing.T) {
 	}
 }
 
-// A file that is cut anywhere is refused, or each statement that opens also closes, or does not hold.
-func TestTruncatedIsNeverWhole(t *testing.T) {
+// TestTruncatedFilesAreNeverComplete checks that a truncated file is refused, or that each statement in it with an
+// opening balance has a closing balance or a fault.
+func TestTruncatedFilesAreNeverComplete(t *testing.T) {
 	t.Parallel()
 	const one = ":20:A\n:25:1\n:28C:7\n:60F:C240101EUR1,00\n:61:2401010101C1,00NTRFNONREF//B\nmore\n:86:166?20a\n?21b\n:62F:C240101EUR2,00\n:64:C240101EUR2,00\n"
 	for name, text := range map[string]string{
@@ -124,15 +128,15 @@ func TestTruncatedIsNeverWhole(t *testing.T) {
 		whole := 0
 		for n := range text {
 			r := statementtest.NewRecorder(t)
-			if err := statementtest.Guarded(t, []byte(text[:n]), mt940.Read, r); err != nil {
+			if err := statementtest.ReadChecked(t, []byte(text[:n]), mt940.Read, r); err != nil {
 				continue
 			}
 			for i := range r.Statements {
 				s := &r.Statements[i]
-				difference, balanced := moved(t, s)
+				difference, balanced := closingDifference(t, s)
 				opens := len(s.Balances) > 0 && s.Balances[0].Code == statement.OpeningBooked
 				if opens && s.Fault == "" && (!balanced || difference.Sign() != 0 && !strings.HasSuffix(text[:n], ",")) || i > 0 && !opens {
-					t.Errorf("%s, cut at byte %d: %q is told as %+v", name, n, text[:n], s)
+					t.Errorf("%s, cut at byte %d: %q is read as %+v", name, n, text[:n], s)
 				}
 				if balanced {
 					whole++
@@ -145,7 +149,7 @@ func TestTruncatedIsNeverWhole(t *testing.T) {
 	}
 }
 
-// Reports: by what they are called, and what they count beside what they list.
+// TestReports checks how reports are recognised, and totals that exceed the listed entries.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	const report = ":20:A\n:25:1\n:34F:EURD5,\n:34F:EURC0,\n:13:2401011200\n:61:240101D10,NTRF\n:61:240101C1,NTRF\n:90D:3EUR12,\n:90C:1EUR1,\n-\n"
@@ -156,10 +160,10 @@ func TestReports(t *testing.T) {
 		{"fewer than are listed", strings.Replace(report, "3EUR12,", "1EUR9,", 1), "mt942 1 9 1 1"},
 		{"more entries of less", strings.Replace(report, "3EUR12,", "3EUR9,", 1), "mt942 3 9 1 1"},
 		{"what is not booked yet", ":20:STARTDISP\n:25:1\n:60F:C240101EUR1,\n:61:240101D10,NTRF\n:62F:D240101EUR9,\n-\n", "mt942"},
-		{"behind what is booked", ":20:STARTUMS\n:25:1\n:60F:C240101EUR1,\n:62F:C240101EUR1,\n-+@350@\n:20:STARTDISP\n:25:1\n:61:240101D10,NTRF\n-\n", "mt940 mt942"},
+		{"after booked entries", ":20:STARTUMS\n:25:1\n:60F:C240101EUR1,\n:62F:C240101EUR1,\n-+@350@\n:20:STARTDISP\n:25:1\n:61:240101D10,NTRF\n-\n", "mt940 mt942"},
 	} {
 		r := statementtest.NewRecorder(t)
-		err := statementtest.Guarded(t, []byte(c.text), mt940.Read, r)
+		err := statementtest.ReadChecked(t, []byte(c.text), mt940.Read, r)
 		var got []string
 		for i := range r.Statements {
 			s := &r.Statements[i]
@@ -171,7 +175,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// TestLongReferences reads references that are longer than SWIFT's 16 characters whole: nothing of them is lost or goes to the other.
+// TestLongReferences reads references longer than SWIFT's 16 characters: both are kept completely.
 func TestLongReferences(t *testing.T) {
 	t.Parallel()
 	s := readOne(t, "long references", ":20:X\n:25:NL91ABNA0417164300\n:28C:1/1\n:60F:C240303EUR100,00\n:61:2403040304DR20,NTRFABC-dvT1FzfMqvzF5HaU4oetlH7SGRkonU//2022070616391534000\n:86:rent\n:62F:C240304EUR80,00\n-\n")

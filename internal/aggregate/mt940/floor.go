@@ -1,4 +1,4 @@
-// Interim reports that list no entries below a limit, and count them.
+// Handles interim reports that count entries below a floor limit but do not list them.
 
 package mt940
 
@@ -9,45 +9,46 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// listed are the numbers and sums of a report's entries.
-type listed struct{ credit, debit side }
+// listedTotals are the counts and sums of a report's listed entries.
+type listedTotals struct{ credit, debit sideTotals }
 
-type side struct {
+type sideTotals struct {
 	count int64
-	sum   statement.Sum // without sign
+	sum   statement.Sum // without a sign
 }
 
-func (l *listed) add(amount string) {
-	to := &l.credit
+func (l *listedTotals) add(amount string) {
+	side := &l.credit
 	if rest, negative := strings.CutPrefix(amount, "-"); negative {
-		to, amount = &l.debit, rest
+		side, amount = &l.debit, rest
 	}
-	if to.sum.Add(amount) {
-		to.count++
+	if side.sum.Add(amount) {
+		side.count++
 	}
 }
 
-// aboveFloor drops totals that are more than what is listed, where a limit says why: nothing can be held against them.
-func (t *emitter) aboveFloor() {
-	s := &t.s.Stated
+// dropTotalsAboveFloor removes stated totals that exceed the listed entries, if a floor limit explains it: they
+// cannot be checked.
+func (t *emitter) dropTotalsAboveFloor() {
+	s := &t.statement.Stated
 	if !t.seen.floor {
 		return
 	}
-	if t.listed.credit.within(s.CreditCount, s.CreditSum) {
+	if t.listed.credit.exceededBy(s.CreditCount, s.CreditSum) {
 		s.CreditCount, s.CreditSum = "", ""
 	}
-	if t.listed.debit.within(s.DebitCount, s.DebitSum) {
+	if t.listed.debit.exceededBy(s.DebitCount, s.DebitSum) {
 		s.DebitCount, s.DebitSum = "", ""
 	}
 }
 
-// within tells whether more entries of a greater sum are stated.
-func (l *side) within(count, sum string) bool {
+// exceededBy reports whether the stated count and sum are both greater.
+func (l *sideTotals) exceededBy(count, sum string) bool {
 	n, err := strconv.ParseInt(count, 10, 64)
-	var rest statement.Sum
-	if err != nil || n <= l.count || !rest.Add(sum) {
+	var difference statement.Sum
+	if err != nil || n <= l.count || !difference.Add(sum) {
 		return false
 	}
-	rest.Minus(&l.sum)
-	return rest.Sign() > 0
+	difference.Minus(&l.sum)
+	return difference.Sign() > 0
 }

@@ -1,3 +1,5 @@
+// Compares the recorded files with the values of another reader.
+
 package mt940_test
 
 import (
@@ -16,16 +18,16 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// expected is what another reader makes of the recorded files: of each file the last value of every field, and its entries.
-type expected struct {
+// goldenFile contains the values of the other reader: for each file the last value of every field, and its entries.
+type goldenFile struct {
 	Golden map[string]struct {
 		Statement    map[string]json.RawMessage `json:"statement"`
 		Transactions []map[string]any           `json:"transaction_list"`
 	} `json:"golden"`
 }
 
-// amount is an amount and, of a balance, its date.
-type amount struct {
+// goldenAmount is an amount and, for a balance, its date.
+type goldenAmount struct {
 	Amount struct {
 		Amount   string  `json:"amount"`
 		Currency *string `json:"currency"`
@@ -33,18 +35,19 @@ type amount struct {
 	Date string `json:"date"`
 }
 
-// refused are the recorded files that hold no statement; the other reader makes an empty one of each.
-var refused = []string{"self-provided/invalid_statement.sta", "self-provided/empty_non_swift.sta"}
+// filesWithoutStatement are the recorded files without a statement; the other reader returns an empty statement.
+var filesWithoutStatement = []string{"self-provided/invalid_statement.sta", "self-provided/empty_non_swift.sta"}
 
-// differently is where this reader reads a recorded file in its own way: by file and the fact's name, what it reads and why.
-var differently = map[string]map[string]struct{ want, why string }{
+// intendedDifferences are the values that this reader reads differently on purpose: by file and field, the value and
+// the reason.
+var intendedDifferences = map[string]map[string]struct{ want, why string }{
 	"self-provided/long_statement_number.sta": {
 		"statement_number": {"1810118101", "no slash divides it: the number is as the bank writes it, not two halves of it"},
 		"sequence_number":  {"", "no slash divides it"},
 	},
 	"self-provided/multiline.sta": {
 		"account_identification":  {`BILLLULLXXX/"NUMERO DE COMPTE IBAN 2"`, "an account is never cut to the 35 characters of the standard"},
-		"1 transaction_reference": {"", "an entry behind the hyphen that ends the message is not the statement's"},
+		"1 transaction_reference": {"", "an entry after the hyphen that ends the message is not the statement's"},
 		"1 currency":              {"", "so it has no currency of that statement either"},
 		"0 transaction_details":   {"", "the :86: after :62F: is about the statement, not about its last entry"},
 	},
@@ -63,7 +66,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all expected
+	var all goldenFile
 	if err := json.Unmarshal(text, &all); err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +81,8 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := statementtest.NewRecorder(t)
-			err = statementtest.Guarded(t, text, mt940.Read, r)
-			if slices.Contains(refused, name) {
+			err = statementtest.ReadChecked(t, text, mt940.Read, r)
+			if slices.Contains(filesWithoutStatement, name) {
 				if err == nil || mt940.Recognise(text) {
 					t.Errorf("read without an error: %+v", r.Statements)
 				}
@@ -88,32 +91,32 @@ func TestGolden(t *testing.T) {
 			if err != nil || !mt940.Recognise(text) {
 				t.Fatalf("refused: %v; recognised: %v", err, mt940.Recognise(text))
 			}
-			g := golden{T: t, name: name, used: map[string]bool{}}
+			g := goldenCheck{T: t, name: name, used: map[string]bool{}}
 			g.statement(want.Statement, r.Statements)
 			g.transactions(want.Transactions, r.Statements)
-			for fact := range differently[name] {
+			for fact := range intendedDifferences[name] {
 				if !g.used[fact] {
-					t.Errorf("%s is in the table of differences, and is never compared", fact)
+					t.Errorf("%s is in the table of differences, but is never compared", fact)
 				}
 			}
 		})
 	}
 }
 
-// golden compares the facts of one file.
-type golden struct {
+// goldenCheck compares the values of one file.
+type goldenCheck struct {
 	*testing.T
 	name string
 	used map[string]bool
 }
 
-// fact compares one; the table of differences goes before what the other reader says.
-func (g golden) fact(name, got, want string) {
+// equal compares one value; the table of differences takes precedence over the other reader.
+func (g goldenCheck) equal(name, got, want string) {
 	g.Helper()
-	if own, ok := differently[g.name][name]; ok {
+	if own, ok := intendedDifferences[g.name][name]; ok {
 		g.used[name] = true
 		if own.want == want {
-			g.Errorf("%s: %q is what the other reader reads too, and no difference", name, want)
+			g.Errorf("%s: the other reader reads %q, too: this is not a difference", name, want)
 		}
 		want = own.want
 	}
@@ -122,22 +125,22 @@ func (g golden) fact(name, got, want string) {
 	}
 }
 
-// contains compares a text that is a part of one: without white space, since lines are joined differently.
-func (g golden) contains(name, whole, part string) {
+// contains checks that a text contains a part, without white space, because the readers join lines differently.
+func (g goldenCheck) contains(name, whole, part string) {
 	g.Helper()
-	if own, ok := differently[g.name][name]; ok {
+	if own, ok := intendedDifferences[g.name][name]; ok {
 		g.used[name] = true
-		if strings.Contains(dense(whole), dense(part)) {
-			g.Errorf("%s: %q holds %q, and is no difference", name, whole, part)
+		if strings.Contains(withoutSpace(whole), withoutSpace(part)) {
+			g.Errorf("%s: %q contains %q: this is not a difference", name, whole, part)
 		}
 		part = own.want
 	}
-	if !strings.Contains(dense(whole), dense(part)) {
-		g.Errorf("%s: %q does not hold %q", name, whole, part)
+	if !strings.Contains(withoutSpace(whole), withoutSpace(part)) {
+		g.Errorf("%s: %q does not contain %q", name, whole, part)
 	}
 }
 
-func dense(text string) string {
+func withoutSpace(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return -1
@@ -146,17 +149,17 @@ func dense(text string) string {
 	}, text)
 }
 
-// balances are the other reader's names of balances, with their code and subtype here.
-var balances = map[string][2]string{
+// goldenBalances maps the other reader's names of balances to code and subtype.
+var goldenBalances = map[string][2]string{
 	"final_opening_balance": {"OPBD", ""}, "final_closing_balance": {"CLBD", ""}, "available_balance": {"CLAV", ""},
 	"forward_available_balance": {"FWAV", ""}, "intermediate_opening_balance": {"ITBD", "60M"},
 	"intermediate_closing_balance": {"ITBD", "62M"},
 }
 
-func (g golden) statement(want map[string]json.RawMessage, got []statementtest.Statement) {
+func (g goldenCheck) statement(want map[string]json.RawMessage, got []statementtest.Statement) {
 	last := got[len(got)-1]
 	if g.name == "self-provided/multiline.sta" {
-		last = got[0] // the file's second has no fields but an entry
+		last = got[0] // the second statement of the file has only an entry
 	}
 	if g.name == "self-provided/raphaelm.sta" {
 		last.Balances = slices.Concat(got[0].Balances, got[1].Balances, got[2].Balances)
@@ -166,31 +169,31 @@ func (g golden) statement(want map[string]json.RawMessage, got []statementtest.S
 		_ = json.Unmarshal(raw, &text) // of another type: empty
 		switch name {
 		case "transaction_reference":
-			g.fact(name, last.Reference, text)
+			g.equal(name, last.Reference, text)
 		case "account_identification":
-			g.fact(name, last.Account, text)
+			g.equal(name, last.Account, text)
 		case "statement_number":
-			g.fact(name, last.Number, text)
+			g.equal(name, last.Number, text)
 		case "sequence_number":
-			g.fact(name, last.Page, text)
+			g.equal(name, last.Page, text)
 		case "date":
-			g.fact(name, last.Created[:len(text)], text)
+			g.equal(name, last.Created[:len(text)], text)
 		case "c_floor_limit", "d_floor_limit":
-			g.fact(name, string(last.Kind), string(statement.Report))
+			g.equal(name, string(last.Kind), string(statement.Report))
 		case "sum_credit_entries", "sum_debit_entries":
 			g.total(name, raw, &last.Stated)
 		case "non_swift_22": // the first header's: the other reader gives later ones to entries
-			g.fact(name, got[0].Name, text)
+			g.equal(name, got[0].Name, text)
 		default:
-			if code, ok := balances[name]; ok {
+			if code, ok := goldenBalances[name]; ok {
 				g.balance(name, raw, code, last.Balances)
 			}
 		}
 	}
 }
 
-// total compares a count and a sum; the other reader gives that of debits a sign.
-func (g golden) total(name string, raw json.RawMessage, got *statement.Stated) {
+// total compares a count and a sum; the other reader gives the sum of debits a sign.
+func (g goldenCheck) total(name string, raw json.RawMessage, got *statement.Totals) {
 	var want struct{ Amount, Number string }
 	if err := json.Unmarshal(raw, &want); err != nil {
 		g.Fatal(err)
@@ -199,29 +202,29 @@ func (g golden) total(name string, raw json.RawMessage, got *statement.Stated) {
 	if name == "sum_debit_entries" {
 		count, sum = got.DebitCount, got.DebitSum
 	}
-	g.fact(name, count+" "+sum, want.Number+" "+strings.TrimPrefix(want.Amount, "-"))
+	g.equal(name, count+" "+sum, want.Number+" "+strings.TrimPrefix(want.Amount, "-"))
 }
 
-func (g golden) balance(name string, raw json.RawMessage, code [2]string, got []statement.Balance) {
-	var want amount
+func (g goldenCheck) balance(name string, raw json.RawMessage, code [2]string, got []statement.Balance) {
+	var want goldenAmount
 	if err := json.Unmarshal(raw, &want); err != nil {
 		g.Fatal(err)
 	}
 	text := "none"
 	for _, b := range got {
 		if b.Code == code[0] && b.Subtype == code[1] {
-			text = plain(b.Amount) + " " + b.Currency + " " + b.Date
+			text = withTwoDecimals(b.Amount) + " " + b.Currency + " " + b.Date
 		}
 	}
 	currency := ""
 	if want.Amount.Currency != nil {
 		currency = *want.Amount.Currency
 	}
-	g.fact(name, text, plain(want.Amount.Amount)+" "+currency+" "+want.Date)
+	g.equal(name, text, withTwoDecimals(want.Amount.Amount)+" "+currency+" "+want.Date)
 }
 
-// plain is an amount with two decimals at least, as sums are written.
-func plain(decimal string) string {
+// withTwoDecimals formats an amount with at least two decimals, as sums are.
+func withTwoDecimals(decimal string) string {
 	var s statement.Sum
 	if !s.Add(decimal) {
 		return decimal
@@ -229,14 +232,14 @@ func plain(decimal string) string {
 	return s.String()
 }
 
-// parts are the other reader's parts of an entry's text; the party and the peer are compared by themselves.
-var parts = []string{
+// textFields are the other reader's parts of an entry's text; party and peer are compared separately.
+var textFields = []string{
 	"transaction_details", "extra_details", "posting_text", "purpose", "additional_purpose", "end_to_end_reference",
 	"additional_position_reference", "applicant_creditor_id", "non_swift_01", "non_swift_02", "non_swift_03", "non_swift_04",
 	"non_swift_09", "non_swift_17", "non_swift_22",
 }
 
-func (g golden) transactions(want []map[string]any, statements []statementtest.Statement) {
+func (g goldenCheck) transactions(want []map[string]any, statements []statementtest.Statement) {
 	var got []statementtest.Entry
 	var references []string
 	for i := range statements {
@@ -252,56 +255,56 @@ func (g golden) transactions(want []map[string]any, statements []statementtest.S
 	}
 }
 
-func (g golden) transaction(n string, want map[string]any, got *statementtest.Entry, reference string) {
+func (g goldenCheck) transaction(n string, want map[string]any, got *statementtest.Entry, reference string) {
 	text := func(name string) string { s, _ := want[name].(string); return s }
 	money, _ := want["amount"].(map[string]any)
 	decimal, _ := money["amount"].(string)
-	g.fact(n+"amount", plain(got.Amount), plain(decimal))
-	g.fact(n+"currency", got.Currency, text("currency"))
-	g.fact(n+"transaction_reference", reference, text("transaction_reference"))
-	g.fact(n+"date", got.Value, text("date"))
-	g.fact(n+"entry_date", got.Booked, text("entry_date"))
-	g.fact(n+"id", got.Code, strings.TrimSpace(text("id")))
-	g.fact(n+"bank_reference", got.Reference, text("bank_reference"))
+	g.equal(n+"amount", withTwoDecimals(got.Amount), withTwoDecimals(decimal))
+	g.equal(n+"currency", got.Currency, text("currency"))
+	g.equal(n+"transaction_reference", reference, text("transaction_reference"))
+	g.equal(n+"date", got.Value, text("date"))
+	g.equal(n+"entry_date", got.Booked, text("entry_date"))
+	g.equal(n+"id", got.Code, strings.TrimSpace(text("id")))
+	g.equal(n+"bank_reference", got.Reference, text("bank_reference"))
 	if want["customer_reference"] != nil || want["end_to_end_reference"] == nil { // null where it takes SEPA's KREF+
 		own := text("customer_reference")
 		if own == "NONREF" {
 			own = ""
 		}
 		if _, sepa := want["FRST_ONE_OFF_RECC"]; !sepa {
-			g.fact(n+"customer_reference", got.Own, own)
+			g.equal(n+"customer_reference", got.Own, own)
 		}
 	}
 	if got.Status != "" || got.Reversal || (got.Amount[0] == '-') != (text("status") == "D") {
 		g.Errorf("%sstatus is %s: %+v", n, text("status"), got)
 	}
-	for _, name := range parts {
+	for _, name := range textFields {
 		g.contains(n+name, got.Text, text(name))
 	}
 	if _, structured := want["applicant_name"]; structured {
-		g.fact(n+"applicant_name", dense(got.Party), dense(text("applicant_name")))
-		g.fact(n+"applicant_iban", got.Peer, text("applicant_iban"))
+		g.equal(n+"applicant_name", withoutSpace(got.Party), withoutSpace(text("applicant_name")))
+		g.equal(n+"applicant_iban", got.Peer, text("applicant_iban"))
 	} else {
-		g.fact(n+"non_swift_15", got.Party, text("non_swift_15")+text("non_swift_16"))
-		g.fact(n+"non_swift_34", got.Peer, text("non_swift_34"))
+		g.equal(n+"non_swift_15", got.Party, text("non_swift_15")+text("non_swift_16"))
+		g.equal(n+"non_swift_34", got.Peer, text("non_swift_34"))
 	}
 }
 
-func TestGoldenFilesAreReadTheSameHoweverTheirLinesEnd(t *testing.T) {
+func TestGoldenFilesWithOtherLineEnds(t *testing.T) {
 	t.Parallel()
-	for name, text := range files(t) {
+	for name, text := range recordedFiles(t) {
 		unix := bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-		want := read(t, unix)
+		want := readAll(t, unix)
 		for _, end := range []string{"\r\n", "\r"} {
-			if got := read(t, bytes.ReplaceAll(unix, []byte("\n"), []byte(end))); got != want {
-				t.Errorf("%s with lines that end in %q:\n%s\nwant\n%s", name, end, got, want)
+			if got := readAll(t, bytes.ReplaceAll(unix, []byte("\n"), []byte(end))); got != want {
+				t.Errorf("%s with line ends %q:\n%s\nwant\n%s", name, end, got, want)
 			}
 		}
 	}
 }
 
-// files are the recorded files by name.
-func files(t testing.TB) map[string][]byte {
+// recordedFiles returns the recorded files by name.
+func recordedFiles(t testing.TB) map[string][]byte {
 	t.Helper()
 	root := statementtest.Data(t, "statements", "mt940")
 	all := map[string][]byte{}
@@ -324,11 +327,11 @@ func files(t testing.TB) map[string][]byte {
 	return all
 }
 
-// read is all that a reading tells, as text.
-func read(t testing.TB, text []byte) string {
+// readAll returns everything that a read reports, as text.
+func readAll(t testing.TB, text []byte) string {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
-	if err := statementtest.Guarded(t, text, mt940.Read, r); err != nil {
+	if err := statementtest.ReadChecked(t, text, mt940.Read, r); err != nil {
 		return err.Error()
 	}
 	recorded, err := json.MarshalIndent([]any{r.Statements, r.Notices}, "", " ")

@@ -1,3 +1,5 @@
+// Tests of truncated, broken and huge files; fuzz test and benchmark.
+
 package mt940_test
 
 import (
@@ -16,19 +18,19 @@ import (
 
 func TestTruncated(t *testing.T) {
 	t.Parallel()
-	for name, text := range files(t) {
+	for name, text := range recordedFiles(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			statementtest.Truncated(t, text, mt940.Read)
+			statementtest.CheckTruncated(t, text, mt940.Read)
 			for n := range text { // they are all small
-				_ = statementtest.Guarded(t, text[:n], mt940.Read, statementtest.NewRecorder(t))
+				_ = statementtest.ReadChecked(t, text[:n], mt940.Read, statementtest.NewRecorder(t))
 			}
 		})
 	}
 }
 
-// A text that is cut is refused, or has the whole one's first amounts and no other; but for decimals that are missing altogether
-// where the last balance ends at its comma, which is how whole amounts are written.
+// TestTruncatedAmounts checks that a truncated text is refused, or has only amounts of the complete text. The
+// decimals may be missing if the last balance ends at its comma, because whole amounts are written so.
 func TestTruncatedAmounts(t *testing.T) {
 	t.Parallel()
 	text := []byte(head + ":61:240102C1234,56NTRF\n:86:a\n:61:240102D78,9NTRFX\nmore\n:62F:C240102EUR1155,66\n:64:C240102EUR1155,66\n-\n")
@@ -50,13 +52,13 @@ func TestTruncatedAmounts(t *testing.T) {
 	var read int
 	for n := range text {
 		r := statementtest.NewRecorder(t)
-		if err := statementtest.Guarded(t, text[:n], mt940.Read, r); err != nil || n > 0 && text[n-1] == ',' {
+		if err := statementtest.ReadChecked(t, text[:n], mt940.Read, r); err != nil || n > 0 && text[n-1] == ',' {
 			continue
 		}
 		read++
 		for _, got := range amounts(r) {
 			if !slices.Contains(amounts(whole), got) {
-				t.Errorf("cut at byte %d: %s is none of %s", n, got, amounts(whole))
+				t.Errorf("cut at byte %d: %s is not a part of %s", n, got, amounts(whole))
 			}
 		}
 	}
@@ -65,9 +67,9 @@ func TestTruncatedAmounts(t *testing.T) {
 	}
 }
 
-func TestStopping(t *testing.T) {
+func TestHandlerErrors(t *testing.T) {
 	t.Parallel()
-	statementtest.Stopping(t, []byte("{2:I103X}{4:\n:20:x\n-}"+head+"stray\n:61:240102C1,00NTRF\n:86:a\n:61:x\n:90D:1EUR1,\n:62F:C240102EUR1,00\n"+
+	statementtest.CheckHandlerErrors(t, []byte("{2:I103X}{4:\n:20:x\n-}"+head+"stray\n:61:240102C1,00NTRF\n:86:a\n:61:x\n:90D:1EUR1,\n:62F:C240102EUR1,00\n"+
 		":20:B\n:61:240102C1,00NTRF\n:62F:C240102EUR1,00\n-\n:20:C\n-\n"), mt940.Read)
 }
 
@@ -75,17 +77,17 @@ var errDisk = errors.New("the disk fails")
 
 func TestFailingReader(t *testing.T) {
 	t.Parallel()
-	in := io.MultiReader(strings.NewReader(head), failing{})
+	in := io.MultiReader(strings.NewReader(head), failingReader{})
 	if err := mt940.Read(in, statementtest.NewRecorder(t)); !errors.Is(err, errDisk) {
 		t.Errorf("the error is %v", err)
 	}
 }
 
-type failing struct{}
+type failingReader struct{}
 
-func (failing) Read([]byte) (int, error) { return 0, errDisk }
+func (failingReader) Read([]byte) (int, error) { return 0, errDisk }
 
-// repeated is a text over and over, up to a size.
+// repeated reads a text over and over, up to a size.
 type repeated struct {
 	text     string
 	at, left int
@@ -105,19 +107,19 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// counter counts what it is told.
-type counter struct{ statements, entries, notices int }
+// countingHandler counts the calls.
+type countingHandler struct{ statements, entries, notices int }
 
-func (c *counter) Begin(*statement.Statement) error { c.statements++; return nil }
-func (c *counter) Balance(*statement.Balance) error { return nil }
-func (c *counter) Entry(*statement.Entry) error     { c.entries++; return nil }
-func (c *counter) Detail(*statement.Detail) error   { return nil }
-func (c *counter) EndEntry() error                  { return nil }
-func (c *counter) End() error                       { return nil }
-func (c *counter) Notice(*statement.Notice) error   { c.notices++; return nil }
+func (c *countingHandler) Begin(*statement.Statement) error { c.statements++; return nil }
+func (c *countingHandler) Balance(*statement.Balance) error { return nil }
+func (c *countingHandler) Entry(*statement.Entry) error     { c.entries++; return nil }
+func (c *countingHandler) Detail(*statement.Detail) error   { return nil }
+func (c *countingHandler) EndEntry() error                  { return nil }
+func (c *countingHandler) End() error                       { return nil }
+func (c *countingHandler) Notice(*statement.Notice) error   { c.notices++; return nil }
 
-// Not parallel: it looks at what the process allocates.
-func TestHugeValuesAreRefusedInBoundedMemory(t *testing.T) {
+// TestHugeValuesAreRefusedWithBoundedAllocation is not parallel, because it measures allocations.
+func TestHugeValuesAreRefusedWithBoundedAllocation(t *testing.T) {
 	const huge, large = 100 << 20, 4 << 20
 	for _, c := range []struct {
 		name, start, repeat string
@@ -130,10 +132,10 @@ func TestHugeValuesAreRefusedInBoundedMemory(t *testing.T) {
 		{"a field of empty lines", head, "\n", large, ""},
 		{"an entry's fields", head + ":61:240102C1,00NTRF\n", ":86:" + strings.Repeat("x", 99) + "\n", huge, ": an entry's text is longer than 1048576 bytes"},
 		{"a field of short lines", head + ":61:240102C1,00NTRF\n:NS:", "15x\n", huge, ":NS: is longer than 1048576 bytes"},
-		{"lines before a field", "", "x\n", large, "1:1: no field of an MT940"},
+		{"lines before a field", "", "x\n", large, "1:1: the file has no field of MT940"},
 		{"ends of messages", head, "-}", huge, "a line is longer"},
 	} {
-		h := &counter{}
+		h := &countingHandler{}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		err := mt940.Read(io.MultiReader(strings.NewReader(c.start), &repeated{text: c.repeat, left: c.size}), h)
@@ -150,7 +152,7 @@ func TestHugeValuesAreRefusedInBoundedMemory(t *testing.T) {
 func TestManyEntriesStream(t *testing.T) {
 	t.Parallel()
 	const entry = ":61:2401020102D12,50NTRFNONREF//1234567890\nsupplement\n:86:166?00TEXT?20EREF+1?32NAME\n"
-	h := &counter{}
+	h := &countingHandler{}
 	in := io.MultiReader(strings.NewReader(head), &repeated{text: entry, left: len(entry) * 10000}, strings.NewReader(":62F:C240102EUR1,00\n"))
 	if err := mt940.Read(in, h); err != nil || h.entries != 10000 || h.statements != 1 || h.notices != 0 {
 		t.Errorf("%+v: %v", h, err)
@@ -171,8 +173,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		mt940.Recognise(text)
 		r := statementtest.NewRecorder(t)
-		if err := statementtest.Guarded(t, text, mt940.Read, r); err == nil && len(r.Statements) == 0 {
-			t.Error("no statement, and no error")
+		if err := statementtest.ReadChecked(t, text, mt940.Read, r); err == nil && len(r.Statements) == 0 {
+			t.Error("there is neither a statement nor an error")
 		}
 	})
 }
@@ -184,7 +186,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := mt940.Read(bytes.NewReader(text), &counter{}); err != nil {
+		if err := mt940.Read(bytes.NewReader(text), &countingHandler{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-// Telling a file by how it begins.
+// Recognises MT940 and MT942 files by their first bytes.
 
 package mt940
 
@@ -9,11 +9,11 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// maxPreamble is how many lines of a bank's own may stand before the first field.
+// maxPreamble is how many other lines may precede the first field.
 const maxPreamble = 10
 
-// Recognise tells whether a file that begins with head, some kilobytes of it, is MT940 or MT942: within its first lines one
-// begins a field, and the field says what it should.
+// Recognise reports whether a file that starts with head, a few kilobytes, is MT940 or MT942: one of its first lines
+// begins a field, and the field's content is plausible.
 func Recognise(head []byte) bool {
 	head = bytes.TrimPrefix(statement.UTF8Head(head), []byte("\xEF\xBB\xBF"))
 	if hasOldEnds(head[:min(len(head), headSize)]) {
@@ -21,7 +21,7 @@ func Recognise(head []byte) bool {
 	}
 	preamble := 0
 	for _, text := range strings.FieldsFunc(string(head), func(r rune) bool { return r == '\r' || r == '\n' }) {
-		text = strings.TrimFunc(text, func(r rune) bool { return r == ' ' || control(r) })
+		text = strings.TrimFunc(text, func(r rune) bool { return r == ' ' || isControl(r) })
 		if isBlock(text) {
 			if kind := messageType(text); kind != "" {
 				return kind == "940" || kind == "942" || kind == "950"
@@ -30,7 +30,7 @@ func Recognise(head []byte) bool {
 				text = inside
 			}
 		}
-		if tag, rest := cutTag(text); tag != "" && isTag(tag, rest) {
+		if tag, rest := cutTag(text); tag != "" && isFormatField(tag, rest) {
 			return true
 		}
 		if text == "" {
@@ -43,8 +43,8 @@ func Recognise(head []byte) bool {
 	return false
 }
 
-// isTag tells whether a field is one that names the format, and is well begun.
-func isTag(tag, rest string) bool {
+// isFormatField reports whether a field identifies the format and has a plausible content.
+func isFormatField(tag, rest string) bool {
 	rest = strings.TrimSpace(rest)
 	switch tag {
 	case "20", "25", "25P", "28", "28C":
@@ -52,7 +52,7 @@ func isTag(tag, rest string) bool {
 	case "13", "13D", "61":
 		return len(rest) >= 6 && strings.Trim(rest[:6], "0123456789") == ""
 	case "34F", "60", "60F", "60M", "62", "62F", "62M", "64", "65":
-		_, ok, why := new(decimalMark).balance(rest)
+		_, ok, why := new(decimalMark).parseBalance(rest)
 		return ok || why != "" || tag == "34F" && len(rest) > 3 && isCurrency(rest[:3])
 	}
 	return false

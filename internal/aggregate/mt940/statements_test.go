@@ -1,3 +1,5 @@
+// Tests of statements, accounts, totals and recognition.
+
 package mt940_test
 
 import (
@@ -10,11 +12,11 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// outline is what a reading tells, one line a statement with its balances and amounts.
+// outline lists what a read reports: one line for each statement with its balances and amounts.
 func outline(t *testing.T, text string) string {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
-	err := statementtest.Guarded(t, []byte(text), mt940.Read, r)
+	err := statementtest.ReadChecked(t, []byte(text), mt940.Read, r)
 	var b strings.Builder
 	for i := range r.Statements {
 		s := &r.Statements[i]
@@ -66,7 +68,7 @@ func TestStatements(t *testing.T) {
 		{"no reference", ":25:1\n" + last + ":25:2\n" + last, "mt940 1  / EUR CLBD=2.00\nmt940 2  / EUR CLBD=2.00\n"},
 		{"openings only", ":60F:C240101EUR1,\n" + last + ":60F:C240101EUR2,\n-\n", "mt940   / EUR OPBD=1 CLBD=2.00\nmt940   / EUR OPBD=2\n"},
 		{"a report", ":20:A\n:25:1\n:28C:1\n:34F:EURD0,\n:13D:2401011200+0100\n:61:240101C1,00NTRF\n", "mt942 1 A 1/ EUR 1.00\n"},
-		{"a statement that says when", ":20:A\n:25:1\n:13D:2401011200+0100\n:60F:C240101EUR1,00\n-\n", "mt940 1 A / EUR OPBD=1.00\n"},
+		{"a statement with a time", ":20:A\n:25:1\n:13D:2401011200+0100\n:60F:C240101EUR1,00\n-\n", "mt940 1 A / EUR OPBD=1.00\n"},
 		{"a report by its envelope", "{1:F01X}{2:O9421200}{4:\n:20:A\n:61:240101C1,00NTRF\n-}", "mt942  A /  1.00\n"},
 		{"available", first + last + ":64:D240101EUR2,00\n:65:C240102EUR3,5\n", "mt940 1 A 1/1 EUR OPBD=1.00 CLBD=2.00 CLAV=-2.00 FWAV=3.5 1.00\n"},
 		{
@@ -77,16 +79,16 @@ func TestStatements(t *testing.T) {
 			"a line that belongs to nothing", ":20:A\nstray\n:60F:C240101EUR1,00\n61:240101C1,00NTRF\n-\n",
 			"mt940  A / EUR OPBD=1.00\nline at 2:1: [{after :20:} {text stray}]\nline at 4:1: [{after :60F:} {text 61:240101C1,00NTRF}]\n",
 		},
-		{"nothing", "", "1:1: no field of an MT940 or MT942 is found, such as :20:, :25:, :60F: or :61:\n"},
-		{"lines", "\n\n1\n2\n", "3:1: no field of an MT940 or MT942 is found, such as :20:, :25:, :60F: or :61:\n"},
-		{"cut within an entry", first + ":61:240101C1,00NTRF", "6:1: the file ends within :61:; the file seems to be cut off: fetch it again\n"},
-		{"cut within an account", first + last + ":20:B\n:25:12", "8:1: the file ends within :25:; the file seems to be cut off: fetch it again\n"},
-		{"cut within a balance", first + last[:len(last)-2], "6:1: the file ends within :62F:; the file seems to be cut off: fetch it again\n"},
+		{"nothing", "", "1:1: the file has no field of MT940 or MT942, such as :20:, :25:, :60F: or :61:\n"},
+		{"lines", "\n\n1\n2\n", "3:1: the file has no field of MT940 or MT942, such as :20:, :25:, :60F: or :61:\n"},
+		{"cut within an entry", first + ":61:240101C1,00NTRF", "6:1: the file ends within :61:; the file seems to be truncated: download it again\n"},
+		{"cut within an account", first + last + ":20:B\n:25:12", "8:1: the file ends within :25:; the file seems to be truncated: download it again\n"},
+		{"cut within a balance", first + last[:len(last)-2], "6:1: the file ends within :62F:; the file seems to be truncated: download it again\n"},
 		{"no end of the last line", first + last[:len(last)-1], want},
-		{"cut within an envelope", "{4:\n" + first + last, "1:1: the file ends before -} closes this message; the file seems to be cut off: fetch it again\n"},
+		{"cut within an envelope", "{4:\n" + first + last, "1:1: the file ends before -} closes this message; the file seems to be truncated: download it again\n"},
 	} {
 		got := outline(t, c.text)
-		if strings.HasPrefix(c.name, "cut") { // behind what is whole
+		if strings.HasPrefix(c.name, "cut") { // after a complete statement
 			got = got[strings.Index(got, "\n")+1:]
 		}
 		if got != c.want {

@@ -1,17 +1,18 @@
-// Tags: what starts a field, and what only looks like it.
+// Recognises tags, and text that only looks like a tag.
 
 package mt940
 
 import "strings"
 
-// tags are the fields of MT940, MT942 and MT950, those that banks write without their letter, and the German banks' :NS:.
+// tags are the fields of MT940, MT942 and MT950, those that banks write without their letter, and :NS: of German
+// banks.
 var tags = map[string]bool{
 	"13": true, "13D": true, "20": true, "21": true, "25": true, "25P": true, "28": true, "28C": true, "34F": true,
 	"60": true, "60F": true, "60M": true, "61": true, "62": true, "62F": true, "62M": true, "64": true, "65": true,
 	"86": true, "90C": true, "90D": true, "NS": true,
 }
 
-// cutTag splits a line into the tag that it begins with and the rest; tag is "" where it begins with none.
+// cutTag splits a line into its tag and the rest; tag is "" if it starts with none.
 func cutTag(text string) (tag, rest string) {
 	text = strings.TrimLeft(text, " ")
 	if len(text) < 4 || text[0] != ':' {
@@ -29,7 +30,7 @@ func cutTag(text string) (tag, rest string) {
 	return tag, text[2+end:]
 }
 
-// beginsTag tells whether a line is nothing but the first half of a tag: ":", ":8", ":86".
+// beginsTag reports whether a line is only the first part of a tag: ":", ":8", ":86".
 func beginsTag(text string) bool {
 	text = strings.TrimSpace(text)
 	if len(text) == 0 || len(text) > 4 || text[0] != ':' {
@@ -43,29 +44,29 @@ func beginsTag(text string) bool {
 	return false
 }
 
-// wrapped tells whether a line that looks like a new field is the rest of a time of day, as in "…T13" and ":20:37 Fo": within
-// an entry's text, after an hour, minutes and seconds that end there.
-func (r *reader) wrapped(text string) bool {
+// isWrappedTime reports whether a line that looks like a new field continues a time of day, as in "…T13" and ":20:37
+// Fo": it is within an entry's text, the line before ends with an hour, and minutes and seconds follow.
+func (r *reader) isWrappedTime(text string) bool {
 	f := &r.field
-	if f.tag != "86" || !r.emitter.inEntry() || len(f.lines) == 0 {
+	if f.tag != "86" || !r.emitter.entryPending() || len(f.lines) == 0 {
 		return false
 	}
 	before := f.lines[len(f.lines)-1].text
 	n := len(before)
-	if n < 3 || !number(before[n-2:], 23) || digit(before[n-3]) {
+	if n < 3 || !isNumberUpTo(before[n-2:], 23) || isDigit(before[n-3]) {
 		return false
 	}
-	return len(text) >= 6 && text[0] == ':' && number(text[1:3], 59) && text[3] == ':' && number(text[4:6], 59) &&
+	return len(text) >= 6 && text[0] == ':' && isNumberUpTo(text[1:3], 59) && text[3] == ':' && isNumberUpTo(text[4:6], 59) &&
 		(len(text) == 6 || text[6] == ' ' || text[6] == '?' || text[6] == '.')
 }
 
-// number tells whether two characters are a number up to limit.
-func number(text string, limit int) bool {
-	return digit(text[0]) && digit(text[1]) && int(text[0]-'0')*10+int(text[1]-'0') <= limit
+// isNumberUpTo reports whether two characters are a number up to limit.
+func isNumberUpTo(text string, limit int) bool {
+	return isDigit(text[0]) && isDigit(text[1]) && int(text[0]-'0')*10+int(text[1]-'0') <= limit
 }
 
-func digit(b byte) bool { return '0' <= b && b <= '9' }
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-func lower(b byte) bool { return 'a' <= b && b <= 'z' }
+func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
 
-func letter(b byte) bool { return 'A' <= b && b <= 'Z' }
+func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }

@@ -1,4 +1,4 @@
-// Accounts: of statements, and in lists.
+// Reads accounts of statements and in account lists.
 
 package ofx
 
@@ -8,32 +8,32 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// accountFrom takes the account that a statement is of.
-func (p *reader) accountFrom() error {
-	if p.in.report == "" {
-		return p.account(0)
+// statementAccount sets the account of the open statement.
+func (p *reader) statementAccount() error {
+	if p.current.element == "" {
+		return p.emitAccount(0)
 	}
-	r, s := &p.rec, &p.in.Statement
+	r, s := &p.record, &p.current.Statement
 	number, iban := statement.AccountNumber(r.get("ACCTID"))
 	servicer := r.get("BANKID")
 	if branch := r.get("BRANCHID"); branch != "" {
 		servicer += "/" + branch
 	}
-	if p.in.begun && (number != s.Account || servicer != s.Servicer) {
+	if p.current.begun && (number != s.Account || servicer != s.Servicer) {
 		return statement.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place)
 	}
 	s.Account, s.IBAN, s.Servicer = number, iban, servicer
-	p.in.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.in.request})
+	p.current.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.current.transactionUID})
 	return nil
 }
 
-// accounts tells every account of a list's element.
-func (p *reader) accounts() error {
+// listedAccounts reports every account of an element of an account list.
+func (p *reader) listedAccounts() error {
 	found := false
-	for i := range p.rec.nodes {
-		if strings.HasSuffix(p.rec.nodes[i].name, "ACCTFROM") {
+	for i := range p.record.nodes {
+		if strings.HasSuffix(p.record.nodes[i].name, "ACCTFROM") {
 			found = true
-			if err := p.account(i); err != nil {
+			if err := p.emitAccount(i); err != nil {
 				return err
 			}
 		}
@@ -41,17 +41,17 @@ func (p *reader) accounts() error {
 	if found {
 		return nil
 	}
-	return p.account(0)
+	return p.emitAccount(0)
 }
 
-func (p *reader) account(owner int) error {
-	return p.other("account", accountFields(&p.rec, owner)...)
+func (p *reader) emitAccount(parent int) error {
+	return p.noticeOther("account", accountFields(&p.record, parent)...)
 }
 
-func accountFields(r *record, owner int) []statement.Field {
+func accountFields(r *record, parent int) []statement.Field {
 	return []statement.Field{
-		field("type", r.below(owner, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.below(owner, "ACCTID")),
-		field("routing", r.below(owner, "BANKID")), field("branch", r.below(owner, "BRANCHID")),
-		field("key", r.below(owner, "ACCTKEY")), field("broker", r.below(owner, "BROKERID")),
+		field("type", r.valueAt(parent, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.valueAt(parent, "ACCTID")),
+		field("routing", r.valueAt(parent, "BANKID")), field("branch", r.valueAt(parent, "BRANCHID")),
+		field("key", r.valueAt(parent, "ACCTKEY")), field("broker", r.valueAt(parent, "BROKERID")),
 	}
 }

@@ -1,4 +1,4 @@
-// Amounts and dates as banks write them.
+// Parses amounts and dates as banks write them.
 
 package ofx
 
@@ -9,20 +9,20 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// amount is a plain decimal (rule 2); text that is none, or that two readings fit, stays as it is. The format has either mark
-// and no grouping, but some banks group: the mark on the right is the decimal one.
+// amount returns a plain decimal (rule 2); a text that is not a number, or is ambiguous, is returned unchanged. The
+// format allows both decimal marks and no grouping, but some banks group: the rightmost mark is the decimal mark.
 func amount(text string) string {
 	sign, rest := "", strings.TrimSpace(text)
 	if rest != "" && (rest[0] == '-' || rest[0] == '+') {
 		sign, rest = rest[:1], strings.TrimLeft(rest[1:], " ")
 	}
-	mark, group, ok := marks(rest)
+	mark, group, ok := decimalMarks(rest)
 	if !ok {
 		return text
 	}
 	if group != "" {
 		whole, fraction, _ := strings.Cut(rest, string(mark))
-		if !grouped(whole, group) || strings.Contains(fraction, group) {
+		if !isGrouped(whole, group) || strings.Contains(fraction, group) {
 			return text
 		}
 		rest = strings.ReplaceAll(rest, group, "")
@@ -33,8 +33,9 @@ func amount(text string) string {
 	return text
 }
 
-// marks tells the decimal mark of a number, and what groups its digits. A lone comma before three digits may be either.
-func marks(number string) (mark byte, group string, ok bool) {
+// decimalMarks finds the decimal mark of a number and its group mark. A single comma before three digits is
+// ambiguous.
+func decimalMarks(number string) (mark byte, group string, ok bool) {
 	dots, commas := strings.Count(number, "."), strings.Count(number, ",")
 	switch {
 	case dots > 0 && commas > 0 && strings.LastIndexByte(number, '.') > strings.LastIndexByte(number, ','):
@@ -46,13 +47,13 @@ func marks(number string) (mark byte, group string, ok bool) {
 	case commas > 1:
 		return '.', ",", true
 	case commas == 1:
-		return ',', "", number[0] == '0' || !grouped(number, ",")
+		return ',', "", number[0] == '0' || !isGrouped(number, ",")
 	}
 	return '.', "", true
 }
 
-// grouped says whether all groups behind the first have three digits.
-func grouped(whole, group string) bool {
+// isGrouped reports whether all groups after the first have three digits.
+func isGrouped(whole, group string) bool {
 	groups := strings.Split(whole, group)
 	for _, g := range groups[1:] {
 		if len(g) != 3 {
@@ -67,31 +68,31 @@ const (
 	timeOnly = "2006-01-02T15:04:05"
 )
 
-// moment is a time as written: local, and the offset where one is stated.
-type moment struct {
+// timestamp is a time as written: the local time, and the offset if one is stated.
+type timestamp struct {
 	local  time.Time
-	zone   *time.Location // nil where none is stated
+	zone   *time.Location // nil if none is stated
 	stated bool
 }
 
-// date is the local date as written, or the text.
+// date returns the local date, or the text if it cannot be read.
 func date(text string) string {
-	if m := momentOf(text); m.stated {
+	if m := parseTimestamp(text); m.stated {
 		return m.local.Format(dateOnly)
 	}
 	return text
 }
 
-// given is date, but for the zeros that some write for none.
-func given(text string) string {
+// optionalDate is date, but returns "" for the zeros that some banks write for a missing date.
+func optionalDate(text string) string {
 	if strings.Trim(text, "0") == "" {
 		return ""
 	}
 	return date(text)
 }
 
-// String is the time as package statement writes it; empty where there is none.
-func (m moment) String() string {
+// String returns the time in the form of package statement; "" if there is none.
+func (m timestamp) String() string {
 	switch {
 	case !m.stated:
 		return ""
@@ -102,30 +103,30 @@ func (m moment) String() string {
 	return time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), 0, m.zone).Format(time.RFC3339)
 }
 
-// instant is the time where it can be read, or else the text.
-func instant(text string) string {
-	if m := momentOf(text); m.stated {
+// timestampText returns the time in the form of package statement, or the text if it cannot be read.
+func timestampText(text string) string {
+	if m := parseTimestamp(text); m.stated {
 		return m.String()
 	}
 	return text
 }
 
-// momentOf reads YYYYMMDD[HH[MM[SS]]][.fraction][[offset:name]], and dates with hyphens. An offset that cannot be read leaves
-// the local time.
-func momentOf(text string) moment {
+// parseTimestamp parses YYYYMMDD[HH[MM[SS]]][.fraction][[offset:name]], and dates with hyphens. With an invalid
+// offset only the local time is used.
+func parseTimestamp(text string) timestamp {
 	text, offset, zoned := strings.Cut(text, "[")
 	if zoned && !strings.HasSuffix(strings.TrimSpace(offset), "]") {
-		return moment{}
+		return timestamp{}
 	}
 	if text = strings.TrimSpace(text); len(text) > 4 && text[4] == '-' {
-		return hyphened(text)
+		return parseHyphenated(text)
 	}
 	n := 0
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
 		n++
 	}
-	if n != 8 && n != 10 && n != 12 && n != 14 || !fraction(text[n:]) {
-		return moment{}
+	if n != 8 && n != 10 && n != 12 && n != 14 || !isFraction(text[n:]) {
+		return timestamp{}
 	}
 	part := func(from, to int) int {
 		value := 0
@@ -136,34 +137,34 @@ func momentOf(text string) moment {
 	}
 	year, month, day, hour, minute, second := part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14)
 	local := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	// What is out of range moves another part; an hour moves the day.
+	// time.Date normalizes a part that is out of range, which changes another part.
 	if local.Day() != day || int(local.Month()) != month || local.Minute() != minute || local.Second() != second {
-		return moment{}
+		return timestamp{}
 	}
-	return moment{local: local, zone: zone(offset), stated: true}
+	return timestamp{local: local, zone: zone(offset), stated: true}
 }
 
-// fraction says whether text can stand for parts of a second.
-func fraction(text string) bool {
+// isFraction reports whether text can be a fraction of a second.
+func isFraction(text string) bool {
 	return text == "" || strings.IndexByte(".,:", text[0]) >= 0 && strings.Trim(text[1:], "0123456789") == ""
 }
 
-func hyphened(text string) moment {
+func parseHyphenated(text string) timestamp {
 	for _, layout := range []string{dateOnly, timeOnly, "2006-01-02 15:04:05"} {
 		if local, err := time.Parse(layout, text); err == nil {
-			return moment{local: local, stated: true}
+			return timestamp{local: local, stated: true}
 		}
 	}
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return moment{local: t, zone: t.Location(), stated: true}
+		return timestamp{local: t, zone: t.Location(), stated: true}
 	}
-	return moment{}
+	return timestamp{}
 }
 
-// minutes are those of a part of an hour; some write the minutes themselves.
+// minutes maps the fraction of an hour to minutes; some banks write the minutes themselves.
 var minutes = map[string]int{"": 0, "0": 0, "00": 0, "5": 30, "50": 30, "30": 30, "25": 15, "15": 15, "75": 45, "45": 45}
 
-// zone reads "-5:EST]", "+5.5]", "5.30:IST]"; nil where that is none.
+// zone parses "-5:EST]", "+5.5]", "5.30:IST]"; nil if the text is not a valid offset.
 func zone(text string) *time.Location {
 	if text == "" {
 		return nil

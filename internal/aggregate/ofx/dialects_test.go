@@ -1,3 +1,5 @@
+// Tests of bank dialects, repeated FITIDs, other currencies and missing tags.
+
 package ofx_test
 
 import (
@@ -9,11 +11,11 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// dialect is one statement as some banks write it: the whole of it, with an entry of -5.00 and a balance of 10.00.
+// dialects are one complete statement in the forms of different banks, with an entry of -5.00 and a balance of 10.00.
 var dialects = map[string]string{
 	"a header of two lines": "DATA:OFXSGML\nENCODING:UTF-8\n" + sgml,
 	"no header":             sgml,
-	"answered by a server":  "HTTP/1.1 200 OK\r\nContent-Type: application/x-ofx; charset=utf-8\r\nDate: Mon, 1 Jan 2024 08:00:00 GMT\r\n\r\n" + header + sgml,
+	"response of a server":  "HTTP/1.1 200 OK\r\nContent-Type: application/x-ofx; charset=utf-8\r\nDate: Mon, 1 Jan 2024 08:00:00 GMT\r\n\r\n" + header + sgml,
 	"a part of a mail": "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"x\"\n\n--x\nContent-Type: application/x-ofx\n\n" +
 		header + sgml + "\n--x--\n",
 	"a header with blank lines":   strings.ReplaceAll(header, "\n", "\r\n\r\n") + strings.ReplaceAll(sgml, "<", "\r\n  <"),
@@ -22,14 +24,14 @@ var dialects = map[string]string{
 	"entries that are not closed": strings.NewReplacer("</STMTTRN>", "", "</BANKTRANLIST>", "").Replace(sgml),
 	"the wrong end":               strings.NewReplacer("<STMTTRN>", "<STMTTRN>", "<STMT", "<CCSTMT", "BANKACCTFROM", "CCACCTFROM").Replace(sgml),
 	"lower case":                  strings.ToLower(sgml),
-	"two bytes a letter":          "\xff\xfe" + strings.Join(strings.Split(header+sgml, ""), "\x00") + "\x00",
-	"an answer that is not read":  strings.Replace(sgml, "<STMTTRNRS>", "<LOANSTMTTRNRS><LOANSTMTRS><CURDEF>USD<X><STMTTRN><TRNAMT>9</STMTTRN></X></LOANSTMTRS></LOANSTMTTRNRS><STMTTRNRS>", 1),
+	"UTF-16":                      "\xff\xfe" + strings.Join(strings.Split(header+sgml, ""), "\x00") + "\x00",
+	"a response that is not read": strings.Replace(sgml, "<STMTTRNRS>", "<LOANSTMTTRNRS><LOANSTMTRS><CURDEF>USD<X><STMTTRN><TRNAMT>9</STMTTRN></X></LOANSTMTRS></LOANSTMTTRNRS><STMTTRNRS>", 1),
 	"a namespace and attributes":  strings.NewReplacer("</", "</o:", "<", "<o:", "<OFX>", `<o:OFX xmlns:o="x">`).Replace(sgml),
 	"a root with a blank": `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><?OFX OFXHEADER="200" VERSION="220" SECURITY="NONE"?>` +
 		strings.Replace(sgml, "<OFX>", "<OFX >", 1),
-	"padded amounts":               strings.NewReplacer("-5.00", "\n      -5,00\n", "10.00", "   +10.00 ").Replace(sgml),
-	"moments":                      strings.NewReplacer("<DTPOSTED>20240105", "<DTPOSTED>20240105120000.000[-3:BRT]", "20240131", "20240131235959.999[+05.50:IST]").Replace(sgml),
-	"an answer that failed before": strings.Replace(sgml, "<STMTTRNRS>", "<STMTTRNRS><TRNUID>1<STATUS><CODE>2003<SEVERITY>ERROR</STATUS></STMTTRNRS><STMTTRNRS>", 1),
+	"padded amounts":           strings.NewReplacer("-5.00", "\n      -5,00\n", "10.00", "   +10.00 ").Replace(sgml),
+	"moments":                  strings.NewReplacer("<DTPOSTED>20240105", "<DTPOSTED>20240105120000.000[-3:BRT]", "20240131", "20240131235959.999[+05.50:IST]").Replace(sgml),
+	"a failed response before": strings.Replace(sgml, "<STMTTRNRS>", "<STMTTRNRS><TRNUID>1<STATUS><CODE>2003<SEVERITY>ERROR</STATUS></STMTTRNRS><STMTTRNRS>", 1),
 }
 
 const sgml = "<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>USD<BANKACCTFROM><BANKID>1<ACCTID>2</BANKACCTFROM><BANKTRANLIST><DTSTART>20240101<DTEND>20240131" +
@@ -60,22 +62,23 @@ func TestDialects(t *testing.T) {
 	}
 }
 
-// A FITID that names several entries: what says something else is another entry, what says the same counts once, and shows.
-func TestRepeatedNames(t *testing.T) {
+// TestRepeatedReferences checks FITIDs that name several entries: entries with different content are different
+// entries; identical ones count once and make a fault.
+func TestRepeatedReferences(t *testing.T) {
 	t.Parallel()
 	const payment = "<STMTTRN><DTPOSTED>20240105<TRNAMT>-5.00<FITID>7<NAME>a</STMTTRN>"
 	for _, c := range []struct{ name, entries, want string }{
 		{"names", payment + strings.Replace(payment, ">7", ">8", 1), "-5.00 true; -5.00 true; "},
 		{"a fee of the same name", payment + strings.Replace(payment, "-5.00", "-0.15", 1), "-5.00 true; -0.15 false; "},
-		{"another day", payment + strings.Replace(payment, "0105", "0106", 1) + payment, "-5.00 true; -5.00 false; -5.00 true; FITID 7 names two entries of -5.00 that say the same: they count once"},
+		{"another day", payment + strings.Replace(payment, "0105", "0106", 1) + payment, "-5.00 true; -5.00 false; -5.00 true; FITID 7 is used for two identical entries of -5.00: they count once"},
 		{"other words", payment + strings.Replace(payment, ">a", ">b", 1), "-5.00 true; -5.00 false; "},
-		{"all the same", payment + payment, "-5.00 true; -5.00 true; FITID 7 names two entries of -5.00 that say the same: they count once"},
+		{"all the same", payment + payment, "-5.00 true; -5.00 true; FITID 7 is used for two identical entries of -5.00: they count once"},
 		{"no name", strings.Repeat(strings.Replace(payment, "<FITID>7", "", 1), 2), "-5.00 false; -5.00 false; "},
 		{"announced, then booked", payment + "<BANKTRANLISTP>" + payment + "</BANKTRANLISTP>", "-5.00 true; -5.00 false; "},
 		{"NONE for a name of each", strings.Replace(payment, ">7", ">NONE", 1) + strings.NewReplacer(">7", ">NONE", "5.00", "6.00").Replace(payment), "-5.00 true; -6.00 false; "},
 		{"another statement", payment + "</BANKTRANLIST></STMTRS></STMTTRNRS><STMTTRNRS><STMTRS><BANKTRANLIST>" + payment, "-5.00 true; -5.00 true; "},
 	} {
-		r, err := read(t, bank(c.entries))
+		r, err := read(t, bankFile(c.entries))
 		got := ""
 		for i := range r.Statements {
 			for _, e := range r.Statements[i].Entries {
@@ -89,8 +92,8 @@ func TestRepeatedNames(t *testing.T) {
 	}
 }
 
-// Zeros for a date are none: the balance is told, and is that of the interval's last day.
-func TestBalanceWithoutADay(t *testing.T) {
+// TestBalanceWithoutDate checks that a date of zeros is a missing date, and that the balance is reported.
+func TestBalanceWithoutDate(t *testing.T) {
 	t.Parallel()
 	r, err := read(t, strings.Replace(sgml, "<DTASOF>20240131", "<DTASOF>00000000", 1))
 	if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Balances) != 1 || r.Statements[0].Balances[0].Date != "" {
@@ -98,13 +101,14 @@ func TestBalanceWithoutADay(t *testing.T) {
 	}
 }
 
-// Amounts in several currencies are not one sum: a statement tells its own, and others of the same account the rest.
+// TestOtherCurrencies checks that entries in other currencies are reported in separate statements of the same
+// account.
 func TestOtherCurrencies(t *testing.T) {
 	t.Parallel()
 	entry := func(n int, currency string) string {
 		return fmt.Sprintf("<STMTTRN><DTPOSTED>20240105<TRNAMT>%d<FITID>%d%s</STMTTRN>", n, n, currency)
 	}
-	text := bank(entry(1, "") + entry(2, "<CURRENCY><CURRATE>1.1<CURSYM>USD</CURRENCY>") + entry(3, "<CURRENCY>gbp</CURRENCY>") +
+	text := bankFile(entry(1, "") + entry(2, "<CURRENCY><CURRATE>1.1<CURSYM>USD</CURRENCY>") + entry(3, "<CURRENCY>gbp</CURRENCY>") +
 		entry(4, "<ORIGCURRENCY><CURRATE>1.1<CURSYM>USD</ORIGCURRENCY>") + entry(5, "<CURRENCY><CURSYM>usd</CURRENCY>"))
 	r, err := read(t, text)
 	var got []string
@@ -118,22 +122,23 @@ func TestOtherCurrencies(t *testing.T) {
 	if joined := strings.Join(got, " "); err != nil || joined != "A EUR 1EUR 4EUR A USD 2USD 5USD A GBP 3GBP" {
 		t.Errorf("%v: %s", err, joined)
 	}
-	statementtest.Stopping(t, []byte(text), ofx.Read)
+	statementtest.CheckHandlerErrors(t, []byte(text), ofx.Read)
 	if r, err := read(t, strings.Replace(text, "<CURDEF>EUR", "<CURDEF>", 1)); err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 5 {
-		t.Errorf("without a currency of its own: %v: %+v", err, r.Statements)
+		t.Errorf("without a currency of the statement: %v: %+v", err, r.Statements)
 	}
 	memo := "<CURRENCY>USD</CURRENCY><MEMO>" + strings.Repeat("x", 1<<19)
-	_, err = read(t, bank(strings.Repeat(entry(1, memo), 140)))
+	_, err = read(t, bankFile(strings.Repeat(entry(1, memo), 140)))
 	if err == nil || !strings.Contains(err.Error(), "more than 67108864 bytes of entries in other currencies") {
 		t.Errorf("too many: %v", err)
 	}
 }
 
-// A file that lacks the beginning of an element, whose end it has, is refused: its values would be read as another's.
-func TestStartTagMissing(t *testing.T) {
+// TestMissingStartTag checks that a file is refused in which an element has an end tag but no start tag, because its
+// values would be read as another element's.
+func TestMissingStartTag(t *testing.T) {
 	t.Parallel()
 	for _, tag := range []string{"OFX", "BANKMSGSRSV1", "STMTTRNRS", "STMTRS", "BANKACCTFROM", "BANKTRANLIST", "STMTTRN", "LEDGERBAL"} {
-		want := "</" + tag + "> ends an element that did not begin"
+		want := "</" + tag + "> does not close an open element"
 		if tag == "STMTRS" {
 			want = "<STMTTRN> outside of a statement"
 		}

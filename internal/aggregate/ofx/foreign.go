@@ -6,29 +6,29 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// Limits of what is held of a statement until it ends.
+// Limits of the entries that are kept until the statement ends.
 const (
 	maxForeign = 64 << 20 // bytes of entries in other currencies
-	entryCost  = 512      // of an entry beside its texts
+	entryCost  = 512      // of an entry besides its texts
 )
 
-// foreign holds a statement's entries in other currencies. They are no part of its sum, which is in its own: each currency's are told
-// as a statement of their own, of the same account and interval.
-type foreign struct {
+// foreignEntries are a statement's entries in other currencies. The statement's sum is in its own currency; those of
+// each other currency are reported as a separate statement of the same account and interval.
+type foreignEntries struct {
 	currencies []string // in the order of the file
 	entries    map[string][]statement.Entry
 	bytes      int
 }
 
-// isForeign tells an entry that is not in its statement's currency, where that has one.
-func (w *within) isForeign(e *statement.Entry) bool {
+// isForeign reports whether an entry is in another currency than its statement, if that has one.
+func (w *statementState) isForeign(e *statement.Entry) bool {
 	return w.Currency != "" && e.Currency != w.Currency
 }
 
-func (f *foreign) keep(e *statement.Entry) error {
+func (f *foreignEntries) add(e *statement.Entry) error {
 	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
 	if f.bytes > maxForeign {
-		return statement.Refuse(e.Place, "a statement of more than %d bytes of entries in other currencies than its own", maxForeign)
+		return statement.Refuse(e.Place, "the statement has more than %d bytes of entries in other currencies", maxForeign)
 	}
 	if f.entries == nil {
 		f.entries = map[string][]statement.Entry{}
@@ -40,22 +40,22 @@ func (f *foreign) keep(e *statement.Entry) error {
 	return nil
 }
 
-// emit tells what is held.
-func (f *foreign) emit(to statement.Handler, of statement.Statement) error {
+// emit reports the kept entries.
+func (f *foreignEntries) emit(handler statement.Handler, template statement.Statement) error {
 	for _, currency := range f.currencies {
-		of.Currency, of.Fault = currency, ""
-		if err := to.Begin(&of); err != nil {
+		template.Currency, template.Fault = currency, ""
+		if err := handler.Begin(&template); err != nil {
 			return err
 		}
 		for i := range f.entries[currency] {
-			if err := to.Entry(&f.entries[currency][i]); err != nil {
+			if err := handler.Entry(&f.entries[currency][i]); err != nil {
 				return err
 			}
-			if err := to.EndEntry(); err != nil {
+			if err := handler.EndEntry(); err != nil {
 				return err
 			}
 		}
-		if err := to.End(); err != nil {
+		if err := handler.End(); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-// What a '<' begins.
+// Parses what a '<' begins: tags, comments, CDATA and processing instructions.
 
 package ofx
 
@@ -12,47 +12,47 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// markup reads what follows a '<': a tag, which ends the text, or something that is part of it or of nothing.
+// markup parses what follows a '<': a tag, which ends the text; a part of the text; or a comment.
 func (l *lexer) markup(prologue bool) (tagFound bool, err error) {
-	place := l.at
+	place := l.place
 	head, err := l.in.Peek(maxTag)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("read ofx: %w", err)
 	}
 	if name, form, length := cutTag(head); length > 0 {
-		l.tag = tag{element: l.named(name), shape: form}
+		l.tag = tag{element: l.elementNamed(name), shape: form}
 		l.tag.place = place
-		l.at.Column++
+		l.place.Column++
 		l.discard(head[:length])
 		return true, nil
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("!--")):
-		return false, l.enclosed("!--", "-->", place)
+		return false, l.readEnclosed("!--", "-->", place)
 	case bytes.HasPrefix(head, []byte("![CDATA[")):
-		return false, l.enclosed("![CDATA[", "]]>", place)
-	case begins(head, "!DOCTYPE"), begins(head, "!ENTITY"):
-		return false, statement.Refuse(place, "declarations of document types and entities are not read").
+		return false, l.readEnclosed("![CDATA[", "]]>", place)
+	case hasPrefixFold(head, "!DOCTYPE"), hasPrefixFold(head, "!ENTITY"):
+		return false, statement.Refuse(place, "a document type or entity is declared").
 			Advise("remove everything before <OFX>")
 	case prologue && bytes.HasPrefix(head, []byte("?")):
-		return false, l.enclosed("?", "?>", place)
+		return false, l.readEnclosed("?", "?>", place)
 	}
-	return false, l.keep([]byte("<"))
+	return false, l.appendText([]byte("<"))
 }
 
-func begins(head []byte, word string) bool {
+func hasPrefixFold(head []byte, word string) bool {
 	return len(head) >= len(word) && bytes.EqualFold(head[:len(word)], []byte(word))
 }
 
-// cutTag takes a tag apart whose '<' has been read. Its length is 0 where it is none: no name, an attribute without a
-// value, another '<' before its end.
-func cutTag(head []byte) (name []byte, form shape, length int) {
+// cutTag parses a tag after its '<'. The length is 0 if it is not a tag: it has no name, an attribute without a
+// value, or another '<' before its end.
+func cutTag(head []byte) (name []byte, form tagForm, length int) {
 	i := 0
 	if len(head) > 0 && head[0] == '/' {
 		form, i = tagEnd, 1
 	}
 	from := i
-	for i < len(head) && i-from <= maxName && nameByte(head[i], i == from) {
+	for i < len(head) && i-from <= maxName && isNameByte(head[i], i == from) {
 		i++
 	}
 	name = head[from:i]
@@ -79,16 +79,16 @@ func cutTag(head []byte) (name []byte, form shape, length int) {
 	return name, form, i + end + 1
 }
 
-func nameByte(b byte, first bool) bool {
+func isNameByte(b byte, first bool) bool {
 	if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' {
 		return true
 	}
 	return !first && (b >= '0' && b <= '9' || b == '.' || b == '_' || b == '-' || b == ':')
 }
 
-// enclosed reads what an opening mark begins up to its end: a comment, which is dropped, or text without entities.
-func (l *lexer) enclosed(mark, end string, place statement.Place) error {
-	l.at.Column++
+// readEnclosed reads up to an end mark: a comment, which is dropped, or text without entities.
+func (l *lexer) readEnclosed(mark, end string, place statement.Place) error {
+	l.place.Column++
 	l.discard([]byte(mark))
 	start, comment := len(l.value), mark == "!--"
 	for {
@@ -99,21 +99,21 @@ func (l *lexer) enclosed(mark, end string, place statement.Place) error {
 		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
 			return fmt.Errorf("read ofx: %w", err)
 		case len(l.value)+len(chunk) > statement.MaxValue+statement.Window:
-			return statement.Refuse(place, "a value of more than %d bytes", statement.MaxValue)
+			return statement.Refuse(place, "a value is longer than %d bytes", statement.MaxValue)
 		}
 		l.advance(chunk)
 		l.value = append(l.value, chunk...)
 		if bytes.HasSuffix(l.value[start:], []byte(end)) {
-			return l.enclose(start, end, comment)
+			return l.finishEnclosed(start, end, comment)
 		}
-		if comment { // what may begin its end is all that matters
+		if comment { // only the part that may begin the end mark is kept
 			l.value = append(l.value[:start], l.value[max(start, len(l.value)-len(end)):]...)
 		}
 	}
 }
 
-// enclose cuts the end off and guards a '&' from being read as an entity.
-func (l *lexer) enclose(start int, end string, comment bool) error {
+// finishEnclosed removes the end mark, and escapes each '&' so that it is not read as an entity.
+func (l *lexer) finishEnclosed(start int, end string, comment bool) error {
 	if comment {
 		l.value = l.value[:start]
 		return nil

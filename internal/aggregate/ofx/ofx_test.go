@@ -1,3 +1,5 @@
+// Tests of entries, statements, accounts, headers and recognition.
+
 package ofx_test
 
 import (
@@ -13,8 +15,8 @@ import (
 
 const header = "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:USASCII\nCHARSET:1252\n\n"
 
-// bank wraps entries into a statement.
-func bank(entries string) string {
+// bankFile returns a file with one statement of these entries.
+func bankFile(entries string) string {
 	return header + "<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>EUR<BANKACCTFROM><BANKID>B<ACCTID>A</BANKACCTFROM>" +
 		"<BANKTRANLIST>" + entries + "</BANKTRANLIST></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
 }
@@ -22,11 +24,11 @@ func bank(entries string) string {
 func read(t *testing.T, text string) (*statementtest.Recorder, error) {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
-	err := statementtest.Guarded(t, []byte(text), ofx.Read, r)
+	err := statementtest.ReadChecked(t, []byte(text), ofx.Read, r)
 	return r, err
 }
 
-// TestEntries reads one entry, however it is written.
+// TestEntries reads one entry in different forms.
 func TestEntries(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -81,7 +83,7 @@ func TestEntries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := read(t, bank("<STMTTRN>"+c.text+"</STMTTRN><STMTTRN><TRNAMT>5"))
+			r, err := read(t, bankFile("<STMTTRN>"+c.text+"</STMTTRN><STMTTRN><TRNAMT>5"))
 			if err != nil || len(r.Statements) != 1 || len(r.Statements[0].Entries) != 2 {
 				t.Fatalf("%v: %+v", err, r.Statements)
 			}
@@ -94,10 +96,10 @@ func TestEntries(t *testing.T) {
 				c.want.Booked = "not stated"
 			}
 			if got != c.want {
-				t.Errorf("told\n%+v, want\n%+v", got, c.want)
+				t.Errorf("got\n%+v, want\n%+v", got, c.want)
 			}
 			if next := r.Statements[0].Entries[1].Amount; next != "5" {
-				t.Errorf("the next entry is of %q", next)
+				t.Errorf("the next entry has the amount %q", next)
 			}
 		})
 	}
@@ -111,7 +113,7 @@ func TestAmountsAndDates(t *testing.T) {
 		"1.2345,6": "1.2345,6", "1234,567.8": "1234,567.8", "00012.3400": "12.3400", "1e3": "1e3", "--1": "--1", "1 234": "1 234", "-0": "0",
 		"5-": "5-", "(5)": "(5)", "NaN": "NaN", "12,345678": "12,345678",
 	} {
-		r, err := read(t, bank("<STMTTRN><TRNAMT>"+text+"</STMTTRN>"))
+		r, err := read(t, bankFile("<STMTTRN><TRNAMT>"+text+"</STMTTRN>"))
 		if err != nil || r.Statements[0].Entries[0].Amount != strings.TrimSpace(want) {
 			t.Errorf("%q is read as %q, want %q: %v", text, r.Statements[0].Entries[0].Amount, want, err)
 		}
@@ -123,14 +125,14 @@ func TestAmountsAndDates(t *testing.T) {
 		"20241301": "20241301", "20240131256199": "20240131256199", "2024013": "2024013", "20240131 x": "20240131 x", "31.01.2024": "31.01.2024",
 		"20240131[5": "20240131[5", "20240131.": "2024-01-31", "٢٠٢٤٠١٣١": "٢٠٢٤٠١٣١",
 	} {
-		r, err := read(t, bank("<STMTTRN><DTPOSTED>"+text+"</STMTTRN>"))
+		r, err := read(t, bankFile("<STMTTRN><DTPOSTED>"+text+"</STMTTRN>"))
 		if err != nil || r.Statements[0].Entries[0].Booked != want {
 			t.Errorf("%q is read as %q, want %q: %v", text, r.Statements[0].Entries[0].Booked, want, err)
 		}
 	}
 }
 
-// TestStatements reads statements around entries.
+// TestStatements reads statements and the elements around entries.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	r, err := read(t, "\ufeff<?xml version='1.0' encoding='ISO-8859-2'?><?OFX OFXHEADER=\"200\" VERSION=\"211\"?>\n<OFX>"+
@@ -151,7 +153,7 @@ func TestStatements(t *testing.T) {
 		Created: "2024-01-31T12:00:00+01:00", From: "2024-01-01", To: "2024-01-31",
 	}
 	if s.Statement != want {
-		t.Errorf("told\n%+v, want\n%+v", s.Statement, want)
+		t.Errorf("got\n%+v, want\n%+v", s.Statement, want)
 	}
 	got := fmt.Sprint(len(s.Entries), s.Entries[0].Text, s.Entries[1].Amount, s.Entries[2].Amount, s.Entries[3].Status, s.Entries[3].Booked,
 		s.Entries[4].Status, s.Entries[4].Booked)
@@ -163,7 +165,7 @@ func TestStatements(t *testing.T) {
 		t.Errorf("balances: %s", got)
 	}
 	if s := r.Statements[1]; s.Currency != "" || s.Created != "2024-02-01T08:00:00" || len(s.Entries) != 0 {
-		t.Errorf("an empty statement is told as %+v", s)
+		t.Errorf("an empty statement is reported as %+v", s)
 	}
 	got = fmt.Sprint(r.Notices)
 	if !strings.Contains(got, "balance [{name limit} {type DOLLAR} {value 9}]") {
@@ -171,7 +173,7 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// TestTimes reads when a statement was made: local, with the offset where it can be read.
+// TestTimes reads the time of creation: local, with the offset if it can be read.
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -204,7 +206,7 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-func TestRequestsOfStatements(t *testing.T) {
+func TestTransactionUIDs(t *testing.T) {
 	t.Parallel()
 	from := "<BANKACCTFROM><ACCTID>a</BANKACCTFROM></STMTRS>"
 	r, err := read(t, "<OFX><STMTTRNRS><TRNUID>1<STMTRS>"+from+"<STMTRS>"+from+"</STMTTRNRS><STMTTRNRS><STMTRS>"+from+"</OFX>")
@@ -214,12 +216,12 @@ func TestRequestsOfStatements(t *testing.T) {
 		got = append(got, fmt.Sprint(n.What, " ", n.Fields))
 	}
 	if err != nil || fmt.Sprint(got) != want {
-		t.Errorf("%v: told %v", err, got)
+		t.Errorf("%v: got %v", err, got)
 	}
 }
 
-// TestElsewhere tells what stands where it should not, and takes nothing from what stands around it.
-func TestElsewhere(t *testing.T) {
+// TestMisplacedElements checks that elements in the wrong place are reported and do not affect those around them.
+func TestMisplacedElements(t *testing.T) {
 	t.Parallel()
 	r, err := read(t, "<OFX><LEDGERBAL><BALAMT>1</LEDGERBAL><INVSTMTRS><AVAILBAL><BALAMT>2<DTASOF>20240131</AVAILBAL>"+
 		"<INVTRANLIST><STMTTRN><TRNAMT>3</STMTTRN></INVTRANLIST><BAL><NAME>n<VALUE>4</BAL></INVSTMTRS>"+
@@ -229,7 +231,7 @@ func TestElsewhere(t *testing.T) {
 		t.Fatalf("%v: %+v", err, r.Statements)
 	}
 	if e := r.Statements[0].Entries[0]; e.Amount != "5" || e.Party != "a" || e.Currency != "USD" {
-		t.Errorf("told %+v", e.Entry)
+		t.Errorf("got %+v", e.Entry)
 	}
 	var got []string
 	for _, n := range r.Notices {
@@ -241,7 +243,7 @@ func TestElsewhere(t *testing.T) {
 		"account[{number 6}]",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("told\n%q, want\n%q", got, want)
+		t.Errorf("got\n%q, want\n%q", got, want)
 	}
 }
 
@@ -252,7 +254,7 @@ func TestHeaders(t *testing.T) {
 		"one line":        {"OFXHEADER:100DATA:OFXSGMLVERSION:151SECURITY:NONEENCODING:USASCIICHARSET:850COMPRESSION:NONEOLDFILEUID:NONE", "ofx 1.5.1", "Ú"},
 		"blanks":          {"OFXHEADER: 100 VERSION : 102 CHARSET:8859-2 ", "ofx 1.0.2", "é"},
 		"an unknown one":  {"OFXHEADER:100\nVERSION:x\nCHARSET:NONE\n", "ofx", "é"},
-		"says utf-8":      {"OFXHEADER:100\nVERSION:103\nENCODING:UTF-8\nCHARSET:NONE\n", "ofx 1.0.3", "é"},
+		"declares utf-8":  {"OFXHEADER:100\nVERSION:103\nENCODING:UTF-8\nCHARSET:NONE\n", "ofx 1.0.3", "é"},
 		"cyrillic":        {"OFXHEADER:100\nVERSION:102\nCHARSET:1251\n", "ofx 1.0.2", "й"},
 		"upper-case text": {`<?XML VERSION="1.0"?><?ofx ofxheader="200" version="220"?>`, "ofx 2.2.0", "é"},
 	} {

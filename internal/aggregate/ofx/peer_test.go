@@ -1,4 +1,4 @@
-// What the tests of other readers assert, one by one.
+// Checks the assertions of other readers' tests.
 
 package ofx_test
 
@@ -11,103 +11,103 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// peer holds one assertion against the reading. Every one is known here, so that none is passed over.
-func (r *reading) peer(what string, value json.RawMessage) {
+// checkPeer checks one assertion. Every assertion must be known here, so that none is ignored.
+func (r *reading) checkPeer(what string, value json.RawMessage) {
 	r.t.Helper()
 	text := strings.Trim(string(value), `"`)
 	invested := len(r.notices("investment")) > 0
 	switch what {
-	case "asserted_by", "note", "strict_mode": // there is one mode here, which tells what cannot be read
+	case "asserted_by", "note", "strict_mode": // this reader has only one mode, which reports what cannot be read
 	case "account":
 		if invested {
 			r.equal(what, r.notice("investment", 0, "account"), text)
 			return
 		}
-		r.equal(what, r.only().Account, text)
+		r.equal(what, r.onlyStatement().Account, text)
 	case "accounts":
-		r.accounts(value)
+		r.checkAccounts(value)
 	case "types":
-		for i, want := range list[string](r, value) {
+		for i, want := range decodeList[string](r, value) {
 			r.equal(what, r.notice("account", i, "type"), want)
 		}
 	case "routing":
 		r.equal(what, r.notice("account", 0, what), text)
-		r.differ(what, r.Statements[0].Servicer != text)
+		r.expectDifference(what, r.Statements[0].Servicer != text)
 	case "branch", "type", "transaction_uid":
 		r.equal(what, r.notice("account", 0, what), text)
 	case "header":
-		for name, want := range one[map[string]string](r, value) {
+		for name, want := range decodeOne[map[string]string](r, value) {
 			r.equal(name, r.notice("header", 0, name), want)
 		}
-	case "currency", "warning": // null, and that it is empty
+	case "currency", "warning": // null and empty
 		if text == "null" || what == "warning" {
 			text = ""
 		}
-		r.equal(what, r.only().Currency, text)
+		r.equal(what, r.onlyStatement().Currency, text)
 	case "ledger_balance":
-		r.balance(r.only(), statement.ClosingBooked, &text, "")
+		r.checkBalance(r.onlyStatement(), statement.ClosingBooked, &text, "")
 	case "available_balance":
-		r.balance(r.only(), statement.ClosingAvailable, &text, "")
+		r.checkBalance(r.onlyStatement(), statement.ClosingAvailable, &text, "")
 	case "balance_date":
-		r.equal(what, r.only().Created, text)
+		r.equal(what, r.onlyStatement().Created, text)
 	case "start":
-		r.equal(what, r.only().From, text)
+		r.equal(what, r.onlyStatement().From, text)
 	case "end":
-		r.equal(what, r.only().To, text[:10])
-		r.differ(what, r.only().To != text)
+		r.equal(what, r.onlyStatement().To, text[:10])
+		r.expectDifference(what, r.onlyStatement().To != text)
 	case "transactions", "discarded":
-		r.transactions(what, one[int](r, value))
+		r.checkTransactions(what, decodeOne[int](r, value))
 	case "signon", "status":
-		r.answer(strings.Replace(what, "signon", "sign-on", 1), value)
+		r.checkResponse(strings.Replace(what, "signon", "sign-on", 1), value)
 	default:
-		r.peerInvestment(what, text, value)
+		r.checkPeerInvestment(what, text, value)
 	}
 }
 
-func (r *reading) peerInvestment(what, text string, value json.RawMessage) {
+func (r *reading) checkPeerInvestment(what, text string, value json.RawMessage) {
 	r.t.Helper()
 	switch what {
 	case "first", "second", "last":
-		r.transaction(map[string]int{"first": 0, "second": 1, "last": -1}[what], one[map[string]string](r, value))
+		r.checkTransaction(map[string]int{"first": 0, "second": 1, "last": -1}[what], decodeOne[map[string]string](r, value))
 	case "inv":
-		for i, want := range list[map[string]string](r, value) {
-			r.transaction(i, want)
+		for i, want := range decodeList[map[string]string](r, value) {
+			r.checkTransaction(i, want)
 		}
 	case "inv_transactions":
-		r.count(what, len(r.notices("investment transaction")), one[int](r, value))
+		r.count(what, len(r.notices("investment transaction")), decodeOne[int](r, value))
 	case "positions":
 		if value[0] != '[' {
-			r.count(what, len(r.notices("position")), one[int](r, value))
+			r.count(what, len(r.notices("position")), decodeOne[int](r, value))
 			return
 		}
-		for i, want := range list[map[string]string](r, value) {
-			r.fields("position", i, want)
+		for i, want := range decodeList[map[string]string](r, value) {
+			r.checkFields("position", i, want)
 		}
 	case "position0", "balance0":
-		r.fields(strings.TrimSuffix(what, "0"), 0, one[map[string]string](r, value))
+		r.checkFields(strings.TrimSuffix(what, "0"), 0, decodeOne[map[string]string](r, value))
 	case "position0_units":
 		r.number(what, r.notice("position", 0, "units"), text)
 	case "securities":
-		r.count(what, len(r.notices("security")), one[int](r, value))
+		r.count(what, len(r.notices("security")), decodeOne[int](r, value))
 	case "balance_list":
-		r.count(what, len(r.notices("balance")), one[int](r, value))
+		r.count(what, len(r.notices("balance")), decodeOne[int](r, value))
 	case "available_cash", "margin":
 		r.number(what, r.notice("investment balance", 0, what), text)
 	default:
-		r.t.Errorf("what peers assert as %s is compared with nothing", what)
+		r.t.Errorf("the assertion %s of peers is not compared", what)
 	}
 }
 
-// differ holds the table of differences to what is so.
-func (r *reading) differ(what string, does bool) {
+// expectDifference checks that the table of differences is correct.
+func (r *reading) expectDifference(what string, does bool) {
 	r.t.Helper()
 	if differs(r.file, what) != does {
 		r.t.Errorf("the table of differences is wrong about %s of %s", what, r.file)
 	}
 }
 
-// only is the one statement of a file.
-func (r *reading) only() *statementtest.Statement {
+// onlyStatement returns the only statement of a file.
+func (r *reading) onlyStatement() *statementtest.Statement {
 	r.t.Helper()
 	if len(r.Statements) != 1 {
 		r.t.Fatalf("%d statements, want one", len(r.Statements))
@@ -115,34 +115,34 @@ func (r *reading) only() *statementtest.Statement {
 	return &r.Statements[0]
 }
 
-// accounts are asserted as a number, by account number, or by fields.
-func (r *reading) accounts(value json.RawMessage) {
+// checkAccounts checks accounts, which are asserted as a number, by account number, or by fields.
+func (r *reading) checkAccounts(value json.RawMessage) {
 	r.t.Helper()
 	if value[0] != '[' {
-		r.count("accounts", len(r.Statements), one[int](r, value))
+		r.count("accounts", len(r.Statements), decodeOne[int](r, value))
 		return
 	}
-	for i, raw := range list[json.RawMessage](r, value) {
+	for i, raw := range decodeList[json.RawMessage](r, value) {
 		if raw[0] == '"' {
-			r.equal("account", r.Statements[i].Account, one[string](r, raw))
+			r.equal("account", r.Statements[i].Account, decodeOne[string](r, raw))
 			continue
 		}
-		for name, want := range one[map[string]string](r, raw) {
+		for name, want := range decodeOne[map[string]string](r, raw) {
 			r.equal(name, r.notice("account", i, name), want)
 		}
 	}
 }
 
-// transactions are what can be read of all; the others are what the peer discards.
-func (r *reading) transactions(what string, want int) {
+// checkTransactions counts the entries that can be read; the peer discards the others.
+func (r *reading) checkTransactions(what string, want int) {
 	r.t.Helper()
 	if r.notices("investment") != nil {
-		r.differ(what, true)
+		r.expectDifference(what, true)
 		r.count(what, len(r.notices("investment transaction")), want)
 		return
 	}
 	readable, not := 0, 0
-	for _, e := range r.only().Entries {
+	for _, e := range r.onlyStatement().Entries {
 		_, ok := statement.Amount(e.Amount, '.')
 		if _, err := time.Parse("2006-01-02", e.Booked); ok && err == nil {
 			readable++
@@ -150,14 +150,14 @@ func (r *reading) transactions(what string, want int) {
 			not++
 		}
 	}
-	r.differ("transactions", not > 0)
+	r.expectDifference("transactions", not > 0)
 	if what == "discarded" {
 		readable = not
 	}
 	r.count(what, readable, want)
 }
 
-func (r *reading) answer(what string, value json.RawMessage) {
+func (r *reading) checkResponse(what string, value json.RawMessage) {
 	r.t.Helper()
 	var want struct {
 		Code              json.Number
@@ -171,14 +171,14 @@ func (r *reading) answer(what string, value json.RawMessage) {
 	}
 }
 
-// transaction is an entry of a statement, or an investment transaction.
-func (r *reading) transaction(i int, want map[string]string) {
+// checkTransaction checks an entry of a statement, or an investment transaction.
+func (r *reading) checkTransaction(i int, want map[string]string) {
 	r.t.Helper()
 	if r.notices("investment") != nil {
-		r.fields("investment transaction", i, want)
+		r.checkFields("investment transaction", i, want)
 		return
 	}
-	e := r.only().Entries[i]
+	e := r.onlyStatement().Entries[i]
 	for name, value := range want {
 		switch name {
 		case "payee":
@@ -190,20 +190,20 @@ func (r *reading) transaction(i int, want map[string]string) {
 		case "memo":
 			r.equal(name, e.Text, value)
 		default:
-			r.t.Errorf("what peers assert as %s of an entry is compared with nothing", name)
+			r.t.Errorf("the assertion %s of peers about an entry is not compared", name)
 		}
 	}
 }
 
-// fields compares a notice: numbers by value, times by instant, kinds without case.
-func (r *reading) fields(what string, i int, want map[string]string) {
+// checkFields compares a notice: numbers by value, times by instant, kinds without case.
+func (r *reading) checkFields(what string, i int, want map[string]string) {
 	r.t.Helper()
 	for name, value := range want {
 		got := r.notice(what, i, name)
 		switch name {
 		case "units", "unit_price", "market_value", "total", "amount", "value":
 			if got == "" {
-				r.differ(name, true)
+				r.expectDifference(name, true)
 				continue
 			}
 			r.number(name, got, value)
@@ -213,17 +213,17 @@ func (r *reading) fields(what string, i int, want map[string]string) {
 			}
 			r.equal(name, strings.ToLower(got), value)
 		case "date_utc":
-			r.instant(name, r.notice(what, i, "date"), value)
-			r.differ(name, true)
+			r.checkInstant(name, r.notice(what, i, "date"), value)
+			r.expectDifference(name, true)
 		case "trade", "settle":
-			r.instant(name, got, value+":00")
+			r.checkInstant(name, got, value+":00")
 		default:
 			r.equal(name, got, value)
 		}
 	}
 }
 
-func (r *reading) instant(what, got, utc string) {
+func (r *reading) checkInstant(what, got, utc string) {
 	r.t.Helper()
 	at, err := time.Parse(time.RFC3339, got)
 	if err != nil || at.UTC().Format("2006-01-02T15:04:05") != utc {
@@ -238,13 +238,13 @@ func (r *reading) decode(value json.RawMessage, to any) {
 	}
 }
 
-func one[T any](r *reading, value json.RawMessage) (v T) {
+func decodeOne[T any](r *reading, value json.RawMessage) (v T) {
 	r.t.Helper()
 	r.decode(value, &v)
 	return v
 }
 
-func list[T any](r *reading, value json.RawMessage) []T {
+func decodeList[T any](r *reading, value json.RawMessage) []T {
 	r.t.Helper()
-	return one[[]T](r, value)
+	return decodeOne[[]T](r, value)
 }

@@ -1,4 +1,4 @@
-// From tags to elements, however their ends are written.
+// Builds elements from tags, whether or not they have end tags.
 
 package ofx
 
@@ -9,55 +9,55 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// reader keeps what is open, and has every record told when it is whole.
+// reader keeps the open elements, and handles each record when it is complete.
 type reader struct {
-	lex    *lexer
-	values values
-	to     statement.Handler
-	format string
+	lex     *lexer
+	values  valueDecoder
+	handler statement.Handler
+	format  string
 
-	open []element // the outermost first
-	leaf string    // the value that came last, until the next tag
-	rec  record    // the one being read
+	open      []element // the outermost first
+	lastValue string    // name of the last value, until the next tag
+	record    record    // the open one
 
-	in      within
-	unread  bool // the answer is told to be not read
-	noticed noticed
-	notice  statement.Notice
-	row     statement.Entry
+	current        statementState
+	responseUnread bool // the open response is reported as not read
+	summary        fileSummary
+	notice         statement.Notice
+	currentEntry   statement.Entry
 }
 
-// read tells the file to its end.
+// read reads the file to its end.
 func (p *reader) read() error {
 	raw, err := p.lex.text(true)
 	if err == nil {
-		err = p.header(p.lex.from, raw)
+		err = p.header(p.lex.valuePlace, raw)
 	}
 	if err != nil {
 		return err
 	}
 	for p.lex.tag.shape != tagNone {
-		if err := p.next(p.lex.tag); err != nil {
+		if err := p.acceptTag(p.lex.tag); err != nil {
 			return err
 		}
 	}
 	for i := len(p.open) - 1; i >= 0; i-- {
 		if e := &p.open[i]; e.kind.rank != none {
-			return statement.Refuse(p.lex.at, "the file ends within the <%s> that begins at %s", e.name, e.place).
+			return statement.Refuse(p.lex.place, "the file ends within the <%s> that begins at %s", e.name, e.place).
 				Advise("fetch the file again")
 		}
 	}
 	return nil
 }
 
-func (p *reader) next(t tag) error {
+func (p *reader) acceptTag(t tag) error {
 	if t.shape == tagEnd {
 		return p.end(t)
 	}
 	return p.start(t)
 }
 
-// header takes what stands outside of all elements.
+// header handles text outside of all elements.
 func (p *reader) header(place statement.Place, raw []byte) error {
 	if len(raw) == 0 {
 		return nil
@@ -68,24 +68,24 @@ func (p *reader) header(place statement.Place, raw []byte) error {
 		case "VERSION":
 			p.format = formatOf(f.Value, p.format)
 		case "CHARSET", "ENCODING":
-			p.values.choose(f.Value)
+			p.values.setCharset(f.Value)
 		}
 	}
 	if len(fields) == 0 {
 		return nil
 	}
 	p.notice = statement.Notice{Place: place, What: "header", Fields: fields}
-	return p.to.Notice(&p.notice)
+	return p.handler.Notice(&p.notice)
 }
 
-// start reads an element's beginning and the text that follows. Text makes it a value, closed or not. Without text it holds
-// others, or is an empty value: known names tell, and of the rest its end tag, if one comes.
+// start reads a start tag and the text after it. With text it is a value, whether closed or not. Without text it
+// contains elements or is an empty value: a known name decides, and otherwise an end tag, if there is one.
 func (p *reader) start(t tag) error {
-	p.leaf = ""
-	if !p.known(&t.element) {
+	p.lastValue = ""
+	if !p.isKnownHere(&t.element) {
 		t.kind = kind{}
 	}
-	if err := p.evict(t.kind.rank); err != nil {
+	if err := p.closeRank(t.kind.rank); err != nil {
 		return err
 	}
 	raw, err := p.lex.text(false)
@@ -94,7 +94,7 @@ func (p *reader) start(t tag) error {
 	}
 	if t.kind.rank == none {
 		if value := p.values.text(raw); value != "" || t.shape == tagEmpty {
-			p.leaf = t.name
+			p.lastValue = t.name
 			return p.value(&t.element, value)
 		}
 	}
@@ -104,66 +104,68 @@ func (p *reader) start(t tag) error {
 	return p.pop(len(p.open) - 1)
 }
 
-// known says whether an element is what its name says where it stands. Banks put values of their own into entries, under names
-// that are known elsewhere.
-func (p *reader) known(e *element) bool {
+// isKnownHere reports whether an element has the meaning of its name at its place. Banks put proprietary values into
+// entries, under names that are known elsewhere.
+func (p *reader) isKnownHere(e *element) bool {
 	if e.kind.rank < group {
 		return true
 	}
-	if p.rec.active() && strings.HasPrefix(p.rec.nodes[0].name, "STMTTRN") {
+	if p.record.active() && strings.HasPrefix(p.record.nodes[0].name, "STMTTRN") {
 		return strings.HasPrefix(e.name, "STMTTRN")
 	}
-	for i := len(p.open) - 1; i >= 0 && e.kind.only != ""; i-- {
+	for i := len(p.open) - 1; i >= 0 && e.kind.onlyIn != ""; i-- {
 		if r := p.open[i].kind.rank; r != none && r <= list {
-			return p.open[i].name == e.kind.only
+			return p.open[i].name == e.kind.onlyIn
 		}
 	}
 	return true
 }
 
-// end closes the element of that name and all that is open within it. One that closes a value, or an unknown name that is not
-// open, changes nothing. Where a known one never began, what stands before its end would be read as another's.
+// end closes the element of that name and everything open inside it. An end tag of a value, or of an unknown element
+// that is not open, is ignored. If a known element has no start tag, the file is refused, because its values would be
+// read as another element's.
 func (p *reader) end(t tag) error {
-	if p.leaf != t.name {
-		i := p.find(t.name, t.kind.rank)
-		if i < 0 && !p.mayEnd(t.kind.rank) {
-			return statement.Refuse(t.place, "</%s> ends an element that did not begin", t.name).Advise("fetch the file again")
+	if p.lastValue != t.name {
+		i := p.findOpen(t.name, t.kind.rank)
+		if i < 0 && !p.mayEndOther(t.kind.rank) {
+			return statement.Refuse(t.place, "</%s> does not close an open element", t.name).Advise("fetch the file again")
 		}
 		if i >= 0 {
-			if p.rec.active() && p.open[i].kind.rank == none {
-				p.rec.setOwner(p.open[i].node)
+			if p.record.active() && p.open[i].kind.rank == none {
+				p.record.setParent(p.open[i].node)
 			}
-			p.rec.ended = p.open[i].kind.emit != nil && p.open[i].node == 0
+			p.record.ended = p.open[i].kind.emit != nil && p.open[i].node == 0
 			if err := p.pop(i); err != nil {
 				return err
 			}
 		}
 	}
-	p.leaf = ""
+	p.lastValue = ""
 	outside := len(p.open) == 0
 	raw, err := p.lex.text(outside)
 	if err != nil || !outside {
 		return err
 	}
-	return p.header(p.lex.from, raw)
+	return p.header(p.lex.valuePlace, raw)
 }
 
-// mayEnd says whether an end whose name is not open may be a bank's way to end another one of its rank: of a statement on a card
-// as of one on an account, or of a list that the next one has ended.
-func (p *reader) mayEnd(r rank) bool {
+// mayEndOther reports whether an end tag without a start tag may end another element of its rank: a card statement
+// ended as one of an account, or a list that the next one has ended.
+func (p *reader) mayEndOther(r rank) bool {
 	switch r {
 	case none:
 		return true
 	case list:
-		return p.in.listed
+		return p.current.listed
 	case group, item:
 		return false
 	}
 	return slices.ContainsFunc(p.open, func(e element) bool { return e.kind.rank == r })
 }
 
-// find is where an element of that name is open; -1 if nowhere, or where an unknown name would end a known one.
-func (p *reader) find(name string, rank rank) int {
+// findOpen returns the index of the open element of that name; -1 if there is none, or if an unknown name would close
+// a known element.
+func (p *reader) findOpen(name string, rank rank) int {
 	for i := len(p.open) - 1; i >= 0; i-- {
 		if p.open[i].name == name {
 			return i
@@ -175,8 +177,8 @@ func (p *reader) find(name string, rank rank) int {
 	return -1
 }
 
-// evict ends what cannot hold an element of a rank: see rank.
-func (p *reader) evict(r rank) error {
+// closeRank closes the elements that cannot contain an element of a rank; see rank.
+func (p *reader) closeRank(r rank) error {
 	if r == none {
 		return nil
 	}
@@ -191,10 +193,10 @@ func (p *reader) evict(r rank) error {
 // push opens an element.
 func (p *reader) push(e element) error {
 	if len(p.open) == statement.MaxDepth {
-		return statement.Refuse(e.place, "more than %d elements within each other", statement.MaxDepth)
+		return statement.Refuse(e.place, "elements are nested more than %d deep", statement.MaxDepth)
 	}
-	if e.kind.emit != nil || p.rec.active() {
-		node, err := p.rec.add(&e, "", p.owner())
+	if e.kind.emit != nil || p.record.active() {
+		node, err := p.record.add(&e, "", p.parentNode())
 		if err != nil {
 			return err
 		}
@@ -202,32 +204,33 @@ func (p *reader) push(e element) error {
 	}
 	p.open = append(p.open, e)
 	switch e.kind.rank {
-	case answer:
-		p.in.request = ""
-		if p.unread = !one(answers, e.name); p.unread {
-			return p.notify(e.place, "not read", field("element", e.name))
+	case response:
+		p.current.transactionUID = ""
+		if p.responseUnread = !isOneOf(readResponses, e.name); p.responseUnread {
+			return p.emitNotice(e.place, "not read", field("element", e.name))
 		}
 	case report:
-		p.enter(&e)
+		p.enterStatement(&e)
 	case list:
-		p.in.listed = true
+		p.current.listed = true
 	}
 	return nil
 }
 
-// value takes an element that holds only text.
+// value handles an element that contains only text.
 func (p *reader) value(e *element, text string) error {
-	if p.rec.active() {
-		_, err := p.rec.add(e, text, p.owner())
+	if p.record.active() {
+		_, err := p.record.add(e, text, p.parentNode())
 		return err
 	}
-	p.in.set(e.name, text)
+	p.current.setValue(e.name, text)
 	return nil
 }
 
-// owner is the node that holds what comes next: of the innermost known element, for the others may be values.
-func (p *reader) owner() int {
-	if !p.rec.active() {
+// parentNode returns the node that contains what comes next: that of the innermost known element, because the unknown
+// ones may be values.
+func (p *reader) parentNode() int {
+	if !p.record.active() {
 		return -1
 	}
 	for i := len(p.open) - 1; i >= 0; i-- {
@@ -238,7 +241,7 @@ func (p *reader) owner() int {
 	return -1
 }
 
-// pop closes all elements from the i-th on, the innermost first, and has told what is whole then.
+// pop closes all elements from the i-th on, the innermost first, and handles those that are complete.
 func (p *reader) pop(i int) error {
 	for len(p.open) > i {
 		e := p.open[len(p.open)-1]
@@ -247,9 +250,9 @@ func (p *reader) pop(i int) error {
 		switch {
 		case e.kind.emit != nil && e.node == 0:
 			err = e.kind.emit(p)
-			p.rec.reset()
+			p.record.reset()
 		case e.kind.rank == report:
-			err = p.leave()
+			err = p.leaveStatement()
 		}
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-// One element with all that it holds, to be told as a whole.
+// A complete element with everything that it contains.
 
 package ofx
 
@@ -13,67 +13,69 @@ const (
 	maxRecord = 4 * statement.MaxValue // bytes of its values
 )
 
-// record is a tree of elements in the file's order; the first is the root, and every element's holder stands before it.
+// record is a tree of elements in the file's order. The first is the root, and every element comes after its parent.
 type record struct {
 	nodes []node
 	place statement.Place
 	bytes int
-	ended bool // by its own end tag
+	ended bool // by its end tag
 }
 
 type node struct {
 	name, value string
-	owner       int
+	parent      int
 }
 
 func (r *record) active() bool { return len(r.nodes) > 0 }
 
-// add puts an element below holder and returns its number.
-func (r *record) add(e *element, value string, owner int) (int, error) {
+// add adds an element below parent and returns its index.
+func (r *record) add(e *element, value string, parent int) (int, error) {
 	if len(r.nodes) == 0 {
 		r.place = e.place
 	}
 	r.bytes += len(value)
 	if len(r.nodes) == maxNodes || r.bytes > maxRecord {
-		return 0, statement.Refuse(r.place, "<%s> holds more than %d elements or %d bytes", r.nodes[0].name, maxNodes, maxRecord)
+		return 0, statement.Refuse(r.place, "<%s> contains more than %d elements or %d bytes", r.nodes[0].name, maxNodes, maxRecord)
 	}
-	r.nodes = append(r.nodes, node{e.name, value, owner})
+	r.nodes = append(r.nodes, node{e.name, value, parent})
 	return len(r.nodes) - 1, nil
 }
 
-// setOwner makes an element the holder of what came after it: its end tag has shown that it was no empty value.
-func (r *record) setOwner(owner int) {
-	for i := owner + 1; i < len(r.nodes); i++ {
-		if r.nodes[i].owner == r.nodes[owner].owner {
-			r.nodes[i].owner = owner
+// setParent makes an element the parent of the siblings after it: its end tag has shown that it is not an empty
+// value.
+func (r *record) setParent(parent int) {
+	for i := parent + 1; i < len(r.nodes); i++ {
+		if r.nodes[i].parent == r.nodes[parent].parent {
+			r.nodes[i].parent = parent
 		}
 	}
 }
 
 func (r *record) reset() { r.nodes, r.bytes, r.ended = r.nodes[:0], 0, false }
 
-// get is the root's value of that name. One that is stated twice and differently is both, which no amount and no date is.
-func (r *record) get(name string) string { return r.below(0, name) }
+// get returns the root's value of that name. Different values of one name are joined, which gives neither a valid
+// amount nor a valid date.
+func (r *record) get(name string) string { return r.valueAt(0, name) }
 
-// under is the value of that name within the root's element holder.
-func (r *record) under(owner, name string) string {
+// valueIn returns the value of that name within a child of the root.
+func (r *record) valueIn(parent, name string) string {
 	for i := range r.nodes {
-		if i > 0 && r.nodes[i].owner == 0 && r.nodes[i].name == owner {
-			return r.below(i, name)
+		if i > 0 && r.nodes[i].parent == 0 && r.nodes[i].name == parent {
+			return r.valueAt(i, name)
 		}
 	}
 	return ""
 }
 
-func (r *record) below(owner int, name string) string {
+func (r *record) valueAt(parent int, name string) string {
 	found, others := "", []string(nil)
-	for i := owner + 1; i < len(r.nodes); i++ {
+	for i := parent + 1; i < len(r.nodes); i++ {
 		n := &r.nodes[i]
-		if n.owner < owner {
-			break // what it holds stands together
+		if n.parent < parent {
+			break // descendants are contiguous
 		}
 		switch {
-		case n.owner != owner || n.name != name || n.value == "" || n.value == found:
+		case n.parent != parent || n.name != name || n.value == "" || n.value == found:
 		case found == "":
 			found = n.value
 		default:
@@ -86,8 +88,8 @@ func (r *record) below(owner int, name string) string {
 	return found
 }
 
-// first is the first value of that name, however deep.
-func (r *record) first(name string) string {
+// findValue returns the first value of that name, at any depth.
+func (r *record) findValue(name string) string {
 	for i := range r.nodes {
 		if n := &r.nodes[i]; n.name == name && n.value != "" {
 			return n.value

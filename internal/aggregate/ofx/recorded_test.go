@@ -1,4 +1,4 @@
-// Recorded files, against what other readers of the format assert of them and what a plain scan of their text finds.
+// Compares recorded files with the assertions of other readers' tests and with a plain scan of their text.
 
 package ofx_test
 
@@ -20,28 +20,28 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// differences are where this reader tells something else than the peers do, or than the scan found.
+// differences are the results in which this reader intentionally differs from the peers or the scan.
 var differences = []struct{ file, what, reason string }{
-	{"ofxparse/date_missing.ofx", "transactions", "the peer discards three entries without a date; here they are told as written, for quarantine"},
-	{"ofxparse/decimal_error.ofx", "transactions", "the peer discards the entry of $120; here it is told as written, for quarantine"},
-	{"ofxparse/investment_401k.ofx", "total", "the peer takes a missing total for 0; here it is not stated"},
+	{"ofxparse/date_missing.ofx", "transactions", "the peer discards three entries without a date; here they are reported as written, for quarantine"},
+	{"ofxparse/decimal_error.ofx", "transactions", "the peer discards the entry of $120; here it is reported as written, for quarantine"},
+	{"ofxparse/investment_401k.ofx", "total", "the peer reads a missing total as 0; here it is not stated"},
 	{"ofxparse/bank_medium.ofx", "end", "the peer keeps the time; an interval ends with a date"},
 	{"ofxparse/fidelity-savings.ofx", "date_utc", "the peer turns dates into UTC; a booking date is the bank's local one"},
-	{"ofxparse/fidelity-savings.ofx", "transactions", "the peer lists an investment account's cash as bank transactions; here it is noticed as investment transactions"},
-	{"ofxparse/signon_fail.ofx", "error", "the peer reads a failed sign-on; a file that holds nothing else is refused with the bank's answer"},
-	{"ofxparse/error_message.ofx", "error", "the peer reads a failed request; a file that holds nothing else is refused with the bank's answer"},
+	{"ofxparse/fidelity-savings.ofx", "transactions", "the peer lists an investment account's cash as bank transactions; here they are investment transactions"},
+	{"ofxparse/signon_fail.ofx", "error", "the peer reads a failed sign-on; a file that contains nothing else is refused with the bank's response"},
+	{"ofxparse/error_message.ofx", "error", "the peer reads a failed request; a file that contains nothing else is refused with the bank's response"},
 	{"ofxparse/bank_small.ofx", "error", "the peer reads <OFX></OFX>; a file that states nothing is refused"},
 	{"ofxparse/multiple_accounts2.ofx", "routing", "the peer has the bank's number; the servicer is that and the branch"},
 	{"ofxparse/bank_medium.ofx", "routing", "the peer has the bank's number; the servicer is that and the branch"},
 }
 
-// met are the differences that a test has come upon.
-var met sync.Map
+// seenDifferences are the differences that the tests have met.
+var seenDifferences sync.Map
 
 func differs(file, what string) bool {
 	for _, d := range differences {
 		if d.file == file && d.what == what {
-			met.Store(file+" "+what, true)
+			seenDifferences.Store(file+" "+what, true)
 			return true
 		}
 	}
@@ -53,11 +53,11 @@ type expectation struct {
 	Computed struct {
 		Version                  string
 		Transactions, Securities int
-		Statements               []scanned
+		Statements               []scannedStatement
 	}
 }
 
-type scanned struct {
+type scannedStatement struct {
 	Kind, Account, BankID, Currency string
 	Stmttrn                         int
 	Ledger                          *string `json:"ledger_balance"`
@@ -70,7 +70,7 @@ type scanned struct {
 	Positions                       int
 }
 
-// reading is what a file told, with the means to look into it.
+// reading is the result of a read, with helpers to check it.
 type reading struct {
 	*statementtest.Recorder
 	t    *testing.T
@@ -91,7 +91,7 @@ func expectations(t *testing.T) map[string]expectation {
 	return all.Files
 }
 
-func recorded(t testing.TB, file string) []byte {
+func readRecorded(t testing.TB, file string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(statementtest.Data(t, "statements", "ofx"), file))
 	if err != nil {
@@ -108,34 +108,34 @@ func TestRecordedFiles(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		for _, d := range differences {
-			if _, ok := met.Load(d.file + " " + d.what); !ok {
-				t.Errorf("%s: there is no such difference in %s (%s)", d.file, d.what, d.reason)
+			if _, ok := seenDifferences.Load(d.file + " " + d.what); !ok {
+				t.Errorf("%s: %s does not differ (%s)", d.file, d.what, d.reason)
 			}
 		}
 	})
 	for file, want := range all {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			text := recorded(t, file)
+			text := readRecorded(t, file)
 			if !ofx.Recognise(text[:min(len(text), 4096)]) {
 				t.Error("not recognised")
 			}
 			r := &reading{Recorder: statementtest.NewRecorder(t), t: t, file: file}
-			r.err = statementtest.Guarded(t, text, ofx.Read, r.Recorder)
+			r.err = statementtest.ReadChecked(t, text, ofx.Read, r.Recorder)
 			if (r.err != nil) != differs(file, "error") {
-				t.Fatalf("the reading ends with %v", r.err)
+				t.Fatalf("the read ends with error %v", r.err)
 			}
-			r.scan(&want)
+			r.checkScan(&want)
 			for what, value := range want.Peer {
-				r.peer(what, value)
+				r.checkPeer(what, value)
 			}
 		})
 	}
 }
 
-// scan compares with what was found in the raw text.
-func (r *reading) scan(want *expectation) {
-	var bank []scanned
+// checkScan compares the result with a scan of the raw text.
+func (r *reading) checkScan(want *expectation) {
+	var bank []scannedStatement
 	invested, transactions, positions := 0, 0, 0
 	for _, s := range want.Computed.Statements {
 		if s.Kind == "INVSTMTRS" {
@@ -155,21 +155,21 @@ func (r *reading) scan(want *expectation) {
 	r.count("securities", len(r.notices("security")), want.Computed.Securities)
 	r.count("statements", len(r.Statements), len(bank))
 	for i := range min(len(bank), len(r.Statements)) {
-		r.statement(&r.Statements[i], &bank[i])
+		r.checkStatement(&r.Statements[i], &bank[i])
 		version := "ofx " + strings.Join(strings.Split(want.Computed.Version, ""), ".")
 		r.equal("format", r.Statements[i].Format, strings.TrimSpace(version))
 	}
 }
 
-func (r *reading) statement(got *statementtest.Statement, want *scanned) {
+func (r *reading) checkStatement(got *statementtest.Statement, want *scannedStatement) {
 	r.equal("account", got.Account, want.Account)
 	bank, _, _ := strings.Cut(got.Servicer, "/")
 	r.equal("bank", bank, want.BankID)
 	r.equal("currency", got.Currency, want.Currency)
 	r.equal("start", digits(got.From), want.DTStart[:min(8, len(want.DTStart))])
 	r.equal("end", digits(got.To), want.DTEnd[:min(8, len(want.DTEnd))])
-	r.balance(got, statement.ClosingBooked, want.Ledger, want.LedgerDate)
-	r.balance(got, statement.ClosingAvailable, want.Available, "")
+	r.checkBalance(got, statement.ClosingBooked, want.Ledger, want.LedgerDate)
+	r.checkBalance(got, statement.ClosingAvailable, want.Available, "")
 	r.count("entries", len(got.Entries), want.Stmttrn)
 	for i := range min(len(got.Entries), len(want.Amounts)) {
 		r.number("amount", got.Entries[i].Amount, want.Amounts[i])
@@ -188,12 +188,12 @@ func (r *reading) statement(got *statementtest.Statement, want *scanned) {
 	}
 }
 
-func (r *reading) balance(got *statementtest.Statement, code string, amount *string, date string) {
+func (r *reading) checkBalance(got *statementtest.Statement, code string, amount *string, date string) {
 	r.t.Helper()
 	i := slices.IndexFunc(got.Balances, func(b statement.Balance) bool { return b.Code == code })
 	if i < 0 {
 		if amount != nil && *amount != "" {
-			r.t.Errorf("no balance %s, want %s", code, *amount)
+			r.t.Errorf("balance %s is missing, want %s", code, *amount)
 		}
 		return
 	}
@@ -216,7 +216,7 @@ func (r *reading) notices(what string) (found []statement.Notice) {
 	return found
 }
 
-// notice is a field of the i-th notice of its kind, of the last where i is below 0.
+// notice returns a field of the i-th notice of its kind, or of the last one if i is negative.
 func (r *reading) notice(what string, i int, name string) string {
 	r.t.Helper()
 	all := r.notices(what)
@@ -224,7 +224,7 @@ func (r *reading) notice(what string, i int, name string) string {
 		i += len(all)
 	}
 	if i < 0 || i >= len(all) {
-		r.t.Errorf("no %s %d", what, i)
+		r.t.Errorf("%s %d is missing", what, i)
 		return ""
 	}
 	for _, f := range all[i].Fields {
@@ -249,7 +249,7 @@ func (r *reading) count(what string, got, want int) {
 	}
 }
 
-// number compares by value where both are numbers.
+// number compares by value if both are numbers.
 func (r *reading) number(what, got, want string) {
 	r.t.Helper()
 	g, ok := new(big.Rat).SetString(got)
@@ -261,7 +261,7 @@ func (r *reading) number(what, got, want string) {
 
 var nondigit = regexp.MustCompile(`[^0-9]`)
 
-// digits are those of a date.
+// digits returns the digits of a date.
 func digits(date string) string {
 	all := nondigit.ReplaceAllString(date, "")
 	if strings.Contains(date, "T") {
@@ -270,33 +270,33 @@ func digits(date string) string {
 	return all
 }
 
-func TestRefusedFilesSayWhatTheBankAnswered(t *testing.T) {
+func TestRefusedFilesNameTheBankResponse(t *testing.T) {
 	t.Parallel()
 	for file, words := range map[string][]string{
 		"ofxparse/signon_fail.ofx":   {"15500", "ERROR", "supplied an invalid identification code"},
 		"ofxparse/error_message.ofx": {"2000", "ERROR", "General Server Error"},
 		"ofxparse/bank_small.ofx":    {"no statement"},
 	} {
-		err := ofx.Read(bytes.NewReader(recorded(t, file)), statementtest.NewRecorder(t))
+		err := ofx.Read(bytes.NewReader(readRecorded(t, file)), statementtest.NewRecorder(t))
 		var refused *statement.Error
 		if !errors.As(err, &refused) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		for _, w := range words {
 			if !strings.Contains(refused.Reason, w) {
-				t.Errorf("%s: %q does not name %q", file, refused.Reason, w)
+				t.Errorf("%s: %q does not contain %q", file, refused.Reason, w)
 			}
 		}
 	}
 }
 
-func TestRecordedFilesCutAndStopped(t *testing.T) {
+func TestTruncatedFilesAndHandlerErrors(t *testing.T) {
 	t.Parallel()
 	for file := range expectations(t) {
-		text := recorded(t, file)
-		statementtest.Truncated(t, text, ofx.Read)
+		text := readRecorded(t, file)
+		statementtest.CheckTruncated(t, text, ofx.Read)
 		if !differs(file, "error") {
-			statementtest.Stopping(t, text, ofx.Read)
+			statementtest.CheckHandlerErrors(t, text, ofx.Read)
 		}
 		whole := statementtest.NewRecorder(t)
 		_ = ofx.Read(bytes.NewReader(text), whole)

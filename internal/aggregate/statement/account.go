@@ -1,4 +1,4 @@
-// Account numbers.
+// Normalizes account numbers and validates IBANs.
 
 package statement
 
@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// AccountNumber is an account's number as statements name it: a valid IBAN in capitals and without the blanks that people group
-// it with, any other number as it is written, but for blanks around it.
+// AccountNumber normalizes an account number. A valid IBAN is returned in capitals and without blanks; any other
+// number is returned as written, without the blanks around it.
 func AccountNumber(text string) (number string, iban bool) {
 	if compact := WithoutBlanks(text); isIBAN(compact) {
 		return strings.ToUpper(compact), true
@@ -16,7 +16,7 @@ func AccountNumber(text string) (number string, iban bool) {
 	return strings.TrimSpace(text), false
 }
 
-// WithoutBlanks takes all blanks out.
+// WithoutBlanks removes all white space.
 func WithoutBlanks(text string) string {
 	if strings.IndexFunc(text, unicode.IsSpace) < 0 {
 		return text
@@ -24,8 +24,8 @@ func WithoutBlanks(text string) string {
 	return strings.Join(strings.Fields(text), "")
 }
 
-// isIBAN checks form and check digits as ISO 13616 has them, but for capitals: with the first four characters put last and
-// letters counted from 10, the rest of dividing by 97 is 1.
+// isIBAN checks the form and the check digits of an IBAN (ISO 13616), in either case: with the first four characters
+// moved to the end and letters counted from 10, the number modulo 97 is 1.
 func isIBAN(text string) bool {
 	const shortest, longest = 15, 34
 	if len(text) < shortest || len(text) > longest || text[0] < 'A' || text[1] < 'A' || text[2] > '9' || text[3] > '9' {

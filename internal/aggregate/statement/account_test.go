@@ -1,3 +1,5 @@
+// Tests of account numbers.
+
 package statement
 
 import "testing"

@@ -1,4 +1,4 @@
-// Exact amounts in text (rule 2).
+// Parses and adds decimal amounts exactly (rule 2).
 
 package statement
 
@@ -10,15 +10,16 @@ import (
 	"strings"
 )
 
-// Scale is how many decimals an amount may have: ISO 20022 allows five.
+// Scale is the maximum number of decimals of an amount: ISO 20022 allows five.
 const Scale = 5
 
-// maxDigits is how many digits an amount may have before its mark; with Scale it is what the streams' columns hold.
+// maxDigits is the maximum number of digits before the decimal mark. With Scale it is the precision of the streams'
+// columns.
 const maxDigits = 18
 
-// Amount reads a number with a decimal mark of '.' or ',' and returns it as a plain decimal: "1.234,50" is refused, "12," is
-// "12", ".09" is "0.09". ok is false where the text is no number of at most 18 digits before and 5 behind the mark; zeros
-// at the end do not count. Such a text comes back as Unread makes it.
+// Amount parses a number whose decimal mark is '.' or ',' and returns it as a plain decimal: "12," is "12", ".09" is
+// "0.09", and "1.234,50" is refused. ok is false if the text is not a number, or has more than 18 digits before or 5
+// after the mark; trailing zeros do not count. The result is then Unreadable(text, mark).
 func Amount(text string, mark byte) (decimal string, ok bool) {
 	sign, rest := "", text
 	if rest != "" && (rest[0] == '-' || rest[0] == '+') {
@@ -28,12 +29,12 @@ func Amount(text string, mark byte) (decimal string, ok bool) {
 		rest = rest[1:]
 	}
 	whole, fraction, _ := strings.Cut(rest, string(mark))
-	if whole == "" && fraction == "" || !digits(whole) || !digits(fraction) {
-		return Unread(text, mark), false
+	if whole == "" && fraction == "" || !isDigits(whole) || !isDigits(fraction) {
+		return Unreadable(text, mark), false
 	}
 	whole = strings.TrimLeft(whole, "0")
 	if len(whole) > maxDigits || len(strings.TrimRight(fraction, "0")) > Scale {
-		return Unread(text, mark), false
+		return Unreadable(text, mark), false
 	}
 	if len(fraction) > Scale {
 		fraction = fraction[:Scale]
@@ -49,22 +50,22 @@ func Amount(text string, mark byte) (decimal string, ok bool) {
 	}
 	if tail, same := strings.CutPrefix(text, sign); same && mark == '.' {
 		if tail, same = strings.CutPrefix(tail, whole); same && len(tail) == len(".")+len(fraction) {
-			return text, true // as it is written: nothing is copied
+			return text, true // returned as written, to avoid a copy
 		}
 	}
 	return sign + whole + "." + fraction, true
 }
 
-// Unread is a text that is no number where the mark is this one, so that nobody takes it for one: where intake would read
-// "1.234" or "1e3" as a number, it stands in quotes. A mark of 0 is none at all.
-func Unread(text string, mark byte) string {
+// Unreadable returns a text that is not a valid amount in a form that intake does not accept as a number: with a
+// decimal comma "1.234" is put in backquotes, and so is "1e3". A mark of 0 accepts no number at all.
+func Unreadable(text string, mark byte) string {
 	if text == "" || strings.Trim(text, "0123456789.+-eE") != "" || mark == '.' && !strings.ContainsAny(text, "eE") {
 		return text
 	}
 	return "`" + text + "`"
 }
 
-func digits(text string) bool {
+func isDigits(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
 			return false
@@ -73,7 +74,7 @@ func digits(text string) bool {
 	return true
 }
 
-// Negate turns a decimal that Amount has read around; any other text stays as it is.
+// Negate changes the sign of a decimal that Amount returned; any other text is returned unchanged.
 func Negate(decimal string) string {
 	if _, ok := Amount(decimal, '.'); !ok {
 		return decimal
@@ -87,15 +88,15 @@ func Negate(decimal string) string {
 	return "-" + decimal
 }
 
-// Sum adds amounts up exactly. Its zero value is 0. It is not to be copied once it holds something.
+// Sum adds amounts exactly. The zero value is 0. A Sum must not be copied after its first use.
 type Sum struct {
-	near int64   // at Scale: all but what does not fit
-	far  big.Int // at Scale: the rest
+	small    int64   // at Scale; everything that fits
+	overflow big.Int // at Scale; what does not fit
 }
 
-// Add takes a decimal in; ok is false, and nothing is added, where it is none.
+// Add adds a decimal. ok is false, and the sum unchanged, if the text is not a valid decimal.
 func (s *Sum) Add(decimal string) (ok bool) {
-	if n, fits := nearly(decimal); fits {
+	if n, fits := parseSmall(decimal); fits {
 		s.add(n)
 		return true
 	}
@@ -106,45 +107,45 @@ func (s *Sum) Add(decimal string) (ok bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	n, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", Scale-len(fraction)), 10)
 	if ok {
-		s.far.Add(&s.far, n)
+		s.overflow.Add(&s.overflow, n)
 	}
 	return ok
 }
 
 // add adds a number at Scale.
 func (s *Sum) add(n int64) {
-	if sum := s.near + n; (sum < s.near) == (n < 0) {
-		s.near = sum
+	if sum := s.small + n; (sum < s.small) == (n < 0) {
+		s.small = sum
 		return
 	}
-	s.far.Add(&s.far, big.NewInt(n))
+	s.overflow.Add(&s.overflow, big.NewInt(n))
 }
 
 // Plus adds another sum.
 func (s *Sum) Plus(other *Sum) {
-	s.add(other.near)
-	s.far.Add(&s.far, &other.far)
+	s.add(other.small)
+	s.overflow.Add(&s.overflow, &other.overflow)
 }
 
-// Minus takes another sum away.
+// Minus subtracts another sum.
 func (s *Sum) Minus(other *Sum) {
-	s.far.Sub(&s.far, &other.far)
-	if other.near == math.MinInt64 {
-		s.far.Sub(&s.far, big.NewInt(other.near))
+	s.overflow.Sub(&s.overflow, &other.overflow)
+	if other.small == math.MinInt64 {
+		s.overflow.Sub(&s.overflow, big.NewInt(other.small))
 		return
 	}
-	s.add(-other.near)
+	s.add(-other.small)
 }
 
-// Sign is -1, 0 or 1.
+// Sign returns -1, 0 or 1.
 func (s *Sum) Sign() int {
-	if s.far.Sign() == 0 {
-		return cmp.Compare(s.near, 0)
+	if s.overflow.Sign() == 0 {
+		return cmp.Compare(s.small, 0)
 	}
-	return s.all().Sign()
+	return s.total().Sign()
 }
 
-// String is the sum with the fewest decimals that hold it, and at least two.
+// String returns the sum with as few decimals as it needs, but at least two.
 func (s *Sum) String() string {
 	text, negative := strings.CutPrefix(s.unscaled(), "-")
 	if short := Scale + 1 - len(text); short > 0 {
@@ -160,19 +161,19 @@ func (s *Sum) String() string {
 	return whole + "." + fraction
 }
 
-// unscaled is the sum as an integer at Scale.
+// unscaled returns the sum as an integer at Scale.
 func (s *Sum) unscaled() string {
-	if s.far.Sign() == 0 {
-		return strconv.FormatInt(s.near, 10)
+	if s.overflow.Sign() == 0 {
+		return strconv.FormatInt(s.small, 10)
 	}
-	return s.all().String()
+	return s.total().String()
 }
 
-func (s *Sum) all() *big.Int { return new(big.Int).Add(&s.far, big.NewInt(s.near)) }
+func (s *Sum) total() *big.Int { return new(big.Int).Add(&s.overflow, big.NewInt(s.small)) }
 
-// nearly reads a plain decimal that is short enough for a machine's integer, as most are, at Scale.
-func nearly(decimal string) (n int64, fits bool) {
-	const most = 18 - Scale // digits that fit with Scale more
+// parseSmall parses a plain decimal that fits an int64 at Scale, as most do.
+func parseSmall(decimal string) (n int64, fits bool) {
+	const maxSmallDigits = 18 - Scale // digits that still fit after scaling
 	text, negative := strings.CutPrefix(decimal, "-")
 	whole, scale, point := 0, 0, false
 	for i := range len(text) {
@@ -188,7 +189,7 @@ func nearly(decimal string) (n int64, fits bool) {
 		default:
 			return 0, false
 		}
-		if whole > most || scale > Scale {
+		if whole > maxSmallDigits || scale > Scale {
 			return 0, false
 		}
 	}

@@ -1,3 +1,5 @@
+// Tests of amounts and sums, compared with math/big.
+
 package statement
 
 import (
@@ -55,7 +57,7 @@ func TestSum(t *testing.T) {
 	var s, other Sum
 	for _, text := range []string{"0.1", "0.2", "-5.00001", "999999999999999999.99999"} {
 		if !s.Add(text) {
-			t.Errorf("%s was not added", text)
+			t.Errorf("%s is not added", text)
 		}
 	}
 	if s.Add("x") || s.String() != "999999999999999995.29998" {
@@ -64,7 +66,7 @@ func TestSum(t *testing.T) {
 	other.Add("999999999999999995.29998")
 	s.Minus(&other)
 	if s.Sign() != 0 || s.String() != "0.00" {
-		t.Errorf("what is left is %s", &s)
+		t.Errorf("the difference is %s", &s)
 	}
 	s.Add("-0.5")
 	if s.String() != "-0.50" || Negate("0.50") != "-0.50" || Negate("-3") != "3" || Negate("0.00") != "0.00" || Negate("x") != "x" {
@@ -72,7 +74,7 @@ func TestSum(t *testing.T) {
 	}
 }
 
-func TestErrorSaysWhereWhyAndWhatNext(t *testing.T) {
+func TestErrorNamesPlaceReasonAndHint(t *testing.T) {
 	t.Parallel()
 	err := Refuse(Place{3, 17}, "no <%s>", "Amt").Advise("ask the bank")
 	if err.Error() != "3:17: no <Amt>; ask the bank" {
@@ -80,7 +82,7 @@ func TestErrorSaysWhereWhyAndWhatNext(t *testing.T) {
 	}
 }
 
-// TestSumOfAnySize adds amounts of any length, some of them beyond what a machine's integer holds, beside math/big.
+// TestSumOfAnySize compares sums of amounts of any length, some beyond an int64, with math/big.
 func TestSumOfAnySize(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -100,11 +102,11 @@ func TestSumOfAnySize(t *testing.T) {
 			t.Fatalf("%s cannot be added", text)
 		}
 		want.Add(want, n)
-		if of, ok := new(big.Rat).SetString(got.String()); !ok || of.Cmp(want) != 0 || got.Sign() != want.Sign() {
+		if sum, ok := new(big.Rat).SetString(got.String()); !ok || sum.Cmp(want) != 0 || got.Sign() != want.Sign() {
 			t.Fatalf("with %s the sum is %s, want %s", text, &got, want.FloatString(Scale))
 		}
 	}
 	if got.Minus(&removed); got.Sign() != 0 {
-		t.Errorf("less itself it is %s", &got)
+		t.Errorf("the sum minus itself is %s", &got)
 	}
 }

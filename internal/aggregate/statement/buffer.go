@@ -1,4 +1,4 @@
-// Buffers that readers of statements share, as banks send many small files.
+// Pools the read buffers of the format readers, because banks send many small files.
 
 package statement
 
@@ -13,14 +13,14 @@ const Window = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, Window) }}
 
-// Buffer reads ahead of r. Once it is handed to Release, nothing that was peeked or sliced of it may be looked at.
+// Buffer returns a pooled buffered reader of r. After Release, slices that it returned must not be used.
 func Buffer(r io.Reader) *bufio.Reader {
-	b := buffers.Get().(*bufio.Reader) //nolint:errcheck // the pool holds nothing else
+	b := buffers.Get().(*bufio.Reader) //nolint:errcheck // the pool contains nothing else
 	b.Reset(r)
 	return b
 }
 
-// Release lets a Buffer be used again.
+// Release returns a buffer to the pool.
 func Release(b *bufio.Reader) {
 	b.Reset(nil)
 	buffers.Put(b)

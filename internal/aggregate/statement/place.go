@@ -1,4 +1,4 @@
-// Where in a file something stands, and errors that say so.
+// Places in a file, the limits of a reader, and the error that refuses a file.
 
 package statement
 
@@ -9,40 +9,40 @@ import (
 	"bursar/internal/failure"
 )
 
-// Limits of what a reader holds at once. Beyond them a file is refused with the limit named.
+// Limits of what a reader keeps in memory. A file that exceeds one is refused, and the error names the limit.
 const (
 	MaxValue = 1 << 20 // bytes of one value
-	MaxDepth = 64      // elements within each other
+	MaxDepth = 64      // nested elements
 )
 
-// Place is where something starts in a file: its line and the byte within the line, both from 1.
+// Place is a position in a file: its line and the byte within the line, both from 1.
 type Place struct {
 	Line   int64 `json:"line"`
 	Column int64 `json:"column"`
 }
 
-// String is "line:column", as compilers write it.
+// String returns "line:column".
 func (p Place) String() string { return string(p.Append(nil)) }
 
 // Append appends what String writes.
-func (p Place) Append(to []byte) []byte {
-	to = append(strconv.AppendInt(to, p.Line, 10), ':')
-	return strconv.AppendInt(to, p.Column, 10)
+func (p Place) Append(buffer []byte) []byte {
+	buffer = append(strconv.AppendInt(buffer, p.Line, 10), ':')
+	return strconv.AppendInt(buffer, p.Column, 10)
 }
 
-// Error refuses a file: where, why and what to do about it. Class Data: the same file is refused again.
+// Error refuses a file: the place, the reason and the next step. Its class is Data: a retry gives the same error.
 type Error struct {
 	Place  Place
 	Reason string
-	Hint   string // a next step; may be empty
+	Hint   string // the next step; may be empty
 }
 
-// Refuse makes an Error.
+// Refuse returns an Error.
 func Refuse(at Place, format string, args ...any) *Error {
 	return &Error{Place: at, Reason: fmt.Sprintf(format, args...)}
 }
 
-// Advise adds a next step.
+// Advise sets the next step.
 func (e *Error) Advise(hint string) *Error {
 	e.Hint = hint
 	return e
@@ -56,5 +56,5 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Class is Data.
+// Class is failure.Data.
 func (e *Error) Class() failure.Class { return failure.Data }

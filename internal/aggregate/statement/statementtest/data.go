@@ -1,4 +1,4 @@
-// Where recorded files are.
+// Locates the recorded files.
 
 package statementtest
 
@@ -8,15 +8,16 @@ import (
 	"testing"
 )
 
-// DataVariable names the folder of recorded files that are no part of this project.
+// DataVariable is the environment variable that names the folder of recorded files, which are not part of this
+// repository.
 const DataVariable = "BURSAR_DATA"
 
-// Data is a folder or file within the folder of recorded files; the test is skipped where there is none.
+// Data returns the path of a recorded file or folder. It skips the test if DataVariable is not set.
 func Data(t testing.TB, elements ...string) string {
 	t.Helper()
 	root := os.Getenv(DataVariable)
 	if root == "" {
-		t.Skip("recorded statements are read from the folder that " + DataVariable + " names; it is not set")
+		t.Skip(DataVariable + " is not set; it names the folder of recorded statements")
 	}
 	path := filepath.Join(append([]string{root}, elements...)...)
 	if _, err := os.Stat(path); err != nil {

@@ -1,5 +1,5 @@
-// Package statementtest holds what the tests of every statement format share: a Handler that keeps what it is told and
-// checks the order of the calls, and readings of a text that is cut or whose handler refuses. It is imported by tests only.
+// Package statementtest contains what the tests of all statement formats share: a Handler that records the calls and
+// checks their order, and checks with truncated texts and failing handlers. Only tests import it.
 package statementtest
 
 import (
@@ -8,41 +8,41 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// Statement is one statement as it stood at its end.
+// Statement is one recorded statement, with the values that it had at End.
 type Statement struct {
 	statement.Statement
 	Balances []statement.Balance
 	Entries  []Entry
 }
 
-// Entry is one entry as it stood at its end.
+// Entry is one recorded entry, with the values that it had at EndEntry.
 type Entry struct {
 	statement.Entry
 	Details []statement.Detail
 }
 
-// Recorder keeps copies of all that a reader states, and fails its test where the calls break a Handler's contract: their
-// order, and that what tells a statement or an entry apart stays as it was when it was first told.
+// Recorder copies everything that a reader reports. It fails its test if the calls break the contract of Handler:
+// their order, and that the identifying fields of a statement or an entry do not change after they were reported.
 type Recorder struct {
 	Statements []Statement
 	Notices    []statement.Notice
-	Calls      int // made so far
+	Calls      int // number of calls so far
 
 	t     testing.TB
-	begun *statement.Statement // what Begin was given; nil outside a statement
-	entry *statement.Entry     // what Entry was given; nil outside an entry
+	begun *statement.Statement // the argument of Begin; nil outside a statement
+	entry *statement.Entry     // the argument of Entry; nil outside an entry
 }
 
-// NewRecorder makes an empty recorder for a test.
+// NewRecorder returns an empty recorder.
 func NewRecorder(t testing.TB) *Recorder {
 	t.Helper()
 	return &Recorder{t: t}
 }
 
-// Whole tells whether everything that was begun has ended.
-func (r *Recorder) Whole() bool { return r.begun == nil && r.entry == nil }
+// Complete reports whether everything that began has ended.
+func (r *Recorder) Complete() bool { return r.begun == nil && r.entry == nil }
 
-// call counts a call, and holds it against where the reading is.
+// call counts a call and checks that it is allowed in the current state.
 func (r *Recorder) call(name string, within, inEntry bool) bool {
 	r.t.Helper()
 	r.Calls++
@@ -63,7 +63,7 @@ func (r *Recorder) Begin(s *statement.Statement) error {
 	return nil
 }
 
-// Balance keeps a balance of the open statement.
+// Balance records a balance of the open statement.
 func (r *Recorder) Balance(b *statement.Balance) error {
 	if r.call("Balance", true, false) {
 		open := r.open()
@@ -82,7 +82,7 @@ func (r *Recorder) Entry(e *statement.Entry) error {
 	return nil
 }
 
-// Detail keeps a detail of the open entry.
+// Detail records a detail of the open entry.
 func (r *Recorder) Detail(d *statement.Detail) error {
 	if r.call("Detail", true, true) {
 		entry := r.openEntry()
@@ -91,38 +91,38 @@ func (r *Recorder) Detail(d *statement.Detail) error {
 	return nil
 }
 
-// EndEntry closes the entry, with what became known of it since.
+// EndEntry closes the entry and records the fields that were set since Entry.
 func (r *Recorder) EndEntry() error {
 	if !r.call("EndEntry", true, true) {
 		return nil
 	}
 	entry := r.openEntry()
-	passed, now := entry.Entry, *r.entry
-	entry.Entry = now
-	now.Text, now.Operations, now.Charges = passed.Text, passed.Operations, passed.Charges
-	if now != passed {
-		r.t.Errorf("call %d: an entry was told as\n%+v\nand ends as\n%+v", r.Calls, passed, now)
+	before, after := entry.Entry, *r.entry
+	entry.Entry = after
+	after.Text, after.Operations, after.Charges = before.Text, before.Operations, before.Charges
+	if after != before {
+		r.t.Errorf("call %d: an entry was reported as\n%+v\nand ends as\n%+v", r.Calls, before, after)
 	}
 	r.entry = nil
 	return nil
 }
 
-// End closes the statement, with what became known of it since.
+// End closes the statement and records the fields that were set since Begin.
 func (r *Recorder) End() error {
 	if !r.call("End", true, false) {
 		return nil
 	}
 	open := r.open()
-	passed, now := open.Statement, *r.begun
-	open.Statement = now
-	if identity(&passed) != identity(&now) {
-		r.t.Errorf("call %d: a statement was told as\n%+v\nand ends as\n%+v", r.Calls, passed, now)
+	before, after := open.Statement, *r.begun
+	open.Statement = after
+	if identity(&before) != identity(&after) {
+		r.t.Errorf("call %d: a statement was reported as\n%+v\nand ends as\n%+v", r.Calls, before, after)
 	}
 	r.begun = nil
 	return nil
 }
 
-// Notice keeps a notice.
+// Notice records a notice.
 func (r *Recorder) Notice(n *statement.Notice) error {
 	r.Calls++
 	kept := *n
@@ -135,7 +135,7 @@ func (r *Recorder) open() *Statement { return &r.Statements[len(r.Statements)-1]
 
 func (r *Recorder) openEntry() *Entry { return &r.open().Entries[len(r.open().Entries)-1] }
 
-// identity is what may not change of a statement once it has begun.
+// identity returns the fields of a statement that must not change after Begin.
 func identity(s *statement.Statement) statement.Statement {
 	return statement.Statement{Place: s.Place, Format: s.Format, Kind: s.Kind, Servicer: s.Servicer, Account: s.Account, IBAN: s.IBAN}
 }

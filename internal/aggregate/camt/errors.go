@@ -1,4 +1,4 @@
-// How a walk ends, and how a file is refused.
+// Errors of the walk: how it ends, and why a file is refused.
 
 package camt
 
@@ -12,53 +12,53 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// finish makes the answer of how the decoder ended.
+// finish turns the decoder's last error into the result of the read.
 func (w *walk) finish(err error) error {
 	var syntax *xml.SyntaxError
 	broken := errors.As(err, &syntax)
 	cut := errors.Is(err, io.EOF) || broken && strings.HasPrefix(syntax.Msg, "unexpected EOF")
 	switch {
-	case errors.Is(err, errLong):
-		return w.long()
-	case w.file.err != nil && !errors.Is(w.file.err, io.EOF) && errors.Is(err, w.file.err):
+	case errors.Is(err, errTokenTooLong):
+		return w.refuseLong()
+	case w.raw.err != nil && !errors.Is(w.raw.err, io.EOF) && errors.Is(err, w.raw.err):
 		return fmt.Errorf("read the file: %w", err)
 	case cut && w.depth > 0:
-		inner := w.open[w.depth-1]
-		return w.refuse("the file ends within <%s> of %s", inner.name.Local, inner.place).Advise("ask for the whole file")
+		inner := w.stack[w.depth-1]
+		return w.refuse("the file ends within <%s>, which begins at %s", inner.name.Local, inner.place).Advise("ask for the whole file")
 	case cut && w.root == "":
-		return w.refuse("the file has no element").Advise("a message is XML from its first to its last byte")
+		return w.refuse("the file contains no XML element").Advise("a message is XML from its first to its last byte")
 	case errors.Is(err, io.EOF):
 		return w.message.finish()
 	case broken:
 		line, column := w.decoder.InputPos()
 		w.place = statement.Place{Line: int64(line), Column: max(1, int64(column))}
-		refused := w.refuse("this is no XML: %s", syntax.Msg)
+		refused := w.refuse("this is not valid XML: %s", syntax.Msg)
 		if syntax.Msg == "invalid UTF-8" {
 			return refused.Advise("the file is in another encoding than it declares, or declares none")
 		}
 		return refused
 	default:
-		return w.refuse("this cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: "))
+		return w.refuse("the XML cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: "))
 	}
 }
 
-// long refuses a token or a value beyond the limit.
-func (w *walk) long() error {
+// refuseLong refuses a token or a value that exceeds the limit.
+func (w *walk) refuseLong() error {
 	if w.depth == 0 {
 		return w.refuse("a value or a tag has more than %d bytes", statement.MaxValue)
 	}
-	inner := w.open[w.depth-1]
+	inner := w.stack[w.depth-1]
 	w.place = inner.place
 	return w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue)
 }
 
-// refuse names the token at hand.
+// refuse returns an error at the current token.
 func (w *walk) refuse(format string, args ...any) *statement.Error {
 	return statement.Refuse(w.place, format, args...)
 }
 
-// short keeps a name that is nothing of ours from filling an error.
-func short(name string) string {
-	const most = 40
-	return name[:min(len(name), most)]
+// shorten limits a name from the file, so that it does not fill the error.
+func shorten(name string) string {
+	const maxLength = 40
+	return name[:min(len(name), maxLength)]
 }

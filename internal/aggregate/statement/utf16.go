@@ -1,4 +1,4 @@
-// Files of two bytes a letter, as Windows' programs save them.
+// Detects UTF-16 files and converts them to UTF-8.
 
 package statement
 
@@ -11,25 +11,25 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// IsUTF16 tells whether a file that begins with head is UTF-16, by the mark at its beginning.
+// IsUTF16 reports whether a file that begins with head has a byte order mark of UTF-16.
 func IsUTF16(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("\xfe\xff")) || bytes.HasPrefix(head, []byte("\xff\xfe"))
 }
 
-// UTF8Head is the beginning of a file as UTF-8, without what may be half a letter.
+// UTF8Head converts the beginning of a file to UTF-8, without a last character that may be incomplete.
 func UTF8Head(head []byte) []byte {
 	if !IsUTF16(head) {
 		return head
 	}
-	head, _, _ = transform.Bytes(fromUTF16(), head[:len(head)&^3]) // what is no letter becomes the sign for that
+	head, _, _ = transform.Bytes(fromUTF16(), head[:len(head)&^3]) // invalid characters become U+FFFD
 	return head
 }
 
-// BufferUTF8 is Buffer of a file that becomes UTF-8 if it is UTF-16, and is any other as it is. release is to be called once
-// nothing is read any more.
+// BufferUTF8 is like Buffer, and converts a UTF-16 file to UTF-8. The caller must call release when it has finished
+// reading.
 func BufferUTF8(r io.Reader) (b *bufio.Reader, release func()) {
 	raw := Buffer(r)
-	if head, _ := raw.Peek(len("\xfe\xff")); !IsUTF16(head) { // an error is met again
+	if head, _ := raw.Peek(len("\xfe\xff")); !IsUTF16(head) { // a read error occurs again at the next read
 		return raw, func() { Release(raw) }
 	}
 	b = Buffer(transform.NewReader(raw, fromUTF16()))

@@ -1,3 +1,5 @@
+// Tests of the conversion from UTF-16.
+
 package statement_test
 
 import (
@@ -43,7 +45,7 @@ func read(t *testing.T, raw, want string) {
 
 func TestUTF16ThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("the disk is gone")
+	broken := errors.New("the disk failed")
 	for _, before := range []string{"", "\xff", "\xff\xfea\x00", "\xff\xfea"} {
 		b, release := statement.BufferUTF8(io.MultiReader(strings.NewReader(before), iotest.ErrReader(broken)))
 		if _, err := io.ReadAll(b); !errors.Is(err, broken) {

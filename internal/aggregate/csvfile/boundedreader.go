@@ -1,4 +1,4 @@
-// A file's bytes: what they are encoded in, and never more of them at once than a row may have.
+// Limits the bytes that are read for one row, and converts values to UTF-8.
 
 package csvfile
 
@@ -13,20 +13,20 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// errTooLong ends a reading whose row is longer than its budget.
+// errTooLong ends a read whose row exceeds its budget.
 var errTooLong = errors.New("the row is too long")
 
-// source reads no further than statement.Window and a row of statement.MaxValue bytes beyond what has been taken from it.
-type source struct {
+// boundedReader reads at most a row of statement.MaxValue bytes and a buffer of statement.Window bytes ahead.
+type boundedReader struct {
 	in     io.Reader
 	budget int64
 	err    error
 }
 
-// renew lets another row through.
-func (s *source) renew() { s.budget = statement.MaxValue + statement.Window }
+// startRow renews the budget.
+func (s *boundedReader) startRow() { s.budget = statement.MaxValue + statement.Window }
 
-func (s *source) Read(p []byte) (int, error) {
+func (s *boundedReader) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
@@ -40,8 +40,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// valid is a value in UTF-8: what is none is windows-1252, in which every byte is a character.
-func valid(value string) string {
+// toUTF8 decodes a value that is not valid UTF-8 as windows-1252, in which every byte is a character.
+func toUTF8(value string) string {
 	if utf8.ValidString(value) {
 		return value
 	}

@@ -1,4 +1,4 @@
-// Values: encodings, entities, line breaks; and the header that names the encoding.
+// Decodes values: encodings, entities and line breaks; and parses the header that names the encoding.
 
 package ofx
 
@@ -16,11 +16,11 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// values turns bytes into text. What is UTF-8 is taken as it is, since headers often name another encoding than the file is
-// written in; all else is read in the one named, or in Windows-1252.
-type values struct{ charset encoding.Encoding }
+// valueDecoder converts values to UTF-8. A valid UTF-8 text is unchanged, because headers often name another encoding
+// than that of the file; other texts are decoded with the named encoding, or Windows-1252.
+type valueDecoder struct{ charset encoding.Encoding }
 
-func (v *values) text(raw []byte) string {
+func (v *valueDecoder) text(raw []byte) string {
 	raw = bytes.TrimSpace(raw)
 	text := string(raw)
 	if !utf8.Valid(raw) {
@@ -30,12 +30,12 @@ func (v *values) text(raw []byte) string {
 		text = unescape(text)
 	}
 	if strings.ContainsAny(text, "\r\n") {
-		text = unwrap(text)
+		text = joinLines(text)
 	}
 	return strings.TrimSpace(text)
 }
 
-func (v *values) decode(raw []byte) string {
+func (v *valueDecoder) decode(raw []byte) string {
 	charset := v.charset
 	if charset == nil {
 		charset = charmap.Windows1252
@@ -47,8 +47,8 @@ func (v *values) decode(raw []byte) string {
 	return strings.ToValidUTF8(string(decoded), "\ufffd")
 }
 
-// unwrap makes one line of several.
-func unwrap(text string) string {
+// joinLines joins the lines of a text with spaces.
+func joinLines(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\r' || r == '\n' })
 	kept := lines[:0]
 	for _, line := range lines {
@@ -61,7 +61,7 @@ func unwrap(text string) string {
 
 var entities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'", "nbsp": "\u00a0"}
 
-// unescape replaces the entities of the format; what else follows a '&' stays as written.
+// unescape replaces the entities of the format; any other '&' is kept.
 func unescape(text string) string {
 	var b strings.Builder
 	for {
@@ -106,7 +106,8 @@ func entity(name string) (string, bool) {
 
 var headerKey = regexp.MustCompile(`(?i)(OFXHEADER|DATA|VERSION|SECURITY|ENCODING|CHARSET|COMPRESSION|OLDFILEUID|NEWFILEUID)\s*[:=]`)
 
-// headerFields are the keys and values of a header, KEY:VALUE in lines or in one, or KEY="VALUE" of processing instructions.
+// headerFields returns the keys and values of a header: KEY:VALUE in one or several lines, or KEY="VALUE" of
+// processing instructions.
 func headerFields(text string) []statement.Field {
 	var fields []statement.Field
 	keys := headerKey.FindAllStringSubmatchIndex(text, -1)
@@ -128,7 +129,7 @@ func headerFields(text string) []statement.Field {
 
 var version = regexp.MustCompile(`^[0-9]{3}$`)
 
-// formatOf is "ofx 1.0.2" of 102. The version of XML, which is "1.0", is none.
+// formatOf returns "ofx 1.0.2" for 102. The version of XML, which is "1.0", is not a version of the format.
 func formatOf(number, otherwise string) string {
 	if !version.MatchString(number) {
 		return otherwise
@@ -136,23 +137,24 @@ func formatOf(number, otherwise string) string {
 	return "ofx " + number[:1] + "." + number[1:2] + "." + number[2:]
 }
 
-// pages are the code pages that go by a number of their own.
-var pages = map[string]encoding.Encoding{
+// codePages are the code pages that are named by a number.
+var codePages = map[string]encoding.Encoding{
 	"437": charmap.CodePage437, "850": charmap.CodePage850, "852": charmap.CodePage852, "855": charmap.CodePage855,
 	"858": charmap.CodePage858, "860": charmap.CodePage860, "862": charmap.CodePage862, "863": charmap.CodePage863,
 	"865": charmap.CodePage865, "866": charmap.CodePage866,
 }
 
-var charsets = map[string]string{"932": "shift_jis", "936": "gbk", "949": "euc-kr", "950": "big5"}
+var charsetAliases = map[string]string{"932": "shift_jis", "936": "gbk", "949": "euc-kr", "950": "big5"}
 
-// choose takes the encoding that a header names. Names that are none, or of what every value is tried with first, say nothing.
-func (v *values) choose(name string) {
+// setCharset sets the encoding that a header names. An unknown name and UTF-8, which is tried first for every value,
+// are ignored.
+func (v *valueDecoder) setCharset(name string) {
 	name = strings.TrimPrefix(strings.ToLower(name), "cp")
-	if page, ok := pages[name]; ok {
+	if page, ok := codePages[name]; ok {
 		v.charset = page
 		return
 	}
-	if long, ok := charsets[name]; ok {
+	if long, ok := charsetAliases[name]; ok {
 		name = long
 	}
 	for _, prefix := range []string{"", "windows-", "iso-"} {

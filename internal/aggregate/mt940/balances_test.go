@@ -1,3 +1,5 @@
+// Checks the entries of the recorded files against their balances.
+
 package mt940_test
 
 import (
@@ -9,24 +11,25 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// unbalanced are the recorded files of one statement that has both balances, and entries that do not lead from one to the
-// other: it was shortened or altered when it was recorded.
+// unbalanced are the recorded files of one statement with both balances whose entries do not match: they were
+// shortened or altered when they were recorded.
 var unbalanced = map[string]bool{
 	"mBank/with_newline_in_tnr.sta": true, "self-provided/details_60-63.sta": true, "self-provided/malformed_details.sta": true,
 	"self-provided/overly_long_details.sta": true, "self-provided/raiffeisen-cmi.sta": true, "self-provided/whitespace.sta": true,
 }
 
-// Opening + entries = closing tells that every entry is read, with its sign and its decimals.
-func TestBalancesHold(t *testing.T) {
+// TestEntriesMatchBalances checks that the opening balance and the entries add up to the closing balance, so that
+// every entry is read with its sign and its decimals.
+func TestEntriesMatchBalances(t *testing.T) {
 	t.Parallel()
 	balanced := 0
-	for name, text := range files(t) {
+	for name, text := range recordedFiles(t) {
 		r := statementtest.NewRecorder(t)
 		if err := mt940.Read(bytes.NewReader(text), r); err != nil {
-			continue // TestGolden holds which are refused
+			continue // TestGolden checks which are refused
 		}
 		for i := range r.Statements {
-			difference, ok := moved(t, &r.Statements[i])
+			difference, ok := closingDifference(t, &r.Statements[i])
 			if !ok {
 				continue
 			}
@@ -41,8 +44,9 @@ func TestBalancesHold(t *testing.T) {
 	}
 }
 
-// moved is what the closing balance is more than the opening one and the entries; ok is false where one of them is missing.
-func moved(t *testing.T, s *statementtest.Statement) (difference statement.Sum, ok bool) {
+// closingDifference returns the closing balance minus the opening balance and the entries; ok is false if a balance
+// is missing.
+func closingDifference(t *testing.T, s *statementtest.Statement) (difference statement.Sum, ok bool) {
 	t.Helper()
 	var opening, closing string
 	for _, b := range s.Balances {
@@ -58,7 +62,7 @@ func moved(t *testing.T, s *statementtest.Statement) (difference statement.Sum, 
 	}
 	for i := range s.Entries {
 		if !difference.Add(statement.Negate(s.Entries[i].Amount)) {
-			t.Errorf("an amount that is none: %s", s.Entries[i].Amount)
+			t.Errorf("not a valid amount: %s", s.Entries[i].Amount)
 		}
 	}
 	return difference, true

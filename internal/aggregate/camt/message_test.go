@@ -1,4 +1,4 @@
-// Small messages written for one property each.
+// Tests of small messages, one property each.
 
 package camt_test
 
@@ -18,21 +18,21 @@ const (
 	account = `<Acct><Id><Othr><Id>12 34</Id></Othr></Id><Ccy>EUR</Ccy></Acct>`
 )
 
-// inStatement is a message with one statement of what follows its account.
+// inStatement returns a message with one statement; body follows its account.
 func inStatement(body string) string {
 	return header + `<Stmt><Id>S</Id>` + account + body + `</Stmt>` + trailer
 }
 
-// inEntry is a message with one entry.
+// inEntry returns a message with one entry.
 func inEntry(body string) string { return inStatement(`<Ntry>` + body + `</Ntry>`) }
 
-// inDetail is a message with one entry of 5 EUR and one detail.
+// inDetail returns a message with one entry of 5 EUR and one detail.
 func inDetail(body string) string {
 	return inEntry(`<Amt Ccy="EUR">5</Amt><CdtDbtInd>CRDT</CdtDbtInd><NtryDtls><TxDtls>` + body + `</TxDtls></NtryDtls>`)
 }
 
-// one reads a message of one statement.
-func one(t *testing.T, text string) statementtest.Statement {
+// readOne reads a message of one statement.
+func readOne(t *testing.T, text string) statementtest.Statement {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
 	if err := camt.Read(strings.NewReader(text), r); err != nil {
@@ -62,7 +62,7 @@ func TestAmountsAndSigns(t *testing.T) {
 		{`<Amt>7</Amt><CdtDbtInd>CRDT</CdtDbtInd><RvslInd>true</RvslInd>`, "7", "EUR"},
 		{`<Amt>7</Amt><Chrgs><Amt>9</Amt></Chrgs><CdtDbtInd>DBIT</CdtDbtInd>`, "-7", "EUR"},
 	} {
-		e := one(t, inEntry(c.body)).Entries[0]
+		e := readOne(t, inEntry(c.body)).Entries[0]
 		if e.Amount != c.amount || e.Currency != c.currency || e.Reversal != strings.Contains(c.body, "RvslInd") {
 			t.Errorf("%s: %q %s, reversal %v; want %q %s", c.body, e.Amount, e.Currency, e.Reversal, c.amount, c.currency)
 		}
@@ -82,18 +82,18 @@ func TestDetailAmounts(t *testing.T) {
 		{`<AmtDtls><InstdAmt><Amt Ccy="USD">8</Amt></InstdAmt></AmtDtls>`, "8", "USD"},
 		{`<Amt>3</Amt>`, "3", "EUR"},
 	} {
-		d := one(t, inDetail(c.body)).Entries[0].Details[0]
+		d := readOne(t, inDetail(c.body)).Entries[0].Details[0]
 		if d.Amount != c.amount || d.Currency != c.currency {
 			t.Errorf("%s: %q %s, want %q %s", c.body, d.Amount, d.Currency, c.amount, c.currency)
 		}
 	}
-	several := one(t, inEntry(`<Amt>5</Amt><NtryDtls><TxDtls/></NtryDtls><NtryDtls><TxDtls><Amt>2</Amt></TxDtls></NtryDtls>`)).Entries[0]
+	several := readOne(t, inEntry(`<Amt>5</Amt><NtryDtls><TxDtls/></NtryDtls><NtryDtls><TxDtls><Amt>2</Amt></TxDtls></NtryDtls>`)).Entries[0]
 	if d := several.Details; len(d) != 2 || d[0].Amount != "" || d[1].Amount != "2" || several.Amount != "5" {
-		t.Errorf("of several details without an amount one reads %+v", d)
+		t.Errorf("several details without an amount are read as %+v", d)
 	}
 }
 
-func TestTheOtherSide(t *testing.T) {
+func TestOtherSide(t *testing.T) {
 	t.Parallel()
 	parties := func(debtor, creditor string) string {
 		return `<RltdPties><Dbtr><Nm>D</Nm></Dbtr><DbtrAcct><Id><Othr><Id>` + debtor + `</Id></Othr></Id></DbtrAcct>` +
@@ -108,7 +108,7 @@ func TestTheOtherSide(t *testing.T) {
 		{`<CdtDbtInd>DBIT</CdtDbtInd>` + strings.ReplaceAll(parties("1", "12 34"), "IBAN>", "BBAN>"), "D", "1", "DBIC"},
 		{strings.ReplaceAll(parties("12 34", "12 34"), "IBAN>", "BBAN>"), "D", "12 34", "DBIC"},
 	} {
-		e := one(t, inDetail(c.body)).Entries[0]
+		e := readOne(t, inDetail(c.body)).Entries[0]
 		if d := e.Details[0]; d.Party != c.party || d.Peer != c.peer || d.Bank != c.bank || e.Party != d.Party || e.Peer != d.Peer {
 			t.Errorf("%s: %q %q %q, want %q %q %q", c.body, d.Party, d.Peer, d.Bank, c.party, c.peer, c.bank)
 		}
@@ -129,7 +129,7 @@ func TestAccounts(t *testing.T) {
 		{`<BBAN>0001</BBAN>`, "0001", false},
 		{`<UPIC>0002</UPIC>`, "0002", false},
 	} {
-		s := one(t, header+`<Stmt><Acct><Id>`+c.id+`</Id><Svcr><FinInstnId><CmbndId><BIC>B</BIC></CmbndId></FinInstnId></Svcr></Acct></Stmt>`+trailer)
+		s := readOne(t, header+`<Stmt><Acct><Id>`+c.id+`</Id><Svcr><FinInstnId><CmbndId><BIC>B</BIC></CmbndId></FinInstnId></Svcr></Acct></Stmt>`+trailer)
 		if s.Account != c.account || s.IBAN != c.iban || s.Servicer != "B" || s.Created != "2024-01-02T03:04:05" {
 			t.Errorf("%s: %q, IBAN %v, of %q", c.id, s.Account, s.IBAN, s.Servicer)
 		}
@@ -143,33 +143,33 @@ func TestDates(t *testing.T) {
 		"<DtTm>2024-01-01T23:59:59.999-11:00</DtTm>": "2024-01-01", "<Dt>01.02.2024</Dt>": "01.02.2024", "<Dt>2024-1-1</Dt>": "2024-1-1",
 		"<Dt>2024-01-01 noon</Dt>": "2024-01-01 noon", "<Dt>20240101T000000</Dt>": "20240101T000000", "": "",
 	} {
-		e := one(t, inEntry(`<BookgDt>`+text+`</BookgDt><ValDt>`+text+`</ValDt>`)).Entries[0]
+		e := readOne(t, inEntry(`<BookgDt>`+text+`</BookgDt><ValDt>`+text+`</ValDt>`)).Entries[0]
 		if e.Booked != want || e.Value != want {
 			t.Errorf("%s: %q and %q, want %q", text, e.Booked, e.Value, want)
 		}
 	}
 }
 
-func TestStated(t *testing.T) {
+func TestStatedTotals(t *testing.T) {
 	t.Parallel()
 	total := `<TtlNtries><NbOfNtries>3</NbOfNtries><Sum>30.00</Sum>`
 	credits := `<TtlCdtNtries><NbOfNtries>2</NbOfNtries><Sum>20.0</Sum></TtlCdtNtries>`
 	none := `<NbOfNtries>0</NbOfNtries>`
 	for _, c := range []struct {
 		body string
-		want statement.Stated
+		want statement.Totals
 	}{
 		{
 			total + `<TtlNetNtryAmt>10</TtlNetNtryAmt><CdtDbtInd>DBIT</CdtDbtInd></TtlNtries>` + credits + `<TtlDbtNtries><Sum>1</Sum></TtlDbtNtries>`,
-			statement.Stated{Count: "3", Sum: "-10", CreditCount: "2", CreditSum: "20.0", DebitSum: "1"},
+			statement.Totals{Count: "3", Sum: "-10", CreditCount: "2", CreditSum: "20.0", DebitSum: "1"},
 		},
-		{total + `<TtlNetNtry><Amt>10</Amt><CdtDbtInd>CRDT</CdtDbtInd></TtlNetNtry></TtlNtries>`, statement.Stated{Count: "3", Sum: "10"}},
-		{total + `</TtlNtries>` + credits, statement.Stated{Count: "3", CreditCount: "2", CreditSum: "20.0"}},
-		{total + `</TtlNtries><TtlDbtNtries>` + none + `</TtlDbtNtries>`, statement.Stated{Count: "3", Sum: "30.00", DebitCount: "0"}},
-		{total + `</TtlNtries><TtlCdtNtries>` + none + `</TtlCdtNtries>`, statement.Stated{Count: "3", Sum: "-30.00", CreditCount: "0"}},
-		{``, statement.Stated{}},
+		{total + `<TtlNetNtry><Amt>10</Amt><CdtDbtInd>CRDT</CdtDbtInd></TtlNetNtry></TtlNtries>`, statement.Totals{Count: "3", Sum: "10"}},
+		{total + `</TtlNtries>` + credits, statement.Totals{Count: "3", CreditCount: "2", CreditSum: "20.0"}},
+		{total + `</TtlNtries><TtlDbtNtries>` + none + `</TtlDbtNtries>`, statement.Totals{Count: "3", Sum: "30.00", DebitCount: "0"}},
+		{total + `</TtlNtries><TtlCdtNtries>` + none + `</TtlCdtNtries>`, statement.Totals{Count: "3", Sum: "-30.00", CreditCount: "0"}},
+		{``, statement.Totals{}},
 	} {
-		if got := one(t, inStatement(`<TxsSummry>`+c.body+`</TxsSummry>`)).Stated; got != c.want {
+		if got := readOne(t, inStatement(`<TxsSummry>`+c.body+`</TxsSummry>`)).Stated; got != c.want {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.body, got, c.want)
 		}
 	}
@@ -182,7 +182,7 @@ func TestBatchesAndTexts(t *testing.T) {
 		`<NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch><TxDtls/></NtryDtls><NtryDtls><Btch><NbOfTxs>3</NbOfTxs></Btch></NtryDtls>`: "5",
 		`<NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch></NtryDtls><NtryDtls><Btch><NbOfTxs>many</NbOfTxs></Btch></NtryDtls>`:       "many",
 	} {
-		if e := one(t, inEntry(body+`<AddtlNtryInf>why</AddtlNtryInf>`)).Entries[0]; e.Operations != want || e.Text != "why" {
+		if e := readOne(t, inEntry(body+`<AddtlNtryInf>why</AddtlNtryInf>`)).Entries[0]; e.Operations != want || e.Text != "why" {
 			t.Errorf("%s: %q operations, text %q; want %q", body, e.Operations, e.Text, want)
 		}
 	}
@@ -192,15 +192,15 @@ func TestBatchesAndTexts(t *testing.T) {
 		`<RmtInf>` + reference + reference + `</RmtInf><AddtlTxInf>x</AddtlTxInf>`:                               "R R",
 		`<AddtlTxInf>x</AddtlTxInf>`: "x", ``: "",
 	} {
-		if d := one(t, inDetail(body)).Entries[0].Details[0]; d.Text != want {
+		if d := readOne(t, inDetail(body)).Entries[0].Details[0]; d.Text != want {
 			t.Errorf("%s: %q, want %q", body, d.Text, want)
 		}
 	}
 }
 
-func TestBalancesStandAlone(t *testing.T) {
+func TestBalances(t *testing.T) {
 	t.Parallel()
-	s := one(t, inStatement(`<Bal><Tp><CdOrPrtry><Prtry>OWN</Prtry></CdOrPrtry><SubTp><Cd>S</Cd></SubTp></Tp>`+
+	s := readOne(t, inStatement(`<Bal><Tp><CdOrPrtry><Prtry>OWN</Prtry></CdOrPrtry><SubTp><Cd>S</Cd></SubTp></Tp>`+
 		`<CdtLine><Incl>true</Incl><Amt Ccy="USD">1</Amt></CdtLine><Amt Ccy="EUR">2</Amt><CdtDbtInd>DBIT</CdtDbtInd>`+
 		`<Dt><DtTm>2024-01-01T00:00:00+14:00</DtTm></Dt><Avlbty><Amt Ccy="GBP">3</Amt><CdtDbtInd>CRDT</CdtDbtInd></Avlbty></Bal>`+
 		"\n<Bal><Tp><Cd>CLBD</Cd></Tp></Bal>"))
@@ -213,25 +213,25 @@ func TestBalancesStandAlone(t *testing.T) {
 	}
 }
 
-// TestSameAccount reads one account in several hands.
-func TestSameAccount(t *testing.T) {
+// TestAccountSpellings reads one account in several spellings.
+func TestAccountSpellings(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{`<IBAN>DE89370400440532013000</IBAN>`, `<IBAN>de89 3704 0044 0532 0130 00</IBAN>`, `<Othr><Id>De89 3704 0044 0532 0130 00</Id></Othr>`} {
-		if s := one(t, header+`<Stmt><Id>S</Id><Acct><Id>`+id+`</Id></Acct></Stmt>`+trailer); s.Account != "DE89370400440532013000" || !s.IBAN {
+		if s := readOne(t, header+`<Stmt><Id>S</Id><Acct><Id>`+id+`</Id></Acct></Stmt>`+trailer); s.Account != "DE89370400440532013000" || !s.IBAN {
 			t.Errorf("%s is account %s, IBAN %v", id, s.Account, s.IBAN)
 		}
 	}
 }
 
-// TestMessagePages has pages of messages of versions in which statements have none.
+// TestMessagePages reads pages of messages, in versions whose statements have no pages.
 func TestMessagePages(t *testing.T) {
 	t.Parallel()
 	for pagination, want := range map[string]string{
 		"": " false", "<PgNb>1</PgNb><LastPgInd>true</LastPgInd>": " false", "<PgNb>1</PgNb><LastPgInd>false</LastPgInd>": "1 true", "<PgNb>2</PgNb><LastPgInd>true</LastPgInd>": "2 true",
 	} {
 		text := strings.Replace(inStatement(""), "</CreDtTm></GrpHdr>", "</CreDtTm><MsgPgntn>"+pagination+"</MsgPgntn></GrpHdr>", 1)
-		if s := one(t, text); fmt.Sprint(s.Page, " ", s.Part) != want {
-			t.Errorf("%s: page %q, part %v; want %s", pagination, s.Page, s.Part, want)
+		if s := readOne(t, text); fmt.Sprint(s.Page, " ", s.Partial) != want {
+			t.Errorf("%s: page %q, part %v; want %s", pagination, s.Page, s.Partial, want)
 		}
 	}
 }
@@ -239,13 +239,13 @@ func TestMessagePages(t *testing.T) {
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"NONREF": "", "NotProvided": "", " 2024 17 ": "2024 17", "NONREF1": "NONREF1"} {
-		if e := one(t, inEntry(`<Amt>5</Amt><AcctSvcrRef>`+text+`</AcctSvcrRef>`)).Entries[0]; e.Reference != want {
+		if e := readOne(t, inEntry(`<Amt>5</Amt><AcctSvcrRef>`+text+`</AcctSvcrRef>`)).Entries[0]; e.Reference != want {
 			t.Errorf("%q is %q, want %q", text, e.Reference, want)
 		}
 	}
 }
 
-// TestCounterValues has entries in another currency than the account's.
+// TestCounterValues reads entries in another currency than the account's.
 func TestCounterValues(t *testing.T) {
 	t.Parallel()
 	const (
@@ -263,11 +263,11 @@ func TestCounterValues(t *testing.T) {
 		{"of the only transaction", "", usd + `<NtryDtls>` + detail + `</NtryDtls>`, "-91.20 EUR: -91.20 EUR"},
 		{"of several transactions", "", usd + `<NtryDtls>` + detail + detail + `</NtryDtls>`, "-100.00 USD: -100.00 USD -100.00 USD"},
 		{"in a third currency", "", usd + strings.Replace(own, "EUR", "CHF", 1), "-100.00 USD"},
-		{"beside the account's own amount", "", strings.Replace(usd, "USD", "EUR", 1) + strings.Replace(own, "EUR", "USD", 1), "-100.00 EUR"},
+		{"next to an amount in the account's currency", "", strings.Replace(usd, "USD", "EUR", 1) + strings.Replace(own, "EUR", "USD", 1), "-100.00 EUR"},
 		{"of an account of both", fmt.Sprintf(balance, "EUR") + fmt.Sprintf(balance, "USD"), usd + own, "-100.00 USD"},
 		{"none", "", usd, "-100.00 USD"},
 	} {
-		s := one(t, inStatement(c.balances+`<Ntry>`+c.entry+`</Ntry>`))
+		s := readOne(t, inStatement(c.balances+`<Ntry>`+c.entry+`</Ntry>`))
 		e := s.Entries[0]
 		got := e.Amount + " " + e.Currency
 		for i, d := range e.Details {
@@ -281,7 +281,7 @@ func TestCounterValues(t *testing.T) {
 		}
 	}
 	text := strings.Replace(inStatement(fmt.Sprintf(balance, "EUR")+`<Ntry>`+usd+own+`</Ntry>`), "<Ccy>EUR</Ccy>", "", 1)
-	if e := one(t, text).Entries[0]; e.Amount != "-91.20" || e.Currency != "EUR" {
+	if e := readOne(t, text).Entries[0]; e.Amount != "-91.20" || e.Currency != "EUR" {
 		t.Errorf("by the balance's currency: %+v", e)
 	}
 }

@@ -1,4 +1,4 @@
-// Files that end too early, and readings that are given up.
+// Tests of truncated files, read errors and handler errors.
 
 package camt_test
 
@@ -15,9 +15,9 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-func TestReadingFails(t *testing.T) {
+func TestReadAndHandlerErrors(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("the disk is gone")
+	broken := errors.New("the disk failed")
 	text := inDetail("<AddtlTxInf>x</AddtlTxInf>")
 	for n := range len(text) {
 		r := io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(broken))
@@ -27,40 +27,40 @@ func TestReadingFails(t *testing.T) {
 	}
 	r := statementtest.NewRecorder(t)
 	if err := camt.Read(iotest.OneByteReader(strings.NewReader(text)), r); err != nil || len(r.Statements) != 1 {
-		t.Errorf("a byte at a time: %d statements, error %v", len(r.Statements), err)
+		t.Errorf("read byte by byte: %d statements, error %v", len(r.Statements), err)
 	}
-	statementtest.Stopping(t, []byte(inStatement(`<Bal/><Ntry/><Ntry><NtryDtls><TxDtls/><TxDtls/><TxDtls/></NtryDtls></Ntry>`)), camt.Read)
-	statementtest.Stopping(t, []byte(text), camt.Read)
+	statementtest.CheckHandlerErrors(t, []byte(inStatement(`<Bal/><Ntry/><Ntry><NtryDtls><TxDtls/><TxDtls/><TxDtls/></NtryDtls></Ntry>`)), camt.Read)
+	statementtest.CheckHandlerErrors(t, []byte(text), camt.Read)
 }
 
-func TestRefusesTheBrokenFile(t *testing.T) {
+func TestRefusesMessageWithoutStatement(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(statementtest.Data(t, "statements", "camt", "genkgo", "camt053.v2.wrong.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = statementtest.Guarded(t, text, camt.Read, statementtest.NewRecorder(t))
-	if err == nil || !strings.Contains(err.Error(), "the message holds no statement") {
+	err = statementtest.ReadChecked(t, text, camt.Read, statementtest.NewRecorder(t))
+	if err == nil || !strings.Contains(err.Error(), "the message contains no statement") {
 		t.Errorf("the file without a statement: %v", err)
 	}
 }
 
 func TestTruncated(t *testing.T) {
 	t.Parallel()
-	truncated(t, "settlement/*.xml", "statements/camt/genkgo/*.xml", "two_sided/camt_05?/2024-03-18.xml")
+	checkTruncatedFiles(t, "settlement/*.xml", "statements/camt/genkgo/*.xml", "two_sided/camt_05?/2024-03-18.xml")
 }
 
-// TestSoakTruncated takes minutes: its largest files have 180 KB.
+// TestSoakTruncated runs for minutes, because the largest files have 180 KB.
 func TestSoakTruncated(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("SEEDS") == "" {
 		t.Skip("runs for minutes: set SEEDS, or use make soak")
 	}
-	truncated(t, "two_sided/*/*.xml")
+	checkTruncatedFiles(t, "two_sided/*/*.xml")
 }
 
-// truncated reads each recorded file cut at every 100th byte.
-func truncated(t *testing.T, patterns ...string) {
+// checkTruncatedFiles reads each recorded file, cut at every 100th byte.
+func checkTruncatedFiles(t *testing.T, patterns ...string) {
 	t.Helper()
 	root := statementtest.Data(t)
 	for _, pattern := range patterns {
@@ -73,7 +73,7 @@ func truncated(t *testing.T, patterns ...string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			statementtest.Truncated(t, text, camt.Read)
+			statementtest.CheckTruncated(t, text, camt.Read)
 		}
 	}
 }

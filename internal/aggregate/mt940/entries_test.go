@@ -1,3 +1,5 @@
+// Tests of entry lines, details, character sets, dates and decimal marks.
+
 package mt940_test
 
 import (
@@ -10,8 +12,9 @@ import (
 
 const head = ":20:A\n:25:1\n:28C:1/1\n:60F:C240101EUR0,00\n"
 
-// entryLine is an entry as the tables write it: value, booked, amount, status, reversal, code, own and bank reference, text.
-func entryLine(e *statementtest.Entry) string {
+// renderEntry writes an entry as the tables do: value, booked, amount, status, reversal, code, own and bank
+// reference, text.
+func renderEntry(e *statementtest.Entry) string {
 	reversal := ""
 	if e.Reversal {
 		reversal = "R"
@@ -33,9 +36,9 @@ func TestEntryLines(t *testing.T) {
 		{"29 February of a year without", ":61:230229D1,NTRF", "2023-02-28||-1|||NTRF|||"},
 		{"no day", ":61:2402310301D1,NTRF", "240231|0301|-1|||NTRF|||"},
 		{"no entry day", ":61:2402281301D1,NTRF", "2024-02-28|1301|-1|||NTRF|||"},
-		{"a credit taken back", ":61:240102RC5,00NTRF", "2024-01-02||-5.00||R|NTRF|||"},
-		{"a debit taken back", ":61:240102RD5,00NTRF", "2024-01-02||5.00||R|NTRF|||"},
-		{"a debit taken back, funds", ":61:240102RDR5,00NTRF", "2024-01-02||5.00||R|NTRF|||"},
+		{"a credit reversed", ":61:240102RC5,00NTRF", "2024-01-02||-5.00||R|NTRF|||"},
+		{"a debit reversed", ":61:240102RD5,00NTRF", "2024-01-02||5.00||R|NTRF|||"},
+		{"a debit reversed, funds", ":61:240102RDR5,00NTRF", "2024-01-02||5.00||R|NTRF|||"},
 		{"credit, funds", ":61:240102CR5,00NTRF", "2024-01-02||5.00|||NTRF|||"},
 		{"expected credit", ":61:240102EC5,00NTRF", "2024-01-02||5.00|PDNG||NTRF|||"},
 		{"expected debit", ":61:240102ED5,00NTRF", "2024-01-02||-5.00|PDNG||NTRF|||"},
@@ -64,7 +67,7 @@ func TestEntryLines(t *testing.T) {
 		{"broken before the amount", ":61:240102CR\n30,00N062NONREF", "2024-01-02||30.00|||N062|||"},
 		{"broken within the amount", ":61:240102CR3\n0,00N062OWN\nmore", "2024-01-02||30.00|||N062|OWN||more"},
 		{"broken within the tag", ":\n61:240102C1,00NTRF\n:8\n6:text", "2024-01-02||1.00|||NTRF|||text"},
-		{"wrapped behind the tag", ":61:\n240102C1,00NTRF", "2024-01-02||1.00|||NTRF|||"},
+		{"wrapped after the tag", ":61:\n240102C1,00NTRF", "2024-01-02||1.00|||NTRF|||"},
 		{"a time that looks like a tag", ":61:240102C1,00NTRF\n:86:AT 2024-01-02T16\n:20:37 OK", "2024-01-02||1.00|||NTRF|||AT 2024-01-02T16 :20:37 OK"},
 		{"an unknown tag in a text", ":61:240102C1,00NTRF\n:86:a\n:72:b", "2024-01-02||1.00|||NTRF|||a :72:b"},
 		{"two texts", ":61:240102C1,00NTRF\n:86:a\n:86:b", "2024-01-02||1.00|||NTRF|||a b"},
@@ -76,15 +79,16 @@ func TestEntryLines(t *testing.T) {
 				t.Errorf("%s: %+v", c.name, s)
 				continue
 			}
-			if got := entryLine(&s.Entries[0]); got != c.want {
+			if got := renderEntry(&s.Entries[0]); got != c.want {
 				t.Errorf("%s, lines that end in %q:\ngot  %s\nwant %s", c.name, end, got, c.want)
 			}
 		}
 	}
 }
 
-// What cannot be read is told as it is written, and never as a number.
-func TestUnreadableEntriesAreReported(t *testing.T) {
+// TestUnreadableEntriesKeepTheirText checks that an entry that cannot be read is reported as written, and never with
+// a number.
+func TestUnreadableEntriesKeepTheirText(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", "123", "240102", "240102C", "240102CR", "240102C12", "240102C12,0", "240102C12,00", "240102C,NTRF", "240102CNTRF",
@@ -115,14 +119,14 @@ func TestDetails(t *testing.T) {
 			"GUTSCHRIFT EREF+1 SVWZ+Rechnung 7 von Mai", "Erika Muster", "DE1",
 		},
 		{"subfields without a code", ":86:?20a?21b", "ab", "", ""},
-		{"subfields behind another mark", ":86:020<00PRZELEW<20za<21 maj<32JAN<38PL61", "PRZELEW za maj", "JAN", "PL61"},
+		{"subfields with another mark", ":86:020<00PRZELEW<20za<21 maj<32JAN<38PL61", "PRZELEW za maj", "JAN", "PL61"},
 		{"and another", ":86:020^00PRZELEW^20za maj", "PRZELEW za maj", "", ""},
 		{"and another", ":86:020~00PRZELEW~20za maj", "PRZELEW za maj", "", ""},
 		{"more purpose", ":86:166?20" + full[:27] + "?60y?61z", full[:27] + "yz", "", ""},
-		{"something else behind the purpose", ":86:166?20x?60y", "x y", "", ""},
+		{"something else after the purpose", ":86:166?20x?60y", "x y", "", ""},
 		{"a mark that is text", ":86:166?20why?5 or ?x ?", "why?5 or ?x ?", "", ""},
 		{"a subfield of no meaning", ":86:166?00A?20one?45two?99three?21 four?32Erika", "A one four two three", "Erika", ""},
-		{"behind the last of the purpose", ":86:106?20SVWZ+SHOP//US?24 04-03-2024T03:46?25nr. 1?70x", "SVWZ+SHOP//US 04-03-2024T03:46nr. 1 x", "", ""},
+		{"after the last part of the purpose", ":86:106?20SVWZ+SHOP//US?24 04-03-2024T03:46?25nr. 1?70x", "SVWZ+SHOP//US 04-03-2024T03:46nr. 1 x", "", ""},
 		{
 			"codes between slashes", ":86:/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1",
 			"/TRTP/SEPA/IBAN/NL91ABNA0417164300/NAME/A/B JANSEN/REMI/for/NAME/x/EREF/E1", "A/B JANSEN", "NL91ABNA0417164300",
@@ -145,7 +149,7 @@ func TestDetails(t *testing.T) {
 	}
 }
 
-func TestLetters(t *testing.T) {
+func TestCharacterSets(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, want string }{
 		{"Empf\xE4nger", "Empfänger"},
@@ -170,7 +174,7 @@ func TestLetters(t *testing.T) {
 func readOne(t *testing.T, name, text string) *statementtest.Statement {
 	t.Helper()
 	r := statementtest.NewRecorder(t)
-	if err := statementtest.Guarded(t, []byte(text), mt940.Read, r); err != nil {
+	if err := statementtest.ReadChecked(t, []byte(text), mt940.Read, r); err != nil {
 		t.Errorf("%q: %v", name, err)
 	}
 	if len(r.Statements) != 1 {
@@ -180,7 +184,7 @@ func readOne(t *testing.T, name, text string) *statementtest.Statement {
 	return &r.Statements[0]
 }
 
-// TestEntryDates reads entry dates, which have no year, by the days of the statement.
+// TestEntryDates reads entry dates, which have no year, next to the dates of the statement.
 func TestEntryDates(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, head, dates, want string }{
@@ -207,36 +211,36 @@ func TestEntryDates(t *testing.T) {
 	}
 }
 
-// TestDaysOfEachStatement: the days of one statement say nothing of the next one's.
+// TestDaysOfEachStatement checks that the dates of one statement do not affect the next one.
 func TestDaysOfEachStatement(t *testing.T) {
 	t.Parallel()
 	first := ":20:A\n:25:1\n:28C:1/1\n:60F:C231229EUR0,00\n:61:2312291230C0,00NTRF\n:62F:C231230EUR0,00\n"
 	r := statementtest.NewRecorder(t)
-	err := statementtest.Guarded(t, []byte(first+strings.ReplaceAll(first, ":60F:C23", ":60F:C24")), mt940.Read, r)
+	err := statementtest.ReadChecked(t, []byte(first+strings.ReplaceAll(first, ":60F:C23", ":60F:C24")), mt940.Read, r)
 	if err != nil || len(r.Statements) != 2 || r.Statements[0].Entries[0].Booked != "2023-12-30" || r.Statements[1].Entries[0].Booked != "2024-12-30" {
 		t.Errorf("%v: %+v", err, r.Statements)
 	}
 }
 
-// TestDecimalPoints has files whose amounts have a decimal point, in all or in some.
+// TestDecimalPoints reads files in which all or some amounts have a decimal point.
 func TestDecimalPoints(t *testing.T) {
 	t.Parallel()
 	point := func(amount, known string) string {
-		return "the amount `" + amount + "` has a decimal point, and `" + known + "` before it a comma: a file has one of the two"
+		return "the amount `" + amount + "` has a decimal point, but the earlier `" + known + "` has a comma: a file must use only one of them"
 	}
 	for _, c := range []struct{ name, opening, entry, closing, balances, amount, why string }{
 		{"points", "000000001000.12", "000000000020.00", "000000001020.12", "1000.12 1020.12", "20.00", ""},
 		{"one decimal", "10.5", "2.5", "13.0", "10.5 13.0", "2.5", ""},
-		{"points but for whole numbers", "0", "2.50", "2.50", "0 2.50", "2.50", ""},
-		{"a comma among points", "10.50", "2,50", "13.00", "10.50 13.00", ":61:240101C2,50NTRF", "the amount `2,50` has a decimal comma, and `10.50` before it a point: a file has one of the two"},
+		{"points, except in whole numbers", "0", "2.50", "2.50", "0 2.50", "2.50", ""},
+		{"a comma among points", "10.50", "2,50", "13.00", "10.50 13.00", ":61:240101C2,50NTRF", "the amount `2,50` has a decimal comma, but the earlier `10.50` has a point: a file must use only one of them"},
 		{"a point among commas", "10,50", "2.50", "13,00", "10.50 13.00", ":61:240101C2.50NTRF", point("2.50", "10,50")},
 		{"a closing balance with a point", "10,50", "2,50", "13.00", "10.50 :62F:C240101EUR13.00: " + point("13.00", "10,50"), "2.50", ""},
-		{"three digits behind it", "0", "1.234", "1234", "0 1234", ":61:240101C1.234NTRF", "the amount `1.234` has a point with 3 digits behind it: it may be a decimal point or divide groups"},
-		{"groups", "0,00", "1.234,50", "1234,50", "0.00 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a decimal point, and `0,00` before it a comma: a file has one of the two"},
-		{"groups from the first on", "0", "1.234,50", "1234,50", "0 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a point between groups of digits, which MT940 does not have"},
+		{"three digits after it", "0", "1.234", "1234", "0 1234", ":61:240101C1.234NTRF", "the amount `1.234` has a point with 3 digits after it: it may be a decimal point or a group mark"},
+		{"groups", "0,00", "1.234,50", "1234,50", "0.00 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a decimal point, but the earlier `0,00` has a comma: a file must use only one of them"},
+		{"groups from the first on", "0", "1.234,50", "1234,50", "0 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a point between groups of digits, which MT940 does not allow"},
 	} {
 		ends := []string{"\n", "\n-\n"}
-		if mark := strings.LastIndexAny(c.closing, ",."); mark >= 0 && len(c.closing)-mark > 2 { // else it may be cut off
+		if mark := strings.LastIndexAny(c.closing, ",."); mark >= 0 && len(c.closing)-mark > 2 { // otherwise it may be truncated
 			ends = append(ends, "")
 		}
 		for _, end := range ends {

@@ -1,3 +1,5 @@
+// Tests of the declared forms of amounts, statuses and notes, and of interleaved accounts.
+
 package csvfile
 
 import (
@@ -11,47 +13,47 @@ import (
 	"bursar/internal/aggregate/statement/statementtest"
 )
 
-// TestWrittenAmounts reads one amount a case.
+// TestWrittenAmounts reads one amount in each case.
 func TestWrittenAmounts(t *testing.T) {
 	t.Parallel()
 	const head = "account: LT62\ncurrency: EUR\ndelimiter: ;\ndecimal: \",\"\ngroup: \".\"\nprefix: [EUR, \"€\", \"$\"]\nsuffix: [\"€\", EUR, Euro]\n" +
 		"columns: {booked: D, amount: A}\n"
-	plainly := newReader(t, head+"negative: [\"(*)\", \"* S\", \"*DR\", \"*-\"]\nplaceholder: [\"-\", n/a]\n")
+	plain := newReader(t, head+"negative: [\"(*)\", \"* S\", \"*DR\", \"*-\"]\nplaceholder: [\"-\", n/a]\n")
 	directed := newReader(t, head+"negative: \"* S\"\npositive: \"* H\"\n")
 	for _, c := range []struct {
 		r                  *Reader
 		text, want, reason string
 	}{
-		{plainly, "-1.000,00 €", "-1000.00", ""},
-		{plainly, "€ 3,00", "3.00", ""},
-		{plainly, "€-3,00", "-3.00", ""},
-		{plainly, "-€ 3,00", "-3.00", ""},
-		{plainly, "EUR 3,00-", "-3.00", ""},
-		{plainly, "3,00- EUR", "-3.00", ""},
-		{plainly, "3,00 EUR-", "-3.00", ""},
-		{plainly, "3,00\u00a0€", "3.00", ""},
-		{plainly, "(12,00)", "-12.00", ""},
-		{plainly, "( € 12,00 )", "-12.00", ""},
-		{plainly, "€(12,00)", "-12.00", ""},
-		{plainly, "5,00 S", "-5.00", ""},
-		{plainly, "5,00S", "-5.00", ""},
-		{plainly, "5,00 EUR S", "-5.00", ""},
-		{plainly, "5,00 DR", "-5.00", ""},
-		{plainly, "\u22126,00", "-6.00", ""},
-		{plainly, "\u2212 6,00", "-6.00", ""},
-		{plainly, "4,00-", "-4.00", ""},
-		{plainly, "+4,00", "4.00", ""},
-		{plainly, "(-4,00)", "(-4,00)", "not a number"},
-		{plainly, "((4,00))", "((4,00))", "not a number"},
-		{plainly, "EUR 4,00 EUR", "EUR 4,00 EUR", "not a number"},
-		{plainly, "$4,00", "$4,00", "another currency"},
-		{plainly, "£4,00", "£4,00", "declare `prefix: [\"£\"]`"},
-		{plainly, "4,00 USD", "4,00 USD", "declare `suffix: [\"USD\"]`"},
-		{plainly, "4,00 H", "4,00 H", "`positive: [\"* H\"]`"},
-		{plainly, "none", "none", "declare `placeholder: [\"none\"]`"},
-		{plainly, "-", "", "is empty"},
-		{plainly, "n/a", "", "is empty"},
-		{plainly, "4.00", "`4.00`", "declare `decimal` and `group`"},
+		{plain, "-1.000,00 €", "-1000.00", ""},
+		{plain, "€ 3,00", "3.00", ""},
+		{plain, "€-3,00", "-3.00", ""},
+		{plain, "-€ 3,00", "-3.00", ""},
+		{plain, "EUR 3,00-", "-3.00", ""},
+		{plain, "3,00- EUR", "-3.00", ""},
+		{plain, "3,00 EUR-", "-3.00", ""},
+		{plain, "3,00\u00a0€", "3.00", ""},
+		{plain, "(12,00)", "-12.00", ""},
+		{plain, "( € 12,00 )", "-12.00", ""},
+		{plain, "€(12,00)", "-12.00", ""},
+		{plain, "5,00 S", "-5.00", ""},
+		{plain, "5,00S", "-5.00", ""},
+		{plain, "5,00 EUR S", "-5.00", ""},
+		{plain, "5,00 DR", "-5.00", ""},
+		{plain, "\u22126,00", "-6.00", ""},
+		{plain, "\u2212 6,00", "-6.00", ""},
+		{plain, "4,00-", "-4.00", ""},
+		{plain, "+4,00", "4.00", ""},
+		{plain, "(-4,00)", "(-4,00)", "not a number"},
+		{plain, "((4,00))", "((4,00))", "not a number"},
+		{plain, "EUR 4,00 EUR", "EUR 4,00 EUR", "not a number"},
+		{plain, "$4,00", "$4,00", "another currency"},
+		{plain, "£4,00", "£4,00", "declare `prefix: [\"£\"]`"},
+		{plain, "4,00 USD", "4,00 USD", "declare `suffix: [\"USD\"]`"},
+		{plain, "4,00 H", "4,00 H", "`positive: [\"* H\"]`"},
+		{plain, "none", "none", "declare `placeholder: [\"none\"]`"},
+		{plain, "-", "", "is empty"},
+		{plain, "n/a", "", "is empty"},
+		{plain, "4.00", "`4.00`", "declare `decimal` and `group`"},
 		{directed, "5,00 H", "5.00", ""},
 		{directed, "5,00 S", "-5.00", ""},
 		{directed, "-5,00", "-5.00", ""},
@@ -71,8 +73,8 @@ func TestWrittenAmounts(t *testing.T) {
 	}
 }
 
-// TestStatesAndNotes reads rows of every state, notes among them, and a first line that states the delimiter.
-func TestStatesAndNotes(t *testing.T) {
+// TestStatusesAndNotes reads rows of every status, notes among them, and a first line that states the delimiter.
+func TestStatusesAndNotes(t *testing.T) {
 	t.Parallel()
 	r := newReader(t, `
 account: LT62
@@ -82,9 +84,9 @@ notes: [Posted, "Total*"]
 columns: {booked: D, value: V, amount: A, reference: R, balance: B, status: {column: S, booked: [DONE, ""], pending: PENDING, ignored: [REVERTED]}}
 unique: true
 `)
-	reads(t, r, "sep=|\r\nD|V|A|R|B|S\nPosted\n13.01.2024||1|a|11|DONE\n|14.01.2024|2|b||PENDING\n|14.01.2024|3|c|9|REVERTED\n"+
+	checkRead(t, r, "sep=|\r\nD|V|A|R|B|S\nPosted\n13.01.2024||1|a|11|DONE\n|14.01.2024|2|b||PENDING\n|14.01.2024|3|c|9|REVERTED\n"+
 		"||4|d||PENDING\n05.05.2024 10:00||5|e|16|\n01.02.2024||6|f|22|DONE\n|14.01.2024|7|g||LOST\nTotal 17\nTotal|of all\n", `
-statement at=4:1 account=LT62 currency=EUR fault=line 9 cannot be read: column `+"`D` is `01.02.2024`"+`: written %d.%m.%Y it is 2024-02-01, and written %m.%d.%Y it is 2024-01-02: declare one of the two
+statement at=4:1 account=LT62 currency=EUR fault=line 9 cannot be read: column `+"`D` is `01.02.2024`"+`: read as %d.%m.%Y it is 2024-02-01, but as %m.%d.%Y it is 2024-01-02: declare one of the two
 entry at=4:1 amount=1 booked=2024-01-13 reference=a unique=yes
 entry at=5:1 amount=2 value=2024-01-14 reference=b status=PDNG
 entry at=8:1 amount=5 booked=2024-05-05 reference=e unique=yes
@@ -97,17 +99,17 @@ notice at=11:1 what=note among the rows value=Total* count=2
 `)
 }
 
-// TestRowsInTurn reads the rows of many accounts in turn: as if they had been sorted, with what fits in memory and with what does
-// not, and leaves no file behind.
-func TestRowsInTurn(t *testing.T) {
+// TestInterleavedRows reads interleaved rows of many accounts: with any memory limit the result is that of sorted
+// rows, and no file is left.
+func TestInterleavedRows(t *testing.T) {
 	t.Parallel()
 	const mapping = "account: {column: A}\ncurrency: {column: C}\ncolumns: {booked: D, amount: M, reference: R, balance: B}"
 	const seed = 1
 	random := rand.New(rand.NewPCG(seed, 1))
-	var turns strings.Builder
+	var interleaved strings.Builder
 	sorted, balances := map[string]string{}, map[string]int{}
 	var order []string
-	turns.WriteString("A,C,D,M,R,B\n")
+	interleaved.WriteString("A,C,D,M,R,B\n")
 	for i := range 3000 {
 		key := fmt.Sprintf("acc%d,%s", random.IntN(50), []string{"EUR", "USD"}[random.IntN(2)])
 		if sorted[key] == "" {
@@ -116,7 +118,7 @@ func TestRowsInTurn(t *testing.T) {
 		balances[key] += i
 		line := fmt.Sprintf("%s,2024-01-%02d,%d,\"r\n%d\",%d\n", key, 1+i/150, i, i, balances[key])
 		sorted[key] += line
-		turns.WriteString(line)
+		interleaved.WriteString(line)
 	}
 	text := "A,C,D,M,R,B\n"
 	for _, key := range order {
@@ -126,25 +128,25 @@ func TestRowsInTurn(t *testing.T) {
 	for _, limit := range []int{1, 1000, 1 << 20} {
 		r := newReader(t, mapping)
 		recorder := statementtest.NewRecorder(t)
-		table, err := open(strings.NewReader(turns.String()), statement.Buffer(nil), r.mapping)
+		table, err := openTable(strings.NewReader(interleaved.String()), statement.Buffer(nil), r.mapping)
 		if err != nil {
 			t.Fatal(err)
 		}
 		g := newEmitter(r, table, recorder)
 		g.spool.limit = limit
-		if err := r.all(g); err != nil {
+		if err := r.emitAll(g); err != nil {
 			t.Fatal(err)
 		}
 		if got := withoutPlaces(recorder); got != want {
-			t.Errorf("with %d bytes in memory, seed %d, the rows in turn are read as\n%.2000s\nwant\n%.2000s", limit, seed, got, want)
+			t.Errorf("with %d bytes in memory, seed %d, the interleaved rows are read as\n%.2000s\nwant\n%.2000s", limit, seed, got, want)
 		}
 		if left, err := os.ReadDir(r.scratch); err != nil || len(left) > 0 {
-			t.Errorf("left behind: %v, %v", left, err)
+			t.Errorf("files left: %v, %v", left, err)
 		}
 	}
 }
 
-// withoutPlaces renders what was read, but for where it stood.
+// withoutPlaces renders the recorded statements without their places.
 func withoutPlaces(r *statementtest.Recorder) string {
 	for i := range r.Statements {
 		s := &r.Statements[i]
