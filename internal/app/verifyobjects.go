@@ -49,7 +49,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 			c.Remedy = dismissRemedy
 			err = errors.Join(err, errors.New(l.String()))
 		}
-		if left, failed := v.Intake.Left(ctx, name, v.spool(name)); left || failed != nil || err != nil {
+		if left, failed := v.Intake.HasUnsealedSpools(ctx, name, v.spool(name)); left || failed != nil || err != nil {
 			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
 		}
 	}
@@ -112,7 +112,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 			return u, err
 		}
 		for i := range batches {
-			for _, o := range batches[i].Names() {
+			for _, o := range batches[i].ObjectNames() {
 				known[o] = true
 			}
 		}

@@ -51,7 +51,7 @@ func notANumberReason(column, text string, m *project.CSVMapping) string {
 
 // declarationAdvice returns what the mapping should declare to read a text; "" if unknown.
 func declarationAdvice(text string, m *project.CSVMapping) string {
-	bare, direction, currency := trimForms(equivalentMarks.Replace(text), &m.Written)
+	bare, direction, currency := trimForms(equivalentMarks.Replace(text), &m.Notation)
 	first, last := strings.IndexAny(bare, "0123456789"), strings.LastIndexAny(bare, "0123456789")
 	if first < 0 {
 		return "if it means an empty cell, declare `placeholder: " + yamlList(text) + "`"
